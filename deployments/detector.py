@@ -1,0 +1,42 @@
+"""The detector stage."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ray import serve
+
+from imaging.crops import CropSpec
+from imaging.decode import Limits
+from imaging.faces import Detection
+from models.catalogue import card
+from models.detection import PhotoDetector
+from models.device import Device
+from models.engines import Engine, load_detector
+from models.store import Store
+
+
+@serve.deployment
+class Detector:
+    """Decodes photos, finds faces and cuts crops; see `models.detection`.
+
+    Args:
+        model: name of the detector's card.
+        store: folder of the models.
+        engine, device: what runs it, and where.
+        limits: of the decode gate.
+        options: arguments of the detector's class.
+    """
+
+    def __init__(
+        self, model: str, store: Path, engine: Engine, device: Device, limits: Limits, options: dict[str, Any]
+    ) -> None:
+        detector = load_detector(card(model), Store(store), engine, device, options)
+        self._look = PhotoDetector(detector, limits)
+
+    def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec]) -> Detection:
+        """Look at encoded photos and cut `crops` from every face."""
+        return self._look(photos, crops)
+
+    def ready(self) -> None:
+        """Answer, which a replica does only once its network is loaded."""

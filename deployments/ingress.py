@@ -1,0 +1,84 @@
+"""The ingress: HTTP in, stages behind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+from starlette.types import ASGIApp
+
+from api.app import create_app
+from api.service import Service
+from deployments.stage import StageCaller
+from graphs.settings import LimitArgs, Policy
+from graphs.stages import DetectorStage, EmbedderStage, LivenessStage, Network, Stages
+from models.card import Card
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A stage as it is bound into the ingress: its card, and its deployment's handle."""
+
+    card: Card
+    handle: DeploymentHandle[Any]
+
+    @property
+    def network(self) -> Network:
+        """What the answers tell of it."""
+        return Network(self.card.name, self.card.title, self.card.licence)
+
+
+@serve.deployment(name="ingress")
+@serve.ingress()
+class Ingress:
+    """Serves `api` over the stages.
+
+    Args:
+        detectors, liveness, embedders: the stages by role.
+        limits: what the service lets in.
+    """
+
+    def __init__(
+        self,
+        detectors: Mapping[str, Bound],
+        liveness: Mapping[str, Bound],
+        embedders: Mapping[str, Bound],
+        limits: LimitArgs,
+    ) -> None:
+        stages = Stages(
+            detectors={role: _detector(role, bound) for role, bound in detectors.items()},
+            liveness={role: _liveness(role, bound) for role, bound in liveness.items()},
+            embedders={role: _embedder(role, bound) for role, bound in embedders.items()},
+        )
+        self._service = Service(stages, limits, Policy())
+
+    def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Take a changed `user_config` over, without a restart; unknown keys are refused."""
+        self._service.policy = Policy(**user_config)
+
+    def __serve_build_asgi_app__(self) -> ASGIApp:
+        return create_app(self._service)
+
+
+def _detector(role: str, bound: Bound) -> DetectorStage:
+    stage = StageCaller(role, bound.handle)
+    return DetectorStage(bound.network, stage.ready, lambda photos, crops: stage.call("detect", photos, crops))
+
+
+def _liveness(role: str, bound: Bound) -> LivenessStage:
+    stage = StageCaller(role, bound.handle)
+    return LivenessStage(bound.network, stage.ready, bound.card.crops, lambda *crops: stage.call("score", *crops))
+
+
+def _embedder(role: str, bound: Bound) -> EmbedderStage:
+    stage, card = StageCaller(role, bound.handle), bound.card
+    threshold = card.threshold("cosine").value
+    return EmbedderStage(
+        bound.network,
+        stage.ready,
+        card.crops,
+        card.output_size or 0,
+        threshold,
+        lambda *crops: stage.call("embed", *crops),
+    )

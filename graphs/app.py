@@ -1,0 +1,70 @@
+"""Composing the application: the one place that sees every room."""
+
+import math
+from typing import Any, cast
+
+import ray
+from ray.serve import Application, Deployment
+
+from deployments.detector import Detector
+from deployments.embedder import Embedder
+from deployments.ingress import Bound, Ingress
+from deployments.liveness import Liveness
+from graphs.settings import AppArgs, DetectorArgs, StageArgs
+from models.card import Task
+from models.catalogue import card
+from models.device import Device
+from models.errors import ModelError
+from models.store import Store
+
+
+def build(args: AppArgs) -> Application:
+    """The application that `import_path: graphs.app:build` names.
+
+    Every stage is bound once, as a deployment of its own, called ``detector-ROLE``, ``liveness-ROLE``
+    or ``embedder-ROLE``; the ingress gets them by role. Runs on the cluster.
+
+    Raises:
+        ModelError: a model is of another task than its stage, or is not pulled.
+    """
+    gpus = args.device == "cuda" or (args.device == "auto" and _cluster_gpus() > 0)
+    store = Store(args.models_dir)
+
+    def bound(task: Task, role: str, stage: StageArgs, deployment: Any, *more: Any) -> Bound:
+        entry = card(stage.model)
+        if entry.task != task:
+            raise ModelError(
+                f"the stage {role} wants a model for the task {task}, and {entry.name} is for {entry.task}"
+            )
+        store.exports(entry)
+        placed = deployment.options(name=f"{task}-{role}", ray_actor_options=_share(stage, gpus))
+        device = _device(stage, gpus, required=args.device == "cuda")
+        return Bound(entry, placed.bind(stage.model, args.models_dir, stage.engine, device, *more))
+
+    def detector(role: str, stage: DetectorArgs) -> Bound:
+        return bound("detector", role, stage, Detector, args.limits.decode, stage.options)
+
+    # serve.ingress gives a class where serve.deployment gives a Deployment, as far as the types know.
+    ingress = cast(Deployment, Ingress).options(ray_actor_options={"num_cpus": args.ingress_cpus})
+    return ingress.bind(
+        detectors={role: detector(role, stage) for role, stage in args.detectors.items()},
+        liveness={role: bound("liveness", role, stage, Liveness) for role, stage in args.liveness.items()},
+        embedders={role: bound("embedder", role, stage, Embedder) for role, stage in args.embedders.items()},
+        limits=args.limits,
+    )
+
+
+def _cluster_gpus() -> float:
+    return float(ray.cluster_resources().get("GPU", 0))  # type: ignore[no-untyped-call]
+
+
+def _share(stage: StageArgs, gpus: bool) -> dict[str, float]:
+    """What a replica reserves. Named whole: what a YAML file says of it would replace it, not add to it."""
+    return {"num_cpus": stage.cpus, "num_gpus": stage.gpus if gpus else 0}
+
+
+def _device(stage: StageArgs, gpus: bool, required: bool) -> Device:
+    threads = math.ceil(stage.cpus)
+    if not gpus or stage.gpus == 0:
+        return Device("cpu", threads)
+    return Device("cuda", threads, stage.gpu_memory_mb * 2**20, required)

@@ -1,0 +1,81 @@
+"""The stages as a flow sees them: what is known of a network, and how to ask it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.crops import CropSpec
+from imaging.faces import Detection
+
+Ready = Callable[[], Awaitable[bool]]
+"""Whether a replica of the stage answers, with its network loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What the answers tell of the network behind a stage: its card's name, title and licence."""
+
+    model: str
+    title: str
+    licence: str
+
+
+class Detect(Protocol):
+    """Decode photos, find their faces, and cut `crops` from each: `imaging.faces.Detection`."""
+
+    def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec]) -> Awaitable[Detection]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorStage:
+    """Finds faces."""
+
+    network: Network
+    ready: Ready
+    detect: Detect
+
+
+@dataclass(frozen=True, slots=True)
+class LivenessStage:
+    """Tells live faces from spoofs.
+
+    Attributes:
+        crops: what `score` wants of each face, one array a spec, uint8 (n, size, size, 3) RGB.
+        score: crops to the live probability, float32 (n).
+    """
+
+    network: Network
+    ready: Ready
+    crops: tuple[CropSpec, ...]
+    score: Callable[..., Awaitable[NDArray[np.float32]]]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderStage:
+    """Turns faces into embeddings.
+
+    Attributes:
+        crops: what `embed` wants of each face, one array a spec, uint8 (n, size, size, 3) RGB.
+        size: length of an embedding.
+        threshold: cosine similarity at or above which the card says "same person".
+        embed: crops to float32 (n, size) of length 1.
+    """
+
+    network: Network
+    ready: Ready
+    crops: tuple[CropSpec, ...]
+    size: int
+    threshold: float
+    embed: Callable[..., Awaitable[NDArray[np.float32]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Every stage of the application by its role, e.g. ``mtcnn``, ``crmnet``, ``arcface``."""
+
+    detectors: Mapping[str, DetectorStage]
+    liveness: Mapping[str, LivenessStage]
+    embedders: Mapping[str, EmbedderStage]

@@ -1,0 +1,1 @@
+"""Pixels: the decode gate, quality, alignment and crops. Imports nothing of the other rooms."""

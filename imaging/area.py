@@ -1,0 +1,60 @@
+"""Shrinking many windows of one photo by exact averaging."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+class AreaSampler:
+    """Averages over boxes of pixels, taken from the photo's integral image.
+
+    Each sample is the mean of the pixels that its cell touches, whole: torch's ``area`` interpolation
+    (adaptive average pooling), in a time that depends on the samples and not on the pixels under them
+    (Crow, "Summed-area tables for texture mapping", SIGGRAPH 1984).
+
+    Args:
+        pixels: uint8 (height, width, 3), any colour order, which the samples keep.
+    """
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        # A sum may pass 32 bits and wrap: the differences taken of it are small and come out right.
+        self._sums = np.asarray(cv2.integral(pixels, sdepth=cv2.CV_32S), dtype=np.int32)
+        self.size = (pixels.shape[1], pixels.shape[0])
+        """Width and height of the photo in pixels."""
+
+    def whole(self, width: int, height: int) -> NDArray[np.float32]:
+        """The whole photo as float32 (1, height, width, 3) of 0 to 255."""
+        x0, x1 = _cells(np.array([0]), np.array([self.size[0]]), width)
+        y0, y1 = _cells(np.array([0]), np.array([self.size[1]]), height)
+        rows = self._sums[y1[0]] - self._sums[y0[0]]
+        sums = rows[:, x1[0]] - rows[:, x0[0]]
+        return _means(sums[None], x1 - x0, y1 - y0)
+
+    def windows(self, boxes: NDArray[np.int64], size: int) -> NDArray[np.float32]:
+        """Each of the (n, 4) boxes as float32 (n, size, size, 3) of 0 to 255; black outside the photo.
+
+        Boxes are left, top, right, bottom in pixels, right and bottom exclusive, none of them empty.
+        """
+        x0, x1 = _cells(boxes[:, 0], boxes[:, 2], size)
+        y0, y1 = _cells(boxes[:, 1], boxes[:, 3], size)
+        left, right = (np.clip(x, 0, self.size[0])[:, None, :] for x in (x0, x1))
+        top, bottom = (np.clip(y, 0, self.size[1])[:, :, None] for y in (y0, y1))
+        table = self._sums
+        sums = table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]
+        return _means(sums, x1 - x0, y1 - y0)
+
+
+def _cells(
+    start: NDArray[np.int64], stop: NDArray[np.int64], count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last-but-one pixel of `count` cells over each range from `start` to `stop`, each (n, count)."""
+    index = np.arange(count)
+    length = (stop - start)[:, None]
+    first = start[:, None] + index * length // count
+    last = start[:, None] + -(-(index + 1) * length // count)
+    return first, last
+
+
+def _means(sums: NDArray[np.int32], widths: NDArray[np.int64], heights: NDArray[np.int64]) -> NDArray[np.float32]:
+    inverse = 1 / (heights[:, :, None] * widths[:, None, :])
+    return np.asarray(sums * inverse[..., None].astype(np.float32), dtype=np.float32)

@@ -1,0 +1,139 @@
+"""The one gate through which a stranger's bytes become pixels."""
+
+import io
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from imaging.refused import Refused
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+"""What is decoded, recognised by content; a file's name and declared type are of no interest."""
+
+# The gate has its own limit, checked before any pixel is decoded; Pillow's is a warning half the time.
+PIL.Image.MAX_IMAGE_PIXELS = None
+
+_ORIENTATION_TAG = 0x0112
+_TURNS = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the gate lets in.
+
+    Attributes:
+        max_bytes: of the encoded file.
+        max_pixels: width times height, as the file's header states it.
+        max_dimension: longest side of what comes out; larger photos are scaled down.
+    """
+
+    max_bytes: int = 10 * 1024 * 1024
+    max_pixels: int = 50_000_000
+    max_dimension: int = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """A photo as pixels.
+
+    Attributes:
+        pixels: uint8 (height, width, 3) RGB, upright, longest side at most the limit.
+        width, height: of the photo itself, upright, before it was scaled down.
+    """
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+
+    @property
+    def scale(self) -> float:
+        """Pixels here for one pixel of the photo; at most 1."""
+        return float(max(self.pixels.shape[:2])) / max(self.width, self.height)
+
+
+def decode(data: bytes, limits: Limits) -> Decoded:
+    """Decode a JPEG, PNG, WEBP or BMP file.
+
+    The EXIF orientation is applied; grey, palette and CMYK become RGB; transparency is laid over
+    white, as a browser shows it; of an animation the first picture counts.
+
+    Raises:
+        Refused: ``IMAGE_TOO_LARGE`` for too many bytes or pixels, found from the length and the
+            header alone; ``INVALID_IMAGE`` for anything that is not a whole photo in these formats.
+    """
+    if not data:
+        raise Refused("INVALID_IMAGE", "The image is empty")
+    if len(data) > limits.max_bytes:
+        raise Refused("IMAGE_TOO_LARGE", f"The image has {len(data)} bytes; at most {limits.max_bytes} are accepted")
+    image = _open(data)
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        raise Refused(
+            "IMAGE_TOO_LARGE", f"The image has {width}x{height} pixels; at most {limits.max_pixels} are accepted"
+        )
+    try:
+        # A JPEG decoder can give a half, a quarter or an eighth of the size for a share of the work.
+        image.draft(None, _within(width, height, limits.max_dimension))
+        orientation = _orientation(image)
+        pixels = _shrunk(_rgb(image), limits.max_dimension)
+    except Exception as error:
+        # Damaged files make Pillow's plugins raise nearly anything; each means the same to the client.
+        raise Refused("INVALID_IMAGE", "The image is damaged and cannot be decoded") from error
+    if orientation in _TURNS:
+        turned = PIL.Image.fromarray(pixels).transpose(_TURNS[orientation])
+        pixels = np.asarray(turned, dtype=np.uint8)
+    if orientation >= 5:
+        width, height = height, width
+    return Decoded(pixels, width, height)
+
+
+def _open(data: bytes) -> PIL.Image.Image:
+    """The file with its header read, and nothing else."""
+    try:
+        return PIL.Image.open(io.BytesIO(data), formats=FORMATS)
+    except Exception as error:
+        raise Refused("INVALID_IMAGE", f"The image is not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file") from error
+
+
+def _orientation(image: PIL.Image.Image) -> int:
+    try:
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:
+        # Broken metadata does not make a bad photo: viewers show such a file as it is stored.
+        return 1
+    return orientation if orientation in _TURNS else 1
+
+
+def _rgb(image: PIL.Image.Image) -> NDArray[np.uint8]:
+    if image.mode.startswith(("I", "F")):
+        # Pillow clips 16-bit grey at 255 when it converts: take the upper byte instead.
+        grey = (np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        image = PIL.Image.alpha_composite(PIL.Image.new("RGBA", layer.size, "white"), layer)
+    return np.asarray(image.convert("RGB"), dtype=np.uint8)
+
+
+def _shrunk(pixels: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    if max(height, width) <= longest:
+        return pixels
+    return np.asarray(cv2.resize(pixels, _within(width, height, longest), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _within(width: int, height: int, longest: int) -> tuple[int, int]:
+    """The size with its longest side brought down to `longest`, if it is longer."""
+    scale = min(1.0, longest / max(width, height))
+    return max(round(width * scale), 1), max(round(height * scale), 1)

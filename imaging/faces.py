@@ -1,0 +1,71 @@
+"""What a detector finds in photos: the frozen records that travel between the stages."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.crops import CropSpec
+from imaging.quality import Quality
+from imaging.refused import Refused
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""uint8 (height, width, 3), RGB."""
+
+Box: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels; right and bottom are exclusive."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One face.
+
+    Attributes:
+        box: in the pixels of the photo it belongs to; may reach outside the photo.
+        score: the detector's confidence, 0 to 1.
+        landmarks: float32 (5, 2), x and y in pixels: left eye, right eye, nose tip, left and right
+            corner of the mouth. Left and right as seen in the photo.
+    """
+
+    box: Box
+    score: float
+    landmarks: NDArray[np.float32]
+
+    def scaled(self, factor: float) -> "Face":
+        """The same face in a photo resized by `factor`."""
+        left, top, right, bottom = self.box
+        box = (left * factor, top * factor, right * factor, bottom * factor)
+        return Face(box, self.score, (self.landmarks * factor).astype(np.float32))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """What was found in one photo.
+
+    Attributes:
+        width, height: of the photo as it was sent, in pixels, after its EXIF orientation.
+        quality: of the whole photo.
+        faces: in the original photo's pixels, best score first.
+        seconds: time spent on decoding, detecting and cropping.
+    """
+
+    width: int
+    height: int
+    quality: Quality
+    faces: tuple[Face, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """The detector stage's answer for the photos of one request.
+
+    Attributes:
+        photos: one entry a photo, in order: what was found, or why the photo was refused.
+        crops: for each spec that was asked for, uint8 (faces, size, size, 3) RGB with the faces of
+            all photos one after another, in the order of `photos` and their `faces`.
+    """
+
+    photos: tuple[Photo | Refused, ...]
+    crops: dict[CropSpec, Pixels]

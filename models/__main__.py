@@ -1,0 +1,123 @@
+"""The models command: `python -m models pull | list | verify | evaluate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from imaging.decode import Limits
+from models.catalogue import card, cards
+from models.detection import PhotoDetector
+from models.device import Device
+from models.engines import load_detector, load_network
+from models.errors import ModelError
+from models.evaluate import PairScores, read_pairs, score_pairs
+from models.pull import configured_in, pull
+from models.store import Store
+from models.verification import OperatingPoint, area_under_curve, at_fmr, at_threshold, best
+
+ROOT = Path(__file__).resolve().parents[1]
+
+app = typer.Typer(help="Fetch, export, check and measure the networks.", no_args_is_help=True, add_completion=False)
+console = Console()
+
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="MODEL...", help="Default: all that the configuration uses.")
+]
+StoreOption = Annotated[Path, typer.Option("--store", envvar="MODEL_STORE", help="Folder of weights and exports.")]
+ConfigOption = Annotated[Path, typer.Option("--config", help="The Serve configuration that names the models.")]
+MirrorOption = Annotated[
+    Path | None, typer.Option("--mirror", envvar="MODEL_MIRROR", help="Folder of weight files to ask first.")
+]
+DEFAULT_STORE, DEFAULT_CONFIG = ROOT / "data" / "models", ROOT / "configs" / "serve.yaml"
+
+
+@app.command("pull")
+def pull_command(
+    names: Names = None,
+    store: StoreOption = DEFAULT_STORE,
+    config: ConfigOption = DEFAULT_CONFIG,
+    mirror: MirrorOption = None,
+) -> None:
+    """Fetch weights and export them. What is ready already is left alone."""
+    if mirror is not None and not mirror.is_dir():
+        raise ModelError(f"the mirror {mirror} is no folder")
+    pull([card(name) for name in names] if names else configured_in(config), Store(store), mirror, console)
+
+
+@app.command("list")
+def list_command(store: StoreOption = DEFAULT_STORE) -> None:
+    """Show the catalogue and what of it is here."""
+    table = Table("model", "task", "state", "size", "licence", "what it is", box=None, header_style="bold")
+    for entry in cards().values():
+        size = str(entry.output_size) if entry.output_size else ""
+        table.add_row(entry.name, entry.task, Store(store).state(entry), size, entry.licence, entry.title)
+    console.print(table)
+
+
+@app.command("verify")
+def verify_command(
+    names: Names = None, store: StoreOption = DEFAULT_STORE, config: ConfigOption = DEFAULT_CONFIG
+) -> None:
+    """Compare every file of the pulled models with its hash."""
+    damaged = []
+    for entry in [card(name) for name in names] if names else configured_in(config):
+        problems = Store(store).problems(entry)
+        damaged += [entry.name] if problems else []
+        console.print(
+            f"[red]damaged[/] {entry.name}: {', '.join(problems)}" if problems else f"[green]whole[/]   {entry.name}"
+        )
+    if damaged:
+        raise ModelError(f"run `python -m models pull {' '.join(damaged)}` to mend it")
+
+
+@app.command("evaluate")
+def evaluate_command(
+    embedder: Annotated[str, typer.Argument(help="The embedder to measure.")],
+    pairs: Annotated[Path, typer.Option("--pairs", exists=True, help="A folder a person, or a CSV of pairs.")],
+    detector: Annotated[str, typer.Option("--detector", help="The detector before it.")] = "mtcnn",
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Measure an embedder on labelled photos: accuracy, AUC, and FNMR at fixed false match rates."""
+    entry, device = card(embedder), Device()
+    if entry.task != "embedder":
+        raise ModelError(f"{embedder} is no embedder")
+    detect = PhotoDetector(load_detector(card(detector), Store(store), "onnx", device, {}), Limits())
+    scores = score_pairs(read_pairs(pairs), detect, load_network(entry, Store(store), "onnx", device), entry.crops[0])
+    _print_scores(scores, at_threshold(scores.genuine, scores.impostor, entry.threshold("cosine").value))
+
+
+def _print_scores(scores: PairScores, own: OperatingPoint) -> None:
+    genuine, impostor = scores.genuine, scores.impostor
+    console.print(
+        f"photos {scores.photos}, faceless {len(scores.faceless)}; "
+        f"pairs {len(genuine)} genuine, {len(impostor)} impostor"
+    )
+    console.print(f"AUC {area_under_curve(genuine, impostor):.5f}")
+    table = Table("operating point", "threshold", "balanced accuracy", "FMR", "FNMR", box=None, header_style="bold")
+    points = {
+        "the card's": own,
+        "best": best(genuine, impostor),
+        "FMR 1e-2": at_fmr(genuine, impostor, 1e-2),
+        "FMR 1e-3": at_fmr(genuine, impostor, 1e-3),
+    }
+    for name, point in points.items():
+        table.add_row(
+            name, f"{point.threshold:.4f}", f"{point.balanced_accuracy:.4f}", f"{point.fmr:.5f}", f"{point.fnmr:.5f}"
+        )
+    console.print(table)
+
+
+def main() -> None:
+    """Run the command; an operator's mistake ends it with one sentence and status 1."""
+    try:
+        app()
+    except ModelError as error:
+        Console(stderr=True).print(f"[red]error[/] {error}", highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

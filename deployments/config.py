@@ -4,13 +4,11 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import DeploymentSchema, HTTPOptionsSchema, ServeApplicationSchema, ServeDeploySchema
 
 from graphs.settings import AppArgs
-from models.errors import ModelError
 from models.pull import configured
 from models.store import Store
 

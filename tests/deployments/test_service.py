@@ -1,0 +1,191 @@
+"""The service end to end: `python -m deployments` on a Ray cluster of its own, real photos, real networks."""
+
+import base64
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import PIL.Image
+import pytest
+
+from models.catalogue import card
+from tests.conftest import PROJECT, shared_faces
+
+START_TIMEOUT_S = 120
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of the default configuration, served for the whole session."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("serve") / "log"
+    # "local": a cluster of its own, even where another one runs on this machine.
+    environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local"}
+    command = [sys.executable, "-m", "deployments", "configs/serve.yaml"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=output)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            _wait_until_healthy(client, process, log)
+            yield client
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def _wait_until_healthy(client: httpx.Client, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    last = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < last:
+        assert process.poll() is None, log.read_text("utf-8", "replace")[-3000:]
+        try:
+            if client.get("/health").json().get("status") == "healthy":
+                return
+        except (httpx.TransportError, ValueError):
+            pass
+        time.sleep(0.5)
+    pytest.fail(f"not healthy after {START_TIMEOUT_S} s: {log.read_text('utf-8', 'replace')[-3000:]}")
+
+
+def photo(folder: Path, person: str, ending: str) -> bytes:
+    return next(iter((folder / person).glob(f"*{ending}"))).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def mindy(sample_photos: Path) -> bytes:
+    return photo(sample_photos, "mindy_kaling", "zimbiocomfpMindyKalingfBgaONVFDFmjpg.jpg")
+
+
+@pytest.fixture(scope="session")
+def mindy_again(sample_photos: Path) -> bytes:
+    return photo(sample_photos, "mindy_kaling", "zimbiocomgiMindyKalingLkvEhTwDeJmjpg.jpg")
+
+
+@pytest.fixture(scope="session")
+def jerry(sample_photos: Path) -> bytes:
+    return photo(sample_photos, "jerry_seinfeld", "mentimpactcelebritiesmediumjerrybjpg.jpg")
+
+
+def pixels(data: bytes) -> "np.ndarray[Any, np.dtype[np.uint8]]":
+    return np.asarray(PIL.Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def encoded(array: "np.ndarray[Any, Any]", exif: PIL.Image.Exif | bytes = b"") -> bytes:
+    file = io.BytesIO()
+    PIL.Image.fromarray(array.astype(np.uint8)).save(file, "JPEG", quality=95, exif=exif)
+    return file.getvalue()
+
+
+def match(service: httpx.Client, first: bytes, second: bytes, **more: float) -> httpx.Response:
+    body = {"image1": base64.b64encode(first).decode(), "image2": base64.b64encode(second).decode(), **more}
+    return service.post("/match", json=body)
+
+
+def refusal(response: httpx.Response) -> str:
+    assert response.status_code == 400
+    body = response.json()
+    assert body == {"success": False, "error": body["error"]}
+    return str(body["error"])
+
+
+def test_two_photos_of_one_person_match(service: httpx.Client, mindy: bytes, mindy_again: bytes) -> None:
+    answer = match(service, mindy, mindy_again).json()
+    assert answer["success"] is True
+    assert answer["match"] is True
+    assert answer["threshold"] == 0.6
+    assert answer["similarity_score"] > 0.7
+    for image in ("image1", "image2"):
+        assert answer["liveness_results"][image]["is_live"] is True
+        assert answer["face_detection_results"][image]["face_count"] == 1
+        assert answer["face_detection_results"][image]["confidence"] > 0.9
+    assert answer["models"] == {"detector": "mtcnn", "liveness": "deep-tree", "embedder": "mobilefacenet"}
+
+
+def test_photos_of_two_people_do_not_match(service: httpx.Client, mindy: bytes, jerry: bytes) -> None:
+    answer = match(service, mindy, jerry, threshold=card("mobilefacenet").threshold("cosine").value).json()
+    assert answer["match"] is False
+    assert answer["similarity_score"] < 0.3
+
+
+def test_a_photo_matches_itself_turned_by_exif(service: httpx.Client, mindy: bytes) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    # Stored lying on its side; orientation 6 says: turn it clockwise to see it.
+    turned = encoded(np.rot90(pixels(mindy)), exif)
+    answer = match(service, mindy, turned).json()
+    assert answer["similarity_score"] > 0.95
+
+
+def test_a_photo_of_two_people_is_refused(service: httpx.Client, mindy: bytes, jerry: bytes) -> None:
+    height = min(pixels(mindy).shape[0], pixels(jerry).shape[0])
+    both = encoded(np.hstack([pixels(mindy)[:height], pixels(jerry)[:height]]))
+    assert refusal(match(service, mindy, both)) == (
+        "Image2 face detection failed: Multiple faces detected (2). Exactly one face is required"
+    )
+
+
+def test_a_photo_of_nobody_is_refused(service: httpx.Client, mindy: bytes) -> None:
+    gradient = np.tile(np.linspace(40, 220, 320)[None, :, None], (240, 1, 3))
+    assert refusal(match(service, encoded(gradient), mindy)) == "Image1 face detection failed: No face detected"
+
+
+def test_a_small_photo_is_refused(service: httpx.Client, mindy: bytes) -> None:
+    small = encoded(np.asarray(PIL.Image.fromarray(pixels(mindy)).resize((100, 80))))
+    assert refusal(match(service, small, mindy)) == (
+        "Image1 quality issue: Image too small: 100x80. Minimum size: 224x224"
+    )
+
+
+def test_a_dark_photo_is_refused(service: httpx.Client, mindy: bytes) -> None:
+    error = refusal(match(service, mindy, encoded(pixels(mindy) * 0.08)))
+    assert error.startswith("Image2 quality issue: Image too dark: brightness ")
+
+
+def test_a_broken_file_is_refused(service: httpx.Client, mindy: bytes) -> None:
+    broken = mindy[: len(mindy) // 2]
+    assert refusal(match(service, broken, mindy)) == (
+        "Image1 could not be loaded: The image is damaged and cannot be decoded"
+    )
+
+
+def test_an_address_is_refused(service: httpx.Client) -> None:
+    body = {"image1": "http://127.0.0.1/face.jpg", "image2": "https://example.com/face.jpg"}
+    assert refusal(service.post("/match", json=body)) == (
+        "Image1 could not be loaded: Addresses are not fetched by this service; send the photo as base64"
+    )
+
+
+def test_a_spoof_is_told_from_a_live_face(service: httpx.Client) -> None:
+    folder = shared_faces("liveness")
+    answer = match(service, (folder / "live_1.jpg").read_bytes(), (folder / "spoof_1.jpg").read_bytes()).json()
+    assert answer["liveness_results"]["image1"]["liveness_score"] > 0.5
+    assert answer["liveness_results"]["image2"]["liveness_score"] < 0.3
+    assert answer["liveness_results"]["image2"]["is_live"] is False
+
+
+def test_the_health_names_every_network(service: httpx.Client) -> None:
+    answer = service.get("/health").json()
+    assert answer["models"] == dict.fromkeys(["mtcnn", "mediapipe", "crmnet", "arcface", "facenet"], True)
+    assert {role: network["model"] for role, network in answer["networks"].items()} == {
+        "mtcnn": "mtcnn",
+        "mediapipe": "mediapipe-full-range",
+        "crmnet": "deep-tree",
+        "arcface": "mobilefacenet",
+        "facenet": "facenet",
+    }
+
+
+def test_every_answer_has_one_request_id(service: httpx.Client) -> None:
+    answer = service.get("/nowhere", headers={"X-Request-ID": "my-own-id"})
+    assert answer.headers.get_list("x-request-id") == ["my-own-id"]
+    assert answer.json()["request_id"] == "my-own-id"

@@ -1,0 +1,95 @@
+"""One export against its original runtime, in a process of its own: `python -m tests.models.parity CARD FOLDER`.
+
+Prints the largest difference of any number in the final answers over crops of real photos.
+"""
+
+import importlib
+import itertools
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from imaging.area import AreaSampler
+from imaging.decode import Limits, decode
+from models.__main__ import DEFAULT_STORE
+from models.card import Card
+from models.catalogue import card
+from models.detection import PhotoDetector
+from models.device import Device
+from models.engines import load_detector
+from models.onnx_session import OnnxNetwork
+from models.store import Store
+from tests import photos
+
+DEVICE = Device(threads=2)
+
+
+def sample() -> list[bytes]:
+    """Three real photos of each person."""
+    people = (sorted((photos.FOLDER / person).glob("*.jpg"))[:3] for person in photos.PEOPLE)
+    return [path.read_bytes() for path in itertools.chain.from_iterable(people)]
+
+
+def difference(entry: Card, folder: Path) -> float:
+    """Of the answers that `entry`'s exports and its original runtime give, both read from `folder`."""
+    architecture = importlib.import_module(f"models.architectures.{entry.architecture}")
+    match entry.architecture:
+        case "blazeface":
+            return _tflite_difference(entry, folder)
+        case "mtcnn":
+            return _cascade_difference(architecture.original(entry, folder, DEVICE), entry, folder)
+        case "retinaface":
+            return _photo_difference(architecture.original(entry, folder, DEVICE), entry, folder)
+    detect = PhotoDetector(load_detector(card("mtcnn"), Store(DEFAULT_STORE), "onnx", DEVICE, {}), Limits())
+    found = detect(sample(), entry.crops)
+    crops = [found.crops[spec] for spec in entry.crops]
+    assert len(crops[0]) >= 15
+    expected = architecture.original(entry, folder, DEVICE)(*crops)
+    return _largest(expected, OnnxNetwork(folder / entry.exports[0], DEVICE)(*crops)[0])
+
+
+def _cascade_difference(originals, entry: Card, folder: Path) -> float:  # type: ignore[no-untyped-def]
+    samplers = [AreaSampler(decode(data, Limits()).pixels) for data in sample()]
+    worst = 0.0
+    for network, name, side in zip(originals, entry.exports, (None, 24, 48), strict=True):
+        export = OnnxNetwork(folder / name, DEVICE)
+        for sampler in samplers:
+            width, height = sampler.size
+            whole = np.array([[0, 0, width, height], [width // 4, 0, width, height // 2]])
+            windows = sampler.windows(whole, side) if side else sampler.whole(width // 3, height // 3)
+            worst = max(worst, *map(_largest, network(windows), export(windows)))
+    return worst
+
+
+def _photo_difference(original, entry: Card, folder: Path) -> float:  # type: ignore[no-untyped-def]
+    """RetinaFace: boxes and landmarks are compared in shares of the photo's longer side."""
+    export, worst = OnnxNetwork(folder / entry.exports[0], DEVICE), 0.0
+    for data in sample():
+        pixels = decode(data, Limits()).pixels
+        for expected, given in zip(original(pixels), export(pixels[None]), strict=True):
+            scale = 1 if expected.ndim == 1 else max(pixels.shape)
+            worst = max(worst, _largest(expected / scale, given / scale))
+    return worst
+
+
+def _tflite_difference(entry: Card, folder: Path) -> float:
+    """BlazeFace: its export is its file with metadata, and both run in TensorFlow Lite."""
+    from models.architectures.tflite import interpreter
+
+    raw, exported = (interpreter(folder / name, 1) for name in (entry.files[0].name, entry.exports[0]))
+    side, worst = 192 if "full" in entry.name else 128, 0.0
+    for data in sample():
+        batch = AreaSampler(decode(data, Limits()).pixels).whole(side, side) / np.float32(127.5) - np.float32(1)
+        worst = max(worst, *map(_largest, raw(batch), exported(batch)))
+    return worst
+
+
+def _largest(expected: np.ndarray, given: np.ndarray) -> float:
+    assert expected.shape == given.shape
+    assert expected.size
+    return float(np.abs(expected - given).max())
+
+
+if __name__ == "__main__":
+    print("largest difference", difference(card(sys.argv[1]), Path(sys.argv[2])))

@@ -1,0 +1,84 @@
+"""The cascade against facenet-pytorch's, at the same settings, on real photos."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imaging.decode import Limits, decode
+from imaging.faces import Face
+from models.catalogue import card
+from models.detection import Detector
+from models.device import Device
+from models.engines import load_detector
+from models.store import Store
+from tests.conftest import PROJECT
+
+ORIGINAL = """
+import json, sys
+from facenet_pytorch import MTCNN
+from imaging.decode import Limits, decode
+mtcnn = MTCNN(keep_all=True, select_largest=False, min_face_size=40)
+found = {}
+for path in sys.argv[1:]:
+    boxes, scores, landmarks = mtcnn.detect(decode(open(path, "rb").read(), Limits()).pixels.copy(), landmarks=True)
+    faces = zip(boxes, scores, landmarks) if boxes is not None else []
+    found[path] = [[list(map(float, b)), float(s), [list(map(float, p)) for p in l]] for b, s, l in faces]
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def cascade(store: Store) -> Detector:
+    options = {"min_face": 40, "sure": 0.0, "edges": "cut"}
+    return load_detector(card("mtcnn"), store, "onnx", Device(), options)
+
+
+@pytest.fixture(scope="module")
+def originals(sample_photos: Path) -> dict[str, list[Face]]:
+    """What facenet-pytorch finds, in a process of its own."""
+    paths = [str(path) for path in sorted(sample_photos.glob("*/*.jpg"))[::2]]
+    paths += [str(path) for path in sorted((PROJECT.parent / "shared" / "faces" / "detection").glob("*.jpg"))]
+    done = subprocess.run(
+        [sys.executable, "-c", ORIGINAL, *paths], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    return {path: [Face(tuple(b), s, np.array(p, np.float32)) for b, s, p in faces] for path, faces in found.items()}
+
+
+def overlap(a: Face, b: Face) -> float:
+    corner, opposite = np.maximum(a.box[:2], b.box[:2]), np.minimum(a.box[2:], b.box[2:])
+    shared = np.prod(np.maximum(opposite - corner, 0))
+    areas = [np.prod(np.subtract(face.box[2:], face.box[:2])) for face in (a, b)]
+    return float(shared / (sum(areas) - shared))
+
+
+def test_finds_the_same_boxes_and_landmarks(cascade: Detector, originals: dict[str, list[Face]]) -> None:
+    compared = 0
+    for path, expected in originals.items():
+        found = cascade.detect(decode(Path(path).read_bytes(), Limits()).pixels)
+        assert len(found) == len(expected), path
+        for face in expected:
+            if face.score > 0.9:
+                twin = max(found, key=lambda other: overlap(face, other))
+                side = max(np.subtract(face.box[2:], face.box[:2]))
+                assert overlap(face, twin) >= 0.95, path
+                assert np.abs(twin.landmarks - face.landmarks).max() <= 0.02 * side, path
+                assert abs(twin.score - face.score) <= 0.02, path
+                compared += 1
+    assert compared >= 55
+
+
+def test_a_face_at_the_edge_keeps_its_landmarks(store: Store, sample_photos: Path) -> None:
+    """Cut through the chin and one cheek, a face is found where it was in the whole photo."""
+    path = sorted((sample_photos / "mindy_kaling").glob("*MindyKalingLkvEhTwDeJmjpg.jpg"))[0]
+    pixels = decode(path.read_bytes(), Limits()).pixels
+    detector = load_detector(card("mtcnn"), store, "onnx", Device(), {})
+    (whole,) = detector.detect(pixels)
+    left, top, right, bottom = (round(edge) for edge in whole.box)
+    (cut,) = detector.detect(np.ascontiguousarray(pixels[top - 15 : bottom - 8, left + 8 :]))
+    shift = np.array([left + 8, top - 15], np.float32)
+    assert np.abs(cut.landmarks + shift - whole.landmarks).max() <= 0.06 * (right - left)

@@ -1,0 +1,74 @@
+"""Every export gives what its original runtime gives. Each framework runs in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from models.card import Card
+from models.catalogue import card
+from models.store import Store
+from tests.conftest import PROJECT, pulled
+
+TOLERANCE = 1e-3
+
+WITHOUT_THE_FIX = """
+import models.architectures.deep_tree
+from tf2onnx.handler import tfl_op
+from tf2onnx.tflite_handlers.tfl_math import TflFullyConnectedOp
+tfl_op(["TFL_FULLY_CONNECTED"])(TflFullyConnectedOp)
+import sys
+from pathlib import Path
+from models.catalogue import card
+models.architectures.deep_tree.export(card("deep-tree"), Path(sys.argv[1]))
+"""
+
+SYNTHETIC = """
+import sys
+from pathlib import Path
+import torch
+from facenet_pytorch import InceptionResnetV1
+torch.manual_seed(0)
+network = InceptionResnetV1(pretrained=None, classify=True, num_classes=8)
+torch.save(network.state_dict(), Path(sys.argv[1]) / "20180402-114759-vggface2.pt")
+"""
+
+
+def run_python(*arguments: str) -> str:
+    done = subprocess.run([sys.executable, *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def difference(entry: Card, folder: Path) -> float:
+    last = run_python("-m", "tests.models.parity", entry.name, str(folder)).splitlines()[-1]
+    return float(last.removeprefix("largest difference "))
+
+
+@pytest.mark.parametrize("name", ["mtcnn", "mobilefacenet", "deep-tree", "facenet", "mediapipe-full-range"])
+def test_an_export_answers_as_its_original(name: str, store: Store) -> None:
+    assert difference(card(name), store.folder(card(name))) <= TOLERANCE
+
+
+@pytest.mark.parametrize("name", ["minifasnet", "minifasnet-celeba", "retinaface-mobilenet"])
+def test_an_export_from_a_mirror_answers_as_its_original(name: str, store: Store) -> None:
+    entry = pulled(name)
+    assert difference(entry, store.folder(entry)) <= TOLERANCE
+
+
+def linked(store: Store, entry: Card, folder: Path) -> None:
+    for file in entry.files:
+        (folder / file.name).symlink_to(store.folder(entry) / file.name)
+
+
+def test_the_known_wrong_conversion_is_caught(store: Store, tmp_path: Path) -> None:
+    linked(store, card("deep-tree"), tmp_path)
+    run_python("-c", WITHOUT_THE_FIX, str(tmp_path))
+    assert difference(card("deep-tree"), tmp_path) > 100 * TOLERANCE
+
+
+def test_the_512_d_torch_network_exports_from_weights_of_its_form(tmp_path: Path) -> None:
+    run_python("-c", SYNTHETIC, str(tmp_path))
+    run_python("-m", "models.export", "inception-resnet-v1", str(tmp_path))
+    assert difference(card("inception-resnet-v1"), tmp_path) <= TOLERANCE

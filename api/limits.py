@@ -71,10 +71,14 @@ async def deadline(seconds: float) -> AsyncIterator[None]:
     Raises:
         Refused: ``TIMEOUT``.
     """
+    timeout = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds):
+        async with timeout:
             yield
     except TimeoutError:
+        if not timeout.expired():
+            # Somebody else's, from inside: a fault like any other.
+            raise
         raise Refused("TIMEOUT", f"The request took longer than {seconds:g} seconds") from None
 
 

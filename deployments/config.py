@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import DeploymentSchema, HTTPOptionsSchema, ServeApplicationSchema, ServeDeploySchema
 
-from graphs.settings import AppArgs
+from graphs.settings import AppArgs, Policy
 from models.pull import configured
 from models.store import Store
+
+Schema = TypeVar("Schema", bound=BaseModel)
 
 
 class ConfigError(Exception):
@@ -24,18 +26,26 @@ def check(config: Any) -> None:
         ConfigError: it has keys that nobody knows, or values that its schema does not allow.
         ModelError: it needs a model that is not pulled.
     """
+    _valid(ServeDeploySchema, config, "")
     if unknown := list(_unknown(config)):
         raise ConfigError(f"unknown keys: {', '.join(unknown)}")
+    for number, application in enumerate(config["applications"]):
+        place = f"applications[{number}]."
+        args = _valid(AppArgs, application.get("args", {}), f"{place}args.")
+        for deployment in application.get("deployments", []):
+            if deployment["name"] == "ingress":
+                _valid(Policy, deployment.get("user_config") or {}, f"{place}ingress.user_config.")
+        for card in configured(application["args"]):
+            Store(args.models_dir).exports(card)
+
+
+def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:
     try:
-        ServeDeploySchema.model_validate(config)
-        for application in config["applications"]:
-            args = AppArgs.model_validate(application.get("args", {}))
-            for card in configured(application.get("args", {})):
-                Store(args.models_dir).exports(card)
+        return schema.model_validate(entry)
     except ValidationError as error:
         problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        raise ConfigError(f"{place}: {problem['msg']}") from error
+        inner = ".".join(str(part) for part in problem["loc"])
+        raise ConfigError(f"{place}{inner}: {problem['msg']}") from error
 
 
 def rendered(config: Any) -> Any:
@@ -44,8 +54,8 @@ def rendered(config: Any) -> Any:
     if host := os.environ.get("HOST"):
         options["host"] = host
     if port := os.environ.get("PORT"):
-        if not port.isdigit():
-            raise ConfigError(f"PORT is {port!r}, which is no number")
+        if not (port.isascii() and port.isdigit() and int(port) < 2**16):
+            raise ConfigError(f"PORT is {port!r}, which is no port")
         options["port"] = int(port)
     return {**config, "http_options": options}
 

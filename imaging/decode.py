@@ -118,7 +118,9 @@ def _orientation(image: PIL.Image.Image) -> int:
 def _rgb(image: PIL.Image.Image) -> NDArray[np.uint8]:
     if image.mode.startswith(("I", "F")):
         # Pillow clips 16-bit grey at 255 when it converts: take the upper byte instead.
-        grey = (np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
+        deep = np.asarray(image).astype(np.uint32)
+        grey = (deep >> 8).clip(0, 255).astype(np.uint8)
+        grey[deep == image.info.get("transparency", -1)] = 255
         return np.repeat(grey[..., None], 3, axis=2)
     if image.has_transparency_data:
         layer = image.convert("RGBA")

@@ -1,7 +1,6 @@
 """The form of a model card: everything the service knows of a network without loading it."""
 
 import hashlib
-from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -69,15 +68,10 @@ Source = Annotated[InstalledSource | PypiSource | NpmSource | HttpsSource, Field
 class WeightFile(_Strict):
     """One file of original weights and where it can be had, best source first."""
 
-    name: str
+    name: Annotated[str, StringConstraints(pattern=r"^\w[\w.+-]*$")]
+    """Without folders: it is a file of the model's own folder."""
     sha256: Sha256
     sources: tuple[Source, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _name_is_a_name(self) -> "WeightFile":
-        if PurePosixPath(self.name).name != self.name:
-            raise ValueError("a weight file's name has no folders in it")
-        return self
 
 
 class Threshold(_Strict):

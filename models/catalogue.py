@@ -19,7 +19,7 @@ def cards() -> dict[str, Card]:
     Raises:
         ModelError: a card is not valid; the message names the file and the fields.
     """
-    return {path.stem: _read(path) for path in sorted(CARDS.glob("*.toml"))}
+    return {path.stem: _read(path) for path in sorted(CARDS.glob("*.toml"), key=lambda path: path.stem)}
 
 
 def card(name: str) -> Card:

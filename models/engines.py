@@ -59,7 +59,7 @@ def _detector(card: Card, store: Store, engine: Engine, device: Device, options:
             if engine != "onnx" or device.kind != "cpu":
                 raise ModelError(f"{card.name} runs in MediaPipe on the CPU: leave out its engine and set `gpus: 0`")
             return BlazeFace(paths[0], **options)
-        case "mtcnn":
+        case "mtcnn" | "mtcnn_tensorflow":
             from models.detectors.mtcnn import Mtcnn
 
             if engine != "onnx":

@@ -69,7 +69,11 @@ def score_pairs(pairs: Sequence[Pair], detect: PhotoDetector, embed: CropNetwork
 
 
 def _embedding(photo: Path, detect: PhotoDetector, embed: CropNetwork, crop: CropSpec) -> NDArray[np.float32] | None:
-    detection = detect([photo.read_bytes()], [crop])
+    try:
+        data = photo.read_bytes()
+    except OSError as error:
+        raise ModelError(f"the photo {photo} cannot be read: {error}") from error
+    detection = detect([data], [crop])
     found = detection.photos[0]
     if not isinstance(found, Photo) or not found.faces:
         return None
@@ -94,6 +98,6 @@ def _csv_pairs(file: Path) -> list[Pair]:
                 if len(row) != 3 or row[2].strip() not in ("0", "1"):
                     raise ModelError(f"{file}, line {number}: expected two paths and 0 or 1")
                 pairs.append((file.parent / row[0].strip(), file.parent / row[1].strip(), row[2].strip() == "1"))
-    except OSError as error:
-        raise ModelError(f"the pairs cannot be read: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"the pairs cannot be read: {file}: {error}") from error
     return pairs

@@ -4,7 +4,6 @@ import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import yaml
 from rich.console import Console
@@ -25,25 +24,30 @@ def pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Cons
     Raises:
         ModelError: one of them could not be; those before it are ready.
     """
-    wanted = [card for card in cards if store.state(card) != "ready"]
-    for card in cards:
-        if card not in wanted:
-            console.print(f"[green]ready[/]  {card.name}")
-    if not wanted:
-        return
+    with _alone(store.root, console):
+        named = {card.name: card for card in cards}
+        wanted = [card for card in named.values() if store.state(card) != "ready"]
+        for name in named:
+            if name not in {card.name for card in wanted}:
+                console.print(f"[green]ready[/]  {name}")
+        if wanted:
+            _pull(wanted, store, mirror, console)
+
+
+def _pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Console) -> None:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    with _alone(store.root), Progress(*columns, console=console, transient=True) as progress:
-        for card in wanted:
-            task = progress.add_task(f"fetching {card.name}", total=None)
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
 
-            def report(what: str, done: int, total: int | None, task: Any = task) -> None:
-                progress.update(task, description=f"fetching {what}", completed=done, total=total)
+        def report(what: str, done: int, total: int | None) -> None:
+            progress.update(task, description=f"fetching {what}", completed=done, total=total)
 
-            downloads = Downloads(store.root / ".downloads", report)
+        downloads = Downloads(store.root / ".downloads", report)
+        for card in cards:
+            report(card.name, 0, None)
             fetch(card, store, downloads, mirror)
             progress.update(task, description=f"exporting {card.name}", completed=0, total=None)
             export(card, store)
-            progress.remove_task(task)
             console.print(f"[green]pulled[/] {card.name}")
         downloads.clear()
 
@@ -56,15 +60,15 @@ def configured_in(path: Path) -> list[Card]:
     """
     try:
         config = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+        return configured([application.get("args", {}) for application in config["applications"]])
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ModelError(f"the configuration {path} cannot be read: {error}") from error
-    return [
-        entry for application in config.get("applications", []) for entry in configured(application.get("args", {}))
-    ]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ModelError(f"the configuration {path} has no applications") from error
 
 
 def configured(args: object) -> list[Card]:
-    """The cards that an application's arguments name: each ``model:`` in them, once."""
+    """The cards that applications' arguments name: each ``model:`` in them, once."""
     return [card_named(name) for name in dict.fromkeys(_models(args))]
 
 
@@ -75,12 +79,19 @@ def _models(entry: object) -> Iterator[str]:
                 yield value
             else:
                 yield from _models(value)
+    elif isinstance(entry, list):
+        for value in entry:
+            yield from _models(value)
 
 
 @contextmanager
-def _alone(root: Path) -> Iterator[None]:
+def _alone(root: Path, console: Console) -> Iterator[None]:
     """Let one pull at a time work in a store; a second one waits and then finds the work done."""
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            console.print("waiting for another pull to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield

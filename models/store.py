@@ -69,15 +69,17 @@ class Store:
 
     def _export_problems(self, card: Card) -> list[str]:
         manifest = self._manifest(card)
+        if not manifest:
+            return ["it is not pulled"]
         if manifest.get("version") != self._version(card):
-            return ["it was never exported as its card has it now"]
+            return ["it was pulled for another version of its card"]
         folder, hashes = self.folder(card), manifest["exports"]
         return [f"{name} is missing or damaged" for name in card.exports if not matches(folder / name, hashes[name])]
 
     def _manifest(self, card: Card) -> dict[str, Any]:
         try:
             manifest = json.loads((self.folder(card) / "manifest.json").read_text("utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+        except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
             return {}
         return manifest if isinstance(manifest, dict) else {}
 

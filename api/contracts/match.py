@@ -2,7 +2,7 @@
 
 import math
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -119,12 +119,27 @@ class MatchResponse(BaseModel):
     models: ModelNames
 
 
+class ErrorResponse(BaseModel):
+    """Why there is no comparison."""
+
+    success: Literal[False]
+    error: str
+
+
 def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
     """The contract knows 400 and 503; what else goes wrong keeps its own status."""
     return STATUSES.get(refused.code, 400), {"success": False, "error": refused.message}
 
 
-@router.post("/match", response_model=MatchResponse)
+@router.post(
+    "/match",
+    responses={
+        400: {"model": ErrorResponse, "description": "A photo or the request is not fit to be compared"},
+        413: {"model": ErrorResponse, "description": "The request is larger than two photos may be"},
+        503: {"model": ErrorResponse, "description": "A stage is not available, or the time ran out"},
+        "default": {"model": ErrorResponse, "description": "A fault of the service"},
+    },
+)
 async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
     """Compare two photos of one face each: the same person or not, and each of them live or a spoof."""
     service: Service = request.app.state.service

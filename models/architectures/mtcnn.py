@@ -42,8 +42,13 @@ class FromWindows(torch.nn.Module):
 
 
 def export(card: Card, folder: Path) -> None:
-    """Write the three ONNX files. PNet takes any height and width from 12 pixels."""
-    for name, network, side in zip(card.exports, _networks(card, folder), (None, 24, 48), strict=True):
+    """Write the three ONNX files."""
+    export_cascade(_networks(card, folder), card, folder)
+
+
+def export_cascade(networks: list[FromWindows], card: Card, folder: Path) -> None:
+    """Write PNet, RNet and ONet as the ONNX files of `card`. PNet takes any height and width from 12 pixels."""
+    for name, network, side in zip(card.exports, networks, (None, 24, 48), strict=True):
         batch = torch.export.Dim("n", min=1)
         free = {0: batch}
         if side is None:

@@ -2,12 +2,7 @@
 
 import base64
 import io
-import os
-import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +12,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from load_tests.server import served
 from models.catalogue import card
-from tests.conftest import PROJECT, shared_faces
-
-START_TIMEOUT_S = 120
+from tests.conftest import shared_faces
 
 
 @pytest.fixture(scope="session")
@@ -30,31 +24,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = tmp_path_factory.mktemp("serve") / "log"
-    # "local": a cluster of its own, even where another one runs on this machine.
-    environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local"}
-    command = [sys.executable, "-m", "deployments", "configs/serve.yaml"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=output)
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            _wait_until_healthy(client, process, log)
-            yield client
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-
-
-def _wait_until_healthy(client: httpx.Client, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    last = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < last:
-        assert process.poll() is None, log.read_text("utf-8", "replace")[-3000:]
-        try:
-            if client.get("/health").json().get("status") == "healthy":
-                return
-        except (httpx.TransportError, ValueError):
-            pass
-        time.sleep(0.5)
-    pytest.fail(f"not healthy after {START_TIMEOUT_S} s: {log.read_text('utf-8', 'replace')[-3000:]}")
+    with (
+        served("configs/serve.yaml", port, log) as address,
+        httpx.Client(base_url=address, timeout=60) as client,
+    ):
+        yield client
 
 
 def photo(folder: Path, person: str, ending: str) -> bytes:

@@ -37,7 +37,7 @@ def difference(entry: Card, folder: Path) -> float:
     match entry.architecture:
         case "blazeface":
             return _tflite_difference(entry, folder)
-        case "mtcnn":
+        case "mtcnn" | "mtcnn_tensorflow":
             return _cascade_difference(architecture.original(entry, folder, DEVICE), entry, folder)
         case "retinaface":
             return _photo_difference(architecture.original(entry, folder, DEVICE), entry, folder)

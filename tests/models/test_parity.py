@@ -46,7 +46,9 @@ def difference(entry: Card, folder: Path) -> float:
     return float(last.removeprefix("largest difference "))
 
 
-@pytest.mark.parametrize("name", ["mtcnn", "mobilefacenet", "deep-tree", "facenet", "mediapipe-full-range"])
+@pytest.mark.parametrize(
+    "name", ["mtcnn", "mtcnn-tensorflow", "mobilefacenet", "deep-tree", "facenet", "mediapipe-full-range"]
+)
 def test_an_export_answers_as_its_original(name: str, store: Store) -> None:
     assert difference(card(name), store.folder(card(name))) <= TOLERANCE
 

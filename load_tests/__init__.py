@@ -1,0 +1,1 @@
+"""Load on the service, and how its speed compares with the bare networks."""

@@ -1,0 +1,89 @@
+"""GET / and GET /health."""
+
+import asyncio
+import time
+from dataclasses import replace
+from importlib import metadata
+
+import pytest
+
+from graphs.stages import Ready, Stages
+from tests.fakes import client, is_not_ready, is_ready, stages
+
+
+def with_ready(detector: Ready, liveness: Ready, embedder: Ready) -> Stages:
+    """Stages that answer so; a second detector is always ready where the first one is."""
+    whole = stages()
+    first = replace(whole.detectors["mtcnn"], ready=detector)
+    return Stages(
+        detectors={"mtcnn": first, "mediapipe": first},
+        liveness={"crmnet": replace(whole.liveness["crmnet"], ready=liveness)},
+        embedders={"arcface": replace(whole.embedders["arcface"], ready=embedder)},
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status", "code"),
+    [
+        ((True, True, True), "healthy", 200),
+        ((False, True, True), "degraded", 200),
+        ((True, False, True), "degraded", 200),
+        ((True, True, False), "degraded", 200),
+        ((False, False, True), "degraded", 200),
+        ((False, False, False), "unhealthy", 503),
+    ],
+)
+def test_health_is_the_stages(verdicts: tuple[bool, bool, bool], status: str, code: int) -> None:
+    detector, liveness, embedder = (is_ready if verdict else is_not_ready for verdict in verdicts)
+    response = client(with_ready(detector, liveness, embedder)).get("/health")
+    assert response.status_code == code
+    assert response.json()["status"] == status
+    assert response.json()["models"] == {
+        "mtcnn": verdicts[0],
+        "mediapipe": verdicts[0],
+        "crmnet": verdicts[1],
+        "arcface": verdicts[2],
+    }
+
+
+def test_health_has_the_contracts_fields() -> None:
+    found = client().get("/health").json()
+    assert found.keys() >= {"status", "timestamp", "models", "version"}
+    assert found["models"] == {"mtcnn": True, "crmnet": True, "arcface": True}
+    assert found["version"] == metadata.version("facegraph")
+    assert isinstance(found["timestamp"], float)
+
+
+def test_health_tells_the_time_in_both_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1673123456.789)
+    found = client().get("/health").json()
+    assert found["timestamp"] == 1673123456.789
+    assert found["timestamp_iso"] == "2023-01-07T20:30:56.789Z"
+
+
+def test_health_names_the_networks() -> None:
+    assert client().get("/health").json()["networks"]["crmnet"] == {
+        "model": "liveness-model",
+        "title": "The liveness",
+        "licence": "The liveness's licence",
+    }
+
+
+def test_the_stages_are_asked_side_by_side() -> None:
+    everybody = asyncio.Barrier(4)
+
+    async def ready() -> bool:
+        async with asyncio.timeout(5), everybody:
+            return True
+
+    assert client(with_ready(ready, ready, ready)).get("/health").json()["status"] == "healthy"
+
+
+def test_the_root_says_what_this_is_and_where_to_read_on() -> None:
+    app = client()
+    found = app.get("/").json()
+    assert "face" in found["message"]
+    assert found["status"] == "healthy"
+    assert found["version"] == metadata.version("facegraph")
+    for place in (found["docs"], found["health"]):
+        assert app.get(place).status_code == 200

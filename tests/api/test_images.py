@@ -1,0 +1,92 @@
+"""Photos in the fields of a JSON request."""
+
+import base64
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from api.images import photo_bytes
+from imaging.refused import Refused
+
+PHOTO = bytes(range(256))
+TEXT = base64.b64encode(PHOTO).decode()
+MEGABYTE = 1_000_000
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        TEXT,
+        f"data:image/jpeg;base64,{TEXT}",
+        f"data:image/svg+xml;base64,{TEXT}",
+        f"DATA:Image/PNG;BASE64,{TEXT}",
+        base64.encodebytes(PHOTO).decode(),
+        f"data:image/png;base64,{TEXT[:76]}\r\n{TEXT[76:]}\r\n",
+    ],
+    ids=["bare", "data", "data with a plus", "capitals", "newlines", "data with CRLF"],
+)
+def test_base64_gives_the_photo(field: str) -> None:
+    assert photo_bytes(field, MEGABYTE) == PHOTO
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.binary(max_size=200), st.sampled_from(["", "data:image/webp;base64,"]), st.booleans())
+def test_every_photo_survives(photo: bytes, prefix: str, wrapped: bool) -> None:
+    encode = base64.encodebytes if wrapped else base64.b64encode
+    assert photo_bytes(prefix + encode(photo).decode(), 200) == photo
+
+
+@pytest.mark.parametrize("field", ["http://example.com/a.jpg", "https://example.com/a.jpg", "HTTPS://169.254.169.254/"])
+def test_an_address_is_not_fetched(field: str) -> None:
+    with pytest.raises(Refused) as caught:
+        photo_bytes(field, MEGABYTE)
+    assert caught.value.code == "URL_NOT_ALLOWED"
+    assert caught.value.message == "Addresses are not fetched by this service; send the photo as base64"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "not a photo!",
+        "QUJ",
+        "QUJD=QUJD",
+        "QU JD",
+        "_-_-",
+        "Grüße",
+        "\ud800",
+        "file:///etc/passwd",
+        "data:image/png,QUJD",
+        "data:image/png;base64,QUJ!",
+        f"data:image/png;base64,data:image/png;base64,{TEXT}",
+    ],
+)
+def test_what_is_not_base64_is_refused(field: str) -> None:
+    with pytest.raises(Refused) as caught:
+        photo_bytes(field, MEGABYTE)
+    assert caught.value.code == "INVALID_IMAGE"
+    assert caught.value.message == "The image is neither an address nor base64"
+
+
+@pytest.mark.parametrize("prefix", ["", "data:image/jpeg;base64,"])
+@pytest.mark.parametrize("size", [297, 298, 299, 300])
+def test_a_photo_of_the_greatest_size_is_let_in(prefix: str, size: int) -> None:
+    assert photo_bytes(prefix + base64.b64encode(bytes(size)).decode(), size) == bytes(size)
+
+
+def test_newlines_do_not_count_as_the_photos_bytes() -> None:
+    assert photo_bytes(base64.encodebytes(bytes(3000)).decode(), 3000) == bytes(3000)
+
+
+@pytest.mark.parametrize("prefix", ["", "data:image/jpeg;base64,"])
+def test_a_photo_that_is_too_large_is_refused(prefix: str) -> None:
+    with pytest.raises(Refused) as caught:
+        photo_bytes(prefix + base64.b64encode(bytes(303)).decode(), 300)
+    assert caught.value.code == "IMAGE_TOO_LARGE"
+    assert caught.value.message == "The image has more than the 300 bytes that are accepted"
+
+
+def test_the_size_is_found_before_anything_is_decoded() -> None:
+    with pytest.raises(Refused) as caught:
+        photo_bytes("!" * 1000, 300)
+    assert caught.value.code == "IMAGE_TOO_LARGE"

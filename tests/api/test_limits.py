@@ -1,0 +1,176 @@
+"""What surrounds every request: its id, the size of its body, and its time."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from api.limits import RequestBounds, deadline
+from graphs.settings import LimitArgs
+from imaging.crops import CropSpec
+from imaging.faces import Detection
+from imaging.refused import Refused
+from tests.fakes import FakeNetwork, client, serve_log, stages
+
+PAIR = {"image1": "QUJD", "image2": "QUJD"}
+SMALL = LimitArgs(max_image_size=3)
+
+
+class Inner:
+    """An ASGI app that reads the whole body, then does what it is told."""
+
+    def __init__(self, fault: Exception | None = None, answers: bool = True) -> None:
+        self.fault = fault
+        self.answers = answers
+        self.scope: Scope = {}
+        self.read = b""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        more = scope["type"] == "http"
+        while more:
+            message = await receive()
+            self.read += message.get("body", b"")
+            more = message.get("more_body", False)
+        if self.answers:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        if self.fault:
+            raise self.fault
+
+
+class Caller:
+    """A connection that sends a body in pieces and keeps count of those that were taken."""
+
+    def __init__(self, *pieces: bytes, headers: Iterable[tuple[str, str]] = (), kind: str = "http") -> None:
+        self.left = list(pieces)
+        self.sent: list[Message] = []
+        self.scope = {"type": kind, "headers": [(name.encode(), value.encode()) for name, value in headers]}
+
+    async def receive(self) -> Message:
+        piece = self.left.pop(0)
+        return {"type": "http.request", "body": piece, "more_body": bool(self.left)}
+
+    async def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    def call(self, app: Inner, max_body: int) -> None:
+        asyncio.run(RequestBounds(app, max_body)(self.scope, self.receive, self.send))
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_body_of_the_greatest_size_is_read_whole(declared: bool) -> None:
+    inner, headers = Inner(), [("content-length", "10")] if declared else []
+    caller = Caller(b"12345", b"67890", headers=headers)
+    caller.call(inner, 10)
+    assert inner.read == b"1234567890"
+    assert [message["type"] for message in caller.sent] == ["http.response.start"]
+
+
+def test_a_body_that_declares_too_much_is_refused_unread() -> None:
+    inner, caller = Inner(), Caller(b"12345", b"678901", headers=[("content-length", "11")])
+    with pytest.raises(Refused) as caught:
+        caller.call(inner, 10)
+    assert caught.value.code == "BODY_TOO_LARGE"
+    assert caught.value.message == "The request has more than the 10 bytes that are accepted"
+    assert caller.left == [b"12345", b"678901"]
+
+
+@pytest.mark.parametrize("declared", [None, "5", "-1", "many"])
+def test_a_body_that_becomes_too_large_is_refused_there(declared: str | None) -> None:
+    inner, headers = Inner(), [("content-length", declared)] if declared else []
+    caller = Caller(b"12345", b"678901", b"never read", headers=headers)
+    with pytest.raises(Refused) as caught:
+        caller.call(inner, 10)
+    assert caught.value.code == "BODY_TOO_LARGE"
+    assert inner.read == b"12345"
+    assert caller.left == [b"never read"]
+
+
+def test_the_request_id_stands_in_the_state() -> None:
+    inner = Inner()
+    Caller(b"", headers=[("x-request-id", "caller-17")]).call(inner, 10)
+    assert inner.scope["state"]["request_id"] == "caller-17"
+    Caller(b"").call(inner, 10)
+    assert len(inner.scope["state"]["request_id"]) == 32
+
+
+def test_a_fault_that_was_answered_does_not_reach_the_server_and_any_other_does() -> None:
+    caller = Caller(b"")
+    caller.call(Inner(RuntimeError("answered")), 10)
+    assert len(caller.sent) == 1
+    with pytest.raises(RuntimeError, match="not answered"):
+        Caller(b"").call(Inner(RuntimeError("not answered"), answers=False), 10)
+
+
+def test_what_is_not_http_passes() -> None:
+    inner = Inner(answers=False)
+    Caller(kind="lifespan").call(inner, 10)
+    assert inner.scope == {"type": "lifespan", "headers": []}
+
+
+def pieces(size: int) -> Iterator[bytes]:
+    """A body without a declared length."""
+    yield from (b" " * 1000 for _ in range(size // 1000))
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_body_that_is_too_large_is_a_413_in_the_contracts_form(streamed: bool) -> None:
+    size = 2 * SMALL.max_body
+    content = pieces(size) if streamed else b" " * size
+    response = client(limits=SMALL).post("/match", content=content, headers={"content-type": "application/json"})
+    assert ("content-length" in response.request.headers) is not streamed
+    assert response.status_code == 413
+    assert response.json() == {
+        "success": False,
+        "error": f"The request has more than the {SMALL.max_body} bytes that are accepted",
+    }
+
+
+@pytest.mark.parametrize("size", [3, 1000, 10 * 1024 * 1024])
+def test_two_photos_of_the_greatest_size_fit_into_a_body(size: int) -> None:
+    photo = "A" * (-(-size // 3) * 4)
+    body = f'{{"image1": "data:image/jpeg;base64,{photo}", "image2": "data:image/jpeg;base64,{photo}"}}'
+    assert len(body) < LimitArgs(max_image_size=size).max_body
+
+
+def test_a_request_that_takes_too_long_is_a_503() -> None:
+    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec]) -> Detection:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    response = client(stages(detect), LimitArgs(request_timeout=0.01)).post("/match", json=PAIR)
+    assert response.status_code == 503
+    assert response.json() == {"success": False, "error": "The request took longer than 0.01 seconds"}
+
+
+def test_what_is_awaited_is_cancelled_at_the_deadline() -> None:
+    cancelled = []
+
+    async def wait() -> None:
+        async with deadline(0.01):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.append(True)
+
+    with pytest.raises(Refused) as caught:
+        asyncio.run(wait())
+    assert caught.value.code == "TIMEOUT"
+    assert caught.value.message == "The request took longer than 0.01 seconds"
+    assert cancelled == [True]
+
+
+def test_what_ends_in_time_is_left_alone() -> None:
+    async def run() -> str:
+        async with deadline(60):
+            return "done"
+
+    assert asyncio.run(run()) == "done"
+
+
+def test_a_timeout_inside_a_stage_is_a_fault_of_the_stage() -> None:
+    with serve_log() as log:
+        response = client(stages(embed=FakeNetwork(TimeoutError("a driver's")))).post("/match", json=PAIR)
+    assert response.status_code == 500
+    assert len(log) == 1

@@ -1,0 +1,176 @@
+"""Building the application: which deployments there are, and what each of them owns of the machine."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray.serve import Application
+
+from graphs import app
+from graphs.settings import AppArgs
+from imaging.decode import Limits
+from models.device import Device
+from models.errors import ModelError
+from tests.fakes import deployment_of, pull
+
+MODELS = ("mtcnn", "mediapipe-full-range", "deep-tree", "mobilefacenet")
+MIB = 2**20
+
+
+def arguments(models_dir: Path, **changed: Any) -> AppArgs:
+    """Arguments with a stage of each kind, of which the detector mediapipe never takes a GPU."""
+    stages = {
+        "detectors": {
+            "mtcnn": {"model": "mtcnn", "cpus": 0.3, "gpus": 0.2, "options": {"min_face": 30}},
+            "mediapipe": {"model": "mediapipe-full-range", "cpus": 1, "gpus": 0},
+        },
+        "liveness": {"crmnet": {"model": "deep-tree", "engine": "tensorflow", "cpus": 2.5, "gpus": 0.25}},
+        "embedders": {"arcface": {"model": "mobilefacenet", "gpus": 1, "gpu_memory_mb": 512}},
+    }
+    return AppArgs.model_validate({**stages, "models_dir": models_dir, "ingress_cpus": 0.4, **changed})
+
+
+@pytest.fixture
+def models_dir(tmp_path: Path) -> Path:
+    return pull(tmp_path, *MODELS)
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Sets how many GPUs the cluster has."""
+    return lambda gpus: monkeypatch.setattr(app, "_cluster_gpus", lambda: float(gpus))
+
+
+def stage_deployments(built: Application) -> list[Any]:
+    """The deployment of every stage that the ingress was given."""
+    kinds = deployment_of(built).init_kwargs
+    stages = [stage for kind in ("detectors", "liveness", "embedders") for stage in kinds[kind].values()]
+    return [deployment_of(stage.handle) for stage in stages]
+
+
+def shares(built: Application) -> dict[str, dict[str, float]]:
+    """What a replica of each stage reserves."""
+    return {stage.name: stage.ray_actor_options for stage in stage_deployments(built)}
+
+
+def devices(built: Application) -> dict[str, Device]:
+    """What a replica of each stage runs its network on."""
+    return {stage.name: stage.init_args[3] for stage in stage_deployments(built)}
+
+
+ON_CPUS = {
+    "detector-mtcnn": {"num_cpus": 0.3, "num_gpus": 0},
+    "detector-mediapipe": {"num_cpus": 1, "num_gpus": 0},
+    "liveness-crmnet": {"num_cpus": 2.5, "num_gpus": 0},
+    "embedder-arcface": {"num_cpus": 0.2, "num_gpus": 0},
+}
+ON_GPUS = {
+    "detector-mtcnn": {"num_cpus": 0.3, "num_gpus": 0.2},
+    "detector-mediapipe": {"num_cpus": 1, "num_gpus": 0},
+    "liveness-crmnet": {"num_cpus": 2.5, "num_gpus": 0.25},
+    "embedder-arcface": {"num_cpus": 0.2, "num_gpus": 1},
+}
+
+
+@pytest.mark.parametrize(("device", "gpus"), [("auto", 0), ("cpu", 0), ("cpu", 4)])
+def test_stages_are_placed_on_cpus(device: str, gpus: int, models_dir: Path, cluster: Any) -> None:
+    cluster(gpus)
+    built = app.build(arguments(models_dir, device=device))
+    assert shares(built) == ON_CPUS
+    assert devices(built) == {
+        "detector-mtcnn": Device("cpu", threads=1),
+        "detector-mediapipe": Device("cpu", threads=1),
+        "liveness-crmnet": Device("cpu", threads=3),
+        "embedder-arcface": Device("cpu", threads=1),
+    }
+
+
+@pytest.mark.parametrize(("device", "gpus", "required"), [("auto", 1, False), ("cuda", 1, True), ("cuda", 0, True)])
+def test_stages_are_placed_on_gpus(device: str, gpus: int, required: bool, models_dir: Path, cluster: Any) -> None:
+    cluster(gpus)
+    built = app.build(arguments(models_dir, device=device))
+    assert shares(built) == ON_GPUS
+    assert devices(built) == {
+        "detector-mtcnn": Device("cuda", 1, 2048 * MIB, required),
+        "detector-mediapipe": Device("cpu", threads=1),
+        "liveness-crmnet": Device("cuda", 3, 2048 * MIB, required),
+        "embedder-arcface": Device("cuda", 1, 512 * MIB, required),
+    }
+
+
+def test_the_ingress_has_its_cpus_the_limits_and_every_stage_by_role(models_dir: Path, cluster: Any) -> None:
+    cluster(0)
+    args = arguments(models_dir, limits={"max_image_size": 1000})
+    ingress = deployment_of(app.build(args))
+    assert ingress.name == "ingress"
+    assert ingress.ray_actor_options == {"num_cpus": 0.4}
+    given = ingress.init_kwargs
+    assert given["limits"] == args.limits
+    named = {
+        kind: {role: stage.card.name for role, stage in given[kind].items()}
+        for kind in ("detectors", "liveness", "embedders")
+    }
+    assert named == {
+        "detectors": {"mtcnn": "mtcnn", "mediapipe": "mediapipe-full-range"},
+        "liveness": {"crmnet": "deep-tree"},
+        "embedders": {"arcface": "mobilefacenet"},
+    }
+
+
+def test_every_stage_gets_its_model_store_and_engine_and_a_detector_its_limits_too(
+    models_dir: Path, cluster: Any
+) -> None:
+    cluster(0)
+    built = app.build(arguments(models_dir, limits={"max_image_size": 1, "max_image_pixels": 2}))
+    given = {stage.name: stage.init_args for stage in stage_deployments(built)}
+    assert {name: args[:3] for name, args in given.items()} == {
+        "detector-mtcnn": ("mtcnn", models_dir, "onnx"),
+        "detector-mediapipe": ("mediapipe-full-range", models_dir, "onnx"),
+        "liveness-crmnet": ("deep-tree", models_dir, "tensorflow"),
+        "embedder-arcface": ("mobilefacenet", models_dir, "onnx"),
+    }
+    limits = Limits(max_bytes=1, max_pixels=2, max_dimension=1024)
+    assert given["detector-mtcnn"][4:] == (limits, {"min_face": 30})
+    assert given["detector-mediapipe"][4:] == (limits, {})
+    assert len(given["liveness-crmnet"]) == len(given["embedder-arcface"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"detectors": {"mtcnn": {"model": "deep-tree"}}},
+            "the stage mtcnn wants a model for the task detector, and deep-tree is for liveness",
+        ),
+        (
+            {"liveness": {"crmnet": {"model": "mobilefacenet"}}},
+            "the stage crmnet wants a model for the task liveness, and mobilefacenet is for embedder",
+        ),
+        (
+            {"embedders": {"arcface": {"model": "mtcnn"}}},
+            "the stage arcface wants a model for the task embedder, and mtcnn is for detector",
+        ),
+        (
+            {"embedders": {"arcface": {"model": "arcface-r50"}}},
+            "the model arcface-r50 cannot be used, it is not pulled: run `python -m models pull arcface-r50`",
+        ),
+        ({"embedders": {"arcface": {"model": "mobilefacet"}}}, "no model is called 'mobilefacet'; the catalogue has "),
+    ],
+    ids=["detector", "liveness", "embedder", "not pulled", "not in the catalogue"],
+)
+def test_a_model_that_does_not_fit_its_stage_is_named(
+    changed: dict[str, Any], message: str, models_dir: Path, cluster: Any
+) -> None:
+    cluster(0)
+    with pytest.raises(ModelError) as caught:
+        app.build(arguments(models_dir, **changed))
+    assert str(caught.value).startswith(message)
+
+
+def test_the_cluster_is_not_asked_where_the_device_is_named(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask() -> float:
+        raise AssertionError
+
+    monkeypatch.setattr(app, "_cluster_gpus", ask)
+    assert shares(app.build(arguments(models_dir, device="cpu"))) == ON_CPUS
+    assert shares(app.build(arguments(models_dir, device="cuda"))) == ON_GPUS

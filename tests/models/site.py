@@ -1,0 +1,83 @@
+"""A web site on this machine that stands for a registry or a release page."""
+
+import contextlib
+import gzip
+import threading
+from collections.abc import Iterator
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from models.card import HttpsSource
+
+
+class Site:
+    """Serves `files`, and remembers what was asked for.
+
+    Attributes:
+        files: content by path.
+        asked: path and Range header of every request.
+        cut_after: bytes of an answer after which the connection breaks.
+        ranges: whether parts of files are served.
+        compresses: whether answers are compressed for who accepts it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.files: dict[str, bytes] = {}
+        self.asked: list[tuple[str, str | None]] = []
+        self.cut_after: int | None = None
+        self.ranges = True
+        self.compresses = False
+
+    def source(self, path: str, content: bytes | None = None, **archive: str) -> HttpsSource:
+        """A source at `path`, with `content` there. Real ones are https, which this site is not."""
+        if content is not None:
+            self.files[path] = content
+        values: dict[str, Any] = {
+            "kind": "https",
+            "url": self.url + path,
+            "archive_sha256": None,
+            "member": None,
+            **archive,
+        }
+        return HttpsSource.model_construct(**values)
+
+
+@contextlib.contextmanager
+def served() -> Iterator[Site]:
+    """A site that is up for the length of the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            site.asked.append((self.path, self.headers["Range"]))
+            if self.path not in site.files:
+                self.send_error(HTTPStatus.NOT_FOUND)
+                return
+            status, content, headers = HTTPStatus.OK, site.files[self.path], {}
+            if site.compresses and "gzip" in self.headers.get("Accept-Encoding", ""):
+                content, headers = gzip.compress(content, 1, mtime=0), {"Content-Encoding": "gzip"}
+            if site.ranges and self.headers["Range"]:
+                start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+                beyond = start >= len(content)
+                status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE if beyond else HTTPStatus.PARTIAL_CONTENT
+                content = content[start:]
+            self.send_response(status)
+            for name, value in {**headers, "Content-Type": "text/html", "Content-Length": str(len(content))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content[: site.cut_after])
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    site = Site(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,141 @@
+"""What a card may say, and what it may not."""
+
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from imaging.crops import CropSpec
+from models.card import HttpsSource, Source, Threshold, WeightFile
+from tests.models.cards import digest, made_card
+
+HASH = digest(b"")
+INSTALLED = {"kind": "installed", "package": "numpy", "member": "numpy/version.py"}
+
+
+def refusal(**changes: Any) -> str:
+    with pytest.raises(ValidationError) as caught:
+        made_card(**changes)
+    return str(caught.value)
+
+
+def test_a_whole_card_is_read() -> None:
+    card = made_card()
+    assert card.crops == (CropSpec(112, "aligned", 1.0),)
+    assert card.files[0].sources[0] == HttpsSource(kind="https", url="https://nowhere.invalid/weights.bin")
+    assert not card.non_commercial
+
+
+def test_a_card_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        made_card().__setattr__("title", "another")
+
+
+@pytest.mark.parametrize(
+    "field", ["title", "task", "architecture", "framework", "licence", "homepage", "preprocessing"]
+)
+def test_what_every_card_states_must_not_be_missing(field: str) -> None:
+    assert field in refusal(**{field: None})
+
+
+def test_a_misspelt_field_is_refused() -> None:
+    assert "licens" in refusal(licens="MIT")
+
+
+def test_a_misspelt_field_of_a_crop_is_refused() -> None:
+    assert "scal" in refusal(crops=[{"size": 112, "fit": "box", "scal": 1.2}])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"task": "recogniser"},
+        {"framework": "caffe"},
+        {"files": []},
+        {"exports": []},
+        {"crops": [{"size": 112, "fit": "round"}]},
+        {"thresholds": [{"metric": "euclidean", "value": 1, "measured_on": "nothing"}]},
+        {"thresholds": [{"metric": "cosine", "value": 1}]},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_values_that_nobody_knows_are_refused(changes: dict[str, Any]) -> None:
+    assert next(iter(changes)) in refusal(**changes)
+
+
+def test_a_detector_takes_photos_and_everything_else_crops() -> None:
+    assert made_card(task="detector", crops=[], output_size=None, thresholds=[]).crops == ()
+    assert "a detector takes photos" in refusal(task="detector", output_size=None)
+    assert "a detector takes photos" in refusal(crops=[])
+
+
+def test_an_embedder_and_nothing_else_has_an_output_size() -> None:
+    assert made_card(task="liveness", output_size=None).output_size is None
+    assert "an embedder, and nothing else" in refusal(output_size=None)
+    assert "an embedder, and nothing else" in refusal(task="liveness")
+
+
+@pytest.mark.parametrize("name", ["a/b.bin", "/b.bin", "../b.bin", ".", "..", ""])
+def test_a_weight_file_stays_in_its_folder(name: str) -> None:
+    with pytest.raises(ValidationError):
+        WeightFile.model_validate({"name": name, "sha256": HASH, "sources": [INSTALLED]})
+
+
+@pytest.mark.parametrize("sha256", ["", HASH[:-1], HASH.upper(), HASH + "0", "g" * 64])
+def test_a_hash_is_64_hex_digits(sha256: str) -> None:
+    assert WeightFile.model_validate({"name": "b", "sha256": HASH, "sources": [INSTALLED]}).sha256 == HASH
+    with pytest.raises(ValidationError):
+        WeightFile.model_validate({"name": "b", "sha256": sha256, "sources": [INSTALLED]})
+
+
+def test_a_weight_file_has_a_source() -> None:
+    with pytest.raises(ValidationError, match="sources"):
+        WeightFile.model_validate({"name": "b", "sha256": HASH, "sources": []})
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ({"kind": "ftp", "url": "ftp://nowhere.invalid"}, "kind"),
+        ({"kind": "https", "url": "http://nowhere.invalid/b"}, "url"),
+        ({"kind": "https", "url": "https://nowhere.invalid/b.zip", "member": "b"}, "archive's sha256"),
+        ({"kind": "https", "url": "https://nowhere.invalid/b.zip", "archive_sha256": HASH}, "archive's sha256"),
+        ({"kind": "npm", "package": "b", "version": "1", "member": "b"}, "archive_sha256"),
+        ({"kind": "pypi", "package": "b", "version": "1", "archive": "b.tar.gz", "member": "b"}, "archive_sha256"),
+        ({**INSTALLED, "version": "1"}, "version"),
+    ],
+)
+def test_a_source_that_is_not_pinned_or_not_known_is_refused(source: dict[str, str], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        TypeAdapter(Source).validate_python(source)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"crops": [{"size": 160, "fit": "aligned"}]},
+        {"crops": [{"size": 112, "fit": "box"}]},
+        {"crops": [{"size": 112, "fit": "aligned", "scale": 1.1}]},
+        {"preprocessing": "2"},
+        {"output_size": 16},
+        {"files": [{"name": "weights.bin", "sha256": HASH, "sources": [INSTALLED]}]},
+    ],
+    ids=["size", "fit", "scale", "preprocessing", "output size", "weights"],
+)
+def test_the_contract_changes_with_what_the_embeddings_depend_on(changes: dict[str, Any]) -> None:
+    contract = made_card().embedding_contract
+    assert len(contract) == 16
+    assert int(contract, 16) >= 0
+    assert made_card(**changes).embedding_contract != contract
+
+
+def test_the_contract_does_not_change_with_words_and_sources() -> None:
+    moved = [{"name": "other.bin", "sha256": made_card().files[0].sha256, "sources": [INSTALLED]}]
+    changed = made_card(name="other", title="Another", licence="none", note="!", files=moved, thresholds=[])
+    assert changed.embedding_contract == made_card().embedding_contract
+
+
+def test_a_threshold_is_found_by_its_metric() -> None:
+    assert made_card().threshold("cosine") == Threshold(metric="cosine", value=0.4, measured_on="nothing")
+    with pytest.raises(KeyError, match="made-up states no threshold for live"):
+        made_card().threshold("live")

@@ -1,0 +1,138 @@
+"""`python -m models`: what an operator types, and what they read."""
+
+import io
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from models import __main__ as cli
+from models.catalogue import card, cards
+from models.store import Store
+from tests.conftest import PROJECT
+
+BLAZE = card("mediapipe-full-range")
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command: status, output and errors."""
+    monkeypatch.setenv("COLUMNS", "250")
+    for name in ("MODEL_STORE", "MODEL_MIRROR"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["models", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return run
+
+
+@pytest.fixture
+def copied(store: Store, tmp_path: Path) -> Store:
+    """A store with one model that may be damaged."""
+    copy = Store(tmp_path / "models")
+    shutil.copytree(store.folder(BLAZE), copy.folder(BLAZE))
+    return copy
+
+
+def test_the_module_can_be_run_and_explains_itself() -> None:
+    command = [sys.executable, "-m", "models", "--help"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert all(word in done.stdout for word in ("pull", "list", "verify", "evaluate"))
+
+
+def test_the_list_shows_every_model_and_its_state(run: Run, copied: Store) -> None:
+    (copied.root / "mtcnn").mkdir()
+    status, out, _ = run("list", "--store", copied.root)
+    assert status == 0
+    lines = {line.split()[0]: line for line in out.splitlines() if line.split()}
+    assert set(cards()) <= set(lines)
+    assert "ready" in lines[BLAZE.name]
+    assert "not pulled" in lines["mtcnn"]
+    assert all(word in lines["mobilefacenet"] for word in ("embedder", "192", "MIT", "MobileFaceNet"))
+    assert "non-commercial" in lines["arcface-r50"]
+
+
+def test_whole_models_are_verified(run: Run, copied: Store) -> None:
+    assert run("verify", BLAZE.name, "--store", copied.root) == (0, f"whole   {BLAZE.name}\n", "")
+
+
+def test_a_damaged_model_is_named_with_what_mends_it(run: Run, copied: Store) -> None:
+    (copied.folder(BLAZE) / BLAZE.exports[0]).write_bytes(b"damaged")
+    status, out, err = run("verify", BLAZE.name, "--store", copied.root)
+    assert status == 1
+    assert out == f"damaged {BLAZE.name}: detector.tflite is missing or damaged\n"
+    assert err == f"error run `python -m models pull {BLAZE.name}` to mend it\n"
+
+
+def test_without_names_the_configured_models_are_meant(run: Run, copied: Store, tmp_path: Path) -> None:
+    config = tmp_path / "serve.yaml"
+    config.write_text(f"applications: [{{args: {{detectors: {{mediapipe: {{model: {BLAZE.name}}}}}}}}}]")
+    for command in ("verify", "pull"):
+        status, out, _ = run(command, "--store", copied.root, "--config", config)
+        assert status == 0
+        assert [line.split()[-1] for line in out.splitlines()] == [BLAZE.name]
+
+
+def test_the_store_may_come_from_the_environment(run: Run, copied: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_STORE", str(copied.root))
+    assert run("pull", BLAZE.name) == (0, f"ready  {BLAZE.name}\n", "")
+
+
+def test_a_name_that_is_not_there_is_one_sentence(run: Run) -> None:
+    status, out, err = run("pull", "mtccn")
+    assert (status, out) == (1, "")
+    assert err.startswith("error no model is called 'mtccn'; the catalogue has ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["[/]", "[/x]", "[bold]"])
+def test_brackets_in_a_message_are_shown_as_they_are(run: Run, name: str) -> None:
+    status, _, err = run("pull", name)
+    assert status == 1
+    assert f"no model is called '{name}'" in err
+
+
+def test_a_mirror_that_is_no_folder_is_one_sentence(run: Run, copied: Store, tmp_path: Path) -> None:
+    status, _, err = run("pull", BLAZE.name, "--store", copied.root, "--mirror", tmp_path / "nowhere")
+    assert (status, err) == (1, f"error the mirror {tmp_path / 'nowhere'} is no folder\n")
+
+
+def test_the_mirror_may_come_from_the_environment(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_MIRROR", str(tmp_path))
+    status, _, err = run("pull", "arcface-r50", "--store", tmp_path / "models", "--mirror", tmp_path / "nowhere")
+    assert (status, err) == (1, f"error the mirror {tmp_path / 'nowhere'} is no folder\n")
+    monkeypatch.setenv("MODEL_MIRROR", str(tmp_path / "elsewhere"))
+    assert "elsewhere is no folder" in run("pull", BLAZE.name, "--store", tmp_path / "models")[2]
+
+
+def test_only_embedders_are_evaluated(run: Run, tmp_path: Path) -> None:
+    status, _, err = run("evaluate", "mtcnn", "--pairs", tmp_path)
+    assert (status, err) == (1, "error mtcnn is no embedder\n")
+
+
+@pytest.mark.parametrize("detector", ["mtcnn", "mediapipe-full-range"])
+def test_an_embedder_is_evaluated_on_labelled_photos(
+    run: Run, sample_photos: Path, tmp_path: Path, detector: str
+) -> None:
+    for person in ("madonna", "jerry_seinfeld"):
+        (tmp_path / person).mkdir()
+        for path in sorted((sample_photos / person).glob("*.jpg"))[:3]:
+            shutil.copy(path, tmp_path / person)
+    status, out, _ = run("evaluate", "mobilefacenet", "--pairs", tmp_path, "--detector", detector)
+    assert status == 0
+    assert "photos 6, faceless 0; pairs 6 genuine, 9 impostor" in out
+    assert "AUC 1.00000" in out
+    lines = [line.split() for line in io.StringIO(out) if line.strip()]
+    own = next(line for line in lines if line[:2] == ["the", "card's"])
+    best = next(line for line in lines if line[0] == "best")
+    assert float(own[2]) == card("mobilefacenet").threshold("cosine").value
+    assert best[2:] == ["1.0000", "0.00000", "0.00000"]

@@ -1,0 +1,179 @@
+"""From encoded photos to faces and crops: what a detector replica does around its network."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from numpy.typing import NDArray
+
+from imaging.crops import CropSpec
+from imaging.decode import Limits, decode
+from imaging.faces import Face, Photo
+from imaging.quality import measure
+from imaging.refused import Refused
+from models.catalogue import card
+from models.detection import BORDERS, PhotoDetector
+from models.detectors.mediapipe import BlazeFace
+from models.device import Device
+from models.engines import load_detector
+from models.store import Store
+
+SPOT, SIDE = 200, 8
+SMALL, LARGE = CropSpec(SIDE, "box"), CropSpec(16, "square", 2.0)
+
+
+class Spots:
+    """A detector that takes the white spots of a grey photo for faces, left ones for better ones.
+
+    Args:
+        black: share of black rows above the photo without which it sees nothing.
+    """
+
+    def __init__(self, black: float = 0) -> None:
+        self.black = black
+        self.looks: list[tuple[int, ...]] = []
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        self.looks.append(pixels.shape[:2])
+        bright = pixels.min(axis=2) >= SPOT
+        if not bright.any() or np.mean(pixels.max(axis=(1, 2)) == 0) < 2 * self.black:
+            return []
+        columns = np.flatnonzero(bright.any(axis=0))
+        spots = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1)
+        return [self._face(bright, int(spot[0]), int(spot[-1]) + 1, number) for number, spot in enumerate(spots)]
+
+    @staticmethod
+    def _face(bright: NDArray[np.bool_], left: int, right: int, number: int) -> Face:
+        rows = np.flatnonzero(bright[:, left:right].any(axis=1))
+        box = (float(left), float(rows[0]), float(right), float(rows[-1] + 1))
+        landmarks = np.array([[left, rows[0]], [right, rows[0]]] * 2 + [[right, rows[-1] + 1]], dtype=np.float32)
+        return Face(box, 0.9 - number / 10, landmarks)
+
+
+def photo(width: int, height: int, *spots: tuple[int, int], side: int = SIDE, value: int = 255) -> bytes:
+    """A grey photo with white spots, as a PNG file."""
+    pixels = np.full((height, width, 3), 100, dtype=np.uint8)
+    for x, y in spots:
+        pixels[y : y + side, x : x + side] = value
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def found(answer: Photo | Refused) -> Photo:
+    assert isinstance(answer, Photo)
+    return answer
+
+
+def test_photos_are_answered_in_order_and_crops_follow_them() -> None:
+    detect = PhotoDetector(Spots(), Limits())
+    photos = [
+        photo(60, 40, (10, 10), (30, 20), value=210),
+        photo(50, 50),
+        b"no photo",
+        photo(70, 30, (20, 5), value=250),
+    ]
+    detection = detect(photos, [SMALL, LARGE])
+    first, empty, refused, last = detection.photos
+    assert [face.box for face in found(first).faces] == [(10, 10, 18, 18), (30, 20, 38, 28)]
+    assert found(empty).faces == ()
+    assert isinstance(refused, Refused)
+    assert refused.code == "INVALID_IMAGE"
+    assert [face.box for face in found(last).faces] == [(20, 5, 28, 13)]
+    assert (found(last).width, found(last).height) == (70, 30)
+    assert detection.crops[SMALL].shape == (3, SIDE, SIDE, 3)
+    assert detection.crops[LARGE].shape == (3, 16, 16, 3)
+    assert detection.crops[SMALL].mean(axis=(1, 2, 3)).tolist() == [210, 210, 250]
+
+
+@pytest.mark.parametrize("photos", [[], [b"no photo"], [photo(30, 30)]], ids=["no photos", "refused", "no face"])
+def test_where_there_is_no_face_there_are_crops_of_none(photos: list[bytes]) -> None:
+    detection = PhotoDetector(Spots(), Limits())(photos, [SMALL])
+    assert len(detection.photos) == len(photos)
+    assert detection.crops[SMALL].shape == (0, SIDE, SIDE, 3)
+    assert detection.crops[SMALL].dtype == np.uint8
+
+
+def test_no_crops_are_cut_that_nobody_asked_for() -> None:
+    assert PhotoDetector(Spots(), Limits())([photo(30, 30, (5, 5))], []).crops == {}
+
+
+def test_faces_are_placed_in_the_photo_as_it_was_sent() -> None:
+    spots = Spots()
+    detection = PhotoDetector(spots, Limits(max_dimension=100))([photo(400, 200, (100, 40), side=80)], [SMALL])
+    answer = found(detection.photos[0])
+    assert spots.looks == [(50, 100)]
+    assert (answer.width, answer.height) == (400, 200)
+    assert answer.faces[0].box == (100, 40, 180, 120)
+    assert answer.faces[0].landmarks[4].tolist() == [180, 120]
+    assert (detection.crops[SMALL] == 255).all()
+
+
+def test_quality_is_measured_on_the_decoded_photo() -> None:
+    data = photo(60, 40, (10, 10))
+    answer = PhotoDetector(Spots(), Limits())([data], []).photos[0]
+    assert found(answer).quality == measure(decode(data, Limits()).pixels)
+
+
+def test_the_limits_are_those_of_the_gate() -> None:
+    (answer,) = PhotoDetector(Spots(), Limits(max_pixels=100))([photo(60, 40)], []).photos
+    assert isinstance(answer, Refused)
+    assert answer.code == "IMAGE_TOO_LARGE"
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_a_face_is_looked_for_again_with_borders_and_placed_without_them(looks: int) -> None:
+    shares = [0.0, *(border / (1 + 2 * border) for border in BORDERS)]
+    spots = Spots(black=shares[looks - 1] - 0.01)
+    answer = PhotoDetector(spots, Limits(max_dimension=500))([photo(400, 400, (40, 240), side=80)], []).photos[0]
+    assert len(spots.looks) == looks
+    assert max(max(shape) for shape in spots.looks) <= 500
+    (face,) = found(answer).faces
+    assert face.box == pytest.approx((40, 240, 120, 320), abs=3)
+    assert face.landmarks[4] == pytest.approx([120, 320], abs=3)
+
+
+def test_a_photo_without_faces_is_looked_at_no_more_than_three_times() -> None:
+    spots = Spots()
+    PhotoDetector(spots, Limits())([photo(400, 300)], [])
+    assert len(spots.looks) == 1 + len(BORDERS) == 3
+
+
+@pytest.fixture(scope="module", params=["mtcnn", "mediapipe-full-range"])
+def detect(request: pytest.FixtureRequest, store: Store) -> Iterator[PhotoDetector]:
+    detector = load_detector(card(request.param), store, "onnx", Device(), {})
+    yield PhotoDetector(detector, Limits())
+    if isinstance(detector, BlazeFace):
+        detector.close()
+
+
+def test_faces_that_fill_their_photo_are_found(detect: PhotoDetector, sample_photos: Path) -> None:
+    tight = CropSpec(112, "aligned")
+    photos = [path.read_bytes() for path in sorted(sample_photos.glob("*/*.jpg"))[::12]]
+    files = []
+    for crop in detect(photos, [tight]).crops[tight]:
+        file = io.BytesIO()
+        PIL.Image.fromarray(crop).save(file, "PNG")
+        files.append(file.getvalue())
+    answers = [found(answer) for answer in detect(files, []).photos]
+    assert len(answers) >= len(photos)
+    seen = [answer.faces[0] for answer in answers if answer.faces]
+    assert len(seen) >= 0.9 * len(answers)
+    noses = np.array([face.landmarks[2] for face in seen])
+    assert np.abs(np.median(noses, axis=0) - (56, 72)).max() < 6
+
+
+def test_a_turned_photo_is_looked_at_upright(detect: PhotoDetector, sample_photos: Path) -> None:
+    image = PIL.Image.open(sorted(sample_photos.glob("*/*.jpg"))[0]).convert("RGB")
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    straight, turned = io.BytesIO(), io.BytesIO()
+    image.save(straight, "PNG")
+    image.transpose(PIL.Image.Transpose.ROTATE_90).save(turned, "PNG", exif=exif)
+    first, second = (found(answer) for answer in detect([straight.getvalue(), turned.getvalue()], []).photos)
+    assert (first.width, first.height) == (second.width, second.height) == image.size
+    assert first.faces
+    assert [face.box for face in first.faces] == [face.box for face in second.faces]

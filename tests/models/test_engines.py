@@ -1,0 +1,130 @@
+"""Loading models into their runtimes, and what is said where that cannot be."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.catalogue import card
+from models.device import Device
+from models.engines import load_detector, load_network
+from models.errors import ModelError
+from models.store import Store
+from tests.conftest import PROJECT
+
+CPU = Device()
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Store:
+    return Store(tmp_path / "models")
+
+
+def noise(count: int, size: int) -> Any:
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+
+
+def test_an_embedder_gives_embeddings_of_length_one(store: Store) -> None:
+    embeddings = load_network(card("mobilefacenet"), store, "onnx", CPU)(noise(3, 112))
+    assert embeddings.dtype == np.float32
+    assert embeddings.shape == (3, 192)
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)
+
+
+def test_a_liveness_network_gives_probabilities(store: Store) -> None:
+    live = load_network(card("deep-tree"), store, "onnx", CPU)(noise(2, 256))
+    assert live.dtype == np.float32
+    assert live.shape == (2,)
+    assert ((live >= 0) & (live <= 1)).all()
+
+
+def test_no_faces_give_no_answers(store: Store) -> None:
+    assert load_network(card("mobilefacenet"), store, "onnx", CPU)(noise(0, 112)).shape == (0, 192)
+
+
+def test_a_detector_takes_the_options_of_its_class(store: Store) -> None:
+    pixels, options = noise(1, 400)[0], {"thresholds": (0.0, 0.0, 0.0), "min_face": 200}
+    assert load_detector(card("mtcnn"), store, "onnx", CPU, {}).detect(pixels) == []
+    assert load_detector(card("mtcnn"), store, "onnx", CPU, options).detect(pixels) != []
+
+
+@pytest.mark.parametrize("name", ["mtcnn", "mediapipe-full-range"])
+def test_an_option_that_a_detector_does_not_have_is_named(store: Store, name: str) -> None:
+    with pytest.raises(ModelError, match=rf"the detector {name} does not take these options: .*min_faces"):
+        load_detector(card(name), store, "onnx", CPU, {"min_faces": 40})
+
+
+@pytest.mark.parametrize("engine", ["torch", "tensorflow"])
+def test_mediapipe_runs_in_mediapipe_only(store: Store, engine: Any) -> None:
+    with pytest.raises(ModelError, match="mediapipe-full-range runs in MediaPipe on the CPU: leave out its engine"):
+        load_detector(card("mediapipe-full-range"), store, engine, CPU, {})
+
+
+def test_mediapipe_runs_on_the_cpu_only(store: Store) -> None:
+    with pytest.raises(ModelError, match="set `gpus: 0`"):
+        load_detector(card("mediapipe-full-range"), store, "onnx", Device("cuda"), {})
+
+
+@pytest.mark.parametrize(
+    ("name", "engine", "original"),
+    [("mobilefacenet", "torch", "tensorflow"), ("minifasnet", "tensorflow", "torch")],
+)
+def test_an_engine_that_a_network_does_not_have_is_answered_with_those_it_has(
+    store: Store, name: str, engine: Any, original: str
+) -> None:
+    with pytest.raises(ModelError, match=f"{name} does not run in {engine}: its engines are onnx and {original}"):
+        load_network(card(name), store, engine, CPU)
+
+
+def test_an_engine_that_a_detector_does_not_have_is_answered_with_those_it_has(store: Store) -> None:
+    with pytest.raises(ModelError, match="mtcnn does not run in tensorflow: its engines are onnx and torch"):
+        load_detector(card("mtcnn"), store, "tensorflow", CPU, {})
+
+
+@pytest.mark.parametrize("engine", ["onnx", "tensorflow"])
+def test_a_network_that_is_not_pulled_is_answered_with_what_to_type(empty: Store, engine: Any) -> None:
+    with pytest.raises(
+        ModelError, match=r"mobilefacenet cannot be used, .*: run `python -m models pull mobilefacenet`"
+    ):
+        load_network(card("mobilefacenet"), empty, engine, CPU)
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_a_detector_that_is_not_pulled_is_answered_with_what_to_type(empty: Store, engine: Any) -> None:
+    with pytest.raises(ModelError, match=r"mtcnn cannot be used, .*: run `python -m models pull mtcnn`"):
+        load_detector(card("mtcnn"), empty, engine, CPU, {})
+
+
+def test_a_damaged_export_is_not_loaded(store: Store, empty: Store) -> None:
+    entry = card("mobilefacenet")
+    shutil.copytree(store.folder(entry), empty.folder(entry))
+    (empty.folder(entry) / entry.exports[0]).write_bytes(b"damaged")
+    with pytest.raises(ModelError, match=r"embedder\.onnx is missing or damaged: run"):
+        load_network(entry, empty, "onnx", CPU)
+
+
+@pytest.mark.parametrize("name", ["mobilefacenet", "deep-tree"])
+def test_what_is_no_detector_is_not_loaded_as_one(store: Store, name: str) -> None:
+    with pytest.raises(ModelError, match=f"{name} is no detector"):
+        load_detector(card(name), store, "onnx", CPU, {})
+
+
+def test_onnx_and_mediapipe_load_neither_torch_nor_tensorflow() -> None:
+    script = (
+        "import sys\n"
+        "from models.__main__ import DEFAULT_STORE\n"
+        "from models.catalogue import card\n"
+        "from models.device import Device\n"
+        "from models.engines import load_detector, load_network\n"
+        "from models.store import Store\n"
+        "load_network(card('mobilefacenet'), Store(DEFAULT_STORE), 'onnx', Device())\n"
+        "load_detector(card('mtcnn'), Store(DEFAULT_STORE), 'onnx', Device(), {})\n"
+        "load_detector(card('mediapipe-full-range'), Store(DEFAULT_STORE), 'onnx', Device(), {}).close()\n"
+        "print('loaded', sorted({'torch', 'tensorflow', 'ray', 'fastapi'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "loaded []"

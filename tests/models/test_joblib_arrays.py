@@ -1,0 +1,137 @@
+"""Reading joblib's arrays: every number of the real files, and no code of hostile ones."""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import lz4.frame
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from models.architectures.joblib_arrays import read_arrays
+from models.catalogue import card
+from models.errors import ModelError
+from models.store import Store
+from tests.conftest import pulled
+
+START, END = b"\x80\x02](", b"e."
+"""Of a pickled list."""
+MATRIX = np.arange(6, dtype="<f4").reshape(2, 3)
+CUBE = np.linspace(-1, 1, 24, dtype="<f4").reshape(2, 3, 4)
+
+
+def wrapped(array: NDArray[Any], order: str = "C", aligned: bool = True) -> bytes:
+    """An array as joblib writes it into a pickle, spelt in pickle's text opcodes."""
+    shape = "".join(f"I{side}\n" for side in array.shape)
+    byte_order, code = array.dtype.str[0], array.dtype.str[1:]
+    wrapper = (
+        f"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}}(S'subclass'\ncnumpy\nndarray\nS'shape'\n({shape}t"
+        f"S'order'\nS'{order}'\nS'dtype'\ncnumpy\ndtype\n(S'{code}'\nI0\nI1\ntR(I3\nS'{byte_order}'\nNtb"
+        + ("S'numpy_array_alignment_bytes'\nI16\n" if aligned else "")
+        + "ub"
+    )
+    padding = b"\x03\xff\xff\xff" if aligned else b""
+    return wrapper.encode("latin-1") + padding + array.tobytes(order)  # type: ignore[arg-type]
+
+
+def written(folder: Path, pickled: bytes) -> Path:
+    path = folder / "arrays.lz4"
+    path.write_bytes(lz4.frame.compress(pickled))
+    return path
+
+
+@pytest.mark.parametrize(("order", "aligned"), [("C", True), ("C", False), ("F", True)])
+def test_reads_the_arrays_between_the_opcodes(order: str, aligned: bool, tmp_path: Path) -> None:
+    pickled = START + wrapped(MATRIX, order, aligned) + wrapped(CUBE, order, aligned) + END
+    matrix, cube = read_arrays(written(tmp_path, pickled))
+    assert matrix.dtype == cube.dtype == np.float32
+    np.testing.assert_array_equal(matrix, MATRIX)
+    np.testing.assert_array_equal(cube, CUBE)
+
+
+def test_reads_the_real_files(store: Store) -> None:
+    """The package's kernels are those of the torch network, which its export still names."""
+    entry = pulled("mtcnn-tensorflow")
+    for file, export, count in zip(entry.files, store.exports(card("mtcnn")), (13, 16, 21), strict=True):
+        arrays = read_arrays(store.folder(entry) / file.name)
+        assert len(arrays) == count
+        named = {weight.name: numpy_helper.to_array(weight) for weight in onnx.load(export).graph.initializer}
+        for number in range(3):
+            expected = named[f"network.conv{number + 1}.weight"].transpose(2, 3, 1, 0)
+            np.testing.assert_array_equal(arrays[3 * number], expected)
+
+
+class Hostile:
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self.marker}",)
+
+
+@pytest.mark.parametrize("first", [b"", wrapped(MATRIX)])
+def test_refuses_a_pickle_that_runs_a_command(first: bytes, tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    hostile = pickle.dumps(Hostile(marker), protocol=2)
+    pickle.loads(hostile)
+    assert marker.exists(), "the pickle is not hostile"
+    marker.unlink()
+    body = hostile.removeprefix(b"\x80\x02").removesuffix(b".")
+    with pytest.raises(ModelError, match=r"it asks for posix\.system"):
+        read_arrays(written(tmp_path, START + first + body + END))
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"cbuiltins\ngetattr\n",
+        b"cnumpy\nload\n",
+        b"cnumpy\ndtype.__class__\n",
+        b"cnumpy\nndarray\n((I9\ntR",
+        b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81",
+        b"cnumpy\ndtype\n(S'f4'\ntR",
+        b"I1\n",
+    ],
+)
+def test_refuses_anything_but_arrays(body: bytes, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not a joblib file"):
+        read_arrays(written(tmp_path, START + wrapped(MATRIX) + body + END))
+
+
+@pytest.mark.parametrize("kind", ["f8", "i4", "O", ">f4"])
+def test_refuses_arrays_of_another_type(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not a joblib file"):
+        read_arrays(written(tmp_path, START + wrapped(MATRIX.astype(kind)) + END))
+
+
+WHOLE = START + wrapped(MATRIX) + END
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        WHOLE,
+        lz4.frame.compress(WHOLE)[:-9],
+        lz4.frame.compress(b""),
+        lz4.frame.compress(WHOLE[: -len(END)]),
+        lz4.frame.compress(WHOLE[: -len(END) - 5]),
+        lz4.frame.compress(WHOLE.replace(b"I3\n", b"I-3\n")),
+    ],
+    ids=["empty", "not compressed", "cut", "nothing", "endless", "short array", "negative side"],
+)
+def test_a_damaged_file_is_an_error_of_the_model(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "arrays.lz4"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="not a joblib file"):
+        read_arrays(path)
+
+
+def test_a_missing_file_is_an_error_of_the_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not a joblib file"):
+        read_arrays(tmp_path / "arrays.lz4")

@@ -29,6 +29,8 @@ def main() -> None:
         SERVED.write_text(yaml.safe_dump(rendered(config), sort_keys=False), "utf-8")
     except (ConfigError, ModelError, OSError, yaml.YAMLError) as error:
         raise SystemExit(f"{sys.argv[1]} cannot be served: {error}") from None
+    # Ray starts its workers at niceness 15, and whatever else runs on the machine then runs before them.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     serve = str(Path(sys.executable).with_name("serve"))
     os.execv(serve, [serve, "run", str(SERVED)])
 

@@ -102,7 +102,7 @@ def _resized(region: NDArray[np.uint8], spec: CropSpec) -> NDArray[np.uint8]:
         method = cv2.INTER_LINEAR
     else:
         # Enlarged bilinearly, a live face is so soft that the deep tree network takes it for a replay.
-        method = cv2.INTER_AREA if max(region.shape[:2]) > spec.size else cv2.INTER_CUBIC
+        method = cv2.INTER_AREA if min(region.shape[:2]) > spec.size else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(region, (spec.size, spec.size), interpolation=method), dtype=np.uint8)
 
 

@@ -162,8 +162,9 @@ def test_faces_that_fill_their_photo_are_found(detect: PhotoDetector, sample_pho
     assert len(answers) >= len(photos)
     seen = [answer.faces[0] for answer in answers if answer.faces]
     assert len(seen) >= 0.9 * len(answers)
-    noses = np.array([face.landmarks[2] for face in seen])
-    assert np.abs(np.median(noses, axis=0) - (56, 72)).max() < 6
+    landmarks = np.median([face.landmarks for face in seen], axis=0)
+    # Where insightface, who trained on such crops, has them.
+    assert np.abs(landmarks - [[38, 52], [74, 52], [56, 72], [42, 92], [71, 92]]).max() < 6
 
 
 def test_a_turned_photo_is_looked_at_upright(detect: PhotoDetector, sample_photos: Path) -> None:

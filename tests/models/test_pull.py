@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -15,7 +16,7 @@ from models.card import Card
 from models.catalogue import card
 from models.errors import ModelError
 from models.pull import configured, configured_in, pull
-from models.store import State, Store
+from models.store import Store
 from tests.conftest import PROJECT
 from tests.models.cards import made_card
 
@@ -125,24 +126,25 @@ def test_the_models_before_one_that_fails_are_ready(mirror: Path, tmp_path: Path
 
 
 def test_a_pull_that_waited_for_another_finds_the_work_done(mirror: Path, tmp_path: Path, exports: Exports) -> None:
-    class WatchedStore(Store):
-        asked = threading.Event()
+    class Waiting(Paper):
+        """Knows when a first word is printed."""
 
-        def state(self, card: Card) -> State:
-            state = super().state(card)
-            self.asked.set()
-            return state
+        printed = threading.Event()
 
-    store = WatchedStore(tmp_path)
-    second = threading.Thread(target=pull, args=([CARD], store, mirror, Paper()))
+        def print(self, *words: Any, **options: Any) -> None:
+            super().print(*words, **options)
+            self.printed.set()
+
+    store, paper = Store(tmp_path), Waiting()
+    second = threading.Thread(target=pull, args=([CARD], store, mirror, paper))
     with (tmp_path / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         second.start()
-        store.asked.wait(timeout=1)
+        assert paper.printed.wait(timeout=10)
         # What the first pull does while the second one waits:
         shutil.copytree(mirror, store.folder(CARD))
     second.join()
-    assert store.state(CARD) == "ready"
+    assert paper.sheet.getvalue() == f"waiting for another pull to end\nready  {CARD.name}\n"
     assert exports == []
 
 

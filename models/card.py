@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from imaging.crops import CropSpec
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.+-]*$")]
+"""Without folders: it is a file of the model's own folder."""
 Task = Literal["detector", "liveness", "embedder"]
 Framework = Literal["torch", "tensorflow", "onnx", "mediapipe"]
 Metric = Literal["cosine", "live"]
@@ -68,8 +70,7 @@ Source = Annotated[InstalledSource | PypiSource | NpmSource | HttpsSource, Field
 class WeightFile(_Strict):
     """One file of original weights and where it can be had, best source first."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^\w[\w.+-]*$")]
-    """Without folders: it is a file of the model's own folder."""
+    name: FileName
     sha256: Sha256
     sources: tuple[Source, ...] = Field(min_length=1)
 
@@ -110,12 +111,12 @@ class Card(_Strict):
     framework: Framework
     licence: str
     non_commercial: bool = False
-    homepage: str
+    homepage: str | None = None
     note: str = ""
     files: tuple[WeightFile, ...] = Field(min_length=1)
-    exports: tuple[str, ...] = Field(min_length=1)
+    exports: tuple[FileName, ...] = Field(min_length=1)
     crops: tuple[CropSpec, ...] = ()
-    output_size: int | None = None
+    output_size: int | None = Field(None, gt=0)
     preprocessing: str
     thresholds: tuple[Threshold, ...] = ()
 
@@ -125,6 +126,8 @@ class Card(_Strict):
             raise ValueError("a detector takes photos, every other network crops")
         if (self.task == "embedder") != (self.output_size is not None):
             raise ValueError("an embedder, and nothing else, has an output size")
+        if any(spec.size <= 0 or spec.scale <= 0 for spec in self.crops):
+            raise ValueError("crops have a size and a scale above 0")
         return self
 
     @property

@@ -43,10 +43,10 @@ def load_detector(card: Card, store: Store, engine: Engine, device: Device, opti
     """
     try:
         detector = _detector(card, store, engine, device, options)
+        # Noise, since a detector looks no further at a photo of one colour.
+        detector.detect(np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8))
     except TypeError as error:
         raise ModelError(f"the detector {card.name} does not take these options: {error}") from error
-    # Noise, since a detector looks no further at a photo of one colour.
-    detector.detect(np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8))
     return detector
 
 

@@ -24,14 +24,20 @@ def pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Cons
     Raises:
         ModelError: one of them could not be; those before it are ready.
     """
-    with _alone(store.root, console):
-        named = {card.name: card for card in cards}
-        wanted = [card for card in named.values() if store.state(card) != "ready"]
-        for name in named:
-            if name not in {card.name for card in wanted}:
-                console.print(f"[green]ready[/]  {name}")
-        if wanted:
-            _pull(wanted, store, mirror, console)
+    named = {card.name: card for card in cards}
+    if wanted := _not_ready(named, store):
+        with _alone(store.root, console):
+            # Another pull may have done the work while this one waited.
+            wanted = _not_ready(named, store)
+            if wanted:
+                _pull(list(wanted.values()), store, mirror, console)
+    for name in named:
+        if name not in wanted:
+            console.print(f"[green]ready[/]  {name}")
+
+
+def _not_ready(cards: dict[str, Card], store: Store) -> dict[str, Card]:
+    return {name: card for name, card in cards.items() if store.state(card) != "ready"}
 
 
 def _pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Console) -> None:

@@ -16,6 +16,7 @@ from models.pull import configured_in
 from tests.fakes import deployment_of, pull
 
 DEFAULT = ROOT / "configs" / "serve.yaml"
+PRODUCTION = ROOT / "configs" / "production.yaml"
 
 Change = Callable[[Any], object]
 
@@ -45,6 +46,15 @@ def ingress(config: Any) -> Any:
 
 def test_the_default_configuration_can_be_served(config: Any) -> None:
     check(config)
+
+
+def test_the_production_configuration_is_known_whole(tmp_path: Path) -> None:
+    """Every key and every card of it; its models are of another network than the tests'."""
+    config = yaml.safe_load(PRODUCTION.read_text("utf-8"))
+    args(config)["models_dir"] = str(pull(tmp_path, *(card.name for card in configured_in(PRODUCTION))))
+    check(config)
+    shares = [stage["gpus"] for kind in ("detectors", "liveness", "embedders") for stage in args(config)[kind].values()]
+    assert sum(shares) <= 0.9
 
 
 def test_the_default_configuration_scales_every_deployment_and_no_other(

@@ -31,9 +31,7 @@ def test_a_card_cannot_be_changed() -> None:
         made_card().__setattr__("title", "another")
 
 
-@pytest.mark.parametrize(
-    "field", ["title", "task", "architecture", "framework", "licence", "homepage", "preprocessing"]
-)
+@pytest.mark.parametrize("field", ["title", "task", "architecture", "framework", "licence", "preprocessing"])
 def test_what_every_card_states_must_not_be_missing(field: str) -> None:
     assert field in refusal(**{field: None})
 
@@ -53,6 +51,10 @@ def test_a_misspelt_field_of_a_crop_is_refused() -> None:
         {"framework": "caffe"},
         {"files": []},
         {"exports": []},
+        {"exports": ["../embedder.onnx"]},
+        {"output_size": -1},
+        {"crops": [{"size": 0, "fit": "box"}]},
+        {"crops": [{"size": 112, "fit": "box", "scale": -1.0}]},
         {"crops": [{"size": 112, "fit": "round"}]},
         {"thresholds": [{"metric": "euclidean", "value": 1, "measured_on": "nothing"}]},
         {"thresholds": [{"metric": "cosine", "value": 1}]},

@@ -58,6 +58,11 @@ def test_an_option_that_a_detector_does_not_have_is_named(store: Store, name: st
         load_detector(card(name), store, "onnx", CPU, {"min_faces": 40})
 
 
+def test_an_option_of_a_wrong_type_is_named(store: Store) -> None:
+    with pytest.raises(ModelError, match="the detector mtcnn does not take these options"):
+        load_detector(card("mtcnn"), store, "onnx", CPU, {"min_face": "40"})
+
+
 @pytest.mark.parametrize("engine", ["torch", "tensorflow"])
 def test_mediapipe_runs_in_mediapipe_only(store: Store, engine: Any) -> None:
     with pytest.raises(ModelError, match="mediapipe-full-range runs in MediaPipe on the CPU: leave out its engine"):

@@ -188,3 +188,11 @@ def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path, text: str)
 def test_a_configuration_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"serve\.yaml cannot be read"):
         configured_in(tmp_path / "serve.yaml")
+
+
+def test_a_store_that_has_everything_is_only_read(store: Store) -> None:
+    """As where it is mounted read-only: not even a lock is left in it."""
+    lock = store.root / ".lock"
+    lock.unlink(missing_ok=True)
+    pull([CARD], store, None, Paper())
+    assert not lock.exists()

@@ -47,14 +47,20 @@ def difference(entry: Card, folder: Path) -> float:
 
 
 @pytest.mark.parametrize(
-    "name", ["mtcnn", "mtcnn-tensorflow", "mobilefacenet", "deep-tree", "facenet", "mediapipe-full-range"]
+    "name",
+    [
+        "mtcnn",
+        "mtcnn-tensorflow",
+        "mediapipe-full-range",
+        "retinaface-mobilenet",
+        "deep-tree",
+        "minifasnet",
+        "minifasnet-celeba",
+        "mobilefacenet",
+        "facenet",
+    ],
 )
 def test_an_export_answers_as_its_original(name: str, store: Store) -> None:
-    assert difference(card(name), store.folder(card(name))) <= TOLERANCE
-
-
-@pytest.mark.parametrize("name", ["minifasnet", "minifasnet-celeba", "retinaface-mobilenet"])
-def test_an_export_from_a_mirror_answers_as_its_original(name: str, store: Store) -> None:
     entry = pulled(name)
     assert difference(entry, store.folder(entry)) <= TOLERANCE
 

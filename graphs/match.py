@@ -48,12 +48,15 @@ async def match(
     Raises:
         Refused: a photo cannot be decoded, is not good enough, or has no face or several. The message
             names the photo.
+        ValueError: a network gave what is no number.
     """
     detection = await detector.detect(pair, (*liveness.crops, *embedder.crops))
     first, second = (_usable(name, found, policy) for name, found in zip(NAMES, detection.photos, strict=True))
     live, embeddings = await asyncio.gather(
         liveness.score(*_crops(detection, liveness)), embedder.embed(*_crops(detection, embedder))
     )
+    if not np.isfinite(live).all():
+        raise ValueError("a live probability is not finite")
     return Match((first, second), (float(live[0]), float(live[1])), embeddings, distances(*embeddings))
 
 

@@ -62,8 +62,11 @@ class LimitArgs(_FromEnvironment):
 
     @property
     def max_body(self) -> int:
-        """Bytes of a request's body: two photos in base64 and room for the JSON around them."""
-        return 2 * (self.max_image_size * 4 // 3 + 4) + 64 * 1024
+        """Bytes of a request's body: two photos in base64 and room for the JSON around them.
+
+        Base64 may be broken every 76 characters, by a line end that JSON writes in four.
+        """
+        return 2 * (self.max_image_size * 4 // 3 * 80 // 76) + 64 * 1024
 
 
 class AppArgs(BaseModel):

@@ -84,9 +84,14 @@ def test_a_fault_of_another_route_is_a_500_in_the_envelope() -> None:
     assert len(log) == 1
 
 
-def test_embeddings_that_are_no_numbers_are_a_fault_and_no_answer() -> None:
+@pytest.mark.parametrize(
+    "answers",
+    [{"embed": FakeNetwork([[float("nan")] * 2] * 2)}, {"score": FakeNetwork([0.9, float("nan")])}],
+    ids=["embeddings", "live probability"],
+)
+def test_answers_of_a_network_that_are_no_numbers_are_a_fault(answers: Any) -> None:
     with serve_log():
-        response = client(stages(embed=FakeNetwork([[float("nan")] * 2] * 2))).post("/match", json=PAIR)
+        response = client(stages(**answers)).post("/match", json=PAIR)
     assert response.status_code == 500
     assert response.json()["success"] is False
 

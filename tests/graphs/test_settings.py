@@ -1,5 +1,7 @@
 """The settings: what is refused, and where a value comes from."""
 
+import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +157,9 @@ def test_a_relative_folder_of_models_is_below_the_project() -> None:
 def test_the_decode_gate_gets_these_limits() -> None:
     limits = LimitArgs(max_image_size=1, max_image_pixels=2, max_image_dimension=64)
     assert limits.decode == Limits(max_bytes=1, max_pixels=2, max_dimension=64)
+
+
+def test_two_photos_in_broken_lines_of_base64_fit_into_a_body() -> None:
+    size = 1_000_000
+    body = json.dumps(dict.fromkeys(["image1", "image2"], base64.encodebytes(bytes(size)).decode()))
+    assert len(body) < LimitArgs(max_image_size=size).max_body

@@ -33,6 +33,11 @@ def check(config: Any) -> None:
         place = f"applications[{number}]."
         args = _valid(AppArgs, application.get("args", {}), f"{place}args.")
         for deployment in application.get("deployments", []):
+            if "ray_actor_options" in deployment:
+                raise ConfigError(
+                    f"{place}{deployment['name']}.ray_actor_options would replace the stage's share of the machine: "
+                    "set its cpus and gpus in args"
+                )
             if deployment["name"] == "ingress":
                 _valid(Policy, deployment.get("user_config") or {}, f"{place}ingress.user_config.")
         for card in configured(application["args"]):

@@ -211,3 +211,9 @@ def test_a_port_of_no_use_is_refused(port: str, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(ConfigError) as caught:
         rendered({})
     assert f"PORT is {port!r}" in str(caught.value)
+
+
+def test_actor_options_that_would_replace_a_stages_share_are_refused(config: Any) -> None:
+    config["applications"][0]["deployments"][1]["ray_actor_options"] = {"num_gpus": 0.5}
+    with pytest.raises(ConfigError, match=r"detector-mtcnn\.ray_actor_options would replace .* in args"):
+        check(config)

@@ -10,7 +10,7 @@ export RAY_USAGE_STATS_ENABLED ?= 0
 
 .PHONY: run test lint models photos bench lock clean
 
-run: models
+run: .venv/installed
 	$(BIN)/python -m deployments $(CONFIG)
 
 test: photos

@@ -1,8 +1,8 @@
-"""`python -m deployments CONFIG`: check a configuration, then serve it.
+"""`python -m deployments CONFIG`: check a configuration, pull the models it lacks, and serve it.
 
 Does what `serve run CONFIG` does, after three things that Serve leaves out: keys that nobody knows
-are refused instead of ignored, missing models are named before anything starts, and HOST and PORT
-are taken from the environment.
+are refused instead of ignored, missing models are pulled, and HOST and PORT are taken from the
+environment.
 """
 
 import os
@@ -10,29 +10,34 @@ import sys
 from pathlib import Path
 
 import yaml
+from ray.serve.scripts import cli as serve
+from rich.console import Console
 
 from deployments.config import ConfigError, check, rendered
 from graphs.settings import ROOT
 from models.errors import ModelError
+from models.pull import configured, pull
+from models.store import Store
 
 SERVED = ROOT / "data" / "serve.yaml"
 
 
 def main() -> None:
-    """Check and serve the configuration named on the command line."""
+    """Check, pull and serve the configuration named on the command line."""
     if len(sys.argv) != 2:
         raise SystemExit("usage: python -m deployments CONFIG")
+    mirror = Path(os.environ["MODEL_MIRROR"]) if "MODEL_MIRROR" in os.environ else None
     try:
         config = yaml.safe_load(Path(sys.argv[1]).read_text("utf-8"))
-        check(config)
+        for args in check(config):
+            pull(configured(args.model_dump()), Store(args.models_dir), mirror, Console())
         SERVED.parent.mkdir(exist_ok=True)
         SERVED.write_text(yaml.safe_dump(rendered(config), sort_keys=False), "utf-8")
-    except (ConfigError, ModelError, OSError, yaml.YAMLError) as error:
+    except (ConfigError, ModelError, OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SystemExit(f"{sys.argv[1]} cannot be served: {error}") from None
     # Ray starts its workers at niceness 15, and whatever else runs on the machine then runs before them.
     os.environ.setdefault("RAY_worker_niceness", "0")
-    serve = str(Path(sys.executable).with_name("serve"))
-    os.execv(serve, [serve, "run", str(SERVED)])
+    serve(["run", str(SERVED)])
 
 
 if __name__ == "__main__":

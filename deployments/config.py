@@ -9,8 +9,6 @@ from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import DeploymentSchema, HTTPOptionsSchema, ServeApplicationSchema, ServeDeploySchema
 
 from graphs.settings import AppArgs, Policy
-from models.pull import configured
-from models.store import Store
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -19,19 +17,22 @@ class ConfigError(Exception):
     """A configuration cannot be served. The message says what to change."""
 
 
-def check(config: Any) -> None:
+def check(config: Any) -> list[AppArgs]:
     """Check a whole Serve configuration.
+
+    Returns:
+        The arguments of its applications.
 
     Raises:
         ConfigError: it has keys that nobody knows, or values that its schema does not allow.
-        ModelError: it needs a model that is not pulled.
     """
     _valid(ServeDeploySchema, config, "")
     if unknown := list(_unknown(config)):
         raise ConfigError(f"unknown keys: {', '.join(unknown)}")
+    checked = []
     for number, application in enumerate(config["applications"]):
         place = f"applications[{number}]."
-        args = _valid(AppArgs, application.get("args", {}), f"{place}args.")
+        checked.append(_valid(AppArgs, application.get("args", {}), f"{place}args."))
         for deployment in application.get("deployments", []):
             if "ray_actor_options" in deployment:
                 raise ConfigError(
@@ -40,8 +41,7 @@ def check(config: Any) -> None:
                 )
             if deployment["name"] == "ingress":
                 _valid(Policy, deployment.get("user_config") or {}, f"{place}ingress.user_config.")
-        for card in configured(application["args"]):
-            Store(args.models_dir).exports(card)
+    return checked
 
 
 def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:

@@ -11,7 +11,6 @@ import yaml
 from deployments.config import ConfigError, check, rendered
 from graphs import app
 from graphs.settings import ROOT, AppArgs
-from models.errors import ModelError
 from models.pull import configured_in
 from tests.fakes import deployment_of, pull
 
@@ -146,25 +145,6 @@ def test_a_section_of_a_wrong_kind_is_refused_in_words(config: Any, change: Chan
 def test_a_file_that_is_no_configuration_is_refused_in_words(config_file: str) -> None:
     with pytest.raises(ConfigError):
         check(yaml.safe_load(config_file))
-
-
-def test_a_model_that_is_not_pulled_is_named(config: Any) -> None:
-    args(config)["embedders"]["arcface"]["model"] = "arcface-r50"
-    with pytest.raises(ModelError, match=r"the model arcface-r50 cannot be used.*pull arcface-r50"):
-        check(config)
-
-
-def test_a_model_that_was_changed_on_the_disk_is_named(config: Any, tmp_path: Path) -> None:
-    args(config)["models_dir"] = str(pull(tmp_path, *(card.name for card in configured_in(DEFAULT))))
-    (tmp_path / "mtcnn" / "rnet.onnx").write_bytes(b"something else")
-    with pytest.raises(ModelError, match=r"the model mtcnn cannot be used, rnet\.onnx is missing or damaged"):
-        check(config)
-
-
-def test_a_model_that_nobody_knows_is_named(config: Any) -> None:
-    args(config)["embedders"]["arcface"]["model"] = "arcfase"
-    with pytest.raises(ModelError, match="no model is called 'arcfase'"):
-        check(config)
 
 
 @pytest.fixture

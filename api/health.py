@@ -36,7 +36,8 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
     """Ask every stage whether it answers.
 
     `status` is ``healthy`` when all do, ``degraded`` when some do, and ``unhealthy``, with status 503,
-    when none does. `models` has the verdict by role, and `networks` names what stands behind each.
+    when none does. `models` has the verdict by role, and `networks` names what stands behind each; of an embedder also
+    its embeddings' length and its card's own threshold.
     """
     service: Service = request.app.state.service
     stages: Mapping[str, Stage] = {**service.stages.detectors, **service.stages.liveness, **service.stages.embedders}
@@ -51,8 +52,13 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
         "timestamp_iso": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "models": ready,
         "version": VERSION,
-        "networks": {
-            role: {"model": stage.network.model, "title": stage.network.title, "licence": stage.network.licence}
-            for role, stage in stages.items()
-        },
+        "networks": {role: _described(stage) for role, stage in stages.items()},
     }
+
+
+def _described(stage: Stage) -> dict[str, Any]:
+    network = stage.network
+    described: dict[str, Any] = {"model": network.model, "title": network.title, "licence": network.licence}
+    if isinstance(stage, EmbedderStage):
+        described |= {"embedding_dimensions": stage.size, "cosine_threshold": stage.threshold}
+    return described

@@ -69,6 +69,12 @@ def test_health_names_the_networks() -> None:
     }
 
 
+def test_health_tells_an_embedders_size_and_threshold() -> None:
+    embedder = client().get("/health").json()["networks"]["arcface"]
+    assert embedder["embedding_dimensions"] == 2
+    assert embedder["cosine_threshold"] == 0.4
+
+
 def test_the_stages_are_asked_side_by_side() -> None:
     everybody = asyncio.Barrier(4)
 

@@ -36,8 +36,8 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
     """Ask every stage whether it answers.
 
     `status` is ``healthy`` when all do, ``degraded`` when some do, and ``unhealthy``, with status 503,
-    when none does. `models` has the verdict by role, and `networks` names what stands behind each; of an embedder also
-    its embeddings' length and its card's own threshold.
+    when none does. `models` has the verdict by role, and `networks` names what stands behind each; of an
+    embedder also its embeddings' length and its card's own threshold.
     """
     service: Service = request.app.state.service
     stages: Mapping[str, Stage] = {**service.stages.detectors, **service.stages.liveness, **service.stages.embedders}

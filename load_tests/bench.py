@@ -122,8 +122,7 @@ def main(
     limit, alone = results[-1].rate, results[0].p50
     console.print("starting the service")
     with served("configs/serve.yaml", port, FOLDER / "serve.log") as address:
-        for _ in range(5):
-            asked(address, pair, 1, 0.2)
+        asked(address, pair, 1, 2)
         for clients in CLIENTS:
             console.print(f"measuring {clients} clients")
             results.append(asked(address, pair, clients, seconds))

@@ -43,8 +43,6 @@ def pull_command(
     mirror: MirrorOption = None,
 ) -> None:
     """Fetch weights and export them. What is ready already is left alone."""
-    if mirror is not None and not mirror.is_dir():
-        raise ModelError(f"the mirror {mirror} is no folder")
     pull([card(name) for name in names] if names else configured_in(config), Store(store), mirror, console)
 
 

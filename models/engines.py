@@ -85,9 +85,5 @@ def _original(card: Card, store: Store, engine: Engine, device: Device) -> Any:
     """The network in its original runtime."""
     if card.framework != engine:
         raise ModelError(f"{card.name} does not run in {engine}: its engines are onnx and {card.framework}")
-    if problems := store.problems(card):
-        raise ModelError(
-            f"the model {card.name} cannot be used, {problems[0]}: run `python -m models pull {card.name}`"
-        )
     architecture = importlib.import_module(f"models.architectures.{card.architecture}")
-    return architecture.original(card, store.folder(card), device)
+    return architecture.original(card, store.whole(card), device)

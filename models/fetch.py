@@ -34,7 +34,8 @@ def fetch(card: Card, store: Store, downloads: Downloads, mirror: Path | None) -
 def _fetch_file(card: Card, file: WeightFile, path: Path, downloads: Downloads, mirror: Path | None) -> None:
     refusals = []
     if mirror is not None:
-        for place in sorted(mirror.rglob("*")):
+        # Files of the right name first: most often no other needs to be hashed.
+        for place in sorted(mirror.rglob("*"), key=lambda path: (path.name != file.name, path)):
             if matches(place, file.sha256):
                 return copy_into(place, path, file.sha256)
         refusals.append(f"the mirror {mirror} has no file with its hash")

@@ -22,8 +22,10 @@ def pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Cons
     """Make every one of `cards` ready, showing progress.
 
     Raises:
-        ModelError: one of them could not be; those before it are ready.
+        ModelError: the mirror is no folder, or one of them could not be; those before it are ready.
     """
+    if mirror is not None and not mirror.is_dir():
+        raise ModelError(f"the mirror {mirror} is no folder")
     named = {card.name: card for card in cards}
     if wanted := _not_ready(named, store):
         with _alone(store.root, console):

@@ -44,11 +44,17 @@ class Store:
         Raises:
             ModelError: a file is missing or damaged; the message says what to type.
         """
-        if problems := self._export_problems(card):
-            raise ModelError(
-                f"the model {card.name} cannot be used, {problems[0]}: run `python -m models pull {card.name}`"
-            )
+        _refuse(card, self._export_problems(card))
         return [self.folder(card) / name for name in card.exports]
+
+    def whole(self, card: Card) -> Path:
+        """The folder of `card`, after the hashes of its weights and exports have been checked.
+
+        Raises:
+            ModelError: as above.
+        """
+        _refuse(card, self.problems(card))
+        return self.folder(card)
 
     def problems(self, card: Card) -> list[str]:
         """What keeps `card` from being whole: files that are missing or changed. Reads every file."""
@@ -93,6 +99,13 @@ class Store:
             *(f.sha256 for f in card.files),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _refuse(card: Card, problems: list[str]) -> None:
+    if problems:
+        raise ModelError(
+            f"the model {card.name} cannot be used, {problems[0]}: run `python -m models pull {card.name}`"
+        )
 
 
 def sha256_of(path: Path) -> str:

@@ -13,6 +13,7 @@ import tensorflow
 from keras import layers
 from numpy.typing import NDArray
 
+from models.architectures.keras_place import place
 from models.device import Device
 
 Chain = list[tuple[str, int, int | tuple[int, int]]]
@@ -51,10 +52,7 @@ def keras_facenet(
     Returns:
         A function from standardised float32 (n, 160, 160, 3) RGB to float32 (n, size), not normalised.
     """
-    if device.kind == "cuda":
-        for gpu in tensorflow.config.list_physical_devices("GPU"):
-            # TensorFlow otherwise takes all of the GPU's memory at its first operation.
-            tensorflow.config.experimental.set_memory_growth(gpu, True)
+    placed = place(device)
     model = _build(size)
     for layer in model.layers:
         if layer.weights:
@@ -64,10 +62,8 @@ def keras_facenet(
     def forward(batch: Any) -> Any:
         return model(batch, training=False)
 
-    place = "/GPU:0" if device.kind == "cuda" else "/CPU:0"
-
     def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        with tensorflow.device(place):
+        with tensorflow.device(placed):
             return np.asarray(forward(tensorflow.constant(batch)), dtype=np.float32)
 
     return run

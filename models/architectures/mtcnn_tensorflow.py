@@ -80,14 +80,11 @@ def export(card: Card, folder: Path) -> None:
 
 def original(card: Card, folder: Path, device: Device) -> tuple[Network, ...]:
     """PNet, RNet and ONet in Keras on TensorFlow, each of the same contract as its export."""
-    import tensorflow
+    from models.architectures.keras_place import place
 
-    if device.kind == "cuda":
-        for gpu in tensorflow.config.list_physical_devices("GPU"):
-            # TensorFlow otherwise takes all of the GPU's memory at its first operation.
-            tensorflow.config.experimental.set_memory_growth(gpu, True)
+    placed = place(device)
     return tuple(
-        _runner(_keras_network(form, _read(folder / file.name, form)), device)
+        _runner(_keras_network(form, _read(folder / file.name, form)), placed)
         for file, form in zip(card.files, FORMS, strict=True)
     )
 
@@ -143,7 +140,7 @@ def _keras_network(form: Form, arrays: list[NDArray[np.float32]]) -> Any:
     return model
 
 
-def _runner(model: Any, device: Device) -> Network:
+def _runner(model: Any, placed: str) -> Network:
     import tensorflow
 
     @tensorflow.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
@@ -151,10 +148,8 @@ def _runner(model: Any, device: Device) -> Network:
         *places, face = model((batch - 127.5) / 128, training=False)
         return [face[..., 1], *places]
 
-    place = "/GPU:0" if device.kind == "cuda" else "/CPU:0"
-
     def run(windows: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-        with tensorflow.device(place):
+        with tensorflow.device(placed):
             outputs = forward(tensorflow.constant(windows))
         # PNet's regression goes from (n, height, width, 4) to (n, 4, height, width).
         face, *places = (np.asarray(output) for output in outputs)

@@ -8,8 +8,11 @@ from api.contracts import match
 from api.limits import RequestBounds
 from api.service import Service
 
-FORMS = {"/match": match.error_answer}
-"""The form of errors by path; every other path has the envelope of `api.errors`."""
+CONTRACTS = (match,)
+"""The modules of `api.contracts`."""
+
+FORMS = {name: contract.error_answer for contract in CONTRACTS for name in contract.PATHS}
+"""The form of errors by a path's first part; every other path has the envelope of `api.errors`."""
 
 
 def routes(service: Service) -> FastAPI:
@@ -17,7 +20,8 @@ def routes(service: Service) -> FastAPI:
     app = FastAPI(title="facegraph", version=health.VERSION, description="Face detection, liveness and recognition.")
     app.state.service = service
     app.include_router(health.router)
-    app.include_router(match.router)
+    for contract in CONTRACTS:
+        app.include_router(contract.router)
     errors.install(app, FORMS)
     return app
 

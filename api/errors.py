@@ -46,10 +46,10 @@ def request_id_of(headers: Mapping[str, str]) -> str:
 
 
 def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
-    """Answer every error of `app` in the form that `forms` has for its path, or else in the envelope."""
+    """Answer every error of `app` in the form that `forms` has for its path's first part, or else in the envelope."""
 
     def answer(request: Request, refused: Refused, headers: Mapping[str, str] | None = None) -> JSONResponse:
-        form = forms.get(request.url.path.rstrip("/") or "/", envelope)
+        form = forms.get(request.url.path.split("/")[1], envelope)
         status, body = form(refused, request.state.request_id)
         return JSONResponse(body, status, headers)
 

@@ -1,23 +1,34 @@
-"""Photos in the fields of a JSON request."""
+"""Encoded photos out of requests: base64 in a field, a file in a form, an address."""
 
 import binascii
 import re
 
+from fastapi import UploadFile
+
+from api.service import Service
 from imaging.refused import Refused
 
 _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
-def photo_bytes(field: str, max_bytes: int) -> bytes:
-    """The encoded photo in a field that holds base64, with or without a ``data:`` prefix.
+async def from_field(field: str, service: Service) -> bytes:
+    """The photo in a field that holds an address or base64.
 
     Raises:
-        Refused: ``URL_NOT_ALLOWED`` for an address; ``IMAGE_TOO_LARGE`` before anything is decoded;
-            ``INVALID_IMAGE`` for what is not base64.
+        Refused: as `from_base64` and `api.addresses` raise it.
     """
     if _ADDRESS.match(field):
         raise Refused("URL_NOT_ALLOWED", "Addresses are not fetched by this service; send the photo as base64")
+    return from_base64(field, service.limits.max_image_size)
+
+
+def from_base64(field: str, max_bytes: int) -> bytes:
+    """The photo in a field that holds base64, with or without a ``data:`` prefix.
+
+    Raises:
+        Refused: ``IMAGE_TOO_LARGE`` before anything is decoded; ``INVALID_IMAGE`` for what is not base64.
+    """
     prefix = _DATA_URL.match(field)
     text = field[prefix.end() :] if prefix else field
     # Many encoders break lines.
@@ -25,8 +36,23 @@ def photo_bytes(field: str, max_bytes: int) -> bytes:
         text = text.replace("\r", "").replace("\n", "")
     # Four characters carry three bytes.
     if len(text) // 4 * 3 > max_bytes + 2:
-        raise Refused("IMAGE_TOO_LARGE", f"The image has more than the {max_bytes} bytes that are accepted")
+        raise _too_large(max_bytes)
     try:
         return binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
     except (UnicodeEncodeError, binascii.Error):
         raise Refused("INVALID_IMAGE", "The image is neither an address nor base64") from None
+
+
+async def from_upload(file: UploadFile, max_bytes: int) -> bytes:
+    """The photo in a file of a form.
+
+    Raises:
+        Refused: ``IMAGE_TOO_LARGE``.
+    """
+    if file.size is None or file.size > max_bytes:
+        raise _too_large(max_bytes)
+    return await file.read()
+
+
+def _too_large(max_bytes: int) -> Refused:
+    return Refused("IMAGE_TOO_LARGE", f"The image has more than the {max_bytes} bytes that are accepted")

@@ -34,9 +34,9 @@ class Detector:
         detector = load_detector(card(model), Store(store), engine, device, options)
         self._look = PhotoDetector(detector, limits)
 
-    def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec]) -> Detection:
-        """Look at encoded photos and cut `crops` from every face."""
-        return self._look(photos, crops)
+    def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
+        """Look at encoded photos and cut `crops` from every face; see `models.detection`."""
+        return self._look(photos, crops, whole)
 
     def ready(self) -> None:
         """Answer, which a replica does only once its network is loaded."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ray import serve
@@ -63,12 +64,12 @@ class Ingress:
 
 def _detector(role: str, bound: Bound) -> DetectorStage:
     stage = StageCaller(role, bound.handle)
-    return DetectorStage(bound.network, stage.ready, lambda photos, crops: stage.call("detect", photos, crops))
+    return DetectorStage(bound.network, stage.ready, partial(stage.call, "detect"))
 
 
 def _liveness(role: str, bound: Bound) -> LivenessStage:
     stage = StageCaller(role, bound.handle)
-    return LivenessStage(bound.network, stage.ready, bound.card.crops, lambda *crops: stage.call("score", *crops))
+    return LivenessStage(bound.network, stage.ready, bound.card.crops, partial(stage.call, "score"))
 
 
 def _embedder(role: str, bound: Bound) -> EmbedderStage:
@@ -79,6 +80,7 @@ def _embedder(role: str, bound: Bound) -> EmbedderStage:
         stage.ready,
         card.crops,
         card.output_size or 0,
+        card.embedding_contract,
         threshold,
-        lambda *crops: stage.call("embed", *crops),
+        partial(stage.call, "embed"),
     )

@@ -1,39 +1,15 @@
-"""The flow of POST /match: two photos of one face each, alive or not, the same person or not.
+"""The flow of POST /match: a comparison of two good photos of exactly one face each, in its contract's words."""
 
-Both photos travel in one call a stage, and liveness and embedding run side by side.
-"""
+from functools import partial
 
-import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
-
-from graphs.compare import Distances, distances
+from graphs.extract import only
 from graphs.settings import Policy
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
-from imaging.faces import Detection, Photo
+from graphs.verify import Verification, verify
+from imaging.faces import Photo
 from imaging.refused import Refused
 
 NAMES = ("Image1", "Image2")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Match:
-    """What was found.
-
-    Attributes:
-        photos: the two photos, of exactly one face each.
-        live: live probability of each face.
-        embeddings: float32 (2, size).
-        distances: between the two embeddings.
-    """
-
-    photos: tuple[Photo, Photo]
-    live: tuple[float, float]
-    embeddings: NDArray[np.float32]
-    distances: Distances
 
 
 async def match(
@@ -42,7 +18,7 @@ async def match(
     embedder: EmbedderStage,
     pair: tuple[bytes, bytes],
     policy: Policy,
-) -> Match:
+) -> Verification:
     """Compare the faces of two encoded photos.
 
     Raises:
@@ -50,34 +26,19 @@ async def match(
             names the photo.
         ValueError: a network gave what is no number.
     """
-    detection = await detector.detect(pair, (*liveness.crops, *embedder.crops))
-    first, second = (_usable(name, found, policy) for name, found in zip(NAMES, detection.photos, strict=True))
-    live, embeddings = await asyncio.gather(
-        liveness.score(*_crops(detection, liveness)), embedder.embed(*_crops(detection, embedder))
-    )
-    if not np.isfinite(live).all():
-        raise ValueError("a live probability is not finite")
-    return Match((first, second), (float(live[0]), float(live[1])), embeddings, distances(*embeddings))
+    return await verify(detector, liveness, embedder, pair, partial(_usable, policy))
 
 
-def _crops(detection: Detection, stage: LivenessStage | EmbedderStage) -> Sequence[NDArray[np.uint8]]:
-    return [detection.crops[spec] for spec in stage.crops]
-
-
-def _usable(name: str, found: Photo | Refused, policy: Policy) -> Photo:
+def _usable(policy: Policy, number: int, found: Photo | Refused) -> int:
+    name = NAMES[number]
     if isinstance(found, Refused):
         raise Refused(found.code, f"{name} could not be loaded: {found.message}")
     if issue := _quality_issue(found, policy):
         raise Refused("LOW_QUALITY", f"{name} quality issue: {issue}")
-    if not found.faces:
-        raise Refused("NO_FACE_DETECTED", f"{name} face detection failed: No face detected")
-    if len(found.faces) > 1:
-        count = len(found.faces)
-        raise Refused(
-            "MULTIPLE_FACES_DETECTED",
-            f"{name} face detection failed: Multiple faces detected ({count}). Exactly one face is required",
-        )
-    return found
+    try:
+        return only(found)
+    except Refused as refused:
+        raise Refused(refused.code, f"{name} face detection failed: {refused.message}") from None
 
 
 def _quality_issue(photo: Photo, policy: Policy) -> str | None:

@@ -2,13 +2,16 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imaging.crops import CropSpec
 from imaging.faces import Detection
+from imaging.refused import Refused
+
+Stage = TypeVar("Stage")
 
 Ready = Callable[[], Awaitable[bool]]
 """Whether a replica of the stage answers, with its network loaded."""
@@ -24,9 +27,12 @@ class Network:
 
 
 class Detect(Protocol):
-    """Decode photos, find their faces, and cut `crops` from each: `imaging.faces.Detection`."""
+    """Decode photos, find their faces, and cut `crops` from each: `imaging.faces.Detection`.
 
-    def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec]) -> Awaitable[Detection]: ...
+    With `whole`, a photo in which no face is found counts as one face of its whole size.
+    """
+
+    def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Awaitable[Detection]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class EmbedderStage:
     Attributes:
         crops: what `embed` wants of each face, one array a spec, uint8 (n, size, size, 3) RGB.
         size: length of an embedding.
+        contract: changes whenever embeddings stop being comparable; see `models.card`.
         threshold: cosine similarity at or above which the card says "same person".
         embed: crops to float32 (n, size) of length 1.
     """
@@ -68,6 +75,7 @@ class EmbedderStage:
     ready: Ready
     crops: tuple[CropSpec, ...]
     size: int
+    contract: str
     threshold: float
     embed: Callable[..., Awaitable[NDArray[np.float32]]]
 
@@ -79,3 +87,15 @@ class Stages:
     detectors: Mapping[str, DetectorStage]
     liveness: Mapping[str, LivenessStage]
     embedders: Mapping[str, EmbedderStage]
+
+
+def first_of(stages: Mapping[str, Stage], *roles: str) -> Stage:
+    """The stage of the first of `roles` that the configuration has.
+
+    Raises:
+        Refused: ``UNAVAILABLE``: it has none of them.
+    """
+    for role in roles:
+        if role in stages:
+            return stages[role]
+    raise Refused("UNAVAILABLE", f"This service is configured without a stage called {' or '.join(roles)}")

@@ -32,6 +32,12 @@ class Face:
     score: float
     landmarks: NDArray[np.float32]
 
+    @property
+    def area(self) -> float:
+        """Of its box, in square pixels."""
+        left, top, right, bottom = self.box
+        return (right - left) * (bottom - top)
+
     def scaled(self, factor: float) -> "Face":
         """The same face in a photo resized by `factor`."""
         left, top, right, bottom = self.box
@@ -47,6 +53,7 @@ class Photo:
         width, height: of the photo as it was sent, in pixels, after its EXIF orientation.
         quality: of the whole photo.
         faces: in the original photo's pixels, best score first.
+        face_qualities: of each face's own pixels, in the order of `faces`.
         seconds: time spent on decoding, detecting and cropping.
     """
 
@@ -54,6 +61,7 @@ class Photo:
     height: int
     quality: Quality
     faces: tuple[Face, ...]
+    face_qualities: tuple[Quality, ...]
     seconds: float
 
 

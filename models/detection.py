@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.crops import CropSpec, cut
+from imaging.crops import TEMPLATE, TEMPLATE_SIZE, CropSpec, cut
 from imaging.decode import Limits, decode
 from imaging.faces import Detection, Face, Photo
 from imaging.quality import measure
@@ -17,6 +17,9 @@ from imaging.refused import Refused
 
 BORDERS = (0.2, 0.8)
 """Borders of the second and third look, as shares of the photo's longer side."""
+
+MEASURED = CropSpec(112, "box")
+"""The crop on which a face's quality is measured: of one size, so that sharpness does not depend on the photo's."""
 
 
 class Detector(Protocol):
@@ -38,11 +41,14 @@ class PhotoDetector:
         self._detector = detector
         self._limits = limits
 
-    def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec]) -> Detection:
+    def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool = False) -> Detection:
         """Look at encoded `photos` and cut each of `crops` from every face found.
 
         A photo that the gate refuses is answered by its `Refused` in its place, so that the others
         are not lost with it.
+
+        Args:
+            whole: a photo in which no face is found counts as one face of its whole size, with the score 0.
         """
         answers: list[Photo | Refused] = []
         cuts: dict[CropSpec, list[NDArray[np.uint8]]] = {spec: [] for spec in crops}
@@ -54,14 +60,18 @@ class PhotoDetector:
                 answers.append(refused)
                 continue
             faces = self._look(image.pixels)
+            if whole and not faces:
+                faces = [_whole(image.pixels)]
+            boxes, points = [face.box for face in faces], [face.landmarks for face in faces]
             for spec, parts in cuts.items():
-                parts.append(cut(image.pixels, [f.box for f in faces], [f.landmarks for f in faces], spec))
+                parts.append(cut(image.pixels, boxes, points, spec))
             answers.append(
                 Photo(
                     width=image.width,
                     height=image.height,
                     quality=measure(image.pixels),
                     faces=tuple(face.scaled(1 / image.scale) for face in faces),
+                    face_qualities=tuple(measure(part) for part in cut(image.pixels, boxes, points, MEASURED)),
                     seconds=time.perf_counter() - started,
                 )
             )
@@ -91,6 +101,13 @@ class PhotoDetector:
             found = self._detector.detect(np.asarray(looked_at, dtype=np.uint8))
             faces = [_shifted(face.scaled(1 / scale), -border) for face in found]
         return faces
+
+
+def _whole(pixels: NDArray[np.uint8]) -> Face:
+    """The whole photo as a face, with the landmarks where an aligned one would have them."""
+    height, width = pixels.shape[:2]
+    landmarks = TEMPLATE / TEMPLATE_SIZE * (width, height)
+    return Face((0, 0, width, height), 0.0, landmarks.astype(np.float32))
 
 
 def _shifted(face: Face, by: int) -> Face:

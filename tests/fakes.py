@@ -35,7 +35,14 @@ def photo(
 ) -> Photo:
     """A good photo of one face unless told otherwise; `faces` are their scores."""
     found = tuple(Face((10, 10, 110, 110), score, np.zeros((5, 2), np.float32)) for score in faces)
-    return Photo(width, height, Quality(brightness, contrast, sharpness=100), found, seconds)
+    return Photo(
+        width,
+        height,
+        Quality(brightness, contrast, sharpness=100),
+        found,
+        (Quality(brightness, contrast, 100),) * len(found),
+        seconds,
+    )
 
 
 def crops_of(face: int, spec: CropSpec) -> Pixels:
@@ -50,7 +57,7 @@ class FakeDetector:
         self.photos = photos
         self.calls: list[tuple[list[bytes], list[CropSpec]]] = []
 
-    async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec]) -> Detection:
+    async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
         self.calls.append((list(photos), list(crops)))
         faces = sum(len(found.faces) for found in self.photos if isinstance(found, Photo))
         cut = {spec: np.stack([crops_of(face, spec) for face in range(faces)]) for spec in crops if faces}
@@ -99,7 +106,7 @@ def stages(
         },
         embedders={
             "arcface": EmbedderStage(
-                network("embedder"), is_ready, (EMBEDDER_CROP,), 2, 0.4, embed or FakeNetwork(unit(0.8))
+                network("embedder"), is_ready, (EMBEDDER_CROP,), 2, "contract", 0.4, embed or FakeNetwork(unit(0.8))
             )
         },
     )

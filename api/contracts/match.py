@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from api.errors import STATUSES
-from api.images import photo_bytes
+from api.images import from_field
 from api.limits import deadline
 from api.service import Service
-from graphs.match import NAMES, Match, match
+from graphs.match import NAMES, match
 from graphs.settings import Policy
+from graphs.stages import first_of
+from graphs.verify import Verification
 from imaging.faces import Photo
 from imaging.refused import Refused
 
 router = APIRouter(tags=["match"])
-
-DETECTOR, LIVENESS, EMBEDDER = "mtcnn", "crmnet", "arcface"
+PATHS = ("match",)
 
 Photo64 = Annotated[str, Field(min_length=1, description="An address or base64, with or without a data: prefix.")]
 
@@ -144,11 +145,15 @@ async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
     """Compare two photos of one face each: the same person or not, and each of them live or a spoof."""
     service: Service = request.app.state.service
     policy, stages = service.policy, service.stages
-    detector, liveness, embedder = stages.detectors[DETECTOR], stages.liveness[LIVENESS], stages.embedders[EMBEDDER]
+    detector, liveness, embedder = (
+        first_of(stages.detectors, "mtcnn"),
+        first_of(stages.liveness, "crmnet"),
+        first_of(stages.embedders, "arcface"),
+    )
     started = time.perf_counter()
-    pair = _load(body, service.limits.max_image_size)
-    loaded = time.perf_counter()
     async with deadline(service.limits.request_timeout):
+        pair = await _load(body, service)
+        loaded = time.perf_counter()
         found = await match(detector, liveness, embedder, pair, policy)
     threshold = policy.similarity_threshold if body.threshold is None else body.threshold
     live1, live2 = (_liveness(live, policy) for live in found.live)
@@ -171,11 +176,11 @@ async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
     )
 
 
-def _load(body: MatchRequest, max_bytes: int) -> tuple[bytes, bytes]:
+async def _load(body: MatchRequest, service: Service) -> tuple[bytes, bytes]:
     photos = []
     for name, field in zip(NAMES, (body.image1, body.image2), strict=True):
         try:
-            photos.append(photo_bytes(field, max_bytes))
+            photos.append(await from_field(field, service))
         except Refused as refused:
             raise Refused(refused.code, f"{name} could not be loaded: {refused.message}") from None
     return photos[0], photos[1]
@@ -200,7 +205,7 @@ def _detection(photo: Photo) -> DetectionResult:
     return DetectionResult(face_count=len(photo.faces), confidence=photo.faces[0].score, detection_time=photo.seconds)
 
 
-def _recognition(found: Match) -> RecognitionResults:
+def _recognition(found: Verification) -> RecognitionResults:
     measured = found.distances
     first, second = (_embedding_quality(embedding) for embedding in found.embeddings)
     return RecognitionResults(

@@ -22,7 +22,7 @@ SECRET = "the secret path /srv/models"
 def broken(stage: str) -> Stages:
     """Stages of which one raises a fault with a secret in it."""
 
-    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec]) -> Detection:
+    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
         raise RuntimeError(SECRET)
 
     fault = FakeNetwork(RuntimeError(SECRET))

@@ -135,7 +135,7 @@ def test_two_photos_of_the_greatest_size_fit_into_a_body(size: int) -> None:
 
 
 def test_a_request_that_takes_too_long_is_a_503() -> None:
-    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec]) -> Detection:
+    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
         await asyncio.Event().wait()
         raise AssertionError
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from graphs.match import Match, match
+from graphs.match import match
 from graphs.settings import Policy
 from graphs.stages import Stages
+from graphs.verify import Verification
 from imaging.crops import CropSpec
 from imaging.faces import Photo, Pixels
 from imaging.refused import Refused
@@ -20,7 +21,7 @@ PAIR = (b"the first photo", b"the second photo")
 POLICY = Policy(min_side=224, min_brightness=20, max_brightness=240, min_contrast=10)
 
 
-def run(of: Stages, policy: Policy = POLICY) -> Match:
+def run(of: Stages, policy: Policy = POLICY) -> Verification:
     flow = match(of.detectors["mtcnn"], of.liveness["crmnet"], of.embedders["arcface"], PAIR, policy)
     return asyncio.run(flow)
 

@@ -1,0 +1,105 @@
+"""What every flow begins with: from photos to faces, and from faces to embeddings and live probabilities."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
+from imaging.faces import Detection, Photo
+from imaging.refused import Refused
+
+Network = LivenessStage | EmbedderStage
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Readings:
+    """What the networks say of n faces.
+
+    Attributes:
+        live: float32 (n), the live probability; None where liveness was not asked.
+        embeddings: float32 (n, size) of length 1; None where no embedder was asked.
+        seconds: time that the networks took together.
+    """
+
+    live: NDArray[np.float32] | None
+    embeddings: NDArray[np.float32] | None
+    seconds: float
+
+
+async def detect(
+    detector: DetectorStage, photos: Sequence[bytes], *networks: Network | None, whole: bool = False
+) -> Detection:
+    """Find the faces of encoded `photos`, with the crops that `networks` want of them.
+
+    Args:
+        whole: a photo in which no face is found counts as one face of its whole size, with the score 0.
+    """
+    wanted = [spec for network in networks if network for spec in network.crops]
+    return await detector.detect(photos, tuple(dict.fromkeys(wanted)), whole)
+
+
+async def read(
+    detection: Detection, faces: Sequence[int], liveness: LivenessStage | None, embedder: EmbedderStage | None
+) -> Readings:
+    """Ask the networks, side by side, about some of the faces.
+
+    Args:
+        faces: their places among the faces of all photos, as `places` counts them.
+
+    Raises:
+        ValueError: a network gave what is no number.
+    """
+
+    async def ask(network: Network | None) -> NDArray[np.float32] | None:
+        if network is None:
+            return None
+        if not faces:
+            return np.zeros(0, np.float32)
+        method = network.embed if isinstance(network, EmbedderStage) else network.score
+        answer = await method(*(detection.crops[spec][list(faces)] for spec in network.crops))
+        if not np.isfinite(answer).all():
+            raise ValueError(f"{network.network.model} gave what is not finite")
+        return answer
+
+    started = time.perf_counter()
+    live, embeddings = await asyncio.gather(ask(liveness), ask(embedder))
+    return Readings(live, embeddings, time.perf_counter() - started)
+
+
+def places(detection: Detection) -> list[range]:
+    """Where the faces of each photo stand among the faces of all photos."""
+    ranges, start = [], 0
+    for photo in detection.photos:
+        stop = start + (len(photo.faces) if isinstance(photo, Photo) else 0)
+        ranges.append(range(start, stop))
+        start = stop
+    return ranges
+
+
+def only(photo: Photo) -> int:
+    """The one face of `photo`, by its index.
+
+    Raises:
+        Refused: ``NO_FACE_DETECTED`` or ``MULTIPLE_FACES_DETECTED``.
+    """
+    if len(photo.faces) > 1:
+        raise Refused(
+            "MULTIPLE_FACES_DETECTED",
+            f"Multiple faces detected ({len(photo.faces)}). Exactly one face is required",
+        )
+    return largest(photo)
+
+
+def largest(photo: Photo) -> int:
+    """The face of `photo` with the largest box, by its index.
+
+    Raises:
+        Refused: ``NO_FACE_DETECTED``.
+    """
+    if not photo.faces:
+        raise Refused("NO_FACE_DETECTED", "No face detected")
+    return max(range(len(photo.faces)), key=lambda index: photo.faces[index].area)

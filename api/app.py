@@ -4,11 +4,13 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api import errors, health
-from api.contracts import match
+from api.contracts import compare, deepface, face_database, faces, match
+from api.cors import OpenPaths
 from api.limits import RequestBounds
 from api.service import Service
+from api.v1 import collections, photos, search, subjects
 
-CONTRACTS = (match,)
+CONTRACTS = (match, face_database, compare, faces, deepface)
 """The modules of `api.contracts`."""
 
 FORMS = {name: contract.error_answer for contract in CONTRACTS for name in contract.PATHS}
@@ -19,13 +21,13 @@ def routes(service: Service) -> FastAPI:
     """The routes, without bounds."""
     app = FastAPI(title="facegraph", version=health.VERSION, description="Face detection, liveness and recognition.")
     app.state.service = service
-    app.include_router(health.router)
-    for contract in CONTRACTS:
-        app.include_router(contract.router)
+    for part in (health, *CONTRACTS, photos, collections, subjects, search):
+        app.include_router(part.router)
     errors.install(app, FORMS)
     return app
 
 
 def create_app(service: Service) -> ASGIApp:
     """The app that an ingress replica serves."""
-    return RequestBounds(routes(service), service.limits.max_body)
+    # Outside the bounds, so that what they refuse can be read by the page that asked.
+    return OpenPaths(RequestBounds(routes(service), service.limits.max_body), service.limits.cors_origins)

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from imaging.refused import Refused
@@ -21,7 +22,13 @@ ErrorAnswer = Callable[[Refused, str], tuple[int, dict[str, Any]]]
 STATUSES = {
     "INVALID_REQUEST": 400,
     "NOT_FOUND": 404,
+    "COLLECTION_NOT_FOUND": 404,
+    "SUBJECT_NOT_FOUND": 404,
+    "FACE_NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
+    "COLLECTION_EXISTS": 409,
+    "EMBEDDING_CONTRACT_MISMATCH": 409,
+    "IDEMPOTENCY_KEY_REUSED": 409,
     "BODY_TOO_LARGE": 413,
     "INTERNAL_ERROR": 500,
     "UNAVAILABLE": 503,
@@ -33,9 +40,30 @@ _HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}")
 
 
+class ErrorInside(BaseModel):
+    """What went wrong: a stable code, one sentence, and more for a program."""
+
+    code: str
+    message: str
+    details: dict[str, Any]
+
+
+class ErrorEnvelope(BaseModel):
+    """The form of every error that is bound to no older contract."""
+
+    error: ErrorInside
+    request_id: str
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "default": {"model": ErrorEnvelope, "description": "An error, with the status of its code"}
+}
+"""What routes of that form say of their errors."""
+
+
 def envelope(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
     """The form of every route that is bound to no older contract."""
-    error = {"code": refused.code, "message": refused.message, "details": {}}
+    error = {"code": refused.code, "message": refused.message, "details": refused.details}
     return STATUSES.get(refused.code, 422), {"error": error, "request_id": request_id}
 
 

@@ -33,27 +33,46 @@ async def get_root() -> dict[str, Any]:
 
 @router.get("/health")
 async def get_health(request: Request, response: Response) -> dict[str, Any]:
-    """Ask every stage whether it answers.
+    """Ask every stage whether it answers and could be started anew, and the gallery whether each table opens.
 
     `status` is ``healthy`` when all do, ``degraded`` when some do, and ``unhealthy``, with status 503,
-    when none does. `models` has the verdict by role, and `networks` names what stands behind each; of an
-    embedder also its embeddings' length and its card's own threshold.
+    when none does. `models` has the verdict by role, `model_loaded` that of all of them, and
+    `database_connected` the gallery's. `networks` names what stands behind each role; of an embedder also
+    its embeddings' length and its card's own threshold. `service`, `model` and `embedding_dimensions`
+    are of the embedder that the FaceNet contract uses.
     """
     service: Service = request.app.state.service
     stages: Mapping[str, Stage] = {**service.stages.detectors, **service.stages.liveness, **service.stages.embedders}
-    verdicts = await asyncio.gather(*(stage.ready() for stage in stages.values()))
+    *verdicts, database = await asyncio.gather(
+        *(stage.ready() for stage in stages.values()), service.stages.gallery.ready()
+    )
     ready = dict(zip(stages, verdicts, strict=True))
+    whole = all(verdicts) and database
     if not any(verdicts):
         response.status_code = 503
     now = time.time()
     return {
-        "status": "healthy" if all(verdicts) else "degraded" if any(verdicts) else "unhealthy",
+        "status": "healthy" if whole else "degraded" if any(verdicts) else "unhealthy",
         "timestamp": now,
-        "timestamp_iso": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "timestamp_iso": iso(datetime.fromtimestamp(now, UTC)),
         "models": ready,
+        "model_loaded": all(verdicts),
+        "database_connected": database,
+        "service": "facegraph",
+        **_facenet(service.stages.embedders),
         "version": VERSION,
         "networks": {role: _described(stage) for role, stage in stages.items()},
     }
+
+
+def iso(moment: datetime) -> str:
+    """A time as ISO 8601 has it, in UTC: ``2024-01-15T12:00:00.000Z``."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _facenet(embedders: Mapping[str, EmbedderStage]) -> dict[str, Any]:
+    embedder = embedders.get("facenet")
+    return {"model": embedder.network.model, "embedding_dimensions": embedder.size} if embedder else {}
 
 
 def _described(stage: Stage) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import re
 
 from fastapi import UploadFile
 
+from api.addresses import too_large
 from api.service import Service
 from imaging.refused import Refused
 
@@ -16,10 +17,10 @@ async def from_field(field: str, service: Service) -> bytes:
     """The photo in a field that holds an address or base64.
 
     Raises:
-        Refused: as `from_base64` and `api.addresses` raise it.
+        Refused: as `from_base64` and `Addresses.fetch` raise it.
     """
     if _ADDRESS.match(field):
-        raise Refused("URL_NOT_ALLOWED", "Addresses are not fetched by this service; send the photo as base64")
+        return await service.addresses.fetch(field)
     return from_base64(field, service.limits.max_image_size)
 
 
@@ -36,7 +37,7 @@ def from_base64(field: str, max_bytes: int) -> bytes:
         text = text.replace("\r", "").replace("\n", "")
     # Four characters carry three bytes.
     if len(text) // 4 * 3 > max_bytes + 2:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
     try:
         return binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
     except (UnicodeEncodeError, binascii.Error):
@@ -50,9 +51,5 @@ async def from_upload(file: UploadFile, max_bytes: int) -> bytes:
         Refused: ``IMAGE_TOO_LARGE``.
     """
     if file.size is None or file.size > max_bytes:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
     return await file.read()
-
-
-def _too_large(max_bytes: int) -> Refused:
-    return Refused("IMAGE_TOO_LARGE", f"The image has more than the {max_bytes} bytes that are accepted")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from api.addresses import Addresses
 from graphs.settings import LimitArgs, Policy
 from graphs.stages import Stages
 
@@ -18,3 +19,4 @@ class Service:
     stages: Stages
     limits: LimitArgs
     policy: Policy
+    addresses: Addresses

@@ -31,7 +31,8 @@ class Detector:
     def __init__(
         self, model: str, store: Path, engine: Engine, device: Device, limits: Limits, options: dict[str, Any]
     ) -> None:
-        detector = load_detector(card(model), Store(store), engine, device, options)
+        self._card, self._store = card(model), Store(store)
+        detector = load_detector(self._card, self._store, engine, device, options)
         self._look = PhotoDetector(detector, limits)
 
     def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
@@ -39,4 +40,9 @@ class Detector:
         return self._look(photos, crops, whole)
 
     def ready(self) -> None:
-        """Answer, which a replica does only once its network is loaded."""
+        """Answer, which a replica does only once its network is loaded.
+
+        Raises:
+            ModelError: the model's files are gone, so that no other replica could start.
+        """
+        self._store.check_presence(self._card)

@@ -23,11 +23,17 @@ class Embedder:
     """
 
     def __init__(self, model: str, store: Path, engine: Engine, device: Device) -> None:
-        self._network = load_network(card(model), Store(store), engine, device)
+        self._card, self._store = card(model), Store(store)
+        self._network = load_network(self._card, self._store, engine, device)
 
     def embed(self, *crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embeddings, float32 (n, size) of length 1, of n faces: uint8 (n, side, side, 3) RGB a crop of the card."""
         return self._network(*crops)
 
     def ready(self) -> None:
-        """Answer, which a replica does only once its network is loaded."""
+        """Answer, which a replica does only once its network is loaded.
+
+        Raises:
+            ModelError: the model's files are gone, so that no other replica could start.
+        """
+        self._store.check_presence(self._card)

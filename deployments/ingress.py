@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
+from api.addresses import Addresses
 from api.app import create_app
 from api.service import Service
+from deployments.gallery import RemoteGallery
 from deployments.stage import StageCaller
-from graphs.settings import LimitArgs, Policy
-from graphs.stages import DetectorStage, EmbedderStage, LivenessStage, Network, Stages
+from graphs.settings import AddressArgs, LimitArgs, Policy
+from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Stages
 from models.card import Card
 
 
@@ -38,6 +40,8 @@ class Ingress:
     Args:
         detectors, liveness, embedders: the stages by role.
         limits: what the service lets in.
+        addresses: which photos are fetched by address.
+        gallery: handles of its writer and its reader.
     """
 
     def __init__(
@@ -46,13 +50,16 @@ class Ingress:
         liveness: Mapping[str, Bound],
         embedders: Mapping[str, Bound],
         limits: LimitArgs,
+        addresses: AddressArgs,
+        gallery: tuple[DeploymentHandle[Any], DeploymentHandle[Any]],
     ) -> None:
         stages = Stages(
             detectors={role: _detector(role, bound) for role, bound in detectors.items()},
             liveness={role: _liveness(role, bound) for role, bound in liveness.items()},
             embedders={role: _embedder(role, bound) for role, bound in embedders.items()},
+            gallery=cast(Gallery, RemoteGallery(*gallery)),
         )
-        self._service = Service(stages, limits, Policy())
+        self._service = Service(stages, limits, Policy(), Addresses(addresses, limits.max_image_size))
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Take a changed `user_config` over, without a restart; unknown keys are refused."""

@@ -27,18 +27,21 @@ class StageCaller:
         self._role = role
         self._handle = handle
 
-    async def call(self, method: str, *args: Any) -> Any:
+    async def call(self, method: str, *args: Any, **options: Any) -> Any:
         """Call `method` on one replica.
 
         Raises:
-            Refused: ``UNAVAILABLE`` where no replica can take the call, or the one that did died. A
-                fault inside the method is raised as it is.
+            Refused: what the method answers instead of an answer; or ``UNAVAILABLE`` where no replica can
+                take the call, or the one that did died. A fault inside the method is raised as it is.
         """
         try:
-            return await getattr(self._handle, method).remote(*args)
+            answer = await getattr(self._handle, method).remote(*args, **options)
         except (BackPressureError, DeploymentUnavailableError, RayActorError) as error:
             logger.warning("the stage %s is not available: %r", self._role, error)
             raise Refused("UNAVAILABLE", f"The stage {self._role} is not available; try again shortly") from error
+        if isinstance(answer, Refused):
+            raise answer
+        return answer
 
     async def ready(self) -> bool:
         """Whether a replica answers in time."""

@@ -8,9 +8,11 @@ from ray.serve import Application, Deployment
 
 from deployments.detector import Detector
 from deployments.embedder import Embedder
+from deployments.gallery import GalleryReader, GalleryWriter
 from deployments.ingress import Bound, Ingress
 from deployments.liveness import Liveness
-from graphs.settings import AppArgs, DetectorArgs, StageArgs
+from gallery.tables import Place
+from graphs.settings import AppArgs, DetectorArgs, GalleryArgs, StageArgs
 from models.card import Task
 from models.catalogue import card
 from models.device import Device
@@ -51,6 +53,23 @@ def build(args: AppArgs) -> Application:
         liveness={role: bound("liveness", role, stage, Liveness) for role, stage in args.liveness.items()},
         embedders={role: bound("embedder", role, stage, Embedder) for role, stage in args.embedders.items()},
         limits=args.limits,
+        addresses=args.addresses,
+        gallery=_gallery(args.gallery),
+    )
+
+
+def _gallery(args: GalleryArgs) -> tuple[Application, Application]:
+    """Its writer and its reader; of a gallery in a folder both on the head node, where the folder is."""
+    place = Place(args.uri, args.storage_options)
+    node = {"resources": {"node:__internal_head__": 0.001}} if place.folder else {}
+
+    def placed(deployment: Any, cpus: float) -> Any:
+        return deployment.options(ray_actor_options={"num_cpus": cpus, "num_gpus": 0, **node})
+
+    writer, reader = placed(GalleryWriter, args.writer_cpus), placed(GalleryReader, args.reader_cpus)
+    return (
+        writer.bind(place, args.index_rows, args.optimise_s, args.clean_s),
+        reader.bind(place, args.exact_mb),
     )
 
 

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
-from imaging.faces import Detection, Photo
+from imaging.faces import Detection, Face, Photo
 from imaging.refused import Refused
 
 Network = LivenessStage | EmbedderStage
@@ -28,6 +28,36 @@ class Readings:
     live: NDArray[np.float32] | None
     embeddings: NDArray[np.float32] | None
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What the networks say of a photo's faces.
+
+    Attributes:
+        photo: what was found in it.
+        faces: those that were looked at, in the photo's order.
+        readings: of these faces.
+    """
+
+    photo: Photo
+    faces: Sequence[Face]
+    readings: Readings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedFace:
+    """A face of a photo.
+
+    Attributes:
+        photo: all that was found in the photo.
+        face: the one that was embedded.
+        embedding: float32 (size) of length 1.
+    """
+
+    photo: Photo
+    face: Face
+    embedding: NDArray[np.float32]
 
 
 async def detect(
@@ -68,6 +98,53 @@ async def read(
     started = time.perf_counter()
     live, embeddings = await asyncio.gather(ask(liveness), ask(embedder))
     return Readings(live, embeddings, time.perf_counter() - started)
+
+
+async def look(
+    detector: DetectorStage,
+    liveness: LivenessStage | None,
+    embedder: EmbedderStage | None,
+    photo: bytes,
+    max_faces: int,
+) -> Look:
+    """Find up to `max_faces` faces in an encoded photo, best score first, and ask the networks about them.
+
+    Raises:
+        Refused: the photo cannot be decoded.
+        ValueError: a network gave what is no number.
+    """
+    detection = await detect(detector, [photo], liveness, embedder)
+    [found] = detection.photos
+    if isinstance(found, Refused):
+        raise found
+    rows = places(detection)[0][:max_faces]
+    return Look(found, found.faces[:max_faces], await read(detection, rows, liveness, embedder))
+
+
+async def embed(
+    detector: DetectorStage,
+    embedder: EmbedderStage,
+    data: bytes,
+    choose: Callable[[Photo], int],
+    whole: bool = False,
+) -> EmbeddedFace:
+    """Embed the face that `choose` picks of an encoded photo.
+
+    Args:
+        whole: a photo in which no face is found counts as one face of its whole size, with the score 0.
+
+    Raises:
+        Refused: the photo cannot be decoded, or as `choose` raises it.
+        ValueError: the network gave what is no number.
+    """
+    detection = await detect(detector, [data], embedder, whole=whole)
+    [photo] = detection.photos
+    if isinstance(photo, Refused):
+        raise photo
+    chosen = choose(photo)
+    embeddings = (await read(detection, [chosen], None, embedder)).embeddings
+    assert embeddings is not None
+    return EmbeddedFace(photo, photo.faces[chosen], embeddings[0])
 
 
 def places(detection: Detection) -> list[range]:

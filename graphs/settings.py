@@ -6,6 +6,8 @@ Both refuse unknown keys. A setting with an environment variable takes the file'
 the variable, then the default.
 """
 
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +17,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from imaging.decode import Limits
 
 ROOT = Path(__file__).resolve().parents[1]
+
+_HOST = re.compile(r"(?:(?P<name>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?|\[(?P<ip>[0-9a-f:.]+)\])(?::(?P<port>[0-9]{1,5}))?")
 
 
 class StageArgs(BaseModel):
@@ -54,6 +58,10 @@ class LimitArgs(_FromEnvironment):
     max_image_pixels: int = Field(50_000_000, gt=0, description="Width times height, as the photo's header states it.")
     max_image_dimension: int = Field(1024, ge=64, description="Longest side that a photo is scaled down to.")
     request_timeout: float = Field(30, gt=0, description="Seconds a request may take.")
+    max_faces: int = Field(10_000, gt=0, description="Faces that POST /add_face lets a database have.")
+    cors_origins: str = Field(
+        "*", description="Origins of the pages that may call /api/v1/, comma-separated; * for any, nothing for none."
+    )
 
     @property
     def decode(self) -> Limits:
@@ -67,6 +75,92 @@ class LimitArgs(_FromEnvironment):
         Base64 may be broken every 76 characters, by a line end that JSON writes in four.
         """
         return 2 * (self.max_image_size * 4 // 3 * 80 // 76) + 64 * 1024
+
+
+class AddressArgs(_FromEnvironment):
+    """Which photos are fetched by address; each variable begins with ``FETCH_``."""
+
+    model_config = SettingsConfigDict(env_prefix="FETCH_")
+
+    addresses: bool = Field(True, description="Whether any are.")
+    allowed_hosts: str = Field(
+        "",
+        description="Where given, the only hosts that photos are fetched from, comma-separated; HOST means the ports "
+        "80 and 443 of it, HOST:PORT another one.",
+    )
+    allowed_networks: str = Field(
+        "",
+        description="Networks that are let in though they are not public, on any port, comma-separated, "
+        "e.g. 10.1.0.0/16.",
+    )
+    timeout: float = Field(5, gt=0, description="Seconds an address may take, from its name to its last byte.")
+    max_redirects: int = Field(3, ge=0, description="Redirects that are followed.")
+
+    @property
+    def hosts(self) -> frozenset[tuple[str, int | None]]:
+        """The allowed hosts, each with its port or without one."""
+        return frozenset(map(_host, _entries(self.allowed_hosts)))
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The allowed networks."""
+        return tuple(map(ip_network, _entries(self.allowed_networks)))
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names_hosts(cls, text: str) -> str:
+        for entry in _entries(text):
+            _host(entry)
+        return text
+
+    @field_validator("allowed_networks")
+    @classmethod
+    def _names_networks(cls, text: str) -> str:
+        for entry in _entries(text):
+            ip_network(entry)
+        return text
+
+
+def _entries(text: str) -> list[str]:
+    # An empty entry stays one, and is refused: a list that lost its names must not mean that there is none.
+    return [entry.strip() for entry in text.split(",")] if text.strip() else []
+
+
+def _host(entry: str) -> tuple[str, int | None]:
+    found = _HOST.fullmatch(entry.lower())
+    if not found or not 0 < int(found["port"] or 1) < 65536:
+        raise ValueError(f"{entry!r} is neither a host nor HOST:PORT; international names begin with xn-- here")
+    return found["name"] or found["ip"], int(found["port"]) if found["port"] else None
+
+
+class GalleryArgs(_FromEnvironment):
+    """Where the gallery lies and how it is kept; each variable begins with ``GALLERY_``."""
+
+    model_config = SettingsConfigDict(env_prefix="GALLERY_")
+
+    uri: str = Field(
+        "data/gallery",
+        description="A folder on the head node, below the project unless absolute, or an object store's address, "
+        "e.g. s3://bucket/gallery.",
+    )
+    storage_options: dict[str, str] = Field(
+        default_factory=dict, description="Of the object store, as LanceDB has them; better in its own variables."
+    )
+    exact_mb: int = Field(
+        256,
+        ge=0,
+        description="MiB of embeddings that a reader keeps for exact search; larger ones use an index.",
+    )
+    index_rows: int = Field(50_000, gt=0, description="Faces of a collection from which on it gets a vector index.")
+    optimise_s: float = Field(20, gt=0, description="Seconds between two mergers of small files.")
+    clean_s: float = Field(3600, gt=0, description="Seconds between two clean-ups, which erase what was deleted.")
+    writer_cpus: float = Field(0.1, gt=0, description="CPUs the writer owns.")
+    reader_cpus: float = Field(0.1, gt=0, description="CPUs a reader owns.")
+
+    @field_validator("uri")
+    @classmethod
+    def _below_the_project(cls, uri: str) -> str:
+        return uri if "://" in uri else str(ROOT / uri)
 
 
 class AppArgs(BaseModel):
@@ -83,6 +177,8 @@ class AppArgs(BaseModel):
     liveness: dict[str, StageArgs]
     embedders: dict[str, StageArgs]
     limits: LimitArgs = Field(default_factory=LimitArgs)
+    addresses: AddressArgs = Field(default_factory=AddressArgs)
+    gallery: GalleryArgs = Field(default_factory=GalleryArgs)
     ingress_cpus: float = Field(0.2, gt=0, description="CPUs an ingress replica owns.")
 
     @field_validator("models_dir")
@@ -102,8 +198,15 @@ class AppArgs(BaseModel):
 class Policy(_FromEnvironment):
     """What counts as a match, as live, as a usable photo."""
 
-    similarity_threshold: float = Field(
-        0.6, ge=0, le=1, description="Least cosine similarity of a match, where a request names none."
+    similarity_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Least cosine similarity of a match on /match, /compare, /mediapipe and /match_face of facenet, "
+        "where a request names none; without it each contract's own: 0.6, and 0.7 for /match_face.",
+    )
+    arcface_threshold: float | None = Field(
+        None, ge=0, le=1, description="The same on /match_face of arcface, whose contract has 0.75."
     )
     liveness_threshold: float = Field(0.5, ge=0, le=1, description="Least live probability of a live face.")
     liveness_policy: Literal["report", "require"] = Field(
@@ -113,3 +216,12 @@ class Policy(_FromEnvironment):
     min_brightness: float = Field(20, ge=0, le=255, description="Least mean grey value of a photo.")
     max_brightness: float = Field(240, ge=0, le=255, description="Greatest mean grey value of a photo.")
     min_contrast: float = Field(10, ge=0, le=255, description="Least standard deviation of a photo's grey values.")
+    enrol_min_face: float = Field(30, ge=0, description="Least width and height of a face to enrol, in pixels.")
+    enrol_max_cut: float = Field(0.3, ge=0, description="Most of its longer side that may lie outside the photo.")
+    enrol_min_brightness: float = Field(40, ge=0, le=255, description="Least mean grey value of a face to enrol.")
+    enrol_max_brightness: float = Field(220, ge=0, le=255, description="Greatest mean grey value of it.")
+    enrol_min_contrast: float = Field(15, ge=0, le=255, description="Least standard deviation of its grey values.")
+    enrol_min_sharpness: float = Field(
+        10, ge=0, description="Least variance of its Laplacian at 112 pixels; of 217 real faces the least was 14."
+    )
+    enrol_max_turn: float = Field(0.7, ge=0, description="Furthest it looks aside: 0 ahead, more than 1 in profile.")

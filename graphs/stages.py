@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.records import Collection, EmbeddingKind, Enrolled, Hit, NewFace, Statistics, StoredFace, Subject
 from imaging.crops import CropSpec
 from imaging.faces import Detection
 from imaging.refused import Refused
@@ -79,14 +80,53 @@ class EmbedderStage:
     threshold: float
     embed: Callable[..., Awaitable[NDArray[np.float32]]]
 
+    def kind(self, role: str) -> EmbeddingKind:
+        """What the gallery has to know of its embeddings."""
+        return EmbeddingKind(role, self.network.model, self.contract, self.size)
+
+
+class Gallery(Protocol):
+    """The gallery: what `gallery.reader` and `gallery.writer` can do, and whether they answer."""
+
+    async def ready(self) -> bool: ...
+
+    async def collections(self) -> list[Collection]: ...
+    async def collection(self, name: str) -> Collection: ...
+    async def statistics(self, collection: Collection) -> Statistics: ...
+    async def count(self, collection: Collection) -> int: ...
+    async def subjects(self, collection: Collection, after: str, limit: int | None) -> list[Subject]: ...
+    async def faces(self, collection: Collection, subject: str) -> list[StoredFace]: ...
+    async def find(
+        self, name: str, contract: str, probes: Sequence[NDArray[np.float32]], count: int
+    ) -> tuple[Collection, list[list[Hit]]]: ...
+
+    async def create(
+        self, name: str, kind: EmbeddingKind, threshold: float | None, exist_ok: bool = False
+    ) -> Collection: ...
+    async def set_threshold(self, name: str, threshold: float | None) -> Collection: ...
+    async def drop(self, name: str) -> None: ...
+    async def enrol(
+        self,
+        name: str,
+        contract: str,
+        faces: Sequence[NewFace],
+        *,
+        replace: bool = False,
+        request: tuple[str, str] | None = None,
+    ) -> list[Enrolled]: ...
+    async def delete_subjects(self, name: str, subjects: Sequence[str]) -> int: ...
+    async def delete_face(self, name: str, face_id: str) -> int: ...
+    async def clean(self) -> dict[str, int]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """Every stage of the application by its role, e.g. ``mtcnn``, ``crmnet``, ``arcface``."""
+    """Every stage of the application, the networks by their roles, e.g. ``mtcnn``, ``crmnet``, ``arcface``."""
 
     detectors: Mapping[str, DetectorStage]
     liveness: Mapping[str, LivenessStage]
     embedders: Mapping[str, EmbedderStage]
+    gallery: Gallery
 
 
 def first_of(stages: Mapping[str, Stage], *roles: str) -> Stage:

@@ -47,6 +47,15 @@ class Store:
         _refuse(card, self._export_problems(card))
         return [self.folder(card) / name for name in card.exports]
 
+    def check_presence(self, card: Card) -> None:
+        """Look whether the exports of `card` are still there, without reading them.
+
+        Raises:
+            ModelError: one is not.
+        """
+        missing = [f"{name} is gone" for name in card.exports if not (self.folder(card) / name).is_file()]
+        _refuse(card, missing)
+
     def whole(self, card: Card) -> Path:
         """The folder of `card`, after the hashes of its weights and exports have been checked.
 

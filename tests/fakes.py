@@ -1,19 +1,24 @@
 """Stages, stores and logs that stand in for the real ones: what they answer is given, what they are asked is kept."""
 
 import logging
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
+from api.addresses import Addresses
 from api.app import create_app
 from api.service import Service
-from graphs.settings import LimitArgs, Policy
-from graphs.stages import Detect, DetectorStage, EmbedderStage, LivenessStage, Network, Stages
+from gallery.reader import Reader
+from gallery.tables import Place
+from gallery.writer import Writer
+from graphs.settings import AddressArgs, LimitArgs, Policy
+from graphs.stages import Detect, DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Face, Photo, Pixels
 from imaging.quality import Quality
@@ -78,6 +83,22 @@ class FakeNetwork:
         return np.array(self.answer, np.float32)
 
 
+class FakeAddresses(Addresses):
+    """Has `photos` by address; an exception among them is raised."""
+
+    def __init__(self, photos: Mapping[str, bytes | Exception]) -> None:
+        super().__init__(AddressArgs(addresses=False), 0)
+        self.photos = photos
+        self.calls: list[str] = []
+
+    async def fetch(self, url: str) -> bytes:
+        self.calls.append(url)
+        found = self.photos[url]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
 async def is_ready() -> bool:
     return True
 
@@ -91,10 +112,33 @@ def unit(cosine: float) -> list[list[float]]:
     return [[1.0, 0.0], [cosine, (1 - cosine**2) ** 0.5]]
 
 
+class LocalGallery:
+    """A real gallery without Ray, in a folder of its own unless it is given one."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._temporary = tempfile.TemporaryDirectory() if folder is None else None
+        self.place = Place(str(folder or (self._temporary and self._temporary.name)))
+        self._reader = Reader(self.place, exact_mb=64)
+        self._writer: Writer | None = None
+
+    async def ready(self) -> bool:
+        return True
+
+    def __getattr__(self, method: str) -> Any:
+        async def call(*args: Any, **options: Any) -> Any:
+            if self._writer is None:
+                self._writer = await Writer.open(self.place)
+            one = self._writer if hasattr(Writer, method) else self._reader
+            return await getattr(one, method)(*args, **options)
+
+        return call
+
+
 def stages(
     detect: Detect | None = None,
     score: FakeNetwork | None = None,
     embed: FakeNetwork | None = None,
+    gallery: LocalGallery | None = None,
 ) -> Stages:
     """The three stages of POST /match; by default two good photos of two live faces, 0.8 alike."""
     return Stages(
@@ -109,6 +153,7 @@ def stages(
                 network("embedder"), is_ready, (EMBEDDER_CROP,), 2, "contract", 0.4, embed or FakeNetwork(unit(0.8))
             )
         },
+        gallery=cast(Gallery, gallery or LocalGallery()),
     )
 
 
@@ -117,9 +162,25 @@ def network(name: str) -> Network:
     return Network(f"{name}-model", f"The {name}", f"The {name}'s licence")
 
 
-def client(of: Stages | None = None, limits: LimitArgs | None = None, policy: Policy | None = None) -> TestClient:
-    """A client of the whole app over fake stages."""
-    return TestClient(create_app(Service(of or stages(), limits or LimitArgs(), policy or Policy())))
+def service(
+    of: Stages | None = None,
+    limits: LimitArgs | None = None,
+    policy: Policy | None = None,
+    addresses: Addresses | None = None,
+) -> Service:
+    """A service over fake stages, which fetches nothing unless it is given the `addresses` for it."""
+    nowhere = Addresses(AddressArgs(addresses=False), 0)
+    return Service(of or stages(), limits or LimitArgs(), policy or Policy(), addresses or nowhere)
+
+
+def client(
+    of: Stages | None = None,
+    limits: LimitArgs | None = None,
+    policy: Policy | None = None,
+    addresses: Addresses | None = None,
+) -> TestClient:
+    """A client of the whole app over such a service."""
+    return TestClient(create_app(service(of, limits, policy, addresses)))
 
 
 def deployment_of(application: Any) -> Any:

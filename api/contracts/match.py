@@ -1,5 +1,6 @@
 """The contract of the facematch service (seed 000): POST /match."""
 
+import asyncio
 import math
 import time
 from typing import Annotated, Any, Literal
@@ -22,6 +23,9 @@ from imaging.refused import Refused
 
 router = APIRouter(tags=["match"])
 PATHS = ("match",)
+
+THRESHOLD = 0.6
+"""The contract's own."""
 
 Photo64 = Annotated[str, Field(min_length=1, description="An address or base64, with or without a data: prefix.")]
 
@@ -155,7 +159,7 @@ async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
         pair = await _load(body, service)
         loaded = time.perf_counter()
         found = await match(detector, liveness, embedder, pair, policy)
-    threshold = policy.similarity_threshold if body.threshold is None else body.threshold
+    threshold = next(value for value in (body.threshold, policy.similarity_threshold, THRESHOLD) if value is not None)
     live1, live2 = (_liveness(live, policy) for live in found.live)
     alive = live1.is_live and live2.is_live
     similarity = found.distances.cosine
@@ -177,13 +181,19 @@ async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
 
 
 async def _load(body: MatchRequest, service: Service) -> tuple[bytes, bytes]:
-    photos = []
-    for name, field in zip(NAMES, (body.image1, body.image2), strict=True):
-        try:
-            photos.append(await from_field(field, service))
-        except Refused as refused:
-            raise Refused(refused.code, f"{name} could not be loaded: {refused.message}") from None
-    return photos[0], photos[1]
+    """Both photos, side by side where they are fetched; of two that cannot be loaded the first is named."""
+    first, second = await asyncio.gather(
+        from_field(body.image1, service), from_field(body.image2, service), return_exceptions=True
+    )
+    return _loaded(NAMES[0], first), _loaded(NAMES[1], second)
+
+
+def _loaded(name: str, photo: bytes | BaseException) -> bytes:
+    if isinstance(photo, Refused):
+        raise Refused(photo.code, f"{name} could not be loaded: {photo.message}")
+    if isinstance(photo, BaseException):
+        raise photo
+    return photo
 
 
 def _confidence(margin: float) -> float:

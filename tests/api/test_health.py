@@ -19,6 +19,7 @@ def with_ready(detector: Ready, liveness: Ready, embedder: Ready) -> Stages:
         detectors={"mtcnn": first, "mediapipe": first},
         liveness={"crmnet": replace(whole.liveness["crmnet"], ready=liveness)},
         embedders={"arcface": replace(whole.embedders["arcface"], ready=embedder)},
+        gallery=whole.gallery,
     )
 
 

@@ -1,13 +1,16 @@
 """Photos in the fields of a JSON request."""
 
+import asyncio
 import base64
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.images import from_base64
+from api.images import from_base64, from_field
+from graphs.settings import LimitArgs
 from imaging.refused import Refused
+from tests.fakes import FakeAddresses, service
 
 PHOTO = bytes(range(256))
 TEXT = base64.b64encode(PHOTO).decode()
@@ -82,3 +85,40 @@ def test_the_size_is_found_before_anything_is_decoded() -> None:
     with pytest.raises(Refused) as caught:
         from_base64("!" * 1000, 300)
     assert caught.value.code == "IMAGE_TOO_LARGE"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://photos.example/a.jpg", "https://photos.example/", "HTTPS://Photos.example", "http://"]
+)
+def test_an_address_is_fetched(url: str) -> None:
+    addresses = FakeAddresses({url: PHOTO})
+    assert asyncio.run(from_field(url, service(addresses=addresses))) == PHOTO
+    assert addresses.calls == [url]
+
+
+def test_what_is_wrong_with_an_address_is_told() -> None:
+    refused = Refused("DOWNLOAD_FAILED", "The address answered with status 404")
+    with pytest.raises(Refused) as caught:
+        asyncio.run(from_field("http://a", service(addresses=FakeAddresses({"http://a": refused}))))
+    assert caught.value is refused
+
+
+def test_a_field_that_holds_base64_is_not_fetched() -> None:
+    addresses, small = FakeAddresses({}), LimitArgs(max_image_size=300)
+    assert asyncio.run(from_field(TEXT, service(limits=small, addresses=addresses))) == PHOTO
+    for field, code in (
+        ("ftp://photos.example/a", "INVALID_IMAGE"),
+        (" http://a", "INVALID_IMAGE"),
+        ("A" * 408, "IMAGE_TOO_LARGE"),
+    ):
+        with pytest.raises(Refused) as caught:
+            asyncio.run(from_field(field, service(limits=small, addresses=addresses)))
+        assert caught.value.code == code
+    assert addresses.calls == []
+
+
+def test_addresses_are_not_fetched_where_they_are_off() -> None:
+    with pytest.raises(Refused) as caught:
+        asyncio.run(from_field("https://photos.example/a.jpg", service()))
+    assert caught.value.code == "URL_NOT_ALLOWED"
+    assert caught.value.message == "Addresses are not fetched by this service; send the photo as base64"

@@ -1,5 +1,6 @@
 """The contract of the facematch service (seed 000), over fake stages."""
 
+import asyncio
 import base64
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from graphs.settings import LimitArgs, Policy
 from imaging.refused import Refused
-from tests.fakes import FakeDetector, FakeNetwork, client, photo, stages, unit
+from tests.fakes import FakeAddresses, FakeDetector, FakeNetwork, client, photo, stages, unit
 
 FIRST, SECOND = b"the first photo", b"the second photo"
 TEXT1, TEXT2 = base64.b64encode(FIRST).decode(), base64.b64encode(SECOND).decode()
@@ -207,10 +208,85 @@ def test_the_photos_reach_the_detector_in_their_order(first: str) -> None:
 
 
 @pytest.mark.parametrize(("field", "name"), [("image1", "Image1"), ("image2", "Image2")])
-def test_an_address_is_refused_with_the_photos_name(field: str, name: str) -> None:
+def test_an_address_is_refused_where_addresses_are_off_with_the_photos_name(field: str, name: str) -> None:
     message = refusal({**PAIR, field: "https://example.com/face1.jpg"})
     reason = "Addresses are not fetched by this service; send the photo as base64"
     assert message == f"{name} could not be loaded: {reason}"
+
+
+ADDRESS1, ADDRESS2 = "https://photos.example/1.jpg", "http://photos.example/2.jpg"
+NOT_FOUND = Refused("DOWNLOAD_FAILED", "The address answered with status 404")
+NOT_PUBLIC = Refused("URL_NOT_ALLOWED", "The address leads into a network that is not public")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(ADDRESS1, ADDRESS2), (ADDRESS1, TEXT2), (TEXT1, ADDRESS2), (ADDRESS1, ADDRESS1)]
+)
+def test_photos_are_fetched_by_their_addresses(first: str, second: str) -> None:
+    detector, photos = FakeDetector(photo(), photo()), {ADDRESS1: FIRST, ADDRESS2: SECOND}
+    asked = client(stages(detector), addresses=FakeAddresses(photos))
+    assert asked.post("/match", json={"image1": first, "image2": second}).status_code == 200
+    assert detector.calls[0][0] == [FIRST, FIRST if second == ADDRESS1 else SECOND]
+
+
+def test_two_addresses_are_fetched_side_by_side() -> None:
+    both = asyncio.Barrier(2)
+
+    class Meeting(FakeAddresses):
+        async def fetch(self, url: str) -> bytes:
+            async with asyncio.timeout(5), both:
+                return await super().fetch(url)
+
+    asked = client(addresses=Meeting({ADDRESS1: FIRST, ADDRESS2: SECOND}))
+    assert asked.post("/match", json={"image1": ADDRESS1, "image2": ADDRESS2}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (NOT_FOUND, SECOND, f"Image1 could not be loaded: {NOT_FOUND.message}"),
+        (FIRST, NOT_PUBLIC, f"Image2 could not be loaded: {NOT_PUBLIC.message}"),
+        (NOT_FOUND, NOT_PUBLIC, f"Image1 could not be loaded: {NOT_FOUND.message}"),
+    ],
+)
+def test_of_two_addresses_that_cannot_be_fetched_the_first_is_named(first: Any, second: Any, message: str) -> None:
+    asked = client(addresses=FakeAddresses({ADDRESS1: first, ADDRESS2: second}))
+    response = asked.post("/match", json={"image1": ADDRESS1, "image2": ADDRESS2})
+    assert response.status_code == 400
+    assert response.json() == {"success": False, "error": message}
+
+
+def test_the_first_is_named_though_the_second_is_refused_sooner() -> None:
+    class Slow(FakeAddresses):
+        async def fetch(self, url: str) -> bytes:
+            await asyncio.sleep(0.01)
+            return await super().fetch(url)
+
+    response = client(addresses=Slow({ADDRESS1: NOT_FOUND})).post("/match", json={"image1": ADDRESS1, "image2": "!"})
+    assert response.json()["error"] == f"Image1 could not be loaded: {NOT_FOUND.message}"
+
+
+def test_a_fault_of_the_fetching_is_a_500() -> None:
+    response = client(addresses=FakeAddresses({ADDRESS2: RuntimeError("broken")})).post(
+        "/match", json={"image1": TEXT1, "image2": ADDRESS2}
+    )
+    assert response.status_code == 500
+
+
+def test_at_the_deadline_both_addresses_are_given_up() -> None:
+    given_up = []
+
+    class Endless(FakeAddresses):
+        async def fetch(self, url: str) -> bytes:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                given_up.append(url)
+            raise AssertionError
+
+    asked = client(limits=LimitArgs(request_timeout=0.02), addresses=Endless({}))
+    assert asked.post("/match", json={"image1": ADDRESS1, "image2": ADDRESS2}).status_code == 503
+    assert sorted(given_up) == [ADDRESS2, ADDRESS1]
 
 
 @pytest.mark.parametrize(("field", "name"), [("image1", "Image1"), ("image2", "Image2")])

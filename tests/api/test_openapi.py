@@ -7,7 +7,21 @@ import pytest
 
 from tests.fakes import client
 
-OPERATIONS = {("/", "get"), ("/health", "get"), ("/match", "post")}
+OPERATIONS = {
+    ("/", "get"),
+    ("/health", "get"),
+    ("/match", "post"),
+    ("/compare", "post"),
+    ("/mediapipe", "post"),
+    ("/detect-face", "post"),
+    ("/extract-embedding", "post"),
+    ("/compare-faces", "post"),
+    ("/api/v1/health", "get"),
+    ("/api/v1/extract-embedding", "post"),
+    ("/api/v1/compare-faces", "post"),
+    ("/api/v1/warm-up", "post"),
+    ("/api/v1/model-info", "get"),
+}
 
 
 @pytest.fixture(scope="module")

@@ -100,12 +100,13 @@ def test_stages_are_placed_on_gpus(device: str, gpus: int, required: bool, model
 
 def test_the_ingress_has_its_cpus_the_limits_and_every_stage_by_role(models_dir: Path, cluster: Any) -> None:
     cluster(0)
-    args = arguments(models_dir, limits={"max_image_size": 1000})
+    args = arguments(models_dir, limits={"max_image_size": 1000}, addresses={"timeout": 2})
     ingress = deployment_of(app.build(args))
     assert ingress.name == "ingress"
     assert ingress.ray_actor_options == {"num_cpus": 0.4}
     given = ingress.init_kwargs
     assert given["limits"] == args.limits
+    assert given["addresses"] == args.addresses
     named = {
         kind: {role: stage.card.name for role, stage in given[kind].items()}
         for kind in ("detectors", "liveness", "embedders")

@@ -2,13 +2,14 @@
 
 import base64
 import json
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from graphs.settings import ROOT, AppArgs, DetectorArgs, LimitArgs, Policy, StageArgs
+from graphs.settings import ROOT, AddressArgs, AppArgs, DetectorArgs, LimitArgs, Policy, StageArgs
 from imaging.decode import Limits
 
 ARGS: dict[str, Any] = {
@@ -22,15 +23,22 @@ VARIABLES = [
     (LimitArgs, "max_image_size", 10485760, 1000, 2000),
     (LimitArgs, "max_image_dimension", 1024, 512, 2048),
     (LimitArgs, "request_timeout", 30, 5, 60),
+    (AddressArgs, "timeout", 5, 1, 10),
+    (AddressArgs, "max_redirects", 3, 1, 5),
 ]
 """Every variable of the contract: its class, its name, its default, and two other values."""
 
 
+def variable_of(settings: type[BaseModel], name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{settings.model_config.get('env_prefix', '')}{name.upper()}"
+
+
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for settings in (LimitArgs, Policy):
+    for settings in (AddressArgs, LimitArgs, Policy):
         for name in settings.model_fields:
-            monkeypatch.delenv(name.upper(), raising=False)
+            monkeypatch.delenv(variable_of(settings, name), raising=False)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +49,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         (DetectorArgs, {"model": "mtcnn", "options": {"min_face": 40}}),
         (Policy, {}),
         (LimitArgs, {}),
+        (AddressArgs, {}),
     ],
 )
 def test_an_unknown_key_is_refused(settings: type[BaseModel], values: dict[str, Any]) -> None:
@@ -58,6 +67,7 @@ def test_an_unknown_key_is_refused(settings: type[BaseModel], values: dict[str, 
         ({"detectors": {"mtcnn": {"model": "mtcnn", "cpu": 1}}}, ("detectors", "mtcnn", "cpu")),
         ({"liveness": {"crmnet": {"model": "deep-tree", "options": {}}}}, ("liveness", "crmnet", "options")),
         ({"limits": {"max_image_bytes": 1}}, ("limits", "max_image_bytes")),
+        ({"addresses": {"allowed": "8.8.8.8"}}, ("addresses", "allowed")),
     ],
 )
 def test_an_unknown_key_further_in_is_refused_by_place(changed: dict[str, Any], place: tuple[str, ...]) -> None:
@@ -73,7 +83,7 @@ def test_the_file_comes_before_the_variable_and_the_variable_before_the_default(
 ) -> None:
     assert getattr(settings(), name) == default
     assert getattr(settings(**{name: file}), name) == file
-    monkeypatch.setenv(name.upper(), str(variable))
+    monkeypatch.setenv(variable_of(settings, name), str(variable))
     assert getattr(settings(), name) == variable
     assert getattr(settings(**{name: file}), name) == file
 
@@ -97,7 +107,7 @@ def test_a_variable_of_no_use_is_refused_by_name(
     bad: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv(name.upper(), bad)
+    monkeypatch.setenv(variable_of(settings, name), bad)
     with pytest.raises(ValidationError) as caught:
         settings()
     assert [problem["loc"] for problem in caught.value.errors()] == [(name,)]
@@ -118,6 +128,9 @@ def test_a_variable_of_no_use_is_refused_by_name(
         (LimitArgs, {"max_image_pixels": 0}),
         (LimitArgs, {"max_image_dimension": 63}),
         (LimitArgs, {"request_timeout": 0}),
+        (AddressArgs, {"addresses": "perhaps"}),
+        (AddressArgs, {"timeout": 0}),
+        (AddressArgs, {"max_redirects": -1}),
         (StageArgs, {"model": "mtcnn", "engine": "caffe"}),
         (StageArgs, {"model": "mtcnn", "cpus": 0}),
         (StageArgs, {"model": "mtcnn", "gpus": -0.1}),
@@ -141,7 +154,7 @@ def test_a_missing_role_of_match_is_named(kind: str, role: str) -> None:
     assert [problem["loc"] for problem in caught.value.errors()] == [(kind,)]
 
 
-@pytest.mark.parametrize("settings", [Policy(), LimitArgs(), StageArgs(model="mtcnn"), AppArgs(**ARGS)])
+@pytest.mark.parametrize("settings", [Policy(), LimitArgs(), AddressArgs(), StageArgs(model="mtcnn"), AppArgs(**ARGS)])
 def test_settings_do_not_change(settings: BaseModel) -> None:
     name = next(iter(type(settings).model_fields))
     with pytest.raises(ValidationError, match="frozen"):
@@ -163,3 +176,62 @@ def test_two_photos_in_broken_lines_of_base64_fit_into_a_body() -> None:
     size = 1_000_000
     body = json.dumps(dict.fromkeys(["image1", "image2"], base64.encodebytes(bytes(size)).decode()))
     assert len(body) < LimitArgs(max_image_size=size).max_body
+
+
+def test_addresses_are_fetched_from_any_public_host_by_default() -> None:
+    args = AppArgs(**ARGS).addresses
+    assert args.addresses is True
+    assert args.hosts == frozenset()
+    assert args.networks == ()
+
+
+def test_the_variables_of_addresses_begin_with_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FETCH_ADDRESSES", "false")
+    monkeypatch.setenv("FETCH_ALLOWED_HOSTS", "photos.example")
+    monkeypatch.setenv("FETCH_ALLOWED_NETWORKS", "10.0.0.0/8")
+    args = AppArgs(**ARGS).addresses
+    assert args.addresses is False
+    assert args.hosts == {("photos.example", None)}
+    assert args.networks == (ip_network("10.0.0.0/8"),)
+    assert AppArgs(**{**ARGS, "addresses": {"allowed_hosts": ""}}).addresses.hosts == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("  ", set()),
+        ("Photos.Example", {("photos.example", None)}),
+        ("photos.example.", {("photos.example", None)}),
+        (" a.example , a.example:8080,b_c:1", {("a.example", None), ("a.example", 8080), ("b_c", 1)}),
+        ("127.0.0.1:65535, [::1]:80, [::1]", {("127.0.0.1", 65535), ("::1", 80), ("::1", None)}),
+    ],
+)
+def test_hosts_are_listed_with_or_without_a_port(text: str, hosts: set[tuple[str, int | None]]) -> None:
+    assert AddressArgs(allowed_hosts=text).hosts == hosts
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["", "https://photos.example", "photos.example/a", "*.example", "a:0", "a:65536", "a:", "::1", "bücher.example"],
+)
+def test_a_host_that_is_none_is_refused_by_name(entry: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        AddressArgs(allowed_hosts=f"photos.example,{entry}")
+    [problem] = caught.value.errors()
+    assert problem["loc"] == ("allowed_hosts",)
+    assert f"{entry!r} is neither a host nor HOST:PORT" in problem["msg"]
+
+
+def test_networks_are_listed_and_a_single_address_is_one() -> None:
+    args = AddressArgs(allowed_networks="10.0.0.0/8, 127.0.0.1,fd00::/8")
+    assert args.networks == tuple(map(ip_network, ("10.0.0.0/8", "127.0.0.1/32", "fd00::/8")))
+
+
+@pytest.mark.parametrize("entry", ["", "10.0.0.1/8", "10.0.0.0/33", "intranet", "10.0.0.0-10.0.0.9"])
+def test_a_network_that_is_none_is_refused_by_name(entry: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        AddressArgs(allowed_networks=f"127.0.0.1,{entry}")
+    [problem] = caught.value.errors()
+    assert problem["loc"] == ("allowed_networks",)
+    assert entry in problem["msg"]
+    assert problem["type"] == "value_error"

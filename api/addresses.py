@@ -1,0 +1,221 @@
+"""Photos fetched by address, from the public internet only: a client must not reach the service's inside through it."""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from functools import cached_property, partial
+from ipaddress import ip_address
+
+import httpx
+
+from api.networks import Address, is_public
+from graphs.settings import AddressArgs
+from imaging.refused import Refused
+
+logger = logging.getLogger("ray.serve")
+
+Resolve = Callable[[str], Awaitable[Sequence[str]]]
+"""From a host to its IP addresses; raises `OSError` or `UnicodeError` for a host that has none."""
+
+MAX_URL = 4096
+"""Characters of an address: signed ones have up to two thousand."""
+
+_PORTS = {"http": 80, "https": 443}
+_SIDE_BY_SIDE = 32
+_TRIED = 3
+_HEADERS = {
+    "User-Agent": "facegraph",
+    "Accept": "*/*",
+    # A compressed body could grow beyond every limit.
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+}
+
+
+class Addresses:
+    """Fetches photos.
+
+    A host is resolved here, all of its IP addresses are judged, and the connection goes to one that was
+    judged: a name that changes its answer gains nothing. TLS is verified against the name. Each redirect
+    goes through the same.
+
+    Args:
+        args: what may be fetched.
+        max_bytes: of a photo.
+        resolve: `Resolver` by default.
+        transport: what each request goes through, by default a connection of its own. It is the layer under
+            httpx's clients, of whose cookies, redirects, proxies and logged addresses none is wanted.
+    """
+
+    def __init__(
+        self,
+        args: AddressArgs,
+        max_bytes: int,
+        resolve: Resolve | None = None,
+        transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+    ) -> None:
+        self._args = args
+        self._hosts, self._networks = args.hosts, args.networks
+        self._max_bytes = max_bytes
+        self._resolve = resolve or Resolver()
+        self._transport = transport or self._connection
+        self._slots = asyncio.Semaphore(_SIDE_BY_SIDE)
+
+    async def fetch(self, url: str) -> bytes:
+        """The bytes behind an http or https address.
+
+        Raises:
+            Refused: ``URL_NOT_ALLOWED``, ``DOWNLOAD_FAILED`` or ``IMAGE_TOO_LARGE``.
+        """
+        if not self._args.addresses:
+            raise Refused("URL_NOT_ALLOWED", "Addresses are not fetched by this service; send the photo as base64")
+        first = target = _parse(url)
+        try:
+            async with asyncio.timeout(self._args.timeout):
+                for _ in range(self._args.max_redirects + 1):
+                    found = await self._get(target)
+                    if isinstance(found, bytes):
+                        return found
+                    if (target.scheme, found.scheme) == ("https", "http"):
+                        raise _not_allowed(found, "The address redirects from https to http")
+                    target = found
+        except TimeoutError:
+            raise _failed(target, f"The address took longer than {self._args.timeout:g} seconds") from None
+        raise _failed(first, f"The address redirects more than {self._args.max_redirects} times")
+
+    async def _get(self, url: httpx.URL) -> bytes | httpx.URL:
+        """The bytes behind one address, or the address that it redirects to."""
+        checked = await self._check(url)
+        try:
+            async with (
+                self._slots,
+                self._transport() as transport,
+                aclosing(await _connect(transport, url, checked)) as response,
+            ):
+                if response.has_redirect_location:
+                    return _parse(response.headers["location"], url)
+                if response.status_code != 200:
+                    raise _failed(url, f"The address answered with status {response.status_code}")
+                return await self._read(response)
+        except httpx.ConnectError as error:
+            raise _failed(url, "No connection to the address could be made", error) from None
+        except httpx.TransportError as error:
+            raise _failed(url, "The connection to the address broke", error) from None
+
+    async def _check(self, url: httpx.URL) -> list[Address]:
+        """The IP addresses of the URL's host, if the URL and all of them are allowed."""
+        if url.scheme not in _PORTS:
+            raise _not_allowed(url, "Only http and https addresses are fetched")
+        if url.userinfo:
+            raise _not_allowed(url, "Addresses with a user name or a password are not fetched")
+        host, port = _name(url), _PORTS[url.scheme] if url.port is None else url.port
+        if not host or not 0 < port < 65536:
+            raise _not_allowed(url, "The address is not a valid one")
+        port_is_listed = (host, port) in self._hosts
+        if self._hosts and not port_is_listed and (host, None) not in self._hosts:
+            raise _not_allowed(url, "The address's host is not one that photos are fetched from")
+        try:
+            found = [ip_address(text) for text in await self._resolve(url.raw_host.decode())]
+        except (OSError, UnicodeError) as error:
+            raise _failed(url, "The address's host was not found", error) from None
+        if not found:
+            raise _failed(url, "The address's host was not found")
+        outside = [ip for ip in found if not any(ip in network for network in self._networks)]
+        # The answer names no IP address: what the service's own network looks like is not for the client.
+        if inside := [ip for ip in outside if not is_public(ip)]:
+            raise _not_allowed(url, "The address leads into a network that is not public", *inside)
+        if outside and port not in _PORTS.values() and not port_is_listed:
+            raise _not_allowed(url, "Only the ports 80 and 443 are fetched from")
+        return found
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        declared = response.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > self._max_bytes:
+            raise too_large(self._max_bytes)
+        body = bytearray()
+        async for piece in response.aiter_raw():
+            body += piece
+            if len(body) > self._max_bytes:
+                raise too_large(self._max_bytes)
+        return bytes(body)
+
+    def _connection(self) -> httpx.AsyncBaseTransport:
+        # None is kept or shared: TLS was verified for one name, and another may have the same IP address;
+        # and a pool of httpcore 1.0 loses a place for good where a request is cancelled as it gets it.
+        return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return httpx.create_ssl_context(trust_env=False)
+
+
+class Resolver:
+    """The system's name resolution, on threads of its own: slow names cannot take those of the event loop."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_SIDE_BY_SIDE, "resolver")
+
+    async def __call__(self, host: str) -> list[str]:
+        """The IP addresses of a host; a number, in whatever form the system takes it, is its own."""
+        look_up = partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+        return [str(address[0]) for *_, address in found]
+
+
+def too_large(max_bytes: int) -> Refused:
+    """The refusal of an encoded photo of more bytes."""
+    return Refused("IMAGE_TOO_LARGE", f"The image has more than the {max_bytes} bytes that are accepted")
+
+
+def _parse(text: str, base: httpx.URL | None = None) -> httpx.URL:
+    if len(text) > MAX_URL:
+        raise _not_allowed(base, f"The address has more than {MAX_URL} characters")
+    try:
+        return base.join(text) if base else httpx.URL(text)
+    except (httpx.InvalidURL, ValueError):
+        raise _not_allowed(base, "The address is not a valid one") from None
+
+
+async def _connect(transport: httpx.AsyncBaseTransport, url: httpx.URL, checked: Sequence[Address]) -> httpx.Response:
+    *more, last = checked[:_TRIED]
+    for ip in more:
+        try:
+            return await transport.handle_async_request(_request(url, ip))
+        except httpx.ConnectError as error:
+            logger.info("No connection to %s at %s: %s", _shown(url), ip, error)
+    return await transport.handle_async_request(_request(url, last))
+
+
+def _request(url: httpx.URL, ip: Address) -> httpx.Request:
+    headers = {**_HEADERS, "Host": url.netloc.decode()}
+    return httpx.Request("GET", url.copy_with(host=str(ip)), headers=headers, extensions={"sni_hostname": _name(url)})
+
+
+def _name(url: httpx.URL) -> str:
+    """The host as certificates and lists have it."""
+    return url.raw_host.decode().removesuffix(".")
+
+
+def _not_allowed(url: httpx.URL | None, message: str, *causes: object) -> Refused:
+    return _logged(url, Refused("URL_NOT_ALLOWED", message), causes)
+
+
+def _failed(url: httpx.URL, message: str, *causes: object) -> Refused:
+    return _logged(url, Refused("DOWNLOAD_FAILED", message), causes)
+
+
+def _logged(url: httpx.URL | None, refused: Refused, causes: Sequence[object]) -> Refused:
+    logger.info("%s is not fetched: %s", _shown(url), ", ".join(map(str, (refused, *causes))))
+    return refused
+
+
+def _shown(url: httpx.URL | None) -> str:
+    """An address for the log: its query may be a signature, its user info a password."""
+    if url is None:
+        return "An address"
+    path, _, _ = url.raw_path.partition(b"?")
+    return f"{url.scheme}://{url.netloc.decode()}{path.decode()}"

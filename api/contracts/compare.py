@@ -1,0 +1,208 @@
+"""The contract of the face comparison service (seed 002): POST /compare and POST /mediapipe."""
+
+import time
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Request
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from api.errors import STATUSES
+from api.images import from_base64
+from api.limits import deadline
+from api.service import Service
+from graphs.compare import distances
+from graphs.extract import largest
+from graphs.stages import first_of
+from graphs.verify import Verification, verify
+from imaging.faces import Face, Photo
+from imaging.refused import Refused
+
+router = APIRouter(tags=["compare"])
+PATHS = ("compare", "mediapipe")
+
+NAMES = ("image1", "image2")
+THRESHOLD = 0.6
+"""Least similarity of a match, where the policy names none."""
+
+Photo64 = Annotated[str, Field(min_length=1, description="Base64, with or without a data: prefix.")]
+
+
+class CompareRequest(BaseModel):
+    """Two photos; of several faces in one, the largest counts."""
+
+    image1_base64: Photo64
+    image2_base64: Photo64
+
+
+class ImageMetrics(BaseModel):
+    """The face of one photo; its coordinates are left, top, right and bottom in pixels."""
+
+    face_detected: bool
+    detection_time_ms: float
+    face_coordinates: tuple[int, int, int, int]
+    confidence_score: float
+
+
+class EmbeddingStats(BaseModel):
+    """Of an embedding's numbers."""
+
+    min: float
+    max: float
+    mean: float
+    std: float
+
+
+class EmbeddingMetrics(BaseModel):
+    """One embedding; the time is half of what both took, for they are made in one call."""
+
+    embedding_time_ms: float
+    embedding_dimension: int
+    embedding_norm: float
+    embedding_stats: EmbeddingStats
+
+
+class ComparisonMetrics(BaseModel):
+    """Between the two embeddings, which have length 1."""
+
+    similarity_computation_time_ms: float
+    cosine_similarity: float
+    euclidean_distance: float
+    threshold_used: float
+
+
+class PairModels(BaseModel):
+    """The networks that gave this answer, by their names in the catalogue."""
+
+    detector: str
+    embedder: str
+
+
+class CompareResponse(BaseModel):
+    """The comparison; similarity is the cosine, and times are in milliseconds."""
+
+    similarity: float
+    match: bool
+    total_processing_time_ms: float
+    image1_metrics: ImageMetrics
+    image2_metrics: ImageMetrics
+    embedding1_metrics: EmbeddingMetrics
+    embedding2_metrics: EmbeddingMetrics
+    comparison_metrics: ComparisonMetrics
+    models: PairModels
+
+
+class CompareError(BaseModel):
+    """Why there is no comparison."""
+
+    detail: str
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    400: {"model": CompareError, "description": "A photo or the request is not fit to be compared"},
+    413: {"model": CompareError, "description": "The request is larger than two photos may be"},
+    503: {"model": CompareError, "description": "A stage is not available, or the time ran out"},
+    "default": {"model": CompareError, "description": "A fault of the service"},
+}
+
+
+def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
+    """The contract documents no errors: they have FastAPI's own form, in which the service wrote them."""
+    return STATUSES.get(refused.code, 400), {"detail": refused.message}
+
+
+@router.post("/compare", responses=RESPONSES)
+async def post_compare(request: Request, body: CompareRequest) -> CompareResponse:
+    """Compare the largest faces of two photos, which MTCNN finds."""
+    return await _compare("mtcnn", request, body)
+
+
+@router.post("/mediapipe", responses=RESPONSES)
+async def post_mediapipe(request: Request, body: CompareRequest) -> CompareResponse:
+    """Compare the largest faces of two photos, which MediaPipe finds."""
+    return await _compare("mediapipe", request, body)
+
+
+async def _compare(role: str, request: Request, body: CompareRequest) -> CompareResponse:
+    service: Service = request.app.state.service
+    threshold = service.policy.similarity_threshold
+    threshold = THRESHOLD if threshold is None else threshold
+    detector = first_of(service.stages.detectors, role)
+    embedder = first_of(service.stages.embedders, "inception_resnet_v1", "facenet")
+    started = time.perf_counter()
+    async with deadline(service.limits.request_timeout):
+        found = await verify(detector, None, embedder, _load(body, service), _largest)
+    image1, image2 = (_image(*pair) for pair in zip(found.photos, found.faces, strict=True))
+    embedding1, embedding2 = (_embedding(embedding, found.seconds / 2) for embedding in found.embeddings)
+    compared = _comparison(found, threshold)
+    return CompareResponse(
+        similarity=compared.cosine_similarity,
+        match=compared.cosine_similarity >= threshold,
+        total_processing_time_ms=(time.perf_counter() - started) * 1000,
+        image1_metrics=image1,
+        image2_metrics=image2,
+        embedding1_metrics=embedding1,
+        embedding2_metrics=embedding2,
+        comparison_metrics=compared,
+        models=PairModels(detector=detector.network.model, embedder=embedder.network.model),
+    )
+
+
+def _load(body: CompareRequest, service: Service) -> tuple[bytes, bytes]:
+    photos = []
+    for name, field in zip(NAMES, (body.image1_base64, body.image2_base64), strict=True):
+        try:
+            photos.append(from_base64(field, service.limits.max_image_size))
+        except Refused as refused:
+            raise _named(name, refused) from None
+    return photos[0], photos[1]
+
+
+def _largest(number: int, found: Photo | Refused) -> int:
+    try:
+        if isinstance(found, Refused):
+            raise found
+        return largest(found)
+    except Refused as refused:
+        raise _named(NAMES[number], refused) from None
+
+
+def _named(name: str, refused: Refused) -> Refused:
+    return Refused(refused.code, f"{name}: {refused.message}")
+
+
+def _image(photo: Photo, face: Face) -> ImageMetrics:
+    left, top, right, bottom = (round(edge) for edge in face.box)
+    return ImageMetrics(
+        face_detected=True,
+        detection_time_ms=photo.seconds * 1000,
+        face_coordinates=(left, top, right, bottom),
+        confidence_score=face.score,
+    )
+
+
+def _embedding(embedding: NDArray[np.float32], seconds: float) -> EmbeddingMetrics:
+    return EmbeddingMetrics(
+        embedding_time_ms=seconds * 1000,
+        embedding_dimension=len(embedding),
+        embedding_norm=float(np.linalg.norm(embedding)),
+        embedding_stats=EmbeddingStats(
+            min=float(embedding.min()),
+            max=float(embedding.max()),
+            mean=float(embedding.mean()),
+            std=float(embedding.std()),
+        ),
+    )
+
+
+def _comparison(found: Verification, threshold: float) -> ComparisonMetrics:
+    # The flow has compared them already, untimed: the second time costs microseconds.
+    started = time.perf_counter()
+    measured = distances(*found.embeddings)
+    return ComparisonMetrics(
+        similarity_computation_time_ms=(time.perf_counter() - started) * 1000,
+        cosine_similarity=measured.cosine,
+        euclidean_distance=measured.euclidean,
+        threshold_used=threshold,
+    )

@@ -1,0 +1,278 @@
+"""The contract of the DeepFace service (seed 004): everything below /api/v1/."""
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from api.embeddings import EmbeddingPair
+from api.errors import STATUSES
+from api.health import VERSION
+from api.images import from_base64, from_field
+from api.limits import deadline
+from api.service import Service
+from graphs.compare import distances
+from graphs.extract import embed, largest, only
+from graphs.stages import DetectorStage, EmbedderStage, first_of
+from imaging.faces import Face, Photo
+from imaging.refused import Refused
+
+router = APIRouter(prefix="/api/v1", tags=["deepface"])
+PATHS = ("api",)
+
+Metric = Literal["cosine", "euclidean", "euclidean_l2"]
+
+THRESHOLDS: dict[Metric, float] = {"cosine": 0.68, "euclidean": 4.15, "euclidean_l2": 1.13}
+"""Two embeddings are of one person below this distance, as the contract has it, where a request names none."""
+
+
+class DeepfaceHealth(BaseModel):
+    """Whether the networks of this contract answer."""
+
+    status: Literal["healthy", "unhealthy"]
+    model: str
+    embedding_dimensions: int
+    model_loaded: bool
+    version: str
+
+
+class ExtractRequest(BaseModel):
+    """A photo, and how to take the face out of it."""
+
+    image: str = Field(min_length=1, description="What image_type says; base64 with or without a data: prefix.")
+    image_type: Literal["base64", "url"] = "base64"
+    enforce_detection: bool = Field(
+        True, description="Refuse a photo without a face or with several; otherwise the largest, or the whole photo."
+    )
+    align: bool = Field(True, description="Turn the face upright before it is embedded.")
+
+
+class FacialArea(BaseModel):
+    """Where the face is, in pixels, as far as it lies inside the photo."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+
+class ExtractResponse(BaseModel):
+    """The embedding of a face, of length 1; the whole photo has the face count and the confidence 0."""
+
+    embedding: list[float]
+    face_count: int
+    face_confidence: float
+    facial_area: FacialArea
+    processing_time_ms: float
+    detector: str
+    model: str
+
+
+class DistanceRequest(EmbeddingPair):
+    """Two embeddings, and how to compare them."""
+
+    threshold: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Distance below which it is one person; by default cosine 0.68, euclidean 4.15, euclidean_l2 1.13.",
+    )
+    distance_metric: Metric = Field(
+        "cosine",
+        description="Embeddings of this service have length 1 and are never 4.15 apart: "
+        "for euclidean, name a threshold.",
+    )
+
+
+class DistanceResponse(BaseModel):
+    """The verdict; the confidence is 1 at no distance and 0 from the threshold on."""
+
+    is_same_person: bool
+    distance: float
+    similarity: float
+    confidence: float
+    threshold_used: float
+    distance_metric: Metric
+
+
+class WarmUpResponse(BaseModel):
+    """That the networks are loaded, and how long it took to ask them."""
+
+    status: Literal["loaded"]
+    model: str
+    load_time_seconds: float
+
+
+class ModelInfo(BaseModel):
+    """The networks of this contract.
+
+    `thresholds` are the contract's distances; `cosine_threshold` is the cosine similarity that was measured for
+    this model. Embeddings can be compared as long as `embedding_contract` is the same.
+    """
+
+    model: str
+    title: str
+    licence: str
+    embedding_dimensions: int
+    embedding_contract: str
+    cosine_threshold: float
+    detector: str
+    distance_metrics: list[Metric]
+    thresholds: dict[Metric, float]
+
+
+class DeepfaceProblem(BaseModel):
+    """A stable code and a sentence."""
+
+    code: str
+    message: str
+
+
+class DeepfaceError(BaseModel):
+    """Why there is no answer."""
+
+    detail: DeepfaceProblem
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    400: {"model": DeepfaceError, "description": "The request or its photo is not fit for an answer"},
+    413: {"model": DeepfaceError, "description": "The request is larger than it may be"},
+    503: {"model": DeepfaceError, "description": "A stage is not available, or the time ran out"},
+    "default": {"model": DeepfaceError, "description": "A fault of the service"},
+}
+
+
+def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
+    """The contract names codes only; they stand where FastAPI has an error's detail."""
+    return STATUSES.get(refused.code, 400), {"detail": {"code": refused.code, "message": refused.message}}
+
+
+@router.get(
+    "/health", responses={**RESPONSES, 503: {"model": DeepfaceHealth, "description": "A stage does not answer"}}
+)
+async def get_deepface_health(request: Request, response: Response) -> DeepfaceHealth:
+    """Ask the detector and the embedder whether they answer."""
+    detector, embedder = _stages(request)
+    loaded = await _loaded(detector, embedder)
+    if not loaded:
+        response.status_code = 503
+    return DeepfaceHealth(
+        status="healthy" if loaded else "unhealthy",
+        model=embedder.network.model,
+        embedding_dimensions=embedder.size,
+        model_loaded=loaded,
+        version=VERSION,
+    )
+
+
+@router.post("/extract-embedding", responses=RESPONSES)
+async def post_extract(request: Request, body: ExtractRequest) -> ExtractResponse:
+    """Embed the face of a photo."""
+    service: Service = request.app.state.service
+    detector, embedder = _stages(request)
+    if not body.align:
+        crops = (replace(spec, fit="box") if spec.fit == "aligned" else spec for spec in embedder.crops)
+        embedder = replace(embedder, crops=tuple(crops))
+    choose = only if body.enforce_detection else largest
+    started = time.perf_counter()
+    async with deadline(service.limits.request_timeout):
+        data = await _load(body, service)
+        found = await embed(detector, embedder, data, choose, whole=not body.enforce_detection)
+    return ExtractResponse(
+        embedding=found.embedding.tolist(),
+        # A whole photo that stands for a face has the score 0, as no face has.
+        face_count=sum(face.score > 0 for face in found.photo.faces),
+        face_confidence=found.face.score,
+        facial_area=_area(found.photo, found.face),
+        processing_time_ms=(time.perf_counter() - started) * 1000,
+        detector=detector.network.model,
+        model=embedder.network.model,
+    )
+
+
+@router.post("/compare-faces", responses=RESPONSES)
+async def post_distance(body: DistanceRequest) -> DistanceResponse:
+    """Compare two embeddings of this service."""
+    threshold = THRESHOLDS[body.distance_metric] if body.threshold is None else body.threshold
+    distance, similarity = _measured(body)
+    return DistanceResponse(
+        is_same_person=distance < threshold,
+        distance=distance,
+        similarity=similarity,
+        confidence=max(0.0, 1 - distance / threshold),
+        threshold_used=threshold,
+        distance_metric=body.distance_metric,
+    )
+
+
+@router.post("/warm-up", responses=RESPONSES)
+async def post_warm_up(request: Request) -> WarmUpResponse:
+    """Say whether the networks are loaded; every replica loads its own before it answers anything."""
+    detector, embedder = _stages(request)
+    started = time.perf_counter()
+    if not await _loaded(detector, embedder):
+        raise Refused("UNAVAILABLE", "The model is not loaded yet; try again shortly")
+    return WarmUpResponse(
+        status="loaded", model=embedder.network.model, load_time_seconds=time.perf_counter() - started
+    )
+
+
+@router.get("/model-info", responses=RESPONSES)
+async def get_model_info(request: Request) -> ModelInfo:
+    """Name the networks, and say how their embeddings are compared."""
+    detector, embedder = _stages(request)
+    network = embedder.network
+    return ModelInfo(
+        model=network.model,
+        title=network.title,
+        licence=network.licence,
+        embedding_dimensions=embedder.size,
+        embedding_contract=embedder.contract,
+        cosine_threshold=embedder.threshold,
+        detector=detector.network.model,
+        distance_metrics=list(THRESHOLDS),
+        thresholds=THRESHOLDS,
+    )
+
+
+def _stages(request: Request) -> tuple[DetectorStage, EmbedderStage]:
+    service: Service = request.app.state.service
+    stages = service.stages
+    return first_of(stages.detectors, "retinaface", "mtcnn"), first_of(stages.embedders, "arcface")
+
+
+async def _loaded(detector: DetectorStage, embedder: EmbedderStage) -> bool:
+    return all(await asyncio.gather(detector.ready(), embedder.ready()))
+
+
+async def _load(body: ExtractRequest, service: Service) -> bytes:
+    if body.image_type == "base64":
+        return from_base64(body.image, service.limits.max_image_size)
+    # What is no address would be taken for base64 there.
+    if not body.image.lower().startswith(("http://", "https://")):
+        raise Refused("DOWNLOAD_FAILED", "The image is not an http or https address")
+    return await from_field(body.image, service)
+
+
+def _area(photo: Photo, face: Face) -> FacialArea:
+    left, top, right, bottom = (round(edge) for edge in face.box)
+    x, y = min(max(left, 0), photo.width), min(max(top, 0), photo.height)
+    return FacialArea(x=x, y=y, w=max(min(right, photo.width) - x, 0), h=max(min(bottom, photo.height) - y, 0))
+
+
+def _measured(body: DistanceRequest) -> tuple[float, float]:
+    """The distance of two embeddings, and the similarity that it stands for."""
+    first, second = body.vectors()
+    measured = distances(first, second)
+    if body.distance_metric == "cosine":
+        return 1 - measured.cosine, measured.cosine
+    if body.distance_metric == "euclidean":
+        return measured.euclidean, 1 / (1 + measured.euclidean)
+    unit1, unit2 = (vector / np.linalg.norm(vector.astype(np.float64)) for vector in (first, second))
+    distance = float(np.linalg.norm(unit1 - unit2))
+    # The cosine that belongs to this distance of two points of the unit sphere.
+    return distance, 1 - distance**2 / 2

@@ -1,0 +1,259 @@
+"""The contract of the face database service (seed 001), in both its variants: enrol, find, list and delete faces.
+
+The variants are the same routes with ``model=facenet`` or ``model=arcface``, in the form or the address;
+arcface where neither says. Each has a collection of its own, ``faces-facenet`` and ``faces-arcface``.
+"""
+
+import time
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from api.errors import STATUSES
+from api.health import iso
+from api.images import from_upload
+from api.limits import deadline
+from api.service import Service
+from gallery.records import Collection, NewFace
+from graphs.extract import embed, largest
+from graphs.stages import EmbedderStage, first_of
+from imaging.refused import Refused
+
+router = APIRouter(tags=["face database"])
+PATHS = ("add_face", "match_face", "list_faces", "delete_face", "stats")
+
+Variant = Literal["arcface", "facenet"]
+THRESHOLDS: dict[Variant, float] = {"facenet": 0.7, "arcface": 0.75}
+"""The contract's own."""
+CONFIDENCES = ((0.9, "very_high"), (0.8, "high"), (0.7, "medium"))
+"""Least similarity of each word; below, ``low``."""
+
+NOT_FOUND = "FACE_NOT_FOUND"
+STARTED = time.monotonic()
+
+ModelField = Annotated[str | None, Form(description="arcface (default) or facenet.")]
+ModelQuery = Annotated[str | None, Query(alias="model", description="arcface (default) or facenet.")]
+FileField = Annotated[UploadFile | str | None, File(description="A photo; of several faces the largest counts.")]
+
+
+class ErrorResponse(BaseModel):
+    """What went wrong."""
+
+    detail: str
+
+
+class AddedResponse(BaseModel):
+    """An enrolled face. The facenet variant does not count."""
+
+    message: str
+    id: str
+    embedding_size: int
+    total_faces: int | None = None
+
+
+class MatchResponse(BaseModel):
+    """The best match. `threshold` is said by both variants, the last two fields by arcface."""
+
+    match_found: bool
+    matched_id: str | None = None
+    similarity_score: float
+    threshold: float
+    message: str | None = None
+    confidence: str | None = None
+    processing_time_ms: float | None = None
+
+
+class ListedFace(BaseModel):
+    """A face of the database."""
+
+    id: str
+    added_date: str
+
+
+class ListResponse(BaseModel):
+    """All faces of the database."""
+
+    total_faces: int
+    faces: list[ListedFace]
+
+
+class DeletedResponse(BaseModel):
+    """A face that is not there any more."""
+
+    message: str
+    deleted_id: str
+    remaining_faces: int
+
+
+class StatsResponse(BaseModel):
+    """The database in numbers."""
+
+    total_faces: int
+    model: str
+    embedding_dimension: int
+    database_size_mb: float
+    uptime_seconds: int
+    last_updated: str | None
+
+
+def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
+    """The contract knows 400, 404 and 500, and says 500 of a photo without a face."""
+    if refused.code == "NO_FACE_DETECTED":
+        return 500, {"detail": "Face detection failed. Please ensure the image contains a clear face."}
+    return STATUSES.get(refused.code, 400), {"detail": refused.message}
+
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorResponse, "description": "The request or the photo is of no use"},
+    404: {"model": ErrorResponse, "description": "There is no face with this id"},
+    500: {"model": ErrorResponse, "description": "No face was detected, or a fault of the service"},
+    "default": {"model": ErrorResponse, "description": "What else can go wrong"},
+}
+
+
+@router.post("/add_face", responses=_ERRORS, response_model_exclude_none=True)
+async def post_add_face(
+    request: Request,
+    id: Annotated[str | None, Form(description="Unique; a face that has it is replaced.")] = None,
+    file: FileField = None,
+    model: ModelField = None,
+    model_query: ModelQuery = None,
+) -> AddedResponse:
+    """Add a face to the database, or replace the one with the same id."""
+    service: Service = request.app.state.service
+    variant = _variant(model, model_query)
+    if not id:
+        raise Refused("INVALID_REQUEST", "No id given")
+    data = await _photo(file, service)
+    gallery, embedder = service.stages.gallery, first_of(service.stages.embedders, variant)
+    async with deadline(service.limits.request_timeout):
+        embedding = await _embedding(service, embedder, data)
+        collection = await gallery.create(_name(variant), embedder.kind(variant), None, exist_ok=True)
+        await _check_room(service, collection, id)
+        await gallery.enrol(collection.name, embedder.contract, [NewFace(id, "", "", embedding)], replace=True)
+        total = await gallery.count(collection) if variant == "arcface" else None
+    return AddedResponse(message="Face added successfully", id=id, embedding_size=embedder.size, total_faces=total)
+
+
+@router.post("/match_face", responses=_ERRORS, response_model_exclude_none=True)
+async def post_match_face(
+    request: Request, file: FileField = None, model: ModelField = None, model_query: ModelQuery = None
+) -> MatchResponse:
+    """Find the best matching face of the database."""
+    started = time.perf_counter()
+    service: Service = request.app.state.service
+    variant = _variant(model, model_query)
+    data = await _photo(file, service)
+    embedder = first_of(service.stages.embedders, variant)
+    async with deadline(service.limits.request_timeout):
+        embedding = await _embedding(service, embedder, data)
+        subject, similarity, threshold = await _best(service, variant, embedder, embedding)
+    matched = subject is not None and similarity >= threshold
+    answer = MatchResponse(
+        match_found=matched,
+        matched_id=subject if matched else None,
+        similarity_score=similarity,
+        threshold=threshold,
+        message=None if matched else "No face match found above threshold",
+    )
+    if variant == "arcface":
+        answer.confidence = next((word for least, word in CONFIDENCES if similarity >= least), "low")
+        answer.processing_time_ms = 1000 * (time.perf_counter() - started)
+    return answer
+
+
+@router.get("/list_faces", responses=_ERRORS)
+async def get_list_faces(request: Request, model: ModelQuery = None) -> ListResponse:
+    """List all faces of the database."""
+    service: Service = request.app.state.service
+    collection = await _collection(service, _variant(model))
+    subjects = await service.stages.gallery.subjects(collection, "", None) if collection else []
+    faces = [ListedFace(id=each.id, added_date=iso(each.last_enrolled)) for each in subjects]
+    return ListResponse(total_faces=len(faces), faces=faces)
+
+
+@router.delete("/delete_face/{face_id:path}", responses=_ERRORS)
+async def delete_face(request: Request, face_id: str, model: ModelQuery = None) -> DeletedResponse:
+    """Remove a face from the database."""
+    service: Service = request.app.state.service
+    collection, gallery = await _collection(service, _variant(model)), service.stages.gallery
+    if collection is None or not await gallery.delete_subjects(collection.name, [face_id]):
+        raise Refused(NOT_FOUND, f"Face with ID '{face_id}' not found")
+    return DeletedResponse(
+        message="Face deleted successfully", deleted_id=face_id, remaining_faces=await gallery.count(collection)
+    )
+
+
+@router.get("/stats", responses=_ERRORS)
+async def get_stats(request: Request, model: ModelQuery = None) -> StatsResponse:
+    """Say how much the database holds, and with which network."""
+    service: Service = request.app.state.service
+    variant = _variant(model)
+    embedder = first_of(service.stages.embedders, variant)
+    collection = await _collection(service, variant)
+    counted = await service.stages.gallery.statistics(collection) if collection else None
+    return StatsResponse(
+        total_faces=counted.subjects if counted else 0,
+        model=embedder.network.model,
+        embedding_dimension=embedder.size,
+        database_size_mb=round(counted.bytes / 1e6, 3) if counted else 0.0,
+        uptime_seconds=int(time.monotonic() - STARTED),
+        last_updated=iso(counted.changed) if counted else None,
+    )
+
+
+def _variant(*given: str | None) -> Variant:
+    name = next((each for each in given if each), "arcface").lower()
+    if name not in THRESHOLDS:
+        raise Refused("INVALID_REQUEST", f"model is arcface or facenet, not {name}")
+    return name
+
+
+def _name(variant: Variant) -> str:
+    return f"faces-{variant}"
+
+
+async def _photo(file: UploadFile | str | None, service: Service) -> bytes:
+    if file is None or isinstance(file, str):
+        raise Refused("INVALID_REQUEST", "No file uploaded")
+    return await from_upload(file, service.limits.max_image_size)
+
+
+async def _embedding(service: Service, embedder: EmbedderStage, data: bytes) -> NDArray[np.float32]:
+    detector = first_of(service.stages.detectors, "mtcnn")
+    return (await embed(detector, embedder, data, largest)).embedding
+
+
+async def _collection(service: Service, variant: Variant) -> Collection | None:
+    """The variant's collection, which is made with its first face."""
+    try:
+        return await service.stages.gallery.collection(_name(variant))
+    except Refused as refused:
+        if refused.code != "COLLECTION_NOT_FOUND":
+            raise
+        return None
+
+
+async def _check_room(service: Service, collection: Collection, subject: str) -> None:
+    gallery, most = service.stages.gallery, service.limits.max_faces
+    if await gallery.count(collection) < most:
+        return
+    if not any(each.id == subject for each in await gallery.subjects(collection, "", None)):
+        raise Refused("GALLERY_FULL", f"The database has the {most} faces that it may have")
+
+
+async def _best(
+    service: Service, variant: Variant, embedder: EmbedderStage, embedding: NDArray[np.float32]
+) -> tuple[str | None, float, float]:
+    """The most similar subject, if there is any, its similarity, and the threshold."""
+    policy, collection = service.policy, await _collection(service, variant)
+    configured = policy.arcface_threshold if variant == "arcface" else policy.similarity_threshold
+    own = collection.threshold if collection else None
+    threshold = next(value for value in (own, configured, THRESHOLDS[variant]) if value is not None)
+    if collection is None:
+        return None, 0.0, threshold
+    _, [hits] = await service.stages.gallery.find(collection.name, embedder.contract, [embedding], 1)
+    return (hits[0].subject, hits[0].cosine, threshold) if hits else (None, 0.0, threshold)

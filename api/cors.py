@@ -1,0 +1,26 @@
+"""Which pages of other sites may call this service from a browser."""
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+OPEN = "/api/v1/"
+"""What pages may call: the DeepFace contract. No other path is theirs, the gallery least of all."""
+
+
+class OpenPaths:
+    """An ASGI app of which the paths below `OPEN` answer pages of other sites, as CORS lets a service allow it.
+
+    Args:
+        app: what answers.
+        origins: of the pages, comma-separated; ``*`` for any, nothing for none.
+    """
+
+    def __init__(self, app: ASGIApp, origins: str) -> None:
+        named = [origin.strip() for origin in origins.split(",") if origin.strip()]
+        self._app = app
+        self._open = CORSMiddleware(app, allow_origins=named, allow_methods=["*"], allow_headers=["*"])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        is_open = scope["type"] == "http" and scope["path"].startswith(OPEN)
+        await (self._open if is_open else self._app)(scope, receive, send)

@@ -1,0 +1,177 @@
+"""Collections of subjects: /v1/collections, /v1/models and /v1/gallery."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.errors import ERRORS
+from api.service import Service
+from api.v1.options import CollectionName, Threshold, embedder_of
+from gallery.records import Collection
+from imaging.refused import Refused
+
+router = APIRouter(prefix="/v1", tags=["collections"], responses=ERRORS)
+
+
+class CollectionRequest(BaseModel):
+    """What a collection is to be."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    embedder: str = Field("arcface", description="Role of the embedder; it cannot be changed later.")
+    threshold: Threshold = None
+
+
+class CollectionAnswer(BaseModel):
+    """A collection. `threshold` is null where the card's own decides."""
+
+    name: str
+    embedder: str
+    model: str
+    embedding_contract: str
+    embedding_dimensions: int
+    threshold: float | None
+    created: datetime
+
+    @classmethod
+    def of(cls, collection: Collection) -> "CollectionAnswer":
+        """The answer's form of `collection`."""
+        kind = collection.kind
+        return cls(
+            name=collection.name,
+            embedder=kind.embedder,
+            model=kind.model,
+            embedding_contract=kind.contract,
+            embedding_dimensions=kind.size,
+            threshold=collection.threshold,
+            created=collection.created,
+        )
+
+
+class CollectionsAnswer(BaseModel):
+    """Every collection, by name."""
+
+    collections: list[CollectionAnswer]
+
+
+class StatisticsAnswer(CollectionAnswer):
+    """A collection with its numbers."""
+
+    faces: int
+    subjects: int
+    bytes: int = Field(description="Of its files, without versions that wait for the clean-up.")
+    changed: datetime = Field(description="When it was last written to; mergers of files count.")
+
+
+class DroppedAnswer(BaseModel):
+    """A collection that is not there any more, and the faces that it had."""
+
+    name: str
+    deleted_faces: int
+
+
+class CleanedAnswer(BaseModel):
+    """Bytes that were freed, by collection."""
+
+    freed_bytes: dict[str, int]
+
+
+class NetworkAnswer(BaseModel):
+    """A network behind a role."""
+
+    model: str
+    title: str
+    licence: str
+    embedding_contract: str | None = None
+    embedding_dimensions: int | None = None
+    cosine_threshold: float | None = None
+
+
+class ModelsAnswer(BaseModel):
+    """Every network by its role, which is what requests name."""
+
+    detectors: dict[str, NetworkAnswer]
+    liveness: dict[str, NetworkAnswer]
+    embedders: dict[str, NetworkAnswer]
+
+
+@router.get("/models")
+async def get_models(request: Request) -> ModelsAnswer:
+    """List the networks that a request can choose."""
+    stages = request.app.state.service.stages
+
+    def plain(stage: Any) -> NetworkAnswer:
+        network = stage.network
+        return NetworkAnswer(model=network.model, title=network.title, licence=network.licence)
+
+    return ModelsAnswer(
+        detectors={role: plain(stage) for role, stage in stages.detectors.items()},
+        liveness={role: plain(stage) for role, stage in stages.liveness.items()},
+        embedders={
+            role: plain(stage).model_copy(
+                update={
+                    "embedding_contract": stage.contract,
+                    "embedding_dimensions": stage.size,
+                    "cosine_threshold": stage.threshold,
+                }
+            )
+            for role, stage in stages.embedders.items()
+        },
+    )
+
+
+@router.get("/collections")
+async def get_collections(request: Request) -> CollectionsAnswer:
+    """List the collections."""
+    gallery = request.app.state.service.stages.gallery
+    return CollectionsAnswer(collections=[CollectionAnswer.of(each) for each in await gallery.collections()])
+
+
+@router.put("/collections/{collection}", responses={201: {"model": CollectionAnswer, "description": "It is new"}})
+async def put_collection(
+    request: Request, response: Response, collection: CollectionName, body: CollectionRequest
+) -> CollectionAnswer:
+    """Make a collection; or set the threshold of one that is there with the same embedder."""
+    service: Service = request.app.state.service
+    kind = embedder_of(service, body.embedder).kind(body.embedder)
+    gallery = service.stages.gallery
+    try:
+        made = await gallery.create(collection, kind, body.threshold)
+        response.status_code = 201
+    except Refused as refused:
+        if refused.code != "COLLECTION_EXISTS" or (await gallery.collection(collection)).kind != kind:
+            raise
+        made = await gallery.set_threshold(collection, body.threshold)
+    return CollectionAnswer.of(made)
+
+
+@router.get("/collections/{collection}")
+async def get_collection(request: Request, collection: CollectionName) -> StatisticsAnswer:
+    """Describe a collection and count its faces and subjects."""
+    gallery = request.app.state.service.stages.gallery
+    found = await gallery.collection(collection)
+    counted = await gallery.statistics(found)
+    return StatisticsAnswer(
+        **dict(CollectionAnswer.of(found)),
+        faces=counted.faces,
+        subjects=counted.subjects,
+        bytes=counted.bytes,
+        changed=counted.changed,
+    )
+
+
+@router.delete("/collections/{collection}")
+async def delete_collection(request: Request, collection: CollectionName) -> DroppedAnswer:
+    """Delete a collection with every face in it, at once and for good."""
+    gallery = request.app.state.service.stages.gallery
+    count = await gallery.count(await gallery.collection(collection))
+    await gallery.drop(collection)
+    return DroppedAnswer(name=collection, deleted_faces=count)
+
+
+@router.post("/gallery/clean")
+async def post_clean(request: Request) -> CleanedAnswer:
+    """Erase from the files what was deleted, now instead of by the timer."""
+    return CleanedAnswer(freed_bytes=await request.app.state.service.stages.gallery.clean())

@@ -1,0 +1,100 @@
+"""The options of a request, which stand in its address, and what they choose."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar
+
+from fastapi import Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.service import Service
+from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
+from imaging.refused import Refused
+
+Stage = TypeVar("Stage")
+
+LIVENESS = "crmnet"
+"""Role of the liveness stage."""
+
+CollectionName = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Letters, digits, dot, dash and underscore.")
+]
+Threshold = Annotated[float | None, Field(ge=-1, le=1, description="Least cosine similarity; see Thresholds.")]
+
+
+class DetectOptions(BaseModel):
+    """What is done with a photo."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    detector: str = Field("mtcnn", description="Role of the detector.")
+    liveness: Literal["off", "report", "require"] = Field(
+        "off", description="off: not asked; report: stands beside the answer; require: a spoof is never a match."
+    )
+    max_faces: int = Field(20, ge=1, le=100, description="Most faces that are looked at, best score first.")
+
+
+class EmbedOptions(DetectOptions):
+    """The same, with the choice of the embedder."""
+
+    embedder: str = Field("arcface", description="Role of the embedder.")
+
+
+class VerifyOptions(BaseModel):
+    """How two photos are compared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    detector: str = Field("mtcnn", description="Role of the detector.")
+    embedder: str = Field("arcface", description="Role of the embedder.")
+    liveness: Literal["off", "report", "require"] = Field("off", description="As on /v1/detect.")
+    metric: Literal["cosine", "euclidean"] = Field(
+        "cosine", description="cosine: similarity, -1 to 1; euclidean: distance of embeddings of length 1, 0 to 2."
+    )
+    threshold: float | None = Field(
+        None, ge=-1, le=2, description="Least similarity or greatest distance; without it the card's."
+    )
+    faces: Literal["one", "largest"] = Field(
+        "largest", description="one: a photo of several faces is refused; largest: its largest face counts."
+    )
+
+
+class SearchOptions(DetectOptions):
+    """How a gallery is searched with a photo."""
+
+    top_k: int = Field(5, ge=1, le=100, description="Most subjects a face.")
+    threshold: Threshold = None
+
+
+class EnrolOptions(BaseModel):
+    """How photos are enrolled."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    detector: str = Field("mtcnn", description="Role of the detector.")
+    liveness: Literal["off", "report", "require"] = Field("off", description="require: a spoof is not enrolled.")
+    quality: Literal["report", "require"] = Field("require", description="require: a poor face is not enrolled.")
+    faces: Literal["one", "largest"] = Field("one", description="As on /v1/verify.")
+    replace: bool = Field(False, description="Whether the subjects' earlier faces are deleted in the same step.")
+
+
+def detector_of(service: Service, role: str) -> DetectorStage:
+    """The detector that a request chose; raises `Refused`: ``UNKNOWN_DETECTOR``."""
+    return _chosen("detector", service.stages.detectors, role)
+
+
+def embedder_of(service: Service, role: str) -> EmbedderStage:
+    """The embedder that a request or a collection chose; raises `Refused`: ``UNKNOWN_EMBEDDER``."""
+    return _chosen("embedder", service.stages.embedders, role)
+
+
+def liveness_of(service: Service, policy: Literal["off", "report", "require"]) -> LivenessStage | None:
+    """The liveness stage, unless it is off; raises `Refused`: ``UNKNOWN_LIVENESS`` where there is none."""
+    return None if policy == "off" else _chosen("liveness", service.stages.liveness, LIVENESS)
+
+
+def _chosen(kind: str, stages: Mapping[str, Stage], role: str) -> Stage:
+    try:
+        return stages[role]
+    except KeyError:
+        known = ", ".join(stages)
+        raise Refused(f"UNKNOWN_{kind.upper()}", f"There is no {kind} called {role}; there are {known}") from None

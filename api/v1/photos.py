@@ -1,0 +1,207 @@
+"""POST /v1/detect, /v1/embed, /v1/verify and /v1/compare: photos and embeddings, without a gallery."""
+
+import time
+from typing import Annotated, Any, Literal, cast
+
+import numpy as np
+from fastapi import APIRouter, File, Query, Request, UploadFile
+from pydantic import BaseModel, Field
+
+from api.embeddings import Embedding, vector_of
+from api.errors import ERRORS
+from api.images import from_upload
+from api.limits import deadline
+from api.service import Service
+from api.v1.options import DetectOptions, EmbedOptions, VerifyOptions, detector_of, embedder_of, liveness_of
+from api.v1.schemas import AppliedThreshold, FaceAnswer, Models, PhotoAnswer, Timings
+from graphs.compare import Distances, distances
+from graphs.extract import Look, largest, look, only
+from graphs.thresholds import Applied, Metric, applied
+from graphs.verify import Choose, verify
+from imaging.faces import Photo
+from imaging.refused import Refused
+
+router = APIRouter(prefix="/v1", tags=["photos"], responses=ERRORS)
+
+PhotoFile = Annotated[UploadFile, File(description="A JPEG, PNG, WEBP or BMP file.")]
+
+
+class ContractEmbedding(BaseModel):
+    """An embedding, with what it may be compared with."""
+
+    contract: str = Field(max_length=64, description="Of the network that gave it; see /v1/models.")
+    values: Embedding
+
+
+class EmbeddedFace(FaceAnswer):
+    """A face with its embedding."""
+
+    embedding: ContractEmbedding
+
+
+class DetectAnswer(BaseModel):
+    """The faces of a photo, best score first."""
+
+    photo: PhotoAnswer
+    faces: list[FaceAnswer]
+    models: Models
+    timings_ms: Timings
+
+
+class EmbedAnswer(BaseModel):
+    """The same, with their embeddings, which have length 1."""
+
+    photo: PhotoAnswer
+    faces: list[EmbeddedFace]
+    models: Models
+    timings_ms: Timings
+
+
+class Comparison(BaseModel):
+    """Two embeddings compared."""
+
+    match: bool
+    metric: Metric
+    value: float = Field(description="Similarity or distance in that metric.")
+    cosine_similarity: float
+    threshold: AppliedThreshold
+
+
+class VerifyAnswer(Comparison):
+    """Two photos compared."""
+
+    faces: tuple[FaceAnswer, FaceAnswer]
+    models: Models
+    timings_ms: Timings
+
+
+class CompareRequest(BaseModel):
+    """Two embeddings of one contract."""
+
+    embedding1: ContractEmbedding
+    embedding2: ContractEmbedding
+    metric: Metric = "cosine"
+    threshold: float | None = Field(None, ge=-1, le=2)
+
+
+@router.post("/detect")
+async def post_detect(request: Request, photo: PhotoFile, options: Annotated[DetectOptions, Query()]) -> DetectAnswer:
+    """Find the faces of a photo, with their landmarks and quality, and whether they are alive."""
+    service: Service = request.app.state.service
+    seen, models, timings = await _look(service, photo, options, None)
+    return DetectAnswer(photo=PhotoAnswer.of(seen.photo), faces=faces(service, seen), models=models, timings_ms=timings)
+
+
+@router.post("/embed")
+async def post_embed(request: Request, photo: PhotoFile, options: Annotated[EmbedOptions, Query()]) -> EmbedAnswer:
+    """Find the faces of a photo and give an embedding of each."""
+    service: Service = request.app.state.service
+    seen, models, timings = await _look(service, photo, options, options.embedder)
+    contract = embedder_of(service, options.embedder).contract
+    embeddings = seen.readings.embeddings
+    embedded = [
+        EmbeddedFace(**dict(face), embedding=ContractEmbedding.model_construct(contract=contract, values=values))
+        for face, values in zip(faces(service, seen), [] if embeddings is None else embeddings.tolist(), strict=True)
+    ]
+    return EmbedAnswer(photo=PhotoAnswer.of(seen.photo), faces=embedded, models=models, timings_ms=timings)
+
+
+@router.post("/verify")
+async def post_verify(
+    request: Request, photo1: PhotoFile, photo2: PhotoFile, options: Annotated[VerifyOptions, Query()]
+) -> VerifyAnswer:
+    """Compare a face of one photo with a face of another: the same person or not."""
+    service: Service = request.app.state.service
+    detector, embedder = detector_of(service, options.detector), embedder_of(service, options.embedder)
+    liveness = liveness_of(service, options.liveness)
+    started = time.perf_counter()
+    pair = tuple([await from_upload(file, service.limits.max_image_size) for file in (photo1, photo2)])
+    async with deadline(service.limits.request_timeout):
+        choose = _choose(only if options.faces == "one" else largest)
+        found = await verify(detector, liveness, embedder, cast(tuple[bytes, bytes], pair), choose)
+    compared = _compared(found.distances, options.metric, applied(options.threshold, None, embedder, options.metric))
+    live_threshold = service.policy.liveness_threshold
+    live = found.live or (None, None)
+    if options.liveness == "require" and any(score < live_threshold for score in found.live):
+        compared.match = False
+    answers = [
+        FaceAnswer.of(photo, photo.faces.index(face), score, live_threshold)
+        for photo, face, score in zip(found.photos, found.faces, live, strict=True)
+    ]
+    return VerifyAnswer(
+        **dict(compared),
+        faces=(answers[0], answers[1]),
+        models=Models.of(detector, liveness, embedder),
+        timings_ms=Timings(
+            detection=1000 * sum(photo.seconds for photo in found.photos),
+            networks=1000 * found.seconds,
+            total=1000 * (time.perf_counter() - started),
+        ),
+    )
+
+
+@router.post("/compare")
+async def post_compare(request: Request, body: CompareRequest) -> Comparison:
+    """Compare two embeddings that /v1/embed gave."""
+    service: Service = request.app.state.service
+    first, second = body.embedding1, body.embedding2
+    embedder = next((one for one in service.stages.embedders.values() if one.contract == first.contract), None)
+    if embedder is None:
+        raise Refused("EMBEDDING_CONTRACT_MISMATCH", "No network of this service gave embedding1")
+    if second.contract != first.contract:
+        raise Refused("EMBEDDING_CONTRACT_MISMATCH", "The two embeddings are of different networks")
+    for each in (first, second):
+        if len(each.values) != embedder.size:
+            raise Refused(
+                "INVALID_EMBEDDING", f"An embedding has {len(each.values)} numbers; its network gives {embedder.size}"
+            )
+    unit = [vector / np.linalg.norm(vector) for vector in (vector_of(first.values), vector_of(second.values))]
+    return _compared(distances(*unit), body.metric, applied(body.threshold, None, embedder, body.metric))
+
+
+def faces(service: Service, seen: Look) -> list[FaceAnswer]:
+    """The faces of a look at a photo, as they are answered."""
+    live = seen.readings.live
+    scores: list[float | None] = [None] * len(seen.faces) if live is None else live.tolist()
+    threshold = service.policy.liveness_threshold
+    return [FaceAnswer.of(seen.photo, index, score, threshold) for index, score in enumerate(scores)]
+
+
+async def _look(
+    service: Service, photo: UploadFile, options: DetectOptions, embedder: str | None
+) -> tuple[Look, Models, Timings]:
+    detector, liveness = detector_of(service, options.detector), liveness_of(service, options.liveness)
+    network = embedder_of(service, embedder) if embedder else None
+    started = time.perf_counter()
+    data = await from_upload(photo, service.limits.max_image_size)
+    async with deadline(service.limits.request_timeout):
+        seen = await look(detector, liveness, network, data, options.max_faces)
+    timings = Timings(
+        detection=1000 * seen.photo.seconds,
+        networks=1000 * seen.readings.seconds,
+        total=1000 * (time.perf_counter() - started),
+    )
+    return seen, Models.of(detector, liveness, network), timings
+
+
+def _choose(pick: Any) -> Choose:
+    def choose(number: int, found: Photo | Refused) -> int:
+        try:
+            if isinstance(found, Refused):
+                raise found
+            return int(pick(found))
+        except Refused as refused:
+            raise Refused(refused.code, f"photo{number + 1}: {refused.message}") from None
+
+    return choose
+
+
+def _compared(measured: Distances, metric: Literal["cosine", "euclidean"], threshold: Applied) -> Comparison:
+    value = measured.cosine if metric == "cosine" else measured.euclidean
+    return Comparison(
+        match=value >= threshold.value if metric == "cosine" else value <= threshold.value,
+        metric=metric,
+        value=value,
+        cosine_similarity=measured.cosine,
+        threshold=AppliedThreshold(value=threshold.value, source=threshold.source),
+    )

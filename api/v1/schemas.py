@@ -1,0 +1,131 @@
+"""What several routes answer: faces, and the networks that looked at them."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
+from imaging import quality
+from imaging.faces import Face, Photo
+
+Point = tuple[float, float]
+
+
+class Box(BaseModel):
+    """In pixels of the photo as it was sent; may reach beyond its edges."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class Landmarks(BaseModel):
+    """x and y in pixels; left and right as seen in the photo."""
+
+    left_eye: Point
+    right_eye: Point
+    nose: Point
+    left_mouth: Point
+    right_mouth: Point
+
+
+class Quality(BaseModel):
+    """Measured on grey values of 0 to 255; of a face on its own pixels, brought to 112x112."""
+
+    brightness: float
+    contrast: float
+    sharpness: float
+
+    @classmethod
+    def of(cls, measured: quality.Quality) -> "Quality":
+        """The answer's form of it."""
+        return cls(brightness=measured.brightness, contrast=measured.contrast, sharpness=measured.sharpness)
+
+
+class Liveness(BaseModel):
+    """Whether a face is alive: the score is the live probability."""
+
+    live: bool
+    score: float
+    threshold: float
+
+
+class FaceAnswer(BaseModel):
+    """A face that was found."""
+
+    box: Box
+    score: float
+    landmarks: Landmarks
+    quality: Quality
+    liveness: Liveness | None = Field(description="null where liveness is off.")
+
+    @classmethod
+    def of(cls, photo: Photo, index: int, live: float | None, live_threshold: float) -> "FaceAnswer":
+        """The answer's form of one face of `photo`."""
+        face = photo.faces[index]
+        return cls(
+            box=_box(face),
+            score=face.score,
+            landmarks=_landmarks(face.landmarks),
+            quality=Quality.of(photo.face_qualities[index]),
+            liveness=None
+            if live is None
+            else Liveness(live=live >= live_threshold, score=live, threshold=live_threshold),
+        )
+
+
+class PhotoAnswer(BaseModel):
+    """A photo as it was sent, upright."""
+
+    width: int
+    height: int
+    quality: Quality
+
+    @classmethod
+    def of(cls, photo: Photo) -> "PhotoAnswer":
+        """The answer's form of `photo`."""
+        return cls(width=photo.width, height=photo.height, quality=Quality.of(photo.quality))
+
+
+class Models(BaseModel):
+    """The networks that gave the answer, by their names in the catalogue; null for those that were not asked."""
+
+    detector: str | None = None
+    liveness: str | None = None
+    embedder: str | None = None
+
+    @classmethod
+    def of(
+        cls, detector: DetectorStage | None, liveness: LivenessStage | None, embedder: EmbedderStage | None
+    ) -> "Models":
+        """The names of the stages' networks."""
+        names = [stage.network.model if stage else None for stage in (detector, liveness, embedder)]
+        return cls(detector=names[0], liveness=names[1], embedder=names[2])
+
+
+class Timings(BaseModel):
+    """Milliseconds: decoding and detection in the detector, liveness and embedding side by side, and in all."""
+
+    detection: float
+    networks: float
+    total: float
+
+
+class AppliedThreshold(BaseModel):
+    """What decided, and who set it."""
+
+    value: float
+    source: Literal["request", "collection", "card"]
+
+
+def _box(face: Face) -> Box:
+    left, top, right, bottom = face.box
+    return Box(left=left, top=top, width=right - left, height=bottom - top)
+
+
+def _landmarks(points: NDArray[np.float32]) -> Landmarks:
+    left_eye, right_eye, nose, left_mouth, right_mouth = (tuple(point) for point in points.tolist())
+    return Landmarks(left_eye=left_eye, right_eye=right_eye, nose=nose, left_mouth=left_mouth, right_mouth=right_mouth)

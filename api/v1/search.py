@@ -1,0 +1,127 @@
+"""Searching a collection: with a photo, or with an embedding that is there already."""
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.embeddings import vector_of
+from api.errors import ERRORS
+from api.images import from_upload
+from api.limits import deadline
+from api.service import Service
+from api.v1.options import (
+    CollectionName,
+    SearchOptions,
+    Threshold,
+    detector_of,
+    embedder_of,
+    liveness_of,
+)
+from api.v1.photos import ContractEmbedding, PhotoFile, faces
+from api.v1.schemas import AppliedThreshold, FaceAnswer, Models, PhotoAnswer, Timings
+from gallery.records import Hit
+from graphs.identify import identify
+from graphs.thresholds import Applied, applied
+
+router = APIRouter(prefix="/v1/collections/{collection}/search", tags=["search"], responses=ERRORS)
+
+
+class Candidate(BaseModel):
+    """A subject at or above the threshold, by its most similar face."""
+
+    subject: str
+    similarity: float = Field(description="Cosine similarity.")
+    face_id: str
+
+
+class SearchedFace(FaceAnswer):
+    """A face of the photo, and whom it resembles, best first; nobody where liveness is required and it is a spoof."""
+
+    candidates: list[Candidate]
+
+
+class SearchAnswer(BaseModel):
+    """The faces of a photo, best score first."""
+
+    photo: PhotoAnswer
+    faces: list[SearchedFace]
+    threshold: AppliedThreshold
+    models: Models
+    timings_ms: Timings
+
+
+class EmbeddingSearchRequest(BaseModel):
+    """A probe that is an embedding already."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    embedding: ContractEmbedding
+    top_k: int = Field(5, ge=1, le=100, description="Most subjects.")
+    threshold: Threshold = None
+
+
+class EmbeddingSearchAnswer(BaseModel):
+    """Whom the probe resembles, best first."""
+
+    candidates: list[Candidate]
+    threshold: AppliedThreshold
+
+
+@router.post("")
+async def post_search(
+    request: Request, collection: CollectionName, photo: PhotoFile, options: Annotated[SearchOptions, Query()]
+) -> SearchAnswer:
+    """Find for each face of a photo the subjects that resemble it."""
+    service: Service = request.app.state.service
+    started = time.perf_counter()
+    data = await from_upload(photo, service.limits.max_image_size)
+    kind = (await service.stages.gallery.collection(collection)).kind
+    detector, embedder = detector_of(service, options.detector), embedder_of(service, kind.embedder)
+    liveness = liveness_of(service, options.liveness)
+    async with deadline(service.limits.request_timeout):
+        seen, searched, hits = await identify(
+            detector, liveness, embedder, service.stages.gallery, collection, data, options.top_k, options.max_faces
+        )
+    threshold = applied(options.threshold, searched, embedder)
+    answers = []
+    for face, found in zip(faces(service, seen), hits, strict=True):
+        spoof = options.liveness == "require" and face.liveness is not None and not face.liveness.live
+        answers.append(SearchedFace(**dict(face), candidates=[] if spoof else _candidates(found, threshold)))
+    return SearchAnswer(
+        photo=PhotoAnswer.of(seen.photo),
+        faces=answers,
+        threshold=AppliedThreshold(value=threshold.value, source=threshold.source),
+        models=Models.of(detector, liveness, embedder),
+        timings_ms=Timings(
+            detection=1000 * seen.photo.seconds,
+            networks=1000 * seen.readings.seconds,
+            total=1000 * (time.perf_counter() - started),
+        ),
+    )
+
+
+@router.post("/embedding")
+async def post_search_embedding(
+    request: Request, collection: CollectionName, body: EmbeddingSearchRequest
+) -> EmbeddingSearchAnswer:
+    """Find the subjects that resemble an embedding."""
+    service: Service = request.app.state.service
+    async with deadline(service.limits.request_timeout):
+        searched, [hits] = await service.stages.gallery.find(
+            collection, body.embedding.contract, [vector_of(body.embedding.values)], body.top_k
+        )
+    threshold = applied(body.threshold, searched, embedder_of(service, searched.kind.embedder))
+    return EmbeddingSearchAnswer(
+        candidates=_candidates(hits, threshold),
+        threshold=AppliedThreshold(value=threshold.value, source=threshold.source),
+    )
+
+
+def _candidates(hits: list[Hit], threshold: Applied) -> list[Candidate]:
+    return [
+        Candidate(subject=hit.subject, similarity=hit.cosine, face_id=hit.face_id)
+        for hit in hits
+        if hit.cosine >= threshold.value
+    ]

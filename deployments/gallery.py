@@ -1,0 +1,132 @@
+"""The gallery: one writer, readers that scale, and how the ingress asks them."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from deployments.stage import StageCaller
+from gallery.reader import Reader
+from gallery.tables import Place
+from gallery.writer import Writer
+from imaging.refused import Refused
+
+logger = logging.getLogger("ray.serve")
+
+PATIENCE_S = 60
+"""How long a new writer waits for the one before it to end."""
+MANY_COMMITS = 64
+"""Commits after which an optimisation does not wait for its time."""
+
+
+@serve.deployment(name="gallery-writer")
+class GalleryWriter:
+    """The one replica that changes the gallery; see `gallery.writer`.
+
+    Args:
+        place: of the gallery.
+        index_rows: faces of a collection from which on it gets a vector index.
+        optimise_s, clean_s: seconds between two optimisations and two clean-ups.
+    """
+
+    async def __init__(self, place: Place, index_rows: int, optimise_s: float, clean_s: float) -> None:  # type: ignore[misc]
+        self._writer = await Writer.open(place, index_rows, PATIENCE_S)
+        self._upkeep = [
+            asyncio.create_task(self._optimise_every(optimise_s)),
+            asyncio.create_task(self._clean_every(clean_s)),
+        ]
+
+    async def call(self, method: str, *args: Any, **options: Any) -> Any:
+        """Call a method of the `Writer`. What it refuses is its answer.
+
+        Runs to its end even if the caller gives up meanwhile, so that nothing stays half done.
+        """
+        try:
+            return await asyncio.shield(getattr(self._writer, method)(*args, **options))
+        except Refused as refused:
+            return refused
+
+    async def ready(self) -> None:
+        """Answer, which the replica does only once the gallery is open."""
+
+    async def _optimise_every(self, seconds: float) -> None:
+        waited = 0.0
+        while True:
+            await asyncio.sleep(1)
+            waited += 1
+            if waited >= seconds or self._writer.busiest >= MANY_COMMITS:
+                await self._upkept("optimise")
+                waited = 0.0
+
+    async def _clean_every(self, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await self._upkept("clean")
+
+    async def _upkept(self, method: str) -> None:
+        try:
+            await getattr(self._writer, method)()
+        except Exception:
+            # The gallery works without it, and there is a next time.
+            logger.exception("gallery: the timer could not %s", method)
+
+
+@serve.deployment(name="gallery-reader")
+class GalleryReader:
+    """Searches and lists the gallery; see `gallery.reader`.
+
+    Args:
+        place: of the gallery.
+        exact_mb: MiB of embeddings that are kept in memory for exact search.
+    """
+
+    def __init__(self, place: Place, exact_mb: int) -> None:
+        self._reader = Reader(place, exact_mb)
+
+    async def call(self, method: str, *args: Any) -> Any:
+        """Call a method of the `Reader`. What it refuses is its answer."""
+        try:
+            try:
+                return await getattr(self._reader, method)(*args)
+            except RuntimeError as error:
+                # Lance's type for everything, a file among them that a clean-up removed under the reader.
+                logger.warning("gallery: reading anew after %r", error)
+                await self._reader.again()
+                return await getattr(self._reader, method)(*args)
+        except Refused as refused:
+            return refused
+
+    async def ready(self) -> None:
+        """Open every table.
+
+        Raises:
+            Exception: whatever keeps one from being opened.
+        """
+        await self.call("check")
+
+
+class RemoteGallery:
+    """The methods of the `Writer` and the `Reader`, each asked of its deployment: a `graphs.stages.Gallery`.
+
+    Args:
+        writer, reader: handles of the two.
+    """
+
+    def __init__(self, writer: DeploymentHandle[Any], reader: DeploymentHandle[Any]) -> None:
+        self._writer = StageCaller("gallery", writer)
+        self._reader = StageCaller("gallery", reader)
+
+    async def ready(self) -> bool:
+        """Whether both answer, and every table can be opened."""
+        return all(await asyncio.gather(self._writer.ready(), self._reader.ready()))
+
+    def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
+        if hasattr(Writer, method):
+            return partial(self._writer.call, "call", method)
+        if hasattr(Reader, method):
+            return partial(self._reader.call, "call", method)
+        raise AttributeError(f"the gallery has no method {method}")

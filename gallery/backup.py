@@ -1,0 +1,175 @@
+"""Backups: galleries of their own, which a service could run on, and the way back from them.
+
+A backup has the faces that were there when it was made, without what was deleted before. A face that is
+deleted afterwards stays in it.
+"""
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+from lancedb import AsyncConnection, AsyncTable
+
+from gallery.records import Collection
+from gallery.tables import REGISTRY, REGISTRY_SCHEMA, Place, collection_of, faces_schema
+from gallery.transfer import Report, TransferError, batches, listed, one_version, synced
+from gallery.writer import Writer
+
+LOCK = "writer.lock"
+"""The file by which a writer keeps others out."""
+
+
+async def backup(place: Place, target: Place, report: Report) -> list[Collection]:
+    """Copy the gallery at `place`; only reads it, so a service may run on it.
+
+    Args:
+        target: a folder that is empty or not there yet, where the copy appears when it is whole; or an
+            address in an object store with nothing at it, where the list of collections is written last.
+
+    Returns:
+        The collections of the copy.
+
+    Raises:
+        TransferError: there is no gallery at `place`, something is at `target`, or the copy is not
+            like the gallery.
+    """
+    await listed(place)
+    if target.folder is None:
+        if await _tables(target):
+            raise TransferError(f"there is something at {target.uri} already")
+        return await _copy(place, target, report)
+    folder = target.folder.resolve()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise TransferError(f"{folder} is there and not empty")
+    with _beside(folder) as part:
+        collections = await _copy(place, Place(str(part)), report)
+        _sync_tree(part)
+        part.rename(folder)
+    synced(folder.parent)
+    return collections
+
+
+async def restore(source: Place, target: Place, replace: bool, report: Report) -> tuple[list[Collection], Path | None]:
+    """Make the gallery at `target` a copy of the backup at `source`.
+
+    Args:
+        target: without faces and collections.
+        replace: set the gallery at `target` aside if it has any; in a folder only.
+
+    Returns:
+        The collections, and the folder of what was set aside, if anything was.
+
+    Raises:
+        TransferError: there is no gallery at `source`, there is one at `target`, or the copy is not
+            like the backup.
+        GalleryInUseError: a writer is at work at `target`.
+    """
+    backed_up = await listed(source)
+    folder = target.folder and target.folder.resolve()
+    if replace and folder is None:
+        raise TransferError("only a gallery in a folder can be replaced: restore to another address")
+    writer = await Writer.open(target)
+    try:
+        if folder is None:
+            # The tables of a restore that was cut short are made anew.
+            if writer.collections or not set(await _tables(target)) <= {REGISTRY, *(one.table for one in backed_up)}:
+                raise TransferError(f"the gallery at {target.uri} is not empty")
+            return await _copy(source, target, report), None
+        empty = not writer.collections and {path.name for path in folder.iterdir()} <= {LOCK, f"{REGISTRY}.lance"}
+        if not (empty or replace):
+            raise TransferError(f"the gallery at {folder} is not empty; --replace sets it aside")
+        with _beside(folder) as part:
+            collections = await _copy(source, Place(str(part)), report)
+            _sync_tree(part)
+            aside = _exchange(folder, part)
+        if empty:
+            shutil.rmtree(aside)
+        return collections, None if empty else aside
+    finally:
+        await writer.close()
+
+
+def _exchange(folder: Path, part: Path) -> Path:
+    """Put `part` in the place of `folder`, whose writer's lock we hold and keep; returns where `folder` lies now."""
+    aside = folder.with_name(f"{folder.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+    # The same file in both: whoever waits for the lock waits for the new gallery's.
+    os.link(folder / LOCK, part / LOCK)
+    folder.rename(aside)
+    try:
+        part.rename(folder)
+    except OSError:
+        with contextlib.suppress(OSError):
+            aside.rename(folder)
+        raise
+    (aside / LOCK).unlink()
+    synced(folder.parent)
+    return aside
+
+
+async def _copy(source: Place, target: Place, report: Report) -> list[Collection]:
+    """Copy every table, compare, and write the list of collections, without which the copy is no gallery."""
+    theirs, ours = await source.connect(), await target.connect()
+    try:
+        entries = await (await theirs.open_table(REGISTRY)).query().where("NOT dropped").to_arrow()
+        collections = sorted(map(collection_of, entries.to_pylist()), key=lambda collection: collection.name)
+        for collection in collections:
+            await _copy_table(theirs, collection, ours, report)
+        registry = await ours.create_table(REGISTRY, schema=REGISTRY_SCHEMA, exist_ok=True)
+        if collections:
+            await registry.add(entries)
+    finally:
+        theirs.close()
+        ours.close()
+    if await listed(target) != collections:
+        raise TransferError("the copy does not list the collections that were copied")
+    return collections
+
+
+async def _copy_table(theirs: AsyncConnection, collection: Collection, ours: AsyncConnection, report: Report) -> None:
+    schema = faces_schema(collection.kind.size)
+
+    async def copy(table: AsyncTable) -> None:
+        made = await ours.create_table(collection.table, schema=schema, mode="overwrite")
+        async for batch in batches(table, schema, f"copying {collection.name}", report):
+            await made.add(pa.Table.from_batches([batch]))
+        # One version of few files: the table was made by many commits.
+        await made.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+        copied = await ours.open_table(collection.table)
+        if await copied.count_rows() != await table.count_rows() or not (await copied.schema()).equals(schema):
+            raise TransferError(f"the copy of {collection.name} is not like the collection")
+
+    await one_version(theirs, collection.table, copy)
+
+
+async def _tables(place: Place) -> list[str]:
+    connection = await place.connect()
+    try:
+        return list((await connection.list_tables()).tables)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """A folder in the same folder, to be renamed when it is whole; otherwise it vanishes."""
+    if folder.is_mount():
+        raise TransferError(f"{folder} is a mount point: name a folder inside it")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.part")
+    part.mkdir()
+    try:
+        yield part
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _sync_tree(folder: Path) -> None:
+    """Wait until all below `folder` is on the disk, which Lance does not do."""
+    for path in (folder, *folder.rglob("*")):
+        synced(path)

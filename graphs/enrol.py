@@ -1,0 +1,135 @@
+"""The flow of enrolment: photos in, faces in the gallery, and for each photo what became of it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gallery.records import Enrolled, NewFace
+from graphs.extract import detect, largest, only, places, read
+from graphs.gate import Reason, reasons
+from graphs.settings import Policy
+from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage
+from imaging.faces import Photo
+from imaging.refused import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """A photo to enrol: whose face it shows, what people call it, and its bytes."""
+
+    subject: str
+    label: str
+    photo: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a photo has to be.
+
+    Attributes:
+        several: of several faces the ``largest`` counts, or the photo is refused.
+        quality: ``require`` refuses a face that is not good enough, ``report`` enrols it all the same.
+        require_live: whether a spoof is refused; asked only where there is a liveness stage.
+    """
+
+    several: Literal["refuse", "largest"] = "refuse"
+    quality: Literal["report", "require"] = "require"
+    require_live: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Outcome:
+    """What became of one photo.
+
+    Attributes:
+        enrolled: its face in the gallery; None where it was refused.
+        refused: why it was.
+        photo: what was found in it; None if it could not be read.
+        face: index of the face that counts; None without one.
+        live: its live probability, where liveness was asked.
+        reasons: all that speaks against the face, even if it was enrolled.
+    """
+
+    enrolled: Enrolled | None = None
+    refused: Refused | None = None
+    photo: Photo | None = None
+    face: int | None = None
+    live: float | None = None
+    reasons: list[Reason] = field(default_factory=list)
+
+
+async def enrol(
+    detector: DetectorStage,
+    liveness: LivenessStage | None,
+    embedder: EmbedderStage,
+    gallery: Gallery,
+    collection: str,
+    photos: Sequence[Enrolment],
+    rules: Rules,
+    policy: Policy,
+    *,
+    replace: bool = False,
+    request: tuple[str, str] | None = None,
+) -> list[Outcome]:
+    """Enrol one face of each photo; all that are good enough in one commit.
+
+    Args:
+        replace, request: see `gallery.writer.Writer.enrol`.
+
+    Returns:
+        One outcome a photo, in order.
+
+    Raises:
+        Refused: what concerns the request as a whole, as the gallery raises it.
+        ValueError: a network gave what is no number.
+    """
+    detection = await detect(detector, [entry.photo for entry in photos], liveness, embedder)
+    outcomes = [_judge(found, rules, policy) for found in detection.photos]
+    asked = [outcome for outcome in outcomes if not outcome.refused]
+    rows = [
+        place[outcome.face]
+        for place, outcome in zip(places(detection), outcomes, strict=True)
+        if not outcome.refused and outcome.face is not None
+    ]
+    readings = await read(detection, rows, liveness, embedder)
+    for number, outcome in enumerate(asked):
+        if readings.live is not None:
+            outcome.live = float(readings.live[number])
+            if outcome.live < policy.liveness_threshold:
+                spoof = Reason("NOT_LIVE", f"The face looks like a spoof: live probability {outcome.live:.2f}")
+                outcome.reasons.append(spoof)
+                if rules.require_live:
+                    outcome.refused = _refusal(spoof)
+    embeddings = iter([] if readings.embeddings is None else readings.embeddings)
+    faces: list[NewFace] = []
+    enrolled: list[Outcome] = []
+    for entry, outcome in zip(photos, outcomes, strict=True):
+        if outcome not in asked:
+            continue
+        embedding = next(embeddings)
+        if not outcome.refused:
+            faces.append(NewFace(entry.subject, hashlib.sha256(entry.photo).hexdigest(), entry.label, embedding))
+            enrolled.append(outcome)
+    if faces:
+        answers = await gallery.enrol(collection, embedder.contract, faces, replace=replace, request=request)
+        for outcome, answer in zip(enrolled, answers, strict=True):
+            outcome.enrolled = answer
+    return outcomes
+
+
+def _judge(found: Photo | Refused, rules: Rules, policy: Policy) -> Outcome:
+    """A photo before any network but the detector has seen it."""
+    if isinstance(found, Refused):
+        return Outcome(refused=found)
+    try:
+        face = largest(found) if rules.several == "largest" else only(found)
+    except Refused as faceless:
+        return Outcome(refused=faceless, photo=found)
+    against = reasons(found, face, policy)
+    refused = _refusal(against[0]) if against and rules.quality == "require" else None
+    return Outcome(refused=refused, photo=found, face=face, reasons=against)
+
+
+def _refusal(reason: Reason) -> Refused:
+    return Refused(reason.code, reason.message)

@@ -1,0 +1,27 @@
+"""The flow of identification: who in the gallery resembles the faces of a photo."""
+
+from gallery.records import Collection, Hit
+from graphs.extract import Look, look
+from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage
+
+
+async def identify(
+    detector: DetectorStage,
+    liveness: LivenessStage | None,
+    embedder: EmbedderStage,
+    gallery: Gallery,
+    collection: str,
+    photo: bytes,
+    count: int,
+    max_faces: int,
+) -> tuple[Look, Collection, list[list[Hit]]]:
+    """For each face of a photo the `count` subjects of a collection that resemble it most, best first.
+
+    Raises:
+        Refused: as `look`, or as the gallery raises it.
+        ValueError: a network gave what is no number.
+    """
+    seen = await look(detector, liveness, embedder, photo, max_faces)
+    probes = [] if seen.readings.embeddings is None else list(seen.readings.embeddings)
+    found, hits = await gallery.find(collection, embedder.contract, probes, count)
+    return seen, found, hits

@@ -1,0 +1,38 @@
+"""Which threshold decides, and who set it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gallery.records import Collection
+from graphs.stages import EmbedderStage
+
+Metric = Literal["cosine", "euclidean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The threshold that decides.
+
+    Attributes:
+        value: least similarity, or greatest distance.
+        source: who set it; the first of request, collection and card that did.
+    """
+
+    value: float
+    source: Literal["request", "collection", "card"]
+
+
+def applied(
+    requested: float | None, collection: Collection | None, embedder: EmbedderStage, metric: Metric = "cosine"
+) -> Applied:
+    """The threshold for `metric`; a collection's is of the cosine similarity and counts for that alone."""
+    if requested is not None:
+        return Applied(requested, "request")
+    if metric == "cosine" and collection is not None and collection.threshold is not None:
+        return Applied(collection.threshold, "collection")
+    return Applied(embedder.threshold if metric == "cosine" else euclidean(embedder.threshold), "card")
+
+
+def euclidean(cosine: float) -> float:
+    """The distance of two embeddings of length 1 that have the similarity `cosine`."""
+    return float((2 - 2 * cosine) ** 0.5)

@@ -1,0 +1,148 @@
+"""Embeddings in requests, and the embedding of one face of one photo."""
+
+import asyncio
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from api.embeddings import MOST_NUMBERS, EmbeddingPair
+from graphs.compare import distances
+from graphs.extract import largest, only
+from graphs.extract import EmbeddedFace, embed
+from graphs.stages import DetectorStage, EmbedderStage
+from imaging.faces import Photo
+from imaging.refused import Refused
+from tests.fakes import EMBEDDER_CROP, FakeDetector, FakeNetwork, crops_of, is_ready, network, photo
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+GREATEST = float(np.finfo(np.float32).max)
+numbers = st.floats(-GREATEST, GREATEST, width=32)
+
+
+def pairs(length: int) -> Any:
+    """Two embeddings of any length but zero."""
+    one = st.lists(numbers, min_size=length, max_size=length).filter(any)
+    return st.tuples(one, one)
+
+
+def problem(text: str) -> tuple[tuple[Any, ...], str]:
+    """Where and how the one thing is wrong with a pair whose first embedding is the JSON `text`."""
+    with pytest.raises(ValidationError) as caught:
+        EmbeddingPair.model_validate({"embedding1": json.loads(text), "embedding2": [1.0]})
+    [found] = caught.value.errors()
+    return found["loc"], found["msg"]
+
+
+@unhurried
+@given(st.integers(1, 8).flatmap(pairs))
+def test_every_embedding_of_a_network_is_taken_exactly_and_can_be_compared(
+    pair: tuple[list[float], list[float]],
+) -> None:
+    text = json.dumps(dict(zip(("embedding1", "embedding2"), pair, strict=True)))
+    first, second = EmbeddingPair.model_validate(json.loads(text)).vectors()
+    assert (first.tolist(), second.tolist()) == pair
+    assert first.dtype == np.float32
+    found = distances(first, second)
+    assert -1 <= found.cosine <= 1
+    assert np.isfinite(found.euclidean)
+
+
+@unhurried
+@given(st.lists(st.floats(allow_subnormal=True), max_size=6))
+def test_any_list_of_numbers_is_refused_or_can_be_compared(values: list[float]) -> None:
+    try:
+        pair = EmbeddingPair(embedding1=values, embedding2=values)
+    except ValidationError:
+        return
+    found = distances(*pair.vectors())
+    assert found.cosine == pytest.approx(1)
+    assert found.euclidean == 0
+
+
+def test_whole_numbers_are_numbers() -> None:
+    assert EmbeddingPair(embedding1=[1, 0], embedding2=[-2, 3]).vectors()[1].tolist() == [-2, 3]
+
+
+@pytest.mark.parametrize("text", ["true", '"1"', "null", "[1]", "{}", "1" + "0" * 400])
+def test_what_is_no_number_is_refused_by_its_place(text: str) -> None:
+    assert problem(f"[1, 0.5, {text}, {text}]") == (("embedding1", 2), "Input should be a valid number")
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_what_is_not_finite_is_refused_by_its_place(text: str) -> None:
+    assert problem(f"[1, {text}]") == (("embedding1", 1), "Input should be a finite number")
+
+
+@pytest.mark.parametrize("text", ["1e308", "-1e308", "3.5e38", "1" + "0" * 39])
+def test_a_number_that_no_network_gives_is_refused(text: str) -> None:
+    assert problem(f"[{text}]") == (("embedding1",), "Input should have numbers that 32 bits can hold")
+
+
+@pytest.mark.parametrize("text", ["[0]", "[0.0, -0.0]", "[1e-60, -1e-300]"])
+def test_zero_is_refused(text: str) -> None:
+    assert problem(text) == (("embedding1",), "Input should have a number other than zero")
+
+
+@pytest.mark.parametrize("text", ['"[1]"', "1", "null", '{"0": 1}', "true"])
+def test_what_is_no_list_is_refused(text: str) -> None:
+    assert problem(text) == (("embedding1",), "Input should be a valid list")
+
+
+def test_the_length_is_bounded() -> None:
+    longest = [1.0] * MOST_NUMBERS
+    assert EmbeddingPair(embedding1=longest, embedding2=longest).vectors()[0].shape == (4096,)
+    place, message = problem(f"[{'1,' * MOST_NUMBERS} 1]")
+    assert place == ("embedding1",)
+    assert message.startswith("List should have at most 4096 items")
+    assert problem("[]")[1].startswith("List should have at least 1 item")
+
+
+def test_two_lengths_are_refused() -> None:
+    assert problem("[1, 2]") == ((), "embedding1 has 2 numbers and embedding2 has 1; they should have as many")
+
+
+def detector(found: FakeDetector) -> DetectorStage:
+    return DetectorStage(network("detector"), is_ready, found)
+
+
+def embedder(answer: FakeNetwork) -> EmbedderStage:
+    return EmbedderStage(network("embedder"), is_ready, (EMBEDDER_CROP,), 2, "contract", 0.4, answer)
+
+
+def embedded(looks: FakeDetector, answer: FakeNetwork, choose: Any = largest) -> EmbeddedFace:
+    return asyncio.run(embed(detector(looks), embedder(answer), b"photo", choose))
+
+
+def test_the_chosen_face_is_embedded_and_no_other() -> None:
+    looks, answer = FakeDetector(photo(faces=[0.9, 0.8, 0.7])), FakeNetwork([[0.0, 1.0]])
+    found = embedded(looks, answer, choose=lambda _: 1)
+    assert looks.calls == [([b"photo"], [EMBEDDER_CROP])]
+    [[crops]] = answer.calls
+    assert np.array_equal(crops, [crops_of(1, EMBEDDER_CROP)])
+    assert found.embedding.tolist() == [0, 1]
+    assert found.face.score == 0.8
+    assert found.photo is looks.photos[0]
+
+
+def test_a_photo_that_is_refused_or_has_no_fit_face_reaches_no_network() -> None:
+    answer = FakeNetwork([[0.0, 1.0]])
+    cases: list[tuple[Photo | Refused, str]] = [
+        (Refused("INVALID_IMAGE", "It is damaged"), "INVALID_IMAGE"),
+        (photo(faces=[]), "NO_FACE_DETECTED"),
+        (photo(faces=[0.9, 0.8]), "MULTIPLE_FACES_DETECTED"),
+    ]
+    for found, code in cases:
+        with pytest.raises(Refused) as caught:
+            embedded(FakeDetector(found), answer, only)
+        assert caught.value.code == code
+    assert answer.calls == []
+
+
+def test_an_embedding_that_is_no_number_is_a_fault() -> None:
+    with pytest.raises(ValueError, match="embedder-model gave what is not finite"):
+        embedded(FakeDetector(photo()), FakeNetwork([[float("nan"), 1.0]]))

@@ -1,0 +1,39 @@
+"""The clients of the replaced services, as their documents show them, against the real service.
+
+Each example stands here as its client sends it: what `curl -F`, `requests` and `axios` put on the wire, by httpx.
+"""
+
+import base64
+import io
+
+import PIL.Image
+
+
+def text(photo: bytes) -> str:
+    """A photo in base64."""
+    return base64.b64encode(photo).decode()
+
+
+def png(photo: bytes) -> bytes:
+    """The same photo as a PNG file."""
+    return _file(PIL.Image.open(io.BytesIO(photo)))
+
+
+def nobody() -> bytes:
+    """A photo without a face."""
+    return _file(PIL.Image.linear_gradient("L").convert("RGB"))
+
+
+def side_by_side(first: bytes, second: bytes) -> bytes:
+    """One photo of the people of two."""
+    images = [PIL.Image.open(io.BytesIO(photo)).convert("RGB") for photo in (first, second)]
+    both = PIL.Image.new("RGB", (sum(image.width for image in images), max(image.height for image in images)))
+    both.paste(images[0], (0, 0))
+    both.paste(images[1], (images[0].width, 0))
+    return _file(both)
+
+
+def _file(image: PIL.Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()

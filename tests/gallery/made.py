@@ -1,0 +1,166 @@
+"""Made-up faces and small galleries for the tests of the gallery."""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gallery.reader import Reader
+from gallery.records import EmbeddingKind, Enrolled, Hit, NewFace, StoredFace
+from gallery.tables import Place
+from gallery.writer import Writer
+from imaging.refused import Refused
+
+SIZE = 16
+KIND = EmbeddingKind("arcface", "arcface-model", "contract", SIZE)
+NAME = "people"
+
+Vector = NDArray[np.float32]
+P = ParamSpec("P")
+
+HOSTILE = [
+    "' OR 1=1 --",
+    "'); DROP TABLE collections; --",
+    "it's",
+    'say "x"',
+    "back\\slash\\'",
+    "a\0b",
+    "../../etc/passwd",
+    "C:\\Users\\x",
+    "%_*?",
+    "line\nbreak\ttab",
+    " ",
+    "  a",
+    "NULL",
+    "true",
+    "0",
+    "\u202eright to left",
+    "e\u0301",
+    "\u00e9",
+    "\U0001f600\U0001f468\u200d\U0001f469",
+    "\uffff",
+    "\U00010000",
+    "x" * 512,
+    "\U0001f600" * 512,
+]
+"""Ids that a careless gallery would take for something else."""
+
+
+def in_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Makes a test of a coroutine."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        asyncio.run(test(*args, **kwargs))
+
+    return run
+
+
+def vectors(count: int, seed: int = 0, size: int = SIZE) -> Vector:
+    """Unit vectors in all directions."""
+    made = np.random.default_rng(seed).normal(size=(count, size))
+    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+
+
+def near(vector: Vector, seed: int, noise: float = 0.05) -> Vector:
+    """Another vector that is much like `vector`."""
+    return (vector + noise * np.random.default_rng(seed).normal(size=vector.shape)).astype(np.float32)
+
+
+def face(subject: str, vector: Vector | None = None, source: str = "photo") -> NewFace:
+    return NewFace(subject, source, f"{source}.jpg", vectors(1)[0] if vector is None else vector)
+
+
+def people(count: int, seed: int = 0) -> list[NewFace]:
+    """One face each of `count` subjects that look nothing like each other."""
+    return [face(f"subject-{number}", vector) for number, vector in enumerate(vectors(count, seed))]
+
+
+@asynccontextmanager
+async def writing(place: Place, index_rows: int = 50_000, collection: str | None = NAME) -> AsyncIterator[Writer]:
+    """A gallery's writer, with a collection unless there is one."""
+    writer = await Writer.open(place, index_rows)
+    try:
+        if collection is not None:
+            await writer.create(collection, KIND, None, exist_ok=True)
+        yield writer
+    finally:
+        await writer.close()
+
+
+async def enrol(
+    writer: Writer,
+    *faces: NewFace,
+    name: str = NAME,
+    contract: str = KIND.contract,
+    replace: bool = False,
+    request: tuple[str, str] | None = None,
+) -> list[Enrolled]:
+    return await writer.enrol(name, contract, faces, replace=replace, request=request)
+
+
+async def statuses(writer: Writer, *faces: NewFace, replace: bool = False, request: Any = None) -> list[str]:
+    return [enrolled.status for enrolled in await enrol(writer, *faces, replace=replace, request=request)]
+
+
+async def search(reader: Reader, probes: Sequence[Vector], count: int = 5, name: str = NAME) -> list[list[Hit]]:
+    """A search as the deployment makes it: begun anew if a clean-up removed a file under the reader."""
+    try:
+        return await reader.search(await reader.collection(name), probes, count)
+    except RuntimeError:
+        await reader.again()
+        return await reader.search(await reader.collection(name), probes, count)
+
+
+async def found(reader: Reader, probe: Vector, count: int = 5, name: str = NAME) -> list[str]:
+    """Ids of the subjects that are found, best first."""
+    [hits] = await search(reader, [probe], count, name)
+    return [hit.subject for hit in hits]
+
+
+async def listed(place: Place, name: str = NAME) -> dict[str, list[StoredFace]]:
+    """All that is in a collection, as a new reader lists it; checks that its counts agree."""
+    reader = Reader(place, 8)
+    collection = await reader.collection(name)
+    subjects = await reader.subjects(collection, "", None)
+    every = {subject.id: await reader.faces(collection, subject.id) for subject in subjects}
+    assert [subject.faces for subject in subjects] == [len(faces) for faces in every.values()]
+    ids = [stored.face_id for faces in every.values() for stored in faces]
+    assert len(set(ids)) == len(ids) == await reader.count(collection)
+    statistics = await reader.statistics(collection)
+    assert (statistics.faces, statistics.subjects) == (len(ids), len(every))
+    return every
+
+
+async def refusal(asked: Coroutine[Any, Any, Any]) -> str:
+    """The code with which `asked` is refused."""
+    with pytest.raises(Refused) as caught:
+        await asked
+    return caught.value.code
+
+
+def brute_force(faces: Iterable[NewFace], probe: Vector, count: int) -> list[tuple[str, float]]:
+    """The `count` most similar subjects and the cosines of their most similar faces, by the book."""
+    best: dict[str, float] = {}
+    unit = probe.astype(np.float64) / np.linalg.norm(probe.astype(np.float64))
+    for each in faces:
+        wide = each.embedding.astype(np.float64)
+        cosine = float(wide @ unit / np.linalg.norm(wide))
+        best[each.subject] = max(cosine, best.get(each.subject, -2))
+    return sorted(best.items(), key=lambda item: -item[1])[:count]
+
+
+def with_vector(of: NewFace, vector: Vector) -> NewFace:
+    return replace(of, embedding=vector)
+
+
+def table_folder(place: Place, table: str) -> Path:
+    assert place.folder is not None
+    return place.folder / f"{table}.lance"

@@ -1,0 +1,330 @@
+"""Power losses and killed processes: what was acknowledged, but for a commit that never reached the disk, is there."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gallery.writer
+from gallery.reader import Reader
+from gallery.recovery import recover
+from gallery.tables import REGISTRY, Place
+from gallery.writer import GalleryInUseError, Writer
+from tests.conftest import PROJECT
+from tests.fakes import serve_log
+from tests.gallery.made import (
+    KIND,
+    NAME,
+    SIZE,
+    enrol,
+    face,
+    found,
+    in_loop,
+    listed,
+    people,
+    search,
+    statuses,
+    table_folder,
+    vectors,
+    writing,
+)
+
+
+def newest(folder: Path, pattern: str) -> Path:
+    return max(folder.glob(pattern), key=lambda path: path.stat().st_mtime_ns)
+
+
+def newest_manifest(folder: Path) -> Path:
+    return min((folder / "_versions").glob("*.manifest"))
+
+
+def empty_manifest(folder: Path) -> None:
+    newest_manifest(folder).write_bytes(b"")
+
+
+def half_a_manifest(folder: Path) -> None:
+    whole = newest_manifest(folder).read_bytes()
+    newest_manifest(folder).write_bytes(whole[: len(whole) // 2])
+
+
+def manifest_of_zeros(folder: Path) -> None:
+    newest_manifest(folder).write_bytes(bytes(newest_manifest(folder).stat().st_size))
+
+
+def empty_data(folder: Path) -> None:
+    newest(folder, "data/*.lance").write_bytes(b"")
+
+
+def half_the_data(folder: Path) -> None:
+    file = newest(folder, "data/*.lance")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def data_of_zeros(folder: Path) -> None:
+    file = newest(folder, "data/*.lance")
+    file.write_bytes(bytes(file.stat().st_size))
+
+
+def no_data(folder: Path) -> None:
+    newest(folder, "data/*.lance").unlink()
+
+
+Damage = Callable[[Path], None]
+DAMAGES = [
+    empty_manifest,
+    half_a_manifest,
+    manifest_of_zeros,
+    empty_data,
+    half_the_data,
+    data_of_zeros,
+    no_data,
+]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@in_loop
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_faces_are_there_but_for_the_last_commit(place: Place, damage: Damage) -> None:
+    first, second, lost = people(3)
+    async with writing(place) as writer:
+        [collection] = writer.collections
+        await enrol(writer, first)
+        await enrol(writer, second)
+        await enrol(writer, lost)
+    damage(table_folder(place, collection.table))
+    with serve_log() as log:
+        async with writing(place, collection=None) as writer:
+            assert any(record.levelname == "ERROR" and collection.table in record.getMessage() for record in log)
+            reader = Reader(place, 8)
+            assert sorted(await listed(place)) == ["subject-0", "subject-1"]
+            assert lost.subject not in await found(reader, lost.embedding)
+            assert await statuses(writer, first, lost, face("new")) == ["already", "enrolled", "enrolled"]
+            assert await found(reader, lost.embedding, 1) == [lost.subject]
+    with serve_log() as log:
+        assert await recover(place) == []
+        async with writing(place, collection=None) as writer:
+            assert await writer.clean()
+    assert log == []
+    assert sorted(await listed(place)) == ["new", "subject-0", "subject-1", "subject-2"]
+
+
+@in_loop
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_collections_are_there_but_for_the_last_commit(place: Place, damage: Damage) -> None:
+    async with writing(place) as writer:
+        await enrol(writer, face("Ada"))
+        await writer.create("lost", KIND, None)
+    damage(table_folder(place, REGISTRY))
+    with serve_log() as log:
+        async with writing(place, collection=None) as writer:
+            assert [collection.name for collection in writer.collections] == [NAME]
+            assert any(record.levelname == "ERROR" and REGISTRY in record.getMessage() for record in log)
+            assert await statuses(writer, face("Ada"), face("Bob")) == ["already", "enrolled"]
+            await writer.create("lost", KIND, None)
+            assert [collection.name for collection in await Reader(place, 8).collections()] == ["lost", NAME]
+    assert await recover(place) == []
+    assert sorted(await listed(place)) == ["Ada", "Bob"]
+
+
+@in_loop
+async def test_a_deletion_that_did_not_reach_the_disk_is_undone(place: Place) -> None:
+    faces = people(40)
+    async with writing(place) as writer:
+        [collection] = writer.collections
+        await enrol(writer, *faces)
+        await writer.delete_subjects(NAME, ["subject-7"])
+    newest(table_folder(place, collection.table), "_deletions/*").write_bytes(b"")
+    assert await recover(place) == [collection.table]
+    async with writing(place) as writer:
+        assert len(await listed(place)) == 40
+        assert await writer.delete_subjects(NAME, ["subject-7"]) == 1
+    assert len(await listed(place)) == 39
+
+
+@in_loop
+async def test_several_commits_may_be_damaged(place: Place) -> None:
+    faces = people(6)
+    async with writing(place) as writer:
+        [collection] = writer.collections
+        for each in faces:
+            await enrol(writer, each)
+    folder = table_folder(place, collection.table)
+    last, one_but_last, two_before, *_ = sorted((folder / "_versions").glob("*.manifest"))
+    last.write_bytes(b"")
+    two_before.write_bytes(two_before.read_bytes()[:-1])
+    newest_data = sorted((folder / "data").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    newest_data[-2].write_bytes(b"")
+    assert await recover(place) == [collection.table]
+    assert sorted(await listed(place)) == ["subject-0", "subject-1", "subject-2"]
+    assert {path.stem for path in (folder / "_versions").glob("*.damaged")} == {
+        path.stem for path in (last, one_but_last, two_before)
+    }
+    async with writing(place) as writer:
+        assert await statuses(writer, *faces) == ["already"] * 3 + ["enrolled"] * 3
+    assert len(await listed(place)) == 6
+
+
+@in_loop
+async def test_an_optimisation_that_did_not_reach_the_disk_loses_no_face(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
+    faces = people(12)
+    async with writing(place) as writer:
+        [collection] = writer.collections
+        for each in faces:
+            await enrol(writer, each)
+        await writer.optimise()
+    empty_data(table_folder(place, collection.table))
+    assert await recover(place) == [collection.table]
+    assert len(await listed(place)) == 12
+    async with writing(place) as writer:
+        assert await statuses(writer, *faces) == ["already"] * 12
+        await writer.optimise()
+        assert [await found(Reader(place, 8), each.embedding, 1) for each in faces] == [
+            [each.subject] for each in faces
+        ]
+
+
+@in_loop
+async def test_a_table_that_has_no_whole_version_is_left_as_it_is_and_told_of(place: Place) -> None:
+    async with writing(place) as writer:
+        await writer.create("other", KIND, None)
+        await enrol(writer, face("Ada"))
+        collection = await Reader(place, 8).collection(NAME)
+        await enrol(writer, face("Bob"), name="other")
+    folder = table_folder(place, collection.table)
+    for manifest in (folder / "_versions").glob("*.manifest"):
+        manifest.write_bytes(manifest.read_bytes()[:-2])
+    before = contents(folder)
+    with serve_log() as log:
+        assert await recover(place) == []
+    assert log[-1].levelname == "ERROR"
+    assert f"{collection.table} has no version that is whole" in log[-1].getMessage()
+    assert contents(folder) == before
+    for _ in range(2):
+        # And nobody who tries keeps the next one out.
+        with pytest.raises(RuntimeError) as caught:
+            await Writer.open(place)
+        assert not isinstance(caught.value, GalleryInUseError)
+    assert contents(folder) == before
+    assert sorted(await listed(place, "other")) == ["Bob"]
+
+
+@in_loop
+async def test_a_dropping_that_did_not_reach_the_disk_but_for_the_files_keeps_nobody_out(place: Place) -> None:
+    """The folder is gone, and the registry's last two commits, which say why, are damaged."""
+    async with writing(place) as writer:
+        await writer.create("other", KIND, None)
+        await enrol(writer, face("Bob"), name="other")
+        collection = await Reader(place, 8).collection(NAME)
+        await writer.drop(NAME)
+    for manifest in sorted((table_folder(place, REGISTRY) / "_versions").glob("*.manifest"))[:2]:
+        manifest.write_bytes(b"")
+    with serve_log() as log:
+        async with writing(place, collection=None) as writer:
+            assert [each.name for each in writer.collections] == ["other"]
+            assert any(collection.table in record.getMessage() and NAME in record.getMessage() for record in log)
+            await Reader(place, 8).check()
+            assert [each.name for each in await Reader(place, 8).collections()] == ["other"]
+            await writer.create(NAME, KIND, None)
+            assert await statuses(writer, face("Ada")) == ["enrolled"]
+    assert sorted(await listed(place, "other")) == ["Bob"]
+
+
+@in_loop
+async def test_what_is_whole_is_not_touched(place: Place) -> None:
+    assert place.folder is not None
+    assert await recover(place) == []
+    assert not place.folder.exists()
+    async with writing(place) as writer:
+        await enrol(writer, *people(3))
+        await writer.delete_subjects(NAME, ["subject-1"])
+    before = contents(place.folder)
+    with serve_log() as log:
+        assert await recover(place) == []
+    assert (log, contents(place.folder)) == ([], before)
+    assert await recover(Place("s3://nowhere/gallery")) == []
+
+
+@in_loop
+async def test_a_copy_of_the_folder_is_the_gallery(place: Place, tmp_path: Path) -> None:
+    assert place.folder is not None
+    async with writing(place) as writer:
+        await enrol(writer, *people(3))
+    copy = Place(str(tmp_path / "copy"))
+    shutil.copytree(place.folder, str(copy.folder))
+    async with writing(copy) as writer:
+        assert await statuses(writer, *people(4)) == ["already"] * 3 + ["enrolled"]
+    assert len(await listed(place)) == 3
+
+
+CHILD = """
+import asyncio, sys
+from gallery.tables import Place
+from gallery.writer import Writer
+import gallery.writer
+from tests.gallery.made import KIND, NAME, face, near, vectors
+
+gallery.writer.FEW_COMMITS = 7
+
+async def main():
+    writer = await Writer.open(Place(sys.argv[1]))
+    await writer.create(NAME, KIND, None, exist_ok=True)
+    for number, vector in enumerate(vectors(2000)):
+        pair = [face(f"subject-{number}", vector, "1"), face(f"subject-{number}", near(vector, number), "2")]
+        await writer.enrol(NAME, KIND.contract, pair)
+        print(number, flush=True)
+        if number % 10 == 9:
+            await writer.optimise()
+
+asyncio.run(main())
+"""
+
+
+@in_loop
+async def test_what_a_killed_process_acknowledged_is_there_once_and_whole(tmp_path: Path) -> None:
+    places = {acknowledged: Place(str(tmp_path / str(acknowledged))) for acknowledged in (1, 24, 60)}
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    children = {
+        acknowledged: subprocess.Popen(
+            [sys.executable, "-c", CHILD, place.uri], stdout=subprocess.PIPE, text=True, env=environment
+        )
+        for acknowledged, place in places.items()
+    }
+    for wanted, child in children.items():
+        assert child.stdout is not None
+        for line in child.stdout:
+            if int(line) + 1 == wanted:
+                break
+        child.send_signal(signal.SIGKILL)
+        told = wanted + len(child.stdout.read().splitlines())
+        assert child.wait() == -signal.SIGKILL
+
+        place = places[wanted]
+        async with writing(place, collection=None) as writer:
+            every = await listed(place)
+            # One commit may have been made whose acknowledgement was cut off.
+            assert told <= len(every) <= told + 1
+            assert every.keys() >= {f"subject-{number}" for number in range(told)}
+            assert {len(faces) for faces in every.values()} == {2}
+            probes = list(vectors(told))
+            for reader in (Reader(place, 8), Reader(place, 0)):
+                for number, hits in enumerate(await search(reader, probes, 1)):
+                    assert hits[0].subject == f"subject-{number}"
+                    assert hits[0].cosine == pytest.approx(1, abs=1e-6)
+            assert await statuses(writer, face("subject-0", source="1"), face("new")) == ["already", "enrolled"]
+        connection = await place.connect()
+        table = await connection.open_table((await Reader(place, 8).collection(NAME)).table)
+        rows = await table.query().select(["vector"]).to_list()
+        assert np.linalg.norm([row["vector"] for row in rows], axis=1) == pytest.approx(np.ones(len(rows)), abs=1e-6)
+        assert len(rows[0]["vector"]) == SIZE

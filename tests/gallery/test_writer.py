@@ -1,0 +1,492 @@
+"""What is committed, and that all of it is there at once and only once."""
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gallery.writer
+from gallery.reader import Reader
+from gallery.records import EmbeddingKind, NewFace, StoredFace, Subject
+from gallery.tables import Place
+from gallery.writer import GalleryInUseError, Writer
+from tests.gallery.made import (
+    HOSTILE,
+    KIND,
+    NAME,
+    SIZE,
+    enrol,
+    face,
+    found,
+    in_loop,
+    listed,
+    people,
+    refusal,
+    statuses,
+    table_folder,
+    vectors,
+    with_vector,
+    writing,
+)
+
+
+async def versions(place: Place) -> int:
+    """Commits of the collection since it was made."""
+    connection = await place.connect()
+    collection = await Reader(place, 8).collection(NAME)
+    return await (await connection.open_table(collection.table)).version()
+
+
+@in_loop
+async def test_a_collection_is_made_and_kept(place: Place) -> None:
+    async with writing(place, collection=None) as writer:
+        assert writer.collections == []
+        made = await writer.create(NAME, KIND, 0.25)
+        other = await writer.create("animals", replace(KIND, size=4), None)
+        assert writer.collections == [other, made]
+    reader = Reader(place, 8)
+    assert await reader.collections() == [other, made]
+    assert await reader.collection(NAME) == made
+    assert (made.name, made.kind, made.threshold) == (NAME, KIND, 0.25)
+    assert other.threshold is None
+    assert made.created.utcoffset() is not None
+    async with writing(place, collection=None) as writer:
+        assert writer.collections == [other, made]
+
+
+@in_loop
+async def test_a_collection_that_is_there_is_made_again_only_if_it_is_the_same(place: Place) -> None:
+    async with writing(place, collection=None) as writer:
+        made = await writer.create(NAME, KIND, 0.25)
+        await enrol(writer, face("Ada"))
+        assert await refusal(writer.create(NAME, KIND, 0.25)) == "COLLECTION_EXISTS"
+        assert await writer.create(NAME, KIND, 0.75, exist_ok=True) == made
+        for other in (
+            replace(KIND, contract="other"),
+            replace(KIND, model="other"),
+            replace(KIND, embedder="other"),
+            replace(KIND, size=SIZE + 1),
+        ):
+            assert await refusal(writer.create(NAME, other, 0.25, exist_ok=True)) == "COLLECTION_EXISTS"
+        assert writer.collections == [made]
+    assert list(await listed(place)) == ["Ada"]
+
+
+@in_loop
+async def test_a_threshold_is_set_and_taken_back(place: Place) -> None:
+    async with writing(place) as writer:
+        reader = Reader(place, 8)
+        before = await reader.collection(NAME)
+        await enrol(writer, face("Ada"))
+        for threshold in (0.5, -1.0, None, 0.0):
+            assert await writer.set_threshold(NAME, threshold) == replace(before, threshold=threshold)
+            assert await reader.collection(NAME) == replace(before, threshold=threshold)
+        assert await refusal(writer.set_threshold("nobody", 0.5)) == "COLLECTION_NOT_FOUND"
+    async with writing(place, collection=None) as writer:
+        assert writer.collections == [replace(before, threshold=0.0)]
+    assert list(await listed(place)) == ["Ada"]
+
+
+@in_loop
+async def test_a_dropped_collection_is_gone_and_its_name_is_free(place: Place) -> None:
+    assert place.folder is not None
+    async with writing(place) as writer:
+        reader = Reader(place, 8)
+        await enrol(writer, face("Ada"))
+        assert await found(reader, vectors(1)[0]) == ["Ada"]
+        old = await reader.collection(NAME)
+        await writer.drop(NAME)
+        assert not table_folder(place, old.table).exists()
+        assert await reader.collections() == writer.collections == []
+        for asked in (writer.drop(NAME), enrol(writer, face("Ada")), reader.collection(NAME)):
+            assert await refusal(asked) == "COLLECTION_NOT_FOUND"
+        assert await refusal(writer.delete_face(NAME, face("Ada").id)) == "COLLECTION_NOT_FOUND"
+        assert await refusal(writer.delete_subjects(NAME, ["Ada"])) == "COLLECTION_NOT_FOUND"
+        new = await writer.create(NAME, replace(KIND, size=4, contract="new"), 0.5)
+        assert await reader.collection(NAME) == new
+        assert new.table != old.table
+        assert await found(reader, np.ones(4, np.float32)) == []
+        await enrol(writer, face("Bob", np.ones(4, np.float32)), contract="new")
+        assert await found(reader, np.ones(4, np.float32)) == ["Bob"]
+    assert list(await listed(place)) == ["Bob"]
+
+
+@in_loop
+@pytest.mark.parametrize("name", ["it's", "x' OR 'a'='a", "back\\slash", "a\0b", 'say "x"', "\U0001f600", ".."])
+async def test_dropping_a_collection_drops_no_other(place: Place, name: str) -> None:
+    async with writing(place) as writer:
+        await writer.create(name, KIND, None)
+        await enrol(writer, face("Ada"), name=name)
+        assert list(await listed(place, name)) == ["Ada"]
+        await writer.drop(name)
+        assert [collection.name for collection in writer.collections] == [NAME]
+        assert [collection.name for collection in await Reader(place, 8).collections()] == [NAME]
+
+
+@in_loop
+async def test_a_face_is_enrolled_once(place: Place) -> None:
+    first, second, bob = vectors(3)
+    async with writing(place) as writer:
+        [one, two] = await enrol(writer, face("Ada", first, "1"), face("Ada", second, "2"))
+        assert [(one.face_id, one.subject, one.status), two.status] == [
+            (face("Ada", first, "1").id, "Ada", "enrolled"),
+            "enrolled",
+        ]
+        before = await versions(place)
+        # What is there stays as it is, whatever is sent with it.
+        assert await statuses(writer, face("Ada", bob, "1")) == ["already"]
+        assert await versions(place) == before
+        assert await statuses(writer, face("Ada", bob, "1"), face("Bob", bob)) == ["already", "enrolled"]
+        reader = Reader(place, 8)
+        assert (await found(reader, first))[0] == "Ada"
+        assert (await found(reader, bob))[0] == "Bob"
+        assert await enrol(writer) == []
+    every = await listed(place)
+    assert {subject: len(faces) for subject, faces in every.items()} == {"Ada": 2, "Bob": 1}
+    assert {stored.label for stored in every["Ada"]} == {"1.jpg", "2.jpg"}
+
+
+@in_loop
+async def test_a_face_twice_in_one_request_is_one_face(place: Place) -> None:
+    async with writing(place) as writer:
+        entries = await enrol(writer, face("Ada"), face("Bob"), face("Ada"))
+        assert [(entry.subject, entry.status) for entry in entries] == [
+            ("Ada", "enrolled"),
+            ("Bob", "enrolled"),
+            ("Ada", "enrolled"),
+        ]
+    assert {subject: len(faces) for subject, faces in (await listed(place)).items()} == {"Ada": 1, "Bob": 1}
+
+
+@in_loop
+async def test_a_request_is_one_commit(place: Place) -> None:
+    async with writing(place) as writer:
+        await enrol(writer, face("Ada", source="old"), face("Ada", source="older"), face("Bob"))
+        before = await versions(place)
+        await enrol(writer, *people(5))
+        assert await versions(place) == before + 1
+        await enrol(writer, face("Ada", source="new"), face("Cleo"), replace=True)
+        assert await versions(place) == before + 2
+        assert await writer.delete_subjects(NAME, ["Ada", "Bob", "Cleo"]) == 3
+        assert await versions(place) == before + 3
+        assert await writer.delete_subjects(NAME, ["Ada", "Bob", "Cleo"]) == 0
+        assert await versions(place) == before + 3
+
+
+@in_loop
+async def test_replacing_a_subjects_faces_leaves_the_others_alone(place: Place) -> None:
+    old, older, new, bob, kept = vectors(5)
+    async with writing(place) as writer:
+        await enrol(writer, face("Ada", old, "1"), face("Ada", older, "2"), face("Bob", bob), face("Cleo", kept))
+        reader = Reader(place, 8)
+        assert (await found(reader, older, 1)) == ["Ada"]
+        assert await statuses(writer, face("Ada", new, "3"), replace=True) == ["enrolled"]
+        every = await listed(place)
+        assert [stored.face_id for stored in every["Ada"]] == [face("Ada", source="3").id]
+        assert sorted(every) == ["Ada", "Bob", "Cleo"]
+        [hits] = await reader.search(await reader.collection(NAME), [new], 3)
+        assert (hits[0].subject, hits[0].cosine) == ("Ada", pytest.approx(1, abs=1e-6))
+        # The same face with another embedding gets that one.
+        assert await statuses(writer, face("Ada", old, "3"), replace=True) == ["already"]
+        [hits] = await reader.search(await reader.collection(NAME), [old], 3)
+        assert (hits[0].subject, hits[0].cosine) == ("Ada", pytest.approx(1, abs=1e-6))
+        assert await found(reader, bob, 1) == ["Bob"]
+        # One of the two faces that there were, and another one.
+        await enrol(writer, face("Bob", bob), face("Bob", new, "2"), replace=True)
+        await enrol(writer, face("Bob", older, "2"), replace=True)
+    every = await listed(place)
+    assert [stored.face_id for stored in every["Bob"]] == [face("Bob", source="2").id]
+    assert [stored.face_id for stored in every["Ada"]] == [face("Ada", source="3").id]
+    assert [stored.face_id for stored in every["Cleo"]] == [face("Cleo").id]
+
+
+@in_loop
+async def test_what_is_refused_changes_nothing(place: Place) -> None:
+    good, bad = face("Bob"), [np.ones(SIZE - 1), np.ones(SIZE + 1), np.zeros(SIZE), np.full(SIZE, np.nan)]
+    async with writing(place) as writer:
+        await enrol(writer, face("Ada"))
+        before = await versions(place)
+        assert await refusal(enrol(writer, good, contract="other")) == "EMBEDDING_CONTRACT_MISMATCH"
+        assert await refusal(enrol(writer, good, name="nobody")) == "COLLECTION_NOT_FOUND"
+        for vector in bad:
+            wrong = face("Cleo", vector.astype(np.float32))
+            for replacing in (False, True):
+                assert await refusal(enrol(writer, good, wrong, replace=replacing)) == "INVALID_EMBEDDING"
+        for subject in ("", "x" * 513, "\ud800"):
+            assert await refusal(enrol(writer, good, face(subject))) == "INVALID_SUBJECT"
+            assert await refusal(writer.delete_subjects(NAME, ["Ada", subject])) == "INVALID_SUBJECT"
+        assert await versions(place) == before
+        assert await statuses(writer, good) == ["enrolled"]
+    assert sorted(await listed(place)) == ["Ada", "Bob"]
+
+
+@in_loop
+async def test_any_text_names_a_subject_and_deletes_only_that_one(place: Place) -> None:
+    embeddings = vectors(len(HOSTILE))
+    faces = [face(subject, vector, subject) for subject, vector in zip(HOSTILE, embeddings, strict=True)]
+    async with writing(place) as writer:
+        assert await statuses(writer, *faces) == ["enrolled"] * len(faces)
+        assert await statuses(writer, *faces) == ["already"] * len(faces)
+        every = await listed(place)
+        assert sorted(every) == sorted(HOSTILE)
+        assert all(stored.subject == subject for subject, [stored] in every.items())
+        assert all(stored.label == f"{subject}.jpg" for subject, [stored] in every.items())
+        reader, left = Reader(place, 8), sorted(HOSTILE)
+        for subject, vector in zip(HOSTILE, embeddings, strict=True):
+            collection = await reader.collection(NAME)
+            assert await found(reader, vector, 1) == [subject]
+            assert await writer.delete_subjects(NAME, [subject]) == 1
+            left.remove(subject)
+            assert [each.id for each in await reader.subjects(collection, "", None)] == left
+            assert await refusal(reader.faces(collection, subject)) == "SUBJECT_NOT_FOUND"
+
+
+@in_loop
+async def test_subjects_are_deleted_with_all_their_faces(place: Place) -> None:
+    async with writing(place) as writer:
+        await enrol(writer, *people(6), face("Ada", source="1"), face("Ada", source="2"))
+        before = await versions(place)
+        assert await writer.delete_subjects(NAME, []) == 0
+        assert await writer.delete_subjects(NAME, ["nobody"]) == 0
+        assert await versions(place) == before
+        assert await writer.delete_subjects(NAME, ["Ada", "subject-1", "subject-4", "nobody", "Ada"]) == 4
+    assert sorted(await listed(place)) == ["subject-0", "subject-2", "subject-3", "subject-5"]
+
+
+@in_loop
+async def test_one_face_is_deleted(place: Place) -> None:
+    first, second = vectors(2)
+    async with writing(place) as writer:
+        await enrol(writer, face("Ada", first, "1"), face("Ada", second, "2"), face("Bob", second))
+        reader = Reader(place, 8)
+        for none in ("", "nothing", "' OR 1=1 --", "x') OR ('a'='a", "\u00e9", "0" * 32):
+            assert await writer.delete_face(NAME, none) == 0
+        assert await writer.delete_face(NAME, face("Ada", source="2").id) == 1
+        assert await writer.delete_face(NAME, face("Ada", source="2").id) == 0
+        assert await found(reader, second, 1) == ["Bob"]
+    every = await listed(place)
+    assert {subject: [stored.face_id for stored in faces] for subject, faces in every.items()} == {
+        "Ada": [face("Ada", source="1").id],
+        "Bob": [face("Bob").id],
+    }
+
+
+@in_loop
+async def test_times_and_labels_are_listed(place: Place) -> None:
+    async with writing(place) as writer:
+        for number in range(3):
+            await enrol(writer, face("Ada", source=str(number)))
+        collection = await Reader(place, 8).collection(NAME)
+    reader = Reader(place, 8)
+    listing: list[StoredFace] = await reader.faces(collection, "Ada")
+    times = [stored.created for stored in listing]
+    assert [stored.label for stored in listing] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert times == sorted(times)
+    assert len(set(times)) == 3
+    assert await reader.subjects(collection, "", None) == [Subject("Ada", 3, times[0], times[-1])]
+    statistics = await reader.statistics(collection)
+    assert statistics.bytes > 3 * 4 * SIZE
+    assert statistics.changed.utcoffset() is not None
+    assert collection.created <= times[0] <= times[-1]
+    assert abs((statistics.changed - times[-1]).total_seconds()) < 30
+
+
+@in_loop
+async def test_the_same_request_again_changes_nothing(place: Place) -> None:
+    first, second = face("Ada"), face("Bob")
+    async with writing(place) as writer:
+        assert await statuses(writer, first, second, request=("key", "digest")) == ["enrolled", "enrolled"]
+        before = await versions(place)
+        assert await statuses(writer, first, second, request=("key", "digest")) == ["already", "already"]
+        for other in (enrol(writer, first, request=("key", "other")), enrol(writer, request=("key", "other"))):
+            assert await refusal(other) == "IDEMPOTENCY_KEY_REUSED"
+        assert await versions(place) == before
+        assert await statuses(writer, face("Cleo"), request=("another key", "digest")) == ["enrolled"]
+    async with writing(place) as writer:
+        assert await statuses(writer, first, second, request=("key", "digest")) == ["already", "already"]
+        assert await refusal(enrol(writer, face("Dan"), request=("key", "other"))) == "IDEMPOTENCY_KEY_REUSED"
+    assert sorted(await listed(place)) == ["Ada", "Bob", "Cleo"]
+
+
+@in_loop
+async def test_repeating_a_request_does_not_bring_back_what_was_deleted_since(place: Place) -> None:
+    request = ("it's a 'key'", "digest")
+    async with writing(place) as writer:
+        assert await statuses(writer, *people(3), request=request) == ["enrolled"] * 3
+        await writer.delete_subjects(NAME, ["subject-1"])
+        for replacing in (False, True):
+            assert await statuses(writer, *people(3), replace=replacing, request=request) == [
+                "already",
+                "deleted",
+                "already",
+            ]
+    async with writing(place) as writer:
+        assert await statuses(writer, *people(3), request=request) == ["already", "deleted", "already"]
+        # Without the key it is a wish of its own.
+        assert await statuses(writer, *people(3)) == ["already", "enrolled", "already"]
+
+
+@in_loop
+async def test_there_is_one_writer(place: Place) -> None:
+    async with writing(place) as writer:
+        await enrol(writer, face("Ada"))
+        with pytest.raises(GalleryInUseError):
+            await Writer.open(place)
+        began = time.monotonic()
+        with pytest.raises(GalleryInUseError):
+            await Writer.open(place, patience=0.3)
+        assert 0.3 <= time.monotonic() - began < 2
+        assert await statuses(writer, face("Bob")) == ["enrolled"]
+    async with writing(place) as writer:
+        assert await statuses(writer, face("Ada")) == ["already"]
+
+
+@in_loop
+async def test_a_patient_writer_waits_for_the_one_before_it(place: Place) -> None:
+    first = await Writer.open(place)
+    waiting = asyncio.create_task(Writer.open(place, patience=20))
+    await asyncio.sleep(0.5)
+    assert not waiting.done()
+    await first.create(NAME, KIND, None)
+    await first.close()
+    second = await asyncio.wait_for(waiting, 5)
+    assert [collection.name for collection in second.collections] == [NAME]
+    await second.close()
+
+
+@in_loop
+async def test_a_writer_that_cannot_open_the_gallery_keeps_nobody_out(place: Place, tmp_path: Path) -> None:
+    async with writing(place) as writer:
+        [collection] = writer.collections
+    hidden = tmp_path / "hidden"
+    (table_folder(place, "collections") / "_versions").rename(hidden)
+    (table_folder(place, "collections") / "_versions").write_bytes(b"no folder")
+    for _ in range(2):
+        with pytest.raises(Exception, match=r"(?i)collections|directory") as caught:
+            await Writer.open(place)
+        assert not isinstance(caught.value, GalleryInUseError)
+    (table_folder(place, "collections") / "_versions").unlink()
+    hidden.rename(table_folder(place, "collections") / "_versions")
+    async with writing(place, collection=None) as writer:
+        assert writer.collections == [collection]
+
+
+@in_loop
+async def test_a_dropping_that_was_cut_short_is_finished(place: Place) -> None:
+    async with writing(place) as writer:
+        await writer.create("kept", KIND, None)
+        await enrol(writer, face("Ada"))
+        await enrol(writer, face("Bob"), name="kept")
+        collection = await Reader(place, 8).collection(NAME)
+        await writer._note(collection, dropped=True)
+        assert [each.name for each in await Reader(place, 8).collections()] == ["kept"]
+    assert table_folder(place, collection.table).is_dir()
+    async with writing(place, collection=None) as writer:
+        assert [each.name for each in writer.collections] == ["kept"]
+        assert not table_folder(place, collection.table).exists()
+        await writer.create(NAME, KIND, None)
+        assert await statuses(writer, face("Ada")) == ["enrolled"]
+    assert sorted(await listed(place, "kept")) == ["Bob"]
+
+
+@in_loop
+async def test_many_write_at_once_and_nothing_is_lost_or_double(place: Place) -> None:
+    tasks, each, embeddings = 8, 40, vectors(8 * 40)
+
+    def batch(task: int, start: int) -> list[NewFace]:
+        rows = range(start, start + 5)
+        return [face(f"{task}-{row}", embeddings[task * each + row]) for row in rows]
+
+    async with writing(place) as writer:
+        await enrol(writer, *(face(f"gone-{number}", vector) for number, vector in enumerate(vectors(10, seed=1))))
+        reader = Reader(place, 8)
+        seen = 0
+
+        async def enrolling(task: int) -> None:
+            for start in range(0, each, 5):
+                # Every other task sends what its neighbour sends, too.
+                assert len(await enrol(writer, *batch(task, start), *batch(task // 2 * 2, start))) == 10
+                subject = f"{task}-{start}"
+                assert (await found(reader, embeddings[task * each + start], 1)) == [subject]
+
+        async def deleting() -> None:
+            for number in range(10):
+                assert await writer.delete_subjects(NAME, [f"gone-{number}"]) == 1
+                await asyncio.sleep(0)
+
+        async def searching() -> None:
+            nonlocal seen
+            for _ in range(20):
+                [hits] = await reader.search(await reader.collection(NAME), [embeddings[0]], 10)
+                assert len({hit.subject for hit in hits}) == len(hits)
+                seen = max(seen, len(hits))
+                await asyncio.sleep(0.005)
+
+        await asyncio.gather(*map(enrolling, range(tasks)), deleting(), searching(), writer.optimise())
+        assert seen == 10
+    assert sorted(await listed(place)) == sorted(f"{task}-{row}" for task in range(tasks) for row in range(each))
+
+
+@in_loop
+async def test_an_optimisation_merges_the_files_of_many_commits(place: Place) -> None:
+    async with writing(place) as writer:
+        files = table_folder(place, (await Reader(place, 8).collection(NAME)).table) / "data"
+        for each in people(gallery.writer.FEW_COMMITS - 1):
+            await enrol(writer, each)
+        before = await versions(place)
+        await writer.optimise()
+        assert await versions(place) == before
+        assert writer.busiest == gallery.writer.FEW_COMMITS - 1
+        await enrol(writer, face("one more"))
+        await writer.optimise()
+        assert await versions(place) > before + 1
+        assert writer.busiest == 0
+        assert await writer.clean()
+        assert len(list(files.iterdir())) == 1
+    assert len(await listed(place)) == gallery.writer.FEW_COMMITS
+
+
+@in_loop
+async def test_a_clock_that_was_set_back_hides_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third = people(3)
+    reader = Reader(place, 8)
+    async with writing(place) as writer:
+        await enrol(writer, first)
+        assert await found(reader, first.embedding) == [first.subject]
+        monkeypatch.setattr("gallery.writer.time.time_ns", lambda: 1)
+        await enrol(writer, second)
+        assert sorted(await found(reader, first.embedding)) == [first.subject, second.subject]
+    async with writing(place) as writer:
+        await enrol(writer, third)
+        await enrol(writer, with_vector(first, -first.embedding), replace=True)
+        assert await found(reader, -first.embedding, 1) == [first.subject]
+        assert len(await found(reader, first.embedding)) == 3
+
+
+@in_loop
+async def test_two_merges_at_once_do_not_insert_the_same_face_twice(place: Place) -> None:
+    """What no lock prevents on an object store."""
+    async with writing(place) as writer:
+        [collection] = writer.collections
+        tables = [await (await place.connect()).open_table(collection.table) for _ in range(2)]
+        for start in range(5):
+            each = [(new.id, new.subject, new.label, collection.created, new.embedding) for new in people(10, start)]
+            rows = writer._rows(collection, each, None)
+            merges = (table.merge_insert("id").when_not_matched_insert_all().execute(rows) for table in tables)
+            await asyncio.gather(*merges)
+            await writer.delete_subjects(NAME, [f"subject-{start}"])
+    assert len(await listed(place)) == 9
+
+
+@in_loop
+async def test_each_collection_has_its_own_faces(place: Place) -> None:
+    async with writing(place) as writer:
+        await writer.create("others", EmbeddingKind("facenet", "m", "c", 4), None)
+        await enrol(writer, face("Ada"))
+        await enrol(writer, face("Ada", np.ones(4, np.float32)), face("Bob", -np.ones(4)), name="others", contract="c")
+        await writer.delete_subjects(NAME, ["Ada", "Bob"])
+    assert await listed(place) == {}
+    assert sorted(await listed(place, "others")) == ["Ada", "Bob"]

@@ -8,7 +8,7 @@ from api.contracts import compare, deepface, face_database, faces, match
 from api.cors import OpenPaths
 from api.limits import RequestBounds
 from api.service import Service
-from api.v1 import collections, photos, search, subjects
+from api.v1 import collections, enrolment, models, photos, search, subjects
 
 CONTRACTS = (match, face_database, compare, faces, deepface)
 """The modules of `api.contracts`."""
@@ -21,7 +21,7 @@ def routes(service: Service) -> FastAPI:
     """The routes, without bounds."""
     app = FastAPI(title="facegraph", version=health.VERSION, description="Face detection, liveness and recognition.")
     app.state.service = service
-    for part in (health, *CONTRACTS, photos, collections, subjects, search):
+    for part in (health, *CONTRACTS, models, photos, collections, enrolment, subjects, search):
         app.include_router(part.router)
     errors.install(app, FORMS)
     return app

@@ -125,8 +125,8 @@ class RemoteGallery:
         return all(await asyncio.gather(self._writer.ready(), self._reader.ready()))
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
-        if hasattr(Writer, method):
-            return partial(self._writer.call, "call", method)
         if hasattr(Reader, method):
             return partial(self._reader.call, "call", method)
+        if hasattr(Writer, method):
+            return partial(self._writer.call, "call", method)
         raise AttributeError(f"the gallery has no method {method}")

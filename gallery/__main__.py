@@ -64,7 +64,7 @@ def export_command(
     with _progress() as report:
         files = asyncio.run(export_gallery(_place(uri, storage_option), folder, collection or [], report))
     for file in files:
-        console.print(f"[green]exported[/] {_shown(file.name)}: {file.faces} faces in {_shown(str(file.path))}")
+        _say(f"[green]exported[/] {_shown(file.name)}: {file.faces} faces in {_shown(str(file.path))}")
 
 
 @app.command("import")
@@ -81,7 +81,7 @@ def import_command(
     async def run(report: Report) -> None:
         async with _writing(_place(uri, storage_option)) as writer:
             for done in await import_files(writer, paths, report, into):
-                console.print(f"[green]imported[/] {_shown(done.collection)}: {done.new} new of {done.faces} faces")
+                _say(f"[green]imported[/] {_shown(done.collection)}: {done.new} new of {done.faces} faces")
 
     with _progress() as report:
         asyncio.run(run(report))
@@ -96,7 +96,7 @@ def backup_command(
     """Copy the gallery. The service may go on meanwhile, and can run on the copy."""
     with _progress() as report:
         copied = asyncio.run(backup(_place(uri, storage_option), _place(place, storage_option), report))
-    console.print(f"[green]backed up[/] {_collections(copied)} to {_shown(place)}")
+    _say(f"[green]backed up[/] {_collections(copied)} to {_shown(place)}")
 
 
 @app.command("restore")
@@ -110,12 +110,11 @@ def restore_command(
     source, target = _place(place, storage_option), _place(uri, storage_option)
     with _progress() as report:
         copied, aside = asyncio.run(restore(source, target, replace, report))
-    console.print(f"[green]restored[/] {_collections(copied)} from {_shown(place)}")
+    _say(f"[green]restored[/] {_collections(copied)} from {_shown(place)}")
     if aside is not None:
-        console.print(
+        _say(
             f"The gallery that was there is {_shown(str(aside))} now and still holds its faces: "
-            "delete that folder by hand when you need it no more.",
-            soft_wrap=True,
+            "delete that folder by hand when you need it no more."
         )
 
 
@@ -134,7 +133,7 @@ def clean_command(uri: UriOption = DEFAULT_URI, storage_option: StorageOption = 
     except GalleryInUseError as error:
         raise TransferError(f"{error}; the service cleans it up itself when asked by POST /v1/gallery/clean") from error
     for name, size in freed.items():
-        console.print(f"[green]cleaned[/] {_shown(name)}: {decimal(size)} freed")
+        _say(f"[green]cleaned[/] {_shown(name)}: {decimal(size)} freed")
 
 
 @app.command("delete")
@@ -153,7 +152,7 @@ def delete_command(
             for subject in subjects:
                 faces = await writer.delete_subjects(collection, [subject])
                 what = f"[green]deleted[/] {faces} faces of" if faces else "[yellow]no faces[/] of"
-                console.print(f"{what} {_shown(subject)}")
+                _say(f"{what} {_shown(subject)}")
 
     asyncio.run(run())
 
@@ -194,6 +193,10 @@ def _place(uri: str, storage_options: list[str] | None) -> Place:
         options[key] = value
     # Only a plain path is known as a folder, which has a lock.
     return Place(uri.removeprefix("file://"), options)
+
+
+def _say(text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True)
 
 
 def _collections(collections: list[Collection]) -> str:

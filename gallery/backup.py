@@ -18,7 +18,7 @@ from lancedb import AsyncConnection, AsyncTable
 
 from gallery.records import Collection
 from gallery.tables import REGISTRY, REGISTRY_SCHEMA, Place, collection_of, faces_schema
-from gallery.transfer import Report, TransferError, batches, listed, one_version, synced
+from gallery.transfer import Report, TransferError, batches, first_line, listed, one_version, synced
 from gallery.writer import Writer
 
 LOCK = "writer.lock"
@@ -74,7 +74,11 @@ async def restore(source: Place, target: Place, replace: bool, report: Report) -
     folder = target.folder and target.folder.resolve()
     if replace and folder is None:
         raise TransferError("only a gallery in a folder can be replaced: restore to another address")
-    writer = await Writer.open(target)
+    try:
+        writer = await Writer.open(target)
+    except (RuntimeError, ValueError) as error:
+        where = f"the gallery at {target.uri} cannot be opened"
+        raise TransferError(f"{where}, so move it aside by hand, then restore: {first_line(error)}") from error
     try:
         if folder is None:
             # The tables of a restore that was cut short are made anew.

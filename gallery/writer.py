@@ -10,6 +10,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,7 @@ class Writer:
         self._collections: dict[str, Collection] = {}
         self._tables: dict[str, AsyncTable] = {}
         self._commits: Counter[str] = Counter()
+        self._cleaned: dict[str, int] = {}
         self._last_commit = 0
 
     @classmethod
@@ -255,17 +257,21 @@ class Writer:
         return max(self._commits.values(), default=0)
 
     async def _clean(self, table: AsyncTable) -> int:
-        before = await table.version()
+        if await table.version() == self._cleaned.get(table.name):
+            return 0
         await table.optimize(cleanup_older_than=KEPT)
-        if await _deleted_rows(table):
-            # Lance leaves a file with few deleted rows as it is: write all rows anew.
-            await table.update(updates_sql={"id": "id"})
-        if await table.version() != before:
-            await self._index(table, rebuild=True)
+        # Lance leaves a file with few deleted rows as it is: write all rows anew. Where there are none, a
+        # commit of nothing follows the newest one, which may be a deletion, and that names the keys.
+        await table.update(where=None if await _deleted_rows(table) else "false", updates_sql={"id": "id"})
+        await self._index(table, rebuild=True)
+        if self._lock_file is not None:
+            # What is deleted next is all that a power loss would leave.
+            await asyncio.to_thread(_to_disk, Path(self._connection.uri) / f"{table.name}.lance")
         with warnings.catch_warnings():
             # It warns of readers on old versions: ours go to the latest one and ask again.
             warnings.simplefilter("ignore", UserWarning)
             stats = await table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+        self._cleaned[table.name] = await table.version()
         return int(stats.prune.bytes_removed)
 
     async def _index(self, table: AsyncTable, rebuild: bool) -> None:
@@ -274,7 +280,7 @@ class Writer:
         The vectors' has eight bits a number: the full embeddings of a few candidates correct what it loses.
         """
         faces = await table.count_rows()
-        indexed = {column for index in await table.list_indices() for column in index.columns}
+        indexed = {index.columns[0]: index.name for index in await table.list_indices()}
         wanted: dict[str, Any] = {}
         if faces >= KEYED_ROWS:
             wanted = {column: BTree() for column in ("id", "subject_key", "commit", "request")}
@@ -283,6 +289,9 @@ class Writer:
         for column, config in wanted.items():
             if rebuild or column not in indexed:
                 await table.create_index(column, config=config)
+        for column in indexed.keys() - wanted.keys() if rebuild else ():
+            # Of a table that was larger: it has what was deleted.
+            await table.drop_index(indexed[column])
 
     async def _delete(self, name: str, where: str) -> int:
         async with self._lock:
@@ -333,6 +342,7 @@ class Writer:
         self._collections.pop(collection.name, None)
         self._tables.pop(collection.name, None)
         self._commits.pop(collection.name, None)
+        self._cleaned.pop(collection.table, None)
 
     async def _load(self) -> None:
         for row in await self._registry.query().to_list():
@@ -341,7 +351,13 @@ class Writer:
                 logger.warning("gallery: finishing to drop the collection %s", collection.name)
                 await self._finish_dropping(collection)
                 continue
-            table = await self._connection.open_table(collection.table)
+            try:
+                table = await self._connection.open_table(collection.table)
+            except ValueError:
+                # Files go in the order of the disk: a power loss can keep a dropping from the registry alone.
+                logger.exception("gallery: dropping %s, whose table %s is not there", collection.name, collection.table)
+                await self._finish_dropping(collection)
+                continue
             newest = await table.query().select(["commit"]).to_arrow()
             self._last_commit = max(self._last_commit, *newest["commit"].to_pylist(), 0)
             self._collections[collection.name] = collection
@@ -372,6 +388,16 @@ async def _is_repeated(table: AsyncTable, request: tuple[str, str]) -> bool:
 
 async def _deleted_rows(table: AsyncTable) -> int:
     return int((await table.list_versions())[-1]["metadata"]["total_deletion_file_rows"])
+
+
+def _to_disk(folder: Path) -> None:
+    """Wait until everything in `folder` is on the disk."""
+    for path in (*folder.rglob("*"), folder):
+        file = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
 
 
 async def _only_writer(place: Place, patience: float) -> int | None:

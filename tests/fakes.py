@@ -128,7 +128,7 @@ class LocalGallery:
         async def call(*args: Any, **options: Any) -> Any:
             if self._writer is None:
                 self._writer = await Writer.open(self.place)
-            one = self._writer if hasattr(Writer, method) else self._reader
+            one = self._reader if hasattr(Reader, method) else self._writer
             return await getattr(one, method)(*args, **options)
 
         return call

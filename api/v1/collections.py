@@ -1,7 +1,6 @@
-"""Collections of subjects: /v1/collections, /v1/models and /v1/gallery."""
+"""Collections of subjects: making, describing and deleting them, and cleaning up after deletions."""
 
 from datetime import datetime
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -76,50 +75,6 @@ class CleanedAnswer(BaseModel):
     """Bytes that were freed, by collection."""
 
     freed_bytes: dict[str, int]
-
-
-class NetworkAnswer(BaseModel):
-    """A network behind a role."""
-
-    model: str
-    title: str
-    licence: str
-    embedding_contract: str | None = None
-    embedding_dimensions: int | None = None
-    cosine_threshold: float | None = None
-
-
-class ModelsAnswer(BaseModel):
-    """Every network by its role, which is what requests name."""
-
-    detectors: dict[str, NetworkAnswer]
-    liveness: dict[str, NetworkAnswer]
-    embedders: dict[str, NetworkAnswer]
-
-
-@router.get("/models")
-async def get_models(request: Request) -> ModelsAnswer:
-    """List the networks that a request can choose."""
-    stages = request.app.state.service.stages
-
-    def plain(stage: Any) -> NetworkAnswer:
-        network = stage.network
-        return NetworkAnswer(model=network.model, title=network.title, licence=network.licence)
-
-    return ModelsAnswer(
-        detectors={role: plain(stage) for role, stage in stages.detectors.items()},
-        liveness={role: plain(stage) for role, stage in stages.liveness.items()},
-        embedders={
-            role: plain(stage).model_copy(
-                update={
-                    "embedding_contract": stage.contract,
-                    "embedding_dimensions": stage.size,
-                    "cosine_threshold": stage.threshold,
-                }
-            )
-            for role, stage in stages.embedders.items()
-        },
-    )
 
 
 @router.get("/collections")

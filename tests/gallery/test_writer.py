@@ -450,6 +450,19 @@ async def test_an_optimisation_merges_the_files_of_many_commits(place: Place) ->
 
 
 @in_loop
+async def test_a_writer_cleans_again_only_what_was_changed(place: Place) -> None:
+    async with writing(place) as writer:
+        await enrol(writer, *people(3))
+        await writer.clean()
+        before = await versions(place)
+        assert await writer.clean() == {NAME: 0}
+        assert await versions(place) == before
+        await writer.delete_subjects(NAME, ["subject-1"])
+        assert (await writer.clean())[NAME] > 0
+        assert await versions(place) > before
+
+
+@in_loop
 async def test_a_clock_that_was_set_back_hides_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, third = people(3)
     reader = Reader(place, 8)
@@ -472,13 +485,13 @@ async def test_two_merges_at_once_do_not_insert_the_same_face_twice(place: Place
     async with writing(place) as writer:
         [collection] = writer.collections
         tables = [await (await place.connect()).open_table(collection.table) for _ in range(2)]
-        for start in range(5):
-            each = [(new.id, new.subject, new.label, collection.created, new.embedding) for new in people(10, start)]
+        for number in range(5):
+            faces = [replace(new, source=str(number)) for new in people(10, number)]
+            each = [(new.id, new.subject, new.label, collection.created, new.embedding) for new in faces]
             rows = writer._rows(collection, each, None)
             merges = (table.merge_insert("id").when_not_matched_insert_all().execute(rows) for table in tables)
             await asyncio.gather(*merges)
-            await writer.delete_subjects(NAME, [f"subject-{start}"])
-    assert len(await listed(place)) == 9
+    assert [len(faces) for faces in (await listed(place)).values()] == [5] * 10
 
 
 @in_loop

@@ -1,0 +1,222 @@
+"""Enrolling subjects in a collection: with photos, or with embeddings that are there already."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, File, Form, Header, Query, Request, Response, UploadFile
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.embeddings import Embedding, vector_of
+from api.errors import ERRORS
+from api.images import from_upload
+from api.limits import deadline
+from api.service import Service
+from api.v1.options import CollectionName, EnrolOptions, detector_of, embedder_of, liveness_of
+from api.v1.schemas import FaceAnswer, Models
+from gallery.records import MAX_SUBJECT, Enrolled, NewFace
+from graphs.enrol import Enrolment, Outcome, Rules, enrol
+from imaging.refused import Refused
+
+router = APIRouter(prefix="/v1/collections/{collection}", tags=["enrolment"], responses=ERRORS)
+
+MAX_PHOTOS = 64
+MAX_EMBEDDINGS = 1000
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        description="The same key with the same request again changes nothing; see Enrolling twice.",
+    ),
+]
+
+
+class ReasonAnswer(BaseModel):
+    """Why a photo was refused, or what speaks against it."""
+
+    code: str
+    message: str
+
+
+class EnrolledPhoto(BaseModel):
+    """What became of one photo.
+
+    status is ``enrolled``; ``already``: the same photo of the same subject was there before; ``deleted``:
+    this request was sent before, and the face was deleted since; or ``refused``, with `error`.
+    """
+
+    photo: int = Field(description="Its place in the request, from 0.")
+    label: str
+    subject: str
+    status: Literal["enrolled", "already", "deleted", "refused"]
+    face_id: str | None
+    error: ReasonAnswer | None
+    reasons: list[ReasonAnswer] = Field(description="All that speaks against the face, even if it was enrolled.")
+    face: FaceAnswer | None
+
+
+class EnrolAnswer(BaseModel):
+    """What became of each photo, in order."""
+
+    enrolled: int
+    already: int
+    deleted: int
+    refused: int
+    photos: list[EnrolledPhoto]
+    models: Models
+
+
+class SubjectEmbedding(BaseModel):
+    """An embedding to enrol without a photo."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subject: str = Field(min_length=1, max_length=MAX_SUBJECT)
+    values: Embedding
+    label: str = Field("", max_length=255)
+
+
+class EmbeddingsRequest(BaseModel):
+    """Embeddings of one contract."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    contract: str = Field(max_length=64, description="Of the network that gave them; see /v1/models.")
+    embeddings: list[SubjectEmbedding] = Field(min_length=1, max_length=MAX_EMBEDDINGS)
+    replace: bool = False
+
+
+class EnrolledEmbedding(BaseModel):
+    """What became of one embedding."""
+
+    subject: str
+    face_id: str
+    status: Literal["enrolled", "already", "deleted"]
+
+
+class EmbeddingsAnswer(BaseModel):
+    """What became of each embedding, in order."""
+
+    enrolled: int
+    faces: list[EnrolledEmbedding]
+
+
+@router.post("/faces", responses={201: {"model": EnrolAnswer, "description": "At least one face is new"}})
+async def post_faces(
+    request: Request,
+    response: Response,
+    collection: CollectionName,
+    subject: Annotated[
+        list[str], Form(description="One for all photos, or one for each, in order; any text of 1 to 512 characters.")
+    ],
+    photo: Annotated[list[UploadFile], File(description=f"1 to {MAX_PHOTOS} photos.")],
+    options: Annotated[EnrolOptions, Query()],
+    idempotency_key: IdempotencyKey = None,
+) -> EnrolAnswer:
+    """Enrol one face of each photo; what cannot be enrolled is told a photo, the others are enrolled all the same.
+
+    Only if nothing could be enrolled is the answer an error, with the first photo's code, and the others
+    in its details.
+    """
+    service: Service = request.app.state.service
+    subjects = _a_photo_each(subject, len(photo))
+    labels = [(file.filename or "")[:255] for file in photo]
+    data = [await from_upload(file, service.limits.max_image_size) for file in photo]
+    found = await service.stages.gallery.collection(collection)
+    detector, embedder = detector_of(service, options.detector), embedder_of(service, found.kind.embedder)
+    liveness = liveness_of(service, options.liveness)
+    entries = [Enrolment(*entry) for entry in zip(subjects, labels, data, strict=True)]
+    rules = Rules("refuse" if options.faces == "one" else "largest", options.quality, options.liveness == "require")
+    sent = [options.model_dump_json(), *subjects, *(hashlib.sha256(each).hexdigest() for each in data)]
+    async with deadline(service.limits.request_timeout):
+        outcomes = await enrol(
+            detector,
+            liveness,
+            embedder,
+            service.stages.gallery,
+            collection,
+            entries,
+            rules,
+            service.policy,
+            replace=options.replace,
+            request=_request(idempotency_key, sent),
+        )
+    answers = [
+        _photo_answer(number, entry, outcome, service.policy.liveness_threshold)
+        for number, (entry, outcome) in enumerate(zip(entries, outcomes, strict=True))
+    ]
+    counts = {status: sum(each.status == status for each in answers) for status in _STATUSES}
+    if counts["refused"] == len(answers):
+        first = answers[0].error
+        assert first is not None
+        raise Refused(first.code, first.message, {"photos": [answer.model_dump(mode="json") for answer in answers]})
+    if counts["enrolled"]:
+        response.status_code = 201
+    return EnrolAnswer(**counts, photos=answers, models=Models.of(detector, liveness, embedder))
+
+
+@router.post("/embeddings", responses={201: {"model": EmbeddingsAnswer, "description": "At least one face is new"}})
+async def post_embeddings(
+    request: Request,
+    response: Response,
+    collection: CollectionName,
+    body: EmbeddingsRequest,
+    idempotency_key: IdempotencyKey = None,
+) -> EmbeddingsAnswer:
+    """Enrol embeddings that are there already, all or none."""
+    service: Service = request.app.state.service
+    vectors = [vector_of(each.values) for each in body.embeddings]
+    faces = [
+        NewFace(each.subject, hashlib.sha256(vector.tobytes()).hexdigest(), each.label, vector)
+        for each, vector in zip(body.embeddings, vectors, strict=True)
+    ]
+    sent = [str(body.replace), *(face.id for face in faces)]
+    async with deadline(service.limits.request_timeout):
+        enrolled: Sequence[Enrolled] = await service.stages.gallery.enrol(
+            collection, body.contract, faces, replace=body.replace, request=_request(idempotency_key, sent)
+        )
+    count = sum(each.status == "enrolled" for each in enrolled)
+    if count:
+        response.status_code = 201
+    return EmbeddingsAnswer(
+        enrolled=count,
+        faces=[EnrolledEmbedding(subject=e.subject, face_id=e.face_id, status=e.status) for e in enrolled],
+    )
+
+
+_STATUSES = ("enrolled", "already", "deleted", "refused")
+
+
+def _a_photo_each(subjects: list[str], photos: int) -> list[str]:
+    if photos > MAX_PHOTOS:
+        raise Refused("INVALID_REQUEST", f"{photos} photos are more than the {MAX_PHOTOS} of one request")
+    if len(subjects) == 1:
+        return subjects * photos
+    if len(subjects) != photos:
+        raise Refused("INVALID_REQUEST", f"{len(subjects)} subjects for {photos} photos: send one, or one for each")
+    return subjects
+
+
+def _request(key: str | None, sent: Sequence[str]) -> tuple[str, str] | None:
+    """The idempotency key, and a digest of what it was sent with."""
+    return None if key is None else (key, hashlib.sha256(json.dumps(sent).encode()).hexdigest())
+
+
+def _photo_answer(number: int, entry: Enrolment, outcome: Outcome, live_threshold: float) -> EnrolledPhoto:
+    refused, enrolled = outcome.refused, outcome.enrolled
+    face = None
+    if outcome.photo is not None and outcome.face is not None:
+        face = FaceAnswer.of(outcome.photo, outcome.face, outcome.live, live_threshold)
+    return EnrolledPhoto(
+        photo=number,
+        label=entry.label,
+        subject=entry.subject,
+        status=enrolled.status if enrolled else "refused",
+        face_id=enrolled.face_id if enrolled else None,
+        error=ReasonAnswer(code=refused.code, message=refused.message) if refused else None,
+        reasons=[ReasonAnswer(code=reason.code, message=reason.message) for reason in outcome.reasons],
+        face=face,
+    )

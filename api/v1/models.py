@@ -1,0 +1,54 @@
+"""GET /v1/models: what a request can choose from."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from api.errors import ERRORS
+
+router = APIRouter(prefix="/v1", tags=["models"], responses=ERRORS)
+
+
+class NetworkAnswer(BaseModel):
+    """A network behind a role."""
+
+    model: str
+    title: str
+    licence: str
+    embedding_contract: str | None = None
+    embedding_dimensions: int | None = None
+    cosine_threshold: float | None = None
+
+
+class ModelsAnswer(BaseModel):
+    """Every network by its role, which is what requests name."""
+
+    detectors: dict[str, NetworkAnswer]
+    liveness: dict[str, NetworkAnswer]
+    embedders: dict[str, NetworkAnswer]
+
+
+@router.get("/models")
+async def get_models(request: Request) -> ModelsAnswer:
+    """List the networks that a request can choose."""
+    stages = request.app.state.service.stages
+
+    def plain(stage: Any) -> NetworkAnswer:
+        network = stage.network
+        return NetworkAnswer(model=network.model, title=network.title, licence=network.licence)
+
+    return ModelsAnswer(
+        detectors={role: plain(stage) for role, stage in stages.detectors.items()},
+        liveness={role: plain(stage) for role, stage in stages.liveness.items()},
+        embedders={
+            role: plain(stage).model_copy(
+                update={
+                    "embedding_contract": stage.contract,
+                    "embedding_dimensions": stage.size,
+                    "cosine_threshold": stage.threshold,
+                }
+            )
+            for role, stage in stages.embedders.items()
+        },
+    )

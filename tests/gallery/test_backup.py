@@ -1,0 +1,364 @@
+"""Backups and the way back from them."""
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lancedb import AsyncTable
+
+from gallery import transfer
+from gallery.backup import backup, restore
+from gallery.reader import Reader
+from gallery.records import EmbeddingKind
+from gallery.tables import Place, faces_schema
+from gallery.transfer import TransferError
+from gallery.writer import GalleryInUseError, Writer
+from tests.gallery.made import HOSTILE, KIND, NAME, SIZE, enrol, face, in_loop, people, statuses, vectors, writing
+
+
+def silent(what: str, done: int, total: int | None) -> None:
+    """A report to nobody."""
+
+
+class StopError(Exception):
+    """Interrupts a copy."""
+
+
+def stop(what: str, done: int, total: int | None) -> None:
+    if done >= 14:
+        raise StopError
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(str(tmp_path / "gallery"))
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Place:
+    return Place(str(tmp_path / "kept" / "copy"))
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "BATCH", 7)
+
+
+async def filled(place: Place, extra: str = "extra") -> None:
+    """A gallery of three collections, one of them empty, with a face that was deleted."""
+    async with writing(place) as writer:
+        await enrol(writer, *people(20), *(face(subject) for subject in HOSTILE), request=("key", "digest"))
+        await enrol(writer, face(extra))
+        await enrol(writer, face("deleted", vectors(1, 9)[0]))
+        await writer.delete_subjects(NAME, ["deleted"])
+        await writer.create("empty", EmbeddingKind("facenet", "facenet-model", "other", 8), 0.5)
+        await writer.create("dropped", KIND, None)
+        await writer.drop("dropped")
+        await writer.create("more ../ 'x'", KIND, None)
+        await enrol(writer, *people(3), name="more ../ 'x'")
+
+
+async def content(place: Place) -> list[Any]:
+    """The collections and all their rows."""
+    collections = await Reader(place, 0).collections()
+    connection = await place.connect()
+    rows = []
+    for collection in collections:
+        table = await connection.open_table(collection.table)
+        rows.append((await table.query().to_arrow()).sort_by("id").to_pylist())
+    return [collections, rows]
+
+
+def folders(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def of(place: Place) -> Path:
+    assert place.folder is not None
+    return place.folder
+
+
+@in_loop
+async def test_a_backup_is_a_gallery_with_the_same_in_it(place: Place, copy: Place) -> None:
+    await filled(place)
+    collections = await backup(place, copy, silent)
+    assert [collection.name for collection in collections] == ["empty", "more ../ 'x'", NAME]
+    assert await content(copy) == await content(place)
+    assert folders(of(copy).parent) == ["copy"]
+    probes = list(vectors(4, seed=3))
+    before, after = Reader(place, 8), Reader(copy, 8)
+    expected = await before.search(await before.collection(NAME), probes, 5)
+    found = await after.search(await after.collection(NAME), probes, 5)
+    assert [[hit.face_id for hit in hits] for hits in found] == [[hit.face_id for hit in hits] for hits in expected]
+
+
+@in_loop
+async def test_a_service_can_run_on_a_backup(place: Place, copy: Place) -> None:
+    await filled(place)
+    await backup(place, copy, silent)
+    async with writing(copy) as writer:
+        # What was enrolled there is known here, the request too.
+        assert await statuses(writer, face(HOSTILE[0]), request=("key", "digest")) == ["already"]
+        assert await statuses(writer, face("new"), face("extra")) == ["enrolled", "already"]
+        assert await writer.delete_subjects(NAME, ["new"]) == 1
+        await writer.clean()
+        await writer.optimise()
+    assert await content(copy) == await content(place)
+
+
+@in_loop
+async def test_the_tables_of_a_backup_have_their_keys_and_no_past(place: Place, copy: Place) -> None:
+    await filled(place)
+    for collection in await backup(place, copy, silent):
+        table = await (await copy.connect()).open_table(collection.table)
+        assert (await table.schema()).equals(faces_schema(collection.kind.size), check_metadata=True)
+        assert len(await table.list_versions()) == 1
+
+
+@in_loop
+async def test_deleted_faces_do_not_go_into_a_backup(place: Place, copy: Place) -> None:
+    async with writing(place) as writer:
+        await enrol(writer, face("alice"), face("somebody-else", vectors(1, 9)[0]))
+        await writer.delete_subjects(NAME, ["somebody-else"])
+
+    def holds(place: Place) -> bool:
+        return any(b"somebody-else" in path.read_bytes() for path in of(place).rglob("*") if path.is_file())
+
+    assert holds(place)
+    await backup(place, copy, silent)
+    assert not holds(copy)
+
+
+@in_loop
+async def test_a_backup_is_made_while_a_writer_is_at_work(place: Place, copy: Place) -> None:
+    await filled(place)
+    async with writing(place):
+        await backup(place, copy, silent)
+    assert await content(copy) == await content(place)
+
+
+@in_loop
+async def test_an_interrupted_backup_leaves_nothing(place: Place, copy: Place) -> None:
+    await filled(place)
+    with pytest.raises(StopError):
+        await backup(place, copy, stop)
+    assert folders(of(copy).parent) == []
+    of(copy).mkdir()
+    await backup(place, copy, silent)
+    assert await content(copy) == await content(place)
+
+
+@in_loop
+async def test_a_backup_overwrites_nothing(place: Place, copy: Place, tmp_path: Path) -> None:
+    await filled(place)
+    of(copy).mkdir(parents=True)
+    (of(copy) / "something").write_text("dear")
+    for target in (copy, place, Place(str(of(copy) / "something"))):
+        with pytest.raises(TransferError, match="is there and not empty"):
+            await backup(place, target, silent)
+    assert (of(copy) / "something").read_text() == "dear"
+    with pytest.raises(TransferError, match="there is no gallery at"):
+        await backup(Place(str(tmp_path / "nowhere")), Place(str(tmp_path / "new")), silent)
+    assert folders(tmp_path) == ["gallery", "kept"]
+
+
+@in_loop
+async def test_a_copy_that_lost_faces_does_not_become_a_backup(
+    place: Place, copy: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(place)
+    add = AsyncTable.add
+
+    async def lossy(self: AsyncTable, data: Any, **options: Any) -> Any:
+        return await add(self, data.slice(1) if self.name.startswith("faces-") else data, **options)
+
+    monkeypatch.setattr(AsyncTable, "add", lossy)
+    with pytest.raises(TransferError, match="is not like the collection"):
+        await backup(place, copy, silent)
+    assert folders(of(copy).parent) == []
+
+
+@in_loop
+async def test_a_copy_that_lost_a_collection_does_not_become_a_backup(
+    place: Place, copy: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(place)
+    add = AsyncTable.add
+
+    async def lossy(self: AsyncTable, data: Any, **options: Any) -> Any:
+        return await add(self, data if self.name.startswith("faces-") else data.slice(1), **options)
+
+    monkeypatch.setattr(AsyncTable, "add", lossy)
+    with pytest.raises(TransferError, match="does not list the collections"):
+        await backup(place, copy, silent)
+    assert folders(of(copy).parent) == []
+
+
+@in_loop
+async def test_a_backup_comes_back(place: Place, copy: Place, tmp_path: Path) -> None:
+    await filled(place)
+    before = await content(place)
+    await backup(place, copy, silent)
+    shutil.rmtree(of(place))
+    collections, aside = await restore(copy, place, False, silent)
+    assert (len(collections), aside) == (3, None)
+    assert await content(place) == before
+    async with writing(place) as writer:
+        assert await statuses(writer, face("extra")) == ["already"]
+    assert folders(tmp_path) == ["gallery", "kept"]
+
+
+@in_loop
+async def test_a_gallery_without_collections_takes_a_backup(place: Place, copy: Place, tmp_path: Path) -> None:
+    await filled(place)
+    await backup(place, copy, silent)
+    target = Place(str(tmp_path / "target"))
+    async with writing(target, collection=None):
+        pass
+    assert (await restore(copy, target, False, silent))[1] is None
+    assert await content(target) == await content(place)
+    assert folders(tmp_path) == ["gallery", "kept", "target"]
+
+
+@in_loop
+async def test_a_gallery_with_something_in_it_stays(place: Place, copy: Place, tmp_path: Path) -> None:
+    await filled(place)
+    await backup(place, copy, silent)
+    target = Place(str(tmp_path / "target"))
+    async with writing(target) as writer:
+        await enrol(writer, face("present"))
+    present = await content(target)
+    with pytest.raises(TransferError, match=r"target is not empty; --replace"):
+        await restore(copy, target, False, silent)
+    assert await content(target) == present
+    # A folder of other things is no empty gallery, either.
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letter").write_text("dear")
+    with pytest.raises(TransferError, match="is not empty"):
+        await restore(copy, Place(str(tmp_path / "home")), False, silent)
+    assert (tmp_path / "home" / "letter").read_text() == "dear"
+
+
+@in_loop
+async def test_a_replaced_gallery_is_set_aside_whole(place: Place, copy: Place, tmp_path: Path) -> None:
+    await filled(place)
+    await backup(place, copy, silent)
+    target = Place(str(tmp_path / "target"))
+    async with writing(target) as writer:
+        await enrol(writer, face("present"))
+    present = await content(target)
+    _, aside = await restore(copy, target, True, silent)
+    assert aside is not None
+    assert aside.name.startswith("target.before-")
+    assert folders(tmp_path) == ["gallery", "kept", "target", aside.name]
+    assert await content(target) == await content(place)
+    assert await content(Place(str(aside))) == present
+    for each in (target, Place(str(aside))):
+        async with writing(each) as writer:
+            assert await statuses(writer, face("new")) == ["enrolled"]
+
+
+@in_loop
+async def test_an_interrupted_restore_leaves_the_gallery_as_it_was(place: Place, copy: Place, tmp_path: Path) -> None:
+    await filled(place)
+    await backup(place, copy, silent)
+    before = await content(place)
+    with pytest.raises(StopError):
+        await restore(copy, place, True, stop)
+    assert folders(tmp_path) == ["gallery", "kept"]
+    assert await content(place) == before
+
+
+@in_loop
+async def test_a_gallery_that_cannot_be_exchanged_goes_back_to_its_place(
+    place: Place, copy: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(place)
+    await backup(place, copy, silent)
+    before = await content(place)
+    rename = Path.rename
+
+    def failing(self: Path, target: Path) -> Path:
+        if self.suffix == ".part":
+            raise OSError("no")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(OSError, match="no"):
+        await restore(copy, place, True, silent)
+    assert folders(tmp_path) == ["gallery", "kept"]
+    assert await content(place) == before
+
+
+@in_loop
+async def test_nothing_is_restored_under_a_writer(place: Place, copy: Place) -> None:
+    await filled(place)
+    await backup(place, copy, silent)
+    before = await content(place)
+    async with writing(place):
+        with pytest.raises(GalleryInUseError):
+            await restore(copy, place, True, silent)
+    assert await content(place) == before
+
+
+@in_loop
+async def test_a_waiting_writer_gets_the_lock_of_the_new_gallery(place: Place, copy: Place) -> None:
+    await filled(place)
+    await backup(place, copy, silent)
+    # As a writer with patience has it open while the restore goes on.
+    waiting = os.open(of(place) / "writer.lock", os.O_RDWR)
+    await restore(copy, place, True, silent)
+    fcntl.flock(waiting, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with pytest.raises(GalleryInUseError):
+        await Writer.open(place)
+    os.close(waiting)
+    async with writing(place):
+        pass
+
+
+@in_loop
+async def test_what_is_no_backup_is_refused(place: Place, copy: Place, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "file").write_text("no gallery")
+    for name in ("nowhere", "photos", "file"):
+        with pytest.raises(TransferError, match=f"there is no gallery at .*{name}"):
+            await restore(Place(str(tmp_path / name)), place, False, silent)
+    assert not of(place).exists()
+
+
+@in_loop
+async def test_a_damaged_backup_changes_nothing(place: Place, copy: Place, tmp_path: Path) -> None:
+    await filled(place)
+    await backup(place, copy, silent)
+    before = await content(place)
+    for path in of(copy).glob("faces-*.lance/data/*"):
+        path.unlink()
+    with pytest.raises(RuntimeError):
+        await restore(copy, place, True, silent)
+    assert folders(tmp_path) == ["gallery", "kept"]
+    assert await content(place) == before
+
+
+@in_loop
+async def test_a_gallery_that_cannot_be_opened_is_to_be_moved_aside(place: Place, copy: Place) -> None:
+    await filled(place)
+    collections = await backup(place, copy, silent)
+    shutil.rmtree(of(place) / f"{collections[0].table}.lance")
+    with pytest.raises(TransferError, match="move it aside by hand"):
+        await restore(copy, place, True, silent)
+    # The lock is free again, too.
+    of(place).rename(of(place).with_name("aside"))
+    await restore(copy, place, False, silent)
+    assert await content(place) == await content(copy)
+
+
+def memory(name: str) -> Place:
+    """An object store's address; this one is gone with its last connection."""
+    return Place(f"memory://{name}")
+
+
+def test_sizes_are_those_of_the_made_faces() -> None:
+    assert KIND.size == SIZE

@@ -175,7 +175,8 @@ async def _writing(place: Place) -> AsyncIterator[Writer]:
 def _progress() -> Iterator[Report]:
     text = TextColumn("{task.description}", markup=False)
     columns = (SpinnerColumn(), text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    # Where there is no terminal to draw on, rich leaves empty lines.
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
 
         def report(what: str, done: int, total: int | None) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -139,11 +140,15 @@ async def _copy_table(theirs: AsyncConnection, collection: Collection, ours: Asy
     schema = faces_schema(collection.kind.size)
 
     async def copy(table: AsyncTable) -> None:
-        made = await ours.create_table(collection.table, schema=schema, mode="overwrite")
+        await ours.drop_table(collection.table, ignore_missing=True)
+        made = await ours.create_table(collection.table, schema=schema)
         async for batch in batches(table, schema, f"copying {collection.name}", report):
             await made.add(pa.Table.from_batches([batch]))
         # One version of few files: the table was made by many commits.
-        await made.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+        with warnings.catch_warnings():
+            # It warns of readers on old versions: there are none.
+            warnings.simplefilter("ignore", UserWarning)
+            await made.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
         copied = await ours.open_table(collection.table)
         if await copied.count_rows() != await table.count_rows() or not (await copied.schema()).equals(schema):
             raise TransferError(f"the copy of {collection.name} is not like the collection")

@@ -44,13 +44,29 @@ async def _recover_table(place: Place, path: Path) -> bool:
         if problem is None:
             if set_aside:
                 logger.error("gallery: the table %s was opened at its last whole version, %s", path.stem, manifest.name)
-            return bool(set_aside)
+            return await _without_damaged_indexes(place, path) or bool(set_aside)
         logger.error("gallery: the newest manifest of %s is damaged and set aside: %s", path.stem, problem)
         set_aside.append(manifest.rename(manifest.with_suffix(".damaged")))
     for damaged in set_aside:
         damaged.rename(damaged.with_suffix(".manifest"))
     logger.error("gallery: the table %s has no version that is whole", path.stem)
     return False
+
+
+async def _without_damaged_indexes(place: Place, path: Path) -> bool:
+    """Drop a table's indexes if a file of them is damaged: they can be made again."""
+    problem = next(filter(None, map(_cut_off, (path / "_indices").glob("*/*"))), None)
+    if problem is None:
+        return False
+    connection = await place.connect()
+    table = await connection.open_table(path.stem)
+    indexes = [index.name for index in await table.list_indices()]
+    for index in indexes:
+        await table.drop_index(index)
+    connection.close()
+    if indexes:
+        logger.error("gallery: the indexes of %s are damaged and dropped: %s", path.stem, problem)
+    return bool(indexes)
 
 
 def _cut_off(manifest: Path) -> str | None:

@@ -122,7 +122,10 @@ async def _export(connection: AsyncConnection, collection: Collection, path: Pat
         described = schema.with_metadata({ABOUT: json.dumps(_description(collection))})
         with (
             _finished(path) as part,
-            pq.ParquetWriter(part, described, compression="zstd", write_page_checksum=True) as file,
+            # No dictionary of an embedding's numbers, which hardly ever occur twice.
+            pq.ParquetWriter(
+                part, described, compression="zstd", use_dictionary=["subject", "label"], write_page_checksum=True
+            ) as file,
         ):
             async for batch in batches(table, schema, f"exporting {collection.name}", report):
                 file.write_batch(batch)

@@ -113,7 +113,6 @@ def asked(address: str, pair: tuple[Path, Path], clients: int, seconds: float) -
 
 def main(
     seconds: Annotated[float, typer.Option(min=1, max=60, help="Length of each measurement.")] = 10,
-    port: Annotated[int, typer.Option(help="Loopback port that the service is started on.")] = 8990,
 ) -> None:
     """Measure, print and write down."""
     pair, console = prepare(), Console()
@@ -121,11 +120,11 @@ def main(
     results = [bare(pair, processes, seconds) for processes in (1, os.cpu_count() or 1)]
     limit, alone = results[-1].rate, results[0].p50
     console.print("starting the service")
-    with served("configs/serve.yaml", port, FOLDER / "serve.log") as address:
-        asked(address, pair, 1, 2)
+    with served("configs/serve.yaml", FOLDER / "serve.log", GALLERY_URI=str(FOLDER / "gallery")) as server:
+        asked(server.address, pair, 1, 2)
         for clients in CLIENTS:
             console.print(f"measuring {clients} clients")
-            results.append(asked(address, pair, clients, seconds))
+            results.append(asked(server.address, pair, clients, seconds))
     table = Table("what", "answers/s", "p50 ms", "p95 ms", "of the bare rate", "p50 over bare", box=None)
     for entry in results:
         numbers = (f"{entry.rate:.2f}", f"{entry.p50:.0f}", f"{entry.p95:.0f}")

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -20,25 +22,68 @@ class NotReadyError(Exception):
     """The service ended or did not become healthy; the message has the end of its log."""
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running service.
+
+    Attributes:
+        address: of its HTTP, on loopback.
+        pid: of the process that was started.
+    """
+
+    address: str
+    pid: int
+
+    def processes(self, name: str = "") -> list[int]:
+        """It and its descendants, youngest last; with `name`, those whose command line has it.
+
+        A replica is called ``ServeReplica:facegraph:`` and its deployment.
+        """
+        parents = {int(path.name): _parent(path) for path in Path("/proc").iterdir() if path.name.isdigit()}
+        family = [self.pid]
+        for pid in family:
+            family += [child for child, parent in parents.items() if parent == pid]
+        return [pid for pid in family if name in _command(pid)]
+
+    def kill(self, name: str = "") -> list[int]:
+        """SIGKILL `processes`; returns them."""
+        killed = self.processes(name)
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        return killed
+
+
 @contextmanager
-def served(config: str, port: int, log: Path) -> Iterator[str]:
-    """The address of `python -m deployments CONFIG` on a loopback port, once it is healthy.
+def served(config: str, log: Path, **variables: str) -> Iterator[Server]:
+    """`python -m deployments CONFIG` on a free loopback port, once it is healthy; ended afterwards.
+
+    Args:
+        log: file for its output.
+        variables: of its environment.
 
     Raises:
         NotReadyError: it ended, or was not healthy in time.
     """
+    port = free_port()
     # "local": a Ray cluster of its own, even where another one runs on this machine.
-    environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local"}
+    environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local", **variables}
     command = [sys.executable, "-m", "deployments", config]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
-    address = f"http://127.0.0.1:{port}"
+    server = Server(f"http://127.0.0.1:{port}", process.pid)
     try:
-        _wait_until_healthy(address, process, log)
-        yield address
+        _wait_until_healthy(server.address, process, log)
+        yield server
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _wait_until_healthy(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -51,3 +96,18 @@ def _wait_until_healthy(address: str, process: "subprocess.Popen[bytes]", log: P
             pass
         time.sleep(0.5)
     raise NotReadyError(log.read_text("utf-8", "replace")[-3000:])
+
+
+def _parent(process: Path) -> int:
+    try:
+        # The name, in brackets, may have anything in it.
+        return int((process / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1])
+    except FileNotFoundError:
+        return 0
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace")
+    except FileNotFoundError:
+        return ""

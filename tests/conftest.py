@@ -1,11 +1,14 @@
 """What the tests of several rooms share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from rich.console import Console
 
+from load_tests.server import served
 from models.__main__ import DEFAULT_STORE
 from models.card import Card
 from models.catalogue import card
@@ -47,3 +50,33 @@ def shared_faces(folder: str) -> Path:
     if not path.is_dir():
         pytest.skip(f"the photos of {folder} are not on this machine")
     return path
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of the default configuration with an empty gallery, served for the whole session."""
+    folder = tmp_path_factory.mktemp("serve")
+    with (
+        served("configs/serve.yaml", folder / "log", GALLERY_URI=str(folder / "gallery")) as server,
+        httpx.Client(base_url=server.address, timeout=60) as client,
+    ):
+        yield client
+
+
+def photo(folder: Path, person: str, ending: str) -> bytes:
+    return next(iter((folder / person).glob(f"*{ending}"))).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def mindy(sample_photos: Path) -> bytes:
+    return photo(sample_photos, "mindy_kaling", "zimbiocomfpMindyKalingfBgaONVFDFmjpg.jpg")
+
+
+@pytest.fixture(scope="session")
+def mindy_again(sample_photos: Path) -> bytes:
+    return photo(sample_photos, "mindy_kaling", "zimbiocomgiMindyKalingLkvEhTwDeJmjpg.jpg")
+
+
+@pytest.fixture(scope="session")
+def jerry(sample_photos: Path) -> bytes:
+    return photo(sample_photos, "jerry_seinfeld", "mentimpactcelebritiesmediumjerrybjpg.jpg")

@@ -1,6 +1,7 @@
 """Stages, stores and logs that stand in for the real ones: what they answer is given, what they are asked is kept."""
 
 import logging
+import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,13 @@ from models.store import Store
 
 LIVENESS_CROP = CropSpec(6, "box", 1.15)
 EMBEDDER_CROP = CropSpec(4, "aligned")
+
+AHEAD = np.array([[40, 50], [80, 50], [60, 72], [45, 95], [75, 95]], np.float32)
+"""Landmarks of a face that looks at the camera."""
+ASIDE = np.array([[40, 50], [80, 50], [95, 72], [45, 95], [75, 95]], np.float32)
+"""Landmarks of one that looks aside."""
+ANGLES = {"anna": 0, "anne": 20, "bob": 90, "carl": 150, "dora": 180}
+"""People by the direction of their embeddings, in degrees: Anne resembles Anna, nobody else anybody."""
 
 
 def photo(
@@ -115,14 +123,15 @@ def unit(cosine: float) -> list[list[float]]:
 class LocalGallery:
     """A real gallery without Ray, in a folder of its own unless it is given one."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, ready: bool = True) -> None:
         self._temporary = tempfile.TemporaryDirectory() if folder is None else None
         self.place = Place(str(folder or (self._temporary and self._temporary.name)))
         self._reader = Reader(self.place, exact_mb=64)
         self._writer: Writer | None = None
+        self._ready = ready
 
     async def ready(self) -> bool:
-        return True
+        return self._ready
 
     def __getattr__(self, method: str) -> Any:
         async def call(*args: Any, **options: Any) -> Any:
@@ -155,6 +164,83 @@ def stages(
         },
         gallery=cast(Gallery, gallery or LocalGallery()),
     )
+
+
+def direction(degrees: float, size: int = 2) -> list[float]:
+    """An embedding of length 1; two of them have the cosine of the angle between them."""
+    return [math.cos(math.radians(degrees)), math.sin(math.radians(degrees)), *[0.0] * (size - 2)]
+
+
+class People:
+    """Stages over photos that are words: ``b"anna bob-dark"`` shows Anna, and Bob in the dark.
+
+    A word is a face: a name of `ANGLES`, then what is special about it: ``dark``, ``small``, ``cut``, ``aside``,
+    ``large`` or ``spoof``; anything else makes another photo of the same person. ``nobody`` is a photo without
+    a face, and ``broken`` is none at all.
+    """
+
+    def __init__(self) -> None:
+        self.detected: list[list[str]] = []
+        self.scored: list[list[str]] = []
+        self.embedded: list[list[str]] = []
+        self._words: list[str] = []
+
+    async def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
+        self.detected.append([photo.decode() for photo in photos])
+        found = [self._photo(photo.decode()) for photo in photos]
+        seen = [word for photo in photos for word in photo.decode().split() if word not in ("nobody", "broken")]
+        numbers = range(len(self._words), len(self._words) + len(seen))
+        self._words += seen
+        cut = {spec: np.stack([np.full((spec.size, spec.size, 3), n, np.uint8) for n in numbers]) for spec in crops}
+        return Detection(tuple(found), cut) if seen else Detection(tuple(found), {})
+
+    async def score(self, crops: Pixels) -> NDArray[np.float32]:
+        self.scored.append(self._read(crops))
+        return np.array([0.125 if "-spoof" in word else 0.875 for word in self.scored[-1]], np.float32)
+
+    def embed(self, size: int) -> Any:
+        async def embed(crops: Pixels) -> NDArray[np.float32]:
+            self.embedded.append(self._read(crops))
+            return np.array([direction(ANGLES[word.split("-")[0]], size) for word in self.embedded[-1]], np.float32)
+
+        return embed
+
+    def stages(self, gallery: LocalGallery | None = None) -> Stages:
+        """The stages of POST /match, and a second embedder, facenet, whose embeddings have three numbers."""
+        return Stages(
+            detectors={"mtcnn": DetectorStage(network("detector"), is_ready, self.detect)},
+            liveness={"crmnet": LivenessStage(network("liveness"), is_ready, (LIVENESS_CROP,), self.score)},
+            embedders={
+                "arcface": EmbedderStage(
+                    network("embedder"), is_ready, (EMBEDDER_CROP,), 2, "contract", 0.4, self.embed(2)
+                ),
+                "facenet": EmbedderStage(
+                    network("other"), is_ready, (EMBEDDER_CROP,), 3, "contract-of-3", 0.5, self.embed(3)
+                ),
+            },
+            gallery=cast(Gallery, gallery or LocalGallery()),
+        )
+
+    def _read(self, crops: Pixels) -> list[str]:
+        return [self._words[number] for number in crops[:, 0, 0, 0]]
+
+    def _photo(self, words: str) -> Photo | Refused:
+        if words == "broken":
+            return Refused("INVALID_IMAGE", "The image is damaged")
+        shown = [word for word in words.split() if word != "nobody"]
+        faces = tuple(self._face(word, number) for number, word in enumerate(shown))
+        looks = tuple(Quality(10 if "-dark" in word else 120, 50, 100) for word in shown)
+        return Photo(640, 480, Quality(120, 50, 100), faces, looks, 0.125)
+
+    def _face(self, word: str, number: int) -> Face:
+        box = (30.0, 30.0, 110.0, 120.0)
+        if "-small" in word:
+            box = (30.0, 30.0, 50.0, 50.0)
+        if "-cut" in word:
+            box = (-50.0, 30.0, 50.0, 130.0)
+        if "-large" in word:
+            box = (30.0, 30.0, 230.0, 240.0)
+        return Face(box, 0.99 - number / 100, ASIDE if "-aside" in word else AHEAD)
 
 
 def network(name: str) -> Network:

@@ -17,6 +17,7 @@ from api.health import iso
 from api.images import from_upload
 from api.limits import deadline
 from api.service import Service
+from api.v1.options import SubjectId
 from gallery.records import Collection, NewFace
 from graphs.extract import embed, largest
 from graphs.stages import EmbedderStage, first_of
@@ -175,8 +176,8 @@ async def get_list_faces(request: Request, model: ModelQuery = None) -> ListResp
     return ListResponse(total_faces=len(faces), faces=faces)
 
 
-@router.delete("/delete_face/{face_id:path}", responses=_ERRORS)
-async def delete_face(request: Request, face_id: str, model: ModelQuery = None) -> DeletedResponse:
+@router.delete("/delete_face/{face_id:text}", responses=_ERRORS)
+async def delete_face(request: Request, face_id: SubjectId, model: ModelQuery = None) -> DeletedResponse:
     """Remove a face from the database."""
     service: Service = request.app.state.service
     collection, gallery = await _collection(service, _variant(model)), service.stages.gallery

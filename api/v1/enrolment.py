@@ -15,7 +15,7 @@ from api.limits import deadline
 from api.service import Service
 from api.v1.options import CollectionName, EnrolOptions, detector_of, embedder_of, liveness_of
 from api.v1.schemas import FaceAnswer, Models
-from gallery.records import MAX_SUBJECT, Enrolled, NewFace
+from gallery.records import MAX_SUBJECT, Enrolled, NewFace, subject_key
 from graphs.enrol import Enrolment, Outcome, Rules, enrol
 from imaging.refused import Refused
 
@@ -123,7 +123,8 @@ async def post_faces(
     """
     service: Service = request.app.state.service
     subjects = _a_photo_each(subject, len(photo))
-    labels = [(file.filename or "")[:255] for file in photo]
+    # A name can come in a charset that gives what no text can have.
+    labels = [(file.filename or "").encode("utf-8", "replace").decode()[:255] for file in photo]
     data = [await from_upload(file, service.limits.max_image_size) for file in photo]
     found = await service.stages.gallery.collection(collection)
     detector, embedder = detector_of(service, options.detector), embedder_of(service, found.kind.embedder)
@@ -193,6 +194,8 @@ _STATUSES = ("enrolled", "already", "deleted", "refused")
 def _a_photo_each(subjects: list[str], photos: int) -> list[str]:
     if photos > MAX_PHOTOS:
         raise Refused("INVALID_REQUEST", f"{photos} photos are more than the {MAX_PHOTOS} of one request")
+    for each in subjects:
+        subject_key(each)
     if len(subjects) == 1:
         return subjects * photos
     if len(subjects) != photos:

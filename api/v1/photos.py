@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 from fastapi import APIRouter, File, Query, Request, UploadFile
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.embeddings import Embedding, vector_of
 from api.errors import ERRORS
@@ -77,6 +77,8 @@ class VerifyAnswer(Comparison):
 
 class CompareRequest(BaseModel):
     """Two embeddings of one contract."""
+
+    model_config = ConfigDict(extra="forbid")
 
     embedding1: ContractEmbedding
     embedding2: ContractEmbedding

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from api.errors import ERRORS
-from api.v1.options import CollectionName
+from api.v1.options import CollectionName, SubjectId
 from gallery.records import MAX_SUBJECT
 from imaging.refused import Refused
 
@@ -70,8 +70,8 @@ async def get_subjects(
     return SubjectsAnswer(subjects=listed, next=listed[-1].id if len(page) > limit else None)
 
 
-@router.get("/subjects/{subject:path}")
-async def get_subject(request: Request, collection: CollectionName, subject: str) -> SubjectFacesAnswer:
+@router.get("/subjects/{subject:text}")
+async def get_subject(request: Request, collection: CollectionName, subject: SubjectId) -> SubjectFacesAnswer:
     """List the faces of a subject."""
     gallery = request.app.state.service.stages.gallery
     stored = await gallery.faces(await gallery.collection(collection), subject)
@@ -79,8 +79,8 @@ async def get_subject(request: Request, collection: CollectionName, subject: str
     return SubjectFacesAnswer(id=subject, faces=faces)
 
 
-@router.delete("/subjects/{subject:path}")
-async def delete_subject(request: Request, collection: CollectionName, subject: str) -> DeletedAnswer:
+@router.delete("/subjects/{subject:text}")
+async def delete_subject(request: Request, collection: CollectionName, subject: SubjectId) -> DeletedAnswer:
     """Delete a subject with all its faces: no search finds it from the answer on."""
     deleted = await request.app.state.service.stages.gallery.delete_subjects(collection, [subject])
     if not deleted:

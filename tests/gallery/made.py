@@ -66,7 +66,8 @@ def in_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
 def vectors(count: int, seed: int = 0, size: int = SIZE) -> Vector:
     """Unit vectors in all directions."""
     made = np.random.default_rng(seed).normal(size=(count, size))
-    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+    unit: Vector = (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def near(vector: Vector, seed: int, noise: float = 0.05) -> Vector:

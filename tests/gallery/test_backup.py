@@ -16,7 +16,7 @@ from gallery.records import EmbeddingKind
 from gallery.tables import Place, faces_schema
 from gallery.transfer import TransferError
 from gallery.writer import GalleryInUseError, Writer
-from tests.gallery.made import HOSTILE, KIND, NAME, SIZE, enrol, face, in_loop, people, statuses, vectors, writing
+from tests.gallery.made import HOSTILE, KIND, NAME, enrol, face, in_loop, people, statuses, vectors, writing
 
 
 def silent(what: str, done: int, total: int | None) -> None:
@@ -346,7 +346,8 @@ async def test_a_damaged_backup_changes_nothing(place: Place, copy: Place, tmp_p
 async def test_a_gallery_that_cannot_be_opened_is_to_be_moved_aside(place: Place, copy: Place) -> None:
     await filled(place)
     collections = await backup(place, copy, silent)
-    shutil.rmtree(of(place) / f"{collections[0].table}.lance")
+    for manifest in (of(place) / f"{collections[0].table}.lance" / "_versions").iterdir():
+        manifest.write_bytes(b"")
     with pytest.raises(TransferError, match="move it aside by hand"):
         await restore(copy, place, True, silent)
     # The lock is free again, too.
@@ -355,10 +356,29 @@ async def test_a_gallery_that_cannot_be_opened_is_to_be_moved_aside(place: Place
     assert await content(place) == await content(copy)
 
 
-def memory(name: str) -> Place:
-    """An object store's address; this one is gone with its last connection."""
-    return Place(f"memory://{name}")
+@in_loop
+async def test_a_gallery_moves_to_an_object_store_and_back(place: Place, copy: Place, tmp_path: Path) -> None:
+    await filled(place)
+    store = Place(f"file-object-store://{tmp_path}/store")
+    await backup(place, store, silent)
+    assert await content(store) == await content(place)
+    with pytest.raises(TransferError, match="there is something at"):
+        await backup(place, store, silent)
+    await restore(store, copy, False, silent)
+    assert await content(copy) == await content(place)
 
 
-def test_sizes_are_those_of_the_made_faces() -> None:
-    assert KIND.size == SIZE
+@in_loop
+async def test_a_restore_to_an_object_store_can_be_made_again(place: Place, tmp_path: Path) -> None:
+    await filled(place)
+    store = Place(f"file-object-store://{tmp_path}/store")
+    with pytest.raises(StopError):
+        await restore(place, store, False, stop)
+    assert await Reader(store, 0).collections() == []
+    await restore(place, store, False, silent)
+    assert await content(store) == await content(place)
+    with pytest.raises(TransferError, match="is not empty"):
+        await restore(place, store, False, silent)
+    with pytest.raises(TransferError, match="only a gallery in a folder"):
+        await restore(place, store, True, silent)
+    assert await content(store) == await content(place)

@@ -74,10 +74,12 @@ async def test_every_change_is_seen_by_the_next_search(
         for number, each in enumerate(faces):
             await enrol(writer, with_vector(each, -each.embedding), replace=True)
             [[hit]] = await search(reader, [-each.embedding], 1)
-            assert (hit.subject, hit.cosine) == (each.subject, pytest.approx(1, abs=1e-6))
+            assert hit.subject == each.subject
+            assert hit.cosine == pytest.approx(1, abs=1e-6)
             await upkept(number)
             [[hit]] = await search(reader, [-each.embedding], 1)
-            assert (hit.subject, hit.cosine) == (each.subject, pytest.approx(1, abs=1e-6))
+            assert hit.subject == each.subject
+            assert hit.cosine == pytest.approx(1, abs=1e-6)
         left = {each.subject for each in faces}
         for number, each in enumerate(faces):
             await writer.delete_subjects(NAME, [each.subject])
@@ -178,7 +180,8 @@ async def test_the_index_finds_who_it_is_and_nobody_who_is_gone(place: Place, mo
         probes = [near(each.embedding, seed) for seed, each in enumerate(asked)]
         for probe, hits in zip(probes, await search(reader, probes, 3), strict=True):
             [(subject, cosine), *_] = brute_force(there, probe, 1)
-            assert (hits[0].subject, hits[0].cosine) == (subject, pytest.approx(cosine, abs=1e-5))
+            assert hits[0].subject == subject
+            assert hits[0].cosine == pytest.approx(cosine, abs=1e-5)
 
     async with writing(place, index_rows=300) as writer:
         reader = Reader(place, INDEXED)

@@ -84,10 +84,10 @@ def test_numbers_near_the_end_of_float32_are_no_problem() -> None:
 
 def test_what_is_no_embedding_is_refused() -> None:
     nan, inf = float("nan"), float("inf")
-    for numbers in [(1.0, nan), (nan, nan), (inf, 1.0), (-inf, inf), (0.0, 0.0), (-0.0, 0.0), (1e-30, 0.0), (1e-45, 0)]:
-        assert refused(2, *numbers) == "INVALID_EMBEDDING"
-    for numbers in [(), (1.0,), (1.0, 1.0, 1.0)]:
-        assert refused(2, *numbers) == "INVALID_EMBEDDING"
+    for first, second in [(1, nan), (nan, nan), (inf, 1), (-inf, inf), (0, 0), (-0.0, 0), (1e-30, 0), (1e-45, 0)]:
+        assert refused(2, first, second) == "INVALID_EMBEDDING"
+    for count in (0, 1, 3):
+        assert refused(2, *[1.0] * count) == "INVALID_EMBEDDING"
 
 
 def test_an_embedding_is_one_row() -> None:

@@ -196,6 +196,33 @@ async def test_an_optimisation_that_did_not_reach_the_disk_loses_no_face(
 
 
 @in_loop
+async def test_damaged_indexes_are_made_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
+    monkeypatch.setattr(gallery.writer, "KEYED_ROWS", 50)
+    faces = people(120)
+    async with writing(place, index_rows=100) as writer:
+        [collection] = writer.collections
+        await enrol(writer, *faces)
+        await writer.optimise()
+        await enrol(writer, face("after"))
+    assert await recover(place) == []
+    files = [path for path in table_folder(place, collection.table).glob("_indices/*/*") if path.is_file()]
+    assert len(files) > 5
+    for file in files:
+        file.write_bytes(bytes(file.stat().st_size))
+    with serve_log() as log:
+        async with writing(place, index_rows=100) as writer:
+            assert [record.levelname for record in log] == ["ERROR"]
+            assert await statuses(writer, faces[5], face("new")) == ["already", "enrolled"]
+            await writer.clean()
+            for reader in (Reader(place, 8), Reader(place, 0)):
+                assert await found(reader, faces[5].embedding, 1) == [faces[5].subject]
+            assert await writer.delete_subjects(NAME, ["subject-7"]) == 1
+    assert await recover(place) == []
+    assert len(await listed(place)) == 121
+
+
+@in_loop
 async def test_a_table_that_has_no_whole_version_is_left_as_it_is_and_told_of(place: Place) -> None:
     async with writing(place) as writer:
         await writer.create("other", KIND, None)
@@ -293,7 +320,7 @@ asyncio.run(main())
 
 @in_loop
 async def test_what_a_killed_process_acknowledged_is_there_once_and_whole(tmp_path: Path) -> None:
-    places = {acknowledged: Place(str(tmp_path / str(acknowledged))) for acknowledged in (1, 24, 60)}
+    places = {acknowledged: Place(str(tmp_path / str(acknowledged))) for acknowledged in (1, 12, 40)}
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
     children = {
         acknowledged: subprocess.Popen(
@@ -318,10 +345,9 @@ async def test_what_a_killed_process_acknowledged_is_there_once_and_whole(tmp_pa
             assert every.keys() >= {f"subject-{number}" for number in range(told)}
             assert {len(faces) for faces in every.values()} == {2}
             probes = list(vectors(told))
-            for reader in (Reader(place, 8), Reader(place, 0)):
-                for number, hits in enumerate(await search(reader, probes, 1)):
-                    assert hits[0].subject == f"subject-{number}"
-                    assert hits[0].cosine == pytest.approx(1, abs=1e-6)
+            for number, hits in enumerate(await search(Reader(place, 8), probes, 1)):
+                assert hits[0].subject == f"subject-{number}"
+                assert hits[0].cosine == pytest.approx(1, abs=1e-6)
             assert await statuses(writer, face("subject-0", source="1"), face("new")) == ["already", "enrolled"]
         connection = await place.connect()
         table = await connection.open_table((await Reader(place, 8).collection(NAME)).table)

@@ -71,8 +71,8 @@ def odd() -> list[NewFace]:
 async def filled(place: Place) -> None:
     """A gallery of three collections, one of them empty."""
     async with writing(place) as writer:
-        for one in odd():
-            await enrol(writer, one)
+        for start in (0, 10, 30):
+            await enrol(writer, *odd()[start : start + 20])
         await writer.create("Ünïcode 'name'/..", OTHER, 0.25)
         others = [NewFace(str(i), "s", "", vector) for i, vector in enumerate(vectors(20, 6, 8))]
         await writer.enrol("Ünïcode 'name'/..", OTHER.contract, others)
@@ -126,7 +126,7 @@ async def test_everything_comes_back_bit_for_bit(place: Place, fresh: Place, tmp
         assert await content(fresh, collection.name) == await content(place, collection.name)
     rows = await content(fresh)
     assert {(row["subject"], row["label"]) for row in rows} == {(each.subject, each.label) for each in odd()}
-    assert len({row["created"] for row in rows}) == len(rows)
+    assert len({row["created"] for row in rows}) == 3
 
 
 @in_loop

@@ -1,0 +1,174 @@
+"""What every flow begins with, over fake stages."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from graphs.extract import Readings, detect, embed, largest, look, only, places, read
+from graphs.stages import Stages
+from imaging.crops import CropSpec
+from imaging.faces import Detection, Face, Photo
+from imaging.refused import Refused
+from tests.fakes import EMBEDDER_CROP, LIVENESS_CROP, FakeDetector, FakeNetwork, crops_of, photo, stages, unit
+
+DAMAGED = Refused("INVALID_IMAGE", "It is damaged")
+THREE = photo(faces=[0.9, 0.8, 0.7])
+
+
+def sized(*sides: float) -> Photo:
+    """A photo whose faces are squares of these sides."""
+    seen = photo(faces=[0.9] * len(sides))
+    faces = tuple(replace(face, box=(5, 5, 5 + side, 5 + side)) for face, side in zip(seen.faces, sides, strict=True))
+    return replace(seen, faces=faces)
+
+
+def readings(of: Stages, faces: Sequence[int], liveness: bool = True, embedder: bool = True) -> Readings:
+    """What the networks say of some of the five faces of three photos, one of which is none."""
+    crops = {spec: np.stack([crops_of(n, spec) for n in range(5)]) for spec in (LIVENESS_CROP, EMBEDDER_CROP)}
+    detection = Detection((THREE, DAMAGED, photo(faces=[0.6, 0.5])), crops)
+    networks = of.liveness["crmnet"] if liveness else None, of.embedders["arcface"] if embedder else None
+    return asyncio.run(read(detection, faces, *networks))
+
+
+def refusal(of: Photo, choose: object) -> str:
+    with pytest.raises(Refused) as caught:
+        choose(of)  # type: ignore[operator]
+    return caught.value.code
+
+
+def test_the_detector_is_asked_for_each_crop_once() -> None:
+    whole, detector = stages(), FakeDetector(photo())
+    of = stages(detector)
+    liveness = replace(whole.liveness["crmnet"], crops=(EMBEDDER_CROP, CropSpec(8, "inside", 2.7), EMBEDDER_CROP))
+    asyncio.run(detect(of.detectors["mtcnn"], [b"it"], liveness, None, whole.embedders["arcface"]))
+    assert detector.calls == [([b"it"], [EMBEDDER_CROP, CropSpec(8, "inside", 2.7)])]
+
+
+def test_without_networks_no_crop_is_cut() -> None:
+    detector = FakeDetector(photo())
+    asyncio.run(detect(stages(detector).detectors["mtcnn"], [b"it"], None, None))
+    assert detector.calls == [([b"it"], [])]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_whole_is_passed_on(whole: bool) -> None:
+    given = []
+
+    async def answer(photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
+        given.append(whole)
+        return Detection((photo(),), {EMBEDDER_CROP: crops_of(0, EMBEDDER_CROP)[None]})
+
+    of = stages(answer, embed=FakeNetwork(unit(1)[:1]))
+    asyncio.run(embed(of.detectors["mtcnn"], of.embedders["arcface"], b"it", largest, whole=whole))
+    asyncio.run(detect(of.detectors["mtcnn"], [b"it"], whole=whole))
+    assert given == [whole, whole]
+
+
+def test_places_count_the_faces_of_all_photos_and_none_of_a_refused_one() -> None:
+    assert places(Detection((), {})) == []
+    counted = places(Detection((THREE, DAMAGED, photo(faces=[]), photo(faces=[0.6, 0.5])), {}))
+    assert [list(place) for place in counted] == [[0, 1, 2], [], [], [3, 4]]
+
+
+def test_the_networks_see_the_chosen_faces_alone_in_the_order_asked_for() -> None:
+    score, embed = FakeNetwork([0.25, 0.75]), FakeNetwork(unit(0.5))
+    found = readings(stages(score=score, embed=embed), [4, 1])
+    for network, spec in ((score, LIVENESS_CROP), (embed, EMBEDDER_CROP)):
+        [[given]] = network.calls
+        np.testing.assert_array_equal(given, [crops_of(4, spec), crops_of(1, spec)])
+    assert found.live is not None
+    assert found.embeddings is not None
+    assert found.live.tolist() == [0.25, 0.75]
+    np.testing.assert_array_equal(found.embeddings, np.array(unit(0.5), np.float32))
+    assert found.seconds > 0
+
+
+def test_a_network_that_is_not_asked_says_nothing() -> None:
+    score, embed = FakeNetwork([0.25]), FakeNetwork(unit(1)[:1])
+    of = stages(score=score, embed=embed)
+    assert readings(of, [0], embedder=False).embeddings is None
+    assert embed.calls == []
+    assert readings(of, [0], liveness=False).live is None
+    assert len(score.calls) == 1
+
+
+def test_without_faces_no_network_is_asked() -> None:
+    score, embed = FakeNetwork([0.25]), FakeNetwork(unit(1))
+    found = readings(stages(score=score, embed=embed), [])
+    assert (score.calls, embed.calls) == ([], [])
+    assert found.live is not None
+    assert found.embeddings is not None
+    assert (found.live.tolist(), found.embeddings.tolist()) == ([], [])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("stage", ["liveness", "embedder"])
+def test_what_is_no_number_is_a_fault_that_names_the_network(stage: str, value: float) -> None:
+    of = stages(
+        score=FakeNetwork([value if stage == "liveness" else 0.5]),
+        embed=FakeNetwork([[1.0, value if stage == "embedder" else 0.0]]),
+    )
+    with pytest.raises(ValueError, match=f"{stage}-model gave what is not finite"):
+        readings(of, [0])
+
+
+@pytest.mark.parametrize(("most", "count"), [(1, 1), (2, 2), (3, 3), (9, 3)])
+def test_a_look_is_at_the_best_faces(most: int, count: int) -> None:
+    score, embed = FakeNetwork([0.5] * count), FakeNetwork([[1.0, 0.0]] * count)
+    of = stages(FakeDetector(THREE), score, embed)
+    seen = asyncio.run(look(of.detectors["mtcnn"], of.liveness["crmnet"], of.embedders["arcface"], b"it", most))
+    assert seen.photo is THREE
+    assert [face.score for face in seen.faces] == [0.9, 0.8, 0.7][:count]
+    [[given]] = embed.calls
+    np.testing.assert_array_equal(given, [crops_of(number, EMBEDDER_CROP) for number in range(count)])
+    assert seen.readings.live is not None
+    assert len(seen.readings.live) == count
+
+
+def test_a_look_at_nobody_asks_no_network() -> None:
+    score, embed = FakeNetwork([]), FakeNetwork([])
+    of = stages(FakeDetector(photo(faces=[])), score, embed)
+    seen = asyncio.run(look(of.detectors["mtcnn"], of.liveness["crmnet"], of.embedders["arcface"], b"it", 9))
+    assert list(seen.faces) == []
+    assert (score.calls, embed.calls) == ([], [])
+
+
+def test_a_photo_that_is_none_is_refused() -> None:
+    network = FakeNetwork([])
+    of = stages(FakeDetector(DAMAGED), embed=network)
+    detector, embedder = of.detectors["mtcnn"], of.embedders["arcface"]
+    with pytest.raises(Refused, match="It is damaged"):
+        asyncio.run(look(detector, None, embedder, b"it", 9))
+    with pytest.raises(Refused, match="It is damaged"):
+        asyncio.run(embed(detector, embedder, b"it", largest))
+    assert network.calls == []
+
+
+def test_the_face_that_was_chosen_is_embedded_and_no_other() -> None:
+    network = FakeNetwork([[0.0, 1.0]])
+    of = stages(FakeDetector(THREE), embed=network)
+    found = asyncio.run(embed(of.detectors["mtcnn"], of.embedders["arcface"], b"it", lambda _: 1))
+    assert (found.photo, found.face) == (THREE, THREE.faces[1])
+    assert found.embedding.tolist() == [0, 1]
+    [[given]] = network.calls
+    np.testing.assert_array_equal(given, [crops_of(1, EMBEDDER_CROP)])
+
+
+@pytest.mark.parametrize(("sides", "expected"), [([4], 0), ([4, 6, 5], 1), ([6, 4, 6], 0)])
+def test_the_largest_face_is_the_first_of_the_largest_boxes(sides: list[float], expected: int) -> None:
+    assert largest(sized(*sides)) == expected
+
+
+def test_the_area_counts_and_not_one_side() -> None:
+    wide = Face((0, 0, 100, 2), 0.9, np.zeros((5, 2), np.float32))
+    seen = sized(50)
+    assert largest(replace(seen, faces=(wide, *seen.faces))) == 1
+
+
+def test_a_photo_without_a_face_or_with_several_has_not_the_one() -> None:
+    assert only(sized(4)) == 0
+    assert refusal(photo(faces=[]), only) == refusal(photo(faces=[]), largest) == "NO_FACE_DETECTED"
+    assert refusal(THREE, only) == "MULTIPLE_FACES_DETECTED"

@@ -92,8 +92,8 @@ class GalleryReader:
         try:
             try:
                 return await getattr(self._reader, method)(*args)
-            except RuntimeError as error:
-                # Lance's type for everything, a file among them that a clean-up removed under the reader.
+            except (RuntimeError, ValueError) as error:
+                # Lance's types for everything, a file among them that a clean-up removed under the reader.
                 logger.warning("gallery: reading anew after %r", error)
                 await self._reader.again()
                 return await getattr(self._reader, method)(*args)

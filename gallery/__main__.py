@@ -14,11 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from gallery.backup import backup, restore
+from gallery.disk import GalleryInUseError
 from gallery.reader import Reader
 from gallery.records import Collection, Statistics
 from gallery.tables import Place
 from gallery.transfer import Report, TransferError, export_gallery, first_line, import_files, listed
-from gallery.writer import GalleryInUseError, Writer
+from gallery.writer import Writer
 from imaging.refused import Refused
 
 ROOT = Path(__file__).resolve().parents[1]

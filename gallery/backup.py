@@ -17,13 +17,11 @@ from pathlib import Path
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
+from gallery.disk import LOCK, sync, sync_tree
 from gallery.records import Collection
 from gallery.tables import REGISTRY, REGISTRY_SCHEMA, Place, collection_of, faces_schema
-from gallery.transfer import Report, TransferError, batches, first_line, listed, one_version, synced
+from gallery.transfer import Report, TransferError, batches, first_line, listed, one_version
 from gallery.writer import Writer
-
-LOCK = "writer.lock"
-"""The file by which a writer keeps others out."""
 
 
 async def backup(place: Place, target: Place, report: Report) -> list[Collection]:
@@ -50,9 +48,9 @@ async def backup(place: Place, target: Place, report: Report) -> list[Collection
         raise TransferError(f"{folder} is there and not empty")
     with _beside(folder) as part:
         collections = await _copy(place, Place(str(part)), report)
-        _sync_tree(part)
+        sync_tree(part)
         part.rename(folder)
-    synced(folder.parent)
+    sync(folder.parent)
     return collections
 
 
@@ -91,7 +89,7 @@ async def restore(source: Place, target: Place, replace: bool, report: Report) -
             raise TransferError(f"the gallery at {folder} is not empty; --replace sets it aside")
         with _beside(folder) as part:
             collections = await _copy(source, Place(str(part)), report)
-            _sync_tree(part)
+            sync_tree(part)
             aside = _exchange(folder, part)
         if empty:
             shutil.rmtree(aside)
@@ -113,7 +111,7 @@ def _exchange(folder: Path, part: Path) -> Path:
             aside.rename(folder)
         raise
     (aside / LOCK).unlink()
-    synced(folder.parent)
+    sync(folder.parent)
     return aside
 
 
@@ -176,9 +174,3 @@ def _beside(folder: Path) -> Iterator[Path]:
         yield part
     finally:
         shutil.rmtree(part, ignore_errors=True)
-
-
-def _sync_tree(folder: Path) -> None:
-    """Wait until all below `folder` is on the disk, which Lance does not do."""
-    for path in (folder, *folder.rglob("*")):
-        synced(path)

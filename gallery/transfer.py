@@ -1,7 +1,6 @@
 """Export to Parquet files and import from them, in batches: a gallery need not fit into memory."""
 
 import json
-import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from lancedb import AsyncConnection, AsyncTable
 
+from gallery.disk import sync
 from gallery.reader import Reader
 from gallery.records import Collection, EmbeddingKind, contract_mismatch, normalised, subject_key
 from gallery.tables import TIME, Place, vectors_of
@@ -329,18 +329,8 @@ def _finished(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.part")
     try:
         yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(part)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    synced(path.parent)
-
-
-def synced(folder: Path) -> None:
-    """Wait until the names in `folder` are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(path.parent)

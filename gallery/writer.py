@@ -1,23 +1,21 @@
 """Changing the gallery: the one place where anything is committed."""
 
 import asyncio
-import fcntl
 import logging
 import os
 import time
 import uuid
-import warnings
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
-from lancedb.index import BTree, IvfSq
 
+from gallery import upkeep
+from gallery.disk import lock
 from gallery.records import (
     Collection,
     EmbeddingKind,
@@ -37,29 +35,28 @@ logger = logging.getLogger("ray.serve")
 
 FEW_COMMITS = 20
 """Commits that are not worth an optimisation."""
-KEYED_ROWS = 5_000
-"""Faces from which on keys are looked up in an index."""
-KEPT = timedelta(minutes=10)
-"""How long versions stay for searches that run on them."""
-
-
-class GalleryInUseError(Exception):
-    """Another process writes to the gallery."""
 
 
 class Writer:
     """Commits one change after the other; `open` makes one.
 
     Args:
-        connection: to the gallery.
+        place: of the gallery.
+        connection: to it.
         registry: its table of collections.
         lock_file: held as long as the writer lives; None on an object store.
         index_rows: faces of a collection from which on it gets a vector index.
     """
 
     def __init__(
-        self, connection: AsyncConnection, registry: AsyncTable, lock_file: int | None, index_rows: int
+        self,
+        place: Place,
+        connection: AsyncConnection,
+        registry: AsyncTable,
+        lock_file: int | None,
+        index_rows: int,
     ) -> None:
+        self._place = place
         self._connection = connection
         self._registry = registry
         self._lock_file = lock_file
@@ -72,7 +69,7 @@ class Writer:
         self._last_commit = 0
 
     @classmethod
-    async def open(cls, place: Place, index_rows: int = 50_000, patience: float = 0) -> "Writer":
+    async def open(cls, place: Place, index_rows: int = 120_000, patience: float = 0) -> "Writer":
         """The gallery's writer, after damage by a power loss was mended and what a crash left half done was finished.
 
         Args:
@@ -81,12 +78,12 @@ class Writer:
         Raises:
             GalleryInUseError: there is another writer, and it does not end. Not known of an object store.
         """
-        lock_file = await _only_writer(place, patience)
+        lock_file = None if place.folder is None else await lock(place.folder, patience)
         try:
             await recover(place)
             connection = await place.connect()
             registry = await connection.create_table(REGISTRY, schema=REGISTRY_SCHEMA, exist_ok=True)
-            writer = cls(connection, registry, lock_file, index_rows)
+            writer = cls(place, connection, registry, lock_file, index_rows)
             await writer._load()
         except BaseException:
             if lock_file is not None:
@@ -174,7 +171,7 @@ class Writer:
                 ``INVALID_SUBJECT``, or ``IDEMPOTENCY_KEY_REUSED`` with another request.
         """
         async with self._lock:
-            collection, table = self._collection(name, contract), self._tables[name]
+            collection, table = self._collection(name, contract), self._table(name)
             batch = {face.id: face for face in faces}
             known = await _known(table, list(batch))
             if request and await _is_repeated(table, request):
@@ -197,7 +194,7 @@ class Writer:
     async def insert(self, name: str, contract: str, faces: pa.RecordBatch) -> int:
         """Add exported faces as `enrol` does, with their ids (32 hex digits) and times; returns how many are new."""
         async with self._lock:
-            collection, table = self._collection(name, contract), self._tables[name]
+            collection, table = self._collection(name, contract), self._table(name)
             vectors = faces["vector"].flatten().to_numpy().reshape(-1, faces["vector"].type.list_size)
             columns = [faces[column].to_pylist() for column in ("id", "subject", "label", "created")]
             batch = {face[0]: face for face in zip(*columns, vectors, strict=True)}
@@ -232,10 +229,8 @@ class Writer:
             async with self._lock:
                 if commits < FEW_COMMITS or name not in self._tables:
                     continue
-                table = self._tables[name]
-                await table.optimize(cleanup_older_than=KEPT)
+                await upkeep.optimise(self._tables[name], self._index_rows)
                 self._commits[name] = 0
-                await self._index(table, rebuild=False)
 
     async def clean(self) -> dict[str, int]:
         """Erase what was deleted from the files: afterwards no version and no index has it any more.
@@ -246,9 +241,14 @@ class Writer:
         freed = {}
         for name in list(self._tables):
             async with self._lock:
-                if name in self._tables:
-                    freed[name] = await self._clean(self._tables[name])
-                    self._commits[name] = 0
+                if name not in self._tables:
+                    continue
+                table, freed[name] = self._tables[name], 0
+                if await table.version() != self._cleaned.get(name):
+                    folder = self._place.folder and self._place.folder / f"{table.name}.lance"
+                    freed[name] = await upkeep.clean(table, self._index_rows, folder)
+                    self._cleaned[name] = await table.version()
+                self._commits[name] = 0
         return freed
 
     @property
@@ -256,47 +256,9 @@ class Writer:
         """Commits since the last optimisation, of the collection that has the most."""
         return max(self._commits.values(), default=0)
 
-    async def _clean(self, table: AsyncTable) -> int:
-        if await table.version() == self._cleaned.get(table.name):
-            return 0
-        await table.optimize(cleanup_older_than=KEPT)
-        # Lance leaves a file with few deleted rows as it is: write all rows anew. Where there are none, a
-        # commit of nothing follows the newest one, which may be a deletion, and that names the keys.
-        await table.update(where=None if await _deleted_rows(table) else "false", updates_sql={"id": "id"})
-        await self._index(table, rebuild=True)
-        if self._lock_file is not None:
-            # What is deleted next is all that a power loss would leave.
-            await asyncio.to_thread(_to_disk, Path(self._connection.uri) / f"{table.name}.lance")
-        with warnings.catch_warnings():
-            # It warns of readers on old versions: ours go to the latest one and ask again.
-            warnings.simplefilter("ignore", UserWarning)
-            stats = await table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
-        self._cleaned[table.name] = await table.version()
-        return int(stats.prune.bytes_removed)
-
-    async def _index(self, table: AsyncTable, rebuild: bool) -> None:
-        """Give a large table its indexes, which `optimize` then keeps up to date.
-
-        The vectors' has eight bits a number: the full embeddings of a few candidates correct what it loses.
-        """
-        faces = await table.count_rows()
-        indexed = {index.columns[0]: index.name for index in await table.list_indices()}
-        wanted: dict[str, Any] = {}
-        if faces >= KEYED_ROWS:
-            wanted = {column: BTree() for column in ("id", "subject_key", "commit", "request")}
-        if faces >= self._index_rows:
-            wanted["vector"] = IvfSq(distance_type="cosine", num_partitions=max(1, faces // 8192))
-        for column, config in wanted.items():
-            if rebuild or column not in indexed:
-                await table.create_index(column, config=config)
-        for column in indexed.keys() - wanted.keys() if rebuild else ():
-            # Of a table that was larger: it has what was deleted.
-            await table.drop_index(indexed[column])
-
     async def _delete(self, name: str, where: str) -> int:
         async with self._lock:
-            self._collection(name)
-            table = self._tables[name]
+            table = self._table(name)
             # An empty deletion would be a commit, too.
             if not await table.count_rows(where):
                 return 0
@@ -342,7 +304,7 @@ class Writer:
         self._collections.pop(collection.name, None)
         self._tables.pop(collection.name, None)
         self._commits.pop(collection.name, None)
-        self._cleaned.pop(collection.table, None)
+        self._cleaned.pop(collection.name, None)
 
     async def _load(self) -> None:
         for row in await self._registry.query().to_list():
@@ -351,16 +313,15 @@ class Writer:
                 logger.warning("gallery: finishing to drop the collection %s", collection.name)
                 await self._finish_dropping(collection)
                 continue
+            self._collections[collection.name] = collection
             try:
                 table = await self._connection.open_table(collection.table)
-            except ValueError:
-                # Files go in the order of the disk: a power loss can keep a dropping from the registry alone.
-                logger.exception("gallery: dropping %s, whose table %s is not there", collection.name, collection.table)
-                await self._finish_dropping(collection)
+                newest = await table.query().select(["commit"]).to_arrow()
+            except (RuntimeError, ValueError):
+                # The other collections are of use without it; the health says that something is wrong.
+                logger.exception("gallery: the collection %s cannot be opened", collection.name)
                 continue
-            newest = await table.query().select(["commit"]).to_arrow()
             self._last_commit = max(self._last_commit, *newest["commit"].to_pylist(), 0)
-            self._collections[collection.name] = collection
             self._tables[collection.name] = table
             # Whatever ran before may have left many.
             self._commits[collection.name] = FEW_COMMITS
@@ -373,6 +334,12 @@ class Writer:
             raise contract_mismatch(collection)
         return collection
 
+    def _table(self, name: str) -> AsyncTable:
+        self._collection(name)
+        if name not in self._tables:
+            raise RuntimeError(f"the collection {name} could not be opened when the writer started")
+        return self._tables[name]
+
 
 async def _known(table: AsyncTable, ids: Sequence[str]) -> set[str]:
     return {str(row["id"]) for row in await rows(table, one_of("id", ids), ["id"])} if ids else set()
@@ -384,39 +351,6 @@ async def _is_repeated(table: AsyncTable, request: tuple[str, str]) -> bool:
     if any(row["request_digest"] != request_digest for row in found):
         raise Refused("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used with another request")
     return bool(found)
-
-
-async def _deleted_rows(table: AsyncTable) -> int:
-    return int((await table.list_versions())[-1]["metadata"]["total_deletion_file_rows"])
-
-
-def _to_disk(folder: Path) -> None:
-    """Wait until everything in `folder` is on the disk."""
-    for path in (*folder.rglob("*"), folder):
-        file = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(file)
-        finally:
-            os.close(file)
-
-
-async def _only_writer(place: Place, patience: float) -> int | None:
-    folder = place.folder
-    if folder is None:
-        return None
-    folder.mkdir(parents=True, exist_ok=True)
-    file = os.open(folder / "writer.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    last = time.monotonic() + patience
-    while True:
-        try:
-            # The system lets go of it with the process, however that ends.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return file
-        except BlockingIOError:
-            if time.monotonic() >= last:
-                os.close(file)
-                raise GalleryInUseError(f"another process writes to the gallery at {folder}") from None
-            await asyncio.sleep(0.2)
 
 
 def _now() -> datetime:

@@ -151,7 +151,7 @@ class GalleryArgs(_FromEnvironment):
         ge=0,
         description="MiB of embeddings that a reader keeps for exact search; larger ones use an index.",
     )
-    index_rows: int = Field(50_000, gt=0, description="Faces of a collection from which on it gets a vector index.")
+    index_rows: int = Field(120_000, gt=0, description="Faces of a collection from which on it gets a vector index.")
     optimise_s: float = Field(20, gt=0, description="Seconds between two mergers of small files.")
     clean_s: float = Field(3600, gt=0, description="Seconds between two clean-ups, which erase what was deleted.")
     writer_cpus: float = Field(0.1, gt=0, description="CPUs the writer owns.")

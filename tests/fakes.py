@@ -191,8 +191,10 @@ class People:
         seen = [word for photo in photos for word in photo.decode().split() if word not in ("nobody", "broken")]
         numbers = range(len(self._words), len(self._words) + len(seen))
         self._words += seen
-        cut = {spec: np.stack([np.full((spec.size, spec.size, 3), n, np.uint8) for n in numbers]) for spec in crops}
-        return Detection(tuple(found), cut) if seen else Detection(tuple(found), {})
+        cut = {
+            spec: np.stack([np.full((spec.size, spec.size, 3), n, np.uint8) for n in numbers]) for spec in crops if seen
+        }
+        return Detection(tuple(found), cut)
 
     async def score(self, crops: Pixels) -> NDArray[np.float32]:
         self.scored.append(self._read(crops))

@@ -85,7 +85,7 @@ def people(count: int, seed: int = 0) -> list[NewFace]:
 
 
 @asynccontextmanager
-async def writing(place: Place, index_rows: int = 50_000, collection: str | None = NAME) -> AsyncIterator[Writer]:
+async def writing(place: Place, index_rows: int = 120_000, collection: str | None = NAME) -> AsyncIterator[Writer]:
     """A gallery's writer, with a collection unless there is one."""
     writer = await Writer.open(place, index_rows)
     try:

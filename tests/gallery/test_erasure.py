@@ -148,7 +148,7 @@ async def test_whoever_is_in_an_index(
     place: Place, monkeypatch: pytest.MonkeyPatch, optimised: str, share: int
 ) -> None:
     monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
-    monkeypatch.setattr(gallery.writer, "KEYED_ROWS", 50)
+    monkeypatch.setattr(gallery.upkeep, "KEYED_ROWS", 50)
     gone, left = strangers(share), people(300)
     async with writing(place, index_rows=300) as writer:
         await enrol(writer, *left[:150], *gone, *left[150:])
@@ -169,7 +169,7 @@ async def test_whoever_is_in_an_index(
 @in_loop
 async def test_whoever_was_alone_in_a_file_and_in_an_index(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
-    monkeypatch.setattr(gallery.writer, "KEYED_ROWS", 50)
+    monkeypatch.setattr(gallery.upkeep, "KEYED_ROWS", 50)
     gone, left = strangers(60), people(60)
     async with writing(place) as writer:
         await enrol(writer, *gone)

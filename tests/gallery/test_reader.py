@@ -217,7 +217,7 @@ async def test_the_index_finds_who_it_is_and_nobody_who_is_gone(place: Place, mo
 @in_loop
 async def test_keys_are_looked_up_in_an_index_of_many_faces(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
-    monkeypatch.setattr(gallery.writer, "KEYED_ROWS", 50)
+    monkeypatch.setattr(gallery.upkeep, "KEYED_ROWS", 50)
     faces = people(60)
     async with writing(place) as writer:
         reader = Reader(place, EXACT)

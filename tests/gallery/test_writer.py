@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import gallery.writer
+from gallery.disk import GalleryInUseError
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, NewFace, StoredFace, Subject
 from gallery.tables import Place
-from gallery.writer import GalleryInUseError, Writer
+from gallery.writer import Writer
 from tests.gallery.made import (
     HOSTILE,
     KIND,

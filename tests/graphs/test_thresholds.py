@@ -38,11 +38,12 @@ def test_then_the_cards(searched: Collection | None) -> None:
 
 @pytest.mark.parametrize("searched", [None, collection(None), collection(0.9)])
 def test_a_distance_has_the_cards_converted_and_never_the_collections(searched: Collection | None) -> None:
-    assert applied(None, searched, EMBEDDER, "euclidean") == Applied(pytest.approx(1.2**0.5), "card")
+    assert applied(None, searched, EMBEDDER, "euclidean") == Applied(euclidean(0.4), "card")
 
 
 def test_the_conversion_at_its_ends() -> None:
     assert euclidean(1) == 0
+    assert euclidean(0.4) == pytest.approx(1.2**0.5)
     assert euclidean(0) == pytest.approx(2**0.5)
     assert euclidean(-1) == 2
 

@@ -1,0 +1,211 @@
+"""Collections of /v1, over a real gallery in a folder."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.api.v1 import STAFF, Api, message, refusal, staff
+
+STAFF_ANSWER = {
+    "name": "staff",
+    "embedder": "arcface",
+    "model": "embedder-model",
+    "embedding_contract": "contract",
+    "embedding_dimensions": 2,
+    "threshold": None,
+}
+
+
+def put(api: Api, name: str = "staff", body: Any = None) -> Any:
+    return api.client.put(f"/v1/collections/{name}", json={} if body is None else body)
+
+
+def is_now(text: str) -> bool:
+    """Whether a time of an answer, in UTC, is of the last minute."""
+    moment = datetime.fromisoformat(text)
+    return text.endswith("Z") and timedelta(0) <= datetime.now(UTC) - moment < timedelta(minutes=1)
+
+
+def test_a_new_collection_is_a_201() -> None:
+    api = Api()
+    response = put(api)
+    assert response.status_code == 201
+    answer = response.json()
+    assert is_now(answer.pop("created"))
+    assert answer == STAFF_ANSWER
+
+
+def test_its_embedder_and_threshold_are_the_requests() -> None:
+    answer = put(Api(), body={"embedder": "facenet", "threshold": -0.25}).json()
+    answer.pop("created")
+    assert answer == {
+        "name": "staff",
+        "embedder": "facenet",
+        "model": "other-model",
+        "embedding_contract": "contract-of-3",
+        "embedding_dimensions": 3,
+        "threshold": -0.25,
+    }
+
+
+def test_again_it_is_a_200_that_sets_the_threshold_and_keeps_the_faces() -> None:
+    api = staff(threshold=0.5)
+    created = api.get(STAFF).json()["created"]
+    api.enrol("anna", "anna")
+    for threshold in (0.75, None):
+        response = put(api, body={"threshold": threshold})
+        assert response.status_code == 200
+        assert response.json() == {**STAFF_ANSWER, "threshold": threshold, "created": created}
+        assert api.get(STAFF).json()["threshold"] == threshold
+    assert api.found("anna") == [["anna"]]
+
+
+def test_with_another_embedder_it_is_a_409_that_changes_nothing() -> None:
+    api = staff(threshold=0.5)
+    assert refusal(put(api, body={"embedder": "facenet", "threshold": 0.9})) == (409, "COLLECTION_EXISTS")
+    found = api.get(STAFF).json()
+    assert (found["embedder"], found["threshold"]) == ("arcface", 0.5)
+
+
+def test_an_embedder_that_there_is_not_is_refused() -> None:
+    api = Api()
+    assert refusal(put(api, body={"embedder": "nobody"})) == (422, "UNKNOWN_EMBEDDER")
+    assert api.get("/v1/collections").json() == {"collections": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ('{"threshold": 1.01}', "threshold"),
+        ('{"threshold": -1.01}', "threshold"),
+        ('{"threshold": NaN}', "threshold"),
+        ('{"threshold": Infinity}', "threshold"),
+        ('{"threshold": "high"}', "threshold"),
+        ('{"treshold": 0.5}', "treshold"),
+        ('{"embedder": null}', "embedder"),
+        ("[]", "dictionary"),
+        ("", "required"),
+        ("{", "JSON"),
+    ],
+)
+def test_a_body_that_is_wrong_is_refused(body: str, named: str) -> None:
+    api = Api()
+    response = api.client.put("/v1/collections/staff", content=body, headers={"content-type": "application/json"})
+    assert refusal(response) == (400, "INVALID_REQUEST")
+    assert named in message(response)
+    assert api.get("/v1/collections").json() == {"collections": []}
+
+
+@pytest.mark.parametrize("name", ["a", "A1", "0-._", "x" * 64])
+def test_names_that_a_collection_can_have(name: str) -> None:
+    api = Api().make(name)
+    assert api.get(f"/v1/collections/{name}").json()["name"] == name
+    assert api.delete(f"/v1/collections/{name}").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "-a", ".a", "_a", "a b", "a'b", "ä", "a%0A", "%00", "a%5Cb", "a:b"])
+def test_names_that_none_can_have(name: str) -> None:
+    api = Api()
+    path = f"/v1/collections/{name}"
+    for response in (
+        put(api, name),
+        api.get(path),
+        api.delete(path),
+        api.get(f"{path}/subjects"),
+        api.get(f"{path}/subjects/anna"),
+        api.delete(f"{path}/subjects/anna"),
+        api.delete(f"{path}/faces/0"),
+        api.send(f"{path}/search", "anna"),
+        api.post(f"{path}/search/embedding", {"embedding": {"contract": "contract", "values": [1, 0]}}),
+    ):
+        assert refusal(response) == (400, "INVALID_REQUEST")
+        assert message(response).startswith("path.collection: ")
+
+
+def test_the_list_is_in_the_order_of_the_names() -> None:
+    api = Api()
+    assert api.get("/v1/collections").json() == {"collections": []}
+    for name in ("b", "a", "B"):
+        api.make(name, threshold=0.5)
+    found = api.get("/v1/collections").json()["collections"]
+    assert [each["name"] for each in found] == ["B", "a", "b"]
+    assert all(is_now(each.pop("created")) for each in found)
+    assert found[0] == {**STAFF_ANSWER, "name": "B", "threshold": 0.5}
+
+
+def test_a_collection_is_described_with_its_numbers() -> None:
+    api = staff()
+    before = api.get(STAFF).json()
+    assert (before["faces"], before["subjects"]) == (0, 0)
+    api.enrol(["anna", "anna", "bob"], "anna", "anna-2", "bob")
+    found = api.get(STAFF).json()
+    assert is_now(found.pop("created"))
+    assert is_now(found["changed"])
+    assert found.pop("changed") > before["changed"]
+    assert found.pop("bytes") > before["bytes"]
+    assert found == {**STAFF_ANSWER, "faces": 3, "subjects": 2}
+
+
+def test_a_collection_that_was_deleted_is_gone_with_its_faces() -> None:
+    api = staff().make("other")
+    api.enrol(["anna", "bob"], "anna", "bob")
+    response = api.delete(STAFF)
+    assert response.status_code == 200
+    assert response.json() == {"name": "staff", "deleted_faces": 2}
+    assert [each["name"] for each in api.get("/v1/collections").json()["collections"]] == ["other"]
+    assert refusal(api.send(f"{STAFF}/search", "anna")) == (404, "COLLECTION_NOT_FOUND")
+    api.make()
+    assert api.found("anna bob") == [[], []]
+    assert api.subjects() == []
+
+
+def test_a_deleted_collection_may_come_again_with_another_embedder() -> None:
+    api = staff()
+    api.delete(STAFF)
+    api.make(embedder="facenet")
+    assert api.enrol("anna", "anna").status_code == 201
+    assert api.found("anna") == [["anna"]]
+
+
+def test_a_collection_that_is_not_there_is_a_404_of_every_route() -> None:
+    api = Api()
+    probe = {"contract": "contract", "values": [1, 0]}
+    for response in (
+        api.get(STAFF),
+        api.delete(STAFF),
+        api.enrol("anna", "anna"),
+        api.post(f"{STAFF}/embeddings", {"contract": "contract", "embeddings": [{"subject": "a", "values": [1, 0]}]}),
+        api.get(f"{STAFF}/subjects"),
+        api.get(f"{STAFF}/subjects/anna"),
+        api.delete(f"{STAFF}/subjects/anna"),
+        api.delete(f"{STAFF}/faces/0123"),
+        api.send(f"{STAFF}/search", "anna"),
+        api.post(f"{STAFF}/search/embedding", {"embedding": probe}),
+    ):
+        assert refusal(response) == (404, "COLLECTION_NOT_FOUND")
+        assert message(response) == "There is no collection called staff"
+    assert api.people.detected == []
+
+
+def test_a_method_that_there_is_not_is_a_405() -> None:
+    response = Api().post(STAFF, {})
+    assert refusal(response) == (405, "METHOD_NOT_ALLOWED")
+
+
+def test_a_clean_up_frees_what_was_deleted_and_tells_how_much() -> None:
+    api = staff().make("other")
+    api.enrol(["anna", "bob"], "anna", "bob")
+    api.delete(f"{STAFF}/subjects/anna")
+    response = api.client.post("/v1/gallery/clean")
+    assert response.status_code == 200
+    assert response.json().keys() == {"freed_bytes"}
+    freed = response.json()["freed_bytes"]
+    assert freed.keys() == {"staff", "other"}
+    assert freed["staff"] > 0
+    assert api.client.post("/v1/gallery/clean").json() == {"freed_bytes": {"staff": 0, "other": 0}}
+    assert api.found("anna bob") == [[], ["bob"]]
+
+
+def test_a_clean_up_of_nothing_frees_nothing() -> None:
+    assert Api().client.post("/v1/gallery/clean").json() == {"freed_bytes": {}}

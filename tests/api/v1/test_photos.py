@@ -1,0 +1,350 @@
+"""POST /v1/detect, /v1/embed, /v1/verify and /v1/compare, over fake networks."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from graphs.settings import LimitArgs, Policy
+from graphs.stages import Stages
+from tests.api.v1 import FACE, PHOTO, Api, message, refusal
+from tests.fakes import FakeNetwork, People, client, direction, serve_log
+
+MODELS = {"detector": "detector-model", "liveness": None, "embedder": None}
+LIVE = {"live": True, "score": 0.875, "threshold": 0.5}
+SPOOF = {"live": False, "score": 0.125, "threshold": 0.5}
+
+
+def verify(api: Api, first: str, second: str, **options: Any) -> Any:
+    files = {"photo1": first.encode(), "photo2": second.encode()}
+    return api.client.post("/v1/verify", files=files, params=options)
+
+
+def compare(first: list[float], second: list[float], contract: str = "contract", **fields: Any) -> Any:
+    return Api().post("/v1/compare", {**pair(first, second, contract), **fields})
+
+
+def pair(first: list[float], second: list[float], contract: str = "contract") -> dict[str, Any]:
+    return {
+        "embedding1": {"contract": contract, "values": first},
+        "embedding2": {"contract": contract, "values": second},
+    }
+
+
+def timed(answer: Any) -> Any:
+    """The answer without its times, which are sound."""
+    timings = answer.pop("timings_ms")
+    assert timings.keys() == {"detection", "networks", "total"}
+    assert timings["detection"] in (125, 250)
+    assert timings["networks"] >= 0
+    assert timings["total"] > 0
+    return answer
+
+
+def test_what_is_detected() -> None:
+    response = Api().send("/v1/detect", "anna bob")
+    assert response.status_code == 200
+    assert timed(response.json()) == {"photo": PHOTO, "faces": [FACE, {**FACE, "score": 0.98}], "models": MODELS}
+
+
+def test_a_photo_of_nobody_has_no_faces() -> None:
+    for route in ("detect", "embed"):
+        response = Api().send(f"/v1/{route}", "nobody", liveness="report")
+        assert response.status_code == 200
+        assert response.json()["faces"] == []
+
+
+@pytest.mark.parametrize("policy", ["report", "require"])
+def test_liveness_stands_beside_each_face(policy: str) -> None:
+    found = timed(Api().send("/v1/detect", "anna bob-spoof", liveness=policy).json())
+    assert [face["liveness"] for face in found["faces"]] == [LIVE, SPOOF]
+    assert found["models"] == {**MODELS, "liveness": "liveness-model"}
+
+
+def test_the_live_threshold_is_the_policys() -> None:
+    api = Api(policy=Policy(liveness_threshold=0.9))
+    [face] = api.send("/v1/detect", "anna", liveness="report").json()["faces"]
+    assert face["liveness"] == {"live": False, "score": 0.875, "threshold": 0.9}
+
+
+@pytest.mark.parametrize("route", ["detect", "embed"])
+def test_no_more_faces_than_were_asked_for_and_the_networks_see_no_more(route: str) -> None:
+    api = Api()
+    found = api.send(f"/v1/{route}", "anna bob carl", max_faces=2, liveness="report").json()
+    assert [face["score"] for face in found["faces"]] == [0.99, 0.98]
+    assert api.people.scored == [["anna", "bob"]]
+
+
+def test_what_is_embedded() -> None:
+    response = Api().send("/v1/embed", "anna bob")
+    assert response.status_code == 200
+    found = timed(response.json())
+    assert [face.pop("embedding") for face in found["faces"]] == [
+        {"contract": "contract", "values": [pytest.approx(value, abs=1e-6) for value in direction(degrees)]}
+        for degrees in (0, 90)
+    ]
+    assert found == {
+        "photo": PHOTO,
+        "faces": [FACE, {**FACE, "score": 0.98}],
+        "models": {**MODELS, "embedder": "embedder-model"},
+    }
+
+
+def test_the_embedder_is_chosen_by_its_role() -> None:
+    found = Api().send("/v1/embed", "anna", embedder="facenet").json()
+    assert found["faces"][0]["embedding"] == {"contract": "contract-of-3", "values": [1, 0, 0]}
+    assert found["models"]["embedder"] == "other-model"
+
+
+def test_two_photos_of_one_person_match() -> None:
+    response = verify(Api(), "anna", "anne", liveness="report")
+    assert response.status_code == 200
+    found = timed(response.json())
+    assert found.pop("value") == found.pop("cosine_similarity") == pytest.approx(0.9396926, abs=1e-6)
+    assert found == {
+        "match": True,
+        "metric": "cosine",
+        "threshold": {"value": 0.4, "source": "card"},
+        "faces": [{**FACE, "liveness": LIVE}] * 2,
+        "models": {"detector": "detector-model", "liveness": "liveness-model", "embedder": "embedder-model"},
+    }
+
+
+def test_two_photos_of_two_people_do_not() -> None:
+    found = verify(Api(), "anna", "bob").json()
+    assert (found["match"], found["value"]) == (False, pytest.approx(0, abs=1e-6))
+    assert [face["liveness"] for face in found["faces"]] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("options", "match", "value", "threshold"),
+    [
+        ({"threshold": 0.95}, False, 0.9396926, {"value": 0.95, "source": "request"}),
+        ({"threshold": 0.93}, True, 0.9396926, {"value": 0.93, "source": "request"}),
+        ({"metric": "euclidean"}, True, 0.3472964, {"value": pytest.approx(1.2**0.5), "source": "card"}),
+        ({"metric": "euclidean", "threshold": 0.34}, False, 0.3472964, {"value": 0.34, "source": "request"}),
+        ({"metric": "euclidean", "threshold": 0.35}, True, 0.3472964, {"value": 0.35, "source": "request"}),
+        ({"embedder": "facenet"}, True, 0.9396926, {"value": 0.5, "source": "card"}),
+    ],
+)
+def test_metric_and_threshold(options: Any, match: bool, value: float, threshold: Any) -> None:
+    size, contract = (3, "contract-of-3") if options.pop("embedder", None) else (2, "contract")
+    role = {"embedder": "facenet"} if size == 3 else {}
+    verified = verify(Api(), "anna", "anne", **options, **role)
+    compared = compare(direction(0, size), direction(20, size), contract, **options)
+    for found in (verified.json(), compared.json()):
+        assert (found["match"], found["threshold"]) == (match, threshold)
+        assert found["metric"] == options.get("metric", "cosine")
+        assert found["value"] == pytest.approx(value, abs=1e-6)
+        assert found["cosine_similarity"] == pytest.approx(0.9396926, abs=1e-6)
+
+
+@pytest.mark.parametrize(("policy", "match"), [("off", True), ("report", True), ("require", False)])
+@pytest.mark.parametrize("photos", [("anna-spoof", "anna"), ("anna", "anna-spoof")])
+def test_a_spoof_is_no_match_where_liveness_is_required(policy: str, match: bool, photos: tuple[str, str]) -> None:
+    assert verify(Api(), *photos, liveness=policy).json()["match"] is match
+
+
+def test_two_live_faces_match_where_liveness_is_required() -> None:
+    assert verify(Api(), "anna", "anna-2", liveness="require").json()["match"] is True
+
+
+def test_of_several_faces_the_largest_counts_unless_there_has_to_be_one() -> None:
+    found = verify(Api(), "anna bob-large", "bob").json()
+    assert found["match"] is True
+    assert [face["score"] for face in found["faces"]] == [0.98, 0.99]
+    response = verify(Api(), "bob", "anna bob-large", faces="one")
+    assert refusal(response) == (422, "MULTIPLE_FACES_DETECTED")
+    assert message(response) == "photo2: Multiple faces detected (2). Exactly one face is required"
+    assert verify(Api(), "anna", "anna-2", faces="one").json()["match"] is True
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "code", "number"),
+    [
+        ("nobody", "anna", "NO_FACE_DETECTED", 1),
+        ("anna", "nobody", "NO_FACE_DETECTED", 2),
+        ("broken", "anna", "INVALID_IMAGE", 1),
+        ("anna", "broken", "INVALID_IMAGE", 2),
+    ],
+)
+def test_a_photo_that_cannot_be_compared_is_named(first: str, second: str, code: str, number: int) -> None:
+    response = verify(Api(), first, second)
+    assert refusal(response) == (422, code)
+    assert message(response).startswith(f"photo{number}: ")
+
+
+@pytest.mark.parametrize("route", ["detect", "embed"])
+def test_a_photo_that_is_none_is_refused(route: str) -> None:
+    assert refusal(Api().send(f"/v1/{route}", "broken")) == (422, "INVALID_IMAGE")
+
+
+def test_a_photo_that_is_too_large_is_refused() -> None:
+    api = Api(LimitArgs(max_image_size=4))
+    for response in (api.send("/v1/detect", "annas"), api.send("/v1/embed", "annas"), verify(api, "anna", "annas")):
+        assert refusal(response) == (422, "IMAGE_TOO_LARGE")
+    assert api.send("/v1/detect", "anna").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("route", "options"),
+    [
+        ("detect", {"embedder": "arcface"}),
+        ("detect", {"colour": "red"}),
+        ("detect", {"liveness": "maybe"}),
+        ("detect", {"max_faces": 0}),
+        ("detect", {"max_faces": 101}),
+        ("detect", {"max_faces": "many"}),
+        ("embed", {"threshold": 0.5}),
+        ("embed", {"Embedder": "arcface"}),
+        ("verify", {"max_faces": 2}),
+        ("verify", {"faces": "all"}),
+        ("verify", {"metric": "manhattan"}),
+        ("verify", {"threshold": 2.01}),
+        ("verify", {"threshold": -1.01}),
+        ("verify", {"threshold": "nan"}),
+        ("verify", {"threshold": "inf"}),
+    ],
+)
+def test_an_option_that_there_is_not_is_refused_by_name(route: str, options: dict[str, Any]) -> None:
+    api = Api()
+    response = (
+        verify(api, "anna", "anna", **options) if route == "verify" else api.send(f"/v1/{route}", "anna", **options)
+    )
+    assert refusal(response) == (400, "INVALID_REQUEST")
+    assert next(iter(options)) in message(response)
+    assert api.people.detected == []
+
+
+@pytest.mark.parametrize("kind", ["detector", "embedder"])
+def test_a_role_that_there_is_not_is_refused_with_those_that_there_are(kind: str) -> None:
+    known = {"detector": "mtcnn", "embedder": "arcface, facenet"}[kind]
+    said = f"There is no {kind} called nobody; there are {known}"
+    api = Api()
+    for response in (
+        api.send("/v1/embed", "anna", **{kind: "nobody"}),
+        verify(api, "anna", "anna", **{kind: "nobody"}),
+    ):
+        assert refusal(response) == (422, f"UNKNOWN_{kind.upper()}")
+        assert message(response) == said
+
+
+def without_liveness() -> Stages:
+    return replace(People().stages(), liveness={})
+
+
+def test_liveness_that_there_is_not_is_refused() -> None:
+    api = Api()
+    api.client = client(without_liveness())
+    assert refusal(api.send("/v1/detect", "anna", liveness="report")) == (422, "UNKNOWN_LIVENESS")
+    assert refusal(verify(api, "anna", "anna", liveness="require")) == (422, "UNKNOWN_LIVENESS")
+    assert api.send("/v1/detect", "anna").status_code == 200
+
+
+@pytest.mark.parametrize("route", ["detect", "embed"])
+def test_a_photo_that_is_missing_or_text_is_refused(route: str) -> None:
+    api = Api()
+    for sent in ({}, {"data": {"photo": "text"}}, {"files": {"image": b"anna"}}, {"json": {"photo": "text"}}):
+        response = api.client.post(f"/v1/{route}", **sent)
+        assert refusal(response) == (400, "INVALID_REQUEST")
+        assert "photo" in message(response)
+
+
+def test_a_pair_of_which_one_is_missing_is_refused() -> None:
+    api = Api()
+    for given, missing in (("photo1", "photo2"), ("photo2", "photo1")):
+        response = api.client.post("/v1/verify", files={given: b"anna"})
+        assert refusal(response) == (400, "INVALID_REQUEST")
+        assert missing in message(response)
+    response = api.client.post("/v1/verify", files={"photo1": b"anna"}, data={"photo2": "text"})
+    assert refusal(response) == (400, "INVALID_REQUEST")
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
+def test_a_form_that_is_none_is_refused(kind: str) -> None:
+    response = Api().client.post("/v1/detect", content=b"no form", headers={"content-type": kind})
+    assert refusal(response) == (400, "INVALID_REQUEST")
+
+
+def test_a_network_that_gives_no_numbers_is_a_fault_that_tells_nothing() -> None:
+    whole = People().stages()
+    faulty = replace(whole.embedders["arcface"], embed=FakeNetwork([[float("nan"), 0]]))
+    api = Api()
+    api.client = client(replace(whole, embedders={"arcface": faulty}))
+    with serve_log() as log:
+        response = api.send("/v1/embed", "anna")
+    assert refusal(response) == (500, "INTERNAL_ERROR")
+    assert "finite" not in response.text
+    assert len(log) == 1
+
+
+def test_two_embeddings_are_compared_whatever_their_length() -> None:
+    response = compare([2, 0], [0.5, 0.5])
+    assert response.status_code == 200
+    found = response.json()
+    assert found.pop("value") == found.pop("cosine_similarity") == pytest.approx(0.5**0.5)
+    assert found == {"match": True, "metric": "cosine", "threshold": {"value": 0.4, "source": "card"}}
+    distance = compare([2, 0], [0, 0.5], metric="euclidean").json()
+    assert distance["value"] == pytest.approx(2**0.5)
+    assert distance["match"] is False
+
+
+def test_embeddings_of_unknown_or_of_two_networks_are_refused() -> None:
+    assert refusal(compare([1, 0], [1, 0], contract="unheard-of")) == (409, "EMBEDDING_CONTRACT_MISMATCH")
+    mixed = pair([1, 0], [1, 0])
+    mixed["embedding2"]["contract"] = "contract-of-3"
+    assert refusal(Api().post("/v1/compare", mixed)) == (409, "EMBEDDING_CONTRACT_MISMATCH")
+
+
+@pytest.mark.parametrize("sizes", [(3, 2), (2, 3), (1, 1), (3, 3)])
+def test_embeddings_of_another_length_than_the_networks_are_refused(sizes: tuple[int, int]) -> None:
+    first, second = ([1.0] * size for size in sizes)
+    assert refusal(compare(first, second)) == (422, "INVALID_EMBEDDING")
+
+
+@pytest.mark.parametrize(
+    "values",
+    ["[NaN, 1]", "[Infinity, 1]", "[-Infinity, 1]", "[1e39, 1]", "[0, 0]", "[]", '["1", 0]', "[true, 0]", "5", "null"],
+)
+def test_values_that_are_no_embedding_are_refused(values: str) -> None:
+    good = '{"contract": "contract", "values": [1, 0]}'
+    body = f'{{"embedding1": {{"contract": "contract", "values": {values}}}, "embedding2": {good}}}'
+    response = Api().post("/v1/compare", body)
+    assert refusal(response) == (400, "INVALID_REQUEST")
+    assert "embedding1.values" in message(response)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "{", "[" * 50_000, "null", "[]", '"text"', "{}", '{"embedding1": null, "embedding2": null}'],
+    ids=lambda body: body[:9] or "nothing",
+)
+def test_a_body_that_is_none_is_refused(body: str) -> None:
+    assert refusal(Api().post("/v1/compare", body)) == (400, "INVALID_REQUEST")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"threshold": 3},
+        {"threshold": "high"},
+        {"metric": "manhattan"},
+        {"treshold": 0.9},
+        {"embedding1": {"contract": "c" * 65, "values": [1, 0]}},
+        {"embedding1": {"contract": "contract", "values": [1.0] * 4097}},
+        {"embedding1": {"contract": "contract"}},
+    ],
+)
+def test_fields_that_are_wrong_are_refused_by_name(more: dict[str, Any]) -> None:
+    response = (
+        compare([1, 0], [1, 0], **more)
+        if "embedding1" not in more
+        else Api().post("/v1/compare", {**pair([1, 0], [1, 0]), **more})
+    )
+    assert refusal(response) == (400, "INVALID_REQUEST")
+    assert message(response).startswith(next(iter(more)))
+
+
+def test_a_threshold_that_is_no_number_is_refused() -> None:
+    body = str(pair([1, 0], [1, 0])).replace("'", '"')[:-1] + ', "threshold": NaN}'
+    assert refusal(Api().post("/v1/compare", body)) == (400, "INVALID_REQUEST")

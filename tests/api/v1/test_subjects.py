@@ -1,0 +1,219 @@
+"""Subjects of /v1 and their faces, over a real gallery in a folder."""
+
+from datetime import datetime
+from urllib.parse import quote
+
+import pytest
+
+from tests.api.v1 import STAFF, Api, message, refusal, staff
+
+HOSTILE = [
+    "'",
+    "''; DROP TABLE faces; --",
+    '"quoted"',
+    "a' OR '1'='1",
+    "/",
+    "a/b/c",
+    "/leading",
+    "trailing/",
+    "//",
+    "../",
+    "../../etc/passwd",
+    "a/../b",
+    "%",
+    "%2F",
+    "%00",
+    "\0",
+    "a\0b",
+    "a\n",
+    "\n",
+    "a\nb",
+    "a\r\nb",
+    " ",
+    " padded ",
+    "?x=1&y=2#z",
+    "a;b",
+    "\\",
+    "\u202eetihw",
+    "e\u0301",
+    "\u00e9",
+    "\ufeff",
+    "😀👩\u200d🚀",
+    "\U0010ffff",
+    "null",
+    "{subject}",
+    "$" * 512,
+    "😀" * 512,
+]
+
+
+def path(subject: str) -> str:
+    # Starlette's client decodes an address twice, a server once.
+    return f"{STAFF}/subjects/{quote(subject.replace('%', '%25'), safe='')}"
+
+
+def named(subject: str, neighbour: str = "the other") -> Api:
+    """A collection with Anna by the name of `subject`, and Bob by that of `neighbour`."""
+    api = staff()
+    body = {
+        "contract": "contract",
+        "embeddings": [{"subject": subject, "values": [1, 0]}, {"subject": neighbour, "values": [0, 1]}],
+    }
+    assert api.post(f"{STAFF}/embeddings", body).status_code == 201
+    return api
+
+
+@pytest.mark.parametrize("subject", HOSTILE, ids=ascii)
+def test_any_text_is_a_subject(subject: str) -> None:
+    api = named(subject)
+    again = api.enrol(subject, "anna")
+    assert (again.status_code, again.json()["photos"][0]["subject"]) == (201, subject)
+    assert api.found("anna") == [[subject]]
+    assert api.subjects() == sorted([subject, "the other"])
+    found = api.get(path(subject))
+    assert found.status_code == 200
+    assert found.json()["id"] == subject
+    assert len(found.json()["faces"]) == 2
+    first = api.get(f"{STAFF}/subjects", limit=1).json()
+    assert first["next"] == first["subjects"][0]["id"]
+    second = api.get(f"{STAFF}/subjects", limit=1, after=first["next"]).json()
+    assert [first["next"], second["subjects"][0]["id"]] == sorted([subject, "the other"])
+    assert second["next"] is None
+    deleted = api.delete(path(subject))
+    assert (deleted.status_code, deleted.json()) == (200, {"deleted_faces": 2})
+    assert api.subjects() == ["the other"]
+    assert api.found("anna bob") == [[], ["the other"]]
+    assert refusal(api.get(path(subject))) == refusal(api.delete(path(subject))) == (404, "SUBJECT_NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("subject", "neighbour"),
+    [("a", "a\n"), ("a", "a/"), ("a", "/a"), ("a", "A"), ("a", " a"), ("a", "a\0"), ("a/b", "a%2Fb"), ("é", "e\u0301")],
+    ids=ascii,
+)
+def test_deleting_a_subject_deletes_none_that_looks_like_it(subject: str, neighbour: str) -> None:
+    for one, other in ((subject, neighbour), (neighbour, subject)):
+        api = named(one, other)
+        assert api.get(path(one)).json()["id"] == one
+        assert api.delete(path(one)).json() == {"deleted_faces": 1}
+        assert api.subjects() == [other]
+        assert refusal(api.delete(path(one))) == (404, "SUBJECT_NOT_FOUND")
+        assert api.subjects() == [other]
+
+
+@pytest.mark.parametrize("subject", ["", "x" * 513, "😀" * 513])
+def test_what_is_no_subject_is_refused(subject: str) -> None:
+    api = staff()
+    assert refusal(api.get(path(subject))) == (422, "INVALID_SUBJECT")
+    assert refusal(api.delete(path(subject))) == (422, "INVALID_SUBJECT")
+    assert refusal(api.enrol(subject, "anna")) == (422, "INVALID_SUBJECT")
+    body = {"contract": "contract", "embeddings": [{"subject": subject, "values": [1, 0]}]}
+    assert refusal(api.post(f"{STAFF}/embeddings", body)) == (400, "INVALID_REQUEST")
+    assert api.subjects() == []
+
+
+def test_half_a_character_is_no_subject() -> None:
+    body = '{"contract": "contract", "embeddings": [{"subject": "\\ud83d", "values": [1, 0]}]}'
+    response = staff().post(f"{STAFF}/embeddings", body)
+    assert refusal(response) == (400, "INVALID_REQUEST")
+    assert message(response).startswith("embeddings.0.subject: ")
+
+
+def test_a_subject_has_its_faces_first_enrolled_first() -> None:
+    api = staff()
+    ids = [api.enrol("anna", photo).json()["photos"][0]["face_id"] for photo in ("anna", "anna-2", "anna-3")]
+    api.enrol("bob", "bob")
+    response = api.get(path("anna"))
+    assert response.status_code == 200
+    assert response.json().keys() == {"id", "faces"}
+    faces = response.json()["faces"]
+    assert [face["face_id"] for face in faces] == ids
+    assert [face["label"] for face in faces] == ["anna.jpg", "anna-2.jpg", "anna-3.jpg"]
+    assert all(face.keys() == {"face_id", "label", "created"} for face in faces)
+    times = [datetime.fromisoformat(face["created"]) for face in faces]
+    assert times == sorted(times)
+    assert all(time.utcoffset() is not None for time in times)
+
+
+def test_the_list_counts_the_faces_and_tells_when_they_came() -> None:
+    api = staff()
+    api.enrol("anna", "anna")
+    api.enrol(["anna", "bob"], "anna-2", "bob")
+    response = api.get(f"{STAFF}/subjects")
+    assert response.status_code == 200
+    assert response.json().keys() == {"subjects", "next"}
+    anna, bob = response.json()["subjects"]
+    assert (anna["id"], anna["faces"], bob["id"], bob["faces"]) == ("anna", 2, "bob", 1)
+    assert anna.keys() == {"id", "faces", "first_enrolled", "last_enrolled"}
+    assert anna["first_enrolled"] < anna["last_enrolled"]
+    assert bob["first_enrolled"] == bob["last_enrolled"] == anna["last_enrolled"]
+
+
+def test_pages_have_every_subject_once_in_the_order_of_code_points() -> None:
+    api, names = staff(), ["Z", "a", "aa", "b", "z", "\u00e4", "\uffff", "\U0001f600"]
+    body = {"contract": "contract", "embeddings": [{"subject": name, "values": [1, 0]} for name in reversed(names)]}
+    api.post(f"{STAFF}/embeddings", body)
+    for limit in (1, 3, 7, 8, 9):
+        listed, after = list[str](), ""
+        while True:
+            page = api.get(f"{STAFF}/subjects", limit=limit, after=after).json()
+            listed += [each["id"] for each in page["subjects"]]
+            after = page["next"]
+            if after is None:
+                break
+            assert len(page["subjects"]) == limit
+            assert after == listed[-1]
+        assert listed == names
+    assert api.get(f"{STAFF}/subjects").json()["next"] is None
+
+
+def test_a_page_goes_on_after_a_subject_that_was_deleted_meanwhile() -> None:
+    api = staff()
+    api.enrol(["anna", "bob", "carl"], "anna", "bob", "carl")
+    api.delete(path("bob"))
+    assert [each["id"] for each in api.get(f"{STAFF}/subjects", after="bob").json()["subjects"]] == ["carl"]
+    assert api.get(f"{STAFF}/subjects", after="zoe").json() == {"subjects": [], "next": None}
+
+
+@pytest.mark.parametrize("params", [{"limit": 0}, {"limit": 1001}, {"limit": "all"}, {"after": "x" * 513}])
+def test_a_page_that_there_is_not_is_refused(params: dict[str, object]) -> None:
+    response = staff().get(f"{STAFF}/subjects", **params)
+    assert refusal(response) == (400, "INVALID_REQUEST")
+    assert next(iter(params)) in message(response)
+
+
+def test_one_face_of_a_subject_can_be_deleted() -> None:
+    api = staff()
+    first, second = (
+        api.enrol(subject, photo).json()["photos"][0]["face_id"] for subject, photo in (("x", "anna"), ("x", "bob"))
+    )
+    response = api.delete(f"{STAFF}/faces/{first}")
+    assert (response.status_code, response.json()) == (200, {"deleted_faces": 1})
+    assert api.found("anna bob") == [[], ["x"]]
+    assert [face["face_id"] for face in api.get(path("x")).json()["faces"]] == [second]
+    assert refusal(api.delete(f"{STAFF}/faces/{first}")) == (404, "FACE_NOT_FOUND")
+    api.delete(f"{STAFF}/faces/{second}")
+    assert refusal(api.get(path("x"))) == (404, "SUBJECT_NOT_FOUND")
+    assert api.subjects() == []
+
+
+@pytest.mark.parametrize("face_id", ["0" * 32, "'", "x' OR 'a'='a", "%00", "%0A", "ä", "1", "_", "%25"])
+def test_what_is_no_face_is_not_found_and_deletes_nothing(face_id: str) -> None:
+    api = named("anna")
+    assert refusal(api.delete(f"{STAFF}/faces/{face_id}")) == (404, "FACE_NOT_FOUND")
+    assert api.get(STAFF).json()["faces"] == 2
+
+
+def test_a_subject_that_was_deleted_can_be_enrolled_anew() -> None:
+    api = staff()
+    api.enrol("anna", "anna")
+    api.delete(path("anna"))
+    answer = api.enrol("anna", "anna")
+    assert (answer.status_code, answer.json()["enrolled"]) == (201, 1)
+    assert api.found("anna") == [["anna"]]
+
+
+def test_a_subject_of_another_collection_stays() -> None:
+    api = named("anna").make("other")
+    assert refusal(api.delete("/v1/collections/other/subjects/anna")) == (404, "SUBJECT_NOT_FOUND")
+    assert api.found("anna") == [["anna"]]

@@ -34,7 +34,7 @@ AHEAD = np.array([[40, 50], [80, 50], [60, 72], [45, 95], [75, 95]], np.float32)
 """Landmarks of a face that looks at the camera."""
 ASIDE = np.array([[40, 50], [80, 50], [95, 72], [45, 95], [75, 95]], np.float32)
 """Landmarks of one that looks aside."""
-ANGLES = {"anna": 0, "anne": 20, "bob": 90, "carl": 150, "dora": 180}
+ANGLES = {"anna": 0, "anne": 20, "bob": 90, "carl": 270, "dora": 180}
 """People by the direction of their embeddings, in degrees: Anne resembles Anna, nobody else anybody."""
 
 

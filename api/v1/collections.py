@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.errors import ERRORS
 from api.service import Service
 from api.v1.options import CollectionName, Threshold, embedder_of
+from api.v1.schemas import example
 from gallery.records import Collection
 from imaging.refused import Refused
 
@@ -17,7 +18,7 @@ router = APIRouter(prefix="/v1", tags=["collections"], responses=ERRORS)
 class CollectionRequest(BaseModel):
     """What a collection is to be."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid") | example(embedder="arcface", threshold=0.4)
 
     embedder: str = Field("arcface", description="Role of the embedder; it cannot be changed later.")
     threshold: Threshold = None
@@ -25,6 +26,16 @@ class CollectionRequest(BaseModel):
 
 class CollectionAnswer(BaseModel):
     """A collection. `threshold` is null where the card's own decides."""
+
+    model_config = example(
+        name="staff",
+        embedder="arcface",
+        model="mobilefacenet",
+        embedding_contract="499f2c0ac50eba0c",
+        embedding_dimensions=192,
+        threshold=0.4,
+        created="2026-01-15T10:30:00Z",
+    )
 
     name: str
     embedder: str
@@ -52,11 +63,15 @@ class CollectionAnswer(BaseModel):
 class CollectionsAnswer(BaseModel):
     """Every collection, by name."""
 
+    model_config = example(collections=[CollectionAnswer])
+
     collections: list[CollectionAnswer]
 
 
 class StatisticsAnswer(CollectionAnswer):
     """A collection with its numbers."""
+
+    model_config = example(CollectionAnswer, faces=3, subjects=2, bytes=18432, changed="2026-01-15T12:00:00Z")
 
     faces: int
     subjects: int
@@ -67,12 +82,16 @@ class StatisticsAnswer(CollectionAnswer):
 class DroppedAnswer(BaseModel):
     """A collection that is not there any more, and the faces that it had."""
 
+    model_config = example(name="staff", deleted_faces=3)
+
     name: str
     deleted_faces: int
 
 
 class CleanedAnswer(BaseModel):
     """Bytes that were freed, by collection."""
+
+    model_config = example(freed_bytes={"staff": 140269})
 
     freed_bytes: dict[str, int]
 

@@ -14,7 +14,7 @@ from api.images import from_upload
 from api.limits import deadline
 from api.service import Service
 from api.v1.options import CollectionName, EnrolOptions, detector_of, embedder_of, liveness_of
-from api.v1.schemas import FaceAnswer, Models
+from api.v1.schemas import FaceAnswer, Models, example
 from gallery.records import MAX_SUBJECT, Enrolled, NewFace, subject_key
 from graphs.enrol import Enrolment, Outcome, Rules, enrol
 from imaging.refused import Refused
@@ -37,6 +37,8 @@ IdempotencyKey = Annotated[
 class ReasonAnswer(BaseModel):
     """Why a photo was refused, or what speaks against it."""
 
+    model_config = example(code="FACE_BLURRED", message="The face is blurred: sharpness 4")
+
     code: str
     message: str
 
@@ -47,6 +49,17 @@ class EnrolledPhoto(BaseModel):
     status is ``enrolled``; ``already``: the same photo of the same subject was there before; ``deleted``:
     this request was sent before, and the face was deleted since; or ``refused``, with `error`.
     """
+
+    model_config = example(
+        photo=0,
+        label="jane.jpg",
+        subject="jane.doe",
+        status="enrolled",
+        face_id="9e6380afc176e721c45c5467ddfd96ca",
+        error=None,
+        reasons=[],
+        face=FaceAnswer,
+    )
 
     photo: int = Field(description="Its place in the request, from 0.")
     label: str
@@ -61,6 +74,8 @@ class EnrolledPhoto(BaseModel):
 class EnrolAnswer(BaseModel):
     """What became of each photo, in order."""
 
+    model_config = example(enrolled=1, already=0, deleted=0, refused=0, photos=[EnrolledPhoto], models=Models)
+
     enrolled: int
     already: int
     deleted: int
@@ -72,7 +87,9 @@ class EnrolAnswer(BaseModel):
 class SubjectEmbedding(BaseModel):
     """An embedding to enrol without a photo."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid") | example(
+        subject="jane.doe", values=[0.0125, -0.0431, 0.0872], label="from the archive"
+    )
 
     subject: str = Field(min_length=1, max_length=MAX_SUBJECT)
     values: Embedding
@@ -82,7 +99,9 @@ class SubjectEmbedding(BaseModel):
 class EmbeddingsRequest(BaseModel):
     """Embeddings of one contract."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid") | example(
+        contract="499f2c0ac50eba0c", embeddings=[SubjectEmbedding], replace=False
+    )
 
     contract: str = Field(max_length=64, description="Of the network that gave them; see /v1/models.")
     embeddings: list[SubjectEmbedding] = Field(min_length=1, max_length=MAX_EMBEDDINGS)
@@ -92,6 +111,8 @@ class EmbeddingsRequest(BaseModel):
 class EnrolledEmbedding(BaseModel):
     """What became of one embedding."""
 
+    model_config = example(subject="jane.doe", face_id="9e6380afc176e721c45c5467ddfd96ca", status="enrolled")
+
     subject: str
     face_id: str
     status: Literal["enrolled", "already", "deleted"]
@@ -99,6 +120,8 @@ class EnrolledEmbedding(BaseModel):
 
 class EmbeddingsAnswer(BaseModel):
     """What became of each embedding, in order."""
+
+    model_config = example(enrolled=1, faces=[EnrolledEmbedding])
 
     enrolled: int
     faces: list[EnrolledEmbedding]

@@ -6,12 +6,22 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from api.errors import ERRORS
+from api.v1.schemas import example
 
 router = APIRouter(prefix="/v1", tags=["models"], responses=ERRORS)
 
 
 class NetworkAnswer(BaseModel):
     """A network behind a role."""
+
+    model_config = example(
+        model="mobilefacenet",
+        title="MobileFaceNet",
+        licence="MIT",
+        embedding_contract="499f2c0ac50eba0c",
+        embedding_dimensions=192,
+        cosine_threshold=0.42,
+    )
 
     model: str
     title: str
@@ -23,6 +33,8 @@ class NetworkAnswer(BaseModel):
 
 class ModelsAnswer(BaseModel):
     """Every network by its role, which is what requests name."""
+
+    model_config = example(detectors={}, liveness={}, embedders={"arcface": NetworkAnswer})
 
     detectors: dict[str, NetworkAnswer]
     liveness: dict[str, NetworkAnswer]

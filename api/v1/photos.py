@@ -13,7 +13,7 @@ from api.images import from_upload
 from api.limits import deadline
 from api.service import Service
 from api.v1.options import DetectOptions, EmbedOptions, VerifyOptions, detector_of, embedder_of, liveness_of
-from api.v1.schemas import AppliedThreshold, FaceAnswer, Models, PhotoAnswer, Timings
+from api.v1.schemas import AppliedThreshold, FaceAnswer, Models, PhotoAnswer, Timings, example
 from graphs.compare import Distances, distances
 from graphs.extract import Look, largest, look, only
 from graphs.thresholds import Applied, Metric, applied
@@ -29,6 +29,8 @@ PhotoFile = Annotated[UploadFile, File(description="A JPEG, PNG, WEBP or BMP fil
 class ContractEmbedding(BaseModel):
     """An embedding, with what it may be compared with."""
 
+    model_config = example(contract="499f2c0ac50eba0c", values=[0.0125, -0.0431, 0.0872])
+
     contract: str = Field(max_length=64, description="Of the network that gave it; see /v1/models.")
     values: Embedding
 
@@ -36,11 +38,15 @@ class ContractEmbedding(BaseModel):
 class EmbeddedFace(FaceAnswer):
     """A face with its embedding."""
 
+    model_config = example(FaceAnswer, embedding=ContractEmbedding)
+
     embedding: ContractEmbedding
 
 
 class DetectAnswer(BaseModel):
     """The faces of a photo, best score first."""
+
+    model_config = example(photo=PhotoAnswer, faces=[FaceAnswer], models=Models, timings_ms=Timings)
 
     photo: PhotoAnswer
     faces: list[FaceAnswer]
@@ -51,6 +57,8 @@ class DetectAnswer(BaseModel):
 class EmbedAnswer(BaseModel):
     """The same, with their embeddings, which have length 1."""
 
+    model_config = example(photo=PhotoAnswer, faces=[EmbeddedFace], models=Models, timings_ms=Timings)
+
     photo: PhotoAnswer
     faces: list[EmbeddedFace]
     models: Models
@@ -59,6 +67,8 @@ class EmbedAnswer(BaseModel):
 
 class Comparison(BaseModel):
     """Two embeddings compared."""
+
+    model_config = example(match=True, metric="cosine", value=0.71, cosine_similarity=0.71, threshold=AppliedThreshold)
 
     match: bool
     metric: Metric
@@ -70,6 +80,8 @@ class Comparison(BaseModel):
 class VerifyAnswer(Comparison):
     """Two photos compared."""
 
+    model_config = example(Comparison, faces=[FaceAnswer, FaceAnswer], models=Models, timings_ms=Timings)
+
     faces: tuple[FaceAnswer, FaceAnswer]
     models: Models
     timings_ms: Timings
@@ -78,7 +90,9 @@ class VerifyAnswer(Comparison):
 class CompareRequest(BaseModel):
     """Two embeddings of one contract."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid") | example(
+        embedding1=ContractEmbedding, embedding2=ContractEmbedding, metric="cosine", threshold=0.4
+    )
 
     embedding1: ContractEmbedding
     embedding2: ContractEmbedding

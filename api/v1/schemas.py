@@ -1,10 +1,10 @@
 """What several routes answer: faces, and the networks that looked at them."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
 from imaging import quality
@@ -13,8 +13,28 @@ from imaging.faces import Face, Photo
 Point = tuple[float, float]
 
 
+def example(*bases: type[BaseModel], **fields: Any) -> ConfigDict:
+    """The setting that gives a model an example in the OpenAPI document: that of `bases`, and `fields`.
+
+    A model among the values stands for its own example.
+    """
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return [plain(each) for each in value]
+        if isinstance(value, dict):
+            return {name: plain(each) for name, each in value.items()}
+        return value.model_config["json_schema_extra"]["examples"][0] if hasattr(value, "model_config") else value
+
+    own = {name: plain(value) for name, value in fields.items()}
+    merged = {name: value for part in (*map(plain, bases), own) for name, value in part.items()}
+    return ConfigDict(json_schema_extra={"examples": [merged]})
+
+
 class Box(BaseModel):
     """In pixels of the photo as it was sent; may reach beyond its edges."""
+
+    model_config = example(left=212.4, top=88.1, width=143.7, height=189.2)
 
     left: float
     top: float
@@ -25,6 +45,14 @@ class Box(BaseModel):
 class Landmarks(BaseModel):
     """x and y in pixels; left and right as seen in the photo."""
 
+    model_config = example(
+        left_eye=[251.3, 160.2],
+        right_eye=[318.9, 158.7],
+        nose=[284.6, 199.5],
+        left_mouth=[256.8, 234.1],
+        right_mouth=[314.2, 233.0],
+    )
+
     left_eye: Point
     right_eye: Point
     nose: Point
@@ -34,6 +62,8 @@ class Landmarks(BaseModel):
 
 class Quality(BaseModel):
     """Measured on grey values of 0 to 255; of a face on its own pixels, brought to 112x112."""
+
+    model_config = example(brightness=127.4, contrast=52.8, sharpness=140.6)
 
     brightness: float
     contrast: float
@@ -48,6 +78,8 @@ class Quality(BaseModel):
 class Liveness(BaseModel):
     """Whether a face is alive: the score is the live probability."""
 
+    model_config = example(live=True, score=0.97, threshold=0.5)
+
     live: bool
     score: float
     threshold: float
@@ -55,6 +87,8 @@ class Liveness(BaseModel):
 
 class FaceAnswer(BaseModel):
     """A face that was found."""
+
+    model_config = example(box=Box, score=0.999, landmarks=Landmarks, quality=Quality, liveness=Liveness)
 
     box: Box
     score: float
@@ -80,6 +114,8 @@ class FaceAnswer(BaseModel):
 class PhotoAnswer(BaseModel):
     """A photo as it was sent, upright."""
 
+    model_config = example(width=640, height=480, quality=Quality)
+
     width: int
     height: int
     quality: Quality
@@ -92,6 +128,8 @@ class PhotoAnswer(BaseModel):
 
 class Models(BaseModel):
     """The networks that gave the answer, by their names in the catalogue; null for those that were not asked."""
+
+    model_config = example(detector="mtcnn", liveness="deep-tree", embedder="mobilefacenet")
 
     detector: str | None = None
     liveness: str | None = None
@@ -109,6 +147,8 @@ class Models(BaseModel):
 class Timings(BaseModel):
     """Milliseconds: decoding and detection in the detector, liveness and embedding side by side, and in all."""
 
+    model_config = example(detection=21.4, networks=12.9, total=35.2)
+
     detection: float
     networks: float
     total: float
@@ -116,6 +156,8 @@ class Timings(BaseModel):
 
 class AppliedThreshold(BaseModel):
     """What decided, and who set it."""
+
+    model_config = example(value=0.42, source="card")
 
     value: float
     source: Literal["request", "collection", "card"]

@@ -20,7 +20,7 @@ from api.v1.options import (
     liveness_of,
 )
 from api.v1.photos import ContractEmbedding, PhotoFile, faces
-from api.v1.schemas import AppliedThreshold, FaceAnswer, Models, PhotoAnswer, Timings
+from api.v1.schemas import AppliedThreshold, FaceAnswer, Models, PhotoAnswer, Timings, example
 from gallery.records import Hit
 from graphs.identify import identify
 from graphs.thresholds import Applied, applied
@@ -31,6 +31,8 @@ router = APIRouter(prefix="/v1/collections/{collection}/search", tags=["search"]
 class Candidate(BaseModel):
     """A subject at or above the threshold, by its most similar face."""
 
+    model_config = example(subject="jane.doe", similarity=0.83, face_id="9e6380afc176e721c45c5467ddfd96ca")
+
     subject: str
     similarity: float = Field(description="Cosine similarity.")
     face_id: str
@@ -39,11 +41,17 @@ class Candidate(BaseModel):
 class SearchedFace(FaceAnswer):
     """A face of the photo, and whom it resembles, best first; nobody where liveness is required and it is a spoof."""
 
+    model_config = example(FaceAnswer, candidates=[Candidate])
+
     candidates: list[Candidate]
 
 
 class SearchAnswer(BaseModel):
     """The faces of a photo, best score first."""
+
+    model_config = example(
+        photo=PhotoAnswer, faces=[SearchedFace], threshold=AppliedThreshold, models=Models, timings_ms=Timings
+    )
 
     photo: PhotoAnswer
     faces: list[SearchedFace]
@@ -55,7 +63,7 @@ class SearchAnswer(BaseModel):
 class EmbeddingSearchRequest(BaseModel):
     """A probe that is an embedding already."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid") | example(embedding=ContractEmbedding, top_k=5, threshold=0.4)
 
     embedding: ContractEmbedding
     top_k: int = Field(5, ge=1, le=100, description="Most subjects.")
@@ -64,6 +72,8 @@ class EmbeddingSearchRequest(BaseModel):
 
 class EmbeddingSearchAnswer(BaseModel):
     """Whom the probe resembles, best first."""
+
+    model_config = example(candidates=[Candidate], threshold=AppliedThreshold)
 
     candidates: list[Candidate]
     threshold: AppliedThreshold

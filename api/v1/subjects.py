@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from api.errors import ERRORS
 from api.v1.options import CollectionName, SubjectId
+from api.v1.schemas import example
 from gallery.records import MAX_SUBJECT
 from imaging.refused import Refused
 
@@ -16,6 +17,10 @@ router = APIRouter(prefix="/v1/collections/{collection}", tags=["subjects"], res
 
 class SubjectAnswer(BaseModel):
     """A subject of a collection."""
+
+    model_config = example(
+        id="jane.doe", faces=2, first_enrolled="2026-01-15T10:30:00Z", last_enrolled="2026-01-15T11:45:00Z"
+    )
 
     id: str
     faces: int
@@ -26,12 +31,16 @@ class SubjectAnswer(BaseModel):
 class SubjectsAnswer(BaseModel):
     """A page of subjects in the order of their ids' code points; `next` is the `after` of the next page."""
 
+    model_config = example(subjects=[SubjectAnswer], next="jane.doe")
+
     subjects: list[SubjectAnswer]
     next: str | None
 
 
 class StoredFaceAnswer(BaseModel):
     """An enrolled face; the label is the name of the file that it came from."""
+
+    model_config = example(face_id="9e6380afc176e721c45c5467ddfd96ca", label="jane.jpg", created="2026-01-15T10:30:00Z")
 
     face_id: str
     label: str
@@ -41,12 +50,16 @@ class StoredFaceAnswer(BaseModel):
 class SubjectFacesAnswer(BaseModel):
     """A subject with its faces, first enrolled first."""
 
+    model_config = example(id="jane.doe", faces=[StoredFaceAnswer])
+
     id: str
     faces: list[StoredFaceAnswer]
 
 
 class DeletedAnswer(BaseModel):
     """How many faces were deleted."""
+
+    model_config = example(deleted_faces=2)
 
     deleted_faces: int
 

@@ -3,12 +3,15 @@
 import asyncio
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from importlib import metadata
+from typing import cast
 
 import pytest
 
-from graphs.stages import Ready, Stages
-from tests.fakes import client, is_not_ready, is_ready, stages
+from api.health import iso
+from graphs.stages import Gallery, Ready, Stages
+from tests.fakes import LocalGallery, People, client, is_not_ready, is_ready, stages
 
 
 def with_ready(detector: Ready, liveness: Ready, embedder: Ready) -> Stages:
@@ -62,6 +65,54 @@ def test_health_tells_the_time_in_both_forms(monkeypatch: pytest.MonkeyPatch) ->
     assert found["timestamp_iso"] == "2023-01-07T20:30:56.789Z"
 
 
+def test_health_has_the_fields_of_the_other_contracts_too() -> None:
+    found = client(People().stages()).get("/health").json()
+    assert (found["status"], found["model_loaded"], found["database_connected"]) == ("healthy", True, True)
+    assert found["service"] == "facegraph"
+    assert (found["model"], found["embedding_dimensions"]) == ("other-model", 3)
+
+
+def test_without_a_facenet_health_names_none() -> None:
+    assert client().get("/health").json().keys().isdisjoint({"model", "embedding_dimensions"})
+
+
+@pytest.mark.parametrize(
+    ("stage", "gallery", "status", "code"),
+    [
+        (True, True, "healthy", 200),
+        (True, False, "degraded", 200),
+        (False, True, "unhealthy", 503),
+        (False, False, "unhealthy", 503),
+    ],
+)
+def test_health_is_the_gallerys_too(stage: bool, gallery: bool, status: str, code: int) -> None:
+    ready = is_ready if stage else is_not_ready
+    of = replace(with_ready(ready, ready, ready), gallery=cast(Gallery, LocalGallery(ready=gallery)))
+    response = client(of).get("/health")
+    found = response.json()
+    assert (response.status_code, found["status"]) == (code, status)
+    assert (found["model_loaded"], found["database_connected"]) == (stage, gallery)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_one_stage_that_is_not_ready_is_a_model_that_is_not_loaded(number: int) -> None:
+    verdicts = [is_not_ready if number == each else is_ready for each in range(3)]
+    found = client(with_ready(*verdicts)).get("/health").json()
+    assert (found["model_loaded"], found["database_connected"], found["status"]) == (False, True, "degraded")
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (datetime(2024, 1, 15, 12, tzinfo=UTC), "2024-01-15T12:00:00.000Z"),
+        (datetime(2024, 1, 15, 12, 0, 0, 999_999, tzinfo=UTC), "2024-01-15T12:00:00.999Z"),
+        (datetime(2024, 1, 15, 12, tzinfo=timezone(timedelta(hours=5, minutes=30))), "2024-01-15T06:30:00.000Z"),
+    ],
+)
+def test_a_time_is_told_in_utc(moment: datetime, text: str) -> None:
+    assert iso(moment) == text
+
+
 def test_health_names_the_networks() -> None:
     assert client().get("/health").json()["networks"]["crmnet"] == {
         "model": "liveness-model",
@@ -76,14 +127,19 @@ def test_health_tells_an_embedders_size_and_threshold() -> None:
     assert embedder["cosine_threshold"] == 0.4
 
 
-def test_the_stages_are_asked_side_by_side() -> None:
-    everybody = asyncio.Barrier(4)
+def test_the_stages_and_the_gallery_are_asked_side_by_side() -> None:
+    everybody = asyncio.Barrier(5)
 
     async def ready() -> bool:
         async with asyncio.timeout(5), everybody:
             return True
 
-    assert client(with_ready(ready, ready, ready)).get("/health").json()["status"] == "healthy"
+    class Meeting(LocalGallery):
+        async def ready(self) -> bool:
+            return await ready()
+
+    of = replace(with_ready(ready, ready, ready), gallery=cast(Gallery, Meeting()))
+    assert client(of).get("/health").json()["status"] == "healthy"
 
 
 def test_the_root_says_what_this_is_and_where_to_read_on() -> None:

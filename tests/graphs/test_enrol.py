@@ -99,7 +99,7 @@ def test_a_refused_photo_loses_none_of_the_others_and_is_not_shown_to_the_networ
         "enrolled",
     ]
     assert desk.people.scored == desk.people.embedded == [["anna", "bob", "carl"]]
-    assert (desk.found(0), desk.found(90), desk.found(150)) == (["anna"], ["bob"], ["carl"])
+    assert (desk.found(0), desk.found(90), desk.found(270)) == (["anna"], ["bob"], ["carl"])
     assert desk.count() == 3
 
 
@@ -180,7 +180,7 @@ def test_a_spoof_is_refused_where_liveness_is_required_and_the_others_keep_their
     outcomes = desk.enrol("anna-spoof", "bob", "carl-spoof", "dora", rules=LIVE_ONLY, liveness=True)
     assert statuses(outcomes) == ["NOT_LIVE", "enrolled", "NOT_LIVE", "enrolled"]
     assert [outcome.live for outcome in outcomes] == [0.125, 0.875, 0.125, 0.875]
-    assert (desk.found(0), desk.found(90), desk.found(150), desk.found(180)) == ([], ["bob"], [], ["dora"])
+    assert (desk.found(0), desk.found(90), desk.found(270), desk.found(180)) == ([], ["bob"], [], ["dora"])
 
 
 def test_the_live_threshold_is_the_policys_and_live_at_it() -> None:

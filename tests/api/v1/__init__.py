@@ -31,7 +31,8 @@ class Api:
 
     def __init__(self, limits: LimitArgs | None = None, policy: Policy | None = None) -> None:
         self.people, self.gallery = People(), LocalGallery()
-        self.client = client(self.people.stages(self.gallery), limits, policy)
+        self.stages = self.people.stages(self.gallery)
+        self.client = client(self.stages, limits, policy)
 
     def get(self, path: str, **params: Any) -> httpx.Response:
         response: httpx.Response = self.client.get(path, params=params or None)

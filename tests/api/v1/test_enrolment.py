@@ -1,0 +1,384 @@
+"""Enrolment of /v1, over fake networks and a real gallery in a folder."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from graphs.settings import LimitArgs
+from tests.api.v1 import FACE, STAFF, Api, message, refusal, staff
+from tests.fakes import client
+
+DARK = {"code": "FACE_TOO_DARK", "message": "The face is too dark: brightness 10 of 255"}
+MODELS = {"detector": "detector-model", "liveness": None, "embedder": "embedder-model"}
+
+
+def counts(response: httpx.Response) -> dict[str, int]:
+    """How many photos of each status there are, none left out; 200 or 201 after them."""
+    answer = response.json()
+    told = {status: answer[status] for status in ("enrolled", "already", "deleted", "refused")}
+    listed = [photo["status"] for photo in answer["photos"]]
+    assert told == {status: listed.count(status) for status in told}
+    assert response.status_code == (201 if told["enrolled"] else 200)
+    return {status: count for status, count in told.items() if count}
+
+
+def embeddings(
+    api: Api, *entries: tuple[str, Any], headers: dict[str, str] | None = None, **fields: Any
+) -> httpx.Response:
+    listed = [{"subject": subject, "values": values} for subject, values in entries]
+    body = {"contract": "contract", "embeddings": listed, **fields}
+    response: httpx.Response = api.client.post(f"{STAFF}/embeddings", json=body, headers=headers)
+    return response
+
+
+def test_a_face_that_is_new_is_a_201() -> None:
+    api = staff()
+    response = api.enrol("anna", "anna")
+    assert response.status_code == 201
+    answer = response.json()
+    face_id = answer["photos"][0].pop("face_id")
+    assert len(face_id) == 32
+    assert answer == {
+        "enrolled": 1,
+        "already": 0,
+        "deleted": 0,
+        "refused": 0,
+        "photos": [
+            {
+                "photo": 0,
+                "label": "anna.jpg",
+                "subject": "anna",
+                "status": "enrolled",
+                "error": None,
+                "reasons": [],
+                "face": FACE,
+            }
+        ],
+        "models": MODELS,
+    }
+    assert api.found("anna-2") == [["anna"]]
+    assert api.get(f"{STAFF}/subjects/anna").json()["faces"][0]["face_id"] == face_id
+
+
+def test_some_photos_are_refused_and_the_others_enrolled_in_their_order() -> None:
+    api = staff()
+    photos = ("broken", "anna", "nobody", "bob-dark", "bob", "anna bob")
+    response = api.enrol(["a", "b", "c", "d", "e", "f"], *photos)
+    assert counts(response) == {"enrolled": 2, "refused": 4}
+    listed = response.json()["photos"]
+    assert [each["photo"] for each in listed] == [0, 1, 2, 3, 4, 5]
+    assert [each["label"] for each in listed] == [f"{words}.jpg" for words in photos]
+    assert [each["subject"] for each in listed] == ["a", "b", "c", "d", "e", "f"]
+    assert [each["error"] and each["error"]["code"] for each in listed] == [
+        "INVALID_IMAGE",
+        None,
+        "NO_FACE_DETECTED",
+        "FACE_TOO_DARK",
+        None,
+        "MULTIPLE_FACES_DETECTED",
+    ]
+    assert [bool(each["face_id"]) for each in listed] == [False, True, False, False, True, False]
+    assert [bool(each["face"]) for each in listed] == [False, True, False, True, True, False]
+    assert listed[0]["error"] == {"code": "INVALID_IMAGE", "message": "The image is damaged"}
+    assert (listed[3]["error"], listed[3]["reasons"]) == (DARK, [DARK])
+    assert api.subjects() == ["b", "e"]
+
+
+def test_one_subject_for_all_photos_or_one_each() -> None:
+    api = staff()
+    api.enrol("x", "anna", "bob")
+    api.enrol(["y", "z", "y"], "anna-2", "bob-2", "carl")
+    listed = api.get(f"{STAFF}/subjects").json()["subjects"]
+    assert {each["id"]: each["faces"] for each in listed} == {"x": 2, "y": 2, "z": 1}
+
+
+@pytest.mark.parametrize(("subjects", "photos"), [(2, 1), (2, 3), (3, 2), (65, 64)])
+def test_as_many_subjects_as_photos_or_one(subjects: int, photos: int) -> None:
+    api = staff()
+    response = api.enrol([f"s{number}" for number in range(subjects)], *["anna"] * photos)
+    assert refusal(response) == (400, "INVALID_REQUEST")
+    assert message(response) == f"{subjects} subjects for {photos} photos: send one, or one for each"
+    assert api.people.detected == []
+
+
+def test_64_photos_are_the_most() -> None:
+    api = staff()
+    photos = [f"anna-{number}" for number in range(65)]
+    response = api.enrol("anna", *photos)
+    assert refusal(response) == (400, "INVALID_REQUEST")
+    assert message(response) == "65 photos are more than the 64 of one request"
+    assert api.people.detected == []
+    assert counts(api.enrol("anna", *photos[:64])) == {"enrolled": 64}
+
+
+def test_where_all_photos_are_refused_it_is_an_error_with_all_of_them() -> None:
+    api = staff()
+    response = api.enrol("anna", "anna-dark-small", "nobody", "broken")
+    assert refusal(response) == (422, "FACE_TOO_SMALL")
+    error = response.json()["error"]
+    assert error["details"].keys() == {"photos"}
+    small, nobody, broken = error["details"]["photos"]
+    assert error["message"] == small["error"]["message"] == "The face is 20 pixels wide, less than 30"
+    assert [reason["code"] for reason in small["reasons"]] == ["FACE_TOO_SMALL", "FACE_TOO_DARK"]
+    assert [each["error"]["code"] for each in (nobody, broken)] == ["NO_FACE_DETECTED", "INVALID_IMAGE"]
+    assert {each["status"] for each in (small, nobody, broken)} == {"refused"}
+    assert small["face"]["box"] == {"left": 30, "top": 30, "width": 20, "height": 20}
+    assert (nobody["face"], broken["face"], small["face_id"]) == (None, None, None)
+    assert api.subjects() == []
+
+
+def test_the_same_photo_of_the_same_subject_is_a_200() -> None:
+    api = staff()
+    [first] = api.enrol("anna", "anna").json()["photos"]
+    response = api.enrol("anna", "anna")
+    assert counts(response) == {"already": 1}
+    assert response.json()["photos"] == [{**first, "status": "already"}]
+    assert counts(api.enrol("anna", "anna", "anna-2", "broken")) == {"already": 1, "enrolled": 1, "refused": 1}
+    assert counts(api.enrol("somebody", "anna")) == {"enrolled": 1}
+    assert api.get(STAFF).json()["faces"] == 3
+
+
+def test_a_photo_that_comes_twice_in_a_request_is_one_face() -> None:
+    api = staff()
+    photos = api.enrol("anna", "anna", "anna").json()["photos"]
+    assert photos[0]["face_id"] == photos[1]["face_id"]
+    assert api.get(STAFF).json()["faces"] == 1
+
+
+def test_poor_faces_are_enrolled_and_told_where_quality_is_reported() -> None:
+    response = staff().enrol("anna", "anna-dark", quality="report")
+    assert counts(response) == {"enrolled": 1}
+    [photo] = response.json()["photos"]
+    assert (photo["error"], photo["reasons"]) == (None, [DARK])
+
+
+def test_of_several_faces_the_largest_is_enrolled_where_it_is_asked_for() -> None:
+    api = staff()
+    [photo] = api.enrol("x", "anna bob-large", faces="largest").json()["photos"]
+    assert photo["face"]["score"] == 0.98
+    assert api.found("anna bob") == [[], ["x"]]
+
+
+@pytest.mark.parametrize(("policy", "status"), [("off", "enrolled"), ("report", "enrolled"), ("require", "refused")])
+def test_a_spoof(policy: str, status: str) -> None:
+    api = staff()
+    response = api.enrol(["bob", "anna"], "bob", "anna-spoof", liveness=policy)
+    answer = response.json()
+    _, spoof = answer["photos"]
+    assert spoof["status"] == status
+    assert spoof["face"]["liveness"] == (None if policy == "off" else {"live": False, "score": 0.125, "threshold": 0.5})
+    assert [reason["code"] for reason in spoof["reasons"]] == ([] if policy == "off" else ["NOT_LIVE"])
+    assert (spoof["error"] or {}).get("code") == ("NOT_LIVE" if policy == "require" else None)
+    assert answer["models"]["liveness"] == (None if policy == "off" else "liveness-model")
+    assert api.subjects() == (["bob"] if policy == "require" else ["anna", "bob"])
+
+
+def test_replacing_deletes_the_subjects_earlier_faces() -> None:
+    api = staff()
+    api.enrol(["x", "y"], "anna", "bob")
+    assert counts(api.enrol("x", "carl", replace=True)) == {"enrolled": 1}
+    assert api.found("anna bob carl") == [[], ["y"], ["x"]]
+
+
+@pytest.mark.parametrize("way", ["photos", "embeddings"])
+def test_an_idempotency_key(way: str) -> None:
+    api = staff()
+    vectors = {"anna": [1, 0], "bob": [0, 1], "carl": [-1, 0.5]}
+
+    def send(key: str, *names: str, **options: Any) -> tuple[int, list[str]]:
+        headers = {"Idempotency-Key": key}
+        if way == "photos":
+            response = api.enrol(list(names), *names, headers=headers, **options)
+        else:
+            response = embeddings(api, *((name, vectors[name]) for name in names), headers=headers, **options)
+        if response.status_code >= 400:
+            return response.status_code, [refusal(response)[1]]
+        listed = response.json()["photos" if way == "photos" else "faces"]
+        return response.status_code, [each["status"] for each in listed]
+
+    reused = (409, ["IDEMPOTENCY_KEY_REUSED"])
+    assert send("k", "anna", "bob") == (201, ["enrolled", "enrolled"])
+    assert send("k", "anna", "bob") == (200, ["already", "already"])
+    assert send("k", "anna") == reused
+    assert send("k", "bob", "anna") == reused
+    assert send("k", "carl") == reused
+    assert send("k", "anna", "bob", replace=True) == reused
+    api.delete(f"{STAFF}/subjects/bob")
+    assert send("k", "anna", "bob") == (200, ["already", "deleted"])
+    assert api.subjects() == ["anna"]
+    assert send("another", "anna", "bob") == (201, ["already", "enrolled"])
+    assert send("x" * 255, "carl") == (201, ["enrolled"])
+    for unfit in ("", "x" * 256):
+        assert send(unfit, "carl") == (400, ["INVALID_REQUEST"])
+
+
+def test_an_idempotency_key_is_of_its_collection() -> None:
+    api = staff()
+    api.enrol("anna", "anna", headers={"Idempotency-Key": "k"})
+    api.make("other")
+    files = {"photo": ("x.jpg", b"bob")}
+    response = api.client.post(
+        "/v1/collections/other/faces", data={"subject": "x"}, files=files, headers={"Idempotency-Key": "k"}
+    )
+    assert response.status_code == 201
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quality": "good"},
+        {"faces": "all"},
+        {"liveness": "no"},
+        {"replace": "perhaps"},
+        {"embedder": "arcface"},
+        {"Quality": "report"},
+    ],
+)
+def test_an_option_that_there_is_not_is_refused_by_name(options: dict[str, Any]) -> None:
+    api = staff()
+    response = api.enrol("anna", "anna", **options)
+    assert refusal(response) == (400, "INVALID_REQUEST")
+    assert next(iter(options)) in message(response)
+    assert api.subjects() == []
+
+
+def test_a_detector_that_there_is_not_is_refused() -> None:
+    assert refusal(staff().enrol("anna", "anna", detector="nobody")) == (422, "UNKNOWN_DETECTOR")
+
+
+@pytest.mark.parametrize(
+    ("form", "missing"),
+    [
+        ({"data": {"subject": "anna"}}, "photo"),
+        ({"data": {"subject": "anna", "photo": "text"}}, "photo"),
+        ({"files": {"photo": b"anna"}}, "subject"),
+        ({"files": {"photo": b"anna", "subject": b"a file"}}, "subject"),
+        ({"json": {"subject": "anna", "photo": "text"}}, "subject"),
+    ],
+)
+def test_a_form_that_lacks_something_is_refused_by_name(form: dict[str, Any], missing: str) -> None:
+    response = staff().client.post(f"{STAFF}/faces", **form)
+    assert refusal(response) == (400, "INVALID_REQUEST")
+    assert message(response).startswith(missing)
+
+
+def test_a_subject_that_is_none_refuses_the_request_before_a_network_is_asked() -> None:
+    api = staff()
+    assert refusal(api.enrol(["", "bob"], "broken", "bob")) == (422, "INVALID_SUBJECT")
+    assert api.people.detected == []
+
+
+def test_a_photo_that_is_too_large_is_refused() -> None:
+    api = Api(LimitArgs(max_image_size=4)).make()
+    assert refusal(api.enrol("anna", "anna", "annas")) == (422, "IMAGE_TOO_LARGE")
+    assert api.subjects() == []
+
+
+@pytest.mark.parametrize("name", ["+2AA-.jpg", "x" * 400, "", "../../etc/passwd", "😀", "a\0b"], ids=ascii)
+def test_a_label_is_any_files_name_as_far_as_it_is_text(name: str) -> None:
+    api = staff()
+    parts = {'name="subject"': b"anna", f'name="photo"; filename="{name}"': b"anna"}
+    body = b"".join(
+        b"--x\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % (head.encode(), value)
+        for head, value in parts.items()
+    )
+    charset = "; charset=utf-7" if name.startswith("+") else ""
+    response = api.client.post(
+        f"{STAFF}/faces",
+        content=body + b"--x--\r\n",
+        headers={"content-type": f"multipart/form-data; boundary=x{charset}"},
+    )
+    assert response.status_code == 201
+    [label] = [photo["label"] for photo in response.json()["photos"]]
+    assert label == ("?.jpg" if charset else name[:255])
+    assert api.get(f"{STAFF}/subjects/anna").json()["faces"][0]["label"] == label
+
+
+def test_a_request_that_takes_too_long_is_a_503() -> None:
+    api = staff()
+
+    async def forever(*_: Any, **__: Any) -> Any:
+        await asyncio.sleep(30)
+
+    slow = replace(api.stages.detectors["mtcnn"], detect=forever)
+    api.client = client(replace(api.stages, detectors={"mtcnn": slow}), LimitArgs(request_timeout=0.01))
+    for response in (api.enrol("anna", "anna"), api.send(f"{STAFF}/search", "anna"), api.send("/v1/detect", "anna")):
+        assert refusal(response) == (503, "TIMEOUT")
+
+
+def test_embeddings_are_enrolled_and_found() -> None:
+    api = staff()
+    response = embeddings(api, ("anna", [3, 0]), ("bob", [0, 0.5]))
+    assert response.status_code == 201
+    answer = response.json()
+    ids = [face.pop("face_id") for face in answer["faces"]]
+    assert all(len(face_id) == 32 for face_id in ids)
+    assert answer == {
+        "enrolled": 2,
+        "faces": [{"subject": "anna", "status": "enrolled"}, {"subject": "bob", "status": "enrolled"}],
+    }
+    assert api.found("anna bob") == [["anna"], ["bob"]]
+    again = embeddings(api, ("anna", [3, 0]), ("carl", [-1, 0]))
+    assert again.status_code == 201
+    assert [face["status"] for face in again.json()["faces"]] == ["already", "enrolled"]
+    assert embeddings(api, ("anna", [3, 0])).status_code == 200
+
+
+def test_embeddings_have_labels_and_can_replace() -> None:
+    api = staff()
+    embeddings(api, ("anna", [1, 0]))
+    listed = [{"subject": "anna", "values": [0, 1], "label": "from the archive"}]
+    assert (
+        api.post(f"{STAFF}/embeddings", {"contract": "contract", "embeddings": listed, "replace": True}).status_code
+        == 201
+    )
+    [face] = api.get(f"{STAFF}/subjects/anna").json()["faces"]
+    assert face["label"] == "from the archive"
+    assert api.found("anna bob") == [[], ["anna"]]
+
+
+def test_embeddings_are_enrolled_all_or_none() -> None:
+    api = staff()
+    assert refusal(embeddings(api, ("anna", [1, 0]), ("bob", [1, 0, 0]))) == (422, "INVALID_EMBEDDING")
+    assert refusal(embeddings(api, ("anna", [1, 0]), contract="contract-of-3")) == (409, "EMBEDDING_CONTRACT_MISMATCH")
+    assert api.subjects() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ('{"contract": "contract", "embeddings": [{"subject": "a", "values": [NaN, 1]}]}', "embeddings.0.values"),
+        ('{"contract": "contract", "embeddings": [{"subject": "a", "values": [Infinity, 1]}]}', "embeddings.0.values"),
+        ('{"contract": "contract", "embeddings": [{"subject": "a", "values": [1e-46, 0]}]}', "embeddings.0.values"),
+        ('{"contract": "contract", "embeddings": [{"subject": "a", "values": []}]}', "embeddings.0.values"),
+        ('{"contract": "contract", "embeddings": [{"subject": 5, "values": [1, 0]}]}', "embeddings.0.subject"),
+        ('{"contract": "contract", "embeddings": [{"values": [1, 0]}]}', "embeddings.0.subject"),
+        (
+            '{"contract": "contract", "embeddings": [{"subject": "a", "values": [1, 0], "name": "b"}]}',
+            "embeddings.0.name",
+        ),
+        ('{"contract": "contract", "embeddings": []}', "embeddings"),
+        ('{"contract": "contract"}', "embeddings"),
+        ('{"embeddings": [{"subject": "a", "values": [1, 0]}]}', "contract"),
+        ('{"contract": "contract", "embeddings": {}}', "embeddings"),
+        ("[", "The body is not valid JSON"),
+        ("", "Field required"),
+    ],
+)
+def test_a_body_of_embeddings_that_is_wrong_is_refused(body: str, named: str) -> None:
+    api = staff()
+    response = api.post(f"{STAFF}/embeddings", body)
+    assert refusal(response) == (400, "INVALID_REQUEST")
+    assert message(response).startswith(named)
+    assert api.subjects() == []
+
+
+def test_1000_embeddings_are_the_most() -> None:
+    api = staff()
+    entries = [(f"s{number}", [1, 0]) for number in range(1001)]
+    assert refusal(embeddings(api, *entries)) == (400, "INVALID_REQUEST")
+    assert embeddings(api, *entries[:1000]).json()["enrolled"] == 1000
+    assert refusal(embeddings(api, ("a", [1.0] * 4097))) == (400, "INVALID_REQUEST")

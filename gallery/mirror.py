@@ -32,7 +32,8 @@ class Mirror:
         self._ids: list[str] = []
         self._subjects: list[str] = []
         self._places: dict[str, int] = {}
-        self._vectors = np.zeros((0, self._size), np.float32)
+        # A column a face: BLAS multiplies this way round in little more than half the time.
+        self._vectors = np.zeros((self._size, 0), np.float32)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -70,7 +71,7 @@ class Mirror:
             probe: float32 (size) of length 1.
             count: at least 1.
         """
-        cosines = self._vectors[: len(self)] @ probe
+        cosines = probe @ self._vectors[:, : len(self)]
         # A subject has a few faces as a rule: look at more until enough subjects are among the best.
         looked_at = min(4 * count, len(cosines))
         while True:
@@ -105,15 +106,16 @@ class Mirror:
                 self._subjects.append(subject)
                 new.append(row)
             else:
-                self._vectors[known] = vectors[row]
+                self._vectors[:, known] = vectors[row]
         self._reserve(len(self._ids))
-        self._vectors[len(self._ids) - len(new) : len(self._ids)] = vectors[new]
+        self._vectors[:, len(self._ids) - len(new) : len(self._ids)] = vectors[new].T
 
     def _reserve(self, rows: int) -> None:
-        if rows > len(self._vectors):
+        there = self._vectors.shape[1]
+        if rows > there:
             # A quarter more than there were: growing by one face at a time copies each embedding a few times only.
-            larger = np.zeros((max(rows, len(self._vectors) * 5 // 4), self._size), np.float32)
-            larger[: len(self._vectors)] = self._vectors
+            larger = np.zeros((self._size, max(rows, there * 5 // 4)), np.float32)
+            larger[:, :there] = self._vectors
             self._vectors = larger
 
     def _keep(self, wanted: set[str]) -> None:
@@ -122,12 +124,12 @@ class Mirror:
             place, last = self._places.pop(face_id), len(self._ids) - 1
             if place != last:
                 self._ids[place], self._subjects[place] = self._ids[last], self._subjects[last]
-                self._vectors[place] = self._vectors[last]
+                self._vectors[:, place] = self._vectors[:, last]
                 self._places[self._ids[place]] = place
             self._ids.pop()
             self._subjects.pop()
             # Nothing of a deleted face stays in memory.
-            self._vectors[last] = 0
+            self._vectors[:, last] = 0
 
 
 def _cosine(value: np.float32) -> float:

@@ -167,27 +167,32 @@ class Reader:
         """
         size = collection.kind.size
         unit = [normalised(probe, size) for probe in probes]
-        table = await self._latest(collection)
-        total = await table.count_rows()
-        if total * size * 4 > self._exact_bytes:
-            # It may have been smaller before.
-            self._mirrors.pop(collection.table, None)
-            return [await _search_index(table, probe, count) for probe in unit]
         # One search at a time: a replica has one CPU, and nobody may change the mirror meanwhile.
         async with self._lock:
             mirror = await self._mirror(collection)
-            return [mirror.best(probe, count) for probe in unit]
+            if mirror is not None:
+                return [mirror.best(probe, count) for probe in unit]
+        table = await self._latest(collection)
+        return [await _search_index(table, probe, count) for probe in unit]
 
-    async def _mirror(self, collection: Collection) -> Mirror:
-        """The collection's mirror at the latest version; others make room for it, the longest unused one first."""
-        mirror = self._mirrors.get(collection.table)
+    async def _mirror(self, collection: Collection) -> Mirror | None:
+        """The collection's mirror at the latest version, or None if it is too large for one.
+
+        Others make room for it, the longest unused one first.
+        """
+        name, size = collection.table, collection.kind.size
+        mirror = self._mirrors.get(name)
         if mirror is None:
-            mirror = Mirror(await self._open(collection.table), collection.kind.size)
-            self._mirrors[collection.table] = mirror
+            if await (await self._latest(collection)).count_rows() * size * 4 > self._exact_bytes:
+                return None
+            mirror = self._mirrors[name] = Mirror(await self._open(name), size)
         await mirror.refresh()
+        if mirror.bytes > self._exact_bytes:
+            self._mirrors.pop(name, None)
+            return None
         # Not if it was dropped meanwhile.
-        if collection.table in self._mirrors:
-            self._mirrors.move_to_end(collection.table)
+        if name in self._mirrors:
+            self._mirrors.move_to_end(name)
         while len(self._mirrors) > 1 and sum(each.bytes for each in self._mirrors.values()) > self._exact_bytes:
             self._mirrors.popitem(last=False)
         return mirror

@@ -63,10 +63,14 @@ def _gallery(args: GalleryArgs) -> tuple[Application, Application]:
     place = Place(args.uri, args.storage_options)
     node = {"resources": {"node:__internal_head__": 0.001}} if place.folder else {}
 
-    def placed(deployment: Any, cpus: float) -> Any:
-        return deployment.options(ray_actor_options={"num_cpus": cpus, "num_gpus": 0, **node})
+    def placed(deployment: Any, cpus: float, threads: int) -> Any:
+        # Ray gives a replica with less than two CPUs one thread for its mathematics.
+        environment = {"env_vars": {"OMP_NUM_THREADS": str(threads)}}
+        options = {"num_cpus": cpus, "num_gpus": 0, "runtime_env": environment, **node}
+        return deployment.options(ray_actor_options=options)
 
-    writer, reader = placed(GalleryWriter, args.writer_cpus), placed(GalleryReader, args.reader_cpus)
+    writer = placed(GalleryWriter, args.writer_cpus, 1)
+    reader = placed(GalleryReader, args.reader_cpus, args.reader_threads)
     return (
         writer.bind(place, args.index_rows, args.optimise_s, args.clean_s),
         reader.bind(place, args.exact_mb),

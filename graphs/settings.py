@@ -156,6 +156,7 @@ class GalleryArgs(_FromEnvironment):
     clean_s: float = Field(3600, gt=0, description="Seconds between two clean-ups, which erase what was deleted.")
     writer_cpus: float = Field(0.1, gt=0, description="CPUs the writer owns.")
     reader_cpus: float = Field(0.1, gt=0, description="CPUs a reader owns.")
+    reader_threads: int = Field(2, ge=1, description="Threads of an exact search, which lasts some milliseconds.")
 
     @field_validator("uri")
     @classmethod

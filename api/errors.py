@@ -108,5 +108,6 @@ def _first_problem(error: RequestValidationError) -> str:
     problem = error.errors()[0]
     if problem["type"] == "json_invalid":
         return "The body is not valid JSON"
+    message = "Input should be a file" if "Expected UploadFile" in problem["msg"] else problem["msg"]
     place = ".".join(str(part) for part in problem["loc"] if part != "body")
-    return f"{place}: {problem['msg']}" if place else str(problem["msg"])
+    return f"{place}: {message}" if place else str(message)

@@ -1,4 +1,4 @@
-"""Looking after a table of faces: merging small files, indexes, and erasing what was deleted."""
+"""Looking after tables: merging small files, indexes, and erasing what was deleted."""
 
 import asyncio
 import warnings
@@ -36,7 +36,8 @@ async def clean(table: AsyncTable, index_rows: int, folder: Path | None) -> int:
     await table.optimize(cleanup_older_than=KEPT)
     # Lance leaves a file with few deleted rows as it is: write all rows anew. Where there are none, a
     # commit of nothing follows the newest one, which may be a deletion, and that names the keys.
-    await table.update(where=None if await _deleted_rows(table) else "false", updates_sql={"id": "id"})
+    key = (await table.schema()).names[0]
+    await table.update(where=None if await _deleted_rows(table) else "false", updates_sql={key: key})
     await _index(table, index_rows, rebuild=True)
     if folder is not None:
         # What is deleted next is all that a power loss would leave.
@@ -49,10 +50,12 @@ async def clean(table: AsyncTable, index_rows: int, folder: Path | None) -> int:
 
 
 async def _index(table: AsyncTable, index_rows: int, rebuild: bool) -> None:
-    """Give a large table its indexes, which `optimize` then keeps up to date.
+    """Give a large table of faces its indexes, which `optimize` then keeps up to date.
 
     The vectors' has eight bits a number: the full embeddings of a few candidates correct what it loses.
     """
+    if "vector" not in (await table.schema()).names:
+        return
     faces = await table.count_rows()
     indexed = {index.columns[0]: index.name for index in await table.list_indices()}
     wanted: dict[str, Any] = {}

@@ -241,20 +241,26 @@ class Writer:
         freed = {}
         for name in list(self._tables):
             async with self._lock:
-                if name not in self._tables:
-                    continue
-                table, freed[name] = self._tables[name], 0
-                if await table.version() != self._cleaned.get(name):
-                    folder = self._place.folder and self._place.folder / f"{table.name}.lance"
-                    freed[name] = await upkeep.clean(table, self._index_rows, folder)
-                    self._cleaned[name] = await table.version()
-                self._commits[name] = 0
+                if name in self._tables:
+                    freed[name] = await self._clean(self._tables[name])
+                    self._commits[name] = 0
+        async with self._lock:
+            # It has the names of collections that were dropped.
+            await self._clean(self._registry)
         return freed
 
     @property
     def busiest(self) -> int:
         """Commits since the last optimisation, of the collection that has the most."""
         return max(self._commits.values(), default=0)
+
+    async def _clean(self, table: AsyncTable) -> int:
+        if await table.version() == self._cleaned.get(table.name):
+            return 0
+        folder = self._place.folder and self._place.folder / f"{table.name}.lance"
+        freed = await upkeep.clean(table, self._index_rows, folder)
+        self._cleaned[table.name] = await table.version()
+        return freed
 
     async def _delete(self, name: str, where: str) -> int:
         async with self._lock:
@@ -304,7 +310,7 @@ class Writer:
         self._collections.pop(collection.name, None)
         self._tables.pop(collection.name, None)
         self._commits.pop(collection.name, None)
-        self._cleaned.pop(collection.name, None)
+        self._cleaned.pop(collection.table, None)
 
     async def _load(self) -> None:
         for row in await self._registry.query().to_list():

@@ -40,13 +40,13 @@ ModelQuery = Annotated[str | None, Query(alias="model", description="arcface (de
 FileField = Annotated[UploadFile | str | None, File(description="A photo; of several faces the largest counts.")]
 
 
-class ErrorResponse(BaseModel):
+class FaceDatabaseError(BaseModel):
     """What went wrong."""
 
     detail: str
 
 
-class AddedResponse(BaseModel):
+class AddedFace(BaseModel):
     """An enrolled face. The facenet variant does not count."""
 
     message: str
@@ -55,7 +55,7 @@ class AddedResponse(BaseModel):
     total_faces: int | None = None
 
 
-class MatchResponse(BaseModel):
+class FaceMatch(BaseModel):
     """The best match. `threshold` is said by both variants, the last two fields by arcface."""
 
     match_found: bool
@@ -74,14 +74,14 @@ class ListedFace(BaseModel):
     added_date: str
 
 
-class ListResponse(BaseModel):
+class FaceList(BaseModel):
     """All faces of the database."""
 
     total_faces: int
     faces: list[ListedFace]
 
 
-class DeletedResponse(BaseModel):
+class DeletedFace(BaseModel):
     """A face that is not there any more."""
 
     message: str
@@ -89,7 +89,7 @@ class DeletedResponse(BaseModel):
     remaining_faces: int
 
 
-class StatsResponse(BaseModel):
+class DatabaseStats(BaseModel):
     """The database in numbers."""
 
     total_faces: int
@@ -108,10 +108,10 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
 
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorResponse, "description": "The request or the photo is of no use"},
-    404: {"model": ErrorResponse, "description": "There is no face with this id"},
-    500: {"model": ErrorResponse, "description": "No face was detected, or a fault of the service"},
-    "default": {"model": ErrorResponse, "description": "What else can go wrong"},
+    400: {"model": FaceDatabaseError, "description": "The request or the photo is of no use"},
+    404: {"model": FaceDatabaseError, "description": "There is no face with this id"},
+    500: {"model": FaceDatabaseError, "description": "No face was detected, or a fault of the service"},
+    "default": {"model": FaceDatabaseError, "description": "What else can go wrong"},
 }
 
 
@@ -122,7 +122,7 @@ async def post_add_face(
     file: FileField = None,
     model: ModelField = None,
     model_query: ModelQuery = None,
-) -> AddedResponse:
+) -> AddedFace:
     """Add a face to the database, or replace the one with the same id."""
     service: Service = request.app.state.service
     variant = _variant(model, model_query)
@@ -136,13 +136,13 @@ async def post_add_face(
         await _check_room(service, collection, id)
         await gallery.enrol(collection.name, embedder.contract, [NewFace(id, "", "", embedding)], replace=True)
         total = await gallery.count(collection) if variant == "arcface" else None
-    return AddedResponse(message="Face added successfully", id=id, embedding_size=embedder.size, total_faces=total)
+    return AddedFace(message="Face added successfully", id=id, embedding_size=embedder.size, total_faces=total)
 
 
 @router.post("/match_face", responses=_ERRORS, response_model_exclude_none=True)
 async def post_match_face(
     request: Request, file: FileField = None, model: ModelField = None, model_query: ModelQuery = None
-) -> MatchResponse:
+) -> FaceMatch:
     """Find the best matching face of the database."""
     started = time.perf_counter()
     service: Service = request.app.state.service
@@ -153,7 +153,7 @@ async def post_match_face(
         embedding = await _embedding(service, embedder, data)
         subject, similarity, threshold = await _best(service, variant, embedder, embedding)
     matched = subject is not None and similarity >= threshold
-    answer = MatchResponse(
+    answer = FaceMatch(
         match_found=matched,
         matched_id=subject if matched else None,
         similarity_score=similarity,
@@ -167,36 +167,36 @@ async def post_match_face(
 
 
 @router.get("/list_faces", responses=_ERRORS)
-async def get_list_faces(request: Request, model: ModelQuery = None) -> ListResponse:
+async def get_list_faces(request: Request, model: ModelQuery = None) -> FaceList:
     """List all faces of the database."""
     service: Service = request.app.state.service
     collection = await _collection(service, _variant(model))
     subjects = await service.stages.gallery.subjects(collection, "", None) if collection else []
     faces = [ListedFace(id=each.id, added_date=iso(each.last_enrolled)) for each in subjects]
-    return ListResponse(total_faces=len(faces), faces=faces)
+    return FaceList(total_faces=len(faces), faces=faces)
 
 
 @router.delete("/delete_face/{face_id:text}", responses=_ERRORS)
-async def delete_face(request: Request, face_id: SubjectId, model: ModelQuery = None) -> DeletedResponse:
+async def delete_face(request: Request, face_id: SubjectId, model: ModelQuery = None) -> DeletedFace:
     """Remove a face from the database."""
     service: Service = request.app.state.service
     collection, gallery = await _collection(service, _variant(model)), service.stages.gallery
     if collection is None or not await gallery.delete_subjects(collection.name, [face_id]):
         raise Refused(NOT_FOUND, f"Face with ID '{face_id}' not found")
-    return DeletedResponse(
+    return DeletedFace(
         message="Face deleted successfully", deleted_id=face_id, remaining_faces=await gallery.count(collection)
     )
 
 
 @router.get("/stats", responses=_ERRORS)
-async def get_stats(request: Request, model: ModelQuery = None) -> StatsResponse:
+async def get_stats(request: Request, model: ModelQuery = None) -> DatabaseStats:
     """Say how much the database holds, and with which network."""
     service: Service = request.app.state.service
     variant = _variant(model)
     embedder = first_of(service.stages.embedders, variant)
     collection = await _collection(service, variant)
     counted = await service.stages.gallery.statistics(collection) if collection else None
-    return StatsResponse(
+    return DatabaseStats(
         total_faces=counted.subjects if counted else 0,
         model=embedder.network.model,
         embedding_dimension=embedder.size,

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.embeddings import Embedding, vector_of
 from api.errors import ERRORS
-from api.images import from_upload
 from api.limits import deadline
 from api.service import Service
 from api.v1.options import CollectionName, EnrolOptions, detector_of, embedder_of, liveness_of
@@ -91,7 +90,7 @@ class SubjectEmbedding(BaseModel):
         subject="jane.doe", values=[0.0125, -0.0431, 0.0872], label="from the archive"
     )
 
-    subject: str = Field(min_length=1, max_length=MAX_SUBJECT)
+    subject: str = Field(description=f"Any text of 1 to {MAX_SUBJECT} characters.")
     values: Embedding
     label: str = Field("", max_length=255)
 
@@ -148,7 +147,8 @@ async def post_faces(
     subjects = _a_photo_each(subject, len(photo))
     # A name can come in a charset that gives what no text can have.
     labels = [(file.filename or "").encode("utf-8", "replace").decode()[:255] for file in photo]
-    data = [await from_upload(file, service.limits.max_image_size) for file in photo]
+    # Too large a file is refused by the decode gate, so that the other photos are not lost with it.
+    data = [await file.read() for file in photo]
     found = await service.stages.gallery.collection(collection)
     detector, embedder = detector_of(service, options.detector), embedder_of(service, found.kind.embedder)
     liveness = liveness_of(service, options.liveness)

@@ -87,7 +87,7 @@ class VerifyAnswer(Comparison):
     timings_ms: Timings
 
 
-class CompareRequest(BaseModel):
+class CompareEmbeddingsRequest(BaseModel):
     """Two embeddings of one contract."""
 
     model_config = ConfigDict(extra="forbid") | example(
@@ -157,7 +157,7 @@ async def post_verify(
 
 
 @router.post("/compare")
-async def post_compare(request: Request, body: CompareRequest) -> Comparison:
+async def post_compare(request: Request, body: CompareEmbeddingsRequest) -> Comparison:
     """Compare two embeddings that /v1/embed gave."""
     service: Service = request.app.state.service
     first, second = body.embedding1, body.embedding2

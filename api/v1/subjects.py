@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import ERRORS
 from api.v1.options import CollectionName, SubjectId
@@ -56,6 +56,14 @@ class SubjectFacesAnswer(BaseModel):
     faces: list[StoredFaceAnswer]
 
 
+class DeleteSubjectsRequest(BaseModel):
+    """The subjects to delete."""
+
+    model_config = ConfigDict(extra="forbid") | example(ids=["ada", "bob"])
+
+    ids: list[str] = Field(min_length=1, max_length=1000)
+
+
 class DeletedAnswer(BaseModel):
     """How many faces were deleted."""
 
@@ -98,6 +106,18 @@ async def delete_subject(request: Request, collection: CollectionName, subject: 
     deleted = await request.app.state.service.stages.gallery.delete_subjects(collection, [subject])
     if not deleted:
         raise Refused("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
+    return DeletedAnswer(deleted_faces=deleted)
+
+
+@router.post("/subjects/delete")
+async def post_delete_subjects(
+    request: Request, collection: CollectionName, body: DeleteSubjectsRequest
+) -> DeletedAnswer:
+    """Delete many subjects in one step; those that are not there are no error.
+
+    The way to ids that an address cannot carry, such as ``..``, which browsers and proxies resolve.
+    """
+    deleted = await request.app.state.service.stages.gallery.delete_subjects(collection, body.ids)
     return DeletedAnswer(deleted_faces=deleted)
 
 

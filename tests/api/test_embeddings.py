@@ -12,8 +12,7 @@ from pydantic import ValidationError
 
 from api.embeddings import MOST_NUMBERS, EmbeddingPair
 from graphs.compare import distances
-from graphs.extract import largest, only
-from graphs.extract import EmbeddedFace, embed
+from graphs.extract import EmbeddedFace, embed, largest, only
 from graphs.stages import DetectorStage, EmbedderStage
 from imaging.faces import Photo
 from imaging.refused import Refused

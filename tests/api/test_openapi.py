@@ -43,6 +43,7 @@ OPERATIONS = {
     ("/v1/collections/{collection}/faces", "post"),
     ("/v1/collections/{collection}/embeddings", "post"),
     ("/v1/collections/{collection}/subjects", "get"),
+    ("/v1/collections/{collection}/subjects/delete", "post"),
     ("/v1/collections/{collection}/subjects/{subject}", "get"),
     ("/v1/collections/{collection}/subjects/{subject}", "delete"),
     ("/v1/collections/{collection}/faces/{face_id}", "delete"),

@@ -63,7 +63,8 @@ def test_the_default_configuration_scales_every_deployment_and_no_other(
     built = deployment_of(app.build(AppArgs.model_validate(args(config))))
     kinds = ("detectors", "liveness", "embedders")
     stages = [stage for kind in kinds for stage in built.init_kwargs[kind].values()]
-    names = [built.name, *(deployment_of(stage.handle).name for stage in stages)]
+    handles = [*(stage.handle for stage in stages), *built.init_kwargs["gallery"]]
+    names = [built.name, *(deployment_of(handle).name for handle in handles)]
     assert sorted(entry["name"] for entry in config["applications"][0]["deployments"]) == sorted(names)
 
 

@@ -19,7 +19,7 @@ ARGS: dict[str, Any] = {
 }
 
 VARIABLES = [
-    (Policy, "similarity_threshold", 0.6, 0.25, 0.75),
+    (Policy, "similarity_threshold", None, 0.25, 0.75),
     (LimitArgs, "max_image_size", 10485760, 1000, 2000),
     (LimitArgs, "max_image_dimension", 1024, 512, 2048),
     (LimitArgs, "request_timeout", 30, 5, 60),

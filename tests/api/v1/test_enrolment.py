@@ -271,12 +271,6 @@ def test_a_subject_that_is_none_refuses_the_request_before_a_network_is_asked() 
     assert api.people.detected == []
 
 
-def test_a_photo_that_is_too_large_is_refused() -> None:
-    api = Api(LimitArgs(max_image_size=4)).make()
-    assert refusal(api.enrol("anna", "anna", "annas")) == (422, "IMAGE_TOO_LARGE")
-    assert api.subjects() == []
-
-
 @pytest.mark.parametrize("name", ["+2AA-.jpg", "x" * 400, "", "../../etc/passwd", "😀", "a\0b"], ids=ascii)
 def test_a_label_is_any_files_name_as_far_as_it_is_text(name: str) -> None:
     api = staff()

@@ -119,15 +119,25 @@ def test_what_is_no_subject_is_refused(subject: str) -> None:
     assert refusal(api.delete(path(subject))) == (422, "INVALID_SUBJECT")
     assert refusal(api.enrol(subject, "anna")) == (422, "INVALID_SUBJECT")
     body = {"contract": "contract", "embeddings": [{"subject": subject, "values": [1, 0]}]}
-    assert refusal(api.post(f"{STAFF}/embeddings", body)) == (400, "INVALID_REQUEST")
+    assert refusal(api.post(f"{STAFF}/embeddings", body)) == (422, "INVALID_SUBJECT")
+    assert refusal(api.post(f"{STAFF}/subjects/delete", {"ids": [subject]})) == (422, "INVALID_SUBJECT")
     assert api.subjects() == []
 
 
 def test_half_a_character_is_no_subject() -> None:
     body = '{"contract": "contract", "embeddings": [{"subject": "\\ud83d", "values": [1, 0]}]}'
     response = staff().post(f"{STAFF}/embeddings", body)
-    assert refusal(response) == (400, "INVALID_REQUEST")
-    assert message(response).startswith("embeddings.0.subject: ")
+    assert refusal(response) == (422, "INVALID_SUBJECT")
+
+
+def test_many_subjects_are_deleted_at_once_dots_among_them() -> None:
+    api = staff()
+    for subject in ("..", ".", "anna", "bob"):
+        api.enrol(subject, "anna").raise_for_status()
+    response = api.post(f"{STAFF}/subjects/delete", {"ids": ["..", ".", "anna", "nobody"]})
+    assert (response.status_code, response.json()) == (200, {"deleted_faces": 3})
+    assert api.subjects() == ["bob"]
+    assert refusal(api.post(f"{STAFF}/subjects/delete", {"ids": []})) == (400, "INVALID_REQUEST")
 
 
 def test_a_subject_has_its_faces_first_enrolled_first() -> None:

@@ -7,7 +7,7 @@ import pytest
 from ray.serve import Application
 
 from graphs import app
-from graphs.settings import AppArgs
+from graphs.settings import ROOT, AppArgs
 from imaging.decode import Limits
 from models.device import Device
 from models.errors import ModelError
@@ -175,3 +175,32 @@ def test_the_cluster_is_not_asked_where_the_device_is_named(models_dir: Path, mo
     monkeypatch.setattr(app, "_cluster_gpus", ask)
     assert shares(app.build(arguments(models_dir, device="cpu"))) == ON_CPUS
     assert shares(app.build(arguments(models_dir, device="cuda"))) == ON_GPUS
+
+
+def gallery_of(built: Application) -> tuple[Any, Any]:
+    """The gallery's writer and its reader."""
+    writer, reader = map(deployment_of, deployment_of(built).init_kwargs["gallery"])
+    return writer, reader
+
+
+def test_a_gallery_in_a_folder_is_kept_on_the_head_node(models_dir: Path, cluster: Any) -> None:
+    cluster(0)
+    writer, reader = gallery_of(app.build(arguments(models_dir, gallery={"uri": "somewhere", "reader_threads": 3})))
+    assert (writer.name, reader.name) == ("gallery-writer", "gallery-reader")
+    for deployment, threads in ((writer, "1"), (reader, "3")):
+        options = deployment.ray_actor_options
+        assert options["resources"] == {"node:__internal_head__": 0.001}
+        assert options["runtime_env"] == {"env_vars": {"OMP_NUM_THREADS": threads}}
+        assert (options["num_cpus"], options["num_gpus"]) == (0.1, 0)
+        assert deployment.init_args[0].uri == str(ROOT / "somewhere")
+
+
+def test_a_gallery_in_an_object_store_is_kept_anywhere(models_dir: Path, cluster: Any) -> None:
+    cluster(0)
+    asked = {"uri": "s3://bucket/gallery", "storage_options": {"region": "eu-central-1"}, "clean_s": 60}
+    writer, reader = gallery_of(app.build(arguments(models_dir, gallery=asked)))
+    assert "resources" not in writer.ray_actor_options | reader.ray_actor_options
+    [place, index_rows, optimise_s, clean_s] = writer.init_args
+    assert (place.uri, place.storage_options) == ("s3://bucket/gallery", {"region": "eu-central-1"})
+    assert (index_rows, optimise_s, clean_s) == (120_000, 20, 60)
+    assert reader.init_args == (place, 256)

@@ -1,0 +1,173 @@
+"""The gallery's deployments, without a cluster: their classes, and the ingress's way to them."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deployments.gallery import GalleryReader, GalleryWriter, RemoteGallery
+from gallery.reader import Reader
+from gallery.records import EmbeddingKind, NewFace
+from gallery.tables import Place
+from gallery.writer import Writer
+from graphs.stages import Gallery
+from imaging.refused import Refused
+from tests.fakes import serve_log
+
+KIND = EmbeddingKind("arcface", "mobilefacenet", "contract", 2)
+
+
+def made(deployment: Any) -> Any:
+    """The class that a deployment wraps."""
+    return deployment.func_or_class
+
+
+def face(subject: str) -> NewFace:
+    return NewFace(subject, "photo", "", np.array([1, 0], np.float32))
+
+
+async def open_writer(folder: Path, clean_s: float = 3600) -> Any:
+    writer = made(GalleryWriter).__new__(made(GalleryWriter))
+    await writer.__init__(Place(str(folder)), 1000, 3600, clean_s)
+    return writer
+
+
+async def until(what: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not what():
+            await asyncio.sleep(0.02)
+
+
+def test_every_method_of_the_protocol_is_the_readers_or_the_writers() -> None:
+    for method in (name for name in vars(Gallery) if not name.startswith("_") and name != "ready"):
+        assert hasattr(Reader, method) or hasattr(Writer, method), method
+
+
+def test_a_call_reaches_the_deployment_that_has_the_method() -> None:
+    asked: list[tuple[str, str, tuple[Any, ...], dict[str, Any]]] = []
+
+    def handle(name: str) -> Any:
+        async def remote(method: str, *args: Any, **options: Any) -> Any:
+            asked.append((name, method, args, options))
+            return Refused("NO", "No") if method == "drop" else name
+
+        async def ready() -> None:
+            if name == "reader":
+                raise RuntimeError("a table is gone")
+
+        return SimpleNamespace(call=SimpleNamespace(remote=remote), ready=SimpleNamespace(remote=ready))
+
+    gallery = RemoteGallery(handle("writer"), handle("reader"))
+
+    async def run() -> None:
+        assert await gallery.find("staff", "contract", [], 5) == "reader"
+        assert await gallery.collections() == "reader"
+        assert await gallery.enrol("staff", "contract", [], replace=True) == "writer"
+        with pytest.raises(Refused, match="NO"):
+            await gallery.drop("staff")
+        assert await gallery.ready() is False
+
+    asyncio.run(run())
+    assert asked[0] == ("reader", "find", ("staff", "contract", [], 5), {})
+    assert asked[2] == ("writer", "enrol", ("staff", "contract", []), {"replace": True})
+    with pytest.raises(AttributeError):
+        _ = gallery.forget
+
+
+def test_the_writer_answers_what_it_refuses_and_the_reader_sees_what_it_wrote(tmp_path: Path) -> None:
+    async def run() -> None:
+        writer, reader = await open_writer(tmp_path), made(GalleryReader)(Place(str(tmp_path)), 8)
+        await writer.ready()
+        await writer.call("create", "staff", KIND, None)
+        refused = await writer.call("create", "staff", KIND, None)
+        assert isinstance(refused, Refused)
+        assert refused.code == "COLLECTION_EXISTS"
+        await writer.call("enrol", "staff", "contract", [face("ada")])
+        await reader.ready()
+        _, [[hit]] = await reader.call("find", "staff", "contract", [np.array([1, 0], np.float32)], 1)
+        assert hit.subject == "ada"
+        refused = await reader.call("collection", "nowhere")
+        assert isinstance(refused, Refused)
+        assert refused.code == "COLLECTION_NOT_FOUND"
+
+    asyncio.run(run())
+
+
+def test_a_reader_under_which_a_version_was_erased_reads_anew(tmp_path: Path) -> None:
+    async def run() -> None:
+        writer, reader = await open_writer(tmp_path), made(GalleryReader)(Place(str(tmp_path)), 8)
+        await writer.call("create", "staff", KIND, None)
+        await writer.call("enrol", "staff", "contract", [face("ada")])
+        asked = []
+
+        class Stale(Reader):
+            async def collection(self, name: str) -> Any:
+                asked.append(name)
+                if len(asked) == 1:
+                    raise RuntimeError("lance error: Not found")
+                return await super().collection(name)
+
+        reader._reader = Stale(Place(str(tmp_path)), 8)
+        with serve_log() as log:
+            assert (await reader.call("collection", "staff")).name == "staff"
+        assert asked == ["staff", "staff"]
+        assert "Not found" in log[0].getMessage()
+
+    asyncio.run(run())
+
+
+def test_a_reader_without_a_gallery_is_not_ready(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not found"):
+        asyncio.run(made(GalleryReader)(Place(str(tmp_path)), 8).ready())
+
+
+def test_a_change_is_finished_though_its_caller_gives_up(tmp_path: Path) -> None:
+    async def run() -> None:
+        writer = await open_writer(tmp_path)
+        await writer.call("create", "staff", KIND, None)
+        call = asyncio.create_task(writer.call("enrol", "staff", "contract", [face("ada")]))
+        await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        reader = Reader(Place(str(tmp_path)), 8)
+        staff = await reader.collection("staff")
+        async with asyncio.timeout(10):
+            while await reader.count(staff) != 1:
+                await asyncio.sleep(0.02)
+
+    asyncio.run(run())
+
+
+def test_the_timer_erases_what_was_deleted_and_outlives_a_fault(tmp_path: Path) -> None:
+    def kept() -> int:
+        return sum(path.read_bytes().count(vector) for path in tmp_path.rglob("*.lance") if path.is_file())
+
+    vector = np.array([0.6, 0.8], np.float32).tobytes()
+
+    async def run() -> None:
+        writer = await open_writer(tmp_path, clean_s=0.2)
+        await writer.call("create", "staff", KIND, None)
+        clean = writer._writer.clean
+        faults: list[int] = []
+
+        async def failing() -> Any:
+            if not faults:
+                faults.append(1)
+                raise RuntimeError("the disk is full")
+            return await clean()
+
+        writer._writer.clean = failing
+        with serve_log() as log:
+            ada = NewFace("ada", "photo", "", np.array([0.6, 0.8], np.float32))
+            await writer.call("enrol", "staff", "contract", [ada, face("bob")])
+            assert kept() == 1
+            await writer.call("delete_subjects", "staff", ["ada"])
+            await until(lambda: kept() == 0)
+        assert any("could not clean" in record.getMessage() for record in log)
+
+    asyncio.run(run())

@@ -1,0 +1,42 @@
+"""The switches that Ray Serve takes from the environment."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deployments import transport
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is set is forgotten after the test."""
+    for name in (*transport.SWITCHES, *transport.PORTS, *transport.FILES):
+        monkeypatch.setenv(name, "to be forgotten")
+        monkeypatch.delenv(name)
+
+
+def test_what_is_left_open_is_set() -> None:
+    with transport.set_up() as folder:
+        assert os.environ["RAY_SERVE_ENABLE_HA_PROXY"] == "1"
+        assert folder.is_dir()
+        files = [Path(os.environ[name]) for name in transport.FILES]
+        assert all(file == folder or file.parent == folder for file in files)
+        ports = {int(os.environ[name]) for name in transport.PORTS}
+        assert len(ports) == len(transport.PORTS)
+        assert all(1024 <= port < 2**16 for port in ports)
+    assert not folder.exists()
+
+
+def test_what_is_set_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_SERVE_ENABLE_HA_PROXY", "0")
+    monkeypatch.setenv("RAY_SERVE_HAPROXY_STATS_PORT", "8404")
+    with transport.set_up():
+        assert os.environ["RAY_SERVE_ENABLE_HA_PROXY"] == "0"
+        assert os.environ["RAY_SERVE_HAPROXY_STATS_PORT"] == "8404"
+
+
+def test_a_photo_of_the_greatest_size_fits_into_a_message() -> None:
+    from graphs.settings import LimitArgs
+
+    assert int(transport.SWITCHES["RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH"]) > LimitArgs().max_body

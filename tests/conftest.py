@@ -54,10 +54,14 @@ def shared_faces(folder: str) -> Path:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of the default configuration with an empty gallery, served for the whole session."""
+    """A client of the default configuration with an empty gallery, served for the whole session.
+
+    It fetches photos from loopback, where tests can serve them.
+    """
     folder = tmp_path_factory.mktemp("serve")
+    variables = {"GALLERY_URI": str(folder / "gallery"), "FETCH_ALLOWED_NETWORKS": "127.0.0.1/32"}
     with (
-        served("configs/serve.yaml", folder / "log", GALLERY_URI=str(folder / "gallery")) as server,
+        served("configs/serve.yaml", folder / "log", **variables) as server,
         httpx.Client(base_url=server.address, timeout=60) as client,
     ):
         yield client

@@ -189,7 +189,12 @@ class Writer:
                         merge = merge.when_not_matched_by_source_delete(of_subjects)
                 await merge.execute(data)
                 self._commits[name] += 1
-            return [Enrolled(face.id, face.subject, "already" if face.id in known else "enrolled") for face in faces]
+            answers = []
+            for face in faces:
+                answers.append(Enrolled(face.id, face.subject, "already" if face.id in known else "enrolled"))
+                # The same one again in this request is there already.
+                known.add(face.id)
+            return answers
 
     async def insert(self, name: str, contract: str, faces: pa.RecordBatch) -> int:
         """Add exported faces as `enrol` does, with their ids (32 hex digits) and times; returns how many are new."""

@@ -16,8 +16,8 @@ from api.errors import STATUSES
 from api.health import iso
 from api.images import from_upload
 from api.limits import deadline
+from api.paths import SubjectId
 from api.service import Service
-from api.v1.options import SubjectId
 from gallery.records import Collection, NewFace
 from graphs.extract import embed, largest
 from graphs.stages import EmbedderStage, first_of
@@ -132,7 +132,9 @@ async def post_add_face(
     gallery, embedder = service.stages.gallery, first_of(service.stages.embedders, variant)
     async with deadline(service.limits.request_timeout):
         embedding = await _embedding(service, embedder, data)
-        collection = await gallery.create(_name(variant), embedder.kind(variant), None, exist_ok=True)
+        collection = await _collection(service, variant)
+        if collection is None:
+            collection = await gallery.create(_name(variant), embedder.kind(variant), None, exist_ok=True)
         await _check_room(service, collection, id)
         await gallery.enrol(collection.name, embedder.contract, [NewFace(id, "", "", embedding)], replace=True)
         total = await gallery.count(collection) if variant == "arcface" else None

@@ -1,8 +1,9 @@
 """Collections of subjects: making, describing and deleting them, and cleaning up after deletions."""
 
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import ERRORS
@@ -80,12 +81,11 @@ class StatisticsAnswer(CollectionAnswer):
 
 
 class DroppedAnswer(BaseModel):
-    """A collection that is not there any more, and the faces that it had."""
+    """A collection that is not there any more."""
 
-    model_config = example(name="staff", deleted_faces=3)
+    model_config = example(name="staff")
 
     name: str
-    deleted_faces: int
 
 
 class CleanedAnswer(BaseModel):
@@ -137,12 +137,22 @@ async def get_collection(request: Request, collection: CollectionName) -> Statis
 
 
 @router.delete("/collections/{collection}")
-async def delete_collection(request: Request, collection: CollectionName) -> DroppedAnswer:
-    """Delete a collection with every face in it, at once and for good."""
+async def delete_collection(
+    request: Request,
+    collection: CollectionName,
+    with_faces: Annotated[bool, Query(description="Must be true for a collection that has faces.")] = False,
+) -> DroppedAnswer:
+    """Delete a collection with every face in it, at once and for good.
+
+    Not by mistake: clients resolve ``…/subjects/..`` to the collection's own address.
+    """
     gallery = request.app.state.service.stages.gallery
-    count = await gallery.count(await gallery.collection(collection))
+    found = await gallery.collection(collection)
+    # Not asked where it does not matter: a damaged collection cannot be counted, but deleted.
+    if not with_faces and (count := await gallery.count(found)):
+        raise Refused("COLLECTION_NOT_EMPTY", f"The collection has {count} faces: add with_faces=true to delete them")
     await gallery.drop(collection)
-    return DroppedAnswer(name=collection, deleted_faces=count)
+    return DroppedAnswer(name=collection)
 
 
 @router.post("/gallery/clean")

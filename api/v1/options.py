@@ -5,7 +5,6 @@ from typing import Annotated, Literal, TypeVar
 
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.convertors import Convertor, register_url_convertor
 
 from api.service import Service
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
@@ -20,23 +19,6 @@ CollectionName = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Letters, digits, dot, dash and underscore.")
 ]
 Threshold = Annotated[float | None, Field(ge=-1, le=1, description="Least cosine similarity; see Thresholds.")]
-
-
-class _Text(Convertor[str]):
-    """The rest of an address, whatever it is. Starlette's ``path`` has no line breaks: it takes ``a%0A`` for ``a``."""
-
-    regex = "(?s:.*)"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("text", _Text())
-SubjectId = Annotated[str, Path(description="Any text of 1 to 512 characters, slashes and line breaks included.")]
-"""As ``{subject:text}`` at the end of an address."""
 
 
 class DetectOptions(BaseModel):

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import ERRORS
-from api.v1.options import CollectionName, SubjectId
+from api.paths import SubjectId
+from api.v1.options import CollectionName
 from api.v1.schemas import example
 from gallery.records import MAX_SUBJECT
 from imaging.refused import Refused

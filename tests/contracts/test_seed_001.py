@@ -60,6 +60,14 @@ class Database:
         return response.json()
 
 
+def emptied(base: Database) -> Iterator[Database]:
+    """A database that is empty before and after a test."""
+    assert base.ids() == []
+    yield base
+    for face_id in base.ids():
+        assert base.delete_face(face_id).status_code == 200
+
+
 @pytest.fixture(
     params=[
         ("arcface", {}, {}),
@@ -70,22 +78,14 @@ class Database:
     ids=["arcface", "arcface-form", "facenet-form", "facenet-query"],
 )
 def database(service: httpx.Client, request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A variant's database, which is empty before and after a test."""
-    base = Database(service, *request.param)
-    assert base.ids() == []
-    yield base
-    for face_id in base.ids():
-        assert base.delete_face(face_id).status_code == 200
+    """A variant's database."""
+    yield from emptied(Database(service, *request.param))
 
 
 @pytest.fixture
 def arcface(service: httpx.Client) -> Iterator[Database]:
     """The database of the second variant, where no request names one."""
-    base = Database(service)
-    assert base.ids() == []
-    yield base
-    for face_id in base.ids():
-        assert base.delete_face(face_id).status_code == 200
+    yield from emptied(Database(service))
 
 
 def batch_add_faces(service: httpx.Client, image_folder: str) -> list[str]:
@@ -162,8 +162,8 @@ def test_another_photo_is_as_similar_as_the_person(database: Database, mindy: by
     assert found["match_found"] is (database.variant == "facenet")
 
 
-def test_the_variants_have_databases_of_their_own(service: httpx.Client, mindy: bytes) -> None:
-    arcface, facenet = Database(service), Database(service, "facenet", {"model": "facenet"})
+def test_the_variants_have_databases_of_their_own(arcface: Database, service: httpx.Client, mindy: bytes) -> None:
+    facenet = Database(service, "facenet", {"model": "facenet"})
     assert arcface.add_face("jane_smith", mindy).status_code == 200
     assert (arcface.ids(), facenet.ids()) == (["jane_smith"], [])
     assert facenet.found(mindy)["match_found"] is False

@@ -163,7 +163,7 @@ def test_what_cannot_be_fetched_is_a_failed_download(service: httpx.Client) -> N
 
 
 def test_the_services_own_network_is_not_fetched_from(service: httpx.Client) -> None:
-    own = str(service.base_url.copy_with(path="/health"))
+    own = str(service.base_url.copy_with(host="127.0.0.2", path="/health"))
     assert refusal(extract(service, own, image_type="url")) == "URL_NOT_ALLOWED"
 
 

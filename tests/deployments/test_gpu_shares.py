@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.conftest import PROJECT
 
@@ -36,8 +37,8 @@ print("placed", json.dumps({"used": used, "states": states}))
 """
 
 
-def test_each_stage_takes_its_share_of_the_declared_gpus() -> None:
-    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+def test_each_stage_takes_its_share_of_the_declared_gpus(tmp_path: Path) -> None:
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "GALLERY_URI": str(tmp_path / "gallery")}
     environment.pop("RAY_ADDRESS", None)
     done = subprocess.run(
         [sys.executable, "-c", SERVE], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=180
@@ -47,6 +48,15 @@ def test_each_stage_takes_its_share_of_the_declared_gpus() -> None:
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("placed "))
     answer = json.loads(line.removeprefix("placed "))
     assert answer["states"] == dict.fromkeys(
-        ["detector-mtcnn", "liveness-crmnet", "embedder-arcface", "embedder-facenet", "ingress"], "HEALTHY"
+        [
+            "detector-mtcnn",
+            "liveness-crmnet",
+            "embedder-arcface",
+            "embedder-facenet",
+            "gallery-writer",
+            "gallery-reader",
+            "ingress",
+        ],
+        "HEALTHY",
     )
     assert abs(answer["used"] - (0.25 + 0.5 + 0.4)) < 1e-6

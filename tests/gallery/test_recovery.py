@@ -310,7 +310,7 @@ from tests.gallery.made import KIND, NAME, face, near, vectors
 gallery.writer.FEW_COMMITS = 7
 
 async def main():
-    writer = await Writer.open(Place(sys.argv[1]))
+    writer = await gallery.writer.Writer.open(Place(sys.argv[1]))
     await writer.create(NAME, KIND, None, exist_ok=True)
     for number, vector in enumerate(vectors(2000)):
         pair = [face(f"subject-{number}", vector, "1"), face(f"subject-{number}", near(vector, number), "2")]

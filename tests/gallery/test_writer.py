@@ -157,7 +157,7 @@ async def test_a_face_twice_in_one_request_is_one_face(place: Place) -> None:
         assert [(entry.subject, entry.status) for entry in entries] == [
             ("Ada", "enrolled"),
             ("Bob", "enrolled"),
-            ("Ada", "enrolled"),
+            ("Ada", "already"),
         ]
     assert {subject: len(faces) for subject, faces in (await listed(place)).items()} == {"Ada": 1, "Bob": 1}
 

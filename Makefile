@@ -32,6 +32,7 @@ photos: .venv/installed
 
 bench: photos
 	$(BIN)/python -m load_tests.bench
+	$(BIN)/python -m load_tests.gallery
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

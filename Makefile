@@ -46,5 +46,6 @@ lock:
 	uv pip compile --quiet --universal --python-version 3.11 pyproject.toml --group dev \
 		--custom-compile-command "make lock" --output-file requirements.lock
 
+# Leaves data/gallery alone: the people in it cannot be fetched again.
 clean:
-	rm -rf .venv data
+	rm -rf .venv data/models data/photos data/bench

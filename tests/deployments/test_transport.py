@@ -1,6 +1,7 @@
 """The switches that Ray Serve takes from the environment."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def test_what_is_set_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     with transport.set_up():
         assert os.environ["RAY_SERVE_ENABLE_HA_PROXY"] == "0"
         assert os.environ["RAY_SERVE_HAPROXY_STATS_PORT"] == "8404"
+
+
+def test_without_haproxy_serves_own_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "find_spec", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with transport.set_up():
+        assert os.environ["RAY_SERVE_ENABLE_HA_PROXY"] == "0"
 
 
 def test_a_photo_of_the_greatest_size_fits_into_a_message() -> None:

@@ -81,7 +81,7 @@ class Mirror:
                 best.setdefault(self._subjects[place], place)
             if len(best) >= count or looked_at == len(cosines):
                 hits = list(best.items())[:count]
-                return [Hit(subject, self._ids[place], _cosine(cosines[place])) for subject, place in hits]
+                return [Hit(subject, self._ids[place], clipped(float(cosines[place]))) for subject, place in hits]
             looked_at = min(4 * looked_at, len(cosines))
 
     async def _take_new(self) -> None:
@@ -132,6 +132,6 @@ class Mirror:
             self._vectors[:, last] = 0
 
 
-def _cosine(value: np.float32) -> float:
-    # Rounding can carry the cosine of a vector with itself past 1.
-    return min(max(float(value), -1.0), 1.0)
+def clipped(cosine: float) -> float:
+    """`cosine` within -1 and 1: rounding can carry that of a vector with itself past 1."""
+    return min(max(cosine, -1.0), 1.0)

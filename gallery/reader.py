@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from lancedb import AsyncConnection, AsyncTable
 from numpy.typing import NDArray
 
-from gallery.mirror import Mirror
+from gallery.mirror import Mirror, clipped
 from gallery.records import (
     Collection,
     Hit,
@@ -216,7 +216,7 @@ async def _search_index(table: AsyncTable, probe: NDArray[np.float32], count: in
         query = table.query().nearest_to(probe).distance_type("cosine").nprobes(NPROBES).refine_factor(REFINE)
         found: pa.Table = await query.select(["id", "subject", "_distance"]).limit(faces).to_arrow()
         for row in found.to_pylist():
-            best.setdefault(row["subject"], Hit(row["subject"], row["id"], min(max(1 - row["_distance"], -1.0), 1.0)))
+            best.setdefault(row["subject"], Hit(row["subject"], row["id"], clipped(1 - row["_distance"])))
         if len(best) >= count or found.num_rows < faces:
             return list(best.values())[:count]
         faces *= 4

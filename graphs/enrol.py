@@ -86,14 +86,15 @@ async def enrol(
     """
     detection = await detect(detector, [entry.photo for entry in photos], liveness, embedder)
     outcomes = [_judge(found, rules, policy) for found in detection.photos]
-    asked = [outcome for outcome in outcomes if not outcome.refused]
-    rows = [
-        place[outcome.face]
-        for place, outcome in zip(places(detection), outcomes, strict=True)
+    asked = [
+        (entry, outcome, place[outcome.face])
+        for entry, outcome, place in zip(photos, outcomes, places(detection), strict=True)
         if not outcome.refused and outcome.face is not None
     ]
-    readings = await read(detection, rows, liveness, embedder)
-    for number, outcome in enumerate(asked):
+    readings = await read(detection, [row for _, _, row in asked], liveness, embedder)
+    assert readings.embeddings is not None
+    fit: list[tuple[Outcome, NewFace]] = []
+    for number, ((entry, outcome, _), embedding) in enumerate(zip(asked, readings.embeddings, strict=True)):
         if readings.live is not None:
             outcome.live = float(readings.live[number])
             if outcome.live < policy.liveness_threshold:
@@ -101,19 +102,13 @@ async def enrol(
                 outcome.reasons.append(spoof)
                 if rules.require_live:
                     outcome.refused = _refusal(spoof)
-    embeddings = iter([] if readings.embeddings is None else readings.embeddings)
-    faces: list[NewFace] = []
-    enrolled: list[Outcome] = []
-    for entry, outcome in zip(photos, outcomes, strict=True):
-        if outcome not in asked:
-            continue
-        embedding = next(embeddings)
         if not outcome.refused:
-            faces.append(NewFace(entry.subject, hashlib.sha256(entry.photo).hexdigest(), entry.label, embedding))
-            enrolled.append(outcome)
-    if faces:
+            source = hashlib.sha256(entry.photo).hexdigest()
+            fit.append((outcome, NewFace(entry.subject, source, entry.label, embedding)))
+    if fit:
+        faces = [face for _, face in fit]
         answers = await gallery.enrol(collection, embedder.contract, faces, replace=replace, request=request)
-        for outcome, answer in zip(enrolled, answers, strict=True):
+        for (outcome, _), answer in zip(fit, answers, strict=True):
             outcome.enrolled = answer
     return outcomes
 

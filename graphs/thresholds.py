@@ -33,6 +33,11 @@ def applied(
     return Applied(embedder.threshold if metric == "cosine" else euclidean(embedder.threshold), "card")
 
 
+def first_set(*values: float | None) -> float:
+    """The first threshold that somebody set; the last one is always set."""
+    return next(value for value in values if value is not None)
+
+
 def euclidean(cosine: float) -> float:
     """The distance of two embeddings of length 1 that have the similarity `cosine`."""
     return float((2 - 2 * cosine) ** 0.5)

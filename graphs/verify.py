@@ -20,6 +20,20 @@ Choose = Callable[[int, Photo | Refused], int]
 """The index of the face that counts in the photo of this number (0 or 1); raises `Refused` for one without."""
 
 
+def naming(names: tuple[str, str], pick: Callable[[Photo], int]) -> Choose:
+    """`pick`, with refusals that begin with the photo's name."""
+
+    def choose(number: int, found: Photo | Refused) -> int:
+        try:
+            if isinstance(found, Refused):
+                raise found
+            return pick(found)
+        except Refused as refused:
+            raise Refused(refused.code, f"{names[number]}: {refused.message}") from None
+
+    return choose
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Verification:
     """What was found.

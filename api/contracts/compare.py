@@ -15,7 +15,8 @@ from api.service import Service
 from graphs.compare import distances
 from graphs.extract import largest
 from graphs.stages import first_of
-from graphs.verify import Verification, verify
+from graphs.thresholds import first_set
+from graphs.verify import Verification, naming, verify
 from imaging.faces import Face, Photo
 from imaging.refused import Refused
 
@@ -126,13 +127,12 @@ async def post_mediapipe(request: Request, body: CompareRequest) -> CompareRespo
 
 async def _compare(role: str, request: Request, body: CompareRequest) -> CompareResponse:
     service: Service = request.app.state.service
-    threshold = service.policy.similarity_threshold
-    threshold = THRESHOLD if threshold is None else threshold
+    threshold = first_set(service.policy.similarity_threshold, THRESHOLD)
     detector = first_of(service.stages.detectors, role)
     embedder = first_of(service.stages.embedders, "inception_resnet_v1", "facenet")
     started = time.perf_counter()
     async with deadline(service.limits.request_timeout):
-        found = await verify(detector, None, embedder, _load(body, service), _largest)
+        found = await verify(detector, None, embedder, _load(body, service), naming(NAMES, largest))
     image1, image2 = (_image(*pair) for pair in zip(found.photos, found.faces, strict=True))
     embedding1, embedding2 = (_embedding(embedding, found.seconds / 2) for embedding in found.embeddings)
     compared = _comparison(found, threshold)
@@ -155,21 +155,8 @@ def _load(body: CompareRequest, service: Service) -> tuple[bytes, bytes]:
         try:
             photos.append(from_base64(field, service.limits.max_image_size))
         except Refused as refused:
-            raise _named(name, refused) from None
+            raise Refused(refused.code, f"{name}: {refused.message}") from None
     return photos[0], photos[1]
-
-
-def _largest(number: int, found: Photo | Refused) -> int:
-    try:
-        if isinstance(found, Refused):
-            raise found
-        return largest(found)
-    except Refused as refused:
-        raise _named(NAMES[number], refused) from None
-
-
-def _named(name: str, refused: Refused) -> Refused:
-    return Refused(refused.code, f"{name}: {refused.message}")
 
 
 def _image(photo: Photo, face: Face) -> ImageMetrics:

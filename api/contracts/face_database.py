@@ -21,6 +21,7 @@ from api.service import Service
 from gallery.records import Collection, NewFace
 from graphs.extract import embed, largest
 from graphs.stages import EmbedderStage, first_of
+from graphs.thresholds import first_set
 from imaging.refused import Refused
 
 router = APIRouter(tags=["face database"])
@@ -252,11 +253,13 @@ async def _best(
     service: Service, variant: Variant, embedder: EmbedderStage, embedding: NDArray[np.float32]
 ) -> tuple[str | None, float, float]:
     """The most similar subject, if there is any, its similarity, and the threshold."""
-    policy, collection = service.policy, await _collection(service, variant)
+    policy = service.policy
     configured = policy.arcface_threshold if variant == "arcface" else policy.similarity_threshold
-    own = collection.threshold if collection else None
-    threshold = next(value for value in (own, configured, THRESHOLDS[variant]) if value is not None)
-    if collection is None:
-        return None, 0.0, threshold
-    _, [hits] = await service.stages.gallery.find(collection.name, embedder.contract, [embedding], 1)
+    try:
+        found, [hits] = await service.stages.gallery.find(_name(variant), embedder.contract, [embedding], 1)
+    except Refused as refused:
+        if refused.code != "COLLECTION_NOT_FOUND":
+            raise
+        return None, 0.0, first_set(configured, THRESHOLDS[variant])
+    threshold = first_set(found.threshold, configured, THRESHOLDS[variant])
     return (hits[0].subject, hits[0].cosine, threshold) if hits else (None, 0.0, threshold)

@@ -17,6 +17,7 @@ from api.service import Service
 from graphs.match import NAMES, match
 from graphs.settings import Policy
 from graphs.stages import first_of
+from graphs.thresholds import first_set
 from graphs.verify import Verification
 from imaging.faces import Photo
 from imaging.refused import Refused
@@ -159,7 +160,7 @@ async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
         pair = await _load(body, service)
         loaded = time.perf_counter()
         found = await match(detector, liveness, embedder, pair, policy)
-    threshold = next(value for value in (body.threshold, policy.similarity_threshold, THRESHOLD) if value is not None)
+    threshold = first_set(body.threshold, policy.similarity_threshold, THRESHOLD)
     live1, live2 = (_liveness(live, policy) for live in found.live)
     alive = live1.is_live and live2.is_live
     similarity = found.distances.cosine

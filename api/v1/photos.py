@@ -1,7 +1,7 @@
 """POST /v1/detect, /v1/embed, /v1/verify and /v1/compare: photos and embeddings, without a gallery."""
 
 import time
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 import numpy as np
 from fastapi import APIRouter, File, Query, Request, UploadFile
@@ -17,8 +17,7 @@ from api.v1.schemas import AppliedThreshold, FaceAnswer, Models, PhotoAnswer, Ti
 from graphs.compare import Distances, distances
 from graphs.extract import Look, largest, look, only
 from graphs.thresholds import Applied, Metric, applied
-from graphs.verify import Choose, verify
-from imaging.faces import Photo
+from graphs.verify import naming, verify
 from imaging.refused import Refused
 
 router = APIRouter(prefix="/v1", tags=["photos"], responses=ERRORS)
@@ -133,7 +132,7 @@ async def post_verify(
     started = time.perf_counter()
     pair = tuple([await from_upload(file, service.limits.max_image_size) for file in (photo1, photo2)])
     async with deadline(service.limits.request_timeout):
-        choose = _choose(only if options.faces == "one" else largest)
+        choose = naming(("photo1", "photo2"), only if options.faces == "one" else largest)
         found = await verify(detector, liveness, embedder, cast(tuple[bytes, bytes], pair), choose)
     compared = _compared(found.distances, options.metric, applied(options.threshold, None, embedder, options.metric))
     live_threshold = service.policy.liveness_threshold
@@ -198,18 +197,6 @@ async def _look(
         total=1000 * (time.perf_counter() - started),
     )
     return seen, Models.of(detector, liveness, network), timings
-
-
-def _choose(pick: Any) -> Choose:
-    def choose(number: int, found: Photo | Refused) -> int:
-        try:
-            if isinstance(found, Refused):
-                raise found
-            return int(pick(found))
-        except Refused as refused:
-            raise Refused(refused.code, f"photo{number + 1}: {refused.message}") from None
-
-    return choose
 
 
 def _compared(measured: Distances, metric: Literal["cosine", "euclidean"], threshold: Applied) -> Comparison:

@@ -4,31 +4,43 @@ import asyncio
 import gzip
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from ipaddress import ip_address
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from api.addresses import MAX_URL, Addresses, Resolver
+from api.addresses import MAX_URL, Addresses
 from api.limits import deadline
 from graphs.settings import AddressArgs
 from imaging.refused import Refused
+from tests.api.sites import (
+    NO_CONNECTION,
+    NOT_PUBLIC,
+    NOT_VALID,
+    PHOTO,
+    Names,
+    Page,
+    Site,
+    Wire,
+    addresses,
+    found,
+    get,
+    head,
+    no_connection,
+    page,
+    public,
+    refusal,
+    serving,
+)
 from tests.fakes import serve_log
 
-PHOTO = bytes(range(256)) * 4
-LOOPBACK = "127.0.0.1/32"
-NOT_PUBLIC = ("URL_NOT_ALLOWED", "The address leads into a network that is not public")
-NOT_VALID = ("URL_NOT_ALLOWED", "The address is not a valid one")
-NO_CONNECTION = ("DOWNLOAD_FAILED", "No connection to the address could be made")
 BROKEN = ("DOWNLOAD_FAILED", "The connection to the address broke")
+
+
 TOO_LARGE = ("IMAGE_TOO_LARGE", "The image has more than the 1024 bytes that are accepted")
+
 
 PEM = """-----BEGIN CERTIFICATE-----
 MIIBUDCB96ADAgECAgEBMAoGCCqGSM49BAMCMBkxFzAVBgNVBAMMDnBob3Rvcy5l
@@ -48,142 +60,10 @@ kZSmwKblrhkulIG0kl0j2VfIBGQ00RdHQhXVueFTLbOoL1nEohI+/Itc
 """
 """A certificate of photos.example, signed with its own key, which is of use nowhere."""
 
-Page = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
-
-
-def page(body: bytes = PHOTO, status: str = "200 OK", **headers: str) -> bytes:
-    """A whole answer with the length of its body."""
-    return head(status, content_length=str(len(body)), **headers) + body
-
-
-def head(status: str = "200 OK", **headers: str) -> bytes:
-    """An answer's beginning; one without a length ends with the connection."""
-    lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode()
-
 
 def to(location: str, status: str = "302 Found") -> bytes:
     """A redirect."""
     return page(b"", status, location=location)
-
-
-@dataclass
-class Site:
-    """A server of `pages` by path; any other path is a 404."""
-
-    pages: Mapping[str, Page]
-    scheme: str
-    port: int = 0
-    asked: list[str] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
-    left: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def url(self, path: str = "/photo", host: str = "127.0.0.1") -> str:
-        return f"{self.scheme}://{host}:{self.port}{path}"
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            request, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
-            target = request.split(" ")[1]
-            self.asked.append(target)
-            self.headers.append({name.lower(): value for name, value in (line.split(": ", 1) for line in lines)})
-            found = self.pages.get(target.partition("?")[0], page(b"", "404 Not Found"))
-            if isinstance(found, bytes):
-                writer.write(found)
-                await writer.drain()
-            else:
-                await found(writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            self.left.set()
-        except asyncio.CancelledError:
-            # The loop's end, which asyncio's streams would log as a fault.
-            pass
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def serving(pages: Mapping[str, Page] | None = None, tls: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
-    site = Site(pages or {"/photo": page()}, "https" if tls else "http")
-    server = await asyncio.start_server(site.answer, "127.0.0.1", 0, ssl=tls)
-    site.port = server.sockets[0].getsockname()[1]
-    try:
-        yield site
-    finally:
-        server.close()
-
-
-class Names:
-    """A resolver that knows `answers` by host, each of them several in turn; a number is its own address."""
-
-    def __init__(self, answers: Mapping[str, Sequence[Sequence[str]]] | None = None) -> None:
-        self.answers = {host: list(turns) for host, turns in (answers or {}).items()}
-        self.asked: list[str] = []
-
-    async def __call__(self, host: str) -> Sequence[str]:
-        self.asked.append(host)
-        with suppress(ValueError):
-            return [str(ip_address(host))]
-        if not self.answers.get(host):
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return self.answers[host].pop(0)
-
-
-class Wire(httpx.AsyncBaseTransport):
-    """Keeps what would be sent, and answers in turn; an exception is raised."""
-
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
-        self.answers = list(answers)
-        self.sent: list[httpx.Request] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.sent.append(request)
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    @property
-    def hosts(self) -> list[str]:
-        """Whom the connections would go to."""
-        return [request.url.host for request in self.sent]
-
-
-class Body(httpx.AsyncByteStream):
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield PHOTO
-
-
-def found(status: int = 200, **headers: str) -> httpx.Response:
-    return httpx.Response(status, headers=headers, stream=Body())
-
-
-def no_connection() -> httpx.ConnectError:
-    return httpx.ConnectError("refused")
-
-
-def addresses(
-    resolve: Names | None = None, wire: httpx.AsyncBaseTransport | None = None, max_bytes: int = len(PHOTO), **args: Any
-) -> Addresses:
-    """Addresses that may be fetched from the loopback unless told otherwise."""
-    transport = (lambda: wire) if wire else None
-    return Addresses(AddressArgs(**{"allowed_networks": LOOPBACK, **args}), max_bytes, resolve or Names(), transport)
-
-
-def public(resolve: Names | None = None, wire: httpx.AsyncBaseTransport | None = None, **args: Any) -> Addresses:
-    """Addresses with the settings that the service has by itself."""
-    return addresses(resolve, wire or Wire(), allowed_networks="", **args)
-
-
-def get(of: Addresses, url: str) -> bytes:
-    return asyncio.run(of.fetch(url))
-
-
-def refusal(of: Addresses, url: str) -> tuple[str, str]:
-    """Code and message with which an address is refused."""
-    with pytest.raises(Refused) as caught:
-        get(of, url)
-    return caught.value.code, caught.value.message
 
 
 def get_page(pages: Page | Mapping[str, Page], path: str = "/photo", **args: Any) -> bytes:
@@ -201,6 +81,22 @@ def page_refusal(pages: Page | Mapping[str, Page], path: str = "/photo", **args:
     with pytest.raises(Refused) as caught:
         get_page(pages, path, **args)
     return caught.value.code, caught.value.message
+
+
+def chunked(body: bytes) -> bytes:
+    return head(transfer_encoding="chunked") + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+
+
+async def never(writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(3600)
+
+
+async def slowly(writer: asyncio.StreamWriter) -> None:
+    writer.write(head())
+    while True:
+        writer.write(b".")
+        await writer.drain()
+        await asyncio.sleep(0.005)
 
 
 def test_the_bytes_are_fetched_whatever_they_are() -> None:
@@ -314,10 +210,6 @@ def test_a_compressed_body_is_not_inflated() -> None:
     assert get_page(page(compressed, content_encoding="gzip"), max_bytes=len(compressed)) == compressed
 
 
-def chunked(body: bytes) -> bytes:
-    return head(transfer_encoding="chunked") + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-
-
 @pytest.mark.parametrize(
     "answer", [page, chunked, lambda body: head() + body], ids=["declared", "chunked", "to the end"]
 )
@@ -349,18 +241,6 @@ def test_an_endless_body_is_left() -> None:
             await site.left.wait()
 
     asyncio.run(run())
-
-
-async def never(writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(3600)
-
-
-async def slowly(writer: asyncio.StreamWriter) -> None:
-    writer.write(head())
-    while True:
-        writer.write(b".")
-        await writer.drain()
-        await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("answer", [never, slowly])
@@ -403,215 +283,6 @@ def test_a_host_that_nobody_knows_is_refused() -> None:
     message = ("DOWNLOAD_FAILED", "The address's host was not found")
     assert refusal(public(), "http://nobody.example/") == message
     assert refusal(public(Names({"empty.example": [[]]})), "http://empty.example/") == message
-
-
-@pytest.mark.parametrize(
-    "host", ["a..example", "a" * 64 + ".example", "a b", "%00", "127.0.0.1%00.example.com", "[fe80::1%25lo]"]
-)
-def test_a_host_that_is_no_name_is_refused(host: str) -> None:
-    of = Addresses(AddressArgs(), 10, transport=Wire)
-    assert refusal(of, f"http://{host}/")[0] in ("DOWNLOAD_FAILED", "URL_NOT_ALLOWED")
-
-
-@pytest.mark.parametrize(
-    "url", ["http://", "http:///photo", "http://?", "https://:80/", "http://a:0/", "http://a:65536/"]
-)
-def test_an_address_that_is_none_is_refused(url: str) -> None:
-    assert refusal(public(), url) == NOT_VALID
-
-
-@pytest.mark.parametrize("url", ["http://a\nb/", "http://[::1/", "http://a:b/", "http://a/\ud800", "http://\ud800/"])
-def test_what_cannot_be_read_as_an_address_is_refused(url: str) -> None:
-    assert refusal(public(), url) == NOT_VALID
-
-
-@given(st.text())
-def test_no_text_is_a_fault(text: str) -> None:
-    of = public()
-
-    async def run() -> list[bytes | BaseException]:
-        urls = (f"http://{text}", f"https://photos.example/{text}", text)
-        return await asyncio.gather(*map(of.fetch, urls), return_exceptions=True)
-
-    assert [type(refused) for refused in asyncio.run(run())] == [Refused] * 3
-
-
-def test_an_address_of_the_greatest_length_is_let_in_and_none_longer() -> None:
-    url = "http://8.8.8.8/".ljust(MAX_URL, "a")
-    assert get(public(wire=Wire(found())), url) == PHOTO
-    assert refusal(public(), url + "a") == ("URL_NOT_ALLOWED", "The address has more than 4096 characters")
-
-
-@pytest.mark.parametrize("url", ["http://me@8.8.8.8/", "http://me:secret@8.8.8.8/", "http://8.8.8.8\\@127.0.0.1/"])
-def test_an_address_with_a_user_is_refused(url: str) -> None:
-    message = "Addresses with a user name or a password are not fetched"
-    assert refusal(public(), url) == ("URL_NOT_ALLOWED", message)
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "127.0.0.1",
-        "127.1",
-        "127.0.1",
-        "2130706433",
-        "0x7f000001",
-        "0x7f.1",
-        "0x7f.0.0.1",
-        "0177.1",
-        "017700000001",
-        "0",
-        "0.0.0.0",
-        "127.0.0.1.",
-        "127。0。0。1",
-        "localhost",
-        "10.0.0.1",
-        "192.168.1.1",
-        "169.254.169.254",
-        "2852039166",
-        "0xa9fea9fe",
-        "100.100.100.200",
-        "[::1]",
-        "[::]",
-        "[::127.0.0.1]",
-        "[::ffff:127.0.0.1]",
-        "[::ffff:a9fe:a9fe]",
-        "[64:ff9b::7f00:1]",
-        "[2002:7f00:1::]",
-        "[fd00:ec2::254]",
-        "[fe80::1]",
-        "[ff02::1]",
-    ],
-)
-def test_the_inside_is_not_reached_however_it_is_written(host: str) -> None:
-    """Resolved as the system does it; what it does not take for a number is a name that is not found."""
-    wire = Wire()
-    code, message = refusal(Addresses(AddressArgs(), 10, transport=lambda: wire), f"http://{host}/")
-    assert (code, message) in [NOT_PUBLIC, NOT_VALID, ("DOWNLOAD_FAILED", "The address's host was not found")]
-    assert wire.sent == []
-
-
-@pytest.mark.parametrize("host", ["127.1", "0x7f.1", "2852039166"])
-def test_numbers_are_judged_by_the_address_that_the_system_takes_them_for(host: str) -> None:
-    assert asyncio.run(Resolver()(host))[0] in ("127.0.0.1", "169.254.169.254")
-    assert refusal(Addresses(AddressArgs(), 10, transport=Wire), f"http://{host}/") == NOT_PUBLIC
-
-
-@pytest.mark.parametrize(
-    "answer", [["8.8.8.8", "10.0.0.1"], ["::1", "8.8.8.8"], ["8.8.8.8", "2606:4700::1", "fe80::1"]]
-)
-def test_a_name_with_any_address_inside_is_refused(answer: list[str]) -> None:
-    wire = Wire()
-    assert refusal(public(Names({"mixed.example": [answer]}), wire), "http://mixed.example/") == NOT_PUBLIC
-    assert wire.sent == []
-
-
-def test_the_connection_goes_to_the_address_that_was_checked_and_the_name_beside_it() -> None:
-    names, wire = Names({"photos.example.": [["8.8.8.8"], ["127.0.0.1"]]}), Wire(found())
-    assert get(public(names, wire), "https://Photos.Example./a?b") == PHOTO
-    assert names.asked == ["photos.example."]
-    [request] = wire.sent
-    assert str(request.url) == "https://8.8.8.8/a?b"
-    assert request.headers["host"] == "photos.example."
-    assert request.extensions["sni_hostname"] == "photos.example"
-
-
-def test_a_name_that_changes_its_answer_gains_nothing() -> None:
-    async def run() -> list[bytes]:
-        async with serving({"/photo": page()}) as site:
-            names = Names({"photos.example": [["127.0.0.1"], ["127.0.0.2"]]})
-            fetching = addresses(names)
-            fetched = [await fetching.fetch(site.url(host="photos.example"))]
-            assert site.headers[0]["host"] == f"photos.example:{site.port}"
-            with pytest.raises(Refused, match="not public"):
-                await fetching.fetch(site.url(host="photos.example"))
-            assert len(site.asked) == 1
-            return fetched
-
-    assert asyncio.run(run()) == [PHOTO]
-
-
-def test_an_ipv6_address_is_connected_to() -> None:
-    names, wire = Names({"six.example": [["2606:4700::1"]]}), Wire(found())
-    assert get(public(names, wire), "http://six.example/") == PHOTO
-    assert str(wire.sent[0].url) == "http://[2606:4700::1]/"
-
-
-def test_the_next_address_is_tried_where_there_is_no_connection_to_the_first() -> None:
-    answer = ["2606:4700::1", "8.8.8.8", "1.1.1.1", "9.9.9.9"]
-    wire = Wire(no_connection(), found())
-    assert get(public(Names({"two.example": [answer]}), wire), "http://two.example/") == PHOTO
-    assert wire.hosts == answer[:2]
-    wire = Wire(*[no_connection()] * 4)
-    assert refusal(public(Names({"none.example": [answer]}), wire), "http://none.example/") == NO_CONNECTION
-    assert wire.hosts == answer[:3]
-
-
-@pytest.mark.parametrize(
-    ("url", "allowed"),
-    [
-        ("http://8.8.8.8/", True),
-        ("http://8.8.8.8:443/", True),
-        ("https://8.8.8.8:80/", True),
-        ("http://8.8.8.8:8080/", False),
-        ("https://8.8.8.8:22/", False),
-    ],
-)
-def test_only_the_two_ports_are_fetched_from(url: str, allowed: bool) -> None:
-    of = public(wire=Wire(found()))
-    if allowed:
-        assert get(of, url) == PHOTO
-    else:
-        assert refusal(of, url) == ("URL_NOT_ALLOWED", "Only the ports 80 and 443 are fetched from")
-
-
-NOT_LISTED = "The address's host is not one that photos are fetched from"
-ONLY_PORTS = "Only the ports 80 and 443 are fetched from"
-
-
-@pytest.mark.parametrize(
-    ("url", "problem"),
-    [
-        ("http://photos.example/", None),
-        ("https://PHOTOS.example./", None),
-        ("http://photos.example:8080/", ONLY_PORTS),
-        ("http://cdn.example:8080/", None),
-        ("http://cdn.example/", NOT_LISTED),
-        ("http://sub.photos.example/", NOT_LISTED),
-        ("http://8.8.8.8/", NOT_LISTED),
-        ("http://[2606:4700::1]/", None),
-    ],
-)
-def test_where_hosts_are_listed_no_others_are_fetched_from(url: str, problem: str | None) -> None:
-    hosts = ["photos.example", "photos.example.", "cdn.example", "sub.photos.example"]
-    names = Names({host: [["8.8.8.8"]] for host in hosts})
-    of = public(names, Wire(found()), allowed_hosts="Photos.Example, cdn.example:8080, [2606:4700::1]")
-    if problem is None:
-        assert get(of, url) == PHOTO
-    else:
-        assert refusal(of, url) == ("URL_NOT_ALLOWED", problem)
-
-
-def test_a_listed_host_must_be_public_all_the_same() -> None:
-    names = Names({"intranet.example": [["10.0.0.1"]] * 2})
-    assert refusal(public(names, allowed_hosts="intranet.example"), "http://intranet.example/") == NOT_PUBLIC
-    inside = addresses(names, Wire(found()), allowed_hosts="intranet.example", allowed_networks="10.0.0.0/8")
-    assert get(inside, "http://intranet.example:8080/") == PHOTO
-
-
-def test_a_network_lets_in_its_own_addresses_only() -> None:
-    assert refusal(addresses(), "http://127.0.0.2/") == NOT_PUBLIC
-    mixed = Names({"mixed.example": [["127.0.0.1", "8.8.8.8"]]})
-    assert refusal(addresses(mixed), "http://mixed.example:8080/") == ("URL_NOT_ALLOWED", ONLY_PORTS)
-    assert refusal(addresses(), "http://[::ffff:127.0.0.1]/") == NOT_PUBLIC
-
-
-def test_where_addresses_are_off_none_is_looked_at() -> None:
-    names, wire = Names(), Wire()
-    message = "Addresses are not fetched by this service; send the photo as base64"
-    assert refusal(public(names, wire, addresses=False), "http://8.8.8.8/") == ("URL_NOT_ALLOWED", message)
-    assert names.asked == []
-    assert wire.sent == []
 
 
 @pytest.fixture(name="tls")

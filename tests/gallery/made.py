@@ -165,3 +165,10 @@ def with_vector(of: NewFace, vector: Vector) -> NewFace:
 def table_folder(place: Place, table: str) -> Path:
     assert place.folder is not None
     return place.folder / f"{table}.lance"
+
+
+async def versions(place: Place) -> int:
+    """Commits of the collection since it was made."""
+    connection = await place.connect()
+    collection = await Reader(place, 8).collection(NAME)
+    return await (await connection.open_table(collection.table)).version()

@@ -1,0 +1,164 @@
+"""A little server on loopback, and names and wires that stand in for the network."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any
+
+import httpx
+import pytest
+
+from api.addresses import Addresses
+from graphs.settings import AddressArgs
+from imaging.refused import Refused
+
+PHOTO = bytes(range(256)) * 4
+
+
+LOOPBACK = "127.0.0.1/32"
+
+
+NOT_PUBLIC = ("URL_NOT_ALLOWED", "The address leads into a network that is not public")
+
+
+NOT_VALID = ("URL_NOT_ALLOWED", "The address is not a valid one")
+
+
+NO_CONNECTION = ("DOWNLOAD_FAILED", "No connection to the address could be made")
+
+
+Page = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+def page(body: bytes = PHOTO, status: str = "200 OK", **headers: str) -> bytes:
+    """A whole answer with the length of its body."""
+    return head(status, content_length=str(len(body)), **headers) + body
+
+
+def head(status: str = "200 OK", **headers: str) -> bytes:
+    """An answer's beginning; one without a length ends with the connection."""
+    lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+@dataclass
+class Site:
+    """A server of `pages` by path; any other path is a 404."""
+
+    pages: Mapping[str, Page]
+    scheme: str
+    port: int = 0
+    asked: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def url(self, path: str = "/photo", host: str = "127.0.0.1") -> str:
+        return f"{self.scheme}://{host}:{self.port}{path}"
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+            target = request.split(" ")[1]
+            self.asked.append(target)
+            self.headers.append({name.lower(): value for name, value in (line.split(": ", 1) for line in lines)})
+            found = self.pages.get(target.partition("?")[0], page(b"", "404 Not Found"))
+            if isinstance(found, bytes):
+                writer.write(found)
+                await writer.drain()
+            else:
+                await found(writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            self.left.set()
+        except asyncio.CancelledError:
+            # The loop's end, which asyncio's streams would log as a fault.
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def serving(pages: Mapping[str, Page] | None = None, tls: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
+    site = Site(pages or {"/photo": page()}, "https" if tls else "http")
+    server = await asyncio.start_server(site.answer, "127.0.0.1", 0, ssl=tls)
+    site.port = server.sockets[0].getsockname()[1]
+    try:
+        yield site
+    finally:
+        server.close()
+
+
+class Names:
+    """A resolver that knows `answers` by host, each of them several in turn; a number is its own address."""
+
+    def __init__(self, answers: Mapping[str, Sequence[Sequence[str]]] | None = None) -> None:
+        self.answers = {host: list(turns) for host, turns in (answers or {}).items()}
+        self.asked: list[str] = []
+
+    async def __call__(self, host: str) -> Sequence[str]:
+        self.asked.append(host)
+        with suppress(ValueError):
+            return [str(ip_address(host))]
+        if not self.answers.get(host):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return self.answers[host].pop(0)
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """Keeps what would be sent, and answers in turn; an exception is raised."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.answers = list(answers)
+        self.sent: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @property
+    def hosts(self) -> list[str]:
+        """Whom the connections would go to."""
+        return [request.url.host for request in self.sent]
+
+
+class Body(httpx.AsyncByteStream):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield PHOTO
+
+
+def found(status: int = 200, **headers: str) -> httpx.Response:
+    return httpx.Response(status, headers=headers, stream=Body())
+
+
+def no_connection() -> httpx.ConnectError:
+    return httpx.ConnectError("refused")
+
+
+def addresses(
+    resolve: Names | None = None, wire: httpx.AsyncBaseTransport | None = None, max_bytes: int = len(PHOTO), **args: Any
+) -> Addresses:
+    """Addresses that may be fetched from the loopback unless told otherwise."""
+    transport = (lambda: wire) if wire else None
+    return Addresses(AddressArgs(**{"allowed_networks": LOOPBACK, **args}), max_bytes, resolve or Names(), transport)
+
+
+def public(resolve: Names | None = None, wire: httpx.AsyncBaseTransport | None = None, **args: Any) -> Addresses:
+    """Addresses with the settings that the service has by itself."""
+    return addresses(resolve, wire or Wire(), allowed_networks="", **args)
+
+
+def get(of: Addresses, url: str) -> bytes:
+    return asyncio.run(of.fetch(url))
+
+
+def refusal(of: Addresses, url: str) -> tuple[str, str]:
+    """Code and message with which an address is refused."""
+    with pytest.raises(Refused) as caught:
+        get(of, url)
+    return caught.value.code, caught.value.message

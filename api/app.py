@@ -1,12 +1,16 @@
 """The ASGI app: every route, the errors' forms, and the bounds around them."""
 
+from functools import partial
+
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api import errors, health
+from api.admission import Admission
 from api.contracts import compare, deepface, face_database, faces, match
 from api.cors import OpenPaths
 from api.limits import RequestBounds
+from api.server_timing import ServerTiming
 from api.service import Service
 from api.v1 import collections, enrolment, models, photos, search, subjects
 
@@ -29,5 +33,7 @@ def routes(service: Service) -> FastAPI:
 
 def create_app(service: Service) -> ASGIApp:
     """The app that an ingress replica serves."""
+    limits = service.limits
+    admission = Admission(routes(service), limits.max_requests, partial(errors.response, FORMS))
     # Outside the bounds, so that what they refuse can be read by the page that asked.
-    return OpenPaths(RequestBounds(routes(service), service.limits.max_body), service.limits.cors_origins)
+    return OpenPaths(ServerTiming(RequestBounds(admission, limits.max_body)), limits.cors_origins)

@@ -18,7 +18,13 @@ class OpenPaths:
     def __init__(self, app: ASGIApp, origins: str) -> None:
         named = [origin.strip() for origin in origins.split(",") if origin.strip()]
         self._app = app
-        self._open = CORSMiddleware(app, allow_origins=named, allow_methods=["*"], allow_headers=["*"])
+        self._open = CORSMiddleware(
+            app,
+            allow_origins=named,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["Retry-After", "Server-Timing"],
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

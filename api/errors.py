@@ -4,6 +4,7 @@ import logging
 import re
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -34,8 +35,12 @@ STATUSES = {
     "INTERNAL_ERROR": 500,
     "UNAVAILABLE": 503,
     "TIMEOUT": 503,
+    "OVERLOADED": 503,
 }
 """Status by code, where it is not 422: what the service can read but not use."""
+
+RETRY_AFTER_S = 1
+"""After how many seconds a client may try again what passes by itself."""
 
 _HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}")
@@ -74,13 +79,20 @@ def request_id_of(headers: Mapping[str, str]) -> str:
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
-    """Answer every error of `app` in the form that `forms` has for its path's first part, or else in the envelope."""
+def response(
+    forms: Mapping[str, ErrorAnswer], request: Request, refused: Refused, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """An error in the form that `forms` has for its path's first part, or else in the envelope."""
+    form = forms.get(request.url.path.split("/")[1], envelope)
+    status, body = form(refused, request.state.request_id)
+    if status == 503:
+        headers = {**(headers or {}), "Retry-After": str(RETRY_AFTER_S)}
+    return JSONResponse(body, status, headers)
 
-    def answer(request: Request, refused: Refused, headers: Mapping[str, str] | None = None) -> JSONResponse:
-        form = forms.get(request.url.path.split("/")[1], envelope)
-        status, body = form(refused, request.state.request_id)
-        return JSONResponse(body, status, headers)
+
+def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
+    """Answer every error of `app` as `response` has it."""
+    answer = partial(response, forms)
 
     @app.exception_handler(Refused)
     async def on_refused(request: Request, refused: Refused) -> JSONResponse:

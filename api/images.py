@@ -1,8 +1,8 @@
 """Encoded photos out of requests: base64 in a field, a file in a form, an address."""
 
-import binascii
 import re
 
+import pybase64
 from fastapi import UploadFile
 
 from api.addresses import too_large
@@ -39,8 +39,8 @@ def from_base64(field: str, max_bytes: int) -> bytes:
     if len(text) // 4 * 3 > max_bytes + 2:
         raise too_large(max_bytes)
     try:
-        return binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
-    except (UnicodeEncodeError, binascii.Error):
+        return pybase64.b64decode(text, validate=True)
+    except ValueError:
         raise Refused("INVALID_IMAGE", "The image is neither an address nor base64") from None
 
 

@@ -1,11 +1,13 @@
 """The detector stage."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ray import serve
 
+from graphs.timing import Timed
 from imaging.crops import CropSpec
 from imaging.decode import Limits
 from imaging.faces import Detection
@@ -35,9 +37,11 @@ class Detector:
         detector = load_detector(self._card, self._store, engine, device, options)
         self._look = PhotoDetector(detector, limits)
 
-    def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
+    def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Timed[Detection]:
         """Look at encoded photos and cut `crops` from every face; see `models.detection`."""
-        return self._look(photos, crops, whole)
+        started = time.perf_counter()
+        detection = self._look(photos, crops, whole)
+        return Timed(detection, time.perf_counter() - started, detection.steps)
 
     def ready(self) -> None:
         """Answer, which a replica does only once its network is loaded.

@@ -117,8 +117,8 @@ class RemoteGallery:
     """
 
     def __init__(self, writer: DeploymentHandle[Any], reader: DeploymentHandle[Any]) -> None:
-        self._writer = StageCaller("gallery", writer)
-        self._reader = StageCaller("gallery", reader)
+        self._writer = StageCaller("gallery", "gallery", writer)
+        self._reader = StageCaller("gallery", "gallery", reader)
 
     async def ready(self) -> bool:
         """Whether both answer, and every table can be opened."""
@@ -126,7 +126,7 @@ class RemoteGallery:
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
         if hasattr(Reader, method):
-            return partial(self._reader.call, "call", method)
+            return partial(self._reader.call, "call", method, label=method)
         if hasattr(Writer, method):
-            return partial(self._writer.call, "call", method)
+            return partial(self._writer.call, "call", method, label=method)
         raise AttributeError(f"the gallery has no method {method}")

@@ -70,17 +70,17 @@ class Ingress:
 
 
 def _detector(role: str, bound: Bound) -> DetectorStage:
-    stage = StageCaller(role, bound.handle)
+    stage = StageCaller("detector", role, bound.handle)
     return DetectorStage(bound.network, stage.ready, partial(stage.call, "detect"))
 
 
 def _liveness(role: str, bound: Bound) -> LivenessStage:
-    stage = StageCaller(role, bound.handle)
-    return LivenessStage(bound.network, stage.ready, bound.card.crops, partial(stage.call, "score"))
+    stage = StageCaller("liveness", role, bound.handle)
+    return LivenessStage(bound.network, stage.ready, bound.card.crops, partial(stage.call, "run"))
 
 
 def _embedder(role: str, bound: Bound) -> EmbedderStage:
-    stage, card = StageCaller(role, bound.handle), bound.card
+    stage, card = StageCaller("embedder", role, bound.handle), bound.card
     threshold = card.threshold("cosine").value
     return EmbedderStage(
         bound.network,
@@ -89,5 +89,5 @@ def _embedder(role: str, bound: Bound) -> EmbedderStage:
         card.output_size or 0,
         card.embedding_contract,
         threshold,
-        partial(stage.call, "embed"),
+        partial(stage.call, "run"),
     )

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
+from graphs.timing import Timed, record
 from imaging.refused import Refused
 
 logger = logging.getLogger("ray.serve")
@@ -16,29 +18,40 @@ READY_TIMEOUT_S = 2.0
 
 
 class StageCaller:
-    """A stage's handle, whose failures are put into words.
+    """A stage's handle, whose failures are put into words and whose calls are recorded for the request.
 
     Args:
+        kind: of the stage, as the request's timing has it, e.g. ``detector``.
         role: what clients know the stage by.
         handle: of its deployment.
     """
 
-    def __init__(self, role: str, handle: DeploymentHandle[Any]) -> None:
+    def __init__(self, kind: str, role: str, handle: DeploymentHandle[Any]) -> None:
+        self._kind = kind
         self._role = role
         self._handle = handle
 
-    async def call(self, method: str, *args: Any, **options: Any) -> Any:
+    async def call(self, method: str, *args: Any, label: str = "", **options: Any) -> Any:
         """Call `method` on one replica.
+
+        Args:
+            label: what the request's timing calls it, if not by the stage's role.
 
         Raises:
             Refused: what the method answers instead of an answer; or ``UNAVAILABLE`` where no replica can
                 take the call, or the one that did died. A fault inside the method is raised as it is.
         """
+        started, answer = time.perf_counter(), None
         try:
             answer = await getattr(self._handle, method).remote(*args, **options)
         except (BackPressureError, DeploymentUnavailableError, RayActorError) as error:
             logger.warning("the stage %s is not available: %r", self._role, error)
             raise Refused("UNAVAILABLE", f"The stage {self._role} is not available; try again shortly") from error
+        finally:
+            timed = answer if isinstance(answer, Timed) else None
+            record(self._kind, label or self._role, started, time.perf_counter(), timed)
+        if isinstance(answer, Timed):
+            return answer.answer
         if isinstance(answer, Refused):
             raise answer
         return answer

@@ -7,10 +7,9 @@ import ray
 from ray.serve import Application, Deployment
 
 from deployments.detector import Detector
-from deployments.embedder import Embedder
 from deployments.gallery import GalleryReader, GalleryWriter
 from deployments.ingress import Bound, Ingress
-from deployments.liveness import Liveness
+from deployments.network import Network
 from gallery.tables import Place
 from graphs.settings import AppArgs, DetectorArgs, GalleryArgs, StageArgs
 from models.card import Task
@@ -50,8 +49,8 @@ def build(args: AppArgs) -> Application:
     ingress = cast(Deployment, Ingress).options(ray_actor_options={"num_cpus": args.ingress_cpus})
     return ingress.bind(
         detectors={role: detector(role, stage) for role, stage in args.detectors.items()},
-        liveness={role: bound("liveness", role, stage, Liveness) for role, stage in args.liveness.items()},
-        embedders={role: bound("embedder", role, stage, Embedder) for role, stage in args.embedders.items()},
+        liveness={role: bound("liveness", role, stage, Network) for role, stage in args.liveness.items()},
+        embedders={role: bound("embedder", role, stage, Network) for role, stage in args.embedders.items()},
         limits=args.limits,
         addresses=args.addresses,
         gallery=_gallery(args.gallery),

@@ -27,8 +27,10 @@ class StageArgs(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = Field(description="Name of a card in models/cards.")
-    engine: Literal["onnx", "torch", "tensorflow"] = Field(
-        "onnx", description="The runtime; the card names its original one."
+    engine: Literal["onnx", "onnx-float32", "torch", "tensorflow"] = Field(
+        "onnx",
+        description="The runtime; the card names its original one. onnx takes 8-bit integers on CPUs where the card "
+        "has them, onnx-float32 never does.",
     )
     cpus: float = Field(0.2, gt=0, description="CPUs a replica owns; a network runs on as many threads, rounded up.")
     gpus: float = Field(
@@ -58,6 +60,9 @@ class LimitArgs(_FromEnvironment):
     max_image_pixels: int = Field(50_000_000, gt=0, description="Width times height, as the photo's header states it.")
     max_image_dimension: int = Field(1024, ge=64, description="Longest side that a photo is scaled down to.")
     request_timeout: float = Field(30, gt=0, description="Seconds a request may take.")
+    max_requests: int = Field(
+        64, gt=0, description="Requests that a replica of the ingress works on at once; one more is refused."
+    )
     max_faces: int = Field(10_000, gt=0, description="Faces that POST /add_face lets a database have.")
     cors_origins: str = Field(
         "*", description="Origins of the pages that may call /api/v1/, comma-separated; * for any, nothing for none."

@@ -1,13 +1,22 @@
-"""The pipeline of POST /match with nothing around it: no Ray, no HTTP, one process."""
+"""`python -m load_tests.bare ROUTE PHOTO PHOTO`: the pipeline of a route with nothing around it, in one process.
 
+No Ray and no HTTP: the stages of the default configuration, each network on as many threads as its replicas
+have, are called one after the other.
+"""
+
+import math
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
-import numpy as np
-
-from imaging.decode import Limits
-from models.__main__ import DEFAULT_STORE
+from graphs.compare import distances
+from graphs.extract import largest, places
+from graphs.settings import AppArgs, StageArgs
+from graphs.stages import first_of
+from imaging.faces import Photo
+from load_tests.routes import ROUTES, Route, configured
+from load_tests.work import Answer, work
 from models.catalogue import card
 from models.detection import PhotoDetector
 from models.device import Device
@@ -16,35 +25,65 @@ from models.store import Store
 
 
 class BarePipeline:
-    """Detector, liveness and embedder of the default configuration, called one after the other."""
+    """A route's detector, liveness and embedder in this process, on its CPUs.
 
-    def __init__(self) -> None:
-        store, device = Store(DEFAULT_STORE), Device()
-        self._detect = PhotoDetector(load_detector(card("mtcnn"), store, "onnx", device, {}), Limits())
-        self._liveness, self._embedder = card("deep-tree"), card("mobilefacenet")
-        self._score = load_network(self._liveness, store, "onnx", device)
-        self._embed = load_network(self._embedder, store, "onnx", device)
+    Args:
+        args: of the configuration.
+        route: whose stages are loaded.
+    """
 
-    def match(self, pair: tuple[bytes, bytes]) -> float:
-        """The cosine similarity of the faces in two encoded photos; liveness is scored on the way."""
-        found = self._detect(pair, (*self._liveness.crops, *self._embedder.crops))
-        self._score(*(found.crops[spec] for spec in self._liveness.crops))
-        first, second = self._embed(*(found.crops[spec] for spec in self._embedder.crops))
-        return float(np.dot(first, second))
+    def __init__(self, args: AppArgs, route: Route) -> None:
+        store = Store(args.models_dir)
+        detector = args.detectors[route.detector]
+        loaded = load_detector(card(detector.model), store, detector.engine, _device(detector), detector.options)
+        self._detect = PhotoDetector(loaded, args.limits.decode)
+        networks = {"embedder": first_of(args.embedders, *route.embedders)}
+        if route.liveness is not None:
+            networks = {"liveness": args.liveness[route.liveness], **networks}
+        self._networks = {
+            kind: (card(stage.model).crops, load_network(card(stage.model), store, stage.engine, _device(stage)))
+            for kind, stage in networks.items()
+        }
+
+    def compare(self, pair: tuple[bytes, bytes]) -> Answer:
+        """Compare the largest faces of two encoded photos.
+
+        The steps have the names that the service's have in `load_tests.step_times`, and ``compare``.
+
+        Raises:
+            Refused: a photo has no face.
+        """
+        started = time.perf_counter()
+        wanted = [spec for crops, _ in self._networks.values() for spec in crops]
+        detection = self._detect(pair, tuple(dict.fromkeys(wanted)))
+        # The photos are this project's own: the gate refuses neither.
+        photos = cast(tuple[Photo, Photo], detection.photos)
+        faces = [place[largest(photo)] for place, photo in zip(places(detection), photos, strict=True)]
+        reached = time.perf_counter()
+        steps = {**detection.steps, "detector-busy": reached - started, "networks-busy": 0.0}
+        answers = {}
+        for kind, (crops, network) in self._networks.items():
+            answers[kind] = network(*(detection.crops[spec][faces] for spec in crops))
+            left, reached = reached, time.perf_counter()
+            steps[f"{kind}-busy"] = reached - left
+            steps["networks-busy"] += reached - left
+        similarity = distances(*answers["embedder"]).cosine
+        ended = time.perf_counter()
+        steps |= {"compare": ended - reached, "total": ended - started}
+        milliseconds = {name: seconds * 1000 for name, seconds in steps.items()}
+        return Answer("answered", milliseconds["total"], similarity, milliseconds)
+
+
+def _device(stage: StageArgs) -> Device:
+    return Device(threads=math.ceil(stage.cpus))
 
 
 def main() -> None:
-    """Match the pair named on the command line for some seconds; print each match's seconds, a line each."""
-    first, second, seconds = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
-    pair = (first.read_bytes(), second.read_bytes())
-    pipeline = BarePipeline()
-    pipeline.match(pair)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    end = time.perf_counter() + seconds
-    while (started := time.perf_counter()) < end:
-        pipeline.match(pair)
-        print(time.perf_counter() - started)
+    """Compare the photos of the command line as long as the parent has it."""
+    route, first, second = sys.argv[1:]
+    pair = (Path(first).read_bytes(), Path(second).read_bytes())
+    pipeline = BarePipeline(configured(), ROUTES[route])
+    work([lambda: pipeline.compare(pair)])
 
 
 if __name__ == "__main__":

@@ -1,136 +1,168 @@
-"""`python -m load_tests.bench`: POST /match against the bare pipeline, in one run, on the same pair of photos.
+"""`python -m load_tests.bench`: this service, its bare pipeline and a plain service, in one run on the same photos.
 
-The bare pipeline runs in one process and then in as many as there are cores; the service is started
-with the default configuration on loopback and asked by 1, 2, 4 and 8 clients. Each measurement lasts
-`--seconds`. Prints a table and writes data/bench/match.json.
+* bare: the pipeline of a route in plain processes without Ray and HTTP (`load_tests.bare`), in one process and in
+  as many as there are cores: the limit.
+* plain: facenet-pytorch behind FastAPI (`load_tests.plain`), a worker a core.
+* service: `python -m deployments configs/serve.yaml`, without the machine's GPUs.
+
+Only one of them is there at a time: the service is started anew, about 15 s, whenever its turn comes, since Ray
+takes some per cent of a small machine even when it is idle. Every other round goes backwards, so that a machine
+that gets slower favours none of them. The first round measures every number of clients; the others measure one
+client and the number that was best. In the last one the service is then asked by too many clients.
+
+Clients, server and bare processes share the machine; the load generator's CPU time is told, and counted out of one
+ratio. "other cores" of the table is what the rest of the machine was busy with: it should be near zero.
+The tables are medians over rounds; every measurement stands in data/bench/bench.json beside the machine,
+and data/bench/bench.png is the picture.
 """
 
-import base64
-import io
 import json
-import os
-import subprocess
 import sys
-import threading
-import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
-import httpx
-import numpy as np
-import PIL.Image
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from graphs.settings import ROOT
-from load_tests.server import served
-from tests import photos
+from load_tests import machine, measure, report
+from load_tests.measure import Measurement, What
+from load_tests.pair import FOLDER, prepare
+from load_tests.plot import draw
+from load_tests.ratios import PLAIN_ROUTE, plain_route, ratios
+from load_tests.rounds import best, over_rounds
+from load_tests.routes import CONFIG, ROUTES, configured
+from load_tests.server import Server, plain_served, served
 
-FOLDER = ROOT / "data" / "bench"
-CLIENTS = (1, 2, 4, 8)
-# The sample photos are small: enlarged to the size of what a phone's client sends.
-LONGEST_SIDE = 1024
-
-
-@dataclass(frozen=True)
-class Result:
-    """One measurement: what was asked, answers a second, and milliseconds an answer."""
-
-    what: str
-    rate: float
-    p50: float
-    p95: float
+PLAIN_MOST_CLIENTS = 8
 
 
-def result(what: str, seconds: float, times: list[float]) -> Result:
-    """Sum up the seconds that each answer took within a run of `seconds`."""
-    p50, p95 = np.percentile(times, [50, 95]) * 1000
-    return Result(what, len(times) / seconds, float(p50), float(p95))
+class Bench:
+    """A benchmark as it goes on.
 
+    Args:
+        routes: names of the routes that are measured.
+        clients: numbers of clients.
+        seconds: length of each measurement.
+        console: is told each measurement when it is there.
+    """
 
-def prepare() -> tuple[Path, Path]:
-    """Two photos of one person, 1,024 pixels on the longer side."""
-    photos.fetch()
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    made = []
-    for number, path in enumerate(sorted((photos.FOLDER / "mindy_kaling").glob("*zimbio*.jpg"))[:2]):
-        image = PIL.Image.open(path)
-        scale = LONGEST_SIDE / max(image.size)
-        file = io.BytesIO()
-        image.resize((round(image.width * scale), round(image.height * scale))).save(file, "JPEG", quality=92)
-        made.append(FOLDER / f"photo{number + 1}.jpg")
-        made[-1].write_bytes(file.getvalue())
-    return made[0], made[1]
+    def __init__(self, routes: Sequence[str], clients: Sequence[int], seconds: float, console: Console) -> None:
+        self.rounds: list[list[Measurement]] = []
+        self._routes, self._clients, self._seconds, self._console = routes, clients, seconds, console
+        self._pair = prepare()
+        self._bodies = {name: FOLDER / f"{name}.json" for name in ROUTES}
+        for name, path in self._bodies.items():
+            path.write_bytes(ROUTES[name].body(self._pair))
 
+    def run_round(self, parts: Sequence[Callable[[], Iterator[Measurement]]]) -> None:
+        """Measure each of `parts` once."""
+        self.rounds.append([])
+        for entry in (entry for part in parts for entry in part()):
+            self.rounds[-1].append(entry)
+            self._console.print(
+                f"round {len(self.rounds)}: {entry.route}, {report.named(entry)}: "
+                f"{entry.rate:.2f} answers/s, p50 {entry.p50:.0f} ms"
+            )
 
-def bare(pair: tuple[Path, Path], processes: int, seconds: float) -> Result:
-    """The bare pipeline in `processes` processes at once."""
-    command = [sys.executable, "-m", "load_tests.bare", *map(str, pair), str(seconds)]
-    running = [
-        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(processes)
-    ]
-    for process in running:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    # All wait for the last one, then run together.
-    outputs: list[str] = [""] * processes
-    threads = [threading.Thread(target=_finish, args=(process, outputs, n)) for n, process in enumerate(running)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    times = [float(line) for output in outputs for line in output.split()]
-    return result(f"bare pipeline, {processes} processes", seconds, times)
+    def bare(self) -> Iterator[Measurement]:
+        """The bare pipelines."""
+        for route in self._routes:
+            for processes in sorted({1, machine.cores()}):
+                yield measure.bare(route, self._pair, processes, self._seconds)
 
+    def plain(self, min_face: int) -> Iterator[Measurement]:
+        """The plain service, which looks for faces from `min_face` pixels on."""
+        clients = [count for count in self._clients if count <= PLAIN_MOST_CLIENTS] or [min(self._clients)]
+        with plain_served(machine.cores(), FOLDER / "plain.log", MIN_FACE=str(min_face)) as server:
+            for count in self._counts("plain", PLAIN_ROUTE, clients):
+                yield self._asked("plain", PLAIN_ROUTE, server, count)
 
-def _finish(process: "subprocess.Popen[str]", outputs: list[str], number: int) -> None:
-    outputs[number], _ = process.communicate("go\n")
+    def service(self, overload: bool) -> Iterator[Measurement]:
+        """This service; with `overload`, its first route is asked by too many clients in the end."""
+        variables = {"CUDA_VISIBLE_DEVICES": "", "GALLERY_URI": str(FOLDER / "gallery")}
+        with served(str(CONFIG), FOLDER / "serve.log", **variables) as server:
+            for route in self._routes:
+                for count in self._counts("service", route, self._clients):
+                    yield self._asked("service", route, server, count)
+            if overload:
+                yield self._asked("overload", self._routes[0], server, self._too_many(self._routes[0]))
 
+    def _counts(self, what: What, route: str, clients: Sequence[int]) -> Sequence[int]:
+        """All `clients` in the first round, then the fewest and those that were best."""
+        most = best(self.rounds[0], what, route)
+        if len(self.rounds) == 1 or most is None:
+            return clients
+        return sorted({min(clients), most.clients})
 
-def asked(address: str, pair: tuple[Path, Path], clients: int, seconds: float) -> Result:
-    """The service with `clients` clients, each sending its next request as soon as it has an answer."""
-    image1, image2 = (base64.b64encode(path.read_bytes()).decode() for path in pair)
-    body = json.dumps({"image1": image1, "image2": image2}).encode()
-    times: list[float] = []
-    end = time.perf_counter() + seconds
+    def _too_many(self, route: str) -> int:
+        """Four times the clients that were best, and more than a replica of the ingress takes in at once."""
+        most = best(self.rounds[0], "service", route)
+        return max(4 * most.clients if most else 0, configured().limits.max_requests * 3 // 2)
 
-    def client() -> None:
-        with httpx.Client(base_url=address, timeout=60, headers={"content-type": "application/json"}) as session:
-            while (started := time.perf_counter()) < end:
-                session.post("/match", content=body).raise_for_status()
-                times.append(time.perf_counter() - started)
-
-    threads = [threading.Thread(target=client) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return result(f"POST /match, {clients} clients", seconds, times)
+    def _asked(self, what: What, route: str, server: Server, clients: int) -> Measurement:
+        return measure.asked(what, route, ROUTES[route], self._bodies[route], server, clients, self._seconds)
 
 
 def main(
-    seconds: Annotated[float, typer.Option(min=1, max=60, help="Length of each measurement.")] = 10,
+    routes: Annotated[str, typer.Option(help="Routes to measure.")] = ",".join(ROUTES),
+    clients: Annotated[str, typer.Option(help="Numbers of clients.")] = "1,2,4,8,16",
+    seconds: Annotated[float, typer.Option(min=1, max=60, help="Length of each measurement.")] = 8,
+    rounds: Annotated[int, typer.Option(min=1, max=20, help="How often what is compared is measured.")] = 3,
+    plain: Annotated[bool, typer.Option(help="Whether the plain service is measured.")] = True,
+    plain_min_face: Annotated[
+        int, typer.Option(min=20, help="Side of the smallest face that the plain service looks for, in pixels.")
+    ] = 20,
 ) -> None:
-    """Measure, print and write down."""
-    pair, console = prepare(), Console()
-    console.print("measuring the bare pipeline")
-    results = [bare(pair, processes, seconds) for processes in (1, os.cpu_count() or 1)]
-    limit, alone = results[-1].rate, results[0].p50
-    console.print("starting the service")
-    with served("configs/serve.yaml", FOLDER / "serve.log", GALLERY_URI=str(FOLDER / "gallery")) as server:
-        asked(server.address, pair, 1, 2)
-        for clients in CLIENTS:
-            console.print(f"measuring {clients} clients")
-            results.append(asked(server.address, pair, clients, seconds))
-    table = Table("what", "answers/s", "p50 ms", "p95 ms", "of the bare rate", "p50 over bare", box=None)
-    for entry in results:
-        numbers = (f"{entry.rate:.2f}", f"{entry.p50:.0f}", f"{entry.p95:.0f}")
-        table.add_row(entry.what, *numbers, f"{entry.rate / limit:.0%}", f"{entry.p50 - alone:+.0f} ms")
-    console.print(table)
-    (FOLDER / "match.json").write_text(json.dumps([asdict(entry) for entry in results], indent=2) + "\n", "utf-8")
+    """Measure, print, draw and write down."""
+    chosen, counts = _names(routes), _numbers(clients)
+    ran_on = machine.described()
+    # A file or a pipe is as wide as the widest table.
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    bench = Bench(chosen, counts, seconds, console)
+    for number in range(rounds):
+        parts: list[Callable[[], Iterator[Measurement]]] = [bench.bare, partial(bench.service, number == rounds - 1)]
+        if plain and any(map(plain_route, chosen)):
+            parts.insert(1, partial(bench.plain, plain_min_face))
+        bench.run_round(parts if number % 2 == 0 else parts[::-1])
+        found = ratios(bench.rounds, machine.cores())
+        written = {
+            "machine": ran_on,
+            "seconds": seconds,
+            "plain_min_face": plain_min_face,
+            "rounds": [[asdict(entry) for entry in entries] for entries in bench.rounds],
+            "ratios": [asdict(ratio) for ratio in found],
+        }
+        # After every round, so that what went wrong in a later one costs that one alone.
+        (FOLDER / "bench.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+    typical = over_rounds(bench.rounds)
+    for route in chosen:
+        console.print(report.measured(typical, route), report.steps(typical, route))
+    console.print(report.compared(found))
+    for entry in typical:
+        peak = best(bench.rounds[-1], "service", entry.route)
+        if entry.what == "overload" and peak:
+            console.print(report.overloaded(entry, peak))
+    draw(typical, chosen, FOLDER / "bench.png")
+    console.print(f"written: {FOLDER / 'bench.json'}, {FOLDER / 'bench.png'}")
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in names if name not in ROUTES]:
+        raise typer.BadParameter(f"no route is called {', '.join(unknown)}; there are {', '.join(ROUTES)}")
+    return names
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        numbers = sorted({int(number) for number in text.split(",")})
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no list of numbers") from None
+    if numbers[0] < 1:
+        raise typer.BadParameter("there is at least one client")
+    return numbers
 
 
 if __name__ == "__main__":

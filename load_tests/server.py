@@ -1,4 +1,4 @@
-"""The service, started as a user starts it, for as long as a measurement or a test lasts."""
+"""A service, started as a user starts it, for as long as a measurement or a test lasts."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from graphs.settings import ROOT
+from load_tests.processes import command, family
 
 START_TIMEOUT_S = 120
 
@@ -39,11 +40,7 @@ class Server:
 
         A replica is called ``ServeReplica:facegraph:`` and its deployment.
         """
-        parents = {int(path.name): _parent(path) for path in Path("/proc").iterdir() if path.name.isdigit()}
-        family = [self.pid]
-        for pid in family:
-            family += [child for child, parent in parents.items() if parent == pid]
-        return [pid for pid in family if name in _command(pid)]
+        return [pid for pid in family(self.pid) if name in command(pid)]
 
     def kill(self, name: str = "") -> list[int]:
         """SIGKILL `processes`; returns them."""
@@ -66,10 +63,33 @@ def served(config: str, log: Path, **variables: str) -> Iterator[Server]:
     """
     port = free_port()
     # "local": a Ray cluster of its own, even where another one runs on this machine.
-    environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local", **variables}
-    command = [sys.executable, "-m", "deployments", config]
+    environment = {"HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local", **variables}
+    with _running(["-m", "deployments", config], port, log, environment) as server:
+        yield server
+
+
+@contextmanager
+def plain_served(workers: int, log: Path, **variables: str) -> Iterator[Server]:
+    """`load_tests.plain` in uvicorn, with as many `workers`, in the same way and with the same errors."""
+    port = free_port()
+    options = ["--workers", str(workers), "--host", "127.0.0.1", "--port", str(port), "--no-access-log"]
+    with _running(["-m", "uvicorn", "load_tests.plain:app", *options], port, log, variables) as server:
+        # The first worker answers while others load, and would get every connection.
+        last = time.monotonic() + START_TIMEOUT_S
+        while log.read_text("utf-8", "replace").count("Application startup complete") < workers:
+            if time.monotonic() > last:
+                raise NotReadyError(log.read_text("utf-8", "replace")[-3000:])
+            time.sleep(0.1)
+        yield server
+
+
+@contextmanager
+def _running(command: list[str], port: int, log: Path, variables: Mapping[str, str]) -> Iterator[Server]:
+    """Python with the arguments `command`, once it answers /health on `port`."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, env={**os.environ, **variables}, stdout=output, stderr=output
+        )
     server = Server(f"http://127.0.0.1:{port}", process.pid)
     try:
         _wait_until_healthy(server.address, process, log)
@@ -96,18 +116,3 @@ def _wait_until_healthy(address: str, process: "subprocess.Popen[bytes]", log: P
             pass
         time.sleep(0.5)
     raise NotReadyError(log.read_text("utf-8", "replace")[-3000:])
-
-
-def _parent(process: Path) -> int:
-    try:
-        # The name, in brackets, may have anything in it.
-        return int((process / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1])
-    except FileNotFoundError:
-        return 0
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace")
-    except FileNotFoundError:
-        return ""

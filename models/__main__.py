@@ -1,4 +1,4 @@
-"""The models command: `python -m models pull | list | verify | evaluate`."""
+"""The models command: `python -m models pull | list | verify | evaluate | ranges`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from imaging.decode import Limits
-from models.catalogue import card, cards
+from models.catalogue import card, cards, ranges_path
 from models.detection import PhotoDetector
 from models.device import Device
-from models.engines import load_detector, load_network
+from models.engines import Engine, load_detector, load_network
 from models.errors import ModelError
 from models.evaluate import PairScores, read_pairs, score_pairs
 from models.pull import configured_in, pull
@@ -77,6 +77,7 @@ def evaluate_command(
     embedder: Annotated[str, typer.Argument(help="The embedder to measure.")],
     pairs: Annotated[Path, typer.Option("--pairs", exists=True, help="A folder a person, or a CSV of pairs.")],
     detector: Annotated[str, typer.Option("--detector", help="The detector before it.")] = "mtcnn",
+    engine: Annotated[Engine, typer.Option("--engine", help="What runs the embedder.")] = "onnx",
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Measure an embedder on labelled photos: accuracy, AUC, and FNMR at fixed false match rates."""
@@ -84,8 +85,31 @@ def evaluate_command(
     if entry.task != "embedder":
         raise ModelError(f"{embedder} is no embedder")
     detect = PhotoDetector(load_detector(card(detector), Store(store), "onnx", device, {}), Limits())
-    scores = score_pairs(read_pairs(pairs), detect, load_network(entry, Store(store), "onnx", device), entry.crops[0])
+    scores = score_pairs(read_pairs(pairs), detect, load_network(entry, Store(store), engine, device), entry.crops[0])
     _print_scores(scores, at_threshold(scores.genuine, scores.impostor, entry.threshold("cosine").value))
+
+
+@app.command("ranges")
+def ranges_command(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="A model whose card has an int8 file.")],
+    photos: Annotated[Path, typer.Option("--photos", exists=True, file_okay=False, help="A folder of faces.")],
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Measure the ranges of a network's activations, by which its int8 export is made, and keep them beside its card.
+
+    Every second photo counts, so that the others can tell whether the export holds.
+    """
+    # Only here: ONNX Runtime's quantisation is a second's import.
+    from models.int8 import measured, write_ranges
+
+    entry = card(name)
+    if not entry.int8:
+        raise ModelError(f"{name} has no int8 file")
+    detect = PhotoDetector(load_detector(card("mtcnn"), Store(store), "onnx", Device(), {}), Limits())
+    found = detect([path.read_bytes() for path in sorted(photos.rglob("*.jpg"))[::2]], entry.crops)
+    crops = found.crops[entry.crops[0]]
+    write_ranges(entry, measured(Store(store).folder(entry) / entry.exports[0], crops))
+    console.print(f"ranges of {name} over {len(crops)} faces: {ranges_path(entry)}")
 
 
 def _print_scores(scores: PairScores, own: OperatingPoint) -> None:

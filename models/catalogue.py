@@ -34,6 +34,11 @@ def card(name: str) -> Card:
         raise ModelError(f"no model is called {name!r}; the catalogue has {', '.join(cards())}") from None
 
 
+def ranges_path(card: Card) -> Path:
+    """Where the ranges by which the int8 file of `card` is made are kept: `models.int8`."""
+    return CARDS / f"{card.name}.ranges.json"
+
+
 def _read(path: Path) -> Card:
     try:
         return Card.model_validate({"name": path.stem, **tomllib.loads(path.read_text("utf-8"))})

@@ -1,6 +1,7 @@
 """From encoded photos to faces, quality and crops: all that a detector replica does."""
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -52,34 +53,41 @@ class PhotoDetector:
         """
         answers: list[Photo | Refused] = []
         cuts: dict[CropSpec, list[NDArray[np.uint8]]] = {spec: [] for spec in crops}
+        watch = _Stopwatch()
         for data in photos:
-            started = time.perf_counter()
+            started = watch.last
             try:
                 image = decode(data, self._limits)
             except Refused as refused:
+                watch.lap("decode")
                 answers.append(refused)
                 continue
+            watch.lap("decode")
             faces = self._look(image.pixels)
+            watch.lap("detect")
             if whole and not faces:
                 faces = [_whole(image.pixels)]
             boxes, points = [face.box for face in faces], [face.landmarks for face in faces]
             for spec, parts in cuts.items():
                 parts.append(cut(image.pixels, boxes, points, spec))
+            measured = cut(image.pixels, boxes, points, MEASURED)
+            watch.lap("crop")
+            quality, face_qualities = measure(image.pixels), tuple(measure(part) for part in measured)
+            watch.lap("measure")
             answers.append(
                 Photo(
                     width=image.width,
                     height=image.height,
-                    quality=measure(image.pixels),
+                    quality=quality,
                     faces=tuple(face.scaled(1 / image.scale) for face in faces),
-                    face_qualities=tuple(measure(part) for part in cut(image.pixels, boxes, points, MEASURED)),
-                    seconds=time.perf_counter() - started,
+                    face_qualities=face_qualities,
+                    seconds=watch.last - started,
                 )
             )
         empty = {spec: np.zeros((0, spec.size, spec.size, 3), dtype=np.uint8) for spec in crops}
-        return Detection(
-            photos=tuple(answers),
-            crops={spec: np.concatenate(parts) if parts else empty[spec] for spec, parts in cuts.items()},
-        )
+        joined = {spec: np.concatenate(parts) if parts else empty[spec] for spec, parts in cuts.items()}
+        watch.lap("crop")
+        return Detection(tuple(answers), joined, dict(watch.steps))
 
     def _look(self, pixels: NDArray[np.uint8]) -> list[Face]:
         """Find faces, looking again with a black border around the photo as long as there seem to be none.
@@ -101,6 +109,19 @@ class PhotoDetector:
             found = self._detector.detect(np.asarray(looked_at, dtype=np.uint8))
             faces = [_shifted(face.scaled(1 / scale), -border) for face in found]
         return faces
+
+
+class _Stopwatch:
+    """Sums up seconds by step; `last` is when the last one ended, and the next one began."""
+
+    def __init__(self) -> None:
+        self.last = time.perf_counter()
+        self.steps: defaultdict[str, float] = defaultdict(float)
+
+    def lap(self, step: str) -> None:
+        now = time.perf_counter()
+        self.steps[step] += now - self.last
+        self.last = now
 
 
 def _whole(pixels: NDArray[np.uint8]) -> Face:

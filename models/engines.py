@@ -14,7 +14,8 @@ from models.errors import ModelError
 from models.onnx_session import OnnxNetwork
 from models.store import Store
 
-Engine = Literal["onnx", "torch", "tensorflow"]
+Engine = Literal["onnx", "onnx-float32", "torch", "tensorflow"]
+"""``onnx`` runs 8-bit integers on a CPU where the card has them; ``onnx-float32`` never does."""
 
 CropNetwork = Callable[..., NDArray[np.float32]]
 """uint8 (n, size, size, 3) RGB, one array for each crop of the card, to the card's final answer for each
@@ -27,7 +28,10 @@ def load_network(card: Card, store: Store, engine: Engine, device: Device) -> Cr
     Raises:
         ModelError: the model is not pulled, is damaged, or does not run in `engine`.
     """
-    network = _onnx(card, store, device) if engine == "onnx" else _original(card, store, engine, device)
+    if engine.startswith("onnx"):
+        network = _onnx(card, store, device, integers=engine == "onnx" and device.kind == "cpu")
+    else:
+        network = _original(card, store, engine, device)
     network(*(np.zeros((2, spec.size, spec.size, 3), dtype=np.uint8) for spec in card.crops))
     return network
 
@@ -62,28 +66,30 @@ def _detector(card: Card, store: Store, engine: Engine, device: Device, options:
         case "mtcnn" | "mtcnn_tensorflow":
             from models.detectors.mtcnn import Mtcnn
 
-            if engine != "onnx":
+            if not engine.startswith("onnx"):
                 return Mtcnn(*_original(card, store, engine, device), **options)
             return Mtcnn(*(OnnxNetwork(path, device) for path in paths), **options)
         case "retinaface":
             from models.detectors.retinaface import RetinaFace
 
-            if engine != "onnx":
+            if not engine.startswith("onnx"):
                 return RetinaFace(_original(card, store, engine, device), **options)
             network = OnnxNetwork(paths[0], device)
             return RetinaFace(lambda pixels: network(pixels[None]), **options)
     raise ModelError(f"{card.name} is no detector")
 
 
-def _onnx(card: Card, store: Store, device: Device) -> CropNetwork:
-    (path,) = store.exports(card)
-    network = OnnxNetwork(path, device)
+def _onnx(card: Card, store: Store, device: Device, integers: bool) -> CropNetwork:
+    name = card.int8 if integers and card.int8 else card.exports[0]
+    network = OnnxNetwork(next(path for path in store.exports(card) if path.name == name), device)
     return lambda *crops: cast(NDArray[np.float32], network(*crops)[0])
 
 
 def _original(card: Card, store: Store, engine: Engine, device: Device) -> Any:
     """The network in its original runtime."""
     if card.framework != engine:
-        raise ModelError(f"{card.name} does not run in {engine}: its engines are onnx and {card.framework}")
+        raise ModelError(
+            f"{card.name} does not run in {engine}: its engines are onnx, onnx-float32 and {card.framework}"
+        )
     architecture = importlib.import_module(f"models.architectures.{card.architecture}")
     return architecture.original(card, store.whole(card), device)

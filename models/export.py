@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx
+
 from models.card import Card
 from models.catalogue import card as card_named
 from models.errors import ModelError
@@ -40,8 +42,16 @@ def export(card: Card, store: Store) -> None:
     store.finish(card)
 
 
+def main() -> None:
+    """Write the exports of the card named on the command line into a folder that has its weights."""
+    card, folder = card_named(sys.argv[1]), Path(sys.argv[2])
+    importlib.import_module(f"models.architectures.{card.architecture}").export(card, folder)
+    if card.int8:
+        # Only now: few exports need ONNX Runtime's quantisation.
+        from models.int8 import quantised, read_ranges
+
+        onnx.save(quantised(onnx.load(folder / card.exports[0]), read_ranges(card)), folder / card.int8)
+
+
 if __name__ == "__main__":
-    name, folder = sys.argv[1:]
-    importlib.import_module(f"models.architectures.{card_named(name).architecture}").export(
-        card_named(name), Path(folder)
-    )
+    main()

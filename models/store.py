@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from models.card import Card
+from models.catalogue import ranges_path
 from models.errors import ModelError
 
-EXPORTER_VERSION = "2"
+EXPORTER_VERSION = "5"
 """Change it when an exporter changes what it writes, so that every store exports anew."""
 
 State = Literal["ready", "weights only", "not pulled"]
@@ -106,6 +107,7 @@ class Store:
             card.preprocessing,
             *card.exports,
             *(f.sha256 for f in card.files),
+            *([sha256_of(ranges_path(card))] if card.int8 else []),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from facenet_pytorch import InceptionResnetV1
+from facenet_pytorch.models.inception_resnet_v1 import Block8, Block17, Block35
 from numpy.typing import NDArray
 
 from models.card import Card
@@ -51,6 +52,13 @@ def export(card: Card, folder: Path) -> None:
 
 def export_facenet(network: FaceNet, path: Path) -> None:
     """Write `network` as an ONNX file with crops in and embeddings out."""
+    for block in network.modules():
+        # The scale of a residual goes into the convolution before it: one pass over the data less each.
+        if isinstance(block, Block35 | Block17 | Block8):
+            with torch.no_grad():
+                block.conv2d.weight *= block.scale
+                block.conv2d.bias *= block.scale
+            block.scale = 1
     torch.onnx.export(
         network,
         (torch.zeros(2, 160, 160, 3, dtype=torch.uint8),),

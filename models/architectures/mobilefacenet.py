@@ -11,13 +11,14 @@ from models.architectures.tflite import interpreter, to_onnx
 from models.card import Card
 from models.device import Device
 from models.onnx_graph import with_crops_in, with_l2_norm
+from models.onnx_prelu import with_split_prelus
 
 MEAN, SCALE = 127.5, 1 / 128
 
 
 def export(card: Card, folder: Path) -> None:
     """Write the ONNX file: uint8 (n, 112, 112, 3) RGB to float32 (n, 192) of length 1."""
-    core = to_onnx(folder / card.files[0].name)
+    core = with_split_prelus(to_onnx(folder / card.files[0].name))
     model = with_l2_norm(with_crops_in(core, card.crops[0].size, MEAN, SCALE, "nhwc"), card.output_size or 0)
     onnx.save(model, folder / card.exports[0])
 

@@ -5,11 +5,14 @@ IEEE Signal Processing Letters 2016; the networks are facenet-pytorch's. The cas
 `models.detectors.mtcnn`.
 """
 
+import copy
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from numpy.typing import NDArray
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 from models.card import Card
 from models.device import Device
 from models.onnx_graph import OPSET
+from models.onnx_prelu import with_split_prelus
 
 Network = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], ...]]
 
@@ -38,7 +42,20 @@ class FromWindows(torch.nn.Module):
     def forward(self, windows: torch.Tensor) -> tuple[torch.Tensor, ...]:
         prepared = (windows.permute(0, 3, 1, 2) - 127.5) / 128
         regression, *landmarks, probabilities = self.network(prepared)
-        return (probabilities[:, 1], regression, *landmarks)
+        # The face is the last of two classes, or the one that is left.
+        return (probabilities[:, -1], regression, *landmarks)
+
+
+def with_sigmoid(original: FromWindows) -> FromWindows:
+    """The same network with the softmax of its two classes as a sigmoid of their difference, which costs a tenth."""
+    changed = copy.deepcopy(original)
+    children: list[tuple[str, Any]] = list(changed.network.named_children())
+    for (_, face), (name, softmax) in pairwise(children):
+        if isinstance(softmax, torch.nn.Softmax):
+            face.weight = torch.nn.Parameter(face.weight[1:] - face.weight[:1])
+            face.bias = torch.nn.Parameter(face.bias[1:] - face.bias[:1])
+            setattr(changed.network, name, torch.nn.Sigmoid())
+    return changed
 
 
 def export(card: Card, folder: Path) -> None:
@@ -55,7 +72,7 @@ def export_cascade(networks: list[FromWindows], card: Card, folder: Path) -> Non
             free |= {1: torch.export.Dim("height", min=12), 2: torch.export.Dim("width", min=12)}
         outputs = ["face", "regression", *(["landmarks"] if side == 48 else [])]
         torch.onnx.export(
-            network,
+            with_sigmoid(network),
             (torch.zeros(2, side or 40, side or 50, 3),),
             folder / name,
             dynamo=True,
@@ -66,6 +83,7 @@ def export_cascade(networks: list[FromWindows], card: Card, folder: Path) -> Non
             external_data=False,
             verbose=False,
         )
+        onnx.save(with_split_prelus(onnx.load(folder / name)), folder / name)
 
 
 def original(card: Card, folder: Path, device: Device) -> tuple[Network, ...]:

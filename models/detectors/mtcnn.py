@@ -22,6 +22,9 @@ Boxes = NDArray[np.float32]
 STRIDE, CELL = 2, 12
 """PNet looks at a cell of 12 pixels every 2 pixels of a pyramid level."""
 
+BLOCK = 256
+"""Boxes that non-maximum suppression compares with all others in one step."""
+
 
 class Mtcnn:
     """The cascade.
@@ -129,30 +132,49 @@ def non_maximum_suppression(boxes: NDArray[np.float32], overlap: float) -> NDArr
         boxes: (n, 5 or more): left, top, right, bottom, score.
         overlap: a box is dropped when its intersection over union with a better one is above it.
     """
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    return _suppressed(boxes, 0, lambda best, rest, shared: shared / (areas[best] + areas[rest] - shared), overlap)
+
+    def same(some: Boxes, others: Boxes) -> NDArray[np.bool_]:
+        shared, areas, other_areas = _areas(some, others, 0)
+        return shared > overlap * (areas + other_areas - shared)
+
+    return _suppressed(boxes, same)
 
 
 def _suppressed_within(boxes: Boxes, overlap: float) -> NDArray[np.intp]:
     """As above, by the share of the smaller box: drops a box that lies within a better one."""
-    areas = (boxes[:, 2] - boxes[:, 0] + 1) * (boxes[:, 3] - boxes[:, 1] + 1)
-    return _suppressed(boxes, 1, lambda best, rest, shared: shared / np.minimum(areas[best], areas[rest]), overlap)
+
+    def same(some: Boxes, others: Boxes) -> NDArray[np.bool_]:
+        shared, areas, other_areas = _areas(some, others, 1)
+        return shared > overlap * np.minimum(areas, other_areas)
+
+    return _suppressed(boxes, same)
 
 
-def _suppressed(
-    boxes: NDArray[np.float32],
-    edge: int,
-    measure: Callable[[np.intp, NDArray[np.intp], NDArray[np.float32]], NDArray[np.float32]],
-    overlap: float,
-) -> NDArray[np.intp]:
+def _areas(some: Boxes, others: Boxes, edge: int) -> tuple[NDArray[np.float32], ...]:
+    """What each two boxes share, (n, m), and their own areas, (n, 1) and (m); a side is its difference and `edge`."""
+    corners = np.maximum(some[:, None, :2], others[:, :2])
+    sides = np.maximum(np.minimum(some[:, None, 2:4], others[:, 2:4]) - corners + edge, 0)
+    own, other = (boxes[:, 2:4] - boxes[:, :2] + edge for boxes in (some, others))
+    return sides[..., 0] * sides[..., 1], (own[:, 0] * own[:, 1])[:, None], other[:, 0] * other[:, 1]
+
+
+def _suppressed(boxes: Boxes, same: Callable[[Boxes, Boxes], NDArray[np.bool_]]) -> NDArray[np.intp]:
+    """Indices of the boxes that are the `same` as no better one that is kept, best first.
+
+    Boxes are compared in blocks, many with many in one step, so that noise in which everything looks
+    like a face takes no memory for all pairs.
+    """
     order = np.argsort(-boxes[:, 4], kind="stable")
     kept: list[np.intp] = []
     while len(order):
-        best, rest = order[0], order[1:]
-        kept.append(best)
-        corner = np.maximum(boxes[best, :2], boxes[rest, :2])
-        sides = np.maximum(np.minimum(boxes[best, 2:4], boxes[rest, 2:4]) - corner + edge, 0)
-        order = rest[measure(best, rest, sides[:, 0] * sides[:, 1]) <= overlap]
+        block, order = order[:BLOCK], order[BLOCK:]
+        twins, left, best = same(boxes[block], boxes[block]), np.ones(len(block), dtype=np.bool_), []
+        for index in range(len(block)):
+            if left[index]:
+                best.append(index)
+                left &= ~twins[index]
+        kept.extend(block[best])
+        order = order[~same(boxes[block[best]], boxes[order]).any(axis=0)]
     return np.array(kept, dtype=np.intp)
 
 

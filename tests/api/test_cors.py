@@ -26,6 +26,8 @@ def test_any_page_may_call_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     response = client().get("/api/v1/model-info", headers=ORIGIN)
     assert response.status_code == 200
     assert response.headers[ALLOWED] == "*"
+    assert response.headers["access-control-expose-headers"] == "Retry-After, Server-Timing"
+    assert "server-timing" in response.headers
     assert "access-control-allow-credentials" not in response.headers
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
+from api.app import FORMS
 from api.contracts.match import error_answer
-from api.errors import envelope, request_id_of
+from api.errors import envelope, request_id_of, response
 from graphs.stages import Stages
 from imaging.crops import CropSpec
 from imaging.faces import Detection
@@ -102,6 +104,7 @@ def test_a_stage_that_is_not_available_is_a_503(stage: str) -> None:
     with serve_log() as log:
         response = client(stages(**{stage: away})).post("/match", json=PAIR)
     assert response.status_code == 503
+    assert response.headers["retry-after"] == "1"
     assert response.json() == {
         "success": False,
         "error": "The stage arcface is not available; try again shortly",
@@ -139,6 +142,7 @@ def test_a_wrong_method_of_another_route_is_a_405_in_the_envelope() -> None:
         ("BODY_TOO_LARGE", 413, 413),
         ("UNAVAILABLE", 503, 503),
         ("TIMEOUT", 503, 503),
+        ("OVERLOADED", 503, 503),
         ("INTERNAL_ERROR", 500, 500),
     ],
 )
@@ -149,6 +153,24 @@ def test_every_code_has_its_status(code: str, enveloped: int, of_match: int) -> 
         {"error": {"code": code, "message": "Because", "details": {}}, "request_id": "id"},
     )
     assert error_answer(refused, "id") == (of_match, {"success": False, "error": "Because"})
+
+
+@pytest.mark.parametrize("name", [*FORMS, "v1"])
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "TIMEOUT", "OVERLOADED"])
+def test_what_passes_by_itself_says_when_to_try_again(name: str, code: str) -> None:
+    request = Request({"type": "http", "path": f"/{name}/more", "headers": [], "state": {"request_id": "id"}})
+    answer = response(FORMS, request, Refused(code, "Because"))
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("name", [*FORMS, "v1"])
+@pytest.mark.parametrize("code", ["INVALID_REQUEST", "INTERNAL_ERROR", "NO_FACE_DETECTED"])
+def test_no_other_error_does(name: str, code: str) -> None:
+    request = Request({"type": "http", "path": f"/{name}", "headers": [], "state": {"request_id": "id"}})
+    answer = response(FORMS, request, Refused(code, "Because"), {"Allow": "GET"})
+    assert "retry-after" not in answer.headers
+    assert answer.headers["allow"] == "GET"
 
 
 @pytest.mark.parametrize("given", ["a", "caller-17", "2f1c.4_B", "x" * 64])

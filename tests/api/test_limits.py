@@ -141,6 +141,7 @@ def test_a_request_that_takes_too_long_is_a_503() -> None:
 
     response = client(stages(detect), LimitArgs(request_timeout=0.01)).post("/match", json=PAIR)
     assert response.status_code == 503
+    assert response.headers["retry-after"] == "1"
     assert response.json() == {"success": False, "error": "The request took longer than 0.01 seconds"}
 
 

@@ -1,6 +1,7 @@
-"""Calling a stage: what its failures become."""
+"""Calling a stage: what its failures become, and what is recorded of it."""
 
 import asyncio
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,9 @@ from ray.serve._private.common import DeploymentID
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from deployments import stage
+from deployments.gallery import RemoteGallery
 from deployments.stage import StageCaller
+from graphs.timing import Timed, recording
 from imaging.refused import Refused
 from tests.fakes import serve_log
 
@@ -21,10 +24,10 @@ def caller(answer: Any) -> StageCaller:
     async def remote(*args: Any) -> Any:
         if isinstance(answer, Exception):
             raise answer
-        return (answer, *args)
+        return answer if isinstance(answer, Timed) else (answer, *args)
 
     handle: Any = SimpleNamespace(detect=SimpleNamespace(remote=remote), ready=SimpleNamespace(remote=remote))
-    return StageCaller("mtcnn", handle)
+    return StageCaller("detector", "mtcnn", handle)
 
 
 def test_a_call_reaches_the_method_with_its_arguments() -> None:
@@ -79,7 +82,7 @@ def test_a_call_that_is_cancelled_is_cancelled() -> None:
 
     async def run() -> None:
         async with asyncio.timeout(0.01):
-            await StageCaller("mtcnn", handle).call("detect")
+            await StageCaller("detector", "mtcnn", handle).call("detect")
 
     with pytest.raises(TimeoutError):
         asyncio.run(run())
@@ -107,5 +110,80 @@ def test_a_stage_that_does_not_answer_in_time_is_not_ready(monkeypatch: pytest.M
     monkeypatch.setattr(stage, "READY_TIMEOUT_S", 0.01)
     handle: Any = SimpleNamespace(ready=SimpleNamespace(remote=forever))
     with serve_log() as log:
-        assert asyncio.run(StageCaller("mtcnn", handle).ready()) is False
+        assert asyncio.run(StageCaller("detector", "mtcnn", handle).ready()) is False
     assert len(log) == 1
+
+
+@pytest.fixture
+def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that reads 1 s when a call begins, and 1.25 s when it ends."""
+    monkeypatch.setattr(stage, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25]).__next__))
+
+
+def recorded(of: StageCaller, **options: Any) -> str:
+    """The timing of a request that began at 0.5 s, called `of` once, and was answered at 2 s."""
+    with recording(0.5) as recorder:
+        with suppress(Exception):
+            asyncio.run(of.call("detect", **options))
+        return recorder.header(2.0)
+
+
+def test_a_replicas_own_time_is_taken_off_its_answer() -> None:
+    assert asyncio.run(caller(Timed("found", 0.1)).call("detect")) == "found"
+
+
+@pytest.mark.usefixtures("_clock")
+def test_a_call_is_recorded_with_the_replicas_own_time() -> None:
+    assert recorded(caller(Timed("found", 0.125, {"decode": 0.0625}))).split(", ") == [
+        "total;dur=1500.0",
+        "ingress;dur=1250.0",
+        'detector;desc="mtcnn";dur=250.0',
+        "detector-busy;dur=125.0",
+        "decode;dur=62.5",
+    ]
+
+
+@pytest.mark.usefixtures("_clock")
+@pytest.mark.parametrize("answer", ["found", RuntimeError("broken"), RayActorError()], ids=["untimed", "fault", "died"])
+def test_a_call_without_such_an_answer_is_recorded_too(answer: Any) -> None:
+    assert recorded(caller(answer)) == 'total;dur=1500.0, ingress;dur=1250.0, detector;desc="mtcnn";dur=250.0'
+
+
+@pytest.mark.usefixtures("_clock")
+def test_a_call_that_is_cancelled_is_recorded_too() -> None:
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    handle: Any = SimpleNamespace(detect=SimpleNamespace(remote=cancelled))
+    with recording(0.5) as recorder, pytest.raises(asyncio.CancelledError):
+        asyncio.run(StageCaller("detector", "mtcnn", handle).call("detect"))
+    assert 'detector;desc="mtcnn";dur=250.0' in recorder.header(2.0)
+
+
+@pytest.mark.usefixtures("_clock")
+def test_a_call_is_recorded_by_its_label_where_it_has_one() -> None:
+    assert recorded(caller("found"), label="find").endswith('detector;desc="find";dur=250.0')
+
+
+@pytest.mark.usefixtures("_clock")
+def test_the_gallerys_calls_are_recorded_by_their_methods() -> None:
+    async def remote(method: str, *args: Any) -> Any:
+        return method
+
+    handle: Any = SimpleNamespace(call=SimpleNamespace(remote=remote))
+
+    async def run() -> str:
+        with recording(0.5) as recorder:
+            await RemoteGallery(handle, handle).find("staff", "contract", [], 1)
+            return recorder.header(2.0)
+
+    assert asyncio.run(run()).endswith('gallery;desc="find";dur=250.0')
+
+
+def test_what_a_method_refuses_is_raised() -> None:
+    async def remote() -> Any:
+        return Refused("NO", "No")
+
+    handle: Any = SimpleNamespace(call=SimpleNamespace(remote=remote))
+    with pytest.raises(Refused, match="NO"):
+        asyncio.run(StageCaller("gallery", "gallery", handle).call("call"))

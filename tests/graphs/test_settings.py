@@ -23,6 +23,7 @@ VARIABLES = [
     (LimitArgs, "max_image_size", 10485760, 1000, 2000),
     (LimitArgs, "max_image_dimension", 1024, 512, 2048),
     (LimitArgs, "request_timeout", 30, 5, 60),
+    (LimitArgs, "max_requests", 64, 8, 16),
     (AddressArgs, "timeout", 5, 1, 10),
     (AddressArgs, "max_redirects", 3, 1, 5),
 ]
@@ -128,6 +129,7 @@ def test_a_variable_of_no_use_is_refused_by_name(
         (LimitArgs, {"max_image_pixels": 0}),
         (LimitArgs, {"max_image_dimension": 63}),
         (LimitArgs, {"request_timeout": 0}),
+        (LimitArgs, {"max_requests": 0}),
         (AddressArgs, {"addresses": "perhaps"}),
         (AddressArgs, {"timeout": 0}),
         (AddressArgs, {"max_redirects": -1}),

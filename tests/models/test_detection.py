@@ -1,19 +1,21 @@
 """From encoded photos to faces and crops: what a detector replica does around its network."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
-from imaging.crops import CropSpec
+from imaging.crops import CropSpec, cut
 from imaging.decode import Limits, decode
 from imaging.faces import Face, Photo
 from imaging.quality import measure
 from imaging.refused import Refused
+from models import detection
 from models.catalogue import card
 from models.detection import BORDERS, PhotoDetector
 from models.detectors.mediapipe import BlazeFace
@@ -140,6 +142,40 @@ def test_a_photo_without_faces_is_looked_at_no_more_than_three_times() -> None:
     spots = Spots()
     PhotoDetector(spots, Limits())([photo(400, 300)], [])
     assert len(spots.looks) == 1 + len(BORDERS) == 3
+
+
+class Clock:
+    """Stands still but for what `costs` some seconds."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def costs(self, seconds: float, work: Callable[..., Any]) -> Callable[..., Any]:
+        def costly(*args: Any) -> Any:
+            self.now += seconds
+            return work(*args)
+
+        return costly
+
+
+def test_the_steps_are_summed_up_over_the_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, spots = Clock(), Spots()
+    monkeypatch.setattr(detection, "time", clock)
+    monkeypatch.setattr(detection, "decode", clock.costs(1, decode))
+    monkeypatch.setattr(spots, "detect", clock.costs(10, spots.detect))
+    monkeypatch.setattr(detection, "cut", clock.costs(100, cut))
+    monkeypatch.setattr(detection, "measure", clock.costs(1000, measure))
+    look = PhotoDetector(spots, Limits())
+    found_at_once, not_found = photo(60, 40, (10, 10)), photo(50, 50)
+    answers = look([found_at_once, b"no photo", not_found], [SMALL, LARGE])
+    assert answers.steps == {"decode": 3, "detect": 10 + 3 * 10, "crop": 2 * 3 * 100, "measure": 2000 + 1000}
+    first, _, last = answers.photos
+    assert found(first).seconds == 1 + 10 + 300 + 2000
+    assert found(last).seconds == 1 + 30 + 300 + 1000
+    assert look([b"no photo"], []).steps == {"decode": 1, "crop": 0}
 
 
 @pytest.fixture(scope="module", params=["mtcnn", "mediapipe-full-range"])

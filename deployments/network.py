@@ -1,11 +1,13 @@
-"""The liveness stage: CRMNET, whichever network the configuration puts behind that name."""
+"""A stage that is one network of crops: liveness and the embedders."""
 
+import time
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from ray import serve
 
+from graphs.timing import Timed
 from models.catalogue import card
 from models.device import Device
 from models.engines import Engine, load_network
@@ -13,7 +15,7 @@ from models.store import Store
 
 
 @serve.deployment
-class Liveness:
+class Network:
     """One network of crops; see `models.engines`.
 
     Args:
@@ -26,9 +28,15 @@ class Liveness:
         self._card, self._store = card(model), Store(store)
         self._network = load_network(self._card, self._store, engine, device)
 
-    def score(self, *crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The live probability, float32 (n), of n faces: uint8 (n, side, side, 3) RGB a crop of the card."""
-        return self._network(*crops)
+    def run(self, *crops: NDArray[np.uint8]) -> Timed[NDArray[np.float32]]:
+        """What the card says of n faces: uint8 (n, side, side, 3) RGB a crop of the card.
+
+        Returns:
+            Of liveness the live probability, float32 (n); of an embedder float32 (n, size) of length 1.
+        """
+        started = time.perf_counter()
+        answer = self._network(*crops)
+        return Timed(answer, time.perf_counter() - started)
 
     def ready(self) -> None:
         """Answer, which a replica does only once its network is loaded.

@@ -1,0 +1,42 @@
+"""How many requests an ingress replica works on at once."""
+
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from imaging.refused import Refused
+
+ALWAYS = frozenset({"/", "/health", "/api/v1/health", "/docs", "/redoc", "/openapi.json"})
+"""Paths that are answered however many requests there are: they cost little, and tell how the service is."""
+
+
+class Admission:
+    """An ASGI app that refuses a request, with its body unread, while there are as many as it may work on.
+
+    Args:
+        app: what answers.
+        most: requests at once.
+        refuse: gives the answer to a request that is refused.
+    """
+
+    def __init__(self, app: ASGIApp, most: int, refuse: Callable[[Request, Refused], Response]) -> None:
+        self._app = app
+        self._most = most
+        self._refuse = refuse
+        self._running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http" or scope["path"] in ALWAYS:
+            return await self._app(scope, receive, send)
+        if self._running >= self._most:
+            message = "The service is working on as many requests as it can hold; try again shortly"
+            response = self._refuse(Request(scope), Refused("OVERLOADED", message))
+            return await response(scope, receive, send)
+        self._running += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._running -= 1

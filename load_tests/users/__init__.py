@@ -1,0 +1,1 @@
+"""The clients of every contract as Locust users, one file a contract."""

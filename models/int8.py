@@ -1,0 +1,109 @@
+"""Networks in 8-bit integers, for CPUs.
+
+Static quantisation of the convolutions (Jacob et al., "Quantization and Training of Neural Networks for
+Efficient Integer-Arithmetic-Only Inference", CVPR 2018): weights by output channel and signed, activations
+by tensor and unsigned. The activations' ranges are measured once, on real faces, and kept beside the
+card, so that an export needs no photos.
+"""
+
+import json
+import math
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto
+from onnxruntime.quantization import CalibrationMethod, QuantType
+from onnxruntime.quantization.calibrate import TensorData, TensorsData, create_calibrator
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+from models.card import Card
+from models.catalogue import ranges_path
+from models.errors import ModelError
+
+Ranges = Mapping[str, tuple[float, float]]
+"""The least and the greatest value of each tensor around a convolution, by its name in the graph."""
+
+OPERATORS = ["Conv"]
+
+
+def quantised(model: ModelProto, ranges: Ranges) -> ModelProto:
+    """`model`, of floats and with all normalisation folded in, with its convolutions in integers.
+
+    Raises:
+        ModelError: the ranges are of another graph.
+    """
+    convolutions = [node for node in model.graph.node if node.op_type in OPERATORS]
+    if missing := {name for node in convolutions for name in (node.input[0], *node.output)} - set(ranges):
+        raise ModelError(f"no range is known of {min(missing)}: measure them with `python -m models ranges`")
+    known = {
+        name: TensorData(lowest=np.float32(least), highest=np.float32(greatest))
+        for name, (least, greatest) in ranges.items()
+    }
+    quantizer = QDQQuantizer(
+        model,
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=TensorsData(CalibrationMethod.MinMax, known),
+        nodes_to_quantize=[],
+        nodes_to_exclude=[],
+        op_types_to_quantize=OPERATORS,
+        extra_options={},
+    )
+    quantizer.quantize_model()
+    integers: ModelProto = quantizer.model.model
+    return integers
+
+
+def read_ranges(card: Card) -> Ranges:
+    """The ranges that stand beside `card`.
+
+    Raises:
+        ModelError: there are none.
+    """
+    try:
+        ranges: Ranges = json.loads(ranges_path(card).read_text("utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            f"the ranges of {card.name} are missing: measure them with `python -m models ranges`"
+        ) from None
+    return ranges
+
+
+def write_ranges(card: Card, ranges: Ranges) -> None:
+    """Keep `ranges` beside `card`, to four digits, one tensor a line."""
+    lines = (f"{json.dumps(name)}: [{_rounded(least)}, {_rounded(most)}]" for name, (least, most) in ranges.items())
+    ranges_path(card).write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+
+
+def measured(path: Path, crops: NDArray[np.uint8]) -> Ranges:
+    """The ranges in the ONNX file of floats at `path`, which takes one crop a face, over `crops` (n, size, size, 3)."""
+    with tempfile.TemporaryDirectory() as folder:
+        calibrator = create_calibrator(
+            path,
+            OPERATORS,
+            augmented_model_path=str(Path(folder) / "observed.onnx"),
+            calibrate_method=CalibrationMethod.MinMax,
+        )
+        (entry,) = calibrator.infer_session.get_inputs()
+        calibrator.collect_data(_Faces(entry.name, crops))
+        data = calibrator.compute_data().data
+    return {name: (float(np.min(entry.lowest)), float(np.max(entry.highest))) for name, entry in sorted(data.items())}
+
+
+class _Faces:
+    """Crops as ONNX Runtime's calibration draws them, one after another."""
+
+    def __init__(self, name: str, crops: NDArray[np.uint8]) -> None:
+        self._rest = ({name: crop[None]} for crop in crops)
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        return next(self._rest, None)
+
+
+def _rounded(value: float) -> float:
+    return round(value, 4 - math.ceil(math.log10(abs(value)))) if value else 0.0

@@ -1,0 +1,102 @@
+"""PReLU in operators that ONNX Runtime keeps in its fast layout.
+
+On a CPU the runtime runs convolutions on channels in blocks, and has no PReLU for that layout: it
+turns the data back before each one and again after it, which costs more than the convolutions of a
+small network. Written as PReLU(x) = slope * x + (1 - slope) * max(x, 0), with a depthwise 1x1
+convolution for each product, all of it stays in blocks, and numbers change by rounding alone.
+Measured on one core: MTCNN's nets 7.6 to 5.2 ms, 8.6 to 4.8 and 4.0 to 2.0.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import GraphProto, ModelProto, NodeProto, helper, numpy_helper
+
+Consumers = Mapping[str, list[NodeProto]]
+
+
+def with_split_prelus(model: ModelProto) -> ModelProto:
+    """`model` with every PReLU over channels, of an operator of its own or as TFLite spells it out, rewritten.
+
+    A PReLU over anything else (after a fully connected layer) stays as it is.
+    """
+    graph = model.graph
+    constants = {entry.name: numpy_helper.to_array(entry) for entry in graph.initializer}
+    nodes = list(graph.node)
+    replaced: set[int] = set()
+    consumers: dict[str, list[NodeProto]] = defaultdict(list)
+    for node in nodes:
+        for name in node.input:
+            consumers[name].append(node)
+    rewritten: list[NodeProto] = []
+    for node in nodes:
+        found = _prelu(node, constants) or _spelt_out(node, consumers, constants)
+        if found is None:
+            rewritten.append(node)
+            continue
+        parts, slopes, output = found
+        replaced.update(id(part) for part in parts)
+        rewritten += _split(graph, node.input[0], output, slopes)
+    del graph.node[:]
+    graph.node.extend(node for node in rewritten if id(node) not in replaced)
+    del graph.value_info[:]
+    return model
+
+
+Found = tuple[list[NodeProto], NDArray[np.float32], str]
+"""The nodes of a PReLU, its slopes (channels), and the name of its output."""
+
+
+def _prelu(node: NodeProto, constants: Mapping[str, NDArray[np.float32]]) -> Found | None:
+    if node.op_type != "PRelu" or node.input[1] not in constants:
+        return None
+    slopes = _over_channels(constants[node.input[1]])
+    return None if slopes is None else ([node], slopes, node.output[0])
+
+
+def _spelt_out(node: NodeProto, consumers: Consumers, constants: Mapping[str, NDArray[np.float32]]) -> Found | None:
+    """max(x, 0) + c * (x - abs(x)), whose slope is 2c; found at its maximum, the first of its nodes."""
+    if node.op_type != "Relu":
+        return None
+    for absolute in consumers[node.input[0]]:
+        if absolute.op_type != "Abs":
+            continue
+        chain = [node, absolute]
+        for kind in ("Sub", "Mul", "Add"):
+            following = consumers[chain[-1].output[0]]
+            if len(following) != 1 or following[0].op_type != kind:
+                return None
+            chain.append(following[0])
+        _, _, difference, product, total = chain
+        factor = next((constants[name] for name in product.input if name in constants), None)
+        slopes = None if factor is None else _over_channels(2 * factor)
+        if slopes is None or list(difference.input) != [node.input[0], absolute.output[0]]:
+            return None
+        if node.output[0] in total.input and len(consumers[node.output[0]]) == 1:
+            return chain, slopes, total.output[0]
+    return None
+
+
+def _over_channels(slopes: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Slopes that stand for (channels, 1, 1), flat; None for others."""
+    return slopes.ravel() if slopes.ndim >= 3 and slopes.shape[-2:] == (1, 1) else None
+
+
+def _split(graph: GraphProto, entry: str, output: str, slopes: NDArray[np.float32]) -> list[NodeProto]:
+    for name, factors in (("slope", slopes), ("rest", 1 - slopes)):
+        kernel = factors.reshape(-1, 1, 1, 1).astype(np.float32)
+        graph.initializer.append(numpy_helper.from_array(kernel, f"{output}.{name}"))
+
+    def depthwise(source: str, kernel: str) -> NodeProto:
+        product = f"{kernel} product"
+        return helper.make_node("Conv", [source, kernel], [product], group=len(slopes), kernel_shape=[1, 1])
+
+    positive = f"{output}.positive"
+    products = [depthwise(entry, f"{output}.slope"), depthwise(positive, f"{output}.rest")]
+    return [
+        helper.make_node("Relu", [entry], [positive]),
+        *products,
+        helper.make_node("Add", [node.output[0] for node in products], [output]),
+    ]

@@ -1,0 +1,117 @@
+"""The real API over fake networks, served on loopback."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import numpy as np
+import uvicorn
+from numpy.typing import NDArray
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.addresses import Addresses
+from api.app import create_app
+from graphs.settings import LimitArgs
+from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage, Stages
+from imaging.crops import CropSpec
+from imaging.decode import decode
+from imaging.faces import Detection, Face, Photo, Pixels
+from imaging.quality import Quality
+from load_tests.server import free_port
+from tests.fakes import AHEAD, EMBEDDER_CROP, LIVENESS_CROP, LocalGallery, is_ready, network, service
+
+
+async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
+    """One good face on each photo, which has to be a photo."""
+    sizes = [decode(photo, LimitArgs().decode).pixels.shape for photo in photos]
+    face, clear = Face((30, 30, 110, 120), 0.99, AHEAD), Quality(120, 50, 100)
+    found = [Photo(width, height, clear, (face,), (clear,), 0.001) for height, width, _ in sizes]
+    return Detection(tuple(found), {spec: np.zeros((len(found), spec.size, spec.size, 3), np.uint8) for spec in crops})
+
+
+async def score(crops: Pixels) -> NDArray[np.float32]:
+    return np.full(len(crops), 0.9, np.float32)
+
+
+async def embed(crops: Pixels) -> NDArray[np.float32]:
+    return np.tile(np.array([0.6, 0.8], np.float32), (len(crops), 1))
+
+
+class GalleryInTurn(LocalGallery):
+    """A gallery that works on one call at a time: its writer is opened by the first that needs it, and once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turn = asyncio.Lock()
+
+    def __getattr__(self, method: str) -> Any:
+        call = super().__getattr__(method)
+
+        async def in_turn(*args: Any, **options: Any) -> Any:
+            async with self._turn:
+                return await call(*args, **options)
+
+        return in_turn
+
+
+def app(addresses: Addresses | None = None) -> ASGIApp:
+    """The whole app, with every role of the default configuration and an empty gallery."""
+    detector = DetectorStage(network("detector"), is_ready, detect)
+    stages = Stages(
+        detectors={"mtcnn": detector, "mediapipe": detector},
+        liveness={"crmnet": LivenessStage(network("liveness"), is_ready, (LIVENESS_CROP,), score)},
+        embedders={
+            role: EmbedderStage(network(role), is_ready, (EMBEDDER_CROP,), 2, f"contract-of-{role}", 0.4, embed)
+            for role in ("arcface", "facenet")
+        },
+        gallery=cast(Gallery, GalleryInTurn()),
+    )
+    return create_app(service(stages, addresses=addresses))
+
+
+class Recorder:
+    """An ASGI app that keeps what `app` was asked: each request's method, and its route's path."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.asked: list[tuple[str, str]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+        self.asked.append((scope["method"].lower(), scope["route"].path_format))
+
+
+class Interrupted:
+    """An ASGI app that gives the first requests that `meant` picks the `answers`, in turn, and any other to `app`."""
+
+    def __init__(self, app: ASGIApp, meant: Callable[[Scope], bool], *answers: ASGIApp) -> None:
+        self._app = app
+        self._meant = meant
+        self._answers = list(answers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        interrupts = self._answers and self._meant(scope)
+        await (self._answers.pop(0) if interrupts else self._app)(scope, receive, send)
+
+
+def posts(scope: Scope) -> bool:
+    return bool(scope["method"] == "POST")
+
+
+@contextmanager
+def serving(app: ASGIApp) -> Iterator[str]:
+    """The address of `app`, which is served for as long as the block lasts."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -1,0 +1,62 @@
+"""`locust -f load_tests/locustfile.py`, as it is typed: its options, its schedule, and its exit status."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from starlette.responses import JSONResponse
+
+from tests.conftest import PROJECT
+from tests.load_tests.service import Interrupted, app, posts, serving
+
+DETECTING = {"detect", "embed", "compare", "detect-face", "extract-embedding", "compare-faces", "warm-up"}
+"""Last parts of the addresses that users ask whose tasks are to detect or to embed."""
+
+pytestmark = pytest.mark.usefixtures("sample_photos")
+
+
+def locust(*options: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "locust", "-f", "load_tests/locustfile.py", "--headless", "--json", *options]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
+
+
+def test_a_run_with_a_few_failures_within_its_limits_ends_well() -> None:
+    with serving(Interrupted(app(), posts, JSONResponse({}, 503, {"Retry-After": "1"}))) as host:
+        limits = ("--max-fail-ratio", "0.9", "--max-p95-ms", "60000", "--min-rps", "0.001")
+        time = ("-t", "2s", "--think-time", "0.05", "0.1")
+        # Most of the classes have no such task.
+        ran = locust("--host", host, "-u", "8", "-r", "8", *time, "--tags", "detect", "embed", *limits)
+    assert ran.returncode == 0, ran.stderr
+    assert "limit broken" not in ran.stderr
+    assert "No tasks defined" not in ran.stderr
+    lines = json.loads(ran.stdout)
+    assert {line["name"].split("/")[-1] for line in lines} <= DETECTING
+    assert sum(line["num_failures"] for line in lines) == 1
+
+
+def test_a_ramp_has_its_own_users_and_end_and_a_broken_limit_is_said() -> None:
+    with serving(app()) as host:
+        ramp = ("--ramp", "3:1.5,1:2.5", "--think-time", "0.05", "0.1")
+        ran = locust("--host", host, "OperatorUser", *ramp, "--max-avg-ms", "0.001", "--max-fail-ratio", "0")
+    assert ran.returncode == 1
+    told = [line for line in ran.stderr.splitlines() if "Shape test updating" in line or "limit broken" in line]
+    assert len(told) == 3
+    assert told[0].endswith("updating to 3 users at 3.00 spawn rate")
+    assert told[1].endswith("updating to 1 users at 3.00 spawn rate")
+    assert "limit broken: --max-avg-ms 0.001: the mean was" in told[2]
+    assert json.loads(ran.stdout)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--ramp", "4:x"), "'4:x' is not users:seconds"),
+        (("--photos", "docs"), "docs has 0 photos; at least two are needed"),
+    ],
+)
+def test_a_wrong_option_is_said_in_one_line(options: tuple[str, ...], said: str) -> None:
+    ran = locust(*options)
+    assert ran.returncode != 0
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr

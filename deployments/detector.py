@@ -1,12 +1,11 @@
 """The detector stage."""
 
-import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ray import serve
-
+from deployments.workers import Workers
 from graphs.timing import Timed
 from imaging.crops import CropSpec
 from imaging.decode import Limits
@@ -18,7 +17,6 @@ from models.engines import Engine, load_detector
 from models.store import Store
 
 
-@serve.deployment
 class Detector:
     """Decodes photos, finds faces and cuts crops; see `models.detection`.
 
@@ -26,24 +24,32 @@ class Detector:
         model: name of the detector's card.
         store: folder of the models.
         engine, device: what runs it, and where.
+        workers: calls that are worked on at once.
         limits: of the decode gate.
         options: arguments of the detector's class.
     """
 
     def __init__(
-        self, model: str, store: Path, engine: Engine, device: Device, limits: Limits, options: dict[str, Any]
+        self,
+        model: str,
+        store: Path,
+        engine: Engine,
+        device: Device,
+        workers: int,
+        limits: Limits,
+        options: dict[str, Any],
     ) -> None:
         self._card, self._store = card(model), Store(store)
         detector = load_detector(self._card, self._store, engine, device, options)
         self._look = PhotoDetector(detector, limits)
+        self._workers = Workers(workers)
 
-    def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Timed[Detection]:
+    async def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Timed[Detection]:
         """Look at encoded photos and cut `crops` from every face; see `models.detection`."""
-        started = time.perf_counter()
-        detection = self._look(photos, crops, whole)
-        return Timed(detection, time.perf_counter() - started, detection.steps)
+        found = await self._workers.run(self._look, photos, crops, whole)
+        return replace(found, steps=found.answer.steps)
 
-    def ready(self) -> None:
+    async def ready(self) -> None:
         """Answer, which a replica does only once its network is loaded.
 
         Raises:

@@ -13,7 +13,7 @@ from api.addresses import Addresses
 from api.app import create_app
 from api.service import Service
 from deployments.gallery import RemoteGallery
-from deployments.stage import StageCaller
+from deployments.stage import Inside, StageCaller
 from graphs.settings import AddressArgs, LimitArgs, Policy
 from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Stages
 from models.card import Card
@@ -21,10 +21,15 @@ from models.card import Card
 
 @dataclass(frozen=True)
 class Bound:
-    """A stage as it is bound into the ingress: its card, and its deployment's handle."""
+    """A stage as it is bound into the ingress: its card, and its deployment's handle or how to start it inside."""
 
     card: Card
-    handle: DeploymentHandle[Any]
+    stage: "DeploymentHandle[Any] | partial[object]"
+
+    @property
+    def handle(self) -> DeploymentHandle[Any] | Inside:
+        """What to ask; loads the network of a stage inside."""
+        return Inside(self.stage()) if isinstance(self.stage, partial) else self.stage
 
     @property
     def network(self) -> Network:

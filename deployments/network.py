@@ -1,12 +1,11 @@
 """A stage that is one network of crops: liveness and the embedders."""
 
-import time
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from ray import serve
 
+from deployments.workers import Workers
 from graphs.timing import Timed
 from models.catalogue import card
 from models.device import Device
@@ -14,7 +13,6 @@ from models.engines import Engine, load_network
 from models.store import Store
 
 
-@serve.deployment
 class Network:
     """One network of crops; see `models.engines`.
 
@@ -22,23 +20,23 @@ class Network:
         model: name of the network's card.
         store: folder of the models.
         engine, device: what runs it, and where.
+        workers: calls that are worked on at once.
     """
 
-    def __init__(self, model: str, store: Path, engine: Engine, device: Device) -> None:
+    def __init__(self, model: str, store: Path, engine: Engine, device: Device, workers: int) -> None:
         self._card, self._store = card(model), Store(store)
         self._network = load_network(self._card, self._store, engine, device)
+        self._workers = Workers(workers)
 
-    def run(self, *crops: NDArray[np.uint8]) -> Timed[NDArray[np.float32]]:
+    async def run(self, *crops: NDArray[np.uint8]) -> Timed[NDArray[np.float32]]:
         """What the card says of n faces: uint8 (n, side, side, 3) RGB a crop of the card.
 
         Returns:
             Of liveness the live probability, float32 (n); of an embedder float32 (n, size) of length 1.
         """
-        started = time.perf_counter()
-        answer = self._network(*crops)
-        return Timed(answer, time.perf_counter() - started)
+        return await self._workers.run(self._network, *crops)
 
-    def ready(self) -> None:
+    async def ready(self) -> None:
         """Answer, which a replica does only once its network is loaded.
 
         Raises:

@@ -1,8 +1,9 @@
-"""Calling a stage from another replica."""
+"""Calling a stage, in another replica or in this one."""
 
 import asyncio
 import logging
 import time
+from types import SimpleNamespace
 from typing import Any
 
 from ray.exceptions import RayActorError
@@ -17,6 +18,20 @@ logger = logging.getLogger("ray.serve")
 READY_TIMEOUT_S = 2.0
 
 
+class Inside:
+    """A stage of this very process, asked as a deployment's handle is.
+
+    Args:
+        stage: an object whose methods are coroutines.
+    """
+
+    def __init__(self, stage: object) -> None:
+        self._stage = stage
+
+    def __getattr__(self, method: str) -> Any:
+        return SimpleNamespace(remote=getattr(self._stage, method))
+
+
 class StageCaller:
     """A stage's handle, whose failures are put into words and whose calls are recorded for the request.
 
@@ -26,7 +41,7 @@ class StageCaller:
         handle: of its deployment.
     """
 
-    def __init__(self, kind: str, role: str, handle: DeploymentHandle[Any]) -> None:
+    def __init__(self, kind: str, role: str, handle: DeploymentHandle[Any] | Inside) -> None:
         self._kind = kind
         self._role = role
         self._handle = handle

@@ -1,9 +1,11 @@
 """Composing the application: the one place that sees every room."""
 
 import math
+from functools import partial
 from typing import Any, cast
 
 import ray
+from ray import serve
 from ray.serve import Application, Deployment
 
 from deployments.detector import Detector
@@ -23,38 +25,43 @@ def build(args: AppArgs) -> Application:
     """The application that `import_path: graphs.app:build` names.
 
     Every stage is bound once, as a deployment of its own, called ``detector-ROLE``, ``liveness-ROLE``
-    or ``embedder-ROLE``; the ingress gets them by role. Runs on the cluster.
+    or ``embedder-ROLE``, or inside the ingress; the ingress gets them by role. Runs on the cluster.
 
     Raises:
         ModelError: a model is of another task than its stage, or is not pulled.
     """
     gpus = args.device == "cuda" or (args.device == "auto" and _cluster_gpus() > 0)
     store = Store(args.models_dir)
+    shares = [{"num_cpus": args.ingress_cpus, "num_gpus": 0.0}]
 
-    def bound(task: Task, role: str, stage: StageArgs, deployment: Any, *more: Any) -> Bound:
+    def bound(task: Task, role: str, stage: StageArgs, kind: type, *more: Any) -> Bound:
         entry = card(stage.model)
         if entry.task != task:
             raise ModelError(
                 f"the stage {role} wants a model for the task {task}, and {entry.name} is for {entry.task}"
             )
         store.exports(entry)
-        placed = deployment.options(name=f"{task}-{role}", ray_actor_options=_share(stage, gpus))
         device = _device(stage, gpus, required=args.device == "cuda")
-        return Bound(entry, placed.bind(stage.model, args.models_dir, stage.engine, device, *more))
+        bindings = (stage.model, args.models_dir, stage.engine, device, stage.workers, *more)
+        if stage.place == "ingress":
+            shares.append(_share(stage, gpus))
+            return Bound(entry, partial(kind, *bindings))
+        deployment: Any = serve.deployment(kind)
+        placed = deployment.options(name=f"{task}-{role}", ray_actor_options=_share(stage, gpus))
+        return Bound(entry, placed.bind(*bindings))
 
     def detector(role: str, stage: DetectorArgs) -> Bound:
         return bound("detector", role, stage, Detector, args.limits.decode, stage.options)
 
+    stages = {
+        "detectors": {role: detector(role, stage) for role, stage in args.detectors.items()},
+        "liveness": {role: bound("liveness", role, stage, Network) for role, stage in args.liveness.items()},
+        "embedders": {role: bound("embedder", role, stage, Network) for role, stage in args.embedders.items()},
+    }
     # serve.ingress gives a class where serve.deployment gives a Deployment, as far as the types know.
-    ingress = cast(Deployment, Ingress).options(ray_actor_options={"num_cpus": args.ingress_cpus})
-    return ingress.bind(
-        detectors={role: detector(role, stage) for role, stage in args.detectors.items()},
-        liveness={role: bound("liveness", role, stage, Network) for role, stage in args.liveness.items()},
-        embedders={role: bound("embedder", role, stage, Network) for role, stage in args.embedders.items()},
-        limits=args.limits,
-        addresses=args.addresses,
-        gallery=_gallery(args.gallery),
-    )
+    share = {name: sum(share[name] for share in shares) for name in shares[0]}
+    ingress = cast(Deployment, Ingress).options(ray_actor_options=share)
+    return ingress.bind(**stages, limits=args.limits, addresses=args.addresses, gallery=_gallery(args.gallery))
 
 
 def _gallery(args: GalleryArgs) -> tuple[Application, Application]:

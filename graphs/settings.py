@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from imaging.decode import Limits
@@ -32,13 +32,28 @@ class StageArgs(BaseModel):
         description="The runtime; the card names its original one. onnx takes 8-bit integers on CPUs where the card "
         "has them, onnx-float32 never does.",
     )
+    place: Literal["own", "ingress"] = Field(
+        "own",
+        description="own: a deployment of its own, which scales by itself; ingress: inside the ingress's replicas, "
+        "whose share of the machine grows by the stage's, for machines with few cores.",
+    )
     cpus: float = Field(0.2, gt=0, description="CPUs a replica owns; a network runs on as many threads, rounded up.")
+    workers: int = Field(
+        1, ge=1, description="Calls that a replica works on at once, each in a thread of its own; others wait."
+    )
     gpus: float = Field(
         0.1, ge=0, le=1, description="Share of a GPU a replica owns, where the cluster has GPUs; 0 for never."
     )
     gpu_memory_mb: int = Field(
         2048, gt=0, description="Most that the network's arena takes of the GPU's memory, in MiB."
     )
+
+    @model_validator(mode="after")
+    def _gets_along_inside(self) -> "StageArgs":
+        # TensorFlow and torch crash in one process.
+        if self.place == "ingress" and not self.engine.startswith("onnx"):
+            raise ValueError("a stage inside the ingress runs in onnx")
+        return self
 
 
 class DetectorArgs(StageArgs):
@@ -185,7 +200,9 @@ class AppArgs(BaseModel):
     limits: LimitArgs = Field(default_factory=LimitArgs)
     addresses: AddressArgs = Field(default_factory=AddressArgs)
     gallery: GalleryArgs = Field(default_factory=GalleryArgs)
-    ingress_cpus: float = Field(0.2, gt=0, description="CPUs an ingress replica owns.")
+    ingress_cpus: float = Field(
+        0.2, gt=0, description="CPUs an ingress replica owns, without those of the stages inside it."
+    )
 
     @field_validator("models_dir")
     @classmethod

@@ -3,7 +3,7 @@
 * bare: the pipeline of a route in plain processes without Ray and HTTP (`load_tests.bare`), in one process and in
   as many as there are cores: the limit.
 * plain: facenet-pytorch behind FastAPI (`load_tests.plain`), a worker a core.
-* service: `python -m deployments configs/serve.yaml`, without the machine's GPUs.
+* service: `python -m deployments configs/serve.yaml` (or `--config`), without the machine's GPUs.
 
 Only one of them is there at a time: the service is started anew, about 15 s, whenever its turn comes, since Ray
 takes some per cent of a small machine even when it is idle. Every other round goes backwards, so that a machine
@@ -21,6 +21,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,12 +46,16 @@ class Bench:
         routes: names of the routes that are measured.
         clients: numbers of clients.
         seconds: length of each measurement.
+        config: of the service.
         console: is told each measurement when it is there.
     """
 
-    def __init__(self, routes: Sequence[str], clients: Sequence[int], seconds: float, console: Console) -> None:
+    def __init__(
+        self, routes: Sequence[str], clients: Sequence[int], seconds: float, config: Path, console: Console
+    ) -> None:
         self.rounds: list[list[Measurement]] = []
-        self._routes, self._clients, self._seconds, self._console = routes, clients, seconds, console
+        self._routes, self._clients, self._seconds, self._config = routes, clients, seconds, config
+        self._console = console
         self._pair = prepare()
         self._bodies = {name: FOLDER / f"{name}.json" for name in ROUTES}
         for name, path in self._bodies.items():
@@ -82,7 +87,7 @@ class Bench:
     def service(self, overload: bool) -> Iterator[Measurement]:
         """This service; with `overload`, its first route is asked by too many clients in the end."""
         variables = {"CUDA_VISIBLE_DEVICES": "", "GALLERY_URI": str(FOLDER / "gallery")}
-        with served(str(CONFIG), FOLDER / "serve.log", **variables) as server:
+        with served(str(self._config), FOLDER / "serve.log", **variables) as server:
             for route in self._routes:
                 for count in self._counts("service", route, self._clients):
                     yield self._asked("service", route, server, count)
@@ -110,6 +115,7 @@ def main(
     clients: Annotated[str, typer.Option(help="Numbers of clients.")] = "1,2,4,8,16",
     seconds: Annotated[float, typer.Option(min=1, max=60, help="Length of each measurement.")] = 8,
     rounds: Annotated[int, typer.Option(min=1, max=20, help="How often what is compared is measured.")] = 3,
+    config: Annotated[Path, typer.Option(exists=True, help="The configuration of the service.")] = CONFIG,
     plain: Annotated[bool, typer.Option(help="Whether the plain service is measured.")] = True,
     plain_min_face: Annotated[
         int, typer.Option(min=20, help="Side of the smallest face that the plain service looks for, in pixels.")
@@ -120,7 +126,7 @@ def main(
     ran_on = machine.described()
     # A file or a pipe is as wide as the widest table.
     console = Console(width=None if sys.stdout.isatty() else 160)
-    bench = Bench(chosen, counts, seconds, console)
+    bench = Bench(chosen, counts, seconds, config, console)
     for number in range(rounds):
         parts: list[Callable[[], Iterator[Measurement]]] = [bench.bare, partial(bench.service, number == rounds - 1)]
         if plain and any(map(plain_route, chosen)):
@@ -129,6 +135,7 @@ def main(
         found = ratios(bench.rounds, machine.cores())
         written = {
             "machine": ran_on,
+            "config": str(config),
             "seconds": seconds,
             "plain_min_face": plain_min_face,
             "rounds": [[asdict(entry) for entry in entries] for entries in bench.rounds],

@@ -12,7 +12,7 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from deployments import stage
 from deployments.gallery import RemoteGallery
-from deployments.stage import StageCaller
+from deployments.stage import Inside, StageCaller
 from graphs.timing import Timed, recording
 from imaging.refused import Refused
 from tests.fakes import serve_log
@@ -187,3 +187,21 @@ def test_what_a_method_refuses_is_raised() -> None:
     handle: Any = SimpleNamespace(call=SimpleNamespace(remote=remote))
     with pytest.raises(Refused, match="NO"):
         asyncio.run(StageCaller("gallery", "gallery", handle).call("call"))
+
+
+def test_a_stage_inside_is_asked_as_a_handle_is() -> None:
+    class Stage:
+        async def detect(self, photo: bytes, *, whole: bool) -> Any:
+            return Timed(("found", photo, whole), 0.25)
+
+        async def ready(self) -> None:
+            raise OSError("its files are gone")
+
+    inside = StageCaller("detector", "mtcnn", Inside(Stage()))
+    with recording(0.0) as recorder:
+        assert asyncio.run(inside.call("detect", b"photo", whole=True)) == ("found", b"photo", True)
+    assert 'detector;desc="mtcnn"' in recorder.header(1.0)
+    assert "detector-busy;dur=250.0" in recorder.header(1.0)
+    with serve_log() as log:
+        assert asyncio.run(inside.ready()) is False
+    assert "its files are gone" in log[0].getMessage()

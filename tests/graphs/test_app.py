@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from ray.serve import Application
 
+from deployments.network import Network
 from graphs import app
 from graphs.settings import ROOT, AppArgs
 from imaging.decode import Limits
@@ -24,7 +25,7 @@ def arguments(models_dir: Path, **changed: Any) -> AppArgs:
             "mtcnn": {"model": "mtcnn", "cpus": 0.3, "gpus": 0.2, "options": {"min_face": 30}},
             "mediapipe": {"model": "mediapipe-full-range", "cpus": 1, "gpus": 0},
         },
-        "liveness": {"crmnet": {"model": "deep-tree", "engine": "tensorflow", "cpus": 2.5, "gpus": 0.25}},
+        "liveness": {"crmnet": {"model": "deep-tree", "engine": "tensorflow", "workers": 3, "cpus": 2.5, "gpus": 0.25}},
         "embedders": {"arcface": {"model": "mobilefacenet", "gpus": 1, "gpu_memory_mb": 512}},
     }
     return AppArgs.model_validate({**stages, "models_dir": models_dir, "ingress_cpus": 0.4, **changed})
@@ -45,7 +46,7 @@ def stage_deployments(built: Application) -> list[Any]:
     """The deployment of every stage that the ingress was given."""
     kinds = deployment_of(built).init_kwargs
     stages = [stage for kind in ("detectors", "liveness", "embedders") for stage in kinds[kind].values()]
-    return [deployment_of(stage.handle) for stage in stages]
+    return [deployment_of(stage.stage) for stage in stages]
 
 
 def shares(built: Application) -> dict[str, dict[str, float]]:
@@ -103,7 +104,7 @@ def test_the_ingress_has_its_cpus_the_limits_and_every_stage_by_role(models_dir:
     args = arguments(models_dir, limits={"max_image_size": 1000}, addresses={"timeout": 2})
     ingress = deployment_of(app.build(args))
     assert ingress.name == "ingress"
-    assert ingress.ray_actor_options == {"num_cpus": 0.4}
+    assert ingress.ray_actor_options == {"num_cpus": 0.4, "num_gpus": 0}
     given = ingress.init_kwargs
     assert given["limits"] == args.limits
     assert given["addresses"] == args.addresses
@@ -131,9 +132,10 @@ def test_every_stage_gets_its_model_store_and_engine_and_a_detector_its_limits_t
         "embedder-arcface": ("mobilefacenet", models_dir, "onnx"),
     }
     limits = Limits(max_bytes=1, max_pixels=2, max_dimension=1024)
-    assert given["detector-mtcnn"][4:] == (limits, {"min_face": 30})
-    assert given["detector-mediapipe"][4:] == (limits, {})
-    assert len(given["liveness-crmnet"]) == len(given["embedder-arcface"]) == 4
+    assert given["detector-mtcnn"][4:] == (1, limits, {"min_face": 30})
+    assert given["detector-mediapipe"][4:] == (1, limits, {})
+    assert given["liveness-crmnet"][4:] == (3,)
+    assert len(given["liveness-crmnet"]) == len(given["embedder-arcface"]) == 5
 
 
 @pytest.mark.parametrize(
@@ -204,3 +206,16 @@ def test_a_gallery_in_an_object_store_is_kept_anywhere(models_dir: Path, cluster
     assert (place.uri, place.storage_options) == ("s3://bucket/gallery", {"region": "eu-central-1"})
     assert (index_rows, optimise_s, clean_s) == (120_000, 20, 60)
     assert reader.init_args == (place, 256)
+
+
+def test_a_stage_inside_the_ingress_has_no_deployment_and_adds_its_share(models_dir: Path, cluster: Any) -> None:
+    cluster(1)
+    inside = {"model": "mobilefacenet", "place": "ingress", "cpus": 0.5, "gpus": 0.25}
+    ingress = deployment_of(app.build(arguments(models_dir, embedders={"arcface": inside, "facenet": inside})))
+    assert ingress.ray_actor_options == {"num_cpus": pytest.approx(0.4 + 2 * 0.5), "num_gpus": 0.5}
+    stage = ingress.init_kwargs["embedders"]["arcface"].stage
+    assert stage.func is Network
+    assert stage.args == ("mobilefacenet", models_dir, "onnx", Device("cuda", 1, 2048 * MIB, required=False), 1)
+    assert {stage.name for stage in map(deployment_of, (ingress.init_kwargs["liveness"]["crmnet"].stage,))} == {
+        "liveness-crmnet"
+    }

@@ -81,12 +81,16 @@ def test_mediapipe_runs_on_the_cpu_only(store: Store) -> None:
 def test_an_engine_that_a_network_does_not_have_is_answered_with_those_it_has(
     store: Store, name: str, engine: Any, original: str
 ) -> None:
-    with pytest.raises(ModelError, match=f"{name} does not run in {engine}: its engines are onnx, onnx-float32 and {original}"):
+    with pytest.raises(
+        ModelError, match=f"{name} does not run in {engine}: its engines are onnx, onnx-float32 and {original}"
+    ):
         load_network(card(name), store, engine, CPU)
 
 
 def test_an_engine_that_a_detector_does_not_have_is_answered_with_those_it_has(store: Store) -> None:
-    with pytest.raises(ModelError, match="mtcnn does not run in tensorflow: its engines are onnx, onnx-float32 and torch"):
+    with pytest.raises(
+        ModelError, match="mtcnn does not run in tensorflow: its engines are onnx, onnx-float32 and torch"
+    ):
         load_detector(card("mtcnn"), store, "tensorflow", CPU, {})
 
 

@@ -1,7 +1,7 @@
 """`python -m load_tests.client PATH BODY CLIENTS SIMILARITY ADDRESS`: the load generator, a process of its own.
 
 Each client is a thread with one connection, kept alive; it sends its next request as soon as it has an answer,
-and waits a little after a refusal. It shares the machine with the server that it measures, so it does as
+and waits after a refusal as it is asked to. It shares the machine with the server that it measures, so it does as
 little as it can: the body is encoded once, and http.client takes a millisecond of CPU time for a request.
 """
 

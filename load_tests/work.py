@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 WARM_UP_S = 1.0
-PAUSE_S = 0.1
-"""What a client waits after a refusal."""
+PAUSE_S = 1.0
+"""What a client waits after a refusal: what the service's Retry-After asks for."""
 LIMIT_S = 180
 """A process that is not warm by then, or has not ended so long after the stretch, is killed."""
 

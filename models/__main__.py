@@ -105,10 +105,15 @@ def ranges_command(
     entry = card(name)
     if not entry.int8:
         raise ModelError(f"{name} has no int8 file")
+    floats = Store(store).folder(entry) / entry.exports[0]
+    if not floats.is_file():
+        raise ModelError(f"{floats} is missing: pull {name}, by a card without int8 as long as it has no ranges")
     detect = PhotoDetector(load_detector(card("mtcnn"), Store(store), "onnx", Device(), {}), Limits())
     found = detect([path.read_bytes() for path in sorted(photos.rglob("*.jpg"))[::2]], entry.crops)
     crops = found.crops[entry.crops[0]]
-    write_ranges(entry, measured(Store(store).folder(entry) / entry.exports[0], crops))
+    if not len(crops):
+        raise ModelError(f"no face was found on the photos in {photos}")
+    write_ranges(entry, measured(floats, crops))
     console.print(f"ranges of {name} over {len(crops)} faces: {ranges_path(entry)}")
 
 

@@ -83,8 +83,11 @@ def write_ranges(card: Card, ranges: Ranges) -> None:
 def measured(path: Path, crops: NDArray[np.uint8]) -> Ranges:
     """The ranges in the ONNX file of floats at `path`, which takes one crop a face, over `crops` (n, size, size, 3)."""
     with tempfile.TemporaryDirectory() as folder:
+        # The calibration writes a copy beside its file, which must not be in a store.
+        linked = Path(folder) / path.name
+        linked.symlink_to(path.resolve())
         calibrator = create_calibrator(
-            path,
+            linked,
             OPERATORS,
             augmented_model_path=str(Path(folder) / "observed.onnx"),
             calibrate_method=CalibrationMethod.MinMax,

@@ -30,6 +30,9 @@ def with_split_prelus(model: ModelProto) -> ModelProto:
     for node in nodes:
         for name in node.input:
             consumers[name].append(node)
+    for entry in graph.output:
+        # Whoever runs the graph uses it too.
+        consumers[entry.name].append(NodeProto())
     rewritten: list[NodeProto] = []
     for node in nodes:
         found = _prelu(node, constants) or _spelt_out(node, consumers, constants)
@@ -80,8 +83,8 @@ def _spelt_out(node: NodeProto, consumers: Consumers, constants: Mapping[str, ND
 
 
 def _over_channels(slopes: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Slopes that stand for (channels, 1, 1), flat; None for others."""
-    return slopes.ravel() if slopes.ndim >= 3 and slopes.shape[-2:] == (1, 1) else None
+    """Slopes that stand for (channels, 1, 1), flat; None for others, and for one slope that all channels share."""
+    return slopes.ravel() if slopes.ndim >= 3 and slopes.shape[-3] == slopes.size > 1 else None
 
 
 def _split(graph: GraphProto, entry: str, output: str, slopes: NDArray[np.float32]) -> list[NodeProto]:

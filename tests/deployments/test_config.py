@@ -16,6 +16,7 @@ from tests.fakes import deployment_of, pull
 
 DEFAULT = ROOT / "configs" / "serve.yaml"
 PRODUCTION = ROOT / "configs" / "production.yaml"
+NODE = ROOT / "configs" / "node.yaml"
 
 Change = Callable[[Any], object]
 
@@ -54,6 +55,29 @@ def test_the_production_configuration_is_known_whole(tmp_path: Path) -> None:
     check(config)
     shares = [stage["gpus"] for kind in ("detectors", "liveness", "embedders") for stage in args(config)[kind].values()]
     assert sum(shares) <= 0.9
+
+
+def test_a_node_of_16_cores_and_a_gpu_has_room_for_every_replica(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_cluster_gpus", lambda: 1.0)
+    config = yaml.safe_load(NODE.read_text("utf-8"))
+    args(config)["models_dir"] = str(pull(tmp_path, *(card.name for card in configured_in(NODE))))
+    [checked] = check(config)
+    built = deployment_of(app.build(checked))
+    kinds = ("detectors", "liveness", "embedders")
+    stages = [stage.handle for kind in kinds for stage in built.init_kwargs[kind].values()]
+    shares = {
+        deployment.name: deployment.ray_actor_options
+        for deployment in (built, *map(deployment_of, (*stages, *built.init_kwargs["gallery"])))
+    }
+    most = {
+        entry["name"]: entry.get("autoscaling_config", {}).get("max_replicas", 1)
+        for entry in config["applications"][0]["deployments"]
+    }
+    assert most.keys() == shares.keys()
+    assert sum(most[name] * share["num_cpus"] for name, share in shares.items()) <= 15
+    assert 0.5 < sum(most[name] * share["num_gpus"] for name, share in shares.items()) <= 0.9 + 1e-9
 
 
 def test_the_default_configuration_scales_every_deployment_and_no_other(

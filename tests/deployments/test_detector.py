@@ -1,12 +1,14 @@
 """The detector's deployment, without a cluster."""
 
+import asyncio
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from deployments import detector
+from deployments import detector, workers
 from deployments.detector import Detector
 from imaging.decode import Limits
 from imaging.faces import Detection
@@ -26,11 +28,50 @@ def test_an_answer_has_the_replicas_own_time_and_that_of_its_steps(
 
     monkeypatch.setattr(detector, "load_detector", lambda *args: None)
     monkeypatch.setattr(detector, "PhotoDetector", lambda *args: look)
-    monkeypatch.setattr(detector, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25]).__next__))
-    deployment: Any = Detector
-    replica = deployment.func_or_class("mtcnn", tmp_path, "onnx", Device(), Limits(), {})
-    timed = replica.detect([b"photo"], (), True)
+    monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25]).__next__))
+    replica = Detector("mtcnn", tmp_path, "onnx", Device(), 1, Limits(), {})
+    timed = asyncio.run(replica.detect([b"photo"], (), True))
     assert timed.answer is detection
     assert timed.seconds == 0.25
     assert timed.steps == detection.steps
     assert asked == [([b"photo"], (), True)]
+
+
+def test_the_network_and_its_photos_come_as_they_were_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    loaded: list[Any] = []
+
+    def load(*args: Any) -> str:
+        loaded.append(args)
+        return "network"
+
+    monkeypatch.setattr(detector, "load_detector", load)
+    monkeypatch.setattr(detector, "PhotoDetector", lambda *args: loaded.append(args))
+    Detector("mtcnn", tmp_path, "onnx-float32", Device(threads=2), 3, Limits(max_bytes=5), {"min_face": 20})
+    (card, store, *rest), looking = loaded
+    assert (card.name, store.root, rest) == ("mtcnn", tmp_path, ["onnx-float32", Device(threads=2), {"min_face": 20}])
+    assert looking == ("network", Limits(max_bytes=5))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_it_looks_at_as_many_requests_at_once_as_it_was_told(
+    count: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    met, threads = threading.Barrier(count), set[threading.Thread]()
+
+    def look(*args: Any) -> Detection:
+        threads.add(threading.current_thread())
+        met.wait(timeout=30)
+        return Detection((), {})
+
+    monkeypatch.setattr(detector, "load_detector", lambda *args: None)
+    monkeypatch.setattr(detector, "PhotoDetector", lambda *args: look)
+
+    async def run() -> None:
+        replica = Detector("mtcnn", tmp_path, "onnx", Device(), count, Limits(), {})
+        await asyncio.gather(*(replica.detect([], (), False) for _ in range(3 * count)))
+
+    asyncio.run(run())
+    assert len(threads) == count
+    assert threading.current_thread() not in threads

@@ -37,6 +37,34 @@ def test_what_is_set_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
         assert os.environ["RAY_SERVE_HAPROXY_STATS_PORT"] == "8404"
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "own"),
+    [
+        ("RAY_SERVE_CONTROL_LOOP_INTERVAL_S", "0.5", "0.1"),
+        ("MALLOC_MMAP_THRESHOLD_", str(32 * 2**20), "131072"),
+        ("MALLOC_TRIM_THRESHOLD_", str(128 * 2**20), "131072"),
+        ("RAY_worker_niceness", "0", "15"),
+        ("RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD", "0", "1"),
+        ("RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP", "0", "1"),
+    ],
+)
+def test_a_switch_is_set_unless_the_environment_has_its_own(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, own: str
+) -> None:
+    with transport.set_up():
+        assert os.environ[name] == value
+    monkeypatch.setenv(name, own)
+    with transport.set_up():
+        assert os.environ[name] == own
+
+
+def test_the_c_library_takes_its_thresholds() -> None:
+    """Above 32 MiB it would not believe the first, and whatever is below it is freed only above the second."""
+    kept = int(transport.SWITCHES["MALLOC_MMAP_THRESHOLD_"])
+    assert kept <= 32 * 2**20
+    assert int(transport.SWITCHES["MALLOC_TRIM_THRESHOLD_"]) > kept
+
+
 def test_without_haproxy_serves_own_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "find_spec", lambda name: None)
     monkeypatch.setattr(shutil, "which", lambda name: None)

@@ -77,6 +77,22 @@ def test_an_embedder_and_nothing_else_has_an_output_size() -> None:
     assert "an embedder, and nothing else" in refusal(task="liveness")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"int8": "other.onnx"},
+        {"int8": "embedder.onnx"},
+        {"int8": "second.onnx", "crops": [{"size": 112, "fit": "box"}, {"size": 80, "fit": "box"}]},
+        {"int8": "second.onnx", "task": "detector", "crops": [], "output_size": None, "thresholds": []},
+    ],
+    ids=["no export", "the first export", "two crops", "a detector"],
+)
+def test_an_int8_file_is_a_later_export_of_a_network_with_one_crop(changes: dict[str, Any]) -> None:
+    exports = ["embedder.onnx", "second.onnx"]
+    assert made_card(exports=exports, int8="second.onnx").int8 == "second.onnx"
+    assert "an int8 file is one of the exports after the first" in refusal(exports=exports, **changes)
+
+
 @pytest.mark.parametrize("name", ["a/b.bin", "/b.bin", "../b.bin", ".", "..", ""])
 def test_a_weight_file_stays_in_its_folder(name: str) -> None:
     with pytest.raises(ValidationError):
@@ -135,6 +151,11 @@ def test_the_contract_does_not_change_with_words_and_sources() -> None:
     moved = [{"name": "other.bin", "sha256": made_card().files[0].sha256, "sources": [INSTALLED]}]
     changed = made_card(name="other", title="Another", licence="none", note="!", files=moved, thresholds=[])
     assert changed.embedding_contract == made_card().embedding_contract
+
+
+def test_embeddings_in_integers_and_in_floats_have_one_contract() -> None:
+    both = made_card(exports=["embedder.onnx", "embedder.int8.onnx"], int8="embedder.int8.onnx")
+    assert both.embedding_contract == made_card().embedding_contract
 
 
 def test_a_threshold_is_found_by_its_metric() -> None:

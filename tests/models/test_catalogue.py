@@ -8,7 +8,7 @@ import pytest
 
 from models import catalogue
 from models.card import Card, InstalledSource
-from models.catalogue import CARDS, card, cards
+from models.catalogue import CARDS, card, cards, ranges_path
 from models.errors import ModelError
 from models.store import sha256_of
 from tests.models.cards import made_card
@@ -42,6 +42,11 @@ def test_every_embedder_and_liveness_network_states_its_threshold(entry: Card) -
 def test_names_of_files_and_exports_do_not_clash(entry: Card) -> None:
     names = [*(file.name for file in entry.files), *entry.exports, "manifest.json", "export.log"]
     assert len(names) == len(set(names))
+
+
+def test_ranges_stand_beside_every_card_with_an_int8_file_and_no_other() -> None:
+    named = [ranges_path(entry) for entry in cards().values() if entry.int8]
+    assert named == sorted(CARDS.glob("*.json")) != []
 
 
 def test_embedders_of_different_weights_have_different_contracts() -> None:

@@ -1,6 +1,7 @@
 """`python -m models`: what an operator types, and what they read."""
 
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from models import __main__ as cli
-from models.catalogue import card, cards
+from models import catalogue
+from models.card import Card
+from models.catalogue import card, cards, ranges_path
+from models.errors import ModelError
 from models.store import Store
 from tests.conftest import PROJECT
 
@@ -46,7 +50,7 @@ def copied(store: Store, tmp_path: Path) -> Store:
 def test_the_module_can_be_run_and_explains_itself() -> None:
     command = [sys.executable, "-m", "models", "--help"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert all(word in done.stdout for word in ("pull", "list", "verify", "evaluate"))
+    assert all(word in done.stdout for word in ("pull", "list", "verify", "evaluate", "ranges"))
 
 
 def test_the_list_shows_every_model_and_its_state(run: Run, copied: Store) -> None:
@@ -136,3 +140,62 @@ def test_an_embedder_is_evaluated_on_labelled_photos(
     best = next(line for line in lines if line[0] == "best")
     assert float(own[2]) == card("mobilefacenet").threshold("cosine").value
     assert best[2:] == ["1.0000", "0.00000", "0.00000"]
+
+
+@pytest.mark.parametrize("engine", ["onnx", "onnx-float32"])
+def test_an_embedder_is_evaluated_in_the_engine_asked_for(
+    run: Run, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    asked: list[str] = []
+
+    def load(entry: Card, *args: object) -> None:
+        asked.append(str(args[1]))
+        raise ModelError("enough")
+
+    monkeypatch.setattr(cli, "load_network", load)
+    for name in ("ann/1.jpg", "ann/2.jpg", "bob/1.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert run("evaluate", "facenet", "--pairs", tmp_path, "--engine", engine) == (1, "", "error enough\n")
+    assert asked == [engine]
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the ranges of facenet are kept, instead of beside its card."""
+    (tmp_path / "cards").mkdir()
+    monkeypatch.setattr(catalogue, "CARDS", tmp_path / "cards")
+    return ranges_path(card("facenet"))
+
+
+def test_a_model_without_an_int8_file_has_no_ranges(run: Run, tmp_path: Path) -> None:
+    assert run("ranges", "mobilefacenet", "--photos", tmp_path) == (1, "", "error mobilefacenet has no int8 file\n")
+
+
+def test_ranges_are_measured_on_every_second_photo(run: Run, sample_photos: Path, tmp_path: Path, kept: Path) -> None:
+    whole = json.loads((PROJECT / "models" / "cards" / kept.name).read_text())
+    for path in sorted(sample_photos.glob("*/*.jpg"))[:4]:
+        shutil.copy(path, tmp_path)
+    status, out, _ = run("ranges", "facenet", "--photos", tmp_path)
+    assert (status, out) == (0, f"ranges of facenet over 2 faces: {kept}\n")
+    ranges = json.loads(kept.read_text())
+    assert set(ranges) == set(whole)
+    # The card's own were measured on these two faces too, and on others.
+    for name, (least, most) in ranges.items():
+        bottom, top = whole[name]
+        rounding = (top - bottom) / 1000
+        assert bottom - rounding <= least < most <= top + rounding
+    assert ranges != whole
+
+
+def test_photos_without_faces_give_no_ranges(run: Run, tmp_path: Path, kept: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    status, out, err = run("ranges", "facenet", "--photos", tmp_path)
+    assert (status, out, err) == (1, "", f"error no face was found on the photos in {tmp_path}\n")
+    assert not kept.exists()
+
+
+def test_ranges_of_a_model_that_is_not_there_are_not_measured(run: Run, copied: Store, tmp_path: Path) -> None:
+    status, out, err = run("ranges", "facenet", "--photos", tmp_path, "--store", copied.root)
+    assert (status, out) == (1, "")
+    assert err.startswith(f"error {copied.root / 'facenet' / 'embedder.onnx'} is missing: pull facenet")

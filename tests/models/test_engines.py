@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models import engines
 from models.catalogue import card
 from models.device import Device
-from models.engines import load_detector, load_network
+from models.engines import Engine, load_detector, load_network
 from models.errors import ModelError
 from models.store import Store
 from tests.conftest import PROJECT
@@ -46,6 +47,58 @@ def test_no_faces_give_no_answers(store: Store) -> None:
     assert load_network(card("mobilefacenet"), store, "onnx", CPU)(noise(0, 112)).shape == (0, 192)
 
 
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ONNX files that were opened, each of which answers nothing; every model counts as pulled."""
+    names: list[str] = []
+
+    def network(path: Path, device: Device) -> Any:
+        names.append(path.name)
+        return lambda *crops: (np.zeros(0),)
+
+    monkeypatch.setattr(engines, "OnnxNetwork", network)
+    monkeypatch.setattr(Store, "exports", lambda store, entry: [store.folder(entry) / name for name in entry.exports])
+    return names
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "engine", "file"),
+    [
+        ("facenet", "cpu", "onnx", "embedder.int8.onnx"),
+        ("facenet", "cpu", "onnx-float32", "embedder.onnx"),
+        ("facenet", "cuda", "onnx", "embedder.onnx"),
+        ("facenet", "cuda", "onnx-float32", "embedder.onnx"),
+        ("mobilefacenet", "cpu", "onnx", "embedder.onnx"),
+        ("mobilefacenet", "cpu", "onnx-float32", "embedder.onnx"),
+    ],
+)
+def test_integers_run_on_cpus_alone_and_where_the_card_has_them(
+    empty: Store, opened: list[str], name: str, kind: Any, engine: Engine, file: str
+) -> None:
+    load_network(card(name), empty, engine, Device(kind))
+    assert opened == [file]
+
+
+def test_integers_and_floats_give_nearly_the_same(store: Store) -> None:
+    entry, crops = card("facenet"), noise(2, 160)
+    integers, floats = (load_network(entry, store, engine, CPU)(crops) for engine in ("onnx", "onnx-float32"))
+    assert integers.dtype == floats.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(integers, axis=1), 1, atol=1e-5)
+    assert ((integers * floats).sum(axis=1) > 0.9).all()
+    assert np.abs(integers - floats).max() > 1e-4
+
+
+@pytest.mark.parametrize("name", ["mtcnn", "retinaface-mobilenet"])
+@pytest.mark.parametrize("engine", ["onnx", "onnx-float32"])
+def test_a_detector_runs_in_floats_either_way(
+    empty: Store, opened: list[str], monkeypatch: pytest.MonkeyPatch, name: str, engine: Engine
+) -> None:
+    monkeypatch.setattr("models.detectors.mtcnn.Mtcnn.detect", lambda *args: [])
+    monkeypatch.setattr("models.detectors.retinaface.RetinaFace.detect", lambda *args: [])
+    load_detector(card(name), empty, engine, CPU, {})
+    assert opened == list(card(name).exports)
+
+
 def test_a_detector_takes_the_options_of_its_class(store: Store) -> None:
     pixels, options = noise(1, 400)[0], {"thresholds": (0.0, 0.0, 0.0), "min_face": 200}
     assert load_detector(card("mtcnn"), store, "onnx", CPU, {}).detect(pixels) == []
@@ -63,7 +116,7 @@ def test_an_option_of_a_wrong_type_is_named(store: Store) -> None:
         load_detector(card("mtcnn"), store, "onnx", CPU, {"min_face": "40"})
 
 
-@pytest.mark.parametrize("engine", ["torch", "tensorflow"])
+@pytest.mark.parametrize("engine", ["onnx-float32", "torch", "tensorflow"])
 def test_mediapipe_runs_in_mediapipe_only(store: Store, engine: Any) -> None:
     with pytest.raises(ModelError, match="mediapipe-full-range runs in MediaPipe on the CPU: leave out its engine"):
         load_detector(card("mediapipe-full-range"), store, engine, CPU, {})

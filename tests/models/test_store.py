@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from models import catalogue
 from models import store as store_module
 from models.card import Card
 from models.errors import ModelError
@@ -78,6 +79,32 @@ def test_an_export_of_another_card_is_not_ready(store: Store, card: Card) -> Non
     assert store.state(card.model_copy(update={"exports": ("first.onnx",)})) == "weights only"
     other = card.files[0].model_copy(update={"sha256": digest(b"other")})
     assert store.state(card.model_copy(update={"files": (other,)})) == "not pulled"
+
+
+@pytest.fixture
+def int8(store: Store, card: Card, monkeypatch: pytest.MonkeyPatch) -> Card:
+    """The same card with its second export in integers, whole in the store, and its ranges beside it."""
+    monkeypatch.setattr(catalogue, "CARDS", store.root.parent)
+    entry = card.model_copy(update={"int8": "second.onnx"})
+    catalogue.ranges_path(entry).write_text('{"x": [0.0, 1.0]}')
+    store.finish(entry)
+    return entry
+
+
+def test_an_export_by_other_ranges_is_not_ready(store: Store, card: Card, int8: Card) -> None:
+    assert store.state(int8) == "ready"
+    assert store.state(card) == "weights only", "without integers it is another card"
+    catalogue.ranges_path(int8).write_text('{"x": [0.0, 2.0]}')
+    assert store.state(int8) == "weights only"
+    with pytest.raises(ModelError, match=r"it was pulled for another version of its card: run `python -m models pull"):
+        store.exports(int8)
+    store.finish(int8)
+    assert store.state(int8) == "ready"
+
+
+def test_a_model_whose_ranges_are_gone_is_not_ready(store: Store, int8: Card) -> None:
+    catalogue.ranges_path(int8).unlink()
+    assert store.problems(int8) == ["it was pulled for another version of its card"]
 
 
 @pytest.mark.parametrize("manifest", [b"", b"{", b"[]", b'"text"', b"{}", b"\xff\xfe\x00"])

@@ -1,0 +1,173 @@
+"""The threads of a replica: how many, which, and what becomes of calls that are given up."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deployments import workers
+from deployments.workers import Workers
+from graphs.timing import Timed
+
+PATIENCE_S = 30
+"""After which a test that hangs fails."""
+
+
+class Crowd:
+    """Work that counts how many do it at once, and in which threads.
+
+    Args:
+        parties: that meet before any of them goes on.
+    """
+
+    def __init__(self, parties: int) -> None:
+        self.threads: list[threading.Thread] = []
+        self.most = 0
+        self._present = 0
+        self._lock = threading.Lock()
+        self._met = threading.Barrier(parties)
+
+    def work(self) -> None:
+        with self._lock:
+            self.threads.append(threading.current_thread())
+            self._present += 1
+            self.most = max(self.most, self._present)
+        self._met.wait(PATIENCE_S)
+        with self._lock:
+            self._present -= 1
+
+
+async def started(event: threading.Event) -> None:
+    assert await asyncio.to_thread(event.wait, PATIENCE_S)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_as_many_calls_as_there_are_threads_run_at_once_and_no_more(count: int) -> None:
+    crowd = Crowd(count)
+
+    async def run() -> None:
+        pool = Workers(count)
+        await asyncio.gather(*(pool.run(crowd.work) for _ in range(4 * count)))
+
+    asyncio.run(run())
+    assert len(crowd.threads) == 4 * count
+    assert crowd.most == count
+    assert len(set(crowd.threads)) == count
+
+
+def test_the_threads_stay_for_later_calls() -> None:
+    pool, crowd = Workers(1), Crowd(1)
+
+    async def run() -> None:
+        for _ in range(20):
+            await pool.run(crowd.work)
+
+    asyncio.run(run())
+    asyncio.run(run())
+    assert len(crowd.threads) == 40
+    # Threads that are gone would still be told apart: they are the objects themselves.
+    assert len(set(crowd.threads)) == 1
+    assert crowd.threads[0] is not threading.current_thread()
+
+
+def test_the_event_loop_goes_on_meanwhile() -> None:
+    release = threading.Event()
+
+    async def run() -> bool:
+        waiting = asyncio.create_task(Workers(1).run(release.wait, timeout=PATIENCE_S))
+        await asyncio.sleep(0)
+        # Were the work done in the loop, nobody would be there to end it.
+        release.set()
+        return (await waiting).answer
+
+    assert asyncio.run(run()) is True
+
+
+def test_an_answer_comes_with_its_time_and_without_that_of_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25, 5.0, 5.5]).__next__))
+
+    def work(*args: Any, **options: Any) -> Any:
+        return args, options
+
+    async def run() -> list[Timed[Any]]:
+        pool = Workers(1)
+        return list(await asyncio.gather(pool.run(work, 1, 2, crop=3), pool.run(work)))
+
+    assert asyncio.run(run()) == [Timed(((1, 2), {"crop": 3}), 0.25), Timed(((), {}), 0.5)]
+
+
+def test_an_error_reaches_the_caller_and_the_thread_goes_on() -> None:
+    error = ValueError("broken")
+
+    def fail() -> None:
+        raise error
+
+    async def run() -> Timed[str]:
+        pool = Workers(1)
+        with pytest.raises(ValueError, match="broken") as caught:
+            await pool.run(fail)
+        assert caught.value is error
+        return await pool.run(str.upper, "next")
+
+    assert asyncio.run(run()).answer == "NEXT"
+
+
+async def cancelled(call: asyncio.Task[Any]) -> None:
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+
+async def timed_out(call: asyncio.Task[Any]) -> None:
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(call, 0)
+
+
+@pytest.mark.parametrize("give_up", [cancelled, timed_out])
+def test_work_that_was_given_up_before_its_turn_is_not_done(
+    give_up: Callable[[asyncio.Task[Any]], Awaitable[None]],
+) -> None:
+    begun, release, done = threading.Event(), threading.Event(), list[str]()
+
+    def hold() -> None:
+        begun.set()
+        release.wait(PATIENCE_S)
+        done.append("first")
+
+    async def run() -> None:
+        pool = Workers(1)
+        first = asyncio.create_task(pool.run(hold))
+        await started(begun)
+        second = asyncio.create_task(pool.run(done.append, "second"))
+        third = asyncio.create_task(pool.run(done.append, "third"))
+        await asyncio.sleep(0)
+        await give_up(second)
+        release.set()
+        await asyncio.gather(first, third)
+
+    asyncio.run(run())
+    assert done == ["first", "third"]
+
+
+def test_work_that_was_given_up_in_its_turn_frees_its_thread_when_it_ends() -> None:
+    begun, release, done = threading.Event(), threading.Event(), list[str]()
+
+    def hold() -> None:
+        begun.set()
+        release.wait(PATIENCE_S)
+        done.append("first")
+
+    async def run() -> None:
+        pool = Workers(1)
+        first = asyncio.create_task(pool.run(hold))
+        await started(begun)
+        await cancelled(first)
+        second = asyncio.create_task(pool.run(done.append, "second"))
+        release.set()
+        await second
+
+    asyncio.run(run())
+    assert done == ["first", "second"]

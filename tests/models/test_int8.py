@@ -1,0 +1,267 @@
+"""Networks in 8-bit integers: their ranges, and that they tell people apart as well as in floats."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+from onnx import ModelProto, TensorProto, numpy_helper
+
+from imaging.decode import Limits
+from models import catalogue, export
+from models.card import Card
+from models.catalogue import card, ranges_path
+from models.detection import PhotoDetector
+from models.device import Device
+from models.engines import Engine, load_detector, load_network
+from models.errors import ModelError
+from models.int8 import Ranges, measured, quantised, read_ranges, write_ranges
+from models.onnx_graph import OPSET
+from models.onnx_session import OnnxNetwork
+from models.store import Store
+from models.verification import OperatingPoint, Scores, area_under_curve, at_fmr
+from tests.conftest import shared_faces
+from tests.models.cards import made_card
+
+FACENET = card("facenet")
+INT8 = made_card(exports=["embedder.onnx", "embedder.int8.onnx"], int8="embedder.int8.onnx")
+TWO_THREADS = Device(threads=2)
+SIDE = 8
+AROUND_CONVOLUTIONS = {"prepared", "first", "positive", "second"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands for the folder of the cards."""
+    monkeypatch.setattr(catalogue, "CARDS", tmp_path)
+    return tmp_path
+
+
+def small_network() -> ModelProto:
+    """Two convolutions over crops, and their mean: (n, 4)."""
+    model: ModelProto = onnx.parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["" : {OPSET}]>
+        core (uint8[n, {SIDE}, {SIDE}, 3] crops) => (float[n, 4] y) {{
+            pixels = Cast <to = 1> (crops)
+            shares = Mul (pixels, scale)
+            prepared = Transpose <perm = [0, 3, 1, 2]> (shares)
+            first = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (prepared, wide, bias)
+            positive = Relu (first)
+            second = Conv <kernel_shape = [1, 1]> (positive, narrow)
+            means = GlobalAveragePool (second)
+            y = Flatten (means)
+        }}"""
+    )
+    rng = np.random.default_rng(1)
+    weights = {name: rng.normal(size=shape) for name, shape in (("wide", (8, 3, 3, 3)), ("narrow", (4, 8, 1, 1)))}
+    for name, array in {**weights, "bias": rng.normal(size=8), "scale": np.array(1 / 255)}.items():
+        model.graph.initializer.append(numpy_helper.from_array(np.asarray(array, np.float32), name))
+    return model
+
+
+def small_crops() -> NDArray[np.uint8]:
+    """Of different brightness, so that the answers differ too."""
+    noise = np.random.default_rng(2).integers(0, 100, (16, SIDE, SIDE, 3))
+    return (noise + np.linspace(0, 155, 16).reshape(-1, 1, 1, 1)).astype(np.uint8)
+
+
+def written(model: ModelProto, path: Path) -> Path:
+    onnx.save(model, path)
+    return path
+
+
+def test_ranges_are_kept_beside_their_card_to_four_digits(folder: Path) -> None:
+    ranges = {"a": (0.0, 8.39349), "b/c": (-12345.6, 10.0), 'a "quoted" name': (-1e-07, 0.00012344)}
+    write_ranges(INT8, ranges)
+    assert [path.name for path in folder.iterdir()] == ["made-up.ranges.json"]
+    assert len((folder / "made-up.ranges.json").read_text("utf-8").splitlines()) == 1 + len(ranges) + 1
+    assert {name: tuple(ends) for name, ends in read_ranges(INT8).items()} == {
+        "a": (0.0, 8.393),
+        "b/c": (-12350.0, 10.0),
+        'a "quoted" name': (-1e-07, 0.0001234),
+    }
+
+
+def test_ranges_that_are_written_again_are_the_same(folder: Path) -> None:
+    write_ranges(INT8, {"a": (-0.98765, 123.45), "b": (0.0, 9.9999)})
+    once = ranges_path(INT8).read_bytes()
+    write_ranges(INT8, read_ranges(INT8))
+    assert ranges_path(INT8).read_bytes() == once
+
+
+@pytest.mark.usefixtures("folder")
+def test_ranges_that_are_missing_are_answered_with_what_to_type() -> None:
+    with pytest.raises(ModelError) as caught:
+        read_ranges(INT8)
+    assert str(caught.value) == "the ranges of made-up are missing: measure them with `python -m models ranges`"
+
+
+def test_ranges_of_another_graph_are_refused() -> None:
+    with pytest.raises(ModelError) as caught:
+        quantised(small_network(), dict.fromkeys(AROUND_CONVOLUTIONS - {"positive"} | {"other"}, (0.0, 1.0)))
+    assert str(caught.value) == "no range is known of positive: measure them with `python -m models ranges`"
+
+
+def test_ranges_are_the_extremes_around_each_convolution(tmp_path: Path) -> None:
+    model = small_network()
+    ranges = measured(written(model, tmp_path / "floats.onnx"), small_crops())
+    assert set(ranges) == AROUND_CONVOLUTIONS
+    # The same graph, with these tensors for its answer.
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in ranges)
+    values = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"crops": small_crops()})
+    for (least, greatest), value in zip(ranges.values(), values, strict=True):
+        assert (least, greatest) == pytest.approx((value.min(), value.max()), abs=1e-5)
+
+
+def test_measuring_writes_nothing_beside_the_network(tmp_path: Path) -> None:
+    path = written(small_network(), tmp_path / "floats.onnx")
+    os.utime(tmp_path, ns=(0, 0))
+    assert measured(path, small_crops())
+    # A file that comes, and be it for a moment, leaves the folder with another time.
+    assert tmp_path.stat().st_mtime_ns == 0
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_quantised_network_gives_nearly_the_same(tmp_path: Path) -> None:
+    floats = written(small_network(), tmp_path / "floats.onnx")
+    integers = quantised(small_network(), measured(floats, small_crops()))
+    operators = [node.op_type for node in integers.graph.node]
+    assert operators.count("QuantizeLinear") == len(AROUND_CONVOLUTIONS)
+    constants = {entry.name: entry for entry in integers.graph.initializer}
+    for name, channels in (("wide", 8), ("narrow", 4)):
+        assert name not in constants
+        assert constants[f"{name}_quantized"].data_type == TensorProto.INT8
+        assert list(constants[f"{name}_scale"].dims) == [channels]
+    (expected,) = OnnxNetwork(floats, Device())(small_crops())
+    (given,) = OnnxNetwork(written(integers, tmp_path / "integers.onnx"), Device())(small_crops())
+    assert given.dtype == np.float32
+    assert 0 < np.abs(given - expected).max() < 0.02 * np.ptp(expected)
+
+
+def test_a_range_that_is_too_small_cuts_the_answers_off(tmp_path: Path) -> None:
+    """The ranges of the file, and no others, are those that the integers stand for."""
+    ranges: Ranges = dict.fromkeys(AROUND_CONVOLUTIONS - {"second"}, (-50.0, 50.0)) | {"second": (0.0, 0.25)}
+    (given,) = OnnxNetwork(written(quantised(small_network(), ranges), tmp_path / "n.onnx"), Device())(small_crops())
+    assert given.min() == 0
+    assert given.max() <= 0.25 + 1e-6
+
+
+def test_an_export_writes_the_integers_by_the_ranges_of_its_card(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def export_floats(entry: Card, into: Path) -> None:
+        onnx.save(small_network(), into / entry.exports[0])
+
+    monkeypatch.setitem(sys.modules, "models.architectures.made_up", SimpleNamespace(export=export_floats))
+    monkeypatch.setattr(export, "card_named", lambda name: INT8)
+    monkeypatch.setattr(sys, "argv", ["models.export", INT8.name, str(folder)])
+    ranges: Ranges = dict.fromkeys(AROUND_CONVOLUTIONS, (-8.0, 8.0))
+    write_ranges(INT8, ranges)
+    export.main()
+    assert onnx.load(folder / INT8.exports[0]) == small_network()
+    assert onnx.load(folder / INT8.exports[1]) == quantised(small_network(), ranges)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The best face of each photo in both precisions: (n, 128) each, in the photos' order."""
+
+    people: NDArray[np.str_]
+    floats: NDArray[np.float32]
+    integers: NDArray[np.float32]
+
+    def every_second(self) -> "Gallery":
+        return Gallery(self.people[1::2], self.floats[1::2], self.integers[1::2])
+
+    def scores(self, enrolled: NDArray[np.float32], probes: NDArray[np.float32]) -> tuple[Scores, Scores]:
+        """Genuine and impostor scores of each photo in `enrolled` with all others in `probes`."""
+        similarities = (enrolled @ probes.T).astype(np.float64)
+        same = self.people[:, None] == self.people
+        return similarities[same & ~np.eye(len(same), dtype=bool)], similarities[~same]
+
+    def lost(self, enrolled: NDArray[np.float32], probes: NDArray[np.float32]) -> float:
+        """By how much the AUC is below that of floats alone."""
+        return area_under_curve(*self.scores(self.floats, self.floats)) - area_under_curve(
+            *self.scores(enrolled, probes)
+        )
+
+
+def looked_at(folder: Path, store: Store) -> Gallery:
+    detect = PhotoDetector(load_detector(card("mtcnn"), store, "onnx", TWO_THREADS, {}), Limits())
+    (spec,) = FACENET.crops
+    faces = [(path.parent.name, detect([path.read_bytes()], [spec]).crops[spec][:1]) for path in photos(folder)]
+    crops = np.concatenate([crop for _, crop in faces])
+
+    def embedded(engine: Engine) -> NDArray[np.float32]:
+        network = load_network(FACENET, store, engine, TWO_THREADS)
+        return np.concatenate([network(batch) for batch in np.array_split(crops, len(crops) // 8)])
+
+    people = np.array([person for person, crop in faces if len(crop)])
+    return Gallery(people, embedded("onnx-float32"), embedded("onnx"))
+
+
+def photos(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*/*.jpg"))
+
+
+@pytest.fixture(scope="module")
+def sample(store: Store, sample_photos: Path) -> Gallery:
+    return looked_at(sample_photos, store)
+
+
+@pytest.fixture(scope="module")
+def lfw50(store: Store) -> Gallery:
+    return looked_at(shared_faces("lfw50"), store)
+
+
+def at_one_in_a_hundred(scores: tuple[Scores, Scores]) -> OperatingPoint:
+    return at_fmr(*scores, 1e-2)
+
+
+def test_each_face_is_where_it_was(sample: Gallery) -> None:
+    assert len(sample.people) >= 110
+    cosines = (sample.floats * sample.integers).sum(axis=1)
+    assert cosines.min() >= 0.98
+    assert cosines.max() < 1 - 1e-5, "both are the same network"
+
+
+def test_people_are_told_apart_as_well_as_in_floats(sample: Gallery) -> None:
+    assert sample.lost(sample.integers, sample.integers) <= 0.002
+    floats = at_one_in_a_hundred(sample.scores(sample.floats, sample.floats))
+    integers = at_one_in_a_hundred(sample.scores(sample.integers, sample.integers))
+    assert integers.fnmr <= floats.fnmr + 0.01
+
+
+def test_they_are_on_the_photos_that_the_ranges_were_not_measured_on(sample: Gallery) -> None:
+    others = sample.every_second()
+    assert others.lost(others.integers, others.integers) <= 0.002
+
+
+def test_probes_in_integers_find_what_was_enrolled_in_floats(sample: Gallery) -> None:
+    """Which is why both precisions have one embedding contract."""
+    assert sample.lost(sample.floats, sample.integers) <= 0.002
+
+
+@pytest.mark.parametrize("enrolled", ["integers", "floats"])
+def test_tight_grey_faces_are_told_apart_as_well_too(lfw50: Gallery, enrolled: str) -> None:
+    assert len(lfw50.people) >= 95
+    assert lfw50.lost(getattr(lfw50, enrolled), lfw50.integers) <= 0.003
+    assert (lfw50.floats * lfw50.integers).sum(axis=1).min() >= 0.98
+
+
+def test_the_ranges_of_every_such_card_are_kept_as_they_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [entry for entry in catalogue.cards().values() if entry.int8]
+    kept = [(entry, read_ranges(entry), ranges_path(entry).read_bytes()) for entry in entries]
+    assert FACENET in entries
+    monkeypatch.setattr(catalogue, "CARDS", tmp_path)
+    for entry, ranges, content in kept:
+        write_ranges(entry, ranges)
+        assert ranges_path(entry).read_bytes() == content
+        assert all(least < greatest for least, greatest in ranges.values())

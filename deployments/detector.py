@@ -24,9 +24,9 @@ class Detector:
         model: name of the detector's card.
         store: folder of the models.
         engine, device: what runs it, and where.
-        workers: calls that are worked on at once.
         limits: of the decode gate.
         options: arguments of the detector's class.
+        workers: what it runs in.
     """
 
     def __init__(
@@ -35,14 +35,14 @@ class Detector:
         store: Path,
         engine: Engine,
         device: Device,
-        workers: int,
         limits: Limits,
         options: dict[str, Any],
+        workers: Workers,
     ) -> None:
         self._card, self._store = card(model), Store(store)
         detector = load_detector(self._card, self._store, engine, device, options)
         self._look = PhotoDetector(detector, limits)
-        self._workers = Workers(workers)
+        self._workers = workers
 
     async def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Timed[Detection]:
         """Look at encoded photos and cut `crops` from every face; see `models.detection`."""

@@ -14,6 +14,7 @@ from api.app import create_app
 from api.service import Service
 from deployments.gallery import RemoteGallery
 from deployments.stage import Inside, StageCaller
+from deployments.workers import Workers
 from graphs.settings import AddressArgs, LimitArgs, Policy
 from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Stages
 from models.card import Card
@@ -26,10 +27,9 @@ class Bound:
     card: Card
     stage: "DeploymentHandle[Any] | partial[object]"
 
-    @property
-    def handle(self) -> DeploymentHandle[Any] | Inside:
-        """What to ask; loads the network of a stage inside."""
-        return Inside(self.stage()) if isinstance(self.stage, partial) else self.stage
+    def handle(self, workers: Workers) -> DeploymentHandle[Any] | Inside:
+        """What to ask; a stage inside is started, and runs in `workers`."""
+        return Inside(self.stage(workers=workers)) if isinstance(self.stage, partial) else self.stage
 
     @property
     def network(self) -> Network:
@@ -47,6 +47,7 @@ class Ingress:
         limits: what the service lets in.
         addresses: which photos are fetched by address.
         gallery: handles of its writer and its reader.
+        workers: calls of the stages inside that are worked on at once, all of them together.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class Ingress:
         limits: LimitArgs,
         addresses: AddressArgs,
         gallery: tuple[DeploymentHandle[Any], DeploymentHandle[Any]],
+        workers: int,
     ) -> None:
+        shared = Workers(workers)
         stages = Stages(
-            detectors={role: _detector(role, bound) for role, bound in detectors.items()},
-            liveness={role: _liveness(role, bound) for role, bound in liveness.items()},
-            embedders={role: _embedder(role, bound) for role, bound in embedders.items()},
+            detectors={role: _detector(role, bound, shared) for role, bound in detectors.items()},
+            liveness={role: _liveness(role, bound, shared) for role, bound in liveness.items()},
+            embedders={role: _embedder(role, bound, shared) for role, bound in embedders.items()},
             gallery=cast(Gallery, RemoteGallery(*gallery)),
         )
         self._service = Service(stages, limits, Policy(), Addresses(addresses, limits.max_image_size))
@@ -74,18 +77,18 @@ class Ingress:
         return create_app(self._service)
 
 
-def _detector(role: str, bound: Bound) -> DetectorStage:
-    stage = StageCaller("detector", role, bound.handle)
+def _detector(role: str, bound: Bound, workers: Workers) -> DetectorStage:
+    stage = StageCaller("detector", role, bound.handle(workers))
     return DetectorStage(bound.network, stage.ready, partial(stage.call, "detect"))
 
 
-def _liveness(role: str, bound: Bound) -> LivenessStage:
-    stage = StageCaller("liveness", role, bound.handle)
+def _liveness(role: str, bound: Bound, workers: Workers) -> LivenessStage:
+    stage = StageCaller("liveness", role, bound.handle(workers))
     return LivenessStage(bound.network, stage.ready, bound.card.crops, partial(stage.call, "run"))
 
 
-def _embedder(role: str, bound: Bound) -> EmbedderStage:
-    stage, card = StageCaller("embedder", role, bound.handle), bound.card
+def _embedder(role: str, bound: Bound, workers: Workers) -> EmbedderStage:
+    stage, card = StageCaller("embedder", role, bound.handle(workers)), bound.card
     threshold = card.threshold("cosine").value
     return EmbedderStage(
         bound.network,

@@ -20,13 +20,13 @@ class Network:
         model: name of the network's card.
         store: folder of the models.
         engine, device: what runs it, and where.
-        workers: calls that are worked on at once.
+        workers: what it runs in.
     """
 
-    def __init__(self, model: str, store: Path, engine: Engine, device: Device, workers: int) -> None:
+    def __init__(self, model: str, store: Path, engine: Engine, device: Device, workers: Workers) -> None:
         self._card, self._store = card(model), Store(store)
         self._network = load_network(self._card, self._store, engine, device)
-        self._workers = Workers(workers)
+        self._workers = workers
 
     async def run(self, *crops: NDArray[np.uint8]) -> Timed[NDArray[np.float32]]:
         """What the card says of n faces: uint8 (n, side, side, 3) RGB a crop of the card.

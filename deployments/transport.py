@@ -29,6 +29,8 @@ SWITCHES = {
     "RAY_worker_niceness": "0",
     # The controller looks at its deployments twice a second instead of ten times: 7 % of a core less.
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
+    # And every replica tells its metrics every two seconds instead of ten times a second.
+    "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
     # What a replica frees it keeps for its next photo: 2,000 page faults and 8 ms less a request.
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20),

@@ -23,7 +23,12 @@ class Workers:
     """
 
     def __init__(self, count: int) -> None:
+        self._count = count
         self._threads = ThreadPoolExecutor(count, "worker")
+
+    def __reduce__(self) -> tuple[type["Workers"], tuple[int]]:
+        # They travel to the replica that they work in; threads do not.
+        return Workers, (self._count,)
 
     async def run(
         self, work: Callable[Arguments, Answer], *args: Arguments.args, **options: Arguments.kwargs

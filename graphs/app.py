@@ -12,6 +12,7 @@ from deployments.detector import Detector
 from deployments.gallery import GalleryReader, GalleryWriter
 from deployments.ingress import Bound, Ingress
 from deployments.network import Network
+from deployments.workers import Workers
 from gallery.tables import Place
 from graphs.settings import AppArgs, DetectorArgs, GalleryArgs, StageArgs
 from models.card import Task
@@ -42,13 +43,13 @@ def build(args: AppArgs) -> Application:
             )
         store.exports(entry)
         device = _device(stage, gpus, required=args.device == "cuda")
-        bindings = (stage.model, args.models_dir, stage.engine, device, stage.workers, *more)
+        bindings = (stage.model, args.models_dir, stage.engine, device, *more)
         if stage.place == "ingress":
             shares.append(_share(stage, gpus))
             return Bound(entry, partial(kind, *bindings))
         deployment: Any = serve.deployment(kind)
         placed = deployment.options(name=f"{task}-{role}", ray_actor_options=_share(stage, gpus))
-        return Bound(entry, placed.bind(*bindings))
+        return Bound(entry, placed.bind(*bindings, workers=Workers(stage.workers)))
 
     def detector(role: str, stage: DetectorArgs) -> Bound:
         return bound("detector", role, stage, Detector, args.limits.decode, stage.options)
@@ -61,7 +62,13 @@ def build(args: AppArgs) -> Application:
     # serve.ingress gives a class where serve.deployment gives a Deployment, as far as the types know.
     share = {name: sum(share[name] for share in shares) for name in shares[0]}
     ingress = cast(Deployment, Ingress).options(ray_actor_options=share)
-    return ingress.bind(**stages, limits=args.limits, addresses=args.addresses, gallery=_gallery(args.gallery))
+    return ingress.bind(
+        **stages,
+        limits=args.limits,
+        addresses=args.addresses,
+        gallery=_gallery(args.gallery),
+        workers=args.ingress_workers,
+    )
 
 
 def _gallery(args: GalleryArgs) -> tuple[Application, Application]:

@@ -39,7 +39,10 @@ class StageArgs(BaseModel):
     )
     cpus: float = Field(0.2, gt=0, description="CPUs a replica owns; a network runs on as many threads, rounded up.")
     workers: int = Field(
-        1, ge=1, description="Calls that a replica works on at once, each in a thread of its own; others wait."
+        1,
+        ge=1,
+        description="Calls that a replica works on at once, each in a thread of its own; others wait. "
+        "Stages inside the ingress share its workers.",
     )
     gpus: float = Field(
         0.1, ge=0, le=1, description="Share of a GPU a replica owns, where the cluster has GPUs; 0 for never."
@@ -202,6 +205,9 @@ class AppArgs(BaseModel):
     gallery: GalleryArgs = Field(default_factory=GalleryArgs)
     ingress_cpus: float = Field(
         0.2, gt=0, description="CPUs an ingress replica owns, without those of the stages inside it."
+    )
+    ingress_workers: int = Field(
+        1, ge=1, description="Calls of the stages inside it that an ingress replica works on at once."
     )
 
     @field_validator("models_dir")

@@ -28,11 +28,11 @@ UNTOUCHED = ("liveness-crmnet", "embedder-arcface", "gallery-reader", "gallery-w
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Any:
+def config() -> Any:
     """The default configuration with the stages that `ROUTE` and the settings need, which scale within seconds."""
     config = apart(yaml.safe_load(CONFIG.read_text("utf-8")), MOST)
     [application] = config["applications"]
-    # MediaPipe is the slowest to start, and nobody asks for it.
+    # Nobody asks for it, and with a replica less the others start faster.
     del application["args"]["detectors"]["mediapipe"]
     application["deployments"] = [
         entry for entry in application["deployments"] if entry["name"] != "detector-mediapipe"

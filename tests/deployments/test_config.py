@@ -66,7 +66,7 @@ def test_a_node_of_16_cores_and_a_gpu_has_room_for_every_replica(
     [checked] = check(config)
     built = deployment_of(app.build(checked))
     kinds = ("detectors", "liveness", "embedders")
-    stages = [stage.handle for kind in kinds for stage in built.init_kwargs[kind].values()]
+    stages = [stage.stage for kind in kinds for stage in built.init_kwargs[kind].values()]
     shares = {
         deployment.name: deployment.ray_actor_options
         for deployment in (built, *map(deployment_of, (*stages, *built.init_kwargs["gallery"])))
@@ -87,7 +87,7 @@ def test_the_default_configuration_scales_every_deployment_and_no_other(
     built = deployment_of(app.build(AppArgs.model_validate(args(config))))
     kinds = ("detectors", "liveness", "embedders")
     stages = [stage for kind in kinds for stage in built.init_kwargs[kind].values()]
-    handles = [*(stage.handle for stage in stages), *built.init_kwargs["gallery"]]
+    handles = [*(stage.stage for stage in stages), *built.init_kwargs["gallery"]]
     names = [built.name, *(deployment_of(handle).name for handle in handles)]
     assert sorted(entry["name"] for entry in config["applications"][0]["deployments"]) == sorted(names)
 

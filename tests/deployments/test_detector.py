@@ -10,6 +10,7 @@ import pytest
 
 from deployments import detector, workers
 from deployments.detector import Detector
+from deployments.workers import Workers
 from imaging.decode import Limits
 from imaging.faces import Detection
 from models.device import Device
@@ -29,7 +30,7 @@ def test_an_answer_has_the_replicas_own_time_and_that_of_its_steps(
     monkeypatch.setattr(detector, "load_detector", lambda *args: None)
     monkeypatch.setattr(detector, "PhotoDetector", lambda *args: look)
     monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25]).__next__))
-    replica = Detector("mtcnn", tmp_path, "onnx", Device(), 1, Limits(), {})
+    replica = Detector("mtcnn", tmp_path, "onnx", Device(), Limits(), {}, Workers(1))
     timed = asyncio.run(replica.detect([b"photo"], (), True))
     assert timed.answer is detection
     assert timed.seconds == 0.25
@@ -48,7 +49,7 @@ def test_the_network_and_its_photos_come_as_they_were_asked_for(
 
     monkeypatch.setattr(detector, "load_detector", load)
     monkeypatch.setattr(detector, "PhotoDetector", lambda *args: loaded.append(args))
-    Detector("mtcnn", tmp_path, "onnx-float32", Device(threads=2), 3, Limits(max_bytes=5), {"min_face": 20})
+    Detector("mtcnn", tmp_path, "onnx-float32", Device(threads=2), Limits(max_bytes=5), {"min_face": 20}, Workers(3))
     (card, store, *rest), looking = loaded
     assert (card.name, store.root, rest) == ("mtcnn", tmp_path, ["onnx-float32", Device(threads=2), {"min_face": 20}])
     assert looking == ("network", Limits(max_bytes=5))
@@ -69,7 +70,7 @@ def test_it_looks_at_as_many_requests_at_once_as_it_was_told(
     monkeypatch.setattr(detector, "PhotoDetector", lambda *args: look)
 
     async def run() -> None:
-        replica = Detector("mtcnn", tmp_path, "onnx", Device(), count, Limits(), {})
+        replica = Detector("mtcnn", tmp_path, "onnx", Device(), Limits(), {}, Workers(count))
         await asyncio.gather(*(replica.detect([], (), False) for _ in range(3 * count)))
 
     asyncio.run(run())

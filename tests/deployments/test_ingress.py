@@ -10,6 +10,7 @@ from deployments import ingress
 from deployments.detector import Detector
 from deployments.ingress import Bound
 from deployments.network import Network
+from deployments.workers import Workers
 from graphs.timing import Timed, recording
 from models.catalogue import card
 
@@ -29,7 +30,7 @@ def test_a_stage_asks_a_method_of_its_deployment_and_is_recorded_by_its_kind(
         """Of a deployment whose every method answers its own name and what it is given."""
 
         def __getattr__(self, name: str) -> Any:
-            assert hasattr(deployment.func_or_class, name)
+            assert hasattr(deployment, name)
 
             async def remote(*args: Any) -> Timed[Any]:
                 return Timed((name, *args), 0.0)
@@ -37,7 +38,7 @@ def test_a_stage_asks_a_method_of_its_deployment_and_is_recorded_by_its_kind(
             return SimpleNamespace(remote=remote)
 
     handle: Any = Handle()
-    stage = getattr(ingress, made)("role", Bound(card(model), handle))
+    stage = getattr(ingress, made)("role", Bound(card(model), handle), Workers(1))
     with recording(0.0) as recorder:
         name, *given = asyncio.run(getattr(stage, method)("crops", "more"))
         told = [entry.rpartition(";dur=")[0] for entry in recorder.header(1.0).split(", ")]

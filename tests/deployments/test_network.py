@@ -11,6 +11,7 @@ import pytest
 
 from deployments import network, workers
 from deployments.network import Network
+from deployments.workers import Workers
 from models.device import Device
 
 
@@ -21,7 +22,7 @@ def test_an_answer_has_the_replicas_own_time(model: str, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(network, "load_network", load)
     monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25]).__next__))
-    replica = Network(model, tmp_path, "onnx", Device(), 1)
+    replica = Network(model, tmp_path, "onnx", Device(), Workers(1))
     crops = np.zeros((2, 3, 1, 1, 3), np.uint8)
     timed: Any = asyncio.run(replica.run(*crops))
     name, (first, second) = timed.answer
@@ -44,7 +45,7 @@ def test_it_works_on_as_many_calls_at_once_as_it_was_told(
     monkeypatch.setattr(network, "load_network", lambda *args: embed)
 
     async def run() -> None:
-        replica = Network("mobilefacenet", tmp_path, "onnx", Device(), count)
+        replica = Network("mobilefacenet", tmp_path, "onnx", Device(), Workers(count))
         await asyncio.gather(*(replica.run(np.zeros((1, 112, 112, 3), np.uint8)) for _ in range(3 * count)))
 
     asyncio.run(run())

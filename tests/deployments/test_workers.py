@@ -1,6 +1,7 @@
 """The threads of a replica: how many, which, and what becomes of calls that are given up."""
 
 import asyncio
+import pickle
 import threading
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
@@ -171,3 +172,20 @@ def test_work_that_was_given_up_in_its_turn_frees_its_thread_when_it_ends() -> N
 
     asyncio.run(run())
     assert done == ["first", "second"]
+
+
+def test_workers_travel_to_their_replica_with_their_number() -> None:
+    workers = pickle.loads(pickle.dumps(Workers(1)))
+    met = threading.Barrier(2)
+
+    def meets() -> bool:
+        try:
+            met.wait(timeout=0.05)
+        except threading.BrokenBarrierError:
+            return False
+        return True
+
+    async def both() -> list[Any]:
+        return [timed.answer for timed in await asyncio.gather(workers.run(meets), workers.run(meets))]
+
+    assert asyncio.run(both()) == [False, False]

@@ -132,10 +132,9 @@ def test_every_stage_gets_its_model_store_and_engine_and_a_detector_its_limits_t
         "embedder-arcface": ("mobilefacenet", models_dir, "onnx"),
     }
     limits = Limits(max_bytes=1, max_pixels=2, max_dimension=1024)
-    assert given["detector-mtcnn"][4:] == (1, limits, {"min_face": 30})
-    assert given["detector-mediapipe"][4:] == (1, limits, {})
-    assert given["liveness-crmnet"][4:] == (3,)
-    assert len(given["liveness-crmnet"]) == len(given["embedder-arcface"]) == 5
+    assert given["detector-mtcnn"][4:] == (limits, {"min_face": 30})
+    assert given["detector-mediapipe"][4:] == (limits, {})
+    assert len(given["liveness-crmnet"]) == len(given["embedder-arcface"]) == 4
 
 
 @pytest.mark.parametrize(
@@ -215,7 +214,7 @@ def test_a_stage_inside_the_ingress_has_no_deployment_and_adds_its_share(models_
     assert ingress.ray_actor_options == {"num_cpus": pytest.approx(0.4 + 2 * 0.5), "num_gpus": 0.5}
     stage = ingress.init_kwargs["embedders"]["arcface"].stage
     assert stage.func is Network
-    assert stage.args == ("mobilefacenet", models_dir, "onnx", Device("cuda", 1, 2048 * MIB, required=False), 1)
+    assert stage.args == ("mobilefacenet", models_dir, "onnx", Device("cuda", 1, 2048 * MIB, required=False))
     assert {stage.name for stage in map(deployment_of, (ingress.init_kwargs["liveness"]["crmnet"].stage,))} == {
         "liveness-crmnet"
     }

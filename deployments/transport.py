@@ -27,11 +27,11 @@ SWITCHES = {
     "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
     # Ray starts its workers at niceness 15, and whatever else runs on the machine then runs before them.
     "RAY_worker_niceness": "0",
-    # The controller looks at its deployments twice a second instead of ten times: 7 % of a core less.
+    # The controller looks at its deployments twice a second instead of ten times: 2 instead of 7 % of a core.
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
     # And every replica tells its metrics every two seconds instead of ten times a second.
     "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
-    # What a replica frees it keeps for its next photo: 2,000 page faults and 8 ms less a request.
+    # What a replica frees it keeps for its next photo. Without it decoding one took 2,400 page faults and 3 ms more.
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20),
 }

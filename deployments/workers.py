@@ -16,7 +16,7 @@ class Workers:
     """A few threads that stay; what is asked of them while all work waits its turn.
 
     Serve itself would start a new thread for nearly every call, whose memory and caches are cold, and
-    would let all calls that it admits compete for the same cores: /compare took 15 % more of a CPU.
+    would let all calls that it admits compete for the same cores.
 
     Args:
         count: of threads.

@@ -4,6 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from imaging.decode import Limits
+from models.catalogue import card
+from models.detection import PhotoDetector
+from models.detectors.mediapipe import BlazeFace
+from models.device import Device
+from models.engines import load_detector
+from models.store import Store
 from tests.models.site import Site, served
 
 
@@ -11,3 +18,12 @@ from tests.models.site import Site, served
 def site() -> Iterator[Site]:
     with served() as site:
         yield site
+
+
+@pytest.fixture(scope="module", params=["mtcnn", "mediapipe-full-range"])
+def detect(request: pytest.FixtureRequest, store: Store) -> Iterator[PhotoDetector]:
+    """Decodes photos and finds faces with each of the default detectors."""
+    detector = load_detector(card(request.param), store, "onnx", Device(), {})
+    yield PhotoDetector(detector, Limits())
+    if isinstance(detector, BlazeFace):
+        detector.close()

@@ -1,7 +1,7 @@
 """From encoded photos to faces and crops: what a detector replica does around its network."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,7 @@ from imaging.faces import Face, Photo
 from imaging.quality import measure
 from imaging.refused import Refused
 from models import detection
-from models.catalogue import card
 from models.detection import BORDERS, PhotoDetector
-from models.detectors.mediapipe import BlazeFace
-from models.device import Device
-from models.engines import load_detector
-from models.store import Store
 
 SPOT, SIDE = 200, 8
 SMALL, LARGE = CropSpec(SIDE, "box"), CropSpec(16, "square", 2.0)
@@ -176,14 +171,6 @@ def test_the_steps_are_summed_up_over_the_photos(monkeypatch: pytest.MonkeyPatch
     assert found(first).seconds == 1 + 10 + 300 + 2000
     assert found(last).seconds == 1 + 30 + 300 + 1000
     assert look([b"no photo"], []).steps == {"decode": 1, "crop": 0}
-
-
-@pytest.fixture(scope="module", params=["mtcnn", "mediapipe-full-range"])
-def detect(request: pytest.FixtureRequest, store: Store) -> Iterator[PhotoDetector]:
-    detector = load_detector(card(request.param), store, "onnx", Device(), {})
-    yield PhotoDetector(detector, Limits())
-    if isinstance(detector, BlazeFace):
-        detector.close()
 
 
 def test_faces_that_fill_their_photo_are_found(detect: PhotoDetector, sample_photos: Path) -> None:

@@ -1,18 +1,15 @@
 """The default liveness network tells live faces from spoofs as well as when its card was written."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imaging.decode import Limits
 from models.catalogue import card
 from models.detection import PhotoDetector
-from models.detectors.mediapipe import BlazeFace
 from models.device import Device
-from models.engines import CropNetwork, load_detector, load_network
+from models.engines import CropNetwork, load_network
 from models.store import Store
 from tests.conftest import shared_faces
 
@@ -22,14 +19,6 @@ CRMNET = card("deep-tree")
 @pytest.fixture(scope="module")
 def score(store: Store) -> CropNetwork:
     return load_network(CRMNET, store, "onnx", Device(threads=2))
-
-
-@pytest.fixture(scope="module", params=["mtcnn", "mediapipe-full-range"])
-def detect(request: pytest.FixtureRequest, store: Store) -> Iterator[PhotoDetector]:
-    detector = load_detector(card(request.param), store, "onnx", Device(), {})
-    yield PhotoDetector(detector, Limits())
-    if isinstance(detector, BlazeFace):
-        detector.close()
 
 
 def best_faces(detect: PhotoDetector, photos: list[Path]) -> NDArray[np.uint8]:

@@ -15,6 +15,7 @@ from models.architectures.tflite import interpreter, to_onnx
 from models.card import Card
 from models.device import Device
 from models.onnx_graph import with_crops_in, with_leaf_scores
+from models.onnx_tree import with_taken_branches
 
 MEAN, SCALE = 0.0, 1 / 255
 
@@ -22,8 +23,8 @@ MEAN, SCALE = 0.0, 1 / 255
 def export(card: Card, folder: Path) -> None:
     """Write the ONNX file: uint8 (n, 256, 256, 3) RGB to the live probability, float32 (n)."""
     core = to_onnx(folder / card.files[0].name)
-    model = with_leaf_scores(with_crops_in(core, card.crops[0].size, MEAN, SCALE, "nhwc"))
-    onnx.save(model, folder / card.exports[0])
+    tree = with_taken_branches(with_crops_in(core, card.crops[0].size, MEAN, SCALE, "nhwc"))
+    onnx.save(with_leaf_scores(tree), folder / card.exports[0])
 
 
 def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[np.float32]]:

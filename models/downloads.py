@@ -1,6 +1,7 @@
 """Fetching archives and files: from package registries with their own clients, and over https."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,9 @@ _INDEX_ERRORS = (
     UnsupportedContentTypeError,
     UnsupportedRepoVersionError,
 )
+
+_USER = re.compile(r"://[^/\s'\"]*@")
+_QUERY = re.compile(r"(://[^?\s'\"]*)\?[^\s'\"]*")
 
 Report = Callable[[str, int, int | None], None]
 """Called with what is being fetched, the bytes so far, and the bytes in all where they are known."""
@@ -87,7 +91,7 @@ class Downloads:
         return self._folder / sha256
 
     def _get(self, url: str, path: Path, sha256: str) -> Path:
-        name = url.split("#")[0].rsplit("/", 1)[-1]
+        name = re.split("[?#]", url)[0].rsplit("/", 1)[-1]
         part = path.with_suffix(".part")
         try:
             self._stream(url, part, name)
@@ -148,8 +152,13 @@ def _npm_reason(output: str) -> str:
     """The first of npm's lines that tells of an error, or of anything."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith(("npm error", "npm err!"))]
-    return (errors or lines or ["it gave no reason"])[0]
+    return _without_credentials((errors or lines or ["it gave no reason"])[0])
 
 
 def _cause(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return _without_credentials((str(error).splitlines() or [type(error).__name__])[0])
+
+
+def _without_credentials(text: str) -> str:
+    """`text` whose addresses have no user, password or query: an index's may be a token, a redirect's a signature."""
+    return _QUERY.sub(r"\1", _USER.sub("://", text))

@@ -14,7 +14,7 @@ from models.card import Card
 from models.catalogue import ranges_path
 from models.errors import ModelError
 
-EXPORTER_VERSION = "3"
+EXPORTER_VERSION = "4"
 """Change it when an exporter changes what it writes, so that every store exports anew."""
 
 State = Literal["ready", "weights only", "not pulled"]

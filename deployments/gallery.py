@@ -1,18 +1,13 @@
-"""The gallery: one writer, readers that scale, and how the ingress asks them."""
+"""The gallery: one writer, and readers that scale. Only their replicas import LanceDB, which takes seconds."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 from ray import serve
-from ray.serve.handle import DeploymentHandle
 
-from deployments.stage import StageCaller
-from gallery.reader import Reader
-from gallery.tables import Place
-from gallery.writer import Writer
+from gallery.disk import is_full
+from gallery.place import Place
 from imaging.refused import Refused
 
 logger = logging.getLogger("ray.serve")
@@ -34,6 +29,8 @@ class GalleryWriter:
     """
 
     async def __init__(self, place: Place, index_rows: int, optimise_s: float, clean_s: float) -> None:  # type: ignore[misc]
+        from gallery.writer import Writer
+
         self._writer = await Writer.open(place, index_rows, PATIENCE_S)
         self._upkeep = [
             asyncio.create_task(self._optimise_every(optimise_s)),
@@ -49,6 +46,11 @@ class GalleryWriter:
             return await asyncio.shield(getattr(self._writer, method)(*args, **options))
         except Refused as refused:
             return refused
+        except (RuntimeError, OSError) as error:
+            if not is_full(error):
+                raise
+            logger.exception("gallery: the disk is full")
+            return Refused("STORAGE_FULL", "The gallery's disk is full; nothing was changed")
 
     async def ready(self) -> None:
         """Answer, which the replica does only once the gallery is open."""
@@ -85,6 +87,8 @@ class GalleryReader:
     """
 
     def __init__(self, place: Place, exact_mb: int) -> None:
+        from gallery.reader import Reader
+
         self._reader = Reader(place, exact_mb)
 
     async def call(self, method: str, *args: Any) -> Any:
@@ -107,26 +111,3 @@ class GalleryReader:
             Exception: whatever keeps one from being opened.
         """
         await self.call("check")
-
-
-class RemoteGallery:
-    """The methods of the `Writer` and the `Reader`, each asked of its deployment: a `graphs.stages.Gallery`.
-
-    Args:
-        writer, reader: handles of the two.
-    """
-
-    def __init__(self, writer: DeploymentHandle[Any], reader: DeploymentHandle[Any]) -> None:
-        self._writer = StageCaller("gallery", "gallery", writer)
-        self._reader = StageCaller("gallery", "gallery", reader)
-
-    async def ready(self) -> bool:
-        """Whether both answer, and every table can be opened."""
-        return all(await asyncio.gather(self._writer.ready(), self._reader.ready()))
-
-    def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
-        if hasattr(Reader, method):
-            return partial(self._reader.call, "call", method, label=method)
-        if hasattr(Writer, method):
-            return partial(self._writer.call, "call", method, label=method)
-        raise AttributeError(f"the gallery has no method {method}")

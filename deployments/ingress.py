@@ -1,5 +1,6 @@
 """The ingress: HTTP in, stages behind."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,12 +13,14 @@ from starlette.types import ASGIApp
 from api.addresses import Addresses
 from api.app import create_app
 from api.service import Service
-from deployments.gallery import RemoteGallery
+from deployments.remote_gallery import RemoteGallery
 from deployments.stage import Inside, StageCaller
 from deployments.workers import Workers
-from graphs.settings import AddressArgs, LimitArgs, Policy
+from graphs.settings import AccessArgs, AddressArgs, LimitArgs, Policy
 from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Stages
 from models.card import Card
+
+logger = logging.getLogger("ray.serve")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Ingress:
         limits: what the service lets in.
         addresses: which photos are fetched by address.
         gallery: handles of its writer and its reader.
+        access: who may call.
         workers: calls of the stages inside that are worked on at once, all of them together.
     """
 
@@ -58,6 +62,7 @@ class Ingress:
         limits: LimitArgs,
         addresses: AddressArgs,
         gallery: tuple[DeploymentHandle[Any], DeploymentHandle[Any]],
+        access: AccessArgs,
         workers: int,
     ) -> None:
         shared = Workers(workers)
@@ -67,7 +72,9 @@ class Ingress:
             embedders={role: _embedder(role, bound, shared) for role, bound in embedders.items()},
             gallery=cast(Gallery, RemoteGallery(*gallery)),
         )
-        self._service = Service(stages, limits, Policy(), Addresses(addresses, limits.max_image_size))
+        self._service = Service(stages, limits, Policy(), Addresses(addresses, limits.max_image_size), access)
+        if not access.require_keys:
+            logger.warning("Anybody who reaches this service may use all of it: REQUIRE_KEYS is not set")
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Take a changed `user_config` over, without a restart; unknown keys are refused."""

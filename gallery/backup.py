@@ -18,8 +18,9 @@ import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
 from gallery.disk import LOCK, sync, sync_tree
+from gallery.place import Place
 from gallery.records import Collection
-from gallery.tables import REGISTRY, REGISTRY_SCHEMA, Place, collection_of, faces_schema
+from gallery.tables import REGISTRY, REGISTRY_SCHEMA, collection_of, faces_schema
 from gallery.transfer import Report, TransferError, batches, first_line, listed, one_version
 from gallery.writer import Writer
 

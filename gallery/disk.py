@@ -1,6 +1,7 @@
 """What lies on the disk: the lock of the one writer, and waiting until files are really there."""
 
 import asyncio
+import errno
 import fcntl
 import os
 import time
@@ -51,3 +52,8 @@ def sync_tree(folder: Path) -> None:
     """Wait until everything below `folder` is on the disk, which Lance does not do."""
     for path in (*folder.rglob("*"), folder):
         sync(path)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether it was raised since the disk has no room left; Lance tells that in its words alone."""
+    return getattr(error, "errno", None) == errno.ENOSPC or f"(os error {errno.ENOSPC})" in str(error)

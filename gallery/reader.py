@@ -13,6 +13,7 @@ from lancedb import AsyncConnection, AsyncTable
 from numpy.typing import NDArray
 
 from gallery.mirror import Mirror, clipped
+from gallery.place import Place
 from gallery.records import (
     Collection,
     Hit,
@@ -24,7 +25,7 @@ from gallery.records import (
     not_found,
     subject_key,
 )
-from gallery.tables import REGISTRY, Place, collection_of, one_of
+from gallery.tables import REGISTRY, collection_of, one_of
 from imaging.refused import Refused
 
 NPROBES = 64

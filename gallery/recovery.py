@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lancedb import AsyncConnection
 
-from gallery.tables import Place
+from gallery.place import Place
 
 logger = logging.getLogger("ray.serve")
 

@@ -1,13 +1,10 @@
-"""How the gallery lies in LanceDB: two kinds of tables, and how to reach them."""
+"""How the gallery lies in LanceDB: two kinds of tables."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 
-import lancedb
 import numpy as np
 import pyarrow as pa
-from lancedb import AsyncConnection, AsyncTable
+from lancedb import AsyncTable
 from numpy.typing import NDArray
 
 from gallery.records import Collection, EmbeddingKind
@@ -55,28 +52,6 @@ def faces_schema(size: int) -> pa.Schema:
             pa.field("vector", pa.list_(pa.float32(), size), nullable=False),
         ]
     )
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a gallery lies.
-
-    Attributes:
-        uri: a folder, or an object store's address such as ``s3://bucket/gallery``.
-        storage_options: of the object store, as LanceDB has them.
-    """
-
-    uri: str
-    storage_options: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def folder(self) -> Path | None:
-        """The folder, if it is one."""
-        return None if "://" in self.uri else Path(self.uri)
-
-    async def connect(self) -> AsyncConnection:
-        """A new connection, which sees changes of others only when a table is asked for its latest version."""
-        return await lancedb.connect_async(self.uri, storage_options=dict(self.storage_options))
 
 
 def collection_of(row: Mapping[str, object]) -> Collection:

@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 from lancedb import AsyncConnection, AsyncTable
 
 from gallery.disk import sync
+from gallery.place import Place
 from gallery.reader import Reader
 from gallery.records import Collection, EmbeddingKind, contract_mismatch, normalised, subject_key
-from gallery.tables import TIME, Place, vectors_of
+from gallery.tables import TIME, vectors_of
 from gallery.writer import Writer
 from imaging.refused import Refused
 

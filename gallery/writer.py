@@ -16,6 +16,7 @@ from lancedb import AsyncConnection, AsyncTable
 
 from gallery import upkeep
 from gallery.disk import lock
+from gallery.place import Place
 from gallery.records import (
     Collection,
     EmbeddingKind,
@@ -28,7 +29,7 @@ from gallery.records import (
     subject_key,
 )
 from gallery.recovery import recover
-from gallery.tables import REGISTRY, REGISTRY_SCHEMA, Place, collection_of, faces_schema, one_of, rows, vector_column
+from gallery.tables import REGISTRY, REGISTRY_SCHEMA, collection_of, faces_schema, one_of, rows, vector_column
 from imaging.refused import Refused
 
 logger = logging.getLogger("ray.serve")

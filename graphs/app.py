@@ -13,7 +13,7 @@ from deployments.gallery import GalleryReader, GalleryWriter
 from deployments.ingress import Bound, Ingress
 from deployments.network import Network
 from deployments.workers import Workers
-from gallery.tables import Place
+from gallery.place import Place
 from graphs.settings import AppArgs, DetectorArgs, GalleryArgs, StageArgs
 from models.card import Task
 from models.catalogue import card
@@ -67,6 +67,7 @@ def build(args: AppArgs) -> Application:
         limits=args.limits,
         addresses=args.addresses,
         gallery=_gallery(args.gallery),
+        access=args.access,
         workers=args.ingress_workers,
     )
 

@@ -10,6 +10,7 @@ import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -68,7 +69,8 @@ class DetectorArgs(StageArgs):
 
 
 class _FromEnvironment(BaseSettings):
-    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+    # Serve logs what its builder raises: an error tells which setting is wrong, and never what it was set to.
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class LimitArgs(_FromEnvironment):
@@ -167,7 +169,10 @@ class GalleryArgs(_FromEnvironment):
         "e.g. s3://bucket/gallery.",
     )
     storage_options: dict[str, str] = Field(
-        default_factory=dict, description="Of the object store, as LanceDB has them; better in its own variables."
+        default_factory=dict,
+        repr=False,
+        description="Of the object store, as LanceDB has them; better in its own variables, for Ray's dashboard "
+        "shows a configuration to whoever reaches it.",
     )
     exact_mb: int = Field(
         256,
@@ -184,13 +189,55 @@ class GalleryArgs(_FromEnvironment):
     @field_validator("uri")
     @classmethod
     def _below_the_project(cls, uri: str) -> str:
+        if "://" in uri and urlsplit(uri).password is not None:
+            # LanceDB's errors quote the address, and the log has them.
+            raise ValueError("an address with a password: credentials belong into the object store's own variables")
         return uri if "://" in uri else str(ROOT / uri)
+
+
+class AccessArgs(_FromEnvironment):
+    """Who may call, how often, and where it is noted."""
+
+    require_keys: bool = Field(
+        False, description="Whether a request needs an API key; a wrong key is refused either way."
+    )
+    keys_file: Path = Field(
+        Path("data/keys.json"),
+        description="What `python -m access` writes; below the project unless absolute, on each node with an ingress.",
+    )
+    audit_log: str = Field(
+        "data/audit.jsonl", description="A file, below the project unless absolute; empty for no log."
+    )
+    rate_limit: float = Field(
+        0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Requests a second that a key, or an address without one, may ask a replica of the ingress; 0 for "
+        "any number.",
+    )
+    rate_burst: int = Field(20, gt=0, description="Requests that it may ask at once after a pause.")
+    forwarded_hops: int = Field(
+        0,
+        ge=0,
+        description="Proxies before the ingress that append to X-Forwarded-For, HAProxy of `make run` among them: the "
+        "caller's address is that many entries from its end, and the connection's own where there are fewer.",
+    )
+
+    @field_validator("keys_file")
+    @classmethod
+    def _file_below_the_project(cls, path: Path) -> Path:
+        return ROOT / path
+
+    @field_validator("audit_log")
+    @classmethod
+    def _log_below_the_project(cls, text: str) -> str:
+        return text and str(ROOT / text)
 
 
 class AppArgs(BaseModel):
     """The arguments of `graphs.app.build`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
@@ -203,6 +250,7 @@ class AppArgs(BaseModel):
     limits: LimitArgs = Field(default_factory=LimitArgs)
     addresses: AddressArgs = Field(default_factory=AddressArgs)
     gallery: GalleryArgs = Field(default_factory=GalleryArgs)
+    access: AccessArgs = Field(default_factory=AccessArgs)
     ingress_cpus: float = Field(
         0.2, gt=0, description="CPUs an ingress replica owns, without those of the stages inside it."
     )

@@ -1,13 +1,16 @@
 """The one gate through which a stranger's bytes become pixels."""
 
 import io
+import warnings
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import PIL.Image
+import PIL.ImageFile
 from numpy.typing import NDArray
 
+from imaging import structure
 from imaging.refused import Refused
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
@@ -15,6 +18,19 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 
 # The gate has its own limit, checked before any pixel is decoded; Pillow's is a warning half the time.
 PIL.Image.MAX_IMAGE_PIXELS = None
+# Each of a stranger's broken tags would be a line of the log, and be remembered.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+MOST_WHOLE = 25_000_000
+"""Most pixels of a file that is decoded as a whole, as all are but JPEGs of one scan: 4 bytes or more each."""
+MOST_WEBP = 12_500_000
+"""Of a WEBP file, which Pillow copies so often that a pixel takes 28 bytes."""
+MOST_WORK = 400_000_000
+"""Most pixels times passes over them: decoders take about a second for these. Encoders write 10 to 16 scans."""
+MOST_ASPECT = 50
+"""Longer side by shorter one: scaled down, what is beyond it is narrower than any face that is found."""
+
+_BAND = 4_000_000
 
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
@@ -34,7 +50,7 @@ class Limits:
 
     Attributes:
         max_bytes: of the encoded file.
-        max_pixels: width times height, as the file's header states it.
+        max_pixels: width times height, as the file's header states it; see also `MOST_WHOLE`.
         max_dimension: longest side of what comes out; larger photos are scaled down.
     """
 
@@ -69,24 +85,23 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     white, as a browser shows it; of an animation the first picture counts.
 
     Raises:
-        Refused: ``IMAGE_TOO_LARGE`` for too many bytes or pixels, found from the length and the
-            header alone; ``INVALID_IMAGE`` for anything that is not a whole photo in these formats.
+        Refused: from the length and the headers alone, ``IMAGE_TOO_LARGE`` for too many bytes or pixels,
+            and ``IMAGE_TOO_COMPLEX`` for more work than a photo makes; ``INVALID_IMAGE`` for anything that
+            is not a whole photo in these formats.
     """
     if not data:
         raise Refused("INVALID_IMAGE", "The image is empty")
     if len(data) > limits.max_bytes:
         raise Refused("IMAGE_TOO_LARGE", f"The image has {len(data)} bytes; at most {limits.max_bytes} are accepted")
+    passes = structure.passes(data)
     image = _open(data)
     width, height = image.size
-    if width * height > limits.max_pixels:
-        raise Refused(
-            "IMAGE_TOO_LARGE", f"The image has {width}x{height} pixels; at most {limits.max_pixels} are accepted"
-        )
+    _check(image, passes, limits)
     try:
         # A JPEG decoder can give a half, a quarter or an eighth of the size for a share of the work.
         image.draft(None, _within(width, height, limits.max_dimension))
         orientation = _orientation(image)
-        pixels = _shrunk(_rgb(image), limits.max_dimension)
+        pixels = _pixels(image, limits.max_dimension)
     except Exception as error:
         # Damaged files make Pillow's plugins raise nearly anything; each means the same to the client.
         raise Refused("INVALID_IMAGE", "The image is damaged and cannot be decoded") from error
@@ -98,12 +113,32 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     return Decoded(pixels, width, height)
 
 
-def _open(data: bytes) -> PIL.Image.Image:
+def _open(data: bytes) -> PIL.ImageFile.ImageFile:
     """The file with its header read, and nothing else."""
     try:
         return PIL.Image.open(io.BytesIO(data), formats=FORMATS)
     except Exception as error:
         raise Refused("INVALID_IMAGE", f"The image is not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file") from error
+
+
+def _check(image: PIL.ImageFile.ImageFile, passes: int, limits: Limits) -> None:
+    width, height = image.size
+    most = limits.max_pixels
+    if image.format == "WEBP":
+        most = min(most, MOST_WEBP)
+    elif image.format in ("PNG", "BMP") or passes > 1 or "progressive" in image.info:
+        most = min(most, MOST_WHOLE)
+    if width * height > most:
+        raise Refused("IMAGE_TOO_LARGE", f"The image has {width}x{height} pixels; at most {most} are accepted")
+    if max(width, height) > MOST_ASPECT * min(width, height):
+        raise Refused(
+            "INVALID_IMAGE", f"The image has {width}x{height} pixels, one side more than {MOST_ASPECT} times the other"
+        )
+    if width * height * passes > MOST_WORK:
+        raise Refused("IMAGE_TOO_COMPLEX", f"The image has {passes} scans, too many for its size")
+    if any(tile.codec_name == "bmp_rle" for tile in image.tile):
+        # Pillow unpacks them byte by byte, in Python.
+        raise Refused("INVALID_IMAGE", "The image is a run-length encoded BMP file, which photos are not")
 
 
 def _orientation(image: PIL.Image.Image) -> int:
@@ -129,11 +164,25 @@ def _rgb(image: PIL.Image.Image) -> NDArray[np.uint8]:
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
 
 
-def _shrunk(pixels: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
-    height, width = pixels.shape[:2]
-    if max(height, width) <= longest:
+def _pixels(image: PIL.Image.Image, longest: int) -> NDArray[np.uint8]:
+    """RGB with the longest side brought down to `longest`; a large image in bands, so that no copy of it is whole."""
+    width, height = image.size
+    size = _within(width, height, longest)
+    rows = max(_BAND // width, 1)
+    if rows >= height:
+        return _resized(_rgb(image), size)
+    narrow = np.empty((height, size[0], 3), dtype=np.uint8)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        band = _rgb(image.crop((0, top, width, bottom)))
+        narrow[top:bottom] = _resized(band, (size[0], bottom - top))
+    return _resized(narrow, size)
+
+
+def _resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    if (pixels.shape[1], pixels.shape[0]) == size:
         return pixels
-    return np.asarray(cv2.resize(pixels, _within(width, height, longest), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _within(width: int, height: int, longest: int) -> tuple[int, int]:

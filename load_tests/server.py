@@ -64,6 +64,7 @@ def served(config: str, log: Path, **variables: str) -> Iterator[Server]:
     port = free_port()
     # "local": a Ray cluster of its own, even where another one runs on this machine.
     environment = {"HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local", **variables}
+    environment.setdefault("AUDIT_LOG", str(log.with_name("audit.jsonl").absolute()))
     with _running(["-m", "deployments", config], port, log, environment) as server:
         yield server
 

@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 from api.addresses import Addresses
 from api.app import create_app
 from api.service import Service
+from gallery.place import Place
 from gallery.reader import Reader
-from gallery.tables import Place
 from gallery.writer import Writer
 from graphs.settings import AddressArgs, LimitArgs, Policy
 from graphs.stages import Detect, DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Stages

@@ -13,7 +13,6 @@ from api.embeddings import EmbeddingPair
 from api.errors import STATUSES
 from api.health import VERSION
 from api.images import from_base64, from_field
-from api.limits import deadline
 from api.service import Service
 from graphs.compare import distances
 from graphs.extract import embed, largest, only
@@ -46,9 +45,11 @@ class ExtractRequest(BaseModel):
     image: str = Field(min_length=1, description="What image_type says; base64 with or without a data: prefix.")
     image_type: Literal["base64", "url"] = "base64"
     enforce_detection: bool = Field(
-        True, description="Refuse a photo without a face or with several; otherwise the largest, or the whole photo."
+        True,
+        strict=True,
+        description="Refuse a photo without a face or with several; otherwise the largest, or the whole photo.",
     )
-    align: bool = Field(True, description="Turn the face upright before it is embedded.")
+    align: bool = Field(True, strict=True, description="Turn the face upright before it is embedded.")
 
 
 class FacialArea(BaseModel):
@@ -78,6 +79,7 @@ class DistanceRequest(EmbeddingPair):
     threshold: float | None = Field(
         None,
         gt=0,
+        strict=True,
         allow_inf_nan=False,
         description="Distance below which it is one person; by default cosine 0.68, euclidean 4.15, euclidean_l2 1.13.",
     )
@@ -179,9 +181,8 @@ async def post_extract(request: Request, body: ExtractRequest) -> ExtractRespons
         embedder = replace(embedder, crops=tuple(crops))
     choose = only if body.enforce_detection else largest
     started = time.perf_counter()
-    async with deadline(service.limits.request_timeout):
-        data = await _load(body, service)
-        found = await embed(detector, embedder, data, choose, whole=not body.enforce_detection)
+    data = await _load(body, service)
+    found = await embed(detector, embedder, data, choose, whole=not body.enforce_detection)
     return ExtractResponse(
         embedding=found.embedding.tolist(),
         # A whole photo that stands for a face has the score 0, as no face has.

@@ -12,10 +12,10 @@ from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from api.audited import concerns
 from api.errors import STATUSES
 from api.health import iso
 from api.images import from_upload
-from api.limits import deadline
 from api.paths import SubjectId
 from api.service import Service
 from gallery.records import Collection, NewFace
@@ -30,6 +30,7 @@ PATHS = ("add_face", "match_face", "list_faces", "delete_face", "stats")
 Variant = Literal["arcface", "facenet"]
 THRESHOLDS: dict[Variant, float] = {"facenet": 0.7, "arcface": 0.75}
 """The contract's own."""
+COLLECTIONS = frozenset(f"faces-{variant}" for variant in THRESHOLDS)
 CONFIDENCES = ((0.9, "very_high"), (0.8, "high"), (0.7, "medium"))
 """Least similarity of each word; below, ``low``."""
 
@@ -129,16 +130,16 @@ async def post_add_face(
     variant = _variant(model, model_query)
     if not id:
         raise Refused("INVALID_REQUEST", "No id given")
+    concerns(request, [id], collection=_name(variant))
     data = await _photo(file, service)
     gallery, embedder = service.stages.gallery, first_of(service.stages.embedders, variant)
-    async with deadline(service.limits.request_timeout):
-        embedding = await _embedding(service, embedder, data)
-        collection = await _collection(service, variant)
-        if collection is None:
-            collection = await gallery.create(_name(variant), embedder.kind(variant), None, exist_ok=True)
-        await _check_room(service, collection, id)
-        await gallery.enrol(collection.name, embedder.contract, [NewFace(id, "", "", embedding)], replace=True)
-        total = await gallery.count(collection) if variant == "arcface" else None
+    embedding = await _embedding(service, embedder, data)
+    collection = await _collection(service, variant)
+    if collection is None:
+        collection = await gallery.create(_name(variant), embedder.kind(variant), None, exist_ok=True)
+    await _check_room(service, collection, id)
+    await gallery.enrol(collection.name, embedder.contract, [NewFace(id, "", "", embedding)], replace=True)
+    total = await gallery.count(collection) if variant == "arcface" else None
     return AddedFace(message="Face added successfully", id=id, embedding_size=embedder.size, total_faces=total)
 
 
@@ -150,12 +151,14 @@ async def post_match_face(
     started = time.perf_counter()
     service: Service = request.app.state.service
     variant = _variant(model, model_query)
+    concerns(request, collection=_name(variant))
     data = await _photo(file, service)
     embedder = first_of(service.stages.embedders, variant)
-    async with deadline(service.limits.request_timeout):
-        embedding = await _embedding(service, embedder, data)
-        subject, similarity, threshold = await _best(service, variant, embedder, embedding)
+    embedding = await _embedding(service, embedder, data)
+    subject, similarity, threshold = await _best(service, variant, embedder, embedding)
     matched = subject is not None and similarity >= threshold
+    if subject is not None and matched:
+        concerns(request, [subject])
     answer = FaceMatch(
         match_found=matched,
         matched_id=subject if matched else None,
@@ -183,7 +186,9 @@ async def get_list_faces(request: Request, model: ModelQuery = None) -> FaceList
 async def delete_face(request: Request, face_id: SubjectId, model: ModelQuery = None) -> DeletedFace:
     """Remove a face from the database."""
     service: Service = request.app.state.service
-    collection, gallery = await _collection(service, _variant(model)), service.stages.gallery
+    variant, gallery = _variant(model), service.stages.gallery
+    concerns(request, [face_id], collection=_name(variant))
+    collection = await _collection(service, variant)
     if collection is None or not await gallery.delete_subjects(collection.name, [face_id]):
         raise Refused(NOT_FOUND, f"Face with ID '{face_id}' not found")
     return DeletedFace(

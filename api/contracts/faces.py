@@ -9,7 +9,6 @@ from pydantic import BaseModel
 from api.embeddings import EmbeddingPair
 from api.errors import STATUSES
 from api.images import from_upload
-from api.limits import deadline
 from api.service import Service
 from graphs.compare import distances
 from graphs.extract import detect, embed, largest
@@ -93,9 +92,8 @@ async def post_detect_face(request: Request, image: UploadFile) -> FaceFound | J
     """Count the faces of a photo."""
     service: Service = request.app.state.service
     detector = first_of(service.stages.detectors, "mtcnn")
-    async with deadline(service.limits.request_timeout):
-        data = await from_upload(image, service.limits.max_image_size)
-        [found] = (await detect(detector, [data])).photos
+    data = await from_upload(image, service.limits.max_image_size)
+    [found] = (await detect(detector, [data])).photos
     if isinstance(found, Refused):
         raise found
     if not found.faces:
@@ -112,9 +110,8 @@ async def post_extract_embedding(request: Request, image: UploadFile) -> FaceEmb
     service: Service = request.app.state.service
     detector = first_of(service.stages.detectors, "mtcnn")
     embedder = first_of(service.stages.embedders, "facenet")
-    async with deadline(service.limits.request_timeout):
-        data = await from_upload(image, service.limits.max_image_size)
-        found = await embed(detector, embedder, data, largest)
+    data = await from_upload(image, service.limits.max_image_size)
+    found = await embed(detector, embedder, data, largest)
     return FaceEmbedding(
         embedding=found.embedding.tolist(),
         dimensions=len(found.embedding),

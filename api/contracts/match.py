@@ -12,7 +12,6 @@ from pydantic import BaseModel, Field
 
 from api.errors import STATUSES
 from api.images import from_field
-from api.limits import deadline
 from api.service import Service
 from graphs.match import NAMES, match
 from graphs.settings import Policy
@@ -156,10 +155,9 @@ async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
         first_of(stages.embedders, "arcface"),
     )
     started = time.perf_counter()
-    async with deadline(service.limits.request_timeout):
-        pair = await _load(body, service)
-        loaded = time.perf_counter()
-        found = await match(detector, liveness, embedder, pair, policy)
+    pair = await _load(body, service)
+    loaded = time.perf_counter()
+    found = await match(detector, liveness, embedder, pair, policy)
     threshold = first_set(body.threshold, policy.similarity_threshold, THRESHOLD)
     live1, live2 = (_liveness(live, policy) for live in found.live)
     alive = live1.is_live and live2.is_live

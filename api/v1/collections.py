@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import ERRORS
 from api.service import Service
-from api.v1.options import CollectionName, Threshold, embedder_of
+from api.v1.options import CollectionName, JsonThreshold, Truth, embedder_of
 from api.v1.schemas import example
 from gallery.records import Collection
 from imaging.refused import Refused
@@ -22,7 +22,7 @@ class CollectionRequest(BaseModel):
     model_config = ConfigDict(extra="forbid") | example(embedder="arcface", threshold=0.4)
 
     embedder: str = Field("arcface", description="Role of the embedder; it cannot be changed later.")
-    threshold: Threshold = None
+    threshold: JsonThreshold = None
 
 
 class CollectionAnswer(BaseModel):
@@ -98,9 +98,10 @@ class CleanedAnswer(BaseModel):
 
 @router.get("/collections")
 async def get_collections(request: Request) -> CollectionsAnswer:
-    """List the collections."""
-    gallery = request.app.state.service.stages.gallery
-    return CollectionsAnswer(collections=[CollectionAnswer.of(each) for each in await gallery.collections()])
+    """List the collections, of which a key that is bound to some sees these."""
+    gallery, key = request.app.state.service.stages.gallery, request.state.key
+    found = [each for each in await gallery.collections() if key is None or key.reaches(each.name)]
+    return CollectionsAnswer(collections=[CollectionAnswer.of(each) for each in found])
 
 
 @router.put("/collections/{collection}", responses={201: {"model": CollectionAnswer, "description": "It is new"}})
@@ -140,7 +141,7 @@ async def get_collection(request: Request, collection: CollectionName) -> Statis
 async def delete_collection(
     request: Request,
     collection: CollectionName,
-    with_faces: Annotated[bool, Query(description="Must be true for a collection that has faces.")] = False,
+    with_faces: Annotated[Truth, Query(description="Must be true for a collection that has faces.")] = False,
 ) -> DroppedAnswer:
     """Delete a collection with every face in it, at once and for good.
 

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, File, Form, Header, Query, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.audited import concerns
 from api.embeddings import Embedding, vector_of
 from api.errors import ERRORS
-from api.limits import deadline
 from api.service import Service
 from api.v1.options import CollectionName, EnrolOptions, detector_of, embedder_of, liveness_of
 from api.v1.schemas import FaceAnswer, Models, example
@@ -104,7 +104,7 @@ class EmbeddingsRequest(BaseModel):
 
     contract: str = Field(max_length=64, description="Of the network that gave them; see /v1/models.")
     embeddings: list[SubjectEmbedding] = Field(min_length=1, max_length=MAX_EMBEDDINGS)
-    replace: bool = False
+    replace: bool = Field(False, strict=True)
 
 
 class EnrolledEmbedding(BaseModel):
@@ -145,6 +145,7 @@ async def post_faces(
     """
     service: Service = request.app.state.service
     subjects = _a_photo_each(subject, len(photo))
+    concerns(request, subjects)
     # A name can come in a charset that gives what no text can have.
     labels = [(file.filename or "").encode("utf-8", "replace").decode()[:255] for file in photo]
     # Too large a file is refused by the decode gate, so that the other photos are not lost with it.
@@ -155,19 +156,18 @@ async def post_faces(
     entries = [Enrolment(*entry) for entry in zip(subjects, labels, data, strict=True)]
     rules = Rules("refuse" if options.faces == "one" else "largest", options.quality, options.liveness == "require")
     sent = [options.model_dump_json(), *subjects, *(hashlib.sha256(each).hexdigest() for each in data)]
-    async with deadline(service.limits.request_timeout):
-        outcomes = await enrol(
-            detector,
-            liveness,
-            embedder,
-            service.stages.gallery,
-            collection,
-            entries,
-            rules,
-            service.policy,
-            replace=options.replace,
-            request=_request(idempotency_key, sent),
-        )
+    outcomes = await enrol(
+        detector,
+        liveness,
+        embedder,
+        service.stages.gallery,
+        collection,
+        entries,
+        rules,
+        service.policy,
+        replace=options.replace,
+        request=_request(idempotency_key, sent),
+    )
     answers = [
         _photo_answer(number, entry, outcome, service.policy.liveness_threshold)
         for number, (entry, outcome) in enumerate(zip(entries, outcomes, strict=True))
@@ -192,16 +192,16 @@ async def post_embeddings(
 ) -> EmbeddingsAnswer:
     """Enrol embeddings that are there already, all or none."""
     service: Service = request.app.state.service
+    concerns(request, (each.subject for each in body.embeddings))
     vectors = [vector_of(each.values) for each in body.embeddings]
     faces = [
         NewFace(each.subject, hashlib.sha256(vector.tobytes()).hexdigest(), each.label, vector)
         for each, vector in zip(body.embeddings, vectors, strict=True)
     ]
     sent = [str(body.replace), *(face.id for face in faces)]
-    async with deadline(service.limits.request_timeout):
-        enrolled: Sequence[Enrolled] = await service.stages.gallery.enrol(
-            collection, body.contract, faces, replace=body.replace, request=_request(idempotency_key, sent)
-        )
+    enrolled: Sequence[Enrolled] = await service.stages.gallery.enrol(
+        collection, body.contract, faces, replace=body.replace, request=_request(idempotency_key, sent)
+    )
     count = sum(each.status == "enrolled" for each in enrolled)
     if count:
         response.status_code = 201

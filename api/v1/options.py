@@ -1,10 +1,12 @@
 """The options of a request, which stand in its address, and what they choose."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, TypeVar
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from api.service import Service
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
@@ -15,10 +17,34 @@ Stage = TypeVar("Stage")
 LIVENESS = "crmnet"
 """Role of the liveness stage."""
 
+
+def _written(pattern: str, kind: str) -> Callable[[object], object]:
+    """Refuses text of an address that is not written as `pattern` has it: pydantic takes ``1_0`` and ``on``, too."""
+
+    def check(given: object) -> object:
+        if isinstance(given, str) and not re.fullmatch(pattern, given):
+            raise PydanticCustomError("plainly_written", "Input should be {kind}", {"kind": kind})
+        return given
+
+    return check
+
+
+# Bounds stand before these two: after a validator the OpenAPI document would not have them in its own words.
+IN_DIGITS = BeforeValidator(_written("-?[0-9]{1,9}", "a whole number in digits"))
+AS_NUMBER = BeforeValidator(_written(r"-?[0-9]{1,20}([.][0-9]{1,20})?(e-?[0-9]{1,2})?", "a number"))
+Truth = Annotated[bool, BeforeValidator(_written("(?i:true|false)", "true or false"))]
+
 CollectionName = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Letters, digits, dot, dash and underscore.")
 ]
-Threshold = Annotated[float | None, Field(ge=-1, le=1, description="Least cosine similarity; see Thresholds.")]
+Threshold = Annotated[
+    Annotated[float, Field(ge=-1, le=1), AS_NUMBER] | None,
+    Field(description="Least cosine similarity; see Thresholds."),
+]
+JsonThreshold = Annotated[
+    float | None, Field(ge=-1, le=1, strict=True, description="Least cosine similarity; see Thresholds.")
+]
+"""The same in a body, where false is no 0 and "1" no 1."""
 
 
 class DetectOptions(BaseModel):
@@ -30,7 +56,9 @@ class DetectOptions(BaseModel):
     liveness: Literal["off", "report", "require"] = Field(
         "off", description="off: not asked; report: stands beside the answer; require: a spoof is never a match."
     )
-    max_faces: int = Field(20, ge=1, le=100, description="Most faces that are looked at, best score first.")
+    max_faces: Annotated[int, Field(ge=1, le=100), IN_DIGITS] = Field(
+        20, description="Most faces that are looked at, best score first."
+    )
 
 
 class EmbedOptions(DetectOptions):
@@ -50,8 +78,8 @@ class VerifyOptions(BaseModel):
     metric: Literal["cosine", "euclidean"] = Field(
         "cosine", description="cosine: similarity, -1 to 1; euclidean: distance of embeddings of length 1, 0 to 2."
     )
-    threshold: float | None = Field(
-        None, ge=-1, le=2, description="Least similarity or greatest distance; without it the card's."
+    threshold: Annotated[float, Field(ge=-1, le=2), AS_NUMBER] | None = Field(
+        None, description="Least similarity or greatest distance; without it the card's."
     )
     faces: Literal["one", "largest"] = Field(
         "largest", description="one: a photo of several faces is refused; largest: its largest face counts."
@@ -61,7 +89,7 @@ class VerifyOptions(BaseModel):
 class SearchOptions(DetectOptions):
     """How a gallery is searched with a photo."""
 
-    top_k: int = Field(5, ge=1, le=100, description="Most subjects a face.")
+    top_k: Annotated[int, Field(ge=1, le=100), IN_DIGITS] = Field(5, description="Most subjects a face.")
     threshold: Threshold = None
 
 
@@ -74,7 +102,7 @@ class EnrolOptions(BaseModel):
     liveness: Literal["off", "report", "require"] = Field("off", description="require: a spoof is not enrolled.")
     quality: Literal["report", "require"] = Field("require", description="require: a poor face is not enrolled.")
     faces: Literal["one", "largest"] = Field("one", description="As on /v1/verify.")
-    replace: bool = Field(False, description="Whether the subjects' earlier faces are deleted in the same step.")
+    replace: Truth = Field(False, description="Whether the subjects' earlier faces are deleted in the same step.")
 
 
 def detector_of(service: Service, role: str) -> DetectorStage:

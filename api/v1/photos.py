@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.embeddings import Embedding, vector_of
 from api.errors import ERRORS
 from api.images import from_upload
-from api.limits import deadline
 from api.service import Service
 from api.v1.options import DetectOptions, EmbedOptions, VerifyOptions, detector_of, embedder_of, liveness_of
 from api.v1.schemas import AppliedThreshold, FaceAnswer, Models, PhotoAnswer, Timings, example
@@ -96,7 +95,7 @@ class CompareEmbeddingsRequest(BaseModel):
     embedding1: ContractEmbedding
     embedding2: ContractEmbedding
     metric: Metric = "cosine"
-    threshold: float | None = Field(None, ge=-1, le=2)
+    threshold: float | None = Field(None, ge=-1, le=2, strict=True)
 
 
 @router.post("/detect")
@@ -131,9 +130,8 @@ async def post_verify(
     liveness = liveness_of(service, options.liveness)
     started = time.perf_counter()
     pair = tuple([await from_upload(file, service.limits.max_image_size) for file in (photo1, photo2)])
-    async with deadline(service.limits.request_timeout):
-        choose = naming(("photo1", "photo2"), only if options.faces == "one" else largest)
-        found = await verify(detector, liveness, embedder, cast(tuple[bytes, bytes], pair), choose)
+    choose = naming(("photo1", "photo2"), only if options.faces == "one" else largest)
+    found = await verify(detector, liveness, embedder, cast(tuple[bytes, bytes], pair), choose)
     compared = _compared(found.distances, options.metric, applied(options.threshold, None, embedder, options.metric))
     live_threshold = service.policy.liveness_threshold
     live = found.live or (None, None)
@@ -189,8 +187,7 @@ async def _look(
     network = embedder_of(service, embedder) if embedder else None
     started = time.perf_counter()
     data = await from_upload(photo, service.limits.max_image_size)
-    async with deadline(service.limits.request_timeout):
-        seen = await look(detector, liveness, network, data, options.max_faces)
+    seen = await look(detector, liveness, network, data, options.max_faces)
     timings = Timings(
         detection=1000 * seen.photo.seconds,
         networks=1000 * seen.readings.seconds,

@@ -6,15 +6,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.audited import concerns
 from api.embeddings import vector_of
 from api.errors import ERRORS
 from api.images import from_upload
-from api.limits import deadline
 from api.service import Service
 from api.v1.options import (
     CollectionName,
+    JsonThreshold,
     SearchOptions,
-    Threshold,
     detector_of,
     embedder_of,
     liveness_of,
@@ -66,8 +66,8 @@ class EmbeddingSearchRequest(BaseModel):
     model_config = ConfigDict(extra="forbid") | example(embedding=ContractEmbedding, top_k=5, threshold=0.4)
 
     embedding: ContractEmbedding
-    top_k: int = Field(5, ge=1, le=100, description="Most subjects.")
-    threshold: Threshold = None
+    top_k: int = Field(5, ge=1, le=100, strict=True, description="Most subjects.")
+    threshold: JsonThreshold = None
 
 
 class EmbeddingSearchAnswer(BaseModel):
@@ -90,15 +90,15 @@ async def post_search(
     kind = (await service.stages.gallery.collection(collection)).kind
     detector, embedder = detector_of(service, options.detector), embedder_of(service, kind.embedder)
     liveness = liveness_of(service, options.liveness)
-    async with deadline(service.limits.request_timeout):
-        seen, searched, hits = await identify(
-            detector, liveness, embedder, service.stages.gallery, collection, data, options.top_k, options.max_faces
-        )
+    seen, searched, hits = await identify(
+        detector, liveness, embedder, service.stages.gallery, collection, data, options.top_k, options.max_faces
+    )
     threshold = applied(options.threshold, searched, embedder)
     answers = []
     for face, found in zip(faces(service, seen), hits, strict=True):
         spoof = options.liveness == "require" and face.liveness is not None and not face.liveness.live
         answers.append(SearchedFace(**dict(face), candidates=[] if spoof else _candidates(found, threshold)))
+    concerns(request, (candidate.subject for face in answers for candidate in face.candidates))
     return SearchAnswer(
         photo=PhotoAnswer.of(seen.photo),
         faces=answers,
@@ -118,13 +118,14 @@ async def post_search_embedding(
 ) -> EmbeddingSearchAnswer:
     """Find the subjects that resemble an embedding."""
     service: Service = request.app.state.service
-    async with deadline(service.limits.request_timeout):
-        searched, [hits] = await service.stages.gallery.find(
-            collection, body.embedding.contract, [vector_of(body.embedding.values)], body.top_k
-        )
+    searched, [hits] = await service.stages.gallery.find(
+        collection, body.embedding.contract, [vector_of(body.embedding.values)], body.top_k
+    )
     threshold = applied(body.threshold, searched, embedder_of(service, searched.kind.embedder))
+    candidates = _candidates(hits, threshold)
+    concerns(request, (candidate.subject for candidate in candidates))
     return EmbeddingSearchAnswer(
-        candidates=_candidates(hits, threshold),
+        candidates=candidates,
         threshold=AppliedThreshold(value=threshold.value, source=threshold.source),
     )
 

@@ -6,9 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.audited import concerns
 from api.errors import ERRORS
 from api.paths import SubjectId
-from api.v1.options import CollectionName
+from api.v1.options import IN_DIGITS, CollectionName
 from api.v1.schemas import example
 from gallery.records import MAX_SUBJECT
 from imaging.refused import Refused
@@ -78,7 +79,9 @@ async def get_subjects(
     request: Request,
     collection: CollectionName,
     after: Annotated[str, Query(max_length=MAX_SUBJECT, description="`next` of the page before.")] = "",
-    limit: Annotated[int, Query(ge=1, le=1000, description="Most subjects of the page.")] = 100,
+    limit: Annotated[
+        Annotated[int, Field(ge=1, le=1000), IN_DIGITS], Query(description="Most subjects of the page.")
+    ] = 100,
 ) -> SubjectsAnswer:
     """List the subjects of a collection, a page at a time."""
     gallery = request.app.state.service.stages.gallery
@@ -104,6 +107,7 @@ async def get_subject(request: Request, collection: CollectionName, subject: Sub
 @router.delete("/subjects/{subject:text}")
 async def delete_subject(request: Request, collection: CollectionName, subject: SubjectId) -> DeletedAnswer:
     """Delete a subject with all its faces: no search finds it from the answer on."""
+    concerns(request, [subject])
     deleted = await request.app.state.service.stages.gallery.delete_subjects(collection, [subject])
     if not deleted:
         raise Refused("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
@@ -118,6 +122,7 @@ async def post_delete_subjects(
 
     The way to ids that an address cannot carry, such as ``..``, which browsers and proxies resolve.
     """
+    concerns(request, body.ids)
     deleted = await request.app.state.service.stages.gallery.delete_subjects(collection, body.ids)
     return DeletedAnswer(deleted_faces=deleted)
 
@@ -125,6 +130,7 @@ async def post_delete_subjects(
 @router.delete("/faces/{face_id}")
 async def delete_face(request: Request, collection: CollectionName, face_id: str) -> DeletedAnswer:
     """Delete one face of a subject."""
+    concerns(request, faces=[face_id])
     deleted = await request.app.state.service.stages.gallery.delete_face(collection, face_id)
     if not deleted:
         raise Refused("FACE_NOT_FOUND", "The collection has no face with this id")

@@ -42,7 +42,8 @@ class RetinaFace:
         likely = scores >= self._least_score
         boxes, scores, landmarks = boxes[likely], scores[likely], landmarks[likely]
         corners_and_sizes = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
-        kept = cv2.dnn.NMSBoxes(corners_and_sizes.tolist(), scores.tolist(), self._least_score, self._overlap)
+        # The likely ones are chosen already: OpenCV would leave out a score that is exactly the least.
+        kept = cv2.dnn.NMSBoxes(corners_and_sizes.tolist(), scores.tolist(), 0.0, self._overlap)
         return [_face(boxes[index], scores[index], landmarks[index]).scaled(1 / scale) for index in kept]
 
 

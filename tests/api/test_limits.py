@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from api.limits import RequestBounds, deadline
+from api.limits import RequestBounds
 from graphs.settings import LimitArgs
 from imaging.crops import CropSpec
 from imaging.faces import Detection
@@ -143,31 +143,6 @@ def test_a_request_that_takes_too_long_is_a_503() -> None:
     assert response.status_code == 503
     assert response.headers["retry-after"] == "1"
     assert response.json() == {"success": False, "error": "The request took longer than 0.01 seconds"}
-
-
-def test_what_is_awaited_is_cancelled_at_the_deadline() -> None:
-    cancelled = []
-
-    async def wait() -> None:
-        async with deadline(0.01):
-            try:
-                await asyncio.Event().wait()
-            finally:
-                cancelled.append(True)
-
-    with pytest.raises(Refused) as caught:
-        asyncio.run(wait())
-    assert caught.value.code == "TIMEOUT"
-    assert caught.value.message == "The request took longer than 0.01 seconds"
-    assert cancelled == [True]
-
-
-def test_what_ends_in_time_is_left_alone() -> None:
-    async def run() -> str:
-        async with deadline(60):
-            return "done"
-
-    assert asyncio.run(run()) == "done"
 
 
 def test_a_timeout_inside_a_stage_is_a_fault_of_the_stage() -> None:

@@ -65,6 +65,7 @@ class Watch:
         self.until(lambda _: len(records) >= wanted)
 
 
+@pytest.mark.long
 def test_only_the_stage_under_load_scales_within_its_limits_and_back(config: Any, tmp_path: Path) -> None:
     path, body = tmp_path / "serve.yaml", ROUTE.body(prepare())
     path.write_text(yaml.safe_dump(config), "utf-8")

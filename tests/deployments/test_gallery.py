@@ -1,6 +1,8 @@
 """The gallery's deployments, without a cluster: their classes, and the ingress's way to them."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deployments.gallery import GalleryReader, GalleryWriter, RemoteGallery
+from deployments.gallery import GalleryReader, GalleryWriter
+from deployments.remote_gallery import CHANGES, READS, RemoteGallery
+from gallery.place import Place
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, NewFace
-from gallery.tables import Place
 from gallery.writer import Writer
 from graphs.stages import Gallery
 from imaging.refused import Refused
@@ -43,8 +46,15 @@ async def until(what: Callable[[], bool]) -> None:
 
 
 def test_every_method_of_the_protocol_is_the_readers_or_the_writers() -> None:
-    for method in (name for name in vars(Gallery) if not name.startswith("_") and name != "ready"):
-        assert hasattr(Reader, method) or hasattr(Writer, method), method
+    assert {name for name in vars(Gallery) if not name.startswith("_")} == READS | CHANGES | {"ready"}
+    assert all(hasattr(Reader, method) for method in READS)
+    assert all(hasattr(Writer, method) for method in CHANGES)
+    assert not READS & CHANGES
+
+
+def test_only_the_gallerys_replicas_import_lancedb() -> None:
+    code = "import sys; import graphs.app; assert 'lancedb' not in sys.modules and 'pyarrow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_call_reaches_the_deployment_that_has_the_method() -> None:
@@ -171,3 +181,33 @@ def test_the_timer_erases_what_was_deleted_and_outlives_a_fault(tmp_path: Path) 
         assert any("could not clean" in record.getMessage() for record in log)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(28, "No space left on device"), "The gallery's disk is full; nothing was changed"),
+        (RuntimeError("lance error: No space left on device (os error 28)"), "The gallery's disk is full"),
+        (RuntimeError("lance error: not found"), None),
+    ],
+)
+def test_a_full_disk_is_told_from_other_faults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str | None
+) -> None:
+    async def failing(*args: Any) -> None:
+        raise error
+
+    async def run() -> Any:
+        writer = await open_writer(tmp_path)
+        monkeypatch.setattr(Writer, "drop", failing)
+        return await writer.call("drop", "staff")
+
+    if message is None:
+        with pytest.raises(RuntimeError, match="not found"):
+            asyncio.run(run())
+        return
+    with serve_log() as log:
+        refused = asyncio.run(run())
+    assert refused.code == "STORAGE_FULL"
+    assert refused.message.startswith(message)
+    assert log[-1].levelname == "ERROR"

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import PROJECT
 
 SERVE = """
@@ -37,6 +39,7 @@ print("placed", json.dumps({"used": used, "states": states}))
 """
 
 
+@pytest.mark.long
 def test_each_stage_takes_its_share_of_the_declared_gpus(tmp_path: Path) -> None:
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "GALLERY_URI": str(tmp_path / "gallery")}
     environment.pop("RAY_ADDRESS", None)

@@ -11,7 +11,7 @@ from ray.serve._private.common import DeploymentID
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from deployments import stage
-from deployments.gallery import RemoteGallery
+from deployments.remote_gallery import RemoteGallery
 from deployments.stage import Inside, StageCaller
 from graphs.timing import Timed, recording
 from imaging.refused import Refused
@@ -51,10 +51,62 @@ def test_a_stage_that_cannot_take_the_call_is_unavailable(error: Exception) -> N
     assert caught.value.code == "UNAVAILABLE"
     assert caught.value.message == "The stage mtcnn is not available; try again shortly"
     assert caught.value.__cause__ is error
-    [record] = log
-    assert record.levelname == "WARNING"
-    assert "mtcnn" in record.getMessage()
-    assert type(error).__name__ in record.getMessage()
+    for record in log:
+        assert record.levelname == "WARNING"
+        assert "mtcnn" in record.getMessage()
+        assert type(error).__name__ in record.getMessage()
+    # Of a replica that died another one was asked first.
+    assert len(log) == 1 + isinstance(error, RayActorError)
+
+
+def dying(times: int, *, repeatable: bool = True) -> tuple[StageCaller, list[bytes]]:
+    """A caller of a stage whose replicas die under the first calls, and what they were asked."""
+    asked: list[bytes] = []
+
+    async def remote(photo: bytes) -> str:
+        asked.append(photo)
+        if len(asked) <= times:
+            raise ActorUnavailableError("it was killed", None)
+        return "found"
+
+    handle: Any = SimpleNamespace(detect=SimpleNamespace(remote=remote))
+    return StageCaller("detector", "mtcnn", handle, repeatable=repeatable), asked
+
+
+def test_a_call_whose_replica_died_is_made_once_more() -> None:
+    stage, asked = dying(1)
+    assert asyncio.run(stage.call("detect", b"photo")) == "found"
+    assert asked == [b"photo", b"photo"]
+
+
+def test_a_call_is_made_twice_at_most() -> None:
+    stage, asked = dying(2)
+    with pytest.raises(Refused, match="UNAVAILABLE"):
+        asyncio.run(stage.call("detect", b"photo"))
+    assert len(asked) == 2
+
+
+def test_a_call_that_changes_something_is_made_once() -> None:
+    stage, asked = dying(1, repeatable=False)
+    with pytest.raises(Refused, match="UNAVAILABLE"):
+        asyncio.run(stage.call("detect", b"photo"))
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("method", ["enrol", "delete_subjects", "create", "drop"])
+def test_the_gallerys_writer_is_asked_once_and_its_reader_again(method: str) -> None:
+    asked: list[str] = []
+
+    async def remote(method: str, *args: Any) -> Any:
+        asked.append(method)
+        raise ActorUnavailableError("it was killed", None)
+
+    handle: Any = SimpleNamespace(call=SimpleNamespace(remote=remote))
+    gallery = RemoteGallery(handle, handle)
+    for each in (method, "find"):
+        with pytest.raises(Refused, match="UNAVAILABLE"):
+            asyncio.run(getattr(gallery, each)())
+    assert asked == [method, "find", "find"]
 
 
 @pytest.mark.parametrize(

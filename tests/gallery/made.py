@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gallery.place import Place
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, Enrolled, Hit, NewFace, StoredFace
-from gallery.tables import Place
 from gallery.writer import Writer
 from imaging.refused import Refused
 

@@ -12,9 +12,10 @@ from lancedb import AsyncTable
 from gallery import transfer
 from gallery.backup import backup, restore
 from gallery.disk import GalleryInUseError
+from gallery.place import Place
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind
-from gallery.tables import Place, faces_schema
+from gallery.tables import faces_schema
 from gallery.transfer import TransferError
 from gallery.writer import Writer
 from tests.gallery.made import HOSTILE, KIND, NAME, enrol, face, in_loop, people, statuses, vectors, writing

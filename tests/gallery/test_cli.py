@@ -13,8 +13,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from gallery import __main__ as cli
+from gallery.place import Place
 from gallery.records import EmbeddingKind
-from gallery.tables import Place
 from gallery.transfer import TransferError
 from gallery.writer import Writer
 from tests.conftest import PROJECT

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 import gallery.writer
+from gallery.place import Place
 from gallery.reader import Reader
 from gallery.records import NewFace, normalised, subject_key
-from gallery.tables import Place
 from gallery.writer import Writer
 from tests.gallery.made import (
     NAME,

@@ -9,8 +9,8 @@ import pytest
 from lancedb import AsyncTable
 
 from gallery.mirror import Mirror
+from gallery.place import Place
 from gallery.reader import Reader
-from gallery.tables import Place
 from gallery.writer import Writer
 from tests.gallery.made import NAME, SIZE, enrol, face, in_loop, people, vectors, with_vector, writing
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import gallery.writer
+from gallery.place import Place
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, NewFace, Subject
-from gallery.tables import Place
 from gallery.writer import Writer
 from tests.gallery.made import (
     HOSTILE,

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 import gallery.writer
+from gallery.place import Place
 from gallery.reader import Reader
 from gallery.recovery import recover
-from gallery.tables import REGISTRY, Place
+from gallery.tables import REGISTRY
 from tests.conftest import PROJECT
 from tests.fakes import serve_log
 from tests.gallery.made import (
@@ -303,7 +304,7 @@ async def test_a_copy_of_the_folder_is_the_gallery(place: Place, tmp_path: Path)
 
 CHILD = """
 import asyncio, sys
-from gallery.tables import Place
+from gallery.place import Place
 import gallery.writer
 from tests.gallery.made import KIND, NAME, face, near, vectors
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,15 @@ import pytest
 from lancedb import AsyncTable
 
 from gallery import transfer
+from gallery.place import Place
 from gallery.reader import Reader
-from gallery.records import EmbeddingKind, NewFace
-from gallery.tables import TIME, Place
+from gallery.tables import TIME
 from gallery.transfer import ABOUT, Imported, TransferError, export_gallery, import_files, listed, read_export
 from gallery.writer import Writer
+from tests.gallery.exports import COLUMNS, content, exported, filled, imported, odd, silent
 from tests.gallery.made import HOSTILE, KIND, NAME, SIZE, enrol, face, in_loop, people, refusal, vectors, writing
 
-COLUMNS = ["id", "subject", "label", "created", "vector"]
-OTHER = EmbeddingKind("facenet", "facenet-model", "other contract", 8)
-
-
-def silent(what: str, done: int, total: int | None) -> None:
-    """A report to nobody."""
+pytestmark = pytest.mark.usefixtures("small_batches")
 
 
 class StopError(Exception):
@@ -44,67 +39,11 @@ class Stopper:
             raise StopError
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(str(tmp_path / "gallery"))
-
-
-@pytest.fixture
-def fresh(tmp_path: Path) -> Place:
-    return Place(str(tmp_path / "fresh"))
-
-
-@pytest.fixture(autouse=True)
-def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "BATCH", 7)
-
-
-def odd() -> list[NewFace]:
-    """Faces whose subjects and labels are odd texts, two of each subject."""
-    made = vectors(2 * len(HOSTILE), seed=5) * np.float32(3.7)
-    return [
-        NewFace(subject, str(number % 2), label, made[number])
-        for number, (subject, label) in enumerate(zip(HOSTILE * 2, [*reversed(HOSTILE), *HOSTILE], strict=True))
-    ]
-
-
-async def filled(place: Place) -> None:
-    """A gallery of three collections, one of them empty."""
-    async with writing(place) as writer:
-        for start in (0, 10, 30):
-            await enrol(writer, *odd()[start : start + 20])
-        await writer.create("Ünïcode 'name'/..", OTHER, 0.25)
-        others = [NewFace(str(i), "s", "", vector) for i, vector in enumerate(vectors(20, 6, 8))]
-        await writer.enrol("Ünïcode 'name'/..", OTHER.contract, others)
-        await writer.create("empty", KIND, None)
-
-
-async def content(place: Place, name: str = NAME) -> list[dict[str, Any]]:
-    """Every row of a collection, vectors as their bytes."""
-    collection = await Reader(place, 0).collection(name)
-    table = await (await place.connect()).open_table(collection.table)
-    rows = await table.query().select(COLUMNS).to_list()
-    for row in rows:
-        row["vector"] = np.asarray(row["vector"], np.float32).tobytes()
-    return sorted(rows, key=lambda row: str(row["id"]))
-
-
 async def versions(place: Place) -> dict[str, int]:
     connection = await place.connect()
     return {
         name: await (await connection.open_table(name)).version() for name in (await connection.list_tables()).tables
     }
-
-
-async def imported(
-    place: Place, *paths: Path, report: transfer.Report = silent, into: str | None = None
-) -> list[Imported]:
-    async with writing(place, collection=None) as writer:
-        return await import_files(writer, paths, report, into)
-
-
-async def exported(place: Place, folder: Path, *names: str) -> list[Path]:
-    return [file.path for file in await export_gallery(place, folder, names, silent)]
 
 
 @in_loop
@@ -326,112 +265,6 @@ async def test_a_file_goes_into_a_collection_of_another_name(place: Place, fresh
     with pytest.raises(TransferError, match="only one file"):
         await imported(fresh, tmp_path / "out", into="copy")
     assert [each.name for each in await listed(fresh)] == ["copy"]
-
-
-@in_loop
-async def test_another_kind_is_refused_before_anything_is_written(place: Place, fresh: Place, tmp_path: Path) -> None:
-    await filled(place)
-    files = await exported(place, tmp_path / "out")
-    async with writing(fresh, collection=None) as writer:
-        await writer.create(NAME, OTHER, None)
-        assert await refusal(import_files(writer, files, silent)) == "EMBEDDING_CONTRACT_MISMATCH"
-    assert [each.name for each in await listed(fresh)] == [NAME]
-    async with writing(fresh, collection=None) as writer:
-        await writer.drop(NAME)
-        await writer.create(NAME, EmbeddingKind("another stage", KIND.model, KIND.contract, SIZE), None)
-        assert await refusal(import_files(writer, files, silent)) == "COLLECTION_EXISTS"
-    assert [each.name for each in await listed(fresh)] == [NAME]
-
-
-@in_loop
-async def test_two_files_of_one_collection_must_be_of_one_kind(place: Place, fresh: Place, tmp_path: Path) -> None:
-    files = []
-    for kind in (KIND, OTHER):
-        async with writing(place, collection=None) as writer:
-            await writer.create(NAME, kind, None)
-            files += await exported(place, tmp_path / kind.model)
-            await writer.drop(NAME)
-    with pytest.raises(TransferError, match=f"both of {NAME}"):
-        await imported(fresh, *files)
-    assert await listed(fresh) == []
-
-
-def rewritten(path: Path, about: dict[str, object] | None = None, **columns: Any) -> None:
-    """Write the file at `path` anew with another description or other columns."""
-    table = pq.read_table(path)
-    metadata = json.loads(table.schema.metadata[ABOUT]) | (about or {})
-    for name, values in columns.items():
-        place = table.schema.get_field_index(name)
-        table = table.set_column(place, table.schema.field(name), pa.array(values, table.schema.field(name).type))
-    pq.write_table(table.replace_schema_metadata({ABOUT: json.dumps(metadata)}), path)
-
-
-def flipped(path: Path) -> None:
-    """Change a byte in the middle of the embeddings of the last row group."""
-    with pq.ParquetFile(path) as file:
-        column = file.metadata.row_group(file.metadata.num_row_groups - 1).column(4)
-    data = bytearray(path.read_bytes())
-    data[column.data_page_offset + column.total_compressed_size // 2] ^= 0x40
-    path.write_bytes(data)
-
-
-def foreign(path: Path) -> None:
-    pq.write_table(pa.table({"id": ["0" * 32]}), path)
-
-
-DAMAGE: dict[str, Callable[[Path], Any]] = {
-    "no Parquet": lambda path: path.write_bytes(b"not Parquet at all"),
-    "nothing": lambda path: path.write_bytes(b""),
-    "cut off": lambda path: path.write_bytes(path.read_bytes()[:-100]),
-    "flipped": flipped,
-    "foreign": foreign,
-    "another size": lambda path: rewritten(path, {"size": SIZE + 1}),
-    "no size": lambda path: rewritten(path, {"size": 0}),
-    "size is text": lambda path: rewritten(path, {"size": "16"}),
-    "no name": lambda path: rewritten(path, {"name": ""}),
-    "no contract": lambda path: rewritten(path, {"contract": None}),
-    "no time": lambda path: rewritten(path, {"created": "yesterday"}),
-    "odd threshold": lambda path: rewritten(path, {"threshold": float("nan")}),
-    "id for a filter": lambda path: rewritten(path, id=["0" * 32] * 29 + ["' OR true --"]),
-    "id with a line end": lambda path: rewritten(path, id=["0" * 32] * 29 + ["0" * 31 + "\n"]),
-    "long subject": lambda path: rewritten(path, subject=["s"] * 29 + ["x" * 513]),
-    "no subject": lambda path: rewritten(path, subject=["s"] * 29 + [""]),
-    "zero embedding": lambda path: rewritten(path, vector=[[1.0] * SIZE] * 29 + [[0.0] * SIZE]),
-    "infinite embedding": lambda path: rewritten(path, vector=[[1.0] * SIZE] * 29 + [[float("inf")] * SIZE]),
-    "hole in an embedding": lambda path: rewritten(path, vector=[[1.0] * SIZE] * 29 + [[1.0] * (SIZE - 1) + [None]]),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-@in_loop
-async def test_a_file_that_is_no_whole_export_is_named_and_nothing_is_written(
-    place: Place, fresh: Place, tmp_path: Path, damage: str
-) -> None:
-    async with writing(place, collection=None) as writer:
-        await writer.create("good", KIND, None)
-        await enrol(writer, *people(3), name="good")
-        await writer.create("worse", KIND, None)
-        await enrol(writer, *people(30), name="worse")
-    files = await exported(place, tmp_path / "out")
-    DAMAGE[damage](files[1])
-    with pytest.raises(TransferError) as caught:
-        await imported(fresh, tmp_path / "out")
-    assert str(caught.value).startswith(f"{files[1]} cannot be imported: ")
-    assert len(str(caught.value).splitlines()) == 1
-    assert await listed(fresh) == []
-
-
-@in_loop
-async def test_what_is_not_there_is_named(fresh: Place, tmp_path: Path) -> None:
-    with pytest.raises(TransferError, match=r"there is no file .*gone\.parquet"):
-        await imported(fresh, tmp_path / "gone.parquet")
-    (tmp_path / "hollow").mkdir()
-    with pytest.raises(TransferError, match=r"no exported file in .*hollow"):
-        await imported(fresh, tmp_path / "hollow")
-    with pytest.raises(TransferError, match=r"there is no gallery at .*nowhere"):
-        await exported(Place(str(tmp_path / "nowhere")), tmp_path / "out")
-    assert not (tmp_path / "nowhere").exists()
-    assert not (tmp_path / "out").exists()
 
 
 @in_loop

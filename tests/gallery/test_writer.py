@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gallery.disk import GalleryInUseError
+from gallery.place import Place
 from gallery.reader import Reader
 from gallery.records import StoredFace, Subject
-from gallery.tables import Place
 from gallery.writer import Writer
 from tests.gallery.made import (
     HOSTILE,

@@ -9,9 +9,9 @@ import pytest
 
 import gallery.writer
 from gallery.disk import GalleryInUseError
+from gallery.place import Place
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, NewFace
-from gallery.tables import Place
 from gallery.writer import Writer
 from tests.gallery.made import (
     KIND,

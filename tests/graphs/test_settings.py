@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from graphs.settings import ROOT, AddressArgs, AppArgs, DetectorArgs, LimitArgs, Policy, StageArgs
+from graphs.settings import ROOT, AccessArgs, AddressArgs, AppArgs, DetectorArgs, LimitArgs, Policy, StageArgs
 from imaging.decode import Limits
 
 ARGS: dict[str, Any] = {
@@ -26,6 +26,9 @@ VARIABLES = [
     (LimitArgs, "max_requests", 64, 8, 16),
     (AddressArgs, "timeout", 5, 1, 10),
     (AddressArgs, "max_redirects", 3, 1, 5),
+    (AccessArgs, "rate_limit", 0, 1, 2.5),
+    (AccessArgs, "rate_burst", 20, 1, 5),
+    (AccessArgs, "forwarded_hops", 0, 1, 2),
 ]
 """Every variable of the contract: its class, its name, its default, and two other values."""
 
@@ -37,7 +40,7 @@ def variable_of(settings: type[BaseModel], name: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for settings in (AddressArgs, LimitArgs, Policy):
+    for settings in (AccessArgs, AddressArgs, LimitArgs, Policy):
         for name in settings.model_fields:
             monkeypatch.delenv(variable_of(settings, name), raising=False)
 
@@ -51,6 +54,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         (Policy, {}),
         (LimitArgs, {}),
         (AddressArgs, {}),
+        (AccessArgs, {}),
     ],
 )
 def test_an_unknown_key_is_refused(settings: type[BaseModel], values: dict[str, Any]) -> None:
@@ -69,6 +73,7 @@ def test_an_unknown_key_is_refused(settings: type[BaseModel], values: dict[str, 
         ({"liveness": {"crmnet": {"model": "deep-tree", "options": {}}}}, ("liveness", "crmnet", "options")),
         ({"limits": {"max_image_bytes": 1}}, ("limits", "max_image_bytes")),
         ({"addresses": {"allowed": "8.8.8.8"}}, ("addresses", "allowed")),
+        ({"access": {"require_key": True}}, ("access", "require_key")),
     ],
 )
 def test_an_unknown_key_further_in_is_refused_by_place(changed: dict[str, Any], place: tuple[str, ...]) -> None:
@@ -133,6 +138,11 @@ def test_a_variable_of_no_use_is_refused_by_name(
         (AddressArgs, {"addresses": "perhaps"}),
         (AddressArgs, {"timeout": 0}),
         (AddressArgs, {"max_redirects": -1}),
+        (AccessArgs, {"require_keys": "perhaps"}),
+        (AccessArgs, {"rate_limit": -1}),
+        (AccessArgs, {"rate_limit": float("inf")}),
+        (AccessArgs, {"rate_burst": 0}),
+        (AccessArgs, {"forwarded_hops": -1}),
         (StageArgs, {"model": "mtcnn", "engine": "caffe"}),
         (StageArgs, {"model": "mtcnn", "cpus": 0}),
         (StageArgs, {"model": "mtcnn", "gpus": -0.1}),
@@ -156,7 +166,9 @@ def test_a_missing_role_of_match_is_named(kind: str, role: str) -> None:
     assert [problem["loc"] for problem in caught.value.errors()] == [(kind,)]
 
 
-@pytest.mark.parametrize("settings", [Policy(), LimitArgs(), AddressArgs(), StageArgs(model="mtcnn"), AppArgs(**ARGS)])
+@pytest.mark.parametrize(
+    "settings", [Policy(), LimitArgs(), AddressArgs(), AccessArgs(), StageArgs(model="mtcnn"), AppArgs(**ARGS)]
+)
 def test_settings_do_not_change(settings: BaseModel) -> None:
     name = next(iter(type(settings).model_fields))
     with pytest.raises(ValidationError, match="frozen"):
@@ -237,3 +249,23 @@ def test_a_network_that_is_none_is_refused_by_name(entry: str) -> None:
     assert problem["loc"] == ("allowed_networks",)
     assert entry in problem["msg"]
     assert problem["type"] == "value_error"
+
+
+def test_keys_are_needed_where_the_variable_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert AppArgs(**ARGS).access.require_keys is False
+    monkeypatch.setenv("REQUIRE_KEYS", "true")
+    assert AppArgs(**ARGS).access.require_keys is True
+    monkeypatch.setenv("REQUIRE_KEYS", "")
+    with pytest.raises(ValidationError):
+        AppArgs(**ARGS)
+
+
+def test_the_files_of_access_are_below_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    args = AccessArgs()
+    assert (args.keys_file, args.audit_log) == (ROOT / "data" / "keys.json", str(ROOT / "data" / "audit.jsonl"))
+    monkeypatch.setenv("KEYS_FILE", "other/keys.json")
+    monkeypatch.setenv("AUDIT_LOG", "/var/log/audit.jsonl")
+    args = AccessArgs()
+    assert (args.keys_file, args.audit_log) == (ROOT / "other" / "keys.json", "/var/log/audit.jsonl")
+    monkeypatch.setenv("AUDIT_LOG", "")
+    assert AccessArgs().audit_log == ""

@@ -143,7 +143,7 @@ def test_the_pixel_limit_is_checked_before_decoding() -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
-@pytest.mark.parametrize(("width", "height", "out"), [(400, 300, (75, 100)), (150, 200, (100, 75)), (101, 1, (1, 100))])
+@pytest.mark.parametrize(("width", "height", "out"), [(400, 300, (75, 100)), (150, 200, (100, 75)), (101, 3, (3, 100))])
 def test_large_photos_are_scaled_down_to_the_limit(kind: str, width: int, height: int, out: tuple[int, int]) -> None:
     photo = decode(encoded(gradient(width, height), kind), Limits(max_dimension=100))
     assert photo.pixels.shape == (*out, 3)
@@ -307,7 +307,7 @@ def test_a_damaged_file_is_decoded_or_refused_and_nothing_else(
     except Refused as refusal:
         answer = refusal
     if isinstance(answer, Refused):
-        assert answer.code in ("INVALID_IMAGE", "IMAGE_TOO_LARGE")
+        assert answer.code in ("INVALID_IMAGE", "IMAGE_TOO_LARGE", "IMAGE_TOO_COMPLEX")
     else:
         height, width, channels = answer.pixels.shape
         assert answer.pixels.dtype == np.uint8

@@ -48,31 +48,26 @@ def difference(entry: Card, folder: Path) -> float:
     return float(last.removeprefix("largest difference "))
 
 
-NAMES = (
-    "mtcnn",
-    "mtcnn-tensorflow",
-    "mediapipe-full-range",
-    "retinaface-mobilenet",
-    "deep-tree",
-    "minifasnet",
-    "minifasnet-celeba",
-    "mobilefacenet",
-    "facenet",
-)
+# What no default configuration has is exported for its test alone.
+LONG = ("mtcnn-tensorflow", "minifasnet", "minifasnet-celeba")
+NAMES = ("mtcnn", "mediapipe-full-range", "retinaface-mobilenet", "deep-tree", "mobilefacenet", "facenet", *LONG)
 
 
 @pytest.fixture(scope="module")
-def differences(store: Store) -> Iterator[dict[str, Future[float]]]:
-    """Of every model, worked out two at a time: most of it is waiting for a framework to start."""
+def differences(request: pytest.FixtureRequest, store: Store) -> Iterator[dict[str, Future[float]]]:
+    """Of every model that is asked for, two at a time: most of it is waiting for a framework to start."""
+    asked = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
 
     def pulled_difference(name: str) -> float:
         return difference(pulled(name), store.folder(card(name)))
 
     with ThreadPoolExecutor(2) as pool:
-        yield {name: pool.submit(pulled_difference, name) for name in NAMES}
+        yield {name: pool.submit(pulled_difference, name) for name in NAMES if name in asked}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in NAMES]
+)
 def test_an_export_answers_as_its_original(name: str, differences: dict[str, Future[float]]) -> None:
     assert differences[name].result() <= TOLERANCE
 
@@ -82,12 +77,14 @@ def linked(store: Store, entry: Card, folder: Path) -> None:
         (folder / file.name).symlink_to(store.folder(entry) / file.name)
 
 
+@pytest.mark.long
 def test_the_known_wrong_conversion_is_caught(store: Store, tmp_path: Path) -> None:
     linked(store, card("deep-tree"), tmp_path)
     run_python("-c", WITHOUT_THE_FIX, str(tmp_path))
     assert difference(card("deep-tree"), tmp_path) > 100 * TOLERANCE
 
 
+@pytest.mark.long
 def test_the_512_d_torch_network_exports_from_weights_of_its_form(tmp_path: Path) -> None:
     run_python("-c", SYNTHETIC, str(tmp_path))
     run_python("-m", "models.export", "inception-resnet-v1", str(tmp_path))

@@ -1,0 +1,210 @@
+"""API keys: making, revoking and recognising them.
+
+A key is ``fg_ID_SECRET``. It has 256 random bits, so its plain SHA-256 tells nothing of it, and only that is kept.
+"""
+
+import fcntl
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+Scope = Literal["read", "enrol", "delete", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+LOOK_S = 1.0
+"""Seconds after which the service looks whether the file has changed."""
+
+_FORM = re.compile(r"fg_([0-9a-f]{16})_[A-Za-z0-9_-]{43}")
+_NOBODY = "0" * 64
+
+
+class KeysError(Exception):
+    """The file of the keys cannot be read, or a command about a key makes no sense."""
+
+
+class Key(BaseModel):
+    """What is kept of a key; no collections mean all of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern="^[0-9a-f]{16}$")
+    hash: str = Field(pattern="^[0-9a-f]{64}$")
+    name: str
+    scopes: tuple[Scope, ...] = Field(min_length=1)
+    # Without a default: an entry that lost its collections must not mean all of them.
+    collections: tuple[str, ...]
+    created: AwareDatetime
+    expires: AwareDatetime | None = None
+
+    def reaches(self, collection: str) -> bool:
+        """Whether the key is not bound to other collections."""
+        return not self.collections or collection in self.collections
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    keys: tuple[Key, ...]
+
+
+class Keys:
+    """The keys as the service knows them: those of a file, which is read again when it has changed.
+
+    Args:
+        path: of the file.
+        clock: seconds; says when to look at the file again.
+        now: says whether a key has expired.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._now = now
+        self._look_again = float("-inf")
+        self._state: object = ...
+        self._known: dict[str, Key] | KeysError = {}
+
+    def find(self, presented: str) -> Key | None:
+        """The entry of a key that a caller presents; None where it is unknown, revoked or expired.
+
+        Raises:
+            KeysError: the file cannot be read, so nobody can be recognised.
+        """
+        known = self._current()
+        if isinstance(known, KeysError):
+            raise known
+        form = _FORM.fullmatch(presented)
+        key = known.get(form[1]) if form else None
+        # Compared for an unknown id, too: how long the answer takes must not tell which ids there are.
+        same = hmac.compare_digest(_digest(presented), key.hash if key else _NOBODY)
+        if key is None or not same or (key.expires is not None and key.expires <= self._now()):
+            return None
+        return key
+
+    def _current(self) -> dict[str, Key] | KeysError:
+        if (now := self._clock()) < self._look_again:
+            return self._known
+        self._look_again = now + LOOK_S
+        # Taken before the file is read: what is written meanwhile is read the next time.
+        state = _state(self._path)
+        if state != self._state or isinstance(self._known, KeysError):
+            self._state = state
+            try:
+                self._known = {key.id: key for key in read(self._path)}
+            except KeysError as error:
+                self._known = error
+        return self._known
+
+
+def read(path: Path) -> tuple[Key, ...]:
+    """The entries of a file, first made first; none where there is no file yet.
+
+    Raises:
+        KeysError: it cannot be read, or is not what `create` and `revoke` write.
+    """
+    try:
+        return _File.model_validate_json(path.read_bytes()).keys
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise KeysError(f"the keys in {path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"])) or "the file"
+        raise KeysError(f"the keys in {path} cannot be read: {place}: {problem['msg']}") from None
+
+
+def create(
+    path: Path, name: str, scopes: Sequence[Scope], collections: Sequence[str] = (), expires: datetime | None = None
+) -> tuple[Key, str]:
+    """Add a key to the file, which is made with the first one.
+
+    Returns:
+        Its entry, and the key itself, which is nowhere else.
+
+    Raises:
+        KeysError: the file cannot be read.
+    """
+    id = secrets.token_hex(8)
+    text = f"fg_{id}_{secrets.token_urlsafe(32)}"
+    key = Key(
+        id=id,
+        hash=_digest(text),
+        name=name,
+        scopes=tuple(scope for scope in SCOPES if scope in scopes),
+        collections=tuple(sorted(set(collections))),
+        created=datetime.now(UTC).replace(microsecond=0),
+        expires=expires,
+    )
+    with _locked(path):
+        _write(path, (*read(path), key))
+    return key, text
+
+
+def revoke(path: Path, id: str) -> Key:
+    """Take a key out of the file; the service refuses it `LOOK_S` later.
+
+    Raises:
+        KeysError: there is no key with this id, or the file cannot be read.
+    """
+    with _locked(path):
+        keys = read(path)
+        found = next((key for key in keys if key.id == id), None)
+        if found is None:
+            raise KeysError(f"there is no key with the id {id}")
+        _write(path, [key for key in keys if key.id != id])
+    return found
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _state(path: Path) -> object:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let no other command change the file meanwhile; the lock is another file, for this one is replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
+
+
+def _write(path: Path, keys: Sequence[Key]) -> None:
+    # The new file is nobody else's to read (0600) from its beginning on.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(_File(keys=tuple(keys)).model_dump_json(indent=1) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

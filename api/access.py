@@ -1,0 +1,175 @@
+"""Who may call what: decided before a request takes a place or its body is read, and noted when it is answered."""
+
+import logging
+import math
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Scope as Connection
+
+from access.audit import Audit, Event
+from access.keys import Key, Keys, KeysError
+from access.rates import Rates
+from api.admission import ALWAYS
+from api.audited import Concerned
+from api.errors import fault
+from api.scopes import Asked, asked
+from graphs.settings import AccessArgs
+from imaging.refused import Refused
+
+logger = logging.getLogger("ray.serve")
+
+
+class Refuse(Protocol):
+    """Gives the answer to a request that is refused."""
+
+    def __call__(self, request: Request, refused: Refused, headers: Mapping[str, str] | None = None, /) -> Response: ...
+
+
+class Access:
+    """An ASGI app that lets in who may ask for what is asked.
+
+    It leaves the caller's `Key` in `request.state.key`, None for a caller without one, and in
+    `request.state.concerned` what `api.audited.concerns` fills for the audit log.
+
+    Args:
+        app: what answers.
+        args: whether a key is needed, and which address is the caller's.
+        keys, rates, audit: of `access`.
+        refuse: gives the answer to a request that is refused.
+    """
+
+    def __init__(self, app: ASGIApp, args: AccessArgs, keys: Keys, rates: Rates, audit: Audit, refuse: Refuse) -> None:
+        self._app = app
+        self._args = args
+        self._keys = keys
+        self._rates = rates
+        self._audit = audit
+        self._refuse = refuse
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http" or scope["path"] in ALWAYS:
+            return await self._app(scope, receive, send)
+        request, address = Request(scope), caller_address(scope, self._args.forwarded_hops)
+        wanted = asked(scope)
+        try:
+            key = self._caller(request, address)
+        except Refused as refused:
+            # Not noted: whoever cannot be named did nothing, and could fill the log.
+            return await self._refuse(request, refused, _headers(refused))(scope, receive, send)
+        noted = Concerned(wanted.collection if wanted else None)
+        request.state.key, request.state.concerned = key, noted
+        status: int | None = None
+
+        async def noted_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                # Noted first: what a client was told of stands in the log.
+                self._note(request, wanted, key, address, noted, status)
+            await send(message)
+
+        try:
+            app: ASGIApp = self._app
+            if wanted and key and (refused_why := _forbidden(wanted, key)):
+                app = self._refuse(request, refused_why)
+            await app(scope, receive, noted_send)
+        finally:
+            if status is None:
+                self._note(request, wanted, key, address, noted, None)
+
+    def _caller(self, request: Request, address: str | None) -> Key | None:
+        """The caller's key, or None where none is needed and given; raises `Refused`."""
+        presented = _presented(request.headers)
+        try:
+            key = self._keys.find(presented) if presented is not None else None
+        except KeysError:
+            logger.exception("request %s failed", request.state.request_id)
+            raise fault(request.state.request_id) from None
+        if wait := self._rates.wait(key.id if key else str(address)):
+            raise Refused("RATE_LIMITED", "Too many requests", {"retry_after": math.ceil(wait)})
+        if presented is not None and key is None:
+            raise Refused("UNAUTHENTICATED", "The API key is not known, was revoked or has expired")
+        if key is None and self._args.require_keys:
+            raise Refused("UNAUTHENTICATED", "An API key is needed, as Authorization: Bearer KEY or X-API-Key: KEY")
+        return key
+
+    def _note(
+        self,
+        request: Request,
+        wanted: Asked | None,
+        key: Key | None,
+        address: str | None,
+        noted: Concerned,
+        status: int | None,
+    ) -> None:
+        if wanted is None or wanted.need.action is None:
+            return
+        event = Event(
+            request_id=request.state.request_id,
+            key=key.id if key else None,
+            address=address,
+            action=wanted.need.action,
+            route=wanted.route,
+            collection=noted.collection,
+            subjects=tuple(noted.subjects),
+            faces=tuple(noted.faces),
+            status=status,
+        )
+        try:
+            self._audit.write(event)
+        except OSError:
+            # It is done already: an answer that hides this would only make the client do it again.
+            logger.exception("request %s is not in the audit log", event.request_id)
+
+
+def caller_address(connection: Connection, hops: int) -> str | None:
+    """The address that a request comes from.
+
+    Args:
+        connection: the request.
+        hops: proxies of the service's own, each of which appends to ``X-Forwarded-For`` whom it was asked by.
+            What stands there before their entries is the caller's own invention.
+
+    Returns:
+        The entry of the outermost proxy; the connection's other end where there is none.
+    """
+    lines = (value.decode("latin-1") for name, value in connection["headers"] if name == b"x-forwarded-for")
+    entries = [entry.strip() for line in lines for entry in line.split(",")]
+    if hops and len(entries) >= hops:
+        try:
+            return str(ip_address(entries[-hops]))
+        except ValueError:
+            pass
+    peer = connection.get("client")
+    return peer[0] if peer else None
+
+
+def _presented(headers: Mapping[str, str]) -> str | None:
+    # First, for Authorization may belong to a proxy in between.
+    if (key := headers.get("x-api-key")) is not None:
+        return key.strip()
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    return credentials.strip() if scheme.lower() == "bearer" else None
+
+
+def _forbidden(wanted: Asked, key: Key) -> Refused | None:
+    """Why `key` may not ask for what is wanted, if it may not."""
+    if wanted.need.scope not in key.scopes:
+        return Refused("FORBIDDEN", f"The API key does not have the scope {wanted.need.scope}")
+    if not wanted.need.reached_by(key, wanted.collection):
+        return Refused("FORBIDDEN", "The API key is bound to other collections")
+    return None
+
+
+def _headers(refused: Refused) -> dict[str, str]:
+    if refused.code == "UNAUTHENTICATED":
+        return {"WWW-Authenticate": "Bearer"}
+    if refused.code == "RATE_LIMITED":
+        return {"Retry-After": str(refused.details["retry_after"])}
+    return {}

@@ -1,0 +1,141 @@
+"""What each route needs of a caller, in one table."""
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette._utils import get_route_path
+from starlette.routing import compile_path
+from starlette.types import Scope as Connection
+
+from access.audit import Action
+from access.keys import Key, Scope
+from api.admission import ALWAYS
+from api.contracts.face_database import COLLECTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a route needs.
+
+    Attributes:
+        scope: that a key must have.
+        action: under which it stands in the audit log; None where it does not.
+        collections: that it reaches, besides the one that its address names.
+        everything: whether it reaches all collections, which a key that is bound to some may not.
+    """
+
+    scope: Scope
+    action: Action | None = None
+    collections: frozenset[str] = frozenset()
+    everything: bool = False
+
+    def reached_by(self, key: Key, named: str | None) -> bool:
+        """Whether `key` is not bound to other collections than these and the one `named` in the address."""
+        if self.everything:
+            return not key.collections
+        return all(map(key.reaches, self.collections if named is None else self.collections | {named}))
+
+
+_READ = Need("read")
+_COLLECTION = "/v1/collections/{collection}"
+
+NEEDS: Mapping[tuple[str, str], Need] = {
+    ("POST", "/match"): _READ,
+    ("POST", "/compare"): _READ,
+    ("POST", "/mediapipe"): _READ,
+    ("POST", "/detect-face"): _READ,
+    ("POST", "/extract-embedding"): _READ,
+    ("POST", "/compare-faces"): _READ,
+    ("POST", "/api/v1/extract-embedding"): _READ,
+    ("POST", "/api/v1/compare-faces"): _READ,
+    ("POST", "/api/v1/warm-up"): _READ,
+    ("GET", "/api/v1/model-info"): _READ,
+    ("POST", "/add_face"): Need("enrol", "enrol", COLLECTIONS),
+    ("POST", "/match_face"): Need("read", "search", COLLECTIONS),
+    ("GET", "/list_faces"): Need("read", None, COLLECTIONS),
+    ("DELETE", "/delete_face/{face_id:text}"): Need("delete", "delete", COLLECTIONS),
+    ("GET", "/stats"): Need("read", None, COLLECTIONS),
+    ("GET", "/v1/models"): _READ,
+    ("POST", "/v1/detect"): _READ,
+    ("POST", "/v1/embed"): _READ,
+    ("POST", "/v1/verify"): _READ,
+    ("POST", "/v1/compare"): _READ,
+    ("GET", "/v1/collections"): _READ,
+    ("PUT", _COLLECTION): Need("admin", "change_collection"),
+    ("GET", _COLLECTION): _READ,
+    ("DELETE", _COLLECTION): Need("admin", "delete_collection"),
+    ("POST", f"{_COLLECTION}/faces"): Need("enrol", "enrol"),
+    ("POST", f"{_COLLECTION}/embeddings"): Need("enrol", "enrol"),
+    ("DELETE", f"{_COLLECTION}/faces/{{face_id}}"): Need("delete", "delete"),
+    ("GET", f"{_COLLECTION}/subjects"): _READ,
+    ("GET", f"{_COLLECTION}/subjects/{{subject:text}}"): _READ,
+    ("DELETE", f"{_COLLECTION}/subjects/{{subject:text}}"): Need("delete", "delete"),
+    ("POST", f"{_COLLECTION}/subjects/delete"): Need("delete", "delete"),
+    ("POST", f"{_COLLECTION}/search"): Need("read", "search"),
+    ("POST", f"{_COLLECTION}/search/embedding"): Need("read", "search"),
+    ("POST", "/v1/gallery/clean"): Need("admin", "clean", everything=True),
+}
+"""By method and path of each route that is not one of `api.admission.ALWAYS`, which anybody may ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The route that a request asks for, and the collection that its address names."""
+
+    route: str
+    need: Need
+    collection: str | None
+
+
+_PATTERNS = [(method, *compile_path(path), need) for (method, path), need in NEEDS.items()]
+
+
+def asked(connection: Connection) -> Asked | None:
+    """What a request asks for; None for a path or a method that no route has."""
+    # The very text that the routes are matched with: another reading of it would be a way around the table.
+    path = get_route_path(connection)
+    for method, pattern, form, _, need in _PATTERNS:
+        if method == connection["method"] and (found := pattern.match(path)):
+            return Asked(f"{method} {form}", need, found.groupdict().get("collection"))
+    return None
+
+
+def install(app: FastAPI, required: bool) -> None:
+    """Let the OpenAPI document of `app` tell what each operation needs.
+
+    Args:
+        app: with all its routes.
+        required: whether callers must have a key at all.
+
+    Raises:
+        LookupError: a route stands neither in the table nor among the paths that anybody may ask.
+    """
+    if unknown := sorted(set(_operations(app)) - NEEDS.keys()):
+        raise LookupError(f"it is not said who may ask {unknown}")
+    app.openapi = functools.cache(functools.partial(_document, app.openapi, required))  # type: ignore[method-assign]
+
+
+def _operations(app: FastAPI) -> Iterator[tuple[str, str]]:
+    for route in iter_route_contexts(app.routes):
+        # What is not in the document serves the pages of the document.
+        if route.include_in_schema and route.path not in ALWAYS:
+            yield from ((method, str(route.path)) for method in route.methods or ())
+
+
+def _document(generate: Any, required: bool) -> dict[str, Any]:
+    document: dict[str, Any] = generate()
+    document["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same."},
+    }
+    for (method, path), need in NEEDS.items():
+        _, form, _ = compile_path(path)
+        operation = document["paths"][form][method.lower()]
+        operation["description"] += f"\n\nScope of the key: `{need.scope}`."
+        schemes: list[dict[str, list[str]]] = [{"bearer": [need.scope]}, {"header": [need.scope]}]
+        operation["security"] = schemes if required else [{}, *schemes]
+    return document

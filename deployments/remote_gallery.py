@@ -1,0 +1,38 @@
+"""How the ingress asks the gallery."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from ray.serve.handle import DeploymentHandle
+
+from deployments.stage import StageCaller
+
+READS = frozenset({"collections", "collection", "statistics", "count", "subjects", "faces", "find"})
+"""Methods of the `Reader`."""
+CHANGES = frozenset({"create", "set_threshold", "drop", "enrol", "delete_subjects", "delete_face", "clean"})
+"""Methods of the `Writer`."""
+
+
+class RemoteGallery:
+    """The methods of the `Writer` and the `Reader`, each asked of its deployment: a `graphs.stages.Gallery`.
+
+    Args:
+        writer, reader: handles of the two.
+    """
+
+    def __init__(self, writer: DeploymentHandle[Any], reader: DeploymentHandle[Any]) -> None:
+        self._writer = StageCaller("gallery", "gallery", writer, repeatable=False)
+        self._reader = StageCaller("gallery", "gallery", reader)
+
+    async def ready(self) -> bool:
+        """Whether both answer, and every table can be opened."""
+        return all(await asyncio.gather(self._writer.ready(), self._reader.ready()))
+
+    def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
+        if method in READS:
+            return partial(self._reader.call, "call", method, label=method)
+        if method in CHANGES:
+            return partial(self._writer.call, "call", method, label=method)
+        raise AttributeError(f"the gallery has no method {method}")

@@ -1,0 +1,63 @@
+"""What holds for any text in a field that is to hold a photo."""
+
+import base64
+import string
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api.images import from_base64
+from imaging.refused import Refused
+
+BASE64 = st.text(string.ascii_letters + string.digits + "+/=-_\r\n ", max_size=60)
+PREFIXES = st.sampled_from(
+    ["", "", "data:image/jpeg;base64,", "DATA:a/b;base64,", "data:,", "data:image/png;base64", ";"]
+)
+FIELDS = st.builds(str.__add__, PREFIXES, BASE64 | st.text(max_size=20))
+brief = settings(deadline=None, max_examples=150)
+
+
+def taken(field: str, most: int) -> bytes | Refused:
+    try:
+        return from_base64(field, most)
+    except Refused as refused:
+        return refused
+
+
+@brief
+@given(FIELDS, st.integers(0, 40))
+def test_a_text_is_base64_of_the_photo_or_refused(field: str, most: int) -> None:
+    photo = taken(field, most)
+    if isinstance(photo, Refused):
+        assert photo.code in ("INVALID_IMAGE", "IMAGE_TOO_LARGE")
+        return
+    # Two more may come through where padding hides how many there are; the decode gate counts again.
+    assert len(photo) <= most + 2
+    text = field.rpartition(",")[2].replace("\r", "").replace("\n", "")
+    # The bits that padding leaves over may be anything.
+    assert base64.b64encode(photo).decode().rstrip("=")[:-1] == text.rstrip("=")[:-1]
+
+
+@brief
+@given(st.binary(min_size=1, max_size=60), st.data())
+def test_a_character_that_is_none_of_base64_is_refused_wherever_it_stands(photo: bytes, data: st.DataObject) -> None:
+    text = base64.b64encode(photo).decode()
+    place = data.draw(st.integers(0, len(text)))
+    alphabet = string.ascii_letters + string.digits + "+/=\r\n"
+    stray = data.draw(st.characters().filter(lambda character: character not in alphabet))
+    with pytest.raises(Refused) as caught:
+        from_base64(text[:place] + stray + text[place:], 1000)
+    assert caught.value.code == "INVALID_IMAGE"
+
+
+@brief
+@given(st.binary(max_size=60), st.integers(0, 60))
+def test_more_bytes_than_are_accepted_are_refused_and_as_many_are_not(photo: bytes, most: int) -> None:
+    text = base64.b64encode(photo).decode()
+    if len(photo) <= most:
+        assert from_base64(text, most) == photo
+    elif len(photo) > most + 2:
+        with pytest.raises(Refused) as caught:
+            from_base64(text, most)
+        assert caught.value.code == "IMAGE_TOO_LARGE"

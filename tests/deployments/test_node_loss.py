@@ -1,0 +1,91 @@
+"""A cluster of two nodes that loses one of them under load, in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from load_tests.server import free_port
+from tests.conftest import PROJECT
+
+CLIENTS = 4
+
+SERVE = """
+import json
+import sys
+from pathlib import Path
+
+from deployments import transport
+from load_tests.photos import Photo
+from load_tests.traffic import Traffic
+
+port, clients, *photos = sys.argv[1:]
+with transport.set_up():
+    import ray
+    from ray import serve
+    from ray.cluster_utils import Cluster
+    from ray.util.state import list_actors
+
+    from graphs.app import build
+    from graphs.settings import AppArgs
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 4})
+    node = cluster.add_node(num_cpus=4)
+    ray.init(cluster.address)
+    serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": int(port)})
+    args = AppArgs.model_validate({
+        "device": "cpu",
+        "detectors": {"mtcnn": {"model": "mtcnn"}, "mediapipe": {"model": "mediapipe-full-range"}},
+        "liveness": {"crmnet": {"model": "deep-tree"}},
+        "embedders": {"arcface": {"model": "mobilefacenet"}, "facenet": {"model": "facenet"}},
+    })
+    serve.run(build(args), name="facegraph", route_prefix="/")
+
+    def replicas():
+        actors = list_actors(filters=[("state", "=", "ALIVE")], detail=True, limit=1000)
+        return {actor.name: actor.node_id for actor in actors if "ServeReplica" in actor.class_name}
+
+    traffic = Traffic(f"http://127.0.0.1:{port}", tuple(Photo.read(Path(photo)) for photo in photos))
+    with traffic.by(int(clients)):
+        traffic.wait_for(1)
+        there = [name for name, place in replicas().items() if place == node.node_id]
+        cluster.remove_node(node, allow_graceful=False)
+        traffic.wait_for(2)
+    print("lost", json.dumps({
+        "there": there,
+        "failed": [failure.cause for failure in traffic.failed],
+        "wrong": traffic.wrong,
+        "lost": traffic.lost(),
+        "enrolled": len(traffic.acknowledged),
+    }))
+    serve.shutdown()
+    ray.shutdown()
+    cluster.shutdown()
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.long
+def test_the_stages_of_a_node_that_is_lost_come_back_on_another(sample_photos: Path, tmp_path: Path) -> None:
+    pair = sorted((sample_photos / "mindy_kaling").glob("*zimbio*"))[:2]
+    environment = {
+        **os.environ,
+        "GALLERY_URI": str(tmp_path / "gallery"),
+        "AUDIT_LOG": str(tmp_path / "audit.jsonl"),
+    }
+    command = [sys.executable, "-c", SERVE, str(free_port()), str(CLIENTS), *map(str, pair)]
+    ended = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    [line] = [line for line in ended.stdout.splitlines() if line.startswith("lost ")]
+    outcome: dict[str, Any] = json.loads(line.removeprefix("lost "))
+    # The head has the ingress's proxy and the gallery, the other one some of the stages.
+    assert outcome["there"]
+    # If the ingress was there, what it worked on.
+    assert len(outcome["failed"]) <= CLIENTS
+    assert outcome["wrong"] == []
+    assert outcome["lost"] == []
+    assert outcome["enrolled"] > 0

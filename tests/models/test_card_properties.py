@@ -1,0 +1,79 @@
+"""What no card may say, wherever it says it."""
+
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from models.card import Card, FileName
+from tests.models.cards import fields, made_card
+
+FILE_NAME = TypeAdapter(FileName)
+NAMES = st.text(st.sampled_from("a0_.-+/\\:\n\r\0 ~é\u2028"), max_size=8) | st.text(max_size=8)
+VALUES: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just([]) | st.just({})
+)
+brief = settings(deadline=None, max_examples=60)
+
+
+def tables(value: Any) -> list[dict[str, Any]]:
+    """Every table of a card, itself first."""
+    if isinstance(value, dict):
+        return [value, *(inner for each in value.values() for inner in tables(each))]
+    return [inner for each in value for inner in tables(each)] if isinstance(value, list) else []
+
+
+def known(table: dict[str, Any]) -> set[str]:
+    """What stands in a table and what could."""
+    crop, threshold = {"size", "fit", "scale"}, {"metric", "value", "fmr", "fnmr", "measured_on"}
+    source = {"kind", "package", "version", "archive", "archive_sha256", "member", "url"}
+    return {*Card.model_fields, "sha256", "sources", *crop, *threshold, *source, *table}
+
+
+@brief
+@given(place=st.integers(0, 4), key=st.text(min_size=1, max_size=6), value=VALUES)
+def test_a_key_that_nobody_knows_is_refused_in_every_table(place: int, key: str, value: Any) -> None:
+    entry = fields()
+    found = tables(entry)
+    assert len(found) == 5
+    assume(key not in known(found[place]))
+    found[place][key] = value
+    with pytest.raises(ValidationError):
+        Card.model_validate(entry)
+
+
+@brief
+@given(name=NAMES)
+def test_a_file_name_is_never_a_way_out_of_its_folder(name: str) -> None:
+    try:
+        FILE_NAME.validate_python(name)
+    except ValidationError:
+        return
+    assert PurePosixPath(name).name == name
+    assert not set(name) & set("/\\:\0\n\r")
+    assert name not in (".", "..")
+
+
+@brief
+@given(
+    size=st.integers(1, 512),
+    scale=st.floats(0.1, 4),
+    length=st.integers(1, 2048),
+    threshold=st.floats(-1, 1),
+    words=st.text(max_size=20),
+)
+def test_a_card_that_was_written_down_is_read_as_the_same(
+    size: int, scale: float, length: int, threshold: float, words: str
+) -> None:
+    card = made_card(
+        crops=[{"size": size, "fit": "square", "scale": scale}],
+        output_size=length,
+        thresholds=[{"metric": "cosine", "value": threshold, "measured_on": words}],
+        note=words,
+    )
+    again = Card.model_validate_json(card.model_dump_json())
+    assert again == card
+    assert again.embedding_contract == card.embedding_contract

@@ -1,0 +1,1 @@
+"""How well networks tell people, and live faces from spoofs: metrics, plots and reports on labelled photos."""

@@ -1,4 +1,4 @@
-"""The models command: `python -m models pull | list | verify | evaluate | ranges`."""
+"""The models command: `python -m models pull | list | verify | ranges`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,16 +12,14 @@ from imaging.decode import Limits
 from models.catalogue import card, cards, ranges_path
 from models.detection import PhotoDetector
 from models.device import Device
-from models.engines import Engine, load_detector, load_network
+from models.engines import load_detector
 from models.errors import ModelError
-from models.evaluate import PairScores, read_pairs, score_pairs
 from models.pull import configured_in, pull
 from models.store import Store
-from models.verification import OperatingPoint, area_under_curve, at_fmr, at_threshold, best
 
 ROOT = Path(__file__).resolve().parents[1]
 
-app = typer.Typer(help="Fetch, export, check and measure the networks.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Fetch, export and check the networks.", no_args_is_help=True, add_completion=False)
 console = Console()
 
 Names = Annotated[
@@ -72,23 +70,6 @@ def verify_command(
         raise ModelError(f"run `python -m models pull {' '.join(damaged)}` to mend it")
 
 
-@app.command("evaluate")
-def evaluate_command(
-    embedder: Annotated[str, typer.Argument(help="The embedder to measure.")],
-    pairs: Annotated[Path, typer.Option("--pairs", exists=True, help="A folder a person, or a CSV of pairs.")],
-    detector: Annotated[str, typer.Option("--detector", help="The detector before it.")] = "mtcnn",
-    engine: Annotated[Engine, typer.Option("--engine", help="What runs the embedder.")] = "onnx",
-    store: StoreOption = DEFAULT_STORE,
-) -> None:
-    """Measure an embedder on labelled photos: accuracy, AUC, and FNMR at fixed false match rates."""
-    entry, device = card(embedder), Device()
-    if entry.task != "embedder":
-        raise ModelError(f"{embedder} is no embedder")
-    detect = PhotoDetector(load_detector(card(detector), Store(store), "onnx", device, {}), Limits())
-    scores = score_pairs(read_pairs(pairs), detect, load_network(entry, Store(store), engine, device), entry.crops[0])
-    _print_scores(scores, at_threshold(scores.genuine, scores.impostor, entry.threshold("cosine").value))
-
-
 @app.command("ranges")
 def ranges_command(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="A model whose card has an int8 file.")],
@@ -115,27 +96,6 @@ def ranges_command(
         raise ModelError(f"no face was found on the photos in {photos}")
     write_ranges(entry, measured(floats, crops))
     console.print(f"ranges of {name} over {len(crops)} faces: {ranges_path(entry)}")
-
-
-def _print_scores(scores: PairScores, own: OperatingPoint) -> None:
-    genuine, impostor = scores.genuine, scores.impostor
-    console.print(
-        f"photos {scores.photos}, faceless {len(scores.faceless)}; "
-        f"pairs {len(genuine)} genuine, {len(impostor)} impostor"
-    )
-    console.print(f"AUC {area_under_curve(genuine, impostor):.5f}")
-    table = Table("operating point", "threshold", "balanced accuracy", "FMR", "FNMR", box=None, header_style="bold")
-    points = {
-        "the card's": own,
-        "best": best(genuine, impostor),
-        "FMR 1e-2": at_fmr(genuine, impostor, 1e-2),
-        "FMR 1e-3": at_fmr(genuine, impostor, 1e-3),
-    }
-    for name, point in points.items():
-        table.add_row(
-            name, f"{point.threshold:.4f}", f"{point.balanced_accuracy:.4f}", f"{point.fmr:.5f}", f"{point.fnmr:.5f}"
-        )
-    console.print(table)
 
 
 def main() -> None:

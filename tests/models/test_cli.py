@@ -1,6 +1,5 @@
 """`python -m models`: what an operator types, and what they read."""
 
-import io
 import json
 import shutil
 import subprocess
@@ -12,9 +11,7 @@ import pytest
 
 from models import __main__ as cli
 from models import catalogue
-from models.card import Card
 from models.catalogue import card, cards, ranges_path
-from models.errors import ModelError
 from models.store import Store
 from tests.conftest import PROJECT
 
@@ -50,7 +47,7 @@ def copied(store: Store, tmp_path: Path) -> Store:
 def test_the_module_can_be_run_and_explains_itself() -> None:
     command = [sys.executable, "-m", "models", "--help"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert all(word in done.stdout for word in ("pull", "list", "verify", "evaluate", "ranges"))
+    assert all(word in done.stdout for word in ("pull", "list", "verify", "ranges"))
 
 
 def test_the_list_shows_every_model_and_its_state(run: Run, copied: Store) -> None:
@@ -116,48 +113,6 @@ def test_the_mirror_may_come_from_the_environment(run: Run, tmp_path: Path, monk
     assert (status, err) == (1, f"error the mirror {tmp_path / 'nowhere'} is no folder\n")
     monkeypatch.setenv("MODEL_MIRROR", str(tmp_path / "elsewhere"))
     assert "elsewhere is no folder" in run("pull", BLAZE.name, "--store", tmp_path / "models")[2]
-
-
-def test_only_embedders_are_evaluated(run: Run, tmp_path: Path) -> None:
-    status, _, err = run("evaluate", "mtcnn", "--pairs", tmp_path)
-    assert (status, err) == (1, "error mtcnn is no embedder\n")
-
-
-@pytest.mark.parametrize("detector", ["mtcnn", "mediapipe-full-range"])
-def test_an_embedder_is_evaluated_on_labelled_photos(
-    run: Run, sample_photos: Path, tmp_path: Path, detector: str
-) -> None:
-    for person in ("madonna", "jerry_seinfeld"):
-        (tmp_path / person).mkdir()
-        for path in sorted((sample_photos / person).glob("*.jpg"))[:3]:
-            shutil.copy(path, tmp_path / person)
-    status, out, _ = run("evaluate", "mobilefacenet", "--pairs", tmp_path, "--detector", detector)
-    assert status == 0
-    assert "photos 6, faceless 0; pairs 6 genuine, 9 impostor" in out
-    assert "AUC 1.00000" in out
-    lines = [line.split() for line in io.StringIO(out) if line.strip()]
-    own = next(line for line in lines if line[:2] == ["the", "card's"])
-    best = next(line for line in lines if line[0] == "best")
-    assert float(own[2]) == card("mobilefacenet").threshold("cosine").value
-    assert best[2:] == ["1.0000", "0.00000", "0.00000"]
-
-
-@pytest.mark.parametrize("engine", ["onnx", "onnx-float32"])
-def test_an_embedder_is_evaluated_in_the_engine_asked_for(
-    run: Run, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
-) -> None:
-    asked: list[str] = []
-
-    def load(entry: Card, *args: object) -> None:
-        asked.append(str(args[1]))
-        raise ModelError("enough")
-
-    monkeypatch.setattr(cli, "load_network", load)
-    for name in ("ann/1.jpg", "ann/2.jpg", "bob/1.jpg"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert run("evaluate", "facenet", "--pairs", tmp_path, "--engine", engine) == (1, "", "error enough\n")
-    assert asked == [engine]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, numpy_helper
 
+from evaluation.verification import OperatingPoint, Scores, area_under_curve, at_fmr
 from imaging.decode import Limits
 from models import catalogue, export
 from models.card import Card
@@ -25,7 +26,6 @@ from models.int8 import Ranges, measured, quantised, read_ranges, write_ranges
 from models.onnx_graph import OPSET
 from models.onnx_session import OnnxNetwork
 from models.store import Store
-from models.verification import OperatingPoint, Scores, area_under_curve, at_fmr
 from tests.conftest import shared_faces
 from tests.models.cards import made_card
 

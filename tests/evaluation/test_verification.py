@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.verification import OperatingPoint, area_under_curve, at_fmr, at_threshold, best
+from evaluation.verification import OperatingPoint, area_under_curve, at_fmr, at_threshold, best
 
 Scores = NDArray[np.float64]
 

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evaluation.labelled import Pair, read_pairs, score_pairs
+from evaluation.verification import area_under_curve
 from imaging.decode import Limits
 from models.catalogue import card
 from models.detection import PhotoDetector
 from models.device import Device
 from models.engines import CropNetwork, load_detector, load_network
 from models.errors import ModelError
-from models.evaluate import Pair, read_pairs, score_pairs
 from models.store import Store
-from models.verification import area_under_curve
 
 EMBEDDER = card("mobilefacenet")
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.verification import Scores
 from imaging.crops import CropSpec
 from imaging.faces import Photo
 from models.detection import PhotoDetector
 from models.engines import CropNetwork
 from models.errors import ModelError
-from models.verification import Scores
 
 Pair = tuple[Path, Path, bool]
 """Two photos, and whether they show one person."""

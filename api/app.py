@@ -19,7 +19,7 @@ from api.limits import RequestBounds
 from api.security_headers import SecurityHeaders
 from api.server_timing import ServerTiming
 from api.service import Service
-from api.v1 import collections, enrolment, models, photos, search, subjects
+from api.v1 import collections, enrolment, models, photos, search, status, subjects
 
 CONTRACTS = (match, face_database, compare, faces, deepface)
 """The modules of `api.contracts`."""
@@ -32,7 +32,7 @@ def routes(service: Service) -> FastAPI:
     """The routes, without bounds."""
     app = FastAPI(title="facegraph", version=health.VERSION, description="Face detection, liveness and recognition.")
     app.state.service = service
-    for part in (health, *CONTRACTS, models, photos, collections, enrolment, subjects, search):
+    for part in (health, *CONTRACTS, models, status, photos, collections, enrolment, subjects, search):
         app.include_router(part.router)
     errors.install(app, FORMS)
     scopes.install(app, service.access.require_keys)
@@ -48,6 +48,6 @@ def create_app(service: Service) -> ASGIApp:
     admission = Admission(Deadline(routes(service), limits.request_timeout, refuse), limits.max_requests, refuse)
     # Before the places are counted: a stranger takes none.
     admitted = Access(admission, access, keys, rates, audit, refuse)
-    bounded = SecurityHeaders(ServerTiming(RequestBounds(admitted, limits.max_body)))
+    bounded = SecurityHeaders(ServerTiming(RequestBounds(admitted, limits.max_body), service.requests))
     # Outside the bounds, so that what they refuse can be read by the page that asked.
     return OpenPaths(bounded, limits.cors_origins)

@@ -60,6 +60,7 @@ NEEDS: Mapping[tuple[str, str], Need] = {
     ("DELETE", "/delete_face/{face_id:text}"): Need("delete", "delete", COLLECTIONS),
     ("GET", "/stats"): Need("read", None, COLLECTIONS),
     ("GET", "/v1/models"): _READ,
+    ("GET", "/v1/status"): _READ,
     ("POST", "/v1/detect"): _READ,
     ("POST", "/v1/embed"): _READ,
     ("POST", "/v1/verify"): _READ,

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
+import ray
 from ray import serve
+from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
@@ -15,9 +17,12 @@ from api.app import create_app
 from api.service import Service
 from deployments.remote_gallery import RemoteGallery
 from deployments.stage import Inside, StageCaller
+from deployments.status import Controller, ServeStatus
 from deployments.workers import Workers
+from graphs.calls import CallWindow
 from graphs.settings import AccessArgs, AddressArgs, LimitArgs, Policy
 from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Stages
+from graphs.status import Kind
 from models.card import Card
 
 logger = logging.getLogger("ray.serve")
@@ -65,14 +70,31 @@ class Ingress:
         access: AccessArgs,
         workers: int,
     ) -> None:
-        shared = Workers(workers)
+        shared, remote = Workers(workers), RemoteGallery(*gallery)
+        watched: list[tuple[StageCaller, Network | None]] = []
+
+        def called(kind: Kind, role: str, bound: Bound) -> StageCaller:
+            caller = StageCaller(kind, role, bound.handle(shared))
+            watched.append((caller, bound.network))
+            return caller
+
         stages = Stages(
-            detectors={role: _detector(role, bound, shared) for role, bound in detectors.items()},
-            liveness={role: _liveness(role, bound, shared) for role, bound in liveness.items()},
-            embedders={role: _embedder(role, bound, shared) for role, bound in embedders.items()},
-            gallery=cast(Gallery, RemoteGallery(*gallery)),
+            detectors={role: _detector(bound, called("detector", role, bound)) for role, bound in detectors.items()},
+            liveness={role: _liveness(bound, called("liveness", role, bound)) for role, bound in liveness.items()},
+            embedders={role: _embedder(bound, called("embedder", role, bound)) for role, bound in embedders.items()},
+            gallery=cast(Gallery, remote),
         )
-        self._service = Service(stages, limits, Policy(), Addresses(addresses, limits.max_image_size), access)
+        watched += [(remote.writer, None), (remote.reader, None)]
+        requests = CallWindow()
+        self._service = Service(
+            stages,
+            limits,
+            Policy(),
+            Addresses(addresses, limits.max_image_size),
+            ServeStatus(_controller(), watched, requests),
+            requests,
+            access,
+        )
         if not access.require_keys:
             logger.warning("Anybody who reaches this service may use all of it: REQUIRE_KEYS is not set")
 
@@ -84,25 +106,28 @@ class Ingress:
         return create_app(self._service)
 
 
-def _detector(role: str, bound: Bound, workers: Workers) -> DetectorStage:
-    stage = StageCaller("detector", role, bound.handle(workers))
+def _controller() -> Controller:
+    # It comes back under the same handle after a fault.
+    actor = ray.get_actor(SERVE_CONTROLLER_NAME, SERVE_NAMESPACE)
+    return Controller(actor, serve.get_replica_context().app_name)
+
+
+def _detector(bound: Bound, stage: StageCaller) -> DetectorStage:
     return DetectorStage(bound.network, stage.ready, partial(stage.call, "detect"))
 
 
-def _liveness(role: str, bound: Bound, workers: Workers) -> LivenessStage:
-    stage = StageCaller("liveness", role, bound.handle(workers))
+def _liveness(bound: Bound, stage: StageCaller) -> LivenessStage:
     return LivenessStage(bound.network, stage.ready, bound.card.crops, partial(stage.call, "run"))
 
 
-def _embedder(role: str, bound: Bound, workers: Workers) -> EmbedderStage:
-    stage, card = StageCaller("embedder", role, bound.handle(workers)), bound.card
-    threshold = card.threshold("cosine").value
+def _embedder(bound: Bound, stage: StageCaller) -> EmbedderStage:
+    card = bound.card
     return EmbedderStage(
         bound.network,
         stage.ready,
         card.crops,
         card.output_size or 0,
         card.embedding_contract,
-        threshold,
+        card.threshold("cosine").value,
         partial(stage.call, "run"),
     )

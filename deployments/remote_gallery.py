@@ -20,19 +20,22 @@ class RemoteGallery:
 
     Args:
         writer, reader: handles of the two.
+
+    Attributes:
+        writer, reader: their callers.
     """
 
     def __init__(self, writer: DeploymentHandle[Any], reader: DeploymentHandle[Any]) -> None:
-        self._writer = StageCaller("gallery", "gallery", writer, repeatable=False)
-        self._reader = StageCaller("gallery", "gallery", reader)
+        self.writer = StageCaller("gallery", "gallery", writer, repeatable=False)
+        self.reader = StageCaller("gallery", "gallery", reader)
 
     async def ready(self) -> bool:
         """Whether both answer, and every table can be opened."""
-        return all(await asyncio.gather(self._writer.ready(), self._reader.ready()))
+        return all(await asyncio.gather(self.writer.ready(), self.reader.ready()))
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
         if method in READS:
-            return partial(self._reader.call, "call", method, label=method)
+            return partial(self.reader.call, "call", method, label=method)
         if method in CHANGES:
-            return partial(self._writer.call, "call", method, label=method)
+            return partial(self.writer.call, "call", method, label=method)
         raise AttributeError(f"the gallery has no method {method}")

@@ -11,12 +11,16 @@ from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
+from graphs.calls import CallWindow
+from graphs.status import Kind
 from graphs.timing import Timed, record
 from imaging.refused import Refused
 
 logger = logging.getLogger("ray.serve")
 
 READY_TIMEOUT_S = 2.0
+INGRESS = "ingress"
+"""Name of the ingress's deployment."""
 
 
 class Inside:
@@ -25,6 +29,8 @@ class Inside:
     Args:
         stage: an object whose methods are coroutines.
     """
+
+    deployment_name = INGRESS
 
     def __init__(self, stage: object) -> None:
         self._stage = stage
@@ -42,15 +48,24 @@ class StageCaller:
         handle: of its deployment.
         repeatable: whether a call may be made twice, as all may that change nothing. It is then made once
             more if the replica that took it dies.
+
+    Attributes:
+        calls: those of this process.
     """
 
     def __init__(
-        self, kind: str, role: str, handle: DeploymentHandle[Any] | Inside, *, repeatable: bool = True
+        self, kind: Kind, role: str, handle: DeploymentHandle[Any] | Inside, *, repeatable: bool = True
     ) -> None:
-        self._kind = kind
-        self._role = role
+        self.kind = kind
+        self.role = role
+        self.calls = CallWindow()
         self._handle = handle
         self._repeatable = repeatable
+
+    @property
+    def host(self) -> str:
+        """The deployment that the stage runs in."""
+        return self._handle.deployment_name
 
     async def call(self, method: str, *args: Any, label: str = "", **options: Any) -> Any:
         """Call `method` on one replica.
@@ -64,6 +79,7 @@ class StageCaller:
         """
         started, answer = time.perf_counter(), None
         ask = partial(getattr(self._handle, method).remote, *args, **options)
+        self.calls.begin()
         try:
             try:
                 answer = await ask()
@@ -71,14 +87,15 @@ class StageCaller:
                 if not self._repeatable:
                     raise
                 # Another replica takes it, or waits in the router until there is one: the request's own time bounds it.
-                logger.warning("the stage %s is asked once more after %r", self._role, error)
+                logger.warning("the stage %s is asked once more after %r", self.role, error)
                 answer = await ask()
         except (BackPressureError, DeploymentUnavailableError, RayActorError) as error:
-            logger.warning("the stage %s is not available: %r", self._role, error)
-            raise Refused("UNAVAILABLE", f"The stage {self._role} is not available; try again shortly") from error
+            logger.warning("the stage %s is not available: %r", self.role, error)
+            raise Refused("UNAVAILABLE", f"The stage {self.role} is not available; try again shortly") from error
         finally:
-            timed = answer if isinstance(answer, Timed) else None
-            record(self._kind, label or self._role, started, time.perf_counter(), timed)
+            timed, ended = answer if isinstance(answer, Timed) else None, time.perf_counter()
+            self.calls.end(started, ended)
+            record(self.kind, label or self.role, started, ended, timed)
         if isinstance(answer, Timed):
             return answer.answer
         if isinstance(answer, Refused):
@@ -92,6 +109,6 @@ class StageCaller:
                 await self._handle.ready.remote()
         except Exception as error:
             # Whatever keeps a stage from answering, the verdict is the same; the log has the cause.
-            logger.warning("the stage %s is not ready: %r", self._role, error)
+            logger.warning("the stage %s is not ready: %r", self.role, error)
             return False
         return True

@@ -18,8 +18,10 @@ from api.service import Service
 from gallery.place import Place
 from gallery.reader import Reader
 from gallery.writer import Writer
+from graphs.calls import CallWindow
 from graphs.settings import AddressArgs, LimitArgs, Policy
 from graphs.stages import Detect, DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Stages
+from graphs.status import Replicas, StageStatus
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Face, Photo, Pixels
 from imaging.quality import Quality
@@ -250,6 +252,17 @@ def network(name: str) -> Network:
     return Network(f"{name}-model", f"The {name}", f"The {name}'s licence")
 
 
+async def status() -> list[StageStatus]:
+    """Of a detector that was called once, for a quarter of a second, and of the ingress."""
+    calls = CallWindow(lambda: 1.0)
+    calls.begin()
+    calls.end(0.25, 0.5)
+    return [
+        StageStatus("detector-mtcnn", "detector", "mtcnn", network("detector"), True, Replicas(1, 2, 3, 4), calls.seen),
+        StageStatus("ingress", "ingress", None, None, True, Replicas(running=1, wanted=1), CallWindow().seen),
+    ]
+
+
 def service(
     of: Stages | None = None,
     limits: LimitArgs | None = None,
@@ -258,7 +271,7 @@ def service(
 ) -> Service:
     """A service over fake stages, which fetches nothing unless it is given the `addresses` for it."""
     nowhere = Addresses(AddressArgs(addresses=False), 0)
-    return Service(of or stages(), limits or LimitArgs(), policy or Policy(), addresses or nowhere)
+    return Service(of or stages(), limits or LimitArgs(), policy or Policy(), addresses or nowhere, status)
 
 
 def client(

@@ -32,6 +32,7 @@ OPERATIONS = {
     ("/delete_face/{face_id}", "delete"),
     ("/stats", "get"),
     ("/v1/models", "get"),
+    ("/v1/status", "get"),
     ("/v1/detect", "post"),
     ("/v1/embed", "post"),
     ("/v1/verify", "post"),

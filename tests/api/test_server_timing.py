@@ -9,6 +9,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from api.server_timing import ServerTiming
+from graphs.calls import CallWindow
 from graphs.settings import LimitArgs
 from graphs.timing import Timed, record
 from imaging.crops import CropSpec
@@ -53,7 +54,7 @@ def test_the_time_is_from_the_requests_arrival_to_the_start_of_its_answer() -> N
         record("gallery", "too late", 3.0, 3.5)
         await send({"type": "http.response.body", "body": b"text"})
 
-    start, body = sent_by(ServerTiming(inner, iter([2.0, 4.0]).__next__))
+    start, body = sent_by(ServerTiming(inner, CallWindow(), iter([2.0, 4.0, 5.0]).__next__))
     timing = b'total;dur=2000.0, ingress;dur=1750.0, gallery;desc="find";dur=250.0'
     assert start == {
         "type": "http.response.start",
@@ -68,7 +69,7 @@ def test_an_answer_without_headers_gets_this_one() -> None:
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 204})
 
-    [start] = sent_by(ServerTiming(inner, iter([0.0, 0.5]).__next__))
+    [start] = sent_by(ServerTiming(inner, CallWindow(), iter([0.0, 0.5, 0.5]).__next__))
     assert start["headers"] == [(b"server-timing", b"total;dur=500.0, ingress;dur=500.0")]
 
 
@@ -81,7 +82,7 @@ def test_requests_side_by_side_have_their_own() -> None:
         await barrier.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    app = ServerTiming(inner)
+    app = ServerTiming(inner, CallWindow())
 
     async def told(kind: str) -> str:
         sent: list[Message] = []
@@ -108,7 +109,7 @@ def test_what_is_not_http_passes() -> None:
         seen.append((scope, receive, send))
 
     scope = {"type": "lifespan"}
-    asyncio.run(ServerTiming(inner)(scope, None, None))  # type: ignore[arg-type]
+    asyncio.run(ServerTiming(inner, CallWindow())(scope, None, None))  # type: ignore[arg-type]
     assert seen == [(scope, None, None)]
 
 

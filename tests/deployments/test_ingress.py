@@ -10,7 +10,8 @@ from deployments import ingress
 from deployments.detector import Detector
 from deployments.ingress import Bound
 from deployments.network import Network
-from deployments.workers import Workers
+from deployments.stage import StageCaller
+from graphs.status import Kind
 from graphs.timing import Timed, recording
 from models.catalogue import card
 
@@ -24,7 +25,7 @@ from models.catalogue import card
     ],
 )
 def test_a_stage_asks_a_method_of_its_deployment_and_is_recorded_by_its_kind(
-    made: str, model: str, method: str, deployment: Any, kind: str
+    made: str, model: str, method: str, deployment: Any, kind: Kind
 ) -> None:
     class Handle:
         """Of a deployment whose every method answers its own name and what it is given."""
@@ -38,7 +39,7 @@ def test_a_stage_asks_a_method_of_its_deployment_and_is_recorded_by_its_kind(
             return SimpleNamespace(remote=remote)
 
     handle: Any = Handle()
-    stage = getattr(ingress, made)("role", Bound(card(model), handle), Workers(1))
+    stage = getattr(ingress, made)(Bound(card(model), handle), StageCaller(kind, "role", handle))
     with recording(0.0) as recorder:
         name, *given = asyncio.run(getattr(stage, method)("crops", "more"))
         told = [entry.rpartition(";dur=")[0] for entry in recorder.header(1.0).split(", ")]

@@ -201,6 +201,23 @@ def test_a_call_without_such_an_answer_is_recorded_too(answer: Any) -> None:
     assert recorded(caller(answer)) == 'total;dur=1500.0, ingress;dur=1250.0, detector;desc="mtcnn";dur=250.0'
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_call_is_ongoing_until_it_ends_and_then_recent(fails: bool) -> None:
+    ongoing: list[int] = []
+
+    async def remote() -> None:
+        ongoing.append(called.calls.seen.ongoing)
+        if fails:
+            raise RuntimeError("broken")
+
+    handle: Any = SimpleNamespace(detect=SimpleNamespace(remote=remote))
+    called = StageCaller("detector", "mtcnn", handle)
+    with suppress(RuntimeError):
+        asyncio.run(called.call("detect"))
+    assert ongoing == [1]
+    assert (called.calls.seen.ongoing, called.calls.seen.recent) == (0, 1)
+
+
 @pytest.mark.usefixtures("_clock")
 def test_a_call_that_is_cancelled_is_recorded_too() -> None:
     async def cancelled() -> None:

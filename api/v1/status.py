@@ -1,0 +1,106 @@
+"""GET /v1/status: how every stage is."""
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from api.errors import ERRORS
+from api.service import Service
+from api.v1.schemas import example
+from graphs.calls import WINDOW_S
+from graphs.status import Kind, StageStatus
+
+router = APIRouter(prefix="/v1", tags=["status"], responses=ERRORS)
+
+
+class ReplicasAnswer(BaseModel):
+    """A deployment's replicas, by what they do, and how many it is to have."""
+
+    model_config = example(running=1, starting=0, stopping=0, wanted=1)
+
+    running: int
+    starting: int
+    stopping: int
+    wanted: int = Field(description="By the configuration, or by autoscaling.")
+
+
+class CallsAnswer(BaseModel):
+    """What the replica of the ingress that answers saw of a stage."""
+
+    model_config = example(ongoing=0, recent=120, p50_ms=12.3, p95_ms=20.1)
+
+    ongoing: int = Field(description="Calls that are not answered yet, those that wait their turn among them.")
+    recent: int = Field(description="Calls that ended in the last `since_s` seconds, 4,096 at most.")
+    p50_ms: float | None = Field(description="Milliseconds that half of them took at most.")
+    p95_ms: float | None = Field(description="Milliseconds that 95 of 100 took at most.")
+
+
+class StageAnswer(BaseModel):
+    """How one stage is."""
+
+    model_config = example(
+        deployment="detector-mtcnn",
+        kind="detector",
+        role="mtcnn",
+        model="mtcnn",
+        title="MTCNN",
+        licence="MIT",
+        ready=True,
+        replicas=ReplicasAnswer,
+        calls=CallsAnswer,
+    )
+
+    deployment: str = Field(description="Its name, also where it runs inside the ingress.")
+    kind: Kind
+    role: str | None = Field(description="What requests name it by; null of the gallery and the ingress.")
+    model: str | None
+    title: str | None
+    licence: str | None
+    ready: bool = Field(description="Whether a replica answered just now.")
+    replicas: ReplicasAnswer = Field(description="The ingress's, where the stage runs inside it.")
+    calls: CallsAnswer
+
+    @classmethod
+    def of(cls, stage: StageStatus) -> "StageAnswer":
+        """A stage as it is answered."""
+        network, replicas, calls = stage.network, stage.replicas, stage.calls
+        return cls(
+            deployment=stage.deployment,
+            kind=stage.kind,
+            role=stage.role,
+            model=network and network.model,
+            title=network and network.title,
+            licence=network and network.licence,
+            ready=stage.ready,
+            replicas=ReplicasAnswer(
+                running=replicas.running,
+                starting=replicas.starting,
+                stopping=replicas.stopping,
+                wanted=replicas.wanted,
+            ),
+            calls=CallsAnswer(
+                ongoing=calls.ongoing, recent=calls.recent, p50_ms=_ms(calls.p50_s), p95_ms=_ms(calls.p95_s)
+            ),
+        )
+
+
+class StatusAnswer(BaseModel):
+    """Every stage: detectors, liveness, embedders, the gallery's two and the ingress."""
+
+    model_config = example(stages=[StageAnswer], since_s=WINDOW_S)
+
+    stages: list[StageAnswer]
+    since_s: int = Field(description="Seconds that `calls` look back.")
+
+
+@router.get("/status")
+async def get_status(request: Request) -> StatusAnswer:
+    """Tell how every stage is: its replicas, and what this replica of the ingress saw of its calls lately.
+
+    `UNAVAILABLE` while Ray Serve's controller, which knows the replicas, does not answer.
+    """
+    service: Service = request.app.state.service
+    return StatusAnswer(stages=[StageAnswer.of(stage) for stage in await service.status()], since_s=WINDOW_S)
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(1000 * seconds, 1)

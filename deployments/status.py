@@ -1,0 +1,104 @@
+"""How the stages are: asked of their replicas, of Serve's controller, and of what this replica saw of them."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ray.exceptions import RayError
+
+from deployments.stage import INGRESS, StageCaller
+from graphs.calls import CallWindow
+from graphs.stages import Network
+from graphs.status import Replicas, StageStatus
+from imaging.refused import Refused
+
+logger = logging.getLogger("ray.serve")
+
+FRESH_S = 1.0
+"""Seconds that the controller's answer is good for, however many ask."""
+CONTROLLER_TIMEOUT_S = 2.0
+
+_STATES = {"RUNNING": "running", "STOPPING": "stopping", "PENDING_MIGRATION": "stopping"}
+"""Serve's states of a replica; every other one is on its way to RUNNING."""
+
+
+class Controller:
+    """Serve's controller, as far as it tells of replicas.
+
+    Args:
+        actor: its handle.
+        application: the one that is asked about.
+    """
+
+    def __init__(self, actor: Any, application: str) -> None:
+        self._actor = actor
+        self._application = application
+        self._asking = asyncio.Lock()
+        self._known: tuple[float, Mapping[str, Replicas]] = (float("-inf"), {})
+
+    async def replicas(self) -> Mapping[str, Replicas]:
+        """The replicas of each deployment, no older than `FRESH_S`.
+
+        Raises:
+            Refused: ``UNAVAILABLE``: the controller does not answer in time, or does not know the application.
+        """
+        async with self._asking:
+            asked, known = self._known
+            if time.monotonic() - asked > FRESH_S:
+                known = await self._ask()
+                self._known = time.monotonic(), known
+        return known
+
+    async def _ask(self) -> dict[str, Replicas]:
+        try:
+            async with asyncio.timeout(CONTROLLER_TIMEOUT_S):
+                details = await self._actor.get_serve_instance_details.remote()
+            deployments = details["applications"][self._application]["deployments"]
+        except (RayError, TimeoutError, KeyError) as error:
+            logger.warning("Serve's controller does not tell of its replicas: %r", error)
+            raise Refused("UNAVAILABLE", "Ray Serve's controller does not answer; try again shortly") from error
+        return {name: _replicas(each) for name, each in deployments.items()}
+
+
+def _replicas(deployment: Mapping[str, Any]) -> Replicas:
+    states = Counter(_STATES.get(replica["state"], "starting") for replica in deployment["replicas"])
+    return Replicas(**states, wanted=deployment["target_num_replicas"])
+
+
+class ServeStatus:
+    """Tells how the stages and the ingress are: a `graphs.status.Status`.
+
+    Args:
+        controller: knows the replicas.
+        stages: what is told of, in order, each with the network behind it; then comes the ingress.
+        requests: those of this replica of the ingress.
+    """
+
+    def __init__(
+        self, controller: Controller, stages: Sequence[tuple[StageCaller, Network | None]], requests: CallWindow
+    ) -> None:
+        self._controller = controller
+        self._stages = stages
+        self._requests = requests
+
+    async def __call__(self) -> list[StageStatus]:
+        """How all are; raises `Refused` as `Controller.replicas` does."""
+        replicas = await self._controller.replicas()
+        ready = await asyncio.gather(*(stage.ready() for stage, _ in self._stages))
+        told = [
+            StageStatus(
+                f"{stage.kind}-{stage.role}" if network else stage.host,
+                stage.kind,
+                stage.role if network else None,
+                network,
+                answers,
+                replicas.get(stage.host, Replicas()),
+                stage.calls.seen,
+            )
+            for (stage, network), answers in zip(self._stages, ready, strict=True)
+        ]
+        ingress = replicas.get(INGRESS, Replicas())
+        return [*told, StageStatus(INGRESS, "ingress", None, None, True, ingress, self._requests.seen)]

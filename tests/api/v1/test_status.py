@@ -1,0 +1,64 @@
+"""GET /v1/status, over stages that tell of themselves."""
+
+from dataclasses import replace
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from graphs.status import StageStatus
+from imaging.refused import Refused
+from tests.api.v1 import refusal
+from tests.fakes import client, service
+
+
+def test_every_stage_is_told_of() -> None:
+    response = client().get("/v1/status")
+    assert response.status_code == 200
+    quiet = {"ongoing": 0, "recent": 0, "p50_ms": None, "p95_ms": None}
+    assert response.json() == {
+        "stages": [
+            {
+                "deployment": "detector-mtcnn",
+                "kind": "detector",
+                "role": "mtcnn",
+                "model": "detector-model",
+                "title": "The detector",
+                "licence": "The detector's licence",
+                "ready": True,
+                "replicas": {"running": 1, "starting": 2, "stopping": 3, "wanted": 4},
+                "calls": {"ongoing": 0, "recent": 1, "p50_ms": 250.0, "p95_ms": 250.0},
+            },
+            {
+                "deployment": "ingress",
+                "kind": "ingress",
+                "role": None,
+                "model": None,
+                "title": None,
+                "licence": None,
+                "ready": True,
+                "replicas": {"running": 1, "starting": 0, "stopping": 0, "wanted": 1},
+                "calls": quiet,
+            },
+        ],
+        "since_s": 60,
+    }
+
+
+def test_where_nobody_knows_the_replicas_it_is_unavailable() -> None:
+    async def status() -> list[StageStatus]:
+        raise Refused("UNAVAILABLE", "Nobody knows")
+
+    response: Any = TestClient(create_app(replace(service(), status=status))).get("/v1/status")
+    assert refusal(response) == (503, "UNAVAILABLE")
+
+
+def test_requests_are_counted_until_they_are_answered() -> None:
+    made = service()
+    asked = TestClient(create_app(made))
+    for path in ("/", "/nowhere"):
+        asked.get(path)
+    seen = made.requests.seen
+    assert (seen.ongoing, seen.recent) == (0, 2)
+    assert seen.p50_s is not None
+    assert 0 < seen.p50_s < 60

@@ -1,0 +1,151 @@
+"""How the stages are, by a controller and stages that stand in for the real ones; and of the service itself."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from ray.exceptions import ActorUnavailableError
+
+from deployments import status
+from deployments.stage import Inside, StageCaller
+from deployments.status import Controller, ServeStatus
+from graphs.calls import CallWindow
+from graphs.stages import Network
+from graphs.status import Replicas
+from imaging.refused import Refused
+from tests.fakes import serve_log
+
+STATES = ["RUNNING", "RUNNING", "STARTING", "UPDATING", "RECOVERING", "STOPPING", "PENDING_MIGRATION"]
+DETAILS = {
+    "applications": {
+        "facegraph": {
+            "deployments": {
+                "detector-mtcnn": {"target_num_replicas": 4, "replicas": [{"state": state} for state in STATES]},
+                "ingress": {"target_num_replicas": 1, "replicas": [{"state": "RUNNING"}]},
+            }
+        }
+    }
+}
+
+
+class Actor:
+    """A controller that answers `answers`, one after the other; exceptions among them are raised."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.left = list(answers)
+        self.get_serve_instance_details = SimpleNamespace(remote=self._answer)
+
+    async def _answer(self) -> Any:
+        await asyncio.sleep(0)
+        answer = self.left.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def controller(actor: Actor) -> Controller:
+    return Controller(actor, "facegraph")
+
+
+def test_replicas_are_counted_by_what_they_do() -> None:
+    assert asyncio.run(controller(Actor(DETAILS)).replicas()) == {
+        "detector-mtcnn": Replicas(running=2, starting=3, stopping=2, wanted=4),
+        "ingress": Replicas(running=1, wanted=1),
+    }
+
+
+def test_whoever_asks_at_once_shares_one_answer() -> None:
+    async def run() -> int:
+        asked = controller(Actor(DETAILS))
+        return len(await asyncio.gather(*(asked.replicas() for _ in range(3))))
+
+    assert asyncio.run(run()) == 3
+
+
+def test_an_answer_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    actor = Actor(DETAILS, DETAILS)
+    monkeypatch.setattr(status, "time", SimpleNamespace(monotonic=iter([0.0, 0.0, 0.9, 1.1, 1.1]).__next__))
+
+    async def run() -> list[int]:
+        asked, left = controller(actor), []
+        for _ in range(3):
+            await asked.replicas()
+            left.append(len(actor.left))
+        return left
+
+    assert asyncio.run(run()) == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "answer", [ActorUnavailableError("it restarts", None), {"applications": {}}], ids=["died", "recovering"]
+)
+def test_a_controller_that_cannot_tell_is_unavailable_and_asked_again(answer: Any) -> None:
+    async def run() -> object:
+        asked = controller(Actor(answer, DETAILS))
+        with pytest.raises(Refused, match="UNAVAILABLE"):
+            await asked.replicas()
+        return await asked.replicas()
+
+    with serve_log() as log:
+        assert asyncio.run(run())
+    assert len(log) == 1
+
+
+def test_a_controller_that_does_not_answer_in_time_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "CONTROLLER_TIMEOUT_S", 0.01)
+    silent: Any = SimpleNamespace(get_serve_instance_details=SimpleNamespace(remote=asyncio.Event().wait))
+    with serve_log(), pytest.raises(Refused, match="UNAVAILABLE"):
+        asyncio.run(controller(silent).replicas())
+
+
+def test_a_stage_is_told_of_by_its_own_deployment_or_the_ingress() -> None:
+    async def answer() -> None: ...
+
+    async def fail() -> None:
+        raise OSError("its files are gone")
+
+    def handle(deployment: str, ready: Any) -> Any:
+        return SimpleNamespace(deployment_name=deployment, ready=SimpleNamespace(remote=ready))
+
+    detector = StageCaller("detector", "mtcnn", handle("detector-mtcnn", fail))
+    inside = StageCaller("embedder", "arcface", Inside(SimpleNamespace(ready=answer)))
+    writer = StageCaller("gallery", "gallery", handle("gallery-writer", answer))
+    network, requests = Network("model", "title", "licence"), CallWindow()
+    requests.begin()
+    inside.calls.begin()
+    watched = [(detector, network), (inside, network), (writer, None)]
+    with serve_log():
+        told = asyncio.run(ServeStatus(controller(Actor(DETAILS)), watched, requests)())
+    assert [(each.deployment, each.kind, each.role, each.network, each.ready) for each in told] == [
+        ("detector-mtcnn", "detector", "mtcnn", network, False),
+        ("embedder-arcface", "embedder", "arcface", network, True),
+        ("gallery-writer", "gallery", None, None, True),
+        ("ingress", "ingress", None, None, True),
+    ]
+    assert [each.replicas.wanted for each in told] == [4, 1, 0, 1]
+    assert [each.calls.ongoing for each in told] == [0, 1, 0, 1]
+
+
+def test_the_service_tells_of_all_its_stages(service: httpx.Client, mindy: bytes) -> None:
+    assert service.post("/v1/detect", files={"photo": mindy}).status_code == 200
+    stages = {stage["deployment"]: stage for stage in service.get("/v1/status").json()["stages"]}
+    assert list(stages) == [
+        "detector-mtcnn",
+        "detector-mediapipe",
+        "liveness-crmnet",
+        "embedder-arcface",
+        "embedder-facenet",
+        "gallery-writer",
+        "gallery-reader",
+        "ingress",
+    ]
+    for stage in stages.values():
+        assert stage["ready"] is True
+        assert stage["replicas"]["running"] >= 1
+        assert stage["replicas"]["wanted"] >= 1
+    assert stages["embedder-arcface"]["model"] == "mobilefacenet"
+    # The other replica of the ingress may have seen it, and this one something else.
+    assert stages["detector-mtcnn"]["calls"].keys() == {"ongoing", "recent", "p50_ms", "p95_ms"}
+    assert stages["ingress"]["calls"]["ongoing"] >= 1

@@ -2,20 +2,31 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError
 from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import DeploymentSchema, HTTPOptionsSchema, ServeApplicationSchema, ServeDeploySchema
 
+from deployments.errors import ConfigError
 from graphs.settings import AppArgs, Policy
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
 
-class ConfigError(Exception):
-    """A configuration cannot be served. The message says what to change."""
+def read(path: Path) -> Any:
+    """What the YAML of a file says.
+
+    Raises:
+        ConfigError: the file cannot be read, or is no YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(str(error)) from error
 
 
 def check(config: Any) -> list[AppArgs]:
@@ -41,8 +52,16 @@ def check(config: Any) -> list[AppArgs]:
                     "set its cpus and gpus in args"
                 )
             if deployment["name"] == "ingress":
-                _valid(Policy, deployment.get("user_config") or {}, f"{place}ingress.user_config.")
+                _check_policy(deployment.get("user_config") or {}, checked[-1], f"{place}ingress.user_config.")
     return checked
+
+
+def _check_policy(user_config: Any, args: AppArgs, place: str) -> None:
+    policy = _valid(Policy, user_config, place)
+    try:
+        policy.of(args.embedders)
+    except ValueError as error:
+        raise ConfigError(f"{place}{error}") from error
 
 
 def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:

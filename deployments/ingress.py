@@ -89,7 +89,7 @@ class Ingress:
         self._service = Service(
             stages,
             limits,
-            Policy(),
+            Policy().of(embedders),
             Addresses(addresses, limits.max_image_size),
             ServeStatus(_controller(), watched, requests),
             requests,
@@ -99,8 +99,8 @@ class Ingress:
             logger.warning("Anybody who reaches this service may use all of it: REQUIRE_KEYS is not set")
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Take a changed `user_config` over, without a restart; unknown keys are refused."""
-        self._service.policy = Policy(**user_config)
+        """Take a changed `user_config` over, without a restart; unknown keys and roles are refused."""
+        self._service.policy = Policy(**user_config).of(self._service.stages.embedders)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         return create_app(self._service)

@@ -4,12 +4,11 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
-from graphs.timing import Timed
+from graphs.timing import Timed, covered
 
 Answer = TypeVar("Answer")
-Arguments = ParamSpec("Arguments")
 
 
 class Workers:
@@ -30,14 +29,25 @@ class Workers:
         # They travel to the replica that they work in; threads do not.
         return Workers, (self._count,)
 
-    async def run(
-        self, work: Callable[Arguments, Answer], *args: Arguments.args, **options: Arguments.kwargs
-    ) -> Timed[Answer]:
-        """Call `work` in a thread. If the caller gives up before its turn, it is not called at all."""
+    @property
+    def count(self) -> int:
+        """How many threads there are."""
+        return self._count
 
-        def timed() -> Timed[Answer]:
+    async def run(self, *parts: Callable[[], Answer]) -> Timed[list[Answer]]:
+        """Call each of `parts` in a thread, side by side as far as threads are free.
+
+        If the caller gives up, those whose turn has not come are not called at all.
+
+        Returns:
+            Their answers in order; the time is that in which at least one of them was at work.
+        """
+
+        def timed(part: Callable[[], Answer]) -> tuple[Answer, tuple[float, float]]:
             started = time.perf_counter()
-            answer = work(*args, **options)
-            return Timed(answer, time.perf_counter() - started)
+            answer = part()
+            return answer, (started, time.perf_counter())
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, timed)
+        loop = asyncio.get_running_loop()
+        done = await asyncio.gather(*(loop.run_in_executor(self._threads, timed, part) for part in parts))
+        return Timed([answer for answer, _ in done], covered(times for _, times in done))

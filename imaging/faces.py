@@ -1,6 +1,7 @@
 """What a detector finds in photos: the frozen records that travel between the stages."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -80,3 +81,13 @@ class Detection:
     photos: tuple[Photo | Refused, ...]
     crops: dict[CropSpec, Pixels]
     steps: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def joined(cls, detections: "Sequence[Detection]", specs: Sequence[CropSpec]) -> "Detection":
+        """The answer for the photos of all `detections`, one after another, with the crops of `specs`."""
+        steps = Counter[str]()
+        for detection in detections:
+            steps.update(detection.steps)
+        none = {spec: np.zeros((0, spec.size, spec.size, 3), dtype=np.uint8) for spec in specs}
+        crops = {spec: np.concatenate([none[spec], *(each.crops[spec] for each in detections)]) for spec in specs}
+        return cls(tuple(photo for each in detections for photo in each.photos), crops, dict(steps))

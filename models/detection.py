@@ -43,51 +43,45 @@ class PhotoDetector:
         self._limits = limits
 
     def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool = False) -> Detection:
-        """Look at encoded `photos` and cut each of `crops` from every face found.
+        """Look at several photos, one after another, as `one` does."""
+        return Detection.joined([self.one(data, crops, whole) for data in photos], crops)
 
-        A photo that the gate refuses is answered by its `Refused` in its place, so that the others
-        are not lost with it.
+    def one(self, data: bytes, crops: Sequence[CropSpec], whole: bool = False) -> Detection:
+        """Look at an encoded photo and cut each of `crops` from every face found.
+
+        A photo that the gate refuses is answered by its `Refused`, so that others are not lost with it.
 
         Args:
             whole: a photo in which no face is found counts as one face of its whole size, with the score 0.
         """
-        answers: list[Photo | Refused] = []
-        cuts: dict[CropSpec, list[NDArray[np.uint8]]] = {spec: [] for spec in crops}
         watch = _Stopwatch()
-        for data in photos:
-            started = watch.last
-            try:
-                image = decode(data, self._limits)
-            except Refused as refused:
-                watch.lap("decode")
-                answers.append(refused)
-                continue
+        started = watch.last
+        try:
+            image = decode(data, self._limits)
+        except Refused as refused:
             watch.lap("decode")
-            faces = self._look(image.pixels)
-            watch.lap("detect")
-            if whole and not faces:
-                faces = [_whole(image.pixels)]
-            boxes, points = [face.box for face in faces], [face.landmarks for face in faces]
-            for spec, parts in cuts.items():
-                parts.append(cut(image.pixels, boxes, points, spec))
-            measured = cut(image.pixels, boxes, points, MEASURED)
-            watch.lap("crop")
-            quality, face_qualities = measure(image.pixels), tuple(measure(part) for part in measured)
-            watch.lap("measure")
-            answers.append(
-                Photo(
-                    width=image.width,
-                    height=image.height,
-                    quality=quality,
-                    faces=tuple(face.scaled(1 / image.scale) for face in faces),
-                    face_qualities=face_qualities,
-                    seconds=watch.last - started,
-                )
-            )
-        empty = {spec: np.zeros((0, spec.size, spec.size, 3), dtype=np.uint8) for spec in crops}
-        joined = {spec: np.concatenate(parts) if parts else empty[spec] for spec, parts in cuts.items()}
+            none = {spec: np.zeros((0, spec.size, spec.size, 3), dtype=np.uint8) for spec in crops}
+            return Detection((refused,), none, dict(watch.steps))
+        watch.lap("decode")
+        faces = self._look(image.pixels)
+        watch.lap("detect")
+        if whole and not faces:
+            faces = [_whole(image.pixels)]
+        boxes, points = [face.box for face in faces], [face.landmarks for face in faces]
+        cuts = {spec: cut(image.pixels, boxes, points, spec) for spec in crops}
+        measured = cut(image.pixels, boxes, points, MEASURED)
         watch.lap("crop")
-        return Detection(tuple(answers), joined, dict(watch.steps))
+        quality, face_qualities = measure(image.pixels), tuple(measure(part) for part in measured)
+        watch.lap("measure")
+        photo = Photo(
+            width=image.width,
+            height=image.height,
+            quality=quality,
+            faces=tuple(face.scaled(1 / image.scale) for face in faces),
+            face_qualities=face_qualities,
+            seconds=watch.last - started,
+        )
+        return Detection((photo,), cuts, dict(watch.steps))
 
     def _look(self, pixels: NDArray[np.uint8]) -> list[Face]:
         """Find faces, looking again with a black border around the photo as long as there seem to be none.

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from deployments.config import ConfigError, check, rendered
+from deployments.config import check, rendered
+from deployments.errors import ConfigError
 from graphs import app
 from graphs.settings import ROOT, AppArgs
 from models.pull import configured_in
@@ -140,10 +141,18 @@ def test_what_a_schema_does_not_allow_is_refused_by_place(config: Any, change: C
 
 @pytest.mark.parametrize(
     ("policy", "place"),
-    [({"treshold": 0.5}, "treshold"), ({"similarity_threshold": 2}, "similarity_threshold")],
+    [
+        ({"treshold": 0.5}, "treshold"),
+        ({"similarity_threshold": 2}, "similarity_threshold"),
+        ({"thresholds": {"arcface": 2}}, r"user_config\.thresholds\.arcface"),
+        (
+            {"thresholds": {"arcfase": 0.4}},
+            r"user_config\.thresholds: no embedder is called arcfase; there are arcface",
+        ),
+    ],
 )
 def test_a_policy_that_the_ingress_would_refuse_is_refused_here(
-    config: Any, policy: dict[str, float], place: str
+    config: Any, policy: dict[str, Any], place: str
 ) -> None:
     ingress(config)["user_config"] = policy
     with pytest.raises(ConfigError, match=place):

@@ -9,7 +9,8 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from deployments.config import ConfigError, check
+from deployments.config import check
+from deployments.errors import ConfigError
 from graphs.settings import ROOT, AppArgs
 
 WHOLE = yaml.safe_load((ROOT / "configs" / "serve.yaml").read_text("utf-8"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,21 +22,26 @@ def test_an_answer_has_the_replicas_own_time_and_that_of_its_steps(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked: list[Any] = []
-    detection = Detection((photo(),), {}, {"decode": 0.125, "detect": 0.0625})
+    seen = {b"photo": photo(), b"other": photo()}
 
-    def look(*args: Any) -> Detection:
-        asked.append(args)
-        return detection
+    def look(data: bytes, *args: Any) -> Detection:
+        asked.append((data, *args))
+        return Detection((seen[data],), {}, {"decode": 0.125, "detect": 0.0625})
 
-    monkeypatch.setattr(detector, "load_detector", lambda *args: None)
-    monkeypatch.setattr(detector, "PhotoDetector", lambda *args: look)
-    monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25]).__next__))
+    looking_with(look, monkeypatch)
+    monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25, 1.25, 1.5]).__next__))
     replica = Detector("mtcnn", tmp_path, "onnx", Device(), Limits(), {}, Workers(1))
-    timed = asyncio.run(replica.detect([b"photo"], (), True))
-    assert timed.answer is detection
-    assert timed.seconds == 0.25
-    assert timed.steps == detection.steps
-    assert asked == [([b"photo"], (), True)]
+    timed = asyncio.run(replica.detect([b"photo", b"other"], (), True))
+    assert timed.answer.photos == (seen[b"photo"], seen[b"other"])
+    assert timed.seconds == 0.5
+    assert timed.steps == timed.answer.steps == {"decode": 0.25, "detect": 0.125}
+    assert asked == [(b"photo", (), True), (b"other", (), True)]
+
+
+def looking_with(look: Callable[..., Detection], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replicas look at a photo with `look`."""
+    monkeypatch.setattr(detector, "load_detector", lambda *args: None)
+    monkeypatch.setattr(detector, "PhotoDetector", lambda *args: SimpleNamespace(one=look))
 
 
 def test_the_network_and_its_photos_come_as_they_were_asked_for(
@@ -55,10 +61,12 @@ def test_the_network_and_its_photos_come_as_they_were_asked_for(
     assert looking == ("network", Limits(max_bytes=5))
 
 
+@pytest.mark.parametrize("calls", [6, 1])
 @pytest.mark.parametrize("count", [1, 2])
-def test_it_looks_at_as_many_requests_at_once_as_it_was_told(
-    count: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_it_looks_at_as_many_photos_at_once_as_it_was_told(
+    count: int, calls: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """Whether they come in several calls or in one."""
     met, threads = threading.Barrier(count), set[threading.Thread]()
 
     def look(*args: Any) -> Detection:
@@ -66,12 +74,11 @@ def test_it_looks_at_as_many_requests_at_once_as_it_was_told(
         met.wait(timeout=30)
         return Detection((), {})
 
-    monkeypatch.setattr(detector, "load_detector", lambda *args: None)
-    monkeypatch.setattr(detector, "PhotoDetector", lambda *args: look)
+    looking_with(look, monkeypatch)
 
     async def run() -> None:
         replica = Detector("mtcnn", tmp_path, "onnx", Device(), Limits(), {}, Workers(count))
-        await asyncio.gather(*(replica.detect([], (), False) for _ in range(3 * count)))
+        await asyncio.gather(*(replica.detect([b""] * (6 // calls), (), False) for _ in range(calls)))
 
     asyncio.run(run())
     assert len(threads) == count

@@ -25,7 +25,7 @@ from load_tests.faults import OTHERS, kill, replica
 from load_tests.photos import Photo
 from load_tests.server import Server, served
 from load_tests.traffic import Traffic
-from models.__main__ import DEFAULT_STORE
+from models.store import DEFAULT_STORE
 
 CLIENTS = 8
 PLACES = 16

@@ -4,10 +4,11 @@ import asyncio
 import threading
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deployments import network, workers
 from deployments.network import Network
@@ -15,21 +16,54 @@ from deployments.workers import Workers
 from models.device import Device
 
 
-@pytest.mark.parametrize("model", ["minifasnet", "mobilefacenet"])
+@pytest.mark.parametrize("model", ["minifasnet", "deep-tree"])
 def test_an_answer_has_the_replicas_own_time(model: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    loaded: list[str] = []
+
     def load(card: Any, *args: Any) -> Any:
-        return lambda *crops: (card.name, crops)
+        loaded.append(card.name)
+        return lambda first, second: first[:, 0, 0, 0] * 10.0 + second[:, 0, 0, 0]
 
     monkeypatch.setattr(network, "load_network", load)
     monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25]).__next__))
     replica = Network(model, tmp_path, "onnx", Device(), Workers(1))
-    crops = np.zeros((2, 3, 1, 1, 3), np.uint8)
-    timed: Any = asyncio.run(replica.run(*crops))
-    name, (first, second) = timed.answer
-    assert name == model
-    assert first is not second
-    assert first.shape == second.shape == (3, 1, 1, 3)
+    timed = asyncio.run(replica.run(*numbered(3)))
+    assert loaded == [model]
+    assert timed.answer.tolist() == [0, 11, 22]
     assert (timed.seconds, timed.steps) == (0.25, {})
+
+
+def numbered(faces: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Two crops of each of so many faces, whose pixels are the face's number."""
+    crop = np.tile(np.arange(faces, dtype=np.uint8)[:, None, None, None], (1, 1, 1, 3))
+    return crop, crop
+
+
+@pytest.mark.parametrize(
+    ("device", "count", "shares"),
+    [("cpu", 2, [1, 2]), ("cpu", 1, [3]), ("cpu", 5, [1, 1, 1]), ("cuda", 2, [3])],
+)
+def test_a_cpus_workers_share_the_faces_and_a_gpu_gets_all_at_once(
+    device: Literal["cpu", "cuda"], count: int, shares: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[int] = []
+
+    def score(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        assert len(first) == len(second)
+        asked.append(len(first))
+        return first[:, 0, 0, 0] + second[:, 0, 0, 0]
+
+    monkeypatch.setattr(network, "load_network", lambda *args: score)
+    replica = Network("minifasnet", tmp_path, "onnx", Device(device), Workers(count))
+    timed = asyncio.run(replica.run(*numbered(3)))
+    assert timed.answer.tolist() == [0, 2, 4]
+    assert sorted(asked) == shares
+
+
+def test_no_face_is_asked_about_in_one_call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(network, "load_network", lambda *args: lambda crops: np.zeros((len(crops), 4), np.float32))
+    replica = Network("mobilefacenet", tmp_path, "onnx", Device(), Workers(2))
+    assert asyncio.run(replica.run(np.zeros((0, 112, 112, 3), np.uint8))).answer.shape == (0, 4)
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -38,9 +72,10 @@ def test_it_works_on_as_many_calls_at_once_as_it_was_told(
 ) -> None:
     met, threads = threading.Barrier(count), set[threading.Thread]()
 
-    def embed(crops: Any) -> None:
+    def embed(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         threads.add(threading.current_thread())
         met.wait(timeout=30)
+        return np.zeros((len(crops), 1), np.float32)
 
     monkeypatch.setattr(network, "load_network", lambda *args: embed)
 

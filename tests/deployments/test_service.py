@@ -1,4 +1,4 @@
-"""The service end to end: `python -m deployments` on a Ray cluster of its own, real photos, real networks."""
+"""The service end to end: `facegraph serve` on a Ray cluster of its own, real photos, real networks."""
 
 import base64
 import io

@@ -4,6 +4,7 @@ import asyncio
 import pickle
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -78,11 +79,11 @@ def test_the_event_loop_goes_on_meanwhile() -> None:
     release = threading.Event()
 
     async def run() -> bool:
-        waiting = asyncio.create_task(Workers(1).run(release.wait, timeout=PATIENCE_S))
+        waiting = asyncio.create_task(Workers(1).run(partial(release.wait, PATIENCE_S)))
         await asyncio.sleep(0)
         # Were the work done in the loop, nobody would be there to end it.
         release.set()
-        return (await waiting).answer
+        return (await waiting).answer[0]
 
     assert asyncio.run(run()) is True
 
@@ -90,14 +91,44 @@ def test_the_event_loop_goes_on_meanwhile() -> None:
 def test_an_answer_comes_with_its_time_and_without_that_of_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25, 5.0, 5.5]).__next__))
 
-    def work(*args: Any, **options: Any) -> Any:
-        return args, options
-
-    async def run() -> list[Timed[Any]]:
+    async def run() -> list[Timed[list[str]]]:
         pool = Workers(1)
-        return list(await asyncio.gather(pool.run(work, 1, 2, crop=3), pool.run(work)))
+        return list(await asyncio.gather(pool.run(lambda: "one"), pool.run(lambda: "other")))
 
-    assert asyncio.run(run()) == [Timed(((1, 2), {"crop": 3}), 0.25), Timed(((), {}), 0.5)]
+    assert asyncio.run(run()) == [Timed(["one"], 0.25), Timed(["other"], 0.5)]
+
+
+def test_the_parts_of_a_call_are_worked_on_side_by_side_and_answered_in_order() -> None:
+    crowd = Crowd(2)
+
+    def part(number: int) -> int:
+        crowd.work()
+        return number
+
+    async def run() -> Timed[list[int]]:
+        return await Workers(2).run(*(partial(part, number) for number in range(4)))
+
+    timed = asyncio.run(run())
+    assert timed.answer == [0, 1, 2, 3]
+    assert crowd.most == 2
+
+
+def test_time_in_which_several_parts_were_at_work_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = {"first": iter([1.0, 3.0]), "second": iter([2.0, 4.0])}
+    met, name = threading.Barrier(2), threading.local()
+
+    def perf_counter() -> float:
+        if not hasattr(name, "times"):
+            # Each thread has one part, for the other one waits for it.
+            name.times = times.pop(next(iter(times)))
+        return next(name.times)
+
+    monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=perf_counter))
+
+    async def run() -> Timed[list[int]]:
+        return await Workers(2).run(partial(met.wait, PATIENCE_S), partial(met.wait, PATIENCE_S))
+
+    assert asyncio.run(run()).seconds == 3.0
 
 
 def test_an_error_reaches_the_caller_and_the_thread_goes_on() -> None:
@@ -106,14 +137,14 @@ def test_an_error_reaches_the_caller_and_the_thread_goes_on() -> None:
     def fail() -> None:
         raise error
 
-    async def run() -> Timed[str]:
+    async def run() -> Timed[list[str]]:
         pool = Workers(1)
         with pytest.raises(ValueError, match="broken") as caught:
             await pool.run(fail)
         assert caught.value is error
-        return await pool.run(str.upper, "next")
+        return await pool.run(partial(str.upper, "next"))
 
-    assert asyncio.run(run()).answer == "NEXT"
+    assert asyncio.run(run()).answer == ["NEXT"]
 
 
 async def cancelled(call: asyncio.Task[Any]) -> None:
@@ -142,8 +173,8 @@ def test_work_that_was_given_up_before_its_turn_is_not_done(
         pool = Workers(1)
         first = asyncio.create_task(pool.run(hold))
         await started(begun)
-        second = asyncio.create_task(pool.run(done.append, "second"))
-        third = asyncio.create_task(pool.run(done.append, "third"))
+        second = asyncio.create_task(pool.run(partial(done.append, "second")))
+        third = asyncio.create_task(pool.run(partial(done.append, "third")))
         await asyncio.sleep(0)
         await give_up(second)
         release.set()
@@ -166,7 +197,7 @@ def test_work_that_was_given_up_in_its_turn_frees_its_thread_when_it_ends() -> N
         first = asyncio.create_task(pool.run(hold))
         await started(begun)
         await cancelled(first)
-        second = asyncio.create_task(pool.run(done.append, "second"))
+        second = asyncio.create_task(pool.run(partial(done.append, "second")))
         release.set()
         await second
 
@@ -186,6 +217,6 @@ def test_workers_travel_to_their_replica_with_their_number() -> None:
         return True
 
     async def both() -> list[Any]:
-        return [timed.answer for timed in await asyncio.gather(workers.run(meets), workers.run(meets))]
+        return [timed.answer[0] for timed in await asyncio.gather(workers.run(meets), workers.run(meets))]
 
     assert asyncio.run(both()) == [False, False]

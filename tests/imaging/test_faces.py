@@ -4,8 +4,10 @@ import pickle
 
 import numpy as np
 
-from imaging.faces import Face
+from imaging.crops import CropSpec
+from imaging.faces import Detection, Face
 from imaging.refused import Refused
+from tests.fakes import photo
 
 
 def test_a_face_is_scaled_with_its_photo() -> None:
@@ -21,3 +23,25 @@ def test_a_refusal_comes_whole_out_of_another_process() -> None:
     refusal = pickle.loads(pickle.dumps(Refused("INVALID_IMAGE", "The image is empty")))
     assert (refusal.code, refusal.message) == ("INVALID_IMAGE", "The image is empty")
     assert str(refusal) == "INVALID_IMAGE: The image is empty"
+
+
+def test_detections_are_joined_in_order_with_their_crops_and_times() -> None:
+    spec, first, refused = CropSpec(2, "box"), photo(), Refused("INVALID_IMAGE", "The image is empty")
+    crops = np.arange(3 * 12, dtype=np.uint8).reshape(3, 2, 2, 3)
+    joined = Detection.joined(
+        [
+            Detection((first,), {spec: crops[:1]}, {"decode": 0.25, "detect": 1.0}),
+            Detection((refused,), {spec: crops[:0]}, {"decode": 0.5}),
+            Detection((first,), {spec: crops[1:]}, {"decode": 0.25, "detect": 2.0}),
+        ],
+        [spec],
+    )
+    assert joined.photos == (first, refused, first)
+    np.testing.assert_array_equal(joined.crops[spec], crops)
+    assert joined.steps == {"decode": 1.0, "detect": 3.0}
+
+
+def test_no_detection_joined_has_no_photo_and_empty_crops() -> None:
+    spec = CropSpec(2, "box")
+    joined = Detection.joined([], [spec])
+    assert (joined.photos, joined.crops[spec].shape, joined.crops[spec].dtype) == ((), (0, 2, 2, 3), np.uint8)

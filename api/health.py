@@ -10,7 +10,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from api.service import Service
+from graphs.settings import Policy
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
+from graphs.thresholds import configured
 
 router = APIRouter(tags=["health"])
 
@@ -38,8 +40,8 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
     `status` is ``healthy`` when all do, ``degraded`` when some do, and ``unhealthy``, with status 503,
     when none does. `models` has the verdict by role, `model_loaded` that of all of them, and
     `database_connected` the gallery's. `networks` names what stands behind each role; of an embedder also
-    its embeddings' length and its card's own threshold. `service`, `model` and `embedding_dimensions`
-    are of the embedder that the FaceNet contract uses.
+    its embeddings' length and /v1's threshold where nobody asks for another one. `service`, `model` and
+    `embedding_dimensions` are of the embedder that the FaceNet contract uses.
     """
     service: Service = request.app.state.service
     stages: Mapping[str, Stage] = {**service.stages.detectors, **service.stages.liveness, **service.stages.embedders}
@@ -61,7 +63,7 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
         "service": "facegraph",
         **_facenet(service.stages.embedders),
         "version": VERSION,
-        "networks": {role: _described(stage) for role, stage in stages.items()},
+        "networks": {role: _described(role, stage, service.policy) for role, stage in stages.items()},
     }
 
 
@@ -75,9 +77,9 @@ def _facenet(embedders: Mapping[str, EmbedderStage]) -> dict[str, Any]:
     return {"model": embedder.network.model, "embedding_dimensions": embedder.size} if embedder else {}
 
 
-def _described(stage: Stage) -> dict[str, Any]:
+def _described(role: str, stage: Stage, policy: Policy) -> dict[str, Any]:
     network = stage.network
     described: dict[str, Any] = {"model": network.model, "title": network.title, "licence": network.licence}
     if isinstance(stage, EmbedderStage):
-        described |= {"embedding_dimensions": stage.size, "cosine_threshold": stage.threshold}
+        described |= {"embedding_dimensions": stage.size, "cosine_threshold": configured(policy, role, stage).value}
     return described

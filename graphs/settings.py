@@ -7,9 +7,10 @@ the variable, then the default.
 """
 
 import re
+from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -203,7 +204,7 @@ class AccessArgs(_FromEnvironment):
     )
     keys_file: Path = Field(
         Path("data/keys.json"),
-        description="What `python -m access` writes; below the project unless absolute, on each node with an ingress.",
+        description="What `facegraph keys` writes; below the project unless absolute, on each node with an ingress.",
     )
     audit_log: str = Field(
         "data/audit.jsonl", description="A file, below the project unless absolute; empty for no log."
@@ -243,7 +244,7 @@ class AppArgs(BaseModel):
         "auto",
         description="auto: GPU shares where the cluster has GPUs, CPUs where it has none; cuda: GPUs or an error.",
     )
-    models_dir: Path = Field(Path("data/models"), description="Where `python -m models pull` put the models.")
+    models_dir: Path = Field(Path("data/models"), description="Where `facegraph models pull` put the models.")
     detectors: dict[str, DetectorArgs]
     liveness: dict[str, StageArgs]
     embedders: dict[str, StageArgs]
@@ -285,6 +286,11 @@ class Policy(_FromEnvironment):
     arcface_threshold: float | None = Field(
         None, ge=0, le=1, description="The same on /match_face of arcface, whose contract has 0.75."
     )
+    thresholds: dict[str, Annotated[float, Field(ge=-1, le=1)]] = Field(
+        default_factory=dict,
+        description="By an embedder's role, the least cosine similarity of a match in /v1 where neither the request "
+        "nor the collection has one, in place of the card's: what `facegraph models calibrate` writes.",
+    )
     liveness_threshold: float = Field(0.5, ge=0, le=1, description="Least live probability of a live face.")
     liveness_policy: Literal["report", "require"] = Field(
         "report", description="report: liveness stands beside the match; require: a spoof is never a match."
@@ -302,3 +308,15 @@ class Policy(_FromEnvironment):
         10, ge=0, description="Least variance of its Laplacian at 112 pixels; of 217 real faces the least was 14."
     )
     enrol_max_turn: float = Field(0.7, ge=0, description="Furthest it looks aside: 0 ahead, more than 1 in profile.")
+
+    def of(self, embedders: Collection[str]) -> "Policy":
+        """This policy, for a service with these embedders' roles.
+
+        Raises:
+            ValueError: `thresholds` names another one.
+        """
+        if unknown := sorted(self.thresholds.keys() - set(embedders)):
+            raise ValueError(
+                f"thresholds: no embedder is called {', '.join(unknown)}; there are {', '.join(embedders)}"
+            )
+        return self

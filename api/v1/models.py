@@ -1,12 +1,15 @@
 """GET /v1/models: what a request can choose from."""
 
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.errors import ERRORS
+from api.service import Service
+from api.v1.options import threshold_of
 from api.v1.schemas import example
+from graphs.stages import EmbedderStage
 
 router = APIRouter(prefix="/v1", tags=["models"], responses=ERRORS)
 
@@ -21,6 +24,7 @@ class NetworkAnswer(BaseModel):
         embedding_contract="499f2c0ac50eba0c",
         embedding_dimensions=192,
         cosine_threshold=0.42,
+        threshold_source="card",
     )
 
     model: str
@@ -28,7 +32,10 @@ class NetworkAnswer(BaseModel):
     licence: str
     embedding_contract: str | None = None
     embedding_dimensions: int | None = None
-    cosine_threshold: float | None = None
+    cosine_threshold: float | None = Field(
+        None, description="What decides where neither the request nor the collection has a threshold."
+    )
+    threshold_source: Literal["configuration", "card"] | None = Field(None, description="Who set it.")
 
 
 class ModelsAnswer(BaseModel):
@@ -44,23 +51,25 @@ class ModelsAnswer(BaseModel):
 @router.get("/models")
 async def get_models(request: Request) -> ModelsAnswer:
     """List the networks that a request can choose."""
-    stages = request.app.state.service.stages
+    service: Service = request.app.state.service
+    stages = service.stages
 
     def plain(stage: Any) -> NetworkAnswer:
         network = stage.network
         return NetworkAnswer(model=network.model, title=network.title, licence=network.licence)
 
+    def embedder(role: str, stage: EmbedderStage) -> NetworkAnswer:
+        threshold = threshold_of(service, role)
+        told = {
+            "embedding_contract": stage.contract,
+            "embedding_dimensions": stage.size,
+            "cosine_threshold": threshold.value,
+            "threshold_source": threshold.source,
+        }
+        return plain(stage).model_copy(update=told)
+
     return ModelsAnswer(
         detectors={role: plain(stage) for role, stage in stages.detectors.items()},
         liveness={role: plain(stage) for role, stage in stages.liveness.items()},
-        embedders={
-            role: plain(stage).model_copy(
-                update={
-                    "embedding_contract": stage.contract,
-                    "embedding_dimensions": stage.size,
-                    "cosine_threshold": stage.threshold,
-                }
-            )
-            for role, stage in stages.embedders.items()
-        },
+        embedders={role: embedder(role, stage) for role, stage in stages.embedders.items()},
     )

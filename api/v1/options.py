@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from api.service import Service
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
+from graphs.thresholds import Applied, configured
 from imaging.refused import Refused
 
 Stage = TypeVar("Stage")
@@ -79,7 +80,7 @@ class VerifyOptions(BaseModel):
         "cosine", description="cosine: similarity, -1 to 1; euclidean: distance of embeddings of length 1, 0 to 2."
     )
     threshold: Annotated[float, Field(ge=-1, le=2), AS_NUMBER] | None = Field(
-        None, description="Least similarity or greatest distance; without it the card's."
+        None, description="Least similarity or greatest distance; see Thresholds."
     )
     faces: Literal["one", "largest"] = Field(
         "largest", description="one: a photo of several faces is refused; largest: its largest face counts."
@@ -113,6 +114,11 @@ def detector_of(service: Service, role: str) -> DetectorStage:
 def embedder_of(service: Service, role: str) -> EmbedderStage:
     """The embedder that a request or a collection chose; raises `Refused`: ``UNKNOWN_EMBEDDER``."""
     return _chosen("embedder", service.stages.embedders, role)
+
+
+def threshold_of(service: Service, role: str) -> Applied:
+    """The threshold of an embedder where neither the request nor the collection has one."""
+    return configured(service.policy, role, embedder_of(service, role))
 
 
 def liveness_of(service: Service, policy: Literal["off", "report", "require"]) -> LivenessStage | None:

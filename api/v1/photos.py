@@ -11,7 +11,15 @@ from api.embeddings import Embedding, vector_of
 from api.errors import ERRORS
 from api.images import from_upload
 from api.service import Service
-from api.v1.options import DetectOptions, EmbedOptions, VerifyOptions, detector_of, embedder_of, liveness_of
+from api.v1.options import (
+    DetectOptions,
+    EmbedOptions,
+    VerifyOptions,
+    detector_of,
+    embedder_of,
+    liveness_of,
+    threshold_of,
+)
 from api.v1.schemas import AppliedThreshold, FaceAnswer, Models, PhotoAnswer, Timings, example
 from graphs.compare import Distances, distances
 from graphs.extract import Look, largest, look, only
@@ -132,7 +140,8 @@ async def post_verify(
     pair = tuple([await from_upload(file, service.limits.max_image_size) for file in (photo1, photo2)])
     choose = naming(("photo1", "photo2"), only if options.faces == "one" else largest)
     found = await verify(detector, liveness, embedder, cast(tuple[bytes, bytes], pair), choose)
-    compared = _compared(found.distances, options.metric, applied(options.threshold, None, embedder, options.metric))
+    threshold = applied(options.threshold, None, threshold_of(service, options.embedder), options.metric)
+    compared = _compared(found.distances, options.metric, threshold)
     live_threshold = service.policy.liveness_threshold
     live = found.live or (None, None)
     if options.liveness == "require" and any(score < live_threshold for score in found.live):
@@ -158,18 +167,21 @@ async def post_compare(request: Request, body: CompareEmbeddingsRequest) -> Comp
     """Compare two embeddings that /v1/embed gave."""
     service: Service = request.app.state.service
     first, second = body.embedding1, body.embedding2
-    embedder = next((one for one in service.stages.embedders.values() if one.contract == first.contract), None)
-    if embedder is None:
+    role = next((role for role, one in service.stages.embedders.items() if one.contract == first.contract), None)
+    if role is None:
         raise Refused("EMBEDDING_CONTRACT_MISMATCH", "No network of this service gave embedding1")
     if second.contract != first.contract:
         raise Refused("EMBEDDING_CONTRACT_MISMATCH", "The two embeddings are of different networks")
+    embedder = embedder_of(service, role)
     for each in (first, second):
         if len(each.values) != embedder.size:
             raise Refused(
                 "INVALID_EMBEDDING", f"An embedding has {len(each.values)} numbers; its network gives {embedder.size}"
             )
     unit = [vector / np.linalg.norm(vector) for vector in (vector_of(first.values), vector_of(second.values))]
-    return _compared(distances(*unit), body.metric, applied(body.threshold, None, embedder, body.metric))
+    return _compared(
+        distances(*unit), body.metric, applied(body.threshold, None, threshold_of(service, role), body.metric)
+    )
 
 
 def faces(service: Service, seen: Look) -> list[FaceAnswer]:

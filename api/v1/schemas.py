@@ -160,7 +160,7 @@ class AppliedThreshold(BaseModel):
     model_config = example(value=0.42, source="card")
 
     value: float
-    source: Literal["request", "collection", "card"]
+    source: Literal["request", "collection", "configuration", "card"]
 
 
 def _box(face: Face) -> Box:

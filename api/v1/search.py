@@ -18,6 +18,7 @@ from api.v1.options import (
     detector_of,
     embedder_of,
     liveness_of,
+    threshold_of,
 )
 from api.v1.photos import ContractEmbedding, PhotoFile, faces
 from api.v1.schemas import AppliedThreshold, FaceAnswer, Models, PhotoAnswer, Timings, example
@@ -93,7 +94,7 @@ async def post_search(
     seen, searched, hits = await identify(
         detector, liveness, embedder, service.stages.gallery, collection, data, options.top_k, options.max_faces
     )
-    threshold = applied(options.threshold, searched, embedder)
+    threshold = applied(options.threshold, searched, threshold_of(service, kind.embedder))
     answers = []
     for face, found in zip(faces(service, seen), hits, strict=True):
         spoof = options.liveness == "require" and face.liveness is not None and not face.liveness.live
@@ -121,7 +122,7 @@ async def post_search_embedding(
     searched, [hits] = await service.stages.gallery.find(
         collection, body.embedding.contract, [vector_of(body.embedding.values)], body.top_k
     )
-    threshold = applied(body.threshold, searched, embedder_of(service, searched.kind.embedder))
+    threshold = applied(body.threshold, searched, threshold_of(service, searched.kind.embedder))
     candidates = _candidates(hits, threshold)
     concerns(request, (candidate.subject for candidate in candidates))
     return EmbeddingSearchAnswer(

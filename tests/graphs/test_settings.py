@@ -126,6 +126,8 @@ def test_a_variable_of_no_use_is_refused_by_name(
         (Policy, {"similarity_threshold": 1.1}),
         (Policy, {"liveness_threshold": -0.1}),
         (Policy, {"liveness_policy": "ignore"}),
+        (Policy, {"thresholds": {"arcface": 1.01}}),
+        (Policy, {"thresholds": {"arcface": -1.01}}),
         (Policy, {"min_side": 0}),
         (Policy, {"min_brightness": -1}),
         (Policy, {"max_brightness": 256}),
@@ -173,6 +175,13 @@ def test_settings_do_not_change(settings: BaseModel) -> None:
     name = next(iter(type(settings).model_fields))
     with pytest.raises(ValidationError, match="frozen"):
         setattr(settings, name, getattr(settings, name))
+
+
+def test_a_threshold_of_a_role_that_is_not_there_is_refused_by_name() -> None:
+    policy = Policy(thresholds={"arcface": 0.5, "arcfase": 0.4})
+    with pytest.raises(ValueError, match=r"thresholds: no embedder is called arcfase; there are arcface, facenet$"):
+        policy.of({"arcface": None, "facenet": None})
+    assert policy.of(["arcface", "arcfase"]) is policy
 
 
 def test_a_relative_folder_of_models_is_below_the_project() -> None:

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from gallery.records import Collection, EmbeddingKind
 from graphs.compare import distances
-from graphs.thresholds import Applied, Metric, applied, euclidean
+from graphs.settings import Policy
+from graphs.thresholds import Applied, Metric, applied, configured, euclidean
 from tests.fakes import direction, stages
 
 EMBEDDER = stages().embedders["arcface"]
+DEFAULTS = [Applied(0.4, "card"), Applied(0.7, "configuration"), Applied(0.0, "configuration")]
 
 
 def collection(threshold: float | None) -> Collection:
@@ -23,22 +25,35 @@ def collection(threshold: float | None) -> Collection:
 @pytest.mark.parametrize("requested", [0.6, 0.0, -1.0])
 @pytest.mark.parametrize("searched", [None, collection(None), collection(0.5)])
 def test_the_requests_counts_first_in_its_metric(requested: float, searched: Collection | None, metric: Metric) -> None:
-    assert applied(requested, searched, EMBEDDER, metric) == Applied(requested, "request")
+    for default in DEFAULTS:
+        assert applied(requested, searched, default, metric) == Applied(requested, "request")
 
 
 @pytest.mark.parametrize("own", [0.5, 0.0, -1.0])
 def test_then_the_collections(own: float) -> None:
-    assert applied(None, collection(own), EMBEDDER) == Applied(own, "collection")
+    for default in DEFAULTS:
+        assert applied(None, collection(own), default) == Applied(own, "collection")
 
 
 @pytest.mark.parametrize("searched", [None, collection(None)])
-def test_then_the_cards(searched: Collection | None) -> None:
-    assert applied(None, searched, EMBEDDER) == Applied(0.4, "card")
+@pytest.mark.parametrize("default", DEFAULTS)
+def test_then_the_embedders(searched: Collection | None, default: Applied) -> None:
+    assert applied(None, searched, default) == default
+
+
+@pytest.mark.parametrize("value", [0.7, 0.0, -1.0])
+def test_an_embedders_is_the_configurations_and_else_the_cards(value: float) -> None:
+    assert configured(Policy(thresholds={"arcface": value}), "arcface", EMBEDDER) == Applied(value, "configuration")
+    assert configured(Policy(thresholds={"facenet": value}), "arcface", EMBEDDER) == Applied(0.4, "card")
 
 
 @pytest.mark.parametrize("searched", [None, collection(None), collection(0.9)])
-def test_a_distance_has_the_cards_converted_and_never_the_collections(searched: Collection | None) -> None:
-    assert applied(None, searched, EMBEDDER, "euclidean") == Applied(euclidean(0.4), "card")
+@pytest.mark.parametrize("default", DEFAULTS)
+def test_a_distance_has_the_embedders_converted_and_never_the_collections(
+    searched: Collection | None, default: Applied
+) -> None:
+    found = applied(None, searched, default, "euclidean")
+    assert found == Applied(euclidean(default.value), default.source)
 
 
 def test_the_conversion_at_its_ends() -> None:

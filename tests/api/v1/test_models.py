@@ -1,8 +1,14 @@
 """GET /v1/models, over fake networks."""
 
+from graphs.settings import Policy
 from tests.api.v1 import Api
 
-PLAIN = {"embedding_contract": None, "embedding_dimensions": None, "cosine_threshold": None}
+PLAIN = {
+    "embedding_contract": None,
+    "embedding_dimensions": None,
+    "cosine_threshold": None,
+    "threshold_source": None,
+}
 
 
 def test_every_network_stands_under_its_role() -> None:
@@ -23,6 +29,7 @@ def test_every_network_stands_under_its_role() -> None:
                 "embedding_contract": "contract",
                 "embedding_dimensions": 2,
                 "cosine_threshold": 0.4,
+                "threshold_source": "card",
             },
             "facenet": {
                 "model": "other-model",
@@ -31,9 +38,18 @@ def test_every_network_stands_under_its_role() -> None:
                 "embedding_contract": "contract-of-3",
                 "embedding_dimensions": 3,
                 "cosine_threshold": 0.5,
+                "threshold_source": "card",
             },
         },
     }
+
+
+def test_a_threshold_of_the_configuration_stands_in_the_cards_place() -> None:
+    api = Api(policy=Policy(thresholds={"arcface": 0.95}))
+    told = {role: each["cosine_threshold"] for role, each in api.get("/v1/models").json()["embedders"].items()}
+    assert told == {"arcface": 0.95, "facenet": 0.5}
+    assert api.get("/v1/models").json()["embedders"]["arcface"]["threshold_source"] == "configuration"
+    assert api.get("/health").json()["networks"]["arcface"]["cosine_threshold"] == 0.95
 
 
 def test_what_it_names_can_be_asked_for() -> None:

@@ -139,6 +139,26 @@ def test_metric_and_threshold(options: Any, match: bool, value: float, threshold
         assert found["cosine_similarity"] == pytest.approx(0.9396926, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("options", "match", "threshold"),
+    [
+        ({}, False, {"value": 0.95, "source": "configuration"}),
+        ({"threshold": 0.9}, True, {"value": 0.9, "source": "request"}),
+        ({"metric": "euclidean"}, False, {"value": pytest.approx(0.1**0.5), "source": "configuration"}),
+    ],
+)
+def test_a_threshold_of_the_configuration_decides_where_the_request_has_none(
+    options: Any, match: bool, threshold: Any
+) -> None:
+    policy = Policy(thresholds={"arcface": 0.95})
+    compared = Api(policy=policy).post("/v1/compare", {**pair(direction(0), direction(20)), **options})
+    for found in (verify(Api(policy=policy), "anna", "anne", **options).json(), compared.json()):
+        assert (found["match"], found["threshold"]) == (match, threshold)
+    # Another embedder's stays its card's.
+    other = verify(Api(policy=policy), "anna", "anne", embedder="facenet").json()
+    assert other["threshold"] == {"value": 0.5, "source": "card"}
+
+
 @pytest.mark.parametrize(("policy", "match"), [("off", True), ("report", True), ("require", False)])
 @pytest.mark.parametrize("photos", [("anna-spoof", "anna"), ("anna", "anna-spoof")])
 def test_a_spoof_is_no_match_where_liveness_is_required(policy: str, match: bool, photos: tuple[str, str]) -> None:

@@ -14,9 +14,9 @@ CARD = {"value": 0.4, "source": "card"}
 SEARCH = f"{STAFF}/search"
 
 
-def peopled(**fields: Any) -> Api:
+def peopled(policy: Policy | None = None, **fields: Any) -> Api:
     """A collection with Anna, Anne and Bob in it."""
-    api = staff(**fields)
+    api = Api(policy=policy).make(**fields)
     assert api.enrol(["anna", "anne", "bob"], "anna", "anne", "bob").status_code == 201
     return api
 
@@ -92,6 +92,20 @@ def test_nobody_is_found_in_a_photo_of_nobody_or_in_an_empty_collection() -> Non
     api = staff()
     assert api.found("anna bob") == [[], []]
     assert by_embedding(api, [1, 0]).json() == {"candidates": [], "threshold": CARD}
+
+
+@pytest.mark.parametrize(
+    ("own", "applied", "found"),
+    [(None, {"value": 0.95, "source": "configuration"}, ["anna"]), (0.9, {"value": 0.9, "source": "collection"}, None)],
+)
+def test_the_configurations_threshold_counts_before_the_cards(
+    own: float | None, applied: dict[str, Any], found: list[str] | None
+) -> None:
+    api = peopled(policy=Policy(thresholds={"arcface": 0.95}), threshold=own)
+    by_photo, embedded = api.send(SEARCH, "anna").json(), by_embedding(api, [1, 0]).json()
+    assert by_photo["threshold"] == embedded["threshold"] == applied
+    for candidates in (by_photo["faces"][0]["candidates"], embedded["candidates"]):
+        assert [candidate["subject"] for candidate in candidates] == (found or ["anna", "anne"])
 
 
 @pytest.mark.parametrize(

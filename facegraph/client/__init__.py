@@ -1,1 +1,113 @@
-"""A client of the service's /v1."""
+"""A client of the service's /v1: `Client` blocks, `AsyncClient` is awaited; docs/client.md is the tour.
+
+It needs httpx alone, and knows nothing of the service but its HTTP.
+"""
+
+from facegraph.client.clients import AsyncClient, Client
+from facegraph.client.collections import Collection, CollectionStatistics
+from facegraph.client.enrolment import (
+    EmbeddingsEnrolment,
+    EnrolledEmbedding,
+    EnrolledPhoto,
+    Enrolment,
+    Reason,
+    SubjectEmbedding,
+)
+from facegraph.client.errors import (
+    ConflictError,
+    FacegraphError,
+    ForbiddenError,
+    InvalidRequestError,
+    MalformedAnswerError,
+    NoAnswerError,
+    NotFoundError,
+    RateLimitedError,
+    RefusedPhotoError,
+    ServiceError,
+    StorageFullError,
+    TooLargeError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from facegraph.client.images import Image
+from facegraph.client.photos import Comparison, DetectedPhoto, EmbeddedFace, EmbeddedPhoto, Verification
+from facegraph.client.schemas import (
+    Box,
+    Crop,
+    Embedding,
+    Face,
+    FaceChoice,
+    Landmarks,
+    Liveness,
+    LivenessPolicy,
+    Metric,
+    Models,
+    Photo,
+    Quality,
+    Threshold,
+    Timings,
+)
+from facegraph.client.search import Candidate, SearchedEmbedding, SearchedFace, SearchedPhoto
+from facegraph.client.service import Calls, Health, Network, Networks, Replicas, Stage, Status
+from facegraph.client.subjects import StoredFace, Subject, SubjectFaces
+
+__all__ = [
+    "AsyncClient",
+    "Box",
+    "Calls",
+    "Candidate",
+    "Client",
+    "Collection",
+    "CollectionStatistics",
+    "Comparison",
+    "ConflictError",
+    "Crop",
+    "DetectedPhoto",
+    "EmbeddedFace",
+    "EmbeddedPhoto",
+    "Embedding",
+    "EmbeddingsEnrolment",
+    "EnrolledEmbedding",
+    "EnrolledPhoto",
+    "Enrolment",
+    "Face",
+    "FaceChoice",
+    "FacegraphError",
+    "ForbiddenError",
+    "Health",
+    "Image",
+    "InvalidRequestError",
+    "Landmarks",
+    "Liveness",
+    "LivenessPolicy",
+    "MalformedAnswerError",
+    "Metric",
+    "Models",
+    "Network",
+    "Networks",
+    "NoAnswerError",
+    "NotFoundError",
+    "Photo",
+    "Quality",
+    "RateLimitedError",
+    "Reason",
+    "RefusedPhotoError",
+    "Replicas",
+    "SearchedEmbedding",
+    "SearchedFace",
+    "SearchedPhoto",
+    "ServiceError",
+    "Stage",
+    "Status",
+    "StorageFullError",
+    "StoredFace",
+    "Subject",
+    "SubjectEmbedding",
+    "SubjectFaces",
+    "Threshold",
+    "Timings",
+    "TooLargeError",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "Verification",
+]

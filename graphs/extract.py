@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
-from imaging.faces import Detection, Face, Photo
+from imaging.faces import Detection, Face, Photo, Pixels
 from imaging.refused import Refused
 
 Network = LivenessStage | EmbedderStage
@@ -22,11 +22,13 @@ class Readings:
     Attributes:
         live: float32 (n), the live probability; None where liveness was not asked.
         embeddings: float32 (n, size) of length 1; None where no embedder was asked.
+        crops: uint8 (n, side, side, 3) RGB, what the embedder was given, of several the first; None where none was.
         seconds: time that the networks took together.
     """
 
     live: NDArray[np.float32] | None
     embeddings: NDArray[np.float32] | None
+    crops: Pixels | None
     seconds: float
 
 
@@ -97,7 +99,9 @@ async def read(
 
     started = time.perf_counter()
     live, embeddings = await asyncio.gather(ask(liveness), ask(embedder))
-    return Readings(live, embeddings, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    given = detection.crops[embedder.crops[0]][list(faces)] if embedder and faces else None
+    return Readings(live, embeddings, given, seconds)
 
 
 async def look(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from graphs.compare import Distances, distances
 from graphs.extract import detect, places, read
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
-from imaging.faces import Face, Photo
+from imaging.faces import Face, Photo, Pixels
 from imaging.refused import Refused
 
 Choose = Callable[[int, Photo | Refused], int]
@@ -43,6 +43,7 @@ class Verification:
         faces: the face of each that was compared.
         live: live probability of each face; empty where liveness was not asked.
         embeddings: float32 (2, size).
+        crops: uint8 (2, side, side, 3) RGB, as in `graphs.extract.Readings`.
         distances: between the two embeddings.
         seconds: time that liveness and embedding took together.
     """
@@ -51,6 +52,7 @@ class Verification:
     faces: tuple[Face, Face]
     live: tuple[float, ...]
     embeddings: NDArray[np.float32]
+    crops: Pixels
     distances: Distances
     seconds: float
 
@@ -79,6 +81,7 @@ async def verify(
         (photos[0].faces[chosen[0]], photos[1].faces[chosen[1]]),
         () if readings.live is None else tuple(readings.live.tolist()),
         embeddings,
+        cast(Pixels, readings.crops),
         distances(*embeddings),
         readings.seconds,
     )

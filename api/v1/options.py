@@ -47,6 +47,10 @@ JsonThreshold = Annotated[
 ]
 """The same in a body, where false is no 0 and "1" no 1."""
 
+Crops = Annotated[
+    Truth, Field(description="Whether each face is answered with the crop that the embedder was given; see Crops.")
+]
+
 
 class DetectOptions(BaseModel):
     """What is done with a photo."""
@@ -66,6 +70,7 @@ class EmbedOptions(DetectOptions):
     """The same, with the choice of the embedder."""
 
     embedder: str = Field("arcface", description="Role of the embedder.")
+    crops: Crops = False
 
 
 class VerifyOptions(BaseModel):
@@ -85,6 +90,7 @@ class VerifyOptions(BaseModel):
     faces: Literal["one", "largest"] = Field(
         "largest", description="one: a photo of several faces is refused; largest: its largest face counts."
     )
+    crops: Crops = False
 
 
 class SearchOptions(DetectOptions):
@@ -92,6 +98,7 @@ class SearchOptions(DetectOptions):
 
     top_k: Annotated[int, Field(ge=1, le=100), IN_DIGITS] = Field(5, description="Most subjects a face.")
     threshold: Threshold = None
+    crops: Crops = False
 
 
 class EnrolOptions(BaseModel):

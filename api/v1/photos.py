@@ -11,6 +11,7 @@ from api.embeddings import Embedding, vector_of
 from api.errors import ERRORS
 from api.images import from_upload
 from api.service import Service
+from api.v1.crops import CroppedFace, encoded
 from api.v1.options import (
     DetectOptions,
     EmbedOptions,
@@ -41,10 +42,10 @@ class ContractEmbedding(BaseModel):
     values: Embedding
 
 
-class EmbeddedFace(FaceAnswer):
+class EmbeddedFace(CroppedFace):
     """A face with its embedding."""
 
-    model_config = example(FaceAnswer, embedding=ContractEmbedding)
+    model_config = example(CroppedFace, embedding=ContractEmbedding)
 
     embedding: ContractEmbedding
 
@@ -86,9 +87,9 @@ class Comparison(BaseModel):
 class VerifyAnswer(Comparison):
     """Two photos compared."""
 
-    model_config = example(Comparison, faces=[FaceAnswer, FaceAnswer], models=Models, timings_ms=Timings)
+    model_config = example(Comparison, faces=[CroppedFace, CroppedFace], models=Models, timings_ms=Timings)
 
-    faces: tuple[FaceAnswer, FaceAnswer]
+    faces: tuple[CroppedFace, CroppedFace]
     models: Models
     timings_ms: Timings
 
@@ -123,7 +124,9 @@ async def post_embed(request: Request, photo: PhotoFile, options: Annotated[Embe
     embeddings = seen.readings.embeddings
     embedded = [
         EmbeddedFace(**dict(face), embedding=ContractEmbedding.model_construct(contract=contract, values=values))
-        for face, values in zip(faces(service, seen), [] if embeddings is None else embeddings.tolist(), strict=True)
+        for face, values in zip(
+            await cropped(service, seen, options.crops), [] if embeddings is None else embeddings.tolist(), strict=True
+        )
     ]
     return EmbedAnswer(photo=PhotoAnswer.of(seen.photo), faces=embedded, models=models, timings_ms=timings)
 
@@ -145,10 +148,11 @@ async def post_verify(
     live_threshold = service.policy.liveness_threshold
     live = found.live or (None, None)
     if options.liveness == "require" and any(score < live_threshold for score in found.live):
+    crops = await encoded(found.crops, options.crops, 2)
         compared.match = False
     answers = [
-        FaceAnswer.of(photo, photo.faces.index(face), score, live_threshold)
-        for photo, face, score in zip(found.photos, found.faces, live, strict=True)
+        CroppedFace(**dict(FaceAnswer.of(photo, photo.faces.index(face), score, live_threshold)), crop=crop)
+        for photo, face, score, crop in zip(found.photos, found.faces, live, crops, strict=True)
     ]
     return VerifyAnswer(
         **dict(compared),
@@ -195,6 +199,13 @@ def faces(service: Service, seen: Look) -> list[FaceAnswer]:
 async def _look(
     service: Service, photo: UploadFile, options: DetectOptions, embedder: str | None
 ) -> tuple[Look, Models, Timings]:
+async def cropped(service: Service, seen: Look, wanted: bool) -> list[CroppedFace]:
+    """The same of a look with an embedder, with the crops that it was given where they are `wanted`."""
+    answers = faces(service, seen)
+    crops = await encoded(seen.readings.crops, wanted, len(answers))
+    return [CroppedFace(**dict(face), crop=crop) for face, crop in zip(answers, crops, strict=True)]
+
+
     detector, liveness = detector_of(service, options.detector), liveness_of(service, options.liveness)
     network = embedder_of(service, embedder) if embedder else None
     started = time.perf_counter()

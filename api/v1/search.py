@@ -11,6 +11,7 @@ from api.embeddings import vector_of
 from api.errors import ERRORS
 from api.images import from_upload
 from api.service import Service
+from api.v1.crops import CroppedFace
 from api.v1.options import (
     CollectionName,
     JsonThreshold,
@@ -20,8 +21,8 @@ from api.v1.options import (
     liveness_of,
     threshold_of,
 )
-from api.v1.photos import ContractEmbedding, PhotoFile, faces
-from api.v1.schemas import AppliedThreshold, FaceAnswer, Models, PhotoAnswer, Timings, example
+from api.v1.photos import ContractEmbedding, PhotoFile, cropped
+from api.v1.schemas import AppliedThreshold, Models, PhotoAnswer, Timings, example
 from gallery.records import Hit
 from graphs.identify import identify
 from graphs.thresholds import Applied, applied
@@ -39,10 +40,10 @@ class Candidate(BaseModel):
     face_id: str
 
 
-class SearchedFace(FaceAnswer):
+class SearchedFace(CroppedFace):
     """A face of the photo, and whom it resembles, best first; nobody where liveness is required and it is a spoof."""
 
-    model_config = example(FaceAnswer, candidates=[Candidate])
+    model_config = example(CroppedFace, candidates=[Candidate])
 
     candidates: list[Candidate]
 
@@ -96,7 +97,7 @@ async def post_search(
     )
     threshold = applied(options.threshold, searched, threshold_of(service, kind.embedder))
     answers = []
-    for face, found in zip(faces(service, seen), hits, strict=True):
+    for face, found in zip(await cropped(service, seen, options.crops), hits, strict=True):
         spoof = options.liveness == "require" and face.liveness is not None and not face.liveness.live
         answers.append(SearchedFace(**dict(face), candidates=[] if spoof else _candidates(found, threshold)))
     concerns(request, (candidate.subject for face in answers for candidate in face.candidates))

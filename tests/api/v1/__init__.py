@@ -21,6 +21,8 @@ FACE = {
     "liveness": None,
 }
 """A face as it is answered."""
+EMBEDDED = {**FACE, "crop": None}
+"""One that was embedded."""
 PHOTO = {"width": 640, "height": 480, "quality": {"brightness": 120, "contrast": 50, "sharpness": 100}}
 """A photo as it is answered."""
 STAFF = "/v1/collections/staff"

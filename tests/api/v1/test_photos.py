@@ -7,7 +7,7 @@ import pytest
 
 from graphs.settings import LimitArgs, Policy
 from graphs.stages import Stages
-from tests.api.v1 import FACE, PHOTO, Api, message, refusal
+from tests.api.v1 import EMBEDDED, FACE, PHOTO, Api, message, refusal
 from tests.fakes import FakeNetwork, People, client, direction, serve_log
 
 MODELS = {"detector": "detector-model", "liveness": None, "embedder": None}
@@ -85,7 +85,7 @@ def test_what_is_embedded() -> None:
     ]
     assert found == {
         "photo": PHOTO,
-        "faces": [FACE, {**FACE, "score": 0.98}],
+        "faces": [EMBEDDED, {**EMBEDDED, "score": 0.98}],
         "models": {**MODELS, "embedder": "embedder-model"},
     }
 
@@ -105,7 +105,7 @@ def test_two_photos_of_one_person_match() -> None:
         "match": True,
         "metric": "cosine",
         "threshold": {"value": 0.4, "source": "card"},
-        "faces": [{**FACE, "liveness": LIVE}] * 2,
+        "faces": [{**EMBEDDED, "liveness": LIVE}] * 2,
         "models": {"detector": "detector-model", "liveness": "liveness-model", "embedder": "embedder-model"},
     }
 

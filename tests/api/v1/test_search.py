@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from graphs.settings import LimitArgs, Policy
-from tests.api.v1 import FACE, PHOTO, STAFF, Api, message, refusal, staff
+from tests.api.v1 import EMBEDDED, PHOTO, STAFF, Api, message, refusal, staff
 from tests.fakes import client
 
 CARD = {"value": 0.4, "source": "card"}
@@ -42,9 +42,9 @@ def test_each_face_of_a_photo_has_its_candidates_best_first() -> None:
     assert answer == {
         "photo": PHOTO,
         "faces": [
-            {**FACE, "candidates": [bob]},
-            {**FACE, "score": 0.98, "candidates": [anna, anne]},
-            {**FACE, "score": 0.97, "candidates": []},
+            {**EMBEDDED, "candidates": [bob]},
+            {**EMBEDDED, "score": 0.98, "candidates": [anna, anne]},
+            {**EMBEDDED, "score": 0.97, "candidates": []},
         ],
         "threshold": CARD,
         "models": {"detector": "detector-model", "liveness": None, "embedder": "embedder-model"},

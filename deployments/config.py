@@ -1,18 +1,20 @@
 """Checking a Serve configuration before it is served, and fitting it to the environment."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError
-from ray.serve.config import AutoscalingConfig
-from ray.serve.schema import DeploymentSchema, HTTPOptionsSchema, ServeApplicationSchema, ServeDeploySchema
+from ray.serve.schema import ServeDeploySchema
 
 from deployments.errors import ConfigError
-from graphs.settings import AppArgs, Policy
+from graphs.settings import AppArgs, Policy, StageArgs
+from models.card import Task
+from models.catalogue import card_for
+from models.errors import ModelError
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -39,12 +41,14 @@ def check(config: Any) -> list[AppArgs]:
         ConfigError: it has keys that nobody knows, or values that its schema does not allow.
     """
     _valid(ServeDeploySchema, config, "")
-    if unknown := list(_unknown(config)):
+    if unknown := list(_unknown(ServeDeploySchema, config, "")):
         raise ConfigError(f"unknown keys: {', '.join(unknown)}")
     checked = []
     for number, application in enumerate(config["applications"]):
         place = f"applications[{number}]."
-        checked.append(_valid(AppArgs, application.get("args", {}), f"{place}args."))
+        args = _valid(AppArgs, application.get("args", {}), f"{place}args.")
+        _check_models(args)
+        checked.append(args)
         for deployment in application.get("deployments", []):
             if "ray_actor_options" in deployment:
                 raise ConfigError(
@@ -79,6 +83,20 @@ def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:
         raise ConfigError(f"{place.removesuffix('.')}: {error}") from error
 
 
+def _check_models(args: AppArgs) -> None:
+    tasks: Mapping[Task, Mapping[str, StageArgs]] = {
+        "detector": args.detectors,
+        "liveness": args.liveness,
+        "embedder": args.embedders,
+    }
+    try:
+        for task, stages in tasks.items():
+            for role, stage in stages.items():
+                card_for(task, role, stage.model)
+    except ModelError as error:
+        raise ConfigError(str(error)) from error
+
+
 def rendered(config: Any) -> Any:
     """`config` with HOST and PORT of the environment, where they are set."""
     options = dict(config.get("http_options", {}))
@@ -91,20 +109,23 @@ def rendered(config: Any) -> Any:
     return {**config, "http_options": options}
 
 
-def _unknown(config: Any) -> Iterator[str]:
+def _unknown(schema: type[BaseModel], entry: Mapping[str, Any], place: str) -> Iterator[str]:
     """Dotted places of keys that Serve's schemas do not have: Serve itself drops such keys in silence."""
-    yield from _beyond(ServeDeploySchema, config, "")
-    yield from _beyond(HTTPOptionsSchema, config.get("http_options", {}), "http_options.")
-    for number, application in enumerate(config.get("applications", [])):
-        place = f"applications[{number}]."
-        yield from _beyond(ServeApplicationSchema, application, place)
-        for deployment in application.get("deployments", []):
-            inner = f"{place}{deployment.get('name', '?')}."
-            yield from _beyond(DeploymentSchema, deployment, inner)
-            yield from _beyond(
-                AutoscalingConfig, deployment.get("autoscaling_config") or {}, f"{inner}autoscaling_config."
-            )
+    for key, value in entry.items():
+        if key not in schema.model_fields:
+            yield f"{place}{key}"
+            continue
+        for inner in _schemas(schema.model_fields[key].annotation):
+            if isinstance(value, Mapping):
+                yield from _unknown(inner, value, f"{place}{key}.")
+            for number, each in enumerate(value if isinstance(value, list) else []):
+                within = each.get("name", "?") if key == "deployments" else f"{key}[{number}]"
+                yield from _unknown(inner, each, f"{place}{within}.")
 
 
-def _beyond(schema: type[BaseModel], entry: dict[str, Any], place: str) -> Iterator[str]:
-    return (f"{place}{key}" for key in entry if key not in schema.model_fields)
+def _schemas(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The schemas among the types of a field."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _schemas(part)

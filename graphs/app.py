@@ -16,9 +16,8 @@ from deployments.workers import Workers
 from gallery.place import Place
 from graphs.settings import AppArgs, DetectorArgs, GalleryArgs, StageArgs
 from models.card import Task
-from models.catalogue import card
+from models.catalogue import card_for
 from models.device import Device
-from models.errors import ModelError
 from models.store import Store
 
 
@@ -36,11 +35,7 @@ def build(args: AppArgs) -> Application:
     shares = [{"num_cpus": args.ingress_cpus, "num_gpus": 0.0}]
 
     def bound(task: Task, role: str, stage: StageArgs, kind: type, *more: Any) -> Bound:
-        entry = card(stage.model)
-        if entry.task != task:
-            raise ModelError(
-                f"the stage {role} wants a model for the task {task}, and {entry.name} is for {entry.task}"
-            )
+        entry = card_for(task, role, stage.model)
         store.exports(entry)
         device = _device(stage, gpus, required=args.device == "cuda")
         bindings = (stage.model, args.models_dir, stage.engine, device, *more)

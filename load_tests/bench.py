@@ -3,7 +3,7 @@
 * bare: the pipeline of a route in plain processes without Ray and HTTP (`load_tests.bare`), in one process and in
   as many as there are cores: the limit.
 * plain: facenet-pytorch behind FastAPI (`load_tests.plain`), a worker a core.
-* service: `python -m deployments configs/serve.yaml` (or `--config`), without the machine's GPUs.
+* service: `facegraph serve configs/serve.yaml` (or `--config`), without the machine's GPUs.
 
 Only one of them is there at a time: the service is started anew, about 15 s, whenever its turn comes, since Ray
 takes some per cent of a small machine even when it is idle. Every other round goes backwards, so that a machine

@@ -52,7 +52,7 @@ class Server:
 
 @contextmanager
 def served(config: str, log: Path, **variables: str) -> Iterator[Server]:
-    """`python -m deployments CONFIG` on a free loopback port, once it is healthy; ended afterwards.
+    """`facegraph serve CONFIG` on a free loopback port, once it is healthy; ended afterwards.
 
     Args:
         log: file for its output.
@@ -65,7 +65,7 @@ def served(config: str, log: Path, **variables: str) -> Iterator[Server]:
     # "local": a Ray cluster of its own, even where another one runs on this machine.
     environment = {"HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local", **variables}
     environment.setdefault("AUDIT_LOG", str(log.with_name("audit.jsonl").absolute()))
-    with _running(["-m", "deployments", config], port, log, environment) as server:
+    with _running(["-m", "facegraph", "serve", config], port, log, environment) as server:
         yield server
 
 

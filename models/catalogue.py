@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from models.card import Card
+from models.card import Card, Task
 from models.errors import ModelError
 
 CARDS = Path(__file__).parent / "cards"
@@ -32,6 +32,18 @@ def card(name: str) -> Card:
         return cards()[name]
     except KeyError:
         raise ModelError(f"no model is called {name!r}; the catalogue has {', '.join(cards())}") from None
+
+
+def card_for(task: Task, role: str, name: str) -> Card:
+    """The card called `name`, which is to be the network of the stage called `role`.
+
+    Raises:
+        ModelError: there is none, or it is for another task.
+    """
+    entry = card(name)
+    if entry.task != task:
+        raise ModelError(f"the stage {role} wants a model for the task {task}, and {name} is for {entry.task}")
+    return entry
 
 
 def ranges_path(card: Card) -> Path:

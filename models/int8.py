@@ -37,7 +37,7 @@ def quantised(model: ModelProto, ranges: Ranges) -> ModelProto:
     """
     convolutions = [node for node in model.graph.node if node.op_type in OPERATORS]
     if missing := {name for node in convolutions for name in (node.input[0], *node.output)} - set(ranges):
-        raise ModelError(f"no range is known of {min(missing)}: measure them with `python -m models ranges`")
+        raise ModelError(f"no range is known of {min(missing)}: measure them with `facegraph models ranges`")
     known = {
         name: TensorData(lowest=np.float32(least), highest=np.float32(greatest))
         for name, (least, greatest) in ranges.items()
@@ -69,7 +69,7 @@ def read_ranges(card: Card) -> Ranges:
         ranges: Ranges = json.loads(ranges_path(card).read_text("utf-8"))
     except FileNotFoundError:
         raise ModelError(
-            f"the ranges of {card.name} are missing: measure them with `python -m models ranges`"
+            f"the ranges of {card.name} are missing: measure them with `facegraph models ranges`"
         ) from None
     return ranges
 

@@ -24,7 +24,7 @@ def open_session(path: Path, device: Device) -> onnxruntime.InferenceSession:
             be used.
     """
     if not path.is_file():
-        raise ModelError(f"{path} is missing: run `python -m models pull`")
+        raise ModelError(f"{path} is missing: run `facegraph models pull`")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = device.threads
     options.inter_op_num_threads = 1

@@ -17,6 +17,8 @@ from models.errors import ModelError
 EXPORTER_VERSION = "4"
 """Change it when an exporter changes what it writes, so that every store exports anew."""
 
+DEFAULT_STORE = Path(__file__).resolve().parents[1] / "data" / "models"
+
 State = Literal["ready", "weights only", "not pulled"]
 
 
@@ -117,7 +119,7 @@ class Store:
 def _refuse(card: Card, problems: list[str]) -> None:
     if problems:
         raise ModelError(
-            f"the model {card.name} cannot be used, {problems[0]}: run `python -m models pull {card.name}`"
+            f"the model {card.name} cannot be used, {problems[0]}: run `facegraph models pull {card.name}`"
         )
 
 

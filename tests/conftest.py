@@ -9,11 +9,10 @@ import pytest
 from rich.console import Console
 
 from load_tests.server import served
-from models.__main__ import DEFAULT_STORE
 from models.card import Card
 from models.catalogue import card
 from models.pull import pull
-from models.store import Store
+from models.store import DEFAULT_STORE, Store
 from tests import photos
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from models.__main__ import DEFAULT_STORE
 from models.card import PypiSource
 from models.catalogue import card
 from models.downloads import Downloads
-from models.store import atomic
+from models.store import DEFAULT_STORE, atomic
 
 PEOPLE = ("ben_afflek", "elton_john", "jerry_seinfeld", "madonna", "mindy_kaling")
 FOLDER = DEFAULT_STORE.parent / "photos"

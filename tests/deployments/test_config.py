@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deployments.config import check, rendered
+from deployments.config import check, read, rendered
 from deployments.errors import ConfigError
 from graphs import app
 from graphs.settings import ROOT, AppArgs
@@ -103,6 +103,11 @@ def test_the_default_configuration_scales_every_deployment_and_no_other(
         (
             lambda config: ingress(config)["autoscaling_config"].update(maximum=2),
             "applications[0].ingress.autoscaling_config.maximum",
+        ),
+        (lambda config: config.update(grpc_options={"prt": 1}), "grpc_options.prt"),
+        (
+            lambda config: ingress(config).update(request_router_config={"choice": 1}),
+            "applications[0].ingress.request_router_config.choice",
         ),
     ],
 )
@@ -231,3 +236,25 @@ def test_actor_options_that_would_replace_a_stages_share_are_refused(config: Any
     config["applications"][0]["deployments"][1]["ray_actor_options"] = {"num_gpus": 0.5}
     with pytest.raises(ConfigError, match=r"detector-mtcnn\.ray_actor_options would replace .* in args"):
         check(config)
+
+
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        ("mtccn", "no model is called 'mtccn'; the catalogue has "),
+        ("facenet", "the stage mtcnn wants a model for the "),
+    ],
+)
+def test_a_model_that_no_stage_could_have_is_refused(config: Any, model: str, problem: str) -> None:
+    args(config)["detectors"]["mtcnn"]["model"] = model
+    with pytest.raises(ConfigError) as caught:
+        check(config)
+    assert str(caught.value).startswith(problem)
+
+
+def test_a_file_that_cannot_be_read_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    (tmp_path / "text").write_text("{")
+    for path in (tmp_path / "nowhere", tmp_path / "bytes", tmp_path / "text"):
+        with pytest.raises(ConfigError):
+            read(path)

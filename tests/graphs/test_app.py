@@ -154,7 +154,7 @@ def test_every_stage_gets_its_model_store_and_engine_and_a_detector_its_limits_t
         ),
         (
             {"embedders": {"arcface": {"model": "arcface-r50"}}},
-            "the model arcface-r50 cannot be used, it is not pulled: run `python -m models pull arcface-r50`",
+            "the model arcface-r50 cannot be used, it is not pulled: run `facegraph models pull arcface-r50`",
         ),
         ({"embedders": {"arcface": {"model": "mobilefacet"}}}, "no model is called 'mobilefacet'; the catalogue has "),
     ],

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from deployments.config import ConfigError, check
+from deployments.config import check
+from deployments.errors import ConfigError
 from gallery.place import Place
 from graphs.settings import ROOT, AppArgs, GalleryArgs
 from tests.graphs.test_settings import ARGS

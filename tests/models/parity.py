@@ -12,14 +12,13 @@ import numpy as np
 
 from imaging.area import AreaSampler
 from imaging.decode import Limits, decode
-from models.__main__ import DEFAULT_STORE
 from models.card import Card
 from models.catalogue import card
 from models.detection import PhotoDetector
 from models.device import Device
 from models.engines import load_detector
 from models.onnx_session import OnnxNetwork
-from models.store import Store
+from models.store import DEFAULT_STORE, Store
 from tests import photos
 
 DEVICE = Device(threads=2)

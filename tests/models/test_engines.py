@@ -150,14 +150,14 @@ def test_an_engine_that_a_detector_does_not_have_is_answered_with_those_it_has(s
 @pytest.mark.parametrize("engine", ["onnx", "tensorflow"])
 def test_a_network_that_is_not_pulled_is_answered_with_what_to_type(empty: Store, engine: Any) -> None:
     with pytest.raises(
-        ModelError, match=r"mobilefacenet cannot be used, .*: run `python -m models pull mobilefacenet`"
+        ModelError, match=r"mobilefacenet cannot be used, .*: run `facegraph models pull mobilefacenet`"
     ):
         load_network(card("mobilefacenet"), empty, engine, CPU)
 
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
 def test_a_detector_that_is_not_pulled_is_answered_with_what_to_type(empty: Store, engine: Any) -> None:
-    with pytest.raises(ModelError, match=r"mtcnn cannot be used, .*: run `python -m models pull mtcnn`"):
+    with pytest.raises(ModelError, match=r"mtcnn cannot be used, .*: run `facegraph models pull mtcnn`"):
         load_detector(card("mtcnn"), empty, engine, CPU, {})
 
 
@@ -178,7 +178,7 @@ def test_what_is_no_detector_is_not_loaded_as_one(store: Store, name: str) -> No
 def test_onnx_and_mediapipe_load_neither_torch_nor_tensorflow() -> None:
     script = (
         "import sys\n"
-        "from models.__main__ import DEFAULT_STORE\n"
+        "from models.store import DEFAULT_STORE\n"
         "from models.catalogue import card\n"
         "from models.device import Device\n"
         "from models.engines import load_detector, load_network\n"

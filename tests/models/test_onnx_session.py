@@ -46,7 +46,7 @@ def test_a_session_runs_on_the_threads_it_was_given(network: Path) -> None:
 
 
 def test_a_missing_file_is_answered_with_what_to_type(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"nowhere\.onnx is missing: run `python -m models pull`"):
+    with pytest.raises(ModelError, match=r"nowhere\.onnx is missing: run `facegraph models pull`"):
         open_session(tmp_path / "nowhere.onnx", Device())
 
 

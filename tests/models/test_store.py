@@ -39,14 +39,14 @@ def test_a_model_that_is_not_there_is_not_pulled(tmp_path: Path, card: Card) -> 
     store = Store(tmp_path / "nowhere")
     assert store.state(card) == "not pulled"
     assert not store.root.exists()
-    with pytest.raises(ModelError, match=r"run `python -m models pull made-up`"):
+    with pytest.raises(ModelError, match=r"run `facegraph models pull made-up`"):
         store.exports(card)
 
 
 def test_weights_without_a_manifest_are_weights_only(store: Store, card: Card) -> None:
     (store.folder(card) / "manifest.json").unlink()
     assert store.state(card) == "weights only"
-    with pytest.raises(ModelError, match="not pulled: run `python -m models pull made-up`"):
+    with pytest.raises(ModelError, match="not pulled: run `facegraph models pull made-up`"):
         store.exports(card)
 
 
@@ -56,7 +56,7 @@ def test_a_damaged_export_is_named(store: Store, card: Card, damage: bytes | Non
     export.unlink() if damage is None else export.write_bytes(damage)
     assert store.problems(card) == ["second.onnx is missing or damaged"]
     assert store.state(card) == "weights only"
-    with pytest.raises(ModelError, match=r"made-up cannot be used, second.onnx is missing or damaged: run `python"):
+    with pytest.raises(ModelError, match=r"made-up cannot be used, second.onnx is missing or damaged: run `facegraph"):
         store.exports(card)
 
 
@@ -96,7 +96,7 @@ def test_an_export_by_other_ranges_is_not_ready(store: Store, card: Card, int8: 
     assert store.state(card) == "weights only", "without integers it is another card"
     catalogue.ranges_path(int8).write_text('{"x": [0.0, 2.0]}')
     assert store.state(int8) == "weights only"
-    with pytest.raises(ModelError, match=r"it was pulled for another version of its card: run `python -m models pull"):
+    with pytest.raises(ModelError, match=r"it was pulled for another version of its card: run `facegraph models pull"):
         store.exports(int8)
     store.finish(int8)
     assert store.state(int8) == "ready"

@@ -1,4 +1,4 @@
-"""The command for API keys: `python -m access create | list | revoke`."""
+"""`facegraph keys`: API keys."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -6,18 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from access.keys import SCOPES, KeysError, create, read, revoke
+from facegraph.cli.options import JsonOption
+from facegraph.cli.terminal import console, mistakes, notes, say, say_json, shown
+from graphs.settings import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-
-app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True, add_completion=False)
-console = Console()
-notes = Console(stderr=True)
 
 FileOption = Annotated[
     Path, typer.Option("--keys-file", envvar="KEYS_FILE", help="Below the project unless absolute, as for the service.")
@@ -25,7 +21,7 @@ FileOption = Annotated[
 DEFAULT_FILE = Path("data/keys.json")
 
 
-@app.command("create")
+@mistakes(KeysError)
 def create_command(
     name: Annotated[str, typer.Argument(help="Whose it is, for people.")],
     scope: Annotated[
@@ -39,38 +35,39 @@ def create_command(
 ) -> None:
     """Make a key and print it, alone and this once."""
     if unknown := set(scope) - set(SCOPES):
-        raise typer.BadParameter(f"there is no scope {_shown(', '.join(unknown))}", param_hint="--scope")
+        raise typer.BadParameter(f"there is no scope {shown(', '.join(unknown))}", param_hint="--scope")
     scopes = [each for each in SCOPES if each in scope]
     until = None if expires is None else datetime.now(UTC).replace(microsecond=0) + _duration(expires)
     key, text = create(ROOT / keys_file, name, scopes, collection or [], until)
     # The key alone goes to the output, for a script.
     typer.echo(text)
-    notes.print(
-        f"[green]created[/] {key.id} for {_shown(key.name)}. The key is not kept: note it now.", highlight=False
-    )
+    notes.print(f"[green]created[/] {key.id} for {shown(key.name)}. The key is not kept: note it now.", highlight=False)
 
 
-@app.command("list")
-def list_command(keys_file: FileOption = DEFAULT_FILE) -> None:
+@mistakes(KeysError)
+def list_command(keys_file: FileOption = DEFAULT_FILE, as_json: JsonOption = False) -> None:
     """Show the keys, without what they are."""
+    if as_json:
+        say_json([key.model_dump(mode="json", exclude={"hash"}) for key in read(ROOT / keys_file)])
+        return
     table = Table("id", "name", "scopes", "collections", "created", "expires", box=None, header_style="bold")
     for key in read(ROOT / keys_file):
         until = "never" if key.expires is None else _time(key.expires)
         if key.expires is not None and key.expires <= datetime.now(UTC):
             until = f"[red]{until}[/]"
-        collections = _shown(", ".join(key.collections)) or "all"
-        table.add_row(key.id, _shown(key.name), ", ".join(key.scopes), collections, _time(key.created), until)
+        collections = shown(", ".join(key.collections)) or "all"
+        table.add_row(key.id, shown(key.name), ", ".join(key.scopes), collections, _time(key.created), until)
     console.print(table)
 
 
-@app.command("revoke")
+@mistakes(KeysError)
 def revoke_command(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")],
     keys_file: FileOption = DEFAULT_FILE,
 ) -> None:
     """Take a key back: the running service refuses it a second later."""
     key = revoke(ROOT / keys_file, key_id)
-    console.print(f"[green]revoked[/] {key.id} of {_shown(key.name)}", highlight=False, soft_wrap=True)
+    say(f"[green]revoked[/] {key.id} of {shown(key.name)}")
 
 
 def _duration(text: str) -> timedelta:
@@ -82,21 +79,3 @@ def _duration(text: str) -> timedelta:
 
 def _time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _shown(text: str) -> str:
-    """A text without what would steer the terminal."""
-    return escape("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text))
-
-
-def main() -> None:
-    """Run the command; an operator's mistake ends it with one sentence and status 1."""
-    try:
-        app()
-    except (KeysError, OSError) as error:
-        notes.print(f"[red]error[/] {_shown(str(error))}", highlight=False, soft_wrap=True)
-        raise SystemExit(1) from None
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,5 @@
+"""`python -m facegraph` is `facegraph`."""
+
+from facegraph.cli import main
+
+main()

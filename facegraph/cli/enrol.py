@@ -1,0 +1,64 @@
+"""`facegraph gallery enrol`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from facegraph.cli.enrolment import Outcome, Rules, enrol, new_photos, people
+from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, CollectionOption, UrlOption
+from facegraph.cli.outcomes import DEFAULT_PARALLEL, ParallelOption, ReportOption, follow
+from facegraph.cli.terminal import CommandError, Report, mistakes
+from facegraph.client import AsyncClient, FaceChoice, NotFoundError
+
+FolderArgument = Annotated[
+    Path,
+    typer.Argument(exists=True, file_okay=False, help="One folder a person, called by their id, with their photos."),
+]
+
+
+def enrol_command(
+    folder: FolderArgument,
+    collection: CollectionOption,
+    create: Annotated[bool, typer.Option("--create", help="Make the collection if it is not there.")] = False,
+    embedder: Annotated[
+        str | None, typer.Option("--embedder", metavar="ROLE", help="Of a collection that is made. Default: arcface.")
+    ] = None,
+    quality: Annotated[
+        Literal["require", "report"], typer.Option(help="require refuses poor faces, report enrols them all the same.")
+    ] = "require",
+    faces: Annotated[
+        FaceChoice, typer.Option(help="one refuses a photo of several people, largest takes the largest face.")
+    ] = "one",
+    parallel: ParallelOption = DEFAULT_PARALLEL,
+    report: ReportOption = None,
+    url: UrlOption = DEFAULT_URL,
+    api_key: ApiKeyOption = None,
+) -> None:
+    """Enrol a folder of people. Again finishes what was cut short, and adds what is new.
+
+    The exit status is 1 if a photo was refused.
+    """
+    found, outcomes = people(folder), list[Outcome]()
+
+    async def run(track: Report) -> None:
+        with mistakes(ValueError):
+            client = AsyncClient(url, api_key)
+        async with client:
+            if create:
+                await make(client, collection, embedder)
+            new, known = await new_photos(client, collection, found, parallel, track)
+            outcomes.extend(known)
+            await enrol(client, collection, new, Rules(quality, faces), parallel, track, outcomes)
+
+    follow(run, url, outcomes, report)
+    if refused := sum(each.status == "refused" for each in outcomes):
+        raise CommandError(f"{refused} of {len(outcomes)} photos were refused")
+
+
+async def make(client: AsyncClient, collection: str, embedder: str | None) -> None:
+    """Make a collection, unless it is there."""
+    try:
+        await client.collection(collection)
+    except NotFoundError:
+        await client.put_collection(collection, embedder=embedder)

@@ -1,0 +1,167 @@
+"""Enrolling a folder of people, one folder a subject: what is there already is not sent again."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from facegraph.cli.terminal import CommandError, Report
+from facegraph.client import AsyncClient, FaceChoice, ForbiddenError, StoredFace
+from gallery.records import digest, subject_key
+from imaging.refused import Refused
+
+T = TypeVar("T")
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+BATCH = 4
+"""Photos of a request: few, for all that are under way at once have to be done within the service's timeout."""
+
+
+@dataclass(frozen=True)
+class PersonPhoto:
+    """A photo of a subject."""
+
+    subject: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a photo.
+
+    Attributes:
+        status: ``already`` was enrolled before; ``refused`` has `code` and `message`, one of docs/v1.md, or
+            ``UNREADABLE``; ``missing`` is not among the photos, though a face of it is enrolled elsewhere.
+    """
+
+    subject: str
+    photo: str
+    status: Literal["enrolled", "already", "refused", "missing"]
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a photo has to be; see docs/v1.md."""
+
+    quality: Literal["report", "require"]
+    faces: FaceChoice
+
+
+def people(folder: Path) -> dict[str, list[Path]]:
+    """The photos of each subject: those in the folder that is called like it, and below.
+
+    Raises:
+        CommandError: there are none.
+    """
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and path.is_file() and len(parts := path.relative_to(folder).parts) > 1:
+            found.setdefault(parts[0], []).append(path)
+    if not found:
+        raise CommandError(f"{folder} has no folder with photos: it takes one folder a person, called by their id")
+    return found
+
+
+def face_id(subject: str, photo: bytes) -> str:
+    """The id that the service gives the face on a photo; see `gallery.records.NewFace`."""
+    return digest(subject_key(subject), hashlib.sha256(photo).hexdigest())
+
+
+async def enrolled_faces(
+    client: AsyncClient, collection: str, parallel: int, report: Report, among: Iterable[str] | None = None
+) -> dict[str, tuple[StoredFace, ...]]:
+    """The faces of each subject of a collection, or of those `among` its subjects.
+
+    Args:
+        parallel: most requests at once.
+    """
+    subjects = [subject.id async for subject in client.subjects(collection)]
+    if among is not None:
+        subjects = sorted(set(subjects) & set(among))
+    found: dict[str, tuple[StoredFace, ...]] = {}
+
+    async def look(subject: str) -> None:
+        found[subject] = (await client.subject(collection, subject)).faces
+        report(f"looking at {collection}", len(found), len(subjects))
+
+    await _at_once(parallel, look, subjects)
+    return found
+
+
+async def new_photos(
+    client: AsyncClient, collection: str, found: Mapping[str, Sequence[Path]], parallel: int, report: Report
+) -> tuple[list[PersonPhoto], list[Outcome]]:
+    """Those of the photos `found` that are to be enrolled, and what is known of the others."""
+    try:
+        faces = await enrolled_faces(client, collection, parallel, report, found)
+    except ForbiddenError:
+        # A key that may only enrol: the service tells of each photo what is there already.
+        faces = {}
+    known = {face.face_id for each in faces.values() for face in each}
+    new: list[PersonPhoto] = []
+    done: list[Outcome] = []
+    for subject, paths in found.items():
+        for path in paths:
+            try:
+                is_known = face_id(subject, path.read_bytes()) in known
+            except OSError as error:
+                done.append(Outcome(subject, str(path), "refused", "UNREADABLE", error.strerror or str(error)))
+            except Refused as refused:
+                done.append(Outcome(subject, str(path), "refused", refused.code, refused.message))
+            else:
+                if is_known:
+                    done.append(Outcome(subject, str(path), "already"))
+                else:
+                    new.append(PersonPhoto(subject, path))
+    return new, done
+
+
+async def enrol(
+    client: AsyncClient,
+    collection: str,
+    photos: Sequence[PersonPhoto],
+    rules: Rules,
+    parallel: int,
+    report: Report,
+    outcomes: list[Outcome],
+) -> None:
+    """Enrol `photos`, and append to `outcomes` what became of each as soon as it is known.
+
+    Args:
+        parallel: most requests at once.
+    """
+    before = len(outcomes)
+
+    async def send(batch: Sequence[PersonPhoto]) -> None:
+        told = client.enrol_many(
+            collection, [(each.subject, each.path) for each in batch], quality=rules.quality, faces=rules.faces
+        )
+        async for photo in told:
+            path, error = str(batch[photo.photo].path), photo.error
+            # Deleted is what somebody else deleted between two attempts; nothing is there.
+            status = photo.status if photo.status != "deleted" else "refused"
+            reason = (error.code, error.message) if error else ("DELETED", "It was deleted meanwhile")
+            outcomes.append(Outcome(photo.subject, path, status, *(reason if status == "refused" else ())))
+            report(f"enrolling in {collection}", len(outcomes) - before, len(photos))
+
+    await _at_once(parallel, send, [photos[start : start + BATCH] for start in range(0, len(photos), BATCH)])
+
+
+async def _at_once(parallel: int, work: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:
+    """Do `work` on each item, so many at once; the first error ends all of it."""
+    left = iter(items)
+
+    async def one_after_another() -> None:
+        for item in left:
+            await work(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(parallel):
+                group.create_task(one_after_another())
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None

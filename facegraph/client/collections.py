@@ -12,7 +12,7 @@ from facegraph.client.schemas import given
 
 @dataclass(frozen=True, kw_only=True)
 class Collection:
-    """A collection; `threshold` is None where the card's own decides."""
+    """A collection; `threshold` is None where that of `Network` decides."""
 
     name: str
     embedder: str
@@ -37,7 +37,7 @@ def collections() -> Call[tuple[Collection, ...]]:
     """List the collections by name; a key that is bound to some sees these."""
 
     def listed(body: Any) -> tuple[Collection, ...]:
-        return decode(_Collections, body).collections
+        return decode(Collections, body).collections
 
     return Call(method="GET", path=path_of("collections"), decode=listed)
 
@@ -48,7 +48,7 @@ def put_collection(name: str, *, embedder: str | None = None, threshold: float |
     Args:
         name: 1 to 64 letters, digits, dots, dashes and underscores.
         embedder: a role of `models`, arcface without one; it cannot be changed later.
-        threshold: least cosine similarity of a candidate; None for the card's own.
+        threshold: least cosine similarity of a candidate; None for that of `models`.
     """
     return Call(
         method="PUT",
@@ -83,17 +83,17 @@ def clean() -> Call[dict[str, int]]:
     """Erase from the files what was deleted, now instead of by the timer; gives the bytes freed, by collection."""
 
     def freed(body: Any) -> dict[str, int]:
-        return decode(_Cleaned, body).freed_bytes
+        return decode(Cleaned, body).freed_bytes
 
     # The second answer would not know what the first one, which was lost, had freed.
     return Call(method="POST", path=path_of("gallery", "clean"), decode=freed, repeatable=False)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Collections:
+class Collections:
     collections: tuple[Collection, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Cleaned:
+class Cleaned:
     freed_bytes: dict[str, int]

@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from facegraph.client.errors import MalformedAnswerError
 
@@ -18,10 +18,10 @@ def decode(kind: type[T], value: Any, place: str = "answer") -> T:
     """A value of JSON as `kind`.
 
     Fields that `kind` does not know are ignored, for newer services have more; those that are missing must have a
-    default.
+    default. A text that names one of several things is a str, for newer services name more.
 
     Args:
-        kind: a dataclass, bool, int, float, str, `datetime` (ISO 8601), bytes (base64), ``Literal``, ``X | None``,
+        kind: a dataclass, bool, int, float, str, `datetime` (ISO 8601), bytes (base64), ``X | None``,
             ``tuple[X, ...]``, ``tuple[X, Y]`` or ``dict[str, X]``.
         value: as `json.loads` gives it.
         place: of the value, for the error.
@@ -39,10 +39,6 @@ def _decoded(kind: Any, value: Any, place: str) -> Any:
     if origin is UnionType:
         [some] = [each for each in inner if each is not NoneType]
         return None if value is None else _decoded(some, value, place)
-    if origin is Literal:
-        if value not in inner:
-            raise _problem(place, f"one of {', '.join(map(str, inner))}", value)
-        return value
     if origin is tuple:
         return _sequence(inner, _checked(list, value, place), place)
     if origin is dict:

@@ -37,7 +37,7 @@ class EnrolledPhoto:
     photo: int
     label: str
     subject: str
-    status: Literal["enrolled", "already", "deleted", "refused"]
+    status: str
     face_id: str | None
     error: Reason | None
     reasons: tuple[Reason, ...]
@@ -71,7 +71,7 @@ class EnrolledEmbedding:
 
     subject: str
     face_id: str
-    status: Literal["enrolled", "already", "deleted"]
+    status: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,7 +52,7 @@ class Comparison:
     """Two embeddings compared; `value` is the similarity or distance in `metric`."""
 
     match: bool
-    metric: Metric
+    metric: str
     value: float
     cosine_similarity: float
     threshold: Threshold
@@ -135,7 +135,7 @@ def verify(
         photo1, photo2, detector, embedder, crops: as in `embed`.
         liveness: with "require", a spoof is never a match.
         metric: cosine unless told otherwise.
-        threshold: least similarity or greatest distance; without it that of the network's card.
+        threshold: least similarity or greatest distance; without it that of `models`.
         faces: which face of a photo counts; the largest unless told otherwise.
     """
     options = given(

@@ -100,10 +100,10 @@ class Timings:
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """What decided, and who set it."""
+    """What decided, and who set it: the request, the collection, the configuration or the network's card."""
 
     value: float
-    source: Literal["request", "collection", "card"]
+    source: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,7 +61,7 @@ def search(
         collection: its name.
         photo, detector, liveness, max_faces, crops: as in `embed`; with liveness "require" a spoof has no candidates.
         top_k: most subjects a face, 1 to 100; 5 unless told otherwise.
-        threshold: least cosine similarity; without it the collection's, or else the card's.
+        threshold: least cosine similarity; without it the collection's, or else that of `models`.
     """
     options = given(
         detector=detector, liveness=liveness, max_faces=max_faces, top_k=top_k, threshold=threshold, crops=crops

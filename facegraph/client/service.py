@@ -9,7 +9,11 @@ from facegraph.client.decoding import decode
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A network behind a role; the last three are an embedder's."""
+    """A network behind a role; the last four are an embedder's.
+
+    `cosine_threshold` decides where neither the request nor the collection has one, and `threshold_source` says
+    whether it is the configuration's or the card's.
+    """
 
     model: str
     title: str
@@ -17,6 +21,7 @@ class Network:
     embedding_contract: str | None = None
     embedding_dimensions: int | None = None
     cosine_threshold: float | None = None
+    threshold_source: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +45,10 @@ class Replicas:
 
 @dataclass(frozen=True, kw_only=True)
 class Calls:
-    """Calls of a stage: under way, and of the last `since_s` seconds with their median and 95th percentile."""
+    """Calls of a stage that the answering ingress made: under way, and ended in the last `Status.since_s` seconds.
+
+    `p50_ms` and `p95_ms` are how long half, and 95 of 100, of these took at most, in milliseconds.
+    """
 
     ongoing: int
     recent: int
@@ -71,7 +79,7 @@ class Status:
     """Every stage, and how far back `Calls.recent` reaches."""
 
     stages: tuple[Stage, ...]
-    since_s: float
+    since_s: int
 
 
 @dataclass(frozen=True, kw_only=True)

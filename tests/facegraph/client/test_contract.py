@@ -1,0 +1,141 @@
+"""The client knows every operation of /v1, each of its options, and every answer, as the OpenAPI document has them."""
+
+import inspect
+import json
+import re
+from dataclasses import MISSING, fields, is_dataclass
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+import httpx
+import pytest
+
+from facegraph.client import Client, Embedding, SubjectEmbedding
+from facegraph.client.collections import Cleaned, Collection, Collections, CollectionStatistics
+from facegraph.client.decoding import decode
+from facegraph.client.enrolment import EmbeddingsEnrolment, Enrolment
+from facegraph.client.photos import Comparison, DetectedPhoto, EmbeddedPhoto, Verification
+from facegraph.client.search import SearchedEmbedding, SearchedPhoto
+from facegraph.client.service import Networks, Status
+from facegraph.client.subjects import Deleted, SubjectFaces, SubjectsPage
+from tests.api.openapi import SNAPSHOT
+from tests.facegraph.client import ADDRESS
+
+DOCUMENT: dict[str, Any] = json.loads(SNAPSHOT.read_text("utf-8"))
+PROBE = Embedding(contract="c", values=(1.0,))
+
+METHODS: dict[str, tuple[tuple[Any, ...], type[Any] | None]] = {
+    "models": ((), Networks),
+    "status": ((), Status),
+    "detect": ((b"1",), DetectedPhoto),
+    "embed": ((b"1",), EmbeddedPhoto),
+    "verify": ((b"1", b"2"), Verification),
+    "compare": ((PROBE, PROBE), Comparison),
+    "collections": ((), Collections),
+    "put_collection": (("staff",), Collection),
+    "collection": (("staff",), CollectionStatistics),
+    "delete_collection": (("staff",), None),
+    "clean": ((), Cleaned),
+    "enrol": (("staff", "anna", b"1"), Enrolment),
+    "enrol_embeddings": (("staff", [SubjectEmbedding("anna", PROBE)]), EmbeddingsEnrolment),
+    "subjects": (("staff",), SubjectsPage),
+    "subject": (("staff", "anna"), SubjectFaces),
+    "delete_subject": (("staff", "anna"), Deleted),
+    "delete_subjects": (("staff", ["anna"]), Deleted),
+    "delete_face": (("staff", "f1"), Deleted),
+    "search": (("staff", b"1"), SearchedPhoto),
+    "search_embedding": (("staff", PROBE), SearchedEmbedding),
+}
+"""Each method with what it needs, and what its answer is decoded to; None where only the status counts."""
+
+THE_CLIENTS_OWN = {"limit", "idempotency-key", "contract", "values", "label", "ids", "photo"}
+"""What the client sets by itself, and what has another name in it."""
+
+
+class _AskedError(Exception):
+    """Carries a request."""
+
+
+def asked_by(method: str) -> httpx.Request:
+    """The request that a method makes."""
+
+    def keep(request: httpx.Request) -> httpx.Response:
+        raise _AskedError(request)
+
+    with Client(ADDRESS, transport=httpx.MockTransport(keep)) as client, pytest.raises(_AskedError) as raised:
+        list(getattr(client, method)(*METHODS[method][0]))
+    request: httpx.Request = raised.value.args[0]
+    return request
+
+
+def operation_of(request: httpx.Request) -> tuple[str, str]:
+    """Path and method of the operation that a request is for."""
+    path = request.url.raw_path.decode().split("?")[0]
+    [found] = [
+        each
+        for each in sorted(DOCUMENT["paths"], key=lambda each: "{" in each.rsplit("/", 1)[1])
+        if each.startswith("/v1") and re.fullmatch(re.sub("{[^}]*}", "[^/]+", each), path)
+    ][:1]
+    return found, request.method.lower()
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = schema
+    if "$ref" in schema:
+        found = DOCUMENT["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    return found
+
+
+def test_every_operation_has_its_method() -> None:
+    known = {operation_of(asked_by(method)) for method in METHODS}
+    assert len(known) == len(METHODS)
+    operations = {(path, verb) for path, verbs in DOCUMENT["paths"].items() for verb in verbs if path[:3] == "/v1"}
+    assert known == operations
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_option_is_an_argument(method: str) -> None:
+    path, verb = operation_of(asked_by(method))
+    operation = DOCUMENT["paths"][path][verb]
+    options = {each["name"] for each in operation.get("parameters", []) if each["in"] != "path"}
+    for body in operation.get("requestBody", {}).get("content", {}).values():
+        options |= resolved(body["schema"])["properties"].keys()
+    arguments = inspect.signature(getattr(Client, method)).parameters.keys()
+    assert options - THE_CLIENTS_OWN <= arguments
+
+
+@pytest.mark.parametrize("method", [name for name, (_, kind) in METHODS.items() if kind])
+def test_every_answer_is_known(method: str) -> None:
+    path, verb = operation_of(asked_by(method))
+    schema = DOCUMENT["paths"][path][verb]["responses"]["200"]["content"]["application/json"]["schema"]
+    kind = METHODS[method][1]
+    assert kind is not None
+    _compare(schema, kind, method)
+    [example] = resolved(schema)["examples"]
+    # A picture's example is cut short.
+    decode(kind, json.loads(json.dumps(example).replace("\\u2026", "")))
+
+
+def _compare(schema: dict[str, Any], kind: Any, place: str) -> None:
+    """Every field of a schema is one of the dataclass, and what the dataclass needs is required."""
+    schema, inner = resolved(schema), [each for each in get_args(kind) if each not in (NoneType, Ellipsis)]
+    if "anyOf" in schema:
+        [some] = [each for each in schema["anyOf"] if each != {"type": "null"}]
+        assert NoneType in get_args(kind), f"{place} may be null"
+        _compare(some, inner[0], place)
+    elif "prefixItems" in schema:
+        for part, each in zip(schema["prefixItems"], inner, strict=True):
+            _compare(part, each, place)
+    elif "items" in schema:
+        _compare(schema["items"], inner[0], f"{place}[]")
+    elif isinstance(schema.get("additionalProperties"), dict):
+        _compare(schema["additionalProperties"], inner[1], f"{place}{{}}")
+    elif "properties" in schema:
+        assert is_dataclass(kind), place
+        hints, required = get_type_hints(kind), set(schema.get("required", ()))
+        known = {each.name for each in fields(kind)}
+        needed = {each.name for each in fields(kind) if each.default is MISSING}
+        assert schema["properties"].keys() <= known, place
+        assert needed <= required, place
+        for name, part in schema["properties"].items():
+            _compare(part, hints[name], f"{place}.{name}")

@@ -1,0 +1,83 @@
+"""JSON as typed values: everything that answers have, unknown fields, and what is wrong."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from facegraph.client import MalformedAnswerError
+from facegraph.client.decoding import decode
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    number: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outer:
+    text: str
+    when: datetime
+    file: bytes
+    some: tuple[Inner, ...]
+    pair: tuple[float, int]
+    named: dict[str, bool]
+    perhaps: Inner | None
+    later: int = 7
+
+
+WHOLE: dict[str, Any] = {
+    "text": "é",
+    "when": "2026-01-15T10:30:00Z",
+    "file": "AQI=",
+    "some": [{"number": 1}, {"number": 2.5}],
+    "pair": [0.5, 3],
+    "named": {"mtcnn": True},
+    "perhaps": None,
+}
+
+
+def test_every_kind_of_value_is_read() -> None:
+    assert decode(Outer, WHOLE) == Outer(
+        text="é",
+        when=datetime(2026, 1, 15, 10, 30, tzinfo=UTC),
+        file=b"\x01\x02",
+        some=(Inner(number=1.0), Inner(number=2.5)),
+        pair=(0.5, 3),
+        named={"mtcnn": True},
+        perhaps=None,
+    )
+    assert isinstance(decode(Inner, {"number": 1}).number, float)
+    assert decode(Outer, {**WHOLE, "perhaps": {"number": 4}, "later": 8}).perhaps == Inner(number=4)
+
+
+def test_what_a_newer_service_adds_is_ignored() -> None:
+    newer = {**WHOLE, "some": [{"number": 1, "colour": "red"}], "more": {}}
+    assert decode(Outer, newer).some == (Inner(number=1),)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_is_missing_is_named(name: str) -> None:
+    with pytest.raises(MalformedAnswerError, match=rf"^answer\.{name} is missing$"):
+        decode(Outer, {key: value for key, value in WHOLE.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"text": 3}, "answer.text should be str, and is int"),
+        ({"when": "yesterday"}, "answer.when should be a time, and is str"),
+        ({"file": "=?"}, "answer.file should be base64, and is str"),
+        ({"some": {}}, "answer.some should be list, and is dict"),
+        ({"some": [{"number": 1}, {"number": "1"}]}, r"answer.some\[1\].number should be float or int, and is str"),
+        ({"some": [{"number": True}]}, r"answer.some\[0\].number should be float or int, and is bool"),
+        ({"pair": [1]}, "answer.pair should be 2 values, and is list"),
+        ({"named": {"mtcnn": 1}}, "answer.named.mtcnn should be bool, and is int"),
+        ({"perhaps": []}, "answer.perhaps should be dict, and is list"),
+        ({"later": None}, "answer.later should be int, and is NoneType"),
+    ],
+)
+def test_what_is_wrong_is_named_without_its_value(changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(MalformedAnswerError, match=f"^{said}$"):
+        decode(Outer, {**WHOLE, **changed})

@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 from dataclasses import MISSING, fields, is_dataclass
+from datetime import datetime
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -12,7 +13,6 @@ import pytest
 
 from facegraph.client import Client, Embedding, SubjectEmbedding
 from facegraph.client.collections import Cleaned, Collection, Collections, CollectionStatistics
-from facegraph.client.decoding import decode
 from facegraph.client.enrolment import EmbeddingsEnrolment, Enrolment
 from facegraph.client.photos import Comparison, DetectedPhoto, EmbeddedPhoto, Verification
 from facegraph.client.search import SearchedEmbedding, SearchedPhoto
@@ -48,6 +48,7 @@ METHODS: dict[str, tuple[tuple[Any, ...], type[Any] | None]] = {
 }
 """Each method with what it needs, and what its answer is decoded to; None where only the status counts."""
 
+SCALARS = {"string": (str, bytes, datetime), "number": (float,), "integer": (int, float), "boolean": (bool,)}
 THE_CLIENTS_OWN = {"limit", "idempotency-key", "contract", "values", "label", "ids", "photo"}
 """What the client sets by itself, and what has another name in it."""
 
@@ -111,9 +112,6 @@ def test_every_answer_is_known(method: str) -> None:
     kind = METHODS[method][1]
     assert kind is not None
     _compare(schema, kind, method)
-    [example] = resolved(schema)["examples"]
-    # A picture's example is cut short.
-    decode(kind, json.loads(json.dumps(example).replace("\\u2026", "")))
 
 
 def _compare(schema: dict[str, Any], kind: Any, place: str) -> None:
@@ -139,3 +137,5 @@ def _compare(schema: dict[str, Any], kind: Any, place: str) -> None:
         assert needed <= required, place
         for name, part in schema["properties"].items():
             _compare(part, hints[name], f"{place}.{name}")
+    else:
+        assert kind in SCALARS[schema["type"]], place

@@ -155,12 +155,17 @@ def test_images_have_a_version_and_the_overlays_change_them_all() -> None:
 
 
 def test_only_the_services_port_is_open_to_everybody() -> None:
-    [inside, everybody, operator] = BASE["NetworkPolicy"]["spec"]["ingress"]
+    [inside, everybody, operator, prometheus] = BASE["NetworkPolicy"]["spec"]["ingress"]
     selected = BASE["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"]
     assert inside == {"from": [{"podSelector": {"matchLabels": selected}}]}
-    [application] = [yaml.safe_load(SERVICE["serveConfigV2"])]
-    assert everybody == {"ports": [{"protocol": "TCP", "port": application["http_options"]["port"]}]}
+    port = yaml.safe_load(SERVICE["serveConfigV2"])["http_options"]["port"]
+    assert everybody == {"ports": [{"protocol": "TCP", "port": port}]}
     assert operator["from"][0]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "kuberay-operator"}
+    assert prometheus["from"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "monitoring"}
+    assert [rule["ports"] for rule in (operator, prometheus)] == [
+        [{"protocol": "TCP", "port": 8265}],
+        [{"protocol": "TCP", "port": 8080}],
+    ]
     for group in GROUPS.values():
         assert selected.items() <= group["template"]["metadata"]["labels"].items()
 

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 from access.audit import Audit
 from access.keys import Keys
 from access.rates import Rates
-from api import errors, health, scopes
+from api import errors, health, page, scopes
 from api.access import Access
 from api.admission import Admission
 from api.contracts import compare, deepface, face_database, faces, match
@@ -40,6 +40,7 @@ def routes(service: Service) -> FastAPI:
 
 
 def create_app(service: Service) -> ASGIApp:
+    page.install(app)
     """The app that an ingress replica serves."""
     limits, access = service.limits, service.access
     refuse = partial(errors.response, FORMS)

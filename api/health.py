@@ -28,6 +28,7 @@ async def get_root() -> dict[str, Any]:
         "message": "facegraph: face detection, liveness and recognition",
         "status": "healthy",
         "version": VERSION,
+        "page": "/ui",
         "docs": "/docs",
         "health": "/health",
     }

@@ -3,6 +3,8 @@
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import page
+
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -26,11 +28,12 @@ DOCUMENTATION = "; ".join(
         "frame-ancestors 'none'",
     ]
 )
-PAGES = frozenset({"/docs", "/redoc"})
+REVALIDATED = {"Cache-Control": "no-cache"}
+"""Of the page's files, which are public and may be kept, but asked for anew each time, by their ETag."""
 
 
 class SecurityHeaders:
-    """An ASGI app whose answers have `HEADERS` and a Content-Security-Policy: `STRICT` unless they are of `PAGES`."""
+    """An ASGI app whose answers have `HEADERS` and the Content-Security-Policy of what they are."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -40,14 +43,20 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        policy = DOCUMENTATION if scope["path"] in PAGES else STRICT
+        own = _of(scope["path"])
 
         async def guarded_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(raw=list(message.get("headers", ())))
-                for name, value in (HEADERS | {"Content-Security-Policy": policy}).items():
+                for name, value in (HEADERS | own).items():
                     headers[name] = value
                 message = {**message, "headers": headers.raw}
             await send(message)
 
         await self._app(scope, receive, guarded_send)
+
+
+def _of(path: str) -> dict[str, str]:
+    if path in page.PATHS:
+        return {"Content-Security-Policy": page.POLICY, **REVALIDATED}
+    return {"Content-Security-Policy": DOCUMENTATION if path in ("/docs", "/redoc") else STRICT}

@@ -1,0 +1,42 @@
+"""The page at /ui: files that anybody may load, and that ask for everything else as any other client does."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.responses import RedirectResponse
+from starlette.staticfiles import StaticFiles
+
+import ui
+
+FILES = Path(ui.__file__).with_name("static")
+
+PATHS = frozenset({"/ui", "/ui/", *(f"/ui/{file.relative_to(FILES)}" for file in FILES.rglob("*") if file.is_file())})
+"""Of the page and each of its files."""
+
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        # blob: the photos that were chosen; data: the crops of an answer.
+        "img-src 'self' blob: data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    ]
+)
+"""Its Content-Security-Policy: nothing of another origin, no script or style in the markup, no text as markup."""
+
+
+def install(app: FastAPI) -> None:
+    """Let `app` serve the page."""
+
+    @app.get("/ui", include_in_schema=False)
+    async def get_ui() -> RedirectResponse:
+        # Relative: behind a proxy the service may lie below another address.
+        return RedirectResponse("ui/")
+
+    app.mount("/ui", StaticFiles(directory=FILES, html=True))

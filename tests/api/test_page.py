@@ -1,0 +1,85 @@
+"""The page at /ui, as files: who may load them, how long they are kept, and what they may load."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from api import page
+from api.security_headers import HEADERS
+from tests.api.keyed import House
+from tests.fakes import client
+
+LOADED = re.compile(r'(?:src|href)="([^"#]+)"|from "([^"]+)"')
+
+
+@pytest.mark.parametrize("path", ["/ui", "/ui/"])
+def test_the_page_is_there(path: str) -> None:
+    response = client().get(path)
+    assert (response.status_code, response.url.path) == (200, "/ui/")
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<title>facegraph</title>" in response.text
+
+
+def test_the_way_there_names_no_host_so_that_a_proxy_may_have_it_below_another_path() -> None:
+    response = client().get("/ui", follow_redirects=False)
+    assert (response.status_code, response.headers["location"]) == (307, "ui/")
+
+
+def test_the_root_names_it() -> None:
+    assert client().get(client().get("/").json()["page"]).status_code == 200
+
+
+def test_every_file_that_a_file_names_is_there_and_nothing_is_of_another_origin() -> None:
+    named = {}
+    for path in page.FILES.rglob("*"):
+        if path.suffix in (".html", ".js", ".css"):
+            text = path.read_text("utf-8")
+            assert set(re.findall(r"\w+://[^\s\"']+", text)) <= {"http://www.w3.org/2000/svg"}
+            named |= {found: path for pair in LOADED.findall(text) for found in pair if found}
+    named.pop("../docs")
+    assert {name for name, path in named.items() if not (path.parent / name).is_file()} == set()
+    assert len(named) > 20
+
+
+def test_every_file_has_the_pages_policy_and_is_asked_for_anew_by_its_tag() -> None:
+    session = client()
+    files = page.PATHS - {"/ui"}
+    assert len(files) > 20
+    for path in files:
+        response = session.get(path)
+        assert response.status_code == 200
+        kept = {**HEADERS, "Cache-Control": "no-cache", "Content-Security-Policy": page.POLICY}
+        assert {name: response.headers[name] for name in kept} == kept
+        again = session.get(path, headers={"If-None-Match": response.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_policy_lets_the_page_load_nothing_but_its_own_and_run_no_markup() -> None:
+    policy = dict(part.split(" ", 1) for part in page.POLICY.split("; "))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == policy["form-action"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["img-src"] == "'self' blob: data:"
+    assert "unsafe" not in page.POLICY
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/ui/nowhere", "/ui/..%2f__init__.py", "/ui/%2e%2e/__init__.py", "/ui/%00", f"/ui/{'a' * 5000}", "/ui/views"],
+)
+def test_what_is_no_file_of_the_page_is_not_found(path: str) -> None:
+    response = client().get(path)
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "NOT_FOUND"
+
+
+def test_the_page_is_not_written_to() -> None:
+    assert client().post("/ui/app.js").status_code == 405
+
+
+def test_where_keys_are_asked_for_the_page_needs_none(houses: Callable[..., House]) -> None:
+    session = houses(require_keys=True).client
+    assert session.get("/ui").status_code == session.get("/ui/app.js").status_code == 200
+    assert session.get("/v1/models").status_code == 401
+    # Nothing else below it is open.
+    assert session.get("/ui/nowhere").status_code == 401

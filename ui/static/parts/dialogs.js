@@ -1,0 +1,47 @@
+// Dialogs: the browser's own, which keep the focus inside and close with Escape.
+
+import { element } from "./elements.js";
+
+// One may lie over another, and each has its own title.
+let count = 0;
+
+/** Show `content` in a dialog called `title`; `closed` is called once it is gone. Returns what closes it. */
+export function openDialog(title, content, closed = () => {}) {
+  const id = `dialog-${++count}`;
+  const dialog = element(
+    "dialog",
+    { "aria-labelledby": id },
+    element("div.stack", {}, element("h2", { id }, title), content),
+  );
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    closed();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  return () => dialog.close();
+}
+
+/** Ask before something is deleted; resolves to whether it shall be. */
+export function confirmed(title, text, action) {
+  return new Promise((resolve) => {
+    let answer = false;
+    const end = (given) => () => {
+      answer = given;
+      close();
+    };
+    const close = openDialog(
+      title,
+      [
+        element("p", {}, text),
+        element(
+          "div.actions",
+          {},
+          element("button", { type: "button", autofocus: true, onclick: end(false) }, "Keep"),
+          element("button.danger.push", { type: "button", onclick: end(true) }, action),
+        ),
+      ],
+      () => resolve(answer),
+    );
+  });
+}

@@ -1,0 +1,25 @@
+// Making elements: the one way in which text reaches the page, as text and never as markup.
+
+/**
+ * @param {string} tag name, with classes after dots: "div.card"
+ * @param {Object} attributes "on…" are listeners, true an attribute without a value; false and null leave it away
+ * @param {...(Node|string|null|false|Array)} children
+ */
+export function element(tag, attributes = {}, ...children) {
+  const [name, ...classes] = tag.split(".");
+  const made = document.createElement(name);
+  made.classList.add(...classes);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (value !== false && value != null) made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...children.flat().filter((child) => child != null && child !== false));
+  return made;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+
+/** A moment in the words of the reader's own time zone. */
+export const moment = (text) => new Date(text).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });

@@ -1,0 +1,126 @@
+// One photo: by file, drag and drop, paste or camera; shown with what was found in it.
+
+import { takePhoto } from "./camera.js";
+import { element } from "./elements.js";
+import { overlay } from "./overlay.js";
+
+export const ACCEPTED = "image/jpeg,image/png,image/webp,image/bmp";
+
+/** The image files among what was dropped or pasted; all files where there is none, for the service to judge. */
+export function photosOf(transfer) {
+  const files = [...(transfer?.files ?? [])];
+  const images = files.filter((file) => file.type.startsWith("image/"));
+  return images.length > 0 ? images : files;
+}
+
+export class PhotoSlot {
+  #name;
+  #drop;
+  #foot;
+  #changed;
+  #address = null;
+  file = null;
+
+  /** Fill `host`, which gets a photo called `name`; `changed` is called whenever it gets another one. */
+  constructor(host, name, changed) {
+    this.#name = name;
+    this.#changed = changed;
+    this.#drop = element("div.drop", {
+      ondragover: (event) => {
+        event.preventDefault();
+        this.#drop.classList.add("over");
+      },
+      ondragleave: () => this.#drop.classList.remove("over"),
+      ondrop: (event) => {
+        event.preventDefault();
+        this.#drop.classList.remove("over");
+        this.set(photosOf(event.dataTransfer)[0] ?? this.file);
+      },
+    });
+    this.#foot = element("div.actions");
+    host.classList.add("photo");
+    host.setAttribute("role", "group");
+    host.setAttribute("aria-label", name);
+    host.append(element("p.label", { "aria-hidden": "true" }, name), this.#drop, this.#foot);
+    this.#draw();
+  }
+
+  /** Whether the keyboard is in it. */
+  get focused() {
+    return this.#drop.parentElement.contains(document.activeElement);
+  }
+
+  /** Take `file`, or none with null. */
+  set(file) {
+    if (this.#address) URL.revokeObjectURL(this.#address);
+    const kept = this.focused;
+    this.file = file;
+    this.#address = file && URL.createObjectURL(file);
+    this.#draw();
+    if (kept) this.#drop.parentElement.querySelector("input, button")?.focus();
+    this.#changed();
+  }
+
+  /** Draw `faces` of the API's answer over the photo. */
+  async mark(faces) {
+    const image = this.#drop.querySelector("img");
+    this.#drop.querySelector("svg")?.remove();
+    if (!image || !faces.length) return;
+    // A photo that this browser cannot show has no size to draw in.
+    await image.decode().catch(() => {});
+    if (image.isConnected && image.naturalWidth) {
+      this.#drop.append(overlay(faces, image.naturalWidth, image.naturalHeight));
+    }
+  }
+
+  #draw() {
+    this.#drop.classList.toggle("full", this.file !== null);
+    if (!this.file) {
+      const invite = element("p", {}, "Drop a photo here or paste it, or");
+      const ways = element("div.actions", {}, this.#chooser("Choose a file"), this.#camera());
+      this.#drop.replaceChildren(element("div.invite", {}, invite, ways));
+      this.#foot.replaceChildren();
+      return;
+    }
+    const image = element("img", { src: this.#address, alt: `${this.#name}: ${this.file.name}` });
+    image.addEventListener("error", () =>
+      image.replaceWith(element("p.empty", {}, `${this.file.name} cannot be shown here.`)),
+    );
+    this.#drop.replaceChildren(image);
+    this.#foot.replaceChildren(
+      element("span.photo-name.hint", { title: this.file.name }, this.file.name),
+      this.#chooser("Replace"),
+      element(
+        "button.small",
+        { type: "button", "aria-label": `Remove the ${this.#lower}`, onclick: () => this.set(null) },
+        "Remove",
+      ),
+    );
+  }
+
+  get #lower() {
+    return this.#name.toLowerCase();
+  }
+
+  #chooser(text) {
+    const input = element("input.visually-hidden", {
+      type: "file",
+      accept: ACCEPTED,
+      "aria-label": `${text} for the ${this.#lower}`,
+      onchange: () => input.files[0] && this.set(input.files[0]),
+    });
+    return element(this.file ? "label.button.small" : "label.button", {}, text, input);
+  }
+
+  #camera() {
+    const take = async () => {
+      const taken = await takePhoto();
+      if (taken) this.set(taken);
+    };
+    return element(
+      "button",
+      { type: "button", "aria-label": `Use the camera for the ${this.#lower}`, onclick: take },
+      "Camera",
+    );
+  }
+}

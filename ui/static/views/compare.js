@@ -1,0 +1,168 @@
+// Compare: two photos, the same person or not, and everything that the answer rests on.
+
+import { call } from "../parts/api.js";
+import { fillChoices } from "../parts/choices.js";
+import { cropFigure } from "../parts/crop.js";
+import { byId, element } from "../parts/elements.js";
+import { photoOf } from "../parts/messages.js";
+import { meter, sourceOf } from "../parts/meter.js";
+import { tell } from "../parts/notice.js";
+import { PhotoSlot } from "../parts/photo.js";
+import { timingTable } from "../parts/timing.js";
+
+const NAMES = ["First photo", "Second photo"];
+
+const view = byId("compare");
+const [form, alert, result] = ["form", "[data-alert]", "[data-result]"].map((each) => view.querySelector(each));
+const button = form.querySelector("[type=submit]"),
+  said = form.querySelector("[role=status]");
+const slots = [...form.querySelectorAll("[data-photo]")].map(
+  (host, index) => new PhotoSlot(host, NAMES[index], changed),
+);
+
+function changed() {
+  const missing = NAMES.filter((_, index) => !slots[index].file);
+  button.disabled = missing.length > 0;
+  said.textContent =
+    missing.length === 2
+      ? "Two photos are needed."
+      : missing.length === 1
+        ? `The ${missing[0].toLowerCase()} is missing.`
+        : "";
+  slots.forEach((slot) => slot.mark([]));
+  result.replaceChildren();
+  tell(alert, null);
+}
+
+async function run() {
+  const { elements } = form;
+  const query = { crops: true };
+  for (const name of ["detector", "embedder", "liveness", "faces", "metric", "threshold"])
+    query[name] = elements[name].value;
+  const body = new FormData();
+  slots.forEach(({ file }, index) => body.append(`photo${index + 1}`, file));
+  button.disabled = true;
+  said.textContent = "Comparing …";
+  tell(alert, null);
+  const started = performance.now();
+  try {
+    const answer = await call("v1/verify", { method: "POST", query, form: body });
+    slots.forEach((slot, index) => slot.mark([answer.body.faces[index]]));
+    result.replaceChildren(...shown(answer, query.liveness, performance.now() - started));
+  } catch (error) {
+    result.replaceChildren();
+    slots.forEach((slot) => slot.mark([]));
+    fail(error);
+  } finally {
+    button.disabled = slots.some(({ file }) => !file);
+    said.textContent = "";
+  }
+}
+
+function fail(error) {
+  const which = photoOf(error.message);
+  const largest = {
+    text: "Take the largest face",
+    act: () => {
+      form.elements.faces.value = "largest";
+      run();
+    },
+  };
+  const offers = error.code === "MULTIPLE_FACES_DETECTED" ? [largest] : [];
+  tell(alert, error, { about: which === null ? "" : NAMES[which], offers });
+}
+
+function shown({ body, timings }, policy, roundTrip) {
+  const least = body.metric === "cosine";
+  const score = meter({
+    label: least ? "Cosine similarity" : "Euclidean distance",
+    value: body.value,
+    threshold: body.threshold.value,
+    source: sourceOf(body.threshold.source),
+    least,
+    range: least ? [0, 1] : [0, 2],
+  });
+  return [
+    verdict(body, policy),
+    element(
+      "div.card.stack",
+      {},
+      score,
+      element(
+        "div.pair",
+        {},
+        body.faces.map((face, index) => side(face, NAMES[index])),
+      ),
+    ),
+    element(
+      "div.card.stack",
+      {},
+      facts(body.models),
+      element("div.scroll", {}, timingTable(timings, body.timings_ms, roundTrip)),
+      element("p.hint", {}, "The two photos are looked at side by side, and so work liveness and embedder."),
+    ),
+  ];
+}
+
+function verdict({ match, value, metric, threshold, faces }, policy) {
+  const spoofs = NAMES.filter((_, index) => faces[index].liveness?.live === false);
+  const alike = metric === "cosine" ? value >= threshold.value : value <= threshold.value;
+  const looks = `${spoofs.join(" and ").toLowerCase()} ${spoofs.length > 1 ? "look" : "looks"} like a spoof`;
+  if (match) {
+    return words(
+      spoofs.length ? "warn" : "good",
+      "The same person",
+      spoofs.length
+        ? `The faces are alike enough, but the ${looks}. Liveness was only reported.`
+        : "The faces are alike enough.",
+    );
+  }
+  if (alike && policy === "require")
+    return words(
+      "bad",
+      "No match: not live",
+      `The faces are alike enough, but the ${looks}, and liveness is required.`,
+    );
+  return words(
+    "bad",
+    "Not the same person",
+    `The faces are not alike enough.${spoofs.length ? ` Besides, the ${looks}.` : ""}`,
+  );
+}
+
+const words = (kind, title, text) =>
+  element(`div.verdict.${kind}`, {}, element("h2", {}, title), element("p", {}, text));
+
+function side({ liveness, crop, score }, name) {
+  return element(
+    "div.stack",
+    {},
+    cropFigure(crop, name),
+    liveness
+      ? meter({ label: `Liveness, ${name.toLowerCase()}`, value: liveness.score, threshold: liveness.threshold })
+      : element("p.hint", {}, "Liveness was not asked."),
+    element("p.hint", {}, `Found with the confidence ${score.toFixed(3)}.`),
+  );
+}
+
+const facts = (models) =>
+  element(
+    "dl.facts",
+    {},
+    [
+      ["Detector", models.detector],
+      ["Liveness", models.liveness ?? "off"],
+      ["Embedder", models.embedder],
+    ].map(([term, name]) => element("div", {}, element("dt", {}, term), element("dd", {}, name))),
+  );
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  run();
+});
+changed();
+
+export const compare = {
+  show: () => fillChoices(view).catch((error) => tell(alert, error)),
+  paste: (file) => (slots.find((slot) => slot.focused) ?? slots.find((slot) => !slot.file) ?? slots[0]).set(file),
+};

@@ -1,0 +1,148 @@
+// Gallery: the collections, and the one that is open with its subjects and its upload.
+
+import { call } from "../parts/api.js";
+import { fillChoices } from "../parts/choices.js";
+import { confirmed } from "../parts/dialogs.js";
+import { byId, element, moment, plural } from "../parts/elements.js";
+import { tell } from "../parts/notice.js";
+import { sourceOf } from "../parts/meter.js";
+import { Subjects } from "./subjects.js";
+import { Upload } from "./upload.js";
+
+const view = byId("gallery"),
+  alert = view.querySelector("[data-alert]"),
+  form = byId("new-collection"),
+  pane = byId("collection");
+// By name, those that were opened: an upload goes on while something else is shown, and is there again afterwards.
+const opened = new Map();
+let shown = "";
+
+const say = (text) => (byId("gallery-said").textContent = text);
+
+async function list(chosen) {
+  const { body } = await call("v1/collections");
+  byId("collections").replaceChildren(
+    ...body.collections.map(({ name, embedder }) =>
+      element(
+        "li",
+        {},
+        element(
+          "a",
+          { href: `#/gallery/${encodeURIComponent(name)}`, "aria-current": name === chosen && "page" },
+          name,
+          element("span.hint", {}, ` ${embedder}`),
+        ),
+      ),
+    ),
+    ...(body.collections.length ? [] : [element("li.empty", {}, "None yet: create the first one below.")]),
+  );
+}
+
+async function show(name) {
+  tell(alert, null);
+  shown = name;
+  try {
+    await Promise.all([list(name), fillChoices(view)]);
+    if (!name)
+      return pane.replaceChildren(
+        element("p.card.empty", {}, "Open a collection to see who is in it and to enrol more people, or create one."),
+      );
+    if (!opened.has(name)) opened.set(name, new Collection(name));
+    await opened.get(name).refresh();
+    // Unless another one was opened meanwhile.
+    if (shown === name) pane.replaceChildren(...opened.get(name).parts);
+  } catch (error) {
+    if (error.code === "COLLECTION_NOT_FOUND") {
+      opened.delete(name);
+      pane.replaceChildren();
+    }
+    tell(alert, error);
+  }
+}
+
+/** A collection that was opened; `parts` is what shows it. */
+class Collection {
+  #name;
+  #path;
+  #faces = 0;
+  #facts = element("dl.facts");
+  #subjects;
+
+  constructor(name) {
+    this.#name = name;
+    this.#path = `v1/collections/${encodeURIComponent(name)}`;
+    this.#subjects = new Subjects(this.#path, () => this.refresh(), say);
+    const upload = new Upload(this.#path, () => this.refresh(), say);
+    const drop = element(
+      "button.danger.small.push",
+      { type: "button", onclick: () => this.#delete() },
+      "Delete the collection",
+    );
+    const head = element("div.card.stack", {}, element("div.actions", {}, element("h2", {}, name), drop), this.#facts);
+    this.parts = [head, upload.host, this.#subjects.host];
+  }
+
+  async refresh() {
+    const { body } = await call(this.#path);
+    this.#faces = body.faces;
+    const threshold = body.threshold === null ? sourceOf("card") : body.threshold.toFixed(2);
+    const facts = {
+      Subjects: body.subjects.toLocaleString("en"),
+      Faces: body.faces.toLocaleString("en"),
+      Network: `${body.model} (${body.embedder})`,
+      Threshold: threshold,
+      "Last changed": moment(body.changed),
+    };
+    this.#facts.replaceChildren(
+      ...Object.entries(facts).map(([term, value]) =>
+        element("div", {}, element("dt", {}, term), element("dd", {}, value)),
+      ),
+    );
+    await this.#subjects.refresh(body.subjects);
+  }
+
+  async #delete() {
+    const what = this.#faces ? `Its ${plural(this.#faces, "face")} will be gone for good.` : "It is empty.";
+    if (!(await confirmed(`Delete the collection ${this.#name}?`, what, "Delete it"))) return;
+    try {
+      await call(this.#path, { method: "DELETE", query: { with_faces: true } });
+      say(`${this.#name} was deleted`);
+      opened.delete(this.#name);
+      location.hash = "#/gallery";
+    } catch (error) {
+      tell(alert, error);
+    }
+  }
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { name, embedder, threshold } = form.elements,
+    chosen = name.value.trim();
+  tell(alert, null);
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(chosen)) {
+    name.setAttribute("aria-invalid", "true");
+    name.focus();
+    return tell(alert, {
+      code: "NAME",
+      message:
+        "A collection's name has 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit.",
+    });
+  }
+  name.removeAttribute("aria-invalid");
+  try {
+    const { body } = await call("v1/collections");
+    // The service would take it for a change of the threshold.
+    if (body.collections.some((each) => each.name === chosen))
+      return tell(alert, { code: "COLLECTION_EXISTS", message: `There is a collection called ${chosen}.` });
+    const json = { embedder: embedder.value, threshold: threshold.value === "" ? null : Number(threshold.value) };
+    await call(`v1/collections/${encodeURIComponent(chosen)}`, { method: "PUT", json });
+    form.reset();
+    say(`${chosen} was created`);
+    location.hash = `#/gallery/${encodeURIComponent(chosen)}`;
+  } catch (error) {
+    tell(alert, error);
+  }
+});
+
+export const gallery = { show };

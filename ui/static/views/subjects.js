@@ -1,0 +1,199 @@
+// The subjects of a collection, a page at a time, and the faces of one of them.
+
+import { call } from "../parts/api.js";
+import { confirmed, openDialog } from "../parts/dialogs.js";
+import { element, moment, plural } from "../parts/elements.js";
+import { tell } from "../parts/notice.js";
+import { cell, table } from "../parts/table.js";
+
+const PAGE = 25;
+
+// Every client resolves these in an address.
+const UNREACHABLE = [".", ".."];
+
+export class Subjects {
+  #path;
+  #changed;
+  #say;
+  #alert = element("div", { role: "alert" });
+  #body = element("div.stack");
+  // The `after` of each page up to the one that is shown.
+  #afters = [""];
+
+  host = element(
+    "section.card.stack",
+    { "aria-label": "Subjects" },
+    element("h2", {}, "Subjects"),
+    this.#alert,
+    this.#body,
+  );
+
+  /** `path` is the collection's; `changed` is called after a deletion, `say` with what a screen reader shall tell. */
+  constructor(path, changed, say) {
+    this.#path = path;
+    this.#changed = changed;
+    this.#say = say;
+  }
+
+  /** Read the page that is shown again; `count` is how many subjects there are. */
+  async refresh(count) {
+    const { body } = await call(`${this.#path}/subjects`, { query: { limit: PAGE, after: this.#afters.at(-1) } });
+    if (!body.subjects.length && this.#afters.length > 1) {
+      this.#afters.pop();
+      return this.refresh(count);
+    }
+    if (!body.subjects.length) {
+      this.#body.replaceChildren(element("p.empty", {}, "Nobody is enrolled yet. Upload some photos above."));
+      return;
+    }
+    const actions = element("span.visually-hidden", {}, "Actions");
+    const heads = ["Subject", "Faces", "First enrolled", "Last enrolled", element("th", { scope: "col" }, actions)];
+    const rows = body.subjects.map((subject) => this.#row(subject));
+    this.#body.replaceChildren(table("Subjects", heads, rows), this.#pager(body, count));
+  }
+
+  #row({ id, faces, first_enrolled: first, last_enrolled: last }) {
+    return element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, id),
+      cell("Faces", String(faces)),
+      cell("First enrolled", moment(first)),
+      cell("Last enrolled", moment(last)),
+      element(
+        "td",
+        {},
+        element(
+          "div.actions",
+          {},
+          element(
+            "button.small",
+            { type: "button", "aria-label": `Faces of ${id}`, onclick: () => this.#look(id) },
+            "Faces",
+          ),
+          element(
+            "button.danger.small",
+            { type: "button", "aria-label": `Delete ${id}`, onclick: () => this.#delete(id, faces) },
+            "Delete",
+          ),
+        ),
+      ),
+    );
+  }
+
+  #pager({ subjects, next }, count) {
+    const start = (this.#afters.length - 1) * PAGE;
+    const turn = async (afters) => {
+      const before = this.#afters;
+      this.#afters = afters;
+      try {
+        await this.refresh(count);
+        this.#say(`Subjects from ${(afters.length - 1) * PAGE + 1}`);
+      } catch (error) {
+        this.#afters = before;
+        tell(this.#alert, error);
+      }
+    };
+    return element(
+      "div.actions",
+      {},
+      element("span.hint", {}, `${start + 1} to ${start + subjects.length} of ${plural(count, "subject")}`),
+      element(
+        "button.small.push",
+        { type: "button", disabled: start === 0, onclick: () => turn(this.#afters.slice(0, -1)) },
+        "Previous",
+      ),
+      element(
+        "button.small",
+        { type: "button", disabled: next === null, onclick: () => turn([...this.#afters, next]) },
+        "Next",
+      ),
+    );
+  }
+
+  async #delete(id, faces) {
+    const text = `${plural(faces, "face")} will be gone for good: no search finds ${id} from then on.`;
+    if (!(await confirmed(`Delete ${id}?`, text, "Delete"))) return;
+    await this.#try(async () => {
+      await call(`${this.#path}/subjects/delete`, { method: "POST", json: { ids: [id] } });
+      this.#say(`${id} was deleted`);
+      await this.#changed();
+    });
+  }
+
+  async #look(id) {
+    if (UNREACHABLE.includes(id)) {
+      return tell(this.#alert, {
+        code: "ADDRESS",
+        message: "An address cannot carry this id, so its faces cannot be listed here.",
+      });
+    }
+    await this.#try(async () => {
+      const { body } = await call(this.#facesOf(id));
+      const list = element("div", {}, this.#faces(id, body.faces));
+      const close = openDialog(id, [
+        list,
+        element("div.actions", {}, element("button.push", { type: "button", onclick: () => close() }, "Close")),
+      ]);
+    });
+  }
+
+  #facesOf = (id) => `${this.#path}/subjects/${encodeURIComponent(id)}`;
+
+  #faces(id, faces) {
+    const remove = async (face, host) => {
+      if (
+        !(await confirmed(
+          "Delete this face?",
+          `${face.label || face.face_id} of ${id} will be gone for good.`,
+          "Delete",
+        ))
+      )
+        return;
+      await this.#try(async () => {
+        await call(`${this.#path}/faces/${encodeURIComponent(face.face_id)}`, { method: "DELETE" });
+        this.#say("The face was deleted");
+        const left = faces.filter((each) => each !== face);
+        host.replaceChildren(left.length ? this.#faces(id, left) : element("p.empty", {}, "No face is left."));
+        await this.#changed();
+      }, host);
+    };
+    return element(
+      "ul.list",
+      {},
+      faces.map((face) =>
+        element(
+          "li.actions",
+          {},
+          element(
+            "div.stack.tight",
+            {},
+            element("strong", {}, face.label || "without a label"),
+            element("span.hint", {}, `${moment(face.created)}, `, element("code", {}, face.face_id)),
+          ),
+          element(
+            "button.danger.small.push",
+            {
+              type: "button",
+              "aria-label": `Delete the face ${face.label || face.face_id}`,
+              onclick: (event) => remove(face, event.target.closest("ul").parentElement),
+            },
+            "Delete",
+          ),
+        ),
+      ),
+    );
+  }
+
+  /** Do it, and tell what goes wrong: in `host`, for a dialog, or above the list. */
+  async #try(act, host = null) {
+    tell(this.#alert, null);
+    try {
+      await act();
+    } catch (error) {
+      const place = host ? element("div", { role: "alert" }) : this.#alert;
+      host?.append(place);
+      tell(place, error);
+    }
+  }
+}

@@ -1,0 +1,200 @@
+// Bulk upload into a collection: many photos, a progress bar, and a report of what was refused.
+
+import { call } from "../parts/api.js";
+import { NAMINGS, enrolAll, pathOf } from "../parts/batches.js";
+import { byId, element, plural } from "../parts/elements.js";
+import { droppedFiles, isPhoto } from "../parts/folders.js";
+import { explain } from "../parts/messages.js";
+import { tell } from "../parts/notice.js";
+import { ACCEPTED } from "../parts/photo.js";
+import { cell, table } from "../parts/table.js";
+
+export class Upload {
+  #path;
+  #changed;
+  #say;
+  #files = [];
+  #others = 0;
+  #running = null;
+  #form = element("form.stack", { novalidate: true });
+  #chosen = element("p.hint", { role: "status" });
+  #start = element("button.primary", { type: "submit", disabled: true }, "Enrol");
+  #cancel = element("button", { type: "button", hidden: true }, "Cancel");
+  #clear = element("button", { type: "button", hidden: true }, "Choose others");
+  #progress = element("progress", { hidden: true, "aria-label": "Photos that were sent" });
+  #alert = element("div", { role: "alert" });
+  #report = element("div.stack", { "aria-live": "polite" });
+
+  host = element(
+    "section.card.stack",
+    { "aria-label": "Enrol people" },
+    element("h2", {}, "Enrol people"),
+    this.#form,
+    this.#alert,
+    this.#report,
+  );
+
+  /** `path` is the collection's; `changed` is called when people were enrolled, `say` with what a screen reader shall tell. */
+  constructor(path, changed, say) {
+    this.#path = path;
+    this.#changed = changed;
+    this.#say = say;
+    this.#form.append(byId("upload").content.cloneNode(true));
+    this.#form
+      .querySelector(".ways")
+      .append(
+        this.#chooser("Choose photos", { multiple: true, accept: ACCEPTED }),
+        this.#chooser("Choose a folder", { webkitdirectory: true }),
+      );
+    this.#form.append(this.#chosen, this.#progress, element("div.actions", {}, this.#start, this.#cancel, this.#clear));
+    const zone = this.#form.querySelector(".drop-zone");
+    zone.addEventListener("dragover", (event) => event.preventDefault());
+    zone.addEventListener("drop", async (event) => {
+      event.preventDefault();
+      const byFolder = [...event.dataTransfer.items].some((item) => item.webkitGetAsEntry?.()?.isDirectory);
+      this.#take(await droppedFiles(event.dataTransfer), byFolder);
+    });
+    this.#form.addEventListener("input", () => this.#describe());
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#run();
+    });
+    this.#cancel.addEventListener("click", () => {
+      this.#running.abort();
+      this.#say("Stopping after the photos that are on their way");
+    });
+    addEventListener("beforeunload", (event) => this.#running && event.preventDefault());
+    this.#clear.addEventListener("click", () => this.#take([]));
+    this.#describe();
+  }
+
+  #chooser(text, attributes) {
+    const input = element("input.visually-hidden", {
+      type: "file",
+      "aria-label": text,
+      ...attributes,
+      onchange: () => this.#take([...input.files], "webkitdirectory" in attributes),
+    });
+    return element("label.button", {}, text, input);
+  }
+
+  #take(files, byFolder = false) {
+    if (this.#running) return;
+    this.#files = files.filter(isPhoto);
+    this.#others = files.length - this.#files.length;
+    if (byFolder) this.#form.elements.naming.value = "folder";
+    tell(this.#alert, null);
+    this.#report.replaceChildren();
+    this.#describe();
+  }
+
+  /** The files with their subjects. */
+  #entries() {
+    const { naming, one } = this.#form.elements;
+    const subjectOf = NAMINGS[naming.value] ?? (() => one.value.trim());
+    return this.#files.map((file) => ({ file, subject: subjectOf(file) }));
+  }
+
+  #describe() {
+    const entries = this.#entries(),
+      subjects = new Set(entries.map(({ subject }) => subject));
+    const nameless = entries.filter(({ subject }) => !subject).length;
+    this.#start.disabled = !entries.length || nameless > 0 || this.#running !== null;
+    this.#clear.hidden = !entries.length || this.#running !== null;
+    const some = [...subjects].slice(0, 5).join(", ") + (subjects.size > 5 ? ", …" : "");
+    if (!entries.length) this.#chosen.textContent = "No photos are chosen.";
+    else if (nameless)
+      this.#chosen.textContent = `${plural(nameless, "photo")} of ${entries.length} would have no subject: choose another way of naming.`;
+    else
+      this.#chosen.textContent = `${plural(entries.length, "photo")} of ${plural(subjects.size, "subject")}: ${some}${this.#others ? ` (${plural(this.#others, "other file")} left out)` : ""}`;
+  }
+
+  async #run() {
+    const entries = this.#entries(),
+      left = new Set(entries),
+      refused = [],
+      counts = { enrolled: 0, already: 0, refused: 0 };
+    this.#running = new AbortController();
+    this.#busy(true, entries.length);
+    tell(this.#alert, null);
+    this.#report.replaceChildren();
+    const done = (entry, photo) => {
+      left.delete(entry);
+      counts[photo.status] += 1;
+      if (photo.error) refused.push({ entry, error: photo.error });
+      this.#progress.value = entries.length - left.size;
+      this.#chosen.textContent = `${this.#progress.value} of ${plural(entries.length, "photo")}`;
+    };
+    const waits = (seconds) => {
+      this.#chosen.textContent = seconds
+        ? `The service is busy: the next photos are sent in ${seconds} s`
+        : "Sending …";
+    };
+    let failure = null;
+    try {
+      await enrolAll(entries, (batch) => this.#send(batch), { done, waits, signal: this.#running.signal });
+    } catch (error) {
+      failure = error;
+    }
+    const cancelled = this.#running.signal.aborted;
+    this.#running = null;
+    this.#busy(false);
+    // What was not sent stays chosen, so that it can be sent again.
+    this.#files = [...left].map(({ file }) => file);
+    this.#report.replaceChildren(...this.#told(counts, refused, left.size, cancelled));
+    tell(this.#alert, failure);
+    this.#describe();
+    if (counts.enrolled) await this.#changed().catch((error) => tell(this.#alert, error));
+  }
+
+  #send(batch) {
+    const { quality, faces, liveness } = this.#form.elements,
+      form = new FormData();
+    for (const { file, subject } of batch) {
+      form.append("subject", subject);
+      form.append("photo", file, file.name);
+    }
+    return call(`${this.#path}/faces`, {
+      method: "POST",
+      query: { quality: quality.value, faces: faces.value, liveness: liveness.value },
+      form,
+    });
+  }
+
+  #busy(is, count = 0) {
+    this.#progress.max = count;
+    this.#progress.value = 0;
+    this.#progress.hidden = this.#cancel.hidden = !is;
+    this.#start.disabled = this.#clear.hidden = is;
+    for (const field of this.#form.querySelectorAll("fieldset, input, select")) field.disabled = is;
+  }
+
+  #told({ enrolled, already, refused: count }, refused, left, cancelled) {
+    const parts = [
+      `${plural(enrolled, "face")} enrolled`,
+      already && `${already} were there already`,
+      count && `${plural(count, "photo")} refused`,
+      left && `${plural(left, "photo")} not sent`,
+    ];
+    const kind = count || left ? "warn" : "good";
+    const heads = ["Photo", "Subject", "Why it was refused"];
+    const verdict = element(
+      `div.verdict.${kind}`,
+      {},
+      element("h3", {}, cancelled ? "Cancelled" : left ? "Not all was sent" : "Done"),
+      element("p", {}, `${parts.filter(Boolean).join(", ")}.`),
+    );
+    const row = ({ entry, error }) => {
+      const { title, said } = explain(error);
+      const reason = element("span", {}, title, element("span.hint", {}, ` ${said}`));
+      return element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, pathOf(entry.file)),
+        cell("Subject", entry.subject),
+        cell("Reason", reason),
+      );
+    };
+    return refused.length ? [verdict, table("Refused photos", heads, refused.map(row), { shown: true })] : [verdict];
+  }
+}

@@ -34,13 +34,13 @@ def routes(service: Service) -> FastAPI:
     app.state.service = service
     for part in (health, *CONTRACTS, models, status, photos, collections, enrolment, subjects, search):
         app.include_router(part.router)
+    page.install(app)
     errors.install(app, FORMS)
     scopes.install(app, service.access.require_keys)
     return app
 
 
 def create_app(service: Service) -> ASGIApp:
-    page.install(app)
     """The app that an ingress replica serves."""
     limits, access = service.limits, service.access
     refuse = partial(errors.response, FORMS)

@@ -147,8 +147,8 @@ async def post_verify(
     compared = _compared(found.distances, options.metric, threshold)
     live_threshold = service.policy.liveness_threshold
     live = found.live or (None, None)
-    if options.liveness == "require" and any(score < live_threshold for score in found.live):
     crops = await encoded(found.crops, options.crops, 2)
+    if options.liveness == "require" and any(score < live_threshold for score in found.live):
         compared.match = False
     answers = [
         CroppedFace(**dict(FaceAnswer.of(photo, photo.faces.index(face), score, live_threshold)), crop=crop)
@@ -196,9 +196,6 @@ def faces(service: Service, seen: Look) -> list[FaceAnswer]:
     return [FaceAnswer.of(seen.photo, index, score, threshold) for index, score in enumerate(scores)]
 
 
-async def _look(
-    service: Service, photo: UploadFile, options: DetectOptions, embedder: str | None
-) -> tuple[Look, Models, Timings]:
 async def cropped(service: Service, seen: Look, wanted: bool) -> list[CroppedFace]:
     """The same of a look with an embedder, with the crops that it was given where they are `wanted`."""
     answers = faces(service, seen)
@@ -206,6 +203,9 @@ async def cropped(service: Service, seen: Look, wanted: bool) -> list[CroppedFac
     return [CroppedFace(**dict(face), crop=crop) for face, crop in zip(answers, crops, strict=True)]
 
 
+async def _look(
+    service: Service, photo: UploadFile, options: DetectOptions, embedder: str | None
+) -> tuple[Look, Models, Timings]:
     detector, liveness = detector_of(service, options.detector), liveness_of(service, options.liveness)
     network = embedder_of(service, embedder) if embedder else None
     started = time.perf_counter()

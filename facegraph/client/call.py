@@ -11,7 +11,8 @@ from facegraph.client.images import File
 T = TypeVar("T")
 
 
-def _raised(error: ServiceError, perhaps_done: bool) -> Any:
+def raised(error: ServiceError, perhaps_done: bool) -> Any:
+    """How most calls are settled: by their error."""
     raise error
 
 
@@ -42,7 +43,7 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool = True
     answers: frozenset[int] = frozenset()
-    settle: Callable[[ServiceError, bool], T] = _raised
+    settle: Callable[[ServiceError, bool], T] = raised
 
 
 @dataclass(frozen=True)

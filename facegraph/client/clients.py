@@ -1,11 +1,8 @@
 """The two clients: the same calls over a blocking connection and over an asynchronous one."""
 
 import asyncio
-import inspect
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, get_args
+from typing import Self, TypeVar
 
 import httpx
 
@@ -13,87 +10,16 @@ from facegraph.client import collections as of_collections
 from facegraph.client import enrolment, photos, service
 from facegraph.client import search as of_search
 from facegraph.client import subjects as of_subjects
-from facegraph.client.call import Call, Page
+from facegraph.client.call import Call
 from facegraph.client.connection import connection
 from facegraph.client.exchange import Exchange, Patience, Wait
+from facegraph.client.methods import awaited, awaited_pages, blocking, blocking_pages
 
-P = ParamSpec("P")
 T = TypeVar("T")
-M = TypeVar("M", bound=Callable[..., Any])
 
 RETRIES = 4
 TIMEOUT_S = 60.0
 DEADLINE_S = 120.0
-
-
-def _signed(method: M, describe: Callable[..., Any], items: Any = None) -> M:
-    """`method` with the signature that `help` and editors show: that of `describe`, with a self.
-
-    It gives the answer and not its description; with `items`, such as `Iterator`, one of what the pages hold.
-    """
-    signature = inspect.signature(describe)
-    [answer, *_] = get_args(signature.return_annotation)
-    if items:
-        while inner := get_args(answer):
-            answer = inner[0]
-        answer = items[answer]
-    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    method.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[itself, *signature.parameters.values()], return_annotation=answer
-    )
-    return method
-
-
-def _blocking(describe: Callable[P, Call[T]]) -> "Callable[Concatenate[Client, P], T]":
-    """The method of `Client` that sends what `describe` describes."""
-
-    @wraps(describe)
-    def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._send(describe(*args, **kwargs))
-
-    return _signed(method, describe)
-
-
-def _blocking_pages(describe: Callable[P, Call[Page[T]] | None]) -> "Callable[Concatenate[Client, P], Iterator[T]]":
-    """The same for a call that is answered in pages: it gives their items, and asks for each page when it is due."""
-
-    @wraps(describe)
-    def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
-        call = describe(*args, **kwargs)
-        while call is not None:
-            page = self._send(call)
-            yield from page.items
-            call = page.following()
-
-    return _signed(method, describe, Iterator)
-
-
-def _awaited(describe: Callable[P, Call[T]]) -> "Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]":
-    """The method of `AsyncClient` that sends what `describe` describes."""
-
-    @wraps(describe)
-    async def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        # It may read and encode photos, which would keep the event loop.
-        return await self._send(await asyncio.to_thread(describe, *args, **kwargs))
-
-    return _signed(method, describe)
-
-
-def _awaited_pages(
-    describe: Callable[P, Call[Page[T]] | None],
-) -> "Callable[Concatenate[AsyncClient, P], AsyncIterator[T]]":
-    """The same for a call that is answered in pages: it gives their items, and asks for each page when it is due."""
-
-    @wraps(describe)
-    async def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
-        call = await asyncio.to_thread(describe, *args, **kwargs)
-        while call is not None:
-            page = await self._send(call)
-            for item in page.items:
-                yield item
-            call = await asyncio.to_thread(page.following)
-
-    return _signed(method, describe, AsyncIterator)
 
 
 class Client:
@@ -128,28 +54,28 @@ class Client:
         self._patience = Patience(retries, timeout, deadline)
         self._http = httpx.Client(**connection(base_url, api_key), transport=transport)
 
-    models = _blocking(service.models)
-    status = _blocking(service.status)
-    health = _blocking(service.health)
-    detect = _blocking(photos.detect)
-    embed = _blocking(photos.embed)
-    verify = _blocking(photos.verify)
-    compare = _blocking(photos.compare)
-    collections = _blocking(of_collections.collections)
-    collection = _blocking(of_collections.collection)
-    put_collection = _blocking(of_collections.put_collection)
-    delete_collection = _blocking(of_collections.delete_collection)
-    clean = _blocking(of_collections.clean)
-    enrol = _blocking(enrolment.enrol)
-    enrol_many = _blocking_pages(enrolment.enrol_many)
-    enrol_embeddings = _blocking(enrolment.enrol_embeddings)
-    search = _blocking(of_search.search)
-    search_embedding = _blocking(of_search.search_embedding)
-    subjects = _blocking_pages(of_subjects.subjects)
-    subject = _blocking(of_subjects.subject)
-    delete_subject = _blocking(of_subjects.delete_subject)
-    delete_subjects = _blocking(of_subjects.delete_subjects)
-    delete_face = _blocking(of_subjects.delete_face)
+    models = blocking(service.models)
+    status = blocking(service.status)
+    health = blocking(service.health)
+    detect = blocking(photos.detect)
+    embed = blocking(photos.embed)
+    verify = blocking(photos.verify)
+    compare = blocking(photos.compare)
+    collections = blocking(of_collections.collections)
+    collection = blocking(of_collections.collection)
+    put_collection = blocking(of_collections.put_collection)
+    delete_collection = blocking(of_collections.delete_collection)
+    clean = blocking(of_collections.clean)
+    enrol = blocking(enrolment.enrol)
+    enrol_many = blocking_pages(enrolment.enrol_many)
+    enrol_embeddings = blocking(enrolment.enrol_embeddings)
+    search = blocking(of_search.search)
+    search_embedding = blocking(of_search.search_embedding)
+    subjects = blocking_pages(of_subjects.subjects)
+    subject = blocking(of_subjects.subject)
+    delete_subject = blocking(of_subjects.delete_subject)
+    delete_subjects = blocking(of_subjects.delete_subjects)
+    delete_face = blocking(of_subjects.delete_face)
 
     def close(self) -> None:
         """Close its connections."""
@@ -164,7 +90,8 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({str(self._http.base_url)!r})"
 
-    def _send(self, call: Call[T]) -> T:
+    def send(self, call: Call[T]) -> T:
+        """Ask until there is an answer, or no more patience; every method does by it what it does."""
         exchange = Exchange(call, self._patience)
         while True:
             outcome: httpx.Response | httpx.RequestError
@@ -197,28 +124,28 @@ class AsyncClient:
         self._patience = Patience(retries, timeout, deadline)
         self._http = httpx.AsyncClient(**connection(base_url, api_key), transport=transport)
 
-    models = _awaited(service.models)
-    status = _awaited(service.status)
-    health = _awaited(service.health)
-    detect = _awaited(photos.detect)
-    embed = _awaited(photos.embed)
-    verify = _awaited(photos.verify)
-    compare = _awaited(photos.compare)
-    collections = _awaited(of_collections.collections)
-    collection = _awaited(of_collections.collection)
-    put_collection = _awaited(of_collections.put_collection)
-    delete_collection = _awaited(of_collections.delete_collection)
-    clean = _awaited(of_collections.clean)
-    enrol = _awaited(enrolment.enrol)
-    enrol_many = _awaited_pages(enrolment.enrol_many)
-    enrol_embeddings = _awaited(enrolment.enrol_embeddings)
-    search = _awaited(of_search.search)
-    search_embedding = _awaited(of_search.search_embedding)
-    subjects = _awaited_pages(of_subjects.subjects)
-    subject = _awaited(of_subjects.subject)
-    delete_subject = _awaited(of_subjects.delete_subject)
-    delete_subjects = _awaited(of_subjects.delete_subjects)
-    delete_face = _awaited(of_subjects.delete_face)
+    models = awaited(service.models)
+    status = awaited(service.status)
+    health = awaited(service.health)
+    detect = awaited(photos.detect)
+    embed = awaited(photos.embed)
+    verify = awaited(photos.verify)
+    compare = awaited(photos.compare)
+    collections = awaited(of_collections.collections)
+    collection = awaited(of_collections.collection)
+    put_collection = awaited(of_collections.put_collection)
+    delete_collection = awaited(of_collections.delete_collection)
+    clean = awaited(of_collections.clean)
+    enrol = awaited(enrolment.enrol)
+    enrol_many = awaited_pages(enrolment.enrol_many)
+    enrol_embeddings = awaited(enrolment.enrol_embeddings)
+    search = awaited(of_search.search)
+    search_embedding = awaited(of_search.search_embedding)
+    subjects = awaited_pages(of_subjects.subjects)
+    subject = awaited(of_subjects.subject)
+    delete_subject = awaited(of_subjects.delete_subject)
+    delete_subjects = awaited(of_subjects.delete_subjects)
+    delete_face = awaited(of_subjects.delete_face)
 
     async def close(self) -> None:
         """Close its connections."""
@@ -233,7 +160,8 @@ class AsyncClient:
     def __repr__(self) -> str:
         return f"AsyncClient({str(self._http.base_url)!r})"
 
-    async def _send(self, call: Call[T]) -> T:
+    async def send(self, call: Call[T]) -> T:
+        """Ask until there is an answer, or no more patience; every method does by it what it does."""
         exchange = Exchange(call, self._patience)
         while True:
             outcome: httpx.Response | httpx.RequestError

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, Literal, TypeVar
 
 from facegraph.client.batches import Entry, batches
-from facegraph.client.call import Call, Page, path_of
+from facegraph.client.call import Call, Page, path_of, raised
 from facegraph.client.decoding import decode
 from facegraph.client.errors import RefusedPhotoError, ServiceError, TooLargeError
 from facegraph.client.images import Image, file_of
@@ -124,8 +124,9 @@ def enrol_many(
 ) -> Call[Page[EnrolledPhoto]] | None:
     """Enrol any number of photos, and tell of each, in order; one that is refused is never an error.
 
-    They are read as they are needed, and sent in requests within the service's limits. Where it ends with an error,
-    what was told is enrolled, and all of it can be given once more: what is there already stays as it is.
+    Nothing is sent until the result is iterated: photos are read as they are needed, and sent in requests within the
+    service's limits. Where it ends with an error, what was told is enrolled, and all of it can be given once more:
+    what is there already stays as it is.
 
     Args:
         collection: its name.
@@ -165,7 +166,11 @@ def enrol_embeddings(
 
 
 def _enrol(
-    collection: str, entries: Sequence[Entry], options: dict[str, Any], decode: Callable[[Any], T], **settled: Any
+    collection: str,
+    entries: Sequence[Entry],
+    options: dict[str, Any],
+    read: Callable[[Any], T],
+    settle: Callable[[ServiceError, bool], T] = raised,
 ) -> Call[T]:
     return Call(
         method="POST",
@@ -174,8 +179,8 @@ def _enrol(
         form={"subject": [entry.subject for entry in entries]},
         files=[("photo", entry.file) for entry in entries],
         headers=_once(),
-        decode=decode,
-        **settled,
+        decode=read,
+        settle=settle,
     )
 
 
@@ -202,7 +207,7 @@ def _following(
         halves = chain([entries[:half], entries[half:]], left)
         return Page((), lambda: _following(collection, halves, options, first))
 
-    return _enrol(collection, entries, options, lambda body: page(decode(Enrolment, body).photos), settle=settle)
+    return _enrol(collection, entries, options, lambda body: page(decode(Enrolment, body).photos), settle)
 
 
 def _refused(entry: Entry, error: ServiceError) -> EnrolledPhoto:

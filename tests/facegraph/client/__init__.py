@@ -35,12 +35,15 @@ class Asker:
 
     Args:
         blocking: which one.
-        transport: for the blocking one, and for the other.
+        transport: for the blocking one, and for the other; connections of its own without one.
         options: of the client.
     """
 
     def __init__(
-        self, blocking: bool, transport: tuple[httpx.BaseTransport, httpx.AsyncBaseTransport], **options: Any
+        self,
+        blocking: bool,
+        transport: tuple[httpx.BaseTransport | None, httpx.AsyncBaseTransport | None] = (None, None),
+        **options: Any,
     ) -> None:
         self._blocking = blocking
         self._transport = transport

@@ -14,7 +14,7 @@ from tests.facegraph.client import BOTH, Asker
 def test_a_person_is_verified_enrolled_found_and_deleted(
     service: httpx.Client, blocking: bool, mindy: bytes, mindy_again: bytes, jerry: bytes
 ) -> None:
-    ask = Asker(blocking, (httpx.HTTPTransport(), httpx.AsyncHTTPTransport()), base_url=str(service.base_url))
+    ask = Asker(blocking, base_url=str(service.base_url))
     assert ask.verify(mindy, mindy_again).match
     assert not ask.verify(mindy, jerry, liveness="report").match
     [face] = ask.embed(mindy, crops=True).faces
@@ -38,6 +38,6 @@ def test_a_person_is_verified_enrolled_found_and_deleted(
 @BOTH
 def test_nobody_there_is_told(blocking: bool) -> None:
     address = f"http://127.0.0.1:{free_port()}"
-    ask = Asker(blocking, (httpx.HTTPTransport(), httpx.AsyncHTTPTransport()), base_url=address, retries=1)
+    ask = Asker(blocking, base_url=address, retries=1)
     with pytest.raises(NoAnswerError, match=address):
         ask.models()

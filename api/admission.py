@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import page
 from imaging.refused import Refused
 
-ALWAYS = frozenset({"/", "/health", "/api/v1/health", "/docs", "/redoc", "/openapi.json", *page.PATHS})
-"""Paths that are answered however many requests there are: they cost little, and tell how the service is
-or, as the page does, what to ask it."""
+ALWAYS = frozenset({"/", "/health", "/api/v1/health", "/docs", "/redoc", "/openapi.json"})
+"""Paths that are answered however many requests there are: they cost little, and tell how the service is."""
+WATCHING = frozenset({"/metrics", "/v1/status"})
+"""The same for those who may ask: never so needed as when there are too many."""
 
 
 class Admission:
@@ -31,7 +31,7 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http" or scope["path"] in ALWAYS:
+        if scope["type"] != "http" or scope["path"] in ALWAYS or scope["path"] in WATCHING:
             return await self._app(scope, receive, send)
         if self._running >= self._most:
             message = "The service is working on as many requests as it can hold; try again shortly"

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 from access.audit import Audit
 from access.keys import Keys
 from access.rates import Rates
-from api import errors, health, page, scopes
+from api import errors, health, metrics, scopes
 from api.access import Access
 from api.admission import Admission
 from api.contracts import compare, deepface, face_database, faces, match
@@ -30,11 +30,16 @@ FORMS = {name: contract.error_answer for contract in CONTRACTS for name in contr
 
 def routes(service: Service) -> FastAPI:
     """The routes, without bounds."""
-    app = FastAPI(title="facegraph", version=health.VERSION, description="Face detection, liveness and recognition.")
+    app = FastAPI(
+        title="facegraph",
+        version=health.VERSION,
+        description="Face detection, liveness and recognition.",
+        # Serve traces each request already, and FastAPI's spans would have whole paths, ids of people among them.
+        telemetry={"tracing": False, "operation_spans": False, "metrics": False, "logs": False},
+    )
     app.state.service = service
-    for part in (health, *CONTRACTS, models, status, photos, collections, enrolment, subjects, search):
+    for part in (health, metrics, *CONTRACTS, models, status, photos, collections, enrolment, subjects, search):
         app.include_router(part.router)
-    page.install(app)
     errors.install(app, FORMS)
     scopes.install(app, service.access.require_keys)
     return app
@@ -49,6 +54,6 @@ def create_app(service: Service) -> ASGIApp:
     admission = Admission(Deadline(routes(service), limits.request_timeout, refuse), limits.max_requests, refuse)
     # Before the places are counted: a stranger takes none.
     admitted = Access(admission, access, keys, rates, audit, refuse)
-    bounded = SecurityHeaders(ServerTiming(RequestBounds(admitted, limits.max_body), service.requests))
+    bounded = SecurityHeaders(ServerTiming(RequestBounds(admitted, limits.max_body), service.requests, service.observe))
     # Outside the bounds, so that what they refuse can be read by the page that asked.
     return OpenPaths(bounded, limits.cors_origins)

@@ -88,7 +88,11 @@ def request_id_of(headers: Mapping[str, str]) -> str:
 def response(
     forms: Mapping[str, ErrorAnswer], request: Request, refused: Refused, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """An error in the form that `forms` has for its path's first part, or else in the envelope."""
+    """An error in the form that `forms` has for its path's first part, or else in the envelope.
+
+    Its code is left in `request.state.error_code`, for whoever counts them.
+    """
+    request.state.error_code = refused.code
     form = forms.get(request.url.path.split("/")[1], envelope)
     shown = Refused(refused.code, _printable(refused.message), refused.details)
     status, body = form(shown, request.state.request_id)

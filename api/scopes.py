@@ -59,6 +59,7 @@ NEEDS: Mapping[tuple[str, str], Need] = {
     ("GET", "/list_faces"): Need("read", None, COLLECTIONS),
     ("DELETE", "/delete_face/{face_id:text}"): Need("delete", "delete", COLLECTIONS),
     ("GET", "/stats"): Need("read", None, COLLECTIONS),
+    ("GET", "/metrics"): _READ,
     ("GET", "/v1/models"): _READ,
     ("GET", "/v1/status"): _READ,
     ("POST", "/v1/detect"): _READ,
@@ -105,6 +106,15 @@ def asked(connection: Connection) -> Asked | None:
     return None
 
 
+def template(connection: Connection) -> tuple[str, str]:
+    """The method and the route that a request asks for, from a small set: OTHER and other where no route has it."""
+    if wanted := asked(connection):
+        method, _, path = wanted.route.partition(" ")
+        return method, path
+    path = get_route_path(connection)
+    return (connection["method"], path) if connection["method"] == "GET" and path in ALWAYS else ("OTHER", "other")
+
+
 def install(app: FastAPI, required: bool) -> None:
     """Let the OpenAPI document of `app` tell what each operation needs.
 
@@ -122,8 +132,8 @@ def install(app: FastAPI, required: bool) -> None:
 
 def _operations(app: FastAPI) -> Iterator[tuple[str, str]]:
     for route in iter_route_contexts(app.routes):
-        # What is not in the document serves pages; a mount of files never is.
-        if getattr(route, "include_in_schema", False) and route.path not in ALWAYS:
+        # What is not in the document serves the pages of the document.
+        if route.include_in_schema and route.path not in ALWAYS:
             yield from ((method, str(route.path)) for method in route.methods or ())
 
 

@@ -1,12 +1,17 @@
-"""How long every request took: the header ``Server-Timing`` of its answer, and the window of recent requests."""
+"""Where every request begins and ends: its header ``Server-Timing``, and what is counted of it."""
 
 import time
 from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.scopes import template
 from graphs.calls import CallWindow
+from graphs.observed import Answered, Observe, unobserved
 from graphs.timing import recording
+
+CLIENT_LEFT = 499
+"""Status of a request whose client left before its answer began, as nginx has it."""
 
 
 class ServerTiming:
@@ -15,12 +20,20 @@ class ServerTiming:
     Args:
         app: what answers.
         requests: where each is counted while it runs, and noted when it is answered.
+        observe: is told of each that is answered.
         clock: seconds.
     """
 
-    def __init__(self, app: ASGIApp, requests: CallWindow, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        requests: CallWindow,
+        observe: Observe = unobserved,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._app = app
         self._requests = requests
+        self._observe = observe
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -28,12 +41,14 @@ class ServerTiming:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = self._clock()
+        started, status = self._clock(), CLIENT_LEFT
         self._requests.begin()
         with recording(started) as recorder:
 
             async def timed_send(message: Message) -> None:
+                nonlocal status
                 if message["type"] == "http.response.start":
+                    status = message["status"]
                     entry = (b"server-timing", recorder.header(self._clock()).encode("ascii"))
                     message = {**message, "headers": [*message.get("headers", ()), entry]}
                 await send(message)
@@ -41,4 +56,7 @@ class ServerTiming:
             try:
                 await self._app(scope, receive, timed_send)
             finally:
-                self._requests.end(started, self._clock())
+                ended = self._clock()
+                self._requests.end(started, ended)
+                code = scope.get("state", {}).get("error_code", "")
+                self._observe(Answered(*template(scope), status, code, ended - started, recorder))

@@ -5,6 +5,7 @@ from functools import partial
 
 from api.addresses import Addresses
 from graphs.calls import CallWindow
+from graphs.observed import Exposition, Observe, unobserved
 from graphs.settings import AccessArgs, LimitArgs, Policy
 from graphs.stages import Stages
 from graphs.status import Status
@@ -18,7 +19,9 @@ class Service:
         policy: replaced while the service runs when the ingress's `user_config` changes; read it
             once a request.
         status: tells how the stages are.
+        exposition: gives the metrics.
         requests: those that are worked on and those that ended lately.
+        observe: is told of each that has been answered.
         access: who may call; unless given, the environment's settings without an audit log.
     """
 
@@ -27,5 +30,7 @@ class Service:
     policy: Policy
     addresses: Addresses
     status: Status
+    exposition: Exposition
     requests: CallWindow = field(default_factory=CallWindow)
+    observe: Observe = unobserved
     access: AccessArgs = field(default_factory=partial(AccessArgs, audit_log=""))

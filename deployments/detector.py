@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from deployments.tracing import tell_steps
 from deployments.workers import Workers
 from graphs.timing import Timed
 from imaging.crops import CropSpec
@@ -48,6 +49,7 @@ class Detector:
         """Look at encoded photos, a worker each, and cut `crops` from every face; see `models.detection`."""
         looks = await self._workers.run(*(partial(self._photos.one, photo, crops, whole) for photo in photos))
         found = Detection.joined(looks.answer, crops)
+        tell_steps(found.steps)
         return Timed(found, looks.seconds, found.steps)
 
     async def ready(self) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ray import serve
 
+from deployments.gallery_size import GallerySize
 from gallery.disk import is_full
 from gallery.place import Place
 from imaging.refused import Refused
@@ -14,6 +16,8 @@ logger = logging.getLogger("ray.serve")
 
 PATIENCE_S = 60
 """How long a new writer waits for the one before it to end."""
+MEASURED_S = 15
+"""Seconds between two looks at how large the gallery is."""
 MANY_COMMITS = 64
 """Commits after which an optimisation does not wait for its time."""
 
@@ -29,10 +33,13 @@ class GalleryWriter:
     """
 
     async def __init__(self, place: Place, index_rows: int, optimise_s: float, clean_s: float) -> None:  # type: ignore[misc]
+        from gallery.reader import Reader
         from gallery.writer import Writer
 
         self._writer = await Writer.open(place, index_rows, PATIENCE_S)
+        self._size = GallerySize(Reader(place, exact_mb=0))
         self._upkeep = [
+            asyncio.create_task(self._measure_every(MEASURED_S)),
             asyncio.create_task(self._optimise_every(optimise_s)),
             asyncio.create_task(self._clean_every(clean_s)),
         ]
@@ -61,20 +68,25 @@ class GalleryWriter:
             await asyncio.sleep(1)
             waited += 1
             if waited >= seconds or self._writer.busiest >= MANY_COMMITS:
-                await self._upkept("optimise")
+                await self._upkept("optimise", self._writer.optimise)
                 waited = 0.0
 
     async def _clean_every(self, seconds: float) -> None:
         while True:
             await asyncio.sleep(seconds)
-            await self._upkept("clean")
+            await self._upkept("clean", self._writer.clean)
 
-    async def _upkept(self, method: str) -> None:
+    async def _measure_every(self, seconds: float) -> None:
+        while True:
+            await self._upkept("measure", self._size.measure)
+            await asyncio.sleep(seconds)
+
+    async def _upkept(self, what: str, work: Callable[[], Awaitable[object]]) -> None:
         try:
-            await getattr(self._writer, method)()
+            await work()
         except Exception:
             # The gallery works without it, and there is a next time.
-            logger.exception("gallery: the timer could not %s", method)
+            logger.exception("gallery: the timer could not %s", what)
 
 
 @serve.deployment(name="gallery-reader")

@@ -1,12 +1,14 @@
 """The ingress: HTTP in, stages behind."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
+import numpy as np
 import ray
+from numpy.typing import NDArray
 from ray import serve
 from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
 from ray.serve.handle import DeploymentHandle
@@ -15,6 +17,9 @@ from starlette.types import ASGIApp
 from api.addresses import Addresses
 from api.app import create_app
 from api.service import Service
+from deployments.exposition import exposition
+from deployments.fresh import Fresh
+from deployments.observer import Observer
 from deployments.remote_gallery import RemoteGallery
 from deployments.stage import Inside, StageCaller
 from deployments.status import Controller, ServeStatus
@@ -23,6 +28,7 @@ from graphs.calls import CallWindow
 from graphs.settings import AccessArgs, AddressArgs, LimitArgs, Policy
 from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Stages
 from graphs.status import Kind
+from graphs.timing import note
 from models.card import Card
 
 logger = logging.getLogger("ray.serve")
@@ -80,7 +86,10 @@ class Ingress:
 
         stages = Stages(
             detectors={role: _detector(bound, called("detector", role, bound)) for role, bound in detectors.items()},
-            liveness={role: _liveness(bound, called("liveness", role, bound)) for role, bound in liveness.items()},
+            liveness={
+                role: _liveness(bound, called("liveness", role, bound), lambda: self._service.policy)
+                for role, bound in liveness.items()
+            },
             embedders={role: _embedder(bound, called("embedder", role, bound)) for role, bound in embedders.items()},
             gallery=cast(Gallery, remote),
         )
@@ -92,7 +101,9 @@ class Ingress:
             Policy().of(embedders),
             Addresses(addresses, limits.max_image_size),
             ServeStatus(_controller(), watched, requests),
+            Fresh(exposition),
             requests,
+            Observer(),
             access,
         )
         if not access.require_keys:
@@ -116,8 +127,15 @@ def _detector(bound: Bound, stage: StageCaller) -> DetectorStage:
     return DetectorStage(bound.network, stage.ready, partial(stage.call, "detect"))
 
 
-def _liveness(bound: Bound, stage: StageCaller) -> LivenessStage:
-    return LivenessStage(bound.network, stage.ready, bound.card.crops, partial(stage.call, "run"))
+def _liveness(bound: Bound, stage: StageCaller, policy: Callable[[], Policy]) -> LivenessStage:
+    async def score(*crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        scores: NDArray[np.float32] = await stage.call("run", *crops)
+        live = int((scores >= policy().liveness_threshold).sum())
+        note("liveness", "live", live)
+        note("liveness", "spoof", len(scores) - live)
+        return scores
+
+    return LivenessStage(bound.network, stage.ready, bound.card.crops, score)
 
 
 def _embedder(bound: Bound, stage: StageCaller) -> EmbedderStage:

@@ -8,6 +8,8 @@ from typing import Any
 from ray.serve.handle import DeploymentHandle
 
 from deployments.stage import StageCaller
+from gallery.records import Enrolled
+from graphs.timing import note
 
 READS = frozenset({"collections", "collection", "statistics", "count", "subjects", "faces", "find"})
 """Methods of the `Reader`."""
@@ -32,6 +34,13 @@ class RemoteGallery:
     async def ready(self) -> bool:
         """Whether both answer, and every table can be opened."""
         return all(await asyncio.gather(self.writer.ready(), self.reader.ready()))
+
+    async def enrol(self, *args: Any, **options: Any) -> list[Enrolled]:
+        """Ask the `Writer` to enrol faces, and note what became of each."""
+        enrolled: list[Enrolled] = await self.writer.call("call", "enrol", *args, label="enrol", **options)
+        for face in enrolled:
+            note("enrolment", face.status)
+        return enrolled
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
         if method in READS:

@@ -11,9 +11,10 @@ from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
+from deployments.tracing import apart
 from graphs.calls import CallWindow
 from graphs.status import Kind
-from graphs.timing import Timed, record
+from graphs.timing import Call, Timed, record
 from imaging.refused import Refused
 
 logger = logging.getLogger("ray.serve")
@@ -77,9 +78,10 @@ class StageCaller:
             Refused: what the method answers instead of an answer; or ``UNAVAILABLE`` where no replica can
                 take the call, or those that did died. A fault inside the method is raised as it is.
         """
-        started, answer = time.perf_counter(), None
+        started, answer, failure, repeated = time.perf_counter(), None, "", False
         ask = partial(getattr(self._handle, method).remote, *args, **options)
         self.calls.begin()
+        apart()
         try:
             try:
                 answer = await ask()
@@ -88,14 +90,20 @@ class StageCaller:
                     raise
                 # Another replica takes it, or waits in the router until there is one: the request's own time bounds it.
                 logger.warning("the stage %s is asked once more after %r", self.role, error)
+                repeated = True
                 answer = await ask()
         except (BackPressureError, DeploymentUnavailableError, RayActorError) as error:
+            failure = type(error).__name__
             logger.warning("the stage %s is not available: %r", self.role, error)
             raise Refused("UNAVAILABLE", f"The stage {self.role} is not available; try again shortly") from error
+        except BaseException as error:
+            failure = type(error).__name__
+            raise
         finally:
             timed, ended = answer if isinstance(answer, Timed) else None, time.perf_counter()
             self.calls.end(started, ended)
-            record(self.kind, label or self.role, started, ended, timed)
+            size = len(args[0]) if args and self.kind != "gallery" else None
+            record(Call(self.kind, label or self.role, started, ended, timed, size, failure, repeated))
         if isinstance(answer, Timed):
             return answer.answer
         if isinstance(answer, Refused):
@@ -104,6 +112,7 @@ class StageCaller:
 
     async def ready(self) -> bool:
         """Whether a replica answers in time."""
+        apart()
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 await self._handle.ready.remote()

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ray.exceptions import RayError
 
+from deployments.fresh import Fresh
 from deployments.stage import INGRESS, StageCaller
 from graphs.calls import CallWindow
 from graphs.stages import Network
@@ -17,8 +17,6 @@ from imaging.refused import Refused
 
 logger = logging.getLogger("ray.serve")
 
-FRESH_S = 1.0
-"""Seconds that the controller's answer is good for, however many ask."""
 CONTROLLER_TIMEOUT_S = 2.0
 
 _STATES = {"RUNNING": "running", "STOPPING": "stopping", "PENDING_MIGRATION": "stopping"}
@@ -36,23 +34,13 @@ class Controller:
     def __init__(self, actor: Any, application: str) -> None:
         self._actor = actor
         self._application = application
-        self._asking = asyncio.Lock()
-        self._known: tuple[float, Mapping[str, Replicas]] = (float("-inf"), {})
 
-    async def replicas(self) -> Mapping[str, Replicas]:
-        """The replicas of each deployment, no older than `FRESH_S`.
+    async def replicas(self) -> dict[str, Replicas]:
+        """The replicas of each deployment.
 
         Raises:
             Refused: ``UNAVAILABLE``: the controller does not answer in time, or does not know the application.
         """
-        async with self._asking:
-            asked, known = self._known
-            if time.monotonic() - asked > FRESH_S:
-                known = await self._ask()
-                self._known = time.monotonic(), known
-        return known
-
-    async def _ask(self) -> dict[str, Replicas]:
         try:
             async with asyncio.timeout(CONTROLLER_TIMEOUT_S):
                 details = await self._actor.get_serve_instance_details.remote()
@@ -80,13 +68,13 @@ class ServeStatus:
     def __init__(
         self, controller: Controller, stages: Sequence[tuple[StageCaller, Network | None]], requests: CallWindow
     ) -> None:
-        self._controller = controller
+        self._replicas = Fresh(controller.replicas)
         self._stages = stages
         self._requests = requests
 
     async def __call__(self) -> list[StageStatus]:
         """How all are; raises `Refused` as `Controller.replicas` does."""
-        replicas = await self._controller.replicas()
+        replicas = await self._replicas()
         ready = await asyncio.gather(*(stage.ready() for stage, _ in self._stages))
         told = [
             StageStatus(

@@ -46,6 +46,9 @@ SWITCHES = {
     "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20),
 }
 
+COLLECTORS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""Where one is set, requests are traced; see `deployments.tracing`."""
+
 PORTS = (
     "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT",
     "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT",
@@ -78,6 +81,11 @@ def set_up() -> Iterator[Path]:
     if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "0" or not ours:
         # Another proxy names nobody in X-Forwarded-For: what stands there is the caller's own.
         os.environ.setdefault("FORWARDED_HOPS", "0")
+    if any(os.environ.get(name) for name in COLLECTORS):
+        os.environ.setdefault("RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH", "deployments.tracing:exporter")
+        # Serve has a variable of its own for it, and one request in a hundred.
+        os.environ.setdefault("RAY_SERVE_TRACING_SAMPLING_RATIO", os.environ.get("OTEL_TRACES_SAMPLER_ARG", "1"))
+        os.environ.setdefault("OTEL_SERVICE_NAME", "facegraph")
     for name, value in SWITCHES.items():
         os.environ.setdefault(name, value)
     with ExitStack() as held:

@@ -10,6 +10,7 @@ from graphs.extract import detect, largest, only, places, read
 from graphs.gate import Reason, reasons
 from graphs.settings import Policy
 from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage
+from graphs.timing import note
 from imaging.faces import Photo
 from imaging.refused import Refused
 
@@ -110,6 +111,7 @@ async def enrol(
         answers = await gallery.enrol(collection, embedder.contract, faces, replace=replace, request=request)
         for (outcome, _), answer in zip(fit, answers, strict=True):
             outcome.enrolled = answer
+    note("enrolment", "refused", sum(outcome.refused is not None for outcome in outcomes))
     return outcomes
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
+from graphs.timing import note
 from imaging.faces import Detection, Face, Photo, Pixels
 from imaging.refused import Refused
 
@@ -71,7 +72,14 @@ async def detect(
         whole: a photo in which no face is found counts as one face of its whole size, with the score 0.
     """
     wanted = [spec for network in networks if network for spec in network.crops]
-    return await detector.detect(photos, tuple(dict.fromkeys(wanted)), whole)
+    detection = await detector.detect(photos, tuple(dict.fromkeys(wanted)), whole)
+    for photo in detection.photos:
+        if isinstance(photo, Refused):
+            note("photo", photo.code)
+        else:
+            note("photo", "decoded")
+            note("face", "found", len(photo.faces))
+    return detection
 
 
 async def read(

@@ -1,4 +1,4 @@
-"""Where a request's time went: what is recorded while it runs, and the header ``Server-Timing`` that tells it.
+"""What a request did and where its time went: recorded while it runs, told by the header ``Server-Timing``.
 
 See https://www.w3.org/TR/server-timing/. Outside a request, recording does nothing. All times are seconds
 by `time.perf_counter`.
@@ -6,12 +6,12 @@ by `time.perf_counter`.
 
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 Answer = TypeVar("Answer")
 
@@ -30,29 +30,49 @@ class Timed(Generic[Answer]):
     steps: Mapping[str, float] = field(default_factory=dict)
 
 
+Noted = Literal["photo", "face", "liveness", "match", "enrolment"]
+"""What outcomes are noted of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a stage.
+
+    Attributes:
+        kind: of the stage, e.g. ``detector``; a token, as HTTP has it.
+        label: which of its kind was called, or of the gallery what it was asked to do.
+        start, end: of the round trip.
+        timed: what its replica answered, where it tells its own time.
+        size: photos or faces that it was asked about.
+        failure: why there is no answer: the name of the error; empty where there is one, a refusal included.
+        repeated: whether it had to be made twice.
+    """
+
+    kind: str
+    label: str
+    start: float
+    end: float
+    timed: Timed[Any] | None = None
+    size: int | None = None
+    failure: str = ""
+    repeated: bool = False
+
+
 class Recorder:
-    """The calls of one request.
+    """What one request did.
 
     Args:
         started: when the request arrived.
+
+    Attributes:
+        calls: of stages, in the order of their ends.
+        outcomes: how often each came about.
     """
 
     def __init__(self, started: float) -> None:
         self._started = started
-        self._intervals: list[tuple[float, float]] = []
-        self._seconds: defaultdict[str, float] = defaultdict(float)
-        # Dictionaries without values: sets that keep their order.
-        self._labels: defaultdict[str, dict[str, None]] = defaultdict(dict)
-
-    def add(self, kind: str, label: str, start: float, end: float, timed: Timed[Any] | None) -> None:
-        """Add a call of a stage, as `record` has it."""
-        self._intervals.append((start, end))
-        self._labels[kind][label] = None
-        self._seconds[kind] += end - start
-        if timed is not None:
-            self._seconds[f"{kind}-busy"] += timed.seconds
-            for step, seconds in timed.steps.items():
-                self._seconds[step] += seconds
+        self.calls: list[Call] = []
+        self.outcomes: Counter[tuple[Noted, str]] = Counter()
 
     def header(self, now: float) -> str:
         """The value of ``Server-Timing``: ``total``, ``ingress``, then each kind of stage in the order of its calls.
@@ -60,9 +80,20 @@ class Recorder:
         ``ingress`` is the time in which no stage was waited for. The calls of one kind are summed up, and
         may be longer than ``total`` where they ran side by side.
         """
+        seconds: defaultdict[str, float] = defaultdict(float)
+        # Dictionaries without values: sets that keep their order.
+        labels: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for call in self.calls:
+            labels[call.kind][call.label] = None
+            seconds[call.kind] += call.end - call.start
+            if call.timed is not None:
+                seconds[f"{call.kind}-busy"] += call.timed.seconds
+                for step, took in call.timed.steps.items():
+                    seconds[step] += took
         total = now - self._started
-        entries = [_entry("total", total), _entry("ingress", total - covered(self._intervals))]
-        entries += [_entry(name, seconds, *self._labels.get(name, ())) for name, seconds in self._seconds.items()]
+        waited = covered((call.start, call.end) for call in self.calls)
+        entries = [_entry("total", total), _entry("ingress", total - waited)]
+        entries += [_entry(name, took, *labels.get(name, ())) for name, took in seconds.items()]
         return ", ".join(entries)
 
 
@@ -90,18 +121,22 @@ def recording(started: float) -> Iterator[Recorder]:
         _running.reset(token)
 
 
-def record(kind: str, label: str, start: float, end: float, timed: Timed[Any] | None = None) -> None:
-    """Record a call of a stage for the running request, if there is one.
+def record(call: Call) -> None:
+    """Record a call of a stage for the running request, if there is one."""
+    if recorder := _running.get():
+        recorder.calls.append(call)
 
-    Args:
-        kind: of the stage, e.g. ``detector``; a token, as HTTP has it.
-        label: which of its kind was called.
-        start, end: of the round trip.
-        timed: what its replica answered, where it tells its own time.
-    """
-    recorder = _running.get()
-    if recorder is not None:
-        recorder.add(kind, label, start, end, timed)
+
+def note(of: Noted, outcome: str, count: int = 1) -> None:
+    """Note an outcome for the running request, if there is one: a word from a small set, for it becomes a label."""
+    if recorder := _running.get():
+        recorder.outcomes[of, outcome] += count
+
+
+def matched(match: bool) -> bool:
+    """Note whether a comparison or a search found a match; gives `match` back."""
+    note("match", "match" if match else "no_match")
+    return match
 
 
 def _entry(name: str, seconds: float, *labels: str) -> str:

@@ -263,6 +263,11 @@ async def status() -> list[StageStatus]:
     ]
 
 
+async def exposition() -> str:
+    """Of one counter."""
+    return "# TYPE told_total counter\ntold_total 1\n"
+
+
 def service(
     of: Stages | None = None,
     limits: LimitArgs | None = None,
@@ -271,7 +276,7 @@ def service(
 ) -> Service:
     """A service over fake stages, which fetches nothing unless it is given the `addresses` for it."""
     nowhere = Addresses(AddressArgs(addresses=False), 0)
-    return Service(of or stages(), limits or LimitArgs(), policy or Policy(), addresses or nowhere, status)
+    return Service(of or stages(), limits or LimitArgs(), policy or Policy(), addresses or nowhere, status, exposition)
 
 
 def client(

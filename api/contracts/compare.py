@@ -15,6 +15,7 @@ from graphs.compare import distances
 from graphs.extract import largest
 from graphs.stages import first_of
 from graphs.thresholds import first_set
+from graphs.timing import matched
 from graphs.verify import Verification, naming, verify
 from imaging.faces import Face, Photo
 from imaging.refused import Refused
@@ -136,7 +137,7 @@ async def _compare(role: str, request: Request, body: CompareRequest) -> Compare
     compared = _comparison(found, threshold)
     return CompareResponse(
         similarity=compared.cosine_similarity,
-        match=compared.cosine_similarity >= threshold,
+        match=matched(compared.cosine_similarity >= threshold),
         total_processing_time_ms=(time.perf_counter() - started) * 1000,
         image1_metrics=image1,
         image2_metrics=image2,

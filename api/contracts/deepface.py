@@ -17,6 +17,7 @@ from api.service import Service
 from graphs.compare import distances
 from graphs.extract import embed, largest, only
 from graphs.stages import DetectorStage, EmbedderStage, first_of
+from graphs.timing import matched
 from imaging.faces import Face, Photo
 from imaging.refused import Refused
 
@@ -201,7 +202,7 @@ async def post_distance(body: DistanceRequest) -> DistanceResponse:
     threshold = THRESHOLDS[body.distance_metric] if body.threshold is None else body.threshold
     distance, similarity = _measured(body)
     return DistanceResponse(
-        is_same_person=distance < threshold,
+        is_same_person=matched(distance < threshold),
         distance=distance,
         similarity=similarity,
         confidence=max(0.0, 1 - distance / threshold),

@@ -22,6 +22,7 @@ from gallery.records import Collection, NewFace
 from graphs.extract import embed, largest
 from graphs.stages import EmbedderStage, first_of
 from graphs.thresholds import first_set
+from graphs.timing import matched
 from imaging.refused import Refused
 
 router = APIRouter(tags=["face database"])
@@ -156,15 +157,15 @@ async def post_match_face(
     embedder = first_of(service.stages.embedders, variant)
     embedding = await _embedding(service, embedder, data)
     subject, similarity, threshold = await _best(service, variant, embedder, embedding)
-    matched = subject is not None and similarity >= threshold
-    if subject is not None and matched:
+    match = matched(subject is not None and similarity >= threshold)
+    if subject is not None and match:
         concerns(request, [subject])
     answer = FaceMatch(
-        match_found=matched,
-        matched_id=subject if matched else None,
+        match_found=match,
+        matched_id=subject if match else None,
         similarity_score=similarity,
         threshold=threshold,
-        message=None if matched else "No face match found above threshold",
+        message=None if match else "No face match found above threshold",
     )
     if variant == "arcface":
         answer.confidence = next((word for least, word in CONFIDENCES if similarity >= least), "low")

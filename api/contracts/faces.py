@@ -13,6 +13,7 @@ from api.service import Service
 from graphs.compare import distances
 from graphs.extract import detect, embed, largest
 from graphs.stages import first_of
+from graphs.timing import matched
 from imaging.refused import Refused
 
 router = APIRouter(tags=["faces"])
@@ -128,5 +129,5 @@ async def post_compare_faces(body: EmbeddingPair) -> FaceComparison:
         similarity=(measured.cosine + 1) / 2,
         cosine_similarity=measured.cosine,
         euclidean_distance=measured.euclidean,
-        match=measured.euclidean < MOST_DISTANCE or measured.cosine > LEAST_COSINE,
+        match=matched(measured.euclidean < MOST_DISTANCE or measured.cosine > LEAST_COSINE),
     )

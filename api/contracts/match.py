@@ -17,6 +17,7 @@ from graphs.match import NAMES, match
 from graphs.settings import Policy
 from graphs.stages import first_of
 from graphs.thresholds import first_set
+from graphs.timing import matched
 from graphs.verify import Verification
 from imaging.faces import Photo
 from imaging.refused import Refused
@@ -164,7 +165,7 @@ async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
     similarity = found.distances.cosine
     return MatchResponse(
         success=True,
-        match=similarity >= threshold and (alive or policy.liveness_policy == "report"),
+        match=matched(similarity >= threshold and (alive or policy.liveness_policy == "report")),
         similarity_score=similarity,
         confidence=_confidence(similarity - threshold),
         threshold=threshold,

@@ -25,6 +25,7 @@ from api.v1.schemas import AppliedThreshold, FaceAnswer, Models, PhotoAnswer, Ti
 from graphs.compare import Distances, distances
 from graphs.extract import Look, largest, look, only
 from graphs.thresholds import Applied, Metric, applied
+from graphs.timing import matched
 from graphs.verify import naming, verify
 from imaging.refused import Refused
 
@@ -150,6 +151,7 @@ async def post_verify(
     crops = await encoded(found.crops, options.crops, 2)
     if options.liveness == "require" and any(score < live_threshold for score in found.live):
         compared.match = False
+    matched(compared.match)
     answers = [
         CroppedFace(**dict(FaceAnswer.of(photo, photo.faces.index(face), score, live_threshold)), crop=crop)
         for photo, face, score, crop in zip(found.photos, found.faces, live, crops, strict=True)
@@ -183,9 +185,10 @@ async def post_compare(request: Request, body: CompareEmbeddingsRequest) -> Comp
                 "INVALID_EMBEDDING", f"An embedding has {len(each.values)} numbers; its network gives {embedder.size}"
             )
     unit = [vector / np.linalg.norm(vector) for vector in (vector_of(first.values), vector_of(second.values))]
-    return _compared(
-        distances(*unit), body.metric, applied(body.threshold, None, threshold_of(service, role), body.metric)
-    )
+    threshold = applied(body.threshold, None, threshold_of(service, role), body.metric)
+    compared = _compared(distances(*unit), body.metric, threshold)
+    matched(compared.match)
+    return compared
 
 
 def faces(service: Service, seen: Look) -> list[FaceAnswer]:

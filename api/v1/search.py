@@ -26,6 +26,7 @@ from api.v1.schemas import AppliedThreshold, Models, PhotoAnswer, Timings, examp
 from gallery.records import Hit
 from graphs.identify import identify
 from graphs.thresholds import Applied, applied
+from graphs.timing import matched
 
 router = APIRouter(prefix="/v1/collections/{collection}/search", tags=["search"], responses=ERRORS)
 
@@ -99,7 +100,7 @@ async def post_search(
     answers = []
     for face, found in zip(await cropped(service, seen, options.crops), hits, strict=True):
         spoof = options.liveness == "require" and face.liveness is not None and not face.liveness.live
-        answers.append(SearchedFace(**dict(face), candidates=[] if spoof else _candidates(found, threshold)))
+        answers.append(SearchedFace(**dict(face), candidates=_candidates([] if spoof else found, threshold)))
     concerns(request, (candidate.subject for face in answers for candidate in face.candidates))
     return SearchAnswer(
         photo=PhotoAnswer.of(seen.photo),
@@ -133,8 +134,10 @@ async def post_search_embedding(
 
 
 def _candidates(hits: list[Hit], threshold: Applied) -> list[Candidate]:
-    return [
+    candidates = [
         Candidate(subject=hit.subject, similarity=hit.cosine, face_id=hit.face_id)
         for hit in hits
         if hit.cosine >= threshold.value
     ]
+    matched(bool(candidates))
+    return candidates

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from api.admission import ALWAYS, Admission
+from api.admission import ALWAYS, WATCHING, Admission
 from api.app import create_app
 from graphs.settings import LimitArgs
 from imaging.crops import CropSpec
@@ -114,7 +114,7 @@ def test_what_is_refused_takes_no_place() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("path", sorted(ALWAYS))
+@pytest.mark.parametrize("path", sorted(ALWAYS | WATCHING))
 def test_what_tells_how_the_service_is_neither_waits_for_a_place_nor_takes_one(path: str) -> None:
     async def run() -> None:
         held = Held()
@@ -168,7 +168,7 @@ def test_the_whole_app_refuses_in_each_contracts_form_and_says_when_to_try_again
                 assert response.headers["retry-after"] == "1"
                 assert response.headers["server-timing"].startswith("total;dur=")
             for path in ALWAYS:
-                assert (await session.get(path, follow_redirects=True)).status_code == 200
+                assert (await session.get(path)).status_code == 200
             go.set()
             assert (await first).status_code == 200
             assert (await session.get("/v1/models")).status_code == 200

@@ -31,6 +31,7 @@ OPERATIONS = {
     ("/list_faces", "get"),
     ("/delete_face/{face_id}", "delete"),
     ("/stats", "get"),
+    ("/metrics", "get"),
     ("/v1/models", "get"),
     ("/v1/status", "get"),
     ("/v1/detect", "post"),

@@ -3,19 +3,23 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
+from api.app import create_app
 from api.server_timing import ServerTiming
 from graphs.calls import CallWindow
+from graphs.observed import Answered
 from graphs.settings import LimitArgs
-from graphs.timing import Timed, record
+from graphs.timing import Call, Timed, record
 from imaging.crops import CropSpec
 from imaging.faces import Detection
 from imaging.refused import Refused
-from tests.fakes import FakeDetector, FakeNetwork, client, photo, serve_log, stages
+from tests.fakes import FakeDetector, FakeNetwork, client, photo, serve_log, service, stages
 
 PAIR = {"image1": "QUJD", "image2": "QUJD"}
 HEADER = "server-timing"
@@ -30,7 +34,7 @@ def names(header: str) -> list[str]:
 
 async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
     """Finds two good photos, and records it."""
-    record("detector", "mtcnn", 0.0, 0.0, Timed(None, 0.0, {"decode": 0.0}))
+    record(Call("detector", "mtcnn", 0.0, 0.0, Timed(None, 0.0, {"decode": 0.0})))
     return await FakeDetector(photo(), photo())(photos, crops, whole)
 
 
@@ -41,7 +45,7 @@ def sent_by(app: ServerTiming) -> list[Message]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(app({"type": "http", "headers": []}, None, send))  # type: ignore[arg-type]
+    asyncio.run(app({"type": "http", "method": "GET", "path": "/", "headers": []}, None, send))  # type: ignore[arg-type]
     return sent
 
 
@@ -49,12 +53,12 @@ def test_the_time_is_from_the_requests_arrival_to_the_start_of_its_answer() -> N
     headers = [(b"content-type", b"text/plain")]
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
-        record("gallery", "find", 3.0, 3.25)
+        record(Call("gallery", "find", 3.0, 3.25))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        record("gallery", "too late", 3.0, 3.5)
+        record(Call("gallery", "too late", 3.0, 3.5))
         await send({"type": "http.response.body", "body": b"text"})
 
-    start, body = sent_by(ServerTiming(inner, CallWindow(), iter([2.0, 4.0, 5.0]).__next__))
+    start, body = sent_by(ServerTiming(inner, CallWindow(), clock=iter([2.0, 4.0, 5.0]).__next__))
     timing = b'total;dur=2000.0, ingress;dur=1750.0, gallery;desc="find";dur=250.0'
     assert start == {
         "type": "http.response.start",
@@ -69,7 +73,7 @@ def test_an_answer_without_headers_gets_this_one() -> None:
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 204})
 
-    [start] = sent_by(ServerTiming(inner, CallWindow(), iter([0.0, 0.5, 0.5]).__next__))
+    [start] = sent_by(ServerTiming(inner, CallWindow(), clock=iter([0.0, 0.5, 0.5]).__next__))
     assert start["headers"] == [(b"server-timing", b"total;dur=500.0, ingress;dur=500.0")]
 
 
@@ -78,7 +82,7 @@ def test_requests_side_by_side_have_their_own() -> None:
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
         await barrier.wait()
-        record(scope["kind"], "any", 0.0, 0.0)
+        record(Call(scope["kind"], "any", 0.0, 0.0))
         await barrier.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
@@ -90,7 +94,7 @@ def test_requests_side_by_side_have_their_own() -> None:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        await app({"type": "http", "headers": [], "kind": kind}, None, send)  # type: ignore[arg-type]
+        await app({"type": "http", "method": "GET", "path": "/", "headers": [], "kind": kind}, None, send)  # type: ignore[arg-type]
         return str(sent[0]["headers"][0][1].decode())
 
     async def run() -> list[str]:
@@ -141,3 +145,44 @@ def test_a_body_that_is_too_large_has_it_too() -> None:
     response = client(limits=limits).post("/match", content=b" " * 2 * limits.max_body)
     assert response.status_code == 413
     assert names(response.headers[HEADER]) == ["total", "ingress"]
+
+
+def observed(*asked: tuple[str, str, dict[str, Any]]) -> list[Answered]:
+    """What whoever watches is told of these requests: method, path and the rest."""
+    told: list[Answered] = []
+    watched = TestClient(create_app(replace(service(), observe=told.append)))
+    for method, path, more in asked:
+        watched.request(method, path, **more)
+    return told
+
+
+def test_each_answered_request_is_told_of_once_by_its_route() -> None:
+    asked = [("POST", "/match", {"json": PAIR}), ("GET", "/health", {}), ("GET", "/v1/collections/jane", {})]
+    told = observed(*asked)
+    assert [(each.method, each.route, each.status, each.code) for each in told] == [
+        ("POST", "/match", 200, ""),
+        ("GET", "/health", 200, ""),
+        ("GET", "/v1/collections/{collection}", 404, "COLLECTION_NOT_FOUND"),
+    ]
+    assert all(0 < each.seconds < 60 for each in told)
+    assert told[0].did.outcomes["match", "match"] == 1
+    assert told[0].did.outcomes["photo", "decoded"] == 2
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere/jane"), ("PATCH", "/match"), ("BREW", "/health")])
+def test_what_no_route_has_is_told_of_without_its_path(method: str, path: str) -> None:
+    [told] = observed((method, path, {}))
+    assert (told.method, told.route) == ("OTHER", "other")
+    assert told.code in ("NOT_FOUND", "METHOD_NOT_ALLOWED")
+
+
+def test_a_request_whose_client_left_is_told_of_too() -> None:
+    told: list[Answered] = []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        sent_by(ServerTiming(inner, CallWindow(), told.append))
+    [left] = told
+    assert (left.route, left.status, left.code) == ("/", 499, "")

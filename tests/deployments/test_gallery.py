@@ -15,9 +15,10 @@ from deployments.gallery import GalleryReader, GalleryWriter
 from deployments.remote_gallery import CHANGES, READS, RemoteGallery
 from gallery.place import Place
 from gallery.reader import Reader
-from gallery.records import EmbeddingKind, NewFace
+from gallery.records import EmbeddingKind, Enrolled, NewFace
 from gallery.writer import Writer
 from graphs.stages import Gallery
+from graphs.timing import recording
 from imaging.refused import Refused
 from tests.fakes import serve_log
 
@@ -63,7 +64,7 @@ def test_a_call_reaches_the_deployment_that_has_the_method() -> None:
     def handle(name: str) -> Any:
         async def remote(method: str, *args: Any, **options: Any) -> Any:
             asked.append((name, method, args, options))
-            return Refused("NO", "No") if method == "drop" else name
+            return {"drop": Refused("NO", "No"), "enrol": []}.get(method, name)
 
         async def ready() -> None:
             if name == "reader":
@@ -76,7 +77,7 @@ def test_a_call_reaches_the_deployment_that_has_the_method() -> None:
     async def run() -> None:
         assert await gallery.find("staff", "contract", [], 5) == "reader"
         assert await gallery.collections() == "reader"
-        assert await gallery.enrol("staff", "contract", [], replace=True) == "writer"
+        assert await gallery.enrol("staff", "contract", [], replace=True) == []
         with pytest.raises(Refused, match="NO"):
             await gallery.drop("staff")
         assert await gallery.ready() is False
@@ -86,6 +87,16 @@ def test_a_call_reaches_the_deployment_that_has_the_method() -> None:
     assert asked[2] == ("writer", "enrol", ("staff", "contract", []), {"replace": True})
     with pytest.raises(AttributeError):
         _ = gallery.forget
+
+
+def test_what_became_of_each_face_is_noted() -> None:
+    async def remote(method: str, *args: Any) -> Any:
+        return [Enrolled("f1", "ada", "enrolled"), Enrolled("f2", "bob", "already"), Enrolled("f3", "eve", "enrolled")]
+
+    handle: Any = SimpleNamespace(call=SimpleNamespace(remote=remote))
+    with recording(0.0) as recorder:
+        asyncio.run(RemoteGallery(handle, handle).enrol("staff", "contract", []))
+    assert recorder.outcomes == {("enrolment", "enrolled"): 2, ("enrolment", "already"): 1}
 
 
 def test_the_writer_answers_what_it_refuses_and_the_reader_sees_what_it_wrote(tmp_path: Path) -> None:

@@ -12,7 +12,11 @@ from ray.serve._private.haproxy import BackendConfig, HAProxyApi, HAProxyConfig,
 
 from deployments import transport
 
-ADDED = "frontend http_frontend\n    option forwardfor\n    timeout http-request 10s\n"
+ADDED = """frontend http_frontend
+    option forwardfor
+    http-request del-header x-request-id unless { req.hdr(x-request-id) -m reg ^[A-Za-z0-9_.-]{1,64}$ }
+    timeout http-request 10s
+"""
 NAMES = ("FACEGRAPH_HAPROXY", "FORWARDED_HOPS")
 
 

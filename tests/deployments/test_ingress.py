@@ -4,6 +4,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from deployments import ingress
@@ -11,6 +12,7 @@ from deployments.detector import Detector
 from deployments.ingress import Bound
 from deployments.network import Network
 from deployments.stage import StageCaller
+from graphs.settings import Policy
 from graphs.status import Kind
 from graphs.timing import Timed, recording
 from models.catalogue import card
@@ -27,22 +29,46 @@ from models.catalogue import card
 def test_a_stage_asks_a_method_of_its_deployment_and_is_recorded_by_its_kind(
     made: str, model: str, method: str, deployment: Any, kind: Kind
 ) -> None:
+    asked: list[tuple[Any, ...]] = []
+
     class Handle:
-        """Of a deployment whose every method answers its own name and what it is given."""
+        """Of a deployment whose every method keeps its own name and what it is given."""
 
         def __getattr__(self, name: str) -> Any:
             assert hasattr(deployment, name)
 
             async def remote(*args: Any) -> Timed[Any]:
-                return Timed((name, *args), 0.0)
+                asked.append((name, *args))
+                return Timed(np.zeros(2, np.float32), 0.0)
 
             return SimpleNamespace(remote=remote)
 
     handle: Any = Handle()
-    stage = getattr(ingress, made)(Bound(card(model), handle), StageCaller(kind, "role", handle))
+    more = [Policy] if kind == "liveness" else []
+    stage = getattr(ingress, made)(Bound(card(model), handle), StageCaller(kind, "role", handle), *more)
     with recording(0.0) as recorder:
-        name, *given = asyncio.run(getattr(stage, method)("crops", "more"))
+        asyncio.run(getattr(stage, method)("crops", "more"))
         told = [entry.rpartition(";dur=")[0] for entry in recorder.header(1.0).split(", ")]
+    [(name, *given)] = asked
     assert name in ("detect", "run")
     assert given == ["crops", "more"]
     assert told == ["total", "ingress", f'{kind};desc="role"', f"{kind}-busy"]
+
+
+def test_liveness_verdicts_are_noted_by_the_threshold_of_the_moment() -> None:
+    async def remote(crops: Any) -> Timed[Any]:
+        return Timed(np.array(crops, np.float32), 0.0)
+
+    handle: Any = SimpleNamespace(run=SimpleNamespace(remote=remote))
+    stage = ingress._liveness(
+        Bound(card("minifasnet"), handle),
+        StageCaller("liveness", "crmnet", handle),
+        lambda: Policy(liveness_threshold=0.5),
+    )
+
+    async def score() -> None:
+        assert (await stage.score([0.5, 0.25, 0.75])).tolist() == [0.5, 0.25, 0.75]
+
+    with recording(0.0) as recorder:
+        asyncio.run(score())
+    assert recorder.outcomes == {("liveness", "live"): 2, ("liveness", "spoof"): 1}

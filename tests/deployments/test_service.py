@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import numpy as np
 import PIL.Image
+import pytest
 
 from models.catalogue import card
 from tests.conftest import shared_faces
@@ -119,6 +120,14 @@ def test_the_health_names_every_network(service: httpx.Client) -> None:
         "arcface": "mobilefacenet",
         "facenet": "facenet",
     }
+
+
+@pytest.mark.parametrize("unfit", ["no id!", "x" * 65])
+def test_an_unfit_request_id_makes_way_for_one_that_header_and_body_share(service: httpx.Client, unfit: str) -> None:
+    answer = service.get("/nowhere", headers={"X-Request-ID": unfit})
+    [made] = answer.headers.get_list("x-request-id")
+    assert made != unfit
+    assert answer.json()["request_id"] == made
 
 
 def test_every_answer_has_one_request_id(service: httpx.Client) -> None:

@@ -56,40 +56,12 @@ def test_replicas_are_counted_by_what_they_do() -> None:
     }
 
 
-def test_whoever_asks_at_once_shares_one_answer() -> None:
-    async def run() -> int:
-        asked = controller(Actor(DETAILS))
-        return len(await asyncio.gather(*(asked.replicas() for _ in range(3))))
-
-    assert asyncio.run(run()) == 3
-
-
-def test_an_answer_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    actor = Actor(DETAILS, DETAILS)
-    monkeypatch.setattr(status, "time", SimpleNamespace(monotonic=iter([0.0, 0.0, 0.9, 1.1, 1.1]).__next__))
-
-    async def run() -> list[int]:
-        asked, left = controller(actor), []
-        for _ in range(3):
-            await asked.replicas()
-            left.append(len(actor.left))
-        return left
-
-    assert asyncio.run(run()) == [1, 1, 0]
-
-
 @pytest.mark.parametrize(
     "answer", [ActorUnavailableError("it restarts", None), {"applications": {}}], ids=["died", "recovering"]
 )
-def test_a_controller_that_cannot_tell_is_unavailable_and_asked_again(answer: Any) -> None:
-    async def run() -> object:
-        asked = controller(Actor(answer, DETAILS))
-        with pytest.raises(Refused, match="UNAVAILABLE"):
-            await asked.replicas()
-        return await asked.replicas()
-
-    with serve_log() as log:
-        assert asyncio.run(run())
+def test_a_controller_that_cannot_tell_is_unavailable(answer: Any) -> None:
+    with serve_log() as log, pytest.raises(Refused, match="UNAVAILABLE"):
+        asyncio.run(controller(Actor(answer)).replicas())
     assert len(log) == 1
 
 

@@ -58,6 +58,31 @@ def test_a_switch_is_set_unless_the_environment_has_its_own(
         assert os.environ[name] == own
 
 
+TRACING = ("RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH", "RAY_SERVE_TRACING_SAMPLING_RATIO", "OTEL_SERVICE_NAME")
+
+
+@pytest.fixture
+def _no_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*transport.COLLECTORS, *TRACING, "OTEL_TRACES_SAMPLER_ARG"):
+        monkeypatch.setenv(name, "to be forgotten")
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("_no_collector")
+def test_nothing_is_traced_without_a_collector() -> None:
+    with transport.set_up():
+        assert not os.environ.keys() & set(TRACING)
+
+
+@pytest.mark.usefixtures("_no_collector")
+@pytest.mark.parametrize("name", transport.COLLECTORS)
+def test_with_a_collector_requests_are_traced(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "http://localhost:4318")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.25")
+    with transport.set_up():
+        assert [os.environ[each] for each in TRACING] == ["deployments.tracing:exporter", "0.25", "facegraph"]
+
+
 def test_the_c_library_takes_its_thresholds() -> None:
     """Above 32 MiB it would not believe the first, and whatever is below it is freed only above the second."""
     kept = int(transport.SWITCHES["MALLOC_MMAP_THRESHOLD_"])

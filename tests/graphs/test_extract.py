@@ -9,6 +9,7 @@ import pytest
 
 from graphs.extract import Readings, detect, embed, largest, look, only, places, read
 from graphs.stages import Stages
+from graphs.timing import recording
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Face, Photo
 from imaging.refused import Refused
@@ -45,6 +46,13 @@ def test_the_detector_is_asked_for_each_crop_once() -> None:
     liveness = replace(whole.liveness["crmnet"], crops=(EMBEDDER_CROP, CropSpec(8, "inside", 2.7), EMBEDDER_CROP))
     asyncio.run(detect(of.detectors["mtcnn"], [b"it"], liveness, None, whole.embedders["arcface"]))
     assert detector.calls == [([b"it"], [EMBEDDER_CROP, CropSpec(8, "inside", 2.7)])]
+
+
+def test_what_was_found_is_noted() -> None:
+    of = stages(FakeDetector(THREE, DAMAGED, photo(faces=[])))
+    with recording(0.0) as recorder:
+        asyncio.run(detect(of.detectors["mtcnn"], [b"a", b"b", b"c"]))
+    assert +recorder.outcomes == {("photo", "decoded"): 2, ("face", "found"): 3, ("photo", "INVALID_IMAGE"): 1}
 
 
 def test_without_networks_no_crop_is_cut() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphs.timing import Recorder, Timed, covered, record, recording
+from graphs.timing import Call, Recorder, Timed, covered, matched, note, record, recording
 
 Interval = tuple[float, float]
 
@@ -18,10 +18,10 @@ INTERVALS = st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 50)).map(lam
 def test_the_header_tells_each_kind_in_the_order_of_its_calls() -> None:
     recorder = Recorder(10.0)
     steps = {"decode": 0.0071, "detect": 0.044, "crop": 0.0042, "measure": 0.0031}
-    recorder.add("detector", "mtcnn", 10.001, 10.0611, Timed(None, 0.0589, steps))
-    recorder.add("embedder", "arcface", 10.062, 10.082, Timed(None, 0.01))
-    recorder.add("liveness", "crmnet", 10.062, 10.1, Timed(None, 0.02))
-    recorder.add("gallery", "find", 10.1, 10.105, None)
+    recorder.calls.append(Call("detector", "mtcnn", 10.001, 10.0611, Timed(None, 0.0589, steps)))
+    recorder.calls.append(Call("embedder", "arcface", 10.062, 10.082, Timed(None, 0.01)))
+    recorder.calls.append(Call("liveness", "crmnet", 10.062, 10.1, Timed(None, 0.02)))
+    recorder.calls.append(Call("gallery", "find", 10.1, 10.105))
     assert recorder.header(10.1063).split(", ") == [
         "total;dur=106.3",
         "ingress;dur=3.2",
@@ -45,9 +45,11 @@ def test_a_request_without_calls_is_all_the_ingresss() -> None:
 
 def test_calls_of_one_kind_are_summed_up_and_every_label_is_told_once() -> None:
     recorder = Recorder(0.0)
-    recorder.add("detector", "mtcnn", 0.0, 0.25, Timed(None, 0.125, {"decode": 0.0625}))
-    recorder.add("detector", "mediapipe", 0.125, 0.375, Timed(None, 0.125, {"decode": 0.03125, "detect": 0.25}))
-    recorder.add("detector", "mtcnn", 0.5, 0.75, None)
+    recorder.calls.append(Call("detector", "mtcnn", 0.0, 0.25, Timed(None, 0.125, {"decode": 0.0625})))
+    recorder.calls.append(
+        Call("detector", "mediapipe", 0.125, 0.375, Timed(None, 0.125, {"decode": 0.03125, "detect": 0.25}))
+    )
+    recorder.calls.append(Call("detector", "mtcnn", 0.5, 0.75))
     assert recorder.header(1.0).split(", ") == [
         "total;dur=1000.0",
         "ingress;dur=375.0",
@@ -63,7 +65,7 @@ def test_calls_of_one_kind_are_summed_up_and_every_label_is_told_once() -> None:
 )
 def test_a_label_cannot_break_the_header(label: str, told: str) -> None:
     recorder = Recorder(0.0)
-    recorder.add("detector", label, 0.0, 1.0, None)
+    recorder.calls.append(Call("detector", label, 0.0, 1.0))
     assert recorder.header(1.0).endswith(f", detector;desc={told};dur=1000.0")
 
 
@@ -99,24 +101,41 @@ def test_they_cover_no_less_than_the_longest_no_more_than_all_and_the_same_elsew
 
 
 def test_outside_a_request_nothing_is_recorded() -> None:
-    record("detector", "mtcnn", 0.0, 1.0)
+    record(Call("detector", "mtcnn", 0.0, 1.0))
     with recording(0.0) as recorder:
         pass
-    record("detector", "mtcnn", 0.0, 1.0)
+    record(Call("detector", "mtcnn", 0.0, 1.0))
     assert recorder.header(1.0) == "total;dur=1000.0, ingress;dur=1000.0"
+
+
+def test_outcomes_are_counted_for_the_running_request() -> None:
+    note("face", "found")
+    with recording(0.0) as recorder:
+        note("face", "found", 3)
+        note("face", "found", 2)
+        note("liveness", "spoof")
+        assert matched(True) is True
+        assert matched(False) is False
+    note("face", "found")
+    assert recorder.outcomes == {
+        ("face", "found"): 5,
+        ("liveness", "spoof"): 1,
+        ("match", "match"): 1,
+        ("match", "no_match"): 1,
+    }
 
 
 def test_after_a_fault_nothing_more_is_recorded() -> None:
     with pytest.raises(RuntimeError), recording(0.0) as recorder:
         raise RuntimeError
-    record("detector", "mtcnn", 0.0, 1.0)
+    record(Call("detector", "mtcnn", 0.0, 1.0))
     assert "detector" not in recorder.header(1.0)
 
 
 def test_what_a_requests_tasks_call_is_recorded() -> None:
     async def call(kind: str) -> None:
         await asyncio.sleep(0)
-        record(kind, "any", 0.0, 0.5)
+        record(Call(kind, "any", 0.0, 0.5))
 
     async def run() -> str:
         with recording(0.0) as recorder:
@@ -134,7 +153,7 @@ def test_requests_side_by_side_are_recorded_apart() -> None:
     async def request(kind: str, both_began: asyncio.Barrier) -> str:
         with recording(0.0) as recorder:
             await both_began.wait()
-            record(kind, "any", 0.0, 0.25)
+            record(Call(kind, "any", 0.0, 0.25))
             await both_began.wait()
             return recorder.header(1.0)
 

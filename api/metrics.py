@@ -1,0 +1,16 @@
+"""GET /metrics: what Prometheus asks for."""
+
+from fastapi import APIRouter, Request, Response
+
+from api.service import Service
+
+router = APIRouter(tags=["metrics"])
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def get_metrics(request: Request) -> Response:
+    """Give the metrics of the whole cluster in Prometheus's text format."""
+    service: Service = request.app.state.service
+    return Response(await service.exposition(), media_type=TEXT)

@@ -1,0 +1,109 @@
+"""The service's own metrics, which Ray exports with the prefix ``ray_``: see docs/observability.md.
+
+Labels are words of small sets: templates of routes, roles, codes. Never an id, a path or anything of a person.
+"""
+
+from typing import Any
+
+from ray.serve.metrics import Counter, Histogram
+
+from graphs.observed import Answered
+from graphs.timing import Call, Noted
+
+SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+SIZES = [1.0, 2, 4, 8, 16, 32, 64, 128]
+
+
+class Metrics:
+    """Records what each request did: a `graphs.observed.Observe`.
+
+    Made in a replica of the ingress, whose deployment, replica and application stand at every metric.
+    """
+
+    def __init__(self) -> None:
+        self._requests = Counter(
+            "facegraph_requests_total", "Requests that were answered.", _labels("method", "route", "status", "code")
+        )
+        self._request_seconds = Histogram(
+            "facegraph_request_duration_seconds",
+            "Time from a request's arrival in the ingress to the end of its answer.",
+            SECONDS,
+            _labels("method", "route"),
+        )
+        self._call_seconds = Histogram(
+            "facegraph_stage_call_duration_seconds",
+            "Round trip of a call of a stage.",
+            SECONDS,
+            _labels("stage", "role"),
+        )
+        self._work_seconds = Histogram(
+            "facegraph_stage_work_duration_seconds", "Work of the replica in a call.", SECONDS, _labels("stage", "role")
+        )
+        self._wait_seconds = Histogram(
+            "facegraph_stage_wait_duration_seconds",
+            "Rest of the round trip: waiting for a turn, travelling.",
+            SECONDS,
+            _labels("stage", "role"),
+        )
+        self._step_seconds = Histogram(
+            "facegraph_stage_step_duration_seconds",
+            "Parts of a replica's work, of all photos of a call together.",
+            SECONDS,
+            _labels("stage", "role", "step"),
+        )
+        self._size = Histogram(
+            "facegraph_stage_batch_size", "Photos or faces in a call of a stage.", SIZES, _labels("stage", "role")
+        )
+        self._failures = Counter(
+            "facegraph_stage_failures_total", "Calls of a stage without an answer.", _labels("stage", "role", "error")
+        )
+        self._retries = Counter(
+            "facegraph_stage_retries_total", "Calls made again since their replica had died.", _labels("stage", "role")
+        )
+        self._matches = Counter(
+            "facegraph_matches_total", "Comparisons and searched faces by verdict.", _labels("route", "verdict")
+        )
+        self._noted: dict[Noted, Counter] = {
+            "photo": Counter(
+                "facegraph_photos_total", "Photos: decoded, or the code of the refusal.", _labels("outcome")
+            ),
+            "face": Counter("facegraph_faces_total", "Faces found in photos.", _labels("outcome")),
+            "liveness": Counter("facegraph_liveness_verdicts_total", "Faces judged live or spoof.", _labels("outcome")),
+            "enrolment": Counter("facegraph_enrolments_total", "Faces and photos to enrol.", _labels("outcome")),
+        }
+
+    def __call__(self, answered: Answered) -> None:
+        """Record one request."""
+        route = {"method": answered.method, "route": answered.route}
+        self._requests.inc(1, {**route, "status": str(answered.status), "code": answered.code})
+        self._request_seconds.observe(answered.seconds, route)
+        for call in answered.did.calls:
+            self._record(call)
+        for (of, outcome), count in answered.did.outcomes.items():
+            if not count:
+                continue
+            if of == "match":
+                self._matches.inc(count, {"route": answered.route, "verdict": outcome})
+            else:
+                self._noted[of].inc(count, {"outcome": outcome})
+
+    def _record(self, call: Call) -> None:
+        stage = {"stage": call.kind, "role": call.label}
+        seconds = call.end - call.start
+        self._call_seconds.observe(seconds, stage)
+        if call.timed is not None:
+            self._work_seconds.observe(call.timed.seconds, stage)
+            self._wait_seconds.observe(max(0.0, seconds - call.timed.seconds), stage)
+            for step, took in call.timed.steps.items():
+                self._step_seconds.observe(took, {**stage, "step": step})
+        if call.size:
+            self._size.observe(call.size, stage)
+        if call.failure:
+            self._failures.inc(1, {**stage, "error": call.failure})
+        if call.repeated:
+            self._retries.inc(1, stage)
+
+
+def _labels(*names: str) -> Any:
+    # Serve's types let a metric have one label only.
+    return names

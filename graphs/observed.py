@@ -1,0 +1,38 @@
+"""What whoever watches the service is told of each request once it has been answered."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from graphs.timing import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request that has been answered, or that nobody waits for any more.
+
+    Attributes:
+        method: of HTTP; ``OTHER`` where no route has it.
+        route: the template of its path, e.g. ``/v1/collections/{collection}``; ``other`` where no route has it.
+        status: of HTTP; 499 where the client left before the answer began.
+        code: of the error; empty without one.
+        seconds: from its arrival to the end of its answer.
+        did: the calls of stages and the outcomes.
+    """
+
+    method: str
+    route: str
+    status: int
+    code: str
+    seconds: float
+    did: Recorder
+
+
+Observe = Callable[[Answered], None]
+"""Is told of every request. Costs microseconds, for the next one may be waiting."""
+
+Exposition = Callable[[], Awaitable[str]]
+"""The metrics of the whole cluster in Prometheus's text format."""
+
+
+def unobserved(answered: Answered) -> None:
+    """Nobody watches."""

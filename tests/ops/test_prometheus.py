@@ -1,0 +1,107 @@
+"""Alerts and dashboards ask for metrics that are there."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from deployments import exposition, gallery_size, metrics
+from graphs.settings import ROOT
+
+PROMETHEUS, GRAFANA = ROOT / "ops/prometheus", ROOT / "ops/grafana"
+ADDED = {"deployment", "replica", "application", "le"}
+"""Labels that Serve and Prometheus put at each of our metrics."""
+
+
+def expressions() -> Iterator[str]:
+    """Every expression of the alerts and the dashboards."""
+    for group in yaml.safe_load((PROMETHEUS / "alerts.yml").read_text("utf-8"))["groups"]:
+        yield from (rule["expr"] for rule in group["rules"])
+    for file in (GRAFANA / "dashboards").glob("*.json"):
+        for panel in json.loads(file.read_text("utf-8"))["panels"]:
+            yield from (target["expr"] for target in panel.get("targets", []))
+
+
+def asked_for() -> dict[str, set[str]]:
+    """The metrics of all expressions, each with the labels that are asked of it."""
+    asked: dict[str, set[str]] = {}
+    for expression in expressions():
+        names = re.findall(r"\b((?:ray|facegraph)_\w+)", expression)
+        assert names or "up{" in expression
+        grouped = {label for group in re.findall(r"by \(([^)]*)\)", expression) for label in group.split(", ")}
+        for name in names:
+            matched = re.findall(rf"{name}{{([^}}]*)}}", expression)
+            labels = {label for one in matched for label in re.findall(r'(\w+)\s*!?=~?\s*"', one)}
+            asked.setdefault(name, set()).update(labels | grouped)
+    return asked
+
+
+@pytest.fixture
+def ours(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
+    """The names of our own metrics, as Prometheus has them, each with its labels."""
+    declared: dict[str, set[str]] = {exposition.UP: {"node"}}
+
+    def plain(name: str, description: str, labels: tuple[str, ...]) -> Any:
+        declared[f"ray_{name}"] = {*labels, *ADDED}
+
+    def histogram(name: str, description: str, buckets: list[float], labels: tuple[str, ...]) -> Any:
+        declared.update({f"ray_{name}_{part}": {*labels, *ADDED} for part in ("bucket", "sum", "count")})
+
+    for module, names in [(metrics, ["Counter"]), (gallery_size, ["Gauge"])]:
+        for name in names:
+            monkeypatch.setattr(module, name, plain)
+    monkeypatch.setattr(metrics, "Histogram", histogram)
+    metrics.Metrics()
+    gallery_size.GallerySize(SimpleNamespace())
+    return declared
+
+
+def test_each_of_our_metrics_that_is_asked_for_is_there_with_its_labels(ours: dict[str, set[str]]) -> None:
+    asked = {name: labels for name, labels in asked_for().items() if not name.startswith("ray_serve_")}
+    assert len(asked) > 15
+    assert asked.keys() <= ours.keys()
+    assert {name: labels - ours[name] for name, labels in asked.items() if labels - ours[name]} == {}
+
+
+def test_each_of_our_metrics_is_on_the_dashboard(ours: dict[str, set[str]]) -> None:
+    shown = asked_for().keys()
+    # Of a histogram the buckets are enough.
+    assert {name for name in ours if not name.endswith(("_sum", "_count"))} <= shown
+
+
+def test_each_of_serves_metrics_that_is_asked_for_is_there(service: httpx.Client) -> None:
+    text = service.get("/metrics").text
+    asked = {name for name in asked_for() if name.startswith("ray_serve_")}
+    assert asked
+    assert {name for name in asked if not re.search(rf"^{name}{{", text, re.MULTILINE)} == set()
+
+
+def test_every_metric_that_the_documentation_names_is_there(ours: dict[str, set[str]]) -> None:
+    named = set(re.findall(r"`((?:ray_)?facegraph_\w+)`", (ROOT / "docs/observability.md").read_text("utf-8")))
+    families = {re.sub("_(bucket|sum|count)$", "", name) for name in ours}
+    assert named == families
+
+
+def test_prometheus_takes_the_files() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not on this machine")
+    for kind, file in [("rules", "alerts.yml"), ("config", "prometheus.yml")]:
+        words = [promtool, "check", kind, str(PROMETHEUS / file)]
+        ended = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_the_dashboard_asks_the_source_that_is_provisioned() -> None:
+    [source] = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text("utf-8"))["datasources"]
+    [dashboard] = [json.loads(file.read_text("utf-8")) for file in (GRAFANA / "dashboards").glob("*.json")]
+    panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+    assert {panel["datasource"]["uid"] for panel in panels} == {source["uid"]}
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])

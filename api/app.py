@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 from access.audit import Audit
 from access.keys import Keys
 from access.rates import Rates
-from api import errors, health, metrics, scopes
+from api import errors, health, metrics, page, scopes
 from api.access import Access
 from api.admission import Admission
 from api.contracts import compare, deepface, face_database, faces, match
@@ -40,6 +40,7 @@ def routes(service: Service) -> FastAPI:
     app.state.service = service
     for part in (health, metrics, *CONTRACTS, models, status, photos, collections, enrolment, subjects, search):
         app.include_router(part.router)
+    page.install(app)
     errors.install(app, FORMS)
     scopes.install(app, service.access.require_keys)
     return app

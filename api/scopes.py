@@ -132,8 +132,8 @@ def install(app: FastAPI, required: bool) -> None:
 
 def _operations(app: FastAPI) -> Iterator[tuple[str, str]]:
     for route in iter_route_contexts(app.routes):
-        # What is not in the document serves the pages of the document.
-        if route.include_in_schema and route.path not in ALWAYS:
+        # What is not in the document serves pages; a mount of files never is.
+        if getattr(route, "include_in_schema", False) and route.path not in ALWAYS:
             yield from ((method, str(route.path)) for method in route.methods or ())
 
 

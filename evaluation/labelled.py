@@ -1,103 +1,105 @@
-"""Measuring an embedder, with its detector and its crop, on labelled photos."""
+"""Photos whose people are known, and the pairs of them that are compared."""
 
 import csv
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.verification import Scores
-from imaging.crops import CropSpec
-from imaging.faces import Photo
-from models.detection import PhotoDetector
-from models.engines import CropNetwork
 from models.errors import ModelError
 
-Pair = tuple[Path, Path, bool]
-"""Two photos, and whether they show one person."""
+MAX_PAIRS = 5_000_000
+"""Of more, the bootstrap would take hours; every pair of 3,162 photos is as many."""
+
+_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
-@dataclass(frozen=True, slots=True)
-class PairScores:
-    """Cosine similarities of labelled pairs.
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelled:
+    """Photos of known subjects.
 
     Attributes:
-        genuine, impostor: scores of the pairs whose photos both gave a face.
-        photos: how many photos were looked at.
-        faceless: those that no face was found in, or that could not be decoded.
+        photos: their paths.
+        subjects: int64 (photos), the number of each one's subject, from 0.
+        pairs: int64 (pairs, 2), the photos that are compared, by their places.
+        whole: whether every pair of the photos is compared, as of a folder; identification needs that.
     """
 
-    genuine: Scores
-    impostor: Scores
-    photos: int
-    faceless: tuple[Path, ...]
+    photos: tuple[Path, ...]
+    subjects: NDArray[np.int64]
+    pairs: NDArray[np.int64]
+    whole: bool
 
 
-def read_pairs(source: Path) -> list[Pair]:
-    """Labelled pairs from a folder with one folder a person, or from a CSV file.
+def read_labelled(source: Path) -> Labelled:
+    """Labelled photos of a folder with one folder a subject, or of a CSV file of pairs.
 
-    A folder gives every pair of photos in it. A CSV file has lines of two paths, relative to the file,
-    and 1 for the same person or 0.
+    A folder gives every pair of photos in it; a subject is the name of the folder that a photo lies in. A CSV
+    file has lines of two paths, relative to the file, and 1 for the same person or 0; photos that genuine pairs
+    link are of one subject.
 
     Raises:
-        ModelError: there are no pairs, or a line cannot be understood.
+        ModelError: there are no genuine or no impostor pairs, more than `MAX_PAIRS`, a line that cannot be
+            understood, or one that contradicts others.
     """
-    pairs = _folder_pairs(source) if source.is_dir() else _csv_pairs(source)
-    for kind in (True, False):
-        if not any(same is kind for _, _, same in pairs):
-            raise ModelError(f"{source} has no {'genuine' if kind else 'impostor'} pair")
-    return pairs
+    found = _folder(source) if source.is_dir() else _csv(source)
+    genuine = found.subjects[found.pairs[:, 0]] == found.subjects[found.pairs[:, 1]]
+    for kind, there in (("genuine", genuine.any()), ("impostor", not genuine.all())):
+        if not there:
+            raise ModelError(f"{source} has no {kind} pair")
+    return found
 
 
-def score_pairs(pairs: Sequence[Pair], detect: PhotoDetector, embed: CropNetwork, crop: CropSpec) -> PairScores:
-    """Embed the best face of every photo and compare the pairs by cosine similarity."""
-    photos = sorted({photo for first, second, _ in pairs for photo in (first, second)})
-    embeddings = {
-        photo: embedding for photo in photos if (embedding := _embedding(photo, detect, embed, crop)) is not None
-    }
-    scores: dict[bool, list[float]] = {True: [], False: []}
-    for first, second, same in pairs:
-        if first in embeddings and second in embeddings:
-            scores[same].append(float(embeddings[first] @ embeddings[second]))
-    if not (scores[True] and scores[False]):
-        raise ModelError("too few faces were found to form genuine and impostor pairs")
-    faceless = tuple(photo for photo in photos if photo not in embeddings)
-    return PairScores(np.array(scores[True]), np.array(scores[False]), len(photos), faceless)
+def photos_in(folder: Path) -> list[Path]:
+    """The photos in the folders below `folder`, known by their endings, in alphabetical order."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS and path.parent != folder)
 
 
-def _embedding(photo: Path, detect: PhotoDetector, embed: CropNetwork, crop: CropSpec) -> NDArray[np.float32] | None:
-    try:
-        data = photo.read_bytes()
-    except OSError as error:
-        raise ModelError(f"the photo {photo} cannot be read: {error}") from error
-    detection = detect([data], [crop])
-    found = detection.photos[0]
-    if not isinstance(found, Photo) or not found.faces:
-        return None
-    return np.asarray(embed(detection.crops[crop][:1])[0], dtype=np.float32)
+def _folder(folder: Path) -> Labelled:
+    photos = photos_in(folder)
+    _few_enough(folder, len(photos) * (len(photos) - 1) // 2)
+    _, subjects = np.unique([photo.parent.name for photo in photos], return_inverse=True)
+    pairs = np.stack(np.triu_indices(len(photos), 1), axis=1)
+    return Labelled(tuple(photos), subjects.astype(np.int64), pairs, whole=True)
 
 
-def _folder_pairs(folder: Path) -> list[Pair]:
-    labelled = [(photo, photo.parent.name) for photo in sorted(_photos(folder))]
-    return [(a, b, x == y) for (a, x), (b, y) in itertools.combinations(labelled, 2)]
+def _csv(file: Path) -> Labelled:
+    rows = list(_rows(file))
+    _few_enough(file, len(rows))
+    photos = sorted({photo for first, second, _ in rows for photo in (first, second)})
+    place = {photo: number for number, photo in enumerate(photos)}
+    linked = list(range(len(photos)))
+
+    def root(number: int) -> int:
+        while linked[number] != number:
+            linked[number] = linked[linked[number]]
+            number = linked[number]
+        return number
+
+    for first, second, same in rows:
+        if same:
+            linked[root(place[first])] = root(place[second])
+    for first, second, same in rows:
+        if not same and root(place[first]) == root(place[second]):
+            raise ModelError(f"{file}: {first.name} and {second.name} are two people, and other lines make them one")
+    _, subjects = np.unique([root(number) for number in range(len(photos))], return_inverse=True)
+    pairs = np.array([(place[first], place[second]) for first, second, _ in rows], dtype=np.int64).reshape(-1, 2)
+    return Labelled(tuple(photos), subjects.astype(np.int64), pairs, whole=False)
 
 
-def _photos(folder: Path) -> Iterable[Path]:
-    endings = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-    return (path for path in folder.rglob("*") if path.suffix.lower() in endings and path.parent != folder)
-
-
-def _csv_pairs(file: Path) -> list[Pair]:
-    pairs = []
+def _rows(file: Path) -> Iterable[tuple[Path, Path, bool]]:
     try:
         with file.open(newline="", encoding="utf-8") as lines:
             for number, row in enumerate(csv.reader(lines), start=1):
                 if len(row) != 3 or row[2].strip() not in ("0", "1"):
                     raise ModelError(f"{file}, line {number}: expected two paths and 0 or 1")
-                pairs.append((file.parent / row[0].strip(), file.parent / row[1].strip(), row[2].strip() == "1"))
+                yield file.parent / row[0].strip(), file.parent / row[1].strip(), row[2].strip() == "1"
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"the pairs cannot be read: {file}: {error}") from error
-    return pairs
+
+
+def _few_enough(source: Path, pairs: int) -> None:
+    if pairs > MAX_PAIRS:
+        raise ModelError(f"{source} has {pairs:,} pairs, more than {MAX_PAIRS:,}: take fewer photos, or a CSV of pairs")

@@ -1,22 +1,12 @@
-"""Labelled pairs from a folder or a CSV file, and the scores of real photos."""
+"""Labelled pairs from a folder or a CSV file."""
 
-import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from evaluation.labelled import Pair, read_pairs, score_pairs
-from evaluation.verification import area_under_curve
-from imaging.decode import Limits
-from models.catalogue import card
-from models.detection import PhotoDetector
-from models.device import Device
-from models.engines import CropNetwork, load_detector, load_network
+from evaluation import labelled
+from evaluation.labelled import Labelled, read_labelled
 from models.errors import ModelError
-from models.store import Store
-
-EMBEDDER = card("mobilefacenet")
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -25,8 +15,9 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
-def names(pairs: list[Pair], folder: Path) -> list[tuple[str, str, bool]]:
-    return [(str(a.relative_to(folder)), str(b.relative_to(folder)), same) for a, b, same in pairs]
+def names(found: Labelled, folder: Path) -> list[tuple[str, str, bool]]:
+    photos = [str(photo.relative_to(folder)) for photo in found.photos]
+    return [(photos[a], photos[b], bool(found.subjects[a] == found.subjects[b])) for a, b in found.pairs]
 
 
 def listed(folder: Path, text: str) -> Path:
@@ -37,7 +28,7 @@ def listed(folder: Path, text: str) -> Path:
 
 def test_a_folder_gives_every_pair_of_its_photos(tmp_path: Path) -> None:
     touch(tmp_path, "ann/1.jpg", "ann/2.PNG", "bob/1.webp", "ann/notes.txt", "loose.jpg")
-    assert names(read_pairs(tmp_path), tmp_path) == [
+    assert names(read_labelled(tmp_path), tmp_path) == [
         ("ann/1.jpg", "ann/2.PNG", True),
         ("ann/1.jpg", "bob/1.webp", False),
         ("ann/2.PNG", "bob/1.webp", False),
@@ -46,7 +37,7 @@ def test_a_folder_gives_every_pair_of_its_photos(tmp_path: Path) -> None:
 
 def test_a_person_may_have_photos_in_several_sets(tmp_path: Path) -> None:
     touch(tmp_path, "train/ann/1.bmp", "val/ann/1.jpeg", "val/bob/1.jpg")
-    assert [same for _, _, same in read_pairs(tmp_path)] == [True, False, False]
+    assert [same for _, _, same in names(read_labelled(tmp_path), tmp_path)] == [True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -55,12 +46,12 @@ def test_a_person_may_have_photos_in_several_sets(tmp_path: Path) -> None:
 def test_a_folder_without_both_kinds_of_pairs_is_refused(tmp_path: Path, photos: list[str], kind: str) -> None:
     touch(tmp_path, *photos)
     with pytest.raises(ModelError, match=f"has no {kind} pair"):
-        read_pairs(tmp_path)
+        read_labelled(tmp_path)
 
 
 def test_a_csv_file_names_pairs_relative_to_itself(tmp_path: Path) -> None:
     file = listed(tmp_path, 'ann/1.jpg, ann/2.jpg ,1\r\n"with, comma.jpg",bob.jpg, 0\r\n')
-    assert names(read_pairs(file), tmp_path) == [
+    assert names(read_labelled(file), tmp_path) == [
         ("ann/1.jpg", "ann/2.jpg", True),
         ("with, comma.jpg", "bob.jpg", False),
     ]
@@ -70,72 +61,44 @@ def test_a_csv_file_names_pairs_relative_to_itself(tmp_path: Path) -> None:
 def test_a_line_that_cannot_be_understood_is_named(tmp_path: Path, line: str) -> None:
     file = listed(tmp_path, f"a.jpg,b.jpg,1\na.jpg,c.jpg,0\n{line}\na.jpg,b.jpg,1\n")
     with pytest.raises(ModelError, match=r"pairs\.csv, line 3: expected two paths and 0 or 1"):
-        read_pairs(file)
+        read_labelled(file)
 
 
 @pytest.mark.parametrize(("label", "kind"), [("1", "impostor"), ("0", "genuine")])
 def test_a_csv_file_without_both_kinds_of_pairs_is_refused(tmp_path: Path, label: str, kind: str) -> None:
     with pytest.raises(ModelError, match=f"has no {kind} pair"):
-        read_pairs(listed(tmp_path, f"a.jpg,b.jpg,{label}\n"))
+        read_labelled(listed(tmp_path, f"a.jpg,b.jpg,{label}\n"))
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"the pairs cannot be read.*nowhere\.csv"):
-        read_pairs(tmp_path / "nowhere.csv")
+        read_labelled(tmp_path / "nowhere.csv")
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     file = tmp_path / "pairs.csv"
     file.write_bytes(b"\xff\xd8\xff\xe0 a photo, not a list")
     with pytest.raises(ModelError, match=r"pairs\.csv"):
-        read_pairs(file)
+        read_labelled(file)
 
 
-@pytest.fixture(scope="module")
-def detect(store: Store) -> PhotoDetector:
-    return PhotoDetector(load_detector(card("mtcnn"), store, "onnx", Device(), {}), Limits())
+def test_genuine_pairs_of_a_csv_file_link_photos_to_one_subject(tmp_path: Path) -> None:
+    found = read_labelled(listed(tmp_path, "c.jpg,b.jpg,1\na.jpg,d.jpg,1\na.jpg,b.jpg,1\na.jpg,e.jpg,0\n"))
+    assert [photo.name for photo in found.photos] == ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"]
+    assert len(set(found.subjects[:4])) == 1
+    assert found.subjects[4] != found.subjects[0]
+    assert not found.whole
+    assert set(found.subjects) == {0, 1}
 
 
-@pytest.fixture(scope="module")
-def embed(store: Store) -> CropNetwork:
-    return load_network(EMBEDDER, store, "onnx", Device())
+def test_lines_that_contradict_others_are_named(tmp_path: Path) -> None:
+    file = listed(tmp_path, "a.jpg,b.jpg,1\nb.jpg,c.jpg,1\na.jpg,c.jpg,0\n")
+    with pytest.raises(ModelError, match=r"a\.jpg and c\.jpg are two people, and other lines make them one"):
+        read_labelled(file)
 
 
-@pytest.fixture
-def people(sample_photos: Path, tmp_path: Path) -> Path:
-    """Two people with three photos each."""
-    for person in ("madonna", "jerry_seinfeld"):
-        (tmp_path / person).mkdir()
-        for path in sorted((sample_photos / person).glob("*.jpg"))[:3]:
-            shutil.copy(path, tmp_path / person)
-    return tmp_path
-
-
-def test_photos_of_one_person_score_higher(people: Path, detect: PhotoDetector, embed: CropNetwork) -> None:
-    scores = score_pairs(read_pairs(people), detect, embed, EMBEDDER.crops[0])
-    assert (len(scores.genuine), len(scores.impostor), scores.photos, scores.faceless) == (6, 9, 6, ())
-    assert area_under_curve(scores.genuine, scores.impostor) == 1
-    assert scores.genuine.min() > scores.impostor.max()
-    assert np.abs(np.concatenate([scores.genuine, scores.impostor])).max() <= 1 + 1e-6
-
-
-def test_photos_without_a_face_are_counted_and_left_out(
-    people: Path, detect: PhotoDetector, embed: CropNetwork
-) -> None:
-    broken = people / "madonna" / "broken.jpg"
-    broken.write_bytes(b"no photo")
-    scores = score_pairs(read_pairs(people), detect, embed, EMBEDDER.crops[0])
-    assert (len(scores.genuine), len(scores.impostor), scores.photos, scores.faceless) == (6, 9, 7, (broken,))
-
-
-def test_too_few_faces_are_an_error(tmp_path: Path, detect: PhotoDetector, embed: CropNetwork) -> None:
+def test_too_many_pairs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labelled, "MAX_PAIRS", 2)
     touch(tmp_path, "ann/1.jpg", "ann/2.jpg", "bob/1.jpg")
-    with pytest.raises(ModelError, match="too few faces"):
-        score_pairs(read_pairs(tmp_path), detect, embed, EMBEDDER.crops[0])
-
-
-def test_a_photo_that_is_not_there_is_named(people: Path, detect: PhotoDetector, embed: CropNetwork) -> None:
-    first, second = sorted((people / "madonna").iterdir())[:2]
-    file = listed(people, f"{first},{second},1\n{first},nowhere.jpg,0\n")
-    with pytest.raises(ModelError, match=r"nowhere\.jpg"):
-        score_pairs(read_pairs(file), detect, embed, EMBEDDER.crops[0])
+    with pytest.raises(ModelError, match="has 3 pairs, more than 2"):
+        read_labelled(tmp_path)

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, numpy_helper
 
-from evaluation.verification import OperatingPoint, Scores, area_under_curve, at_fmr
+from evaluation.verification import OperatingPoint, Scores, curve
 from imaging.decode import Limits
 from models import catalogue, export
 from models.card import Card
@@ -99,13 +99,13 @@ def test_ranges_that_are_written_again_are_the_same(folder: Path) -> None:
 def test_ranges_that_are_missing_are_answered_with_what_to_type() -> None:
     with pytest.raises(ModelError) as caught:
         read_ranges(INT8)
-    assert str(caught.value) == "the ranges of made-up are missing: measure them with `python -m models ranges`"
+    assert str(caught.value) == "the ranges of made-up are missing: measure them with `facegraph models ranges`"
 
 
 def test_ranges_of_another_graph_are_refused() -> None:
     with pytest.raises(ModelError) as caught:
         quantised(small_network(), dict.fromkeys(AROUND_CONVOLUTIONS - {"positive"} | {"other"}, (0.0, 1.0)))
-    assert str(caught.value) == "no range is known of positive: measure them with `python -m models ranges`"
+    assert str(caught.value) == "no range is known of positive: measure them with `facegraph models ranges`"
 
 
 def test_ranges_are_the_extremes_around_each_convolution(tmp_path: Path) -> None:
@@ -186,9 +186,7 @@ class Gallery:
 
     def lost(self, enrolled: NDArray[np.float32], probes: NDArray[np.float32]) -> float:
         """By how much the AUC is below that of floats alone."""
-        return area_under_curve(*self.scores(self.floats, self.floats)) - area_under_curve(
-            *self.scores(enrolled, probes)
-        )
+        return curve(*self.scores(self.floats, self.floats)).area() - curve(*self.scores(enrolled, probes)).area()
 
 
 def looked_at(folder: Path, store: Store) -> Gallery:
@@ -220,7 +218,7 @@ def lfw50(store: Store) -> Gallery:
 
 
 def at_one_in_a_hundred(scores: tuple[Scores, Scores]) -> OperatingPoint:
-    return at_fmr(*scores, 1e-2)
+    return curve(*scores).at_fmr(1e-2)
 
 
 def test_each_face_is_where_it_was(sample: Gallery) -> None:

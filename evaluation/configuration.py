@@ -1,0 +1,103 @@
+"""The Serve configuration: which role a network stands behind, and its threshold there."""
+
+import io
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
+
+from models.errors import ModelError
+from models.store import atomic
+
+Task = Literal["embedder", "liveness"]
+
+_PLACES = {"embedder": "embedders", "liveness": "liveness"}
+"""By task, the part of `args` that has the stages."""
+
+
+class Configuration:
+    """A file like configs/serve.yaml.
+
+    Raises:
+        ModelError: it cannot be read, or is no such configuration.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        try:
+            self._text = file.read_text("utf-8")
+            self._document: Any = _yaml().load(self._text)
+            [application] = (each for each in self._document["applications"] if "embedders" in each["args"])
+            [self._ingress] = (each for each in application["deployments"] if each["name"] == "ingress")
+            self._args = application["args"]
+        except (OSError, UnicodeDecodeError, YAMLError) as error:
+            raise ModelError(f"the configuration {file} cannot be read: {error}") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{file} is no configuration of one application with an ingress") from error
+
+    def model(self, role: str) -> str | None:
+        """The name of the card behind an embedder's or a liveness stage's role."""
+        stages = {**self._args["embedders"], **self._args.get("liveness", {})}
+        return str(stages[role]["model"]) if role in stages else None
+
+    def roles(self, task: Task, model: str) -> list[str]:
+        """The roles that a card stands behind."""
+        stages = self._args.get(_PLACES[task], {})
+        return [str(role) for role, stage in stages.items() if stage["model"] == model]
+
+    def thresholds(self, task: Task, model: str) -> dict[str, float]:
+        """The thresholds that are set for a card, by role."""
+        policy = self._ingress.get("user_config") or {}
+        if task == "embedder":
+            set_for = policy.get("thresholds") or {}
+        else:
+            set_for = dict.fromkeys(self.roles(task, model), policy.get("liveness_threshold"))
+        return {role: float(set_for[role]) for role in self.roles(task, model) if set_for.get(role) is not None}
+
+    def check(self, task: Task, model: str) -> None:
+        """Raise what `write` would raise."""
+        if not self.roles(task, model):
+            raise ModelError(f"{self._file} has no stage with {model} to write a threshold for")
+        if self._dumped() != self._text:
+            raise ModelError(f"the layout of {self._file} could not be kept: write its threshold by hand")
+
+    def write(self, task: Task, model: str, threshold: float) -> list[str]:
+        """Set the threshold of every role that a card stands behind, leaving everything else in the file as it is.
+
+        Returns:
+            the roles.
+
+        Raises:
+            ModelError: no role has this card, or the file's layout could not be kept.
+        """
+        self.check(task, model)
+        roles = self.roles(task, model)
+        if not self._ingress.get("user_config"):
+            self._ingress["user_config"] = CommentedMap()
+            self._ingress["user_config"].fa.set_flow_style()
+        policy = self._ingress["user_config"]
+        if task == "embedder":
+            policy.setdefault("thresholds", {}).update(dict.fromkeys(roles, threshold))
+        else:
+            policy["liveness_threshold"] = threshold
+        with atomic(self._file) as path:
+            path.write_text(self._dumped(), "utf-8")
+            shutil.copymode(self._file, path)
+        return roles
+
+    def _dumped(self) -> str:
+        text = io.StringIO()
+        _yaml().dump(self._document, text)
+        return text.getvalue()
+
+
+def _yaml() -> YAML:
+    """Round trip: with comments, quotes and the layout that this project's configurations have."""
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml

@@ -1,0 +1,112 @@
+"""Measuring an embedder: verification, identification, and what photos without a face do to both."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.answers import Answers
+from evaluation.bootstrap import draws, pair_weights
+from evaluation.comparisons import Comparisons, compare
+from evaluation.figures import Figures, Wished, figures
+from evaluation.identification import Searches, search
+from evaluation.intervals import Estimate, percentile_interval
+from evaluation.labelled import Labelled
+from evaluation.progress import Track
+from evaluation.verification import Trials
+
+FMRS = (1e-1, 1e-2, 1e-3, 1e-4)
+FPIRS = (1e-1, 1e-2)
+RANKS = (1, 5, 10)
+TRIALS = "impostor pairs"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identification:
+    """Closed set: the share of searches with their subject among the first so many, by rank; open set: FNIR at FPIR.
+
+    Attributes:
+        cmc: float64 (subjects), the closed-set rate of every rank.
+    """
+
+    searches: Searches
+    ranks: dict[int, Estimate]
+    cmc: NDArray[np.float64]
+    open_set: Figures
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """All that was measured of an embedder; identification of folders alone."""
+
+    comparisons: Comparisons
+    subjects: int
+    verification: Figures
+    identification: Identification | None
+
+
+def measure(
+    labelled: Labelled,
+    embeddings: Answers,
+    thresholds: Mapping[str, float],
+    fmrs: tuple[float, ...],
+    replicates: int,
+    seed: int,
+    track: Track,
+) -> Measured:
+    """Measure an embedder by its embeddings of labelled photos.
+
+    Args:
+        embeddings: (photos, size), NaN for photos without a face.
+        thresholds: least similarities of a match by what they are called, at which to measure.
+        fmrs: the FMRs at which to measure.
+        replicates, seed: of the bootstrap.
+
+    Raises:
+        ModelError: too few faces.
+    """
+    comparisons = compare(labelled, embeddings)
+    subjects = int(labelled.subjects.max()) + 1
+    trials = Trials(comparisons.scores, comparisons.genuine)
+    genuine = comparisons.genuine
+    paired = len(np.unique(comparisons.subjects[genuine, 0]))
+    drawn = list(draws(subjects, replicates, seed))
+    weights = (pair_weights(each, comparisons.subjects) for each in track(drawn, "bootstrap of pairs"))
+    verification = figures(
+        trials.curve(),
+        (trials.curve(each) for each in weights if each[genuine].any() and each[~genuine].any()),
+        Wished(thresholds, fmrs, "FMR", TRIALS),
+        paired,
+        int(np.sum(~genuine)),
+    )
+    return Measured(comparisons, subjects, verification, _identify(labelled, embeddings, thresholds, drawn, track))
+
+
+def _identify(
+    labelled: Labelled,
+    embeddings: Answers,
+    thresholds: Mapping[str, float],
+    drawn: list[NDArray[np.int64]],
+    track: Track,
+) -> Identification | None:
+    if not labelled.whole:
+        return None
+    searches = search(embeddings, labelled.subjects)
+    trials, mated = searches.open_set(), int(searches.mated.sum())
+    usable = [each for each in drawn if each[searches.subjects[searches.mated]].any()]
+    spread = np.array([[searches.hit_rate(rank, each) for rank in RANKS] for each in usable])
+    open_set = figures(
+        trials.curve(),
+        (trials.curve(searches.open_set_weights(each)) for each in track(usable, "bootstrap of searches")),
+        Wished(thresholds, FPIRS, "FPIR", "non-mated searches", best=False),
+        mated,
+        len(searches.others),
+    )
+    ranks = {
+        rank: percentile_interval(searches.hit_rate(rank), spread[:, place])
+        for place, rank in enumerate(RANKS)
+        if rank < searches.gallery
+    }
+    cmc = np.array([searches.hit_rate(rank) for rank in range(1, searches.gallery + 1)])
+    return Identification(searches, ranks, cmc, open_set)

@@ -1,0 +1,59 @@
+"""Drawing subjects, and how often the intervals then hold the truth."""
+
+from collections import Counter
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.bootstrap import draws, pair_weights
+from evaluation.figures import Wished, figures
+from evaluation.verification import Trials
+
+
+def test_as_many_subjects_are_drawn_as_there_are_and_the_seed_decides() -> None:
+    first, again, other = (list(draws(7, 50, seed)) for seed in (1, 1, 2))
+    assert all(drawn.sum() == 7 for drawn in first)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert np.mean(first) == 1
+
+
+def test_a_pair_counts_as_often_as_its_subjects_meet() -> None:
+    """By brute force: of the photos of drawn subjects every pair that is a pair of the sample."""
+    subjects = np.array([0, 0, 1, 1, 1, 2])
+    pairs = np.stack(np.triu_indices(len(subjects), 1), axis=1)
+    drawn = np.array([2, 0, 3])
+    copies = [(subject, copy) for subject, times in enumerate(drawn) for copy in range(times)]
+    for (first, second), weight in zip(pairs, pair_weights(drawn, subjects[pairs]), strict=True):
+        a, b = subjects[first], subjects[second]
+        met = [one for one in copies for two in copies if one[0] == a and two[0] == b and (a != b or one == two)]
+        assert weight == len(met)
+
+
+def sample(random: np.random.Generator, subjects: int) -> tuple[Trials, NDArray[np.int64]]:
+    """Two photos of each subject; every subject moves all its scores, so that its pairs depend on one another.
+
+    Impostor scores have the mean 0 and the variance 1.5, genuine ones 2 and 1.5.
+    """
+    people = random.normal(0, 0.5, subjects)
+    owners = np.repeat(np.arange(subjects), 2)
+    pairs = owners[np.stack(np.triu_indices(2 * subjects, 1), axis=1)]
+    a, b = pairs.T
+    scores = np.where(a == b, 2 + people[a] * 2**0.5, people[a] + people[b]) + random.normal(0, 1, len(pairs))
+    return Trials(scores, a == b), pairs
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
+    truth = NormalDist(0, 1.5**0.5).cdf(-1)
+    random, held = np.random.default_rng(3), Counter[str]()
+    for seed in range(40):
+        trials, pairs = sample(random, 30)
+        replicates = (trials.curve(pair_weights(drawn, pairs)) for drawn in draws(30, 150, seed))
+        wished = Wished({"at 1": 1.0}, (), "FMR", "pairs", best=False)
+        [point] = figures(trials.curve(), replicates, wished, 30, 1740).points
+        for name, estimate in (("fmr", point.fmr), ("fnmr", point.fnmr)):
+            held[name] += estimate.low <= truth <= estimate.high
+    # Pairs that were drawn one by one would hold the FMR 16 times of 40.
+    assert held["fmr"] >= 34
+    assert held["fnmr"] >= 33

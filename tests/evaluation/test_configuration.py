@@ -1,0 +1,96 @@
+"""Writing a threshold into a configuration, and nothing else."""
+
+import shutil
+from difflib import ndiff
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from evaluation.configuration import Configuration, Task
+from graphs.settings import Policy
+from models.errors import ModelError
+from tests.conftest import PROJECT
+
+CONFIGS = sorted((PROJECT / "configs").glob("*.yaml"))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return Path(shutil.copy(PROJECT / "configs" / "serve.yaml", tmp_path))
+
+
+def policy(file: Path) -> dict[str, Any]:
+    [application] = yaml.safe_load(file.read_text("utf-8"))["applications"]
+    [ingress] = (each for each in application["deployments"] if each["name"] == "ingress")
+    Policy(**ingress["user_config"])
+    return dict(ingress["user_config"])
+
+
+def changed(before: str, after: str) -> list[str]:
+    return [line for line in ndiff(before.splitlines(), after.splitlines()) if line[0] in "+-"]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.name)
+def test_only_one_line_of_each_configuration_changes(config: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copy(config, tmp_path))
+    before = copy.read_text("utf-8")
+    [application] = yaml.safe_load(before)["applications"]
+    model = application["args"]["embedders"]["arcface"]["model"]
+    assert Configuration(copy).write("embedder", model, 0.431234) == ["arcface"]
+    assert policy(copy) == {"thresholds": {"arcface": 0.431234}}
+    added = "+         user_config: {thresholds: {arcface: 0.431234}}"
+    # Where there was none before, the line is new.
+    assert changed(before, copy.read_text("utf-8")) in (["-         user_config: {}", added], [added])
+
+
+def test_a_value_that_stands_there_is_replaced_and_its_neighbours_stay(file: Path) -> None:
+    block = "user_config:\n          min_side: 112  # for badges\n          liveness_threshold: 0.5  # ours"
+    file.write_text(file.read_text("utf-8").replace("user_config: {}", block), "utf-8")
+    before = file.read_text("utf-8")
+    assert Configuration(file).write("liveness", "deep-tree", 0.7) == ["crmnet"]
+    assert changed(before, file.read_text("utf-8")) == [
+        "-           liveness_threshold: 0.5  # ours",
+        "+           liveness_threshold: 0.7  # ours",
+    ]
+    Configuration(file).write("embedder", "facenet", 0.5)
+    assert policy(file) == {"min_side": 112, "liveness_threshold": 0.7, "thresholds": {"facenet": 0.5}}
+    assert Configuration(file).thresholds("embedder", "facenet") == {"facenet": 0.5}
+    assert Configuration(file).thresholds("embedder", "mobilefacenet") == {}
+    assert Configuration(file).thresholds("liveness", "deep-tree") == {"crmnet": 0.7}
+
+
+def test_networks_are_known_by_their_roles(file: Path) -> None:
+    configuration = Configuration(file)
+    assert configuration.model("arcface") == "mobilefacenet"
+    assert configuration.model("crmnet") == "deep-tree"
+    assert configuration.model("nobody") is None
+
+
+@pytest.mark.parametrize(("task", "model"), [("embedder", "arcface-r50"), ("liveness", "mobilefacenet")])
+def test_a_network_that_the_configuration_lacks_is_refused(file: Path, task: Task, model: str) -> None:
+    before = file.read_text("utf-8")
+    with pytest.raises(ModelError, match=f"has no stage with {model}"):
+        Configuration(file).write(task, model, 0.5)
+    assert file.read_text("utf-8") == before
+
+
+def test_a_layout_that_would_be_lost_is_left_alone(file: Path) -> None:
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text("utf-8")), indent=3), "utf-8")
+    before = file.read_text("utf-8")
+    with pytest.raises(ModelError, match=r"layout .* could not be kept"):
+        Configuration(file).write("embedder", "mobilefacenet", 0.5)
+    assert file.read_text("utf-8") == before
+
+
+@pytest.mark.parametrize("text", ["[", "a: 1", "- 1", "", "applications: [{args: {embedders: {}}, deployments: []}]"])
+def test_what_is_no_configuration_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "other.yaml").write_text(text)
+    with pytest.raises(ModelError, match=r"other\.yaml"):
+        Configuration(tmp_path / "other.yaml")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"nowhere\.yaml"):
+        Configuration(tmp_path / "nowhere.yaml")

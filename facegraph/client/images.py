@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     import PIL.Image
     from numpy.typing import NDArray
 
-Image: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | PIL.Image.Image | NDArray[np.uint8]"
+Image: TypeAlias = (
+    "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | PIL.Image.Image | NDArray[np.uint8]"
+)
 """What a photo may be; see `file_of`."""
 
 _EXACT = ("RGB", "L")

@@ -110,7 +110,7 @@ class Threshold:
 class Embedding:
     """An embedding of length 1, and the contract of the network that gave it: only equal contracts compare.
 
-    `values` may be a numpy array, or any other sequence of numbers, in one that you make.
+    Numbers of any kind, such as numpy's, become floats.
     """
 
     contract: str

@@ -122,7 +122,7 @@ def test_a_new_photo_can_replace_the_others(staff: Asker) -> None:
 
 def test_embeddings_are_enrolled_and_searched(staff: Asker) -> None:
     anna = staff.embed(b"anna").faces[0].embedding
-    bob = Embedding(contract=anna.contract, values=[0, 1])
+    bob = Embedding(contract=anna.contract, values=(0, 1))
     entries = [SubjectEmbedding("anna", anna, label="from afar"), SubjectEmbedding("bob", bob)]
     enrolled = staff.enrol_embeddings("staff", entries)
     assert (enrolled.enrolled, [face.status for face in enrolled.faces]) == (2, ["enrolled"] * 2)
@@ -131,7 +131,7 @@ def test_embeddings_are_enrolled_and_searched(staff: Asker) -> None:
     assert [each.subject for each in found.candidates] == ["anna"]
     assert found.threshold.source == "card"
     with pytest.raises(ValueError, match="2 contracts"):
-        staff.enrol_embeddings("staff", [entries[0], SubjectEmbedding("c", Embedding(contract="other", values=[1]))])
+        staff.enrol_embeddings("staff", [entries[0], SubjectEmbedding("c", Embedding(contract="other", values=(1,)))])
 
 
 def test_any_text_is_a_subject(staff: Asker) -> None:

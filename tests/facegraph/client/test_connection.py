@@ -9,7 +9,7 @@ from facegraph.client import AsyncClient, Client, NoAnswerError
 from tests.facegraph.client import Asker, Script
 
 KEY = "fg_0123456789abcdef_secret"
-EMPTY = {"collections": []}
+EMPTY: dict[str, list[str]] = {"collections": []}
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """Any number of photos: in requests within the limits, with the result of each."""
 
+import io
 import itertools
 import json
 from collections.abc import Callable, Iterator
@@ -45,12 +46,12 @@ def test_what_is_counted_is_never_less_than_what_is_sent() -> None:
     assert LimitArgs().max_body > MOST_BYTES
 
 
-class Named:
+class Named(io.BytesIO):
     """A file that is open, with a name."""
 
     def __init__(self, file: File) -> None:
+        super().__init__(file.data)
         self.name = file.name
-        self.read: Callable[[], bytes] = lambda: file.data
 
 
 @BOTH

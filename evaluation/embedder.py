@@ -1,6 +1,5 @@
 """Measuring an embedder: verification, identification, and what photos without a face do to both."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +8,10 @@ from numpy.typing import NDArray
 from evaluation.answers import Answers
 from evaluation.bootstrap import draws, pair_weights
 from evaluation.comparisons import Comparisons, compare
-from evaluation.figures import Figures, Wished, figures
+from evaluation.figures import Figures, Plan, Wished, figures
 from evaluation.identification import Searches, search
 from evaluation.intervals import Estimate, percentile_interval
 from evaluation.labelled import Labelled
-from evaluation.progress import Track
 from evaluation.verification import Trials
 
 FMRS = (1e-1, 1e-2, 1e-3, 1e-4)
@@ -46,22 +44,11 @@ class Measured:
     identification: Identification | None
 
 
-def measure(
-    labelled: Labelled,
-    embeddings: Answers,
-    thresholds: Mapping[str, float],
-    fmrs: tuple[float, ...],
-    replicates: int,
-    seed: int,
-    track: Track,
-) -> Measured:
+def measure(labelled: Labelled, embeddings: Answers, plan: Plan) -> Measured:
     """Measure an embedder by its embeddings of labelled photos.
 
     Args:
         embeddings: (photos, size), NaN for photos without a face.
-        thresholds: least similarities of a match by what they are called, at which to measure.
-        fmrs: the FMRs at which to measure.
-        replicates, seed: of the bootstrap.
 
     Raises:
         ModelError: too few faces.
@@ -71,24 +58,20 @@ def measure(
     trials = Trials(comparisons.scores, comparisons.genuine)
     genuine = comparisons.genuine
     paired = len(np.unique(comparisons.subjects[genuine, 0]))
-    drawn = list(draws(subjects, replicates, seed))
-    weights = (pair_weights(each, comparisons.subjects) for each in track(drawn, "bootstrap of pairs"))
+    drawn = list(draws(subjects, plan.replicates, plan.seed))
+    weights = (pair_weights(each, comparisons.subjects) for each in plan.track(drawn, "bootstrap of pairs"))
     verification = figures(
         trials.curve(),
         (trials.curve(each) for each in weights if each[genuine].any() and each[~genuine].any()),
-        Wished(thresholds, fmrs, "FMR", TRIALS),
+        Wished(plan.thresholds, plan.rates, "FMR", TRIALS),
         paired,
         int(np.sum(~genuine)),
     )
-    return Measured(comparisons, subjects, verification, _identify(labelled, embeddings, thresholds, drawn, track))
+    return Measured(comparisons, subjects, verification, _identify(labelled, embeddings, drawn, plan))
 
 
 def _identify(
-    labelled: Labelled,
-    embeddings: Answers,
-    thresholds: Mapping[str, float],
-    drawn: list[NDArray[np.int64]],
-    track: Track,
+    labelled: Labelled, embeddings: Answers, drawn: list[NDArray[np.int64]], plan: Plan
 ) -> Identification | None:
     if not labelled.whole:
         return None
@@ -98,8 +81,8 @@ def _identify(
     spread = np.array([[searches.hit_rate(rank, each) for rank in RANKS] for each in usable])
     open_set = figures(
         trials.curve(),
-        (trials.curve(searches.open_set_weights(each)) for each in track(usable, "bootstrap of searches")),
-        Wished(thresholds, FPIRS, "FPIR", "non-mated searches", best=False),
+        (trials.curve(searches.open_set_weights(each)) for each in plan.track(usable, "bootstrap of searches")),
+        Wished(plan.thresholds, FPIRS, "FPIR", "non-mated searches", best=False),
         mated,
         len(searches.others),
     )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.intervals import Estimate, percentile_interval, rule_of_thirty, rule_of_three
+from evaluation.progress import Track
 from evaluation.verification import Curve, OperatingPoint
 
 GRID = np.logspace(-4, 0, 41)
@@ -62,6 +63,24 @@ class Wished:
     rate: str
     trials: str
     best: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a network is measured.
+
+    Attributes:
+        thresholds: at which to measure, by what they are called.
+        rates: false match rates, or APCERs, at which to measure.
+        replicates, seed: of the bootstrap.
+        track: told of its progress.
+    """
+
+    thresholds: Mapping[str, float]
+    rates: tuple[float, ...]
+    replicates: int
+    seed: int
+    track: Track
 
 
 def figures(curve: Curve, replicates: Iterable[Curve], wished: Wished, genuine: int, impostor: int) -> Figures:

@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.answers import Answers
-from evaluation.figures import Figures, Wished, figures
+from evaluation.figures import Figures, Plan, Wished, figures
 from evaluation.intervals import Estimate, wilson
 from evaluation.labelled import photos_in
-from evaluation.progress import Track
 from evaluation.verification import Curve, Scores, curve
 from models.errors import ModelError
 
@@ -128,35 +127,25 @@ def fewest_attacks(scores: Mapping[str, Scores]) -> int:
     return min(len(photos) for name, photos in scores.items() if name != LIVE)
 
 
-def measure_liveness(
-    scores: dict[str, Scores],
-    thresholds: Mapping[str, float],
-    apcers: tuple[float, ...],
-    replicates: int,
-    seed: int,
-    track: Track,
-) -> MeasuredLiveness:
-    """Measure a liveness network.
+def measure_liveness(scores: dict[str, Scores], plan: Plan) -> MeasuredLiveness:
+    """Measure a liveness network; the bootstrap draws photos within each species.
 
     Args:
         scores: live probabilities of photos, as `by_species` has them.
-        thresholds: least live probabilities by what they are called, at which to measure.
-        apcers: the APCERs at which to measure.
-        replicates, seed: of the bootstrap, which draws photos within each species.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(plan.seed)
 
     def drawn(_: int) -> dict[str, NDArray[np.float64]]:
         return {name: random.choice(photos, len(photos)) for name, photos in scores.items()}
 
     measured = figures(
         worst_curve(scores),
-        (worst_curve(drawn(each)) for each in track(range(replicates), "bootstrap")),
-        Wished(thresholds, apcers, "APCER", TRIALS),
+        (worst_curve(drawn(each)) for each in plan.track(range(plan.replicates), "bootstrap")),
+        Wished(plan.thresholds, plan.rates, "APCER", TRIALS),
         len(scores[LIVE]),
         fewest_attacks(scores),
     )
-    rates = tuple(_rates(name, threshold, scores) for name, threshold in thresholds.items())
+    rates = tuple(_rates(name, threshold, scores) for name, threshold in plan.thresholds.items())
     return MeasuredLiveness(scores, rates, measured)
 
 

@@ -1,6 +1,5 @@
 """What a network is measured on: photos of known people, or of live faces and spoofs."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,8 +9,8 @@ import numpy as np
 from evaluation import embedder, liveness, report
 from evaluation.answers import Answers
 from evaluation.comparisons import compare
+from evaluation.figures import Plan
 from evaluation.labelled import Labelled, read_labelled
-from evaluation.progress import Track
 from evaluation.verification import Curve, curve
 
 
@@ -37,15 +36,7 @@ class Sample(Protocol):
     def curve(self, answers: Answers) -> tuple[Curve, int]:
         """The error rates of a network that gave these answers, and how many trials the false match rate has."""
 
-    def sections(
-        self,
-        answers: Answers,
-        thresholds: Mapping[str, float],
-        rates: tuple[float, ...],
-        replicates: int,
-        seed: int,
-        track: Track,
-    ) -> dict[str, report.Section]:
+    def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
         """The parts of a report: `embedder.measure`, `liveness.measure_liveness`."""
 
 
@@ -67,17 +58,9 @@ class People:
         genuine = comparisons.genuine
         return curve(comparisons.scores[genuine], comparisons.scores[~genuine]), int(np.sum(~genuine))
 
-    def sections(
-        self,
-        answers: Answers,
-        thresholds: Mapping[str, float],
-        rates: tuple[float, ...],
-        replicates: int,
-        seed: int,
-        track: Track,
-    ) -> dict[str, report.Section]:
-        measured = embedder.measure(self.labelled, answers, thresholds, rates, replicates, seed, track)
-        sections = {"verification": report.verification(measured, thresholds)}
+    def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
+        measured = embedder.measure(self.labelled, answers, plan)
+        sections = {"verification": report.verification(measured, plan.thresholds)}
         if measured.identification:
             sections["identification"] = report.identification(measured.identification)
         return sections
@@ -100,18 +83,9 @@ class Faces:
         scores = liveness.by_species(self.presentations, answers)
         return liveness.worst_curve(scores), liveness.fewest_attacks(scores)
 
-    def sections(
-        self,
-        answers: Answers,
-        thresholds: Mapping[str, float],
-        rates: tuple[float, ...],
-        replicates: int,
-        seed: int,
-        track: Track,
-    ) -> dict[str, report.Section]:
-        scores = liveness.by_species(self.presentations, answers)
-        measured = liveness.measure_liveness(scores, thresholds, rates, replicates, seed, track)
-        return {"liveness": report.liveness(measured, thresholds)}
+    def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
+        measured = liveness.measure_liveness(liveness.by_species(self.presentations, answers), plan)
+        return {"liveness": report.liveness(measured, plan.thresholds)}
 
 
 def read_sample(task: str, source: Path) -> Sample:

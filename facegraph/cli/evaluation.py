@@ -16,7 +16,7 @@ from rich.table import Table
 from evaluation.answers import Answers, answers
 from evaluation.calibration import calibrated
 from evaluation.configuration import Configuration, Task
-from evaluation.figures import percent, rounded, shortage, supports
+from evaluation.figures import Plan, percent, rounded, shortage, supports
 from evaluation.progress import Track
 from evaluation.report import Section, acquisition, write_report
 from evaluation.samples import Sample, read_sample
@@ -182,7 +182,7 @@ def _measure(
     photos = asked.sample.photos
     thresholds = {**asked.thresholds, **chosen}
     with _tracking() as track:
-        sections = asked.sample.sections(asked.answers, thresholds, rates, replicates, seed, track)
+        sections = asked.sample.sections(asked.answers, Plan(thresholds, rates, replicates, seed, track))
     gate = acquisition(photos, asked.answers)
     file = report or ROOT / "data" / "evaluation" / f"{asked.entry.name}.html"
     about = {**asked.about, "intervals": f"95 %, bootstrap of {replicates:,} draws, seed {seed}"}

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluation.figures import Plan
 from evaluation.intervals import wilson
 from evaluation.liveness import by_species, measure_liveness, read_presentations, worst_curve
 from evaluation.progress import silent
@@ -29,7 +30,7 @@ def test_rates_at_a_threshold() -> None:
         "spoof/paper": np.array([0.1, 0.2, 0.6]),
         "spoof/replay": np.array([0.5, 0.7]),
     }
-    found = measure_liveness(scores, {"the card's": 0.5}, (0.5, 0.05), 100, 0, silent)
+    found = measure_liveness(scores, Plan({"the card's": 0.5}, (0.5, 0.05), 100, 0, silent))
     [rates] = found.rates
     assert rates.bpcer == wilson(1, 4)
     assert rates.apcer == {"spoof/paper": wilson(1, 3), "spoof/replay": wilson(2, 2)}

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 
 from deployments import exposition, gallery_size, metrics
 from graphs.settings import ROOT
+from tests.docs import snippets
 
 PROMETHEUS, GRAFANA = ROOT / "ops/prometheus", ROOT / "ops/grafana"
 ADDED = {"deployment", "replica", "application", "le"}
@@ -87,6 +89,10 @@ def test_every_metric_that_the_documentation_names_is_there(ours: dict[str, set[
     named = set(re.findall(r"`((?:ray_)?facegraph_\w+)`", (ROOT / "docs/observability.md").read_text("utf-8")))
     families = {re.sub("_(bucket|sum|count)$", "", name) for name in ours}
     assert named == families
+
+
+def test_the_commands_of_the_documentation_run(service: httpx.Client, tmp_path: Path) -> None:
+    snippets.run(ROOT / "docs/observability.md", str(service.base_url), tmp_path, {})
 
 
 def test_prometheus_takes_the_files() -> None:

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     import PIL.Image
     from numpy.typing import NDArray
 
-Image: TypeAlias = (
-    "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | PIL.Image.Image | NDArray[np.uint8]"
-)
+Image: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | BinaryIO | PIL.Image.Image | NDArray[np.uint8]"
 """What a photo may be; see `file_of`."""
 
 _EXACT = ("RGB", "L")
@@ -49,7 +47,7 @@ def file_of(image: Image) -> File:
     if isinstance(image, str | os.PathLike):
         path = Path(image)
         return File(path.name, path.read_bytes())
-    if isinstance(image, bytes | bytearray | memoryview):
+    if isinstance(image, bytes | bytearray):
         return File("photo", bytes(image))
     # Whoever has an image of either library has imported it: the client itself needs neither.
     if (pillow := sys.modules.get("PIL.Image")) and isinstance(image, pillow.Image):

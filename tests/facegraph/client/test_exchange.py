@@ -15,7 +15,7 @@ from tests.facegraph.client.conftest import Clock
 pytestmark = BOTH
 
 Scripted = Callable[..., tuple[Asker, Script]]
-EMPTY = {"collections": []}
+EMPTY: dict[str, list[str]] = {"collections": []}
 HEALTHY = {"status": "healthy", "version": "1", "models": {}, "database_connected": True}
 DELETED = {"deleted_faces": 1}
 

@@ -34,8 +34,8 @@ def test_encoded_photos_are_sent_as_they_are(tmp_path: Path) -> None:
         assert file_of(opened) == File("Ada é.jpg", b"encoded")
     with path.open("rb", buffering=0) as opened:
         assert file_of(opened) == File("Ada é.jpg", b"encoded")
-    for image in (b"encoded", bytearray(b"encoded"), memoryview(b"encoded"), io.BytesIO(b"encoded")):
-        assert file_of(image) == File("photo", b"encoded")
+    assert file_of(b"encoded") == file_of(bytearray(b"encoded")) == File("photo", b"encoded")
+    assert file_of(io.BytesIO(b"encoded")) == File("photo", b"encoded")
 
 
 def test_arrays_are_sent_without_loss(colours: NDArray[np.uint8]) -> None:

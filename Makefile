@@ -12,7 +12,7 @@ export RAY_USAGE_STATS_ENABLED ?= 0
 .PHONY: run test test-all lint models photos bench lock audit licences clean
 
 run: .venv/installed
-	$(BIN)/python -m deployments $(CONFIG)
+	$(BIN)/facegraph serve $(CONFIG)
 
 test: photos
 	$(BIN)/python -m pytest -m "not long"
@@ -28,12 +28,12 @@ lint: .venv/installed
 	$(BIN)/lint-imports
 
 models: .venv/installed
-	$(BIN)/python -m models pull --config $(CONFIG)
+	$(BIN)/facegraph models pull --config $(CONFIG)
 
 # Before the models: the sample photos and a model come in one archive, which is then fetched once.
 photos: .venv/installed
 	$(BIN)/python -m tests.photos
-	$(BIN)/python -m models pull
+	$(BIN)/facegraph models pull
 
 bench: photos
 	$(BIN)/python -m load_tests.bench

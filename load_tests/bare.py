@@ -48,7 +48,7 @@ class BarePipeline:
     def compare(self, pair: tuple[bytes, bytes]) -> Answer:
         """Compare the largest faces of two encoded photos.
 
-        The steps have the names that the service's have in `load_tests.step_times`, and ``compare``.
+        The steps have the names that the service's have in `facegraph.step_times`, and ``compare``.
 
         Raises:
             Refused: a photo has no face.

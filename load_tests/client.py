@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from load_tests.step_times import completed, parsed
+from facegraph.step_times import completed, parsed
 from load_tests.work import Answer, work
 
 TIMEOUT_S = 60

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from facegraph.step_times import medians
 from load_tests.routes import Route
 from load_tests.server import Server
-from load_tests.step_times import medians
 from load_tests.watch import Watched, watch
 
 What = Literal["bare", "plain", "service", "overload"]
@@ -36,7 +36,7 @@ class Measurement:
         memory: of the server's processes in MiB, what they share divided among them.
         replicas: of the service at the beginning and at the end.
         similarity: of the two photos; the median.
-        steps: medians in milliseconds, see `load_tests.step_times`.
+        steps: medians in milliseconds, see `facegraph.step_times`.
     """
 
     what: What

@@ -5,32 +5,10 @@ from statistics import median
 
 from rich.table import Table
 
+from facegraph.step_times import STEPS
 from load_tests.measure import Measurement
 from load_tests.ratios import Ratio, plain_route
 from load_tests.rounds import best
-
-STEPS = {
-    "client": "the answer, as the client sees it",
-    "http": "  HTTP, to the ingress and back",
-    "total": "  all of it in the ingress or the bare pipeline",
-    "ingress": "    no stage waited for",
-    "detector": "    detector, from call to answer",
-    "detector-hop": "      queue, way and serialisation",
-    "detector-busy": "      at work",
-    "decode": "        decode",
-    "detect": "        detect",
-    "crop": "        crop",
-    "measure": "        measure",
-    "networks": "    liveness and embedder, side by side",
-    "liveness": "      liveness, from call to answer",
-    "liveness-hop": "        queue, way and serialisation",
-    "liveness-busy": "        at work",
-    "embedder": "      embedder, from call to answer",
-    "embedder-hop": "        queue, way and serialisation",
-    "embedder-busy": "        at work",
-    "compare": "    compare",
-}
-"""The steps in the order of the flow, as they lie in one another."""
 
 
 def named(entry: Measurement) -> str:

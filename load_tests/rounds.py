@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import median
 
+from facegraph.step_times import medians
 from load_tests.measure import Measurement, What
-from load_tests.step_times import medians
 
 Round = Sequence[Measurement]
 """The measurements of one round."""

@@ -32,7 +32,7 @@ class Answer:
         kind: ``refused`` is 503 with Retry-After; anything else that is no answer ``failed``.
         milliseconds: from asking to the whole answer.
         similarity: of the two photos.
-        steps: milliseconds, as `load_tests.step_times` has them.
+        steps: milliseconds, as `facegraph.step_times` has them.
     """
 
     kind: Literal["answered", "refused", "failed"]

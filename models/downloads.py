@@ -67,7 +67,7 @@ class Downloads:
         name = f"{source.package}@{source.version}"
         self._report(name, 0, None)
         with scratch(self._folder) as folder:
-            command = [_npm(), "pack", name, "--ignore-scripts", "--pack-destination", str(folder)]
+            command = [npm_binary(), "pack", name, "--ignore-scripts", "--pack-destination", str(folder)]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
             archives = list(folder.glob("*.tgz"))
             if done.returncode or not archives:
@@ -140,7 +140,7 @@ def _check(path: Path, sha256: str, name: str) -> None:
         raise ModelError(f"{name} has another hash than its card: sha256 {found} instead of {sha256}; it was deleted")
 
 
-def _npm() -> str:
+def npm_binary() -> str:
     own = Path(sys.executable).with_name("npm")
     npm = shutil.which("npm") or (str(own) if own.exists() else None)
     if npm is None:

@@ -51,7 +51,7 @@ def enrol_command(
             outcomes.extend(known)
             await enrol(client, collection, new, Rules(quality, faces), parallel, track, outcomes)
 
-    follow(run, url, outcomes, report)
+    follow(run, outcomes, report)
     if refused := sum(each.status == "refused" for each in outcomes):
         raise CommandError(f"{refused} of {len(outcomes)} photos were refused")
 

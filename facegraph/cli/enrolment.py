@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from facegraph.cli.terminal import CommandError, Report
-from facegraph.client import AsyncClient, FaceChoice, ForbiddenError, StoredFace
+from facegraph.client import AsyncClient, EnrolledPhoto, FaceChoice, ForbiddenError, StoredFace
 from gallery.records import digest, subject_key
 from imaging.refused import Refused
 
@@ -88,7 +88,7 @@ async def enrolled_faces(
         found[subject] = (await client.subject(collection, subject)).faces
         report(f"looking at {collection}", len(found), len(subjects))
 
-    await _at_once(parallel, look, subjects)
+    await at_once(parallel, look, subjects)
     return found
 
 
@@ -141,17 +141,24 @@ async def enrol(
             collection, [(each.subject, each.path) for each in batch], quality=rules.quality, faces=rules.faces
         )
         async for photo in told:
-            path, error = str(batch[photo.photo].path), photo.error
-            # Deleted is what somebody else deleted between two attempts; nothing is there.
-            status = photo.status if photo.status != "deleted" else "refused"
-            reason = (error.code, error.message) if error else ("DELETED", "It was deleted meanwhile")
-            outcomes.append(Outcome(photo.subject, path, status, *(reason if status == "refused" else ())))
+            outcomes.append(_told(photo, batch[photo.photo].path))
             report(f"enrolling in {collection}", len(outcomes) - before, len(photos))
 
-    await _at_once(parallel, send, [photos[start : start + BATCH] for start in range(0, len(photos), BATCH)])
+    await at_once(parallel, send, [photos[start : start + BATCH] for start in range(0, len(photos), BATCH)])
 
 
-async def _at_once(parallel: int, work: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:
+def _told(photo: EnrolledPhoto, path: Path) -> Outcome:
+    if photo.status == "enrolled":
+        return Outcome(photo.subject, str(path), "enrolled")
+    if photo.status == "already":
+        return Outcome(photo.subject, str(path), "already")
+    if photo.error is None:
+        # It was deleted between two attempts, of which the first one's answer was lost.
+        return Outcome(photo.subject, str(path), "refused", photo.status.upper(), "It is not enrolled")
+    return Outcome(photo.subject, str(path), "refused", photo.error.code, photo.error.message)
+
+
+async def at_once(parallel: int, work: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:
     """Do `work` on each item, so many at once; the first error ends all of it."""
     left = iter(items)
 

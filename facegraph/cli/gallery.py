@@ -139,17 +139,17 @@ def connected(url: str, api_key: str | None) -> Iterator[Client]:
     """A client of the service at `url`, whose errors are the command's."""
     with mistakes(ValueError):
         client = Client(url, api_key)
-    with client, service_mistakes(url):
+    with client, service_mistakes():
         yield client
 
 
 @contextmanager
-def service_mistakes(url: str) -> Iterator[None]:
-    """Tell of what the service at `url` refuses, or of that it is not there, in one sentence."""
+def service_mistakes() -> Iterator[None]:
+    """Tell of what the service refuses, or of that it is not there, in one sentence."""
     try:
         yield
     except NoAnswerError as error:
-        raise CommandError(f"{error}; is the service running at {url}? `facegraph serve` starts it here") from error
+        raise CommandError(f"{error}; is the service running? `facegraph serve` starts it here") from error
     except FacegraphError as error:
         raise CommandError(str(error)) from error
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from graphs.settings import ROOT
+# Not from graphs.settings: pydantic's settings take half a second to import.
+ROOT = Path(__file__).resolve().parents[2]
 
 SERVICE, FILES = "The service", "Files"
 """Panels of the help."""

@@ -30,18 +30,11 @@ ParallelOption = Annotated[int, typer.Option("--parallel", min=1, max=32, help="
 DEFAULT_PARALLEL = 4
 
 
-def follow(
-    work: Callable[[Report], Coroutine[Any, Any, None]], url: str, outcomes: list[Outcome], file: Path | None
-) -> None:
-    """Do `work` with a bar that tells of it, and then tell of its `outcomes`, even if it was cut short.
-
-    Args:
-        url: of the service that it asks.
-        file: that gets the outcomes, too.
-    """
+def follow(work: Callable[[Report], Coroutine[Any, Any, None]], outcomes: list[Outcome], file: Path | None) -> None:
+    """Do `work` with a bar that tells of it; then tell of its `outcomes`, in `file` too, even if it was cut short."""
     stopped = False
     try:
-        with progress() as report, service_mistakes(url):
+        with progress() as report, service_mistakes():
             asyncio.run(work(report))
     except KeyboardInterrupt:
         stopped = True
@@ -55,8 +48,8 @@ def tell(outcomes: Sequence[Outcome], file: Path | None) -> None:
     """Say what became of each photo that is not enrolled, and how many are; write all of it to `file`."""
     for each in outcomes:
         if each.status in ("refused", "missing"):
-            reason = f": {each.code} {each.message}".rstrip(": ")
-            say(f"[yellow]{each.status}[/] {shown(each.photo)} of {shown(each.subject)}{shown(reason)}")
+            reason = f"{each.code} {each.message}".strip()
+            say(f"[yellow]{each.status}[/] {shown(each.photo)} of {shown(each.subject)}: {shown(reason)}")
     counts = Counter(each.status for each in outcomes)
     say(f"{counts['enrolled']} enrolled, {counts['already']} already there, {counts['refused']} refused")
     if file is not None:

@@ -70,10 +70,12 @@ def program() -> Group:
     return root.has(
         {
             "serve": Part("facegraph.cli.serve:serve_command"),
+            "doctor": Part("facegraph.cli.doctor:doctor_command"),
             "config": group("Check a configuration, and show what is really served.", config),
             "models": group("Fetch, export, check and measure the networks.", models),
             "gallery": group("Enrol people and find them; copy, clean and bring back what is enrolled.", gallery),
             "keys": group("Make, list and revoke API keys.", keys),
+            "bench": Part("facegraph.cli.bench:bench_command"),
         }
     )
 

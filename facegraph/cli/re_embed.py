@@ -107,7 +107,7 @@ def re_embed_command(
             there = {subject.id async for subject in client.subjects(new)}
             lost.extend(subject for subject in enrolled if subject not in there and subject not in plan.absent)
 
-    follow(run, url, outcomes, report)
+    follow(run, outcomes, report)
     if others:
         say(f"{len(others)} subjects by other photos than those enrolled: {shown(', '.join(others))}")
     if lost:

@@ -14,6 +14,30 @@ STAGES = ("detector", "liveness", "embedder")
 """In the order of the flow; liveness and embedder work side by side, so their times do not add up."""
 
 
+STEPS = {
+    "client": "the answer, as the client sees it",
+    "http": "  HTTP, to the ingress and back",
+    "total": "  all of it in the ingress or the bare pipeline",
+    "ingress": "    no stage waited for",
+    "detector": "    detector, from call to answer",
+    "detector-hop": "      queue, way and serialisation",
+    "detector-busy": "      at work",
+    "decode": "        decode",
+    "detect": "        detect",
+    "crop": "        crop",
+    "measure": "        measure",
+    "networks": "    liveness and embedder, side by side",
+    "liveness": "      liveness, from call to answer",
+    "liveness-hop": "        queue, way and serialisation",
+    "liveness-busy": "        at work",
+    "embedder": "      embedder, from call to answer",
+    "embedder-hop": "        queue, way and serialisation",
+    "embedder-busy": "        at work",
+    "compare": "    compare",
+}
+"""The steps in the order of the flow, as they lie in one another."""
+
+
 def parsed(header: str) -> dict[str, float]:
     """The duration of each metric of a `Server-Timing` header; of a name that comes twice, the sum."""
     steps: dict[str, float] = {}

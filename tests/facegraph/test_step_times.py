@@ -2,7 +2,7 @@
 
 import pytest
 
-from load_tests.step_times import completed, medians, parsed
+from facegraph.step_times import completed, medians, parsed
 
 HEADER = (
     "total;dur=101.0, ingress;dur=3.0, "

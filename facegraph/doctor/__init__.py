@@ -1,0 +1,1 @@
+"""What is missing or odd on a machine, one check a function, and what to type."""

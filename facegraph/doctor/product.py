@@ -1,0 +1,130 @@
+"""What the service would find: its models, its gallery, its keys, and who is there already."""
+
+import fcntl
+import os
+import socket
+import stat
+from pathlib import Path
+
+from access.keys import KeysError, read
+from facegraph.client import Client, FacegraphError
+from facegraph.doctor.finding import Finding
+from gallery.disk import LOCK
+from graphs.settings import AccessArgs, AppArgs
+from models.catalogue import card
+from models.store import Store
+
+
+def models(args: AppArgs) -> list[Finding]:
+    """Whether every model that is configured is whole."""
+    store, found = Store(args.models_dir), []
+    stages = [*args.detectors.values(), *args.liveness.values(), *args.embedders.values()]
+    for name in dict.fromkeys(stage.model for stage in stages):
+        problems = store.problems(card(name))
+        if not problems:
+            found.append(Finding("ok", f"the model {name} is whole"))
+        elif not store.folder(card(name)).exists():
+            found.append(Finding("warning", f"the model {name} is not pulled", f"facegraph models pull {name}"))
+        else:
+            found.append(Finding("problem", f"the model {name}: {problems[0]}", f"facegraph models pull {name}"))
+    return found
+
+
+def gallery(uri: str, running: bool) -> Finding:
+    """Whether the gallery can be written to, and nobody else does; `running` is whether the service may be who does."""
+    if "://" in uri:
+        return Finding("ok", f"the gallery is in an object store, which is not looked at: {uri.partition('://')[0]}://")
+    folder = Path(uri)
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        return Finding("problem", f"the gallery at {folder} cannot be written to", f"ls -ld {there}")
+    if _held(folder / LOCK):
+        if running:
+            return Finding("ok", f"the gallery at {folder} is written to by the running service")
+        return Finding("problem", f"another process writes to the gallery at {folder}", f"fuser -v {folder / LOCK}")
+    return Finding("ok", f"the gallery at {folder} can be written to")
+
+
+def _held(lock: Path) -> bool:
+    try:
+        file = os.open(lock, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def keys(args: AccessArgs) -> Finding:
+    """Whether keys are asked for, can be read, and by nobody else."""
+    path = args.keys_file
+    try:
+        known = read(path)
+    except KeysError as error:
+        return Finding("problem" if args.require_keys else "warning", str(error), f"ls -l {path}")
+    if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        return Finding("warning", f"others can read the keys' file {path}", f"chmod 600 {path}")
+    if not args.require_keys:
+        return Finding(
+            "warning", "no API key is asked for: anybody who reaches the service may use it", "export REQUIRE_KEYS=true"
+        )
+    if not known:
+        return Finding(
+            "problem", "API keys are asked for, and there is none", "facegraph keys create NAME --scope read"
+        )
+    return Finding("ok", f"API keys are asked for, and there are {len(known)}")
+
+
+def ray_token(home: Path) -> Finding:
+    """Whether others can change the service while it runs: by the token in a `home`, or without one."""
+    if os.environ.get("RAY_AUTH_MODE") == "disabled":
+        what = "RAY_AUTH_MODE is disabled: whoever reaches Ray's ports runs code as the service"
+        return Finding("warning", what, "unset RAY_AUTH_MODE")
+    token = home / ".ray" / "auth_token"
+    if not token.exists():
+        return Finding("ok", "no token of Ray yet: it makes one when it serves")
+    open_to_others = (
+        token.stat().st_mode & 0o044 and (home / ".ray").stat().st_mode & 0o011 and home.stat().st_mode & 0o011
+    )
+    if open_to_others:
+        return Finding(
+            "problem", f"others can read Ray's token {token}, and run code as the service", f"chmod 600 {token}"
+        )
+    return Finding("ok", f"Ray's token {token} is its owner's alone")
+
+
+def port(host: str, number: int, running: bool) -> Finding:
+    """Whether the service can listen; `running` is whether it may be who does.
+
+    All other ports are looked for when the service starts.
+    """
+    with socket.socket() as probe:
+        # As servers do: what was closed a moment ago is no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, number))
+        except OSError as error:
+            if running:
+                return Finding("ok", f"port {number} is the running service's")
+            return Finding(
+                "problem", f"port {number} of {host} is not free: {error.strerror}", f"ss -ltnp 'sport = :{number}'"
+            )
+    return Finding("ok", f"port {number} of {host} is free")
+
+
+def service(url: str, api_key: str | None) -> tuple[Finding, bool]:
+    """How a service at `url` is, and whether there is one."""
+    try:
+        with Client(url, api_key, retries=0, timeout=10) as client:
+            health = client.health()
+    except FacegraphError as error:
+        return Finding("ok", f"no service at {url} ({error})", "facegraph serve"), False
+    if health.status == "healthy":
+        return Finding("ok", f"the service at {url} is healthy, version {health.version}"), True
+    away = [role for role, ready in health.models.items() if not ready]
+    away += [] if health.database_connected else ["the gallery"]
+    return Finding("problem", f"the service at {url} is {health.status}: {', '.join(away)}", f"curl {url}/health"), True

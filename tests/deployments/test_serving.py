@@ -1,0 +1,52 @@
+"""Serving a configuration, up to what Ray Serve does then."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ray.serve import scripts
+
+from deployments import serving, transport
+from deployments.errors import ConfigError
+from graphs.settings import ROOT
+from models.card import Card
+
+
+@pytest.fixture
+def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What `serve` was told to do, and before it the models that were pulled."""
+    done: list[Any] = []
+
+    @contextmanager
+    def set_up() -> Iterator[Path]:
+        (tmp_path / "transport").mkdir()
+        yield tmp_path / "transport"
+
+    def pull(cards: list[Card], *_: object) -> None:
+        done.append([card.name for card in cards])
+
+    monkeypatch.setattr(transport, "set_up", set_up)
+    monkeypatch.setattr(serving, "pull", pull)
+    monkeypatch.setattr(scripts, "cli", done.append)
+    return done
+
+
+def test_models_are_pulled_before_what_is_rendered_is_served(
+    ran: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", "8123")
+    serving.run(ROOT / "configs" / "serve.yaml")
+    served = tmp_path / "transport" / "serve.yaml"
+    assert ran == [["mtcnn", "mediapipe-full-range", "deep-tree", "mobilefacenet", "facenet"], ["run", str(served)]]
+    assert yaml.safe_load(served.read_text())["http_options"]["port"] == 8123
+
+
+def test_what_cannot_be_served_is_one_sentence_and_nothing_runs(ran: list[Any], tmp_path: Path) -> None:
+    (tmp_path / "serve.yaml").write_text("application: []")
+    with pytest.raises(ConfigError) as caught:
+        serving.run(tmp_path / "serve.yaml")
+    assert str(caught.value).startswith(f"{tmp_path / 'serve.yaml'} cannot be served: ")
+    assert ran == []

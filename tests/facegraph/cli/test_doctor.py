@@ -1,0 +1,33 @@
+"""`facegraph doctor`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from facegraph.doctor import installation
+from facegraph.doctor.finding import Finding
+from tests.facegraph.cli.typing import Run
+
+AWAY = ("--url", "http://127.0.0.1:1")
+
+
+def test_every_finding_is_a_line_and_only_problems_are_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "packages", lambda lock: Finding("warning", "[x] is odd", "type this"))
+    monkeypatch.setattr("facegraph.doctor.product.port", lambda *_: Finding("ok", "port"))
+    status, out, err = run("doctor", *AWAY)
+    assert (status, err) == (0, "")
+    assert "warning  [x] is odd; try `type this`\n" in out
+    assert {line.split()[0] for line in out.splitlines()} == {"ok", "warning"}
+    assert "the model mtcnn is whole" in out
+    monkeypatch.setattr(installation, "packages", lambda lock: Finding("problem", "odd", "type this"))
+    status, out, _ = run("doctor", *AWAY, "--json")
+    assert status == 1
+    assert {"level": "problem", "what": "odd", "command": "type this"} in json.loads(out)
+
+
+def test_a_configuration_that_cannot_be_served_is_a_problem(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "serve.yaml").write_text("applications: [{name: x}]")
+    status, out, _ = run("doctor", tmp_path / "serve.yaml", *AWAY)
+    assert status == 1
+    assert f"problem  {tmp_path}/serve.yaml cannot be served, so nothing that it names was looked at: " in out

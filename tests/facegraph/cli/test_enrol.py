@@ -1,0 +1,166 @@
+"""`facegraph gallery enrol`."""
+
+import asyncio
+import csv
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facegraph.cli import enrolment
+from facegraph.client import AsyncClient, Client, NoAnswerError
+from gallery.records import NewFace, digest
+from tests.facegraph.cli.typing import Run
+from tests.fakes import People
+
+ENROL = ("gallery", "enrol")
+STAFF = ("--collection", "staff")
+
+
+def faces() -> dict[str, int]:
+    with Client() as client:
+        return {subject.id: subject.faces for subject in client.subjects("staff")}
+
+
+def test_a_folder_of_people_is_enrolled(run: Run, people: People, folder: Path) -> None:
+    status, out, err = run(*ENROL, folder, *STAFF, "--create")
+    assert status == 1
+    assert sorted(out.splitlines()) == [
+        "3 enrolled, 0 already there, 2 refused",
+        f"refused {folder}/carl/dark.jpg of carl: FACE_TOO_DARK The face is too dark: brightness 10 of 255",
+        f"refused {folder}/carl/two.jpg of carl: MULTIPLE_FACES_DETECTED "
+        "Multiple faces detected (2). Exactly one face is required",
+    ]
+    assert err == "error 2 of 5 photos were refused\n"
+    assert faces() == {"anna": 2, "bob": 1}
+
+
+def test_again_sends_only_what_is_new(run: Run, people: People, folder: Path) -> None:
+    run(*ENROL, folder, *STAFF, "--create")
+    people.detected.clear()
+    (folder / "dora").mkdir()
+    (folder / "dora" / "1.jpg").write_text("dora")
+    (folder / "carl" / "dark.jpg").unlink()
+    (folder / "carl" / "two.jpg").unlink()
+    status, out, _ = run(*ENROL, folder, *STAFF)
+    assert (status, out) == (0, "1 enrolled, 3 already there, 0 refused\n")
+    assert people.detected == [["dora"]]
+
+
+def test_what_may_be_poor_or_of_several_is_enrolled_where_that_is_wished(
+    run: Run, people: People, folder: Path
+) -> None:
+    status, out, _ = run(*ENROL, folder, *STAFF, "--create", "--quality", "report", "--faces", "largest")
+    assert (status, out) == (0, "5 enrolled, 0 already there, 0 refused\n")
+
+
+def test_a_collection_is_made_only_when_asked_to_and_left_as_it_is(run: Run, people: People, folder: Path) -> None:
+    status, _, err = run(*ENROL, folder, *STAFF)
+    assert status == 1
+    assert err == "error COLLECTION_NOT_FOUND: There is no collection called staff\n"
+    with Client() as client:
+        client.put_collection("staff", embedder="facenet", threshold=0.3)
+        run(*ENROL, folder, *STAFF, "--create")
+        made = client.collection("staff")
+    assert (made.embedder, made.threshold, made.faces) == ("facenet", 0.3, 3)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_a_report_has_a_row_a_photo(run: Run, people: People, folder: Path, tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"report.{suffix}"
+    run(*ENROL, folder, *STAFF, "--create", "--report", file)
+    text = file.read_text()
+    rows: list[dict[str, Any]] = json.loads(text) if suffix == "json" else list(csv.DictReader(text.splitlines()))
+    assert {(row["subject"], Path(row["photo"]).name, row["status"], row["code"]) for row in rows} == {
+        ("anna", "1.jpg", "enrolled", ""),
+        ("anna", "2.PNG", "enrolled", ""),
+        ("bob", "1.jpg", "enrolled", ""),
+        ("carl", "dark.jpg", "refused", "FACE_TOO_DARK"),
+        ("carl", "two.jpg", "refused", "MULTIPLE_FACES_DETECTED"),
+    }
+
+
+def test_a_report_of_another_kind_is_a_usage_error_before_anything_is_sent(
+    run: Run, people: People, folder: Path
+) -> None:
+    status, _, err = run(*ENROL, folder, *STAFF, "--create", "--report", folder / "report.txt")
+    assert status == 2
+    assert "neither in .csv nor in .json" in err
+    assert people.detected == []
+
+
+def test_what_cannot_be_a_subject_or_a_photo_is_told_and_the_others_are_enrolled(
+    run: Run, people: People, folder: Path
+) -> None:
+    strange = folder / os.fsdecode(b"\xff\x1b[2J")
+    strange.mkdir()
+    (strange / "1.jpg").write_text("dora")
+    (folder / "bob" / "gone.jpg").symlink_to("/proc/self/mem")
+    status, out, _ = run(*ENROL, folder, *STAFF, "--create")
+    assert status == 1
+    assert "INVALID_SUBJECT" in out
+    assert "UNREADABLE" in out
+    assert "\x1b" not in out
+    assert faces() == {"anna": 2, "bob": 1}
+
+
+def test_a_folder_without_people_is_one_sentence(run: Run, people: People, tmp_path: Path) -> None:
+    (tmp_path / "1.jpg").write_text("anna")
+    status, _, err = run(*ENROL, tmp_path, *STAFF)
+    assert status == 1
+    assert err.startswith(f"error {tmp_path} has no folder with photos")
+
+
+def test_without_a_service_it_is_one_sentence(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unanswered(*_: object) -> None:
+        raise NoAnswerError("No answer from http://nowhere")
+
+    monkeypatch.setattr(AsyncClient, "subjects", unanswered)
+    status, out, err = run(*ENROL, folder, *STAFF, "--url", "http://nowhere")
+    assert (status, out) == (1, "0 enrolled, 0 already there, 0 refused\n")
+    assert err == "error No answer from http://nowhere; is the service running? `facegraph serve` starts it here\n"
+    status, _, err = run(*ENROL, folder, *STAFF, "--url", "nowhere")
+    assert (status, err) == (1, "error the service's address must be like http://localhost:8000\n")
+
+
+def test_stopped_by_hand_it_tells_how_far_it_came(
+    run: Run, people: People, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = AsyncClient.enrol_many
+    batches = iter([True, False])
+
+    def enrol_many(*args: Any, **options: Any) -> Any:
+        if not next(batches):
+            raise KeyboardInterrupt
+        return whole(*args, **options)
+
+    monkeypatch.setattr(AsyncClient, "enrol_many", enrol_many)
+    monkeypatch.setattr(enrolment, "BATCH", 1)
+    status, out, err = run(*ENROL, folder, *STAFF, "--create", "--parallel", "1")
+    assert (status, out) == (130, "1 enrolled, 0 already there, 0 refused\n")
+    assert err == "error stopped; the same command again goes on from here\n"
+
+
+def test_so_many_requests_at_once_and_no_more() -> None:
+    under_way: set[int] = set()
+    most = 0
+
+    async def work(item: int) -> None:
+        nonlocal most
+        under_way.add(item)
+        most = max(most, len(under_way))
+        await asyncio.sleep(0)
+        under_way.remove(item)
+
+    asyncio.run(enrolment.at_once(3, work, range(20)))
+    assert most == 3
+
+
+def test_a_face_has_the_id_that_the_gallery_gives_it() -> None:
+    source = hashlib.sha256(b"photo").hexdigest()
+    assert enrolment.face_id("anna", b"photo") == NewFace("anna", source, "", np.ones(2, np.float32)).id
+    assert enrolment.face_id("anna", b"photo") != digest("anna", source)

@@ -1,0 +1,109 @@
+"""What the service would find."""
+
+import fcntl
+import json
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+
+from access.keys import create
+from facegraph.client import Client
+from facegraph.doctor import product
+from gallery.disk import LOCK
+from graphs.settings import AccessArgs
+from load_tests.routes import configured
+from models.catalogue import card
+from models.store import Store
+from tests.fakes import pull
+
+
+def test_models_are_missing_or_damaged_or_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Store, "_weight_problems", lambda self, card: [])
+    args = configured().model_copy(update={"models_dir": pull(tmp_path, "mtcnn", "deep-tree")})
+    (Store(tmp_path).folder(card("deep-tree")) / card("deep-tree").exports[0]).write_bytes(b"damaged")
+    found = {each.command.rpartition(" ")[2] or "whole": each for each in product.models(args)}
+    assert (found["whole"].level, found["whole"].what) == ("ok", "the model mtcnn is whole")
+    assert found["deep-tree"].level == "problem"
+    assert found["mobilefacenet"].level == "warning"
+    assert found["mobilefacenet"].command == "facegraph models pull mobilefacenet"
+
+
+def test_a_gallery_is_writable_and_nobody_elses(tmp_path: Path) -> None:
+    folder = tmp_path / "gallery"
+    assert product.gallery(str(folder), running=False).level == "ok"
+    assert not folder.exists()
+    folder.mkdir()
+    with (folder / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert product.gallery(str(folder), running=True).level == "ok"
+        found = product.gallery(str(folder), running=False)
+    assert found.level == "problem"
+    assert found.what == f"another process writes to the gallery at {folder}"
+    assert product.gallery(str(folder), running=False).level == "ok"
+    (tmp_path / "file").touch()
+    assert product.gallery(str(tmp_path / "file"), running=False).level == "problem"
+    assert product.gallery("s3://bucket/x?secret", running=False).what.endswith("s3://")
+
+
+def test_keys_are_nobody_elses_to_read(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    asked, free = AccessArgs(keys_file=file, require_keys=True), AccessArgs(keys_file=file, require_keys=False)
+    assert [product.keys(asked).level, product.keys(free).level] == ["problem", "warning"]
+    create(file, "door", ["read"])
+    assert product.keys(asked).level == "ok"
+    file.chmod(0o644)
+    assert product.keys(asked).command == f"chmod 600 {file}"
+    file.write_text("{")
+    assert [product.keys(asked).level, product.keys(free).level] == ["problem", "warning"]
+
+
+def test_rays_token_is_nobody_elses_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    tmp_path.chmod(0o755)
+    assert product.ray_token(tmp_path).level == "ok"
+    token = tmp_path / ".ray" / "auth_token"
+    token.parent.mkdir(mode=0o755)
+    token.touch(0o644)
+    assert product.ray_token(tmp_path).command == f"chmod 600 {token}"
+    tmp_path.chmod(0o700)
+    assert product.ray_token(tmp_path).level == "ok"
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    assert product.ray_token(tmp_path).command == "unset RAY_AUTH_MODE"
+
+
+def test_a_port_is_free_or_the_services() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+        assert product.port("127.0.0.1", number, running=False).level == "problem"
+        assert product.port("127.0.0.1", number, running=True).level == "ok"
+    assert product.port("127.0.0.1", number, running=False).level == "ok"
+
+
+@pytest.mark.parametrize(
+    ("health", "level", "what"),
+    [
+        ({"status": "healthy"}, "ok", "the service at http://x is healthy, version 1"),
+        ({"status": "degraded"}, "problem", "the service at http://x is degraded: arcface, the gallery"),
+    ],
+)
+def test_a_running_service_is_asked_how_it_is(
+    monkeypatch: pytest.MonkeyPatch, health: dict[str, str], level: str, what: str
+) -> None:
+    body = {**health, "version": "1", "models": {"mtcnn": True, "arcface": False}, "database_connected": False}
+
+    def made(url: str, key: str | None, **options: object) -> Client:
+        answer = httpx.Response(200, content=json.dumps(body))
+        return Client(url, key, transport=httpx.MockTransport(lambda request: answer))
+
+    monkeypatch.setattr(product, "Client", made)
+    found, running = product.service("http://x", None)
+    assert (found.level, found.what, running) == (level, what, True)
+
+
+def test_no_service_is_no_problem() -> None:
+    found, running = product.service("http://127.0.0.1:1", None)
+    assert (found.level, found.command, running) == ("ok", "facegraph serve", False)

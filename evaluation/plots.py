@@ -28,7 +28,7 @@ _STYLE: Any = {
     "grid.color": "#e3e3e3",
     "axes.axisbelow": True,
 }
-_COLOURS = ("#1b6ca8", "#c44536", "#7a5195", "#e0a100", "#2f7f5f", "#6b6b6b")
+_COLOURS = ("#1b6ca8", "#c44536", "#7a5195", "#e0a100", "#2f7f5f", "#6b6b6b", "#d6568c", "#3d9be9")
 _TICKS = np.array([0.0001, 0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95])
 _SMALLEST = 1e-5
 
@@ -42,7 +42,7 @@ def roc(figures: Figures, fmr: str, fnmr: str) -> str:
         figure, axes = _axes(fmr, f"1 - {fnmr}")
         axes.fill_between(GRID, 1 - figures.band[1], 1 - figures.band[0], color=_COLOURS[0], alpha=0.18, linewidth=0)
         rates, misses = _thinned(figures)
-        axes.plot(np.maximum(rates, _SMALLEST), 1 - misses, color=_COLOURS[0], drawstyle="steps-post")
+        axes.plot(np.maximum(rates, _SMALLEST), 1 - misses, color=_COLOURS[0], drawstyle="steps-pre")
         for colour, point in zip(_COLOURS[1:], figures.points, strict=False):
             axes.plot(max(point.fmr.value, GRID[0]), 1 - point.fnmr.value, "o", color=colour, label=point.name)
         axes.set_xscale("log")

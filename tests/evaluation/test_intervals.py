@@ -25,7 +25,8 @@ def test_wilsons_bounds_are_the_rates_that_the_score_test_just_does_not_reject(
 
 def test_wilson_of_a_textbook() -> None:
     # 10 of 100: 0.0552 to 0.1744.
-    assert wilson(10, 100) == Estimate(0.1, pytest.approx(0.05523, abs=1e-5), pytest.approx(0.17437, abs=1e-5))
+    found = wilson(10, 100)
+    assert (found.value, found.low, found.high) == pytest.approx((0.1, 0.05523, 0.17437), abs=1e-5)
     assert wilson(0, 10).low == 0
     assert wilson(10, 10).high == 1
 

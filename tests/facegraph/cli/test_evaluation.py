@@ -121,8 +121,8 @@ def test_a_threshold_is_calibrated_and_written(run: Run, people: Path, config: P
 
 
 def test_too_few_photos_are_refused_unless_forced(run: Run, people: Path, config: Path, tmp_path: Path) -> None:
-    words = ("calibrate", "mobilefacenet", "--photos", people, "--fmr", 0.01, "--write", config)
-    words = (*words, "--report", tmp_path / "report.html", "--replicates", 100)
+    report = ("--report", tmp_path / "report.html", "--replicates", 100)
+    words = ("calibrate", "mobilefacenet", "--photos", people, "--fmr", 0.01, "--write", config, *report)
     status, out, err = run("models", *words)
     assert (status, out) == (1, "")
     assert err == (

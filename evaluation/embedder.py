@@ -10,7 +10,7 @@ from evaluation.bootstrap import draws, pair_weights
 from evaluation.comparisons import Comparisons, compare
 from evaluation.figures import Figures, Plan, Wished, figures
 from evaluation.identification import Searches, search
-from evaluation.intervals import Estimate, percentile_interval
+from evaluation.intervals import Estimate, percentile_interval, without_misses
 from evaluation.labelled import Labelled
 from evaluation.verification import Trials
 
@@ -87,7 +87,7 @@ def _identify(
         len(searches.others),
     )
     ranks = {
-        rank: percentile_interval(searches.hit_rate(rank), spread[:, place])
+        rank: without_misses(percentile_interval(searches.hit_rate(rank), spread[:, place]), mated)
         for place, rank in enumerate(RANKS)
         if rank < searches.gallery
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.intervals import Estimate, percentile_interval, rule_of_thirty, rule_of_three
+from evaluation.intervals import Estimate, percentile_interval, rule_of_thirty, rule_of_three, without_errors
 from evaluation.progress import Track
 from evaluation.verification import Curve, OperatingPoint
 
@@ -114,8 +114,8 @@ def figures(curve: Curve, replicates: Iterable[Curve], wished: Wished, genuine: 
             Point(
                 name,
                 percentile_interval(point.threshold, spread[:, place, 0]),
-                _bounded(percentile_interval(point.fmr, spread[:, place, 1]), impostor),
-                _bounded(percentile_interval(point.fnmr, spread[:, place, 2]), genuine),
+                without_errors(percentile_interval(point.fmr, spread[:, place, 1]), impostor),
+                without_errors(percentile_interval(point.fnmr, spread[:, place, 2]), genuine),
                 percentile_interval(point.balanced_accuracy, spread[:, place, 3]),
             )
             for place, (name, point) in enumerate(zip(names, points(curve), strict=True))
@@ -152,9 +152,3 @@ def percent(rate: float) -> str:
 def rounded(rate: float) -> str:
     """A measured rate in per cent with two decimals, or with two digits where that would be nothing: 0.021 %."""
     return f"{100 * rate:.2f} %" if rate >= 0.001 or rate == 0 else f"{100 * rate:.2g} %"
-
-
-def _bounded(estimate: Estimate, trials: int) -> Estimate:
-    if estimate.value > 0:
-        return estimate
-    return Estimate(0.0, 0.0, max(estimate.high, rule_of_three(trials)))

@@ -1,6 +1,6 @@
 """95 % intervals, and how small a rate a number of trials can show."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,16 @@ def percentile_interval(value: float, replicates: NDArray[np.float64]) -> Estima
 def rule_of_three(trials: int) -> float:
     """The rate that no error in independent `trials` rules out with 95 % confidence (ISO/IEC 19795-1)."""
     return min(3 / trials, 1.0)
+
+
+def without_errors(estimate: Estimate, trials: int) -> Estimate:
+    """An error rate with at least the upper bound of the rule of three where no error was seen."""
+    return estimate if estimate.value > 0 else replace(estimate, high=max(estimate.high, rule_of_three(trials)))
+
+
+def without_misses(estimate: Estimate, trials: int) -> Estimate:
+    """A hit rate with at most the lower bound of the rule of three where no miss was seen."""
+    return estimate if estimate.value < 1 else replace(estimate, low=min(estimate.low, 1 - rule_of_three(trials)))
 
 
 def rule_of_thirty(rate: float) -> int:

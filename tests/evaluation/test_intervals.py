@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.intervals import Estimate, percentile_interval, rule_of_thirty, rule_of_three, wilson
+from evaluation.intervals import (
+    Estimate,
+    percentile_interval,
+    rule_of_thirty,
+    rule_of_three,
+    wilson,
+    without_errors,
+    without_misses,
+)
 
 
 @given(trials=st.integers(1, 500), data=st.data())
@@ -39,6 +47,14 @@ def test_a_percentile_interval_is_the_middle() -> None:
 def test_the_rule_of_three_bounds_what_would_have_shown_an_error(trials: int) -> None:
     assert (1 - rule_of_three(trials)) ** trials == pytest.approx(0.05, abs=0.004)
     assert rule_of_three(1) == 1
+
+
+def test_where_nothing_went_wrong_the_rule_of_three_bounds_what_might() -> None:
+    assert without_errors(Estimate(0.0, 0.0, 0.0), 300) == Estimate(0.0, 0.0, 0.01)
+    assert without_errors(Estimate(0.0, 0.0, 0.02), 300) == Estimate(0.0, 0.0, 0.02)
+    assert without_misses(Estimate(1.0, 1.0, 1.0), 300) == Estimate(1.0, 0.99, 1.0)
+    for bound in (without_errors, without_misses):
+        assert bound(Estimate(0.5, 0.5, 0.5), 300) == Estimate(0.5, 0.5, 0.5)
 
 
 def test_the_rule_of_thirty_asks_for_thirty_errors() -> None:

@@ -79,7 +79,7 @@ def test_an_embedder_is_evaluated(run: Run, people: Path, tmp_path: Path) -> Non
     assert points["the card's"]["threshold"]["value"] == card("mobilefacenet").threshold("cosine").value
     assert points["best balanced accuracy"]["balanced_accuracy"]["value"] == 1
     assert found["verification"]["pairs_without_a_face"] == {"genuine": 3, "impostor": 3}
-    assert found["identification"]["ranks"] == {"1": {"value": 1, "low": 1, "high": 1}}
+    assert found["identification"]["ranks"] == {"1": {"value": 1, "low": 0.5, "high": 1}}
     assert len(found["verification"]["unsupported"]) == 4
     assert "intervals that are drawn from so few people are too narrow" in report.read_text("utf-8")
 

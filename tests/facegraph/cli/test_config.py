@@ -51,10 +51,16 @@ def test_every_configuration_that_is_shipped_is_right(run: Run, path: Path) -> N
 def test_what_is_wrong_is_one_sentence_with_its_place(run: Run, file: Path) -> None:
     change(file, args={"limits": {"max_imag": 1}}, rout_prefix="/")
     status, out, err = run("config", "check", file)
-    assert (status, out, err) == (1, "", "error unknown keys: applications[0].rout_prefix\n")
+    assert (status, out, err) == (
+        1,
+        "",
+        f"error {file} cannot be served: unknown keys: applications[0].rout_prefix\n",
+    )
     assert run("config", "render", file) == (status, out, err)
     file.write_text("[")
-    assert run("config", "check", file)[0] == 1
+    status, _, err = run("config", "check", file)
+    assert (status, err.count("\n")) == (1, 1)
+    assert "\\n" not in err
 
 
 def test_what_is_served_is_shown_with_where_it_comes_from(

@@ -5,6 +5,7 @@ import csv
 import hashlib
 import json
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from facegraph.cli import enrolment
-from facegraph.client import AsyncClient, Client, NoAnswerError
+from facegraph.client import AsyncClient, Client, ForbiddenError, NoAnswerError
 from gallery.records import NewFace, digest
 from tests.facegraph.cli.typing import Run
 from tests.fakes import People
@@ -106,6 +107,20 @@ def test_what_cannot_be_a_subject_or_a_photo_is_told_and_the_others_are_enrolled
     assert "UNREADABLE" in out
     assert "\x1b" not in out
     assert faces() == {"anna": 2, "bob": 1}
+
+
+def test_a_key_that_may_only_enrol_is_enough(
+    run: Run, people: People, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forbidden(*_: object) -> AsyncIterator[None]:
+        raise ForbiddenError("FORBIDDEN", "The key may not do that", 403)
+        yield
+
+    with Client() as client:
+        client.put_collection("staff")
+    monkeypatch.setattr(AsyncClient, "subjects", forbidden)
+    assert "3 enrolled, 0 already there, 2 refused" in run(*ENROL, folder, *STAFF)[1]
+    assert "0 enrolled, 3 already there, 2 refused" in run(*ENROL, folder, *STAFF)[1]
 
 
 def test_a_folder_without_people_is_one_sentence(run: Run, people: People, tmp_path: Path) -> None:

@@ -9,16 +9,16 @@ AUDIT := pip-audit==2.10.1
 
 export RAY_USAGE_STATS_ENABLED ?= 0
 
-.PHONY: run test test-all lint models photos bench lock audit licences clean
+.PHONY: run test test-all lint models photos browser bench lock audit licences clean
 
 run: .venv/installed
 	$(BIN)/facegraph serve $(CONFIG)
 
-test: photos
+test: photos browser
 	$(BIN)/python -m pytest -m "not long"
 
 # The longest tests, too: minutes more.
-test-all: photos
+test-all: photos browser
 	$(BIN)/python -m pytest
 
 lint: .venv/installed
@@ -34,6 +34,10 @@ models: .venv/installed
 photos: .venv/installed
 	$(BIN)/python -m tests.photos
 	$(BIN)/facegraph models pull
+
+# For the tests of the page, where this machine has none.
+browser: .venv/installed
+	$(BIN)/python -m tests.browser
 
 bench: photos
 	$(BIN)/python -m load_tests.bench
@@ -65,4 +69,4 @@ licences: .venv/installed
 
 # Leaves data/gallery alone: the people in it cannot be fetched again.
 clean:
-	rm -rf .venv data/models data/photos data/bench
+	rm -rf .venv data/models data/photos data/bench data/browser data/screenshots

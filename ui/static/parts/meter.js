@@ -20,8 +20,9 @@ export const sourceOf = (source) => SOURCES[source] ?? source;
  * @param {string} of.source who set the threshold, in words
  * @param {boolean} of.least whether the value has to be at least, else at most, the threshold
  * @param {[number, number]} of.range that the bar spans; a value outside lies at its end
+ * @param {boolean} of.alone whether the threshold is told below it; else several stand under one sentence
  */
-export function meter({ label, value, threshold, source = "", least = true, range = [0, 1] }) {
+export function meter({ label, value, threshold, source = "", least = true, range = [0, 1], alone = true }) {
   const [low, high] = range;
   const share = (number) => Math.min(Math.max((number - low) / (high - low), 0), 1);
   const passed = least ? value >= threshold : value <= threshold;
@@ -53,6 +54,6 @@ export function meter({ label, value, threshold, source = "", least = true, rang
       fill,
       mark,
     ),
-    element("p.hint", {}, needed),
+    alone && element("p.hint", {}, needed),
   );
 }

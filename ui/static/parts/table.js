@@ -21,5 +21,5 @@ export function table(caption, heads, rows, { shown = false, folding = true } = 
   );
 }
 
-/** A cell of the column called `name`. */
-export const cell = (name, content) => element("td", { "data-name": name }, content);
+/** A cell of the column called `name`, of a class: "whole" breaks no line, "number-cell" is besides set to the right. */
+export const cell = (name, content, kind = null) => element("td", { "data-name": name, class: kind }, content);

@@ -41,11 +41,7 @@ const milliseconds = (value) => (value === null ? "" : `${value.toFixed(1)} ms`)
  */
 export function timingTable(header, own, roundTrip) {
   const entries = header.length ? header : Object.entries(own).map(([name, ms]) => ({ name, label: "", ms }));
-  const number = (name, value) => {
-    const made = cell(name, milliseconds(value));
-    made.classList.add("number-cell");
-    return made;
-  };
+  const number = (name, value) => cell(name, milliseconds(value), "number-cell");
   const row = ({ name, label, ms, busy, steps = [] }, kind = "") => [
     element(
       "tr",

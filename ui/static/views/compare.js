@@ -20,15 +20,14 @@ const slots = [...form.querySelectorAll("[data-photo]")].map(
   (host, index) => new PhotoSlot(host, NAMES[index], changed),
 );
 
+// What is being asked; a new question, or another photo, ends it.
+let asking = null;
+
 function changed() {
-  const missing = NAMES.filter((_, index) => !slots[index].file);
+  asking?.abort();
+  const missing = NAMES.filter((_, index) => !slots[index].file).map((name) => `The ${name.toLowerCase()} is missing.`);
   button.disabled = missing.length > 0;
-  said.textContent =
-    missing.length === 2
-      ? "Two photos are needed."
-      : missing.length === 1
-        ? `The ${missing[0].toLowerCase()} is missing.`
-        : "";
+  said.textContent = missing.length === 2 ? "Two photos are needed." : (missing[0] ?? "");
   slots.forEach((slot) => slot.mark([]));
   result.replaceChildren();
   tell(alert, null);
@@ -41,22 +40,23 @@ async function run() {
     query[name] = elements[name].value;
   const body = new FormData();
   slots.forEach(({ file }, index) => body.append(`photo${index + 1}`, file));
-  button.disabled = true;
+  asking?.abort();
+  asking = new AbortController();
+  const { signal } = asking;
   said.textContent = "Comparing …";
   tell(alert, null);
   const started = performance.now();
   try {
-    const answer = await call("v1/verify", { method: "POST", query, form: body });
+    const answer = await call("v1/verify", { method: "POST", query, form: body, signal });
     slots.forEach((slot, index) => slot.mark([answer.body.faces[index]]));
     result.replaceChildren(...shown(answer, query.liveness, performance.now() - started));
   } catch (error) {
+    if (signal.aborted) return;
     result.replaceChildren();
     slots.forEach((slot) => slot.mark([]));
     fail(error);
-  } finally {
-    button.disabled = slots.some(({ file }) => !file);
-    said.textContent = "";
   }
+  said.textContent = "";
 }
 
 function fail(error) {

@@ -14,16 +14,20 @@ const button = form.querySelector("[type=submit]"),
   said = form.querySelector("[role=status]");
 const slot = new PhotoSlot(form.querySelector("[data-photo]"), "Photo to search with", changed);
 
+// What is being asked; a new question, or another photo, ends it.
+let asking = null;
+
 function changed() {
+  asking?.abort();
   const collection = form.elements.collection.value;
   button.disabled = !slot.file || !collection;
-  said.textContent = !collection ? "" : slot.file ? "" : "A photo is needed.";
+  said.textContent = collection && !slot.file ? "A photo is needed." : "";
   slot.mark([]);
   result.replaceChildren();
   tell(alert, null);
 }
 
-/** The threshold that decides without a wish of the caller's, as the service has it: the collection's, else the network's of /v1/models. */
+/** The threshold that decides without a wish of the caller's: the collection's, else the network's of /v1/models. */
 async function ownThreshold(name) {
   const { body } = await call(`v1/collections/${name}`);
   if (body.threshold !== null) return { value: body.threshold, source: "collection" };
@@ -40,22 +44,23 @@ async function run() {
   // -1 leaves nobody out: which of them match is shown by the threshold that counts.
   const query = { crops: true, threshold: -1 };
   for (const each of ["detector", "liveness", "top_k"]) query[each] = elements[each].value;
-  button.disabled = true;
+  asking?.abort();
+  asking = new AbortController();
+  const { signal } = asking;
   said.textContent = "Searching …";
   tell(alert, null);
   try {
     const threshold = wish === "" ? await ownThreshold(name) : { value: Number(wish), source: "request" };
-    const { body: answer } = await call(`v1/collections/${name}/search`, { method: "POST", query, form: body });
+    const { body: answer } = await call(`v1/collections/${name}/search`, { method: "POST", query, form: body, signal });
     slot.mark(answer.faces);
     result.replaceChildren(...shown(answer, threshold));
   } catch (error) {
+    if (signal.aborted) return;
     slot.mark([]);
     result.replaceChildren();
     tell(alert, error);
-  } finally {
-    button.disabled = false;
-    said.textContent = "";
   }
+  said.textContent = "";
 }
 
 function shown({ faces, models: names }, threshold) {
@@ -73,7 +78,7 @@ function shown({ faces, models: names }, threshold) {
   const people = found.filter((each) => each.length).length;
   const nobody = barred(faces[0]) ? "The face looks like a spoof" : "Nobody in the collection is alike enough";
   const alone = people ? `This is ${found[0][0].subject}` : nobody;
-  const title = faces.length === 1 ? alone : `${people} of ${plural(faces.length, "face")} found`;
+  const title = faces.length === 1 ? alone : `${people} of ${plural(faces.length, "face")} recognised`;
   return [
     element(
       `div.verdict.${people ? "good" : "warn"}`,
@@ -114,11 +119,14 @@ function card({ candidates, crop, liveness }, name, threshold) {
         ),
     ),
     candidates.length
-      ? element(
-          "ol.stack.list",
-          {},
-          candidates.map((each) => candidate(each, threshold)),
-        )
+      ? [
+          element("p.hint", {}, `A match has at least ${threshold.value.toFixed(2)}, ${sourceOf(threshold.source)}.`),
+          element(
+            "ol.stack.list",
+            {},
+            candidates.map((each) => candidate(each, threshold)),
+          ),
+        ]
       : element("p.hint", {}, nobody),
   );
 }
@@ -133,6 +141,7 @@ function candidate({ subject, similarity }, threshold) {
       value: similarity,
       threshold: threshold.value,
       source: sourceOf(threshold.source),
+      alone: false,
     }),
   );
 }

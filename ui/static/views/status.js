@@ -43,7 +43,7 @@ function row({ deployment, kind, role, model, title, licence, ready, replicas, c
     "th",
     { scope: "row" },
     element("span", {}, KINDS[kind] ?? kind, role && ` ${role}`),
-    element("span.hint.code", {}, ` ${deployment}`),
+    element("div.hint", {}, deployment),
   );
   return element(
     "tr",
@@ -52,11 +52,11 @@ function row({ deployment, kind, role, model, title, licence, ready, replicas, c
     cell("State", badge(ready, replicas)),
     cell("Network", title ? element("span", { title: model }, title) : "–"),
     cell("Licence", licence ?? "–"),
-    cell("Replicas", replicasIn(replicas)),
+    cell("Replicas", replicasIn(replicas), "whole"),
     cell("Calls now", String(calls.ongoing)),
     cell("Calls", calls.recent.toLocaleString("en")),
-    cell("p50", milliseconds(calls.p50_ms)),
-    cell("p95", milliseconds(calls.p95_ms)),
+    cell("p50", milliseconds(calls.p50_ms), "whole"),
+    cell("p95", milliseconds(calls.p95_ms), "whole"),
   );
 }
 

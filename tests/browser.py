@@ -1,0 +1,116 @@
+"""The browser that the page is tested in: this machine's, or a headless Chromium from the npm registry.
+
+`python -m tests.browser` fetches the latter where there is none, once. It is no part of this project.
+"""
+
+import os
+import platform
+import shutil
+import sys
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import brotli  # type: ignore[import-untyped]
+from rich.console import Console
+
+from models.card import NpmSource
+from models.downloads import Downloads
+from models.errors import ModelError
+from tests.photos import FOLDER as PHOTOS
+
+FOLDER = PHOTOS.with_name("browser")
+SOURCE = NpmSource(
+    kind="npm",
+    package="@sparticuz/chromium",
+    version="147.0.2",
+    archive_sha256="3abf8e491155e0030d375427f4383a1b363cb1782d0b0ce8545c19b40efb1ba4",
+    member="package/bin/",
+)
+NAMES = ("chromium", "google-chrome", "chromium-browser", "google-chrome-stable")
+
+_DONE = FOLDER / "complete"
+# Its own names places that are not ours.
+_FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir prefix="relative">fonts</dir><cachedir prefix="xdg">fontconfig</cachedir></fontconfig>
+"""
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A Chromium, and the variables that it needs."""
+
+    executable: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def installed() -> Browser | None:
+    """The one that ``CHROMIUM`` names, or else one of this machine's."""
+    named = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    return Browser(Path(named)) if named else None
+
+
+def find() -> Browser | None:
+    """The browser to test in; None where there is none."""
+    if (own := installed()) or not _DONE.exists():
+        return own
+    variables = {
+        "LD_LIBRARY_PATH": str(FOLDER / "al2023" / "lib"),
+        "FONTCONFIG_FILE": str(FOLDER / "fonts" / "fonts.conf"),
+        "XDG_CACHE_HOME": str(FOLDER / "cache"),
+    }
+    return Browser(FOLDER / "chromium", variables)
+
+
+def fetch() -> None:
+    """Unpack the browser into `FOLDER`, if it is not there.
+
+    Raises:
+        ModelError: it cannot be fetched.
+    """
+    if _DONE.exists():
+        return
+    downloads = Downloads(FOLDER / ".downloads", lambda *_: None)
+    with tarfile.open(downloads.npm(SOURCE)) as archive:
+        for member in archive:
+            if not member.name.startswith(SOURCE.member):
+                continue
+            packed = Path(member.name)
+            content = archive.extractfile(member)
+            assert content is not None
+            unpacked, decompressor = FOLDER / packed.stem, brotli.Decompressor()
+            with unpacked.open("wb") as file:
+                while piece := content.read(1 << 20):
+                    file.write(decompressor.process(piece))
+            if unpacked.suffix == ".tar":
+                with tarfile.open(unpacked) as inner:
+                    inner.extractall(unpacked.with_suffix(""), filter="data")
+                unpacked.unlink()
+    (FOLDER / "fonts" / "fonts.conf").write_text(_FONTS, "utf-8")
+    (FOLDER / "chromium").chmod(0o755)
+    downloads.clear()
+    _DONE.touch()
+
+
+def main() -> None:
+    """Fetch it, unless this machine has one; where none can be had, say so, and that the page's tests are skipped."""
+    console = Console()
+    if own := installed():
+        console.print(f"[green]ready[/]  {own.executable}")
+        return
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        console.print("[yellow]none[/]  no browser: install Chromium, or the page's tests are skipped")
+        return
+    try:
+        with console.status("fetching a headless Chromium, 65 MB: a minute or so"):
+            fetch()
+    except ModelError as error:
+        console.print(f"[yellow]none[/]  no browser, so that the page's tests are skipped: {error}")
+        return
+    console.print(f"[green]ready[/]  {FOLDER / 'chromium'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Opening the page in a browser, and what the tests do on it again and again."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, sync_playwright
+
+from tests.browser import Browser
+
+FLAGS = ["--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]
+CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+DESKTOP = (1280, 800)
+PHONE = (360, 740)
+VIEWS = {
+    "compare": "#compare .photo",
+    "search": "#search .photo",
+    "gallery": "#collections li",
+    "status": "#stages table",
+}
+"""Each view, and what is there once it is drawn."""
+
+
+@contextmanager
+def started(browser: Browser) -> Iterator[BrowserContext]:
+    """A window of `browser` with a camera that films a test picture."""
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
+        sync_playwright() as playwright,
+        playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=browser.executable,
+            args=[*FLAGS, *CAMERA],
+            env={**os.environ, **browser.variables},
+            viewport={"width": DESKTOP[0], "height": DESKTOP[1]},
+        ) as context,
+    ):
+        context.set_default_timeout(10_000)
+        yield context
+
+
+class Watched:
+    """A page, with what it asked and what it complained of."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.page: Page = context.new_page()
+        self.address = address
+        self.asked: list[Request] = []
+        self.complaints: list[str] = []
+        self.page.on("request", self._ask)
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def open(self, view: str = "compare") -> Page:
+        self.page.goto(f"{self.address.rstrip('/')}/ui#/{view}")
+        return self.page
+
+    def strangers(self) -> set[str]:
+        """Origins other than the service's that anything was asked of."""
+        own = urlsplit(self.address)[:2]
+        asked = {urlsplit(request.url) for request in self.asked}
+        return {each.geturl() for each in asked if each.scheme not in ("blob", "data") and each[:2] != own}
+
+    def _ask(self, request: Request) -> None:
+        self.asked.append(request)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        # Of every refused request the browser tells by itself.
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+
+def file(content: bytes, name: str = "photo.jpg") -> Any:
+    """A file as a form takes it."""
+    return {"name": name, "mimeType": "image/jpeg", "buffer": content}
+
+
+def view(page: Page) -> Locator:
+    """The view that is shown."""
+    return page.locator("main > section:not([hidden])")
+
+
+def go(page: Page, name: str) -> None:
+    """Open a view by its link, and wait until it is drawn."""
+    page.get_by_role("link", name=name.title(), exact=True).click()
+    page.locator(VIEWS[name]).first.wait_for()
+
+
+def choose(page: Page, *photos: bytes, names: Sequence[str] = ("first.jpg", "second.jpg")) -> None:
+    """Choose photos in the view that is shown, in the order of its places."""
+    for place, photo, name in zip(view(page).locator(".photo").all(), photos, names, strict=False):
+        place.locator("input[type=file]").set_input_files(file(photo, name))
+
+
+def overflow(page: Page) -> int:
+    """By how many pixels the page is wider than its window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+def folder_of(paths: Sequence[Path], place: Path) -> Path:
+    """A folder with a folder for each person of `paths`, which lie in folders of the person's name."""
+    for path in paths:
+        target = place / path.parent.name / path.name[-24:]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    return place

@@ -1,0 +1,186 @@
+"""The views of the gallery: making a collection, enrolling many, searching, looking at subjects and deleting."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.contracts import nobody, side_by_side
+from tests.ui.pages import choose, file, folder_of, view
+
+PEOPLE = ("madonna", "mindy_kaling")
+
+
+@pytest.fixture
+def room(service: httpx.Client) -> Iterator[str]:
+    """A collection's name, which is gone afterwards."""
+    name = f"page-{uuid.uuid4().hex[:8]}"
+    yield name
+    service.delete(f"/v1/collections/{name}", params={"with_faces": True})
+
+
+@pytest.fixture
+def opened(page: Page, service: httpx.Client, room: str) -> Page:
+    """The gallery with an empty collection open."""
+    service.put(f"/v1/collections/{room}", json={}).raise_for_status()
+    page.evaluate("name => { location.hash = `#/gallery/${name}`; }", room)
+    expect(page.get_by_text("Nobody is enrolled yet.")).to_be_visible()
+    return page
+
+
+def enrol(page: Page, done: str = "Done") -> None:
+    page.get_by_role("button", name="Enrol", exact=True).click()
+    expect(page.locator("#gallery .verdict h3")).to_have_text(done)
+
+
+def fate(page: Page) -> str:
+    return page.locator("#gallery .verdict p").inner_text()
+
+
+def subjects(service: httpx.Client, room: str) -> dict[str, int]:
+    listed = service.get(f"/v1/collections/{room}/subjects").json()["subjects"]
+    return {each["id"]: each["faces"] for each in listed}
+
+
+def test_from_an_empty_gallery_to_a_found_face_and_back(
+    page: Page, service: httpx.Client, room: str, sample_photos: Path, tmp_path: Path
+) -> None:
+    page.get_by_role("link", name="Gallery", exact=True).click()
+    view(page).get_by_label("Name", exact=True).fill(room)
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("heading", name=room)).to_be_visible()
+    chosen = [path for person in PEOPLE for path in sorted((sample_photos / person).iterdir())[:3]]
+    page.get_by_label("Choose a folder").set_input_files(folder_of(chosen, tmp_path / "people"))
+    expect(page.locator("#collection [role=status]")).to_have_text("6 photos of 2 subjects: madonna, mindy_kaling")
+    page.get_by_label("Poor photos").select_option("report")
+    enrol(page)
+    assert fate(page) == "6 faces enrolled."
+    assert subjects(service, room) == dict.fromkeys(PEOPLE, 3)
+
+    page.get_by_role("button", name="Faces of madonna").click()
+    dialog = page.get_by_role("dialog", name="madonna")
+    expect(dialog.get_by_role("listitem")).to_have_count(3)
+    dialog.get_by_role("button", name=re.compile("Delete the face")).first.click()
+    page.get_by_role("dialog", name="Delete this face?").get_by_role("button", name="Delete").click()
+    expect(dialog.get_by_role("listitem")).to_have_count(2)
+    dialog.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("row", name=re.compile("^madonna")).locator("[data-name=Faces]")).to_have_text("2")
+
+    page.get_by_role("link", name="Search", exact=True).click()
+    view(page).get_by_label("Collection", exact=True).select_option(room)
+    choose(page, next((sample_photos / "mindy_kaling").glob("*LkvEhTwDeJm*")).read_bytes())
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_role("heading", name="This is mindy_kaling")).to_be_visible()
+    best, other = page.locator("#search [role=meter]").all()
+    assert best.get_attribute("aria-label") == "mindy_kaling: match"
+    assert other.get_attribute("aria-label") == "madonna: below the threshold"
+    assert (other.get_attribute("aria-valuetext") or "").endswith("needs at least 0.42, the model's own")
+
+    page.get_by_role("link", name="Gallery", exact=True).click()
+    page.get_by_role("link", name=re.compile(room)).click()
+    page.get_by_role("button", name="Delete mindy_kaling").click()
+    page.get_by_role("button", name="Keep").click()
+    assert "mindy_kaling" in subjects(service, room)
+    page.get_by_role("button", name="Delete mindy_kaling").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("row", name=re.compile("^mindy"))).to_have_count(0)
+    assert subjects(service, room) == {"madonna": 2}
+    page.get_by_role("button", name="Delete the collection").click()
+    expect(page.get_by_role("dialog")).to_contain_text("2 faces will be gone for good.")
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.get_by_text("Open a collection to see")).to_be_visible()
+    assert service.get(f"/v1/collections/{room}").status_code == 404
+
+
+def test_each_refused_photo_is_reported_with_its_reason(
+    opened: Page, service: httpx.Client, room: str, mindy: bytes, jerry: bytes
+) -> None:
+    names = {"mindy.jpg": mindy, "both.png": side_by_side(mindy, jerry), "nobody.png": nobody(), "text.jpg": b"text"}
+    opened.get_by_label("Choose photos").set_input_files([file(content, name) for name, content in names.items()])
+    enrol(opened)
+    assert fate(opened) == "1 face enrolled, 3 photos refused."
+    rows = opened.get_by_role("table", name="Refused photos").get_by_role("row").all()[1:]
+    assert [row.get_by_role("rowheader").inner_text() for row in rows] == ["both.png", "nobody.png", "text.jpg"]
+    reasons = (
+        "There are several faces in the photo.",
+        "No face was found.",
+        "This file is not a photo that can be read.",
+    )
+    for row, reason in zip(rows, reasons, strict=True):
+        assert reason in row.inner_text()
+    assert subjects(service, room) == {"mindy": 1}
+    # All refused is an error of the API, and the same report here.
+    opened.get_by_label("Choose photos").set_input_files(file(b"text", "text.jpg"))
+    enrol(opened)
+    assert fate(opened) == "0 faces enrolled, 1 photo refused."
+
+
+def test_an_overloaded_service_is_waited_for_and_nothing_is_sent_twice(
+    opened: Page, service: httpx.Client, room: str, mindy: bytes
+) -> None:
+    refused = 0
+
+    def busy(route: Route) -> None:
+        nonlocal refused
+        if refused == 2:
+            return route.fallback()
+        refused += 1
+        body = {"error": {"code": "OVERLOADED", "message": "busy", "details": {}}, "request_id": "r"}
+        return route.fulfill(status=503, json=body, headers={"Retry-After": "0.2"})
+
+    opened.route("**/faces?*", busy)
+    opened.get_by_label("Choose photos").set_input_files(file(mindy, "mindy_1.jpg"))
+    enrol(opened)
+    assert (refused, fate(opened)) == (2, "1 face enrolled.")
+    assert subjects(service, room) == {"mindy": 1}
+
+
+def test_what_is_cancelled_or_fails_stays_chosen(opened: Page, service: httpx.Client, room: str, mindy: bytes) -> None:
+    body = {"error": {"code": "STORAGE_FULL", "message": "full", "details": {}}, "request_id": "r-7"}
+    opened.route("**/faces?*", lambda route: route.fulfill(status=507, json=body))
+    opened.get_by_label("Choose photos").set_input_files(file(mindy, "mindy_1.jpg"))
+    enrol(opened, "Not all was sent")
+    expect(opened.locator("#collection [role=alert]").first).to_contain_text("The gallery's disk is full")
+    expect(opened.locator("#collection [role=status]")).to_have_text("1 photo of 1 subject: mindy")
+    opened.unroute("**/faces?*")
+    busy = {"error": {"code": "UNAVAILABLE", "message": "busy", "details": {}}, "request_id": "r-8"}
+    opened.route("**/faces?*", lambda route: route.fulfill(status=503, json=busy, headers={"Retry-After": "60"}))
+    opened.get_by_role("button", name="Enrol", exact=True).click()
+    expect(opened.locator("#collection [role=status]")).to_contain_text("sent in 60 s")
+    opened.get_by_role("button", name="Cancel").click()
+    expect(opened.locator("#gallery .verdict h3")).to_have_text("Cancelled")
+    assert subjects(service, room) == {}
+    opened.unroute("**/faces?*")
+    enrol(opened)
+    assert subjects(service, room) == {"mindy": 1}
+
+
+def test_subjects_are_paged(opened: Page, service: httpx.Client, room: str) -> None:
+    contract = service.get(f"/v1/collections/{room}").json()["embedding_contract"]
+    faces = [{"subject": f"person {n:02}", "values": [float(n == i) for i in range(192)]} for n in range(60)]
+    body = {"contract": contract, "embeddings": faces}
+    service.post(f"/v1/collections/{room}/embeddings", json=body).raise_for_status()
+    opened.reload()
+    first = opened.locator("#collection tbody th").first
+    for start, place in ((0, "1 to 25"), (25, "26 to 50"), (50, "51 to 60")):
+        expect(first).to_have_text(f"person {start:02}")
+        expect(opened.get_by_text(f"{place} of 60 subjects")).to_be_visible()
+        if start < 50:
+            opened.get_by_role("button", name="Next").click()
+    expect(opened.get_by_role("button", name="Next")).to_be_disabled()
+    opened.get_by_role("button", name="Previous").click()
+    expect(first).to_have_text("person 25")
+
+
+def test_a_name_that_cannot_be_or_is_taken_is_refused_before_anything_is_sent(opened: Page, room: str) -> None:
+    alert = opened.locator("#gallery > [role=alert]")
+    view(opened).get_by_label("Name", exact=True).fill("no spaces")
+    opened.get_by_role("button", name="Create").click()
+    expect(alert).to_contain_text("1 to 64 letters")
+    view(opened).get_by_label("Name", exact=True).fill(room)
+    opened.get_by_role("button", name="Create").click()
+    expect(alert).to_contain_text(f"There is a collection called {room}")

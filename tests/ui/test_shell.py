@@ -1,0 +1,130 @@
+"""What surrounds the views: addresses, the key, the colours, the status, the keyboard, and narrow windows."""
+
+import re
+
+from playwright.sync_api import Page, Route, expect
+
+from tests.ui.pages import PHONE, VIEWS, Watched, choose, go, overflow
+
+
+def test_every_view_has_an_address_and_a_title(watched: Watched) -> None:
+    for view in VIEWS:
+        page = watched.open(view)
+        heading = page.locator(f"#{view} h1")
+        expect(heading).to_be_visible()
+        assert page.locator("section:not([hidden])").count() == 1
+        assert page.title() == f"{heading.inner_text()} · facegraph"
+        assert page.locator(".tabs a[aria-current=page]").inner_text().lower() == view
+    page.go_back()
+    expect(page.locator("#gallery h1")).to_be_visible()
+
+
+def test_the_status_tells_of_every_stage_and_is_asked_again_only_while_it_is_seen(page: Page, watched: Watched) -> None:
+    def asked() -> int:
+        return sum("/v1/status" in request.url for request in watched.asked)
+
+    page.clock.install()
+    page.get_by_role("link", name="Status").click()
+    rows = page.get_by_role("table", name="Stages of the service").get_by_role("row")
+    expect(rows.filter(has_text="detector-mtcnn")).to_contain_text("MIT")
+    text = page.locator("#stages").inner_text()
+    for part in ("liveness-crmnet", "embedder-arcface", "gallery-writer", "ingress", "Ready", "1 of 1"):
+        assert part in text
+    assert asked() == 1
+    with page.expect_response("**/v1/status"):
+        page.clock.run_for(3100)
+    expect(page.locator("#refreshed")).to_contain_text("asked again every 3 seconds")
+    page.get_by_role("link", name="Compare").click()
+    before = asked()
+    page.clock.run_for(20_000)
+    assert asked() == before
+
+
+def test_who_has_no_key_is_told_and_enters_one(page: Page) -> None:
+    def guarded(route: Route) -> None:
+        if route.request.headers.get("authorization") == "Bearer fg_good":
+            return route.fallback()
+        body = {
+            "error": {"code": "UNAUTHENTICATED", "message": "An API key is needed", "details": {}},
+            "request_id": "r-9",
+        }
+        return route.fulfill(status=401, json=body)
+
+    page.route("**/v1/**", guarded)
+    page.get_by_role("link", name="Gallery", exact=True).click()
+    alert = page.locator("#gallery > [role=alert]")
+    expect(alert).to_contain_text("An API key is needed")
+    expect(alert).to_contain_text("r-9")
+    page.get_by_role("button", name="Enter an API key").click()
+    page.get_by_label("Key", exact=True).fill("fg_good")
+    page.keyboard.press("Enter")
+    expect(alert).to_be_empty()
+    expect(page.get_by_role("button", name="API key: set")).to_be_visible()
+    assert page.evaluate("[sessionStorage['facegraph-key'], localStorage['facegraph-key']]") == ["fg_good", None]
+
+
+def test_the_keyboard_alone_compares_two_photos(page: Page, mindy: bytes, mindy_again: bytes) -> None:
+    choose(page, mindy, mindy_again)
+    page.locator("#compare-title").focus()
+    seen = []
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(
+            """() => {
+                const at = document.activeElement, host = at.closest("label.button") ?? at;
+                return [at.getAttribute("aria-label") ?? at.textContent.trim(), getComputedStyle(host).outlineStyle];
+            }"""
+        )
+        seen.append(focused)
+        if focused[0] == "Compare":
+            break
+    assert [name for name, _ in seen] == [
+        *("Replace for the first photo", "Remove the first photo"),
+        *("Replace for the second photo", "Remove the second photo"),
+        *("Options", "Compare"),
+    ]
+    assert {outline for _, outline in seen} == {"solid"}
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="The same person")).to_be_visible()
+
+
+def test_the_first_tab_leads_past_the_header(page: Page) -> None:
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    expect(page.locator("#compare h1")).to_be_visible()
+
+
+def test_the_colours_follow_the_system_until_they_are_switched_which_is_kept(page: Page) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page.emulate_media(color_scheme="light")
+    light = page.evaluate(ground)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(ground)
+    assert light != dark
+    page.get_by_role("button", name="Switch to light colours").click()
+    assert page.evaluate(ground) == light
+    page.reload()
+    assert page.evaluate(ground) == light
+    page.emulate_media(color_scheme=None)
+
+
+def test_on_a_phone_nothing_is_wider_than_the_window(page: Page) -> None:
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    for view in VIEWS:
+        go(page, view)
+        assert overflow(page) == 0
+
+
+def test_on_a_phone_neither_is_an_answer(page: Page, mindy: bytes, mindy_again: bytes) -> None:
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    choose(page, mindy, mindy_again, names=("a-name-without-a-break-" * 8 + ".jpg", "b.jpg"))
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.locator("#compare .verdict").wait_for()
+    assert overflow(page) == 0
+
+
+def test_a_service_that_cannot_be_reached_is_told(page: Page) -> None:
+    page.route("**/v1/**", lambda route: route.abort())
+    page.get_by_role("link", name="Gallery", exact=True).click()
+    expect(page.locator("#gallery > [role=alert]")).to_contain_text(re.compile("could not be reached.*NETWORK"))

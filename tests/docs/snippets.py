@@ -12,6 +12,8 @@ What a writer has to know:
 - ``javascript``: each block is a module of its own for Node, with ``await`` at its top level. A file is
   ``await openAsBlob("face.jpg")`` there (``node:fs``).
 - ``localhost:8000`` is replaced by the service's address, which ``FACEGRAPH_URL`` has, too.
+- A path after the language (```` ```toml models/cards/own.toml ````) makes the block a file in the folder, which is
+  written in its turn and not run.
 - A comment on the line above a block changes that::
 
     <!-- not run: why it cannot be -->
@@ -41,7 +43,7 @@ MISNAMED = {"sh": "bash", "shell": "bash", "console": "bash", "py": "python", "j
 ADDRESS = "localhost:8000"
 TIMEOUT_S = 120
 
-_FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<language>[\w+-]*)")
+_FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<language>[\w+-]*) *(?P<path>\S*)")
 _NOT_RUN = re.compile(r"<!-- not run: \S.* -->")
 _ERRORS_WANTED = "<!-- run: HTTP errors wanted -->"
 _MARKER = re.compile(r"<!-- *(not )?run\b")
@@ -59,10 +61,11 @@ done
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block; `line` is that of its fence, from 1."""
+    """A fenced block; `line` is that of its fence, from 1; with a `path` it is a file."""
 
     line: int
     language: str
+    path: str
     code: str
     errors_wanted: bool
 
@@ -72,7 +75,7 @@ class SnippetError(AssertionError):
 
 
 def blocks(document: Path) -> list[Block]:
-    """The blocks of a document that are to be run.
+    """The blocks of a document that are to be run or written.
 
     Raises:
         SnippetError: a block is not closed, a language is misnamed, or a marker is none of the two.
@@ -91,9 +94,9 @@ def blocks(document: Path) -> list[Block]:
             raise SnippetError(f"{place}: write {MISNAMED[language]} for {language}")
         if _MARKER.match(marker) and marker != _ERRORS_WANTED and not _NOT_RUN.fullmatch(marker):
             raise SnippetError(f"{place}: the marker above is none that tests.docs.snippets knows")
-        if language in LANGUAGES and not _NOT_RUN.fullmatch(marker):
+        if (opened["path"] or language in LANGUAGES) and not _NOT_RUN.fullmatch(marker):
             code = "\n".join(line.removeprefix(opened["indent"]) for line in lines[start + 1 : end])
-            found.append(Block(start + 1, language, code, marker == _ERRORS_WANTED))
+            found.append(Block(start + 1, language, opened["path"], code, marker == _ERRORS_WANTED))
     return found
 
 
@@ -132,6 +135,9 @@ def run(
     namespace: dict[str, Any] = {"__name__": "__main__"}
     with _Shell(folder, environment) as shell:
         for block in blocks(document):
+            if block.path:
+                (folder / block.path).write_text(block.code + "\n", "utf-8")
+                continue
             if block.language not in languages:
                 continue
             code = block.code.replace(ADDRESS, host)

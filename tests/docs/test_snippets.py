@@ -106,3 +106,8 @@ def test_a_block_in_a_list_and_one_in_a_longer_fence_are_read(tmp_path: Path) ->
     )
     [block] = blocks(tmp_path / "made.md")
     assert (block.line, block.code) == (2, "if true; then\n  true\nfi")
+
+
+def test_a_block_with_a_path_is_a_file_and_not_run(tmp_path: Path) -> None:
+    text = fence("python made.py", "raise SystemExit('it was run')") + fence("bash", "cp made.py seen")
+    assert "it was run" in (ran(tmp_path, text) / "seen").read_text()

@@ -1,0 +1,57 @@
+"""`python -m tests.docs.pictures`: the pictures of docs/tour.md, of a service of its own with the sample photos."""
+
+import io
+
+import PIL.Image
+
+from tests.browser import find
+from tests.conftest import PROJECT
+from tests.ui.pages import PHONE, Watched, started
+from tests.ui.screenshots import SCENES, THEMES, peopled
+
+FOLDER = PROJECT / "docs" / "pictures"
+WIDE, NARROW = 1100, PHONE[0]
+MOST_BYTES = 150_000
+
+# By the picture's name: the scene, width and height from the page's top, light or dark.
+PICTURES = {
+    "compare": ("compare-same", (WIDE, 1265), THEMES[0]),
+    "compare-phone": ("compare-different", (NARROW, 1440), THEMES[1]),
+    "enrol": ("gallery-upload", (WIDE, 1150), THEMES[0]),
+    "search": ("search", (WIDE, 1290), THEMES[0]),
+    "status": ("status", (WIDE, 920), THEMES[1]),
+}
+
+
+def shrunk(png: bytes) -> bytes:
+    """The PNG file with a palette, of as many colours as `MOST_BYTES` allow."""
+    image = PIL.Image.open(io.BytesIO(png)).convert("RGB")
+    for colours in (256, 128, 64, 32):
+        buffer = io.BytesIO()
+        image.quantize(colours, PIL.Image.Quantize.MEDIANCUT).save(buffer, "PNG", optimize=True)
+        if buffer.tell() <= MOST_BYTES:
+            return buffer.getvalue()
+    raise ValueError(f"a picture of {image.width}x{image.height} does not fit into {MOST_BYTES} bytes")
+
+
+def main() -> None:
+    """Take them."""
+    browser = find()
+    if browser is None:
+        raise SystemExit("there is no browser: run `python -m tests.browser`, or set CHROMIUM")
+    FOLDER.mkdir(exist_ok=True)
+    with peopled() as address, started(browser) as context:
+        for name, (scene, (width, height), theme) in PICTURES.items():
+            view, act = SCENES[scene]
+            page = Watched(context, address).open(view)
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme=theme)
+            act(page)
+            png = shrunk(page.screenshot())
+            (FOLDER / f"{name}.png").write_bytes(png)
+            page.close()
+            print(f"{name}: {len(png) // 1000} kB")
+
+
+if __name__ == "__main__":
+    main()

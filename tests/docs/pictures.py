@@ -16,7 +16,7 @@ MOST_BYTES = 150_000
 # By the picture's name: the scene, width and height from the page's top, light or dark.
 PICTURES = {
     "compare": ("compare-same", (WIDE, 1265), THEMES[0]),
-    "compare-phone": ("compare-different", (NARROW, 1440), THEMES[1]),
+    "compare-phone": ("compare-different", (NARROW, 1360), THEMES[1]),
     "enrol": ("gallery-upload", (WIDE, 1150), THEMES[0]),
     "search": ("search", (WIDE, 1290), THEMES[0]),
     "status": ("status", (WIDE, 920), THEMES[1]),

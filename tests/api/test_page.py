@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +32,7 @@ def test_the_root_names_it() -> None:
 
 
 def test_every_file_that_a_file_names_is_there_and_nothing_is_of_another_origin() -> None:
-    named = {}
+    named: dict[str, Path] = {}
     for path in page.FILES.rglob("*"):
         if path.suffix in (".html", ".js", ".css"):
             text = path.read_text("utf-8")

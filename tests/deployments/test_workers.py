@@ -121,7 +121,7 @@ def test_time_in_which_several_parts_were_at_work_counts_once(monkeypatch: pytes
         if not hasattr(name, "times"):
             # Each thread has one part, for the other one waits for it.
             name.times = times.pop(next(iter(times)))
-        return next(name.times)
+        return float(next(name.times))
 
     monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=perf_counter))
 

@@ -1,8 +1,16 @@
-# The ingress learns who asks, a request's head has its time, and an unfit request id makes way for one of Serve's own.
+# The ingress learns who asks, an unfit request id makes way for one of Serve's own, and a request's head and the
+# beginning of its body have their time, before they take a place. No body passes that two replicas could not exchange
+# (transport.py: 64 MiB); the ingress, which knows each contract's form of errors, refuses most of them far below.
 /^frontend http_frontend$/a\
     option forwardfor\
     http-request del-header x-request-id unless { req.hdr(x-request-id) -m reg ^[A-Za-z0-9_.-]{1,64}$ }\
-    timeout http-request 10s
+    timeout http-request 8s\
+    http-error status 408 content-type application/json string '{"error":{"code":"REQUEST_TIMEOUT","message":"The request did not arrive in time","details":{}},"request_id":null}'\
+    http-error status 413 content-type application/json string '{"error":{"code":"BODY_TOO_LARGE","message":"The request has more than the 67108864 bytes that are accepted","details":{}},"request_id":null}'\
+    http-request deny deny_status 413 if { req.body_size gt 67108864 }\
+    http-request wait-for-body time 8s
+# Where an ingress breaks off or none is up, clients are told that it passes, in place of a bare 500.
+s|^    errorfile \(50[234]\) .*|    http-error status \1 content-type application/json hdr Retry-After 1 string '{"error":{"code":"UNAVAILABLE","message":"The service did not answer; try again shortly","details":{}},"request_id":null}'|
 # While HAProxy knows no ingress yet, clients are asked to come again, instead of told that there is no such path.
 /^backend default_backend$/{
 n

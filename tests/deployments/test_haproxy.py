@@ -3,7 +3,12 @@
 import json
 import os
 import re
+import socket
 import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from http.client import HTTPResponse
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,11 +16,12 @@ import pytest
 from ray.serve._private.haproxy import BackendConfig, HAProxyApi, HAProxyConfig, ServerConfig
 
 from deployments import transport
+from load_tests.server import free_port
 
 ADDED = """frontend http_frontend
     option forwardfor
     http-request del-header x-request-id unless { req.hdr(x-request-id) -m reg ^[A-Za-z0-9_.-]{1,64}$ }
-    timeout http-request 10s
+    timeout http-request 8s
 """
 NAMES = ("FACEGRAPH_HAPROXY", "FORWARDED_HOPS")
 
@@ -66,7 +72,12 @@ def test_the_configuration_gets_what_it_lacks_once_and_the_binary_every_word(con
         found, lines = config.read_text(), before.splitlines()
         [number] = [number for number, line in enumerate(lines) if line == "backend default_backend"]
         starting = next(line for line in found.splitlines() if "The service is starting" in line)
-        assert found == before.replace("frontend http_frontend\n", ADDED).replace(lines[number + 1], starting)
+        ours = [line for line in found.splitlines() if "http-error" in line or "deny" in line or "wait" in line]
+        errors = [line for line in ours if line.startswith("    http-error status 50")]
+        expected = before.replace("frontend http_frontend\n", ADDED + "".join(f"{line}\n" for line in ours[3:]))
+        for old, new in zip(re.findall("    errorfile .*", before), errors, strict=True):
+            expected = expected.replace(old, new)
+        assert (len(ours), found) == (7, expected.replace(lines[number + 1], starting))
     assert before.count("frontend http_frontend\n") == 1
     assert not (config.parent / "haproxy.cfg.more").exists()
 
@@ -107,6 +118,61 @@ def test_haproxy_takes_the_configuration(config: Path) -> None:
     ended = start(binary, "-c", "-f", str(config))
     assert ended.returncode == 0, ended.stderr
     assert ADDED in config.read_text()
+
+
+@pytest.fixture
+def proxy(config: Path) -> Iterator[int]:
+    """The port of HAProxy itself, with the configuration and nobody behind it."""
+    with transport.set_up():
+        environment = {**os.environ, "FACEGRAPH_HAPROXY": str(transport.haproxy_binary())}
+    port = free_port()
+    written = config.read_text().replace("server one 127.0.0.1:30000", f"server one 127.0.0.1:{free_port()}")
+    for bind in set(re.findall(r"bind (.*)", written)):
+        own = (
+            f"127.0.0.1:{port}" if f"frontend http_frontend\n    bind {bind}" in written else f"127.0.0.1:{free_port()}"
+        )
+        written = written.replace(f"bind {bind}\n", f"bind {own}\n")
+    config.write_text(written)
+    # A quarter of a second is time enough on loopback.
+    start(Path("/bin/true"), "-f", str(config))
+    config.write_text(config.read_text().replace("time 8s", "time 250ms"))
+    with subprocess.Popen(
+        [transport.HAPROXY, "-db", "-f", str(config)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        try:
+            while running.poll() is None:
+                with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                time.sleep(0.01)
+            yield port
+        finally:
+            running.terminate()
+
+
+def asked(port: int, request: str) -> tuple[int, str]:
+    """The status and the code that HAProxy answers, all in the envelope."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(f"POST /match HTTP/1.1\r\nHost: a\r\n{request}".encode())
+        answer = HTTPResponse(connection)
+        answer.begin()
+        assert answer.headers["content-type"] == "application/json"
+        return answer.status, json.loads(answer.read())["error"]["code"]
+
+
+@pytest.mark.parametrize("size", [2**26 + 1, 2**32 + 1, 10**15])
+def test_a_body_that_no_replica_could_take_is_refused_by_its_declared_length(proxy: int, size: int) -> None:
+    assert asked(proxy, f"Content-Length: {size}\r\n\r\n") == (413, "BODY_TOO_LARGE")
+
+
+def test_a_body_that_does_not_come_takes_no_place(proxy: int) -> None:
+    assert asked(proxy, "Content-Length: 100\r\n\r\nbegun") == (408, "REQUEST_TIMEOUT")
+
+
+def test_without_an_ingress_that_answers_it_is_a_503_that_says_so(proxy: int) -> None:
+    assert asked(proxy, "Content-Length: 1\r\n\r\n1") == (503, "UNAVAILABLE")
 
 
 def test_serve_is_told_to_start_it_and_it_what_it_stands_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,8 +96,6 @@ class BlazeFace:
         except (OSError, RuntimeError, ValueError) as error:
             raise ModelError(f"MediaPipe cannot load {path}, export it again: {error}") from error
         self._min_score = min_score
-        # One left to the interpreter's shutdown makes MediaPipe print a traceback: this comes before it.
-        self._closed = weakref.finalize(self, self._detector.close)
 
     def detect(self, pixels: Pixels) -> list[Face]:
         """The faces in uint8 (height, width, 3) RGB `pixels`, best score first.
@@ -111,8 +108,8 @@ class BlazeFace:
         return sorted(faces, key=lambda face: face.score, reverse=True)
 
     def close(self) -> None:
-        """Free the network, which otherwise happens when the detector is no longer used."""
-        self._closed()
+        """Free the network. A detector left to the interpreter's shutdown makes MediaPipe print a traceback."""
+        self._detector.close()
 
     def _second_look(self, pixels: Pixels, candidate: Face) -> Face | None:
         """The candidate as seen among its surroundings alone; None if it is not seen there."""

@@ -18,11 +18,12 @@ from imaging.decode import Limits
 from models import catalogue, export
 from models.card import Card
 from models.catalogue import card, ranges_path
+from models.cpu import adds_exactly
 from models.detection import PhotoDetector
 from models.device import Device
-from models.engines import Engine, load_detector, load_network
+from models.engines import load_detector
 from models.errors import ModelError
-from models.int8 import Ranges, measured, quantised, read_ranges, write_ranges
+from models.int8 import Ranges, Weights, measured, quantised, read_ranges, write_ranges
 from models.onnx_graph import OPSET
 from models.onnx_session import OnnxNetwork
 from models.store import Store
@@ -30,7 +31,8 @@ from tests.conftest import shared_faces
 from tests.models.cards import made_card
 
 FACENET = card("facenet")
-INT8 = made_card(exports=["embedder.onnx", "embedder.int8.onnx"], int8="embedder.int8.onnx")
+EXPORTS = ["embedder.onnx", "embedder.int8.onnx", "embedder.uint8.onnx"]
+INT8 = made_card(exports=EXPORTS, int8=EXPORTS[1], uint8=EXPORTS[2])
 TWO_THREADS = Device(threads=2)
 SIDE = 8
 AROUND_CONVOLUTIONS = {"prepared", "first", "positive", "second"}
@@ -104,7 +106,7 @@ def test_ranges_that_are_missing_are_answered_with_what_to_type() -> None:
 
 def test_ranges_of_another_graph_are_refused() -> None:
     with pytest.raises(ModelError) as caught:
-        quantised(small_network(), dict.fromkeys(AROUND_CONVOLUTIONS - {"positive"} | {"other"}, (0.0, 1.0)))
+        quantised(small_network(), dict.fromkeys(AROUND_CONVOLUTIONS - {"positive"} | {"other"}, (0.0, 1.0)), "signed")
     assert str(caught.value) == "no range is known of positive: measure them with `facegraph models ranges`"
 
 
@@ -129,15 +131,16 @@ def test_measuring_writes_nothing_beside_the_network(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_quantised_network_gives_nearly_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("weights", "kind"), [("signed", TensorProto.INT8), ("unsigned", TensorProto.UINT8)])
+def test_a_quantised_network_gives_nearly_the_same(weights: Weights, kind: int, tmp_path: Path) -> None:
     floats = written(small_network(), tmp_path / "floats.onnx")
-    integers = quantised(small_network(), measured(floats, small_crops()))
+    integers = quantised(small_network(), measured(floats, small_crops()), weights)
     operators = [node.op_type for node in integers.graph.node]
     assert operators.count("QuantizeLinear") == len(AROUND_CONVOLUTIONS)
     constants = {entry.name: entry for entry in integers.graph.initializer}
     for name, channels in (("wide", 8), ("narrow", 4)):
         assert name not in constants
-        assert constants[f"{name}_quantized"].data_type == TensorProto.INT8
+        assert constants[f"{name}_quantized"].data_type == kind
         assert list(constants[f"{name}_scale"].dims) == [channels]
     (expected,) = OnnxNetwork(floats, Device())(small_crops())
     (given,) = OnnxNetwork(written(integers, tmp_path / "integers.onnx"), Device())(small_crops())
@@ -148,7 +151,8 @@ def test_a_quantised_network_gives_nearly_the_same(tmp_path: Path) -> None:
 def test_a_range_that_is_too_small_cuts_the_answers_off(tmp_path: Path) -> None:
     """The ranges of the file, and no others, are those that the integers stand for."""
     ranges: Ranges = dict.fromkeys(AROUND_CONVOLUTIONS - {"second"}, (-50.0, 50.0)) | {"second": (0.0, 0.25)}
-    (given,) = OnnxNetwork(written(quantised(small_network(), ranges), tmp_path / "n.onnx"), Device())(small_crops())
+    integers = quantised(small_network(), ranges, "unsigned")
+    (given,) = OnnxNetwork(written(integers, tmp_path / "n.onnx"), Device())(small_crops())
     assert given.min() == 0
     assert given.max() <= 0.25 + 1e-6
 
@@ -164,7 +168,8 @@ def test_an_export_writes_the_integers_by_the_ranges_of_its_card(folder: Path, m
     write_ranges(INT8, ranges)
     export.main()
     assert onnx.load(folder / INT8.exports[0]) == small_network()
-    assert onnx.load(folder / INT8.exports[1]) == quantised(small_network(), ranges)
+    assert onnx.load(folder / INT8.exports[1]) == quantised(small_network(), ranges, "signed")
+    assert onnx.load(folder / INT8.exports[2]) == quantised(small_network(), ranges, "unsigned")
 
 
 @dataclass(frozen=True)
@@ -189,18 +194,19 @@ class Gallery:
         return curve(*self.scores(self.floats, self.floats)).area() - curve(*self.scores(enrolled, probes)).area()
 
 
-def looked_at(folder: Path, store: Store) -> Gallery:
+def looked_at(folder: Path, store: Store, integers: str) -> Gallery:
+    """The faces of a folder's photos, by the file of floats and by that of `integers`."""
     detect = PhotoDetector(load_detector(card("mtcnn"), store, "onnx", TWO_THREADS, {}), Limits())
     (spec,) = FACENET.crops
     faces = [(path.parent.name, detect([path.read_bytes()], [spec]).crops[spec][:1]) for path in photos(folder)]
     crops = np.concatenate([crop for _, crop in faces])
 
-    def embedded(engine: Engine) -> NDArray[np.float32]:
-        network = load_network(FACENET, store, engine, TWO_THREADS)
-        return np.concatenate([network(batch) for batch in np.array_split(crops, len(crops) // 8)])
+    def embedded(file: str) -> NDArray[np.float32]:
+        network = OnnxNetwork(next(path for path in store.exports(FACENET) if path.name == file), TWO_THREADS)
+        return np.concatenate([network(batch)[0] for batch in np.array_split(crops, len(crops) // 8)])
 
     people = np.array([person for person, crop in faces if len(crop)])
-    return Gallery(people, embedded("onnx-float32"), embedded("onnx"))
+    return Gallery(people, embedded(FACENET.exports[0]), embedded(integers))
 
 
 def photos(folder: Path) -> list[Path]:
@@ -208,19 +214,38 @@ def photos(folder: Path) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def sample(store: Store, sample_photos: Path) -> Gallery:
-    return looked_at(sample_photos, store)
+def integers(request: pytest.FixtureRequest) -> str:
+    """Each file of integers that is right on this machine."""
+    file: str = request.param
+    return file
+
+
+each_kind = pytest.mark.parametrize(
+    "integers",
+    [
+        FACENET.uint8,
+        pytest.param(FACENET.int8, marks=pytest.mark.skipif(not adds_exactly(), reason="overflows on this CPU")),
+    ],
+    indirect=True,
+    scope="module",
+)
 
 
 @pytest.fixture(scope="module")
-def lfw50(store: Store) -> Gallery:
-    return looked_at(shared_faces("lfw50"), store)
+def sample(store: Store, sample_photos: Path, integers: str) -> Gallery:
+    return looked_at(sample_photos, store, integers)
+
+
+@pytest.fixture(scope="module")
+def lfw50(store: Store, integers: str) -> Gallery:
+    return looked_at(shared_faces("lfw50"), store, integers)
 
 
 def at_one_in_a_hundred(scores: tuple[Scores, Scores]) -> OperatingPoint:
     return curve(*scores).at_fmr(1e-2)
 
 
+@each_kind
 def test_each_face_is_where_it_was(sample: Gallery) -> None:
     assert len(sample.people) >= 110
     cosines = (sample.floats * sample.integers).sum(axis=1)
@@ -228,6 +253,7 @@ def test_each_face_is_where_it_was(sample: Gallery) -> None:
     assert cosines.max() < 1 - 1e-5, "both are the same network"
 
 
+@each_kind
 def test_people_are_told_apart_as_well_as_in_floats(sample: Gallery) -> None:
     assert sample.lost(sample.integers, sample.integers) <= 0.002
     floats = at_one_in_a_hundred(sample.scores(sample.floats, sample.floats))
@@ -235,16 +261,19 @@ def test_people_are_told_apart_as_well_as_in_floats(sample: Gallery) -> None:
     assert integers.fnmr <= floats.fnmr + 0.01
 
 
+@each_kind
 def test_they_are_on_the_photos_that_the_ranges_were_not_measured_on(sample: Gallery) -> None:
     others = sample.every_second()
     assert others.lost(others.integers, others.integers) <= 0.002
 
 
+@each_kind
 def test_probes_in_integers_find_what_was_enrolled_in_floats(sample: Gallery) -> None:
     """Which is why both precisions have one embedding contract."""
     assert sample.lost(sample.floats, sample.integers) <= 0.002
 
 
+@each_kind
 @pytest.mark.parametrize("enrolled", ["integers", "floats"])
 def test_tight_grey_faces_are_told_apart_as_well_too(lfw50: Gallery, enrolled: str) -> None:
     assert len(lfw50.people) >= 95

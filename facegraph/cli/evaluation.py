@@ -144,10 +144,15 @@ def _ask(
 ) -> _Asked:
     entry, device = _network(configuration, network), Device()
     sample = read_sample(entry.task, photos)
-    detect = PhotoDetector(load_detector(card(detector), store, "onnx", device, {}), Limits())
+    finder = load_detector(card(detector), store, "onnx", device, {})
     loaded = load_network(entry, store, engine, device)
-    with _tracking() as track:
-        found = answers(track(sample.photos, "photos"), detect, loaded, entry.crops)
+    try:
+        with _tracking() as track:
+            found = answers(track(sample.photos, "photos"), PhotoDetector(finder, Limits()), loaded, entry.crops)
+    finally:
+        if hasattr(finder, "close"):
+            # MediaPipe's prints a traceback where the interpreter has to do it.
+            finder.close()
     configured = configuration.thresholds(cast(Task, entry.task), entry.name)
     return _Asked(
         entry,

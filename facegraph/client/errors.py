@@ -96,6 +96,7 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
     403: ForbiddenError,
     404: NotFoundError,
     405: InvalidRequestError,
+    408: UnavailableError,
     409: ConflictError,
     413: TooLargeError,
     422: RefusedPhotoError,

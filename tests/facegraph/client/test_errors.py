@@ -17,6 +17,7 @@ CLASSES = {
     403: client.ForbiddenError,
     404: client.NotFoundError,
     405: client.InvalidRequestError,
+    408: client.UnavailableError,
     409: client.ConflictError,
     413: client.TooLargeError,
     422: client.RefusedPhotoError,

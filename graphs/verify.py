@@ -3,6 +3,7 @@
 Both photos travel in one call a stage, and liveness and embedding run side by side.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -45,6 +46,7 @@ class Verification:
         embeddings: float32 (2, size).
         crops: uint8 (2, side, side, 3) RGB, as in `graphs.extract.Readings`.
         distances: between the two embeddings.
+        detection_seconds: time that the detector took for both photos.
         seconds: time that liveness and embedding took together.
     """
 
@@ -54,6 +56,7 @@ class Verification:
     embeddings: NDArray[np.float32]
     crops: Pixels
     distances: Distances
+    detection_seconds: float
     seconds: float
 
 
@@ -70,7 +73,9 @@ async def verify(
         Refused: as `choose` raises it, before any network but the detector is asked.
         ValueError: a network gave what is no number.
     """
+    started = time.perf_counter()
     detection = await detect(detector, pair, liveness, embedder)
+    detection_seconds = time.perf_counter() - started
     chosen = [choose(number, photo) for number, photo in enumerate(detection.photos)]
     photos = cast(tuple[Photo, Photo], detection.photos)
     rows = [place[index] for place, index in zip(places(detection), chosen, strict=True)]
@@ -83,5 +88,6 @@ async def verify(
         embeddings,
         cast(Pixels, readings.crops),
         distances(*embeddings),
+        detection_seconds,
         readings.seconds,
     )

@@ -62,7 +62,8 @@ def test_every_stage_has_its_metrics(service: httpx.Client, route: str, mindy: b
         assert 0 <= left < right <= width
         assert 0 <= top < bottom <= height
         assert 0.8 < metrics["confidence_score"] <= 1
-        spent += metrics["detection_time_ms"]
+        # Both photos may be looked at side by side.
+        spent = max(spent, metrics["detection_time_ms"])
     for name in ("embedding1_metrics", "embedding2_metrics"):
         metrics = found[name]
         assert metrics["embedding_dimension"] == 128

@@ -35,7 +35,7 @@ def timed(answer: Any) -> Any:
     """The answer without its times, which are sound."""
     timings = answer.pop("timings_ms")
     assert timings.keys() == {"detection", "networks", "total"}
-    assert timings["detection"] in (125, 250)
+    assert timings["detection"] == 125 or 0 < timings["detection"] <= timings["total"]
     assert timings["networks"] >= 0
     assert timings["total"] > 0
     return answer

@@ -6,12 +6,22 @@ from load_tests.users.service_user import ServiceUser
 
 
 class OperatorUser(ServiceUser):
-    """Asks for the service's health, lists the collections, and erases what was deleted."""
+    """Asks for the service's health, its stages and metrics, lists the collections, and erases what was deleted."""
 
     @tag("manage")
     @task(10)
     def health(self) -> None:
         self.ask("GET", "/health")
+
+    @tag("manage")
+    @task(2)
+    def status(self) -> None:
+        self.ask("GET", "/v1/status")
+
+    @tag("manage")
+    @task
+    def metrics(self) -> None:
+        self.ask("GET", "/metrics")
 
     @tag("manage")
     @task

@@ -56,7 +56,7 @@ class ServiceUser(FastHttpUser):
     def ask(self, method: str, path: str, *, name: str = "", expected: Sequence[int] = (200,), **request: Any) -> Any:
         """Send one request.
 
-        An answer with another status than the expected ones is a failure, and so is one that is not JSON. A 429
+        An answer with another status than the expected ones is a failure, and so is one in JSON that is none. A 429
         or 503 with ``Retry-After`` is a failure of its own kind, "refused": the client got nothing, so it counts
         against the fail ratio; but its time is in no response time, for quick refusals would make an overloaded
         service look fast. The user does not wait for ``Retry-After``: the load stays what the test asked for.
@@ -66,15 +66,16 @@ class ServiceUser(FastHttpUser):
             request: as geventhttpclient takes it: json, data, files, params, headers.
 
         Returns:
-            The answer's JSON; None where the request failed.
+            The answer's JSON, or its text where it is plain text; None where the request failed.
         """
         # Locust types its responses, but not how their verdict is given.
         response: Any
         with self.client.request(method, path, name=name or path, catch_response=True, **request) as response:
             status = response.status_code
             if status in expected:
+                plain = response.headers.get("Content-Type", "").startswith("text/plain; version=")
                 try:
-                    answer = response.json()
+                    answer = response.text if plain else response.json()
                 except ValueError:
                     response.failure(f"{status} without JSON")
                 else:

@@ -52,7 +52,7 @@ def test_a_ramp_has_its_own_users_and_end_and_a_broken_limit_is_said() -> None:
     ("options", "said"),
     [
         (("--ramp", "4:x"), "'4:x' is not users:seconds"),
-        (("--photos", "docs"), "docs has 0 photos; at least two are needed"),
+        (("--photos", "configs"), "configs has 0 photos; at least two are needed"),
     ],
 )
 def test_a_wrong_option_is_said_in_one_line(options: tuple[str, ...], said: str) -> None:

@@ -1,5 +1,6 @@
 # The ingress learns who asks, an unfit request id makes way for one of Serve's own, and a request's head and the
-# beginning of its body have their time, before they take a place. No body passes that two replicas could not exchange
+# beginning of its body have their time, before they take a place. What an ingress's HTTP server would refuse in plain
+# text is refused in JSON; only what HAProxy itself cannot read as HTTP gets its own page. No body passes that two replicas could not exchange
 # (transport.py: 64 MiB); the ingress, which knows each contract's form of errors, refuses most of them far below.
 /^frontend http_frontend$/a\
     option forwardfor\
@@ -7,6 +8,8 @@
     timeout http-request 8s\
     http-error status 408 content-type application/json string '{"error":{"code":"REQUEST_TIMEOUT","message":"The request did not arrive in time","details":{}},"request_id":null}'\
     http-error status 413 content-type application/json string '{"error":{"code":"BODY_TOO_LARGE","message":"The request has more than the 67108864 bytes that are accepted","details":{}},"request_id":null}'\
+    http-request return status 405 content-type application/json string '{"error":{"code":"METHOD_NOT_ALLOWED","message":"There is no such method","details":{}},"request_id":null}' unless { method GET HEAD POST PUT PATCH DELETE OPTIONS }\
+    http-request return status 400 content-type application/json string '{"error":{"code":"INVALID_REQUEST","message":"The path or a header has characters that none may have","details":{}},"request_id":null}' if !{ path_beg / } or { req.hdrs -m reg '[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]' }\
     http-request deny deny_status 413 if { req.body_size gt 67108864 }\
     http-request wait-for-body time 8s
 # Where an ingress breaks off or none is up, clients are told that it passes, in place of a bare 500.

@@ -23,6 +23,13 @@ ADDED = """frontend http_frontend
     http-request del-header x-request-id unless { req.hdr(x-request-id) -m reg ^[A-Za-z0-9_.-]{1,64}$ }
     timeout http-request 8s
 """
+RULES = (
+    "    http-error ",
+    "    http-request deny ",
+    "    http-request return status 400 ",
+    "    http-request return status 405 ",
+    "    http-request wait-for-body ",
+)
 NAMES = ("FACEGRAPH_HAPROXY", "FORWARDED_HOPS")
 
 
@@ -72,12 +79,13 @@ def test_the_configuration_gets_what_it_lacks_once_and_the_binary_every_word(con
         found, lines = config.read_text(), before.splitlines()
         [number] = [number for number, line in enumerate(lines) if line == "backend default_backend"]
         starting = next(line for line in found.splitlines() if "The service is starting" in line)
-        ours = [line for line in found.splitlines() if "http-error" in line or "deny" in line or "wait" in line]
+        ours = [line for line in found.splitlines() if line.startswith(RULES)]
         errors = [line for line in ours if line.startswith("    http-error status 50")]
-        expected = before.replace("frontend http_frontend\n", ADDED + "".join(f"{line}\n" for line in ours[3:]))
+        rules = "".join(f"{line}\n" for line in ours if line not in errors)
+        expected = before.replace("frontend http_frontend\n", ADDED + rules)
         for old, new in zip(re.findall("    errorfile .*", before), errors, strict=True):
             expected = expected.replace(old, new)
-        assert (len(ours), found) == (7, expected.replace(lines[number + 1], starting))
+        assert (len(ours), found) == (9, expected.replace(lines[number + 1], starting))
     assert before.count("frontend http_frontend\n") == 1
     assert not (config.parent / "haproxy.cfg.more").exists()
 
@@ -152,10 +160,10 @@ def proxy(config: Path) -> Iterator[int]:
             running.terminate()
 
 
-def asked(port: int, request: str) -> tuple[int, str]:
+def asked(port: int, request: str, line: str = "POST /match") -> tuple[int, str]:
     """The status and the code that HAProxy answers, all in the envelope."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(f"POST /match HTTP/1.1\r\nHost: a\r\n{request}".encode())
+        connection.sendall(f"{line} HTTP/1.1\r\nHost: a\r\n{request}".encode())
         answer = HTTPResponse(connection)
         answer.begin()
         assert answer.headers["content-type"] == "application/json"
@@ -165,6 +173,23 @@ def asked(port: int, request: str) -> tuple[int, str]:
 @pytest.mark.parametrize("size", [2**26 + 1, 2**32 + 1, 10**15])
 def test_a_body_that_no_replica_could_take_is_refused_by_its_declared_length(proxy: int, size: int) -> None:
     assert asked(proxy, f"Content-Length: {size}\r\n\r\n") == (413, "BODY_TOO_LARGE")
+
+
+@pytest.mark.parametrize(
+    ("line", "header", "answer"),
+    [
+        ("BREW /match", "", (405, "METHOD_NOT_ALLOWED")),
+        ("get /match", "", (405, "METHOD_NOT_ALLOWED")),
+        ("GET *", "", (400, "INVALID_REQUEST")),
+        ("GET /match", "Accept: a\x01b\r\n", (400, "INVALID_REQUEST")),
+        ("GET /match", "Accept: \x7f\r\n", (400, "INVALID_REQUEST")),
+        ("GET /match", "Accept: t\u00e4b\tb\r\n", (503, "UNAVAILABLE")),
+    ],
+)
+def test_what_the_ingress_could_not_read_is_refused_before_it(
+    proxy: int, line: str, header: str, answer: tuple[int, str]
+) -> None:
+    assert asked(proxy, f"{header}\r\n", line) == answer
 
 
 def test_a_body_that_does_not_come_takes_no_place(proxy: int) -> None:

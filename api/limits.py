@@ -1,5 +1,6 @@
-"""What surrounds every request: its id and the size of its body."""
+"""What surrounds every request: its id, and the size and the pace of its body."""
 
+import asyncio
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers
@@ -8,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import request_id_of
 from imaging.refused import Refused
 
+BODY_PAUSE_S = 8.0
+"""Between two pieces of a body: as long as HAProxy waits for the first one (deployments/haproxy.sed)."""
 MOST_VALUES = 1_000_000
 """Of a body in JSON: as objects, empty lists take twenty times the bytes that they are sent in."""
 MOST_KEYS = 20_000
@@ -20,7 +23,8 @@ class RequestBounds:
     The id stands in `request.state.request_id`; Ray Serve, which gives each request its ``X-Request-ID``,
     puts it into the answer's headers. A body is
     refused by its declared length before any of it is read, and by its real length as it is read,
-    so that no more than the limit is ever held; one in JSON also by how many values it has.
+    so that no more than the limit is ever held; one in JSON also by how many values it has. One that stops coming is
+    refused after `BODY_PAUSE_S`, so that it holds its place no longer.
 
     Args:
         app: what answers; a body that is too large reaches it as `Refused` from its first read.
@@ -38,14 +42,20 @@ class RequestBounds:
         headers = Headers(scope=scope)
         request_id = request_id_of(headers)
         scope.setdefault("state", {})["request_id"] = request_id
-        promised, read, values, keys, answered = _declared_length(headers), 0, 0, 0, False
+        promised, read, values, keys, whole, answered = _declared_length(headers), 0, 0, 0, False, False
         holds_files = headers.get("content-type", "").lower().startswith("multipart/")
 
         async def bounded_receive() -> Message:
-            nonlocal read, values, keys
+            nonlocal read, values, keys, whole
             if promised > self._max_body:
                 raise self._too_large()
-            message = await receive()
+            try:
+                # What comes after the body is the connection's end, which may take as long as it likes.
+                async with asyncio.timeout(None if whole else BODY_PAUSE_S):
+                    message = await receive()
+            except TimeoutError:
+                raise Refused("REQUEST_TIMEOUT", "The rest of the request did not arrive in time") from None
+            whole = not message.get("more_body", False)
             body = message.get("body", b"")
             read += len(body)
             if read > self._max_body:

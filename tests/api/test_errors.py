@@ -139,6 +139,7 @@ def test_a_wrong_method_of_another_route_is_a_405_in_the_envelope() -> None:
         ("IMAGE_TOO_LARGE", 422, 400),
         ("LOW_QUALITY", 422, 400),
         ("URL_NOT_ALLOWED", 422, 400),
+        ("REQUEST_TIMEOUT", 408, 408),
         ("BODY_TOO_LARGE", 413, 413),
         ("UNAVAILABLE", 503, 503),
         ("TIMEOUT", 503, 503),

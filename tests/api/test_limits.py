@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from api import limits
 from api.limits import RequestBounds
 from graphs.settings import LimitArgs
 from imaging.crops import CropSpec
@@ -65,6 +66,39 @@ def test_a_body_of_the_greatest_size_is_read_whole(declared: bool) -> None:
     caller.call(inner, 10)
     assert inner.read == b"1234567890"
     assert [message["type"] for message in caller.sent] == ["http.response.start"]
+
+
+def test_a_body_that_stops_coming_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BODY_PAUSE_S", 0.01)
+
+    async def stalls() -> Message:
+        if caller.left:
+            return {"type": "http.request", "body": caller.left.pop(), "more_body": True}
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    inner, caller = Inner(), Caller(b"begun")
+    with pytest.raises(Refused) as caught:
+        asyncio.run(RequestBounds(inner, 10)(caller.scope, stalls, caller.send))
+    assert caught.value.code == "REQUEST_TIMEOUT"
+    assert inner.read == b"begun"
+
+
+def test_who_waits_for_the_connections_end_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BODY_PAUSE_S", 0.01)
+    messages: list[Message] = [{"type": "http.request", "body": b"all"}, {"type": "http.disconnect"}]
+    read: list[str] = []
+
+    async def receive() -> Message:
+        if len(messages) == 1:
+            await asyncio.sleep(0.05)
+        return messages.pop(0)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        read.extend([(await receive())["type"], (await receive())["type"]])
+
+    asyncio.run(RequestBounds(app, 10)(Caller().scope, receive, Caller().send))
+    assert read == ["http.request", "http.disconnect"]
 
 
 def test_a_body_that_declares_too_much_is_refused_unread() -> None:

@@ -27,6 +27,7 @@ export const MESSAGES = {
     "Enrol its people again in a new collection: embeddings of two networks cannot be compared.",
   ],
   IDEMPOTENCY_KEY_REUSED: ["This request was sent before with other content.", "Send it again as a new one."],
+  REQUEST_TIMEOUT: ["The photos did not arrive in time.", "Check the connection and send them again."],
   BODY_TOO_LARGE: ["The photos are too large together.", "Send smaller photos, or fewer at once."],
   INVALID_IMAGE: [
     "This file is not a photo that can be read.",

@@ -25,7 +25,7 @@ class ServiceError(FacegraphError):
         message: one sentence for a person.
         status: of HTTP.
         details: more for a program.
-        request_id: under which the service's log has it; empty where something else answered.
+        request_id: under which the service's log has it; empty where its proxy, or something else, answered.
         retry_after: seconds after which the service asks to be asked again, if it does.
     """
 
@@ -101,6 +101,7 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
     413: TooLargeError,
     422: RefusedPhotoError,
     429: RateLimitedError,
+    431: TooLargeError,
     502: UnavailableError,
     503: UnavailableError,
     504: UnavailableError,
@@ -121,9 +122,10 @@ def error_of(status: int, body: Any, retry_after: float | None) -> ServiceError:
         retry_after: seconds, as its header has them.
     """
     match body:
-        case {"error": {"code": str(code), "message": str(message)} as error, "request_id": str(request_id)}:
+        case {"error": {"code": str(code), "message": str(message)} as error, "request_id": str() | None as request_id}:
             found = _BY_CODE.get(code) or _BY_STATUS.get(status, ServiceError)
             details = error.get("details")
-            return found(code, message, status, details if isinstance(details, dict) else {}, request_id, retry_after)
+            about = details if isinstance(details, dict) else {}
+            return found(code, message, status, about, request_id or "", retry_after)
     message = f"The answer has status {status} and not the form of this service's errors; is the address right?"
     return _BY_STATUS.get(status, ServiceError)(f"HTTP_{status}", message, status, retry_after=retry_after)

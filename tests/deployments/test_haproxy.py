@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPResponse
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,18 +19,12 @@ from ray.serve._private.haproxy import BackendConfig, HAProxyApi, HAProxyConfig,
 from deployments import transport
 from load_tests.server import free_port
 
-ADDED = """frontend http_frontend
+FRONTEND = """frontend http_frontend
+    bind "unix@${FACEGRAPH_HAPROXY_SOCKET}" accept-proxy mode 600
     option forwardfor
-    http-request del-header x-request-id unless { req.hdr(x-request-id) -m reg ^[A-Za-z0-9_.-]{1,64}$ }
-    timeout http-request 8s
 """
-RULES = (
-    "    http-error ",
-    "    http-request deny ",
-    "    http-request return status 400 ",
-    "    http-request return status 405 ",
-    "    http-request wait-for-body ",
-)
+REPLACED = re.compile("    (errorfile|http-request return status 404) ")
+"""Of Serve's own lines, those that make way for another one."""
 NAMES = ("FACEGRAPH_HAPROXY", "FORWARDED_HOPS")
 
 
@@ -71,22 +66,23 @@ def start(binary: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_configuration_gets_what_it_lacks_once_and_the_binary_every_word(config: Path, fake: Path) -> None:
-    before = config.read_text()
+    before = config.read_text().splitlines()
     words = ["-db", "-f", str(config), "-sf", "12", "-x", "a path/admin.sock"]
+    changed = set()
     for _ in range(2):
         ended = start(fake, *words)
         assert (ended.returncode, ended.stdout.splitlines(), ended.stderr) == (7, words, "")
-        found, lines = config.read_text(), before.splitlines()
-        [number] = [number for number, line in enumerate(lines) if line == "backend default_backend"]
-        starting = next(line for line in found.splitlines() if "The service is starting" in line)
-        ours = [line for line in found.splitlines() if line.startswith(RULES)]
-        errors = [line for line in ours if line.startswith("    http-error status 50")]
-        rules = "".join(f"{line}\n" for line in ours if line not in errors)
-        expected = before.replace("frontend http_frontend\n", ADDED + rules)
-        for old, new in zip(re.findall("    errorfile .*", before), errors, strict=True):
-            expected = expected.replace(old, new)
-        assert (len(ours), found) == (9, expected.replace(lines[number + 1], starting))
-    assert before.count("frontend http_frontend\n") == 1
+        changed.add(config.read_text())
+    [found] = changed
+    [bind] = [after for line, after in pairwise(before) if line == "frontend http_frontend"]
+    assert f"frontend connections\n    mode tcp\n{bind}\n" in found
+    assert FRONTEND in found
+    # All that Serve wrote is there, in order.
+    lines = iter(found.splitlines())
+    left = [line for line in before if not REPLACED.match(line) and line not in {bind, "frontend http_frontend"}]
+    assert [line for line in left if line not in lines] == []
+    assert len([line for line in before if REPLACED.match(line)]) == 4
+    assert not any(REPLACED.match(line) for line in found.splitlines())
     assert not (config.parent / "haproxy.cfg.more").exists()
 
 
@@ -104,7 +100,7 @@ def test_a_configuration_that_serve_has_written_anew_gets_it_again(config: Path,
     start(fake, "-f", str(config))
     config.write_text(before)
     start(fake, "-f", str(config))
-    assert ADDED in config.read_text()
+    assert FRONTEND in config.read_text()
 
 
 def test_a_configuration_that_it_does_not_know_is_not_served(config: Path, fake: Path) -> None:
@@ -125,7 +121,7 @@ def test_haproxy_takes_the_configuration(config: Path) -> None:
         binary = Path(os.environ["FACEGRAPH_HAPROXY"])
     ended = start(binary, "-c", "-f", str(config))
     assert ended.returncode == 0, ended.stderr
-    assert ADDED in config.read_text()
+    assert FRONTEND in config.read_text()
 
 
 @pytest.fixture
@@ -143,7 +139,7 @@ def proxy(config: Path) -> Iterator[int]:
     config.write_text(written)
     # A quarter of a second is time enough on loopback.
     start(Path("/bin/true"), "-f", str(config))
-    config.write_text(config.read_text().replace("time 8s", "time 250ms"))
+    config.write_text(config.read_text().replace(" 8s\n", " 250ms\n"))
     with subprocess.Popen(
         [transport.HAPROXY, "-db", "-f", str(config)],
         env=environment,
@@ -160,14 +156,20 @@ def proxy(config: Path) -> Iterator[int]:
             running.terminate()
 
 
-def asked(port: int, request: str, line: str = "POST /match") -> tuple[int, str]:
+def answered(port: int, sent: bytes) -> tuple[int, str]:
     """The status and the code that HAProxy answers, all in the envelope."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(f"{line} HTTP/1.1\r\nHost: a\r\n{request}".encode())
+        connection.sendall(sent)
         answer = HTTPResponse(connection)
         answer.begin()
         assert answer.headers["content-type"] == "application/json"
-        return answer.status, json.loads(answer.read())["error"]["code"]
+        body = json.loads(answer.read())
+        assert body.keys() == {"error", "request_id"}
+        return answer.status, body["error"]["code"]
+
+
+def asked(port: int, request: str, line: str = "POST /match") -> tuple[int, str]:
+    return answered(port, f"{line} HTTP/1.1\r\nHost: a\r\n{request}".encode())
 
 
 @pytest.mark.parametrize("size", [2**26 + 1, 2**32 + 1, 10**15])
@@ -190,6 +192,76 @@ def test_what_the_ingress_could_not_read_is_refused_before_it(
     proxy: int, line: str, header: str, answer: tuple[int, str]
 ) -> None:
     assert asked(proxy, f"{header}\r\n", line) == answer
+
+
+HEAD = b"GET /health HTTP/1.1\r\nHost: a\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"hello\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"\n\n\n",
+        b"GET /health\r\n\r\n",
+        b"GET /health HTTP/0.9\r\nHost: a\r\n\r\n",
+        b"GET /health HTTP/9.9\r\nHost: a\r\n\r\n",
+        b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        HEAD + b"no colon\r\n\r\n",
+        HEAD + b"a name: b\r\n\r\n",
+        HEAD + b"a: \x00\r\n\r\n",
+        HEAD + b"a: b\r\n" * 500 + b"\r\n",
+        HEAD + b"Content-Length: -1\r\n\r\n",
+        HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        HEAD + b"Transfer-Encoding: gzip\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nab\r\n0\r\n\r\n",
+        HEAD + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    ],
+)
+def test_what_haproxy_could_not_read_is_refused_before_it(proxy: int, sent: bytes) -> None:
+    assert answered(proxy, sent) == (400, "INVALID_REQUEST")
+
+
+@pytest.mark.parametrize("sent", [HEAD + b"a: " + b"b" * 20_000, b"GET /" + b"a" * 20_000])
+def test_a_head_larger_than_its_buffer_is_refused(proxy: int, sent: bytes) -> None:
+    assert answered(proxy, sent + b"\r\n\r\n") == (431, "HEAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize("sent", [b"GET /hea", HEAD])
+def test_a_head_that_does_not_come_is_waited_for_so_long(proxy: int, sent: bytes) -> None:
+    assert answered(proxy, sent) == (408, "REQUEST_TIMEOUT")
+
+
+def test_a_connection_on_which_nothing_comes_is_closed(proxy: int) -> None:
+    with socket.create_connection(("127.0.0.1", proxy), timeout=5) as connection:
+        assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        HEAD + b"\r\n",
+        b"\r\n" + HEAD + b"\r\n",
+        HEAD + b"a: " + b"b" * 14_000 + b"\r\n\r\n",
+        HEAD + b"Connection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+        HEAD + b"Transfer-Encoding: Chunked\r\n\r\n0A; x=y\r\n0123456789\r\n0\r\n\r\n",
+        b"GET http://a/health HTTP/1.0\r\nHost: a\r\n\r\n",
+    ],
+)
+def test_whatever_is_http_comes_through(proxy: int, sent: bytes) -> None:
+    assert answered(proxy, sent) == (503, "UNAVAILABLE")
+
+
+def test_what_comes_in_pieces_is_put_together(proxy: int) -> None:
+    with socket.create_connection(("127.0.0.1", proxy), timeout=5) as connection:
+        for piece in (HEAD[:9], HEAD[9:-1], b"\n\r", b"\n"):
+            connection.sendall(piece)
+            time.sleep(0.02)
+        answer = HTTPResponse(connection)
+        answer.begin()
+        assert answer.status == 503
 
 
 def test_a_body_that_does_not_come_takes_no_place(proxy: int) -> None:

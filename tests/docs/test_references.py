@@ -54,7 +54,7 @@ def settings() -> set[str]:
 def code() -> str:
     """All that is no document and no test."""
     listed = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-    endings = (".py", ".sh", ".sed", ".toml", ".yaml", ".yml", "Makefile", "Dockerfile")
+    endings = (".py", ".sh", ".sed", ".lua", ".toml", ".yaml", ".yml", "Makefile", "Dockerfile")
     paths = [PROJECT / line for line in listed.splitlines() if line.endswith(endings) and not line.startswith("tests/")]
     return "\n".join(path.read_text("utf-8") for path in paths if path.is_file())
 

@@ -22,6 +22,7 @@ CLASSES = {
     413: client.TooLargeError,
     422: client.RefusedPhotoError,
     429: client.RateLimitedError,
+    431: client.TooLargeError,
     500: ServiceError,
     503: client.UnavailableError,
     507: client.StorageFullError,
@@ -52,6 +53,13 @@ def test_every_code_has_its_error() -> None:
         assert isinstance(error, ServiceError)
         told = (error.status, error.code, error.message, error.details, error.request_id)
         assert told == (status, code, f"Something about {code}", {"more": [1]}, "r-1")
+
+
+def test_an_error_of_the_proxy_before_the_service_has_no_request_id() -> None:
+    body = {"error": {"code": "HEAD_TOO_LARGE", "message": "Too much", "details": {}}, "request_id": None}
+    error = raised_by(httpx.Response(431, json=body))
+    assert isinstance(error, client.TooLargeError)
+    assert (error.code, str(error), error.request_id) == ("HEAD_TOO_LARGE", "HEAD_TOO_LARGE: Too much", "")
 
 
 @pytest.mark.parametrize(

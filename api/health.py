@@ -44,7 +44,7 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
     its embeddings' length and /v1's threshold where nobody asks for another one. `service`, `model` and
     `embedding_dimensions` are of the embedder that the FaceNet contract uses.
     """
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     stages: Mapping[str, Stage] = {**service.stages.detectors, **service.stages.liveness, **service.stages.embedders}
     *verdicts, database = await asyncio.gather(
         *(stage.ready() for stage in stages.values()), service.stages.gallery.ready()

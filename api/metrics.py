@@ -12,5 +12,5 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def get_metrics(request: Request) -> Response:
     """Give the metrics of the whole cluster in Prometheus's text format."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     return Response(await service.exposition(), media_type=TEXT)

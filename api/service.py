@@ -13,7 +13,7 @@ from graphs.status import Status
 
 @dataclass(slots=True)
 class Service:
-    """The running service, as `request.app.state.service`.
+    """The running service, as `request.state.service`.
 
     Attributes:
         policy: replaced while the service runs when the ingress's `user_config` changes; read it

@@ -83,3 +83,8 @@ def mindy_again(sample_photos: Path) -> bytes:
 @pytest.fixture(scope="session")
 def jerry(sample_photos: Path) -> bytes:
     return photo(sample_photos, "jerry_seinfeld", "mentimpactcelebritiesmediumjerrybjpg.jpg")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks the session's service comes last: until then none takes its share of the machine."""
+    items.sort(key=lambda item: isinstance(item, pytest.Function) and "service" in item.fixturenames)

@@ -126,7 +126,7 @@ async def post_mediapipe(request: Request, body: CompareRequest) -> CompareRespo
 
 
 async def _compare(role: str, request: Request, body: CompareRequest) -> CompareResponse:
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     threshold = first_set(service.policy.similarity_threshold, THRESHOLD)
     detector = first_of(service.stages.detectors, role)
     embedder = first_of(service.stages.embedders, "inception_resnet_v1", "facenet")

@@ -175,7 +175,7 @@ async def get_deepface_health(request: Request, response: Response) -> DeepfaceH
 @router.post("/extract-embedding", responses=RESPONSES)
 async def post_extract(request: Request, body: ExtractRequest) -> ExtractResponse:
     """Embed the face of a photo."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     detector, embedder = _stages(request)
     if not body.align:
         crops = (replace(spec, fit="box") if spec.fit == "aligned" else spec for spec in embedder.crops)
@@ -242,7 +242,7 @@ async def get_model_info(request: Request) -> ModelInfo:
 
 
 def _stages(request: Request) -> tuple[DetectorStage, EmbedderStage]:
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     stages = service.stages
     return first_of(stages.detectors, "retinaface", "mtcnn"), first_of(stages.embedders, "arcface")
 

@@ -127,7 +127,7 @@ async def post_add_face(
     model_query: ModelQuery = None,
 ) -> AddedFace:
     """Add a face to the database, or replace the one with the same id."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     variant = _variant(model, model_query)
     if not id:
         raise Refused("INVALID_REQUEST", "No id given")
@@ -150,7 +150,7 @@ async def post_match_face(
 ) -> FaceMatch:
     """Find the best matching face of the database."""
     started = time.perf_counter()
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     variant = _variant(model, model_query)
     concerns(request, collection=_name(variant))
     data = await _photo(file, service)
@@ -176,7 +176,7 @@ async def post_match_face(
 @router.get("/list_faces", responses=_ERRORS)
 async def get_list_faces(request: Request, model: ModelQuery = None) -> FaceList:
     """List all faces of the database."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     collection = await _collection(service, _variant(model))
     subjects = await service.stages.gallery.subjects(collection, "", None) if collection else []
     faces = [ListedFace(id=each.id, added_date=iso(each.last_enrolled)) for each in subjects]
@@ -186,7 +186,7 @@ async def get_list_faces(request: Request, model: ModelQuery = None) -> FaceList
 @router.delete("/delete_face/{face_id:text}", responses=_ERRORS)
 async def delete_face(request: Request, face_id: SubjectId, model: ModelQuery = None) -> DeletedFace:
     """Remove a face from the database."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     variant, gallery = _variant(model), service.stages.gallery
     concerns(request, [face_id], collection=_name(variant))
     collection = await _collection(service, variant)
@@ -200,7 +200,7 @@ async def delete_face(request: Request, face_id: SubjectId, model: ModelQuery = 
 @router.get("/stats", responses=_ERRORS)
 async def get_stats(request: Request, model: ModelQuery = None) -> DatabaseStats:
     """Say how much the database holds, and with which network."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     variant = _variant(model)
     embedder = first_of(service.stages.embedders, variant)
     collection = await _collection(service, variant)

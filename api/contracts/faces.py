@@ -91,7 +91,7 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
 )
 async def post_detect_face(request: Request, image: UploadFile) -> FaceFound | JSONResponse:
     """Count the faces of a photo."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     detector = first_of(service.stages.detectors, "mtcnn")
     data = await from_upload(image, service.limits.max_image_size)
     [found] = (await detect(detector, [data])).photos
@@ -108,7 +108,7 @@ async def post_detect_face(request: Request, image: UploadFile) -> FaceFound | J
 @router.post("/extract-embedding", responses=RESPONSES)
 async def post_extract_embedding(request: Request, image: UploadFile) -> FaceEmbedding:
     """Embed the largest face of a photo."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     detector = first_of(service.stages.detectors, "mtcnn")
     embedder = first_of(service.stages.embedders, "facenet")
     data = await from_upload(image, service.limits.max_image_size)

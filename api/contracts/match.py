@@ -148,7 +148,7 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
 )
 async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
     """Compare two photos of one face each: the same person or not, and each of them live or a spoof."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     policy, stages = service.policy, service.stages
     detector, liveness, embedder = (
         first_of(stages.detectors, "mtcnn"),

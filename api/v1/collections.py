@@ -99,7 +99,7 @@ class CleanedAnswer(BaseModel):
 @router.get("/collections")
 async def get_collections(request: Request) -> CollectionsAnswer:
     """List the collections, of which a key that is bound to some sees these."""
-    gallery, key = request.app.state.service.stages.gallery, request.state.key
+    gallery, key = request.state.service.stages.gallery, request.state.key
     found = [each for each in await gallery.collections() if key is None or key.reaches(each.name)]
     return CollectionsAnswer(collections=[CollectionAnswer.of(each) for each in found])
 
@@ -109,7 +109,7 @@ async def put_collection(
     request: Request, response: Response, collection: CollectionName, body: CollectionRequest
 ) -> CollectionAnswer:
     """Make a collection; or set the threshold of one that is there with the same embedder."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     kind = embedder_of(service, body.embedder).kind(body.embedder)
     gallery = service.stages.gallery
     try:
@@ -125,7 +125,7 @@ async def put_collection(
 @router.get("/collections/{collection}")
 async def get_collection(request: Request, collection: CollectionName) -> StatisticsAnswer:
     """Describe a collection and count its faces and subjects."""
-    gallery = request.app.state.service.stages.gallery
+    gallery = request.state.service.stages.gallery
     found = await gallery.collection(collection)
     counted = await gallery.statistics(found)
     return StatisticsAnswer(
@@ -147,7 +147,7 @@ async def delete_collection(
 
     Not by mistake: clients resolve ``…/subjects/..`` to the collection's own address.
     """
-    gallery = request.app.state.service.stages.gallery
+    gallery = request.state.service.stages.gallery
     found = await gallery.collection(collection)
     # Not asked where it does not matter: a damaged collection cannot be counted, but deleted.
     if not with_faces and (count := await gallery.count(found)):
@@ -159,4 +159,4 @@ async def delete_collection(
 @router.post("/gallery/clean")
 async def post_clean(request: Request) -> CleanedAnswer:
     """Erase from the files what was deleted, now instead of by the timer."""
-    return CleanedAnswer(freed_bytes=await request.app.state.service.stages.gallery.clean())
+    return CleanedAnswer(freed_bytes=await request.state.service.stages.gallery.clean())

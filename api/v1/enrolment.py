@@ -143,7 +143,7 @@ async def post_faces(
     Only if nothing could be enrolled is the answer an error, with the first photo's code, and the others
     in its details.
     """
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     subjects = _a_photo_each(subject, len(photo))
     concerns(request, subjects)
     # A name can come in a charset that gives what no text can have.
@@ -191,7 +191,7 @@ async def post_embeddings(
     idempotency_key: IdempotencyKey = None,
 ) -> EmbeddingsAnswer:
     """Enrol embeddings that are there already, all or none."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     concerns(request, (each.subject for each in body.embeddings))
     vectors = [vector_of(each.values) for each in body.embeddings]
     faces = [

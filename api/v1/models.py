@@ -51,7 +51,7 @@ class ModelsAnswer(BaseModel):
 @router.get("/models")
 async def get_models(request: Request) -> ModelsAnswer:
     """List the networks that a request can choose."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     stages = service.stages
 
     def plain(stage: Any) -> NetworkAnswer:

@@ -111,7 +111,7 @@ class CompareEmbeddingsRequest(BaseModel):
 @router.post("/detect")
 async def post_detect(request: Request, photo: PhotoFile, options: Annotated[DetectOptions, Query()]) -> DetectAnswer:
     """Find the faces of a photo, with their landmarks and quality, and whether they are alive."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     seen, models, timings = await _look(service, photo, options, None)
     return DetectAnswer(photo=PhotoAnswer.of(seen.photo), faces=faces(service, seen), models=models, timings_ms=timings)
 
@@ -119,7 +119,7 @@ async def post_detect(request: Request, photo: PhotoFile, options: Annotated[Det
 @router.post("/embed")
 async def post_embed(request: Request, photo: PhotoFile, options: Annotated[EmbedOptions, Query()]) -> EmbedAnswer:
     """Find the faces of a photo and give an embedding of each."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     seen, models, timings = await _look(service, photo, options, options.embedder)
     contract = embedder_of(service, options.embedder).contract
     embeddings = seen.readings.embeddings
@@ -137,7 +137,7 @@ async def post_verify(
     request: Request, photo1: PhotoFile, photo2: PhotoFile, options: Annotated[VerifyOptions, Query()]
 ) -> VerifyAnswer:
     """Compare a face of one photo with a face of another: the same person or not."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     detector, embedder = detector_of(service, options.detector), embedder_of(service, options.embedder)
     liveness = liveness_of(service, options.liveness)
     started = time.perf_counter()
@@ -171,7 +171,7 @@ async def post_verify(
 @router.post("/compare")
 async def post_compare(request: Request, body: CompareEmbeddingsRequest) -> Comparison:
     """Compare two embeddings that /v1/embed gave."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     first, second = body.embedding1, body.embedding2
     role = next((role for role, one in service.stages.embedders.items() if one.contract == first.contract), None)
     if role is None:

@@ -87,7 +87,7 @@ async def post_search(
     request: Request, collection: CollectionName, photo: PhotoFile, options: Annotated[SearchOptions, Query()]
 ) -> SearchAnswer:
     """Find for each face of a photo the subjects that resemble it."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     started = time.perf_counter()
     data = await from_upload(photo, service.limits.max_image_size)
     kind = (await service.stages.gallery.collection(collection)).kind
@@ -120,7 +120,7 @@ async def post_search_embedding(
     request: Request, collection: CollectionName, body: EmbeddingSearchRequest
 ) -> EmbeddingSearchAnswer:
     """Find the subjects that resemble an embedding."""
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     searched, [hits] = await service.stages.gallery.find(
         collection, body.embedding.contract, [vector_of(body.embedding.values)], body.top_k
     )

@@ -98,7 +98,7 @@ async def get_status(request: Request) -> StatusAnswer:
 
     `UNAVAILABLE` while Ray Serve's controller, which knows the replicas, does not answer.
     """
-    service: Service = request.app.state.service
+    service: Service = request.state.service
     return StatusAnswer(stages=[StageAnswer.of(stage) for stage in await service.status()], since_s=WINDOW_S)
 
 

@@ -84,7 +84,7 @@ async def get_subjects(
     ] = 100,
 ) -> SubjectsAnswer:
     """List the subjects of a collection, a page at a time."""
-    gallery = request.app.state.service.stages.gallery
+    gallery = request.state.service.stages.gallery
     page = await gallery.subjects(await gallery.collection(collection), after, limit + 1)
     listed = [
         SubjectAnswer(
@@ -98,7 +98,7 @@ async def get_subjects(
 @router.get("/subjects/{subject:text}")
 async def get_subject(request: Request, collection: CollectionName, subject: SubjectId) -> SubjectFacesAnswer:
     """List the faces of a subject."""
-    gallery = request.app.state.service.stages.gallery
+    gallery = request.state.service.stages.gallery
     stored = await gallery.faces(await gallery.collection(collection), subject)
     faces = [StoredFaceAnswer(face_id=each.face_id, label=each.label, created=each.created) for each in stored]
     return SubjectFacesAnswer(id=subject, faces=faces)
@@ -108,7 +108,7 @@ async def get_subject(request: Request, collection: CollectionName, subject: Sub
 async def delete_subject(request: Request, collection: CollectionName, subject: SubjectId) -> DeletedAnswer:
     """Delete a subject with all its faces: no search finds it from the answer on."""
     concerns(request, [subject])
-    deleted = await request.app.state.service.stages.gallery.delete_subjects(collection, [subject])
+    deleted = await request.state.service.stages.gallery.delete_subjects(collection, [subject])
     if not deleted:
         raise Refused("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
     return DeletedAnswer(deleted_faces=deleted)
@@ -123,7 +123,7 @@ async def post_delete_subjects(
     The way to ids that an address cannot carry, such as ``..``, which browsers and proxies resolve.
     """
     concerns(request, body.ids)
-    deleted = await request.app.state.service.stages.gallery.delete_subjects(collection, body.ids)
+    deleted = await request.state.service.stages.gallery.delete_subjects(collection, body.ids)
     return DeletedAnswer(deleted_faces=deleted)
 
 
@@ -131,7 +131,7 @@ async def post_delete_subjects(
 async def delete_face(request: Request, collection: CollectionName, face_id: str) -> DeletedAnswer:
     """Delete one face of a subject."""
     concerns(request, faces=[face_id])
-    deleted = await request.app.state.service.stages.gallery.delete_face(collection, face_id)
+    deleted = await request.state.service.stages.gallery.delete_face(collection, face_id)
     if not deleted:
         raise Refused("FACE_NOT_FOUND", "The collection has no face with this id")
     return DeletedAnswer(deleted_faces=deleted)

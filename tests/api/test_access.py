@@ -14,7 +14,7 @@ from access import keys as keys_module
 from access.keys import LOOK_S, SCOPES, Scope, create, revoke
 from api import scopes
 from api.admission import ALWAYS
-from api.app import create_app
+from api.app import create_app, routes
 from api.scopes import NEEDS, asked
 from tests.api.keyed import House, accept, filled, stacked
 from tests.fakes import serve_log
@@ -72,6 +72,7 @@ def test_the_document_says_where_no_key_is_needed(houses: Callable[..., House]) 
 
 def test_a_route_that_the_table_does_not_have_starts_no_service(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scopes, "NEEDS", {each: need for each, need in NEEDS.items() if each != ("POST", "/match")})
+    routes.cache_clear()
     with pytest.raises(LookupError, match="/match"):
         create_app(house.service)
 

@@ -61,9 +61,9 @@ class RequestBounds:
             if read > self._max_body:
                 raise self._too_large()
             if not holds_files:
-                # No value of JSON is without one of these but the first: counted at the speed of memory.
-                values += body.count(b",") + body.count(b"[") + body.count(b"{")
-                keys += body.count(b":")
+                # No value of JSON is without one of these but the first.
+                values += _count(body, b",[{")
+                keys += _count(body, b":")
                 if values > MOST_VALUES or keys > MOST_KEYS:
                     raise Refused(
                         "BODY_TOO_LARGE",
@@ -86,6 +86,11 @@ class RequestBounds:
 
     def _too_large(self) -> Refused:
         return Refused("BODY_TOO_LARGE", f"The request has more than the {self._max_body} bytes that are accepted")
+
+
+def _count(body: bytes, signs: bytes) -> int:
+    # Most pieces of a photo's base64 have none, which is known at the speed of memory; to count takes ten times as long.
+    return sum(body.count(sign) for sign in signs if sign in body)
 
 
 def _declared_length(headers: Mapping[str, str]) -> int:

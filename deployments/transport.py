@@ -37,8 +37,8 @@ SWITCHES = {
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
     # And every replica tells its metrics every two seconds instead of ten times a second.
     "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
-    # Ray's log monitor lists the logs' folder every two seconds instead of ten times a second, and its dashboard and agent
-    # look at all processes less often: together 3 % of a core.
+    # Ray's log monitor lists the logs' folder every two seconds instead of ten times a second, and its dashboard and
+    # agent look at all processes less often: together 3 % of a core.
     "RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0",
     "LOG_NAME_UPDATE_INTERVAL_S": "2",
     "METRICS_RECORD_INTERVAL_S": "30",

@@ -28,7 +28,7 @@ import typer
 from rich.console import Console
 
 from load_tests import machine, measure, report
-from load_tests.measure import Measurement, What
+from load_tests.measure import Measurement, NoAnswerError, What
 from load_tests.pair import FOLDER, prepare
 from load_tests.plot import draw
 from load_tests.ratios import PLAIN_ROUTE, plain_route, ratios
@@ -131,7 +131,11 @@ def main(
         parts: list[Callable[[], Iterator[Measurement]]] = [bench.bare, partial(bench.service, number == rounds - 1)]
         if plain and any(map(plain_route, chosen)):
             parts.insert(1, partial(bench.plain, plain_min_face))
-        bench.run_round(parts if number % 2 == 0 else parts[::-1])
+        try:
+            bench.run_round(parts if number % 2 == 0 else parts[::-1])
+        except NoAnswerError as error:
+            console.print(f"[red]{error}[/]: a longer --seconds may show some")
+            raise typer.Exit(1) from error
         found = ratios(bench.rounds, machine.cores())
         written = {
             "machine": ran_on,

@@ -92,6 +92,19 @@ def test_an_overload_is_four_times_the_best_clients_if_that_is_more(
     assert told[-2:] == ["overload match 16", "service ends"]
 
 
+def test_where_nothing_is_answered_it_ends_with_the_reason_and_no_traceback(
+    told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unanswered(what: Any, name: str, *_: object) -> Measurement:
+        raise measure.NoAnswerError(f"{what} {name}: no answer in 1 s")
+
+    monkeypatch.setattr(measure, "asked", unanswered)
+    output = run("--routes", "match", "--rounds", "2")
+    assert output.startswith("1 ")
+    assert output.endswith("\nservice match: no answer in 1 s: a longer --seconds may show some\n")
+    assert told[-1] == "service starts"
+
+
 def test_everything_is_written_down(told: list[str], tmp_path: Path) -> None:
     output = run("--routes", "match,compare", "--rounds", "2", "--seconds", "3")
     written = json.loads((tmp_path / "bench.json").read_text("utf-8"))

@@ -1,10 +1,22 @@
 """Which pages of other sites may call this service from a browser."""
 
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 OPEN = "/api/v1/"
 """What pages may call: the DeepFace contract. No other path is theirs, the gallery least of all."""
+
+
+class _Cors(CORSMiddleware):
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """As Starlette's, whose refusals are plain text where all others of this service are JSON."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < 400:
+            return answer
+        detail = {"code": "INVALID_REQUEST", "message": bytes(answer.body).decode()}
+        return JSONResponse({"detail": detail}, answer.status_code, self.preflight_headers)
 
 
 class OpenPaths:
@@ -18,7 +30,7 @@ class OpenPaths:
     def __init__(self, app: ASGIApp, origins: str) -> None:
         named = [origin.strip() for origin in origins.split(",") if origin.strip()]
         self._app = app
-        self._open = CORSMiddleware(
+        self._open = _Cors(
             app,
             allow_origins=named,
             allow_methods=["*"],

@@ -14,6 +14,27 @@ refuse("head_too_large", "431 Request Header Fields Too Large", "HEAD_TOO_LARGE"
     "The path and the headers have more than the 15360 bytes that are accepted")
 refuse("late", "408 Request Timeout", "REQUEST_TIMEOUT", "The request did not arrive in time")
 
+-- Whether what has come of a chunked body holds a chunk that is none.
+local function has_broken_chunk(body)
+    local at = 1
+    while at <= #body do
+        local size, start = body:match("^(%x+)%f[ \t;\r][^\r\n]*\r\n()", at)
+        if not size then
+            return body:find("\n", at, true) ~= nil
+        elseif #size > 8 then
+            return true
+        elseif tonumber(size, 16) == 0 then
+            return false
+        end
+        local stop = start + tonumber(size, 16)
+        if stop < #body and body:sub(stop, stop + 1) ~= "\r\n" then
+            return true
+        end
+        at = stop + 2
+    end
+    return false
+end
+
 -- Sets sess.head to "broken" where more bytes could not mend it, and to "whole" where there is all of it.
 core.register_action("look", {"tcp-req"}, function(txn)
     local data = txn.req:data() or ""
@@ -24,7 +45,7 @@ core.register_action("look", {"tcp-req"}, function(txn)
     if first and first:find("[%c\127-\255]")
         or line and not line:find("^%S+ %S+ HTTP/[12]%.[01]$")
         or coding and coding ~= "chunked"
-        or coding and body:find("\n") and not body:find("^%x+[ \t;\r\n]")
+        or coding and has_broken_chunk(body)
         or headers:find("\nupgrade:[ \t]*websocket") then
         txn:set_var("sess.head", "broken")
     elseif head then

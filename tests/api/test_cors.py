@@ -50,7 +50,9 @@ def test_a_named_page_may_call_and_no_other(origins: str) -> None:
 
 
 def test_no_origins_are_no_page() -> None:
-    assert over("").options(EXTRACT, headers=ASKS).status_code == 400
+    refused = over("").options(EXTRACT, headers=ASKS)
+    assert refused.status_code == 400
+    assert refused.json() == {"detail": {"code": "INVALID_REQUEST", "message": "Disallowed CORS origin"}}
     assert ALLOWED not in over("").get("/api/v1/health", headers=ORIGIN).headers
 
 

@@ -216,7 +216,18 @@ HEAD = b"GET /health HTTP/1.1\r\nHost: a\r\n"
         HEAD + b"Content-Length: -1\r\n\r\n",
         HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
         HEAD + b"Transfer-Encoding: gzip\r\n\r\n",
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nab\r\n0\r\n\r\n",
+        *(
+            HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body
+            for body in (
+                b"zz\r\nab\r\n0\r\n\r\n",
+                b"-2\r\nab\r\n0\r\n\r\n",
+                b"2x\r\nab\r\n0\r\n\r\n",
+                b"2\nab\n0\n\n",
+                b"2\r\nab0\r\n\r\n",
+                b"2\r\nab\r\nzz\r\n0\r\n\r\n",
+                b"fffffffffffffffff\r\nab\r\n0\r\n\r\n",
+            )
+        ),
         HEAD + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n",
     ],
 )
@@ -246,7 +257,7 @@ def test_a_connection_on_which_nothing_comes_is_closed(proxy: int) -> None:
         b"\r\n" + HEAD + b"\r\n",
         HEAD + b"a: " + b"b" * 14_000 + b"\r\n\r\n",
         HEAD + b"Connection: upgrade\r\nUpgrade: h2c\r\n\r\n",
-        HEAD + b"Transfer-Encoding: Chunked\r\n\r\n0A; x=y\r\n0123456789\r\n0\r\n\r\n",
+        HEAD + b"Transfer-Encoding: Chunked\r\n\r\n0A; x=y\r\n0123456789\r\n2\r\n\r\n\r\n0\r\nTrailer: a\r\n\r\n",
         b"GET http://a/health HTTP/1.0\r\nHost: a\r\n\r\n",
     ],
 )

@@ -71,10 +71,10 @@ def served(config: str, log: Path, **variables: str) -> Iterator[Server]:
 
 @contextmanager
 def plain_served(workers: int, log: Path, **variables: str) -> Iterator[Server]:
-    """`load_tests.plain` in uvicorn, with as many `workers`, in the same way and with the same errors."""
+    """`load_tests.bench.plain` in uvicorn, with as many `workers`, in the same way and with the same errors."""
     port = free_port()
     options = ["--workers", str(workers), "--host", "127.0.0.1", "--port", str(port), "--no-access-log"]
-    with _running(["-m", "uvicorn", "load_tests.plain:app", *options], port, log, variables) as server:
+    with _running(["-m", "uvicorn", "load_tests.bench.plain:app", *options], port, log, variables) as server:
         # The first worker answers while others load, and would get every connection.
         last = time.monotonic() + START_TIMEOUT_S
         while log.read_text("utf-8", "replace").count("Application startup complete") < workers:

@@ -24,12 +24,12 @@ from rich.table import Table
 
 from load_tests import machine
 from load_tests.asking import asking
+from load_tests.autoscaling.plot import draw
+from load_tests.autoscaling.scaling import apart, quick, replicas
+from load_tests.autoscaling.timeline import IDLE, Look, Phase, Second, seconds, within
 from load_tests.pair import FOLDER, prepare
 from load_tests.routes import CONFIG, ROUTES
-from load_tests.scaling import apart, quick, replicas
-from load_tests.scaling_plot import draw
 from load_tests.server import Server, served
-from load_tests.timeline import IDLE, Look, Phase, Second, seconds, within
 from load_tests.work import Record, sleep_until
 
 DOWNSCALE_S = 10

@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from load_tests.timeline import IDLE, Phase, Second
+from load_tests.autoscaling.timeline import IDLE, Phase, Second
 
 
 def draw(phases: Sequence[Phase], entries: Sequence[Second], clients: int, path: Path) -> None:

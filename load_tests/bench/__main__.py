@@ -1,8 +1,8 @@
 """`python -m load_tests.bench`: this service, its bare pipeline and a plain service, in one run on the same photos.
 
-* bare: the pipeline of a route in plain processes without Ray and HTTP (`load_tests.bare`), in one process and in
+* bare: the pipeline of a route in plain processes without Ray and HTTP (`load_tests.bench.bare`), in one process and in
   as many as there are cores: the limit.
-* plain: facenet-pytorch behind FastAPI (`load_tests.plain`), a worker a core.
+* plain: facenet-pytorch behind FastAPI (`load_tests.bench.plain`), a worker a core.
 * service: `facegraph serve configs/serve.yaml` (or `--config`), without the machine's GPUs.
 
 Only one of them is there at a time: the service is started anew, about 15 s, whenever its turn comes, since Ray
@@ -27,12 +27,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from load_tests import machine, measure, report
-from load_tests.measure import Measurement, NoAnswerError, What
+from load_tests import machine
+from load_tests.bench import measure, report
+from load_tests.bench.measure import Measurement, NoAnswerError, What
+from load_tests.bench.plot import draw
+from load_tests.bench.ratios import PLAIN_ROUTE, plain_route, ratios
+from load_tests.bench.rounds import best, over_rounds
 from load_tests.pair import FOLDER, prepare
-from load_tests.plot import draw
-from load_tests.ratios import PLAIN_ROUTE, plain_route, ratios
-from load_tests.rounds import best, over_rounds
 from load_tests.routes import CONFIG, ROUTES, configured
 from load_tests.server import Server, plain_served, served
 

@@ -1,4 +1,4 @@
-"""`python -m load_tests.bare ROUTE PHOTO PHOTO`: the pipeline of a route with nothing around it, in one process.
+"""`python -m load_tests.bench.bare ROUTE PHOTO PHOTO`: the pipeline of a route with nothing around it, in one process.
 
 No Ray and no HTTP: the stages of the default configuration, each network on as many threads as its replicas
 have, are called one after the other.

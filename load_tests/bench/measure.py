@@ -61,7 +61,7 @@ class Measurement:
 
 def bare(name: str, pair: tuple[Path, Path], processes: int, seconds: float) -> Measurement:
     """The bare pipeline of the route called `name`, in `processes` processes at once."""
-    command = ["-m", "load_tests.bare", name, *map(str, pair)]
+    command = ["-m", "load_tests.bench.bare", name, *map(str, pair)]
     # Ray gives a replica of less than two CPUs one thread for its mathematics too.
     return summed_up("bare", name, processes, watch([command] * processes, seconds, OMP_NUM_THREADS="1"))
 

@@ -1,6 +1,6 @@
 """The service that one writes in an afternoon: facenet-pytorch behind FastAPI, eagerly in torch.
 
-`uvicorn load_tests.plain:app --workers CORES`. It answers POST /compare in the words of this project's route,
+`uvicorn load_tests.bench.plain:app --workers CORES`. It answers POST /compare in the words of this project's route,
 with nothing but the similarity. MTCNN has the library's defaults, so it looks for faces from 20 pixels on, where
 the service's stage looks for those from 40 on; MIN_FACE sets another size. InceptionResnetV1's own weights are
 in no package registry: it runs the FaceNet weights of the card `facenet`, with 128 numbers out instead of 512.

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
-from load_tests.measure import Measurement, What
-from load_tests.ratios import plain_route
-from load_tests.report import named, step_columns
-from load_tests.rounds import best
+from load_tests.bench.measure import Measurement, What
+from load_tests.bench.ratios import plain_route
+from load_tests.bench.report import named, step_columns
+from load_tests.bench.rounds import best
 
 SEGMENTS = {
     "http": "HTTP",

@@ -7,8 +7,8 @@ than most differences that are of interest here.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from load_tests.measure import Measurement, What
-from load_tests.rounds import Round, best
+from load_tests.bench.measure import Measurement, What
+from load_tests.bench.rounds import Round, best
 
 PLAIN_ROUTE = "compare"
 """The one route that the plain service has."""

@@ -6,9 +6,9 @@ from statistics import median
 from rich.table import Table
 
 from facegraph.step_times import STEPS
-from load_tests.measure import Measurement
-from load_tests.ratios import Ratio, plain_route
-from load_tests.rounds import best
+from load_tests.bench.measure import Measurement
+from load_tests.bench.ratios import Ratio, plain_route
+from load_tests.bench.rounds import best
 
 
 def named(entry: Measurement) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from statistics import median
 
 from facegraph.step_times import medians
-from load_tests.measure import Measurement, What
+from load_tests.bench.measure import Measurement, What
 
 Round = Sequence[Measurement]
 """The measurements of one round."""

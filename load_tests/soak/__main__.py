@@ -1,7 +1,7 @@
 """`python -m load_tests.soak`: does a service that works at full load for minutes grow, or become slower?
 
 Starts the service with an empty gallery and as many replicas as its configuration has at least. Clients do one after
-the other whatever the users of the load tests do (`load_tests.soak_locustfile`), and send broken photos and wrong JSON
+the other whatever the users of the load tests do (`load_tests.soak.locustfile`), and send broken photos and wrong JSON
 and hang up besides. The gallery's timers run faster, so that minutes see what hours would: merging every 2 s instead
 of 20, cleaning up every 15 s instead of every hour. Every 2 s all processes are looked at. After a warm-up, the last
 quarter is compared with the first one; the exit status is 1 where anything grew by more than its bound, an answer was
@@ -30,14 +30,14 @@ from rich.console import Console
 from rich.table import Table
 
 from graphs.settings import ROOT
-from load_tests import machine, soak_records
+from load_tests import machine
 from load_tests.pair import FOLDER
 from load_tests.routes import CONFIG
 from load_tests.server import Server, served
-from load_tests.soak_plot import draw
-from load_tests.soak_records import Request
-from load_tests.soak_samples import Sample, sample
-from load_tests.soak_verdict import Bounds, Change, Quarters, TooShortError, memory_by_kind, resources, times
+from load_tests.soak.plot import draw
+from load_tests.soak.records import Request, read, unexpected
+from load_tests.soak.samples import Sample, sample
+from load_tests.soak.verdict import Bounds, Change, Quarters, TooShortError, memory_by_kind, resources, times
 from load_tests.watch import EndedError
 from load_tests.work import sleep_until
 
@@ -70,7 +70,7 @@ def steady(config: Any) -> Any:
 def asking(address: str, clients: int, seconds: float, records: Path, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Locust with `clients`, which write down what became of their requests; ended with the block."""
     options = ["--headless", "--only-summary", "-u", str(clients), "-r", str(clients), "-t", f"{seconds:.0f}s"]
-    files = ["-f", "load_tests/soak_locustfile.py", "--records", str(records.resolve())]
+    files = ["-f", "load_tests/soak/locustfile.py", "--records", str(records.resolve())]
     command = [sys.executable, "-m", "locust", *files, "--host", address, *options, "SoakUser"]
     with log.open("wb") as output, subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as process:
         try:
@@ -140,12 +140,12 @@ def main(
             samples = watch(server, process, gallery, start + length, log)
     shutil.rmtree(gallery, ignore_errors=True)
     quarters = Quarters(start + min(WARM_UP_S, WARM_UP_SHARE * length), start + length)
-    requests = soak_records.read(records)
+    requests = read(records)
     try:
         changes = [*resources(samples, quarters, bounds), *times(requests, quarters, bounds)]
     except TooShortError as error:
         raise SystemExit(f"{error}: give it more --minutes, or read {log}") from None
-    kinds, wrong = memory_by_kind(samples, quarters), soak_records.unexpected(requests)
+    kinds, wrong = memory_by_kind(samples, quarters), unexpected(requests)
     written = {
         "machine": ran_on,
         "minutes": minutes,
@@ -171,7 +171,7 @@ def main(
 
 
 def _counted(requests: Sequence[Request]) -> str:
-    refused, wrong = sum(each.refused for each in requests), soak_records.unexpected(requests).total()
+    refused, wrong = sum(each.refused for each in requests), unexpected(requests).total()
     return f"{len(requests):,} requests: {refused:,} refused for load, {wrong:,} with an unexpected answer"
 
 

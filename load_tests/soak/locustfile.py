@@ -1,6 +1,6 @@
 """What `load_tests.soak` runs in Locust: clients that do what every user class does, one thing after the other.
 
-Each request is written to the file of ``--records`` as it ends: `load_tests.soak_records` reads it.
+Each request is written to the file of ``--records`` as it ends: `load_tests.soak.records` reads it.
 """
 
 import json
@@ -12,12 +12,13 @@ from locust import FastHttpUser, constant, events, task
 from locust.env import Environment
 
 # As a module: Locust would take its classes for classes of this file.
-from load_tests import locustfile, soak_hostile
+from load_tests import locustfile
+from load_tests.soak import hostile
 from load_tests.users.service_user import CHANCE, ServiceUser
 
 USERS: tuple[type[ServiceUser], ...] = (
     *(getattr(locustfile, name) for name in locustfile.__all__),
-    soak_hostile.HostileUser,
+    hostile.HostileUser,
 )
 
 

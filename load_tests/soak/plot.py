@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from load_tests.soak_records import Request
-from load_tests.soak_samples import REPLICA, Sample
-from load_tests.soak_verdict import Quarters
+from load_tests.soak.records import Request
+from load_tests.soak.samples import REPLICA, Sample
+from load_tests.soak.verdict import Quarters
 
 BIN_S = 10
 

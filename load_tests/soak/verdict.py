@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from load_tests.soak_records import Request
-from load_tests.soak_samples import REPLICA, Sample
+from load_tests.soak.records import Request
+from load_tests.soak.samples import REPLICA, Sample
 
 FEWEST = 10
 """Answers that a route needs in either quarter for its time to count."""

@@ -12,9 +12,9 @@ import yaml
 
 from deployments.config import check
 from load_tests.asking import asking
+from load_tests.autoscaling.scaling import apart, quick, replicas
 from load_tests.pair import prepare
 from load_tests.routes import CONFIG, ROUTES
-from load_tests.scaling import apart, quick, replicas
 from load_tests.server import Server, served
 from load_tests.work import Record
 

@@ -14,7 +14,7 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from load_tests import autoscaling
+from load_tests.autoscaling import __main__ as autoscaling
 from load_tests.routes import CONFIG
 from load_tests.work import Answer, Record
 

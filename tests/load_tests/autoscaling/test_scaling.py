@@ -11,7 +11,7 @@ import yaml
 
 from deployments.config import check
 from graphs.settings import ROOT, AppArgs
-from load_tests.scaling import TARGET, WINDOWS, apart, quick, replicas
+from load_tests.autoscaling.scaling import TARGET, WINDOWS, apart, quick, replicas
 from load_tests.server import Server
 
 SLEEPING = "import sys; print(flush=True); sys.stdin.readline()"

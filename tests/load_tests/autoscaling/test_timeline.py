@@ -2,7 +2,7 @@
 
 import pytest
 
-from load_tests.timeline import Look, Phase, seconds, within
+from load_tests.autoscaling.timeline import Look, Phase, seconds, within
 from load_tests.work import Answer, Record
 
 ONE, TWO = {"ingress": 1}, {"ingress": 2}

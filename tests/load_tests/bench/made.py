@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from load_tests.measure import Measurement, What
+from load_tests.bench.measure import Measurement, What
 
 _MEASUREMENT = Measurement(
     what="service",

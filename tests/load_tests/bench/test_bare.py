@@ -6,8 +6,8 @@ import pytest
 
 from graphs.settings import AppArgs
 from imaging.refused import Refused
-from load_tests.bare import BarePipeline
-from load_tests.measure import bare
+from load_tests.bench.bare import BarePipeline
+from load_tests.bench.measure import bare
 from load_tests.routes import ROUTES, configured
 
 pytestmark = pytest.mark.usefixtures("store")

@@ -10,10 +10,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from load_tests import bench as benchmark
-from load_tests import machine, measure
-from load_tests.measure import Measurement
-from tests.load_tests.made import made
+from load_tests import machine
+from load_tests.bench import __main__ as benchmark
+from load_tests.bench import measure
+from load_tests.bench.measure import Measurement
+from tests.load_tests.bench.made import made
 
 RATES = {1: 2.0, 2: 4.0, 4: 5.0, 8: 4.5, 16: 4.0}
 

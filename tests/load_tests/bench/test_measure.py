@@ -2,7 +2,7 @@
 
 import pytest
 
-from load_tests.measure import NoAnswerError, summed_up
+from load_tests.bench.measure import NoAnswerError, summed_up
 from load_tests.watch import Watched
 from load_tests.work import Answer
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from load_tests.measure import Measurement
-from load_tests.ratios import net_rate, ratios
-from tests.load_tests.made import made
+from load_tests.bench.measure import Measurement
+from load_tests.bench.ratios import net_rate, ratios
+from tests.load_tests.bench.made import made
 
 
 def round_of(route: str, slower: float = 1.0) -> list[Measurement]:

@@ -5,10 +5,10 @@ from pathlib import Path
 import PIL.Image
 from rich.table import Table
 
-from load_tests.plot import draw
-from load_tests.ratios import Ratio
-from load_tests.report import compared, measured, overloaded, steps
-from tests.load_tests.made import made
+from load_tests.bench.plot import draw
+from load_tests.bench.ratios import Ratio
+from load_tests.bench.report import compared, measured, overloaded, steps
+from tests.load_tests.bench.made import made
 
 SERVICE_STEPS = {"client": 210.0, "http": 5.0, "total": 205.0, "ingress": 2.5, "detector": 90.0, "detector-hop": 3.0}
 BARE_STEPS = {"total": 180.0, "decode": 8.25, "compare": 0.2}

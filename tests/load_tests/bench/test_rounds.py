@@ -1,7 +1,7 @@
 """The same measurements over several rounds."""
 
-from load_tests.rounds import best, over_rounds
-from tests.load_tests.made import made
+from load_tests.bench.rounds import best, over_rounds
+from tests.load_tests.bench.made import made
 
 
 def test_the_best_has_the_highest_rate_of_its_kind() -> None:

@@ -18,12 +18,12 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from load_tests import soak, soak_samples
 from load_tests.routes import CONFIG
 from load_tests.server import Server
-from load_tests.soak_records import Request, read, unexpected
-from load_tests.soak_samples import Sample, files_below, kind_of, sample
-from load_tests.soak_verdict import Bounds, Change, Quarters, TooShortError, memory_by_kind, resources, times
+from load_tests.soak import __main__ as soak
+from load_tests.soak.records import Request, read, unexpected
+from load_tests.soak.samples import Sample, files_below, kind_of, sample
+from load_tests.soak.verdict import Bounds, Change, Quarters, TooShortError, memory_by_kind, resources, times
 from load_tests.watch import EndedError
 from tests.conftest import PROJECT
 from tests.load_tests.service import app, serving
@@ -187,7 +187,7 @@ def test_a_look_at_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     ended.wait()
     monkeypatch.setattr(Server, "processes", lambda self, name="": [os.getpid(), ended.pid])
     names = {os.getpid(): "ray::ServeReplica:facegraph:ingress\0", ended.pid: "ray::ServeReplica:facegraph:ingress\0"}
-    monkeypatch.setattr(soak_samples, "command", names.__getitem__)
+    monkeypatch.setattr("load_tests.soak.samples.command", names.__getitem__)
     before = sample(Server("", 0), tmp_path, 1.0)
     with (tmp_path / "a").open("w"):
         after = sample(Server("", 0), tmp_path, 2.0)
@@ -316,7 +316,7 @@ def test_a_run_is_judged_and_written_down(
 @pytest.mark.usefixtures("sample_photos")
 def test_the_clients_do_everything_and_every_answer_is_as_it_should_be(tmp_path: Path) -> None:
     records = tmp_path / "records"
-    command = [sys.executable, "-m", "tests.load_tests.soak_drive", "--records", str(records)]
+    command = [sys.executable, "-m", "tests.load_tests.soak.drive", "--records", str(records)]
     with serving(app()) as host:
         ran = subprocess.run([*command, "--host", host], cwd=PROJECT, capture_output=True, text=True, timeout=120)
         assert ran.returncode == 0, ran.stderr

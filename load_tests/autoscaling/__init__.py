@@ -1,0 +1,1 @@
+"""A load in steps, and the replicas that follow it: see `__main__`."""

@@ -82,7 +82,7 @@ def traffic(server: Server, sample_photos: Path) -> Traffic:
         # What ran there is asked of another one.
         (replica("detector-mtcnn"), 0),
         pytest.param(replica("liveness-crmnet"), 0, marks=pytest.mark.long),
-        (replica("embedder-"), 0),
+        pytest.param(replica("embedder-"), 0, marks=pytest.mark.long),
         pytest.param(replica("gallery-reader"), 0, marks=pytest.mark.long),
         # An enrolment is not: who sent it cannot know whether it was done, and has to send it again.
         (replica("gallery-writer"), CLIENTS),

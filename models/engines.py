@@ -82,8 +82,8 @@ def _detector(card: Card, store: Store, engine: Engine, device: Device, options:
 
 
 def _onnx(card: Card, store: Store, device: Device, integers: bool) -> CropNetwork:
-    kinds = (card.int8 if adds_exactly() else card.uint8) if integers else None
-    name = kinds or card.exports[0]
+    exact = card.int8 if adds_exactly() else card.uint8
+    name = exact if integers and exact else card.exports[0]
     network = OnnxNetwork(next(path for path in store.exports(card) if path.name == name), device)
     return lambda *crops: cast(NDArray[np.float32], network(*crops)[0])
 

@@ -156,10 +156,12 @@ def proxy(config: Path) -> Iterator[int]:
             running.terminate()
 
 
-def answered(port: int, sent: bytes) -> tuple[int, str]:
-    """The status and the code that HAProxy answers, all in the envelope."""
+def answered(port: int, *pieces: bytes) -> tuple[int, str]:
+    """The status and the code that HAProxy answers to what comes in such pieces, all in the envelope."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(sent)
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(0.02)
         answer = HTTPResponse(connection)
         answer.begin()
         assert answer.headers["content-type"] == "application/json"
@@ -266,13 +268,7 @@ def test_whatever_is_http_comes_through(proxy: int, sent: bytes) -> None:
 
 
 def test_what_comes_in_pieces_is_put_together(proxy: int) -> None:
-    with socket.create_connection(("127.0.0.1", proxy), timeout=5) as connection:
-        for piece in (HEAD[:9], HEAD[9:-1], b"\n\r", b"\n"):
-            connection.sendall(piece)
-            time.sleep(0.02)
-        answer = HTTPResponse(connection)
-        answer.begin()
-        assert answer.status == 503
+    assert answered(proxy, HEAD[:9], HEAD[9:-1], b"\n\r", b"\n") == (503, "UNAVAILABLE")
 
 
 def test_a_body_that_does_not_come_takes_no_place(proxy: int) -> None:

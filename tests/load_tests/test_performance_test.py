@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from load_tests import performance_test
 from load_tests.performance_test import Answer, report
 from load_tests.server import free_port
 from models.errors import ModelError
 from tests import photos
+from tests.load_tests.program import invoked
 
 
 class Site:
@@ -73,9 +73,7 @@ def pair(tmp_path: Path) -> list[str]:
 
 
 def run(*options: str) -> Result:
-    app = typer.Typer()
-    app.command()(performance_test.main)
-    return CliRunner().invoke(app, options)
+    return invoked(performance_test.main, *options)
 
 
 def test_both_photos_are_posted_as_often_as_asked(site: Site, pair: list[str]) -> None:

@@ -10,13 +10,12 @@ from typing import Any
 
 import PIL.Image
 import pytest
-import typer
 import yaml
-from typer.testing import CliRunner
 
 from load_tests.autoscaling import __main__ as autoscaling
 from load_tests.routes import CONFIG
 from load_tests.work import Answer, Record
+from tests.load_tests.program import invoked
 
 
 @pytest.fixture
@@ -56,9 +55,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def run(*arguments: str) -> str:
-    app = typer.Typer()
-    app.command()(autoscaling.main)
-    result = CliRunner().invoke(app, arguments)
+    result = invoked(autoscaling.main, *arguments)
     return f"{result.exit_code} {result.output}"
 
 

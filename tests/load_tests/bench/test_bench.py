@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from load_tests import machine
 from load_tests.bench import __main__ as benchmark
 from load_tests.bench import measure
 from load_tests.bench.measure import Measurement
 from tests.load_tests.bench.made import made
+from tests.load_tests.program import invoked
 
 RATES = {1: 2.0, 2: 4.0, 4: 5.0, 8: 4.5, 16: 4.0}
 
@@ -56,9 +55,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
 
 def run(*arguments: str) -> str:
-    app = typer.Typer()
-    app.command()(benchmark.main)
-    result = CliRunner().invoke(app, arguments)
+    result = invoked(benchmark.main, *arguments)
     return f"{result.exit_code} {result.output}"
 
 

@@ -14,9 +14,7 @@ from typing import Any
 import httpx
 import PIL.Image
 import pytest
-import typer
 import yaml
-from typer.testing import CliRunner
 
 from load_tests.routes import CONFIG
 from load_tests.server import Server
@@ -26,6 +24,7 @@ from load_tests.soak.samples import Sample, files_below, kind_of, sample
 from load_tests.soak.verdict import Bounds, Change, Quarters, TooShortError, memory_by_kind, resources, times
 from load_tests.watch import EndedError
 from tests.conftest import PROJECT
+from tests.load_tests.program import invoked
 from tests.load_tests.service import app, serving
 
 QUARTERS = Quarters(100, 500)
@@ -297,9 +296,7 @@ def test_a_run_is_judged_and_written_down(
 
     monkeypatch.setattr(soak, "served", served)
     monkeypatch.setattr(soak, "asking", asking)
-    command = typer.Typer()
-    command.command()(soak.main)
-    ran = CliRunner().invoke(command, ["--minutes", "1", "--folder", str(tmp_path), "--most-growth", growth])
+    ran = invoked(soak.main, "--minutes", "1", "--folder", str(tmp_path), "--most-growth", growth)
     assert ran.exit_code == code, ran.output
     assert ("broken" in ran.output) == (growth == "0.10")
     assert ("1 times: /list_faces: 500: {}" in ran.output) == (problem is not None)

@@ -37,6 +37,8 @@ def people(monkeypatch: pytest.MonkeyPatch) -> Iterator[People]:
     known = People()
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        # Here and not by the server, which starts in a thread of its own: a command may be faster.
+        listening.listen()
         monkeypatch.setenv("FACEGRAPH_URL", f"http://127.0.0.1:{listening.getsockname()[1]}")
         monkeypatch.delenv("FACEGRAPH_API_KEY", raising=False)
         server = uvicorn.Server(uvicorn.Config(create_app(service(known.stages())), log_config=None))

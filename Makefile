@@ -15,11 +15,11 @@ run: .venv/installed
 	$(BIN)/facegraph serve $(CONFIG)
 
 test: photos browser
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long"
 
 # The longest tests, too: minutes more.
 test-all: photos browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 lint: .venv/installed
 	$(BIN)/ruff check .

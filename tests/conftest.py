@@ -8,12 +8,16 @@ import httpx
 import pytest
 from rich.console import Console
 
-from load_tests.server import served
+from load_tests.server import Server
 from models.card import Card
 from models.catalogue import card
 from models.pull import pull
 from models.store import DEFAULT_STORE, Store
 from tests import photos
+from tests.service_files import ServiceFiles
+
+SERVED = pytest.mark.xdist_group("served")
+"""On tests with a service of their own; those that ask the session's have it by themselves."""
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -52,17 +56,23 @@ def shared_faces(folder: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of the default configuration with an empty gallery, served for the whole session.
+def service_files(tmp_path_factory: pytest.TempPathFactory) -> ServiceFiles:
+    files = ServiceFiles(tmp_path_factory.mktemp("serve"))
+    files.write()
+    return files
 
-    It fetches photos from loopback, where tests can serve them.
-    """
-    folder = tmp_path_factory.mktemp("serve")
-    variables = {"GALLERY_URI": str(folder / "gallery"), "FETCH_ALLOWED_NETWORKS": "127.0.0.1/32"}
-    with (
-        served("configs/serve.yaml", folder / "log", **variables) as server,
-        httpx.Client(base_url=server.address, timeout=60) as client,
-    ):
+
+@pytest.fixture(scope="session")
+def server(service_files: ServiceFiles) -> Iterator[Server]:
+    """The default configuration with an empty gallery, served for the whole session."""
+    with service_files.start() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def service(server: Server) -> Iterator[httpx.Client]:
+    """A client of it."""
+    with httpx.Client(base_url=server.address, timeout=60) as client:
         yield client
 
 
@@ -85,6 +95,20 @@ def jerry(sample_photos: Path) -> bytes:
     return photo(sample_photos, "jerry_seinfeld", "mentimpactcelebritiesmediumjerrybjpg.jpg")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What asks the session's service comes last: until then none takes its share of the machine."""
-    items.sort(key=lambda item: isinstance(item, pytest.Function) and "service" in item.fixturenames)
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Divide the tests among processes (`-n`): those with a service are all in one, and each file's others in any.
+
+    Several processes begin with the services, so that all end at about the same time. A single one ends with them:
+    until then none takes its share of the machine.
+    """
+    several = hasattr(config, "workerinput")
+
+    def order(item: pytest.Item) -> tuple[bool, bool, bool]:
+        asks = "server" in getattr(item, "fixturenames", ())
+        served = asks or any(mark.args == SERVED.args for mark in item.iter_markers(SERVED.name))
+        item.add_marker(SERVED if served else pytest.mark.xdist_group(str(item.path)))
+        # The session's service is broken last, and not yet there where a test has its own.
+        return served is not several, asks, item.get_closest_marker("faults") is not None
+
+    items.sort(key=order)

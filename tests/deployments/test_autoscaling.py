@@ -17,6 +17,7 @@ from load_tests.pair import prepare
 from load_tests.routes import CONFIG, ROUTES
 from load_tests.server import Server, served
 from load_tests.work import Record
+from tests.conftest import SERVED
 
 ROUTE = ROUTES["compare"]
 MOST = 3
@@ -65,6 +66,7 @@ class Watch:
         self.until(lambda _: len(records) >= wanted)
 
 
+@SERVED
 @pytest.mark.long
 def test_only_the_stage_under_load_scales_within_its_limits_and_back(config: Any, tmp_path: Path) -> None:
     path, body = tmp_path / "serve.yaml", ROUTE.body(prepare())

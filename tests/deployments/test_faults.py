@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,51 +22,13 @@ from gallery.reader import Reader
 from graphs.settings import ROOT
 from load_tests.faults import OTHERS, kill, replica
 from load_tests.photos import Photo
-from load_tests.server import Server, served
+from load_tests.server import Server
 from load_tests.traffic import Traffic
-from models.store import DEFAULT_STORE
+from tests.service_files import PLACES, TIMEOUT_S, ServiceFiles
 
 CLIENTS = 8
-PLACES = 16
-"""Requests that an ingress replica of this service works on at once; the load before may have left two of them."""
-TIMEOUT_S = 20
-"""Seconds a request may take in this service: longer than a replica needs to start."""
 
 pytestmark = pytest.mark.faults
-
-
-@dataclass
-class Files:
-    """Where the service has its files: a gallery, and models that are links to the real ones."""
-
-    folder: Path
-    config: Path
-
-    def start(self) -> Any:
-        variables = {"GALLERY_URI": str(self.folder / "gallery"), "REQUEST_TIMEOUT": str(TIMEOUT_S)}
-        return served(str(self.config), self.folder / "log", **variables)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    folder = tmp_path_factory.mktemp("faults")
-    config = yaml.safe_load((ROOT / "configs" / "serve.yaml").read_text("utf-8"))
-    [application] = config["applications"]
-    application["args"]["models_dir"] = str(folder / "models")
-    application["args"]["limits"] = {"max_requests": PLACES}
-    for path in DEFAULT_STORE.rglob("*"):
-        if path.is_file():
-            link = folder / "models" / path.relative_to(DEFAULT_STORE)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            os.link(path, link)
-    (folder / "serve.yaml").write_text(yaml.safe_dump(config), "utf-8")
-    return Files(folder, folder / "serve.yaml")
-
-
-@pytest.fixture(scope="module")
-def server(files: Files) -> Iterator[Server]:
-    with files.start() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -156,14 +117,16 @@ def hang_up(server: Server, traffic: Traffic) -> None:
 
 
 @pytest.mark.long
-def test_a_changed_configuration_is_rolled_out_under_load(server: Server, traffic: Traffic, files: Files) -> None:
-    config = yaml.safe_load(files.config.read_text("utf-8"))
+def test_a_changed_configuration_is_rolled_out_under_load(
+    server: Server, traffic: Traffic, service_files: ServiceFiles
+) -> None:
+    config = yaml.safe_load(service_files.config.read_text("utf-8"))
     [application] = config["applications"]
     application["args"]["embedders"]["facenet"]["workers"] = 1
     next(each for each in application["deployments"] if each["name"] == "ingress")["user_config"] = {
         "similarity_threshold": 0.5
     }
-    changed = files.folder / "changed.yaml"
+    changed = service_files.folder / "changed.yaml"
     changed.write_text(yaml.safe_dump(config), "utf-8")
     before = set(server.processes(replica("embedder-facenet")))
     failed = len(traffic.failed)
@@ -172,7 +135,7 @@ def test_a_changed_configuration_is_rolled_out_under_load(server: Server, traffi
         serve = Path(sys.executable).with_name("serve")
         # The cluster that `ray.init` starts asks for a token, which lies in the home folder.
         environment = {**os.environ, "RAY_AUTH_MODE": "token"}
-        command = [str(serve), "deploy", str(changed), "--address", dashboard(files)]
+        command = [str(serve), "deploy", str(changed), "--address", dashboard(service_files)]
         subprocess.run(command, check=True, cwd=ROOT, env=environment)
         until(lambda: before.isdisjoint(server.processes(replica("embedder-facenet"))))
         until(lambda: traffic.post(client, "/match").json()["threshold"] == 0.5)
@@ -181,8 +144,8 @@ def test_a_changed_configuration_is_rolled_out_under_load(server: Server, traffi
     assert traffic.wrong == []
 
 
-def dashboard(files: Files) -> str:
-    log = (files.folder / "log").read_text("utf-8", "replace")
+def dashboard(files: ServiceFiles) -> str:
+    log = files.log.read_text("utf-8", "replace")
     [address] = re.findall(r"dashboard at \S*?(http://[\d.]+:\d+)", log)
     return str(address)
 
@@ -194,43 +157,45 @@ def until(what: Callable[[], bool]) -> None:
         time.sleep(0.3)
 
 
-def test_nothing_acknowledged_is_lost_with_the_whole_service(server: Server, traffic: Traffic, files: Files) -> None:
+def test_nothing_acknowledged_is_lost_with_the_whole_service(
+    server: Server, traffic: Traffic, service_files: ServiceFiles
+) -> None:
     with traffic.by(CLIENTS):
         traffic.wait_for(1)
         assert server.kill()
     # And the machine lost power in the middle of the last commit.
-    there = asyncio.run(enrolled(files))
+    there, table = asyncio.run(enrolled(service_files))
     acknowledged = traffic.acknowledged.keys()
     assert acknowledged <= there.keys()
-    [table] = (files.folder / "gallery").glob("faces-*.lance")
     newest = min((table / "_versions").glob("*.manifest"))
     os.truncate(newest, newest.stat().st_size // 2)
-    with files.start() as again:
-        there = asyncio.run(enrolled(files))
+    with service_files.start() as again:
+        there, _ = asyncio.run(enrolled(service_files))
         assert set(there.values()) == {1}
         lost = acknowledged - there.keys()
         assert len(lost) <= 1
         # What was written but not acknowledged may be there as well, one request a client and kill at most.
         assert len(there.keys() - acknowledged) <= 4 * CLIENTS
         assert set(traffic.at(again.address).lost()) == lost
-        assert "was opened at its last whole version" in (files.folder / "log").read_text("utf-8", "replace")
-        check_health_tells_the_truth(files, again)
+        assert "was opened at its last whole version" in service_files.log.read_text("utf-8", "replace")
+        check_health_tells_the_truth(service_files, table, again)
 
 
-async def enrolled(files: Files) -> dict[str, int]:
-    """How many faces each subject has, read from the files."""
-    reader = Reader(Place(str(files.folder / "gallery")), 0)
-    return {each.id: each.faces for each in await reader.subjects(await reader.collection("traffic"), "", None)}
+async def enrolled(files: ServiceFiles) -> tuple[dict[str, int], Path]:
+    """How many faces each subject has, read from the files, and the folder that they are in."""
+    reader = Reader(Place(str(files.gallery)), 0)
+    collection = await reader.collection("traffic")
+    faces = {each.id: each.faces for each in await reader.subjects(collection, "", None)}
+    return faces, files.gallery / f"{collection.table}.lance"
 
 
-def check_health_tells_the_truth(files: Files, server: Server) -> None:
+def check_health_tells_the_truth(files: ServiceFiles, table: Path, server: Server) -> None:
     """Take away a model, a table, and the whole gallery, and give them back."""
-    model = next((files.folder / "models" / "facenet").glob("*.onnx"))
-    [table] = (files.folder / "gallery").glob("faces-*.lance")
+    model = next((files.models / "facenet").glob("*.onnx"))
     cases: list[tuple[Path, Callable[[Any], bool]]] = [
         (model, lambda found: bool(found["models"]["facenet"]) and bool(found["model_loaded"])),
         (table, lambda found: bool(found["database_connected"])),
-        (files.folder / "gallery", lambda found: bool(found["database_connected"])),
+        (files.gallery, lambda found: bool(found["database_connected"])),
     ]
     for path, is_well in cases:
         path.rename(path.with_suffix(".away"))

@@ -18,12 +18,15 @@ from access.keys import create
 from graphs.settings import ROOT
 from load_tests.server import served
 from tests import photos
-from tests.conftest import photo
+from tests.conftest import SERVED, photo
 from tests.deployments.collector import Collector, collector
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 REQUEST = "request-of-the-test"
 STAGES = ["ingress", "detector-mtcnn", "liveness-crmnet", "embedder-arcface"]
+
+
+pytestmark = SERVED
 
 
 @dataclass

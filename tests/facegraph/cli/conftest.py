@@ -12,6 +12,7 @@ import uvicorn
 
 from api.app import create_app
 from facegraph.cli import main
+from facegraph.cli.terminal import console, notes
 from tests.facegraph.cli.typing import Run
 from tests.fakes import People, service
 
@@ -20,6 +21,9 @@ from tests.fakes import People, service
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs `facegraph` on a wide terminal."""
     monkeypatch.setenv("COLUMNS", "250")
+    for each in (console, notes):
+        # Which they may have taken from the environment before.
+        monkeypatch.setattr(each, "width", 250)
 
     def run(*words: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["facegraph", *map(str, words)])

@@ -1,0 +1,61 @@
+"""The files of the session's service, from which it can be started again."""
+
+import os
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from graphs.settings import ROOT
+from load_tests.server import Server, served
+from models.store import DEFAULT_STORE
+
+PLACES = 16
+"""Requests that an ingress replica of this service works on at once."""
+TIMEOUT_S = 20
+"""Seconds a request may take in this service: longer than a replica needs to start."""
+
+
+@dataclass(frozen=True)
+class ServiceFiles:
+    """Where it has its configuration, its log, its gallery, and its models, which are links to the real ones."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "serve.yaml"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+    @property
+    def gallery(self) -> Path:
+        return self.folder / "gallery"
+
+    @property
+    def models(self) -> Path:
+        return self.folder / "models"
+
+    def write(self) -> None:
+        """Lay down the default configuration and the models."""
+        config = yaml.safe_load((ROOT / "configs" / "serve.yaml").read_text("utf-8"))
+        config["applications"][0]["args"]["models_dir"] = str(self.models)
+        self.config.write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
+        for path in DEFAULT_STORE.rglob("*"):
+            if path.is_file():
+                link = self.models / path.relative_to(DEFAULT_STORE)
+                link.parent.mkdir(parents=True, exist_ok=True)
+                os.link(path, link)
+
+    def start(self) -> AbstractContextManager[Server]:
+        """Serve from them; photos are fetched from loopback, where tests can serve them."""
+        variables = {
+            "GALLERY_URI": str(self.gallery),
+            "FETCH_ALLOWED_NETWORKS": "127.0.0.1/32",
+            "REQUEST_TIMEOUT": str(TIMEOUT_S),
+            "MAX_REQUESTS": str(PLACES),
+        }
+        return served(str(self.config), self.log, **variables)

@@ -14,6 +14,7 @@ from models.catalogue import card
 from models.pull import pull
 from models.store import DEFAULT_STORE, Store
 from tests import photos
+from tests.collector import Collector, collector
 from tests.service_files import ServiceFiles
 
 SERVED = pytest.mark.xdist_group("served")
@@ -56,8 +57,15 @@ def shared_faces(folder: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def service_files(tmp_path_factory: pytest.TempPathFactory) -> ServiceFiles:
-    files = ServiceFiles(tmp_path_factory.mktemp("serve"))
+def traces() -> Iterator[Collector]:
+    """What the session's service traced."""
+    with collector() as traces:
+        yield traces
+
+
+@pytest.fixture(scope="session")
+def service_files(tmp_path_factory: pytest.TempPathFactory, traces: Collector) -> ServiceFiles:
+    files = ServiceFiles(tmp_path_factory.mktemp("serve"), traces.address)
     files.write()
     return files
 

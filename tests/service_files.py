@@ -19,9 +19,15 @@ TIMEOUT_S = 20
 
 @dataclass(frozen=True)
 class ServiceFiles:
-    """Where it has its configuration, its log, its gallery, and its models, which are links to the real ones."""
+    """Where it has its configuration, logs, keys, gallery, and models, which are links to the real ones.
+
+    Attributes:
+        folder: of all of them.
+        collector: the address that traces are sent to.
+    """
 
     folder: Path
+    collector: str
 
     @property
     def config(self) -> Path:
@@ -32,6 +38,15 @@ class ServiceFiles:
         return self.folder / "log"
 
     @property
+    def logs(self) -> Path:
+        """The folder of the replicas' logs, which have a line a call."""
+        return self.folder / "logs"
+
+    @property
+    def keys(self) -> Path:
+        return self.folder / "keys.json"
+
+    @property
     def gallery(self) -> Path:
         return self.folder / "gallery"
 
@@ -40,9 +55,11 @@ class ServiceFiles:
         return self.folder / "models"
 
     def write(self) -> None:
-        """Lay down the default configuration and the models."""
+        """Lay down the default configuration, with a log line for each call of a stage, and the models."""
         config = yaml.safe_load((ROOT / "configs" / "serve.yaml").read_text("utf-8"))
-        config["applications"][0]["args"]["models_dir"] = str(self.models)
+        [application] = config["applications"]
+        application["args"]["models_dir"] = str(self.models)
+        application["logging_config"] |= {"enable_access_log": True, "logs_dir": str(self.logs)}
         self.config.write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
         for path in DEFAULT_STORE.rglob("*"):
             if path.is_file():
@@ -54,8 +71,12 @@ class ServiceFiles:
         """Serve from them; photos are fetched from loopback, where tests can serve them."""
         variables = {
             "GALLERY_URI": str(self.gallery),
+            "KEYS_FILE": str(self.keys),
             "FETCH_ALLOWED_NETWORKS": "127.0.0.1/32",
             "REQUEST_TIMEOUT": str(TIMEOUT_S),
             "MAX_REQUESTS": str(PLACES),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": self.collector,
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
+            "RAY_metrics_report_interval_ms": "1000",
         }
         return served(str(self.config), self.log, **variables)

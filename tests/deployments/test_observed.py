@@ -4,90 +4,107 @@ import base64
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
-import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from access.keys import create
-from graphs.settings import ROOT
-from load_tests.server import served
-from tests import photos
-from tests.conftest import SERVED, photo
-from tests.deployments.collector import Collector, collector
+from load_tests.server import Server
+from tests.collector import Collector
+from tests.service_files import ServiceFiles
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 REQUEST = "request-of-the-test"
+SUBJECT = "ada-of-the-test"
 STAGES = ["ingress", "detector-mtcnn", "liveness-crmnet", "embedder-arcface"]
 
+OURS = "ray_facegraph_"
+PERIOD_S = 4
+"""Longer than metrics are on their way."""
 
-pytestmark = SERVED
+Told = dict[str, dict[tuple[str, ...], float]]
+"""Of each family of metrics its values, by their labels."""
 
 
 @dataclass
 class Watched:
-    """What was asked, and what is known of it afterwards."""
+    """What was asked, and what is known of it afterwards.
+
+    Attributes:
+        told: what the metrics told before.
+    """
 
     collector: Collector
-    logs: Path
+    files: ServiceFiles
     key: str
     sent: bytes
     embedding: list[float]
     client: httpx.Client
+    told: Told
 
     def lines(self) -> list[dict[str, Any]]:
         """Every line of the logs of Serve's replicas."""
-        texts = [file.read_text("utf-8") for file in sorted(self.logs.glob("replica_*.log"))]
+        texts = [file.read_text("utf-8") for file in sorted(self.files.logs.glob("replica_*.log"))]
         return [json.loads(line) for text in texts for line in text.splitlines()]
+
+    def more(self) -> Told:
+        """By how much the numbers of the metrics are higher than before."""
+        more = Told()
+        for family, now in told(self.client).items():
+            before = self.told.get(family, {})
+            changes = {labels: value - before.get(labels, 0) for labels, value in now.items()}
+            more[family] = {labels: change for labels, change in changes.items() if change}
+        return more
+
+
+def told(client: httpx.Client) -> Told:
+    """The service's own metrics, without those of asking for them."""
+    response = client.get("/metrics")
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    keys = ("route", "code", "stage", "role", "outcome", "verdict", "model")
+    return {
+        family.name.removeprefix(OURS): {
+            tuple(sample.labels[key] for key in keys if sample.labels.get(key)): sample.value
+            for sample in family.samples
+            if not sample.name.endswith(("_bucket", "_sum", "_created")) and sample.labels.get("route") != "/metrics"
+        }
+        for family in text_string_to_metric_families(response.text)
+        if family.name.startswith(OURS)
+    }
+
+
+def settled(client: httpx.Client) -> Told:
+    """The same once what others asked for before has been told of."""
+    before, now = Told(), told(client)
+    while now != before:
+        time.sleep(PERIOD_S)
+        before, now = now, told(client)
+    return now
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """One `/match` and a few more requests to a service of its own, which takes half a minute: nothing else is traced.
-
-    Its stages log each call, too.
-    """
-    folder = tmp_path_factory.mktemp("watched")
-    logs, keys = folder / "logs", folder / "keys.json"
-    config = yaml.safe_load((ROOT / "configs/serve.yaml").read_text("utf-8"))
-    [application] = config["applications"]
-    application["logging_config"] |= {"enable_access_log": True, "logs_dir": str(logs)}
-    for kind, role in [("detectors", "mediapipe"), ("embedders", "facenet")]:
-        del application["args"][kind][role]
-    left_out = ("detector-mediapipe", "embedder-facenet")
-    application["deployments"] = [each for each in application["deployments"] if each["name"] not in left_out]
-    (folder / "serve.yaml").write_text(yaml.safe_dump(config), "utf-8")
-    _, key = create(keys, "tested", ("read", "enrol", "admin"), ())
-    sent = photo(photos.FOLDER, "mindy_kaling", "zimbiocomfpMindyKalingfBgaONVFDFmjpg.jpg")
-    with collector() as traces:
-        variables = {
-            "GALLERY_URI": str(folder / "gallery"),
-            "KEYS_FILE": str(keys),
-            "REQUIRE_KEYS": "true",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": traces.address,
-            "OTEL_BSP_SCHEDULE_DELAY": "200",
-            "RAY_metrics_report_interval_ms": "1000",
-        }
-        with (
-            served(str(folder / "serve.yaml"), folder / "log", **variables) as server,
-            httpx.Client(base_url=server.address, timeout=60, headers={"Authorization": f"Bearer {key}"}) as client,
-        ):
-            given = {"traceparent": f"00-{TRACE}-{CALLER}-01", "X-Request-ID": REQUEST}
-            pair = dict.fromkeys(["image1", "image2"], base64.b64encode(sent).decode())
-            assert client.post("/match", json=pair, headers=given).status_code == 200
-            embedded = client.post("/v1/embed", files={"photo": sent}).json()["faces"][0]["embedding"]["values"]
-            assert client.put("/v1/collections/staff", json={}).status_code == 201
-            assert client.post("/v1/collections/staff/faces", data={"subject": "ada"}, files={"photo": sent}).is_success
-            assert client.get("/v1/models", headers={"Authorization": "Bearer fg_no_key"}).status_code == 401
-            yield Watched(traces, logs, key, sent, embedded, client)
+def watched(server: Server, service_files: ServiceFiles, traces: Collector, mindy: bytes) -> Iterator[Watched]:
+    """One `/match` and a few more requests to the session's service, which nobody else asks meanwhile."""
+    _, key = create(service_files.keys, "tested", ("read", "enrol", "admin"), ())
+    with httpx.Client(base_url=server.address, timeout=60, headers={"Authorization": f"Bearer {key}"}) as client:
+        before = settled(client)
+        given = {"traceparent": f"00-{TRACE}-{CALLER}-01", "X-Request-ID": REQUEST}
+        pair = dict.fromkeys(["image1", "image2"], base64.b64encode(mindy).decode())
+        assert client.post("/match", json=pair, headers=given).status_code == 200
+        embedded = client.post("/v1/embed", files={"photo": mindy}).json()["faces"][0]["embedding"]["values"]
+        assert client.put("/v1/collections/staff", json={}).status_code == 201
+        assert client.post("/v1/collections/staff/faces", data={"subject": SUBJECT}, files={"photo": mindy}).is_success
+        assert client.get("/v1/models", headers={"Authorization": "Bearer fg_no_key"}).status_code == 401
+        yield Watched(traces, service_files, key, mindy, embedded, client, before)
+        client.delete("/v1/collections/staff", params={"with_faces": True}).raise_for_status()
 
 
-def until(true: Any, seconds: float = 15) -> None:
+def until(true: Callable[[], Any], seconds: float = 15) -> None:
     """Wait until what is exported in periods has arrived."""
     last = time.monotonic() + seconds
     while not true():
@@ -124,7 +141,7 @@ def test_no_span_tells_of_a_person(watched: Watched) -> None:
         assert len(span.name) < 100
         for value in span.attributes.values():
             assert len(value) < 200
-            assert "ada" not in value
+            assert SUBJECT not in value
             assert watched.key not in value
 
 
@@ -138,7 +155,7 @@ def test_the_lines_of_a_request_have_its_id_and_trace_in_every_process(watched: 
 
 
 def test_no_log_has_a_photo_an_embedding_or_a_key(watched: Watched) -> None:
-    files = [file for file in watched.logs.parent.rglob("*") if file.is_file() and "gallery" not in file.parts]
+    files = [file for file in watched.files.folder.rglob("*") if file.is_file() and "gallery" not in file.parts]
     logs = [file for file in files if file.suffix in (".log", ".jsonl") or file.name == "log"]
     assert len(logs) > len(STAGES)
     encoded = base64.b64encode(watched.sent).decode()
@@ -150,31 +167,32 @@ def test_no_log_has_a_photo_an_embedding_or_a_key(watched: Watched) -> None:
         assert not any(re.search(re.escape(repr(value)[:10]), text) for value in watched.embedding if abs(value) > 0.01)
 
 
-def test_the_metrics_need_a_key_and_tell_what_was_done(watched: Watched) -> None:
-    assert httpx.get(watched.client.base_url.join("/metrics")).status_code == 401
+def test_the_metrics_tell_what_was_done(watched: Watched) -> None:
+    until(lambda: watched.more().get("enrolments"), 40)
+    more = watched.more()
+    assert more["requests"][("/match",)] == 1
+    assert more["requests"][("/v1/models", "UNAUTHENTICATED")] == 1
+    assert more["stage_call_duration_seconds"][("liveness", "crmnet")] == 1
+    assert more["stage_work_duration_seconds"][("detector", "mtcnn")] == 3
+    assert more["matches"] == {("/match", "match"): 1}
+    assert more["liveness_verdicts"] == {("live",): 2}
+    assert more["photos"] == {("decoded",): 4}
+    assert more["faces"] == {("found",): 4}
+    assert more["enrolments"] == {("enrolled",): 1}
 
-    def told() -> dict[str, dict[tuple[str, ...], float]]:
-        response = watched.client.get("/metrics")
-        assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-        keys = ("route", "code", "stage", "role", "outcome", "verdict", "model")
-        return {
-            family.name.removeprefix("ray_facegraph_"): {
-                tuple(sample.labels[key] for key in keys if sample.labels.get(key)): sample.value
-                for sample in family.samples
-                if not sample.name.endswith(("_bucket", "_sum", "_created"))
-            }
-            for family in text_string_to_metric_families(response.text)
-        }
 
-    until(lambda: told().get("enrolments") and told().get("gallery_faces", {}).get(("mobilefacenet",)), 40)
-    metrics = told()
-    assert metrics["requests"][("/match",)] == 1
-    assert metrics["requests"][("/v1/models", "UNAUTHENTICATED")] == 1
-    assert metrics["stage_call_duration_seconds"][("liveness", "crmnet")] == 1
-    assert metrics["stage_work_duration_seconds"][("detector", "mtcnn")] == 3
-    assert metrics["matches"] == {("/match", "match"): 1}
-    assert metrics["liveness_verdicts"] == {("live",): 2}
-    assert metrics["photos"] == {("decoded",): 4}
-    assert metrics["faces"] == {("found",): 4}
-    assert metrics["enrolments"] == {("enrolled",): 1}
-    assert metrics["gallery_subjects"] == {("mobilefacenet",): 1}
+def test_the_metrics_tell_how_large_the_gallery_is(watched: Watched) -> None:
+    there = watched.client.get("/v1/collections").raise_for_status().json()["collections"]
+    sizes = [
+        watched.client.get(f"/v1/collections/{quote(each['name'], safe='')}").raise_for_status().json()
+        for each in there
+    ]
+    faces, subjects = (sum(size[what] for size in sizes) for what in ("faces", "subjects"))
+    assert min(faces, subjects) > 0
+
+    def agrees() -> bool:
+        now = told(watched.client)
+        gauges = (sum(now.get(f"gallery_{what}", {}).values()) for what in ("collections", "faces", "subjects"))
+        return tuple(gauges) == (len(sizes), faces, subjects)
+
+    until(agrees, 40)

@@ -124,7 +124,7 @@ def test_a_member_that_is_a_folder_is_no_file(store: Store, downloads: Downloads
     assert "folder is no file in its archive" in refusal(card, store, downloads)
 
 
-@pytest.mark.parametrize("archive", [b"no archive at all", zipped(weights=WEIGHTS)[:-3]])
+@pytest.mark.parametrize("archive", [b"no archive at all", zipped(weights=WEIGHTS)[:-3]], ids=["none", "cut"])
 def test_an_archive_that_cannot_be_read_is_named(
     store: Store, downloads: Downloads, site: Site, archive: bytes
 ) -> None:

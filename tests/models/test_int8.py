@@ -34,8 +34,13 @@ FACENET = card("facenet")
 EXPORTS = ["embedder.onnx", "embedder.int8.onnx", "embedder.uint8.onnx"]
 INT8 = made_card(exports=EXPORTS, int8=EXPORTS[1], uint8=EXPORTS[2])
 TWO_THREADS = Device(threads=2)
+
+exact = pytest.mark.skipif(not adds_exactly(), reason="overflows on this CPU")
+
 SIDE = 8
-AROUND_CONVOLUTIONS = {"prepared", "first", "positive", "second"}
+SHAPES = {"wide": (8, 3, 3, 3), "narrow": (4, 8, 1, 1), "last": (4, 12, 1, 1)}
+"""Of the weights."""
+AROUND_CONVOLUTIONS = {"prepared", "first", "positive", "second", "both", "third"}
 
 
 @pytest.fixture
@@ -46,7 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def small_network() -> ModelProto:
-    """Two convolutions over crops, and their mean: (n, 4)."""
+    """Two convolutions over crops, one over what both found, and the mean of it: (n, 4)."""
     model: ModelProto = onnx.parser.parse_model(
         f"""<ir_version: 8, opset_import: ["" : {OPSET}]>
         core (uint8[n, {SIDE}, {SIDE}, 3] crops) => (float[n, 4] y) {{
@@ -56,12 +61,15 @@ def small_network() -> ModelProto:
             first = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (prepared, wide, bias)
             positive = Relu (first)
             second = Conv <kernel_shape = [1, 1]> (positive, narrow)
-            means = GlobalAveragePool (second)
+            rest = Relu (second)
+            both = Concat <axis = 1> (positive, rest)
+            third = Conv <kernel_shape = [1, 1]> (both, last)
+            means = GlobalAveragePool (third)
             y = Flatten (means)
         }}"""
     )
     rng = np.random.default_rng(1)
-    weights = {name: rng.normal(size=shape) for name, shape in (("wide", (8, 3, 3, 3)), ("narrow", (4, 8, 1, 1)))}
+    weights = {name: rng.normal(size=shape) for name, shape in SHAPES.items()}
     for name, array in {**weights, "bias": rng.normal(size=8), "scale": np.array(1 / 255)}.items():
         model.graph.initializer.append(numpy_helper.from_array(np.asarray(array, np.float32), name))
     return model
@@ -132,28 +140,38 @@ def test_measuring_writes_nothing_beside_the_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("weights", "kind"), [("signed", TensorProto.INT8), ("unsigned", TensorProto.UINT8)])
-def test_a_quantised_network_gives_nearly_the_same(weights: Weights, kind: int, tmp_path: Path) -> None:
-    floats = written(small_network(), tmp_path / "floats.onnx")
-    integers = quantised(small_network(), measured(floats, small_crops()), weights)
+def test_convolutions_are_quantised_and_what_stands_between_them(weights: Weights, kind: int) -> None:
+    ranges: Ranges = {name: (-1.0, place + 1.0) for place, name in enumerate(sorted(AROUND_CONVOLUTIONS))}
+    integers = quantised(small_network(), ranges, weights)
     operators = [node.op_type for node in integers.graph.node]
-    assert operators.count("QuantizeLinear") == len(AROUND_CONVOLUTIONS)
+    # Rectified by the integers themselves, which have none for what is below zero.
+    assert operators.count("QuantizeLinear") == len(AROUND_CONVOLUTIONS | {"rest"}) - len({"first", "second"})
+    assert "Relu" not in operators
     constants = {entry.name: entry for entry in integers.graph.initializer}
-    for name, channels in (("wide", 8), ("narrow", 4)):
+    for name, (channels, *_) in SHAPES.items():
         assert name not in constants
         assert constants[f"{name}_quantized"].data_type == kind
         assert list(constants[f"{name}_scale"].dims) == [channels]
+    together = {numpy_helper.to_array(constants[f"{name}_scale"]).item() for name in ("positive", "rest", "both")}
+    assert len(together) == 1
+
+
+@pytest.mark.parametrize("weights", [pytest.param("signed", marks=exact), "unsigned"])
+def test_a_quantised_network_gives_nearly_the_same(weights: Weights, tmp_path: Path) -> None:
+    floats = written(small_network(), tmp_path / "floats.onnx")
+    integers = quantised(small_network(), measured(floats, small_crops()), weights)
     (expected,) = OnnxNetwork(floats, Device())(small_crops())
     (given,) = OnnxNetwork(written(integers, tmp_path / "integers.onnx"), Device())(small_crops())
     assert given.dtype == np.float32
-    assert 0 < np.abs(given - expected).max() < 0.02 * np.ptp(expected)
+    assert 0 < np.abs(given - expected).max() < 0.04 * np.ptp(expected)
 
 
 def test_a_range_that_is_too_small_cuts_the_answers_off(tmp_path: Path) -> None:
     """The ranges of the file, and no others, are those that the integers stand for."""
-    ranges: Ranges = dict.fromkeys(AROUND_CONVOLUTIONS - {"second"}, (-50.0, 50.0)) | {"second": (0.0, 0.25)}
+    ranges: Ranges = dict.fromkeys(AROUND_CONVOLUTIONS - {"third"}, (-50.0, 50.0)) | {"third": (0.0, 0.25)}
     integers = quantised(small_network(), ranges, "unsigned")
     (given,) = OnnxNetwork(written(integers, tmp_path / "n.onnx"), Device())(small_crops())
-    assert given.min() == 0
+    assert given.min() >= 0
     assert given.max() <= 0.25 + 1e-6
 
 
@@ -224,7 +242,7 @@ each_kind = pytest.mark.parametrize(
     "integers",
     [
         FACENET.uint8,
-        pytest.param(FACENET.int8, marks=pytest.mark.skipif(not adds_exactly(), reason="overflows on this CPU")),
+        pytest.param(FACENET.int8, marks=exact),
     ],
     indirect=True,
     scope="module",
@@ -249,7 +267,7 @@ def at_one_in_a_hundred(scores: tuple[Scores, Scores]) -> OperatingPoint:
 def test_each_face_is_where_it_was(sample: Gallery) -> None:
     assert len(sample.people) >= 110
     cosines = (sample.floats * sample.integers).sum(axis=1)
-    assert cosines.min() >= 0.98
+    assert cosines.min() >= 0.99
     assert cosines.max() < 1 - 1e-5, "both are the same network"
 
 

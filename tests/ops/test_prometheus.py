@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -79,10 +80,15 @@ def test_each_of_our_metrics_is_on_the_dashboard(ours: dict[str, set[str]]) -> N
 
 
 def test_each_of_serves_metrics_that_is_asked_for_is_there(service: httpx.Client) -> None:
-    text = service.get("/metrics").text
-    asked = {name for name in asked_for() if name.startswith("ray_serve_")}
-    assert asked
-    assert {name for name in asked if not re.search(rf"^{name}{{", text, re.MULTILINE)} == set()
+    missing = {name for name in asked_for() if name.startswith("ray_serve_")}
+    assert missing
+    # Serve tells of some every few seconds, and this service forgets them sooner.
+    last = time.monotonic() + 15
+    while missing and time.monotonic() < last:
+        text = service.get("/metrics").text
+        missing = {name for name in missing if not re.search(rf"^{name}{{", text, re.MULTILINE)}
+        time.sleep(0.2)
+    assert missing == set()
 
 
 def test_every_metric_that_the_documentation_names_is_there(ours: dict[str, set[str]]) -> None:

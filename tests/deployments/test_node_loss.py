@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from load_tests.server import free_port
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, SERVED
 
 CLIENTS = 4
 
@@ -68,6 +68,7 @@ with transport.set_up():
 """
 
 
+@SERVED
 @pytest.mark.faults
 @pytest.mark.long
 def test_the_stages_of_a_node_that_is_lost_come_back_on_another(sample_photos: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from graphs.settings import ROOT
+from load_tests.routes import CONFIG
 from load_tests.server import Server, served
 from models.store import DEFAULT_STORE
 
@@ -56,7 +56,7 @@ class ServiceFiles:
 
     def write(self) -> None:
         """Lay down the default configuration, with a log line for each call of a stage, and the models."""
-        config = yaml.safe_load((ROOT / "configs" / "serve.yaml").read_text("utf-8"))
+        config = yaml.safe_load(CONFIG.read_text("utf-8"))
         [application] = config["applications"]
         application["args"]["models_dir"] = str(self.models)
         application["logging_config"] |= {"enable_access_log": True, "logs_dir": str(self.logs)}

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from load_tests.photos import Photo
 from load_tests.server import Server
 from load_tests.traffic import Traffic
 from tests.service_files import PLACES, TIMEOUT_S, ServiceFiles
+from tests.waiting import until
 
 CLIENTS = 8
 
@@ -101,10 +101,10 @@ def test_who_hangs_up_makes_room(server: Server, traffic: Traffic) -> None:
         impatient = [threading.Thread(target=hang_up, args=(server, traffic)) for _ in range(5 * PLACES)]
         for thread in impatient:
             thread.start()
-        until(lambda: traffic.post(client, "/compare").status_code == 503)
+        until(lambda: traffic.post(client, "/compare").status_code == 503, 60)
         for thread in impatient:
             thread.join()
-        until(lambda: traffic.post(client, "/compare").status_code == 200)
+        until(lambda: traffic.post(client, "/compare").status_code == 200, 60)
 
 
 def hang_up(server: Server, traffic: Traffic) -> None:
@@ -137,8 +137,8 @@ def test_a_changed_configuration_is_rolled_out_under_load(
         environment = {**os.environ, "RAY_AUTH_MODE": "token"}
         command = [str(serve), "deploy", str(changed), "--address", dashboard(service_files)]
         subprocess.run(command, check=True, cwd=ROOT, env=environment)
-        until(lambda: before.isdisjoint(server.processes(replica("embedder-facenet"))))
-        until(lambda: traffic.post(client, "/match").json()["threshold"] == 0.5)
+        until(lambda: before.isdisjoint(server.processes(replica("embedder-facenet"))), 60)
+        until(lambda: traffic.post(client, "/match").json()["threshold"] == 0.5, 60)
         traffic.wait_for(1)
     assert traffic.failed[failed:] == []
     assert traffic.wrong == []
@@ -148,13 +148,6 @@ def dashboard(files: ServiceFiles) -> str:
     log = files.log.read_text("utf-8", "replace")
     [address] = re.findall(r"dashboard at \S*?(http://[\d.]+:\d+)", log)
     return str(address)
-
-
-def until(what: Callable[[], bool]) -> None:
-    last = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < last
-        time.sleep(0.3)
 
 
 def test_nothing_acknowledged_is_lost_with_the_whole_service(
@@ -203,7 +196,7 @@ def check_health_tells_the_truth(files: ServiceFiles, table: Path, server: Serve
         assert found["status"] == "degraded"
         assert not is_well(found)
         path.with_suffix(".away").rename(path)
-        until(lambda: bool(health(server.address)["status"] == "healthy"))
+        until(lambda: bool(health(server.address)["status"] == "healthy"), 60)
 
 
 def health(address: str) -> Any:

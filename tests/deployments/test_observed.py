@@ -4,7 +4,7 @@ import base64
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from access.keys import create
 from load_tests.server import Server
 from tests.collector import Collector
 from tests.service_files import ServiceFiles
+from tests.waiting import until
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 REQUEST = "request-of-the-test"
@@ -104,14 +105,6 @@ def watched(server: Server, service_files: ServiceFiles, traces: Collector, mind
         client.delete("/v1/collections/staff", params={"with_faces": True}).raise_for_status()
 
 
-def until(true: Callable[[], Any], seconds: float = 15) -> None:
-    """Wait until what is exported in periods has arrived."""
-    last = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < last
-        time.sleep(0.2)
-
-
 def test_a_match_is_one_trace_over_all_its_hops(watched: Watched) -> None:
     def spans() -> Any:
         return [span for span in watched.collector.spans if span.trace == TRACE]
@@ -119,7 +112,7 @@ def test_a_match_is_one_trace_over_all_its_hops(watched: Watched) -> None:
     def deployments() -> list[str]:
         return [span.name.split()[1] for span in spans() if span.name.startswith("replica_handle_request")]
 
-    until(lambda: len(deployments()) >= 3 and any(span.name == "POST /match" for span in spans()))
+    until(lambda: len(deployments()) >= 3 and any(span.name == "POST /match" for span in spans()), 15)
     assert sorted(deployments()) == sorted(STAGES[1:])
     known = {span.id for span in spans()}
     assert {span.parent for span in spans()} <= known | {CALLER}
@@ -136,7 +129,7 @@ def test_a_match_is_one_trace_over_all_its_hops(watched: Watched) -> None:
 
 
 def test_no_span_tells_of_a_person(watched: Watched) -> None:
-    until(lambda: watched.collector.spans)
+    until(lambda: watched.collector.spans, 15)
     for span in watched.collector.spans:
         assert len(span.name) < 100
         for value in span.attributes.values():

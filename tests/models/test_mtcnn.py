@@ -40,7 +40,7 @@ def cascade(store: Store) -> Detector:
 @pytest.fixture(scope="module")
 def originals(sample_photos: Path) -> dict[str, list[Face]]:
     """What facenet-pytorch finds, in a process of its own."""
-    paths = [str(path) for path in sorted(sample_photos.glob("*/*.jpg"))[::3]]
+    paths = [str(path) for path in sorted(sample_photos.glob("*/*.jpg"))[::2]]
     paths += [str(path) for path in sorted((PROJECT.parent / "shared" / "faces" / "detection").glob("*.jpg"))]
     done = subprocess.run(
         [sys.executable, "-c", ORIGINAL, *paths], cwd=PROJECT, capture_output=True, text=True, check=True
@@ -68,7 +68,7 @@ def test_finds_the_same_boxes_and_landmarks(cascade: Detector, originals: dict[s
                 overlaps.append(overlap(face, twin))
                 assert abs(twin.score - face.score) <= 0.02, path
                 shifts.append(np.abs(twin.landmarks - face.landmarks).max() / side)
-    assert len(shifts) >= 35
+    assert len(shifts) >= 55
     # Rounding decides whether a window just at a threshold passes, and with it which window a face is read from.
     assert np.quantile(overlaps, 0.05) >= 0.95
     assert min(overlaps) >= 0.93

@@ -97,8 +97,8 @@ class Card(_Strict):
         framework: the original runtime, which is also selectable as its engine.
         exports: the files that the exporter writes; an ONNX file takes uint8 NHWC RGB crops and
             gives the final answer.
-        int8, uint8: those of them that are the first in 8-bit integers, for CPUs that add these exactly and
-            for others: `models.int8`. Their answers are so near that embeddings of all are compared with one another.
+        int8: the one of them that is the first in 8-bit integers, for CPUs: `models.int8`. Its answers are so near
+            that embeddings of both are compared with one another.
         crops: what the network wants of a face; several for one that looks at several scales.
         output_size: length of the embedding; None for other tasks.
         preprocessing: version of everything between photo and network; change it when crops or
@@ -118,7 +118,6 @@ class Card(_Strict):
     files: tuple[WeightFile, ...] = Field(min_length=1)
     exports: tuple[FileName, ...] = Field(min_length=1)
     int8: FileName | None = None
-    uint8: FileName | None = None
     crops: tuple[CropSpec, ...] = ()
     output_size: int | None = Field(None, gt=0)
     preprocessing: str
@@ -132,9 +131,8 @@ class Card(_Strict):
             raise ValueError("an embedder, and nothing else, has an output size")
         if any(spec.size <= 0 or spec.scale <= 0 for spec in self.crops):
             raise ValueError("crops have a size and a scale above 0")
-        integers = {self.int8, self.uint8} - {None}
-        if integers and (len(integers) != 2 or not integers <= {*self.exports[1:]} or len(self.crops) != 1):
-            raise ValueError("int8 and uint8 files are two exports after the first, of a network with one crop")
+        if self.int8 and (self.int8 not in self.exports[1:] or len(self.crops) != 1):
+            raise ValueError("the int8 file is an export after the first, of a network with one crop")
         return self
 
     @property

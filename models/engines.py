@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import Card
-from models.cpu import adds_exactly
 from models.detection import Detector
 from models.device import Device
 from models.errors import ModelError
@@ -16,8 +15,7 @@ from models.onnx_session import OnnxNetwork
 from models.store import Store
 
 Engine = Literal["onnx", "onnx-float32", "torch", "tensorflow"]
-"""``onnx`` runs 8-bit integers on a CPU where the card has them, of the kind that this CPU adds exactly;
-``onnx-float32`` never does."""
+"""``onnx`` runs 8-bit integers on a CPU where the card has them; ``onnx-float32`` never does."""
 
 CropNetwork = Callable[..., NDArray[np.float32]]
 """uint8 (n, size, size, 3) RGB, one array for each crop of the card, to the card's final answer for each
@@ -82,8 +80,7 @@ def _detector(card: Card, store: Store, engine: Engine, device: Device, options:
 
 
 def _onnx(card: Card, store: Store, device: Device, integers: bool) -> CropNetwork:
-    exact = card.int8 if adds_exactly() else card.uint8
-    name = exact if integers and exact else card.exports[0]
+    name = card.int8 if integers and card.int8 else card.exports[0]
     network = OnnxNetwork(next(path for path in store.exports(card) if path.name == name), device)
     return lambda *crops: cast(NDArray[np.float32], network(*crops)[0])
 

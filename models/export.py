@@ -46,13 +46,12 @@ def main() -> None:
     """Write the exports of the card named on the command line into a folder that has its weights."""
     card, folder = card_named(sys.argv[1]), Path(sys.argv[2])
     importlib.import_module(f"models.architectures.{card.architecture}").export(card, folder)
-    if card.int8 and card.uint8:
+    if card.int8:
         # Only now: few exports need ONNX Runtime's quantisation.
         from models.int8 import quantised, read_ranges
 
-        floats, ranges = onnx.load(folder / card.exports[0]), read_ranges(card)
-        onnx.save(quantised(floats, ranges, "signed"), folder / card.int8)
-        onnx.save(quantised(floats, ranges, "unsigned"), folder / card.uint8)
+        floats = onnx.load(folder / card.exports[0])
+        onnx.save(quantised(floats, read_ranges(card)), folder / card.int8)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from models.card import Card
 from models.catalogue import ranges_path
 from models.errors import ModelError
 
-EXPORTER_VERSION = "5"
+EXPORTER_VERSION = "6"
 """Change it when an exporter changes what it writes, so that every store exports anew."""
 
 DEFAULT_STORE = Path(__file__).resolve().parents[1] / "data" / "models"

@@ -72,19 +72,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         ("mobilefacenet", "cpu", "onnx-float32", "embedder.onnx"),
     ],
 )
-@pytest.mark.parametrize("exact", [True, False])
 def test_integers_run_on_cpus_alone_and_where_the_card_has_them(
-    empty: Store,
-    opened: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    kind: Any,
-    engine: Engine,
-    file: str,
-    exact: bool,
+    empty: Store, opened: list[str], name: str, kind: Any, engine: Engine, file: str
 ) -> None:
-    monkeypatch.setattr(engines, "adds_exactly", lambda: exact)
-    file = file if exact else file.replace(".int8.", ".uint8.")
     load_network(card(name), empty, engine, Device(kind))
     assert opened == [file]
 

@@ -10,6 +10,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, numpy_helper
 
@@ -18,12 +21,11 @@ from imaging.decode import Limits
 from models import catalogue, export
 from models.card import Card
 from models.catalogue import card, ranges_path
-from models.cpu import adds_exactly
 from models.detection import PhotoDetector
 from models.device import Device
 from models.engines import load_detector
 from models.errors import ModelError
-from models.int8 import Ranges, Weights, measured, quantised, read_ranges, write_ranges
+from models.int8 import Ranges, measured, quantised, read_ranges, without_overflow, write_ranges
 from models.onnx_graph import OPSET
 from models.onnx_session import OnnxNetwork
 from models.store import Store
@@ -31,11 +33,9 @@ from tests.conftest import shared_faces
 from tests.models.cards import made_card
 
 FACENET = card("facenet")
-EXPORTS = ["embedder.onnx", "embedder.int8.onnx", "embedder.uint8.onnx"]
-INT8 = made_card(exports=EXPORTS, int8=EXPORTS[1], uint8=EXPORTS[2])
+EXPORTS = ["embedder.onnx", "embedder.int8.onnx"]
+INT8 = made_card(exports=EXPORTS, int8=EXPORTS[1])
 TWO_THREADS = Device(threads=2)
-
-exact = pytest.mark.skipif(not adds_exactly(), reason="overflows on this CPU")
 
 SIDE = 8
 SHAPES = {"wide": (8, 3, 3, 3), "narrow": (4, 8, 1, 1), "last": (4, 12, 1, 1)}
@@ -114,7 +114,7 @@ def test_ranges_that_are_missing_are_answered_with_what_to_type() -> None:
 
 def test_ranges_of_another_graph_are_refused() -> None:
     with pytest.raises(ModelError) as caught:
-        quantised(small_network(), dict.fromkeys(AROUND_CONVOLUTIONS - {"positive"} | {"other"}, (0.0, 1.0)), "signed")
+        quantised(small_network(), dict.fromkeys(AROUND_CONVOLUTIONS - {"positive"} | {"other"}, (0.0, 1.0)))
     assert str(caught.value) == "no range is known of positive: measure them with `facegraph models ranges`"
 
 
@@ -139,10 +139,9 @@ def test_measuring_writes_nothing_beside_the_network(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize(("weights", "kind"), [("signed", TensorProto.INT8), ("unsigned", TensorProto.UINT8)])
-def test_convolutions_are_quantised_and_what_stands_between_them(weights: Weights, kind: int) -> None:
+def test_convolutions_are_quantised_and_what_stands_between_them() -> None:
     ranges: Ranges = {name: (-1.0, place + 1.0) for place, name in enumerate(sorted(AROUND_CONVOLUTIONS))}
-    integers = quantised(small_network(), ranges, weights)
+    integers = quantised(small_network(), ranges)
     operators = [node.op_type for node in integers.graph.node]
     # Rectified by the integers themselves, which have none for what is below zero.
     assert operators.count("QuantizeLinear") == len(AROUND_CONVOLUTIONS | {"rest"}) - len({"first", "second"})
@@ -150,26 +149,76 @@ def test_convolutions_are_quantised_and_what_stands_between_them(weights: Weight
     constants = {entry.name: entry for entry in integers.graph.initializer}
     for name, (channels, *_) in SHAPES.items():
         assert name not in constants
-        assert constants[f"{name}_quantized"].data_type == kind
+        assert constants[f"{name}_quantized"].data_type == TensorProto.INT8
         assert list(constants[f"{name}_scale"].dims) == [channels]
     together = {numpy_helper.to_array(constants[f"{name}_scale"]).item() for name in ("positive", "rest", "both")}
     assert len(together) == 1
 
 
-@pytest.mark.parametrize("weights", [pytest.param("signed", marks=exact), "unsigned"])
-def test_a_quantised_network_gives_nearly_the_same(weights: Weights, tmp_path: Path) -> None:
+def test_a_quantised_network_gives_nearly_the_same(tmp_path: Path) -> None:
     floats = written(small_network(), tmp_path / "floats.onnx")
-    integers = quantised(small_network(), measured(floats, small_crops()), weights)
+    integers = quantised(small_network(), measured(floats, small_crops()))
     (expected,) = OnnxNetwork(floats, Device())(small_crops())
     (given,) = OnnxNetwork(written(integers, tmp_path / "integers.onnx"), Device())(small_crops())
     assert given.dtype == np.float32
     assert 0 < np.abs(given - expected).max() < 0.02 * np.ptp(expected)
 
 
+def dot_product(weights: NDArray[np.float32]) -> ModelProto:
+    """One convolution that takes pixels as they are, its answers as they are, and has room for the largest."""
+    channels, inputs, *kernel = weights.shape
+    model: ModelProto = onnx.parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["" : {OPSET}]>
+        core (float[1, {inputs}, {kernel[0]}, {kernel[1]}] x) => (float[1, {channels}, 1, 1] y) {{
+            y = Conv (x, weights)
+        }}"""
+    )
+    model.graph.initializer.append(numpy_helper.from_array(weights, "weights"))
+    return model
+
+
+def stretched(sign: int) -> NDArray[np.float32]:
+    """Weights of (16, 8, 3, 3), of one `sign`, each channel with its largest ones side by side somewhere else."""
+    weights = np.random.default_rng(3).uniform(0, 0.2, (16, 8, 3, 3))
+    for channel in range(16):
+        pair, row, column = channel % 4, channel % 3, channel // 3 % 3
+        weights[channel, 2 * pair : 2 * pair + 2, row, column] = 1
+    return (sign * weights).astype(np.float32)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_no_sum_of_products_overflows(sign: int) -> None:
+    """White pixels, where every product is as large as it can be. With 8 bits to each weight, it fails without VNNI."""
+    weights, white = stretched(sign), np.full((1, 8, 3, 3), 255, np.float32)
+    ends = sorted((0.0, sign * 255.0 * float(np.abs(weights).sum(axis=(1, 2, 3)).max())))
+    integers = quantised(dot_product(weights), {"x": (0.0, 255.0), "y": (ends[0], ends[1])})
+    (given,) = onnxruntime.InferenceSession(integers.SerializeToString()).run(None, {"x": white})
+    np.testing.assert_allclose(given[0, :, 0, 0], 255 * weights.sum(axis=(1, 2, 3)), rtol=0.02)
+
+
+@given(
+    arrays(
+        np.float32,
+        st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 3), st.integers(1, 3)),
+        elements=st.floats(-100, 100, width=32),
+    )
+)
+def test_neighbours_add_up_to_no_more_than_fits(weights: NDArray[np.float32]) -> None:
+    most = without_overflow(weights)
+    assert (most >= np.abs(weights).max(axis=(1, 2, 3))).all()
+    rounded = np.round(weights / (most / 127)[:, None, None, None]).transpose(0, 2, 3, 1).reshape(len(weights), -1)
+    for row in rounded:
+        positive, negative = (
+            [sum(max(sign * value, 0) for value in row[at : at + 2]) for at in range(0, len(row), 2)]
+            for sign in (1, -1)
+        )
+        assert max(positive + negative) * 255 < 2**15
+
+
 def test_a_range_that_is_too_small_cuts_the_answers_off(tmp_path: Path) -> None:
     """The ranges of the file, and no others, are those that the integers stand for."""
     ranges: Ranges = dict.fromkeys(AROUND_CONVOLUTIONS - {"third"}, (-50.0, 50.0)) | {"third": (0.0, 0.25)}
-    integers = quantised(small_network(), ranges, "unsigned")
+    integers = quantised(small_network(), ranges)
     (given,) = OnnxNetwork(written(integers, tmp_path / "n.onnx"), Device())(small_crops())
     assert given.min() == 0
     assert given.max() <= 0.25 + 1e-6
@@ -186,8 +235,7 @@ def test_an_export_writes_the_integers_by_the_ranges_of_its_card(folder: Path, m
     write_ranges(INT8, ranges)
     export.main()
     assert onnx.load(folder / INT8.exports[0]) == small_network()
-    assert onnx.load(folder / INT8.exports[1]) == quantised(small_network(), ranges, "signed")
-    assert onnx.load(folder / INT8.exports[2]) == quantised(small_network(), ranges, "unsigned")
+    assert onnx.load(folder / INT8.exports[1]) == quantised(small_network(), ranges)
 
 
 @dataclass(frozen=True)
@@ -212,19 +260,20 @@ class Gallery:
         return curve(*self.scores(self.floats, self.floats)).area() - curve(*self.scores(enrolled, probes)).area()
 
 
-def looked_at(folder: Path, store: Store, integers: str) -> Gallery:
-    """The faces of a folder's photos, by the file of floats and by that of `integers`."""
+def looked_at(folder: Path, store: Store) -> Gallery:
+    """The faces of a folder's photos, in both precisions."""
     detect = PhotoDetector(load_detector(card("mtcnn"), store, "onnx", TWO_THREADS, {}), Limits())
     (spec,) = FACENET.crops
     faces = [(path.parent.name, detect([path.read_bytes()], [spec]).crops[spec][:1]) for path in photos(folder)]
     crops = np.concatenate([crop for _, crop in faces])
 
-    def embedded(file: str) -> NDArray[np.float32]:
-        network = OnnxNetwork(next(path for path in store.exports(FACENET) if path.name == file), TWO_THREADS)
+    def embedded(path: Path) -> NDArray[np.float32]:
+        network = OnnxNetwork(path, TWO_THREADS)
         return np.concatenate([network(batch)[0] for batch in np.array_split(crops, len(crops) // 8)])
 
     people = np.array([person for person, crop in faces if len(crop)])
-    return Gallery(people, embedded(FACENET.exports[0]), embedded(integers))
+    floats, integers = store.exports(FACENET)
+    return Gallery(people, embedded(floats), embedded(integers))
 
 
 def photos(folder: Path) -> list[Path]:
@@ -232,38 +281,19 @@ def photos(folder: Path) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def integers(request: pytest.FixtureRequest) -> str:
-    """Each file of integers that is right on this machine."""
-    file: str = request.param
-    return file
-
-
-each_kind = pytest.mark.parametrize(
-    "integers",
-    [
-        FACENET.uint8,
-        pytest.param(FACENET.int8, marks=exact),
-    ],
-    indirect=True,
-    scope="module",
-)
+def sample(store: Store, sample_photos: Path) -> Gallery:
+    return looked_at(sample_photos, store)
 
 
 @pytest.fixture(scope="module")
-def sample(store: Store, sample_photos: Path, integers: str) -> Gallery:
-    return looked_at(sample_photos, store, integers)
-
-
-@pytest.fixture(scope="module")
-def lfw50(store: Store, integers: str) -> Gallery:
-    return looked_at(shared_faces("lfw50"), store, integers)
+def lfw50(store: Store) -> Gallery:
+    return looked_at(shared_faces("lfw50"), store)
 
 
 def at_one_in_a_hundred(scores: tuple[Scores, Scores]) -> OperatingPoint:
     return curve(*scores).at_fmr(1e-2)
 
 
-@each_kind
 def test_each_face_is_where_it_was(sample: Gallery) -> None:
     assert len(sample.people) >= 110
     cosines = (sample.floats * sample.integers).sum(axis=1)
@@ -271,7 +301,6 @@ def test_each_face_is_where_it_was(sample: Gallery) -> None:
     assert cosines.max() < 1 - 1e-5, "both are the same network"
 
 
-@each_kind
 def test_people_are_told_apart_as_well_as_in_floats(sample: Gallery) -> None:
     assert sample.lost(sample.integers, sample.integers) <= 0.002
     floats = at_one_in_a_hundred(sample.scores(sample.floats, sample.floats))
@@ -279,19 +308,16 @@ def test_people_are_told_apart_as_well_as_in_floats(sample: Gallery) -> None:
     assert integers.fnmr <= floats.fnmr + 0.01
 
 
-@each_kind
 def test_they_are_on_the_photos_that_the_ranges_were_not_measured_on(sample: Gallery) -> None:
     others = sample.every_second()
     assert others.lost(others.integers, others.integers) <= 0.002
 
 
-@each_kind
 def test_probes_in_integers_find_what_was_enrolled_in_floats(sample: Gallery) -> None:
     """Which is why both precisions have one embedding contract."""
     assert sample.lost(sample.floats, sample.integers) <= 0.002
 
 
-@each_kind
 @pytest.mark.parametrize("enrolled", ["integers", "floats"])
 def test_tight_grey_faces_are_told_apart_as_well_too(lfw50: Gallery, enrolled: str) -> None:
     assert len(lfw50.people) >= 95

@@ -11,7 +11,7 @@ from graphs.gate import Reason, reasons
 from graphs.settings import Policy
 from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage
 from graphs.timing import note
-from imaging.faces import Photo
+from imaging.faces import Photo, Wanted
 from imaging.refused import Refused
 
 
@@ -85,7 +85,8 @@ async def enrol(
         Refused: what concerns the request as a whole, as the gallery raises it.
         ValueError: a network gave what is no number.
     """
-    detection = await detect(detector, [entry.photo for entry in photos], liveness, embedder)
+    wanted: Wanted = "all" if rules.several == "refuse" else "largest"
+    detection = await detect(detector, [entry.photo for entry in photos], liveness, embedder, wanted=wanted)
     outcomes = [_judge(found, rules, policy) for found in detection.photos]
     asked = [
         (entry, outcome, place[outcome.face])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
 from graphs.timing import note
-from imaging.faces import Detection, Face, Photo, Pixels
+from imaging.faces import Detection, Face, Photo, Pixels, Wanted
 from imaging.refused import Refused
 
 Network = LivenessStage | EmbedderStage
@@ -53,7 +53,7 @@ class EmbeddedFace:
     """A face of a photo.
 
     Attributes:
-        photo: all that was found in the photo.
+        photo: what was found in it.
         face: the one that was embedded.
         embedding: float32 (size) of length 1.
     """
@@ -64,15 +64,11 @@ class EmbeddedFace:
 
 
 async def detect(
-    detector: DetectorStage, photos: Sequence[bytes], *networks: Network | None, whole: bool = False
+    detector: DetectorStage, photos: Sequence[bytes], *networks: Network | None, wanted: Wanted = "all"
 ) -> Detection:
-    """Find the faces of encoded `photos`, with the crops that `networks` want of them.
-
-    Args:
-        whole: a photo in which no face is found counts as one face of its whole size, with the score 0.
-    """
-    wanted = [spec for network in networks if network for spec in network.crops]
-    detection = await detector.detect(photos, tuple(dict.fromkeys(wanted)), whole)
+    """Find the `wanted` faces of encoded `photos`, with the crops that `networks` take of them."""
+    crops = [spec for network in networks if network for spec in network.crops]
+    detection = await detector.detect(photos, tuple(dict.fromkeys(crops)), wanted)
     for photo in detection.photos:
         if isinstance(photo, Refused):
             note("photo", photo.code)
@@ -138,18 +134,15 @@ async def embed(
     embedder: EmbedderStage,
     data: bytes,
     choose: Callable[[Photo], int],
-    whole: bool = False,
+    wanted: Wanted = "all",
 ) -> EmbeddedFace:
-    """Embed the face that `choose` picks of an encoded photo.
-
-    Args:
-        whole: a photo in which no face is found counts as one face of its whole size, with the score 0.
+    """Embed the face that `choose` picks of the `wanted` ones of an encoded photo.
 
     Raises:
         Refused: the photo cannot be decoded, or as `choose` raises it.
         ValueError: the network gave what is no number.
     """
-    detection = await detect(detector, [data], embedder, whole=whole)
+    detection = await detect(detector, [data], embedder, wanted=wanted)
     [photo] = detection.photos
     if isinstance(photo, Refused):
         raise photo

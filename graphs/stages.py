@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gallery.records import Collection, EmbeddingKind, Enrolled, Hit, NewFace, Statistics, StoredFace, Subject
 from imaging.crops import CropSpec
-from imaging.faces import Detection
+from imaging.faces import Detection, Wanted
 from imaging.refused import Refused
 
 Stage = TypeVar("Stage")
@@ -28,12 +28,9 @@ class Network:
 
 
 class Detect(Protocol):
-    """Decode photos, find their faces, and cut `crops` from each: `imaging.faces.Detection`.
+    """Decode photos, find the `wanted` faces, and cut `crops` from each: `imaging.faces.Detection`."""
 
-    With `whole`, a photo in which no face is found counts as one face of its whole size.
-    """
-
-    def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Awaitable[Detection]: ...
+    def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Awaitable[Detection]: ...
 
 
 @dataclass(frozen=True, slots=True)

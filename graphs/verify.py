@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from graphs.compare import Distances, distances
 from graphs.extract import detect, places, read
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
-from imaging.faces import Face, Photo, Pixels
+from imaging.faces import Face, Photo, Pixels, Wanted
 from imaging.refused import Refused
 
 Choose = Callable[[int, Photo | Refused], int]
@@ -66,15 +66,16 @@ async def verify(
     embedder: EmbedderStage,
     pair: tuple[bytes, bytes],
     choose: Choose,
+    wanted: Wanted = "all",
 ) -> Verification:
-    """Compare a face of one encoded photo with a face of another.
+    """Compare a face of one encoded photo with a face of another, each chosen from the `wanted` ones.
 
     Raises:
         Refused: as `choose` raises it, before any network but the detector is asked.
         ValueError: a network gave what is no number.
     """
     started = time.perf_counter()
-    detection = await detect(detector, pair, liveness, embedder)
+    detection = await detect(detector, pair, liveness, embedder, wanted=wanted)
     detection_seconds = time.perf_counter() - started
     chosen = [choose(number, photo) for number, photo in enumerate(detection.photos)]
     photos = cast(tuple[Photo, Photo], detection.photos)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,10 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels; right and bottom are exclusive."""
+
+Wanted: TypeAlias = Literal["all", "largest", "whole"]
+"""Which faces of a photo a detector is asked for: all; the largest alone, which may take less time; or all, and where
+there is none the whole photo as if it were one, with the score 0."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +51,11 @@ class Face:
         return Face(box, self.score, (self.landmarks * factor).astype(np.float32))
 
 
+def largest(faces: Sequence[Face]) -> list[Face]:
+    """The largest of `faces` alone, of equal ones the first; none of none."""
+    return sorted(faces, key=lambda face: face.area, reverse=True)[:1]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Photo:
     """What was found in one photo.
@@ -54,7 +63,7 @@ class Photo:
     Attributes:
         width, height: of the photo as it was sent, in pixels, after its EXIF orientation.
         quality: of the whole photo.
-        faces: in the original photo's pixels, best score first.
+        faces: those that were wanted, in the original photo's pixels, best score first.
         face_qualities: of each face's own pixels, in the order of `faces`.
         seconds: time spent on decoding, detecting and cropping.
     """

@@ -23,7 +23,7 @@ from graphs.settings import AddressArgs, LimitArgs, Policy
 from graphs.stages import Detect, DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Stages
 from graphs.status import Replicas, StageStatus
 from imaging.crops import CropSpec
-from imaging.faces import Detection, Face, Photo, Pixels
+from imaging.faces import Detection, Face, Photo, Pixels, Wanted
 from imaging.quality import Quality
 from imaging.refused import Refused
 from models.catalogue import card
@@ -71,9 +71,11 @@ class FakeDetector:
     def __init__(self, *photos: Photo | Refused) -> None:
         self.photos = photos
         self.calls: list[tuple[list[bytes], list[CropSpec]]] = []
+        self.wanted: list[Wanted] = []
 
-    async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
+    async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
         self.calls.append((list(photos), list(crops)))
+        self.wanted.append(wanted)
         faces = sum(len(found.faces) for found in self.photos if isinstance(found, Photo))
         cut = {spec: np.stack([crops_of(face, spec) for face in range(faces)]) for spec in crops if faces}
         return Detection(self.photos, cut)
@@ -183,12 +185,14 @@ class People:
 
     def __init__(self) -> None:
         self.detected: list[list[str]] = []
+        self.wanted: list[Wanted] = []
         self.scored: list[list[str]] = []
         self.embedded: list[list[str]] = []
         self._words: list[str] = []
 
-    async def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
+    async def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
         self.detected.append([photo.decode() for photo in photos])
+        self.wanted.append(wanted)
         found = [self._photo(photo.decode()) for photo in photos]
         seen = [word for photo in photos for word in photo.decode().split() if word not in ("nobody", "broken")]
         numbers = range(len(self._words), len(self._words) + len(seen))

@@ -131,7 +131,7 @@ async def _compare(role: str, request: Request, body: CompareRequest) -> Compare
     detector = first_of(service.stages.detectors, role)
     embedder = first_of(service.stages.embedders, "inception_resnet_v1", "facenet")
     started = time.perf_counter()
-    found = await verify(detector, None, embedder, _load(body, service), naming(NAMES, largest))
+    found = await verify(detector, None, embedder, _load(body, service), naming(NAMES, largest), "largest")
     image1, image2 = (_image(*pair) for pair in zip(found.photos, found.faces, strict=True))
     embedding1, embedding2 = (_embedding(embedding, found.seconds / 2) for embedding in found.embeddings)
     compared = _comparison(found, threshold)

@@ -183,7 +183,7 @@ async def post_extract(request: Request, body: ExtractRequest) -> ExtractRespons
     choose = only if body.enforce_detection else largest
     started = time.perf_counter()
     data = await _load(body, service)
-    found = await embed(detector, embedder, data, choose, whole=not body.enforce_detection)
+    found = await embed(detector, embedder, data, choose, "all" if body.enforce_detection else "whole")
     return ExtractResponse(
         embedding=found.embedding.tolist(),
         # A whole photo that stands for a face has the score 0, as no face has.

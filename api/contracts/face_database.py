@@ -234,7 +234,7 @@ async def _photo(file: UploadFile | str | None, service: Service) -> bytes:
 
 async def _embedding(service: Service, embedder: EmbedderStage, data: bytes) -> NDArray[np.float32]:
     detector = first_of(service.stages.detectors, "mtcnn")
-    return (await embed(detector, embedder, data, largest)).embedding
+    return (await embed(detector, embedder, data, largest, "largest")).embedding
 
 
 async def _collection(service: Service, variant: Variant) -> Collection | None:

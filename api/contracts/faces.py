@@ -112,7 +112,7 @@ async def post_extract_embedding(request: Request, image: UploadFile) -> FaceEmb
     detector = first_of(service.stages.detectors, "mtcnn")
     embedder = first_of(service.stages.embedders, "facenet")
     data = await from_upload(image, service.limits.max_image_size)
-    found = await embed(detector, embedder, data, largest)
+    found = await embed(detector, embedder, data, largest, "largest")
     return FaceEmbedding(
         embedding=found.embedding.tolist(),
         dimensions=len(found.embedding),

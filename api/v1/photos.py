@@ -27,6 +27,7 @@ from graphs.extract import Look, largest, look, only
 from graphs.thresholds import Applied, Metric, applied
 from graphs.timing import matched
 from graphs.verify import naming, verify
+from imaging.faces import Wanted
 from imaging.refused import Refused
 
 router = APIRouter(prefix="/v1", tags=["photos"], responses=ERRORS)
@@ -142,8 +143,9 @@ async def post_verify(
     liveness = liveness_of(service, options.liveness)
     started = time.perf_counter()
     pair = tuple([await from_upload(file, service.limits.max_image_size) for file in (photo1, photo2)])
+    wanted: Wanted = "all" if options.faces == "one" else "largest"
     choose = naming(("photo1", "photo2"), only if options.faces == "one" else largest)
-    found = await verify(detector, liveness, embedder, cast(tuple[bytes, bytes], pair), choose)
+    found = await verify(detector, liveness, embedder, cast(tuple[bytes, bytes], pair), choose, wanted)
     threshold = applied(options.threshold, None, threshold_of(service, options.embedder), options.metric)
     compared = _compared(found.distances, options.metric, threshold)
     live_threshold = service.policy.liveness_threshold

@@ -36,6 +36,7 @@ class BarePipeline:
         store = Store(args.models_dir)
         detector = args.detectors[route.detector]
         loaded = load_detector(card(detector.model), store, detector.engine, _device(detector), detector.options)
+        self._wanted = route.wanted
         self._detect = PhotoDetector(loaded, args.limits.decode)
         networks = {"embedder": first_of(args.embedders, *route.embedders)}
         if route.liveness is not None:
@@ -54,16 +55,16 @@ class BarePipeline:
             Refused: a photo has no face.
         """
         started = time.perf_counter()
-        wanted = [spec for crops, _ in self._networks.values() for spec in crops]
-        detection = self._detect(pair, tuple(dict.fromkeys(wanted)))
+        crops = [spec for specs, _ in self._networks.values() for spec in specs]
+        detection = self._detect(pair, tuple(dict.fromkeys(crops)), self._wanted)
         # The photos are this project's own: the gate refuses neither.
         photos = cast(tuple[Photo, Photo], detection.photos)
         faces = [place[largest(photo)] for place, photo in zip(places(detection), photos, strict=True)]
         reached = time.perf_counter()
         steps = {**detection.steps, "detector-busy": reached - started, "networks-busy": 0.0}
         answers = {}
-        for kind, (crops, network) in self._networks.items():
-            answers[kind] = network(*(detection.crops[spec][faces] for spec in crops))
+        for kind, (specs, network) in self._networks.items():
+            answers[kind] = network(*(detection.crops[spec][faces] for spec in specs))
             left, reached = reached, time.perf_counter()
             steps[f"{kind}-busy"] = reached - left
             steps["networks-busy"] += reached - left

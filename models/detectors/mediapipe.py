@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from imaging.crops import TEMPLATE
-from imaging.faces import Face, Pixels
+from imaging.faces import Face, Pixels, largest
 from models.errors import ModelError
 
 # mediapipe takes a decorator for its documentation from TensorFlow where that is installed: 510 MB
@@ -106,6 +106,10 @@ class BlazeFace:
         looks = (self._second_look(pixels, candidate) for candidate in self._look(pixels))
         faces = [_framed(face) for face in looks if face is not None and face.score >= self._min_score]
         return sorted(faces, key=lambda face: face.score, reverse=True)
+
+    def largest(self, pixels: Pixels) -> list[Face]:
+        """The largest of these alone, or none."""
+        return largest(self.detect(pixels))
 
     def close(self) -> None:
         """Free the network. A detector left to the interpreter's shutdown makes MediaPipe print a traceback."""

@@ -6,21 +6,27 @@ ONet decides and places the landmarks. Coordinates follow facenet-pytorch, so th
 give the same boxes.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imaging.area import AreaSampler
-from imaging.faces import Face
+from imaging.faces import Face, largest
 
 Network = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], ...]]
 Boxes = NDArray[np.float32]
 """float32 (n, 5): left, top, right, bottom, score."""
+Windows = NDArray[np.float32]
+"""float32 (n, 9): a box, and by which shares of its sides PNet would move its edges."""
 
 STRIDE, CELL = 2, 12
 """PNet looks at a cell of 12 pixels every 2 pixels of a pyramid level."""
+
+COARSE = 1 / 6
+"""Where one face is wanted, windows of more than this share of the photo's shorter side are looked at first."""
 
 BLOCK = 256
 """Boxes that non-maximum suppression compares with all others in one step."""
@@ -66,23 +72,55 @@ class Mtcnn:
     def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
         """Find the faces in uint8 (height, width, 3) RGB `pixels`, best score first."""
         sampler = AreaSampler(pixels)
-        faces = self._decide(sampler, self._refine(sampler, self._propose(sampler)))
+        return self._found(sampler, [self._seen(sampler, scale) for scale in self._scales(sampler)])
+
+    def largest(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        """The largest of these alone, or none.
+
+        Most of the time goes into the pyramid's large levels, which show small faces. The others come first: if they
+        show a sure face that is larger than any that the rest could, the rest need not be looked at.
+        """
+        sampler = AreaSampler(pixels)
+        scales, levels = self._scales(sampler)[::-1], list[Windows]()
+        least = COARSE * min(sampler.size)
+        while True:
+            while len(levels) < len(scales) and CELL / scales[len(levels)] > least:
+                levels.append(self._seen(sampler, scales[len(levels)]))
+            found = largest(self._found(sampler, levels[::-1]))
+            if len(levels) == len(scales):
+                return found
+            # The side of the largest face; what is not sure might not be believed beside another.
+            side = math.sqrt(found[0].area) if found and found[0].score >= self._sure else 0.0
+            # A window's face may be somewhat larger than the window, but not twice as large.
+            if side >= 2 * CELL / scales[len(levels) - 1]:
+                return found
+            least = self._factor * side / 2
+
+    def _scales(self, sampler: AreaSampler) -> list[float]:
+        """Of the levels of the image pyramid, the largest level first."""
+        scales, scale = [], CELL / self._min_face
+        while min(sampler.size) * scale >= CELL:
+            scales.append(scale)
+            scale *= self._factor
+        return scales
+
+    def _seen(self, sampler: AreaSampler, scale: float) -> Windows:
+        """What may be a face at one level of the pyramid."""
+        width, height = sampler.size
+        face, regression = self._pnet(sampler.whole(int(width * scale + 1), int(height * scale + 1)))
+        windows = _windows(face[0], regression[0], scale, self._thresholds[0])
+        return windows[non_maximum_suppression(windows, 0.5)]
+
+    def _found(self, sampler: AreaSampler, levels: Sequence[Windows]) -> list[Face]:
+        """The faces that these levels show, best score first."""
+        faces = self._decide(sampler, self._refine(sampler, self._propose(levels)))
         if faces and faces[0].score >= self._sure:
             return [face for face in faces if face.score >= self._sure]
         return faces
 
-    def _propose(self, sampler: AreaSampler) -> Boxes:
+    def _propose(self, levels: Sequence[Windows]) -> Boxes:
         """Square windows that may hold a face."""
-        width, height = sampler.size
-        scale = CELL / self._min_face
-        found = [np.zeros((0, 9), dtype=np.float32)]
-        while min(height, width) * scale >= CELL:
-            level = sampler.whole(int(width * scale + 1), int(height * scale + 1))
-            face, regression = self._pnet(level)
-            windows = _windows(face[0], regression[0], scale, self._thresholds[0])
-            found.append(windows[non_maximum_suppression(windows, 0.5)])
-            scale *= self._factor
-        windows = np.concatenate(found)
+        windows = np.concatenate([np.zeros((0, 9), np.float32), *levels])
         windows = windows[non_maximum_suppression(windows, 0.7)]
         sides = np.tile(windows[:, 2:4] - windows[:, :2], 2)
         boxes = np.column_stack([windows[:, :4] + windows[:, 5:] * sides, windows[:, 4]])
@@ -178,10 +216,8 @@ def _suppressed(boxes: Boxes, same: Callable[[Boxes, Boxes], NDArray[np.bool_]])
     return np.array(kept, dtype=np.intp)
 
 
-def _windows(
-    face: NDArray[np.float32], regression: NDArray[np.float32], scale: float, least: float
-) -> NDArray[np.float32]:
-    """float32 (n, 9): the cells of one level that pass, in the photo's pixels: box, score, regression."""
+def _windows(face: NDArray[np.float32], regression: NDArray[np.float32], scale: float, least: float) -> Windows:
+    """The cells of one level that pass, in the photo's pixels."""
     rows, columns = np.nonzero(face >= least)
     cells = np.column_stack([columns, rows]).astype(np.float32)
     corner = np.floor((STRIDE * cells + 1) / scale)

@@ -111,6 +111,13 @@ def test_the_answer_has_the_contracts_form_and_the_models_beside_it(route: str) 
         assert [type(edge) for edge in found[image]["face_coordinates"]] == [int] * 4
 
 
+@ROUTES
+def test_no_more_than_the_largest_faces_are_looked_for(route: str) -> None:
+    looks = FakeDetector(photo(), photo())
+    answer(stages(looks), route)
+    assert looks.wanted == ["largest"]
+
+
 def test_each_photo_has_its_own_metrics() -> None:
     looks = FakeDetector(
         replace(of_boxes((10.4, 20.6, 99.5, 110)), seconds=0.5), replace(of_boxes((-3.2, 0, 60, 70.2)), seconds=0.25)

@@ -16,7 +16,7 @@ from api.contracts.deepface import error_answer
 from graphs.settings import LimitArgs
 from graphs.stages import Ready, Stages
 from imaging.crops import CropSpec
-from imaging.faces import Box, Detection
+from imaging.faces import Box, Detection, Wanted
 from imaging.refused import Refused
 from tests.api.test_match import shape
 from tests.fakes import (
@@ -59,10 +59,10 @@ WARMED = {"status": "loaded", "model": "ArcFace", "load_time_seconds": 15.2}
 class WholeDetector(FakeDetector):
     """Finds nobody in a photo of 320x240, so that the whole photo counts where that was asked."""
 
-    async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
-        seen = photo(320, 240, faces=[0.0] if whole else [])
+    async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
+        seen = photo(320, 240, faces=[0.0] if wanted == "whole" else [])
         self.photos = (replace(seen, faces=tuple(replace(face, box=(0, 0, 320, 240)) for face in seen.faces)),)
-        return await super().__call__(photos, crops, whole)
+        return await super().__call__(photos, crops, wanted)
 
 
 def stages(detect: FakeDetector | None = None, embed: FakeNetwork | None = None) -> Stages:
@@ -100,6 +100,7 @@ def test_an_embedding_has_the_contracts_form_and_the_networks_beside_it() -> Non
         "facial_area": {"x": 10, "y": 10, "w": 100, "h": 100},
     }
     assert looks.calls == [([PHOTO], [EMBEDDER_CROP])]
+    assert looks.wanted == ["all"]
 
 
 def test_the_detector_is_the_contracts_own_where_it_is_there() -> None:
@@ -337,7 +338,7 @@ def test_a_fault_is_a_500_that_hides_it() -> None:
 
 def test_a_request_that_takes_too_long_is_a_503() -> None:
     class Stuck(FakeDetector):
-        async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
+        async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
             await asyncio.Event().wait()
             raise AssertionError
 

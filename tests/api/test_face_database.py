@@ -70,6 +70,13 @@ def test_arcface_says_what_was_added_and_how_many_there_are() -> None:
     assert database.add("jane_smith", "bob").json()["total_faces"] == 2
 
 
+def test_no_more_than_the_largest_face_is_looked_for() -> None:
+    database = Database()
+    database.add("john_doe", "anna")
+    database.match("anna")
+    assert database.people.wanted == ["largest", "largest"]
+
+
 def test_facenet_says_what_was_added_and_does_not_count() -> None:
     response = Database("facenet").add("john_doe", "anna")
     assert response.status_code == 200

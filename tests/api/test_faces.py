@@ -98,6 +98,7 @@ def test_a_face_is_found_without_any_crop() -> None:
     looks = FakeDetector(photo())
     upload("/detect-face", stages(looks))
     assert looks.calls == [([PHOTO], [])]
+    assert looks.wanted == ["all"]
 
 
 def test_an_embedding_has_the_contracts_form_and_the_real_networks_name() -> None:
@@ -112,6 +113,7 @@ def test_an_embedding_has_the_contracts_form_and_the_real_networks_name() -> Non
         "model": "facenet-model",
     }
     assert looks.calls == [([PHOTO], [CROP])]
+    assert looks.wanted == ["largest"]
 
 
 def test_the_largest_face_is_embedded_with_its_own_confidence() -> None:

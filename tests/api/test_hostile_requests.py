@@ -13,7 +13,7 @@ from api.limits import MOST_KEYS, MOST_VALUES
 from graphs.stages import Stages
 from imaging.crops import CropSpec
 from imaging.decode import Limits, decode
-from imaging.faces import Detection, Photo
+from imaging.faces import Detection, Photo, Wanted
 from imaging.quality import Quality
 from imaging.refused import Refused
 from tests.api.hostile import COLLECTION, JSON, REQUESTS, Hostile
@@ -30,7 +30,7 @@ def looked_at(data: bytes) -> Photo | Refused:
     return Photo(image.width, image.height, Quality(120, 50, 100), (), (), 0.1)
 
 
-async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
+async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
     return Detection(tuple(map(looked_at, photos)), {})
 
 

@@ -205,6 +205,7 @@ def test_the_photos_reach_the_detector_in_their_order(first: str) -> None:
     detector = FakeDetector(photo(), photo())
     assert client(stages(detector)).post("/match", json={"image1": first, "image2": TEXT2}).status_code == 200
     assert detector.calls[0][0] == [FIRST, SECOND]
+    assert detector.wanted == ["all"]
 
 
 @pytest.mark.parametrize(("field", "name"), [("image1", "Image1"), ("image2", "Image2")])

@@ -17,7 +17,7 @@ from graphs.observed import Answered
 from graphs.settings import LimitArgs
 from graphs.timing import Call, Timed, record
 from imaging.crops import CropSpec
-from imaging.faces import Detection
+from imaging.faces import Detection, Wanted
 from imaging.refused import Refused
 from tests.fakes import FakeDetector, FakeNetwork, client, photo, serve_log, service, stages
 
@@ -32,10 +32,10 @@ def names(header: str) -> list[str]:
     return [entry.partition(";")[0] for entry in entries]
 
 
-async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
+async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
     """Finds two good photos, and records it."""
     record(Call("detector", "mtcnn", 0.0, 0.0, Timed(None, 0.0, {"decode": 0.0})))
-    return await FakeDetector(photo(), photo())(photos, crops, whole)
+    return await FakeDetector(photo(), photo())(photos, crops, wanted)
 
 
 def sent_by(app: ServerTiming) -> list[Message]:

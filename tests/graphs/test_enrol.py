@@ -132,6 +132,13 @@ def test_of_several_faces_the_largest_counts_where_the_rules_say_so() -> None:
     assert (desk.found(90), desk.found(0)) == (["anna bob"], [])
 
 
+def test_the_detector_is_asked_for_all_faces_where_there_has_to_be_one() -> None:
+    desk = Desk()
+    desk.enrol("anna")
+    desk.enrol("anna", rules=Rules("largest"))
+    assert desk.people.wanted == ["all", "largest"]
+
+
 def test_the_largest_face_of_each_photo_is_found_among_those_of_all() -> None:
     desk = Desk()
     desk.enrol("anna bob-large", "broken", "carl-large dora", "anna", rules=Rules("largest"))

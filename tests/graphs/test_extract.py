@@ -11,7 +11,7 @@ from graphs.extract import Readings, detect, embed, largest, look, only, places,
 from graphs.stages import Stages
 from graphs.timing import recording
 from imaging.crops import CropSpec
-from imaging.faces import Detection, Face, Photo
+from imaging.faces import Detection, Face, Photo, Wanted
 from imaging.refused import Refused
 from tests.fakes import EMBEDDER_CROP, LIVENESS_CROP, FakeDetector, FakeNetwork, crops_of, photo, stages, unit
 
@@ -61,18 +61,21 @@ def test_without_networks_no_crop_is_cut() -> None:
     assert detector.calls == [([b"it"], [])]
 
 
-@pytest.mark.parametrize("whole", [True, False])
-def test_whole_is_passed_on(whole: bool) -> None:
-    given = []
+@pytest.mark.parametrize("wanted", ["all", "largest", "whole"])
+def test_the_detector_is_told_which_faces_are_wanted(wanted: Wanted) -> None:
+    looks = FakeDetector(photo())
+    of = stages(looks, embed=FakeNetwork(unit(1)[:1]))
+    asyncio.run(embed(of.detectors["mtcnn"], of.embedders["arcface"], b"it", largest, wanted))
+    asyncio.run(detect(of.detectors["mtcnn"], [b"it"], wanted=wanted))
+    assert looks.wanted == [wanted, wanted]
 
-    async def answer(photos: Sequence[bytes], crops: Sequence[CropSpec], whole: bool) -> Detection:
-        given.append(whole)
-        return Detection((photo(),), {EMBEDDER_CROP: crops_of(0, EMBEDDER_CROP)[None]})
 
-    of = stages(answer, embed=FakeNetwork(unit(1)[:1]))
-    asyncio.run(embed(of.detectors["mtcnn"], of.embedders["arcface"], b"it", largest, whole=whole))
-    asyncio.run(detect(of.detectors["mtcnn"], [b"it"], whole=whole))
-    assert given == [whole, whole]
+def test_all_faces_are_wanted_where_nothing_is_said() -> None:
+    looks = FakeDetector(photo())
+    of = stages(looks)
+    asyncio.run(look(of.detectors["mtcnn"], None, None, b"it", 1))
+    asyncio.run(detect(of.detectors["mtcnn"], [b"it"]))
+    assert looks.wanted == ["all", "all"]
 
 
 def test_places_count_the_faces_of_all_photos_and_none_of_a_refused_one() -> None:

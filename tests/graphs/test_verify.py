@@ -6,7 +6,7 @@ import pytest
 
 from graphs.extract import largest
 from graphs.verify import Choose, Verification, verify
-from imaging.faces import Photo
+from imaging.faces import Photo, Wanted
 from imaging.refused import Refused
 from tests.fakes import People
 
@@ -17,11 +17,18 @@ def by_size(number: int, found: Photo | Refused) -> int:
     return largest(found)
 
 
-def run(people: People, first: str, second: str, choose: Choose = by_size, liveness: bool = True) -> Verification:
+def run(
+    people: People,
+    first: str,
+    second: str,
+    choose: Choose = by_size,
+    liveness: bool = True,
+    wanted: Wanted = "all",
+) -> Verification:
     stages = people.stages()
     asked = stages.liveness["crmnet"] if liveness else None
     pair = first.encode(), second.encode()
-    return asyncio.run(verify(stages.detectors["mtcnn"], asked, stages.embedders["arcface"], pair, choose))
+    return asyncio.run(verify(stages.detectors["mtcnn"], asked, stages.embedders["arcface"], pair, choose, wanted))
 
 
 def test_what_is_found() -> None:
@@ -47,6 +54,13 @@ def test_the_chosen_faces_are_compared_and_no_other(first: str, second: str, cho
     assert people.scored == people.embedded == [chosen]
     places = [words.split().index(word) for words, word in zip((first, second), chosen, strict=True)]
     assert [photo.faces.index(face) for photo, face in zip(found.photos, found.faces, strict=True)] == places
+
+
+@pytest.mark.parametrize("wanted", ["all", "largest"])
+def test_the_detector_is_told_which_faces_are_wanted(wanted: Wanted) -> None:
+    people = People()
+    run(people, "anna", "bob", wanted=wanted)
+    assert people.wanted == [wanted]
 
 
 def test_without_liveness_it_is_not_asked() -> None:

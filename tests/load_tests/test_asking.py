@@ -7,7 +7,7 @@ from load_tests.routes import Route
 from load_tests.server import Server
 from tests.load_tests.toy import ANSWER, BUSY, toy
 
-ROUTE = Route("/compare", ("a", "b"), "similarity", "mtcnn", None, ("facenet",))
+ROUTE = Route("/compare", ("a", "b"), "similarity", "mtcnn", None, "largest", ("facenet",))
 
 
 def test_every_client_asks_until_the_block_ends() -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imaging.crops import CropSpec, cut
 from imaging.decode import Limits, decode
-from imaging.faces import Face, Photo
+from imaging.faces import Face, Photo, Wanted, largest
 from imaging.quality import measure
 from imaging.refused import Refused
 from models import detection
@@ -41,6 +41,9 @@ class Spots:
         columns = np.flatnonzero(bright.any(axis=0))
         spots = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1)
         return [self._face(bright, int(spot[0]), int(spot[-1]) + 1, number) for number, spot in enumerate(spots)]
+
+    def largest(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        return largest(self.detect(pixels))
 
     @staticmethod
     def _face(bright: NDArray[np.bool_], left: int, right: int, number: int) -> Face:
@@ -84,6 +87,25 @@ def test_photos_are_answered_in_order_and_crops_follow_them() -> None:
     assert detection.crops[SMALL].shape == (3, SIDE, SIDE, 3)
     assert detection.crops[LARGE].shape == (3, 16, 16, 3)
     assert detection.crops[SMALL].mean(axis=(1, 2, 3)).tolist() == [210, 210, 250]
+
+
+def test_the_largest_face_alone_is_answered_and_cut_where_it_is_wanted() -> None:
+    shown = np.full((60, 90, 3), 100, np.uint8)
+    for x, side, value in ((5, 4, 210), (20, 16, 220), (60, 8, 230)):
+        shown[10 : 10 + side, x : x + side] = value
+    file = io.BytesIO()
+    PIL.Image.fromarray(shown).save(file, "PNG")
+    detection = PhotoDetector(Spots(), Limits())([file.getvalue(), photo(50, 50)], [SMALL], "largest")
+    assert [[face.box for face in found(each).faces] for each in detection.photos] == [[(20, 10, 36, 26)], []]
+    assert [len(found(each).face_qualities) for each in detection.photos] == [1, 0]
+    assert detection.crops[SMALL].mean(axis=(1, 2, 3)).tolist() == [220]
+
+
+@pytest.mark.parametrize(("wanted", "faces"), [("all", 0), ("largest", 0), ("whole", 1)])
+def test_the_whole_photo_stands_for_a_face_where_it_is_wanted(wanted: Wanted, faces: int) -> None:
+    detection = PhotoDetector(Spots(), Limits())([photo(60, 40)], [SMALL], wanted)
+    assert [face.score for face in found(detection.photos[0]).faces] == [0.0] * faces
+    assert [face.box for face in found(detection.photos[0]).faces] == [(0, 0, 60, 40)] * faces
 
 
 @pytest.mark.parametrize("photos", [[], [b"no photo"], [photo(30, 30)]], ids=["no photos", "refused", "no face"])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -93,6 +94,16 @@ def test_landmarks_come_in_order_and_lie_in_the_box(loaded: Loaded, sample_photo
         assert y[[LEFT_EYE, RIGHT_EYE]].mean() < y[NOSE] < y[[LEFT_MOUTH, RIGHT_MOUTH]].mean()
 
 
+def test_the_largest_face_is_that_of_all(loaded: Loaded, sample_photos: Path) -> None:
+    """In photos as they are, and in some that are enlarged, so that the face is large in many pixels."""
+    photos = [decode(path.read_bytes(), Limits()).pixels for path in portraits(sample_photos, each=3)]
+    photos += [np.asarray(cv2.resize(each, None, fx=2, fy=2), np.uint8) for each in photos[::2]]
+    photos += [decode(path.read_bytes(), Limits()).pixels for path in shared_faces("detection").glob("*.jpg")]
+    for pixels in photos:
+        (found,), every = loaded.detector.largest(pixels), loaded.detector.detect(pixels)
+        assert found.box == max(every, key=lambda face: face.area).box
+
+
 def test_scores_fall_from_face_to_face(loaded: Loaded) -> None:
     scores = [face.score for face in loaded.look(shared_faces("detection") / "016_8.jpg")]
     assert scores == sorted(scores, reverse=True)
@@ -125,7 +136,7 @@ def test_photos_of_any_size_without_a_face_give_none(loaded: Loaded, size: tuple
     pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     if grey is not None:
         pixels[:] = grey
-    assert loaded.detector.detect(pixels) == []
+    assert loaded.detector.detect(pixels) == loaded.detector.largest(pixels) == []
 
 
 @pytest.mark.parametrize("loaded", ["mediapipe-full-range", "retinaface-mobilenet"], indirect=True)

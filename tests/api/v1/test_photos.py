@@ -169,6 +169,13 @@ def test_two_live_faces_match_where_liveness_is_required() -> None:
     assert verify(Api(), "anna", "anna-2", liveness="require").json()["match"] is True
 
 
+@pytest.mark.parametrize(("faces", "wanted"), [("largest", "largest"), ("one", "all")])
+def test_no_more_faces_are_looked_for_than_count(faces: str, wanted: str) -> None:
+    api = Api()
+    verify(api, "anna", "bob", faces=faces)
+    assert api.people.wanted == [wanted]
+
+
 def test_of_several_faces_the_largest_counts_unless_there_has_to_be_one() -> None:
     found = verify(Api(), "anna bob-large", "bob").json()
     assert found["match"] is True

@@ -11,10 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 
 from models.card import Card
 from models.catalogue import card as card_named
-from models.downloads import Downloads
 from models.errors import ModelError
-from models.export import export
-from models.fetch import fetch
 from models.store import Store
 
 
@@ -43,6 +40,11 @@ def _not_ready(cards: dict[str, Card], store: Store) -> dict[str, Card]:
 
 
 def _pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Console) -> None:
+    # Only now: they take half a second to import, and mostly there is nothing to do.
+    from models.downloads import Downloads
+    from models.export import export
+    from models.fetch import fetch
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None)

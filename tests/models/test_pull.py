@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from models import pull as pull_module
+from models import export as export_module
 from models.card import Card
 from models.catalogue import card
 from models.errors import ModelError
@@ -49,7 +49,7 @@ def exports(store: Store, monkeypatch: pytest.MonkeyPatch) -> Exports:
         shutil.copy(store.folder(card) / EXPORT, to.folder(card) / EXPORT)
         to.finish(card)
 
-    monkeypatch.setattr(pull_module, "export", copied)
+    monkeypatch.setattr(export_module, "export", copied)
     return made
 
 
@@ -106,7 +106,7 @@ def test_an_interrupted_pull_goes_on_from_the_weights(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(pull_module, "export", interrupted)
+        patched.setattr(export_module, "export", interrupted)
         with pytest.raises(KeyboardInterrupt):
             pull([CARD], store, mirror, Paper())
     assert store.state(CARD) == "weights only"

@@ -18,7 +18,7 @@ PROGRAM = PROJECT / "ops" / "docker" / "packages.py"
 # What a process of the service and its commands loads, with the modules that they import only when they are asked.
 LOADED = """
 import json, sys
-import deployments.config, graphs.app, facegraph.cli.program, models.pull
+import deployments.config, graphs.app, facegraph.cli.program, models.export, models.fetch, models.pull
 import deployments.serving, gallery.reader, gallery.writer, models.detectors.mediapipe, models.detectors.mtcnn
 import ray.serve.scripts, ray._private.runtime_env.agent.main, ray.dashboard.agent
 print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))

@@ -1,64 +1,19 @@
-"""The contract of the face database service (seed 001), over fake networks and a real gallery in a folder."""
+"""The contract of the face database service (seed 001): what it answers, and its two variants."""
 
 import asyncio
 import re
 from dataclasses import replace
-from typing import Any
-from urllib.parse import quote
 
-import httpx
 import pytest
 
 from api.contracts import face_database
-from graphs.settings import LimitArgs, Policy
-from tests.fakes import FakeNetwork, LocalGallery, People, client, direction, serve_log
+from graphs.settings import Policy
+from tests.api.face_database import Database, error
+from tests.fakes import FakeNetwork, client, direction
 
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 VARIANTS = ("arcface", "facenet")
 SIZES = {"arcface": 2, "facenet": 3}
-
-
-class Database:
-    """A client of the contract, as one of its variants; photos are words."""
-
-    def __init__(
-        self, variant: str | None = "arcface", limits: LimitArgs | None = None, policy: Policy | None = None
-    ) -> None:
-        self.people, self.gallery = People(), LocalGallery()
-        self.stages = self.people.stages(self.gallery)
-        self.client = client(self.stages, limits, policy)
-        self.said = {"model": variant} if variant else {}
-
-    def add(self, face_id: str, photo: str, **form: str) -> httpx.Response:
-        files = {"file": (f"{photo}.jpg", photo.encode())}
-        response: httpx.Response = self.client.post("/add_face", data={"id": face_id, **self.said, **form}, files=files)
-        return response
-
-    def match(self, photo: str) -> httpx.Response:
-        files = {"file": (f"{photo}.jpg", photo.encode())}
-        response: httpx.Response = self.client.post("/match_face", data=self.said, files=files)
-        return response
-
-    def faces(self) -> list[str]:
-        listed = self.client.get("/list_faces", params=self.said).json()
-        assert listed["total_faces"] == len(listed["faces"])
-        return [face["id"] for face in listed["faces"]]
-
-    def delete(self, face_id: str) -> httpx.Response:
-        # Starlette's client decodes an address twice, a server once.
-        path = quote(face_id.replace("%", "%25"), safe="")
-        response: httpx.Response = self.client.delete(f"/delete_face/{path}", params=self.said)
-        return response
-
-    def stats(self) -> Any:
-        return self.client.get("/stats", params=self.said).json()
-
-
-def error(response: httpx.Response) -> tuple[int, str]:
-    """Status and detail of an error, which has the contract's form."""
-    body = response.json()
-    assert body.keys() == {"detail"}
-    return response.status_code, str(body["detail"])
 
 
 def test_arcface_says_what_was_added_and_how_many_there_are() -> None:
@@ -68,13 +23,6 @@ def test_arcface_says_what_was_added_and_how_many_there_are() -> None:
     added = {"message": "Face added successfully", "id": "john_doe", "embedding_size": 2, "total_faces": 1}
     assert response.json() == added
     assert database.add("jane_smith", "bob").json()["total_faces"] == 2
-
-
-def test_no_more_than_the_largest_face_is_looked_for() -> None:
-    database = Database()
-    database.add("john_doe", "anna")
-    database.match("anna")
-    assert database.people.wanted == ["largest", "largest"]
 
 
 def test_facenet_says_what_was_added_and_does_not_count() -> None:
@@ -216,63 +164,6 @@ def test_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ISO.fullmatch(answer["last_updated"])
 
 
-@pytest.mark.parametrize("path", ["/add_face", "/match_face"])
-@pytest.mark.parametrize(
-    "form",
-    [
-        {"data": {"id": "a"}},
-        {"data": {"id": "a", "file": "text"}},
-        {"data": {"id": "a"}, "files": {"file": ("", b"")}},
-        {"data": {"id": "a"}, "files": {"photo": b"anna"}},
-    ],
-)
-def test_without_a_file_it_is_the_contracts_400(path: str, form: dict[str, Any]) -> None:
-    assert error(Database().client.post(path, **form)) == (400, "No file uploaded")
-
-
-def test_without_an_id_it_is_a_400() -> None:
-    database = Database()
-    assert error(database.client.post("/add_face", files={"file": b"anna"})) == (400, "No id given")
-    assert error(database.add("", "anna")) == (400, "No id given")
-    assert error(database.client.post("/add_face", json={"id": "a"})) == (400, "No id given")
-
-
-def test_a_face_that_is_not_there_is_the_contracts_404() -> None:
-    database = Database()
-    said = "Face with ID 'unknown_person' not found"
-    assert error(database.delete("unknown_person")) == (404, said)
-    database.add("anna", "anna")
-    assert error(database.delete("unknown_person")) == (404, said)
-    assert database.faces() == ["anna"]
-
-
-def test_a_photo_of_nobody_is_the_contracts_500() -> None:
-    database = Database()
-    said = "Face detection failed. Please ensure the image contains a clear face."
-    assert error(database.add("a", "nobody")) == error(database.match("nobody")) == (500, said)
-    assert database.faces() == []
-
-
-def test_a_photo_that_is_none_or_too_large_is_a_400() -> None:
-    database = Database(limits=LimitArgs(max_image_size=6))
-    assert error(database.add("a", "broken")) == error(database.match("broken")) == (400, "The image is damaged")
-    assert error(database.match("anna-22"))[0] == 400
-    assert database.people.detected == [["broken"], ["broken"]]
-
-
-def test_other_errors_have_the_contracts_form() -> None:
-    database = Database()
-    assert error(database.client.get("/add_face")) == (405, "Method Not Allowed")
-    faulty = replace(database.stages.embedders["arcface"], embed=FakeNetwork(RuntimeError("secret")))
-    database.client = client(replace(database.stages, embedders={"arcface": faulty}))
-    with serve_log():
-        status, detail = error(database.match("anna"))
-    assert status == 500
-    assert "Internal error" in detail
-    database.client = client(replace(database.stages, embedders={}))
-    assert error(database.match("anna"))[0] == error(database.client.get("/stats"))[0] == 503
-
-
 def test_the_variants_have_a_database_each() -> None:
     arcface, facenet = Database("arcface"), Database("facenet")
     facenet.client = arcface.client
@@ -305,15 +196,6 @@ def test_the_variant_stands_in_the_form_or_the_address_or_is_arcface() -> None:
         for form, query in (({}, {}), ({"model": "facenet"}, {}), ({}, {"model": "facenet"}))
     ]
     assert thresholds == [0.75, 0.7, 0.7]
-
-
-def test_a_variant_that_there_is_not_is_a_400() -> None:
-    asked = Database("vgg-face")
-    asked.said = {"model": "VGG-Face"}
-    said = (400, "model is arcface or facenet, not vgg-face")
-    assert error(asked.add("a", "anna")) == error(asked.match("anna")) == error(asked.delete("a")) == said
-    for path in ("/list_faces", "/stats"):
-        assert error(asked.client.get(path, params=asked.said)) == said
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -356,24 +238,6 @@ def test_the_policys_thresholds_have_the_contracts_variables(monkeypatch: pytest
         assert Database(variant).match("anna").json()["threshold"] == threshold
 
 
-def test_a_full_database_takes_no_more_but_replaces() -> None:
-    database = Database(limits=LimitArgs(max_faces=2))
-    database.add("a", "anna")
-    assert database.add("b", "bob").status_code == 200
-    assert error(database.add("c", "carl")) == (400, "The database has the 2 faces that it may have")
-    assert database.add("b", "carl").status_code == 200
-    assert database.faces() == ["a", "b"]
-    database.delete("a")
-    assert database.add("c", "dora").status_code == 200
-
-
-def test_the_most_faces_are_the_contracts_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MAX_FACES", "1")
-    database = Database()
-    database.add("a", "anna")
-    assert error(database.add("b", "bob"))[0] == 400
-
-
 def test_any_text_is_an_id() -> None:
     database = Database()
     ids = ["a/b", "/", "../x", "'", "''; --", '"', "%2F", "a\n", "a", "\n", "\0", "?x#y", "😀", "x" * 512]
@@ -386,20 +250,19 @@ def test_any_text_is_an_id() -> None:
         assert error(database.delete(face_id)) == (404, f"Face with ID '{face_id}' not found")
 
 
-def test_an_id_that_is_too_long_is_a_400() -> None:
-    database = Database()
-    assert error(database.add("x" * 513, "anna"))[0] == 400
-    database.add("a", "anna")
-    assert error(database.delete("x" * 513))[0] == 400
-    assert database.faces() == ["a"]
-
-
 def test_of_several_faces_the_largest_counts() -> None:
     database = Database()
     database.add("bob", "anna bob-large carl")
     assert database.people.embedded == [["bob-large"]]
     assert database.match("dora bob-large anna").json()["matched_id"] == "bob"
     assert database.match("bob anna-large").json()["match_found"] is False
+
+
+def test_no_more_than_the_largest_face_is_looked_for() -> None:
+    database = Database()
+    database.add("john_doe", "anna")
+    database.match("anna")
+    assert database.people.wanted == ["largest", "largest"]
 
 
 def test_a_poor_photo_is_added_as_the_contract_knows_no_gate() -> None:

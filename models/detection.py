@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imaging.crops import TEMPLATE, TEMPLATE_SIZE, CropSpec, cut
 from imaging.decode import Limits, decode
-from imaging.faces import Detection, Face, Photo, Wanted
+from imaging.faces import Detection, Face, Photo, Wanted, largest
 from imaging.quality import measure
 from imaging.refused import Refused
 
@@ -24,16 +24,18 @@ MEASURED = CropSpec(112, "box")
 
 
 Find = Callable[[NDArray[np.uint8]], list[Face]]
+"""One of a detector's two methods."""
 
 
 class Detector(Protocol):
-    """What every detector offers."""
+    """What every detector offers; one that finds the largest face no sooner than all takes `largest` from here."""
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
         """The faces in uint8 (height, width, 3) RGB `pixels`, best score first."""
 
     def largest(self, pixels: NDArray[np.uint8]) -> list[Face]:
         """The largest of these alone, or none."""
+        return largest(self.detect(pixels))
 
 
 class PhotoDetector:

@@ -73,13 +73,12 @@ def quantised(model: ModelProto, ranges: Ranges) -> ModelProto:
 def _scales(model: ModelProto, convolutions: Sequence[NodeProto]) -> dict[str, list[dict[str, Any]]]:
     """What the quantiser has to take for the range of each output channel of each convolution's weights."""
     constants = {entry.name: entry for entry in model.graph.initializer}
-    names = {node.input[1] for node in convolutions}
     return {
-        name: [
+        node.input[1]: [
             {"axis": 0, "quant_type": QuantType.QInt8, "symmetric": True, "rmin": -most, "rmax": most}
-            for most in without_overflow(numpy_helper.to_array(constants[name]))
+            for most in without_overflow(numpy_helper.to_array(constants[node.input[1]]))
         ]
-        for name in sorted(names)
+        for node in convolutions
     }
 
 

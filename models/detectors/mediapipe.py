@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from imaging.crops import TEMPLATE
-from imaging.faces import Face, Pixels, largest
+from imaging.faces import Face, Pixels
+from models.detection import Detector
 from models.errors import ModelError
 
 # mediapipe takes a decorator for its documentation from TensorFlow where that is installed: 510 MB
@@ -62,7 +63,7 @@ class _Options(BaseOptions):  # type: ignore[misc]
         return options
 
 
-class BlazeFace:
+class BlazeFace(Detector):
     """BlazeFace with a second look at each candidate.
 
     The network sees a photo at 192x192 (short range: 128x128), where the faces of a group are a few
@@ -106,10 +107,6 @@ class BlazeFace:
         looks = (self._second_look(pixels, candidate) for candidate in self._look(pixels))
         faces = [_framed(face) for face in looks if face is not None and face.score >= self._min_score]
         return sorted(faces, key=lambda face: face.score, reverse=True)
-
-    def largest(self, pixels: Pixels) -> list[Face]:
-        """The largest of these alone, or none."""
-        return largest(self.detect(pixels))
 
     def close(self) -> None:
         """Free the network. A detector left to the interpreter's shutdown makes MediaPipe print a traceback."""

@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.faces import Face, Pixels, largest
+from imaging.faces import Face, Pixels
+from models.detection import Detector
 
 Network: TypeAlias = Callable[[Pixels], tuple[NDArray[np.float32], ...]]
 """From a photo to its anchors' boxes (anchors, 4), scores (anchors) and landmarks (anchors, 5, 2)."""
 
 
-class RetinaFace:
+class RetinaFace(Detector):
     """Finds faces: Deng et al., "RetinaFace: Single-Shot Multi-Level Face Localisation in the Wild", CVPR 2020.
 
     Args:
@@ -45,10 +46,6 @@ class RetinaFace:
         # The likely ones are chosen already: OpenCV would leave out a score that is exactly the least.
         kept = cv2.dnn.NMSBoxes(corners_and_sizes.tolist(), scores.tolist(), 0.0, self._overlap)
         return [_face(boxes[index], scores[index], landmarks[index]).scaled(1 / scale) for index in kept]
-
-    def largest(self, pixels: Pixels) -> list[Face]:
-        """The largest of these alone, or none."""
-        return largest(self.detect(pixels))
 
 
 def _face(box: NDArray[np.float32], score: np.float32, landmarks: NDArray[np.float32]) -> Face:

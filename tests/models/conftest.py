@@ -1,10 +1,13 @@
 """What the tests of the models share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from imaging.decode import Limits
+from imaging.decode import Limits, decode
 from models.catalogue import card
 from models.detection import PhotoDetector
 from models.detectors.mediapipe import BlazeFace
@@ -18,6 +21,13 @@ from tests.models.site import Site, served
 def site() -> Iterator[Site]:
     with served() as site:
         yield site
+
+
+@pytest.fixture(scope="module")
+def portrait(sample_photos: Path) -> NDArray[np.uint8]:
+    """A sample photo that its face nearly fills."""
+    path = sorted((sample_photos / "mindy_kaling").glob("*MindyKalingLkvEhTwDeJmjpg.jpg"))[0]
+    return decode(path.read_bytes(), Limits()).pixels
 
 
 @pytest.fixture(scope="module", params=["mtcnn", "mediapipe-full-range"])

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from imaging.crops import CropSpec, cut
 from imaging.decode import Limits, decode
-from imaging.faces import Face, Photo, Wanted, largest
+from imaging.faces import Face, Photo, Wanted
 from imaging.quality import measure
 from imaging.refused import Refused
 from models import detection
-from models.detection import BORDERS, PhotoDetector
+from models.detection import BORDERS, Detector, PhotoDetector
 
 SPOT, SIDE = 200, 8
 SMALL, LARGE = CropSpec(SIDE, "box"), CropSpec(16, "square", 2.0)
 
 
-class Spots:
+class Spots(Detector):
     """A detector that takes the white spots of a grey photo for faces, left ones for better ones.
 
     Args:
@@ -42,9 +42,6 @@ class Spots:
         spots = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1)
         return [self._face(bright, int(spot[0]), int(spot[-1]) + 1, number) for number, spot in enumerate(spots)]
 
-    def largest(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        return largest(self.detect(pixels))
-
     @staticmethod
     def _face(bright: NDArray[np.bool_], left: int, right: int, number: int) -> Face:
         rows = np.flatnonzero(bright[:, left:right].any(axis=1))
@@ -58,6 +55,10 @@ def photo(width: int, height: int, *spots: tuple[int, int], side: int = SIDE, va
     pixels = np.full((height, width, 3), 100, dtype=np.uint8)
     for x, y in spots:
         pixels[y : y + side, x : x + side] = value
+    return png(pixels)
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     PIL.Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
@@ -93,9 +94,7 @@ def test_the_largest_face_alone_is_answered_and_cut_where_it_is_wanted() -> None
     shown = np.full((60, 90, 3), 100, np.uint8)
     for x, side, value in ((5, 4, 210), (20, 16, 220), (60, 8, 230)):
         shown[10 : 10 + side, x : x + side] = value
-    file = io.BytesIO()
-    PIL.Image.fromarray(shown).save(file, "PNG")
-    detection = PhotoDetector(Spots(), Limits())([file.getvalue(), photo(50, 50)], [SMALL], "largest")
+    detection = PhotoDetector(Spots(), Limits())([png(shown), photo(50, 50)], [SMALL], "largest")
     assert [[face.box for face in found(each).faces] for each in detection.photos] == [[(20, 10, 36, 26)], []]
     assert [len(found(each).face_qualities) for each in detection.photos] == [1, 0]
     assert detection.crops[SMALL].mean(axis=(1, 2, 3)).tolist() == [220]
@@ -198,11 +197,7 @@ def test_the_steps_are_summed_up_over_the_photos(monkeypatch: pytest.MonkeyPatch
 def test_faces_that_fill_their_photo_are_found(detect: PhotoDetector, sample_photos: Path) -> None:
     tight = CropSpec(112, "aligned")
     photos = [path.read_bytes() for path in sorted(sample_photos.glob("*/*.jpg"))[::12]]
-    files = []
-    for crop in detect(photos, [tight]).crops[tight]:
-        file = io.BytesIO()
-        PIL.Image.fromarray(crop).save(file, "PNG")
-        files.append(file.getvalue())
+    files = [png(crop) for crop in detect(photos, [tight]).crops[tight]]
     answers = [found(answer) for answer in detect(files, []).photos]
     assert len(answers) >= len(photos)
     seen = [answer.faces[0] for answer in answers if answer.faces]

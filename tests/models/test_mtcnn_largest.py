@@ -1,7 +1,6 @@
 """Where one face is wanted, MTCNN looks at small windows only if it has to."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imaging.decode import Limits, decode
 from models.catalogue import card
 from models.detectors.mtcnn import CELL, Mtcnn
 from models.device import Device
@@ -62,25 +60,23 @@ def watching(networks: list[OnnxNetwork], **options: Any) -> Watched:
 
 
 @pytest.fixture(scope="module")
-def portrait(sample_photos: Path) -> NDArray[np.uint8]:
+def square(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A square photo that its face nearly fills."""
-    path = sorted((sample_photos / "mindy_kaling").glob("*MindyKalingLkvEhTwDeJmjpg.jpg"))[0]
-    pixels = decode(path.read_bytes(), Limits()).pixels
-    side = min(pixels.shape[:2])
-    return pixels[:side, :side]
+    side = min(portrait.shape[:2])
+    return portrait[:side, :side]
 
 
-def pasted(portrait: NDArray[np.uint8], *places: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """A grey photo with the portrait at each x and y, this large."""
+def pasted(square: NDArray[np.uint8], *places: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """A grey photo with the square photo at each x and y, this large."""
     pixels = np.full((SIDE, SIDE, 3), 128, np.uint8)
     for x, y, side in places:
-        pixels[y : y + side, x : x + side] = cv2.resize(portrait, (side, side), interpolation=cv2.INTER_AREA)
+        pixels[y : y + side, x : x + side] = cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA)
     return pixels
 
 
 @pytest.fixture(params=[600, 700, 800])
-def close(request: pytest.FixtureRequest, portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return pasted(portrait, (0, 0, request.param))
+def close(request: pytest.FixtureRequest, square: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return pasted(square, (0, 0, request.param))
 
 
 def test_a_large_face_needs_no_small_windows(watched: Watched, close: NDArray[np.uint8]) -> None:
@@ -89,18 +85,18 @@ def test_a_large_face_needs_no_small_windows(watched: Watched, close: NDArray[np
     assert box == max(watched.detector.detect(close), key=lambda face: face.area).box
 
 
-def test_a_small_face_is_found_all_the_same(watched: Watched, portrait: NDArray[np.uint8]) -> None:
-    small = pasted(portrait, (300, 300, 150))
+def test_a_small_face_is_found_all_the_same(watched: Watched, square: NDArray[np.uint8]) -> None:
+    small = pasted(square, (300, 300, 150))
     box = watched.largest(small)
     assert min(watched.levels.windows) == MIN_FACE
     assert (box,) == tuple(face.box for face in watched.detector.detect(small))
 
 
 def test_a_face_of_middling_size_needs_windows_of_half_its_side_and_no_smaller_ones(
-    watched: Watched, portrait: NDArray[np.uint8]
+    watched: Watched, square: NDArray[np.uint8]
 ) -> None:
     """Smaller ones than at first, which might have shown one that is a little larger."""
-    middling = pasted(portrait, (100, 100, 330))
+    middling = pasted(square, (100, 100, 330))
     left, top, right, bottom = watched.largest(middling)
     side = ((right - left) * (bottom - top)) ** 0.5
     assert SIDE / 6 < side < 2 * SIDE / 6
@@ -108,8 +104,8 @@ def test_a_face_of_middling_size_needs_windows_of_half_its_side_and_no_smaller_o
     assert len(watched.levels.windows) == len(set(watched.levels.windows)), "a level was looked at twice"
 
 
-def test_of_two_faces_the_larger_one_is_found(watched: Watched, portrait: NDArray[np.uint8]) -> None:
-    box = watched.largest(pasted(portrait, (0, 0, 180), (200, 200, 600)))
+def test_of_two_faces_the_larger_one_is_found(watched: Watched, square: NDArray[np.uint8]) -> None:
+    box = watched.largest(pasted(square, (0, 0, 180), (200, 200, 600)))
     assert min(watched.levels.windows) >= SIDE / 6
     assert box[0] > 200
 
@@ -123,9 +119,9 @@ def test_a_face_that_is_not_sure_is_compared_with_all_others(
     assert box == max(doubting.detector.detect(close), key=lambda face: face.area).box
 
 
-def test_a_photo_whose_windows_are_all_large_is_looked_at_once(watched: Watched, portrait: NDArray[np.uint8]) -> None:
+def test_a_photo_whose_windows_are_all_large_is_looked_at_once(watched: Watched, square: NDArray[np.uint8]) -> None:
     """A sixth of a small photo is less than the smallest face."""
-    little = np.asarray(cv2.resize(portrait, (200, 200)), np.uint8)
+    little = np.asarray(cv2.resize(square, (200, 200)), np.uint8)
     watched.largest(little)
     once = len(watched.levels.windows)
     watched.levels.windows.clear()

@@ -10,7 +10,8 @@ from deployments.workers import Workers
 from graphs.timing import Timed
 from imaging.crops import CropSpec
 from imaging.decode import Limits
-from imaging.faces import Detection, Wanted
+from imaging.faces import Detection
+from imaging.pick import Pick
 from models.catalogue import card
 from models.detection import PhotoDetector
 from models.device import Device
@@ -45,9 +46,9 @@ class Detector:
         self._photos = PhotoDetector(detector, limits)
         self._workers = workers
 
-    async def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Timed[Detection]:
-        """Look at encoded photos, a worker each, and cut `crops` from the `wanted` faces; see `models.detection`."""
-        looks = await self._workers.run(*(partial(self._photos.one, photo, crops, wanted) for photo in photos))
+    async def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Timed[Detection]:
+        """Look at encoded photos, a worker each, and cut `crops` from the faces that count; see `models.detection`."""
+        looks = await self._workers.run(*(partial(self._photos.one, photo, crops, pick) for photo in photos))
         found = Detection.joined(looks.answer, crops)
         tell_steps(found.steps)
         return Timed(found, looks.seconds, found.steps)

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gallery.records import Enrolled, NewFace
-from graphs.extract import detect, largest, only, places, read
+from graphs.extract import detect, places, read, the_face
 from graphs.gate import Reason, reasons
 from graphs.settings import Policy
 from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage
 from graphs.timing import note
-from imaging.faces import Photo, Wanted
+from imaging.faces import Photo
+from imaging.pick import Pick
 from imaging.refused import Refused
 
 
@@ -29,29 +30,31 @@ class Rules:
     """What a photo has to be.
 
     Attributes:
-        several: of several faces the ``largest`` counts, or the photo is refused.
+        pick: which faces of the photo count; with the rule ``all``, each of them is enrolled for its subject.
         quality: ``require`` refuses a face that is not good enough, ``report`` enrols it all the same.
         require_live: whether a spoof is refused; asked only where there is a liveness stage.
     """
 
-    several: Literal["refuse", "largest"] = "refuse"
+    pick: Pick
     quality: Literal["report", "require"] = "require"
     require_live: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class Outcome:
-    """What became of one photo.
+    """What became of one face of a photo, or of a photo without one.
 
     Attributes:
+        number: of the photo among those of the request.
         enrolled: its face in the gallery; None where it was refused.
         refused: why it was.
         photo: what was found in it; None if it could not be read.
-        face: index of the face that counts; None without one.
+        face: index of the face; None without one.
         live: its live probability, where liveness was asked.
         reasons: all that speaks against the face, even if it was enrolled.
     """
 
+    number: int
     enrolled: Enrolled | None = None
     refused: Refused | None = None
     photo: Photo | None = None
@@ -73,40 +76,42 @@ async def enrol(
     replace: bool = False,
     request: tuple[str, str] | None = None,
 ) -> list[Outcome]:
-    """Enrol one face of each photo; all that are good enough in one commit.
+    """Enrol the faces of each photo that count; all that are good enough in one commit.
 
     Args:
         replace, request: see `gallery.writer.Writer.enrol`.
 
     Returns:
-        One outcome a photo, in order.
+        One outcome per photo, in order; with the rule ``all``, one per face of it.
 
     Raises:
         Refused: what concerns the request as a whole, as the gallery raises it.
         ValueError: a network gave what is no number.
     """
-    wanted: Wanted = "all" if rules.several == "refuse" else "largest"
-    detection = await detect(detector, [entry.photo for entry in photos], liveness, embedder, wanted=wanted)
-    outcomes = [_judge(found, rules, policy) for found in detection.photos]
+    detection = await detect(detector, [entry.photo for entry in photos], rules.pick, liveness, embedder)
+    outcomes = [
+        outcome for number, found in enumerate(detection.photos) for outcome in _judged(number, found, rules, policy)
+    ]
+    rows = places(detection)
     asked = [
-        (entry, outcome, place[outcome.face])
-        for entry, outcome, place in zip(photos, outcomes, places(detection), strict=True)
+        (outcome, rows[outcome.number][outcome.face])
+        for outcome in outcomes
         if not outcome.refused and outcome.face is not None
     ]
-    readings = await read(detection, [row for _, _, row in asked], liveness, embedder)
+    readings = await read(detection, [row for _, row in asked], liveness, embedder)
     assert readings.embeddings is not None
     fit: list[tuple[Outcome, NewFace]] = []
-    for number, ((entry, outcome, _), embedding) in enumerate(zip(asked, readings.embeddings, strict=True)):
+    for place, ((outcome, _), embedding) in enumerate(zip(asked, readings.embeddings, strict=True)):
         if readings.live is not None:
-            outcome.live = float(readings.live[number])
+            outcome.live = float(readings.live[place])
             if outcome.live < policy.liveness_threshold:
                 spoof = Reason("NOT_LIVE", f"The face looks like a spoof: live probability {outcome.live:.2f}")
                 outcome.reasons.append(spoof)
                 if rules.require_live:
                     outcome.refused = _refusal(spoof)
         if not outcome.refused:
-            source = hashlib.sha256(entry.photo).hexdigest()
-            fit.append((outcome, NewFace(entry.subject, source, entry.label, embedding)))
+            entry = photos[outcome.number]
+            fit.append((outcome, NewFace(entry.subject, _source(entry.photo, outcome.face), entry.label, embedding)))
     if fit:
         faces = [face for _, face in fit]
         answers = await gallery.enrol(collection, embedder.contract, faces, replace=replace, request=request)
@@ -116,17 +121,26 @@ async def enrol(
     return outcomes
 
 
-def _judge(found: Photo | Refused, rules: Rules, policy: Policy) -> Outcome:
-    """A photo before any network but the detector has seen it."""
+def _judged(number: int, found: Photo | Refused, rules: Rules, policy: Policy) -> list[Outcome]:
+    """The faces of a photo that count, before any network but the detector has seen them."""
     if isinstance(found, Refused):
-        return Outcome(refused=found)
+        return [Outcome(number, refused=found)]
     try:
-        face = largest(found) if rules.several == "largest" else only(found)
-    except Refused as faceless:
-        return Outcome(refused=faceless, photo=found)
-    against = reasons(found, face, policy)
-    refused = _refusal(against[0]) if against and rules.quality == "require" else None
-    return Outcome(refused=refused, photo=found, face=face, reasons=against)
+        the_face(found, rules.pick)
+    except Refused as refused:
+        return [Outcome(number, refused=refused, photo=found)]
+    outcomes = []
+    for face in range(len(found.faces)):
+        against = reasons(found, face, policy)
+        poor = _refusal(against[0]) if against and rules.quality == "require" else None
+        outcomes.append(Outcome(number, refused=poor, photo=found, face=face, reasons=against))
+    return outcomes
+
+
+def _source(photo: bytes, face: int | None) -> str:
+    """What tells a face from the subject's others: its photo's digest and, for all but the first, its number there."""
+    digest = hashlib.sha256(photo).hexdigest()
+    return f"{digest}:{face}" if face else digest
 
 
 def _refusal(reason: Reason) -> Refused:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
 from graphs.timing import note
-from imaging.faces import Detection, Face, Photo, Pixels, Wanted
+from imaging.faces import Detection, Face, Photo, Pixels
+from imaging.pick import Pick
 from imaging.refused import Refused
 
 Network = LivenessStage | EmbedderStage
@@ -39,12 +40,10 @@ class Look:
 
     Attributes:
         photo: what was found in it.
-        faces: those that were looked at, in the photo's order.
-        readings: of these faces.
+        readings: of its faces.
     """
 
     photo: Photo
-    faces: Sequence[Face]
     readings: Readings
 
 
@@ -63,18 +62,16 @@ class EmbeddedFace:
     embedding: NDArray[np.float32]
 
 
-async def detect(
-    detector: DetectorStage, photos: Sequence[bytes], *networks: Network | None, wanted: Wanted = "all"
-) -> Detection:
-    """Find the `wanted` faces of encoded `photos`, with the crops that `networks` take of them."""
+async def detect(detector: DetectorStage, photos: Sequence[bytes], pick: Pick, *networks: Network | None) -> Detection:
+    """Find the faces of encoded `photos` that count, with the crops that `networks` take of them."""
     crops = [spec for network in networks if network for spec in network.crops]
-    detection = await detector.detect(photos, tuple(dict.fromkeys(crops)), wanted)
+    detection = await detector.detect(photos, tuple(dict.fromkeys(crops)), pick)
     for photo in detection.photos:
         if isinstance(photo, Refused):
             note("photo", photo.code)
         else:
             note("photo", "decoded")
-            note("face", "found", len(photo.faces))
+            note("face", "found", photo.found)
     return detection
 
 
@@ -113,43 +110,40 @@ async def look(
     liveness: LivenessStage | None,
     embedder: EmbedderStage | None,
     photo: bytes,
-    max_faces: int,
+    pick: Pick,
 ) -> Look:
-    """Find up to `max_faces` faces in an encoded photo, best score first, and ask the networks about them.
+    """Find the faces of an encoded photo that count, and ask the networks about them.
 
     Raises:
-        Refused: the photo cannot be decoded.
+        Refused: the photo cannot be decoded, or has several faces where `pick` wants one.
         ValueError: a network gave what is no number.
     """
-    detection = await detect(detector, [photo], liveness, embedder)
+    detection = await detect(detector, [photo], pick, liveness, embedder)
     [found] = detection.photos
     if isinstance(found, Refused):
         raise found
-    rows = places(detection)[0][:max_faces]
-    return Look(found, found.faces[:max_faces], await read(detection, rows, liveness, embedder))
+    check_one(found, pick)
+    return Look(found, await read(detection, places(detection)[0], liveness, embedder))
 
 
-async def embed(
-    detector: DetectorStage,
-    embedder: EmbedderStage,
-    data: bytes,
-    choose: Callable[[Photo], int],
-    wanted: Wanted = "all",
-) -> EmbeddedFace:
-    """Embed the face that `choose` picks of the `wanted` ones of an encoded photo.
+async def embed(detector: DetectorStage, embedder: EmbedderStage, data: bytes, pick: Pick) -> EmbeddedFace:
+    """Embed the one face of an encoded photo that counts.
+
+    Args:
+        pick: with a rule that picks one face.
 
     Raises:
-        Refused: the photo cannot be decoded, or as `choose` raises it.
+        Refused: the photo cannot be decoded, or as `the_face` raises it.
         ValueError: the network gave what is no number.
     """
-    detection = await detect(detector, [data], embedder, wanted=wanted)
+    detection = await detect(detector, [data], pick, embedder)
     [photo] = detection.photos
     if isinstance(photo, Refused):
         raise photo
-    chosen = choose(photo)
-    embeddings = (await read(detection, [chosen], None, embedder)).embeddings
+    face = the_face(photo, pick)
+    embeddings = (await read(detection, [0], None, embedder)).embeddings
     assert embeddings is not None
-    return EmbeddedFace(photo, photo.faces[chosen], embeddings[0])
+    return EmbeddedFace(photo, face, embeddings[0])
 
 
 def places(detection: Detection) -> list[range]:
@@ -162,26 +156,21 @@ def places(detection: Detection) -> list[range]:
     return ranges
 
 
-def only(photo: Photo) -> int:
-    """The one face of `photo`, by its index.
+def the_face(photo: Photo, pick: Pick) -> Face:
+    """The face of `photo` that counts, its first.
 
     Raises:
-        Refused: ``NO_FACE_DETECTED`` or ``MULTIPLE_FACES_DETECTED``.
-    """
-    if len(photo.faces) > 1:
-        raise Refused(
-            "MULTIPLE_FACES_DETECTED",
-            f"Multiple faces detected ({len(photo.faces)}). Exactly one face is required",
-        )
-    return largest(photo)
-
-
-def largest(photo: Photo) -> int:
-    """The face of `photo` with the largest box, by its index.
-
-    Raises:
-        Refused: ``NO_FACE_DETECTED``.
+        Refused: ``NO_FACE_DETECTED``; or ``MULTIPLE_FACES_DETECTED`` where `pick` wants one.
     """
     if not photo.faces:
         raise Refused("NO_FACE_DETECTED", "No face detected")
-    return max(range(len(photo.faces)), key=lambda index: photo.faces[index].area)
+    check_one(photo, pick)
+    return photo.faces[0]
+
+
+def check_one(photo: Photo, pick: Pick) -> None:
+    """Raise `Refused`: ``MULTIPLE_FACES_DETECTED``: `pick` wants one face, and `photo` has more."""
+    if pick.rule == "one" and photo.found > 1:
+        raise Refused(
+            "MULTIPLE_FACES_DETECTED", f"Multiple faces detected ({photo.found}). Exactly one face is required"
+        )

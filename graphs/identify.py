@@ -3,6 +3,7 @@
 from gallery.records import Collection, Hit
 from graphs.extract import Look, look
 from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage
+from imaging.pick import Pick
 
 
 async def identify(
@@ -13,15 +14,15 @@ async def identify(
     collection: str,
     photo: bytes,
     count: int,
-    max_faces: int,
+    pick: Pick,
 ) -> tuple[Look, Collection, list[list[Hit]]]:
-    """For each face of a photo the `count` subjects of a collection that resemble it most, best first.
+    """For each face of a photo that counts, the `count` subjects of a collection that resemble it most, best first.
 
     Raises:
         Refused: as `look`, or as the gallery raises it.
         ValueError: a network gave what is no number.
     """
-    seen = await look(detector, liveness, embedder, photo, max_faces)
+    seen = await look(detector, liveness, embedder, photo, pick)
     probes = [] if seen.readings.embeddings is None else list(seen.readings.embeddings)
     found, hits = await gallery.find(collection, embedder.contract, probes, count)
     return seen, found, hits

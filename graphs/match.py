@@ -2,11 +2,12 @@
 
 from functools import partial
 
-from graphs.extract import only
+from graphs.extract import the_face
 from graphs.settings import Policy
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
 from graphs.verify import Verification, verify
 from imaging.faces import Photo
+from imaging.pick import Pick
 from imaging.refused import Refused
 
 NAMES = ("Image1", "Image2")
@@ -26,19 +27,21 @@ async def match(
             names the photo.
         ValueError: a network gave what is no number.
     """
-    return await verify(detector, liveness, embedder, pair, partial(_usable, policy))
+    pick = Pick("one", policy.other_faces)
+    return await verify(detector, liveness, embedder, pair, pick, partial(_usable, policy, pick))
 
 
-def _usable(policy: Policy, number: int, found: Photo | Refused) -> int:
+def _usable(policy: Policy, pick: Pick, number: int, found: Photo | Refused) -> Photo:
     name = NAMES[number]
     if isinstance(found, Refused):
         raise Refused(found.code, f"{name} could not be loaded: {found.message}")
     if issue := _quality_issue(found, policy):
         raise Refused("LOW_QUALITY", f"{name} quality issue: {issue}")
     try:
-        return only(found)
+        the_face(found, pick)
     except Refused as refused:
         raise Refused(refused.code, f"{name} face detection failed: {refused.message}") from None
+    return found
 
 
 def _quality_issue(photo: Photo, policy: Policy) -> str | None:

@@ -295,6 +295,13 @@ class Policy(_FromEnvironment):
     liveness_policy: Literal["report", "require"] = Field(
         "report", description="report: liveness stands beside the match; require: a spoof is never a match."
     )
+    other_faces: float = Field(
+        0.33,
+        ge=0,
+        le=1,
+        description="Where a photo should show one face, the smallest side of another face that counts, as a share of "
+        "the largest face's side; 0 counts every face.",
+    )
     min_side: int = Field(224, gt=0, description="Least width and height of a photo in pixels.")
     min_brightness: float = Field(20, ge=0, le=255, description="Least mean grey value of a photo.")
     max_brightness: float = Field(240, ge=0, le=255, description="Greatest mean grey value of a photo.")

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from gallery.records import Collection, EmbeddingKind, Enrolled, Hit, NewFace, Statistics, StoredFace, Subject
 from imaging.crops import CropSpec
-from imaging.faces import Detection, Wanted
+from imaging.faces import Detection
+from imaging.pick import Pick
 from imaging.refused import Refused
 
 Stage = TypeVar("Stage")
@@ -28,9 +29,9 @@ class Network:
 
 
 class Detect(Protocol):
-    """Decode photos, find the `wanted` faces, and cut `crops` from each: `imaging.faces.Detection`."""
+    """Decode photos, find the faces that count, and cut `crops` from each: `imaging.faces.Detection`."""
 
-    def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Awaitable[Detection]: ...
+    def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Awaitable[Detection]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,27 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.compare import Distances, distances
-from graphs.extract import detect, places, read
+from graphs.extract import detect, read, the_face
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
-from imaging.faces import Face, Photo, Pixels, Wanted
+from imaging.faces import Face, Photo, Pixels
+from imaging.pick import Pick
 from imaging.refused import Refused
 
-Choose = Callable[[int, Photo | Refused], int]
-"""The index of the face that counts in the photo of this number (0 or 1); raises `Refused` for one without."""
+Check = Callable[[int, Photo | Refused], Photo]
+"""The photo of this number (0 or 1), if it can be compared; raises `Refused` if it cannot."""
 
 
-def naming(names: tuple[str, str], pick: Callable[[Photo], int]) -> Choose:
-    """`pick`, with refusals that begin with the photo's name."""
+def naming(names: tuple[str, str], pick: Pick) -> Check:
+    """Check that a photo can be read and has a face that counts; refusals begin with the photo's name."""
 
-    def choose(number: int, found: Photo | Refused) -> int:
+    def check(number: int, found: Photo | Refused) -> Photo:
         try:
             if isinstance(found, Refused):
                 raise found
-            return pick(found)
+            the_face(found, pick)
         except Refused as refused:
             raise Refused(refused.code, f"{names[number]}: {refused.message}") from None
+        return found
 
-    return choose
+    return check
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,30 +67,44 @@ async def verify(
     liveness: LivenessStage | None,
     embedder: EmbedderStage,
     pair: tuple[bytes, bytes],
-    choose: Choose,
-    wanted: Wanted = "all",
+    pick: Pick,
+    check: Check,
 ) -> Verification:
-    """Compare a face of one encoded photo with a face of another, each chosen from the `wanted` ones.
+    """Compare a face of one encoded photo with a face of another.
+
+    Where several faces of a photo count (rule ``all``), the two that are most alike are compared.
 
     Raises:
-        Refused: as `choose` raises it, before any network but the detector is asked.
+        Refused: as `check` raises it, before any network but the detector is asked.
         ValueError: a network gave what is no number.
     """
     started = time.perf_counter()
-    detection = await detect(detector, pair, liveness, embedder, wanted=wanted)
+    detection = await detect(detector, pair, pick, liveness, embedder)
     detection_seconds = time.perf_counter() - started
-    chosen = [choose(number, photo) for number, photo in enumerate(detection.photos)]
-    photos = cast(tuple[Photo, Photo], detection.photos)
-    rows = [place[index] for place, index in zip(places(detection), chosen, strict=True)]
+    first, second = (check(number, photo) for number, photo in enumerate(detection.photos))
+    rows = range(len(first.faces) + len(second.faces))
     readings = await read(detection, rows, liveness, embedder)
     embeddings = cast(NDArray[np.float32], readings.embeddings)
+    one, two = _most_alike(embeddings, len(first.faces))
+    chosen = [one, len(first.faces) + two]
     return Verification(
-        photos,
-        (photos[0].faces[chosen[0]], photos[1].faces[chosen[1]]),
-        () if readings.live is None else tuple(readings.live.tolist()),
-        embeddings,
-        cast(Pixels, readings.crops),
-        distances(*embeddings),
+        (first, second),
+        (first.faces[one], second.faces[two]),
+        () if readings.live is None else tuple(readings.live[chosen].tolist()),
+        embeddings[chosen],
+        cast(Pixels, readings.crops)[chosen],
+        distances(*embeddings[chosen]),
         detection_seconds,
         readings.seconds,
     )
+
+
+def _most_alike(embeddings: NDArray[np.float32], of_first: int) -> tuple[int, int]:
+    """The two faces, one of each photo, with the greatest cosine similarity.
+
+    Args:
+        embeddings: float32 (faces, size) of length 1, the first `of_first` rows of the first photo.
+    """
+    similarities = embeddings[:of_first] @ embeddings[of_first:].T
+    one, two = np.unravel_index(int(similarities.argmax()), similarities.shape)
+    return int(one), int(two)

@@ -1,9 +1,10 @@
 """What a detector finds in photos: the frozen records that travel between the stages."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,6 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels; right and bottom are exclusive."""
-
-Wanted: TypeAlias = Literal["all", "largest", "whole"]
-"""Which faces of a photo a detector is asked for: all; the largest alone, which may take less time; or all, and where
-there is none the whole photo as if it were one, with the score 0."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,20 +37,20 @@ class Face:
 
     @property
     def area(self) -> float:
-        """Of its box, in square pixels."""
+        """Area of the box, in square pixels."""
         left, top, right, bottom = self.box
         return (right - left) * (bottom - top)
+
+    @property
+    def side(self) -> float:
+        """Side of a square with the box's area, in pixels."""
+        return math.sqrt(max(self.area, 0.0))
 
     def scaled(self, factor: float) -> "Face":
         """The same face in a photo resized by `factor`."""
         left, top, right, bottom = self.box
         box = (left * factor, top * factor, right * factor, bottom * factor)
         return Face(box, self.score, (self.landmarks * factor).astype(np.float32))
-
-
-def largest(faces: Sequence[Face]) -> list[Face]:
-    """The largest of `faces` alone, of equal ones the first; none of none."""
-    return sorted(faces, key=lambda face: face.area, reverse=True)[:1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +60,9 @@ class Photo:
     Attributes:
         width, height: of the photo as it was sent, in pixels, after its EXIF orientation.
         quality: of the whole photo.
-        faces: those that were wanted, in the original photo's pixels, best score first.
+        faces: those that count (`imaging.pick`), in the original photo's pixels, the picked one first; best score
+            first where all count.
+        found: how many count, those beyond the pick's `most` included.
         face_qualities: of each face's own pixels, in the order of `faces`.
         seconds: time spent on decoding, detecting and cropping.
     """
@@ -72,6 +71,7 @@ class Photo:
     height: int
     quality: Quality
     faces: tuple[Face, ...]
+    found: int
     face_qualities: tuple[Quality, ...]
     seconds: float
 

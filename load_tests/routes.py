@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from graphs.settings import ROOT, AppArgs
-from imaging.faces import Wanted
+from graphs.settings import ROOT, AppArgs, Policy
+from imaging.pick import Pick
 
 CONFIG = ROOT / "configs" / "serve.yaml"
 
@@ -23,7 +23,7 @@ class Route:
         photos: the two fields of a request that hold the photos, in base64.
         similarity: the field of an answer that holds the cosine similarity.
         detector, liveness: roles of the stages behind it; None for no liveness.
-        wanted: which faces of a photo it asks the detector for.
+        pick: which faces of a photo count.
         embedders: roles of which the first that the configuration has is behind it.
     """
 
@@ -32,7 +32,7 @@ class Route:
     similarity: str
     detector: str
     liveness: str | None
-    wanted: Wanted
+    pick: Pick
     embedders: tuple[str, ...]
 
     def body(self, pair: tuple[Path, Path]) -> bytes:
@@ -42,12 +42,13 @@ class Route:
 
 
 _BASE64_PAIR = ("image1_base64", "image2_base64")
+ONE, PROMINENT = Pick("one", Policy().other_faces), Pick("prominent")
 _FACENET = ("inception_resnet_v1", "facenet")
 
 ROUTES: Mapping[str, Route] = {
-    "match": Route("/match", ("image1", "image2"), "similarity_score", "mtcnn", "crmnet", "all", ("arcface",)),
-    "compare": Route("/compare", _BASE64_PAIR, "similarity", "mtcnn", None, "largest", _FACENET),
-    "mediapipe": Route("/mediapipe", _BASE64_PAIR, "similarity", "mediapipe", None, "largest", _FACENET),
+    "match": Route("/match", ("image1", "image2"), "similarity_score", "mtcnn", "crmnet", ONE, ("arcface",)),
+    "compare": Route("/compare", _BASE64_PAIR, "similarity", "mtcnn", None, PROMINENT, _FACENET),
+    "mediapipe": Route("/mediapipe", _BASE64_PAIR, "similarity", "mediapipe", None, PROMINENT, _FACENET),
 }
 
 

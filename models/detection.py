@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -12,30 +12,37 @@ from numpy.typing import NDArray
 
 from imaging.crops import TEMPLATE, TEMPLATE_SIZE, CropSpec, cut
 from imaging.decode import Limits, decode
-from imaging.faces import Detection, Face, Photo, Wanted, largest
+from imaging.faces import Detection, Face, Photo
+from imaging.pick import Pick
 from imaging.quality import measure
 from imaging.refused import Refused
 
 BORDERS = (0.2, 0.8)
 """Borders of the second and third look, as shares of the photo's longer side."""
 
+ALL_FACES = Pick()
+
 MEASURED = CropSpec(112, "box")
 """The crop on which a face's quality is measured: of one size, so that sharpness does not depend on the photo's."""
 
 
-Find = Callable[[NDArray[np.uint8]], list[Face]]
-"""One of a detector's two methods."""
-
-
 class Detector(Protocol):
-    """What every detector offers; one that finds the largest face no sooner than all takes `largest` from here."""
+    """What every detector offers.
+
+    Attributes:
+        rival_score: lowest score at which a face counts beside another one where a photo should show one. False
+            faces beside a real one mostly score less.
+    """
+
+    rival_score: float = 0.0
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """The faces in uint8 (height, width, 3) RGB `pixels`, best score first."""
+        """Find the faces in uint8 (height, width, 3) RGB `pixels`, best score first."""
 
-    def largest(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """The largest of these alone, or none."""
-        return largest(self.detect(pixels))
+    def find(self, pixels: NDArray[np.uint8], pick: Pick) -> list[Face]:
+        """Find the faces that count. A detector that can save time by knowing which ones overrides this."""
+        height, width = pixels.shape[:2]
+        return pick.of(self.detect(pixels), width, height, self.rival_score)
 
 
 class PhotoDetector:
@@ -50,12 +57,12 @@ class PhotoDetector:
         self._detector = detector
         self._limits = limits
 
-    def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted = "all") -> Detection:
+    def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick = ALL_FACES) -> Detection:
         """Look at several photos, one after another, as `one` does."""
-        return Detection.joined([self.one(data, crops, wanted) for data in photos], crops)
+        return Detection.joined([self.one(data, crops, pick) for data in photos], crops)
 
-    def one(self, data: bytes, crops: Sequence[CropSpec], wanted: Wanted = "all") -> Detection:
-        """Look at an encoded photo and cut each of `crops` from every face found.
+    def one(self, data: bytes, crops: Sequence[CropSpec], pick: Pick = ALL_FACES) -> Detection:
+        """Look at an encoded photo and cut each of `crops` from the faces that count.
 
         A photo that the gate refuses is answered by its `Refused`, so that others are not lost with it.
         """
@@ -68,10 +75,9 @@ class PhotoDetector:
             none = {spec: np.zeros((0, spec.size, spec.size, 3), dtype=np.uint8) for spec in crops}
             return Detection((refused,), none, dict(watch.steps))
         watch.lap("decode")
-        faces = self._look(image.pixels, self._detector.largest if wanted == "largest" else self._detector.detect)
+        found = self._look(image.pixels, pick)
         watch.lap("detect")
-        if wanted == "whole" and not faces:
-            faces = [_whole(image.pixels)]
+        faces = found[: pick.most] if found or not pick.whole_photo else [_whole(image.pixels)]
         boxes, points = [face.box for face in faces], [face.landmarks for face in faces]
         cuts = {spec: cut(image.pixels, boxes, points, spec) for spec in crops}
         measured = cut(image.pixels, boxes, points, MEASURED)
@@ -83,19 +89,20 @@ class PhotoDetector:
             height=image.height,
             quality=quality,
             faces=tuple(face.scaled(1 / image.scale) for face in faces),
+            found=len(found),
             face_qualities=face_qualities,
             seconds=watch.last - started,
         )
         return Detection((photo,), cuts, dict(watch.steps))
 
-    def _look(self, pixels: NDArray[np.uint8], find: Find) -> list[Face]:
-        """Find faces, looking again with a black border around the photo as long as there seem to be none.
+    def _look(self, pixels: NDArray[np.uint8], pick: Pick) -> list[Face]:
+        """Find the faces that count, looking again with a black border around the photo while there seem to be none.
 
         Detectors miss a face that fills its photo to the edges, MTCNN by a little and BlazeFace by much:
         of 100 tight 100x100 crops of Labeled Faces in the Wild they find 47 and 2 at once, and 99 each
         with the borders.
         """
-        faces = find(pixels)
+        faces = self._detector.find(pixels, pick)
         longest = max(pixels.shape[:2])
         for share in BORDERS:
             if faces:
@@ -105,7 +112,7 @@ class PhotoDetector:
             # No look costs more than one at a photo of the largest size.
             scale = min(1.0, self._limits.max_dimension / max(bordered.shape[:2]))
             looked_at = cv2.resize(bordered, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            found = find(np.asarray(looked_at, dtype=np.uint8))
+            found = self._detector.find(np.asarray(looked_at, dtype=np.uint8), pick)
             faces = [_shifted(face.scaled(1 / scale), -border) for face in found]
         return faces
 

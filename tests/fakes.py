@@ -5,6 +5,7 @@ import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +24,8 @@ from graphs.settings import AddressArgs, LimitArgs, Policy
 from graphs.stages import Detect, DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Stages
 from graphs.status import Replicas, StageStatus
 from imaging.crops import CropSpec
-from imaging.faces import Detection, Face, Photo, Pixels, Wanted
+from imaging.faces import Detection, Face, Photo, Pixels
+from imaging.pick import Pick
 from imaging.quality import Quality
 from imaging.refused import Refused
 from models.catalogue import card
@@ -55,6 +57,7 @@ def photo(
         height,
         Quality(brightness, contrast, sharpness=100),
         found,
+        len(found),
         (Quality(brightness, contrast, 100),) * len(found),
         seconds,
     )
@@ -66,19 +69,37 @@ def crops_of(face: int, spec: CropSpec) -> Pixels:
 
 
 class FakeDetector:
-    """Finds `photos`, whatever it is shown."""
+    """Finds `photos`, whatever it is shown, and answers those of their faces that count."""
 
     def __init__(self, *photos: Photo | Refused) -> None:
         self.photos = photos
         self.calls: list[tuple[list[bytes], list[CropSpec]]] = []
-        self.wanted: list[Wanted] = []
+        self.picks: list[Pick] = []
 
-    async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
+    async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
         self.calls.append((list(photos), list(crops)))
-        self.wanted.append(wanted)
-        faces = sum(len(found.faces) for found in self.photos if isinstance(found, Photo))
-        cut = {spec: np.stack([crops_of(face, spec) for face in range(faces)]) for spec in crops if faces}
-        return Detection(self.photos, cut)
+        self.picks.append(pick)
+        looks, numbers, start = list[Photo | Refused](), list[int](), 0
+        for found in self.photos:
+            if isinstance(found, Photo):
+                counted = pick.of(found.faces, found.width, found.height)
+                places = [found.faces.index(face) for face in counted[: pick.most]]
+                numbers += [start + place for place in places]
+                start += len(found.faces)
+                looks.append(kept(found, places, len(counted)))
+            else:
+                looks.append(found)
+        cut = {spec: np.stack([crops_of(face, spec) for face in numbers]) for spec in crops if numbers}
+        return Detection(tuple(looks), cut)
+
+
+def kept(photo: Photo, places: Sequence[int], found: int) -> Photo:
+    """`photo` with some of its faces; itself where it keeps them all."""
+    if len(places) == len(photo.faces) == photo.found:
+        return photo
+    faces = tuple(photo.faces[place] for place in places)
+    qualities = tuple(photo.face_qualities[place] for place in places)
+    return replace(photo, faces=faces, face_qualities=qualities, found=found)
 
 
 class FakeNetwork:
@@ -185,16 +206,16 @@ class People:
 
     def __init__(self) -> None:
         self.detected: list[list[str]] = []
-        self.wanted: list[Wanted] = []
+        self.picks: list[Pick] = []
         self.scored: list[list[str]] = []
         self.embedded: list[list[str]] = []
         self._words: list[str] = []
 
-    async def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
+    async def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
         self.detected.append([photo.decode() for photo in photos])
-        self.wanted.append(wanted)
-        found = [self._photo(photo.decode()) for photo in photos]
-        seen = [word for photo in photos for word in photo.decode().split() if word not in ("nobody", "broken")]
+        self.picks.append(pick)
+        looks = [self._photo(photo.decode(), pick) for photo in photos]
+        found, seen = [look for look, _ in looks], [word for _, words in looks for word in words]
         numbers = range(len(self._words), len(self._words) + len(seen))
         self._words += seen
         cut = {
@@ -232,13 +253,17 @@ class People:
     def _read(self, crops: Pixels) -> list[str]:
         return [self._words[number] for number in crops[:, 0, 0, 0]]
 
-    def _photo(self, words: str) -> Photo | Refused:
+    def _photo(self, words: str, pick: Pick) -> tuple[Photo | Refused, list[str]]:
+        """The photo, and the words of its faces that count."""
         if words == "broken":
-            return Refused("INVALID_IMAGE", "The image is damaged")
+            return Refused("INVALID_IMAGE", "The image is damaged"), []
         shown = [word for word in words.split() if word != "nobody"]
-        faces = tuple(self._face(word, number) for number, word in enumerate(shown))
-        looks = tuple(Quality(10 if "-dark" in word else 120, 50, 100) for word in shown)
-        return Photo(640, 480, Quality(120, 50, 100), faces, looks, 0.125)
+        faces = [self._face(word, number) for number, word in enumerate(shown)]
+        counted = pick.of(faces, 640, 480)
+        answered = counted[: pick.most]
+        kept = [shown[faces.index(face)] for face in answered]
+        looks = tuple(Quality(10 if "-dark" in word else 120, 50, 100) for word in kept)
+        return Photo(640, 480, Quality(120, 50, 100), tuple(answered), len(counted), looks, 0.125), kept
 
     def _face(self, word: str, number: int) -> Face:
         box = (30.0, 30.0, 110.0, 120.0)

@@ -12,18 +12,19 @@ from api.errors import STATUSES
 from api.images import from_base64
 from api.service import Service
 from graphs.compare import distances
-from graphs.extract import largest
 from graphs.stages import first_of
 from graphs.thresholds import first_set
 from graphs.timing import matched
 from graphs.verify import Verification, naming, verify
 from imaging.faces import Face, Photo
+from imaging.pick import Pick
 from imaging.refused import Refused
 
 router = APIRouter(tags=["compare"])
 PATHS = ("compare", "mediapipe")
 
 NAMES = ("image1", "image2")
+PICK = Pick("prominent")
 THRESHOLD = 0.6
 """Least similarity of a match, where the policy names none."""
 
@@ -31,7 +32,7 @@ Photo64 = Annotated[str, Field(min_length=1, description="Base64, with or withou
 
 
 class CompareRequest(BaseModel):
-    """Two photos; of several faces in one, the largest counts."""
+    """Two photos; of several faces in one, the most prominent counts."""
 
     image1_base64: Photo64
     image2_base64: Photo64
@@ -115,13 +116,13 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
 
 @router.post("/compare", responses=RESPONSES)
 async def post_compare(request: Request, body: CompareRequest) -> CompareResponse:
-    """Compare the largest faces of two photos, which MTCNN finds."""
+    """Compare the most prominent faces of two photos, found by MTCNN."""
     return await _compare("mtcnn", request, body)
 
 
 @router.post("/mediapipe", responses=RESPONSES)
 async def post_mediapipe(request: Request, body: CompareRequest) -> CompareResponse:
-    """Compare the largest faces of two photos, which MediaPipe finds."""
+    """Compare the most prominent faces of two photos, found by MediaPipe."""
     return await _compare("mediapipe", request, body)
 
 
@@ -131,7 +132,7 @@ async def _compare(role: str, request: Request, body: CompareRequest) -> Compare
     detector = first_of(service.stages.detectors, role)
     embedder = first_of(service.stages.embedders, "inception_resnet_v1", "facenet")
     started = time.perf_counter()
-    found = await verify(detector, None, embedder, _load(body, service), naming(NAMES, largest), "largest")
+    found = await verify(detector, None, embedder, _load(body, service), PICK, naming(NAMES, PICK))
     image1, image2 = (_image(*pair) for pair in zip(found.photos, found.faces, strict=True))
     embedding1, embedding2 = (_embedding(embedding, found.seconds / 2) for embedding in found.embeddings)
     compared = _comparison(found, threshold)

@@ -15,16 +15,20 @@ from api.health import VERSION
 from api.images import from_base64, from_field
 from api.service import Service
 from graphs.compare import distances
-from graphs.extract import embed, largest, only
+from graphs.extract import embed
 from graphs.stages import DetectorStage, EmbedderStage, first_of
 from graphs.timing import matched
 from imaging.faces import Face, Photo
+from imaging.pick import Pick
 from imaging.refused import Refused
 
 router = APIRouter(prefix="/api/v1", tags=["deepface"])
 PATHS = ("api",)
 
 Metric = Literal["cosine", "euclidean", "euclidean_l2"]
+
+RELAXED = Pick("prominent", whole_photo=True)
+"""Which face counts without `enforce_detection`."""
 
 THRESHOLDS: dict[Metric, float] = {"cosine": 0.68, "euclidean": 4.15, "euclidean_l2": 1.13}
 """Two embeddings are of one person below this distance, as the contract has it, where a request names none."""
@@ -48,7 +52,7 @@ class ExtractRequest(BaseModel):
     enforce_detection: bool = Field(
         True,
         strict=True,
-        description="Refuse a photo without a face or with several; otherwise the largest, or the whole photo.",
+        description="Refuse a photo without a face or with several; else take the most prominent face or all of it.",
     )
     align: bool = Field(True, strict=True, description="Turn the face upright before it is embedded.")
 
@@ -180,14 +184,13 @@ async def post_extract(request: Request, body: ExtractRequest) -> ExtractRespons
     if not body.align:
         crops = (replace(spec, fit="box") if spec.fit == "aligned" else spec for spec in embedder.crops)
         embedder = replace(embedder, crops=tuple(crops))
-    choose = only if body.enforce_detection else largest
+    strict = Pick("one", service.policy.other_faces)
     started = time.perf_counter()
     data = await _load(body, service)
-    found = await embed(detector, embedder, data, choose, "all" if body.enforce_detection else "whole")
+    found = await embed(detector, embedder, data, strict if body.enforce_detection else RELAXED)
     return ExtractResponse(
         embedding=found.embedding.tolist(),
-        # A whole photo that stands for a face has the score 0, as no face has.
-        face_count=sum(face.score > 0 for face in found.photo.faces),
+        face_count=found.photo.found,
         face_confidence=found.face.score,
         facial_area=_area(found.photo, found.face),
         processing_time_ms=(time.perf_counter() - started) * 1000,

@@ -19,10 +19,11 @@ from api.images import from_upload
 from api.paths import SubjectId
 from api.service import Service
 from gallery.records import Collection, NewFace
-from graphs.extract import embed, largest
+from graphs.extract import embed
 from graphs.stages import EmbedderStage, first_of
 from graphs.thresholds import first_set
 from graphs.timing import matched
+from imaging.pick import Pick
 from imaging.refused import Refused
 
 router = APIRouter(tags=["face database"])
@@ -40,7 +41,7 @@ STARTED = time.monotonic()
 
 ModelField = Annotated[str | None, Form(description="arcface (default) or facenet.")]
 ModelQuery = Annotated[str | None, Query(alias="model", description="arcface (default) or facenet.")]
-FileField = Annotated[UploadFile | str | None, File(description="A photo; of several faces the largest counts.")]
+FileField = Annotated[UploadFile | str | None, File(description="A photo; of several faces the most prominent counts.")]
 
 
 class FaceDatabaseError(BaseModel):
@@ -234,7 +235,7 @@ async def _photo(file: UploadFile | str | None, service: Service) -> bytes:
 
 async def _embedding(service: Service, embedder: EmbedderStage, data: bytes) -> NDArray[np.float32]:
     detector = first_of(service.stages.detectors, "mtcnn")
-    return (await embed(detector, embedder, data, largest, "largest")).embedding
+    return (await embed(detector, embedder, data, Pick("prominent"))).embedding
 
 
 async def _collection(service: Service, variant: Variant) -> Collection | None:

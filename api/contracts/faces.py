@@ -11,13 +11,17 @@ from api.errors import STATUSES
 from api.images import from_upload
 from api.service import Service
 from graphs.compare import distances
-from graphs.extract import detect, embed, largest
+from graphs.extract import detect, embed
 from graphs.stages import first_of
 from graphs.timing import matched
+from imaging.pick import Pick
 from imaging.refused import Refused
 
 router = APIRouter(tags=["faces"])
 PATHS = ("detect-face", "extract-embedding", "compare-faces")
+
+COUNTED, EMBEDDED = Pick("all"), Pick("prominent")
+"""The contract counts every face, and embeds one."""
 
 MOST_DISTANCE = 1.0
 LEAST_COSINE = 0.4
@@ -50,7 +54,7 @@ class NoFaceFound(FaceFound, FaceError):
 
 
 class FaceEmbedding(BaseModel):
-    """The embedding of a photo's largest face, of length 1."""
+    """The embedding of a photo's most prominent face, of length 1."""
 
     embedding: list[float]
     dimensions: int
@@ -94,12 +98,12 @@ async def post_detect_face(request: Request, image: UploadFile) -> FaceFound | J
     service: Service = request.state.service
     detector = first_of(service.stages.detectors, "mtcnn")
     data = await from_upload(image, service.limits.max_image_size)
-    [found] = (await detect(detector, [data])).photos
+    [found] = (await detect(detector, [data], COUNTED)).photos
     if isinstance(found, Refused):
         raise found
     if not found.faces:
         return JSONResponse(NoFaceFound().model_dump(), 400)
-    count = len(found.faces)
+    count = found.found
     return FaceFound(
         face_detected=True, num_faces=count, confidence=found.faces[0].score, message=f"Found {count} face(s)"
     )
@@ -107,12 +111,12 @@ async def post_detect_face(request: Request, image: UploadFile) -> FaceFound | J
 
 @router.post("/extract-embedding", responses=RESPONSES)
 async def post_extract_embedding(request: Request, image: UploadFile) -> FaceEmbedding:
-    """Embed the largest face of a photo."""
+    """Embed the most prominent face of a photo."""
     service: Service = request.state.service
     detector = first_of(service.stages.detectors, "mtcnn")
     embedder = first_of(service.stages.embedders, "facenet")
     data = await from_upload(image, service.limits.max_image_size)
-    found = await embed(detector, embedder, data, largest, "largest")
+    found = await embed(detector, embedder, data, EMBEDDED)
     return FaceEmbedding(
         embedding=found.embedding.tolist(),
         dimensions=len(found.embedding),

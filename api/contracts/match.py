@@ -212,7 +212,7 @@ def _liveness(live: float, policy: Policy) -> LivenessResult:
 
 
 def _detection(photo: Photo) -> DetectionResult:
-    return DetectionResult(face_count=len(photo.faces), confidence=photo.faces[0].score, detection_time=photo.seconds)
+    return DetectionResult(face_count=photo.found, confidence=photo.faces[0].score, detection_time=photo.seconds)
 
 
 def _recognition(found: Verification) -> RecognitionResults:

@@ -12,8 +12,8 @@ from api.audited import concerns
 from api.embeddings import Embedding, vector_of
 from api.errors import ERRORS
 from api.service import Service
-from api.v1.options import CollectionName, EnrolOptions, detector_of, embedder_of, liveness_of
-from api.v1.schemas import FaceAnswer, Models, example
+from api.v1.options import CollectionName, EnrolOptions, detector_of, embedder_of, liveness_of, pick_of
+from api.v1.schemas import FaceAnswer, FacesFound, Models, example
 from gallery.records import MAX_SUBJECT, Enrolled, NewFace, subject_key
 from graphs.enrol import Enrolment, Outcome, Rules, enrol
 from imaging.refused import Refused
@@ -43,7 +43,7 @@ class ReasonAnswer(BaseModel):
 
 
 class EnrolledPhoto(BaseModel):
-    """What became of one photo.
+    """What became of one photo, or with faces=all of one face of it.
 
     status is ``enrolled``; ``already``: the same photo of the same subject was there before; ``deleted``:
     this request was sent before, and the face was deleted since; or ``refused``, with `error`.
@@ -57,6 +57,7 @@ class EnrolledPhoto(BaseModel):
         face_id="9e6380afc176e721c45c5467ddfd96ca",
         error=None,
         reasons=[],
+        faces_found=1,
         face=FaceAnswer,
     )
 
@@ -67,11 +68,12 @@ class EnrolledPhoto(BaseModel):
     face_id: str | None
     error: ReasonAnswer | None
     reasons: list[ReasonAnswer] = Field(description="All that speaks against the face, even if it was enrolled.")
+    faces_found: FacesFound
     face: FaceAnswer | None
 
 
 class EnrolAnswer(BaseModel):
-    """What became of each photo, in order."""
+    """What became of each photo, in order; with faces=all, of each of its faces."""
 
     model_config = example(enrolled=1, already=0, deleted=0, refused=0, photos=[EnrolledPhoto], models=Models)
 
@@ -138,10 +140,9 @@ async def post_faces(
     options: Annotated[EnrolOptions, Query()],
     idempotency_key: IdempotencyKey = None,
 ) -> EnrolAnswer:
-    """Enrol one face of each photo; what cannot be enrolled is told a photo, the others are enrolled all the same.
+    """Enrol one face of each photo. Each photo that cannot be enrolled is reported, and the others are enrolled.
 
-    Only if nothing could be enrolled is the answer an error, with the first photo's code, and the others
-    in its details.
+    If nothing could be enrolled, the answer is an error with the first photo's code, and all photos in its details.
     """
     service: Service = request.state.service
     subjects = _a_photo_each(subject, len(photo))
@@ -154,7 +155,7 @@ async def post_faces(
     detector, embedder = detector_of(service, options.detector), embedder_of(service, found.kind.embedder)
     liveness = liveness_of(service, options.liveness)
     entries = [Enrolment(*entry) for entry in zip(subjects, labels, data, strict=True)]
-    rules = Rules("refuse" if options.faces == "one" else "largest", options.quality, options.liveness == "require")
+    rules = Rules(pick_of(service, options.faces), options.quality, options.liveness == "require")
     sent = [options.model_dump_json(), *subjects, *(hashlib.sha256(each).hexdigest() for each in data)]
     outcomes = await enrol(
         detector,
@@ -168,10 +169,8 @@ async def post_faces(
         replace=options.replace,
         request=_request(idempotency_key, sent),
     )
-    answers = [
-        _photo_answer(number, entry, outcome, service.policy.liveness_threshold)
-        for number, (entry, outcome) in enumerate(zip(entries, outcomes, strict=True))
-    ]
+    live_threshold = service.policy.liveness_threshold
+    answers = [_photo_answer(entries[outcome.number], outcome, live_threshold) for outcome in outcomes]
     counts = {status: sum(each.status == status for each in answers) for status in _STATUSES}
     if counts["refused"] == len(answers):
         first = answers[0].error
@@ -231,18 +230,19 @@ def _request(key: str | None, sent: Sequence[str]) -> tuple[str, str] | None:
     return None if key is None else (key, hashlib.sha256(json.dumps(sent).encode()).hexdigest())
 
 
-def _photo_answer(number: int, entry: Enrolment, outcome: Outcome, live_threshold: float) -> EnrolledPhoto:
+def _photo_answer(entry: Enrolment, outcome: Outcome, live_threshold: float) -> EnrolledPhoto:
     refused, enrolled = outcome.refused, outcome.enrolled
     face = None
     if outcome.photo is not None and outcome.face is not None:
         face = FaceAnswer.of(outcome.photo, outcome.face, outcome.live, live_threshold)
     return EnrolledPhoto(
-        photo=number,
+        photo=outcome.number,
         label=entry.label,
         subject=entry.subject,
         status=enrolled.status if enrolled else "refused",
         face_id=enrolled.face_id if enrolled else None,
         error=ReasonAnswer(code=refused.code, message=refused.message) if refused else None,
         reasons=[ReasonAnswer(code=reason.code, message=reason.message) for reason in outcome.reasons],
+        faces_found=outcome.photo.found if outcome.photo else 0,
         face=face,
     )

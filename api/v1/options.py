@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from api.service import Service
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
 from graphs.thresholds import Applied, configured
+from imaging.pick import FaceRule, Pick
 from imaging.refused import Refused
 
 Stage = TypeVar("Stage")
@@ -47,6 +48,11 @@ JsonThreshold = Annotated[
 ]
 """The same in a body, where false is no 0 and "1" no 1."""
 
+RULES = (
+    "prominent: the face that is largest and nearest the middle; largest: the largest one; one: a photo of several "
+    "faces is refused; see Which face counts"
+)
+
 Crops = Annotated[
     Truth, Field(description="Whether each face is answered with the crop that the embedder was given; see Crops.")
 ]
@@ -61,8 +67,9 @@ class DetectOptions(BaseModel):
     liveness: Literal["off", "report", "require"] = Field(
         "off", description="off: not asked; report: stands beside the answer; require: a spoof is never a match."
     )
+    faces: FaceRule = Field("all", description=f"all: every face; {RULES}.")
     max_faces: Annotated[int, Field(ge=1, le=100), IN_DIGITS] = Field(
-        20, description="Most faces that are looked at, best score first."
+        20, description="Largest number of faces in the answer, best score first; faces_found counts the others too."
     )
 
 
@@ -87,8 +94,8 @@ class VerifyOptions(BaseModel):
     threshold: Annotated[float, Field(ge=-1, le=2), AS_NUMBER] | None = Field(
         None, description="Least similarity or greatest distance; see Thresholds."
     )
-    faces: Literal["one", "largest"] = Field(
-        "largest", description="one: a photo of several faces is refused; largest: its largest face counts."
+    faces: FaceRule = Field(
+        "prominent", description=f"{RULES}; all: the two faces, one of each photo, that are most alike."
     )
     crops: Crops = False
 
@@ -109,8 +116,17 @@ class EnrolOptions(BaseModel):
     detector: str = Field("mtcnn", description="Role of the detector.")
     liveness: Literal["off", "report", "require"] = Field("off", description="require: a spoof is not enrolled.")
     quality: Literal["report", "require"] = Field("require", description="require: a poor face is not enrolled.")
-    faces: Literal["one", "largest"] = Field("one", description="As on /v1/verify.")
+    faces: FaceRule = Field("one", description=f"{RULES}; all: each face of a photo is enrolled for its subject.")
     replace: Truth = Field(False, description="Whether the subjects' earlier faces are deleted in the same step.")
+
+
+MOST_FACES = 20
+"""Faces of one photo that are compared or enrolled where all count."""
+
+
+def pick_of(service: Service, rule: FaceRule, most: int = MOST_FACES) -> Pick:
+    """Which faces of a photo count under `rule`, at most so many."""
+    return Pick(rule, service.policy.other_faces, most)
 
 
 def detector_of(service: Service, role: str) -> DetectorStage:

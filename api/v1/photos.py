@@ -19,15 +19,15 @@ from api.v1.options import (
     detector_of,
     embedder_of,
     liveness_of,
+    pick_of,
     threshold_of,
 )
-from api.v1.schemas import AppliedThreshold, FaceAnswer, Models, PhotoAnswer, Timings, example
+from api.v1.schemas import AppliedThreshold, FaceAnswer, FacesFound, Models, PhotoAnswer, Timings, example
 from graphs.compare import Distances, distances
-from graphs.extract import Look, largest, look, only
+from graphs.extract import Look, look
 from graphs.thresholds import Applied, Metric, applied
 from graphs.timing import matched
 from graphs.verify import naming, verify
-from imaging.faces import Wanted
 from imaging.refused import Refused
 
 router = APIRouter(prefix="/v1", tags=["photos"], responses=ERRORS)
@@ -53,11 +53,12 @@ class EmbeddedFace(CroppedFace):
 
 
 class DetectAnswer(BaseModel):
-    """The faces of a photo, best score first."""
+    """The faces of a photo that count, best score first."""
 
-    model_config = example(photo=PhotoAnswer, faces=[FaceAnswer], models=Models, timings_ms=Timings)
+    model_config = example(photo=PhotoAnswer, faces_found=1, faces=[FaceAnswer], models=Models, timings_ms=Timings)
 
     photo: PhotoAnswer
+    faces_found: FacesFound
     faces: list[FaceAnswer]
     models: Models
     timings_ms: Timings
@@ -66,9 +67,10 @@ class DetectAnswer(BaseModel):
 class EmbedAnswer(BaseModel):
     """The same, with their embeddings, which have length 1."""
 
-    model_config = example(photo=PhotoAnswer, faces=[EmbeddedFace], models=Models, timings_ms=Timings)
+    model_config = example(photo=PhotoAnswer, faces_found=1, faces=[EmbeddedFace], models=Models, timings_ms=Timings)
 
     photo: PhotoAnswer
+    faces_found: FacesFound
     faces: list[EmbeddedFace]
     models: Models
     timings_ms: Timings
@@ -89,8 +91,11 @@ class Comparison(BaseModel):
 class VerifyAnswer(Comparison):
     """Two photos compared."""
 
-    model_config = example(Comparison, faces=[CroppedFace, CroppedFace], models=Models, timings_ms=Timings)
+    model_config = example(
+        Comparison, faces_found=[1, 1], faces=[CroppedFace, CroppedFace], models=Models, timings_ms=Timings
+    )
 
+    faces_found: tuple[FacesFound, FacesFound]
     faces: tuple[CroppedFace, CroppedFace]
     models: Models
     timings_ms: Timings
@@ -114,7 +119,13 @@ async def post_detect(request: Request, photo: PhotoFile, options: Annotated[Det
     """Find the faces of a photo, with their landmarks and quality, and whether they are alive."""
     service: Service = request.state.service
     seen, models, timings = await _look(service, photo, options, None)
-    return DetectAnswer(photo=PhotoAnswer.of(seen.photo), faces=faces(service, seen), models=models, timings_ms=timings)
+    return DetectAnswer(
+        photo=PhotoAnswer.of(seen.photo),
+        faces_found=seen.photo.found,
+        faces=faces(service, seen),
+        models=models,
+        timings_ms=timings,
+    )
 
 
 @router.post("/embed")
@@ -130,7 +141,13 @@ async def post_embed(request: Request, photo: PhotoFile, options: Annotated[Embe
             await cropped(service, seen, options.crops), [] if embeddings is None else embeddings.tolist(), strict=True
         )
     ]
-    return EmbedAnswer(photo=PhotoAnswer.of(seen.photo), faces=embedded, models=models, timings_ms=timings)
+    return EmbedAnswer(
+        photo=PhotoAnswer.of(seen.photo),
+        faces_found=seen.photo.found,
+        faces=embedded,
+        models=models,
+        timings_ms=timings,
+    )
 
 
 @router.post("/verify")
@@ -143,9 +160,9 @@ async def post_verify(
     liveness = liveness_of(service, options.liveness)
     started = time.perf_counter()
     pair = tuple([await from_upload(file, service.limits.max_image_size) for file in (photo1, photo2)])
-    wanted: Wanted = "all" if options.faces == "one" else "largest"
-    choose = naming(("photo1", "photo2"), only if options.faces == "one" else largest)
-    found = await verify(detector, liveness, embedder, cast(tuple[bytes, bytes], pair), choose, wanted)
+    pick = pick_of(service, options.faces)
+    check = naming(("photo1", "photo2"), pick)
+    found = await verify(detector, liveness, embedder, cast(tuple[bytes, bytes], pair), pick, check)
     threshold = applied(options.threshold, None, threshold_of(service, options.embedder), options.metric)
     compared = _compared(found.distances, options.metric, threshold)
     live_threshold = service.policy.liveness_threshold
@@ -160,6 +177,7 @@ async def post_verify(
     ]
     return VerifyAnswer(
         **dict(compared),
+        faces_found=(found.photos[0].found, found.photos[1].found),
         faces=(answers[0], answers[1]),
         models=Models.of(detector, liveness, embedder),
         timings_ms=Timings(
@@ -196,7 +214,7 @@ async def post_compare(request: Request, body: CompareEmbeddingsRequest) -> Comp
 def faces(service: Service, seen: Look) -> list[FaceAnswer]:
     """The faces of a look at a photo, as they are answered."""
     live = seen.readings.live
-    scores: list[float | None] = [None] * len(seen.faces) if live is None else live.tolist()
+    scores: list[float | None] = [None] * len(seen.photo.faces) if live is None else live.tolist()
     threshold = service.policy.liveness_threshold
     return [FaceAnswer.of(seen.photo, index, score, threshold) for index, score in enumerate(scores)]
 
@@ -215,7 +233,7 @@ async def _look(
     network = embedder_of(service, embedder) if embedder else None
     started = time.perf_counter()
     data = await from_upload(photo, service.limits.max_image_size)
-    seen = await look(detector, liveness, network, data, options.max_faces)
+    seen = await look(detector, liveness, network, data, pick_of(service, options.faces, options.max_faces))
     timings = Timings(
         detection=1000 * seen.photo.seconds,
         networks=1000 * seen.readings.seconds,

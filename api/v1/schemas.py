@@ -1,6 +1,6 @@
 """What several routes answer: faces, and the networks that looked at them."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from imaging import quality
 from imaging.faces import Face, Photo
 
 Point = tuple[float, float]
+FacesFound = Annotated[int, Field(description="Faces that count, those beyond max_faces included.")]
 
 
 def example(*bases: type[BaseModel], **fields: Any) -> ConfigDict:

@@ -19,10 +19,11 @@ from api.v1.options import (
     detector_of,
     embedder_of,
     liveness_of,
+    pick_of,
     threshold_of,
 )
 from api.v1.photos import ContractEmbedding, PhotoFile, cropped
-from api.v1.schemas import AppliedThreshold, Models, PhotoAnswer, Timings, example
+from api.v1.schemas import AppliedThreshold, FacesFound, Models, PhotoAnswer, Timings, example
 from gallery.records import Hit
 from graphs.identify import identify
 from graphs.thresholds import Applied, applied
@@ -42,7 +43,7 @@ class Candidate(BaseModel):
 
 
 class SearchedFace(CroppedFace):
-    """A face of the photo, and whom it resembles, best first; nobody where liveness is required and it is a spoof."""
+    """A face of the photo with its candidates, best first; none if liveness is required and the face is a spoof."""
 
     model_config = example(CroppedFace, candidates=[Candidate])
 
@@ -53,10 +54,16 @@ class SearchAnswer(BaseModel):
     """The faces of a photo, best score first."""
 
     model_config = example(
-        photo=PhotoAnswer, faces=[SearchedFace], threshold=AppliedThreshold, models=Models, timings_ms=Timings
+        photo=PhotoAnswer,
+        faces_found=1,
+        faces=[SearchedFace],
+        threshold=AppliedThreshold,
+        models=Models,
+        timings_ms=Timings,
     )
 
     photo: PhotoAnswer
+    faces_found: FacesFound
     faces: list[SearchedFace]
     threshold: AppliedThreshold
     models: Models
@@ -93,8 +100,9 @@ async def post_search(
     kind = (await service.stages.gallery.collection(collection)).kind
     detector, embedder = detector_of(service, options.detector), embedder_of(service, kind.embedder)
     liveness = liveness_of(service, options.liveness)
+    pick = pick_of(service, options.faces, options.max_faces)
     seen, searched, hits = await identify(
-        detector, liveness, embedder, service.stages.gallery, collection, data, options.top_k, options.max_faces
+        detector, liveness, embedder, service.stages.gallery, collection, data, options.top_k, pick
     )
     threshold = applied(options.threshold, searched, threshold_of(service, kind.embedder))
     answers = []
@@ -104,6 +112,7 @@ async def post_search(
     concerns(request, (candidate.subject for face in answers for candidate in face.candidates))
     return SearchAnswer(
         photo=PhotoAnswer.of(seen.photo),
+        faces_found=seen.photo.found,
         faces=answers,
         threshold=AppliedThreshold(value=threshold.value, source=threshold.source),
         models=Models.of(detector, liveness, embedder),

@@ -9,7 +9,7 @@ from facegraph.cli.enrolment import Outcome, Rules, enrol, new_photos, people
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, CollectionOption, UrlOption
 from facegraph.cli.outcomes import DEFAULT_PARALLEL, ParallelOption, ReportOption, follow
 from facegraph.cli.terminal import CommandError, Report, mistakes
-from facegraph.client import AsyncClient, FaceChoice, NotFoundError
+from facegraph.client import AsyncClient, FaceRule, NotFoundError
 
 FolderArgument = Annotated[
     Path,
@@ -28,7 +28,8 @@ def enrol_command(
         Literal["require", "report"], typer.Option(help="require refuses poor faces, report enrols them all the same.")
     ] = "require",
     faces: Annotated[
-        FaceChoice, typer.Option(help="one refuses a photo of several people, largest takes the largest face.")
+        FaceRule,
+        typer.Option(help="one refuses a photo of several people; prominent and largest take one face."),
     ] = "one",
     parallel: ParallelOption = DEFAULT_PARALLEL,
     report: ReportOption = None,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from facegraph.cli.terminal import CommandError, Report
-from facegraph.client import AsyncClient, EnrolledPhoto, FaceChoice, ForbiddenError, StoredFace
+from facegraph.client import AsyncClient, EnrolledPhoto, FaceRule, ForbiddenError, StoredFace
 from gallery.records import digest, subject_key
 from imaging.refused import Refused
 
@@ -48,7 +48,7 @@ class Rules:
     """What a photo has to be; see docs/v1.md."""
 
     quality: Literal["report", "require"]
-    faces: FaceChoice
+    faces: FaceRule
 
 
 def people(folder: Path) -> dict[str, list[Path]]:

@@ -86,13 +86,16 @@ def search_command(
     with connected(url, api_key) as client:
         found = client.search(collection, photo, top_k=top, threshold=threshold)
     if as_json:
-        say_json({"threshold": asdict(found.threshold), "faces": [asdict(face) for face in found.faces]})
+        faces = [asdict(face) for face in found.faces]
+        say_json({"threshold": asdict(found.threshold), "faces_found": found.faces_found, "faces": faces})
         return
     for number, face in enumerate(found.faces, 1):
         box = f"{face.box.width:.0f}x{face.box.height:.0f} at {face.box.left:.0f},{face.box.top:.0f}"
         candidates = [f"{shown(each.subject)} {each.similarity:.3f}" for each in face.candidates]
         nobody = f"nobody at {found.threshold.value:g} or more"
         say(f"face {number} ({box}): {', '.join(candidates) or nobody}")
+    if found.faces_found > len(found.faces):
+        say(f"{found.faces_found} faces were found, and the {len(found.faces)} best searched for")
     if not found.faces:
         say("no face")
 

@@ -12,7 +12,7 @@ from facegraph.client.call import Call, Page, path_of, raised
 from facegraph.client.decoding import decode
 from facegraph.client.errors import RefusedPhotoError, ServiceError, TooLargeError
 from facegraph.client.images import Image, file_of
-from facegraph.client.schemas import Embedding, Face, FaceChoice, LivenessPolicy, Models, given
+from facegraph.client.schemas import Embedding, Face, FaceRule, LivenessPolicy, Models, given
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class EnrolledPhoto:
-    """What became of one photo, `photo` being its place among those that were given, from 0.
+    """What became of one photo, or with faces="all" of one of its faces; `photo` is its place among those given.
 
     status is ``enrolled``; ``already``: the same photo of the same subject was there before; ``deleted``: the face
     was enrolled by an attempt whose answer was lost, and deleted since; or ``refused``, with `error`. `reasons` are
@@ -41,6 +41,7 @@ class EnrolledPhoto:
     face_id: str | None
     error: Reason | None
     reasons: tuple[Reason, ...]
+    faces_found: int
     face: Face | None
 
 
@@ -89,7 +90,7 @@ def enrol(
     detector: str | None = None,
     liveness: LivenessPolicy | None = None,
     quality: Literal["report", "require"] | None = None,
-    faces: FaceChoice | None = None,
+    faces: FaceRule | None = None,
     replace: bool | None = None,
 ) -> Call[Enrolment]:
     """Enrol one face of each photo of a subject, all in one commit.
@@ -103,7 +104,8 @@ def enrol(
         photos: 1 to 64, of together about 28 MB; see `enrol_many` for more.
         detector, liveness: as in `detect`; with liveness "require" a spoof is refused.
         quality: "require", unless told otherwise, refuses a poor face.
-        faces: which face of a photo counts; unless told otherwise there must be one.
+        faces: which face of a photo counts; unless told otherwise there must be one. With all, each face of a photo is
+            enrolled for its subject.
         replace: whether the subject's other faces are deleted in the same commit.
     """
     options = given(detector=detector, liveness=liveness, quality=quality, faces=faces, replace=replace)
@@ -120,7 +122,7 @@ def enrol_many(
     detector: str | None = None,
     liveness: LivenessPolicy | None = None,
     quality: Literal["report", "require"] | None = None,
-    faces: FaceChoice | None = None,
+    faces: FaceRule | None = None,
 ) -> Call[Page[EnrolledPhoto]] | None:
     """Enrol any number of photos, and tell of each, in order; one that is refused is never an error.
 
@@ -219,6 +221,7 @@ def _refused(entry: Entry, error: ServiceError) -> EnrolledPhoto:
         face_id=None,
         error=Reason(code=error.code, message=error.message),
         reasons=(),
+        faces_found=0,
         face=None,
     )
 

@@ -9,7 +9,7 @@ from facegraph.client.images import Image, file_of
 from facegraph.client.schemas import (
     Embedding,
     Face,
-    FaceChoice,
+    FaceRule,
     LivenessPolicy,
     Metric,
     Models,
@@ -22,9 +22,10 @@ from facegraph.client.schemas import (
 
 @dataclass(frozen=True, kw_only=True)
 class DetectedPhoto:
-    """The faces of a photo, best score first."""
+    """The faces of a photo, best score first; `faces_found` counts those beyond `max_faces` too."""
 
     photo: Photo
+    faces_found: int
     faces: tuple[Face, ...]
     models: Models
     timings_ms: Timings
@@ -39,9 +40,10 @@ class EmbeddedFace(Face):
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddedPhoto:
-    """The faces of a photo with their embeddings, best score first."""
+    """The faces of a photo with their embeddings, best score first; `faces_found` as in `DetectedPhoto`."""
 
     photo: Photo
+    faces_found: int
     faces: tuple[EmbeddedFace, ...]
     models: Models
     timings_ms: Timings
@@ -60,8 +62,9 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Verification(Comparison):
-    """Two photos compared; `faces` are those that were."""
+    """Two photos compared by the two `faces`; `faces_found` is the number of faces that count in each photo."""
 
+    faces_found: tuple[int, int]
     faces: tuple[Face, Face]
     models: Models
     timings_ms: Timings
@@ -72,6 +75,7 @@ def detect(
     *,
     detector: str | None = None,
     liveness: LivenessPolicy | None = None,
+    faces: FaceRule | None = None,
     max_faces: int | None = None,
 ) -> Call[DetectedPhoto]:
     """Find the faces of a photo, with their landmarks and quality, and whether they are alive.
@@ -80,12 +84,13 @@ def detect(
         photo: as `facegraph.client.images.file_of` takes it.
         detector: a role of `models`.
         liveness: whether it is measured.
-        max_faces: that are looked at, best score first; 1 to 100.
+        faces: which faces count; all unless told otherwise.
+        max_faces: largest number of faces in the answer, best score first; 1 to 100.
     """
     return Call(
         method="POST",
         path=path_of("detect"),
-        params=given(detector=detector, liveness=liveness, max_faces=max_faces),
+        params=given(detector=detector, liveness=liveness, faces=faces, max_faces=max_faces),
         files=[("photo", file_of(photo))],
         decode=partial(decode, DetectedPhoto),
     )
@@ -97,17 +102,20 @@ def embed(
     detector: str | None = None,
     embedder: str | None = None,
     liveness: LivenessPolicy | None = None,
+    faces: FaceRule | None = None,
     max_faces: int | None = None,
     crops: bool | None = None,
 ) -> Call[EmbeddedPhoto]:
     """Find the faces of a photo and give an embedding of each.
 
     Args:
-        photo, detector, liveness, max_faces: as in `detect`.
+        photo, detector, liveness, faces, max_faces: as in `detect`.
         embedder: a role of `models`.
         crops: whether each face comes with its pixels as the embedder sees them.
     """
-    options = given(detector=detector, embedder=embedder, liveness=liveness, max_faces=max_faces, crops=crops)
+    options = given(
+        detector=detector, embedder=embedder, liveness=liveness, faces=faces, max_faces=max_faces, crops=crops
+    )
     return Call(
         method="POST",
         path=path_of("embed"),
@@ -126,7 +134,7 @@ def verify(
     liveness: LivenessPolicy | None = None,
     metric: Metric | None = None,
     threshold: float | None = None,
-    faces: FaceChoice | None = None,
+    faces: FaceRule | None = None,
     crops: bool | None = None,
 ) -> Call[Verification]:
     """Compare a face of one photo with a face of another: the same person or not.
@@ -136,7 +144,8 @@ def verify(
         liveness: with "require", a spoof is never a match.
         metric: cosine unless told otherwise.
         threshold: least similarity or greatest distance; without it that of `models`.
-        faces: which face of a photo counts; the largest unless told otherwise.
+        faces: which face of a photo counts; the prominent one unless told otherwise. With all, the two faces that are
+            most alike are compared.
     """
     options = given(
         detector=detector,

@@ -5,8 +5,9 @@ from typing import Any, Literal, TypeAlias
 
 LivenessPolicy: TypeAlias = Literal["off", "report", "require"]
 """off: not asked; report: stands beside the answer; require: a spoof is never a match, and not enrolled."""
-FaceChoice: TypeAlias = Literal["one", "largest"]
-"""one: a photo of several faces is refused; largest: its largest face counts."""
+FaceRule: TypeAlias = Literal["one", "largest", "prominent", "all"]
+"""Which faces of a photo count. one: a photo of several faces is refused; largest: the largest face; prominent: the
+face that is largest and nearest the middle; all: every face."""
 Metric: TypeAlias = Literal["cosine", "euclidean"]
 """cosine: similarity, -1 to 1; euclidean: distance of embeddings of length 1, 0 to 2."""
 Point: TypeAlias = tuple[float, float]

@@ -6,7 +6,7 @@ from functools import partial
 from facegraph.client.call import Call, path_of
 from facegraph.client.decoding import decode
 from facegraph.client.images import Image, file_of
-from facegraph.client.schemas import Embedding, Face, LivenessPolicy, Models, Photo, Threshold, Timings, given
+from facegraph.client.schemas import Embedding, Face, FaceRule, LivenessPolicy, Models, Photo, Threshold, Timings, given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,16 +20,17 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchedFace(Face):
-    """A face of the photo, and whom it resembles, best first; nobody where liveness is required and it is a spoof."""
+    """A face of the photo with its candidates, best first; none if liveness is required and the face is a spoof."""
 
     candidates: tuple[Candidate, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchedPhoto:
-    """The faces of a photo, best score first."""
+    """The faces of a photo, best score first; `faces_found` counts those beyond `max_faces` too."""
 
     photo: Photo
+    faces_found: int
     faces: tuple[SearchedFace, ...]
     threshold: Threshold
     models: Models
@@ -50,6 +51,7 @@ def search(
     *,
     detector: str | None = None,
     liveness: LivenessPolicy | None = None,
+    faces: FaceRule | None = None,
     max_faces: int | None = None,
     top_k: int | None = None,
     threshold: float | None = None,
@@ -59,12 +61,19 @@ def search(
 
     Args:
         collection: its name.
-        photo, detector, liveness, max_faces, crops: as in `embed`; with liveness "require" a spoof has no candidates.
+        photo, detector, liveness, faces, max_faces, crops: as in `embed`; with liveness "require" a spoof has no
+            candidates.
         top_k: most subjects a face, 1 to 100; 5 unless told otherwise.
         threshold: least cosine similarity; without it the collection's, or else that of `models`.
     """
     options = given(
-        detector=detector, liveness=liveness, max_faces=max_faces, top_k=top_k, threshold=threshold, crops=crops
+        detector=detector,
+        liveness=liveness,
+        faces=faces,
+        max_faces=max_faces,
+        top_k=top_k,
+        threshold=threshold,
+        crops=crops,
     )
     return Call(
         method="POST",

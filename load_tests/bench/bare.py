@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from graphs.compare import distances
-from graphs.extract import largest, places
+from graphs.extract import places, the_face
 from graphs.settings import AppArgs, StageArgs
 from graphs.stages import first_of
 from imaging.faces import Photo
@@ -36,7 +36,7 @@ class BarePipeline:
         store = Store(args.models_dir)
         detector = args.detectors[route.detector]
         loaded = load_detector(card(detector.model), store, detector.engine, _device(detector), detector.options)
-        self._wanted = route.wanted
+        self._pick = route.pick
         self._detect = PhotoDetector(loaded, args.limits.decode)
         networks = {"embedder": first_of(args.embedders, *route.embedders)}
         if route.liveness is not None:
@@ -47,7 +47,7 @@ class BarePipeline:
         }
 
     def compare(self, pair: tuple[bytes, bytes]) -> Answer:
-        """Compare the largest faces of two encoded photos.
+        """Compare the faces of two encoded photos that count.
 
         The steps have the names that the service's have in `facegraph.step_times`, and ``compare``.
 
@@ -56,10 +56,11 @@ class BarePipeline:
         """
         started = time.perf_counter()
         crops = [spec for specs, _ in self._networks.values() for spec in specs]
-        detection = self._detect(pair, tuple(dict.fromkeys(crops)), self._wanted)
-        # The photos are this project's own: the gate refuses neither.
-        photos = cast(tuple[Photo, Photo], detection.photos)
-        faces = [place[largest(photo)] for place, photo in zip(places(detection), photos, strict=True)]
+        detection = self._detect(pair, tuple(dict.fromkeys(crops)), self._pick)
+        for photo in detection.photos:
+            # The photos are this project's own: the gate refuses neither.
+            the_face(cast(Photo, photo), self._pick)
+        faces = [rows[0] for rows in places(detection)]
         reached = time.perf_counter()
         steps = {**detection.steps, "detector-busy": reached - started, "networks-busy": 0.0}
         answers = {}

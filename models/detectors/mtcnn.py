@@ -6,7 +6,6 @@ ONet decides and places the landmarks. Coordinates follow facenet-pytorch, so th
 give the same boxes.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -14,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.area import AreaSampler
-from imaging.faces import Face, largest
+from imaging.faces import Face
+from imaging.pick import Pick
+from models.detection import Detector
 
 Network = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], ...]]
 Boxes = NDArray[np.float32]
@@ -32,7 +33,7 @@ BLOCK = 256
 """Boxes that non-maximum suppression compares with all others in one step."""
 
 
-class Mtcnn:
+class Mtcnn(Detector):
     """The cascade.
 
     Args:
@@ -48,6 +49,8 @@ class Mtcnn:
             facenet-pytorch. Stretching misplaces the landmarks of faces at the edge: on tight crops
             of Labeled Faces in the Wild it costs MobileFaceNet 10 points of accuracy.
         factor: ratio of a pyramid level to the one above it.
+        rival_score: lowest score at which a face counts beside another one where a photo should show one. In 500
+            portraits, hands and pins score up to 0.93 and bystanders from 0.95; of 351 faces in crowds 4 % score less.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Mtcnn:
         sure: float = 0.9,
         edges: Literal["black", "cut"] = "black",
         factor: float = 0.709,
+        rival_score: float = 0.95,
     ) -> None:
         self._pnet, self._rnet, self._onet = pnet, rnet, onet
         self._min_face = min_face
@@ -68,52 +72,57 @@ class Mtcnn:
         self._sure = sure
         self._edges = edges
         self._factor = factor
+        self.rival_score = rival_score
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
         """Find the faces in uint8 (height, width, 3) RGB `pixels`, best score first."""
-        sampler = AreaSampler(pixels)
-        return self._found(sampler, [self._seen(sampler, scale) for scale in self._scales(sampler)])
+        photo = _SampledPhoto(pixels)
+        return self._found(photo, [self._seen(photo, scale) for scale in self._scales(photo)])
 
-    def largest(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """The largest of these alone, or none.
+    def find(self, pixels: NDArray[np.uint8], pick: Pick) -> list[Face]:
+        """Find the faces in `pixels` that count.
 
-        Most of the time goes into the pyramid's large levels, which show small faces. The others come first: if they
-        show a sure face that is larger than any that the rest could, the rest need not be looked at.
+        Most of the time goes into the pyramid's large levels, which show small faces. Where not all faces count, the
+        others come first: once they show a sure face that no smaller face could replace, or be counted beside, the
+        rest need not be looked at.
         """
-        sampler = AreaSampler(pixels)
-        scales, levels = self._scales(sampler)[::-1], list[Windows]()
-        least = COARSE * min(sampler.size)
+        if pick.rule == "all":
+            return self.detect(pixels)
+        photo = _SampledPhoto(pixels)
+        scales, levels = self._scales(photo)[::-1], list[Windows]()
+        least = COARSE * min(photo.size)
         while True:
             while len(levels) < len(scales) and CELL / scales[len(levels)] > least:
-                levels.append(self._seen(sampler, scales[len(levels)]))
-            found = largest(self._found(sampler, levels[::-1]))
+                levels.append(self._seen(photo, scales[len(levels)]))
+            found = self._found(photo, levels[::-1])
+            picked = pick.of(found, *photo.size, self.rival_score)
             if len(levels) == len(scales):
-                return found
-            # The side of the largest face; what is not sure might not be believed beside another.
-            side = math.sqrt(found[0].area) if found and found[0].score >= self._sure else 0.0
-            # A window's face may be somewhat larger than the window, but not twice as large.
-            if side >= 2 * CELL / scales[len(levels) - 1]:
-                return found
-            least = self._factor * side / 2
+                return picked
+            # A face that is not sure might not be believed beside another.
+            sure = bool(picked) and picked[0].score >= self._sure
+            needed = _smallest_window(pick, picked[0], *photo.size) if sure else 0.0
+            if CELL / scales[len(levels) - 1] <= needed:
+                return picked
+            least = self._factor * needed
 
-    def _scales(self, sampler: AreaSampler) -> list[float]:
-        """Of the levels of the image pyramid, the largest level first."""
+    def _scales(self, photo: "_SampledPhoto") -> list[float]:
+        """Scales of the image pyramid's levels, the largest level first."""
         scales, scale = [], CELL / self._min_face
-        while min(sampler.size) * scale >= CELL:
+        while min(photo.size) * scale >= CELL:
             scales.append(scale)
             scale *= self._factor
         return scales
 
-    def _seen(self, sampler: AreaSampler, scale: float) -> Windows:
+    def _seen(self, photo: "_SampledPhoto", scale: float) -> Windows:
         """What may be a face at one level of the pyramid."""
-        width, height = sampler.size
-        face, regression = self._pnet(sampler.whole(int(width * scale + 1), int(height * scale + 1)))
+        width, height = photo.size
+        face, regression = self._pnet(photo.sampler.whole(int(width * scale + 1), int(height * scale + 1)))
         windows = _windows(face[0], regression[0], scale, self._thresholds[0])
         return windows[non_maximum_suppression(windows, 0.5)]
 
-    def _found(self, sampler: AreaSampler, levels: Sequence[Windows]) -> list[Face]:
+    def _found(self, photo: "_SampledPhoto", levels: Sequence[Windows]) -> list[Face]:
         """The faces that these levels show, best score first."""
-        faces = self._decide(sampler, self._refine(sampler, self._propose(levels)))
+        faces = self._decide(photo, self._refine(photo, self._propose(levels)))
         if faces and faces[0].score >= self._sure:
             return [face for face in faces if face.score >= self._sure]
         return faces
@@ -126,21 +135,21 @@ class Mtcnn:
         boxes = np.column_stack([windows[:, :4] + windows[:, 5:] * sides, windows[:, 4]])
         return _squared(boxes)
 
-    def _refine(self, sampler: AreaSampler, boxes: Boxes) -> Boxes:
-        boxes, windows = self._sampled(sampler, boxes, 24)
+    def _refine(self, photo: "_SampledPhoto", boxes: Boxes) -> Boxes:
+        boxes, windows = self._touching(photo, boxes)
         if not len(boxes):
             return boxes
-        face, regression = self._rnet(windows)
+        face, regression = photo.ask(self._rnet, windows, 24)
         passed = face > self._thresholds[1]
         boxes = np.column_stack([boxes[passed, :4], face[passed]])
         kept = non_maximum_suppression(boxes, 0.7)
         return _squared(_regressed(boxes[kept], regression[passed][kept]))
 
-    def _decide(self, sampler: AreaSampler, boxes: Boxes) -> list[Face]:
-        boxes, windows = self._sampled(sampler, boxes, 48)
+    def _decide(self, photo: "_SampledPhoto", boxes: Boxes) -> list[Face]:
+        boxes, windows = self._touching(photo, boxes)
         if not len(boxes):
             return []
-        face, regression, landmarks = self._onet(windows)
+        face, regression, landmarks = photo.ask(self._onet, windows, 48)
         passed = face > self._thresholds[2]
         boxes = np.column_stack([boxes[passed, :4], face[passed]])
         # ONet gives all x and then all y, as shares of the window, whose pixels count from one.
@@ -153,14 +162,35 @@ class Mtcnn:
             for box in [boxes[index]]
         ]
 
-    def _sampled(self, sampler: AreaSampler, boxes: Boxes, size: int) -> tuple[Boxes, NDArray[np.float32]]:
-        """The boxes that touch the photo, and their pixels as float32 (n, size, size, 3)."""
+    def _touching(self, photo: "_SampledPhoto", boxes: Boxes) -> tuple[Boxes, NDArray[np.int64]]:
+        """The boxes that touch the photo, and the windows of whole pixels that show them, int64 (n, 4)."""
         # Coordinates count from one here, as in the authors' Matlab code.
         windows = boxes[:, :4].astype(np.int64) - (1, 1, 0, 0)
-        inner = np.column_stack([np.maximum(windows[:, :2], 0), np.minimum(windows[:, 2:], sampler.size)])
+        inner = np.column_stack([np.maximum(windows[:, :2], 0), np.minimum(windows[:, 2:], photo.size)])
         touching = (inner[:, 2:] > inner[:, :2]).all(axis=1)
-        windows = inner if self._edges == "cut" else windows
-        return boxes[touching], sampler.windows(windows[touching], size)
+        return boxes[touching], (inner if self._edges == "cut" else windows)[touching]
+
+
+class _SampledPhoto:
+    """A photo, and what RNet and ONet answered for windows of it, so that neither sees a window twice.
+
+    Args:
+        pixels: uint8 (height, width, 3) RGB.
+    """
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        self.sampler = AreaSampler(pixels)
+        self.size = self.sampler.size
+        self._answers: dict[tuple[int, bytes], tuple[NDArray[np.float32], ...]] = {}
+
+    def ask(self, network: Network, windows: NDArray[np.int64], size: int) -> list[NDArray[np.float32]]:
+        """What `network`, which takes windows of `size` pixels, answers for each of at least one window (n, 4)."""
+        keys = [(size, window.tobytes()) for window in windows]
+        new = [place for place, key in enumerate(keys) if key not in self._answers]
+        if new:
+            outputs = network(self.sampler.windows(windows[new], size))
+            self._answers |= zip((keys[place] for place in new), zip(*outputs, strict=True), strict=True)
+        return [np.stack(column) for column in zip(*(self._answers[key] for key in keys), strict=True)]
 
 
 def non_maximum_suppression(boxes: NDArray[np.float32], overlap: float) -> NDArray[np.intp]:
@@ -214,6 +244,17 @@ def _suppressed(boxes: Boxes, same: Callable[[Boxes, Boxes], NDArray[np.bool_]])
         kept.extend(block[best])
         order = order[~same(boxes[block[best]], boxes[order]).any(axis=0)]
     return np.array(kept, dtype=np.intp)
+
+
+def _smallest_window(pick: Pick, picked: Face, width: int, height: int) -> float:
+    """Side of the smallest windows that have to be looked at once `picked` is known.
+
+    Of 683 faces, each was still found when the windows were at least 1.8 times smaller than it, and 95 of 100 with
+    windows of its own size (500 portraits, 120 crowds, 9 group photos): a face that could replace the picked one is
+    looked for in windows of half its side, one that only counts beside it in windows of its size.
+    """
+    rival = pick.smallest_rival(picked, width, height)
+    return min(rival, picked.side / 2) if pick.rule == "one" else rival / 2
 
 
 def _windows(face: NDArray[np.float32], regression: NDArray[np.float32], scale: float, least: float) -> Windows:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage, Stages
 from imaging.crops import CropSpec
-from imaging.faces import Detection, Photo, Pixels, Wanted
+from imaging.faces import Detection, Photo, Pixels
+from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import EMBEDDER_CROP, LIVENESS_CROP, LocalGallery, is_ready, network, photo
 
@@ -18,7 +19,7 @@ CONTRACT = "499f2c0ac50eba0c"
 SIZE = 3
 
 
-async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
+async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
     """Find one face in most photos, and none, two or no photo at all in some, by their bytes."""
     found = [_found(data) for data in photos]
     faces = sum(len(each.faces) for each in found if isinstance(each, Photo))

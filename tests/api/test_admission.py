@@ -14,7 +14,8 @@ from api.admission import ALWAYS, WATCHING, Admission
 from api.app import create_app
 from graphs.settings import LimitArgs
 from imaging.crops import CropSpec
-from imaging.faces import Detection, Wanted
+from imaging.faces import Detection
+from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import FakeDetector, client, photo, service, stages
 
@@ -150,10 +151,10 @@ def test_the_whole_app_refuses_in_each_contracts_form_and_says_when_to_try_again
     }
     inside, go = asyncio.Event(), asyncio.Event()
 
-    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
+    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
         inside.set()
         await go.wait()
-        return await FakeDetector(photo(), photo())(photos, crops, wanted)
+        return await FakeDetector(photo(), photo())(photos, crops, pick)
 
     async def run() -> None:
         app = create_app(service(stages(detect), LimitArgs(max_requests=1)))

@@ -112,10 +112,10 @@ def test_the_answer_has_the_contracts_form_and_the_models_beside_it(route: str) 
 
 
 @ROUTES
-def test_no_more_than_the_largest_faces_are_looked_for(route: str) -> None:
+def test_no_more_than_the_most_prominent_faces_are_looked_for(route: str) -> None:
     looks = FakeDetector(photo(), photo())
     answer(stages(looks), route)
-    assert looks.wanted == ["largest"]
+    assert [pick.rule for pick in looks.picks] == ["prominent"]
 
 
 def test_each_photo_has_its_own_metrics() -> None:
@@ -162,13 +162,13 @@ def test_the_photos_reach_the_routes_own_detector_in_their_order(route: str) -> 
     assert other.calls == []
 
 
-def test_the_largest_face_counts_and_not_the_surest() -> None:
+def test_the_most_prominent_face_counts_and_not_the_surest() -> None:
     embed = FakeNetwork(unit(0.8))
-    looks = FakeDetector(of_boxes((0, 0, 40, 40), (50, 50, 150, 150)), of_boxes((0, 0, 90, 90), (100, 100, 140, 140)))
+    looks = FakeDetector(of_boxes((0, 0, 40, 40), (50, 50, 150, 150)), of_boxes((230, 150, 410, 330), (0, 0, 190, 190)))
     found = answer(stages(looks, embed))
     assert found["image1_metrics"]["face_coordinates"] == [50, 50, 150, 150]
     assert found["image1_metrics"]["confidence_score"] == 0.75
-    assert found["image2_metrics"]["face_coordinates"] == [0, 0, 90, 90]
+    assert found["image2_metrics"]["face_coordinates"] == [230, 150, 410, 330]
     [[crops]] = embed.calls
     assert np.array_equal(crops, [crops_of(1, CROP), crops_of(2, CROP)])
 

@@ -16,7 +16,8 @@ from api.contracts.deepface import error_answer
 from graphs.settings import LimitArgs
 from graphs.stages import Ready, Stages
 from imaging.crops import CropSpec
-from imaging.faces import Box, Detection, Wanted
+from imaging.faces import Box, Detection
+from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.api.test_match import shape
 from tests.fakes import (
@@ -59,10 +60,11 @@ WARMED = {"status": "loaded", "model": "ArcFace", "load_time_seconds": 15.2}
 class WholeDetector(FakeDetector):
     """Finds nobody in a photo of 320x240, so that the whole photo counts where that was asked."""
 
-    async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
-        seen = photo(320, 240, faces=[0.0] if wanted == "whole" else [])
-        self.photos = (replace(seen, faces=tuple(replace(face, box=(0, 0, 320, 240)) for face in seen.faces)),)
-        return await super().__call__(photos, crops, wanted)
+    async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
+        seen = photo(320, 240, faces=[0.0] if pick.whole_photo else [])
+        whole = tuple(replace(face, box=(0, 0, 320, 240)) for face in seen.faces)
+        cut = {spec: np.stack([crops_of(0, spec)]) for spec in crops if whole}
+        return Detection((replace(seen, faces=whole, found=0),), cut)
 
 
 def stages(detect: FakeDetector | None = None, embed: FakeNetwork | None = None) -> Stages:
@@ -100,7 +102,7 @@ def test_an_embedding_has_the_contracts_form_and_the_networks_beside_it() -> Non
         "facial_area": {"x": 10, "y": 10, "w": 100, "h": 100},
     }
     assert looks.calls == [([PHOTO], [EMBEDDER_CROP])]
-    assert looks.wanted == ["all"]
+    assert looks.picks == [Pick("one", 0.33)]
 
 
 def test_the_detector_is_the_contracts_own_where_it_is_there() -> None:
@@ -179,13 +181,13 @@ def test_exactly_one_face_is_enforced(fields: Any) -> None:
     assert message == "Multiple faces detected (2). Exactly one face is required"
 
 
-def test_without_enforcement_the_largest_face_counts() -> None:
+def test_without_enforcement_the_most_prominent_face_counts() -> None:
     several = photo(faces=[0.75, 0.5, 0.25])
     middle = replace(several.faces[1], box=(100, 100, 400, 400))
     several = replace(several, faces=(several.faces[0], middle, several.faces[2]))
     embed = FakeNetwork([[0.0, 1.0]])
     found = extract(stages(FakeDetector(several), embed), enforce_detection=False).json()
-    assert (found["face_count"], found["face_confidence"]) == (3, 0.5)
+    assert (found["face_count"], found["face_confidence"]) == (1, 0.5)
     assert found["facial_area"] == {"x": 100, "y": 100, "w": 300, "h": 300}
     [[crops]] = embed.calls
     assert np.array_equal(crops, [crops_of(1, EMBEDDER_CROP)])
@@ -338,7 +340,7 @@ def test_a_fault_is_a_500_that_hides_it() -> None:
 
 def test_a_request_that_takes_too_long_is_a_503() -> None:
     class Stuck(FakeDetector):
-        async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
+        async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
             await asyncio.Event().wait()
             raise AssertionError
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from pydantic import ValidationError
 
 from api.embeddings import MOST_NUMBERS, EmbeddingPair
 from graphs.compare import distances
-from graphs.extract import EmbeddedFace, embed, largest, only
+from graphs.extract import EmbeddedFace, embed
 from graphs.stages import DetectorStage, EmbedderStage
 from imaging.faces import Photo
+from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import EMBEDDER_CROP, FakeDetector, FakeNetwork, crops_of, is_ready, network, photo
 
@@ -105,6 +107,9 @@ def test_two_lengths_are_refused() -> None:
     assert problem("[1, 2]") == ((), "embedding1 has 2 numbers and embedding2 has 1; they should have as many")
 
 
+LARGEST, ONE = Pick("largest"), Pick("one")
+
+
 def detector(found: FakeDetector) -> DetectorStage:
     return DetectorStage(network("detector"), is_ready, found)
 
@@ -113,19 +118,22 @@ def embedder(answer: FakeNetwork) -> EmbedderStage:
     return EmbedderStage(network("embedder"), is_ready, (EMBEDDER_CROP,), 2, "contract", 0.4, answer)
 
 
-def embedded(looks: FakeDetector, answer: FakeNetwork, choose: Any = largest) -> EmbeddedFace:
-    return asyncio.run(embed(detector(looks), embedder(answer), b"photo", choose))
+def embedded(looks: FakeDetector, answer: FakeNetwork, pick: Pick = LARGEST) -> EmbeddedFace:
+    return asyncio.run(embed(detector(looks), embedder(answer), b"photo", pick))
 
 
 def test_the_chosen_face_is_embedded_and_no_other() -> None:
-    looks, answer = FakeDetector(photo(faces=[0.9, 0.8, 0.7])), FakeNetwork([[0.0, 1.0]])
-    found = embedded(looks, answer, choose=lambda _: 1)
+    several = photo(faces=[0.9, 0.8, 0.7])
+    several = replace(
+        several, faces=(several.faces[0], replace(several.faces[1], box=(0, 0, 300, 300)), several.faces[2])
+    )
+    looks, answer = FakeDetector(several), FakeNetwork([[0.0, 1.0]])
+    found = embedded(looks, answer)
     assert looks.calls == [([b"photo"], [EMBEDDER_CROP])]
     [[crops]] = answer.calls
     assert np.array_equal(crops, [crops_of(1, EMBEDDER_CROP)])
     assert found.embedding.tolist() == [0, 1]
     assert found.face.score == 0.8
-    assert found.photo is looks.photos[0]
 
 
 def test_a_photo_that_is_refused_or_has_no_fit_face_reaches_no_network() -> None:
@@ -137,7 +145,7 @@ def test_a_photo_that_is_refused_or_has_no_fit_face_reaches_no_network() -> None
     ]
     for found, code in cases:
         with pytest.raises(Refused) as caught:
-            embedded(FakeDetector(found), answer, only)
+            embedded(FakeDetector(found), answer, ONE)
         assert caught.value.code == code
     assert answer.calls == []
 

@@ -13,7 +13,8 @@ from api.contracts.match import error_answer
 from api.errors import envelope, request_id_of, response
 from graphs.stages import Stages
 from imaging.crops import CropSpec
-from imaging.faces import Detection, Wanted
+from imaging.faces import Detection
+from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import FakeNetwork, client, serve_log, stages
 
@@ -24,7 +25,7 @@ SECRET = "the secret path /srv/models"
 def broken(stage: str) -> Stages:
     """Stages of which one raises a fault with a secret in it."""
 
-    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
+    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
         raise RuntimeError(SECRET)
 
     fault = FakeNetwork(RuntimeError(SECRET))

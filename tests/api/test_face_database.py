@@ -8,6 +8,7 @@ import pytest
 
 from api.contracts import face_database
 from graphs.settings import Policy
+from imaging.pick import Pick
 from tests.api.face_database import Database, error
 from tests.fakes import FakeNetwork, client, direction
 
@@ -250,7 +251,7 @@ def test_any_text_is_an_id() -> None:
         assert error(database.delete(face_id)) == (404, f"Face with ID '{face_id}' not found")
 
 
-def test_of_several_faces_the_largest_counts() -> None:
+def test_of_several_faces_the_most_prominent_counts() -> None:
     database = Database()
     database.add("bob", "anna bob-large carl")
     assert database.people.embedded == [["bob-large"]]
@@ -258,11 +259,11 @@ def test_of_several_faces_the_largest_counts() -> None:
     assert database.match("bob anna-large").json()["match_found"] is False
 
 
-def test_no_more_than_the_largest_face_is_looked_for() -> None:
+def test_no_more_than_the_most_prominent_face_is_looked_for() -> None:
     database = Database()
     database.add("john_doe", "anna")
     database.match("anna")
-    assert database.people.wanted == ["largest", "largest"]
+    assert database.people.picks == [Pick("prominent")] * 2
 
 
 def test_a_poor_photo_is_added_as_the_contract_knows_no_gate() -> None:

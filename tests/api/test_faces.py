@@ -98,7 +98,7 @@ def test_a_face_is_found_without_any_crop() -> None:
     looks = FakeDetector(photo())
     upload("/detect-face", stages(looks))
     assert looks.calls == [([PHOTO], [])]
-    assert looks.wanted == ["all"]
+    assert [pick.rule for pick in looks.picks] == ["all"]
 
 
 def test_an_embedding_has_the_contracts_form_and_the_real_networks_name() -> None:
@@ -113,10 +113,10 @@ def test_an_embedding_has_the_contracts_form_and_the_real_networks_name() -> Non
         "model": "facenet-model",
     }
     assert looks.calls == [([PHOTO], [CROP])]
-    assert looks.wanted == ["largest"]
+    assert [pick.rule for pick in looks.picks] == ["prominent"]
 
 
-def test_the_largest_face_is_embedded_with_its_own_confidence() -> None:
+def test_the_most_prominent_face_is_embedded_with_its_own_confidence() -> None:
     several = photo(faces=[0.75, 0.5])
     large = replace(several.faces[1], box=(0, 0, 300, 300))
     embed = FakeNetwork([[0.0, 1.0]])

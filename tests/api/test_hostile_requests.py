@@ -13,7 +13,8 @@ from api.limits import MOST_KEYS, MOST_VALUES
 from graphs.stages import Stages
 from imaging.crops import CropSpec
 from imaging.decode import Limits, decode
-from imaging.faces import Detection, Photo, Wanted
+from imaging.faces import Detection, Photo
+from imaging.pick import Pick
 from imaging.quality import Quality
 from imaging.refused import Refused
 from tests.api.hostile import COLLECTION, JSON, REQUESTS, Hostile
@@ -27,10 +28,10 @@ def looked_at(data: bytes) -> Photo | Refused:
         image = decode(data, Limits())
     except Refused as refused:
         return refused
-    return Photo(image.width, image.height, Quality(120, 50, 100), (), (), 0.1)
+    return Photo(image.width, image.height, Quality(120, 50, 100), (), 0, (), 0.1)
 
 
-async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
+async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
     return Detection(tuple(map(looked_at, photos)), {})
 
 

@@ -10,7 +10,8 @@ from api import limits
 from api.limits import RequestBounds
 from graphs.settings import LimitArgs
 from imaging.crops import CropSpec
-from imaging.faces import Detection, Wanted
+from imaging.faces import Detection
+from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import FakeNetwork, client, serve_log, stages
 
@@ -169,7 +170,7 @@ def test_two_photos_of_the_greatest_size_fit_into_a_body(size: int) -> None:
 
 
 def test_a_request_that_takes_too_long_is_a_503() -> None:
-    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
+    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
         await asyncio.Event().wait()
         raise AssertionError
 

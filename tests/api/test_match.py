@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from graphs.settings import LimitArgs, Policy
+from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import FakeAddresses, FakeDetector, FakeNetwork, client, photo, stages, unit
 
@@ -205,7 +206,7 @@ def test_the_photos_reach_the_detector_in_their_order(first: str) -> None:
     detector = FakeDetector(photo(), photo())
     assert client(stages(detector)).post("/match", json={"image1": first, "image2": TEXT2}).status_code == 200
     assert detector.calls[0][0] == [FIRST, SECOND]
-    assert detector.wanted == ["all"]
+    assert detector.picks == [Pick("one", 0.33)]
 
 
 @pytest.mark.parametrize(("field", "name"), [("image1", "Image1"), ("image2", "Image2")])

@@ -17,7 +17,8 @@ from graphs.observed import Answered
 from graphs.settings import LimitArgs
 from graphs.timing import Call, Timed, record
 from imaging.crops import CropSpec
-from imaging.faces import Detection, Wanted
+from imaging.faces import Detection
+from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import FakeDetector, FakeNetwork, client, photo, serve_log, service, stages
 
@@ -32,10 +33,10 @@ def names(header: str) -> list[str]:
     return [entry.partition(";")[0] for entry in entries]
 
 
-async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
+async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
     """Finds two good photos, and records it."""
     record(Call("detector", "mtcnn", 0.0, 0.0, Timed(None, 0.0, {"decode": 0.0})))
-    return await FakeDetector(photo(), photo())(photos, crops, wanted)
+    return await FakeDetector(photo(), photo())(photos, crops, pick)
 
 
 def sent_by(app: ServerTiming) -> list[Message]:

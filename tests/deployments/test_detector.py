@@ -14,8 +14,11 @@ from deployments.detector import Detector
 from deployments.workers import Workers
 from imaging.decode import Limits
 from imaging.faces import Detection
+from imaging.pick import Pick
 from models.device import Device
 from tests.fakes import photo
+
+LARGEST = Pick("largest")
 
 
 def test_an_answer_has_the_replicas_own_time_and_that_of_its_steps(
@@ -31,11 +34,11 @@ def test_an_answer_has_the_replicas_own_time_and_that_of_its_steps(
     looking_with(look, monkeypatch)
     monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25, 1.25, 1.5]).__next__))
     replica = Detector("mtcnn", tmp_path, "onnx", Device(), Limits(), {}, Workers(1))
-    timed = asyncio.run(replica.detect([b"photo", b"other"], (), "largest"))
+    timed = asyncio.run(replica.detect([b"photo", b"other"], (), LARGEST))
     assert timed.answer.photos == (seen[b"photo"], seen[b"other"])
     assert timed.seconds == 0.5
     assert timed.steps == timed.answer.steps == {"decode": 0.25, "detect": 0.125}
-    assert asked == [(b"photo", (), "largest"), (b"other", (), "largest")]
+    assert asked == [(b"photo", (), LARGEST), (b"other", (), LARGEST)]
 
 
 def looking_with(look: Callable[..., Detection], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +81,7 @@ def test_it_looks_at_as_many_photos_at_once_as_it_was_told(
 
     async def run() -> None:
         replica = Detector("mtcnn", tmp_path, "onnx", Device(), Limits(), {}, Workers(count))
-        await asyncio.gather(*(replica.detect([b""] * (6 // calls), (), "all") for _ in range(calls)))
+        await asyncio.gather(*(replica.detect([b""] * (6 // calls), (), Pick()) for _ in range(calls)))
 
     asyncio.run(run())
     assert len(threads) == count

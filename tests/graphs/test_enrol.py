@@ -9,12 +9,14 @@ import pytest
 from gallery.records import Collection
 from graphs.enrol import Enrolment, Outcome, Rules, enrol
 from graphs.settings import Policy
+from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import LocalGallery, People, direction
 
 POLICY = Policy()
-LENIENT = Rules(quality="report")
-LIVE_ONLY = Rules(require_live=True)
+ONE, LARGEST = Pick("one"), Pick("largest")
+LENIENT = Rules(ONE, quality="report")
+LIVE_ONLY = Rules(ONE, require_live=True)
 
 
 class Desk:
@@ -30,7 +32,7 @@ class Desk:
     def enrol(
         self,
         *photos: str,
-        rules: Rules = Rules(),  # noqa: B008 - frozen
+        rules: Rules = Rules(ONE),  # noqa: B008 - frozen
         policy: Policy = POLICY,
         liveness: bool = False,
         collection: str = "staff",
@@ -109,7 +111,7 @@ def test_an_outcome_has_what_was_found_as_far_as_it_came() -> None:
     assert nobody.photo is not None
     assert several.photo is not None
     assert (nobody.face, several.face, dark.face) == (None, None, 0)
-    assert len(several.photo.faces) == 2
+    assert several.photo.found == 2
     assert [reason.code for reason in dark.reasons] == ["FACE_TOO_SMALL", "FACE_TOO_DARK"]
     assert dark.refused is not None
     assert dark.refused.message == dark.reasons[0].message
@@ -124,33 +126,39 @@ def test_where_all_are_refused_no_network_and_no_gallery_is_asked() -> None:
     assert desk.people.scored == desk.people.embedded == []
 
 
-def test_of_several_faces_the_largest_counts_where_the_rules_say_so() -> None:
+def test_one_face_of_several_is_enrolled_where_the_rules_pick_it() -> None:
     desk = Desk()
-    [outcome] = desk.enrol("anna bob-large carl", rules=Rules("largest"))
-    assert outcome.face == 1
+    [outcome] = desk.enrol("anna bob-large carl", rules=Rules(LARGEST))
+    assert outcome.face == 0
+    assert desk.people.picks == [LARGEST]
     assert desk.people.embedded == [["bob-large"]]
     assert (desk.found(90), desk.found(0)) == (["anna bob"], [])
 
 
-def test_the_detector_is_asked_for_all_faces_where_there_has_to_be_one() -> None:
+def test_the_face_of_each_photo_is_found_among_those_of_all() -> None:
     desk = Desk()
-    desk.enrol("anna")
-    desk.enrol("anna", rules=Rules("largest"))
-    assert desk.people.wanted == ["all", "largest"]
-
-
-def test_the_largest_face_of_each_photo_is_found_among_those_of_all() -> None:
-    desk = Desk()
-    desk.enrol("anna bob-large", "broken", "carl-large dora", "anna", rules=Rules("largest"))
+    desk.enrol("anna bob-large", "broken", "carl-large dora", "anna", rules=Rules(LARGEST))
     assert desk.people.embedded == [["bob-large", "carl-large", "anna"]]
 
 
+def test_where_all_faces_count_each_is_enrolled_and_enrolled_once() -> None:
+    desk = Desk()
+    photos = ("anna bob-dark carl", "nobody", "dora")
+    outcomes = desk.enrol(*photos, rules=Rules(Pick()))
+    assert statuses(outcomes) == ["enrolled", "FACE_TOO_DARK", "enrolled", "NO_FACE_DETECTED", "enrolled"]
+    assert [(outcome.number, outcome.face) for outcome in outcomes] == [(0, 0), (0, 1), (0, 2), (1, None), (2, 0)]
+    assert (desk.found(0), desk.found(270), desk.found(180)) == (["anna bob"], ["anna bob"], ["dora"])
+    again = desk.enrol(*photos, rules=Rules(Pick()))
+    assert statuses(again) == ["already", "FACE_TOO_DARK", "already", "NO_FACE_DETECTED", "already"]
+    assert desk.count() == 3
+
+
 def test_the_largest_of_nobody_is_refused() -> None:
-    assert statuses(Desk().enrol("nobody", rules=Rules("largest"))) == ["NO_FACE_DETECTED"]
+    assert statuses(Desk().enrol("nobody", rules=Rules(LARGEST))) == ["NO_FACE_DETECTED"]
 
 
 def test_the_face_that_counts_is_judged_alone() -> None:
-    assert statuses(Desk().enrol("anna-large bob-dark", "bob-large-dark anna", rules=Rules("largest"))) == [
+    assert statuses(Desk().enrol("anna-large bob-dark", "bob-large-dark anna", rules=Rules(LARGEST))) == [
         "enrolled",
         "FACE_TOO_DARK",
     ]
@@ -200,7 +208,7 @@ def test_the_live_threshold_is_the_policys_and_live_at_it() -> None:
 
 
 def test_what_speaks_against_a_face_is_told_together() -> None:
-    [outcome] = Desk().enrol("anna-dark-spoof", rules=Rules(quality="report", require_live=True), liveness=True)
+    [outcome] = Desk().enrol("anna-dark-spoof", rules=Rules(ONE, quality="report", require_live=True), liveness=True)
     assert [reason.code for reason in outcome.reasons] == ["FACE_TOO_DARK", "NOT_LIVE"]
     assert statuses([outcome]) == ["NOT_LIVE"]
 

@@ -7,23 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from graphs.extract import Readings, detect, embed, largest, look, only, places, read
+from graphs.extract import Readings, detect, embed, look, places, read, the_face
 from graphs.stages import Stages
 from graphs.timing import recording
 from imaging.crops import CropSpec
-from imaging.faces import Detection, Face, Photo, Wanted
+from imaging.faces import Detection
+from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import EMBEDDER_CROP, LIVENESS_CROP, FakeDetector, FakeNetwork, crops_of, photo, stages, unit
 
 DAMAGED = Refused("INVALID_IMAGE", "It is damaged")
 THREE = photo(faces=[0.9, 0.8, 0.7])
-
-
-def sized(*sides: float) -> Photo:
-    """A photo whose faces are squares of these sides."""
-    seen = photo(faces=[0.9] * len(sides))
-    faces = tuple(replace(face, box=(5, 5, 5 + side, 5 + side)) for face, side in zip(seen.faces, sides, strict=True))
-    return replace(seen, faces=faces)
+ALL, ONE, LARGEST = Pick(), Pick("one"), Pick("largest")
 
 
 def readings(of: Stages, faces: Sequence[int], liveness: bool = True, embedder: bool = True) -> Readings:
@@ -34,48 +29,35 @@ def readings(of: Stages, faces: Sequence[int], liveness: bool = True, embedder: 
     return asyncio.run(read(detection, faces, *networks))
 
 
-def refusal(of: Photo, choose: object) -> str:
-    with pytest.raises(Refused) as caught:
-        choose(of)  # type: ignore[operator]
-    return caught.value.code
-
-
 def test_the_detector_is_asked_for_each_crop_once() -> None:
     whole, detector = stages(), FakeDetector(photo())
     of = stages(detector)
     liveness = replace(whole.liveness["crmnet"], crops=(EMBEDDER_CROP, CropSpec(8, "inside", 2.7), EMBEDDER_CROP))
-    asyncio.run(detect(of.detectors["mtcnn"], [b"it"], liveness, None, whole.embedders["arcface"]))
+    asyncio.run(detect(of.detectors["mtcnn"], [b"it"], ALL, liveness, None, whole.embedders["arcface"]))
     assert detector.calls == [([b"it"], [EMBEDDER_CROP, CropSpec(8, "inside", 2.7)])]
 
 
 def test_what_was_found_is_noted() -> None:
     of = stages(FakeDetector(THREE, DAMAGED, photo(faces=[])))
     with recording(0.0) as recorder:
-        asyncio.run(detect(of.detectors["mtcnn"], [b"a", b"b", b"c"]))
+        asyncio.run(detect(of.detectors["mtcnn"], [b"a", b"b", b"c"], ALL))
     assert +recorder.outcomes == {("photo", "decoded"): 2, ("face", "found"): 3, ("photo", "INVALID_IMAGE"): 1}
 
 
 def test_without_networks_no_crop_is_cut() -> None:
     detector = FakeDetector(photo())
-    asyncio.run(detect(stages(detector).detectors["mtcnn"], [b"it"], None, None))
+    asyncio.run(detect(stages(detector).detectors["mtcnn"], [b"it"], ALL, None, None))
     assert detector.calls == [([b"it"], [])]
 
 
-@pytest.mark.parametrize("wanted", ["all", "largest", "whole"])
-def test_the_detector_is_told_which_faces_are_wanted(wanted: Wanted) -> None:
+def test_the_detector_is_told_which_faces_count() -> None:
     looks = FakeDetector(photo())
     of = stages(looks, embed=FakeNetwork(unit(1)[:1]))
-    asyncio.run(embed(of.detectors["mtcnn"], of.embedders["arcface"], b"it", largest, wanted))
-    asyncio.run(detect(of.detectors["mtcnn"], [b"it"], wanted=wanted))
-    assert looks.wanted == [wanted, wanted]
-
-
-def test_all_faces_are_wanted_where_nothing_is_said() -> None:
-    looks = FakeDetector(photo())
-    of = stages(looks)
-    asyncio.run(look(of.detectors["mtcnn"], None, None, b"it", 1))
-    asyncio.run(detect(of.detectors["mtcnn"], [b"it"]))
-    assert looks.wanted == ["all", "all"]
+    detector, embedder = of.detectors["mtcnn"], of.embedders["arcface"]
+    asyncio.run(embed(detector, embedder, b"it", LARGEST))
+    asyncio.run(look(detector, None, None, b"it", ONE))
+    asyncio.run(detect(detector, [b"it"], ALL))
+    assert looks.picks == [LARGEST, ONE, ALL]
 
 
 def test_places_count_the_faces_of_all_photos_and_none_of_a_refused_one() -> None:
@@ -130,9 +112,11 @@ def test_what_is_no_number_is_a_fault_that_names_the_network(stage: str, value: 
 def test_a_look_is_at_the_best_faces(most: int, count: int) -> None:
     score, embed = FakeNetwork([0.5] * count), FakeNetwork([[1.0, 0.0]] * count)
     of = stages(FakeDetector(THREE), score, embed)
-    seen = asyncio.run(look(of.detectors["mtcnn"], of.liveness["crmnet"], of.embedders["arcface"], b"it", most))
-    assert seen.photo is THREE
-    assert [face.score for face in seen.faces] == [0.9, 0.8, 0.7][:count]
+    seen = asyncio.run(
+        look(of.detectors["mtcnn"], of.liveness["crmnet"], of.embedders["arcface"], b"it", Pick(most=most))
+    )
+    assert seen.photo.found == 3
+    assert [face.score for face in seen.photo.faces] == [0.9, 0.8, 0.7][:count]
     [[given]] = embed.calls
     np.testing.assert_array_equal(given, [crops_of(number, EMBEDDER_CROP) for number in range(count)])
     assert seen.readings.live is not None
@@ -142,8 +126,8 @@ def test_a_look_is_at_the_best_faces(most: int, count: int) -> None:
 def test_a_look_at_nobody_asks_no_network() -> None:
     score, embed = FakeNetwork([]), FakeNetwork([])
     of = stages(FakeDetector(photo(faces=[])), score, embed)
-    seen = asyncio.run(look(of.detectors["mtcnn"], of.liveness["crmnet"], of.embedders["arcface"], b"it", 9))
-    assert list(seen.faces) == []
+    seen = asyncio.run(look(of.detectors["mtcnn"], of.liveness["crmnet"], of.embedders["arcface"], b"it", ALL))
+    assert seen.photo.faces == ()
     assert (score.calls, embed.calls) == ([], [])
 
 
@@ -152,34 +136,33 @@ def test_a_photo_that_is_none_is_refused() -> None:
     of = stages(FakeDetector(DAMAGED), embed=network)
     detector, embedder = of.detectors["mtcnn"], of.embedders["arcface"]
     with pytest.raises(Refused, match="It is damaged"):
-        asyncio.run(look(detector, None, embedder, b"it", 9))
+        asyncio.run(look(detector, None, embedder, b"it", ALL))
     with pytest.raises(Refused, match="It is damaged"):
-        asyncio.run(embed(detector, embedder, b"it", largest))
+        asyncio.run(embed(detector, embedder, b"it", LARGEST))
     assert network.calls == []
 
 
-def test_the_face_that_was_chosen_is_embedded_and_no_other() -> None:
-    network = FakeNetwork([[0.0, 1.0]])
+def test_several_faces_are_not_looked_at_where_there_should_be_one() -> None:
+    network = FakeNetwork([])
     of = stages(FakeDetector(THREE), embed=network)
-    found = asyncio.run(embed(of.detectors["mtcnn"], of.embedders["arcface"], b"it", lambda _: 1))
-    assert (found.photo, found.face) == (THREE, THREE.faces[1])
-    assert found.embedding.tolist() == [0, 1]
-    [[given]] = network.calls
-    np.testing.assert_array_equal(given, [crops_of(1, EMBEDDER_CROP)])
+    with pytest.raises(Refused, match="MULTIPLE_FACES_DETECTED"):
+        asyncio.run(look(of.detectors["mtcnn"], None, of.embedders["arcface"], b"it", ONE))
+    assert network.calls == []
 
 
-@pytest.mark.parametrize(("sides", "expected"), [([4], 0), ([4, 6, 5], 1), ([6, 4, 6], 0)])
-def test_the_largest_face_is_the_first_of_the_largest_boxes(sides: list[float], expected: int) -> None:
-    assert largest(sized(*sides)) == expected
+def test_the_face_that_counts_is_the_first() -> None:
+    assert the_face(photo(faces=[0.9]), ONE).score == 0.9
+    assert the_face(THREE, ALL) is THREE.faces[0]
 
 
-def test_the_area_counts_and_not_one_side() -> None:
-    wide = Face((0, 0, 100, 2), 0.9, np.zeros((5, 2), np.float32))
-    seen = sized(50)
-    assert largest(replace(seen, faces=(wide, *seen.faces))) == 1
+@pytest.mark.parametrize("pick", [ONE, LARGEST, ALL], ids=lambda pick: pick.rule)
+def test_a_photo_without_a_face_has_none_that_counts(pick: Pick) -> None:
+    with pytest.raises(Refused, match="NO_FACE_DETECTED"):
+        the_face(photo(faces=[]), pick)
 
 
-def test_a_photo_without_a_face_or_with_several_has_not_the_one() -> None:
-    assert only(sized(4)) == 0
-    assert refusal(photo(faces=[]), only) == refusal(photo(faces=[]), largest) == "NO_FACE_DETECTED"
-    assert refusal(THREE, only) == "MULTIPLE_FACES_DETECTED"
+def test_a_photo_of_several_faces_is_refused_with_their_number_where_there_should_be_one() -> None:
+    with pytest.raises(Refused) as caught:
+        the_face(replace(THREE, found=4), ONE)
+    assert caught.value.code == "MULTIPLE_FACES_DETECTED"
+    assert caught.value.message == "Multiple faces detected (4). Exactly one face is required"

@@ -9,8 +9,11 @@ from graphs.enrol import Enrolment, Rules, enrol
 from graphs.extract import Look
 from graphs.identify import identify
 from graphs.settings import Policy
+from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import LocalGallery, People
+
+RULES = Rules(Pick("one"))
 
 
 class Hall:
@@ -23,7 +26,7 @@ class Hall:
         kind = self.embedder.kind("arcface")
         asyncio.run(self.stages.gallery.create("staff", kind, 0.5))
         entries = [Enrolment(name, name, name.encode()) for name in ("anna", "anne", "bob")]
-        asyncio.run(enrol(self.detector, None, self.embedder, self.stages.gallery, "staff", entries, Rules(), Policy()))
+        asyncio.run(enrol(self.detector, None, self.embedder, self.stages.gallery, "staff", entries, RULES, Policy()))
         self.people.embedded.clear()
 
     def identify(
@@ -31,7 +34,7 @@ class Hall:
     ) -> tuple[Look, list[list[Hit]]]:
         asked = self.stages.liveness["crmnet"] if liveness else None
         networks = self.detector, asked, self.embedder, self.stages.gallery
-        seen, found, hits = asyncio.run(identify(*networks, collection, photo.encode(), count, most))
+        seen, found, hits = asyncio.run(identify(*networks, collection, photo.encode(), count, Pick(most=most)))
         assert (found.name, found.threshold) == (collection, 0.5)
         return seen, hits
 
@@ -43,7 +46,7 @@ def subjects(hits: list[list[Hit]]) -> list[list[str]]:
 def test_each_face_has_its_own_candidates_best_first() -> None:
     hall = Hall()
     seen, hits = hall.identify("bob-2 anna-2")
-    assert [face.score for face in seen.faces] == [0.99, 0.98]
+    assert [face.score for face in seen.photo.faces] == [0.99, 0.98]
     assert subjects(hits) == [["bob", "anne", "anna"], ["anna", "anne", "bob"]]
     assert [hit.cosine for hit in hits[1]] == pytest.approx([1, 0.9397, 0], abs=1e-4)
     assert hall.people.embedded == [["bob-2", "anna-2"]]
@@ -57,14 +60,14 @@ def test_no_more_subjects_than_were_asked_for(count: int) -> None:
 def test_no_more_faces_than_were_asked_for() -> None:
     hall = Hall()
     seen, hits = hall.identify("bob anna anne", most=2)
-    assert (len(seen.faces), len(hits)) == (2, 2)
+    assert (len(seen.photo.faces), len(hits)) == (2, 2)
     assert hall.people.embedded == [["bob", "anna"]]
 
 
 def test_a_photo_of_nobody_has_no_candidates() -> None:
     hall = Hall()
     seen, hits = hall.identify("nobody", liveness=True)
-    assert (list(seen.faces), hits) == ([], [])
+    assert (list(seen.photo.faces), hits) == ([], [])
     assert hall.people.embedded == hall.people.scored == []
 
 

@@ -4,31 +4,27 @@ import asyncio
 
 import pytest
 
-from graphs.extract import largest
-from graphs.verify import Choose, Verification, verify
-from imaging.faces import Photo, Wanted
+from graphs.verify import Check, Verification, naming, verify
+from imaging.faces import Photo
+from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import People
 
-
-def by_size(number: int, found: Photo | Refused) -> int:
-    if isinstance(found, Refused):
-        raise found
-    return largest(found)
+LARGEST = Pick("largest")
 
 
 def run(
     people: People,
     first: str,
     second: str,
-    choose: Choose = by_size,
+    check: Check | None = None,
     liveness: bool = True,
-    wanted: Wanted = "all",
+    pick: Pick = LARGEST,
 ) -> Verification:
     stages = people.stages()
     asked = stages.liveness["crmnet"] if liveness else None
-    pair = first.encode(), second.encode()
-    return asyncio.run(verify(stages.detectors["mtcnn"], asked, stages.embedders["arcface"], pair, choose, wanted))
+    pair, checked = (first.encode(), second.encode()), check or naming(("one", "two"), pick)
+    return asyncio.run(verify(stages.detectors["mtcnn"], asked, stages.embedders["arcface"], pair, pick, checked))
 
 
 def test_what_is_found() -> None:
@@ -47,20 +43,37 @@ def test_what_is_found() -> None:
         ("anna-large bob", "carl dora", ["anna-large", "carl"]),
     ],
 )
-def test_the_chosen_faces_are_compared_and_no_other(first: str, second: str, chosen: list[str]) -> None:
+def test_the_faces_that_count_are_compared_and_no_other(first: str, second: str, chosen: list[str]) -> None:
     people = People()
     found = run(people, first, second)
     assert people.detected == [[first, second]]
     assert people.scored == people.embedded == [chosen]
-    places = [words.split().index(word) for words, word in zip((first, second), chosen, strict=True)]
-    assert [photo.faces.index(face) for photo, face in zip(found.photos, found.faces, strict=True)] == places
+    assert people.picks == [LARGEST]
+    assert [len(photo.faces) for photo in found.photos] == [1, 1]
+    assert found.faces == (found.photos[0].faces[0], found.photos[1].faces[0])
 
 
-@pytest.mark.parametrize("wanted", ["all", "largest"])
-def test_the_detector_is_told_which_faces_are_wanted(wanted: Wanted) -> None:
+def test_where_all_faces_count_the_two_that_are_most_alike_are_compared() -> None:
     people = People()
-    run(people, "anna", "bob", wanted=wanted)
-    assert people.wanted == [wanted]
+    found = run(people, "bob anna", "carl dora-spoof anne", pick=Pick())
+    assert people.embedded == [["bob", "anna", "carl", "dora-spoof", "anne"]]
+    assert found.faces == (found.photos[0].faces[1], found.photos[1].faces[2])
+    assert found.distances.cosine == pytest.approx(0.94, abs=0.001)
+    assert found.live == (0.875, 0.875)
+    assert (found.crops[:, 0, 0, 0] == [1, 4]).all()
+
+
+@pytest.mark.parametrize(
+    ("pair", "refusal"),
+    [
+        (("broken", "anna"), "INVALID_IMAGE: one: The image is damaged"),
+        (("anna", "nobody"), "NO_FACE_DETECTED: two: No face detected"),
+        (("anna", "anna bob"), "MULTIPLE_FACES_DETECTED: two: Multiple faces detected"),
+    ],
+)
+def test_a_refusal_begins_with_the_photos_name(pair: tuple[str, str], refusal: str) -> None:
+    with pytest.raises(Refused, match=refusal):
+        run(People(), *pair, pick=Pick("one"))
 
 
 def test_without_liveness_it_is_not_asked() -> None:
@@ -73,15 +86,15 @@ def test_without_liveness_it_is_not_asked() -> None:
 @pytest.mark.parametrize(
     ("pair", "number"), [(("broken", "anna"), 0), (("anna", "broken"), 1), (("anna", "nobody"), 1)]
 )
-def test_who_chooses_knows_the_photos_number_and_can_refuse_it_before_a_network_is_asked(
+def test_a_check_knows_the_photos_number_and_can_refuse_it_before_a_network_is_asked(
     pair: tuple[str, str], number: int
 ) -> None:
-    def choose(which: int, found: Photo | Refused) -> int:
+    def check(which: int, found: Photo | Refused) -> Photo:
         if isinstance(found, Refused) or not found.faces:
             raise Refused("UNUSABLE", f"photo {which}")
-        return 0
+        return found
 
     people = People()
     with pytest.raises(Refused, match=f"UNUSABLE: photo {number}"):
-        run(people, *pair, choose)
+        run(people, *pair, check)
     assert people.scored == people.embedded == []

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 
 from imaging.crops import CropSpec
-from imaging.faces import Detection, Face, largest
+from imaging.faces import Detection, Face
 from imaging.refused import Refused
 from tests.fakes import photo
 
@@ -17,13 +17,6 @@ def test_a_face_is_scaled_with_its_photo() -> None:
     assert larger.score == 0.9
     assert larger.landmarks.dtype == np.float32
     assert larger.landmarks.tolist() == [[2.5, 5.0]] * 5
-
-
-def test_the_largest_face_is_the_first_of_those_with_the_largest_box() -> None:
-    landmarks = np.zeros((5, 2), np.float32)
-    small, wide, high = (Face((0, 0, *size), 0.9, landmarks) for size in ((2, 2), (4, 2), (2, 4)))
-    assert largest([small, wide, high]) == [wide]
-    assert largest([]) == []
 
 
 def test_a_refusal_comes_whole_out_of_another_process() -> None:

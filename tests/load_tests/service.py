@@ -18,17 +18,18 @@ from graphs.settings import LimitArgs
 from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage, Stages
 from imaging.crops import CropSpec
 from imaging.decode import decode
-from imaging.faces import Detection, Face, Photo, Pixels, Wanted
+from imaging.faces import Detection, Face, Photo, Pixels
+from imaging.pick import Pick
 from imaging.quality import Quality
 from load_tests.server import free_port
 from tests.fakes import AHEAD, EMBEDDER_CROP, LIVENESS_CROP, LocalGallery, is_ready, network, service
 
 
-async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], wanted: Wanted) -> Detection:
+async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
     """One good face on each photo, which has to be a photo."""
     sizes = [decode(photo, LimitArgs().decode).pixels.shape for photo in photos]
     face, clear = Face((30, 30, 110, 120), 0.99, AHEAD), Quality(120, 50, 100)
-    found = [Photo(width, height, clear, (face,), (clear,), 0.001) for height, width, _ in sizes]
+    found = [Photo(width, height, clear, (face,), 1, (clear,), 0.001) for height, width, _ in sizes]
     return Detection(tuple(found), {spec: np.zeros((len(found), spec.size, spec.size, 3), np.uint8) for spec in crops})
 
 

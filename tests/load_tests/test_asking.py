@@ -2,12 +2,13 @@
 
 import time
 
+from imaging.pick import Pick
 from load_tests.asking import asking
 from load_tests.routes import Route
 from load_tests.server import Server
 from tests.load_tests.toy import ANSWER, BUSY, toy
 
-ROUTE = Route("/compare", ("a", "b"), "similarity", "mtcnn", None, "largest", ("facenet",))
+ROUTE = Route("/compare", ("a", "b"), "similarity", "mtcnn", None, Pick("prominent"), ("facenet",))
 
 
 def test_every_client_asks_until_the_block_ends() -> None:

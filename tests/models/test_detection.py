@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from imaging.crops import CropSpec, cut
 from imaging.decode import Limits, decode
-from imaging.faces import Face, Photo, Wanted
+from imaging.faces import Face, Photo
+from imaging.pick import Pick
 from imaging.quality import measure
 from imaging.refused import Refused
 from models import detection
@@ -94,17 +95,33 @@ def test_the_largest_face_alone_is_answered_and_cut_where_it_is_wanted() -> None
     shown = np.full((60, 90, 3), 100, np.uint8)
     for x, side, value in ((5, 4, 210), (20, 16, 220), (60, 8, 230)):
         shown[10 : 10 + side, x : x + side] = value
-    detection = PhotoDetector(Spots(), Limits())([png(shown), photo(50, 50)], [SMALL], "largest")
+    detection = PhotoDetector(Spots(), Limits())([png(shown), photo(50, 50)], [SMALL], Pick("largest"))
     assert [[face.box for face in found(each).faces] for each in detection.photos] == [[(20, 10, 36, 26)], []]
     assert [len(found(each).face_qualities) for each in detection.photos] == [1, 0]
     assert detection.crops[SMALL].mean(axis=(1, 2, 3)).tolist() == [220]
 
 
-@pytest.mark.parametrize(("wanted", "faces"), [("all", 0), ("largest", 0), ("whole", 1)])
-def test_the_whole_photo_stands_for_a_face_where_it_is_wanted(wanted: Wanted, faces: int) -> None:
-    detection = PhotoDetector(Spots(), Limits())([photo(60, 40)], [SMALL], wanted)
-    assert [face.score for face in found(detection.photos[0]).faces] == [0.0] * faces
-    assert [face.box for face in found(detection.photos[0]).faces] == [(0, 0, 60, 40)] * faces
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_whole_photo_stands_for_a_face_where_the_pick_says_so(whole: bool) -> None:
+    detection = PhotoDetector(Spots(), Limits())([photo(60, 40)], [SMALL], Pick("prominent", whole_photo=whole))
+    answer = found(detection.photos[0])
+    assert [(face.score, face.box) for face in answer.faces] == [(0.0, (0, 0, 60, 40))] * whole
+    assert answer.found == 0
+
+
+def test_no_more_faces_are_answered_and_cut_than_the_pick_has_but_all_are_counted() -> None:
+    detection = PhotoDetector(Spots(), Limits())([photo(60, 40, (5, 5), (20, 5), (40, 5))], [SMALL], Pick(most=2))
+    answer = found(detection.photos[0])
+    assert ([face.box[0] for face in answer.faces], len(answer.face_qualities), answer.found) == ([5, 20], 2, 3)
+    assert len(detection.crops[SMALL]) == 2
+
+
+def test_a_second_face_below_the_detectors_rival_score_is_not_counted_where_there_should_be_one() -> None:
+    spots = Spots()
+    spots.rival_score = 0.85
+    shown = photo(60, 40, (5, 5), (20, 5))
+    [answer] = PhotoDetector(spots, Limits())([shown], [], Pick("one", 0.33)).photos
+    assert [face.score for face in found(answer).faces] == [0.9]
 
 
 @pytest.mark.parametrize("photos", [[], [b"no photo"], [photo(30, 30)]], ids=["no photos", "refused", "no face"])

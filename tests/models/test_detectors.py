@@ -12,6 +12,7 @@ import pytest
 
 from imaging.decode import Limits, decode
 from imaging.faces import Box, Face, Photo
+from imaging.pick import Pick
 from models.catalogue import card
 from models.detection import Detector, PhotoDetector
 from models.detectors.mediapipe import BlazeFace
@@ -94,14 +95,16 @@ def test_landmarks_come_in_order_and_lie_in_the_box(loaded: Loaded, sample_photo
         assert y[[LEFT_EYE, RIGHT_EYE]].mean() < y[NOSE] < y[[LEFT_MOUTH, RIGHT_MOUTH]].mean()
 
 
-def test_the_largest_face_is_that_of_all(loaded: Loaded, sample_photos: Path) -> None:
-    """In photos as they are, and in some that are enlarged, so that the face is large in many pixels."""
+@pytest.mark.parametrize("pick", [Pick("largest"), Pick("prominent"), Pick("one", 0.33)], ids=lambda pick: pick.rule)
+def test_the_faces_that_count_are_those_of_all(loaded: Loaded, sample_photos: Path, pick: Pick) -> None:
+    """Even if a detector looks no further. Some photos are enlarged, so that the face is large in many pixels."""
     photos = [decode(path.read_bytes(), Limits()).pixels for path in portraits(sample_photos, each=3)]
     photos += [np.asarray(cv2.resize(each, None, fx=2, fy=2), np.uint8) for each in photos[::2]]
     photos += [decode(path.read_bytes(), Limits()).pixels for path in shared_faces("detection").glob("*.jpg")]
     for pixels in photos:
-        (found,), every = loaded.detector.largest(pixels), loaded.detector.detect(pixels)
-        assert found.box == max(every, key=lambda face: face.area).box
+        height, width = pixels.shape[:2]
+        counted = pick.of(loaded.detector.detect(pixels), width, height, loaded.detector.rival_score)
+        assert [face.box for face in loaded.detector.find(pixels, pick)] == [face.box for face in counted]
 
 
 def test_scores_fall_from_face_to_face(loaded: Loaded) -> None:
@@ -136,7 +139,7 @@ def test_photos_of_any_size_without_a_face_give_none(loaded: Loaded, size: tuple
     pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     if grey is not None:
         pixels[:] = grey
-    assert loaded.detector.detect(pixels) == loaded.detector.largest(pixels) == []
+    assert loaded.detector.detect(pixels) == loaded.detector.find(pixels, Pick("largest")) == []
 
 
 @pytest.mark.parametrize("loaded", ["mediapipe-full-range", "retinaface-mobilenet"], indirect=True)

@@ -80,9 +80,9 @@ def test_of_several_faces_the_largest_is_taken_at_a_click(page: Page, mindy: byt
     compare(page, mindy, side_by_side(mindy, jerry))
     alert = page.locator("#compare [role=alert]")
     expect(alert).to_contain_text("Second photo: There are several faces in the photo.")
-    page.get_by_role("button", name="Take the largest face").click()
+    page.get_by_role("button", name="Take the most prominent face").click()
     page.locator("#compare .verdict").wait_for()
-    assert page.locator("#compare-faces").input_value() == "largest"
+    assert page.locator("#compare-faces").input_value() == "prominent"
 
 
 def test_a_photo_of_nobody_is_told_with_advice(page: Page, mindy: bytes) -> None:

@@ -54,6 +54,7 @@ def test_a_face_that_is_new_is_a_201() -> None:
                 "status": "enrolled",
                 "error": None,
                 "reasons": [],
+                "faces_found": 1,
                 "face": FACE,
             }
         ],
@@ -230,7 +231,7 @@ def test_an_idempotency_key_is_of_its_collection() -> None:
     "options",
     [
         {"quality": "good"},
-        {"faces": "all"},
+        {"faces": "best"},
         {"liveness": "no"},
         {"replace": "perhaps"},
         {"embedder": "arcface"},
@@ -376,3 +377,16 @@ def test_1000_embeddings_are_the_most() -> None:
     assert refusal(embeddings(api, *entries)) == (400, "INVALID_REQUEST")
     assert embeddings(api, *entries[:1000]).json()["enrolled"] == 1000
     assert refusal(embeddings(api, ("a", [1.0] * 4097))) == (400, "INVALID_REQUEST")
+
+
+def test_where_all_faces_count_each_is_answered_with_its_photos_number() -> None:
+    api = staff()
+    response = api.enrol("group", "anna carl", "dora", faces="all")
+    assert response.status_code == 201
+    photos = response.json()["photos"]
+    assert [(each["photo"], each["faces_found"], each["status"]) for each in photos] == [
+        (0, 2, "enrolled"),
+        (0, 2, "enrolled"),
+        (1, 1, "enrolled"),
+    ]
+    assert len({each["face_id"] for each in photos}) == 3

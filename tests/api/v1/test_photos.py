@@ -1,12 +1,13 @@
 """POST /v1/detect, /v1/embed, /v1/verify and /v1/compare, over fake networks."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from graphs.settings import LimitArgs, Policy
 from graphs.stages import Stages
+from imaging.pick import FaceRule, Pick
 from tests.api.v1 import EMBEDDED, FACE, PHOTO, Api, message, refusal
 from tests.fakes import FakeNetwork, People, client, direction, serve_log
 
@@ -44,7 +45,12 @@ def timed(answer: Any) -> Any:
 def test_what_is_detected() -> None:
     response = Api().send("/v1/detect", "anna bob")
     assert response.status_code == 200
-    assert timed(response.json()) == {"photo": PHOTO, "faces": [FACE, {**FACE, "score": 0.98}], "models": MODELS}
+    assert timed(response.json()) == {
+        "photo": PHOTO,
+        "faces_found": 2,
+        "faces": [FACE, {**FACE, "score": 0.98}],
+        "models": MODELS,
+    }
 
 
 def test_a_photo_of_nobody_has_no_faces() -> None:
@@ -72,6 +78,7 @@ def test_no_more_faces_than_were_asked_for_and_the_networks_see_no_more(route: s
     api = Api()
     found = api.send(f"/v1/{route}", "anna bob carl", max_faces=2, liveness="report").json()
     assert [face["score"] for face in found["faces"]] == [0.99, 0.98]
+    assert found["faces_found"] == 3
     assert api.people.scored == [["anna", "bob"]]
 
 
@@ -85,6 +92,7 @@ def test_what_is_embedded() -> None:
     ]
     assert found == {
         "photo": PHOTO,
+        "faces_found": 2,
         "faces": [EMBEDDED, {**EMBEDDED, "score": 0.98}],
         "models": {**MODELS, "embedder": "embedder-model"},
     }
@@ -105,6 +113,7 @@ def test_two_photos_of_one_person_match() -> None:
         "match": True,
         "metric": "cosine",
         "threshold": {"value": 0.4, "source": "card"},
+        "faces_found": [1, 1],
         "faces": [{**EMBEDDED, "liveness": LIVE}] * 2,
         "models": {"detector": "detector-model", "liveness": "liveness-model", "embedder": "embedder-model"},
     }
@@ -169,17 +178,22 @@ def test_two_live_faces_match_where_liveness_is_required() -> None:
     assert verify(Api(), "anna", "anna-2", liveness="require").json()["match"] is True
 
 
-@pytest.mark.parametrize(("faces", "wanted"), [("largest", "largest"), ("one", "all")])
-def test_no_more_faces_are_looked_for_than_count(faces: str, wanted: str) -> None:
-    api = Api()
-    verify(api, "anna", "bob", faces=faces)
-    assert api.people.wanted == [wanted]
+@pytest.mark.parametrize("faces", get_args(FaceRule))
+@pytest.mark.parametrize("route", ["detect", "embed", "verify"])
+def test_every_rule_for_which_face_counts_reaches_the_detector(route: str, faces: FaceRule) -> None:
+    api = Api(policy=Policy(other_faces=0.25))
+    response = (
+        verify(api, "anna", "bob", faces=faces) if route == "verify" else api.send(f"/v1/{route}", "anna", faces=faces)
+    )
+    assert response.status_code == 200
+    assert api.people.picks == [Pick(faces, 0.25, 20)]
 
 
-def test_of_several_faces_the_largest_counts_unless_there_has_to_be_one() -> None:
+def test_one_face_is_compared_of_several_unless_there_has_to_be_one() -> None:
     found = verify(Api(), "anna bob-large", "bob").json()
     assert found["match"] is True
     assert [face["score"] for face in found["faces"]] == [0.98, 0.99]
+    assert found["faces_found"] == [1, 1]
     response = verify(Api(), "bob", "anna bob-large", faces="one")
     assert refusal(response) == (422, "MULTIPLE_FACES_DETECTED")
     assert message(response) == "photo2: Multiple faces detected (2). Exactly one face is required"
@@ -225,7 +239,7 @@ def test_a_photo_that_is_too_large_is_refused() -> None:
         ("embed", {"threshold": 0.5}),
         ("embed", {"Embedder": "arcface"}),
         ("verify", {"max_faces": 2}),
-        ("verify", {"faces": "all"}),
+        ("verify", {"faces": "best"}),
         ("verify", {"metric": "manhattan"}),
         ("verify", {"threshold": 2.01}),
         ("verify", {"threshold": -1.01}),

@@ -41,6 +41,7 @@ def test_each_face_of_a_photo_has_its_candidates_best_first() -> None:
     )
     assert answer == {
         "photo": PHOTO,
+        "faces_found": 3,
         "faces": [
             {**EMBEDDED, "candidates": [bob]},
             {**EMBEDDED, "score": 0.98, "candidates": [anna, anne]},

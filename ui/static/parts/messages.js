@@ -41,7 +41,7 @@ export const MESSAGES = {
   NO_FACE_DETECTED: ["No face was found.", "Choose a photo in which the face is upright, well lit and not too small."],
   MULTIPLE_FACES_DETECTED: [
     "There are several faces in the photo.",
-    "Take the largest one, or choose a photo of one person.",
+    "Take the most prominent one, or choose a photo of one person.",
   ],
   INVALID_SUBJECT: ["This name cannot be a subject.", "Use 1 to 512 characters."],
   INVALID_EMBEDDING: ["The embedding is not one of this network.", "Embed the photo again."],

@@ -61,14 +61,14 @@ async function run() {
 
 function fail(error) {
   const which = photoOf(error.message);
-  const largest = {
-    text: "Take the largest face",
+  const prominent = {
+    text: "Take the most prominent face",
     act: () => {
-      form.elements.faces.value = "largest";
+      form.elements.faces.value = "prominent";
       run();
     },
   };
-  const offers = error.code === "MULTIPLE_FACES_DETECTED" ? [largest] : [];
+  const offers = error.code === "MULTIPLE_FACES_DETECTED" ? [prominent] : [];
   tell(alert, error, { about: which === null ? "" : NAMES[which], offers });
 }
 

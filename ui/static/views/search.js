@@ -63,7 +63,7 @@ async function run() {
   said.textContent = "";
 }
 
-function shown({ faces, models: names }, threshold) {
+function shown({ faces, faces_found: total, models: names }, threshold) {
   if (!faces.length) {
     return [
       element(
@@ -85,6 +85,7 @@ function shown({ faces, models: names }, threshold) {
       {},
       element("h2", {}, title),
       element("p", {}, `By ${names.embedder}, with faces found by ${names.detector}.`),
+      ...(total > faces.length ? [element("p", {}, `${total} faces were found; these are the ${faces.length} best.`)] : []),
     ),
     ...faces.map((face, index) => card(face, faces.length > 1 ? `Face ${index + 1}` : "The face", threshold)),
   ];

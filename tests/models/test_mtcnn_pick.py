@@ -1,4 +1,4 @@
-"""Where one face is wanted, MTCNN looks at small windows only if it has to."""
+"""Where not all faces count, MTCNN looks at small windows only if it has to."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from imaging.faces import Face
+from imaging.pick import Pick
 from models.catalogue import card
 from models.detectors.mtcnn import CELL, Mtcnn
 from models.device import Device
@@ -37,10 +39,14 @@ class Watched:
     levels: Levels
 
     def largest(self, pixels: NDArray[np.uint8]) -> tuple[float, ...]:
-        """The box of the largest face; only what is looked at for it is remembered."""
-        self.levels.windows.clear()
-        (face,) = self.detector.largest(pixels)
+        """The box of the largest face."""
+        (face,) = self.find(pixels, Pick("largest"))
         return face.box
+
+    def find(self, pixels: NDArray[np.uint8], pick: Pick) -> list[Face]:
+        """The faces that count; only what is looked at for them is remembered."""
+        self.levels.windows.clear()
+        return self.detector.find(pixels, pick)
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +133,52 @@ def test_a_photo_whose_windows_are_all_large_is_looked_at_once(watched: Watched,
     watched.levels.windows.clear()
     watched.detector.detect(little)
     assert len(watched.levels.windows) == once
+
+
+def test_a_large_face_in_the_middle_is_prominent_without_small_windows_and_one_at_the_edge_is_not(
+    watched: Watched, square: NDArray[np.uint8]
+) -> None:
+    [middle] = watched.find(pasted(square, (100, 100, 600)), Pick("prominent"))
+    assert min(watched.levels.windows) > 2 * MIN_FACE
+    assert middle.side > 300
+    watched.find(pasted(square, (0, 0, 330)), Pick("prominent"))
+    assert min(watched.levels.windows) == MIN_FACE
+
+
+def test_a_small_face_in_the_middle_is_more_prominent_than_a_large_one_at_the_edge(
+    watched: Watched, square: NDArray[np.uint8]
+) -> None:
+    photo = pasted(square, (0, 0, 300), (320, 320, 160))
+    [prominent] = watched.find(photo, Pick("prominent"))
+    [largest] = watched.find(photo, Pick("largest"))
+    assert prominent.box[0] > 320
+    assert largest.side > 1.5 * prominent.side
+
+
+def test_other_faces_are_looked_for_down_to_the_size_that_counts(watched: Watched, square: NDArray[np.uint8]) -> None:
+    beside = pasted(square, (0, 0, 500), (550, 550, 240))
+    assert len(watched.find(beside, Pick("one", 0.33))) == 2
+    [face] = watched.find(pasted(square, (0, 0, 500)), Pick("one", 0.33))
+    assert FACTOR * 0.33 * face.side < min(watched.levels.windows) <= 0.33 * face.side
+    assert len(watched.levels.windows) == len(set(watched.levels.windows)), "a level was looked at twice"
+
+
+def test_every_face_is_looked_for_where_every_one_counts(watched: Watched, square: NDArray[np.uint8]) -> None:
+    watched.find(pasted(square, (0, 0, 600)), Pick("one"))
+    assert min(watched.levels.windows) == MIN_FACE
+
+
+def test_no_window_is_shown_to_a_network_twice(networks: list[OnnxNetwork], square: NDArray[np.uint8]) -> None:
+    seen: list[bytes] = []
+
+    def remembering(network: OnnxNetwork) -> Any:
+        def ask(windows: NDArray[np.float32]) -> Any:
+            seen.extend(window.tobytes() for window in windows)
+            return network(windows)
+
+        return ask
+
+    pnet, rnet, onet = networks
+    detector = Mtcnn(pnet, remembering(rnet), remembering(onet), min_face=MIN_FACE)
+    detector.find(pasted(square, (100, 100, 330)), Pick("largest"))
+    assert len(seen) == len(set(seen)) > 10

@@ -1,0 +1,74 @@
+"""Which faces of a photo count."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imaging.faces import Face
+from imaging.pick import Pick, prominence
+
+WIDTH, HEIGHT = 400, 300
+LANDMARKS = np.zeros((5, 2), np.float32)
+RULES = ["one", "largest", "prominent", "all"]
+
+
+def square(x: float, y: float, side: float, score: float = 0.99) -> Face:
+    """A face in a square box about its centre."""
+    half = side / 2
+    return Face((x - half, y - half, x + half, y + half), score, LANDMARKS)
+
+
+faces = st.lists(
+    st.builds(square, st.floats(0, WIDTH), st.floats(0, HEIGHT), st.floats(1, 300), st.floats(0, 1)), max_size=5
+).map(lambda found: sorted(found, key=lambda face: -face.score))
+
+
+def test_a_face_in_the_middle_is_more_prominent_than_a_larger_one_at_the_edge() -> None:
+    middle, edge = square(200, 150, 100), square(350, 150, 140)
+    assert Pick("prominent").of([edge, middle], WIDTH, HEIGHT) == [middle]
+    assert Pick("largest").of([middle, edge], WIDTH, HEIGHT) == [edge]
+
+
+def test_prominence_is_area_less_twice_the_squared_distance_from_the_middle() -> None:
+    assert prominence(square(230, 110, 50), WIDTH, HEIGHT) == 50**2 - 2 * (30**2 + 40**2)
+
+
+@pytest.mark.parametrize(("side", "counted"), [(33, 2), (32, 1)])
+def test_a_second_face_counts_from_a_share_of_the_largest_ones_side(side: float, counted: int) -> None:
+    found = [square(60, 60, 100), square(300, 200, side)]
+    assert len(Pick("one", 0.33).of(found, WIDTH, HEIGHT)) == counted
+    assert len(Pick("one").of(found, WIDTH, HEIGHT)) == 2
+
+
+@pytest.mark.parametrize(("score", "counted"), [(0.95, 2), (0.94, 1)])
+def test_a_second_face_counts_from_the_score_of_a_real_one(score: float, counted: int) -> None:
+    found = [square(60, 60, 100), square(300, 200, 150, score)]
+    picked = Pick("one", 0.33).of(found, WIDTH, HEIGHT, rival_score=0.95)
+    assert len(picked) == counted
+    assert found[0] in picked
+
+
+def test_a_photo_whose_only_face_is_not_sure_has_it_all_the_same() -> None:
+    doubtful = square(60, 60, 100, 0.8)
+    assert Pick("one", 0.33).of([doubtful], WIDTH, HEIGHT, rival_score=0.95) == [doubtful]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(found=faces)
+def test_a_photo_with_faces_has_one_that_counts(rule: str, found: list[Face]) -> None:
+    picked = Pick(rule, 0.33).of(found, WIDTH, HEIGHT)  # type: ignore[arg-type]
+    assert bool(picked) == bool(found)
+    assert set(map(id, picked)) <= set(map(id, found))
+    if rule == "all":
+        assert picked == found
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(found=faces.filter(bool), more=faces)
+def test_a_face_smaller_than_the_smallest_rival_changes_nothing(rule: str, found: list[Face], more: list[Face]) -> None:
+    pick = Pick(rule, 0.33)  # type: ignore[arg-type]
+    picked = pick.of(found, WIDTH, HEIGHT)
+    smallest = pick.smallest_rival(picked[0], WIDTH, HEIGHT)
+    smaller = [face for face in more if face.side < 0.999 * smallest]
+    assert [face.box for face in pick.of([*found, *smaller], WIDTH, HEIGHT)] == [face.box for face in picked]

@@ -100,7 +100,7 @@ def re_embed_command(
                 )
             await make(client, new, role)
             # What was let in once is let in again; other photos are judged as any are.
-            for photos, rules in ((plan.same, Rules("report", "largest")), (plan.others, Rules("require", "one"))):
+            for photos, rules in ((plan.same, Rules("report", "prominent")), (plan.others, Rules("require", "one"))):
                 left, known = await new_photos(client, new, photos, parallel, track)
                 outcomes.extend(known)
                 await enrol(client, new, left, rules, parallel, track, outcomes)

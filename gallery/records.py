@@ -182,6 +182,7 @@ def contract_mismatch(collection: Collection) -> Refused:
     """The refusal of embeddings that cannot be compared with those of `collection`."""
     return Refused(
         "EMBEDDING_CONTRACT_MISMATCH",
-        f"The collection {collection.name} has embeddings of {collection.kind.model} "
-        f"(contract {collection.kind.contract}), which these cannot be compared with",
+        f"The collection {collection.name} has embeddings of {collection.kind.model} (contract "
+        f"{collection.kind.contract}), and these are of another network: enrol its people anew with `facegraph gallery "
+        f"re-embed PHOTOS --from {collection.name} --to NEW`",
     )

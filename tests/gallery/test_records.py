@@ -1,11 +1,13 @@
 """The keys that stand for a client's texts, and what an embedding may be."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gallery.records import digest, normalised, subject_key
+from gallery.records import Collection, EmbeddingKind, contract_mismatch, digest, normalised, subject_key
 from imaging.refused import Refused
 from tests.gallery.made import HOSTILE, face, vectors
 
@@ -95,3 +97,11 @@ def test_an_embedding_is_one_row() -> None:
         normalised(np.ones((1, 2), np.float32), 2)
     with pytest.raises(Refused):
         normalised(np.ones((2, 1), np.float32), 2)
+
+
+def test_who_asks_a_collection_of_another_network_is_told_what_to_type() -> None:
+    kind = EmbeddingKind("arcface", "mobilefacenet", "499f2c0ac50eba0c", 192)
+    refused = contract_mismatch(Collection("staff", kind, None, datetime(2026, 1, 15, tzinfo=UTC), "faces"))
+    assert refused.code == "EMBEDDING_CONTRACT_MISMATCH"
+    assert "mobilefacenet (contract 499f2c0ac50eba0c)" in refused.message
+    assert "facegraph gallery re-embed PHOTOS --from staff --to NEW" in refused.message

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from deployments.workers import Workers
 from graphs.timing import Timed
-from models.catalogue import card
+from models.catalogue import card, networks_of
 from models.device import Device
 from models.engines import Engine, load_network
 from models.store import Store
@@ -48,4 +48,5 @@ class Network:
         Raises:
             ModelError: the model's files are gone, so that no other replica could start.
         """
-        self._store.check_presence(self._card)
+        for network in networks_of(self._card):
+            self._store.check_presence(network)

@@ -1,109 +1,119 @@
-"""The form of a model card: everything the service knows of a network without loading it."""
+"""The model card: everything the service knows about a network without loading it."""
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from imaging.crops import CropSpec
+from models.sources import FileName, Strict, WeightFile
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.+-]*$")]
-"""Without folders: it is a file of the model's own folder."""
 Task = Literal["detector", "liveness", "embedder"]
 Framework = Literal["torch", "tensorflow", "onnx", "mediapipe"]
 Metric = Literal["cosine", "live"]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class InstalledSource(_Strict):
-    """A data file of a package that this environment already has."""
-
-    kind: Literal["installed"]
-    package: str
-    member: str
-    """Path below site-packages."""
+ONNX_FILE = "onnx_file"
+"""The architecture whose cards describe their input and output instead of having a module of their own."""
 
 
-class PypiSource(_Strict):
-    """A data file in an archive of the Python package index."""
+class Input(Strict):
+    """What an ONNX file expects of its crops: (pixel - mean) / std.
 
-    kind: Literal["pypi"]
-    package: str
-    version: str
-    archive: str
-    archive_sha256: Sha256
-    member: str
+    Attributes:
+        layout: order of the dimensions.
+        colours: order of the channels.
+    """
 
-
-class NpmSource(_Strict):
-    """A data file in a package of the npm registry."""
-
-    kind: Literal["npm"]
-    package: str
-    version: str
-    archive_sha256: Sha256
-    member: str
+    mean: float
+    std: float = Field(gt=0)
+    layout: Literal["nchw", "nhwc"]
+    colours: Literal["rgb", "bgr"]
 
 
-class HttpsSource(_Strict):
-    """A file at an address, or a member of a zip archive there."""
+class Output(Strict):
+    """What a liveness network's ONNX file returns: a logit for each class, one of which is live."""
 
-    kind: Literal["https"]
-    url: Annotated[str, StringConstraints(pattern=r"^https://")]
-    archive_sha256: Sha256 | None = None
-    member: str | None = None
-
-    @model_validator(mode="after")
-    def _archive_is_pinned(self) -> "HttpsSource":
-        if (self.member is None) != (self.archive_sha256 is None):
-            raise ValueError("a member needs the archive's sha256, and the other way round")
-        return self
+    live_class: int = Field(ge=0)
 
 
-Source = Annotated[InstalledSource | PypiSource | NpmSource | HttpsSource, Field(discriminator="kind")]
+class BonaFide(Strict):
+    """Photos of live faces, and how many of them were rejected as spoofs."""
+
+    photos: int = Field(gt=0)
+    rejected: int = Field(ge=0)
 
 
-class WeightFile(_Strict):
-    """One file of original weights and where it can be had, best source first."""
+class Attack(Strict):
+    """Photos of one kind of attack, and how many of them passed as live."""
 
-    name: FileName
-    sha256: Sha256
-    sources: tuple[Source, ...] = Field(min_length=1)
+    kind: str
+    photos: int = Field(gt=0)
+    passed: int = Field(ge=0)
 
 
-class Threshold(_Strict):
-    """An operating point and what was measured there."""
+class Threshold(Strict):
+    """An operating point and the errors measured there.
+
+    Attributes:
+        value: scores at or above it mean "same person" (cosine similarity) or "live" (live probability).
+        fmr, fnmr: false match and false non-match rate of an embedder. None: not measured here.
+        bona_fide, attacks: the counts behind a liveness network's BPCER and its APCER for each kind of attack.
+    """
 
     metric: Metric
     value: float
-    """A score at or above it means "same person" (cosine similarity) or "live" (live probability)."""
     fmr: float | None = None
-    """False match rate measured at `value`; for liveness, APCER. None: not measured here."""
     fnmr: float | None = None
-    """False non-match rate measured at `value`; for liveness, BPCER. None: not measured here."""
+    bona_fide: BonaFide | None = None
+    attacks: tuple[Attack, ...] = ()
     measured_on: str
 
 
-class Card(_Strict):
-    """One network of the catalogue.
+class Fusion(Strict):
+    """Liveness networks combined by logistic regression on their logits: `models.fusion`.
 
     Attributes:
-        name: unique, the card's file name without its ending.
-        architecture: the module of `models.architectures` that exports and runs it.
-        framework: the original runtime, which is also selectable as its engine.
-        exports: the files that the exporter writes; an ONNX file takes uint8 NHWC RGB crops and
-            gives the final answer.
-        int8: the one of them that is the first in 8-bit integers, for CPUs: `models.int8`. Its answers are so near
-            that embeddings of both are compared with one another.
-        crops: what the network wants of a face; several for one that looks at several scales.
+        members: names of their cards.
+        weights: of their logits, in the same order.
+        fitted_on: the photos that weights and bias were fitted on.
+    """
+
+    members: tuple[str, ...] = Field(min_length=2)
+    weights: tuple[float, ...]
+    bias: float
+    fitted_on: str
+
+    @model_validator(mode="after")
+    def _weights_match_the_members(self) -> "Fusion":
+        if len(self.weights) != len(self.members):
+            raise ValueError("a fusion has one weight for each member")
+        if len(set(self.members)) != len(self.members):
+            raise ValueError("a fusion has each member once")
+        return self
+
+
+class Card(Strict):
+    """One model of the catalogue.
+
+    Attributes:
+        name: unique; the card's file name without its ending.
+        architecture: the module of `models.architectures` that exports and runs the network.
+        framework: the original runtime, which can also be selected as the engine.
+        caveats: what a user must know before relying on the model, one sentence each.
+        superseded_by: the card to use instead of this one.
+        exports: the files that the exporter writes. An ONNX file takes uint8 NHWC RGB crops; an embedder returns
+            embeddings of length 1, a liveness network live logits.
+        int8: the export, not the first, that is the first one in 8-bit integers, for CPUs: `models.int8`. Its
+            answers are so close that embeddings of both are compared with one another.
+        crops: the crops of a face that the network takes; several if it looks at several scales.
+        input, output: what the file of an `onnx_file` card takes and returns.
         output_size: length of the embedding; None for other tasks.
-        preprocessing: version of everything between photo and network; change it when crops or
-            normalisation change, so that old embeddings are not compared with new ones.
-        non_commercial: the weights' licence forbids commercial use.
+        preprocessing: version of everything between photo and network; change it when crops or normalisation
+            change, so that old embeddings are not compared with new ones.
+        non_commercial: the licence of the weights forbids commercial use.
+        shift: added to a liveness network's live logit, so that a live probability of 0.5 is its operating point.
+        fusion: how its members are combined. The catalogue takes a fusion's crops, licence and caveats from the
+            members' cards; it has no files or exports of its own.
     """
 
     name: str = ""
@@ -115,12 +125,18 @@ class Card(_Strict):
     non_commercial: bool = False
     homepage: str | None = None
     note: str = ""
-    files: tuple[WeightFile, ...] = Field(min_length=1)
-    exports: tuple[FileName, ...] = Field(min_length=1)
+    caveats: tuple[str, ...] = ()
+    superseded_by: str | None = None
+    files: tuple[WeightFile, ...] = ()
+    exports: tuple[FileName, ...] = ()
     int8: FileName | None = None
     crops: tuple[CropSpec, ...] = ()
+    input: Input | None = None
+    output: Output | None = None
     output_size: int | None = Field(None, gt=0)
     preprocessing: str
+    shift: float = 0.0
+    fusion: Fusion | None = None
     thresholds: tuple[Threshold, ...] = ()
 
     @model_validator(mode="after")
@@ -135,6 +151,29 @@ class Card(_Strict):
             raise ValueError("the int8 file is an export after the first, of a network with one crop")
         return self
 
+    @model_validator(mode="after")
+    def _files_fit(self) -> "Card":
+        if self.fusion is None and not (self.files and self.exports):
+            raise ValueError("a card has files and exports, unless it is a fusion")
+        if self.fusion and (self.task != "liveness" or self.files or self.exports):
+            raise ValueError("a fusion is for liveness, and has no files or exports of its own")
+        described = self.architecture == ONNX_FILE
+        if described != (self.input is not None):
+            raise ValueError(f"a card of the architecture {ONNX_FILE}, and no other, has an [input]")
+        if (described and self.task == "liveness") != (self.output is not None):
+            raise ValueError(f"a liveness card of the architecture {ONNX_FILE}, and no other, has an [output]")
+        if described and (len(self.files), len(self.crops)) != (1, 1):
+            raise ValueError(f"a card of the architecture {ONNX_FILE} has one file and one crop")
+        return self
+
+    @model_validator(mode="after")
+    def _operating_point_is_half(self) -> "Card":
+        if self.task != "liveness" and self.shift:
+            raise ValueError("only a liveness network has a shift")
+        if any(threshold.metric == "live" and threshold.value != 0.5 for threshold in self.thresholds):
+            raise ValueError("the live threshold of a card is 0.5: choose the operating point with its shift")
+        return self
+
     @property
     def embedding_contract(self) -> str:
         """Sixteen hex digits that change whenever embeddings stop being comparable."""
@@ -145,7 +184,7 @@ class Card(_Strict):
         """The card's operating point for `metric`.
 
         Raises:
-            KeyError: the card states none.
+            KeyError: the card has none.
         """
         for threshold in self.thresholds:
             if threshold.metric == metric:

@@ -1,8 +1,10 @@
-"""The catalogue: one TOML card a model, in `models/cards`."""
+"""The catalogue: the TOML cards in `models/cards`."""
 
 import tomllib
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -10,6 +12,9 @@ from models.card import Card, Task
 from models.errors import ModelError
 
 CARDS = Path(__file__).parent / "cards"
+
+INHERITED = ("architecture", "framework", "licence", "non_commercial", "crops", "preprocessing")
+"""What a fusion's card takes from its members' cards, and must not state itself."""
 
 
 @cache
@@ -19,7 +24,9 @@ def cards() -> dict[str, Card]:
     Raises:
         ModelError: a card is not valid; the message names the file and the fields.
     """
-    return {path.stem: _read(path) for path in sorted(CARDS.glob("*.toml"), key=lambda path: path.stem)}
+    tables = {path.stem: _table(path) for path in sorted(CARDS.glob("*.toml"), key=lambda path: path.stem)}
+    networks = {name: _card(name, table) for name, table in tables.items() if "fusion" not in table}
+    return {name: networks.get(name) or _card(name, _inheriting(name, tables[name], networks)) for name in tables}
 
 
 def card(name: str) -> Card:
@@ -35,7 +42,7 @@ def card(name: str) -> Card:
 
 
 def card_for(task: Task, role: str, name: str) -> Card:
-    """The card called `name`, which is to be the network of the stage called `role`.
+    """The card called `name`, for the stage called `role`.
 
     Raises:
         ModelError: there is none, or it is for another task.
@@ -46,13 +53,62 @@ def card_for(task: Task, role: str, name: str) -> Card:
     return entry
 
 
+def networks_of(entry: Card) -> tuple[Card, ...]:
+    """The cards whose files `entry` needs: the members of a fusion, or else `entry` itself."""
+    return tuple(card(name) for name in entry.fusion.members) if entry.fusion else (entry,)
+
+
+def caveats(entries: Iterable[Card]) -> dict[str, list[str]]:
+    """Every caveat of these cards, with the names of the cards that it holds for."""
+    names: dict[str, list[str]] = {}
+    for entry in entries:
+        for caveat in entry.caveats:
+            names.setdefault(caveat, []).append(entry.name)
+    return names
+
+
 def ranges_path(card: Card) -> Path:
-    """Where the ranges by which the int8 file of `card` is made are kept: `models.int8`."""
+    """Path of the activation ranges from which the int8 file of `card` is made: `models.int8`."""
     return CARDS / f"{card.name}.ranges.json"
 
 
-def _read(path: Path) -> Card:
+def _table(path: Path) -> dict[str, Any]:
     try:
-        return Card.model_validate({"name": path.stem, **tomllib.loads(path.read_text("utf-8"))})
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise ModelError(f"the model card {path} is not valid: {error}") from error
+        return tomllib.loads(path.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise _invalid(path.stem, error) from error
+
+
+def _card(name: str, table: dict[str, Any]) -> Card:
+    try:
+        return Card.model_validate({"name": name, **table})
+    except ValidationError as error:
+        raise _invalid(name, error) from error
+
+
+def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) -> dict[str, Any]:
+    """The table of a fusion's card, completed from the cards of its members."""
+    if stated := [key for key in INHERITED if key in table]:
+        raise _invalid(name, f"a fusion takes these from its members: {', '.join(stated)}")
+    try:
+        members = [networks[member] for member in table["fusion"]["members"]]
+    except (KeyError, TypeError) as error:
+        raise _invalid(name, f"[fusion] needs members that are cards, and no fusions: {error}") from error
+    if others := [member.name for member in members if member.task != "liveness"]:
+        raise _invalid(name, f"a fusion's members are liveness networks; this is none: {', '.join(others)}")
+    return {
+        **table,
+        "architecture": "fusion",
+        "framework": "onnx",
+        "licence": " AND ".join(dict.fromkeys(member.licence for member in members)),
+        "caveats": tuple(
+            dict.fromkeys([*table.get("caveats", ()), *(each for member in members for each in member.caveats)])
+        ),
+        "non_commercial": any(member.non_commercial for member in members),
+        "crops": tuple(dict.fromkeys(spec for member in members for spec in member.crops)),
+        "preprocessing": " ".join(member.preprocessing for member in members),
+    }
+
+
+def _invalid(name: str, problem: object) -> ModelError:
+    return ModelError(f"the model card {CARDS / name}.toml is not valid: {problem}")

@@ -13,8 +13,8 @@ import requests
 from pypi_simple import PYPI_SIMPLE_ENDPOINT, PyPISimple
 from pypi_simple.errors import NoSuchProjectError, UnsupportedContentTypeError, UnsupportedRepoVersionError
 
-from models.card import HttpsSource, NpmSource, PypiSource
 from models.errors import ModelError
+from models.sources import HttpsSource, NpmSource, PypiSource
 from models.store import atomic, matches, scratch, sha256_of
 
 _INDEX_ERRORS = (

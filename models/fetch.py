@@ -9,9 +9,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO
 
-from models.card import Card, HttpsSource, InstalledSource, NpmSource, PypiSource, Source, WeightFile
+from models.card import Card
 from models.downloads import Downloads, copy_into
 from models.errors import ModelError
+from models.sources import HttpsSource, InstalledSource, NpmSource, PypiSource, Source, WeightFile
 from models.store import Store, atomic, matches, sha256_of
 
 

@@ -1,6 +1,6 @@
 """Putting a network's pre- and post-processing inside its ONNX graph.
 
-Every exported file takes uint8 NHWC RGB crops and gives the final answer, so that nothing is left
+Every exported file takes uint8 NHWC RGB crops and returns what the engine needs, so that no processing is left
 to do, or to do differently, at run time.
 """
 
@@ -10,8 +10,14 @@ import onnx
 from onnx import ModelProto, numpy_helper
 from onnx.compose import merge_models
 
+from models.errors import ModelError
+
 OPSET = 18
 Layout = Literal["nhwc", "nchw"]
+Colours = Literal["rgb", "bgr"]
+
+LEAST_SPOOF = 1e-4
+"""The deep tree network's spoof score is clipped to this distance from 0 and 1, where its logit is infinite."""
 
 
 def current(model: ModelProto) -> ModelProto:
@@ -19,19 +25,23 @@ def current(model: ModelProto) -> ModelProto:
     return onnx.version_converter.convert_version(model, OPSET)
 
 
-def with_crops_in(core: ModelProto, size: int, mean: float, scale: float, layout: Layout) -> ModelProto:
-    """`core` behind an input ``crops``: uint8 (n, size, size, 3) RGB, given to it as (x - mean) * scale.
+def with_crops_in(
+    core: ModelProto, size: int, mean: float, scale: float, layout: Layout, colours: Colours = "rgb"
+) -> ModelProto:
+    """Put an input ``crops``, uint8 (n, size, size, 3) RGB, before `core`, which receives (x - mean) * scale.
 
-    `core` has one float input of the given layout.
+    `core` has one float input of the given layout and order of channels.
     """
     transposed = "Transpose <perm = [0, 3, 1, 2]> (scaled)" if layout == "nchw" else "Identity (scaled)"
     shape = f"n, 3, {size}, {size}" if layout == "nchw" else f"n, {size}, {size}, 3"
+    turned = "order = Constant <value = int64[3] {2, 1, 0}> () ordered = Gather <axis = 3> (crops, order)"
     head = _parsed(
         core,
         f"""crops_in (uint8[n, {size}, {size}, 3] crops) => (float[{shape}] prepared) {{
+            {turned if colours == "bgr" else "ordered = Identity (crops)"}
             mean = Constant <value = float {{{mean}}}> ()
             scale = Constant <value = float {{{scale}}}> ()
-            pixels = Cast <to = 1> (crops)
+            pixels = Cast <to = 1> (ordered)
             centred = Sub (pixels, mean)
             scaled = Mul (centred, scale)
             prepared = {transposed}
@@ -55,36 +65,54 @@ def with_l2_norm(core: ModelProto, size: int) -> ModelProto:
     return merge_models(core, tail, io_map=[(core.graph.output[0].name, "raw")])
 
 
-def with_softmax(core: ModelProto, live_class: int) -> ModelProto:
-    """`core` with its one output of class logits turned into ``live``, the probability of one class, (n)."""
+def with_live_logit(core: ModelProto, live_class: int) -> ModelProto:
+    """Turn the one output of `core`, (n, classes) of softmax logits z, into ``logit`` (n) of the live class.
+
+    It is log(p / (1 - p)) of the class's probability p, computed as z_live - log(sum of exp(z) of the others),
+    which does not saturate as p does.
+
+    Raises:
+        ModelError: the network has no such class, or no other.
+    """
+    classes = core.graph.output[0].type.tensor_type.shape.dim[1].dim_value
+    others = ", ".join(str(index) for index in range(classes) if index != live_class)
+    if live_class >= classes or not others:
+        raise ModelError(f"the network has {classes} classes, and the card's live_class is {live_class}")
     tail = _parsed(
         core,
-        f"""softmax (float[n, classes] logits) => (float[n] live) {{
-            index = Constant <value = int64 {{{live_class}}}> ()
-            probabilities = Softmax <axis = 1> (logits)
-            live = Gather <axis = 1> (probabilities, index)
+        f"""live_logit (float[n, {classes}] classes) => (float[n] logit) {{
+            live_class = Constant <value = int64 {{{live_class}}}> ()
+            other_classes = Constant <value = int64[{classes - 1}] {{{others}}}> ()
+            axis = Constant <value = int64[1] {{1}}> ()
+            live = Gather <axis = 1> (classes, live_class)
+            others = Gather <axis = 1> (classes, other_classes)
+            spoof = ReduceLogSumExp <keepdims = 0> (others, axis)
+            logit = Sub (live, spoof)
         }}""",
     )
-    return merge_models(core, tail, io_map=[(core.graph.output[0].name, "logits")])
+    return merge_models(core, tail, io_map=[(core.graph.output[0].name, "classes")])
 
 
-def with_leaf_scores(core: ModelProto) -> ModelProto:
-    """`core`, a deep tree network, with its leaf scores and route, both (n, 8), turned into ``live`` (n).
+def with_leaf_logit(core: ModelProto) -> ModelProto:
+    """Turn the leaf scores and route of `core`, a deep tree network, both (n, 8), into the live ``logit`` (n).
 
-    Spoof is the sum of the leaves' absolute scores along the route taken; live is what is left of 1.
+    The spoof probability is the sum of the leaves' absolute scores along the route, clipped by `LEAST_SPOOF`.
     """
     tail = _parsed(
         core,
-        """leaf_scores (float[n, 8] leaves, float[n, 8] route) => (float[n] live) {
-            axis = Constant <value = int64[1] {1}> ()
-            one = Constant <value = float {1}> ()
+        f"""leaf_logit (float[n, 8] leaves, float[n, 8] route) => (float[n] logit) {{
+            axis = Constant <value = int64[1] {{1}}> ()
+            one = Constant <value = float {{1}}> ()
+            least = Constant <value = float {{{LEAST_SPOOF}}}> ()
+            most = Constant <value = float {{{1 - LEAST_SPOOF}}}> ()
             size = Abs (leaves)
             taken = Mul (size, route)
-            spoof = ReduceSum <keepdims = 0> (taken, axis)
-            inverse = Sub (one, spoof)
-            zero = Constant <value = float {0}> ()
-            live = Clip (inverse, zero, one)
-        }""",
+            sum = ReduceSum <keepdims = 0> (taken, axis)
+            spoof = Clip (sum, least, most)
+            live = Sub (one, spoof)
+            odds = Div (live, spoof)
+            logit = Log (odds)
+        }}""",
     )
     leaves, route = (output.name for output in core.graph.output)
     return merge_models(core, tail, io_map=[(leaves, "leaves"), (route, "route")])

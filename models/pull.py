@@ -11,19 +11,20 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 
 from models.card import Card
 from models.catalogue import card as card_named
+from models.catalogue import networks_of
 from models.errors import ModelError
 from models.store import Store
 
 
 def pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Console) -> None:
-    """Make every one of `cards` ready, showing progress.
+    """Fetch and export what `cards` need, showing progress.
 
     Raises:
-        ModelError: the mirror is no folder, or one of them could not be; those before it are ready.
+        ModelError: the mirror is no folder, or a model could not be pulled; those before it are ready.
     """
     if mirror is not None and not mirror.is_dir():
         raise ModelError(f"the mirror {mirror} is no folder")
-    named = {card.name: card for card in cards}
+    named = {network.name: network for card in cards for network in networks_of(card)}
     if wanted := _not_ready(named, store):
         with _alone(store.root, console):
             # Another pull may have done the work while this one waited.

@@ -110,6 +110,7 @@ class Store:
             card.preprocessing,
             *card.exports,
             *(f.sha256 for f in card.files),
+            *(part.model_dump_json() for part in (card.input, card.output) if part),
             # Where they are missing, the export says what to do.
             *([sha256_of(ranges)] if card.int8 and ranges.is_file() else []),
         ]

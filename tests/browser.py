@@ -15,9 +15,9 @@ from pathlib import Path
 import brotli  # type: ignore[import-untyped]
 from rich.console import Console
 
-from models.card import NpmSource
 from models.downloads import Downloads
 from models.errors import ModelError
+from models.sources import NpmSource
 from tests.photos import FOLDER as PHOTOS
 
 FOLDER = PHOTOS.with_name("browser")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from load_tests.server import Server
 from models.card import Card
-from models.catalogue import card
+from models.catalogue import card, networks_of
 from models.pull import pull
 from models.store import DEFAULT_STORE, Store
 from tests import photos
@@ -37,14 +37,15 @@ def sample_photos() -> Path:
 
 
 def pulled(name: str) -> Card:
-    """A card that is ready, fetched if need be; from a local mirror where no package registry has it."""
+    """A card whose networks are ready. Those that no package registry carries come from a local mirror."""
     entry, store = card(name), Store(DEFAULT_STORE)
-    if store.state(entry) != "ready":
-        mirror = Path(os.environ.get("MODEL_MIRROR", PROJECT.parent / "shared" / "weights"))
-        carried = all(any(source.kind != "https" for source in file.sources) for file in entry.files)
-        if not (carried or mirror.is_dir()):
-            pytest.skip(f"{name} is not pulled, and there is no mirror to pull it from")
-        pull([entry], store, mirror if mirror.is_dir() else None, Console(quiet=True))
+    for network in networks_of(entry):
+        if store.state(network) != "ready":
+            mirror = Path(os.environ.get("MODEL_MIRROR", PROJECT.parent / "shared" / "weights"))
+            carried = all(any(source.kind != "https" for source in file.sources) for file in network.files)
+            if not (carried or mirror.is_dir()):
+                pytest.skip(f"{network.name} is not pulled, and there is no mirror to pull it from")
+            pull([network], store, mirror if mirror.is_dir() else None, Console(quiet=True))
     return entry
 
 

@@ -28,7 +28,7 @@ from imaging.faces import Detection, Face, Photo, Pixels
 from imaging.pick import Pick
 from imaging.quality import Quality
 from imaging.refused import Refused
-from models.catalogue import card
+from models.catalogue import card, networks_of
 from models.store import Store
 
 LIVENESS_CROP = CropSpec(6, "box", 1.15)
@@ -324,9 +324,9 @@ def deployment_of(application: Any) -> Any:
 
 
 def pull(root: Path, *names: str) -> Path:
-    """Make `root` a store that has the cards `names`, with exports of no use."""
+    """Make `root` a store that has the networks of the cards `names`, with exports that cannot be loaded."""
     store = Store(root)
-    for entry in map(card, names):
+    for entry in (network for name in names for network in networks_of(card(name))):
         store.folder(entry).mkdir(parents=True)
         for export in entry.exports:
             (store.folder(entry) / export).write_bytes(b"no network")

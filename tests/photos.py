@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from models.card import PypiSource
 from models.catalogue import card
 from models.downloads import Downloads
+from models.sources import PypiSource
 from models.store import DEFAULT_STORE, atomic
 
 PEOPLE = ("ben_afflek", "elton_john", "jerry_seinfeld", "madonna", "mindy_kaling")

@@ -11,7 +11,7 @@ from facegraph.client import Client, FacegraphError
 from facegraph.doctor.finding import Finding
 from gallery.disk import LOCK
 from graphs.settings import AccessArgs, AppArgs
-from models.catalogue import card
+from models.catalogue import card, networks_of
 from models.store import Store
 
 
@@ -19,11 +19,12 @@ def models(args: AppArgs) -> list[Finding]:
     """Whether every model that is configured is whole."""
     store, found = Store(args.models_dir), []
     stages = [*args.detectors.values(), *args.liveness.values(), *args.embedders.values()]
-    for name in dict.fromkeys(stage.model for stage in stages):
-        problems = store.problems(card(name))
+    networks = {network.name: network for stage in stages for network in networks_of(card(stage.model))}
+    for name, network in networks.items():
+        problems = store.problems(network)
         if not problems:
             found.append(Finding("ok", f"the model {name} is whole"))
-        elif not store.folder(card(name)).exists():
+        elif not store.folder(network).exists():
             found.append(Finding("warning", f"the model {name} is not pulled", f"facegraph models pull {name}"))
         else:
             found.append(Finding("problem", f"the model {name}: {problems[0]}", f"facegraph models pull {name}"))

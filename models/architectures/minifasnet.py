@@ -23,12 +23,12 @@ from models.onnx_graph import OPSET
 Weights: TypeAlias = dict[str, Tensor]
 Layers: TypeAlias = OrderedDict[str, nn.Module]
 
-LIVE = 1
-"""Of the three classes; the other two are spoofs."""
+LIVE, SPOOFS = 1, [0, 2]
+"""The three classes."""
 
 
 class Crmnet(nn.Module):
-    """The authors' pair of networks as one, in evaluation mode: the mean of their live probabilities."""
+    """The authors' pair of networks as one, in evaluation mode: it takes the mean of their live probabilities."""
 
     def __init__(self, v2: Weights, v1se: Weights) -> None:
         """Build both from their state dicts.
@@ -49,20 +49,22 @@ class Crmnet(nn.Module):
             crop_v1se: uint8 (n, 80, 80, 3) RGB.
 
         Returns:
-            float32 (n), the probability of live.
+            float32 (n), the live logit: log(p / (1 - p)) of the mean p of both live probabilities, computed from
+            their logarithms, which do not saturate.
         """
-        return (_live(self.v2, crop_v2) + _live(self.v1se, crop_v1se)) / 2
+        both = torch.stack([_log_probabilities(self.v2, crop_v2), _log_probabilities(self.v1se, crop_v1se)], dim=1)
+        return both[:, :, LIVE].logsumexp(1) - both[:, :, SPOOFS].logsumexp((1, 2))
 
 
 def export(card: Card, folder: Path) -> None:
-    """Write the ONNX file: crops_0 and crops_1, uint8 (n, 80, 80, 3) RGB, to live, float32 (n)."""
+    """Write the ONNX file: crops_0 and crops_1, uint8 (n, 80, 80, 3) RGB, to the live logit, float32 (n)."""
     crops = tuple(torch.zeros(2, spec.size, spec.size, 3, dtype=torch.uint8) for spec in card.crops)
     torch.onnx.export(
         _load(card, folder),
         crops,
         folder / card.exports[0],
         input_names=["crops_0", "crops_1"],
-        output_names=["live"],
+        output_names=["logit"],
         dynamic_shapes=({0: "n"}, {0: torch.export.Dim.AUTO}),
         opset_version=OPSET,
         dynamo=True,
@@ -76,21 +78,21 @@ def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[
     network = _load(card, folder).to(device.kind)
 
     @torch.inference_mode()
-    def live(*crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        scores = network(*(torch.tensor(crop, device=device.kind) for crop in crops))
-        return np.asarray(scores.cpu(), dtype=np.float32)
+    def logits(*crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        answers = network(*(torch.tensor(crop, device=device.kind) for crop in crops))
+        return np.asarray(answers.cpu(), dtype=np.float32)
 
-    return live
+    return logits
 
 
 def _load(card: Card, folder: Path) -> Crmnet:
     return Crmnet(*(torch.load(folder / file.name, map_location="cpu", weights_only=True) for file in card.files))
 
 
-def _live(network: nn.Sequential, crops: Tensor) -> Tensor:
-    # 0 to 255: the authors never divide what they read.
+def _log_probabilities(network: nn.Sequential, crops: Tensor) -> Tensor:
+    # Pixels from 0 to 255, as the authors read them.
     logits: Tensor = network(crops.permute(0, 3, 1, 2).float())
-    return logits.softmax(1)[:, LIVE]
+    return logits.log_softmax(1)
 
 
 def _minifasnet(weights: Weights) -> nn.Sequential:

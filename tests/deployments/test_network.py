@@ -14,9 +14,11 @@ from deployments import network, workers
 from deployments.network import Network
 from deployments.workers import Workers
 from models.device import Device
+from models.errors import ModelError
+from tests.fakes import pull
 
 
-@pytest.mark.parametrize("model", ["minifasnet", "deep-tree"])
+@pytest.mark.parametrize("model", ["minifasnet", "fr-liveness"])
 def test_an_answer_has_the_replicas_own_time(model: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     loaded: list[str] = []
 
@@ -86,3 +88,14 @@ def test_it_works_on_as_many_calls_at_once_as_it_was_told(
     asyncio.run(run())
     assert len(threads) == count
     assert threading.current_thread() not in threads
+
+
+def test_a_fusion_is_ready_while_the_files_of_its_members_are_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(network, "load_network", lambda *args: None)
+    replica = Network("crmnet-duo", pull(tmp_path, "crmnet-duo"), "onnx", Device(), Workers(1))
+    asyncio.run(replica.ready())
+    (tmp_path / "minifasnet" / "crmnet.onnx").unlink()
+    with pytest.raises(ModelError, match=r"minifasnet cannot be used, crmnet\.onnx is gone"):
+        asyncio.run(replica.ready())

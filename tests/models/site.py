@@ -8,7 +8,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from models.card import HttpsSource
+from models.sources import HttpsSource
 
 
 class Site:

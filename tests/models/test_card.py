@@ -6,7 +6,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from imaging.crops import CropSpec
-from models.card import HttpsSource, Source, Threshold, WeightFile
+from models.card import Threshold
+from models.sources import HttpsSource, Source, WeightFile
 from tests.models.cards import digest, made_card
 
 HASH = digest(b"")
@@ -58,6 +59,9 @@ def test_a_misspelt_field_of_a_crop_is_refused() -> None:
         {"crops": [{"size": 112, "fit": "round"}]},
         {"thresholds": [{"metric": "euclidean", "value": 1, "measured_on": "nothing"}]},
         {"thresholds": [{"metric": "cosine", "value": 1}]},
+        {"input": {"mean": 0, "std": 0, "layout": "nchw", "colours": "rgb"}},
+        {"input": {"mean": 0, "std": 1, "layout": "chw", "colours": "rgb"}},
+        {"output": {"live_class": -1}},
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -162,3 +166,37 @@ def test_a_threshold_is_found_by_its_metric() -> None:
     assert made_card().threshold("cosine") == Threshold(metric="cosine", value=0.4, measured_on="nothing")
     with pytest.raises(KeyError, match="made-up states no threshold for live"):
         made_card().threshold("live")
+
+
+INPUT = {"mean": 127.5, "std": 128, "layout": "nchw", "colours": "rgb"}
+LIVENESS: dict[str, Any] = {"task": "liveness", "output_size": None, "thresholds": []}
+
+
+def test_an_onnx_file_describes_its_input_and_a_liveness_network_its_output() -> None:
+    embedder = {"architecture": "onnx_file", "input": INPUT}
+    liveness = {**embedder, **LIVENESS, "output": {"live_class": 0}}
+    assert made_card(**embedder).output is None
+    assert made_card(**liveness).output
+    assert "has an [input]" in refusal(**{**embedder, "input": None})
+    assert "has an [input]" in refusal(input=INPUT)
+    assert "has an [output]" in refusal(**{**liveness, "output": None})
+    assert "has an [output]" in refusal(**{**embedder, "output": {"live_class": 0}})
+    assert "one file and one crop" in refusal(**embedder, crops=[{"size": 112, "fit": "box"}] * 2)
+
+
+def test_a_fusion_has_members_with_weights_instead_of_files() -> None:
+    fusion = {"members": ["a", "b"], "weights": [1, 2], "bias": 0, "fitted_on": "photos"}
+    fused = {**LIVENESS, "files": [], "exports": [], "fusion": fusion}
+    assert made_card(**fused).fusion
+    assert "one weight for each member" in refusal(**{**fused, "fusion": {**fusion, "weights": [1]}})
+    assert "each member once" in refusal(**{**fused, "fusion": {**fusion, "members": ["a", "a"]}})
+    assert "members" in refusal(**{**fused, "fusion": {**fusion, "members": ["a"], "weights": [1]}})
+    assert "no files or exports of its own" in refusal(**{**fused, "exports": ["a.onnx"]})
+    assert "a fusion is for liveness" in refusal(files=[], exports=[], fusion=fusion)
+
+
+def test_the_operating_point_of_a_liveness_network_is_chosen_with_its_shift() -> None:
+    threshold = {"metric": "live", "value": 0.5, "measured_on": "nothing"}
+    assert made_card(**{**LIVENESS, "thresholds": [threshold]}, shift=-2.5).shift == -2.5
+    assert "the live threshold of a card is 0.5" in refusal(**{**LIVENESS, "thresholds": [{**threshold, "value": 0.4}]})
+    assert "only a liveness network has a shift" in refusal(shift=1)

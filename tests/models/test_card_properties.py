@@ -8,7 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from models.card import Card, FileName
+from models.card import Card, Threshold
+from models.sources import FileName
 from tests.models.cards import fields, made_card
 
 FILE_NAME = TypeAdapter(FileName)
@@ -28,7 +29,7 @@ def tables(value: Any) -> list[dict[str, Any]]:
 
 def known(table: dict[str, Any]) -> set[str]:
     """What stands in a table and what could."""
-    crop, threshold = {"size", "fit", "scale"}, {"metric", "value", "fmr", "fnmr", "measured_on"}
+    crop, threshold = {"size", "fit", "scale"}, set(Threshold.model_fields)
     source = {"kind", "package", "version", "archive", "archive_sha256", "member", "url"}
     return {*Card.model_fields, "sha256", "sources", *crop, *threshold, *source, *table}
 

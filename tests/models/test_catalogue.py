@@ -1,20 +1,33 @@
 """The cards of the catalogue, and how they are found."""
 
 import importlib.util
+import shutil
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from models import catalogue
-from models.card import Card, InstalledSource
-from models.catalogue import CARDS, card, cards, ranges_path
+from models.card import Card
+from models.catalogue import CARDS, card, cards, caveats, networks_of, ranges_path
 from models.errors import ModelError
+from models.sources import InstalledSource
 from models.store import sha256_of
 from tests.models.cards import made_card
 
-REGISTRY_CARRIED = {"mtcnn", "mediapipe-full-range", "mediapipe-short-range", "mobilefacenet", "facenet", "deep-tree"}
+REGISTRY_CARRIED = {"mtcnn", "mediapipe-full-range", "mediapipe-short-range", "mobilefacenet", "facenet", "fr-liveness"}
 EVERY_CARD = pytest.mark.parametrize("entry", cards().values(), ids=cards())
+FUSIONS = [entry for entry in cards().values() if entry.fusion]
+EVERY_FUSION = pytest.mark.parametrize("entry", FUSIONS, ids=[entry.name for entry in FUSIONS])
+
+CONTRACTS = {
+    "arcface-r50": "9239b40ae8fa73da",
+    "facenet": "68ea471c79348885",
+    "facenet512": "79b80301a7906806",
+    "inception-resnet-v1": "d3bf756328f2c524",
+    "mobilefacenet": "499f2c0ac50eba0c",
+}
+"""Galleries in use were enrolled under these."""
 
 
 def test_every_file_is_a_card_under_its_name() -> None:
@@ -25,10 +38,11 @@ def test_every_file_is_a_card_under_its_name() -> None:
 
 @EVERY_CARD
 def test_an_architecture_is_a_module_that_can_export(entry: Card) -> None:
-    found = importlib.util.find_spec(f"models.architectures.{entry.architecture}")
-    assert found is not None
-    assert found.origin is not None
-    assert "\ndef export(card: Card, folder: Path) -> None:" in Path(found.origin).read_text("utf-8")
+    for network in networks_of(entry):
+        found = importlib.util.find_spec(f"models.architectures.{network.architecture}")
+        assert found is not None
+        assert found.origin is not None
+        assert "\ndef export(card: Card, folder: Path) -> None:" in Path(found.origin).read_text("utf-8")
 
 
 @EVERY_CARD
@@ -49,6 +63,10 @@ def test_ranges_stand_beside_every_card_with_an_int8_file_and_no_other() -> None
     assert named == sorted(CARDS.glob("*.json")) != []
 
 
+def test_a_reshaped_card_orphans_no_gallery() -> None:
+    assert {name: card(name).embedding_contract for name in CONTRACTS} == CONTRACTS
+
+
 def test_embedders_of_different_weights_have_different_contracts() -> None:
     contracts = [entry.embedding_contract for entry in cards().values() if entry.task == "embedder"]
     assert len(contracts) == len(set(contracts)) >= 4
@@ -58,7 +76,9 @@ def test_what_the_registries_carry_needs_no_other_address() -> None:
     carried = {
         name: entry
         for name, entry in cards().items()
-        if all(file.sources[0].kind in ("installed", "pypi", "npm") for file in entry.files)
+        if all(
+            file.sources[0].kind in ("installed", "pypi", "npm") for each in networks_of(entry) for file in each.files
+        )
     }
     assert set(carried) >= REGISTRY_CARRIED
     assert {entry.task for entry in carried.values()} == {"detector", "liveness", "embedder"}
@@ -112,3 +132,64 @@ def test_a_new_file_is_a_new_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not others
     assert name == entry.name == made_card().name
     assert entry.embedding_contract == card("mobilefacenet").embedding_contract
+
+
+@EVERY_CARD
+def test_a_superseded_card_names_one_for_the_same_task(entry: Card) -> None:
+    if entry.superseded_by:
+        assert card(entry.superseded_by).task == entry.task
+
+
+@EVERY_FUSION
+def test_a_fusion_takes_crops_licence_and_caveats_from_its_members(entry: Card) -> None:
+    members = networks_of(entry)
+    assert entry.fusion
+    assert tuple(member.name for member in members) == entry.fusion.members
+    assert set(entry.crops) == {spec for member in members for spec in member.crops}
+    assert len(set(entry.crops)) == len(entry.crops)
+    assert set(entry.licence.split(" AND ")) == {member.licence for member in members}
+    assert set(entry.caveats) >= {caveat for member in members for caveat in member.caveats}
+    assert "non-commercial" in " ".join(entry.caveats)
+
+
+@EVERY_CARD
+def test_a_liveness_card_states_its_errors_and_what_it_cannot_see(entry: Card) -> None:
+    if entry.task == "liveness":
+        threshold = entry.threshold("live")
+        assert threshold.bona_fide
+        assert {attack.kind for attack in threshold.attacks} >= {"print-nuaa", "celebaspoof", "other"}
+        assert any("masks" in caveat.lower() for caveat in entry.caveats)
+
+
+def test_caveats_are_told_once_with_the_cards_that_have_them() -> None:
+    found = caveats(cards().values())
+    assert {(caveat, name) for caveat, names in found.items() for name in names} == {
+        (caveat, entry.name) for entry in cards().values() for caveat in entry.caveats
+    }
+
+
+FUSION = 'title = "F"\ntask = "liveness"\n{}\n[fusion]\nmembers = [{}]\nweights = [1, 2]\nbias = 0\nfitted_on = "x"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (FUSION.format("", '"fr-liveness", "nowhere"'), "needs members that are cards, and no fusions: 'nowhere'"),
+        (FUSION.format("", '"fr-liveness", "inner"'), "needs members that are cards, and no fusions: 'inner'"),
+        (FUSION.format("", '"fr-liveness", "mobilefacenet"'), "liveness networks; this is none: mobilefacenet"),
+        (FUSION.format('licence = "MIT"', '"fr-liveness", "minifasnet"'), "takes these from its members: licence"),
+    ],
+    ids=["no card", "a fusion", "an embedder", "a licence of its own"],
+)
+def test_a_fusion_that_cannot_be_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, problem: str
+) -> None:
+    for name in ("fr-liveness", "minifasnet", "mobilefacenet"):
+        shutil.copy(CARDS / f"{name}.toml", tmp_path)
+    (tmp_path / "inner.toml").write_text(FUSION.format("", '"fr-liveness", "minifasnet"'))
+    (tmp_path / "outer.toml").write_text(text)
+    monkeypatch.setattr(catalogue, "CARDS", tmp_path)
+    with pytest.raises(ModelError) as caught:
+        cards.__wrapped__()
+    assert f"{tmp_path / 'outer'}.toml is not valid" in str(caught.value)
+    assert problem in str(caught.value)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from models.card import PypiSource
 from models.downloads import Downloads
 from models.errors import ModelError
+from models.sources import PypiSource
 from tests.models.cards import digest
 from tests.models.site import Site
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from models.card import NpmSource, PypiSource
 from models.downloads import Downloads, copy_into
 from models.errors import ModelError
+from models.sources import NpmSource, PypiSource
 from tests.models.cards import digest
 from tests.models.site import Site
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from models import engines
-from models.catalogue import card
+from models.catalogue import card, networks_of
 from models.device import Device
-from models.engines import Engine, load_detector, load_network
+from models.engines import Engine, load_detector, load_members, load_network
 from models.errors import ModelError
+from models.fusion import LIMIT
 from models.store import Store
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, pulled
 
 CPU = Device()
 
@@ -37,14 +38,38 @@ def test_an_embedder_gives_embeddings_of_length_one(store: Store) -> None:
 
 
 def test_a_liveness_network_gives_probabilities(store: Store) -> None:
-    live = load_network(card("deep-tree"), store, "onnx", CPU)(noise(2, 256))
+    live = load_network(card("fr-liveness"), store, "onnx", CPU)(noise(2, 128))
     assert live.dtype == np.float32
     assert live.shape == (2,)
     assert ((live >= 0) & (live <= 1)).all()
 
 
+def test_the_shift_moves_the_operating_point_without_another_export(store: Store) -> None:
+    entry, crops = card("fr-liveness"), noise(1, 128)
+    ((logit,),) = load_members(entry, store, "onnx", CPU)(crops)
+    at_half = entry.model_copy(update={"shift": -float(logit)})
+    assert load_network(at_half, store, "onnx", CPU)(crops) == pytest.approx(0.5, abs=1e-6)
+    above = entry.model_copy(update={"shift": 2 - float(logit)})
+    assert load_network(above, store, "onnx", CPU)(crops) == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
+
+
+def test_a_fusion_weighs_the_logits_of_its_members(store: Store) -> None:
+    entry = pulled("crmnet-duo")
+    cut = {spec: noise(3, spec.size) for spec in entry.crops}
+    logits = [
+        load_members(member, store, "onnx", CPU)(*(cut[spec] for spec in member.crops))[:, 0]
+        for member in networks_of(entry)
+    ]
+    assert entry.fusion
+    fused = np.clip(np.stack(logits, axis=1), -LIMIT, LIMIT) @ entry.fusion.weights + entry.fusion.bias + entry.shift
+    live = load_network(entry, store, "onnx", CPU)(*cut.values())
+    assert live.dtype == np.float32
+    np.testing.assert_allclose(live, 1 / (1 + np.exp(-fused)), atol=1e-6)
+
+
 def test_no_faces_give_no_answers(store: Store) -> None:
     assert load_network(card("mobilefacenet"), store, "onnx", CPU)(noise(0, 112)).shape == (0, 192)
+    assert load_network(card("fr-liveness"), store, "onnx", CPU)(noise(0, 128)).shape == (0,)
 
 
 @pytest.fixture
@@ -169,7 +194,7 @@ def test_a_damaged_export_is_not_loaded(store: Store, empty: Store) -> None:
         load_network(entry, empty, "onnx", CPU)
 
 
-@pytest.mark.parametrize("name", ["mobilefacenet", "deep-tree"])
+@pytest.mark.parametrize("name", ["mobilefacenet", "fr-liveness"])
 def test_what_is_no_detector_is_not_loaded_as_one(store: Store, name: str) -> None:
     with pytest.raises(ModelError, match=f"{name} is no detector"):
         load_detector(card(name), store, "onnx", CPU, {})

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from models.card import Card, HttpsSource, InstalledSource, NpmSource, PypiSource, Source, WeightFile
+from models.card import Card
 from models.downloads import Downloads
 from models.errors import ModelError
 from models.fetch import fetch
+from models.sources import HttpsSource, InstalledSource, NpmSource, PypiSource, Source, WeightFile
 from models.store import Store, sha256_of
 from tests.models.cards import WEIGHTS, digest, made_card
 from tests.models.site import Site

@@ -9,18 +9,21 @@ import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from models.architectures import arcface_onnx
+from models.architectures import onnx_file
 from models.catalogue import card
 from models.device import Device
+from models.errors import ModelError
 from models.onnx_graph import (
+    LEAST_SPOOF,
     OPSET,
+    Colours,
     Layout,
     current,
     with_any_batch,
     with_crops_in,
     with_l2_norm,
-    with_leaf_scores,
-    with_softmax,
+    with_leaf_logit,
+    with_live_logit,
 )
 from models.onnx_session import OnnxNetwork
 
@@ -49,15 +52,17 @@ def floats(*shape: int) -> Floats:
 
 @pytest.mark.parametrize(("layout", "shape"), [("nhwc", "n, 4, 4, 3"), ("nchw", "n, 3, 4, 4")])
 @pytest.mark.parametrize(("mean", "scale"), [(127.5, 1 / 128), (0.0, 1 / 255)])
+@pytest.mark.parametrize("colours", ["rgb", "bgr"])
 def test_crops_come_in_as_bytes_and_reach_the_network_prepared(
-    layout: Layout, shape: str, mean: float, scale: float
+    layout: Layout, shape: str, mean: float, scale: float, colours: Colours
 ) -> None:
     core = written(f"core (float[{shape}] x) => (float[{shape}] y) {{ y = Identity (x) }}")
-    model = with_crops_in(core, 4, mean, scale, layout)
+    model = with_crops_in(core, 4, mean, scale, layout, colours)
     (entry,) = model.graph.input
     assert (entry.name, entry.type.tensor_type.elem_type) == ("crops", TensorProto.UINT8)
     photo = crops(3, 4)
     prepared = (photo.astype(np.float32) - mean) * scale
+    prepared = prepared[..., ::-1] if colours == "bgr" else prepared
     expected = prepared.transpose(0, 3, 1, 2) if layout == "nchw" else prepared
     np.testing.assert_allclose(answer(model, photo), expected, atol=1e-6)
 
@@ -77,19 +82,29 @@ def test_an_embedding_of_zeros_stays_a_number() -> None:
 
 
 @pytest.mark.parametrize("live_class", [0, 1, 2])
-def test_logits_become_the_probability_of_the_live_class(live_class: int) -> None:
-    model = with_softmax(written("core (float[n, 3] x) => (float[n, 3] y) { y = Identity (x) }"), live_class)
-    logits = floats(4, 3) * 5
-    odds = np.exp(logits)
-    np.testing.assert_allclose(answer(model, logits), (odds / odds.sum(1, keepdims=True))[:, live_class], rtol=1e-5)
+@pytest.mark.parametrize("scale", [1, 1000])
+def test_class_logits_become_the_live_logit_which_does_not_saturate(live_class: int, scale: int) -> None:
+    model = with_live_logit(written("core (float[n, 3] x) => (float[n, 3] y) { y = Identity (x) }"), live_class)
+    logits = floats(4, 3) * scale
+    others = np.delete(logits, live_class, axis=1).astype(np.float64)
+    expected = logits[:, live_class] - np.logaddexp.reduce(others, axis=1)
+    np.testing.assert_allclose(answer(model, logits), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_leaf_scores_become_what_the_route_leaves_of_one() -> None:
+@pytest.mark.parametrize(("classes", "live_class"), [(2, 2), (1, 0)])
+def test_a_live_class_that_the_network_does_not_have_is_refused(classes: int, live_class: int) -> None:
+    core = written(f"core (float[n, {classes}] x) => (float[n, {classes}] y) {{ y = Identity (x) }}")
+    with pytest.raises(ModelError, match=f"has {classes} classes, and the card's live_class is {live_class}"):
+        with_live_logit(core, live_class)
+
+
+def test_leaf_scores_become_the_logit_of_what_the_route_leaves_of_one() -> None:
     identities = "l = Identity (x) r = Identity (z)"
     core = written(f"core (float[n, 8] x, float[n, 8] z) => (float[n, 8] l, float[n, 8] r) {{ {identities} }}")
     leaves = np.array([[0.5, -0.3, *[9.0] * 6], [0.0] * 8, [-2.0] * 8], dtype=np.float32)
     route = np.array([[1, 1, 0, 0, 0, 0, 0, 0], [1] * 8, [0, 0, 0, 1, 0, 0, 0, 0]], dtype=np.float32)
-    assert answer(with_leaf_scores(core), leaves, route) == pytest.approx([0.2, 1.0, 0.0], abs=1e-6)
+    greatest = np.log((1 - LEAST_SPOOF) / LEAST_SPOOF)
+    assert answer(with_leaf_logit(core), leaves, route) == pytest.approx([np.log(0.25), greatest, -greatest], abs=1e-3)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -171,9 +186,9 @@ def small_arcface(batch: int | str) -> ModelProto:
 def test_an_arcface_file_is_exported_to_what_the_file_itself_gives(tmp_path: Path, batch: int | str) -> None:
     entry = card("arcface-r50")
     onnx.save(small_arcface(batch), tmp_path / entry.files[0].name)
-    arcface_onnx.export(entry, tmp_path)
+    onnx_file.export(entry, tmp_path)
     exported = OnnxNetwork(tmp_path / entry.exports[0], Device())
-    original = arcface_onnx.original(entry, tmp_path, Device())
+    original = onnx_file.original(entry, tmp_path, Device())
     for count in (1, 4):
         (embeddings,) = exported(crops(count, 112))
         assert embeddings.shape == (count, 512)

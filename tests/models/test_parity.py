@@ -49,8 +49,8 @@ def difference(entry: Card, folder: Path) -> float:
 
 
 # What no default configuration has is exported for its test alone.
-LONG = ("mtcnn-tensorflow", "minifasnet", "minifasnet-celeba")
-NAMES = ("mtcnn", "mediapipe-full-range", "retinaface-mobilenet", "deep-tree", "mobilefacenet", "facenet", *LONG)
+LONG = ("mtcnn-tensorflow", "minifasnet", "minifasnet-celeba", "deep-tree", "fr-feature")
+NAMES = ("mtcnn", "mediapipe-full-range", "retinaface-mobilenet", "fr-liveness", "mobilefacenet", "facenet", *LONG)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def linked(store: Store, entry: Card, folder: Path) -> None:
 
 @pytest.mark.long
 def test_the_known_wrong_conversion_is_caught(store: Store, tmp_path: Path) -> None:
-    linked(store, card("deep-tree"), tmp_path)
+    linked(store, pulled("deep-tree"), tmp_path)
     run_python("-c", WITHOUT_THE_FIX, str(tmp_path))
     assert difference(card("deep-tree"), tmp_path) > 100 * TOLERANCE
 

@@ -17,7 +17,7 @@ from models.catalogue import card
 from models.errors import ModelError
 from models.pull import configured, configured_in, pull
 from models.store import Store
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, pulled
 from tests.models.cards import made_card
 
 CARD = card("mediapipe-full-range")
@@ -196,3 +196,9 @@ def test_a_store_that_has_everything_is_only_read(store: Store) -> None:
     lock.unlink(missing_ok=True)
     pull([CARD], store, None, Paper())
     assert not lock.exists()
+
+
+def test_a_fusion_is_pulled_as_its_members(store: Store) -> None:
+    paper = Paper()
+    pull([pulled("crmnet-duo"), card("fr-liveness")], store, None, paper)
+    assert paper.sheet.getvalue().split() == ["ready", "fr-liveness", "ready", "minifasnet"]

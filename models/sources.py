@@ -1,0 +1,71 @@
+"""Where the weights of a model come from: files known by their SHA-256, and sources that carry them."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.+-]*$")]
+"""A name without folders: the file lies in the model's own folder."""
+
+
+class Strict(BaseModel):
+    """A frozen record that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InstalledSource(Strict):
+    """A data file of an installed package."""
+
+    kind: Literal["installed"]
+    package: str
+    member: str
+    """Path below site-packages."""
+
+
+class PypiSource(Strict):
+    """A data file in an archive of the Python package index."""
+
+    kind: Literal["pypi"]
+    package: str
+    version: str
+    archive: str
+    archive_sha256: Sha256
+    member: str
+
+
+class NpmSource(Strict):
+    """A data file in a package of the npm registry."""
+
+    kind: Literal["npm"]
+    package: str
+    version: str
+    archive_sha256: Sha256
+    member: str
+
+
+class HttpsSource(Strict):
+    """A file at an address, or a member of a zip archive there."""
+
+    kind: Literal["https"]
+    url: Annotated[str, StringConstraints(pattern=r"^https://")]
+    archive_sha256: Sha256 | None = None
+    member: str | None = None
+
+    @model_validator(mode="after")
+    def _archive_is_pinned(self) -> "HttpsSource":
+        if (self.member is None) != (self.archive_sha256 is None):
+            raise ValueError("a member needs the archive's sha256, and the other way round")
+        return self
+
+
+Source = Annotated[InstalledSource | PypiSource | NpmSource | HttpsSource, Field(discriminator="kind")]
+
+
+class WeightFile(Strict):
+    """One file of original weights and its sources, in order of preference."""
+
+    name: FileName
+    sha256: Sha256
+    sources: tuple[Source, ...] = Field(min_length=1)

@@ -41,6 +41,7 @@ def program() -> Group:
         "evaluate": Part("facegraph.cli.evaluation:evaluate"),
         "calibrate": Part("facegraph.cli.evaluation:calibrate"),
         "ranges": Part("facegraph.cli.ranges:ranges_command"),
+        "fuse": Part("facegraph.cli.fusion:fuse_command"),
     }
     gallery = {
         "enrol": Part("facegraph.cli.enrol:enrol_command", ONLINE),

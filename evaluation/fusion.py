@@ -1,0 +1,144 @@
+"""Fitting a fusion of liveness networks, and finding the operating point of a liveness card."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.liveness import LIVE, SPOOF
+from imaging.faces import Face
+from models.card import Attack, BonaFide
+from models.detection import Detector
+from models.errors import ModelError
+from models.fusion import clipped
+
+RIDGE = 1.0
+"""Penalty on half the squared length of the weights, against one unit of log-likelihood for each photo."""
+
+STEPS = 100
+"""Newton steps after which the fit is given up; it takes about ten."""
+
+FOLDS = 5
+
+Floats = NDArray[np.float64]
+
+
+class Prominent:
+    """A detector that finds the prominent face alone: large, and near the centre of the photo.
+
+    It has the greatest area - 2 * squared distance between the centres of face and photo, in pixels.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        """The prominent face of uint8 (height, width, 3) RGB `pixels`, or none."""
+        height, width = pixels.shape[:2]
+
+        def prominence(face: Face) -> float:
+            left, top, right, bottom = face.box
+            across, down = (left + right - width) / 2, (top + bottom - height) / 2
+            return float(face.area - 2 * (across**2 + down**2))
+
+        return sorted(self._detector.detect(pixels), key=prominence, reverse=True)[:1]
+
+    largest = detect
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What a liveness card states: a fusion's weights and bias, or 1 and 0 for a single network, and the shift."""
+
+    weights: tuple[float, ...]
+    bias: float
+    shift: float
+
+    def live(self, logits: Floats) -> NDArray[np.bool_]:
+        """Whether each photo is classified as live, from the members' logits, (photos, members)."""
+        return np.asarray(clipped(logits) @ np.array(self.weights) + self.bias + self.shift >= 0)
+
+
+def fit(logits: Floats, live: NDArray[np.bool_], bpcer: float) -> Fit:
+    """Fit a fusion of the members, if there are several, and place its operating point.
+
+    Numbers are rounded to three decimals, as they stand on the card.
+
+    Args:
+        logits: the members' live logits, (photos, members).
+        live: whether each photo shows a live face, (photos).
+        bpcer: the share of live photos that may be rejected.
+
+    Raises:
+        ModelError: the regression does not converge.
+    """
+    weights, bias = logistic_regression(clipped(logits), live) if logits.shape[1] > 1 else (np.ones(1), 0.0)
+    weights, bias = weights.round(3), round(bias, 3)
+    shift = round(shift_at((clipped(logits) @ weights + bias)[live], bpcer), 3)
+    return Fit(tuple(map(float, weights)), bias, shift)
+
+
+def logistic_regression(features: Floats, positive: NDArray[np.bool_]) -> tuple[Floats, float]:
+    """Weights and bias of a ridge logistic regression, in which every photo counts the same.
+
+    Newton's method, which for this model is iteratively reweighted least squares (Hastie, Tibshirani and Friedman,
+    "The Elements of Statistical Learning", 2nd edition, 4.4.1), with the ridge of le Cessie and van Houwelingen,
+    "Ridge Estimators in Logistic Regression", Applied Statistics 1992. The bias is not penalised.
+
+    Args:
+        features: (photos, features).
+        positive: (photos).
+
+    Raises:
+        ModelError: it does not converge.
+    """
+    design = np.column_stack([features, np.ones(len(features))])
+    penalty = np.diag([RIDGE] * features.shape[1] + [0.0])
+    beta = np.zeros(design.shape[1])
+    for _ in range(STEPS):
+        probability = (np.tanh(design @ beta / 2) + 1) / 2
+        gradient = design.T @ (positive - probability) - penalty @ beta
+        hessian = (design * (probability * (1 - probability))[:, None]).T @ design + penalty
+        step = np.linalg.solve(hessian, gradient)
+        beta += step
+        if np.abs(step).max() < 1e-9:
+            return beta[:-1], float(beta[-1])
+    raise ModelError(f"the regression did not converge in {STEPS} steps: are there both live photos and spoofs?")
+
+
+def shift_at(live: Floats, bpcer: float) -> float:
+    """The shift that rejects floor(bpcer * n) of n live photos by their logits, at most.
+
+    It puts 0 midway between the last logit that is rejected and the first that is not.
+    """
+    logits = np.sort(live)
+    rejected = int(bpcer * len(logits))
+    below, above = logits[max(rejected - 1, 0)], logits[min(rejected, len(logits) - 1)]
+    return -float(below + above) / 2
+
+
+def counted(accepted: NDArray[np.bool_], species: Sequence[str]) -> tuple[BonaFide, tuple[Attack, ...]]:
+    """The counts behind BPCER and behind each kind of attack's APCER.
+
+    Args:
+        accepted: whether each photo was classified as live.
+        species: of each photo, as `evaluation.liveness.Presentations` has it.
+    """
+    names = np.array(species)
+    live = accepted[names == LIVE]
+    attacks = [(name, accepted[names == name]) for name in sorted({*species} - {LIVE})]
+    return BonaFide(photos=len(live), rejected=int(np.sum(~live))), tuple(
+        Attack(kind=name.removeprefix(f"{SPOOF}/"), photos=len(passed), passed=int(passed.sum()))
+        for name, passed in attacks
+    )
+
+
+def cross_validated(logits: Floats, live: NDArray[np.bool_], bpcer: float, seed: int) -> NDArray[np.bool_]:
+    """Whether each photo is classified as live by a fit on the other folds' photos."""
+    folds = np.random.default_rng(seed).permutation(len(live)) % FOLDS
+    accepted = np.zeros(len(live), dtype=np.bool_)
+    for fold in range(FOLDS):
+        held_out = folds == fold
+        accepted[held_out] = fit(logits[~held_out], live[~held_out], bpcer).live(logits[held_out])
+    return accepted

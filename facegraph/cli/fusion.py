@@ -1,0 +1,82 @@
+"""`facegraph models fuse`: the operating point of a liveness card, and a fusion's weights."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from evaluation.answers import answers
+from evaluation.error_rates import error_rates
+from evaluation.figures import percent
+from evaluation.fusion import FOLDS, Fit, Prominent, counted, cross_validated, fit
+from evaluation.liveness import LIVE, read_presentations
+from facegraph.cli.models import StoreOption
+from facegraph.cli.terminal import progress, say
+from imaging.decode import Limits
+from models.card import Attack, BonaFide, Card
+from models.catalogue import card
+from models.detection import PhotoDetector
+from models.device import Device
+from models.engines import load_detector, load_members
+from models.errors import ModelError
+from models.store import DEFAULT_STORE, Store
+
+SEED = 0
+
+
+def fuse_command(
+    name: Annotated[str, typer.Argument(metavar="CARD", help="A liveness network or a fusion of several.")],
+    photos: Annotated[
+        Path, typer.Option("--photos", exists=True, file_okay=False, help="A folder with live/ and spoof/KIND/.")
+    ],
+    bpcer: Annotated[
+        float, typer.Option("--bpcer", min=0, max=0.5, help="Share of the live photos that may be rejected.")
+    ] = 0.05,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Find a liveness card's operating point, and fit its weights if it is a fusion."""
+    entry = card(name)
+    if entry.task != "liveness":
+        raise ModelError(f"{name} is no liveness network")
+    presentations, device = read_presentations(photos), Device()
+    detect = PhotoDetector(Prominent(load_detector(card("mtcnn"), Store(store), "onnx", device, {})), Limits())
+    network = load_members(entry, Store(store), "onnx", device)
+    with progress() as report:
+        logits = answers(_reported(presentations.photos, report), detect, network, entry.crops)
+    found = ~np.isnan(logits[:, 0])
+    logits, species = logits[found], [each for each, here in zip(presentations.species, found, strict=True) if here]
+    live = np.array(species) == LIVE
+    fitted = fit(logits, live, bpcer)
+    say(f"photos {len(found)}, faceless {int(np.sum(~found))}, BPCER at most {percent(bpcer)}; on the card:")
+    bona_fide, attacks = counted(fitted.live(logits), species)
+    for line in (*_lines(entry, fitted), *_counts(bona_fide, attacks)):
+        typer.echo(line)
+    held_out = counted(cross_validated(logits, live, bpcer, SEED), species)
+    for title, counts in (("on these photos", (bona_fide, attacks)), (f"held out, {FOLDS} folds", held_out)):
+        for rate in error_rates(*counts):
+            say(f"{title}: {rate}")
+
+
+def _reported(photos: Sequence[Path], report: Callable[[str, int, int | None], None]) -> Iterator[Path]:
+    for done, photo in enumerate(photos):
+        report("photos", done, len(photos))
+        yield photo
+
+
+def _lines(entry: Card, fitted: Fit) -> Iterator[str]:
+    """The fitted numbers as the card's TOML has them."""
+    yield f"shift = {fitted.shift}"
+    if entry.fusion:
+        yield f"weights = [{', '.join(map(str, fitted.weights))}]"
+        yield f"bias = {fitted.bias}"
+
+
+def _counts(bona_fide: BonaFide, attacks: Sequence[Attack]) -> Iterator[str]:
+    """The measured counts as the card's TOML has them."""
+    yield f"bona_fide = {{ photos = {bona_fide.photos}, rejected = {bona_fide.rejected} }}"
+    yield "attacks = ["
+    for attack in attacks:
+        yield f'    {{ kind = "{attack.kind}", photos = {attack.photos}, passed = {attack.passed} }},'
+    yield "]"

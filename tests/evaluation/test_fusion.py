@@ -1,0 +1,120 @@
+"""Logistic regression, operating points and the prominent face, by their properties."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from evaluation.error_rates import error_rates
+from evaluation.fusion import FOLDS, RIDGE, Prominent, counted, cross_validated, fit, logistic_regression, shift_at
+from evaluation.intervals import wilson
+from imaging.faces import Face
+from models.card import Attack, BonaFide
+
+SEEDS = st.integers(0, 2**32 - 1)
+brief = settings(deadline=None, max_examples=30)
+
+
+def drawn(seed: int, photos: int = 60, members: int = 2) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Logits of members that know something, and which photos are live; both kinds are there."""
+    random = np.random.default_rng(seed)
+    live = np.arange(photos) % 2 == 0
+    return random.normal(size=(photos, members)) * 2 + np.where(live, 3, -3)[:, None], live
+
+
+@brief
+@given(seed=SEEDS, members=st.integers(1, 3))
+def test_the_regression_is_where_its_likelihood_is_flat(seed: int, members: int) -> None:
+    features, positive = drawn(seed, members=members)
+    weights, bias = logistic_regression(features, positive)
+    missing = positive - 1 / (1 + np.exp(-(features @ weights + bias)))
+    np.testing.assert_allclose(features.T @ missing, RIDGE * weights, atol=1e-6)
+    assert missing.sum() == pytest.approx(0, abs=1e-6)
+
+
+def test_photos_that_separate_well_still_have_a_fit() -> None:
+    features = np.array([[-20.0], [-19.0], [19.0], [20.0]])
+    weights, _ = logistic_regression(features, features[:, 0] > 0)
+    assert 0 < weights[0] < 1
+
+
+@given(logits=st.lists(st.floats(-20, 20), min_size=1, unique=True), bpcer=st.floats(0, 0.5))
+def test_the_operating_point_rejects_as_many_live_photos_as_it_may(logits: list[float], bpcer: float) -> None:
+    live = np.array(logits)
+    rejected = np.count_nonzero(live + shift_at(live, bpcer) < 0)
+    assert rejected <= int(bpcer * len(live))
+    gap = np.diff(np.sort(live)).min(initial=np.inf)
+    if gap > 1e-6:
+        assert rejected == int(bpcer * len(live))
+
+
+@brief
+@given(seed=SEEDS, bpcer=st.floats(0.02, 0.2))
+def test_a_fit_keeps_the_operating_point_that_it_was_asked_for(seed: int, bpcer: float) -> None:
+    logits, live = drawn(seed, photos=200)
+    fitted = fit(logits, live, bpcer)
+    accepted = fitted.live(logits)
+    # Three decimals may move a photo that is just at the threshold.
+    assert abs(np.count_nonzero(~accepted[live]) - int(bpcer * live.sum())) <= 1
+
+
+def test_one_network_is_shifted_and_not_weighed() -> None:
+    logits, live = drawn(0, members=1)
+    fitted = fit(logits, live, 0.1)
+    assert (fitted.weights, fitted.bias) == ((1.0,), 0.0)
+
+
+def test_every_photo_is_classified_by_a_fit_without_it() -> None:
+    logits, live = drawn(1, photos=100)
+    logits[0] = 20 * (1 - 2 * live[0])
+    accepted = cross_validated(logits, live, 0.05, seed=0)
+    assert len(accepted) == 100 > FOLDS
+    assert accepted[0] != live[0]
+    assert np.mean(accepted[live]) > 0.8 > 0.5 > np.mean(accepted[~live])
+
+
+def test_counts_become_error_rates_by_kind() -> None:
+    accepted = np.array([True, False, True, True, False])
+    counts = counted(accepted, ["live", "live", "spoof/print", "spoof", "spoof/print"])
+    assert counts == (
+        BonaFide(photos=2, rejected=1),
+        (Attack(kind="spoof", photos=1, passed=1), Attack(kind="print", photos=2, passed=1)),
+    )
+    rates = {rate.name: rate.estimate for rate in error_rates(*counts)}
+    assert rates == {
+        "BPCER": wilson(1, 2),
+        "APCER spoof": wilson(1, 1),
+        "APCER print": wilson(1, 2),
+        "APCER of all attacks": wilson(2, 3),
+    }
+
+
+class Finds:
+    """Finds faces with these boxes in any photo."""
+
+    def __init__(self, *boxes: tuple[float, float, float, float]) -> None:
+        self._faces = [Face(box, 0.9, np.zeros((5, 2), np.float32)) for box in boxes]
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        return self._faces
+
+    largest = detect
+
+
+@pytest.mark.parametrize(
+    ("boxes", "prominent"),
+    [
+        ([], None),
+        ([(0, 0, 40, 40), (30, 30, 70, 70)], 1),
+        ([(30, 30, 70, 70), (0, 0, 80, 80)], 1),
+        ([(45, 45, 55, 55), (10, 10, 60, 60)], 1),
+        ([(45, 45, 55, 55), (0, 0, 30, 30)], 0),
+    ],
+    ids=["no face", "equal: the central one", "larger and nearly central", "much larger", "larger but in a corner"],
+)
+def test_the_prominent_face_is_large_and_central(
+    boxes: list[tuple[float, float, float, float]], prominent: int | None
+) -> None:
+    found = Prominent(Finds(*boxes)).detect(np.zeros((100, 100, 3), np.uint8))
+    assert [face.box for face in found] == ([] if prominent is None else [boxes[prominent]])

@@ -22,7 +22,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from graphs.settings import ROOT
-from models.catalogue import cards
+from models.catalogue import cards, caveats
 from models.errors import ModelError
 from models.pull import configured_in
 
@@ -130,6 +130,8 @@ def main(
     console = Console()
     for title, entries in parts.items():
         console.print(table(title, entries), "")
+    for caveat, names in caveats(cards().values()).items():
+        console.print(f"{', '.join(names)}: {caveat}", markup=False, highlight=False)
     refused = [entry.name for entries in parts.values() for entry in entries if entry.needed and not entry.allowed]
     if refused:
         raise SystemExit(f"licences that {RULES.name} does not allow: {', '.join(refused)}")

@@ -7,6 +7,7 @@ from email.message import Message
 
 import pytest
 
+from models.catalogue import cards
 from supply.licences import NONE, Rules, networks, packages, rules, stated
 from tests.conftest import PROJECT
 
@@ -85,9 +86,9 @@ def test_every_package_of_this_environment_is_known_and_allowed() -> None:
 def test_the_models_that_the_default_configuration_serves_are_allowed() -> None:
     found = networks(rules(), PROJECT / "configs" / "serve.yaml")
     served = {entry.name for entry in found if entry.needed}
-    assert served == {"mtcnn", "mediapipe-full-range", "deep-tree", "mobilefacenet", "facenet"}
+    assert served == {"mtcnn", "mediapipe-full-range", "fr-liveness", "mobilefacenet", "facenet"}
     assert all(entry.allowed for entry in found if entry.needed)
-    assert {entry.name for entry in found if not entry.allowed} == {"arcface-r50", "minifasnet-celeba"}
+    assert {entry.name for entry in found if not entry.allowed} == {"arcface-r50", "minifasnet-celeba", "crmnet-trio"}
 
 
 def test_the_report_shows_every_package_and_model() -> None:
@@ -100,6 +101,8 @@ def test_the_report_shows_every_package_and_model() -> None:
     assert len(listed.stdout.split()) > 100
     assert first_words > set(listed.stdout.split())
     assert "arcface-r50" in first_words
+    said = " ".join(ran.stdout.split())
+    assert all(caveat in said for entry in cards().values() for caveat in entry.caveats)
 
 
 def test_a_model_that_is_not_allowed_cannot_be_served_unnoticed() -> None:

@@ -47,10 +47,24 @@ def test_the_list_can_be_read_by_a_program(run: Run, copied: Store) -> None:
     assert (status, set(listed)) == (0, set(cards()))
     assert listed[BLAZE.name]["state"] == "ready"
     assert (listed["mobilefacenet"]["size"], listed["mobilefacenet"]["licence"]) == (192, "MIT")
+    assert listed["deep-tree"]["superseded_by"] == "fr-liveness"
+    fusion, stated = listed["crmnet-duo"], card("crmnet-duo").threshold("live").bona_fide
+    assert stated
+    assert (fusion["state"], fusion["caveats"]) == ("not pulled", list(card("crmnet-duo").caveats))
+    bpcer = fusion["error_rates"]["BPCER"]
+    assert (bpcer["errors"], bpcer["photos"]) == (stated.rejected, stated.photos)
+    assert bpcer["low"] < bpcer["value"] < bpcer["high"]
 
 
 def test_whole_models_are_verified(run: Run, copied: Store) -> None:
     assert run("models", "verify", BLAZE.name, "--store", copied.root) == (0, f"whole   {BLAZE.name}\n", "")
+
+
+def test_the_members_of_a_fusion_are_verified(run: Run, copied: Store) -> None:
+    status, out, err = run("models", "verify", "crmnet-duo", "--store", copied.root)
+    assert status == 1
+    assert [line.split(":")[0] for line in out.splitlines()] == ["damaged fr-liveness", "damaged minifasnet"]
+    assert "pull fr-liveness minifasnet`" in err
 
 
 def test_a_damaged_model_is_named_with_what_mends_it(run: Run, copied: Store) -> None:

@@ -1,5 +1,6 @@
 """Composing the application: the one place that sees every room."""
 
+import logging
 import math
 from functools import partial
 from typing import Any, cast
@@ -16,9 +17,11 @@ from deployments.workers import Workers
 from gallery.place import Place
 from graphs.settings import AppArgs, DetectorArgs, GalleryArgs, StageArgs
 from models.card import Task
-from models.catalogue import card_for
+from models.catalogue import card_for, networks_of
 from models.device import Device
 from models.store import Store
+
+logger = logging.getLogger("ray.serve")
 
 
 def build(args: AppArgs) -> Application:
@@ -36,7 +39,10 @@ def build(args: AppArgs) -> Application:
 
     def bound(task: Task, role: str, stage: StageArgs, kind: type, *more: Any) -> Bound:
         entry = card_for(task, role, stage.model)
-        store.exports(entry)
+        for network in networks_of(entry):
+            store.exports(network)
+        if entry.superseded_by:
+            logger.warning("The model %s of the stage %s is superseded by %s", entry.name, role, entry.superseded_by)
         device = _device(stage, gpus, required=args.device == "cuda")
         bindings = (stage.model, args.models_dir, stage.engine, device, *more)
         if stage.place == "ingress":

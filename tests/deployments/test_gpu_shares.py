@@ -26,7 +26,7 @@ stage = {"cpus": 0.2}
 args = AppArgs.model_validate({
     "device": "auto",
     "detectors": {"mtcnn": {"model": "mtcnn", "gpus": 0.25, **stage}},
-    "liveness": {"crmnet": {"model": "deep-tree", "gpus": 0.5, **stage}},
+    "liveness": {"crmnet": {"model": "fr-liveness", "gpus": 0.5, **stage}},
     "embedders": {
         "arcface": {"model": "mobilefacenet", "gpus": 0.4, **stage},
         "facenet": {"model": "facenet", "gpus": 0, **stage},

@@ -40,7 +40,7 @@ with transport.set_up():
     args = AppArgs.model_validate({
         "device": "cpu",
         "detectors": {"mtcnn": {"model": "mtcnn"}, "mediapipe": {"model": "mediapipe-full-range"}},
-        "liveness": {"crmnet": {"model": "deep-tree"}},
+        "liveness": {"crmnet": {"model": "fr-liveness"}},
         "embedders": {"arcface": {"model": "mobilefacenet"}, "facenet": {"model": "facenet"}},
     })
     serve.run(build(args), name="facegraph", route_prefix="/")

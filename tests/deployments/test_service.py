@@ -45,7 +45,7 @@ def test_two_photos_of_one_person_match(service: httpx.Client, mindy: bytes, min
         assert answer["liveness_results"][image]["is_live"] is True
         assert answer["face_detection_results"][image]["face_count"] == 1
         assert answer["face_detection_results"][image]["confidence"] > 0.9
-    assert answer["models"] == {"detector": "mtcnn", "liveness": "deep-tree", "embedder": "mobilefacenet"}
+    assert answer["models"] == {"detector": "mtcnn", "liveness": "fr-liveness", "embedder": "mobilefacenet"}
 
 
 def test_photos_of_two_people_do_not_match(service: httpx.Client, mindy: bytes, jerry: bytes) -> None:
@@ -116,7 +116,7 @@ def test_the_health_names_every_network(service: httpx.Client) -> None:
     assert {role: network["model"] for role, network in answer["networks"].items()} == {
         "mtcnn": "mtcnn",
         "mediapipe": "mediapipe-full-range",
-        "crmnet": "deep-tree",
+        "crmnet": "fr-liveness",
         "arcface": "mobilefacenet",
         "facenet": "facenet",
     }

@@ -49,7 +49,7 @@ def test_a_value_that_stands_there_is_replaced_and_its_neighbours_stay(file: Pat
     block = "user_config:\n          min_side: 112  # for badges\n          liveness_threshold: 0.5  # ours"
     file.write_text(file.read_text("utf-8").replace("user_config: {}", block), "utf-8")
     before = file.read_text("utf-8")
-    assert Configuration(file).write("liveness", "deep-tree", 0.7) == ["crmnet"]
+    assert Configuration(file).write("liveness", "fr-liveness", 0.7) == ["crmnet"]
     assert changed(before, file.read_text("utf-8")) == [
         "-           liveness_threshold: 0.5  # ours",
         "+           liveness_threshold: 0.7  # ours",
@@ -58,13 +58,13 @@ def test_a_value_that_stands_there_is_replaced_and_its_neighbours_stay(file: Pat
     assert policy(file) == {"min_side": 112, "liveness_threshold": 0.7, "thresholds": {"facenet": 0.5}}
     assert Configuration(file).thresholds("embedder", "facenet") == {"facenet": 0.5}
     assert Configuration(file).thresholds("embedder", "mobilefacenet") == {}
-    assert Configuration(file).thresholds("liveness", "deep-tree") == {"crmnet": 0.7}
+    assert Configuration(file).thresholds("liveness", "fr-liveness") == {"crmnet": 0.7}
 
 
 def test_networks_are_known_by_their_roles(file: Path) -> None:
     configuration = Configuration(file)
     assert configuration.model("arcface") == "mobilefacenet"
-    assert configuration.model("crmnet") == "deep-tree"
+    assert configuration.model("crmnet") == "fr-liveness"
     assert configuration.model("nobody") is None
 
 

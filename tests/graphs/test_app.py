@@ -12,7 +12,7 @@ from graphs.settings import ROOT, AppArgs
 from imaging.decode import Limits
 from models.device import Device
 from models.errors import ModelError
-from tests.fakes import deployment_of, pull
+from tests.fakes import deployment_of, pull, serve_log
 
 MODELS = ("mtcnn", "mediapipe-full-range", "deep-tree", "mobilefacenet")
 MIB = 2**20
@@ -167,6 +167,25 @@ def test_a_model_that_does_not_fit_its_stage_is_named(
     with pytest.raises(ModelError) as caught:
         app.build(arguments(models_dir, **changed))
     assert str(caught.value).startswith(message)
+
+
+def test_a_superseded_model_is_served_and_said_so_once(models_dir: Path, cluster: Any) -> None:
+    cluster(0)
+    with serve_log() as records:
+        app.build(arguments(models_dir))
+    assert [record.getMessage() for record in records] == [
+        "The model deep-tree of the stage crmnet is superseded by fr-liveness"
+    ]
+
+
+def test_a_fusion_needs_the_exports_of_its_members(tmp_path: Path, cluster: Any) -> None:
+    cluster(0)
+    fused = {"liveness": {"crmnet": {"model": "crmnet-duo"}}}
+    models_dir = pull(tmp_path, *MODELS, "fr-liveness")
+    with pytest.raises(ModelError, match="the model minifasnet cannot be used"):
+        app.build(arguments(models_dir, **fused))
+    built = app.build(arguments(pull(models_dir, "minifasnet"), **fused))
+    assert deployment_of(built).init_kwargs["liveness"]["crmnet"].card.name == "crmnet-duo"
 
 
 def test_the_cluster_is_not_asked_where_the_device_is_named(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

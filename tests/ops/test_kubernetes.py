@@ -11,7 +11,7 @@ from deployments import transport
 from deployments.config import check
 from gallery.place import Place
 from graphs.settings import AppArgs
-from models.catalogue import card
+from models.catalogue import card, networks_of
 from tests.conftest import PROJECT
 from tests.ops import embedded
 
@@ -83,7 +83,7 @@ def test_every_switch_of_the_transport_is_set_before_ray_starts() -> None:
 def test_one_replica_of_each_stage_fits_on_a_gpu_with_its_memory(args: AppArgs) -> None:
     assert sum(stage.gpus for _, stage in stages(args)) == pytest.approx(0.85)
     for name, stage in stages(args):
-        networks = len(card(stage.model).exports)
+        networks = sum(len(network.exports) for network in networks_of(card(stage.model)))
         if stage.gpus:
             assert stage.gpus * GPU_MIB >= networks * stage.gpu_memory_mb + CONTEXT_MIB, name
 

@@ -41,7 +41,7 @@ def test_two_photos_of_one_person_and_all_that_the_answer_rests_on(
     for stage in ("Detector (mtcnn)", "Liveness (crmnet)", "Embedder (arcface)", "decoding", "In all"):
         assert stage in table
     assert page.locator("#compare .facts").inner_text().split() == [
-        *("Detector", "mtcnn", "Liveness", "deep-tree", "Embedder", "mobilefacenet")
+        *("Detector", "mtcnn", "Liveness", "fr-liveness", "Embedder", "mobilefacenet")
     ]
 
 

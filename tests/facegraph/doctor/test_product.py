@@ -21,11 +21,11 @@ from tests.fakes import pull
 
 def test_models_are_missing_or_damaged_or_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Store, "_weight_problems", lambda self, card: [])
-    args = configured().model_copy(update={"models_dir": pull(tmp_path, "mtcnn", "deep-tree")})
-    (Store(tmp_path).folder(card("deep-tree")) / card("deep-tree").exports[0]).write_bytes(b"damaged")
+    args = configured().model_copy(update={"models_dir": pull(tmp_path, "mtcnn", "fr-liveness")})
+    (Store(tmp_path).folder(card("fr-liveness")) / card("fr-liveness").exports[0]).write_bytes(b"damaged")
     found = {each.command.rpartition(" ")[2] or "whole": each for each in product.models(args)}
     assert (found["whole"].level, found["whole"].what) == ("ok", "the model mtcnn is whole")
-    assert found["deep-tree"].level == "problem"
+    assert found["fr-liveness"].level == "problem"
     assert found["mobilefacenet"].level == "warning"
     assert found["mobilefacenet"].command == "facegraph models pull mobilefacenet"
 

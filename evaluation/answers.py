@@ -1,4 +1,4 @@
-"""What a network answers for the best face of each photo."""
+"""What a network answers for one face of each photo."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,20 +8,24 @@ from numpy.typing import NDArray
 
 from imaging.crops import CropSpec
 from imaging.faces import Photo
+from imaging.pick import Pick
 from models.detection import PhotoDetector
 from models.engines import CropNetwork
 from models.errors import ModelError
 
 Answers = NDArray[np.float64]
-"""One row a photo: an embedding (photos, size), or a live probability (photos, 1). NaN for a photo without a face."""
+"""One row per photo: an embedding (photos, size), or a live probability (photos, 1). NaN for a photo without a face."""
+
+PROMINENT = Pick("prominent")
 
 
 def answers(photos: Iterable[Path], detect: PhotoDetector, network: CropNetwork, crops: Sequence[CropSpec]) -> Answers:
-    """Ask `network` about the best face of every photo.
+    """Ask `network` about the prominent face of every photo.
+
+    A photo that cannot be decoded counts as faceless, because the service would refuse it.
 
     Raises:
-        ModelError: a photo cannot be read, or none gave a face. One that cannot be decoded counts as faceless,
-            as the service would refuse it.
+        ModelError: a photo cannot be read, or no photo has a face.
     """
     found = [_answer(photo, detect, network, crops) for photo in photos]
     some = next((each for each in found if each is not None), None)
@@ -38,8 +42,8 @@ def _answer(
         data = photo.read_bytes()
     except OSError as error:
         raise ModelError(f"the photo {photo} cannot be read: {error}") from error
-    detection = detect([data], crops)
+    detection = detect([data], crops, PROMINENT)
     found = detection.photos[0]
     if not isinstance(found, Photo) or not found.faces:
         return None
-    return np.atleast_1d(network(*(detection.crops[spec][:1] for spec in crops))[0]).astype(np.float64)
+    return np.atleast_1d(network(*(detection.crops[spec] for spec in crops))[0]).astype(np.float64)

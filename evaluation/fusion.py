@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.liveness import LIVE, SPOOF
-from imaging.faces import Face
 from models.card import Attack, BonaFide
-from models.detection import Detector
 from models.errors import ModelError
 from models.fusion import clipped
 
@@ -22,29 +20,6 @@ STEPS = 100
 FOLDS = 5
 
 Floats = NDArray[np.float64]
-
-
-class Prominent:
-    """A detector that finds the prominent face alone: large, and near the centre of the photo.
-
-    It has the greatest area - 2 * squared distance between the centres of face and photo, in pixels.
-    """
-
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
-
-    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """The prominent face of uint8 (height, width, 3) RGB `pixels`, or none."""
-        height, width = pixels.shape[:2]
-
-        def prominence(face: Face) -> float:
-            left, top, right, bottom = face.box
-            across, down = (left + right - width) / 2, (top + bottom - height) / 2
-            return float(face.area - 2 * (across**2 + down**2))
-
-        return sorted(self._detector.detect(pixels), key=prominence, reverse=True)[:1]
-
-    largest = detect
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ class PhotoAnswer(BaseModel):
 class Models(BaseModel):
     """The networks that gave the answer, by their names in the catalogue; null for those that were not asked."""
 
-    model_config = example(detector="mtcnn", liveness="deep-tree", embedder="mobilefacenet")
+    model_config = example(detector="mtcnn", liveness="fr-liveness", embedder="mobilefacenet")
 
     detector: str | None = None
     liveness: str | None = None

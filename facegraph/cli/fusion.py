@@ -10,7 +10,7 @@ import typer
 from evaluation.answers import answers
 from evaluation.error_rates import error_rates
 from evaluation.figures import percent
-from evaluation.fusion import FOLDS, Fit, Prominent, counted, cross_validated, fit
+from evaluation.fusion import FOLDS, Fit, counted, cross_validated, fit
 from evaluation.liveness import LIVE, read_presentations
 from facegraph.cli.models import StoreOption
 from facegraph.cli.terminal import progress, say
@@ -41,7 +41,7 @@ def fuse_command(
     if entry.task != "liveness":
         raise ModelError(f"{name} is no liveness network")
     presentations, device = read_presentations(photos), Device()
-    detect = PhotoDetector(Prominent(load_detector(card("mtcnn"), Store(store), "onnx", device, {})), Limits())
+    detect = PhotoDetector(load_detector(card("mtcnn"), Store(store), "onnx", device, {}), Limits())
     network = load_members(entry, Store(store), "onnx", device)
     with progress() as report:
         logits = answers(_reported(presentations.photos, report), detect, network, entry.crops)

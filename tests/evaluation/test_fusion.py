@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from evaluation.error_rates import error_rates
-from evaluation.fusion import FOLDS, RIDGE, Prominent, counted, cross_validated, fit, logistic_regression, shift_at
+from evaluation.fusion import FOLDS, RIDGE, counted, cross_validated, fit, logistic_regression, shift_at
 from evaluation.intervals import wilson
-from imaging.faces import Face
 from models.card import Attack, BonaFide
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -88,33 +87,3 @@ def test_counts_become_error_rates_by_kind() -> None:
         "APCER print": wilson(1, 2),
         "APCER of all attacks": wilson(2, 3),
     }
-
-
-class Finds:
-    """Finds faces with these boxes in any photo."""
-
-    def __init__(self, *boxes: tuple[float, float, float, float]) -> None:
-        self._faces = [Face(box, 0.9, np.zeros((5, 2), np.float32)) for box in boxes]
-
-    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        return self._faces
-
-    largest = detect
-
-
-@pytest.mark.parametrize(
-    ("boxes", "prominent"),
-    [
-        ([], None),
-        ([(0, 0, 40, 40), (30, 30, 70, 70)], 1),
-        ([(30, 30, 70, 70), (0, 0, 80, 80)], 1),
-        ([(45, 45, 55, 55), (10, 10, 60, 60)], 1),
-        ([(45, 45, 55, 55), (0, 0, 30, 30)], 0),
-    ],
-    ids=["no face", "equal: the central one", "larger and nearly central", "much larger", "larger but in a corner"],
-)
-def test_the_prominent_face_is_large_and_central(
-    boxes: list[tuple[float, float, float, float]], prominent: int | None
-) -> None:
-    found = Prominent(Finds(*boxes)).detect(np.zeros((100, 100, 3), np.uint8))
-    assert [face.box for face in found] == ([] if prominent is None else [boxes[prominent]])

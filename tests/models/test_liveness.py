@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluation.fusion import Prominent
+from evaluation.answers import PROMINENT
 from evaluation.liveness import LIVE, read_presentations
 from imaging.crops import CropSpec
 from imaging.decode import Limits
@@ -44,8 +44,8 @@ class Faces:
 
 
 def faces(store: Store, photos: list[Path], species: list[str]) -> Faces:
-    detect = PhotoDetector(Prominent(load_detector(card("mtcnn"), store, "onnx", Device(), {})), Limits())
-    found = [detect.one(photo.read_bytes(), SPECS) for photo in photos]
+    detect = PhotoDetector(load_detector(card("mtcnn"), store, "onnx", Device(), {}), Limits())
+    found = [detect.one(photo.read_bytes(), SPECS, PROMINENT) for photo in photos]
     crops = {spec: np.concatenate([each.crops[spec] for each in found]) for spec in SPECS}
     shown = [name for name, each in zip(species, found, strict=True) if len(each.crops[SPECS[0]])]
     return Faces(crops, np.array(shown))

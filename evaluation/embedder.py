@@ -63,7 +63,7 @@ def measure(labelled: Labelled, embeddings: Answers, plan: Plan) -> Measured:
     verification = figures(
         trials.curve(),
         (trials.curve(each) for each in weights if each[genuine].any() and each[~genuine].any()),
-        Wished(plan.thresholds, plan.rates, "FMR", TRIALS),
+        Wished(plan.thresholds, plan.rates, "FMR", TRIALS, unsupported=plan.unsupported),
         paired,
         int(np.sum(~genuine)),
     )

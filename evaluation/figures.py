@@ -56,6 +56,7 @@ class Wished:
         rates: false match rates, or their like, at whose thresholds to measure.
         rate, trials: what these rates and the trials behind them are called, e.g. FMR and impostor pairs.
         best: whether the best balanced accuracy is asked for.
+        unsupported: whether rates that there are too few trials for are measured as well.
     """
 
     fixed: Mapping[str, float]
@@ -63,6 +64,7 @@ class Wished:
     rate: str
     trials: str
     best: bool = True
+    unsupported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class Plan:
         thresholds: at which to measure, by what they are called.
         rates: false match rates, or APCERs, at which to measure.
         replicates, seed: of the bootstrap.
-        track: told of its progress.
+        track: shows the bootstrap's progress.
+        unsupported: whether to measure rates that there are too few trials for as well.
     """
 
     thresholds: Mapping[str, float]
@@ -81,6 +84,7 @@ class Plan:
     replicates: int
     seed: int
     track: Track
+    unsupported: bool = False
 
 
 def figures(curve: Curve, replicates: Iterable[Curve], wished: Wished, genuine: int, impostor: int) -> Figures:
@@ -91,7 +95,7 @@ def figures(curve: Curve, replicates: Iterable[Curve], wished: Wished, genuine: 
         genuine, impostor: how many independent trials of each kind there are at most. They bound from above a rate
             of which no error was seen, which no replicate has either: the rule of three.
     """
-    shown = [rate for rate in wished.rates if supports(rate, impostor)]
+    shown = [rate for rate in wished.rates if wished.unsupported or supports(rate, impostor)]
     best = ["best balanced accuracy"] if wished.best else []
     names = [*wished.fixed, *best, *(f"{wished.rate} ≤ {percent(rate)}" for rate in shown)]
     found = {rate: curve.at_fmr(rate).threshold for rate in shown}

@@ -53,15 +53,27 @@ class Curve:
         threshold = np.nextafter(self.thresholds[place - 1], np.inf) if place else self.thresholds[0]
         return OperatingPoint(float(threshold), float(self.fmr[place]), float(self.fnmr[place]))
 
+    def at_fnmr(self, fnmr: float) -> OperatingPoint:
+        """The highest threshold whose FNMR is at most `fnmr`: the lowest score that has to match."""
+        place = int(np.searchsorted(self.fnmr, fnmr + 1e-9, side="right")) - 1
+        return OperatingPoint(float(self.thresholds[place]), float(self.fmr[place]), float(self.fnmr[place]))
+
     def fnmr_at(self, fmrs: Scores) -> Scores:
         """FNMR at the lowest thresholds whose FMR is at most each of `fmrs`."""
         places = np.searchsorted(-self.fmr, -fmrs - 1e-9)
         return self.fnmr[places]
 
-    def best(self) -> OperatingPoint:
-        """The highest balanced accuracy; its threshold in the middle of the gap between scores that it may move in."""
-        place = int(np.argmin(self.fmr + self.fnmr))
+    def best(self, genuine: float = 0.5) -> OperatingPoint:
+        """The highest accuracy; the threshold is in the middle of the gap between scores in which it may move.
+
+        Args:
+            genuine: the share of genuine pairs; at 0.5 it is the balanced accuracy.
+        """
+        place = int(np.argmin((1 - genuine) * self.fmr + genuine * self.fnmr))
         threshold = self.thresholds[max(place - 1, 0) : place + 1].mean()
+        if place:
+            # The middle of neighbouring floats is rounded to one of them, maybe the lower.
+            threshold = max(threshold, np.nextafter(self.thresholds[place - 1], np.inf))
         return OperatingPoint(float(threshold), float(self.fmr[place]), float(self.fnmr[place]))
 
     def equal_error_rate(self) -> float:

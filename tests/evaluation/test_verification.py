@@ -54,17 +54,31 @@ def test_an_fmr_of_one_in_a_hundred_lets_one_of_a_hundred_pass() -> None:
     assert found.at_fmr(0.0).fnmr == 1.0
 
 
+@given(genuine=SCORES, impostor=SCORES, fnmr=st.floats(0, 0.99))
+def test_the_fnmr_is_at_most_what_was_asked_for_at_the_highest_threshold(
+    genuine: Scores, impostor: Scores, fnmr: float
+) -> None:
+    found = curve(genuine, impostor)
+    point = found.at_fnmr(fnmr)
+    assert point.fnmr <= fnmr + 1e-9
+    assert point == found.at(point.threshold)
+    assert found.at(float(np.nextafter(point.threshold, np.inf))).fnmr > fnmr or point.fnmr == found.fnmr[-1]
+
+
 @given(genuine=SCORES, impostor=SCORES)
 def test_the_area_is_the_chance_that_a_genuine_pair_scores_higher(genuine: Scores, impostor: Scores) -> None:
     wins = [(g > i) + (g == i) / 2 for g in genuine for i in impostor]
     assert curve(genuine, impostor).area() == pytest.approx(sum(wins) / len(wins))
 
 
-@given(genuine=SCORES, impostor=SCORES, threshold=st.floats(-1.5, 1.5))
-def test_no_threshold_is_better_than_the_best(genuine: Scores, impostor: Scores, threshold: float) -> None:
+@given(genuine=SCORES, impostor=SCORES, threshold=st.floats(-1.5, 1.5), share=st.floats(0.1, 0.9))
+def test_no_threshold_is_better_than_the_best(
+    genuine: Scores, impostor: Scores, threshold: float, share: float
+) -> None:
     found = curve(genuine, impostor)
-    point = found.best()
-    assert point.balanced_accuracy >= found.at(threshold).balanced_accuracy - 1e-12
+    assert found.best().balanced_accuracy >= found.at(threshold).balanced_accuracy - 1e-12
+    point, other = found.best(share), found.at(threshold)
+    assert (1 - share) * point.fmr + share * point.fnmr <= (1 - share) * other.fmr + share * other.fnmr + 1e-12
     assert point == found.at(point.threshold)
 
 

@@ -50,12 +50,25 @@ def compare(labelled: Labelled, embeddings: Answers) -> Comparisons:
     Raises:
         ModelError: the faces form no genuine or no impostor pair.
     """
-    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
-    whole = ~np.isnan(unit[:, 0])[labelled.pairs].any(axis=1)
-    pairs, subjects = labelled.pairs[whole], labelled.subjects[labelled.pairs]
-    genuine = subjects[:, 0] == subjects[:, 1]
+    scores, subjects = cosines(labelled.pairs, embeddings), labelled.subjects[labelled.pairs]
+    whole, genuine = ~np.isnan(scores), subjects[:, 0] == subjects[:, 1]
     if genuine[whole].all() or not genuine[whole].any():
         raise ModelError("too few faces were found to form genuine and impostor pairs")
+    return Comparisons(scores[whole], subjects[whole], int(np.sum(genuine & ~whole)), int(np.sum(~genuine & ~whole)))
+
+
+def cosines(pairs: NDArray[np.int64], embeddings: Answers) -> Scores:
+    """Return the cosine similarities of pairs of photos, float64 (pairs); NaN where a photo has no face.
+
+    Args:
+        pairs: int64 (pairs, 2), places of the photos in `embeddings`.
+    """
+    unit = unit_length(embeddings)
     parts = [pairs[start : start + _AT_ONCE] for start in range(0, len(pairs), _AT_ONCE)]
-    scores = np.concatenate([np.einsum("ij,ij->i", unit[part[:, 0]], unit[part[:, 1]]) for part in parts])
-    return Comparisons(scores, subjects[whole], int(np.sum(genuine & ~whole)), int(np.sum(~genuine & ~whole)))
+    return np.concatenate([np.einsum("ij,ij->i", unit[part[:, 0]], unit[part[:, 1]]) for part in parts])
+
+
+def unit_length(embeddings: Answers) -> Answers:
+    """Return the embeddings scaled to length 1."""
+    unit: Answers = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return unit

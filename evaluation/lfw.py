@@ -1,0 +1,126 @@
+"""The protocol of Labeled Faces in the Wild, View 2: the accuracy over folds of pairs.
+
+Each fold has 300 genuine pairs and then 300 impostor pairs. A fold's threshold is the one with the best accuracy on
+all other folds. Huang, Ramesh, Berg and Learned-Miller, "Labeled Faces in the Wild: a database for studying face
+recognition in unconstrained environments", University of Massachusetts Amherst, technical report 07-49, 2007.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.answers import Answers
+from evaluation.comparisons import cosines
+from evaluation.labelled import Labelled
+from evaluation.verification import Scores, curve
+from models.errors import ModelError
+
+FMRS = (1e-2, 1e-3)
+PER_KIND = 300
+"""Genuine pairs of a fold, and impostor pairs."""
+_ROWS = 2 * PER_KIND
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What was measured on one fold.
+
+    Attributes:
+        threshold: the best one on the other folds.
+        accuracy: the share of the fold's pairs that are classified correctly. A pair with a faceless photo is
+            rejected, so a genuine one counts as an error.
+        false_matches, false_non_matches: how many pairs are classified wrongly.
+        faceless: how many pairs have a photo without a face.
+    """
+
+    threshold: float
+    accuracy: float
+    false_matches: int
+    false_non_matches: int
+    faceless: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoldAccuracy:
+    """The accuracy over all folds."""
+
+    folds: tuple[Fold, ...]
+
+    @property
+    def mean(self) -> float:
+        """The mean accuracy."""
+        return float(np.mean([fold.accuracy for fold in self.folds]))
+
+    @property
+    def deviation(self) -> float:
+        """The sample standard deviation of the accuracy, with n - 1."""
+        return float(np.std([fold.accuracy for fold in self.folds], ddof=1))
+
+    @property
+    def standard_error(self) -> float:
+        """The standard error of the mean, which the authors of LFW ask for."""
+        return self.deviation / math.sqrt(len(self.folds))
+
+
+def check_folds(labelled: Labelled) -> None:
+    """Check that the pairs are in the order of View 2.
+
+    Raises:
+        ModelError: they are not, or there are fewer than two folds.
+    """
+    genuine = _genuine(labelled)
+    folds = len(genuine) // _ROWS
+    if labelled.whole or folds < 2 or not np.array_equal(genuine, np.tile(np.arange(_ROWS) < PER_KIND, folds)):
+        raise ModelError(
+            f"the protocol lfw needs a CSV file of pairs in the order of LFW's View 2: at least two folds, "
+            f"each with {PER_KIND} genuine and then {PER_KIND} impostor rows"
+        )
+
+
+def fold_accuracy(labelled: Labelled, embeddings: Answers) -> FoldAccuracy:
+    """Measure the accuracy on pairs that `check_folds` accepts.
+
+    Args:
+        embeddings: (photos, size), NaN for photos without a face.
+
+    Raises:
+        ModelError: a fold's other folds have no genuine or no impostor pair with faces.
+    """
+    scores, genuine = cosines(labelled.pairs, embeddings), _genuine(labelled)
+    fold = np.arange(len(scores)) // _ROWS
+    return FoldAccuracy(
+        tuple(
+            _measured(
+                scores[fold == number], genuine[fold == number], _best(scores[fold != number], genuine[fold != number])
+            )
+            for number in range(fold[-1] + 1)
+        )
+    )
+
+
+def _genuine(labelled: Labelled) -> NDArray[np.bool_]:
+    subjects = labelled.subjects[labelled.pairs]
+    return np.equal(subjects[:, 0], subjects[:, 1])
+
+
+def _best(scores: Scores, genuine: NDArray[np.bool_]) -> float:
+    """The threshold with the best accuracy. Pairs without a face are the same errors at each."""
+    found = ~np.isnan(scores)
+    matching, others = scores[found & genuine], scores[found & ~genuine]
+    if not (len(matching) and len(others)):
+        raise ModelError("too few faces were found to choose a fold's threshold on the other folds")
+    return curve(matching, others).best(len(matching) / (len(matching) + len(others))).threshold
+
+
+def _measured(scores: Scores, genuine: NDArray[np.bool_], threshold: float) -> Fold:
+    # A comparison with NaN is false: pairs without a face are rejected.
+    match = scores >= threshold
+    return Fold(
+        threshold,
+        float(np.mean(match == genuine)),
+        int(np.sum(match & ~genuine)),
+        int(np.sum(~match & genuine)),
+        int(np.sum(np.isnan(scores))),
+    )

@@ -57,9 +57,15 @@ def photos_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS and path.parent != folder)
 
 
+def check_number_of_pairs(source: Path, pairs: int) -> None:
+    """Raise `ModelError` if the bootstrap would take too long."""
+    if pairs > MAX_PAIRS:
+        raise ModelError(f"{source} has {pairs:,} pairs, more than {MAX_PAIRS:,}: use fewer photos, or a CSV of pairs")
+
+
 def _folder(folder: Path) -> Labelled:
     photos = photos_in(folder)
-    _few_enough(folder, len(photos) * (len(photos) - 1) // 2)
+    check_number_of_pairs(folder, len(photos) * (len(photos) - 1) // 2)
     _, subjects = np.unique([photo.parent.name for photo in photos], return_inverse=True)
     pairs = np.stack(np.triu_indices(len(photos), 1), axis=1)
     return Labelled(tuple(photos), subjects.astype(np.int64), pairs, whole=True)
@@ -67,7 +73,7 @@ def _folder(folder: Path) -> Labelled:
 
 def _csv(file: Path) -> Labelled:
     rows = list(_rows(file))
-    _few_enough(file, len(rows))
+    check_number_of_pairs(file, len(rows))
     photos = sorted({photo for first, second, _ in rows for photo in (first, second)})
     place = {photo: number for number, photo in enumerate(photos)}
     linked = list(range(len(photos)))
@@ -98,8 +104,3 @@ def _rows(file: Path) -> Iterable[tuple[Path, Path, bool]]:
                 yield file.parent / row[0].strip(), file.parent / row[1].strip(), row[2].strip() == "1"
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"the pairs cannot be read: {file}: {error}") from error
-
-
-def _few_enough(source: Path, pairs: int) -> None:
-    if pairs > MAX_PAIRS:
-        raise ModelError(f"{source} has {pairs:,} pairs, more than {MAX_PAIRS:,}: take fewer photos, or a CSV of pairs")

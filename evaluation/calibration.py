@@ -1,25 +1,61 @@
-"""Choosing the threshold for a wished error rate."""
+"""Choosing the threshold for a target error rate."""
 
 import math
+from dataclasses import dataclass
+from typing import Literal
 
 from evaluation.figures import percent
 from evaluation.verification import Curve
 from models.errors import ModelError
 
+ErrorRate = Literal["FMR", "APCER", "BPCER"]
+
 _STEPS = 10**6
 """Thresholds of six decimals are exact enough, and can be read."""
 
 
-def calibrated(curve: Curve, fmr: float) -> float:
-    """The least threshold of six decimals at which the curve's FMR, or APCER, is at most `fmr`.
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The error rate that a threshold must not exceed."""
 
-    Raises:
-        ModelError: even the highest score, 1, is too frequent among impostors.
+    rate: ErrorRate
+    at_most: float
+
+    @property
+    def extreme(self) -> str:
+        """Which of the thresholds with this rate is taken: the one that costs least of the other error."""
+        return "highest" if self.rate == "BPCER" else "lowest"
+
+    def threshold(self, curve: Curve) -> float:
+        """Return the lowest threshold of six decimals with this FMR or APCER, or the highest with this BPCER.
+
+        Raises:
+            ModelError: even at the threshold 1 the FMR or APCER is higher.
+        """
+        if self.rate == "BPCER":
+            highest = curve.at_fnmr(self.at_most).threshold
+            step = math.ceil(highest * _STEPS)
+            while step / _STEPS > highest:
+                step -= 1
+            return step / _STEPS
+        lowest = curve.at_fmr(self.at_most).threshold
+        step = math.floor(lowest * _STEPS)
+        while step / _STEPS < lowest:
+            step += 1
+        if step > _STEPS:
+            raise ModelError(f"no threshold has a {self.rate} of {percent(self.at_most)}: too many photos score 1")
+        return step / _STEPS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What a threshold is calibrated on.
+
+    Attributes:
+        trials: the number of trials behind the target rate.
+        counted: what these trials are called.
     """
-    lowest = curve.at_fmr(fmr).threshold
-    step = math.floor(lowest * _STEPS)
-    while step / _STEPS < lowest:
-        step += 1
-    if step > _STEPS:
-        raise ModelError(f"no threshold has a rate of {percent(fmr)}: too many of these photos score 1")
-    return step / _STEPS
+
+    curve: Curve
+    trials: int
+    counted: str

@@ -1,59 +1,129 @@
-"""Measuring a liveness network: attacks that pass, and live faces that do not (ISO/IEC 30107-3).
+"""Measuring a liveness network: attacks that pass, and live faces that are rejected (ISO/IEC 30107-3).
 
-A photo is classified as live when its live probability is at or above the threshold. APCER, of one species of attack
-instruments, is the share of its photos that are classified as live; that of a system is its worst species'. BPCER is
-the share of live photos that are classified as spoofs, and ACER the mean of BPCER and the worst APCER.
+A photo is classified as live when its live probability is at or above the threshold. The APCER of a kind of attack is
+the share of its photos that are classified as live. BPCER is the share of live photos that are classified as spoofs.
+Both count photos with a face only.
+
+A system is as good as its weakest side, so the worst kind of attack counts. Only kinds with at least `ENOUGH` photos
+with a face are compared: a single photo that passes would otherwise be an APCER of 100 %. If no kind has enough, all
+attacks count together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evaluation.answers import Answers
 from evaluation.figures import Figures, Plan, Wished, figures
-from evaluation.intervals import Estimate, wilson
+from evaluation.intervals import Estimate, percentile_interval, wilson
 from evaluation.labelled import photos_in
 from evaluation.verification import Curve, Scores, curve
 from models.errors import ModelError
 
 APCERS = (0.10, 0.05, 0.01)
-LIVE, SPOOF = "live", "spoof"
-TRIALS = "photos of the rarest attack"
+LIVE, SPOOF, ALL = "live", "spoof", "all attacks"
+ENOUGH = 20
+"""Photos with a face that a kind of attack needs to be compared with the others."""
+TRIALS = "photos of the smallest compared attack"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Presentations:
-    """Photos of live faces and of spoofs.
+    """Photos of live faces and of attacks.
 
     Attributes:
-        photos: their paths.
-        species: of each one, ``live``, or the attack instrument: ``spoof``, or ``spoof/`` and its name.
+        kinds: ``live``, or the kind of attack, for each photo: ``spoof``, or ``spoof/`` and the folder's name.
     """
 
     photos: tuple[Path, ...]
-    species: tuple[str, ...]
+    kinds: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rates:
-    """The errors at one threshold, with Wilson's intervals: photos count as independent."""
+class Probabilities:
+    """Live probabilities of the photos with a face.
+
+    Attributes:
+        live: float64 (photos).
+        attacks: float64 (photos) of each kind of attack; empty for a kind without any face.
+        faceless: the number of photos without a face of each kind, ``live`` included.
+    """
+
+    live: Scores
+    attacks: Mapping[str, Scores]
+    faceless: Mapping[str, int]
+
+    @property
+    def seen(self) -> dict[str, Scores]:
+        """The kinds of attack with a face."""
+        return {kind: scores for kind, scores in self.attacks.items() if len(scores)}
+
+    @property
+    def together(self) -> dict[str, Scores]:
+        """All attacks as if they were of one kind."""
+        return {ALL: np.concatenate(list(self.attacks.values()))}
+
+    @property
+    def compared(self) -> dict[str, Scores]:
+        """The kinds among which the worst is looked for: those with enough photos, or else all attacks together."""
+        return {kind: scores for kind, scores in self.attacks.items() if len(scores) >= ENOUGH} or self.together
+
+    @property
+    def fewest(self) -> int:
+        """The number of photos of the smallest compared kind."""
+        return min(map(len, self.compared.values()))
+
+    @property
+    def rule(self) -> str:
+        """Which kinds are compared, in one sentence."""
+        if [*self.compared] == [ALL]:
+            return f"All attacks are counted together: no kind has {ENOUGH} photos with a face."
+        kinds = ", ".join(self.compared)
+        return f"The worst kind counts, among those with at least {ENOUGH} photos with a face: {kinds}."
+
+    def worst_curve(self) -> Curve:
+        """At each threshold the worst compared kind's APCER, as FMR, and BPCER, as FNMR."""
+        curves = [curve(self.live, attacks) for attacks in self.compared.values()]
+        thresholds = np.unique(np.concatenate([each.thresholds for each in curves]))
+        # A threshold behaves like the next higher one of its own curve.
+        places = [np.minimum(np.searchsorted(each.thresholds, thresholds), len(each.thresholds) - 1) for each in curves]
+        apcer = np.max([each.fmr[place] for each, place in zip(curves, places, strict=True)], axis=0)
+        return Curve(thresholds, apcer, curves[0].fnmr[places[0]])
+
+    def areas(self) -> dict[str, float]:
+        """The area under the ROC curve of each compared kind and of all attacks together."""
+        kinds = {**self.compared, **self.together}
+        return {kind: curve(self.live, attacks).area() for kind, attacks in kinds.items()}
+
+    def replicates(self, plan: Plan, what: str) -> Iterator["Probabilities"]:
+        """Bootstrap replicates, the same in every call: photos drawn with replacement within each kind."""
+        random = np.random.default_rng(plan.seed)
+        for _ in plan.track(range(plan.replicates), what):
+            live = random.choice(self.live, len(self.live))
+            drawn = {kind: random.choice(scores, len(scores)) for kind, scores in self.seen.items()}
+            yield Probabilities(live, drawn, self.faceless)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LivenessRates:
+    """The error rates at one threshold, with Wilson's intervals: photos count as independent.
+
+    Attributes:
+        apcer: of each kind of attack with a face and of all attacks together.
+        worst: the compared kind with the highest APCER.
+    """
 
     name: str
     threshold: float
-    apcer: dict[str, Estimate]
+    apcer: Mapping[str, Estimate]
     bpcer: Estimate
-
-    @property
-    def worst(self) -> str:
-        """The species with the highest APCER."""
-        return max(self.apcer, key=lambda species: self.apcer[species].value)
+    worst: str
 
     @property
     def acer(self) -> float:
-        """The mean of BPCER and the worst species' APCER."""
+        """The mean of BPCER and the worst kind's APCER."""
         return (self.bpcer.value + self.apcer[self.worst].value) / 2
 
 
@@ -62,97 +132,84 @@ class MeasuredLiveness:
     """All that was measured of a liveness network.
 
     Attributes:
-        scores: live probabilities of the photos with a face, by species; ``live`` is first.
-        rates: at each threshold that was given.
-        figures: of the curve of the worst species' APCER, as FMR, and BPCER, as FNMR.
+        rates: at each threshold of the plan.
+        areas: the area under the ROC curve of each compared kind and of all attacks together.
+        figures: of the curve of the worst compared kind's APCER, as FMR, and BPCER, as FNMR.
     """
 
-    scores: dict[str, Scores]
-    rates: tuple[Rates, ...]
+    probabilities: Probabilities
+    rates: tuple[LivenessRates, ...]
+    areas: Mapping[str, Estimate]
     figures: Figures
+
+    @property
+    def worst_area(self) -> str:
+        """The compared kind with the smallest area."""
+        return min(self.probabilities.compared, key=lambda kind: self.areas[kind].value)
 
 
 def read_presentations(folder: Path) -> Presentations:
-    """The photos in ``live/`` and ``spoof/`` of a folder; folders in ``spoof/`` are species of attack instruments.
+    """Read the photos in ``live/`` and ``spoof/`` of a folder; folders in ``spoof/`` are kinds of attack.
 
-    Photos that lie in ``spoof/`` itself are of the species ``spoof``.
+    Photos directly in ``spoof/`` are of the kind ``spoof``. Photos directly in `folder` are ignored.
 
     Raises:
-        ModelError: one of them has no photos.
+        ModelError: there are no live photos or no attacks, or a photo is in another folder.
     """
     photos = photos_in(folder)
-    species = []
+    kinds = []
     for photo in photos:
         top, *inside = photo.relative_to(folder).parts[:-1]
         if top not in (LIVE, SPOOF):
-            raise ModelError(f"{photo} lies neither in {folder / LIVE} nor in {folder / SPOOF}")
-        species.append(LIVE if top == LIVE else "/".join([SPOOF, *inside[:1]]))
-    for kind, there in ((LIVE, LIVE in species), (SPOOF, {*species} - {LIVE})):
+            raise ModelError(f"{photo} is neither in {folder / LIVE} nor in {folder / SPOOF}")
+        kinds.append(LIVE if top == LIVE else "/".join([SPOOF, *inside[:1]]))
+    for kind, there in ((LIVE, LIVE in kinds), (SPOOF, {*kinds} - {LIVE})):
         if not there:
             raise ModelError(f"{folder / kind} has no photos")
-    return Presentations(tuple(photos), tuple(species))
+    return Presentations(tuple(photos), tuple(kinds))
 
 
-def worst_curve(scores: Mapping[str, Scores]) -> Curve:
-    """At each threshold the worst species' APCER, as FMR, and BPCER, as FNMR."""
-    live = scores[LIVE]
-    curves = [curve(live, attacks) for species, attacks in scores.items() if species != LIVE]
-    thresholds = np.unique(np.concatenate([each.thresholds for each in curves]))
-    # A threshold behaves like the next higher one of its own curve.
-    places = [np.minimum(np.searchsorted(each.thresholds, thresholds), len(each.thresholds) - 1) for each in curves]
-    apcer = np.max([each.fmr[place] for each, place in zip(curves, places, strict=True)], axis=0)
-    return Curve(thresholds, apcer, curves[0].fnmr[places[0]])
-
-
-def by_species(presentations: Presentations, probabilities: Answers) -> dict[str, Scores]:
-    """The live probabilities of the photos with a face, ``live`` first.
+def by_kind(presentations: Presentations, answers: Answers) -> Probabilities:
+    """Sort a network's answers by kind.
 
     Args:
-        probabilities: (photos, 1), NaN for photos without a face.
+        answers: (photos, 1), NaN for photos without a face.
 
     Raises:
-        ModelError: a species has no photo with a face.
+        ModelError: no live photo or no attack has a face.
     """
-    species, found = np.array(presentations.species), ~np.isnan(probabilities[:, 0])
-    names = [LIVE, *sorted({*presentations.species} - {LIVE})]
-    scores = {name: probabilities[found & (species == name), 0] for name in names}
-    for name, photos in scores.items():
-        if not len(photos):
-            raise ModelError(f"no face was found on the photos of {name}")
-    return scores
+    kinds, found = np.array(presentations.kinds), ~np.isnan(answers[:, 0])
+    names = sorted({*presentations.kinds})
+    scores = {name: answers[found & (kinds == name), 0] for name in names}
+    faceless = {name: int(np.sum(~found & (kinds == name))) for name in names}
+    live = scores.pop(LIVE)
+    for name, there in ((LIVE, len(live)), (SPOOF, sum(map(len, scores.values())))):
+        if not there:
+            raise ModelError(f"no face was found on the photos in {name}")
+    return Probabilities(live, scores, faceless)
 
 
-def fewest_attacks(scores: Mapping[str, Scores]) -> int:
-    """The photos of the rarest species of attacks: no more than they show how often attacks pass."""
-    return min(len(photos) for name, photos in scores.items() if name != LIVE)
-
-
-def measure_liveness(scores: dict[str, Scores], plan: Plan) -> MeasuredLiveness:
-    """Measure a liveness network; the bootstrap draws photos within each species.
-
-    Args:
-        scores: live probabilities of photos, as `by_species` has them.
-    """
-    random = np.random.default_rng(plan.seed)
-
-    def drawn(_: int) -> dict[str, NDArray[np.float64]]:
-        return {name: random.choice(photos, len(photos)) for name, photos in scores.items()}
-
+def measure_liveness(probabilities: Probabilities, plan: Plan) -> MeasuredLiveness:
+    """Measure a liveness network by its probabilities."""
     measured = figures(
-        worst_curve(scores),
-        (worst_curve(drawn(each)) for each in plan.track(range(plan.replicates), "bootstrap")),
+        probabilities.worst_curve(),
+        (each.worst_curve() for each in probabilities.replicates(plan, "bootstrap of rates")),
         Wished(plan.thresholds, plan.rates, "APCER", TRIALS),
-        len(scores[LIVE]),
-        fewest_attacks(scores),
+        len(probabilities.live),
+        probabilities.fewest,
     )
-    rates = tuple(_rates(name, threshold, scores) for name, threshold in plan.thresholds.items())
-    return MeasuredLiveness(scores, rates, measured)
-
-
-def _rates(name: str, threshold: float, scores: Mapping[str, Scores]) -> Rates:
-    apcer = {
-        species: wilson(int(np.sum(photos >= threshold)), len(photos))
-        for species, photos in scores.items()
-        if species != LIVE
+    drawn = [each.areas() for each in probabilities.replicates(plan, "bootstrap of areas")]
+    areas = {
+        kind: percentile_interval(area, np.array([each[kind] for each in drawn]))
+        for kind, area in probabilities.areas().items()
     }
-    return Rates(name, threshold, apcer, wilson(int(np.sum(scores[LIVE] < threshold)), len(scores[LIVE])))
+    rates = tuple(_rates(name, threshold, probabilities) for name, threshold in plan.thresholds.items())
+    return MeasuredLiveness(probabilities, rates, areas, measured)
+
+
+def _rates(name: str, threshold: float, probabilities: Probabilities) -> LivenessRates:
+    live, attacks = probabilities.live, {**probabilities.seen, **probabilities.together}
+    apcer = {kind: wilson(int(np.sum(scores >= threshold)), len(scores)) for kind, scores in attacks.items()}
+    bpcer = wilson(int(np.sum(live < threshold)), len(live))
+    worst = max(probabilities.compared, key=lambda kind: apcer[kind].value)
+    return LivenessRates(name, threshold, apcer, bpcer, worst)

@@ -14,8 +14,10 @@ from evaluation.answers import Answers
 from evaluation.comparisons import Comparisons
 from evaluation.embedder import Identification, Measured
 from evaluation.figures import GRID, Figures, percent, rounded
+from evaluation.groups import GroupColumn
 from evaluation.intervals import Estimate, wilson
-from evaluation.liveness import MeasuredLiveness
+from evaluation.lfw import FoldAccuracy
+from evaluation.liveness import ENOUGH, LIVE, MeasuredLiveness, Probabilities
 from models.store import atomic
 
 Section = dict[str, Any]
@@ -89,15 +91,46 @@ def identification(found: Identification) -> Section:
     }
 
 
+def fold_accuracy(measured: FoldAccuracy) -> Section:
+    """The accuracy over the folds of LFW's protocol."""
+    return {
+        "mean": measured.mean,
+        "deviation": measured.deviation,
+        "standard_error": measured.standard_error,
+        "folds": [asdict(fold) for fold in measured.folds],
+    }
+
+
+def group_rates(name: str, threshold: float, photos: Section, columns: Mapping[str, GroupColumn]) -> Section:
+    """False matches by group.
+
+    Args:
+        name: what the threshold is called.
+        photos: their `acquisition`.
+    """
+    return {
+        "name": name,
+        "threshold": threshold,
+        "acquisition": photos,
+        "columns": {
+            column: {"faces": dict(measured.faces), "rates": [asdict(rate) for rate in measured.rates]}
+            for column, measured in columns.items()
+        },
+    }
+
+
 def liveness(measured: MeasuredLiveness, thresholds: Mapping[str, float]) -> Section:
     """Live faces and attacks."""
+    found = measured.probabilities
     return {
-        "photos": {species: len(scores) for species, scores in measured.scores.items()},
+        "rule": found.rule,
+        "compared": list(found.compared),
+        "kinds": {kind: _kind(found, kind, faceless) for kind, faceless in found.faceless.items()},
         "rates": [
             {
                 "name": rates.name,
                 "threshold": rates.threshold,
-                "apcer": {species: asdict(estimate) for species, estimate in rates.apcer.items()},
+                "apcer": {kind: asdict(estimate) for kind, estimate in rates.apcer.items()},
                 "worst": rates.worst,
                 "bpcer": asdict(rates.bpcer),
                 "acer": rates.acer,
@@ -105,12 +138,20 @@ def liveness(measured: MeasuredLiveness, thresholds: Mapping[str, float]) -> Sec
             for rates in measured.rates
         ],
         **_figures(measured.figures),
+        "auc": {kind: asdict(area) for kind, area in measured.areas.items()},
+        "worst_auc": measured.worst_area,
         "plots": [
-            ("ROC, worst species", plots.roc(measured.figures, "APCER", "BPCER")),
-            ("DET, worst species", plots.det(measured.figures, "APCER", "BPCER")),
-            ("Scores", plots.distributions(measured.scores, thresholds, "live probability")),
+            ("ROC", plots.roc(measured.figures, "APCER", "BPCER")),
+            ("DET", plots.det(measured.figures, "APCER", "BPCER")),
+            ("Scores", plots.distributions({LIVE: found.live, **found.seen}, thresholds, "live probability")),
         ],
     }
+
+
+def _kind(found: Probabilities, kind: str, faceless: int) -> Section:
+    faces = len(found.live if kind == LIVE else found.attacks[kind])
+    enough = kind == LIVE or faces >= ENOUGH
+    return {"photos": faces + faceless, "faceless": faceless, "note": "" if enough else "too few photos"}
 
 
 def _figures(found: Figures) -> Section:

@@ -1,17 +1,21 @@
-"""What a network is measured on: photos of known people, or of live faces and spoofs."""
+"""What a network is measured on: photos of known people, or of live faces and attacks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
-from evaluation import embedder, liveness, report
+from evaluation import embedder, lfw, liveness, report
 from evaluation.answers import Answers
+from evaluation.calibration import ErrorRate, Evidence
 from evaluation.comparisons import compare
 from evaluation.figures import Plan
 from evaluation.labelled import Labelled, read_labelled
-from evaluation.verification import Curve, curve
+from evaluation.verification import curve
+from models.errors import ModelError
+
+PairProtocol = Literal["lfw"]
 
 
 class Sample(Protocol):
@@ -22,22 +26,14 @@ class Sample(Protocol):
         """The false match rates, or APCERs, at which to measure."""
 
     @property
-    def rate(self) -> str:
-        """What these rates are called."""
-
-    @property
-    def trials(self) -> str:
-        """What the trials behind them are called."""
-
-    @property
     def photos(self) -> tuple[Path, ...]:
         """All of them."""
 
-    def curve(self, answers: Answers) -> tuple[Curve, int]:
-        """The error rates of a network that gave these answers, and how many trials the false match rate has."""
+    def evidence(self, answers: Answers, rate: ErrorRate) -> Evidence:
+        """Return what a threshold for `rate` is calibrated on, for a network that gave these answers."""
 
     def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
-        """The parts of a report: `embedder.measure`, `liveness.measure_liveness`."""
+        """Return the sections of a report."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,17 +42,16 @@ class People:
 
     labelled: Labelled
     rates: tuple[float, ...] = embedder.FMRS
-    rate: str = "FMR"
-    trials: str = embedder.TRIALS
 
     @property
     def photos(self) -> tuple[Path, ...]:
         return self.labelled.photos
 
-    def curve(self, answers: Answers) -> tuple[Curve, int]:
+    def evidence(self, answers: Answers, rate: ErrorRate) -> Evidence:
         comparisons = compare(self.labelled, answers)
         genuine = comparisons.genuine
-        return curve(comparisons.scores[genuine], comparisons.scores[~genuine]), int(np.sum(~genuine))
+        found = curve(comparisons.scores[genuine], comparisons.scores[~genuine])
+        return Evidence(found, int(np.sum(~genuine)), embedder.TRIALS)
 
     def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
         measured = embedder.measure(self.labelled, answers, plan)
@@ -67,27 +62,50 @@ class People:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LfwPairs(People):
+    """Pairs in the order of LFW's View 2; the rates are measured even if the pairs are few for them."""
+
+    rates: tuple[float, ...] = lfw.FMRS
+
+    def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
+        accuracy = report.fold_accuracy(lfw.fold_accuracy(self.labelled, answers))
+        return {"lfw": accuracy, **People.sections(self, answers, replace(plan, unsupported=True))}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """Photos of live faces and of spoofs, for a liveness network."""
+    """Photos of live faces and of attacks, for a liveness network."""
 
     presentations: liveness.Presentations
     rates: tuple[float, ...] = liveness.APCERS
-    rate: str = "APCER"
-    trials: str = liveness.TRIALS
 
     @property
     def photos(self) -> tuple[Path, ...]:
         return self.presentations.photos
 
-    def curve(self, answers: Answers) -> tuple[Curve, int]:
-        scores = liveness.by_species(self.presentations, answers)
-        return liveness.worst_curve(scores), liveness.fewest_attacks(scores)
+    def evidence(self, answers: Answers, rate: ErrorRate) -> Evidence:
+        found = liveness.by_kind(self.presentations, answers)
+        if rate == "BPCER":
+            return Evidence(found.worst_curve(), len(found.live), "live photos")
+        return Evidence(found.worst_curve(), found.fewest, liveness.TRIALS)
 
     def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
-        measured = liveness.measure_liveness(liveness.by_species(self.presentations, answers), plan)
+        measured = liveness.measure_liveness(liveness.by_kind(self.presentations, answers), plan)
         return {"liveness": report.liveness(measured, plan.thresholds)}
 
 
-def read_sample(task: str, source: Path) -> Sample:
-    """The photos for a network of this task; raises `ModelError` where they are not fit for it."""
-    return People(read_labelled(source)) if task == "embedder" else Faces(liveness.read_presentations(source))
+def read_sample(task: str, source: Path, protocol: PairProtocol | None = None) -> Sample:
+    """Read the photos for a network of this task.
+
+    Raises:
+        ModelError: they are not suitable for the task or the protocol.
+    """
+    if task != "embedder":
+        if protocol is not None:
+            raise ModelError(f"the protocol {protocol} is for embedders")
+        return Faces(liveness.read_presentations(source))
+    labelled = read_labelled(source)
+    if protocol is None:
+        return People(labelled)
+    lfw.check_folds(labelled)
+    return LfwPairs(labelled)

@@ -1,39 +1,26 @@
-"""`facegraph models evaluate` and `calibrate`: measuring a network on labelled photos, and choosing its threshold."""
+"""`facegraph models evaluate` and `calibrate`: measure a network on labelled photos, and choose its threshold."""
 
-import shlex
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from importlib.metadata import version
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, TypeVar, cast
+from typing import Annotated, cast
 
 import typer
-from rich.table import Table
 
-from evaluation.answers import Answers, answers
-from evaluation.calibration import calibrated
+from evaluation.calibration import ErrorRate, Target
 from evaluation.configuration import Configuration, Task
-from evaluation.figures import Plan, percent, rounded, shortage, supports
-from evaluation.progress import Track
-from evaluation.report import Section, acquisition, write_report
-from evaluation.samples import Sample, read_sample
+from evaluation.figures import percent, shortage, supports
+from evaluation.groups import read_groups
+from evaluation.samples import PairProtocol, read_sample
+from facegraph.cli.measurement import CALIBRATED, Measurement, ask
 from facegraph.cli.models import ConfigOption, StoreOption
 from facegraph.cli.options import DEFAULT_CONFIG
-from facegraph.cli.terminal import console, progress, say, shown
-from graphs.settings import ROOT
-from imaging.decode import Limits
+from facegraph.cli.terminal import say, shown
 from models.card import Card
 from models.catalogue import card, cards
-from models.detection import PhotoDetector
-from models.device import Device
-from models.engines import Engine, load_detector, load_network
+from models.engines import Engine
 from models.errors import ModelError
 from models.store import DEFAULT_STORE, Store
-
-Item = TypeVar("Item")
 
 Network = Annotated[str, typer.Argument(help="An embedder or a liveness network, or its role in the configuration.")]
 Photos = Annotated[
@@ -41,7 +28,16 @@ Photos = Annotated[
     typer.Option(
         "--photos",
         exists=True,
-        help="For an embedder a folder a person, or a CSV of pairs; for liveness a folder with live/ and spoof/.",
+        help="For an embedder one folder per person, or a CSV of pairs; for liveness a folder with live/ and spoof/.",
+    ),
+]
+Groups = Annotated[
+    Path | None,
+    typer.Option(
+        "--groups",
+        exists=True,
+        dir_okay=False,
+        help="Of an embedder: a CSV of photos of different people, with groups to measure false matches of.",
     ),
 ]
 Detector = Annotated[str, typer.Option("--detector", help="The detector before it.")]
@@ -49,13 +45,18 @@ EngineOption = Annotated[Engine, typer.Option("--engine", help="What runs the ne
 ReportFile = Annotated[
     Path | None, typer.Option("--report", dir_okay=False, help="Default: data/evaluation/NETWORK.html.")
 ]
-Replicates = Annotated[int, typer.Option("--replicates", min=100, max=100_000, help="Draws of the bootstrap.")]
+Replicates = Annotated[int, typer.Option("--replicates", min=100, max=100_000, help="Bootstrap replicates.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")]
 
 
 def evaluate(
     network: Network,
     photos: Photos,
+    protocol: Annotated[
+        PairProtocol | None,
+        typer.Option("--protocol", help="Of an embedder, for a CSV of pairs in LFW's order: accuracy over folds."),
+    ] = None,
+    groups: Groups = None,
     detector: Detector = "mtcnn",
     engine: EngineOption = "onnx",
     config: ConfigOption = DEFAULT_CONFIG,
@@ -65,23 +66,30 @@ def evaluate(
     seed: Seed = 0,
 ) -> None:
     """Measure a network on labelled photos: error rates with intervals, plots and a report."""
-    asked = _ask(Configuration(config), network, photos, detector, engine, Store(store))
-    _measure(asked, {}, asked.sample.rates, {}, report, replicates, seed)
+    configuration = Configuration(config)
+    entry = _network(configuration, network)
+    measurement = _ask(configuration, entry, photos, protocol, groups, detector, engine, store)
+    measurement.report({}, measurement.sample.rates, {}, report, replicates, seed)
 
 
 def calibrate(
     network: Network,
     photos: Photos,
     fmr: Annotated[
-        float | None, typer.Option("--fmr", min=0, max=1, help="Of an embedder: the wished false match rate.")
+        float | None, typer.Option("--fmr", min=0, max=1, help="Of an embedder: the highest false match rate.")
     ] = None,
     apcer: Annotated[
-        float | None, typer.Option("--apcer", min=0, max=1, help="Of liveness: how often an attack may pass.")
+        float | None, typer.Option("--apcer", min=0, max=1, help="Of liveness: the highest share of attacks that pass.")
+    ] = None,
+    bpcer: Annotated[
+        float | None,
+        typer.Option("--bpcer", min=0, max=1, help="Of liveness: the highest share of live photos that are rejected."),
     ] = None,
     write: Annotated[
         Path | None, typer.Option("--write", exists=True, dir_okay=False, help="A configuration to write it into.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Even if the photos are too few for that rate.")] = False,
+    groups: Groups = None,
     detector: Detector = "mtcnn",
     engine: EngineOption = "onnx",
     config: ConfigOption = DEFAULT_CONFIG,
@@ -90,146 +98,64 @@ def calibrate(
     replicates: Replicates = 1000,
     seed: Seed = 0,
 ) -> None:
-    """Find the threshold for a wished error rate on labelled photos, and write it where the service reads it."""
+    """Find the threshold for a target error rate on labelled photos, and write it where the service reads it."""
     configuration = Configuration(write or config)
     entry = _network(configuration, network)
-    wished, other = (fmr, apcer) if entry.task == "embedder" else (apcer, fmr)
-    if not wished or other is not None:
-        option = "--fmr" if entry.task == "embedder" else "--apcer"
-        raise ModelError(f"a threshold of {entry.name} is for a rate above 0, given with {option} alone")
+    target = _target(entry, {"FMR": fmr, "APCER": apcer, "BPCER": bpcer})
     if write is not None:
         configuration.check(cast(Task, entry.task), entry.name)
-    asked = _ask(configuration, network, photos, detector, engine, Store(store))
-    sample = asked.sample
-    curve, trials = sample.curve(asked.answers)
-    lacking = shortage(wished, trials, sample.rate, sample.trials)
-    if not (force or supports(wished, trials)):
+    measurement = _ask(configuration, entry, photos, None, groups, detector, engine, store)
+    sample = measurement.sample
+    evidence = sample.evidence(measurement.answers, target.rate)
+    lacking = shortage(target.at_most, evidence.trials, target.rate, evidence.counted)
+    if not (force or supports(target.at_most, evidence.trials)):
         raise ModelError(f"{lacking} Take more photos, or use --force")
-    threshold = calibrated(curve, wished)
-    chosen = {"rate": sample.rate, "wished": wished, "threshold": threshold, "shortage": lacking}
-    rates = tuple(sorted({*sample.rates, wished}, reverse=True))
-    _measure(asked, {"calibrated": threshold}, rates, {"calibration": chosen}, report, replicates, seed)
-    say(f"threshold [bold]{threshold}[/] for {sample.rate} at most {percent(wished)}")
+    threshold = target.threshold(evidence.curve)
+    chosen = {**asdict(target), "extreme": target.extreme, "threshold": threshold, "shortage": lacking}
+    rates = sample.rates if target.rate == "BPCER" else tuple(sorted({*sample.rates, target.at_most}, reverse=True))
+    measurement.report({CALIBRATED: threshold}, rates, {"calibration": chosen}, report, replicates, seed)
+    say(f"threshold [bold]{threshold}[/] for {target.rate} at most {percent(target.at_most)}")
     if write is not None:
         roles = configuration.write(cast(Task, entry.task), entry.name, threshold)
         say(f"[green]written[/] {shown(str(write))}, for {', '.join(map(shown, roles))}: `serve deploy` applies it")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
-    """A network, the photos that it was asked about, and what it answered.
-
-    Attributes:
-        thresholds: the card's and the configured ones, by what they are called.
-        about: for the report.
-    """
-
-    entry: Card
-    sample: Sample
-    answers: Answers
-    thresholds: Mapping[str, float]
-    about: Mapping[str, str]
-
-
 def _network(configuration: Configuration, name: str) -> Card:
-    # A card's name is a card's, even if a role is called so too.
+    # A card's name comes before a role of the same name.
     entry = card(name if name in cards() else configuration.model(name) or name)
     if entry.task == "detector":
         raise ModelError(f"{entry.name} is neither an embedder nor a liveness network")
     return entry
 
 
+def _target(entry: Card, rates: Mapping[ErrorRate, float | None]) -> Target:
+    """The one rate that was given, if it suits the network."""
+    given = {rate: value for rate, value in rates.items() if value is not None}
+    allowed: tuple[ErrorRate, ...] = ("FMR",) if entry.task == "embedder" else ("APCER", "BPCER")
+    if len(given) != 1 or not all(rate in allowed and value > 0 for rate, value in given.items()):
+        options = " or ".join(f"--{rate.lower()}" for rate in allowed)
+        raise ModelError(f"calibrating {entry.name} takes one rate above 0: {options}")
+    [(rate, value)] = given.items()
+    return Target(rate, value)
+
+
 def _ask(
-    configuration: Configuration, network: str, photos: Path, detector: str, engine: Engine, store: Store
-) -> _Asked:
-    entry, device = _network(configuration, network), Device()
-    sample = read_sample(entry.task, photos)
-    finder = load_detector(card(detector), store, "onnx", device, {})
-    loaded = load_network(entry, store, engine, device)
-    try:
-        with _tracking() as track:
-            found = answers(track(sample.photos, "photos"), PhotoDetector(finder, Limits()), loaded, entry.crops)
-    finally:
-        if hasattr(finder, "close"):
-            # MediaPipe's prints a traceback where the interpreter has to do it.
-            finder.close()
+    configuration: Configuration,
+    entry: Card,
+    photos: Path,
+    protocol: PairProtocol | None,
+    groups: Path | None,
+    detector: str,
+    engine: Engine,
+    store: Path,
+) -> Measurement:
+    """Read the photos, and ask the networks about them."""
+    if groups is not None and entry.task != "embedder":
+        raise ModelError(f"{entry.name} is no embedder: only an embedder has false matches by group")
+    sample = read_sample(entry.task, photos, protocol)
+    grouped = read_groups(groups) if groups is not None else None
+    about = {"detector": detector, "photos": f"{len(sample.photos)} in {photos}"}
+    if grouped is not None:
+        about["photos of groups"] = f"{len(grouped.photos)} in {groups}"
     configured = configuration.thresholds(cast(Task, entry.task), entry.name)
-    return _Asked(
-        entry,
-        sample,
-        found,
-        {
-            "the card's": entry.threshold("cosine" if entry.task == "embedder" else "live").value,
-            **{f"the configured, {role}": value for role, value in configured.items()},
-        },
-        {
-            "network": f"{entry.name}: {entry.title}",
-            **({"embedding contract": entry.embedding_contract} if entry.task == "embedder" else {}),
-            "engine": engine,
-            "detector": detector,
-            "photos": f"{len(sample.photos)} in {photos}",
-            "measured": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}, with facegraph {version('facegraph')}",
-            "command": shlex.join(["facegraph", *sys.argv[1:]]),
-        },
-    )
-
-
-def _measure(
-    asked: _Asked,
-    chosen: Mapping[str, float],
-    rates: tuple[float, ...],
-    more: Mapping[str, Section],
-    report: Path | None,
-    replicates: int,
-    seed: int,
-) -> None:
-    """Measure at all thresholds and rates, show it and report it."""
-    photos = asked.sample.photos
-    thresholds = {**asked.thresholds, **chosen}
-    with _tracking() as track:
-        sections = asked.sample.sections(asked.answers, Plan(thresholds, rates, replicates, seed, track))
-    gate = acquisition(photos, asked.answers)
-    file = report or ROOT / "data" / "evaluation" / f"{asked.entry.name}.html"
-    about = {**asked.about, "intervals": f"95 %, bootstrap of {replicates:,} draws, seed {seed}"}
-    title = f"{asked.entry.name} on {len(photos)} photos"
-    beside = write_report(file, title, about, {"acquisition": gate, **sections, **more})
-    say(f"photos {len(photos)}, faceless {len(gate['faceless'])}")
-    for name, section in sections.items():
-        _show(name, section)
-    say(f"[green]report[/] {shown(str(file))}, figures {shown(str(beside))}")
-
-
-def _show(name: str, section: Section) -> None:
-    """The figures of a part of the report."""
-    rate, miss = {"verification": ("FMR", "FNMR"), "liveness": ("APCER", "BPCER")}.get(name, ("FPIR", "FNIR"))
-    curve = section.get("open_set", section)
-    table = Table(name, "threshold", rate, miss, box=None, header_style="bold")
-    for point in curve["points"]:
-        table.add_row(point["name"], f"{point['threshold']['value']:.4f}", _rate(point["fmr"]), _rate(point["fnmr"]))
-    if name == "verification":
-        pairs = f"{section['genuine_pairs']} genuine, {section['impostor_pairs']} impostor"
-        say(f"subjects {section['subjects']}, pairs {pairs}")
-    console.print(table)
-    if curve is section:
-        say(f"AUC {curve['auc']['value']:.5f}, EER {_rate(curve['eer'])}")
-    for rank, estimate in section.get("ranks", {}).items():
-        say(f"rank {rank} {_rate(estimate)}")
-    for sentence in curve["unsupported"]:
-        say(sentence)
-
-
-def _rate(estimate: Mapping[str, float]) -> str:
-    return f"{rounded(estimate['value'])} ({rounded(estimate['low'])} to {rounded(estimate['high'])})"
-
-
-@contextmanager
-def _tracking() -> Iterator[Track]:
-    """A progress bar for the steps of the block."""
-    with progress() as report:
-
-        def track(items: Sequence[Item], what: str) -> Iterable[Item]:
-            for done, item in enumerate(items):
-                report(what, done, len(items))
-                yield item
-
-        yield track
+    return ask(entry, card(detector), engine, Store(store), sample, grouped, configured, about)

@@ -9,38 +9,76 @@ from hypothesis import strategies as st
 
 from evaluation.figures import Plan
 from evaluation.intervals import wilson
-from evaluation.liveness import by_species, measure_liveness, read_presentations, worst_curve
+from evaluation.liveness import ALL, ENOUGH, Probabilities, by_kind, measure_liveness, read_presentations
 from evaluation.progress import silent
+from evaluation.verification import Scores, curve
 from models.errors import ModelError
 from tests.evaluation.test_labelled import touch
 
-PROBABILITIES = st.lists(st.integers(0, 10).map(lambda n: n / 10), min_size=1, max_size=12).map(np.array)
+PROBABILITY = st.integers(0, 10).map(lambda n: n / 10)
+FEW = st.lists(PROBABILITY, min_size=1, max_size=ENOUGH - 1).map(np.array)
+MANY = st.lists(PROBABILITY, min_size=ENOUGH, max_size=30).map(np.array)
+PLAN = Plan({"the card's": 0.5}, (0.5, 0.05), 100, 0, silent)
 
 
-@given(live=PROBABILITIES, paper=PROBABILITIES, replay=PROBABILITIES, threshold=st.floats(-0.1, 1.1))
-def test_the_worst_species_counts(live: np.ndarray, paper: np.ndarray, replay: np.ndarray, threshold: float) -> None:
-    point = worst_curve({"live": live, "spoof/paper": paper, "spoof/replay": replay}).at(threshold)
+def probabilities(live: Scores, **attacks: Scores) -> Probabilities:
+    return Probabilities(live, attacks, {"live": 0, **dict.fromkeys(attacks, 0)})
+
+
+@given(live=FEW, paper=MANY, replay=MANY, mask=FEW, threshold=st.floats(-0.1, 1.1))
+def test_the_worst_kind_with_enough_photos_counts(
+    live: Scores, paper: Scores, replay: Scores, mask: Scores, threshold: float
+) -> None:
+    found = probabilities(live, paper=paper, replay=replay, mask=mask)
+    point = found.worst_curve().at(threshold)
     assert point.fmr == pytest.approx(max(np.mean(paper >= threshold), np.mean(replay >= threshold)))
     assert point.fnmr == pytest.approx(np.mean(live < threshold))
+    assert found.fewest == min(len(paper), len(replay))
+    assert found.rule.endswith("20 photos with a face: paper, replay.")
 
 
-def test_rates_at_a_threshold() -> None:
-    scores = {
-        "live": np.array([0.9, 0.8, 0.4, 0.5]),
-        "spoof/paper": np.array([0.1, 0.2, 0.6]),
-        "spoof/replay": np.array([0.5, 0.7]),
-    }
-    found = measure_liveness(scores, Plan({"the card's": 0.5}, (0.5, 0.05), 100, 0, silent))
+@given(live=FEW, paper=FEW, mask=FEW, threshold=st.floats(-0.1, 1.1))
+def test_without_such_a_kind_all_attacks_count_together(
+    live: Scores, paper: Scores, mask: Scores, threshold: float
+) -> None:
+    found = probabilities(live, paper=paper, mask=mask)
+    together = np.concatenate([paper, mask])
+    assert found.worst_curve().at(threshold).fmr == pytest.approx(np.mean(together >= threshold))
+    assert found.fewest == len(together)
+    assert found.rule == "All attacks are counted together: no kind has 20 photos with a face."
+
+
+def test_what_is_measured_of_each_kind() -> None:
+    random = np.random.default_rng(0)
+    live, paper, replay = random.uniform(0.3, 1, 50), random.uniform(0, 0.6, 30), random.uniform(0, 0.9, 40)
+    mask, none = np.array([0.9]), np.zeros(0)
+    found = measure_liveness(probabilities(live, paper=paper, replay=replay, mask=mask, none=none), PLAN)
     [rates] = found.rates
-    assert rates.bpcer == wilson(1, 4)
-    assert rates.apcer == {"spoof/paper": wilson(1, 3), "spoof/replay": wilson(2, 2)}
-    assert (rates.worst, rates.acer) == ("spoof/replay", (1 + 0.25) / 2)
-    assert [point.name for point in found.figures.points] == ["the card's", "best balanced accuracy"]
-    assert found.figures.points[0].fmr.value == 1
-    assert found.figures.unsupported[0].startswith("APCER 50 %: 2 photos of the rarest attack are too few")
+    assert rates.bpcer == wilson(int(np.sum(live < 0.5)), 50)
+    assert rates.apcer.keys() == {"paper", "replay", "mask", ALL}
+    assert rates.apcer["paper"] == wilson(int(np.sum(paper >= 0.5)), 30)
+    assert rates.apcer["mask"] == wilson(1, 1)
+    everything = np.concatenate([paper, replay, mask])
+    assert rates.apcer[ALL] == wilson(int(np.sum(everything >= 0.5)), 71)
+    assert (rates.worst, rates.acer) == ("replay", (rates.bpcer.value + rates.apcer["replay"].value) / 2)
+    assert {kind: area.value for kind, area in found.areas.items()} == pytest.approx(
+        {
+            kind: curve(live, attacks).area()
+            for kind, attacks in (("paper", paper), ("replay", replay), (ALL, everything))
+        }
+    )
+    assert all(area.low < area.value < area.high for area in found.areas.values())
+    assert found.worst_area == "replay"
+    assert found.figures.points[0].fmr.value == rates.apcer["replay"].value
 
 
-def test_folders_in_spoof_are_species(tmp_path: Path) -> None:
+def test_too_few_attacks_for_a_rate_are_named() -> None:
+    found = measure_liveness(probabilities(np.array([0.9, 0.4]), paper=np.array([0.1, 0.2, 0.6])), PLAN)
+    assert found.rates[0].worst == found.worst_area == ALL
+    assert found.figures.unsupported[0].startswith("APCER 50 %: 3 photos of the smallest compared attack are too few")
+
+
+def test_folders_in_spoof_are_kinds(tmp_path: Path) -> None:
     touch(
         tmp_path,
         "live/ann/1.jpg",
@@ -49,13 +87,29 @@ def test_folders_in_spoof_are_species(tmp_path: Path) -> None:
         "spoof/paper/more/2.jpg",
         "spoof/live/1.jpg",
         "spoof/3.jpg",
+        "loose.jpg",
     )
     found = read_presentations(tmp_path)
-    assert sorted(found.species) == ["live", "live", "spoof", "spoof/live", "spoof/paper", "spoof/paper"]
-    probabilities = np.arange(6.0)[:, None] / 10
-    probabilities[found.species.index("spoof")] = np.nan
-    with pytest.raises(ModelError, match=r"no face was found on the photos of spoof$"):
-        by_species(found, probabilities)
+    assert sorted(found.kinds) == ["live", "live", "spoof", "spoof/live", "spoof/paper", "spoof/paper"]
+    answers = np.arange(6.0)[:, None] / 10
+    answers[[found.kinds.index("spoof"), found.kinds.index("live")]] = np.nan
+    kinds = by_kind(found, answers)
+    assert kinds.faceless == {"live": 1, "spoof": 1, "spoof/live": 0, "spoof/paper": 0}
+    assert {kind: len(scores) for kind, scores in kinds.attacks.items()} == {
+        "spoof": 0,
+        "spoof/live": 1,
+        "spoof/paper": 2,
+    }
+    assert [*kinds.seen] == ["spoof/live", "spoof/paper"]
+
+
+@pytest.mark.parametrize("faceless", ["live", "spoof"])
+def test_live_photos_and_attacks_need_a_face(tmp_path: Path, faceless: str) -> None:
+    touch(tmp_path, "live/1.jpg", "spoof/paper/1.jpg")
+    found = read_presentations(tmp_path)
+    answers = np.array([[np.nan if kind.startswith(faceless) else 0.5] for kind in found.kinds])
+    with pytest.raises(ModelError, match=f"no face was found on the photos in {faceless}$"):
+        by_kind(found, answers)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +117,7 @@ def test_folders_in_spoof_are_species(tmp_path: Path) -> None:
     [
         (["live/1.jpg"], "spoof has no photos"),
         (["spoof/1.jpg"], "live has no photos"),
-        (["live/1.jpg", "spoof/1.jpg", "other/1.jpg"], r"other/1\.jpg lies neither in"),
+        (["live/1.jpg", "spoof/1.jpg", "other/1.jpg"], r"other/1\.jpg is neither in"),
     ],
 )
 def test_other_folders_are_refused(tmp_path: Path, photos: list[str], message: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from evaluation.answers import answers
-from facegraph.cli import evaluation as cli
+from facegraph.cli import measurement
 from imaging.decode import Limits
 from models.card import Card
 from models.catalogue import card
@@ -39,10 +39,12 @@ def people(sample_photos: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def attacks(mindy: bytes, tmp_path: Path) -> Path:
-    """Two photos of a live face, and one called a spoof."""
+    """Two photos of a live face, one that is called a spoof, and an attack without a face."""
     for name in ("live/1.jpg", "live/2.jpg", "spoof/replay/1.jpg"):
         (tmp_path / "attacks" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "attacks" / name).write_bytes(mindy)
+    (tmp_path / "attacks" / "spoof" / "mask").mkdir()
+    (tmp_path / "attacks" / "spoof" / "mask" / "broken.jpg").write_bytes(b"no photo")
     return tmp_path / "attacks"
 
 
@@ -95,12 +97,55 @@ def test_a_csv_of_pairs_has_no_identification(run: Run, people: Path, tmp_path: 
     assert figures(report).keys() == {"about", "acquisition", "verification"}
 
 
+def test_the_lfw_protocol(run: Run, people: Path, tmp_path: Path) -> None:
+    """Two folds of the same pairs: one genuine in three has a faceless photo, and the others are correct."""
+    broken, first, second, _ = sorted((people / "madonna").glob("*.jpg"))
+    other = min((people / "jerry_seinfeld").glob("*.jpg"))
+    genuine, faceless = f"{first},{second},1\n", f"{first},{broken},1\n"
+    file, report = tmp_path / "pairs.csv", tmp_path / "report.html"
+    file.write_text(((genuine * 2 + faceless) * 100 + f"{first},{other},0\n" * 300) * 2, "utf-8")
+    words = ("--photos", file, "--protocol", "lfw", "--report", report, "--replicates", 100)
+    status, out, _ = run("models", "evaluate", "mobilefacenet", *words)
+    assert status == 0
+    assert "accuracy 83.33 %, standard deviation 0.00 %, standard error 0.00 %" in out
+    found = figures(report)
+    assert [fold["false_non_matches"] for fold in found["lfw"]["folds"]] == [100, 100]
+    names = [point["name"] for point in found["verification"]["points"]]
+    assert names[-2:] == ["FMR ≤ 1 %", "FMR ≤ 0.1 %"]
+
+
+def test_false_matches_by_group(run: Run, people: Path, tmp_path: Path) -> None:
+    file, report = people / "groups.csv", tmp_path / "report.html"
+    photos = [photo.relative_to(people) for photo in sorted(people.glob("*/*.jpg"))]
+    file.write_text("file,[b]who\n" + "".join(f"{photo},{photo.parent.name}\n" for photo in photos), "utf-8")
+    words = ("--photos", people, "--groups", file, "--report", report, "--replicates", 100)
+    status, out, _ = run("models", "evaluate", "mobilefacenet", *words)
+    assert status == 0
+    for text in ("groups: photos 7, faceless 1", "FMR at 0.4200, the card's", "[b]who", "jerry_seinfeld", "madonna"):
+        assert text in out
+    section = figures(report)["groups"]
+    assert section["columns"]["[b]who"]["faces"] == {"jerry_seinfeld": 3, "madonna": 3}
+    assert [rate["pairs"] for rate in section["columns"]["[b]who"]["rates"]] == [3, 3, 9]
+    assert run("models", "calibrate", "mobilefacenet", *words, "--fmr", 0.5)[0] == 0
+    found = figures(report)
+    assert found["groups"]["threshold"] == found["calibration"]["threshold"]
+
+
 def test_liveness_is_evaluated(run: Run, attacks: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
-    assert run("models", "evaluate", "crmnet", "--photos", attacks, "--report", report, "--replicates", 100)[0] == 0
-    [rates] = figures(report)["liveness"]["rates"]
-    assert (rates["threshold"], rates["worst"], rates["acer"]) == (0.5, "spoof/replay", 0.5)
-    assert figures(report)["liveness"]["photos"] == {"live": 2, "spoof/replay": 1}
+    words = ("--photos", attacks, "--report", report, "--replicates", 100)
+    status, out, _ = run("models", "evaluate", "crmnet", *words)
+    assert status == 0
+    assert "All attacks are counted together: no kind has 20 photos with a face." in out
+    assert "AUC 0.5000 (0.5000 to 0.5000) all attacks\n" in out
+    found = figures(report)["liveness"]
+    [rates] = found["rates"]
+    assert (rates["threshold"], rates["worst"], rates["acer"]) == (0.5, "all attacks", 0.5)
+    assert found["kinds"] == {
+        "live": {"photos": 2, "faceless": 0, "note": ""},
+        "spoof/mask": {"photos": 1, "faceless": 1, "note": "too few photos"},
+        "spoof/replay": {"photos": 1, "faceless": 0, "note": "too few photos"},
+    }
 
 
 def test_a_threshold_is_calibrated_and_written(run: Run, people: Path, config: Path, tmp_path: Path) -> None:
@@ -134,10 +179,19 @@ def test_too_few_photos_are_refused_unless_forced(run: Run, people: Path, config
     assert user_config(config)["thresholds"]["arcface"] > 0
 
 
-def test_liveness_is_calibrated(run: Run, attacks: Path, config: Path, tmp_path: Path) -> None:
-    words = ("calibrate", "crmnet", "--photos", attacks, "--apcer", 0.05, "--write", config, "--force")
-    assert run("models", *words, "--report", tmp_path / "report.html", "--replicates", 100)[0] == 0
-    assert 0.5 < user_config(config)["liveness_threshold"] <= 1
+@pytest.mark.parametrize(("option", "low", "high"), [("--apcer", 0.5, 1), ("--bpcer", 0, 1)])
+def test_liveness_is_calibrated(
+    run: Run, attacks: Path, config: Path, tmp_path: Path, option: str, low: float, high: float
+) -> None:
+    words = ("calibrate", "crmnet", "--photos", attacks, option, 0.05, "--write", config, "--force")
+    report = tmp_path / "report.html"
+    status, out, _ = run("models", *words, "--report", report, "--replicates", 100)
+    assert status == 0
+    chosen = user_config(config)["liveness_threshold"]
+    assert low < chosen <= high
+    assert f"threshold {chosen} for {option[2:].upper()} at most 5 %" in out
+    rates = {each["name"]: each for each in figures(report)["liveness"]["rates"]}["calibrated"]
+    assert (rates["bpcer"]["value"], rates["acer"]) == ((1, 0.5) if option == "--apcer" else (0, 0.5))
 
 
 @pytest.mark.parametrize(
@@ -145,13 +199,16 @@ def test_liveness_is_calibrated(run: Run, attacks: Path, config: Path, tmp_path:
     [
         (("evaluate", "mtcnn"), "mtcnn is neither an embedder nor a liveness network"),
         (("evaluate", "nobody"), "no model is called 'nobody'"),
-        (("calibrate", "mobilefacenet"), "is for a rate above 0, given with --fmr alone"),
-        (("calibrate", "mobilefacenet", "--apcer", 0.1), "is for a rate above 0, given with --fmr alone"),
-        (("calibrate", "crmnet", "--apcer", 0), "is for a rate above 0, given with --apcer alone"),
-        (("calibrate", "facenet", "--fmr", 0.1, "--apcer", 0.1), "is for a rate above 0, given with --fmr alone"),
+        (("evaluate", "crmnet", "--protocol", "lfw"), "the protocol lfw is for embedders"),
+        (("evaluate", "crmnet", "--groups", __file__), "only an embedder has false matches by group"),
+        (("calibrate", "mobilefacenet"), "calibrating mobilefacenet takes one rate above 0: --fmr"),
+        (("calibrate", "mobilefacenet", "--apcer", 0.1), "calibrating mobilefacenet takes one rate above 0: --fmr"),
+        (("calibrate", "crmnet", "--apcer", 0), "takes one rate above 0: --apcer or --bpcer"),
+        (("calibrate", "crmnet", "--apcer", 0.1, "--bpcer", 0.1), "takes one rate above 0: --apcer or --bpcer"),
+        (("calibrate", "facenet", "--fmr", 0.1, "--apcer", 0.1), "calibrating facenet takes one rate above 0: --fmr"),
     ],
 )
-def test_what_cannot_be_measured_is_told_in_a_sentence(
+def test_an_unsuitable_request_is_refused_in_one_sentence(
     run: Run, tmp_path: Path, words: tuple[object, ...], message: str
 ) -> None:
     status, out, err = run("models", *words, "--photos", tmp_path)
@@ -175,7 +232,7 @@ def test_a_network_is_measured_in_the_engine_asked_for(
         asked.append(str(args[1]))
         raise ModelError("enough")
 
-    monkeypatch.setattr(cli, "load_network", load)
+    monkeypatch.setattr(measurement, "load_network", load)
     assert run("models", "evaluate", "facenet", "--photos", people, "--engine", engine) == (1, "", "error enough\n")
     assert asked == [engine]
 

@@ -1,0 +1,105 @@
+"""Printing the figures of a report's sections."""
+
+from collections.abc import Mapping
+
+from rich.table import Table
+
+from evaluation.figures import rounded
+from evaluation.liveness import ALL, LIVE
+from evaluation.report import Section
+from facegraph.cli.terminal import console, say, shown
+
+
+def show(name: str, section: Section) -> None:
+    """Print a section, by the name that it has in the report."""
+    match name:
+        case "verification":
+            pairs = f"{section['genuine_pairs']} genuine, {section['impostor_pairs']} impostor"
+            say(f"subjects {section['subjects']}, pairs {pairs}")
+            _points(name, section, "FMR", "FNMR")
+            say(f"AUC {section['auc']['value']:.5f}, EER {_interval(section['eer'])}")
+        case "identification":
+            _points(name, section["open_set"], "FPIR", "FNIR")
+            for rank, estimate in section["ranks"].items():
+                say(f"rank {rank} {_interval(estimate)}")
+        case "lfw":
+            _lfw(section)
+        case "groups":
+            _groups(section)
+        case "liveness":
+            _liveness(section)
+
+
+def _liveness(section: Section) -> None:
+    for rates in section["rates"]:
+        table = _table(f"threshold {rates['threshold']:.4f}, {rates['name']}", "photos", "faceless", "error rate", "")
+        for kind, counts in section["kinds"].items():
+            rate, estimate = ("BPCER", rates["bpcer"]) if kind == LIVE else ("APCER", rates["apcer"].get(kind))
+            table.add_row(
+                shown(f"{rate}, {kind}"),
+                str(counts["photos"]),
+                str(counts["faceless"]),
+                _interval(estimate) if estimate else "",
+                "the worst" if kind == rates["worst"] else counts["note"],
+            )
+        table.add_row(f"APCER, {ALL}", "", "", _interval(rates["apcer"][ALL]), "")
+        console.print(table)
+    say(shown(section["rule"]))
+    auc, worst = section["auc"], section["worst_auc"]
+    say(shown(f"AUC {_number(auc[ALL])} {ALL}" + (f", {_number(auc[worst])} {worst}, the worst" * (worst != ALL))))
+    _points("liveness", section, "APCER", "BPCER")
+    say(f"EER {_interval(section['eer'])}")
+
+
+def _lfw(section: Section) -> None:
+    table = _table("fold", "threshold", "accuracy", "false matches", "false non-matches", "faceless")
+    for number, fold in enumerate(section["folds"], start=1):
+        errors = (fold["false_matches"], fold["false_non_matches"], fold["faceless"])
+        table.add_row(str(number), f"{fold['threshold']:.4f}", rounded(fold["accuracy"]), *map(str, errors))
+    console.print(table)
+    spread = f"standard deviation {rounded(section['deviation'])}, standard error {rounded(section['standard_error'])}"
+    say(f"accuracy {rounded(section['mean'])}, {spread}")
+
+
+def _groups(section: Section) -> None:
+    gate = section["acquisition"]
+    say(f"groups: photos {gate['photos']}, faceless {len(gate['faceless'])}, all pairs as impostors")
+    say(f"FMR at {section['threshold']:.4f}, {section['name']}")
+    for name, column in section["columns"].items():
+        table = _table(name, "with", "faces", "pairs", "false matches", "FMR")
+        for rate in column["rates"]:
+            first, second = rate["groups"]
+            faces = " + ".join(str(column["faces"][group]) for group in dict.fromkeys(rate["groups"]))
+            fmr = _interval(rate["fmr"]) if rate["fmr"] else ""
+            table.add_row(
+                shown(first),
+                "itself" if first == second else shown(second),
+                faces,
+                f"{rate['pairs']:,}",
+                str(rate["false_matches"]),
+                fmr,
+            )
+        console.print(table)
+
+
+def _points(name: str, curve: Section, rate: str, miss: str) -> None:
+    table = _table(name, "threshold", rate, miss)
+    for point in curve["points"]:
+        table.add_row(
+            point["name"], f"{point['threshold']['value']:.4f}", _interval(point["fmr"]), _interval(point["fnmr"])
+        )
+    console.print(table)
+    for sentence in curve["unsupported"]:
+        say(sentence)
+
+
+def _table(*columns: str) -> Table:
+    return Table(*map(shown, columns), box=None, header_style="bold")
+
+
+def _interval(estimate: Mapping[str, float]) -> str:
+    return f"{rounded(estimate['value'])} ({rounded(estimate['low'])} to {rounded(estimate['high'])})"
+
+
+def _number(estimate: Mapping[str, float]) -> str:
+    return f"{estimate['value']:.4f} ({estimate['low']:.4f} to {estimate['high']:.4f})"

@@ -93,16 +93,16 @@ def shift_at(live: Floats, bpcer: float) -> float:
     return -float(below + above) / 2
 
 
-def counted(accepted: NDArray[np.bool_], species: Sequence[str]) -> tuple[BonaFide, tuple[Attack, ...]]:
+def counted(accepted: NDArray[np.bool_], kinds: Sequence[str]) -> tuple[BonaFide, tuple[Attack, ...]]:
     """The counts behind BPCER and behind each kind of attack's APCER.
 
     Args:
         accepted: whether each photo was classified as live.
-        species: of each photo, as `evaluation.liveness.Presentations` has it.
+        kinds: of each photo: `evaluation.liveness.Presentations`.
     """
-    names = np.array(species)
+    names = np.array(kinds)
     live = accepted[names == LIVE]
-    attacks = [(name, accepted[names == name]) for name in sorted({*species} - {LIVE})]
+    attacks = [(name, accepted[names == name]) for name in sorted({*kinds} - {LIVE})]
     return BonaFide(photos=len(live), rejected=int(np.sum(~live))), tuple(
         Attack(kind=name.removeprefix(f"{SPOOF}/"), photos=len(passed), passed=int(passed.sum()))
         for name, passed in attacks

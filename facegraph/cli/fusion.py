@@ -46,14 +46,14 @@ def fuse_command(
     with progress() as report:
         logits = answers(_reported(presentations.photos, report), detect, network, entry.crops)
     found = ~np.isnan(logits[:, 0])
-    logits, species = logits[found], [each for each, here in zip(presentations.species, found, strict=True) if here]
-    live = np.array(species) == LIVE
+    logits, kinds = logits[found], [each for each, here in zip(presentations.kinds, found, strict=True) if here]
+    live = np.array(kinds) == LIVE
     fitted = fit(logits, live, bpcer)
     say(f"photos {len(found)}, faceless {int(np.sum(~found))}, BPCER at most {percent(bpcer)}; on the card:")
-    bona_fide, attacks = counted(fitted.live(logits), species)
+    bona_fide, attacks = counted(fitted.live(logits), kinds)
     for line in (*_lines(entry, fitted), *_counts(bona_fide, attacks)):
         typer.echo(line)
-    held_out = counted(cross_validated(logits, live, bpcer, SEED), species)
+    held_out = counted(cross_validated(logits, live, bpcer, SEED), kinds)
     for title, counts in (("on these photos", (bona_fide, attacks)), (f"held out, {FOLDS} folds", held_out)):
         for rate in error_rates(*counts):
             say(f"{title}: {rate}")

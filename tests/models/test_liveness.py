@@ -54,7 +54,7 @@ def faces(store: Store, photos: list[Path], species: list[str]) -> Faces:
 @pytest.fixture(scope="module")
 def presentations(store: Store) -> Faces:
     read_in = read_presentations(shared_faces("liveness"))
-    return faces(store, list(read_in.photos), list(read_in.species))
+    return faces(store, list(read_in.photos), list(read_in.kinds))
 
 
 @pytest.fixture(scope="module")

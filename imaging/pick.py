@@ -34,16 +34,18 @@ class Pick:
 
         Args:
             width, height: of the photo, in the pixels of the boxes.
-            rival_score: lowest score at which a face counts beside another one, with ``one``.
+            rival_score: beside a face of at least this score, one that scores less does not count, unless every face
+                does.
         """
         if not faces or self.rule == "all":
             return list(faces)
+        strict = self.rule == "one" and self.other_faces == 0
+        believed = [face for face in faces if strict or face.score >= rival_score] or faces
         if self.rule == "prominent":
-            return [max(faces, key=lambda face: prominence(face, width, height))]
-        if self.rule == "largest":
-            return [max(faces, key=lambda face: face.side)]
-        believed = [face for face in faces if self.other_faces == 0 or face.score >= rival_score] or faces
+            return [max(believed, key=lambda face: prominence(face, width, height))]
         largest = max(believed, key=lambda face: face.side)
+        if self.rule == "largest":
+            return [largest]
         smallest = self.other_faces * largest.side
         return [largest, *(face for face in believed if face is not largest and face.side >= smallest)]
 

@@ -30,8 +30,8 @@ class Detector(Protocol):
     """What every detector offers.
 
     Attributes:
-        rival_score: lowest score at which a face counts beside another one where a photo should show one. False
-            faces beside a real one mostly score less.
+        rival_score: lowest score at which a face counts beside a face of such a score, unless every face counts.
+            False faces beside a real one mostly score less.
     """
 
     rival_score: float = 0.0

@@ -49,6 +49,14 @@ def test_a_second_face_counts_from_the_score_of_a_real_one(score: float, counted
     assert found[0] in picked
 
 
+@pytest.mark.parametrize("rule", ["largest", "prominent"])
+def test_a_false_face_is_not_picked_beside_a_real_one(rule: str) -> None:
+    real, pin = square(200, 80, 100, 0.99), square(200, 150, 110, 0.93)
+    pick = Pick(rule)  # type: ignore[arg-type]
+    assert pick.of([real, pin], WIDTH, HEIGHT, rival_score=0.95) == [real]
+    assert pick.of([pin], WIDTH, HEIGHT, rival_score=0.95) == [pin]
+
+
 def test_a_photo_whose_only_face_is_not_sure_has_it_all_the_same() -> None:
     doubtful = square(60, 60, 100, 0.8)
     assert Pick("one", 0.33).of([doubtful], WIDTH, HEIGHT, rival_score=0.95) == [doubtful]

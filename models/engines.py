@@ -83,6 +83,12 @@ def _detector(card: Card, store: Store, engine: Engine, device: Device, options:
             if engine != "onnx" or device.kind != "cpu":
                 raise ModelError(f"{card.name} runs in MediaPipe on the CPU: leave out its engine and set `gpus: 0`")
             return BlazeFace(paths[0], **options)
+        case "centerface":
+            from models.detectors.centerface import CenterFace
+
+            if not engine.startswith("onnx"):
+                return CenterFace(_original(card, store, engine, device), **options)
+            return CenterFace(OnnxNetwork(paths[0], device), **options)
         case "mtcnn" | "mtcnn_tensorflow":
             from models.detectors.mtcnn import Mtcnn
 

@@ -8,6 +8,7 @@ import itertools
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from imaging.area import AreaSampler
@@ -36,6 +37,8 @@ def difference(entry: Card, folder: Path) -> float:
     match entry.architecture:
         case "blazeface":
             return _tflite_difference(entry, folder)
+        case "centerface":
+            return _tile_difference(architecture.original(entry, folder, DEVICE), entry, folder)
         case "mtcnn" | "mtcnn_tensorflow":
             return _cascade_difference(architecture.original(entry, folder, DEVICE), entry, folder)
         case "retinaface":
@@ -72,6 +75,16 @@ def _photo_difference(original, entry: Card, folder: Path) -> float:  # type: ig
         for expected, given in zip(original(pixels), export(pixels[None]), strict=True):
             scale = 1 if expected.ndim == 1 else max(pixels.shape)
             worst = max(worst, _largest(expected / scale, given / scale))
+    return worst
+
+
+def _tile_difference(original, entry: Card, folder: Path) -> float:  # type: ignore[no-untyped-def]
+    """CenterFace: its file takes ten tiles of 32x32 pixels."""
+    export, worst = OnnxNetwork(folder / entry.exports[0], DEVICE), 0.0
+    for data in sample():
+        tiles = np.asarray(cv2.resize(decode(data, Limits()).pixels, (160, 64)), np.uint8).reshape(2, 32, 5, 32, 3)
+        tiles = tiles.swapaxes(1, 2).reshape(10, 32, 32, 3)
+        worst = max(worst, *map(_largest, original(tiles), export(tiles)))
     return worst
 
 

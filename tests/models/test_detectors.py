@@ -39,7 +39,7 @@ class Loaded:
         return answer.faces
 
 
-@pytest.fixture(scope="module", params=["mtcnn", "mediapipe-full-range", "retinaface-mobilenet"])
+@pytest.fixture(scope="module", params=["mtcnn", "mediapipe-full-range", "retinaface-mobilenet", "centerface"])
 def loaded(request: pytest.FixtureRequest, store: Store) -> Iterator[Loaded]:
     detector = load_detector(pulled(request.param), store, "onnx", Device(), {})
     yield Loaded(request.param, detector)
@@ -80,7 +80,8 @@ def test_every_portrait_has_its_face(loaded: Loaded, sample_photos: Path) -> Non
     counts = [len(loaded.look(path)) for path in portraits(sample_photos, each=5)]
     assert len(counts) == 25
     assert min(counts) == 1
-    assert sum(counts) <= 26
+    # Of a band behind one of them, CenterFace finds two musicians.
+    assert sum(counts) <= 27
 
 
 def test_landmarks_come_in_order_and_lie_in_the_box(loaded: Loaded, sample_photos: Path) -> None:
@@ -142,7 +143,7 @@ def test_photos_of_any_size_without_a_face_give_none(loaded: Loaded, size: tuple
     assert loaded.detector.detect(pixels) == loaded.detector.find(pixels, Pick("largest")) == []
 
 
-@pytest.mark.parametrize("loaded", ["mediapipe-full-range", "retinaface-mobilenet"], indirect=True)
+@pytest.mark.parametrize("loaded", ["mediapipe-full-range", "retinaface-mobilenet", "centerface"], indirect=True)
 def test_boxes_are_framed_as_mtcnn_frames_them(loaded: Loaded, store: Store, sample_photos: Path) -> None:
     mtcnn = Loaded("mtcnn", load_detector(card("mtcnn"), store, "onnx", Device(), {}))
     photos = portraits(sample_photos, each=2)

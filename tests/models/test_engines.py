@@ -113,13 +113,14 @@ def test_integers_and_floats_give_nearly_the_same(store: Store) -> None:
     assert np.abs(integers - floats).max() > 1e-4
 
 
-@pytest.mark.parametrize("name", ["mtcnn", "retinaface-mobilenet"])
+@pytest.mark.parametrize("name", ["mtcnn", "retinaface-mobilenet", "centerface"])
 @pytest.mark.parametrize("engine", ["onnx", "onnx-float32"])
 def test_a_detector_runs_in_floats_either_way(
     empty: Store, opened: list[str], monkeypatch: pytest.MonkeyPatch, name: str, engine: Engine
 ) -> None:
     monkeypatch.setattr("models.detectors.mtcnn.Mtcnn.detect", lambda *args: [])
     monkeypatch.setattr("models.detectors.retinaface.RetinaFace.detect", lambda *args: [])
+    monkeypatch.setattr("models.detectors.centerface.CenterFace.detect", lambda *args: [])
     load_detector(card(name), empty, engine, CPU, {})
     assert opened == list(card(name).exports)
 

@@ -20,10 +20,12 @@ from models.onnx_graph import (
     Layout,
     current,
     with_any_batch,
+    with_constant_weights,
     with_crops_in,
     with_l2_norm,
     with_leaf_logit,
     with_live_logit,
+    with_photos_in,
 )
 from models.onnx_session import OnnxNetwork
 
@@ -65,6 +67,21 @@ def test_crops_come_in_as_bytes_and_reach_the_network_prepared(
     prepared = prepared[..., ::-1] if colours == "bgr" else prepared
     expected = prepared.transpose(0, 3, 1, 2) if layout == "nchw" else prepared
     np.testing.assert_allclose(answer(model, photo), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 3, 3), (2, 5, 4, 3)])
+def test_photos_of_any_size_come_in_as_bytes_and_reach_the_network_as_planes(shape: tuple[int, ...]) -> None:
+    model = with_photos_in(written("core (float[n, 3, h, w] x) => (float[n, 3, h, w] y) { y = Identity (x) }"))
+    photos = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    np.testing.assert_array_equal(answer(model, photos), photos.transpose(0, 3, 1, 2))
+
+
+def test_weights_among_the_inputs_become_constant() -> None:
+    core = written("core (float[n] x, float[n] w) => (float[n] y) { y = Add (x, w) }")
+    core.graph.initializer.append(numpy_helper.from_array(np.array([1, 2], dtype=np.float32), "w"))
+    model = with_constant_weights(core)
+    assert [entry.name for entry in model.graph.input] == ["x"]
+    np.testing.assert_array_equal(answer(model, np.zeros(2, dtype=np.float32)), [1, 2])
 
 
 def test_embeddings_come_out_with_length_one() -> None:

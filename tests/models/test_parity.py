@@ -50,7 +50,8 @@ def difference(entry: Card, folder: Path) -> float:
 
 # What no default configuration has is exported for its test alone.
 LONG = ("mtcnn-tensorflow", "minifasnet", "minifasnet-celeba", "deep-tree", "fr-feature")
-NAMES = ("mtcnn", "mediapipe-full-range", "retinaface-mobilenet", "fr-liveness", "mobilefacenet", "facenet", *LONG)
+DETECTORS = ("mtcnn", "mediapipe-full-range", "retinaface-mobilenet", "centerface")
+NAMES = (*DETECTORS, "fr-liveness", "mobilefacenet", "facenet", *LONG)
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,7 @@ def program() -> Group:
         "verify": Part("facegraph.cli.models:verify_command"),
         "evaluate": Part("facegraph.cli.evaluation:evaluate"),
         "calibrate": Part("facegraph.cli.evaluation:calibrate"),
+        "recall": Part("facegraph.cli.detection:recall_command"),
         "ranges": Part("facegraph.cli.ranges:ranges_command"),
         "fuse": Part("facegraph.cli.fusion:fuse_command"),
     }

@@ -1,0 +1,228 @@
+"""Measuring a detector: which labelled faces it finds, and which faces it reports beyond them."""
+
+import csv
+import json
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.intervals import Estimate, wilson
+from imaging.faces import Box
+from imaging.faces import Photo as Detected
+from models.detection import PhotoDetector
+from models.errors import ModelError
+
+LEAST_OVERLAP = 0.35
+"""Intersection over union from which on a found box matches a labelled one."""
+
+SIZES = (20, 40, 80)
+"""Borders of the classes of a face's side, in pixels of the photo."""
+
+SHARES = (2, 2.5, 3, 3.5, 4, 5, 6)
+"""Borders of the classes of a face's side, in percent of the photo's longer side."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFace:
+    """A face that is known to be in a photo.
+
+    Attributes:
+        box: in the photo's pixels; a labelled nose tip is a box without an area.
+        groups: values of the label's further columns, by their names.
+    """
+
+    box: Box
+    groups: Mapping[str, str]
+
+    @property
+    def side(self) -> float:
+        """Side of a square with the box's area."""
+        return math.sqrt(_area(self.box))
+
+    def fit(self, found: Box) -> float:
+        """How well a found box fits, 0 to 1; 0 where it does not match.
+
+        For a labelled box it is the intersection over union. A nose tip is matched by every box that holds it, the
+        better the nearer it is to the box's centre.
+        """
+        if not _area(self.box):
+            left, top, right, bottom = found
+            (x, y), halves = self.box[:2], ((right - left) / 2, (bottom - top) / 2)
+            if not (left <= x < right and top <= y < bottom):
+                return 0.0
+            return 1 - max(abs(x - left - halves[0]) / halves[0], abs(y - top - halves[1]) / halves[1]) / 2
+        overlap = _overlap(self.box, found)
+        return overlap if overlap >= LEAST_OVERLAP else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPhoto:
+    """A photo and all faces that are labelled in it."""
+
+    path: Path
+    faces: tuple[LabelledFace, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A photo's labels and what a detector found in it.
+
+    Attributes:
+        longer: the photo's longer side, in pixels.
+    """
+
+    labels: Sequence[LabelledFace]
+    found: Sequence[Box]
+    longer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many of a number of faces or photos, which is above 0."""
+
+    count: int
+    of: int
+
+    @property
+    def estimate(self) -> Estimate:
+        """The share with Wilson's 95 % interval."""
+        return wilson(self.count, self.of)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredDetection:
+    """All that was measured of a detector.
+
+    Attributes:
+        found: shares of the labelled faces that were found: of all of them, of each class of sizes, and of each
+            group. Classes without a face are left out.
+        beyond: found faces that match no label.
+        same_count: photos with as many faces found as labelled.
+        right: photos in which each label is matched and no face is left over.
+        ms: mean time to find the faces of a photo, decoding not included.
+    """
+
+    found: dict[str, Share]
+    beyond: int
+    same_count: Share
+    right: Share
+    ms: float
+
+
+def read_photos(folder: Path) -> tuple[LabelledPhoto, ...]:
+    """The labelled photos of a folder.
+
+    It has ``boxes.csv`` with the columns file, left, top, width and height, and any further ones as groups; or
+    ``noses.json`` with a list of nose tips, x and y, for each photo.
+
+    Raises:
+        ModelError: the folder has neither file, or its file cannot be understood.
+    """
+    boxes, noses = folder / "boxes.csv", folder / "noses.json"
+    faces: dict[str, list[LabelledFace]] = {}
+    try:
+        if boxes.is_file():
+            with boxes.open(newline="", encoding="utf-8") as lines:
+                for row in csv.DictReader(lines):
+                    faces.setdefault(row["file"], []).append(_labelled_box(row))
+        elif noses.is_file():
+            for name, points in json.loads(noses.read_text("utf-8")).items():
+                faces[name] = [LabelledFace((x, y, x, y), {}) for x, y in points]
+        else:
+            raise ModelError(f"{folder} has neither boxes.csv nor noses.json")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"the labels in {folder} cannot be understood: {error!r}") from error
+    if not faces:
+        raise ModelError(f"{folder} has no labelled photo")
+    return tuple(LabelledPhoto(folder / name, tuple(each)) for name, each in faces.items())
+
+
+def matches(labels: Sequence[LabelledFace], found: Sequence[Box]) -> dict[int, int]:
+    """Pair labels with found boxes, by their places: each at most once, the best fits first."""
+    fits = [(label.fit(box), row, column) for row, label in enumerate(labels) for column, box in enumerate(found)]
+    paired: dict[int, int] = {}
+    for _, row, column in sorted((each for each in fits if each[0]), key=lambda each: -each[0]):
+        if row not in paired and column not in paired.values():
+            paired[row] = column
+    return paired
+
+
+def measure_detection(photos: Iterable[LabelledPhoto], detect: PhotoDetector) -> MeasuredDetection:
+    """Look at every photo as the service does, and compare what is found with the labels.
+
+    Raises:
+        ModelError: a photo cannot be read, or the service would refuse it.
+    """
+    looks, seconds = [], 0.0
+    for photo in photos:
+        try:
+            detection = detect.one(photo.path.read_bytes(), ())
+        except OSError as error:
+            raise ModelError(f"the photo {photo.path} cannot be read: {error}") from error
+        [found] = detection.photos
+        if not isinstance(found, Detected):
+            raise ModelError(f"the photo {photo.path} is refused: {found.message}")
+        looks.append(Look(photo.faces, [face.box for face in found.faces], max(found.width, found.height)))
+        seconds += detection.steps["detect"]
+    return measured(looks, 1000 * seconds / max(len(looks), 1))
+
+
+def measured(looks: Sequence[Look], ms: float) -> MeasuredDetection:
+    """The figures of photos that were looked at in `ms` milliseconds each, on average."""
+    classes: dict[str, list[bool]] = {name: [] for name in _class_names()}
+    beyond = same_count = right = 0
+    for look in looks:
+        paired = matches(look.labels, look.found)
+        for place, label in enumerate(look.labels):
+            for name in _classes(label, look.longer):
+                classes.setdefault(name, []).append(place in paired)
+        beyond += len(look.found) - len(paired)
+        same_count += len(look.found) == len(look.labels)
+        right += len(look.found) == len(look.labels) == len(paired)
+    shares = {name: Share(sum(found), len(found)) for name, found in classes.items() if found}
+    return MeasuredDetection(shares, beyond, Share(same_count, len(looks)), Share(right, len(looks)), ms)
+
+
+def _class_names() -> list[str]:
+    """In the order of the table."""
+    return [
+        "all",
+        *(_class(border, SIZES, "px") for border in (0, *SIZES)),
+        *(_class(border, SHARES, "% of the photo") for border in (0, *SHARES)),
+    ]
+
+
+def _classes(label: LabelledFace, longer: int) -> Iterator[str]:
+    """The classes that a face belongs to."""
+    yield "all"
+    if label.side:
+        yield _class(label.side, SIZES, "px")
+        yield _class(100 * label.side / longer, SHARES, "% of the photo")
+    yield from (f"{group} {value}" for group, value in label.groups.items())
+
+
+def _class(value: float, borders: Sequence[float], unit: str) -> str:
+    place = bisect_right(borders, value)
+    if place == len(borders):
+        return f"{borders[-1]} {unit} and more"
+    return f"{borders[place - 1]} to {borders[place]} {unit}" if place else f"below {borders[0]} {unit}"
+
+
+def _labelled_box(row: Mapping[str, str]) -> LabelledFace:
+    left, top, width, height = (float(row[name]) for name in ("left", "top", "width", "height"))
+    if not (width > 0 and height > 0):
+        raise ValueError(f"a box of {row['file']} has no area")
+    return LabelledFace((left, top, left + width, top + height), dict(list(row.items())[5:]))
+
+
+def _area(box: Box) -> float:
+    return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
+
+
+def _overlap(first: Box, second: Box) -> float:
+    """Intersection over union."""
+    corners = (max(first[0], second[0]), max(first[1], second[1]), min(first[2], second[2]), min(first[3], second[3]))
+    shared = _area(corners)
+    return shared / (_area(first) + _area(second) - shared) if shared else 0.0

@@ -1,0 +1,151 @@
+"""Found faces against labelled ones, and folders of labels."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evaluation.detection import (
+    LEAST_OVERLAP,
+    LabelledFace,
+    Look,
+    Share,
+    matches,
+    measure_detection,
+    measured,
+    read_photos,
+)
+from imaging.decode import Limits
+from imaging.faces import Box, Face
+from models.detection import Detector, PhotoDetector
+from models.errors import ModelError
+
+SIDE = 100.0
+
+
+def box(left: float, top: float = 0, side: float = SIDE) -> Box:
+    return (left, top, left + side, top + side)
+
+
+def label(at: Box, **groups: str) -> LabelledFace:
+    return LabelledFace(at, groups)
+
+
+def nose(x: float, y: float) -> LabelledFace:
+    return label((x, y, x, y))
+
+
+boxes = st.builds(box, st.integers(0, 300), st.integers(0, 300), st.integers(20, 120))
+
+
+@given(st.lists(boxes, max_size=6), st.lists(boxes, max_size=6))
+def test_a_match_is_of_one_label_and_one_box_that_overlap(labels: list[Box], found: list[Box]) -> None:
+    paired = matches([label(each) for each in labels], found)
+    assert len(set(paired.values())) == len(paired)
+    assert all(label(labels[row]).fit(found[column]) >= LEAST_OVERLAP for row, column in paired.items())
+    left = [column for column in range(len(found)) if column not in paired.values()]
+    missed = [row for row in range(len(labels)) if row not in paired]
+    assert not any(label(labels[row]).fit(found[column]) for row in missed for column in left)
+
+
+@given(st.lists(boxes, max_size=6, unique=True))
+def test_a_detector_that_gives_the_labels_is_right(labels: list[Box]) -> None:
+    found = measured([Look([label(each) for each in labels], labels, 500)], 0)
+    assert found.right == Share(1, 1)
+    assert all(share.count == share.of for share in found.found.values())
+
+
+def test_the_better_box_is_matched_and_the_other_left_over() -> None:
+    assert matches([label(box(0))], [box(20), box(10)]) == {0: 1}
+    # Half of the width, of which the overlap is a third: too little.
+    assert matches([label(box(0))], [box(50)]) == {}
+
+
+def test_a_nose_is_found_by_the_box_that_holds_it() -> None:
+    assert matches([nose(50, 50), nose(130, 50)], [box(80), box(0)]) == {0: 1, 1: 0}
+    assert matches([nose(100, 50)], [box(0)]) == {}
+
+
+def test_faces_are_counted_by_size_and_group() -> None:
+    small, large = label(box(0, side=30), mask="worn"), label(box(200), mask="none")
+    found = measured([Look([small, large], [box(200), box(400)], 1000), Look([small], [box(0, side=30)], 1000)], 5)
+    assert found.found == {
+        "all": Share(2, 3),
+        "20 to 40 px": Share(1, 2),
+        "80 px and more": Share(1, 1),
+        "3 to 3.5 % of the photo": Share(1, 2),
+        "6 % of the photo and more": Share(1, 1),
+        "mask worn": Share(1, 2),
+        "mask none": Share(1, 1),
+    }
+    assert (found.beyond, found.same_count, found.right, found.ms) == (1, Share(2, 2), Share(1, 2), 5)
+
+
+def test_noses_have_no_size() -> None:
+    assert measured([Look([nose(5, 5)], [box(0)], 100)], 0).found == {"all": Share(1, 1)}
+
+
+class OneFace(Detector):
+    def detect(self, pixels: np.ndarray) -> list[Face]:
+        return [Face(box(10), 1.0, np.zeros((5, 2), dtype=np.float32))]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((120, 240, 3), dtype=np.uint8))
+    (tmp_path / "boxes.csv").write_text(
+        "file,left,top,width,height,mask\na.png,10,0,100,100,worn\na.png,150,0,50,50.5,none\n", "utf-8"
+    )
+    return tmp_path
+
+
+def test_photos_are_looked_at_and_timed(folder: Path) -> None:
+    found = measure_detection(read_photos(folder), PhotoDetector(OneFace(), Limits()))
+    assert found.found["all"] == Share(1, 2)
+    assert found.found["mask none"] == Share(0, 1)
+    assert found.ms > 0
+
+
+def test_boxes_are_read_with_their_groups(folder: Path) -> None:
+    [found] = read_photos(folder)
+    assert found.path == folder / "a.png"
+    assert found.faces[1] == LabelledFace((150, 0, 200, 50.5), {"mask": "none"})
+
+
+def test_noses_are_read_and_a_photo_may_have_none(tmp_path: Path) -> None:
+    (tmp_path / "noses.json").write_text(json.dumps({"a.jpg": [[3, 4]], "b.jpg": []}), "utf-8")
+    first, second = read_photos(tmp_path)
+    assert (first.faces, second.faces) == ((nose(3, 4),), ())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("other.csv", "", "has neither boxes.csv nor noses.json"),
+        ("boxes.csv", "file,left,top,width,height\n", "has no labelled photo"),
+        ("boxes.csv", "file,left,top,width\na,1,1,1\n", "cannot be understood: KeyError"),
+        ("boxes.csv", "file,left,top,width,height\na,1,1,wide,1\n", "cannot be understood: ValueError"),
+        ("boxes.csv", "file,left,top,width,height\na,1,1,0,1\n", "a box of a has no area"),
+        ("boxes.csv", "file,left,top,width,height\na,1\n", "cannot be understood: TypeError"),
+        ("noses.json", "[]", "cannot be understood: AttributeError"),
+        ("noses.json", '{"a": [[1]]}', "cannot be understood: ValueError"),
+        ("noses.json", "{", "cannot be understood: JSONDecodeError"),
+    ],
+)
+def test_labels_that_cannot_be_read_are_refused(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_text(text, "utf-8")
+    with pytest.raises(ModelError, match=message):
+        read_photos(tmp_path)
+
+
+@pytest.mark.parametrize(("content", "message"), [(None, "cannot be read"), (b"no photo", "is refused")])
+def test_a_photo_that_cannot_be_looked_at_is_named(folder: Path, content: bytes | None, message: str) -> None:
+    (folder / "a.png").unlink()
+    if content:
+        (folder / "a.png").write_bytes(content)
+    with pytest.raises(ModelError, match=rf"a\.png {message}"):
+        measure_detection(read_photos(folder), PhotoDetector(OneFace(), Limits()))

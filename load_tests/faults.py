@@ -23,6 +23,7 @@ from load_tests.traffic import Traffic
 REPLICAS = (
     "detector-mtcnn",
     "detector-mediapipe",
+    "detector-retinaface",
     "liveness-crmnet",
     "embedder-arcface",
     "embedder-facenet",

@@ -75,7 +75,7 @@ def test_the_model_is_described(service: httpx.Client) -> None:
         "embedding_dimensions": 192,
         "embedding_contract": entry.embedding_contract,
         "cosine_threshold": entry.threshold("cosine").value,
-        "detector": "mtcnn",
+        "detector": "centerface",
         "distance_metrics": ["cosine", "euclidean", "euclidean_l2"],
         "thresholds": {"cosine": 0.68, "euclidean": 4.15, "euclidean_l2": 1.13},
     }
@@ -94,13 +94,13 @@ def test_the_documented_client_tells_people_apart(
 def test_a_face_has_its_place_and_confidence(service: httpx.Client, mindy: bytes) -> None:
     found = extract(service, text(mindy)).json()
     assert found["face_count"] == 1
-    assert 0.99 < found["face_confidence"] <= 1
+    assert 0.9 < found["face_confidence"] <= 1
     area = found["facial_area"]
     assert area.keys() == {"x", "y", "w", "h"}
     assert (area["x"], area["y"]) == pytest.approx((113, 52), abs=10)
     assert (area["w"], area["h"]) == pytest.approx((107, 133), abs=10)
     assert 0 < found["processing_time_ms"] < 30_000
-    assert (found["detector"], found["model"]) == ("mtcnn", "mobilefacenet")
+    assert (found["detector"], found["model"]) == ("centerface", "mobilefacenet")
 
 
 @pytest.mark.parametrize(("metric", "default"), [("cosine", 0.68), ("euclidean_l2", 1.13)])
@@ -131,7 +131,7 @@ def test_a_threshold_of_the_request_decides(service: httpx.Client, mindy: bytes,
 def test_a_face_that_is_not_aligned_has_another_embedding(service: httpx.Client, mindy: bytes) -> None:
     upright, as_it_is = (extract(service, text(mindy), align=align).json()["embedding"] for align in (True, False))
     cosine = sum(a * b for a, b in zip(upright, as_it_is, strict=True))
-    assert 0.5 < cosine < 0.95
+    assert 0.4 < cosine < 0.95
 
 
 def test_a_photo_of_nobody_is_refused_or_embedded_whole(service: httpx.Client) -> None:

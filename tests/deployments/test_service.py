@@ -112,10 +112,11 @@ def test_a_spoof_is_told_from_a_live_face(service: httpx.Client) -> None:
 
 def test_the_health_names_every_network(service: httpx.Client) -> None:
     answer = service.get("/health").json()
-    assert answer["models"] == dict.fromkeys(["mtcnn", "mediapipe", "crmnet", "arcface", "facenet"], True)
+    assert answer["models"] == dict.fromkeys(["mtcnn", "mediapipe", "retinaface", "crmnet", "arcface", "facenet"], True)
     assert {role: network["model"] for role, network in answer["networks"].items()} == {
         "mtcnn": "mtcnn",
         "mediapipe": "mediapipe-full-range",
+        "retinaface": "centerface",
         "crmnet": "fr-liveness",
         "arcface": "mobilefacenet",
         "facenet": "facenet",

@@ -40,7 +40,10 @@ def test_models_are_pulled_before_what_is_rendered_is_served(
     monkeypatch.setenv("PORT", "8123")
     serving.run(ROOT / "configs" / "serve.yaml")
     served = tmp_path / "transport" / "serve.yaml"
-    assert ran == [["mtcnn", "mediapipe-full-range", "fr-liveness", "mobilefacenet", "facenet"], ["run", str(served)]]
+    assert ran == [
+        ["mtcnn", "mediapipe-full-range", "centerface", "fr-liveness", "mobilefacenet", "facenet"],
+        ["run", str(served)],
+    ]
     assert yaml.safe_load(served.read_text())["http_options"]["port"] == 8123
 
 

@@ -106,6 +106,7 @@ def test_the_service_tells_of_all_its_stages(service: httpx.Client, mindy: bytes
     assert list(stages) == [
         "detector-mtcnn",
         "detector-mediapipe",
+        "detector-retinaface",
         "liveness-crmnet",
         "embedder-arcface",
         "embedder-facenet",

@@ -98,7 +98,7 @@ def crowd(service: httpx.Client, people: dict[str, list[bytes]]) -> Iterator[str
     assert service.delete(path, params={"with_faces": True}).json() == {"name": "crowd"}
 
 
-@pytest.mark.parametrize("detector", ["mtcnn", "mediapipe"])
+@pytest.mark.parametrize("detector", ["mtcnn", "mediapipe", "retinaface"])
 def test_a_face_is_found_in_its_place(service: httpx.Client, detector: str, mindy: bytes) -> None:
     found = service.post(f"/v1/detect?detector={detector}&liveness=report", files={"photo": file(mindy)}).json()
     assert (found["photo"]["width"], found["photo"]["height"]) == (360, 240)

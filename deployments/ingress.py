@@ -58,6 +58,7 @@ class Ingress:
 
     Args:
         detectors, liveness, embedders: the stages by role.
+        default_detector: role of the detector that a request to /v1 gets unless it names another.
         limits: what the service lets in.
         addresses: which photos are fetched by address.
         gallery: handles of its writer and its reader.
@@ -70,6 +71,7 @@ class Ingress:
         detectors: Mapping[str, Bound],
         liveness: Mapping[str, Bound],
         embedders: Mapping[str, Bound],
+        default_detector: str,
         limits: LimitArgs,
         addresses: AddressArgs,
         gallery: tuple[DeploymentHandle[Any], DeploymentHandle[Any]],
@@ -105,6 +107,7 @@ class Ingress:
             requests,
             Observer(),
             access,
+            default_detector,
         )
         if not access.require_keys:
             logger.warning("Anybody who reaches this service may use all of it: REQUIRE_KEYS is not set")

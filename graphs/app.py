@@ -65,6 +65,7 @@ def build(args: AppArgs) -> Application:
     ingress = cast(Deployment, Ingress).options(ray_actor_options=share)
     return ingress.bind(
         **stages,
+        default_detector=args.defaults.detector,
         limits=args.limits,
         addresses=args.addresses,
         gallery=_gallery(args.gallery),

@@ -235,6 +235,14 @@ class AccessArgs(_FromEnvironment):
         return text and str(ROOT / text)
 
 
+class DefaultArgs(BaseModel):
+    """Roles of the stages that a request to /v1 gets unless it names others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    detector: str = Field("mtcnn", description="Role of the detector.")
+
+
 class AppArgs(BaseModel):
     """The arguments of `graphs.app.build`."""
 
@@ -248,6 +256,7 @@ class AppArgs(BaseModel):
     detectors: dict[str, DetectorArgs]
     liveness: dict[str, StageArgs]
     embedders: dict[str, StageArgs]
+    defaults: DefaultArgs = Field(default_factory=DefaultArgs)
     limits: LimitArgs = Field(default_factory=LimitArgs)
     addresses: AddressArgs = Field(default_factory=AddressArgs)
     gallery: GalleryArgs = Field(default_factory=GalleryArgs)
@@ -271,6 +280,14 @@ class AppArgs(BaseModel):
         if role not in stages:
             raise ValueError(f"/match needs a stage called {role} here")
         return stages
+
+    @model_validator(mode="after")
+    def _defaults_are_there(self) -> "AppArgs":
+        if self.defaults.detector not in self.detectors:
+            raise ValueError(
+                f"defaults: no detector is called {self.defaults.detector}; there are {', '.join(self.detectors)}"
+            )
+        return self
 
 
 class Policy(_FromEnvironment):

@@ -38,14 +38,23 @@ class NetworkAnswer(BaseModel):
     threshold_source: Literal["configuration", "card"] | None = Field(None, description="Who set it.")
 
 
+class DefaultsAnswer(BaseModel):
+    """The roles that a request gets unless it names others."""
+
+    model_config = example(detector="mtcnn")
+
+    detector: str
+
+
 class ModelsAnswer(BaseModel):
     """Every network by its role, which is what requests name."""
 
-    model_config = example(detectors={}, liveness={}, embedders={"arcface": NetworkAnswer})
+    model_config = example(detectors={}, liveness={}, embedders={"arcface": NetworkAnswer}, defaults=DefaultsAnswer)
 
     detectors: dict[str, NetworkAnswer]
     liveness: dict[str, NetworkAnswer]
     embedders: dict[str, NetworkAnswer]
+    defaults: DefaultsAnswer
 
 
 @router.get("/models")
@@ -72,4 +81,5 @@ async def get_models(request: Request) -> ModelsAnswer:
         detectors={role: plain(stage) for role, stage in stages.detectors.items()},
         liveness={role: plain(stage) for role, stage in stages.liveness.items()},
         embedders={role: embedder(role, stage) for role, stage in stages.embedders.items()},
+        defaults=DefaultsAnswer(detector=service.default_detector),
     )

@@ -48,6 +48,9 @@ JsonThreshold = Annotated[
 ]
 """The same in a body, where false is no 0 and "1" no 1."""
 
+DetectorRole = Annotated[
+    str | None, Field(description="Role of the detector; unless named, the default of /v1/models.")
+]
 RULES = (
     "prominent: the face that is largest and nearest the middle; largest: the largest one; one: a photo of several "
     "faces is refused; see Which face counts"
@@ -63,7 +66,7 @@ class DetectOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    detector: str = Field("mtcnn", description="Role of the detector.")
+    detector: DetectorRole = None
     liveness: Literal["off", "report", "require"] = Field(
         "off", description="off: not asked; report: stands beside the answer; require: a spoof is never a match."
     )
@@ -85,7 +88,7 @@ class VerifyOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    detector: str = Field("mtcnn", description="Role of the detector.")
+    detector: DetectorRole = None
     embedder: str = Field("arcface", description="Role of the embedder.")
     liveness: Literal["off", "report", "require"] = Field("off", description="As on /v1/detect.")
     metric: Literal["cosine", "euclidean"] = Field(
@@ -113,7 +116,7 @@ class EnrolOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    detector: str = Field("mtcnn", description="Role of the detector.")
+    detector: DetectorRole = None
     liveness: Literal["off", "report", "require"] = Field("off", description="require: a spoof is not enrolled.")
     quality: Literal["report", "require"] = Field("require", description="require: a poor face is not enrolled.")
     faces: FaceRule = Field("one", description=f"{RULES}; all: each face of a photo is enrolled for its subject.")
@@ -129,9 +132,9 @@ def pick_of(service: Service, rule: FaceRule, most: int = MOST_FACES) -> Pick:
     return Pick(rule, service.policy.other_faces, most)
 
 
-def detector_of(service: Service, role: str) -> DetectorStage:
-    """The detector that a request chose; raises `Refused`: ``UNKNOWN_DETECTOR``."""
-    return _chosen("detector", service.stages.detectors, role)
+def detector_of(service: Service, role: str | None) -> DetectorStage:
+    """The detector that a request chose, or the default; raises `Refused`: ``UNKNOWN_DETECTOR``."""
+    return _chosen("detector", service.stages.detectors, role or service.default_detector)
 
 
 def embedder_of(service: Service, role: str) -> EmbedderStage:

@@ -48,7 +48,7 @@ from facegraph.client.schemas import (
     Timings,
 )
 from facegraph.client.search import Candidate, SearchedEmbedding, SearchedFace, SearchedPhoto
-from facegraph.client.service import Calls, Health, Network, Networks, Replicas, Stage, Status
+from facegraph.client.service import Calls, Defaults, Health, Network, Networks, Replicas, Stage, Status
 from facegraph.client.subjects import StoredFace, Subject, SubjectFaces
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "Comparison",
     "ConflictError",
     "Crop",
+    "Defaults",
     "DetectedPhoto",
     "EmbeddedFace",
     "EmbeddedPhoto",

@@ -25,12 +25,20 @@ class Network:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """The roles that a request gets unless it names others."""
+
+    detector: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Networks:
     """Every network by its role, which is what requests name."""
 
     detectors: dict[str, Network]
     liveness: dict[str, Network]
     embedders: dict[str, Network]
+    defaults: Defaults
 
 
 @dataclass(frozen=True, kw_only=True)

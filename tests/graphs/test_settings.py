@@ -278,3 +278,8 @@ def test_the_files_of_access_are_below_the_project(monkeypatch: pytest.MonkeyPat
     assert (args.keys_file, args.audit_log) == (ROOT / "other" / "keys.json", "/var/log/audit.jsonl")
     monkeypatch.setenv("AUDIT_LOG", "")
     assert AccessArgs().audit_log == ""
+
+
+def test_the_default_detector_is_one_of_those_that_are_there() -> None:
+    with pytest.raises(ValidationError, match="defaults: no detector is called centerface; there are mtcnn"):
+        AppArgs(**ARGS, defaults={"detector": "centerface"})

@@ -1,7 +1,13 @@
 """GET /v1/models, over fake networks."""
 
+from dataclasses import replace
+
+from starlette.testclient import TestClient
+
+from api.app import create_app
 from graphs.settings import Policy
 from tests.api.v1 import Api
+from tests.fakes import network, service
 
 PLAIN = {
     "embedding_contract": None,
@@ -41,6 +47,7 @@ def test_every_network_stands_under_its_role() -> None:
                 "threshold_source": "card",
             },
         },
+        "defaults": {"detector": "mtcnn"},
     }
 
 
@@ -55,10 +62,22 @@ def test_a_threshold_of_the_configuration_stands_in_the_cards_place() -> None:
 def test_what_it_names_can_be_asked_for() -> None:
     api = Api()
     known = api.get("/v1/models").json()
-    for role, network in known["embedders"].items():
+    for role, embedder in known["embedders"].items():
         for detector in known["detectors"]:
             answer = api.send("/v1/embed", "anna", embedder=role, detector=detector).json()
             [face] = answer["faces"]
-            assert face["embedding"]["contract"] == network["embedding_contract"]
-            assert len(face["embedding"]["values"]) == network["embedding_dimensions"]
-            assert answer["models"]["embedder"] == network["model"]
+            assert face["embedding"]["contract"] == embedder["embedding_contract"]
+            assert len(face["embedding"]["values"]) == embedder["embedding_dimensions"]
+            assert answer["models"]["embedder"] == embedder["model"]
+
+
+def test_the_default_detector_is_told_and_taken_where_a_request_names_none() -> None:
+    api = Api()
+    other = replace(api.stages.detectors["mtcnn"], network=network("other-detector"))
+    stages = replace(api.stages, detectors={**api.stages.detectors, "retinaface": other})
+    app = TestClient(create_app(replace(service(stages), default_detector="retinaface")))
+    assert app.get("/v1/models").json()["defaults"] == {"detector": "retinaface"}
+    photo = {"photo": b"anna"}
+    assert app.post("/v1/detect", files=photo).json()["models"]["detector"] == "other-detector-model"
+    named = app.post("/v1/detect", files=photo, params={"detector": "mtcnn"}).json()
+    assert named["models"]["detector"] == "detector-model"

@@ -3,7 +3,6 @@
 import { call } from "./api.js";
 import { element } from "./elements.js";
 
-const PREFERRED = { detectors: "mtcnn", embedders: "arcface" };
 
 let answer = null;
 
@@ -22,7 +21,7 @@ export async function fillChoices(host) {
   const offered = await models();
   for (const select of host.querySelectorAll("select[data-choice]")) {
     const kind = select.dataset.choice,
-      chosen = select.value || PREFERRED[kind];
+      chosen = select.value || (kind === "detectors" ? offered.defaults.detector : "arcface");
     const options = Object.entries(offered[kind]).map(([role, { title }]) =>
       element("option", { value: role }, `${role}: ${title}`),
     );

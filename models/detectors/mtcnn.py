@@ -244,7 +244,8 @@ def _suppressed(boxes: Boxes, same: Callable[[Boxes, Boxes], NDArray[np.bool_]])
                 best.append(index)
                 left &= ~twins[index]
         kept.extend(block[best])
-        order = order[~same(boxes[block[best]], boxes[order]).any(axis=0)]
+        if len(order):
+            order = order[~same(boxes[block[best]], boxes[order]).any(axis=0)]
     return np.array(kept, dtype=np.intp)
 
 

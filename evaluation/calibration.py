@@ -8,7 +8,7 @@ from evaluation.figures import percent
 from evaluation.verification import Curve
 from models.errors import ModelError
 
-ErrorRate = Literal["FMR", "APCER", "BPCER"]
+RateName = Literal["FMR", "APCER", "BPCER"]
 
 _STEPS = 10**6
 """Thresholds of six decimals are exact enough, and can be read."""
@@ -18,7 +18,7 @@ _STEPS = 10**6
 class Target:
     """The error rate that a threshold must not exceed."""
 
-    rate: ErrorRate
+    rate: RateName
     at_most: float
 
     @property

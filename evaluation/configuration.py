@@ -43,6 +43,15 @@ class Configuration:
         stages = {**self._args["embedders"], **self._args.get("liveness", {})}
         return str(stages[role]["model"]) if role in stages else None
 
+    @property
+    def detector(self) -> str:
+        """The name of the card behind the default detector of /v1."""
+        role = self._args.get("defaults", {}).get("detector", "mtcnn")
+        try:
+            return str(self._args["detectors"][role]["model"])
+        except KeyError:
+            raise ModelError(f"{self._file} has no detector called {role}") from None
+
     def roles(self, task: Task, model: str) -> list[str]:
         """The roles that a card stands behind."""
         stages = self._args.get(_PLACES[task], {})

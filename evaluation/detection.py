@@ -14,6 +14,9 @@ from imaging.faces import Photo as Detected
 from models.detection import PhotoDetector
 from models.errors import ModelError
 
+COLUMNS = ("file", "left", "top", "width", "height")
+"""What boxes.csv must have; any further column is one of groups."""
+
 LEAST_OVERLAP = 0.35
 """Intersection over union from which on a found box matches a labelled one."""
 
@@ -66,7 +69,7 @@ class LabelledPhoto:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DetectedPhoto:
     """A photo's labels and what a detector found in it.
 
     Attributes:
@@ -139,7 +142,7 @@ def read_photos(folder: Path) -> tuple[LabelledPhoto, ...]:
     return tuple(LabelledPhoto(folder / name, tuple(each)) for name, each in faces.items())
 
 
-def matches(labels: Sequence[LabelledFace], found: Sequence[Box]) -> dict[int, int]:
+def paired_boxes(labels: Sequence[LabelledFace], found: Sequence[Box]) -> dict[int, int]:
     """Pair labels with found boxes, by their places: each at most once, the best fits first."""
     fits = [(label.fit(box), row, column) for row, label in enumerate(labels) for column, box in enumerate(found)]
     paired: dict[int, int] = {}
@@ -150,7 +153,7 @@ def matches(labels: Sequence[LabelledFace], found: Sequence[Box]) -> dict[int, i
 
 
 def measure_detection(photos: Iterable[LabelledPhoto], detect: PhotoDetector) -> MeasuredDetection:
-    """Look at every photo as the service does, and compare what is found with the labels.
+    """DetectedPhoto at every photo as the service does, and compare what is found with the labels.
 
     Raises:
         ModelError: a photo cannot be read, or the service would refuse it.
@@ -164,17 +167,17 @@ def measure_detection(photos: Iterable[LabelledPhoto], detect: PhotoDetector) ->
         [found] = detection.photos
         if not isinstance(found, Detected):
             raise ModelError(f"the photo {photo.path} is refused: {found.message}")
-        looks.append(Look(photo.faces, [face.box for face in found.faces], max(found.width, found.height)))
+        looks.append(DetectedPhoto(photo.faces, [face.box for face in found.faces], max(found.width, found.height)))
         seconds += detection.steps["detect"]
     return measured(looks, 1000 * seconds / max(len(looks), 1))
 
 
-def measured(looks: Sequence[Look], ms: float) -> MeasuredDetection:
+def measured(looks: Sequence[DetectedPhoto], ms: float) -> MeasuredDetection:
     """The figures of photos that were looked at in `ms` milliseconds each, on average."""
     classes: dict[str, list[bool]] = {name: [] for name in _class_names()}
     beyond = same_count = right = 0
     for look in looks:
-        paired = matches(look.labels, look.found)
+        paired = paired_boxes(look.labels, look.found)
         for place, label in enumerate(look.labels):
             for name in _classes(label, look.longer):
                 classes.setdefault(name, []).append(place in paired)
@@ -214,7 +217,7 @@ def _labelled_box(row: Mapping[str, str]) -> LabelledFace:
     left, top, width, height = (float(row[name]) for name in ("left", "top", "width", "height"))
     if not (width > 0 and height > 0):
         raise ValueError(f"a box of {row['file']} has no area")
-    return LabelledFace((left, top, left + width, top + height), dict(list(row.items())[5:]))
+    return LabelledFace((left, top, left + width, top + height), {k: v for k, v in row.items() if k not in COLUMNS})
 
 
 def _area(box: Box) -> float:

@@ -91,7 +91,7 @@ def identification(found: Identification) -> Section:
     }
 
 
-def fold_accuracy(measured: FoldAccuracy) -> Section:
+def folds(measured: FoldAccuracy) -> Section:
     """The accuracy over the folds of LFW's protocol."""
     return {
         "mean": measured.mean,

@@ -8,7 +8,7 @@ import numpy as np
 
 from evaluation import embedder, lfw, liveness, report
 from evaluation.answers import Answers
-from evaluation.calibration import ErrorRate, Evidence
+from evaluation.calibration import Evidence, RateName
 from evaluation.comparisons import compare
 from evaluation.figures import Plan
 from evaluation.labelled import Labelled, read_labelled
@@ -29,7 +29,7 @@ class Sample(Protocol):
     def photos(self) -> tuple[Path, ...]:
         """All of them."""
 
-    def evidence(self, answers: Answers, rate: ErrorRate) -> Evidence:
+    def evidence(self, answers: Answers, rate: RateName) -> Evidence:
         """Return what a threshold for `rate` is calibrated on, for a network that gave these answers."""
 
     def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
@@ -47,7 +47,7 @@ class People:
     def photos(self) -> tuple[Path, ...]:
         return self.labelled.photos
 
-    def evidence(self, answers: Answers, rate: ErrorRate) -> Evidence:
+    def evidence(self, answers: Answers, rate: RateName) -> Evidence:
         comparisons = compare(self.labelled, answers)
         genuine = comparisons.genuine
         found = curve(comparisons.scores[genuine], comparisons.scores[~genuine])
@@ -68,7 +68,7 @@ class LfwPairs(People):
     rates: tuple[float, ...] = lfw.FMRS
 
     def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
-        accuracy = report.fold_accuracy(lfw.fold_accuracy(self.labelled, answers))
+        accuracy = report.folds(lfw.fold_accuracy(self.labelled, answers))
         return {"lfw": accuracy, **People.sections(self, answers, replace(plan, unsupported=True))}
 
 
@@ -83,7 +83,7 @@ class Faces:
     def photos(self) -> tuple[Path, ...]:
         return self.presentations.photos
 
-    def evidence(self, answers: Answers, rate: ErrorRate) -> Evidence:
+    def evidence(self, answers: Answers, rate: RateName) -> Evidence:
         found = liveness.by_kind(self.presentations, answers)
         if rate == "BPCER":
             return Evidence(found.worst_curve(), len(found.live), "live photos")

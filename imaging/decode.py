@@ -32,6 +32,10 @@ MOST_ASPECT = 50
 
 _BAND = 4_000_000
 
+# Photos are worked on side by side, one thread each. OpenCV's own threads wait for one another in a loop: with two of
+# them, measuring a photo of 1,024 pixels takes 2.7 ms of CPU time instead of 1.6, and no less time.
+cv2.setNumThreads(1)
+
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
     2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,

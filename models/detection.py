@@ -44,6 +44,10 @@ class Detector(Protocol):
         height, width = pixels.shape[:2]
         return pick.of(self.detect(pixels), width, height, self.rival_score)
 
+    def close(self) -> None:
+        """Free what the interpreter cannot free by itself as it ends."""
+        return
+
 
 class PhotoDetector:
     """Decodes photos, finds their faces, and cuts the crops that the rest of the graph asked for.

@@ -87,7 +87,7 @@ def _detector(card: Card, store: Store, engine: Engine, device: Device, options:
             from models.detectors.centerface import CenterFace
 
             if not engine.startswith("onnx"):
-                return CenterFace(_original(card, store, engine, device), **options)
+                raise ModelError(f"{card.name} runs in onnx alone: leave out its engine")
             return CenterFace(OnnxNetwork(paths[0], device), **options)
         case "mtcnn" | "mtcnn_tensorflow":
             from models.detectors.mtcnn import Mtcnn

@@ -134,7 +134,7 @@ def pick_of(service: Service, rule: FaceRule, most: int = MOST_FACES) -> Pick:
 
 def detector_of(service: Service, role: str | None) -> DetectorStage:
     """The detector that a request chose, or the default; raises `Refused`: ``UNKNOWN_DETECTOR``."""
-    return _chosen("detector", service.stages.detectors, role or service.default_detector)
+    return _chosen("detector", service.stages.detectors, service.default_detector if role is None else role)
 
 
 def embedder_of(service: Service, role: str) -> EmbedderStage:

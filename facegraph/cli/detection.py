@@ -48,9 +48,7 @@ def recall_command(
     try:
         measured = measure_detection(_tracked(labelled), PhotoDetector(finder, Limits()))
     finally:
-        if hasattr(finder, "close"):
-            # MediaPipe's prints a traceback where the interpreter has to do it.
-            finder.close()
+        finder.close()
     if as_json:
         say_json(_summary(measured))
     else:

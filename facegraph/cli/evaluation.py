@@ -7,7 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
-from evaluation.calibration import ErrorRate, Target
+from evaluation.calibration import RateName, Target
 from evaluation.configuration import Configuration, Task
 from evaluation.figures import percent, shortage, supports
 from evaluation.groups import read_groups
@@ -40,7 +40,9 @@ Groups = Annotated[
         help="Of an embedder: a CSV of photos of different people, with groups to measure false matches of.",
     ),
 ]
-Detector = Annotated[str, typer.Option("--detector", help="The detector before it.")]
+Detector = Annotated[
+    str | None, typer.Option("--detector", help="The detector before it. Default: that of /v1 in the configuration.")
+]
 EngineOption = Annotated[Engine, typer.Option("--engine", help="What runs the network.")]
 ReportFile = Annotated[
     Path | None, typer.Option("--report", dir_okay=False, help="Default: data/evaluation/NETWORK.html.")
@@ -57,7 +59,7 @@ def evaluate(
         typer.Option("--protocol", help="Of an embedder, for a CSV of pairs in LFW's order: accuracy over folds."),
     ] = None,
     groups: Groups = None,
-    detector: Detector = "mtcnn",
+    detector: Detector = None,
     engine: EngineOption = "onnx",
     config: ConfigOption = DEFAULT_CONFIG,
     store: StoreOption = DEFAULT_STORE,
@@ -90,7 +92,7 @@ def calibrate(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Even if the photos are too few for that rate.")] = False,
     groups: Groups = None,
-    detector: Detector = "mtcnn",
+    detector: Detector = None,
     engine: EngineOption = "onnx",
     config: ConfigOption = DEFAULT_CONFIG,
     store: StoreOption = DEFAULT_STORE,
@@ -128,10 +130,10 @@ def _network(configuration: Configuration, name: str) -> Card:
     return entry
 
 
-def _target(entry: Card, rates: Mapping[ErrorRate, float | None]) -> Target:
+def _target(entry: Card, rates: Mapping[RateName, float | None]) -> Target:
     """The one rate that was given, if it suits the network."""
     given = {rate: value for rate, value in rates.items() if value is not None}
-    allowed: tuple[ErrorRate, ...] = ("FMR",) if entry.task == "embedder" else ("APCER", "BPCER")
+    allowed: tuple[RateName, ...] = ("FMR",) if entry.task == "embedder" else ("APCER", "BPCER")
     if len(given) != 1 or not all(rate in allowed and value > 0 for rate, value in given.items()):
         options = " or ".join(f"--{rate.lower()}" for rate in allowed)
         raise ModelError(f"calibrating {entry.name} takes one rate above 0: {options}")
@@ -145,7 +147,7 @@ def _ask(
     photos: Path,
     protocol: PairProtocol | None,
     groups: Path | None,
-    detector: str,
+    detector: str | None,
     engine: Engine,
     store: Path,
 ) -> Measurement:
@@ -154,8 +156,9 @@ def _ask(
         raise ModelError(f"{entry.name} is no embedder: only an embedder has false matches by group")
     sample = read_sample(entry.task, photos, protocol)
     grouped = read_groups(groups) if groups is not None else None
-    about = {"detector": detector, "photos": f"{len(sample.photos)} in {photos}"}
+    finder = card(detector or configuration.detector)
+    about = {"detector": finder.name, "photos": f"{len(sample.photos)} in {photos}"}
     if grouped is not None:
         about["photos of groups"] = f"{len(grouped.photos)} in {groups}"
     configured = configuration.thresholds(cast(Task, entry.task), entry.name)
-    return ask(entry, card(detector), engine, Store(store), sample, grouped, configured, about)
+    return ask(entry, finder, engine, Store(store), sample, grouped, configured, about)

@@ -110,9 +110,7 @@ def ask(
             if groups is not None:
                 grouped = groups, answers(track(groups.photos, "photos of groups"), detect, network, entry.crops)
     finally:
-        if hasattr(finder, "close"):
-            # MediaPipe prints a traceback if the interpreter closes it.
-            finder.close()
+        finder.close()
     return Measurement(
         entry,
         sample,

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from evaluation.detection import (
     LEAST_OVERLAP,
+    DetectedPhoto,
     LabelledFace,
-    Look,
     Share,
-    matches,
     measure_detection,
     measured,
+    paired_boxes,
     read_photos,
 )
 from imaging.decode import Limits
@@ -44,7 +44,7 @@ boxes = st.builds(box, st.integers(0, 300), st.integers(0, 300), st.integers(20,
 
 @given(st.lists(boxes, max_size=6), st.lists(boxes, max_size=6))
 def test_a_match_is_of_one_label_and_one_box_that_overlap(labels: list[Box], found: list[Box]) -> None:
-    paired = matches([label(each) for each in labels], found)
+    paired = paired_boxes([label(each) for each in labels], found)
     assert len(set(paired.values())) == len(paired)
     assert all(label(labels[row]).fit(found[column]) >= LEAST_OVERLAP for row, column in paired.items())
     left = [column for column in range(len(found)) if column not in paired.values()]
@@ -54,25 +54,29 @@ def test_a_match_is_of_one_label_and_one_box_that_overlap(labels: list[Box], fou
 
 @given(st.lists(boxes, max_size=6, unique=True))
 def test_a_detector_that_gives_the_labels_is_right(labels: list[Box]) -> None:
-    found = measured([Look([label(each) for each in labels], labels, 500)], 0)
+    found = measured([DetectedPhoto([label(each) for each in labels], labels, 500)], 0)
     assert found.right == Share(1, 1)
     assert all(share.count == share.of for share in found.found.values())
 
 
 def test_the_better_box_is_matched_and_the_other_left_over() -> None:
-    assert matches([label(box(0))], [box(20), box(10)]) == {0: 1}
+    assert paired_boxes([label(box(0))], [box(20), box(10)]) == {0: 1}
     # Half of the width, of which the overlap is a third: too little.
-    assert matches([label(box(0))], [box(50)]) == {}
+    assert paired_boxes([label(box(0))], [box(50)]) == {}
 
 
 def test_a_nose_is_found_by_the_box_that_holds_it() -> None:
-    assert matches([nose(50, 50), nose(130, 50)], [box(80), box(0)]) == {0: 1, 1: 0}
-    assert matches([nose(100, 50)], [box(0)]) == {}
+    assert paired_boxes([nose(50, 50), nose(130, 50)], [box(80), box(0)]) == {0: 1, 1: 0}
+    assert paired_boxes([nose(100, 50)], [box(0)]) == {}
 
 
 def test_faces_are_counted_by_size_and_group() -> None:
     small, large = label(box(0, side=30), mask="worn"), label(box(200), mask="none")
-    found = measured([Look([small, large], [box(200), box(400)], 1000), Look([small], [box(0, side=30)], 1000)], 5)
+    photos = [
+        DetectedPhoto([small, large], [box(200), box(400)], 1000),
+        DetectedPhoto([small], [box(0, side=30)], 1000),
+    ]
+    found = measured(photos, 5)
     assert found.found == {
         "all": Share(2, 3),
         "20 to 40 px": Share(1, 2),
@@ -86,7 +90,7 @@ def test_faces_are_counted_by_size_and_group() -> None:
 
 
 def test_noses_have_no_size() -> None:
-    assert measured([Look([nose(5, 5)], [box(0)], 100)], 0).found == {"all": Share(1, 1)}
+    assert measured([DetectedPhoto([nose(5, 5)], [box(0)], 100)], 0).found == {"all": Share(1, 1)}
 
 
 class OneFace(Detector):

@@ -1,5 +1,6 @@
 """Fitting a fusion of liveness networks, and finding the operating point of a liveness card."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,7 +51,8 @@ def fit(logits: Floats, live: NDArray[np.bool_], bpcer: float) -> Fit:
     """
     weights, bias = logistic_regression(clipped(logits), live) if logits.shape[1] > 1 else (np.ones(1), 0.0)
     weights, bias = weights.round(3), round(bias, 3)
-    shift = round(shift_at((clipped(logits) @ weights + bias)[live], bpcer), 3)
+    # Rounded up, which rejects no more.
+    shift = math.ceil(1000 * shift_at((clipped(logits) @ weights + bias)[live], bpcer)) / 1000
     return Fit(tuple(map(float, weights)), bias, shift)
 
 
@@ -88,9 +90,22 @@ def shift_at(live: Floats, bpcer: float) -> float:
     It puts 0 midway between the last logit that is rejected and the first that is not.
     """
     logits = np.sort(live)
-    rejected = int(bpcer * len(logits))
+    rejected = int(bpcer * len(logits) + 1e-9)
     below, above = logits[max(rejected - 1, 0)], logits[min(rejected, len(logits) - 1)]
     return -float(below + above) / 2
+
+
+def check_enough(kinds: Sequence[str]) -> None:
+    """Raise `ModelError` if there are too few photos with a face to fit on, and to hold some of each out.
+
+    Args:
+        kinds: of each photo with a face: `evaluation.liveness.Presentations`.
+    """
+    live = sum(kind == LIVE for kind in kinds)
+    if min(live, len(kinds) - live) < FOLDS:
+        raise ModelError(
+            f"{live} live photos and {len(kinds) - live} spoofs have a face; at least {FOLDS} of each must"
+        )
 
 
 def counted(accepted: NDArray[np.bool_], kinds: Sequence[str]) -> tuple[BonaFide, tuple[Attack, ...]]:

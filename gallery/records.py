@@ -144,6 +144,11 @@ def digest(*parts: str) -> str:
     return hashlib.sha256(joined).hexdigest()[:32]
 
 
+def photo_source(photo_digest: str, number: int | None = None) -> str:
+    """The `source` of a photo's face: the photo's digest and, where every face of it is enrolled, the face's number."""
+    return photo_digest if number is None else f"{photo_digest}:{number}"
+
+
 def subject_key(subject: str) -> str:
     """32 hex digits that stand for a subject's id in filters, so that no client's text ever does.
 
@@ -183,6 +188,6 @@ def contract_mismatch(collection: Collection) -> Refused:
     return Refused(
         "EMBEDDING_CONTRACT_MISMATCH",
         f"The collection {collection.name} has embeddings of {collection.kind.model} (contract "
-        f"{collection.kind.contract}), and these are of another network: enrol its people anew with `facegraph gallery "
-        f"re-embed PHOTOS --from {collection.name} --to NEW`",
+        f"{collection.kind.contract}), and these are of another network. After a change of network, `facegraph gallery "
+        f"re-embed PHOTOS --from {collection.name} --to NEW` enrols its people anew",
     )

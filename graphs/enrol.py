@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gallery.records import Enrolled, NewFace
+from gallery.records import Enrolled, NewFace, photo_source
 from graphs.extract import detect, places, read, the_face
 from graphs.gate import Reason, reasons
 from graphs.settings import Policy
@@ -111,7 +111,9 @@ async def enrol(
                     outcome.refused = _refusal(spoof)
         if not outcome.refused:
             entry = photos[outcome.number]
-            fit.append((outcome, NewFace(entry.subject, _source(entry.photo, outcome.face), entry.label, embedding)))
+            number = outcome.face if rules.pick.rule == "all" else None
+            source = photo_source(hashlib.sha256(entry.photo).hexdigest(), number)
+            fit.append((outcome, NewFace(entry.subject, source, entry.label, embedding)))
     if fit:
         faces = [face for _, face in fit]
         answers = await gallery.enrol(collection, embedder.contract, faces, replace=replace, request=request)
@@ -135,12 +137,6 @@ def _judged(number: int, found: Photo | Refused, rules: Rules, policy: Policy) -
         poor = _refusal(against[0]) if against and rules.quality == "require" else None
         outcomes.append(Outcome(number, refused=poor, photo=found, face=face, reasons=against))
     return outcomes
-
-
-def _source(photo: bytes, face: int | None) -> str:
-    """What tells a face from the subject's others: its photo's digest and, for all but the first, its number there."""
-    digest = hashlib.sha256(photo).hexdigest()
-    return f"{digest}:{face}" if face else digest
 
 
 def _refusal(reason: Reason) -> Refused:

@@ -236,7 +236,7 @@ class AccessArgs(_FromEnvironment):
 
 
 class DefaultArgs(BaseModel):
-    """Roles of the stages that a request to /v1 gets unless it names others."""
+    """Default roles for requests to /v1."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -316,8 +316,8 @@ class Policy(_FromEnvironment):
         0.33,
         ge=0,
         le=1,
-        description="Where a photo should show one face, the smallest side of another face that counts, as a share of "
-        "the largest face's side; 0 counts every face.",
+        description="Where a photo must show exactly one face, another one is ignored if its side is smaller than this "
+        "share of the largest face's side; 0 ignores none.",
     )
     min_side: int = Field(224, gt=0, description="Least width and height of a photo in pixels.")
     min_brightness: float = Field(20, ge=0, le=255, description="Least mean grey value of a photo.")

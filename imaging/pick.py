@@ -34,8 +34,7 @@ class Pick:
 
         Args:
             width, height: of the photo, in the pixels of the boxes.
-            rival_score: beside a face of at least this score, one that scores less does not count, unless every face
-                does.
+            rival_score: once a face scores at least this, faces that score less are ignored, unless all faces count.
         """
         if not faces or self.rule == "all":
             return list(faces)

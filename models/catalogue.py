@@ -93,9 +93,9 @@ def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) 
     try:
         members = [networks[member] for member in table["fusion"]["members"]]
     except (KeyError, TypeError) as error:
-        raise _invalid(name, f"[fusion] needs members that are cards, and no fusions: {error}") from error
+        raise _invalid(name, f"the members of [fusion] must be cards that are not fusions: {error}") from error
     if others := [member.name for member in members if member.task != "liveness"]:
-        raise _invalid(name, f"a fusion's members are liveness networks; this is none: {', '.join(others)}")
+        raise _invalid(name, f"the members of [fusion] must be liveness networks; these are not: {', '.join(others)}")
     return {
         **table,
         "architecture": "fusion",

@@ -30,8 +30,8 @@ class Detector(Protocol):
     """What every detector offers.
 
     Attributes:
-        rival_score: lowest score at which a face counts beside a face of such a score, unless every face counts.
-            False faces beside a real one mostly score less.
+        rival_score: once a face scores at least this, faces that score less are ignored, unless all faces count. False
+            faces beside a real one mostly score less.
     """
 
     rival_score: float = 0.0

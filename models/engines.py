@@ -102,7 +102,7 @@ def _detector(card: Card, store: Store, engine: Engine, device: Device, options:
                 return RetinaFace(_original(card, store, engine, device), **options)
             network = OnnxNetwork(paths[0], device)
             return RetinaFace(lambda pixels: network(pixels[None]), **options)
-    raise ModelError(f"{card.name} is no detector")
+    raise ModelError(f"{card.name} is not a detector")
 
 
 def _crop_network(card: Card, store: Store, engine: Engine, device: Device) -> CropNetwork:

@@ -52,7 +52,7 @@ class ExtractRequest(BaseModel):
     enforce_detection: bool = Field(
         True,
         strict=True,
-        description="Refuse a photo without a face or with several; else take the most prominent face or all of it.",
+        description="Refuse a photo without exactly one face. If false, use the prominent face, or the whole photo.",
     )
     align: bool = Field(True, strict=True, description="Turn the face upright before it is embedded.")
 

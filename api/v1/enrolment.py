@@ -43,7 +43,7 @@ class ReasonAnswer(BaseModel):
 
 
 class EnrolledPhoto(BaseModel):
-    """What became of one photo, or with faces=all of one face of it.
+    """Result for one photo, or for one of its faces with faces=all.
 
     status is ``enrolled``; ``already``: the same photo of the same subject was there before; ``deleted``:
     this request was sent before, and the face was deleted since; or ``refused``, with `error`.
@@ -73,7 +73,7 @@ class EnrolledPhoto(BaseModel):
 
 
 class EnrolAnswer(BaseModel):
-    """What became of each photo, in order; with faces=all, of each of its faces."""
+    """Results in request order: one per photo, or one per face with faces=all."""
 
     model_config = example(enrolled=1, already=0, deleted=0, refused=0, photos=[EnrolledPhoto], models=Models)
 

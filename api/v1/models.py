@@ -39,7 +39,7 @@ class NetworkAnswer(BaseModel):
 
 
 class DefaultsAnswer(BaseModel):
-    """The roles that a request gets unless it names others."""
+    """Default roles for requests to /v1."""
 
     model_config = example(detector="mtcnn")
 

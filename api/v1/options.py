@@ -49,12 +49,17 @@ JsonThreshold = Annotated[
 """The same in a body, where false is no 0 and "1" no 1."""
 
 DetectorRole = Annotated[
-    str | None, Field(description="Role of the detector; unless named, the default of /v1/models.")
+    str | None, Field(description="Role of the detector; by default `defaults.detector` of GET /v1/models.")
 ]
-RULES = (
-    "prominent: the face that is largest and nearest the middle; largest: the largest one; one: a photo of several "
-    "faces is refused; see Which face counts"
-)
+
+
+def _rules(every: str) -> str:
+    """Description of the four rules for which face counts; `every` says what ``all`` does."""
+    return (
+        "one: a photo with several faces is refused; prominent: the large and central face; largest: the largest face; "
+        f"all: {every}. See Which face counts."
+    )
+
 
 Crops = Annotated[
     Truth, Field(description="Whether each face is answered with the crop that the embedder was given; see Crops.")
@@ -70,7 +75,7 @@ class DetectOptions(BaseModel):
     liveness: Literal["off", "report", "require"] = Field(
         "off", description="off: not asked; report: stands beside the answer; require: a spoof is never a match."
     )
-    faces: FaceRule = Field("all", description=f"all: every face; {RULES}.")
+    faces: FaceRule = Field("all", description=_rules("every face"))
     max_faces: Annotated[int, Field(ge=1, le=100), IN_DIGITS] = Field(
         20, description="Largest number of faces in the answer, best score first; faces_found counts the others too."
     )
@@ -97,9 +102,7 @@ class VerifyOptions(BaseModel):
     threshold: Annotated[float, Field(ge=-1, le=2), AS_NUMBER] | None = Field(
         None, description="Least similarity or greatest distance; see Thresholds."
     )
-    faces: FaceRule = Field(
-        "prominent", description=f"{RULES}; all: the two faces, one of each photo, that are most alike."
-    )
+    faces: FaceRule = Field("prominent", description=_rules("the two most similar faces, one of each photo"))
     crops: Crops = False
 
 
@@ -119,7 +122,7 @@ class EnrolOptions(BaseModel):
     detector: DetectorRole = None
     liveness: Literal["off", "report", "require"] = Field("off", description="require: a spoof is not enrolled.")
     quality: Literal["report", "require"] = Field("require", description="require: a poor face is not enrolled.")
-    faces: FaceRule = Field("one", description=f"{RULES}; all: each face of a photo is enrolled for its subject.")
+    faces: FaceRule = Field("one", description=_rules("each face is enrolled for the photo's subject"))
     replace: Truth = Field(False, description="Whether the subjects' earlier faces are deleted in the same step.")
 
 

@@ -11,7 +11,7 @@ from imaging import quality
 from imaging.faces import Face, Photo
 
 Point = tuple[float, float]
-FacesFound = Annotated[int, Field(description="Faces that count, those beyond max_faces included.")]
+FacesFound = Annotated[int, Field(description="Number of faces that count, including those not returned.")]
 
 
 def example(*bases: type[BaseModel], **fields: Any) -> ConfigDict:

@@ -29,7 +29,7 @@ def enrol_command(
     ] = "require",
     faces: Annotated[
         FaceRule,
-        typer.Option(help="one refuses a photo of several people; prominent and largest take one face."),
+        typer.Option(help="one refuses a photo of several people, prominent and largest take one face, all each."),
     ] = "one",
     parallel: ParallelOption = DEFAULT_PARALLEL,
     report: ReportOption = None,
@@ -48,9 +48,10 @@ def enrol_command(
         async with client:
             if create:
                 await make(client, collection, embedder)
-            new, known = await new_photos(client, collection, found, parallel, track)
+            rules = Rules(quality, faces)
+            new, known = await new_photos(client, collection, found, rules, parallel, track)
             outcomes.extend(known)
-            await enrol(client, collection, new, Rules(quality, faces), parallel, track, outcomes)
+            await enrol(client, collection, new, rules, parallel, track, outcomes)
 
     follow(run, outcomes, report)
     if refused := sum(each.status == "refused" for each in outcomes):

@@ -9,12 +9,14 @@ from typing import Literal, TypeVar
 
 from facegraph.cli.terminal import CommandError, Report
 from facegraph.client import AsyncClient, EnrolledPhoto, FaceRule, ForbiddenError, StoredFace
-from gallery.records import digest, subject_key
+from gallery.records import digest, photo_source, subject_key
 from imaging.refused import Refused
 
 T = TypeVar("T")
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+MOST_FACES = 20
+"""Faces of a photo that the service enrols where all count."""
 BATCH = 4
 """Photos of a request: few, for all that are under way at once have to be done within the service's timeout."""
 
@@ -66,9 +68,15 @@ def people(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-def face_id(subject: str, photo: bytes) -> str:
-    """The id that the service gives the face on a photo; see `gallery.records.NewFace`."""
-    return digest(subject_key(subject), hashlib.sha256(photo).hexdigest())
+def face_ids(subject: str, photo: bytes, every: bool) -> list[str]:
+    """The ids that the service gives the face of a photo, or each of its faces; see `gallery.records.NewFace`.
+
+    Args:
+        every: whether all faces of a photo are enrolled, with the rule ``all``.
+    """
+    key, photo_digest = subject_key(subject), hashlib.sha256(photo).hexdigest()
+    numbers = range(MOST_FACES) if every else [None]
+    return [digest(key, photo_source(photo_digest, number)) for number in numbers]
 
 
 async def enrolled_faces(
@@ -93,7 +101,12 @@ async def enrolled_faces(
 
 
 async def new_photos(
-    client: AsyncClient, collection: str, found: Mapping[str, Sequence[Path]], parallel: int, report: Report
+    client: AsyncClient,
+    collection: str,
+    found: Mapping[str, Sequence[Path]],
+    rules: Rules,
+    parallel: int,
+    report: Report,
 ) -> tuple[list[PersonPhoto], list[Outcome]]:
     """Those of the photos `found` that are to be enrolled, and what is known of the others."""
     try:
@@ -107,7 +120,7 @@ async def new_photos(
     for subject, paths in found.items():
         for path in paths:
             try:
-                is_known = face_id(subject, path.read_bytes()) in known
+                is_known = not known.isdisjoint(face_ids(subject, path.read_bytes(), rules.faces == "all"))
             except OSError as error:
                 done.append(Outcome(subject, str(path), "refused", "UNREADABLE", error.strerror or str(error)))
             except Refused as refused:

@@ -153,7 +153,7 @@ def _ask(
 ) -> Measurement:
     """Read the photos, and ask the networks about them."""
     if groups is not None and entry.task != "embedder":
-        raise ModelError(f"{entry.name} is no embedder: only an embedder has false matches by group")
+        raise ModelError(f"{entry.name} is not an embedder: only an embedder has false matches by group")
     sample = read_sample(entry.task, photos, protocol)
     grouped = read_groups(groups) if groups is not None else None
     finder = card(detector or configuration.detector)

@@ -10,10 +10,10 @@ import typer
 from evaluation.answers import answers
 from evaluation.error_rates import error_rates
 from evaluation.figures import percent
-from evaluation.fusion import FOLDS, Fit, counted, cross_validated, fit
+from evaluation.fusion import FOLDS, Fit, check_enough, counted, cross_validated, fit
 from evaluation.liveness import LIVE, read_presentations
 from facegraph.cli.models import StoreOption
-from facegraph.cli.terminal import progress, say
+from facegraph.cli.terminal import progress, say, shown
 from imaging.decode import Limits
 from models.card import Attack, BonaFide, Card
 from models.catalogue import card
@@ -39,7 +39,7 @@ def fuse_command(
     """Find a liveness card's operating point, and fit its weights if it is a fusion."""
     entry = card(name)
     if entry.task != "liveness":
-        raise ModelError(f"{name} is no liveness network")
+        raise ModelError(f"{name} is not a liveness network")
     presentations, device = read_presentations(photos), Device()
     detect = PhotoDetector(load_detector(card("mtcnn"), Store(store), "onnx", device, {}), Limits())
     network = load_members(entry, Store(store), "onnx", device)
@@ -47,6 +47,7 @@ def fuse_command(
         logits = answers(_reported(presentations.photos, report), detect, network, entry.crops)
     found = ~np.isnan(logits[:, 0])
     logits, kinds = logits[found], [each for each, here in zip(presentations.kinds, found, strict=True) if here]
+    check_enough(kinds)
     live = np.array(kinds) == LIVE
     fitted = fit(logits, live, bpcer)
     say(f"photos {len(found)}, faceless {int(np.sum(~found))}, BPCER at most {percent(bpcer)}; on the card:")
@@ -56,7 +57,7 @@ def fuse_command(
     held_out = counted(cross_validated(logits, live, bpcer, SEED), kinds)
     for title, counts in (("on these photos", (bona_fide, attacks)), (f"held out, {FOLDS} folds", held_out)):
         for rate in error_rates(*counts):
-            say(f"{title}: {rate}")
+            say(shown(f"{title}: {rate}"))
 
 
 def _reported(photos: Sequence[Path], report: Callable[[str, int, int | None], None]) -> Iterator[Path]:

@@ -22,7 +22,7 @@ from facegraph.cli.options import (
     UrlOption,
 )
 from facegraph.cli.terminal import CommandError, console, mistakes, say, say_json, shown
-from facegraph.client import Client, CollectionStatistics, FacegraphError, NoAnswerError, NotFoundError
+from facegraph.client import Client, CollectionStatistics, FacegraphError, FaceRule, NoAnswerError, NotFoundError
 
 OfflineOption = Annotated[
     bool,
@@ -74,6 +74,7 @@ def subjects_command(
 def search_command(
     photo: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Of one or several people.")],
     collection: CollectionOption,
+    faces: Annotated[FaceRule, typer.Option("--faces", help="Which faces of the photo are searched for.")] = "all",
     top: Annotated[int, typer.Option("--top", min=1, max=100, help="Most subjects a face.")] = 5,
     threshold: Annotated[
         float | None, typer.Option(min=-1, max=1, help="Least similarity. Default: the collection's, or the model's.")
@@ -84,10 +85,10 @@ def search_command(
 ) -> None:
     """Find the people on a photo among those enrolled."""
     with connected(url, api_key) as client:
-        found = client.search(collection, photo, top_k=top, threshold=threshold)
+        found = client.search(collection, photo, faces=faces, top_k=top, threshold=threshold)
     if as_json:
-        faces = [asdict(face) for face in found.faces]
-        say_json({"threshold": asdict(found.threshold), "faces_found": found.faces_found, "faces": faces})
+        searched = [asdict(face) for face in found.faces]
+        say_json({"threshold": asdict(found.threshold), "faces_found": found.faces_found, "faces": searched})
         return
     for number, face in enumerate(found.faces, 1):
         box = f"{face.box.width:.0f}x{face.box.height:.0f} at {face.box.left:.0f},{face.box.top:.0f}"

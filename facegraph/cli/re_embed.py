@@ -13,7 +13,7 @@ from facegraph.cli.enrolment import (
     Rules,
     enrol,
     enrolled_faces,
-    face_id,
+    face_ids,
     new_photos,
     people,
 )
@@ -28,13 +28,15 @@ class Plan:
     """Which photos are enrolled anew.
 
     Attributes:
-        same: by subject, those that were enrolled, known by their digest.
+        same: by subject, those of which one face was enrolled, known by their digest.
+        every: by subject, those of which every face was enrolled.
         others: by subject, all photos of whoever has none that was enrolled.
         missing: faces whose photo is not there; of `absent` there is no photo at all.
         absent: subjects.
     """
 
     same: dict[str, list[Path]] = field(default_factory=dict)
+    every: dict[str, list[Path]] = field(default_factory=dict)
     others: dict[str, list[Path]] = field(default_factory=dict)
     missing: list[Outcome] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
@@ -45,16 +47,21 @@ def planned(enrolled: Mapping[str, Sequence[StoredFace]], found: Mapping[str, Se
     plan = Plan()
     for subject, faces in enrolled.items():
         paths = found.get(subject, ())
-        by_face = {face_id(subject, path.read_bytes()): path for path in paths}
-        same = [by_face[face.face_id] for face in faces if face.face_id in by_face]
-        if same:
+        photos = [(path, path.read_bytes()) for path in paths]
+        one, every = (
+            {face: path for path, photo in photos for face in face_ids(subject, photo, each)} for each in (False, True)
+        )
+        ids = [face.face_id for face in faces]
+        if same := [one[face] for face in ids if face in one]:
             plan.same[subject] = same
-        elif paths:
+        if whole := list(dict.fromkeys(every[face] for face in ids if face in every)):
+            plan.every[subject] = whole
+        if not (same or whole or paths):
+            plan.absent.append(subject)
+        if not (same or whole) and paths:
             plan.others[subject] = list(paths)
         else:
-            plan.absent.append(subject)
-        if same or not paths:
-            gone = [face for face in faces if face.face_id not in by_face]
+            gone = [face for face in faces if face.face_id not in one and face.face_id not in every]
             plan.missing += [Outcome(subject, face.label, "missing", message="no such photo") for face in gone]
     return plan
 
@@ -100,8 +107,12 @@ def re_embed_command(
                 )
             await make(client, new, role)
             # What was let in once is let in again; other photos are judged as any are.
-            for photos, rules in ((plan.same, Rules("report", "prominent")), (plan.others, Rules("require", "one"))):
-                left, known = await new_photos(client, new, photos, parallel, track)
+            for photos, rules in (
+                (plan.same, Rules("report", "prominent")),
+                (plan.every, Rules("report", "all")),
+                (plan.others, Rules("require", "one")),
+            ):
+                left, known = await new_photos(client, new, photos, rules, parallel, track)
                 outcomes.extend(known)
                 await enrol(client, new, left, rules, parallel, track, outcomes)
             there = {subject.id async for subject in client.subjects(new)}

@@ -26,7 +26,7 @@ class Network:
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """The roles that a request gets unless it names others."""
+    """Default roles for requests."""
 
     detector: str
 

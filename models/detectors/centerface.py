@@ -57,8 +57,8 @@ class CenterFace(Detector):
             | 0.60 | 98.8 % | 5 | 1 | 80.5 % | 23 |
 
             Most further faces in the portraits are those of real bystanders.
-        rival_score: lowest score at which a face counts beside a face of such a score, unless every face counts. On the
-            portraits, blurred people in profile behind the subject score less.
+        rival_score: see `models.detection.Detector`. On the portraits, blurred people in profile behind the subject
+            score less.
         overlap: of two boxes whose intersection over union is above it, the better stays.
         square: pad every photo to `side` by `side`, so that batches always have one shape, as GPUs prefer. A photo of
             640x480 then takes a third more time.

@@ -49,7 +49,7 @@ class Mtcnn(Detector):
             facenet-pytorch. Stretching misplaces the landmarks of faces at the edge: on tight crops
             of Labeled Faces in the Wild it costs MobileFaceNet 10 points of accuracy.
         factor: ratio of a pyramid level to the one above it.
-        rival_score: lowest score at which a face counts beside a face of such a score, unless every face counts. In
+        rival_score: see `models.detection.Detector`. In
             500 portraits, hands and pins score up to 0.93 and bystanders from 0.95; of 351 faces in crowds 4 % score
             less. On 3,811 photos of LFW it changes the largest face of six and the prominent one of one, for the
             better.

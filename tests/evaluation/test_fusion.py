@@ -1,4 +1,4 @@
-"""Logistic regression, operating points and the prominent face, by their properties."""
+"""Logistic regression and operating points, by their properties."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from evaluation.error_rates import error_rates
-from evaluation.fusion import FOLDS, RIDGE, counted, cross_validated, fit, logistic_regression, shift_at
+from evaluation.fusion import FOLDS, RIDGE, check_enough, counted, cross_validated, fit, logistic_regression, shift_at
 from evaluation.intervals import wilson
 from models.card import Attack, BonaFide
+from models.errors import ModelError
 
 SEEDS = st.integers(0, 2**32 - 1)
 brief = settings(deadline=None, max_examples=30)
@@ -87,3 +88,10 @@ def test_counts_become_error_rates_by_kind() -> None:
         "APCER print": wilson(1, 2),
         "APCER of all attacks": wilson(2, 3),
     }
+
+
+@pytest.mark.parametrize(("live", "spoofs"), [(FOLDS - 1, FOLDS), (FOLDS, FOLDS - 1), (0, 9)])
+def test_too_few_photos_to_hold_some_out_are_refused(live: int, spoofs: int) -> None:
+    check_enough(["live"] * FOLDS + ["spoof/print"] * FOLDS)
+    with pytest.raises(ModelError, match=f"{live} live photos and {spoofs} spoofs have a face"):
+        check_enough(["live"] * live + ["spoof/print"] * spoofs)

@@ -103,6 +103,8 @@ def test_a_refused_photo_loses_none_of_the_others_and_is_not_shown_to_the_networ
     assert desk.people.scored == desk.people.embedded == [["anna", "bob", "carl"]]
     assert (desk.found(0), desk.found(90), desk.found(270)) == (["anna"], ["bob"], ["carl"])
     assert desk.count() == 3
+    assert statuses(desk.enrol("anna bob", rules=Rules(Pick()), replace=True)) == ["enrolled", "enrolled"]
+    assert desk.labels("anna bob") == ["anna bob.jpg"] * 2
 
 
 def test_an_outcome_has_what_was_found_as_far_as_it_came() -> None:
@@ -148,9 +150,15 @@ def test_where_all_faces_count_each_is_enrolled_and_enrolled_once() -> None:
     assert statuses(outcomes) == ["enrolled", "FACE_TOO_DARK", "enrolled", "NO_FACE_DETECTED", "enrolled"]
     assert [(outcome.number, outcome.face) for outcome in outcomes] == [(0, 0), (0, 1), (0, 2), (1, None), (2, 0)]
     assert (desk.found(0), desk.found(270), desk.found(180)) == (["anna bob"], ["anna bob"], ["dora"])
+    # Another rule may take another face of the photo: it is not there already.
+    [one] = desk.enrol(photos[0], rules=Rules(LARGEST))
+    assert statuses([one]) == ["enrolled"]
+    asyncio.run(desk.gallery.delete_face("staff", one.enrolled.face_id if one.enrolled else ""))
     again = desk.enrol(*photos, rules=Rules(Pick()))
     assert statuses(again) == ["already", "FACE_TOO_DARK", "already", "NO_FACE_DETECTED", "already"]
     assert desk.count() == 3
+    assert statuses(desk.enrol("anna bob", rules=Rules(Pick()), replace=True)) == ["enrolled", "enrolled"]
+    assert desk.labels("anna bob") == ["anna bob.jpg"] * 2
 
 
 def test_the_largest_of_nobody_is_refused() -> None:

@@ -197,7 +197,7 @@ def test_a_damaged_export_is_not_loaded(store: Store, empty: Store) -> None:
 
 @pytest.mark.parametrize("name", ["mobilefacenet", "fr-liveness"])
 def test_what_is_no_detector_is_not_loaded_as_one(store: Store, name: str) -> None:
-    with pytest.raises(ModelError, match=f"{name} is no detector"):
+    with pytest.raises(ModelError, match=f"{name} is not a detector"):
         load_detector(card(name), store, "onnx", CPU, {})
 
 

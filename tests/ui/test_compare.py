@@ -38,10 +38,10 @@ def test_two_photos_of_one_person_and_all_that_the_answer_rests_on(
     crops = page.locator("#compare .crop img")
     assert [crop.evaluate("image => image.naturalWidth") for crop in crops.all()] == [112, 112]
     table = page.get_by_role("table", name="Where the time went").inner_text()
-    for stage in ("Detector (mtcnn)", "Liveness (crmnet)", "Embedder (arcface)", "decoding", "In all"):
+    for stage in ("Detector (retinaface)", "Liveness (crmnet)", "Embedder (arcface)", "decoding", "In all"):
         assert stage in table
     assert page.locator("#compare .facts").inner_text().split() == [
-        *("Detector", "mtcnn", "Liveness", "fr-liveness", "Embedder", "mobilefacenet")
+        *("Detector", "centerface", "Liveness", "fr-liveness", "Embedder", "mobilefacenet")
     ]
 
 
@@ -76,7 +76,7 @@ def test_a_file_that_is_no_photo_is_named_and_nothing_is_lost(page: Page, mindy:
     expect(page.get_by_role("heading", name="The same person")).to_be_visible()
 
 
-def test_of_several_faces_the_largest_is_taken_at_a_click(page: Page, mindy: bytes, jerry: bytes) -> None:
+def test_of_several_faces_the_most_prominent_is_taken_at_a_click(page: Page, mindy: bytes, jerry: bytes) -> None:
     compare(page, mindy, side_by_side(mindy, jerry))
     alert = page.locator("#compare [role=alert]")
     expect(alert).to_contain_text("Second photo: There are several faces in the photo.")

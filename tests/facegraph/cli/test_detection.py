@@ -48,7 +48,7 @@ def test_a_detector_of_mediapipe_is_measured_and_closed(run: Run, labelled: Path
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("facenet",), "facenet is no detector"),
+        (("facenet",), "facenet is not a detector"),
         (("nobody",), "no model is called 'nobody'"),
         (("mtcnn", "--option", "min_face"), "min_face is not KEY=VALUE"),
         (("mtcnn", "--option", "faces=1"), "the detector mtcnn does not take these options"),

@@ -177,5 +177,7 @@ def test_so_many_requests_at_once_and_no_more() -> None:
 
 def test_a_face_has_the_id_that_the_gallery_gives_it() -> None:
     source = hashlib.sha256(b"photo").hexdigest()
-    assert enrolment.face_id("anna", b"photo") == NewFace("anna", source, "", np.ones(2, np.float32)).id
-    assert enrolment.face_id("anna", b"photo") != digest("anna", source)
+    embedding = np.ones(2, np.float32)
+    assert enrolment.face_ids("anna", b"photo", False) == [NewFace("anna", source, "", embedding).id]
+    assert enrolment.face_ids("anna", b"photo", True)[1] == NewFace("anna", f"{source}:1", "", embedding).id
+    assert enrolment.face_ids("anna", b"photo", False) != [digest("anna", source)]

@@ -35,4 +35,4 @@ def test_a_network_gets_the_lines_of_its_operating_point(run: Run, folder: Path)
 
 def test_what_is_no_liveness_network_has_no_operating_point(run: Run, folder: Path) -> None:
     status, out, err = run("models", "fuse", "mobilefacenet", "--photos", folder)
-    assert (status, out, err) == (1, "", "error mobilefacenet is no liveness network\n")
+    assert (status, out, err) == (1, "", "error mobilefacenet is not a liveness network\n")

@@ -91,6 +91,18 @@ def test_what_was_let_in_once_is_let_in_again(run: Run, people: People, folder: 
     assert faces("staff-2")["carl"] == ["dark.jpg", "two.jpg"]
 
 
+def test_every_face_is_embedded_anew_where_every_face_was_enrolled(run: Run, people: People, folder: Path) -> None:
+    run("gallery", "enrol", folder, "--collection", "staff", "--create", "--quality", "report", "--faces", "all")
+    before = faces("staff")
+    assert before["carl"] == ["dark.jpg", "two.jpg", "two.jpg"]
+    status, out, _ = run(*WORDS, folder, *NAMES)
+    assert (status, "missing" in out) == (0, False)
+    assert faces("staff-2") == before
+    people.detected.clear()
+    run("gallery", "enrol", folder, "--collection", "staff", "--quality", "report", "--faces", "all")
+    assert people.detected == []
+
+
 def test_it_takes_another_network(run: Run, people: People, enrolled: Path) -> None:
     for words, problem in (
         (("--to", "new"), "staff has the embeddings of embedder-model, which is arcface, already"),

@@ -3,7 +3,6 @@
 import { call } from "./api.js";
 import { element } from "./elements.js";
 
-
 let answer = null;
 
 /** GET /v1/models, asked once unless it failed. */

@@ -90,7 +90,7 @@ def shift_at(live: Floats, bpcer: float) -> float:
     It puts 0 midway between the last logit that is rejected and the first that is not.
     """
     logits = np.sort(live)
-    rejected = int(bpcer * len(logits) + 1e-9)
+    rejected = int(bpcer * len(logits))
     below, above = logits[max(rejected - 1, 0)], logits[min(rejected, len(logits) - 1)]
     return -float(below + above) / 2
 

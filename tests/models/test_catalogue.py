@@ -174,9 +174,9 @@ FUSION = 'title = "F"\ntask = "liveness"\n{}\n[fusion]\nmembers = [{}]\nweights 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (FUSION.format("", '"fr-liveness", "nowhere"'), "needs members that are cards, and no fusions: 'nowhere'"),
-        (FUSION.format("", '"fr-liveness", "inner"'), "needs members that are cards, and no fusions: 'inner'"),
-        (FUSION.format("", '"fr-liveness", "mobilefacenet"'), "liveness networks; this is none: mobilefacenet"),
+        (FUSION.format("", '"fr-liveness", "nowhere"'), "must be cards that are not fusions: 'nowhere'"),
+        (FUSION.format("", '"fr-liveness", "inner"'), "must be cards that are not fusions: 'inner'"),
+        (FUSION.format("", '"fr-liveness", "mobilefacenet"'), "liveness networks; these are not: mobilefacenet"),
         (FUSION.format('licence = "MIT"', '"fr-liveness", "minifasnet"'), "takes these from its members: licence"),
     ],
     ids=["no card", "a fusion", "an embedder", "a licence of its own"],

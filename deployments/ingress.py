@@ -133,7 +133,7 @@ def _detector(bound: Bound, stage: StageCaller) -> DetectorStage:
 def _liveness(bound: Bound, stage: StageCaller, policy: Callable[[], Policy]) -> LivenessStage:
     async def score(*crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         scores: NDArray[np.float32] = await stage.call("run", *crops)
-        live = int((scores >= policy().liveness_threshold).sum())
+        live = sum(map(policy().is_live, scores.tolist()))
         note("liveness", "live", live)
         note("liveness", "spoof", len(scores) - live)
         return scores

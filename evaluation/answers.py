@@ -8,15 +8,13 @@ from numpy.typing import NDArray
 
 from imaging.crops import CropSpec
 from imaging.faces import Photo
-from imaging.pick import Pick
+from imaging.pick import PROMINENT
 from models.detection import PhotoDetector
 from models.engines import CropNetwork
 from models.errors import ModelError
 
 Answers = NDArray[np.float64]
 """One row per photo: an embedding (photos, size), or a live probability (photos, 1). NaN for a photo without a face."""
-
-PROMINENT = Pick("prominent")
 
 
 def answers(photos: Iterable[Path], detect: PhotoDetector, network: CropNetwork, crops: Sequence[CropSpec]) -> Answers:

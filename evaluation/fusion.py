@@ -103,9 +103,7 @@ def check_enough(kinds: Sequence[str]) -> None:
     """
     live = sum(kind == LIVE for kind in kinds)
     if min(live, len(kinds) - live) < FOLDS:
-        raise ModelError(
-            f"{live} live photos and {len(kinds) - live} spoofs have a face; {FOLDS} of each are needed"
-        )
+        raise ModelError(f"{live} live photos and {len(kinds) - live} spoofs have a face; {FOLDS} of each are needed")
 
 
 def counted(accepted: NDArray[np.bool_], kinds: Sequence[str]) -> tuple[BonaFide, tuple[Attack, ...]]:

@@ -104,7 +104,7 @@ async def enrol(
     for place, ((outcome, _), embedding) in enumerate(zip(asked, readings.embeddings, strict=True)):
         if readings.live is not None:
             outcome.live = float(readings.live[place])
-            if outcome.live < policy.liveness_threshold:
+            if not policy.is_live(outcome.live):
                 spoof = Reason("NOT_LIVE", f"The face looks like a spoof: live probability {outcome.live:.2f}")
                 outcome.reasons.append(spoof)
                 if rules.require_live:

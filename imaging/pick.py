@@ -62,6 +62,9 @@ class Pick:
                 return math.sqrt(max(prominence(picked, width, height), 0.0))
 
 
+ALL_FACES, PROMINENT = Pick(), Pick("prominent")
+
+
 def prominence(face: Face, width: int, height: int) -> float:
     """Area of the box minus twice the squared distance of its centre from the photo's, in square pixels.
 

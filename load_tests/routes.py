@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from graphs.settings import ROOT, AppArgs, Policy
-from imaging.pick import Pick
+from imaging.pick import PROMINENT, Pick
 
 CONFIG = ROOT / "configs" / "serve.yaml"
 
@@ -42,7 +42,7 @@ class Route:
 
 
 _BASE64_PAIR = ("image1_base64", "image2_base64")
-ONE, PROMINENT = Pick("one", Policy().other_faces), Pick("prominent")
+ONE = Pick("one", Policy().other_faces)
 _FACENET = ("inception_resnet_v1", "facenet")
 
 ROUTES: Mapping[str, Route] = {

@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 from imaging.crops import TEMPLATE, TEMPLATE_SIZE, CropSpec, cut
 from imaging.decode import Limits, decode
 from imaging.faces import Detection, Face, Photo
-from imaging.pick import Pick
+from imaging.pick import ALL_FACES, Pick
 from imaging.quality import measure
 from imaging.refused import Refused
 
 BORDERS = (0.2, 0.8)
 """Borders of the second and third look, as shares of the photo's longer side."""
-
-ALL_FACES = Pick()
 
 MEASURED = CropSpec(112, "box")
 """The crop on which a face's quality is measured: of one size, so that sharpness does not depend on the photo's."""

@@ -17,14 +17,13 @@ from graphs.thresholds import first_set
 from graphs.timing import matched
 from graphs.verify import Verification, naming, verify
 from imaging.faces import Face, Photo
-from imaging.pick import Pick
+from imaging.pick import PROMINENT
 from imaging.refused import Refused
 
 router = APIRouter(tags=["compare"])
 PATHS = ("compare", "mediapipe")
 
 NAMES = ("image1", "image2")
-PICK = Pick("prominent")
 THRESHOLD = 0.6
 """Least similarity of a match, where the policy names none."""
 
@@ -132,7 +131,7 @@ async def _compare(role: str, request: Request, body: CompareRequest) -> Compare
     detector = first_of(service.stages.detectors, role)
     embedder = first_of(service.stages.embedders, "inception_resnet_v1", "facenet")
     started = time.perf_counter()
-    found = await verify(detector, None, embedder, _load(body, service), PICK, naming(NAMES, PICK))
+    found = await verify(detector, None, embedder, _load(body, service), PROMINENT, naming(NAMES, PROMINENT))
     image1, image2 = (_image(*pair) for pair in zip(found.photos, found.faces, strict=True))
     embedding1, embedding2 = (_embedding(embedding, found.seconds / 2) for embedding in found.embeddings)
     compared = _comparison(found, threshold)

@@ -23,7 +23,7 @@ from graphs.extract import embed
 from graphs.stages import EmbedderStage, first_of
 from graphs.thresholds import first_set
 from graphs.timing import matched
-from imaging.pick import Pick
+from imaging.pick import PROMINENT
 from imaging.refused import Refused
 
 router = APIRouter(tags=["face database"])
@@ -235,7 +235,7 @@ async def _photo(file: UploadFile | str | None, service: Service) -> bytes:
 
 async def _embedding(service: Service, embedder: EmbedderStage, data: bytes) -> NDArray[np.float32]:
     detector = first_of(service.stages.detectors, "mtcnn")
-    return (await embed(detector, embedder, data, Pick("prominent"))).embedding
+    return (await embed(detector, embedder, data, PROMINENT)).embedding
 
 
 async def _collection(service: Service, variant: Variant) -> Collection | None:

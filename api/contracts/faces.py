@@ -14,14 +14,11 @@ from graphs.compare import distances
 from graphs.extract import detect, embed
 from graphs.stages import first_of
 from graphs.timing import matched
-from imaging.pick import Pick
+from imaging.pick import ALL_FACES, PROMINENT
 from imaging.refused import Refused
 
 router = APIRouter(tags=["faces"])
 PATHS = ("detect-face", "extract-embedding", "compare-faces")
-
-COUNTED, EMBEDDED = Pick("all"), Pick("prominent")
-"""The contract counts every face, and embeds one."""
 
 MOST_DISTANCE = 1.0
 LEAST_COSINE = 0.4
@@ -98,7 +95,7 @@ async def post_detect_face(request: Request, image: UploadFile) -> FaceFound | J
     service: Service = request.state.service
     detector = first_of(service.stages.detectors, "mtcnn")
     data = await from_upload(image, service.limits.max_image_size)
-    [found] = (await detect(detector, [data], COUNTED)).photos
+    [found] = (await detect(detector, [data], ALL_FACES)).photos
     if isinstance(found, Refused):
         raise found
     if not found.faces:
@@ -116,7 +113,7 @@ async def post_extract_embedding(request: Request, image: UploadFile) -> FaceEmb
     detector = first_of(service.stages.detectors, "mtcnn")
     embedder = first_of(service.stages.embedders, "facenet")
     data = await from_upload(image, service.limits.max_image_size)
-    found = await embed(detector, embedder, data, EMBEDDED)
+    found = await embed(detector, embedder, data, PROMINENT)
     return FaceEmbedding(
         embedding=found.embedding.tolist(),
         dimensions=len(found.embedding),

@@ -207,7 +207,7 @@ def _confidence(margin: float) -> float:
 def _liveness(live: float, policy: Policy) -> LivenessResult:
     # The score is a probability already: confidence is that of the more likely verdict.
     return LivenessResult(
-        success=True, is_live=live >= policy.liveness_threshold, liveness_score=live, confidence=max(live, 1 - live)
+        success=True, is_live=policy.is_live(live), liveness_score=live, confidence=max(live, 1 - live)
     )
 
 

@@ -16,6 +16,7 @@ from api.v1.options import CollectionName, EnrolOptions, detector_of, embedder_o
 from api.v1.schemas import FaceAnswer, FacesFound, Models, example
 from gallery.records import MAX_SUBJECT, Enrolled, NewFace, subject_key
 from graphs.enrol import Enrolment, Outcome, Rules, enrol
+from graphs.settings import Policy
 from imaging.refused import Refused
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["enrolment"], responses=ERRORS)
@@ -169,8 +170,7 @@ async def post_faces(
         replace=options.replace,
         request=_request(idempotency_key, sent),
     )
-    live_threshold = service.policy.liveness_threshold
-    answers = [_photo_answer(entries[outcome.number], outcome, live_threshold) for outcome in outcomes]
+    answers = [_photo_answer(entries[outcome.number], outcome, service.policy) for outcome in outcomes]
     counts = {status: sum(each.status == status for each in answers) for status in _STATUSES}
     if counts["refused"] == len(answers):
         first = answers[0].error
@@ -230,11 +230,11 @@ def _request(key: str | None, sent: Sequence[str]) -> tuple[str, str] | None:
     return None if key is None else (key, hashlib.sha256(json.dumps(sent).encode()).hexdigest())
 
 
-def _photo_answer(entry: Enrolment, outcome: Outcome, live_threshold: float) -> EnrolledPhoto:
+def _photo_answer(entry: Enrolment, outcome: Outcome, policy: Policy) -> EnrolledPhoto:
     refused, enrolled = outcome.refused, outcome.enrolled
     face = None
     if outcome.photo is not None and outcome.face is not None:
-        face = FaceAnswer.of(outcome.photo, outcome.face, outcome.live, live_threshold)
+        face = FaceAnswer.of(outcome.photo, outcome.face, outcome.live, policy)
     return EnrolledPhoto(
         photo=outcome.number,
         label=entry.label,

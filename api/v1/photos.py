@@ -165,14 +165,13 @@ async def post_verify(
     found = await verify(detector, liveness, embedder, cast(tuple[bytes, bytes], pair), pick, check)
     threshold = applied(options.threshold, None, threshold_of(service, options.embedder), options.metric)
     compared = _compared(found.distances, options.metric, threshold)
-    live_threshold = service.policy.liveness_threshold
     live = found.live or (None, None)
     crops = await encoded(found.crops, options.crops, 2)
-    if options.liveness == "require" and any(score < live_threshold for score in found.live):
+    if options.liveness == "require" and not all(map(service.policy.is_live, found.live)):
         compared.match = False
     matched(compared.match)
     answers = [
-        CroppedFace(**dict(FaceAnswer.of(photo, photo.faces.index(face), score, live_threshold)), crop=crop)
+        CroppedFace(**dict(FaceAnswer.of(photo, photo.faces.index(face), score, service.policy)), crop=crop)
         for photo, face, score, crop in zip(found.photos, found.faces, live, crops, strict=True)
     ]
     return VerifyAnswer(
@@ -215,8 +214,7 @@ def faces(service: Service, seen: Look) -> list[FaceAnswer]:
     """The faces of a look at a photo, as they are answered."""
     live = seen.readings.live
     scores: list[float | None] = [None] * len(seen.photo.faces) if live is None else live.tolist()
-    threshold = service.policy.liveness_threshold
-    return [FaceAnswer.of(seen.photo, index, score, threshold) for index, score in enumerate(scores)]
+    return [FaceAnswer.of(seen.photo, index, score, service.policy) for index, score in enumerate(scores)]
 
 
 async def cropped(service: Service, seen: Look, wanted: bool) -> list[CroppedFace]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphs.settings import Policy
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
 from imaging import quality
 from imaging.faces import Face, Photo
@@ -98,7 +99,7 @@ class FaceAnswer(BaseModel):
     liveness: Liveness | None = Field(description="null where liveness is off.")
 
     @classmethod
-    def of(cls, photo: Photo, index: int, live: float | None, live_threshold: float) -> "FaceAnswer":
+    def of(cls, photo: Photo, index: int, live: float | None, policy: Policy) -> "FaceAnswer":
         """The answer's form of one face of `photo`."""
         face = photo.faces[index]
         return cls(
@@ -108,7 +109,7 @@ class FaceAnswer(BaseModel):
             quality=Quality.of(photo.face_qualities[index]),
             liveness=None
             if live is None
-            else Liveness(live=live >= live_threshold, score=live, threshold=live_threshold),
+            else Liveness(live=policy.is_live(live), score=live, threshold=policy.liveness_threshold),
         )
 
 

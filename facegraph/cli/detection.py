@@ -1,6 +1,6 @@
 """`facegraph models recall`: measuring a detector on photos whose faces are labelled."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,10 +8,10 @@ import typer
 import yaml
 from rich.table import Table
 
-from evaluation.detection import LabelledPhoto, MeasuredDetection, Share, measure_detection, read_photos
+from evaluation.detection import MeasuredDetection, Share, measure_detection, read_photos
 from facegraph.cli.models import StoreOption
 from facegraph.cli.options import JsonOption
-from facegraph.cli.terminal import CommandError, console, progress, say, say_json
+from facegraph.cli.terminal import CommandError, console, say, say_json, tracking
 from imaging.decode import Limits
 from models.catalogue import card
 from models.detection import PhotoDetector
@@ -46,7 +46,8 @@ def recall_command(
     labelled = read_photos(photos)
     finder = load_detector(card(detector), Store(store), "onnx", Device(threads=1), _options(option or []))
     try:
-        measured = measure_detection(_tracked(labelled), PhotoDetector(finder, Limits()))
+        with tracking() as track:
+            measured = measure_detection(track(labelled, "photos"), PhotoDetector(finder, Limits()))
     finally:
         finder.close()
     if as_json:
@@ -64,13 +65,6 @@ def _options(given: Sequence[str]) -> dict[str, Any]:
             raise CommandError(f"{each} is not KEY=VALUE")
         options[name] = yaml.safe_load(value)
     return options
-
-
-def _tracked(photos: Sequence[LabelledPhoto]) -> Iterator[LabelledPhoto]:
-    with progress() as report:
-        for done, photo in enumerate(photos):
-            report("photos", done, len(photos))
-            yield photo
 
 
 def _summary(measured: MeasuredDetection) -> Mapping[str, object]:

@@ -1,6 +1,6 @@
 """`facegraph models fuse`: the operating point of a liveness card, and a fusion's weights."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from evaluation.figures import percent
 from evaluation.fusion import FOLDS, Fit, check_enough, counted, cross_validated, fit
 from evaluation.liveness import LIVE, read_presentations
 from facegraph.cli.models import StoreOption
-from facegraph.cli.terminal import progress, say, shown
+from facegraph.cli.terminal import say, shown, tracking
 from imaging.decode import Limits
 from models.card import Attack, BonaFide, Card
 from models.catalogue import card
@@ -43,8 +43,8 @@ def fuse_command(
     presentations, device = read_presentations(photos), Device()
     detect = PhotoDetector(load_detector(card("mtcnn"), Store(store), "onnx", device, {}), Limits())
     network = load_members(entry, Store(store), "onnx", device)
-    with progress() as report:
-        logits = answers(_reported(presentations.photos, report), detect, network, entry.crops)
+    with tracking() as track:
+        logits = answers(track(presentations.photos, "photos"), detect, network, entry.crops)
     found = ~np.isnan(logits[:, 0])
     logits, kinds = logits[found], [each for each, here in zip(presentations.kinds, found, strict=True) if here]
     check_enough(kinds)
@@ -58,12 +58,6 @@ def fuse_command(
     for title, counts in (("on these photos", (bona_fide, attacks)), (f"held out, {FOLDS} folds", held_out)):
         for rate in error_rates(*counts):
             say(shown(f"{title}: {rate}"))
-
-
-def _reported(photos: Sequence[Path], report: Callable[[str, int, int | None], None]) -> Iterator[Path]:
-    for done, photo in enumerate(photos):
-        report("photos", done, len(photos))
-        yield photo
 
 
 def _lines(entry: Card, fitted: Fit) -> Iterator[str]:

@@ -2,23 +2,20 @@
 
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
 
 from evaluation.answers import Answers, answers
 from evaluation.figures import Plan
 from evaluation.groups import Grouped, measure_groups
-from evaluation.progress import Track
 from evaluation.report import Section, acquisition, group_rates, write_report
 from evaluation.samples import Sample
 from facegraph.cli.figures import show
 from facegraph.cli.options import ROOT
-from facegraph.cli.terminal import progress, say, shown
+from facegraph.cli.terminal import say, shown, tracking
 from imaging.decode import Limits
 from models.card import Card
 from models.detection import PhotoDetector
@@ -28,8 +25,6 @@ from models.store import Store
 
 CARDS, CALIBRATED = "the card's", "calibrated"
 """What thresholds are called."""
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +60,7 @@ class Measurement:
             more: further sections of the report.
         """
         photos, thresholds = self.sample.photos, {**self.thresholds, **chosen}
-        with _tracking() as track:
+        with tracking() as track:
             plan = Plan(thresholds, rates, replicates, seed, track)
             sections = self.sample.sections(self.answers, plan)
             if self.groups is not None:
@@ -104,7 +99,7 @@ def ask(
     network = load_network(entry, store, engine, Device())
     detect = PhotoDetector(finder, Limits())
     try:
-        with _tracking() as track:
+        with tracking() as track:
             found = answers(track(sample.photos, "photos"), detect, network, entry.crops)
             grouped = None
             if groups is not None:
@@ -129,16 +124,3 @@ def ask(
             "command": shlex.join(["facegraph", *sys.argv[1:]]),
         },
     )
-
-
-@contextmanager
-def _tracking() -> Iterator[Track]:
-    """A progress bar for the steps of the block."""
-    with progress() as report:
-
-        def track(items: Sequence[Item], what: str) -> Iterable[Item]:
-            for done, item in enumerate(items):
-                report(what, done, len(items))
-                yield item
-
-        yield track

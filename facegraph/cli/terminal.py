@@ -1,15 +1,19 @@
 """What the commands say to a person: texts that steer no terminal, progress, and mistakes in one sentence."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from evaluation.progress import Track
+
+Item = TypeVar("Item")
 
 console = Console()
 notes = Console(stderr=True)
@@ -71,3 +75,16 @@ def progress() -> Iterator[Report]:
             bars.update(task, description=plain(what), completed=done, total=total)
 
         yield report
+
+
+@contextmanager
+def tracking() -> Iterator[Track]:
+    """A bar for each of the block's sequences, as it is gone through."""
+    with progress() as report:
+
+        def track(items: Sequence[Item], what: str) -> Iterable[Item]:
+            for done, item in enumerate(items):
+                report(what, done, len(items))
+                yield item
+
+        yield track

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluation.answers import PROMINENT
 from evaluation.liveness import LIVE, read_presentations
 from imaging.crops import CropSpec
 from imaging.decode import Limits
+from imaging.pick import PROMINENT
 from models.card import Card
 from models.catalogue import card
 from models.detection import PhotoDetector

@@ -33,6 +33,12 @@ def side_by_side(first: bytes, second: bytes) -> bytes:
     return _file(both)
 
 
+def with_bystander(photo: bytes, other: bytes) -> bytes:
+    """A photo, and at its right edge the people of another one at half their size."""
+    image = PIL.Image.open(io.BytesIO(other)).convert("RGB")
+    return side_by_side(photo, _file(image.resize((image.width // 2, image.height // 2))))
+
+
 def _file(image: PIL.Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG")

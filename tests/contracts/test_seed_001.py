@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.contracts import nobody, png, side_by_side
+from tests.contracts import nobody, png, with_bystander
 
 
 @dataclass(frozen=True)
@@ -202,8 +202,8 @@ def test_the_same_id_again_replaces_its_face(database: Database, mindy: bytes, j
     assert database.found(mindy)["match_found"] is False
 
 
-def test_of_two_people_the_larger_face_is_added(arcface: Database, mindy: bytes, jerry: bytes) -> None:
-    assert arcface.add_face("john_doe", side_by_side(mindy, jerry)).status_code == 200
+def test_of_two_people_the_prominent_face_is_added(arcface: Database, mindy: bytes, jerry: bytes) -> None:
+    assert arcface.add_face("john_doe", with_bystander(jerry, mindy)).status_code == 200
     assert arcface.found(jerry)["matched_id"] == "john_doe"
     assert arcface.found(mindy)["match_found"] is False
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contracts import nobody, png, side_by_side, text
+from tests.contracts import nobody, png, text, with_bystander
 
 ROUTES = pytest.mark.parametrize("route", ["/compare", "/mediapipe"])
 DETECTORS = {"/compare": "mtcnn", "/mediapipe": "mediapipe-full-range"}
@@ -86,8 +86,8 @@ def test_a_data_address_is_base64_too(service: httpx.Client, route: str, mindy: 
 
 
 @ROUTES
-def test_of_two_people_the_larger_face_counts(service: httpx.Client, route: str, mindy: bytes, jerry: bytes) -> None:
-    both = side_by_side(mindy, jerry)
+def test_of_two_people_the_prominent_face_counts(service: httpx.Client, route: str, mindy: bytes, jerry: bytes) -> None:
+    both = with_bystander(jerry, mindy)
     assert answer(service, route, both, jerry)["match"] is True
     assert answer(service, route, both, mindy)["match"] is False
 

@@ -166,7 +166,8 @@ def test_the_metrics_tell_what_was_done(watched: Watched) -> None:
     assert more["requests"][("/match",)] == 1
     assert more["requests"][("/v1/models", "UNAUTHENTICATED")] == 1
     assert more["stage_call_duration_seconds"][("liveness", "crmnet")] == 1
-    assert more["stage_work_duration_seconds"][("detector", "mtcnn")] == 3
+    assert more["stage_work_duration_seconds"][("detector", "mtcnn")] == 1
+    assert more["stage_work_duration_seconds"][("detector", "retinaface")] == 2
     assert more["matches"] == {("/match", "match"): 1}
     assert more["liveness_verdicts"] == {("live",): 2}
     assert more["photos"] == {("decoded",): 4}

@@ -86,7 +86,7 @@ def test_every_package_of_this_environment_is_known_and_allowed() -> None:
 def test_the_models_that_the_default_configuration_serves_are_allowed() -> None:
     found = networks(rules(), PROJECT / "configs" / "serve.yaml")
     served = {entry.name for entry in found if entry.needed}
-    assert served == {"mtcnn", "mediapipe-full-range", "fr-liveness", "mobilefacenet", "facenet"}
+    assert served == {"mtcnn", "mediapipe-full-range", "centerface", "fr-liveness", "mobilefacenet", "facenet"}
     assert all(entry.allowed for entry in found if entry.needed)
     assert {entry.name for entry in found if not entry.allowed} == {"arcface-r50", "minifasnet-celeba", "crmnet-trio"}
 

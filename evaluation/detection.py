@@ -153,7 +153,7 @@ def paired_boxes(labels: Sequence[LabelledFace], found: Sequence[Box]) -> dict[i
 
 
 def measure_detection(photos: Iterable[LabelledPhoto], detect: PhotoDetector) -> MeasuredDetection:
-    """DetectedPhoto at every photo as the service does, and compare what is found with the labels.
+    """Look at every photo as the service does, and compare what is found with the labels.
 
     Raises:
         ModelError: a photo cannot be read, or the service would refuse it.

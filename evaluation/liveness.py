@@ -97,10 +97,10 @@ class Probabilities:
         kinds = {**self.compared, **self.together}
         return {kind: curve(self.live, attacks).area() for kind, attacks in kinds.items()}
 
-    def replicates(self, plan: Plan, what: str) -> Iterator["Probabilities"]:
-        """Bootstrap replicates, the same in every call: photos drawn with replacement within each kind."""
+    def replicates(self, plan: Plan) -> Iterator["Probabilities"]:
+        """Bootstrap replicates: photos drawn with replacement within each kind."""
         random = np.random.default_rng(plan.seed)
-        for _ in plan.track(range(plan.replicates), what):
+        for _ in plan.track(range(plan.replicates), "bootstrap"):
             live = random.choice(self.live, len(self.live))
             drawn = {kind: random.choice(scores, len(scores)) for kind, scores in self.seen.items()}
             yield Probabilities(live, drawn, self.faceless)
@@ -191,16 +191,22 @@ def by_kind(presentations: Presentations, answers: Answers) -> Probabilities:
 
 def measure_liveness(probabilities: Probabilities, plan: Plan) -> MeasuredLiveness:
     """Measure a liveness network by its probabilities."""
+    areas_drawn: list[dict[str, float]] = []
+
+    def curves() -> Iterator[Curve]:
+        for each in probabilities.replicates(plan):
+            areas_drawn.append(each.areas())
+            yield each.worst_curve()
+
     measured = figures(
         probabilities.worst_curve(),
-        (each.worst_curve() for each in probabilities.replicates(plan, "bootstrap of rates")),
+        curves(),
         Wished(plan.thresholds, plan.rates, "APCER", TRIALS),
         len(probabilities.live),
         probabilities.fewest,
     )
-    drawn = [each.areas() for each in probabilities.replicates(plan, "bootstrap of areas")]
     areas = {
-        kind: percentile_interval(area, np.array([each[kind] for each in drawn]))
+        kind: percentile_interval(area, np.array([each[kind] for each in areas_drawn]))
         for kind, area in probabilities.areas().items()
     }
     rates = tuple(_rates(name, threshold, probabilities) for name, threshold in plan.thresholds.items())

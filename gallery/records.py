@@ -12,6 +12,8 @@ from imaging.refused import Refused
 
 MAX_SUBJECT = 512
 """Characters of a subject's id."""
+MOST_FACES = 20
+"""Most faces of one photo that are enrolled where all of them count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from api.service import Service
+from gallery.records import MOST_FACES
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
 from graphs.thresholds import Applied, configured
 from imaging.pick import FaceRule, Pick
@@ -124,10 +125,6 @@ class EnrolOptions(BaseModel):
     quality: Literal["report", "require"] = Field("require", description="require: a poor face is not enrolled.")
     faces: FaceRule = Field("one", description=_rules("each face is enrolled for the photo's subject"))
     replace: Truth = Field(False, description="Whether the subjects' earlier faces are deleted in the same step.")
-
-
-MOST_FACES = 20
-"""Faces of one photo that are compared or enrolled where all count."""
 
 
 def pick_of(service: Service, rule: FaceRule, most: int = MOST_FACES) -> Pick:

@@ -9,14 +9,12 @@ from typing import Literal, TypeVar
 
 from facegraph.cli.terminal import CommandError, Report
 from facegraph.client import AsyncClient, EnrolledPhoto, FaceRule, ForbiddenError, StoredFace
-from gallery.records import digest, photo_source, subject_key
+from gallery.records import MOST_FACES, digest, photo_source, subject_key
 from imaging.refused import Refused
 
 T = TypeVar("T")
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-MOST_FACES = 20
-"""Faces of a photo that the service enrols where all count."""
 BATCH = 4
 """Photos of a request: few, for all that are under way at once have to be done within the service's timeout."""
 

@@ -49,10 +49,9 @@ class Mtcnn(Detector):
             facenet-pytorch. Stretching misplaces the landmarks of faces at the edge: on tight crops
             of Labeled Faces in the Wild it costs MobileFaceNet 10 points of accuracy.
         factor: ratio of a pyramid level to the one above it.
-        rival_score: see `models.detection.Detector`. In
-            500 portraits, hands and pins score up to 0.93 and bystanders from 0.95; of 351 faces in crowds 4 % score
-            less. On 3,811 photos of LFW it changes the largest face of six and the prominent one of one, for the
-            better.
+        rival_score: see `models.detection.Detector`. In 500 portraits, hands and pins score up to 0.93 and bystanders
+            from 0.95; 4 % of 351 faces in crowds score less. It corrects the largest face of six LFW photos out of
+            3,811, and the prominent face of one.
     """
 
     def __init__(

@@ -61,7 +61,7 @@ def test_a_detector_that_gives_the_labels_is_right(labels: list[Box]) -> None:
 
 def test_the_better_box_is_matched_and_the_other_left_over() -> None:
     assert paired_boxes([label(box(0))], [box(20), box(10)]) == {0: 1}
-    # Half of the width, of which the overlap is a third: too little.
+    # Boxes that share half their width overlap by a third, which is too little.
     assert paired_boxes([label(box(0))], [box(50)]) == {}
 
 

@@ -241,7 +241,7 @@ def test_a_network_is_measured_in_the_engine_asked_for(
 def test_an_independent_computation_agrees(run: Run, store: Store, tmp_path: Path) -> None:
     """The threshold, the rates there and rank 1 of real faces, by loops over pairs."""
     photos, report = shared_faces("lfw50"), tmp_path / "report.html"
-    words = ("--photos", photos, "--fmr", 1e-3, "--report", report, "--replicates", 100)
+    words = ("--photos", photos, "--detector", "mtcnn", "--fmr", 1e-3, "--report", report, "--replicates", 100)
     assert run("models", "calibrate", "mobilefacenet", *words)[0] == 0
     entry, files = card("mobilefacenet"), sorted(photos.glob("*/*.jpg"))
     detect = PhotoDetector(load_detector(card("mtcnn"), store, "onnx", Device(), {}), Limits())

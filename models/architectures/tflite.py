@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -43,16 +44,23 @@ def to_onnx(path: Path) -> ModelProto:
 
 
 def interpreter(path: Path, threads: int) -> Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]:
-    """The .tflite file at `path` in TensorFlow Lite: one batch in, all outputs out, ordered by name."""
+    """The .tflite file at `path` in TensorFlow Lite: one batch in, all outputs out, ordered by name.
+
+    May be called from several threads. An interpreter keeps a call's tensors in its own memory, so the calls take
+    turns: without that, one face's embedding could be returned for another face.
+    """
     runtime = tensorflow.lite.Interpreter(model_path=str(path), num_threads=threads)
     entry = runtime.get_input_details()[0]["index"]
     outputs = sorted(runtime.get_output_details(), key=lambda output: str(output["name"]))
+    turn = Lock()
 
     def run(batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        runtime.resize_tensor_input(entry, batch.shape)
-        runtime.allocate_tensors()
-        runtime.set_tensor(entry, batch)
-        runtime.invoke()
-        return [runtime.get_tensor(output["index"]) for output in outputs]
+        with turn:
+            runtime.resize_tensor_input(entry, batch.shape)
+            runtime.allocate_tensors()
+            runtime.set_tensor(entry, batch)
+            runtime.invoke()
+            # Copies, which the next call does not overwrite.
+            return [runtime.get_tensor(output["index"]) for output in outputs]
 
     return run

@@ -1,12 +1,16 @@
 """One export against its original runtime, in a process of its own: `python -m tests.models.parity CARD FOLDER`.
 
-Prints the largest difference of any number in the final answers over crops of real photos.
+Prints the largest difference of any number in the final answers over crops of real photos. The original runtime is
+called from several threads at once, as a replica's workers call it: an answer that went to another thread differs.
 """
 
 import importlib
 import itertools
 import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,6 +27,12 @@ from models.store import DEFAULT_STORE, Store
 from tests import photos
 
 DEVICE = Device(threads=2)
+
+
+def side_by_side(network: Callable[..., Any], *arguments: Iterable[Any]) -> list[Any]:
+    """As `map` calls it, from several threads at once."""
+    with ThreadPoolExecutor(8) as threads:
+        return list(threads.map(network, *arguments))
 
 
 def sample() -> list[bytes]:
@@ -47,7 +57,8 @@ def difference(entry: Card, folder: Path) -> float:
     found = detect(sample(), entry.crops)
     crops = [found.crops[spec] for spec in entry.crops]
     assert len(crops[0]) >= 15
-    expected = architecture.original(entry, folder, DEVICE)(*crops)
+    original = architecture.original(entry, folder, DEVICE)
+    expected = np.concatenate(side_by_side(original, *(np.split(crop, len(crop)) for crop in crops)))
     (given,) = OnnxNetwork(folder / entry.exports[0], DEVICE)(*crops)
     # Logits are compared in shares of the largest.
     scale = np.abs(expected).max() if entry.task == "liveness" else 1
@@ -59,20 +70,25 @@ def _cascade_difference(originals, entry: Card, folder: Path) -> float:  # type:
     worst = 0.0
     for network, name, side in zip(originals, entry.exports, (None, 24, 48), strict=True):
         export = OnnxNetwork(folder / name, DEVICE)
-        for sampler in samplers:
-            width, height = sampler.size
-            whole = np.array([[0, 0, width, height], [width // 4, 0, width, height // 2]])
-            windows = sampler.windows(whole, side) if side else sampler.whole(width // 3, height // 3)
-            worst = max(worst, *map(_largest, network(windows), export(windows)))
+        windows = [_windows(sampler, side) for sampler in samplers]
+        for expected, given in zip(side_by_side(network, windows), map(export, windows), strict=True):
+            worst = max(worst, *map(_largest, expected, given))
     return worst
+
+
+def _windows(sampler: AreaSampler, side: int | None) -> np.ndarray:
+    """Two windows of `side` pixels; without one the whole photo at a third of its size."""
+    width, height = sampler.size
+    whole = np.array([[0, 0, width, height], [width // 4, 0, width, height // 2]])
+    return sampler.windows(whole, side) if side else sampler.whole(width // 3, height // 3)
 
 
 def _photo_difference(original, entry: Card, folder: Path) -> float:  # type: ignore[no-untyped-def]
     """RetinaFace: boxes and landmarks are compared in shares of the photo's longer side."""
     export, worst = OnnxNetwork(folder / entry.exports[0], DEVICE), 0.0
-    for data in sample():
-        pixels = decode(data, Limits()).pixels
-        for expected, given in zip(original(pixels), export(pixels[None]), strict=True):
+    photos = [decode(data, Limits()).pixels for data in sample()]
+    for pixels, outputs in zip(photos, side_by_side(original, photos), strict=True):
+        for expected, given in zip(outputs, export(pixels[None]), strict=True):
             scale = 1 if expected.ndim == 1 else max(pixels.shape)
             worst = max(worst, _largest(expected / scale, given / scale))
     return worst
@@ -81,11 +97,15 @@ def _photo_difference(original, entry: Card, folder: Path) -> float:  # type: ig
 def _tile_difference(original, entry: Card, folder: Path) -> float:  # type: ignore[no-untyped-def]
     """CenterFace: its file takes ten tiles of 32x32 pixels."""
     export, worst = OnnxNetwork(folder / entry.exports[0], DEVICE), 0.0
-    for data in sample():
-        tiles = np.asarray(cv2.resize(decode(data, Limits()).pixels, (160, 64)), np.uint8).reshape(2, 32, 5, 32, 3)
-        tiles = tiles.swapaxes(1, 2).reshape(10, 32, 32, 3)
-        worst = max(worst, *map(_largest, original(tiles), export(tiles)))
+    tiles = [_tiles(decode(data, Limits()).pixels) for data in sample()]
+    for expected, given in zip(side_by_side(original, tiles), map(export, tiles), strict=True):
+        worst = max(worst, *map(_largest, expected, given))
     return worst
+
+
+def _tiles(pixels: np.ndarray) -> np.ndarray:
+    tiles = np.asarray(cv2.resize(pixels, (160, 64)), np.uint8).reshape(2, 32, 5, 32, 3)
+    return tiles.swapaxes(1, 2).reshape(10, 32, 32, 3)
 
 
 def _tflite_difference(entry: Card, folder: Path) -> float:
@@ -94,9 +114,10 @@ def _tflite_difference(entry: Card, folder: Path) -> float:
 
     raw, exported = (interpreter(folder / name, 1) for name in (entry.files[0].name, entry.exports[0]))
     side, worst = 192 if "full" in entry.name else 128, 0.0
-    for data in sample():
-        batch = AreaSampler(decode(data, Limits()).pixels).whole(side, side) / np.float32(127.5) - np.float32(1)
-        worst = max(worst, *map(_largest, raw(batch), exported(batch)))
+    samplers = [AreaSampler(decode(data, Limits()).pixels) for data in sample()]
+    batches = [sampler.whole(side, side) / np.float32(127.5) - np.float32(1) for sampler in samplers]
+    for expected, given in zip(side_by_side(raw, batches), map(exported, batches), strict=True):
+        worst = max(worst, *map(_largest, expected, given))
     return worst
 
 

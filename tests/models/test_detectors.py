@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,6 +107,13 @@ def test_the_faces_that_count_are_those_of_all(loaded: Loaded, sample_photos: Pa
         height, width = pixels.shape[:2]
         counted = pick.of(loaded.detector.detect(pixels), width, height, loaded.detector.rival_score)
         assert [face.box for face in loaded.detector.find(pixels, pick)] == [face.box for face in counted]
+
+
+def test_photos_seen_side_by_side_do_not_share_faces(loaded: Loaded, sample_photos: Path) -> None:
+    paths = portraits(sample_photos, each=3)
+    alone = [[face.box for face in loaded.look(path)] for path in paths]
+    with ThreadPoolExecutor(8) as threads:
+        assert [[face.box for face in faces] for faces in threads.map(loaded.look, paths)] == alone
 
 
 def test_scores_fall_from_face_to_face(loaded: Loaded) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gallery.records import Enrolled, NewFace, photo_source
-from graphs.extract import detect, places, read, the_face
+from graphs.extract import Readings, detections, places, read, the_face
 from graphs.gate import Reason, reasons
 from graphs.settings import Policy
 from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage
@@ -88,20 +88,41 @@ async def enrol(
         Refused: what concerns the request as a whole, as the gallery raises it.
         ValueError: a network gave what is no number.
     """
-    detection = await detect(detector, [entry.photo for entry in photos], rules.pick, liveness, embedder)
-    outcomes = [
-        outcome for number, found in enumerate(detection.photos) for outcome in _judged(number, found, rules, policy)
-    ]
-    rows = places(detection)
-    asked = [
-        (outcome, rows[outcome.number][outcome.face])
-        for outcome in outcomes
-        if not outcome.refused and outcome.face is not None
-    ]
-    readings = await read(detection, [row for _, row in asked], liveness, embedder)
-    assert readings.embeddings is not None
+    outcomes: list[Outcome] = []
     fit: list[tuple[Outcome, NewFace]] = []
-    for place, ((outcome, _), embedding) in enumerate(zip(asked, readings.embeddings, strict=True)):
+    first = 0
+    async for detection in detections(detector, [entry.photo for entry in photos], rules.pick, liveness, embedder):
+        judged = [
+            outcome
+            for number, found in enumerate(detection.photos, first)
+            for outcome in _judged(number, found, rules, policy)
+        ]
+        rows = places(detection)
+        asked = [
+            (outcome, rows[outcome.number - first][outcome.face])
+            for outcome in judged
+            if not outcome.refused and outcome.face is not None
+        ]
+        readings = await read(detection, [row for _, row in asked], liveness, embedder)
+        fit += _fit([outcome for outcome, _ in asked], readings, photos, rules, policy)
+        outcomes += judged
+        first += len(detection.photos)
+    if fit:
+        faces = [face for _, face in fit]
+        answers = await gallery.enrol(collection, embedder.contract, faces, replace=replace, request=request)
+        for (outcome, _), answer in zip(fit, answers, strict=True):
+            outcome.enrolled = answer
+    note("enrolment", "refused", sum(outcome.refused is not None for outcome in outcomes))
+    return outcomes
+
+
+def _fit(
+    asked: Sequence[Outcome], readings: Readings, photos: Sequence[Enrolment], rules: Rules, policy: Policy
+) -> list[tuple[Outcome, NewFace]]:
+    """Choose the faces to enrol among those that were `asked` about, and note in their outcomes which are spoofs."""
+    assert readings.embeddings is not None
+    fit = []
+    for place, (outcome, embedding) in enumerate(zip(asked, readings.embeddings, strict=True)):
         if readings.live is not None:
             outcome.live = float(readings.live[place])
             if not policy.is_live(outcome.live):
@@ -114,13 +135,7 @@ async def enrol(
             number = outcome.face if rules.pick.rule == "all" else None
             source = photo_source(hashlib.sha256(entry.photo).hexdigest(), number)
             fit.append((outcome, NewFace(entry.subject, source, entry.label, embedding)))
-    if fit:
-        faces = [face for _, face in fit]
-        answers = await gallery.enrol(collection, embedder.contract, faces, replace=replace, request=request)
-        for (outcome, _), answer in zip(fit, answers, strict=True):
-            outcome.enrolled = answer
-    note("enrolment", "refused", sum(outcome.refused is not None for outcome in outcomes))
-    return outcomes
+    return fit
 
 
 def _judged(number: int, found: Photo | Refused, rules: Rules, policy: Policy) -> list[Outcome]:

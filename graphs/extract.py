@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graphs.batches import BATCH_BYTES, BATCH_FACES, batches, crop_bytes
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
 from graphs.timing import note
+from imaging.crops import CropSpec
 from imaging.faces import Detection, Face, Photo, Pixels
 from imaging.pick import Pick
 from imaging.refused import Refused
@@ -62,23 +64,45 @@ class EmbeddedFace:
     embedding: NDArray[np.float32]
 
 
+async def detections(
+    detector: DetectorStage, photos: Sequence[bytes], pick: Pick, *networks: Network | None
+) -> AsyncIterator[Detection]:
+    """Find the faces of encoded `photos` that count, with the crops that `networks` take of them, batch by batch.
+
+    The detections follow one another in the order of `photos`. A batch is so small that its photos, and the crops of
+    as many faces as `pick` cuts, fit into messages between replicas. Where even one photo's crops would not, fewer
+    faces are cut; `Photo.found` still counts all of them.
+    """
+    crops = _crops(*networks)
+    bytes_per_face = crop_bytes(crops)
+    if bytes_per_face:
+        pick = replace(pick, most=min(pick.most, max(BATCH_BYTES // bytes_per_face, 1)))
+    for batch in batches([max(len(photo), pick.cut * bytes_per_face) for photo in photos]):
+        detection = await detector.detect(photos[batch], crops, pick)
+        for photo in detection.photos:
+            if isinstance(photo, Refused):
+                note("photo", photo.code)
+            else:
+                note("photo", "decoded")
+                note("face", "found", photo.found)
+        yield detection
+
+
 async def detect(detector: DetectorStage, photos: Sequence[bytes], pick: Pick, *networks: Network | None) -> Detection:
-    """Find the faces of encoded `photos` that count, with the crops that `networks` take of them."""
-    crops = [spec for network in networks if network for spec in network.crops]
-    detection = await detector.detect(photos, tuple(dict.fromkeys(crops)), pick)
-    for photo in detection.photos:
-        if isinstance(photo, Refused):
-            note("photo", photo.code)
-        else:
-            note("photo", "decoded")
-            note("face", "found", photo.found)
-    return detection
+    """The same for a few photos at once, whose crops are kept together."""
+    parts = [part async for part in detections(detector, photos, pick, *networks)]
+    return parts[0] if len(parts) == 1 else Detection.joined(parts, _crops(*networks))
+
+
+def _crops(*networks: Network | None) -> tuple[CropSpec, ...]:
+    """The crops that `networks` take of a face, each once."""
+    return tuple(dict.fromkeys(spec for network in networks if network for spec in network.crops))
 
 
 async def read(
     detection: Detection, faces: Sequence[int], liveness: LivenessStage | None, embedder: EmbedderStage | None
 ) -> Readings:
-    """Ask the networks, side by side, about some of the faces.
+    """Ask the networks, side by side, about some of the faces, at most `BATCH_FACES` in one call.
 
     Args:
         faces: their places among the faces of all photos, as `places` counts them.
@@ -93,7 +117,9 @@ async def read(
         if not faces:
             return np.zeros(0, np.float32)
         method = network.embed if isinstance(network, EmbedderStage) else network.score
-        answer = await method(*(detection.crops[spec][list(faces)] for spec in network.crops))
+        parts = [faces[start : start + BATCH_FACES] for start in range(0, len(faces), BATCH_FACES)]
+        answers = [await method(*(detection.crops[spec][list(part)] for spec in network.crops)) for part in parts]
+        answer = np.concatenate(answers)
         if not np.isfinite(answer).all():
             raise ValueError(f"{network.network.model} gave what is not finite")
         return answer

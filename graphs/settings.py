@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from graphs.batches import LARGEST_PHOTO
 from imaging.decode import Limits
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,7 +78,7 @@ class _FromEnvironment(BaseSettings):
 class LimitArgs(_FromEnvironment):
     """What the service lets in."""
 
-    max_image_size: int = Field(10 * 1024 * 1024, gt=0, description="Bytes of an encoded photo.")
+    max_image_size: int = Field(10 * 1024 * 1024, gt=0, le=LARGEST_PHOTO, description="Bytes of an encoded photo.")
     max_image_pixels: int = Field(50_000_000, gt=0, description="Width times height, as the photo's header states it.")
     max_image_dimension: int = Field(1024, ge=64, description="Longest side that a photo is scaled down to.")
     request_timeout: float = Field(30, gt=0, description="Seconds a request may take.")

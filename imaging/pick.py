@@ -9,6 +9,9 @@ from imaging.faces import Face
 
 FaceRule: TypeAlias = Literal["one", "largest", "prominent", "all"]
 
+MOST_FACES_ANSWERED = 100
+"""Most faces of a photo that any answer describes; an answer counts all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pick:
@@ -20,14 +23,19 @@ class Pick:
             which there should be none.
         other_faces: with ``one``, the smallest side of another face that counts, as a share of the largest face's
             side. 0 counts every face.
-        most: largest number of faces to cut out and answer; None for no limit.
+        most: largest number of faces to cut out and answer; with ``one`` the others are only counted.
         whole_photo: whether the whole photo stands in for a face where none was found, with the score 0.
     """
 
     rule: FaceRule = "all"
     other_faces: float = 0.0
-    most: int | None = None
+    most: int = MOST_FACES_ANSWERED
     whole_photo: bool = False
+
+    @property
+    def cut(self) -> int:
+        """Most faces of a photo that are cut out and answered."""
+        return self.most if self.rule == "all" else 1
 
     def of(self, faces: Sequence[Face], width: int, height: int, rival_score: float = 0.0) -> list[Face]:
         """The faces that count among `faces`, which are sorted by score.

@@ -79,7 +79,7 @@ class PhotoDetector:
         watch.lap("decode")
         found = self._look(image.pixels, pick)
         watch.lap("detect")
-        faces = found[: pick.most] if found or not pick.whole_photo else [_whole(image.pixels)]
+        faces = found[: pick.cut] if found or not pick.whole_photo else [_whole(image.pixels)]
         boxes, points = [face.box for face in faces], [face.landmarks for face in faces]
         cuts = {spec: cut(image.pixels, boxes, points, spec) for spec in crops}
         measured = cut(image.pixels, boxes, points, MEASURED)

@@ -83,7 +83,7 @@ class FakeDetector:
         for found in self.photos:
             if isinstance(found, Photo):
                 counted = pick.of(found.faces, found.width, found.height)
-                places = [found.faces.index(face) for face in counted[: pick.most]]
+                places = [found.faces.index(face) for face in counted[: pick.cut]]
                 numbers += [start + place for place in places]
                 start += len(found.faces)
                 looks.append(kept(found, places, len(counted)))
@@ -260,7 +260,7 @@ class People:
         shown = [word for word in words.split() if word != "nobody"]
         faces = [self._face(word, number) for number, word in enumerate(shown)]
         counted = pick.of(faces, 640, 480)
-        answered = counted[: pick.most]
+        answered = counted[: pick.cut]
         kept = [shown[faces.index(face)] for face in answered]
         looks = tuple(Quality(10 if "-dark" in word else 120, 50, 100) for word in kept)
         return Photo(640, 480, Quality(120, 50, 100), tuple(answered), len(counted), looks, 0.125), kept

@@ -150,8 +150,9 @@ async def post_faces(
     concerns(request, subjects)
     # A name can come in a charset that gives what no text can have.
     labels = [(file.filename or "").encode("utf-8", "replace").decode()[:255] for file in photo]
-    # Too large a file is refused by the decode gate, so that the other photos are not lost with it.
-    data = [await file.read() for file in photo]
+    # The decode gate refuses a file that is too large, so that the other photos are not lost with it. No more of it is
+    # read than the gate needs to see, for a call to the detector carries no more.
+    data = [await file.read(service.limits.max_image_size + 1) for file in photo]
     found = await service.stages.gallery.collection(collection)
     detector, embedder = detector_of(service, options.detector), embedder_of(service, found.kind.embedder)
     liveness = liveness_of(service, options.liveness)

@@ -12,7 +12,7 @@ from api.service import Service
 from gallery.records import MOST_FACES
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
 from graphs.thresholds import Applied, configured
-from imaging.pick import FaceRule, Pick
+from imaging.pick import MOST_FACES_ANSWERED, FaceRule, Pick
 from imaging.refused import Refused
 
 Stage = TypeVar("Stage")
@@ -77,7 +77,7 @@ class DetectOptions(BaseModel):
         "off", description="off: not asked; report: stands beside the answer; require: a spoof is never a match."
     )
     faces: FaceRule = Field("all", description=_rules("every face"))
-    max_faces: Annotated[int, Field(ge=1, le=100), IN_DIGITS] = Field(
+    max_faces: Annotated[int, Field(ge=1, le=MOST_FACES_ANSWERED), IN_DIGITS] = Field(
         20, description="Largest number of faces in the answer, best score first; faces_found counts the others too."
     )
 

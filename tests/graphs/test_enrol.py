@@ -1,14 +1,17 @@
 """The flow of enrolment, over fake networks and a real gallery in a folder."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gallery.records import Collection
+from graphs.batches import BATCH_BYTES
 from graphs.enrol import Enrolment, Outcome, Rules, enrol
 from graphs.settings import Policy
+from imaging.crops import CropSpec
 from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import LocalGallery, People, direction
@@ -274,3 +277,21 @@ def test_without_photos_nothing_happens() -> None:
     desk = Desk()
     assert desk.enrol() == []
     assert desk.count() == 0
+
+
+def test_photos_with_more_crops_than_a_message_carries_are_enrolled_in_batches() -> None:
+    desk = Desk()
+    photos = ["anna bob", "broken", "carl", "nobody", "dora-spoof anne"]
+    # The crops of one photo's faces fill a batch.
+    side = int((BATCH_BYTES / 3 / 20) ** 0.5)
+    embedder = replace(desk.stages.embedders["arcface"], crops=(CropSpec(side, "aligned"),))
+    desk.stages = replace(desk.stages, embedders={"arcface": embedder})
+    outcomes = desk.enrol(*photos, rules=Rules(Pick(most=20), require_live=True), liveness=True)
+    assert [len(call) for call in desk.people.detected] == [1] * len(photos)
+    assert [outcome.number for outcome in outcomes] == [0, 0, 1, 2, 3, 4, 4]
+    assert statuses(outcomes) == [
+        *("enrolled", "enrolled", "INVALID_IMAGE", "enrolled", "NO_FACE_DETECTED", "NOT_LIVE", "enrolled")
+    ]
+    assert desk.count() == 4
+    # The second face of the first photo is Bob's, who is enrolled with the photo's subject.
+    assert (desk.found(90), desk.found(270)) == (["anna bob"], ["carl"])

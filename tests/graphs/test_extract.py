@@ -7,14 +7,27 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from graphs.batches import BATCH_BYTES, BATCH_FACES
 from graphs.extract import Readings, detect, embed, look, places, read, the_face
 from graphs.stages import Stages
 from graphs.timing import recording
 from imaging.crops import CropSpec
-from imaging.faces import Detection
+from imaging.faces import Detection, Photo
 from imaging.pick import Pick
 from imaging.refused import Refused
-from tests.fakes import EMBEDDER_CROP, LIVENESS_CROP, FakeDetector, FakeNetwork, crops_of, photo, stages, unit
+from tests.fakes import (
+    ANGLES,
+    EMBEDDER_CROP,
+    LIVENESS_CROP,
+    FakeDetector,
+    FakeNetwork,
+    People,
+    crops_of,
+    direction,
+    photo,
+    stages,
+    unit,
+)
 
 DAMAGED = Refused("INVALID_IMAGE", "It is damaged")
 THREE = photo(faces=[0.9, 0.8, 0.7])
@@ -35,6 +48,40 @@ def test_the_detector_is_asked_for_each_crop_once() -> None:
     liveness = replace(whole.liveness["crmnet"], crops=(EMBEDDER_CROP, CropSpec(8, "inside", 2.7), EMBEDDER_CROP))
     asyncio.run(detect(of.detectors["mtcnn"], [b"it"], ALL, liveness, None, whole.embedders["arcface"]))
     assert detector.calls == [([b"it"], [EMBEDDER_CROP, CropSpec(8, "inside", 2.7)])]
+
+
+@pytest.mark.parametrize(("size", "calls"), [(BATCH_BYTES // 2, 2), (BATCH_BYTES // 3, 1), (BATCH_BYTES, 3)])
+def test_photos_that_are_too_large_together_are_sent_in_several_calls(size: int, calls: int) -> None:
+    people = People()
+    photos = [name.encode().ljust(size) for name in ("anna", "bob", "carl")]
+    found = asyncio.run(detect(people.stages().detectors["mtcnn"], photos, ALL))
+    assert (len(people.detected), len(found.photos)) == (calls, 3)
+
+
+def test_no_more_faces_are_cut_than_fit_into_an_answer_and_all_are_counted() -> None:
+    people = People()
+    of = people.stages()
+    # Of these crops two faces fit.
+    side = int((BATCH_BYTES / 3 / 2) ** 0.5)
+    embedder = replace(of.embedders["arcface"], crops=(CropSpec(side, "aligned"),))
+    photos = [b"anna bob carl", b"dora"]
+    found = asyncio.run(detect(of.detectors["mtcnn"], photos, ALL, embedder))
+    assert [(len(photo.faces), photo.found) for photo in found.photos if isinstance(photo, Photo)] == [(2, 3), (1, 1)]
+    assert len(people.detected) == 2
+    assert [len(crops) for crops in found.crops.values()] == [3]
+
+
+def test_the_networks_are_asked_about_so_many_faces_a_call() -> None:
+    faces = [number % 5 for number in range(2 * BATCH_FACES + 1)]
+    people = People()
+    of = people.stages()
+    words = ["anna", "bob", "carl", "dora", "anne"]
+    detection = asyncio.run(detect(of.detectors["mtcnn"], [" ".join(words).encode()], ALL, of.embedders["arcface"]))
+    found = asyncio.run(read(detection, faces, None, of.embedders["arcface"]))
+    assert [len(call) for call in people.embedded] == [BATCH_FACES, BATCH_FACES, 1]
+    expected = [direction(ANGLES[words[face]]) for face in faces]
+    assert found.embeddings is not None
+    np.testing.assert_allclose(found.embeddings, expected, atol=1e-6)
 
 
 def test_what_was_found_is_noted() -> None:

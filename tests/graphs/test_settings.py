@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from graphs.batches import LARGEST_PHOTO
 from graphs.settings import ROOT, AccessArgs, AddressArgs, AppArgs, DetectorArgs, LimitArgs, Policy, StageArgs
 from imaging.decode import Limits
 
@@ -133,6 +134,7 @@ def test_a_variable_of_no_use_is_refused_by_name(
         (Policy, {"max_brightness": 256}),
         (Policy, {"min_contrast": 256}),
         (LimitArgs, {"max_image_size": 0}),
+        (LimitArgs, {"max_image_size": LARGEST_PHOTO + 1}),
         (LimitArgs, {"max_image_pixels": 0}),
         (LimitArgs, {"max_image_dimension": 63}),
         (LimitArgs, {"request_timeout": 0}),

@@ -116,12 +116,19 @@ def test_no_more_faces_are_answered_and_cut_than_the_pick_has_but_all_are_counte
     assert len(detection.crops[SMALL]) == 2
 
 
+def test_other_faces_beside_the_one_wanted_are_counted_and_not_cut() -> None:
+    shown = photo(60, 40, (5, 5), (20, 5), (40, 5))
+    detection = PhotoDetector(Spots(), Limits())([shown], [SMALL], Pick("one"))
+    answer = found(detection.photos[0])
+    assert (len(answer.faces), answer.found, len(detection.crops[SMALL])) == (1, 3, 1)
+
+
 def test_a_second_face_below_the_detectors_rival_score_is_not_counted_where_there_should_be_one() -> None:
     spots = Spots()
     spots.rival_score = 0.85
     shown = photo(60, 40, (5, 5), (20, 5))
     [answer] = PhotoDetector(spots, Limits())([shown], [], Pick("one", 0.33)).photos
-    assert [face.score for face in found(answer).faces] == [0.9]
+    assert ([face.score for face in found(answer).faces], found(answer).found) == ([0.9], 1)
 
 
 @pytest.mark.parametrize("photos", [[], [b"no photo"], [photo(30, 30)]], ids=["no photos", "refused", "no face"])

@@ -163,6 +163,12 @@ def test_of_several_faces_the_largest_is_enrolled_where_it_is_asked_for() -> Non
     assert api.found("anna bob") == [[], ["x"]]
 
 
+def test_of_a_file_that_is_too_large_no_more_is_sent_on_than_the_decode_gate_needs_to_refuse_it() -> None:
+    api = Api(LimitArgs(max_image_size=6)).make()
+    api.enrol("x", "anna-large-and-larger")
+    assert [[len(word) for word in call] for call in api.people.detected] == [[7]]
+
+
 @pytest.mark.parametrize(("policy", "status"), [("off", "enrolled"), ("report", "enrolled"), ("require", "refused")])
 def test_a_spoof(policy: str, status: str) -> None:
     api = staff()

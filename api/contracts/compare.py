@@ -27,7 +27,7 @@ NAMES = ("image1", "image2")
 THRESHOLD = 0.6
 """Least similarity of a match, where the policy names none."""
 
-Photo64 = Annotated[str, Field(min_length=1, description="Base64, with or without a data: prefix.")]
+Photo64 = Annotated[str, Field(min_length=1, description="Base64 or a data URL.")]
 
 
 class CompareRequest(BaseModel):

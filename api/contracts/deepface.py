@@ -47,7 +47,7 @@ class DeepfaceHealth(BaseModel):
 class ExtractRequest(BaseModel):
     """A photo, and how to take the face out of it."""
 
-    image: str = Field(min_length=1, description="What image_type says; base64 with or without a data: prefix.")
+    image: str = Field(min_length=1, description="What image_type says; for base64 also a data URL.")
     image_type: Literal["base64", "url"] = "base64"
     enforce_detection: bool = Field(
         True,

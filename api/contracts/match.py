@@ -28,7 +28,7 @@ PATHS = ("match",)
 THRESHOLD = 0.6
 """The contract's own."""
 
-Photo64 = Annotated[str, Field(min_length=1, description="An address or base64, with or without a data: prefix.")]
+Photo64 = Annotated[str, Field(min_length=1, description="An address, base64, or a data URL.")]
 
 
 class MatchRequest(BaseModel):

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,8 +27,29 @@ MEGABYTE = 1_000_000
         f"DATA:Image/PNG;BASE64,{TEXT}",
         base64.encodebytes(PHOTO).decode(),
         f"data:image/png;base64,{TEXT[:76]}\r\n{TEXT[76:]}\r\n",
+        f"data:image/jpeg;charset=utf-8;base64,{TEXT}",
+        f'data:image/jpeg;name="a, b.jpg"; base64,{TEXT}',
+        f"\ndata:;base64,{TEXT}",
+        "data:image/png;base64," + quote(TEXT, safe=""),
+        "data:image/png," + quote(PHOTO),
+        "data:," + quote(PHOTO, safe="="),
+        base64.urlsafe_b64encode(PHOTO).decode().rstrip("="),
     ],
-    ids=["bare", "data", "data with a plus", "capitals", "newlines", "data with CRLF"],
+    ids=[
+        "bare",
+        "data",
+        "data with a plus",
+        "capitals",
+        "newlines",
+        "data with CRLF",
+        "a charset",
+        "a quoted name",
+        "no media type",
+        "base64 in percents",
+        "percents alone",
+        "percents, no media type",
+        "URL-safe, unpadded",
+    ],
 )
 def test_base64_gives_the_photo(field: str) -> None:
     assert from_base64(field, MEGABYTE) == PHOTO
@@ -44,14 +66,14 @@ def test_every_photo_survives(photo: bytes, prefix: str, wrapped: bool) -> None:
     "field",
     [
         "not a photo!",
-        "QUJ",
+        "QUJDR",
+        "QUJD=",
         "QUJD=QUJD",
-        "QU JD",
-        "_-_-",
         "Grüße",
         "\ud800",
         "file:///etc/passwd",
-        "data:image/png,QUJD",
+        "data:image/png;base64;name=a.jpg",
+        f"data:image/png;name={'a' * 1001};base64,{TEXT}",
         "data:image/png;base64,QUJ!",
         f"data:image/png;base64,data:image/png;base64,{TEXT}",
     ],
@@ -79,6 +101,13 @@ def test_a_photo_that_is_too_large_is_refused(prefix: str) -> None:
         from_base64(prefix + base64.b64encode(bytes(303)).decode(), 300)
     assert caught.value.code == "IMAGE_TOO_LARGE"
     assert caught.value.message == "The image has more than the 300 bytes that are accepted"
+
+
+def test_a_photo_in_percents_that_is_too_large_is_refused() -> None:
+    assert from_base64("data:," + quote(bytes(300)), 300) == bytes(300)
+    with pytest.raises(Refused) as caught:
+        from_base64("data:," + quote(bytes(301)), 300)
+    assert caught.value.code == "IMAGE_TOO_LARGE"
 
 
 def test_the_size_is_found_before_anything_is_decoded() -> None:

@@ -1,6 +1,8 @@
 """The model card: everything the service knows about a network without loading it."""
 
 import hashlib
+import math
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -11,6 +13,9 @@ from models.sources import FileName, Strict, WeightFile
 Task = Literal["detector", "liveness", "embedder"]
 Framework = Literal["torch", "tensorflow", "onnx", "mediapipe"]
 Metric = Literal["cosine", "live"]
+
+METRICS: Mapping[Task, tuple[Metric, ...]] = {"detector": (), "liveness": ("live",), "embedder": ("cosine",)}
+"""The metrics of the thresholds that a card of each task states."""
 
 ONNX_FILE = "onnx_file"
 """The architecture whose cards describe their input and output instead of having a module of their own."""
@@ -142,36 +147,43 @@ class Card(Strict):
     @model_validator(mode="after")
     def _task_is_whole(self) -> "Card":
         if (self.task == "detector") != (not self.crops):
-            raise ValueError("a detector takes photos, every other network crops")
+            raise ValueError("crops: a detector has none, every other network has at least one")
         if (self.task == "embedder") != (self.output_size is not None):
-            raise ValueError("an embedder, and nothing else, has an output size")
-        if any(spec.size <= 0 or spec.scale <= 0 for spec in self.crops):
-            raise ValueError("crops have a size and a scale above 0")
+            raise ValueError("output_size: an embedder has one, and no other network")
+        if any(spec.size <= 0 or not 0 < spec.scale < math.inf for spec in self.crops):
+            raise ValueError("crops: size and scale are above 0")
         if self.int8 and (self.int8 not in self.exports[1:] or len(self.crops) != 1):
-            raise ValueError("the int8 file is an export after the first, of a network with one crop")
+            raise ValueError("int8: the file is an export after the first, of a network with one crop")
         return self
 
     @model_validator(mode="after")
     def _files_fit(self) -> "Card":
         if self.fusion is None and not (self.files and self.exports):
-            raise ValueError("a card has files and exports, unless it is a fusion")
+            raise ValueError("files, exports: a card has both, unless it is a fusion")
         if self.fusion and (self.task != "liveness" or self.files or self.exports):
-            raise ValueError("a fusion is for liveness, and has no files or exports of its own")
+            raise ValueError("fusion: it is for liveness, and has no files or exports of its own")
         described = self.architecture == ONNX_FILE
         if described != (self.input is not None):
-            raise ValueError(f"a card of the architecture {ONNX_FILE}, and no other, has an [input]")
+            raise ValueError(f"input: a card of the architecture {ONNX_FILE} has one, and no other card")
         if (described and self.task == "liveness") != (self.output is not None):
-            raise ValueError(f"a liveness card of the architecture {ONNX_FILE}, and no other, has an [output]")
+            raise ValueError(f"output: a liveness card of the architecture {ONNX_FILE} has one, and no other card")
         if described and (len(self.files), len(self.crops)) != (1, 1):
-            raise ValueError(f"a card of the architecture {ONNX_FILE} has one file and one crop")
+            raise ValueError(f"files, crops: a card of the architecture {ONNX_FILE} has one of each")
         return self
 
     @model_validator(mode="after")
-    def _operating_point_is_half(self) -> "Card":
+    def _operating_point_is_stated(self) -> "Card":
+        if (wanted := METRICS[self.task]) != tuple(threshold.metric for threshold in self.thresholds):
+            stated = f'has one, with metric = "{wanted[0]}"' if wanted else "has none"
+            raise ValueError(f"thresholds: a card for the task {self.task} {stated}")
+        if any(not -1 <= threshold.value <= 1 for threshold in self.thresholds):
+            raise ValueError("thresholds: each value is between -1 and 1")
         if self.task != "liveness" and self.shift:
-            raise ValueError("only a liveness network has a shift")
+            raise ValueError("shift: only a liveness network has one")
         if any(threshold.metric == "live" and threshold.value != 0.5 for threshold in self.thresholds):
-            raise ValueError("the live threshold of a card is 0.5: choose the operating point with its shift")
+            raise ValueError(
+                "thresholds: the live threshold of a card is 0.5; choose the operating point with its shift"
+            )
         return self
 
     @property
@@ -181,10 +193,10 @@ class Card(Strict):
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def threshold(self, metric: Metric) -> Threshold:
-        """The card's operating point for `metric`.
+        """The card's operating point for `metric`, which every card of the metric's task has.
 
         Raises:
-            KeyError: the card has none.
+            KeyError: the card is for another task.
         """
         for threshold in self.thresholds:
             if threshold.metric == metric:

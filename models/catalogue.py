@@ -12,6 +12,7 @@ from models.card import Card, Task
 from models.errors import ModelError
 
 CARDS = Path(__file__).parent / "cards"
+ARCHITECTURES = Path(__file__).parent / "architectures"
 
 INHERITED = ("architecture", "framework", "licence", "non_commercial", "crops", "preprocessing")
 """What a fusion's card takes from its members' cards, and must not state itself."""
@@ -75,21 +76,34 @@ def ranges_path(card: Card) -> Path:
 def _table(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _invalid(path.stem, error) from error
 
 
 def _card(name: str, table: dict[str, Any]) -> Card:
     try:
-        return Card.model_validate({"name": name, **table})
+        entry = Card.model_validate({"name": name, **table})
     except ValidationError as error:
-        raise _invalid(name, error) from error
+        raise _invalid(name, _problems(error)) from error
+    if entry.name != name:
+        raise _invalid(name, "name: a card is called as its file")
+    if entry.fusion is None and not (ARCHITECTURES / f"{entry.architecture}.py").is_file():
+        raise _invalid(name, f"architecture: models/architectures has no module {entry.architecture}")
+    return entry
+
+
+def _problems(error: ValidationError) -> str:
+    """Each problem with its field, e.g. ``crops.0.fit: Input should be 'aligned'``."""
+    told = ((".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")) for each in error.errors())
+    return "; ".join(f"{field}: {problem}" if field else problem for field, problem in told)
 
 
 def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) -> dict[str, Any]:
     """The table of a fusion's card, completed from the cards of its members."""
     if stated := [key for key in INHERITED if key in table]:
         raise _invalid(name, f"a fusion takes these from its members: {', '.join(stated)}")
+    if not isinstance(own := table.get("caveats", []), list):
+        raise _invalid(name, "caveats: Input should be a list of sentences")
     try:
         members = [networks[member] for member in table["fusion"]["members"]]
     except (KeyError, TypeError) as error:
@@ -101,9 +115,7 @@ def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) 
         "architecture": "fusion",
         "framework": "onnx",
         "licence": " AND ".join(dict.fromkeys(member.licence for member in members)),
-        "caveats": tuple(
-            dict.fromkeys([*table.get("caveats", ()), *(each for member in members for each in member.caveats)])
-        ),
+        "caveats": (*own, *dict.fromkeys(each for member in members for each in member.caveats if each not in own)),
         "non_commercial": any(member.non_commercial for member in members),
         "crops": tuple(dict.fromkeys(spec for member in members for spec in member.crops)),
         "preprocessing": " ".join(member.preprocessing for member in members),

@@ -10,9 +10,9 @@ FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.+-]*$")]
 
 
 class Strict(BaseModel):
-    """A frozen record that refuses unknown keys."""
+    """A frozen record that refuses unknown keys and numbers that are not finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class InstalledSource(Strict):

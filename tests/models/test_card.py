@@ -14,6 +14,12 @@ HASH = digest(b"")
 INSTALLED = {"kind": "installed", "package": "numpy", "member": "numpy/version.py"}
 
 
+LIVE = {"metric": "live", "value": 0.5, "measured_on": "nothing"}
+COSINE = {"metric": "cosine", "value": 0.4, "measured_on": "nothing"}
+LIVENESS: dict[str, Any] = {"task": "liveness", "output_size": None, "thresholds": [LIVE]}
+DETECTOR: dict[str, Any] = {"task": "detector", "crops": [], "output_size": None, "thresholds": []}
+
+
 def refusal(**changes: Any) -> str:
     with pytest.raises(ValidationError) as caught:
         made_card(**changes)
@@ -70,15 +76,45 @@ def test_values_that_nobody_knows_are_refused(changes: dict[str, Any]) -> None:
 
 
 def test_a_detector_takes_photos_and_everything_else_crops() -> None:
-    assert made_card(task="detector", crops=[], output_size=None, thresholds=[]).crops == ()
-    assert "a detector takes photos" in refusal(task="detector", output_size=None)
-    assert "a detector takes photos" in refusal(crops=[])
+    assert made_card(**DETECTOR).crops == ()
+    assert "crops: a detector has none" in refusal(task="detector", output_size=None)
+    assert "crops: a detector has none" in refusal(crops=[])
 
 
 def test_an_embedder_and_nothing_else_has_an_output_size() -> None:
-    assert made_card(task="liveness", output_size=None).output_size is None
-    assert "an embedder, and nothing else" in refusal(output_size=None)
-    assert "an embedder, and nothing else" in refusal(task="liveness")
+    assert made_card(**LIVENESS).output_size is None
+    assert "output_size: an embedder has one" in refusal(output_size=None)
+    assert "output_size: an embedder has one" in refusal(**{**LIVENESS, "output_size": 8})
+
+
+@pytest.mark.parametrize("thresholds", [[], [LIVE], [COSINE, LIVE], [COSINE, COSINE]])
+def test_an_embedder_states_one_cosine_similarity(thresholds: list[Any]) -> None:
+    assert 'thresholds: a card for the task embedder has one, with metric = "cosine"' in refusal(thresholds=thresholds)
+
+
+@pytest.mark.parametrize("thresholds", [[], [COSINE], [LIVE, LIVE]])
+def test_a_liveness_network_states_one_live_probability(thresholds: list[Any]) -> None:
+    refused = refusal(**{**LIVENESS, "thresholds": thresholds})
+    assert 'thresholds: a card for the task liveness has one, with metric = "live"' in refused
+
+
+def test_a_detector_states_no_threshold() -> None:
+    refused = refusal(**{**DETECTOR, "thresholds": [COSINE]})
+    assert "thresholds: a card for the task detector has none" in refused
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.5, 42])
+def test_a_threshold_is_a_cosine_similarity_that_there_is(value: float) -> None:
+    assert "thresholds" in refusal(thresholds=[{**COSINE, "value": value}])
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_every_number_of_a_card_is_finite(number: float) -> None:
+    assert "shift" in refusal(**LIVENESS, shift=number)
+    assert "crops" in refusal(crops=[{"size": 112, "fit": "box", "scale": number}])
+    assert "input.mean" in refusal(architecture="onnx_file", input={**INPUT, "mean": number})
+    assert "fusion.bias" in refusal(**{**FUSED, "fusion": {**FUSION, "bias": number}})
+    assert "fusion.weights" in refusal(**{**FUSED, "fusion": {**FUSION, "weights": [1, number]}})
 
 
 @pytest.mark.parametrize(
@@ -87,14 +123,14 @@ def test_an_embedder_and_nothing_else_has_an_output_size() -> None:
         {"int8": "other.onnx"},
         {"int8": "embedder.onnx"},
         {"crops": [{"size": 112, "fit": "box"}, {"size": 80, "fit": "box"}]},
-        {"task": "detector", "crops": [], "output_size": None, "thresholds": []},
+        DETECTOR,
     ],
     ids=["no export", "the first export", "two crops", "a detector"],
 )
 def test_integers_are_a_later_export_of_a_network_with_one_crop(changes: dict[str, Any]) -> None:
     named = {"exports": ["embedder.onnx", "second.onnx"], "int8": "second.onnx"}
     assert made_card(**named).int8 == "second.onnx"
-    assert "the int8 file is an export after the first" in refusal(**{**named, **changes})
+    assert "int8: the file is an export after the first" in refusal(**{**named, **changes})
 
 
 @pytest.mark.parametrize("name", ["a/b.bin", "/b.bin", "../b.bin", ".", "..", ""])
@@ -153,7 +189,7 @@ def test_the_contract_changes_with_what_the_embeddings_depend_on(changes: dict[s
 
 def test_the_contract_does_not_change_with_words_and_sources() -> None:
     moved = [{"name": "other.bin", "sha256": made_card().files[0].sha256, "sources": [INSTALLED]}]
-    changed = made_card(name="other", title="Another", licence="none", note="!", files=moved, thresholds=[])
+    changed = made_card(name="other", title="Another", licence="none", note="!", files=moved)
     assert changed.embedding_contract == made_card().embedding_contract
 
 
@@ -163,13 +199,14 @@ def test_embeddings_in_integers_and_in_floats_have_one_contract() -> None:
 
 
 def test_a_threshold_is_found_by_its_metric() -> None:
-    assert made_card().threshold("cosine") == Threshold(metric="cosine", value=0.4, measured_on="nothing")
+    assert made_card().threshold("cosine") == Threshold.model_validate(COSINE)
     with pytest.raises(KeyError, match="made-up states no threshold for live"):
         made_card().threshold("live")
 
 
 INPUT = {"mean": 127.5, "std": 128, "layout": "nchw", "colours": "rgb"}
-LIVENESS: dict[str, Any] = {"task": "liveness", "output_size": None, "thresholds": []}
+FUSION = {"members": ["a", "b"], "weights": [1, 2], "bias": 0, "fitted_on": "photos"}
+FUSED = {**LIVENESS, "files": [], "exports": [], "fusion": FUSION}
 
 
 def test_an_onnx_file_describes_its_input_and_a_liveness_network_its_output() -> None:
@@ -177,26 +214,23 @@ def test_an_onnx_file_describes_its_input_and_a_liveness_network_its_output() ->
     liveness = {**embedder, **LIVENESS, "output": {"live_class": 0}}
     assert made_card(**embedder).output is None
     assert made_card(**liveness).output
-    assert "has an [input]" in refusal(**{**embedder, "input": None})
-    assert "has an [input]" in refusal(input=INPUT)
-    assert "has an [output]" in refusal(**{**liveness, "output": None})
-    assert "has an [output]" in refusal(**{**embedder, "output": {"live_class": 0}})
-    assert "one file and one crop" in refusal(**embedder, crops=[{"size": 112, "fit": "box"}] * 2)
+    assert "input: a card" in refusal(**{**embedder, "input": None})
+    assert "input: a card" in refusal(input=INPUT)
+    assert "output: a liveness card" in refusal(**{**liveness, "output": None})
+    assert "output: a liveness card" in refusal(**{**embedder, "output": {"live_class": 0}})
+    assert "files, crops: a card" in refusal(**embedder, crops=[{"size": 112, "fit": "box"}] * 2)
 
 
 def test_a_fusion_has_members_with_weights_instead_of_files() -> None:
-    fusion = {"members": ["a", "b"], "weights": [1, 2], "bias": 0, "fitted_on": "photos"}
-    fused = {**LIVENESS, "files": [], "exports": [], "fusion": fusion}
-    assert made_card(**fused).fusion
-    assert "one weight for each member" in refusal(**{**fused, "fusion": {**fusion, "weights": [1]}})
-    assert "each member once" in refusal(**{**fused, "fusion": {**fusion, "members": ["a", "a"]}})
-    assert "members" in refusal(**{**fused, "fusion": {**fusion, "members": ["a"], "weights": [1]}})
-    assert "no files or exports of its own" in refusal(**{**fused, "exports": ["a.onnx"]})
-    assert "a fusion is for liveness" in refusal(files=[], exports=[], fusion=fusion)
+    assert made_card(**FUSED).fusion
+    assert "one weight for each member" in refusal(**{**FUSED, "fusion": {**FUSION, "weights": [1]}})
+    assert "each member once" in refusal(**{**FUSED, "fusion": {**FUSION, "members": ["a", "a"]}})
+    assert "members" in refusal(**{**FUSED, "fusion": {**FUSION, "members": ["a"], "weights": [1]}})
+    assert "no files or exports of its own" in refusal(**{**FUSED, "exports": ["a.onnx"]})
+    assert "fusion: it is for liveness" in refusal(files=[], exports=[], fusion=FUSION)
 
 
 def test_the_operating_point_of_a_liveness_network_is_chosen_with_its_shift() -> None:
-    threshold = {"metric": "live", "value": 0.5, "measured_on": "nothing"}
-    assert made_card(**{**LIVENESS, "thresholds": [threshold]}, shift=-2.5).shift == -2.5
-    assert "the live threshold of a card is 0.5" in refusal(**{**LIVENESS, "thresholds": [{**threshold, "value": 0.4}]})
-    assert "only a liveness network has a shift" in refusal(shift=1)
+    assert made_card(**LIVENESS, shift=-2.5).shift == -2.5
+    assert "the live threshold of a card is 0.5" in refusal(**{**LIVENESS, "thresholds": [{**LIVE, "value": 0.4}]})
+    assert "shift: only a liveness network has one" in refusal(shift=1)

@@ -10,11 +10,9 @@ import PIL.Image
 import PIL.ImageFile
 from numpy.typing import NDArray
 
-from imaging import structure
-from imaging.refused import Refused
-
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
-"""What is decoded, recognised by content; a file's name and declared type are of no interest."""
+from imaging import jpeg_structure, png_structure
+from imaging.formats import recognise
+from imaging.refused import Refused, damaged
 
 # The gate has its own limit, checked before any pixel is decoded; Pillow's is a warning half the time.
 PIL.Image.MAX_IMAGE_PIXELS = None
@@ -97,18 +95,26 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         raise Refused("INVALID_IMAGE", "The image is empty")
     if len(data) > limits.max_bytes:
         raise Refused("IMAGE_TOO_LARGE", f"The image has {len(data)} bytes; at most {limits.max_bytes} are accepted")
-    passes = structure.passes(data)
-    image = _open(data)
+    kind, passes = recognise(data), 1
+    if kind == "JPEG":
+        passes = jpeg_structure.passes(data)
+    elif kind == "PNG":
+        data = png_structure.essential(data)
+    image = _open(data, kind)
     width, height = image.size
     _check(image, passes, limits)
     try:
         # A JPEG decoder can give a half, a quarter or an eighth of the size for a share of the work.
         image.draft(None, _within(width, height, limits.max_dimension))
+        # Only the first call raises an error: after it, missing pixels are black without a word.
+        image.load()
+        if kind == "PNG":
+            _check_rows(image, data)
         orientation = _orientation(image)
         pixels = _pixels(image, limits.max_dimension)
     except Exception as error:
         # Damaged files make Pillow's plugins raise nearly anything; each means the same to the client.
-        raise Refused("INVALID_IMAGE", "The image is damaged and cannot be decoded") from error
+        raise damaged() from error
     if orientation in _TURNS:
         turned = PIL.Image.fromarray(pixels).transpose(_TURNS[orientation])
         pixels = np.asarray(turned, dtype=np.uint8)
@@ -117,12 +123,12 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     return Decoded(pixels, width, height)
 
 
-def _open(data: bytes) -> PIL.ImageFile.ImageFile:
+def _open(data: bytes, kind: str) -> PIL.ImageFile.ImageFile:
     """The file with its header read, and nothing else."""
     try:
-        return PIL.Image.open(io.BytesIO(data), formats=FORMATS)
+        return PIL.Image.open(io.BytesIO(data), formats=(kind,))
     except Exception as error:
-        raise Refused("INVALID_IMAGE", f"The image is not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file") from error
+        raise damaged() from error
 
 
 def _check(image: PIL.ImageFile.ImageFile, passes: int, limits: Limits) -> None:
@@ -145,9 +151,20 @@ def _check(image: PIL.ImageFile.ImageFile, passes: int, limits: Limits) -> None:
         raise Refused("INVALID_IMAGE", "The image is a run-length encoded BMP file, which photos are not")
 
 
+def _check_rows(image: PIL.Image.Image, data: bytes) -> None:
+    """Refuse a PNG file whose compressed pixels end with an earlier row: Pillow leaves the others black."""
+    width, height = image.size
+    last = np.asarray(image.crop((0, height - 1, width, height)))
+    if not last.any() and png_structure.is_short(data):
+        raise damaged()
+
+
 def _orientation(image: PIL.Image.Image) -> int:
+    """The EXIF orientation, and no other: Pillow's `getexif` also takes XMP's, which browsers ignore."""
+    tags = PIL.Image.Exif()
     try:
-        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+        tags.load(image.info.get("exif", b""))
+        orientation = tags.get(_ORIENTATION_TAG, 1)
     except Exception:
         # Broken metadata does not make a bad photo: viewers show such a file as it is stored.
         return 1

@@ -21,3 +21,8 @@ class Refused(Exception):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+
+def damaged() -> Refused:
+    """The refusal of a photo whose file is broken or incomplete."""
+    return Refused("INVALID_IMAGE", "The image is damaged and cannot be decoded")

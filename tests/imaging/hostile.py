@@ -134,7 +134,6 @@ def invalid() -> dict[str, bytes]:
         "JPEG of no height": jpeg_claiming(100, 0),
         "JPEG of 1x65000": encoded("JPEG", 1, 65_000),
         "PNG of 51x1": png_bomb(51, 1),
-        "PNG with a text that unpacks to 60 megabytes": png_with((b"zTXt", b"a\0\0" + zeros(60_000_000)), 1),
         "PNG of too few pixels": png(500, 500, 8, 2, (b"IDAT", zeros(1000))),
         "PNG of wrong checksums": png_bomb(300, 300).replace(b"IDAT", b"IDAU"),
         "BMP that is run-length encoded": bmp(300, 300, 8, 1, b"\0\2\xff\xff" * 3 + b"\0\1"),

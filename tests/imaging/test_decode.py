@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import PIL.PngImagePlugin
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -189,6 +190,39 @@ def test_an_orientation_that_means_nothing_is_ignored(orientation: int) -> None:
     pixels = noise(6, 4)
     photo = decode(encoded(PIL.Image.fromarray(pixels), exif=exif(orientation)), Limits())
     assert np.array_equal(photo.pixels, pixels)
+
+
+XMP_TURN = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("tags", [None, exif(1), exif(6)], ids=["no EXIF", "upright", "turned"])
+def test_only_exif_turns_a_photo(kind: str, tags: PIL.Image.Exif | None) -> None:
+    """Browsers ignore XMP's orientation."""
+    options: dict[str, Any] = {"exif": tags} if tags else {}
+    if kind == "PNG":
+        options["pnginfo"] = PIL.PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", XMP_TURN.decode())
+    else:
+        options["xmp"] = XMP_TURN
+    photo = decode(encoded(gradient(40, 30), kind, **options), Limits())
+    assert (photo.width, photo.height) == ((30, 40) if tags and tags[ORIENTATION] == 6 else (40, 30))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_both_byte_orders_of_exif_are_read(order: str) -> None:
+    tags = {"<": b"II", ">": b"MM"}[order] + struct.pack(order + "HIHHHIHHI", 42, 8, 1, ORIENTATION, 3, 1, 6, 0, 0)
+    photo = decode(encoded(gradient(40, 30), "JPEG", exif=b"Exif\0\0" + tags), Limits())
+    assert (photo.width, photo.height) == (30, 40)
+
+
+def test_exif_behind_the_pixels_of_a_png_file_is_read() -> None:
+    pixels = (b"IDAT", zlib.compress(bytes(2 * 4)))
+    photo = decode(png(3, 2, 8, 0, pixels, (b"eXIf", exif(6).tobytes())), Limits())
+    assert (photo.width, photo.height) == (2, 3)
 
 
 def test_broken_metadata_does_not_spoil_a_photo() -> None:

@@ -97,6 +97,13 @@ def test_what_is_refused_takes_next_to_nothing(tmp_path: Path) -> None:
     assert seconds < 10
 
 
+@pytest.mark.parametrize("kind", [b"zTXt", b"iCCP"])
+def test_what_a_text_or_a_profile_unpacks_to_is_never_unpacked(kind: bytes, tmp_path: Path) -> None:
+    memory, _, said = measured(tmp_path, hostile.png_with((kind, b"a\0\0" + hostile.zeros(900_000)), 100))
+    assert memory < 20
+    assert said == "", "a photo like any other"
+
+
 def test_broken_tags_are_not_a_line_of_the_log_each(tmp_path: Path) -> None:
     entries = b"".join(tag.to_bytes(2, "little") + b"\7\0\0\0\1\0\xff\xff\xff\0" for tag in range(600, 3000))
     tags = b"Exif\0\0II*\0\x08\0\0\0" + (2400).to_bytes(2, "little") + entries

@@ -1,0 +1,71 @@
+"""The chunks of a PNG file (PNG specification, third edition), read before its pixels are decoded."""
+
+import zlib
+from collections.abc import Iterator
+
+from imaging.refused import Refused, damaged
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MOST_DATA_CHUNKS = 16_384
+"""Chunks of pixels: encoders write 8 KiB or more per chunk."""
+MOST_OTHER_CHUNKS = 128
+"""Other chunks. Files with a profile, a few texts and a palette have about ten."""
+
+_CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+_KEPT = (*_CRITICAL, b"tRNS", b"eXIf")
+_PIXELS = (b"IDAT", b"fdAT", b"fcTL")
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PIECE = 1 << 20
+
+
+def essential(data: bytes) -> bytes:
+    """The file with only the chunks that its first picture depends on, so that no others can spoil or slow it.
+
+    As browsers do, an ancillary chunk with a wrong checksum is left out, and a critical chunk that is
+    unknown (such as Apple's ``CgBI``) or has a wrong checksum makes the file damaged. A last chunk that the file's
+    end cuts off is kept: the decoder finds out whether pixels are missing.
+
+    Raises:
+        Refused: ``IMAGE_TOO_COMPLEX`` for more chunks than any photo has; ``INVALID_IMAGE`` for a damaged file.
+    """
+    view, kept, pixel_chunks, others = memoryview(data), [memoryview(SIGNATURE)], 0, 0
+    for kind, start, stop in _chunks(data):
+        if kind in _PIXELS:
+            pixel_chunks += 1
+        else:
+            others += 1
+        if pixel_chunks > MOST_DATA_CHUNKS or others > MOST_OTHER_CHUNKS:
+            raise Refused("IMAGE_TOO_COMPLEX", "The image is in more pieces than any photo")
+        critical = not kind[0] & 0x20
+        if critical and kind not in _CRITICAL:
+            raise damaged()
+        if kind not in _KEPT:
+            continue
+        sound = stop > len(data) or zlib.crc32(view[start + 4 : stop - 4]) == int.from_bytes(view[stop - 4 : stop])
+        if sound:
+            kept.append(view[start:stop])
+        elif critical:
+            raise damaged()
+    return b"".join(kept)
+
+
+def is_short(data: bytes) -> bool:
+    """Check whether the compressed pixels end before the last row of a PNG file that is not interlaced."""
+    width, height, depth, colour = *(int.from_bytes(data[place : place + 4]) for place in (16, 20)), data[24], data[25]
+    wanted = height * (1 + (width * _CHANNELS[colour] * depth + 7) // 8)
+    unpacker = zlib.decompressobj()
+    for kind, start, stop in _chunks(data):
+        packed = data[start + 8 : stop - 4] if kind == b"IDAT" else b""
+        while packed and wanted > 0:
+            wanted -= len(unpacker.decompress(packed, _PIECE))
+            packed = unpacker.unconsumed_tail
+    return wanted > 0
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Name, first byte and end of each chunk up to IEND; the last may end beyond the file."""
+    place, kind = len(SIGNATURE), b""
+    while kind != b"IEND" and place + 8 <= len(data):
+        kind, start = data[place + 4 : place + 8], place
+        place += 12 + int.from_bytes(data[place : place + 4])
+        yield kind, start, place

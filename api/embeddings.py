@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, FailFast, Field, model_validator
+from pydantic import AfterValidator, BaseModel, FailFast, Field
 from pydantic_core import PydanticCustomError
 
 MOST_NUMBERS = 4096
@@ -49,17 +49,6 @@ class EmbeddingPair(BaseModel):
     embedding1: Embedding
     embedding2: Embedding
 
-    @model_validator(mode="after")
-    def _of_one_length(self) -> "EmbeddingPair":
-        first, second = len(self.embedding1), len(self.embedding2)
-        if first != second:
-            raise PydanticCustomError(
-                "embedding_lengths",
-                "embedding1 has {first} numbers and embedding2 has {second}; they should have as many",
-                {"first": first, "second": second},
-            )
-        return self
-
     def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Both, as `graphs.compare.distances` takes them."""
+        """Both as float32 (size), as they were sent; `api.padding.unpadded` makes them comparable."""
         return vector_of(self.embedding1), vector_of(self.embedding2)

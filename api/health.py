@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from api.padding import answered_dimensions
 from api.service import Service
 from graphs.settings import Policy
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
@@ -42,7 +43,8 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
     when none does. `models` has the verdict by role, `model_loaded` that of all of them, and
     `database_connected` the gallery's. `networks` names what stands behind each role; of an embedder also
     its embeddings' length and /v1's threshold where nobody asks for another one. `service`, `model` and
-    `embedding_dimensions` are of the embedder that the FaceNet contract uses.
+    `embedding_dimensions` are of the embedder that the FaceNet contract uses, in the contract's width;
+    `network_dimensions` is that network's own size.
     """
     service: Service = request.state.service
     stages: Mapping[str, Stage] = {**service.stages.detectors, **service.stages.liveness, **service.stages.embedders}
@@ -62,7 +64,7 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
         "model_loaded": all(verdicts),
         "database_connected": database,
         "service": "facegraph",
-        **_facenet(service.stages.embedders),
+        **_facenet(service),
         "version": VERSION,
         "networks": {role: _described(role, stage, service.policy) for role, stage in stages.items()},
     }
@@ -73,9 +75,15 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _facenet(embedders: Mapping[str, EmbedderStage]) -> dict[str, Any]:
-    embedder = embedders.get("facenet")
-    return {"model": embedder.network.model, "embedding_dimensions": embedder.size} if embedder else {}
+def _facenet(service: Service) -> dict[str, Any]:
+    embedder = service.stages.embedders.get("facenet")
+    if embedder is None:
+        return {}
+    return {
+        "model": embedder.network.model,
+        "embedding_dimensions": answered_dimensions(service, embedder.size),
+        "network_dimensions": embedder.size,
+    }
 
 
 def _described(role: str, stage: Stage, policy: Policy) -> dict[str, Any]:

@@ -292,7 +292,7 @@ class AppArgs(BaseModel):
 
 
 class Policy(_FromEnvironment):
-    """What counts as a match, as live, as a usable photo."""
+    """What counts as a match, as live, as a usable photo, and how wide the older routes' embeddings are."""
 
     similarity_threshold: float | None = Field(
         None,
@@ -319,6 +319,11 @@ class Policy(_FromEnvironment):
         le=1,
         description="Where a photo must show exactly one face, another one is ignored if its side is smaller than this "
         "share of the largest face's side; 0 ignores none.",
+    )
+    pad_embeddings: bool = Field(
+        True,
+        description="Whether embeddings of fewer than 512 numbers are padded with zeros where a contract documents "
+        "512: /extract-embedding, /compare-faces and /api/v1.",
     )
     min_side: int = Field(224, gt=0, description="Least width and height of a photo in pixels.")
     min_brightness: float = Field(20, ge=0, le=255, description="Least mean grey value of a photo.")

@@ -7,12 +7,14 @@ from typing import Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from api.embeddings import EmbeddingPair
 from api.errors import STATUSES
 from api.health import VERSION
 from api.images import from_base64, from_field
+from api.padding import NetworkDimensions, answered_dimensions, padded, unpadded
 from api.service import Service
 from graphs.compare import distances
 from graphs.extract import embed
@@ -24,6 +26,9 @@ from imaging.refused import Refused
 
 router = APIRouter(prefix="/api/v1", tags=["deepface"])
 PATHS = ("api",)
+
+EMBEDDER = "arcface"
+"""Role of the contract's embedder."""
 
 Metric = Literal["cosine", "euclidean", "euclidean_l2"]
 
@@ -40,6 +45,7 @@ class DeepfaceHealth(BaseModel):
     status: Literal["healthy", "unhealthy"]
     model: str
     embedding_dimensions: int
+    network_dimensions: NetworkDimensions
     model_loaded: bool
     version: str
 
@@ -125,6 +131,7 @@ class ModelInfo(BaseModel):
     title: str
     licence: str
     embedding_dimensions: int
+    network_dimensions: NetworkDimensions
     embedding_contract: str
     cosine_threshold: float
     detector: str
@@ -170,7 +177,8 @@ async def get_deepface_health(request: Request, response: Response) -> DeepfaceH
     return DeepfaceHealth(
         status="healthy" if loaded else "unhealthy",
         model=embedder.network.model,
-        embedding_dimensions=embedder.size,
+        embedding_dimensions=answered_dimensions(request.state.service, embedder.size),
+        network_dimensions=embedder.size,
         model_loaded=loaded,
         version=VERSION,
     )
@@ -189,7 +197,7 @@ async def post_extract(request: Request, body: ExtractRequest) -> ExtractRespons
     data = await _load(body, service)
     found = await embed(detector, embedder, data, strict if body.enforce_detection else RELAXED)
     return ExtractResponse(
-        embedding=found.embedding.tolist(),
+        embedding=padded(service, found.embedding),
         face_count=found.photo.found,
         face_confidence=found.face.score,
         facial_area=_area(found.photo, found.face),
@@ -200,10 +208,10 @@ async def post_extract(request: Request, body: ExtractRequest) -> ExtractRespons
 
 
 @router.post("/compare-faces", responses=RESPONSES)
-async def post_distance(body: DistanceRequest) -> DistanceResponse:
-    """Compare two embeddings of this service."""
+async def post_distance(request: Request, body: DistanceRequest) -> DistanceResponse:
+    """Compare two embeddings of this service, padded with zeros or not."""
     threshold = THRESHOLDS[body.distance_metric] if body.threshold is None else body.threshold
-    distance, similarity = _measured(body)
+    distance, similarity = _measured(body.distance_metric, *unpadded(request.state.service, EMBEDDER, body))
     return DistanceResponse(
         is_same_person=matched(distance < threshold),
         distance=distance,
@@ -235,7 +243,8 @@ async def get_model_info(request: Request) -> ModelInfo:
         model=network.model,
         title=network.title,
         licence=network.licence,
-        embedding_dimensions=embedder.size,
+        embedding_dimensions=answered_dimensions(request.state.service, embedder.size),
+        network_dimensions=embedder.size,
         embedding_contract=embedder.contract,
         cosine_threshold=embedder.threshold,
         detector=detector.network.model,
@@ -247,7 +256,7 @@ async def get_model_info(request: Request) -> ModelInfo:
 def _stages(request: Request) -> tuple[DetectorStage, EmbedderStage]:
     service: Service = request.state.service
     stages = service.stages
-    return first_of(stages.detectors, "retinaface", "mtcnn"), first_of(stages.embedders, "arcface")
+    return first_of(stages.detectors, "retinaface", "mtcnn"), first_of(stages.embedders, EMBEDDER)
 
 
 async def _loaded(detector: DetectorStage, embedder: EmbedderStage) -> bool:
@@ -269,13 +278,12 @@ def _area(photo: Photo, face: Face) -> FacialArea:
     return FacialArea(x=x, y=y, w=max(min(right, photo.width) - x, 0), h=max(min(bottom, photo.height) - y, 0))
 
 
-def _measured(body: DistanceRequest) -> tuple[float, float]:
-    """The distance of two embeddings, and the similarity that it stands for."""
-    first, second = body.vectors()
+def _measured(metric: Metric, first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[float, float]:
+    """The distance of two embeddings, float32 (size) each, and the similarity that it stands for."""
     measured = distances(first, second)
-    if body.distance_metric == "cosine":
+    if metric == "cosine":
         return 1 - measured.cosine, measured.cosine
-    if body.distance_metric == "euclidean":
+    if metric == "euclidean":
         return measured.euclidean, 1 / (1 + measured.euclidean)
     unit1, unit2 = (vector / np.linalg.norm(vector.astype(np.float64)) for vector in (first, second))
     distance = float(np.linalg.norm(unit1 - unit2))

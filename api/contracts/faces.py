@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from api.embeddings import EmbeddingPair
 from api.errors import STATUSES
 from api.images import from_upload
+from api.padding import NetworkDimensions, answered_dimensions, padded, unpadded
 from api.service import Service
 from graphs.compare import distances
 from graphs.extract import detect, embed
@@ -19,6 +20,9 @@ from imaging.refused import Refused
 
 router = APIRouter(tags=["faces"])
 PATHS = ("detect-face", "extract-embedding", "compare-faces")
+
+EMBEDDER = "facenet"
+"""Role of the contract's embedder."""
 
 MOST_DISTANCE = 1.0
 LEAST_COSINE = 0.4
@@ -55,6 +59,7 @@ class FaceEmbedding(BaseModel):
 
     embedding: list[float]
     dimensions: int
+    network_dimensions: NetworkDimensions
     confidence: float
     model: str
 
@@ -111,21 +116,22 @@ async def post_extract_embedding(request: Request, image: UploadFile) -> FaceEmb
     """Embed the most prominent face of a photo."""
     service: Service = request.state.service
     detector = first_of(service.stages.detectors, "mtcnn")
-    embedder = first_of(service.stages.embedders, "facenet")
+    embedder = first_of(service.stages.embedders, EMBEDDER)
     data = await from_upload(image, service.limits.max_image_size)
     found = await embed(detector, embedder, data, PROMINENT)
     return FaceEmbedding(
-        embedding=found.embedding.tolist(),
-        dimensions=len(found.embedding),
+        embedding=padded(service, found.embedding),
+        dimensions=answered_dimensions(service, len(found.embedding)),
+        network_dimensions=len(found.embedding),
         confidence=found.face.score,
         model=embedder.network.model,
     )
 
 
 @router.post("/compare-faces", responses=RESPONSES)
-async def post_compare_faces(body: EmbeddingPair) -> FaceComparison:
-    """Compare two embeddings of this service."""
-    measured = distances(*body.vectors())
+async def post_compare_faces(request: Request, body: EmbeddingPair) -> FaceComparison:
+    """Compare two embeddings of this service, padded with zeros or not."""
+    measured = distances(*unpadded(request.state.service, EMBEDDER, body))
     return FaceComparison(
         similarity=(measured.cosine + 1) / 2,
         cosine_similarity=measured.cosine,

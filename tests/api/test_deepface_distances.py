@@ -159,8 +159,8 @@ def test_what_cannot_be_compared_is_refused_by_name(field: str, value: str) -> N
     assert message.startswith(field)
 
 
-def test_two_lengths_are_refused() -> None:
-    assert refusal(compare([1, 2, 3], [1])) == (
-        "INVALID_REQUEST",
-        "embedding1 has 3 numbers and embedding2 has 1; they should have as many",
+def test_an_embedding_of_another_network_is_refused() -> None:
+    assert refusal(compare([1, 0, 1] + [0] * 509, [1, 0])) == (
+        "INVALID_EMBEDDING",
+        "embedding1 is of another network: this one gives 2 numbers, and the numbers after them are not all zero",
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from api.contracts.faces import error_answer
-from graphs.settings import LimitArgs
+from graphs.settings import LimitArgs, Policy
 from graphs.stages import EmbedderStage, Stages
 from imaging.crops import CropSpec
 from imaging.refused import Refused
@@ -105,15 +105,28 @@ def test_an_embedding_has_the_contracts_form_and_the_real_networks_name() -> Non
     looks = FakeDetector(photo(faces=[0.9987]))
     response = upload("/extract-embedding", stages(looks))
     assert response.status_code == 200
-    assert shape(response.json()) == shape(EXTRACTED)
-    assert response.json() == {
-        "embedding": [0.0, 1.0],
-        "dimensions": 2,
+    found = response.json()
+    assert found.pop("network_dimensions") == 2
+    assert shape(found) == shape(EXTRACTED)
+    assert found == {
+        "embedding": [0.0, 1.0] + [0.0] * 510,
+        "dimensions": 512,
         "confidence": 0.9987,
         "model": "facenet-model",
     }
     assert looks.calls == [([PHOTO], [CROP])]
     assert [pick.rule for pick in looks.picks] == ["prominent"]
+
+
+def test_without_padding_an_embedding_has_the_networks_size() -> None:
+    bare = client(stages(), policy=Policy(pad_embeddings=False))
+    found = bare.post("/extract-embedding", files=UPLOAD).json()
+    assert (found["embedding"], found["dimensions"], found["network_dimensions"]) == ([0.0, 1.0], 2, 2)
+
+
+def test_an_embedding_of_another_network_is_refused() -> None:
+    message = "embedding2 is of another network: this one gives 2 numbers, and the numbers after them are not all zero"
+    assert refusal(compare([1, 0], [1, 0, 1] + [0] * 509)) == message
 
 
 def test_the_most_prominent_face_is_embedded_with_its_own_confidence() -> None:
@@ -249,7 +262,6 @@ def test_a_number_that_is_none_is_refused(bad: str) -> None:
 @pytest.mark.parametrize(
     ("first", "second", "sentence"),
     [
-        ([1, 2], [1], "embedding1 has 2 numbers and embedding2 has 1; they should have as many"),
         ([1, 2], [0, 0], "embedding2: Input should have a number other than zero"),
         ([], [1], "embedding1: List should have at least 1 item"),
         ([1], "[1]", "embedding2: Input should be a valid list"),

@@ -69,11 +69,12 @@ def test_health_has_the_fields_of_the_other_contracts_too() -> None:
     found = client(People().stages()).get("/health").json()
     assert (found["status"], found["model_loaded"], found["database_connected"]) == ("healthy", True, True)
     assert found["service"] == "facegraph"
-    assert (found["model"], found["embedding_dimensions"]) == ("other-model", 3)
+    assert (found["model"], found["embedding_dimensions"], found["network_dimensions"]) == ("other-model", 512, 3)
+    assert found["networks"]["facenet"]["embedding_dimensions"] == 3
 
 
 def test_without_a_facenet_health_names_none() -> None:
-    assert client().get("/health").json().keys().isdisjoint({"model", "embedding_dimensions"})
+    assert client().get("/health").json().keys().isdisjoint({"model", "embedding_dimensions", "network_dimensions"})
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ def test_the_health_is_told(service: httpx.Client) -> None:
     assert response.status_code == 200
     found = response.json()
     assert found["status"] == "healthy"
+    assert (found["embedding_dimensions"], found["network_dimensions"]) == (512, 128)
     assert found["networks"]["facenet"]["model"] == "facenet"
     assert found["networks"]["facenet"]["embedding_dimensions"] == 128
 
@@ -70,7 +71,9 @@ def test_an_embedding_is_extracted(service: httpx.Client, mindy: bytes) -> None:
     assert response.status_code == 200
     found = response.json()
     numbers = found.pop("embedding")
-    assert len(numbers) == found.pop("dimensions") == 128
+    assert len(numbers) == found.pop("dimensions") == 512
+    assert found.pop("network_dimensions") == 128
+    assert not any(numbers[128:])
     assert math.hypot(*numbers) == pytest.approx(1, abs=1e-4)
     assert 0.99 < found.pop("confidence") <= 1
     assert found == {"model": "facenet"}
@@ -94,6 +97,21 @@ def test_photos_of_two_people_do_not_match(service: httpx.Client, mindy: bytes, 
     assert found["match"] is False
     assert found["cosine_similarity"] < 0.2
     assert found["euclidean_distance"] > 1.0
+
+
+def test_an_embedding_compares_alike_with_and_without_its_padding(
+    service: httpx.Client, mindy: bytes, jerry: bytes
+) -> None:
+    first, second = embedding(service, mindy), embedding(service, jerry)
+    whole = compare(service, first, second)
+    assert compare(service, first[:128], second) == compare(service, first[:128], second[:128]) == whole
+
+
+def test_an_embedding_of_another_network_is_a_400(service: httpx.Client, mindy: bytes) -> None:
+    body = {"embedding1": embedding(service, mindy), "embedding2": [0.04] * 512}
+    response = service.post("/compare-faces", json=body)
+    assert response.status_code == 400
+    assert response.json()["error"].startswith("embedding2 is of another network")
 
 
 @pytest.mark.parametrize("route", ["/detect-face", "/extract-embedding"])

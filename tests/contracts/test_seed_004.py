@@ -53,7 +53,8 @@ def test_the_health_is_told(service: httpx.Client) -> None:
     assert found == {
         "status": "healthy",
         "model": "mobilefacenet",
-        "embedding_dimensions": 192,
+        "embedding_dimensions": 512,
+        "network_dimensions": 192,
         "model_loaded": True,
     }
 
@@ -72,7 +73,8 @@ def test_the_model_is_described(service: httpx.Client) -> None:
         "model": "mobilefacenet",
         "title": entry.title,
         "licence": entry.licence,
-        "embedding_dimensions": 192,
+        "embedding_dimensions": 512,
+        "network_dimensions": 192,
         "embedding_contract": entry.embedding_contract,
         "cosine_threshold": entry.threshold("cosine").value,
         "detector": "centerface",
@@ -85,7 +87,7 @@ def test_the_documented_client_tells_people_apart(
     service: httpx.Client, mindy: bytes, mindy_again: bytes, jerry: bytes
 ) -> None:
     first, second, other = (extract_embedding(service, text(photo)) for photo in (mindy, mindy_again, jerry))
-    assert len(first) == 192
+    assert len(first) == 512
     assert math.hypot(*first) == pytest.approx(1, abs=1e-4)
     assert compare_faces(service, first, second) is True
     assert compare_faces(service, first, other) is False
@@ -139,7 +141,7 @@ def test_a_photo_of_nobody_is_refused_or_embedded_whole(service: httpx.Client) -
     found = extract(service, text(nobody()), enforce_detection=False).json()
     assert (found["face_count"], found["face_confidence"]) == (0, 0.0)
     assert found["facial_area"] == {"x": 0, "y": 0, "w": 256, "h": 256}
-    assert len(found["embedding"]) == 192
+    assert len(found["embedding"]) == 512
 
 
 def test_a_photo_of_two_people_is_refused_or_the_prominent_face_embedded(
@@ -150,6 +152,12 @@ def test_a_photo_of_two_people_is_refused_or_the_prominent_face_embedded(
     found = extract(service, both, enforce_detection=False).json()
     assert found["face_count"] == 1
     assert compare_faces(service, found["embedding"], extract_embedding(service, text(jerry))) is True
+
+
+def test_embeddings_of_two_networks_are_refused(service: httpx.Client, mindy: bytes) -> None:
+    other = service.post("/extract-embedding", files={"image": ("face.jpg", mindy, "image/jpeg")}).json()["embedding"]
+    body = {"embedding1": extract_embedding(service, text(mindy)), "embedding2": other}
+    assert refusal(service.post("/api/v1/compare-faces", json=body)) == "INVALID_EMBEDDING"
 
 
 def test_what_is_no_photo_is_an_invalid_image(service: httpx.Client, mindy: bytes) -> None:

@@ -1,0 +1,70 @@
+"""Embeddings in the width that two contracts document: padded with zeros where the network gives fewer numbers.
+
+Zeros change neither the cosine similarity nor a distance, so old clients keep their columns of 512 numbers.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from api.embeddings import EmbeddingPair
+from api.service import Service
+from imaging.refused import Refused
+
+CONTRACT_DIMENSIONS = 512
+"""Numbers of an embedding in the documents of seeds 003 and 004."""
+
+Vector = NDArray[np.float32]
+
+NetworkDimensions = Annotated[int, Field(description="Numbers that the network gives; zeros follow them.")]
+"""The network's own size, which stands beside that of the padded embedding."""
+
+
+def answered_dimensions(service: Service, size: int) -> int:
+    """Numbers of an answered embedding whose network gives `size`."""
+    return max(size, CONTRACT_DIMENSIONS) if service.policy.pad_embeddings else size
+
+
+def padded(service: Service, embedding: Vector) -> list[float]:
+    """A network's embedding, float32 (size), as it is answered."""
+    size = len(embedding)
+    return [*embedding.tolist(), *[0.0] * (answered_dimensions(service, size) - size)]
+
+
+def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, Vector]:
+    """Both embeddings of a request without the zeros of `padded`, float32 (size) each.
+
+    Args:
+        role: of the contract's embedder.
+
+    Raises:
+        Refused: ``INVALID_EMBEDDING``: one is of another network than the contract's, or they are of two networks.
+    """
+    embedders = service.stages.embedders
+    first, second = pair.vectors()
+    if service.policy.pad_embeddings and role in embedders:
+        sizes = {stage.size for stage in embedders.values()}
+        first = _unpadded("embedding1", first, embedders[role].size, sizes)
+        second = _unpadded("embedding2", second, embedders[role].size, sizes)
+    if len(first) != len(second):
+        raise Refused(
+            "INVALID_EMBEDDING",
+            f"embedding1 has {len(first)} numbers and embedding2 has {len(second)}; "
+            "embeddings of one network have the same number",
+        )
+    return first, second
+
+
+def _unpadded(name: str, vector: Vector, size: int, sizes: set[int]) -> Vector:
+    """The numbers of `vector` that a network gave: `size`, or another of `sizes` if it ends there exactly."""
+    if len(vector) != CONTRACT_DIMENSIONS:
+        return vector
+    used = int(np.flatnonzero(vector)[-1]) + 1
+    if used > size:
+        raise Refused(
+            "INVALID_EMBEDDING",
+            f"{name} is of another network: this one gives {size} numbers, and the numbers after them are not all zero",
+        )
+    return vector[: used if used in sizes else size]

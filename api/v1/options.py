@@ -78,7 +78,8 @@ class DetectOptions(BaseModel):
     )
     faces: FaceRule = Field("all", description=_rules("every face"))
     max_faces: Annotated[int, Field(ge=1, le=MOST_FACES_ANSWERED), IN_DIGITS] = Field(
-        20, description="Largest number of faces in the answer, best score first; faces_found counts the others too."
+        MOST_FACES_ANSWERED,
+        description="Largest number of faces in the answer, best score first; faces_found counts the others too.",
     )
 
 

@@ -1,6 +1,7 @@
 """What the tests of the models share."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,16 @@ import pytest
 from numpy.typing import NDArray
 
 from imaging.decode import Limits, decode
+from imaging.faces import Face, Photo
 from models.catalogue import card
-from models.detection import PhotoDetector
+from models.detection import Detector, PhotoDetector
 from models.detectors.mediapipe import BlazeFace
 from models.device import Device
 from models.engines import load_detector
 from models.store import Store
+from tests.conftest import pulled
 from tests.models.site import Site, served
+from tests.photos import PEOPLE
 
 
 @pytest.fixture
@@ -37,3 +41,27 @@ def detect(request: pytest.FixtureRequest, store: Store) -> Iterator[PhotoDetect
     yield PhotoDetector(detector, Limits())
     if isinstance(detector, BlazeFace):
         detector.close()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    name: str
+    detector: Detector
+
+    def look(self, path: Path) -> tuple[Face, ...]:
+        """The faces of a photo, as the service finds them."""
+        (answer,) = PhotoDetector(self.detector, Limits())([path.read_bytes()], []).photos
+        assert isinstance(answer, Photo)
+        return answer.faces
+
+
+@pytest.fixture(scope="module", params=["mtcnn", "mediapipe-full-range", "retinaface-mobilenet", "centerface"])
+def loaded(request: pytest.FixtureRequest, store: Store) -> Iterator[Loaded]:
+    detector = load_detector(pulled(request.param), store, "onnx", Device(), {})
+    yield Loaded(request.param, detector)
+    if isinstance(detector, BlazeFace):
+        detector.close()
+
+
+def portraits(folder: Path, each: int) -> list[Path]:
+    return [path for person in PEOPLE for path in sorted((folder / person).glob("*.jpg"))[:each]]

@@ -2,9 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -12,40 +10,19 @@ import numpy as np
 import pytest
 
 from imaging.decode import Limits, decode
-from imaging.faces import Box, Face, Photo
+from imaging.faces import Box
 from imaging.pick import Pick
 from models.catalogue import card
-from models.detection import Detector, PhotoDetector
 from models.detectors.mediapipe import BlazeFace
 from models.device import Device
 from models.engines import load_detector
 from models.errors import ModelError
 from models.store import Store
-from tests.conftest import pulled, shared_faces
-from tests.photos import PEOPLE
+from tests.conftest import shared_faces
+from tests.models.conftest import Loaded, portraits
 
 LEFT_EYE, RIGHT_EYE, NOSE, LEFT_MOUTH, RIGHT_MOUTH = range(5)
 MIRRORED = [RIGHT_EYE, LEFT_EYE, NOSE, RIGHT_MOUTH, LEFT_MOUTH]
-
-
-@dataclass(frozen=True)
-class Loaded:
-    name: str
-    detector: Detector
-
-    def look(self, path: Path) -> tuple[Face, ...]:
-        """The faces of a photo, as the service finds them."""
-        (answer,) = PhotoDetector(self.detector, Limits())([path.read_bytes()], []).photos
-        assert isinstance(answer, Photo)
-        return answer.faces
-
-
-@pytest.fixture(scope="module", params=["mtcnn", "mediapipe-full-range", "retinaface-mobilenet", "centerface"])
-def loaded(request: pytest.FixtureRequest, store: Store) -> Iterator[Loaded]:
-    detector = load_detector(pulled(request.param), store, "onnx", Device(), {})
-    yield Loaded(request.param, detector)
-    if isinstance(detector, BlazeFace):
-        detector.close()
 
 
 def holds(box: Box, point: tuple[float, float]) -> bool:
@@ -60,10 +37,6 @@ def overlap(first: Box, second: Box) -> float:
     shared = max(width, 0) * max(height, 0)
     areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
     return shared / (sum(areas) - shared)
-
-
-def portraits(folder: Path, each: int) -> list[Path]:
-    return [path for person in PEOPLE for path in sorted((folder / person).glob("*.jpg"))[:each]]
 
 
 def test_every_nose_is_in_one_box_and_no_box_is_left_over(loaded: Loaded) -> None:

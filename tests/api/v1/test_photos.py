@@ -186,7 +186,7 @@ def test_every_rule_for_which_face_counts_reaches_the_detector(route: str, faces
         verify(api, "anna", "bob", faces=faces) if route == "verify" else api.send(f"/v1/{route}", "anna", faces=faces)
     )
     assert response.status_code == 200
-    assert api.people.picks == [Pick(faces, 0.25, 20)]
+    assert api.people.picks == [Pick(faces, 0.25, 20 if route == "verify" else 100)]
 
 
 def test_one_face_is_compared_of_several_unless_there_has_to_be_one() -> None:

@@ -3,7 +3,6 @@
 Both photos travel in one call a stage, and liveness and embedding run side by side.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -48,7 +47,6 @@ class Verification:
         embeddings: float32 (2, size).
         crops: uint8 (2, side, side, 3) RGB, as in `graphs.extract.Readings`.
         distances: between the two embeddings.
-        detection_seconds: time that the detector took for both photos.
         seconds: time that liveness and embedding took together.
     """
 
@@ -58,7 +56,6 @@ class Verification:
     embeddings: NDArray[np.float32]
     crops: Pixels
     distances: Distances
-    detection_seconds: float
     seconds: float
 
 
@@ -78,9 +75,7 @@ async def verify(
         Refused: as `check` raises it, before any network but the detector is asked.
         ValueError: a network gave what is no number.
     """
-    started = time.perf_counter()
     detection = await detect(detector, pair, pick, liveness, embedder)
-    detection_seconds = time.perf_counter() - started
     first, second = (check(number, photo) for number, photo in enumerate(detection.photos))
     rows = range(len(first.faces) + len(second.faces))
     readings = await read(detection, rows, liveness, embedder)
@@ -94,7 +89,6 @@ async def verify(
         embeddings[chosen],
         cast(Pixels, readings.crops)[chosen],
         distances(*embeddings[chosen]),
-        detection_seconds,
         readings.seconds,
     )
 

@@ -118,13 +118,13 @@ class CompareEmbeddingsRequest(BaseModel):
 async def post_detect(request: Request, photo: PhotoFile, options: Annotated[DetectOptions, Query()]) -> DetectAnswer:
     """Find the faces of a photo, with their landmarks and quality, and whether they are alive."""
     service: Service = request.state.service
-    seen, models, timings = await _look(service, photo, options, None)
+    seen, models, started = await _look(service, photo, options, None)
     return DetectAnswer(
         photo=PhotoAnswer.of(seen.photo),
         faces_found=seen.photo.found,
         faces=faces(service, seen),
         models=models,
-        timings_ms=timings,
+        timings_ms=Timings.of([seen.photo], seen.readings.seconds, started),
     )
 
 
@@ -132,7 +132,7 @@ async def post_detect(request: Request, photo: PhotoFile, options: Annotated[Det
 async def post_embed(request: Request, photo: PhotoFile, options: Annotated[EmbedOptions, Query()]) -> EmbedAnswer:
     """Find the faces of a photo and give an embedding of each."""
     service: Service = request.state.service
-    seen, models, timings = await _look(service, photo, options, options.embedder)
+    seen, models, started = await _look(service, photo, options, options.embedder)
     contract = embedder_of(service, options.embedder).contract
     embeddings = seen.readings.embeddings
     embedded = [
@@ -146,7 +146,7 @@ async def post_embed(request: Request, photo: PhotoFile, options: Annotated[Embe
         faces_found=seen.photo.found,
         faces=embedded,
         models=models,
-        timings_ms=timings,
+        timings_ms=Timings.of([seen.photo], seen.readings.seconds, started),
     )
 
 
@@ -179,11 +179,7 @@ async def post_verify(
         faces_found=(found.photos[0].found, found.photos[1].found),
         faces=(answers[0], answers[1]),
         models=Models.of(detector, liveness, embedder),
-        timings_ms=Timings(
-            detection=1000 * found.detection_seconds,
-            networks=1000 * found.seconds,
-            total=1000 * (time.perf_counter() - started),
-        ),
+        timings_ms=Timings.of(found.photos, found.seconds, started),
     )
 
 
@@ -226,18 +222,14 @@ async def cropped(service: Service, seen: Look, wanted: bool) -> list[CroppedFac
 
 async def _look(
     service: Service, photo: UploadFile, options: DetectOptions, embedder: str | None
-) -> tuple[Look, Models, Timings]:
+) -> tuple[Look, Models, float]:
+    """What the networks say of a photo, their names, and when it began by `time.perf_counter`."""
     detector, liveness = detector_of(service, options.detector), liveness_of(service, options.liveness)
     network = embedder_of(service, embedder) if embedder else None
     started = time.perf_counter()
     data = await from_upload(photo, service.limits.max_image_size)
     seen = await look(detector, liveness, network, data, pick_of(service, options.faces, options.max_faces))
-    timings = Timings(
-        detection=1000 * seen.photo.seconds,
-        networks=1000 * seen.readings.seconds,
-        total=1000 * (time.perf_counter() - started),
-    )
-    return seen, Models.of(detector, liveness, network), timings
+    return seen, Models.of(detector, liveness, network), started
 
 
 def _compared(measured: Distances, metric: Literal["cosine", "euclidean"], threshold: Applied) -> Comparison:

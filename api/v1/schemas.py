@@ -1,5 +1,7 @@
 """What several routes answer: faces, and the networks that looked at them."""
 
+import time
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -147,13 +149,30 @@ class Models(BaseModel):
 
 
 class Timings(BaseModel):
-    """Milliseconds: decoding and detection in the detector, liveness and embedding side by side, and in all."""
+    """Where the time went, in milliseconds."""
 
     model_config = example(detection=21.4, networks=12.9, total=35.2)
 
-    detection: float
-    networks: float
-    total: float
+    detection: float = Field(
+        description="Work of the detector's replica: decoding, detection and cropping. For two photos, the sum of both."
+    )
+    networks: float = Field(description="Round trip of liveness and embedding, which run side by side.")
+    total: float = Field(description="From reading the photos to the answer.")
+
+    @classmethod
+    def of(cls, photos: Iterable[Photo], networks: float, started: float) -> "Timings":
+        """The timings of an answer that is about to be sent.
+
+        Args:
+            photos: all photos of the request.
+            networks: seconds that liveness and embedding took together.
+            started: when the request began, by `time.perf_counter`.
+        """
+        return cls(
+            detection=1000 * sum(photo.seconds for photo in photos),
+            networks=1000 * networks,
+            total=1000 * (time.perf_counter() - started),
+        )
 
 
 class AppliedThreshold(BaseModel):

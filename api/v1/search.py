@@ -116,11 +116,7 @@ async def post_search(
         faces=answers,
         threshold=AppliedThreshold(value=threshold.value, source=threshold.source),
         models=Models.of(detector, liveness, embedder),
-        timings_ms=Timings(
-            detection=1000 * seen.photo.seconds,
-            networks=1000 * seen.readings.seconds,
-            total=1000 * (time.perf_counter() - started),
-        ),
+        timings_ms=Timings.of([seen.photo], seen.readings.seconds, started),
     )
 
 

@@ -92,7 +92,13 @@ class Models:
 
 @dataclass(frozen=True, kw_only=True)
 class Timings:
-    """Milliseconds: decoding and detection, liveness and embedding side by side, and in all."""
+    """Where the time went, in milliseconds.
+
+    Attributes:
+        detection: work of the detector's replica; for two photos, the sum of both.
+        networks: round trip of liveness and embedding, which run side by side.
+        total: from reading the photos to the answer.
+    """
 
     detection: float
     networks: float

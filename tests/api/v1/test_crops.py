@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from api.v1 import crops
+from imaging.encode import png
+from imaging.faces import Pixels
 from tests.api.v1 import STAFF, Api, message, refusal, staff
 from tests.fakes import EMBEDDER_CROP
 
@@ -61,3 +65,14 @@ def test_without_an_embedder_they_cannot_be_asked_for() -> None:
 @pytest.mark.parametrize("value", ["1", "on", "yes", ""])
 def test_whether_they_are_wanted_is_true_or_false(value: str) -> None:
     assert refusal(Api().send("/v1/embed", "anna", crops=value)) == (400, "INVALID_REQUEST")
+
+
+def test_the_total_time_includes_their_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow_png(pixels: Pixels) -> bytes:
+        time.sleep(0.05)
+        return png(pixels)
+
+    monkeypatch.setattr(crops, "png", slow_png)
+    api = staff()
+    for path in ("/v1/embed", f"{STAFF}/search"):
+        assert api.send(path, "anna", crops=True).json()["timings_ms"]["total"] >= 50

@@ -32,11 +32,12 @@ def pair(first: list[float], second: list[float], contract: str = "contract") ->
     }
 
 
-def timed(answer: Any) -> Any:
+def timed(answer: Any, photos: int = 1) -> Any:
     """The answer without its times, which are sound."""
     timings = answer.pop("timings_ms")
     assert timings.keys() == {"detection", "networks", "total"}
-    assert timings["detection"] == 125 or 0 < timings["detection"] <= timings["total"]
+    # What the replica says of its own work: the fakes say 125 ms per photo.
+    assert timings["detection"] == 125 * photos
     assert timings["networks"] >= 0
     assert timings["total"] > 0
     return answer
@@ -107,7 +108,7 @@ def test_the_embedder_is_chosen_by_its_role() -> None:
 def test_two_photos_of_one_person_match() -> None:
     response = verify(Api(), "anna", "anne", liveness="report")
     assert response.status_code == 200
-    found = timed(response.json())
+    found = timed(response.json(), photos=2)
     assert found.pop("value") == found.pop("cosine_similarity") == pytest.approx(0.9396926, abs=1e-6)
     assert found == {
         "match": True,

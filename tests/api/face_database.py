@@ -25,6 +25,12 @@ class Database:
         response: httpx.Response = self.client.post("/add_face", data={"id": face_id, **self.said, **form}, files=files)
         return response
 
+    def enrol(self, face_id: str, *photos: str) -> None:
+        """Add further faces of an id by way of /v1."""
+        files = [("photo", (f"{photo}.jpg", photo.encode())) for photo in photos]
+        path = f"/v1/collections/faces-{self.said['model']}/faces"
+        assert self.client.post(path, data={"subject": face_id}, files=files).status_code == 201
+
     def match(self, photo: str) -> httpx.Response:
         files = {"file": (f"{photo}.jpg", photo.encode())}
         response: httpx.Response = self.client.post("/match_face", data=self.said, files=files)

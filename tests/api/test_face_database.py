@@ -148,6 +148,17 @@ def test_a_face_that_was_deleted_is_gone() -> None:
     assert database.match("anna").json()["match_found"] is False
 
 
+def test_every_route_counts_ids_however_many_faces_each_has() -> None:
+    database = Database()
+    database.add("anna", "anna")
+    database.enrol("bob", "bob", "bob-2", "bob-3")
+    assert database.add("carl", "carl").json()["total_faces"] == 3
+    assert database.faces() == ["anna", "bob", "carl"]
+    assert database.stats()["total_faces"] == 3
+    assert database.delete("anna").json()["remaining_faces"] == 2
+    assert database.delete("bob").json()["remaining_faces"] == 1
+
+
 def test_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
     database = Database()
     database.add("a", "anna")

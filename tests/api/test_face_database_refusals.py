@@ -87,6 +87,14 @@ def test_a_full_database_takes_no_more_but_replaces() -> None:
     assert database.add("c", "dora").status_code == 200
 
 
+def test_a_database_is_full_of_ids_and_not_of_their_faces() -> None:
+    database = Database(limits=LimitArgs(max_faces=2))
+    database.add("a", "anna")
+    database.enrol("a", "anna-2", "anna-3")
+    assert database.add("b", "bob").status_code == 200
+    assert error(database.add("c", "carl"))[0] == 400
+
+
 def test_the_most_faces_are_the_contracts_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAX_FACES", "1")
     database = Database()

@@ -95,23 +95,26 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         raise Refused("INVALID_IMAGE", "The image is empty")
     if len(data) > limits.max_bytes:
         raise Refused("IMAGE_TOO_LARGE", f"The image has {len(data)} bytes; at most {limits.max_bytes} are accepted")
-    kind, passes = recognise(data), 1
+    kind, passes, rival = recognise(data), 1, None
     if kind == "JPEG":
-        passes = jpeg_structure.passes(data)
+        scans = jpeg_structure.scans(data)
+        passes = scans.passes
+        if scans.end is not None:
+            data, rival = jpeg_structure.completions(data, scans.end)
     elif kind == "PNG":
         data = png_structure.essential(data)
     image = _open(data, kind)
     width, height = image.size
     _check(image, passes, limits)
     try:
-        # A JPEG decoder can give a half, a quarter or an eighth of the size for a share of the work.
-        image.draft(None, _within(width, height, limits.max_dimension))
-        # Only the first call raises an error: after it, missing pixels are black without a word.
-        image.load()
+        pixels = _pixels(image, limits.max_dimension)
         if kind == "PNG":
             _check_rows(image, data)
         orientation = _orientation(image)
-        pixels = _pixels(image, limits.max_dimension)
+        if rival is not None:
+            # Not beside each other in memory.
+            image.close()
+            _check_same(_pixels(_open(rival, kind), limits.max_dimension), pixels)
     except Exception as error:
         # Damaged files make Pillow's plugins raise nearly anything; each means the same to the client.
         raise damaged() from error
@@ -159,6 +162,11 @@ def _check_rows(image: PIL.Image.Image, data: bytes) -> None:
         raise damaged()
 
 
+def _check_same(pixels: NDArray[np.uint8], others: NDArray[np.uint8]) -> None:
+    if not np.array_equal(pixels, others):
+        raise damaged()
+
+
 def _orientation(image: PIL.Image.Image) -> int:
     """The EXIF orientation, and no other: Pillow's `getexif` also takes XMP's, which browsers ignore."""
     tags = PIL.Image.Exif()
@@ -187,8 +195,12 @@ def _rgb(image: PIL.Image.Image) -> NDArray[np.uint8]:
 
 def _pixels(image: PIL.Image.Image, longest: int) -> NDArray[np.uint8]:
     """RGB with the longest side brought down to `longest`; a large image in bands, so that no copy of it is whole."""
+    size = _within(*image.size, longest)
+    # A JPEG decoder can give a half, a quarter or an eighth of the size for a share of the work.
+    image.draft(None, size)
+    # Only the first call raises an error: after it, missing pixels are black without a word.
+    image.load()
     width, height = image.size
-    size = _within(width, height, longest)
     rows = max(_BAND // width, 1)
     if rows >= height:
         return _resized(_rgb(image), size)

@@ -1,5 +1,6 @@
 """The ASGI app: every route, the errors' forms, and the bounds around them."""
 
+from copy import copy
 from functools import cache, partial
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def _served(service: Service) -> ASGIApp:
     app = routes(service.access.require_keys)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("state", {})["service"] = service
+        # A copy, so that a policy that is replaced during the request does not reach it.
+        scope.setdefault("state", {})["service"] = copy(service)
         await app(scope, receive, send)
 
     return serve

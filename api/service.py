@@ -13,11 +13,10 @@ from graphs.status import Status
 
 @dataclass(slots=True)
 class Service:
-    """The running service, as `request.state.service`.
+    """The running service. Each request has a shallow copy of its own, as `request.state.service`.
 
     Attributes:
-        policy: replaced while the service runs when the ingress's `user_config` changes; read it
-            once a request.
+        policy: replaced when the ingress's `user_config` changes; requests that are running keep theirs.
         status: tells how the stages are.
         exposition: gives the metrics.
         requests: those that are worked on and those that ended lately.

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from facegraph.cli.enrolment import Outcome, Rules, enrol, new_photos, people
+from facegraph.cli.enrolment import Rules, enrol, new_photos, unusable
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, CollectionOption, UrlOption
 from facegraph.cli.outcomes import DEFAULT_PARALLEL, ParallelOption, ReportOption, follow
+from facegraph.cli.person_folders import people
 from facegraph.cli.terminal import CommandError, Report, mistakes
 from facegraph.client import AsyncClient, FaceRule, NotFoundError
 
@@ -38,9 +39,11 @@ def enrol_command(
 ) -> None:
     """Enrol a folder of people. Again finishes what was cut short, and adds what is new.
 
-    The exit status is 1 if a photo was refused.
+    Hidden files and what systems leave in folders are passed over. Every other file is enrolled, or named with the
+    reason; the exit status is then 1.
     """
-    found, outcomes = people(folder), list[Outcome]()
+    found = people(folder)
+    outcomes = unusable(found)
 
     async def run(track: Report) -> None:
         with mistakes(ValueError):
@@ -49,13 +52,13 @@ def enrol_command(
             if create:
                 await make(client, collection, embedder)
             rules = Rules(quality, faces)
-            new, known = await new_photos(client, collection, found, rules, parallel, track)
+            new, known = await new_photos(client, collection, found.photos, rules, parallel, track)
             outcomes.extend(known)
             await enrol(client, collection, new, rules, parallel, track, outcomes)
 
     follow(run, outcomes, report)
     if refused := sum(each.status == "refused" for each in outcomes):
-        raise CommandError(f"{refused} of {len(outcomes)} photos were refused")
+        raise CommandError(f"{refused} of {len(outcomes)} files were refused")
 
 
 async def make(client: AsyncClient, collection: str, embedder: str | None) -> None:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from facegraph.cli.terminal import CommandError, Report
+from facegraph.cli.person_folders import People
+from facegraph.cli.terminal import Report
 from facegraph.client import AsyncClient, EnrolledPhoto, FaceRule, ForbiddenError, StoredFace
 from gallery.records import MOST_FACES, digest, photo_source, subject_key
 from imaging.refused import Refused
 
 T = TypeVar("T")
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 BATCH = 4
 """Photos of a request: few, for all that are under way at once have to be done within the service's timeout."""
 
@@ -32,8 +32,8 @@ class Outcome:
     """What became of a photo.
 
     Attributes:
-        status: ``already`` was enrolled before; ``refused`` has `code` and `message`, one of docs/v1.md, or
-            ``UNREADABLE``; ``missing`` is not among the photos, though a face of it is enrolled elsewhere.
+        status: ``already`` was enrolled before; ``refused`` has `code` and `message`, one of docs/v1.md, or of
+            docs/cli.md; ``missing`` is not among the photos, though a face of it is enrolled elsewhere.
     """
 
     subject: str
@@ -51,19 +51,14 @@ class Rules:
     faces: FaceRule
 
 
-def people(folder: Path) -> dict[str, list[Path]]:
-    """The photos of each subject: those in the folder that is called like it, and below.
+def unusable(found: People) -> list[Outcome]:
+    """What became of the files of a folder of people that are no photos."""
+    return [Outcome(each.subject, str(each.path), "refused", each.code, each.message) for each in found.unusable]
 
-    Raises:
-        CommandError: there are none.
-    """
-    found: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and path.is_file() and len(parts := path.relative_to(folder).parts) > 1:
-            found.setdefault(parts[0], []).append(path)
-    if not found:
-        raise CommandError(f"{folder} has no folder with photos: it takes one folder a person, called by their id")
-    return found
+
+def unreadable(subject: str, path: Path, error: OSError) -> Outcome:
+    """What became of a file that the system does not let be read."""
+    return Outcome(subject, str(path), "refused", "UNREADABLE", error.strerror or str(error))
 
 
 def face_ids(subject: str, photo: bytes, every: bool) -> list[str]:
@@ -120,7 +115,7 @@ async def new_photos(
             try:
                 is_known = not known.isdisjoint(face_ids(subject, path.read_bytes(), rules.faces == "all"))
             except OSError as error:
-                done.append(Outcome(subject, str(path), "refused", "UNREADABLE", error.strerror or str(error)))
+                done.append(unreadable(subject, path, error))
             except Refused as refused:
                 done.append(Outcome(subject, str(path), "refused", refused.code, refused.message))
             else:

@@ -49,7 +49,8 @@ def tell(outcomes: Sequence[Outcome], file: Path | None) -> None:
     for each in outcomes:
         if each.status in ("refused", "missing"):
             reason = f"{each.code} {each.message}".strip()
-            say(f"[yellow]{each.status}[/] {shown(each.photo)} of {shown(each.subject)}: {shown(reason)}")
+            whose = f" of {shown(each.subject)}" if each.subject else ""
+            say(f"[yellow]{each.status}[/] {shown(each.photo)}{whose}: {shown(reason)}")
     counts = Counter(each.status for each in outcomes)
     say(f"{counts['enrolled']} enrolled, {counts['already']} already there, {counts['refused']} refused")
     if file is not None:

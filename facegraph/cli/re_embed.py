@@ -15,10 +15,12 @@ from facegraph.cli.enrolment import (
     enrolled_faces,
     face_ids,
     new_photos,
-    people,
+    unreadable,
+    unusable,
 )
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, UrlOption
 from facegraph.cli.outcomes import DEFAULT_PARALLEL, ParallelOption, ReportOption, follow
+from facegraph.cli.person_folders import people
 from facegraph.cli.terminal import CommandError, Report, mistakes, say, shown
 from facegraph.client import AsyncClient, StoredFace
 
@@ -33,6 +35,7 @@ class Plan:
         others: by subject, all photos of whoever has none that was enrolled.
         missing: faces whose photo is not there; of `absent` there is no photo at all.
         absent: subjects.
+        unread: files that cannot be read.
     """
 
     same: dict[str, list[Path]] = field(default_factory=dict)
@@ -40,6 +43,7 @@ class Plan:
     others: dict[str, list[Path]] = field(default_factory=dict)
     missing: list[Outcome] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
+    unread: list[Outcome] = field(default_factory=list)
 
 
 def planned(enrolled: Mapping[str, Sequence[StoredFace]], found: Mapping[str, Sequence[Path]]) -> Plan:
@@ -47,7 +51,12 @@ def planned(enrolled: Mapping[str, Sequence[StoredFace]], found: Mapping[str, Se
     plan = Plan()
     for subject, faces in enrolled.items():
         paths = found.get(subject, ())
-        photos = [(path, path.read_bytes()) for path in paths]
+        photos = []
+        for path in paths:
+            try:
+                photos.append((path, path.read_bytes()))
+            except OSError as error:
+                plan.unread.append(unreadable(subject, path, error))
         one, every = (
             {face: path for path, photo in photos for face in face_ids(subject, photo, each)} for each in (False, True)
         )
@@ -56,10 +65,10 @@ def planned(enrolled: Mapping[str, Sequence[StoredFace]], found: Mapping[str, Se
             plan.same[subject] = same
         if whole := list(dict.fromkeys(every[face] for face in ids if face in every)):
             plan.every[subject] = whole
-        if not (same or whole or paths):
+        if not photos:
             plan.absent.append(subject)
-        if not (same or whole) and paths:
-            plan.others[subject] = list(paths)
+        if not (same or whole) and photos:
+            plan.others[subject] = [path for path, _ in photos]
         else:
             gone = [face for face in faces if face.face_id not in one and face.face_id not in every]
             plan.missing += [Outcome(subject, face.label, "missing", message="no such photo") for face in gone]
@@ -97,8 +106,9 @@ def re_embed_command(
         async with client:
             role = await _role(client, old, new, embedder)
             enrolled = await enrolled_faces(client, old, parallel, track)
-            plan = planned(enrolled, found)
-            outcomes.extend(plan.missing)
+            plan = planned(enrolled, found.photos)
+            outcomes.extend(each for each in unusable(found) if each.subject in enrolled)
+            outcomes.extend(plan.unread + plan.missing)
             others.extend(plan.others)
             if plan.absent and not without_missing:
                 raise CommandError(

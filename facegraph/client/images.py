@@ -46,7 +46,7 @@ def file_of(image: Image) -> File:
     """
     if isinstance(image, str | os.PathLike):
         path = Path(image)
-        return File(path.name, path.read_bytes())
+        return File(_as_unicode(path.name), path.read_bytes())
     if isinstance(image, bytes | bytearray):
         return File("photo", bytes(image))
     # Whoever has an image of either library has imported it: the client itself needs neither.
@@ -62,7 +62,12 @@ def file_of(image: Image) -> File:
 
 def _name(file: object) -> str:
     name = getattr(file, "name", None)
-    return Path(name).name if isinstance(name, str) and name else "photo"
+    return _as_unicode(Path(name).name) if isinstance(name, str) and name else "photo"
+
+
+def _as_unicode(name: str) -> str:
+    """A file's name, with a question mark for each byte that is no UTF-8."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _bytes(data: object) -> bytes:

@@ -67,6 +67,4 @@ def folder(tmp_path: Path) -> Path:
         path = tmp_path / "people" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(words)
-    (tmp_path / "people" / "anna" / "notes.txt").write_text("no photo")
-    (tmp_path / "people" / "stray.jpg").write_text("dora")
     return tmp_path / "people"

@@ -36,7 +36,7 @@ def test_a_folder_of_people_is_enrolled(run: Run, people: People, folder: Path) 
         f"refused {folder}/carl/two.jpg of carl: MULTIPLE_FACES_DETECTED "
         "Multiple faces detected (2). Exactly one face is required",
     ]
-    assert err == "error 2 of 5 photos were refused\n"
+    assert err == "error 2 of 5 files were refused\n"
     assert faces() == {"anna": 2, "bob": 1}
 
 
@@ -47,6 +47,7 @@ def test_again_sends_only_what_is_new(run: Run, people: People, folder: Path) ->
     (folder / "dora" / "1.jpg").write_text("dora")
     (folder / "carl" / "dark.jpg").unlink()
     (folder / "carl" / "two.jpg").unlink()
+    (folder / "carl").rmdir()
     status, out, _ = run(*ENROL, folder, *STAFF)
     assert (status, out) == (0, "1 enrolled, 3 already there, 0 refused\n")
     assert people.detected == [["dora"]]
@@ -107,6 +108,54 @@ def test_what_cannot_be_a_subject_or_a_photo_is_told_and_the_others_are_enrolled
     assert "UNREADABLE" in out
     assert "\x1b" not in out
     assert faces() == {"anna": 2, "bob": 1}
+
+
+def test_files_are_judged_by_content_and_each_is_enrolled_or_named(run: Run, people: People, tmp_path: Path) -> None:
+    for name, words in {
+        "anna/1.jfif": "anna",
+        "anna/2.HEIC": "anna-again",
+        "anna/3": "anna-more",
+        "anna/film.mov": "broken",
+        "anna/notes.jpg": "broken",
+        "carl/only.txt": "broken",
+        "stray.jpg": "dora",
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(words)
+    (tmp_path / "dora").mkdir()
+    status, out, err = run(*ENROL, tmp_path, *STAFF, "--create")
+    assert status == 1
+    assert sorted(out.splitlines()) == [
+        "3 enrolled, 0 already there, 5 refused",
+        f"refused {tmp_path}/anna/film.mov of anna: INVALID_IMAGE The image is damaged",
+        f"refused {tmp_path}/anna/notes.jpg of anna: INVALID_IMAGE The image is damaged",
+        f"refused {tmp_path}/carl/only.txt of carl: INVALID_IMAGE The image is damaged",
+        f"refused {tmp_path}/dora of dora: NO_PHOTO The folder has no photo",
+        f"refused {tmp_path}/stray.jpg: NO_SUBJECT The file is in no person's folder",
+    ]
+    assert err == "error 5 of 8 files were refused\n"
+    assert faces() == {"anna": 3}
+
+
+def test_what_systems_leave_in_folders_is_neither_a_person_nor_a_photo(run: Run, people: People, folder: Path) -> None:
+    for litter in ("@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg", ".thumbs/1.jpg", "__MACOSX/anna/._1.jpg", "#recycle/x.jpg"):
+        for place in (folder, folder / "anna"):
+            path = place / litter
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("dora")
+    for litter in ("._1.jpg", ".DS_Store", "Thumbs.db", "desktop.ini", "Icon\r"):
+        for place in (folder, folder / "bob"):
+            (place / litter).write_text("dora")
+    _, out, _ = run(*ENROL, folder, *STAFF, "--create")
+    assert "3 enrolled, 0 already there, 2 refused" in out
+    assert faces() == {"anna": 2, "bob": 1}
+
+
+def test_a_name_that_is_no_unicode_is_no_fault(run: Run, people: People, folder: Path) -> None:
+    (folder / "bob" / os.fsdecode(b"caf\xe9.jpg")).write_text("bob-again")
+    _, out, _ = run(*ENROL, folder, *STAFF, "--create")
+    assert "4 enrolled" in out
 
 
 def test_a_key_that_may_only_enrol_is_enough(

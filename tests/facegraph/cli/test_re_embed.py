@@ -42,6 +42,16 @@ def test_exactly_the_photos_that_were_enrolled_are_embedded_anew(run: Run, peopl
         assert client.collection("staff-2").embedder == "facenet"
 
 
+def test_a_file_that_cannot_be_read_is_named_and_the_others_are_embedded(
+    run: Run, people: People, enrolled: Path
+) -> None:
+    (enrolled / "bob" / "memory.jpg").symlink_to("/proc/self/mem")
+    (enrolled / "anna" / "gone.jpg").symlink_to("nowhere")
+    _, out, _ = run(*WORDS, enrolled, *NAMES)
+    assert out.count("UNREADABLE") == 2
+    assert faces("staff-2") == faces("staff")
+
+
 def test_again_it_goes_on(run: Run, people: People, enrolled: Path) -> None:
     run(*WORDS, enrolled, *NAMES)
     people.detected.clear()

@@ -40,6 +40,7 @@ def routes(keys_required: bool) -> FastAPI:
         version=health.VERSION,
         description="Face detection, liveness and recognition.",
         # Serve traces each request already, and FastAPI's spans would have whole paths, ids of people among them.
+        redirect_slashes=False,
         telemetry={"tracing": False, "operation_spans": False, "metrics": False, "logs": False},
     )
     for part in (health, metrics, *CONTRACTS, models, status, photos, collections, enrolment, subjects, search):

@@ -140,9 +140,12 @@ def _printable(message: str) -> str:
 
 
 def _first_problem(error: RequestValidationError) -> str:
-    problem = error.errors()[0]
+    # A misspelt name before the one that is missed for it.
+    problem = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     if problem["type"] == "json_invalid":
         return "The body is not valid JSON"
     message = "Input should be a file" if "Expected UploadFile" in problem["msg"] else problem["msg"]
     place = ".".join(str(part) for part in problem["loc"] if part != "body")
+    if problem["type"] == "extra_forbidden":
+        return f"{place} is not known in the JSON"
     return f"{place}: {message}" if place else str(message)

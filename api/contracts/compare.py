@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.errors import STATUSES
 from api.images import from_base64
+from api.parameters import CheckedRoute
 from api.service import Service
 from graphs.compare import distances
 from graphs.stages import first_of
@@ -20,7 +21,7 @@ from imaging.faces import Face, Photo
 from imaging.pick import PROMINENT
 from imaging.refused import Refused
 
-router = APIRouter(tags=["compare"])
+router = APIRouter(tags=["compare"], route_class=CheckedRoute)
 PATHS = ("compare", "mediapipe")
 
 NAMES = ("image1", "image2")

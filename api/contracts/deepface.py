@@ -15,6 +15,7 @@ from api.errors import STATUSES
 from api.health import VERSION
 from api.images import from_base64, from_field
 from api.padding import NetworkDimensions, answered_dimensions, padded, unpadded
+from api.parameters import CheckedRoute
 from api.service import Service
 from graphs.compare import distances
 from graphs.extract import embed
@@ -24,7 +25,7 @@ from imaging.faces import Face, Photo
 from imaging.pick import Pick
 from imaging.refused import Refused
 
-router = APIRouter(prefix="/api/v1", tags=["deepface"])
+router = APIRouter(prefix="/api/v1", tags=["deepface"], route_class=CheckedRoute)
 PATHS = ("api",)
 
 EMBEDDER = "arcface"

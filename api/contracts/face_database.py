@@ -16,6 +16,7 @@ from api.audited import concerns
 from api.errors import STATUSES
 from api.health import iso
 from api.images import from_upload
+from api.parameters import CheckedRoute
 from api.paths import SubjectId
 from api.service import Service
 from gallery.records import Collection, NewFace
@@ -26,7 +27,7 @@ from graphs.timing import matched
 from imaging.pick import PROMINENT
 from imaging.refused import Refused
 
-router = APIRouter(tags=["face database"])
+router = APIRouter(tags=["face database"], route_class=CheckedRoute)
 PATHS = ("add_face", "match_face", "list_faces", "delete_face", "stats")
 
 Variant = Literal["arcface", "facenet"]

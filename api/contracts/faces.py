@@ -10,6 +10,7 @@ from api.embeddings import EmbeddingPair
 from api.errors import STATUSES
 from api.images import from_upload
 from api.padding import NetworkDimensions, answered_dimensions, padded, unpadded
+from api.parameters import CheckedRoute
 from api.service import Service
 from graphs.compare import distances
 from graphs.extract import detect, embed
@@ -18,7 +19,7 @@ from graphs.timing import matched
 from imaging.pick import ALL_FACES, PROMINENT
 from imaging.refused import Refused
 
-router = APIRouter(tags=["faces"])
+router = APIRouter(tags=["faces"], route_class=CheckedRoute)
 PATHS = ("detect-face", "extract-embedding", "compare-faces")
 
 EMBEDDER = "facenet"

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from api.errors import STATUSES
 from api.images import from_field
+from api.parameters import CheckedRoute
 from api.service import Service
 from graphs.match import NAMES, match
 from graphs.settings import Policy
@@ -22,7 +23,7 @@ from graphs.verify import Verification
 from imaging.faces import Photo
 from imaging.refused import Refused
 
-router = APIRouter(tags=["match"])
+router = APIRouter(tags=["match"], route_class=CheckedRoute)
 PATHS = ("match",)
 
 THRESHOLD = 0.6

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import ERRORS
+from api.parameters import StrictRoute
 from api.service import Service
 from api.v1.options import CollectionName, JsonThreshold, Truth, embedder_of
 from api.v1.schemas import example
 from gallery.records import Collection
 from imaging.refused import Refused
 
-router = APIRouter(prefix="/v1", tags=["collections"], responses=ERRORS)
+router = APIRouter(prefix="/v1", tags=["collections"], responses=ERRORS, route_class=StrictRoute)
 
 
 class CollectionRequest(BaseModel):

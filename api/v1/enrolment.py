@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.audited import concerns
 from api.embeddings import Embedding, vector_of
 from api.errors import ERRORS
+from api.parameters import StrictRoute
 from api.service import Service
 from api.v1.options import CollectionName, EnrolOptions, detector_of, embedder_of, liveness_of, pick_of
 from api.v1.schemas import FaceAnswer, FacesFound, Models, example
@@ -19,7 +20,7 @@ from graphs.enrol import Enrolment, Outcome, Rules, enrol
 from graphs.settings import Policy
 from imaging.refused import Refused
 
-router = APIRouter(prefix="/v1/collections/{collection}", tags=["enrolment"], responses=ERRORS)
+router = APIRouter(prefix="/v1/collections/{collection}", tags=["enrolment"], responses=ERRORS, route_class=StrictRoute)
 
 MAX_PHOTOS = 64
 MAX_EMBEDDINGS = 1000

@@ -6,12 +6,13 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from api.errors import ERRORS
+from api.parameters import StrictRoute
 from api.service import Service
 from api.v1.options import threshold_of
 from api.v1.schemas import example
 from graphs.stages import EmbedderStage
 
-router = APIRouter(prefix="/v1", tags=["models"], responses=ERRORS)
+router = APIRouter(prefix="/v1", tags=["models"], responses=ERRORS, route_class=StrictRoute)
 
 
 class NetworkAnswer(BaseModel):

@@ -70,7 +70,7 @@ Crops = Annotated[
 class DetectOptions(BaseModel):
     """What is done with a photo."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     detector: DetectorRole = None
     liveness: Literal["off", "report", "require"] = Field(
@@ -93,7 +93,7 @@ class EmbedOptions(DetectOptions):
 class VerifyOptions(BaseModel):
     """How two photos are compared."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     detector: DetectorRole = None
     embedder: str = Field("arcface", description="Role of the embedder.")
@@ -119,7 +119,7 @@ class SearchOptions(DetectOptions):
 class EnrolOptions(BaseModel):
     """How photos are enrolled."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     detector: DetectorRole = None
     liveness: Literal["off", "report", "require"] = Field("off", description="require: a spoof is not enrolled.")

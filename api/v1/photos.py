@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.embeddings import Embedding, vector_of
 from api.errors import ERRORS
 from api.images import from_upload
+from api.parameters import StrictRoute
 from api.service import Service
 from api.v1.crops import CroppedFace, encoded
 from api.v1.options import (
@@ -30,7 +31,7 @@ from graphs.timing import matched
 from graphs.verify import naming, verify
 from imaging.refused import Refused
 
-router = APIRouter(prefix="/v1", tags=["photos"], responses=ERRORS)
+router = APIRouter(prefix="/v1", tags=["photos"], responses=ERRORS, route_class=StrictRoute)
 
 PhotoFile = Annotated[UploadFile, File(description="A JPEG, PNG, WEBP or BMP file.")]
 

@@ -10,6 +10,7 @@ from api.audited import concerns
 from api.embeddings import vector_of
 from api.errors import ERRORS
 from api.images import from_upload
+from api.parameters import StrictRoute
 from api.service import Service
 from api.v1.crops import CroppedFace
 from api.v1.options import (
@@ -29,7 +30,9 @@ from graphs.identify import identify
 from graphs.thresholds import Applied, applied
 from graphs.timing import matched
 
-router = APIRouter(prefix="/v1/collections/{collection}/search", tags=["search"], responses=ERRORS)
+router = APIRouter(
+    prefix="/v1/collections/{collection}/search", tags=["search"], responses=ERRORS, route_class=StrictRoute
+)
 
 
 class Candidate(BaseModel):

@@ -4,12 +4,13 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from api.errors import ERRORS
+from api.parameters import StrictRoute
 from api.service import Service
 from api.v1.schemas import example
 from graphs.calls import WINDOW_S
 from graphs.status import Kind, StageStatus
 
-router = APIRouter(prefix="/v1", tags=["status"], responses=ERRORS)
+router = APIRouter(prefix="/v1", tags=["status"], responses=ERRORS, route_class=StrictRoute)
 
 
 class ReplicasAnswer(BaseModel):

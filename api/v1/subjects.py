@@ -8,13 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.audited import concerns
 from api.errors import ERRORS
+from api.parameters import StrictRoute
 from api.paths import SubjectId
 from api.v1.options import IN_DIGITS, CollectionName
 from api.v1.schemas import example
 from gallery.records import MAX_SUBJECT
 from imaging.refused import Refused
 
-router = APIRouter(prefix="/v1/collections/{collection}", tags=["subjects"], responses=ERRORS)
+router = APIRouter(prefix="/v1/collections/{collection}", tags=["subjects"], responses=ERRORS, route_class=StrictRoute)
 
 
 class SubjectAnswer(BaseModel):

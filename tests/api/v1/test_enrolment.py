@@ -263,7 +263,6 @@ def test_a_detector_that_there_is_not_is_refused() -> None:
         ({"data": {"subject": "anna", "photo": "text"}}, "photo"),
         ({"files": {"photo": b"anna"}}, "subject"),
         ({"files": {"photo": b"anna", "subject": b"a file"}}, "subject"),
-        ({"json": {"subject": "anna", "photo": "text"}}, "subject"),
     ],
 )
 def test_a_form_that_lacks_something_is_refused_by_name(form: dict[str, Any], missing: str) -> None:

@@ -1,0 +1,133 @@
+"""Routes that ignore nothing of a request which its sender must have meant."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any, get_origin
+
+from fastapi import params
+from fastapi._compat import ModelField
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from imaging.refused import Refused
+
+_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Part of a request, and the names that a route takes from it; True for one that may come several times."""
+
+    where: str
+    names: Mapping[str, bool]
+
+    def check(self, sent: Iterable[str], other: "_Place", strict: bool) -> None:
+        """Refuse names that are sent too often or, if `strict`, are not known here, by saying where they belong."""
+        for name, count in Counter(sent).items():
+            shown = name[:64]
+            if name in self.names:
+                if count > 1 and not self.names[name]:
+                    raise Refused("INVALID_REQUEST", f"{shown} is sent {count} times {self.where}; send it once")
+            elif strict and name in other.names:
+                raise Refused("INVALID_REQUEST", f"{shown} belongs {other.where}, not {self.where}")
+            elif strict:
+                known = ", ".join(self.names) or "none"
+                raise Refused("INVALID_REQUEST", f"{shown} is not known {self.where}; known are: {known}")
+
+
+class CheckedRoute(APIRoute):
+    """A route that refuses what is sent twice and taken once, and JSON whose ``Content-Type`` is another.
+
+    JSON that says it is text would let pages of other sites use a service without keys: for text, browsers do not ask
+    whether they may send it.
+    """
+
+    strict = False
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, over a request that is checked as it is read."""
+        answer = super().get_route_handler()
+        is_form = self.body_field is not None and isinstance(self.body_field.field_info, params.Form)
+        query = _Place("in the address", _names(self.dependant.query_params))
+        body = _Place("in the form" if is_form else "in the JSON", _names(self.dependant.body_params))
+
+        async def checked(request: Request) -> Response:
+            query.check((name for name, _ in request.query_params.multi_items()), body, self.strict)
+            return await answer(_CheckedRequest(request, query, body, self.strict))
+
+        return checked
+
+
+class StrictRoute(CheckedRoute):
+    """A route that also refuses parameters and form fields that it does not know."""
+
+    strict = True
+
+
+class _CheckedRequest(Request):
+    """A request whose body is checked as FastAPI reads it."""
+
+    def __init__(self, request: Request, query: _Place, body: _Place, strict: bool) -> None:
+        super().__init__(request.scope, request.receive)
+        self._query, self._fields, self._strict = query, body, strict
+
+    async def body(self) -> bytes:
+        """The body of a route that takes JSON; raises `Refused` where the header says that it is something else."""
+        read = await super().body()
+        if read and not _is_json(self._content_type):
+            raise self._needs("application/json")
+        return read
+
+    async def json(self) -> Any:
+        """The body's JSON; raises `Refused` for an object that has a key twice, of which Python keeps the last."""
+        return json.loads(await self.body(), object_pairs_hook=_once)
+
+    async def _get_form(self, **limits: Any) -> FormData:
+        if self._strict and "content-type" in self.headers and self._content_type.get_content_type() not in _FORMS:
+            raise self._needs(_FORMS[0])
+        form = await super()._get_form(**limits)
+        try:
+            self._fields.check((name for name, _ in form.multi_items()), self._query, self._strict)
+        except Refused:
+            await form.close()
+            raise
+        return form
+
+    @property
+    def _content_type(self) -> Message:
+        message = Message()
+        message["content-type"] = self.headers.get("content-type", "")
+        return message
+
+    def _needs(self, wanted: str) -> Refused:
+        given = self.headers.get("content-type", "none")
+        return Refused("INVALID_REQUEST", f"The request needs the header Content-Type: {wanted}, and has {given[:64]}")
+
+
+def _is_json(content_type: Message) -> bool:
+    kind = content_type.get_content_subtype()
+    return content_type.get_content_maintype() == "application" and (kind == "json" or kind.endswith("+json"))
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(made := dict(pairs)) < len(pairs):
+        _Place("in the JSON", dict.fromkeys(made, False)).check((name for name, _ in pairs), _Place("", {}), False)
+    return made
+
+
+def _names(fields: Sequence[ModelField]) -> dict[str, bool]:
+    """The names of `fields`, where a model stands for its own, and whether they are lists."""
+    names: dict[str, bool] = {}
+    for field in fields:
+        kind = field.field_info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            names |= dict.fromkeys(kind.model_fields, False)
+        else:
+            names[field.alias] = get_origin(kind) is list
+    return names

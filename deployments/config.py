@@ -8,7 +8,6 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError
-from ray.serve.schema import ServeDeploySchema
 
 from deployments.errors import ConfigError
 from graphs.settings import AppArgs, Policy, StageArgs
@@ -40,6 +39,9 @@ def check(config: Any) -> list[AppArgs]:
     Raises:
         ConfigError: it has keys that nobody knows, or values that its schema does not allow.
     """
+    # Serve reads the environment when it is imported, which takes two seconds.
+    from ray.serve.schema import ServeDeploySchema
+
     _valid(ServeDeploySchema, config, "")
     if unknown := list(_unknown(ServeDeploySchema, config, "")):
         raise ConfigError(f"unknown keys: {', '.join(unknown)}")
@@ -98,13 +100,19 @@ def _check_models(args: AppArgs) -> None:
 
 
 def rendered(config: Any) -> Any:
-    """`config` with HOST and PORT of the environment, where they are set."""
+    """`config` with HOST and PORT of the environment, where they are set.
+
+    Raises:
+        ConfigError: PORT is not a port, or `config` has no place for it.
+    """
+    if not isinstance(config, Mapping) or not isinstance(config.get("http_options", {}), Mapping):
+        raise ConfigError("the configuration, or http_options in it, is not a table")
     options = dict(config.get("http_options", {}))
     if host := os.environ.get("HOST"):
         options["host"] = host
     if port := os.environ.get("PORT"):
-        if not (port.isascii() and port.isdigit() and int(port) < 2**16):
-            raise ConfigError(f"PORT is {port!r}, which is no port")
+        if not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
+            raise ConfigError(f"PORT is {port!r}, which is not a port")
         options["port"] = int(port)
     return {**config, "http_options": options}
 

@@ -1,5 +1,9 @@
-"""The one error type for a configuration."""
+"""The errors of configurations and of starts."""
 
 
 class ConfigError(Exception):
     """A configuration cannot be served. The message says what to change."""
+
+
+class StartError(Exception):
+    """The service cannot start on this machine. The message is one sentence that names what to change."""

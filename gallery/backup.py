@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
-from gallery.disk import LOCK, sync, sync_tree
+from gallery.disk import LOCK, SERVICE_LOCK, sync, sync_tree
 from gallery.place import Place
 from gallery.records import Collection
 from gallery.tables import REGISTRY, REGISTRY_SCHEMA, collection_of, faces_schema
@@ -85,7 +85,8 @@ async def restore(source: Place, target: Place, replace: bool, report: Report) -
             if writer.collections or not set(await _tables(target)) <= {REGISTRY, *(one.table for one in backed_up)}:
                 raise TransferError(f"the gallery at {target.uri} is not empty")
             return await _copy(source, target, report), None
-        empty = not writer.collections and {path.name for path in folder.iterdir()} <= {LOCK, f"{REGISTRY}.lance"}
+        left = {path.name for path in folder.iterdir()} - {LOCK, SERVICE_LOCK, f"{REGISTRY}.lance"}
+        empty = not writer.collections and not left
         if not (empty or replace):
             raise TransferError(f"the gallery at {folder} is not empty; --replace sets it aside")
         with _beside(folder) as part:

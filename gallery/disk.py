@@ -1,14 +1,19 @@
-"""What lies on the disk: the lock of the one writer, and waiting until files are really there."""
+"""What lies on the disk: the locks of the one service and its one writer, and waiting until files are really there."""
 
 import asyncio
 import errno
 import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 LOCK = "writer.lock"
 """The file in a gallery's folder by which a writer keeps others out."""
+
+SERVICE_LOCK = "service.lock"
+"""The file by which a service keeps other services out from the start of its main process on."""
 
 
 class GalleryInUseError(Exception):
@@ -27,16 +32,52 @@ async def lock(folder: Path, patience: float) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     last = time.monotonic() + patience
-    while True:
-        try:
-            # The system lets go of it with the process, however that ends.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return file
-        except BlockingIOError:
-            if time.monotonic() >= last:
-                os.close(file)
-                raise GalleryInUseError(f"another process writes to the gallery at {folder}") from None
-            await asyncio.sleep(0.2)
+    while not _locks(file):
+        if time.monotonic() >= last:
+            os.close(file)
+            raise GalleryInUseError(f"another process writes to the gallery at {folder}")
+        await asyncio.sleep(0.2)
+    return file
+
+
+@contextmanager
+def reserve(folder: Path, until: float) -> Iterator[None]:
+    """Keep other services off the gallery in `folder` until the block ends; its writer is a process of this service.
+
+    Args:
+        until: when to give up waiting for another service or writer, by `time.monotonic`.
+
+    Raises:
+        GalleryInUseError: it did not end.
+        OSError: the folder cannot be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _open(folder / SERVICE_LOCK) as ours, _open(folder / LOCK) as writers:
+        for file, what in ((ours, "serves"), (writers, "writes to")):
+            while not _locks(file):
+                if time.monotonic() >= until:
+                    raise GalleryInUseError(f"another process {what} the gallery at {folder}")
+                time.sleep(0.1)
+        fcntl.flock(writers, fcntl.LOCK_UN)
+        yield
+
+
+@contextmanager
+def _open(lock: Path) -> Iterator[int]:
+    file = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _locks(file: int) -> bool:
+    """Lock an open file, unless another process has. The system releases it with the process, however that ends."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def sync(path: Path) -> None:

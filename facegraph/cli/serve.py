@@ -1,12 +1,12 @@
 """`facegraph serve`."""
 
-from deployments.errors import ConfigError
+from deployments.errors import ConfigError, StartError
 from deployments.serving import run
 from facegraph.cli.options import DEFAULT_CONFIG, ConfigArgument
 from facegraph.cli.terminal import mistakes
 
 
-@mistakes(ConfigError)
+@mistakes(ConfigError, StartError)
 def serve_command(config: ConfigArgument = DEFAULT_CONFIG) -> None:
     """Check a configuration, pull the models it lacks, and serve it. HOST and PORT say where."""
     run(config)

@@ -35,7 +35,7 @@ def settled(config: Any, args: Sequence[AppArgs]) -> Settled:
     """What is served by `config`, of whose applications `deployments.config.check` gave `args`.
 
     Raises:
-        ConfigError: PORT is no port.
+        ConfigError: PORT is not a port.
     """
     document = _of_file(config)
     document["http_options"] = _http(config.get("http_options", {}), rendered(config)["http_options"])

@@ -224,12 +224,18 @@ def test_either_variable_can_come_alone(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.usefixtures("_no_address")
-@pytest.mark.parametrize("port", ["http", "-1", "80.5", " 80", "²", "65536"])
+@pytest.mark.parametrize("port", ["http", "-1", "0", "80.5", " 80", "²", "65536"])
 def test_a_port_of_no_use_is_refused(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", port)
     with pytest.raises(ConfigError) as caught:
         rendered({})
     assert f"PORT is {port!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize("document", [None, [], "text", {"http_options": None}, {"http_options": []}])
+def test_a_document_without_a_place_for_them_is_refused(document: Any) -> None:
+    with pytest.raises(ConfigError, match="is not a table"):
+        rendered(document)
 
 
 def test_actor_options_that_would_replace_a_stages_share_are_refused(config: Any) -> None:

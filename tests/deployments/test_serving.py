@@ -1,7 +1,7 @@
 """Serving a configuration, up to what Ray Serve does then."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         done.append([card.name for card in cards])
 
     monkeypatch.setattr(transport, "set_up", set_up)
+    monkeypatch.setattr(serving, "ready", nullcontext)
     monkeypatch.setattr(serving, "pull", pull)
     monkeypatch.setattr(scripts, "cli", done.append)
     return done

@@ -26,6 +26,7 @@ OF_OTHERS = {
     "MODEL_NAME",
     "DEEPFACE_SERVICE_URL",
     "RAY_AUTH_MODE",
+    "RAY_TMPDIR",
     "RAY_SERVE_HAPROXY_LOG_TARGET",
 }
 """Names that are none of this project's."""

@@ -11,7 +11,7 @@ from lancedb import AsyncTable
 
 from gallery import transfer
 from gallery.backup import backup, restore
-from gallery.disk import GalleryInUseError
+from gallery.disk import GalleryInUseError, reserve
 from gallery.place import Place
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind
@@ -223,6 +223,17 @@ async def test_a_gallery_without_collections_takes_a_backup(place: Place, copy: 
     assert (await restore(copy, target, False, silent))[1] is None
     assert await content(target) == await content(place)
     assert folders(tmp_path) == ["gallery", "kept", "target"]
+
+
+@in_loop
+async def test_a_gallery_that_was_only_served_is_empty(place: Place, copy: Place, tmp_path: Path) -> None:
+    await filled(place)
+    await backup(place, copy, silent)
+    with reserve(tmp_path / "target", 0):
+        pass
+    target = Place(str(tmp_path / "target"))
+    await restore(copy, target, False, silent)
+    assert await content(target) == await content(place)
 
 
 @in_loop

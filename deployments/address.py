@@ -1,0 +1,159 @@
+"""The address that the service listens on: read from its configuration, and claimed before it starts."""
+
+import errno
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from deployments.errors import ConfigError, StartError
+
+RESOLVE_S = 1.5
+"""How long a start waits for the name service, which without a network may take much longer to give up."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the service listens.
+
+    Attributes:
+        host: a name or an address of this machine; ``0.0.0.0`` for every IPv4 address, ``::`` for IPv6 as well.
+        port: from 1 to 65535.
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"port {self.port} of {self.host}"
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "Address":
+        """The address in a Serve configuration that was rendered, or Serve's default.
+
+        Raises:
+            ConfigError: `config` has none that could be listened on.
+        """
+        options = config.get("http_options", {})
+        host, port = options.get("host", "0.0.0.0"), options.get("port", 8000)  # noqa: S104
+        if not isinstance(host, str) or not host:
+            raise ConfigError(f"http_options.host is {host!r}, which is not a host")
+        # As Serve reads it: a number, or the digits of one.
+        digits = str(port)
+        if not (digits.isascii() and digits.isdigit() and 0 < int(digits) < 2**16):
+            raise ConfigError(f"http_options.port is {port!r}, which is not a port")
+        return cls(host, int(digits))
+
+    def resolved(self) -> "Address":
+        """The same with a numeric host, of IPv4 where the name has one.
+
+        Raises:
+            StartError: the name is unknown.
+        """
+        if not (found := sorted(addresses(self.host, self.port), key=lambda each: each[0] != socket.AF_INET)):
+            raise StartError(f"the host {self.host!r} is unknown: set HOST to an address of this machine")
+        return Address(str(found[0][1][0]), self.port)
+
+
+def addresses(host: str, port: int, patience: float = RESOLVE_S) -> list[tuple[socket.AddressFamily, tuple[Any, ...]]]:
+    """The families and socket addresses of `host`; none if it cannot be resolved within `patience` seconds."""
+    found: list[tuple[socket.AddressFamily, tuple[Any, ...]]] = []
+
+    def resolve() -> None:
+        with suppress(OSError, UnicodeError):
+            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.extend((info[0], info[4]) for info in infos)
+
+    # The call itself takes no timeout.
+    thread = Thread(target=resolve, daemon=True)
+    thread.start()
+    thread.join(patience)
+    return found
+
+
+@contextmanager
+def claimed(address: Address, until: float) -> Iterator[None]:
+    """Keep other programs, and other services of this kind, off `address` until the block ends.
+
+    HAProxy listens on it meanwhile. The socket that is held here is bound but does not listen, which Linux allows
+    where both sides set SO_REUSEADDR.
+
+    Args:
+        address: a resolved one.
+        until: when to give up waiting for a port that is in use, by `time.monotonic`.
+
+    Raises:
+        StartError: it cannot be listened on.
+    """
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(_bound(address))
+                break
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() >= until:
+                    raise _refused(address, error) from error
+                time.sleep(0.1)
+        yield
+
+
+@contextmanager
+def _bound(address: Address) -> Iterator[None]:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family) as holder, socket.socket(socket.AF_UNIX) as claim:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((address.host, address.port))
+        # Two sockets may both be bound like that as long as none listens, so a second start is kept off by a name in
+        # Linux's abstract namespace, which ends with its process.
+        claim.bind(f"\0{_claim(address)}")
+        yield
+
+
+def _claim(address: Address) -> str:
+    return f"facegraph {address.host} {address.port}"
+
+
+def _refused(address: Address, error: OSError) -> StartError:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return StartError(f"{address} is taken by {_owner(address)}: end it, or set PORT to another port")
+        case errno.EACCES:
+            return StartError(f"port {address.port} is reserved for root: set PORT to 1024 or above")
+        case errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
+            return StartError(f"{address.host} is not an address of this machine: set HOST to one that is")
+        case _:
+            return StartError(f"{address} cannot be listened on: {error.strerror}; set HOST and PORT")
+
+
+def _owner(address: Address) -> str:
+    """Who holds `address`, as far as this user may know."""
+    with suppress(OSError):
+        names = Path("/proc/net/unix").read_text("utf-8", "replace").splitlines()
+        if claims := {line.split()[6] for line in names if line.endswith(f"@{_claim(address)}")}:
+            return f"another facegraph service{_process(claims)}"
+        listening = set()
+        for table in ("tcp", "tcp6"):
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+                fields = line.split()
+                # 0A is LISTEN.
+                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == address.port:
+                    listening.add(fields[9])
+        return f"another program{_process(listening)}"
+    return "another program"
+
+
+def _process(inodes: set[str]) -> str:
+    """The process that has one of these sockets open, in brackets; empty if this user may not know."""
+    files = {f"socket:[{inode}]" for inode in inodes}
+    for file in Path("/proc").glob("[0-9]*/fd/*"):
+        # Other users' processes, and those that end meanwhile.
+        with suppress(OSError):
+            if os.readlink(file) in files:
+                process = file.parents[1]
+                return f" ({(process / 'comm').read_text().strip()}, process {process.name})"
+    return ""

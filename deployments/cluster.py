@@ -1,0 +1,69 @@
+"""Which Ray cluster the service runs on: one of its own, or the one that RAY_ADDRESS names."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from deployments.address import addresses
+from deployments.errors import StartError
+
+PATIENCE_S = 1.0
+"""How long each step of reaching a cluster may take."""
+
+CLUSTER, CLIENT_SERVER = "/ray.rpc.NodeInfoGcsService/GetClusterId", "/ray.rpc.RayletDriver/ClusterInfo"
+"""Calls without arguments that Ray takes at a cluster's address, and at the one that begins with ``ray://``."""
+
+ABSENT = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "UNIMPLEMENTED")
+"""Codes of gRPC by which something else answers, or nothing; a cluster that wants a token has another one."""
+
+
+def has_own_cluster() -> bool:
+    """Whether the service starts a Ray cluster of its own, which is then settled for Ray.
+
+    Raises:
+        StartError: RAY_ADDRESS names a cluster that cannot be reached.
+    """
+    given = os.environ.get("RAY_ADDRESS", "")
+    if given in ("", "local"):
+        # Serve would otherwise join whatever cluster was started on this machine last, even one that is gone.
+        os.environ["RAY_ADDRESS"] = "local"
+        return True
+    if given == "auto":
+        problem, places = "is auto, and no Ray cluster runs on this machine", list(_local_clusters())
+    else:
+        problem, places = f"is {given!r}, where no Ray cluster answers", [given]
+    if not any(_answers(place) for place in places):
+        raise StartError(f"RAY_ADDRESS {problem}: unset it for a cluster of the service's own")
+    return False
+
+
+def _answers(address: str) -> bool:
+    """Whether a cluster answers at HOST:PORT or at ray://HOST:PORT, which may be followed by a path."""
+    place = address.removeprefix("ray://").partition("/")[0]
+    host, _, port = place.rpartition(":")
+    if not (port.isascii() and port.isdigit() and addresses(host.strip("[]"), int(port), PATIENCE_S)):
+        return False
+    # A quarter of a second's import, which most starts have no use for.
+    import grpc
+
+    # No proxy of the environment's stands before a cluster.
+    with grpc.insecure_channel(place, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            channel.unary_unary(CLUSTER if place == address else CLIENT_SERVER)(b"", timeout=PATIENCE_S)
+        except grpc.RpcError as error:
+            # Over TLS a cluster would not understand the call.
+            return error.code().name not in ABSENT or os.environ.get("RAY_USE_TLS", "0") != "0"
+    return True
+
+
+def _local_clusters() -> Iterator[str]:
+    """Addresses of the clusters that RAY_ADDRESS=auto may mean: of running nodes, then of the one started last."""
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            for word in file.read_bytes().split(b"\0"):
+                if word.startswith(b"--gcs-address="):
+                    yield word.partition(b"=")[2].decode("utf-8", "replace")
+    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"  # noqa: S108
+    with suppress(OSError):
+        yield (Path(folder) / "ray" / "ray_current_cluster").read_text("utf-8", "replace").strip()

@@ -18,12 +18,14 @@ router = APIRouter(prefix="/v1", tags=["collections"], responses=ERRORS, route_c
 
 
 class CollectionRequest(BaseModel):
-    """What a collection is to be."""
+    """A collection to create or to change; an existing one keeps what is left out."""
 
     model_config = ConfigDict(extra="forbid") | example(embedder="arcface", threshold=0.4)
 
     embedder: str = Field("arcface", description="Role of the embedder; it cannot be changed later.")
-    threshold: JsonThreshold = None
+    threshold: JsonThreshold = Field(
+        None, description="Least cosine similarity; null for the configuration's or the card's. See Thresholds."
+    )
 
 
 class CollectionAnswer(BaseModel):
@@ -109,7 +111,10 @@ async def get_collections(request: Request) -> CollectionsAnswer:
 async def put_collection(
     request: Request, response: Response, collection: CollectionName, body: CollectionRequest
 ) -> CollectionAnswer:
-    """Make a collection; or set the threshold of one that is there with the same embedder."""
+    """Create a collection, or set the threshold of an existing one with the same embedder.
+
+    An existing collection keeps the threshold if the request has none; null resets it.
+    """
     service: Service = request.state.service
     kind = embedder_of(service, body.embedder).kind(body.embedder)
     gallery = service.stages.gallery
@@ -117,9 +122,13 @@ async def put_collection(
         made = await gallery.create(collection, kind, body.threshold)
         response.status_code = 201
     except Refused as refused:
-        if refused.code != "COLLECTION_EXISTS" or (await gallery.collection(collection)).kind != kind:
+        if refused.code != "COLLECTION_EXISTS":
             raise
-        made = await gallery.set_threshold(collection, body.threshold)
+        made = await gallery.collection(collection)
+        if "embedder" in body.model_fields_set and made.kind != kind:
+            raise
+        if "threshold" in body.model_fields_set:
+            made = await gallery.set_threshold(collection, body.threshold)
     return CollectionAnswer.of(made)
 
 

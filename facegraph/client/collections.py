@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from facegraph.client.call import Call, gone, path_of
 from facegraph.client.decoding import decode
@@ -42,18 +42,22 @@ def collections() -> Call[tuple[Collection, ...]]:
     return Call(method="GET", path=path_of("collections"), decode=listed)
 
 
-def put_collection(name: str, *, embedder: str | None = None, threshold: float | None = None) -> Call[Collection]:
-    """Make a collection; or set the threshold of one that is there with the same embedder.
+def put_collection(
+    name: str, *, embedder: str | None = None, threshold: float | Literal["keep"] | None = "keep"
+) -> Call[Collection]:
+    """Create a collection, or set the threshold of an existing one with the same embedder.
 
     Args:
         name: 1 to 64 letters, digits, dots, dashes and underscores.
-        embedder: a role of `models`, arcface without one; it cannot be changed later.
-        threshold: least cosine similarity of a candidate; None for that of `models`.
+        embedder: a role of `models`; None for arcface, or for that of an existing collection. It cannot be changed
+            later.
+        threshold: least cosine similarity of a candidate; None for that of `models`; ``"keep"`` for that of an existing
+            collection, or that of `models` for a new one.
     """
     return Call(
         method="PUT",
         path=path_of("collections", name),
-        json=given(embedder=embedder) | {"threshold": threshold},
+        json=given(embedder=embedder) | ({} if threshold == "keep" else {"threshold": threshold}),
         decode=partial(decode, Collection),
     )
 

@@ -61,6 +61,16 @@ def test_again_it_is_a_200_that_sets_the_threshold_and_keeps_the_faces() -> None
     assert api.found("anna") == [["anna"]]
 
 
+@pytest.mark.parametrize("body", [{}, {"embedder": "facenet"}])
+def test_an_existing_collection_keeps_what_a_request_leaves_out(body: Any) -> None:
+    api = staff(embedder="facenet", threshold=0.5)
+    before = api.get(STAFF).json()
+    response = put(api, body=body)
+    assert response.status_code == 200
+    assert (response.json()["embedder"], response.json()["threshold"]) == ("facenet", 0.5)
+    assert api.get(STAFF).json() == before
+
+
 def test_with_another_embedder_it_is_a_409_that_changes_nothing() -> None:
     api = staff(threshold=0.5)
     assert refusal(put(api, body={"embedder": "facenet", "threshold": 0.9})) == (409, "COLLECTION_EXISTS")

@@ -70,7 +70,9 @@ def test_the_service_tells_of_itself(app: Asker) -> None:
 def test_a_collection_is_made_changed_and_deleted(app: Asker) -> None:
     made = app.put_collection("staff", embedder="facenet", threshold=0.3)
     assert (made.name, made.embedder, made.threshold) == ("staff", "facenet", 0.3)
-    assert app.put_collection("staff", embedder="facenet").threshold is None
+    kept = app.put_collection("staff")
+    assert (kept.embedder, kept.threshold) == ("facenet", 0.3)
+    assert app.put_collection("staff", threshold=None).threshold is None
     assert [each.name for each in app.collections()] == ["staff"]
     told = app.collection("staff")
     assert (told.faces, told.subjects, told.embedding_dimensions) == (0, 0, 3)

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 import ui
 
@@ -31,6 +32,14 @@ POLICY = "; ".join(
 """Its Content-Security-Policy: nothing of another origin, no script or style in the markup, no text as markup."""
 
 
+class _Files(StaticFiles):
+    """The page's files, without the redirects to folders that Starlette makes of the request's ``Host``."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """A file; the page itself at the folder's own address."""
+        return await super().get_response("index.html" if path == "." else path, scope)
+
+
 def install(app: FastAPI) -> None:
     """Let `app` serve the page."""
 
@@ -39,4 +48,4 @@ def install(app: FastAPI) -> None:
         # Relative: behind a proxy the service may lie below another address.
         return RedirectResponse("ui/")
 
-    app.mount("/ui", StaticFiles(directory=FILES, html=True))
+    app.mount("/ui", _Files(directory=FILES))

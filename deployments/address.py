@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from deployments.errors import ConfigError, StartError
+from deployments.errors import ConfigError, InUseError, StartError
 
 RESOLVE_S = 1.5
 """How long a start waits for the name service, which without a network may take much longer to give up."""
@@ -121,7 +121,7 @@ def _claim(address: Address) -> str:
 def _refused(address: Address, error: OSError) -> StartError:
     match error.errno:
         case errno.EADDRINUSE:
-            return StartError(f"{address} is taken by {_owner(address)}: end it, or set PORT to another port")
+            return InUseError(f"{address} is taken by {_owner(address)}: end it, or set PORT to another port")
         case errno.EACCES:
             return StartError(f"port {address.port} is reserved for root: set PORT to 1024 or above")
         case errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:

@@ -7,3 +7,7 @@ class ConfigError(Exception):
 
 class StartError(Exception):
     """The service cannot start on this machine. The message is one sentence that names what to change."""
+
+
+class InUseError(StartError):
+    """Another process has what the service needs for itself."""

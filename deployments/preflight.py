@@ -15,7 +15,7 @@ from pydantic_settings import SettingsError
 
 from deployments.address import Address, claimed
 from deployments.cluster import has_own_cluster
-from deployments.errors import StartError
+from deployments.errors import InUseError, StartError
 from gallery.disk import GalleryInUseError, reserve
 from graphs.settings import GalleryArgs
 
@@ -156,7 +156,7 @@ def gallery(folder: Path, until: float) -> Iterator[None]:
         try:
             held.enter_context(reserve(folder, until))
         except GalleryInUseError as error:
-            raise StartError(f"{error}: end it, or set GALLERY_URI to another folder") from error
+            raise InUseError(f"{error}: end it, or set GALLERY_URI to another folder") from error
         except OSError as error:
             raise StartError(
                 f"the gallery at {folder} cannot be written to: {error.strerror}; set GALLERY_URI to another folder"

@@ -5,13 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import typer
-from ray.serve.schema import HTTPOptionsSchema
 
+from deployments.address import Address
 from deployments.config import check, read, rendered
 from deployments.errors import ConfigError
 from facegraph.cli.options import DEFAULT_CONFIG, DEFAULT_URL, ApiKeyOption, ConfigArgument, JsonOption, UrlOption
 from facegraph.cli.terminal import mistakes, say, say_json, shown
-from facegraph.doctor import installation, machine, product
+from facegraph.doctor import installation, machine, product, start
 from facegraph.doctor.finding import Finding
 from graphs.settings import ROOT
 
@@ -45,13 +45,14 @@ def _findings(config: Path, url: str, api_key: str | None) -> Iterator[Finding]:
     yield installation.haproxy()
     yield machine.memory()
     yield machine.disk(ROOT)
-    yield product.ray_token(Path.home())
+    yield from start.machine()
+    yield product.ray_token(_home())
     told, running = product.service(url, api_key)
     yield told
     try:
-        document = read(config)
+        document = rendered(read(config))
         applications = check(document)
-        http = HTTPOptionsSchema.model_validate(rendered(document)["http_options"])
+        address = Address.of(document)
     except ConfigError as error:
         yield Finding(
             "problem",
@@ -60,10 +61,18 @@ def _findings(config: Path, url: str, api_key: str | None) -> Iterator[Finding]:
         )
         return
     yield Finding("ok", f"{config} can be served")
-    yield product.port(http.host, http.port, running)
+    yield start.address(address, running)
     for args in applications:
         yield machine.cores(args)
         yield machine.gpu(args)
         yield from product.models(args)
-        yield product.gallery(args.gallery.uri, running)
+        yield start.gallery(args.gallery.uri, running)
         yield product.keys(args.access)
+
+
+def _home() -> Path | None:
+    """The user's home folder, which a user without an entry in passwd may not have."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None

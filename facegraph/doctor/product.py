@@ -1,15 +1,12 @@
-"""What the service would find: its models, its gallery, its keys, and who is there already."""
+"""What the service would find: its models, its keys, Ray's token, and a service that runs already."""
 
-import fcntl
 import os
-import socket
 import stat
 from pathlib import Path
 
 from access.keys import KeysError, read
 from facegraph.client import Client, FacegraphError
 from facegraph.doctor.finding import Finding
-from gallery.disk import LOCK
 from graphs.settings import AccessArgs, AppArgs
 from models.catalogue import card, networks_of
 from models.store import Store
@@ -29,35 +26,6 @@ def models(args: AppArgs) -> list[Finding]:
         else:
             found.append(Finding("problem", f"the model {name}: {problems[0]}", f"facegraph models pull {name}"))
     return found
-
-
-def gallery(uri: str, running: bool) -> Finding:
-    """Whether the gallery can be written to, and nobody else does; `running` is whether the service may be who does."""
-    if "://" in uri:
-        return Finding("ok", f"the gallery is in an object store, which is not looked at: {uri.partition('://')[0]}://")
-    folder = Path(uri)
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
-        return Finding("problem", f"the gallery at {folder} cannot be written to", f"ls -ld {there}")
-    if _held(folder / LOCK):
-        if running:
-            return Finding("ok", f"the gallery at {folder} is written to by the running service")
-        return Finding("problem", f"another process writes to the gallery at {folder}", f"fuser -v {folder / LOCK}")
-    return Finding("ok", f"the gallery at {folder} can be written to")
-
-
-def _held(lock: Path) -> bool:
-    try:
-        file = os.open(lock, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False
 
 
 def keys(args: AccessArgs) -> Finding:
@@ -80,11 +48,13 @@ def keys(args: AccessArgs) -> Finding:
     return Finding("ok", f"API keys are asked for, and there are {len(known)}")
 
 
-def ray_token(home: Path) -> Finding:
+def ray_token(home: Path | None) -> Finding:
     """Whether others can change the service while it runs: by the token in a `home`, or without one."""
     if os.environ.get("RAY_AUTH_MODE") == "disabled":
         what = "RAY_AUTH_MODE is disabled: whoever reaches Ray's ports runs code as the service"
         return Finding("warning", what, "unset RAY_AUTH_MODE")
+    if home is None:
+        return Finding("ok", "no home folder: Ray makes a token for each start")
     token = home / ".ray" / "auth_token"
     if not token.exists():
         return Finding("ok", "no token of Ray yet: it makes one when it serves")
@@ -96,25 +66,6 @@ def ray_token(home: Path) -> Finding:
             "problem", f"others can read Ray's token {token}, and run code as the service", f"chmod 600 {token}"
         )
     return Finding("ok", f"Ray's token {token} is its owner's alone")
-
-
-def port(host: str, number: int, running: bool) -> Finding:
-    """Whether the service can listen; `running` is whether it may be who does.
-
-    All other ports are looked for when the service starts.
-    """
-    with socket.socket() as probe:
-        # As servers do: what was closed a moment ago is no hindrance.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, number))
-        except OSError as error:
-            if running:
-                return Finding("ok", f"port {number} is the running service's")
-            return Finding(
-                "problem", f"port {number} of {host} is not free: {error.strerror}", f"ss -ltnp 'sport = :{number}'"
-            )
-    return Finding("ok", f"port {number} of {host} is free")
 
 
 def service(url: str, api_key: str | None) -> tuple[Finding, bool]:

@@ -14,7 +14,9 @@ AWAY = ("--url", "http://127.0.0.1:1")
 
 def test_every_finding_is_a_line_and_only_problems_are_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installation, "packages", lambda lock: Finding("warning", "[x] is odd", "type this"))
-    monkeypatch.setattr("facegraph.doctor.product.port", lambda *_: Finding("ok", "port"))
+    monkeypatch.setattr("facegraph.doctor.start.address", lambda *_: Finding("ok", "port"))
+    monkeypatch.setattr("facegraph.doctor.start.gallery", lambda *_: Finding("ok", "gallery"))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
     status, out, err = run("doctor", *AWAY)
     assert (status, err) == (0, "")
     assert "warning  [x] is odd; try `type this`\n" in out

@@ -1,8 +1,6 @@
 """What the service would find."""
 
-import fcntl
 import json
-import socket
 from pathlib import Path
 
 import httpx
@@ -11,7 +9,6 @@ import pytest
 from access.keys import create
 from facegraph.client import Client
 from facegraph.doctor import product
-from gallery.disk import LOCK
 from graphs.settings import AccessArgs
 from load_tests.routes import configured
 from models.catalogue import card
@@ -28,23 +25,6 @@ def test_models_are_missing_or_damaged_or_whole(tmp_path: Path, monkeypatch: pyt
     assert found["fr-liveness"].level == "problem"
     assert found["mobilefacenet"].level == "warning"
     assert found["mobilefacenet"].command == "facegraph models pull mobilefacenet"
-
-
-def test_a_gallery_is_writable_and_nobody_elses(tmp_path: Path) -> None:
-    folder = tmp_path / "gallery"
-    assert product.gallery(str(folder), running=False).level == "ok"
-    assert not folder.exists()
-    folder.mkdir()
-    with (folder / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        assert product.gallery(str(folder), running=True).level == "ok"
-        found = product.gallery(str(folder), running=False)
-    assert found.level == "problem"
-    assert found.what == f"another process writes to the gallery at {folder}"
-    assert product.gallery(str(folder), running=False).level == "ok"
-    (tmp_path / "file").touch()
-    assert product.gallery(str(tmp_path / "file"), running=False).level == "problem"
-    assert product.gallery("s3://bucket/x?secret", running=False).what.endswith("s3://")
 
 
 def test_keys_are_nobody_elses_to_read(tmp_path: Path) -> None:
@@ -73,14 +53,9 @@ def test_rays_token_is_nobody_elses_to_read(tmp_path: Path, monkeypatch: pytest.
     assert product.ray_token(tmp_path).command == "unset RAY_AUTH_MODE"
 
 
-def test_a_port_is_free_or_the_services() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        number = taken.getsockname()[1]
-        assert product.port("127.0.0.1", number, running=False).level == "problem"
-        assert product.port("127.0.0.1", number, running=True).level == "ok"
-    assert product.port("127.0.0.1", number, running=False).level == "ok"
+def test_without_a_home_there_is_no_token_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    assert product.ray_token(None).level == "ok"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 
 from ray import serve
 
+from deployments.fresh import Fresh
 from deployments.gallery_size import GallerySize
 from gallery.disk import is_full
 from gallery.place import Place
@@ -16,6 +17,8 @@ logger = logging.getLogger("ray.serve")
 
 PATIENCE_S = 60
 """How long a new writer waits for the one before it to end."""
+CHECKED_S = 10.0
+"""Seconds between two looks of a reader for collections that cannot be read."""
 MEASURED_S = 15
 """Seconds between two looks at how large the gallery is."""
 MANY_COMMITS = 64
@@ -102,24 +105,21 @@ class GalleryReader:
         from gallery.reader import Reader
 
         self._reader = Reader(place, exact_mb)
+        self._unreadable = Fresh(self._reader.unreadable, CHECKED_S)
 
     async def call(self, method: str, *args: Any) -> Any:
         """Call a method of the `Reader`. What it refuses is its answer."""
         try:
-            try:
-                return await getattr(self._reader, method)(*args)
-            except (RuntimeError, ValueError) as error:
-                # Lance's types for everything, a file among them that a clean-up removed under the reader.
-                logger.warning("gallery: reading anew after %r", error)
-                await self._reader.again()
-                return await getattr(self._reader, method)(*args)
+            return await getattr(self._reader, method)(*args)
         except Refused as refused:
             return refused
 
     async def ready(self) -> None:
-        """Open every table.
+        """Look for collections that cannot be read.
 
         Raises:
-            Exception: whatever keeps one from being opened.
+            RuntimeError: there are some.
+            Exception: whatever keeps the gallery from being opened.
         """
-        await self.call("check")
+        if names := await self._unreadable():
+            raise RuntimeError(f"these collections cannot be read: {', '.join(names)}")

@@ -6,6 +6,7 @@ from typing import Protocol
 from ray.serve.metrics import Gauge
 
 from gallery.records import Collection, Statistics
+from imaging.refused import Refused
 
 
 class Counted(Protocol):
@@ -34,6 +35,7 @@ class GallerySize:
             Gauge("facegraph_gallery_faces", "Faces enrolled for a network.", ("model",)),
             Gauge("facegraph_gallery_subjects", "Subjects enrolled for a network.", ("model",)),
         )
+        self._unreadable = Gauge("facegraph_gallery_unreadable_collections", "Collections that cannot be read.")
 
     async def measure(self) -> None:
         """Count, and set the gauges.
@@ -41,22 +43,24 @@ class GallerySize:
         Subjects take a look at every face, so they are counted anew only where the number of faces has changed.
 
         Raises:
-            Exception: whatever keeps a collection from being read.
+            Exception: whatever keeps the gallery from being opened.
         """
-        collections = await self._reader.collections()
-        known = {
-            each.table: self._known[each.table]
-            for each in collections
-            if each.table in self._known and self._known[each.table].faces == await self._reader.count(each)
-        }
+        known, unreadable = dict[str, Statistics](), 0
         sizes: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
-        for each in collections:
-            if each.table not in known:
-                known[each.table] = await self._reader.statistics(each)
-            counted, size = known[each.table], sizes[each.kind.model]
+        for each in await self._reader.collections():
+            try:
+                counted = self._known.get(each.table)
+                if counted is None or counted.faces != await self._reader.count(each):
+                    counted = await self._reader.statistics(each)
+            except Refused as refused:
+                unreadable += refused.code == "COLLECTION_UNREADABLE"
+                continue
+            known[each.table] = counted
+            size = sizes[each.kind.model]
             for place, more in enumerate((1, counted.faces, counted.subjects)):
                 size[place] += more
         self._known = known
+        self._unreadable.set(unreadable)
         # A network whose last collection went has none, not as many as before.
         self._models |= sizes.keys()
         for model in self._models:

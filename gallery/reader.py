@@ -1,18 +1,18 @@
 """Searching and listing the gallery."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from lancedb import AsyncConnection, AsyncTable
 from numpy.typing import NDArray
 
-from gallery.mirror import Mirror, clipped
+from gallery.faces import Faces
+from gallery.mirror import Mirror
 from gallery.place import Place
 from gallery.records import (
     Collection,
@@ -24,18 +24,22 @@ from gallery.records import (
     normalised,
     not_found,
     subject_key,
+    unreadable,
 )
-from gallery.tables import REGISTRY, collection_of, one_of
+from gallery.snapshot import Snapshot
+from gallery.tables import UNREADABLE, one_of
 from imaging.refused import Refused
 
-NPROBES = 64
-"""Partitions of the index that a search looks into, where a collection is too large for exact search."""
-REFINE = 10
-"""How many times the wanted faces the index gives, to be compared with their full embeddings."""
+logger = logging.getLogger("ray.serve")
+
+Answer = TypeVar("Answer")
 
 
 class Reader:
     """Reads the latest version of everything, so whatever was acknowledged is seen.
+
+    What it has open fails where a clean-up removed a file, or another gallery was put in place. The
+    table in question is then opened anew, once; the others, and their mirrors, stay as they are.
 
     Args:
         place: of the gallery, which need not be there yet.
@@ -46,41 +50,17 @@ class Reader:
     def __init__(self, place: Place, exact_mb: int) -> None:
         self._place = place
         self._exact_bytes = exact_mb * 2**20
-        self._lock = asyncio.Lock()
-        self._forget()
-
-    def _forget(self) -> None:
-        self._connection: AsyncConnection | None = None
-        self._registry: AsyncTable | None = None
-        self._registry_version = -1
-        self._collections: dict[str, Collection] = {}
-        self._tables: dict[str, AsyncTable] = {}
-        self._mirrors: OrderedDict[str, Mirror] = OrderedDict()
-
-    async def again(self) -> None:
-        """Begin anew with what lies there: for whoever was told of a file that is not there any more.
-
-        A clean-up removes old versions, and a restored gallery is another one.
-        """
-        async with self._lock:
-            self._forget()
+        self._searching = asyncio.Lock()
+        self._following = asyncio.Lock()
+        self._snapshot: Snapshot | None = None
 
     async def collections(self) -> list[Collection]:
-        """Every collection, by name."""
-        if self._registry is None:
-            self._registry = await self._open(REGISTRY)
-        await self._registry.checkout_latest()
-        version = await self._registry.version()
-        if version != self._registry_version:
-            found = await self._registry.query().where("NOT dropped").to_list()
-            known = sorted(map(collection_of, found), key=lambda collection: collection.name)
-            self._collections = {collection.name: collection for collection in known}
-            self._registry_version = version
-            tables = {collection.table for collection in known}
-            for cached in (self._tables, self._mirrors):
-                for name in set(cached) - tables:
-                    del cached[name]
-        return list(self._collections.values())
+        """Every collection, by name.
+
+        Raises:
+            Exception: whatever keeps the registry from being read.
+        """
+        return list((await self._latest()).collections.values())
 
     async def collection(self, name: str) -> Collection:
         """One of them.
@@ -88,39 +68,55 @@ class Reader:
         Raises:
             Refused: ``COLLECTION_NOT_FOUND``.
         """
-        await self.collections()
         try:
-            return self._collections[name]
+            return (await self._latest()).collections[name]
         except KeyError:
             raise not_found(name) from None
 
-    async def check(self) -> None:
-        """Open every table at its latest version.
+    async def unreadable(self) -> list[str]:
+        """Names of the collections that cannot be read: their newest version does not open, or a reading failed.
 
         Raises:
-            Exception: whatever keeps one from being opened.
+            Exception: whatever keeps the registry from being read.
         """
+        names = []
         for collection in await self.collections():
-            await self._latest(collection)
+            try:
+                await self._read(collection, Faces.check)
+            except Refused as refused:
+                if refused.code == "COLLECTION_UNREADABLE":
+                    names.append(collection.name)
+        return names
 
     async def statistics(self, collection: Collection) -> Statistics:
-        """Counts and size of `collection`."""
-        table = await self._latest(collection)
-        keys = (await table.query().select(["subject_key"]).to_arrow())["subject_key"]
-        versions = await table.list_versions()
-        sizes = cast(dict[str, Any], await table.stats())
-        # LanceDB gives the local time, and does not say so.
-        changed = versions[-1]["timestamp"].astimezone(UTC)
-        return Statistics(len(keys), pc.count_distinct(keys).as_py(), sizes["total_bytes"], changed)
+        """Counts and size of `collection`.
+
+        Raises:
+            Refused: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``, as from every method below.
+        """
+
+        async def ask(faces: Faces) -> Statistics:
+            table = await faces.latest()
+            keys = (await table.query().select(["subject_key"]).to_arrow())["subject_key"]
+            versions = await table.list_versions()
+            sizes = cast(dict[str, Any], await table.stats())
+            # LanceDB gives the local time, and does not say so.
+            changed = versions[-1]["timestamp"].astimezone(UTC)
+            return Statistics(len(keys), pc.count_distinct(keys).as_py(), sizes["total_bytes"], changed)
+
+        return await self._read(collection, ask)
 
     async def count(self, collection: Collection) -> int:
         """Faces in `collection`."""
-        return await (await self._latest(collection)).count_rows()
+
+        async def ask(faces: Faces) -> int:
+            return await (await faces.latest()).count_rows()
+
+        return await self._read(collection, ask)
 
     async def subjects(self, collection: Collection, after: str, limit: int | None) -> list[Subject]:
         """Subjects in the order of their ids' code points, those that follow `after`; all of them without a `limit`."""
-        table = await self._latest(collection)
-        found = await table.query().select(["subject", "created"]).to_arrow()
+        found = await self._rows(collection, ["subject", "created"])
         if after:
             found = found.filter(pc.greater(found["subject"], after))
         grouped = found.group_by("subject").aggregate([("created", "count"), ("created", "min"), ("created", "max")])
@@ -134,9 +130,8 @@ class Reader:
         Raises:
             Refused: ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
         """
-        table = await self._latest(collection)
-        query = table.query().where(one_of("subject_key", [subject_key(subject)]))
-        found = (await query.select(["id", "subject", "label", "created"]).to_arrow()).sort_by("created")
+        where = one_of("subject_key", [subject_key(subject)])
+        found = (await self._rows(collection, ["id", "subject", "label", "created"], where)).sort_by("created")
         if not found.num_rows:
             raise Refused("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
         columns = [found[name].to_pylist() for name in ("id", "subject", "label", "created")]
@@ -166,58 +161,93 @@ class Reader:
         Raises:
             Refused: ``INVALID_EMBEDDING``.
         """
-        size = collection.kind.size
-        unit = [normalised(probe, size) for probe in probes]
-        # One search at a time: a replica has one CPU, and nobody may change the mirror meanwhile.
-        async with self._lock:
-            mirror = await self._mirror(collection)
-            if mirror is not None:
-                return [mirror.best(probe, count) for probe in unit]
-        table = await self._latest(collection)
-        return [await _search_index(table, probe, count) for probe in unit]
+        unit = [normalised(probe, collection.kind.size) for probe in probes]
 
-    async def _mirror(self, collection: Collection) -> Mirror | None:
-        """The collection's mirror at the latest version, or None if it is too large for one.
+        async def ask(faces: Faces) -> list[list[Hit]]:
+            # One search at a time: a replica has one CPU, and nobody may change the mirror meanwhile.
+            async with self._searching:
+                mirror = await self._mirror(faces)
+                if mirror is not None:
+                    return [mirror.best(probe, count) for probe in unit]
+            return [await faces.search_index(probe, count) for probe in unit]
+
+        return await self._read(collection, ask)
+
+    async def _mirror(self, faces: Faces) -> Mirror | None:
+        """The mirror of `faces` at the latest version, or None if they are too many for one.
 
         Others make room for it, the longest unused one first.
         """
-        name, size = collection.table, collection.kind.size
-        mirror = self._mirrors.get(name)
-        if mirror is None:
-            if await (await self._latest(collection)).count_rows() * size * 4 > self._exact_bytes:
-                return None
-            mirror = self._mirrors[name] = Mirror(await self._open(name), size)
-        await mirror.refresh()
-        if mirror.bytes > self._exact_bytes:
-            self._mirrors.pop(name, None)
-            return None
-        # Not if it was dropped meanwhile.
-        if name in self._mirrors:
-            self._mirrors.move_to_end(name)
-        while len(self._mirrors) > 1 and sum(each.bytes for each in self._mirrors.values()) > self._exact_bytes:
-            self._mirrors.popitem(last=False)
+        mirror = await faces.refresh(self._exact_bytes)
+        if mirror is None or self._snapshot is None:
+            return mirror
+        others = [each for each in self._snapshot.faces.values() if each.mirror and each is not faces]
+        room = self._exact_bytes - mirror.bytes - sum(each.mirrored_bytes for each in others)
+        for each in sorted(others, key=lambda each: each.searched):
+            if room < 0:
+                room += each.mirrored_bytes
+                each.mirror = None
         return mirror
 
-    async def _latest(self, collection: Collection) -> AsyncTable:
-        table = self._tables.get(collection.table)
-        if table is None:
-            table = self._tables[collection.table] = await self._open(collection.table)
-        await table.checkout_latest()
-        return table
+    async def _rows(self, collection: Collection, columns: list[str], where: str | None = None) -> pa.Table:
+        async def ask(faces: Faces) -> pa.Table:
+            query = (await faces.latest()).query()
+            return await (query.where(where) if where else query).select(columns).to_arrow()
 
-    async def _open(self, table: str) -> AsyncTable:
-        if self._connection is None:
-            self._connection = await self._place.connect()
-        return await self._connection.open_table(table)
+        return await self._read(collection, ask)
+
+    async def _read(self, collection: Collection, ask: Callable[[Faces], Awaitable[Answer]]) -> Answer:
+        """What `ask` reads of the collection.
+
+        Raises:
+            Refused: ``COLLECTION_NOT_FOUND``, or ``COLLECTION_UNREADABLE`` where a table that was opened anew
+                fails, too. What `ask` raises of it.
+        """
+        snapshot = self._snapshot
+        if snapshot is None or collection.table not in snapshot.faces:
+            snapshot = await self._latest()
+        faces = _faces(snapshot, collection)
+        try:
+            return await ask(faces)
+        except UNREADABLE as error:
+            logger.warning("gallery: reading the collection %s anew after %r", collection.name, error)
+        failed, faces = faces.failed, _faces(await self._without(faces), collection)
+        faces.failed = faces.failed or failed
+        try:
+            return await ask(faces)
+        except UNREADABLE as error:
+            if ask is not Faces.check:
+                faces.failed = ask
+            logger.exception("gallery: the collection %s cannot be read", collection.name)
+            raise unreadable(collection.name) from error
+
+    async def _latest(self) -> Snapshot:
+        """The gallery as it is now. It is opened anew if what is open fails."""
+        async with self._following:
+            if self._snapshot is not None:
+                try:
+                    self._snapshot = await self._snapshot.latest()
+                    return self._snapshot
+                except UNREADABLE as error:
+                    logger.warning("gallery: opening it anew after %r", error)
+            return await self._opened(self._snapshot.faces if self._snapshot else {})
+
+    async def _without(self, failed: Faces) -> Snapshot:
+        """The gallery opened anew, with all that is open except `failed`."""
+        async with self._following:
+            open_faces = self._snapshot.faces if self._snapshot else {}
+            return await self._opened({table: faces for table, faces in open_faces.items() if faces is not failed})
+
+    async def _opened(self, known: Mapping[str, Faces]) -> Snapshot:
+        self._snapshot = await Snapshot.open(self._place, known)
+        return self._snapshot
 
 
-async def _search_index(table: AsyncTable, probe: NDArray[np.float32], count: int) -> list[Hit]:
-    faces, best = 4 * count, dict[str, Hit]()
-    while True:
-        query = table.query().nearest_to(probe).distance_type("cosine").nprobes(NPROBES).refine_factor(REFINE)
-        found: pa.Table = await query.select(["id", "subject", "_distance"]).limit(faces).to_arrow()
-        for row in found.to_pylist():
-            best.setdefault(row["subject"], Hit(row["subject"], row["id"], clipped(1 - row["_distance"])))
-        if len(best) >= count or found.num_rows < faces:
-            return list(best.values())[:count]
-        faces *= 4
+def _faces(snapshot: Snapshot, collection: Collection) -> Faces:
+    """The faces of `collection`, or of the one that is called so now."""
+    now = snapshot.collections.get(collection.name)
+    if now is None:
+        raise not_found(collection.name)
+    if now.kind != collection.kind:
+        raise contract_mismatch(now)
+    return snapshot.faces[now.table]

@@ -185,6 +185,11 @@ def not_found(name: str) -> Refused:
     return Refused("COLLECTION_NOT_FOUND", f"There is no collection called {name}")
 
 
+def unreadable(name: str) -> Refused:
+    """The refusal of a collection whose files are damaged or gone; the log says which and why."""
+    return Refused("COLLECTION_UNREADABLE", f"The files of the collection {name} cannot be read")
+
+
 def contract_mismatch(collection: Collection) -> Refused:
     """The refusal of embeddings that cannot be compared with those of `collection`."""
     return Refused(

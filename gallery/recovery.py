@@ -9,8 +9,6 @@ version before it.
 import logging
 from pathlib import Path
 
-from lancedb import AsyncConnection
-
 from gallery.place import Place
 
 logger = logging.getLogger("ray.serve")
@@ -40,7 +38,7 @@ async def _recover_table(place: Place, path: Path) -> bool:
     # Versions are counted down in the names: the newest one comes first.
     manifests = sorted((path / "_versions").glob("*.manifest"))
     for manifest in manifests:
-        problem = _cut_off(manifest) or await _unreadable(await place.connect(), path.stem)
+        problem = _cut_off(manifest) or await damage_of(place, path.stem)
         if problem is None:
             if set_aside:
                 logger.error("gallery: the table %s was opened at its last whole version, %s", path.stem, manifest.name)
@@ -76,8 +74,9 @@ def _cut_off(manifest: Path) -> str | None:
         return None if file.read() == _MAGIC else f"{manifest.name} is cut off after {size} bytes"
 
 
-async def _unreadable(connection: AsyncConnection, table: str) -> str | None:
-    """What keeps the newest version from being read; every data file is opened for its first column."""
+async def damage_of(place: Place, table: str) -> str | None:
+    """What keeps the newest version of `table` from being read; every data file is opened for its first column."""
+    connection = await place.connect()
     try:
         opened = await connection.open_table(table)
         first = (await opened.schema()).names[0]

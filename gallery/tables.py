@@ -7,9 +7,12 @@ import pyarrow as pa
 from lancedb import AsyncTable
 from numpy.typing import NDArray
 
-from gallery.records import Collection, EmbeddingKind
+from gallery.records import Collection, EmbeddingKind, digest
+from imaging.refused import Refused
 
 REGISTRY = "collections"
+UNREADABLE = (RuntimeError, ValueError, OSError)
+"""What LanceDB raises of files that are damaged, gone or out of reach."""
 TIME = pa.timestamp("us", tz="UTC")
 PRIMARY_KEY = {"lance-schema:unenforced-primary-key:position": "1"}
 """What Lance has on a field so that two merges at once cannot insert the same key; here, a table has it from the start.
@@ -82,3 +85,24 @@ async def rows(table: AsyncTable, where: str, columns: Sequence[str]) -> list[di
     """The `columns` of the rows that `where` lets through."""
     found: list[dict[str, object]] = await table.query().where(where).select(list(columns)).to_list()
     return found
+
+
+async def known_ids(table: AsyncTable, ids: Sequence[str]) -> set[str]:
+    """Those of `ids` whose faces are in a table of faces."""
+    return {str(row["id"]) for row in await rows(table, one_of("id", ids), ["id"])} if ids else set()
+
+
+async def is_repeated(table: AsyncTable, request: tuple[str, str]) -> bool:
+    """Whether a table has a face that this request enrolled.
+
+    Args:
+        request: idempotency key and digest of the request.
+
+    Raises:
+        Refused: ``IDEMPOTENCY_KEY_REUSED``: the key was used with another request.
+    """
+    key, request_digest = digest(request[0]), request[1]
+    found = await rows(table, one_of("request", [key]), ["request_digest"])
+    if any(row["request_digest"] != request_digest for row in found):
+        raise Refused("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used with another request")
+    return bool(found)

@@ -6,16 +6,17 @@ import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
 from gallery import upkeep
-from gallery.disk import lock
+from gallery.disk import is_full, lock
 from gallery.place import Place
 from gallery.records import (
     Collection,
@@ -27,12 +28,26 @@ from gallery.records import (
     normalised,
     not_found,
     subject_key,
+    unreadable,
 )
-from gallery.recovery import recover
-from gallery.tables import REGISTRY, REGISTRY_SCHEMA, collection_of, faces_schema, one_of, rows, vector_column
+from gallery.recovery import damage_of, recover
+from gallery.tables import (
+    REGISTRY,
+    REGISTRY_SCHEMA,
+    UNREADABLE,
+    collection_of,
+    faces_schema,
+    is_repeated,
+    known_ids,
+    one_of,
+    rows,
+    vector_column,
+)
 from imaging.refused import Refused
 
 logger = logging.getLogger("ray.serve")
+
+Answer = TypeVar("Answer")
 
 FEW_COMMITS = 20
 """Commits that are not worth an optimisation."""
@@ -131,7 +146,7 @@ class Writer:
             Refused: ``COLLECTION_NOT_FOUND``.
         """
         async with self._lock:
-            old = self._collection(name)
+            old = self._named(name)
             return await self._note(Collection(old.name, old.kind, threshold, old.created, old.table))
 
     async def drop(self, name: str) -> None:
@@ -141,7 +156,7 @@ class Writer:
             Refused: ``COLLECTION_NOT_FOUND``.
         """
         async with self._lock:
-            collection = self._collection(name)
+            collection = self._named(name)
             await self._note(collection, dropped=True)
             await self._finish_dropping(collection)
 
@@ -168,14 +183,13 @@ class Writer:
             One entry a face, in order.
 
         Raises:
-            Refused: ``COLLECTION_NOT_FOUND``, ``EMBEDDING_CONTRACT_MISMATCH``, ``INVALID_EMBEDDING``,
-                ``INVALID_SUBJECT``, or ``IDEMPOTENCY_KEY_REUSED`` with another request.
+            Refused: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``EMBEDDING_CONTRACT_MISMATCH``,
+                ``INVALID_EMBEDDING``, ``INVALID_SUBJECT``, or ``IDEMPOTENCY_KEY_REUSED`` with another request.
         """
-        async with self._lock:
-            collection, table = self._collection(name, contract), self._table(name)
+        async with self._changing(name, contract) as (collection, table):
             batch = {face.id: face for face in faces}
-            known = await _known(table, list(batch))
-            if request and await _is_repeated(table, request):
+            known = await known_ids(table, list(batch))
+            if request and await is_repeated(table, request):
                 return [Enrolled(face.id, face.subject, "already" if face.id in known else "deleted") for face in faces]
             if new := [face for face in batch.values() if replace or face.id not in known]:
                 now = _now()
@@ -199,12 +213,11 @@ class Writer:
 
     async def insert(self, name: str, contract: str, faces: pa.RecordBatch) -> int:
         """Add exported faces as `enrol` does, with their ids (32 hex digits) and times; returns how many are new."""
-        async with self._lock:
-            collection, table = self._collection(name, contract), self._table(name)
+        async with self._changing(name, contract) as (collection, table):
             vectors = faces["vector"].flatten().to_numpy().reshape(-1, faces["vector"].type.list_size)
             columns = [faces[column].to_pylist() for column in ("id", "subject", "label", "created")]
             batch = {face[0]: face for face in zip(*columns, vectors, strict=True)}
-            known = await _known(table, list(batch))
+            known = await known_ids(table, list(batch))
             if new := [face for face_id, face in batch.items() if face_id not in known]:
                 data = self._rows(collection, new, None)
                 await table.merge_insert("id").when_not_matched_insert_all().execute(data)
@@ -218,7 +231,7 @@ class Writer:
             How many faces were deleted.
 
         Raises:
-            Refused: ``COLLECTION_NOT_FOUND`` or ``INVALID_SUBJECT``.
+            Refused: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE`` or ``INVALID_SUBJECT``.
         """
         keys = [subject_key(subject) for subject in subjects]
         return await self._delete(name, one_of("subject_key", keys) if keys else "false")
@@ -230,35 +243,76 @@ class Writer:
         return await self._delete(name, one_of("id", [face_id]))
 
     async def optimise(self) -> None:
-        """Merge the small files of collections with many commits, and let go of versions that nobody reads any more."""
-        for name, commits in list(self._commits.items()):
-            async with self._lock:
-                if commits < FEW_COMMITS or name not in self._tables:
-                    continue
-                await upkeep.optimise(self._tables[name], self._index_rows)
-                self._commits[name] = 0
+        """Merge the small files of collections with many commits, and let go of versions that nobody reads any more.
+
+        Raises:
+            Refused: ``COLLECTION_UNREADABLE``, after the other collections were optimised.
+        """
+        names = [name for name, commits in self._commits.items() if commits >= FEW_COMMITS]
+        await self._upkeep(names, lambda table: upkeep.optimise(table, self._index_rows))
 
     async def clean(self) -> dict[str, int]:
         """Erase what was deleted from the files: afterwards no version and no index has it any more.
 
         Returns:
             Bytes that were freed, by collection.
+
+        Raises:
+            Refused: ``COLLECTION_UNREADABLE``, after the other collections were cleaned.
         """
-        freed = {}
-        for name in list(self._tables):
+        try:
+            return await self._upkeep(list(self._collections), self._clean)
+        finally:
             async with self._lock:
-                if name in self._tables:
-                    freed[name] = await self._clean(self._tables[name])
-                    self._commits[name] = 0
-        async with self._lock:
-            # It has the names of collections that were dropped.
-            await self._clean(self._registry)
-        return freed
+                # It has the names of collections that were dropped.
+                await self._clean(self._registry)
 
     @property
     def busiest(self) -> int:
         """Commits since the last optimisation, of the collection that has the most."""
         return max(self._commits.values(), default=0)
+
+    async def _upkeep(self, names: Sequence[str], work: Callable[[AsyncTable], Awaitable[Answer]]) -> dict[str, Answer]:
+        """Do `work` on each collection's table. Where one of them is refused, the others come first."""
+        answers, problem = dict[str, Answer](), None
+        for name in names:
+            try:
+                async with self._changing(name) as (_, table):
+                    answers[name] = await work(table)
+                    self._commits[name] = 0
+            except Refused as refused:
+                # Unless it was dropped meanwhile.
+                if name in self._collections:
+                    problem = problem or refused
+        if problem is not None:
+            raise problem
+        return answers
+
+    @asynccontextmanager
+    async def _changing(self, name: str, contract: str | None = None) -> AsyncIterator[tuple[Collection, AsyncTable]]:
+        """A collection and its table, for one change at a time.
+
+        Raises:
+            Refused: ``COLLECTION_NOT_FOUND``, ``EMBEDDING_CONTRACT_MISMATCH`` or ``COLLECTION_UNREADABLE``.
+        """
+        async with self._lock:
+            collection = self._named(name)
+            if contract not in (None, collection.kind.contract):
+                raise contract_mismatch(collection)
+            if name not in self._tables:
+                raise unreadable(name)
+            try:
+                yield collection, self._tables[name]
+            except UNREADABLE as error:
+                if is_full(error) or await damage_of(self._place, collection.table) is None:
+                    raise
+                logger.exception("gallery: the collection %s cannot be read", name)
+                raise unreadable(name) from error
+
+    def _named(self, name: str) -> Collection:
+        if name not in self._collections:
+            raise not_found(name)
+        return self._collections[name]
 
     async def _clean(self, table: AsyncTable) -> int:
         if await table.version() == self._cleaned.get(table.name):
@@ -269,8 +323,7 @@ class Writer:
         return freed
 
     async def _delete(self, name: str, where: str) -> int:
-        async with self._lock:
-            table = self._table(name)
+        async with self._changing(name) as (_, table):
             # An empty deletion would be a commit, too.
             if not await table.count_rows(where):
                 return 0
@@ -337,32 +390,6 @@ class Writer:
             self._tables[collection.name] = table
             # Whatever ran before may have left many.
             self._commits[collection.name] = FEW_COMMITS
-
-    def _collection(self, name: str, contract: str | None = None) -> Collection:
-        if name not in self._collections:
-            raise not_found(name)
-        collection = self._collections[name]
-        if contract not in (None, collection.kind.contract):
-            raise contract_mismatch(collection)
-        return collection
-
-    def _table(self, name: str) -> AsyncTable:
-        self._collection(name)
-        if name not in self._tables:
-            raise RuntimeError(f"the collection {name} could not be opened when the writer started")
-        return self._tables[name]
-
-
-async def _known(table: AsyncTable, ids: Sequence[str]) -> set[str]:
-    return {str(row["id"]) for row in await rows(table, one_of("id", ids), ["id"])} if ids else set()
-
-
-async def _is_repeated(table: AsyncTable, request: tuple[str, str]) -> bool:
-    key, request_digest = digest(request[0]), request[1]
-    found = await rows(table, one_of("request", [key]), ["request_digest"])
-    if any(row["request_digest"] != request_digest for row in found):
-        raise Refused("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used with another request")
-    return bool(found)
 
 
 def _now() -> datetime:

@@ -1,6 +1,7 @@
 """The gallery's deployments, without a cluster: their classes, and the ingress's way to them."""
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -118,25 +119,17 @@ def test_the_writer_answers_what_it_refuses_and_the_reader_sees_what_it_wrote(tm
     asyncio.run(run())
 
 
-def test_a_reader_under_which_a_version_was_erased_reads_anew(tmp_path: Path) -> None:
+def test_a_reader_is_not_ready_while_a_collection_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
         writer, reader = await open_writer(tmp_path), made(GalleryReader)(Place(str(tmp_path)), 8)
         await writer.call("create", "staff", KIND, None)
-        await writer.call("enrol", "staff", "contract", [face("ada")])
-        asked = []
-
-        class Stale(Reader):
-            async def collection(self, name: str) -> Any:
-                asked.append(name)
-                if len(asked) == 1:
-                    raise RuntimeError("lance error: Not found")
-                return await super().collection(name)
-
-        reader._reader = Stale(Place(str(tmp_path)), 8)
-        with serve_log() as log:
-            assert (await reader.call("collection", "staff")).name == "staff"
-        assert asked == ["staff", "staff"]
-        assert "Not found" in log[0].getMessage()
+        await reader.ready()
+        shutil.rmtree(next(tmp_path.glob("faces-*.lance")))
+        # Every ingress asks every few seconds, and each look opens every table.
+        await reader.ready()
+        monkeypatch.setattr(reader, "_unreadable", Reader(Place(str(tmp_path)), 8).unreadable)
+        with pytest.raises(RuntimeError, match="these collections cannot be read: staff"):
+            await reader.ready()
 
     asyncio.run(run())
 

@@ -1,6 +1,9 @@
 """How large the gallery is, by a real reader, as the gauges are told."""
 
 import asyncio
+import shutil
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,7 @@ from deployments.gallery_size import GallerySize
 from gallery.reader import Reader
 from gallery.records import Collection, EmbeddingKind, Statistics
 from tests.fakes import LocalGallery
-from tests.gallery.made import face
+from tests.gallery.made import face, table_folder
 
 UNIT = np.array([1, 0], np.float32)
 ARCFACE, FACENET = EmbeddingKind("arcface", "mobilefacenet", "c1", 2), EmbeddingKind("facenet", "facenet", "c2", 2)
@@ -22,11 +25,11 @@ class Told:
 
     values: dict[str, dict[str, float]]
 
-    def __init__(self, name: str, description: str, labels: tuple[str, ...]) -> None:
+    def __init__(self, name: str, description: str, labels: tuple[str, ...] = ()) -> None:
         self._name = name.removeprefix("facegraph_gallery_")
 
-    def set(self, value: float, labels: dict[str, str]) -> None:
-        Told.values.setdefault(labels["model"], {})[self._name] = value
+    def set(self, value: float, labels: Mapping[str, str] = MappingProxyType({})) -> None:
+        Told.values.setdefault(labels.get("model", "all"), {})[self._name] = value
 
 
 class Counting(Reader):
@@ -57,6 +60,7 @@ def test_collections_are_told_of_by_their_network_and_only_changed_ones_are_look
         assert Told.values == {
             "mobilefacenet": {"collections": 2, "faces": 4, "subjects": 3},
             "facenet": {"collections": 1, "faces": 0, "subjects": 0},
+            "all": {"unreadable_collections": 0},
         }
         assert reader.looks == 3
         await gallery.drop("old")
@@ -65,5 +69,10 @@ def test_collections_are_told_of_by_their_network_and_only_changed_ones_are_look
         assert reader.looks == 4
         assert Told.values["mobilefacenet"] == {"collections": 2, "faces": 2, "subjects": 2}
         assert Told.values["facenet"] == {"collections": 0, "faces": 0, "subjects": 0}
+        # One that is damaged is counted apart, and keeps nobody from counting the others.
+        shutil.rmtree(table_folder(gallery.place, (await reader.collection("guests")).table))
+        await size.measure()
+        assert Told.values["mobilefacenet"] == {"collections": 1, "faces": 1, "subjects": 1}
+        assert Told.values["all"] == {"unreadable_collections": 1}
 
     asyncio.run(run())

@@ -112,12 +112,7 @@ async def statuses(writer: Writer, *faces: NewFace, replace: bool = False, reque
 
 
 async def search(reader: Reader, probes: Sequence[Vector], count: int = 5, name: str = NAME) -> list[list[Hit]]:
-    """A search as the deployment makes it: begun anew if a clean-up removed a file under the reader."""
-    try:
-        return await reader.search(await reader.collection(name), probes, count)
-    except RuntimeError:
-        await reader.again()
-        return await reader.search(await reader.collection(name), probes, count)
+    return await reader.search(await reader.collection(name), probes, count)
 
 
 async def found(reader: Reader, probe: Vector, count: int = 5, name: str = NAME) -> list[str]:

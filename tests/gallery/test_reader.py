@@ -1,17 +1,25 @@
 """What is found, listed and seen of every change."""
 
 import asyncio
+import gc
 import random
 import shutil
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import gallery.faces
 import gallery.writer
+from gallery.mirror import Mirror
 from gallery.place import Place
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, NewFace, Subject
 from gallery.writer import Writer
+from tests.fakes import serve_log
 from tests.gallery.made import (
     HOSTILE,
     KIND,
@@ -26,6 +34,7 @@ from tests.gallery.made import (
     people,
     refusal,
     search,
+    table_folder,
     vectors,
     with_vector,
     writing,
@@ -265,56 +274,66 @@ async def test_pages_follow_each_other_in_the_order_of_code_points(place: Place)
     assert await reader.subjects(collection, "\U0010ffff", 5) == []
 
 
+@pytest.fixture
+def mirrors(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Mirror]]:
+    """Every mirror that a reader makes, for as long as somebody holds it."""
+    made: list[weakref.ref[Mirror]] = []
+
+    class Noted(Mirror):
+        def __init__(self, table: Any, size: int) -> None:
+            super().__init__(table, size)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr(gallery.faces, "Mirror", Noted)
+    return made
+
+
+def held(mirrors: list[weakref.ref[Mirror]]) -> int:
+    gc.collect()
+    return sum(mirror() is not None for mirror in mirrors)
+
+
 @in_loop
-async def test_longest_unused_mirrors_make_room(place: Place) -> None:
+async def test_longest_unused_mirrors_make_room(place: Place, mirrors: list[weakref.ref[Mirror]]) -> None:
     kind = EmbeddingKind("arcface", "m", KIND.contract, 512)
     names, probe = ["a", "b", "c"], vectors(1, size=512)[0]
     async with writing(place, collection=None) as writer:
-        # Half a MiB and a bit each, of 1 MiB.
+        # Nearly half a MiB each.
         for name in names:
             await writer.create(name, kind, None)
-            faces = [face(f"{name}-{row}", vector) for row, vector in enumerate(vectors(260, seed=1, size=512))]
+            faces = [face(f"{name}-{row}", vector) for row, vector in enumerate(vectors(250, seed=1, size=512))]
             await enrol(writer, *faces, name=name)
-        reader = Reader(place, 1)
-        tables = {collection.table: collection.name for collection in await reader.collections()}
-        for name in ["a", "b", "a", "c", "c", "b"]:
+        reader, made = Reader(place, 1), 0
+        for name, new in [("a", 1), ("b", 1), ("a", 0), ("c", 1), ("a", 0), ("b", 1), ("a", 0), ("c", 1)]:
             assert (await found(reader, probe, 1, name))[0].startswith(f"{name}-")
-            assert [tables[table] for table in reader._mirrors] == [name]
-        roomy = Reader(place, 2)
-        for name in ["a", "b", "a", "c"]:
-            assert (await found(roomy, probe, 1, name))[0].startswith(f"{name}-")
-        assert [tables[table] for table in roomy._mirrors] == ["b", "a", "c"]
+            made += new
+            assert (name, len(mirrors), held(mirrors)) == (name, made, min(made, 2))
         # Nothing of a dropped collection is kept.
         await writer.drop("a")
-        await roomy.collections()
-        assert [tables[table] for table in roomy._mirrors] == ["b", "c"]
-        assert {tables[table] for table in roomy._tables} == {"b", "c"}
+        await reader.collections()
+        assert held(mirrors) == 1
         # Nor of one that has become too large.
         more = [face(f"more-{row}", vector) for row, vector in enumerate(vectors(300, seed=2, size=512))]
-        await enrol(writer, *more, name="b")
-        await found(reader, probe, 1, "b")
-        assert list(reader._mirrors) == []
-        assert await found(reader, more[5].embedding, 1, "b") == ["more-5"]
+        await enrol(writer, *more, name="c")
+        assert await found(reader, more[5].embedding, 1, "c") == ["more-5"]
+        assert held(mirrors) == 0
 
 
 @in_loop
-async def test_a_collection_may_be_dropped_while_it_is_searched(place: Place) -> None:
+async def test_a_collection_may_be_dropped_while_it_is_searched(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    refresh = Mirror.refresh
     async with writing(place) as writer:
         await enrol(writer, *people(3))
         reader = Reader(place, EXACT)
-        collection = await reader.collection(NAME)
-        await reader.search(collection, [vectors(1)[0]], 1)
-        refresh = reader._mirrors[collection.table].refresh
 
-        async def dropping() -> None:
-            await refresh()
+        async def dropping(mirror: Mirror) -> None:
+            await refresh(mirror)
             await writer.drop(NAME)
             assert await reader.collections() == []
 
-        reader._mirrors[collection.table].refresh = dropping  # type: ignore[method-assign]
-        [hits] = await reader.search(collection, [people(3)[2].embedding], 1)
-        assert [hit.subject for hit in hits] == ["subject-2"]
-        assert list(reader._mirrors) == []
+        monkeypatch.setattr(Mirror, "refresh", dropping)
+        assert await found(reader, people(3)[2].embedding, 1) == ["subject-2"]
+        assert await refusal(search(reader, [people(3)[2].embedding])) == "COLLECTION_NOT_FOUND"
 
 
 @in_loop
@@ -328,49 +347,129 @@ async def test_many_searches_at_once_agree(place: Place) -> None:
 
 
 @in_loop
-async def test_beginning_again_sees_a_gallery_that_was_made_anew(place: Place) -> None:
+async def test_a_gallery_that_was_made_anew_is_seen(place: Place) -> None:
     assert place.folder is not None
     old, new = vectors(2)
     async with writing(place) as writer:
         await enrol(writer, face("Ada", old))
         reader = Reader(place, EXACT)
         assert await found(reader, old) == ["Ada"]
-        await enrol(writer, face("Bob", new))
-        await writer.clean()
-        await reader.again()
-        assert await found(reader, new, 1) == ["Bob"]
-        assert len(await found(reader, new)) == 2
+        before = await reader.collection(NAME)
     shutil.rmtree(place.folder)
     async with writing(place, collection=None) as writer:
-        await reader.again()
+        assert await refusal(reader.count(before)) == "COLLECTION_NOT_FOUND"
         assert await reader.collections() == []
         await writer.create(NAME, KIND, None)
-        await enrol(writer, face("Cleo", old))
-        assert await found(reader, old) == ["Cleo"]
-        await reader.check()
+        await enrol(writer, face("Cleo", old), face("Bob", new))
+        assert await found(reader, old, 1) == ["Cleo"]
+        # Who still has the old record asks for the collection of that name.
+        assert await reader.count(before) == 2
+        assert await reader.unreadable() == []
 
 
 @in_loop
 async def test_a_reader_may_be_there_before_the_gallery(place: Place) -> None:
     reader = Reader(place, EXACT)
-    with pytest.raises(ValueError, match="collections"):
-        await reader.collections()
+    for ask in (reader.collections, reader.unreadable):
+        with pytest.raises(ValueError, match="collections"):
+            await ask()
     async with writing(place) as writer:
         await enrol(writer, face("Ada"))
         assert await found(reader, vectors(1)[0]) == ["Ada"]
-        await reader.check()
+
+
+def no_folder(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def empty_manifests(folder: Path) -> None:
+    for manifest in (folder / "_versions").glob("*.manifest"):
+        manifest.write_bytes(b"")
+
+
+def no_data(folder: Path) -> None:
+    shutil.rmtree(folder / "data")
+
+
+def zeroed_data(folder: Path) -> None:
+    for path in (folder / "data").iterdir():
+        path.write_bytes(bytes(path.stat().st_size))
 
 
 @in_loop
-async def test_a_check_opens_every_table(place: Place) -> None:
-    assert place.folder is not None
+@pytest.mark.parametrize("damage", [no_folder, empty_manifests, no_data, zeroed_data])
+@pytest.mark.parametrize("exact_mb", [EXACT, INDEXED])
+async def test_a_damaged_collection_is_told_of_and_keeps_nobody_from_the_others(
+    place: Place, damage: Callable[[Path], None], exact_mb: int, mirrors: list[weakref.ref[Mirror]]
+) -> None:
+    faces = people(5)
     async with writing(place) as writer:
         await writer.create("others", KIND, None)
-        await Reader(place, EXACT).check()
-        table = (await Reader(place, EXACT).collection("others")).table
-    shutil.rmtree(place.folder / f"{table}.lance")
-    with pytest.raises(ValueError, match="not found"):
-        await Reader(place, EXACT).check()
+        for name in (NAME, "others"):
+            await enrol(writer, *faces, name=name)
+        reader = Reader(place, exact_mb)
+        assert await found(reader, faces[1].embedding, 1, "others") == ["subject-1"]
+        damaged = await reader.collection(NAME)
+    folder = table_folder(place, damaged.table)
+    shutil.copytree(folder, place.folder / "kept")  # type: ignore[operator]
+    damage(folder)
+    kept = len(mirrors)
+    with serve_log() as log:
+        for ask in (reader.search(damaged, [faces[0].embedding], 1), reader.faces(damaged, "subject-1")):
+            assert await refusal(ask) == "COLLECTION_UNREADABLE"
+        for _ in range(2):
+            assert await reader.unreadable() == [NAME]
+            assert await found(reader, faces[1].embedding, 1, "others") == ["subject-1"]
+            assert len(await reader.collections()) == 2
+    assert any(record.levelname == "ERROR" and NAME in record.getMessage() for record in log)
+    # None of the others was made anew.
+    assert [mirror() is not None for mirror in mirrors[:kept]] == [True] * kept
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.move(place.folder / "kept", folder)  # type: ignore[operator]
+    assert await reader.unreadable() == []
+    assert await found(reader, faces[2].embedding, 1) == ["subject-2"]
+
+
+@in_loop
+async def test_many_tasks_read_while_the_gallery_changes_and_one_collection_is_damaged(place: Place) -> None:
+    faces, changing = people(12), True
+    async with writing(place) as writer:
+        await writer.create("broken", KIND, None)
+        await enrol(writer, *faces)
+        await enrol(writer, *faces, name="broken")
+        reader = Reader(place, EXACT)
+        no_data(table_folder(place, (await reader.collection("broken")).table))
+
+        async def change() -> None:
+            nonlocal changing
+            for number in range(12):
+                await writer.create(f"more-{number}", KIND, None)
+                await enrol(writer, face(f"new-{number}", -faces[number].embedding))
+                await writer.delete_subjects(NAME, [f"new-{number}"])
+                assert await refusal(writer.clean()) == "COLLECTION_UNREADABLE"
+                await writer.drop(f"more-{number}")
+            changing = False
+
+        async def read(number: int) -> int:
+            times = 0
+            while changing:
+                assert NAME in {collection.name for collection in await reader.collections()}
+                assert await found(reader, faces[number].embedding, 1) == [f"subject-{number}"]
+                assert await reader.count(await reader.collection(NAME)) in (12, 13)
+                times += 1
+            return times
+
+        async def read_broken() -> int:
+            times = 0
+            while changing:
+                assert await refusal(search(reader, [faces[0].embedding], name="broken")) == "COLLECTION_UNREADABLE"
+                assert await reader.unreadable() == ["broken"]
+                times += 1
+            return times
+
+        changes = asyncio.create_task(change())
+        assert min(await asyncio.gather(*map(read, range(12)), read_broken(), read_broken())) > 0
+        await changes
 
 
 @in_loop

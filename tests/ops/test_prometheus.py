@@ -51,7 +51,7 @@ def ours(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     """The names of our own metrics, as Prometheus has them, each with its labels."""
     declared: dict[str, set[str]] = {exposition.UP: {"node"}}
 
-    def plain(name: str, description: str, labels: tuple[str, ...]) -> Any:
+    def plain(name: str, description: str, labels: tuple[str, ...] = ()) -> Any:
         declared[f"ray_{name}"] = {*labels, *ADDED}
 
     def histogram(name: str, description: str, buckets: list[float], labels: tuple[str, ...]) -> Any:

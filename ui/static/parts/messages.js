@@ -61,6 +61,10 @@ export const MESSAGES = {
     "Something went wrong inside the service.",
     "Try again; if it stays, give the operator the request ID.",
   ],
+  COLLECTION_UNREADABLE: [
+    "The files of this collection are damaged or gone.",
+    "Choose another one, and tell the operator of the service.",
+  ],
   STORAGE_FULL: [
     "The gallery's disk is full; nothing was changed.",
     "Tell the operator: this does not pass by itself.",

@@ -1,0 +1,97 @@
+"""The faces of one collection as a reader has them open: their table, and its mirror in memory."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+import pyarrow as pa
+from lancedb import AsyncConnection, AsyncTable
+from numpy.typing import NDArray
+
+from gallery.mirror import Mirror, clipped
+from gallery.records import Hit
+
+NPROBES = 64
+"""Partitions of the index that a search looks into, where a collection is too large for exact search."""
+REFINE = 10
+"""How many times the wanted faces the index gives, to be compared with their full embeddings."""
+
+
+class Faces:
+    """Reads one table at its latest version.
+
+    Args:
+        connection: opens the table, when it is first read.
+        table: its name.
+        size: length of an embedding.
+
+    Attributes:
+        mirror: of the table; None until it is searched exactly, and where it is too large for that.
+        searched: when it was last searched exactly, by the monotonic clock.
+        failed: the last reading that failed, until `check` finds that it succeeds again.
+    """
+
+    def __init__(self, connection: AsyncConnection, table: str, size: int) -> None:
+        self.mirror: Mirror | None = None
+        self.searched = 0.0
+        self.failed: Callable[[Faces], Awaitable[object]] | None = None
+        self._connection = connection
+        self._name = table
+        self._size = size
+        self._table: AsyncTable | None = None
+
+    @property
+    def mirrored_bytes(self) -> int:
+        """Size of the embeddings in memory."""
+        return self.mirror.bytes if self.mirror else 0
+
+    async def latest(self) -> AsyncTable:
+        """The table at its latest version."""
+        if self._table is None:
+            self._table = await self._open()
+        await self._table.checkout_latest()
+        return self._table
+
+    async def check(self) -> None:
+        """Open the latest version, and repeat the reading that failed.
+
+        Raises:
+            Exception: whatever keeps the table from being read.
+        """
+        await self.latest()
+        if self.failed is not None:
+            await self.failed(self)
+            self.failed = None
+
+    async def refresh(self, most_bytes: int) -> Mirror | None:
+        """The mirror at the latest version, or None where the embeddings take more than `most_bytes`."""
+        mirror = self.mirror
+        if mirror is None:
+            if await (await self.latest()).count_rows() * self._size * 4 > most_bytes:
+                return None
+            mirror = Mirror(await self._open(), self._size)
+        await mirror.refresh()
+        self.searched = time.monotonic()
+        self.mirror = mirror if mirror.bytes <= most_bytes else None
+        return self.mirror
+
+    async def search_index(self, probe: NDArray[np.float32], count: int) -> list[Hit]:
+        """Search without a mirror.
+
+        Args:
+            probe: float32 (size) of length 1.
+            count: of the most similar subjects, best first.
+        """
+        table = await self.latest()
+        faces, best = 4 * count, dict[str, Hit]()
+        while True:
+            query = table.query().nearest_to(probe).distance_type("cosine").nprobes(NPROBES).refine_factor(REFINE)
+            found: pa.Table = await query.select(["id", "subject", "_distance"]).limit(faces).to_arrow()
+            for row in found.to_pylist():
+                best.setdefault(row["subject"], Hit(row["subject"], row["id"], clipped(1 - row["_distance"])))
+            if len(best) >= count or found.num_rows < faces:
+                return list(best.values())[:count]
+            faces *= 4
+
+    async def _open(self) -> AsyncTable:
+        return await self._connection.open_table(self._name)

@@ -1,0 +1,63 @@
+"""What a reader knows of the gallery at one version of its registry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from lancedb import AsyncConnection, AsyncTable
+
+from gallery.faces import Faces
+from gallery.place import Place
+from gallery.records import Collection
+from gallery.tables import REGISTRY, collection_of
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Never changed, only followed by another one: a request that works with it is not disturbed.
+
+    Attributes:
+        connection: opens tables.
+        registry: the table of collections.
+        version: of the registry.
+        collections: by name, in the order of the names.
+        faces: of each collection, by the name of its table.
+    """
+
+    connection: AsyncConnection
+    registry: AsyncTable
+    version: int
+    collections: Mapping[str, Collection]
+    faces: Mapping[str, Faces]
+
+    @classmethod
+    async def open(cls, place: Place, known: Mapping[str, Faces]) -> "Snapshot":
+        """The gallery at `place`, opened anew.
+
+        Args:
+            known: faces by table that stay open, with their mirrors, while there is a collection of that table.
+
+        Raises:
+            Exception: whatever keeps the registry from being read.
+        """
+        connection = await place.connect()
+        return await cls(connection, await connection.open_table(REGISTRY), -1, {}, known).latest()
+
+    async def latest(self) -> "Snapshot":
+        """The registry's latest version: this very snapshot while nothing has changed.
+
+        Raises:
+            Exception: whatever keeps the registry from being read.
+        """
+        await self.registry.checkout_latest()
+        # Before the rows, which may be newer: they are then read once more.
+        version = await self.registry.version()
+        if version == self.version:
+            return self
+        found = map(collection_of, await self.registry.query().where("NOT dropped").to_list())
+        collections = {collection.name: collection for collection in sorted(found, key=lambda each: each.name)}
+        faces = {
+            each.table: self.faces.get(each.table) or Faces(self.connection, each.table, each.kind.size)
+            for each in collections.values()
+        }
+        return Snapshot(self.connection, self.registry, version, MappingProxyType(collections), MappingProxyType(faces))

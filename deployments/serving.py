@@ -15,6 +15,7 @@ from rich.console import Console
 from deployments import transport
 from deployments.config import check, read, rendered
 from deployments.errors import ConfigError
+from deployments.guard import guarded
 from deployments.preflight import ready
 from models.errors import ModelError
 from models.pull import configured, pull
@@ -39,6 +40,12 @@ def run(path: Path) -> None:
             served.write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
         except (ConfigError, ModelError, OSError) as error:
             raise ConfigError(f"{path} cannot be served: {error}") from error
+        # The models came through the environment's proxies; the service's own parts need none.
+        transport.forget_proxies()
+        if config.get("http_options", {}).get("host") == "::":
+            # Which Serve makes a star of, for IPv4 alone; see haproxy.sed.
+            os.environ.setdefault("FACEGRAPH_BIND", "::")
+        held.enter_context(guarded(folder))
         # Only now: Serve reads the environment when it is imported.
         from ray.serve.scripts import cli as serve
 

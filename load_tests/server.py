@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from deployments.transport import reserved_port
 from graphs.settings import ROOT
 from load_tests.processes import command, family
 
@@ -61,20 +61,23 @@ def served(config: str, log: Path, **variables: str) -> Iterator[Server]:
     Raises:
         NotReadyError: it ended, or was not healthy in time.
     """
-    port = free_port()
-    # "local": a Ray cluster of its own, even where another one runs on this machine.
-    environment = {"HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local", **variables}
-    environment.setdefault("AUDIT_LOG", str(log.with_name("audit.jsonl").absolute()))
-    with _running(["-m", "facegraph", "serve", config], port, log, environment) as server:
-        yield server
+    with reserved_port() as port:
+        # "local": a Ray cluster of its own, even where another one runs on this machine.
+        environment = {"HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local", **variables}
+        environment.setdefault("AUDIT_LOG", str(log.with_name("audit.jsonl").absolute()))
+        with _running(["-m", "facegraph", "serve", config], port, log, environment) as server:
+            yield server
 
 
 @contextmanager
 def plain_served(workers: int, log: Path, **variables: str) -> Iterator[Server]:
     """`load_tests.bench.plain` in uvicorn, with as many `workers`, in the same way and with the same errors."""
-    port = free_port()
-    options = ["--workers", str(workers), "--host", "127.0.0.1", "--port", str(port), "--no-access-log"]
-    with _running(["-m", "uvicorn", "load_tests.bench.plain:app", *options], port, log, variables) as server:
+    app = "load_tests.bench.plain:app"
+    options = ["--workers", str(workers), "--host", "127.0.0.1", "--no-access-log"]
+    with (
+        reserved_port() as port,
+        _running(["-m", "uvicorn", app, *options, "--port", str(port)], port, log, variables) as server,
+    ):
         # The first worker answers while others load, and would get every connection.
         last = time.monotonic() + START_TIMEOUT_S
         while log.read_text("utf-8", "replace").count("Application startup complete") < workers:
@@ -100,18 +103,11 @@ def _running(command: list[str], port: int, log: Path, variables: Mapping[str, s
         process.wait(60)
 
 
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _wait_until_healthy(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     last = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < last and process.poll() is None:
         try:
-            if httpx.get(f"{address}/health").json().get("status") == "healthy":
+            if httpx.get(f"{address}/health", trust_env=False).json().get("status") == "healthy":
                 return
         except (httpx.TransportError, ValueError):
             pass

@@ -112,7 +112,7 @@ class Traffic:
             return [subject for subject in self.acknowledged if self._best(client, subject) != subject]
 
     def _client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.address, timeout=PATIENCE_S)
+        return httpx.Client(base_url=self.address, timeout=PATIENCE_S, trust_env=False)
 
     def _repeat(self, first: int) -> None:
         kinds = itertools.islice(itertools.cycle(self._kinds), first, None)

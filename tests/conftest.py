@@ -8,7 +8,8 @@ import httpx
 import pytest
 from rich.console import Console
 
-from load_tests.server import Server
+from deployments.transport import forget_proxies, reserved_port
+from load_tests.server import NotReadyError, Server
 from models.card import Card
 from models.catalogue import card, networks_of
 from models.pull import pull
@@ -20,7 +21,13 @@ from tests.service_files import ServiceFiles
 SERVED = pytest.mark.xdist_group("served")
 """On tests with a service of their own; those that ask the session's have it by themselves."""
 
+NOT_STARTED = pytest.StashKey[bool]()
+
 PROJECT = Path(__file__).resolve().parents[1]
+
+
+# Where the tests ask one another's servers, no proxy may stand between.
+forget_proxies()
 
 
 @pytest.fixture(scope="session")
@@ -72,10 +79,28 @@ def service_files(tmp_path_factory: pytest.TempPathFactory, traces: Collector) -
 
 
 @pytest.fixture(scope="session")
-def server(service_files: ServiceFiles) -> Iterator[Server]:
+def server(service_files: ServiceFiles, pytestconfig: pytest.Config) -> Iterator[Server]:
     """The default configuration with an empty gallery, served for the whole session."""
-    with service_files.start() as server:
-        yield server
+    try:
+        with service_files.start() as server:
+            yield server
+    except NotReadyError:
+        pytestconfig.stash[NOT_STARTED] = True
+        raise
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip the tests with the session's service once it did not start: the first of them has failed with its log."""
+    if "server" in getattr(item, "fixturenames", ()) and NOT_STARTED in item.config.stash:
+        pytest.skip("the session's service did not start")
+
+
+@pytest.fixture
+def lone_port() -> Iterator[int]:
+    """A port of this machine on which nobody listens."""
+    with reserved_port() as port:
+        yield port
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,7 @@ async def measure(load: Load, url: str, api_key: str | None, clients: int, secon
     """
     # The environment's proxy would be measured along.
     limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
-    async with httpx.AsyncClient(**connection(url, api_key), timeout=TIMEOUT, limits=limits, trust_env=False) as client:
+    async with httpx.AsyncClient(**connection(url, api_key), timeout=TIMEOUT, limits=limits) as client:
         files = {"photo1": load.photo.read_bytes(), "photo2": load.other.read_bytes()}
         request = client.build_request("POST", "/v1/verify", params=load.options, files=files)
         # Encoded once, for it would be this machine's time.

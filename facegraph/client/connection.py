@@ -36,4 +36,5 @@ def connection(base_url: str | None, api_key: str | None) -> dict[str, Any]:
             raise ValueError("the API key has characters that no key has")
         # Of all headers for a key, the one that httpx hides in representations.
         headers["Authorization"] = f"Bearer {key}"
-    return {"base_url": address, "headers": headers}
+    # The service is one's own: a proxy of the environment is for other sites, and would see photos and key.
+    return {"base_url": address, "headers": headers, "trust_env": False}

@@ -101,7 +101,6 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
     413: TooLargeError,
     422: RefusedPhotoError,
     429: RateLimitedError,
-    431: TooLargeError,
     502: UnavailableError,
     503: UnavailableError,
     504: UnavailableError,

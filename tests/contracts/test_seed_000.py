@@ -10,7 +10,6 @@ import httpx
 import PIL.Image
 import pytest
 
-from load_tests.server import free_port
 from tests.contracts import nobody, side_by_side, text
 
 DOCUMENTED = {
@@ -199,8 +198,8 @@ def test_an_address_a_data_url_and_bare_base64_are_the_same_photo(
         assert answer(service, image, f"{site}/person1.jpg")["similarity_score"] == pytest.approx(1, abs=1e-4)
 
 
-def test_what_an_address_cannot_give_is_refused_by_name(service: httpx.Client, site: str) -> None:
-    face, nowhere = f"{site}/face1.jpg", f"http://127.0.0.1:{free_port()}/face.jpg"
+def test_what_an_address_cannot_give_is_refused_by_name(service: httpx.Client, site: str, lone_port: int) -> None:
+    face, nowhere = f"{site}/face1.jpg", f"http://127.0.0.1:{lone_port}/face.jpg"
     problems = {
         f"{site}/nowhere.jpg": "could not be loaded: The address answered with status 404",
         f"{site}/page.html": "could not be loaded: The image is not a JPEG, PNG, WEBP or BMP file",

@@ -20,3 +20,9 @@ def test_it_is_a_4xx_in_json_and_the_service_is_well(service: httpx.Client, host
     assert isinstance(answer.json(), dict)
     health = service.get("/health")
     assert (health.status_code, health.json()["status"]) == (200, "healthy")
+
+
+def test_what_would_be_a_websocket_is_asked_as_http(service: httpx.Client) -> None:
+    key = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13"}
+    answer = service.get("/nowhere", headers={"Connection": "upgrade", "Upgrade": "websocket", **key})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "NOT_FOUND")

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from load_tests.server import free_port
 from tests.conftest import PROJECT, SERVED
 
 CLIENTS = 4
@@ -71,14 +70,16 @@ with transport.set_up():
 @SERVED
 @pytest.mark.faults
 @pytest.mark.long
-def test_the_stages_of_a_node_that_is_lost_come_back_on_another(sample_photos: Path, tmp_path: Path) -> None:
+def test_the_stages_of_a_node_that_is_lost_come_back_on_another(
+    sample_photos: Path, tmp_path: Path, lone_port: int
+) -> None:
     pair = sorted((sample_photos / "mindy_kaling").glob("*zimbio*"))[:2]
     environment = {
         **os.environ,
         "GALLERY_URI": str(tmp_path / "gallery"),
         "AUDIT_LOG": str(tmp_path / "audit.jsonl"),
     }
-    command = [sys.executable, "-c", SERVE, str(free_port()), str(CLIENTS), *map(str, pair)]
+    command = [sys.executable, "-c", SERVE, str(lone_port), str(CLIENTS), *map(str, pair)]
     ended = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
     [line] = [line for line in ended.stdout.splitlines() if line.startswith("lost ")]

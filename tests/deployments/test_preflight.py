@@ -13,8 +13,8 @@ import pytest
 
 from deployments import preflight
 from deployments.errors import StartError
+from deployments.transport import reserved_port
 from gallery.disk import LOCK
-from load_tests.server import free_port
 from tests.conftest import PROJECT
 
 NAMES = (
@@ -38,14 +38,15 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-def config(gallery: Path) -> dict[str, Any]:
+def config(gallery: Path, port: int) -> dict[str, Any]:
     """A configuration as far as it matters here."""
-    http = {"host": "localhost", "port": free_port()}
+    http = {"host": "localhost", "port": port}
     return {"http_options": http, "applications": [{"args": {"gallery": {"uri": str(gallery)}}}]}
 
 
-def test_a_second_start_on_the_port_or_the_gallery_of_the_first_is_refused(tmp_path: Path) -> None:
-    first, second = config(tmp_path / "one"), config(tmp_path / "two")
+def test_a_second_start_on_the_port_or_the_gallery_of_the_first_is_refused(tmp_path: Path, lone_port: int) -> None:
+    with reserved_port() as another:
+        first, second = config(tmp_path / "one", lone_port), config(tmp_path / "two", another)
     with preflight.ready(first) as served:
         assert served == {**first, "http_options": {**first["http_options"], "host": "127.0.0.1"}}
         with pytest.raises(StartError, match="is taken by"), preflight.ready({**first, "applications": []}):
@@ -84,13 +85,12 @@ def test_the_writer_of_the_service_itself_is_let_in(tmp_path: Path) -> None:
 
 
 def test_on_a_cluster_that_runs_already_nothing_of_this_machine_matters(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lone_port: int
 ) -> None:
     monkeypatch.setattr(preflight, "has_own_cluster", lambda: False)
     monkeypatch.setenv("TMPDIR", "/etc/passwd")
-    with preflight.ready(config(tmp_path)) as served:
-        assert served == config(tmp_path) | {"http_options": served["http_options"]}
-        assert served["http_options"]["host"] == "localhost"
+    with preflight.ready(config(tmp_path, lone_port)) as served:
+        assert served == config(tmp_path, lone_port)
 
 
 @pytest.mark.parametrize("hard", [preflight.LEAST_FILES, 1024, resource.RLIM_INFINITY])

@@ -1,5 +1,6 @@
 """Serving a configuration, up to what Ray Serve does then."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -30,6 +31,8 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(transport, "set_up", set_up)
     monkeypatch.setattr(serving, "ready", nullcontext)
+    monkeypatch.setattr(serving, "guarded", nullcontext)
+    monkeypatch.delenv("FACEGRAPH_BIND", raising=False)
     monkeypatch.setattr(serving, "pull", pull)
     monkeypatch.setattr(scripts, "cli", done.append)
     return done
@@ -54,3 +57,26 @@ def test_what_cannot_be_served_is_one_sentence_and_nothing_runs(ran: list[Any], 
         serving.run(tmp_path / "serve.yaml")
     assert str(caught.value).startswith(f"{tmp_path / 'serve.yaml'} cannot be served: ")
     assert ran == []
+
+
+def test_the_models_may_come_through_a_proxy_and_the_service_has_none(
+    ran: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
+    found: list[str | None] = []
+    monkeypatch.setattr(serving, "pull", lambda *_: found.append(os.environ.get("HTTPS_PROXY")))
+    monkeypatch.setattr(scripts, "cli", lambda _: found.append(os.environ.get("HTTPS_PROXY")))
+    serving.run(ROOT / "configs" / "serve.yaml")
+    assert found == ["http://127.0.0.1:3128", None]
+
+
+@pytest.mark.parametrize(("host", "bind"), [("::", "::"), ("0.0.0.0", None)])
+@pytest.mark.usefixtures("ran")
+def test_ipv6_is_listened_on_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, host: str, bind: str | None
+) -> None:
+    monkeypatch.setenv("HOST", host)
+    found: list[str | None] = []
+    monkeypatch.setattr(scripts, "cli", lambda _: found.append(os.environ.pop("FACEGRAPH_BIND", None)))
+    serving.run(ROOT / "configs" / "serve.yaml")
+    assert found == [bind]

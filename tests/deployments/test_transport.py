@@ -1,7 +1,10 @@
 """The switches that Ray Serve takes from the environment."""
 
 import os
+import resource
 import shutil
+import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from deployments import transport
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is set is forgotten after the test."""
-    for name in (*transport.SWITCHES, *transport.PORTS, *transport.FILES):
+    for name in (*transport.SWITCHES, *transport.PORTS, *transport.FILES, "RAY_SERVE_HAPROXY_MAXCONN"):
         monkeypatch.setenv(name, "to be forgotten")
         monkeypatch.delenv(name)
 
@@ -29,12 +32,20 @@ def test_what_is_left_open_is_set() -> None:
     assert not folder.exists()
 
 
+def test_a_temporary_folder_too_long_for_sockets_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with transport.set_up() as folder:
+        assert folder.parent == Path("/tmp")
+
+
 def test_what_is_set_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_SERVE_ENABLE_HA_PROXY", "0")
-    monkeypatch.setenv("RAY_SERVE_HAPROXY_STATS_PORT", "8404")
+    monkeypatch.setenv("RAY_SERVE_FALLBACK_PROXY_HTTP_PORT", "8500")
     with transport.set_up():
         assert os.environ["RAY_SERVE_ENABLE_HA_PROXY"] == "0"
-        assert os.environ["RAY_SERVE_HAPROXY_STATS_PORT"] == "8404"
+        assert os.environ["RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"] == "8500"
 
 
 @pytest.mark.parametrize(
@@ -56,6 +67,33 @@ def test_a_switch_is_set_unless_the_environment_has_its_own(
     monkeypatch.setenv(name, own)
     with transport.set_up():
         assert os.environ[name] == own
+
+
+def test_a_reserved_port_is_free_for_the_server_and_for_nobody_else() -> None:
+    with transport.reserved_port() as port:
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        with socket.create_server(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
+            pass
+
+
+@pytest.mark.parametrize(("files", "connections"), [(1024, 329), (2048, 739), (2**20, 4096), (64, 1)])
+def test_haproxy_takes_no_more_connections_than_it_may_open_files(
+    monkeypatch: pytest.MonkeyPatch, files: int, connections: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (files, files))
+    with transport.set_up():
+        assert os.environ["RAY_SERVE_HAPROXY_MAXCONN"] == str(connections)
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTPS_PROXY", "ALL_PROXY", "grpc_proxy"])
+def test_proxies_are_forgotten_and_nothing_else(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", "localhost")
+    before = dict(os.environ)
+    transport.forget_proxies()
+    assert {*before} - {*os.environ} >= {name}
+    assert all(each.lower() in transport.PROXIES for each in {*before} - {*os.environ})
 
 
 TRACING = ("RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH", "RAY_SERVE_TRACING_SAMPLING_RATIO", "OTEL_SERVICE_NAME")

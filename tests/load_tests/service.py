@@ -1,6 +1,7 @@
 """The real API over fake networks, served on loopback."""
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,6 @@ from imaging.decode import decode
 from imaging.faces import Detection, Face, Photo, Pixels
 from imaging.pick import Pick
 from imaging.quality import Quality
-from load_tests.server import free_port
 from tests.fakes import AHEAD, EMBEDDER_CROP, LIVENESS_CROP, LocalGallery, is_ready, network, service
 
 
@@ -105,14 +105,14 @@ def posts(scope: Scope) -> bool:
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
     """The address of `app`, which is served for as long as the block lasts."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started and thread.is_alive():
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=[[listener]])
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -7,7 +7,6 @@ import pytest
 
 from load_tests.client import Client
 from load_tests.routes import ROUTES
-from load_tests.server import free_port
 from load_tests.watch import watch
 from tests.load_tests.toy import ANSWER, BUSY, Scripted, refusing_early, toy
 
@@ -52,8 +51,8 @@ def test_what_is_no_answer(scripted: Scripted, kind: str) -> None:
     assert (answer.kind, answer.similarity, answer.steps) == (kind, None, {})
 
 
-def test_a_server_that_is_not_there_is_a_failure() -> None:
-    assert client(f"127.0.0.1:{free_port()}").ask().kind == "failed"
+def test_a_server_that_is_not_there_is_a_failure(lone_port: int) -> None:
+    assert client(f"127.0.0.1:{lone_port}").ask().kind == "failed"
 
 
 def test_a_client_goes_on_after_a_failure() -> None:

@@ -13,7 +13,6 @@ from typer.testing import Result
 
 from load_tests import performance_test
 from load_tests.performance_test import Answer, report
-from load_tests.server import free_port
 from models.errors import ModelError
 from tests import photos
 from tests.load_tests.program import invoked
@@ -122,8 +121,8 @@ def test_it_fails_where_nothing_succeeded(site: Site, pair: list[str]) -> None:
     assert ran.output.splitlines() == ["none of 3 requests succeeded", "3 failed: 503: later"]
 
 
-def test_an_address_that_nobody_answers_is_said(pair: list[str]) -> None:
-    url = f"http://127.0.0.1:{free_port()}/mediapipe"
+def test_an_address_that_nobody_answers_is_said(pair: list[str], lone_port: int) -> None:
+    url = f"http://127.0.0.1:{lone_port}/mediapipe"
     ran = run("--url", url, *pair)
     assert ran.exit_code == 1
     assert ran.output.splitlines() == [f"nobody answers at {url}"]

@@ -12,7 +12,6 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import Scope
 
-from load_tests.server import free_port
 from tests.api.openapi import SNAPSHOT
 from tests.conftest import PROJECT
 from tests.fakes import FakeAddresses
@@ -106,7 +105,7 @@ def test_what_counts_as_a_failure() -> None:
     ]
 
 
-def test_no_answer_is_a_failure() -> None:
-    requests = drive(f"http://127.0.0.1:{free_port()}", "MatchUser")
+def test_no_answer_is_a_failure(lone_port: int) -> None:
+    requests = drive(f"http://127.0.0.1:{lone_port}", "MatchUser")
     assert len(requests) == 2
     assert all("Connection refused" in request["problem"] for request in requests)

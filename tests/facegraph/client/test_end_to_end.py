@@ -6,7 +6,6 @@ import httpx
 import pytest
 
 from facegraph.client import NoAnswerError, NotFoundError
-from load_tests.server import free_port
 from tests.facegraph.client import BOTH, Asker
 
 
@@ -36,8 +35,8 @@ def test_a_person_is_verified_enrolled_found_and_deleted(
 
 
 @BOTH
-def test_nobody_there_is_told(blocking: bool) -> None:
-    address = f"http://127.0.0.1:{free_port()}"
+def test_nobody_there_is_told(blocking: bool, lone_port: int) -> None:
+    address = f"http://127.0.0.1:{lone_port}"
     ask = Asker(blocking, base_url=address, retries=1)
     with pytest.raises(NoAnswerError, match=address):
         ask.models()

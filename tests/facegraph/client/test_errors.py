@@ -22,7 +22,6 @@ CLASSES = {
     413: client.TooLargeError,
     422: client.RefusedPhotoError,
     429: client.RateLimitedError,
-    431: client.TooLargeError,
     500: ServiceError,
     503: client.UnavailableError,
     507: client.StorageFullError,
@@ -56,10 +55,10 @@ def test_every_code_has_its_error() -> None:
 
 
 def test_an_error_of_the_proxy_before_the_service_has_no_request_id() -> None:
-    body = {"error": {"code": "HEAD_TOO_LARGE", "message": "Too much", "details": {}}, "request_id": None}
-    error = raised_by(httpx.Response(431, json=body))
+    body = {"error": {"code": "BODY_TOO_LARGE", "message": "Too much", "details": {}}, "request_id": None}
+    error = raised_by(httpx.Response(413, json=body))
     assert isinstance(error, client.TooLargeError)
-    assert (error.code, str(error), error.request_id) == ("HEAD_TOO_LARGE", "HEAD_TOO_LARGE: Too much", "")
+    assert (error.code, str(error), error.request_id) == ("BODY_TOO_LARGE", "BODY_TOO_LARGE: Too much", "")
 
 
 @pytest.mark.parametrize(

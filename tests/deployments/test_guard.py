@@ -1,0 +1,81 @@
+"""What ends the processes of a service when its main process has ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployments import guard
+
+SERVICE = """
+import subprocess, sys, time
+from pathlib import Path
+from deployments.guard import guarded
+
+with guarded(Path(sys.argv[1])):
+    subprocess.Popen([sys.executable, "-c", sys.argv[2]], start_new_session=True)
+    time.sleep(float(sys.argv[3]))
+"""
+CHILD = """
+import os, signal, subprocess, sys, time
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN)
+print(os.getpid(), flush=True)
+# As one that has overwritten its environment.
+subprocess.run([sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"], env={})
+"""
+"""A process that ends by no signal but SIGKILL, and its child."""
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def ended(pids: list[int]) -> bool:
+    """Whether all have ended, at the latest after a while."""
+    last = time.monotonic() + 10
+    while any(map(alive, pids)) and time.monotonic() < last:
+        time.sleep(0.05)
+    return not any(map(alive, pids))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "a folder of its own"
+    folder.mkdir()
+    (folder / "file").touch()
+    return folder
+
+
+@pytest.fixture
+def bystander() -> Iterator[int]:
+    """A process of another service."""
+    with subprocess.Popen(["sleep", "60"], env={**os.environ, guard.MARK: "another"}) as process:
+        yield process.pid
+        process.kill()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, None])
+def test_whatever_was_started_ends_with_the_main_process(
+    folder: Path, bystander: int, how: signal.Signals | None
+) -> None:
+    command = [sys.executable, "-c", SERVICE, str(folder), CHILD, "2" if how is None else "60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as service:
+        assert service.stdout is not None
+        children = [int(service.stdout.readline()) for _ in range(2)]
+        if how is not None:
+            service.send_signal(how)
+    assert ended(children)
+    last = time.monotonic() + 10
+    while folder.exists() and time.monotonic() < last:
+        time.sleep(0.05)
+    assert not folder.exists()
+    assert alive(bystander)

@@ -11,7 +11,6 @@ from deployments.address import Address, claimed
 from deployments.errors import StartError
 from facegraph.doctor import start
 from gallery.disk import LOCK, reserve
-from load_tests.server import free_port
 
 
 def test_a_check_of_the_start_is_a_problem_in_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,8 +35,8 @@ def test_a_cluster_is_joined_or_a_problem(monkeypatch: pytest.MonkeyPatch) -> No
     assert [each.level for each in start.machine()] == ["ok"]
 
 
-def test_an_address_is_free_or_the_services() -> None:
-    address = Address("127.0.0.1", free_port())
+def test_an_address_is_free_or_the_services(lone_port: int) -> None:
+    address = Address("127.0.0.1", lone_port)
     with claimed(address, 0):
         assert start.address(address, running=False).what.startswith(f"{address} is taken by another facegraph service")
         assert start.address(address, running=True).level == "ok"

@@ -45,6 +45,26 @@ STATUSES = {
 }
 """Status by code, where it is not 422: what the service can read but not use."""
 
+GENERAL = frozenset(
+    {
+        "INVALID_REQUEST",
+        "UNAUTHENTICATED",
+        "FORBIDDEN",
+        "NOT_FOUND",
+        "METHOD_NOT_ALLOWED",
+        "REQUEST_TIMEOUT",
+        "BODY_TOO_LARGE",
+        "RATE_LIMITED",
+        "INTERNAL_ERROR",
+        "STORAGE_FULL",
+        "COLLECTION_UNREADABLE",
+        "UNAVAILABLE",
+        "TIMEOUT",
+        "OVERLOADED",
+    }
+)
+"""Codes that are about the request or the service, and the same in every contract."""
+
 MOST_MESSAGE = 1000
 """Characters of an error's message."""
 RETRY_AFTER_S = 1
@@ -79,6 +99,11 @@ def envelope(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
     """The form of every route that is bound to no older contract."""
     error = {"code": refused.code, "message": refused.message, "details": refused.details}
     return STATUSES.get(refused.code, 422), {"error": error, "request_id": request_id}
+
+
+def contract_status(code: str) -> int:
+    """The status of an error in an older contract: 400 unless the code is a general one."""
+    return STATUSES[code] if code in GENERAL else 400
 
 
 def request_id_of(headers: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from api.errors import STATUSES
+from api.errors import contract_status
 from api.images import from_base64
 from api.parameters import CheckedRoute
 from api.service import Service
@@ -111,7 +111,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
     """The contract documents no errors: they have FastAPI's own form, in which the service wrote them."""
-    return STATUSES.get(refused.code, 400), {"detail": refused.message}
+    return contract_status(refused.code), {"detail": refused.message}
 
 
 @router.post("/compare", responses=RESPONSES)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from api.embeddings import EmbeddingPair
-from api.errors import STATUSES
+from api.errors import GENERAL, contract_status
 from api.health import VERSION
 from api.images import from_base64, from_field
 from api.padding import NetworkDimensions, answered_dimensions, padded, unpadded
@@ -153,6 +153,14 @@ class DeepfaceError(BaseModel):
     detail: DeepfaceProblem
 
 
+CODES = GENERAL | {"NO_FACE_DETECTED", "MULTIPLE_FACES_DETECTED", "INVALID_IMAGE", "DOWNLOAD_FAILED"}
+"""The contract's codes, and those that are new in every contract."""
+_KNOWN_AS = {
+    "IMAGE_TOO_LARGE": "INVALID_IMAGE",
+    "IMAGE_TOO_COMPLEX": "INVALID_IMAGE",
+    "URL_NOT_ALLOWED": "DOWNLOAD_FAILED",
+}
+
 RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"model": DeepfaceError, "description": "The request or its photo is not fit for an answer"},
     413: {"model": DeepfaceError, "description": "The request is larger than it may be"},
@@ -163,7 +171,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
     """The contract names codes only; they stand where FastAPI has an error's detail."""
-    return STATUSES.get(refused.code, 400), {"detail": {"code": refused.code, "message": refused.message}}
+    code = refused.code if refused.code in CODES else _KNOWN_AS.get(refused.code, "INVALID_REQUEST")
+    return contract_status(refused.code), {"detail": {"code": code, "message": refused.message}}
 
 
 @router.get(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from api.audited import concerns
-from api.errors import STATUSES
+from api.errors import contract_status
 from api.health import iso
 from api.images import from_upload
 from api.parameters import CheckedRoute
@@ -109,7 +109,7 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
     """The contract knows 400, 404 and 500, and says 500 of a photo without a face."""
     if refused.code == "NO_FACE_DETECTED":
         return 500, {"detail": "Face detection failed. Please ensure the image contains a clear face."}
-    return STATUSES.get(refused.code, 400), {"detail": refused.message}
+    return 404 if refused.code == NOT_FOUND else contract_status(refused.code), {"detail": refused.message}
 
 
 _ERRORS: dict[int | str, dict[str, Any]] = {

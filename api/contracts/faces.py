@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from api.embeddings import EmbeddingPair
-from api.errors import STATUSES
+from api.errors import contract_status
 from api.images import from_upload
 from api.padding import NetworkDimensions, answered_dimensions, padded, unpadded
 from api.parameters import CheckedRoute
@@ -88,7 +88,7 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
     # What is invalid about the one field of the forms is always that it holds no file.
     if refused.code == "INVALID_REQUEST" and message.startswith("image: "):
         message = "No image file provided"
-    return STATUSES.get(refused.code, 400), {"error": message}
+    return contract_status(refused.code), {"error": message}
 
 
 @router.post(

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from api.errors import STATUSES
+from api.errors import contract_status
 from api.images import from_field
 from api.parameters import CheckedRoute
 from api.service import Service
@@ -135,7 +135,7 @@ class ErrorResponse(BaseModel):
 
 def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
     """The contract knows 400 and 503; what else goes wrong keeps its own status."""
-    return STATUSES.get(refused.code, 400), {"success": False, "error": refused.message}
+    return contract_status(refused.code), {"success": False, "error": refused.message}
 
 
 @router.post(

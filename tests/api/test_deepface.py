@@ -134,10 +134,10 @@ def test_an_address_is_fetched(address: str) -> None:
     assert looks.calls[0][0] == [PHOTO]
 
 
-@pytest.mark.parametrize("code", ["DOWNLOAD_FAILED", "URL_NOT_ALLOWED", "IMAGE_TOO_LARGE"])
-def test_what_goes_wrong_with_an_address_keeps_its_code(code: str) -> None:
+@pytest.mark.parametrize("code", ["DOWNLOAD_FAILED", "URL_NOT_ALLOWED"])
+def test_an_address_that_cannot_or_may_not_be_fetched_is_a_failed_download(code: str) -> None:
     addresses = FakeAddresses({ADDRESS: Refused(code, "Because")})
-    assert refusal(extract(None, addresses, image=ADDRESS, image_type="url")) == (code, "Because")
+    assert refusal(extract(None, addresses, image=ADDRESS, image_type="url")) == ("DOWNLOAD_FAILED", "Because")
 
 
 @pytest.mark.parametrize("field", [TEXT, "file:///etc/passwd", "ftp://example.com", "//example.com", " https://a.b"])
@@ -169,7 +169,9 @@ def test_a_photo_that_is_too_large_never_reaches_a_stage() -> None:
     response = client(stages(looks), LimitArgs(max_image_size=3)).post(
         "/api/v1/extract-embedding", json={"image": TEXT}
     )
-    assert refusal(response)[0] == "IMAGE_TOO_LARGE"
+    code, message = refusal(response)
+    assert code == "INVALID_IMAGE"
+    assert "more than the 3 bytes" in message
     assert looks.calls == []
 
 
@@ -380,7 +382,6 @@ def test_an_unknown_path_and_a_wrong_method_have_the_contracts_form() -> None:
         ("MULTIPLE_FACES_DETECTED", 400),
         ("INVALID_IMAGE", 400),
         ("DOWNLOAD_FAILED", 400),
-        ("IMAGE_TOO_LARGE", 400),
         ("INVALID_REQUEST", 400),
         ("BODY_TOO_LARGE", 413),
         ("UNAVAILABLE", 503),

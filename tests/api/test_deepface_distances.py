@@ -161,6 +161,6 @@ def test_what_cannot_be_compared_is_refused_by_name(field: str, value: str) -> N
 
 def test_an_embedding_of_another_network_is_refused() -> None:
     assert refusal(compare([1, 0, 1] + [0] * 509, [1, 0])) == (
-        "INVALID_EMBEDDING",
+        "INVALID_REQUEST",
         "embedding1 is of another network: this one gives 2 numbers, and the numbers after them are not all zero",
     )

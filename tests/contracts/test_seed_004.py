@@ -157,7 +157,7 @@ def test_a_photo_of_two_people_is_refused_or_the_prominent_face_embedded(
 def test_embeddings_of_two_networks_are_refused(service: httpx.Client, mindy: bytes) -> None:
     other = service.post("/extract-embedding", files={"image": ("face.jpg", mindy, "image/jpeg")}).json()["embedding"]
     body = {"embedding1": extract_embedding(service, text(mindy)), "embedding2": other}
-    assert refusal(service.post("/api/v1/compare-faces", json=body)) == "INVALID_EMBEDDING"
+    assert refusal(service.post("/api/v1/compare-faces", json=body)) == "INVALID_REQUEST"
 
 
 def test_what_is_no_photo_is_an_invalid_image(service: httpx.Client, mindy: bytes) -> None:
@@ -172,7 +172,7 @@ def test_what_cannot_be_fetched_is_a_failed_download(service: httpx.Client) -> N
 
 def test_the_services_own_network_is_not_fetched_from(service: httpx.Client) -> None:
     own = str(service.base_url.copy_with(host="127.0.0.2", path="/health"))
-    assert refusal(extract(service, own, image_type="url")) == "URL_NOT_ALLOWED"
+    assert refusal(extract(service, own, image_type="url")) == "DOWNLOAD_FAILED"
 
 
 def test_a_page_of_another_site_may_call_this_contract_and_no_other(service: httpx.Client) -> None:

@@ -85,7 +85,7 @@ class LimitArgs(_FromEnvironment):
     max_requests: int = Field(
         64, gt=0, description="Requests that a replica of the ingress works on at once; one more is refused."
     )
-    max_faces: int = Field(10_000, gt=0, description="Faces that POST /add_face lets a database have.")
+    max_faces: int = Field(10_000, gt=0, description="Ids that a database of POST /add_face may have.")
     cors_origins: str = Field(
         "*", description="Origins of the pages that may call /api/v1/, comma-separated; * for any, nothing for none."
     )

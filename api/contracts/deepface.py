@@ -20,6 +20,7 @@ from api.service import Service
 from graphs.compare import distances
 from graphs.extract import embed
 from graphs.stages import DetectorStage, EmbedderStage, first_of
+from graphs.thresholds import configured
 from graphs.timing import matched
 from imaging.faces import Face, Photo
 from imaging.pick import Pick
@@ -124,8 +125,8 @@ class WarmUpResponse(BaseModel):
 class ModelInfo(BaseModel):
     """The networks of this contract.
 
-    `thresholds` are the contract's distances; `cosine_threshold` is the cosine similarity that was measured for
-    this model. Embeddings can be compared as long as `embedding_contract` is the same.
+    `thresholds` are the contract's distances; `cosine_threshold` is the cosine similarity that /v1 applies by default.
+    Embeddings can be compared as long as `embedding_contract` is the same.
     """
 
     model: str
@@ -247,16 +248,17 @@ async def post_warm_up(request: Request) -> WarmUpResponse:
 @router.get("/model-info", responses=RESPONSES)
 async def get_model_info(request: Request) -> ModelInfo:
     """Name the networks, and say how their embeddings are compared."""
+    service: Service = request.state.service
     detector, embedder = _stages(request)
     network = embedder.network
     return ModelInfo(
         model=network.model,
         title=network.title,
         licence=network.licence,
-        embedding_dimensions=answered_dimensions(request.state.service, embedder.size),
+        embedding_dimensions=answered_dimensions(service, embedder.size),
         network_dimensions=embedder.size,
         embedding_contract=embedder.contract,
-        cosine_threshold=embedder.threshold,
+        cosine_threshold=configured(service.policy, EMBEDDER, embedder).value,
         detector=detector.network.model,
         distance_metrics=list(THRESHOLDS),
         thresholds=THRESHOLDS,

@@ -95,7 +95,7 @@ class DeletedFace(BaseModel):
 
 
 class DatabaseStats(BaseModel):
-    """The database in numbers."""
+    """The database in numbers; model and dimension are those of the stored faces."""
 
     total_faces: int
     model: str
@@ -204,13 +204,14 @@ async def get_stats(request: Request, model: ModelQuery = None) -> DatabaseStats
     """Say how much the database holds, and with which network."""
     service: Service = request.state.service
     variant = _variant(model)
-    embedder = first_of(service.stages.embedders, variant)
     collection = await _collection(service, variant)
+    # After a change of network, the stored faces are still of the one before.
+    kind = collection.kind if collection else first_of(service.stages.embedders, variant).kind(variant)
     counted = await service.stages.gallery.statistics(collection) if collection else None
     return DatabaseStats(
         total_faces=counted.subjects if counted else 0,
-        model=embedder.network.model,
-        embedding_dimension=embedder.size,
+        model=kind.model,
+        embedding_dimension=kind.size,
         database_size_mb=round(counted.bytes / 1e6, 3) if counted else 0.0,
         uptime_seconds=int(time.monotonic() - STARTED),
         last_updated=iso(counted.changed) if counted else None,

@@ -29,7 +29,7 @@ class CollectionRequest(BaseModel):
 
 
 class CollectionAnswer(BaseModel):
-    """A collection. `threshold` is null where the card's own decides."""
+    """A collection. `threshold` is null where the configuration's or the card's decides."""
 
     model_config = example(
         name="staff",

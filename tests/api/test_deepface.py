@@ -342,6 +342,16 @@ def test_the_model_info_says_what_is_behind_the_contract() -> None:
     }
 
 
+def test_every_route_names_the_same_cosine_threshold() -> None:
+    calibrated = client(stages(), policy=Policy(thresholds={"arcface": 0.6}))
+    told = [
+        calibrated.get("/api/v1/model-info").json(),
+        calibrated.get("/health").json()["networks"]["arcface"],
+        calibrated.get("/v1/models").json()["embedders"]["arcface"],
+    ]
+    assert [each["cosine_threshold"] for each in told] == [0.6, 0.6, 0.6]
+
+
 def test_a_fault_is_a_500_that_hides_it() -> None:
     broken = stages(embed=FakeNetwork(RuntimeError("a secret")))
     with serve_log():

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from api.contracts import face_database
+from gallery.records import EmbeddingKind
 from graphs.settings import Policy
 from imaging.pick import Pick
 from tests.api.face_database import Database, error
@@ -174,6 +175,14 @@ def test_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(answer["uptime_seconds"], int)
     assert answer["uptime_seconds"] >= 3600
     assert ISO.fullmatch(answer["last_updated"])
+
+
+def test_statistics_name_the_network_of_the_stored_faces() -> None:
+    database = Database()
+    before = EmbeddingKind("arcface", "model-before", "contract-before", 5)
+    asyncio.run(database.gallery.create("faces-arcface", before, None))
+    answer = database.stats()
+    assert (answer["model"], answer["embedding_dimension"]) == ("model-before", 5)
 
 
 def test_the_variants_have_a_database_each() -> None:

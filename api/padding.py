@@ -40,7 +40,7 @@ def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, 
         role: of the contract's embedder.
 
     Raises:
-        Refused: ``INVALID_EMBEDDING``: one is of another network than the contract's, or they are of two networks.
+        Refused: ``INVALID_REQUEST``: one is of another network than the contract's, or they are of two networks.
     """
     embedders = service.stages.embedders
     first, second = pair.vectors()
@@ -50,7 +50,7 @@ def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, 
         second = _unpadded("embedding2", second, embedders[role].size, sizes)
     if len(first) != len(second):
         raise Refused(
-            "INVALID_EMBEDDING",
+            "INVALID_REQUEST",
             f"embedding1 has {len(first)} numbers and embedding2 has {len(second)}; "
             "embeddings of one network have the same number",
         )
@@ -64,7 +64,7 @@ def _unpadded(name: str, vector: Vector, size: int, sizes: set[int]) -> Vector:
     used = int(np.flatnonzero(vector)[-1]) + 1
     if used > size:
         raise Refused(
-            "INVALID_EMBEDDING",
+            "INVALID_REQUEST",
             f"{name} is of another network: this one gives {size} numbers, and the numbers after them are not all zero",
         )
     return vector[: used if used in sizes else size]

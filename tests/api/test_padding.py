@@ -51,7 +51,7 @@ def taken(first: list[float], second: list[float], role: str = "facenet", of: Se
 def refusal(first: list[float], second: list[float], role: str = "facenet", of: Service = DEFAULT) -> str:
     with pytest.raises(Refused) as caught:
         taken(first, second, role, of)
-    assert caught.value.code == "INVALID_EMBEDDING"
+    assert caught.value.code == "INVALID_REQUEST"
     return caught.value.message
 
 

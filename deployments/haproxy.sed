@@ -7,8 +7,8 @@ d
 }
 /^frontend http_frontend$/{
 n
-# For Serve the host :: is *, which is IPv4 alone.
-s|bind \*:\(.*\)|bind "${FACEGRAPH_BIND-*}:\1"|
+# Serve takes one host for HAProxy and for the replicas behind it, and :: as IPv4 alone; see serving.py.
+s|bind \(.*\):\([0-9]*\)$|bind "${FACEGRAPH_BIND-\1}:\2"|
 # The ingress learns the caller's address; a request id that it could not use makes way for one of Serve's. A head and the
 # beginning of a body have 8 s, and bodies their limit (transport.py: the 64 MiB of a message between replicas), before
 # they take a place in the ingress, which refuses most of them far below, in each contract's form.

@@ -8,6 +8,7 @@ PORT are taken from the environment, and requests travel the shortest way (`depl
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import yaml
 from rich.console import Console
@@ -20,6 +21,8 @@ from deployments.preflight import ready
 from models.errors import ModelError
 from models.pull import configured, pull
 from models.store import Store
+
+ANYWHERE, LOOPBACK = "0.0.0.0", "127.0.0.1"  # noqa: S104
 
 
 def run(path: Path) -> None:
@@ -37,16 +40,27 @@ def run(path: Path) -> None:
             for args in check(config):
                 pull(configured(args.model_dump()), Store(args.models_dir), mirror, Console())
             served = folder / "serve.yaml"
-            served.write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
+            served.write_text(yaml.safe_dump(_behind_haproxy(config), sort_keys=False), "utf-8")
         except (ConfigError, ModelError, OSError) as error:
             raise ConfigError(f"{path} cannot be served: {error}") from error
         # The models came through the environment's proxies; the service's own parts need none.
         transport.forget_proxies()
-        if config.get("http_options", {}).get("host") == "::":
-            # Which Serve makes a star of, for IPv4 alone; see haproxy.sed.
-            os.environ.setdefault("FACEGRAPH_BIND", "::")
         held.enter_context(guarded(folder))
         # Only now: Serve reads the environment when it is imported.
         from ray.serve.scripts import cli as serve
 
         serve(["run", str(served)])
+
+
+def _behind_haproxy(config: Any) -> Any:
+    """`config` with the host of the ingress's replicas, and in the environment the one of HAProxy where they differ.
+
+    HAProxy asks replicas on its machine at 127.0.0.1, wherever it listens itself.
+    """
+    host = config.get("http_options", {}).get("host", ANYWHERE)
+    ours = os.environ.get("RAY_SERVE_HAPROXY_BINARY_PATH") == str(transport.HAPROXY)
+    enabled = os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1" and os.environ.get("RAY_ADDRESS") == "local"
+    if not (ours and enabled) or host in (ANYWHERE, LOOPBACK):
+        return config
+    os.environ["FACEGRAPH_BIND"] = host
+    return config if host == "::" else {**config, "http_options": {**config["http_options"], "host": LOOPBACK}}

@@ -2,7 +2,9 @@
 
 import logging
 import math
+import sys
 from functools import partial
+from shlex import quote
 from typing import Any, cast
 
 import ray
@@ -81,7 +83,10 @@ def _gallery(args: GalleryArgs) -> tuple[Application, Application]:
 
     def placed(deployment: Any, cpus: float, threads: int) -> Any:
         # Ray gives a replica with less than two CPUs one thread for its mathematics.
-        environment = {"env_vars": {"OMP_NUM_THREADS": str(threads)}}
+        environment: dict[str, Any] = {"env_vars": {"OMP_NUM_THREADS": str(threads)}}
+        if (python := quote(sys.executable)) != sys.executable:
+            # Ray gives a shell the interpreter of such a replica as it stands.
+            environment["py_executable"] = python
         options = {"num_cpus": cpus, "num_gpus": 0, "runtime_env": environment, **node}
         return deployment.options(ray_actor_options=options)
 

@@ -163,7 +163,8 @@ def _host(entry: str) -> tuple[str, int | None]:
 class GalleryArgs(_FromEnvironment):
     """Where the gallery lies and how it is kept; each variable begins with ``GALLERY_``."""
 
-    model_config = SettingsConfigDict(env_prefix="GALLERY_")
+    # An empty address would be the project's own folder.
+    model_config = SettingsConfigDict(env_prefix="GALLERY_", env_ignore_empty=True)
 
     uri: str = Field(
         "data/gallery",
@@ -191,6 +192,8 @@ class GalleryArgs(_FromEnvironment):
     @field_validator("uri")
     @classmethod
     def _below_the_project(cls, uri: str) -> str:
+        if not uri.strip():
+            raise ValueError("an empty address")
         if "://" in uri and urlsplit(uri).password is not None:
             # LanceDB's errors quote the address, and the log has them.
             raise ValueError("an address with a password: credentials belong into the object store's own variables")

@@ -32,7 +32,8 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(transport, "set_up", set_up)
     monkeypatch.setattr(serving, "ready", nullcontext)
     monkeypatch.setattr(serving, "guarded", nullcontext)
-    monkeypatch.delenv("FACEGRAPH_BIND", raising=False)
+    monkeypatch.setenv("FACEGRAPH_BIND", "to be forgotten")
+    monkeypatch.delenv("FACEGRAPH_BIND")
     monkeypatch.setattr(serving, "pull", pull)
     monkeypatch.setattr(scripts, "cli", done.append)
     return done
@@ -70,13 +71,34 @@ def test_the_models_may_come_through_a_proxy_and_the_service_has_none(
     assert found == ["http://127.0.0.1:3128", None]
 
 
-@pytest.mark.parametrize(("host", "bind"), [("::", "::"), ("0.0.0.0", None)])
-@pytest.mark.usefixtures("ran")
-def test_ipv6_is_listened_on_where_it_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch, host: str, bind: str | None
+@pytest.mark.parametrize(
+    ("host", "bind", "replicas"),
+    [
+        ("0.0.0.0", None, "0.0.0.0"),
+        ("127.0.0.1", None, "127.0.0.1"),
+        ("::", "::", "::"),
+        ("::1", "::1", "127.0.0.1"),
+        ("192.0.2.2", "192.0.2.2", "127.0.0.1"),
+    ],
+)
+def test_haproxy_listens_where_it_is_asked_to_and_reaches_the_replicas(
+    ran: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, bind: str | None, replicas: str
 ) -> None:
     monkeypatch.setenv("HOST", host)
-    found: list[str | None] = []
-    monkeypatch.setattr(scripts, "cli", lambda _: found.append(os.environ.pop("FACEGRAPH_BIND", None)))
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    monkeypatch.setenv("RAY_SERVE_ENABLE_HA_PROXY", "1")
+    monkeypatch.setenv("RAY_SERVE_HAPROXY_BINARY_PATH", str(transport.HAPROXY))
     serving.run(ROOT / "configs" / "serve.yaml")
-    assert found == [bind]
+    served = yaml.safe_load((tmp_path / "transport" / "serve.yaml").read_text())
+    assert (os.environ.get("FACEGRAPH_BIND"), served["http_options"]["host"]) == (bind, replicas)
+
+
+def test_serves_own_proxy_listens_where_it_is_asked_to(
+    ran: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOST", "192.0.2.2")
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    monkeypatch.setenv("RAY_SERVE_ENABLE_HA_PROXY", "0")
+    serving.run(ROOT / "configs" / "serve.yaml")
+    served = yaml.safe_load((tmp_path / "transport" / "serve.yaml").read_text())
+    assert served["http_options"]["host"] == "192.0.2.2"

@@ -215,6 +215,15 @@ def test_a_gallery_in_a_folder_is_kept_on_the_head_node(models_dir: Path, cluste
         assert deployment.init_args[0].uri == str(ROOT / "somewhere")
 
 
+def test_the_gallery_starts_from_a_folder_whose_name_a_shell_would_split(
+    models_dir: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster(0)
+    monkeypatch.setattr("sys.executable", "/a folder/bin/python")
+    for deployment in gallery_of(app.build(arguments(models_dir))):
+        assert deployment.ray_actor_options["runtime_env"]["py_executable"] == "'/a folder/bin/python'"
+
+
 def test_a_gallery_in_an_object_store_is_kept_anywhere(models_dir: Path, cluster: Any) -> None:
     cluster(0)
     asked = {"uri": "s3://bucket/gallery", "storage_options": {"region": "eu-central-1"}, "clean_s": 60}

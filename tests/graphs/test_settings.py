@@ -10,7 +10,17 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from graphs.batches import LARGEST_PHOTO
-from graphs.settings import ROOT, AccessArgs, AddressArgs, AppArgs, DetectorArgs, LimitArgs, Policy, StageArgs
+from graphs.settings import (
+    ROOT,
+    AccessArgs,
+    AddressArgs,
+    AppArgs,
+    DetectorArgs,
+    GalleryArgs,
+    LimitArgs,
+    Policy,
+    StageArgs,
+)
 from imaging.decode import Limits
 
 ARGS: dict[str, Any] = {
@@ -285,3 +295,10 @@ def test_the_files_of_access_are_below_the_project(monkeypatch: pytest.MonkeyPat
 def test_the_default_detector_is_one_of_those_that_are_there() -> None:
     with pytest.raises(ValidationError, match="defaults: no detector is called centerface; there are mtcnn"):
         AppArgs(**ARGS, defaults={"detector": "centerface"})
+
+
+def test_an_empty_address_is_not_the_projects_own_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GALLERY_URI", "")
+    assert GalleryArgs().uri == str(ROOT / "data" / "gallery")
+    with pytest.raises(ValidationError, match="an empty address"):
+        GalleryArgs(uri=" ")

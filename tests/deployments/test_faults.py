@@ -21,6 +21,7 @@ from gallery.reader import Reader
 from graphs.settings import ROOT
 from load_tests.faults import OTHERS, kill, replica
 from load_tests.photos import Photo
+from load_tests.processes import command
 from load_tests.server import Server
 from load_tests.traffic import Traffic
 from tests.service_files import PLACES, TIMEOUT_S, ServiceFiles
@@ -150,12 +151,15 @@ def dashboard(files: ServiceFiles) -> str:
     return str(address)
 
 
-def test_nothing_acknowledged_is_lost_with_the_whole_service(
+def test_the_whole_service_ends_with_its_main_process_and_nothing_acknowledged_is_lost(
     server: Server, traffic: Traffic, service_files: ServiceFiles
 ) -> None:
     with traffic.by(CLIENTS):
         traffic.wait_for(1)
-        assert server.kill()
+        processes = server.processes()
+        os.kill(server.pid, signal.SIGKILL)
+        # Nothing outlives the main process.
+        until(lambda: not any(map(command, processes)), 30)
     # And the machine lost power in the middle of the last commit.
     there, table = asyncio.run(enrolled(service_files))
     acknowledged = traffic.acknowledged.keys()

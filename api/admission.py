@@ -9,7 +9,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api import page
 from imaging.refused import Refused
 
-ALWAYS = frozenset({"/", "/health", "/api/v1/health", "/docs", "/redoc", "/openapi.json", *page.PATHS})
+ALWAYS = frozenset(
+    {"/", "/health", "/livez", "/readyz", "/api/v1/health", "/docs", "/redoc", "/openapi.json", *page.PATHS}
+)
 """Paths that are answered however many requests there are: they cost little, and tell how the service is
 or, as the page does, what to ask it."""
 WATCHING = frozenset({"/metrics", "/v1/status"})

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from access.audit import Audit
 from access.keys import Keys
 from access.rates import Rates
-from api import errors, health, metrics, page, scopes
+from api import errors, health, metrics, page, probes, scopes
 from api.access import Access
 from api.admission import Admission
 from api.contracts import compare, deepface, face_database, faces, match
@@ -43,7 +43,7 @@ def routes(keys_required: bool) -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": False, "operation_spans": False, "metrics": False, "logs": False},
     )
-    for part in (health, metrics, *CONTRACTS, models, status, photos, collections, enrolment, subjects, search):
+    for part in (health, probes, metrics, *CONTRACTS, models, status, photos, collections, enrolment, subjects, search):
         app.include_router(part.router)
     page.install(app)
     errors.install(app, FORMS)

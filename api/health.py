@@ -1,8 +1,8 @@
 """GET / and GET /health: who answers here, and whether every stage does."""
 
-import asyncio
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
@@ -12,14 +12,12 @@ from fastapi import APIRouter, Request, Response
 from api.padding import answered_dimensions
 from api.service import Service
 from graphs.settings import Policy
-from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
+from graphs.stages import EmbedderStage, NetworkStage
 from graphs.thresholds import configured
 
 router = APIRouter(tags=["health"])
 
 VERSION = metadata.version("facegraph")
-
-Stage = DetectorStage | LivenessStage | EmbedderStage
 
 
 @router.get("/")
@@ -37,22 +35,24 @@ async def get_root() -> dict[str, Any]:
 
 @router.get("/health")
 async def get_health(request: Request, response: Response) -> dict[str, Any]:
-    """Ask every stage whether it answers and could be started anew, and the gallery whether each table opens.
+    """Tell whether every stage answers and could be started anew, and whether the gallery can be read.
 
-    `status` is ``healthy`` when all do, ``degraded`` when some do, and ``unhealthy``, with status 503,
-    when none does. `models` has the verdict by role, `model_loaded` that of all of them, and
-    `database_connected` the gallery's. `networks` names what stands behind each role; of an embedder also
-    its embeddings' length and /v1's threshold where nobody asks for another one. `service`, `model` and
-    `embedding_dimensions` are of the embedder that the FaceNet contract uses, in the contract's width;
-    `network_dimensions` is that network's own size.
+    The stages are watched in the background: a busy one is ready as long as it answers any calls. `status` is
+    ``healthy`` when all is well, ``degraded`` when something is not, and ``unhealthy``, with status 503,
+    when no stage answers. `models` has the verdict by role (where a detector and an embedder share a role, that
+    of both), `model_loaded` that of all of them, and `database_connected` the gallery's; `unreadable_collections`
+    is how many collections cannot be read. `networks` names what stands behind each role, or behind
+    ``KIND-ROLE`` where kinds share a role; of an embedder also its embeddings' length and /v1's threshold where
+    nobody asks for another one. `service`, `model` and `embedding_dimensions` are of the embedder that the
+    FaceNet contract uses, in the contract's width; `network_dimensions` is that network's own size.
     """
     service: Service = request.state.service
-    stages: Mapping[str, Stage] = {**service.stages.detectors, **service.stages.liveness, **service.stages.embedders}
-    *verdicts, database = await asyncio.gather(
-        *(stage.ready() for stage in stages.values()), service.stages.gallery.ready()
-    )
-    ready = dict(zip(stages, verdicts, strict=True))
-    whole = all(verdicts) and database
+    networks, gallery = service.stages.networks, service.stages.gallery
+    verdicts = [stage.ready() for _, _, stage in networks]
+    models: dict[str, bool] = {}
+    for (_, role, _), verdict in zip(networks, verdicts, strict=True):
+        models[role] = verdict and models.get(role, True)
+    whole = all(verdicts) and gallery.ready() and not gallery.unreadable()
     if not any(verdicts):
         response.status_code = 503
     now = time.time()
@@ -60,13 +60,14 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
         "status": "healthy" if whole else "degraded" if any(verdicts) else "unhealthy",
         "timestamp": now,
         "timestamp_iso": iso(datetime.fromtimestamp(now, UTC)),
-        "models": ready,
+        "models": models,
         "model_loaded": all(verdicts),
-        "database_connected": database,
+        "database_connected": gallery.ready(),
+        "unreadable_collections": len(gallery.unreadable()),
         "service": "facegraph",
         **_facenet(service),
         "version": VERSION,
-        "networks": {role: _described(role, stage, service.policy) for role, stage in stages.items()},
+        "networks": _described(networks, service.policy),
     }
 
 
@@ -86,9 +87,13 @@ def _facenet(service: Service) -> dict[str, Any]:
     }
 
 
-def _described(role: str, stage: Stage, policy: Policy) -> dict[str, Any]:
-    network = stage.network
-    described: dict[str, Any] = {"model": network.model, "title": network.title, "licence": network.licence}
-    if isinstance(stage, EmbedderStage):
-        described |= {"embedding_dimensions": stage.size, "cosine_threshold": configured(policy, role, stage).value}
+def _described(networks: Sequence[tuple[str, str, NetworkStage]], policy: Policy) -> dict[str, dict[str, Any]]:
+    kinds = Counter(role for _, role, _ in networks)
+    described = {}
+    for kind, role, stage in networks:
+        network = stage.network
+        about: dict[str, Any] = {"model": network.model, "title": network.title, "licence": network.licence}
+        if isinstance(stage, EmbedderStage):
+            about |= {"embedding_dimensions": stage.size, "cosine_threshold": configured(policy, role, stage).value}
+        described[role if kinds[role] == 1 else f"{kind}-{role}"] = about
     return described

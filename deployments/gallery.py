@@ -114,12 +114,10 @@ class GalleryReader:
         except Refused as refused:
             return refused
 
-    async def ready(self) -> None:
-        """Look for collections that cannot be read.
+    async def ready(self) -> list[str]:
+        """Names of the collections that cannot be read.
 
         Raises:
-            RuntimeError: there are some.
             Exception: whatever keeps the gallery from being opened.
         """
-        if names := await self._unreadable():
-            raise RuntimeError(f"these collections cannot be read: {', '.join(names)}")
+        return await self._unreadable()

@@ -1,5 +1,6 @@
 """The ingress: HTTP in, stages behind."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -96,6 +97,8 @@ class Ingress:
             gallery=cast(Gallery, remote),
         )
         watched += [(remote.writer, None), (remote.reader, None)]
+        # Held, since the loop itself holds no task.
+        self._watching = [asyncio.create_task(stage.readiness.watch()) for stage, _ in watched]
         requests = CallWindow()
         self._service = Service(
             stages,

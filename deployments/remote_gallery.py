@@ -1,6 +1,5 @@
 """How the ingress asks the gallery."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -31,9 +30,13 @@ class RemoteGallery:
         self.writer = StageCaller("gallery", "gallery", writer, repeatable=False)
         self.reader = StageCaller("gallery", "gallery", reader)
 
-    async def ready(self) -> bool:
-        """Whether both answer, and every table can be opened."""
-        return all(await asyncio.gather(self.writer.ready(), self.reader.ready()))
+    def ready(self) -> bool:
+        """Whether both answer, and the gallery can be opened."""
+        return self.writer.ready() and self.reader.ready()
+
+    def unreadable(self) -> list[str]:
+        """Names of the collections that cannot be read, as the reader told last."""
+        return list(self.reader.readiness.answer or ())
 
     async def enrol(self, *args: Any, **options: Any) -> list[Enrolled]:
         """Ask the `Writer` to enrol faces, and note what became of each."""

@@ -1,6 +1,5 @@
 """Calling a stage, in another replica or in this one."""
 
-import asyncio
 import logging
 import time
 from functools import partial
@@ -11,6 +10,7 @@ from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
+from deployments.readiness import Readiness
 from deployments.tracing import apart
 from graphs.calls import CallWindow
 from graphs.status import Kind
@@ -19,7 +19,6 @@ from imaging.refused import Refused
 
 logger = logging.getLogger("ray.serve")
 
-READY_TIMEOUT_S = 2.0
 INGRESS = "ingress"
 """Name of the ingress's deployment."""
 
@@ -52,6 +51,7 @@ class StageCaller:
 
     Attributes:
         calls: those of this process.
+        readiness: whether the stage answers.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class StageCaller:
         self.kind = kind
         self.role = role
         self.calls = CallWindow()
+        self.readiness = Readiness(f"{kind} {role}", lambda: self._handle.ready.remote())
         self._handle = handle
         self._repeatable = repeatable
 
@@ -104,20 +105,13 @@ class StageCaller:
             self.calls.end(started, ended)
             size = len(args[0]) if args and self.kind != "gallery" else None
             record(Call(self.kind, label or self.role, started, ended, timed, size, failure, repeated))
+        self.readiness.answered()
         if isinstance(answer, Timed):
             return answer.answer
         if isinstance(answer, Refused):
             raise answer
         return answer
 
-    async def ready(self) -> bool:
-        """Whether a replica answers in time."""
-        apart()
-        try:
-            async with asyncio.timeout(READY_TIMEOUT_S):
-                await self._handle.ready.remote()
-        except Exception as error:
-            # Whatever keeps a stage from answering, the verdict is the same; the log has the cause.
-            logger.warning("the stage %s is not ready: %r", self.role, error)
-            return False
-        return True
+    def ready(self) -> bool:
+        """Whether the stage answered when it was last asked."""
+        return self.readiness.ready

@@ -75,18 +75,17 @@ class ServeStatus:
     async def __call__(self) -> list[StageStatus]:
         """How all are; raises `Refused` as `Controller.replicas` does."""
         replicas = await self._replicas()
-        ready = await asyncio.gather(*(stage.ready() for stage, _ in self._stages))
         told = [
             StageStatus(
                 f"{stage.kind}-{stage.role}" if network else stage.host,
                 stage.kind,
                 stage.role if network else None,
                 network,
-                answers,
+                stage.ready(),
                 replicas.get(stage.host, Replicas()),
                 stage.calls.seen,
             )
-            for (stage, network), answers in zip(self._stages, ready, strict=True)
+            for stage, network in self._stages
         ]
         ingress = replicas.get(INGRESS, Replicas())
         return [*told, StageStatus(INGRESS, "ingress", None, None, True, ingress, self._requests.seen)]

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from opentelemetry import trace
+from opentelemetry import context, trace
 from ray.serve._private.tracing_utils import TRACE_STACK, is_tracing_enabled
 
 from graphs.observed import Answered
@@ -55,6 +55,14 @@ def apart() -> None:
     """
     if is_tracing_enabled():
         TRACE_STACK.set([*TRACE_STACK.get([])])
+
+
+def untraced() -> None:
+    """Let the calls that the running task makes leave no spans, for questions that no request asks."""
+    if is_tracing_enabled():
+        # What follows a span that is not sampled is not sampled either.
+        parent = trace.NonRecordingSpan(trace.SpanContext(1, 1, is_remote=False))
+        context.attach(trace.set_span_in_context(parent))
 
 
 def _with_trace_id(record: logging.LogRecord) -> bool:

@@ -15,8 +15,8 @@ from imaging.refused import Refused
 
 Stage = TypeVar("Stage")
 
-Ready = Callable[[], Awaitable[bool]]
-"""Whether a replica of the stage answers, with its network loaded."""
+Ready = Callable[[], bool]
+"""Whether the stage answers, with its network loaded; told from memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +83,14 @@ class EmbedderStage:
         return EmbeddingKind(role, self.network.model, self.contract, self.size)
 
 
-class Gallery(Protocol):
-    """The gallery: what `gallery.reader` and `gallery.writer` can do, and whether they answer."""
+NetworkStage = DetectorStage | LivenessStage | EmbedderStage
 
-    async def ready(self) -> bool: ...
+
+class Gallery(Protocol):
+    """The gallery: what `gallery.reader` and `gallery.writer` can do, and whether they can do it."""
+
+    def ready(self) -> bool: ...
+    def unreadable(self) -> Sequence[str]: ...
 
     async def collections(self) -> list[Collection]: ...
     async def collection(self, name: str) -> Collection: ...
@@ -125,6 +129,16 @@ class Stages:
     liveness: Mapping[str, LivenessStage]
     embedders: Mapping[str, EmbedderStage]
     gallery: Gallery
+
+    @property
+    def networks(self) -> list[tuple[str, str, NetworkStage]]:
+        """Kind, role and stage of each network; a role may be of several kinds."""
+        kinds: Mapping[str, Mapping[str, NetworkStage]] = {
+            "detector": self.detectors,
+            "liveness": self.liveness,
+            "embedder": self.embedders,
+        }
+        return [(kind, role, stage) for kind, stages in kinds.items() for role, stage in stages.items()]
 
 
 def first_of(stages: Mapping[str, Stage], *roles: str) -> Stage:

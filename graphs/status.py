@@ -28,7 +28,7 @@ class StageStatus:
         deployment: its name, e.g. ``detector-mtcnn``, also where it runs inside the ingress.
         role: what requests name it by; None of the gallery and the ingress.
         network: behind it; None of the same.
-        ready: whether a replica answered just now.
+        ready: whether it answers, as far as is known: `deployments.readiness`.
         replicas: of the deployment that it runs in.
         calls: what this process saw of it.
     """

@@ -132,11 +132,11 @@ class FakeAddresses(Addresses):
         return found
 
 
-async def is_ready() -> bool:
+def is_ready() -> bool:
     return True
 
 
-async def is_not_ready() -> bool:
+def is_not_ready() -> bool:
     return False
 
 
@@ -148,15 +148,19 @@ def unit(cosine: float) -> list[list[float]]:
 class LocalGallery:
     """A real gallery without Ray, in a folder of its own unless it is given one."""
 
-    def __init__(self, folder: Path | None = None, ready: bool = True) -> None:
+    def __init__(self, folder: Path | None = None, ready: bool = True, unreadable: Sequence[str] = ()) -> None:
         self._temporary = tempfile.TemporaryDirectory() if folder is None else None
         self.place = Place(str(folder or (self._temporary and self._temporary.name)))
         self._reader = Reader(self.place, exact_mb=64)
         self._writer: Writer | None = None
         self._ready = ready
+        self._unreadable = list(unreadable)
 
-    async def ready(self) -> bool:
+    def ready(self) -> bool:
         return self._ready
+
+    def unreadable(self) -> list[str]:
+        return self._unreadable
 
     def __getattr__(self, method: str) -> Any:
         async def call(*args: Any, **options: Any) -> Any:

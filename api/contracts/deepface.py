@@ -1,6 +1,5 @@
 """The contract of the DeepFace service (seed 004): everything below /api/v1/."""
 
-import asyncio
 import time
 from dataclasses import replace
 from typing import Any, Literal
@@ -115,7 +114,7 @@ class DistanceResponse(BaseModel):
 
 
 class WarmUpResponse(BaseModel):
-    """That the networks are loaded, and how long it took to ask them."""
+    """That the networks are loaded, and how long it took to say so."""
 
     status: Literal["loaded"]
     model: str
@@ -180,9 +179,9 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
     "/health", responses={**RESPONSES, 503: {"model": DeepfaceHealth, "description": "A stage does not answer"}}
 )
 async def get_deepface_health(request: Request, response: Response) -> DeepfaceHealth:
-    """Ask the detector and the embedder whether they answer."""
+    """Tell whether the detector and the embedder answer, as they are watched in the background."""
     detector, embedder = _stages(request)
-    loaded = await _loaded(detector, embedder)
+    loaded = detector.ready() and embedder.ready()
     if not loaded:
         response.status_code = 503
     return DeepfaceHealth(
@@ -235,10 +234,13 @@ async def post_distance(request: Request, body: DistanceRequest) -> DistanceResp
 
 @router.post("/warm-up", responses=RESPONSES)
 async def post_warm_up(request: Request) -> WarmUpResponse:
-    """Say whether the networks are loaded; every replica loads its own before it answers anything."""
+    """Say whether the networks are loaded; every replica loads its own before it answers anything.
+
+    `load_time_seconds` is the time that this answer took.
+    """
     detector, embedder = _stages(request)
     started = time.perf_counter()
-    if not await _loaded(detector, embedder):
+    if not (detector.ready() and embedder.ready()):
         raise Refused("UNAVAILABLE", "The model is not loaded yet; try again shortly")
     return WarmUpResponse(
         status="loaded", model=embedder.network.model, load_time_seconds=time.perf_counter() - started
@@ -269,10 +271,6 @@ def _stages(request: Request) -> tuple[DetectorStage, EmbedderStage]:
     service: Service = request.state.service
     stages = service.stages
     return first_of(stages.detectors, "retinaface", "mtcnn"), first_of(stages.embedders, EMBEDDER)
-
-
-async def _loaded(detector: DetectorStage, embedder: EmbedderStage) -> bool:
-    return all(await asyncio.gather(detector.ready(), embedder.ready()))
 
 
 async def _load(body: ExtractRequest, service: Service) -> bytes:

@@ -56,7 +56,7 @@ class StageAnswer(BaseModel):
     model: str | None
     title: str | None
     licence: str | None
-    ready: bool = Field(description="Whether a replica answered just now.")
+    ready: bool = Field(description="Whether it answers, as far as this replica of the ingress knows.")
     replicas: ReplicasAnswer = Field(description="The ingress's, where the stage runs inside it.")
     calls: CallsAnswer
 
@@ -87,9 +87,12 @@ class StageAnswer(BaseModel):
 class StatusAnswer(BaseModel):
     """Every stage: detectors, liveness, embedders, the gallery's two and the ingress."""
 
-    model_config = example(stages=[StageAnswer], since_s=WINDOW_S)
+    model_config = example(stages=[StageAnswer], unreadable_collections=[], since_s=WINDOW_S)
 
     stages: list[StageAnswer]
+    unreadable_collections: list[str] = Field(
+        description="Collections whose files cannot be read; those that the key is bound to, if it is bound to any."
+    )
     since_s: int = Field(description="Seconds that `calls` look back.")
 
 
@@ -100,7 +103,14 @@ async def get_status(request: Request) -> StatusAnswer:
     `UNAVAILABLE` while Ray Serve's controller, which knows the replicas, does not answer.
     """
     service: Service = request.state.service
-    return StatusAnswer(stages=[StageAnswer.of(stage) for stage in await service.status()], since_s=WINDOW_S)
+    key = request.state.key
+    return StatusAnswer(
+        stages=[StageAnswer.of(stage) for stage in await service.status()],
+        unreadable_collections=[
+            name for name in service.stages.gallery.unreadable() if key is None or key.reaches(name)
+        ],
+        since_s=WINDOW_S,
+    )
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -84,23 +84,26 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """Every stage, and how far back `Calls.recent` reaches."""
+    """Every stage, how far back `Calls.recent` reaches, and the collections whose files cannot be read."""
 
     stages: tuple[Stage, ...]
     since_s: int
+    unreadable_collections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
     """Whether the stages answer: healthy if all do, degraded if some do, unhealthy if none does.
 
-    `models` has the verdict by role, and `database_connected` is the gallery's.
+    `models` has the verdict by role, `database_connected` is the gallery's, and `unreadable_collections` is how many
+    collections are damaged.
     """
 
     status: str
     version: str
     models: dict[str, bool]
     database_connected: bool
+    unreadable_collections: int = 0
 
 
 def models() -> Call[Networks]:
@@ -114,5 +117,5 @@ def status() -> Call[Status]:
 
 
 def health() -> Call[Health]:
-    """Ask every stage whether it answers; one that does not is no error here."""
+    """Tell whether every stage answers; one that does not is no error here."""
     return Call(method="GET", path="/health", decode=partial(decode, Health), answers=frozenset({503}))

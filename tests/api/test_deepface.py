@@ -308,17 +308,6 @@ def test_a_cold_service_is_a_503(detector: Ready, embedder: Ready) -> None:
     assert refusal(response, 503) == ("UNAVAILABLE", "The model is not loaded yet; try again shortly")
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "health"), ("POST", "warm-up")])
-def test_both_networks_are_asked_side_by_side(method: str, path: str) -> None:
-    both = asyncio.Barrier(2)
-
-    async def ready() -> bool:
-        async with asyncio.timeout(5), both:
-            return True
-
-    assert client(with_ready(ready, ready)).request(method, f"/api/v1/{path}").status_code == 200
-
-
 def test_without_padding_the_contract_has_the_networks_size() -> None:
     bare = client(stages(), policy=Policy(pad_embeddings=False))
     assert bare.post("/api/v1/extract-embedding", json={"image": TEXT}).json()["embedding"] == [0.0, 1.0]

@@ -67,7 +67,7 @@ def test_a_fault_has_the_id_that_the_service_gave_it() -> None:
 
 
 def test_a_fault_of_another_route_is_a_500_in_the_envelope() -> None:
-    async def ready() -> bool:
+    def ready() -> bool:
         raise RuntimeError(SECRET)
 
     whole = stages()

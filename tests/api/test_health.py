@@ -1,6 +1,5 @@
-"""GET / and GET /health."""
+"""GET /, GET /health, and what probes ask."""
 
-import asyncio
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -128,19 +127,47 @@ def test_health_tells_an_embedders_size_and_threshold() -> None:
     assert embedder["cosine_threshold"] == 0.4
 
 
-def test_the_stages_and_the_gallery_are_asked_side_by_side() -> None:
-    everybody = asyncio.Barrier(5)
+def test_a_role_of_two_kinds_is_ready_if_both_are_and_names_both() -> None:
+    whole = stages()
+    of = replace(whole, detectors={"arcface": replace(whole.detectors["mtcnn"], ready=is_not_ready)})
+    found = client(of).get("/health").json()
+    assert (found["status"], found["models"]) == ("degraded", {"arcface": False, "crmnet": True})
+    assert {name: about["model"] for name, about in found["networks"].items()} == {
+        "detector-arcface": "detector-model",
+        "crmnet": "liveness-model",
+        "embedder-arcface": "embedder-model",
+    }
 
-    async def ready() -> bool:
-        async with asyncio.timeout(5), everybody:
-            return True
 
-    class Meeting(LocalGallery):
-        async def ready(self) -> bool:
-            return await ready()
+def test_damaged_collections_are_counted_for_everybody_and_named_for_nobody() -> None:
+    of = replace(stages(), gallery=cast(Gallery, LocalGallery(unreadable=["staff", "guests"])))
+    response = client(of).get("/health")
+    found = response.json()
+    assert (found["status"], found["database_connected"], found["unreadable_collections"]) == ("degraded", True, 2)
+    assert "staff" not in response.text
+    assert client(of).get("/readyz").status_code == 200
 
-    of = replace(with_ready(ready, ready, ready), gallery=cast(Gallery, Meeting()))
-    assert client(of).get("/health").json()["status"] == "healthy"
+
+def test_a_process_is_alive_whatever_its_stages_are() -> None:
+    response = client(with_ready(is_not_ready, is_not_ready, is_not_ready)).get("/livez")
+    assert (response.status_code, response.json()) == (200, {"status": "alive"})
+
+
+@pytest.mark.parametrize("away", [None, "detector-mtcnn", "liveness-crmnet", "embedder-arcface", "gallery"])
+def test_a_service_is_ready_when_every_stage_is(away: str | None) -> None:
+    whole, ready = stages(), {True: is_ready, False: is_not_ready}
+    of = Stages(
+        detectors={"mtcnn": replace(whole.detectors["mtcnn"], ready=ready[away != "detector-mtcnn"])},
+        liveness={"crmnet": replace(whole.liveness["crmnet"], ready=ready[away != "liveness-crmnet"])},
+        embedders={"arcface": replace(whole.embedders["arcface"], ready=ready[away != "embedder-arcface"])},
+        gallery=cast(Gallery, LocalGallery(ready=away != "gallery")),
+    )
+    response = client(of).get("/readyz")
+    assert response.status_code == (200 if away is None else 503)
+    assert response.json() == {
+        "ready": away is None,
+        "stages": {name: name != away for name in ("detector-mtcnn", "liveness-crmnet", "embedder-arcface", "gallery")},
+    }
 
 
 def test_the_root_says_what_this_is_and_where_to_read_on() -> None:

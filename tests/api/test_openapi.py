@@ -15,6 +15,8 @@ from tests.fakes import client
 OPERATIONS = {
     ("/", "get"),
     ("/health", "get"),
+    ("/livez", "get"),
+    ("/readyz", "get"),
     ("/match", "post"),
     ("/compare", "post"),
     ("/mediapipe", "post"),

@@ -48,7 +48,7 @@ async def until(what: Callable[[], bool]) -> None:
 
 
 def test_every_method_of_the_protocol_is_the_readers_or_the_writers() -> None:
-    assert {name for name in vars(Gallery) if not name.startswith("_")} == READS | CHANGES | {"ready"}
+    assert {name for name in vars(Gallery) if not name.startswith("_")} == READS | CHANGES | {"ready", "unreadable"}
     assert all(hasattr(Reader, method) for method in READS)
     assert all(hasattr(Writer, method) for method in CHANGES)
     assert not READS & CHANGES
@@ -67,9 +67,10 @@ def test_a_call_reaches_the_deployment_that_has_the_method() -> None:
             asked.append((name, method, args, options))
             return {"drop": Refused("NO", "No"), "enrol": []}.get(method, name)
 
-        async def ready() -> None:
+        async def ready() -> Any:
             if name == "reader":
-                raise RuntimeError("a table is gone")
+                return ["staff"]
+            raise RuntimeError("it waits for the one before it")
 
         return SimpleNamespace(call=SimpleNamespace(remote=remote), ready=SimpleNamespace(remote=ready))
 
@@ -81,9 +82,16 @@ def test_a_call_reaches_the_deployment_that_has_the_method() -> None:
         assert await gallery.enrol("staff", "contract", [], replace=True) == []
         with pytest.raises(Refused, match="NO"):
             await gallery.drop("staff")
-        assert await gallery.ready() is False
+        assert gallery.ready() is False
+        assert gallery.unreadable() == []
+        for caller in (gallery.reader, gallery.writer):
+            await caller.readiness.look()
+        # The reader alone is not the gallery.
+        assert gallery.ready() is False
+        assert gallery.unreadable() == ["staff"]
 
-    asyncio.run(run())
+    with serve_log():
+        asyncio.run(run())
     assert asked[0] == ("reader", "find", ("staff", "contract", [], 5), {})
     assert asked[2] == ("writer", "enrol", ("staff", "contract", []), {"replace": True})
     with pytest.raises(AttributeError):
@@ -119,17 +127,16 @@ def test_the_writer_answers_what_it_refuses_and_the_reader_sees_what_it_wrote(tm
     asyncio.run(run())
 
 
-def test_a_reader_is_not_ready_while_a_collection_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_that_is_ready_tells_of_damaged_collections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
         writer, reader = await open_writer(tmp_path), made(GalleryReader)(Place(str(tmp_path)), 8)
         await writer.call("create", "staff", KIND, None)
-        await reader.ready()
+        assert await reader.ready() == []
         shutil.rmtree(next(tmp_path.glob("faces-*.lance")))
         # Every ingress asks every few seconds, and each look opens every table.
-        await reader.ready()
-        monkeypatch.setattr(reader, "_unreadable", Reader(Place(str(tmp_path)), 8).unreadable)
-        with pytest.raises(RuntimeError, match="these collections cannot be read: staff"):
-            await reader.ready()
+        assert await reader.ready() == []
+        monkeypatch.setattr(reader._unreadable, "_seconds", 0)
+        assert await reader.ready() == ["staff"]
 
     asyncio.run(run())
 

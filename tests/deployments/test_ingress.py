@@ -2,8 +2,9 @@
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+import httpx
 import numpy as np
 import pytest
 
@@ -12,10 +13,11 @@ from deployments.detector import Detector
 from deployments.ingress import Bound
 from deployments.network import Network
 from deployments.stage import StageCaller
-from graphs.settings import Policy
+from graphs.settings import AccessArgs, AddressArgs, LimitArgs, Policy
 from graphs.status import Kind
 from graphs.timing import Timed, recording
 from models.catalogue import card
+from tests.gallery.made import in_loop
 
 
 @pytest.mark.parametrize(
@@ -72,3 +74,47 @@ def test_liveness_verdicts_are_noted_by_the_threshold_of_the_moment() -> None:
     with recording(0.0) as recorder:
         asyncio.run(score())
     assert recorder.outcomes == {("liveness", "live"): 2, ("liveness", "spoof"): 1}
+
+
+@in_loop
+async def test_a_fresh_ingress_is_ready_once_every_stage_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = asyncio.Event()
+
+    def handle(name: str) -> Any:
+        async def ready() -> Any:
+            if name in ("detector-mtcnn", "gallery-reader"):
+                await started.wait()
+            return ["staff"] if name == "gallery-reader" else None
+
+        return SimpleNamespace(deployment_name=name, ready=SimpleNamespace(remote=ready))
+
+    def bound(name: str, model: str) -> Bound:
+        return Bound(card(model), handle(name))
+
+    monkeypatch.setattr(ingress, "_controller", lambda: SimpleNamespace(replicas=None))
+    plain: Any = cast(Any, ingress.Ingress).func_or_class.__mro__[1]
+    made = plain(
+        {"mtcnn": bound("detector-mtcnn", "mtcnn")},
+        {"crmnet": bound("liveness-crmnet", "minifasnet")},
+        {"arcface": bound("embedder-arcface", "mobilefacenet")},
+        "mtcnn",
+        LimitArgs(),
+        AddressArgs(),
+        (handle("gallery-writer"), handle("gallery-reader")),
+        AccessArgs(require_keys=False, audit_log=""),
+        1,
+    )
+    transport = httpx.ASGITransport(made.__serve_build_asgi_app__())
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client, asyncio.timeout(10):
+        # Those that could have answered by now.
+        await asyncio.sleep(0.1)
+        answer = await client.get("/readyz")
+        assert answer.status_code == 503
+        assert {name for name, ready in answer.json()["stages"].items() if not ready} == {"detector-mtcnn", "gallery"}
+        assert (await client.get("/livez")).status_code == 200
+        assert (await client.get("/health")).json()["status"] == "degraded"
+        started.set()
+        while (await client.get("/readyz")).status_code != 200:
+            await asyncio.sleep(0.01)
+        found = (await client.get("/health")).json()
+        assert (found["model_loaded"], found["database_connected"], found["unreadable_collections"]) == (True, True, 1)

@@ -19,14 +19,14 @@ from tests.fakes import serve_log
 
 
 def caller(answer: Any) -> StageCaller:
-    """A caller of a stage with the methods detect and ready, which answer `answer` or raise it."""
+    """A caller of a stage with the method detect, which answers `answer` or raises it."""
 
     async def remote(*args: Any) -> Any:
         if isinstance(answer, Exception):
             raise answer
         return answer if isinstance(answer, Timed) else (answer, *args)
 
-    handle: Any = SimpleNamespace(detect=SimpleNamespace(remote=remote), ready=SimpleNamespace(remote=remote))
+    handle: Any = SimpleNamespace(detect=SimpleNamespace(remote=remote))
     return StageCaller("detector", "mtcnn", handle)
 
 
@@ -140,32 +140,6 @@ def test_a_call_that_is_cancelled_is_cancelled() -> None:
         asyncio.run(run())
 
 
-def test_a_stage_that_answers_is_ready() -> None:
-    with serve_log() as log:
-        assert asyncio.run(caller(None).ready()) is True
-    assert log == []
-
-
-@pytest.mark.parametrize("error", [RayActorError(), RuntimeError("broken")], ids=["died", "broken"])
-def test_a_stage_that_fails_is_not_ready_and_the_log_says_why(error: Exception) -> None:
-    with serve_log() as log:
-        assert asyncio.run(caller(error).ready()) is False
-    [record] = log
-    assert "mtcnn" in record.getMessage()
-    assert repr(error) in record.getMessage()
-
-
-def test_a_stage_that_does_not_answer_in_time_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def forever() -> None:
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(stage, "READY_TIMEOUT_S", 0.01)
-    handle: Any = SimpleNamespace(ready=SimpleNamespace(remote=forever))
-    with serve_log() as log:
-        assert asyncio.run(StageCaller("detector", "mtcnn", handle).ready()) is False
-    assert len(log) == 1
-
-
 @pytest.fixture
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that reads 1 s when a call begins, and 1.25 s when it ends."""
@@ -272,5 +246,6 @@ def test_a_stage_inside_is_asked_as_a_handle_is() -> None:
     assert 'detector;desc="mtcnn"' in recorder.header(1.0)
     assert "detector-busy;dur=250.0" in recorder.header(1.0)
     with serve_log() as log:
-        assert asyncio.run(inside.ready()) is False
+        asyncio.run(inside.readiness.look())
+    assert inside.ready() is False
     assert "its files are gone" in log[0].getMessage()

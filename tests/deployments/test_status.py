@@ -13,7 +13,7 @@ from deployments.stage import Inside, StageCaller
 from deployments.status import Controller, ServeStatus
 from graphs.calls import CallWindow
 from graphs.stages import Network
-from graphs.status import Replicas
+from graphs.status import Replicas, StageStatus
 from imaging.refused import Refused
 from tests.fakes import serve_log
 
@@ -88,8 +88,14 @@ def test_a_stage_is_told_of_by_its_own_deployment_or_the_ingress() -> None:
     requests.begin()
     inside.calls.begin()
     watched = [(detector, network), (inside, network), (writer, None)]
+
+    async def tell() -> list[StageStatus]:
+        for stage, _ in watched:
+            await stage.readiness.look()
+        return await ServeStatus(controller(Actor(DETAILS)), watched, requests)()
+
     with serve_log():
-        told = asyncio.run(ServeStatus(controller(Actor(DETAILS)), watched, requests)())
+        told = asyncio.run(tell())
     assert [(each.deployment, each.kind, each.role, each.network, each.ready) for each in told] == [
         ("detector-mtcnn", "detector", "mtcnn", network, False),
         ("embedder-arcface", "embedder", "arcface", network, True),

@@ -108,7 +108,7 @@ def test_an_image_runs_as_nobody_special_and_hands_signals_on(stage: str) -> Non
 @pytest.mark.parametrize("stage", SERVING)
 def test_an_image_that_serves_says_whether_it_is_healthy(stage: str) -> None:
     [check] = of(stage, "HEALTHCHECK")
-    assert "/health" in check
+    assert "/readyz" in check
     assert of(stage, "EXPOSE") == ["8000"]
     assert of(stage, "STOPSIGNAL") == ["SIGINT"]
     config = json.loads(of(stage, "CMD")[-1])[1]

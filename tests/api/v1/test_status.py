@@ -1,15 +1,18 @@
 """GET /v1/status, over stages that tell of themselves."""
 
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from graphs.stages import Gallery
 from graphs.status import StageStatus
 from imaging.refused import Refused
+from tests.api.keyed import House
 from tests.api.v1 import refusal
-from tests.fakes import client, service
+from tests.fakes import LocalGallery, client, service, stages
 
 
 def test_every_stage_is_told_of() -> None:
@@ -41,8 +44,19 @@ def test_every_stage_is_told_of() -> None:
                 "calls": quiet,
             },
         ],
+        "unreadable_collections": [],
         "since_s": 60,
     }
+
+
+def test_damaged_collections_are_named_to_keys_that_reach_them(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    damaged = cast(Gallery, LocalGallery(unreadable=["guests", "staff"]))
+    house.client = TestClient(create_app(replace(house.service, stages=replace(stages(), gallery=damaged))))
+    keys = [(house.key("read"), ["guests", "staff"]), (house.key("read", collections=["staff", "x"]), ["staff"])]
+    for headers, named in keys:
+        found = house.client.get("/v1/status", headers=headers).json()
+        assert found["unreadable_collections"] == named
 
 
 def test_where_nobody_knows_the_replicas_it_is_unavailable() -> None:

@@ -57,7 +57,7 @@ class NewFace:
     """A face to enrol.
 
     Attributes:
-        subject: whose it is: any text of 1 to 512 characters that can be written in UTF-8.
+        subject: whose it is: text of 1 to 512 characters that can be written in UTF-8, one of them visible.
         source: what tells this face from others of the subject; the same one twice is the same face.
             The digest of the photo, where there is one.
         label: where it came from, for people: a file's name.

@@ -18,6 +18,7 @@ from gallery.disk import sync
 from gallery.place import Place
 from gallery.reader import Reader
 from gallery.records import Collection, EmbeddingKind, contract_mismatch, normalised, subject_key
+from gallery.subjects import refuse_blank
 from gallery.tables import TIME, vectors_of
 from gallery.writer import Writer
 from imaging.refused import Refused
@@ -311,6 +312,7 @@ def _check(file: ExportFile, batch: pa.RecordBatch) -> None:
             raise ValueError("it has faces whose ids are not 32 hex digits")
         for subject in batch["subject"].unique().to_pylist():
             subject_key(subject)
+            refuse_blank(subject)
         for vector in vectors_of(batch["vector"], file.kind.size):
             normalised(vector, file.kind.size)
 

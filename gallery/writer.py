@@ -31,6 +31,7 @@ from gallery.records import (
     unreadable,
 )
 from gallery.recovery import damage_of, recover
+from gallery.subjects import refuse_blank
 from gallery.tables import (
     REGISTRY,
     REGISTRY_SCHEMA,
@@ -186,6 +187,8 @@ class Writer:
             Refused: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``EMBEDDING_CONTRACT_MISMATCH``,
                 ``INVALID_EMBEDDING``, ``INVALID_SUBJECT``, or ``IDEMPOTENCY_KEY_REUSED`` with another request.
         """
+        for face in faces:
+            refuse_blank(face.subject)
         async with self._changing(name, contract) as (collection, table):
             batch = {face.id: face for face in faces}
             known = await known_ids(table, list(batch))

@@ -20,6 +20,7 @@ from api.parameters import CheckedRoute
 from api.paths import SubjectId
 from api.service import Service
 from gallery.records import Collection, NewFace
+from gallery.subjects import refuse_blank
 from graphs.extract import embed
 from graphs.stages import EmbedderStage, first_of
 from graphs.thresholds import first_set
@@ -133,6 +134,7 @@ async def post_add_face(
     variant = _variant(model, model_query)
     if not id:
         raise Refused("INVALID_REQUEST", "No id given")
+    refuse_blank(id)
     concerns(request, [id], collection=_name(variant))
     data = await _photo(file, service)
     gallery, embedder = service.stages.gallery, first_of(service.stages.embedders, variant)

@@ -16,6 +16,7 @@ from api.service import Service
 from api.v1.options import CollectionName, EnrolOptions, detector_of, embedder_of, liveness_of, pick_of
 from api.v1.schemas import FaceAnswer, FacesFound, Models, example
 from gallery.records import MAX_SUBJECT, Enrolled, NewFace, subject_key
+from gallery.subjects import refuse_blank
 from graphs.enrol import Enrolment, Outcome, Rules, enrol
 from graphs.settings import Policy
 from imaging.refused import Refused
@@ -24,6 +25,8 @@ router = APIRouter(prefix="/v1/collections/{collection}", tags=["enrolment"], re
 
 MAX_PHOTOS = 64
 MAX_EMBEDDINGS = 1000
+
+ID = f"Any text of 1 to {MAX_SUBJECT} characters, of which one is visible."
 
 IdempotencyKey = Annotated[
     str | None,
@@ -94,7 +97,7 @@ class SubjectEmbedding(BaseModel):
         subject="jane.doe", values=[0.0125, -0.0431, 0.0872], label="from the archive"
     )
 
-    subject: str = Field(description=f"Any text of 1 to {MAX_SUBJECT} characters.")
+    subject: str = Field(description=ID)
     values: Embedding
     label: str = Field("", max_length=255)
 
@@ -135,9 +138,7 @@ async def post_faces(
     request: Request,
     response: Response,
     collection: CollectionName,
-    subject: Annotated[
-        list[str], Form(description="One for all photos, or one for each, in order; any text of 1 to 512 characters.")
-    ],
+    subject: Annotated[list[str], Form(description=f"One for all photos, or one for each, in order. {ID}")],
     photo: Annotated[list[UploadFile], File(description=f"1 to {MAX_PHOTOS} photos.")],
     options: Annotated[EnrolOptions, Query()],
     idempotency_key: IdempotencyKey = None,
@@ -220,6 +221,7 @@ def _a_photo_each(subjects: list[str], photos: int) -> list[str]:
         raise Refused("INVALID_REQUEST", f"{photos} photos are more than the {MAX_PHOTOS} of one request")
     for each in subjects:
         subject_key(each)
+        refuse_blank(each)
     if len(subjects) == 1:
         return subjects * photos
     if len(subjects) != photos:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from facegraph.cli.enrolment import Rules, enrol, new_photos, unusable
+from facegraph.cli.enrolment import Rules, enrol, look_alikes_among, new_photos, unusable
+from facegraph.cli.look_alikes import say_look_alike
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, CollectionOption, UrlOption
 from facegraph.cli.outcomes import DEFAULT_PARALLEL, ParallelOption, ReportOption, follow
 from facegraph.cli.person_folders import people
@@ -40,10 +41,11 @@ def enrol_command(
     """Enrol a folder of people. Again finishes what was cut short, and adds what is new.
 
     Hidden files and what systems leave in folders are passed over. Every other file is enrolled, or named with the
-    reason; the exit status is then 1.
+    reason; the exit status is then 1. People whose ids look like others' of the collection are named.
     """
     found = people(folder)
     outcomes = unusable(found)
+    alike = list[tuple[str, str]]()
 
     async def run(track: Report) -> None:
         with mistakes(ValueError):
@@ -55,8 +57,11 @@ def enrol_command(
             new, known = await new_photos(client, collection, found.photos, rules, parallel, track)
             outcomes.extend(known)
             await enrol(client, collection, new, rules, parallel, track, outcomes)
+            alike.extend(await look_alikes_among(client, collection, found.photos))
 
     follow(run, outcomes, report)
+    for pair in alike:
+        say_look_alike(*pair)
     if refused := sum(each.status == "refused" for each in outcomes):
         raise CommandError(f"{refused} of {len(outcomes)} files were refused")
 

@@ -11,6 +11,7 @@ from facegraph.cli.person_folders import People
 from facegraph.cli.terminal import Report
 from facegraph.client import AsyncClient, EnrolledPhoto, FaceRule, ForbiddenError, StoredFace
 from gallery.records import MOST_FACES, digest, photo_source, subject_key
+from gallery.subjects import look_alikes, refuse_blank
 from imaging.refused import Refused
 
 T = TypeVar("T")
@@ -113,6 +114,7 @@ async def new_photos(
     for subject, paths in found.items():
         for path in paths:
             try:
+                refuse_blank(subject)
                 is_known = not known.isdisjoint(face_ids(subject, path.read_bytes(), rules.faces == "all"))
             except OSError as error:
                 done.append(unreadable(subject, path, error))
@@ -151,6 +153,16 @@ async def enrol(
             report(f"enrolling in {collection}", len(outcomes) - before, len(photos))
 
     await at_once(parallel, send, [photos[start : start + BATCH] for start in range(0, len(photos), BATCH)])
+
+
+async def look_alikes_among(client: AsyncClient, collection: str, found: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Those of the subjects `found` whose ids look like another's, in the collection or among them."""
+    try:
+        there = [subject.id async for subject in client.subjects(collection)]
+    except ForbiddenError:
+        # A key that may only enrol.
+        there = list(found)
+    return [pair for pair in look_alikes(there) if not found.keys().isdisjoint(pair)]
 
 
 def _told(photo: EnrolledPhoto, path: Path) -> Outcome:

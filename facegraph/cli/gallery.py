@@ -10,6 +10,7 @@ import typer
 from rich.filesize import decimal
 from rich.table import Table
 
+from facegraph.cli.look_alikes import say_look_alike
 from facegraph.cli.options import (
     DEFAULT_URI,
     DEFAULT_URL,
@@ -23,6 +24,7 @@ from facegraph.cli.options import (
 )
 from facegraph.cli.terminal import CommandError, console, mistakes, say, say_json, shown
 from facegraph.client import Client, CollectionStatistics, FacegraphError, FaceRule, NoAnswerError, NotFoundError
+from gallery.subjects import look_alikes
 
 OfflineOption = Annotated[
     bool,
@@ -60,15 +62,21 @@ def subjects_command(
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the subjects of a collection."""
+    """Show the subjects of a collection, and those whose ids look alike."""
     with connected(url, api_key) as client:
         found = client.subjects(collection)
         if as_json:
             say_json([asdict(subject) for subject in found])
             return
+
         # A line at a time, for a collection may have millions.
-        for subject in found:
-            say(f"{shown(subject.id)}  {subject.faces} faces, the last of {subject.last_enrolled:%Y-%m-%d}")
+        def told() -> Iterator[str]:
+            for subject in found:
+                say(f"{shown(subject.id)}  {subject.faces} faces, the last of {subject.last_enrolled:%Y-%m-%d}")
+                yield subject.id
+
+        for pair in look_alikes(told()):
+            say_look_alike(*pair)
 
 
 def search_command(

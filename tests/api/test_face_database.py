@@ -261,7 +261,7 @@ def test_the_policys_thresholds_have_the_contracts_variables(monkeypatch: pytest
 
 def test_any_text_is_an_id() -> None:
     database = Database()
-    ids = ["a/b", "/", "../x", "'", "''; --", '"', "%2F", "a\n", "a", "\n", "\0", "?x#y", "😀", "x" * 512]
+    ids = ["a/b", "/", "../x", "'", "''; --", '"', "%2F", "a\n", "a", "\n.", "\0.", "?x#y", "😀", "x" * 512]
     for face_id in ids:
         assert database.add(face_id, "anna").json()["id"] == face_id
     assert database.faces() == sorted(ids)

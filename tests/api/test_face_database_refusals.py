@@ -31,6 +31,13 @@ def test_without_an_id_it_is_a_400() -> None:
     assert error(database.client.post("/add_face", json={"id": "a"})) == (400, "No id given")
 
 
+@pytest.mark.parametrize("id", [" ", "\u2003\t", "\u200b", "\x07"], ids=ascii)
+def test_a_blank_id_is_a_400_and_no_network_is_asked(id: str) -> None:
+    database = Database()
+    assert error(database.add(id, "anna")) == (400, "A subject's id has at least one visible character")
+    assert database.people.detected == []
+
+
 def test_a_face_that_is_not_there_is_the_contracts_404() -> None:
     database = Database()
     said = "Face with ID 'unknown_person' not found"

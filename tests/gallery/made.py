@@ -36,7 +36,7 @@ HOSTILE = [
     "C:\\Users\\x",
     "%_*?",
     "line\nbreak\ttab",
-    " ",
+    " .",
     "  a",
     "NULL",
     "true",

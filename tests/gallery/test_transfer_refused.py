@@ -85,6 +85,7 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
     "id for a filter": lambda path: rewritten(path, id=["0" * 32] * 29 + ["' OR true --"]),
     "id with a line end": lambda path: rewritten(path, id=["0" * 32] * 29 + ["0" * 31 + "\n"]),
     "long subject": lambda path: rewritten(path, subject=["s"] * 29 + ["x" * 513]),
+    "blank subject": lambda path: rewritten(path, subject=["s"] * 29 + ["\u00a0\t"]),
     "no subject": lambda path: rewritten(path, subject=["s"] * 29 + [""]),
     "zero embedding": lambda path: rewritten(path, vector=[[1.0] * SIZE] * 29 + [[0.0] * SIZE]),
     "infinite embedding": lambda path: rewritten(path, vector=[[1.0] * SIZE] * 29 + [[float("inf")] * SIZE]),

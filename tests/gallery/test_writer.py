@@ -211,6 +211,9 @@ async def test_what_is_refused_changes_nothing(place: Place) -> None:
         for subject in ("", "x" * 513, "\ud800"):
             assert await refusal(enrol(writer, good, face(subject))) == "INVALID_SUBJECT"
             assert await refusal(writer.delete_subjects(NAME, ["Ada", subject])) == "INVALID_SUBJECT"
+        assert await refusal(enrol(writer, good, face("\u200b "))) == "INVALID_SUBJECT"
+        # An earlier version may have enrolled it.
+        assert await writer.delete_subjects(NAME, ["\u200b "]) == 0
         assert await versions(place) == before
         assert await statuses(writer, good) == ["enrolled"]
     assert sorted(await listed(place)) == ["Ada", "Bob"]

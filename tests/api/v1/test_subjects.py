@@ -23,13 +23,13 @@ HOSTILE = [
     "%",
     "%2F",
     "%00",
-    "\0",
+    "\0.",
     "a\0b",
     "a\n",
-    "\n",
+    "\n.",
     "a\nb",
     "a\r\nb",
-    " ",
+    " .",
     " padded ",
     "?x=1&y=2#z",
     "a;b",
@@ -37,7 +37,7 @@ HOSTILE = [
     "\u202eetihw",
     "e\u0301",
     "\u00e9",
-    "\ufeff",
+    "\ufeff.",
     "😀👩\u200d🚀",
     "\U0010ffff",
     "null",
@@ -110,6 +110,17 @@ def test_deleting_a_subject_deletes_none_that_looks_like_it(subject: str, neighb
         assert api.subjects() == [other]
         assert refusal(api.delete(path(one))) == (404, "SUBJECT_NOT_FOUND")
         assert api.subjects() == [other]
+
+
+@pytest.mark.parametrize("subject", [" ", "\u200b\u00a0", "\0"], ids=ascii)
+def test_nobody_is_enrolled_under_a_blank_id(subject: str) -> None:
+    api = staff()
+    assert refusal(api.enrol(subject, "anna")) == (422, "INVALID_SUBJECT")
+    body = {"contract": "contract", "embeddings": [{"subject": subject, "values": [1, 0]}]}
+    assert refusal(api.post(f"{STAFF}/embeddings", body)) == (422, "INVALID_SUBJECT")
+    assert api.people.detected == []
+    # One that an earlier version enrolled can be deleted.
+    assert api.post(f"{STAFF}/subjects/delete", {"ids": [subject]}).json() == {"deleted_faces": 0}
 
 
 @pytest.mark.parametrize("subject", ["", "x" * 513, "😀" * 513])

@@ -43,7 +43,7 @@ export const MESSAGES = {
     "There are several faces in the photo.",
     "Take the most prominent one, or choose a photo of one person.",
   ],
-  INVALID_SUBJECT: ["This name cannot be a subject.", "Use 1 to 512 characters."],
+  INVALID_SUBJECT: ["This name cannot be a subject.", "Use 1 to 512 characters, and not only spaces."],
   INVALID_EMBEDDING: ["The embedding is not one of this network.", "Embed the photo again."],
   UNKNOWN_DETECTOR: ["The service has no such detector.", "Choose another detector."],
   UNKNOWN_EMBEDDER: ["The service has no such embedder.", "Choose another embedder."],

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging.formats import SUFFIXES
 from models.errors import ModelError
 
 MAX_PAIRS = 5_000_000
 """Of more, the bootstrap would take hours; every pair of 3,162 photos is as many."""
-
-_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +53,7 @@ def read_labelled(source: Path) -> Labelled:
 
 def photos_in(folder: Path) -> list[Path]:
     """The photos in the folders below `folder`, known by their endings, in alphabetical order."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS and path.parent != folder)
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.parent != folder)
 
 
 def check_number_of_pairs(source: Path, pairs: int) -> None:

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import pi_heif
+import PIL.AvifImagePlugin
 import PIL.Image
 import PIL.ImageFile
 from numpy.typing import NDArray
 
-from imaging import jpeg_structure, png_structure
+from imaging import heif_structure, jpeg_structure, png_structure
 from imaging.formats import recognise
-from imaging.refused import Refused, damaged
+from imaging.refused import Refused, damaged, too_complex
 
 # The gate has its own limit, checked before any pixel is decoded; Pillow's is a warning half the time.
 PIL.Image.MAX_IMAGE_PIXELS = None
@@ -23,6 +25,9 @@ MOST_WHOLE = 25_000_000
 """Most pixels of a file that is decoded as a whole, as all are but JPEGs of one scan: 4 bytes or more each."""
 MOST_WEBP = 12_500_000
 """Of a WEBP file, which Pillow copies so often that a pixel takes 28 bytes."""
+MOST_SPARE = 1.2
+"""Pixels that a HEIC or AVIF photo may be coded in, by the most that it may have: the edges of its tiles and its
+transparency count. A pixel takes 7 to 14 bytes, and 20 with transparency."""
 MOST_WORK = 400_000_000
 """Most pixels times passes over them: decoders take about a second for these. Encoders write 10 to 16 scans."""
 MOST_ASPECT = 50
@@ -33,6 +38,9 @@ _BAND = 4_000_000
 # Photos are worked on side by side, one thread each. OpenCV's own threads wait for one another in a loop: with two of
 # them, measuring a photo of 1,024 pixels takes 2.7 ms of CPU time instead of 1.6, and no less time.
 cv2.setNumThreads(1)
+PIL.AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+# Only the picture is of interest; libheif's own threads are off with 0.
+pi_heif.register_heif_opener(decode_threads=0, thumbnails=False, depth_images=False, aux_images=False)
 
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
@@ -81,22 +89,24 @@ class Decoded:
 
 
 def decode(data: bytes, limits: Limits) -> Decoded:
-    """Decode a JPEG, PNG, WEBP or BMP file.
+    """Decode a file of one of the `FORMATS`.
 
-    The EXIF orientation is applied; grey, palette and CMYK become RGB; transparency is laid over
-    white, as a browser shows it; of an animation the first picture counts.
+    The EXIF orientation is applied, or HEIC's and AVIF's own; grey, palette and CMYK become RGB; transparency is
+    laid over white, as a browser shows it; of an animation the first picture counts.
 
     Raises:
         Refused: from the length and the headers alone, ``IMAGE_TOO_LARGE`` for too many bytes or pixels,
             and ``IMAGE_TOO_COMPLEX`` for more work than a photo makes; ``INVALID_IMAGE`` for anything that
-            is not a whole photo in these formats.
+            is not a whole photo in one of them.
     """
     if not data:
         raise Refused("INVALID_IMAGE", "The image is empty")
     if len(data) > limits.max_bytes:
         raise Refused("IMAGE_TOO_LARGE", f"The image has {len(data)} bytes; at most {limits.max_bytes} are accepted")
     kind, passes, rival = recognise(data), 1, None
-    if kind == "JPEG":
+    if kind == "HEIF":
+        kind, data = _still(data, limits)
+    elif kind == "JPEG":
         scans = jpeg_structure.scans(data)
         passes = scans.passes
         if scans.end is not None:
@@ -126,6 +136,19 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     return Decoded(pixels, width, height)
 
 
+def _still(data: bytes, limits: Limits) -> tuple[str, bytes]:
+    """Pillow's name for a HEIC or AVIF file's format, and the file with only the picture that counts."""
+    still = heif_structure.read(data)
+    most = min(limits.max_pixels, MOST_WHOLE)
+    _check_size(still.width, still.height, most)
+    if still.coded > MOST_SPARE * most:
+        text = f"The image is coded in {still.coded} pixels; at most {int(MOST_SPARE * most)} are accepted"
+        raise Refused("IMAGE_TOO_LARGE", text)
+    if still.work > MOST_WORK:
+        raise too_complex()
+    return ("AVIF" if still.codec == b"av01" else "HEIF"), still.data
+
+
 def _open(data: bytes, kind: str) -> PIL.ImageFile.ImageFile:
     """The file with its header read, and nothing else."""
     try:
@@ -141,17 +164,21 @@ def _check(image: PIL.ImageFile.ImageFile, passes: int, limits: Limits) -> None:
         most = min(most, MOST_WEBP)
     elif image.format in ("PNG", "BMP") or passes > 1 or "progressive" in image.info:
         most = min(most, MOST_WHOLE)
+    _check_size(width, height, most)
+    if width * height * passes > MOST_WORK:
+        raise Refused("IMAGE_TOO_COMPLEX", f"The image has {passes} scans, too many for its size")
+    if any(tile.codec_name == "bmp_rle" for tile in image.tile):
+        # Pillow unpacks them byte by byte, in Python.
+        raise Refused("INVALID_IMAGE", "The image is a run-length encoded BMP file, which photos are not")
+
+
+def _check_size(width: int, height: int, most: int) -> None:
     if width * height > most:
         raise Refused("IMAGE_TOO_LARGE", f"The image has {width}x{height} pixels; at most {most} are accepted")
     if max(width, height) > MOST_ASPECT * min(width, height):
         raise Refused(
             "INVALID_IMAGE", f"The image has {width}x{height} pixels, one side more than {MOST_ASPECT} times the other"
         )
-    if width * height * passes > MOST_WORK:
-        raise Refused("IMAGE_TOO_COMPLEX", f"The image has {passes} scans, too many for its size")
-    if any(tile.codec_name == "bmp_rle" for tile in image.tile):
-        # Pillow unpacks them byte by byte, in Python.
-        raise Refused("INVALID_IMAGE", "The image is a run-length encoded BMP file, which photos are not")
 
 
 def _check_rows(image: PIL.Image.Image, data: bytes) -> None:
@@ -199,8 +226,11 @@ def _pixels(image: PIL.Image.Image, longest: int) -> NDArray[np.uint8]:
     # A JPEG decoder can give a half, a quarter or an eighth of the size for a share of the work.
     image.draft(None, size)
     # Only the first call raises an error: after it, missing pixels are black without a word.
-    image.load()
     width, height = image.size
+    image.load()
+    if image.size != (width, height):
+        # A HEIC picture is as large as it is coded, whatever its header says.
+        raise damaged()
     rows = max(_BAND // width, 1)
     if rows >= height:
         return _resized(_rgb(image), size)

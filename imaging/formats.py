@@ -1,26 +1,59 @@
-"""Recognising a photo's format by its first bytes."""
+"""Recognising a file's format by its first bytes."""
 
 import re
 
 from imaging.refused import Refused
 
-_SIGNATURES = {
-    "JPEG": re.compile(rb"\xff\xd8\xff"),
-    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
-    "WEBP": re.compile(rb"RIFF....WEBP", re.DOTALL),
-    "BMP": re.compile(rb"BM"),
-}
-FORMATS = tuple(_SIGNATURES)
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "HEIC", "AVIF")
 """What is decoded, recognised by content; a file's name and declared type do not matter."""
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".heic", ".heif", ".hif", ".avif"})
+"""Of the names that files in these formats have, in lower case."""
+
+_PHOTOS = {
+    "JPEG": rb"\xff\xd8\xff",
+    "PNG": rb"\x89PNG\r\n\x1a\n",
+    "WEBP": rb"RIFF....WEBP",
+    "BMP": rb"BM",
+    # The brands of HEIC and AVIF; which of the two it is, the coded picture says.
+    "HEIF": rb"....ftyp(?:hei[cxms]|hev[cxms]|mif[12]|msf1|miaf|avi[fs])",
+}
+_OTHERS = {
+    "a JPEG XL": rb"\xff\x0a|\0\0\0\x0cJXL ",
+    "a JPEG 2000": rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51",
+    "a GIF": rb"GIF8[79]a",
+    "a camera's RAW": rb"II\*\0....CR|IIU\0|IIR[OS]|MMOR|FUJIFILMCCD-RAW|FOVb|\0MRM|....ftypcrx ",
+    "a TIFF or camera's RAW": rb"II[*+]\0|MM\0[*+]",
+    "a Photoshop (PSD)": rb"8BPS",
+    "an SVG": rb"(?:\xef\xbb\xbf)?\s{0,99}<(?:svg|\?xml.{0,999}?<svg|!--.{0,999}?<svg|!DOCTYPE\s+svg)",
+    "a PDF": rb"%PDF-",
+    "a PostScript": rb"%!PS",
+    "an ICO": rb"\0\0[\x01\x02]\0",
+    "a video": rb"....(?:ftyp|moov|mdat|wide)|\x1a\x45\xdf\xa3|RIFF....AVI ",
+    "an HTML": rb"(?i:\s{0,99}<(?:!DOCTYPE\s+html|html))",
+    "a ZIP": rb"PK\x03\x04",
+}
+
+
+def _compiled(patterns: dict[str, bytes]) -> dict[str, re.Pattern[bytes]]:
+    return {name: re.compile(pattern, re.DOTALL) for name, pattern in patterns.items()}
+
+
+_PHOTO_PATTERNS, _OTHER_PATTERNS = _compiled(_PHOTOS), _compiled(_OTHERS)
 
 
 def recognise(data: bytes) -> str:
-    """The member of `FORMATS` that the file's first bytes announce.
+    """``JPEG``, ``PNG``, ``WEBP``, ``BMP`` or ``HEIF`` (HEIC and AVIF), as the file's first bytes announce.
 
     Raises:
-        Refused: ``INVALID_IMAGE``: it is none of them.
+        Refused: ``INVALID_IMAGE``: it is none of them. The message names the format if it is a known one.
     """
-    for name, signature in _SIGNATURES.items():
-        if signature.match(data):
+    for name, pattern in _PHOTO_PATTERNS.items():
+        if pattern.match(data):
             return name
-    raise Refused("INVALID_IMAGE", f"The image is not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file")
+    *others, last = FORMATS
+    for name, pattern in _OTHER_PATTERNS.items():
+        if pattern.match(data):
+            text = f"The image is {name} file; only {', '.join(others)} and {last} files are accepted"
+            raise Refused("INVALID_IMAGE", text)
+    raise Refused("INVALID_IMAGE", f"The image is not a {', '.join(others)} or {last} file")

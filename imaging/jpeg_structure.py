@@ -4,7 +4,7 @@ import random
 import re
 from dataclasses import dataclass
 
-from imaging.refused import Refused, damaged
+from imaging.refused import damaged, too_complex
 
 MOST_SEGMENTS = 1024
 """Of a JPEG file, its scans included. Metadata that fills the largest photo takes about 160."""
@@ -48,7 +48,7 @@ def scans(data: bytes) -> Scans:
     while found := _MARKER.search(data, place):
         segments += 1
         if segments > MOST_SEGMENTS:
-            raise _too_complex()
+            raise too_complex()
         if not passes:
             _check_gap(found.start() - place)
         marker, place = found[1][0], found.end()
@@ -111,7 +111,3 @@ def _check_gap(stray: int) -> None:
     # Pillow steps over them one by one, in Python.
     if stray > MOST_STRAY:
         raise damaged()
-
-
-def _too_complex() -> Refused:
-    return Refused("IMAGE_TOO_COMPLEX", "The image is in more pieces than any photo")

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterator
 
-from imaging.refused import Refused, damaged
+from imaging.refused import damaged, too_complex
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_DATA_CHUNKS = 16_384
@@ -35,7 +35,7 @@ def essential(data: bytes) -> bytes:
         else:
             others += 1
         if pixel_chunks > MOST_DATA_CHUNKS or others > MOST_OTHER_CHUNKS:
-            raise Refused("IMAGE_TOO_COMPLEX", "The image is in more pieces than any photo")
+            raise too_complex()
         critical = not kind[0] & 0x20
         if critical and kind not in _CRITICAL:
             raise damaged()

@@ -26,3 +26,8 @@ class Refused(Exception):
 def damaged() -> Refused:
     """The refusal of a photo whose file is broken or incomplete."""
     return Refused("INVALID_IMAGE", "The image is damaged and cannot be decoded")
+
+
+def too_complex() -> Refused:
+    """The refusal of a photo whose file makes more work than any photo does."""
+    return Refused("IMAGE_TOO_COMPLEX", "The image is in more pieces than any photo")

@@ -5,9 +5,9 @@ import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
 
+from imaging.formats import SUFFIXES
 from tests import photos
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 # Of these sample photos every detector finds exactly one face, large and clear enough to be enrolled.
 SAMPLES = ("*/*biography*", "*/*zimbio*", "madonna/*justjared*")
 MOST = 200

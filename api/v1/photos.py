@@ -33,7 +33,7 @@ from imaging.refused import Refused
 
 router = APIRouter(prefix="/v1", tags=["photos"], responses=ERRORS, route_class=StrictRoute)
 
-PhotoFile = Annotated[UploadFile, File(description="A JPEG, PNG, WEBP or BMP file.")]
+PhotoFile = Annotated[UploadFile, File(description="A JPEG, PNG, WEBP, BMP, HEIC or AVIF file.")]
 
 
 class ContractEmbedding(BaseModel):

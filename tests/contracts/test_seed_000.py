@@ -202,7 +202,8 @@ def test_what_an_address_cannot_give_is_refused_by_name(service: httpx.Client, s
     face, nowhere = f"{site}/face1.jpg", f"http://127.0.0.1:{lone_port}/face.jpg"
     problems = {
         f"{site}/nowhere.jpg": "could not be loaded: The address answered with status 404",
-        f"{site}/page.html": "could not be loaded: The image is not a JPEG, PNG, WEBP or BMP file",
+        f"{site}/page.html": "could not be loaded: The image is an HTML file; only JPEG, PNG, WEBP, BMP, HEIC and AVIF "
+        "files are accepted",
         f"{site}/empty.jpg": "could not be loaded: The image is empty",
         nowhere: "could not be loaded: No connection to the address could be made",
         "http://10.0.0.1/face.jpg": "could not be loaded: The address leads into a network that is not public",

@@ -305,7 +305,7 @@ def test_a_photo_of_nobody_is_the_documented_500(database: Database) -> None:
 def test_what_is_no_use_otherwise_is_a_400(arcface: Database, service: httpx.Client, mindy: bytes) -> None:
     file = {"file": ("john.jpg", mindy, "image/jpeg")}
     for response, detail in (
-        (arcface.add_face("john_doe", b"no photo"), "The image is not a JPEG, PNG, WEBP or BMP file"),
+        (arcface.add_face("john_doe", b"no photo"), "The image is not a JPEG, PNG, WEBP, BMP, HEIC or AVIF file"),
         (arcface.add_face("john_doe", mindy[: len(mindy) // 2]), "The image is damaged and cannot be decoded"),
         (arcface.match_face(b""), "The image is empty"),
         (service.post("/add_face", files=file), "No id given"),

@@ -121,8 +121,8 @@ def invalid() -> dict[str, bytes]:
         "zeros": bytes(10_000),
         "HTML": b"<!DOCTYPE html><html><script>alert(1)</script></html>",
         "SVG": b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
-        "HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(1000),
-        "AVIF": b"\0\0\0\x18ftypavif\0\0\0\0mif1avif" + bytes(1000),
+        "HEIC without a picture": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(1000),
+        "AVIF without a picture": b"\0\0\0\x18ftypavif\0\0\0\0mif1avif" + bytes(1000),
         "archive": b"PK\x03\x04" + bytes(1000),
         "executable": b"\x7fELF" + bytes(1000),
         "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
@@ -145,7 +145,7 @@ def invalid() -> dict[str, bytes]:
 
 def cut() -> Iterator[tuple[str, bytes]]:
     """Files of every format that end too early, at each twentieth."""
-    for kind in ("JPEG", "PNG", "WEBP", "BMP"):
+    for kind in ("JPEG", "PNG", "WEBP", "BMP", "AVIF"):
         file = io.BytesIO()
         PIL.Image.effect_noise((320, 240), 64).save(file, kind)
         whole = file.getvalue()

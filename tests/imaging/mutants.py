@@ -8,6 +8,8 @@ from pathlib import Path
 
 import PIL.Image
 
+from tests.imaging.heif import FILES as HEIC
+
 NUMBERS = (0, 1, 2, 3, 7, 8, 9, 127, 128, 255, 256, 4096, 32767, 32768, 65535, 65536, 2**24 - 1, 2**31 - 1, 2**31)
 """What a length or a side of a photo is set to; less and more than there is, and where integers end."""
 HEADER = 64
@@ -15,8 +17,8 @@ HEADER = 64
 
 
 def seeds(photos: Path, count: int = 3) -> list[bytes]:
-    """The first of some people's photos, at 48 pixels, in every format and in the variants of each."""
-    files: list[bytes] = []
+    """HEIC files, and some people's first photos, at 48 pixels, in the other formats and the variants of each."""
+    files = list(HEIC.values())
     for number, folder in enumerate(sorted(each for each in photos.iterdir() if each.is_dir())[:count]):
         image = PIL.Image.open(min(folder.glob("*.jpg"))).convert("RGB")
         image.thumbnail((48, 48))
@@ -33,6 +35,8 @@ def seeds(photos: Path, count: int = 3) -> list[bytes]:
             _encoded(image, "WEBP", quality=50, exif=exif),
             _encoded(image.convert("RGBA"), "WEBP", lossless=True),
             _encoded(image, "WEBP", save_all=True, append_images=[image.rotate(90)], duration=100),
+            _encoded(image, "AVIF", speed=10, exif=exif),
+            _encoded(image.convert("RGBA"), "AVIF", speed=10, save_all=True, append_images=[image.convert("RGBA")]),
             _encoded(image, "BMP"),
             _encoded(image.quantize(16), "BMP"),
         ]
@@ -128,12 +132,13 @@ MUTATIONS: tuple[Mutation, ...] = (
 
 CHUNK_NAMES = (
     *b"IHDR PLTE tRNS IDAT eXIf IEND acTL fcTL RIFF WEBP VP8X VP8L ALPH ANIM ANMF EXIF".split(),
+    *b"ftyp meta pitm iloc iinf infe iref iprp ipco ipma ispe hvcC av1C irot imir clap auxC mdat moov".split(),
     b"VP8 ",
 )
 
 
 def boundaries(data: bytearray) -> list[int]:
-    """Where chunks of PNG and WEBP, and segments of JPEG, seem to begin."""
+    """Where chunks of PNG and WEBP, boxes of HEIC and AVIF, and segments of JPEG, seem to begin."""
     named = [data.find(name) for name in CHUNK_NAMES]
     markers = [place for place in range(len(data) - 1) if data[place] == 0xFF and 0xC0 <= data[place + 1] <= 0xFE]
     return sorted({place for place in named if place >= 0} | set(markers))

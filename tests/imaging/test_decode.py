@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from imaging.decode import Decoded, Limits, decode
 from imaging.refused import Refused
+from tests.imaging.heif import FILES as HEIC
 
 Pixels = NDArray[np.uint8]
 
@@ -78,7 +79,7 @@ def test_a_lossless_file_gives_its_pixels_exactly(kind: str) -> None:
     assert np.array_equal(decode(encoded(PIL.Image.fromarray(pixels), kind), Limits()).pixels, pixels)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
 def test_a_lossy_file_gives_its_pixels_nearly(kind: str) -> None:
     image = gradient(64, 48)
     photo = decode(encoded(image, kind, quality=95), Limits())
@@ -98,7 +99,7 @@ def test_a_real_photo_is_decoded_as_pillow_does_it(sample_photos: Path) -> None:
 def test_other_formats_are_refused(kind: str) -> None:
     refusal = refused(encoded(PIL.Image.fromarray(noise(16, 16)), kind))
     assert refusal.code == "INVALID_IMAGE"
-    assert "JPEG, PNG, WEBP or BMP" in refusal.message
+    assert "JPEG, PNG, WEBP, BMP, HEIC" in refusal.message
 
 
 @pytest.mark.parametrize("data", [b"GIF89a", b"<svg/>", b"\xff\xd8\xff", b"BM", b"\x89PNG\r\n\x1a\n", b"RIFF", b"\0"])
@@ -110,7 +111,7 @@ def test_an_empty_file_is_refused() -> None:
     assert str(refused(b"")) == "INVALID_IMAGE: The image is empty"
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "AVIF"])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.95])
 def test_a_truncated_file_is_refused(kind: str, share: float) -> None:
     whole = encoded(PIL.Image.fromarray(noise(60, 40)), kind)
@@ -143,7 +144,7 @@ def test_the_pixel_limit_is_checked_before_decoding() -> None:
     assert "50000x50000" in refusal.message
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "AVIF"])
 @pytest.mark.parametrize(("width", "height", "out"), [(400, 300, (75, 100)), (150, 200, (100, 75)), (101, 3, (3, 100))])
 def test_large_photos_are_scaled_down_to_the_limit(kind: str, width: int, height: int, out: tuple[int, int]) -> None:
     photo = decode(encoded(gradient(width, height), kind), Limits(max_dimension=100))
@@ -312,6 +313,8 @@ def seeds() -> list[bytes]:
         encoded(image.convert("LA"), "PNG"),
         encoded(image, "WEBP", exif=exif(3)),
         encoded(image.convert("RGBA"), "WEBP", lossless=True),
+        encoded(image, "AVIF", exif=exif(6)),
+        *HEIC.values(),
         encoded(image, "BMP"),
         encoded(image.convert("P"), "BMP"),
     ]

@@ -69,7 +69,7 @@ def test_a_file_that_ends_too_early_is_refused(data: bytes) -> None:
     assert caught.value.code == "INVALID_IMAGE"
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "AVIF"])
 def test_a_photo_with_a_stowaway_behind_it_is_that_photo(kind: str) -> None:
     data = hostile.encoded(kind) + b"PK\x03\x04<script>" + b"\xff\xda" * 5000
     assert decode(data, Limits()).pixels.shape == (300, 300, 3)
@@ -82,6 +82,8 @@ def test_the_largest_photos_that_are_let_in_take_bounded_memory(tmp_path: Path) 
         hostile.encoded("WEBP", 3500, 3500, "RGBA", lossless=True, method=0),
         hostile.encoded("JPEG", 5000, 4400, "CMYK", progressive=True),
         hostile.encoded("JPEG", 7000, 7000),
+        hostile.encoded("AVIF", 5000, 5000, speed=10, subsampling="4:4:4"),
+        hostile.encoded("AVIF", 3800, 3900, "RGBA", speed=10, subsampling="4:4:4"),
         hostile.bmp(5000, 5000, 8, body=bytes(25_000_000 // 5)) + bytes(4),
     )
     assert 50 < memory < MOST_MEMORY_MB

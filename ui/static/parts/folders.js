@@ -1,6 +1,6 @@
 // Files out of folders that were dropped.
 
-const IMAGE = /\.(jpe?g|png|webp|bmp)$/i;
+const IMAGE = /\.(jpe?g|jfif|png|webp|bmp|hei[cf]|hif|avif)$/i;
 
 /** Whether a file looks like a photo: folders hold other files, too. */
 export const isPhoto = (file) => file.type.startsWith("image/") || IMAGE.test(file.name);

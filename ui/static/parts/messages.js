@@ -31,7 +31,7 @@ export const MESSAGES = {
   BODY_TOO_LARGE: ["The photos are too large together.", "Send smaller photos, or fewer at once."],
   INVALID_IMAGE: [
     "This file is not a photo that can be read.",
-    "Choose a JPEG, PNG, WEBP or BMP that opens elsewhere.",
+    "Choose a JPEG, PNG, WEBP, BMP, HEIC or AVIF that opens elsewhere.",
   ],
   IMAGE_TOO_LARGE: [
     "The photo is too large.",

@@ -4,7 +4,7 @@ import { takePhoto } from "./camera.js";
 import { element } from "./elements.js";
 import { overlay } from "./overlay.js";
 
-export const ACCEPTED = "image/jpeg,image/png,image/webp,image/bmp";
+export const ACCEPTED = "image/jpeg,image/png,image/webp,image/bmp,image/heic,image/heif,image/avif";
 
 /** The image files among what was dropped or pasted; all files where there is none, for the service to judge. */
 export function photosOf(transfer) {

@@ -1,0 +1,158 @@
+"""The one picture of a HEIF or AVIF file that is decoded, and the work that it makes."""
+
+from dataclasses import dataclass
+
+from imaging import av1, hevc
+from imaging.heif_boxes import Box, Boxes, Item, Numbers, read_items
+from imaging.refused import damaged, too_complex
+
+MOST_DECODED = 512
+"""Coded pictures that a photo is made of: tiles and their transparency. Each takes a decoder of its own."""
+MOST_DEPTH = 3
+"""Pictures made of pictures: a rotated grid of tiles."""
+
+_SHARED = 4 << 20
+"""Bytes that may be decoded again, beyond the file's own."""
+_BRANDS = {b"hvc1": b"heic", b"av01": b"avif"}
+_FILMS = (b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs")
+_ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", b"urn:mpeg:hevc:2015:auxid:1\0")
+
+
+@dataclass(slots=True)
+class Still:
+    """The picture.
+
+    Attributes:
+        codec: ``hvc1`` (HEIC) or ``av01`` (AVIF).
+        width, height: of the picture before it is turned, in pixels.
+        coded: pixels of all the coded pictures that it is made of.
+        work: the same, each as often as it may be gone over.
+        data: the file with the other pictures, the film and the metadata made unknown, so that decoders leave them.
+    """
+
+    codec: bytes
+    width: int
+    height: int
+    coded: int
+    work: int
+    data: bytes
+
+
+def read(data: bytes) -> Still:
+    """Find the primary picture of a file, whatever else is in it.
+
+    Raises:
+        Refused: ``IMAGE_TOO_COMPLEX`` for more pieces than any photo has; ``INVALID_IMAGE`` for a damaged file.
+    """
+    copy = bytearray(data)
+    boxes = Boxes(copy)
+    # Anything may follow the last box, as with other formats.
+    top = list(boxes.within(0, len(copy), lenient=True))
+    metas = [box for box in top if box.kind == b"meta"]
+    if len(metas) != 1 or top[0].kind != b"ftyp":
+        raise damaged()
+    items, primary = read_items(boxes, metas[0])
+    tree = _Tree(items, data)
+    width, height = tree.visit(primary)
+    if len(tree.codecs) != 1 or len(tree.chromas) > 1 or len(tree.depths) > 1:
+        raise damaged()
+    codec = tree.codecs.pop()
+    del copy[top[-1].stop :]
+    _leave_only(copy, top, [item for key, item in items.items() if key not in tree.used], _BRANDS[codec])
+    return Still(codec, width, height, tree.coded, tree.work, bytes(copy))
+
+
+def _leave_only(copy: bytearray, top: list[Box], others: list[Item], brand: bytes) -> None:
+    brands = slice(top[0].body, top[0].stop)
+    for film in _FILMS:
+        copy[brands] = copy[brands].replace(film, b"mif1")
+    copy[brands.start : brands.start + 4] = brand
+    for box in top:
+        if box.kind in (b"moov", b"moof"):
+            copy[box.start + 4 : box.start + 8] = b"free"
+    for item in others:
+        copy[item.kind_place : item.kind_place + 4] = b"none"
+
+
+class _Tree:
+    """The items that a picture is made of."""
+
+    def __init__(self, items: dict[int, Item], data: bytes) -> None:
+        self._items = items
+        self._data = data
+        self._bytes = 0
+        self._decoded = 0
+        self.used: set[int] = set()
+        self.codecs: set[bytes] = set()
+        self.chromas: set[int] = set()
+        self.depths: set[int] = set()
+        self.coded = 0
+        self.work = 0
+
+    def visit(self, identifier: int, depth: int = 0, alpha: bool = False) -> tuple[int, int]:
+        """Add up the work of an item, of those that it is made of, and of their transparency; its width and height."""
+        item = self._items.get(identifier)
+        if item is None or depth > MOST_DEPTH or b"iscl" in item.properties:
+            raise damaged()
+        self.used.add(identifier)
+        width, height = _size(item)
+        if item.kind in _BRANDS:
+            self._decode(item, alpha)
+        elif item.kind in (b"grid", b"iden") and item.sources:
+            if item.kind == b"grid" and self._grid(item) != (width, height, len(item.sources)):
+                raise damaged()
+            for source in item.sources:
+                self.visit(source, depth + 1, alpha)
+        else:
+            raise damaged()
+        for other in item.auxiliary:
+            if self._is_alpha(other):
+                self.visit(other, depth + 1, alpha=True)
+        return width, height
+
+    def _is_alpha(self, identifier: int) -> bool:
+        item = self._items.get(identifier)
+        return item is not None and item.properties.get(b"auxC", b"")[4:].startswith(_ALPHA)
+
+    def _payload(self, item: Item) -> bytes:
+        self._bytes += sum(stop - start for start, stop in item.extents)
+        # Tiles that look alike share their data.
+        if self._bytes > len(self._data) + _SHARED:
+            raise too_complex()
+        return b"".join(self._data[start:stop] for start, stop in item.extents)
+
+    def _decode(self, item: Item, alpha: bool) -> None:
+        self._decoded += 1
+        if self._decoded > MOST_DECODED:
+            raise too_complex()
+        self.codecs.add(item.kind)
+        payload = self._payload(item)
+        if item.kind == b"hvc1":
+            configuration = item.properties.get(b"hvcC", b"")
+            pixels, rounds = hevc.work(configuration, payload)
+            form = hevc.form(configuration)
+            self.depths.add(form.depth)
+            if not alpha:
+                self.chromas.add(form.chroma)
+        else:
+            pixels, rounds = av1.work(payload)
+        self.coded += pixels
+        self.work += pixels * max(rounds, 1)
+
+    def _grid(self, item: Item) -> tuple[int, int, int]:
+        """Width, height and number of tiles that a grid names (ISO/IEC 23008-12, 6.6.2.3)."""
+        payload = self._payload(item)
+        numbers = Numbers(payload, 0, len(payload))
+        _, large = numbers.next(1), numbers.next(1) & 1
+        tiles = (numbers.next(1) + 1) * (numbers.next(1) + 1)
+        size = 4 if large else 2
+        return numbers.next(size), numbers.next(size), tiles
+
+
+def _size(item: Item) -> tuple[int, int]:
+    """Width and height that an item's ``ispe`` box names."""
+    extent = item.properties.get(b"ispe", b"")
+    width, height = int.from_bytes(extent[4:8]), int.from_bytes(extent[8:12])
+    if not width or not height:
+        raise damaged()
+    return width, height

@@ -1,0 +1,117 @@
+"""What the coded data of a HEVC picture (ITU-T H.265) makes a decoder do, read before it is decoded."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from imaging.bits import Bits
+from imaging.refused import damaged, too_complex
+
+MOST_UNITS = 1024
+"""Network abstraction layer units per picture: parameter sets, messages and slices."""
+
+_SPS = 33
+_LAST_SLICE_TYPE = 31
+_HEADER = 512
+"""Bytes of a sequence parameter set that are read: its picture size comes within the first hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How samples are coded: 0 for grey or 1 to 3 for colour, as ``chroma_format_idc`` has it, and bits per sample."""
+
+    chroma: int
+    depth: int
+
+
+def form(configuration: bytes) -> Form:
+    """What the ``hvcC`` box says of the samples.
+
+    Raises:
+        Refused: ``INVALID_IMAGE``: it is damaged.
+    """
+    if len(configuration) < 23:
+        raise damaged()
+    return Form(configuration[16] & 3, 8 + (configuration[17] & 7))
+
+
+def work(configuration: bytes, coded: bytes) -> tuple[int, int]:
+    """Pixels of the largest picture that the parameter sets allow, and the slices that may each cover all of them.
+
+    pi-heif goes by what the ``hvcC`` box says of the samples, and writes beyond its memory where that is wrong: it has
+    to agree with every parameter set.
+
+    Args:
+        configuration: body of the ``hvcC`` box (ISO/IEC 14496-15, 8.3.3.1).
+        coded: units that each have their length before them.
+
+    Raises:
+        Refused: ``IMAGE_TOO_COMPLEX``: there are several pictures, or too many units; ``INVALID_IMAGE``: it is damaged.
+    """
+    expected = form(configuration)
+    pixels = slices = pictures = 0
+    for number, unit in enumerate((*_parameter_sets(configuration), *_units(coded, 1 + (configuration[21] & 3)))):
+        if number > MOST_UNITS:
+            raise too_complex()
+        kind = unit[0] >> 1 & 0x3F
+        if kind == _SPS:
+            width, height, actual = _sequence(unit)
+            if actual != expected:
+                raise damaged()
+            pixels = max(pixels, width * height)
+        elif kind <= _LAST_SLICE_TYPE:
+            slices += 1
+            pictures += unit[2] >> 7
+    if pictures > 1:
+        raise too_complex()
+    return pixels, slices
+
+
+def _parameter_sets(configuration: bytes) -> Iterator[bytes]:
+    place = 23
+    for _ in range(configuration[22]):
+        count = int.from_bytes(configuration[place + 1 : place + 3])
+        place += 3
+        for _ in range(count):
+            length = int.from_bytes(configuration[place : place + 2])
+            yield _unit(configuration, place + 2, length)
+            place += 2 + length
+
+
+def _units(coded: bytes, size: int) -> Iterator[bytes]:
+    place = 0
+    while place < len(coded):
+        length = int.from_bytes(coded[place : place + size])
+        yield _unit(coded, place + size, length)
+        place += size + length
+
+
+def _unit(data: bytes, place: int, length: int) -> bytes:
+    """The beginning of a unit: its header, and of a parameter set all that matters."""
+    if length < 3 or place + length > len(data):
+        raise damaged()
+    return data[place : place + min(length, _HEADER)]
+
+
+def _sequence(unit: bytes) -> tuple[int, int, Form]:
+    """Width, height and form of the pictures of a sequence parameter set (7.3.2.2)."""
+    bits = Bits(unit[2:].replace(b"\0\0\3", b"\0\0"))
+    bits.number(4)
+    layers = bits.number(3)
+    bits.number(1 + 88 + 8)  # The general profile and level.
+    present = [(bits.flag(), bits.flag()) for _ in range(layers)]
+    if layers:
+        bits.number(2 * (8 - layers))
+    for profile, level in present:
+        bits.number(88 * profile + 8 * level)
+    bits.exp_golomb()
+    chroma = bits.exp_golomb()
+    if chroma == 3 and bits.flag():
+        raise damaged()  # Planes apart, which libde265 does not decode.
+    width, height = bits.exp_golomb(), bits.exp_golomb()
+    if bits.flag():
+        for _ in range(4):
+            bits.exp_golomb()
+    depth, depth_of_colour = bits.exp_golomb(), bits.exp_golomb()
+    if chroma and depth != depth_of_colour:
+        raise damaged()
+    return width, height, Form(chroma, 8 + depth)

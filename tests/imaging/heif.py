@@ -1,0 +1,103 @@
+"""HEIC and AVIF files built box by box around small coded pictures.
+
+The pictures in ``heic`` are of 128x64 pixels, red growing to the right and green to the bottom; libheif with x265 made
+them, which is not needed to test.
+"""
+
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imaging.heif_boxes import Boxes, read_items
+
+FOLDER = Path(__file__).with_name("heic")
+WIDTH, HEIGHT = 128, 64
+ESSENTIAL = (b"hvcC", b"av1C", b"irot", b"imir", b"clap")
+FILES = {path.stem: path.read_bytes() for path in sorted(FOLDER.glob("*.heic"))}
+
+
+def box(kind: bytes, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return struct.pack(">I", 8 + len(body)) + kind + body
+
+
+def full_box(kind: bytes, *parts: bytes, version: int = 0) -> bytes:
+    return box(kind, bytes([version, 0, 0, 0]), *parts)
+
+
+def extent(width: int, height: int) -> bytes:
+    return full_box(b"ispe", struct.pack(">II", width, height))
+
+
+def turned(quarters: int) -> bytes:
+    return box(b"irot", bytes([quarters]))
+
+
+def mirrored(axis: int) -> bytes:
+    return box(b"imir", bytes([axis]))
+
+
+@dataclass
+class Part:
+    """An item to build: its type, data and properties, and the items that it refers to by kind of reference."""
+
+    kind: bytes
+    data: bytes
+    properties: list[bytes]
+    references: dict[bytes, list[int]] = field(default_factory=dict)
+
+
+def heif(
+    *parts: Part, brand: bytes = b"heic", before: bytes = b"", behind: bytes = b"", extents: int = 1, primary: int = 1
+) -> bytes:
+    """A file of the parts, numbered from 1, with other boxes before and behind its ``meta`` box."""
+
+    def file(offset: int) -> bytes:
+        entries, locations, associations, references, properties = b"", b"", b"", b"", b""
+        count, data = 0, b""
+        for number, part in enumerate(parts, 1):
+            entries += full_box(b"infe", struct.pack(">HH", number, 0), part.kind, b"\0", version=2)
+            place = struct.pack(">II", offset + len(data), len(part.data)) * extents
+            locations += struct.pack(">HHH", number, 0, extents) + place
+            data += part.data
+            kinds = [each[4:8] for each in part.properties]
+            indices = bytes(number | 128 * (kind in ESSENTIAL) for number, kind in enumerate(kinds, count + 1))
+            associations += struct.pack(">HB", number, len(indices)) + indices
+            count += len(indices)
+            properties += b"".join(part.properties)
+            for kind, targets in part.references.items():
+                references += box(kind, struct.pack(f">HH{len(targets)}H", number, len(targets), *targets))
+        meta = full_box(
+            b"meta",
+            full_box(b"hdlr", bytes(4), b"pict", bytes(13)),
+            full_box(b"pitm", struct.pack(">H", primary)),
+            full_box(b"iloc", struct.pack(">BBH", 0x44, 0, len(parts)), locations),
+            full_box(b"iinf", struct.pack(">H", len(parts)), entries),
+            *([full_box(b"iref", references)] if references else []),
+            box(b"iprp", box(b"ipco", properties), full_box(b"ipma", struct.pack(">I", len(parts)), associations)),
+        )
+        return box(b"ftyp", brand, bytes(4), b"mif1", brand) + before + meta + behind + box(b"mdat", data)
+
+    return file(file(0).rindex(b"mdat") + 4)
+
+
+def coded(name: str = "eight_bits", data: bytes | None = None) -> Part:
+    """The coded picture of a file, of any codec."""
+    data = FILES[name] if data is None else data
+    boxes = Boxes(data)
+    (meta,) = (each for each in boxes.within(0, len(data)) if each.kind == b"meta")
+    items, primary = read_items(boxes, meta)
+    item = items[primary]
+    properties = [box(kind, body) for kind, body in item.properties.items() if kind in (b"hvcC", b"av1C", b"ispe")]
+    return Part(item.kind, b"".join(data[start:stop] for start, stop in item.extents), properties)
+
+
+def sized(part: Part, width: int, height: int) -> Part:
+    """The same part with another size in its header."""
+    others = [each for each in part.properties if each[4:8] != b"ispe"]
+    return Part(part.kind, part.data, [*others, extent(width, height)], part.references)
+
+
+def grid(columns: int, rows: int, width: int, height: int, tiles: list[int]) -> Part:
+    data = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, width, height)
+    return Part(b"grid", data, [extent(width, height)], {b"dimg": tiles})

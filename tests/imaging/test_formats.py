@@ -1,0 +1,59 @@
+"""Recognising formats: by content, and by name those that are refused."""
+
+import pytest
+
+from imaging.formats import FORMATS, recognise
+from imaging.refused import Refused
+
+NAMED = {
+    "a JPEG XL": [b"\xff\x0a\xfa\x1f", b"\0\0\0\x0cJXL \r\n\x87\n"],
+    "a JPEG 2000": [b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51\0\x2f"],
+    "a GIF": [b"GIF87a", b"GIF89a"],
+    "a TIFF or camera's RAW": [b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b"II+\0\x08\0\0\0"],
+    "a camera's RAW": [b"II*\0\x10\0\0\0CR\2\0", b"FUJIFILMCCD-RAW 0201", b"\0\0\0\x18ftypcrx ", b"IIU\0", b"IIRO"],
+    "a Photoshop (PSD)": [b"8BPS\0\1"],
+    "an SVG": [
+        b'<svg xmlns="http://www.w3.org/2000/svg">',
+        b'<?xml version="1.0"?>\n<!-- a -->\n<svg>',
+        b"\xef\xbb\xbf\n<svg>",
+    ],
+    "a PDF": [b"%PDF-1.7"],
+    "a PostScript": [b"%!PS-Adobe-3.0"],
+    "an ICO": [b"\0\0\1\0\1\0"],
+    "a video": [
+        *(b"\0\0\0\x18ftyp" + brand for brand in (b"isom", b"mp42", b"qt  ", b"3gp4", b"M4V ", b"avc1")),
+        *(b"\0\0\0\x08" + kind for kind in (b"moov", b"mdat", b"wide")),
+        b"\x1a\x45\xdf\xa3",
+        b"RIFF\0\0\0\0AVI LIST",
+    ],
+    "an HTML": [b"<!doctype html>", b"\n <HTML>"],
+    "a ZIP": [b"PK\3\4"],
+}
+CASES = [(name, data) for name, examples in NAMED.items() for data in examples]
+
+
+@pytest.mark.parametrize(("name", "data"), CASES)
+def test_a_known_format_is_refused_by_name(name: str, data: bytes) -> None:
+    with pytest.raises(Refused) as caught:
+        recognise(data + bytes(100))
+    expected = f"The image is {name} file; only JPEG, PNG, WEBP, BMP, HEIC and AVIF files are accepted"
+    assert (caught.value.code, caught.value.message) == ("INVALID_IMAGE", expected)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", b"<?xml version='1.0'?><rss>", b"RIFF\0\0\0\0WAVE", b"\xff\xd8", bytes(99)]
+)
+def test_anything_else_is_none_of_them(data: bytes) -> None:
+    with pytest.raises(Refused, match="The image is not a JPEG, PNG, WEBP, BMP, HEIC or AVIF file"):
+        recognise(data)
+
+
+@pytest.mark.parametrize(
+    "brand", b"heic heix heim heis hevc hevx hevm hevs mif1 mif2 msf1 miaf avif avis".split(), ids=bytes.decode
+)
+def test_heic_and_avif_are_known_by_their_brand(brand: bytes) -> None:
+    assert recognise(b"\0\0\0\x18ftyp" + brand) == "HEIF"
+
+
+def test_formats_are_named_once() -> None:
+    assert len(set(FORMATS)) == len(FORMATS)

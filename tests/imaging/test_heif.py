@@ -1,0 +1,353 @@
+"""HEIC and AVIF: which picture of a file is decoded, how it is turned, and what is refused before it is decoded."""
+
+import io
+import struct
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+from numpy.typing import NDArray
+
+from imaging.decode import Limits, decode
+from imaging.refused import Refused
+from tests.imaging.heif import (
+    FILES,
+    HEIGHT,
+    WIDTH,
+    Part,
+    box,
+    coded,
+    extent,
+    full_box,
+    grid,
+    heif,
+    mirrored,
+    sized,
+    turned,
+)
+from tests.imaging.test_decode import encoded, exif, gradient
+
+Pixels = NDArray[np.uint8]
+DAMAGED = "INVALID_IMAGE: The image is damaged and cannot be decoded"
+COMPLEX = "IMAGE_TOO_COMPLEX: The image is in more pieces than any photo"
+
+
+def avif(image: PIL.Image.Image, **options: Any) -> bytes:
+    return encoded(image, "AVIF", quality=90, speed=8, **options)
+
+
+def upright() -> Pixels:
+    """What the coded pictures show."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    return np.dstack([x * 255 // WIDTH, y * 255 // HEIGHT, (x + y) % 256]).astype(np.uint8)
+
+
+AVIF = coded(data=avif(PIL.Image.fromarray(upright())))
+CODECS = {"HEIC": (coded(), b"heic"), "AVIF": (AVIF, b"avif")}
+codecs = pytest.mark.parametrize(("part", "brand"), CODECS.values(), ids=CODECS)
+
+
+def with_properties(part: Part, *properties: bytes) -> Part:
+    return replace(part, properties=[*part.properties, *properties])
+
+
+def difference(data: bytes, expected: Pixels) -> float:
+    pixels = decode(data, Limits()).pixels
+    assert pixels.shape == expected.shape
+    return float(np.abs(pixels.astype(int) - expected).mean())
+
+
+def outcome(data: bytes) -> str:
+    try:
+        photo = decode(data, Limits())
+    except Refused as refused:
+        return str(refused)
+    return f"{photo.width}x{photo.height}"
+
+
+@pytest.mark.parametrize("name", ["eight_bits", "ten_bits", "full_colour"])
+def test_heic_gives_its_pixels_nearly(name: str) -> None:
+    assert difference(FILES[name], upright()) < 6
+
+
+def test_grey_heic_becomes_rgb() -> None:
+    pixels = decode(FILES["grey"], Limits()).pixels
+    assert np.abs(pixels.astype(int) - upright()[..., :1]).mean() < 6
+
+
+def test_transparent_heic_lies_over_white() -> None:
+    pixels = decode(FILES["transparent"], Limits()).pixels
+    assert pixels[:, 0].min() > 230, "the left edge is transparent"
+    assert np.abs(pixels[:, -1, 1].astype(int) - upright()[:, -1, 1]).mean() < 6, "the right edge is not"
+
+
+def test_heic_is_cropped_as_it_says() -> None:
+    assert outcome(FILES["cropped"]) == "100x40"
+
+
+def test_transparent_avif_lies_over_white() -> None:
+    image = PIL.Image.new("RGBA", (32, 32), (0, 0, 0, 0))
+    assert decode(avif(image), Limits()).pixels.min() > 250
+
+
+@codecs
+@pytest.mark.parametrize("quarters", range(4))
+def test_the_picture_s_own_turn_is_applied_once(part: Part, brand: bytes, quarters: int) -> None:
+    data = heif(with_properties(part, turned(quarters)), brand=brand)
+    assert difference(data, np.rot90(upright(), quarters)) < 6
+
+
+@codecs
+@pytest.mark.parametrize("axis", range(2))
+def test_the_picture_s_own_mirror_is_applied_once(part: Part, brand: bytes, axis: int) -> None:
+    expected = upright()[::-1] if axis == 0 else upright()[:, ::-1]
+    assert difference(heif(with_properties(part, mirrored(axis)), brand=brand), expected) < 6
+
+
+@codecs
+@pytest.mark.parametrize("quarters", [0, 3])
+def test_an_exif_orientation_beside_it_is_ignored(part: Part, brand: bytes, quarters: int) -> None:
+    """Phones write both, and browsers go by the picture's own."""
+    tags = Part(b"Exif", bytes(4) + exif(8).tobytes()[6:], [], {b"cdsc": [1]})
+    data = heif(with_properties(part, turned(quarters)), tags, brand=brand)
+    assert difference(data, np.rot90(upright(), quarters)) < 6
+
+
+def test_an_avif_file_from_pillow_with_an_orientation_is_turned() -> None:
+    photo = decode(avif(gradient(400, 300), exif=exif(6)), Limits(max_dimension=100))
+    assert (photo.width, photo.height, photo.pixels.shape) == (300, 400, (100, 75, 3))
+
+
+@codecs
+def test_tiles_are_put_together(part: Part, brand: bytes) -> None:
+    data = heif(grid(2, 2, 2 * WIDTH - 4, 2 * HEIGHT - 2, [2, 3, 4, 5]), *[part] * 4, brand=brand)
+    assert difference(data, np.tile(upright(), (2, 2, 1))[:-2, :-4]) < 6
+
+
+@pytest.mark.parametrize("major", [b"mif1", b"msf1", b"avis", b"hevc", b"miaf"])
+@codecs
+def test_the_major_brand_does_not_matter(part: Part, brand: bytes, major: bytes) -> None:
+    data = heif(part, brand=brand)
+    assert difference(data[:8] + major + data[12:], upright()) < 6
+
+
+@codecs
+def test_a_stowaway_behind_it_is_ignored(part: Part, brand: bytes) -> None:
+    assert difference(heif(part, brand=brand) + b"PK\3\4<script>" * 100, upright()) < 6
+
+
+@codecs
+def test_other_pictures_and_a_film_are_left_alone(part: Part, brand: bytes) -> None:
+    broken = Part(part.kind, b"no picture", part.properties, {b"thmb": [1]})
+    unknown = Part(b"tmap", b"", [extent(1, 1)], {b"dimg": [1, 2]})
+    data = heif(part, broken, unknown, brand=brand, behind=box(b"moov", box(b"trak", b"nonsense")))
+    assert difference(data, upright()) < 6
+
+
+def test_the_first_picture_of_an_avif_animation_counts() -> None:
+    red, blue = (PIL.Image.new("RGB", (64, 64), colour) for colour in ("red", "blue"))
+    data = avif(red, save_all=True, append_images=[blue, blue])
+    assert data[8:12] == b"avis"
+    red_, _, blue_ = decode(data, Limits()).pixels[32, 32]
+    assert red_ > 240 > 20 > blue_
+
+
+@codecs
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9, 0.97])
+def test_a_cut_file_is_damaged(part: Part, brand: bytes, share: float) -> None:
+    data = heif(part, brand=brand)
+    assert outcome(data[: int(share * len(data))]).startswith("INVALID_IMAGE: ")
+
+
+@pytest.mark.parametrize(("width", "height"), [(WIDTH * 2, HEIGHT), (WIDTH, HEIGHT // 2), (1000, 1000)])
+def test_a_size_that_a_heic_picture_does_not_have_is_damage(width: int, height: int) -> None:
+    """An AVIF picture is scaled to it."""
+    assert outcome(heif(sized(coded(), width, height))) == DAMAGED
+
+
+@codecs
+def test_a_size_beyond_the_limit_is_refused_before_decoding(part: Part, brand: bytes) -> None:
+    broken = replace(sized(part, 5001, 5000), data=b"")
+    expected = "IMAGE_TOO_LARGE: The image has 5001x5000 pixels; at most 25000000 are accepted"
+    assert outcome(heif(broken, brand=brand)) == expected
+    tiles = grid(2, 1, 60_000, 50_000, [2, 2])
+    assert outcome(heif(tiles, part, brand=brand)).startswith("IMAGE_TOO_LARGE: The image has 60000x50000 pixels")
+    assert outcome(heif(sized(part, 6400, 64), brand=brand)).startswith("INVALID_IMAGE: The image has 6400x64 pixels")
+
+
+class BitWriter:
+    """Puts numbers of any length together."""
+
+    def __init__(self) -> None:
+        self._text = ""
+
+    def put(self, *fields: tuple[int, int]) -> "BitWriter":
+        self._text += "".join(f"{value:0{size}b}" for value, size in fields)
+        return self
+
+    def put_golomb(self, *values: int) -> "BitWriter":
+        for value in values:
+            digits = f"{value + 1:b}"
+            self._text += "0" * (len(digits) - 1) + digits
+        return self
+
+    def data(self) -> bytes:
+        text = self._text + "1"
+        return int(text.ljust(-(-len(text) // 8) * 8, "0"), 2).to_bytes(-(-len(text) // 8))
+
+
+def parameter_set(width: int, height: int, layers: int = 0, chroma: int = 1, depth: int = 8) -> bytes:
+    """A HEVC sequence parameter set up to its depths, with as many profiles of lower layers."""
+    bits = BitWriter().put((0, 4), (layers, 3), (0, 1), (0x55, 88), (90, 8))
+    if layers:
+        bits.put(*[(3, 2)] * layers, *[(0, 2)] * (8 - layers), *[(1, 88), (1, 8)] * layers)
+    return b"\x42\x01" + bits.put_golomb(0, chroma, width, height).put((0, 1)).put_golomb(depth - 8, depth - 8).data()
+
+
+@pytest.mark.parametrize("layers", range(3))
+def test_a_heic_picture_coded_larger_than_its_header_says_is_refused(layers: int) -> None:
+    part = coded()
+    unit = parameter_set(16_000, 16_000, layers)
+    lying = replace(part, data=struct.pack(">I", len(unit)) + unit + part.data)
+    expected = "IMAGE_TOO_LARGE: The image is coded in 256000000 pixels; at most 30000000 are accepted"
+    assert outcome(heif(lying)) == expected
+
+
+@pytest.mark.parametrize(("chroma", "depth"), [(0, 8), (1, 10), (1, 15), (2, 8)])
+def test_heic_samples_of_another_form_than_the_configuration_s_are_damage(chroma: int, depth: int) -> None:
+    """They made pi-heif 1.4.0 write beyond its memory."""
+    unit = parameter_set(WIDTH, HEIGHT, chroma=chroma, depth=depth)
+    part = coded()
+    assert outcome(heif(replace(part, data=struct.pack(">I", len(unit)) + unit + part.data))) == DAMAGED
+
+
+@pytest.mark.parametrize("name", ["eight_bits", "ten_bits", "full_colour", "grey"])
+def test_a_heic_configuration_that_says_another_form_is_damage(name: str) -> None:
+    part = coded(name)
+    for place, flip in ((16, 1), (16, 2), (17, 2), (17, 5)):
+        properties = [bytearray(each) for each in part.properties]
+        (configuration,) = (each for each in properties if each[4:8] == b"hvcC")
+        configuration[8 + place] ^= flip
+        assert outcome(heif(replace(part, properties=[bytes(each) for each in properties]))) == DAMAGED
+
+
+@pytest.mark.parametrize("other", ["grey", "full_colour", "ten_bits"])
+def test_heic_tiles_of_different_forms_are_damage(other: str) -> None:
+    assert outcome(heif(grid(2, 1, 2 * WIDTH, HEIGHT, [2, 3]), coded(), coded(other))) == DAMAGED
+
+
+def sequence_header(width: int, height: int, *, reduced: bool, timing: bool = False) -> bytes:
+    """An AV1 sequence header, in a unit of its own."""
+    bits = BitWriter().put((0, 3), (1, 1), (reduced, 1))
+    if reduced:
+        bits.put((8, 5))
+    else:
+        bits.put((timing, 1))
+        if timing:
+            bits.put((1, 32), (30, 32), (0, 1), (1, 1), (9, 5), (1, 32), (9, 5), (9, 5))
+        bits.put((1, 1), (0, 5), (0, 12), (8, 5), (0, 1))
+        if timing:
+            bits.put((1, 1), (7, 10), (7, 10), (0, 1))
+        bits.put((1, 1), (3, 4))
+    bits.put((15, 4), (15, 4), (width - 1, 16), (height - 1, 16))
+    if not reduced:
+        bits.put((1, 1), (2, 4), (1, 3))
+    bits.put((0, 3))
+    if not reduced:
+        bits.put((0, 4), (1, 1), (0, 2), (0, 1), (1, 1), (0, 1), (0, 1), (6, 3))
+    body = bits.put((0, 20)).data()
+    return bytes([1 << 3 | 2, len(body)]) + body
+
+
+def frame_header(*, own_size: bool, timing: bool = False) -> bytes:
+    """A shown key frame's header that is not reduced, for the sequence header above."""
+    bits = BitWriter().put((0, 1), (0, 2), (1, 1))
+    if timing:
+        bits.put((5, 10))
+    bits.put((0, 1), (3, 6), (own_size, 1), (0, 40))
+    body = bits.data()
+    return bytes([6 << 3 | 2, len(body)]) + body
+
+
+@pytest.mark.parametrize("reduced", [False, True])
+def test_an_avif_picture_coded_larger_than_its_header_says_is_refused(reduced: bool) -> None:
+    lying = replace(AVIF, data=AVIF.data + sequence_header(16_000, 16_000, reduced=reduced))
+    expected = "IMAGE_TOO_LARGE: The image is coded in 256000000 pixels; at most 30000000 are accepted"
+    assert outcome(heif(lying, brand=b"avif")) == expected
+
+
+@pytest.mark.parametrize("timing", [False, True])
+def test_an_avif_frame_with_a_size_of_its_own_is_refused(timing: bool) -> None:
+    head = sequence_header(WIDTH, HEIGHT, reduced=False, timing=timing)
+    data = {own: head + frame_header(own_size=own, timing=timing) for own in (False, True)}
+    answers = {own: outcome(heif(replace(AVIF, data=each), brand=b"avif")) for own, each in data.items()}
+    assert answers == {False: DAMAGED, True: COMPLEX}, "the frame is no frame, which only the decoder finds"
+
+
+def test_many_pictures_or_slices_in_one_are_too_complex() -> None:
+    part = coded()
+    assert outcome(heif(replace(part, data=part.data * 2))) == COMPLEX
+    empty = b"\0\0\0\3\x4e\1\0"
+    assert outcome(heif(replace(part, data=empty * 2000 + part.data))) == COMPLEX
+    slices = b"\0\0\0\3\x02\1\0" * 1000
+    assert outcome(heif(sized(replace(part, data=parameter_unit(4000, 4000) + slices), 4000, 4000))) == COMPLEX
+
+
+def parameter_unit(width: int, height: int) -> bytes:
+    unit = parameter_set(width, height)
+    return struct.pack(">I", len(unit)) + unit
+
+
+def test_many_frames_or_units_of_avif_are_too_complex() -> None:
+    head, frame = sequence_header(4000, 4000, reduced=True), b"\x32\1\0"
+    assert outcome(heif(sized(replace(AVIF, data=head + frame * 40), 4000, 4000), brand=b"avif")) == COMPLEX
+    assert outcome(heif(replace(AVIF, data=b"\x12\0" * 2000 + AVIF.data), brand=b"avif")) == COMPLEX
+
+
+@codecs
+def test_bombs_of_boxes_are_too_complex(part: Part, brand: bytes) -> None:
+    assert outcome(heif(part, brand=brand, before=box(b"free") * 5000)) == COMPLEX
+    assert outcome(heif(part, *[Part(b"none", b"", [])] * 1100, brand=brand)) == COMPLEX
+    tiles = grid(40, 40, 40 * WIDTH, 40 * HEIGHT, [2] * 1600)
+    assert outcome(heif(tiles, part, brand=brand)) == COMPLEX
+    assert outcome(heif(part, brand=brand, extents=100)) == COMPLEX
+    assert outcome(heif(replace(part, data=part.data + bytes(1_000_000)), brand=brand, extents=8)) == COMPLEX
+
+
+@codecs
+def test_what_no_encoder_writes_is_damage(part: Part, brand: bytes) -> None:
+    circle = Part(b"iden", b"", [extent(WIDTH, HEIGHT)], {b"dimg": [1]})
+    files = {
+        "made of itself": heif(circle),
+        "turned often": heif(with_properties(part, *[turned(1)] * 200), brand=brand),
+        "two sizes": heif(with_properties(part, extent(9, 9)), brand=brand),
+        "no size": heif(replace(part, properties=part.properties[:0]), brand=brand),
+        "too few tiles": heif(grid(2, 2, 100, 90, [2, 2, 2]), part, brand=brand),
+        "another size in the grid": heif(
+            replace(grid(2, 1, 120, 40, [2, 2]), properties=[extent(99, 40)]), part, brand=brand
+        ),
+        "no such picture": heif(part, brand=brand, primary=7),
+        "a thing of another kind": heif(replace(part, kind=b"jpeg"), brand=brand),
+        "two codecs": heif(grid(2, 1, 128, 48, [2, 3]), coded(), AVIF),
+        "a film only": box(b"ftyp", brand, bytes(4), brand) + box(b"moov", box(b"trak")),
+        "two lists": heif(part, brand=brand, before=full_box(b"meta")),
+        "nothing": box(b"ftyp", brand, bytes(4), brand),
+        "a box that is too long": heif(part, brand=brand, before=struct.pack(">I", 2**31) + b"free"),
+    }
+    assert {name: outcome(data) for name, data in files.items()} == dict.fromkeys(files, DAMAGED)
+
+
+def test_a_turned_picture_of_a_heic_picture_is_decoded() -> None:
+    other = Part(b"iden", b"", [extent(WIDTH, HEIGHT), turned(1)], {b"dimg": [2]})
+    assert difference(heif(other, coded()), np.rot90(upright())) < 6
+
+
+def test_an_upright_photo_is_the_same_in_both() -> None:
+    heic, avif_ = (decode(heif(part, brand=brand), Limits()).pixels.astype(int) for part, brand in CODECS.values())
+    assert np.abs(heic - avif_).mean() < 8
+
+
+def test_pillow_opens_what_is_built() -> None:
+    assert PIL.Image.open(io.BytesIO(heif(AVIF, brand=b"avif"))).size == (WIDTH, HEIGHT)

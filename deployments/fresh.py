@@ -12,23 +12,21 @@ FRESH_S = 1.0
 
 
 class Fresh(Generic[Answer]):
-    """Asks for an answer at most once in `seconds`, however many want it; an error is nobody's but the asker's.
+    """Asks for an answer at most once in `FRESH_S`, however many want it; an error is nobody's but the asker's.
 
     Args:
         ask: gives the answer.
-        seconds: that an answer is good for.
     """
 
-    def __init__(self, ask: Callable[[], Awaitable[Answer]], seconds: float = FRESH_S) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[Answer]]) -> None:
         self._ask = ask
-        self._seconds = seconds
         self._asking = asyncio.Lock()
         self._known: tuple[float, Answer] | None = None
 
     async def __call__(self) -> Answer:
-        """The answer, no older than that."""
+        """The answer, no older than `FRESH_S`."""
         async with self._asking:
-            if self._known is None or time.monotonic() - self._known[0] > self._seconds:
+            if self._known is None or time.monotonic() - self._known[0] > FRESH_S:
                 self._known = None
                 answer = await self._ask()
                 self._known = time.monotonic(), answer

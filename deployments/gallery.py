@@ -7,7 +7,6 @@ from typing import Any
 
 from ray import serve
 
-from deployments.fresh import Fresh
 from deployments.gallery_size import GallerySize
 from gallery.disk import is_full
 from gallery.place import Place
@@ -18,7 +17,7 @@ logger = logging.getLogger("ray.serve")
 PATIENCE_S = 60
 """How long a new writer waits for the one before it to end."""
 CHECKED_S = 10.0
-"""Seconds between two looks of a reader for collections that cannot be read."""
+"""Seconds between two looks of a reader at every collection."""
 MEASURED_S = 15
 """Seconds between two looks at how large the gallery is."""
 MANY_COMMITS = 64
@@ -101,11 +100,12 @@ class GalleryReader:
         exact_mb: MiB of embeddings that are kept in memory for exact search.
     """
 
-    def __init__(self, place: Place, exact_mb: int) -> None:
+    async def __init__(self, place: Place, exact_mb: int) -> None:  # type: ignore[misc]
         from gallery.reader import Reader
 
         self._reader = Reader(place, exact_mb)
-        self._unreadable = Fresh(self._reader.unreadable, CHECKED_S)
+        self._unreadable: list[str] = []
+        self._checking = asyncio.create_task(self._check_every(CHECKED_S))
 
     async def call(self, method: str, *args: Any) -> Any:
         """Call a method of the `Reader`. What it refuses is its answer."""
@@ -115,9 +115,19 @@ class GalleryReader:
             return refused
 
     async def ready(self) -> list[str]:
-        """Names of the collections that cannot be read.
+        """Names of the collections that could not be read when they were last checked.
 
         Raises:
             Exception: whatever keeps the gallery from being opened.
         """
-        return await self._unreadable()
+        await self._reader.collections()
+        return self._unreadable
+
+    async def _check_every(self, seconds: float) -> None:
+        while True:
+            try:
+                self._unreadable = await self._reader.unreadable()
+            except Exception as error:
+                # There is no gallery yet, or none any more, of which `ready` tells.
+                logger.warning("gallery: its collections cannot be checked: %r", error)
+            await asyncio.sleep(seconds)

@@ -1,7 +1,6 @@
 """The gallery's deployments, without a cluster: their classes, and the ingress's way to them."""
 
 import asyncio
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import deployments.gallery
 from deployments.gallery import GalleryReader, GalleryWriter
 from deployments.remote_gallery import CHANGES, READS, RemoteGallery
 from gallery.place import Place
@@ -39,6 +39,12 @@ async def open_writer(folder: Path, clean_s: float = 3600) -> Any:
     writer = made(GalleryWriter).__new__(made(GalleryWriter))
     await writer.__init__(Place(str(folder)), 1000, 3600, clean_s)
     return writer
+
+
+async def open_reader(folder: Path) -> Any:
+    reader = made(GalleryReader).__new__(made(GalleryReader))
+    await reader.__init__(Place(str(folder)), 8)
+    return reader
 
 
 async def until(what: Callable[[], bool]) -> None:
@@ -110,7 +116,7 @@ def test_what_became_of_each_face_is_noted() -> None:
 
 def test_the_writer_answers_what_it_refuses_and_the_reader_sees_what_it_wrote(tmp_path: Path) -> None:
     async def run() -> None:
-        writer, reader = await open_writer(tmp_path), made(GalleryReader)(Place(str(tmp_path)), 8)
+        writer, reader = await open_writer(tmp_path), await open_reader(tmp_path)
         await writer.ready()
         await writer.call("create", "staff", KIND, None)
         refused = await writer.call("create", "staff", KIND, None)
@@ -128,22 +134,33 @@ def test_the_writer_answers_what_it_refuses_and_the_reader_sees_what_it_wrote(tm
 
 
 def test_a_reader_that_is_ready_tells_of_damaged_collections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployments.gallery, "CHECKED_S", 0.01)
+
     async def run() -> None:
-        writer, reader = await open_writer(tmp_path), made(GalleryReader)(Place(str(tmp_path)), 8)
+        writer, reader = await open_writer(tmp_path), await open_reader(tmp_path)
         await writer.call("create", "staff", KIND, None)
         assert await reader.ready() == []
-        shutil.rmtree(next(tmp_path.glob("faces-*.lance")))
-        # Every ingress asks every few seconds, and each look opens every table.
-        assert await reader.ready() == []
-        monkeypatch.setattr(reader._unreadable, "_seconds", 0)
-        assert await reader.ready() == ["staff"]
+        [folder] = tmp_path.glob("faces-*.lance")
+        away = folder.rename(tmp_path / "away")
+        async with asyncio.timeout(10):
+            while await reader.ready() != ["staff"]:
+                await asyncio.sleep(0.02)
+            away.rename(folder)
+            while await reader.ready() != []:
+                await asyncio.sleep(0.02)
 
     asyncio.run(run())
 
 
-def test_a_reader_without_a_gallery_is_not_ready(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="not found"):
-        asyncio.run(made(GalleryReader)(Place(str(tmp_path)), 8).ready())
+def test_a_reader_without_a_gallery_is_not_ready_until_there_is_one(tmp_path: Path) -> None:
+    async def run() -> None:
+        reader = await open_reader(tmp_path)
+        with pytest.raises(ValueError, match="not found"):
+            await reader.ready()
+        await open_writer(tmp_path)
+        assert await reader.ready() == []
+
+    asyncio.run(run())
 
 
 def test_a_change_is_finished_though_its_caller_gives_up(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def busy_once(service: httpx.Client) -> Iterator[tuple[str, list[str]]]:
             self.end_headers()
             self.wfile.write(answer.content)
 
-        do_PUT = do_DELETE = do_POST  # noqa: N815 - http.server looks for these names
+        do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - http.server looks for these names
 
         def log_message(self, *said: object) -> None:
             pass

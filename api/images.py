@@ -40,8 +40,11 @@ def from_base64(field: str, max_bytes: int) -> bytes:
         media_type, field = url[1], field[url.end() :]
         if not _BASE64.search(media_type):
             return _from_percents(field, max_bytes)
+    # Many encoders break lines, and do nothing else that needs the slower way below.
+    if "\n" in field:
+        field = field.replace("\r", "").replace("\n", "")
     try:
-        # Most photos are plain base64, which need not be copied.
+        # Most photos are plain base64 otherwise.
         if _fits(field, max_bytes):
             return pybase64.b64decode(field, validate=True)
     except ValueError:

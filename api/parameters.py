@@ -17,6 +17,8 @@ from starlette.responses import Response
 
 from imaging.refused import Refused
 
+_NO_BODY = (b"", b"{}")
+"""What clients send where there is nothing to send."""
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
@@ -59,6 +61,8 @@ class CheckedRoute(APIRoute):
 
         async def checked(request: Request) -> Response:
             query.check((name for name, _ in request.query_params.multi_items()), body, self.strict)
+            if self.strict and self.body_field is None and await request.body() not in _NO_BODY:
+                raise Refused("INVALID_REQUEST", "The request has a body, and this route takes none")
             return await answer(_CheckedRequest(request, query, body, self.strict))
 
         return checked

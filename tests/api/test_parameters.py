@@ -125,6 +125,14 @@ def test_a_key_that_v1_does_not_know_is_refused_by_name(client: TestClient, oper
     assert "metrik is not known in the JSON" in refusal(operation, answer)
 
 
+@pytest.mark.parametrize("operation", [each for each in STRICT if each.kind is None], ids=str)
+def test_a_body_that_v1_does_not_take_is_refused(client: TestClient, operation: Operation) -> None:
+    for sent in ({"json": {"with_faces": True}}, {"data": {"with_faces": "true"}}, multipart(("with_faces", "true"))):
+        answer = client.request(operation.method, operation.path, **cast(dict[str, Any], sent))
+        assert "The request has a body, and this route takes none" in refusal(operation, answer)
+    assert "has a body" not in client.request(operation.method, operation.path, json={}).text
+
+
 @pytest.mark.parametrize("operation", READS_FORM, ids=str)
 def test_a_field_of_a_form_that_is_sent_twice_is_refused_by_name(client: TestClient, operation: Operation) -> None:
     for name in set(operation.fields) - operation.lists:

@@ -22,7 +22,7 @@ PROBES = {"ben_afflek": 4, "elton_john": 10, "jerry_seinfeld": 7, "madonna": 6, 
 
 HOSTILE = [
     *("'", "'; DROP TABLE faces; --", '"quoted"', "/", "//", "a/b", "/leading", "trailing/", "../", "a/../b", "a/./b"),
-    *("%", "%2F", "%00", "\0", "a\0b", "\n", "a\n", "a\r\nb", " ", " padded ", "+", "?x=1&y=2#z", "a;b", "\\", "é"),
+    *("%", "%2F", "%00", "\0.", "a\0b", "\n.", "a\n", "a\r\nb", " .", " padded ", "+", "?x=1&y=2#z", "a;b", "\\", "é"),
     *("e\u0301", "\u202eetihw", "😀👩\u200d🚀", "delete", "$" * 512, "😀" * 512),
 ]
 

@@ -87,12 +87,15 @@ def open_files() -> None:
 def temporary_folder() -> Path:
     """Settle where Ray has its sockets and logs: in RAY_TMPDIR, else in TMPDIR, or in /tmp where that is too long.
 
+    A TMPDIR that is too long is replaced, too: Python's own sockets between processes are in it.
+
     Raises:
         StartError: the folder cannot be used.
     """
     name = next((name for name in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(name)), "TMPDIR")
     folder = Path(os.environ.get(name) or TEMPORARY).absolute()
-    if (most := LONGEST_SOCKET - SOCKET_NAME) < len(os.fsencode(folder)):
+    most = LONGEST_SOCKET - SOCKET_NAME
+    if len(os.fsencode(folder)) > most:
         if name == "RAY_TMPDIR":
             raise StartError(f"RAY_TMPDIR is longer than the {most} bytes that Ray's sockets leave for it: shorten it")
         folder = TEMPORARY
@@ -103,6 +106,8 @@ def temporary_folder() -> Path:
         needed = f"Ray needs {LEAST_DISK >> 20} for its logs"
         raise StartError(f"{there} has {free >> 20} MiB free, and {needed}: make room, or set {name}")
     os.environ["RAY_TMPDIR"] = str(folder)
+    if len(os.fsencode(os.environ.get("TMPDIR", ""))) > most:
+        os.environ["TMPDIR"] = str(folder)
     return folder
 
 

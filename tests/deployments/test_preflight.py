@@ -118,6 +118,11 @@ def test_rays_sockets_fit_into_the_temporary_folder(tmp_path: Path, monkeypatch:
     monkeypatch.delenv("RAY_TMPDIR")
     monkeypatch.setenv("TMPDIR", f"{tmp_path}x")
     assert preflight.temporary_folder() == Path("/tmp")
+    assert os.environ["TMPDIR"] == "/tmp"
+    monkeypatch.setenv("TMPDIR", f"{tmp_path}x")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    assert preflight.temporary_folder() == tmp_path
+    assert os.environ["TMPDIR"] == str(tmp_path)
     monkeypatch.setenv("RAY_TMPDIR", f"{tmp_path}x")
     with pytest.raises(StartError, match="RAY_TMPDIR is longer than"):
         preflight.temporary_folder()

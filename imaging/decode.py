@@ -12,7 +12,7 @@ import PIL.Image
 import PIL.ImageFile
 from numpy.typing import NDArray
 
-from imaging import heif_structure, jpeg_structure, png_structure
+from imaging import deep, heif_structure, jpeg_structure, png_structure
 from imaging.formats import recognise
 from imaging.refused import Refused, damaged, too_complex
 
@@ -120,6 +120,10 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         pixels = _pixels(image, limits.max_dimension)
         if kind == "PNG":
             _check_rows(image, data)
+            if png_structure.has_deep_colours(data) and deep.is_low(image):
+                # Not beside each other in memory.
+                image.close()
+                pixels = _pixels(deep.lower_bits(data), limits.max_dimension)
         orientation = _orientation(image)
         if rival is not None:
             # Not beside each other in memory.
@@ -206,12 +210,12 @@ def _orientation(image: PIL.Image.Image) -> int:
     return orientation if orientation in _TURNS else 1
 
 
-def _rgb(image: PIL.Image.Image) -> NDArray[np.uint8]:
+def _rgb(image: PIL.Image.Image, shift: int) -> NDArray[np.uint8]:
     if image.mode.startswith(("I", "F")):
-        # Pillow clips 16-bit grey at 255 when it converts: take the upper byte instead.
-        deep = np.asarray(image).astype(np.uint32)
-        grey = (deep >> 8).clip(0, 255).astype(np.uint8)
-        grey[deep == image.info.get("transparency", -1)] = 255
+        # Pillow clips 16-bit grey at 255 when it converts.
+        samples = np.asarray(image).astype(np.uint32)
+        grey = (samples >> shift).clip(0, 255).astype(np.uint8)
+        grey[samples == image.info.get("transparency", -1)] = 255
         return np.repeat(grey[..., None], 3, axis=2)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
@@ -231,13 +235,14 @@ def _pixels(image: PIL.Image.Image, longest: int) -> NDArray[np.uint8]:
     if image.size != (width, height):
         # A HEIC picture is as large as it is coded, whatever its header says.
         raise damaged()
+    shift = deep.shift(int(np.max(image.getextrema()))) if image.mode.startswith("I") else 0
     rows = max(_BAND // width, 1)
     if rows >= height:
-        return _resized(_rgb(image), size)
+        return _resized(_rgb(image, shift), size)
     narrow = np.empty((height, size[0], 3), dtype=np.uint8)
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        band = _rgb(image.crop((0, top, width, bottom)))
+        band = _rgb(image.crop((0, top, width, bottom)), shift)
         narrow[top:bottom] = _resized(band, (size[0], bottom - top))
     return _resized(narrow, size)
 

@@ -62,6 +62,11 @@ def is_short(data: bytes) -> bool:
     return wanted > 0
 
 
+def has_deep_colours(data: bytes) -> bool:
+    """Check whether a PNG file has 16 bits per sample, and more than one sample per pixel."""
+    return data[24] == 16 and data[25] in (2, 4, 6)
+
+
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Name, first byte and end of each chunk up to IEND; the last may end beyond the file."""
     place, kind = len(SIGNATURE), b""

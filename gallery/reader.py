@@ -218,7 +218,8 @@ class Reader:
         except UNREADABLE as error:
             if ask is not Faces.check:
                 faces.failed = ask
-            logger.exception("gallery: the collection %s cannot be read", collection.name)
+            # Without a traceback: on a terminal it would hide the sentence, and the cause is in the error.
+            logger.error("gallery: the collection %s cannot be read: %r", collection.name, error)  # noqa: TRY400
             raise unreadable(collection.name) from error
 
     async def _latest(self) -> Snapshot:

@@ -309,7 +309,7 @@ class Writer:
             except UNREADABLE as error:
                 if is_full(error) or await damage_of(self._place, collection.table) is None:
                     raise
-                logger.exception("gallery: the collection %s cannot be read", name)
+                logger.error("gallery: the collection %s cannot be read: %r", name, error)  # noqa: TRY400
                 raise unreadable(name) from error
 
     def _named(self, name: str) -> Collection:

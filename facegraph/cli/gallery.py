@@ -23,7 +23,15 @@ from facegraph.cli.options import (
     UrlOption,
 )
 from facegraph.cli.terminal import CommandError, console, mistakes, say, say_json, shown
-from facegraph.client import Client, CollectionStatistics, FacegraphError, FaceRule, NoAnswerError, NotFoundError
+from facegraph.client import (
+    Client,
+    CollectionStatistics,
+    FacegraphError,
+    FaceRule,
+    NoAnswerError,
+    NotFoundError,
+    ServiceError,
+)
 from gallery.subjects import look_alikes
 
 OfflineOption = Annotated[
@@ -41,12 +49,21 @@ def list_command(
     storage_option: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the collections; --offline from the files, beside a running service too."""
+    """Show the collections; --offline from the files, beside a running service too.
+
+    Exits with 1 where one cannot be read, after it has shown the others.
+    """
     _check_offline(context, offline)
-    found = _collections_of_files(uri, storage_option) if offline else _collections(url, api_key)
+    found, damaged = _collections_of_files(uri, storage_option) if offline else _collections(url, api_key)
     if as_json:
         say_json([asdict(collection) for collection in found])
-        return
+    else:
+        _show(found)
+    if damaged:
+        raise CommandError("; ".join(damaged))
+
+
+def _show(found: Sequence[CollectionStatistics]) -> None:
     table = Table(
         "collection", "model", "contract", "faces", "subjects", "size", "last change", box=None, header_style="bold"
     )
@@ -138,9 +155,14 @@ def drop_command(
 ) -> None:
     """Delete a whole collection with everybody in it, at once and for good."""
     with connected(url, api_key) as client:
-        found = client.collection(collection)
-        who = f"{found.faces} faces of {found.subjects} subjects"
-        if not yes and not typer.confirm(f"Delete {found.name} with {who} for good?"):
+        try:
+            found = client.collection(collection)
+            who = f"{found.faces} faces of {found.subjects} subjects"
+        except ServiceError as error:
+            if error.code != "COLLECTION_UNREADABLE":
+                raise
+            who = "all its faces, which cannot be read"
+        if not yes and not typer.confirm(f"Delete {collection} with {who} for good?"):
             raise CommandError(f"{collection} is as it was")
         client.delete_collection(collection, with_faces=True)
     say(f"[green]deleted[/] the collection {shown(collection)} with {who}")
@@ -166,9 +188,18 @@ def service_mistakes() -> Iterator[None]:
         raise CommandError(str(error)) from error
 
 
-def _collections(url: str, api_key: str | None) -> list[CollectionStatistics]:
+def _collections(url: str, api_key: str | None) -> tuple[list[CollectionStatistics], list[str]]:
+    """The collections, and a sentence about each one that cannot be read."""
+    found, damaged = list[CollectionStatistics](), list[str]()
     with connected(url, api_key) as client:
-        return [client.collection(each.name) for each in client.collections()]
+        for each in client.collections():
+            try:
+                found.append(client.collection(each.name))
+            except ServiceError as error:
+                if error.code != "COLLECTION_UNREADABLE":
+                    raise
+                damaged.append(error.message)
+    return found, damaged
 
 
 def _delete(url: str, api_key: str | None, collection: str, subjects: Sequence[str]) -> Mapping[str, int]:
@@ -183,7 +214,7 @@ def _delete(url: str, api_key: str | None, collection: str, subjects: Sequence[s
     return deleted
 
 
-def _collections_of_files(uri: str, storage_options: list[str] | None) -> list[CollectionStatistics]:
+def _collections_of_files(uri: str, storage_options: list[str] | None) -> tuple[list[CollectionStatistics], list[str]]:
     # Only now: LanceDB takes seconds to import.
     from facegraph.cli import gallery_files
 

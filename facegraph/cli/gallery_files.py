@@ -119,13 +119,18 @@ def clean_command(uri: UriOption = DEFAULT_URI, storage_option: StorageOption = 
 
 
 @_mistakes()
-def collections(uri: str, storage_options: list[str] | None) -> list[CollectionStatistics]:
-    """The collections of a gallery, as a service would tell of them."""
+def collections(uri: str, storage_options: list[str] | None) -> tuple[list[CollectionStatistics], list[str]]:
+    """The collections of a gallery, as a service would tell of them, and a sentence about each that cannot be read."""
     place = _place(uri, storage_options)
 
-    async def run() -> list[CollectionStatistics]:
-        reader = Reader(place, 0)
-        return [await _described(reader, collection) for collection in await listed(place)]
+    async def run() -> tuple[list[CollectionStatistics], list[str]]:
+        reader, found, damaged = Reader(place, 0), list[CollectionStatistics](), list[str]()
+        for collection in await listed(place):
+            try:
+                found.append(await _described(reader, collection))
+            except Refused as refused:
+                damaged.append(refused.message)
+        return found, damaged
 
     return asyncio.run(run())
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from facegraph.client import Client
+from gallery.reader import Reader
+from gallery.records import Collection, Statistics, unreadable
 from tests.facegraph.cli.typing import Run
 from tests.fakes import People
 
@@ -74,6 +76,25 @@ def test_a_collection_is_dropped_after_a_question(run: Run, monkeypatch: pytest.
     assert (status, out) == (0, "deleted the collection staff with 4 faces of 3 subjects\n")
     with Client() as client:
         assert client.collections() == ()
+
+
+def test_a_damaged_collection_is_named_and_can_be_dropped(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Client() as client:
+        client.put_collection("guests")
+    statistics = Reader.statistics
+
+    async def damaged(reader: Reader, collection: Collection) -> Statistics:
+        if collection.name == "staff":
+            raise unreadable("staff")
+        return await statistics(reader, collection)
+
+    monkeypatch.setattr(Reader, "statistics", damaged)
+    status, out, err = run("gallery", "list")
+    assert (status, "guests" in out, "staff" in out) == (1, True, False)
+    assert err == "error The files of the collection staff cannot be read\n"
+    status, out, _ = run("gallery", "drop", "staff", "--yes")
+    assert (status, out) == (0, "deleted the collection staff with all its faces, which cannot be read\n")
+    assert run("gallery", "list")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from rich.console import Console
 
 from facegraph.cli import gallery_files, options, terminal
 from gallery.place import Place
+from gallery.reader import Reader
 from gallery.records import EmbeddingKind
 from gallery.writer import Writer
 from graphs.settings import GalleryArgs
 from tests.facegraph.cli.typing import Run
-from tests.gallery.made import KIND, NAME, enrol, face, listed, people, writing
+from tests.gallery.made import KIND, NAME, enrol, face, listed, people, table_folder, writing
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +60,15 @@ def test_the_list_shows_every_collection_and_steers_no_terminal(run: Run, galler
     assert own[:5] == [NAME, KIND.model, KIND.contract, "6", "5"]
     assert own[6] in ("bytes", "kB")
     assert "\x1b" not in out
+
+
+def test_a_damaged_collection_is_named_and_the_others_are_listed(run: Run, gallery: Path) -> None:
+    collection = asyncio.run(Reader(Place(str(gallery)), 0).collection(NAME))
+    shutil.rmtree(table_folder(Place(str(gallery)), collection.table))
+    for words in (["list"], ["list", "--json"]):
+        status, out, err = run("gallery", *words, "--offline", "--uri", gallery)
+        assert (status, "facenet-model" in out, NAME in out) == (1, True, False)
+        assert err == f"error The files of the collection {NAME} cannot be read\n"
 
 
 def test_an_export_is_imported(run: Run, gallery: Path, tmp_path: Path) -> None:

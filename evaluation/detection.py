@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.intervals import Estimate, wilson
-from imaging.faces import Box
 from imaging.faces import Photo as Detected
+from imaging.geometry import Box
 from models.detection import PhotoDetector
 from models.errors import ModelError
 

@@ -1,5 +1,6 @@
 """Cutting faces out of a photo in the shape a network was trained on."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -7,6 +8,8 @@ from typing import Literal, TypeAlias
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from imaging.geometry import Box, turned, turned_box
 
 Fit: TypeAlias = Literal["aligned", "box", "square", "inside"]
 
@@ -63,9 +66,22 @@ def similarity_transform(landmarks: NDArray[np.floating], target: NDArray[np.flo
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
+def quarter_turns(landmarks: NDArray[np.floating]) -> int:
+    """How many quarter turns counterclockwise set a face with these landmarks upright, within 45 degrees: 0 to 3.
+
+    Args:
+        landmarks: (5, 2) in pixels; if all are one point the face counts as upright.
+    """
+    if np.ptp(landmarks, axis=0).max() < 1e-3:
+        return 0
+    matrix = similarity_transform(landmarks, TEMPLATE)
+    # The y axis points down: the matrix turns clockwise by this angle.
+    return round(-math.degrees(math.atan2(matrix[1, 0], matrix[0, 0])) / 90) % 4
+
+
 def cut(
     pixels: NDArray[np.uint8],
-    boxes: Sequence[tuple[float, float, float, float]],
+    boxes: Sequence[Box],
     landmarks: Sequence[NDArray[np.float32]],
     spec: CropSpec,
 ) -> NDArray[np.uint8]:
@@ -74,7 +90,8 @@ def cut(
     Args:
         pixels: uint8 (height, width, 3), any colour order, which the crops keep.
         boxes: left, top, right, bottom of each face, in pixels.
-        landmarks: (5, 2) of each face, in pixels; used by ``aligned`` only.
+        landmarks: (5, 2) of each face, in pixels. ``aligned`` moves them onto the template; for the others they tell
+            whether the face lies on its side or its head, from where it is turned upright.
         spec: the crop wanted.
 
     Returns:
@@ -85,7 +102,10 @@ def cut(
         if spec.fit == "aligned":
             crop[:] = _aligned(pixels, points, spec.size)
         else:
-            crop[:] = _resized(_region(pixels, box, spec), spec)
+            upright = pixels
+            if turns := quarter_turns(points):
+                upright, box = turned(pixels, turns), turned_box(box, turns, pixels.shape[1], pixels.shape[0])
+            crop[:] = _resized(_region(upright, box, spec), spec)
     return crops
 
 
@@ -106,7 +126,7 @@ def _resized(region: NDArray[np.uint8], spec: CropSpec) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(region, (spec.size, spec.size), interpolation=method), dtype=np.uint8)
 
 
-def _region(pixels: NDArray[np.uint8], box: tuple[float, float, float, float], spec: CropSpec) -> NDArray[np.uint8]:
+def _region(pixels: NDArray[np.uint8], box: Box, spec: CropSpec) -> NDArray[np.uint8]:
     """The pixels under the scaled box, at least one pixel each way."""
     photo_height, photo_width = pixels.shape[:2]
     left, top, right, bottom = box

@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.crops import CropSpec
+from imaging.geometry import Box, turned_box, turned_points
 from imaging.quality import Quality
 from imaging.refused import Refused
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """uint8 (height, width, 3), RGB."""
-
-Box: TypeAlias = tuple[float, float, float, float]
-"""Left, top, right, bottom in pixels; right and bottom are exclusive."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +26,7 @@ class Face:
         box: in the pixels of the photo it belongs to; may reach outside the photo.
         score: the detector's confidence, 0 to 1.
         landmarks: float32 (5, 2), x and y in pixels: left eye, right eye, nose tip, left and right
-            corner of the mouth. Left and right as seen in the photo.
+            corner of the mouth. Left and right as seen in the photo once it is turned so that the face is upright.
     """
 
     box: Box
@@ -51,6 +49,11 @@ class Face:
         left, top, right, bottom = self.box
         box = (left * factor, top * factor, right * factor, bottom * factor)
         return Face(box, self.score, (self.landmarks * factor).astype(np.float32))
+
+    def turned(self, turns: int, width: int, height: int) -> "Face":
+        """The same face after so many quarter turns counterclockwise of its photo of `width` and `height`."""
+        points = turned_points(self.landmarks, turns, width, height).astype(np.float32)
+        return Face(turned_box(self.box, turns, width, height), self.score, points)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -56,6 +56,14 @@ def pulled(name: str) -> Card:
     return entry
 
 
+def shared_case(name: str) -> Path:
+    """A photo from somebody's bug report, which lies beside the project on some machines."""
+    path = PROJECT.parent / "shared" / "cases" / "files" / name
+    if not path.is_file():
+        pytest.skip(f"{name} is not on this machine")
+    return path
+
+
 def shared_faces(folder: str) -> Path:
     """A folder of photos that lies beside the project on some machines."""
     path = PROJECT.parent / "shared" / "faces" / folder

@@ -75,7 +75,13 @@ class BlazeFace(Detector):
     either (both miss two blurred heads at the edges of a portrait).
 
     May be called from several threads: MediaPipe runs all calls on one thread of its own.
+
+    Attributes:
+        sure_score: see `models.detection.Detector`. Of 270 upright photos the face of 11 % scores less; of 210 upright
+            faces that the full range found on their turned copies, where none is, 11 score as much.
     """
+
+    sure_score = 0.7
 
     def __init__(self, path: Path, min_score: float = 0.5) -> None:
         """Load the exported network.

@@ -12,7 +12,8 @@ from api.contracts.compare import error_answer
 from graphs.settings import LimitArgs, Policy
 from graphs.stages import EmbedderStage, Stages
 from imaging.crops import CropSpec
-from imaging.faces import Box, Face, Photo
+from imaging.faces import Face, Photo
+from imaging.geometry import Box
 from imaging.refused import Refused
 from tests.api.test_match import shape
 from tests.fakes import FakeDetector, FakeNetwork, client, crops_of, is_ready, network, photo, serve_log, unit

@@ -16,7 +16,8 @@ from api.contracts.deepface import error_answer
 from graphs.settings import LimitArgs, Policy
 from graphs.stages import Ready, Stages
 from imaging.crops import CropSpec
-from imaging.faces import Box, Detection
+from imaging.faces import Detection
+from imaging.geometry import Box
 from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.api.test_match import shape

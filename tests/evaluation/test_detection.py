@@ -20,7 +20,8 @@ from evaluation.detection import (
     read_photos,
 )
 from imaging.decode import Limits
-from imaging.faces import Box, Face
+from imaging.faces import Face
+from imaging.geometry import Box
 from models.detection import Detector, PhotoDetector
 from models.errors import ModelError
 

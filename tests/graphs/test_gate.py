@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from graphs.gate import reasons, turn
 from graphs.settings import Policy
-from imaging.faces import Box, Photo
+from imaging.faces import Photo
+from imaging.geometry import Box
 from imaging.quality import Quality
 from tests.fakes import AHEAD, ASIDE, photo
 

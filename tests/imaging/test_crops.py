@@ -3,13 +3,16 @@
 import math
 from typing import get_args
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from imaging.crops import TEMPLATE, CropSpec, Fit, cut, similarity_transform
+from imaging.crops import TEMPLATE, CropSpec, Fit, cut, quarter_turns, similarity_transform
+from imaging.faces import Face
+from imaging.geometry import turned
 
 Box = tuple[float, float, float, float]
 Points = NDArray[np.float32]
@@ -194,3 +197,23 @@ def test_shrinking_averages_and_inside_does_not() -> None:
 def test_enlarging_stays_sharp_and_inside_does_not() -> None:
     pixels, whole = noise(8, 8), (0, 0, 8, 8)
     assert crop(pixels, whole, CropSpec(64, "box")).std() > crop(pixels, whole, CropSpec(64, "inside")).std() + 5
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+@pytest.mark.parametrize("fit", get_args(Fit))
+def test_a_turned_face_is_cut_upright(fit: Fit, turns: int) -> None:
+    # So smooth that half a pixel makes no difference, as noise on a grid would.
+    pixels = np.asarray(cv2.resize(noise(6, 4), (240, 160), interpolation=cv2.INTER_LINEAR), np.uint8)
+    height, width = pixels.shape[:2]
+    face = Face((60, 40, 140, 140), 0.9, (TEMPLATE * 0.7 + (60, 45)).astype(np.float32))
+    lying = face.turned(turns, width, height)
+    spec = CropSpec(40, fit, 2.0)
+    [upright] = cut(pixels, [face.box], [face.landmarks], spec)
+    [crop] = cut(turned(pixels, turns), [lying.box], [lying.landmarks], spec)
+    assert np.abs(crop.astype(int) - upright).mean() < 4
+
+
+def test_a_tilted_face_is_not_turned() -> None:
+    for degrees in (-44, 44):
+        points = moved(TEMPLATE, similarity(math.radians(degrees), 1, 0, 0))
+        assert quarter_turns(points) == 0

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from imaging.crops import TEMPLATE, TEMPLATE_SIZE, CropSpec, Fit, cut, similarity_transform
-from imaging.faces import Box, Face
+from imaging.faces import Face
+from imaging.geometry import Box
 
 # Far beyond the photo, on any side of it, and upside down.
 EDGES = st.floats(-300, 300)

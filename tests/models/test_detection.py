@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
-from imaging.crops import CropSpec, cut
+from imaging.crops import TEMPLATE, CropSpec, cut, quarter_turns
 from imaging.decode import Limits, decode
 from imaging.faces import Face, Photo
 from imaging.pick import Pick
@@ -178,10 +179,71 @@ def test_a_face_is_looked_for_again_with_borders_and_placed_without_them(looks: 
     assert face.landmarks[4] == pytest.approx([120, 320], abs=3)
 
 
-def test_a_photo_without_faces_is_looked_at_no_more_than_three_times() -> None:
+def test_a_photo_without_faces_is_looked_at_no_more_than_six_times() -> None:
     spots = Spots()
     PhotoDetector(spots, Limits())([photo(400, 300)], [])
-    assert len(spots.looks) == 1 + len(BORDERS) == 3
+    assert len(spots.looks) == 1 + len(BORDERS) + 3
+
+
+class Turning(Detector):
+    """A detector that sees an upright face with the score that it is given for each turn of a photo.
+
+    The photo is black with a white top left corner, by which its turns are known.
+    """
+
+    sure_score = 0.9
+    face = Face((20, 10, 50, 50), 0.0, (TEMPLATE / 4 + (21, 15)).astype(np.float32))
+
+    def __init__(self, *scores: float) -> None:
+        self.scores = scores
+        self.looks = 0
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        self.looks += 1
+        corners = [pixels[0, 0], pixels[-1, 0], pixels[-1, -1], pixels[0, -1]]
+        turns = next((turns for turns, corner in enumerate(corners) if corner.min() == 255), None)
+        score = self.scores[turns] if turns is not None else 0.0
+        return [replace(self.face, score=score)] if score else []
+
+
+CORNERED = np.zeros((80, 100, 3), np.uint8)
+CORNERED[:4, :4] = 255
+
+
+@pytest.mark.parametrize(
+    ("scores", "turns", "looks"),
+    [
+        ((0.95, 0.99, 0.99, 0.99), 0, 1),
+        ((0.8, 0.95, 0.99, 0.0), 1, 2),
+        ((0.8, 0.0, 0.7, 0.99), 3, 4),
+        ((0.8, 0.7, 0.88, 0.7), 2, 4),
+        ((0.8, 0.7, 0.85, 0.7), 0, 4),
+        ((0.8, 0.7, 0.6, 0.5), 0, 4),
+        ((0.0, 0.0, 0.95, 0.0), 2, 5),
+        ((0.0, 0.8, 0.8, 0.8), None, 6),
+    ],
+)
+def test_a_photo_with_a_doubtful_face_or_none_is_looked_at_turned(
+    scores: tuple[float, ...], turns: int | None, looks: int
+) -> None:
+    detector = Turning(*scores)
+    [answer] = PhotoDetector(detector, Limits())([png(CORNERED)], [], Pick("prominent")).photos
+    seen = found(answer).faces
+    assert detector.looks == looks
+    assert len(seen) == (turns is not None)
+    if turns is not None:
+        height, width = (80, 100) if turns % 2 == 0 else (100, 80)
+        assert seen[0].score == scores[turns]
+        assert seen[0].box == detector.face.turned(-turns, width, height).box
+        assert quarter_turns(seen[0].landmarks) == turns
+
+
+@pytest.mark.parametrize("lying", [1, 2, 3])
+def test_a_face_that_lies_is_looked_at_turned_whatever_it_scores(lying: int) -> None:
+    detector = Turning(0.99, 0.95, 0.95, 0.95)
+    detector.face = detector.face.turned(lying, 70, 60)
+    PhotoDetector(detector, Limits())([png(CORNERED)], [], Pick("prominent"))
+    assert detector.looks == 4
 
 
 class Clock:
@@ -211,10 +273,10 @@ def test_the_steps_are_summed_up_over_the_photos(monkeypatch: pytest.MonkeyPatch
     look = PhotoDetector(spots, Limits())
     found_at_once, not_found = photo(60, 40, (10, 10)), photo(50, 50)
     answers = look([found_at_once, b"no photo", not_found], [SMALL, LARGE])
-    assert answers.steps == {"decode": 3, "detect": 10 + 3 * 10, "crop": 2 * 3 * 100, "measure": 2000 + 1000}
+    assert answers.steps == {"decode": 3, "detect": 10 + 6 * 10, "crop": 2 * 3 * 100, "measure": 2000 + 1000}
     first, _, last = answers.photos
     assert found(first).seconds == 1 + 10 + 300 + 2000
-    assert found(last).seconds == 1 + 30 + 300 + 1000
+    assert found(last).seconds == 1 + 60 + 300 + 1000
     assert look([b"no photo"], []).steps == {"decode": 1}
 
 

@@ -1,5 +1,6 @@
 """Every detector on real photos: all faces, no others, and landmarks where they belong."""
 
+import io
 import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -7,18 +8,22 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 
+from imaging.crops import quarter_turns
 from imaging.decode import Limits, decode
-from imaging.faces import Box
-from imaging.pick import Pick
+from imaging.faces import Photo
+from imaging.geometry import Box
+from imaging.pick import PROMINENT, Pick
 from models.catalogue import card
+from models.detection import PhotoDetector
 from models.detectors.mediapipe import BlazeFace
 from models.device import Device
 from models.engines import load_detector
 from models.errors import ModelError
 from models.store import Store
-from tests.conftest import shared_faces
+from tests.conftest import shared_case, shared_faces
 from tests.models.conftest import Loaded, portraits
 
 LEFT_EYE, RIGHT_EYE, NOSE, LEFT_MOUTH, RIGHT_MOUTH = range(5)
@@ -105,6 +110,33 @@ def test_a_mirrored_photo_gives_a_mirrored_face(loaded: Loaded, sample_photos: P
     side = face.box[2] - face.box[0]
     back = mirrored.landmarks[MIRRORED] * (-1, 1) + (width, 0)
     assert np.abs(back - face.landmarks).max() < 0.1 * side
+
+
+def test_a_pin_on_a_lapel_is_no_second_face(loaded: Loaded) -> None:
+    [answer] = PhotoDetector(loaded.detector, Limits())(
+        [shared_case("fr_obama.jpg").read_bytes()], [], Pick("one", 0.33)
+    ).photos
+    assert isinstance(answer, Photo)
+    assert answer.found == 1
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_photo_gives_the_same_face_turned(loaded: Loaded, sample_photos: Path, turns: int) -> None:
+    detect, right, wrong = PhotoDetector(loaded.detector, Limits()), 0, 0
+    paths = portraits(sample_photos, each=4)
+    for path in paths:
+        file = io.BytesIO()
+        PIL.Image.open(path).convert("RGB").rotate(90 * turns, expand=True).save(file, "PNG")
+        [upright], [lying] = (detect([data], [], PROMINENT).photos for data in (path.read_bytes(), file.getvalue()))
+        assert isinstance(upright, Photo)
+        assert isinstance(lying, Photo)
+        for face in lying.faces:
+            back = face.turned(-turns, lying.width, lying.height)
+            same = quarter_turns(back.landmarks) == 0 and overlap(back.box, upright.faces[0].box) > 0.6
+            right, wrong = right + same, wrong + (not same)
+    # A face that is not found is refused, which is no fault; one with wrong landmarks makes false matches.
+    assert right >= 0.8 * len(paths)
+    assert wrong <= 1
 
 
 def test_red_and_blue_are_not_confused(loaded: Loaded, sample_photos: Path) -> None:

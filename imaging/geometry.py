@@ -1,0 +1,30 @@
+"""Boxes and points in a photo, and what becomes of them when the photo is turned."""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels; right and bottom are exclusive."""
+
+
+def turned(pixels: NDArray[np.uint8], turns: int) -> NDArray[np.uint8]:
+    """`pixels`, (height, width, 3), after so many quarter turns counterclockwise."""
+    return np.ascontiguousarray(np.rot90(pixels, turns))
+
+
+def turned_points(points: NDArray[np.floating], turns: int, width: int, height: int) -> NDArray[np.float64]:
+    """Where (n, 2) `points` of a photo of `width` and `height` are after so many quarter turns counterclockwise."""
+    x, y = points[:, 0].astype(np.float64), points[:, 1].astype(np.float64)
+    for _ in range(turns % 4):
+        x, y = y, width - x
+        width, height = height, width
+    return np.column_stack([x, y])
+
+
+def turned_box(box: Box, turns: int, width: int, height: int) -> Box:
+    """The same for a box."""
+    corners = turned_points(np.array(box).reshape(2, 2), turns, width, height)
+    (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    return left, top, right, bottom

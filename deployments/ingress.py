@@ -21,6 +21,7 @@ from api.service import Service
 from deployments.exposition import exposition
 from deployments.fresh import Fresh
 from deployments.observer import Observer
+from deployments.readiness import first_looks
 from deployments.remote_gallery import RemoteGallery
 from deployments.stage import Inside, StageCaller
 from deployments.status import Controller, ServeStatus
@@ -67,7 +68,7 @@ class Ingress:
         workers: calls of the stages inside that are worked on at once, all of them together.
     """
 
-    def __init__(
+    async def __init__(  # type: ignore[misc]
         self,
         detectors: Mapping[str, Bound],
         liveness: Mapping[str, Bound],
@@ -114,6 +115,8 @@ class Ingress:
         )
         if not access.require_keys:
             logger.warning("Anybody who reaches this service may use all of it: REQUIRE_KEYS is not set")
+        # No request reaches this replica before: the first answers would say that nothing is ready.
+        await first_looks(stage.readiness for stage, _ in watched)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Take a changed `user_config` over, without a restart; unknown keys and roles are refused."""

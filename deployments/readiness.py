@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from ray.exceptions import RayActorError
@@ -21,6 +22,14 @@ PATIENCE_S = 10.0
 """Seconds without any answer after which a stage is not ready."""
 
 
+async def first_looks(watched: Iterable["Readiness"], seconds: float = PATIENCE_S) -> None:
+    """Wait until each of `watched` has a verdict, but no longer than `seconds`."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            for readiness in watched:
+                await readiness.looked.wait()
+
+
 class Readiness:
     """Watches one stage by asking it again and again.
 
@@ -35,11 +44,13 @@ class Readiness:
     Attributes:
         ready: whether it answers; False until it has answered once.
         answer: what it answered last; None until then.
+        looked: set once it has answered or failed for the first time.
     """
 
     def __init__(self, stage: str, ask: Callable[[], Awaitable[Any]]) -> None:
         self.ready = False
         self.answer: Any = None
+        self.looked = asyncio.Event()
         self._stage = stage
         self._ask = ask
         self._answered = -PATIENCE_S
@@ -91,3 +102,4 @@ class Readiness:
         if self._problem and not problem:
             logger.info("the stage %s is ready", self._stage)
         self._problem = problem
+        self.looked.set()

@@ -12,6 +12,7 @@ from deployments import ingress
 from deployments.detector import Detector
 from deployments.ingress import Bound
 from deployments.network import Network
+from deployments.readiness import first_looks
 from deployments.stage import StageCaller
 from graphs.settings import AccessArgs, AddressArgs, LimitArgs, Policy
 from graphs.status import Kind
@@ -91,9 +92,11 @@ async def test_a_fresh_ingress_is_ready_once_every_stage_has_answered(monkeypatc
     def bound(name: str, model: str) -> Bound:
         return Bound(card(model), handle(name))
 
+    monkeypatch.setattr(ingress, "first_looks", lambda watched: first_looks(watched, 0.1))
     monkeypatch.setattr(ingress, "_controller", lambda: SimpleNamespace(replicas=None))
     plain: Any = cast(Any, ingress.Ingress).func_or_class.__mro__[1]
-    made = plain(
+    made = plain.__new__(plain)
+    await made.__init__(
         {"mtcnn": bound("detector-mtcnn", "mtcnn")},
         {"crmnet": bound("liveness-crmnet", "minifasnet")},
         {"arcface": bound("embedder-arcface", "mobilefacenet")},
@@ -106,8 +109,6 @@ async def test_a_fresh_ingress_is_ready_once_every_stage_has_answered(monkeypatc
     )
     transport = httpx.ASGITransport(made.__serve_build_asgi_app__())
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client, asyncio.timeout(10):
-        # Those that could have answered by now.
-        await asyncio.sleep(0.1)
         answer = await client.get("/readyz")
         assert answer.status_code == 503
         assert {name for name, ready in answer.json()["stages"].items() if not ready} == {"detector-mtcnn", "gallery"}

@@ -13,7 +13,7 @@ from ray.serve._private.common import DeploymentID
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from deployments import readiness
-from deployments.readiness import Readiness
+from deployments.readiness import Readiness, first_looks
 from deployments.stage import StageCaller
 from imaging.refused import Refused
 from tests.fakes import serve_log
@@ -147,6 +147,27 @@ def test_a_stage_that_is_only_busy_stays_ready(question: str) -> None:
             assert asked.times >= 2
             # Not for ever: the calls end.
             await until(lambda: not stage.ready())
+
+    with serve_log():
+        asyncio.run(run())
+
+
+def test_the_first_looks_are_waited_for_but_not_for_ever() -> None:
+    async def run() -> None:
+        slow = asyncio.Event()
+        answering, failing, silent = (
+            Readiness("detector", Asked(answer)) for answer in (None, RuntimeError("broken"), slow)
+        )
+        tasks = [asyncio.create_task(each.watch()) for each in (answering, failing, silent)]
+        await first_looks([answering, failing], 10)
+        assert (answering.ready, failing.ready) == (True, False)
+        await first_looks([answering, silent], 0.01)
+        assert not silent.looked.is_set()
+        slow.set()
+        await first_looks([silent], 10)
+        assert silent.ready is True
+        for task in tasks:
+            task.cancel()
 
     with serve_log():
         asyncio.run(run())

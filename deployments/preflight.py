@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from pydantic_settings import SettingsError
 
 from deployments.address import Address, claimed
 from deployments.cluster import has_own_cluster
-from deployments.errors import InUseError, StartError
+from deployments.errors import ConfigError, InUseError, StartError
 from gallery.disk import GalleryInUseError, reserve
 from graphs.settings import GalleryArgs
 
@@ -32,10 +33,8 @@ LEAST_STORE = 75 * 2**20
 """Bytes: Ray's least object store."""
 
 TEMPORARY = Path("/tmp")  # noqa: S108
-SOCKET_NAME = len("/ray/session_2026-01-31_12-00-00_000000_4194304/sockets/plasma_store")
-"""Bytes of the longest path of a socket below Ray's temporary folder."""
-LONGEST_SOCKET = 107
-"""Bytes of such a path: Linux's limit."""
+LONGEST_FOLDER = 107 - len("/ray/session_2026-01-31_12-00-00_000000_4194304/sockets/plasma_store")
+"""Bytes of a temporary folder's path: Linux's limit for a socket, less the longest name that Ray gives one below it."""
 
 
 @contextmanager
@@ -85,20 +84,21 @@ def open_files() -> None:
 
 
 def temporary_folder() -> Path:
-    """Settle where Ray has its sockets and logs: in RAY_TMPDIR, else in TMPDIR, or in /tmp where that is too long.
+    """Settle where Ray has its sockets and logs: in RAY_TMPDIR, else in TMPDIR, or in /tmp where that is not fit.
 
-    A TMPDIR that is too long is replaced, too: Python's own sockets between processes are in it.
+    A TMPDIR that is not fit is replaced, too: sockets of Python and HAProxy are in it.
 
     Raises:
         StartError: the folder cannot be used.
     """
-    name = next((name for name in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(name)), "TMPDIR")
+    name = "RAY_TMPDIR" if os.environ.get("RAY_TMPDIR") else "TMPDIR"
     folder = Path(os.environ.get(name) or TEMPORARY).absolute()
-    most = LONGEST_SOCKET - SOCKET_NAME
-    if len(os.fsencode(folder)) > most:
-        if name == "RAY_TMPDIR":
-            raise StartError(f"RAY_TMPDIR is longer than the {most} bytes that Ray's sockets leave for it: shorten it")
+    if name == "TMPDIR" and not _is_fit(folder):
         folder = TEMPORARY
+    if len(os.fsencode(folder)) > LONGEST_FOLDER:
+        raise StartError(
+            f"{name} is longer than the {LONGEST_FOLDER} bytes that Ray's sockets leave for it: shorten it"
+        )
     there = next(path for path in (folder / "ray", folder, *folder.parents) if path.exists())
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         raise StartError(f"{there} cannot be written to, where Ray has its sockets and logs: set {name} to a folder")
@@ -106,9 +106,14 @@ def temporary_folder() -> Path:
         needed = f"Ray needs {LEAST_DISK >> 20} for its logs"
         raise StartError(f"{there} has {free >> 20} MiB free, and {needed}: make room, or set {name}")
     os.environ["RAY_TMPDIR"] = str(folder)
-    if len(os.fsencode(os.environ.get("TMPDIR", ""))) > most:
-        os.environ["TMPDIR"] = str(folder)
+    if (others := os.environ.get("TMPDIR")) and not _is_fit(Path(others).absolute()):
+        os.environ["TMPDIR"] = str(folder if _is_fit(folder) else TEMPORARY)
     return folder
+
+
+def _is_fit(folder: Path) -> bool:
+    """Whether sockets can be below `folder`, and HAProxy reads it in its configuration as one word."""
+    return len(os.fsencode(folder)) <= LONGEST_FOLDER and quote(str(folder)) == str(folder)
 
 
 def object_store(folder: Path = Path("/dev/shm")) -> None:  # noqa: S108
@@ -170,9 +175,14 @@ def gallery(folder: Path, until: float) -> Iterator[None]:
 
 
 def _gallery_folders(config: Mapping[str, Any]) -> Iterator[Path]:
+    folders = set[Path]()
     for application in config.get("applications") or ():
         # What is malformed is told by its place when the whole configuration is checked.
         with suppress(ValidationError, SettingsError, AttributeError):
             uri = GalleryArgs.model_validate(application.get("args", {}).get("gallery", {})).uri
-            if "://" not in uri:
-                yield Path(uri)
+            if "://" in uri:
+                continue
+            if (folder := Path(uri)).resolve() in folders:
+                raise ConfigError(f"two applications share the gallery at {folder}, which has one writer")
+            folders.add(folder.resolve())
+            yield folder

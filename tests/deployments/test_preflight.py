@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from deployments import preflight
-from deployments.errors import StartError
+from deployments.errors import ConfigError, StartError
 from deployments.transport import reserved_port
 from gallery.disk import LOCK
 from tests.conftest import PROJECT
@@ -79,6 +79,13 @@ def test_a_gallery_that_somebody_writes_to_or_nobody_could_is_refused(tmp_path: 
     )
 
 
+def test_two_applications_cannot_share_a_gallery(tmp_path: Path, lone_port: int) -> None:
+    one, two = config(tmp_path, lone_port), config(tmp_path / ".", lone_port)
+    both = {**one, "applications": one["applications"] + two["applications"]}
+    with pytest.raises(ConfigError, match="two applications share the gallery at"), preflight.ready(both):
+        pass
+
+
 def test_the_writer_of_the_service_itself_is_let_in(tmp_path: Path) -> None:
     with preflight.gallery(tmp_path, 0), (tmp_path / LOCK).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -111,7 +118,7 @@ def test_too_few_open_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
 def test_rays_sockets_fit_into_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert preflight.temporary_folder() == Path("/tmp")
     monkeypatch.delenv("RAY_TMPDIR")
-    monkeypatch.setattr(preflight, "SOCKET_NAME", preflight.LONGEST_SOCKET - len(str(tmp_path)))
+    monkeypatch.setattr(preflight, "LONGEST_FOLDER", len(str(tmp_path)))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     assert preflight.temporary_folder() == tmp_path
     assert os.environ["RAY_TMPDIR"] == str(tmp_path)
@@ -126,6 +133,16 @@ def test_rays_sockets_fit_into_the_temporary_folder(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("RAY_TMPDIR", f"{tmp_path}x")
     with pytest.raises(StartError, match="RAY_TMPDIR is longer than"):
         preflight.temporary_folder()
+
+
+def test_haproxy_would_read_a_temporary_folder_as_two_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", "/tmp/a b")
+    assert preflight.temporary_folder() == Path("/tmp")
+    assert os.environ["TMPDIR"] == "/tmp"
+    monkeypatch.setenv("TMPDIR", "/tmp/a b")
+    monkeypatch.setenv("RAY_TMPDIR", "/tmp/a b")
+    assert preflight.temporary_folder() == Path("/tmp/a b")
+    assert os.environ["TMPDIR"] == "/tmp"
 
 
 def test_a_temporary_folder_that_cannot_be_used_is_refused_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:

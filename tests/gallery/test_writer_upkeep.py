@@ -1,6 +1,7 @@
 """The one writer over time: who else wants to write, what was cut short, upkeep, and commits side by side."""
 
 import asyncio
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tests.gallery.made import (
     in_loop,
     listed,
     people,
+    refusal,
     statuses,
     table_folder,
     vectors,
@@ -196,3 +198,32 @@ async def test_each_collection_has_its_own_faces(place: Place) -> None:
         await writer.delete_subjects(NAME, ["Ada", "Bob"])
     assert await listed(place) == {}
     assert sorted(await listed(place, "others")) == ["Ada", "Bob"]
+
+
+@in_loop
+async def test_a_collection_that_is_damaged_under_the_writer_keeps_no_other_from_being_changed(place: Place) -> None:
+    first, second, deleted = people(3)
+    # By name, one is before the damaged one and one behind it.
+    names = ("a", NAME, "z")
+    async with writing(place) as writer:
+        for name in names:
+            await writer.create(name, KIND, None, exist_ok=True)
+            await enrol(writer, first, deleted, name=name)
+        tables = {collection.name: table_folder(place, collection.table) for collection in writer.collections}
+        shutil.rmtree(tables[NAME] / "data")
+        for change in (
+            enrol(writer, with_vector(first, -first.embedding), replace=True),
+            writer.delete_subjects(NAME, [first.subject]),
+        ):
+            assert await refusal(change) == "COLLECTION_UNREADABLE"
+        for name in ("a", "z"):
+            [added] = await enrol(writer, second, name=name)
+            assert added.status == "enrolled"
+            assert await writer.delete_subjects(name, [deleted.subject]) == 1
+        assert await refusal(writer.clean()) == "COLLECTION_UNREADABLE"
+        for name in ("a", "z"):
+            assert not any(
+                deleted.embedding.tobytes() in path.read_bytes() for path in (tables[name] / "data").iterdir()
+            )
+        await writer.drop(NAME)
+        assert await writer.clean() == {"a": 0, "z": 0}

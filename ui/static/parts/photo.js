@@ -4,7 +4,9 @@ import { takePhoto } from "./camera.js";
 import { element } from "./elements.js";
 import { overlay } from "./overlay.js";
 
-export const ACCEPTED = "image/jpeg,image/png,image/webp,image/bmp,image/heic,image/heif,image/avif";
+// Some systems know no media type for the newer formats, so their endings are named as well.
+export const ACCEPTED =
+  "image/jpeg,image/png,image/webp,image/bmp,image/heic,image/heif,image/avif,.jfif,.heic,.heif,.hif,.avif";
 
 /** The image files among what was dropped or pasted; all files where there is none, for the service to judge. */
 export function photosOf(transfer) {

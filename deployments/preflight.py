@@ -5,7 +5,7 @@ import resource
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from shlex import quote
@@ -18,7 +18,7 @@ from deployments.address import Address, claimed
 from deployments.cluster import has_own_cluster
 from deployments.errors import ConfigError, InUseError, StartError
 from gallery.disk import GalleryInUseError, reserve
-from graphs.settings import GalleryArgs
+from graphs.settings import AppArgs, GalleryArgs
 
 PATIENCE_S = 1.2
 """How long a start waits for what another service still holds: the processes of one that was killed need a moment."""
@@ -67,6 +67,28 @@ def ready(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for folder in _gallery_folders(config):
             held.enter_context(gallery(folder, until))
         yield {**config, "http_options": {**config.get("http_options", {}), "host": address.host}}
+
+
+def fit_cores(applications: Sequence[AppArgs], found: int) -> None:
+    """Check that Ray has room for one replica of everything: for others it would wait without end.
+
+    Raises:
+        StartError: it has not.
+    """
+    reserved = sum(args.cpus for args in applications)
+    if round(reserved, 6) > found:
+        which = "serve configs/laptop.yaml, or lower cpus in the configuration"
+        raise StartError(f"Ray has {found} of the {reserved:g} cores that one replica of each stage reserves: {which}")
+
+
+def rays_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """The cores that Ray finds: the machine's, or what a container may use of them, rounded down."""
+    count = os.cpu_count() or 1
+    with suppress(OSError, ValueError):
+        # In microseconds; without a quota the first word is "max".
+        allowed, period = map(int, quota.read_text("utf-8").split())
+        count = min(count, allowed // period)
+    return count
 
 
 def open_files() -> None:

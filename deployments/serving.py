@@ -17,7 +17,7 @@ from deployments import transport
 from deployments.config import check, read, rendered
 from deployments.errors import ConfigError
 from deployments.guard import guarded
-from deployments.preflight import ready
+from deployments.preflight import fit_cores, rays_cores, ready
 from models.errors import ModelError
 from models.pull import configured, pull
 from models.store import Store
@@ -37,7 +37,10 @@ def run(path: Path) -> None:
         try:
             config = held.enter_context(ready(rendered(read(path))))
             folder = held.enter_context(transport.set_up())
-            for args in check(config):
+            applications = check(config)
+            if os.environ.get("RAY_ADDRESS") == "local":
+                fit_cores(applications, rays_cores())
+            for args in applications:
                 pull(configured(args.model_dump()), Store(args.models_dir), mirror, Console())
             served = folder / "serve.yaml"
             served.write_text(yaml.safe_dump(_behind_haproxy(config), sort_keys=False), "utf-8")

@@ -293,6 +293,13 @@ class AppArgs(BaseModel):
             )
         return self
 
+    @property
+    def cpus(self) -> float:
+        """CPUs that one replica of each stage, of the ingress and of the gallery reserve."""
+        stages = (*self.detectors.values(), *self.liveness.values(), *self.embedders.values())
+        others = self.ingress_cpus + self.gallery.writer_cpus + self.gallery.reader_cpus
+        return others + sum(stage.cpus for stage in stages)
+
 
 class Policy(_FromEnvironment):
     """What counts as a match, as live, as a usable photo, and how wide the older routes' embeddings are."""

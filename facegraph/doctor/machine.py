@@ -1,9 +1,10 @@
 """What the machine has: cores, memory, disk, a GPU."""
 
-import os
 import shutil
 from pathlib import Path
 
+from deployments.errors import StartError
+from deployments.preflight import fit_cores, rays_cores
 from facegraph.doctor.finding import Finding
 from graphs.settings import AppArgs
 
@@ -15,17 +16,18 @@ FEW_CORES = 4
 """Up to which stages run better inside the ingress; see docs/sizing.md."""
 
 
-def cores(args: AppArgs, found: int = len(os.sched_getaffinity(0))) -> Finding:
+def cores(args: AppArgs, found: int | None = None) -> Finding:
     """Whether the configuration fits the cores."""
     stages = [*args.detectors.values(), *args.liveness.values(), *args.embedders.values()]
-    reserved = args.ingress_cpus + args.gallery.writer_cpus + args.gallery.reader_cpus
-    reserved += sum(stage.cpus for stage in stages)
     laptop = "facegraph serve configs/laptop.yaml"
-    if reserved > found:
-        return Finding("problem", f"{found} cores, and one replica of each stage reserves {reserved:g}", laptop)
+    found = rays_cores() if found is None else found
+    try:
+        fit_cores([args], found)
+    except StartError as error:
+        return Finding("problem", str(error), laptop)
     if found <= FEW_CORES and any(stage.place == "own" for stage in stages):
         return Finding("warning", f"{found} cores are few for stages with processes of their own", laptop)
-    return Finding("ok", f"{found} cores, of which one replica of each stage reserves {reserved:g}")
+    return Finding("ok", f"{found} cores, of which one replica of each stage reserves {args.cpus:g}")
 
 
 def memory(table: Path = Path("/proc/meminfo")) -> Finding:

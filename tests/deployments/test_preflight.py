@@ -1,6 +1,7 @@
 """What a machine must offer before Ray is started on it."""
 
 import fcntl
+import math
 import os
 import resource
 import subprocess
@@ -15,6 +16,7 @@ from deployments import preflight
 from deployments.errors import ConfigError, StartError
 from deployments.transport import reserved_port
 from gallery.disk import LOCK
+from load_tests.routes import configured
 from tests.conftest import PROJECT
 
 NAMES = (
@@ -210,3 +212,24 @@ finally:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "False\n")
     assert done.stderr == "error 192.0.2.99 is not an address of this machine: set HOST to one that is\n"
+
+
+def test_a_configuration_that_ray_has_no_room_for_is_refused() -> None:
+    args = configured()
+    preflight.fit_cores([args], math.ceil(args.cpus))
+    with pytest.raises(StartError, match=r"Ray has 1 of the .* cores that one replica of each stage reserves: serve"):
+        preflight.fit_cores([args], 1)
+    with pytest.raises(StartError):
+        preflight.fit_cores([args, args], math.ceil(args.cpus))
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("max 100000", 8), ("150000 100000", 1), ("50000 100000", 0), ("9900000 100000", 8), ("", 8)]
+)
+def test_ray_finds_what_a_container_may_use(
+    quota: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    (tmp_path / "cpu.max").write_text(quota)
+    assert preflight.rays_cores(tmp_path / "cpu.max") == cores
+    assert preflight.rays_cores(tmp_path / "none") == 8

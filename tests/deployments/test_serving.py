@@ -11,7 +11,7 @@ import yaml
 from ray.serve import scripts
 
 from deployments import serving, transport
-from deployments.errors import ConfigError
+from deployments.errors import ConfigError, StartError
 from graphs.settings import ROOT
 from models.card import Card
 
@@ -102,3 +102,14 @@ def test_serves_own_proxy_listens_where_it_is_asked_to(
     serving.run(ROOT / "configs" / "serve.yaml")
     served = yaml.safe_load((tmp_path / "transport" / "serve.yaml").read_text())
     assert served["http_options"]["host"] == "192.0.2.2"
+
+
+@pytest.mark.parametrize(("address", "refused"), [("local", True), ("head:6379", False)])
+def test_a_cluster_of_its_own_has_to_have_room(
+    ran: list[Any], monkeypatch: pytest.MonkeyPatch, address: str, refused: bool
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    monkeypatch.setattr(serving, "rays_cores", lambda: 0)
+    with pytest.raises(StartError, match="Ray has 0 of the") if refused else nullcontext():
+        serving.run(ROOT / "configs" / "serve.yaml")
+    assert (ran == []) is refused

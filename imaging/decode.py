@@ -12,7 +12,7 @@ import PIL.Image
 import PIL.ImageFile
 from numpy.typing import NDArray
 
-from imaging import deep, heif_structure, jpeg_structure, png_structure
+from imaging import deep, heif_structure, jpeg_structure, png_structure, webp_structure
 from imaging.formats import recognise
 from imaging.refused import Refused, damaged, too_complex
 
@@ -113,6 +113,8 @@ def decode(data: bytes, limits: Limits) -> Decoded:
             data, rival = jpeg_structure.completions(data, scans.end)
     elif kind == "PNG":
         data = png_structure.essential(data)
+    elif kind == "WEBP" and webp_structure.is_padded(data):
+        raise damaged()
     image = _open(data, kind)
     width, height = image.size
     _check(image, passes, limits)

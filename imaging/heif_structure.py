@@ -13,6 +13,8 @@ MOST_DEPTH = 3
 
 _SHARED = 4 << 20
 """Bytes that may be decoded again, beyond the file's own."""
+_PADDING = bytes(64)
+"""No AV1 picture ends with it, not even a flat one: it was cut and padded, and its end would be made up."""
 _BRANDS = {b"hvc1": b"heic", b"av01": b"avif"}
 _FILMS = (b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs")
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", b"urn:mpeg:hevc:2015:auxid:1\0")
@@ -135,6 +137,8 @@ class _Tree:
             if not alpha:
                 self.chromas.add(form.chroma)
         else:
+            if payload.endswith(_PADDING):
+                raise damaged()
             pixels, rounds = av1.work(payload)
         self.coded += pixels
         self.work += pixels * max(rounds, 1)

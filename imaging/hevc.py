@@ -11,6 +11,8 @@ MOST_UNITS = 1024
 
 _SPS = 33
 _LAST_SLICE_TYPE = 31
+_NEVER = b"\0\0\0"
+"""Does not occur in a unit (7.4.2): what has it was cut and padded, and its end would be made up."""
 _HEADER = 512
 """Bytes of a sequence parameter set that are read: its picture size comes within the first hundred."""
 
@@ -87,7 +89,7 @@ def _units(coded: bytes, size: int) -> Iterator[bytes]:
 
 def _unit(data: bytes, place: int, length: int) -> bytes:
     """The beginning of a unit: its header, and of a parameter set all that matters."""
-    if length < 3 or place + length > len(data):
+    if length < 3 or place + length > len(data) or data.find(_NEVER, place, place + length) >= 0:
         raise damaged()
     return data[place : place + min(length, _HEADER)]
 

@@ -123,6 +123,21 @@ def test_a_truncated_real_photo_is_refused(sample_photos: Path) -> None:
     assert refused(whole[: len(whole) * 3 // 4]).message == "The image is damaged and cannot be decoded"
 
 
+@pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}], ids=["lossy", "lossless"])
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
+def test_a_webp_file_that_was_cut_and_padded_is_refused(options: dict[str, Any], share: float) -> None:
+    whole = encoded(PIL.Image.fromarray(noise(160, 120)), "WEBP", **options)
+    kept = int(len(whole) * share)
+    assert str(refused(whole[:kept] + bytes(len(whole) - kept))).startswith("INVALID_IMAGE: The image is damaged")
+
+
+@pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}], ids=["lossy", "lossless"])
+def test_a_flat_webp_file_is_not_taken_for_a_padded_one(options: dict[str, Any]) -> None:
+    """Nor one with zeros in its metadata."""
+    data = encoded(PIL.Image.new("RGB", (2000, 3000)), "WEBP", exif=b"Exif\0\0MM" + bytes(60_000), **options)
+    assert decode(data, Limits()).height == 3000
+
+
 def test_the_byte_limit_lets_in_exactly_that_many() -> None:
     data = encoded(PIL.Image.fromarray(noise(9, 9)))
     assert decode(data, Limits(max_bytes=len(data))).width == 9

@@ -134,6 +134,14 @@ def test_the_major_brand_does_not_matter(part: Part, brand: bytes, major: bytes)
 
 
 @codecs
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_picture_that_was_cut_and_padded_is_damaged(part: Part, brand: bytes, share: float) -> None:
+    kept = int(len(part.data) * share)
+    padded = replace(part, data=part.data[:kept] + bytes(max(len(part.data) - kept, 64)))
+    assert outcome(heif(padded, brand=brand)) == DAMAGED
+
+
+@codecs
 def test_a_stowaway_behind_it_is_ignored(part: Part, brand: bytes) -> None:
     assert difference(heif(part, brand=brand) + b"PK\3\4<script>" * 100, upright()) < 6
 
@@ -177,6 +185,9 @@ def test_a_size_beyond_the_limit_is_refused_before_decoding(part: Part, brand: b
     assert outcome(heif(sized(part, 6400, 64), brand=brand)).startswith("INVALID_IMAGE: The image has 6400x64 pixels")
 
 
+PROFILE = int.from_bytes(b"\x55" * 11)
+
+
 class BitWriter:
     """Puts numbers of any length together."""
 
@@ -200,9 +211,9 @@ class BitWriter:
 
 def parameter_set(width: int, height: int, layers: int = 0, chroma: int = 1, depth: int = 8) -> bytes:
     """A HEVC sequence parameter set up to its depths, with as many profiles of lower layers."""
-    bits = BitWriter().put((0, 4), (layers, 3), (0, 1), (0x55, 88), (90, 8))
+    bits = BitWriter().put((0, 4), (layers, 3), (0, 1), (PROFILE, 88), (90, 8))
     if layers:
-        bits.put(*[(3, 2)] * layers, *[(0, 2)] * (8 - layers), *[(1, 88), (1, 8)] * layers)
+        bits.put(*[(3, 2)] * layers, *[(0, 2)] * (8 - layers), *[(PROFILE, 88), (1, 8)] * layers)
     return b"\x42\x01" + bits.put_golomb(0, chroma, width, height).put((0, 1)).put_golomb(depth - 8, depth - 8).data()
 
 

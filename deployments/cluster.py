@@ -1,7 +1,6 @@
 """Which Ray cluster the service runs on: one of its own, or the one that RAY_ADDRESS names."""
 
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,11 +29,17 @@ def has_own_cluster() -> bool:
         os.environ["RAY_ADDRESS"] = "local"
         return True
     if given == "auto":
-        problem, places = "is auto, and no Ray cluster runs on this machine", list(_local_clusters())
+        # Ray itself would take any cluster on the machine, and so replace the application of another service.
+        place, problem = _started_last(), "is auto, and no cluster that `ray start` began runs on this machine"
     else:
-        problem, places = f"is {given!r}, where no Ray cluster answers", [given]
-    if not any(_answers(place) for place in places):
+        place, problem = given, f"is {given!r}, where no Ray cluster answers"
+    if not _answers(place):
         raise StartError(f"RAY_ADDRESS {problem}: unset it for a cluster of the service's own")
+    if given == "auto":
+        os.environ["RAY_ADDRESS"] = place
+        # As Ray does where it finds the cluster, and not where it is told.
+        if "RAY_AUTH_MODE" not in os.environ and _has_token():
+            os.environ["RAY_AUTH_MODE"] = "token"
     return False
 
 
@@ -57,13 +62,17 @@ def _answers(address: str) -> bool:
     return True
 
 
-def _local_clusters() -> Iterator[str]:
-    """Addresses of the clusters that RAY_ADDRESS=auto may mean: of running nodes, then of the one started last."""
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            for word in file.read_bytes().split(b"\0"):
-                if word.startswith(b"--gcs-address="):
-                    yield word.partition(b"=")[2].decode("utf-8", "replace")
+def _started_last() -> str:
+    """The address of the cluster that `ray start` began last on this machine; empty if there is none."""
     folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"  # noqa: S108
     with suppress(OSError):
-        yield (Path(folder) / "ray" / "ray_current_cluster").read_text("utf-8", "replace").strip()
+        return (Path(folder) / "ray" / "ray_current_cluster").read_text("utf-8", "replace").strip()
+    return ""
+
+
+def _has_token() -> bool:
+    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        return True
+    with suppress(RuntimeError, OSError):
+        return (Path.home() / ".ray" / "auth_token").exists()
+    return False

@@ -1,6 +1,8 @@
 """Which Ray cluster the service runs on."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -35,7 +37,7 @@ def answering(method: str, code: grpc.StatusCode | None = None) -> Iterator[str]
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("RAY_USE_TLS", "RAY_ADDRESS"):
+    for name in ("RAY_USE_TLS", "RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
         monkeypatch.setenv(name, "to be forgotten")
         monkeypatch.delenv(name)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
@@ -80,16 +82,24 @@ def test_something_else_that_speaks_grpc_is_no_cluster(monkeypatch: pytest.Monke
             has_own_cluster()
 
 
-def test_auto_is_the_cluster_that_was_started_last_or_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("token", ["", "secret"])
+def test_auto_is_the_cluster_that_ray_start_began(token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", token)
     monkeypatch.setenv("RAY_ADDRESS", "auto")
-    # Others may run on this machine.
-    monkeypatch.setattr(Path, "glob", lambda self, pattern: [tmp_path / "cmdline"])
-    with pytest.raises(StartError, match="RAY_ADDRESS is auto, and no Ray cluster runs on this machine"):
-        has_own_cluster()
+    (tmp_path / "ray").mkdir()
     with answering(CLUSTER) as address:
-        (tmp_path / "cmdline").write_bytes(f"raylet\0--gcs-address={address}\0".encode())
+        (tmp_path / "ray" / "ray_current_cluster").write_text(f"{address}\n")
         assert not has_own_cluster()
-        (tmp_path / "cmdline").unlink()
-        (tmp_path / "ray").mkdir()
-        (tmp_path / "ray" / "ray_current_cluster").write_text(address)
-        assert not has_own_cluster()
+    # Named to Ray, which would look for others.
+    assert os.environ["RAY_ADDRESS"] == address
+    assert os.environ.get("RAY_AUTH_MODE") == ("token" if token else None)
+
+
+def test_auto_never_joins_the_cluster_of_another_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    with answering(CLUSTER) as address:
+        command = [sys.executable, "-c", "input()", f"--gcs-address={address}"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE), pytest.raises(StartError) as caught:
+            has_own_cluster()
+    assert str(caught.value).startswith("RAY_ADDRESS is auto, and no cluster that `ray start` began runs on this")

@@ -13,6 +13,9 @@ from imaging.png_structure import essential
 from imaging.refused import Refused
 from tests.imaging.hostile import Chunk, png
 
+# Pillow says so of broken EXIF data, which does not spoil a photo.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+
 WIDTH, HEIGHT = 40, 30
 NOISE = np.random.default_rng(0).integers(1, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
 ROWS = b"".join(b"\0" + row.tobytes() for row in NOISE)

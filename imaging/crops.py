@@ -21,6 +21,9 @@ TEMPLATE = np.array(
 )
 TEMPLATE_SIZE = 112
 
+MOST_TILT = 20.0
+"""Degrees that a face may be tilted in a crop of its box, as heads are in the photos that networks are trained on."""
+
 
 @dataclass(frozen=True, slots=True)
 class CropSpec:
@@ -66,17 +69,22 @@ def similarity_transform(landmarks: NDArray[np.floating], target: NDArray[np.flo
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
-def quarter_turns(landmarks: NDArray[np.floating]) -> int:
-    """How many quarter turns counterclockwise set a face with these landmarks upright, within 45 degrees: 0 to 3.
+def tilt(landmarks: NDArray[np.floating]) -> float:
+    """By how many degrees counterclockwise a photo is turned to set a face with these landmarks upright: -180 to 180.
 
     Args:
         landmarks: (5, 2) in pixels; if all are one point the face counts as upright.
     """
     if np.ptp(landmarks, axis=0).max() < 1e-3:
-        return 0
+        return 0.0
     matrix = similarity_transform(landmarks, TEMPLATE)
     # The y axis points down: the matrix turns clockwise by this angle.
-    return round(-math.degrees(math.atan2(matrix[1, 0], matrix[0, 0])) / 90) % 4
+    return -math.degrees(math.atan2(matrix[1, 0], matrix[0, 0]))
+
+
+def quarter_turns(landmarks: NDArray[np.floating]) -> int:
+    """The same in whole quarter turns, within 45 degrees: 0 to 3."""
+    return round(tilt(landmarks) / 90) % 4
 
 
 def cut(
@@ -91,7 +99,7 @@ def cut(
         pixels: uint8 (height, width, 3), any colour order, which the crops keep.
         boxes: left, top, right, bottom of each face, in pixels.
         landmarks: (5, 2) of each face, in pixels. ``aligned`` moves them onto the template; for the others they tell
-            whether the face lies on its side or its head, from where it is turned upright.
+            how far the face is tilted; beyond `MOST_TILT` the photo is turned until it is upright.
         spec: the crop wanted.
 
     Returns:
@@ -102,11 +110,23 @@ def cut(
         if spec.fit == "aligned":
             crop[:] = _aligned(pixels, points, spec.size)
         else:
-            upright = pixels
-            if turns := quarter_turns(points):
-                upright, box = turned(pixels, turns), turned_box(box, turns, pixels.shape[1], pixels.shape[0])
-            crop[:] = _resized(_region(upright, box, spec), spec)
+            upright, upright_box = _upright(pixels, box, points)
+            crop[:] = _resized(_region(upright, upright_box, spec), spec)
     return crops
+
+
+def _upright(pixels: NDArray[np.uint8], box: Box, points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], Box]:
+    """A photo in which the face is upright, within `MOST_TILT`, and where its box is there."""
+    degrees = tilt(points)
+    if turns := quarter_turns(points):
+        pixels, box = turned(pixels, turns), turned_box(box, turns, pixels.shape[1], pixels.shape[0])
+    if abs(rest := degrees - 90 * round(degrees / 90)) > MOST_TILT:
+        left, top, right, bottom = box
+        height, width = pixels.shape[:2]
+        matrix = cv2.getRotationMatrix2D(((left + right) / 2, (top + bottom) / 2), rest, 1)
+        size, edge = (width, height), cv2.BORDER_REPLICATE
+        pixels = np.asarray(cv2.warpAffine(pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=edge), np.uint8)
+    return pixels, box
 
 
 def _aligned(pixels: NDArray[np.uint8], points: NDArray[np.float32], size: int) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from imaging.crops import TEMPLATE, CropSpec, Fit, cut, quarter_turns, similarity_transform
+from imaging.crops import TEMPLATE, CropSpec, Fit, cut, quarter_turns, similarity_transform, tilt
 from imaging.faces import Face
 from imaging.geometry import turned
 
@@ -213,7 +213,21 @@ def test_a_turned_face_is_cut_upright(fit: Fit, turns: int) -> None:
     assert np.abs(crop.astype(int) - upright).mean() < 4
 
 
-def test_a_tilted_face_is_not_turned() -> None:
-    for degrees in (-44, 44):
-        points = moved(TEMPLATE, similarity(math.radians(degrees), 1, 0, 0))
-        assert quarter_turns(points) == 0
+@pytest.mark.parametrize("fit", ["box", "square", "inside"])
+@pytest.mark.parametrize(("degrees", "upright"), [(15, False), (30, True), (-60, True), (135, True)])
+def test_a_face_that_is_tilted_far_is_cut_upright(fit: Fit, degrees: float, upright: bool) -> None:
+    pixels = np.asarray(cv2.resize(noise(6, 6), (240, 240), interpolation=cv2.INTER_LINEAR), np.uint8)
+    box, points = (90.0, 90.0, 150.0, 150.0), TEMPLATE / 2 + (90, 90)
+    matrix = np.asarray(cv2.getRotationMatrix2D((120, 120), degrees, 1), np.float64)
+    tilted = np.asarray(cv2.warpAffine(pixels, matrix, (240, 240)), np.uint8)
+    spec = CropSpec(40, fit)
+    [wanted] = cut(pixels, [box], [points.astype(np.float32)], spec)
+    [crop] = cut(tilted, [box], [moved(points, matrix).astype(np.float32)], spec)
+    assert (np.abs(crop.astype(int) - wanted).mean() < 3) == upright
+
+
+@pytest.mark.parametrize("degrees", [-180, -100, -44, 0, 30, 179])
+def test_a_tilt_is_the_turn_that_sets_a_face_upright(degrees: float) -> None:
+    lying = moved(TEMPLATE, similarity(math.radians(degrees), 2, 5, 7))
+    assert abs(tilt(lying)) == pytest.approx(abs(degrees), abs=1e-6)
+    assert quarter_turns(lying) == round(degrees / 90) % 4

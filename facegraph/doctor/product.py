@@ -79,4 +79,5 @@ def service(url: str, api_key: str | None) -> tuple[Finding, bool]:
         return Finding("ok", f"the service at {url} is healthy, version {health.version}"), True
     away = [role for role, ready in health.models.items() if not ready]
     away += [] if health.database_connected else ["the gallery"]
+    away += [f"unreadable collections ({health.unreadable_collections})"] if health.unreadable_collections else []
     return Finding("problem", f"the service at {url} is {health.status}: {', '.join(away)}", f"curl {url}/health"), True

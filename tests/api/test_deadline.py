@@ -112,7 +112,10 @@ def test_every_route_has_it_in_its_own_form(method: str, path: str) -> None:
         made = stages(FakeDetector(photo()), gallery=cast(LocalGallery, Hanging()))
         app = create_app(service(made, limits=LimitArgs(request_timeout=0.1)))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-            return await client.request(method, path, data={"id": "jane"}, files={"file": ("jane.jpg", b"photo")})
+            form: dict[str, Any] = (
+                {"data": {"id": "jane"}, "files": {"file": ("jane.jpg", b"photo")}} if method == "POST" else {}
+            )
+            return await client.request(method, path, **form)
 
     answer = asyncio.run(run())
     assert answer.status_code == 503

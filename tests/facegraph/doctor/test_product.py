@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -63,10 +64,15 @@ def test_without_a_home_there_is_no_token_to_read(monkeypatch: pytest.MonkeyPatc
     [
         ({"status": "healthy"}, "ok", "the service at http://x is healthy, version 1"),
         ({"status": "degraded"}, "problem", "the service at http://x is degraded: arcface, the gallery"),
+        (
+            {"status": "degraded", "unreadable_collections": 2},
+            "problem",
+            "the service at http://x is degraded: arcface, the gallery, unreadable collections (2)",
+        ),
     ],
 )
 def test_a_running_service_is_asked_how_it_is(
-    monkeypatch: pytest.MonkeyPatch, health: dict[str, str], level: str, what: str
+    monkeypatch: pytest.MonkeyPatch, health: dict[str, Any], level: str, what: str
 ) -> None:
     body = {**health, "version": "1", "models": {"mtcnn": True, "arcface": False}, "database_connected": False}
 

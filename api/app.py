@@ -39,8 +39,9 @@ def routes(keys_required: bool) -> FastAPI:
         title="facegraph",
         version=health.VERSION,
         description="Face detection, liveness and recognition.",
-        # Serve traces each request already, and FastAPI's spans would have whole paths, ids of people among them.
+        # Starlette makes these redirects of the request's Host.
         redirect_slashes=False,
+        # Serve traces each request already, and FastAPI's spans would have whole paths, ids of people among them.
         telemetry={"tracing": False, "operation_spans": False, "metrics": False, "logs": False},
     )
     for part in (health, probes, metrics, *CONTRACTS, models, status, photos, collections, enrolment, subjects, search):

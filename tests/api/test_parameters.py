@@ -1,18 +1,23 @@
 """What a request holds besides what its route takes: refused by name on /v1, and never taken for something else."""
 
+import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import repeat
 from typing import Any, cast
 
 import httpx
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Message
 
-from api.app import FORMS, routes
+from api.app import FORMS, create_app, routes
 from api.errors import envelope
 from imaging.refused import Refused
 from tests.fakes import client as client_of
+from tests.fakes import service
 
 PATH = {"collection": "staff", "subject": "ada", "face_id": "f"}
 JSON = "application/json"
@@ -131,6 +136,34 @@ def test_a_body_that_v1_does_not_take_is_refused(client: TestClient, operation: 
         answer = client.request(operation.method, operation.path, **cast(dict[str, Any], sent))
         assert "The request has a body, and this route takes none" in refusal(operation, answer)
     assert "has a body" not in client.request(operation.method, operation.path, json={}).text
+
+
+async def answered(messages: Iterator[Message]) -> tuple[dict[str, Any], int]:
+    """The answer of GET /v1/status to a request of these messages, and how many of them were read."""
+    sent, read = list[Message](), 0
+
+    async def receive() -> Message:
+        nonlocal read
+        read += 1
+        return next(messages)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/v1/status", "query_string": b"", "headers": []}
+    await create_app(service())(scope, receive, send)
+    return {"status": sent[0]["status"], **json.loads(sent[1]["body"])}, read
+
+
+def test_no_more_of_a_body_is_read_than_it_takes_to_refuse_it() -> None:
+    answer, read = asyncio.run(answered(repeat({"type": "http.request", "body": b"{}", "more_body": True}, 9)))
+    assert (answer["status"], answer["error"]["code"], read) == (400, "INVALID_REQUEST", 2)
+
+
+def test_a_client_that_hangs_up_within_a_body_causes_no_fault() -> None:
+    pieces: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    answer, _ = asyncio.run(answered(iter(pieces)))
+    assert (answer["status"], answer["error"]["code"]) == (400, "INVALID_REQUEST")
 
 
 @pytest.mark.parametrize("operation", READS_FORM, ids=str)

@@ -7,8 +7,8 @@ from imaging.refused import damaged, too_complex
 
 MOST_ITEMS = 1024
 """Pictures, tiles and metadata per file. A phone's photo of 12 megapixels has about 55."""
-MOST_BOXES = 4096
-"""Boxes per file, of those that are read."""
+MOST_ENTRIES = 1 << 14
+"""Boxes, and entries of the boxes' lists, per file, of those that are read. A phone's photo has about 430."""
 MOST_EXTENTS = 32
 """Pieces that the data of an item is in."""
 
@@ -32,18 +32,18 @@ class Item:
     Attributes:
         kind: its type, such as ``hvc1``, ``av01`` or ``grid``.
         kind_place: where the type stands in the file.
-        properties: body of each of its properties, by kind.
+        properties: the boxes of its properties, by kind.
         extents: first byte and end in the file of each piece of its data.
         sources: identifiers of the items that it is made of, in order.
-        auxiliary: identifiers of the items that belong to it, such as its transparency.
+        auxiliary: identifiers of the items that belong to it, such as its transparency, in order.
     """
 
     kind: bytes
     kind_place: int
-    properties: dict[bytes, bytes] = field(default_factory=dict)
+    properties: dict[bytes, Box] = field(default_factory=dict)
     extents: list[tuple[int, int]] = field(default_factory=list)
     sources: tuple[int, ...] = ()
-    auxiliary: list[int] = field(default_factory=list)
+    auxiliary: dict[int, None] = field(default_factory=dict)
 
 
 class Numbers:
@@ -71,11 +71,11 @@ class Numbers:
 
 
 class Boxes:
-    """Walks over boxes, and counts them.
+    """Walks over boxes and their lists, and counts.
 
     Raises:
-        Refused: ``IMAGE_TOO_COMPLEX``: there are more than `MOST_BOXES`; ``INVALID_IMAGE``: one is longer than what
-            it is in.
+        Refused: ``IMAGE_TOO_COMPLEX``: there are more than `MOST_ENTRIES`; ``INVALID_IMAGE``: a box is longer than
+            what it is in.
     """
 
     def __init__(self, data: bytes | bytearray) -> None:
@@ -85,9 +85,7 @@ class Boxes:
     def within(self, place: int, stop: int, lenient: bool = False) -> Iterator[Box]:
         """The boxes from `place` to `stop`; if `lenient`, up to one that is too long."""
         while place + 8 <= stop:
-            self._count += 1
-            if self._count > MOST_BOXES:
-                raise too_complex()
+            self._add()
             size, body = int.from_bytes(self.data[place : place + 4]), place + 8
             if size == 1:
                 size, body = int.from_bytes(self.data[place + 8 : place + 16]), place + 16
@@ -98,6 +96,17 @@ class Boxes:
                 raise damaged()
             yield Box(bytes(self.data[place + 4 : place + 8]), place, body, end)
             place = end
+
+    def entries(self, count: int) -> Iterator[None]:
+        """As many steps as a list has entries, however few bytes these take."""
+        for _ in range(count):
+            self._add()
+            yield
+
+    def _add(self) -> None:
+        self._count += 1
+        if self._count > MOST_ENTRIES:
+            raise too_complex()
 
     def only(self, place: int, stop: int, *kinds: bytes) -> dict[bytes, Box]:
         """The boxes of `kinds` from `place` to `stop`, each of which may be there once."""
@@ -159,7 +168,7 @@ def _read_locations(boxes: Boxes, locations: Box, inside: Box | None, items: dic
     sizes = numbers.next(2)
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
     large = 2 if version < 2 else 4
-    for _ in range(numbers.next(large)):
+    for _ in boxes.entries(numbers.next(large)):
         item = items.get(numbers.next(large))
         method = numbers.next(2) & 15 if version else 0
         outside, base = numbers.next(2), numbers.next(base_size)
@@ -167,7 +176,7 @@ def _read_locations(boxes: Boxes, locations: Box, inside: Box | None, items: dic
         if count > MOST_EXTENTS or (item and item.extents):
             raise too_complex()
         first, stop = (inside.body, inside.stop) if method == 1 and inside else (0, len(boxes.data))
-        for _ in range(count):
+        for _ in boxes.entries(count):
             numbers.next(index_size if version else 0)
             start = first + base + numbers.next(offset_size)
             length = numbers.next(length_size)
@@ -189,19 +198,19 @@ def _read_properties(boxes: Boxes, properties: Box, items: dict[int, Item]) -> N
         numbers = Numbers(boxes.data, box.body, box.stop)
         version, flags = numbers.version()
         size = 2 if flags & 1 else 1
-        for _ in range(numbers.next(4)):
+        for _ in boxes.entries(numbers.next(4)):
             item = items.get(numbers.next(2 if version == 0 else 4))
-            for _ in range(numbers.next(1)):
+            for _ in boxes.entries(numbers.next(1)):
                 index = numbers.next(size) & (1 << 8 * size - 1) - 1
                 if item and 0 < index <= len(known):
-                    _add(item, known[index - 1], boxes.data)
+                    _add_property(item, known[index - 1])
 
 
-def _add(item: Item, box: Box, data: bytes | bytearray) -> None:
+def _add_property(item: Item, box: Box) -> None:
     if box.kind in item.properties and box.kind in (b"ispe", b"hvcC", b"av1C", *TRANSFORMS):
         # Which one counts is not for the decoder to choose, and each transform is a copy of all pixels.
         raise damaged()
-    item.properties[box.kind] = bytes(data[box.body : box.stop])
+    item.properties[box.kind] = box
 
 
 def _read_references(boxes: Boxes, references: Box, items: dict[int, Item]) -> None:
@@ -211,12 +220,12 @@ def _read_references(boxes: Boxes, references: Box, items: dict[int, Item]) -> N
     for box in boxes.within(numbers.place, references.stop):
         entry = Numbers(boxes.data, box.body, box.stop)
         origin = entry.next(size)
-        targets = tuple(entry.next(size) for _ in range(entry.next(2)))
+        targets = tuple(entry.next(size) for _ in boxes.entries(entry.next(2)))
         if box.kind == b"dimg" and origin in items:
             if items[origin].sources:
                 raise damaged()
             items[origin].sources = targets
-        elif box.kind == b"auxl":
+        elif box.kind == b"auxl" and origin in items:
             for target in targets:
                 if target in items:
-                    items[target].auxiliary.append(origin)
+                    items[target].auxiliary[origin] = None

@@ -1,5 +1,6 @@
 """The one picture of a HEIF or AVIF file that is decoded, and the work that it makes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imaging import av1, hevc
@@ -12,7 +13,7 @@ MOST_DEPTH = 3
 """Pictures made of pictures: a rotated grid of tiles."""
 
 _SHARED = 4 << 20
-"""Bytes that may be decoded again, beyond the file's own."""
+"""Bytes that may be read again, beyond the file's own."""
 _PADDING = bytes(64)
 """No AV1 picture ends with it, not even a flat one: it was cut and padded, and its end would be made up."""
 _BRANDS = {b"hvc1": b"heic", b"av01": b"avif"}
@@ -97,7 +98,7 @@ class _Tree:
         if item is None or depth > MOST_DEPTH or b"iscl" in item.properties:
             raise damaged()
         self.used.add(identifier)
-        width, height = _size(item)
+        width, height = self._size(item)
         if item.kind in _BRANDS:
             self._decode(item, alpha)
         elif item.kind in (b"grid", b"iden") and item.sources:
@@ -113,24 +114,36 @@ class _Tree:
         return width, height
 
     def _is_alpha(self, identifier: int) -> bool:
-        item = self._items.get(identifier)
-        return item is not None and item.properties.get(b"auxC", b"")[4:].startswith(_ALPHA)
+        box = self._items[identifier].properties.get(b"auxC")
+        return box is not None and self._data.startswith(_ALPHA, box.body + 4, box.stop)
 
-    def _payload(self, item: Item) -> bytes:
-        self._bytes += sum(stop - start for start, stop in item.extents)
-        # Tiles that look alike share their data.
+    def _size(self, item: Item) -> tuple[int, int]:
+        """Width and height that an item's ``ispe`` box names."""
+        extent = self._property(item, b"ispe")
+        width, height = int.from_bytes(extent[4:8]), int.from_bytes(extent[8:12])
+        if not width or not height:
+            raise damaged()
+        return width, height
+
+    def _property(self, item: Item, kind: bytes) -> bytes:
+        box = item.properties.get(kind)
+        return b"" if box is None else self._read([(box.body, box.stop)])
+
+    def _read(self, pieces: Sequence[tuple[int, int]]) -> bytes:
+        """Pieces of the file in one; as tiles that look alike share them, some are read again."""
+        self._bytes += sum(stop - start for start, stop in pieces)
         if self._bytes > len(self._data) + _SHARED:
             raise too_complex()
-        return b"".join(self._data[start:stop] for start, stop in item.extents)
+        return b"".join(self._data[start:stop] for start, stop in pieces)
 
     def _decode(self, item: Item, alpha: bool) -> None:
         self._decoded += 1
         if self._decoded > MOST_DECODED:
             raise too_complex()
         self.codecs.add(item.kind)
-        payload = self._payload(item)
+        payload = self._read(item.extents)
         if item.kind == b"hvc1":
-            configuration = item.properties.get(b"hvcC", b"")
+            configuration = self._property(item, b"hvcC")
             pixels, rounds = hevc.work(configuration, payload)
             form = hevc.form(configuration)
             self.depths.add(form.depth)
@@ -145,18 +158,9 @@ class _Tree:
 
     def _grid(self, item: Item) -> tuple[int, int, int]:
         """Width, height and number of tiles that a grid names (ISO/IEC 23008-12, 6.6.2.3)."""
-        payload = self._payload(item)
+        payload = self._read(item.extents)
         numbers = Numbers(payload, 0, len(payload))
         _, large = numbers.next(1), numbers.next(1) & 1
         tiles = (numbers.next(1) + 1) * (numbers.next(1) + 1)
         size = 4 if large else 2
         return numbers.next(size), numbers.next(size), tiles
-
-
-def _size(item: Item) -> tuple[int, int]:
-    """Width and height that an item's ``ispe`` box names."""
-    extent = item.properties.get(b"ispe", b"")
-    width, height = int.from_bytes(extent[4:8]), int.from_bytes(extent[8:12])
-    if not width or not height:
-        raise damaged()
-    return width, height

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from imaging.bits import Bits
 from imaging.refused import damaged, too_complex
@@ -51,7 +52,8 @@ def work(configuration: bytes, coded: bytes) -> tuple[int, int]:
     """
     expected = form(configuration)
     pixels = slices = pictures = 0
-    for number, unit in enumerate((*_parameter_sets(configuration), *_units(coded, 1 + (configuration[21] & 3)))):
+    units = chain(_parameter_sets(configuration), _units(coded, 1 + (configuration[21] & 3)))
+    for number, unit in enumerate(units):
         if number > MOST_UNITS:
             raise too_complex()
         kind = unit[0] >> 1 & 0x3F

@@ -88,7 +88,9 @@ def coded(name: str = "eight_bits", data: bytes | None = None) -> Part:
     (meta,) = (each for each in boxes.within(0, len(data)) if each.kind == b"meta")
     items, primary = read_items(boxes, meta)
     item = items[primary]
-    properties = [box(kind, body) for kind, body in item.properties.items() if kind in (b"hvcC", b"av1C", b"ispe")]
+    properties = [
+        data[each.start : each.stop] for kind, each in item.properties.items() if kind in (b"hvcC", b"av1C", b"ispe")
+    ]
     return Part(item.kind, b"".join(data[start:stop] for start, stop in item.extents), properties)
 
 

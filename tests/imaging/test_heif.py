@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -319,12 +320,63 @@ def test_many_frames_or_units_of_avif_are_too_complex() -> None:
 
 @codecs
 def test_bombs_of_boxes_are_too_complex(part: Part, brand: bytes) -> None:
-    assert outcome(heif(part, brand=brand, before=box(b"free") * 5000)) == COMPLEX
+    assert outcome(heif(part, brand=brand, before=box(b"free") * 20_000)) == COMPLEX
     assert outcome(heif(part, *[Part(b"none", b"", [])] * 1100, brand=brand)) == COMPLEX
     tiles = grid(40, 40, 40 * WIDTH, 40 * HEIGHT, [2] * 1600)
     assert outcome(heif(tiles, part, brand=brand)) == COMPLEX
     assert outcome(heif(part, brand=brand, extents=100)) == COMPLEX
     assert outcome(heif(replace(part, data=part.data + bytes(1_000_000)), brand=brand, extents=8)) == COMPLEX
+
+
+def listed(*entries: bytes, properties: bytes = b"", associations: bytes = b"", references: bytes = b"") -> bytes:
+    """A file without a picture: a list of 100 items, and others."""
+    items = b"".join(full_box(b"infe", struct.pack(">HH", n, 0), b"none", b"\0", version=2) for n in range(100))
+    meta = full_box(
+        b"meta",
+        full_box(b"pitm", b"\0\1"),
+        full_box(b"iinf", struct.pack(">H", 100), items),
+        full_box(b"iloc", struct.pack(">BBH", 0, 0, len(entries)), *entries),
+        box(b"iprp", box(b"ipco", properties), full_box(b"ipma", associations or bytes(4))),
+        full_box(b"iref", references),
+    )
+    return box(b"ftyp", b"heic", bytes(4), b"heic") + meta
+
+
+LISTS = {
+    "pieces without a byte": listed(*[struct.pack(">HHH", 999, 0, 32)] * 1000),
+    "places of an unknown item": listed(*[struct.pack(">HHH", 999, 0, 0)] * 20_000),
+    "properties": listed(associations=struct.pack(">I", 100) + (struct.pack(">HB", 1, 255) + bytes(255)) * 100),
+    "references": listed(references=box(b"auxl", struct.pack(">HH", 1, 20_000), bytes(40_000))),
+}
+
+
+@pytest.mark.parametrize("data", LISTS.values(), ids=LISTS)
+def test_bombs_of_lists_are_too_complex(data: bytes) -> None:
+    assert outcome(data) == COMPLEX
+
+
+def test_whatever_a_file_repeats_takes_no_memory_of_its_own() -> None:
+    associations = struct.pack(">I", 100) + b"".join(struct.pack(">HBB", n, 1, 1) for n in range(100))
+    part = coded()
+    files = {
+        "a property of all items": listed(properties=box(b"colr", bytes(1_000_000)), associations=associations),
+        "units": heif(replace(part, data=b"\0\0\0\3\x4e\1\0" * 200_000 + part.data)),
+    }
+    for name, data in files.items():
+        tracemalloc.start()
+        outcome(data)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < 4 * len(data), name
+
+
+@pytest.mark.parametrize("place", ["configuration", "size"])
+def test_a_property_that_every_tile_reads_counts_as_often(place: str) -> None:
+    part = coded()
+    kind = b"hvcC" if place == "configuration" else b"ispe"
+    large = [box(kind, each[8:], bytes(200_000)) if each[4:8] == kind else each for each in part.properties]
+    tiles = grid(20, 20, 20 * WIDTH, 20 * HEIGHT, [2] * 400)
+    assert outcome(heif(tiles, replace(part, properties=large))) == COMPLEX
 
 
 @codecs

@@ -56,7 +56,7 @@ def _served(service: Service) -> ASGIApp:
     app = routes(service.access.require_keys)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        # A copy, so that a policy that is replaced during the request does not reach it.
+        # A copy, so that the request keeps its policy when the service gets a new one.
         scope.setdefault("state", {})["service"] = copy(service)
         await app(scope, receive, send)
 

@@ -63,7 +63,7 @@ GENERAL = frozenset(
         "OVERLOADED",
     }
 )
-"""Codes that are about the request or the service, and the same in every contract."""
+"""Codes about the request or the service as a whole; every contract has them."""
 
 MOST_MESSAGE = 1000
 """Characters of an error's message."""

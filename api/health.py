@@ -1,4 +1,4 @@
-"""GET / and GET /health: who answers here, and whether every stage does."""
+"""GET / and GET /health: what this service is, and how it is."""
 
 import time
 from collections import Counter
@@ -22,7 +22,7 @@ VERSION = metadata.version("facegraph")
 
 @router.get("/")
 async def get_root() -> dict[str, Any]:
-    """Say what this is and where to read on."""
+    """Name the service and its addresses."""
     return {
         "message": "facegraph: face detection, liveness and recognition",
         "status": "healthy",
@@ -35,16 +35,19 @@ async def get_root() -> dict[str, Any]:
 
 @router.get("/health")
 async def get_health(request: Request, response: Response) -> dict[str, Any]:
-    """Tell whether every stage answers and could be started anew, and whether the gallery can be read.
+    """Report whether every stage answers and has its model's files, and whether the gallery can be read.
 
-    The stages are watched in the background: a busy one is ready as long as it answers any calls. `status` is
-    ``healthy`` when all is well, ``degraded`` when something is not, and ``unhealthy``, with status 503,
-    when no stage answers. `models` has the verdict by role (where a detector and an embedder share a role, that
-    of both), `model_loaded` that of all of them, and `database_connected` the gallery's; `unreadable_collections`
-    is how many collections cannot be read. `networks` names what stands behind each role, or behind
-    ``KIND-ROLE`` where kinds share a role; of an embedder also its embeddings' length and /v1's threshold where
-    nobody asks for another one. `service`, `model` and `embedding_dimensions` are of the embedder that the
-    FaceNet contract uses, in the contract's width; `network_dimensions` is that network's own size.
+    The stages are watched in the background; a busy one is ready as long as it answers any calls.
+
+    - `status`: ``healthy`` if all is well, ``degraded`` if something is not, ``unhealthy`` with status 503 if no
+      stage answers.
+    - `models`: whether each role is ready; where stages of two kinds share a role, whether both are.
+    - `model_loaded`: whether all of them are ready; `database_connected`: whether the gallery is.
+    - `unreadable_collections`: number of damaged collections.
+    - `networks`: the network of each role, or of each ``KIND-ROLE`` where two kinds share a role. An embedder has
+      `embedding_dimensions` and the `cosine_threshold` that /v1 applies by default.
+    - `service`, `model`, `embedding_dimensions`, `network_dimensions`: of the FaceNet contract's embedder;
+      `embedding_dimensions` includes the padding.
     """
     service: Service = request.state.service
     networks, gallery = service.stages.networks, service.stages.gallery

@@ -18,8 +18,10 @@ CONTRACT_DIMENSIONS = 512
 
 Vector = NDArray[np.float32]
 
-NetworkDimensions = Annotated[int, Field(description="Numbers that the network gives; zeros follow them.")]
-"""The network's own size, which stands beside that of the padded embedding."""
+NetworkDimensions = Annotated[
+    int, Field(description="Size of the network's embeddings, without the zeros that pad them.")
+]
+"""Answered beside the size of the padded embedding."""
 
 
 def answered_dimensions(service: Service, size: int) -> int:

@@ -33,7 +33,7 @@ POLICY = "; ".join(
 
 
 class _Files(StaticFiles):
-    """The page's files, without the redirects to folders that Starlette makes of the request's ``Host``."""
+    """The page's files, without Starlette's redirects to folders, which are made of the request's ``Host``."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """A file; the page itself at the folder's own address."""

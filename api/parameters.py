@@ -1,4 +1,4 @@
-"""Routes that ignore nothing of a request which its sender must have meant."""
+"""Routes that refuse what a request holds beyond what they take, instead of ignoring it."""
 
 import json
 from collections import Counter
@@ -18,19 +18,19 @@ from starlette.responses import Response
 from imaging.refused import Refused
 
 _NO_BODY = (b"", b"{}")
-"""What clients send where there is nothing to send."""
+"""What clients send that have nothing to send."""
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Part of a request, and the names that a route takes from it; True for one that may come several times."""
+    """Part of a request, and the names that a route takes from it: True for those that may be repeated."""
 
     where: str
     names: Mapping[str, bool]
 
     def check(self, sent: Iterable[str], other: "_Place", strict: bool) -> None:
-        """Refuse names that are sent too often or, if `strict`, are not known here, by saying where they belong."""
+        """Refuse repeated names and, if `strict`, unknown ones. The message says if a name belongs to `other`."""
         for name, count in Counter(sent).items():
             shown = name[:64]
             if name in self.names:
@@ -44,10 +44,10 @@ class _Place:
 
 
 class CheckedRoute(APIRoute):
-    """A route that refuses what is sent twice and taken once, and JSON whose ``Content-Type`` is another.
+    """A route that refuses repeated names that it takes once, and JSON without a ``Content-Type`` of JSON.
 
-    JSON that says it is text would let pages of other sites use a service without keys: for text, browsers do not ask
-    whether they may send it.
+    JSON declared as text would let pages of other sites use a service without keys: browsers send text across sites
+    without asking the service first.
     """
 
     strict = False
@@ -139,7 +139,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _names(fields: Sequence[ModelField]) -> dict[str, bool]:
-    """The names of `fields`, where a model stands for its own, and whether they are lists."""
+    """The names of `fields`, those of a model's fields in its place, and whether each is a list."""
     names: dict[str, bool] = {}
     for field in fields:
         kind = field.field_info.annotation

@@ -1,4 +1,4 @@
-"""GET /livez and GET /readyz: what load balancers and supervisors ask."""
+"""GET /livez and GET /readyz: probes for load balancers and supervisors."""
 
 from typing import Any, Literal
 
@@ -11,8 +11,8 @@ from api.v1.schemas import example
 router = APIRouter(tags=["health"])
 
 
-class Liveness(BaseModel):
-    """That the process answers."""
+class AliveAnswer(BaseModel):
+    """Says that the process answers."""
 
     model_config = example(status="alive")
 
@@ -20,28 +20,28 @@ class Liveness(BaseModel):
 
 
 class ReadinessAnswer(BaseModel):
-    """Whether every stage is ready, and which are not."""
+    """Whether the service is ready, and each of its stages."""
 
     model_config = example(ready=False, stages={"detector-mtcnn": True, "embedder-arcface": False, "gallery": True})
 
     ready: bool
-    stages: dict[str, bool] = Field(description="By kind and role, and the gallery.")
+    stages: dict[str, bool] = Field(description="By KIND-ROLE; also the gallery.")
 
 
 NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ReadinessAnswer, "description": "A stage is not ready"}}
 
 
 @router.get("/livez")
-async def get_livez() -> Liveness:
-    """Answer, without asking anybody: a process that does not should be started anew."""
-    return Liveness()
+async def get_livez() -> AliveAnswer:
+    """Report that the process is alive, without asking the stages. Restart a process that does not answer."""
+    return AliveAnswer()
 
 
 @router.get("/readyz", responses=NOT_READY)
 async def get_readyz(request: Request, response: Response) -> ReadinessAnswer:
-    """Tell whether every stage and the gallery are ready: with status 503 if not, and until each has answered once.
+    """Report whether every stage and the gallery are ready. The status is 503 if one is not or has not answered yet.
 
-    A stage that is only busy is ready. A damaged collection leaves the gallery ready: see /health.
+    A busy stage is ready. A damaged collection does not change the gallery's readiness: see /health.
     """
     service: Service = request.state.service
     stages = {f"{kind}-{role}": stage.ready() for kind, role, stage in service.stages.networks}

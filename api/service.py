@@ -16,7 +16,7 @@ class Service:
     """The running service. Each request has a shallow copy of its own, as `request.state.service`.
 
     Attributes:
-        policy: replaced when the ingress's `user_config` changes; requests that are running keep theirs.
+        policy: replaced when the ingress's `user_config` changes; running requests keep the one that they began with.
         status: tells how the stages are.
         exposition: gives the metrics.
         requests: those that are worked on and those that ended lately.

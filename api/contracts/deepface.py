@@ -114,7 +114,7 @@ class DistanceResponse(BaseModel):
 
 
 class WarmUpResponse(BaseModel):
-    """That the networks are loaded, and how long it took to say so."""
+    """Says that the networks are loaded; `load_time_seconds` is the time that the answer took."""
 
     status: Literal["loaded"]
     model: str
@@ -179,7 +179,7 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
     "/health", responses={**RESPONSES, 503: {"model": DeepfaceHealth, "description": "A stage does not answer"}}
 )
 async def get_deepface_health(request: Request, response: Response) -> DeepfaceHealth:
-    """Tell whether the detector and the embedder answer, as they are watched in the background."""
+    """Report whether the detector and the embedder answer. They are watched in the background."""
     detector, embedder = _stages(request)
     loaded = detector.ready() and embedder.ready()
     if not loaded:
@@ -234,10 +234,7 @@ async def post_distance(request: Request, body: DistanceRequest) -> DistanceResp
 
 @router.post("/warm-up", responses=RESPONSES)
 async def post_warm_up(request: Request) -> WarmUpResponse:
-    """Say whether the networks are loaded; every replica loads its own before it answers anything.
-
-    `load_time_seconds` is the time that this answer took.
-    """
+    """Report that the networks are loaded, or answer 503. Every replica loads its own when it starts."""
     detector, embedder = _stages(request)
     started = time.perf_counter()
     if not (detector.ready() and embedder.ready()):
@@ -249,7 +246,7 @@ async def post_warm_up(request: Request) -> WarmUpResponse:
 
 @router.get("/model-info", responses=RESPONSES)
 async def get_model_info(request: Request) -> ModelInfo:
-    """Name the networks, and say how their embeddings are compared."""
+    """Describe the networks, and how their embeddings are compared."""
     service: Service = request.state.service
     detector, embedder = _stages(request)
     network = embedder.network

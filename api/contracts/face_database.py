@@ -114,10 +114,10 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
 
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": FaceDatabaseError, "description": "The request or the photo is of no use"},
+    400: {"model": FaceDatabaseError, "description": "The request or the photo is not valid"},
     404: {"model": FaceDatabaseError, "description": "There is no face with this id"},
     500: {"model": FaceDatabaseError, "description": "No face was detected, or a fault of the service"},
-    "default": {"model": FaceDatabaseError, "description": "What else can go wrong"},
+    "default": {"model": FaceDatabaseError, "description": "Any other error"},
 }
 
 
@@ -203,7 +203,7 @@ async def delete_face(request: Request, face_id: SubjectId, model: ModelQuery = 
 
 @router.get("/stats", responses=_ERRORS)
 async def get_stats(request: Request, model: ModelQuery = None) -> DatabaseStats:
-    """Say how much the database holds, and with which network."""
+    """Report the size of the database and the network of its faces."""
     service: Service = request.state.service
     variant = _variant(model)
     collection = await _collection(service, variant)

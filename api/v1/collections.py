@@ -18,18 +18,18 @@ router = APIRouter(prefix="/v1", tags=["collections"], responses=ERRORS, route_c
 
 
 class CollectionRequest(BaseModel):
-    """A collection to create or to change; an existing one keeps what is left out."""
+    """A collection to create or change. Fields that are left out keep their values in an existing one."""
 
     model_config = ConfigDict(extra="forbid") | example(embedder="arcface", threshold=0.4)
 
     embedder: str = Field("arcface", description="Role of the embedder; it cannot be changed later.")
     threshold: JsonThreshold = Field(
-        None, description="Least cosine similarity; null for the configuration's or the card's. See Thresholds."
+        None, description="Least cosine similarity; null applies the configuration's or the card's. See Thresholds."
     )
 
 
 class CollectionAnswer(BaseModel):
-    """A collection. `threshold` is null where the configuration's or the card's decides."""
+    """A collection. `threshold` is null if the configuration's or the card's applies."""
 
     model_config = example(
         name="staff",
@@ -84,7 +84,7 @@ class StatisticsAnswer(CollectionAnswer):
 
 
 class DroppedAnswer(BaseModel):
-    """A collection that is not there any more."""
+    """A collection that was deleted."""
 
     model_config = example(name="staff")
 
@@ -101,7 +101,7 @@ class CleanedAnswer(BaseModel):
 
 @router.get("/collections")
 async def get_collections(request: Request) -> CollectionsAnswer:
-    """List the collections, of which a key that is bound to some sees these."""
+    """List collections. A key bound to specific collections sees only those."""
     gallery, key = request.state.service.stages.gallery, request.state.key
     found = [each for each in await gallery.collections() if key is None or key.reaches(each.name)]
     return CollectionsAnswer(collections=[CollectionAnswer.of(each) for each in found])
@@ -113,7 +113,7 @@ async def put_collection(
 ) -> CollectionAnswer:
     """Create a collection, or set the threshold of an existing one with the same embedder.
 
-    An existing collection keeps the threshold if the request has none; null resets it.
+    If the request has no threshold, an existing collection keeps its own; null resets it.
     """
     service: Service = request.state.service
     kind = embedder_of(service, body.embedder).kind(body.embedder)
@@ -153,9 +153,9 @@ async def delete_collection(
     collection: CollectionName,
     with_faces: Annotated[Truth, Query(description="Must be true for a collection that has faces.")] = False,
 ) -> DroppedAnswer:
-    """Delete a collection with every face in it, at once and for good.
+    """Delete a collection and all its faces, permanently.
 
-    Not by mistake: clients resolve ``…/subjects/..`` to the collection's own address.
+    A collection that has faces needs with_faces=true, since clients resolve ``…/subjects/..`` to its address.
     """
     gallery = request.state.service.stages.gallery
     found = await gallery.collection(collection)
@@ -168,5 +168,5 @@ async def delete_collection(
 
 @router.post("/gallery/clean")
 async def post_clean(request: Request) -> CleanedAnswer:
-    """Erase from the files what was deleted, now instead of by the timer."""
+    """Erase deleted faces from the files now, without waiting for the timer."""
     return CleanedAnswer(freed_bytes=await request.state.service.stages.gallery.clean())

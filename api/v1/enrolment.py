@@ -26,7 +26,7 @@ router = APIRouter(prefix="/v1/collections/{collection}", tags=["enrolment"], re
 MAX_PHOTOS = 64
 MAX_EMBEDDINGS = 1000
 
-ID = f"Any text of 1 to {MAX_SUBJECT} characters, of which one is visible."
+ID = f"Any text of 1 to {MAX_SUBJECT} characters, at least one of them visible."
 
 IdempotencyKey = Annotated[
     str | None,
@@ -152,8 +152,8 @@ async def post_faces(
     concerns(request, subjects)
     # A name can come in a charset that gives what no text can have.
     labels = [(file.filename or "").encode("utf-8", "replace").decode()[:255] for file in photo]
-    # The decode gate refuses a file that is too large, so that the other photos are not lost with it. No more of it is
-    # read than the gate needs to see, for a call to the detector carries no more.
+    # The decode gate refuses a file that is too large, and the other photos are still enrolled. One byte too many shows
+    # the gate that it is; a call to the detector could not carry all of it.
     data = [await file.read(service.limits.max_image_size + 1) for file in photo]
     found = await service.stages.gallery.collection(collection)
     detector, embedder = detector_of(service, options.detector), embedder_of(service, found.kind.embedder)
@@ -192,7 +192,7 @@ async def post_embeddings(
     body: EmbeddingsRequest,
     idempotency_key: IdempotencyKey = None,
 ) -> EmbeddingsAnswer:
-    """Enrol embeddings that are there already, all or none."""
+    """Enrol existing embeddings, all or none."""
     service: Service = request.state.service
     concerns(request, (each.subject for each in body.embeddings))
     vectors = [vector_of(each.values) for each in body.embeddings]

@@ -68,7 +68,7 @@ Crops = Annotated[
 
 
 class DetectOptions(BaseModel):
-    """What is done with a photo."""
+    """How a photo is examined."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -111,7 +111,9 @@ class VerifyOptions(BaseModel):
 class SearchOptions(DetectOptions):
     """How a gallery is searched with a photo."""
 
-    top_k: Annotated[int, Field(ge=1, le=100), IN_DIGITS] = Field(5, description="Most subjects a face.")
+    top_k: Annotated[int, Field(ge=1, le=100), IN_DIGITS] = Field(
+        5, description="Largest number of candidates per face."
+    )
     threshold: Threshold = None
     crops: Crops = False
 

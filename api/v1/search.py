@@ -74,17 +74,17 @@ class SearchAnswer(BaseModel):
 
 
 class EmbeddingSearchRequest(BaseModel):
-    """A probe that is an embedding already."""
+    """An embedding to search with."""
 
     model_config = ConfigDict(extra="forbid") | example(embedding=ContractEmbedding, top_k=5, threshold=0.4)
 
     embedding: ContractEmbedding
-    top_k: int = Field(5, ge=1, le=100, strict=True, description="Most subjects.")
+    top_k: int = Field(5, ge=1, le=100, strict=True, description="Largest number of candidates.")
     threshold: JsonThreshold = None
 
 
 class EmbeddingSearchAnswer(BaseModel):
-    """Whom the probe resembles, best first."""
+    """The candidates, best first."""
 
     model_config = example(candidates=[Candidate], threshold=AppliedThreshold)
 
@@ -96,7 +96,7 @@ class EmbeddingSearchAnswer(BaseModel):
 async def post_search(
     request: Request, collection: CollectionName, photo: PhotoFile, options: Annotated[SearchOptions, Query()]
 ) -> SearchAnswer:
-    """Find for each face of a photo the subjects that resemble it."""
+    """Find the subjects that resemble each face of a photo."""
     service: Service = request.state.service
     started = time.perf_counter()
     data = await from_upload(photo, service.limits.max_image_size)

@@ -56,7 +56,7 @@ class StageAnswer(BaseModel):
     model: str | None
     title: str | None
     licence: str | None
-    ready: bool = Field(description="Whether it answers, as far as this replica of the ingress knows.")
+    ready: bool = Field(description="Whether the stage answers, as this replica of the ingress last saw it.")
     replicas: ReplicasAnswer = Field(description="The ingress's, where the stage runs inside it.")
     calls: CallsAnswer
 
@@ -91,7 +91,7 @@ class StatusAnswer(BaseModel):
 
     stages: list[StageAnswer]
     unreadable_collections: list[str] = Field(
-        description="Collections whose files cannot be read; those that the key is bound to, if it is bound to any."
+        description="Damaged collections. A key bound to specific collections sees only those."
     )
     since_s: int = Field(description="Seconds that `calls` look back.")
 

@@ -93,6 +93,11 @@ def of_v1(document: Any) -> set[str]:
     return found
 
 
+def test_no_schema_is_named_by_its_modules_path(document: Any) -> None:
+    # FastAPI names two classes of the same name so, and generated clients take the names over.
+    assert [name for name in document["components"]["schemas"] if "__" in name and not name.startswith("Body_")] == []
+
+
 def test_it_is_what_it_was(document: Any) -> None:
     told = {**document, "info": {name: text for name, text in document["info"].items() if name != "version"}}
     known = json.loads(SNAPSHOT.read_text(encoding="utf-8"))

@@ -136,24 +136,34 @@ def _owner(address: Address) -> str:
         names = Path("/proc/net/unix").read_text("utf-8", "replace").splitlines()
         if claims := {line.split()[6] for line in names if line.endswith(f"@{_claim(address)}")}:
             return f"another facegraph service{_process(claims)}"
-        listening = set()
-        for table in ("tcp", "tcp6"):
-            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+    listening = set()
+    for table in ("tcp", "tcp6"):
+        # Without IPv6 the second is not there.
+        with suppress(OSError):
+            for line in Path(f"/proc/net/{table}").read_text("utf-8").splitlines()[1:]:
                 fields = line.split()
                 # 0A is LISTEN.
                 if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == address.port:
                     listening.add(fields[9])
-        return f"another program{_process(listening)}"
-    return "another program"
+    return f"another program{_process(listening)}"
 
 
 def _process(inodes: set[str]) -> str:
     """The process that has one of these sockets open, in brackets; empty if this user may not know."""
     files = {f"socket:[{inode}]" for inode in inodes}
-    for file in Path("/proc").glob("[0-9]*/fd/*"):
-        # Other users' processes, and those that end meanwhile.
+    for process in Path("/proc").glob("[0-9]*"):
+        # One that ends meanwhile.
         with suppress(OSError):
-            if os.readlink(file) in files:
-                process = file.parents[1]
-                return f" ({(process / 'comm').read_text().strip()}, process {process.name})"
+            if not files.isdisjoint(_open_files(process)):
+                name = (process / "comm").read_text("utf-8", "replace").strip()
+                return f" ({name}, process {process.name})"
     return ""
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    """What a process has open; nothing of other users' processes."""
+    with suppress(PermissionError):
+        for file in (process / "fd").iterdir():
+            # One that was closed meanwhile.
+            with suppress(FileNotFoundError):
+                yield os.readlink(file)

@@ -48,7 +48,7 @@ def started(mark: str) -> list[int]:
     for path in Path("/proc").glob("[0-9]*"):
         # Others' processes, and those that have ended meanwhile.
         with suppress(OSError):
-            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            parents[int(path.name)] = int((path / "stat").read_bytes().rpartition(b")")[2].split()[1])
             if entry in b"\0" + (path / "environ").read_bytes() + b"\0":
                 found.append(int(path.name))
     for parent in found:

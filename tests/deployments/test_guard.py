@@ -34,7 +34,7 @@ subprocess.run([sys.executable, "-c", "import os, time; print(os.getpid(), flush
 
 def alive(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
     except OSError:
         return False
 
@@ -57,10 +57,14 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bystander() -> Iterator[int]:
-    """A process of another service."""
-    with subprocess.Popen(["sleep", "60"], env={**os.environ, guard.MARK: "another"}) as process:
+    """A process of another service, with a name that is not UTF-8, as the kernel cuts names after 15 bytes."""
+    program = r"import sys; open('/proc/self/comm', 'wb').write(b'caf\xc3'); print(flush=True); sys.stdin.read()"
+    environment = {**os.environ, guard.MARK: "another"}
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         yield process.pid
-        process.kill()
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, None])

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facegraph.cli.terminal import CommandError
-
-LARGEST_FILE = 48 * 2**20
-"""No service takes a photo of more bytes, so a larger file, such as a film, is not even read."""
+from graphs.batches import LARGEST_PHOTO
 
 LITTER = frozenset(
     {
@@ -61,7 +59,7 @@ def people(folder: Path) -> People:
     except OSError as error:
         raise CommandError(f"{folder} cannot be read: {_reason(error)}") from error
     for path in entries:
-        if not path.is_dir():
+        if not os.path.isdir(path):
             found.unusable.append(Unusable("", path, "NO_SUBJECT", "The file is in no person's folder"))
             continue
         files = list(_files(path, path.name, (os.path.realpath(folder),)))
@@ -88,7 +86,8 @@ def _files(folder: Path, subject: str, above: tuple[str, ...]) -> Iterator[Path 
         yield Unusable(subject, folder, "UNREADABLE", _reason(error))
         return
     for path in entries:
-        if path.is_dir():
+        # Not Path.is_dir, which raises some errors, such as that of a link into a folder that is closed.
+        if os.path.isdir(path):
             yield from _files(path, subject, (*above, real))
         else:
             yield _checked(path, subject)
@@ -110,9 +109,10 @@ def _checked(path: Path, subject: str) -> Path | Unusable:
     if not stat.S_ISREG(status.st_mode):
         # To open a pipe would wait for whoever writes into it.
         return Unusable(subject, path, "UNREADABLE", "It is not a regular file")
-    if status.st_size > LARGEST_FILE:
-        most = LARGEST_FILE // 2**20
-        return Unusable(subject, path, "IMAGE_TOO_LARGE", f"The file has more than {most} MiB, as no photo may have")
+    # Not even read: it may be a film of gigabytes, and no service can be set to take a larger photo.
+    if status.st_size > LARGEST_PHOTO:
+        most = LARGEST_PHOTO // 2**20
+        return Unusable(subject, path, "IMAGE_TOO_LARGE", f"The file is larger than {most} MiB, as no photo may be")
     return path
 
 

@@ -46,13 +46,15 @@ def test_a_link_back_to_a_folder_above_is_named_and_not_followed(ada: Path) -> N
 def test_what_is_no_readable_file_is_named_and_not_opened(ada: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(ada / "pipe.jpg")
     (ada / "gone.jpg").symlink_to("nowhere")
+    (ada / "unlikely.jpg").symlink_to("x" * 300)
     (ada / "film.mov").write_bytes(b"123")
     (ada / "empty.jpg").touch()
-    monkeypatch.setattr(person_folders, "LARGEST_FILE", 2)
+    monkeypatch.setattr(person_folders, "LARGEST_PHOTO", 2)
     assert told(ada.parent) == {
         "ada/film.mov": "IMAGE_TOO_LARGE",
         "ada/gone.jpg": "UNREADABLE",
         "ada/pipe.jpg": "UNREADABLE",
+        "ada/unlikely.jpg": "UNREADABLE",
     }
 
 

@@ -36,5 +36,6 @@ def connection(base_url: str | None, api_key: str | None) -> dict[str, Any]:
             raise ValueError("the API key has characters that no key has")
         # Of all headers for a key, the one that httpx hides in representations.
         headers["Authorization"] = f"Bearer {key}"
-    # The service is one's own: a proxy of the environment is for other sites, and would see photos and key.
-    return {"base_url": address, "headers": headers, "trust_env": False}
+    # The service is one's own: a proxy of the environment is for other sites, and would see photos and key. Authorities
+    # that SSL_CERT_FILE or SSL_CERT_DIR name are trusted all the same, such as one's own.
+    return {"base_url": address, "headers": headers, "verify": httpx.create_ssl_context(), "trust_env": False}

@@ -1,11 +1,14 @@
 """Where the service is and who asks: arguments, the environment, and a key that is shown to nobody."""
 
 import logging
+from pathlib import Path
 
+import certifi
 import httpx
 import pytest
 
 from facegraph.client import AsyncClient, Client, NoAnswerError
+from facegraph.client.connection import connection
 from tests.facegraph.client import Asker, Script
 
 KEY = "fg_0123456789abcdef_secret"
@@ -34,6 +37,14 @@ def test_arguments_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) 
     assert asked().headers["Authorization"] == f"Bearer {KEY}"
     assert str(asked("http://10.0.0.1:80").url) == "http://10.0.0.1/v1/collections"
     assert asked(api_key="fg_other").headers["Authorization"] == "Bearer fg_other"
+
+
+def test_an_authority_of_the_environment_is_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    end = "-----END CERTIFICATE-----\n"
+    (tmp_path / "own.pem").write_text(Path(certifi.where()).read_text("utf-8").partition(end)[0] + end)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "own.pem"))
+    trusted = connection("https://faces.example", None)["verify"]
+    assert trusted.cert_store_stats()["x509_ca"] == 1
 
 
 @pytest.mark.parametrize("address", ["localhost:8000", "ftp://faces.example", "http://", "http://x:port", "/v1"])

@@ -75,6 +75,25 @@ def test_server_timing_is_read_as_the_service_writes_it(blank: Page, header: str
 
 
 @pytest.mark.parametrize(
+    ("files", "taken"),
+    [
+        ([["notes.txt", "text/plain"], ["a.jpg", "image/jpeg"]], "a.jpg"),
+        ([["people", ""], ["A.HEIC", ""], ["a.jpg", "image/jpeg"]], "A.HEIC"),
+        ([["photo", ""]], "photo"),
+        ([], None),
+    ],
+)
+def test_the_first_photo_is_taken_even_if_the_system_does_not_know_its_type(
+    blank: Page, files: list[list[str]], taken: str | None
+) -> None:
+    take = """async (files) => {
+        const { photoOf } = await import("./parts/photo.js");
+        return photoOf({ files: files.map(([name, type]) => ({ name, type })) })?.name ?? null;
+    }"""
+    assert blank.evaluate(take, files) == taken
+
+
+@pytest.mark.parametrize(
     ("path", "folder", "file"),
     [
         ("people/ada/1.jpg", "ada", "1"),

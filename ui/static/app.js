@@ -4,7 +4,7 @@ import { key } from "./parts/api.js";
 import { forgetModels } from "./parts/choices.js";
 import { openDialog } from "./parts/dialogs.js";
 import { byId, element } from "./parts/elements.js";
-import { photosOf } from "./parts/photo.js";
+import { photoOf } from "./parts/photo.js";
 import { compare } from "./views/compare.js";
 import { gallery } from "./views/gallery.js";
 import { search } from "./views/search.js";
@@ -115,7 +115,7 @@ byId("skip").addEventListener("click", (event) => {
 });
 addEventListener("hashchange", route);
 addEventListener("paste", (event) => {
-  const [file] = photosOf(event.clipboardData);
+  const file = photoOf(event.clipboardData);
   if (file && VIEWS[shown].paste) {
     event.preventDefault();
     VIEWS[shown].paste(file);

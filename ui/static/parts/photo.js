@@ -2,17 +2,17 @@
 
 import { takePhoto } from "./camera.js";
 import { element } from "./elements.js";
+import { isPhoto } from "./folders.js";
 import { overlay } from "./overlay.js";
 
 // Some systems know no media type for the newer formats, so their endings are named as well.
 export const ACCEPTED =
   "image/jpeg,image/png,image/webp,image/bmp,image/heic,image/heif,image/avif,.jfif,.heic,.heif,.hif,.avif";
 
-/** The image files among what was dropped or pasted; all files where there is none, for the service to judge. */
-export function photosOf(transfer) {
+/** The first photo of what was dropped or pasted, or else the first file, for the service to judge. */
+export function photoOf(transfer) {
   const files = [...(transfer?.files ?? [])];
-  const images = files.filter((file) => file.type.startsWith("image/"));
-  return images.length > 0 ? images : files;
+  return files.find(isPhoto) ?? files[0];
 }
 
 export class PhotoSlot {
@@ -36,7 +36,7 @@ export class PhotoSlot {
       ondrop: (event) => {
         event.preventDefault();
         this.#drop.classList.remove("over");
-        this.set(photosOf(event.dataTransfer)[0] ?? this.file);
+        this.set(photoOf(event.dataTransfer) ?? this.file);
       },
     });
     this.#foot = element("div.actions");

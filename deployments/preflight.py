@@ -121,7 +121,7 @@ def temporary_folder() -> Path:
         raise StartError(
             f"{name} is longer than the {LONGEST_FOLDER} bytes that Ray's sockets leave for it: shorten it"
         )
-    there = next(path for path in (folder / "ray", folder, *folder.parents) if path.exists())
+    there = _found(folder / "ray")
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         raise StartError(f"{there} cannot be written to, where Ray has its sockets and logs: set {name} to a folder")
     if (free := shutil.disk_usage(there).free) < LEAST_DISK:
@@ -131,6 +131,12 @@ def temporary_folder() -> Path:
     if (others := os.environ.get("TMPDIR")) and not _is_fit(Path(others).absolute()):
         os.environ["TMPDIR"] = str(folder if _is_fit(folder) else TEMPORARY)
     return folder
+
+
+def _found(path: Path) -> Path:
+    """`path`, or the nearest folder above it that this user can see."""
+    # Unlike `Path.exists`, it raises nothing below a folder that may not be entered, as /root.
+    return next(each for each in (path, *path.parents) if os.path.exists(each))
 
 
 def _is_fit(folder: Path) -> bool:
@@ -168,7 +174,7 @@ def token() -> None:
     with suppress(RuntimeError):
         # Which a user without an entry in passwd and without HOME has not.
         kept = Path.home() / ".ray" / "auth_token"
-        there = next(path for path in (kept, *kept.parents) if path.exists())
+        there = _found(kept)
         if os.access(there, os.R_OK if there == kept else os.W_OK | os.X_OK):
             return
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
@@ -197,8 +203,8 @@ def gallery(folder: Path, until: float) -> Iterator[None]:
 
 
 def _gallery_folders(config: Mapping[str, Any]) -> Iterator[Path]:
-    folders = set[Path]()
-    for application in config.get("applications") or ():
+    folders, applications = set[Path](), config.get("applications")
+    for application in applications if isinstance(applications, list) else ():
         # What is malformed is told by its place when the whole configuration is checked.
         with suppress(ValidationError, SettingsError, AttributeError):
             uri = GalleryArgs.model_validate(application.get("args", {}).get("gallery", {})).uri

@@ -189,6 +189,44 @@ def test_whoever_has_no_home_gets_a_token_for_the_start(tmp_path: Path, monkeypa
     assert first != os.environ["RAY_AUTH_TOKEN"]
 
 
+@pytest.fixture
+def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of somebody else's that this user may not enter, as /root; whoever runs the tests may be root."""
+    folder, stat, access = tmp_path / "closed", os.stat, os.access
+
+    def refuse(path: Any, *args: Any, **options: Any) -> os.stat_result:
+        if str(path).startswith(f"{folder}/"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, *args, **options)
+
+    folder.mkdir()
+    monkeypatch.setattr(os, "stat", refuse)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != folder and access(path, mode))
+    return folder
+
+
+def test_a_home_that_may_not_be_entered_is_none(closed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: closed)
+    preflight.token()
+    assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
+
+
+def test_a_temporary_folder_that_may_not_be_entered_is_refused_by_its_variable(
+    closed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "LONGEST_FOLDER", 200)
+    monkeypatch.setenv("RAY_TMPDIR", str(closed / "tmp"))
+    with pytest.raises(StartError, match=rf"^{closed} cannot be written to, .*: set RAY_TMPDIR to a folder"):
+        preflight.temporary_folder()
+
+
+@pytest.mark.parametrize("applications", [None, 5, True, "a", {"a": "b"}, [5], [{"args": None}]])
+def test_malformed_applications_are_left_to_the_configurations_check(applications: object, lone_port: int) -> None:
+    served = {"http_options": {"host": "127.0.0.1", "port": lone_port}, "applications": applications}
+    with preflight.ready(served) as config:
+        assert config == served
+
+
 def test_a_token_that_is_named_is_taken_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
     with pytest.raises(StartError, match=r"RAY_AUTH_TOKEN_PATH is .*, which cannot be read"):

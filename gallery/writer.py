@@ -385,7 +385,7 @@ class Writer:
             try:
                 table = await self._connection.open_table(collection.table)
                 newest = await table.query().select(["commit"]).to_arrow()
-            except (RuntimeError, ValueError):
+            except UNREADABLE:
                 # The other collections are of use without it; the health says that something is wrong.
                 logger.exception("gallery: the collection %s cannot be opened", collection.name)
                 continue

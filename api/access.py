@@ -16,6 +16,7 @@ from access.keys import Key, Keys, KeysError
 from access.rates import Rates
 from api.admission import ALWAYS
 from api.audited import Concerned
+from api.cors import refuse_other_sites
 from api.errors import fault
 from api.scopes import Asked, asked
 from graphs.settings import AccessArgs
@@ -58,6 +59,7 @@ class Access:
         request, address = Request(scope), caller_address(scope, self._args.forwarded_hops)
         wanted = asked(scope)
         try:
+            refuse_other_sites(request)
             key = self._caller(request, address)
         except Refused as refused:
             # Not noted: whoever cannot be named did nothing, and could fill the log.

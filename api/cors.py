@@ -2,11 +2,31 @@
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from imaging.refused import Refused
+
 OPEN = "/api/v1/"
 """What pages may call: the DeepFace contract. No other path is theirs, the gallery least of all."""
+
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def refuse_other_sites(request: Request) -> None:
+    """Refuse a request other than a GET from a page of another site, which could enrol photos where no keys are needed.
+
+    Browsers send forms to other sites without asking these first. ``Sec-Fetch-Site`` says so if the service is reached
+    over HTTPS or on the browser's own machine.
+
+    Raises:
+        Refused: ``FORBIDDEN``.
+    """
+    is_open = request.method in _READS or request.url.path.startswith(OPEN)
+    if not is_open and request.headers.get("sec-fetch-site") == "cross-site":
+        raise Refused("FORBIDDEN", "Pages of other sites may not send this request")
 
 
 class _Cors(CORSMiddleware):

@@ -49,6 +49,19 @@ def test_a_named_page_may_call_and_no_other(origins: str) -> None:
         assert ALLOWED not in asked.get("/api/v1/health", headers={"origin": stranger}).headers
 
 
+def test_a_page_of_another_site_changes_nothing() -> None:
+    asked = client()
+    photo = {"data": {"id": "jane"}, "files": {"file": b"anna"}}
+    answer = asked.post("/add_face", **photo, headers={**ORIGIN, "sec-fetch-site": "cross-site"})
+    assert (answer.status_code, answer.json()) == (403, {"detail": "Pages of other sites may not send this request"})
+    for site in ("same-origin", "same-site", "none"):
+        assert asked.post("/add_face", **photo, headers={"sec-fetch-site": site}).status_code != 403
+    elsewhere = {**ORIGIN, "sec-fetch-site": "cross-site"}
+    assert asked.post("/api/v1/warm-up", headers=elsewhere).status_code == 200
+    # A link on another page to this one's.
+    assert asked.get("/v1/models", headers=elsewhere).status_code == 200
+
+
 def test_no_origins_are_no_page() -> None:
     refused = over("").options(EXTRACT, headers=ASKS)
     assert refused.status_code == 400

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from difflib import ndiff
 from http.client import HTTPResponse
 from pathlib import Path
@@ -134,18 +134,17 @@ def test_haproxy_takes_the_configuration(config: Path) -> None:
     assert ADDED in config.read_text()
 
 
-@pytest.fixture
-def proxy(config: Path) -> Iterator[int]:
-    """The port of HAProxy itself, with the configuration and nobody behind it."""
+@contextmanager
+def running(config: Path, patience: str = "8s") -> Iterator[int]:
+    """HAProxy itself, with the configuration and nobody behind it; yields its port."""
     with ExitStack() as held:
         port, behind = (held.enter_context(transport.reserved_port()) for _ in range(2))
         held.enter_context(transport.set_up())
         written = config.read_text().replace("127.0.0.1:30000", f"127.0.0.1:{behind}")
         config.write_text(written.replace("bind *:8000", f"bind *:{port}"))
-        # A quarter of a second is time enough on loopback.
         start(Path("/bin/true"), "-f", str(config))
-        config.write_text(config.read_text().replace(" 8s\n", " 250ms\n"))
-        running = held.enter_context(
+        config.write_text(config.read_text().replace(" 8s\n", f" {patience}\n"))
+        process = held.enter_context(
             subprocess.Popen(
                 [transport.HAPROXY, "-db", "-f", str(config)],
                 env={**os.environ, "FACEGRAPH_BIND": "127.0.0.1"},
@@ -153,12 +152,25 @@ def proxy(config: Path) -> Iterator[int]:
                 stderr=subprocess.DEVNULL,
             )
         )
-        held.callback(running.terminate)
+        held.callback(process.terminate)
         last = time.monotonic() + 10
-        while running.poll() is None and time.monotonic() < last:
+        while process.poll() is None and time.monotonic() < last:
             with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
                 break
             time.sleep(0.01)
+        yield port
+
+
+@pytest.fixture
+def proxy(config: Path) -> Iterator[int]:
+    with running(config) as port:
+        yield port
+
+
+@pytest.fixture
+def hasty_proxy(config: Path) -> Iterator[int]:
+    """One that waits for a head and a body for only a quarter of a second."""
+    with running(config, "250ms") as port:
         yield port
 
 
@@ -248,12 +260,12 @@ def test_what_haproxy_cannot_read_gets_a_page_of_its_own(proxy: int, sent: bytes
 
 
 @pytest.mark.parametrize("sent", [b"\n\n\n", b"GET /hea", HEAD])
-def test_a_head_that_does_not_come_is_waited_for_so_long(proxy: int, sent: bytes) -> None:
-    assert answered(proxy, sent).status == 408
+def test_a_head_that_does_not_come_is_waited_for_so_long(hasty_proxy: int, sent: bytes) -> None:
+    assert answered(hasty_proxy, sent).status == 408
 
 
-def test_a_connection_on_which_nothing_comes_is_closed(proxy: int) -> None:
-    with socket.create_connection(("127.0.0.1", proxy), timeout=5) as connection:
+def test_a_connection_on_which_nothing_comes_is_closed(hasty_proxy: int) -> None:
+    with socket.create_connection(("127.0.0.1", hasty_proxy), timeout=5) as connection:
         assert connection.recv(1) == b""
 
 
@@ -277,8 +289,8 @@ def test_what_comes_in_pieces_is_put_together(proxy: int) -> None:
     assert told(proxy, HEAD[:9], HEAD[9:-1], b"\n\r", b"\n") == (503, "UNAVAILABLE")
 
 
-def test_a_body_that_does_not_come_takes_no_place(proxy: int) -> None:
-    assert asked(proxy, "Content-Length: 100\r\n\r\nbegun") == (408, "REQUEST_TIMEOUT")
+def test_a_body_that_does_not_come_takes_no_place(hasty_proxy: int) -> None:
+    assert asked(hasty_proxy, "Content-Length: 100\r\n\r\nbegun") == (408, "REQUEST_TIMEOUT")
 
 
 def test_without_an_ingress_that_answers_it_is_a_503_that_says_so(proxy: int) -> None:

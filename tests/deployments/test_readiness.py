@@ -126,10 +126,13 @@ def test_a_stage_that_answers_nothing_is_not_ready_until_it_does() -> None:
 
 
 @pytest.mark.parametrize("question", ["waits", "is refused"])
-def test_a_stage_that_is_only_busy_stays_ready(question: str) -> None:
+def test_a_stage_that_is_only_busy_stays_ready(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its calls are answered all the while, though the question is not."""
+    now = 0.0
+    monkeypatch.setattr(readiness, "time", SimpleNamespace(monotonic=lambda: now))
 
     async def run() -> None:
+        nonlocal now
         asked = Asked(None, asyncio.Event() if question == "waits" else FULL)
 
         async def detect() -> str:
@@ -140,19 +143,23 @@ def test_a_stage_that_is_only_busy_stays_ready(question: str) -> None:
         async with watching(stage.readiness):
             await until(stage.ready)
             for _ in range(40):
+                now += readiness.PATIENCE_S / 2
                 await stage.call("detect")
                 await asyncio.sleep(0.01)
                 verdicts.add(stage.ready())
             assert verdicts == {True}
             assert asked.times >= 2
             # Not for ever: the calls end.
+            now += readiness.PATIENCE_S
             await until(lambda: not stage.ready())
 
     with serve_log():
         asyncio.run(run())
 
 
-def test_the_first_looks_are_waited_for_but_not_for_ever() -> None:
+def test_the_first_looks_are_waited_for_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "PATIENCE_S", 60)
+
     async def run() -> None:
         slow = asyncio.Event()
         answering, failing, silent = (

@@ -1,4 +1,4 @@
-"""The address that the service listens on: read from its configuration, and claimed before it starts."""
+"""The address that the service listens on: reading it from the configuration, and reserving it before the start."""
 
 import errno
 import os
@@ -14,15 +14,15 @@ from typing import Any
 from deployments.errors import ConfigError, InUseError, StartError
 
 RESOLVE_S = 1.5
-"""How long a start waits for the name service, which without a network may take much longer to give up."""
+"""Seconds to wait for a host name to be resolved; without a network, the resolver would take much longer."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where the service listens.
+    """A host and a port to listen on.
 
     Attributes:
-        host: a name or an address of this machine; ``0.0.0.0`` for every IPv4 address, ``::`` for IPv6 as well.
+        host: name or address of this machine; ``0.0.0.0`` for every IPv4 address, ``::`` for IPv6 as well.
         port: from 1 to 65535.
     """
 
@@ -34,26 +34,26 @@ class Address:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Address":
-        """The address in a Serve configuration that was rendered, or Serve's default.
+        """The address in a rendered Serve configuration, or Serve's default.
 
         Raises:
-            ConfigError: `config` has none that could be listened on.
+            ConfigError: the host or the port is malformed.
         """
         options = config.get("http_options", {})
         host, port = options.get("host", "0.0.0.0"), options.get("port", 8000)  # noqa: S104
         if not isinstance(host, str) or not host:
             raise ConfigError(f"http_options.host is {host!r}, which is not a host")
-        # As Serve reads it: a number, or the digits of one.
+        # Serve accepts digits in quotes, too.
         digits = str(port)
         if not (digits.isascii() and digits.isdigit() and 0 < int(digits) < 2**16):
             raise ConfigError(f"http_options.port is {port!r}, which is not a port")
         return cls(host, int(digits))
 
     def resolved(self) -> "Address":
-        """The same with a numeric host, of IPv4 where the name has one.
+        """The same with a numeric host: an IPv4 address if the name has one.
 
         Raises:
-            StartError: the name is unknown.
+            StartError: the name cannot be resolved.
         """
         if not (found := sorted(addresses(self.host, self.port), key=lambda each: each[0] != socket.AF_INET)):
             raise StartError(f"the host {self.host!r} is unknown: set HOST to an address of this machine")
@@ -61,7 +61,7 @@ class Address:
 
 
 def addresses(host: str, port: int, patience: float = RESOLVE_S) -> list[tuple[socket.AddressFamily, tuple[Any, ...]]]:
-    """The families and socket addresses of `host`; none if it cannot be resolved within `patience` seconds."""
+    """Families and socket addresses of `host`; empty if it is not resolved within `patience` seconds."""
     found: list[tuple[socket.AddressFamily, tuple[Any, ...]]] = []
 
     def resolve() -> None:
@@ -69,7 +69,7 @@ def addresses(host: str, port: int, patience: float = RESOLVE_S) -> list[tuple[s
             infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             found.extend((info[0], info[4]) for info in infos)
 
-    # The call itself takes no timeout.
+    # getaddrinfo takes no timeout.
     thread = Thread(target=resolve, daemon=True)
     thread.start()
     thread.join(patience)
@@ -78,17 +78,17 @@ def addresses(host: str, port: int, patience: float = RESOLVE_S) -> list[tuple[s
 
 @contextmanager
 def claimed(address: Address, until: float) -> Iterator[None]:
-    """Keep other programs, and other services of this kind, off `address` until the block ends.
+    """Reserve `address` until the block ends, against other programs and against other services of this kind.
 
-    HAProxy listens on it meanwhile. The socket that is held here is bound but does not listen, which Linux allows
-    where both sides set SO_REUSEADDR.
+    HAProxy listens on it meanwhile: the socket held here is bound but does not listen, which Linux allows if both set
+    SO_REUSEADDR.
 
     Args:
         address: a resolved one.
-        until: when to give up waiting for a port that is in use, by `time.monotonic`.
+        until: time to give up waiting for a port in use, by `time.monotonic`.
 
     Raises:
-        StartError: it cannot be listened on.
+        StartError: the service cannot listen on it.
     """
     with ExitStack() as held:
         while True:
@@ -108,8 +108,8 @@ def _bound(address: Address) -> Iterator[None]:
     with socket.socket(family) as holder, socket.socket(socket.AF_UNIX) as claim:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind((address.host, address.port))
-        # Two sockets may both be bound like that as long as none listens, so a second start is kept off by a name in
-        # Linux's abstract namespace, which ends with its process.
+        # A second start could bind such a socket, too, until HAProxy listens. A name in Linux's abstract namespace,
+        # which is freed with its process, prevents that.
         claim.bind(f"\0{_claim(address)}")
         yield
 
@@ -131,14 +131,14 @@ def _refused(address: Address, error: OSError) -> StartError:
 
 
 def _owner(address: Address) -> str:
-    """Who holds `address`, as far as this user may know."""
+    """The program that holds `address`, with its process if this user may see it."""
     with suppress(OSError):
         names = Path("/proc/net/unix").read_text("utf-8", "replace").splitlines()
         if claims := {line.split()[6] for line in names if line.endswith(f"@{_claim(address)}")}:
             return f"another facegraph service{_process(claims)}"
     listening = set()
     for table in ("tcp", "tcp6"):
-        # Without IPv6 the second is not there.
+        # Without IPv6 there is no tcp6.
         with suppress(OSError):
             for line in Path(f"/proc/net/{table}").read_text("utf-8").splitlines()[1:]:
                 fields = line.split()
@@ -149,10 +149,10 @@ def _owner(address: Address) -> str:
 
 
 def _process(inodes: set[str]) -> str:
-    """The process that has one of these sockets open, in brackets; empty if this user may not know."""
+    """Name and number of the process that has one of these sockets open, in brackets; empty if not visible."""
     files = {f"socket:[{inode}]" for inode in inodes}
     for process in Path("/proc").glob("[0-9]*"):
-        # One that ends meanwhile.
+        # A process may end meanwhile.
         with suppress(OSError):
             if not files.isdisjoint(_open_files(process)):
                 name = (process / "comm").read_text("utf-8", "replace").strip()
@@ -161,9 +161,9 @@ def _process(inodes: set[str]) -> str:
 
 
 def _open_files(process: Path) -> Iterator[str]:
-    """What a process has open; nothing of other users' processes."""
+    """Link targets of a process's open files; none of other users' processes."""
     with suppress(PermissionError):
         for file in (process / "fd").iterdir():
-            # One that was closed meanwhile.
+            # A file may be closed meanwhile.
             with suppress(FileNotFoundError):
                 yield os.readlink(file)

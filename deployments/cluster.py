@@ -8,28 +8,28 @@ from deployments.address import addresses
 from deployments.errors import StartError
 
 PATIENCE_S = 1.0
-"""How long each step of reaching a cluster may take."""
+"""Seconds that each step of reaching a cluster may take."""
 
 CLUSTER, CLIENT_SERVER = "/ray.rpc.NodeInfoGcsService/GetClusterId", "/ray.rpc.RayletDriver/ClusterInfo"
-"""Calls without arguments that Ray takes at a cluster's address, and at the one that begins with ``ray://``."""
+"""Methods without arguments of a cluster's own address, and of one that begins with ``ray://``."""
 
 ABSENT = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "UNIMPLEMENTED")
-"""Codes of gRPC by which something else answers, or nothing; a cluster that wants a token has another one."""
+"""gRPC codes if nothing answers, or another program. A cluster that requires a token answers with another code."""
 
 
 def has_own_cluster() -> bool:
-    """Whether the service starts a Ray cluster of its own, which is then settled for Ray.
+    """Whether the service starts a Ray cluster of its own. Sets RAY_ADDRESS so that Ray does the same.
 
     Raises:
         StartError: RAY_ADDRESS names a cluster that cannot be reached.
     """
     given = os.environ.get("RAY_ADDRESS", "")
     if given in ("", "local"):
-        # Serve would otherwise join whatever cluster was started on this machine last, even one that is gone.
+        # Serve would otherwise join the cluster that was started last on this machine, even one that has ended.
         os.environ["RAY_ADDRESS"] = "local"
         return True
     if given == "auto":
-        # Ray itself would take any cluster on the machine, and so replace the application of another service.
+        # Ray would join any cluster on the machine, so this start could replace another service's application.
         place, problem = _started_last(), "is auto, and no cluster that `ray start` began runs on this machine"
     else:
         place, problem = given, f"is {given!r}, where no Ray cluster answers"
@@ -37,7 +37,7 @@ def has_own_cluster() -> bool:
         raise StartError(f"RAY_ADDRESS {problem}: unset it for a cluster of the service's own")
     if given == "auto":
         os.environ["RAY_ADDRESS"] = place
-        # As Ray does where it finds the cluster, and not where it is told.
+        # Ray does this only if it finds the cluster by itself.
         if "RAY_AUTH_MODE" not in os.environ and _has_token():
             os.environ["RAY_AUTH_MODE"] = "token"
     return False
@@ -49,15 +49,15 @@ def _answers(address: str) -> bool:
     host, _, port = place.rpartition(":")
     if not (port.isascii() and port.isdigit() and addresses(host.strip("[]"), int(port), PATIENCE_S)):
         return False
-    # A quarter of a second's import, which most starts have no use for.
+    # The import takes a quarter of a second, and most starts do not need it.
     import grpc
 
-    # No proxy of the environment's stands before a cluster.
+    # Proxies in the environment are for the internet, not for a cluster.
     with grpc.insecure_channel(place, options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
             channel.unary_unary(CLUSTER if place == address else CLIENT_SERVER)(b"", timeout=PATIENCE_S)
         except grpc.RpcError as error:
-            # Over TLS a cluster would not understand the call.
+            # A cluster that uses TLS cannot answer this plain call.
             return error.code().name not in ABSENT or os.environ.get("RAY_USE_TLS", "0") != "0"
     return True
 

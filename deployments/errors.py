@@ -10,4 +10,4 @@ class StartError(Exception):
 
 
 class InUseError(StartError):
-    """Another process has what the service needs for itself."""
+    """Another process uses the address or the gallery."""

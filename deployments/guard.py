@@ -1,7 +1,7 @@
-"""What ends the processes of a service when its main process has ended, however that ended.
+"""Ending all processes of a service once its main process has ended, even by SIGKILL.
 
-Ray's own processes end with their parents, but some take half a minute, and a proxy without its parent would keep the
-port. The module is also the program that waits for the end; it is started with the standard library alone.
+Ray's own processes end with their parents, but some take half a minute, and HAProxy would keep the port. This module is
+also the program that waits for the main process, so it imports the standard library alone.
 """
 
 import os
@@ -16,21 +16,21 @@ from pathlib import Path
 from uuid import uuid4
 
 MARK = "FACEGRAPH_SERVICE"
-"""Variable of the environment that all processes of one service share, and nobody else has."""
+"""Environment variable that marks the processes of one service."""
 
 PATIENCE_S = 30
-"""A process that the kernel does not end is not waited for any longer."""
+"""Seconds to wait for killed processes to end; one may be stuck in the kernel."""
 
 
 @contextmanager
 def guarded(folder: Path) -> Iterator[None]:
-    """Have what this process starts from now on killed, and `folder` removed, once this process has ended.
+    """Kill what this process starts in the block, and remove `folder`, at the end of the block or of the process.
 
-    On leaving it all that was started is killed, too. Needs ``/proc``, so that elsewhere nothing is guarded.
+    Needs ``/proc``; on other systems it kills nothing.
     """
     mark = uuid4().hex
     command = [sys.executable, "-I", "-S", __file__, mark, str(folder)]
-    # A session of its own: a signal to the terminal's processes, or to this one's group, ends it no sooner.
+    # In a session of its own it gets no signals from the terminal, or that are meant for this process's group.
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ):
@@ -42,11 +42,11 @@ def guarded(folder: Path) -> Iterator[None]:
 
 
 def started(mark: str) -> list[int]:
-    """The processes that have `mark` in their environment, and their descendants: a process may overwrite its own."""
+    """Processes with `mark` in their environment, and their descendants, which may have overwritten theirs."""
     entry, found = f"\0{MARK}={mark}\0".encode(), list[int]()
     parents: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*"):
-        # Others' processes, and those that have ended meanwhile.
+        # Other users' processes, and processes that have ended meanwhile.
         with suppress(OSError):
             parents[int(path.name)] = int((path / "stat").read_bytes().rpartition(b")")[2].split()[1])
             if entry in b"\0" + (path / "environ").read_bytes() + b"\0":
@@ -69,7 +69,7 @@ def end(mark: str) -> None:
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    # Its other end is open as long as the service's main process lives.
+    # The main process holds the other end, so reading ends with that process.
     sys.stdin.buffer.read()
     end(sys.argv[1])
     shutil.rmtree(sys.argv[2], ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What a machine must offer before Ray is started on it: looked at within milliseconds, without importing Ray."""
+"""Checks of this machine before Ray starts on it. They take milliseconds, and do not import Ray."""
 
 import os
 import resource
@@ -21,37 +21,37 @@ from gallery.disk import GalleryInUseError, reserve
 from graphs.settings import AppArgs, GalleryArgs
 
 PATIENCE_S = 1.2
-"""How long a start waits for what another service still holds: the processes of one that was killed need a moment."""
+"""Seconds to wait for a port or gallery in use: the processes of a killed service need a moment to end."""
 
 LEAST_FILES, MOST_FILES = 256, 65536
-"""Open files of a process: with fewer than the first HAProxy has no room, and none needs more than the second."""
+"""Open files per process: HAProxy cannot work with fewer than the first, and nothing needs more than the second."""
 
 LEAST_DISK = 2**28
-"""Bytes for Ray's logs and sockets."""
+"""Bytes of disk that Ray's logs and sockets need."""
 
 LEAST_STORE = 75 * 2**20
-"""Bytes: Ray's least object store."""
+"""Bytes of the smallest object store that Ray accepts."""
 
 TEMPORARY = Path("/tmp")  # noqa: S108
 LONGEST_FOLDER = 107 - len("/ray/session_2026-01-31_12-00-00_000000_4194304/sockets/plasma_store")
-"""Bytes of a temporary folder's path: Linux's limit for a socket, less the longest name that Ray gives one below it."""
+"""Bytes of the temporary folder's path: Linux's limit for a socket, less the longest name that Ray adds."""
 
 
 @contextmanager
 def ready(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Prepare this process for a start of Ray, and claim what the service must have for itself until the block ends.
+    """Prepare this process for Ray, and reserve the address and the galleries until the block ends.
 
-    On a Ray cluster that runs already, that cluster's nodes have to be fit, and nothing else is looked at.
+    A Ray cluster that runs already has its own address, gallery and folders, so only its own reachability is checked.
 
     Args:
-        config: a Serve configuration with HOST and PORT of the environment.
+        config: a Serve configuration, with HOST and PORT of the environment applied.
 
     Yields:
         `config` with its host as a numeric address.
 
     Raises:
-        ConfigError: `config` has no address.
-        StartError: something is missing or in use.
+        ConfigError: the address in `config` is malformed, or two applications share a gallery.
+        StartError: something that the service needs is missing or in use.
     """
     address = Address.of(config)
     if not has_own_cluster():
@@ -70,10 +70,10 @@ def ready(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def fit_cores(applications: Sequence[AppArgs], found: int) -> None:
-    """Check that Ray has room for one replica of everything: for others it would wait without end.
+    """Check that one replica of each stage fits into the cores found: Ray would wait forever for more.
 
     Raises:
-        StartError: it has not.
+        StartError: they do not fit.
     """
     reserved = sum(args.cpus for args in applications)
     if round(reserved, 6) > found:
@@ -82,20 +82,20 @@ def fit_cores(applications: Sequence[AppArgs], found: int) -> None:
 
 
 def rays_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """The cores that Ray finds: the machine's, or what a container may use of them, rounded down."""
+    """The cores that Ray finds: the machine's, or a container's quota, rounded down."""
     count = os.cpu_count() or 1
     with suppress(OSError, ValueError):
-        # In microseconds; without a quota the first word is "max".
+        # Both are in microseconds. Without a quota the first word is "max", which is no number.
         allowed, period = map(int, quota.read_text("utf-8").split())
         count = min(count, allowed // period)
     return count
 
 
 def open_files() -> None:
-    """Let this process and its children open as many files as they need and may.
+    """Raise the limit of open files for this process and its children, as far as the hard limit allows.
 
     Raises:
-        StartError: they may not open enough.
+        StartError: the hard limit is too low.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
@@ -106,9 +106,10 @@ def open_files() -> None:
 
 
 def temporary_folder() -> Path:
-    """Settle where Ray has its sockets and logs: in RAY_TMPDIR, else in TMPDIR, or in /tmp where that is not fit.
+    """Choose the folder for Ray's sockets and logs: RAY_TMPDIR, else TMPDIR, else /tmp.
 
-    A TMPDIR that is not fit is replaced, too: sockets of Python and HAProxy are in it.
+    A TMPDIR that is too long, or that HAProxy could not read, is replaced for all processes: Python and HAProxy have
+    sockets in it, too.
 
     Raises:
         StartError: the folder cannot be used.
@@ -134,36 +135,36 @@ def temporary_folder() -> Path:
 
 
 def _found(path: Path) -> Path:
-    """`path`, or the nearest folder above it that this user can see."""
-    # Unlike `Path.exists`, it raises nothing below a folder that may not be entered, as /root.
+    """`path`, or its nearest parent that exists and is visible to this user."""
+    # Below a folder that this user may not enter, such as /root, `Path.exists` would raise PermissionError.
     return next(each for each in (path, *path.parents) if os.path.exists(each))
 
 
 def _is_fit(folder: Path) -> bool:
-    """Whether sockets can be below `folder`, and HAProxy reads it in its configuration as one word."""
+    """Whether `folder` is short enough for sockets, and HAProxy's configuration can name it without quotes."""
     return len(os.fsencode(folder)) <= LONGEST_FOLDER and quote(str(folder)) == str(folder)
 
 
 def object_store(folder: Path = Path("/dev/shm")) -> None:  # noqa: S108
-    """Fit Ray's object store into shared memory, where photos do not travel.
+    """Limit Ray's object store to the free shared memory. A small store is enough, as photos do not pass through it.
 
-    With less than Ray's least, which is more than Docker's default, Ray puts the store into its temporary folder.
+    If that is less than Ray's minimum, as Docker's default is, Ray puts the store into its temporary folder.
 
     Raises:
         StartError: there is no shared memory.
     """
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         raise StartError(f"{folder} is missing or cannot be written to, which Ray needs: mount a tmpfs on it")
-    # Ray itself leaves so much room, but takes up to 10 GB whatever there is.
+    # Ray leaves as much room itself, but would take up to 10 GB, however little is free.
     most = max(LEAST_STORE, shutil.disk_usage(folder).free * 95 // 100)
     os.environ.setdefault("RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES", str(most))
 
 
 def token() -> None:
-    """Give Ray a token for this start alone where the user has no home that keeps one.
+    """Make a token for this start alone if Ray cannot keep one in the user's home.
 
     Raises:
-        StartError: the file that RAY_AUTH_TOKEN_PATH names cannot be read.
+        StartError: the file in RAY_AUTH_TOKEN_PATH cannot be read.
     """
     if os.environ.get("RAY_AUTH_TOKEN"):
         return
@@ -172,7 +173,7 @@ def token() -> None:
             raise StartError(f"RAY_AUTH_TOKEN_PATH is {path!r}, which cannot be read: write a token into it")
         return
     with suppress(RuntimeError):
-        # Which a user without an entry in passwd and without HOME has not.
+        # Raised for a user without HOME and without an entry in passwd.
         kept = Path.home() / ".ray" / "auth_token"
         there = _found(kept)
         if os.access(there, os.R_OK if there == kept else os.W_OK | os.X_OK):
@@ -182,13 +183,13 @@ def token() -> None:
 
 @contextmanager
 def gallery(folder: Path, until: float) -> Iterator[None]:
-    """Keep other services off the gallery in `folder` until the block ends.
+    """Reserve the gallery in `folder` until the block ends.
 
     Args:
-        until: when to give up, by `time.monotonic`.
+        until: time to give up, by `time.monotonic`.
 
     Raises:
-        StartError: the folder cannot be written to, or something else serves or writes to it.
+        StartError: the folder is not writable, or another process serves the gallery or writes to it.
     """
     with ExitStack() as held:
         try:
@@ -205,7 +206,7 @@ def gallery(folder: Path, until: float) -> Iterator[None]:
 def _gallery_folders(config: Mapping[str, Any]) -> Iterator[Path]:
     folders, applications = set[Path](), config.get("applications")
     for application in applications if isinstance(applications, list) else ():
-        # What is malformed is told by its place when the whole configuration is checked.
+        # `deployments.config.check` reports malformed arguments later, with their place.
         with suppress(ValidationError, SettingsError, AttributeError):
             uri = GalleryArgs.model_validate(application.get("args", {}).get("gallery", {})).uri
             if "://" in uri:

@@ -1,4 +1,4 @@
-"""Whether a stage answers, watched in the background so that it can be told at once."""
+"""Readiness of the stages, watched in the background so that probes are answered from memory."""
 
 import asyncio
 import logging
@@ -15,15 +15,15 @@ from deployments.tracing import untraced
 logger = logging.getLogger("ray.serve")
 
 PERIOD_S = 2.0
-"""Seconds from an answer of a stage that is ready to the next question."""
+"""Seconds between two questions to a stage that is ready."""
 SOON_S = 0.5
-"""The same while it is not ready."""
+"""Seconds between two questions to a stage that is not ready."""
 PATIENCE_S = 10.0
 """Seconds without any answer after which a stage is not ready."""
 
 
 async def first_looks(watched: Iterable["Readiness"], seconds: float = PATIENCE_S) -> None:
-    """Wait until each of `watched` has a verdict, but no longer than `seconds`."""
+    """Wait until each of `watched` has been judged once, at most `seconds`."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             for readiness in watched:
@@ -31,20 +31,20 @@ async def first_looks(watched: Iterable["Readiness"], seconds: float = PATIENCE_
 
 
 class Readiness:
-    """Watches one stage by asking it again and again.
+    """Watches one stage by calling its ``ready`` method again and again.
 
-    A question waits behind the calls of a busy stage, or is refused where its queue is full. So a question
-    without an answer says nothing as long as calls are answered; only after `PATIENCE_S` without any
-    answer is the stage not ready. One that answers with an error, or whose replicas die, is not ready at once.
+    A busy stage answers late, or refuses the call because its queue is full. That does not count as long as the stage
+    answers other calls: only after `PATIENCE_S` without any answer is it not ready. A stage that fails, or whose
+    replicas die, is not ready at once.
 
     Args:
-        stage: its name in the log.
-        ask: asks it; raises what keeps it from being ready.
+        stage: name of the stage in the log.
+        ask: calls the stage; raises the reason if it is not ready.
 
     Attributes:
-        ready: whether it answers; False until it has answered once.
-        answer: what it answered last; None until then.
-        looked: set once it has answered or failed for the first time.
+        ready: whether the stage answers; False until the first answer.
+        answer: the last answer; None until the first.
+        looked: set after the first answer or failure.
     """
 
     def __init__(self, stage: str, ask: Callable[[], Awaitable[Any]]) -> None:
@@ -57,7 +57,7 @@ class Readiness:
         self._problem = ""
 
     def answered(self) -> None:
-        """Note that a call of the stage was answered just now."""
+        """Note that the stage has just answered a call."""
         self._answered = time.monotonic()
 
     async def watch(self) -> None:
@@ -77,7 +77,7 @@ class Readiness:
         except BackPressureError as error:
             self._judge_by_calls(repr(error))
         except Exception as error:
-            # Whatever keeps a stage from answering, the verdict is the same; the log has the cause.
+            # The verdict is the same for every cause; the log has the cause.
             self._judge(repr(error))
         else:
             self.answered()
@@ -89,7 +89,7 @@ class Readiness:
         try:
             return await self._ask()
         except RayActorError:
-            # Of several replicas one died.
+            # One replica died; another may answer.
             return await self._ask()
 
     def _judge_by_calls(self, problem: str) -> None:

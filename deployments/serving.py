@@ -1,8 +1,8 @@
 """Serving: check a configuration, pull the models it lacks, and run it.
 
-Does what `serve run CONFIG` does, after five things that Serve leaves out: what could not start is refused
-at once (`deployments.preflight`), unknown keys are refused instead of ignored, missing models are pulled, HOST and
-PORT are taken from the environment, and requests travel the shortest way (`deployments.transport`).
+Does what `serve run CONFIG` does, and five things that Serve does not: it checks the machine first
+(`deployments.preflight`), refuses unknown keys, pulls missing models, takes HOST and PORT from the environment, and
+sets up the fastest transport (`deployments.transport`).
 """
 
 import os
@@ -26,11 +26,11 @@ ANYWHERE, LOOPBACK = "0.0.0.0", "127.0.0.1"  # noqa: S104
 
 
 def run(path: Path) -> None:
-    """Serve the configuration in a file, until the process is told to end.
+    """Serve the configuration in a file until the process ends.
 
     Raises:
-        ConfigError: it cannot be served, or a model that it names cannot be pulled.
-        StartError: something that it needs of this machine is missing or in use.
+        ConfigError: the configuration is invalid, or one of its models cannot be pulled.
+        StartError: something that the service needs is missing or in use.
     """
     mirror = Path(os.environ["MODEL_MIRROR"]) if "MODEL_MIRROR" in os.environ else None
     with ExitStack() as held:
@@ -46,19 +46,19 @@ def run(path: Path) -> None:
             served.write_text(yaml.safe_dump(_behind_haproxy(config), sort_keys=False), "utf-8")
         except (ConfigError, ModelError, OSError) as error:
             raise ConfigError(f"{path} cannot be served: {error}") from error
-        # The models came through the environment's proxies; the service's own parts need none.
+        # Models are pulled through the environment's proxies; calls between replicas must not use them.
         transport.forget_proxies()
         held.enter_context(guarded(folder))
-        # Only now: Serve reads the environment when it is imported.
+        # Serve reads the environment when it is imported, so not before it is set up.
         from ray.serve.scripts import cli as serve
 
         serve(["run", str(served)])
 
 
 def _behind_haproxy(config: Any) -> Any:
-    """`config` with the host of the ingress's replicas, and in the environment the one of HAProxy where they differ.
+    """`config` with the host for the ingress's replicas; HAProxy's own goes into FACEGRAPH_BIND if it differs.
 
-    HAProxy asks replicas on its machine at 127.0.0.1, wherever it listens itself.
+    Serve has one host for both, but HAProxy always reaches the replicas of its machine at 127.0.0.1.
     """
     host = config.get("http_options", {}).get("host", ANYWHERE)
     ours = os.environ.get("RAY_SERVE_HAPROXY_BINARY_PATH") == str(transport.HAPROXY)

@@ -85,7 +85,7 @@ def _gallery(args: GalleryArgs) -> tuple[Application, Application]:
         # Ray gives a replica with less than two CPUs one thread for its mathematics.
         environment: dict[str, Any] = {"env_vars": {"OMP_NUM_THREADS": str(threads)}}
         if (python := quote(sys.executable)) != sys.executable:
-            # Ray gives a shell the interpreter of such a replica as it stands.
+            # Ray passes the interpreter of such a replica to a shell unquoted.
             environment["py_executable"] = python
         options = {"num_cpus": cpus, "num_gpus": 0, "runtime_env": environment, **node}
         return deployment.options(ray_actor_options=options)

@@ -1,4 +1,4 @@
-"""Splitting a request into calls whose messages are small enough to travel between replicas."""
+"""Splitting a request into calls whose messages fit between replicas."""
 
 from collections.abc import Iterator, Sequence
 

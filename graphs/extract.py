@@ -69,9 +69,8 @@ async def detections(
 ) -> AsyncIterator[Detection]:
     """Find the faces of encoded `photos` that count, with the crops that `networks` take of them, batch by batch.
 
-    The detections follow one another in the order of `photos`. A batch is so small that its photos, and the crops of
-    as many faces as `pick` cuts, fit into messages between replicas. Where even one photo's crops would not, fewer
-    faces are cut; `Photo.found` still counts all of them.
+    Batches keep the order of `photos`. The photos of a batch, and the crops of as many faces as `pick` cuts, fit into
+    messages between replicas. If the crops of one photo would not, fewer faces are cut; `Photo.found` counts them all.
     """
     crops = _crops(*networks)
     bytes_per_face = crop_bytes(crops)
@@ -89,7 +88,7 @@ async def detections(
 
 
 async def detect(detector: DetectorStage, photos: Sequence[bytes], pick: Pick, *networks: Network | None) -> Detection:
-    """The same for a few photos at once, whose crops are kept together."""
+    """The same for a few photos, as one detection."""
     parts = [part async for part in detections(detector, photos, pick, *networks)]
     return parts[0] if len(parts) == 1 else Detection.joined(parts, _crops(*networks))
 
@@ -108,7 +107,7 @@ async def read(
         faces: their places among the faces of all photos, as `places` counts them.
 
     Raises:
-        ValueError: a network gave what is no number.
+        ValueError: a network's answer is not finite.
     """
 
     async def ask(network: Network | None) -> NDArray[np.float32] | None:

@@ -302,7 +302,7 @@ class AppArgs(BaseModel):
 
 
 class Policy(_FromEnvironment):
-    """What counts as a match, as live, as a usable photo, and how wide the older routes' embeddings are."""
+    """What counts as a match, as live and as a usable photo, and whether the older routes pad their embeddings."""
 
     similarity_threshold: float | None = Field(
         None,

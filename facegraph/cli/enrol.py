@@ -15,14 +15,14 @@ from facegraph.client import AsyncClient, FaceRule, NotFoundError
 
 FolderArgument = Annotated[
     Path,
-    typer.Argument(exists=True, file_okay=False, help="One folder a person, called by their id, with their photos."),
+    typer.Argument(exists=True, file_okay=False, help="One folder per person, named by their id, with their photos."),
 ]
 
 
 def enrol_command(
     folder: FolderArgument,
     collection: CollectionOption,
-    create: Annotated[bool, typer.Option("--create", help="Make the collection if it is not there.")] = False,
+    create: Annotated[bool, typer.Option("--create", help="Make the collection if it does not exist.")] = False,
     embedder: Annotated[
         str | None, typer.Option("--embedder", metavar="ROLE", help="Of a collection that is made. Default: arcface.")
     ] = None,
@@ -38,10 +38,10 @@ def enrol_command(
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
 ) -> None:
-    """Enrol a folder of people. Again finishes what was cut short, and adds what is new.
+    """Enrol a folder of people. Repeat it to finish what was cut short and to add what is new.
 
-    Hidden files and what systems leave in folders are passed over. Every other file is enrolled, or named with the
-    reason; the exit status is then 1. People whose ids look like others' of the collection are named.
+    Hidden files and what systems leave in folders are skipped. Every other file is enrolled or reported with the
+    reason; if any is reported, the exit status is 1. Subjects whose ids look alike are reported, too.
     """
     found = people(folder)
     outcomes = unusable(found)
@@ -67,7 +67,7 @@ def enrol_command(
 
 
 async def make(client: AsyncClient, collection: str, embedder: str | None) -> None:
-    """Make a collection, unless it is there."""
+    """Make a collection, unless it exists."""
     try:
         await client.collection(collection)
     except NotFoundError:

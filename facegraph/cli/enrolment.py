@@ -1,4 +1,4 @@
-"""Enrolling a folder of people, one folder a subject: what is there already is not sent again."""
+"""Enrolling a folder of people: photos that are enrolled already are not sent again."""
 
 import asyncio
 import hashlib
@@ -33,8 +33,8 @@ class Outcome:
     """What became of a photo.
 
     Attributes:
-        status: ``already`` was enrolled before; ``refused`` has `code` and `message`, one of docs/v1.md, or of
-            docs/cli.md; ``missing`` is not among the photos, though a face of it is enrolled elsewhere.
+        status: ``already``: it was enrolled before; ``refused``: `code` (docs/v1.md, docs/cli.md) and `message` say
+            why; ``missing``: a face of it is enrolled elsewhere, but it is not among the photos.
     """
 
     subject: str
@@ -53,12 +53,12 @@ class Rules:
 
 
 def unusable(found: People) -> list[Outcome]:
-    """What became of the files of a folder of people that are no photos."""
+    """The outcomes of those files of a folder of people that are not photos."""
     return [Outcome(each.subject, str(each.path), "refused", each.code, each.message) for each in found.unusable]
 
 
 def unreadable(subject: str, path: Path, error: OSError) -> Outcome:
-    """What became of a file that the system does not let be read."""
+    """The outcome of a file that cannot be read."""
     return Outcome(subject, str(path), "refused", "UNREADABLE", error.strerror or str(error))
 
 
@@ -156,7 +156,7 @@ async def enrol(
 
 
 async def look_alikes_among(client: AsyncClient, collection: str, found: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Those of the subjects `found` whose ids look like another's, in the collection or among them."""
+    """Pairs of ids that look alike, in the collection or among the subjects `found`, of which each pair has one."""
     try:
         there = [subject.id async for subject in client.subjects(collection)]
     except ForbiddenError:

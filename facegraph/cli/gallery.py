@@ -49,9 +49,9 @@ def list_command(
     storage_option: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the collections; --offline from the files, beside a running service too.
+    """Show the collections; with --offline from the files, even while a service runs.
 
-    Exits with 1 where one cannot be read, after it has shown the others.
+    The exit status is 1 if a collection is damaged; the others are shown all the same.
     """
     _check_offline(context, offline)
     found, damaged = _collections_of_files(uri, storage_option) if offline else _collections(url, api_key)
@@ -79,7 +79,7 @@ def subjects_command(
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the subjects of a collection, and those whose ids look alike."""
+    """Show the subjects of a collection, and report ids that look alike."""
     with connected(url, api_key) as client:
         found = client.subjects(collection)
         if as_json:
@@ -189,7 +189,7 @@ def service_mistakes() -> Iterator[None]:
 
 
 def _collections(url: str, api_key: str | None) -> tuple[list[CollectionStatistics], list[str]]:
-    """The collections, and a sentence about each one that cannot be read."""
+    """The collections, and a sentence about each damaged one."""
     found, damaged = list[CollectionStatistics](), list[str]()
     with connected(url, api_key) as client:
         for each in client.collections():

@@ -120,7 +120,7 @@ def clean_command(uri: UriOption = DEFAULT_URI, storage_option: StorageOption = 
 
 @_mistakes()
 def collections(uri: str, storage_options: list[str] | None) -> tuple[list[CollectionStatistics], list[str]]:
-    """The collections of a gallery, as a service would tell of them, and a sentence about each that cannot be read."""
+    """The collections of a gallery, as a service describes them, and a sentence about each damaged one."""
     place = _place(uri, storage_options)
 
     async def run() -> tuple[list[CollectionStatistics], list[str]]:

@@ -24,7 +24,7 @@ def _named(path: Path | None) -> Path | None:
 
 ReportOption = Annotated[
     Path | None,
-    typer.Option("--report", callback=_named, metavar="FILE", help="A .csv or .json that gets a row a photo."),
+    typer.Option("--report", callback=_named, metavar="FILE", help="A .csv or .json file that gets one row per photo."),
 ]
 ParallelOption = Annotated[int, typer.Option("--parallel", min=1, max=32, help="Most requests at once.")]
 DEFAULT_PARALLEL = 4

@@ -1,4 +1,4 @@
-"""A folder of people on disk: one folder a person, called by their id, with their photos in it and below."""
+"""A folder of people on disk: one folder per person, named by their id, with their photos in it and below."""
 
 import os
 import stat
@@ -20,13 +20,13 @@ LITTER = frozenset(
         *("lost+found", "picasa.ini"),
     }
 )
-"""Names in lower case of what systems leave in folders. Hidden files and folders, whose names begin with a dot, are
-passed over as well."""
+"""Names, in lower case, of what systems leave in folders. Hidden files and folders, whose names begin with a dot, are
+skipped as well."""
 
 
 @dataclass(frozen=True)
 class Unusable:
-    """A file or folder that holds no photo to enrol: whose it is, a stable code, and one sentence."""
+    """A file or folder without a photo to enrol: whose it is, a stable code, and one sentence."""
 
     subject: str
     path: Path
@@ -39,7 +39,7 @@ class People:
     """What a folder of people holds.
 
     Attributes:
-        photos: by subject, the files that may be photos; their content decides, not their names.
+        photos: by subject, the files that may be photos, whatever their names.
         unusable: everything else, except `LITTER` and what is hidden.
     """
 
@@ -70,7 +70,7 @@ def people(folder: Path) -> People:
         elif not files:
             found.unusable.append(Unusable(path.name, path, "NO_PHOTO", "The folder has no photo"))
     if not found.photos:
-        raise CommandError(f"{folder} has no folder with photos: it takes one folder a person, called by their id")
+        raise CommandError(f"{folder} has no folder with photos: it needs one folder per person, named by their id")
     return found
 
 

@@ -100,7 +100,7 @@ def enrol(
 
     Args:
         collection: its name.
-        subject: an id of 1 to 512 characters, of which one is visible.
+        subject: an id of 1 to 512 characters, at least one of them visible.
         photos: 1 to 64, of together about 28 MB; see `enrol_many` for more.
         detector, liveness: as in `detect`; with liveness "require" a spoof is refused.
         quality: "require", unless told otherwise, refuses a poor face.

@@ -66,7 +66,7 @@ def _name(file: object) -> str:
 
 
 def _as_unicode(name: str) -> str:
-    """A file's name, with a question mark for each byte that is no UTF-8."""
+    """A file's name, with a question mark for each byte that is not UTF-8."""
     return name.encode("utf-8", "replace").decode()
 
 

@@ -84,7 +84,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """Every stage, how far back `Calls.recent` reaches, and the collections whose files cannot be read."""
+    """Every stage, how far back `Calls.recent` reaches, and the damaged collections."""
 
     stages: tuple[Stage, ...]
     since_s: int
@@ -117,5 +117,5 @@ def status() -> Call[Status]:
 
 
 def health() -> Call[Health]:
-    """Tell whether every stage answers; one that does not is no error here."""
+    """Report whether every stage answers; one that does not is not an error here."""
     return Call(method="GET", path="/health", decode=partial(decode, Health), answers=frozenset({503}))

@@ -65,7 +65,8 @@ def addresses(host: str, port: int, patience: float = RESOLVE_S) -> list[tuple[s
     found: list[tuple[socket.AddressFamily, tuple[Any, ...]]] = []
 
     def resolve() -> None:
-        with suppress(OSError, UnicodeError):
+        # Not OSError alone: a zero byte in a name is a ValueError, as is a label of 64 letters.
+        with suppress(OSError, ValueError, OverflowError):
             infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             found.extend((info[0], info[4]) for info in infos)
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,16 @@ def test_an_unknown_name_is_refused_even_by_a_name_service_that_is_silent(monkey
         Address("no name", 8000).resolved()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(60))
     assert address.addresses("silent.example", 8000, patience=0.01) == []
+
+
+@pytest.mark.parametrize(("host", "port"), [("a\0b", 80), (64 * "a", 80), ("localhost", 10**20)])
+def test_a_malformed_name_or_port_has_no_address_and_no_traceback(
+    host: str, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    assert address.addresses(host, port) == []
+    assert failed == []
 
 
 def test_haproxy_listens_while_others_are_kept_off(free: Address) -> None:

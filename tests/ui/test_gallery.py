@@ -159,6 +159,14 @@ def test_what_is_cancelled_or_fails_stays_chosen(opened: Page, service: httpx.Cl
     assert subjects(service, room) == {"mindy": 1}
 
 
+def test_a_damaged_collection_does_not_leave_the_one_before_in_its_place(opened: Page) -> None:
+    body = {"error": {"code": "COLLECTION_UNREADABLE", "message": "damaged", "details": {}}, "request_id": "r-9"}
+    opened.route("**/v1/collections/damaged", lambda route: route.fulfill(status=500, json=body))
+    opened.evaluate("location.hash = '#/gallery/damaged'")
+    expect(opened.locator("#gallery [data-alert]")).to_contain_text("The files of this collection are damaged or gone.")
+    expect(opened.locator("#collection")).to_be_empty()
+
+
 def test_subjects_are_paged(opened: Page, service: httpx.Client, room: str) -> None:
     contract = service.get(f"/v1/collections/{room}").json()["embedding_contract"]
     faces = [{"subject": f"person {n:02}", "values": [float(n == i) for i in range(192)]} for n in range(60)]

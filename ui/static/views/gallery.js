@@ -5,7 +5,6 @@ import { fillChoices } from "../parts/choices.js";
 import { confirmed } from "../parts/dialogs.js";
 import { byId, element, moment, plural } from "../parts/elements.js";
 import { tell } from "../parts/notice.js";
-import { sourceOf } from "../parts/meter.js";
 import { Subjects } from "./subjects.js";
 import { Upload } from "./upload.js";
 
@@ -52,10 +51,9 @@ async function show(name) {
     // Unless another one was opened meanwhile.
     if (shown === name) pane.replaceChildren(...opened.get(name).parts);
   } catch (error) {
-    if (error.code === "COLLECTION_NOT_FOUND") {
-      opened.delete(name);
-      pane.replaceChildren();
-    }
+    if (error.code === "COLLECTION_NOT_FOUND") opened.delete(name);
+    // The pane must not go on showing the collection before.
+    if (["COLLECTION_NOT_FOUND", "COLLECTION_UNREADABLE"].includes(error.code)) pane.replaceChildren();
     tell(alert, error);
   }
 }
@@ -85,7 +83,7 @@ class Collection {
   async refresh() {
     const { body } = await call(this.#path);
     this.#faces = body.faces;
-    const threshold = body.threshold === null ? sourceOf("card") : body.threshold.toFixed(2);
+    const threshold = body.threshold === null ? "the service's default" : body.threshold.toFixed(2);
     const facts = {
       Subjects: body.subjects.toLocaleString("en"),
       Faces: body.faces.toLocaleString("en"),

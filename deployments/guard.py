@@ -5,6 +5,7 @@ also the program that waits for the main process, so it imports the standard lib
 """
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -13,13 +14,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 from uuid import uuid4
 
 MARK = "FACEGRAPH_SERVICE"
 """Environment variable that marks the processes of one service."""
 
+PERIOD_S = 2
+"""Seconds between two looks: Ray's processes overwrite their environment with the names that they show."""
 PATIENCE_S = 30
 """Seconds to wait for killed processes to end; one may be stuck in the kernel."""
+
+Process: TypeAlias = tuple[int, int]
+"""A process's number and its start time, since the kernel reuses numbers."""
 
 
 @contextmanager
@@ -41,26 +48,31 @@ def guarded(folder: Path) -> Iterator[None]:
             del os.environ[MARK]
 
 
-def started(mark: str) -> list[int]:
-    """Processes with `mark` in their environment, and their descendants, which may have overwritten theirs."""
-    entry, found = f"\0{MARK}={mark}\0".encode(), list[int]()
-    parents: dict[int, int] = {}
+def started(mark: str, known: frozenset[Process]) -> frozenset[Process]:
+    """Live processes that have `mark` in their environment or are among `known`, and all their descendants."""
+    entry, found, parents = f"\0{MARK}={mark}\0".encode(), list[Process](), dict[Process, int]()
     for path in Path("/proc").glob("[0-9]*"):
         # Other users' processes, and processes that have ended meanwhile.
         with suppress(OSError):
-            parents[int(path.name)] = int((path / "stat").read_bytes().rpartition(b")")[2].split()[1])
-            if entry in b"\0" + (path / "environ").read_bytes() + b"\0":
-                found.append(int(path.name))
-    for parent in found:
-        found += [pid for pid in parents if parents[pid] == parent and pid not in found]
-    return found
+            fields = (path / "stat").read_bytes().rpartition(b")")[2].split()
+            process = int(path.name), int(fields[19])
+            if fields[0] != b"Z":
+                parents[process] = int(fields[1])
+                if process in known or entry in b"\0" + (path / "environ").read_bytes() + b"\0":
+                    found.append(process)
+    for pid, _ in found:
+        found += [process for process, parent in parents.items() if parent == pid and process not in found]
+    return frozenset(found)
 
 
-def end(mark: str) -> None:
-    """Kill the processes that were started with `mark`, and wait until they are gone."""
+def watch(mark: str) -> None:
+    """Wait until standard input is closed, then kill what was started with `mark`, and wait until it has ended."""
+    known = frozenset[Process]()
+    while not select.select([sys.stdin], [], [], PERIOD_S)[0]:
+        known = started(mark, known)
     last = time.monotonic() + PATIENCE_S
-    while (left := started(mark)) and time.monotonic() < last:
-        for pid in left:
+    while (known := started(mark, known)) and time.monotonic() < last:
+        for pid, _ in known:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
@@ -69,7 +81,5 @@ def end(mark: str) -> None:
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    # The main process holds the other end, so reading ends with that process.
-    sys.stdin.buffer.read()
-    end(sys.argv[1])
+    watch(sys.argv[1])
     shutil.rmtree(sys.argv[2], ignore_errors=True)

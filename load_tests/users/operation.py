@@ -15,6 +15,12 @@ class OperatorUser(ServiceUser):
 
     @tag("manage")
     @task(2)
+    def probes(self) -> None:
+        self.ask("GET", "/livez")
+        self.ask("GET", "/readyz")
+
+    @tag("manage")
+    @task(2)
     def status(self) -> None:
         self.ask("GET", "/v1/status")
 

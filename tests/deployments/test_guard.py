@@ -83,3 +83,20 @@ def test_whatever_was_started_ends_with_the_main_process(
         time.sleep(0.05)
     assert not folder.exists()
     assert alive(bystander)
+
+
+def test_a_process_that_forgot_its_mark_and_lost_its_parent_is_known() -> None:
+    mark = "of this test"
+    command = [sys.executable, "-c", CHILD]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, guard.MARK: mark}) as child:
+        assert child.stdout is not None
+        pids = {int(child.stdout.readline()) for _ in range(2)}
+        known = guard.started(mark, frozenset())
+        assert {pid for pid, _ in known} == pids
+        child.kill()
+    [orphan] = guard.started(mark, known)
+    assert guard.started(mark, frozenset()) == frozenset()
+    # Its number given to another process.
+    assert guard.started(mark, frozenset({(orphan[0], orphan[1] - 1)})) == frozenset()
+    os.kill(orphan[0], signal.SIGKILL)
+    assert ended([orphan[0]])

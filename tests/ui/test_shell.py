@@ -37,6 +37,7 @@ def test_the_status_tells_of_every_stage_and_is_asked_again_only_while_it_is_see
         page.clock.run_for(3100)
     expect(page.locator("#refreshed")).to_contain_text("asked again every 3 seconds")
     page.get_by_role("link", name="Compare").click()
+    expect(page.locator("#compare")).to_be_visible()
     before = asked()
     page.clock.run_for(20_000)
     assert asked() == before

@@ -31,7 +31,7 @@ def test_people_are_enrolled_found_embedded_anew_and_found_again(
     probe = tmp_path / "probe.jpg"
     probe.write_bytes(mindy_again)
     status, out, err = run("gallery", "enrol", album, "--collection", COLLECTION, "--create")
-    assert (status, err) == (1, "error 1 of 3 photos were refused\n")
+    assert (status, err) == (1, "error 1 of 3 files were refused\n")
     assert f"refused {album}/nobody/1.jpg of nobody: INVALID_IMAGE" in out
     assert "2 enrolled, 0 already there, 1 refused\n" in out
 

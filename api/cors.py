@@ -24,7 +24,7 @@ def refuse_other_sites(request: Request) -> None:
     Raises:
         Refused: ``FORBIDDEN``.
     """
-    is_open = request.method in _READS or request.url.path.startswith(OPEN)
+    is_open = request.method in _READS or request.scope["path"].startswith(OPEN)
     if not is_open and request.headers.get("sec-fetch-site") == "cross-site":
         raise Refused("FORBIDDEN", "Pages of other sites may not send this request")
 

@@ -200,6 +200,9 @@ class GalleryArgs(_FromEnvironment):
         return uri if "://" in uri else str(ROOT / uri)
 
 
+KEYS_FILE = Path("data/keys.json")
+
+
 class AccessArgs(_FromEnvironment):
     """Who may call, how often, and where it is noted."""
 
@@ -207,7 +210,7 @@ class AccessArgs(_FromEnvironment):
         False, description="Whether a request needs an API key; a wrong key is refused either way."
     )
     keys_file: Path = Field(
-        Path("data/keys.json"),
+        KEYS_FILE,
         description="What `facegraph keys` writes; below the project unless absolute, on each node with an ingress.",
     )
     audit_log: str = Field(
@@ -231,7 +234,8 @@ class AccessArgs(_FromEnvironment):
     @field_validator("keys_file")
     @classmethod
     def _file_below_the_project(cls, path: Path) -> Path:
-        return ROOT / path
+        # An empty variable is the default, as it is for `facegraph keys`.
+        return ROOT / (KEYS_FILE if path == Path() else path)
 
     @field_validator("audit_log")
     @classmethod

@@ -302,3 +302,8 @@ def test_an_empty_address_is_not_the_projects_own_folder(monkeypatch: pytest.Mon
     assert GalleryArgs().uri == str(ROOT / "data" / "gallery")
     with pytest.raises(ValidationError, match="an empty address"):
         GalleryArgs(uri=" ")
+
+
+def test_an_empty_file_of_keys_is_the_default_as_for_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYS_FILE", "")
+    assert AccessArgs().keys_file == ROOT / "data" / "keys.json"

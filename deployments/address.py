@@ -65,7 +65,7 @@ def addresses(host: str, port: int, patience: float = RESOLVE_S) -> list[tuple[s
     found: list[tuple[socket.AddressFamily, tuple[Any, ...]]] = []
 
     def resolve() -> None:
-        # Not OSError alone: a zero byte in a name is a ValueError, as is a label of 64 letters.
+        # A label of 64 letters is a ValueError, and a port beyond a C long an OverflowError.
         with suppress(OSError, ValueError, OverflowError):
             infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             found.extend((info[0], info[4]) for info in infos)

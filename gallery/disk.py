@@ -1,4 +1,4 @@
-"""What lies on the disk: the locks of the one service and its one writer, and waiting until files are really there."""
+"""Locks of a gallery's one service and its one writer, and waiting until files are on the disk."""
 
 import asyncio
 import errno
@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LOCK = "writer.lock"
-"""The file in a gallery's folder by which a writer keeps others out."""
+"""File in a gallery's folder that its writer locks."""
 
 SERVICE_LOCK = "service.lock"
-"""The file by which a service keeps other services out from the start of its main process on."""
+"""File that a service locks as soon as its main process starts."""
 
 
 class GalleryInUseError(Exception):
@@ -42,14 +42,14 @@ async def lock(folder: Path, patience: float) -> int:
 
 @contextmanager
 def reserve(folder: Path, until: float) -> Iterator[None]:
-    """Keep other services off the gallery in `folder` until the block ends; its writer is a process of this service.
+    """Reserve the gallery in `folder` for one service until the block ends. That service's writer can still lock it.
 
     Args:
-        until: when to give up waiting for another service or writer, by `time.monotonic`.
+        until: time to give up waiting for another service or writer, by `time.monotonic`.
 
     Raises:
-        GalleryInUseError: it did not end.
-        OSError: the folder cannot be written to.
+        GalleryInUseError: another process still serves the gallery or writes to it.
+        OSError: the folder is not writable.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _open(folder / SERVICE_LOCK) as ours, _open(folder / LOCK) as writers:
@@ -72,7 +72,7 @@ def _open(lock: Path) -> Iterator[int]:
 
 
 def _locks(file: int) -> bool:
-    """Lock an open file, unless another process has. The system releases it with the process, however that ends."""
+    """Try to lock an open file. The system releases the lock when the process ends."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""The faces of one collection as a reader has them open: their table, and its mirror in memory."""
+"""The faces of one collection in a reader: their open table, and its mirror in memory."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -12,9 +12,9 @@ from gallery.mirror import Mirror, clipped
 from gallery.records import Hit
 
 NPROBES = 64
-"""Partitions of the index that a search looks into, where a collection is too large for exact search."""
+"""Partitions of the index per search of a collection that is too large for exact search."""
 REFINE = 10
-"""How many times the wanted faces the index gives, to be compared with their full embeddings."""
+"""Candidates from the index per wanted face; they are compared by their full embeddings."""
 
 
 class Faces:
@@ -26,9 +26,9 @@ class Faces:
         size: length of an embedding.
 
     Attributes:
-        mirror: of the table; None until it is searched exactly, and where it is too large for that.
-        searched: when it was last searched exactly, by the monotonic clock.
-        failed: the last reading that failed, until `check` finds that it succeeds again.
+        mirror: of the table; None until the first exact search, and if the table is too large for memory.
+        searched: time of the last exact search, by the monotonic clock.
+        failed: the last reading that failed; None once `check` has repeated it successfully.
     """
 
     def __init__(self, connection: AsyncConnection, table: str, size: int) -> None:

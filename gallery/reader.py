@@ -36,13 +36,13 @@ Answer = TypeVar("Answer")
 
 
 class Reader:
-    """Reads the latest version of everything, so whatever was acknowledged is seen.
+    """Reads the latest version of everything, so it sees every acknowledged change.
 
-    What it has open fails where a clean-up removed a file, or another gallery was put in place. The
-    table in question is then opened anew, once; the others, and their mirrors, stay as they are.
+    An open table fails if a clean-up removed a file, or another gallery was put in place. That table is then
+    reopened once; the others keep their mirrors.
 
     Args:
-        place: of the gallery, which need not be there yet.
+        place: of the gallery, which need not exist yet.
         exact_mb: MiB of embeddings that are kept in memory for exact search. A collection with more
             is searched by its index.
     """
@@ -74,7 +74,7 @@ class Reader:
             raise not_found(name) from None
 
     async def unreadable(self) -> list[str]:
-        """Names of the collections that cannot be read: their newest version does not open, or a reading failed.
+        """Names of the collections whose newest version does not open, or whose last reading failed.
 
         Raises:
             Exception: whatever keeps the registry from being read.
@@ -164,7 +164,7 @@ class Reader:
         unit = [normalised(probe, collection.kind.size) for probe in probes]
 
         async def ask(faces: Faces) -> list[list[Hit]]:
-            # One search at a time: a replica has one CPU, and nobody may change the mirror meanwhile.
+            # One search at a time: a replica has one CPU, and the mirror must not change meanwhile.
             async with self._searching:
                 mirror = await self._mirror(faces)
                 if mirror is not None:
@@ -174,9 +174,9 @@ class Reader:
         return await self._read(collection, ask)
 
     async def _mirror(self, faces: Faces) -> Mirror | None:
-        """The mirror of `faces` at the latest version, or None if they are too many for one.
+        """The mirror of `faces` at the latest version, or None if they are too many for memory.
 
-        Others make room for it, the longest unused one first.
+        Drops other mirrors to make room, least recently used first.
         """
         mirror = await faces.refresh(self._exact_bytes)
         if mirror is None or self._snapshot is None:
@@ -197,11 +197,11 @@ class Reader:
         return await self._read(collection, ask)
 
     async def _read(self, collection: Collection, ask: Callable[[Faces], Awaitable[Answer]]) -> Answer:
-        """What `ask` reads of the collection.
+        """The answer of `ask`, which reads the collection; the table is reopened once if it fails.
 
         Raises:
-            Refused: ``COLLECTION_NOT_FOUND``, or ``COLLECTION_UNREADABLE`` where a table that was opened anew
-                fails, too. What `ask` raises of it.
+            Refused: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE`` if the reopened table fails, too, or what
+                `ask` raises.
         """
         snapshot = self._snapshot
         if snapshot is None or collection.table not in snapshot.faces:
@@ -223,7 +223,7 @@ class Reader:
             raise unreadable(collection.name) from error
 
     async def _latest(self) -> Snapshot:
-        """The gallery as it is now. It is opened anew if what is open fails."""
+        """The gallery's latest version, reopened if the open one fails."""
         async with self._following:
             if self._snapshot is not None:
                 try:
@@ -234,7 +234,7 @@ class Reader:
             return await self._opened(self._snapshot.faces if self._snapshot else {})
 
     async def _without(self, failed: Faces) -> Snapshot:
-        """The gallery opened anew, with all that is open except `failed`."""
+        """The gallery reopened, keeping all open tables except `failed`."""
         async with self._following:
             open_faces = self._snapshot.faces if self._snapshot else {}
             return await self._opened({table: faces for table, faces in open_faces.items() if faces is not failed})
@@ -245,7 +245,7 @@ class Reader:
 
 
 def _faces(snapshot: Snapshot, collection: Collection) -> Faces:
-    """The faces of `collection`, or of the one that is called so now."""
+    """The faces of `collection`, or of the collection that has its name now."""
     now = snapshot.collections.get(collection.name)
     if now is None:
         raise not_found(collection.name)

@@ -1,4 +1,4 @@
-"""What a reader knows of the gallery at one version of its registry."""
+"""The gallery at one version of its registry, as a reader sees it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from gallery.tables import REGISTRY, collection_of
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Never changed, only followed by another one: a request that works with it is not disturbed.
+    """Immutable: a newer version is another snapshot, so a request keeps the one that it began with.
 
     Attributes:
         connection: opens tables.
@@ -35,7 +35,7 @@ class Snapshot:
         """The gallery at `place`, opened anew.
 
         Args:
-            known: faces by table that stay open, with their mirrors, while there is a collection of that table.
+            known: faces by table; those of existing collections stay open, with their mirrors.
 
         Raises:
             Exception: whatever keeps the registry from being read.
@@ -44,13 +44,13 @@ class Snapshot:
         return await cls(connection, await connection.open_table(REGISTRY), -1, {}, known).latest()
 
     async def latest(self) -> "Snapshot":
-        """The registry's latest version: this very snapshot while nothing has changed.
+        """The latest version; this snapshot itself if nothing has changed.
 
         Raises:
             Exception: whatever keeps the registry from being read.
         """
         await self.registry.checkout_latest()
-        # Before the rows, which may be newer: they are then read once more.
+        # Asked before the rows: rows that are newer are then read again next time.
         version = await self.registry.version()
         if version == self.version:
             return self

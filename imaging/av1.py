@@ -1,4 +1,4 @@
-"""What the coded data of an AV1 picture makes a decoder do, read before it is decoded.
+"""The decoding work of an AV1 picture, read from its headers before it is decoded.
 
 Sections are those of the AV1 Bitstream & Decoding Process Specification, version 1.0.0 with errata 1.
 """
@@ -16,12 +16,12 @@ _SEQUENCE, _FRAME_HEADER, _FRAME = 1, 3, 6
 _KEY, _SWITCH = 0, 3
 _CHOSEN_PER_FRAME = 2
 _HEADER = 512
-"""Bytes of a unit that are read: both headers are far shorter up to what matters."""
+"""Bytes of a unit that are read. The fields of both headers that matter end far earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sequence:
-    """What a sequence header says that frame headers depend on."""
+    """The fields of a sequence header that frame headers depend on."""
 
     pixels: int
     reduced: bool
@@ -80,7 +80,7 @@ def _length(coded: bytes, place: int) -> tuple[int, int]:
 
 
 def _sequence(bits: Bits) -> _Sequence:
-    """A sequence header (5.5) up to where frame headers need no more of it."""
+    """A sequence header (5.5), up to the last field that frame headers depend on."""
     bits.number(4)
     reduced, time_bits = bits.flag(), 0
     if reduced:
@@ -107,7 +107,7 @@ def _sequence(bits: Bits) -> _Sequence:
 
 
 def _skip_timing(bits: Bits) -> int:
-    """Read over timing and operating points; the bits of a frame's presentation time, 0 if frames have none."""
+    """Skip timing and operating points; returns the bits of a frame's presentation time, 0 if frames have none."""
     delay_bits = time_bits = 0
     equal = model = False
     if bits.flag():

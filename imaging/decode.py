@@ -1,4 +1,4 @@
-"""The one gate through which a stranger's bytes become pixels."""
+"""The gate: untrusted bytes become pixels here, and nowhere else."""
 
 import io
 import warnings
@@ -16,30 +16,30 @@ from imaging import deep, heif_structure, jpeg_structure, png_structure, webp_st
 from imaging.formats import recognise
 from imaging.refused import Refused, damaged, too_complex
 
-# The gate has its own limit, checked before any pixel is decoded; Pillow's is a warning half the time.
+# The gate has its own limit, checked before any pixel is decoded; Pillow only warns up to twice its limit.
 PIL.Image.MAX_IMAGE_PIXELS = None
-# Each of a stranger's broken tags would be a line of the log, and be remembered.
+# Each broken tag of an untrusted file would be a line in the log, and stay in memory.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 MOST_WHOLE = 25_000_000
-"""Most pixels of a file that is decoded as a whole, as all are but JPEGs of one scan: 4 bytes or more each."""
+"""Most pixels of a file that is decoded as a whole, at 4 bytes or more per pixel: all but JPEGs of one scan."""
 MOST_WEBP = 12_500_000
-"""Of a WEBP file, which Pillow copies so often that a pixel takes 28 bytes."""
+"""Most pixels of a WEBP file: Pillow's copies take 28 bytes per pixel."""
 MOST_SPARE = 1.2
-"""Pixels that a HEIC or AVIF photo may be coded in, by the most that it may have: the edges of its tiles and its
-transparency count. A pixel takes 7 to 14 bytes, and 20 with transparency."""
+"""Coded pixels of a HEIC or AVIF photo, tile edges and transparency included, as a multiple of the most pixels that it
+may have. A pixel takes 7 to 14 bytes, and 20 with transparency."""
 MOST_WORK = 400_000_000
-"""Most pixels times passes over them: decoders take about a second for these. Encoders write 10 to 16 scans."""
+"""Most pixels times passes, which decoders need about a second for. Encoders write 10 to 16 scans."""
 MOST_ASPECT = 50
-"""Longer side by shorter one: scaled down, what is beyond it is narrower than any face that is found."""
+"""Largest ratio of the sides: a longer photo, scaled down, is narrower than any face that is found."""
 
 _BAND = 4_000_000
 
-# Photos are worked on side by side, one thread each. OpenCV's own threads wait for one another in a loop: with two of
-# them, measuring a photo of 1,024 pixels takes 2.7 ms of CPU time instead of 1.6, and no less time.
+# Photos are decoded in parallel, one thread each. OpenCV's own threads wait for one another in a loop: with two of
+# them, measuring a photo of 1,024 pixels takes 2.7 ms of CPU time instead of 1.6, and is no faster.
 cv2.setNumThreads(1)
 PIL.AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-# Only the picture is of interest; libheif's own threads are off with 0.
+# Only the primary picture is decoded; 0 switches libheif's own threads off.
 pi_heif.register_heif_opener(decode_threads=0, thumbnails=False, depth_images=False, aux_images=False)
 
 _ORIENTATION_TAG = 0x0112
@@ -56,12 +56,12 @@ _TURNS = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the gate lets in.
+    """Limits of the gate.
 
     Attributes:
         max_bytes: of the encoded file.
         max_pixels: width times height, as the file's header states it; see also `MOST_WHOLE`.
-        max_dimension: longest side of what comes out; larger photos are scaled down.
+        max_dimension: longest side of the pixels; larger photos are scaled down.
     """
 
     max_bytes: int = 10 * 1024 * 1024
@@ -84,20 +84,19 @@ class Decoded:
 
     @property
     def scale(self) -> float:
-        """Pixels here for one pixel of the photo; at most 1."""
+        """Size of `pixels` relative to the photo; at most 1."""
         return float(max(self.pixels.shape[:2])) / max(self.width, self.height)
 
 
 def decode(data: bytes, limits: Limits) -> Decoded:
     """Decode a file of one of the `FORMATS`.
 
-    The EXIF orientation is applied, or HEIC's and AVIF's own; grey, palette and CMYK become RGB; transparency is
-    laid over white, as a browser shows it; of an animation the first picture counts.
+    Applies the EXIF orientation, or HEIC's and AVIF's own; converts grey, palette and CMYK to RGB; lays transparency
+    over white, as browsers do; takes the first picture of an animation.
 
     Raises:
-        Refused: from the length and the headers alone, ``IMAGE_TOO_LARGE`` for too many bytes or pixels,
-            and ``IMAGE_TOO_COMPLEX`` for more work than a photo makes; ``INVALID_IMAGE`` for anything that
-            is not a whole photo in one of them.
+        Refused: ``IMAGE_TOO_LARGE`` for too many bytes or pixels, and ``IMAGE_TOO_COMPLEX`` for more decoding work
+            than a photo needs, both before decoding; ``INVALID_IMAGE`` for a file that is damaged or of another format.
     """
     if not data:
         raise Refused("INVALID_IMAGE", "The image is empty")
@@ -123,16 +122,16 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         if kind == "PNG":
             _check_rows(image, data)
             if png_structure.has_deep_colours(data) and deep.is_low(image):
-                # Not beside each other in memory.
+                # Frees memory before the second image.
                 image.close()
                 pixels = _pixels(deep.lower_bits(data), limits.max_dimension)
         orientation = _orientation(image)
         if rival is not None:
-            # Not beside each other in memory.
+            # Frees memory before the second image.
             image.close()
             _check_same(_pixels(_open(rival, kind), limits.max_dimension), pixels)
     except Exception as error:
-        # Damaged files make Pillow's plugins raise nearly anything; each means the same to the client.
+        # Damaged files make Pillow's plugins raise errors of nearly any type.
         raise damaged() from error
     if orientation in _TURNS:
         turned = PIL.Image.fromarray(pixels).transpose(_TURNS[orientation])
@@ -143,7 +142,7 @@ def decode(data: bytes, limits: Limits) -> Decoded:
 
 
 def _still(data: bytes, limits: Limits) -> tuple[str, bytes]:
-    """Pillow's name for a HEIC or AVIF file's format, and the file with only the picture that counts."""
+    """Pillow's name for the format of a HEIC or AVIF file, and the file reduced to its primary picture."""
     still = heif_structure.read(data)
     most = min(limits.max_pixels, MOST_WHOLE)
     _check_size(still.width, still.height, most)
@@ -156,7 +155,7 @@ def _still(data: bytes, limits: Limits) -> tuple[str, bytes]:
 
 
 def _open(data: bytes, kind: str) -> PIL.ImageFile.ImageFile:
-    """The file with its header read, and nothing else."""
+    """Open a file. Reads only its header."""
     try:
         return PIL.Image.open(io.BytesIO(data), formats=(kind,))
     except Exception as error:
@@ -174,7 +173,7 @@ def _check(image: PIL.ImageFile.ImageFile, passes: int, limits: Limits) -> None:
     if width * height * passes > MOST_WORK:
         raise Refused("IMAGE_TOO_COMPLEX", f"The image has {passes} scans, too many for its size")
     if any(tile.codec_name == "bmp_rle" for tile in image.tile):
-        # Pillow unpacks them byte by byte, in Python.
+        # Pillow unpacks such files byte by byte, in Python.
         raise Refused("INVALID_IMAGE", "The image is a run-length encoded BMP file, which photos are not")
 
 
@@ -188,7 +187,7 @@ def _check_size(width: int, height: int, most: int) -> None:
 
 
 def _check_rows(image: PIL.Image.Image, data: bytes) -> None:
-    """Refuse a PNG file whose compressed pixels end with an earlier row: Pillow leaves the others black."""
+    """Refuse a PNG file whose compressed pixels end before the last row: Pillow leaves missing rows black."""
     width, height = image.size
     last = np.asarray(image.crop((0, height - 1, width, height)))
     if not last.any() and png_structure.is_short(data):
@@ -201,13 +200,13 @@ def _check_same(pixels: NDArray[np.uint8], others: NDArray[np.uint8]) -> None:
 
 
 def _orientation(image: PIL.Image.Image) -> int:
-    """The EXIF orientation, and no other: Pillow's `getexif` also takes XMP's, which browsers ignore."""
+    """The EXIF orientation, not XMP's, which Pillow's `getexif` would take and browsers ignore."""
     tags = PIL.Image.Exif()
     try:
         tags.load(image.info.get("exif", b""))
         orientation = tags.get(_ORIENTATION_TAG, 1)
     except Exception:
-        # Broken metadata does not make a bad photo: viewers show such a file as it is stored.
+        # The photo is fine if only its metadata is broken: viewers show it as stored.
         return 1
     return orientation if orientation in _TURNS else 1
 
@@ -227,15 +226,15 @@ def _rgb(image: PIL.Image.Image, shift: int) -> NDArray[np.uint8]:
 
 
 def _pixels(image: PIL.Image.Image, longest: int) -> NDArray[np.uint8]:
-    """RGB with the longest side brought down to `longest`; a large image in bands, so that no copy of it is whole."""
+    """RGB pixels, scaled down to `longest`. Large images are converted in bands, so that no whole copy is made."""
     size = _within(*image.size, longest)
-    # A JPEG decoder can give a half, a quarter or an eighth of the size for a share of the work.
+    # A JPEG decoder can decode at a half, a quarter or an eighth of the size, with less work.
     image.draft(None, size)
-    # Only the first call raises an error: after it, missing pixels are black without a word.
+    # Only the first load raises an error: after it, missing pixels are silently black.
     width, height = image.size
     image.load()
     if image.size != (width, height):
-        # A HEIC picture is as large as it is coded, whatever its header says.
+        # Loading a HEIC picture gives its coded size, which may differ from the header's.
         raise damaged()
     shift = deep.shift(int(np.max(image.getextrema()))) if image.mode.startswith("I") else 0
     rows = max(_BAND // width, 1)
@@ -256,6 +255,6 @@ def _resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uin
 
 
 def _within(width: int, height: int, longest: int) -> tuple[int, int]:
-    """The size with its longest side brought down to `longest`, if it is longer."""
+    """The size, scaled down if its longest side exceeds `longest`."""
     scale = min(1.0, longest / max(width, height))
     return max(round(width * scale), 1), max(round(height * scale), 1)

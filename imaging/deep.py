@@ -1,8 +1,8 @@
 """PNG files of 16 bits per sample, brought to 8.
 
 Microscopes, infrared cameras and raw converters store 10 or 12 bits in the lower part of 16. By the standard such a
-photo is almost black. A photo that is only dim is left as it is: with full use of 16 bits, nothing brighter than a
-sixteenth of white is no photo that anybody shows.
+photo is almost black. A file without a sample brighter than a sixteenth of white is taken for one of these; other dim
+photos stay as they are.
 """
 
 import cv2
@@ -11,18 +11,18 @@ import PIL.Image
 from numpy.typing import NDArray
 
 MOST_LOW = 0x0FFF
-"""Largest sample of a photo that leaves the upper bits empty."""
+"""Largest sample of a photo whose upper bits count as empty."""
 MOST_PIXELS = 12_500_000
-"""Most pixels of a photo with 16-bit colours that is stretched: a pixel takes 22 bytes then."""
+"""Most pixels of a photo with 16-bit colours that is stretched, which takes 22 bytes per pixel."""
 
 
 def shift(most: int) -> int:
-    """Bits to drop from 16-bit samples of which the largest is `most`."""
+    """Lower bits to drop from 16-bit samples whose largest is `most`."""
     return 8 if most > MOST_LOW else max(most.bit_length() - 8, 0)
 
 
 def is_low(image: PIL.Image.Image) -> bool:
-    """Check whether the upper bytes of 16-bit colours, which Pillow gives as a photo of 8 bits, are almost empty.
+    """Check whether 16-bit colours leave the upper bits empty. Pillow gives their upper bytes as a photo of 8 bits.
 
     Photos of more than `MOST_PIXELS` are left as they are.
     """

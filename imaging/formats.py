@@ -5,17 +5,17 @@ import re
 from imaging.refused import Refused
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "HEIC", "AVIF")
-"""What is decoded, recognised by content; a file's name and declared type do not matter."""
+"""The formats that are decoded, recognised by content, not by a file's name or declared type."""
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".heic", ".heif", ".hif", ".avif"})
-"""Of the names that files in these formats have, in lower case."""
+"""Usual suffixes of files in these formats, in lower case."""
 
 _PHOTOS = {
     "JPEG": rb"\xff\xd8\xff",
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "WEBP": rb"RIFF....WEBP",
     "BMP": rb"BM",
-    # The brands of HEIC and AVIF; which of the two it is, the coded picture says.
+    # The brands of HEIC and AVIF; the codec of the picture tells them apart.
     "HEIF": rb"....ftyp(?:hei[cxms]|hev[cxms]|mif[12]|msf1|miaf|avi[fs])",
 }
 _OTHERS = {
@@ -46,7 +46,7 @@ def recognise(data: bytes) -> str:
     """``JPEG``, ``PNG``, ``WEBP``, ``BMP`` or ``HEIF`` (HEIC and AVIF), as the file's first bytes announce.
 
     Raises:
-        Refused: ``INVALID_IMAGE``: it is none of them. The message names the format if it is a known one.
+        Refused: ``INVALID_IMAGE`` for every other format. The message names the format if it is known.
     """
     for name, pattern in _PHOTO_PATTERNS.items():
         if pattern.match(data):

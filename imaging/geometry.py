@@ -1,4 +1,4 @@
-"""Boxes and points in a photo, and what becomes of them when the photo is turned."""
+"""Boxes and points of a photo, and turning them with it."""
 
 from typing import TypeAlias
 
@@ -15,7 +15,7 @@ def turned(pixels: NDArray[np.uint8], turns: int) -> NDArray[np.uint8]:
 
 
 def turned_points(points: NDArray[np.floating], turns: int, width: int, height: int) -> NDArray[np.float64]:
-    """Where (n, 2) `points` of a photo of `width` and `height` are after so many quarter turns counterclockwise."""
+    """(n, 2) `points` of a photo of `width` and `height`, after so many quarter turns counterclockwise."""
     x, y = points[:, 0].astype(np.float64), points[:, 1].astype(np.float64)
     for _ in range(turns % 4):
         x, y = y, width - x
@@ -24,7 +24,7 @@ def turned_points(points: NDArray[np.floating], turns: int, width: int, height: 
 
 
 def turned_box(box: Box, turns: int, width: int, height: int) -> Box:
-    """The same for a box."""
+    """A box of a photo of `width` and `height`, after so many quarter turns counterclockwise."""
     corners = turned_points(np.array(box).reshape(2, 2), turns, width, height)
     (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
     return left, top, right, bottom

@@ -8,9 +8,9 @@ from imaging.refused import damaged, too_complex
 MOST_ITEMS = 1024
 """Pictures, tiles and metadata per file. A phone's photo of 12 megapixels has about 55."""
 MOST_ENTRIES = 1 << 14
-"""Boxes, and entries of the boxes' lists, per file, of those that are read. A phone's photo has about 430."""
+"""Boxes and list entries that are read per file. A phone's photo has about 430."""
 MOST_EXTENTS = 32
-"""Pieces that the data of an item is in."""
+"""Pieces of an item's data."""
 
 TRANSFORMS = (b"irot", b"imir", b"clap", b"iscl")
 
@@ -83,7 +83,7 @@ class Boxes:
         self._count = 0
 
     def within(self, place: int, stop: int, lenient: bool = False) -> Iterator[Box]:
-        """The boxes from `place` to `stop`; if `lenient`, up to one that is too long."""
+        """The boxes from `place` to `stop`; if `lenient`, ends at a box that is too long."""
         while place + 8 <= stop:
             self._add()
             size, body = int.from_bytes(self.data[place : place + 4]), place + 8
@@ -98,7 +98,7 @@ class Boxes:
             place = end
 
     def entries(self, count: int) -> Iterator[None]:
-        """As many steps as a list has entries, however few bytes these take."""
+        """One step per entry of a list. An entry may take no bytes, so the file's size does not bound them."""
         for _ in range(count):
             self._add()
             yield
@@ -109,7 +109,7 @@ class Boxes:
             raise too_complex()
 
     def only(self, place: int, stop: int, *kinds: bytes) -> dict[bytes, Box]:
-        """The boxes of `kinds` from `place` to `stop`, each of which may be there once."""
+        """The boxes of `kinds` from `place` to `stop`. A second box of the same kind is damage."""
         found: dict[bytes, Box] = {}
         for box in self.within(place, stop):
             if box.kind in found:
@@ -181,7 +181,7 @@ def _read_locations(boxes: Boxes, locations: Box, inside: Box | None, items: dic
             start = first + base + numbers.next(offset_size)
             length = numbers.next(length_size)
             end = start + length if length else stop
-            # An item whose data is elsewhere may not matter; one that does matter has no data then.
+            # An item whose data is in another file gets no extents; that matters only if it is decoded.
             if item and method in (0, 1) and not outside and start <= end <= stop:
                 item.extents.append((start, end))
 
@@ -208,7 +208,7 @@ def _read_properties(boxes: Boxes, properties: Box, items: dict[int, Item]) -> N
 
 def _add_property(item: Item, box: Box) -> None:
     if box.kind in item.properties and box.kind in (b"ispe", b"hvcC", b"av1C", *TRANSFORMS):
-        # Which one counts is not for the decoder to choose, and each transform is a copy of all pixels.
+        # Decoders may differ in which one they take, and each transform copies all pixels.
         raise damaged()
     item.properties[box.kind] = box
 

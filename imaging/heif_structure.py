@@ -1,4 +1,4 @@
-"""The one picture of a HEIF or AVIF file that is decoded, and the work that it makes."""
+"""The primary picture of a HEIC or AVIF file, and the work of decoding it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from imaging.heif_boxes import Box, Boxes, Item, Numbers, read_items
 from imaging.refused import damaged, too_complex
 
 MOST_DECODED = 512
-"""Coded pictures that a photo is made of: tiles and their transparency. Each takes a decoder of its own."""
+"""Coded pictures per photo: tiles and their transparency. Each needs a decoder of its own."""
 MOST_DEPTH = 3
-"""Pictures made of pictures: a rotated grid of tiles."""
+"""Levels of pictures made of others, such as a rotated grid of tiles."""
 
 _SHARED = 4 << 20
 """Bytes that may be read again, beyond the file's own."""
 _PADDING = bytes(64)
-"""No AV1 picture ends with it, not even a flat one: it was cut and padded, and its end would be made up."""
+"""No AV1 picture ends with this, not even a flat one: the file was cut and padded, so pixels are missing."""
 _BRANDS = {b"hvc1": b"heic", b"av01": b"avif"}
 _FILMS = (b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs")
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", b"urn:mpeg:hevc:2015:auxid:1\0")
@@ -28,9 +28,9 @@ class Still:
     Attributes:
         codec: ``hvc1`` (HEIC) or ``av01`` (AVIF).
         width, height: of the picture before it is turned, in pixels.
-        coded: pixels of all the coded pictures that it is made of.
-        work: the same, each as often as it may be gone over.
-        data: the file with the other pictures, the film and the metadata made unknown, so that decoders leave them.
+        coded: pixels of all coded pictures that it is made of.
+        work: pixels times passes of the decoder.
+        data: the file with the types of other pictures, films and metadata erased, so that decoders skip them.
     """
 
     codec: bytes
@@ -42,7 +42,7 @@ class Still:
 
 
 def read(data: bytes) -> Still:
-    """Find the primary picture of a file, whatever else is in it.
+    """Find the primary picture of a file.
 
     Raises:
         Refused: ``IMAGE_TOO_COMPLEX`` for more pieces than any photo has; ``INVALID_IMAGE`` for a damaged file.
@@ -93,7 +93,7 @@ class _Tree:
         self.work = 0
 
     def visit(self, identifier: int, depth: int = 0, alpha: bool = False) -> tuple[int, int]:
-        """Add up the work of an item, of those that it is made of, and of their transparency; its width and height."""
+        """Add the work of an item, its parts and their transparency to the totals; returns its width and height."""
         item = self._items.get(identifier)
         if item is None or depth > MOST_DEPTH or b"iscl" in item.properties:
             raise damaged()
@@ -130,7 +130,7 @@ class _Tree:
         return b"" if box is None else self._read([(box.body, box.stop)])
 
     def _read(self, pieces: Sequence[tuple[int, int]]) -> bytes:
-        """Pieces of the file in one; as tiles that look alike share them, some are read again."""
+        """Join pieces of the file. Tiles that look alike share their data, so pieces may be read again."""
         self._bytes += sum(stop - start for start, stop in pieces)
         if self._bytes > len(self._data) + _SHARED:
             raise too_complex()

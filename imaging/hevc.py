@@ -1,4 +1,4 @@
-"""What the coded data of a HEVC picture (ITU-T H.265) makes a decoder do, read before it is decoded."""
+"""The decoding work of a HEVC picture (ITU-T H.265), read from its headers before it is decoded."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ MOST_UNITS = 1024
 _SPS = 33
 _LAST_SLICE_TYPE = 31
 _NEVER = b"\0\0\0"
-"""Does not occur in a unit (7.4.2): what has it was cut and padded, and its end would be made up."""
+"""Never occurs in a unit (7.4.2): the file was cut and padded, so pixels are missing."""
 _HEADER = 512
-"""Bytes of a sequence parameter set that are read: its picture size comes within the first hundred."""
+"""Bytes of a sequence parameter set that are read. The size of the picture is within the first hundred."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How samples are coded: 0 for grey or 1 to 3 for colour, as ``chroma_format_idc`` has it, and bits per sample."""
+    """Format of the samples: ``chroma_format_idc`` (0 for grey, 1 to 3 for colour), and bits per sample."""
 
     chroma: int
     depth: int
 
 
 def form(configuration: bytes) -> Form:
-    """What the ``hvcC`` box says of the samples.
+    """The format of the samples by the ``hvcC`` box.
 
     Raises:
         Refused: ``INVALID_IMAGE``: it is damaged.
@@ -38,14 +38,14 @@ def form(configuration: bytes) -> Form:
 
 
 def work(configuration: bytes, coded: bytes) -> tuple[int, int]:
-    """Pixels of the largest picture that the parameter sets allow, and the slices that may each cover all of them.
+    """Pixels of the largest picture in the parameter sets, and the number of slices, each of which may cover them all.
 
-    pi-heif goes by what the ``hvcC`` box says of the samples, and writes beyond its memory where that is wrong: it has
-    to agree with every parameter set.
+    pi-heif trusts the ``hvcC`` box for the format of the samples, and writes beyond its memory if it is wrong. So the
+    box has to agree with every parameter set.
 
     Args:
         configuration: body of the ``hvcC`` box (ISO/IEC 14496-15, 8.3.3.1).
-        coded: units that each have their length before them.
+        coded: units, each after its length.
 
     Raises:
         Refused: ``IMAGE_TOO_COMPLEX``: there are several pictures, or too many units; ``INVALID_IMAGE``: it is damaged.
@@ -90,7 +90,7 @@ def _units(coded: bytes, size: int) -> Iterator[bytes]:
 
 
 def _unit(data: bytes, place: int, length: int) -> bytes:
-    """The beginning of a unit: its header, and of a parameter set all that matters."""
+    """The first `_HEADER` bytes of a unit."""
     if length < 3 or place + length > len(data) or data.find(_NEVER, place, place + length) >= 0:
         raise damaged()
     return data[place : place + min(length, _HEADER)]

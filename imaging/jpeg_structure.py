@@ -7,28 +7,28 @@ from dataclasses import dataclass
 from imaging.refused import damaged, too_complex
 
 MOST_SEGMENTS = 1024
-"""Of a JPEG file, its scans included. Metadata that fills the largest photo takes about 160."""
+"""Segments of a JPEG file, its scans included. Metadata that fills the largest file takes about 160."""
 MOST_STRAY = 1024
-"""Bytes before a segment of a JPEG file's header that belong to none."""
+"""Bytes before a segment of the header that belong to no segment."""
 
-# Neither a byte of pixels, which is followed by 0, nor a restart in the midst of them.
+# Not 255 as coded data, which a 0 follows, and no restart marker, which stands between coded data.
 _MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 _BARE = (0x01, 0xD8, 0xD9)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BEGINNING, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _RESTARTS = range(0xD0, 0xD8)
 _ALL = (1 << 64) - 1
-# Decodes to no flat colour; without the first byte of a marker.
+# Random, so that it decodes to no flat colour; without 255, with which markers begin.
 _CODE = random.Random(0).randbytes(1024).replace(b"\xff", b"")  # noqa: S311  # Not for a secret.
 
 
 @dataclass(frozen=True, slots=True)
 class Scans:
-    """What the segments say of the pixels.
+    """The scans of a JPEG file.
 
     Attributes:
-        passes: how often a decoder goes over all the pixels: the number of scans, at least 1.
-        end: where the last scan ends if no end marker follows it; None if one does.
+        passes: number of scans, at least 1: a decoder passes over all pixels once per scan.
+        end: end of the last scan if no end marker follows it; None if one does.
     """
 
     passes: int
@@ -39,8 +39,8 @@ def scans(data: bytes) -> Scans:
     """Read the segments of a JPEG file.
 
     Raises:
-        Refused: ``IMAGE_TOO_COMPLEX``: it is in so many pieces that reading them would take long;
-            ``INVALID_IMAGE``: the header has long stretches of nothing.
+        Refused: ``IMAGE_TOO_COMPLEX`` for too many segments; ``INVALID_IMAGE`` for stray bytes in the header, or a
+            scan that is missing.
     """
     place, segments, passes = 2, 0, 0
     progressive, components, last = False, 0, False
@@ -53,7 +53,7 @@ def scans(data: bytes) -> Scans:
             _check_gap(found.start() - place)
         marker, place = found[1][0], found.end()
         if passes and marker == _BEGINNING:
-            # Another picture, as phones put behind the first.
+            # Another picture: phones append some to the first.
             return _open_ended(passes, found.start(), components, finished)
         if passes and (last or marker == _END):
             return Scans(passes, None)
@@ -65,7 +65,7 @@ def scans(data: bytes) -> Scans:
         elif marker == _SCAN:
             passes += 1
             _count(body, finished)
-            # Every component in one go: decoders read no further.
+            # One scan has all components: decoders read no further.
             last = not progressive and body[2:3] == bytes([components])
         place += max(int.from_bytes(body[:2]), 2)
     if passes:
@@ -75,7 +75,7 @@ def scans(data: bytes) -> Scans:
 
 
 def _count(header: bytes, finished: dict[int, int]) -> None:
-    """Note in `finished` which coefficients of each component a scan gives to their last bit; bit n for number n."""
+    """Note the coefficients of each component that a scan completes to their last bit: bit n for number n."""
     count = header[2] if len(header) > 2 else 0
     components, numbers = header[3 : 3 + 2 * count : 2], header[3 + 2 * count : 6 + 2 * count]
     if len(numbers) < 3 or numbers[2] & 15:
@@ -85,29 +85,29 @@ def _count(header: bytes, finished: dict[int, int]) -> None:
 
 
 def _open_ended(passes: int, end: int, components: int, finished: dict[int, int]) -> Scans:
-    """Scans without an end marker, if all of them are there."""
+    """The scans of a file without an end marker; damaged if a scan is missing."""
     if sum(mask & _ALL == _ALL for mask in finished.values()) < components:
         raise damaged()
     return Scans(passes, end)
 
 
 def completions(data: bytes, end: int) -> tuple[bytes, bytes]:
-    """Two files whose last scan ends at `end`: one has an end marker there, the other more coded data before it.
+    """Complete a file whose last scan ends at `end`, once with an end marker, once with random data before it.
 
-    They decode to the same pixels exactly if no pixel is missing: a decoder reads what is missing from the data, or
-    makes it up where there is none, and skips data that it has no pixels for. Padding is left out first.
+    Both decode to the same pixels if and only if no pixel is missing: a decoder takes missing pixels from the random
+    data, or makes them up if there is none, and skips data that it has no pixels for. Padding is removed first.
     """
     body = data[:end].rstrip(b"\0\xff")
     padding = data[len(body) : end]
     # The last byte of a scan may be 255, which a 0 follows. A 0 is rare: bits that are left over are ones.
     body += b"\xff\0" if padding.startswith(b"\xff\0") else padding if padding == b"\0" else b""
     _, latest = max((body.rfind(bytes([0xFF, marker])), marker) for marker in _RESTARTS)
-    # The decoder may wait for a restart, which must be the next one.
+    # The decoder may be waiting for a restart marker, which must be the next one in turn.
     more = b"".join(_CODE + bytes([0xFF, _RESTARTS[(latest + step) % 8]]) for step in range(1, 9))
     return body + b"\xff\xd9", body + more + b"\xff\xd9"
 
 
 def _check_gap(stray: int) -> None:
-    # Pillow steps over them one by one, in Python.
+    # Pillow skips them one by one, in Python.
     if stray > MOST_STRAY:
         raise damaged()

@@ -19,7 +19,7 @@ _PIECE = 1 << 20
 
 
 def essential(data: bytes) -> bytes:
-    """The file with only the chunks that its first picture depends on, so that no others can spoil or slow it.
+    """Remove all chunks that the first picture does not depend on, so that they can neither spoil nor slow decoding.
 
     As browsers do, an ancillary chunk with a wrong checksum is left out, and a critical chunk that is
     unknown (such as Apple's ``CgBI``) or has a wrong checksum makes the file damaged. A last chunk that the file's

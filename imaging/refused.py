@@ -29,5 +29,5 @@ def damaged() -> Refused:
 
 
 def too_complex() -> Refused:
-    """The refusal of a photo whose file makes more work than any photo does."""
+    """The refusal of a photo whose file needs more work than any photo does."""
     return Refused("IMAGE_TOO_COMPLEX", "The image is in more pieces than any photo")

@@ -1,10 +1,10 @@
 """The chunks of a WEBP file (RFC 9649), read before its pixels are decoded."""
 
 MOST_CHUNKS = 256
-"""Chunks that are looked at."""
+"""Chunks that are read."""
 LEAST_PADDING, PADDING_SHARE = 1024, 10
-"""A picture whose data ends with so many zeros, and a tenth of it, was cut and padded. The data of a flat picture ends
-with a twentieth."""
+"""Zeros at the end of a picture's data that show that it was cut and padded: 1,024 bytes, and one part in ten of the
+data. A flat picture ends with one part in twenty."""
 
 
 def is_padded(data: bytes) -> bool:

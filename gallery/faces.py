@@ -29,12 +29,14 @@ class Faces:
         mirror: of the table; None until the first exact search, and if the table is too large for memory.
         searched: time of the last exact search, by the monotonic clock.
         failed: the last reading that failed; None once `check` has repeated it successfully.
+        problem: the last error in the log; empty once `check` succeeds.
     """
 
     def __init__(self, connection: AsyncConnection, table: str, size: int) -> None:
         self.mirror: Mirror | None = None
         self.searched = 0.0
         self.failed: Callable[[Faces], Awaitable[object]] | None = None
+        self.problem = ""
         self._connection = connection
         self._name = table
         self._size = size
@@ -62,6 +64,7 @@ class Faces:
         if self.failed is not None:
             await self.failed(self)
             self.failed = None
+        self.problem = ""
 
     async def refresh(self, most_bytes: int) -> Mirror | None:
         """The mirror at the latest version, or None where the embeddings take more than `most_bytes`."""

@@ -210,16 +210,20 @@ class Reader:
         try:
             return await ask(faces)
         except UNREADABLE as error:
-            logger.warning("gallery: reading the collection %s anew after %r", collection.name, error)
-        failed, faces = faces.failed, _faces(await self._without(faces), collection)
-        faces.failed = faces.failed or failed
+            if not faces.problem:
+                logger.warning("gallery: reading the collection %s anew after %r", collection.name, error)
+        before, faces = faces, _faces(await self._without(faces), collection)
+        faces.failed, faces.problem = faces.failed or before.failed, faces.problem or before.problem
         try:
             return await ask(faces)
         except UNREADABLE as error:
             if ask is not Faces.check:
                 faces.failed = ask
-            # Without a traceback: on a terminal it would hide the sentence, and the cause is in the error.
-            logger.error("gallery: the collection %s cannot be read: %r", collection.name, error)  # noqa: TRY400
+            # Once, as it is checked again and again.
+            if faces.problem != repr(error):
+                faces.problem = repr(error)
+                # Without a traceback: on a terminal it would hide the sentence, and the cause is in the error.
+                logger.error("gallery: the collection %s cannot be read: %r", collection.name, error)  # noqa: TRY400
             raise unreadable(collection.name) from error
 
     async def _latest(self) -> Snapshot:

@@ -422,12 +422,19 @@ async def test_a_damaged_collection_is_told_of_and_keeps_nobody_from_the_others(
             assert await found(reader, faces[1].embedding, 1, "others") == ["subject-1"]
             assert len(await reader.collections()) == 2
     assert any(record.levelname == "ERROR" and NAME in record.getMessage() for record in log)
+    with serve_log() as again:
+        assert await reader.unreadable() == [NAME]
+    assert again == [], "the log has it already"
     # None of the others was made anew.
     assert [mirror() is not None for mirror in mirrors[:kept]] == [True] * kept
     shutil.rmtree(folder, ignore_errors=True)
     shutil.move(place.folder / "kept", folder)  # type: ignore[operator]
     assert await reader.unreadable() == []
     assert await found(reader, faces[2].embedding, 1) == ["subject-2"]
+    damage(folder)
+    with serve_log() as log:
+        assert await refusal(reader.faces(damaged, "subject-1")) == "COLLECTION_UNREADABLE"
+    assert [record.levelname for record in log if NAME in record.getMessage()] == ["WARNING", "ERROR"]
 
 
 @in_loop

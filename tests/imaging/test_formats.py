@@ -2,7 +2,7 @@
 
 import pytest
 
-from imaging.formats import FORMATS, recognise
+from imaging.formats import recognise
 from imaging.refused import Refused
 
 NAMED = {
@@ -53,7 +53,3 @@ def test_anything_else_is_none_of_them(data: bytes) -> None:
 )
 def test_heic_and_avif_are_known_by_their_brand(brand: bytes) -> None:
     assert recognise(b"\0\0\0\x18ftyp" + brand) == "HEIF"
-
-
-def test_formats_are_named_once() -> None:
-    assert len(set(FORMATS)) == len(FORMATS)

@@ -174,4 +174,6 @@ def _first_problem(error: RequestValidationError) -> str:
     place = ".".join(str(part) for part in problem["loc"] if part != "body")
     if problem["type"] == "extra_forbidden":
         return f"{place} is not known in the JSON"
-    return f"{place}: {message}" if place else str(message)
+    if not place:
+        return "The body is missing" if problem["type"] == "missing" else "The body is not a JSON object"
+    return f"{place}: {message}"

@@ -94,7 +94,7 @@ def test_an_embedder_that_there_is_not_is_refused() -> None:
         ('{"threshold": "high"}', "threshold"),
         ('{"treshold": 0.5}', "treshold"),
         ('{"embedder": null}', "embedder"),
-        ("[]", "dictionary"),
+        ("[]", "The body is not a JSON object"),
         ("", "required"),
         ("{", "JSON"),
     ],

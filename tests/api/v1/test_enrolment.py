@@ -365,7 +365,7 @@ def test_embeddings_are_enrolled_all_or_none() -> None:
         ('{"embeddings": [{"subject": "a", "values": [1, 0]}]}', "contract"),
         ('{"contract": "contract", "embeddings": {}}', "embeddings"),
         ("[", "The body is not valid JSON"),
-        ("", "Field required"),
+        ("", "The body is missing"),
     ],
 )
 def test_a_body_of_embeddings_that_is_wrong_is_refused(body: str, named: str) -> None:

@@ -95,7 +95,7 @@ def test_an_embedder_that_there_is_not_is_refused() -> None:
         ('{"treshold": 0.5}', "treshold"),
         ('{"embedder": null}', "embedder"),
         ("[]", "The body is not a JSON object"),
-        ("", "required"),
+        ("", "The body is missing"),
         ("{", "JSON"),
     ],
 )

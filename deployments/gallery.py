@@ -17,7 +17,7 @@ logger = logging.getLogger("ray.serve")
 PATIENCE_S = 60
 """How long a new writer waits for the one before it to end."""
 CHECKED_S = 10.0
-"""Seconds between two looks of a reader at every collection."""
+"""Seconds between two checks of every collection by a reader."""
 MEASURED_S = 15
 """Seconds between two looks at how large the gallery is."""
 MANY_COMMITS = 64
@@ -115,10 +115,10 @@ class GalleryReader:
             return refused
 
     async def ready(self) -> list[str]:
-        """Names of the collections that could not be read when they were last checked.
+        """Names of the collections that failed the last check.
 
         Raises:
-            Exception: whatever keeps the gallery from being opened.
+            Exception: the gallery cannot be opened.
         """
         await self._reader.collections()
         return self._unreadable
@@ -128,6 +128,6 @@ class GalleryReader:
             try:
                 self._unreadable = await self._reader.unreadable()
             except Exception as error:
-                # There is no gallery yet, or none any more, of which `ready` tells.
+                # There is no gallery yet, or it is gone: `ready` fails, too.
                 logger.warning("gallery: its collections cannot be checked: %r", error)
             await asyncio.sleep(seconds)

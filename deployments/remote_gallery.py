@@ -35,7 +35,7 @@ class RemoteGallery:
         return self.writer.ready() and self.reader.ready()
 
     def unreadable(self) -> list[str]:
-        """Names of the collections that cannot be read, as the reader told last."""
+        """Names of the collections that cannot be read, from the reader's last answer."""
         return list(self.reader.readiness.answer or ())
 
     async def enrol(self, *args: Any, **options: Any) -> list[Enrolled]:

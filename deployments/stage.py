@@ -113,5 +113,5 @@ class StageCaller:
         return answer
 
     def ready(self) -> bool:
-        """Whether the stage answered when it was last asked."""
+        """Whether the stage is ready; see `deployments.readiness`."""
         return self.readiness.ready

@@ -1,4 +1,4 @@
-"""How the stages are: asked of their replicas, of Serve's controller, and of what this replica saw of them."""
+"""State of the stages, from their readiness, Serve's controller, and the calls of this replica."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Subjects' ids as people see them: which show nothing, and which look alike."""
+"""Subjects' ids as people see them: ids without a visible character, and ids that look alike."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -9,17 +9,15 @@ _FILLERS = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180b\u180c\u180d\u180f"
     + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 )
-"""Letters, marks and signs that show nothing: fillers, the empty Braille pattern, and selectors of variants."""
+"""Invisible letters, marks and symbols: fillers, the empty Braille pattern, and variation selectors."""
 _UNSEEN = frozenset({"Cc", "Cf"})
-"""Categories of control and format characters: zero-width ones, and those that turn the direction of writing."""
+"""Unicode categories of control and format characters, such as zero-width and bidirectional ones."""
 _BLANK = _UNSEEN | {"Zs", "Zl", "Zp", "Mn", "Me"}
-"""The same with spaces, and with marks, which need a letter to stand on."""
+"""The same with spaces, and with combining marks, which need a base letter."""
 
 
 def refuse_blank(subject: str) -> None:
-    """Check that somebody can be enrolled under an id: it needs a character that shows.
-
-    Ids that are there already can still be found and deleted, whatever they are.
+    """Check that an id has a visible character, before enrolment. Enrolled ids can be found and deleted anyway.
 
     Raises:
         Refused: ``INVALID_SUBJECT``.
@@ -29,16 +27,13 @@ def refuse_blank(subject: str) -> None:
 
 
 def look_of(subject: str) -> str:
-    """What ids that look alike have in common: letters without their case, their width and their way of composition.
-
-    Unicode's NFKC_Casefold, with spaces as one and none around.
-    """
+    """A key that ids which look alike share: Unicode's NFKC_Casefold, with runs of spaces as one and none around."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", subject).casefold())
     return " ".join("".join(each for each in folded if each.isspace() or not _is_unseen(each)).split())
 
 
 def look_alikes(subjects: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Each id that looks like an earlier one, as that one and itself."""
+    """Pairs of an earlier id and an id that looks like it."""
     first: dict[str, str] = {}
     for subject in subjects:
         if (earlier := first.setdefault(look_of(subject), subject)) != subject:

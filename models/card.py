@@ -15,7 +15,7 @@ Framework = Literal["torch", "tensorflow", "onnx", "mediapipe"]
 Metric = Literal["cosine", "live"]
 
 METRICS: Mapping[Task, tuple[Metric, ...]] = {"detector": (), "liveness": ("live",), "embedder": ("cosine",)}
-"""The metrics of the thresholds that a card of each task states."""
+"""Metrics of the thresholds on a card, by task."""
 
 ONNX_FILE = "onnx_file"
 """The architecture whose cards describe their input and output instead of having a module of their own."""

@@ -45,6 +45,8 @@ def check(config: Any) -> list[AppArgs]:
     _valid(ServeDeploySchema, config, "")
     if unknown := list(_unknown(ServeDeploySchema, config, "")):
         raise ConfigError(f"unknown keys: {', '.join(unknown)}")
+    if not config["applications"]:
+        raise ConfigError("applications has no entry, so nothing would be served")
     checked = []
     for number, application in enumerate(config["applications"]):
         place = f"applications[{number}]."

@@ -32,7 +32,7 @@ def run(path: Path) -> None:
         ConfigError: the configuration is invalid, or one of its models cannot be pulled.
         StartError: something that the service needs is missing or in use.
     """
-    mirror = Path(os.environ["MODEL_MIRROR"]) if "MODEL_MIRROR" in os.environ else None
+    mirror = Path(given) if (given := os.environ.get("MODEL_MIRROR")) else None
     with ExitStack() as held:
         try:
             config = held.enter_context(ready(rendered(read(path))))
@@ -60,6 +60,8 @@ def _behind_haproxy(config: Any) -> Any:
 
     Serve has one host for both, but HAProxy always reaches the replicas of its machine at 127.0.0.1.
     """
+    # Another service's, where this one is started from within it.
+    os.environ.pop("FACEGRAPH_BIND", None)
     host = config.get("http_options", {}).get("host", ANYWHERE)
     ours = os.environ.get("RAY_SERVE_HAPROXY_BINARY_PATH") == str(transport.HAPROXY)
     enabled = os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1" and os.environ.get("RAY_ADDRESS") == "local"

@@ -192,8 +192,8 @@ class GalleryArgs(_FromEnvironment):
     @field_validator("uri")
     @classmethod
     def _below_the_project(cls, uri: str) -> str:
-        if not uri.strip():
-            raise ValueError("an empty address")
+        if not uri.strip() or "\0" in uri:
+            raise ValueError("an empty address, or one with a zero byte")
         if "://" in uri and urlsplit(uri).password is not None:
             # LanceDB's errors quote the address, and the log has them.
             raise ValueError("an address with a password: credentials belong into the object store's own variables")

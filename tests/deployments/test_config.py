@@ -169,10 +169,12 @@ def test_a_policy_that_the_ingress_would_refuse_is_refused_here(
     [
         lambda config: config.update(http_options=None),
         lambda config: config.update(applications=None),
+        lambda config: config["applications"].clear(),
         lambda config: config["applications"].append("facegraph"),
+        lambda config: args(config).update(gallery={"uri": "a\0b"}),
         lambda config: config["applications"][0].update(deployments=None),
     ],
-    ids=["http_options", "applications", "an application", "deployments"],
+    ids=["http_options", "applications", "no application", "an application", "gallery", "deployments"],
 )
 def test_a_section_of_a_wrong_kind_is_refused_in_words(config: Any, change: Change) -> None:
     change(config)

@@ -85,6 +85,7 @@ def test_haproxy_listens_where_it_is_asked_to_and_reaches_the_replicas(
     ran: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, bind: str | None, replicas: str
 ) -> None:
     monkeypatch.setenv("HOST", host)
+    monkeypatch.setenv("FACEGRAPH_BIND", "192.0.2.9")
     monkeypatch.setenv("RAY_ADDRESS", "local")
     monkeypatch.setenv("RAY_SERVE_ENABLE_HA_PROXY", "1")
     monkeypatch.setenv("RAY_SERVE_HAPROXY_BINARY_PATH", str(transport.HAPROXY))
@@ -113,3 +114,13 @@ def test_a_cluster_of_its_own_has_to_have_room(
     with pytest.raises(StartError, match="Ray has 0 of the") if refused else nullcontext():
         serving.run(ROOT / "configs" / "serve.yaml")
     assert (ran == []) is refused
+
+
+@pytest.mark.parametrize(("given", "mirror"), [("", None), ("/weights", Path("/weights"))])
+@pytest.mark.usefixtures("ran")
+def test_a_mirror_is_asked_where_one_is_named(monkeypatch: pytest.MonkeyPatch, given: str, mirror: Path | None) -> None:
+    monkeypatch.setenv("MODEL_MIRROR", given)
+    found: list[Path | None] = []
+    monkeypatch.setattr(serving, "pull", lambda cards, store, mirror, console: found.append(mirror))
+    serving.run(ROOT / "configs" / "serve.yaml")
+    assert found == [mirror]

@@ -28,7 +28,8 @@ _OTHERS = {
     "an SVG": rb"(?:\xef\xbb\xbf)?\s{0,99}<(?:svg|\?xml.{0,999}?<svg|!--.{0,999}?<svg|!DOCTYPE\s+svg)",
     "a PDF": rb"%PDF-",
     "a PostScript": rb"%!PS",
-    "an ICO": rb"\0\0[\x01\x02]\0",
+    # At least one picture: a TGA file may begin with the same bytes, then zeros.
+    "an ICO": rb"\0\0[\x01\x02]\0(?!\0\0)",
     "a video": rb"....(?:ftyp|moov|mdat|wide)|\x1a\x45\xdf\xa3|RIFF....AVI ",
     "an HTML": rb"(?i:\s{0,99}<(?:!DOCTYPE\s+html|html))",
     "a ZIP": rb"PK\x03\x04",

@@ -41,7 +41,17 @@ def test_a_known_format_is_refused_by_name(name: str, data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"hello", b"<?xml version='1.0'?><rss>", b"RIFF\0\0\0\0WAVE", b"\xff\xd8", bytes(99)]
+    "data",
+    [
+        b"",
+        b"hello",
+        b"<?xml version='1.0'?><rss>",
+        b"RIFF\0\0\0\0WAVE",
+        b"\xff\xd8",
+        bytes(99),
+        # A TGA file.
+        b"\0\0\2" + bytes(9) + b"\x10\0\x10\0\x18\0",
+    ],
 )
 def test_anything_else_is_none_of_them(data: bytes) -> None:
     with pytest.raises(Refused, match="The image is not a JPEG, PNG, WEBP, BMP, HEIC or AVIF file"):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -37,6 +38,9 @@ class _Files(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """A file; the page itself at the folder's own address."""
+        # `path` is normalised: /ui// would serve the page, whose relative addresses then lead nowhere.
+        if scope["path"] not in PATHS:
+            raise HTTPException(404)
         return await super().get_response("index.html" if path == "." else path, scope)
 
 

@@ -66,7 +66,18 @@ def test_the_policy_lets_the_page_load_nothing_but_its_own_and_run_no_markup() -
 
 @pytest.mark.parametrize(
     "path",
-    ["/ui/nowhere", "/ui/..%2f__init__.py", "/ui/%2e%2e/__init__.py", "/ui/%00", f"/ui/{'a' * 5000}", "/ui/views"],
+    [
+        "/ui/nowhere",
+        "/ui/..%2f__init__.py",
+        "/ui/%2e%2e/__init__.py",
+        "/ui/%00",
+        f"/ui/{'a' * 5000}",
+        "/ui/views",
+        "/ui//",
+        "/ui/app.js/",
+        "/ui//app.js",
+        "/ui/views/%2e%2e/app.js",
+    ],
 )
 def test_what_is_no_file_of_the_page_is_not_found(path: str) -> None:
     response = client().get(path)

@@ -221,7 +221,10 @@ async def get_stats(request: Request, model: ModelQuery = None) -> DatabaseStats
 
 
 def _variant(*given: str | None) -> Variant:
-    name = next((each for each in given if each), "arcface").lower()
+    names = [each for each in given if each] or ["arcface"]
+    if len(names) > 1:
+        raise Refused("INVALID_REQUEST", "model is sent in the form and in the address; send it once")
+    name = names[0].lower()
     if name not in THRESHOLDS:
         raise Refused("INVALID_REQUEST", f"model is arcface or facenet, not {name}")
     return name

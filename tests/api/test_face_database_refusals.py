@@ -83,6 +83,13 @@ def test_a_variant_that_there_is_not_is_a_400() -> None:
         assert error(asked.client.get(path, params=asked.said)) == said
 
 
+@pytest.mark.parametrize("path", ["/add_face", "/match_face"])
+def test_a_variant_in_the_form_and_in_the_address_is_a_400(path: str) -> None:
+    sent = {"params": {"model": "arcface"}, "data": {"id": "a", "model": "facenet"}, "files": {"file": b"anna"}}
+    said = "model is sent in the form and in the address; send it once"
+    assert error(Database().client.post(path, **sent)) == (400, said)
+
+
 def test_a_full_database_takes_no_more_but_replaces() -> None:
     database = Database(limits=LimitArgs(max_faces=2))
     database.add("a", "anna")

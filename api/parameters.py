@@ -1,6 +1,8 @@
 """Routes that refuse what a request holds beyond what they take, instead of ignoring it."""
 
 import json
+import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,11 @@ from imaging.refused import Refused
 _NO_BODY = (b"", b"{}")
 """What clients send that have nothing to send."""
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+_COMPRESSIONS = re.compile(r"gzip|deflate|compress|\bbr\b|zstd", re.IGNORECASE)
+"""Compression in a ``Content-Encoding``. Other values, such as the ``utf-8`` that some clients send, change nothing."""
+
+# It logs a line for each malformed form, which the answer describes.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +68,11 @@ class CheckedRoute(APIRoute):
 
         async def checked(request: Request) -> Response:
             query.check((name for name, _ in request.query_params.multi_items()), body, self.strict)
-            if self.strict and self.body_field is None and await _has_body(request):
-                raise Refused("INVALID_REQUEST", "The request has a body, and this route takes none")
+            if self.body_field is None:
+                if self.strict and await _has_body(request):
+                    raise Refused("INVALID_REQUEST", "The request has a body, and this route takes none")
+            elif _COMPRESSIONS.search(coding := request.headers.get("content-encoding", "")):
+                raise Refused("INVALID_REQUEST", f"The body has Content-Encoding: {coding[:64]}; send it uncompressed")
             return await answer(_CheckedRequest(request, query, body, self.strict))
 
         return checked
@@ -90,10 +100,21 @@ class _CheckedRequest(Request):
 
     async def json(self) -> Any:
         """The body's JSON; raises `Refused` for an object that has a key twice, of which Python keeps the last."""
-        return json.loads(await self.body(), object_pairs_hook=_once)
+        body = await self.body()
+        try:
+            return json.loads(body, object_pairs_hook=_once)
+        except json.JSONDecodeError:
+            raise
+        except UnicodeDecodeError:
+            raise Refused("INVALID_REQUEST", "The JSON is not valid UTF-8") from None
+        except RecursionError:
+            raise Refused("INVALID_REQUEST", "The JSON is nested too deeply") from None
+        except ValueError:
+            raise Refused("INVALID_REQUEST", "The JSON has a number of too many digits") from None
 
     async def _get_form(self, **limits: Any) -> FormData:
-        if self._strict and "content-type" in self.headers and self._content_type.get_content_type() not in _FORMS:
+        is_form = self._content_type.get_content_type() in _FORMS
+        if self._strict and not is_form and ("content-type" in self.headers or await _has_body(self)):
             raise self._needs(_FORMS[0])
         form = await super()._get_form(**limits)
         try:

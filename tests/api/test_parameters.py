@@ -1,6 +1,7 @@
 """What a request holds besides what its route takes: refused by name on /v1, and never taken for something else."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -219,8 +220,57 @@ def test_json_under_a_content_type_of_json_is_read(client: TestClient, operation
 def test_a_form_under_another_content_type_is_refused_with_the_headers_name(
     client: TestClient, operation: Operation
 ) -> None:
-    answer = client.request(operation.method, operation.path, json={"photo": "a"})
-    assert "needs the header Content-Type: multipart/form-data, and has application/json" in refusal(operation, answer)
+    for headers in ({}, {"content-type": JSON}, {"content-type": "image/jpeg"}):
+        answer = client.request(operation.method, operation.path, content=b"photo", headers=headers)
+        said = f"needs the header Content-Type: multipart/form-data, and has {headers.get('content-type', 'none')}"
+        assert said in refusal(operation, answer)
+    assert "Content-Type" not in client.request(operation.method, operation.path).text
+
+
+@pytest.mark.parametrize("operation", READS_FORM, ids=str)
+def test_a_malformed_form_is_refused_and_logged_by_no_library(
+    client: TestClient, operation: Operation, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    refusal(operation, client.request(operation.method, operation.path, content=b"no form", headers=headers))
+    assert [each.name for each in caplog.records if each.name.startswith("python_multipart")] == []
+
+
+@pytest.mark.parametrize("operation", READS_FORM + READS_JSON, ids=str)
+@pytest.mark.parametrize("coding", ["gzip", "Deflate", "br", "zstd", "identity, gzip"])
+def test_a_compressed_body_is_refused_with_the_headers_name(
+    client: TestClient, operation: Operation, coding: str
+) -> None:
+    headers = {"content-encoding": coding, "content-type": operation.kind or ""}
+    answer = client.request(operation.method, operation.path, content=gzip.compress(b"{}"), headers=headers)
+    assert f"The body has Content-Encoding: {coding}; send it uncompressed" in refusal(operation, answer)
+
+
+@pytest.mark.parametrize("operation", READS_JSON, ids=str)
+@pytest.mark.parametrize("coding", ["", "identity", "utf-8"])
+def test_another_content_encoding_changes_nothing(client: TestClient, operation: Operation, coding: str) -> None:
+    plain = client.request(operation.method, operation.path, json={})
+    answer = client.request(operation.method, operation.path, json={}, headers={"content-encoding": coding})
+    assert "Content-Encoding" not in answer.text
+    assert answer.status_code in (plain.status_code, 200)
+
+
+@pytest.mark.parametrize("operation", READS_JSON, ids=str)
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"{", "The body is not valid JSON"),
+        (b'{"a": "\xff"}', "The JSON is not valid UTF-8"),
+        (b"[" * 100_000, "The JSON is nested too deeply"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "The JSON has a number of too many digits"),
+    ],
+    ids=["broken", "Latin-1", "deep", "long number"],
+)
+def test_json_that_cannot_be_read_is_refused_with_the_reason(
+    client: TestClient, operation: Operation, content: bytes, reason: str
+) -> None:
+    answer = client.request(operation.method, operation.path, content=content, headers={"content-type": JSON})
+    assert reason in refusal(operation, answer)
 
 
 @pytest.mark.parametrize("operation", CONTRACTS, ids=str)

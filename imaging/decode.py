@@ -42,6 +42,8 @@ PIL.AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 # Only the primary picture is decoded; 0 switches libheif's own threads off.
 pi_heif.register_heif_opener(decode_threads=0, thumbnails=False, depth_images=False, aux_images=False)
 
+_MISSING = ((128,) * 3, (64,) * 3)
+"""Colours of the last pixel of a JPEG file whose pixels end before its end marker: of RGB or grey, and of CMYK."""
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
     2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
@@ -102,13 +104,13 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         raise Refused("INVALID_IMAGE", "The image is empty")
     if len(data) > limits.max_bytes:
         raise Refused("IMAGE_TOO_LARGE", f"The image has {len(data)} bytes; at most {limits.max_bytes} are accepted")
-    kind, passes, rival = recognise(data), 1, None
+    kind, passes, scans, rival = recognise(data), 1, None, None
     if kind == "HEIF":
         kind, data = _still(data, limits)
     elif kind == "JPEG":
         scans = jpeg_structure.scans(data)
         passes = scans.passes
-        if scans.end is not None:
+        if not scans.is_ended:
             data, rival = jpeg_structure.completions(data, scans.end)
     elif kind == "PNG":
         data = png_structure.essential(data)
@@ -126,6 +128,8 @@ def decode(data: bytes, limits: Limits) -> Decoded:
                 image.close()
                 pixels = _pixels(deep.lower_bits(data), limits.max_dimension)
         orientation = _orientation(image)
+        if scans is not None and scans.is_ended and tuple(pixels[-1, -1]) in _MISSING:
+            rival = jpeg_structure.continued(data[: scans.end].rstrip(b"\xff"))
         if rival is not None:
             # Frees memory before the second image.
             image.close()
@@ -190,7 +194,7 @@ def _check_rows(image: PIL.Image.Image, data: bytes) -> None:
     """Refuse a PNG file whose compressed pixels end before the last row: Pillow leaves missing rows black."""
     width, height = image.size
     last = np.asarray(image.crop((0, height - 1, width, height)))
-    if not last.any() and png_structure.is_short(data):
+    if (not last.any() or png_structure.is_cut(data)) and png_structure.is_short(data):
         raise damaged()
 
 

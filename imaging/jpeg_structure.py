@@ -28,11 +28,13 @@ class Scans:
 
     Attributes:
         passes: number of scans, at least 1: a decoder passes over all pixels once per scan.
-        end: end of the last scan if no end marker follows it; None if one does.
+        end: end of the last scan's data.
+        is_ended: whether a marker follows it.
     """
 
     passes: int
-    end: int | None
+    end: int
+    is_ended: bool
 
 
 def scans(data: bytes) -> Scans:
@@ -56,7 +58,7 @@ def scans(data: bytes) -> Scans:
             # Another picture: phones append some to the first.
             return _open_ended(passes, found.start(), components, finished)
         if passes and (last or marker == _END):
-            return Scans(passes, None)
+            return Scans(passes, found.start(), True)
         if marker in _BARE:
             continue
         body = data[place : place + 16]
@@ -71,7 +73,7 @@ def scans(data: bytes) -> Scans:
     if passes:
         return _open_ended(passes, len(data), components, finished)
     _check_gap(len(data) - place)
-    return Scans(1, None)
+    return Scans(1, len(data), True)
 
 
 def _count(header: bytes, finished: dict[int, int]) -> None:
@@ -88,23 +90,31 @@ def _open_ended(passes: int, end: int, components: int, finished: dict[int, int]
     """The scans of a file without an end marker; damaged if a scan is missing."""
     if sum(mask & _ALL == _ALL for mask in finished.values()) < components:
         raise damaged()
-    return Scans(passes, end)
+    return Scans(passes, end, False)
 
 
 def completions(data: bytes, end: int) -> tuple[bytes, bytes]:
-    """Complete a file whose last scan ends at `end`, once with an end marker, once with random data before it.
+    """Complete a file without an end marker, whose last scan ends at `end`: simply, and as `continued` does it.
 
-    Both decode to the same pixels if and only if no pixel is missing: a decoder takes missing pixels from the random
-    data, or makes them up if there is none, and skips data that it has no pixels for. Padding is removed first.
+    Padding is removed first.
     """
     body = data[:end].rstrip(b"\0\xff")
     padding = data[len(body) : end]
     # The last byte of a scan may be 255, which a 0 follows. A 0 is rare: bits that are left over are ones.
     body += b"\xff\0" if padding.startswith(b"\xff\0") else padding if padding == b"\0" else b""
+    return body + b"\xff\xd9", continued(body)
+
+
+def continued(body: bytes) -> bytes:
+    """Add random data to a file that is cut at the end of its last scan, and an end marker.
+
+    The pixels stay the same if and only if none is missing: a decoder takes missing pixels from the random data, or
+    makes them up if there is none, and skips data that it has no pixels for.
+    """
     _, latest = max((body.rfind(bytes([0xFF, marker])), marker) for marker in _RESTARTS)
     # The decoder may be waiting for a restart marker, which must be the next one in turn.
     more = b"".join(_CODE + bytes([0xFF, _RESTARTS[(latest + step) % 8]]) for step in range(1, 9))
-    return body + b"\xff\xd9", body + more + b"\xff\xd9"
+    return body + more + b"\xff\xd9"
 
 
 def _check_gap(stray: int) -> None:

@@ -23,7 +23,7 @@ def essential(data: bytes) -> bytes:
 
     As browsers do, an ancillary chunk with a wrong checksum is left out, and a critical chunk that is
     unknown (such as Apple's ``CgBI``) or has a wrong checksum makes the file damaged. A last chunk that the file's
-    end cuts off is kept: the decoder finds out whether pixels are missing.
+    end cuts off is kept: whether pixels are missing shows when they are unpacked.
 
     Raises:
         Refused: ``IMAGE_TOO_COMPLEX`` for more chunks than any photo has; ``INVALID_IMAGE`` for a damaged file.
@@ -50,16 +50,26 @@ def essential(data: bytes) -> bytes:
 
 
 def is_short(data: bytes) -> bool:
-    """Check whether the compressed pixels end before the last row of a PNG file that is not interlaced."""
+    """Check whether the compressed pixels end before the last row of a PNG file that is not interlaced.
+
+    Where the file's end cuts them off, their own checksum must be there: padding unpacks to pixels of some kind.
+    """
     width, height, depth, colour = *(int.from_bytes(data[place : place + 4]) for place in (16, 20)), data[24], data[25]
     wanted = height * (1 + (width * _CHANNELS[colour] * depth + 7) // 8)
     unpacker = zlib.decompressobj()
     for kind, start, stop in _chunks(data):
         packed = data[start + 8 : stop - 4] if kind == b"IDAT" else b""
-        while packed and wanted > 0:
+        # Some encoders pack more than the rows.
+        while packed and wanted > -_PIECE:
             wanted -= len(unpacker.decompress(packed, _PIECE))
             packed = unpacker.unconsumed_tail
-    return wanted > 0
+    return wanted > 0 or (is_cut(data) and not unpacker.eof)
+
+
+def is_cut(data: bytes) -> bool:
+    """Check whether the file ends within a chunk of pixels."""
+    *_, (kind, _, stop) = _chunks(data)
+    return kind == b"IDAT" and stop > len(data)
 
 
 def has_deep_colours(data: bytes) -> bool:

@@ -67,8 +67,25 @@ def test_the_end_of_a_thumbnail_is_not_the_photo_s() -> None:
 
 
 def test_a_file_with_its_end_is_read_once() -> None:
-    assert {scans(data).end for data in WHOLE.values()} == {None}
-    assert {scans(data + WHOLE["grey"][:-2]).end for data in WHOLE.values()} == {None}
+    for data in WHOLE.values():
+        assert (scans(data).is_ended, scans(data).end) == (True, len(data) - 2)
+        assert scans(data + WHOLE["grey"][:-2]) == scans(data)
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE.keys() - {"progressive"}))
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 0.97])
+def test_a_file_that_lacks_pixels_before_its_end_marker_is_damaged(name: str, share: float) -> None:
+    data = WHOLE[name]
+    assert not is_whole(data[: int(share * len(data))].rstrip(b"\xff") + END, data)
+
+
+@pytest.mark.parametrize("photo", [("RGB", (128, 128, 128)), ("L", 128), ("CMYK", (127, 127, 127, 127))], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"optimize": True}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str
+)
+def test_a_photo_that_ends_in_the_colour_of_missing_pixels_is_whole(photo: Any, options: dict[str, Any]) -> None:
+    data = encoded(PIL.Image.new(photo[0], (150, 120), photo[1]), "JPEG", **options)
+    assert is_whole(data, data)
 
 
 def test_scans_are_counted() -> None:

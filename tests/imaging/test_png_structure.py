@@ -107,6 +107,17 @@ def test_a_file_that_ends_behind_its_pixels_is_whole() -> None:
     assert outcome(photo()[:-12]) == "whole"
 
 
+@given(cut=st.integers(1, 400), zeros=st.integers(0, 300))
+def test_a_file_that_ends_within_its_pixels_is_damaged(cut: int, zeros: int) -> None:
+    """Of flat pixels, a few zeros unpack to many rows."""
+    packed = zlib.compress(ROWS[:300] + b"\0\1\2\3" * ((len(ROWS) - 300) // 4))
+    data = photo_of(packed)
+    # Behind the stream come 4 bytes of the chunk's checksum and 12 of the last chunk.
+    spoiled = data[: len(data) - 16 - min(cut, len(packed) - 1)]
+    spoiled += bytes(min(zeros, len(data) - 17 - len(spoiled)))
+    assert outcome(spoiled) == DAMAGED
+
+
 def test_pixels_in_many_chunks_are_kept_in_order() -> None:
     packed = zlib.compress(ROWS)
     pieces = [(b"IDAT", packed[place : place + 100]) for place in range(0, len(packed), 100)]

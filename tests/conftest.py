@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 from rich.console import Console
 
 from deployments.transport import forget_proxies, reserved_port
@@ -25,6 +26,10 @@ NOT_STARTED = pytest.StashKey[bool]()
 
 PROJECT = Path(__file__).resolve().parents[1]
 
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # Where the tests ask one another's servers, no proxy may stand between.
 forget_proxies()

@@ -6,15 +6,13 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from tests.api.test_deepface import refusal
 from tests.api.test_match import shape
 from tests.fakes import client, unit
-
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 COMPARED = {
     "is_same_person": True,
@@ -106,7 +104,6 @@ PAIRS = st.integers(1, 6).flatmap(
 )
 
 
-@unhurried
 @given(PAIRS, st.sampled_from(["cosine", "euclidean", "euclidean_l2"]), st.none() | st.floats(1e-6, 1e6))
 def test_the_rules_hold_for_every_pair(
     pair: tuple[list[float], list[float]], metric: str, threshold: float | None
@@ -121,7 +118,6 @@ def test_the_rules_hold_for_every_pair(
     assert compare(pair[1], pair[0], distance_metric=metric, threshold=threshold).json() == found
 
 
-@unhurried
 @given(PAIRS)
 def test_the_two_normalised_metrics_tell_the_same(pair: tuple[list[float], list[float]]) -> None:
     cosine, euclidean = (compare(*pair, distance_metric=metric).json() for metric in ("cosine", "euclidean_l2"))

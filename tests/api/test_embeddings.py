@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -20,7 +20,6 @@ from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import EMBEDDER_CROP, FakeDetector, FakeNetwork, crops_of, is_ready, network, photo
 
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 GREATEST = float(np.finfo(np.float32).max)
 numbers = st.floats(-GREATEST, GREATEST, width=32)
 
@@ -39,7 +38,6 @@ def problem(text: str) -> tuple[tuple[Any, ...], str]:
     return found["loc"], found["msg"]
 
 
-@unhurried
 @given(st.integers(1, 8).flatmap(pairs))
 def test_every_embedding_of_a_network_is_taken_exactly_and_can_be_compared(
     pair: tuple[list[float], list[float]],
@@ -53,7 +51,6 @@ def test_every_embedding_of_a_network_is_taken_exactly_and_can_be_compared(
     assert np.isfinite(found.euclidean)
 
 
-@unhurried
 @given(st.lists(st.floats(allow_subnormal=True), max_size=6))
 def test_any_list_of_numbers_is_refused_or_can_be_compared(values: list[float]) -> None:
     try:

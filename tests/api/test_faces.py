@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -241,7 +241,6 @@ SIZES = st.integers(2, 6).flatmap(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SIZES)
 def test_the_rule_holds_for_every_pair(pair: tuple[list[float], list[float]]) -> None:
     found = compare(*pair).json()

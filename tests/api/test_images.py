@@ -5,7 +5,7 @@ import base64
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from api.images import from_base64, from_field
@@ -55,7 +55,6 @@ def test_base64_gives_the_photo(field: str) -> None:
     assert from_base64(field, MEGABYTE) == PHOTO
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=200), st.sampled_from(["", "data:image/webp;base64,"]), st.booleans())
 def test_every_photo_survives(photo: bytes, prefix: str, wrapped: bool) -> None:
     encode = base64.encodebytes if wrapped else base64.b64encode

@@ -19,7 +19,7 @@ MEDIA_TYPES = st.builds(str.__add__, st.just("") | st.builds("{}/{}".format, TOK
 """Of data URLs (RFC 2397)."""
 PREFIXES = st.sampled_from(["", "", ";", "data:image/png;base64"]) | st.builds("data:{};base64,".format, MEDIA_TYPES)
 FIELDS = st.builds(str.__add__, PREFIXES, BASE64 | st.text(max_size=20))
-brief = settings(deadline=None, max_examples=150)
+brief = settings(max_examples=150)
 
 
 def taken(field: str, most: int) -> bytes | Refused:

@@ -29,7 +29,7 @@ NETWORKS = [
     )
 ]
 INSIDE = st.sampled_from(NETWORKS).flatmap(lambda network: st.ip_addresses(v=4, network=network))
-brief = settings(deadline=None, max_examples=100)
+brief = settings(max_examples=100)
 
 
 @st.composite

@@ -18,7 +18,7 @@ from tests.fakes import People, service
 
 Vector = NDArray[np.float32]
 
-brief = settings(deadline=None, max_examples=60)
+brief = settings(max_examples=60)
 seeds = st.integers(0, 2**32 - 1)
 
 

@@ -141,7 +141,7 @@ answered: set[tuple[str, bool]] = set()
 
 # The health checks are about the strategies, which are Schemathesis's own.
 @schema.parametrize()
-@settings(max_examples=10, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_an_operation_keeps_to_the_document(case: schemathesis.Case[Any]) -> None:
     sent_to_the_room(case)
     left_out = [check for check, operations in LESS_THAN_ALL.items() if case.operation.label in operations]

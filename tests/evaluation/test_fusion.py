@@ -13,7 +13,7 @@ from models.card import Attack, BonaFide
 from models.errors import ModelError
 
 SEEDS = st.integers(0, 2**32 - 1)
-brief = settings(deadline=None, max_examples=30)
+brief = settings(max_examples=30)
 
 
 def drawn(seed: int, photos: int = 60, members: int = 2) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

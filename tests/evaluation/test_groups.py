@@ -72,7 +72,7 @@ def test_files_that_cannot_be_read_and_too_many_pairs_are_refused(
         read_groups(listed(tmp_path, "file,sex\na.jpg,m\nb.jpg,f\n"))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     photos=st.lists(st.tuples(st.sampled_from("xyz"), st.sampled_from("uv"), st.booleans()), min_size=4, max_size=14),
     seed=st.integers(0, 99),

@@ -28,7 +28,7 @@ def embeddings(cosines: np.ndarray) -> np.ndarray:
     return np.stack([np.tile([1.0, 0.0], (len(cosines), 1)), second], axis=1).reshape(-1, 2)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 99), folds=st.integers(2, 4), faceless=st.integers(0, 50))
 def test_each_fold_has_the_threshold_that_is_best_on_the_others(seed: int, folds: int, faceless: int) -> None:
     random = np.random.default_rng(seed)

@@ -21,7 +21,7 @@ ANY_TEXTS = st.lists(CHARACTERS, min_size=1, max_size=8).map("".join)
 TEXTS = ANY_TEXTS.filter(look_of)
 IDS = st.lists(TEXTS, min_size=1, max_size=8, unique=True)
 NO_IDS = st.sampled_from(["", "\ud800", "a\udfff", "\udcff'", "x" * 513])
-few = settings(deadline=None, max_examples=8)
+few = settings(max_examples=8)
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ def pairs(draw: st.DrawFn) -> tuple[Vector, Vector]:
     return first.astype(np.float32), second.astype(np.float32)
 
 
-brief = settings(deadline=None, max_examples=60)
+brief = settings(max_examples=60)
 
 
 @brief

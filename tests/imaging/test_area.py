@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -35,7 +35,6 @@ def boxes(draw: st.DrawFn) -> list[tuple[int, int, int, int]]:
     return [(x, y, draw(st.integers(x + 1, 24 + MARGIN)), draw(st.integers(y + 1, 24 + MARGIN))) for x, y in corners]
 
 
-@settings(deadline=None)
 @given(width=SIDES, height=SIDES, to_width=SIDES, to_height=SIDES)
 def test_the_whole_photo_is_pooled(width: int, height: int, to_width: int, to_height: int) -> None:
     pixels = photo(width, height)
@@ -45,7 +44,6 @@ def test_the_whole_photo_is_pooled(width: int, height: int, to_width: int, to_he
     np.testing.assert_allclose(whole[0], pooled(pixels, to_width, to_height), atol=1e-3)
 
 
-@settings(deadline=None)
 @given(width=SIDES, height=SIDES, places=boxes(), size=st.integers(1, 10))
 def test_windows_are_pooled_and_black_outside_the_photo(
     width: int, height: int, places: list[tuple[int, int, int, int]], size: int

@@ -6,7 +6,7 @@ from typing import get_args
 import cv2
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -44,7 +44,6 @@ def moved(points: NDArray[np.floating], matrix: NDArray[np.float64]) -> NDArray[
     return np.asarray(points @ matrix[:, :2].T + matrix[:, 2], dtype=np.float64)
 
 
-@settings(deadline=None)
 @given(
     points=st.lists(st.tuples(COORDINATES, COORDINATES), min_size=2, max_size=6),
     angle=st.floats(-math.pi, math.pi),
@@ -61,7 +60,6 @@ def test_any_similarity_is_recovered(
     np.testing.assert_allclose(similarity_transform(source, moved(source, matrix)), matrix, atol=1e-6, rtol=1e-6)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(COORDINATES, COORDINATES), min_size=5, max_size=5))
 def test_what_no_similarity_gives_exactly_is_met_with_least_squares(points: list[tuple[float, float]]) -> None:
     source = np.array(points)
@@ -83,7 +81,6 @@ def test_landmarks_that_are_one_point_are_no_alignment() -> None:
         similarity_transform(np.full((5, 2), 7.0), TEMPLATE)
 
 
-@settings(deadline=None)
 @given(
     boxes=st.lists(st.tuples(EDGES, EDGES, EDGES, EDGES), max_size=3),
     width=st.integers(1, 40),

@@ -21,7 +21,7 @@ LANDMARKS = st.builds(
     st.integers(0, 2**32 - 1),
     st.sampled_from([1, 60, 5000]),
 )
-brief = settings(deadline=None, max_examples=60)
+brief = settings(max_examples=60)
 
 
 @brief

@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 import PIL.PngImagePlugin
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -373,7 +373,6 @@ EDITS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(seed=st.sampled_from(SEEDS), edits=EDITS)
 def test_a_damaged_file_is_decoded_or_refused_and_nothing_else(
     seed: bytes, edits: list[tuple[int, str, bytes]]

@@ -17,7 +17,7 @@ NAMES = st.text(st.sampled_from("a0_.-+/\\:\n\r\0 ~é\u2028"), max_size=8) | st.
 VALUES: st.SearchStrategy[Any] = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just([]) | st.just({})
 )
-brief = settings(deadline=None, max_examples=60)
+brief = settings(max_examples=60)
 
 
 def tables(value: Any) -> list[dict[str, Any]]:

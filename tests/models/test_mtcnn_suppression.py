@@ -56,7 +56,7 @@ BOTH = pytest.mark.parametrize(
 
 
 @BOTH
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(found=boxes(), overlap=OVERLAPS)
 def test_the_best_are_kept_greedily(
     suppress: Suppression, alike: Callable[[Box, Box, float], bool], found: Boxes, overlap: float

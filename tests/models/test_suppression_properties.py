@@ -27,7 +27,7 @@ def boxes(draw: st.DrawFn) -> Boxes:
 OVERLAPS = st.sampled_from([0.1, 0.3, 0.4, 0.5, 0.7, 0.9])
 SEEDS = st.integers(0, 2**32 - 1)
 BOTH = pytest.mark.parametrize("suppress", [non_maximum_suppression, _suppressed_within])
-brief = settings(deadline=None, max_examples=40)
+brief = settings(max_examples=40)
 
 
 def over_union(some: Boxes, others: Boxes) -> NDArray[np.float64]:

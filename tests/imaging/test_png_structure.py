@@ -1,9 +1,11 @@
 """PNG chunks: which are kept, which make the file damaged, and whether all rows are there."""
 
+import io
 import struct
 import zlib
 
 import numpy as np
+import PIL.Image
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,15 +109,14 @@ def test_a_file_that_ends_behind_its_pixels_is_whole() -> None:
     assert outcome(photo()[:-12]) == "whole"
 
 
-@given(cut=st.integers(1, 400), zeros=st.integers(0, 300))
-def test_a_file_that_ends_within_its_pixels_is_damaged(cut: int, zeros: int) -> None:
+@pytest.mark.parametrize("zeros", [0, 3, 6])
+def test_a_file_that_ends_within_its_pixels_is_damaged(zeros: int) -> None:
     """Of flat pixels, a few zeros unpack to many rows."""
-    packed = zlib.compress(ROWS[:300] + b"\0\1\2\3" * ((len(ROWS) - 300) // 4))
-    data = photo_of(packed)
-    # Behind the stream come 4 bytes of the chunk's checksum and 12 of the last chunk.
-    spoiled = data[: len(data) - 16 - min(cut, len(packed) - 1)]
-    spoiled += bytes(min(zeros, len(data) - 17 - len(spoiled)))
-    assert outcome(spoiled) == DAMAGED
+    file = io.BytesIO()
+    PIL.Image.new("L", (300, 300), "white").save(file, "PNG", compress_level=1)
+    # Behind the pixels come 4 bytes of the chunk's checksum and 12 of the last chunk.
+    cuts = range(17 + zeros, 200)
+    assert {outcome(file.getvalue()[:-cut] + bytes(zeros)) for cut in cuts} == {DAMAGED}
 
 
 def test_pixels_in_many_chunks_are_kept_in_order() -> None:

@@ -44,10 +44,9 @@ class Address:
         if not isinstance(host, str) or not host:
             raise ConfigError(f"http_options.host is {host!r}, which is not a host")
         # Serve accepts digits in quotes, too.
-        digits = str(port)
-        if not (digits.isascii() and digits.isdigit() and 0 < int(digits) < 2**16):
+        if not is_port(str(port)):
             raise ConfigError(f"http_options.port is {port!r}, which is not a port")
-        return cls(host, int(digits))
+        return cls(host, int(port))
 
     def resolved(self) -> "Address":
         """The same with a numeric host: an IPv4 address if the name has one.
@@ -58,6 +57,11 @@ class Address:
         if not (found := sorted(addresses(self.host, self.port), key=lambda each: each[0] != socket.AF_INET)):
             raise StartError(f"the host {self.host!r} is unknown: set HOST to an address of this machine")
         return Address(str(found[0][1][0]), self.port)
+
+
+def is_port(text: str) -> bool:
+    """Whether `text` is the number of a port that a program can listen on, in ASCII digits."""
+    return text.isascii() and text.isdigit() and 0 < int(text) < 2**16
 
 
 def addresses(host: str, port: int, patience: float = RESOLVE_S) -> list[tuple[socket.AddressFamily, tuple[Any, ...]]]:
@@ -78,11 +82,30 @@ def addresses(host: str, port: int, patience: float = RESOLVE_S) -> list[tuple[s
 
 
 @contextmanager
+def reserved_port(host: str = "", port: int = 0) -> Iterator[int]:
+    """A port that the system gives to no other process until the block ends: `port`, or a free one for 0.
+
+    A server that sets SO_REUSEADDR, as nearly all do, can listen on it: the socket held here sets that, too, and is
+    bound but does not listen.
+
+    Args:
+        host: numeric address, or empty for every IPv4 address.
+
+    Raises:
+        OSError: the port cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((host, port))
+        yield int(holder.getsockname()[1])
+
+
+@contextmanager
 def claimed(address: Address, until: float) -> Iterator[None]:
     """Reserve `address` until the block ends, against other programs and against other services of this kind.
 
-    HAProxy listens on it meanwhile: the socket held here is bound but does not listen, which Linux allows if both set
-    SO_REUSEADDR.
+    HAProxy can listen on it meanwhile; see `reserved_port`.
 
     Args:
         address: a resolved one.
@@ -105,10 +128,7 @@ def claimed(address: Address, until: float) -> Iterator[None]:
 
 @contextmanager
 def _bound(address: Address) -> Iterator[None]:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    with socket.socket(family) as holder, socket.socket(socket.AF_UNIX) as claim:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind((address.host, address.port))
+    with reserved_port(address.host, address.port), socket.socket(socket.AF_UNIX) as claim:
         # A second start could bind such a socket, too, until HAProxy listens. A name in Linux's abstract namespace,
         # which is freed with its process, prevents that.
         claim.bind(f"\0{_claim(address)}")

@@ -70,9 +70,15 @@ def _started_last() -> str:
     return ""
 
 
+def token_file() -> Path | None:
+    """Where Ray keeps the user's token; None for a user without HOME and without an entry in passwd."""
+    with suppress(RuntimeError):
+        return Path.home() / ".ray" / "auth_token"
+    return None
+
+
 def _has_token() -> bool:
     if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
         return True
-    with suppress(RuntimeError, OSError):
-        return (Path.home() / ".ray" / "auth_token").exists()
-    return False
+    kept = token_file()
+    return kept is not None and os.path.exists(kept)

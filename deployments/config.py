@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError
 
+from deployments.address import is_port
 from deployments.errors import ConfigError
 from graphs.settings import AppArgs, Policy, StageArgs
 from models.card import Task
@@ -113,7 +114,7 @@ def rendered(config: Any) -> Any:
     if host := os.environ.get("HOST"):
         options["host"] = host
     if port := os.environ.get("PORT"):
-        if not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
+        if not is_port(port):
             raise ConfigError(f"PORT is {port!r}, which is not a port")
         options["port"] = int(port)
     return {**config, "http_options": options}

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from deployments.address import Address, claimed
-from deployments.cluster import has_own_cluster
+from deployments.cluster import has_own_cluster, token_file
 from deployments.errors import ConfigError, InUseError, StartError
 from gallery.disk import GalleryInUseError, reserve
 from graphs.settings import AppArgs, GalleryArgs
@@ -122,7 +122,7 @@ def temporary_folder() -> Path:
         raise StartError(
             f"{name} is longer than the {LONGEST_FOLDER} bytes that Ray's sockets leave for it: shorten it"
         )
-    there = _found(folder / "ray")
+    there = nearest(folder / "ray")
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         raise StartError(f"{there} cannot be written to, where Ray has its sockets and logs: set {name} to a folder")
     if (free := shutil.disk_usage(there).free) < LEAST_DISK:
@@ -134,7 +134,7 @@ def temporary_folder() -> Path:
     return folder
 
 
-def _found(path: Path) -> Path:
+def nearest(path: Path) -> Path:
     """`path`, or its nearest parent that exists and is visible to this user."""
     # Below a folder that this user may not enter, such as /root, `Path.exists` would raise PermissionError.
     return next(each for each in (path, *path.parents) if os.path.exists(each))
@@ -172,10 +172,8 @@ def token() -> None:
         if not os.access(path, os.R_OK):
             raise StartError(f"RAY_AUTH_TOKEN_PATH is {path!r}, which cannot be read: write a token into it")
         return
-    with suppress(RuntimeError):
-        # Raised for a user without HOME and without an entry in passwd.
-        kept = Path.home() / ".ray" / "auth_token"
-        there = _found(kept)
+    if kept := token_file():
+        there = nearest(kept)
         if os.access(there, os.R_OK if there == kept else os.W_OK | os.X_OK):
             return
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)

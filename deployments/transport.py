@@ -6,12 +6,13 @@ A search among 100,000 faces takes 33 ms with Serve's defaults and 11 ms with th
 import os
 import resource
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+
+from deployments.address import reserved_port
 
 HAPROXY = Path(__file__).with_name("haproxy.sh")
 """The script that Serve starts as HAProxy; it starts the real one, `FACEGRAPH_HAPROXY`."""
@@ -65,8 +66,8 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
 MOST_CONNECTIONS = 4096
 """Serve's default limit for HAProxy, taken if the limit of open files allows it."""
 
-LONGEST_FOLDER = 107 - len("/facegraph-12345678/" + 56 * "a" + "/admin.sock.4194304.tmp")
-"""Bytes of the folder's path: Linux's limit for a socket, less a folder that Serve names by node, and the name."""
+LONGEST_PARENT = 107 - len("/facegraph-12345678/" + 56 * "a" + "/admin.sock.4194304.tmp")
+"""Bytes of the path that the folder is made in: Linux's limit for a socket, less what is below, named by Serve."""
 
 FILES = {
     "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": "haproxy.cfg",
@@ -106,7 +107,7 @@ def set_up() -> Iterator[Path]:
             if name not in os.environ:
                 os.environ[name] = str(held.enter_context(reserved_port()))
         within = tempfile.gettempdir()
-        if len(os.fsencode(within)) > LONGEST_FOLDER:
+        if len(os.fsencode(within)) > LONGEST_PARENT:
             within = "/tmp"  # noqa: S108
         folder = Path(
             held.enter_context(tempfile.TemporaryDirectory(prefix="facegraph-", dir=within, ignore_cleanup_errors=True))
@@ -114,18 +115,6 @@ def set_up() -> Iterator[Path]:
         for name, file in FILES.items():
             os.environ.setdefault(name, str(folder / file))
         yield folder
-
-
-@contextmanager
-def reserved_port() -> Iterator[int]:
-    """A free port, which the system gives to no other process until the block ends.
-
-    A server that sets SO_REUSEADDR, as nearly all do, can listen on it: the socket that holds the port does not.
-    """
-    with socket.socket() as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind(("", 0))
-        yield int(holder.getsockname()[1])
 
 
 def forget_proxies() -> None:

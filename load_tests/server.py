@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from deployments.transport import reserved_port
+from deployments.address import reserved_port
 from graphs.settings import ROOT
 from load_tests.processes import command, family
 

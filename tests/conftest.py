@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from rich.console import Console
 
-from deployments.transport import forget_proxies, reserved_port
+from deployments.address import reserved_port
+from deployments.transport import forget_proxies
 from load_tests.server import NotReadyError, Server
 from models.card import Card
 from models.catalogue import card, networks_of

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from deployments.address import Address
+from deployments.cluster import token_file
 from deployments.config import check, read, rendered
 from deployments.errors import ConfigError
 from facegraph.cli.options import DEFAULT_CONFIG, DEFAULT_URL, ApiKeyOption, ConfigArgument, JsonOption, UrlOption
@@ -46,7 +47,7 @@ def _findings(config: Path, url: str, api_key: str | None) -> Iterator[Finding]:
     yield machine.memory()
     yield machine.disk(ROOT)
     yield from start.machine()
-    yield product.ray_token(_home())
+    yield product.ray_token(token_file())
     told, running = product.service(url, api_key)
     yield told
     try:
@@ -68,11 +69,3 @@ def _findings(config: Path, url: str, api_key: str | None) -> Iterator[Finding]:
         yield from product.models(args)
         yield start.gallery(args.gallery.uri, running)
         yield product.keys(args.access)
-
-
-def _home() -> Path | None:
-    """The user's home folder, which a user without an entry in passwd may not have."""
-    try:
-        return Path.home()
-    except RuntimeError:
-        return None

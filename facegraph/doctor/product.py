@@ -48,20 +48,17 @@ def keys(args: AccessArgs) -> Finding:
     return Finding("ok", f"API keys are asked for, and there are {len(known)}")
 
 
-def ray_token(home: Path | None) -> Finding:
-    """Whether others can change the service while it runs: by the token in a `home`, or without one."""
+def ray_token(token: Path | None) -> Finding:
+    """Whether others can change the service while it runs: by the file with Ray's `token`, or without one."""
     if os.environ.get("RAY_AUTH_MODE") == "disabled":
         what = "RAY_AUTH_MODE is disabled: whoever reaches Ray's ports runs code as the service"
         return Finding("warning", what, "unset RAY_AUTH_MODE")
-    if home is None:
+    if token is None:
         return Finding("ok", "no home folder: Ray makes a token for each start")
-    token = home / ".ray" / "auth_token"
     if not token.exists():
         return Finding("ok", "no token of Ray yet: it makes one when it serves")
-    open_to_others = (
-        token.stat().st_mode & 0o044 and (home / ".ray").stat().st_mode & 0o011 and home.stat().st_mode & 0o011
-    )
-    if open_to_others:
+    folder, home, *_ = token.parents
+    if token.stat().st_mode & 0o044 and folder.stat().st_mode & 0o011 and home.stat().st_mode & 0o011:
         return Finding(
             "problem", f"others can read Ray's token {token}, and run code as the service", f"chmod 600 {token}"
         )

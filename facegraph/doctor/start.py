@@ -41,11 +41,11 @@ def gallery(uri: str, running: bool) -> Finding:
         return Finding("ok", f"the gallery is in an object store, which is not looked at: {uri.partition('://')[0]}://")
     folder = Path(uri)
     free = f"the gallery at {folder} can be written to"
-    if folder.exists():
+    there = preflight.nearest(folder)
+    if there == folder:
         check = _held(lambda: preflight.gallery(folder, time.monotonic()))
         return _found(check, free, f"fuser -v {folder}/*.lock", running)
     # A start would make the folder.
-    there = next(path for path in folder.parents if path.exists())
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         return Finding("ok", free)
     return Finding("problem", f"the gallery at {folder} cannot be made in {there}", f"ls -ld {there}")

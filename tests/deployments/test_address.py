@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deployments import address
-from deployments.address import Address, claimed
+from deployments.address import Address, claimed, reserved_port
 from deployments.errors import ConfigError, StartError
 
 
@@ -141,3 +141,11 @@ def test_an_address_of_another_machine_and_a_port_of_roots_are_refused_at_once(
         claimed(Address("127.0.0.1", 80), forever),
     ):
         pass
+
+
+def test_a_reserved_port_is_free_for_the_server_and_for_nobody_else() -> None:
+    with reserved_port() as port:
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        with socket.create_server(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
+            pass

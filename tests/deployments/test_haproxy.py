@@ -18,6 +18,7 @@ from ray.serve._private.haproxy import BackendConfig, HAProxyApi, HAProxyConfig,
 from ray.serve.config import HTTPOptions
 
 from deployments import transport
+from deployments.address import reserved_port
 
 ANCHORS = {
     "the frontend, whose host is a star": r"^frontend http_frontend\n    bind \*:8000$",
@@ -138,7 +139,7 @@ def test_haproxy_takes_the_configuration(config: Path) -> None:
 def running(config: Path, patience: str = "8s") -> Iterator[int]:
     """HAProxy itself, with the configuration and nobody behind it; yields its port."""
     with ExitStack() as held:
-        port, behind = (held.enter_context(transport.reserved_port()) for _ in range(2))
+        port, behind = (held.enter_context(reserved_port()) for _ in range(2))
         held.enter_context(transport.set_up())
         written = config.read_text().replace("127.0.0.1:30000", f"127.0.0.1:{behind}")
         config.write_text(written.replace("bind *:8000", f"bind *:{port}"))

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from deployments import preflight
+from deployments.address import reserved_port
 from deployments.errors import ConfigError, StartError
-from deployments.transport import reserved_port
 from gallery.disk import LOCK
 from load_tests.routes import configured
 from tests.conftest import PROJECT

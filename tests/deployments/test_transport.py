@@ -3,7 +3,6 @@
 import os
 import resource
 import shutil
-import socket
 import tempfile
 from pathlib import Path
 
@@ -67,14 +66,6 @@ def test_a_switch_is_set_unless_the_environment_has_its_own(
     monkeypatch.setenv(name, own)
     with transport.set_up():
         assert os.environ[name] == own
-
-
-def test_a_reserved_port_is_free_for_the_server_and_for_nobody_else() -> None:
-    with transport.reserved_port() as port:
-        with socket.socket() as other, pytest.raises(OSError, match="in use"):
-            other.bind(("127.0.0.1", port))
-        with socket.create_server(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
-            pass
 
 
 @pytest.mark.parametrize(("files", "connections"), [(1024, 329), (2048, 739), (2**20, 4096), (64, 1)])

@@ -43,15 +43,15 @@ def test_keys_are_nobody_elses_to_read(tmp_path: Path) -> None:
 def test_rays_token_is_nobody_elses_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     tmp_path.chmod(0o755)
-    assert product.ray_token(tmp_path).level == "ok"
     token = tmp_path / ".ray" / "auth_token"
+    assert product.ray_token(token).level == "ok"
     token.parent.mkdir(mode=0o755)
     token.touch(0o644)
-    assert product.ray_token(tmp_path).command == f"chmod 600 {token}"
+    assert product.ray_token(token).command == f"chmod 600 {token}"
     tmp_path.chmod(0o700)
-    assert product.ray_token(tmp_path).level == "ok"
+    assert product.ray_token(token).level == "ok"
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    assert product.ray_token(tmp_path).command == "unset RAY_AUTH_MODE"
+    assert product.ray_token(token).command == "unset RAY_AUTH_MODE"
 
 
 def test_without_a_home_there_is_no_token_to_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,14 @@
 """What the tests of the gallery share."""
 
+import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import gallery.faces
 from gallery import transfer
+from gallery.mirror import Mirror
 from gallery.place import Place
 
 
@@ -24,3 +28,17 @@ def fresh(tmp_path: Path) -> Place:
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exports and imports go a few faces at a time, so that a gallery of some dozens takes several batches."""
     monkeypatch.setattr(transfer, "BATCH", 7)
+
+
+@pytest.fixture
+def mirrors(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Mirror]]:
+    """Every mirror that a reader makes, for as long as somebody holds it."""
+    made: list[weakref.ref[Mirror]] = []
+
+    class Noted(Mirror):
+        def __init__(self, table: Any, size: int) -> None:
+            super().__init__(table, size)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr(gallery.faces, "Mirror", Noted)
+    return made

@@ -5,9 +5,6 @@ import gc
 import random
 import shutil
 import weakref
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +16,6 @@ from gallery.place import Place
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, NewFace, Subject
 from gallery.writer import Writer
-from tests.fakes import serve_log
 from tests.gallery.made import (
     HOSTILE,
     KIND,
@@ -34,7 +30,6 @@ from tests.gallery.made import (
     people,
     refusal,
     search,
-    table_folder,
     vectors,
     with_vector,
     writing,
@@ -274,20 +269,6 @@ async def test_pages_follow_each_other_in_the_order_of_code_points(place: Place)
     assert await reader.subjects(collection, "\U0010ffff", 5) == []
 
 
-@pytest.fixture
-def mirrors(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Mirror]]:
-    """Every mirror that a reader makes, for as long as somebody holds it."""
-    made: list[weakref.ref[Mirror]] = []
-
-    class Noted(Mirror):
-        def __init__(self, table: Any, size: int) -> None:
-            super().__init__(table, size)
-            made.append(weakref.ref(self))
-
-    monkeypatch.setattr(gallery.faces, "Mirror", Noted)
-    return made
-
-
 def held(mirrors: list[weakref.ref[Mirror]]) -> int:
     gc.collect()
     return sum(mirror() is not None for mirror in mirrors)
@@ -376,107 +357,6 @@ async def test_a_reader_may_be_there_before_the_gallery(place: Place) -> None:
     async with writing(place) as writer:
         await enrol(writer, face("Ada"))
         assert await found(reader, vectors(1)[0]) == ["Ada"]
-
-
-def no_folder(folder: Path) -> None:
-    shutil.rmtree(folder)
-
-
-def empty_manifests(folder: Path) -> None:
-    for manifest in (folder / "_versions").glob("*.manifest"):
-        manifest.write_bytes(b"")
-
-
-def no_data(folder: Path) -> None:
-    shutil.rmtree(folder / "data")
-
-
-def zeroed_data(folder: Path) -> None:
-    for path in (folder / "data").iterdir():
-        path.write_bytes(bytes(path.stat().st_size))
-
-
-@in_loop
-@pytest.mark.parametrize("damage", [no_folder, empty_manifests, no_data, zeroed_data])
-@pytest.mark.parametrize("exact_mb", [EXACT, INDEXED])
-async def test_a_damaged_collection_is_told_of_and_keeps_nobody_from_the_others(
-    place: Place, damage: Callable[[Path], None], exact_mb: int, mirrors: list[weakref.ref[Mirror]]
-) -> None:
-    faces = people(5)
-    async with writing(place) as writer:
-        await writer.create("others", KIND, None)
-        for name in (NAME, "others"):
-            await enrol(writer, *faces, name=name)
-        reader = Reader(place, exact_mb)
-        assert await found(reader, faces[1].embedding, 1, "others") == ["subject-1"]
-        damaged = await reader.collection(NAME)
-    folder = table_folder(place, damaged.table)
-    shutil.copytree(folder, place.folder / "kept")  # type: ignore[operator]
-    damage(folder)
-    kept = len(mirrors)
-    with serve_log() as log:
-        for ask in (reader.search(damaged, [faces[0].embedding], 1), reader.faces(damaged, "subject-1")):
-            assert await refusal(ask) == "COLLECTION_UNREADABLE"
-        for _ in range(2):
-            assert await reader.unreadable() == [NAME]
-            assert await found(reader, faces[1].embedding, 1, "others") == ["subject-1"]
-            assert len(await reader.collections()) == 2
-    assert any(record.levelname == "ERROR" and NAME in record.getMessage() for record in log)
-    with serve_log() as again:
-        assert await reader.unreadable() == [NAME]
-    assert again == [], "the log has it already"
-    # None of the others was made anew.
-    assert [mirror() is not None for mirror in mirrors[:kept]] == [True] * kept
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.move(place.folder / "kept", folder)  # type: ignore[operator]
-    assert await reader.unreadable() == []
-    assert await found(reader, faces[2].embedding, 1) == ["subject-2"]
-    damage(folder)
-    with serve_log() as log:
-        assert await refusal(reader.faces(damaged, "subject-1")) == "COLLECTION_UNREADABLE"
-    assert [record.levelname for record in log if NAME in record.getMessage()] == ["WARNING", "ERROR"]
-
-
-@in_loop
-async def test_many_tasks_read_while_the_gallery_changes_and_one_collection_is_damaged(place: Place) -> None:
-    faces, changing = people(12), True
-    async with writing(place) as writer:
-        await writer.create("broken", KIND, None)
-        await enrol(writer, *faces)
-        await enrol(writer, *faces, name="broken")
-        reader = Reader(place, EXACT)
-        no_data(table_folder(place, (await reader.collection("broken")).table))
-
-        async def change() -> None:
-            nonlocal changing
-            for number in range(12):
-                await writer.create(f"more-{number}", KIND, None)
-                await enrol(writer, face(f"new-{number}", -faces[number].embedding))
-                await writer.delete_subjects(NAME, [f"new-{number}"])
-                assert await refusal(writer.clean()) == "COLLECTION_UNREADABLE"
-                await writer.drop(f"more-{number}")
-            changing = False
-
-        async def read(number: int) -> int:
-            times = 0
-            while changing:
-                assert NAME in {collection.name for collection in await reader.collections()}
-                assert await found(reader, faces[number].embedding, 1) == [f"subject-{number}"]
-                assert await reader.count(await reader.collection(NAME)) in (12, 13)
-                times += 1
-            return times
-
-        async def read_broken() -> int:
-            times = 0
-            while changing:
-                assert await refusal(search(reader, [faces[0].embedding], name="broken")) == "COLLECTION_UNREADABLE"
-                assert await reader.unreadable() == ["broken"]
-                times += 1
-            return times
-
-        changes = asyncio.create_task(change())
-        assert min(await asyncio.gather(*map(read, range(12)), read_broken(), read_broken())) > 0
-        await changes
 
 
 @in_loop

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from imaging.decode import Decoded, Limits, decode
 from imaging.refused import Refused
 from tests.imaging.heif import FILES as HEIC
+from tests.imaging.hostile import png
 
 Pixels = NDArray[np.uint8]
 
@@ -55,16 +56,6 @@ def exif(orientation: int) -> PIL.Image.Exif:
     tags = PIL.Image.Exif()
     tags[ORIENTATION] = orientation
     return tags
-
-
-def png(width: int, height: int, depth: int, colour: int, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG file with the header and chunks as given."""
-    header = (b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
-    parts = [
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in (header, *chunks, (b"IEND", b""))
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def refused(data: bytes, limits: Limits | None = None) -> Refused:
@@ -121,21 +112,6 @@ def test_a_truncated_file_is_refused(kind: str, share: float) -> None:
 def test_a_truncated_real_photo_is_refused(sample_photos: Path) -> None:
     whole = sorted(sample_photos.glob("*/*.jpg"))[0].read_bytes()
     assert refused(whole[: len(whole) * 3 // 4]).message == "The image is damaged and cannot be decoded"
-
-
-@pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}], ids=["lossy", "lossless"])
-@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
-def test_a_webp_file_that_was_cut_and_padded_is_refused(options: dict[str, Any], share: float) -> None:
-    whole = encoded(PIL.Image.fromarray(noise(160, 120)), "WEBP", **options)
-    kept = int(len(whole) * share)
-    assert str(refused(whole[:kept] + bytes(len(whole) - kept))).startswith("INVALID_IMAGE: The image is damaged")
-
-
-@pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}], ids=["lossy", "lossless"])
-def test_a_flat_webp_file_is_not_taken_for_a_padded_one(options: dict[str, Any]) -> None:
-    """Nor one with zeros in its metadata."""
-    data = encoded(PIL.Image.new("RGB", (2000, 3000)), "WEBP", exif=b"Exif\0\0MM" + bytes(60_000), **options)
-    assert decode(data, Limits()).height == 3000
 
 
 def test_the_byte_limit_lets_in_exactly_that_many() -> None:
@@ -277,36 +253,6 @@ def test_sixteen_bit_grey_keeps_its_upper_byte() -> None:
     photo = decode(encoded(PIL.Image.fromarray(grey)), Limits())
     assert photo.pixels[0, :, 0].tolist() == [0x00, 0x00, 0x01, 0x12, 0x80, 0xFF]
     assert (photo.pixels == photo.pixels[..., :1]).all()
-
-
-SAMPLES = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
-
-
-def sixteen_bits(samples: NDArray[np.uint16], colour: int, alpha: int = 0xFFFF) -> bytes:
-    """A PNG file of the samples as grey (0, 4) or as all three colours (2, 6), with the alpha (4, 6)."""
-    parts = [samples] * (3 if colour & 2 else 1) + [np.full_like(samples, alpha)] * (colour >> 2)
-    rows = np.dstack(parts).astype(">u2").reshape(len(samples), -1)
-    packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
-    return png(samples.shape[1], samples.shape[0], 16, colour, (b"IDAT", packed))
-
-
-@pytest.mark.parametrize("colour", [0, 2, 4, 6])
-@pytest.mark.parametrize("bits", [8, 9, 10, 12])
-def test_sixteen_bits_that_leave_the_upper_ones_empty_are_stretched(colour: int, bits: int) -> None:
-    pixels = decode(sixteen_bits((SAMPLES >> (12 - bits)).astype(np.uint16), colour), Limits()).pixels
-    assert np.array_equal(pixels[..., 0], SAMPLES >> 4)
-    assert (pixels == pixels[..., :1]).all()
-
-
-@pytest.mark.parametrize("colour", [0, 2, 4, 6])
-@pytest.mark.parametrize("most", [0x1000, 0x3FFF, 0xFFFF])
-def test_a_dim_photo_of_sixteen_bits_stays_dim(colour: int, most: int) -> None:
-    samples = np.linspace(0, most, 256).astype(np.uint16).reshape(16, 16)
-    assert np.array_equal(decode(sixteen_bits(samples, colour), Limits()).pixels[..., 0], samples >> 8)
-
-
-def test_transparency_over_white_is_kept_where_bits_are_stretched() -> None:
-    assert (decode(sixteen_bits(SAMPLES, 6, alpha=0), Limits()).pixels == 255).all()
 
 
 def transparent_palette() -> bytes:

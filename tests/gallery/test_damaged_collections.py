@@ -1,0 +1,131 @@
+"""Reading while the files of one collection are damaged."""
+
+import asyncio
+import shutil
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gallery.mirror import Mirror
+from gallery.place import Place
+from gallery.reader import Reader
+from tests.fakes import serve_log
+from tests.gallery.made import (
+    KIND,
+    NAME,
+    enrol,
+    face,
+    found,
+    in_loop,
+    people,
+    refusal,
+    search,
+    table_folder,
+    writing,
+)
+
+EXACT, INDEXED = 8, 0
+"""MiB of a reader that searches exactly, and of one that asks LanceDB."""
+
+
+def no_folder(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def empty_manifests(folder: Path) -> None:
+    for manifest in (folder / "_versions").glob("*.manifest"):
+        manifest.write_bytes(b"")
+
+
+def no_data(folder: Path) -> None:
+    shutil.rmtree(folder / "data")
+
+
+def zeroed_data(folder: Path) -> None:
+    for path in (folder / "data").iterdir():
+        path.write_bytes(bytes(path.stat().st_size))
+
+
+@in_loop
+@pytest.mark.parametrize("damage", [no_folder, empty_manifests, no_data, zeroed_data])
+@pytest.mark.parametrize("exact_mb", [EXACT, INDEXED])
+async def test_a_damaged_collection_is_told_of_and_keeps_nobody_from_the_others(
+    place: Place, damage: Callable[[Path], None], exact_mb: int, mirrors: list[weakref.ref[Mirror]]
+) -> None:
+    faces = people(5)
+    async with writing(place) as writer:
+        await writer.create("others", KIND, None)
+        for name in (NAME, "others"):
+            await enrol(writer, *faces, name=name)
+        reader = Reader(place, exact_mb)
+        assert await found(reader, faces[1].embedding, 1, "others") == ["subject-1"]
+        damaged = await reader.collection(NAME)
+    folder = table_folder(place, damaged.table)
+    shutil.copytree(folder, place.folder / "kept")  # type: ignore[operator]
+    damage(folder)
+    kept = len(mirrors)
+    with serve_log() as log:
+        for ask in (reader.search(damaged, [faces[0].embedding], 1), reader.faces(damaged, "subject-1")):
+            assert await refusal(ask) == "COLLECTION_UNREADABLE"
+        for _ in range(2):
+            assert await reader.unreadable() == [NAME]
+            assert await found(reader, faces[1].embedding, 1, "others") == ["subject-1"]
+            assert len(await reader.collections()) == 2
+    assert any(record.levelname == "ERROR" and NAME in record.getMessage() for record in log)
+    with serve_log() as again:
+        assert await reader.unreadable() == [NAME]
+    assert again == [], "the log has it already"
+    # None of the others was made anew.
+    assert [mirror() is not None for mirror in mirrors[:kept]] == [True] * kept
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.move(place.folder / "kept", folder)  # type: ignore[operator]
+    assert await reader.unreadable() == []
+    assert await found(reader, faces[2].embedding, 1) == ["subject-2"]
+    damage(folder)
+    with serve_log() as log:
+        assert await refusal(reader.faces(damaged, "subject-1")) == "COLLECTION_UNREADABLE"
+    assert [record.levelname for record in log if NAME in record.getMessage()] == ["WARNING", "ERROR"]
+
+
+@in_loop
+async def test_many_tasks_read_while_the_gallery_changes_and_one_collection_is_damaged(place: Place) -> None:
+    faces, changing = people(12), True
+    async with writing(place) as writer:
+        await writer.create("broken", KIND, None)
+        await enrol(writer, *faces)
+        await enrol(writer, *faces, name="broken")
+        reader = Reader(place, EXACT)
+        no_data(table_folder(place, (await reader.collection("broken")).table))
+
+        async def change() -> None:
+            nonlocal changing
+            for number in range(12):
+                await writer.create(f"more-{number}", KIND, None)
+                await enrol(writer, face(f"new-{number}", -faces[number].embedding))
+                await writer.delete_subjects(NAME, [f"new-{number}"])
+                assert await refusal(writer.clean()) == "COLLECTION_UNREADABLE"
+                await writer.drop(f"more-{number}")
+            changing = False
+
+        async def read(number: int) -> int:
+            times = 0
+            while changing:
+                assert NAME in {collection.name for collection in await reader.collections()}
+                assert await found(reader, faces[number].embedding, 1) == [f"subject-{number}"]
+                assert await reader.count(await reader.collection(NAME)) in (12, 13)
+                times += 1
+            return times
+
+        async def read_broken() -> int:
+            times = 0
+            while changing:
+                assert await refusal(search(reader, [faces[0].embedding], name="broken")) == "COLLECTION_UNREADABLE"
+                assert await reader.unreadable() == ["broken"]
+                times += 1
+            return times
+
+        changes = asyncio.create_task(change())
+        assert min(await asyncio.gather(*map(read, range(12)), read_broken(), read_broken())) > 0
+        await changes

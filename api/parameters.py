@@ -99,7 +99,7 @@ class _CheckedRequest(Request):
         return read
 
     async def json(self) -> Any:
-        """The body's JSON; raises `Refused` for an object that has a key twice, of which Python keeps the last."""
+        """The body's JSON. Raises `Refused` if an object has a key twice: Python would keep only the last value."""
         body = await self.body()
         try:
             return json.loads(body, object_pairs_hook=_once)

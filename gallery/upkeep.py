@@ -18,7 +18,7 @@ KEPT = timedelta(minutes=10)
 
 
 async def optimise(table: AsyncTable, index_rows: int) -> None:
-    """Merge small files, let go of versions that nobody reads any more, and give a large table its indexes."""
+    """Merge small files, remove old versions, and give a large table its indexes."""
     await table.optimize(cleanup_older_than=KEPT)
     await _index(table, index_rows, rebuild=False)
 

@@ -246,7 +246,7 @@ class Writer:
         return await self._delete(name, one_of("id", [face_id]))
 
     async def optimise(self) -> None:
-        """Merge the small files of collections with many commits, and let go of versions that nobody reads any more.
+        """Merge the small files of collections with many commits, and remove old versions.
 
         Raises:
             Refused: ``COLLECTION_UNREADABLE``, after the other collections were optimised.

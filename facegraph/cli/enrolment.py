@@ -156,7 +156,7 @@ async def enrol(
 
 
 async def look_alikes_among(client: AsyncClient, collection: str, found: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Pairs of ids that look alike, in the collection or among the subjects `found`, of which each pair has one."""
+    """Pairs of ids that look alike, where at least one of the two is among the subjects `found`."""
     try:
         there = [subject.id async for subject in client.subjects(collection)]
     except ForbiddenError:

@@ -107,7 +107,7 @@ def _checked(path: Path, subject: str) -> Path | Unusable:
     except OSError as error:
         return Unusable(subject, path, "UNREADABLE", _reason(error))
     if not stat.S_ISREG(status.st_mode):
-        # To open a pipe would wait for whoever writes into it.
+        # Opening a pipe waits until another program writes to it.
         return Unusable(subject, path, "UNREADABLE", "It is not a regular file")
     # Not even read: it may be a film of gigabytes, and no service can be set to take a larger photo.
     if status.st_size > LARGEST_PHOTO:

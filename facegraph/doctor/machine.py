@@ -27,7 +27,7 @@ def cores(args: AppArgs, found: int | None = None) -> Finding:
         return Finding("problem", str(error), laptop)
     if found <= FEW_CORES and any(stage.place == "own" for stage in stages):
         return Finding("warning", f"{found} cores are few for stages with processes of their own", laptop)
-    return Finding("ok", f"{found} cores, of which one replica of each stage reserves {args.cpus:g}")
+    return Finding("ok", f"{found} cores; one replica of each stage reserves {args.cpus:g}")
 
 
 def memory(table: Path = Path("/proc/meminfo")) -> Finding:

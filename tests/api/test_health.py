@@ -139,7 +139,7 @@ def test_a_role_of_two_kinds_is_ready_if_both_are_and_names_both() -> None:
     }
 
 
-def test_damaged_collections_are_counted_for_everybody_and_named_for_nobody() -> None:
+def test_damaged_collections_are_counted_but_not_named() -> None:
     of = replace(stages(), gallery=cast(Gallery, LocalGallery(unreadable=["staff", "guests"])))
     response = client(of).get("/health")
     found = response.json()

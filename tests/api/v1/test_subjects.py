@@ -113,7 +113,7 @@ def test_deleting_a_subject_deletes_none_that_looks_like_it(subject: str, neighb
 
 
 @pytest.mark.parametrize("subject", [" ", "\u200b\u00a0", "\0"], ids=ascii)
-def test_nobody_is_enrolled_under_a_blank_id(subject: str) -> None:
+def test_a_blank_id_is_refused(subject: str) -> None:
     api = staff()
     assert refusal(api.enrol(subject, "anna")) == (422, "INVALID_SUBJECT")
     body = {"contract": "contract", "embeddings": [{"subject": subject, "values": [1, 0]}]}

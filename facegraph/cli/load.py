@@ -12,8 +12,8 @@ import httpx
 import numpy as np
 
 from facegraph.client import NoAnswerError
-from facegraph.client.connection import connection
-from facegraph.client.errors import error_of
+from facegraph.client.errors import error_from
+from facegraph.client.http_options import http_options
 from facegraph.step_times import completed, parsed
 
 TIMEOUT = httpx.Timeout(60, connect=10)
@@ -66,7 +66,7 @@ async def measure(load: Load, url: str, api_key: str | None, clients: int, secon
     """
     # The environment's proxy would be measured along.
     limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
-    async with httpx.AsyncClient(**connection(url, api_key), timeout=TIMEOUT, limits=limits) as client:
+    async with httpx.AsyncClient(**http_options(url, api_key), timeout=TIMEOUT, limits=limits) as client:
         files = {"photo1": load.photo.read_bytes(), "photo2": load.other.read_bytes()}
         request = client.build_request("POST", "/v1/verify", params=load.options, files=files)
         # Encoded once, for it would be this machine's time.
@@ -83,7 +83,7 @@ async def measure(load: Load, url: str, api_key: str | None, clients: int, secon
         except httpx.TransportError as error:
             raise NoAnswerError(f"No answer to POST: {error or type(error).__name__}") from error
         if not first.is_success:
-            raise error_of(first.status_code, _json(first), None)
+            raise error_from(first.status_code, _json(first), None)
         measured = Measured()
         began = time.perf_counter()
 
@@ -99,7 +99,7 @@ async def measure(load: Load, url: str, api_key: str | None, clients: int, secon
             except httpx.TransportError as error:
                 return type(error).__name__
             if not answer.is_success:
-                return error_of(answer.status_code, _json(answer), None).code
+                return error_from(answer.status_code, _json(answer), None).code
             measured.answers.append(completed(parsed(answer.headers.get("Server-Timing", "")), milliseconds))
             return ""
 

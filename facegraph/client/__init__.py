@@ -1,6 +1,6 @@
-"""A client of the service's /v1: `Client` blocks, `AsyncClient` is awaited; docs/client.md is the tour.
+"""Python client for the service's /v1 API: `Client` blocks, `AsyncClient` is for asyncio. Guide: docs/client.md.
 
-It needs httpx alone, and knows nothing of the service but its HTTP.
+It depends only on httpx and shares no code with the service.
 """
 
 from facegraph.client.clients import AsyncClient, Client

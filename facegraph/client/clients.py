@@ -1,4 +1,4 @@
-"""The two clients: the same calls over a blocking connection and over an asynchronous one."""
+"""The two clients: the same methods over blocking and over async connections."""
 
 import asyncio
 import time
@@ -6,14 +6,14 @@ from typing import Self, TypeVar
 
 import httpx
 
-from facegraph.client import collections as of_collections
+from facegraph.client import collections as collection_calls
 from facegraph.client import enrolment, photos, service
-from facegraph.client import search as of_search
-from facegraph.client import subjects as of_subjects
-from facegraph.client.call import Call
-from facegraph.client.connection import connection
-from facegraph.client.exchange import Exchange, Patience, Wait
+from facegraph.client import search as search_calls
+from facegraph.client import subjects as subject_calls
+from facegraph.client.api_call import ApiCall
+from facegraph.client.http_options import http_options
 from facegraph.client.methods import awaited, awaited_pages, blocking, blocking_pages
+from facegraph.client.retries import Attempts, RetryAfter, RetryPolicy
 
 T = TypeVar("T")
 
@@ -23,22 +23,22 @@ DEADLINE_S = 120.0
 
 
 class Client:
-    """The service, for programs that wait for each answer. May be used by several threads.
+    """Blocking client of the service. Threads may share it.
 
-    Every method raises `ServiceError` for an error that the service answers, `NoAnswerError` where none came, and
-    `MalformedAnswerError` for an answer that is none of this service's. Requests that met overload, a limit of
-    rate or a broken connection are repeated, after as many seconds as the service asks for.
+    Every method raises `ServiceError` if the service responds with an error, `NoAnswerError` if there is no response,
+    and `MalformedAnswerError` if the response does not follow the API. Overload, rate limits and broken connections are
+    retried, after the delay that the service asks for.
 
     Args:
-        base_url: of the service; ``FACEGRAPH_URL`` without one, or else ``http://localhost:8000``.
-        api_key: ``FACEGRAPH_API_KEY`` without one, or else none.
+        base_url: the service's address; defaults to ``FACEGRAPH_URL``, then to ``http://localhost:8000``.
+        api_key: defaults to ``FACEGRAPH_API_KEY``, then to none.
         retries: attempts after the first.
-        timeout: seconds to connect, and until the next part of an answer.
-        deadline: seconds for one request with all its attempts; none is begun, or waited for, after it.
-        transport: what requests go through, by default connections of its own; see httpx.
+        timeout: seconds to connect, and for each read or write.
+        deadline: seconds for one request including all retries.
+        transport: an httpx transport to send requests through.
 
     Raises:
-        ValueError: an address or a key that cannot be one.
+        ValueError: the address or the key is malformed.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class Client:
         deadline: float = DEADLINE_S,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._patience = Patience(retries, timeout, deadline)
-        self._http = httpx.Client(**connection(base_url, api_key), transport=transport)
+        self._policy = RetryPolicy(retries, timeout, deadline)
+        self._http = httpx.Client(**http_options(base_url, api_key), transport=transport)
 
     models = blocking(service.models)
     status = blocking(service.status)
@@ -61,24 +61,24 @@ class Client:
     embed = blocking(photos.embed)
     verify = blocking(photos.verify)
     compare = blocking(photos.compare)
-    collections = blocking(of_collections.collections)
-    collection = blocking(of_collections.collection)
-    put_collection = blocking(of_collections.put_collection)
-    delete_collection = blocking(of_collections.delete_collection)
-    clean = blocking(of_collections.clean)
+    collections = blocking(collection_calls.collections)
+    collection = blocking(collection_calls.collection)
+    put_collection = blocking(collection_calls.put_collection)
+    delete_collection = blocking(collection_calls.delete_collection)
+    clean = blocking(collection_calls.clean)
     enrol = blocking(enrolment.enrol)
     enrol_many = blocking_pages(enrolment.enrol_many)
     enrol_embeddings = blocking(enrolment.enrol_embeddings)
-    search = blocking(of_search.search)
-    search_embedding = blocking(of_search.search_embedding)
-    subjects = blocking_pages(of_subjects.subjects)
-    subject = blocking(of_subjects.subject)
-    delete_subject = blocking(of_subjects.delete_subject)
-    delete_subjects = blocking(of_subjects.delete_subjects)
-    delete_face = blocking(of_subjects.delete_face)
+    search = blocking(search_calls.search)
+    search_embedding = blocking(search_calls.search_embedding)
+    subjects = blocking_pages(subject_calls.subjects)
+    subject = blocking(subject_calls.subject)
+    delete_subject = blocking(subject_calls.delete_subject)
+    delete_subjects = blocking(subject_calls.delete_subjects)
+    delete_face = blocking(subject_calls.delete_face)
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close all connections."""
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -90,25 +90,25 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({str(self._http.base_url)!r})"
 
-    def send(self, call: Call[T]) -> T:
-        """Ask until there is an answer, or no more patience; every method does by it what it does."""
-        exchange = Exchange(call, self._patience)
+    def send(self, call: ApiCall[T]) -> T:
+        """Send a call, with retries. The other methods use it."""
+        attempts = Attempts(call, self._policy)
         while True:
             outcome: httpx.Response | httpx.RequestError
             try:
-                outcome = self._http.request(**exchange.request())
+                outcome = self._http.request(**attempts.next_request())
             except httpx.RequestError as error:
                 outcome = error
-            result = exchange.judged(outcome)
-            if not isinstance(result, Wait):
+            result = attempts.result(outcome)
+            if not isinstance(result, RetryAfter):
                 return result
             time.sleep(result.seconds)
 
 
 class AsyncClient:
-    """The same for programs that do something else meanwhile: each method of `Client` is awaited, or iterated.
+    """asyncio client of the service: the methods of `Client`, to be awaited or iterated with ``async for``.
 
-    Args and errors are those of `Client`. It belongs to one event loop of asyncio.
+    Arguments and errors are those of `Client`. An instance belongs to one event loop.
     """
 
     def __init__(
@@ -121,8 +121,8 @@ class AsyncClient:
         deadline: float = DEADLINE_S,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._patience = Patience(retries, timeout, deadline)
-        self._http = httpx.AsyncClient(**connection(base_url, api_key), transport=transport)
+        self._policy = RetryPolicy(retries, timeout, deadline)
+        self._http = httpx.AsyncClient(**http_options(base_url, api_key), transport=transport)
 
     models = awaited(service.models)
     status = awaited(service.status)
@@ -131,24 +131,24 @@ class AsyncClient:
     embed = awaited(photos.embed)
     verify = awaited(photos.verify)
     compare = awaited(photos.compare)
-    collections = awaited(of_collections.collections)
-    collection = awaited(of_collections.collection)
-    put_collection = awaited(of_collections.put_collection)
-    delete_collection = awaited(of_collections.delete_collection)
-    clean = awaited(of_collections.clean)
+    collections = awaited(collection_calls.collections)
+    collection = awaited(collection_calls.collection)
+    put_collection = awaited(collection_calls.put_collection)
+    delete_collection = awaited(collection_calls.delete_collection)
+    clean = awaited(collection_calls.clean)
     enrol = awaited(enrolment.enrol)
     enrol_many = awaited_pages(enrolment.enrol_many)
     enrol_embeddings = awaited(enrolment.enrol_embeddings)
-    search = awaited(of_search.search)
-    search_embedding = awaited(of_search.search_embedding)
-    subjects = awaited_pages(of_subjects.subjects)
-    subject = awaited(of_subjects.subject)
-    delete_subject = awaited(of_subjects.delete_subject)
-    delete_subjects = awaited(of_subjects.delete_subjects)
-    delete_face = awaited(of_subjects.delete_face)
+    search = awaited(search_calls.search)
+    search_embedding = awaited(search_calls.search_embedding)
+    subjects = awaited_pages(subject_calls.subjects)
+    subject = awaited(subject_calls.subject)
+    delete_subject = awaited(subject_calls.delete_subject)
+    delete_subjects = awaited(subject_calls.delete_subjects)
+    delete_face = awaited(subject_calls.delete_face)
 
     async def close(self) -> None:
-        """Close its connections."""
+        """Close all connections."""
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:
@@ -160,16 +160,16 @@ class AsyncClient:
     def __repr__(self) -> str:
         return f"AsyncClient({str(self._http.base_url)!r})"
 
-    async def send(self, call: Call[T]) -> T:
-        """Ask until there is an answer, or no more patience; every method does by it what it does."""
-        exchange = Exchange(call, self._patience)
+    async def send(self, call: ApiCall[T]) -> T:
+        """Send a call, with retries. The other methods use it."""
+        attempts = Attempts(call, self._policy)
         while True:
             outcome: httpx.Response | httpx.RequestError
             try:
-                outcome = await self._http.request(**exchange.request())
+                outcome = await self._http.request(**attempts.next_request())
             except httpx.RequestError as error:
                 outcome = error
-            result = exchange.judged(outcome)
-            if not isinstance(result, Wait):
+            result = attempts.result(outcome)
+            if not isinstance(result, RetryAfter):
                 return result
             await asyncio.sleep(result.seconds)

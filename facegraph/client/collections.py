@@ -1,18 +1,18 @@
-"""Collections of subjects: making, describing and deleting them, and cleaning up after deletions."""
+"""Creates, describes, cleans up and deletes collections."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
-from facegraph.client.call import Call, gone, path_of
+from facegraph.client.api_call import ApiCall, api_path, result_if_deleted
 from facegraph.client.decoding import decode
 from facegraph.client.schemas import given
 
 
 @dataclass(frozen=True, kw_only=True)
 class Collection:
-    """A collection; `threshold` is None where that of `Network` decides."""
+    """A collection. If `threshold` is None, that of `Network` applies."""
 
     name: str
     embedder: str
@@ -25,7 +25,7 @@ class Collection:
 
 @dataclass(frozen=True, kw_only=True)
 class CollectionStatistics(Collection):
-    """A collection with its numbers; `bytes` are of its files, `changed` is when it was last written to."""
+    """A collection with its counts, its size in bytes on disk and the time of the last write."""
 
     faces: int
     subjects: int
@@ -33,71 +33,78 @@ class CollectionStatistics(Collection):
     changed: datetime
 
 
-def collections() -> Call[tuple[Collection, ...]]:
-    """List the collections by name; a key that is bound to some sees these."""
-
-    def listed(body: Any) -> tuple[Collection, ...]:
-        return decode(Collections, body).collections
-
-    return Call(method="GET", path=path_of("collections"), decode=listed)
-
-
-def put_collection(
-    name: str, *, embedder: str | None = None, threshold: float | Literal["keep"] | None = "keep"
-) -> Call[Collection]:
-    """Create a collection, or set the threshold of an existing one with the same embedder.
-
-    Args:
-        name: 1 to 64 letters, digits, dots, dashes and underscores.
-        embedder: a role of `models`; None for arcface, or for that of an existing collection. It cannot be changed
-            later.
-        threshold: least cosine similarity of a candidate; None for that of `models`; ``"keep"`` for that of an existing
-            collection, or that of `models` for a new one.
-    """
-    return Call(
-        method="PUT",
-        path=path_of("collections", name),
-        json=given(embedder=embedder) | ({} if threshold == "keep" else {"threshold": threshold}),
-        decode=partial(decode, Collection),
-    )
-
-
-def collection(name: str) -> Call[CollectionStatistics]:
-    """Describe a collection and count its faces and subjects."""
-    return Call(method="GET", path=path_of("collections", name), decode=partial(decode, CollectionStatistics))
-
-
-def delete_collection(name: str, *, with_faces: bool = False) -> Call[None]:
-    """Delete a collection, at once and for good.
-
-    Args:
-        name: of the collection.
-        with_faces: must be true for one that has faces.
-    """
-    return Call(
-        method="DELETE",
-        path=path_of("collections", name),
-        params={"with_faces": with_faces},
-        decode=lambda body: None,
-        settle=gone(None),
-    )
-
-
-def clean() -> Call[dict[str, int]]:
-    """Erase from the files what was deleted, now instead of by the timer; gives the bytes freed, by collection."""
-
-    def freed(body: Any) -> dict[str, int]:
-        return decode(Cleaned, body).freed_bytes
-
-    # The second answer would not know what the first one, which was lost, had freed.
-    return Call(method="POST", path=path_of("gallery", "clean"), decode=freed, repeatable=False)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Collections:
+    """A list of collections."""
+
     collections: tuple[Collection, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cleaned:
+    """The number of bytes freed in each collection."""
+
     freed_bytes: dict[str, int]
+
+
+def collections() -> ApiCall[tuple[Collection, ...]]:
+    """List collections by name. A key bound to specific collections sees only those."""
+
+    def listed(body: Any) -> tuple[Collection, ...]:
+        return decode(Collections, body).collections
+
+    return ApiCall(method="GET", path=api_path("collections"), decode=listed)
+
+
+def put_collection(
+    name: str, *, embedder: str | None = None, threshold: float | Literal["keep"] | None = "keep"
+) -> ApiCall[Collection]:
+    """Create a collection, or set the threshold of an existing one.
+
+    Args:
+        name: 1 to 64 letters, digits, dots, dashes and underscores.
+        embedder: a role of `models`, which cannot be changed later. Default: arcface, or that of an existing
+            collection.
+        threshold: minimum cosine similarity of a candidate; None for that of `models`; ``"keep"`` to leave that of an
+            existing collection unchanged, which means None for a new one.
+    """
+    return ApiCall(
+        method="PUT",
+        path=api_path("collections", name),
+        json=given(embedder=embedder) | ({} if threshold == "keep" else {"threshold": threshold}),
+        decode=partial(decode, Collection),
+    )
+
+
+def collection(name: str) -> ApiCall[CollectionStatistics]:
+    """Describe a collection and count its faces and subjects."""
+    return ApiCall(method="GET", path=api_path("collections", name), decode=partial(decode, CollectionStatistics))
+
+
+def delete_collection(name: str, *, with_faces: bool = False) -> ApiCall[None]:
+    """Delete a collection permanently.
+
+    Args:
+        name: name of the collection.
+        with_faces: must be true if the collection has faces.
+    """
+    return ApiCall(
+        method="DELETE",
+        path=api_path("collections", name),
+        params={"with_faces": with_faces},
+        decode=lambda body: None,
+        on_error=result_if_deleted(None),
+    )
+
+
+def clean() -> ApiCall[dict[str, int]]:
+    """Erase deleted faces from the files now instead of at the next scheduled time.
+
+    Returns the number of bytes freed in each collection.
+    """
+
+    def freed(body: Any) -> dict[str, int]:
+        return decode(Cleaned, body).freed_bytes
+
+    # A second response could not report what the first request freed.
+    return ApiCall(method="POST", path=api_path("gallery", "clean"), decode=freed, idempotent=False)

@@ -1,4 +1,4 @@
-"""Enrolling subjects in a collection: with photos, or with embeddings that are there already."""
+"""Enrols subjects in a collection, from photos or from existing embeddings."""
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -7,19 +7,19 @@ from functools import partial
 from itertools import chain
 from typing import Any, Literal, TypeVar
 
-from facegraph.client.batches import Entry, batches
-from facegraph.client.call import Call, Page, path_of, raised
+from facegraph.client.api_call import ApiCall, Page, api_path, reraise
 from facegraph.client.decoding import decode
 from facegraph.client.errors import RefusedPhotoError, ServiceError, TooLargeError
-from facegraph.client.images import Image, file_of
+from facegraph.client.images import Image, upload_from
 from facegraph.client.schemas import Embedding, Face, FaceRule, LivenessPolicy, Models, given
+from facegraph.client.upload_batches import PhotoEntry, batches
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """Why a photo was refused, or what speaks against it; the code is one of docs/v1.md."""
+    """Why a photo was refused, or a flaw of it. docs/v1.md lists the codes."""
 
     code: str
     message: str
@@ -27,11 +27,19 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class EnrolledPhoto:
-    """What became of one photo, or with faces="all" of one of its faces; `photo` is its place among those given.
+    """The outcome for one photo, or for one of its faces with faces="all".
 
-    status is ``enrolled``; ``already``: the same photo of the same subject was there before; ``deleted``: the face
-    was enrolled by an attempt whose answer was lost, and deleted since; or ``refused``, with `error`. `reasons` are
-    all that speaks against the face, even if it was enrolled.
+    Attributes:
+        photo: index of the photo among those given.
+        label: name of the photo's file.
+        subject: id of the subject.
+        status: ``enrolled``; ``already`` if the same photo was enrolled for the subject before; ``deleted`` if an
+            attempt whose response was lost enrolled the face and it was deleted since; or ``refused``.
+        face_id: id of the enrolled face.
+        error: why the photo was refused.
+        reasons: all flaws of the face, even if it was enrolled.
+        faces_found: number of faces in the photo.
+        face: the face, if one was selected.
     """
 
     photo: int
@@ -47,7 +55,7 @@ class EnrolledPhoto:
 
 @dataclass(frozen=True, kw_only=True)
 class Enrolment:
-    """What became of each photo, in order, and how many have each status."""
+    """The outcome for each photo, in order, and the number of photos with each status."""
 
     enrolled: int
     already: int
@@ -68,7 +76,7 @@ class SubjectEmbedding:
 
 @dataclass(frozen=True, kw_only=True)
 class EnrolledEmbedding:
-    """What became of one embedding; status as in `EnrolledPhoto`."""
+    """The outcome for one embedding. The status is as in `EnrolledPhoto`."""
 
     subject: str
     face_id: str
@@ -77,7 +85,7 @@ class EnrolledEmbedding:
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingsEnrolment:
-    """What became of each embedding, in order, and how many are new."""
+    """The outcome for each embedding, in order, and the number of new ones."""
 
     enrolled: int
     faces: tuple[EnrolledEmbedding, ...]
@@ -92,26 +100,26 @@ def enrol(
     quality: Literal["report", "require"] | None = None,
     faces: FaceRule | None = None,
     replace: bool | None = None,
-) -> Call[Enrolment]:
-    """Enrol one face of each photo of a subject, all in one commit.
+) -> ApiCall[Enrolment]:
+    """Enrol one face from each photo of a subject, all in one commit.
 
-    A photo that is refused does not keep the others out: `Enrolment.photos` tells of each. Only if all are refused
-    is it an error, `RefusedPhotoError`, with the first one's code and all of them in `details["photos"]`.
+    A refused photo does not prevent the others from being enrolled; `Enrolment.photos` reports each. Only if all are
+    refused does the call raise `RefusedPhotoError`, with the code of the first and all of them in `details["photos"]`.
 
     Args:
-        collection: its name.
-        subject: an id of 1 to 512 characters, at least one of them visible.
-        photos: 1 to 64, of together about 28 MB; see `enrol_many` for more.
-        detector, liveness: as in `detect`; with liveness "require" a spoof is refused.
-        quality: "require", unless told otherwise, refuses a poor face.
-        faces: which face of a photo counts; unless told otherwise there must be one. With all, each face of a photo is
-            enrolled for its subject.
-        replace: whether the subject's other faces are deleted in the same commit.
+        collection: name of the collection.
+        subject: id of 1 to 512 characters, at least one of them visible.
+        photos: 1 to 64 photos, about 28 MB in total. `enrol_many` takes more.
+        detector, liveness: as in `detect`. With liveness "require", a spoof is refused.
+        quality: "require", the default, refuses a face of poor quality.
+        faces: which face of each photo to enrol. By default a photo must have exactly one. With "all", every face of a
+            photo is enrolled for the subject.
+        replace: whether to delete the subject's other faces in the same commit.
     """
     options = given(detector=detector, liveness=liveness, quality=quality, faces=faces, replace=replace)
     if not photos:
         raise ValueError("there is no photo to enrol")
-    entries = [Entry(subject, file_of(photo)) for photo in photos]
+    entries = [PhotoEntry(subject, upload_from(photo)) for photo in photos]
     return _enrol(collection, entries, options, partial(decode, Enrolment))
 
 
@@ -123,99 +131,99 @@ def enrol_many(
     liveness: LivenessPolicy | None = None,
     quality: Literal["report", "require"] | None = None,
     faces: FaceRule | None = None,
-) -> Call[Page[EnrolledPhoto]] | None:
-    """Enrol any number of photos, and tell of each, in order; one that is refused is never an error.
+) -> ApiCall[Page[EnrolledPhoto]] | None:
+    """Enrol any number of photos and yield the outcome of each, in order. A refused photo is not an error.
 
-    Nothing is sent until the result is iterated: photos are read as they are needed, and sent in requests within the
-    service's limits. Where it ends with an error, what was told is enrolled, and all of it can be given once more:
-    what is there already stays as it is.
+    Nothing is sent until the result is iterated. Photos are read as needed and sent in requests within the service's
+    limits. After an error, the photos already reported are enrolled, and the whole call can be repeated: what is
+    enrolled stays unchanged.
 
     Args:
-        collection: its name.
+        collection: name of the collection.
         photos: pairs of a subject's id and a photo.
         detector, liveness, quality, faces: as in `enrol`.
     """
     options = given(detector=detector, liveness=liveness, quality=quality, faces=faces)
-    entries = (Entry(subject, file_of(photo)) for subject, photo in photos)
-    return _following(collection, batches(entries), options, 0)
+    entries = (PhotoEntry(subject, upload_from(photo)) for subject, photo in photos)
+    return _enrol_batches(collection, batches(entries), options, 0)
 
 
 def enrol_embeddings(
     collection: str, embeddings: Iterable[SubjectEmbedding], *, replace: bool | None = None
-) -> Call[EmbeddingsEnrolment]:
-    """Enrol embeddings that are there already, all or none.
+) -> ApiCall[EmbeddingsEnrolment]:
+    """Enrol existing embeddings, either all or none.
 
     Args:
-        collection: its name.
-        embeddings: 1 to 1,000 of one contract, the collection's.
-        replace: whether the subjects' other faces are deleted in the same commit.
+        collection: name of the collection.
+        embeddings: 1 to 1,000 embeddings with the collection's contract.
+        replace: whether to delete the subjects' other faces in the same commit.
 
     Raises:
-        ValueError: there is none, or they are of several contracts.
+        ValueError: there are no embeddings, or they have different contracts.
     """
     entries = list(embeddings)
     contracts = {each.embedding.contract for each in entries}
     if len(contracts) != 1:
-        raise ValueError(f"embeddings are enrolled with those of their contract; these have {len(contracts)} contracts")
+        raise ValueError(f"embeddings enrolled together must have one contract; these have {len(contracts)} contracts")
     sent = [{"subject": e.subject, "values": e.embedding.values, "label": e.label} for e in entries]
-    return Call(
+    return ApiCall(
         method="POST",
-        path=path_of("collections", collection, "embeddings"),
+        path=api_path("collections", collection, "embeddings"),
         json={"contract": contracts.pop(), "embeddings": sent, **given(replace=replace)},
-        headers=_once(),
+        headers=_idempotency_key(),
         decode=partial(decode, EmbeddingsEnrolment),
     )
 
 
 def _enrol(
     collection: str,
-    entries: Sequence[Entry],
+    entries: Sequence[PhotoEntry],
     options: dict[str, Any],
     read: Callable[[Any], T],
-    settle: Callable[[ServiceError, bool], T] = raised,
-) -> Call[T]:
-    return Call(
+    on_error: Callable[[ServiceError, bool], T] = reraise,
+) -> ApiCall[T]:
+    return ApiCall(
         method="POST",
-        path=path_of("collections", collection, "faces"),
+        path=api_path("collections", collection, "faces"),
         params=options,
         form={"subject": [entry.subject for entry in entries]},
-        files=[("photo", entry.file) for entry in entries],
-        headers=_once(),
+        files=[("photo", entry.upload) for entry in entries],
+        headers=_idempotency_key(),
         decode=read,
-        settle=settle,
+        on_error=on_error,
     )
 
 
-def _following(
-    collection: str, left: Iterator[list[Entry]], options: dict[str, Any], first: int
-) -> Call[Page[EnrolledPhoto]] | None:
-    """The next batch's request; `first` is its first photo's place among all."""
-    if (entries := next(left, None)) is None:
+def _enrol_batches(
+    collection: str, remaining: Iterator[list[PhotoEntry]], options: dict[str, Any], first: int
+) -> ApiCall[Page[EnrolledPhoto]] | None:
+    """The call for the next batch, or None. `first` is the index of its first photo among all photos."""
+    if (entries := next(remaining, None)) is None:
         return None
 
     def page(photos: Iterable[EnrolledPhoto]) -> Page[EnrolledPhoto]:
         placed = [replace(each, photo=first + each.photo) for each in photos]
-        return Page(placed, lambda: _following(collection, left, options, first + len(entries)))
+        return Page(placed, lambda: _enrol_batches(collection, remaining, options, first + len(entries)))
 
-    def settle(error: ServiceError, perhaps_done: bool) -> Page[EnrolledPhoto]:
+    def on_error(error: ServiceError, maybe_done: bool) -> Page[EnrolledPhoto]:
         if isinstance(error, RefusedPhotoError) and "photos" in error.details:
             return page(decode(tuple[EnrolledPhoto, ...], error.details["photos"]))
         if not isinstance(error, TooLargeError):
             raise error
         if len(entries) == 1:
             return page([_refused(entries[0], error)])
-        # A service may be set to take less than it does by default.
+        # The service may be configured to accept less than its default.
         half = len(entries) // 2
-        halves = chain([entries[:half], entries[half:]], left)
-        return Page((), lambda: _following(collection, halves, options, first))
+        halves = chain([entries[:half], entries[half:]], remaining)
+        return Page((), lambda: _enrol_batches(collection, halves, options, first))
 
-    return _enrol(collection, entries, options, lambda body: page(decode(Enrolment, body).photos), settle)
+    return _enrol(collection, entries, options, lambda body: page(decode(Enrolment, body).photos), on_error)
 
 
-def _refused(entry: Entry, error: ServiceError) -> EnrolledPhoto:
+def _refused(entry: PhotoEntry, error: ServiceError) -> EnrolledPhoto:
     return EnrolledPhoto(
         photo=0,
-        label=entry.file.name,
+        label=entry.upload.name,
         subject=entry.subject,
         status="refused",
         face_id=None,
@@ -226,6 +234,6 @@ def _refused(entry: Entry, error: ServiceError) -> EnrolledPhoto:
     )
 
 
-def _once() -> dict[str, str]:
-    """A request that is sent again is known by it to be the same."""
+def _idempotency_key() -> dict[str, str]:
+    """A header by which the service recognises a request that is sent again."""
     return {"Idempotency-Key": uuid.uuid4().hex}

@@ -1,32 +1,32 @@
-"""What goes wrong with a call."""
+"""The client's exceptions."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 class FacegraphError(Exception):
-    """Every error of the client but those of its arguments, which are `ValueError`, `TypeError` and `OSError`."""
+    """Base class of the client's errors. Bad arguments raise `ValueError`, `TypeError` or `OSError` instead."""
 
 
 class NoAnswerError(FacegraphError):
-    """No answer came: the service could not be reached, or the connection broke, or it took too long."""
+    """No response: the service is unreachable, the connection broke, or the request timed out."""
 
 
 class MalformedAnswerError(FacegraphError):
-    """An answer that is not what /v1 promises, as a much older service, or something else, would give it."""
+    """The response does not follow the /v1 API. It may come from an older service or from something else."""
 
 
 class ServiceError(FacegraphError):
-    """The service answered with an error.
+    """The service responded with an error.
 
     Attributes:
-        code: stable, such as ``NO_FACE_DETECTED``; docs/v1.md lists them. ``HTTP_502`` and the like where
-            something else answered, such as a proxy.
-        message: one sentence for a person.
-        status: of HTTP.
-        details: more for a program.
-        request_id: under which the service's log has it; empty where its proxy, or something else, answered.
-        retry_after: seconds after which the service asks to be asked again, if it does.
+        code: stable error code such as ``NO_FACE_DETECTED``, see docs/v1.md. ``HTTP_502`` and the like if something
+            other than the service responded, such as a proxy.
+        message: one sentence for people.
+        status: HTTP status.
+        details: further data for programs.
+        request_id: the request's id in the service's log; empty if something other than the service responded.
+        retry_after: seconds to wait before the next attempt, or None.
     """
 
     def __init__(
@@ -51,43 +51,43 @@ class ServiceError(FacegraphError):
 
 
 class InvalidRequestError(ServiceError):
-    """The request asks for what there is not, such as an unknown detector or a threshold of 7."""
+    """The request is invalid, such as an unknown detector or a threshold of 7."""
 
 
 class UnauthenticatedError(ServiceError):
-    """There is no API key, or a wrong one."""
+    """The API key is missing or wrong."""
 
 
 class ForbiddenError(ServiceError):
-    """The API key may not do that, or not there."""
+    """The API key does not permit this action, or not on this collection."""
 
 
 class NotFoundError(ServiceError):
-    """There is no such collection, subject or face."""
+    """The collection, subject or face does not exist."""
 
 
 class ConflictError(ServiceError):
-    """What is there already is in the way: a collection of another embedder, faces, another contract, a used key."""
+    """The request conflicts with stored data, such as a collection with faces or another embedding contract."""
 
 
 class TooLargeError(ServiceError):
-    """The request has more bytes, or more values, than the service accepts."""
+    """The request has more bytes or more items than the service accepts."""
 
 
 class RefusedPhotoError(ServiceError):
-    """A photo is of no use: no photo, too large, without a face, with several, or with one of poor quality."""
+    """The photo was refused: not an image, too large, no face, several faces, or a face of poor quality."""
 
 
 class RateLimitedError(ServiceError):
-    """Too many requests, even after the repetitions."""
+    """Too many requests, after all retries."""
 
 
 class UnavailableError(ServiceError):
-    """The service is overloaded, starting or too slow, even after the repetitions."""
+    """The service is overloaded, starting or too slow, after all retries."""
 
 
 class StorageFullError(ServiceError):
-    """The gallery's disk is full; nothing was changed."""
+    """The gallery's disk is full. Nothing was changed."""
 
 
 _BY_STATUS: dict[int, type[ServiceError]] = {
@@ -110,21 +110,23 @@ _BY_CODE: dict[str, type[ServiceError]] = dict.fromkeys(
     ("INVALID_SUBJECT", "INVALID_EMBEDDING", "UNKNOWN_DETECTOR", "UNKNOWN_EMBEDDER", "UNKNOWN_LIVENESS"),
     InvalidRequestError,
 )
+"""Codes whose status is 422 although no photo is at fault."""
 
 
-def error_of(status: int, body: Any, retry_after: float | None) -> ServiceError:
-    """The error of an answer.
+def error_from(status: int, body: Any, retry_after: float | None) -> ServiceError:
+    """The exception for an error response.
 
     Args:
-        status: of HTTP.
-        body: what it has as JSON, None where it has none.
-        retry_after: seconds, as its header has them.
+        status: HTTP status.
+        body: the parsed JSON body, or None.
+        retry_after: seconds from the ``Retry-After`` header, or None.
     """
     match body:
         case {"error": {"code": str(code), "message": str(message)} as error, "request_id": str() | None as request_id}:
-            found = _BY_CODE.get(code) or _BY_STATUS.get(status, ServiceError)
+            kind = _BY_CODE.get(code) or _BY_STATUS.get(status, ServiceError)
             details = error.get("details")
-            about = details if isinstance(details, dict) else {}
-            return found(code, message, status, about, request_id or "", retry_after)
-    message = f"The answer has status {status} and not the form of this service's errors; is the address right?"
+            return kind(
+                code, message, status, details if isinstance(details, dict) else {}, request_id or "", retry_after
+            )
+    message = f"Status {status} without this service's error format; is the address right?"
     return _BY_STATUS.get(status, ServiceError)(f"HTTP_{status}", message, status, retry_after=retry_after)

@@ -1,4 +1,4 @@
-"""Photos as callers have them, as files of a request."""
+"""Photos in the forms that callers have them, converted to files to upload."""
 
 from __future__ import annotations
 
@@ -15,72 +15,63 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Image: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | BinaryIO | PIL.Image.Image | NDArray[np.uint8]"
-"""What a photo may be; see `file_of`."""
+"""A photo as the client's methods accept it; see `upload_from`."""
 
-_EXACT = ("RGB", "L")
-"""Pillow's modes that are sent as they are."""
-_CONVERTED = ("1", "P", "LA", "PA", "RGBA", "RGBa", "La", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
-"""Those that are sent as RGB."""
+_SENT_AS_IS = ("RGB", "L")
+_SENT_AS_RGB = ("1", "P", "LA", "PA", "RGBA", "RGBa", "La", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
+"""Pillow modes with 8 bits per channel or fewer."""
 
 
 @dataclass(frozen=True)
-class File:
-    """An encoded photo; its name is the label of the face that is enrolled from it."""
+class Upload:
+    """An encoded photo. The service keeps `name` as the label of the face enrolled from it."""
 
     name: str
     data: bytes
 
 
-def file_of(image: Image) -> File:
-    """A photo as a file of a request.
+def upload_from(image: Image) -> Upload:
+    """Convert a photo to a file to upload.
 
     Args:
-        image: a path, an encoded file's bytes, or a file that is open for reading bytes, all of which are sent as
-            they are; a Pillow image, turned upright as its EXIF data says, or a numpy array, uint8 of shape
-            (height, width, 3) in the order RGB or (height, width) in grey, which are encoded as PNG, without loss.
+        image: a path, the bytes of an encoded photo, or a binary file object, all of which are sent unchanged; a
+            Pillow image, which is rotated according to its EXIF orientation; or a numpy array, uint8 of shape (height,
+            width, 3) in RGB order or (height, width) in grey. Pillow images and arrays are encoded as PNG.
 
     Raises:
-        ValueError: an array of another type or shape, or a Pillow image of another depth.
-        TypeError: something else.
+        ValueError: an array of another dtype or shape, or a Pillow image with more than 8 bits per channel.
+        TypeError: any other type.
         OSError: the file cannot be read.
     """
     if isinstance(image, str | os.PathLike):
         path = Path(image)
-        return File(_as_unicode(path.name), path.read_bytes())
+        return Upload(_utf8(path.name), path.read_bytes())
     if isinstance(image, bytes | bytearray):
-        return File("photo", bytes(image))
-    # Whoever has an image of either library has imported it: the client itself needs neither.
+        return Upload("photo", bytes(image))
+    # Neither library is a dependency, but a caller who has one of their images has imported it.
     if (pillow := sys.modules.get("PIL.Image")) and isinstance(image, pillow.Image):
-        return File("photo.png", _png(image))
+        return Upload("photo.png", _png(image))
     if (numpy := sys.modules.get("numpy")) and isinstance(image, numpy.ndarray):
-        return File("photo.png", _png(_image_of(image)))
+        return Upload("photo.png", _png(_pillow_image(image)))
     if (read := getattr(image, "read", None)) is None:
         kind = type(image).__name__
-        raise TypeError(f"a photo is a path, bytes, an open file, a Pillow image or a numpy array, not {kind}")
-    return File(_name(image), _bytes(read()))
+        raise TypeError(f"a photo is a path, bytes, a file object, a Pillow image or a numpy array, not {kind}")
+    name, data = getattr(image, "name", None), read()
+    if not isinstance(data, bytes):
+        raise TypeError("the file is open in text mode: open it as 'rb'")
+    return Upload(_utf8(Path(name).name) if isinstance(name, str) and name else "photo", data)
 
 
-def _name(file: object) -> str:
-    name = getattr(file, "name", None)
-    return _as_unicode(Path(name).name) if isinstance(name, str) and name else "photo"
-
-
-def _as_unicode(name: str) -> str:
-    """A file's name, with a question mark for each byte that is not UTF-8."""
+def _utf8(name: str) -> str:
+    """The file name with a question mark for each byte that is not UTF-8."""
     return name.encode("utf-8", "replace").decode()
 
 
-def _bytes(data: object) -> bytes:
-    if not isinstance(data, bytes):
-        raise TypeError("the file is open for text: open it as 'rb'")
-    return data
-
-
-def _image_of(array: NDArray[np.uint8]) -> PIL.Image.Image:
+def _pillow_image(array: NDArray[np.uint8]) -> PIL.Image.Image:
     if array.dtype != "uint8":
-        raise ValueError(f"an array's values are RGB or grey, uint8 from 0 to 255, not {array.dtype}")
+        raise ValueError(f"an array must be uint8 in RGB or grey, not {array.dtype}")
     if array.size == 0 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
-        raise ValueError(f"an array's shape is (height, width, 3) in RGB or (height, width) in grey, not {array.shape}")
+        raise ValueError(f"an array must be (height, width, 3) in RGB or (height, width) in grey, not {array.shape}")
     import PIL.Image
 
     return PIL.Image.fromarray(array)
@@ -89,11 +80,11 @@ def _image_of(array: NDArray[np.uint8]) -> PIL.Image.Image:
 def _png(image: PIL.Image.Image) -> bytes:
     import PIL.ImageOps
 
-    if image.mode not in _EXACT + _CONVERTED:
-        raise ValueError(f"a Pillow image has 8 bits a channel, as RGB or grey has; its mode is not {image.mode}")
-    # PNG files that Pillow writes do not say how a photo was held.
+    if image.mode not in _SENT_AS_IS + _SENT_AS_RGB:
+        raise ValueError(f"a Pillow image must have 8 bits per channel, in RGB or grey; its mode is {image.mode}")
+    # Pillow does not write the orientation into PNG files.
     upright = PIL.ImageOps.exif_transpose(image)
     file = io.BytesIO()
-    # Hardly larger than at the default level, and several times as fast.
-    (upright if upright.mode in _EXACT else upright.convert("RGB")).save(file, "PNG", compress_level=1)
+    # Level 1 is several times as fast as the default and hardly larger.
+    (upright if upright.mode in _SENT_AS_IS else upright.convert("RGB")).save(file, "PNG", compress_level=1)
     return file.getvalue()

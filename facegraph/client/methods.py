@@ -1,4 +1,7 @@
-"""From the description of a call to a method of a client, blocking or awaited."""
+"""Turns a function that describes a call into a method of a client, blocking or async.
+
+Every route is written, typed and documented once; `help` and type checkers see the same signature on both clients.
+"""
 
 import asyncio
 import inspect
@@ -6,90 +9,96 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args
 
-from facegraph.client.call import Call, Page
+from facegraph.client.api_call import ApiCall, Page
 
 P = ParamSpec("P")
 T = TypeVar("T")
 M = TypeVar("M", bound=Callable[..., Any])
 
 
-class Blocking(Protocol):
-    """A client that waits for the answer of a call."""
+class BlockingSender(Protocol):
+    """What a blocking method needs of its client."""
 
-    def send(self, call: Call[T], /) -> T: ...
-
-
-class Awaited(Protocol):
-    """One whose answers are awaited."""
-
-    async def send(self, call: Call[T], /) -> T: ...
+    def send(self, call: ApiCall[T], /) -> T: ...
 
 
-def blocking(describe: Callable[P, Call[T]]) -> Callable[Concatenate[Blocking, P], T]:
-    """The method of `Client` that sends what `describe` describes."""
+class AsyncSender(Protocol):
+    """What an async method needs of its client."""
+
+    async def send(self, call: ApiCall[T], /) -> T: ...
+
+
+def blocking(describe: Callable[P, ApiCall[T]]) -> Callable[Concatenate[BlockingSender, P], T]:
+    """A method of `Client` that sends the call."""
 
     @wraps(describe)
-    def method(self: Blocking, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def method(self: BlockingSender, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.send(describe(*args, **kwargs))
 
     return _signed(method, describe)
 
 
-def blocking_pages(describe: Callable[P, Call[Page[T]] | None]) -> Callable[Concatenate[Blocking, P], Iterator[T]]:
-    """The same for a call that is answered in pages: it gives their items, and asks for each page when it is due."""
+def blocking_pages(
+    describe: Callable[P, ApiCall[Page[T]] | None],
+) -> Callable[Concatenate[BlockingSender, P], Iterator[T]]:
+    """A method of `Client` that yields the items of all pages and requests each page when it is needed."""
 
     @wraps(describe)
-    def method(self: Blocking, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+    def method(self: BlockingSender, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
         call = describe(*args, **kwargs)
         while call is not None:
             page = self.send(call)
             yield from page.items
-            call = page.following()
+            call = page.next_call()
 
     return _signed(method, describe, Iterator)
 
 
-def awaited(describe: Callable[P, Call[T]]) -> Callable[Concatenate[Awaited, P], Coroutine[Any, Any, T]]:
-    """The method of `AsyncClient` that sends what `describe` describes."""
+def awaited(describe: Callable[P, ApiCall[T]]) -> Callable[Concatenate[AsyncSender, P], Coroutine[Any, Any, T]]:
+    """A method of `AsyncClient` that sends the call."""
 
     @wraps(describe)
-    async def method(self: Awaited, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        # It may read and encode photos, which would keep the event loop.
+    async def method(self: AsyncSender, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        # Reading and encoding photos would block the event loop.
         return await self.send(await asyncio.to_thread(describe, *args, **kwargs))
 
     return _signed(method, describe)
 
 
 def awaited_pages(
-    describe: Callable[P, Call[Page[T]] | None],
-) -> Callable[Concatenate[Awaited, P], AsyncIterator[T]]:
-    """The same for a call that is answered in pages: it gives their items, and asks for each page when it is due."""
+    describe: Callable[P, ApiCall[Page[T]] | None],
+) -> Callable[Concatenate[AsyncSender, P], AsyncIterator[T]]:
+    """A method of `AsyncClient` that yields the items of all pages and requests each page when it is needed."""
 
     @wraps(describe)
-    async def method(self: Awaited, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+    async def method(self: AsyncSender, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
         call = await asyncio.to_thread(describe, *args, **kwargs)
         while call is not None:
             page = await self.send(call)
             for item in page.items:
                 yield item
-            call = await asyncio.to_thread(page.following)
+            call = await asyncio.to_thread(page.next_call)
 
     return _signed(method, describe, AsyncIterator)
 
 
-def _signed(method: M, describe: Callable[..., Any], items: Any = None) -> M:
-    """`method` with the signature that `help` and editors show: that of `describe`, with a self.
+def _signed(method: M, describe: Callable[..., Any], iterator: Any = None) -> M:
+    """Set the signature of `method`: that of `describe` with a self, returning the result instead of the call.
 
-    It gives the answer and not its description; with `items`, such as `Iterator`, one of what the pages hold.
+    Args:
+        method: what `describe` was turned into.
+        describe: returns an `ApiCall`.
+        iterator: the generic type of a method over pages, such as `Iterator`.
     """
     signature = inspect.signature(describe)
-    [answer, *_] = get_args(signature.return_annotation)
-    if items:
-        while inner := get_args(answer):
-            answer = inner[0]
-        answer = items[answer]
+    [result, *_] = get_args(signature.return_annotation)
+    if iterator:
+        # Of ApiCall[Page[T]] | None, the innermost T.
+        while inner := get_args(result):
+            result = inner[0]
+        result = iterator[result]
     itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
     method.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[itself, *signature.parameters.values()], return_annotation=answer
+        parameters=[itself, *signature.parameters.values()], return_annotation=result
     )
     return method

@@ -1,11 +1,11 @@
-"""Photos and embeddings, without a gallery: detect, embed, verify and compare."""
+"""Photos and embeddings without a gallery: detect, embed, verify and compare."""
 
 from dataclasses import dataclass
 from functools import partial
 
-from facegraph.client.call import Call, path_of
+from facegraph.client.api_call import ApiCall, api_path
 from facegraph.client.decoding import decode
-from facegraph.client.images import Image, file_of
+from facegraph.client.images import Image, upload_from
 from facegraph.client.schemas import (
     Embedding,
     Face,
@@ -22,7 +22,7 @@ from facegraph.client.schemas import (
 
 @dataclass(frozen=True, kw_only=True)
 class DetectedPhoto:
-    """The faces of a photo, best score first; `faces_found` counts those beyond `max_faces` too."""
+    """The faces of a photo, best score first. `faces_found` includes those beyond `max_faces`."""
 
     photo: Photo
     faces_found: int
@@ -40,7 +40,7 @@ class EmbeddedFace(Face):
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddedPhoto:
-    """The faces of a photo with their embeddings, best score first; `faces_found` as in `DetectedPhoto`."""
+    """The faces of a photo with their embeddings, best score first. `faces_found` is as in `DetectedPhoto`."""
 
     photo: Photo
     faces_found: int
@@ -51,7 +51,7 @@ class EmbeddedPhoto:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two embeddings compared; `value` is the similarity or distance in `metric`."""
+    """The result of comparing two embeddings. `value` is the similarity or the distance, depending on `metric`."""
 
     match: bool
     metric: str
@@ -62,7 +62,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Verification(Comparison):
-    """Two photos compared by the two `faces`; `faces_found` is the number of faces that count in each photo."""
+    """The result of comparing two photos: the compared `faces`, and the number of usable faces in each photo."""
 
     faces_found: tuple[int, int]
     faces: tuple[Face, Face]
@@ -77,21 +77,21 @@ def detect(
     liveness: LivenessPolicy | None = None,
     faces: FaceRule | None = None,
     max_faces: int | None = None,
-) -> Call[DetectedPhoto]:
-    """Find the faces of a photo, with their landmarks and quality, and whether they are alive.
+) -> ApiCall[DetectedPhoto]:
+    """Find the faces of a photo with their landmarks, quality and, if requested, liveness.
 
     Args:
-        photo: as `facegraph.client.images.file_of` takes it.
+        photo: as `facegraph.client.images.upload_from` accepts it.
         detector: a role of `models`.
-        liveness: whether it is measured.
-        faces: which faces count; all unless told otherwise.
-        max_faces: largest number of faces in the answer, best score first; 1 to 100.
+        liveness: whether to measure liveness.
+        faces: which faces to use. Default: all.
+        max_faces: maximum number of faces to return, best score first; 1 to 100.
     """
-    return Call(
+    return ApiCall(
         method="POST",
-        path=path_of("detect"),
+        path=api_path("detect"),
         params=given(detector=detector, liveness=liveness, faces=faces, max_faces=max_faces),
-        files=[("photo", file_of(photo))],
+        files=[("photo", upload_from(photo))],
         decode=partial(decode, DetectedPhoto),
     )
 
@@ -105,22 +105,22 @@ def embed(
     faces: FaceRule | None = None,
     max_faces: int | None = None,
     crops: bool | None = None,
-) -> Call[EmbeddedPhoto]:
-    """Find the faces of a photo and give an embedding of each.
+) -> ApiCall[EmbeddedPhoto]:
+    """Find the faces of a photo and return an embedding of each.
 
     Args:
         photo, detector, liveness, faces, max_faces: as in `detect`.
         embedder: a role of `models`.
-        crops: whether each face comes with its pixels as the embedder sees them.
+        crops: whether to return the embedder's input for each face.
     """
     options = given(
         detector=detector, embedder=embedder, liveness=liveness, faces=faces, max_faces=max_faces, crops=crops
     )
-    return Call(
+    return ApiCall(
         method="POST",
-        path=path_of("embed"),
+        path=api_path("embed"),
         params=options,
-        files=[("photo", file_of(photo))],
+        files=[("photo", upload_from(photo))],
         decode=partial(decode, EmbeddedPhoto),
     )
 
@@ -136,16 +136,16 @@ def verify(
     threshold: float | None = None,
     faces: FaceRule | None = None,
     crops: bool | None = None,
-) -> Call[Verification]:
-    """Compare a face of one photo with a face of another: the same person or not.
+) -> ApiCall[Verification]:
+    """Check whether two photos show the same person.
 
     Args:
         photo1, photo2, detector, embedder, crops: as in `embed`.
-        liveness: with "require", a spoof is never a match.
-        metric: cosine unless told otherwise.
-        threshold: least similarity or greatest distance; without it that of `models`.
-        faces: which face of a photo counts; the prominent one unless told otherwise. With all, the two faces that are
-            most alike are compared.
+        liveness: with "require", a spoof never matches.
+        metric: default: cosine.
+        threshold: minimum similarity or maximum distance. Default: that of `models`.
+        faces: which face of each photo to compare. Default: the prominent one. With "all", the two most similar faces
+            are compared.
     """
     options = given(
         detector=detector,
@@ -156,28 +156,28 @@ def verify(
         faces=faces,
         crops=crops,
     )
-    return Call(
+    return ApiCall(
         method="POST",
-        path=path_of("verify"),
+        path=api_path("verify"),
         params=options,
-        files=[("photo1", file_of(photo1)), ("photo2", file_of(photo2))],
+        files=[("photo1", upload_from(photo1)), ("photo2", upload_from(photo2))],
         decode=partial(decode, Verification),
     )
 
 
 def compare(
     embedding1: Embedding, embedding2: Embedding, *, metric: Metric | None = None, threshold: float | None = None
-) -> Call[Comparison]:
-    """Compare two embeddings of one contract.
+) -> ApiCall[Comparison]:
+    """Compare two embeddings with the same contract.
 
     Args:
-        embedding1, embedding2: as `embed` gives them.
+        embedding1, embedding2: as `embed` returns them.
         metric, threshold: as in `verify`.
     """
     pair = {"embedding1": embedding1.as_json(), "embedding2": embedding2.as_json()}
-    return Call(
+    return ApiCall(
         method="POST",
-        path=path_of("compare"),
+        path=api_path("compare"),
         json=pair | given(metric=metric, threshold=threshold),
         decode=partial(decode, Comparison),
     )

@@ -1,21 +1,21 @@
-"""What several answers have: faces, and the networks that looked at them."""
+"""Types that several responses share."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 LivenessPolicy: TypeAlias = Literal["off", "report", "require"]
-"""off: not asked; report: stands beside the answer; require: a spoof is never a match, and not enrolled."""
+"""off: not measured. report: measured and reported. require: a spoof never matches and is not enrolled."""
 FaceRule: TypeAlias = Literal["one", "largest", "prominent", "all"]
-"""Which faces of a photo count. one: a photo of several faces is refused; largest: the largest face; prominent: the
-face that is largest and nearest the middle; all: every face."""
+"""Which faces of a photo are used. one: refuse a photo of several faces. largest: the largest face. prominent: the face
+that is largest and nearest to the centre. all: every face."""
 Metric: TypeAlias = Literal["cosine", "euclidean"]
-"""cosine: similarity, -1 to 1; euclidean: distance of embeddings of length 1, 0 to 2."""
+"""cosine: similarity from -1 to 1. euclidean: distance between unit-length embeddings, 0 to 2."""
 Point: TypeAlias = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """In pixels of the photo as it was sent; may reach beyond its edges."""
+    """A box in pixels of the upright photo. It may extend beyond the edges."""
 
     left: float
     top: float
@@ -36,7 +36,7 @@ class Landmarks:
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """Measured on grey values of 0 to 255; of a face on its own pixels, brought to 112x112."""
+    """Measured on grey values from 0 to 255; for a face, on its own pixels scaled to 112x112."""
 
     brightness: float
     contrast: float
@@ -45,7 +45,7 @@ class Quality:
 
 @dataclass(frozen=True, kw_only=True)
 class Liveness:
-    """Whether a face is alive: the score is the live probability."""
+    """Whether a face is live. The score is the probability of that."""
 
     live: bool
     score: float
@@ -54,7 +54,7 @@ class Liveness:
 
 @dataclass(frozen=True, kw_only=True)
 class Crop:
-    """A face as the embedder sees it: a square of `side` pixels, as a PNG file's bytes."""
+    """The embedder's input: a square of `side` pixels as a PNG file."""
 
     side: int
     png: bytes
@@ -62,7 +62,7 @@ class Crop:
 
 @dataclass(frozen=True, kw_only=True)
 class Face:
-    """A face that was found; `liveness` is None where it is off, and `crop` where none was asked for."""
+    """A detected face. `liveness` and `crop` are None unless requested."""
 
     box: Box
     score: float
@@ -74,7 +74,7 @@ class Face:
 
 @dataclass(frozen=True, kw_only=True)
 class Photo:
-    """A photo as it was sent, upright."""
+    """The photo after its EXIF orientation was applied."""
 
     width: int
     height: int
@@ -83,7 +83,7 @@ class Photo:
 
 @dataclass(frozen=True, kw_only=True)
 class Models:
-    """The networks that gave the answer, by their names in the catalogue; None for those that were not asked."""
+    """The models that produced the response, by their catalogue names; None for a stage that was not used."""
 
     detector: str | None = None
     liveness: str | None = None
@@ -92,12 +92,12 @@ class Models:
 
 @dataclass(frozen=True, kw_only=True)
 class Timings:
-    """Where the time went, in milliseconds.
+    """Durations in milliseconds.
 
     Attributes:
-        detection: work of the detector's replica; for two photos, the sum of both.
-        networks: round trip of liveness and embedding, which run side by side.
-        total: from reading the photos to the answer.
+        detection: work of the detector's replica, summed over both photos if there are two.
+        networks: round trip of liveness and embedding, which run in parallel.
+        total: from reading the photos to the response.
     """
 
     detection: float
@@ -107,7 +107,7 @@ class Timings:
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """What decided, and who set it: the request, the collection, the configuration or the network's card."""
+    """The threshold that was applied. `source` is where it was set: request, collection, configuration or card."""
 
     value: float
     source: str
@@ -115,9 +115,9 @@ class Threshold:
 
 @dataclass(frozen=True, kw_only=True)
 class Embedding:
-    """An embedding of length 1, and the contract of the network that gave it: only equal contracts compare.
+    """An embedding of length 1. Only embeddings with the same contract can be compared.
 
-    Numbers of any kind, such as numpy's, become floats.
+    `values` may hold any numbers, such as numpy's; they are converted to float.
     """
 
     contract: str
@@ -127,10 +127,10 @@ class Embedding:
         object.__setattr__(self, "values", tuple(map(float, self.values)))
 
     def as_json(self) -> dict[str, Any]:
-        """Its form in requests."""
+        """The embedding as requests contain it."""
         return {"contract": self.contract, "values": self.values}
 
 
 def given(**options: Any) -> dict[str, Any]:
-    """The options that are not None; the service has a default for each of the others."""
+    """The options that are not None. The service has defaults for the others."""
     return {name: value for name, value in options.items() if value is not None}

@@ -1,17 +1,17 @@
-"""Searching a collection: with a photo, or with an embedding that is there already."""
+"""Search a collection by photo or by embedding."""
 
 from dataclasses import dataclass
 from functools import partial
 
-from facegraph.client.call import Call, path_of
+from facegraph.client.api_call import ApiCall, api_path
 from facegraph.client.decoding import decode
-from facegraph.client.images import Image, file_of
+from facegraph.client.images import Image, upload_from
 from facegraph.client.schemas import Embedding, Face, FaceRule, LivenessPolicy, Models, Photo, Threshold, Timings, given
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A subject at or above the threshold, by its most similar face; the similarity is a cosine."""
+    """A subject with a face at or above the threshold: its most similar face, and the cosine similarity."""
 
     subject: str
     similarity: float
@@ -20,14 +20,14 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchedFace(Face):
-    """A face of the photo with its candidates, best first; none if liveness is required and the face is a spoof."""
+    """A face and its candidates, best first. Empty if liveness is required and the face is a spoof."""
 
     candidates: tuple[Candidate, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchedPhoto:
-    """The faces of a photo, best score first; `faces_found` counts those beyond `max_faces` too."""
+    """The faces of a photo, best score first. `faces_found` includes those beyond `max_faces`."""
 
     photo: Photo
     faces_found: int
@@ -39,7 +39,7 @@ class SearchedPhoto:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchedEmbedding:
-    """Whom a probe resembles, best first."""
+    """The candidates for an embedding, best first."""
 
     candidates: tuple[Candidate, ...]
     threshold: Threshold
@@ -56,15 +56,15 @@ def search(
     top_k: int | None = None,
     threshold: float | None = None,
     crops: bool | None = None,
-) -> Call[SearchedPhoto]:
-    """Find for each face of a photo the subjects that resemble it.
+) -> ApiCall[SearchedPhoto]:
+    """Find the enrolled subjects that each face of a photo resembles.
 
     Args:
-        collection: its name.
-        photo, detector, liveness, faces, max_faces, crops: as in `embed`; with liveness "require" a spoof has no
+        collection: name of the collection.
+        photo, detector, liveness, faces, max_faces, crops: as in `embed`. With liveness "require", a spoof has no
             candidates.
-        top_k: most subjects a face, 1 to 100; 5 unless told otherwise.
-        threshold: least cosine similarity; without it the collection's, or else that of `models`.
+        top_k: maximum number of candidates per face, 1 to 100. Default: 5.
+        threshold: minimum cosine similarity. Default: the collection's, then that of `models`.
     """
     options = given(
         detector=detector,
@@ -75,22 +75,28 @@ def search(
         threshold=threshold,
         crops=crops,
     )
-    return Call(
+    return ApiCall(
         method="POST",
-        path=path_of("collections", collection, "search"),
+        path=api_path("collections", collection, "search"),
         params=options,
-        files=[("photo", file_of(photo))],
+        files=[("photo", upload_from(photo))],
         decode=partial(decode, SearchedPhoto),
     )
 
 
 def search_embedding(
     collection: str, embedding: Embedding, *, top_k: int | None = None, threshold: float | None = None
-) -> Call[SearchedEmbedding]:
-    """Find the subjects that resemble an embedding of the collection's contract; the rest is as in `search`."""
-    return Call(
+) -> ApiCall[SearchedEmbedding]:
+    """Find the enrolled subjects that an embedding resembles. It must have the collection's contract.
+
+    Args:
+        collection: name of the collection.
+        embedding: as `embed` returns it.
+        top_k, threshold: as in `search`.
+    """
+    return ApiCall(
         method="POST",
-        path=path_of("collections", collection, "search", "embedding"),
+        path=api_path("collections", collection, "search", "embedding"),
         json={"embedding": embedding.as_json(), **given(top_k=top_k, threshold=threshold)},
         decode=partial(decode, SearchedEmbedding),
     )

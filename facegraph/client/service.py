@@ -1,18 +1,18 @@
-"""The service itself: its networks, its stages, and whether they answer."""
+"""The service itself: its models, its stages and its health."""
 
 from dataclasses import dataclass
 from functools import partial
 
-from facegraph.client.call import Call, path_of
+from facegraph.client.api_call import ApiCall, api_path
 from facegraph.client.decoding import decode
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A network behind a role; the last four are an embedder's.
+    """The model behind a role. The last four fields are None unless it is an embedder.
 
-    `cosine_threshold` decides where neither the request nor the collection has one, and `threshold_source` says
-    whether it is the configuration's or the card's.
+    `cosine_threshold` applies if neither the request nor the collection sets one. `threshold_source` is where it was
+    set: configuration or card.
     """
 
     model: str
@@ -26,14 +26,14 @@ class Network:
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """Default roles for requests."""
+    """The roles that are used unless a request names others."""
 
     detector: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Networks:
-    """Every network by its role, which is what requests name."""
+    """Every model by its role. Requests choose models by role."""
 
     detectors: dict[str, Network]
     liveness: dict[str, Network]
@@ -43,7 +43,7 @@ class Networks:
 
 @dataclass(frozen=True, kw_only=True)
 class Replicas:
-    """How many replicas a stage has, by what they are doing."""
+    """Number of a stage's replicas in each state, and the number that autoscaling wants."""
 
     running: int
     starting: int
@@ -53,9 +53,12 @@ class Replicas:
 
 @dataclass(frozen=True, kw_only=True)
 class Calls:
-    """Calls of a stage that the answering ingress made: under way, and ended in the last `Status.since_s` seconds.
+    """Calls to a stage from the ingress replica that responded.
 
-    `p50_ms` and `p95_ms` are how long half, and 95 of 100, of these took at most, in milliseconds.
+    Attributes:
+        ongoing: in progress.
+        recent: completed in the last `Status.since_s` seconds.
+        p50_ms, p95_ms: percentiles of the recent calls' durations.
     """
 
     ongoing: int
@@ -66,9 +69,9 @@ class Calls:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A deployment of the service; `kind` is detector, liveness, embedder, gallery or ingress.
+    """A deployment of the service. `kind` is detector, liveness, embedder, gallery or ingress.
 
-    The last two have no network: `role`, `model`, `title` and `licence` are None.
+    `role`, `model`, `title` and `licence` are None for the gallery and the ingress, which have no model.
     """
 
     deployment: str
@@ -84,7 +87,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """Every stage, how far back `Calls.recent` reaches, and the damaged collections."""
+    """All stages, the length in seconds of the window of `Calls.recent`, and the names of damaged collections."""
 
     stages: tuple[Stage, ...]
     since_s: int
@@ -93,10 +96,14 @@ class Status:
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """Whether the stages answer: healthy if all do, degraded if some do, unhealthy if none does.
+    """Whether the stages respond.
 
-    `models` has the verdict by role, `database_connected` is the gallery's, and `unreadable_collections` is how many
-    collections are damaged.
+    Attributes:
+        status: healthy if all stages respond, degraded if some do, unhealthy if none does.
+        version: version of the service.
+        models: by role, whether its stage responds.
+        database_connected: whether the gallery responds.
+        unreadable_collections: number of damaged collections.
     """
 
     status: str
@@ -106,16 +113,16 @@ class Health:
     unreadable_collections: int = 0
 
 
-def models() -> Call[Networks]:
-    """List the networks that a request can choose, by their roles."""
-    return Call(method="GET", path=path_of("models"), decode=partial(decode, Networks))
+def models() -> ApiCall[Networks]:
+    """List the models that requests can choose, by role."""
+    return ApiCall(method="GET", path=api_path("models"), decode=partial(decode, Networks))
 
 
-def status() -> Call[Status]:
-    """Tell every stage's replicas, calls and network."""
-    return Call(method="GET", path=path_of("status"), decode=partial(decode, Status))
+def status() -> ApiCall[Status]:
+    """Report each stage's model, replicas and calls."""
+    return ApiCall(method="GET", path=api_path("status"), decode=partial(decode, Status))
 
 
-def health() -> Call[Health]:
-    """Report whether every stage answers; one that does not is not an error here."""
-    return Call(method="GET", path="/health", decode=partial(decode, Health), answers=frozenset({503}))
+def health() -> ApiCall[Health]:
+    """Report whether every stage responds. A stage that does not is not an error here."""
+    return ApiCall(method="GET", path="/health", decode=partial(decode, Health), also_success=frozenset({503}))

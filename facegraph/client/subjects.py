@@ -1,4 +1,4 @@
-"""Subjects of a collection and their faces: listing and deleting."""
+"""Lists and deletes the subjects of a collection and their faces."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -6,18 +6,18 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from facegraph.client.call import Call, Page, gone, path_of
+from facegraph.client.api_call import ApiCall, Page, api_path, result_if_deleted
 from facegraph.client.decoding import decode
 from facegraph.client.errors import NotFoundError
 
-_PAGE = 1000
-_NOT_CARRIED = (".", "..")
-"""Ids that proxies take out of an address, and would so delete the collection for a subject of it."""
+_PAGE_SIZE = 1000
+_DOT_SEGMENTS = (".", "..")
+"""Ids that proxies remove from a path, which would turn deleting a subject into deleting the collection."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A subject of a collection; `faces` is how many it has."""
+    """A subject of a collection. `faces` is the number of its faces."""
 
     id: str
     faces: int
@@ -27,7 +27,7 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredFace:
-    """An enrolled face; the label is the name of the file that it came from."""
+    """An enrolled face. The label is the name of the file it was enrolled from."""
 
     face_id: str
     label: str
@@ -36,7 +36,7 @@ class StoredFace:
 
 @dataclass(frozen=True, kw_only=True)
 class SubjectFaces:
-    """A subject with its faces, first enrolled first."""
+    """A subject with its faces, oldest first."""
 
     id: str
     faces: tuple[StoredFace, ...]
@@ -44,7 +44,7 @@ class SubjectFaces:
 
 @dataclass(frozen=True, kw_only=True)
 class SubjectsPage:
-    """A page of subjects in the order of their ids' code points; `next` is the `after` of the next page."""
+    """A page of subjects, ordered by the code points of their ids. `next` is the `after` of the next page."""
 
     subjects: tuple[Subject, ...]
     next: str | None
@@ -52,17 +52,17 @@ class SubjectsPage:
 
 @dataclass(frozen=True, kw_only=True)
 class Deleted:
-    """How many faces were deleted."""
+    """The number of deleted faces."""
 
     deleted_faces: int
 
 
-def subjects(collection: str, *, after: str = "") -> Call[Page[Subject]]:
-    """List the subjects of a collection, in the order of their ids' code points.
+def subjects(collection: str, *, after: str = "") -> ApiCall[Page[Subject]]:
+    """List the subjects of a collection, ordered by the code points of their ids.
 
     Args:
-        collection: its name.
-        after: an id; the subjects behind it are listed.
+        collection: name of the collection.
+        after: list only the subjects that follow this id.
     """
 
     def page(body: Any) -> Page[Subject]:
@@ -70,50 +70,47 @@ def subjects(collection: str, *, after: str = "") -> Call[Page[Subject]]:
         last = found.next
         return Page(found.subjects, lambda: None if last is None else subjects(collection, after=last))
 
-    params = {"after": after, "limit": _PAGE}
-    return Call(method="GET", path=path_of("collections", collection, "subjects"), params=params, decode=page)
+    params = {"after": after, "limit": _PAGE_SIZE}
+    return ApiCall(method="GET", path=api_path("collections", collection, "subjects"), params=params, decode=page)
 
 
-def subject(collection: str, subject: str) -> Call[SubjectFaces]:
+def subject(collection: str, subject: str) -> ApiCall[SubjectFaces]:
     """List the faces of a subject."""
-    path = path_of("collections", collection, "subjects", subject)
-    return Call(method="GET", path=path, decode=partial(decode, SubjectFaces))
+    path = api_path("collections", collection, "subjects", subject)
+    return ApiCall(method="GET", path=path, decode=partial(decode, SubjectFaces))
 
 
-def delete_subject(collection: str, subject: str) -> Call[int]:
-    """Delete a subject with all its faces; gives how many these were.
+def delete_subject(collection: str, subject: str) -> ApiCall[int]:
+    """Delete a subject and return the number of its faces.
 
-    It is 0 where an attempt whose answer was lost has deleted them already.
+    The result is 0 if an earlier attempt, whose response was lost, has already deleted them.
     """
-    if subject in _NOT_CARRIED:
-        return _delete_by_body(collection, subject)
-    path = path_of("collections", collection, "subjects", subject)
-    return Call(method="DELETE", path=path, decode=_deleted, settle=gone(0))
+    if subject in _DOT_SEGMENTS:
+        return _delete_in_body(collection, subject)
+    path = api_path("collections", collection, "subjects", subject)
+    return ApiCall(method="DELETE", path=path, decode=_deleted_faces, on_error=result_if_deleted(0))
 
 
-def delete_subjects(collection: str, subjects: Iterable[str]) -> Call[int]:
-    """Delete many subjects in one step, 1 to 1,000; gives how many faces these had.
-
-    Those that are not there are no error.
-    """
-    path = path_of("collections", collection, "subjects", "delete")
-    return Call(method="POST", path=path, json={"ids": list(subjects)}, decode=_deleted)
+def delete_subjects(collection: str, subjects: Iterable[str]) -> ApiCall[int]:
+    """Delete 1 to 1,000 subjects in one commit and return the number of their faces. Unknown ids are ignored."""
+    path = api_path("collections", collection, "subjects", "delete")
+    return ApiCall(method="POST", path=path, json={"ids": list(subjects)}, decode=_deleted_faces)
 
 
-def delete_face(collection: str, face_id: str) -> Call[int]:
-    """Delete one face of a subject; gives 1, or 0 as `delete_subject` does."""
-    path = path_of("collections", collection, "faces", face_id)
-    return Call(method="DELETE", path=path, decode=_deleted, settle=gone(0))
+def delete_face(collection: str, face_id: str) -> ApiCall[int]:
+    """Delete one face. The result is 1, or 0 as in `delete_subject`."""
+    path = api_path("collections", collection, "faces", face_id)
+    return ApiCall(method="DELETE", path=path, decode=_deleted_faces, on_error=result_if_deleted(0))
 
 
-def _delete_by_body(collection: str, subject: str) -> Call[int]:
+def _delete_in_body(collection: str, subject: str) -> ApiCall[int]:
     def deleted(body: Any) -> int:
-        if not (count := _deleted(body)):
+        if not (count := _deleted_faces(body)):
             raise NotFoundError("SUBJECT_NOT_FOUND", "The collection has no subject with this id", 404)
         return count
 
-    return replace(delete_subjects(collection, [subject]), decode=deleted, settle=gone(0))
+    return replace(delete_subjects(collection, [subject]), decode=deleted, on_error=result_if_deleted(0))
 
 
-def _deleted(body: Any) -> int:
+def _deleted_faces(body: Any) -> int:
     return decode(Deleted, body).deleted_faces

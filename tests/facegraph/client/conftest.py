@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from facegraph.client import exchange
+from facegraph.client import retries
 from tests.facegraph.client import Asker, InProcess, Script
 from tests.fakes import People, service
 
@@ -57,7 +57,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The client's own clock; its jitter is the half of what it may be."""
     made = Clock()
-    monkeypatch.setattr(exchange, "monotonic", lambda: made.now)
+    monkeypatch.setattr(retries, "monotonic", lambda: made.now)
     monkeypatch.setattr("random.uniform", lambda least, most: (least + most) / 2)
     monkeypatch.setattr(time, "sleep", made.wait)
     monkeypatch.setattr(asyncio, "sleep", made.wait_asynchronously)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from facegraph.client import AsyncClient, Client, NoAnswerError
-from facegraph.client.connection import connection
+from facegraph.client.http_options import http_options
 from tests.facegraph.client import Asker, Script
 
 KEY = "fg_0123456789abcdef_secret"
@@ -43,7 +43,7 @@ def test_an_authority_of_the_environment_is_trusted(monkeypatch: pytest.MonkeyPa
     end = "-----END CERTIFICATE-----\n"
     (tmp_path / "own.pem").write_text(Path(certifi.where()).read_text("utf-8").partition(end)[0] + end)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "own.pem"))
-    trusted = connection("https://faces.example", None)["verify"]
+    trusted = http_options("https://faces.example", None)["verify"]
     assert trusted.cert_store_stats()["x509_ca"] == 1
 
 

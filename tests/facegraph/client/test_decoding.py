@@ -66,16 +66,16 @@ def test_what_is_missing_is_named(name: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"text": 3}, "answer.text should be str, and is int"),
-        ({"when": "yesterday"}, "answer.when should be a time, and is str"),
-        ({"file": "=?"}, "answer.file should be base64, and is str"),
-        ({"some": {}}, "answer.some should be list, and is dict"),
-        ({"some": [{"number": 1}, {"number": "1"}]}, r"answer.some\[1\].number should be float or int, and is str"),
-        ({"some": [{"number": True}]}, r"answer.some\[0\].number should be float or int, and is bool"),
-        ({"pair": [1]}, "answer.pair should be 2 values, and is list"),
-        ({"named": {"mtcnn": 1}}, "answer.named.mtcnn should be bool, and is int"),
-        ({"perhaps": []}, "answer.perhaps should be dict, and is list"),
-        ({"later": None}, "answer.later should be int, and is NoneType"),
+        ({"text": 3}, "answer.text should be str, not int"),
+        ({"when": "yesterday"}, "answer.when should be a time, not str"),
+        ({"file": "=?"}, "answer.file should be base64, not str"),
+        ({"some": {}}, "answer.some should be list, not dict"),
+        ({"some": [{"number": 1}, {"number": "1"}]}, r"answer.some\[1\].number should be float or int, not str"),
+        ({"some": [{"number": True}]}, r"answer.some\[0\].number should be float or int, not bool"),
+        ({"pair": [1]}, "answer.pair should be 2 values, not list"),
+        ({"named": {"mtcnn": 1}}, "answer.named.mtcnn should be bool, not int"),
+        ({"perhaps": []}, "answer.perhaps should be dict, not list"),
+        ({"later": None}, "answer.later should be int, not NoneType"),
     ],
 )
 def test_what_is_wrong_is_named_without_its_value(changed: dict[str, Any], said: str) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from api.app import create_app
 from facegraph.client import Client, EnrolledPhoto, InvalidRequestError, UnavailableError
-from facegraph.client.batches import MOST_BYTES, MOST_PHOTOS, Entry, batches
-from facegraph.client.images import File
+from facegraph.client.images import Upload
+from facegraph.client.upload_batches import MAX_BYTES, MAX_PHOTOS, PhotoEntry, batches
 from graphs.settings import LimitArgs
 from tests.facegraph.client import ADDRESS, BOTH, Asker, InProcess, Script, refusal
 from tests.fakes import People, service
@@ -22,34 +22,34 @@ NAMES = ("anna", "bob", "carl", "dora")
 
 def sizes(*lengths: int) -> list[int]:
     """How many of photos of these lengths are sent at a time."""
-    found = list(batches(Entry("anna", File("photo", bytes(length))) for length in lengths))
-    assert [len(entry.file.data) for batch in found for entry in batch] == list(lengths)
+    found = list(batches(PhotoEntry("anna", Upload("photo", bytes(length))) for length in lengths))
+    assert [len(entry.upload.data) for batch in found for entry in batch] == list(lengths)
     return [len(batch) for batch in found]
 
 
 def test_a_request_has_as_many_photos_as_the_service_takes() -> None:
     assert sizes() == []
-    assert sizes(*[10] * (2 * MOST_PHOTOS + 1)) == [MOST_PHOTOS, MOST_PHOTOS, 1]
-    third = MOST_BYTES // 3
+    assert sizes(*[10] * (2 * MAX_PHOTOS + 1)) == [MAX_PHOTOS, MAX_PHOTOS, 1]
+    third = MAX_BYTES // 3
     assert sizes(third - 2000, third - 2000, third - 2000, third) == [3, 1]
-    assert sizes(10, MOST_BYTES, 10, 10) == [1, 1, 2]
+    assert sizes(10, MAX_BYTES, 10, 10) == [1, 1, 2]
 
 
 def test_what_is_counted_is_never_less_than_what_is_sent() -> None:
     script = Script(refusal(400, "INVALID_REQUEST"))
-    files = [File('"' * 255, b"x"), File("é" * 100, b"y" * 1000), File("photo", b"")]
-    entries = [Entry("😀" * 512, file) for file in files]
+    files = [Upload('"' * 255, b"x"), Upload("é" * 100, b"y" * 1000), Upload("photo", b"")]
+    entries = [PhotoEntry("😀" * 512, file) for file in files]
     with Client(ADDRESS, transport=httpx.MockTransport(script)) as client, pytest.raises(InvalidRequestError):
-        list(client.enrol_many("staff", ((entry.subject, Named(entry.file)) for entry in entries)))
+        list(client.enrol_many("staff", ((entry.subject, Named(entry.upload)) for entry in entries)))
     [request] = script.requests
     assert len(request.content) <= sum(entry.size for entry in entries)
-    assert LimitArgs().max_body > MOST_BYTES
+    assert LimitArgs().max_body > MAX_BYTES
 
 
 class Named(io.BytesIO):
     """A file that is open, with a name."""
 
-    def __init__(self, file: File) -> None:
+    def __init__(self, file: Upload) -> None:
         super().__init__(file.data)
         self.name = file.name
 
@@ -84,7 +84,7 @@ def test_photos_are_read_as_they_are_needed_and_told_as_they_are_done() -> None:
         assert next(read) == 0
         assert next(results).status == "enrolled"
         assert next(read) == 66
-        assert client.collection("staff").faces == MOST_PHOTOS
+        assert client.collection("staff").faces == MAX_PHOTOS
 
 
 def test_a_service_that_takes_less_gets_less() -> None:
@@ -115,7 +115,7 @@ def test_what_is_wrong_with_a_whole_request_is_an_error(
 
 def test_every_request_has_a_key_of_its_own(scripted: Callable[..., tuple[Asker, Script]]) -> None:
     ask, script = scripted(*[refusal(422, "NO_FACE_DETECTED", {"photos": []})] * 2)
-    ask.enrol_many("staff", [("anna", b"photo")] * (MOST_PHOTOS + 1), quality="report")
+    ask.enrol_many("staff", [("anna", b"photo")] * (MAX_PHOTOS + 1), quality="report")
     keys = {request.headers["Idempotency-Key"] for request in script.requests}
     assert len(keys) == 2
     assert [request.url.params["quality"] for request in script.requests] == ["report"] * 2

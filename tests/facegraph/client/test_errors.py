@@ -80,7 +80,7 @@ def test_an_error_of_something_else_is_told_by_its_status(response: httpx.Respon
 @pytest.mark.parametrize(
     ("response", "said"),
     [
-        (httpx.Response(200, html="<h1>Welcome</h1>"), "answer should be dict, and is NoneType"),
+        (httpx.Response(200, html="<h1>Welcome</h1>"), "answer should be dict, not NoneType"),
         (httpx.Response(200, json={}), "answer.collections is missing"),
         (httpx.Response(200, json={"collections": [{"name": 3}]}), r"answer.collections\[0\].name should be str"),
     ],

@@ -11,10 +11,10 @@ import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
-from facegraph.client.images import File, file_of
+from facegraph.client.images import Upload, upload_from
 
 
-def shown(file: File) -> NDArray[np.uint8]:
+def shown(file: Upload) -> NDArray[np.uint8]:
     """The pixels of an encoded photo."""
     image = PIL.Image.open(io.BytesIO(file.data))
     assert image.format == "PNG"
@@ -29,27 +29,27 @@ def colours() -> NDArray[np.uint8]:
 def test_encoded_photos_are_sent_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "Ada é.jpg"
     path.write_bytes(b"encoded")
-    assert file_of(path) == file_of(str(path)) == File("Ada é.jpg", b"encoded")
+    assert upload_from(path) == upload_from(str(path)) == Upload("Ada é.jpg", b"encoded")
     with path.open("rb") as opened:
-        assert file_of(opened) == File("Ada é.jpg", b"encoded")
+        assert upload_from(opened) == Upload("Ada é.jpg", b"encoded")
     with path.open("rb", buffering=0) as opened:
-        assert file_of(opened) == File("Ada é.jpg", b"encoded")
-    assert file_of(b"encoded") == file_of(bytearray(b"encoded")) == File("photo", b"encoded")
-    assert file_of(io.BytesIO(b"encoded")) == File("photo", b"encoded")
+        assert upload_from(opened) == Upload("Ada é.jpg", b"encoded")
+    assert upload_from(b"encoded") == upload_from(bytearray(b"encoded")) == Upload("photo", b"encoded")
+    assert upload_from(io.BytesIO(b"encoded")) == Upload("photo", b"encoded")
 
 
 def test_arrays_are_sent_without_loss(colours: NDArray[np.uint8]) -> None:
-    assert file_of(colours).name == "photo.png"
-    assert np.array_equal(shown(file_of(colours)), colours)
-    assert np.array_equal(shown(file_of(colours[..., ::-1])), colours[..., ::-1])
-    assert np.array_equal(shown(file_of(colours[:, :, 0])), colours[:, :, 0])
+    assert upload_from(colours).name == "photo.png"
+    assert np.array_equal(shown(upload_from(colours)), colours)
+    assert np.array_equal(shown(upload_from(colours[..., ::-1])), colours[..., ::-1])
+    assert np.array_equal(shown(upload_from(colours[:, :, 0])), colours[:, :, 0])
 
 
 @pytest.mark.parametrize(
     ("array", "said"),
     [
-        (np.zeros((4, 4, 3), np.float32), "RGB or grey, uint8 from 0 to 255, not float32"),
-        (np.zeros((4, 4), np.uint16), "RGB or grey, uint8 from 0 to 255, not uint16"),
+        (np.zeros((4, 4, 3), np.float32), "uint8 in RGB or grey, not float32"),
+        (np.zeros((4, 4), np.uint16), "uint8 in RGB or grey, not uint16"),
         (np.zeros((4, 4), bool), "not bool"),
         (np.zeros((4, 4, 4), np.uint8), r"\(height, width, 3\) in RGB .* not \(4, 4, 4\)"),
         (np.zeros((3, 4, 4), np.uint8), r"in RGB .* not \(3, 4, 4\)"),
@@ -60,16 +60,16 @@ def test_arrays_are_sent_without_loss(colours: NDArray[np.uint8]) -> None:
 )
 def test_other_arrays_are_refused(array: NDArray[Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        file_of(array)
+        upload_from(array)
 
 
 def test_pillow_images_are_sent_without_loss(colours: NDArray[np.uint8]) -> None:
     image = PIL.Image.fromarray(colours)
-    assert np.array_equal(shown(file_of(image)), colours)
-    assert np.array_equal(shown(file_of(image.convert("L"))), np.asarray(image.convert("L")))
+    assert np.array_equal(shown(upload_from(image)), colours)
+    assert np.array_equal(shown(upload_from(image.convert("L"))), np.asarray(image.convert("L")))
     for mode in ("RGBA", "P", "CMYK", "1", "LA"):
         other = image.convert(mode)
-        assert np.array_equal(shown(file_of(other)), np.asarray(other.convert("RGB")))
+        assert np.array_equal(shown(upload_from(other)), np.asarray(other.convert("RGB")))
 
 
 def test_a_pillow_image_is_sent_upright(colours: NDArray[np.uint8]) -> None:
@@ -78,24 +78,24 @@ def test_a_pillow_image_is_sent_upright(colours: NDArray[np.uint8]) -> None:
     # Orientation: turned by a quarter, as a phone that is held upright has it.
     exif[0x0112] = 6
     PIL.Image.fromarray(colours).save(held, "PNG", exif=exif)
-    assert np.array_equal(shown(file_of(PIL.Image.open(held))), np.rot90(colours, -1))
+    assert np.array_equal(shown(upload_from(PIL.Image.open(held))), np.rot90(colours, -1))
 
 
 @pytest.mark.parametrize("mode", ["I;16", "F", "I"])
 def test_pillow_images_of_more_depth_are_refused(mode: str) -> None:
     with pytest.raises(ValueError, match="RGB or grey"):
-        file_of(PIL.Image.new(mode, (4, 4)))
+        upload_from(PIL.Image.new(mode, (4, 4)))
 
 
 @pytest.mark.parametrize("image", [3, None, [b"photo"], io.StringIO("text")])
 def test_anything_else_is_refused(image: Any) -> None:
     with pytest.raises(TypeError, match=r"a photo is a path|open it as 'rb'"):
-        file_of(image)
+        upload_from(image)
 
 
 def test_a_path_that_is_not_there_is_the_callers_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        file_of(tmp_path / "nobody.jpg")
+        upload_from(tmp_path / "nobody.jpg")
 
 
 def test_the_client_needs_httpx_alone() -> None:

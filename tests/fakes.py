@@ -1,4 +1,4 @@
-"""Stages, stores and logs that stand in for the real ones: what they answer is given, what they are asked is kept."""
+"""Fake stages, stores and logs. A test sets their answers and reads what they were asked."""
 
 import logging
 import math
@@ -21,7 +21,7 @@ from gallery.reader import Reader
 from gallery.writer import Writer
 from graphs.calls import CallWindow
 from graphs.settings import AddressArgs, LimitArgs, Policy
-from graphs.stages import Detect, DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Stages
+from graphs.stages import Detect, DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Ready, Stages
 from graphs.status import Replicas, StageStatus
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Face, Photo, Pixels
@@ -37,9 +37,9 @@ EMBEDDER_CROP = CropSpec(4, "aligned")
 AHEAD = np.array([[40, 50], [80, 50], [60, 72], [45, 95], [75, 95]], np.float32)
 """Landmarks of a face that looks at the camera."""
 ASIDE = np.array([[40, 50], [80, 50], [95, 72], [45, 95], [75, 95]], np.float32)
-"""Landmarks of one that looks aside."""
+"""Landmarks of a face that looks aside."""
 ANGLES = {"anna": 0, "anne": 20, "bob": 90, "carl": 270, "dora": 180}
-"""People by the direction of their embeddings, in degrees: Anne resembles Anna, nobody else anybody."""
+"""Directions of people's embeddings, in degrees. Anne resembles Anna; no other two people look alike."""
 
 
 def photo(
@@ -50,26 +50,30 @@ def photo(
     faces: Sequence[float] = (0.99,),
     seconds: float = 0.125,
 ) -> Photo:
-    """A good photo of one face unless told otherwise; `faces` are their scores."""
+    """A photo with one face per score in `faces`. The defaults pass every quality check."""
     found = tuple(Face((10, 10, 110, 110), score, np.zeros((5, 2), np.float32)) for score in faces)
-    return Photo(
-        width,
-        height,
-        Quality(brightness, contrast, sharpness=100),
-        found,
-        len(found),
-        (Quality(brightness, contrast, 100),) * len(found),
-        seconds,
-    )
+    qualities = (Quality(brightness, contrast, 100),) * len(found)
+    return Photo(width, height, Quality(brightness, contrast, sharpness=100), found, len(found), qualities, seconds)
+
+
+def picked(photo: Photo, pick: Pick) -> tuple[Photo, list[int]]:
+    """`photo` with the faces that `pick` selects, itself if those are all, and their places among all of its faces."""
+    counted = pick.of(photo.faces, photo.width, photo.height)
+    places = [photo.faces.index(face) for face in counted[: pick.cut]]
+    if places == list(range(len(photo.faces))):
+        return photo, places
+    faces = tuple(photo.faces[place] for place in places)
+    qualities = tuple(photo.face_qualities[place] for place in places)
+    return replace(photo, faces=faces, face_qualities=qualities, found=len(counted)), places
 
 
 def crops_of(face: int, spec: CropSpec) -> Pixels:
-    """The one crop that `FakeDetector` cuts of the request's face number `face`, and of no other face or spec."""
+    """The crop that `FakeDetector` cuts of the request's face number `face`; no other face or spec has the same."""
     return np.full((spec.size, spec.size, 3), 16 * face + spec.size, np.uint8)
 
 
 class FakeDetector:
-    """Finds `photos`, whatever it is shown, and answers those of their faces that count."""
+    """Finds `photos`, whatever it is given, and returns the faces that the pick selects."""
 
     def __init__(self, *photos: Photo | Refused) -> None:
         self.photos = photos
@@ -81,29 +85,19 @@ class FakeDetector:
         self.picks.append(pick)
         looks, numbers, start = list[Photo | Refused](), list[int](), 0
         for found in self.photos:
-            if isinstance(found, Photo):
-                counted = pick.of(found.faces, found.width, found.height)
-                places = [found.faces.index(face) for face in counted[: pick.cut]]
-                numbers += [start + place for place in places]
-                start += len(found.faces)
-                looks.append(kept(found, places, len(counted)))
-            else:
+            if isinstance(found, Refused):
                 looks.append(found)
+                continue
+            kept, places = picked(found, pick)
+            looks.append(kept)
+            numbers += [start + place for place in places]
+            start += len(found.faces)
         cut = {spec: np.stack([crops_of(face, spec) for face in numbers]) for spec in crops if numbers}
         return Detection(tuple(looks), cut)
 
 
-def kept(photo: Photo, places: Sequence[int], found: int) -> Photo:
-    """`photo` with some of its faces; itself where it keeps them all."""
-    if len(places) == len(photo.faces) == photo.found:
-        return photo
-    faces = tuple(photo.faces[place] for place in places)
-    qualities = tuple(photo.face_qualities[place] for place in places)
-    return replace(photo, faces=faces, face_qualities=qualities, found=found)
-
-
 class FakeNetwork:
-    """Answers `answer`, or raises it."""
+    """Returns `answer`, or raises it."""
 
     def __init__(self, answer: Sequence[Any] | Exception) -> None:
         self.answer = answer
@@ -117,7 +111,7 @@ class FakeNetwork:
 
 
 class FakeAddresses(Addresses):
-    """Has `photos` by address; an exception among them is raised."""
+    """Holds `photos` by address. An exception among them is raised."""
 
     def __init__(self, photos: Mapping[str, bytes | Exception]) -> None:
         super().__init__(AddressArgs(addresses=False), 0)
@@ -141,12 +135,17 @@ def is_not_ready() -> bool:
 
 
 def unit(cosine: float) -> list[list[float]]:
-    """Two embeddings of length 1 that are `cosine` alike."""
+    """Two embeddings of length 1 whose cosine similarity is `cosine`."""
     return [[1.0, 0.0], [cosine, (1 - cosine**2) ** 0.5]]
 
 
+def direction(degrees: float, size: int = 2) -> list[float]:
+    """An embedding of length 1. The cosine similarity of two of them is that of the angle between them."""
+    return [math.cos(math.radians(degrees)), math.sin(math.radians(degrees)), *[0.0] * (size - 2)]
+
+
 class LocalGallery:
-    """A real gallery without Ray, in a folder of its own unless it is given one."""
+    """A real gallery without Ray, in `folder` or in a temporary one."""
 
     def __init__(self, folder: Path | None = None, ready: bool = True, unreadable: Sequence[str] = ()) -> None:
         self._temporary = tempfile.TemporaryDirectory() if folder is None else None
@@ -172,40 +171,51 @@ class LocalGallery:
         return call
 
 
+def detector(detect: Detect, name: str = "detector", ready: Ready = is_ready) -> DetectorStage:
+    """A detector stage over a fake network."""
+    return DetectorStage(network(name), ready, detect)
+
+
+def liveness(score: Any, name: str = "liveness", ready: Ready = is_ready) -> LivenessStage:
+    """A liveness stage over a fake network."""
+    return LivenessStage(network(name), ready, (LIVENESS_CROP,), score)
+
+
+def embedder(
+    embed: Any,
+    name: str = "embedder",
+    ready: Ready = is_ready,
+    *,
+    crop: CropSpec = EMBEDDER_CROP,
+    size: int = 2,
+    contract: str = "contract",
+    threshold: float = 0.4,
+) -> EmbedderStage:
+    """An embedder stage over a fake network."""
+    return EmbedderStage(network(name), ready, (crop,), size, contract, threshold, embed)
+
+
 def stages(
     detect: Detect | None = None,
     score: FakeNetwork | None = None,
     embed: FakeNetwork | None = None,
     gallery: LocalGallery | None = None,
 ) -> Stages:
-    """The three stages of POST /match; by default two good photos of two live faces, 0.8 alike."""
+    """The three stages of POST /match. By default they find two good photos of live faces with similarity 0.8."""
     return Stages(
-        detectors={"mtcnn": DetectorStage(network("detector"), is_ready, detect or FakeDetector(photo(), photo()))},
-        liveness={
-            "crmnet": LivenessStage(
-                network("liveness"), is_ready, (LIVENESS_CROP,), score or FakeNetwork([0.9375, 0.875])
-            )
-        },
-        embedders={
-            "arcface": EmbedderStage(
-                network("embedder"), is_ready, (EMBEDDER_CROP,), 2, "contract", 0.4, embed or FakeNetwork(unit(0.8))
-            )
-        },
+        detectors={"mtcnn": detector(detect or FakeDetector(photo(), photo()))},
+        liveness={"crmnet": liveness(score or FakeNetwork([0.9375, 0.875]))},
+        embedders={"arcface": embedder(embed or FakeNetwork(unit(0.8)))},
         gallery=cast(Gallery, gallery or LocalGallery()),
     )
-
-
-def direction(degrees: float, size: int = 2) -> list[float]:
-    """An embedding of length 1; two of them have the cosine of the angle between them."""
-    return [math.cos(math.radians(degrees)), math.sin(math.radians(degrees)), *[0.0] * (size - 2)]
 
 
 class People:
     """Stages over photos that are words: ``b"anna bob-dark"`` shows Anna, and Bob in the dark.
 
-    A word is a face: a name of `ANGLES`, then what is special about it: ``dark``, ``small``, ``cut``, ``aside``,
-    ``large`` or ``spoof``; anything else makes another photo of the same person. ``nobody`` is a photo without
-    a face, and ``broken`` is none at all.
+    A word is a face: a name of `ANGLES`, then its features: ``dark``, ``small``, ``cut``, ``aside``, ``large`` or
+    ``spoof``. Any other suffix makes another photo of the same person. ``nobody`` is a photo without a face,
+    ``broken`` a file that cannot be decoded.
     """
 
     def __init__(self) -> None:
@@ -240,17 +250,11 @@ class People:
 
     def stages(self, gallery: LocalGallery | None = None) -> Stages:
         """The stages of POST /match, and a second embedder, facenet, whose embeddings have three numbers."""
+        facenet = embedder(self.embed(3), "other", size=3, contract="contract-of-3", threshold=0.5)
         return Stages(
-            detectors={"mtcnn": DetectorStage(network("detector"), is_ready, self.detect)},
-            liveness={"crmnet": LivenessStage(network("liveness"), is_ready, (LIVENESS_CROP,), self.score)},
-            embedders={
-                "arcface": EmbedderStage(
-                    network("embedder"), is_ready, (EMBEDDER_CROP,), 2, "contract", 0.4, self.embed(2)
-                ),
-                "facenet": EmbedderStage(
-                    network("other"), is_ready, (EMBEDDER_CROP,), 3, "contract-of-3", 0.5, self.embed(3)
-                ),
-            },
+            detectors={"mtcnn": detector(self.detect)},
+            liveness={"crmnet": liveness(self.score)},
+            embedders={"arcface": embedder(self.embed(2)), "facenet": facenet},
             gallery=cast(Gallery, gallery or LocalGallery()),
         )
 
@@ -258,16 +262,15 @@ class People:
         return [self._words[number] for number in crops[:, 0, 0, 0]]
 
     def _photo(self, words: str, pick: Pick) -> tuple[Photo | Refused, list[str]]:
-        """The photo, and the words of its faces that count."""
+        """The photo, and the words of its picked faces."""
         if words == "broken":
             return Refused("INVALID_IMAGE", "The image is damaged"), []
         shown = [word for word in words.split() if word != "nobody"]
-        faces = [self._face(word, number) for number, word in enumerate(shown)]
-        counted = pick.of(faces, 640, 480)
-        answered = counted[: pick.cut]
-        kept = [shown[faces.index(face)] for face in answered]
-        looks = tuple(Quality(10 if "-dark" in word else 120, 50, 100) for word in kept)
-        return Photo(640, 480, Quality(120, 50, 100), tuple(answered), len(counted), looks, 0.125), kept
+        faces = tuple(self._face(word, number) for number, word in enumerate(shown))
+        qualities = tuple(Quality(10 if "-dark" in word else 120, 50, 100) for word in shown)
+        whole = Photo(640, 480, Quality(120, 50, 100), faces, len(faces), qualities, 0.125)
+        kept, places = picked(whole, pick)
+        return kept, [shown[place] for place in places]
 
     def _face(self, word: str, number: int) -> Face:
         box = (30.0, 30.0, 110.0, 120.0)
@@ -281,12 +284,12 @@ class People:
 
 
 def network(name: str) -> Network:
-    """The network behind a fake stage."""
+    """The card of a fake stage's network."""
     return Network(f"{name}-model", f"The {name}", f"The {name}'s licence")
 
 
 async def status() -> list[StageStatus]:
-    """Of a detector that was called once, for a quarter of a second, and of the ingress."""
+    """The status of the ingress and of a detector that was called once, for a quarter of a second."""
     calls = CallWindow(lambda: 1.0)
     calls.begin()
     calls.end(0.25, 0.5)
@@ -297,7 +300,7 @@ async def status() -> list[StageStatus]:
 
 
 async def exposition() -> str:
-    """Of one counter."""
+    """The metrics of one counter."""
     return "# TYPE told_total counter\ntold_total 1\n"
 
 
@@ -307,7 +310,7 @@ def service(
     policy: Policy | None = None,
     addresses: Addresses | None = None,
 ) -> Service:
-    """A service over fake stages, which fetches nothing unless it is given the `addresses` for it."""
+    """A service over fake stages. It fetches no photos unless `addresses` is given."""
     nowhere = Addresses(AddressArgs(addresses=False), 0)
     return Service(of or stages(), limits or LimitArgs(), policy or Policy(), addresses or nowhere, status, exposition)
 
@@ -323,12 +326,12 @@ def client(
 
 
 def deployment_of(application: Any) -> Any:
-    """The deployment behind a bound application, which stands for its handle until it is deployed."""
+    """The deployment behind a bound application."""
     return application._bound_deployment
 
 
 def pull(root: Path, *names: str) -> Path:
-    """Make `root` a store that has the networks of the cards `names`, with exports that cannot be loaded."""
+    """Fill the store `root` with the networks of the cards `names`. Their exports cannot be loaded."""
     store = Store(root)
     for entry in (network for name in names for network in networks_of(card(name))):
         store.folder(entry).mkdir(parents=True)
@@ -340,7 +343,7 @@ def pull(root: Path, *names: str) -> Path:
 
 @contextmanager
 def serve_log() -> Iterator[list[logging.LogRecord]]:
-    """What the service logs meanwhile; pytest's caplog does not see it once Ray is imported."""
+    """Collect what the service logs. Pytest's caplog does not see it once Ray is imported."""
     records: list[logging.LogRecord] = []
 
     class Keeper(logging.Handler):

@@ -1,4 +1,4 @@
-"""Stages for requests that are made up from the OpenAPI document: any bytes may be a photo, any crop a face."""
+"""Stages for requests generated from the OpenAPI document: any bytes may be a photo, any crop a face."""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,20 +7,20 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage, Stages
+from graphs.stages import Gallery, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Photo, Pixels
 from imaging.pick import Pick
 from imaging.refused import Refused
-from tests.fakes import EMBEDDER_CROP, LIVENESS_CROP, LocalGallery, is_ready, network, photo
+from tests.fakes import LocalGallery, detector, embedder, liveness, photo
 
 CONTRACT = "499f2c0ac50eba0c"
-"""That of the document's examples, whose embeddings have `SIZE` numbers, so that they are of use here."""
+"""The contract of the document's example embeddings, which have `SIZE` numbers."""
 SIZE = 3
 
 
 async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
-    """Find one face in most photos, and none, two or no photo at all in some, by their bytes."""
+    """Find one face in most photos. By their bytes, some have none or two, and some cannot be decoded."""
     found = [_found(data) for data in photos]
     faces = sum(len(each.faces) for each in found if isinstance(each, Photo))
     return Detection(tuple(found), {spec: np.zeros((faces, spec.size, spec.size, 3), np.uint8) for spec in crops})
@@ -42,12 +42,11 @@ async def embed(*crops: Pixels) -> NDArray[np.float32]:
 
 
 def stages(gallery: LocalGallery) -> Stages:
-    """Every stage that any route asks for."""
-    detector = DetectorStage(network("detector"), is_ready, detect)
-    embedder = EmbedderStage(network("embedder"), is_ready, (EMBEDDER_CROP,), SIZE, CONTRACT, 0.4, embed)
+    """Every stage that any route needs."""
+    finds, embeds = detector(detect), embedder(embed, size=SIZE, contract=CONTRACT)
     return Stages(
-        detectors={"mtcnn": detector, "mediapipe": detector},
-        liveness={"crmnet": LivenessStage(network("liveness"), is_ready, (LIVENESS_CROP,), score)},
-        embedders={"arcface": embedder, "facenet": embedder},
+        detectors={"mtcnn": finds, "mediapipe": finds},
+        liveness={"crmnet": liveness(score)},
+        embedders={"arcface": embeds, "facenet": embeds},
         gallery=cast(Gallery, gallery),
     )

@@ -1,8 +1,6 @@
-"""Which Ray cluster the service runs on."""
+"""Choice of the Ray cluster."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ from deployments.errors import StartError
 
 @contextmanager
 def answering(method: str, code: grpc.StatusCode | None = None) -> Iterator[str]:
-    """A gRPC server with one method, which gives an answer or fails with `code`; yields its address."""
+    """Run a gRPC server with one method, which answers or fails with `code`; yield its address."""
 
     def answer(_: bytes, context: grpc.ServicerContext) -> bytes:
         if code is not None:
@@ -36,19 +34,21 @@ def answering(method: str, code: grpc.StatusCode | None = None) -> Iterator[str]
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def last_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The file in which `ray start` records its cluster. The environment has none of Ray's variables."""
     for name in ("RAY_USE_TLS", "RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
-        monkeypatch.setenv(name, "to be forgotten")
+        monkeypatch.setenv(name, "restored after the test")
         monkeypatch.delenv(name)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    (tmp_path / "ray").mkdir()
+    return tmp_path / "ray" / "ray_current_cluster"
 
 
 @pytest.mark.parametrize("given", [None, "", "local"])
-def test_without_an_address_it_is_the_services_own_whatever_ran_here_before(
-    given: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_service_starts_its_own_cluster_by_default(
+    given: str | None, last_started: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "ray").mkdir()
-    (tmp_path / "ray" / "ray_current_cluster").write_text("127.0.0.1:1")
+    last_started.write_text("127.0.0.1:1")
     if given is not None:
         monkeypatch.setenv("RAY_ADDRESS", given)
     assert has_own_cluster()
@@ -56,50 +56,46 @@ def test_without_an_address_it_is_the_services_own_whatever_ran_here_before(
 
 
 @pytest.mark.parametrize("code", [None, grpc.StatusCode.UNAUTHENTICATED])
-def test_a_cluster_that_answers_is_joined_whether_it_wants_a_token_or_not(
-    code: grpc.StatusCode | None, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("method", "form"), [(CLUSTER, "{}"), (CLIENT_SERVER, "ray://{}/namespace")])
+def test_named_cluster_is_joined_with_or_without_a_token(
+    method: str, form: str, code: grpc.StatusCode | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    with answering(CLUSTER, code) as address:
-        monkeypatch.setenv("RAY_ADDRESS", address)
-        assert not has_own_cluster()
-    with answering(CLIENT_SERVER, code) as address:
-        monkeypatch.setenv("RAY_ADDRESS", f"ray://{address}/namespace")
+    with answering(method, code) as address:
+        monkeypatch.setenv("RAY_ADDRESS", form.format(address))
         assert not has_own_cluster()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "[::1]:1", "127.0.0.1", "nonsense", "a b:1"])
-def test_an_address_where_nothing_answers_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_address_without_a_cluster_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", address)
     with pytest.raises(StartError, match=rf"^RAY_ADDRESS is '{address.replace('[', '.')}', where no Ray cluster"):
         has_own_cluster()
 
 
-def test_something_else_that_speaks_grpc_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    with answering("/somebody/else") as address:
+def test_other_grpc_server_is_not_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering("/another/service") as address:
         monkeypatch.setenv("RAY_ADDRESS", address)
         with pytest.raises(StartError):
             has_own_cluster()
 
 
 @pytest.mark.parametrize("token", ["", "secret"])
-def test_auto_is_the_cluster_that_ray_start_began(token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_names_the_cluster_that_ray_start_began(
+    token: str, tmp_path: Path, last_started: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     monkeypatch.setenv("RAY_AUTH_TOKEN", token)
     monkeypatch.setenv("RAY_ADDRESS", "auto")
-    (tmp_path / "ray").mkdir()
     with answering(CLUSTER) as address:
-        (tmp_path / "ray" / "ray_current_cluster").write_text(f"{address}\n")
+        last_started.write_text(f"{address}\n")
         assert not has_own_cluster()
-    # Named to Ray, which would look for others.
+    # Without the name, Ray would also join the clusters of other services.
     assert os.environ["RAY_ADDRESS"] == address
     assert os.environ.get("RAY_AUTH_MODE") == ("token" if token else None)
 
 
-def test_auto_never_joins_the_cluster_of_another_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_without_such_a_cluster_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "auto")
-    with answering(CLUSTER) as address:
-        command = [sys.executable, "-c", "input()", f"--gcs-address={address}"]
-        with subprocess.Popen(command, stdin=subprocess.PIPE), pytest.raises(StartError) as caught:
-            has_own_cluster()
-    assert str(caught.value).startswith("RAY_ADDRESS is auto, and no cluster that `ray start` began runs on this")
+    with pytest.raises(StartError, match=r"^RAY_ADDRESS is auto, and no cluster that `ray start` began runs on this"):
+        has_own_cluster()

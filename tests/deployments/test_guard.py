@@ -1,16 +1,16 @@
-"""What ends the processes of a service when its main process has ended."""
+"""Ending a service's processes once its main process has ended."""
 
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deployments import guard
+from tests.waiting import until
 
 SERVICE = """
 import subprocess, sys, time
@@ -26,38 +26,21 @@ import os, signal, subprocess, sys, time
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
     signal.signal(number, signal.SIG_IGN)
 print(os.getpid(), flush=True)
-# As one that has overwritten its environment.
 subprocess.run([sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"], env={})
 """
-"""A process that ends by no signal but SIGKILL, and its child."""
+"""A process that only SIGKILL ends, and a child of it without the mark in its environment."""
 
 
-def alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
     except OSError:
         return False
 
 
-def ended(pids: list[int]) -> bool:
-    """Whether all have ended, at the latest after a while."""
-    last = time.monotonic() + 10
-    while any(map(alive, pids)) and time.monotonic() < last:
-        time.sleep(0.05)
-    return not any(map(alive, pids))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "a folder of its own"
-    folder.mkdir()
-    (folder / "file").touch()
-    return folder
-
-
 @pytest.fixture
 def bystander() -> Iterator[int]:
-    """A process of another service, with a name that is not UTF-8, as the kernel cuts names after 15 bytes."""
+    """A process of another service. The kernel cuts its name within a letter, so that it is not UTF-8."""
     program = r"import sys; open('/proc/self/comm', 'wb').write(b'caf\xc3'); print(flush=True); sys.stdin.read()"
     environment = {**os.environ, guard.MARK: "another"}
     command = [sys.executable, "-c", program]
@@ -67,25 +50,24 @@ def bystander() -> Iterator[int]:
         yield process.pid
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, None])
-def test_whatever_was_started_ends_with_the_main_process(
-    folder: Path, bystander: int, how: signal.Signals | None
+@pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, None])
+def test_processes_and_folder_go_with_the_main_process(
+    tmp_path: Path, bystander: int, ended_by: signal.Signals | None
 ) -> None:
-    command = [sys.executable, "-c", SERVICE, str(folder), CHILD, "2" if how is None else "60"]
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    (folder / "file").touch()
+    command = [sys.executable, "-c", SERVICE, str(folder), CHILD, "1" if ended_by is None else "60"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as service:
         assert service.stdout is not None
         children = [int(service.stdout.readline()) for _ in range(2)]
-        if how is not None:
-            service.send_signal(how)
-    assert ended(children)
-    last = time.monotonic() + 10
-    while folder.exists() and time.monotonic() < last:
-        time.sleep(0.05)
-    assert not folder.exists()
-    assert alive(bystander)
+        if ended_by is not None:
+            service.send_signal(ended_by)
+    until(lambda: not any(map(is_alive, children)) and not folder.exists(), 10)
+    assert is_alive(bystander)
 
 
-def test_a_process_that_forgot_its_mark_and_lost_its_parent_is_known() -> None:
+def test_process_without_mark_and_parent_is_still_known() -> None:
     mark = "of this test"
     command = [sys.executable, "-c", CHILD]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, guard.MARK: mark}) as child:
@@ -95,8 +77,6 @@ def test_a_process_that_forgot_its_mark_and_lost_its_parent_is_known() -> None:
         assert {pid for pid, _ in known} == pids
         child.kill()
     [orphan] = guard.started(mark, known)
-    assert guard.started(mark, frozenset()) == frozenset()
-    # Its number given to another process.
+    # A later process may get the same number; its start time differs.
     assert guard.started(mark, frozenset({(orphan[0], orphan[1] - 1)})) == frozenset()
     os.kill(orphan[0], signal.SIGKILL)
-    assert ended([orphan[0]])

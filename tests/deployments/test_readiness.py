@@ -1,4 +1,4 @@
-"""When a stage is ready: by what it answers, and by what its calls were answered."""
+"""Readiness of a stage, judged by its answers to `ready` and to other calls."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -6,11 +6,9 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
 import pytest
-from ray.exceptions import ActorDiedError, RayActorError
-from ray.serve._private.common import DeploymentID
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+from ray.exceptions import ActorDiedError
+from ray.serve.exceptions import BackPressureError
 
 from deployments import readiness
 from deployments.readiness import Readiness, first_looks
@@ -19,19 +17,18 @@ from imaging.refused import Refused
 from tests.fakes import serve_log
 
 FULL = BackPressureError(num_queued_requests=65, max_queued_requests=64)
-AWAY = DeploymentUnavailableError(DeploymentID("detector-mtcnn", "facegraph"))
 
 
-class Asked:
-    """A stage that answers `answers`, one after the other and the last one again; exceptions among them are raised."""
+class FakeStage:
+    """Gives each of `answers` in turn, then the last again. Raises exceptions and waits for events among them."""
 
     def __init__(self, *answers: Any) -> None:
-        self.times = 0
-        self._answers = list(answers)
+        self.calls = 0
+        self._answers = answers
 
     async def __call__(self) -> Any:
-        self.times += 1
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        answer = self._answers[min(self.calls, len(self._answers) - 1)]
+        self.calls += 1
         if isinstance(answer, asyncio.Event):
             await answer.wait()
         if isinstance(answer, Exception):
@@ -40,85 +37,66 @@ class Asked:
 
 
 @pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "PATIENCE_S", 0.1)
     monkeypatch.setattr(readiness, "PERIOD_S", 0.01)
     monkeypatch.setattr(readiness, "SOON_S", 0.01)
 
 
 @asynccontextmanager
-async def watching(watched: Readiness) -> AsyncIterator[None]:
-    task = asyncio.create_task(watched.watch())
+async def watching(*stages: Readiness) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(each.watch()) for each in stages]
     try:
         yield
     finally:
-        task.cancel()
+        for task in tasks:
+            task.cancel()
 
 
-async def until(what: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not what():
+        while not condition():
             await asyncio.sleep(0.005)
 
 
-def looked(*answers: Any) -> Readiness:
-    """A stage that was asked once."""
-    watched = Readiness("detector mtcnn", Asked(*answers))
-    asyncio.run(watched.look())
-    return watched
-
-
-def test_a_stage_is_not_ready_until_it_has_answered() -> None:
-    assert Readiness("detector mtcnn", Asked(None)).ready is False
+def test_stage_is_not_ready_before_its_first_answer() -> None:
+    stage = Readiness("detector mtcnn", FakeStage(["staff"]))
+    assert stage.ready is False
     with serve_log() as log:
-        watched = looked(["staff"])
-    assert (watched.ready, watched.answer) == (True, ["staff"])
-    assert log == []
+        asyncio.run(stage.look())
+    assert (stage.ready, stage.answer, log) == (True, ["staff"], [])
 
 
-@pytest.mark.parametrize("error", [RayActorError(), AWAY, FULL, RuntimeError("its files are gone")])
-def test_a_stage_that_fails_is_not_ready_and_the_log_says_why_once(error: Exception) -> None:
-    watched = Readiness("detector mtcnn", Asked(error))
+@pytest.mark.parametrize("error", [ActorDiedError(), FULL, RuntimeError("its files are gone")])
+def test_failing_stage_is_not_ready_and_logged_once(error: Exception) -> None:
+    stage = Readiness("detector mtcnn", FakeStage(error))
     with serve_log() as log:
         for _ in range(3):
-            asyncio.run(watched.look())
-    assert watched.ready is False
-    [record] = log
-    assert "detector mtcnn" in record.getMessage()
-    assert repr(error) in record.getMessage()
+            asyncio.run(stage.look())
+    assert stage.ready is False
+    assert [record.getMessage() for record in log] == [f"the stage detector mtcnn is not ready: {error!r}"]
 
 
-def test_another_replica_is_asked_where_one_died() -> None:
-    assert looked(ActorDiedError(), None).ready is True
+def test_another_replica_is_asked_when_one_died() -> None:
+    died = ActorDiedError()
+    stage = Readiness("detector mtcnn", FakeStage(died, None, died, died, None))
     with serve_log():
-        assert looked(ActorDiedError(), ActorDiedError(), None).ready is False
+        verdicts = [(asyncio.run(stage.look()), stage.ready)[1] for _ in range(3)]
+    assert verdicts == [True, False, True]
 
 
-def test_a_stage_whose_replicas_die_and_come_back_is_ready_again() -> None:
+def test_silent_stage_is_not_ready_until_it_answers() -> None:
     async def run() -> None:
-        watched = Readiness("detector mtcnn", Asked(None, ActorDiedError(), ActorDiedError(), None))
-        seen = []
-        for _ in range(3):
-            await watched.look()
-            seen.append(watched.ready)
-        assert seen == [True, False, True]
-
-    with serve_log():
-        asyncio.run(run())
-
-
-def test_a_stage_that_answers_nothing_is_not_ready_until_it_does() -> None:
-    async def run() -> None:
-        hangs, asked = asyncio.Event(), Asked(None, None)
-        asked._answers = [None, hangs]
-        watched = Readiness("detector mtcnn", asked)
-        async with watching(watched):
-            await until(lambda: watched.ready)
-            await until(lambda: not watched.ready)
-            # One question waits, and no others pile up behind it.
-            assert asked.times == 2
-            hangs.set()
-            await until(lambda: watched.ready)
+        hanging = asyncio.Event()
+        asked = FakeStage(None, hanging, None)
+        stage = Readiness("detector mtcnn", asked)
+        async with watching(stage):
+            await until(lambda: stage.ready)
+            await until(lambda: not stage.ready)
+            # Further questions do not pile up behind the one that waits.
+            assert asked.calls == 2
+            hanging.set()
+            await until(lambda: stage.ready)
 
     with serve_log() as log:
         asyncio.run(run())
@@ -126,92 +104,76 @@ def test_a_stage_that_answers_nothing_is_not_ready_until_it_does() -> None:
 
 
 @pytest.mark.parametrize("question", ["waits", "is refused"])
-def test_a_stage_that_is_only_busy_stays_ready(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its calls are answered all the while, though the question is not."""
+def test_busy_stage_stays_ready_while_it_answers_calls(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(readiness, "time", SimpleNamespace(monotonic=lambda: now))
 
     async def run() -> None:
         nonlocal now
-        asked = Asked(None, asyncio.Event() if question == "waits" else FULL)
-
-        async def detect() -> str:
-            return "found"
-
-        handle: Any = SimpleNamespace(ready=SimpleNamespace(remote=asked), detect=SimpleNamespace(remote=detect))
-        stage, verdicts = StageCaller("detector", "mtcnn", handle), set[bool]()
-        async with watching(stage.readiness):
-            await until(stage.ready)
-            for _ in range(40):
+        asked = FakeStage(None, asyncio.Event() if question == "waits" else FULL)
+        stage, verdicts = Readiness("detector mtcnn", asked), set[bool]()
+        async with watching(stage):
+            await until(lambda: stage.ready)
+            for _ in range(20):
                 now += readiness.PATIENCE_S / 2
-                await stage.call("detect")
-                await asyncio.sleep(0.01)
-                verdicts.add(stage.ready())
+                stage.answered()
+                await asyncio.sleep(0.02)
+                verdicts.add(stage.ready)
             assert verdicts == {True}
-            assert asked.times >= 2
-            # Not for ever: the calls end.
+            assert asked.calls >= 2
             now += readiness.PATIENCE_S
-            await until(lambda: not stage.ready())
+            await until(lambda: not stage.ready)
 
     with serve_log():
         asyncio.run(run())
 
 
-def test_the_first_looks_are_waited_for_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "PATIENCE_S", 60)
+def test_only_successful_calls_count_as_answers() -> None:
+    outcomes: list[Exception | None] = [ActorDiedError(), ActorDiedError(), None]
+
+    async def detect() -> None:
+        if error := outcomes.pop(0):
+            raise error
 
     async def run() -> None:
-        slow = asyncio.Event()
-        answering, failing, silent = (
-            Readiness("detector", Asked(answer)) for answer in (None, RuntimeError("broken"), slow)
+        handle: Any = SimpleNamespace(
+            ready=SimpleNamespace(remote=FakeStage(FULL)), detect=SimpleNamespace(remote=detect)
         )
-        tasks = [asyncio.create_task(each.watch()) for each in (answering, failing, silent)]
-        await first_looks([answering, failing], 10)
-        assert (answering.ready, failing.ready) == (True, False)
-        await first_looks([answering, silent], 0.01)
-        assert not silent.looked.is_set()
-        slow.set()
-        await first_looks([silent], 10)
-        assert silent.ready is True
-        for task in tasks:
-            task.cancel()
-
-    with serve_log():
-        asyncio.run(run())
-
-
-def test_calls_that_fail_are_no_answers() -> None:
-    async def run() -> None:
-        async def detect() -> Any:
-            raise ActorDiedError()
-
-        handle: Any = SimpleNamespace(ready=SimpleNamespace(remote=Asked(FULL)), detect=SimpleNamespace(remote=detect))
         stage = StageCaller("detector", "mtcnn", handle)
         with pytest.raises(Refused, match="UNAVAILABLE"):
             await stage.call("detect")
         await stage.readiness.look()
         assert stage.ready() is False
+        await stage.call("detect")
+        await stage.readiness.look()
+        assert stage.ready() is True
 
     with serve_log():
         asyncio.run(run())
 
 
-def test_the_watch_outlives_every_fault() -> None:
+def test_watch_continues_after_errors() -> None:
     async def run() -> None:
-        asked = Asked(RuntimeError("broken"), OSError("gone"), ValueError("odd"), None)
-        watched = Readiness("gallery gallery", asked)
-        async with watching(watched):
-            await until(lambda: watched.ready)
-            await until(lambda: asked.times > 8)
+        asked = FakeStage(RuntimeError("broken"), OSError("gone"), None)
+        stage = Readiness("gallery gallery", asked)
+        async with watching(stage):
+            await until(lambda: stage.ready and asked.calls > 5)
 
     with serve_log() as log:
         asyncio.run(run())
-    assert [record.levelname for record in log if record.levelname == "WARNING"] == ["WARNING"] * 3
+    assert [record.levelname for record in log if record.levelname == "WARNING"] == ["WARNING"] * 2
 
 
-def test_the_service_is_ready_once_every_stage_has_answered(service: httpx.Client) -> None:
-    assert service.get("/livez").json() == {"status": "alive"}
-    answer = service.get("/readyz")
-    assert answer.status_code == 200
-    assert answer.json()["ready"] is True
-    assert set(answer.json()["stages"].values()) == {True}
+def test_first_looks_are_awaited_for_a_limited_time() -> None:
+    async def run() -> None:
+        answering, failing, silent = (
+            Readiness("detector", FakeStage(answer)) for answer in (None, RuntimeError("broken"), asyncio.Event())
+        )
+        async with watching(answering, failing, silent):
+            await first_looks([answering, failing], 10)
+            assert (answering.ready, failing.ready) == (True, False)
+            await first_looks([answering, silent], 0.01)
+            assert not silent.looked.is_set()
+
+    with serve_log():
+        asyncio.run(run())

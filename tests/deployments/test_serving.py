@@ -1,7 +1,7 @@
-"""Serving a configuration, up to what Ray Serve does then."""
+"""Serving a configuration, up to the call of `serve run`."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,112 +15,107 @@ from deployments.errors import ConfigError, StartError
 from graphs.settings import ROOT
 from models.card import Card
 
+CONFIG = ROOT / "configs" / "serve.yaml"
+
 
 @pytest.fixture
-def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What `serve` was told to do, and before it the models that were pulled."""
-    done: list[Any] = []
+def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
+    """The models that were pulled with their mirror, then the arguments of `serve`; each with the proxy in use."""
+    made: list[Any] = []
 
     @contextmanager
     def set_up() -> Iterator[Path]:
         (tmp_path / "transport").mkdir()
         yield tmp_path / "transport"
 
-    def pull(cards: list[Card], *_: object) -> None:
-        done.append([card.name for card in cards])
+    def pull(cards: list[Card], store: object, mirror: Path | None, console: object) -> None:
+        made.append(([card.name for card in cards], mirror, os.environ.get("HTTPS_PROXY")))
 
+    def serve(arguments: list[str]) -> None:
+        made.append((arguments, os.environ.get("HTTPS_PROXY")))
+
+    for name in ("FACEGRAPH_BIND", "HTTPS_PROXY", "MODEL_MIRROR"):
+        monkeypatch.setenv(name, "restored after the test")
+        monkeypatch.delenv(name)
     monkeypatch.setattr(transport, "set_up", set_up)
     monkeypatch.setattr(serving, "ready", nullcontext)
     monkeypatch.setattr(serving, "guarded", nullcontext)
-    monkeypatch.setenv("FACEGRAPH_BIND", "to be forgotten")
-    monkeypatch.delenv("FACEGRAPH_BIND")
     monkeypatch.setattr(serving, "pull", pull)
-    monkeypatch.setattr(scripts, "cli", done.append)
-    return done
+    monkeypatch.setattr(scripts, "cli", serve)
+    return made
 
 
-def test_models_are_pulled_before_what_is_rendered_is_served(
-    ran: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def served_config(calls: list[Any], tmp_path: Path) -> Callable[[], Any]:
+    """Runs the default configuration; returns what `serve` was given."""
+
+    def run() -> Any:
+        serving.run(CONFIG)
+        return yaml.safe_load((tmp_path / "transport" / "serve.yaml").read_text())
+
+    return run
+
+
+@pytest.mark.parametrize(("given", "mirror"), [("", None), ("/weights", Path("/weights"))])
+def test_models_are_pulled_through_the_proxy_before_serving_without_it(
+    calls: list[Any],
+    served_config: Callable[[], Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: str,
+    mirror: Path | None,
 ) -> None:
     monkeypatch.setenv("PORT", "8123")
-    serving.run(ROOT / "configs" / "serve.yaml")
-    served = tmp_path / "transport" / "serve.yaml"
-    assert ran == [
-        ["mtcnn", "mediapipe-full-range", "centerface", "fr-liveness", "mobilefacenet", "facenet"],
-        ["run", str(served)],
-    ]
-    assert yaml.safe_load(served.read_text())["http_options"]["port"] == 8123
-
-
-def test_what_cannot_be_served_is_one_sentence_and_nothing_runs(ran: list[Any], tmp_path: Path) -> None:
-    (tmp_path / "serve.yaml").write_text("application: []")
-    with pytest.raises(ConfigError) as caught:
-        serving.run(tmp_path / "serve.yaml")
-    assert str(caught.value).startswith(f"{tmp_path / 'serve.yaml'} cannot be served: ")
-    assert ran == []
-
-
-def test_the_models_may_come_through_a_proxy_and_the_service_has_none(
-    ran: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
-    found: list[str | None] = []
-    monkeypatch.setattr(serving, "pull", lambda *_: found.append(os.environ.get("HTTPS_PROXY")))
-    monkeypatch.setattr(scripts, "cli", lambda _: found.append(os.environ.get("HTTPS_PROXY")))
-    serving.run(ROOT / "configs" / "serve.yaml")
-    assert found == ["http://127.0.0.1:3128", None]
+    monkeypatch.setenv("MODEL_MIRROR", given)
+    assert served_config()["http_options"]["port"] == 8123
+    models = ["mtcnn", "mediapipe-full-range", "centerface", "fr-liveness", "mobilefacenet", "facenet"]
+    assert calls == [
+        (models, mirror, "http://127.0.0.1:3128"),
+        (["run", str(tmp_path / "transport" / "serve.yaml")], None),
+    ]
+
+
+def test_invalid_configuration_is_refused_before_anything_runs(calls: list[Any], tmp_path: Path) -> None:
+    (tmp_path / "serve.yaml").write_text("application: []")
+    with pytest.raises(ConfigError, match=rf"^{tmp_path / 'serve.yaml'} cannot be served: "):
+        serving.run(tmp_path / "serve.yaml")
+    assert calls == []
 
 
 @pytest.mark.parametrize(
-    ("host", "bind", "replicas"),
+    ("haproxy", "host", "bind", "replicas"),
     [
-        ("0.0.0.0", None, "0.0.0.0"),
-        ("127.0.0.1", None, "127.0.0.1"),
-        ("::", "::", "::"),
-        ("::1", "::1", "127.0.0.1"),
-        ("192.0.2.2", "192.0.2.2", "127.0.0.1"),
+        ("1", "0.0.0.0", None, "0.0.0.0"),
+        ("1", "127.0.0.1", None, "127.0.0.1"),
+        ("1", "::", "::", "::"),
+        ("1", "::1", "::1", "127.0.0.1"),
+        ("1", "192.0.2.2", "192.0.2.2", "127.0.0.1"),
+        ("0", "192.0.2.2", None, "192.0.2.2"),
     ],
 )
-def test_haproxy_listens_where_it_is_asked_to_and_reaches_the_replicas(
-    ran: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, bind: str | None, replicas: str
+def test_only_haproxy_listens_on_the_given_host(
+    served_config: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+    haproxy: str,
+    host: str,
+    bind: str | None,
+    replicas: str,
 ) -> None:
     monkeypatch.setenv("HOST", host)
     monkeypatch.setenv("FACEGRAPH_BIND", "192.0.2.9")
     monkeypatch.setenv("RAY_ADDRESS", "local")
-    monkeypatch.setenv("RAY_SERVE_ENABLE_HA_PROXY", "1")
+    monkeypatch.setenv("RAY_SERVE_ENABLE_HA_PROXY", haproxy)
     monkeypatch.setenv("RAY_SERVE_HAPROXY_BINARY_PATH", str(transport.HAPROXY))
-    serving.run(ROOT / "configs" / "serve.yaml")
-    served = yaml.safe_load((tmp_path / "transport" / "serve.yaml").read_text())
-    assert (os.environ.get("FACEGRAPH_BIND"), served["http_options"]["host"]) == (bind, replicas)
-
-
-def test_serves_own_proxy_listens_where_it_is_asked_to(
-    ran: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOST", "192.0.2.2")
-    monkeypatch.setenv("RAY_ADDRESS", "local")
-    monkeypatch.setenv("RAY_SERVE_ENABLE_HA_PROXY", "0")
-    serving.run(ROOT / "configs" / "serve.yaml")
-    served = yaml.safe_load((tmp_path / "transport" / "serve.yaml").read_text())
-    assert served["http_options"]["host"] == "192.0.2.2"
+    assert (served_config()["http_options"]["host"], os.environ.get("FACEGRAPH_BIND")) == (replicas, bind)
 
 
 @pytest.mark.parametrize(("address", "refused"), [("local", True), ("head:6379", False)])
-def test_a_cluster_of_its_own_has_to_have_room(
-    ran: list[Any], monkeypatch: pytest.MonkeyPatch, address: str, refused: bool
+def test_only_the_services_own_cluster_must_have_enough_cores(
+    calls: list[Any], monkeypatch: pytest.MonkeyPatch, address: str, refused: bool
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", address)
     monkeypatch.setattr(serving, "rays_cores", lambda: 0)
     with pytest.raises(StartError, match="Ray has 0 of the") if refused else nullcontext():
-        serving.run(ROOT / "configs" / "serve.yaml")
-    assert (ran == []) is refused
-
-
-@pytest.mark.parametrize(("given", "mirror"), [("", None), ("/weights", Path("/weights"))])
-@pytest.mark.usefixtures("ran")
-def test_a_mirror_is_asked_where_one_is_named(monkeypatch: pytest.MonkeyPatch, given: str, mirror: Path | None) -> None:
-    monkeypatch.setenv("MODEL_MIRROR", given)
-    found: list[Path | None] = []
-    monkeypatch.setattr(serving, "pull", lambda cards, store, mirror, console: found.append(mirror))
-    serving.run(ROOT / "configs" / "serve.yaml")
-    assert found == [mirror]
+        serving.run(CONFIG)
+    assert (calls == []) is refused

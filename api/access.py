@@ -14,12 +14,12 @@ from starlette.types import Scope as Connection
 from access.audit import Audit, Event
 from access.keys import Key, Keys, KeysError
 from access.rates import Rates
+from access.settings import AccessArgs
 from api.admission import ALWAYS
 from api.audited import Concerned
 from api.cors import refuse_other_sites
 from api.errors import fault
 from api.scopes import Asked, asked
-from graphs.settings import AccessArgs
 from imaging.refused import Refused
 
 logger = logging.getLogger("ray.serve")

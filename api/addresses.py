@@ -13,7 +13,7 @@ from ipaddress import ip_address
 import httpx
 
 from api.networks import Address, is_public
-from graphs.settings import AddressArgs
+from api.settings import AddressArgs
 from imaging.refused import Refused
 
 logger = logging.getLogger("ray.serve")

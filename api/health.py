@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.padding import answered_dimensions
 from api.service import Service
-from graphs.settings import Policy
+from graphs.policy import Policy
 from graphs.stages import EmbedderStage, NetworkStage
 from graphs.thresholds import configured
 

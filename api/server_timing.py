@@ -6,16 +6,16 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.scopes import template
-from graphs.calls import CallWindow
-from graphs.observed import Answered, Observe, unobserved
-from graphs.timing import recording
+from telemetry.answered_request import AnsweredRequest, Observe, unobserved
+from telemetry.call_window import CallWindow
+from telemetry.timing import recording
 
 CLIENT_LEFT = 499
 """Status of a request whose client left before its answer began, as nginx has it."""
 
 
 class ServerTiming:
-    """An ASGI app whose answers tell what `graphs.timing` recorded until they began.
+    """An ASGI app whose answers tell what `telemetry.timing` recorded until they began.
 
     Args:
         app: what answers.
@@ -59,4 +59,4 @@ class ServerTiming:
                 ended = self._clock()
                 self._requests.end(started, ended)
                 code = scope.get("state", {}).get("error_code", "")
-                self._observe(Answered(*template(scope), status, code, ended - started, recorder))
+                self._observe(AnsweredRequest(*template(scope), status, code, ended - started, recorder))

@@ -1,14 +1,17 @@
 """What the routes work with."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from access.settings import AccessArgs
 from api.addresses import Addresses
-from graphs.calls import CallWindow
-from graphs.observed import Exposition, Observe, unobserved
-from graphs.settings import AccessArgs, LimitArgs, Policy
+from api.settings import LimitArgs
+from graphs.policy import Policy
 from graphs.stages import Stages
-from graphs.status import Status
+from telemetry.answered_request import Observe, unobserved
+from telemetry.call_window import CallWindow
+from telemetry.status import Status
 
 
 @dataclass(slots=True)
@@ -18,7 +21,7 @@ class Service:
     Attributes:
         policy: replaced when the ingress's `user_config` changes; running requests keep the one that they began with.
         status: tells how the stages are.
-        exposition: gives the metrics.
+        exposition: gives the metrics of the whole cluster in Prometheus's text format.
         requests: those that are worked on and those that ended lately.
         observe: is told of each that has been answered.
         access: who may call; unless given, the environment's settings without an audit log.
@@ -30,7 +33,7 @@ class Service:
     policy: Policy
     addresses: Addresses
     status: Status
-    exposition: Exposition
+    exposition: Callable[[], Awaitable[str]]
     requests: CallWindow = field(default_factory=CallWindow)
     observe: Observe = unobserved
     access: AccessArgs = field(default_factory=partial(AccessArgs, audit_log=""))

@@ -11,7 +11,9 @@ from pydantic_settings import SettingsError
 
 from deployments.address import is_port
 from deployments.errors import ConfigError
-from graphs.settings import AppArgs, Policy, StageArgs
+from deployments.settings import StageArgs
+from graphs.policy import Policy
+from graphs.settings import AppArgs
 from models.card import Task
 from models.catalogue import card_for
 from models.errors import ModelError

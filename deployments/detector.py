@@ -5,9 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deployments.tracing import tell_steps
 from deployments.workers import Workers
-from graphs.timing import Timed
 from imaging.crops import CropSpec
 from imaging.decode import Limits
 from imaging.faces import Detection
@@ -17,6 +15,8 @@ from models.detection import PhotoDetector
 from models.device import Device
 from models.engines import Engine, load_detector
 from models.store import Store
+from telemetry.timing import Timed
+from telemetry.tracing import tell_steps
 
 
 class Detector:

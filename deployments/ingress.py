@@ -15,23 +15,25 @@ from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
+from access.settings import AccessArgs
 from api.addresses import Addresses
 from api.app import create_app
 from api.service import Service
-from deployments.exposition import exposition
-from deployments.fresh import Fresh
-from deployments.observer import Observer
+from api.settings import AddressArgs, LimitArgs
 from deployments.readiness import first_looks
 from deployments.remote_gallery import RemoteGallery
 from deployments.stage import Inside, StageCaller
 from deployments.status import Controller, ServeStatus
 from deployments.workers import Workers
-from graphs.calls import CallWindow
-from graphs.settings import AccessArgs, AddressArgs, LimitArgs, Policy
+from graphs.policy import Policy
 from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Stages
-from graphs.status import Kind
-from graphs.timing import note
 from models.card import Card
+from telemetry.brief_cache import BriefCache
+from telemetry.call_window import CallWindow
+from telemetry.exposition import exposition
+from telemetry.request_log import RequestLog
+from telemetry.status import Kind
+from telemetry.timing import note
 
 logger = logging.getLogger("ray.serve")
 
@@ -107,9 +109,9 @@ class Ingress:
             Policy().of(embedders),
             Addresses(addresses, limits.max_image_size),
             ServeStatus(_controller(), watched, requests),
-            Fresh(exposition),
+            BriefCache(exposition),
             requests,
-            Observer(),
+            RequestLog(),
             access,
             default_detector,
         )

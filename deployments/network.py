@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deployments.workers import Workers
-from graphs.timing import Timed
 from models.catalogue import card, networks_of
 from models.device import Device
 from models.engines import Engine, load_network
 from models.store import Store
+from telemetry.timing import Timed
 
 
 class Network:

@@ -18,7 +18,8 @@ from deployments.address import Address, claimed
 from deployments.cluster import has_own_cluster, token_file
 from deployments.errors import ConfigError, InUseError, StartError
 from gallery.disk import GalleryInUseError, reserve
-from graphs.settings import AppArgs, GalleryArgs
+from gallery.settings import GalleryArgs
+from graphs.settings import AppArgs
 
 PATIENCE_S = 1.2
 """Seconds to wait for a port or gallery in use: the processes of a killed service need a moment to end."""

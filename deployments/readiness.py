@@ -10,7 +10,7 @@ from typing import Any
 from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError
 
-from deployments.tracing import untraced
+from telemetry.tracing import untraced
 
 logger = logging.getLogger("ray.serve")
 

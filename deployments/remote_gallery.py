@@ -8,7 +8,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.stage import StageCaller
 from gallery.records import Enrolled
-from graphs.timing import note
+from telemetry.timing import note
 
 READS = frozenset({"collections", "collection", "statistics", "count", "subjects", "faces", "find"})
 """Methods of the `Reader`."""

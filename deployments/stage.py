@@ -11,11 +11,11 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from deployments.readiness import Readiness
-from deployments.tracing import apart
-from graphs.calls import CallWindow
-from graphs.status import Kind
-from graphs.timing import Call, Timed, record
 from imaging.refused import Refused
+from telemetry.call_window import CallWindow
+from telemetry.status import Kind
+from telemetry.timing import Call, Timed, record
+from telemetry.tracing import apart
 
 logger = logging.getLogger("ray.serve")
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from ray.exceptions import RayError
 
-from deployments.fresh import Fresh
 from deployments.stage import INGRESS, StageCaller
-from graphs.calls import CallWindow
 from graphs.stages import Network
-from graphs.status import Replicas, StageStatus
 from imaging.refused import Refused
+from telemetry.brief_cache import BriefCache
+from telemetry.call_window import CallWindow
+from telemetry.status import Replicas, StageStatus
 
 logger = logging.getLogger("ray.serve")
 
@@ -57,7 +57,7 @@ def _replicas(deployment: Mapping[str, Any]) -> Replicas:
 
 
 class ServeStatus:
-    """Tells how the stages and the ingress are: a `graphs.status.Status`.
+    """Tells how the stages and the ingress are: a `telemetry.status.Status`.
 
     Args:
         controller: knows the replicas.
@@ -68,7 +68,7 @@ class ServeStatus:
     def __init__(
         self, controller: Controller, stages: Sequence[tuple[StageCaller, Network | None]], requests: CallWindow
     ) -> None:
-        self._replicas = Fresh(controller.replicas)
+        self._replicas = BriefCache(controller.replicas)
         self._stages = stages
         self._requests = requests
 

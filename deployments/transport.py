@@ -55,7 +55,7 @@ SWITCHES = {
 }
 
 COLLECTORS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-"""Variables that switch tracing on; see `deployments.tracing`."""
+"""Variables that switch tracing on; see `telemetry.tracing`."""
 
 PORTS = ("RAY_SERVE_FALLBACK_PROXY_HTTP_PORT", "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT")
 """Ports of Serve's own proxy behind HAProxy. Serve's defaults are fixed, so two services on a machine would collide."""
@@ -95,7 +95,7 @@ def set_up() -> Iterator[Path]:
         # Other proxies do not add the caller to X-Forwarded-For: the header is then the caller's own claim.
         os.environ.setdefault("FORWARDED_HOPS", "0")
     if any(os.environ.get(name) for name in COLLECTORS):
-        os.environ.setdefault("RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH", "deployments.tracing:exporter")
+        os.environ.setdefault("RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH", "telemetry.tracing:exporter")
         # Serve has its own variable for the ratio; its default is one request in a hundred.
         os.environ.setdefault("RAY_SERVE_TRACING_SAMPLING_RATIO", os.environ.get("OTEL_TRACES_SAMPLER_ARG", "1"))
         os.environ.setdefault("OTEL_SERVICE_NAME", "facegraph")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from graphs.timing import Timed, covered
+from telemetry.timing import Timed, covered
 
 Answer = TypeVar("Answer")
 

@@ -15,9 +15,11 @@ from deployments.detector import Detector
 from deployments.gallery import GalleryReader, GalleryWriter
 from deployments.ingress import Bound, Ingress
 from deployments.network import Network
+from deployments.settings import DetectorArgs, StageArgs
 from deployments.workers import Workers
 from gallery.place import Place
-from graphs.settings import AppArgs, DetectorArgs, GalleryArgs, StageArgs
+from gallery.settings import GalleryArgs
+from graphs.settings import AppArgs
 from models.card import Task
 from models.catalogue import card_for, networks_of
 from models.device import Device

@@ -8,12 +8,12 @@ from typing import Literal
 from gallery.records import Enrolled, NewFace, photo_source
 from graphs.extract import Readings, detections, places, read, the_face
 from graphs.gate import Reason, reasons
-from graphs.settings import Policy
+from graphs.policy import Policy
 from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage
-from graphs.timing import note
 from imaging.faces import Photo
 from imaging.pick import Pick
 from imaging.refused import Refused
+from telemetry.timing import note
 
 
 @dataclass(frozen=True, slots=True)

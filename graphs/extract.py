@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from graphs.batches import BATCH_BYTES, BATCH_FACES, batches, crop_bytes
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
-from graphs.timing import note
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Face, Photo, Pixels
 from imaging.pick import Pick
 from imaging.refused import Refused
+from telemetry.timing import note
 
 Network = LivenessStage | EmbedderStage
 

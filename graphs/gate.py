@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.settings import Policy
+from graphs.policy import Policy
 from imaging.faces import Face, Photo
 
 

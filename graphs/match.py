@@ -3,7 +3,7 @@
 from functools import partial
 
 from graphs.extract import the_face
-from graphs.settings import Policy
+from graphs.policy import Policy
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
 from graphs.verify import Verification, verify
 from imaging.faces import Photo

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gallery.records import Collection
-from graphs.settings import Policy
+from graphs.policy import Policy
 from graphs.stages import EmbedderStage
 
 Metric = Literal["cosine", "euclidean"]

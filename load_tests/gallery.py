@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from graphs.settings import ROOT
 from load_tests.server import served
+from project.root import ROOT
 
 FOLDER = ROOT / "data" / "bench"
 BATCH = 1000

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import PIL.Image
 
-from graphs.settings import ROOT
+from project.root import ROOT
 from tests import photos
 
 FOLDER = ROOT / "data" / "bench"

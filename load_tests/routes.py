@@ -8,8 +8,10 @@ from pathlib import Path
 
 import yaml
 
-from graphs.settings import ROOT, AppArgs, Policy
+from graphs.policy import Policy
+from graphs.settings import AppArgs
 from imaging.pick import PROMINENT, Pick
+from project.root import ROOT
 
 CONFIG = ROOT / "configs" / "serve.yaml"
 

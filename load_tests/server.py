@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 
 from deployments.address import reserved_port
-from graphs.settings import ROOT
 from load_tests.processes import command, family
+from project.root import ROOT
 
 START_TIMEOUT_S = 120
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from graphs.settings import ROOT
 from load_tests.processes import cpu_seconds, machine_seconds, memory_mib, spent
 from load_tests.work import Answer, sleep_until
+from project.root import ROOT
 
 
 class EndedError(Exception):

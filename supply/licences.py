@@ -21,10 +21,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from graphs.settings import ROOT
 from models.catalogue import cards, caveats
 from models.errors import ModelError
 from models.pull import configured_in
+from project.root import ROOT
 
 RULES = Path(__file__).with_suffix(".toml")
 NONE = "none stated"

@@ -16,13 +16,12 @@ from starlette.testclient import TestClient
 from api.addresses import Addresses
 from api.app import create_app
 from api.service import Service
+from api.settings import AddressArgs, LimitArgs
 from gallery.place import Place
 from gallery.reader import Reader
 from gallery.writer import Writer
-from graphs.calls import CallWindow
-from graphs.settings import AddressArgs, LimitArgs, Policy
+from graphs.policy import Policy
 from graphs.stages import Detect, DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Ready, Stages
-from graphs.status import Replicas, StageStatus
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Face, Photo, Pixels
 from imaging.pick import Pick
@@ -30,6 +29,8 @@ from imaging.quality import Quality
 from imaging.refused import Refused
 from models.catalogue import card, networks_of
 from models.store import Store
+from telemetry.call_window import CallWindow
+from telemetry.status import Replicas, StageStatus
 
 LIVENESS_CROP = CropSpec(6, "box", 1.15)
 EMBEDDER_CROP = CropSpec(4, "aligned")

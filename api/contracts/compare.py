@@ -15,11 +15,11 @@ from api.service import Service
 from graphs.compare import distances
 from graphs.stages import first_of
 from graphs.thresholds import first_set
-from graphs.timing import matched
 from graphs.verify import Verification, naming, verify
 from imaging.faces import Face, Photo
 from imaging.pick import PROMINENT
 from imaging.refused import Refused
+from telemetry.timing import matched
 
 router = APIRouter(tags=["compare"], route_class=CheckedRoute)
 PATHS = ("compare", "mediapipe")

@@ -20,10 +20,10 @@ from graphs.compare import distances
 from graphs.extract import embed
 from graphs.stages import DetectorStage, EmbedderStage, first_of
 from graphs.thresholds import configured
-from graphs.timing import matched
 from imaging.faces import Face, Photo
 from imaging.pick import Pick
 from imaging.refused import Refused
+from telemetry.timing import matched
 
 router = APIRouter(prefix="/api/v1", tags=["deepface"], route_class=CheckedRoute)
 PATHS = ("api",)

@@ -24,9 +24,9 @@ from gallery.subjects import refuse_blank
 from graphs.extract import embed
 from graphs.stages import EmbedderStage, first_of
 from graphs.thresholds import first_set
-from graphs.timing import matched
 from imaging.pick import PROMINENT
 from imaging.refused import Refused
+from telemetry.timing import matched
 
 router = APIRouter(tags=["face database"], route_class=CheckedRoute)
 PATHS = ("add_face", "match_face", "list_faces", "delete_face", "stats")

@@ -15,9 +15,9 @@ from api.service import Service
 from graphs.compare import distances
 from graphs.extract import detect, embed
 from graphs.stages import first_of
-from graphs.timing import matched
 from imaging.pick import ALL_FACES, PROMINENT
 from imaging.refused import Refused
+from telemetry.timing import matched
 
 router = APIRouter(tags=["faces"], route_class=CheckedRoute)
 PATHS = ("detect-face", "extract-embedding", "compare-faces")

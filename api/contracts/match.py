@@ -15,13 +15,13 @@ from api.images import from_field
 from api.parameters import CheckedRoute
 from api.service import Service
 from graphs.match import NAMES, match
-from graphs.settings import Policy
+from graphs.policy import Policy
 from graphs.stages import first_of
 from graphs.thresholds import first_set
-from graphs.timing import matched
 from graphs.verify import Verification
 from imaging.faces import Photo
 from imaging.refused import Refused
+from telemetry.timing import matched
 
 router = APIRouter(tags=["match"], route_class=CheckedRoute)
 PATHS = ("match",)

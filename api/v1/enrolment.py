@@ -18,7 +18,7 @@ from api.v1.schemas import FaceAnswer, FacesFound, Models, example
 from gallery.records import MAX_SUBJECT, Enrolled, NewFace, subject_key
 from gallery.subjects import refuse_blank
 from graphs.enrol import Enrolment, Outcome, Rules, enrol
-from graphs.settings import Policy
+from graphs.policy import Policy
 from imaging.refused import Refused
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["enrolment"], responses=ERRORS, route_class=StrictRoute)

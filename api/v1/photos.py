@@ -27,9 +27,9 @@ from api.v1.schemas import AppliedThreshold, FaceAnswer, FacesFound, Models, Pho
 from graphs.compare import Distances, distances
 from graphs.extract import Look, look
 from graphs.thresholds import Applied, Metric, applied
-from graphs.timing import matched
 from graphs.verify import naming, verify
 from imaging.refused import Refused
+from telemetry.timing import matched
 
 router = APIRouter(prefix="/v1", tags=["photos"], responses=ERRORS, route_class=StrictRoute)
 

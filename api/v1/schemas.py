@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from graphs.settings import Policy
+from graphs.policy import Policy
 from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
 from imaging import quality
 from imaging.faces import Face, Photo

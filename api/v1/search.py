@@ -28,7 +28,7 @@ from api.v1.schemas import AppliedThreshold, FacesFound, Models, PhotoAnswer, Ti
 from gallery.records import Hit
 from graphs.identify import identify
 from graphs.thresholds import Applied, applied
-from graphs.timing import matched
+from telemetry.timing import matched
 
 router = APIRouter(
     prefix="/v1/collections/{collection}/search", tags=["search"], responses=ERRORS, route_class=StrictRoute

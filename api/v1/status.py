@@ -7,8 +7,8 @@ from api.errors import ERRORS
 from api.parameters import StrictRoute
 from api.service import Service
 from api.v1.schemas import example
-from graphs.calls import WINDOW_S
-from graphs.status import Kind, StageStatus
+from telemetry.call_window import WINDOW_S
+from telemetry.status import Kind, StageStatus
 
 router = APIRouter(prefix="/v1", tags=["status"], responses=ERRORS, route_class=StrictRoute)
 

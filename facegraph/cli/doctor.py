@@ -14,7 +14,7 @@ from facegraph.cli.options import DEFAULT_CONFIG, DEFAULT_URL, ApiKeyOption, Con
 from facegraph.cli.terminal import mistakes, say, say_json, shown
 from facegraph.doctor import installation, machine, product, start
 from facegraph.doctor.finding import Finding
-from graphs.settings import ROOT
+from project.root import ROOT
 
 COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 

@@ -9,8 +9,9 @@ import typer
 from rich.table import Table
 
 from access.keys import SCOPES, KeysError, create, read, revoke
-from facegraph.cli.options import ROOT, JsonOption
+from facegraph.cli.options import JsonOption
 from facegraph.cli.terminal import console, mistakes, notes, say, say_json, shown
+from project.root import ROOT
 
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 

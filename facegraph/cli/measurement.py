@@ -14,7 +14,6 @@ from evaluation.groups import Grouped, measure_groups
 from evaluation.report import Section, acquisition, group_rates, write_report
 from evaluation.samples import Sample
 from facegraph.cli.figures import show
-from facegraph.cli.options import ROOT
 from facegraph.cli.terminal import say, shown, tracking
 from imaging.decode import Limits
 from models.card import Card
@@ -22,6 +21,7 @@ from models.detection import PhotoDetector
 from models.device import Device
 from models.engines import Engine, load_detector, load_network
 from models.store import Store
+from project.root import ROOT
 
 CARDS, CALIBRATED = "the card's", "calibrated"
 """What thresholds are called."""

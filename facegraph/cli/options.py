@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-# Not from graphs.settings: pydantic's settings take half a second to import.
-ROOT = Path(__file__).resolve().parents[2]
+from project.root import ROOT
 
 SERVICE, FILES = "The service", "Files"
 """Panels of the help."""

@@ -10,7 +10,8 @@ from ray.serve.schema import HTTPOptionsSchema
 from ruamel.yaml.comments import CommentedMap
 
 from deployments.config import rendered
-from graphs.settings import AppArgs, Policy
+from graphs.policy import Policy
+from graphs.settings import AppArgs
 
 HIDDEN = "(hidden)"
 """Stands for what may be a secret."""

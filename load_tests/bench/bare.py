@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 from typing import cast
 
+from deployments.settings import StageArgs
 from graphs.compare import distances
 from graphs.extract import places, the_face
-from graphs.settings import AppArgs, StageArgs
+from graphs.settings import AppArgs
 from graphs.stages import first_of
 from imaging.faces import Photo
 from load_tests.routes import ROUTES, Route, configured

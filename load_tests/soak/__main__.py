@@ -29,7 +29,6 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from graphs.settings import ROOT
 from load_tests import machine
 from load_tests.pair import FOLDER
 from load_tests.routes import CONFIG
@@ -40,6 +39,7 @@ from load_tests.soak.samples import Sample, sample
 from load_tests.soak.verdict import Bounds, Change, Quarters, TooShortError, memory_by_kind, resources, times
 from load_tests.watch import EndedError
 from load_tests.work import sleep_until
+from project.root import ROOT
 
 LOOK_S = 2
 WARM_UP_S, WARM_UP_SHARE = 60, 0.2

@@ -5,7 +5,8 @@ from urllib.parse import quote
 
 import httpx
 
-from graphs.settings import LimitArgs, Policy
+from api.settings import LimitArgs
+from graphs.policy import Policy
 from tests.fakes import LocalGallery, People, client
 
 

@@ -14,11 +14,11 @@ from starlette.types import Scope as Connection
 from access.audit import Audit
 from access.keys import SCOPES, Keys, Scope, create
 from access.rates import Rates
+from access.settings import AccessArgs
 from api import errors
 from api.access import Access
 from api.app import FORMS, create_app
 from api.limits import RequestBounds
-from graphs.settings import AccessArgs
 from imaging.refused import Refused
 from tests.fakes import People, service
 

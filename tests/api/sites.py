@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from api.addresses import Addresses
-from graphs.settings import AddressArgs
+from api.settings import AddressArgs
 from imaging.refused import Refused
 
 PHOTO = bytes(range(256)) * 4

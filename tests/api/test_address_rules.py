@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.addresses import MAX_URL, Addresses, Resolver
-from graphs.settings import AddressArgs
+from api.settings import AddressArgs
 from imaging.refused import Refused
 from tests.api.sites import (
     NO_CONNECTION,

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from api.addresses import MAX_URL, Addresses
-from graphs.settings import AddressArgs
+from api.settings import AddressArgs
 from imaging.refused import Refused
 from tests.api.sites import (
     NO_CONNECTION,

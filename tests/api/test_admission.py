@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.admission import ALWAYS, WATCHING, Admission
 from api.app import create_app
-from graphs.settings import LimitArgs
+from api.settings import LimitArgs
 from imaging.crops import CropSpec
 from imaging.faces import Detection
 from imaging.pick import Pick

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.service import Service
-from graphs.settings import Policy
+from graphs.policy import Policy
 from graphs.stages import Detect, DetectorStage, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Detection

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from api.contracts.compare import error_answer
-from graphs.settings import LimitArgs, Policy
+from api.settings import LimitArgs
+from graphs.policy import Policy
 from graphs.stages import EmbedderStage, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Face, Photo

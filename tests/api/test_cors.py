@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from api.cors import OpenPaths
-from graphs.settings import LimitArgs
+from api.settings import LimitArgs
 from tests.fakes import FakeNetwork, client, serve_log, stages
 
 PAGE = "https://page.example"

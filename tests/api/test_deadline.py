@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.app import create_app
 from api.deadline import Deadline
-from graphs.settings import LimitArgs
+from api.settings import LimitArgs
 from imaging.refused import Refused
 from tests.fakes import FakeDetector, LocalGallery, photo, service, stages
 

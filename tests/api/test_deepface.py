@@ -13,7 +13,8 @@ import pytest
 
 from api.contracts import deepface
 from api.contracts.deepface import error_answer
-from graphs.settings import LimitArgs, Policy
+from api.settings import LimitArgs
+from graphs.policy import Policy
 from graphs.stages import Ready, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Detection

@@ -8,7 +8,7 @@ import pytest
 
 from api.contracts import face_database
 from gallery.records import EmbeddingKind
-from graphs.settings import Policy
+from graphs.policy import Policy
 from imaging.pick import Pick
 from tests.api.face_database import Database, error
 from tests.fakes import FakeNetwork, client, direction

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from graphs.settings import LimitArgs
+from api.settings import LimitArgs
 from tests.api.face_database import Database, error
 from tests.fakes import FakeNetwork, client, serve_log
 

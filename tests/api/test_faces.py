@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from api.contracts.faces import error_answer
-from graphs.settings import LimitArgs, Policy
+from api.settings import LimitArgs
+from graphs.policy import Policy
 from graphs.stages import EmbedderStage, Stages
 from imaging.crops import CropSpec
 from imaging.refused import Refused

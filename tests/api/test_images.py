@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.images import from_base64, from_field
-from graphs.settings import LimitArgs
+from api.settings import LimitArgs
 from imaging.refused import Refused
 from tests.fakes import FakeAddresses, service
 

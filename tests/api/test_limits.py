@@ -8,7 +8,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api import limits
 from api.limits import RequestBounds
-from graphs.settings import LimitArgs
+from api.settings import LimitArgs
 from imaging.crops import CropSpec
 from imaging.faces import Detection
 from imaging.pick import Pick

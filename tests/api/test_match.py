@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from graphs.settings import LimitArgs, Policy
+from api.settings import LimitArgs
+from graphs.policy import Policy
 from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import FakeAddresses, FakeDetector, FakeNetwork, client, photo, stages, unit

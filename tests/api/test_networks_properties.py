@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from api.addresses import Addresses, Resolver
 from api.networks import is_public
-from graphs.settings import AddressArgs
+from api.settings import AddressArgs
 from imaging.refused import Refused
 from tests.api.sites import Wire
 

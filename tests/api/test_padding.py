@@ -12,7 +12,7 @@ from api.embeddings import EmbeddingPair
 from api.padding import answered_dimensions, padded, unpadded
 from api.service import Service
 from graphs.compare import distances
-from graphs.settings import Policy
+from graphs.policy import Policy
 from imaging.refused import Refused
 from tests.fakes import People, service
 

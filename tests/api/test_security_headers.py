@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from api.security_headers import DOCUMENTATION, HEADERS, STRICT, SecurityHeaders
-from graphs.settings import LimitArgs
+from api.settings import LimitArgs
 from tests.fakes import FakeNetwork, client, serve_log, stages
 
 

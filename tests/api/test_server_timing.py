@@ -12,14 +12,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.app import create_app
 from api.server_timing import ServerTiming
-from graphs.calls import CallWindow
-from graphs.observed import Answered
-from graphs.settings import LimitArgs
-from graphs.timing import Call, Timed, record
+from api.settings import LimitArgs
 from imaging.crops import CropSpec
 from imaging.faces import Detection
 from imaging.pick import Pick
 from imaging.refused import Refused
+from telemetry.answered_request import AnsweredRequest
+from telemetry.call_window import CallWindow
+from telemetry.timing import Call, Timed, record
 from tests.fakes import FakeDetector, FakeNetwork, client, photo, serve_log, service, stages
 
 PAIR = {"image1": "QUJD", "image2": "QUJD"}
@@ -148,9 +148,9 @@ def test_a_body_that_is_too_large_has_it_too() -> None:
     assert names(response.headers[HEADER]) == ["total", "ingress"]
 
 
-def observed(*asked: tuple[str, str, dict[str, Any]]) -> list[Answered]:
+def observed(*asked: tuple[str, str, dict[str, Any]]) -> list[AnsweredRequest]:
     """What whoever watches is told of these requests: method, path and the rest."""
-    told: list[Answered] = []
+    told: list[AnsweredRequest] = []
     watched = TestClient(create_app(replace(service(), observe=told.append)))
     for method, path, more in asked:
         watched.request(method, path, **more)
@@ -178,7 +178,7 @@ def test_what_no_route_has_is_told_of_without_its_path(method: str, path: str) -
 
 
 def test_a_request_whose_client_left_is_told_of_too() -> None:
-    told: list[Answered] = []
+    told: list[AnsweredRequest] = []
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
         raise asyncio.CancelledError

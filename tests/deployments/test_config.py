@@ -11,8 +11,9 @@ import yaml
 from deployments.config import check, read, rendered
 from deployments.errors import ConfigError
 from graphs import app
-from graphs.settings import ROOT, AppArgs
+from graphs.settings import AppArgs
 from models.pull import configured_in
+from project.root import ROOT
 from tests.fakes import deployment_of, pull
 
 DEFAULT = ROOT / "configs" / "serve.yaml"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from deployments.config import check
 from deployments.errors import ConfigError
-from graphs.settings import ROOT, AppArgs
+from graphs.settings import AppArgs
+from project.root import ROOT
 
 WHOLE = yaml.safe_load((ROOT / "configs" / "serve.yaml").read_text("utf-8"))
 # What Ray's own schemas keep as it is: it goes to others, who say what they know of it.

@@ -18,12 +18,12 @@ import yaml
 
 from gallery.place import Place
 from gallery.reader import Reader
-from graphs.settings import ROOT
 from load_tests.faults import OTHERS, kill, replica
 from load_tests.photos import Photo
 from load_tests.processes import command
 from load_tests.server import Server
 from load_tests.traffic import Traffic
+from project.root import ROOT
 from tests.service_files import PLACES, TIMEOUT_S, ServiceFiles
 from tests.waiting import until
 

@@ -19,8 +19,8 @@ from gallery.reader import Reader
 from gallery.records import EmbeddingKind, Enrolled, NewFace
 from gallery.writer import Writer
 from graphs.stages import Gallery
-from graphs.timing import recording
 from imaging.refused import Refused
+from telemetry.timing import recording
 from tests.fakes import serve_log
 
 KIND = EmbeddingKind("arcface", "mobilefacenet", "contract", 2)

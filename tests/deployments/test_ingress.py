@@ -8,16 +8,18 @@ import httpx
 import numpy as np
 import pytest
 
+from access.settings import AccessArgs
+from api.settings import AddressArgs, LimitArgs
 from deployments import ingress
 from deployments.detector import Detector
 from deployments.ingress import Bound
 from deployments.network import Network
 from deployments.readiness import first_looks
 from deployments.stage import StageCaller
-from graphs.settings import AccessArgs, AddressArgs, LimitArgs, Policy
-from graphs.status import Kind
-from graphs.timing import Timed, recording
+from graphs.policy import Policy
 from models.catalogue import card
+from telemetry.status import Kind
+from telemetry.timing import Timed, recording
 from tests.gallery.made import in_loop
 
 

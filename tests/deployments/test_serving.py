@@ -12,8 +12,8 @@ from ray.serve import scripts
 
 from deployments import serving, transport
 from deployments.errors import ConfigError, StartError
-from graphs.settings import ROOT
 from models.card import Card
+from project.root import ROOT
 
 CONFIG = ROOT / "configs" / "serve.yaml"
 

@@ -13,8 +13,8 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from deployments import stage
 from deployments.remote_gallery import RemoteGallery
 from deployments.stage import Inside, StageCaller
-from graphs.timing import Timed, recording
 from imaging.refused import Refused
+from telemetry.timing import Timed, recording
 from tests.fakes import serve_log
 
 

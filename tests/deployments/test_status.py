@@ -11,10 +11,10 @@ from ray.exceptions import ActorUnavailableError
 from deployments import status
 from deployments.stage import Inside, StageCaller
 from deployments.status import Controller, ServeStatus
-from graphs.calls import CallWindow
 from graphs.stages import Network
-from graphs.status import Replicas, StageStatus
 from imaging.refused import Refused
+from telemetry.call_window import CallWindow
+from telemetry.status import Replicas, StageStatus
 from tests.fakes import serve_log
 
 STATES = ["RUNNING", "RUNNING", "STARTING", "UPDATING", "RECOVERING", "STOPPING", "PENDING_MIGRATION"]

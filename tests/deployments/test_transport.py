@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from api.settings import LimitArgs
 from deployments import transport
-from graphs.settings import LimitArgs
 
 TRACING = ("RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH", "RAY_SERVE_TRACING_SAMPLING_RATIO", "OTEL_SERVICE_NAME")
 VARIABLES = (
@@ -75,7 +75,7 @@ def test_collector_switches_tracing_on(monkeypatch: pytest.MonkeyPatch, name: st
     monkeypatch.setenv(name, "http://localhost:4318")
     monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.25")
     with transport.set_up():
-        assert [os.environ[each] for each in TRACING] == ["deployments.tracing:exporter", "0.25", "facegraph"]
+        assert [os.environ[each] for each in TRACING] == ["telemetry.tracing:exporter", "0.25", "facegraph"]
 
 
 @pytest.mark.parametrize("packaged", [True, False])

@@ -13,7 +13,7 @@ import httpx
 import PIL.Image
 import pytest
 
-from graphs.settings import LimitArgs
+from api.settings import LimitArgs
 from models.catalogue import card
 from tests.contracts import nobody, side_by_side
 

@@ -10,7 +10,7 @@ import pytest
 
 from deployments import workers
 from deployments.workers import Workers
-from graphs.timing import Timed
+from telemetry.timing import Timed
 
 TIMEOUT_S = 30
 """A test that hangs fails after this time."""

@@ -8,7 +8,10 @@ from xml.etree import ElementTree
 import PIL.Image
 import pytest
 
-from graphs.settings import AccessArgs, AddressArgs, GalleryArgs, LimitArgs, Policy
+from access.settings import AccessArgs
+from api.settings import AddressArgs, LimitArgs
+from gallery.settings import GalleryArgs
+from graphs.policy import Policy
 from tests.conftest import PROJECT
 from tests.docs.documents import DOCUMENTS, name, prose, spans
 

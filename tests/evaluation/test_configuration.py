@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from evaluation.configuration import Configuration, Task
-from graphs.settings import Policy
+from graphs.policy import Policy
 from models.errors import ModelError
 from tests.conftest import PROJECT
 

@@ -8,10 +8,11 @@ from ray.serve import Application
 
 from deployments.network import Network
 from graphs import app
-from graphs.settings import ROOT, AppArgs
+from graphs.settings import AppArgs
 from imaging.decode import Limits
 from models.device import Device
 from models.errors import ModelError
+from project.root import ROOT
 from tests.fakes import deployment_of, pull, serve_log
 
 MODELS = ("mtcnn", "mediapipe-full-range", "deep-tree", "mobilefacenet")

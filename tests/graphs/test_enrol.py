@@ -10,7 +10,7 @@ import pytest
 from gallery.records import Collection
 from graphs.batches import BATCH_BYTES
 from graphs.enrol import Enrolment, Outcome, Rules, enrol
-from graphs.settings import Policy
+from graphs.policy import Policy
 from imaging.crops import CropSpec
 from imaging.pick import Pick
 from imaging.refused import Refused

@@ -10,11 +10,11 @@ import pytest
 from graphs.batches import BATCH_BYTES, BATCH_FACES
 from graphs.extract import Readings, detect, embed, look, places, read, the_face
 from graphs.stages import Stages
-from graphs.timing import recording
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Photo
 from imaging.pick import Pick
 from imaging.refused import Refused
+from telemetry.timing import recording
 from tests.fakes import (
     ANGLES,
     EMBEDDER_CROP,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from graphs.gate import reasons, turn
-from graphs.settings import Policy
+from graphs.policy import Policy
 from imaging.faces import Photo
 from imaging.geometry import Box
 from imaging.quality import Quality

@@ -8,7 +8,7 @@ from gallery.records import Hit
 from graphs.enrol import Enrolment, Rules, enrol
 from graphs.extract import Look
 from graphs.identify import identify
-from graphs.settings import Policy
+from graphs.policy import Policy
 from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import LocalGallery, People

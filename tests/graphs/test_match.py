@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from graphs.match import match
-from graphs.settings import Policy
+from graphs.policy import Policy
 from graphs.stages import Stages
 from graphs.verify import Verification
 from imaging.crops import CropSpec

@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from deployments.config import check
 from deployments.errors import ConfigError
 from gallery.place import Place
-from graphs.settings import ROOT, AppArgs, GalleryArgs
+from gallery.settings import GalleryArgs
+from graphs.settings import AppArgs
+from project.root import ROOT
 from tests.graphs.test_settings import ARGS
 
 SECRET = "s3cret"

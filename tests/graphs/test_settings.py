@@ -9,19 +9,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from access.settings import AccessArgs
+from api.settings import AddressArgs, LimitArgs
+from deployments.settings import DetectorArgs, StageArgs
+from gallery.settings import GalleryArgs
 from graphs.batches import LARGEST_PHOTO
-from graphs.settings import (
-    ROOT,
-    AccessArgs,
-    AddressArgs,
-    AppArgs,
-    DetectorArgs,
-    GalleryArgs,
-    LimitArgs,
-    Policy,
-    StageArgs,
-)
+from graphs.policy import Policy
+from graphs.settings import AppArgs
 from imaging.decode import Limits
+from project.root import ROOT
 
 ARGS: dict[str, Any] = {
     "detectors": {"mtcnn": {"model": "mtcnn"}},

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gallery.records import Collection, EmbeddingKind
 from graphs.compare import distances
-from graphs.settings import Policy
+from graphs.policy import Policy
 from graphs.thresholds import Applied, Metric, applied, configured, euclidean
 from tests.fakes import direction, stages
 

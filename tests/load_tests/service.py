@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.addresses import Addresses
 from api.app import create_app
-from graphs.settings import LimitArgs
+from api.settings import LimitArgs
 from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage, Stages
 from imaging.crops import CropSpec
 from imaging.decode import decode

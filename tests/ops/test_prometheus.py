@@ -14,8 +14,9 @@ import httpx
 import pytest
 import yaml
 
-from deployments import exposition, gallery_size, metrics
-from graphs.settings import ROOT
+from deployments import gallery_size
+from project.root import ROOT
+from telemetry import exposition, metrics
 from tests.docs import snippets
 
 PROMETHEUS, GRAFANA = ROOT / "ops/prometheus", ROOT / "ops/grafana"

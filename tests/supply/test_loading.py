@@ -7,7 +7,19 @@ import pytest
 
 from tests.conftest import PROJECT
 
-ROOMS = ("access", "api", "deployments", "gallery", "graphs", "imaging", "load_tests", "models", "supply")
+ROOMS = (
+    "access",
+    "api",
+    "deployments",
+    "gallery",
+    "graphs",
+    "imaging",
+    "load_tests",
+    "models",
+    "project",
+    "supply",
+    "telemetry",
+)
 
 FORBIDDEN = {
     "pickle.load",

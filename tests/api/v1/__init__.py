@@ -4,7 +4,8 @@ from typing import Any
 
 import httpx
 
-from graphs.settings import LimitArgs, Policy
+from api.settings import LimitArgs
+from graphs.policy import Policy
 from tests.fakes import LocalGallery, People, client
 
 FACE = {

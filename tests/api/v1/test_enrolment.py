@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from graphs.settings import LimitArgs
+from api.settings import LimitArgs
 from tests.api.v1 import FACE, STAFF, Api, message, refusal, staff
 from tests.fakes import client
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from graphs.settings import Policy
+from graphs.policy import Policy
 from tests.api.v1 import Api
 from tests.fakes import network, service
 

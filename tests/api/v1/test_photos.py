@@ -5,7 +5,8 @@ from typing import Any, get_args
 
 import pytest
 
-from graphs.settings import LimitArgs, Policy
+from api.settings import LimitArgs
+from graphs.policy import Policy
 from graphs.stages import Stages
 from imaging.pick import FaceRule, Pick
 from tests.api.v1 import EMBEDDED, FACE, PHOTO, Api, message, refusal

@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from graphs.settings import LimitArgs, Policy
+from api.settings import LimitArgs
+from graphs.policy import Policy
 from tests.api.v1 import EMBEDDED, PHOTO, STAFF, Api, message, refusal, staff
 from tests.fakes import client
 

@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from graphs.stages import Gallery
-from graphs.status import StageStatus
 from imaging.refused import Refused
+from telemetry.status import StageStatus
 from tests.api.keyed import House
 from tests.api.v1 import refusal
 from tests.fakes import LocalGallery, client, service, stages

@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
+from api.settings import LimitArgs
 from deployments.config import check
-from graphs.settings import ROOT, AppArgs, LimitArgs, Policy
+from graphs.policy import Policy
+from graphs.settings import AppArgs
+from project.root import ROOT
 from tests.facegraph.cli.typing import Run
 
 DEFAULT = ROOT / "configs" / "serve.yaml"

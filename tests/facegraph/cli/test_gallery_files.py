@@ -13,8 +13,8 @@ from facegraph.cli import gallery_files, options, terminal
 from gallery.place import Place
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind
+from gallery.settings import GalleryArgs
 from gallery.writer import Writer
-from graphs.settings import GalleryArgs
 from tests.facegraph.cli.typing import Run
 from tests.gallery.made import KIND, NAME, enrol, face, listed, people, table_folder, writing
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from access.keys import Keys, create, read
+from access.settings import AccessArgs
 from facegraph.cli import keys
-from graphs.settings import AccessArgs
 from tests.facegraph.cli.typing import Run
 
 

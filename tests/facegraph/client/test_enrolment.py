@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from api.app import create_app
+from api.settings import LimitArgs
 from facegraph.client import Client, EnrolledPhoto, InvalidRequestError, UnavailableError
 from facegraph.client.images import Upload
 from facegraph.client.upload_batches import MAX_BYTES, MAX_PHOTOS, PhotoEntry, batches
-from graphs.settings import LimitArgs
 from tests.facegraph.client import ADDRESS, BOTH, Asker, InProcess, Script, refusal
 from tests.fakes import People, service
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from facegraph.doctor import installation
-from graphs.settings import ROOT
+from project.root import ROOT
 
 
 def test_another_python_is_a_problem() -> None:

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from access.keys import create
+from access.settings import AccessArgs
 from facegraph.client import Client
 from facegraph.doctor import product
-from graphs.settings import AccessArgs
 from load_tests.routes import configured
 from models.catalogue import card
 from models.store import Store

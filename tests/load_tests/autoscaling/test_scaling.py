@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from deployments.config import check
-from graphs.settings import ROOT, AppArgs
+from graphs.settings import AppArgs
 from load_tests.autoscaling.scaling import TARGET, WINDOWS, apart, quick, replicas
 from load_tests.server import Server
+from project.root import ROOT
 
 SLEEPING = "import sys; print(flush=True); sys.stdin.readline()"
 

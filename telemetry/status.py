@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from graphs.calls import Calls
 from graphs.stages import Network
+from telemetry.call_window import Calls
 
 Kind = Literal["detector", "liveness", "embedder", "gallery", "ingress"]
 

@@ -2,9 +2,9 @@
 
 import logging
 
-from deployments.metrics import Metrics
-from deployments.tracing import describe
-from graphs.observed import Answered
+from telemetry.answered_request import AnsweredRequest
+from telemetry.metrics import Metrics
+from telemetry.tracing import describe
 
 logger = logging.getLogger("ray.serve")
 
@@ -12,13 +12,13 @@ FIELDS = ("http_method", "http_route", "http_status", "duration_ms", "error_code
 """Of the line in JSON, besides Serve's own: `request_id` and more."""
 
 
-class Observer:
-    """Watches the requests of a replica of the ingress: a `graphs.observed.Observe`."""
+class RequestLog:
+    """Watches the requests of a replica of the ingress: a `telemetry.answered_request.Observe`."""
 
     def __init__(self) -> None:
         self._metrics = Metrics()
 
-    def __call__(self, answered: Answered) -> None:
+    def __call__(self, answered: AnsweredRequest) -> None:
         """Record one request."""
         self._metrics(answered)
         describe(answered)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphs.timing import Call, Recorder, Timed, covered, matched, note, record, recording
+from telemetry.timing import Call, Recorder, Timed, covered, matched, note, record, recording
 
 Interval = tuple[float, float]
 

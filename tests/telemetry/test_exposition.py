@@ -9,7 +9,7 @@ import pytest
 import ray
 from prometheus_client.parser import text_string_to_metric_families
 
-from deployments import exposition
+from telemetry import exposition
 from tests.fakes import serve_log
 
 FIRST = """# HELP ray_facegraph_requests_total Requests.

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from deployments import fresh
-from deployments.fresh import Fresh
+from telemetry import brief_cache
+from telemetry.brief_cache import BriefCache
 
 
 class Asked:
@@ -25,17 +25,17 @@ class Asked:
 
 def test_whoever_asks_at_once_shares_one_answer() -> None:
     async def run() -> list[int]:
-        shared = Fresh(Asked())
+        shared = BriefCache(Asked())
         return list(await asyncio.gather(*(shared() for _ in range(3))))
 
     assert asyncio.run(run()) == [1, 1, 1]
 
 
 def test_an_answer_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fresh, "time", SimpleNamespace(monotonic=iter([0.0, 0.9, 1.1, 1.2]).__next__))
+    monkeypatch.setattr(brief_cache, "time", SimpleNamespace(monotonic=iter([0.0, 0.9, 1.1, 1.2]).__next__))
 
     async def run() -> list[int]:
-        shared = Fresh(Asked())
+        shared = BriefCache(Asked())
         return [await shared() for _ in range(3)]
 
     assert asyncio.run(run()) == [1, 1, 2]
@@ -43,7 +43,7 @@ def test_an_answer_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_after_an_error_it_is_asked_again() -> None:
     async def run() -> int:
-        shared = Fresh(Asked(faults=1))
+        shared = BriefCache(Asked(faults=1))
         with pytest.raises(ConnectionError):
             await shared()
         return await shared()

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from deployments import metrics
-from deployments.metrics import Metrics
-from graphs.observed import Answered
-from graphs.timing import Call, Recorder, Timed
+from telemetry import metrics
+from telemetry.answered_request import AnsweredRequest
+from telemetry.metrics import Metrics
+from telemetry.timing import Call, Recorder, Timed
 
 Labels = dict[str, str]
 
@@ -37,7 +37,7 @@ def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told(did: Recorder, code: str = "", status: int = 200) -> list[tuple[str, float, Labels]]:
     """What is recorded of a request of half a second."""
-    Metrics()(Answered("POST", "/match", status, code, 0.5, did))
+    Metrics()(AnsweredRequest("POST", "/match", status, code, 0.5, did))
     return Kept.told
 
 

@@ -1,13 +1,13 @@
 """What whoever watches the service is told of each request once it has been answered."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from graphs.timing import Recorder
+from telemetry.timing import Recorder
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AnsweredRequest:
     """A request that has been answered, or that nobody waits for any more.
 
     Attributes:
@@ -27,12 +27,9 @@ class Answered:
     did: Recorder
 
 
-Observe = Callable[[Answered], None]
+Observe = Callable[[AnsweredRequest], None]
 """Is told of every request. Costs microseconds, for the next one may be waiting."""
 
-Exposition = Callable[[], Awaitable[str]]
-"""The metrics of the whole cluster in Prometheus's text format."""
 
-
-def unobserved(answered: Answered) -> None:
+def unobserved(answered: AnsweredRequest) -> None:
     """Nobody watches."""

@@ -7,15 +7,15 @@ from typing import Any
 
 from ray.serve.metrics import Counter, Histogram
 
-from graphs.observed import Answered
-from graphs.timing import Call, Noted
+from telemetry.answered_request import AnsweredRequest
+from telemetry.timing import Call, Noted
 
 SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 SIZES = [1.0, 2, 4, 8, 16, 32, 64, 128]
 
 
 class Metrics:
-    """Records what each request did: a `graphs.observed.Observe`.
+    """Records what each request did: a `telemetry.answered_request.Observe`.
 
     Made in a replica of the ingress, whose deployment, replica and application stand at every metric.
     """
@@ -72,7 +72,7 @@ class Metrics:
             "enrolment": Counter("facegraph_enrolments_total", "Faces and photos to enrol.", _labels("outcome")),
         }
 
-    def __call__(self, answered: Answered) -> None:
+    def __call__(self, answered: AnsweredRequest) -> None:
         """Record one request."""
         route = {"method": answered.method, "route": answered.route}
         self._requests.inc(1, {**route, "status": str(answered.status), "code": answered.code})

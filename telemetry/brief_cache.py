@@ -11,7 +11,7 @@ FRESH_S = 1.0
 """Seconds that an answer is good for."""
 
 
-class Fresh(Generic[Answer]):
+class BriefCache(Generic[Answer]):
     """Asks for an answer at most once in `FRESH_S`, however many want it; an error is nobody's but the asker's.
 
     Args:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from opentelemetry import context, trace
 from ray.serve._private.tracing_utils import TRACE_STACK, is_tracing_enabled
 
-from graphs.observed import Answered
+from telemetry.answered_request import AnsweredRequest
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
@@ -29,7 +29,7 @@ def exporter() -> "list[SpanProcessor]":
     return [BatchSpanProcessor(OTLPSpanExporter())]
 
 
-def describe(answered: Answered) -> None:
+def describe(answered: AnsweredRequest) -> None:
     """Let the running request's span tell its route and what came of it."""
     span = trace.get_current_span()
     if not span.is_recording():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from graphs.calls import MOST, WINDOW_S, Calls, CallWindow
+from telemetry.call_window import MOST, WINDOW_S, Calls, CallWindow
 
 
 def window(*seconds: float, now: float = 0.0) -> CallWindow:

@@ -8,12 +8,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Tracer
 
-from deployments import tracing
-from deployments.tracing import describe, tell_steps
-from graphs.observed import Answered
-from graphs.timing import Recorder
+from telemetry import tracing
+from telemetry.answered_request import AnsweredRequest
+from telemetry.timing import Recorder
+from telemetry.tracing import describe, tell_steps
 
-MATCH = Answered("POST", "/match", 503, "TIMEOUT", 0.5, Recorder(0.0))
+MATCH = AnsweredRequest("POST", "/match", 503, "TIMEOUT", 0.5, Recorder(0.0))
 
 
 @pytest.fixture

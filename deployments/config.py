@@ -14,7 +14,6 @@ from deployments.errors import ConfigError
 from deployments.settings import StageArgs
 from graphs.policy import Policy
 from graphs.settings import AppArgs
-from models.card import Task
 from models.catalogue import card_for
 from models.errors import ModelError
 
@@ -91,7 +90,7 @@ def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:
 
 
 def _check_models(args: AppArgs) -> None:
-    tasks: Mapping[Task, Mapping[str, StageArgs]] = {
+    tasks: Mapping[str, Mapping[str, StageArgs]] = {
         "detector": args.detectors,
         "liveness": args.liveness,
         "embedder": args.embedders,

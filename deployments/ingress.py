@@ -151,11 +151,12 @@ def _liveness(bound: Bound, stage: StageCaller, policy: Callable[[], Policy]) ->
 
 def _embedder(bound: Bound, stage: StageCaller) -> EmbedderStage:
     card = bound.card
+    [size] = card.shape
     return EmbedderStage(
         bound.network,
         stage.ready,
         card.crops,
-        card.output_size or 0,
+        size,
         card.embedding_contract,
         card.threshold("cosine").value,
         partial(stage.call, "run"),

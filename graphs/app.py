@@ -20,7 +20,6 @@ from deployments.workers import Workers
 from gallery.place import Place
 from gallery.settings import GalleryArgs
 from graphs.settings import AppArgs
-from models.card import Task
 from models.catalogue import card_for, networks_of
 from models.device import Device
 from models.store import Store
@@ -41,7 +40,7 @@ def build(args: AppArgs) -> Application:
     store = Store(args.models_dir)
     shares = [{"num_cpus": args.ingress_cpus, "num_gpus": 0.0}]
 
-    def bound(task: Task, role: str, stage: StageArgs, kind: type, *more: Any) -> Bound:
+    def bound(task: str, role: str, stage: StageArgs, kind: type, *more: Any) -> Bound:
         entry = card_for(task, role, stage.model)
         for network in networks_of(entry):
             store.exports(network)

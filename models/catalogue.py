@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from models.card import Card, Task
+from models.card import Card
 from models.errors import ModelError
+from models.sources import problems
 
 CARDS = Path(__file__).parent / "cards"
 ARCHITECTURES = Path(__file__).parent / "architectures"
@@ -42,7 +43,7 @@ def card(name: str) -> Card:
         raise ModelError(f"no model is called {name!r}; the catalogue has {', '.join(cards())}") from None
 
 
-def card_for(task: Task, role: str, name: str) -> Card:
+def card_for(task: str, role: str, name: str) -> Card:
     """The card called `name`, for the stage called `role`.
 
     Raises:
@@ -84,18 +85,12 @@ def _card(name: str, table: dict[str, Any]) -> Card:
     try:
         entry = Card.model_validate({"name": name, **table})
     except ValidationError as error:
-        raise _invalid(name, _problems(error)) from error
+        raise _invalid(name, problems(error)) from error
     if entry.name != name:
         raise _invalid(name, "name: a card is called as its file")
     if entry.fusion is None and not (ARCHITECTURES / f"{entry.architecture}.py").is_file():
         raise _invalid(name, f"architecture: models/architectures has no module {entry.architecture}")
     return entry
-
-
-def _problems(error: ValidationError) -> str:
-    """Each problem with its field, e.g. ``crops.0.fit: Input should be 'aligned'``."""
-    told = ((".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")) for each in error.errors())
-    return "; ".join(f"{field}: {problem}" if field else problem for field, problem in told)
 
 
 def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) -> dict[str, Any]:
@@ -108,8 +103,8 @@ def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) 
         members = [networks[member] for member in table["fusion"]["members"]]
     except (KeyError, TypeError) as error:
         raise _invalid(name, f"the members of [fusion] must be cards that are not fusions: {error}") from error
-    if others := [member.name for member in members if member.task != "liveness"]:
-        raise _invalid(name, f"the members of [fusion] must be liveness networks; these are not: {', '.join(others)}")
+    if others := [member.name for member in members if member.task != table.get("task")]:
+        raise _invalid(name, f"the members of [fusion] must have its task; these do not: {', '.join(others)}")
     return {
         **table,
         "architecture": "fusion",

@@ -12,7 +12,6 @@ from models.catalogue import networks_of
 from models.detection import Detector
 from models.device import Device
 from models.errors import ModelError
-from models.fusion import fused
 from models.onnx_session import OnnxNetwork
 from models.store import Store
 
@@ -20,40 +19,41 @@ Engine = Literal["onnx", "onnx-float32", "torch", "tensorflow"]
 """``onnx`` runs 8-bit integers on a CPU where the card has them; ``onnx-float32`` never does."""
 
 CropNetwork = Callable[..., NDArray[np.float32]]
-"""Takes uint8 (n, size, size, 3) RGB, one array for each crop of the card. An embedder returns float32 (n, output_size)
-of length 1, a liveness network live probabilities, float32 (n)."""
+"""Takes uint8 (n, size, size, 3) RGB, one array for each crop of the card, and returns float32 (n, *shape): what the
+card's task says of each face."""
 
 
 def load_network(card: Card, store: Store, engine: Engine, device: Device) -> CropNetwork:
-    """An embedder or a liveness network. It has run once, so that the first request is not slower than others.
+    """A network that reads crops of faces. It has run once, so that the first request is not slower than others.
 
     Raises:
         ModelError: the model is not pulled, is damaged, or does not run in `engine`.
     """
-    if card.task == "liveness":
-        network = _live(card, load_members(card, store, engine, device))
-    else:
-        network = _crop_network(card, store, engine, device)
+    members = load_members(card, store, engine, device)
+
+    def network(*crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return card.face_task.reading(card.output, card.fusion, members(*crops))
+
     network(*(np.zeros((2, spec.size, spec.size, 3), dtype=np.uint8) for spec in card.crops))
     return network
 
 
 def load_members(card: Card, store: Store, engine: Engine, device: Device) -> CropNetwork:
-    """The members of a fusion, or a liveness network as the only one.
+    """The members of a fusion, or a network as its only member.
 
     Returns:
-        A function from the crops of `card` to the members' live logits, float32 (n, members), without any shift.
+        A function from the crops of `card` to the members' answers, float32 (n, members, *shape).
 
     Raises:
         ModelError: as above.
     """
-    members = [(member.crops, _crop_network(member, store, engine, device)) for member in networks_of(card)]
+    members = [(member.crops, _exported(member, store, engine, device)) for member in networks_of(card)]
 
-    def logits(*crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def answers(*crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         cut = dict(zip(card.crops, crops, strict=True))
         return np.stack([network(*(cut[spec] for spec in specs)) for specs, network in members], axis=1)
 
-    return logits
+    return answers
 
 
 def load_detector(card: Card, store: Store, engine: Engine, device: Device, options: dict[str, Any]) -> Detector:
@@ -105,8 +105,8 @@ def _detector(card: Card, store: Store, engine: Engine, device: Device, options:
     raise ModelError(f"{card.name} is not a detector")
 
 
-def _crop_network(card: Card, store: Store, engine: Engine, device: Device) -> CropNetwork:
-    """The network of one card: embeddings or live logits."""
+def _exported(card: Card, store: Store, engine: Engine, device: Device) -> CropNetwork:
+    """The network of one card, as its export answers."""
     if engine.startswith("onnx"):
         integers = card.int8 if engine == "onnx" and device.kind == "cpu" else None
         name = integers or card.exports[0]
@@ -115,21 +115,8 @@ def _crop_network(card: Card, store: Store, engine: Engine, device: Device) -> C
     else:
         network = cast(CropNetwork, _original(card, store, engine, device))
     # Not every network runs on an empty batch.
-    none = np.zeros((0, card.output_size) if card.output_size else 0, dtype=np.float32)
+    none = np.zeros((0, *card.shape), dtype=np.float32)
     return lambda *crops: network(*crops) if len(crops[0]) else none
-
-
-def _live(card: Card, members: CropNetwork) -> CropNetwork:
-    """The live probability from the members' logits: 0.5 where the logit and the card's shift add up to 0."""
-    fusion, shift = card.fusion, card.shift
-
-    def live(*crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        logits = members(*crops)
-        logit = (fused(fusion, logits) if fusion else logits[:, 0]).astype(np.float64) + shift
-        # The logistic function in a form that does not overflow.
-        return ((np.tanh(logit / 2) + 1) / 2).astype(np.float32)
-
-    return live
 
 
 def _original(card: Card, store: Store, engine: Engine, device: Device) -> Any:

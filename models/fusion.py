@@ -5,11 +5,35 @@ See Ross, Nandakumar and Jain, "Handbook of Multibiometrics", 2006, for score fu
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
-from models.card import Fusion
+from models.sources import Strict
 
 LIMIT = 20.0
 """Logits are clipped to ±20, so that one network whose logits are huge cannot decide alone."""
+
+
+class Fusion(Strict):
+    """Liveness networks combined by logistic regression on their logits.
+
+    Attributes:
+        members: names of their cards.
+        weights: of their logits, in the same order.
+        fitted_on: the photos that weights and bias were fitted on.
+    """
+
+    members: tuple[str, ...] = Field(min_length=2)
+    weights: tuple[float, ...]
+    bias: float
+    fitted_on: str
+
+    @model_validator(mode="after")
+    def _weights_match_the_members(self) -> "Fusion":
+        if len(self.weights) != len(self.members):
+            raise ValueError("a fusion has one weight for each member")
+        if len(set(self.members)) != len(self.members):
+            raise ValueError("a fusion has each member once")
+        return self
 
 
 def clipped(logits: NDArray[np.floating]) -> NDArray[np.float64]:

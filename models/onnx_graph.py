@@ -4,17 +4,14 @@ Every exported file takes uint8 NHWC RGB crops and returns what the engine needs
 to do, or to do differently, at run time.
 """
 
-from typing import Literal
-
 import onnx
 from onnx import ModelProto, numpy_helper
 from onnx.compose import merge_models
 
-from models.errors import ModelError
+from models.card import Card
+from models.input import LUMINANCE, Input
 
 OPSET = 18
-Layout = Literal["nhwc", "nchw"]
-Colours = Literal["rgb", "bgr"]
 
 LEAST_SPOOF = 1e-4
 """The deep tree network's spoof score is clipped to this distance from 0 and 1, where its logit is infinite."""
@@ -25,29 +22,38 @@ def current(model: ModelProto) -> ModelProto:
     return onnx.version_converter.convert_version(model, OPSET)
 
 
-def with_crops_in(
-    core: ModelProto, size: int, mean: float, scale: float, layout: Layout, colours: Colours = "rgb"
-) -> ModelProto:
-    """Put an input ``crops``, uint8 (n, size, size, 3) RGB, before `core`, which receives (x - mean) * scale.
-
-    `core` has one float input of the given layout and order of channels.
-    """
-    transposed = "Transpose <perm = [0, 3, 1, 2]> (scaled)" if layout == "nchw" else "Identity (scaled)"
-    shape = f"n, 3, {size}, {size}" if layout == "nchw" else f"n, {size}, {size}, 3"
-    turned = "order = Constant <value = int64[3] {2, 1, 0}> () ordered = Gather <axis = 3> (crops, order)"
+def with_crops_in(core: ModelProto, size: int, expected: Input) -> ModelProto:
+    """Put an input ``crops``, uint8 (n, size, size, 3) RGB, before `core`, which receives what is `expected`."""
+    channels = 1 if expected.colours == "grey" else 3
+    planes = expected.layout == "nchw"
+    shape = f"n, {channels}, {size}, {size}" if planes else f"n, {size}, {size}, {channels}"
     head = _parsed(
         core,
         f"""crops_in (uint8[n, {size}, {size}, 3] crops) => (float[{shape}] prepared) {{
-            {turned if colours == "bgr" else "ordered = Identity (crops)"}
-            mean = Constant <value = float {{{mean}}}> ()
-            scale = Constant <value = float {{{scale}}}> ()
-            pixels = Cast <to = 1> (ordered)
+            colours = Cast <to = 1> (crops)
+            {_CHANNELS[expected.colours]}
+            mean = Constant <value = {_constant(expected.mean)}> ()
+            scale = Constant <value = {_constant(expected.std, inverse=True)}> ()
             centred = Sub (pixels, mean)
             scaled = Mul (centred, scale)
-            prepared = {transposed}
+            prepared = {"Transpose <perm = [0, 3, 1, 2]>" if planes else "Identity"} (scaled)
         }}""",
     )
     return merge_models(head, core, io_map=[("prepared", core.graph.input[0].name)])
+
+
+_CHANNELS = {
+    "rgb": "pixels = Identity (colours)",
+    "bgr": "order = Constant <value = int64[3] {2, 1, 0}> () pixels = Gather <axis = 3> (colours, order)",
+    "grey": f"""luminance = Constant <value = float[3, 1] {{{", ".join(map(str, LUMINANCE))}}}> ()
+            pixels = MatMul (colours, luminance)""",
+}
+
+
+def _constant(numbers: float | tuple[float, ...], inverse: bool = False) -> str:
+    several = numbers if isinstance(numbers, tuple) else (numbers,)
+    values = ", ".join(str(1 / number if inverse else number) for number in several)
+    return f"float{'[3]' if isinstance(numbers, tuple) else ''} {{{values}}}"
 
 
 def with_photos_in(core: ModelProto) -> ModelProto:
@@ -62,47 +68,12 @@ def with_photos_in(core: ModelProto) -> ModelProto:
     return merge_models(head, core, io_map=[("planes", core.graph.input[0].name)])
 
 
-def with_l2_norm(core: ModelProto, size: int) -> ModelProto:
-    """`core` with its one output, (n, size) floats, scaled to length 1 as ``embedding``."""
-    tail = _parsed(
-        core,
-        f"""l2_norm (float[n, {size}] raw) => (float[n, {size}] embedding) {{
-            floor = Constant <value = float {{1e-12}}> ()
-            axis = Constant <value = int64[1] {{1}}> ()
-            length = ReduceL2 <keepdims = 1> (raw, axis)
-            divisor = Max (length, floor)
-            embedding = Div (raw, divisor)
-        }}""",
-    )
-    return merge_models(core, tail, io_map=[(core.graph.output[0].name, "raw")])
-
-
-def with_live_logit(core: ModelProto, live_class: int) -> ModelProto:
-    """Turn the one output of `core`, (n, classes) of softmax logits z, into ``logit`` (n) of the live class.
-
-    It is log(p / (1 - p)) of the class's probability p, computed as z_live - log(sum of exp(z) of the others),
-    which does not saturate as p does.
-
-    Raises:
-        ModelError: the network has no such class, or no other.
-    """
-    classes = core.graph.output[0].type.tensor_type.shape.dim[1].dim_value
-    others = ", ".join(str(index) for index in range(classes) if index != live_class)
-    if live_class >= classes or not others:
-        raise ModelError(f"the network has {classes} classes, and the card's live_class is {live_class}")
-    tail = _parsed(
-        core,
-        f"""live_logit (float[n, {classes}] classes) => (float[n] logit) {{
-            live_class = Constant <value = int64 {{{live_class}}}> ()
-            other_classes = Constant <value = int64[{classes - 1}] {{{others}}}> ()
-            axis = Constant <value = int64[1] {{1}}> ()
-            live = Gather <axis = 1> (classes, live_class)
-            others = Gather <axis = 1> (classes, other_classes)
-            spoof = ReduceLogSumExp <keepdims = 0> (others, axis)
-            logit = Sub (live, spoof)
-        }}""",
-    )
-    return merge_models(core, tail, io_map=[(core.graph.output[0].name, "classes")])
+def with_answer(core: ModelProto, card: Card) -> ModelProto:
+    """`core` followed by the step of the card's task that turns its outputs, (n, size) each, into the answer."""
+    sizes = [output.type.tensor_type.shape.dim[1].dim_value for output in core.graph.output]
+    tail = _parsed(core, card.face_task.tail(card.output, sizes))
+    names = zip(core.graph.output, tail.graph.input, strict=True)
+    return merge_models(core, tail, io_map=[(output.name, entry.name) for output, entry in names])
 
 
 def with_leaf_logit(core: ModelProto) -> ModelProto:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.+-]*$")]
@@ -69,3 +69,9 @@ class WeightFile(Strict):
     name: FileName
     sha256: Sha256
     sources: tuple[Source, ...] = Field(min_length=1)
+
+
+def problems(error: ValidationError) -> str:
+    """Each problem with its field, e.g. ``crops.0.fit: Input should be 'aligned'``."""
+    told = ((".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")) for each in error.errors())
+    return "; ".join(f"{field}: {problem}" if field else problem for field, problem in told)

@@ -104,13 +104,16 @@ class Store:
     @staticmethod
     def _version(card: Card) -> str:
         ranges = ranges_path(card)
+        described = [card.input.model_dump_json()] if card.input else []
+        if card.output:
+            described += [card.output.model_dump_json(exclude_none=True, exclude=set(card.output.unexported))]
         parts = [
             EXPORTER_VERSION,
             card.architecture,
             card.preprocessing,
             *card.exports,
             *(f.sha256 for f in card.files),
-            *(part.model_dump_json() for part in (card.input, card.output) if part),
+            *(table for table in described if table != "{}"),
             # Where they are missing, the export says what to do.
             *([sha256_of(ranges)] if card.int8 and ranges.is_file() else []),
         ]

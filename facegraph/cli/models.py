@@ -43,7 +43,7 @@ def list_command(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
         return
     table = Table("model", "task", "state", "size", "licence", "what it is", box=None, header_style="bold")
     for entry in cards().values():
-        size = str(entry.output_size) if entry.output_size else ""
+        size = " ".join(map(str, entry.shape))
         table.add_row(entry.name, entry.task, _state(entry, Store(store)), size, entry.licence, entry.title)
     console.print(table)
     for entry in cards().values():
@@ -91,7 +91,7 @@ def _described(entry: Card, state: State) -> dict[str, Any]:
         "model": entry.name,
         "task": entry.task,
         "state": state,
-        "size": entry.output_size,
+        "size": next(iter(entry.shape), None),
         "licence": entry.licence,
         "title": entry.title,
         "superseded_by": entry.superseded_by,

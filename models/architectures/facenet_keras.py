@@ -31,7 +31,7 @@ def export(card: Card, folder: Path) -> None:
 
     from models.architectures.inception_resnet_v1 import FaceNet, export_facenet
 
-    size = card.output_size or 0
+    [size] = card.shape
     body = InceptionResnetV1(pretrained=None, classify=False)
     body.last_linear = torch.nn.Linear(1792, size, bias=False)
     body.last_bn = torch.nn.BatchNorm1d(size, eps=0.001)
@@ -48,14 +48,15 @@ def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[
     """The network in Keras on TensorFlow, behind the same contract as the export."""
     from models.architectures.facenet_network import keras_facenet
 
-    network = keras_facenet(card.output_size or 0, read(folder / card.files[0].name), device)
+    [size] = card.shape
+    network = keras_facenet(size, read(folder / card.files[0].name), device)
 
     def embed(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         pixels = crops.astype(np.float32)
         mean = pixels.mean(axis=(1, 2, 3), keepdims=True)
         deviation = pixels.std(axis=(1, 2, 3), keepdims=True)
         raw = network((pixels - mean) / np.maximum(deviation, pixels[0].size ** -0.5))
-        return np.asarray(raw / np.linalg.norm(raw, axis=1, keepdims=True), dtype=np.float32)
+        return card.face_task.answer(card.output, [raw])
 
     return embed
 

@@ -25,7 +25,7 @@ def fields(**changes: Any) -> dict[str, Any]:
         "files": [{"name": "weights.bin", "sha256": digest(WEIGHTS), "sources": [source]}],
         "exports": ["embedder.onnx"],
         "crops": [{"size": 112, "fit": "aligned"}],
-        "output_size": 8,
+        "output": {"size": 8},
         "preprocessing": "1",
         "thresholds": [{"metric": "cosine", "value": 0.4, "measured_on": "nothing"}],
     } | changes

@@ -16,8 +16,8 @@ INSTALLED = {"kind": "installed", "package": "numpy", "member": "numpy/version.p
 
 LIVE = {"metric": "live", "value": 0.5, "measured_on": "nothing"}
 COSINE = {"metric": "cosine", "value": 0.4, "measured_on": "nothing"}
-LIVENESS: dict[str, Any] = {"task": "liveness", "output_size": None, "thresholds": [LIVE]}
-DETECTOR: dict[str, Any] = {"task": "detector", "crops": [], "output_size": None, "thresholds": []}
+LIVENESS: dict[str, Any] = {"task": "liveness", "output": {}, "thresholds": [LIVE]}
+DETECTOR: dict[str, Any] = {"task": "detector", "crops": [], "output": None, "thresholds": []}
 
 
 def refusal(**changes: Any) -> str:
@@ -59,7 +59,7 @@ def test_a_misspelt_field_of_a_crop_is_refused() -> None:
         {"files": []},
         {"exports": []},
         {"exports": ["../embedder.onnx"]},
-        {"output_size": -1},
+        {"output": {"size": -1}},
         {"crops": [{"size": 0, "fit": "box"}]},
         {"crops": [{"size": 112, "fit": "box", "scale": -1.0}]},
         {"crops": [{"size": 112, "fit": "round"}]},
@@ -67,7 +67,7 @@ def test_a_misspelt_field_of_a_crop_is_refused() -> None:
         {"thresholds": [{"metric": "cosine", "value": 1}]},
         {"input": {"mean": 0, "std": 0, "layout": "nchw", "colours": "rgb"}},
         {"input": {"mean": 0, "std": 1, "layout": "chw", "colours": "rgb"}},
-        {"output": {"live_class": -1}},
+        {"output": {"live_class": 1}},
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -77,14 +77,16 @@ def test_values_that_nobody_knows_are_refused(changes: dict[str, Any]) -> None:
 
 def test_a_detector_takes_photos_and_everything_else_crops() -> None:
     assert made_card(**DETECTOR).crops == ()
-    assert "crops: a detector has none" in refusal(task="detector", output_size=None)
+    assert "crops: a detector has none" in refusal(task="detector", output=None)
     assert "crops: a detector has none" in refusal(crops=[])
 
 
-def test_an_embedder_and_nothing_else_has_an_output_size() -> None:
-    assert made_card(**LIVENESS).output_size is None
-    assert "output_size: an embedder has one" in refusal(output_size=None)
-    assert "output_size: an embedder has one" in refusal(**{**LIVENESS, "output_size": 8})
+def test_a_card_states_the_output_of_its_task() -> None:
+    assert made_card().shape == (8,)
+    assert made_card(**LIVENESS).shape == ()
+    assert "size" in refusal(output=None)
+    assert "size" in refusal(**{**LIVENESS, "output": {"size": 8}})
+    assert "a detector has none" in refusal(**{**DETECTOR, "output": {"size": 8}})
 
 
 @pytest.mark.parametrize("thresholds", [[], [LIVE], [COSINE, LIVE], [COSINE, COSINE]])
@@ -110,7 +112,7 @@ def test_a_threshold_is_a_cosine_similarity_that_there_is(value: float) -> None:
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_every_number_of_a_card_is_finite(number: float) -> None:
-    assert "shift" in refusal(**LIVENESS, shift=number)
+    assert "shift" in refusal(**{**LIVENESS, "output": {"shift": number}})
     assert "crops" in refusal(crops=[{"size": 112, "fit": "box", "scale": number}])
     assert "input.mean" in refusal(architecture="onnx_file", input={**INPUT, "mean": number})
     assert "fusion.bias" in refusal(**{**FUSED, "fusion": {**FUSION, "bias": number}})
@@ -175,7 +177,7 @@ def test_a_source_that_is_not_pinned_or_not_known_is_refused(source: dict[str, s
         {"crops": [{"size": 112, "fit": "box"}]},
         {"crops": [{"size": 112, "fit": "aligned", "scale": 1.1}]},
         {"preprocessing": "2"},
-        {"output_size": 16},
+        {"output": {"size": 16}},
         {"files": [{"name": "weights.bin", "sha256": HASH, "sources": [INSTALLED]}]},
     ],
     ids=["size", "fit", "scale", "preprocessing", "output size", "weights"],
@@ -209,16 +211,17 @@ FUSION = {"members": ["a", "b"], "weights": [1, 2], "bias": 0, "fitted_on": "pho
 FUSED = {**LIVENESS, "files": [], "exports": [], "fusion": FUSION}
 
 
-def test_an_onnx_file_describes_its_input_and_a_liveness_network_its_output() -> None:
+def test_an_onnx_file_describes_its_input_and_a_liveness_network_its_live_class() -> None:
     embedder = {"architecture": "onnx_file", "input": INPUT}
     liveness = {**embedder, **LIVENESS, "output": {"live_class": 0}}
-    assert made_card(**embedder).output is None
-    assert made_card(**liveness).output
+    assert made_card(**embedder).input
+    assert made_card(**liveness).input
     assert "input: a card" in refusal(**{**embedder, "input": None})
     assert "input: a card" in refusal(input=INPUT)
-    assert "output: a liveness card" in refusal(**{**liveness, "output": None})
-    assert "output: a liveness card" in refusal(**{**embedder, "output": {"live_class": 0}})
+    assert "output: a card of the architecture onnx_file states live_class" in refusal(**{**liveness, "output": {}})
     assert "files, crops: a card" in refusal(**embedder, crops=[{"size": 112, "fit": "box"}] * 2)
+    grey = {**INPUT, "colours": "grey", "mean": (1, 2, 3)}
+    assert "a grey input has one channel" in refusal(**{**embedder, "input": grey})
 
 
 def test_a_fusion_has_members_with_weights_instead_of_files() -> None:
@@ -227,10 +230,8 @@ def test_a_fusion_has_members_with_weights_instead_of_files() -> None:
     assert "each member once" in refusal(**{**FUSED, "fusion": {**FUSION, "members": ["a", "a"]}})
     assert "members" in refusal(**{**FUSED, "fusion": {**FUSION, "members": ["a"], "weights": [1]}})
     assert "no files or exports of its own" in refusal(**{**FUSED, "exports": ["a.onnx"]})
-    assert "fusion: it is for liveness" in refusal(files=[], exports=[], fusion=FUSION)
+    assert "the task embedder cannot be fused" in refusal(files=[], exports=[], fusion=FUSION)
 
 
-def test_the_operating_point_of_a_liveness_network_is_chosen_with_its_shift() -> None:
-    assert made_card(**LIVENESS, shift=-2.5).shift == -2.5
+def test_the_live_threshold_of_a_card_is_one_half() -> None:
     assert "the live threshold of a card is 0.5" in refusal(**{**LIVENESS, "thresholds": [{**LIVE, "value": 0.4}]})
-    assert "shift: only a liveness network has one" in refusal(shift=1)

@@ -23,6 +23,7 @@ EVERY_FUSION = pytest.mark.parametrize("entry", FUSIONS, ids=[entry.name for ent
 CONTRACTS = {
     "arcface-r50": "9239b40ae8fa73da",
     "facenet": "68ea471c79348885",
+    "fr-feature": "c28f7dc540c4e04a",
     "facenet512": "79b80301a7906806",
     "inception-resnet-v1": "d3bf756328f2c524",
     "mobilefacenet": "499f2c0ac50eba0c",
@@ -187,7 +188,7 @@ STATED = '[[thresholds]]\nmetric = "live"\nvalue = 0.5\nmeasured_on = "x"\n'
     [
         (FUSION.format("", '"fr-liveness", "nowhere"'), "must be cards that are not fusions: 'nowhere'"),
         (FUSION.format("", '"fr-liveness", "inner"'), "must be cards that are not fusions: 'inner'"),
-        (FUSION.format("", '"fr-liveness", "mobilefacenet"'), "liveness networks; these are not: mobilefacenet"),
+        (FUSION.format("", '"fr-liveness", "mobilefacenet"'), "must have its task; these do not: mobilefacenet"),
         (FUSION.format('licence = "MIT"', '"fr-liveness", "minifasnet"'), "takes these from its members: licence"),
         (FUSION.format('caveats = "x"', '"fr-liveness", "minifasnet"'), "caveats: Input should be a list"),
         (FUSION.format("", '"fr-liveness", "minifasnet"'), "thresholds: a card for the task liveness has one"),

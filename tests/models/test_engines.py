@@ -16,6 +16,7 @@ from models.engines import Engine, load_detector, load_members, load_network
 from models.errors import ModelError
 from models.fusion import LIMIT
 from models.store import Store
+from models.tasks.liveness import LivenessOutput
 from tests.conftest import PROJECT, pulled
 
 CPU = Device()
@@ -47,9 +48,9 @@ def test_a_liveness_network_gives_probabilities(store: Store) -> None:
 def test_the_shift_moves_the_operating_point_without_another_export(store: Store) -> None:
     entry, crops = card("fr-liveness"), noise(1, 128)
     ((logit,),) = load_members(entry, store, "onnx", CPU)(crops)
-    at_half = entry.model_copy(update={"shift": -float(logit)})
+    at_half = entry.model_copy(update={"output": LivenessOutput(live_class=0, shift=-float(logit))})
     assert load_network(at_half, store, "onnx", CPU)(crops) == pytest.approx(0.5, abs=1e-6)
-    above = entry.model_copy(update={"shift": 2 - float(logit)})
+    above = entry.model_copy(update={"output": LivenessOutput(live_class=0, shift=2 - float(logit))})
     assert load_network(above, store, "onnx", CPU)(crops) == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-6)
 
 
@@ -61,7 +62,10 @@ def test_a_fusion_weighs_the_logits_of_its_members(store: Store) -> None:
         for member in networks_of(entry)
     ]
     assert entry.fusion
-    fused = np.clip(np.stack(logits, axis=1), -LIMIT, LIMIT) @ entry.fusion.weights + entry.fusion.bias + entry.shift
+    assert isinstance(entry.output, LivenessOutput)
+    fused = (
+        np.clip(np.stack(logits, axis=1), -LIMIT, LIMIT) @ entry.fusion.weights + entry.fusion.bias + entry.output.shift
+    )
     live = load_network(entry, store, "onnx", CPU)(*cut.values())
     assert live.dtype == np.float32
     np.testing.assert_allclose(live, 1 / (1 + np.exp(-fused)), atol=1e-6)

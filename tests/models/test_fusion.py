@@ -4,8 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.card import Fusion
-from models.fusion import LIMIT, fused
+from models.fusion import LIMIT, Fusion, fused
 
 LOGITS = st.floats(-1000, 1000, width=32)
 

@@ -1,7 +1,9 @@
 """Processing put into ONNX graphs, on tiny networks written by hand."""
 
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -10,24 +12,24 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from models.architectures import onnx_file
+from models.card import Card
 from models.catalogue import card
 from models.device import Device
 from models.errors import ModelError
+from models.input import Input
 from models.onnx_graph import (
     LEAST_SPOOF,
     OPSET,
-    Colours,
-    Layout,
     current,
+    with_answer,
     with_any_batch,
     with_constant_weights,
     with_crops_in,
-    with_l2_norm,
     with_leaf_logit,
-    with_live_logit,
     with_photos_in,
 )
 from models.onnx_session import OnnxNetwork
+from tests.models.cards import made_card
 
 Floats = NDArray[np.float32]
 
@@ -44,6 +46,11 @@ def answer(model: ModelProto, *arrays: NDArray[np.generic]) -> Floats:
     return np.asarray(session.run(None, dict(zip(names, arrays, strict=True)))[0], dtype=np.float32)
 
 
+def liveness(live_class: int) -> Card:
+    threshold = {"metric": "live", "value": 0.5, "measured_on": "nothing"}
+    return made_card(task="liveness", output={"live_class": live_class}, thresholds=[threshold])
+
+
 def crops(count: int, size: int) -> NDArray[np.uint8]:
     return np.random.default_rng(count).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
@@ -52,21 +59,27 @@ def floats(*shape: int) -> Floats:
     return np.random.default_rng(0).normal(size=shape).astype(np.float32)
 
 
-@pytest.mark.parametrize(("layout", "shape"), [("nhwc", "n, 4, 4, 3"), ("nchw", "n, 3, 4, 4")])
-@pytest.mark.parametrize(("mean", "scale"), [(127.5, 1 / 128), (0.0, 1 / 255)])
+@pytest.mark.parametrize("layout", ["nhwc", "nchw"])
+@pytest.mark.parametrize(("mean", "std"), [(127.5, 128.0), ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))])
 @pytest.mark.parametrize("colours", ["rgb", "bgr"])
-def test_crops_come_in_as_bytes_and_reach_the_network_prepared(
-    layout: Layout, shape: str, mean: float, scale: float, colours: Colours
-) -> None:
+def test_crops_come_in_as_bytes_and_reach_the_network_prepared(layout: Any, mean: Any, std: Any, colours: Any) -> None:
+    shape = "n, 4, 4, 3" if layout == "nhwc" else "n, 3, 4, 4"
     core = written(f"core (float[{shape}] x) => (float[{shape}] y) {{ y = Identity (x) }}")
-    model = with_crops_in(core, 4, mean, scale, layout, colours)
+    model = with_crops_in(core, 4, Input(mean=mean, std=std, layout=layout, colours=colours))
     (entry,) = model.graph.input
     assert (entry.name, entry.type.tensor_type.elem_type) == ("crops", TensorProto.UINT8)
     photo = crops(3, 4)
-    prepared = (photo.astype(np.float32) - mean) * scale
-    prepared = prepared[..., ::-1] if colours == "bgr" else prepared
+    prepared = ((photo[..., ::-1] if colours == "bgr" else photo) - np.float32(mean)) / np.float32(std)
     expected = prepared.transpose(0, 3, 1, 2) if layout == "nchw" else prepared
-    np.testing.assert_allclose(answer(model, photo), expected, atol=1e-6)
+    np.testing.assert_allclose(answer(model, photo), expected, atol=1e-5)
+
+
+def test_a_grey_network_gets_one_channel() -> None:
+    core = written("core (float[n, 1, 4, 4] x) => (float[n, 1, 4, 4] y) { y = Identity (x) }")
+    photo = crops(3, 4)
+    expected = cv2.cvtColor(photo.reshape(12, 4, 3), cv2.COLOR_RGB2GRAY).reshape(3, 1, 4, 4) / 255
+    grey = Input(mean=0.0, std=255.0, layout="nchw", colours="grey")
+    np.testing.assert_allclose(answer(with_crops_in(core, 4, grey), photo), expected, atol=0.003)
 
 
 @pytest.mark.parametrize("shape", [(1, 2, 3, 3), (2, 5, 4, 3)])
@@ -85,7 +98,9 @@ def test_weights_among_the_inputs_become_constant() -> None:
 
 
 def test_embeddings_come_out_with_length_one() -> None:
-    model = with_l2_norm(written("core (float[n, 5] x) => (float[n, 5] y) { y = Identity (x) }"), 5)
+    model = with_answer(
+        written("core (float[n, 5] x) => (float[n, 5] y) { y = Identity (x) }"), made_card(output={"size": 5})
+    )
     raw = floats(3, 5) * 100
     np.testing.assert_allclose(
         answer(model, raw), raw / np.linalg.norm(raw, axis=1, keepdims=True), rtol=1e-5, atol=1e-6
@@ -94,14 +109,16 @@ def test_embeddings_come_out_with_length_one() -> None:
 
 
 def test_an_embedding_of_zeros_stays_a_number() -> None:
-    model = with_l2_norm(written("core (float[n, 5] x) => (float[n, 5] y) { y = Identity (x) }"), 5)
+    model = with_answer(
+        written("core (float[n, 5] x) => (float[n, 5] y) { y = Identity (x) }"), made_card(output={"size": 5})
+    )
     assert (answer(model, np.zeros((2, 5), dtype=np.float32)) == 0).all()
 
 
 @pytest.mark.parametrize("live_class", [0, 1, 2])
 @pytest.mark.parametrize("scale", [1, 1000])
 def test_class_logits_become_the_live_logit_which_does_not_saturate(live_class: int, scale: int) -> None:
-    model = with_live_logit(written("core (float[n, 3] x) => (float[n, 3] y) { y = Identity (x) }"), live_class)
+    model = with_answer(written("core (float[n, 3] x) => (float[n, 3] y) { y = Identity (x) }"), liveness(live_class))
     logits = floats(4, 3) * scale
     others = np.delete(logits, live_class, axis=1).astype(np.float64)
     expected = logits[:, live_class] - np.logaddexp.reduce(others, axis=1)
@@ -112,7 +129,7 @@ def test_class_logits_become_the_live_logit_which_does_not_saturate(live_class: 
 def test_a_live_class_that_the_network_does_not_have_is_refused(classes: int, live_class: int) -> None:
     core = written(f"core (float[n, {classes}] x) => (float[n, {classes}] y) {{ y = Identity (x) }}")
     with pytest.raises(ModelError, match=f"has {classes} classes, and the card's live_class is {live_class}"):
-        with_live_logit(core, live_class)
+        with_answer(core, liveness(live_class))
 
 
 def test_leaf_scores_become_the_logit_of_what_the_route_leaves_of_one() -> None:

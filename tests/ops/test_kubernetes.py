@@ -61,7 +61,7 @@ def test_the_embedded_configuration_is_the_production_configuration() -> None:
 
 
 def test_the_embedders_of_production_give_512_numbers(args: AppArgs) -> None:
-    assert {card(stage.model).output_size for stage in args.embedders.values()} == {512}
+    assert {card(stage.model).shape for stage in args.embedders.values()} == {(512,)}
 
 
 def test_the_gallery_is_in_an_object_store(args: AppArgs) -> None:

@@ -1,0 +1,44 @@
+"""What a network expects of the crops that it reads."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from models.sources import Strict
+
+LUMINANCE = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in a grey value (ITU-R BT.601)."""
+
+Deviation = Annotated[float, Field(gt=0)]
+
+
+class Input(Strict):
+    """What a network expects of its crops: (pixel - mean) / std, for each channel or for all of them.
+
+    Attributes:
+        layout: order of the dimensions.
+        colours: order of the channels; ``grey`` is one channel of luminance.
+    """
+
+    mean: float | tuple[float, float, float]
+    std: Deviation | tuple[Deviation, Deviation, Deviation]
+    layout: Literal["nchw", "nhwc"]
+    colours: Literal["rgb", "bgr", "grey"]
+
+    def prepared(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the network gets of uint8 (n, size, size, 3) RGB crops."""
+        pixels = crops.astype(np.float32)
+        if self.colours == "bgr":
+            pixels = pixels[..., ::-1]
+        if self.colours == "grey":
+            pixels = pixels @ np.array(LUMINANCE, np.float32)[:, None]
+        scaled = (pixels - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2) if self.layout == "nchw" else scaled)
+
+    @model_validator(mode="after")
+    def _a_number_for_each_channel(self) -> "Input":
+        if self.colours == "grey" and not (isinstance(self.mean, float) and isinstance(self.std, float)):
+            raise ValueError("mean, std: a grey input has one channel")
+        return self

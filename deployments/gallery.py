@@ -1,4 +1,4 @@
-"""The gallery: one writer, and readers that scale. Only their replicas import LanceDB, which takes seconds."""
+"""The gallery's deployments: one writer, and readers that scale. Only their replicas import LanceDB, which is slow."""
 
 import asyncio
 import logging
@@ -7,52 +7,54 @@ from typing import Any
 
 from ray import serve
 
-from deployments.gallery_size import GallerySize
+from deployments.gallery_metrics import GalleryMetrics
 from gallery.disk import is_full
-from gallery.place import Place
+from gallery.location import Location
 from imaging.refused import Refused
 
 logger = logging.getLogger("ray.serve")
 
-PATIENCE_S = 60
-"""How long a new writer waits for the one before it to end."""
-CHECKED_S = 10.0
-"""Seconds between two checks of every collection by a reader."""
-MEASURED_S = 15
-"""Seconds between two looks at how large the gallery is."""
+WRITER_PATIENCE_S = 60
+"""How long a new writer waits for its predecessor to release the gallery, in seconds."""
+CHECK_PERIOD_S = 10.0
+"""Time between a reader's checks of all collections, in seconds."""
+MEASURE_PERIOD_S = 15
+"""Time between measurements of the gallery's size, in seconds."""
 MANY_COMMITS = 64
-"""Commits after which an optimisation does not wait for its time."""
+"""Number of commits to a collection that triggers an early optimisation."""
 
 
 @serve.deployment(name="gallery-writer")
 class GalleryWriter:
-    """The one replica that changes the gallery; see `gallery.writer`.
+    """The single replica that changes the gallery; see `gallery.writer`.
 
     Args:
-        place: of the gallery.
-        index_rows: faces of a collection from which on it gets a vector index.
-        optimise_s, clean_s: seconds between two optimisations and two clean-ups.
+        location: where the gallery is stored.
+        index_rows: number of faces at which a collection gets a vector index.
+        optimise_s, clean_s: time between optimisations and between clean-ups, in seconds.
     """
 
-    async def __init__(self, place: Place, index_rows: int, optimise_s: float, clean_s: float) -> None:  # type: ignore[misc]
+    async def __init__(self, location: Location, index_rows: int, optimise_s: float, clean_s: float) -> None:  # type: ignore[misc]
         from gallery.reader import Reader
+        from gallery.size import SizeCounter
         from gallery.writer import Writer
 
-        self._writer = await Writer.open(place, index_rows, PATIENCE_S)
-        self._size = GallerySize(Reader(place, exact_mb=0))
-        self._upkeep = [
-            asyncio.create_task(self._measure_every(MEASURED_S)),
+        self._writer = await Writer.open(location, index_rows, WRITER_PATIENCE_S)
+        self._counter = SizeCounter(Reader(location, exact_mb=0))
+        self._metrics = GalleryMetrics()
+        self._timers = [
+            asyncio.create_task(self._measure_every(MEASURE_PERIOD_S)),
             asyncio.create_task(self._optimise_every(optimise_s)),
             asyncio.create_task(self._clean_every(clean_s)),
         ]
 
-    async def call(self, method: str, *args: Any, **options: Any) -> Any:
-        """Call a method of the `Writer`. What it refuses is its answer.
+    async def call(self, operation: str, *args: Any, **options: Any) -> Any:
+        """Perform an operation of `GalleryChanges`. A refusal is returned, not raised.
 
-        Runs to its end even if the caller gives up meanwhile, so that nothing stays half done.
+        The operation completes even if the caller is cancelled, so no change is left half done.
         """
         try:
-            return await asyncio.shield(getattr(self._writer, method)(*args, **options))
+            return await asyncio.shield(getattr(self._writer, operation)(*args, **options))
         except Refused as refused:
             return refused
         except (RuntimeError, OSError) as error:
@@ -62,7 +64,7 @@ class GalleryWriter:
             return Refused("STORAGE_FULL", "The gallery's disk is full; nothing was changed")
 
     async def ready(self) -> None:
-        """Answer, which the replica does only once the gallery is open."""
+        """Return. The replica answers only once the gallery is open."""
 
     async def _optimise_every(self, seconds: float) -> None:
         waited = 0.0
@@ -70,24 +72,27 @@ class GalleryWriter:
             await asyncio.sleep(1)
             waited += 1
             if waited >= seconds or self._writer.busiest >= MANY_COMMITS:
-                await self._upkept("optimise", self._writer.optimise)
+                await self._attempt("optimise", self._writer.optimise)
                 waited = 0.0
 
     async def _clean_every(self, seconds: float) -> None:
         while True:
             await asyncio.sleep(seconds)
-            await self._upkept("clean", self._writer.clean)
+            await self._attempt("clean", self._writer.clean)
 
     async def _measure_every(self, seconds: float) -> None:
         while True:
-            await self._upkept("measure", self._size.measure)
+            await self._attempt("measure", self._measure)
             await asyncio.sleep(seconds)
 
-    async def _upkept(self, what: str, work: Callable[[], Awaitable[object]]) -> None:
+    async def _measure(self) -> None:
+        self._metrics.set_sizes(await self._counter.measure())
+
+    async def _attempt(self, what: str, work: Callable[[], Awaitable[object]]) -> None:
         try:
             await work()
         except Exception:
-            # The gallery works without it, and there is a next time.
+            # The gallery still works, and the timer will try again.
             logger.exception("gallery: the timer could not %s", what)
 
 
@@ -96,26 +101,27 @@ class GalleryReader:
     """Searches and lists the gallery; see `gallery.reader`.
 
     Args:
-        place: of the gallery.
-        exact_mb: MiB of embeddings that are kept in memory for exact search.
+        location: where the gallery is stored.
+        exact_mb: memory for embeddings that are searched exactly, in MiB.
     """
 
-    async def __init__(self, place: Place, exact_mb: int) -> None:  # type: ignore[misc]
+    async def __init__(self, location: Location, exact_mb: int) -> None:  # type: ignore[misc]
         from gallery.reader import Reader
 
-        self._reader = Reader(place, exact_mb)
+        self._reader = Reader(location, exact_mb)
         self._unreadable: list[str] = []
-        self._checking = asyncio.create_task(self._check_every(CHECKED_S))
+        self._metrics = GalleryMetrics()
+        self._timer = asyncio.create_task(self._check_every(CHECK_PERIOD_S))
 
-    async def call(self, method: str, *args: Any) -> Any:
-        """Call a method of the `Reader`. What it refuses is its answer."""
+    async def call(self, operation: str, *args: Any, **options: Any) -> Any:
+        """Perform an operation of `GalleryReads`. A refusal is returned, not raised."""
         try:
-            return await getattr(self._reader, method)(*args)
+            return await getattr(self._reader, operation)(*args, **options)
         except Refused as refused:
             return refused
 
     async def ready(self) -> list[str]:
-        """Names of the collections that failed the last check.
+        """Return the names of the collections that failed the last check.
 
         Raises:
             Exception: the gallery cannot be opened.
@@ -127,7 +133,8 @@ class GalleryReader:
         while True:
             try:
                 self._unreadable = await self._reader.unreadable()
+                self._metrics.set_unreadable(len(self._unreadable))
             except Exception as error:
-                # There is no gallery yet, or it is gone: `ready` fails, too.
+                # The gallery does not exist yet, or is gone; `ready` fails as well.
                 logger.warning("gallery: its collections cannot be checked: %r", error)
             await asyncio.sleep(seconds)

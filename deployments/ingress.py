@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import ray
@@ -26,7 +26,7 @@ from deployments.stage import Inside, StageCaller
 from deployments.status import Controller, ServeStatus
 from deployments.workers import Workers
 from graphs.policy import Policy
-from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Stages
+from graphs.stages import DetectorStage, EmbedderStage, LivenessStage, Network, Stages
 from models.card import Card
 from telemetry.brief_cache import BriefCache
 from telemetry.call_window import CallWindow
@@ -97,7 +97,7 @@ class Ingress:
                 for role, bound in liveness.items()
             },
             embedders={role: _embedder(bound, called("embedder", role, bound)) for role, bound in embedders.items()},
-            gallery=cast(Gallery, remote),
+            gallery=remote,
         )
         watched += [(remote.writer, None), (remote.reader, None)]
         # Held, since the loop itself holds no task.

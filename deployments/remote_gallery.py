@@ -1,23 +1,18 @@
-"""How the ingress asks the gallery."""
+"""The ingress's client of the gallery's deployments."""
 
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.stage import StageCaller
-from gallery.records import Enrolled
+from deployments.stage import Inside, StageCaller
+from gallery.operations import Answer, Change, GalleryClient, Parameters, Read
+from gallery.records import Enrolled, NewFace
 from telemetry.timing import note
 
-READS = frozenset({"collections", "collection", "statistics", "count", "subjects", "faces", "find"})
-"""Methods of the `Reader`."""
-CHANGES = frozenset({"create", "set_threshold", "drop", "enrol", "delete_subjects", "delete_face", "clean"})
-"""Methods of the `Writer`."""
 
-
-class RemoteGallery:
-    """The methods of the `Writer` and the `Reader`, each asked of its deployment: a `graphs.stages.Gallery`.
+class RemoteGallery(GalleryClient):
+    """A `gallery.operations.Gallery` whose operations run in the deployments of the writer and the reader.
 
     Args:
         writer, reader: handles of the two.
@@ -26,28 +21,45 @@ class RemoteGallery:
         writer, reader: their callers.
     """
 
-    def __init__(self, writer: DeploymentHandle[Any], reader: DeploymentHandle[Any]) -> None:
+    def __init__(self, writer: DeploymentHandle[Any] | Inside, reader: DeploymentHandle[Any] | Inside) -> None:
         self.writer = StageCaller("gallery", "gallery", writer, repeatable=False)
         self.reader = StageCaller("gallery", "gallery", reader)
 
     def ready(self) -> bool:
-        """Whether both answer, and the gallery can be opened."""
+        """Whether both deployments answer and the gallery is open."""
         return self.writer.ready() and self.reader.ready()
 
-    def unreadable(self) -> list[str]:
-        """Names of the collections that cannot be read, from the reader's last answer."""
+    def unreadable(self) -> Sequence[str]:
+        """Names of the collections that cannot be read, as of the reader's last answer."""
         return list(self.reader.readiness.answer or ())
 
-    async def enrol(self, *args: Any, **options: Any) -> list[Enrolled]:
-        """Ask the `Writer` to enrol faces, and note what became of each."""
-        enrolled: list[Enrolled] = await self.writer.call("call", "enrol", *args, label="enrol", **options)
+    async def read(
+        self, operation: Read[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
+    ) -> Answer:
+        """Have a replica of the reader perform `operation`."""
+        name = operation.__name__
+        answer: Answer = await self.reader.call("call", name, *args, label=name, **options)
+        return answer
+
+    async def change(
+        self, operation: Change[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
+    ) -> Answer:
+        """Have the writer perform `operation`."""
+        name = operation.__name__
+        answer: Answer = await self.writer.call("call", name, *args, label=name, **options)
+        return answer
+
+    async def enrol(
+        self,
+        name: str,
+        contract: str,
+        faces: Sequence[NewFace],
+        *,
+        replace: bool = False,
+        request: tuple[str, str] | None = None,
+    ) -> list[Enrolled]:
+        """Enrol faces, and count the outcomes for the request's metrics."""
+        enrolled = await super().enrol(name, contract, faces, replace=replace, request=request)
         for face in enrolled:
             note("enrolment", face.status)
         return enrolled
-
-    def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
-        if method in READS:
-            return partial(self.reader.call, "call", method, label=method)
-        if method in CHANGES:
-            return partial(self.writer.call, "call", method, label=method)
-        raise AttributeError(f"the gallery has no method {method}")

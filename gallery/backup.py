@@ -18,15 +18,15 @@ import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
 from gallery.disk import LOCK, SERVICE_LOCK, sync, sync_tree
-from gallery.place import Place
+from gallery.location import Location
 from gallery.records import Collection
 from gallery.tables import REGISTRY, REGISTRY_SCHEMA, collection_of, faces_schema
 from gallery.transfer import Report, TransferError, batches, first_line, listed, one_version
 from gallery.writer import Writer
 
 
-async def backup(place: Place, target: Place, report: Report) -> list[Collection]:
-    """Copy the gallery at `place`; only reads it, so a service may run on it.
+async def backup(location: Location, target: Location, report: Report) -> list[Collection]:
+    """Copy the gallery at `location`; only reads it, so a service may run on it.
 
     Args:
         target: a folder that is empty or not there yet, where the copy appears when it is whole; or an
@@ -36,26 +36,28 @@ async def backup(place: Place, target: Place, report: Report) -> list[Collection
         The collections of the copy.
 
     Raises:
-        TransferError: there is no gallery at `place`, something is at `target`, or the copy is not
+        TransferError: there is no gallery at `location`, something is at `target`, or the copy is not
             like the gallery.
     """
-    await listed(place)
+    await listed(location)
     if target.folder is None:
         if await _tables(target):
             raise TransferError(f"there is something at {target.uri} already")
-        return await _copy(place, target, report)
+        return await _copy(location, target, report)
     folder = target.folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise TransferError(f"{folder} is there and not empty")
     with _beside(folder) as part:
-        collections = await _copy(place, Place(str(part)), report)
+        collections = await _copy(location, Location(str(part)), report)
         sync_tree(part)
         part.rename(folder)
     sync(folder.parent)
     return collections
 
 
-async def restore(source: Place, target: Place, replace: bool, report: Report) -> tuple[list[Collection], Path | None]:
+async def restore(
+    source: Location, target: Location, replace: bool, report: Report
+) -> tuple[list[Collection], Path | None]:
     """Make the gallery at `target` a copy of the backup at `source`.
 
     Args:
@@ -90,7 +92,7 @@ async def restore(source: Place, target: Place, replace: bool, report: Report) -
         if not (empty or replace):
             raise TransferError(f"the gallery at {folder} is not empty; --replace sets it aside")
         with _beside(folder) as part:
-            collections = await _copy(source, Place(str(part)), report)
+            collections = await _copy(source, Location(str(part)), report)
             sync_tree(part)
             aside = _exchange(folder, part)
         if empty:
@@ -117,7 +119,7 @@ def _exchange(folder: Path, part: Path) -> Path:
     return aside
 
 
-async def _copy(source: Place, target: Place, report: Report) -> list[Collection]:
+async def _copy(source: Location, target: Location, report: Report) -> list[Collection]:
     """Copy every table, compare, and write the list of collections, without which the copy is no gallery."""
     theirs, ours = await source.connect(), await target.connect()
     try:
@@ -156,8 +158,8 @@ async def _copy_table(theirs: AsyncConnection, collection: Collection, ours: Asy
     await one_version(theirs, collection.table, copy)
 
 
-async def _tables(place: Place) -> list[str]:
-    connection = await place.connect()
+async def _tables(location: Location) -> list[str]:
+    connection = await location.connect()
     try:
         return list((await connection.list_tables()).tables)
     finally:

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from gallery.faces import Faces
+from gallery.face_table import FaceTable
+from gallery.location import Location
 from gallery.mirror import Mirror
-from gallery.place import Place
 from gallery.records import (
     Collection,
     Hit,
@@ -38,17 +38,17 @@ Answer = TypeVar("Answer")
 class Reader:
     """Reads the latest version of everything, so it sees every acknowledged change.
 
-    An open table fails if a clean-up removed a file, or another gallery was put in place. That table is then
+    An open table fails if a clean-up removed a file, or another gallery was put in its place. That table is then
     reopened once; the others keep their mirrors.
 
     Args:
-        place: of the gallery, which need not exist yet.
+        location: of the gallery, which need not exist yet.
         exact_mb: MiB of embeddings that are kept in memory for exact search. A collection with more
             is searched by its index.
     """
 
-    def __init__(self, place: Place, exact_mb: int) -> None:
-        self._place = place
+    def __init__(self, location: Location, exact_mb: int) -> None:
+        self._location = location
         self._exact_bytes = exact_mb * 2**20
         self._searching = asyncio.Lock()
         self._following = asyncio.Lock()
@@ -82,7 +82,7 @@ class Reader:
         names = []
         for collection in await self.collections():
             try:
-                await self._read(collection, Faces.check)
+                await self._read(collection, FaceTable.check)
             except Refused as refused:
                 if refused.code == "COLLECTION_UNREADABLE":
                     names.append(collection.name)
@@ -95,7 +95,7 @@ class Reader:
             Refused: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``, as from every method below.
         """
 
-        async def ask(faces: Faces) -> Statistics:
+        async def ask(faces: FaceTable) -> Statistics:
             table = await faces.latest()
             keys = (await table.query().select(["subject_key"]).to_arrow())["subject_key"]
             versions = await table.list_versions()
@@ -107,9 +107,9 @@ class Reader:
         return await self._read(collection, ask)
 
     async def count(self, collection: Collection) -> int:
-        """Faces in `collection`."""
+        """FaceTable in `collection`."""
 
-        async def ask(faces: Faces) -> int:
+        async def ask(faces: FaceTable) -> int:
             return await (await faces.latest()).count_rows()
 
         return await self._read(collection, ask)
@@ -163,7 +163,7 @@ class Reader:
         """
         unit = [normalised(probe, collection.kind.size) for probe in probes]
 
-        async def ask(faces: Faces) -> list[list[Hit]]:
+        async def ask(faces: FaceTable) -> list[list[Hit]]:
             # One search at a time: a replica has one CPU, and the mirror must not change meanwhile.
             async with self._searching:
                 mirror = await self._mirror(faces)
@@ -173,7 +173,7 @@ class Reader:
 
         return await self._read(collection, ask)
 
-    async def _mirror(self, faces: Faces) -> Mirror | None:
+    async def _mirror(self, faces: FaceTable) -> Mirror | None:
         """The mirror of `faces` at the latest version, or None if they are too many for memory.
 
         Drops other mirrors to make room, least recently used first.
@@ -190,13 +190,13 @@ class Reader:
         return mirror
 
     async def _rows(self, collection: Collection, columns: list[str], where: str | None = None) -> pa.Table:
-        async def ask(faces: Faces) -> pa.Table:
+        async def ask(faces: FaceTable) -> pa.Table:
             query = (await faces.latest()).query()
             return await (query.where(where) if where else query).select(columns).to_arrow()
 
         return await self._read(collection, ask)
 
-    async def _read(self, collection: Collection, ask: Callable[[Faces], Awaitable[Answer]]) -> Answer:
+    async def _read(self, collection: Collection, ask: Callable[[FaceTable], Awaitable[Answer]]) -> Answer:
         """The answer of `ask`, which reads the collection; the table is reopened once if it fails.
 
         Raises:
@@ -217,7 +217,7 @@ class Reader:
         try:
             return await ask(faces)
         except UNREADABLE as error:
-            if ask is not Faces.check:
+            if ask is not FaceTable.check:
                 faces.failed = ask
             # Once, as it is checked again and again.
             if faces.problem != repr(error):
@@ -237,18 +237,18 @@ class Reader:
                     logger.warning("gallery: opening it anew after %r", error)
             return await self._opened(self._snapshot.faces if self._snapshot else {})
 
-    async def _without(self, failed: Faces) -> Snapshot:
+    async def _without(self, failed: FaceTable) -> Snapshot:
         """The gallery reopened, keeping all open tables except `failed`."""
         async with self._following:
             open_faces = self._snapshot.faces if self._snapshot else {}
             return await self._opened({table: faces for table, faces in open_faces.items() if faces is not failed})
 
-    async def _opened(self, known: Mapping[str, Faces]) -> Snapshot:
-        self._snapshot = await Snapshot.open(self._place, known)
+    async def _opened(self, known: Mapping[str, FaceTable]) -> Snapshot:
+        self._snapshot = await Snapshot.open(self._location, known)
         return self._snapshot
 
 
-def _faces(snapshot: Snapshot, collection: Collection) -> Faces:
+def _faces(snapshot: Snapshot, collection: Collection) -> FaceTable:
     """The faces of `collection`, or of the collection that has its name now."""
     now = snapshot.collections.get(collection.name)
     if now is None:

@@ -9,14 +9,14 @@ version before it.
 import logging
 from pathlib import Path
 
-from gallery.place import Place
+from gallery.location import Location
 
 logger = logging.getLogger("ray.serve")
 
 _MAGIC = b"LANC"
 
 
-async def recover(place: Place) -> list[str]:
+async def recover(location: Location) -> list[str]:
     """Bring every table of a gallery in a folder back to its newest whole version.
 
     For the writer, before it or anybody else reads. An object store shows a file whole or not at all,
@@ -25,24 +25,24 @@ async def recover(place: Place) -> list[str]:
     Returns:
         The tables that were brought back.
     """
-    folder = place.folder
+    folder = location.folder
     if folder is None or not folder.is_dir():
         return []
     tables = sorted(path for path in folder.glob("*.lance") if path.is_dir())
-    return [path.stem for path in tables if await _recover_table(place, path)]
+    return [path.stem for path in tables if await _recover_table(location, path)]
 
 
-async def _recover_table(place: Place, path: Path) -> bool:
+async def _recover_table(location: Location, path: Path) -> bool:
     """Set aside manifests, newest first, until the table opens; none, if it opens with none of them."""
     set_aside: list[Path] = []
     # Versions are counted down in the names: the newest one comes first.
     manifests = sorted((path / "_versions").glob("*.manifest"))
     for manifest in manifests:
-        problem = _cut_off(manifest) or await damage_of(place, path.stem)
+        problem = _cut_off(manifest) or await damage_of(location, path.stem)
         if problem is None:
             if set_aside:
                 logger.error("gallery: the table %s was opened at its last whole version, %s", path.stem, manifest.name)
-            return await _without_damaged_indexes(place, path) or bool(set_aside)
+            return await _without_damaged_indexes(location, path) or bool(set_aside)
         logger.error("gallery: the newest manifest of %s is damaged and set aside: %s", path.stem, problem)
         set_aside.append(manifest.rename(manifest.with_suffix(".damaged")))
     for damaged in set_aside:
@@ -51,12 +51,12 @@ async def _recover_table(place: Place, path: Path) -> bool:
     return False
 
 
-async def _without_damaged_indexes(place: Place, path: Path) -> bool:
+async def _without_damaged_indexes(location: Location, path: Path) -> bool:
     """Drop a table's indexes if a file of them is damaged: they can be made again."""
     problem = next(filter(None, map(_cut_off, (path / "_indices").glob("*/*"))), None)
     if problem is None:
         return False
-    connection = await place.connect()
+    connection = await location.connect()
     table = await connection.open_table(path.stem)
     indexes = [index.name for index in await table.list_indices()]
     for index in indexes:
@@ -74,9 +74,9 @@ def _cut_off(manifest: Path) -> str | None:
         return None if file.read() == _MAGIC else f"{manifest.name} is cut off after {size} bytes"
 
 
-async def damage_of(place: Place, table: str) -> str | None:
+async def damage_of(location: Location, table: str) -> str | None:
     """What keeps the newest version of `table` from being read; every data file is opened for its first column."""
-    connection = await place.connect()
+    connection = await location.connect()
     try:
         opened = await connection.open_table(table)
         first = (await opened.schema()).names[0]

@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 from lancedb import AsyncConnection, AsyncTable
 
-from gallery.faces import Faces
-from gallery.place import Place
+from gallery.face_table import FaceTable
+from gallery.location import Location
 from gallery.records import Collection
 from gallery.tables import REGISTRY, collection_of
 
@@ -28,11 +28,11 @@ class Snapshot:
     registry: AsyncTable
     version: int
     collections: Mapping[str, Collection]
-    faces: Mapping[str, Faces]
+    faces: Mapping[str, FaceTable]
 
     @classmethod
-    async def open(cls, place: Place, known: Mapping[str, Faces]) -> "Snapshot":
-        """The gallery at `place`, opened anew.
+    async def open(cls, location: Location, known: Mapping[str, FaceTable]) -> "Snapshot":
+        """The gallery at `location`, opened anew.
 
         Args:
             known: faces by table; those of existing collections stay open, with their mirrors.
@@ -40,7 +40,7 @@ class Snapshot:
         Raises:
             Exception: whatever keeps the registry from being read.
         """
-        connection = await place.connect()
+        connection = await location.connect()
         return await cls(connection, await connection.open_table(REGISTRY), -1, {}, known).latest()
 
     async def latest(self) -> "Snapshot":
@@ -57,7 +57,7 @@ class Snapshot:
         found = map(collection_of, await self.registry.query().where("NOT dropped").to_list())
         collections = {collection.name: collection for collection in sorted(found, key=lambda each: each.name)}
         faces = {
-            each.table: self.faces.get(each.table) or Faces(self.connection, each.table, each.kind.size)
+            each.table: self.faces.get(each.table) or FaceTable(self.connection, each.table, each.kind.size)
             for each in collections.values()
         }
         return Snapshot(self.connection, self.registry, version, MappingProxyType(collections), MappingProxyType(faces))

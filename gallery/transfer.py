@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 from lancedb import AsyncConnection, AsyncTable
 
 from gallery.disk import sync
-from gallery.place import Place
+from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import Collection, EmbeddingKind, contract_mismatch, normalised, subject_key
-from gallery.subjects import refuse_blank
+from gallery.subject_ids import refuse_blank
 from gallery.tables import TIME, vectors_of
 from gallery.writer import Writer
 from imaging.refused import Refused
@@ -69,22 +69,22 @@ class Imported:
     new: int
 
 
-async def listed(place: Place) -> list[Collection]:
-    """The collections of the gallery at `place`, by name.
+async def listed(location: Location) -> list[Collection]:
+    """The collections of the gallery at `location`, by name.
 
     Raises:
         TransferError: there is no gallery.
     """
     # LanceDB makes a folder that it is asked to open.
-    if place.folder is not None and not place.folder.is_dir():
-        raise TransferError(f"there is no gallery at {place.uri}")
+    if location.folder is not None and not location.folder.is_dir():
+        raise TransferError(f"there is no gallery at {location.uri}")
     try:
-        return await Reader(place, 0).collections()
+        return await Reader(location, 0).collections()
     except (OSError, RuntimeError, ValueError) as error:
-        raise TransferError(f"there is no gallery at {place.uri}: {first_line(error)}") from error
+        raise TransferError(f"there is no gallery at {location.uri}: {first_line(error)}") from error
 
 
-async def export_gallery(place: Place, folder: Path, names: Sequence[str], report: Report) -> list[ExportFile]:
+async def export_gallery(location: Location, folder: Path, names: Sequence[str], report: Report) -> list[ExportFile]:
     """Write collections into a folder, one file each. Only reads the gallery, so a service may run on it.
 
     Args:
@@ -95,13 +95,13 @@ async def export_gallery(place: Place, folder: Path, names: Sequence[str], repor
         TransferError: there is no gallery, or the folder is not empty.
         Refused: ``COLLECTION_NOT_FOUND``.
     """
-    await listed(place)
-    reader = Reader(place, 0)
+    await listed(location)
+    reader = Reader(location, 0)
     collections = [await reader.collection(name) for name in dict.fromkeys(names)] or await reader.collections()
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise TransferError(f"{folder} is not empty")
-    connection = await place.connect()
+    connection = await location.connect()
     written: list[Path] = []
     try:
         for number, collection in enumerate(collections, 1):

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
-from gallery import upkeep
+from gallery import maintenance
 from gallery.disk import is_full, lock
-from gallery.place import Place
+from gallery.location import Location
 from gallery.records import (
     Collection,
     EmbeddingKind,
@@ -31,7 +31,7 @@ from gallery.records import (
     unreadable,
 )
 from gallery.recovery import damage_of, recover
-from gallery.subjects import refuse_blank
+from gallery.subject_ids import refuse_blank
 from gallery.tables import (
     REGISTRY,
     REGISTRY_SCHEMA,
@@ -58,7 +58,7 @@ class Writer:
     """Commits one change after the other; `open` makes one.
 
     Args:
-        place: of the gallery.
+        location: of the gallery.
         connection: to it.
         registry: its table of collections.
         lock_file: held as long as the writer lives; None on an object store.
@@ -67,13 +67,13 @@ class Writer:
 
     def __init__(
         self,
-        place: Place,
+        location: Location,
         connection: AsyncConnection,
         registry: AsyncTable,
         lock_file: int | None,
         index_rows: int,
     ) -> None:
-        self._place = place
+        self._location = location
         self._connection = connection
         self._registry = registry
         self._lock_file = lock_file
@@ -86,7 +86,7 @@ class Writer:
         self._last_commit = 0
 
     @classmethod
-    async def open(cls, place: Place, index_rows: int = 120_000, patience: float = 0) -> "Writer":
+    async def open(cls, location: Location, index_rows: int = 120_000, patience: float = 0) -> "Writer":
         """The gallery's writer, after damage by a power loss was mended and what a crash left half done was finished.
 
         Args:
@@ -95,12 +95,12 @@ class Writer:
         Raises:
             GalleryInUseError: there is another writer, and it does not end. Not known of an object store.
         """
-        lock_file = None if place.folder is None else await lock(place.folder, patience)
+        lock_file = None if location.folder is None else await lock(location.folder, patience)
         try:
-            await recover(place)
-            connection = await place.connect()
+            await recover(location)
+            connection = await location.connect()
             registry = await connection.create_table(REGISTRY, schema=REGISTRY_SCHEMA, exist_ok=True)
-            writer = cls(place, connection, registry, lock_file, index_rows)
+            writer = cls(location, connection, registry, lock_file, index_rows)
             await writer._load()
         except BaseException:
             if lock_file is not None:
@@ -252,7 +252,7 @@ class Writer:
             Refused: ``COLLECTION_UNREADABLE``, after the other collections were optimised.
         """
         names = [name for name, commits in self._commits.items() if commits >= FEW_COMMITS]
-        await self._upkeep(names, lambda table: upkeep.optimise(table, self._index_rows))
+        await self._upkeep(names, lambda table: maintenance.optimise(table, self._index_rows))
 
     async def clean(self) -> dict[str, int]:
         """Erase what was deleted from the files: afterwards no version and no index has it any more.
@@ -307,7 +307,7 @@ class Writer:
             try:
                 yield collection, self._tables[name]
             except UNREADABLE as error:
-                if is_full(error) or await damage_of(self._place, collection.table) is None:
+                if is_full(error) or await damage_of(self._location, collection.table) is None:
                     raise
                 logger.error("gallery: the collection %s cannot be read: %r", name, error)  # noqa: TRY400
                 raise unreadable(name) from error
@@ -320,8 +320,8 @@ class Writer:
     async def _clean(self, table: AsyncTable) -> int:
         if await table.version() == self._cleaned.get(table.name):
             return 0
-        folder = self._place.folder and self._place.folder / f"{table.name}.lance"
-        freed = await upkeep.clean(table, self._index_rows, folder)
+        folder = self._location.folder and self._location.folder / f"{table.name}.lance"
+        freed = await maintenance.clean(table, self._index_rows, folder)
         self._cleaned[table.name] = await table.version()
         return freed
 

@@ -17,7 +17,7 @@ from deployments.ingress import Bound, Ingress
 from deployments.network import Network
 from deployments.settings import DetectorArgs, StageArgs
 from deployments.workers import Workers
-from gallery.place import Place
+from gallery.location import Location
 from gallery.settings import GalleryArgs
 from graphs.settings import AppArgs
 from models.catalogue import card_for, networks_of
@@ -79,8 +79,8 @@ def build(args: AppArgs) -> Application:
 
 def _gallery(args: GalleryArgs) -> tuple[Application, Application]:
     """Its writer and its reader; of a gallery in a folder both on the head node, where the folder is."""
-    place = Place(args.uri, args.storage_options)
-    node = {"resources": {"node:__internal_head__": 0.001}} if place.folder else {}
+    location = Location(args.uri, args.storage_options)
+    node = {"resources": {"node:__internal_head__": 0.001}} if location.folder else {}
 
     def placed(deployment: Any, cpus: float, threads: int) -> Any:
         # Ray gives a replica with less than two CPUs one thread for its mathematics.
@@ -94,8 +94,8 @@ def _gallery(args: GalleryArgs) -> tuple[Application, Application]:
     writer = placed(GalleryWriter, args.writer_cpus, 1)
     reader = placed(GalleryReader, args.reader_cpus, args.reader_threads)
     return (
-        writer.bind(place, args.index_rows, args.optimise_s, args.clean_s),
-        reader.bind(place, args.exact_mb),
+        writer.bind(location, args.index_rows, args.optimise_s, args.clean_s),
+        reader.bind(location, args.exact_mb),
     )
 
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gallery.operations import Gallery
 from gallery.records import Enrolled, NewFace, photo_source
 from graphs.extract import Readings, detections, places, read, the_face
 from graphs.gate import Reason, reasons
 from graphs.policy import Policy
-from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage
+from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
 from imaging.faces import Photo
 from imaging.pick import Pick
 from imaging.refused import Refused

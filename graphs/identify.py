@@ -1,8 +1,9 @@
 """The flow of identification: who in the gallery resembles the faces of a photo."""
 
+from gallery.operations import Gallery
 from gallery.records import Collection, Hit
 from graphs.extract import Look, look
-from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage
+from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
 from imaging.pick import Pick
 
 

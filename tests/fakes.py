@@ -1,5 +1,6 @@
 """Fake stages, stores and logs. A test sets their answers and reads what they were asked."""
 
+import asyncio
 import logging
 import math
 import tempfile
@@ -7,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,12 @@ from api.addresses import Addresses
 from api.app import create_app
 from api.service import Service
 from api.settings import AddressArgs, LimitArgs
-from gallery.place import Place
+from gallery.location import Location
+from gallery.operations import Answer, Change, GalleryClient, Parameters, Read
 from gallery.reader import Reader
 from gallery.writer import Writer
 from graphs.policy import Policy
-from graphs.stages import Detect, DetectorStage, EmbedderStage, Gallery, LivenessStage, Network, Ready, Stages
+from graphs.stages import Detect, DetectorStage, EmbedderStage, LivenessStage, Network, Ready, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Face, Photo, Pixels
 from imaging.pick import Pick
@@ -145,14 +147,15 @@ def direction(degrees: float, size: int = 2) -> list[float]:
     return [math.cos(math.radians(degrees)), math.sin(math.radians(degrees)), *[0.0] * (size - 2)]
 
 
-class LocalGallery:
+class LocalGallery(GalleryClient):
     """A real gallery without Ray, in `folder` or in a temporary one."""
 
     def __init__(self, folder: Path | None = None, ready: bool = True, unreadable: Sequence[str] = ()) -> None:
         self._temporary = tempfile.TemporaryDirectory() if folder is None else None
-        self.place = Place(str(folder or (self._temporary and self._temporary.name)))
-        self._reader = Reader(self.place, exact_mb=64)
+        self.location = Location(str(folder or (self._temporary and self._temporary.name)))
+        self._reader = Reader(self.location, exact_mb=64)
         self._writer: Writer | None = None
+        self._opening = asyncio.Lock()
         self._ready = ready
         self._unreadable = list(unreadable)
 
@@ -162,14 +165,25 @@ class LocalGallery:
     def unreadable(self) -> list[str]:
         return self._unreadable
 
-    def __getattr__(self, method: str) -> Any:
-        async def call(*args: Any, **options: Any) -> Any:
-            if self._writer is None:
-                self._writer = await Writer.open(self.place)
-            one = self._reader if hasattr(Reader, method) else self._writer
-            return await getattr(one, method)(*args, **options)
+    async def read(
+        self, operation: Read[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
+    ) -> Answer:
+        await self.opened()
+        answer: Answer = await getattr(self._reader, operation.__name__)(*args, **options)
+        return answer
 
-        return call
+    async def change(
+        self, operation: Change[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
+    ) -> Answer:
+        answer: Answer = await getattr(await self.opened(), operation.__name__)(*args, **options)
+        return answer
+
+    async def opened(self) -> Writer:
+        """The writer; it is opened at the first operation."""
+        async with self._opening:
+            if self._writer is None:
+                self._writer = await Writer.open(self.location)
+            return self._writer
 
 
 def detector(detect: Detect, name: str = "detector", ready: Ready = is_ready) -> DetectorStage:
@@ -207,7 +221,7 @@ def stages(
         detectors={"mtcnn": detector(detect or FakeDetector(photo(), photo()))},
         liveness={"crmnet": liveness(score or FakeNetwork([0.9375, 0.875]))},
         embedders={"arcface": embedder(embed or FakeNetwork(unit(0.8)))},
-        gallery=cast(Gallery, gallery or LocalGallery()),
+        gallery=gallery or LocalGallery(),
     )
 
 
@@ -256,7 +270,7 @@ class People:
             detectors={"mtcnn": detector(self.detect)},
             liveness={"crmnet": liveness(self.score)},
             embedders={"arcface": embedder(self.embed(2)), "facenet": facenet},
-            gallery=cast(Gallery, gallery or LocalGallery()),
+            gallery=gallery or LocalGallery(),
         )
 
     def _read(self, crops: Pixels) -> list[str]:

@@ -20,7 +20,7 @@ from api.parameters import CheckedRoute
 from api.paths import SubjectId
 from api.service import Service
 from gallery.records import Collection, NewFace
-from gallery.subjects import refuse_blank
+from gallery.subject_ids import refuse_blank
 from graphs.extract import embed
 from graphs.stages import EmbedderStage, first_of
 from graphs.thresholds import first_set

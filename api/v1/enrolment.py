@@ -16,7 +16,7 @@ from api.service import Service
 from api.v1.options import CollectionName, EnrolOptions, detector_of, embedder_of, liveness_of, pick_of
 from api.v1.schemas import FaceAnswer, FacesFound, Models, example
 from gallery.records import MAX_SUBJECT, Enrolled, NewFace, subject_key
-from gallery.subjects import refuse_blank
+from gallery.subject_ids import refuse_blank
 from graphs.enrol import Enrolment, Outcome, Rules, enrol
 from graphs.policy import Policy
 from imaging.refused import Refused

@@ -11,7 +11,7 @@ from facegraph.cli.person_folders import People
 from facegraph.cli.terminal import Report
 from facegraph.client import AsyncClient, EnrolledPhoto, FaceRule, ForbiddenError, StoredFace
 from gallery.records import MOST_FACES, digest, photo_source, subject_key
-from gallery.subjects import look_alikes, refuse_blank
+from gallery.subject_ids import look_alikes, refuse_blank
 from imaging.refused import Refused
 
 T = TypeVar("T")

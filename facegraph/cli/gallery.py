@@ -32,7 +32,7 @@ from facegraph.client import (
     NotFoundError,
     ServiceError,
 )
-from gallery.subjects import look_alikes
+from gallery.subject_ids import look_alikes
 
 OfflineOption = Annotated[
     bool,

@@ -14,7 +14,7 @@ from facegraph.cli.terminal import CommandError, Report, progress, say, shown
 from facegraph.client import CollectionStatistics
 from gallery.backup import backup, restore
 from gallery.disk import GalleryInUseError
-from gallery.place import Place
+from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import Collection
 from gallery.transfer import TransferError, export_gallery, first_line, import_files, listed
@@ -166,7 +166,7 @@ async def _described(reader: Reader, collection: Collection) -> CollectionStatis
 
 
 @asynccontextmanager
-async def _writing(place: Place) -> AsyncIterator[Writer]:
+async def _writing(place: Location) -> AsyncIterator[Writer]:
     writer = await Writer.open(place)
     try:
         yield writer
@@ -174,7 +174,7 @@ async def _writing(place: Place) -> AsyncIterator[Writer]:
         await writer.close()
 
 
-def _place(uri: str, storage_options: list[str] | None) -> Place:
+def _place(uri: str, storage_options: list[str] | None) -> Location:
     options = {}
     for option in storage_options or []:
         key, separator, value = option.partition("=")
@@ -182,7 +182,7 @@ def _place(uri: str, storage_options: list[str] | None) -> Place:
             raise typer.BadParameter(f"{option} is not KEY=VALUE", param_hint="--storage-option")
         options[key] = value
     # Only a plain path is known as a folder, which has a lock.
-    return Place(uri.removeprefix("file://"), options)
+    return Location(uri.removeprefix("file://"), options)
 
 
 def _collections(collections: list[Collection]) -> str:

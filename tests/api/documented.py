@@ -2,12 +2,11 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.stages import Gallery, Stages
+from graphs.stages import Stages
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Photo, Pixels
 from imaging.pick import Pick
@@ -48,5 +47,5 @@ def stages(gallery: LocalGallery) -> Stages:
         detectors={"mtcnn": finds, "mediapipe": finds},
         liveness={"crmnet": liveness(score)},
         embedders={"arcface": embeds, "facenet": embeds},
-        gallery=cast(Gallery, gallery),
+        gallery=gallery,
     )

@@ -1,7 +1,7 @@
 """How long a request may take, and what becomes of what it waited for."""
 
 import asyncio
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.app import create_app
 from api.deadline import Deadline
 from api.settings import LimitArgs
+from gallery.writer import Writer
 from imaging.refused import Refused
 from tests.fakes import FakeDetector, LocalGallery, photo, service, stages
 
@@ -101,15 +102,13 @@ def test_what_is_no_request_has_no_deadline() -> None:
     ("method", "path"), [("GET", "/list_faces"), ("GET", "/v1/collections"), ("POST", "/add_face"), ("GET", "/stats")]
 )
 def test_every_route_has_it_in_its_own_form(method: str, path: str) -> None:
-    class Hanging:
-        def __getattr__(self, name: str) -> Any:
-            async def hang(*args: Any, **options: Any) -> None:
-                await asyncio.Event().wait()
-
-            return hang
+    class Hanging(LocalGallery):
+        async def opened(self) -> Writer:
+            await asyncio.Event().wait()
+            raise AssertionError
 
     async def run() -> httpx.Response:
-        made = stages(FakeDetector(photo()), gallery=cast(LocalGallery, Hanging()))
+        made = stages(FakeDetector(photo()), gallery=Hanging())
         app = create_app(service(made, limits=LimitArgs(request_timeout=0.1)))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             form: dict[str, Any] = (

@@ -4,12 +4,11 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from importlib import metadata
-from typing import cast
 
 import pytest
 
 from api.health import iso
-from graphs.stages import Gallery, Ready, Stages
+from graphs.stages import Ready, Stages
 from tests.fakes import LocalGallery, People, client, is_not_ready, is_ready, stages
 
 
@@ -87,7 +86,7 @@ def test_without_a_facenet_health_names_none() -> None:
 )
 def test_health_is_the_gallerys_too(stage: bool, gallery: bool, status: str, code: int) -> None:
     ready = is_ready if stage else is_not_ready
-    of = replace(with_ready(ready, ready, ready), gallery=cast(Gallery, LocalGallery(ready=gallery)))
+    of = replace(with_ready(ready, ready, ready), gallery=LocalGallery(ready=gallery))
     response = client(of).get("/health")
     found = response.json()
     assert (response.status_code, found["status"]) == (code, status)
@@ -140,7 +139,7 @@ def test_a_role_of_two_kinds_is_ready_if_both_are_and_names_both() -> None:
 
 
 def test_damaged_collections_are_counted_but_not_named() -> None:
-    of = replace(stages(), gallery=cast(Gallery, LocalGallery(unreadable=["staff", "guests"])))
+    of = replace(stages(), gallery=LocalGallery(unreadable=["staff", "guests"]))
     response = client(of).get("/health")
     found = response.json()
     assert (found["status"], found["database_connected"], found["unreadable_collections"]) == ("degraded", True, 2)
@@ -160,7 +159,7 @@ def test_a_service_is_ready_when_every_stage_is(away: str | None) -> None:
         detectors={"mtcnn": replace(whole.detectors["mtcnn"], ready=ready[away != "detector-mtcnn"])},
         liveness={"crmnet": replace(whole.liveness["crmnet"], ready=ready[away != "liveness-crmnet"])},
         embedders={"arcface": replace(whole.embedders["arcface"], ready=ready[away != "embedder-arcface"])},
-        gallery=cast(Gallery, LocalGallery(ready=away != "gallery")),
+        gallery=LocalGallery(ready=away != "gallery"),
     )
     response = client(of).get("/readyz")
     assert response.status_code == (200 if away is None else 503)

@@ -16,7 +16,7 @@ import httpx
 import pytest
 import yaml
 
-from gallery.place import Place
+from gallery.location import Location
 from gallery.reader import Reader
 from load_tests.faults import OTHERS, kill, replica
 from load_tests.photos import Photo
@@ -180,7 +180,7 @@ def test_the_whole_service_ends_with_its_main_process_and_nothing_acknowledged_i
 
 async def enrolled(files: ServiceFiles) -> tuple[dict[str, int], Path]:
     """How many faces each subject has, read from the files, and the folder that they are in."""
-    reader = Reader(Place(str(files.gallery)), 0)
+    reader = Reader(Location(str(files.gallery)), 0)
     collection = await reader.collection("traffic")
     faces = {each.id: each.faces for each in await reader.subjects(collection, "", None)}
     return faces, files.gallery / f"{collection.table}.lance"

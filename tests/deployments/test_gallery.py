@@ -1,63 +1,58 @@
-"""The gallery's deployments, without a cluster: their classes, and the ingress's way to them."""
+"""The gallery's deployments and the ingress's client of them, without a cluster."""
 
 import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from ray.exceptions import ActorUnavailableError
 
 import deployments.gallery
 from deployments.gallery import GalleryReader, GalleryWriter
-from deployments.remote_gallery import CHANGES, READS, RemoteGallery
-from gallery.place import Place
-from gallery.reader import Reader
-from gallery.records import EmbeddingKind, Enrolled, NewFace
+from deployments.remote_gallery import RemoteGallery
+from deployments.stage import Inside
+from gallery.location import Location
+from gallery.records import EmbeddingKind, NewFace
 from gallery.writer import Writer
-from graphs.stages import Gallery
-from imaging.refused import Refused
 from telemetry.timing import recording
 from tests.fakes import serve_log
+from tests.gallery.sample_gallery import in_loop, refusal
 
 KIND = EmbeddingKind("arcface", "mobilefacenet", "contract", 2)
-
-
-def made(deployment: Any) -> Any:
-    """The class that a deployment wraps."""
-    return deployment.func_or_class
+PROBE = np.array([1, 0], np.float32)
 
 
 def face(subject: str) -> NewFace:
-    return NewFace(subject, "photo", "", np.array([1, 0], np.float32))
+    return NewFace(subject, "photo", "", PROBE)
 
 
-async def open_writer(folder: Path, clean_s: float = 3600) -> Any:
-    writer = made(GalleryWriter).__new__(made(GalleryWriter))
-    await writer.__init__(Place(str(folder)), 1000, 3600, clean_s)
-    return writer
+async def started(deployment: Any, *args: Any) -> Any:
+    """A replica's object, started as Serve starts it."""
+    replica = deployment.func_or_class.__new__(deployment.func_or_class)
+    await replica.__init__(*args)
+    return replica
 
 
-async def open_reader(folder: Path) -> Any:
-    reader = made(GalleryReader).__new__(made(GalleryReader))
-    await reader.__init__(Place(str(folder)), 8)
-    return reader
+async def started_writer(folder: Path, clean_s: float = 3600) -> Any:
+    return await started(GalleryWriter, Location(str(folder)), 1000, 3600, clean_s)
 
 
-async def until(what: Callable[[], bool]) -> None:
+async def started_reader(folder: Path) -> Any:
+    return await started(GalleryReader, Location(str(folder)), 8)
+
+
+async def remote(folder: Path) -> RemoteGallery:
+    return RemoteGallery(Inside(await started_writer(folder)), Inside(await started_reader(folder)))
+
+
+async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not what():
+        while not condition():
             await asyncio.sleep(0.02)
-
-
-def test_every_method_of_the_protocol_is_the_readers_or_the_writers() -> None:
-    assert {name for name in vars(Gallery) if not name.startswith("_")} == READS | CHANGES | {"ready", "unreadable"}
-    assert all(hasattr(Reader, method) for method in READS)
-    assert all(hasattr(Writer, method) for method in CHANGES)
-    assert not READS & CHANGES
 
 
 def test_only_the_gallerys_replicas_import_lancedb() -> None:
@@ -65,177 +60,114 @@ def test_only_the_gallerys_replicas_import_lancedb() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_call_reaches_the_deployment_that_has_the_method() -> None:
-    asked: list[tuple[str, str, tuple[Any, ...], dict[str, Any]]] = []
-
-    def handle(name: str) -> Any:
-        async def remote(method: str, *args: Any, **options: Any) -> Any:
-            asked.append((name, method, args, options))
-            return {"drop": Refused("NO", "No"), "enrol": []}.get(method, name)
-
-        async def ready() -> Any:
-            if name == "reader":
-                return ["staff"]
-            raise RuntimeError("it waits for the one before it")
-
-        return SimpleNamespace(call=SimpleNamespace(remote=remote), ready=SimpleNamespace(remote=ready))
-
-    gallery = RemoteGallery(handle("writer"), handle("reader"))
-
-    async def run() -> None:
-        assert await gallery.find("staff", "contract", [], 5) == "reader"
-        assert await gallery.collections() == "reader"
-        assert await gallery.enrol("staff", "contract", [], replace=True) == []
-        with pytest.raises(Refused, match="NO"):
-            await gallery.drop("staff")
-        assert gallery.ready() is False
-        assert gallery.unreadable() == []
-        for caller in (gallery.reader, gallery.writer):
-            await caller.readiness.look()
-        # The reader alone is not the gallery.
-        assert gallery.ready() is False
-        assert gallery.unreadable() == ["staff"]
-
-    with serve_log():
-        asyncio.run(run())
-    assert asked[0] == ("reader", "find", ("staff", "contract", [], 5), {})
-    assert asked[2] == ("writer", "enrol", ("staff", "contract", []), {"replace": True})
-    with pytest.raises(AttributeError):
-        _ = gallery.forget
-
-
-def test_what_became_of_each_face_is_noted() -> None:
-    async def remote(method: str, *args: Any) -> Any:
-        return [Enrolled("f1", "ada", "enrolled"), Enrolled("f2", "bob", "already"), Enrolled("f3", "eve", "enrolled")]
-
-    handle: Any = SimpleNamespace(call=SimpleNamespace(remote=remote))
+@in_loop
+async def test_changes_go_to_the_writer_and_reads_to_the_reader(tmp_path: Path) -> None:
+    gallery = await remote(tmp_path)
     with recording(0.0) as recorder:
-        asyncio.run(RemoteGallery(handle, handle).enrol("staff", "contract", []))
+        created = await gallery.create("staff", KIND, None)
+        await gallery.enrol("staff", "contract", [face("ada"), face("bob")])
+        await gallery.enrol("staff", "contract", [face("ada")], replace=True)
+        found, [hits] = await gallery.find("staff", "contract", [PROBE], 5)
+        assert await refusal(gallery.create("staff", KIND, None)) == "COLLECTION_EXISTS"
+        assert await refusal(gallery.collection("nowhere")) == "COLLECTION_NOT_FOUND"
+    assert (found, {hit.subject for hit in hits}) == (created, {"ada", "bob"})
     assert recorder.outcomes == {("enrolment", "enrolled"): 2, ("enrolment", "already"): 1}
+    assert {call.kind for call in recorder.calls} == {"gallery"}
+    assert [call.label for call in recorder.calls] == ["create", "enrol", "enrol", "find", "create", "collection"]
 
 
-def test_the_writer_answers_what_it_refuses_and_the_reader_sees_what_it_wrote(tmp_path: Path) -> None:
-    async def run() -> None:
-        writer, reader = await open_writer(tmp_path), await open_reader(tmp_path)
-        await writer.ready()
-        await writer.call("create", "staff", KIND, None)
-        refused = await writer.call("create", "staff", KIND, None)
-        assert isinstance(refused, Refused)
-        assert refused.code == "COLLECTION_EXISTS"
-        await writer.call("enrol", "staff", "contract", [face("ada")])
-        await reader.ready()
-        _, [[hit]] = await reader.call("find", "staff", "contract", [np.array([1, 0], np.float32)], 1)
-        assert hit.subject == "ada"
-        refused = await reader.call("collection", "nowhere")
-        assert isinstance(refused, Refused)
-        assert refused.code == "COLLECTION_NOT_FOUND"
+@in_loop
+async def test_only_reads_are_repeated_when_a_replica_dies() -> None:
+    class Dying:
+        def __init__(self) -> None:
+            self.calls = 0
 
-    asyncio.run(run())
+        async def call(self, *args: Any, **options: Any) -> None:
+            self.calls += 1
+            raise ActorUnavailableError("killed", None)
+
+    writer, reader = Dying(), Dying()
+    gallery = RemoteGallery(Inside(writer), Inside(reader))
+    for asked in (gallery.drop("staff"), gallery.collections()):
+        assert await refusal(asked) == "UNAVAILABLE"
+    assert (writer.calls, reader.calls) == (1, 2)
 
 
-def test_a_reader_that_is_ready_tells_of_damaged_collections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployments.gallery, "CHECKED_S", 0.01)
-
-    async def run() -> None:
-        writer, reader = await open_writer(tmp_path), await open_reader(tmp_path)
-        await writer.call("create", "staff", KIND, None)
-        assert await reader.ready() == []
-        [folder] = tmp_path.glob("faces-*.lance")
-        away = folder.rename(tmp_path / "away")
-        async with asyncio.timeout(10):
-            while await reader.ready() != ["staff"]:
-                await asyncio.sleep(0.02)
-            away.rename(folder)
-            while await reader.ready() != []:
-                await asyncio.sleep(0.02)
-
-    asyncio.run(run())
-
-
-def test_a_reader_without_a_gallery_is_not_ready_until_there_is_one(tmp_path: Path) -> None:
-    async def run() -> None:
-        reader = await open_reader(tmp_path)
-        with pytest.raises(ValueError, match="not found"):
-            await reader.ready()
-        await open_writer(tmp_path)
-        assert await reader.ready() == []
-
-    asyncio.run(run())
-
-
-def test_a_change_is_finished_though_its_caller_gives_up(tmp_path: Path) -> None:
-    async def run() -> None:
-        writer = await open_writer(tmp_path)
-        await writer.call("create", "staff", KIND, None)
-        call = asyncio.create_task(writer.call("enrol", "staff", "contract", [face("ada")]))
-        await asyncio.sleep(0)
-        call.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await call
-        reader = Reader(Place(str(tmp_path)), 8)
-        staff = await reader.collection("staff")
-        async with asyncio.timeout(10):
-            while await reader.count(staff) != 1:
-                await asyncio.sleep(0.02)
-
-    asyncio.run(run())
-
-
-def test_the_timer_erases_what_was_deleted_and_outlives_a_fault(tmp_path: Path) -> None:
-    def kept() -> int:
-        return sum(path.read_bytes().count(vector) for path in tmp_path.rglob("*.lance") if path.is_file())
-
-    vector = np.array([0.6, 0.8], np.float32).tobytes()
-
-    async def run() -> None:
-        writer = await open_writer(tmp_path, clean_s=0.2)
-        await writer.call("create", "staff", KIND, None)
-        clean = writer._writer.clean
-        faults: list[int] = []
-
-        async def failing() -> Any:
-            if not faults:
-                faults.append(1)
-                raise RuntimeError("the disk is full")
-            return await clean()
-
-        writer._writer.clean = failing
-        with serve_log() as log:
-            ada = NewFace("ada", "photo", "", np.array([0.6, 0.8], np.float32))
-            await writer.call("enrol", "staff", "contract", [ada, face("bob")])
-            assert kept() == 1
-            await writer.call("delete_subjects", "staff", ["ada"])
-            await until(lambda: kept() == 0)
-        assert any("could not clean" in record.getMessage() for record in log)
-
-    asyncio.run(run())
-
-
-@pytest.mark.parametrize(
-    ("error", "message"),
-    [
-        (OSError(28, "No space left on device"), "The gallery's disk is full; nothing was changed"),
-        (RuntimeError("lance error: No space left on device (os error 28)"), "The gallery's disk is full"),
-        (RuntimeError("lance error: not found"), None),
-    ],
-)
-def test_a_full_disk_is_told_from_other_faults(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str | None
+@in_loop
+async def test_the_gallery_is_ready_once_both_answer_and_lists_damaged_collections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(deployments.gallery, "CHECK_PERIOD_S", 0.01)
+    reader = await started_reader(tmp_path)
+    with pytest.raises(ValueError, match="not found"):
+        await reader.ready()
+    writer = await started_writer(tmp_path)
+    gallery = RemoteGallery(Inside(writer), Inside(reader))
+    await gallery.create("staff", KIND, None)
+    await gallery.reader.readiness.look()
+    assert (gallery.ready(), gallery.unreadable()) == (False, [])
+    await gallery.writer.readiness.look()
+    assert gallery.ready()
+    [folder] = tmp_path.glob("faces-*.lance")
+    away = folder.rename(tmp_path / "away")
+    async with asyncio.timeout(10):
+        while gallery.unreadable() != ["staff"]:
+            await gallery.reader.readiness.look()
+        away.rename(folder)
+        while gallery.unreadable():
+            await gallery.reader.readiness.look()
+    assert gallery.ready()
+
+
+@in_loop
+async def test_a_change_completes_although_its_caller_is_cancelled(tmp_path: Path) -> None:
+    gallery = await remote(tmp_path)
+    staff = await gallery.create("staff", KIND, None)
+    call = asyncio.create_task(gallery.enrol("staff", "contract", [face("ada")]))
+    await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    async with asyncio.timeout(10):
+        while await gallery.count(staff) != 1:
+            await asyncio.sleep(0.02)
+
+
+@in_loop
+async def test_the_clean_up_timer_survives_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clean, cleaned = Writer.clean, list[bool]()
+
+    async def failing_once(writer: Writer) -> dict[str, int]:
+        cleaned.append(bool(cleaned))
+        if not cleaned[-1]:
+            raise RuntimeError("broken")
+        return await clean(writer)
+
+    monkeypatch.setattr(Writer, "clean", failing_once)
+    with serve_log() as log:
+        writer = await started_writer(tmp_path, clean_s=0.01)
+        await until(lambda: any(cleaned))
+    assert any("could not clean" in record.getMessage() for record in log)
+    await writer.ready()
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), RuntimeError("lance error: ... (os error 28)")])
+@in_loop
+async def test_a_full_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     async def failing(*args: Any) -> None:
         raise error
 
-    async def run() -> Any:
-        writer = await open_writer(tmp_path)
-        monkeypatch.setattr(Writer, "drop", failing)
-        return await writer.call("drop", "staff")
-
-    if message is None:
-        with pytest.raises(RuntimeError, match="not found"):
-            asyncio.run(run())
-        return
+    monkeypatch.setattr(Writer, "drop", failing)
     with serve_log() as log:
-        refused = asyncio.run(run())
-    assert refused.code == "STORAGE_FULL"
-    assert refused.message.startswith(message)
+        assert await refusal((await remote(tmp_path)).drop("staff")) == "STORAGE_FULL"
     assert log[-1].levelname == "ERROR"
+
+
+@in_loop
+async def test_other_faults_of_the_writer_are_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def failing(*args: Any) -> None:
+        raise RuntimeError("lance error: not found")
+
+    monkeypatch.setattr(Writer, "drop", failing)
+    with pytest.raises(RuntimeError, match="not found"):
+        await (await remote(tmp_path)).drop("staff")

@@ -20,7 +20,7 @@ from graphs.policy import Policy
 from models.catalogue import card
 from telemetry.status import Kind
 from telemetry.timing import Timed, recording
-from tests.gallery.made import in_loop
+from tests.gallery.sample_gallery import in_loop
 
 
 @pytest.mark.parametrize(

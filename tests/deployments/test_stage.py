@@ -11,7 +11,6 @@ from ray.serve._private.common import DeploymentID
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from deployments import stage
-from deployments.remote_gallery import RemoteGallery
 from deployments.stage import Inside, StageCaller
 from imaging.refused import Refused
 from telemetry.timing import Timed, recording
@@ -91,22 +90,6 @@ def test_a_call_that_changes_something_is_made_once() -> None:
     with pytest.raises(Refused, match="UNAVAILABLE"):
         asyncio.run(stage.call("detect", b"photo"))
     assert len(asked) == 1
-
-
-@pytest.mark.parametrize("method", ["enrol", "delete_subjects", "create", "drop"])
-def test_the_gallerys_writer_is_asked_once_and_its_reader_again(method: str) -> None:
-    asked: list[str] = []
-
-    async def remote(method: str, *args: Any) -> Any:
-        asked.append(method)
-        raise ActorUnavailableError("it was killed", None)
-
-    handle: Any = SimpleNamespace(call=SimpleNamespace(remote=remote))
-    gallery = RemoteGallery(handle, handle)
-    for each in (method, "find"):
-        with pytest.raises(Refused, match="UNAVAILABLE"):
-            asyncio.run(getattr(gallery, each)())
-    assert asked == [method, "find", "find"]
 
 
 @pytest.mark.parametrize(
@@ -206,21 +189,6 @@ def test_a_call_that_is_cancelled_is_recorded_too() -> None:
 @pytest.mark.usefixtures("_clock")
 def test_a_call_is_recorded_by_its_label_where_it_has_one() -> None:
     assert recorded(caller("found"), label="find").endswith('detector;desc="find";dur=250.0')
-
-
-@pytest.mark.usefixtures("_clock")
-def test_the_gallerys_calls_are_recorded_by_their_methods() -> None:
-    async def remote(method: str, *args: Any) -> Any:
-        return method
-
-    handle: Any = SimpleNamespace(call=SimpleNamespace(remote=remote))
-
-    async def run() -> str:
-        with recording(0.5) as recorder:
-            await RemoteGallery(handle, handle).find("staff", "contract", [], 1)
-            return recorder.header(2.0)
-
-    assert asyncio.run(run()).endswith('gallery;desc="find";dur=250.0')
 
 
 def test_what_a_method_refuses_is_raised() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gallery.place import Place
+from gallery.location import Location
 from tests.conftest import PROJECT
 from tests.docs.documents import DOCUMENTS, name
 from tests.docs.snippets import run
-from tests.gallery.made import enrol, people, writing
+from tests.gallery.sample_gallery import enrol, people, writing
 
 ELSEWHERE = {
     "cli.md": "test_cli.py",
@@ -34,7 +34,7 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, b
     """Configurations, and by variables a gallery, keys and modules: nothing of the project is changed."""
 
     async def fill() -> None:
-        async with writing(Place(str(tmp_path / "gallery"))) as writer:
+        async with writing(Location(str(tmp_path / "gallery"))) as writer:
             await enrol(writer, *people(2))
 
     asyncio.run(fill())

@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
-import gallery.faces
+import gallery.face_table
 from gallery import transfer
+from gallery.location import Location
 from gallery.mirror import Mirror
-from gallery.place import Place
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def location(tmp_path: Path) -> Location:
     """A folder for a gallery, which is not there yet."""
-    return Place(str(tmp_path / "gallery"))
+    return Location(str(tmp_path / "gallery"))
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Place:
+def fresh(tmp_path: Path) -> Location:
     """A folder for another one."""
-    return Place(str(tmp_path / "fresh"))
+    return Location(str(tmp_path / "fresh"))
 
 
 @pytest.fixture
@@ -40,5 +40,5 @@ def mirrors(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Mirror]]:
             super().__init__(table, size)
             made.append(weakref.ref(self))
 
-    monkeypatch.setattr(gallery.faces, "Mirror", Noted)
+    monkeypatch.setattr(gallery.face_table, "Mirror", Noted)
     return made

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from gallery.location import Location
 from gallery.mirror import Mirror
-from gallery.place import Place
 from gallery.reader import Reader
 from tests.fakes import serve_log
-from tests.gallery.made import (
+from tests.gallery.sample_gallery import (
     KIND,
     NAME,
     enrol,
@@ -52,18 +52,18 @@ def zeroed_data(folder: Path) -> None:
 @pytest.mark.parametrize("damage", [no_folder, empty_manifests, no_data, zeroed_data])
 @pytest.mark.parametrize("exact_mb", [EXACT, INDEXED])
 async def test_a_damaged_collection_is_told_of_and_keeps_nobody_from_the_others(
-    place: Place, damage: Callable[[Path], None], exact_mb: int, mirrors: list[weakref.ref[Mirror]]
+    location: Location, damage: Callable[[Path], None], exact_mb: int, mirrors: list[weakref.ref[Mirror]]
 ) -> None:
     faces = people(5)
-    async with writing(place) as writer:
+    async with writing(location) as writer:
         await writer.create("others", KIND, None)
         for name in (NAME, "others"):
             await enrol(writer, *faces, name=name)
-        reader = Reader(place, exact_mb)
+        reader = Reader(location, exact_mb)
         assert await found(reader, faces[1].embedding, 1, "others") == ["subject-1"]
         damaged = await reader.collection(NAME)
-    folder = table_folder(place, damaged.table)
-    shutil.copytree(folder, place.folder / "kept")  # type: ignore[operator]
+    folder = table_folder(location, damaged.table)
+    shutil.copytree(folder, location.folder / "kept")  # type: ignore[operator]
     damage(folder)
     kept = len(mirrors)
     with serve_log() as log:
@@ -80,7 +80,7 @@ async def test_a_damaged_collection_is_told_of_and_keeps_nobody_from_the_others(
     # None of the others was made anew.
     assert [mirror() is not None for mirror in mirrors[:kept]] == [True] * kept
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.move(place.folder / "kept", folder)  # type: ignore[operator]
+    shutil.move(location.folder / "kept", folder)  # type: ignore[operator]
     assert await reader.unreadable() == []
     assert await found(reader, faces[2].embedding, 1) == ["subject-2"]
     damage(folder)
@@ -90,14 +90,14 @@ async def test_a_damaged_collection_is_told_of_and_keeps_nobody_from_the_others(
 
 
 @in_loop
-async def test_many_tasks_read_while_the_gallery_changes_and_one_collection_is_damaged(place: Place) -> None:
+async def test_many_tasks_read_while_the_gallery_changes_and_one_collection_is_damaged(location: Location) -> None:
     faces, changing = people(12), True
-    async with writing(place) as writer:
+    async with writing(location) as writer:
         await writer.create("broken", KIND, None)
         await enrol(writer, *faces)
         await enrol(writer, *faces, name="broken")
-        reader = Reader(place, EXACT)
-        no_data(table_folder(place, (await reader.collection("broken")).table))
+        reader = Reader(location, EXACT)
+        no_data(table_folder(location, (await reader.collection("broken")).table))
 
         async def change() -> None:
             nonlocal changing

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gallery.disk import is_full
-from gallery.place import Place
+from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, NewFace
 from gallery.writer import Writer
@@ -29,15 +29,15 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
 
 
-async def enrolled(place: Place) -> set[str]:
-    reader = Reader(place, 0)
+async def enrolled(location: Location) -> set[str]:
+    reader = Reader(location, 0)
     return {each.id for each in await reader.subjects(await reader.collection("staff"), "", None)}
 
 
 @pytest.mark.anyio
 async def test_nothing_acknowledged_is_lost_and_room_is_all_it_takes(disk: Path) -> None:
-    place = Place(str(disk / "gallery"))
-    writer = await Writer.open(place)
+    location = Location(str(disk / "gallery"))
+    writer = await Writer.open(location)
     await writer.create("staff", EmbeddingKind("arcface", "mobilefacenet", "contract", SIZE), None)
 
     async def enrol(subject: str) -> None:
@@ -58,10 +58,10 @@ async def test_nothing_acknowledged_is_lost_and_room_is_all_it_takes(disk: Path)
     # An optimisation needs room as well, and may find just enough.
     with suppress(RuntimeError, OSError):
         await writer.optimise()
-    assert await enrolled(place) == acknowledged
+    assert await enrolled(location) == acknowledged
     subprocess.run(["mount", "-o", "remount,size=30m", str(disk)], check=True)
     await enrol("one more")
-    assert await enrolled(place) == {*acknowledged, "one more"}
+    assert await enrolled(location) == {*acknowledged, "one more"}
     await writer.close()
 
 

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gallery.place import Place
+from gallery.location import Location
 from gallery.reader import Reader
-from gallery.subjects import look_of
+from gallery.subject_ids import look_of
 from gallery.writer import Writer
-from tests.gallery.made import KIND, NAME, enrol, face, found, refusal, vectors, writing
+from tests.gallery.sample_gallery import KIND, NAME, enrol, face, found, refusal, vectors, writing
 
 # What means something to SQL, to paths and to people is drawn often, and half a surrogate pair now and then.
 ODD = st.sampled_from([*"'\"`\\%_*;-()/.\0\n\r\t ", "''", "--", "\u2028", "\u202e", "e\u0301", "\u00e9", "\U0001f600"])
@@ -28,9 +28,9 @@ few = settings(max_examples=8)
 async def gallery() -> AsyncIterator[tuple[Writer, Reader]]:
     """A gallery with an empty collection, in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        place = Place(folder)
-        async with writing(place) as writer:
-            yield writer, Reader(place, 8)
+        location = Location(folder)
+        async with writing(location) as writer:
+            yield writer, Reader(location, 8)
 
 
 @few

@@ -8,14 +8,14 @@ import pyarrow as pa
 import pytest
 from lancedb import AsyncTable
 
+from gallery.location import Location
 from gallery.mirror import Mirror
-from gallery.place import Place
 from gallery.reader import Reader
 from gallery.writer import Writer
-from tests.gallery.made import NAME, SIZE, enrol, face, in_loop, people, vectors, with_vector, writing
+from tests.gallery.sample_gallery import NAME, SIZE, enrol, face, in_loop, people, vectors, with_vector, writing
 
 
-async def table_of(place: Place) -> AsyncTable:
+async def table_of(place: Location) -> AsyncTable:
     """The collection's table, for a mirror of its own."""
     collection = await Reader(place, 8).collection(NAME)
     return await (await place.connect()).open_table(collection.table)
@@ -60,7 +60,7 @@ class Breaking:
 
 
 @in_loop
-async def test_it_follows_what_is_enrolled_replaced_and_deleted(place: Place) -> None:
+async def test_it_follows_what_is_enrolled_replaced_and_deleted(place: Location) -> None:
     faces = people(6)
     async with writing(place) as writer:
         mirror = Mirror(await table_of(place), SIZE)
@@ -89,7 +89,7 @@ async def test_it_follows_what_is_enrolled_replaced_and_deleted(place: Place) ->
 
 
 @in_loop
-async def test_a_face_that_was_deleted_and_enrolled_again_has_its_new_embedding(place: Place) -> None:
+async def test_a_face_that_was_deleted_and_enrolled_again_has_its_new_embedding(place: Location) -> None:
     first, second = vectors(2)
     async with writing(place) as writer:
         mirror = Mirror(await table_of(place), SIZE)
@@ -105,7 +105,7 @@ async def test_a_face_that_was_deleted_and_enrolled_again_has_its_new_embedding(
 
 
 @in_loop
-async def test_nothing_of_a_deleted_face_stays_in_memory(place: Place) -> None:
+async def test_nothing_of_a_deleted_face_stays_in_memory(place: Location) -> None:
     faces = people(9)
     async with writing(place) as writer:
         mirror = Mirror(await table_of(place), SIZE)
@@ -122,7 +122,7 @@ async def test_nothing_of_a_deleted_face_stays_in_memory(place: Place) -> None:
 
 
 @in_loop
-async def test_a_refresh_that_broke_is_made_up_for(place: Place) -> None:
+async def test_a_refresh_that_broke_is_made_up_for(place: Location) -> None:
     """A client that gives up cancels its search, in the middle of it as well."""
     faces = people(3)
     async with writing(place) as writer:
@@ -144,7 +144,7 @@ async def test_a_refresh_that_broke_is_made_up_for(place: Place) -> None:
 
 
 @in_loop
-async def test_a_table_that_was_set_back_is_read_again(place: Place) -> None:
+async def test_a_table_that_was_set_back_is_read_again(place: Location) -> None:
     faces = people(4)
     async with writing(place) as writer:
         table = await table_of(place)
@@ -163,7 +163,7 @@ async def test_a_table_that_was_set_back_is_read_again(place: Place) -> None:
 
 
 @in_loop
-async def test_it_reads_only_what_is_new(place: Place) -> None:
+async def test_it_reads_only_what_is_new(place: Location) -> None:
     asked: list[str] = []
 
     class Asked(Breaking):

@@ -9,14 +9,14 @@ import weakref
 import numpy as np
 import pytest
 
-import gallery.faces
+import gallery.face_table
 import gallery.writer
+from gallery.location import Location
 from gallery.mirror import Mirror
-from gallery.place import Place
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, NewFace, Subject
 from gallery.writer import Writer
-from tests.gallery.made import (
+from tests.gallery.sample_gallery import (
     HOSTILE,
     KIND,
     NAME,
@@ -39,15 +39,15 @@ EXACT, INDEXED = 8, 0
 """MiB of a reader that searches exactly, and of one that asks LanceDB."""
 
 
-async def indexed(place: Place, name: str = NAME) -> set[str]:
+async def indexed(location: Location, name: str = NAME) -> set[str]:
     """The columns that have an index."""
-    table = await (await place.connect()).open_table((await Reader(place, EXACT).collection(name)).table)
+    table = await (await location.connect()).open_table((await Reader(location, EXACT).collection(name)).table)
     return {column for index in await table.list_indices() for column in index.columns}
 
 
-async def unindexed(place: Place) -> int:
+async def unindexed(location: Location) -> int:
     """Faces that the vectors' index does not have yet."""
-    table = await (await place.connect()).open_table((await Reader(place, EXACT).collection(NAME)).table)
+    table = await (await location.connect()).open_table((await Reader(location, EXACT).collection(NAME)).table)
     statistics = await table.index_stats("vector_idx")
     assert statistics is not None
     return int(statistics.num_unindexed_rows)
@@ -56,12 +56,12 @@ async def unindexed(place: Place) -> int:
 @in_loop
 @pytest.mark.parametrize("exact_mb", [EXACT, INDEXED])
 async def test_every_change_is_seen_by_the_next_search(
-    place: Place, exact_mb: int, monkeypatch: pytest.MonkeyPatch
+    location: Location, exact_mb: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
     faces = people(8)
-    async with writing(place) as writer:
-        reader = Reader(place, exact_mb)
+    async with writing(location) as writer:
+        reader = Reader(location, exact_mb)
         assert await found(reader, faces[0].embedding) == []
 
         async def upkept(number: int) -> None:
@@ -95,11 +95,11 @@ async def test_every_change_is_seen_by_the_next_search(
 
 @in_loop
 @pytest.mark.parametrize("seed", range(6))
-async def test_exact_search_finds_what_brute_force_finds(place: Place, seed: int) -> None:
+async def test_exact_search_finds_what_brute_force_finds(location: Location, seed: int) -> None:
     chance = random.Random(seed)
     there: dict[str, NewFace] = {}
-    async with writing(place) as writer:
-        readers = [Reader(place, EXACT), Reader(place, INDEXED)]
+    async with writing(location) as writer:
+        readers = [Reader(location, EXACT), Reader(location, INDEXED)]
         for step in range(14):
             size = chance.randint(1, 30)
             made = vectors(size, seed=100 * seed + step)
@@ -137,12 +137,12 @@ async def test_exact_search_finds_what_brute_force_finds(place: Place, seed: int
 
 @in_loop
 @pytest.mark.parametrize("exact_mb", [EXACT, INDEXED])
-async def test_a_subject_with_many_faces_does_not_crowd_out_the_others(place: Place, exact_mb: int) -> None:
+async def test_a_subject_with_many_faces_does_not_crowd_out_the_others(location: Location, exact_mb: int) -> None:
     [many, *others] = vectors(8)
-    async with writing(place) as writer:
+    async with writing(location) as writer:
         crowd = [face("many", near(many, number, 0.01), str(number)) for number in range(50)]
         await enrol(writer, *crowd, *(face(f"other-{number}", vector) for number, vector in enumerate(others)))
-        reader = Reader(place, exact_mb)
+        reader = Reader(location, exact_mb)
         [hits] = await search(reader, [many], 5)
         wanted = brute_force([*crowd, *(face(f"other-{n}", vector) for n, vector in enumerate(others))], many, 5)
         assert [hit.subject for hit in hits] == [subject for subject, _ in wanted]
@@ -157,10 +157,10 @@ async def test_a_subject_with_many_faces_does_not_crowd_out_the_others(place: Pl
 
 @in_loop
 @pytest.mark.parametrize("exact_mb", [EXACT, INDEXED])
-async def test_each_probe_has_its_own_hits(place: Place, exact_mb: int) -> None:
+async def test_each_probe_has_its_own_hits(location: Location, exact_mb: int) -> None:
     faces = people(5)
-    async with writing(place) as writer:
-        reader = Reader(place, exact_mb)
+    async with writing(location) as writer:
+        reader = Reader(location, exact_mb)
         assert await search(reader, [faces[0].embedding] * 3, 5) == [[], [], []]
         assert await search(reader, [], 5) == []
         await enrol(writer, *faces)
@@ -175,7 +175,9 @@ async def test_each_probe_has_its_own_hits(place: Place, exact_mb: int) -> None:
 
 
 @in_loop
-async def test_the_index_finds_who_it_is_and_nobody_who_is_gone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_index_finds_who_it_is_and_nobody_who_is_gone(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
     faces = people(600)
 
@@ -187,19 +189,19 @@ async def test_the_index_finds_who_it_is_and_nobody_who_is_gone(place: Place, mo
             assert hits[0].subject == subject
             assert hits[0].cosine == pytest.approx(cosine, abs=1e-5)
 
-    async with writing(place, index_rows=300) as writer:
-        reader = Reader(place, INDEXED)
+    async with writing(location, index_rows=300) as writer:
+        reader = Reader(location, INDEXED)
         await enrol(writer, *faces[:299])
         await writer.optimise()
-        assert await indexed(place) == set()
+        assert await indexed(location) == set()
         await enrol(writer, *faces[299:560])
         await writer.optimise()
-        assert await indexed(place) == {"vector"}
-        assert await unindexed(place) == 0
+        assert await indexed(location) == {"vector"}
+        assert await unindexed(location) == 0
         await agrees(reader, faces[:560])
         # New ones are found before the index has them.
         await enrol(writer, *faces[560:])
-        assert await unindexed(place) == 40
+        assert await unindexed(location) == 40
         await agrees(reader, faces)
         gone = faces[:7]
         await writer.delete_subjects(NAME, [each.subject for each in gone])
@@ -212,22 +214,24 @@ async def test_the_index_finds_who_it_is_and_nobody_who_is_gone(place: Place, mo
                 assert each.subject not in await found(reader, each.embedding, 20)
             assert "subject-10" not in await found(reader, faces[10].embedding, 20)
             await upkeep()
-            assert await indexed(place) == {"vector"}
-        assert await unindexed(place) == 0
+            assert await indexed(location) == {"vector"}
+        assert await unindexed(location) == 0
         await agrees(reader, there)
         assert len(await found(reader, faces[0].embedding, 1000)) == 593
 
 
 @in_loop
-async def test_keys_are_looked_up_in_an_index_of_many_faces(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_keys_are_looked_up_in_an_index_of_many_faces(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
-    monkeypatch.setattr(gallery.upkeep, "KEYED_ROWS", 50)
+    monkeypatch.setattr(gallery.maintenance, "KEYED_ROWS", 50)
     faces = people(60)
-    async with writing(place) as writer:
-        reader = Reader(place, EXACT)
+    async with writing(location) as writer:
+        reader = Reader(location, EXACT)
         await enrol(writer, *faces, request=("key", "digest"))
         await writer.optimise()
-        assert await indexed(place) == {"id", "subject_key", "commit", "request"}
+        assert await indexed(location) == {"id", "subject_key", "commit", "request"}
         for _ in range(2):
             assert {entry.status for entry in await enrol(writer, *faces)} == {"already"}
             assert {entry.status for entry in await enrol(writer, *faces, request=("key", "digest"))} == {"already"}
@@ -246,14 +250,14 @@ async def test_keys_are_looked_up_in_an_index_of_many_faces(place: Place, monkey
 
 
 @in_loop
-async def test_pages_follow_each_other_in_the_order_of_code_points(place: Place) -> None:
+async def test_pages_follow_each_other_in_the_order_of_code_points(location: Location) -> None:
     ids = sorted({*HOSTILE, *(f"s{number}" for number in range(30)), "S", "\u00e4", "z", "\U0001f600x"})
     shuffled = ids[:]
     random.Random(1).shuffle(shuffled)
-    async with writing(place) as writer:
+    async with writing(location) as writer:
         await enrol(writer, *(face(subject) for subject in shuffled[:20]))
         await enrol(writer, *(face(subject) for subject in shuffled[20:]), face(ids[3], source="second"))
-    reader = Reader(place, EXACT)
+    reader = Reader(location, EXACT)
     collection = await reader.collection(NAME)
     every = await reader.subjects(collection, "", None)
     assert [subject.id for subject in every] == ids
@@ -275,16 +279,16 @@ def held(mirrors: list[weakref.ref[Mirror]]) -> int:
 
 
 @in_loop
-async def test_longest_unused_mirrors_make_room(place: Place, mirrors: list[weakref.ref[Mirror]]) -> None:
+async def test_longest_unused_mirrors_make_room(location: Location, mirrors: list[weakref.ref[Mirror]]) -> None:
     kind = EmbeddingKind("arcface", "m", KIND.contract, 512)
     names, probe = ["a", "b", "c"], vectors(1, size=512)[0]
-    async with writing(place, collection=None) as writer:
+    async with writing(location, collection=None) as writer:
         # Nearly half a MiB each.
         for name in names:
             await writer.create(name, kind, None)
             faces = [face(f"{name}-{row}", vector) for row, vector in enumerate(vectors(250, seed=1, size=512))]
             await enrol(writer, *faces, name=name)
-        reader, made = Reader(place, 1), 0
+        reader, made = Reader(location, 1), 0
         for name, new in [("a", 1), ("b", 1), ("a", 0), ("c", 1), ("a", 0), ("b", 1), ("a", 0), ("c", 1)]:
             assert (await found(reader, probe, 1, name))[0].startswith(f"{name}-")
             made += new
@@ -301,11 +305,13 @@ async def test_longest_unused_mirrors_make_room(place: Place, mirrors: list[weak
 
 
 @in_loop
-async def test_a_collection_may_be_dropped_while_it_is_searched(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_collection_may_be_dropped_while_it_is_searched(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refresh = Mirror.refresh
-    async with writing(place) as writer:
+    async with writing(location) as writer:
         await enrol(writer, *people(3))
-        reader = Reader(place, EXACT)
+        reader = Reader(location, EXACT)
 
         async def dropping(mirror: Mirror) -> None:
             await refresh(mirror)
@@ -318,26 +324,26 @@ async def test_a_collection_may_be_dropped_while_it_is_searched(place: Place, mo
 
 
 @in_loop
-async def test_many_searches_at_once_agree(place: Place) -> None:
+async def test_many_searches_at_once_agree(location: Location) -> None:
     faces = people(40)
-    async with writing(place) as writer:
-        reader = Reader(place, EXACT)
+    async with writing(location) as writer:
+        reader = Reader(location, EXACT)
         await enrol(writer, *faces)
         hits = await asyncio.gather(*(found(reader, each.embedding, 1) for each in faces))
         assert hits == [[each.subject] for each in faces]
 
 
 @in_loop
-async def test_a_gallery_that_was_made_anew_is_seen(place: Place) -> None:
-    assert place.folder is not None
+async def test_a_gallery_that_was_made_anew_is_seen(location: Location) -> None:
+    assert location.folder is not None
     old, new = vectors(2)
-    async with writing(place) as writer:
+    async with writing(location) as writer:
         await enrol(writer, face("Ada", old))
-        reader = Reader(place, EXACT)
+        reader = Reader(location, EXACT)
         assert await found(reader, old) == ["Ada"]
         before = await reader.collection(NAME)
-    shutil.rmtree(place.folder)
-    async with writing(place, collection=None) as writer:
+    shutil.rmtree(location.folder)
+    async with writing(location, collection=None) as writer:
         assert await refusal(reader.count(before)) == "COLLECTION_NOT_FOUND"
         assert await reader.collections() == []
         await writer.create(NAME, KIND, None)
@@ -349,21 +355,21 @@ async def test_a_gallery_that_was_made_anew_is_seen(place: Place) -> None:
 
 
 @in_loop
-async def test_a_reader_may_be_there_before_the_gallery(place: Place) -> None:
-    reader = Reader(place, EXACT)
+async def test_a_reader_may_be_there_before_the_gallery(location: Location) -> None:
+    reader = Reader(location, EXACT)
     for ask in (reader.collections, reader.unreadable):
         with pytest.raises(ValueError, match="collections"):
             await ask()
-    async with writing(place) as writer:
+    async with writing(location) as writer:
         await enrol(writer, face("Ada"))
         assert await found(reader, vectors(1)[0]) == ["Ada"]
 
 
 @in_loop
-async def test_a_new_writer_follows_the_old_one_under_a_reader(place: Place) -> None:
-    reader, faces = Reader(place, EXACT), people(3)
+async def test_a_new_writer_follows_the_old_one_under_a_reader(location: Location) -> None:
+    reader, faces = Reader(location, EXACT), people(3)
     for number, each in enumerate(faces):
-        writer = await Writer.open(place)
+        writer = await Writer.open(location)
         await writer.create(NAME, KIND, None, exist_ok=True)
         await enrol(writer, each)
         assert len(await found(reader, each.embedding)) == number + 1

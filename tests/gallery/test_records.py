@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gallery.records import Collection, EmbeddingKind, contract_mismatch, digest, normalised, subject_key
 from imaging.refused import Refused
-from tests.gallery.made import HOSTILE, face, vectors
+from tests.gallery.sample_gallery import HOSTILE, face, vectors
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=512)
 

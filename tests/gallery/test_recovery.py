@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import gallery.writer
-from gallery.place import Place
+from gallery.location import Location
 from gallery.reader import Reader
 from gallery.recovery import recover
 from gallery.tables import REGISTRY
 from tests.conftest import PROJECT
 from tests.fakes import serve_log
-from tests.gallery.made import (
+from tests.gallery.sample_gallery import (
     KIND,
     NAME,
     SIZE,
@@ -94,223 +94,223 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @in_loop
 @pytest.mark.parametrize("damage", DAMAGES)
-async def test_faces_are_there_but_for_the_last_commit(place: Place, damage: Damage) -> None:
+async def test_faces_are_there_but_for_the_last_commit(location: Location, damage: Damage) -> None:
     first, second, lost = people(3)
-    async with writing(place) as writer:
+    async with writing(location) as writer:
         [collection] = writer.collections
         await enrol(writer, first)
         await enrol(writer, second)
         await enrol(writer, lost)
-    damage(table_folder(place, collection.table))
+    damage(table_folder(location, collection.table))
     with serve_log() as log:
-        async with writing(place, collection=None) as writer:
+        async with writing(location, collection=None) as writer:
             assert any(record.levelname == "ERROR" and collection.table in record.getMessage() for record in log)
-            reader = Reader(place, 8)
-            assert sorted(await listed(place)) == ["subject-0", "subject-1"]
+            reader = Reader(location, 8)
+            assert sorted(await listed(location)) == ["subject-0", "subject-1"]
             assert lost.subject not in await found(reader, lost.embedding)
             assert await statuses(writer, first, lost, face("new")) == ["already", "enrolled", "enrolled"]
             assert await found(reader, lost.embedding, 1) == [lost.subject]
     with serve_log() as log:
-        assert await recover(place) == []
-        async with writing(place, collection=None) as writer:
+        assert await recover(location) == []
+        async with writing(location, collection=None) as writer:
             assert await writer.clean()
     assert log == []
-    assert sorted(await listed(place)) == ["new", "subject-0", "subject-1", "subject-2"]
+    assert sorted(await listed(location)) == ["new", "subject-0", "subject-1", "subject-2"]
 
 
 @in_loop
 @pytest.mark.parametrize("damage", DAMAGES)
-async def test_collections_are_there_but_for_the_last_commit(place: Place, damage: Damage) -> None:
-    async with writing(place) as writer:
+async def test_collections_are_there_but_for_the_last_commit(location: Location, damage: Damage) -> None:
+    async with writing(location) as writer:
         await enrol(writer, face("Ada"))
         await writer.create("lost", KIND, None)
-    damage(table_folder(place, REGISTRY))
+    damage(table_folder(location, REGISTRY))
     with serve_log() as log:
-        async with writing(place, collection=None) as writer:
+        async with writing(location, collection=None) as writer:
             assert [collection.name for collection in writer.collections] == [NAME]
             assert any(record.levelname == "ERROR" and REGISTRY in record.getMessage() for record in log)
             assert await statuses(writer, face("Ada"), face("Bob")) == ["already", "enrolled"]
             await writer.create("lost", KIND, None)
-            assert [collection.name for collection in await Reader(place, 8).collections()] == ["lost", NAME]
-    assert await recover(place) == []
-    assert sorted(await listed(place)) == ["Ada", "Bob"]
+            assert [collection.name for collection in await Reader(location, 8).collections()] == ["lost", NAME]
+    assert await recover(location) == []
+    assert sorted(await listed(location)) == ["Ada", "Bob"]
 
 
 @in_loop
-async def test_a_deletion_that_did_not_reach_the_disk_is_undone(place: Place) -> None:
+async def test_a_deletion_that_did_not_reach_the_disk_is_undone(location: Location) -> None:
     faces = people(40)
-    async with writing(place) as writer:
+    async with writing(location) as writer:
         [collection] = writer.collections
         await enrol(writer, *faces)
         await writer.delete_subjects(NAME, ["subject-7"])
-    newest(table_folder(place, collection.table), "_deletions/*").write_bytes(b"")
-    assert await recover(place) == [collection.table]
-    async with writing(place) as writer:
-        assert len(await listed(place)) == 40
+    newest(table_folder(location, collection.table), "_deletions/*").write_bytes(b"")
+    assert await recover(location) == [collection.table]
+    async with writing(location) as writer:
+        assert len(await listed(location)) == 40
         assert await writer.delete_subjects(NAME, ["subject-7"]) == 1
-    assert len(await listed(place)) == 39
+    assert len(await listed(location)) == 39
 
 
 @in_loop
-async def test_several_commits_may_be_damaged(place: Place) -> None:
+async def test_several_commits_may_be_damaged(location: Location) -> None:
     faces = people(6)
-    async with writing(place) as writer:
+    async with writing(location) as writer:
         [collection] = writer.collections
         for each in faces:
             await enrol(writer, each)
-    folder = table_folder(place, collection.table)
+    folder = table_folder(location, collection.table)
     last, one_but_last, two_before, *_ = sorted((folder / "_versions").glob("*.manifest"))
     last.write_bytes(b"")
     two_before.write_bytes(two_before.read_bytes()[:-1])
     newest_data = sorted((folder / "data").iterdir(), key=lambda path: path.stat().st_mtime_ns)
     newest_data[-2].write_bytes(b"")
-    assert await recover(place) == [collection.table]
-    assert sorted(await listed(place)) == ["subject-0", "subject-1", "subject-2"]
+    assert await recover(location) == [collection.table]
+    assert sorted(await listed(location)) == ["subject-0", "subject-1", "subject-2"]
     assert {path.stem for path in (folder / "_versions").glob("*.damaged")} == {
         path.stem for path in (last, one_but_last, two_before)
     }
-    async with writing(place) as writer:
+    async with writing(location) as writer:
         assert await statuses(writer, *faces) == ["already"] * 3 + ["enrolled"] * 3
-    assert len(await listed(place)) == 6
+    assert len(await listed(location)) == 6
 
 
 @in_loop
 async def test_an_optimisation_that_did_not_reach_the_disk_loses_no_face(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
     faces = people(12)
-    async with writing(place) as writer:
+    async with writing(location) as writer:
         [collection] = writer.collections
         for each in faces:
             await enrol(writer, each)
         await writer.optimise()
-    empty_data(table_folder(place, collection.table))
-    assert await recover(place) == [collection.table]
-    assert len(await listed(place)) == 12
-    async with writing(place) as writer:
+    empty_data(table_folder(location, collection.table))
+    assert await recover(location) == [collection.table]
+    assert len(await listed(location)) == 12
+    async with writing(location) as writer:
         assert await statuses(writer, *faces) == ["already"] * 12
         await writer.optimise()
-        assert [await found(Reader(place, 8), each.embedding, 1) for each in faces] == [
+        assert [await found(Reader(location, 8), each.embedding, 1) for each in faces] == [
             [each.subject] for each in faces
         ]
 
 
 @in_loop
-async def test_damaged_indexes_are_made_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_damaged_indexes_are_made_again(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
-    monkeypatch.setattr(gallery.upkeep, "KEYED_ROWS", 50)
+    monkeypatch.setattr(gallery.maintenance, "KEYED_ROWS", 50)
     faces = people(120)
-    async with writing(place, index_rows=100) as writer:
+    async with writing(location, index_rows=100) as writer:
         [collection] = writer.collections
         await enrol(writer, *faces)
         await writer.optimise()
         await enrol(writer, face("after"))
-    assert await recover(place) == []
-    files = [path for path in table_folder(place, collection.table).glob("_indices/*/*") if path.is_file()]
+    assert await recover(location) == []
+    files = [path for path in table_folder(location, collection.table).glob("_indices/*/*") if path.is_file()]
     assert len(files) > 5
     for file in files:
         file.write_bytes(bytes(file.stat().st_size))
     with serve_log() as log:
-        async with writing(place, index_rows=100) as writer:
+        async with writing(location, index_rows=100) as writer:
             assert [record.levelname for record in log] == ["ERROR"]
             assert await statuses(writer, faces[5], face("new")) == ["already", "enrolled"]
             await writer.clean()
-            for reader in (Reader(place, 8), Reader(place, 0)):
+            for reader in (Reader(location, 8), Reader(location, 0)):
                 assert await found(reader, faces[5].embedding, 1) == [faces[5].subject]
             assert await writer.delete_subjects(NAME, ["subject-7"]) == 1
-    assert await recover(place) == []
-    assert len(await listed(place)) == 121
+    assert await recover(location) == []
+    assert len(await listed(location)) == 121
 
 
 @in_loop
-async def test_a_table_that_has_no_whole_version_is_left_as_it_is_and_told_of(place: Place) -> None:
-    async with writing(place) as writer:
+async def test_a_table_that_has_no_whole_version_is_left_as_it_is_and_told_of(location: Location) -> None:
+    async with writing(location) as writer:
         await writer.create("other", KIND, None)
         await enrol(writer, face("Ada"))
-        collection = await Reader(place, 8).collection(NAME)
+        collection = await Reader(location, 8).collection(NAME)
         await enrol(writer, face("Bob"), name="other")
-    folder = table_folder(place, collection.table)
+    folder = table_folder(location, collection.table)
     for manifest in (folder / "_versions").glob("*.manifest"):
         manifest.write_bytes(manifest.read_bytes()[:-2])
     before = contents(folder)
     with serve_log() as log:
-        assert await recover(place) == []
+        assert await recover(location) == []
     assert log[-1].levelname == "ERROR"
     assert f"{collection.table} has no version that is whole" in log[-1].getMessage()
     assert contents(folder) == before
-    async with writing(place, collection=None) as writer:
+    async with writing(location, collection=None) as writer:
         # The other collection is of use without it, and its own files stay as they are for whoever can read them.
         await enrol(writer, face("Cy"), name="other")
         assert await refusal(enrol(writer, face("Dee"))) == "COLLECTION_UNREADABLE"
         assert await refusal(writer.clean()) == "COLLECTION_UNREADABLE"
         assert contents(folder) == before
-        assert sorted(await listed(place, "other")) == ["Bob", "Cy"]
-        assert await Reader(place, 8).unreadable() == [NAME]
+        assert sorted(await listed(location, "other")) == ["Bob", "Cy"]
+        assert await Reader(location, 8).unreadable() == [NAME]
         await writer.drop(NAME)
     assert not folder.exists()
-    assert await Reader(place, 8).unreadable() == []
+    assert await Reader(location, 8).unreadable() == []
 
 
 @in_loop
-async def test_a_dropping_that_did_not_reach_the_disk_but_for_the_files_keeps_nobody_out(place: Place) -> None:
+async def test_a_dropping_that_did_not_reach_the_disk_but_for_the_files_keeps_nobody_out(location: Location) -> None:
     """The folder is gone, and the registry's last two commits, which say why, are damaged."""
-    async with writing(place) as writer:
+    async with writing(location) as writer:
         await writer.create("other", KIND, None)
         await enrol(writer, face("Bob"), name="other")
         await writer.drop(NAME)
-    for manifest in sorted((table_folder(place, REGISTRY) / "_versions").glob("*.manifest"))[:2]:
+    for manifest in sorted((table_folder(location, REGISTRY) / "_versions").glob("*.manifest"))[:2]:
         manifest.write_bytes(b"")
     with serve_log() as log:
-        async with writing(place, collection=None) as writer:
+        async with writing(location, collection=None) as writer:
             # Whether it was dropped or taken away nobody knows: it is told of until somebody drops it.
             assert [each.name for each in writer.collections] == ["other", NAME]
             assert any(NAME in record.getMessage() for record in log)
-            assert await Reader(place, 8).unreadable() == [NAME]
+            assert await Reader(location, 8).unreadable() == [NAME]
             await writer.drop(NAME)
-            assert await Reader(place, 8).unreadable() == []
+            assert await Reader(location, 8).unreadable() == []
             await writer.create(NAME, KIND, None)
             assert await statuses(writer, face("Ada")) == ["enrolled"]
-    assert sorted(await listed(place, "other")) == ["Bob"]
+    assert sorted(await listed(location, "other")) == ["Bob"]
 
 
 @in_loop
-async def test_what_is_whole_is_not_touched(place: Place) -> None:
-    assert place.folder is not None
-    assert await recover(place) == []
-    assert not place.folder.exists()
-    async with writing(place) as writer:
+async def test_what_is_whole_is_not_touched(location: Location) -> None:
+    assert location.folder is not None
+    assert await recover(location) == []
+    assert not location.folder.exists()
+    async with writing(location) as writer:
         await enrol(writer, *people(3))
         await writer.delete_subjects(NAME, ["subject-1"])
-    before = contents(place.folder)
+    before = contents(location.folder)
     with serve_log() as log:
-        assert await recover(place) == []
-    assert (log, contents(place.folder)) == ([], before)
-    assert await recover(Place("s3://nowhere/gallery")) == []
+        assert await recover(location) == []
+    assert (log, contents(location.folder)) == ([], before)
+    assert await recover(Location("s3://nowhere/gallery")) == []
 
 
 @in_loop
-async def test_a_copy_of_the_folder_is_the_gallery(place: Place, tmp_path: Path) -> None:
-    assert place.folder is not None
-    async with writing(place) as writer:
+async def test_a_copy_of_the_folder_is_the_gallery(location: Location, tmp_path: Path) -> None:
+    assert location.folder is not None
+    async with writing(location) as writer:
         await enrol(writer, *people(3))
-    copy = Place(str(tmp_path / "copy"))
-    shutil.copytree(place.folder, str(copy.folder))
+    copy = Location(str(tmp_path / "copy"))
+    shutil.copytree(location.folder, str(copy.folder))
     async with writing(copy) as writer:
         assert await statuses(writer, *people(4)) == ["already"] * 3 + ["enrolled"]
-    assert len(await listed(place)) == 3
+    assert len(await listed(location)) == 3
 
 
 CHILD = """
 import asyncio, sys
-from gallery.place import Place
+from gallery.location import Location
 import gallery.writer
-from tests.gallery.made import KIND, NAME, face, near, vectors
+from tests.gallery.sample_gallery import KIND, NAME, face, near, vectors
 
 gallery.writer.FEW_COMMITS = 7
 
 async def main():
-    writer = await gallery.writer.Writer.open(Place(sys.argv[1]))
+    writer = await gallery.writer.Writer.open(Location(sys.argv[1]))
     await writer.create(NAME, KIND, None, exist_ok=True)
     for number, vector in enumerate(vectors(2000)):
         pair = [face(f"subject-{number}", vector, "1"), face(f"subject-{number}", near(vector, number), "2")]
@@ -325,13 +325,13 @@ asyncio.run(main())
 
 @in_loop
 async def test_what_a_killed_process_acknowledged_is_there_once_and_whole(tmp_path: Path) -> None:
-    places = {acknowledged: Place(str(tmp_path / str(acknowledged))) for acknowledged in (1, 12, 40)}
+    places = {acknowledged: Location(str(tmp_path / str(acknowledged))) for acknowledged in (1, 12, 40)}
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
     children = {
         acknowledged: subprocess.Popen(
-            [sys.executable, "-c", CHILD, place.uri], stdout=subprocess.PIPE, text=True, env=environment
+            [sys.executable, "-c", CHILD, location.uri], stdout=subprocess.PIPE, text=True, env=environment
         )
-        for acknowledged, place in places.items()
+        for acknowledged, location in places.items()
     }
     for wanted, child in children.items():
         assert child.stdout is not None
@@ -342,20 +342,20 @@ async def test_what_a_killed_process_acknowledged_is_there_once_and_whole(tmp_pa
         told = wanted + len(child.stdout.read().splitlines())
         assert child.wait() == -signal.SIGKILL
 
-        place = places[wanted]
-        async with writing(place, collection=None) as writer:
-            every = await listed(place)
+        location = places[wanted]
+        async with writing(location, collection=None) as writer:
+            every = await listed(location)
             # One commit may have been made whose acknowledgement was cut off.
             assert told <= len(every) <= told + 1
             assert every.keys() >= {f"subject-{number}" for number in range(told)}
             assert {len(faces) for faces in every.values()} == {2}
             probes = list(vectors(told))
-            for number, hits in enumerate(await search(Reader(place, 8), probes, 1)):
+            for number, hits in enumerate(await search(Reader(location, 8), probes, 1)):
                 assert hits[0].subject == f"subject-{number}"
                 assert hits[0].cosine == pytest.approx(1, abs=1e-6)
             assert await statuses(writer, face("subject-0", source="1"), face("new")) == ["already", "enrolled"]
-        connection = await place.connect()
-        table = await connection.open_table((await Reader(place, 8).collection(NAME)).table)
+        connection = await location.connect()
+        table = await connection.open_table((await Reader(location, 8).collection(NAME)).table)
         rows = await table.query().select(["vector"]).to_list()
         assert np.linalg.norm([row["vector"] for row in rows], axis=1) == pytest.approx(np.ones(len(rows)), abs=1e-6)
         assert len(rows[0]["vector"]) == SIZE

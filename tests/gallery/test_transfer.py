@@ -13,13 +13,25 @@ import pytest
 from lancedb import AsyncTable
 
 from gallery import transfer
-from gallery.place import Place
+from gallery.location import Location
 from gallery.reader import Reader
 from gallery.tables import TIME
 from gallery.transfer import ABOUT, Imported, TransferError, export_gallery, import_files, listed, read_export
 from gallery.writer import Writer
-from tests.gallery.exports import COLUMNS, content, exported, filled, imported, odd, silent
-from tests.gallery.made import HOSTILE, KIND, NAME, SIZE, enrol, face, in_loop, people, refusal, vectors, writing
+from tests.gallery.sample_exports import COLUMNS, content, exported, filled, imported, odd, silent
+from tests.gallery.sample_gallery import (
+    HOSTILE,
+    KIND,
+    NAME,
+    SIZE,
+    enrol,
+    face,
+    in_loop,
+    people,
+    refusal,
+    vectors,
+    writing,
+)
 
 pytestmark = pytest.mark.usefixtures("small_batches")
 
@@ -39,17 +51,17 @@ class Stopper:
             raise StopError
 
 
-async def versions(place: Place) -> dict[str, int]:
-    connection = await place.connect()
+async def versions(location: Location) -> dict[str, int]:
+    connection = await location.connect()
     return {
         name: await (await connection.open_table(name)).version() for name in (await connection.list_tables()).tables
     }
 
 
 @in_loop
-async def test_everything_comes_back_bit_for_bit(place: Place, fresh: Place, tmp_path: Path) -> None:
-    await filled(place)
-    files = await exported(place, tmp_path / "out")
+async def test_everything_comes_back_bit_for_bit(location: Location, fresh: Location, tmp_path: Path) -> None:
+    await filled(location)
+    files = await exported(location, tmp_path / "out")
     assert len(files) == 3
     done = await imported(fresh, tmp_path / "out")
     assert sorted((each.collection, each.faces, each.new) for each in done) == [
@@ -57,22 +69,22 @@ async def test_everything_comes_back_bit_for_bit(place: Place, fresh: Place, tmp
         (NAME, 2 * len(HOSTILE), 2 * len(HOSTILE)),
         ("Ünïcode 'name'/..", 20, 20),
     ]
-    old, new = await listed(place), await listed(fresh)
+    old, new = await listed(location), await listed(fresh)
     assert [(each.name, each.kind, each.threshold) for each in new] == [
         (each.name, each.kind, each.threshold) for each in old
     ]
     for collection in old:
-        assert await content(fresh, collection.name) == await content(place, collection.name)
+        assert await content(fresh, collection.name) == await content(location, collection.name)
     rows = await content(fresh)
     assert {(row["subject"], row["label"]) for row in rows} == {(each.subject, each.label) for each in odd()}
     assert len({row["created"] for row in rows}) == 3
 
 
 @in_loop
-async def test_a_search_finds_the_same_after_an_import(place: Place, fresh: Place, tmp_path: Path) -> None:
-    await filled(place)
-    await imported(fresh, *await exported(place, tmp_path / "out"))
-    before, after = Reader(place, 8), Reader(fresh, 8)
+async def test_a_search_finds_the_same_after_an_import(location: Location, fresh: Location, tmp_path: Path) -> None:
+    await filled(location)
+    await imported(fresh, *await exported(location, tmp_path / "out"))
+    before, after = Reader(location, 8), Reader(fresh, 8)
     probes = list(vectors(5, seed=77))
     expected = await before.search(await before.collection(NAME), probes, 6)
     found = await after.search(await after.collection(NAME), probes, 6)
@@ -85,10 +97,10 @@ async def test_a_search_finds_the_same_after_an_import(place: Place, fresh: Plac
 
 
 @in_loop
-async def test_files_have_plain_names_and_say_what_they_hold(place: Place, tmp_path: Path) -> None:
-    await filled(place)
-    collections = await listed(place)
-    files = await exported(place, tmp_path / "out")
+async def test_files_have_plain_names_and_say_what_they_hold(location: Location, tmp_path: Path) -> None:
+    await filled(location)
+    collections = await listed(location)
+    files = await exported(location, tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         f"{number:04}-{collection.table.removeprefix('faces-')}.parquet"
         for number, collection in enumerate(collections, 1)
@@ -110,18 +122,18 @@ async def test_files_have_plain_names_and_say_what_they_hold(place: Place, tmp_p
 
 
 @in_loop
-async def test_chosen_collections_are_exported(place: Place, tmp_path: Path) -> None:
-    await filled(place)
-    files = await export_gallery(place, tmp_path / "out", ["empty", "empty"], silent)
+async def test_chosen_collections_are_exported(location: Location, tmp_path: Path) -> None:
+    await filled(location)
+    files = await export_gallery(location, tmp_path / "out", ["empty", "empty"], silent)
     assert [(file.name, file.faces) for file in files] == [("empty", 0)]
-    assert await refusal(export_gallery(place, tmp_path / "none", ["nobody"], silent)) == "COLLECTION_NOT_FOUND"
+    assert await refusal(export_gallery(location, tmp_path / "none", ["nobody"], silent)) == "COLLECTION_NOT_FOUND"
     assert not (tmp_path / "none").exists()
 
 
 @in_loop
-async def test_a_second_import_changes_nothing(place: Place, fresh: Place, tmp_path: Path) -> None:
-    await filled(place)
-    files = await exported(place, tmp_path / "out")
+async def test_a_second_import_changes_nothing(location: Location, fresh: Location, tmp_path: Path) -> None:
+    await filled(location)
+    files = await exported(location, tmp_path / "out")
     await imported(fresh, *files)
     before = await versions(fresh)
     again = await imported(fresh, *files, *files)
@@ -130,44 +142,46 @@ async def test_a_second_import_changes_nothing(place: Place, fresh: Place, tmp_p
 
 
 @in_loop
-async def test_an_import_adds_only_what_is_missing(place: Place, tmp_path: Path) -> None:
-    async with writing(place) as writer:
+async def test_an_import_adds_only_what_is_missing(location: Location, tmp_path: Path) -> None:
+    async with writing(location) as writer:
         await enrol(writer, *people(20))
-    files = await exported(place, tmp_path / "out")
-    before = await content(place)
-    async with writing(place) as writer:
+    files = await exported(location, tmp_path / "out")
+    before = await content(location)
+    async with writing(location) as writer:
         await writer.delete_subjects(NAME, ["subject-3"])
         await enrol(writer, face("later", vectors(1, 99)[0]))
-    assert await imported(place, *files) == [Imported(NAME, 20, 1)]
-    after = await content(place)
+    assert await imported(location, *files) == [Imported(NAME, 20, 1)]
+    after = await content(location)
     assert [row for row in after if row["subject"] != "later"] == before
     assert len(after) == 21
 
 
 @in_loop
-async def test_an_interrupted_import_is_finished_by_another(place: Place, fresh: Place, tmp_path: Path) -> None:
-    async with writing(place) as writer:
+async def test_an_interrupted_import_is_finished_by_another(
+    location: Location, fresh: Location, tmp_path: Path
+) -> None:
+    async with writing(location) as writer:
         await enrol(writer, *people(40))
-    files = await exported(place, tmp_path / "out")
+    files = await exported(location, tmp_path / "out")
     with pytest.raises(StopError):
         await imported(fresh, *files, report=Stopper("importing", 14))
     assert len(await content(fresh)) == 14
     assert await imported(fresh, *files) == [Imported(NAME, 40, 26)]
-    assert await content(fresh) == await content(place)
+    assert await content(fresh) == await content(location)
 
 
 @in_loop
-async def test_an_interrupted_export_leaves_nothing(place: Place, tmp_path: Path) -> None:
-    await filled(place)
+async def test_an_interrupted_export_leaves_nothing(location: Location, tmp_path: Path) -> None:
+    await filled(location)
     with pytest.raises(StopError):
-        await export_gallery(place, tmp_path / "out", [], Stopper(f"exporting {NAME}", 14))
+        await export_gallery(location, tmp_path / "out", [], Stopper(f"exporting {NAME}", 14))
     assert list((tmp_path / "out").iterdir()) == []
-    assert len(await exported(place, tmp_path / "out")) == 3
+    assert len(await exported(location, tmp_path / "out")) == 3
 
 
 @in_loop
-async def test_a_file_has_no_name_before_it_is_whole(place: Place, fresh: Place, tmp_path: Path) -> None:
-    async with writing(place) as writer:
+async def test_a_file_has_no_name_before_it_is_whole(location: Location, fresh: Location, tmp_path: Path) -> None:
+    async with writing(location) as writer:
         await enrol(writer, *people(20))
     seen: list[list[str]] = []
 
@@ -178,7 +192,7 @@ async def test_a_file_has_no_name_before_it_is_whole(place: Place, fresh: Place,
                 # What a kill at this moment would leave.
                 (tmp_path / "left.parquet").write_bytes(part.read_bytes())
 
-    await export_gallery(place, tmp_path / "out", [], look)
+    await export_gallery(location, tmp_path / "out", [], look)
     assert len(seen) > 2
     assert not any(seen)
     with pytest.raises(TransferError, match="left"):
@@ -186,19 +200,19 @@ async def test_a_file_has_no_name_before_it_is_whole(place: Place, fresh: Place,
 
 
 @in_loop
-async def test_only_an_empty_folder_takes_an_export(place: Place, tmp_path: Path) -> None:
-    await filled(place)
-    await exported(place, tmp_path / "out")
+async def test_only_an_empty_folder_takes_an_export(location: Location, tmp_path: Path) -> None:
+    await filled(location)
+    await exported(location, tmp_path / "out")
     with pytest.raises(TransferError, match="out is not empty"):
-        await exported(place, tmp_path / "out")
+        await exported(location, tmp_path / "out")
     assert len(list((tmp_path / "out").iterdir())) == 3
 
 
 @in_loop
-async def test_an_export_is_one_version_while_a_writer_goes_on(place: Place, tmp_path: Path) -> None:
-    async with writing(place) as writer:
+async def test_an_export_is_one_version_while_a_writer_goes_on(location: Location, tmp_path: Path) -> None:
+    async with writing(location) as writer:
         await enrol(writer, *people(30))
-        before = await content(place)
+        before = await content(location)
         enrolled: list[bool] = []
 
         def meanwhile(what: str, done: int, total: int | None) -> None:
@@ -207,15 +221,15 @@ async def test_an_export_is_one_version_while_a_writer_goes_on(place: Place, tmp
                 in_thread(lambda: enrol(writer, *people(10, seed=3)))
                 in_thread(lambda: writer.delete_subjects(NAME, ["subject-29"]))
 
-        [file] = await export_gallery(place, tmp_path / "out", [], meanwhile)
+        [file] = await export_gallery(location, tmp_path / "out", [], meanwhile)
     assert (len(before), file.faces) == (30, 30)
     found = pq.read_table(file.path)
     assert sorted(found["id"].to_pylist()) == [row["id"] for row in before]
 
 
 @in_loop
-async def test_an_export_begins_again_when_a_clean_up_removed_its_version(place: Place, tmp_path: Path) -> None:
-    async with writing(place) as writer:
+async def test_an_export_begins_again_when_a_clean_up_removed_its_version(location: Location, tmp_path: Path) -> None:
+    async with writing(location) as writer:
         await enrol(writer, *people(30))
         starts: list[int | None] = []
 
@@ -226,15 +240,15 @@ async def test_an_export_begins_again_when_a_clean_up_removed_its_version(place:
                     in_thread(lambda: writer.delete_subjects(NAME, ["subject-29"]))
                     in_thread(writer.clean)
 
-        [file] = await export_gallery(place, tmp_path / "out", [], meanwhile)
+        [file] = await export_gallery(location, tmp_path / "out", [], meanwhile)
     assert (starts, file.faces) == ([30, 29], 29)
 
 
 @in_loop
-async def test_a_table_that_cannot_be_read_is_read_once(place: Place) -> None:
-    await filled(place)
-    [collection, *_] = await listed(place)
-    connection = await place.connect()
+async def test_a_table_that_cannot_be_read_is_read_once(location: Location) -> None:
+    await filled(location)
+    [collection, *_] = await listed(location)
+    connection = await location.connect()
     asked: list[AsyncTable] = []
 
     async def read(table: AsyncTable) -> None:
@@ -256,19 +270,21 @@ def in_thread(work: Any) -> None:
 
 
 @in_loop
-async def test_a_file_goes_into_a_collection_of_another_name(place: Place, fresh: Place, tmp_path: Path) -> None:
-    await filled(place)
-    files = await exported(place, tmp_path / "out")
+async def test_a_file_goes_into_a_collection_of_another_name(
+    location: Location, fresh: Location, tmp_path: Path
+) -> None:
+    await filled(location)
+    files = await exported(location, tmp_path / "out")
     file = next(path for path in files if read_export(path).name == NAME)
     assert await imported(fresh, file, into="copy") == [Imported("copy", 2 * len(HOSTILE), 2 * len(HOSTILE))]
-    assert await content(fresh, "copy") == await content(place)
+    assert await content(fresh, "copy") == await content(location)
     with pytest.raises(TransferError, match="only one file"):
         await imported(fresh, tmp_path / "out", into="copy")
     assert [each.name for each in await listed(fresh)] == ["copy"]
 
 
 @in_loop
-async def test_the_writer_refuses_rows_of_another_size_or_kind(fresh: Place) -> None:
+async def test_the_writer_refuses_rows_of_another_size_or_kind(fresh: Location) -> None:
     async with writing(fresh) as writer:
         rows = pa.record_batch(
             {
@@ -286,7 +302,7 @@ async def test_the_writer_refuses_rows_of_another_size_or_kind(fresh: Place) -> 
 
 
 @in_loop
-async def test_the_writer_takes_a_row_once_and_scales_what_is_not_of_length_one(fresh: Place) -> None:
+async def test_the_writer_takes_a_row_once_and_scales_what_is_not_of_length_one(fresh: Location) -> None:
     async with writing(fresh) as writer:
         rows = pa.record_batch(
             {
@@ -309,10 +325,12 @@ async def test_the_writer_takes_a_row_once_and_scales_what_is_not_of_length_one(
 
 
 @in_loop
-async def test_imported_faces_are_seen_by_a_reader_that_is_there(place: Place, fresh: Place, tmp_path: Path) -> None:
-    async with writing(place) as writer:
+async def test_imported_faces_are_seen_by_a_reader_that_is_there(
+    location: Location, fresh: Location, tmp_path: Path
+) -> None:
+    async with writing(location) as writer:
         await enrol(writer, *people(20))
-    files = await exported(place, tmp_path / "out")
+    files = await exported(location, tmp_path / "out")
     async with writing(fresh) as writer:
         reader = Reader(fresh, 8)
         collection = await reader.collection(NAME)
@@ -322,9 +340,11 @@ async def test_imported_faces_are_seen_by_a_reader_that_is_there(place: Place, f
         assert [hit.subject for hit in (await reader.search(collection, [vectors(1)[0]], 1))[0]] == ["subject-0"]
 
 
-def test_the_writer_is_the_one_that_inserts(monkeypatch: pytest.MonkeyPatch, place: Place, tmp_path: Path) -> None:
-    asyncio.run(filled(place))
-    asyncio.run(exported(place, tmp_path / "out"))
+def test_the_writer_is_the_one_that_inserts(
+    monkeypatch: pytest.MonkeyPatch, location: Location, tmp_path: Path
+) -> None:
+    asyncio.run(filled(location))
+    asyncio.run(exported(location, tmp_path / "out"))
     sizes: list[int] = []
     insert = Writer.insert
 
@@ -333,6 +353,6 @@ def test_the_writer_is_the_one_that_inserts(monkeypatch: pytest.MonkeyPatch, pla
         return await insert(self, name, contract, faces)
 
     monkeypatch.setattr(Writer, "insert", counted)
-    asyncio.run(imported(Place(str(tmp_path / "fresh")), tmp_path / "out"))
+    asyncio.run(imported(Location(str(tmp_path / "fresh")), tmp_path / "out"))
     assert sum(sizes) == 2 * len(HOSTILE) + 20
     assert max(sizes) == 7

@@ -9,19 +9,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gallery.place import Place
+from gallery.location import Location
 from gallery.records import EmbeddingKind
 from gallery.transfer import ABOUT, TransferError, import_files, listed
-from tests.gallery.exports import OTHER, exported, filled, imported, silent
-from tests.gallery.made import KIND, NAME, SIZE, enrol, in_loop, people, refusal, writing
+from tests.gallery.sample_exports import OTHER, exported, filled, imported, silent
+from tests.gallery.sample_gallery import KIND, NAME, SIZE, enrol, in_loop, people, refusal, writing
 
 pytestmark = pytest.mark.usefixtures("small_batches")
 
 
 @in_loop
-async def test_another_kind_is_refused_before_anything_is_written(place: Place, fresh: Place, tmp_path: Path) -> None:
-    await filled(place)
-    files = await exported(place, tmp_path / "out")
+async def test_another_kind_is_refused_before_anything_is_written(
+    location: Location, fresh: Location, tmp_path: Path
+) -> None:
+    await filled(location)
+    files = await exported(location, tmp_path / "out")
     async with writing(fresh, collection=None) as writer:
         await writer.create(NAME, OTHER, None)
         assert await refusal(import_files(writer, files, silent)) == "EMBEDDING_CONTRACT_MISMATCH"
@@ -34,12 +36,14 @@ async def test_another_kind_is_refused_before_anything_is_written(place: Place, 
 
 
 @in_loop
-async def test_two_files_of_one_collection_must_be_of_one_kind(place: Place, fresh: Place, tmp_path: Path) -> None:
+async def test_two_files_of_one_collection_must_be_of_one_kind(
+    location: Location, fresh: Location, tmp_path: Path
+) -> None:
     files = []
     for kind in (KIND, OTHER):
-        async with writing(place, collection=None) as writer:
+        async with writing(location, collection=None) as writer:
             await writer.create(NAME, kind, None)
-            files += await exported(place, tmp_path / kind.model)
+            files += await exported(location, tmp_path / kind.model)
             await writer.drop(NAME)
     with pytest.raises(TransferError, match=f"both of {NAME}"):
         await imported(fresh, *files)
@@ -51,8 +55,8 @@ def rewritten(path: Path, about: dict[str, object] | None = None, **columns: Any
     table = pq.read_table(path)
     metadata = json.loads(table.schema.metadata[ABOUT]) | (about or {})
     for name, values in columns.items():
-        place = table.schema.get_field_index(name)
-        table = table.set_column(place, table.schema.field(name), pa.array(values, table.schema.field(name).type))
+        location = table.schema.get_field_index(name)
+        table = table.set_column(location, table.schema.field(name), pa.array(values, table.schema.field(name).type))
     pq.write_table(table.replace_schema_metadata({ABOUT: json.dumps(metadata)}), path)
 
 
@@ -96,14 +100,14 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
 @pytest.mark.parametrize("damage", DAMAGE)
 @in_loop
 async def test_a_file_that_is_no_whole_export_is_named_and_nothing_is_written(
-    place: Place, fresh: Place, tmp_path: Path, damage: str
+    location: Location, fresh: Location, tmp_path: Path, damage: str
 ) -> None:
-    async with writing(place, collection=None) as writer:
+    async with writing(location, collection=None) as writer:
         await writer.create("good", KIND, None)
         await enrol(writer, *people(3), name="good")
         await writer.create("worse", KIND, None)
         await enrol(writer, *people(30), name="worse")
-    files = await exported(place, tmp_path / "out")
+    files = await exported(location, tmp_path / "out")
     DAMAGE[damage](files[1])
     with pytest.raises(TransferError) as caught:
         await imported(fresh, tmp_path / "out")
@@ -113,13 +117,13 @@ async def test_a_file_that_is_no_whole_export_is_named_and_nothing_is_written(
 
 
 @in_loop
-async def test_what_is_not_there_is_named(fresh: Place, tmp_path: Path) -> None:
+async def test_what_is_not_there_is_named(fresh: Location, tmp_path: Path) -> None:
     with pytest.raises(TransferError, match=r"there is no file .*gone\.parquet"):
         await imported(fresh, tmp_path / "gone.parquet")
     (tmp_path / "hollow").mkdir()
     with pytest.raises(TransferError, match=r"no exported file in .*hollow"):
         await imported(fresh, tmp_path / "hollow")
     with pytest.raises(TransferError, match=r"there is no gallery at .*nowhere"):
-        await exported(Place(str(tmp_path / "nowhere")), tmp_path / "out")
+        await exported(Location(str(tmp_path / "nowhere")), tmp_path / "out")
     assert not (tmp_path / "nowhere").exists()
     assert not (tmp_path / "out").exists()

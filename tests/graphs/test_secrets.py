@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from deployments.config import check
 from deployments.errors import ConfigError
-from gallery.place import Place
+from gallery.location import Location
 from gallery.settings import GalleryArgs
 from graphs.settings import AppArgs
 from project.root import ROOT
@@ -53,5 +53,5 @@ def test_nothing_printed_has_the_storage_options() -> None:
     options = {"aws_secret_access_key": SECRET}
     args = GalleryArgs(storage_options=options)
     assert args.storage_options == options
-    printed = f"{args!r} {args} {AppArgs(**ARGS, gallery=args)!r} {Place('s3://bucket', options)!r}"
+    printed = f"{args!r} {args} {AppArgs(**ARGS, gallery=args)!r} {Location('s3://bucket', options)!r}"
     assert SECRET not in printed

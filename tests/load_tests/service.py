@@ -1,12 +1,10 @@
 """The real API over fake networks, served on loopback."""
 
-import asyncio
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
 
 import numpy as np
 import uvicorn
@@ -16,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.addresses import Addresses
 from api.app import create_app
 from api.settings import LimitArgs
-from graphs.stages import DetectorStage, EmbedderStage, Gallery, LivenessStage, Stages
+from graphs.stages import DetectorStage, EmbedderStage, LivenessStage, Stages
 from imaging.crops import CropSpec
 from imaging.decode import decode
 from imaging.faces import Detection, Face, Photo, Pixels
@@ -41,23 +39,6 @@ async def embed(crops: Pixels) -> NDArray[np.float32]:
     return np.tile(np.array([0.6, 0.8], np.float32), (len(crops), 1))
 
 
-class GalleryInTurn(LocalGallery):
-    """A gallery that works on one call at a time: its writer is opened by the first that needs it, and once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._turn = asyncio.Lock()
-
-    def __getattr__(self, method: str) -> Any:
-        call = super().__getattr__(method)
-
-        async def in_turn(*args: Any, **options: Any) -> Any:
-            async with self._turn:
-                return await call(*args, **options)
-
-        return in_turn
-
-
 def app(addresses: Addresses | None = None) -> ASGIApp:
     """The whole app, with every role of the default configuration and an empty gallery."""
     detector = DetectorStage(network("detector"), is_ready, detect)
@@ -68,7 +49,7 @@ def app(addresses: Addresses | None = None) -> ASGIApp:
             role: EmbedderStage(network(role), is_ready, (EMBEDDER_CROP,), 2, f"contract-of-{role}", 0.4, embed)
             for role in ("arcface", "facenet")
         },
-        gallery=cast(Gallery, GalleryInTurn()),
+        gallery=LocalGallery(),
     )
     return create_app(service(stages, addresses=addresses))
 

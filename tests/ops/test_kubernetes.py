@@ -9,7 +9,7 @@ import yaml
 
 from deployments import transport
 from deployments.config import check
-from gallery.place import Place
+from gallery.location import Location
 from graphs.settings import AppArgs
 from models.catalogue import card, networks_of
 from tests.conftest import PROJECT
@@ -66,7 +66,7 @@ def test_the_embedders_of_production_give_512_numbers(args: AppArgs) -> None:
 
 def test_the_gallery_is_in_an_object_store(args: AppArgs) -> None:
     assert "uri" not in args.gallery.model_fields_set
-    assert Place(ENVIRONMENT["GALLERY_URI"]).folder is None
+    assert Location(ENVIRONMENT["GALLERY_URI"]).folder is None
 
 
 def test_every_switch_of_the_transport_is_set_before_ray_starts() -> None:

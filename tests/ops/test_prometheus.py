@@ -7,14 +7,13 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 import yaml
 
-from deployments import gallery_size
+from deployments import gallery_metrics
 from project.root import ROOT
 from telemetry import exposition, metrics
 from tests.docs import snippets
@@ -58,12 +57,12 @@ def ours(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     def histogram(name: str, description: str, buckets: list[float], labels: tuple[str, ...]) -> Any:
         declared.update({f"ray_{name}_{part}": {*labels, *ADDED} for part in ("bucket", "sum", "count")})
 
-    for module, names in [(metrics, ["Counter"]), (gallery_size, ["Gauge"])]:
+    for module, names in [(metrics, ["Counter"]), (gallery_metrics, ["Gauge"])]:
         for name in names:
             monkeypatch.setattr(module, name, plain)
     monkeypatch.setattr(metrics, "Histogram", histogram)
     metrics.Metrics()
-    gallery_size.GallerySize(SimpleNamespace())
+    gallery_metrics.GalleryMetrics()
     return declared
 
 

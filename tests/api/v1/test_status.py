@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from graphs.stages import Gallery
 from imaging.refused import Refused
 from telemetry.status import StageStatus
 from tests.api.keyed import House
@@ -51,7 +50,7 @@ def test_every_stage_is_told_of() -> None:
 
 def test_damaged_collections_are_named_to_keys_that_reach_them(tmp_path: Path) -> None:
     house = House(tmp_path)
-    damaged = cast(Gallery, LocalGallery(unreadable=["guests", "staff"]))
+    damaged = LocalGallery(unreadable=["guests", "staff"])
     house.client = TestClient(create_app(replace(house.service, stages=replace(stages(), gallery=damaged))))
     keys = [(house.key("read"), ["guests", "staff"]), (house.key("read", collections=["staff", "x"]), ["staff"])]
     for headers, named in keys:

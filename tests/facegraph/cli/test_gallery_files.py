@@ -10,13 +10,13 @@ import pytest
 from rich.console import Console
 
 from facegraph.cli import gallery_files, options, terminal
-from gallery.place import Place
+from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind
 from gallery.settings import GalleryArgs
 from gallery.writer import Writer
 from tests.facegraph.cli.typing import Run
-from tests.gallery.made import KIND, NAME, enrol, face, listed, people, table_folder, writing
+from tests.gallery.sample_gallery import KIND, NAME, enrol, face, listed, people, table_folder, writing
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def gallery(tmp_path: Path) -> Path:
     folder = tmp_path / "gallery"
 
     async def fill() -> None:
-        async with writing(Place(str(folder))) as writer:
+        async with writing(Location(str(folder))) as writer:
             await enrol(writer, *people(4), face("alice"), face("alice", source="other"))
             await writer.create("[bold]\x1b[2J", EmbeddingKind("facenet", "facenet-model", "other", 8), None)
 
@@ -42,14 +42,14 @@ def gallery(tmp_path: Path) -> Path:
 def held(gallery: Path) -> Iterator[Path]:
     """The gallery while a service has it."""
     loop = asyncio.new_event_loop()
-    writer = loop.run_until_complete(Writer.open(Place(str(gallery))))
+    writer = loop.run_until_complete(Writer.open(Location(str(gallery))))
     yield gallery
     loop.run_until_complete(writer.close())
     loop.close()
 
 
 def subjects(folder: Path, name: str = NAME) -> list[str]:
-    return sorted(asyncio.run(listed(Place(str(folder)), name)))
+    return sorted(asyncio.run(listed(Location(str(folder)), name)))
 
 
 def test_the_list_shows_every_collection_and_steers_no_terminal(run: Run, gallery: Path) -> None:
@@ -63,8 +63,8 @@ def test_the_list_shows_every_collection_and_steers_no_terminal(run: Run, galler
 
 
 def test_a_damaged_collection_is_named_and_the_others_are_listed(run: Run, gallery: Path) -> None:
-    collection = asyncio.run(Reader(Place(str(gallery)), 0).collection(NAME))
-    shutil.rmtree(table_folder(Place(str(gallery)), collection.table))
+    collection = asyncio.run(Reader(Location(str(gallery)), 0).collection(NAME))
+    shutil.rmtree(table_folder(Location(str(gallery)), collection.table))
     for words in (["list"], ["list", "--json"]):
         status, out, err = run("gallery", *words, "--offline", "--uri", gallery)
         assert (status, "facenet-model" in out, NAME in out) == (1, True, False)
@@ -227,16 +227,16 @@ def test_the_gallery_may_come_from_the_environment(
 
 
 def test_storage_options_reach_the_object_store(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Place] = []
+    seen: list[Location] = []
 
-    async def listed(place: Place) -> list[object]:
+    async def listed(place: Location) -> list[object]:
         seen.append(place)
         return []
 
     monkeypatch.setattr(gallery_files, "listed", listed)
     words = ["gallery", "list", "--offline", "--uri", "s3://x/y"]
     status, _, _ = run(*words, "--storage-option", "region=a=b", "--storage-option", "k=")
-    assert (status, seen) == (0, [Place("s3://x/y", {"region": "a=b", "k": ""})])
+    assert (status, seen) == (0, [Location("s3://x/y", {"region": "a=b", "k": ""})])
     status, _, err = run(*words, "--storage-option", "region")
     assert status == 2
     assert "region is not KEY=VALUE" in err

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from gallery import transfer
-from gallery.place import Place
+from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, NewFace
 from gallery.transfer import Imported, export_gallery, import_files
-from tests.gallery.made import HOSTILE, KIND, NAME, enrol, vectors, writing
+from tests.gallery.sample_gallery import HOSTILE, KIND, NAME, enrol, vectors, writing
 
 COLUMNS = ["id", "subject", "label", "created", "vector"]
 OTHER = EmbeddingKind("facenet", "facenet-model", "other contract", 8)
@@ -29,9 +29,9 @@ def odd() -> list[NewFace]:
     ]
 
 
-async def filled(place: Place) -> None:
+async def filled(location: Location) -> None:
     """A gallery of three collections, one of them empty."""
-    async with writing(place) as writer:
+    async with writing(location) as writer:
         for start in (0, 10, 30):
             await enrol(writer, *odd()[start : start + 20])
         await writer.create("Ünïcode 'name'/..", OTHER, 0.25)
@@ -40,10 +40,10 @@ async def filled(place: Place) -> None:
         await writer.create("empty", KIND, None)
 
 
-async def content(place: Place, name: str = NAME) -> list[dict[str, Any]]:
+async def content(location: Location, name: str = NAME) -> list[dict[str, Any]]:
     """Every row of a collection, vectors as their bytes."""
-    collection = await Reader(place, 0).collection(name)
-    table = await (await place.connect()).open_table(collection.table)
+    collection = await Reader(location, 0).collection(name)
+    table = await (await location.connect()).open_table(collection.table)
     rows = await table.query().select(COLUMNS).to_list()
     for row in rows:
         row["vector"] = np.asarray(row["vector"], np.float32).tobytes()
@@ -51,11 +51,11 @@ async def content(place: Place, name: str = NAME) -> list[dict[str, Any]]:
 
 
 async def imported(
-    place: Place, *paths: Path, report: transfer.Report = silent, into: str | None = None
+    location: Location, *paths: Path, report: transfer.Report = silent, into: str | None = None
 ) -> list[Imported]:
-    async with writing(place, collection=None) as writer:
+    async with writing(location, collection=None) as writer:
         return await import_files(writer, paths, report, into)
 
 
-async def exported(place: Place, folder: Path, *names: str) -> list[Path]:
-    return [file.path for file in await export_gallery(place, folder, names, silent)]
+async def exported(location: Location, folder: Path, *names: str) -> list[Path]:
+    return [file.path for file in await export_gallery(location, folder, names, silent)]

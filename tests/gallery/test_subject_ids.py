@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gallery.subjects import look_alikes, look_of, refuse_blank
+from gallery.subject_ids import look_alikes, look_of, refuse_blank
 from imaging.refused import Refused
 
 INVISIBLE = st.sampled_from(

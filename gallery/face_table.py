@@ -17,7 +17,7 @@ REFINE = 10
 """Candidates from the index per wanted face; they are compared by their full embeddings."""
 
 
-class Faces:
+class FaceTable:
     """Reads one table at its latest version.
 
     Args:
@@ -35,7 +35,7 @@ class Faces:
     def __init__(self, connection: AsyncConnection, table: str, size: int) -> None:
         self.mirror: Mirror | None = None
         self.searched = 0.0
-        self.failed: Callable[[Faces], Awaitable[object]] | None = None
+        self.failed: Callable[[FaceTable], Awaitable[object]] | None = None
         self.problem = ""
         self._connection = connection
         self._name = table

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gallery.place import Place
+from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, Enrolled, Hit, NewFace, StoredFace
 from gallery.writer import Writer
@@ -85,9 +85,11 @@ def people(count: int, seed: int = 0) -> list[NewFace]:
 
 
 @asynccontextmanager
-async def writing(place: Place, index_rows: int = 120_000, collection: str | None = NAME) -> AsyncIterator[Writer]:
+async def writing(
+    location: Location, index_rows: int = 120_000, collection: str | None = NAME
+) -> AsyncIterator[Writer]:
     """A gallery's writer, with a collection unless there is one."""
-    writer = await Writer.open(place, index_rows)
+    writer = await Writer.open(location, index_rows)
     try:
         if collection is not None:
             await writer.create(collection, KIND, None, exist_ok=True)
@@ -121,9 +123,9 @@ async def found(reader: Reader, probe: Vector, count: int = 5, name: str = NAME)
     return [hit.subject for hit in hits]
 
 
-async def listed(place: Place, name: str = NAME) -> dict[str, list[StoredFace]]:
+async def listed(location: Location, name: str = NAME) -> dict[str, list[StoredFace]]:
     """All that is in a collection, as a new reader lists it; checks that its counts agree."""
-    reader = Reader(place, 8)
+    reader = Reader(location, 8)
     collection = await reader.collection(name)
     subjects = await reader.subjects(collection, "", None)
     every = {subject.id: await reader.faces(collection, subject.id) for subject in subjects}
@@ -157,13 +159,13 @@ def with_vector(of: NewFace, vector: Vector) -> NewFace:
     return replace(of, embedding=vector)
 
 
-def table_folder(place: Place, table: str) -> Path:
-    assert place.folder is not None
-    return place.folder / f"{table}.lance"
+def table_folder(location: Location, table: str) -> Path:
+    assert location.folder is not None
+    return location.folder / f"{table}.lance"
 
 
-async def versions(place: Place) -> int:
+async def versions(location: Location) -> int:
     """Commits of the collection since it was made."""
-    connection = await place.connect()
-    collection = await Reader(place, 8).collection(NAME)
+    connection = await location.connect()
+    collection = await Reader(location, 8).collection(NAME)
     return await (await connection.open_table(collection.table)).version()

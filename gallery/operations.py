@@ -1,0 +1,117 @@
+"""The operations of a gallery, as typed protocols, and a client that forwards each to wherever it runs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.records import Collection, EmbeddingKind, Enrolled, Hit, NewFace, Statistics, StoredFace, Subject
+
+Parameters = ParamSpec("Parameters")
+Answer = TypeVar("Answer")
+
+
+class GalleryReads(Protocol):
+    """Searching and listing; `gallery.reader.Reader` documents and implements each operation."""
+
+    async def collections(self) -> list[Collection]: ...
+    async def collection(self, name: str) -> Collection: ...
+    async def statistics(self, collection: Collection) -> Statistics: ...
+    async def count(self, collection: Collection) -> int: ...
+    async def subjects(self, collection: Collection, after: str, limit: int | None) -> list[Subject]: ...
+    async def faces(self, collection: Collection, subject: str) -> list[StoredFace]: ...
+    async def find(
+        self, name: str, contract: str, probes: Sequence[NDArray[np.float32]], count: int
+    ) -> tuple[Collection, list[list[Hit]]]: ...
+
+
+class GalleryChanges(Protocol):
+    """Changing the gallery; `gallery.writer.Writer` documents and implements each operation."""
+
+    async def create(
+        self, name: str, kind: EmbeddingKind, threshold: float | None, exist_ok: bool = False
+    ) -> Collection: ...
+    async def set_threshold(self, name: str, threshold: float | None) -> Collection: ...
+    async def drop(self, name: str) -> None: ...
+    async def enrol(
+        self,
+        name: str,
+        contract: str,
+        faces: Sequence[NewFace],
+        *,
+        replace: bool = False,
+        request: tuple[str, str] | None = None,
+    ) -> list[Enrolled]: ...
+    async def delete_subjects(self, name: str, subjects: Sequence[str]) -> int: ...
+    async def delete_face(self, name: str, face_id: str) -> int: ...
+    async def clean(self) -> dict[str, int]: ...
+
+
+class Gallery(GalleryReads, GalleryChanges, Protocol):
+    """Everything that routes and flows need of a gallery."""
+
+    def ready(self) -> bool:
+        """Whether the gallery is open and answers; known without asking it."""
+        ...
+
+    def unreadable(self) -> Sequence[str]:
+        """Names of the collections that cannot be read; known without asking the gallery."""
+        ...
+
+
+Read = Callable[Concatenate[GalleryReads, Parameters], Coroutine[Any, Any, Answer]]
+"""An operation of `GalleryReads`, unbound: ``GalleryReads.find``."""
+Change = Callable[Concatenate[GalleryChanges, Parameters], Coroutine[Any, Any, Answer]]
+"""An operation of `GalleryChanges`, unbound: ``GalleryChanges.enrol``."""
+Forwarded = Callable[Concatenate["GalleryClient", Parameters], Coroutine[Any, Any, Answer]]
+
+
+def _read(operation: Read[Parameters, Answer]) -> Forwarded[Parameters, Answer]:
+    async def forward(client: "GalleryClient", /, *args: Parameters.args, **options: Parameters.kwargs) -> Answer:
+        return await client.read(operation, *args, **options)
+
+    return forward
+
+
+def _change(operation: Change[Parameters, Answer]) -> Forwarded[Parameters, Answer]:
+    async def forward(client: "GalleryClient", /, *args: Parameters.args, **options: Parameters.kwargs) -> Answer:
+        return await client.change(operation, *args, **options)
+
+    return forward
+
+
+class GalleryClient(ABC):
+    """Has every operation with its exact signature, and forwards it to `read` or `change`.
+
+    With `ready` and `unreadable`, a subclass is a `Gallery`.
+    """
+
+    collections = _read(GalleryReads.collections)
+    collection = _read(GalleryReads.collection)
+    statistics = _read(GalleryReads.statistics)
+    count = _read(GalleryReads.count)
+    subjects = _read(GalleryReads.subjects)
+    faces = _read(GalleryReads.faces)
+    find = _read(GalleryReads.find)
+
+    create = _change(GalleryChanges.create)
+    set_threshold = _change(GalleryChanges.set_threshold)
+    drop = _change(GalleryChanges.drop)
+    enrol = _change(GalleryChanges.enrol)
+    delete_subjects = _change(GalleryChanges.delete_subjects)
+    delete_face = _change(GalleryChanges.delete_face)
+    clean = _change(GalleryChanges.clean)
+
+    @abstractmethod
+    async def read(
+        self, operation: Read[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
+    ) -> Answer:
+        """Have a reader perform `operation`."""
+
+    @abstractmethod
+    async def change(
+        self, operation: Change[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
+    ) -> Answer:
+        """Have the writer perform `operation`."""

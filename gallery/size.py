@@ -1,0 +1,57 @@
+"""The size of a gallery, by model."""
+
+from dataclasses import dataclass
+
+from gallery.operations import GalleryReads
+from gallery.records import Statistics
+from imaging.refused import Refused
+
+
+@dataclass(slots=True)
+class Size:
+    """The number of collections of one model, and of the faces and subjects in them."""
+
+    collections: int = 0
+    faces: int = 0
+    subjects: int = 0
+
+
+class SizeCounter:
+    """Measures a gallery again and again, and counts only what has changed.
+
+    Args:
+        reader: counts the faces and subjects of a collection.
+    """
+
+    def __init__(self, reader: GalleryReads) -> None:
+        self._reader = reader
+        self._known: dict[str, Statistics] = {}
+        self._models: set[str] = set()
+
+    async def measure(self) -> dict[str, Size]:
+        """Return the size of each model's collections. Unreadable collections are left out.
+
+        Counting subjects reads every face, so it is repeated only for a collection whose number of faces changed.
+
+        Raises:
+            Exception: the gallery cannot be opened.
+        """
+        known = dict[str, Statistics]()
+        # Zero for a model whose last collection was deleted.
+        sizes = {model: Size() for model in self._models}
+        for collection in await self._reader.collections():
+            try:
+                counted = self._known.get(collection.table)
+                if counted is None or counted.faces != await self._reader.count(collection):
+                    counted = await self._reader.statistics(collection)
+            except Refused:
+                # Damaged, which `Reader.unreadable` reports, or just dropped.
+                continue
+            known[collection.table] = counted
+            size = sizes.setdefault(collection.kind.model, Size())
+            size.collections += 1
+            size.faces += counted.faces
+            size.subjects += counted.subjects
+        self._known = known
+        self._models |= sizes.keys()
+        return sizes

@@ -11,13 +11,13 @@ from rich.console import Console
 
 from deployments.address import reserved_port
 from deployments.transport import forget_proxies
-from load_tests.server import NotReadyError, Server
 from models.card import Card
 from models.catalogue import card, networks_of
 from models.pull import pull
 from models.store import DEFAULT_STORE, Store
 from tests import photos
 from tests.collector import Collector, collector
+from tests.live_service import LiveService, NotReadyError
 from tests.service_files import ServiceFiles
 
 SERVED = pytest.mark.xdist_group("served")
@@ -93,7 +93,7 @@ def service_files(tmp_path_factory: pytest.TempPathFactory, traces: Collector) -
 
 
 @pytest.fixture(scope="session")
-def server(service_files: ServiceFiles, pytestconfig: pytest.Config) -> Iterator[Server]:
+def server(service_files: ServiceFiles, pytestconfig: pytest.Config) -> Iterator[LiveService]:
     """The default configuration with an empty gallery, served for the whole session."""
     try:
         with service_files.start() as server:
@@ -118,7 +118,7 @@ def lone_port() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-def service(server: Server) -> Iterator[httpx.Client]:
+def service(server: LiveService) -> Iterator[httpx.Client]:
     """A client of it."""
     with httpx.Client(base_url=server.address, timeout=60) as client:
         yield client

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from load_tests.routes import CONFIG
-from load_tests.server import Server, served
 from models.store import DEFAULT_STORE
+from tests.default_configuration import CONFIG
+from tests.live_service import LiveService, served
 
 PLACES = 16
 """Requests that an ingress replica of this service works on at once."""
@@ -67,7 +67,7 @@ class ServiceFiles:
                 link.parent.mkdir(parents=True, exist_ok=True)
                 os.link(path, link)
 
-    def start(self) -> AbstractContextManager[Server]:
+    def start(self) -> AbstractContextManager[LiveService]:
         """Serve from them; photos are fetched from loopback, where tests can serve them."""
         variables = {
             "GALLERY_URI": str(self.gallery),

@@ -18,12 +18,9 @@ import yaml
 
 from gallery.location import Location
 from gallery.reader import Reader
-from load_tests.faults import OTHERS, kill, replica
-from load_tests.photos import Photo
-from load_tests.processes import command
-from load_tests.server import Server
-from load_tests.traffic import Traffic
 from project.root import ROOT
+from tests.deployments.traffic import Traffic, kill, replica
+from tests.live_service import LiveService, command
 from tests.service_files import PLACES, TIMEOUT_S, ServiceFiles
 from tests.waiting import until
 
@@ -33,9 +30,9 @@ pytestmark = pytest.mark.faults
 
 
 @pytest.fixture(scope="module")
-def traffic(server: Server, sample_photos: Path) -> Traffic:
+def traffic(server: LiveService, sample_photos: Path) -> Traffic:
     first, second, *_ = sorted((sample_photos / "mindy_kaling").glob("*zimbio*"))
-    return Traffic(server.address, (Photo.read(first), Photo.read(second)))
+    return Traffic(server.address, (first.read_bytes(), second.read_bytes()))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +49,7 @@ def traffic(server: Server, sample_photos: Path) -> Traffic:
         pytest.param("ServeController", 0, marks=pytest.mark.long),
     ],
 )
-def test_a_killed_process_costs_what_ran_in_it(server: Server, traffic: Traffic, name: str, most: int) -> None:
+def test_a_killed_process_costs_what_ran_in_it(server: LiveService, traffic: Traffic, name: str, most: int) -> None:
     with traffic.by(CLIENTS):
         traffic.wait_for(1)
         outcome = kill(server, traffic, name)
@@ -61,14 +58,14 @@ def test_a_killed_process_costs_what_ran_in_it(server: Server, traffic: Traffic,
 
 
 @pytest.mark.long
-def test_haproxy_is_started_again(server: Server, traffic: Traffic) -> None:
+def test_haproxy_is_started_again(server: LiveService, traffic: Traffic) -> None:
     # Connections are refused meanwhile: how many depends on the clients alone.
     with traffic.by(1):
-        assert kill(server, traffic, OTHERS[0]).wrong == 0
+        assert kill(server, traffic, "haproxy/bin").wrong == 0
 
 
 @contextmanager
-def hanging(server: Server, name: str) -> Iterator[None]:
+def hanging(server: LiveService, name: str) -> Iterator[None]:
     """Stop the processes of that name for the time of the block."""
     stopped = server.processes(name)
     assert stopped
@@ -81,7 +78,7 @@ def hanging(server: Server, name: str) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-def test_a_stage_that_hangs_delays_nobody_else(server: Server, traffic: Traffic) -> None:
+def test_a_stage_that_hangs_delays_nobody_else(server: LiveService, traffic: Traffic) -> None:
     asked: list[httpx.Response] = []
     with hanging(server, replica("detector-mediapipe")), httpx.Client(base_url=server.address, timeout=60) as client:
         waiting = threading.Thread(target=lambda: asked.append(traffic.post(client, "/mediapipe")))
@@ -97,7 +94,7 @@ def test_a_stage_that_hangs_delays_nobody_else(server: Server, traffic: Traffic)
 
 
 @pytest.mark.long
-def test_who_hangs_up_makes_room(server: Server, traffic: Traffic) -> None:
+def test_who_hangs_up_makes_room(server: LiveService, traffic: Traffic) -> None:
     with hanging(server, replica("detector-mediapipe")), httpx.Client(base_url=server.address, timeout=60) as client:
         impatient = [threading.Thread(target=hang_up, args=(server, traffic)) for _ in range(5 * PLACES)]
         for thread in impatient:
@@ -108,7 +105,7 @@ def test_who_hangs_up_makes_room(server: Server, traffic: Traffic) -> None:
         until(lambda: traffic.post(client, "/compare").status_code == 200, 60)
 
 
-def hang_up(server: Server, traffic: Traffic) -> None:
+def hang_up(server: LiveService, traffic: Traffic) -> None:
     """Ask, and close the connection after ten seconds without an answer."""
     with httpx.Client(base_url=server.address, timeout=10) as client:
         try:
@@ -119,7 +116,7 @@ def hang_up(server: Server, traffic: Traffic) -> None:
 
 @pytest.mark.long
 def test_a_changed_configuration_is_rolled_out_under_load(
-    server: Server, traffic: Traffic, service_files: ServiceFiles
+    server: LiveService, traffic: Traffic, service_files: ServiceFiles
 ) -> None:
     config = yaml.safe_load(service_files.config.read_text("utf-8"))
     [application] = config["applications"]
@@ -152,7 +149,7 @@ def dashboard(files: ServiceFiles) -> str:
 
 
 def test_the_whole_service_ends_with_its_main_process_and_nothing_acknowledged_is_lost(
-    server: Server, traffic: Traffic, service_files: ServiceFiles
+    server: LiveService, traffic: Traffic, service_files: ServiceFiles
 ) -> None:
     with traffic.by(CLIENTS):
         traffic.wait_for(1)
@@ -186,7 +183,7 @@ async def enrolled(files: ServiceFiles) -> tuple[dict[str, int], Path]:
     return faces, files.gallery / f"{collection.table}.lance"
 
 
-def check_health_tells_the_truth(files: ServiceFiles, table: Path, server: Server) -> None:
+def check_health_tells_the_truth(files: ServiceFiles, table: Path, server: LiveService) -> None:
     """Take away a model, a table, and the whole gallery, and give them back."""
     model = next((files.models / "facenet").glob("*.onnx"))
     cases: list[tuple[Path, Callable[[Any], bool]]] = [

@@ -19,8 +19,7 @@ import sys
 from pathlib import Path
 
 from deployments import transport
-from load_tests.photos import Photo
-from load_tests.traffic import Traffic
+from tests.deployments.traffic import Traffic
 
 port, clients, *photos = sys.argv[1:]
 with transport.set_up():
@@ -48,7 +47,7 @@ with transport.set_up():
         actors = list_actors(filters=[("state", "=", "ALIVE")], detail=True, limit=1000)
         return {actor.name: actor.node_id for actor in actors if "ServeReplica" in actor.class_name}
 
-    traffic = Traffic(f"http://127.0.0.1:{port}", tuple(Photo.read(Path(photo)) for photo in photos))
+    traffic = Traffic(f"http://127.0.0.1:{port}", tuple(Path(photo).read_bytes() for photo in photos))
     with traffic.by(int(clients)):
         traffic.wait_for(1)
         there = [name for name, place in replicas().items() if place == node.node_id]

@@ -14,8 +14,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from access.keys import create
-from load_tests.server import Server
 from tests.collector import Collector
+from tests.live_service import LiveService
 from tests.service_files import ServiceFiles
 from tests.waiting import until
 
@@ -89,7 +89,7 @@ def settled(client: httpx.Client) -> Told:
 
 
 @pytest.fixture(scope="module")
-def watched(server: Server, service_files: ServiceFiles, traces: Collector, mindy: bytes) -> Iterator[Watched]:
+def watched(server: LiveService, service_files: ServiceFiles, traces: Collector, mindy: bytes) -> Iterator[Watched]:
     """One `/match` and a few more requests to the session's service, which nobody else asks meanwhile."""
     _, key = create(service_files.keys, "tested", ("read", "enrol", "admin"), ())
     with httpx.Client(base_url=server.address, timeout=60, headers={"Authorization": f"Bearer {key}"}) as client:

@@ -16,8 +16,8 @@ from deployments import preflight
 from deployments.address import reserved_port
 from deployments.errors import ConfigError, StartError
 from gallery.disk import LOCK
-from load_tests.routes import configured
 from tests.conftest import PROJECT
+from tests.default_configuration import default_args
 
 STORE = "RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES"
 VARIABLES = ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", STORE, "RAY_TMPDIR", "TMPDIR")
@@ -225,7 +225,7 @@ def test_named_token_file_must_be_readable(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_stages_must_fit_the_cores() -> None:
-    args = configured()
+    args = default_args()
     preflight.fit_cores([args], math.ceil(args.cpus))
     with pytest.raises(StartError, match=r"Ray has 1 of the .* cores that one replica of each stage reserves: serve"):
         preflight.fit_cores([args], 1)

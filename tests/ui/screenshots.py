@@ -13,9 +13,9 @@ from typing import Literal
 import httpx
 from playwright.sync_api import Page
 
-from load_tests.server import served
 from tests.browser import find
 from tests.contracts import nobody, side_by_side
+from tests.live_service import served
 from tests.photos import FOLDER as PHOTOS
 from tests.photos import PEOPLE
 from tests.ui.pages import DESKTOP, PHONE, Watched, choose, file, started, view

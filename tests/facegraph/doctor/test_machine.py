@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from facegraph.doctor import machine
-from load_tests.routes import configured
+from tests.default_configuration import default_args
 
 
 def test_cores_are_held_against_the_configuration() -> None:
-    args = configured()
+    args = default_args()
     assert machine.cores(args, 16).level == "ok"
     few = machine.cores(args, 2)
     assert (few.level, few.command) == ("warning", "facegraph serve configs/laptop.yaml")
@@ -50,4 +50,4 @@ def test_a_gpu_is_looked_for(
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: providers)
     if there:
         (tmp_path / "nvidia0").touch()
-    assert machine.gpu(configured().model_copy(update={"device": device}), tmp_path).level == level
+    assert machine.gpu(default_args().model_copy(update={"device": device}), tmp_path).level == level

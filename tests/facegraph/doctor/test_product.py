@@ -11,15 +11,15 @@ from access.keys import create
 from access.settings import AccessArgs
 from facegraph.client import Client
 from facegraph.doctor import product
-from load_tests.routes import configured
 from models.catalogue import card
 from models.store import Store
+from tests.default_configuration import default_args
 from tests.fakes import pull
 
 
 def test_models_are_missing_or_damaged_or_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Store, "_weight_problems", lambda self, card: [])
-    args = configured().model_copy(update={"models_dir": pull(tmp_path, "mtcnn", "fr-liveness")})
+    args = default_args().model_copy(update={"models_dir": pull(tmp_path, "mtcnn", "fr-liveness")})
     (Store(tmp_path).folder(card("fr-liveness")) / card("fr-liveness").exports[0]).write_bytes(b"damaged")
     found = {each.command.rpartition(" ")[2] or "whole": each for each in product.models(args)}
     assert (found["whole"].level, found["whole"].what) == ("ok", "the model mtcnn is whole")

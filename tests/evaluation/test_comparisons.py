@@ -1,92 +1,64 @@
-"""The scores of real photos, and of photos without a face."""
+"""What a network answers for photos, and the scores of their pairs."""
 
-import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from evaluation.answers import answers
-from evaluation.comparisons import Comparisons, compare
-from evaluation.labelled import Labelled, read_labelled
-from evaluation.verification import Trials
+from evaluation.comparisons import compare
+from evaluation.labelled import Labelled
+from imaging.crops import CropSpec
 from imaging.decode import Limits
-from models.catalogue import card
-from models.detection import PhotoDetector
-from models.device import Device
-from models.engines import CropNetwork, load_detector, load_network
+from imaging.faces import Face, Pixels
+from models.detection import Detector, PhotoDetector
 from models.errors import ModelError
-from models.store import Store
 
-EMBEDDER = card("mobilefacenet")
-
-
-@pytest.fixture(scope="module")
-def detect(store: Store) -> PhotoDetector:
-    return PhotoDetector(load_detector(card("mtcnn"), store, "onnx", Device(), {}), Limits())
+CROP = CropSpec(8, "box")
 
 
-@pytest.fixture(scope="module")
-def embed(store: Store) -> CropNetwork:
-    return load_network(EMBEDDER, store, "onnx", Device())
+class NotInTheDark(Detector):
+    """Finds a small face on the left and a large one in the middle of any photo that is not black."""
+
+    def detect(self, pixels: Pixels) -> list[Face]:
+        landmarks = np.array([[10, 5], [20, 5], [15, 10], [10, 15], [20, 15]], np.float32)
+        boxes = [(0, 0, 4, 4), (10, 0, 30, 20)] if pixels.any() else []
+        return [Face(box, 1.0, landmarks) for box in boxes]
 
 
-@pytest.fixture
-def people(sample_photos: Path, tmp_path: Path) -> Path:
-    """Two people with three photos each."""
-    for person in ("madonna", "jerry_seinfeld"):
-        (tmp_path / person).mkdir()
-        for path in sorted((sample_photos / person).glob("*.jpg"))[:3]:
-            shutil.copy(path, tmp_path / person)
-    return tmp_path
+def asked(*photos: Path) -> list[list[float]]:
+    """The answers of a network that gives the mean colour of its crop."""
+    detect = PhotoDetector(NotInTheDark(), Limits())
+    return answers(photos, detect, lambda crops: crops.mean(axis=(1, 2)), [CROP]).tolist()
 
 
-def measured(folder: Path, detect: PhotoDetector, embed: CropNetwork) -> Comparisons:
-    labelled = read_labelled(folder)
-    return compare(labelled, answers(labelled.photos, detect, embed, EMBEDDER.crops))
+def test_a_network_is_asked_about_the_prominent_face_and_a_faceless_photo_has_no_answer(tmp_path: Path) -> None:
+    photo = np.zeros((20, 40, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "black.png"), photo)
+    photo[:, 10:30] = 255
+    cv2.imwrite(str(tmp_path / "white.png"), photo)
+    (tmp_path / "broken.png").write_bytes(b"no photo")
+    found = asked(*(tmp_path / f"{name}.png" for name in ("black", "white", "broken")))
+    np.testing.assert_array_equal(found, [[np.nan] * 3, [255] * 3, [np.nan] * 3])
+    with pytest.raises(ModelError, match="no face was found"):
+        asked(tmp_path / "black.png")
+    with pytest.raises(ModelError, match=r"nowhere\.png"):
+        asked(tmp_path / "nowhere.png")
 
 
-def test_photos_of_one_person_score_higher(people: Path, detect: PhotoDetector, embed: CropNetwork) -> None:
-    found = measured(people, detect, embed)
-    assert (found.genuine.sum(), len(found.scores), found.lost_genuine, found.lost_impostor) == (6, 15, 0, 0)
-    assert Trials(found.scores, found.genuine).curve().area() == 1
-    assert np.abs(found.scores).max() <= 1 + 1e-6
-
-
-def test_photos_without_a_face_are_counted_and_left_out(
-    people: Path, detect: PhotoDetector, embed: CropNetwork
-) -> None:
-    (people / "madonna" / "broken.jpg").write_bytes(b"no photo")
-    found = measured(people, detect, embed)
-    assert (found.genuine.sum(), len(found.scores), found.lost_genuine, found.lost_impostor) == (6, 15, 3, 3)
-    # Of 12 impostor pairs 3 cannot match; of 9 genuine ones 3 are lost and half of the others.
-    assert found.with_faceless(1.0, 0.5) == (9 / 12, (3 + 3) / 9)
-
-
-def test_scores_are_cosines_of_the_pairs() -> None:
+def test_scores_are_cosines_of_the_pairs_with_two_faces() -> None:
     embeddings = np.array([[2.0, 0.0], [3.0, 3.0], [0.0, 0.5], [np.nan, np.nan]])
     pairs = np.stack(np.triu_indices(4, 1), axis=1)
     found = compare(Labelled((Path(),) * 4, np.array([0, 0, 1, 1]), pairs, whole=True), embeddings)
     assert found.scores.tolist() == pytest.approx([0.5**0.5, 0, 0.5**0.5])
     assert found.subjects.tolist() == [[0, 0], [0, 1], [0, 1]]
     assert (found.lost_genuine, found.lost_impostor) == (1, 2)
+    # Of 4 impostor pairs 2 have a faceless photo and cannot match; of 2 genuine pairs one is lost and half the other.
+    assert found.with_faceless(1.0, 0.5) == (2 / 4, 1.5 / 2)
 
 
 def test_too_few_faces_are_an_error() -> None:
     pairs = np.stack(np.triu_indices(3, 1), axis=1)
-    embeddings = np.array([[1.0], [np.nan], [1.0]])
     with pytest.raises(ModelError, match="too few faces"):
-        compare(Labelled((Path(),) * 3, np.array([0, 0, 1]), pairs, whole=True), embeddings)
-
-
-def test_without_any_face_there_is_nothing_to_measure(
-    tmp_path: Path, detect: PhotoDetector, embed: CropNetwork
-) -> None:
-    (tmp_path / "empty.jpg").touch()
-    with pytest.raises(ModelError, match="no face was found"):
-        answers([tmp_path / "empty.jpg"], detect, embed, EMBEDDER.crops)
-
-
-def test_a_photo_that_is_not_there_is_named(tmp_path: Path, detect: PhotoDetector, embed: CropNetwork) -> None:
-    with pytest.raises(ModelError, match=r"nowhere\.jpg"):
-        answers([tmp_path / "nowhere.jpg"], detect, embed, EMBEDDER.crops)
+        compare(Labelled((Path(),) * 3, np.array([0, 0, 1]), pairs, whole=True), np.array([[1.0], [np.nan], [1.0]]))

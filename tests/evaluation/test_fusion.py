@@ -24,52 +24,40 @@ def drawn(seed: int, photos: int = 60, members: int = 2) -> tuple[NDArray[np.flo
 
 
 @brief
-@given(seed=SEEDS, members=st.integers(1, 3))
-def test_the_regression_is_where_its_likelihood_is_flat(seed: int, members: int) -> None:
+@given(seed=SEEDS, members=st.integers(1, 3), spread=st.sampled_from([0.1, 1, 4]))
+def test_the_gradient_of_the_regression_is_zero(seed: int, members: int, spread: float) -> None:
     features, positive = drawn(seed, members=members)
+    features *= spread
     weights, bias = logistic_regression(features, positive)
     missing = positive - 1 / (1 + np.exp(-(features @ weights + bias)))
     np.testing.assert_allclose(features.T @ missing, RIDGE * weights, atol=1e-6)
     assert missing.sum() == pytest.approx(0, abs=1e-6)
 
 
-def test_photos_that_separate_well_still_have_a_fit() -> None:
-    features = np.array([[-20.0], [-19.0], [19.0], [20.0]])
-    weights, _ = logistic_regression(features, features[:, 0] > 0)
-    assert 0 < weights[0] < 1
-
-
 @given(logits=st.lists(st.floats(-20, 20), min_size=1, unique=True), bpcer=st.floats(0, 0.5))
-def test_the_operating_point_rejects_as_many_live_photos_as_it_may(logits: list[float], bpcer: float) -> None:
+def test_the_shift_rejects_as_many_live_photos_as_it_may(logits: list[float], bpcer: float) -> None:
     live = np.array(logits)
     rejected = np.count_nonzero(live + shift_at(live, bpcer) < 0)
     assert rejected <= int(bpcer * len(live))
-    gap = np.diff(np.sort(live)).min(initial=np.inf)
-    if gap > 1e-6:
+    if np.diff(np.sort(live)).min(initial=np.inf) > 1e-6:
         assert rejected == int(bpcer * len(live))
 
 
 @brief
-@given(seed=SEEDS, bpcer=st.floats(0.02, 0.2))
-def test_a_fit_keeps_the_operating_point_that_it_was_asked_for(seed: int, bpcer: float) -> None:
-    logits, live = drawn(seed, photos=200)
+@given(seed=SEEDS, members=st.integers(1, 2), bpcer=st.floats(0.02, 0.2))
+def test_a_fit_has_the_bpcer_that_it_was_asked_for(seed: int, members: int, bpcer: float) -> None:
+    logits, live = drawn(seed, photos=200, members=members)
     fitted = fit(logits, live, bpcer)
-    accepted = fitted.live(logits)
     # Three decimals may move a photo that is just at the threshold.
-    assert abs(np.count_nonzero(~accepted[live]) - int(bpcer * live.sum())) <= 1
-
-
-def test_one_network_is_shifted_and_not_weighed() -> None:
-    logits, live = drawn(0, members=1)
-    fitted = fit(logits, live, 0.1)
-    assert (fitted.weights, fitted.bias) == ((1.0,), 0.0)
+    assert abs(np.count_nonzero(~fitted.live(logits)[live]) - int(bpcer * live.sum())) <= 1
+    if members == 1:
+        assert (fitted.weights, fitted.bias) == ((1.0,), 0.0)
 
 
 def test_every_photo_is_classified_by_a_fit_without_it() -> None:
     logits, live = drawn(1, photos=100)
     logits[0] = 20 * (1 - 2 * live[0])
     accepted = cross_validated(logits, live, 0.05, seed=0)
-    assert len(accepted) == 100 > FOLDS
     assert accepted[0] != live[0]
     assert np.mean(accepted[live]) > 0.8 > 0.5 > np.mean(accepted[~live])
 
@@ -81,8 +69,7 @@ def test_counts_become_error_rates_by_kind() -> None:
         BonaFide(photos=2, rejected=1),
         (Attack(kind="spoof", photos=1, passed=1), Attack(kind="print", photos=2, passed=1)),
     )
-    rates = {rate.name: rate.estimate for rate in error_rates(*counts)}
-    assert rates == {
+    assert {rate.name: rate.estimate for rate in error_rates(*counts)} == {
         "BPCER": wilson(1, 2),
         "APCER spoof": wilson(1, 1),
         "APCER print": wilson(1, 2),
@@ -90,8 +77,8 @@ def test_counts_become_error_rates_by_kind() -> None:
     }
 
 
-@pytest.mark.parametrize(("live", "spoofs"), [(FOLDS - 1, FOLDS), (FOLDS, FOLDS - 1), (0, 9)])
+@pytest.mark.parametrize(("live", "spoofs"), [(FOLDS - 1, FOLDS), (FOLDS, FOLDS - 1)])
 def test_too_few_photos_to_hold_some_out_are_refused(live: int, spoofs: int) -> None:
     check_enough(["live"] * FOLDS + ["spoof/print"] * FOLDS)
-    with pytest.raises(ModelError, match=f"{live} live photos and {spoofs} spoofs have a face"):
+    with pytest.raises(ModelError, match=f"{live} live photos and {spoofs} spoofs"):
         check_enough(["live"] * live + ["spoof/print"] * spoofs)

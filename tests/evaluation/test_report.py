@@ -49,10 +49,6 @@ def test_scores_that_are_all_one_are_drawn_too() -> None:
     assert "APCER" in words(plots.roc(flat, "APCER", "BPCER"))
 
 
-def test_normal_deviates() -> None:
-    assert plots.probit(np.array([0.5, 0.975, 0.025])) == pytest.approx([0, 1.959964, -1.959964])
-
-
 def test_names_are_text_and_no_markup(tmp_path: Path) -> None:
     gate = report.acquisition([Path("<b>.jpg"), Path("a.jpg")], np.array([[np.nan], [1.0]]))
     beside = report.write_report(tmp_path / "report.html", "<i>", {"photos": "<script>"}, {"acquisition": gate})

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluation.answers import answers
+from evaluation.answers import Answers, answers
 from evaluation.comparisons import compare
 from evaluation.labelled import Labelled
 from imaging.crops import CropSpec
@@ -27,10 +27,10 @@ class NotInTheDark(Detector):
         return [Face(box, 1.0, landmarks) for box in boxes]
 
 
-def asked(*photos: Path) -> list[list[float]]:
+def asked(*photos: Path) -> Answers:
     """The answers of a network that gives the mean colour of its crop."""
     detect = PhotoDetector(NotInTheDark(), Limits())
-    return answers(photos, detect, lambda crops: crops.mean(axis=(1, 2)), [CROP]).tolist()
+    return answers(photos, detect, lambda crops: crops.mean(axis=(1, 2)), [CROP])
 
 
 def test_a_network_is_asked_about_the_prominent_face_and_a_faceless_photo_has_no_answer(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where weight files come from, in which order, and what is said when none has them."""
+"""Where weight files come from, in which order, and the error when no source has them."""
 
 import io
 import tarfile
@@ -56,7 +56,7 @@ def tarred(**files: bytes) -> bytes:
     return archive.getvalue()
 
 
-def from_archive(site: Site, archive: bytes, member: str) -> HttpsSource:
+def from_archive(site: Site, archive: bytes, member: str = "inner/weights") -> HttpsSource:
     return site.source("/archive", archive, archive_sha256=digest(archive), member=member)
 
 
@@ -72,88 +72,74 @@ def refusal(card: Card, store: Store, downloads: Downloads, mirror: Path | None 
     return str(caught.value)
 
 
-def test_a_file_comes_from_its_address(store: Store, downloads: Downloads, site: Site) -> None:
-    card = card_from(site.source("/weights.bin", WEIGHTS))
+def test_every_file_that_is_missing_or_damaged_is_fetched(store: Store, downloads: Downloads, site: Site) -> None:
+    files = [
+        WeightFile(name=f"{number}.bin", sha256=digest(content), sources=(site.source(f"/{number}", content),))
+        for number, content in enumerate((WEIGHTS, OTHER))
+    ]
+    card = made_card(files=files)
     fetch(card, store, downloads, None)
-    assert files_in(store, card) == {"weights.bin": WEIGHTS}
-
-
-def test_a_file_that_is_here_is_not_fetched(store: Store, downloads: Downloads, site: Site) -> None:
-    card = card_from(site.source("/weights.bin", WEIGHTS))
-    fetch(card, store, downloads, None)
+    assert files_in(store, card) == {"0.bin": WEIGHTS, "1.bin": OTHER}
     downloads.clear()
+    (store.folder(card) / "1.bin").write_bytes(b"damaged")
     fetch(card, store, downloads, None)
-    assert len(site.asked) == 1
-
-
-def test_a_file_that_was_damaged_is_fetched_again(store: Store, downloads: Downloads, site: Site) -> None:
-    card = card_from(site.source("/weights.bin", WEIGHTS))
-    store.folder(card).mkdir(parents=True)
-    (store.folder(card) / "weights.bin").write_bytes(b"damaged")
-    fetch(card, store, downloads, None)
-    assert files_in(store, card) == {"weights.bin": WEIGHTS}
+    assert files_in(store, card) == {"0.bin": WEIGHTS, "1.bin": OTHER}
+    assert [path for path, _ in site.asked] == ["/0", "/1", "/1"]
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
-def test_a_member_is_taken_out_of_an_archive_and_nothing_else(
+def test_one_member_is_taken_out_of_an_archive(
     store: Store, downloads: Downloads, site: Site, pack: Callable[..., bytes]
 ) -> None:
-    card = card_from(from_archive(site, pack(weights=WEIGHTS, script=b"harm"), "inner/weights"))
+    card = card_from(from_archive(site, pack(weights=WEIGHTS, script=b"harm")))
     fetch(card, store, downloads, None)
     assert files_in(store, card) == {"weights.bin": WEIGHTS}
 
 
-@pytest.mark.parametrize("pack", [zipped, tarred])
-def test_a_member_that_is_missing_is_named(
-    store: Store, downloads: Downloads, site: Site, pack: Callable[..., bytes]
+WRONG = f"inner/weights has another hash than its card: sha256 {digest(OTHER)} instead of {HASH}"
+
+
+@pytest.mark.parametrize(
+    ("archive", "member", "problem"),
+    [
+        (zipped(other=WEIGHTS), "inner/weights", "the archive has no inner/weights"),
+        (tarred(other=WEIGHTS), "inner/weights", "the archive has no inner/weights"),
+        (zipped(weights=OTHER), "inner/weights", WRONG),
+        (tarred(weights=OTHER), "inner/weights", WRONG),
+        (tarred(weights=WEIGHTS), "folder", "folder is no file in its archive"),
+        (b"no archive at all", "inner/weights", "the archive of inner/weights cannot be read"),
+        (zipped(weights=WEIGHTS)[:-3], "inner/weights", "the archive of inner/weights cannot be read"),
+    ],
+    ids=["not in a zip", "not in a tar", "wrong in a zip", "wrong in a tar", "folder", "no archive", "cut"],
+)
+def test_an_archive_without_the_file_is_refused(
+    store: Store, downloads: Downloads, site: Site, archive: bytes, member: str, problem: str
 ) -> None:
-    card = card_from(from_archive(site, pack(other=WEIGHTS), "inner/weights"))
-    assert "the archive has no inner/weights" in refusal(card, store, downloads)
-
-
-@pytest.mark.parametrize("pack", [zipped, tarred])
-def test_a_member_with_another_hash_is_not_kept(
-    store: Store, downloads: Downloads, site: Site, pack: Callable[..., bytes]
-) -> None:
-    card = card_from(from_archive(site, pack(weights=OTHER), "inner/weights"))
-    answer = refusal(card, store, downloads)
-    assert f"inner/weights has another hash than its card: sha256 {digest(OTHER)} instead of {HASH}" in answer
-
-
-def test_a_member_that_is_a_folder_is_no_file(store: Store, downloads: Downloads, site: Site) -> None:
-    card = card_from(from_archive(site, tarred(weights=WEIGHTS), "folder"))
-    assert "folder is no file in its archive" in refusal(card, store, downloads)
-
-
-@pytest.mark.parametrize("archive", [b"no archive at all", zipped(weights=WEIGHTS)[:-3]], ids=["none", "cut"])
-def test_an_archive_that_cannot_be_read_is_named(
-    store: Store, downloads: Downloads, site: Site, archive: bytes
-) -> None:
-    card = card_from(from_archive(site, archive, "inner/weights"))
-    assert "the archive of inner/weights cannot be read" in refusal(card, store, downloads)
+    assert problem in refusal(card_from(from_archive(site, archive, member)), store, downloads)
 
 
 def test_a_data_file_of_an_installed_package_is_taken(store: Store, downloads: Downloads) -> None:
     here = Path(pytest.__file__)
-    source = InstalledSource(kind="installed", package="pytest", member="pytest/__init__.py")
-    card = card_from(source, sha256=sha256_of(here))
+    card = card_from(
+        InstalledSource(kind="installed", package="pytest", member="pytest/__init__.py"), sha256=sha256_of(here)
+    )
     fetch(card, store, downloads, None)
     assert files_in(store, card) == {"weights.bin": here.read_bytes()}
 
 
 @pytest.mark.parametrize(
-    ("package", "member", "sentence"),
+    ("package", "member", "problem"),
     [
         ("no-such-package", "weights.bin", "the package no-such-package is not installed"),
         ("pytest", "pytest/weights.bin", "the installed package pytest has no pytest/weights.bin"),
         ("pytest", "pytest/__init__.py", "__init__.py has another hash than its card"),
     ],
 )
-def test_what_an_installed_package_lacks_is_said(
-    store: Store, downloads: Downloads, package: str, member: str, sentence: str
+def test_an_installed_package_without_the_file_is_refused(
+    store: Store, downloads: Downloads, package: str, member: str, problem: str
 ) -> None:
     card = card_from(InstalledSource(kind="installed", package=package, member=member))
-    assert sentence in refusal(card, store, downloads)
+    assert problem in refusal(card, store, downloads)
 
 
 def test_the_archives_of_the_registries_are_unpacked(store: Store, downloads: Downloads, tmp_path: Path) -> None:
@@ -168,62 +154,34 @@ def test_the_archives_of_the_registries_are_unpacked(store: Store, downloads: Do
         assert files_in(store, card) == {"weights.bin": WEIGHTS}
 
 
-def test_sources_are_asked_in_order_until_one_has_the_file(store: Store, downloads: Downloads, site: Site) -> None:
-    gone, wrong = site.source("/gone"), site.source("/wrong", OTHER)
-    card = card_from(gone, wrong, site.source("/right", WEIGHTS), site.source("/never", WEIGHTS))
-    fetch(card, store, downloads, None)
-    assert files_in(store, card) == {"weights.bin": WEIGHTS}
-    assert [path for path, _ in site.asked] == ["/gone", "/wrong", "/right"]
-
-
-def test_the_mirror_is_asked_first_and_knows_a_file_by_its_hash(
+def test_sources_are_asked_in_order_and_a_mirror_before_them(
     store: Store, downloads: Downloads, site: Site, tmp_path: Path
 ) -> None:
+    """The mirror's files are known by their hash."""
     mirror = tmp_path / "mirror"
     (mirror / "some" / "folder").mkdir(parents=True)
     (mirror / "weights.bin").write_bytes(OTHER)
-    (mirror / "some" / "folder" / "another name").write_bytes(WEIGHTS)
-    card = card_from(site.source("/weights.bin", WEIGHTS))
+    gone, wrong = site.source("/gone"), site.source("/wrong", OTHER)
+    card = card_from(gone, wrong, site.source("/right", WEIGHTS), site.source("/never", WEIGHTS))
     fetch(card, store, downloads, mirror)
     assert files_in(store, card) == {"weights.bin": WEIGHTS}
-    assert site.asked == []
-
-
-def test_what_the_mirror_lacks_comes_from_the_sources(
-    store: Store, downloads: Downloads, site: Site, tmp_path: Path
-) -> None:
-    (tmp_path / "mirror").mkdir()
-    card = card_from(site.source("/weights.bin", WEIGHTS))
-    fetch(card, store, downloads, tmp_path / "mirror")
+    assert [path for path, _ in site.asked] == ["/gone", "/wrong", "/right"]
+    (mirror / "some" / "folder" / "another name").write_bytes(WEIGHTS)
+    (store.folder(card) / "weights.bin").unlink()
+    fetch(card, store, downloads, mirror)
     assert files_in(store, card) == {"weights.bin": WEIGHTS}
+    assert len(site.asked) == 3
 
 
-def test_when_all_fail_one_error_says_what_each_answered_and_what_to_do(
+def test_one_error_says_what_each_source_answered_and_what_to_do(
     store: Store, downloads: Downloads, site: Site, tmp_path: Path
 ) -> None:
     (tmp_path / "mirror").mkdir()
     missing = InstalledSource(kind="installed", package="no-such-package", member="weights.bin")
     card = card_from(missing, site.source("/gone.bin"), site.source("/wrong.bin", OTHER))
     answer = refusal(card, store, downloads, tmp_path / "mirror")
-    sentences = [
-        "weights.bin of the model made-up could not be fetched",
-        f"the mirror {tmp_path / 'mirror'} has no file with its hash",
-        "the package no-such-package is not installed",
-        "127.0.0.1 cannot be reached for gone.bin",
-        "wrong.bin has another hash",
-        "--mirror or MODEL_MIRROR",
-    ]
-    places = [answer.find(sentence) for sentence in sentences]
+    parts = ["weights.bin of the model made-up", str(tmp_path / "mirror"), "no-such-package", "gone.bin", "wrong.bin"]
+    places = [answer.find(part) for part in [*parts, "--mirror or MODEL_MIRROR"]]
     assert -1 not in places
     assert places == sorted(places)
     assert "\n" not in answer
-
-
-def test_every_file_of_a_card_is_fetched(store: Store, downloads: Downloads, site: Site) -> None:
-    files = [
-        WeightFile(name=f"{number}.bin", sha256=digest(content), sources=(site.source(f"/{number}", content),))
-        for number, content in enumerate((WEIGHTS, OTHER))
-    ]
-    card = made_card(files=files)
-    fetch(card, store, downloads, None)
-    assert files_in(store, card) == {"0.bin": WEIGHTS, "1.bin": OTHER}

@@ -1,137 +1,156 @@
-"""The service end to end: `facegraph serve` on a Ray cluster of its own, real photos, real networks."""
+"""The service end to end, with real networks and a real gallery. Contracts have their own tests: `tests.contracts`."""
 
-import base64
-import io
+import itertools
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
-import numpy as np
-import PIL.Image
 import pytest
 
+from api.settings import LimitArgs
 from models.catalogue import card
+from tests.api.hostile import REQUESTS
 from tests.conftest import shared_faces
+from tests.contracts import nobody, side_by_side
+
+PROBES = {"ben_afflek": 4, "elton_john": 10, "jerry_seinfeld": 7, "madonna": 6, "mindy_kaling": 23}
+"""By person, the number of the photo to search with. The first three photos are enrolled."""
+
+SUBJECTS = [
+    *(
+        "'; DROP TABLE faces; --",
+        '"quoted"',
+        "/",
+        "//",
+        "a/b",
+        "trailing/",
+        "a/../b",
+        "a/./b",
+        "%",
+        "%2F",
+        "%00",
+        "a\0b",
+    ),
+    *("\n.", "a\r\nb", " padded ", "+", "?x=1&y=2#z", "a;b", "\\", "é", "e\u0301", "\u202eetihw", "😀" * 512),
+]
+"""Subjects with characters that a proxy or a router could change in a path."""
 
 
-def pixels(data: bytes) -> "np.ndarray[Any, np.dtype[np.uint8]]":
-    return np.asarray(PIL.Image.open(io.BytesIO(data)).convert("RGB"))
+def search(service: httpx.Client, collection: str, photo: bytes, **options: Any) -> list[list[Any]]:
+    """The candidates for each face."""
+    response = service.post(f"{collection}/search", files={"photo": photo}, params=options)
+    assert response.status_code == 200
+    return [face["candidates"] for face in response.json()["faces"]]
 
 
-def encoded(array: "np.ndarray[Any, Any]", exif: PIL.Image.Exif | bytes = b"") -> bytes:
-    file = io.BytesIO()
-    PIL.Image.fromarray(array.astype(np.uint8)).save(file, "JPEG", quality=95, exif=exif)
-    return file.getvalue()
+@pytest.fixture
+def collection(service: httpx.Client) -> Iterator[str]:
+    """The path of an empty collection."""
+    path = f"/v1/collections/{uuid.uuid4().hex}"
+    assert service.put(path, json={}).status_code == 201
+    yield path
+    assert service.delete(path, params={"with_faces": True}).status_code == 200
 
 
-def match(service: httpx.Client, first: bytes, second: bytes, **more: float) -> httpx.Response:
-    body = {"image1": base64.b64encode(first).decode(), "image2": base64.b64encode(second).decode(), **more}
-    return service.post("/match", json=body)
+@pytest.mark.parametrize("detector", ["mtcnn", "mediapipe", "retinaface"])
+def test_each_detector_finds_the_face(service: httpx.Client, detector: str, mindy: bytes) -> None:
+    found = service.post(f"/v1/detect?detector={detector}&liveness=report", files={"photo": mindy}).json()
+    assert (found["photo"]["width"], found["photo"]["height"]) == (360, 240)
+    [face] = found["faces"]
+    assert face["landmarks"]["left_eye"] == pytest.approx([146, 107], abs=6)
+    assert face["liveness"]["live"] is True
 
 
-def refusal(response: httpx.Response) -> str:
-    assert response.status_code == 400
-    body = response.json()
-    assert body == {"success": False, "error": body["error"]}
-    return str(body["error"])
+def test_spoof_is_told_from_a_live_face(service: httpx.Client) -> None:
+    def is_live(name: str) -> bool:
+        photo = (shared_faces("liveness") / f"{name}.jpg").read_bytes()
+        [face] = service.post("/v1/detect?liveness=report", files={"photo": photo}).json()["faces"]
+        return bool(face["liveness"]["live"])
+
+    assert (is_live("live_1"), is_live("spoof_1")) == (True, False)
 
 
-def test_two_photos_of_one_person_match(service: httpx.Client, mindy: bytes, mindy_again: bytes) -> None:
-    answer = match(service, mindy, mindy_again).json()
-    assert answer["success"] is True
-    assert answer["match"] is True
-    assert answer["threshold"] == 0.6
-    assert answer["similarity_score"] > 0.7
-    for image in ("image1", "image2"):
-        assert answer["liveness_results"][image]["is_live"] is True
-        assert answer["face_detection_results"][image]["face_count"] == 1
-        assert answer["face_detection_results"][image]["confidence"] > 0.9
-    assert answer["models"] == {"detector": "mtcnn", "liveness": "fr-liveness", "embedder": "mobilefacenet"}
+@pytest.mark.parametrize(("embedder", "model"), [("arcface", "mobilefacenet"), ("facenet", "facenet")])
+def test_embeddings_compare_as_their_photos_verify(
+    service: httpx.Client, embedder: str, model: str, mindy: bytes, mindy_again: bytes, jerry: bytes
+) -> None:
+    def embedding(photo: bytes) -> Any:
+        [face] = service.post(f"/v1/embed?embedder={embedder}", files={"photo": photo}).json()["faces"]
+        return face["embedding"]
+
+    threshold = {"value": card(model).threshold("cosine").value, "source": "card"}
+    for other, match in ((mindy_again, True), (jerry, False)):
+        photos = {"photo1": mindy, "photo2": other}
+        verified = service.post(f"/v1/verify?embedder={embedder}", files=photos).json()
+        body = {"embedding1": embedding(mindy), "embedding2": embedding(other)}
+        compared = service.post("/v1/compare", json=body).json()
+        assert (
+            (verified["match"], verified["threshold"])
+            == (compared["match"], compared["threshold"])
+            == (match, threshold)
+        )
+        assert compared["value"] == pytest.approx(verified["value"], abs=1e-4)
 
 
-def test_photos_of_two_people_do_not_match(service: httpx.Client, mindy: bytes, jerry: bytes) -> None:
-    answer = match(service, mindy, jerry, threshold=card("mobilefacenet").threshold("cosine").value).json()
-    assert answer["match"] is False
-    assert answer["similarity_score"] < 0.3
+def test_search_finds_people_in_other_photos(service: httpx.Client, collection: str, sample_photos: Path) -> None:
+    people = {name: [path.read_bytes() for path in sorted((sample_photos / name).iterdir())] for name in PROBES}
+    for name, photos in people.items():
+        files = [("photo", photo) for photo in photos[:3]]
+        assert service.post(f"{collection}/faces", data={"subject": name}, files=files).json()["enrolled"] == 3
+    for name, number in PROBES.items():
+        [[first, *others]] = search(service, collection, people[name][number], threshold=-1)
+        assert (first["subject"], first["similarity"] > 0.7) == (name, True)
+        assert {each["subject"] for each in others} == PROBES.keys() - {name}
+        assert all(each["similarity"] < 0.4 for each in others)
+    both = side_by_side(people["mindy_kaling"][0], people["jerry_seinfeld"][0])
+    assert sorted(each["subject"] for [each] in search(service, collection, both)) == ["jerry_seinfeld", "mindy_kaling"]
+    assert search(service, collection, nobody()) == []
+    assert service.delete(f"{collection}/subjects/madonna").json() == {"deleted_faces": 3}
+    assert search(service, collection, people["madonna"][0]) == [[]]
 
 
-def test_a_photo_matches_itself_turned_by_exif(service: httpx.Client, mindy: bytes) -> None:
-    exif = PIL.Image.Exif()
-    exif[0x0112] = 6
-    # Stored lying on its side; orientation 6 says: turn it clockwise to see it.
-    turned = encoded(np.rot90(pixels(mindy)), exif)
-    answer = match(service, mindy, turned).json()
-    assert answer["similarity_score"] > 0.95
+def test_subject_of_any_characters_can_stand_in_a_path(service: httpx.Client, collection: str, mindy: bytes) -> None:
+    files = [("photo", mindy)] * len(SUBJECTS)
+    enrolled = service.post(f"{collection}/faces", data={"subject": SUBJECTS}, files=files).json()["enrolled"]
+    assert enrolled == len(SUBJECTS)
+    for subject in SUBJECTS:
+        path = f"{collection}/subjects/{quote(subject, safe='')}"
+        assert service.get(path).json()["id"] == subject
+        assert service.delete(path).json() == {"deleted_faces": 1}
+    assert service.get(collection).json()["faces"] == 0
 
 
-def test_a_photo_of_two_people_is_refused(service: httpx.Client, mindy: bytes, jerry: bytes) -> None:
-    height = min(pixels(mindy).shape[0], pixels(jerry).shape[0])
-    both = encoded(np.hstack([pixels(mindy)[:height], pixels(jerry)[:height]]))
-    assert refusal(match(service, mindy, both)) == (
-        "Image2 face detection failed: Multiple faces detected (2). Exactly one face is required"
-    )
+def test_body_is_limited_with_and_without_a_declared_length(service: httpx.Client) -> None:
+    limit = LimitArgs().max_body
+    declared = service.post("/v1/detect", files={"photo": bytes(limit)})
+    pieces = itertools.repeat(bytes(2**20), limit // 2**20 + 1)
+    streamed = service.post("/v1/compare", content=pieces, headers={"content-type": "application/json"})
+    for response in (declared, streamed):
+        assert (response.status_code, response.json()["error"]["code"]) == (413, "BODY_TOO_LARGE")
 
 
-def test_a_photo_of_nobody_is_refused(service: httpx.Client, mindy: bytes) -> None:
-    gradient = np.tile(np.linspace(40, 220, 320)[None, :, None], (240, 1, 3))
-    assert refusal(match(service, encoded(gradient), mindy)) == "Image1 face detection failed: No face detected"
+def test_hostile_requests_are_refused_in_json(service: httpx.Client) -> None:
+    for hostile in REQUESTS:
+        answer = service.request(hostile.method, hostile.path, headers=hostile.headers, content=hostile.content)
+        assert 400 <= answer.status_code < 500, hostile.name
+        assert answer.headers["content-type"].startswith("application/json"), hostile.name
+        assert isinstance(answer.json(), dict), hostile.name
+    health = service.get("/health")
+    assert (health.status_code, health.json()["status"]) == (200, "healthy")
 
 
-def test_a_small_photo_is_refused(service: httpx.Client, mindy: bytes) -> None:
-    small = encoded(np.asarray(PIL.Image.fromarray(pixels(mindy)).resize((100, 80))))
-    assert refusal(match(service, small, mindy)) == (
-        "Image1 quality issue: Image too small: 100x80. Minimum size: 224x224"
-    )
+def test_websocket_upgrade_is_answered_as_http(service: httpx.Client) -> None:
+    key = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13"}
+    answer = service.get("/nowhere", headers={"Connection": "upgrade", "Upgrade": "websocket", **key})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "NOT_FOUND")
 
 
-def test_a_dark_photo_is_refused(service: httpx.Client, mindy: bytes) -> None:
-    error = refusal(match(service, mindy, encoded(pixels(mindy) * 0.08)))
-    assert error.startswith("Image2 quality issue: Image too dark: brightness ")
-
-
-def test_a_broken_file_is_refused(service: httpx.Client, mindy: bytes) -> None:
-    broken = mindy[: len(mindy) // 2]
-    assert refusal(match(service, broken, mindy)) == (
-        "Image1 could not be loaded: The image is damaged and cannot be decoded"
-    )
-
-
-def test_an_address_inside_the_network_is_refused(service: httpx.Client, mindy: bytes) -> None:
-    body = {"image1": "http://169.254.169.254/face.jpg", "image2": base64.b64encode(mindy).decode()}
-    assert refusal(service.post("/match", json=body)) == (
-        "Image1 could not be loaded: The address leads into a network that is not public"
-    )
-
-
-def test_a_spoof_is_told_from_a_live_face(service: httpx.Client) -> None:
-    folder = shared_faces("liveness")
-    answer = match(service, (folder / "live_1.jpg").read_bytes(), (folder / "spoof_1.jpg").read_bytes()).json()
-    assert answer["liveness_results"]["image1"]["liveness_score"] > 0.5
-    assert answer["liveness_results"]["image2"]["liveness_score"] < 0.3
-    assert answer["liveness_results"]["image2"]["is_live"] is False
-
-
-def test_the_health_names_every_network(service: httpx.Client) -> None:
-    answer = service.get("/health").json()
-    assert answer["models"] == dict.fromkeys(["mtcnn", "mediapipe", "retinaface", "crmnet", "arcface", "facenet"], True)
-    assert {role: network["model"] for role, network in answer["networks"].items()} == {
-        "mtcnn": "mtcnn",
-        "mediapipe": "mediapipe-full-range",
-        "retinaface": "centerface",
-        "crmnet": "fr-liveness",
-        "arcface": "mobilefacenet",
-        "facenet": "facenet",
-    }
-
-
-@pytest.mark.parametrize("unfit", ["no id!", "x" * 65])
-def test_an_unfit_request_id_makes_way_for_one_that_header_and_body_share(service: httpx.Client, unfit: str) -> None:
-    answer = service.get("/nowhere", headers={"X-Request-ID": unfit})
-    [made] = answer.headers.get_list("x-request-id")
-    assert made != unfit
-    assert answer.json()["request_id"] == made
-
-
-def test_every_answer_has_one_request_id(service: httpx.Client) -> None:
-    answer = service.get("/nowhere", headers={"X-Request-ID": "my-own-id"})
-    assert answer.headers.get_list("x-request-id") == ["my-own-id"]
-    assert answer.json()["request_id"] == "my-own-id"
+@pytest.mark.parametrize(("given", "kept"), [("my-own-id", True), ("no id!", False), ("x" * 65, False)])
+def test_answer_has_one_request_id(service: httpx.Client, given: str, kept: bool) -> None:
+    answer = service.get("/nowhere", headers={"X-Request-ID": given})
+    [found] = answer.headers.get_list("x-request-id")
+    assert answer.json()["request_id"] == found
+    assert (found == given) is kept

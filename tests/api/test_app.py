@@ -1,100 +1,107 @@
-"""What every request has for itself."""
+"""The whole app: what stands around every route, and what every request has of its own."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from access.settings import AccessArgs
+from api.admission import Admission
 from api.app import create_app
-from api.service import Service
+from api.cors import OpenPaths
+from api.deadline import Deadline
+from api.limits import RequestBounds
+from api.security_headers import HEADERS, STRICT, SecurityHeaders
+from api.server_timing import ServerTiming
+from api.settings import LimitArgs
 from graphs.policy import Policy
-from graphs.stages import Detect, DetectorStage, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Detection
 from imaging.pick import Pick
-from tests.fakes import People, is_ready, network, service
+from telemetry.call_window import CallWindow
+from tests.api.keyed import stacked
+from tests.fakes import FakeNetwork, People, detector, serve_log, service, stages
 
-BEFORE = Policy(liveness_threshold=0.5, thresholds={"arcface": 0.5}, similarity_threshold=0.5, arcface_threshold=0.5)
-AFTER = Policy(
-    liveness_threshold=0.9,
-    thresholds={"arcface": 0.9},
-    similarity_threshold=0.9,
-    arcface_threshold=0.9,
-    pad_embeddings=False,
-    enrol_min_brightness=250,
-)
-PHOTO = {"photo": b"anna"}
-PAIR = {"photo1": b"anna", "photo2": b"anna-2"}
+EXTRACT = "/api/v1/extract-embedding"
 
 
-class Reconfigured:
-    """A service whose policy changes whenever a photo has been looked at."""
-
-    def __init__(self) -> None:
-        people = People()
-        self.stages = people.stages()
-        self.service: Service = service(self._with(people.detect), policy=BEFORE)
-        self.client = TestClient(create_app(self.service))
-
-    def _with(self, detect: Detect) -> Stages:
-        async def detect_and_change(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
-            found = await detect(photos, crops, pick)
-            self.service.policy = AFTER
-            return found
-
-        changing = DetectorStage(network("detector"), is_ready, detect_and_change)
-        return Stages({"mtcnn": changing}, self.stages.liveness, self.stages.embedders, self.stages.gallery)
-
-    def post(self, path: str, **body: Any) -> Any:
-        response = self.client.post(path, **body)
-        assert response.is_success, response.text
-        return response.json()
-
-
-def applied(path: str, **body: Any) -> list[Any]:
-    """What the policy decided in an answer during which it changed, and in the next one."""
-
-    def decided(answer: Any) -> Any:
-        faces = answer.get("faces") or [photo["face"] for photo in answer.get("photos", [])]
-        threshold = answer.get("threshold")
-        return (
-            threshold["value"] if isinstance(threshold, dict) else threshold,
-            {face["liveness"]["threshold"] for face in faces if face.get("liveness")},
-        )
-
-    app = Reconfigured()
-    app.client.put("/v1/collections/staff", json={})
-    return [decided(app.post(path, **body)) for _ in range(2)]
+def refused(*_: Any) -> Any:
+    raise AssertionError
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "before", "after"),
+    "around",
     [
-        ("/v1/detect?liveness=report", {"files": PHOTO}, (None, {0.5}), (None, {0.9})),
-        ("/v1/verify?liveness=report", {"files": PAIR}, (0.5, {0.5}), (0.9, {0.9})),
-        ("/v1/collections/staff/search?liveness=report", {"files": PHOTO}, (0.5, {0.5}), (0.9, {0.9})),
-        ("/match_face", {"files": {"file": b"anna"}}, (0.5, set()), (0.9, set())),
+        lambda app: Admission(app, 0, refused),
+        lambda app: Deadline(app, 0, refused),
+        lambda app: OpenPaths(app, "*"),
+        lambda app: RequestBounds(app, 0),
+        SecurityHeaders,
+        lambda app: ServerTiming(app, CallWindow()),
+        lambda app: stacked(app, AccessArgs(require_keys=True, audit_log="")),
+    ],
+    ids=["admission", "deadline", "cors", "bounds", "security headers", "server timing", "access"],
+)
+def test_a_connection_that_is_not_http_passes_every_layer(around: Callable[[ASGIApp], ASGIApp]) -> None:
+    seen: list[Scope] = []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope)
+
+    scope = {"type": "lifespan"}
+    asyncio.run(around(inner)(scope, None, None))  # type: ignore[arg-type]
+    assert seen == [scope]
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "path", "body"),
+    [
+        (200, "GET", "/api/v1/model-info", {}),
+        (400, "POST", EXTRACT, {"json": {}}),
+        (404, "GET", "/api/v1/nowhere", {}),
+        (405, "GET", EXTRACT, {}),
+        (413, "POST", EXTRACT, {"content": b" " * 2 * LimitArgs(max_image_size=9).max_body}),
+        (500, "POST", EXTRACT, {"json": {"image": "QUJD", "enforce_detection": False}}),
+        (401, "POST", EXTRACT, {"json": {}}),
     ],
 )
-def test_a_request_keeps_the_policy_that_it_began_with(path: str, body: Any, before: Any, after: Any) -> None:
-    assert applied(path, **body) == [before, after]
+def test_every_answer_is_guarded_and_timed_and_other_pages_may_read_it(
+    status: int, method: str, path: str, body: Any, tmp_path: Path
+) -> None:
+    access = AccessArgs(require_keys=status == 401, keys_file=tmp_path / "keys.json", audit_log="")
+    limits = LimitArgs(max_image_size=9, max_requests=0 if status == 503 else 9)
+    made = replace(service(stages(embed=FakeNetwork(RuntimeError("fault"))), limits), access=access)
+    with serve_log():
+        response = TestClient(create_app(made)).request(
+            method, path, headers={"origin": "https://page.example"}, **body
+        )
+    assert response.status_code == status
+    expected = {**HEADERS, "Content-Security-Policy": STRICT, "Access-Control-Allow-Origin": "*"}
+    assert {name: response.headers.get_list(name) for name in expected} == {
+        name: [value] for name, value in expected.items()
+    }
+    assert response.headers["server-timing"].startswith("total;dur=")
 
 
-def test_an_enrolment_is_judged_and_answered_by_one_policy() -> None:
-    app = Reconfigured()
-    app.client.put("/v1/collections/staff", json={})
-    enrol = "/v1/collections/staff/faces?liveness=report&quality=report"
-    first, second = (
-        app.post(enrol, data={"subject": "anna"}, files={"photo": photo})["photos"][0] for photo in (b"anna", b"anna-2")
-    )
-    assert ([reason["code"] for reason in first["reasons"]], first["face"]["liveness"]["live"]) == ([], True)
-    assert [reason["code"] for reason in second["reasons"]] == ["FACE_TOO_DARK", "NOT_LIVE"]
-    assert second["face"]["liveness"]["live"] is False
+def test_a_request_keeps_the_policy_that_it_began_with() -> None:
+    people = People()
+    before = Policy(liveness_threshold=0.5, thresholds={"arcface": 0.5})
+    after = Policy(liveness_threshold=0.9, thresholds={"arcface": 0.9})
+    made = service(policy=before)
 
+    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
+        made.policy = after
+        return await people.detect(photos, crops, pick)
 
-def test_an_embedding_and_its_size_are_of_one_policy() -> None:
-    app = Reconfigured()
-    for dimensions in (512, 3):
-        answer = app.post("/extract-embedding", files={"image": b"anna"})
-        assert len(answer["embedding"]) == answer["dimensions"] == dimensions
+    made.stages = replace(people.stages(), detectors={"mtcnn": detector(detect)})
+    app = TestClient(create_app(made))
+    files = {"photo1": b"anna", "photo2": b"anna-2"}
+    for threshold in (0.5, 0.9):
+        answer = app.post("/v1/verify?liveness=report", files=files).json()
+        assert [face["liveness"]["threshold"] for face in answer["faces"]] == [threshold] * 2
+        assert answer["threshold"]["value"] == threshold

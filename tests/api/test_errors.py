@@ -1,187 +1,175 @@
-"""Errors as answers: each contract's form, a request id, and nothing of the service's inside."""
+"""Errors as answers: each contract's form and status, a request id, and nothing of the service's inside."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from api.app import FORMS
-from api.contracts.match import error_answer
-from api.errors import envelope, request_id_of, response
-from graphs.stages import Stages
+from api.contracts import deepface
+from api.errors import GENERAL, STATUSES, envelope, request_id_of, response
 from imaging.crops import CropSpec
 from imaging.faces import Detection
 from imaging.pick import Pick
 from imaging.refused import Refused
+from tests.conftest import PROJECT
 from tests.fakes import FakeNetwork, client, serve_log, stages
 
 PAIR = {"image1": "QUJD", "image2": "QUJD"}
 SECRET = "the secret path /srv/models"
 
+RAISED = re.compile(r'Refused\(\s*f?"([A-Z_]+)')
+ROOMS = ("access", "api", "deployments", "gallery", "graphs", "imaging", "models")
+CODES = set(STATUSES).union(
+    *(RAISED.findall(path.read_text("utf-8")) for room in ROOMS for path in (PROJECT / room).rglob("*.py"))
+)
+"""Every code of the service, and the constant beginnings of composed ones."""
 
-def broken(stage: str) -> Stages:
-    """Stages of which one raises a fault with a secret in it."""
-
-    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
-        raise RuntimeError(SECRET)
-
-    fault = FakeNetwork(RuntimeError(SECRET))
-    return {
-        "detector": lambda: stages(detect=detect),
-        "liveness": lambda: stages(score=fault),
-        "embedder": lambda: stages(embed=fault),
-    }[stage]()
+STATUSES_KNOWN = {400, 401, 403, 404, 405, 408, 413, 429, 500, 503, 507}
+"""Statuses in the documents of the five services, and those added to every contract (docs/contracts.md)."""
 
 
-def hides_the_inside(response: httpx.Response) -> bool:
-    """Whether nothing of a fault stands in an answer."""
-    return not any(word in response.text for word in (SECRET, "RuntimeError", "Traceback", ".py"))
+def answer(path: str, code: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    request = Request({"type": "http", "path": path, "headers": [], "state": {"request_id": "id"}})
+    return response(FORMS, request, Refused(code, "Because"), headers)
 
 
-@pytest.mark.parametrize("stage", ["detector", "liveness", "embedder"])
-def test_a_fault_is_a_500_in_the_contracts_form_that_hides_it_and_logs_it(stage: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        *(("/match", b'{"success":false,"error":"Because"}'), ("/detect-face", b'{"error":"Because"}')),
+        *((path, b'{"detail":"Because"}') for path in ("/compare", "/mediapipe", "/add_face", "/stats")),
+        ("/api/v1/health", b'{"detail":{"code":"TIMEOUT","message":"Because"}}'),
+        *(
+            (path, b'{"error":{"code":"TIMEOUT","message":"Because","details":{}},"request_id":"id"}')
+            for path in ("/v1/verify", "/", "/nowhere")
+        ),
+    ],
+)
+def test_an_error_has_the_form_of_its_path(path: str, body: bytes) -> None:
+    assert answer(path, "TIMEOUT").body == body
+
+
+@pytest.mark.parametrize("path", [*FORMS, "v1"])
+def test_an_error_that_may_pass_says_when_to_try_again(path: str) -> None:
+    for code in ("UNAVAILABLE", "TIMEOUT", "OVERLOADED"):
+        retry = answer(f"/{path}/more", code)
+        assert (retry.status_code, retry.headers["retry-after"]) == (503, "1")
+    for code in ("INVALID_REQUEST", "INTERNAL_ERROR", "NO_FACE_DETECTED"):
+        final = answer(f"/{path}", code, {"Allow": "GET"})
+        assert ("retry-after" in final.headers, final.headers["allow"]) == (False, "GET")
+
+
+@pytest.mark.parametrize(
+    ("code", "enveloped", "older"),
+    [
+        ("INVALID_REQUEST", 400, 400),
+        ("MULTIPLE_FACES_DETECTED", 422, 400),
+        ("INVALID_IMAGE", 422, 400),
+        ("LOW_QUALITY", 422, 400),
+        ("URL_NOT_ALLOWED", 422, 400),
+        ("COLLECTION_EXISTS", 409, 400),
+        ("REQUEST_TIMEOUT", 408, 408),
+        ("BODY_TOO_LARGE", 413, 413),
+        ("INTERNAL_ERROR", 500, 500),
+        ("UNAVAILABLE", 503, 503),
+        ("STORAGE_FULL", 507, 507),
+    ],
+)
+def test_every_code_has_its_status(code: str, enveloped: int, older: int) -> None:
+    refused = Refused(code, "Because")
+    assert envelope(refused, "id")[0] == enveloped
+    assert {form(refused, "id")[0] for form in FORMS.values()} == {older}
+
+
+def test_the_codes_are_found() -> None:
+    assert len(CODES) > 30
+    assert {"URL_NOT_ALLOWED", "IMAGE_TOO_COMPLEX", "EMBEDDING_CONTRACT_MISMATCH", "UNKNOWN_"} <= CODES
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_an_older_contract_answers_every_code_with_a_status_that_it_has(name: str) -> None:
+    statuses = {code: FORMS[name](Refused(code, "Because"), "id")[0] for code in CODES}
+    assert set(statuses.values()) <= STATUSES_KNOWN
+    assert {code for code, status in statuses.items() if status == 404} <= {"NOT_FOUND", "FACE_NOT_FOUND"}
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_every_code_has_one_of_the_deepface_contract(code: str) -> None:
+    shown = deepface.error_answer(Refused(code, "Because"), "id")[1]["detail"]["code"]
+    assert shown in deepface.CODES
+    if code in deepface.CODES:
+        assert shown == code
+    elif "IMAGE" in code:
+        assert shown == "INVALID_IMAGE"
+    elif "URL" in code or "DOWNLOAD" in code:
+        assert shown == "DOWNLOAD_FAILED"
+
+
+@given(st.text())
+def test_an_unknown_code_has_one_of_the_deepface_contract(code: str) -> None:
+    assert deepface.error_answer(Refused(code, "Because"), "id")[1]["detail"]["code"] in deepface.CODES
+
+
+def test_the_general_codes_are_documented() -> None:
+    text = (PROJECT / "docs" / "contracts.md").read_text("utf-8")
+    new = text[text.index("These are new in all of them") : text.index("\n## ")]
+    assert {code for code in GENERAL if f"`{code}`" not in new} == set()
+
+
+async def broken(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
+    raise RuntimeError(SECRET)
+
+
+def test_a_fault_is_logged_and_its_answer_hides_it() -> None:
     with serve_log() as log:
-        response = client(broken(stage)).post("/match", json=PAIR, headers={"X-Request-ID": "caller-17"})
-    assert response.status_code == 500
-    assert response.json() == {"success": False, "error": "Internal error; quote request id caller-17"}
-    assert hides_the_inside(response)
+        found = client(stages(broken)).post("/match", json=PAIR, headers={"X-Request-ID": "caller-17"})
+    assert found.status_code == 500
+    assert found.json() == {"success": False, "error": "Internal error; quote request id caller-17"}
     [record] = log
     assert record.levelname == "ERROR"
     assert "caller-17" in record.getMessage()
-    assert SECRET in record.getMessage()
     assert record.exc_info is not None
     assert str(record.exc_info[1]) == SECRET
 
 
 def test_a_fault_has_the_id_that_the_service_gave_it() -> None:
     with serve_log() as log:
-        answers = [client(broken("detector")).post("/match", json=PAIR).json()["error"] for _ in range(2)]
-    ids = [answer.removeprefix("Internal error; quote request id ") for answer in answers]
+        answers = [client(stages(broken)).post("/match", json=PAIR).json()["error"] for _ in range(2)]
+    ids = [each.removeprefix("Internal error; quote request id ") for each in answers]
     assert len(set(ids)) == 2
-    for given, record in zip(ids, log, strict=True):
-        assert len(given) == 32
-        assert given in record.getMessage()
+    for given_id, record in zip(ids, log, strict=True):
+        assert len(given_id) == 32
+        assert given_id in record.getMessage()
 
 
-def test_a_fault_of_another_route_is_a_500_in_the_envelope() -> None:
-    def ready() -> bool:
-        raise RuntimeError(SECRET)
-
-    whole = stages()
-    faulty = replace(whole, detectors={"mtcnn": replace(whole.detectors["mtcnn"], ready=ready)})
-    with serve_log() as log:
-        response = client(faulty).get("/health", headers={"X-Request-ID": "caller-18"})
-    assert response.status_code == 500
-    assert response.json() == {
-        "error": {
-            "code": "INTERNAL_ERROR",
-            "message": "Internal error; quote request id caller-18",
-            "details": {},
-        },
-        "request_id": "caller-18",
-    }
-    assert hides_the_inside(response)
-    assert len(log) == 1
-
-
-@pytest.mark.parametrize(
-    "answers",
-    [{"embed": FakeNetwork([[float("nan")] * 2] * 2)}, {"score": FakeNetwork([0.9, float("nan")])}],
-    ids=["embeddings", "live probability"],
-)
-def test_answers_of_a_network_that_are_no_numbers_are_a_fault(answers: Any) -> None:
-    with serve_log():
-        response = client(stages(**answers)).post("/match", json=PAIR)
-    assert response.status_code == 500
-    assert response.json()["success"] is False
-
-
-@pytest.mark.parametrize("stage", ["score", "embed"])
-def test_a_stage_that_is_not_available_is_a_503(stage: str) -> None:
+def test_a_stage_that_is_not_available_is_a_503_and_no_fault() -> None:
     away: Any = FakeNetwork(Refused("UNAVAILABLE", "The stage arcface is not available; try again shortly"))
     with serve_log() as log:
-        response = client(stages(**{stage: away})).post("/match", json=PAIR)
-    assert response.status_code == 503
-    assert response.headers["retry-after"] == "1"
-    assert response.json() == {
-        "success": False,
-        "error": "The stage arcface is not available; try again shortly",
-    }
+        found = client(stages(embed=away)).post("/match", json=PAIR)
+    assert found.status_code == 503
+    assert found.json()["error"] == "The stage arcface is not available; try again shortly"
     assert log == []
 
 
-def test_an_unknown_path_is_a_404_in_the_envelope() -> None:
-    response = client().get("/nowhere", headers={"X-Request-ID": "caller-19"})
-    assert response.status_code == 404
-    assert response.json() == {
-        "error": {"code": "NOT_FOUND", "message": "Not Found", "details": {}},
-        "request_id": "caller-19",
-    }
+def test_a_wrong_method_is_a_405_that_names_the_right_one() -> None:
+    found = client().post("/health")
+    assert (found.status_code, found.headers["allow"]) == (405, "GET")
+    assert found.json()["error"]["code"] == "METHOD_NOT_ALLOWED"
 
 
-def test_a_wrong_method_of_another_route_is_a_405_in_the_envelope() -> None:
-    response = client().post("/health")
-    assert response.status_code == 405
-    assert response.headers["allow"] == "GET"
-    assert response.json()["error"]["code"] == "METHOD_NOT_ALLOWED"
-    assert response.json().keys() == {"error", "request_id"}
+@pytest.mark.parametrize("sent", ["a", "caller-17", "2f1c.4_B", "x" * 64])
+def test_a_valid_request_id_is_the_callers(sent: str) -> None:
+    assert request_id_of({"x-request-id": sent}) == sent
 
 
-@pytest.mark.parametrize(
-    ("code", "enveloped", "of_match"),
-    [
-        ("INVALID_REQUEST", 400, 400),
-        ("NO_FACE_DETECTED", 422, 400),
-        ("MULTIPLE_FACES_DETECTED", 422, 400),
-        ("INVALID_IMAGE", 422, 400),
-        ("IMAGE_TOO_LARGE", 422, 400),
-        ("LOW_QUALITY", 422, 400),
-        ("URL_NOT_ALLOWED", 422, 400),
-        ("REQUEST_TIMEOUT", 408, 408),
-        ("BODY_TOO_LARGE", 413, 413),
-        ("UNAVAILABLE", 503, 503),
-        ("TIMEOUT", 503, 503),
-        ("OVERLOADED", 503, 503),
-        ("INTERNAL_ERROR", 500, 500),
-    ],
-)
-def test_every_code_has_its_status(code: str, enveloped: int, of_match: int) -> None:
-    refused = Refused(code, "Because")
-    assert envelope(refused, "id") == (
-        enveloped,
-        {"error": {"code": code, "message": "Because", "details": {}}, "request_id": "id"},
-    )
-    assert error_answer(refused, "id") == (of_match, {"success": False, "error": "Because"})
-
-
-@pytest.mark.parametrize("name", [*FORMS, "v1"])
-@pytest.mark.parametrize("code", ["UNAVAILABLE", "TIMEOUT", "OVERLOADED"])
-def test_what_passes_by_itself_says_when_to_try_again(name: str, code: str) -> None:
-    request = Request({"type": "http", "path": f"/{name}/more", "headers": [], "state": {"request_id": "id"}})
-    answer = response(FORMS, request, Refused(code, "Because"))
-    assert answer.status_code == 503
-    assert answer.headers["retry-after"] == "1"
-
-
-@pytest.mark.parametrize("name", [*FORMS, "v1"])
-@pytest.mark.parametrize("code", ["INVALID_REQUEST", "INTERNAL_ERROR", "NO_FACE_DETECTED"])
-def test_no_other_error_does(name: str, code: str) -> None:
-    request = Request({"type": "http", "path": f"/{name}", "headers": [], "state": {"request_id": "id"}})
-    answer = response(FORMS, request, Refused(code, "Because"), {"Allow": "GET"})
-    assert "retry-after" not in answer.headers
-    assert answer.headers["allow"] == "GET"
-
-
-@pytest.mark.parametrize("given", ["a", "caller-17", "2f1c.4_B", "x" * 64])
-def test_a_fit_request_id_is_the_callers(given: str) -> None:
-    assert request_id_of({"x-request-id": given}) == given
-
-
-@pytest.mark.parametrize("given", ["", "x" * 65, "two words", "line\nbreak", "caller-17\n", "<script>", 'a"b'])
-def test_an_unfit_request_id_is_replaced(given: str) -> None:
-    fresh = request_id_of({"x-request-id": given})
+@pytest.mark.parametrize("sent", ["", "x" * 65, "two words", "line\nbreak", "caller-17\n", "<script>", 'a"b'])
+def test_an_invalid_request_id_is_replaced(sent: str) -> None:
+    fresh = request_id_of({"x-request-id": sent})
     assert len(fresh) == 32
     assert fresh != request_id_of({})

@@ -16,7 +16,7 @@ from models.device import Device
 from models.engines import Engine, load_detector
 from models.store import Store
 from telemetry.timing import Timed
-from telemetry.tracing import tell_steps
+from telemetry.tracing import add_steps
 
 
 class Detector:
@@ -50,7 +50,7 @@ class Detector:
         """Look at encoded photos, a worker each, and cut `crops` from the faces that count; see `models.detection`."""
         looks = await self._workers.run(*(partial(self._photos.one, photo, crops, pick) for photo in photos))
         found = Detection.joined(looks.answer, crops)
-        tell_steps(found.steps)
+        add_steps(found.steps)
         return Timed(found, looks.seconds, found.steps)
 
     async def ready(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError
 
-from telemetry.tracing import untraced
+from telemetry.tracing import suppress_spans
 
 logger = logging.getLogger("ray.serve")
 
@@ -62,7 +62,7 @@ class Readiness:
 
     async def watch(self) -> None:
         """Ask until the task is cancelled."""
-        untraced()
+        suppress_spans()
         while True:
             await self.look()
             await asyncio.sleep(PERIOD_S if self.ready else SOON_S)

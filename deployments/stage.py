@@ -15,7 +15,7 @@ from imaging.refused import Refused
 from telemetry.call_window import CallWindow
 from telemetry.status import Kind
 from telemetry.timing import Call, Timed, record
-from telemetry.tracing import apart
+from telemetry.tracing import isolate_spans
 
 logger = logging.getLogger("ray.serve")
 
@@ -82,7 +82,7 @@ class StageCaller:
         started, answer, failure, repeated = time.perf_counter(), None, "", False
         ask = partial(getattr(self._handle, method).remote, *args, **options)
         self.calls.begin()
-        apart()
+        isolate_spans()
         try:
             try:
                 answer = await ask()

@@ -83,9 +83,9 @@ class ServeStatus:
                 network,
                 stage.ready(),
                 replicas.get(stage.host, Replicas()),
-                stage.calls.seen,
+                stage.calls.statistics,
             )
             for stage, network in self._stages
         ]
         ingress = replicas.get(INGRESS, Replicas())
-        return [*told, StageStatus(INGRESS, "ingress", None, None, True, ingress, self._requests.seen)]
+        return [*told, StageStatus(INGRESS, "ingress", None, None, True, ingress, self._requests.statistics)]

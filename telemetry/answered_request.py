@@ -1,4 +1,4 @@
-"""What whoever watches the service is told of each request once it has been answered."""
+"""The record of an answered request, passed to whatever reports requests."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from telemetry.timing import Recorder
 
 @dataclass(frozen=True, slots=True)
 class AnsweredRequest:
-    """A request that has been answered, or that nobody waits for any more.
+    """A request that has been answered, or whose client has left.
 
     Attributes:
-        method: of HTTP; ``OTHER`` where no route has it.
-        route: the template of its path, e.g. ``/v1/collections/{collection}``; ``other`` where no route has it.
-        status: of HTTP; 499 where the client left before the answer began.
-        code: of the error; empty without one.
-        seconds: from its arrival to the end of its answer.
-        did: the calls of stages and the outcomes.
+        method: the HTTP method; ``OTHER`` if no route has it.
+        route: the path's template, e.g. ``/v1/collections/{collection}``; ``other`` if no route matches.
+        status: the HTTP status; 499 if the client left before the answer began.
+        code: the error code; empty if there was no error.
+        seconds: from the arrival of the request to the end of its answer.
+        did: its stage calls and outcomes.
     """
 
     method: str
@@ -28,8 +28,8 @@ class AnsweredRequest:
 
 
 Observe = Callable[[AnsweredRequest], None]
-"""Is told of every request. Costs microseconds, for the next one may be waiting."""
+"""Called once for each request. Must return within microseconds, since other requests wait."""
 
 
 def unobserved(answered: AnsweredRequest) -> None:
-    """Nobody watches."""
+    """Report nothing."""

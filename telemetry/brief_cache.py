@@ -1,4 +1,4 @@
-"""Answers that cost something, shared by all who want them in the same second."""
+"""A cache of one second for an answer that is expensive to get."""
 
 import asyncio
 import time
@@ -7,27 +7,26 @@ from typing import Generic, TypeVar
 
 Answer = TypeVar("Answer")
 
-FRESH_S = 1.0
-"""Seconds that an answer is good for."""
+MAX_AGE_S = 1.0
+"""How long an answer is reused, in seconds."""
 
 
 class BriefCache(Generic[Answer]):
-    """Asks for an answer at most once in `FRESH_S`, however many want it; an error is nobody's but the asker's.
+    """Calls `ask` at most once per `MAX_AGE_S`, for any number of concurrent callers.
 
-    Args:
-        ask: gives the answer.
+    Errors are not cached: the caller that got one raises it, and the next caller asks again.
     """
 
     def __init__(self, ask: Callable[[], Awaitable[Answer]]) -> None:
         self._ask = ask
-        self._asking = asyncio.Lock()
-        self._known: tuple[float, Answer] | None = None
+        self._lock = asyncio.Lock()
+        self._cached: tuple[float, Answer] | None = None
 
     async def __call__(self) -> Answer:
-        """The answer, no older than `FRESH_S`."""
-        async with self._asking:
-            if self._known is None or time.monotonic() - self._known[0] > FRESH_S:
-                self._known = None
+        """The answer, at most `MAX_AGE_S` old."""
+        async with self._lock:
+            if self._cached is None or time.monotonic() - self._cached[0] > MAX_AGE_S:
+                self._cached = None
                 answer = await self._ask()
-                self._known = time.monotonic(), answer
-            return self._known[1]
+                self._cached = time.monotonic(), answer
+            return self._cached[1]

@@ -1,4 +1,4 @@
-"""The calls of a stage that one process saw lately: how many, and how long they took."""
+"""A sliding window over the recent calls of a stage in one process: how many, and how long they took."""
 
 import math
 import time
@@ -7,19 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 WINDOW_S = 60
-"""Seconds that calls are remembered for."""
-MOST = 4096
-"""Calls that are remembered; of more in the window the newest count."""
+"""Length of the sliding window, in seconds."""
+MAX_CALLS = 4096
+"""Calls kept in the window. If there are more, only the newest count."""
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
-    """What was seen of a stage.
+class CallStatistics:
+    """Statistics of a stage's recent calls.
 
     Attributes:
-        ongoing: calls that are not answered yet, those that wait for their turn among them.
-        recent: calls that ended in the last `WINDOW_S` seconds, `MOST` at most, the failed ones too.
-        p50_s, p95_s: seconds that half of them, and 95 of 100, took at most (nearest rank); None of no calls.
+        ongoing: calls without an answer so far, queued ones included.
+        recent: calls that ended within `WINDOW_S`, failed ones included; at most `MAX_CALLS`.
+        p50_s, p95_s: median and 95th percentile of their durations in seconds (nearest rank); None without calls.
     """
 
     ongoing: int
@@ -29,36 +29,36 @@ class Calls:
 
 
 class CallWindow:
-    """Remembers the calls of one stage, or the requests of the service.
+    """The recent calls of one stage, or the recent requests of the service.
 
     Args:
-        clock: seconds.
+        clock: returns seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
         self._ongoing = 0
-        self._ended: deque[tuple[float, float]] = deque(maxlen=MOST)
+        self._ended: deque[tuple[float, float]] = deque(maxlen=MAX_CALLS)
 
     def begin(self) -> None:
-        """Count a call that begins; `end` has to follow."""
+        """Count a call that begins. Every `begin` needs an `end`."""
         self._ongoing += 1
 
     def end(self, start: float, end: float) -> None:
-        """Note that a call has ended, whatever came of it.
+        """Record the end of a call, whether it succeeded or failed.
 
         Args:
-            start, end: by the clock.
+            start, end: times by the clock.
         """
         self._ongoing -= 1
         self._ended.append((end, end - start))
 
     @property
-    def seen(self) -> Calls:
-        """What was seen until now."""
+    def statistics(self) -> CallStatistics:
+        """Statistics of the window that ends now."""
         since = self._clock() - WINDOW_S
         seconds = sorted(took for end, took in self._ended if end >= since)
-        return Calls(self._ongoing, len(seconds), _quantile(seconds, 0.5), _quantile(seconds, 0.95))
+        return CallStatistics(self._ongoing, len(seconds), _quantile(seconds, 0.5), _quantile(seconds, 0.95))
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float | None:

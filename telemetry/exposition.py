@@ -1,8 +1,8 @@
-"""The metrics of the whole cluster, as the ingress gives them at /metrics.
+"""The metrics of the whole cluster, as the ingress serves them at /metrics.
 
-Every node's agent has those of the replicas on its node. They are fetched side by side and joined, families of this
-product and of Ray Serve alone. Of Serve's the histograms are left out, four fifths of all: this product's own tell as
-much of its requests and calls.
+Each node's Ray agent has the metrics of the replicas on that node. They are fetched concurrently and merged, keeping
+only the families of this product and of Ray Serve. Serve's histograms are dropped: they are four fifths of the text,
+and this product's own histograms say as much about requests and calls.
 """
 
 import asyncio
@@ -16,28 +16,27 @@ import ray
 logger = logging.getLogger("ray.serve")
 
 AGENT_TIMEOUT_S = 2.0
-OURS, SERVES = "ray_facegraph_", "ray_serve_"
-"""How the names of the families begin that are given."""
+OWN_PREFIX, SERVE_PREFIX = "ray_facegraph_", "ray_serve_"
+"""Prefixes of the families that are kept."""
 UP = "facegraph_metrics_agent_up"
 
 
 async def exposition() -> str:
-    """What the agents of all living nodes have, in Prometheus's text format.
+    """The metrics of all living nodes, in Prometheus's text format.
 
-    Where an agent does not answer in time, its `UP` is 0 and the others' metrics are given.
+    An agent that does not answer in time has `UP` 0; the metrics of the others are still returned.
     """
-    # A question to Ray's global store, which blocks.
+    # A blocking call to Ray's global store.
     nodes = await asyncio.to_thread(ray.nodes)
     alive: Sequence[Mapping[str, Any]] = [node for node in nodes if node["Alive"]]
     async with httpx.AsyncClient(timeout=AGENT_TIMEOUT_S, trust_env=False) as client:
-        texts = await asyncio.gather(*(_agent(client, node) for node in alive))
-    told = {node["NodeID"]: text for node, text in zip(alive, texts, strict=True)}
-    ups = [f'{UP}{{node="{node}"}} {int(text is not None)}' for node, text in told.items()]
-    head = [f"# HELP {UP} Whether a node's metrics agent answered, whose metrics are missing otherwise."]
-    return "\n".join([*head, f"# TYPE {UP} gauge", *ups, *joined([text for text in texts if text is not None]), ""])
+        texts = await asyncio.gather(*(_agent_metrics(client, node) for node in alive))
+    ups = [f'{UP}{{node="{node["NodeID"]}"}} {int(text is not None)}' for node, text in zip(alive, texts, strict=True)]
+    head = [f"# HELP {UP} Whether the node's metrics agent answered. If not, its metrics are missing."]
+    return "\n".join([*head, f"# TYPE {UP} gauge", *ups, *merged([text for text in texts if text is not None]), ""])
 
 
-async def _agent(client: httpx.AsyncClient, node: Mapping[str, Any]) -> str | None:
+async def _agent_metrics(client: httpx.AsyncClient, node: Mapping[str, Any]) -> str | None:
     address = f"{node['NodeManagerAddress']}:{node['MetricsExportPort']}"
     try:
         async with asyncio.timeout(AGENT_TIMEOUT_S):
@@ -48,18 +47,18 @@ async def _agent(client: httpx.AsyncClient, node: Mapping[str, Any]) -> str | No
         return None
 
 
-def joined(texts: Sequence[str]) -> list[str]:
-    """The lines of several expositions as those of one: each family once, with the samples of all of them."""
+def merged(texts: Sequence[str]) -> list[str]:
+    """The lines of several expositions merged into one: each family once, with the samples of all texts."""
     families: dict[str, tuple[str, list[str]]] = {}
     for text in texts:
         comment, samples = "", list[str]()
         for line in text.splitlines():
-            # The format has a family's help, its type and its samples, in this order.
+            # A family is its help, its type and its samples, in this order.
             if line.startswith("# HELP "):
                 comment, samples = line, []
             elif line.startswith("# TYPE "):
                 _, _, name, kind = line.split(" ")
-                if name.startswith(OURS) or (name.startswith(SERVES) and kind != "histogram"):
+                if name.startswith(OWN_PREFIX) or (name.startswith(SERVE_PREFIX) and kind != "histogram"):
                     samples = families.setdefault(name, (f"{comment}\n{line}", []))[1]
             else:
                 samples.append(line)

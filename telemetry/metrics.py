@@ -1,6 +1,6 @@
 """The service's own metrics, which Ray exports with the prefix ``ray_``: see docs/observability.md.
 
-Labels are words of small sets: templates of routes, roles, codes. Never an id, a path or anything of a person.
+Label values come from small sets: route templates, roles, codes. Never an id, a path or personal data.
 """
 
 from typing import Any
@@ -15,14 +15,15 @@ SIZES = [1.0, 2, 4, 8, 16, 32, 64, 128]
 
 
 class Metrics:
-    """Records what each request did: a `telemetry.answered_request.Observe`.
+    """Updates the metrics for each answered request: a `telemetry.answered_request.Observe`.
 
-    Made in a replica of the ingress, whose deployment, replica and application stand at every metric.
+    Create it in an ingress replica: Serve labels each metric with the replica's deployment, id and application.
     """
 
     def __init__(self) -> None:
+        stage = _labels("stage", "role")
         self._requests = Counter(
-            "facegraph_requests_total", "Requests that were answered.", _labels("method", "route", "status", "code")
+            "facegraph_requests_total", "Answered requests.", _labels("method", "route", "status", "code")
         )
         self._request_seconds = Histogram(
             "facegraph_request_duration_seconds",
@@ -31,49 +32,38 @@ class Metrics:
             _labels("method", "route"),
         )
         self._call_seconds = Histogram(
-            "facegraph_stage_call_duration_seconds",
-            "Round trip of a call of a stage.",
-            SECONDS,
-            _labels("stage", "role"),
+            "facegraph_stage_call_duration_seconds", "Round trip of a stage call.", SECONDS, stage
         )
         self._work_seconds = Histogram(
-            "facegraph_stage_work_duration_seconds", "Work of the replica in a call.", SECONDS, _labels("stage", "role")
+            "facegraph_stage_work_duration_seconds", "Time that the replica worked on a call.", SECONDS, stage
         )
         self._wait_seconds = Histogram(
-            "facegraph_stage_wait_duration_seconds",
-            "Rest of the round trip: waiting for a turn, travelling.",
-            SECONDS,
-            _labels("stage", "role"),
+            "facegraph_stage_wait_duration_seconds", "Rest of the round trip: queue and transport.", SECONDS, stage
         )
         self._step_seconds = Histogram(
             "facegraph_stage_step_duration_seconds",
-            "Parts of a replica's work, of all photos of a call together.",
+            "Time of each step of a replica's work, for all photos of a call.",
             SECONDS,
             _labels("stage", "role", "step"),
         )
-        self._size = Histogram(
-            "facegraph_stage_batch_size", "Photos or faces in a call of a stage.", SIZES, _labels("stage", "role")
-        )
+        self._size = Histogram("facegraph_stage_batch_size", "Photos or faces per stage call.", SIZES, stage)
         self._failures = Counter(
-            "facegraph_stage_failures_total", "Calls of a stage without an answer.", _labels("stage", "role", "error")
+            "facegraph_stage_failures_total", "Failed stage calls.", _labels("stage", "role", "error")
         )
-        self._retries = Counter(
-            "facegraph_stage_retries_total", "Calls made again since their replica had died.", _labels("stage", "role")
-        )
+        self._retries = Counter("facegraph_stage_retries_total", "Stage calls retried because the replica died.", stage)
         self._matches = Counter(
             "facegraph_matches_total", "Comparisons and searched faces by verdict.", _labels("route", "verdict")
         )
+        outcome = _labels("outcome")
         self._noted: dict[Noted, Counter] = {
-            "photo": Counter(
-                "facegraph_photos_total", "Photos: decoded, or the code of the refusal.", _labels("outcome")
-            ),
-            "face": Counter("facegraph_faces_total", "Faces found in photos.", _labels("outcome")),
-            "liveness": Counter("facegraph_liveness_verdicts_total", "Faces judged live or spoof.", _labels("outcome")),
-            "enrolment": Counter("facegraph_enrolments_total", "Faces and photos to enrol.", _labels("outcome")),
+            "photo": Counter("facegraph_photos_total", "Photos: decoded, or the code of the refusal.", outcome),
+            "face": Counter("facegraph_faces_total", "Faces found in photos.", outcome),
+            "liveness": Counter("facegraph_liveness_verdicts_total", "Faces judged live or spoof.", outcome),
+            "enrolment": Counter("facegraph_enrolments_total", "Faces and photos sent for enrolment.", outcome),
         }
 
     def __call__(self, answered: AnsweredRequest) -> None:
-        """Record one request."""
+        """Update the metrics for one request."""
         route = {"method": answered.method, "route": answered.route}
         self._requests.inc(1, {**route, "status": str(answered.status), "code": answered.code})
         self._request_seconds.observe(answered.seconds, route)
@@ -105,5 +95,5 @@ class Metrics:
 
 
 def _labels(*names: str) -> Any:
-    # Serve's types let a metric have one label only.
+    # Serve's type annotations allow only one label.
     return names

@@ -1,18 +1,18 @@
-"""How the stages are, as whoever runs them tells it."""
+"""The state of each stage, as /v1/status reports it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from graphs.stages import Network
-from telemetry.call_window import Calls
+from telemetry.call_window import CallStatistics
 
 Kind = Literal["detector", "liveness", "embedder", "gallery", "ingress"]
 
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
-    """How many replicas a deployment has, by what they do, and how many it is to have."""
+    """Replicas of a deployment by state, and the number that autoscaling or the configuration wants."""
 
     running: int = 0
     starting: int = 0
@@ -22,15 +22,15 @@ class Replicas:
 
 @dataclass(frozen=True, slots=True)
 class StageStatus:
-    """How one stage is.
+    """The state of one stage.
 
     Attributes:
-        deployment: its name, e.g. ``detector-mtcnn``, also where it runs inside the ingress.
-        role: what requests name it by; None of the gallery and the ingress.
-        network: behind it; None of the same.
-        ready: whether it answers, as far as is known: `deployments.readiness`.
-        replicas: of the deployment that it runs in.
-        calls: what this process saw of it.
+        deployment: its name, e.g. ``detector-mtcnn``, even if it runs inside the ingress.
+        role: the name that requests use; None for the gallery and the ingress.
+        network: its network; None for the gallery and the ingress.
+        ready: whether it answers, as of the last check of `deployments.readiness`.
+        replicas: those of the deployment that it runs in.
+        calls: its recent calls from this process.
     """
 
     deployment: str
@@ -39,8 +39,8 @@ class StageStatus:
     network: Network | None
     ready: bool
     replicas: Replicas
-    calls: Calls
+    calls: CallStatistics
 
 
 Status = Callable[[], Awaitable[Sequence[StageStatus]]]
-"""Tells of every stage; raises `Refused`: ``UNAVAILABLE`` where nobody knows how many replicas there are."""
+"""Returns the state of every stage; raises `Refused` ``UNAVAILABLE`` if the numbers of replicas are unknown."""

@@ -1,7 +1,7 @@
-"""What a request did and where its time went: recorded while it runs, told by the header ``Server-Timing``.
+"""Records the stage calls and outcomes of a request while it runs, and formats the header ``Server-Timing``.
 
-See https://www.w3.org/TR/server-timing/. Outside a request, recording does nothing. All times are seconds
-by `time.perf_counter`.
+See https://www.w3.org/TR/server-timing/. Outside a request, recording does nothing. All times are seconds of
+`time.perf_counter`.
 """
 
 import json
@@ -18,11 +18,11 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Timed(Generic[Answer]):
-    """What a stage's replica answers, with what it tells of its own time.
+    """The answer of a stage's replica, with the time that it took there.
 
     Attributes:
-        seconds: that the replica was busy with it.
-        steps: seconds of the work's parts by their names, e.g. ``decode``.
+        seconds: how long the replica worked on it.
+        steps: seconds by step, e.g. ``decode``.
     """
 
     answer: Answer
@@ -31,7 +31,7 @@ class Timed(Generic[Answer]):
 
 
 Noted = Literal["photo", "face", "liveness", "match", "enrolment"]
-"""What outcomes are noted of."""
+"""What an outcome is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class Call:
     """A call of a stage.
 
     Attributes:
-        kind: of the stage, e.g. ``detector``; a token, as HTTP has it.
-        label: which of its kind was called, or of the gallery what it was asked to do.
+        kind: kind of the stage, e.g. ``detector``; an HTTP token.
+        label: role of the stage; for the gallery, the operation.
         start, end: of the round trip.
-        timed: what its replica answered, where it tells its own time.
-        size: photos or faces that it was asked about.
-        failure: why there is no answer: the name of the error; empty where there is one, a refusal included.
-        repeated: whether it had to be made twice.
+        timed: the replica's answer, if it reports its own time.
+        size: number of photos or faces in the call.
+        failure: name of the error if the call failed; empty otherwise. A refusal is an answer, not a failure.
+        repeated: whether the call was retried.
     """
 
     kind: str
@@ -59,14 +59,14 @@ class Call:
 
 
 class Recorder:
-    """What one request did.
+    """The record of one request.
 
     Args:
         started: when the request arrived.
 
     Attributes:
-        calls: of stages, in the order of their ends.
-        outcomes: how often each came about.
+        calls: its stage calls, in the order in which they ended.
+        outcomes: number of times that each outcome occurred.
     """
 
     def __init__(self, started: float) -> None:
@@ -77,8 +77,8 @@ class Recorder:
     def header(self, now: float) -> str:
         """The value of ``Server-Timing``: ``total``, ``ingress``, then each kind of stage in the order of its calls.
 
-        ``ingress`` is the time in which no stage was waited for. The calls of one kind are summed up, and
-        may be longer than ``total`` where they ran side by side.
+        ``ingress`` is the time during which no stage call was running. The calls of a kind are summed; the sum can
+        exceed ``total`` if they ran concurrently.
         """
         seconds: defaultdict[str, float] = defaultdict(float)
         # Dictionaries without values: sets that keep their order.
@@ -98,7 +98,7 @@ class Recorder:
 
 
 def covered(intervals: Iterable[tuple[float, float]]) -> float:
-    """The length of the union of `intervals`, each of a start and an end."""
+    """The length of the union of `intervals`, each a start and an end."""
     length, reached = 0.0, -math.inf
     for start, end in sorted(intervals):
         length += max(0.0, end - max(start, reached))
@@ -112,7 +112,7 @@ _running: ContextVar[Recorder | None] = ContextVar("_running", default=None)
 
 @contextmanager
 def recording(started: float) -> Iterator[Recorder]:
-    """Record the calls inside, also those of the tasks that are started there."""
+    """Record what happens inside, in this task and in those that it starts."""
     recorder = Recorder(started)
     token = _running.set(recorder)
     try:
@@ -122,24 +122,24 @@ def recording(started: float) -> Iterator[Recorder]:
 
 
 def record(call: Call) -> None:
-    """Record a call of a stage for the running request, if there is one."""
+    """Record a stage call of the current request, if there is one."""
     if recorder := _running.get():
         recorder.calls.append(call)
 
 
 def note(of: Noted, outcome: str, count: int = 1) -> None:
-    """Note an outcome for the running request, if there is one: a word from a small set, for it becomes a label."""
+    """Count an outcome of the current request, if there is one. It becomes a label: use few distinct words."""
     if recorder := _running.get():
         recorder.outcomes[of, outcome] += count
 
 
 def matched(match: bool) -> bool:
-    """Note whether a comparison or a search found a match; gives `match` back."""
+    """Count a comparison or search as a match or not, and return `match`."""
     note("match", "match" if match else "no_match")
     return match
 
 
 def _entry(name: str, seconds: float, *labels: str) -> str:
-    # A role is whatever the configuration calls it; as a JSON string it can break no header.
+    # The configuration chooses the roles; as JSON strings they cannot break the header.
     described = f";desc={json.dumps(' '.join(labels))}" if labels else ""
     return f"{name}{described};dur={seconds * 1000:.1f}"

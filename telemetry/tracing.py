@@ -1,6 +1,6 @@
-"""Traces across the hops: Ray Serve makes and connects the spans, this sends them and says what they are about.
+"""Traces: Ray Serve creates and links the spans; this module exports them and sets their names and attributes.
 
-Off unless `exporter` is named to Serve, which `deployments.transport` does where the environment has a collector.
+Off unless Serve is given `exporter`, which `deployments.transport` does if the environment names a collector.
 """
 
 import logging
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 
 def exporter() -> "list[SpanProcessor]":
-    """What Serve calls once in each of its processes: spans go in batches to ``OTEL_EXPORTER_OTLP_ENDPOINT`` over HTTP.
+    """Export spans in batches to ``OTEL_EXPORTER_OTLP_ENDPOINT`` over HTTP. Serve calls this once per process.
 
-    The other standard variables hold, too: ``OTEL_EXPORTER_OTLP_HEADERS``, ``OTEL_SERVICE_NAME``, …. From then on the
-    process's log lines have the `trace_id` of their request.
+    OpenTelemetry's other standard variables apply too, e.g. ``OTEL_EXPORTER_OTLP_HEADERS``. Also adds the `trace_id`
+    of the request to the process's log lines.
     """
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    logging.getLogger("ray.serve").addFilter(_with_trace_id)
+    logging.getLogger("ray.serve").addFilter(add_trace_id)
     return [BatchSpanProcessor(OTLPSpanExporter())]
 
 
-def describe(answered: AnsweredRequest) -> None:
-    """Let the running request's span tell its route and what came of it."""
+def describe_span(answered: AnsweredRequest) -> None:
+    """Set the name, status and error code of the current request's span."""
     span = trace.get_current_span()
     if not span.is_recording():
         return
@@ -40,32 +40,33 @@ def describe(answered: AnsweredRequest) -> None:
         span.set_attribute("error.type", answered.code)
 
 
-def tell_steps(steps: Mapping[str, float]) -> None:
-    """Let the running call's span tell how long the parts of its work took, in milliseconds."""
+def add_steps(steps: Mapping[str, float]) -> None:
+    """Add the duration of each step, given in seconds, to the current call's span, in milliseconds."""
     span = trace.get_current_span()
     if span.is_recording():
         for step, seconds in steps.items():
             span.set_attribute(f"facegraph.{step}_ms", round(1000 * seconds, 2))
 
 
-def apart() -> None:
-    """Let the spans of the calls that the running task makes be told apart from those of other tasks of its request.
+def isolate_spans() -> None:
+    """Give the current task its own stack of open spans.
 
-    Serve keeps the open spans of a request in one list, and tells whichever began last what it knows of any.
+    Serve keeps one stack for all tasks of a request and adds attributes to its top, which may be another task's span.
     """
     if is_tracing_enabled():
         TRACE_STACK.set([*TRACE_STACK.get([])])
 
 
-def untraced() -> None:
-    """Let the calls that the running task makes leave no spans, for questions that no request asks."""
+def suppress_spans() -> None:
+    """Create no spans for the calls of the current task, which serve no request."""
     if is_tracing_enabled():
-        # What follows a span that is not sampled is not sampled either.
+        # Children of an unsampled span are not sampled.
         parent = trace.NonRecordingSpan(trace.SpanContext(1, 1, is_remote=False))
         context.attach(trace.set_span_in_context(parent))
 
 
-def _with_trace_id(record: logging.LogRecord) -> bool:
+def add_trace_id(record: logging.LogRecord) -> bool:
+    """Add the current request's `trace_id` to a log record; a filter for `logging` that keeps every record."""
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         record.trace_id = trace.format_trace_id(context.trace_id)

@@ -309,8 +309,10 @@ async def status() -> list[StageStatus]:
     calls.begin()
     calls.end(0.25, 0.5)
     return [
-        StageStatus("detector-mtcnn", "detector", "mtcnn", network("detector"), True, Replicas(1, 2, 3, 4), calls.seen),
-        StageStatus("ingress", "ingress", None, None, True, Replicas(running=1, wanted=1), CallWindow().seen),
+        StageStatus(
+            "detector-mtcnn", "detector", "mtcnn", network("detector"), True, Replicas(1, 2, 3, 4), calls.statistics
+        ),
+        StageStatus("ingress", "ingress", None, None, True, Replicas(running=1, wanted=1), CallWindow().statistics),
     ]
 
 

@@ -163,7 +163,7 @@ def test_a_call_is_ongoing_until_it_ends_and_then_recent(fails: bool) -> None:
     ongoing: list[int] = []
 
     async def remote() -> None:
-        ongoing.append(called.calls.seen.ongoing)
+        ongoing.append(called.calls.statistics.ongoing)
         if fails:
             raise RuntimeError("broken")
 
@@ -172,7 +172,7 @@ def test_a_call_is_ongoing_until_it_ends_and_then_recent(fails: bool) -> None:
     with suppress(RuntimeError):
         asyncio.run(called.call("detect"))
     assert ongoing == [1]
-    assert (called.calls.seen.ongoing, called.calls.seen.recent) == (0, 1)
+    assert (called.calls.statistics.ongoing, called.calls.statistics.recent) == (0, 1)
 
 
 @pytest.mark.usefixtures("_clock")

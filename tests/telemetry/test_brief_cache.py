@@ -1,7 +1,6 @@
-"""Answers that are shared for a second, by a clock of the test's own."""
+"""Sharing an answer for a second."""
 
 import asyncio
-from types import SimpleNamespace
 
 import pytest
 
@@ -9,8 +8,8 @@ from telemetry import brief_cache
 from telemetry.brief_cache import BriefCache
 
 
-class Asked:
-    """Answers how often it was asked, but not the first `faults` times."""
+class Source:
+    """Answers with the number of times it was asked; fails the first `faults` times."""
 
     def __init__(self, faults: int = 0) -> None:
         self.count, self._faults = 0, faults
@@ -23,29 +22,13 @@ class Asked:
         return self.count
 
 
-def test_whoever_asks_at_once_shares_one_answer() -> None:
-    async def run() -> list[int]:
-        shared = BriefCache(Asked())
-        return list(await asyncio.gather(*(shared() for _ in range(3))))
+@pytest.mark.parametrize(("age", "faults", "answers"), [(60, 0, [1, 1, 1]), (-1, 0, [1, 2, 3]), (60, 1, [None, 2, 2])])
+def test_answer_is_shared_until_it_is_too_old_and_errors_are_not(
+    age: float, faults: int, answers: list[int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> list[int | BaseException]:
+        cache = BriefCache(Source(faults))
+        return list(await asyncio.gather(*(cache() for _ in answers), return_exceptions=True))
 
-    assert asyncio.run(run()) == [1, 1, 1]
-
-
-def test_an_answer_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(brief_cache, "time", SimpleNamespace(monotonic=iter([0.0, 0.9, 1.1, 1.2]).__next__))
-
-    async def run() -> list[int]:
-        shared = BriefCache(Asked())
-        return [await shared() for _ in range(3)]
-
-    assert asyncio.run(run()) == [1, 1, 2]
-
-
-def test_after_an_error_it_is_asked_again() -> None:
-    async def run() -> int:
-        shared = BriefCache(Asked(faults=1))
-        with pytest.raises(ConnectionError):
-            await shared()
-        return await shared()
-
-    assert asyncio.run(run()) == 2
+    monkeypatch.setattr(brief_cache, "MAX_AGE_S", age)
+    assert [None if isinstance(each, ConnectionError) else each for each in asyncio.run(run())] == answers

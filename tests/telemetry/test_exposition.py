@@ -1,4 +1,4 @@
-"""The metrics of several nodes, joined into one text."""
+"""Merging the metrics of several nodes."""
 
 import asyncio
 from collections.abc import Callable
@@ -38,56 +38,48 @@ ray_facegraph_requests_total{route="/match",replica="b"} 4.0
 """
 
 
-def samples(text: str) -> dict[str, list[float]]:
-    """The values of each family; raises `ValueError` if Prometheus could not read the text."""
-    families = list(text_string_to_metric_families(text))
-    assert len({family.name for family in families}) == len(families)
-    return {family.name: [sample.value for sample in family.samples] for family in families}
-
-
-def told(monkeypatch: pytest.MonkeyPatch, answer: Callable[[httpx.Request], httpx.Response]) -> str:
-    """The exposition of a cluster with two living nodes and a dead one, whose agents `answer`."""
+def samples(monkeypatch: pytest.MonkeyPatch, second: Callable[[], httpx.Response]) -> dict[str, list[float]]:
+    """The samples of each family in a cluster of two living nodes and a dead one; `second` answers for one node."""
     nodes = [
         {"NodeID": name, "Alive": alive, "NodeManagerAddress": address, "MetricsExportPort": 8080}
         for name, alive, address in [("n1", True, "10.0.0.1"), ("n2", True, "10.0.0.2"), ("n3", False, "10.0.0.3")]
     ]
     client = httpx.AsyncClient
 
+    def answer(request: httpx.Request) -> httpx.Response:
+        return {"10.0.0.1": lambda: httpx.Response(200, text=FIRST), "10.0.0.2": second}[request.url.host]()
+
     def through(**options: Any) -> httpx.AsyncClient:
         return client(**options, transport=httpx.MockTransport(answer))
 
     monkeypatch.setattr(ray, "nodes", lambda: nodes)
     monkeypatch.setattr(httpx, "AsyncClient", through)
-    return asyncio.run(exposition.exposition())
+    text = asyncio.run(exposition.exposition())
+    assert text.endswith("\n")
+    families = list(text_string_to_metric_families(text))
+    assert len({family.name for family in families}) == len(families)
+    return {family.name: [sample.value for sample in family.samples] for family in families}
 
 
-def test_the_metrics_of_all_nodes_are_one_text_of_this_product_and_serve(monkeypatch: pytest.MonkeyPatch) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, text={"10.0.0.1": FIRST, "10.0.0.2": SECOND}[request.url.host])
-
-    text = told(monkeypatch, answer)
-    assert samples(text) == {
+def test_own_and_serves_metrics_of_all_nodes_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert samples(monkeypatch, lambda: httpx.Response(200, text=SECOND)) == {
         "facegraph_metrics_agent_up": [1.0, 1.0],
         "ray_facegraph_requests": [3.0, 4.0],
         "ray_serve_replica_processing_queries": [1.0],
         "ray_facegraph_stage_batch_size": [2.0, 2.0, 2.0],
     }
-    assert text.endswith("\n")
 
 
-@pytest.mark.parametrize("fault", [httpx.ConnectError("refused"), httpx.ReadTimeout("slow"), 500])
-def test_an_agent_that_does_not_answer_is_told_of(monkeypatch: pytest.MonkeyPatch, fault: Any) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.host == "10.0.0.1":
-            return httpx.Response(200, text=FIRST)
-        if isinstance(fault, int):
-            return httpx.Response(fault)
-        raise fault
+@pytest.mark.parametrize("fault", [None, httpx.ConnectError("refused"), TimeoutError()])
+def test_agent_that_does_not_answer_is_reported(monkeypatch: pytest.MonkeyPatch, fault: Exception | None) -> None:
+    def second() -> httpx.Response:
+        if fault:
+            raise fault
+        return httpx.Response(503)
 
     with serve_log() as log:
-        text = told(monkeypatch, answer)
-    assert 'facegraph_metrics_agent_up{node="n1"} 1' in text
-    assert 'facegraph_metrics_agent_up{node="n2"} 0' in text
-    assert samples(text)["ray_facegraph_requests"] == [3.0]
+        found = samples(monkeypatch, second)
+    assert found["facegraph_metrics_agent_up"] == [1.0, 0.0]
+    assert found["ray_facegraph_requests"] == [3.0]
     [record] = log
     assert "10.0.0.2" in record.getMessage()

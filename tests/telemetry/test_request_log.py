@@ -1,4 +1,4 @@
-"""What is done about an answered request."""
+"""Reporting an answered request."""
 
 import pytest
 
@@ -8,21 +8,15 @@ from telemetry.request_log import RequestLog
 from telemetry.timing import Recorder
 from tests.fakes import serve_log
 
-MATCH = AnsweredRequest("POST", "/match", 503, "TIMEOUT", 0.12345, Recorder(0.0))
 
-
-def test_a_request_is_counted_and_leaves_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_request_is_counted_and_logged_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[AnsweredRequest] = []
     monkeypatch.setattr(request_log, "Metrics", lambda: counted.append)
+    answered = AnsweredRequest("POST", "/match", 503, "TIMEOUT", 0.12345, Recorder(0.0))
     with serve_log() as log:
-        RequestLog()(MATCH)
-    assert counted == [MATCH]
+        RequestLog()(answered)
+    assert counted == [answered]
     [line] = log
     assert line.getMessage() == "POST /match 503 123.5ms"
-    assert {name: line.__dict__[name] for name in request_log.FIELDS} == {
-        "http_method": "POST",
-        "http_route": "/match",
-        "http_status": 503,
-        "duration_ms": 123.5,
-        "error_code": "TIMEOUT",
-    }
+    fields = ("http_method", "http_route", "http_status", "duration_ms", "error_code")
+    assert [line.__dict__[name] for name in fields] == ["POST", "/match", 503, 123.5, "TIMEOUT"]

@@ -71,7 +71,7 @@ def test_requests_are_counted_until_they_are_answered() -> None:
     asked = TestClient(create_app(made))
     for path in ("/", "/nowhere"):
         asked.get(path)
-    seen = made.requests.seen
+    seen = made.requests.statistics
     assert (seen.ongoing, seen.recent) == (0, 2)
     assert seen.p50_s is not None
     assert 0 < seen.p50_s < 60

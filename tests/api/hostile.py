@@ -1,9 +1,8 @@
-"""Requests of strangers, by name: each is answered with a status of 4xx, in JSON, in whatever state the service is.
+"""Hostile requests by name. The service answers each with a 4xx in JSON, whatever state it is in.
 
-They name a collection called ``hostile``, which need not be there.
+They name a collection called ``hostile``, which may be missing.
 """
 
-import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,6 @@ from tests.imaging import hostile as photos
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 COLLECTION = "/v1/collections/hostile"
-UNIT = [0.6, 0.8]
 
 JSON_ROUTES = (
     ("POST", "/match"),
@@ -44,7 +42,7 @@ FORM_ROUTES = {
 
 @dataclass(frozen=True)
 class Hostile:
-    """One request; `path` is as it stands in the request's first line."""
+    """One request. `path` stands as it is in the request line."""
 
     name: str
     method: str
@@ -79,7 +77,7 @@ BODIES = {
 
 
 def bodies() -> Iterator[Hostile]:
-    """Bodies that are no JSON object, or a monstrous one, on routes that take one."""
+    """Bodies that are not a JSON object, or an enormous one, to routes that take one."""
     for number, (name, content) in enumerate(BODIES.items()):
         # Each body on three routes, so that every route gets its share.
         for method, path in (JSON_ROUTES * 2)[number : number + 3]:
@@ -88,49 +86,27 @@ def bodies() -> Iterator[Hostile]:
         yield Hostile(f"a form to {path}", method, path, FORM, part("a", b"b") + END)
 
 
-def _compare(first: str) -> bytes:
-    return b'{"embedding1": %s, "embedding2": %s}' % (first.encode(), json.dumps(UNIT).encode())
-
-
 def embeddings() -> Iterator[Hostile]:
-    """Embeddings that are none."""
+    """Enormous embeddings; `test_embeddings` has the small ones that are invalid."""
     numbers = {
-        "no numbers": "[]",
         "a million numbers": "[" + "0.25," * 999_999 + "0.25]",
         "3 million numbers": "[" + "0.25," * 2_999_999 + "0.25]",
-        "words": '["0.6", "0.8"]',
-        "truths": "[true, false]",
-        "nulls": "[null, null]",
-        "lists": "[[0.6], [0.8]]",
-        "zeros": "[0, -0.0]",
-        "numbers too large for 32 bits": "[1e308, 1e308]",
-        "numbers too large for 64 bits": "[1e999, 1]",
-        "not a number": "[NaN, 1]",
-        "infinity": "[Infinity, 1]",
-        "subnormal numbers": "[1e-320, 1e-320]",
         "numbers of 10,000 digits": f"[{'9' * 10_000}, 1]",
-        "another size": "[0.6, 0.8, 0]",
-        "an object": '{"0": 0.6}',
     }
     for name, text in numbers.items():
         for path in ("/compare-faces", "/api/v1/compare-faces"):
-            yield Hostile(f"an embedding of {name} to {path}", "POST", path, JSON, _compare(text))
+            content = b'{"embedding1": %s, "embedding2": [0.6, 0.8]}' % text.encode()
+            yield Hostile(f"an embedding of {name} to {path}", "POST", path, JSON, content)
 
 
 def fields() -> Iterator[Hostile]:
     """Wrong values in fields of JSON."""
-    photo = base64.b64encode(photos.encoded("JPEG")).decode()
     extract = {
-        "enforce_detection that is yes": {"image": photo, "enforce_detection": "yes"},
-        "enforce_detection that is 2": {"image": photo, "enforce_detection": 2},
-        "align that is null": {"image": photo, "align": None},
-        "an unknown image_type": {"image": photo, "image_type": "file"},
-        "a photo that is a list": {"image": [photo]},
-        "a bad padding": {"image": "A==="},
+        "a photo that is a list": {"image": ["QUJD"]},
         "thirteen megabytes of base64": {"image": "QUJD" * 3_500_000},
         "a data prefix that never ends": {"image": "data:" + "a" * 1_000_000},
-        "a data prefix without base64": {"image": "data:text/html,<script>"},
         "half a character": {"image": "\ud800"},
+        "an endless address": {"image": "http://" + "a" * 4090, "image_type": "url"},
     }
     for name, body in extract.items():
         content = json.dumps(body).encode()
@@ -138,41 +114,15 @@ def fields() -> Iterator[Hostile]:
     collection = {
         "an embedder that is half a character": {"embedder": "\ud800"},
         "an embedder of a million letters": {"embedder": "x" * 1_000_000},
-        "an embedder that is a number": {"embedder": 1},
-        "a threshold in words": {"threshold": "0.4"},
         "a threshold that is true": {"threshold": True},
-        "a threshold of 2": {"threshold": 2},
         "an unknown field": {"name\ud800": 1},
     }
     for name, body in collection.items():
         yield Hostile(f"{name} to a collection", "PUT", COLLECTION, JSON, json.dumps(body).encode())
-    for name, threshold in {"nan": "NaN", "infinite": "1e999", "negative": "-1", "true": "true"}.items():
-        content = _compare(json.dumps(UNIT))[:-1] + f', "threshold": {threshold}}}'.encode()
-        yield Hostile(f"a threshold that is {name}", "POST", "/api/v1/compare-faces", JSON, content)
-
-
-def addresses() -> Iterator[Hostile]:
-    """Addresses that lead inside, or nowhere."""
-    urls = (
-        "file:///etc/passwd",
-        "gopher://127.0.0.1/",
-        "http://[::ffff:10.0.0.1]/",
-        "http://0x0a000001/",
-        "http://10.1/",
-        "http://169.254.169.254/latest/meta-data/",
-        "http://user:secret@10.0.0.1/",
-        "http://10.0.0.1\n/",
-        "http://10.0.0.1:99999/",
-        "http:///photo.jpg",
-        "http://" + "a" * 4090,
-    )
-    for url in urls:
-        content = json.dumps({"image": url, "image_type": "url"}).encode()
-        yield Hostile(f"the address {url[:30]!a}", "POST", "/api/v1/extract-embedding", JSON, content)
 
 
 def options() -> Iterator[Hostile]:
-    """Options in addresses that are not what they should be."""
+    """Malformed query parameters."""
     form = part("photo", photos.encoded("JPEG"), "a.jpg") + END
     numbers = ("1_0", "%205", "%EF%BC%91", "0x10", "nan", "1e1", "5.0", "", "-1", "101", "9" * 5000)
     for value in numbers:
@@ -192,7 +142,7 @@ def options() -> Iterator[Hostile]:
 
 
 def forms() -> Iterator[Hostile]:
-    """Forms that are broken, or hold something else than they should."""
+    """Forms that are broken or hold the wrong parts."""
     file = part("photo", b"hello", "a.jpg")
     broken = {
         "nothing": b"",
@@ -214,13 +164,10 @@ def forms() -> Iterator[Hostile]:
         path = tuple(FORM_ROUTES)[number % 5]
         yield Hostile(f"a form of {name} to {path}", "POST", path, FORM, content)
     kinds = {
-        "no boundary": "multipart/form-data",
         "an empty boundary": "multipart/form-data; boundary=",
         "another boundary": "multipart/form-data; boundary=c",
         "an endless boundary": "multipart/form-data; boundary=" + "x" * 5000,
         "a charset that is none": "multipart/form-data; boundary=b; charset=nope",
-        "text": "text/plain",
-        "JSON": "application/json",
     }
     for name, kind in kinds.items():
         yield Hostile(f"a form that says {name}", "POST", "/v1/detect", {"Content-Type": kind}, file + END)
@@ -232,7 +179,7 @@ def forms() -> Iterator[Hostile]:
 
 
 def paths() -> Iterator[Hostile]:
-    """Names that are none, and methods that nothing knows."""
+    """Invalid names in paths, and methods that no route has."""
     names = {
         "..": "%2e%2e",
         "NUL": "a%00",
@@ -255,4 +202,4 @@ def paths() -> Iterator[Hostile]:
         yield Hostile(f"{method} of /health", method, "/health")
 
 
-REQUESTS = [*bodies(), *embeddings(), *fields(), *addresses(), *options(), *forms(), *paths()]
+REQUESTS = [*bodies(), *embeddings(), *fields(), *options(), *forms(), *paths()]

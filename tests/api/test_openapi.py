@@ -1,4 +1,4 @@
-"""The OpenAPI document: well formed, of exactly the public operations, and true."""
+"""The OpenAPI document: the snapshot in openapi.json, valid, and with true examples."""
 
 import copy
 import json
@@ -11,50 +11,6 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.api.openapi import SNAPSHOT
 from tests.fakes import client
-
-OPERATIONS = {
-    ("/", "get"),
-    ("/health", "get"),
-    ("/livez", "get"),
-    ("/readyz", "get"),
-    ("/match", "post"),
-    ("/compare", "post"),
-    ("/mediapipe", "post"),
-    ("/detect-face", "post"),
-    ("/extract-embedding", "post"),
-    ("/compare-faces", "post"),
-    ("/api/v1/health", "get"),
-    ("/api/v1/extract-embedding", "post"),
-    ("/api/v1/compare-faces", "post"),
-    ("/api/v1/warm-up", "post"),
-    ("/api/v1/model-info", "get"),
-    ("/add_face", "post"),
-    ("/match_face", "post"),
-    ("/list_faces", "get"),
-    ("/delete_face/{face_id}", "delete"),
-    ("/stats", "get"),
-    ("/metrics", "get"),
-    ("/v1/models", "get"),
-    ("/v1/status", "get"),
-    ("/v1/detect", "post"),
-    ("/v1/embed", "post"),
-    ("/v1/verify", "post"),
-    ("/v1/compare", "post"),
-    ("/v1/collections", "get"),
-    ("/v1/collections/{collection}", "put"),
-    ("/v1/collections/{collection}", "get"),
-    ("/v1/collections/{collection}", "delete"),
-    ("/v1/collections/{collection}/faces", "post"),
-    ("/v1/collections/{collection}/embeddings", "post"),
-    ("/v1/collections/{collection}/subjects", "get"),
-    ("/v1/collections/{collection}/subjects/delete", "post"),
-    ("/v1/collections/{collection}/subjects/{subject}", "get"),
-    ("/v1/collections/{collection}/subjects/{subject}", "delete"),
-    ("/v1/collections/{collection}/faces/{face_id}", "delete"),
-    ("/v1/collections/{collection}/search", "post"),
-    ("/v1/collections/{collection}/search/embedding", "post"),
-    ("/v1/gallery/clean", "post"),
-}
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +38,7 @@ def references(value: Any) -> Iterator[str]:
 
 
 def of_v1(document: Any) -> set[str]:
-    """The models that operations below /v1 name, and those inside of them."""
+    """The models that operations below /v1 name, and the models inside them."""
     schemas, found = document["components"]["schemas"], set[str]()
     waiting = [name for path, _, each in operations(document) if path.startswith("/v1/") for name in references(each)]
     while waiting:
@@ -134,49 +90,14 @@ def test_every_example_is_one_of_its_model(document: Any) -> None:
     assert count > 30
 
 
-def test_it_lists_exactly_the_public_operations(document: Any) -> None:
-    assert {(path, method) for path, method, _ in operations(document)} == OPERATIONS
-
-
-def test_it_is_of_a_known_version_and_says_what_it_describes(document: Any) -> None:
-    assert document["openapi"].startswith("3.1.")
-    assert document["info"].keys() >= {"title", "version", "description"}
-
-
 def test_every_operation_is_described_and_has_a_name_of_its_own(document: Any) -> None:
-    names = []
-    for _, _, operation in operations(document):
+    found = [operation for _, _, operation in operations(document)]
+    for operation in found:
         assert operation["summary"]
         assert operation["description"]
         assert operation["tags"]
         assert all(answer["description"] for answer in operation["responses"].values())
-        names.append(operation["operationId"])
-    assert len(set(names)) == len(OPERATIONS)
-
-
-def test_every_reference_leads_somewhere(document: Any) -> None:
-    found = set(references(document))
-    assert "#/components/schemas/MatchRequest" in found
-    for reference in found:
-        place = document
-        for part in reference.removeprefix("#/").split("/"):
-            place = place[part]
-        assert place["type"] == "object"
-
-
-def test_the_request_of_match_is_the_contracts(document: Any) -> None:
-    [(_, _, operation)] = [entry for entry in operations(document) if entry[0] == "/match"]
-    content = operation["requestBody"]["content"]["application/json"]
-    assert content["schema"] == {"$ref": "#/components/schemas/MatchRequest"}
-    schema = document["components"]["schemas"]["MatchRequest"]
-    assert schema["required"] == ["image1", "image2"]
-    assert schema["properties"].keys() == {"image1", "image2", "threshold"}
-    assert {"type": "number", "minimum": 0.0, "maximum": 1.0} in schema["properties"]["threshold"]["anyOf"]
-
-
-def test_match_states_the_answers_that_it_gives_and_no_other(document: Any) -> None:
-    answers = document["paths"]["/match"]["post"]["responses"]
-    assert {"200", "400", "413", "503", "default"} == answers.keys()
+    assert len({operation["operationId"] for operation in found}) == len(found) > 30
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])

@@ -1,13 +1,13 @@
-"""What a request holds besides what its route takes: refused by name on /v1, and never taken for something else."""
+"""How parameters and bodies are read: /v1 refuses what it does not know by name, the older contracts ignore it."""
 
 import asyncio
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import repeat
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +17,7 @@ from starlette.types import Message
 from api.app import FORMS, create_app, routes
 from api.errors import envelope
 from imaging.refused import Refused
+from tests.api.asgi import ask
 from tests.fakes import client as client_of
 from tests.fakes import service
 
@@ -26,7 +27,7 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Operation:
-    """A route as its document describes it: the names that it takes, and which of its form's fields are lists."""
+    """A route as the OpenAPI document describes it: its parameters, its body's fields, and which of them are lists."""
 
     method: str
     path: str
@@ -83,6 +84,11 @@ def refusal(operation: Operation, answer: httpx.Response) -> str:
     return answer.text
 
 
+def asked(client: TestClient, operation: Operation, **sent: Any) -> httpx.Response:
+    response: httpx.Response = client.request(operation.method, operation.path, **sent)
+    return response
+
+
 def multipart(*fields: tuple[str, str]) -> dict[str, Any]:
     """A form of these fields, in order."""
     return {"files": [(name, ("a.jpg", value.encode())) for name, value in fields]}
@@ -93,192 +99,149 @@ def test_there_are_routes_of_every_kind() -> None:
 
 
 @pytest.mark.parametrize("operation", STRICT, ids=str)
-def test_a_parameter_that_v1_does_not_know_is_refused_by_name(client: TestClient, operation: Operation) -> None:
-    answer = client.request(operation.method, operation.path, params={"detectr": "mtcnn"})
-    message = refusal(operation, answer)
+def test_v1_refuses_an_unknown_parameter_by_name(client: TestClient, operation: Operation) -> None:
+    message = refusal(operation, asked(client, operation, params={"detectr": "mtcnn"}))
     assert "detectr is not known in the address" in message
     assert all(name in message for name in operation.query)
 
 
 @pytest.mark.parametrize("operation", [each for each in operations() if each.query], ids=str)
-def test_a_parameter_that_is_sent_twice_is_refused_by_name(client: TestClient, operation: Operation) -> None:
+def test_a_repeated_parameter_is_refused_by_name(client: TestClient, operation: Operation) -> None:
     for name in operation.query:
-        answer = client.request(operation.method, f"{operation.path}?{name}=a&{name}=b")
+        answer = asked(client, operation, params={name: ["a", "b"]})
         assert f"{name} is sent 2 times in the address" in refusal(operation, answer)
 
 
 @pytest.mark.parametrize("operation", [each for each in STRICT if each.fields], ids=str)
-def test_a_field_of_the_body_in_the_address_is_refused_by_name(client: TestClient, operation: Operation) -> None:
+def test_v1_refuses_a_field_of_the_body_in_the_address(client: TestClient, operation: Operation) -> None:
     where = "the JSON" if operation.kind == JSON else "the form"
     for name in operation.fields:
-        answer = client.request(operation.method, operation.path, params={name: "a"})
+        answer = asked(client, operation, params={name: "a"})
         assert f"{name} belongs in {where}, not in the address" in refusal(operation, answer)
 
 
 @pytest.mark.parametrize("operation", [each for each in READS_FORM if each.is_strict], ids=str)
-def test_a_field_of_a_form_that_is_none_of_its_own_is_refused_by_name(client: TestClient, operation: Operation) -> None:
+def test_v1_refuses_an_unknown_field_of_a_form_by_name(client: TestClient, operation: Operation) -> None:
     for name in operation.query:
-        answer = client.request(operation.method, operation.path, **multipart((name, "a")))
+        answer = asked(client, operation, **multipart((name, "a")))
         assert f"{name} belongs in the address, not in the form" in refusal(operation, answer)
     for sent in (multipart(("detectr", "mtcnn")), {"data": {"detectr": "mtcnn"}}):
-        answer = client.request(operation.method, operation.path, **sent)
-        assert "detectr is not known in the form" in refusal(operation, answer)
+        assert "detectr is not known in the form" in refusal(operation, asked(client, operation, **sent))
 
 
 @pytest.mark.parametrize("operation", [each for each in READS_JSON if each.is_strict], ids=str)
-def test_a_key_that_v1_does_not_know_is_refused_by_name(client: TestClient, operation: Operation) -> None:
-    answer = client.request(operation.method, operation.path, json={"metrik": 1})
-    assert "metrik is not known in the JSON" in refusal(operation, answer)
+def test_v1_refuses_an_unknown_key_by_name(client: TestClient, operation: Operation) -> None:
+    assert "metrik is not known in the JSON" in refusal(operation, asked(client, operation, json={"metrik": 1}))
 
 
 @pytest.mark.parametrize("operation", [each for each in STRICT if each.kind is None], ids=str)
-def test_a_body_that_v1_does_not_take_is_refused(client: TestClient, operation: Operation) -> None:
+def test_v1_refuses_a_body_that_a_route_does_not_take(client: TestClient, operation: Operation) -> None:
     for sent in ({"json": {"with_faces": True}}, {"data": {"with_faces": "true"}}, multipart(("with_faces", "true"))):
-        answer = client.request(operation.method, operation.path, **cast(dict[str, Any], sent))
-        assert "The request has a body, and this route takes none" in refusal(operation, answer)
-    assert "has a body" not in client.request(operation.method, operation.path, json={}).text
+        message = refusal(operation, asked(client, operation, **sent))
+        assert "The request has a body, and this route takes none" in message
+    assert "has a body" not in asked(client, operation, json={}).text
 
 
-async def answered(messages: Iterator[Message]) -> tuple[dict[str, Any], int]:
-    """The answer of GET /v1/status to a request of these messages, and how many of them were read."""
-    sent, read = list[Message](), 0
+@pytest.mark.parametrize(
+    ("messages", "read"),
+    [
+        (repeat({"type": "http.request", "body": b"{}", "more_body": True}, 9), 2),
+        ([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}], 2),
+    ],
+    ids=["endless", "cut off"],
+)
+def test_no_more_of_a_body_is_read_than_refuses_it(messages: Iterable[Message], read: int) -> None:
+    count, left = 0, iter(messages)
 
     async def receive() -> Message:
-        nonlocal read
-        read += 1
-        return next(messages)
+        nonlocal count
+        count += 1
+        return next(left)
 
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "GET", "path": "/v1/status", "query_string": b"", "headers": []}
-    await create_app(service())(scope, receive, send)
-    return {"status": sent[0]["status"], **json.loads(sent[1]["body"])}, read
-
-
-def test_no_more_of_a_body_is_read_than_it_takes_to_refuse_it() -> None:
-    answer, read = asyncio.run(answered(repeat({"type": "http.request", "body": b"{}", "more_body": True}, 9)))
-    assert (answer["status"], answer["error"]["code"], read) == (400, "INVALID_REQUEST", 2)
-
-
-def test_a_client_that_hangs_up_within_a_body_causes_no_fault() -> None:
-    pieces: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
-    answer, _ = asyncio.run(answered(iter(pieces)))
-    assert (answer["status"], answer["error"]["code"]) == (400, "INVALID_REQUEST")
+    start, body = asyncio.run(ask(create_app(service()), receive, method="GET", path="/v1/status"))
+    assert (start["status"], count) == (400, read)
+    assert json.loads(body["body"])["error"]["code"] == "INVALID_REQUEST"
 
 
 @pytest.mark.parametrize("operation", READS_FORM, ids=str)
-def test_a_field_of_a_form_that_is_sent_twice_is_refused_by_name(client: TestClient, operation: Operation) -> None:
-    for name in set(operation.fields) - operation.lists:
-        answer = client.request(operation.method, operation.path, **multipart((name, "a"), (name, "b")))
-        assert f"{name} is sent 2 times in the form" in refusal(operation, answer)
-    for name in operation.lists:
-        answer = client.request(operation.method, operation.path, **multipart((name, "a"), (name, "b")))
-        assert "2 times" not in answer.text
-
-
-@pytest.mark.parametrize("operation", READS_JSON, ids=str)
-@pytest.mark.parametrize("content", [b'{"a": 1, "b": 2, "a": 3}', b'{"b": [{"a": 1, "a": 1}]}'], ids=["outer", "inner"])
-def test_a_key_that_is_sent_twice_is_refused_by_name(client: TestClient, operation: Operation, content: bytes) -> None:
-    answer = client.request(operation.method, operation.path, content=content, headers={"content-type": JSON})
-    assert "a is sent 2 times in the JSON" in refusal(operation, answer)
-
-
-@pytest.mark.parametrize("operation", READS_JSON, ids=str)
-@pytest.mark.parametrize(
-    "kind",
-    [
-        None,
-        "",
-        "text/plain",
-        "text/json",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=b",
-        "json",
-    ],
-)
-def test_json_under_another_content_type_is_refused_with_the_headers_name(
-    client: TestClient, operation: Operation, kind: str | None
-) -> None:
-    headers = {} if kind is None else {"content-type": kind}
-    answer = client.request(operation.method, operation.path, content=b"{}", headers=headers)
-    message = refusal(operation, answer)
-    assert f"The request needs the header Content-Type: {JSON}, and has {'none' if kind is None else kind}" in message
-
-
-@pytest.mark.parametrize("operation", READS_JSON, ids=str)
-@pytest.mark.parametrize("kind", [f"{JSON}; charset=utf-8", "Application/JSON", "application/vnd.api+json"])
-def test_json_under_a_content_type_of_json_is_read(client: TestClient, operation: Operation, kind: str) -> None:
-    sent = {"content": b"{}", "headers": {"content-type": kind}}
-    plain = client.request(operation.method, operation.path, json={})
-    answer = client.request(operation.method, operation.path, **cast(dict[str, Any], sent))
-    assert "Content-Type" not in answer.text
-    assert answer.status_code in (plain.status_code, 200)
-
-
-@pytest.mark.parametrize("operation", [each for each in READS_FORM if each.is_strict], ids=str)
-def test_a_form_under_another_content_type_is_refused_with_the_headers_name(
-    client: TestClient, operation: Operation
-) -> None:
-    for headers in ({}, {"content-type": JSON}, {"content-type": "image/jpeg"}):
-        answer = client.request(operation.method, operation.path, content=b"photo", headers=headers)
-        said = f"needs the header Content-Type: multipart/form-data, and has {headers.get('content-type', 'none')}"
-        assert said in refusal(operation, answer)
-    assert "Content-Type" not in client.request(operation.method, operation.path).text
-
-
-@pytest.mark.parametrize("operation", READS_FORM, ids=str)
-def test_a_malformed_form_is_refused_and_logged_by_no_library(
-    client: TestClient, operation: Operation, caplog: pytest.LogCaptureFixture
-) -> None:
-    headers = {"content-type": "multipart/form-data; boundary=b"}
-    refusal(operation, client.request(operation.method, operation.path, content=b"no form", headers=headers))
-    assert [each.name for each in caplog.records if each.name.startswith("python_multipart")] == []
-
-
-@pytest.mark.parametrize("operation", READS_FORM + READS_JSON, ids=str)
-@pytest.mark.parametrize("coding", ["gzip", "Deflate", "br", "zstd", "identity, gzip"])
-def test_a_compressed_body_is_refused_with_the_headers_name(
-    client: TestClient, operation: Operation, coding: str
-) -> None:
-    headers = {"content-encoding": coding, "content-type": operation.kind or ""}
-    answer = client.request(operation.method, operation.path, content=gzip.compress(b"{}"), headers=headers)
-    assert f"The body has Content-Encoding: {coding}; send it uncompressed" in refusal(operation, answer)
-
-
-@pytest.mark.parametrize("operation", READS_JSON, ids=str)
-@pytest.mark.parametrize("coding", ["", "identity", "utf-8"])
-def test_another_content_encoding_changes_nothing(client: TestClient, operation: Operation, coding: str) -> None:
-    plain = client.request(operation.method, operation.path, json={})
-    answer = client.request(operation.method, operation.path, json={}, headers={"content-encoding": coding})
-    assert "Content-Encoding" not in answer.text
-    assert answer.status_code in (plain.status_code, 200)
+def test_a_repeated_field_of_a_form_is_refused_by_name(client: TestClient, operation: Operation) -> None:
+    for name in operation.fields:
+        answer = asked(client, operation, **multipart((name, "a"), (name, "b")))
+        if name in operation.lists:
+            assert "2 times" not in answer.text
+        else:
+            assert f"{name} is sent 2 times in the form" in refusal(operation, answer)
 
 
 @pytest.mark.parametrize("operation", READS_JSON, ids=str)
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
+        (b'{"a": 1, "b": 2, "a": 3}', "a is sent 2 times in the JSON"),
+        (b'{"b": [{"a": 1, "a": 1}]}', "a is sent 2 times in the JSON"),
         (b"{", "The body is not valid JSON"),
+        (b"[]", "The body is not a JSON object"),
+        (b"", "The body is missing"),
         (b'{"a": "\xff"}', "The JSON is not valid UTF-8"),
         (b"[" * 100_000, "The JSON is nested too deeply"),
         (b'{"a": ' + b"9" * 5000 + b"}", "The JSON has a number of too many digits"),
     ],
-    ids=["broken", "Latin-1", "deep", "long number"],
+    ids=["repeated key", "repeated inner key", "broken", "list", "nothing", "Latin-1", "deep", "long number"],
 )
 def test_json_that_cannot_be_read_is_refused_with_the_reason(
     client: TestClient, operation: Operation, content: bytes, reason: str
 ) -> None:
-    answer = client.request(operation.method, operation.path, content=content, headers={"content-type": JSON})
+    answer = asked(client, operation, content=content, headers={"content-type": JSON})
     assert reason in refusal(operation, answer)
+
+
+@pytest.mark.parametrize("operation", READS_JSON, ids=str)
+def test_json_has_to_say_that_it_is_json(client: TestClient, operation: Operation) -> None:
+    for kind in (None, "", "text/plain", "text/json", "application/x-www-form-urlencoded", "json"):
+        named = {} if kind is None else {"content-type": kind}
+        message = refusal(operation, asked(client, operation, content=b"{}", headers=named))
+        told = "none" if kind is None else kind
+        assert f"The request needs the header Content-Type: {JSON}, and has {told}" in message
+    plain = asked(client, operation, json={})
+    for kind in (JSON, f"{JSON}; charset=utf-8", "Application/JSON", "application/vnd.api+json"):
+        coding = {"content-encoding": "utf-8"} if kind == JSON else {"content-encoding": "identity"}
+        answer = asked(client, operation, content=b"{}", headers={"content-type": kind, **coding})
+        assert not any(name in answer.text for name in ("Content-Type", "Content-Encoding"))
+        assert answer.status_code in (plain.status_code, 200)
+
+
+@pytest.mark.parametrize("operation", [each for each in READS_FORM if each.is_strict], ids=str)
+def test_a_form_has_to_say_that_it_is_one(client: TestClient, operation: Operation) -> None:
+    for headers in ({}, {"content-type": JSON}, {"content-type": "image/jpeg"}):
+        message = refusal(operation, asked(client, operation, content=b"photo", headers=headers))
+        told = headers.get("content-type", "none")
+        assert f"needs the header Content-Type: multipart/form-data, and has {told}" in message
+    assert "Content-Type" not in asked(client, operation).text
+
+
+@pytest.mark.parametrize("operation", READS_FORM, ids=str)
+def test_a_malformed_form_is_refused_and_no_library_logs_it(
+    client: TestClient, operation: Operation, caplog: pytest.LogCaptureFixture
+) -> None:
+    for kind in ("multipart/form-data; boundary=b", "multipart/form-data"):
+        refusal(operation, asked(client, operation, content=b"no form", headers={"content-type": kind}))
+    assert [each.name for each in caplog.records if each.name.startswith("python_multipart")] == []
+
+
+@pytest.mark.parametrize("operation", READS_FORM + READS_JSON, ids=str)
+def test_a_compressed_body_is_refused_with_the_headers_name(client: TestClient, operation: Operation) -> None:
+    for coding in ("gzip", "Deflate", "br", "zstd", "identity, gzip"):
+        headers = {"content-encoding": coding, "content-type": operation.kind or ""}
+        answer = asked(client, operation, content=gzip.compress(b"{}"), headers=headers)
+        assert f"The body has Content-Encoding: {coding}; send it uncompressed" in refusal(operation, answer)
 
 
 @pytest.mark.parametrize("operation", CONTRACTS, ids=str)
 def test_the_older_contracts_ignore_what_they_do_not_know(client: TestClient, operation: Operation) -> None:
     known: dict[str, Any] = {"json": {}} if operation.kind == JSON else multipart(("a", "b")) if operation.kind else {}
     more: dict[str, Any] = {"json": {"c": 1}} if "json" in known else multipart(("a", "b"), ("c", "d"))
-    plain = client.request(operation.method, operation.path, **known)
-    answer = client.request(operation.method, operation.path, params={"e": ["f", "g"]}, **(more if known else {}))
+    plain = asked(client, operation, **known)
+    answer = asked(client, operation, params={"e": ["f", "g"]}, **(more if known else {}))
     assert answer.status_code == plain.status_code
     if not plain.is_success:
         assert answer.json() == plain.json()

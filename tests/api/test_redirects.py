@@ -1,4 +1,4 @@
-"""Redirects: none is made of the request's Host, which is whatever its sender wrote."""
+"""Redirects are never built from the request's Host header, which the client controls."""
 
 import re
 
@@ -28,7 +28,7 @@ OPERATIONS = [
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_a_path_with_a_slash_too_many_is_refused(client: TestClient, method: str, path: str) -> None:
+def test_a_path_with_a_trailing_slash_is_refused(client: TestClient, method: str, path: str) -> None:
     answer = client.request(method, f"{path}/", headers=HOST, follow_redirects=False)
     # Where an id is the rest of the path, there is nothing of this id; a subject's path knows no POST.
     assert answer.status_code in (404, 405)

@@ -1,1 +1,1 @@
-"""Pixels: the decode gate, quality, alignment and crops. Imports nothing of the other rooms."""
+"""Pixels: decoding untrusted files, quality, alignment and crops. Imports no other room."""

@@ -1,4 +1,4 @@
-"""The decoding work of an AV1 picture, read from its headers before it is decoded.
+"""Reads the work of decoding an AV1 picture from its headers.
 
 Sections are those of the AV1 Bitstream & Decoding Process Specification, version 1.0.0 with errata 1.
 """
@@ -6,17 +6,17 @@ Sections are those of the AV1 Bitstream & Decoding Process Specification, versio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from imaging.bits import Bits
+from imaging.bit_reader import BitReader
 from imaging.refused import damaged, too_complex
 
-MOST_UNITS = 1024
-"""Open bitstream units per picture."""
+MOST_BITSTREAM_UNITS = 1024
+"""Most open bitstream units per picture."""
 
 _SEQUENCE, _FRAME_HEADER, _FRAME = 1, 3, 6
 _KEY, _SWITCH = 0, 3
 _CHOSEN_PER_FRAME = 2
 _HEADER = 512
-"""Bytes of a unit that are read. The fields of both headers that matter end far earlier."""
+"""Bytes read of each unit. The relevant fields of both headers end far earlier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +31,31 @@ class _Sequence:
     integer_motion: int
 
 
-def work(coded: bytes) -> tuple[int, int]:
+def av1_work(coded: bytes) -> tuple[int, int]:
     """Pixels of the largest frame, and the number of frames.
 
     Raises:
-        Refused: ``IMAGE_TOO_COMPLEX``: a frame names a size of its own, as layers of different sizes do, or there are
-            too many units; ``INVALID_IMAGE``: it is damaged.
+        Refused: ``IMAGE_TOO_COMPLEX`` for too many units, or a frame that overrides the size of its sequence, as layers
+            of different sizes do; ``INVALID_IMAGE`` for damaged headers.
     """
     sequence, pixels, frames = None, 0, 0
     for number, (kind, body) in enumerate(_units(coded)):
-        if number > MOST_UNITS:
+        if number > MOST_BITSTREAM_UNITS:
             raise too_complex()
         if kind == _SEQUENCE:
-            sequence = _sequence(Bits(body))
+            sequence = _sequence(BitReader(body))
             pixels = max(pixels, sequence.pixels)
         elif kind in (_FRAME_HEADER, _FRAME):
             if sequence is None:
                 raise damaged()
-            if _has_own_size(Bits(body), sequence):
+            if _overrides_size(BitReader(body), sequence):
                 raise too_complex()
             frames += 1
     return pixels, frames
 
 
 def _units(coded: bytes) -> Iterator[tuple[int, bytes]]:
-    """Type and beginning of each unit (5.3)."""
+    """Type and first bytes of each unit (5.3)."""
     place = 0
     while place < len(coded):
         header = coded[place]
@@ -70,7 +70,7 @@ def _units(coded: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _length(coded: bytes, place: int) -> tuple[int, int]:
-    """A number of seven bits per byte (4.10.5), and the place behind it."""
+    """Read a number of seven bits per byte (4.10.5), and return it with the offset after it."""
     value = 0
     for number, byte in enumerate(coded[place : place + 8]):
         value |= (byte & 0x7F) << 7 * number
@@ -79,73 +79,73 @@ def _length(coded: bytes, place: int) -> tuple[int, int]:
     raise damaged()
 
 
-def _sequence(bits: Bits) -> _Sequence:
-    """A sequence header (5.5), up to the last field that frame headers depend on."""
-    bits.number(4)
+def _sequence(bits: BitReader) -> _Sequence:
+    """Read a sequence header (5.5) up to the last field that frame headers depend on."""
+    bits.read(4)
     reduced, time_bits = bits.flag(), 0
     if reduced:
-        bits.number(5)
+        bits.read(5)
     else:
         time_bits = _skip_timing(bits)
-    width_bits, height_bits = bits.number(4) + 1, bits.number(4) + 1
-    pixels = (bits.number(width_bits) + 1) * (bits.number(height_bits) + 1)
+    width_bits, height_bits = bits.read(4) + 1, bits.read(4) + 1
+    pixels = (bits.read(width_bits) + 1) * (bits.read(height_bits) + 1)
     if reduced:
-        bits.number(3)
+        bits.read(3)
         return _Sequence(pixels, reduced, 0, 0, _CHOSEN_PER_FRAME, _CHOSEN_PER_FRAME)
     id_bits = 0
     if bits.flag():
-        id_bits = bits.number(4) + 2
-        id_bits += bits.number(3) + 1
-    bits.number(3 + 4)
+        id_bits = bits.read(4) + 2
+        id_bits += bits.read(3) + 1
+    bits.read(3 + 4)
     if bits.flag():
-        bits.number(2)
-    screen_content = _CHOSEN_PER_FRAME if bits.flag() else bits.number(1)
+        bits.read(2)
+    screen_content = _CHOSEN_PER_FRAME if bits.flag() else bits.read(1)
     integer_motion = _CHOSEN_PER_FRAME
     if screen_content and not bits.flag():
-        integer_motion = bits.number(1)
+        integer_motion = bits.read(1)
     return _Sequence(pixels, reduced, time_bits, id_bits, screen_content, integer_motion)
 
 
-def _skip_timing(bits: Bits) -> int:
-    """Skip timing and operating points; returns the bits of a frame's presentation time, 0 if frames have none."""
+def _skip_timing(bits: BitReader) -> int:
+    """Skip timing and operating points. Returns the bits of a frame's presentation time, 0 if frames have none."""
     delay_bits = time_bits = 0
     equal = model = False
     if bits.flag():
-        bits.number(64)
+        bits.read(64)
         equal = bits.flag()
         if equal:
             bits.exp_golomb()
         model = bits.flag()
         if model:
-            delay_bits = bits.number(5) + 1
-            bits.number(32 + 5)
-            time_bits = bits.number(5) + 1
+            delay_bits = bits.read(5) + 1
+            bits.read(32 + 5)
+            time_bits = bits.read(5) + 1
     initial_delay = bits.flag()
-    for _ in range(bits.number(5) + 1):
-        bits.number(12)
-        if bits.number(5) > 7:
-            bits.number(1)
+    for _ in range(bits.read(5) + 1):
+        bits.read(12)
+        if bits.read(5) > 7:
+            bits.read(1)
         if model and bits.flag():
-            bits.number(2 * delay_bits + 1)
+            bits.read(2 * delay_bits + 1)
         if initial_delay and bits.flag():
-            bits.number(4)
+            bits.read(4)
     return 0 if equal else time_bits
 
 
-def _has_own_size(bits: Bits, sequence: _Sequence) -> bool:
-    """Read a frame header (5.9.2) up to whether the frame has a size of its own instead of the sequence's."""
+def _overrides_size(bits: BitReader, sequence: _Sequence) -> bool:
+    """Check in a frame header (5.9.2) whether the frame overrides the size of its sequence."""
     if sequence.reduced or bits.flag():
         return False
-    kind, shown = bits.number(2), bits.flag()
+    kind, shown = bits.read(2), bits.flag()
     if shown:
-        bits.number(sequence.time_bits)
+        bits.read(sequence.time_bits)
     else:
-        bits.number(1)
+        bits.read(1)
     if kind != _SWITCH and not (kind == _KEY and shown):
-        bits.number(1)
-    bits.number(1)
+        bits.read(1)
+    bits.read(1)
     screen_content = bits.flag() if sequence.screen_content == _CHOSEN_PER_FRAME else bool(sequence.screen_content)
     if screen_content and sequence.integer_motion == _CHOSEN_PER_FRAME:
-        bits.number(1)
-    bits.number(sequence.id_bits)
+        bits.read(1)
+    bits.read(sequence.id_bits)
     return kind == _SWITCH or bits.flag()

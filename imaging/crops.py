@@ -1,4 +1,4 @@
-"""Cutting faces out of a photo in the shape a network was trained on."""
+"""Crops faces in the shape that a network was trained on."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from imaging.geometry import Box, turned, turned_box
 
 Fit: TypeAlias = Literal["aligned", "box", "square", "inside"]
 
-# Where the eyes, the nose tip and the corners of the mouth stand in an aligned 112x112 crop: the
+# Positions of the eyes, the nose tip and the corners of the mouth in an aligned 112x112 crop: the
 # template of the ArcFace authors (Deng et al., "ArcFace", CVPR 2019), shared by its descendants.
 TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
@@ -22,22 +22,22 @@ TEMPLATE = np.array(
 TEMPLATE_SIZE = 112
 
 MOST_TILT = 20.0
-"""Degrees that a face may be tilted in a crop of its box, as heads are in the photos that networks are trained on."""
+"""Most degrees of tilt that remain in a crop of a face's box. Training photos have tilted heads, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class CropSpec:
-    """The crop that a network wants of a face. Hashable: it keys the crops of a request.
+    """The crop of a face that a network expects. Hashable, since it is the key of a request's crops.
 
     Attributes:
         size: side of the square crop in pixels.
-        fit: how the face is laid into it:
+        fit: how the face is fitted into the square:
             ``aligned``: the landmarks are moved onto the ArcFace template, black outside the photo;
-            ``box``: the box times `scale`, cut at the photo's edge, stretched to the square;
+            ``box``: the box times `scale`, clipped to the photo, then stretched to the square;
             ``square``: a square of `scale` times the box's longer side, black outside the photo;
             ``inside``: the box times `scale`, shrunk and shifted until it lies inside the photo,
-            stretched to the square.
-        scale: factor on the box about its centre; of no meaning for ``aligned``.
+            then stretched to the square.
+        scale: factor by which the box grows about its centre. Not used for ``aligned``.
     """
 
     size: int
@@ -46,34 +46,34 @@ class CropSpec:
 
 
 def similarity_transform(landmarks: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The rotation, scale and shift that bring `landmarks` closest to `target`.
+    """Find the rotation, scale and shift that bring `landmarks` closest to `target`.
 
-    Least squares over (n, 2) points in closed form, without reflection (Umeyama, "Least-squares
-    estimation of transformation parameters between two point patterns", PAMI 1991; in the plane
-    the solution is one complex division).
+    Solves least squares over (n, 2) points in closed form, without reflection (Umeyama, "Least-squares
+    estimation of transformation parameters between two point patterns", PAMI 1991). In the plane the
+    solution is one complex division.
 
     Returns:
         float64 (2, 3) affine matrix from the landmarks' pixels to the target's.
 
     Raises:
-        ValueError: all landmarks are the same point.
+        ValueError: all landmarks coincide.
     """
     source = landmarks[:, 0] + 1j * landmarks[:, 1]
     wanted = target[:, 0] + 1j * target[:, 1]
     centred = source - source.mean()
     spread = float(np.vdot(centred, centred).real)
     if spread < 1e-12:
-        raise ValueError("landmarks that are all one point give no alignment")
+        raise ValueError("landmarks that coincide cannot be aligned")
     turn = np.vdot(centred, wanted - wanted.mean()) / spread
     shift = wanted.mean() - turn * source.mean()
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
 def tilt(landmarks: NDArray[np.floating]) -> float:
-    """By how many degrees counterclockwise a photo is turned to set a face with these landmarks upright: -180 to 180.
+    """Degrees by which to rotate a photo counterclockwise to set a face upright, -180 to 180.
 
     Args:
-        landmarks: (5, 2) in pixels; if all are one point the face counts as upright.
+        landmarks: (5, 2) in pixels. If they coincide, the face counts as upright.
     """
     if np.ptp(landmarks, axis=0).max() < 1e-3:
         return 0.0
@@ -83,7 +83,7 @@ def tilt(landmarks: NDArray[np.floating]) -> float:
 
 
 def quarter_turns(landmarks: NDArray[np.floating]) -> int:
-    """The same in whole quarter turns, within 45 degrees: 0 to 3."""
+    """Quarter turns by which to rotate a photo counterclockwise to set a face upright within 45 degrees, 0 to 3."""
     return round(tilt(landmarks) / 90) % 4
 
 
@@ -93,14 +93,14 @@ def cut(
     landmarks: Sequence[NDArray[np.float32]],
     spec: CropSpec,
 ) -> NDArray[np.uint8]:
-    """Cut one crop a face.
+    """Crop each face.
 
     Args:
-        pixels: uint8 (height, width, 3), any colour order, which the crops keep.
+        pixels: uint8 (height, width, 3), in any colour order, which the crops keep.
         boxes: left, top, right, bottom of each face, in pixels.
-        landmarks: (5, 2) of each face, in pixels. ``aligned`` moves them onto the template; for the others they tell
-            how far the face is tilted; beyond `MOST_TILT` the photo is turned until it is upright.
-        spec: the crop wanted.
+        landmarks: (5, 2) of each face, in pixels. ``aligned`` moves them onto the template. Otherwise they determine
+            the tilt of the face; if it exceeds `MOST_TILT`, the photo is rotated until the face is upright.
+        spec: shape of the crops.
 
     Returns:
         uint8 (faces, size, size, 3).
@@ -111,12 +111,12 @@ def cut(
             crop[:] = _aligned(pixels, points, spec.size)
         else:
             upright, upright_box = _upright(pixels, box, points)
-            crop[:] = _resized(_region(upright, upright_box, spec), spec)
+            crop[:] = _stretched(_region(upright, upright_box, spec), spec)
     return crops
 
 
 def _upright(pixels: NDArray[np.uint8], box: Box, points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], Box]:
-    """A photo in which the face is upright, within `MOST_TILT`, and where its box is there."""
+    """Rotate the photo if the face is tilted by more than `MOST_TILT`, and return it with the face's box."""
     degrees = tilt(points)
     if turns := quarter_turns(points):
         pixels, box = turned(pixels, turns), turned_box(box, turns, pixels.shape[1], pixels.shape[0])
@@ -135,19 +135,19 @@ def _aligned(pixels: NDArray[np.uint8], points: NDArray[np.float32], size: int) 
     return np.asarray(warped, dtype=np.uint8)
 
 
-def _resized(region: NDArray[np.uint8], spec: CropSpec) -> NDArray[np.uint8]:
+def _stretched(region: NDArray[np.uint8], spec: CropSpec) -> NDArray[np.uint8]:
     if spec.fit == "inside":
-        # MiniFASNet was trained on bilinear crops: with areas averaged, a spoof looked livelier to it
-        # (0.26 instead of 0.17) and 6 of 29 live faces instead of 1 looked like spoofs.
+        # MiniFASNet was trained on bilinear crops. On averaged ones it scored a spoof higher (0.26 instead of 0.17)
+        # and rejected 6 of 29 live faces instead of 1.
         method = cv2.INTER_LINEAR
     else:
-        # Enlarged bilinearly, a live face is so soft that the deep tree network takes it for a replay.
+        # Bilinear enlargement blurs a live face so much that the deep tree network takes it for a replay.
         method = cv2.INTER_AREA if min(region.shape[:2]) > spec.size else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(region, (spec.size, spec.size), interpolation=method), dtype=np.uint8)
 
 
 def _region(pixels: NDArray[np.uint8], box: Box, spec: CropSpec) -> NDArray[np.uint8]:
-    """The pixels under the scaled box, at least one pixel each way."""
+    """The pixels of the scaled box, at least one in each direction."""
     photo_height, photo_width = pixels.shape[:2]
     left, top, right, bottom = box
     centre_x, centre_y = (left + right) / 2, (top + bottom) / 2
@@ -163,7 +163,7 @@ def _region(pixels: NDArray[np.uint8], box: Box, spec: CropSpec) -> NDArray[np.u
         centre_y = min(max(centre_y, height / 2), photo_height - height / 2)
     x0, y0 = round(centre_x - width / 2), round(centre_y - height / 2)
     x1, y1 = max(x0 + round(width), x0 + 1), max(y0 + round(height), y0 + 1)
-    # A box that lies wholly outside still gives its nearest edge: some pixels, never an empty array.
+    # A box outside the photo gives the nearest edge pixels, never an empty array.
     in_x0, in_y0 = min(max(x0, 0), photo_width - 1), min(max(y0, 0), photo_height - 1)
     in_x1, in_y1 = max(min(x1, photo_width), in_x0 + 1), max(min(y1, photo_height), in_y0 + 1)
     inner = pixels[in_y0:in_y1, in_x0:in_x1]

@@ -1,4 +1,4 @@
-"""The gate: untrusted bytes become pixels here, and nowhere else."""
+"""The decode gate: the only place where untrusted bytes become pixels."""
 
 import io
 import warnings
@@ -12,38 +12,38 @@ import PIL.Image
 import PIL.ImageFile
 from numpy.typing import NDArray
 
-from imaging import deep, heif_structure, jpeg_structure, png_structure, webp_structure
+from imaging import heif_structure, jpeg_structure, png_structure, sixteen_bit, webp_structure
 from imaging.formats import recognise
 from imaging.refused import Refused, damaged, too_complex
 
-# The gate has its own limit, checked before any pixel is decoded; Pillow only warns up to twice its limit.
+# The gate checks its own limit before any pixel is decoded. Pillow only warns up to twice its limit.
 PIL.Image.MAX_IMAGE_PIXELS = None
-# Each broken tag of an untrusted file would be a line in the log, and stay in memory.
+# Each broken tag of an untrusted file would add a line to the log and stay in memory.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 MOST_WHOLE = 25_000_000
-"""Most pixels of a file that is decoded as a whole, at 4 bytes or more per pixel: all but JPEGs of one scan."""
+"""Most pixels of a file that is decoded as a whole, at 4 bytes or more per pixel: all but JPEG files of one scan."""
 MOST_WEBP = 12_500_000
-"""Most pixels of a WEBP file: Pillow's copies take 28 bytes per pixel."""
+"""Most pixels of a WEBP file. Pillow's copies take 28 bytes per pixel."""
 MOST_SPARE = 1.2
-"""Coded pixels of a HEIC or AVIF photo, tile edges and transparency included, as a multiple of the most pixels that it
-may have. A pixel takes 7 to 14 bytes, and 20 with transparency."""
+"""Most coded pixels of a HEIC or AVIF photo, including tile edges and transparency, as a multiple of the pixels that it
+may have. A pixel takes 7 to 14 bytes, or 20 with transparency."""
 MOST_WORK = 400_000_000
-"""Most pixels times passes, which decoders need about a second for. Encoders write 10 to 16 scans."""
+"""Most pixels times decoder passes, which take about a second. Encoders write 10 to 16 scans."""
 MOST_ASPECT = 50
-"""Largest ratio of the sides: a longer photo, scaled down, is narrower than any face that is found."""
+"""Largest ratio of the sides. Scaled down, a longer photo is too narrow for a face to be found."""
 
 _BAND = 4_000_000
 
-# Photos are decoded in parallel, one thread each. OpenCV's own threads wait for one another in a loop: with two of
-# them, measuring a photo of 1,024 pixels takes 2.7 ms of CPU time instead of 1.6, and is no faster.
+# Photos are decoded in parallel, one thread each. OpenCV's own threads spin while they wait for each other: with two of
+# them, measuring a photo of 1,024 pixels takes 2.7 ms of CPU time instead of 1.6 and is no faster.
 cv2.setNumThreads(1)
 PIL.AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-# Only the primary picture is decoded; 0 switches libheif's own threads off.
+# Decode the primary picture only; 0 disables libheif's own threads.
 pi_heif.register_heif_opener(decode_threads=0, thumbnails=False, depth_images=False, aux_images=False)
 
 _MISSING = ((128,) * 3, (64,) * 3)
-"""Colours of the last pixel of a JPEG file whose pixels end before its end marker: of RGB or grey, and of CMYK."""
+"""Colours of the last pixel if a JPEG file lacks pixels before its end marker: in RGB or grey, and in CMYK."""
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
     2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
@@ -58,12 +58,12 @@ _TURNS = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of the gate.
+    """Limits of the decode gate.
 
     Attributes:
-        max_bytes: of the encoded file.
-        max_pixels: width times height, as the file's header states it; see also `MOST_WHOLE`.
-        max_dimension: longest side of the pixels; larger photos are scaled down.
+        max_bytes: size of the encoded file.
+        max_pixels: width times height according to the file's header; see also `MOST_WHOLE`.
+        max_dimension: longest side of the decoded pixels. Larger photos are scaled down.
     """
 
     max_bytes: int = 10 * 1024 * 1024
@@ -73,11 +73,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """A photo as pixels.
+    """A decoded photo.
 
     Attributes:
-        pixels: uint8 (height, width, 3) RGB, upright, longest side at most the limit.
-        width, height: of the photo itself, upright, before it was scaled down.
+        pixels: uint8 (height, width, 3) RGB, upright, scaled down to the limit.
+        width, height: of the upright photo before scaling.
     """
 
     pixels: NDArray[np.uint8]
@@ -86,19 +86,19 @@ class Decoded:
 
     @property
     def scale(self) -> float:
-        """Size of `pixels` relative to the photo; at most 1."""
+        """Size of `pixels` relative to the photo, at most 1."""
         return float(max(self.pixels.shape[:2])) / max(self.width, self.height)
 
 
 def decode(data: bytes, limits: Limits) -> Decoded:
     """Decode a file of one of the `FORMATS`.
 
-    Applies the EXIF orientation, or HEIC's and AVIF's own; converts grey, palette and CMYK to RGB; lays transparency
-    over white, as browsers do; takes the first picture of an animation.
+    Applies the EXIF orientation, or the one built into HEIC and AVIF. Converts grey, palette and CMYK to RGB, puts
+    transparency over white as browsers do, and takes the first picture of an animation.
 
     Raises:
-        Refused: ``IMAGE_TOO_LARGE`` for too many bytes or pixels, and ``IMAGE_TOO_COMPLEX`` for more decoding work
-            than a photo needs, both before decoding; ``INVALID_IMAGE`` for a file that is damaged or of another format.
+        Refused: ``IMAGE_TOO_LARGE`` for too many bytes or pixels and ``IMAGE_TOO_COMPLEX`` for too much decoding work,
+            both before decoding; ``INVALID_IMAGE`` for a damaged file or another format.
     """
     if not data:
         raise Refused("INVALID_IMAGE", "The image is empty")
@@ -108,7 +108,7 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     if kind == "HEIF":
         kind, data = _still(data, limits)
     elif kind == "JPEG":
-        scans = jpeg_structure.scans(data)
+        scans = jpeg_structure.read_scans(data)
         passes = scans.passes
         if not scans.is_ended:
             data, rival = jpeg_structure.completions(data, scans.end)
@@ -123,10 +123,10 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         pixels = _pixels(image, limits.max_dimension)
         if kind == "PNG":
             _check_rows(image, data)
-            if png_structure.has_deep_colours(data) and deep.is_low(image):
+            if png_structure.has_sixteen_bit_colours(data) and sixteen_bit.uses_lower_bits(image):
                 # Frees memory before the second image.
                 image.close()
-                pixels = _pixels(deep.lower_bits(data), limits.max_dimension)
+                pixels = _pixels(sixteen_bit.decode_lower_bits(data), limits.max_dimension)
         orientation = _orientation(image)
         if scans is not None and scans.is_ended and tuple(pixels[-1, -1]) in _MISSING:
             rival = jpeg_structure.continued(data[: scans.end].rstrip(b"\xff"))
@@ -135,7 +135,7 @@ def decode(data: bytes, limits: Limits) -> Decoded:
             image.close()
             _check_same(_pixels(_open(rival, kind), limits.max_dimension), pixels)
     except Exception as error:
-        # Damaged files make Pillow's plugins raise errors of nearly any type.
+        # Pillow's plugins raise errors of nearly any type for damaged files.
         raise damaged() from error
     if orientation in _TURNS:
         turned = PIL.Image.fromarray(pixels).transpose(_TURNS[orientation])
@@ -146,8 +146,8 @@ def decode(data: bytes, limits: Limits) -> Decoded:
 
 
 def _still(data: bytes, limits: Limits) -> tuple[str, bytes]:
-    """Pillow's name for the format of a HEIC or AVIF file, and the file reduced to its primary picture."""
-    still = heif_structure.read(data)
+    """Return Pillow's name for the format of a HEIC or AVIF file, and the file reduced to its primary picture."""
+    still = heif_structure.read_still(data)
     most = min(limits.max_pixels, MOST_WHOLE)
     _check_size(still.width, still.height, most)
     if still.coded > MOST_SPARE * most:
@@ -159,7 +159,7 @@ def _still(data: bytes, limits: Limits) -> tuple[str, bytes]:
 
 
 def _open(data: bytes, kind: str) -> PIL.ImageFile.ImageFile:
-    """Open a file. Reads only its header."""
+    """Open a file, reading only its header."""
     try:
         return PIL.Image.open(io.BytesIO(data), formats=(kind,))
     except Exception as error:
@@ -177,8 +177,8 @@ def _check(image: PIL.ImageFile.ImageFile, passes: int, limits: Limits) -> None:
     if width * height * passes > MOST_WORK:
         raise Refused("IMAGE_TOO_COMPLEX", f"The image has {passes} scans, too many for its size")
     if any(tile.codec_name == "bmp_rle" for tile in image.tile):
-        # Pillow unpacks such files byte by byte, in Python.
-        raise Refused("INVALID_IMAGE", "The image is a run-length encoded BMP file, which photos are not")
+        # Pillow decompresses such files byte by byte, in Python.
+        raise Refused("INVALID_IMAGE", "The image is a run-length encoded BMP file, which is not accepted")
 
 
 def _check_size(width: int, height: int, most: int) -> None:
@@ -191,7 +191,7 @@ def _check_size(width: int, height: int, most: int) -> None:
 
 
 def _check_rows(image: PIL.Image.Image, data: bytes) -> None:
-    """Refuse a PNG file whose compressed pixels end before the last row: Pillow leaves missing rows black."""
+    """Refuse a PNG file whose compressed pixels end before the last row. Pillow leaves missing rows black."""
     width, height = image.size
     last = np.asarray(image.crop((0, height - 1, width, height)))
     if (not last.any() or png_structure.is_cut(data)) and png_structure.is_short(data):
@@ -204,50 +204,50 @@ def _check_same(pixels: NDArray[np.uint8], others: NDArray[np.uint8]) -> None:
 
 
 def _orientation(image: PIL.Image.Image) -> int:
-    """The EXIF orientation, not XMP's, which Pillow's `getexif` would take and browsers ignore."""
+    """The orientation from EXIF alone. Browsers ignore that of XMP, which Pillow's `getexif` falls back to."""
     tags = PIL.Image.Exif()
     try:
         tags.load(image.info.get("exif", b""))
         orientation = tags.get(_ORIENTATION_TAG, 1)
     except Exception:
-        # The photo is fine if only its metadata is broken: viewers show it as stored.
+        # A photo with broken metadata is still valid: viewers show it as stored.
         return 1
     return orientation if orientation in _TURNS else 1
 
 
-def _rgb(image: PIL.Image.Image, shift: int) -> NDArray[np.uint8]:
+def _rgb(image: PIL.Image.Image, dropped: int) -> NDArray[np.uint8]:
     if image.mode.startswith(("I", "F")):
-        # Pillow clips 16-bit grey at 255 when it converts.
+        # Pillow clips 16-bit grey at 255 when it converts to RGB.
         samples = np.asarray(image).astype(np.uint32)
-        grey = (samples >> shift).clip(0, 255).astype(np.uint8)
+        grey = (samples >> dropped).clip(0, 255).astype(np.uint8)
         grey[samples == image.info.get("transparency", -1)] = 255
         return np.repeat(grey[..., None], 3, axis=2)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = PIL.Image.alpha_composite(PIL.Image.new("RGBA", layer.size, "white"), layer)
-    # Converting what is RGB already would copy it.
+    # Converting an RGB image would copy it.
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
 
 
 def _pixels(image: PIL.Image.Image, longest: int) -> NDArray[np.uint8]:
-    """RGB pixels, scaled down to `longest`. Large images are converted in bands, so that no whole copy is made."""
+    """RGB pixels, scaled down to `longest`. Large images are converted in bands to avoid a copy of the whole."""
     size = _within(*image.size, longest)
-    # A JPEG decoder can decode at a half, a quarter or an eighth of the size, with less work.
+    # JPEG decoders can decode at a half, a quarter or an eighth of the size, with less work.
     image.draft(None, size)
-    # Only the first load raises an error: after it, missing pixels are silently black.
+    # Only the first load raises an error. After it, missing pixels are silently black.
     width, height = image.size
     image.load()
     if image.size != (width, height):
-        # Loading a HEIC picture gives its coded size, which may differ from the header's.
+        # Loading a HEIC picture reveals its coded size, which may differ from the header.
         raise damaged()
-    shift = deep.shift(int(np.max(image.getextrema()))) if image.mode.startswith("I") else 0
+    dropped = sixteen_bit.bits_to_drop(int(np.max(image.getextrema()))) if image.mode.startswith("I") else 0
     rows = max(_BAND // width, 1)
     if rows >= height:
-        return _resized(_rgb(image, shift), size)
+        return _resized(_rgb(image, dropped), size)
     narrow = np.empty((height, size[0], 3), dtype=np.uint8)
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        band = _rgb(image.crop((0, top, width, bottom)), shift)
+        band = _rgb(image.crop((0, top, width, bottom)), dropped)
         narrow[top:bottom] = _resized(band, (size[0], bottom - top))
     return _resized(narrow, size)
 
@@ -259,6 +259,6 @@ def _resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uin
 
 
 def _within(width: int, height: int, longest: int) -> tuple[int, int]:
-    """The size, scaled down if its longest side exceeds `longest`."""
+    """The size, scaled down if its longer side exceeds `longest`."""
     scale = min(1.0, longest / max(width, height))
     return max(round(width * scale), 1), max(round(height * scale), 1)

@@ -1,21 +1,21 @@
-"""Recognising a file's format by its first bytes."""
+"""Recognises the format of a file by its first bytes."""
 
 import re
 
 from imaging.refused import Refused
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "HEIC", "AVIF")
-"""The formats that are decoded, recognised by content, not by a file's name or declared type."""
+"""The accepted formats, recognised by content and not by file name or declared type."""
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".heic", ".heif", ".hif", ".avif"})
-"""Usual suffixes of files in these formats, in lower case."""
+"""Usual file suffixes of these formats, in lower case."""
 
 _PHOTOS = {
     "JPEG": rb"\xff\xd8\xff",
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "WEBP": rb"RIFF....WEBP",
     "BMP": rb"BM",
-    # The brands of HEIC and AVIF; the codec of the picture tells them apart.
+    # The brands of HEIC and AVIF, which are told apart by the codec of the picture.
     "HEIF": rb"....ftyp(?:hei[cxms]|hev[cxms]|mif[12]|msf1|miaf|avi[fs])",
 }
 _OTHERS = {
@@ -28,7 +28,7 @@ _OTHERS = {
     "an SVG": rb"(?:\xef\xbb\xbf)?\s{0,99}<(?:svg|\?xml.{0,999}?<svg|!--.{0,999}?<svg|!DOCTYPE\s+svg)",
     "a PDF": rb"%PDF-",
     "a PostScript": rb"%!PS",
-    # At least one picture: a TGA file may begin with the same bytes, then zeros.
+    # Requires a picture count: a TGA file may begin with the same four bytes, followed by zeros.
     "an ICO": rb"\0\0[\x01\x02]\0(?!\0\0)",
     "a video": rb"....(?:ftyp|moov|mdat|wide)|\x1a\x45\xdf\xa3|RIFF....AVI ",
     "an HTML": rb"(?i:\s{0,99}<(?:!DOCTYPE\s+html|html))",
@@ -44,10 +44,10 @@ _PHOTO_PATTERNS, _OTHER_PATTERNS = _compiled(_PHOTOS), _compiled(_OTHERS)
 
 
 def recognise(data: bytes) -> str:
-    """``JPEG``, ``PNG``, ``WEBP``, ``BMP`` or ``HEIF`` (HEIC and AVIF), as the file's first bytes announce.
+    """Return ``JPEG``, ``PNG``, ``WEBP``, ``BMP`` or ``HEIF`` (for HEIC and AVIF), by the first bytes of the file.
 
     Raises:
-        Refused: ``INVALID_IMAGE`` for every other format. The message names the format if it is known.
+        Refused: ``INVALID_IMAGE`` for any other format, with its name in the message if it is known.
     """
     for name, pattern in _PHOTO_PATTERNS.items():
         if pattern.match(data):

@@ -1,4 +1,4 @@
-"""Boxes and points of a photo, and turning them with it."""
+"""Rotates photos by quarter turns, together with their boxes and points."""
 
 from typing import TypeAlias
 
@@ -10,12 +10,12 @@ Box: TypeAlias = tuple[float, float, float, float]
 
 
 def turned(pixels: NDArray[np.uint8], turns: int) -> NDArray[np.uint8]:
-    """`pixels`, (height, width, 3), after so many quarter turns counterclockwise."""
+    """Rotate `pixels`, (height, width, 3), by `turns` quarter turns counterclockwise."""
     return np.ascontiguousarray(np.rot90(pixels, turns))
 
 
 def turned_points(points: NDArray[np.floating], turns: int, width: int, height: int) -> NDArray[np.float64]:
-    """(n, 2) `points` of a photo of `width` and `height`, after so many quarter turns counterclockwise."""
+    """Rotate the (n, 2) `points` of a photo of `width` by `height` by `turns` quarter turns counterclockwise."""
     x, y = points[:, 0].astype(np.float64), points[:, 1].astype(np.float64)
     for _ in range(turns % 4):
         x, y = y, width - x
@@ -24,7 +24,7 @@ def turned_points(points: NDArray[np.floating], turns: int, width: int, height: 
 
 
 def turned_box(box: Box, turns: int, width: int, height: int) -> Box:
-    """A box of a photo of `width` and `height`, after so many quarter turns counterclockwise."""
+    """Rotate a box of a photo of `width` by `height` by `turns` quarter turns counterclockwise."""
     corners = turned_points(np.array(box).reshape(2, 2), turns, width, height)
     (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
     return left, top, right, bottom

@@ -1,36 +1,37 @@
-"""The primary picture of a HEIC or AVIF file, and the work of decoding it."""
+"""Finds the primary picture of a HEIC or AVIF file, and the work that decoding it takes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imaging import av1, hevc
-from imaging.heif_boxes import Box, Boxes, Item, Numbers, read_items
+from imaging.av1 import av1_work
+from imaging.heif_boxes import BoxReader, ByteReader, HeifBox, HeifItem, read_items
+from imaging.hevc import hevc_work, sample_format
 from imaging.refused import damaged, too_complex
 
 MOST_DECODED = 512
-"""Coded pictures per photo: tiles and their transparency. Each needs a decoder of its own."""
+"""Most coded pictures per photo, counting tiles and their transparency. Each needs its own decoder."""
 MOST_DEPTH = 3
-"""Levels of pictures made of others, such as a rotated grid of tiles."""
+"""Most levels of pictures composed of other pictures, such as a rotated grid of tiles."""
 
 _SHARED = 4 << 20
-"""Bytes that may be read again, beyond the file's own."""
+"""Bytes that may be read repeatedly, in addition to the size of the file."""
 _PADDING = bytes(64)
-"""No AV1 picture ends with this, not even a flat one: the file was cut and padded, so pixels are missing."""
+"""No AV1 picture ends like this, not even a flat one: the file was truncated and padded."""
 _BRANDS = {b"hvc1": b"heic", b"av01": b"avif"}
-_FILMS = (b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs")
+_VIDEO_BRANDS = (b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs")
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", b"urn:mpeg:hevc:2015:auxid:1\0")
 
 
 @dataclass(slots=True)
 class Still:
-    """The picture.
+    """The primary picture of a file.
 
     Attributes:
         codec: ``hvc1`` (HEIC) or ``av01`` (AVIF).
-        width, height: of the picture before it is turned, in pixels.
-        coded: pixels of all coded pictures that it is made of.
-        work: pixels times passes of the decoder.
-        data: the file with the types of other pictures, films and metadata erased, so that decoders skip them.
+        width, height: in pixels, before rotation.
+        coded: total pixels of the coded pictures that it is composed of.
+        work: coded pixels times decoder passes.
+        data: the file with the types of other pictures, videos and metadata erased, so that decoders skip them.
     """
 
     codec: bytes
@@ -41,15 +42,15 @@ class Still:
     data: bytes
 
 
-def read(data: bytes) -> Still:
+def read_still(data: bytes) -> Still:
     """Find the primary picture of a file.
 
     Raises:
-        Refused: ``IMAGE_TOO_COMPLEX`` for more pieces than any photo has; ``INVALID_IMAGE`` for a damaged file.
+        Refused: ``IMAGE_TOO_COMPLEX`` for too many pieces; ``INVALID_IMAGE`` for a damaged file.
     """
     copy = bytearray(data)
-    boxes = Boxes(copy)
-    # Anything may follow the last box, as with other formats.
+    boxes = BoxReader(copy)
+    # As in other formats, anything may follow the last box.
     top = list(boxes.within(0, len(copy), lenient=True))
     metas = [box for box in top if box.kind == b"meta"]
     if len(metas) != 1 or top[0].kind != b"ftyp":
@@ -65,10 +66,10 @@ def read(data: bytes) -> Still:
     return Still(codec, width, height, tree.coded, tree.work, bytes(copy))
 
 
-def _leave_only(copy: bytearray, top: list[Box], others: list[Item], brand: bytes) -> None:
+def _leave_only(copy: bytearray, top: list[HeifBox], others: list[HeifItem], brand: bytes) -> None:
     brands = slice(top[0].body, top[0].stop)
-    for film in _FILMS:
-        copy[brands] = copy[brands].replace(film, b"mif1")
+    for video in _VIDEO_BRANDS:
+        copy[brands] = copy[brands].replace(video, b"mif1")
     copy[brands.start : brands.start + 4] = brand
     for box in top:
         if box.kind in (b"moov", b"moof"):
@@ -78,9 +79,9 @@ def _leave_only(copy: bytearray, top: list[Box], others: list[Item], brand: byte
 
 
 class _Tree:
-    """The items that a picture is made of."""
+    """The items that a picture is composed of."""
 
-    def __init__(self, items: dict[int, Item], data: bytes) -> None:
+    def __init__(self, items: dict[int, HeifItem], data: bytes) -> None:
         self._items = items
         self._data = data
         self._bytes = 0
@@ -93,7 +94,7 @@ class _Tree:
         self.work = 0
 
     def visit(self, identifier: int, depth: int = 0, alpha: bool = False) -> tuple[int, int]:
-        """Add the work of an item, its parts and their transparency to the totals; returns its width and height."""
+        """Add the work of an item, its parts and their transparency to the totals, and return its width and height."""
         item = self._items.get(identifier)
         if item is None or depth > MOST_DEPTH or b"iscl" in item.properties:
             raise damaged()
@@ -117,26 +118,26 @@ class _Tree:
         box = self._items[identifier].properties.get(b"auxC")
         return box is not None and self._data.startswith(_ALPHA, box.body + 4, box.stop)
 
-    def _size(self, item: Item) -> tuple[int, int]:
-        """Width and height that an item's ``ispe`` box names."""
+    def _size(self, item: HeifItem) -> tuple[int, int]:
+        """Width and height from an item's ``ispe`` box."""
         extent = self._property(item, b"ispe")
         width, height = int.from_bytes(extent[4:8]), int.from_bytes(extent[8:12])
         if not width or not height:
             raise damaged()
         return width, height
 
-    def _property(self, item: Item, kind: bytes) -> bytes:
+    def _property(self, item: HeifItem, kind: bytes) -> bytes:
         box = item.properties.get(kind)
         return b"" if box is None else self._read([(box.body, box.stop)])
 
     def _read(self, pieces: Sequence[tuple[int, int]]) -> bytes:
-        """Join pieces of the file. Tiles that look alike share their data, so pieces may be read again."""
+        """Join pieces of the file. Identical tiles share their data, so a piece may be read more than once."""
         self._bytes += sum(stop - start for start, stop in pieces)
         if self._bytes > len(self._data) + _SHARED:
             raise too_complex()
         return b"".join(self._data[start:stop] for start, stop in pieces)
 
-    def _decode(self, item: Item, alpha: bool) -> None:
+    def _decode(self, item: HeifItem, alpha: bool) -> None:
         self._decoded += 1
         if self._decoded > MOST_DECODED:
             raise too_complex()
@@ -144,23 +145,23 @@ class _Tree:
         payload = self._read(item.extents)
         if item.kind == b"hvc1":
             configuration = self._property(item, b"hvcC")
-            pixels, rounds = hevc.work(configuration, payload)
-            form = hevc.form(configuration)
-            self.depths.add(form.depth)
+            pixels, rounds = hevc_work(configuration, payload)
+            samples = sample_format(configuration)
+            self.depths.add(samples.depth)
             if not alpha:
-                self.chromas.add(form.chroma)
+                self.chromas.add(samples.chroma)
         else:
             if payload.endswith(_PADDING):
                 raise damaged()
-            pixels, rounds = av1.work(payload)
+            pixels, rounds = av1_work(payload)
         self.coded += pixels
         self.work += pixels * max(rounds, 1)
 
-    def _grid(self, item: Item) -> tuple[int, int, int]:
-        """Width, height and number of tiles that a grid names (ISO/IEC 23008-12, 6.6.2.3)."""
+    def _grid(self, item: HeifItem) -> tuple[int, int, int]:
+        """Width, height and number of tiles from a grid's data (ISO/IEC 23008-12, 6.6.2.3)."""
         payload = self._read(item.extents)
-        numbers = Numbers(payload, 0, len(payload))
-        _, large = numbers.next(1), numbers.next(1) & 1
-        tiles = (numbers.next(1) + 1) * (numbers.next(1) + 1)
+        reader = ByteReader(payload, 0, len(payload))
+        _, large = reader.read(1), reader.read(1) & 1
+        tiles = (reader.read(1) + 1) * (reader.read(1) + 1)
         size = 4 if large else 2
-        return numbers.next(size), numbers.next(size), tiles
+        return reader.read(size), reader.read(size), tiles

@@ -1,60 +1,60 @@
-"""The decoding work of a HEVC picture (ITU-T H.265), read from its headers before it is decoded."""
+"""Reads the work of decoding a HEVC picture (ITU-T H.265) from its headers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from imaging.bits import Bits
+from imaging.bit_reader import BitReader
 from imaging.refused import damaged, too_complex
 
-MOST_UNITS = 1024
-"""Network abstraction layer units per picture: parameter sets, messages and slices."""
+MOST_NAL_UNITS = 1024
+"""Most network abstraction layer units per picture: parameter sets, messages and slices."""
 
 _SPS = 33
 _LAST_SLICE_TYPE = 31
 _NEVER = b"\0\0\0"
-"""Never occurs in a unit (7.4.2): the file was cut and padded, so pixels are missing."""
+"""Never occurs in a unit (7.4.2): the file was truncated and padded."""
 _HEADER = 512
-"""Bytes of a sequence parameter set that are read. The size of the picture is within the first hundred."""
+"""Bytes read of each unit. The size of the picture is within the first hundred bytes of its parameter set."""
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """Format of the samples: ``chroma_format_idc`` (0 for grey, 1 to 3 for colour), and bits per sample."""
+class SampleFormat:
+    """``chroma_format_idc`` (0 for grey, 1 to 3 for colour), and bits per sample."""
 
     chroma: int
     depth: int
 
 
-def form(configuration: bytes) -> Form:
-    """The format of the samples by the ``hvcC`` box.
+def sample_format(configuration: bytes) -> SampleFormat:
+    """Read the sample format from the body of an ``hvcC`` box.
 
     Raises:
-        Refused: ``INVALID_IMAGE``: it is damaged.
+        Refused: ``INVALID_IMAGE`` if it is too short.
     """
     if len(configuration) < 23:
         raise damaged()
-    return Form(configuration[16] & 3, 8 + (configuration[17] & 7))
+    return SampleFormat(configuration[16] & 3, 8 + (configuration[17] & 7))
 
 
-def work(configuration: bytes, coded: bytes) -> tuple[int, int]:
+def hevc_work(configuration: bytes, coded: bytes) -> tuple[int, int]:
     """Pixels of the largest picture in the parameter sets, and the number of slices, each of which may cover them all.
 
-    pi-heif trusts the ``hvcC`` box for the format of the samples, and writes beyond its memory if it is wrong. So the
-    box has to agree with every parameter set.
+    pi-heif takes the sample format from the ``hvcC`` box and writes out of bounds if it is wrong, so the box must agree
+    with every parameter set.
 
     Args:
         configuration: body of the ``hvcC`` box (ISO/IEC 14496-15, 8.3.3.1).
-        coded: units, each after its length.
+        coded: units, each preceded by its length.
 
     Raises:
-        Refused: ``IMAGE_TOO_COMPLEX``: there are several pictures, or too many units; ``INVALID_IMAGE``: it is damaged.
+        Refused: ``IMAGE_TOO_COMPLEX`` for several pictures or too many units; ``INVALID_IMAGE`` for damaged headers.
     """
-    expected = form(configuration)
+    expected = sample_format(configuration)
     pixels = slices = pictures = 0
     units = chain(_parameter_sets(configuration), _units(coded, 1 + (configuration[21] & 3)))
     for number, unit in enumerate(units):
-        if number > MOST_UNITS:
+        if number > MOST_NAL_UNITS:
             raise too_complex()
         kind = unit[0] >> 1 & 0x3F
         if kind == _SPS:
@@ -96,21 +96,21 @@ def _unit(data: bytes, place: int, length: int) -> bytes:
     return data[place : place + min(length, _HEADER)]
 
 
-def _sequence(unit: bytes) -> tuple[int, int, Form]:
-    """Width, height and form of the pictures of a sequence parameter set (7.3.2.2)."""
-    bits = Bits(unit[2:].replace(b"\0\0\3", b"\0\0"))
-    bits.number(4)
-    layers = bits.number(3)
-    bits.number(1 + 88 + 8)  # The general profile and level.
+def _sequence(unit: bytes) -> tuple[int, int, SampleFormat]:
+    """Width, height and sample format of a sequence parameter set (7.3.2.2)."""
+    bits = BitReader(unit[2:].replace(b"\0\0\3", b"\0\0"))
+    bits.read(4)
+    layers = bits.read(3)
+    bits.read(1 + 88 + 8)  # The general profile and level.
     present = [(bits.flag(), bits.flag()) for _ in range(layers)]
     if layers:
-        bits.number(2 * (8 - layers))
+        bits.read(2 * (8 - layers))
     for profile, level in present:
-        bits.number(88 * profile + 8 * level)
+        bits.read(88 * profile + 8 * level)
     bits.exp_golomb()
     chroma = bits.exp_golomb()
     if chroma == 3 and bits.flag():
-        raise damaged()  # Planes apart, which libde265 does not decode.
+        raise damaged()  # Separate colour planes, which libde265 does not decode.
     width, height = bits.exp_golomb(), bits.exp_golomb()
     if bits.flag():
         for _ in range(4):
@@ -118,4 +118,4 @@ def _sequence(unit: bytes) -> tuple[int, int, Form]:
     depth, depth_of_colour = bits.exp_golomb(), bits.exp_golomb()
     if chroma and depth != depth_of_colour:
         raise damaged()
-    return width, height, Form(chroma, 8 + depth)
+    return width, height, SampleFormat(chroma, 8 + depth)

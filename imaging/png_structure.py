@@ -1,4 +1,4 @@
-"""The chunks of a PNG file (PNG specification, third edition), read before its pixels are decoded."""
+"""Checks the chunks of a PNG file (PNG specification, third edition) before decoding."""
 
 import zlib
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from imaging.refused import damaged, too_complex
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_DATA_CHUNKS = 16_384
-"""Chunks of pixels: encoders write 8 KiB or more per chunk."""
+"""Most chunks of pixels. Encoders write 8 KiB or more per chunk."""
 MOST_OTHER_CHUNKS = 128
-"""Other chunks. Files with a profile, a few texts and a palette have about ten."""
+"""Most other chunks. A file with a profile, some texts and a palette has about ten."""
 
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _KEPT = (*_CRITICAL, b"tRNS", b"eXIf")
@@ -19,14 +19,14 @@ _PIECE = 1 << 20
 
 
 def essential(data: bytes) -> bytes:
-    """Remove all chunks that the first picture does not depend on, so that they can neither spoil nor slow decoding.
+    """Remove all chunks that the first picture does not depend on, so that they can neither break nor slow decoding.
 
-    As browsers do, an ancillary chunk with a wrong checksum is left out, and a critical chunk that is
-    unknown (such as Apple's ``CgBI``) or has a wrong checksum makes the file damaged. A last chunk that the file's
-    end cuts off is kept: whether pixels are missing shows when they are unpacked.
+    As in browsers, an ancillary chunk with a wrong checksum is ignored, and a file with an unknown critical chunk
+    (such as Apple's ``CgBI``) or with a wrong checksum of a critical chunk is damaged. A last chunk that the end of the
+    file cuts off is kept: decompression shows whether pixels are missing.
 
     Raises:
-        Refused: ``IMAGE_TOO_COMPLEX`` for more chunks than any photo has; ``INVALID_IMAGE`` for a damaged file.
+        Refused: ``IMAGE_TOO_COMPLEX`` for too many chunks; ``INVALID_IMAGE`` for a damaged file.
     """
     view, kept, pixel_chunks, others = memoryview(data), [memoryview(SIGNATURE)], 0, 0
     for kind, start, stop in _chunks(data):
@@ -50,16 +50,16 @@ def essential(data: bytes) -> bytes:
 
 
 def is_short(data: bytes) -> bool:
-    """Check whether the compressed pixels end before the last row of a PNG file that is not interlaced.
+    """Check whether the compressed pixels of a PNG file that is not interlaced end before the last row.
 
-    Where the file's end cuts them off, their own checksum must be there: padding unpacks to pixels of some kind.
+    If the end of the file cuts them off, their own checksum must be present: padding decompresses to arbitrary pixels.
     """
     width, height, depth, colour = *(int.from_bytes(data[place : place + 4]) for place in (16, 20)), data[24], data[25]
     wanted = height * (1 + (width * _CHANNELS[colour] * depth + 7) // 8)
     unpacker = zlib.decompressobj()
     for kind, start, stop in _chunks(data):
         packed = data[start + 8 : stop - 4] if kind == b"IDAT" else b""
-        # Some encoders pack more than the rows.
+        # Some encoders write more data than the rows need.
         while packed and wanted > -_PIECE:
             wanted -= len(unpacker.decompress(packed, _PIECE))
             packed = unpacker.unconsumed_tail
@@ -67,18 +67,18 @@ def is_short(data: bytes) -> bool:
 
 
 def is_cut(data: bytes) -> bool:
-    """Check whether the file ends within a chunk of pixels."""
+    """Check whether the file ends inside a chunk of pixels."""
     *_, (kind, _, stop) = _chunks(data)
     return kind == b"IDAT" and stop > len(data)
 
 
-def has_deep_colours(data: bytes) -> bool:
-    """Check whether a PNG file has 16 bits per sample, and more than one sample per pixel."""
+def has_sixteen_bit_colours(data: bytes) -> bool:
+    """Check whether a PNG file has 16 bits per sample and more than one sample per pixel."""
     return data[24] == 16 and data[25] in (2, 4, 6)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, first byte and end of each chunk up to IEND; the last may end beyond the file."""
+    """Name, start and end offset of each chunk up to IEND. The last one may end past the end of the file."""
     place, kind = len(SIGNATURE), b""
     while kind != b"IEND" and place + 8 <= len(data):
         kind, start = data[place + 4 : place + 8], place

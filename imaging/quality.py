@@ -1,4 +1,4 @@
-"""Simple measures of a photo's quality."""
+"""Measures brightness, contrast and sharpness."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Measures of one photo, taken on its grey values (ITU-R BT.601 luma, 0 to 255).
+    """Quality of one photo, measured on its grey values (ITU-R BT.601 luma, 0 to 255).
 
     Attributes:
         brightness: mean grey value.
         contrast: standard deviation of the grey values.
         sharpness: variance of the 3x3 Laplacian (Pech-Pacheco et al., "Diatom autofocusing in
-            brightfield microscopy", ICPR 2000); depends on the resolution it is measured at.
+            brightfield microscopy", ICPR 2000). Depends on the resolution of the pixels.
     """
 
     brightness: float
@@ -24,7 +24,7 @@ class Quality:
 
 
 def measure(pixels: NDArray[np.uint8]) -> Quality:
-    """Measure uint8 (height, width, 3) RGB `pixels`."""
+    """Measure the quality of uint8 (height, width, 3) RGB `pixels`."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     mean, deviation = cv2.meanStdDev(grey)
     _, edges = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))

@@ -1,16 +1,16 @@
-"""The one error type of a request."""
+"""The error type of refused requests."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 class Refused(Exception):
-    """A request that is answered with an error, for a reason that the client can be told.
+    """A request is refused, for a reason that the client may know.
 
     Attributes:
-        code: stable upper-snake identifier, e.g. ``INVALID_IMAGE``. Clients branch on it.
-        message: one sentence for a person. Carries nothing of the service's inside.
-        details: more for a program, as JSON has it.
+        code: stable identifier that clients branch on, such as ``INVALID_IMAGE``.
+        message: one sentence for a person, without internals of the service.
+        details: further JSON values for a program.
     """
 
     def __init__(self, code: str, message: str, details: Mapping[str, Any] | None = None) -> None:
@@ -24,10 +24,10 @@ class Refused(Exception):
 
 
 def damaged() -> Refused:
-    """The refusal of a photo whose file is broken or incomplete."""
+    """Return the refusal of a broken or incomplete file."""
     return Refused("INVALID_IMAGE", "The image is damaged and cannot be decoded")
 
 
 def too_complex() -> Refused:
-    """The refusal of a photo whose file needs more work than any photo does."""
-    return Refused("IMAGE_TOO_COMPLEX", "The image is in more pieces than any photo")
+    """Return the refusal of a file that takes more work to decode than any real photo."""
+    return Refused("IMAGE_TOO_COMPLEX", "The image consists of more pieces than any real photo")

@@ -7,7 +7,7 @@ import pybase64
 from pydantic import BaseModel, Field
 
 from api.v1.schemas import FaceAnswer, example
-from imaging.encode import png
+from imaging.encode import encode_png
 from imaging.faces import Pixels
 
 
@@ -37,4 +37,4 @@ async def encoded(crops: Pixels | None, wanted: bool, count: int) -> Sequence[Cr
 
 
 def _encoded(crop: Pixels) -> Crop:
-    return Crop(side=len(crop), png=pybase64.b64encode(png(crop)).decode())
+    return Crop(side=len(crop), png=pybase64.b64encode(encode_png(crop)).decode())

@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imaging.heif_boxes import Boxes, read_items
+from imaging.heif_boxes import BoxReader, read_items
 
 FOLDER = Path(__file__).with_name("heic")
 WIDTH, HEIGHT = 128, 64
@@ -84,7 +84,7 @@ def heif(
 def coded(name: str = "eight_bits", data: bytes | None = None) -> Part:
     """The coded picture of a file, of any codec."""
     data = FILES[name] if data is None else data
-    boxes = Boxes(data)
+    boxes = BoxReader(data)
     (meta,) = (each for each in boxes.within(0, len(data)) if each.kind == b"meta")
     items, primary = read_items(boxes, meta)
     item = items[primary]

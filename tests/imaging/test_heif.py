@@ -28,7 +28,7 @@ from tests.imaging.test_decode import encoded, exif, gradient
 
 Pixels = NDArray[np.uint8]
 DAMAGED = "INVALID_IMAGE: The image is damaged and cannot be decoded"
-COMPLEX = "IMAGE_TOO_COMPLEX: The image is in more pieces than any photo"
+COMPLEX = "IMAGE_TOO_COMPLEX: The image consists of more pieces than any real photo"
 
 
 def avif(image: PIL.Image.Image, **options: Any) -> bytes:

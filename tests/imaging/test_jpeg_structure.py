@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.decode import Limits, decode
-from imaging.jpeg_structure import scans
+from imaging.jpeg_structure import read_scans
 from imaging.refused import Refused
 from tests.imaging.test_decode import encoded, noise
 
@@ -68,8 +68,8 @@ def test_the_end_of_a_thumbnail_is_not_the_photo_s() -> None:
 
 def test_a_file_with_its_end_is_read_once() -> None:
     for data in WHOLE.values():
-        assert (scans(data).is_ended, scans(data).end) == (True, len(data) - 2)
-        assert scans(data + WHOLE["grey"][:-2]) == scans(data)
+        assert (read_scans(data).is_ended, read_scans(data).end) == (True, len(data) - 2)
+        assert read_scans(data + WHOLE["grey"][:-2]) == read_scans(data)
 
 
 @pytest.mark.parametrize("name", sorted(WHOLE.keys() - {"progressive"}))
@@ -89,5 +89,5 @@ def test_a_photo_that_ends_in_the_colour_of_missing_pixels_is_whole(photo: Any, 
 
 
 def test_scans_are_counted() -> None:
-    assert scans(WHOLE["sequential"]).passes == 1
-    assert scans(WHOLE["progressive"]).passes == WHOLE["progressive"].count(b"\xff\xda") > 5
+    assert read_scans(WHOLE["sequential"]).passes == 1
+    assert read_scans(WHOLE["progressive"]).passes == WHOLE["progressive"].count(b"\xff\xda") > 5

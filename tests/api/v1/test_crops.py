@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 
 from api.v1 import crops
-from imaging.encode import png
+from imaging.encode import encode_png
 from imaging.faces import Pixels
 from tests.api.v1 import STAFF, Api, message, refusal, staff
 from tests.fakes import EMBEDDER_CROP
@@ -73,9 +73,9 @@ def test_the_total_time_includes_their_encoding(monkeypatch: pytest.MonkeyPatch)
     def slow_png(pixels: Pixels) -> bytes:
         nonlocal seconds
         seconds += 5
-        return png(pixels)
+        return encode_png(pixels)
 
-    monkeypatch.setattr(crops, "png", slow_png)
+    monkeypatch.setattr(crops, "encode_png", slow_png)
     monkeypatch.setattr(time, "perf_counter", lambda: seconds)
     api = staff()
     for path in ("/v1/embed", f"{STAFF}/search"):

@@ -1,8 +1,8 @@
-"""PNG files of 16 bits per sample, brought to 8.
+"""16-bit PNG files whose samples use only the lower bits.
 
-Microscopes, infrared cameras and raw converters store 10 or 12 bits in the lower part of 16. By the standard such a
-photo is almost black. A file without a sample brighter than a sixteenth of white is taken for one of these; other dim
-photos stay as they are.
+Microscopes, infrared cameras and raw converters store 10 or 12 bits in the lower part of 16. Decoded by the standard,
+such a photo is almost black. A file counts as one of these if no sample is brighter than a sixteenth of white. Other
+dim photos are left as they are.
 """
 
 import cv2
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 MOST_LOW = 0x0FFF
 """Largest sample of a photo whose upper bits count as empty."""
 MOST_PIXELS = 12_500_000
-"""Most pixels of a photo with 16-bit colours that is stretched, which takes 22 bytes per pixel."""
+"""Most pixels of a 16-bit colour photo that is brightened, which takes 22 bytes per pixel."""
 
 
-def shift(most: int) -> int:
-    """Lower bits to drop from 16-bit samples whose largest is `most`."""
-    return 8 if most > MOST_LOW else max(most.bit_length() - 8, 0)
+def bits_to_drop(largest: int) -> int:
+    """Number of lower bits to drop from 16-bit samples, given the largest of them."""
+    return 8 if largest > MOST_LOW else max(largest.bit_length() - 8, 0)
 
 
-def is_low(image: PIL.Image.Image) -> bool:
-    """Check whether 16-bit colours leave the upper bits empty. Pillow gives their upper bytes as a photo of 8 bits.
+def uses_lower_bits(image: PIL.Image.Image) -> bool:
+    """Check whether the upper bits of 16-bit colours are empty, from the upper bytes that Pillow decodes.
 
     Photos of more than `MOST_PIXELS` are left as they are.
     """
@@ -33,8 +33,8 @@ def is_low(image: PIL.Image.Image) -> bool:
     return bool(colours.max() <= MOST_LOW >> 8)
 
 
-def lower_bits(data: bytes) -> PIL.Image.Image:
-    """The RGBA photo of a PNG file with 16-bit colours that leave the upper bits empty.
+def decode_lower_bits(data: bytes) -> PIL.Image.Image:
+    """Decode a PNG file with 16-bit colours whose upper bits are empty to an RGBA image.
 
     Raises:
         ValueError: OpenCV cannot decode the file.
@@ -45,7 +45,7 @@ def lower_bits(data: bytes) -> PIL.Image.Image:
     samples: NDArray[np.uint16] = np.asarray(decoded, dtype=np.uint16)
     colours = samples[..., 2::-1]
     photo = np.full((*samples.shape[:2], 4), 255, dtype=np.uint8)
-    photo[..., :3] = colours >> shift(int(colours.max()))
+    photo[..., :3] = colours >> bits_to_drop(int(colours.max()))
     if samples.shape[2] == 4:
         photo[..., 3] = samples[..., 3] >> 8
     return PIL.Image.fromarray(photo)

@@ -11,37 +11,32 @@ KEYS_FILE = Path("data/keys.json")
 
 
 class AccessArgs(EnvironmentSettings):
-    """Who may call, how often, and where it is noted."""
+    """API keys, the audit log and request rates."""
 
-    require_keys: bool = Field(
-        False, description="Whether a request needs an API key; a wrong key is refused either way."
-    )
+    require_keys: bool = Field(False, description="Whether requests need an API key. A wrong key is always refused.")
     keys_file: Path = Field(
         KEYS_FILE,
-        description="What `facegraph keys` writes; below the project unless absolute, on each node with an ingress.",
+        description="What `facegraph keys` writes, relative to the project; needed on each node with an ingress.",
     )
-    audit_log: str = Field(
-        "data/audit.jsonl", description="A file, below the project unless absolute; empty for no log."
-    )
+    audit_log: str = Field("data/audit.jsonl", description="The log file, relative to the project; empty for no log.")
     rate_limit: float = Field(
         0,
         ge=0,
         allow_inf_nan=False,
-        description="Requests a second that a key, or an address without one, may ask a replica of the ingress; 0 for "
-        "any number.",
+        description="Requests per second and ingress replica, per key, or per address without one; 0 for no limit.",
     )
-    rate_burst: int = Field(20, gt=0, description="Requests that it may ask at once after a pause.")
+    rate_burst: int = Field(20, gt=0, description="Requests that may exceed the rate in one burst.")
     forwarded_hops: int = Field(
         0,
         ge=0,
-        description="Proxies before the ingress that append to X-Forwarded-For, HAProxy of `make run` among them: the "
-        "caller's address is that many entries from its end, and the connection's own where there are fewer.",
+        description="Proxies before the ingress that append to X-Forwarded-For, including HAProxy of `make run`. The "
+        "caller's address is that many entries from the end; with fewer entries, the connection's own.",
     )
 
     @field_validator("keys_file")
     @classmethod
     def _file_below_the_project(cls, path: Path) -> Path:
-        # An empty variable is the default, as it is for `facegraph keys`.
+        # An empty variable means the default, as for `facegraph keys`.
         return ROOT / (KEYS_FILE if path == Path() else path)
 
     @field_validator("audit_log")

@@ -14,18 +14,20 @@ _HOST = re.compile(r"(?:(?P<name>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?|\[(?P<ip>[0-9
 
 
 class LimitArgs(EnvironmentSettings):
-    """What the service lets in."""
+    """Limits of requests and photos."""
 
-    max_image_size: int = Field(10 * 1024 * 1024, gt=0, le=LARGEST_PHOTO, description="Bytes of an encoded photo.")
-    max_image_pixels: int = Field(50_000_000, gt=0, description="Width times height, as the photo's header states it.")
-    max_image_dimension: int = Field(1024, ge=64, description="Longest side that a photo is scaled down to.")
-    request_timeout: float = Field(30, gt=0, description="Seconds a request may take.")
-    max_requests: int = Field(
-        64, gt=0, description="Requests that a replica of the ingress works on at once; one more is refused."
+    max_image_size: int = Field(10 * 1024 * 1024, gt=0, le=LARGEST_PHOTO, description="Largest encoded photo in bytes.")
+    max_image_pixels: int = Field(50_000_000, gt=0, description="Most pixels of a photo, by its header's size.")
+    max_image_dimension: int = Field(
+        1024, ge=64, description="Longest side of a photo in pixels; larger ones are scaled down."
     )
-    max_faces: int = Field(10_000, gt=0, description="Ids that a database of POST /add_face may have.")
+    request_timeout: float = Field(30, gt=0, description="Time limit of a request, in seconds.")
+    max_requests: int = Field(
+        64, gt=0, description="Concurrent requests per ingress replica; further requests are refused."
+    )
+    max_faces: int = Field(10_000, gt=0, description="Most ids in a database of POST /add_face.")
     cors_origins: str = Field(
-        "*", description="Origins of the pages that may call /api/v1/, comma-separated; * for any, nothing for none."
+        "*", description="Comma-separated origins of the pages that may call /api/v1/; * for any, empty for none."
     )
 
     @property
@@ -35,35 +37,34 @@ class LimitArgs(EnvironmentSettings):
 
     @property
     def max_body(self) -> int:
-        """Bytes of a request's body: two photos in base64 and room for the JSON around them.
+        """Largest request body, in bytes: two photos in base64 and the JSON around them.
 
-        Base64 may be broken every 76 characters, by a line end that JSON writes in four.
+        Base64 may be wrapped every 76 characters, with a line break that takes four characters in JSON.
         """
         return 2 * (self.max_image_size * 4 // 3 * 80 // 76) + 64 * 1024
 
 
 class AddressArgs(EnvironmentSettings):
-    """Which photos are fetched by address; each variable begins with ``FETCH_``."""
+    """Fetching photos by URL. Each variable begins with ``FETCH_``."""
 
     model_config = SettingsConfigDict(env_prefix="FETCH_")
 
-    addresses: bool = Field(True, description="Whether any are.")
+    addresses: bool = Field(True, description="Whether photos are fetched by URL at all.")
     allowed_hosts: str = Field(
         "",
-        description="Where given, the only hosts that photos are fetched from, comma-separated; HOST means the ports "
-        "80 and 443 of it, HOST:PORT another one.",
+        description="Comma-separated hosts. If set, photos are fetched from these only. HOST allows its ports 80 and "
+        "443, HOST:PORT one port.",
     )
     allowed_networks: str = Field(
         "",
-        description="Networks that are let in though they are not public, on any port, comma-separated, "
-        "e.g. 10.1.0.0/16.",
+        description="Comma-separated networks, e.g. 10.1.0.0/16, that are allowed, on any port, although not public.",
     )
-    timeout: float = Field(5, gt=0, description="Seconds an address may take, from its name to its last byte.")
-    max_redirects: int = Field(3, ge=0, description="Redirects that are followed.")
+    timeout: float = Field(5, gt=0, description="Time limit of a fetch in seconds, name resolution included.")
+    max_redirects: int = Field(3, ge=0, description="Most redirects to follow.")
 
     @property
     def hosts(self) -> frozenset[tuple[str, int | None]]:
-        """The allowed hosts, each with its port or without one."""
+        """The allowed hosts, each with its port, or None for the default ports."""
         return frozenset(map(_host, _entries(self.allowed_hosts)))
 
     @property
@@ -87,7 +88,7 @@ class AddressArgs(EnvironmentSettings):
 
 
 def _entries(text: str) -> list[str]:
-    # An empty entry stays one, and is refused: a list that lost its names must not mean that there is none.
+    # An empty entry is kept, and refused: a list that lost its entries must not read as no restriction.
     return [entry.strip() for entry in text.split(",")] if text.strip() else []
 
 

@@ -1,0 +1,78 @@
+"""What every route that takes a photo does with one that it cannot use, and without its stages."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from api.settings import LimitArgs
+from graphs.stages import Stages
+from imaging.crops import CropSpec
+from imaging.faces import Detection
+from imaging.pick import Pick
+from imaging.refused import Refused
+from tests.fakes import FakeDetector, client, photo, stages
+
+TEXT, PHOTO = "QUJD" * 3, b"ABC" * 3
+OLDER: dict[str, Any] = {
+    "/match": {"json": {"image1": TEXT, "image2": TEXT}},
+    "/compare": {"json": {"image1_base64": TEXT, "image2_base64": TEXT}},
+    "/mediapipe": {"json": {"image1_base64": TEXT, "image2_base64": TEXT}},
+    "/detect-face": {"files": {"image": PHOTO}},
+    "/extract-embedding": {"files": {"image": PHOTO}},
+    "/api/v1/extract-embedding": {"json": {"image": TEXT}},
+    "/add_face": {"data": {"id": "jane"}, "files": {"file": PHOTO}},
+    "/match_face": {"files": {"file": PHOTO}},
+}
+V1: dict[str, Any] = {
+    "/v1/detect": {"files": {"photo": PHOTO}},
+    "/v1/embed": {"files": {"photo": PHOTO}},
+    "/v1/verify": {"files": {"photo1": PHOTO, "photo2": PHOTO}},
+}
+ROUTES = pytest.mark.parametrize(("path", "sent"), {**OLDER, **V1}.items())
+
+
+class Uniform(FakeDetector):
+    """Finds the same in each photo."""
+
+    async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
+        self.photos = self.photos[:1] * len(photos)
+        return await super().__call__(photos, crops, pick)
+
+
+def every_stage(detect: FakeDetector) -> Stages:
+    made = stages(detect)
+    [finds], [embeds] = made.detectors.values(), made.embedders.values()
+    return replace(
+        made, detectors={"mtcnn": finds, "mediapipe": finds}, embedders={"arcface": embeds, "facenet": embeds}
+    )
+
+
+@ROUTES
+def test_a_photo_that_is_too_large_reaches_no_stage(path: str, sent: Any) -> None:
+    looks = Uniform(photo())
+    response = client(every_stage(looks), LimitArgs(max_image_size=6)).post(path, **sent)
+    assert response.status_code == (422 if path in V1 else 400)
+    assert "The image has more than the 6 bytes that are accepted" in response.text
+    assert looks.calls == []
+
+
+@ROUTES
+def test_a_damaged_photo_is_refused_with_the_reason(path: str, sent: Any) -> None:
+    damaged = Uniform(Refused("INVALID_IMAGE", "The image is damaged"))
+    response = client(every_stage(damaged)).post(path, **sent)
+    assert response.status_code == (422 if path in V1 else 400)
+    assert "The image is damaged" in response.text
+
+
+@pytest.mark.parametrize(("path", "sent"), OLDER.items())
+def test_an_older_contract_without_its_stages_is_a_503_that_names_them(path: str, sent: Any) -> None:
+    whole = every_stage(Uniform(photo()))
+    for bare in (replace(whole, detectors={}), replace(whole, embedders={})):
+        response = client(bare).post(path, **sent)
+        if path == "/detect-face" and bare.detectors:
+            assert response.status_code == 200
+        else:
+            assert response.status_code == 503
+            assert "This service is configured without a stage called " in response.text

@@ -16,7 +16,7 @@ from access.keys import Key, Keys, KeysError
 from access.rates import Rates
 from access.settings import AccessArgs
 from api.admission import ALWAYS
-from api.audited import Concerned
+from api.audit_ids import AuditIds
 from api.cors import refuse_other_sites
 from api.errors import fault
 from api.scopes import Asked, asked
@@ -35,7 +35,7 @@ class Access:
     """An ASGI app that lets in who may ask for what is asked.
 
     It leaves the caller's `Key` in `request.state.key`, None for a caller without one, and in
-    `request.state.concerned` what `api.audited.concerns` fills for the audit log.
+    `request.state.audit_ids` what `api.audit_ids.add_audit_ids` fills.
 
     Args:
         app: what answers.
@@ -64,8 +64,8 @@ class Access:
         except Refused as refused:
             # Not noted: whoever cannot be named did nothing, and could fill the log.
             return await self._refuse(request, refused, _headers(refused))(scope, receive, send)
-        noted = Concerned(wanted.collection if wanted else None)
-        request.state.key, request.state.concerned = key, noted
+        noted = AuditIds(wanted.collection if wanted else None)
+        request.state.key, request.state.audit_ids = key, noted
         status: int | None = None
 
         async def noted_send(message: Message) -> None:
@@ -107,7 +107,7 @@ class Access:
         wanted: Asked | None,
         key: Key | None,
         address: str | None,
-        noted: Concerned,
+        noted: AuditIds,
         status: int | None,
     ) -> None:
         if wanted is None or wanted.need.action is None:

@@ -12,12 +12,12 @@ from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from api.audited import concerns
+from api.audit_ids import add_audit_ids
 from api.errors import contract_status
 from api.health import iso
 from api.images import from_upload
 from api.parameters import CheckedRoute
-from api.paths import SubjectId
+from api.path_parameters import SubjectId
 from api.service import Service
 from gallery.records import Collection, NewFace
 from gallery.subject_ids import refuse_blank
@@ -135,7 +135,7 @@ async def post_add_face(
     if not id:
         raise Refused("INVALID_REQUEST", "No id given")
     refuse_blank(id)
-    concerns(request, [id], collection=_name(variant))
+    add_audit_ids(request, [id], collection=_name(variant))
     data = await _photo(file, service)
     gallery, embedder = service.stages.gallery, first_of(service.stages.embedders, variant)
     embedding = await _embedding(service, embedder, data)
@@ -156,14 +156,14 @@ async def post_match_face(
     started = time.perf_counter()
     service: Service = request.state.service
     variant = _variant(model, model_query)
-    concerns(request, collection=_name(variant))
+    add_audit_ids(request, collection=_name(variant))
     data = await _photo(file, service)
     embedder = first_of(service.stages.embedders, variant)
     embedding = await _embedding(service, embedder, data)
     subject, similarity, threshold = await _best(service, variant, embedder, embedding)
     match = matched(subject is not None and similarity >= threshold)
     if subject is not None and match:
-        concerns(request, [subject])
+        add_audit_ids(request, [subject])
     answer = FaceMatch(
         match_found=match,
         matched_id=subject if match else None,
@@ -192,7 +192,7 @@ async def delete_face(request: Request, face_id: SubjectId, model: ModelQuery = 
     """Remove a face from the database."""
     service: Service = request.state.service
     variant, gallery = _variant(model), service.stages.gallery
-    concerns(request, [face_id], collection=_name(variant))
+    add_audit_ids(request, [face_id], collection=_name(variant))
     collection = await _collection(service, variant)
     if collection is None or not await gallery.delete_subjects(collection.name, [face_id]):
         raise Refused(NOT_FOUND, f"Face with ID '{face_id}' not found")

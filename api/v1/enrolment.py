@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, File, Form, Header, Query, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.audited import concerns
+from api.audit_ids import add_audit_ids
 from api.embeddings import Embedding, vector_of
 from api.errors import ERRORS
 from api.parameters import StrictRoute
@@ -149,7 +149,7 @@ async def post_faces(
     """
     service: Service = request.state.service
     subjects = _a_photo_each(subject, len(photo))
-    concerns(request, subjects)
+    add_audit_ids(request, subjects)
     # A name can come in a charset that gives what no text can have.
     labels = [(file.filename or "").encode("utf-8", "replace").decode()[:255] for file in photo]
     # The decode gate refuses a file that is too large, and the other photos are still enrolled. One byte too many shows
@@ -194,7 +194,7 @@ async def post_embeddings(
 ) -> EmbeddingsAnswer:
     """Enrol existing embeddings, all or none."""
     service: Service = request.state.service
-    concerns(request, (each.subject for each in body.embeddings))
+    add_audit_ids(request, (each.subject for each in body.embeddings))
     vectors = [vector_of(each.values) for each in body.embeddings]
     faces = [
         NewFace(each.subject, hashlib.sha256(vector.tobytes()).hexdigest(), each.label, vector)

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.audited import concerns
+from api.audit_ids import add_audit_ids
 from api.embeddings import vector_of
 from api.errors import ERRORS
 from api.images import from_upload
@@ -112,7 +112,7 @@ async def post_search(
     for face, found in zip(await cropped(service, seen, options.crops), hits, strict=True):
         spoof = options.liveness == "require" and face.liveness is not None and not face.liveness.live
         answers.append(SearchedFace(**dict(face), candidates=_candidates([] if spoof else found, threshold)))
-    concerns(request, (candidate.subject for face in answers for candidate in face.candidates))
+    add_audit_ids(request, (candidate.subject for face in answers for candidate in face.candidates))
     return SearchAnswer(
         photo=PhotoAnswer.of(seen.photo),
         faces_found=seen.photo.found,
@@ -134,7 +134,7 @@ async def post_search_embedding(
     )
     threshold = applied(body.threshold, searched, threshold_of(service, searched.kind.embedder))
     candidates = _candidates(hits, threshold)
-    concerns(request, (candidate.subject for candidate in candidates))
+    add_audit_ids(request, (candidate.subject for candidate in candidates))
     return EmbeddingSearchAnswer(
         candidates=candidates,
         threshold=AppliedThreshold(value=threshold.value, source=threshold.source),

@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.audited import concerns
+from api.audit_ids import add_audit_ids
 from api.errors import ERRORS
 from api.parameters import StrictRoute
-from api.paths import SubjectId
+from api.path_parameters import SubjectId
 from api.v1.options import IN_DIGITS, CollectionName
 from api.v1.schemas import example
 from gallery.records import MAX_SUBJECT
@@ -108,7 +108,7 @@ async def get_subject(request: Request, collection: CollectionName, subject: Sub
 @router.delete("/subjects/{subject:text}")
 async def delete_subject(request: Request, collection: CollectionName, subject: SubjectId) -> DeletedAnswer:
     """Delete a subject with all its faces: no search finds it from the answer on."""
-    concerns(request, [subject])
+    add_audit_ids(request, [subject])
     deleted = await request.state.service.stages.gallery.delete_subjects(collection, [subject])
     if not deleted:
         raise Refused("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
@@ -123,7 +123,7 @@ async def post_delete_subjects(
 
     The way to ids that an address cannot carry, such as ``..``, which browsers and proxies resolve.
     """
-    concerns(request, body.ids)
+    add_audit_ids(request, body.ids)
     deleted = await request.state.service.stages.gallery.delete_subjects(collection, body.ids)
     return DeletedAnswer(deleted_faces=deleted)
 
@@ -131,7 +131,7 @@ async def post_delete_subjects(
 @router.delete("/faces/{face_id}")
 async def delete_face(request: Request, collection: CollectionName, face_id: str) -> DeletedAnswer:
     """Delete one face of a subject."""
-    concerns(request, faces=[face_id])
+    add_audit_ids(request, faces=[face_id])
     deleted = await request.state.service.stages.gallery.delete_face(collection, face_id)
     if not deleted:
         raise Refused("FACE_NOT_FOUND", "The collection has no face with this id")

@@ -1,5 +1,5 @@
-"""The gallery: enrolled faces in LanceDB, behind a small interface. Knows neither Ray nor HTTP nor the networks.
+"""The gallery: enrolled faces, stored in LanceDB.
 
-`writer` is the only place that changes anything, and there is one of it; `reader` searches and lists,
-and there may be many.
+`writer` makes all changes, and a gallery has one writer at a time. `reader` searches and lists; there may be many
+readers. `operations` has the protocols of both. The room imports neither Ray nor an HTTP framework nor a network.
 """

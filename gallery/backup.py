@@ -1,7 +1,7 @@
-"""Backups: galleries of their own, which a service could run on, and the way back from them.
+"""Backing up a gallery and restoring it.
 
-A backup has the faces that were there when it was made, without what was deleted before. A face that is
-deleted afterwards stays in it.
+A backup is a complete gallery that a service can use. It contains the faces of the moment when it was made, and no
+trace of faces deleted earlier. Faces deleted later stay in it.
 """
 
 import contextlib
@@ -21,33 +21,32 @@ from gallery.disk import LOCK, SERVICE_LOCK, sync, sync_tree
 from gallery.location import Location
 from gallery.records import Collection
 from gallery.tables import REGISTRY, REGISTRY_SCHEMA, collection_of, faces_schema
-from gallery.transfer import Report, TransferError, batches, first_line, listed, one_version
+from gallery.transfer import Report, TransferError, batches, collections_at, first_line, read_one_version
 from gallery.writer import Writer
 
 
 async def backup(location: Location, target: Location, report: Report) -> list[Collection]:
-    """Copy the gallery at `location`; only reads it, so a service may run on it.
+    """Copy the gallery at `location`. Only reads it, so a service may be using it.
 
     Args:
-        target: a folder that is empty or not there yet, where the copy appears when it is whole; or an
-            address in an object store with nothing at it, where the list of collections is written last.
+        target: a folder that is empty or does not exist, in which the complete copy appears at once; or an empty
+            address in an object store, where the registry is written last.
 
     Returns:
-        The collections of the copy.
+        The collections in the copy.
 
     Raises:
-        TransferError: there is no gallery at `location`, something is at `target`, or the copy is not
-            like the gallery.
+        TransferError: there is no gallery at `location`, `target` is not empty, or the copy differs from the gallery.
     """
-    await listed(location)
+    await collections_at(location)
     if target.folder is None:
         if await _tables(target):
-            raise TransferError(f"there is something at {target.uri} already")
+            raise TransferError(f"{target.uri} is not empty")
         return await _copy(location, target, report)
     folder = target.folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise TransferError(f"{folder} is there and not empty")
-    with _beside(folder) as part:
+        raise TransferError(f"{folder} is not empty")
+    with _temporary_sibling(folder) as part:
         collections = await _copy(location, Location(str(part)), report)
         sync_tree(part)
         part.rename(folder)
@@ -58,21 +57,20 @@ async def backup(location: Location, target: Location, report: Report) -> list[C
 async def restore(
     source: Location, target: Location, replace: bool, report: Report
 ) -> tuple[list[Collection], Path | None]:
-    """Make the gallery at `target` a copy of the backup at `source`.
+    """Copy the backup at `source` to `target`.
 
     Args:
-        target: without faces and collections.
-        replace: set the gallery at `target` aside if it has any; in a folder only.
+        target: where no gallery is, or an empty one.
+        replace: if there is a gallery at `target`, move it aside. Only possible in a folder.
 
     Returns:
-        The collections, and the folder of what was set aside, if anything was.
+        The collections, and the folder to which the earlier gallery was moved, or None.
 
     Raises:
-        TransferError: there is no gallery at `source`, there is one at `target`, or the copy is not
-            like the backup.
-        GalleryInUseError: a writer is at work at `target`.
+        TransferError: there is no gallery at `source`, there is one at `target`, or the copy differs from the backup.
+        GalleryInUseError: another process writes to the gallery at `target`.
     """
-    backed_up = await listed(source)
+    backed_up = await collections_at(source)
     folder = target.folder and target.folder.resolve()
     if replace and folder is None:
         raise TransferError("only a gallery in a folder can be replaced: restore to another address")
@@ -83,7 +81,7 @@ async def restore(
         raise TransferError(f"{where}, so move it aside by hand, then restore: {first_line(error)}") from error
     try:
         if folder is None:
-            # The tables of a restore that was cut short are made anew.
+            # Tables left by an interrupted restore of this backup are replaced.
             if writer.collections or not set(await _tables(target)) <= {REGISTRY, *(one.table for one in backed_up)}:
                 raise TransferError(f"the gallery at {target.uri} is not empty")
             return await _copy(source, target, report), None
@@ -91,10 +89,10 @@ async def restore(
         empty = not writer.collections and not left
         if not (empty or replace):
             raise TransferError(f"the gallery at {folder} is not empty; --replace sets it aside")
-        with _beside(folder) as part:
+        with _temporary_sibling(folder) as part:
             collections = await _copy(source, Location(str(part)), report)
             sync_tree(part)
-            aside = _exchange(folder, part)
+            aside = _swap(folder, part)
         if empty:
             shutil.rmtree(aside)
         return collections, None if empty else aside
@@ -102,10 +100,10 @@ async def restore(
         await writer.close()
 
 
-def _exchange(folder: Path, part: Path) -> Path:
-    """Put `part` in the place of `folder`, whose writer's lock we hold and keep; returns where `folder` lies now."""
+def _swap(folder: Path, part: Path) -> Path:
+    """Replace `folder`, whose writer's lock we hold and keep, by `part`. Return the new path of `folder`."""
     aside = folder.with_name(f"{folder.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
-    # The same file in both: whoever waits for the lock waits for the new gallery's.
+    # The same file in both folders: a writer that waits for the lock gets the new gallery's.
     os.link(folder / LOCK, part / LOCK)
     folder.rename(aside)
     try:
@@ -120,7 +118,7 @@ def _exchange(folder: Path, part: Path) -> Path:
 
 
 async def _copy(source: Location, target: Location, report: Report) -> list[Collection]:
-    """Copy every table, compare, and write the list of collections, without which the copy is no gallery."""
+    """Copy and compare all tables, and write the registry last: without it, the copy is no gallery."""
     theirs, ours = await source.connect(), await target.connect()
     try:
         entries = await (await theirs.open_table(REGISTRY)).query().where("NOT dropped").to_arrow()
@@ -133,8 +131,8 @@ async def _copy(source: Location, target: Location, report: Report) -> list[Coll
     finally:
         theirs.close()
         ours.close()
-    if await listed(target) != collections:
-        raise TransferError("the copy does not list the collections that were copied")
+    if await collections_at(target) != collections:
+        raise TransferError("the copy does not contain the same collections")
     return collections
 
 
@@ -146,16 +144,16 @@ async def _copy_table(theirs: AsyncConnection, collection: Collection, ours: Asy
         made = await ours.create_table(collection.table, schema=schema)
         async for batch in batches(table, schema, f"copying {collection.name}", report):
             await made.add(pa.Table.from_batches([batch]))
-        # One version of few files: the table was made by many commits.
+        # The copy took many commits; keep one version with few files.
         with warnings.catch_warnings():
-            # It warns of readers on old versions: there are none.
+            # Lance warns about readers of old versions. There are none.
             warnings.simplefilter("ignore", UserWarning)
             await made.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
         copied = await ours.open_table(collection.table)
         if await copied.count_rows() != await table.count_rows() or not (await copied.schema()).equals(schema):
-            raise TransferError(f"the copy of {collection.name} is not like the collection")
+            raise TransferError(f"the copy of {collection.name} differs from the collection")
 
-    await one_version(theirs, collection.table, copy)
+    await read_one_version(theirs, collection.table, copy)
 
 
 async def _tables(location: Location) -> list[str]:
@@ -167,8 +165,8 @@ async def _tables(location: Location) -> list[str]:
 
 
 @contextmanager
-def _beside(folder: Path) -> Iterator[Path]:
-    """A folder in the same folder, to be renamed when it is whole; otherwise it vanishes."""
+def _temporary_sibling(folder: Path) -> Iterator[Path]:
+    """Yield a new folder next to `folder`, to be renamed to it when complete. It is deleted otherwise."""
     if folder.is_mount():
         raise TransferError(f"{folder} is a mount point: name a folder inside it")
     folder.parent.mkdir(parents=True, exist_ok=True)

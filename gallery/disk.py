@@ -1,4 +1,4 @@
-"""Locks of a gallery's one service and its one writer, and waiting until files are on the disk."""
+"""Locks on a gallery's folder, flushing files to disk, and detecting a full disk."""
 
 import asyncio
 import errno
@@ -10,30 +10,31 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LOCK = "writer.lock"
-"""File in a gallery's folder that its writer locks."""
+"""File in a gallery's folder that the writer locks."""
 
 SERVICE_LOCK = "service.lock"
-"""File that a service locks as soon as its main process starts."""
+"""File that a service's main process locks when it starts."""
 
 
 class GalleryInUseError(Exception):
-    """Another process writes to the gallery."""
+    """Another process serves the gallery or writes to it."""
 
 
 async def lock(folder: Path, patience: float) -> int:
-    """Keep other writers out of the gallery in `folder` for as long as the file that is returned is open.
+    """Lock the gallery in `folder` against other writers until the returned file is closed.
 
     Args:
-        patience: seconds to wait for another writer to end.
+        folder: created if it does not exist.
+        patience: time to wait for another writer, in seconds.
 
     Raises:
-        GalleryInUseError: it does not.
+        GalleryInUseError: another writer still holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    last = time.monotonic() + patience
+    deadline = time.monotonic() + patience
     while not _locks(file):
-        if time.monotonic() >= last:
+        if time.monotonic() >= deadline:
             os.close(file)
             raise GalleryInUseError(f"another process writes to the gallery at {folder}")
         await asyncio.sleep(0.2)
@@ -42,23 +43,24 @@ async def lock(folder: Path, patience: float) -> int:
 
 @contextmanager
 def reserve(folder: Path, until: float) -> Iterator[None]:
-    """Reserve the gallery in `folder` for one service until the block ends. That service's writer can still lock it.
+    """Reserve the gallery in `folder` for one service until the block ends. Its writer can still lock the gallery.
 
     Args:
-        until: time to give up waiting for another service or writer, by `time.monotonic`.
+        folder: created if it does not exist.
+        until: time at which to stop waiting for another service or writer, by `time.monotonic`.
 
     Raises:
         GalleryInUseError: another process still serves the gallery or writes to it.
         OSError: the folder is not writable.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _open(folder / SERVICE_LOCK) as ours, _open(folder / LOCK) as writers:
-        for file, what in ((ours, "serves"), (writers, "writes to")):
+    with _open(folder / SERVICE_LOCK) as service, _open(folder / LOCK) as writer:
+        for file, what in ((service, "serves"), (writer, "writes to")):
             while not _locks(file):
                 if time.monotonic() >= until:
                     raise GalleryInUseError(f"another process {what} the gallery at {folder}")
                 time.sleep(0.1)
-        fcntl.flock(writers, fcntl.LOCK_UN)
+        fcntl.flock(writer, fcntl.LOCK_UN)
         yield
 
 
@@ -81,7 +83,7 @@ def _locks(file: int) -> bool:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Flush a file, or a folder's list of names, to disk."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)
@@ -90,11 +92,11 @@ def sync(path: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Wait until everything below `folder` is on the disk, which Lance does not do."""
+    """Flush everything in `folder` to disk, which Lance does not do."""
     for path in (*folder.rglob("*"), folder):
         sync(path)
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether it was raised since the disk has no room left; Lance tells that in its words alone."""
+    """Whether `error` was raised because the disk is full. Lance says so only in the message."""
     return getattr(error, "errno", None) == errno.ENOSPC or f"(os error {errno.ENOSPC})" in str(error)

@@ -1,4 +1,4 @@
-"""The faces of one collection in a reader: their open table, and its mirror in memory."""
+"""One table of faces, as a reader sees it."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -12,24 +12,24 @@ from gallery.mirror import Mirror, clipped
 from gallery.records import Hit
 
 NPROBES = 64
-"""Partitions of the index per search of a collection that is too large for exact search."""
+"""Number of index partitions searched for each probe."""
 REFINE = 10
-"""Candidates from the index per wanted face; they are compared by their full embeddings."""
+"""Number of candidates from the index for each wanted face. They are compared by their full embeddings."""
 
 
 class FaceTable:
-    """Reads one table at its latest version.
+    """Reads a table of faces at its latest version.
 
     Args:
-        connection: opens the table, when it is first read.
-        table: its name.
+        connection: opens the table on first use.
+        table: name of the table.
         size: length of an embedding.
 
     Attributes:
-        mirror: of the table; None until the first exact search, and if the table is too large for memory.
+        mirror: the embeddings in memory; None before the first exact search, and if they need too much memory.
         searched: time of the last exact search, by the monotonic clock.
-        failed: the last reading that failed; None once `check` has repeated it successfully.
-        problem: the last error in the log; empty once `check` succeeds.
+        failed: the last operation that failed; None after `check` has repeated it successfully.
+        problem: the last error logged; empty after `check` succeeds.
     """
 
     def __init__(self, connection: AsyncConnection, table: str, size: int) -> None:
@@ -44,21 +44,21 @@ class FaceTable:
 
     @property
     def mirrored_bytes(self) -> int:
-        """Size of the embeddings in memory."""
+        """Memory used by the mirror, in bytes."""
         return self.mirror.bytes if self.mirror else 0
 
     async def latest(self) -> AsyncTable:
-        """The table at its latest version."""
+        """Return the table at its latest version."""
         if self._table is None:
             self._table = await self._open()
         await self._table.checkout_latest()
         return self._table
 
     async def check(self) -> None:
-        """Open the latest version, and repeat the reading that failed.
+        """Open the latest version, and repeat the operation that failed.
 
         Raises:
-            Exception: whatever keeps the table from being read.
+            Exception: the table cannot be read.
         """
         await self.latest()
         if self.failed is not None:
@@ -67,7 +67,7 @@ class FaceTable:
         self.problem = ""
 
     async def refresh(self, most_bytes: int) -> Mirror | None:
-        """The mirror at the latest version, or None where the embeddings take more than `most_bytes`."""
+        """Return the mirror at the latest version, or None if it would need more than `most_bytes`."""
         mirror = self.mirror
         if mirror is None:
             if await (await self.latest()).count_rows() * self._size * 4 > most_bytes:
@@ -79,11 +79,11 @@ class FaceTable:
         return self.mirror
 
     async def search_index(self, probe: NDArray[np.float32], count: int) -> list[Hit]:
-        """Search without a mirror.
+        """Return the `count` most similar subjects, best first, without using the mirror.
 
         Args:
             probe: float32 (size) of length 1.
-            count: of the most similar subjects, best first.
+            count: at least 1.
         """
         table = await self.latest()
         faces, best = 4 * count, dict[str, Hit]()

@@ -1,4 +1,4 @@
-"""Where a gallery lies, and how to reach it."""
+"""The location of a gallery: a folder or an object store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Location:
-    """Where a gallery lies.
+    """Where a gallery is stored.
 
     Attributes:
-        uri: a folder, or an object store's address such as ``s3://bucket/gallery``.
-        storage_options: of the object store, as LanceDB has them; credentials may be among them.
+        uri: a folder, or the address of an object store such as ``s3://bucket/gallery``.
+        storage_options: LanceDB's options for the object store. They may contain credentials.
     """
 
     uri: str
@@ -23,12 +23,12 @@ class Location:
 
     @property
     def folder(self) -> Path | None:
-        """The folder, if it is one."""
+        """The folder, or None for an object store."""
         return None if "://" in self.uri else Path(self.uri)
 
     async def connect(self) -> "AsyncConnection":
-        """A new connection, which sees changes of others only when a table is asked for its latest version."""
-        # Not before a gallery is opened: nothing else takes as long to import, and the ingress has no use for it.
+        """Open a new connection."""
+        # LanceDB takes seconds to import, and the ingress, which only passes locations on, does not need it.
         import lancedb
 
         return await lancedb.connect_async(self.uri, storage_options=dict(self.storage_options))

@@ -1,4 +1,4 @@
-"""Looking after tables: merging small files, indexes, and erasing what was deleted."""
+"""Maintenance of tables: merging small files, building indexes, and erasing deleted rows."""
 
 import asyncio
 import warnings
@@ -12,47 +12,51 @@ from lancedb.index import BTree, IvfSq
 from gallery.disk import sync_tree
 
 KEYED_ROWS = 5_000
-"""Faces from which on keys are looked up in an index."""
+"""Number of faces at which a table gets indexes for its keys."""
 KEPT = timedelta(minutes=10)
-"""How long versions stay for searches that run on them."""
+"""How long old versions are kept for searches that still use them."""
 
 
 async def optimise(table: AsyncTable, index_rows: int) -> None:
-    """Merge small files, remove old versions, and give a large table its indexes."""
+    """Merge small files, remove old versions, and build the indexes of a large table.
+
+    Args:
+        index_rows: number of faces at which a table gets a vector index.
+    """
     await table.optimize(cleanup_older_than=KEPT)
     await _index(table, index_rows, rebuild=False)
 
 
 async def clean(table: AsyncTable, index_rows: int, folder: Path | None) -> int:
-    """Erase what was deleted from the files: afterwards no version and no index has it any more.
+    """Erase deleted rows from the files, so that no version and no index contains them.
 
     Args:
-        index_rows: faces from which on there is a vector index.
-        folder: of the table, if it is in one.
+        index_rows: number of faces at which a table gets a vector index.
+        folder: the table's folder; None in an object store.
 
     Returns:
-        Bytes that were freed.
+        The number of bytes freed.
     """
     await table.optimize(cleanup_older_than=KEPT)
-    # Lance leaves a file with few deleted rows as it is: write all rows anew. Where there are none, a
-    # commit of nothing follows the newest one, which may be a deletion, and that names the keys.
+    # Lance keeps a file in which few rows are deleted, so write all rows again. If none are deleted, add an empty
+    # commit: the newest one may be a deletion, and its manifest names the deleted keys.
     key = (await table.schema()).names[0]
     await table.update(where=None if await _deleted_rows(table) else "false", updates_sql={key: key})
     await _index(table, index_rows, rebuild=True)
     if folder is not None:
-        # What is deleted next is all that a power loss would leave.
+        # The old files are deleted next: after a power loss, the new ones would be all that is left.
         await asyncio.to_thread(sync_tree, folder)
     with warnings.catch_warnings():
-        # It warns of readers on old versions: ours go to the latest one and ask again.
+        # Lance warns about readers of old versions. Ours move to the latest version and repeat the query.
         warnings.simplefilter("ignore", UserWarning)
         stats = await table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
     return int(stats.prune.bytes_removed)
 
 
 async def _index(table: AsyncTable, index_rows: int, rebuild: bool) -> None:
-    """Give a large table of faces its indexes, which `optimize` then keeps up to date.
+    """Build the indexes of a large table of faces. `optimise` keeps them up to date.
 
-    The vectors' has eight bits a number: the full embeddings of a few candidates correct what it loses.
+    The vector index stores eight bits per number; searches compare its candidates by their full embeddings.
     """
     if "vector" not in (await table.schema()).names:
         return
@@ -67,7 +71,7 @@ async def _index(table: AsyncTable, index_rows: int, rebuild: bool) -> None:
         if rebuild or column not in indexed:
             await table.create_index(column, config=config)
     for column in indexed.keys() - wanted.keys() if rebuild else ():
-        # Of a table that was larger: it has what was deleted.
+        # The table was larger once; this index still contains deleted rows.
         await table.drop_index(indexed[column])
 
 

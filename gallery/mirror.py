@@ -1,7 +1,7 @@
 """A collection's embeddings in memory, for exact search.
 
-A product of the probe with every embedding finds what an index may miss, and up to some hundred
-thousand faces it takes less time than LanceDB needs to read an index.
+Multiplying the probe with every embedding misses nothing, unlike an index. Up to some hundred thousand faces it is
+also faster than LanceDB, which has to read its index.
 """
 
 import numpy as np
@@ -14,10 +14,10 @@ from gallery.tables import vectors_of
 
 
 class Mirror:
-    """Follows one table of faces, which it never changes.
+    """Follows the changes of one table of faces.
 
     Args:
-        table: opened for this mirror alone, which moves it from version to version.
+        table: a table object that only this mirror uses, because it moves it from version to version.
         size: length of an embedding.
     """
 
@@ -31,8 +31,8 @@ class Mirror:
         self._commit = -1
         self._ids: list[str] = []
         self._subjects: list[str] = []
-        self._places: dict[str, int] = {}
-        # A column a face: BLAS multiplies this way round in little more than half the time.
+        self._columns: dict[str, int] = {}
+        # One column per face: BLAS multiplies matrices of this layout almost twice as fast.
         self._vectors = np.zeros((self._size, 0), np.float32)
 
     def __len__(self) -> int:
@@ -40,14 +40,14 @@ class Mirror:
 
     @property
     def bytes(self) -> int:
-        """Of its embeddings."""
+        """Memory used by the embeddings."""
         return len(self) * self._size * 4
 
     async def refresh(self) -> None:
-        """Bring the mirror to the table's latest version.
+        """Update the mirror to the table's latest version.
 
-        Asks for rows of commits that are new, and for all ids only when something must have been
-        removed. All questions are asked of one version, so that the mirror is never between two.
+        Reads only the rows of new commits, and all ids only if rows have been removed. All queries read the same
+        version, so the mirror never mixes two.
         """
         await self._table.checkout_latest()
         version = await self._table.version()
@@ -59,30 +59,30 @@ class Mirror:
         if len(self) > total:
             self._keep(set((await self._table.query().select(["id"]).to_arrow())["id"].to_pylist()))
         if len(self) != total:
-            # Only after somebody set the table back: begin again.
+            # Happens only after the table was restored to an older version: start again.
             self._clear()
             await self._take_new()
         self._version = version
 
     def best(self, probe: NDArray[np.float32], count: int) -> list[Hit]:
-        """The `count` most similar subjects by their most similar face, best first.
+        """Return the `count` most similar subjects by their most similar face, best first.
 
         Args:
             probe: float32 (size) of length 1.
             count: at least 1.
         """
         cosines = probe @ self._vectors[:, : len(self)]
-        # A subject has a few faces as a rule: look at more until enough subjects are among the best.
-        looked_at = min(4 * count, len(cosines))
+        # Most subjects have few faces. Widen the selection until it contains enough subjects.
+        selected = min(4 * count, len(cosines))
         while True:
-            order = np.argpartition(-cosines, looked_at - 1)[:looked_at] if looked_at else np.zeros(0, np.int64)
+            order = np.argpartition(-cosines, selected - 1)[:selected] if selected else np.zeros(0, np.int64)
             best: dict[str, int] = {}
-            for place in order[np.argsort(-cosines[order], kind="stable")].tolist():
-                best.setdefault(self._subjects[place], place)
-            if len(best) >= count or looked_at == len(cosines):
+            for column in order[np.argsort(-cosines[order], kind="stable")].tolist():
+                best.setdefault(self._subjects[column], column)
+            if len(best) >= count or selected == len(cosines):
                 hits = list(best.items())[:count]
-                return [Hit(subject, self._ids[place], clipped(float(cosines[place]))) for subject, place in hits]
-            looked_at = min(4 * looked_at, len(cosines))
+                return [Hit(subject, self._ids[column], clipped(float(cosines[column]))) for subject, column in hits]
+            selected = min(4 * selected, len(cosines))
 
     async def _take_new(self) -> None:
         query = self._table.query().where(f"commit > {self._commit}").select(["id", "subject", "commit", "vector"])
@@ -91,7 +91,7 @@ class Mirror:
             if batch.num_rows:
                 self._take(batch)
                 newest = max(newest, int(np.max(batch["commit"].to_numpy())))
-        # Not before the last one: they come in any order, and a search that is cancelled ends this in between.
+        # Only after the last batch: batches come in any order, and a cancelled search stops between two.
         self._commit = newest
 
     def _take(self, batch: pa.RecordBatch) -> None:
@@ -99,9 +99,9 @@ class Mirror:
         vectors = vectors_of(batch["vector"], self._size)
         new = []
         for row, (face_id, subject) in enumerate(zip(ids, subjects, strict=True)):
-            known = self._places.get(face_id)
+            known = self._columns.get(face_id)
             if known is None:
-                self._places[face_id] = len(self._ids)
+                self._columns[face_id] = len(self._ids)
                 self._ids.append(face_id)
                 self._subjects.append(subject)
                 new.append(row)
@@ -110,28 +110,28 @@ class Mirror:
         self._reserve(len(self._ids))
         self._vectors[:, len(self._ids) - len(new) : len(self._ids)] = vectors[new].T
 
-    def _reserve(self, rows: int) -> None:
+    def _reserve(self, faces: int) -> None:
         there = self._vectors.shape[1]
-        if rows > there:
-            # A quarter more than there were: growing by one face at a time copies each embedding a few times only.
-            larger = np.zeros((self._size, max(rows, there * 5 // 4)), np.float32)
+        if faces > there:
+            # Grow by a quarter, so that adding faces one at a time copies each embedding only a few times.
+            larger = np.zeros((self._size, max(faces, there * 5 // 4)), np.float32)
             larger[:, :there] = self._vectors
             self._vectors = larger
 
     def _keep(self, wanted: set[str]) -> None:
-        """Drop faces that are not `wanted`; the last one takes the place of each."""
+        """Drop all faces that are not `wanted`, moving the last face into each gap."""
         for face_id in [face_id for face_id in self._ids if face_id not in wanted]:
-            place, last = self._places.pop(face_id), len(self._ids) - 1
-            if place != last:
-                self._ids[place], self._subjects[place] = self._ids[last], self._subjects[last]
-                self._vectors[:, place] = self._vectors[:, last]
-                self._places[self._ids[place]] = place
+            column, last = self._columns.pop(face_id), len(self._ids) - 1
+            if column != last:
+                self._ids[column], self._subjects[column] = self._ids[last], self._subjects[last]
+                self._vectors[:, column] = self._vectors[:, last]
+                self._columns[self._ids[column]] = column
             self._ids.pop()
             self._subjects.pop()
-            # Nothing of a deleted face stays in memory.
+            # Leave nothing of a deleted face in memory.
             self._vectors[:, last] = 0
 
 
 def clipped(cosine: float) -> float:
-    """`cosine` within -1 and 1: rounding can carry that of a vector with itself past 1."""
+    """Clip `cosine` to between -1 and 1, which rounding can exceed."""
     return min(max(cosine, -1.0), 1.0)

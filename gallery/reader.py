@@ -33,18 +33,19 @@ from imaging.refused import Refused
 logger = logging.getLogger("ray.serve")
 
 Answer = TypeVar("Answer")
+Record = TypeVar("Record")
 
 
 class Reader:
-    """Reads the latest version of everything, so it sees every acknowledged change.
+    """Reads the latest version of the gallery, so it sees every acknowledged change.
 
-    An open table fails if a clean-up removed a file, or another gallery was put in its place. That table is then
-    reopened once; the others keep their mirrors.
+    Reading an open table fails if a clean-up removed one of its files or the gallery was replaced by another. That
+    table is then reopened once; other tables keep their mirrors.
 
     Args:
-        location: of the gallery, which need not exist yet.
-        exact_mb: MiB of embeddings that are kept in memory for exact search. A collection with more
-            is searched by its index.
+        location: where the gallery is stored. It need not exist yet.
+        exact_mb: memory for embeddings that are searched exactly, in MiB. A larger collection is searched by its
+            index.
     """
 
     def __init__(self, location: Location, exact_mb: int) -> None:
@@ -55,15 +56,15 @@ class Reader:
         self._snapshot: Snapshot | None = None
 
     async def collections(self) -> list[Collection]:
-        """Every collection, by name.
+        """Return all collections, sorted by name.
 
         Raises:
-            Exception: whatever keeps the registry from being read.
+            Exception: the registry cannot be read.
         """
         return list((await self._latest()).collections.values())
 
     async def collection(self, name: str) -> Collection:
-        """One of them.
+        """Return the collection called `name`.
 
         Raises:
             Refused: ``COLLECTION_NOT_FOUND``.
@@ -74,10 +75,10 @@ class Reader:
             raise not_found(name) from None
 
     async def unreadable(self) -> list[str]:
-        """Names of the collections whose newest version does not open, or whose last reading failed.
+        """Return the names of collections whose newest version does not open, or whose last operation failed.
 
         Raises:
-            Exception: whatever keeps the registry from being read.
+            Exception: the registry cannot be read.
         """
         names = []
         for collection in await self.collections():
@@ -89,10 +90,10 @@ class Reader:
         return names
 
     async def statistics(self, collection: Collection) -> Statistics:
-        """Counts and size of `collection`.
+        """Return the size of `collection`. Reads the subject of every face.
 
         Raises:
-            Refused: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``, as from every method below.
+            Refused: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``, as all methods below.
         """
 
         async def ask(faces: FaceTable) -> Statistics:
@@ -100,14 +101,14 @@ class Reader:
             keys = (await table.query().select(["subject_key"]).to_arrow())["subject_key"]
             versions = await table.list_versions()
             sizes = cast(dict[str, Any], await table.stats())
-            # LanceDB gives the local time, and does not say so.
+            # LanceDB returns the local time without a time zone.
             changed = versions[-1]["timestamp"].astimezone(UTC)
             return Statistics(len(keys), pc.count_distinct(keys).as_py(), sizes["total_bytes"], changed)
 
         return await self._read(collection, ask)
 
     async def count(self, collection: Collection) -> int:
-        """FaceTable in `collection`."""
+        """Return the number of faces in `collection`."""
 
         async def ask(faces: FaceTable) -> int:
             return await (await faces.latest()).count_rows()
@@ -115,32 +116,34 @@ class Reader:
         return await self._read(collection, ask)
 
     async def subjects(self, collection: Collection, after: str, limit: int | None) -> list[Subject]:
-        """Subjects in the order of their ids' code points, those that follow `after`; all of them without a `limit`."""
-        found = await self._rows(collection, ["subject", "created"])
+        """Return the subjects with ids greater than `after`, in the order of code points.
+
+        Args:
+            limit: maximum number of subjects; None for all.
+        """
+        found = await self._columns(collection, ["subject", "created"])
         if after:
             found = found.filter(pc.greater(found["subject"], after))
         grouped = found.group_by("subject").aggregate([("created", "count"), ("created", "min"), ("created", "max")])
         page = grouped.sort_by("subject").slice(0, limit)
-        columns = [page[name].to_pylist() for name in ("subject", "created_count", "created_min", "created_max")]
-        return [Subject(*row) for row in zip(*columns, strict=True)]
+        return _records(Subject, page.select(["subject", "created_count", "created_min", "created_max"]))
 
     async def faces(self, collection: Collection, subject: str) -> list[StoredFace]:
-        """The faces of `subject`, first enrolled first.
+        """Return the faces of `subject` in the order of their enrolment.
 
         Raises:
             Refused: ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
         """
         where = one_of("subject_key", [subject_key(subject)])
-        found = (await self._rows(collection, ["id", "subject", "label", "created"], where)).sort_by("created")
+        found = await self._columns(collection, ["id", "subject", "label", "created"], where)
         if not found.num_rows:
             raise Refused("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
-        columns = [found[name].to_pylist() for name in ("id", "subject", "label", "created")]
-        return [StoredFace(*row) for row in zip(*columns, strict=True)]
+        return _records(StoredFace, found.sort_by("created"))
 
     async def find(
         self, name: str, contract: str, probes: Sequence[NDArray[np.float32]], count: int
     ) -> tuple[Collection, list[list[Hit]]]:
-        """Search the collection called `name`, as `search` does, for probes of the embedding contract `contract`.
+        """Search the collection called `name` as `search` does, for probes with the embedding contract `contract`.
 
         Raises:
             Refused: ``COLLECTION_NOT_FOUND``, ``EMBEDDING_CONTRACT_MISMATCH`` or ``INVALID_EMBEDDING``.
@@ -153,10 +156,11 @@ class Reader:
     async def search(
         self, collection: Collection, probes: Sequence[NDArray[np.float32]], count: int
     ) -> list[list[Hit]]:
-        """The `count` most similar subjects of each probe by their most similar face, best first.
+        """Return for each probe the `count` most similar subjects by their most similar face, best first.
 
         Args:
             probes: float32 (size) each.
+            count: at least 1.
 
         Raises:
             Refused: ``INVALID_EMBEDDING``.
@@ -164,7 +168,7 @@ class Reader:
         unit = [normalised(probe, collection.kind.size) for probe in probes]
 
         async def ask(faces: FaceTable) -> list[list[Hit]]:
-            # One search at a time: a replica has one CPU, and the mirror must not change meanwhile.
+            # One search at a time: a replica has one CPU, and the mirror must not change during a search.
             async with self._searching:
                 mirror = await self._mirror(faces)
                 if mirror is not None:
@@ -174,7 +178,7 @@ class Reader:
         return await self._read(collection, ask)
 
     async def _mirror(self, faces: FaceTable) -> Mirror | None:
-        """The mirror of `faces` at the latest version, or None if they are too many for memory.
+        """Return the mirror of `faces` at the latest version, or None if it needs too much memory.
 
         Drops other mirrors to make room, least recently used first.
         """
@@ -189,7 +193,7 @@ class Reader:
                 each.mirror = None
         return mirror
 
-    async def _rows(self, collection: Collection, columns: list[str], where: str | None = None) -> pa.Table:
+    async def _columns(self, collection: Collection, columns: list[str], where: str | None = None) -> pa.Table:
         async def ask(faces: FaceTable) -> pa.Table:
             query = (await faces.latest()).query()
             return await (query.where(where) if where else query).select(columns).to_arrow()
@@ -197,62 +201,67 @@ class Reader:
         return await self._read(collection, ask)
 
     async def _read(self, collection: Collection, ask: Callable[[FaceTable], Awaitable[Answer]]) -> Answer:
-        """The answer of `ask`, which reads the collection; the table is reopened once if it fails.
+        """Return the result of `ask` on the collection's table, which is reopened once if that fails.
 
         Raises:
-            Refused: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE`` if the reopened table fails, too, or what
-                `ask` raises.
+            Refused: ``COLLECTION_NOT_FOUND``; ``COLLECTION_UNREADABLE`` if the reopened table fails as well; or raised
+                by `ask`.
         """
         snapshot = self._snapshot
         if snapshot is None or collection.table not in snapshot.faces:
             snapshot = await self._latest()
-        faces = _faces(snapshot, collection)
+        failed = _table_of(snapshot, collection)
         try:
-            return await ask(faces)
+            return await ask(failed)
         except UNREADABLE as error:
-            if not faces.problem:
-                logger.warning("gallery: reading the collection %s anew after %r", collection.name, error)
-        before, faces = faces, _faces(await self._without(faces), collection)
-        faces.failed, faces.problem = faces.failed or before.failed, faces.problem or before.problem
+            if not failed.problem:
+                logger.warning("gallery: reopening the collection %s after %r", collection.name, error)
+        faces = _table_of(await self._without(failed), collection)
+        faces.failed, faces.problem = faces.failed or failed.failed, faces.problem or failed.problem
         try:
             return await ask(faces)
         except UNREADABLE as error:
             if ask is not FaceTable.check:
                 faces.failed = ask
-            # Once, as it is checked again and again.
+            # The check repeats this error again and again: log it once.
             if faces.problem != repr(error):
                 faces.problem = repr(error)
-                # Without a traceback: on a terminal it would hide the sentence, and the cause is in the error.
+                # A traceback would hide the message on a terminal, and the error has the cause.
                 logger.error("gallery: the collection %s cannot be read: %r", collection.name, error)  # noqa: TRY400
             raise unreadable(collection.name) from error
 
     async def _latest(self) -> Snapshot:
-        """The gallery's latest version, reopened if the open one fails."""
+        """Return the gallery's latest version, reopened if the open one fails."""
         async with self._following:
             if self._snapshot is not None:
                 try:
                     self._snapshot = await self._snapshot.latest()
                     return self._snapshot
                 except UNREADABLE as error:
-                    logger.warning("gallery: opening it anew after %r", error)
-            return await self._opened(self._snapshot.faces if self._snapshot else {})
+                    logger.warning("gallery: reopening it after %r", error)
+            return await self._reopen(self._snapshot.faces if self._snapshot else {})
 
     async def _without(self, failed: FaceTable) -> Snapshot:
-        """The gallery reopened, keeping all open tables except `failed`."""
+        """Reopen the gallery, keeping all open tables except `failed`."""
         async with self._following:
-            open_faces = self._snapshot.faces if self._snapshot else {}
-            return await self._opened({table: faces for table, faces in open_faces.items() if faces is not failed})
+            open_tables = self._snapshot.faces if self._snapshot else {}
+            return await self._reopen({name: table for name, table in open_tables.items() if table is not failed})
 
-    async def _opened(self, known: Mapping[str, FaceTable]) -> Snapshot:
+    async def _reopen(self, known: Mapping[str, FaceTable]) -> Snapshot:
         self._snapshot = await Snapshot.open(self._location, known)
         return self._snapshot
 
 
-def _faces(snapshot: Snapshot, collection: Collection) -> FaceTable:
-    """The faces of `collection`, or of the collection that has its name now."""
+def _table_of(snapshot: Snapshot, collection: Collection) -> FaceTable:
+    """The table of `collection`, or of the collection that has its name now."""
     now = snapshot.collections.get(collection.name)
     if now is None:
         raise not_found(collection.name)
     if now.kind != collection.kind:
         raise contract_mismatch(now)
     return snapshot.faces[now.table]
+
+
+def _records(record: Callable[..., Record], table: pa.Table) -> list[Record]:
+    """Make a record of each row. The columns are its fields, in order."""
+    return [record(*row) for row in zip(*(column.to_pylist() for column in table.columns), strict=True)]

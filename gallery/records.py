@@ -1,4 +1,4 @@
-"""What the gallery takes and gives: frozen records, and the keys that stand for a client's texts."""
+"""Records of the gallery, keys that stand for clients' texts, and the refusals that concern a collection."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from imaging.refused import Refused
 
 MAX_SUBJECT = 512
-"""Characters of a subject's id."""
+"""Maximum length of a subject's id, in characters."""
 MOST_FACES = 20
-"""Most faces of one photo that are enrolled where all of them count."""
+"""Maximum number of faces enrolled from one photo when all its faces are enrolled."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingKind:
-    """What makes embeddings comparable.
+    """Identifies embeddings that can be compared with each other.
 
     Attributes:
         embedder: role of the embedder's stage.
@@ -35,14 +35,14 @@ class EmbeddingKind:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A named set of subjects whose embeddings are of one kind.
+    """A named set of subjects with embeddings of one kind.
 
     Attributes:
-        name: unique.
-        kind: of its embeddings.
-        threshold: least cosine similarity of a match in it; None for the card's own.
-        created: when.
-        table: of its faces.
+        name: unique name.
+        kind: kind of its embeddings.
+        threshold: minimum cosine similarity of a match; None for the card's threshold.
+        created: time of creation.
+        table: name of the table with its faces.
     """
 
     name: str
@@ -57,11 +57,10 @@ class NewFace:
     """A face to enrol.
 
     Attributes:
-        subject: whose it is: text of 1 to 512 characters that can be written in UTF-8, one of them visible.
-        source: what tells this face from others of the subject; the same one twice is the same face.
-            The digest of the photo, where there is one.
-        label: where it came from, for people: a file's name.
-        embedding: float32 (size), finite and not zero; kept with length 1.
+        subject: id of the subject, 1 to 512 characters that UTF-8 can encode, at least one of them visible.
+        source: distinguishes the faces of a subject; usually derived from the photo's digest, see `photo_source`.
+        label: where the face came from, for people, e.g. a file name.
+        embedding: float32 (size), finite and not zero. It is stored with length 1.
     """
 
     subject: str
@@ -71,17 +70,17 @@ class NewFace:
 
     @property
     def id(self) -> str:
-        """The face's own id: 32 hex digits of subject and source."""
+        """The face's id: 32 hex digits, derived from subject and source."""
         return digest(subject_key(self.subject), self.source)
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """What became of a face that was to be enrolled.
+    """The result of enrolling a face.
 
     Attributes:
-        status: ``enrolled`` now; ``already`` there before; or ``deleted`` since the request was sent for
-            the first time, which a repetition does not undo.
+        status: ``enrolled`` by this request; ``already`` enrolled before; or ``deleted`` since this request was
+            first sent: repeating a request does not bring deleted faces back.
     """
 
     face_id: str
@@ -91,7 +90,7 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class StoredFace:
-    """A face as it is listed."""
+    """A face in a listing."""
 
     face_id: str
     subject: str
@@ -101,7 +100,7 @@ class StoredFace:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A subject as it is listed: its faces, and when the first and the last of them was enrolled."""
+    """A subject in a listing, with the number of its faces and the times of its first and last enrolment."""
 
     id: str
     faces: int
@@ -111,12 +110,12 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Of a collection.
+    """The size of a collection.
 
     Attributes:
-        faces, subjects: how many.
-        bytes: of its newest version, in files.
-        changed: when it was last changed.
+        faces, subjects: their numbers.
+        bytes: size of the files of its newest version.
+        changed: time of the last change.
     """
 
     faces: int
@@ -127,12 +126,12 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A subject that resembles a probe.
+    """A subject found by a search.
 
     Attributes:
-        subject: its id.
-        face_id: of its most similar face.
-        cosine: similarity to that face.
+        subject: the subject's id.
+        face_id: id of the subject's most similar face.
+        cosine: cosine similarity of that face to the probe.
     """
 
     subject: str
@@ -141,18 +140,23 @@ class Hit:
 
 
 def digest(*parts: str) -> str:
-    """32 hex digits that stand for `parts`, and for no other texts in this order."""
+    """Return 32 hex digits that identify this sequence of texts."""
     joined = b"".join(hashlib.sha256(part.encode()).digest() for part in parts)
     return hashlib.sha256(joined).hexdigest()[:32]
 
 
 def photo_source(photo_digest: str, number: int | None = None) -> str:
-    """The `source` of a photo's face: the photo's digest and, where every face of it is enrolled, the face's number."""
+    """Return the `source` of a face from a photo.
+
+    Args:
+        photo_digest: digest of the photo.
+        number: index of the face if every face of the photo is enrolled.
+    """
     return photo_digest if number is None else f"{photo_digest}:{number}"
 
 
 def subject_key(subject: str) -> str:
-    """32 hex digits that stand for a subject's id in filters, so that no client's text ever does.
+    """Return 32 hex digits that identify a subject in filters, where a client's text must never appear.
 
     Raises:
         Refused: ``INVALID_SUBJECT``.
@@ -162,11 +166,14 @@ def subject_key(subject: str) -> str:
     try:
         return digest(subject)
     except UnicodeEncodeError:
-        raise Refused("INVALID_SUBJECT", "A subject's id is text that can be written in UTF-8") from None
+        raise Refused("INVALID_SUBJECT", "A subject's id must be encodable as UTF-8") from None
 
 
 def normalised(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """An embedding of a client with length 1.
+    """Return a client's embedding scaled to length 1.
+
+    Args:
+        values: float32 (size).
 
     Raises:
         Refused: ``INVALID_EMBEDDING``: it has another size, is not finite, or is zero.
@@ -181,20 +188,20 @@ def normalised(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 
 
 def not_found(name: str) -> Refused:
-    """The refusal of a collection that is not there."""
+    """The refusal for a collection that does not exist."""
     return Refused("COLLECTION_NOT_FOUND", f"There is no collection called {name}")
 
 
 def unreadable(name: str) -> Refused:
-    """The refusal of a collection whose files are damaged or gone; the log says which and why."""
+    """The refusal for a collection whose files are damaged or missing. The log has the cause."""
     return Refused("COLLECTION_UNREADABLE", f"The files of the collection {name} cannot be read")
 
 
 def contract_mismatch(collection: Collection) -> Refused:
-    """The refusal of embeddings that cannot be compared with those of `collection`."""
+    """The refusal for embeddings that cannot be compared with those of `collection`."""
     return Refused(
         "EMBEDDING_CONTRACT_MISMATCH",
         f"The collection {collection.name} has embeddings of {collection.kind.model} (contract "
-        f"{collection.kind.contract}), and these are of another network. After a change of network, `facegraph gallery "
-        f"re-embed PHOTOS --from {collection.name} --to NEW` enrols its people anew",
+        f"{collection.kind.contract}), and these are from another network. After a change of network, `facegraph "
+        f"gallery re-embed PHOTOS --from {collection.name} --to NEW` enrols everyone again",
     )

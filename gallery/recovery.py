@@ -1,9 +1,8 @@
-"""Opening a gallery again after its machine lost power in the middle of a commit.
+"""Recovering a gallery after a power loss in the middle of a commit.
 
-Lance writes a commit's data first and its manifest last, but waits for no disk. So a power loss can
-leave a newest manifest that is empty or cut off, or one whose data is, and Lance then opens the table
-no more. Every commit before it is whole: the damaged manifest is set aside, and the table opens at the
-version before it.
+Lance writes the data of a commit first and its manifest last, but does not flush either to disk. After a power
+loss, the newest manifest may therefore be empty or cut off, or name data that is, and Lance cannot open the table.
+All earlier commits are intact: setting the damaged manifest aside opens the table at the version before it.
 """
 
 import logging
@@ -14,16 +13,17 @@ from gallery.location import Location
 logger = logging.getLogger("ray.serve")
 
 _MAGIC = b"LANC"
+"""Last bytes of every Lance manifest and index file."""
 
 
 async def recover(location: Location) -> list[str]:
-    """Bring every table of a gallery in a folder back to its newest whole version.
+    """Restore every table of a gallery in a folder to its newest intact version.
 
-    For the writer, before it or anybody else reads. An object store shows a file whole or not at all,
-    so there is nothing to do there.
+    The writer calls this before anything reads the gallery. An object store needs no recovery, because its files
+    appear as a whole or not at all.
 
     Returns:
-        The tables that were brought back.
+        Names of the tables that were restored.
     """
     folder = location.folder
     if folder is None or not folder.is_dir():
@@ -33,26 +33,25 @@ async def recover(location: Location) -> list[str]:
 
 
 async def _recover_table(location: Location, path: Path) -> bool:
-    """Set aside manifests, newest first, until the table opens; none, if it opens with none of them."""
+    """Set manifests aside, newest first, until the table opens. If it never does, put them all back."""
     set_aside: list[Path] = []
-    # Versions are counted down in the names: the newest one comes first.
-    manifests = sorted((path / "_versions").glob("*.manifest"))
-    for manifest in manifests:
+    # The names count versions down, so the newest one comes first.
+    for manifest in sorted((path / "_versions").glob("*.manifest")):
         problem = _cut_off(manifest) or await damage_of(location, path.stem)
         if problem is None:
             if set_aside:
-                logger.error("gallery: the table %s was opened at its last whole version, %s", path.stem, manifest.name)
-            return await _without_damaged_indexes(location, path) or bool(set_aside)
-        logger.error("gallery: the newest manifest of %s is damaged and set aside: %s", path.stem, problem)
+                logger.error("gallery: opened table %s at its last intact version, %s", path.stem, manifest.name)
+            return await _drop_damaged_indexes(location, path) or bool(set_aside)
+        logger.error("gallery: set aside the damaged newest manifest of table %s: %s", path.stem, problem)
         set_aside.append(manifest.rename(manifest.with_suffix(".damaged")))
     for damaged in set_aside:
         damaged.rename(damaged.with_suffix(".manifest"))
-    logger.error("gallery: the table %s has no version that is whole", path.stem)
+    logger.error("gallery: table %s has no intact version", path.stem)
     return False
 
 
-async def _without_damaged_indexes(location: Location, path: Path) -> bool:
-    """Drop a table's indexes if a file of them is damaged: they can be made again."""
+async def _drop_damaged_indexes(location: Location, path: Path) -> bool:
+    """Drop a table's indexes if one of their files is damaged. The writer builds them again."""
     problem = next(filter(None, map(_cut_off, (path / "_indices").glob("*/*"))), None)
     if problem is None:
         return False
@@ -63,19 +62,19 @@ async def _without_damaged_indexes(location: Location, path: Path) -> bool:
         await table.drop_index(index)
     connection.close()
     if indexes:
-        logger.error("gallery: the indexes of %s are damaged and dropped: %s", path.stem, problem)
+        logger.error("gallery: dropped the damaged indexes of table %s: %s", path.stem, problem)
     return bool(indexes)
 
 
-def _cut_off(manifest: Path) -> str | None:
-    with manifest.open("rb") as file:
+def _cut_off(path: Path) -> str | None:
+    with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(size - len(_MAGIC), 0))
-        return None if file.read() == _MAGIC else f"{manifest.name} is cut off after {size} bytes"
+        return None if file.read() == _MAGIC else f"{path.name} is cut off after {size} bytes"
 
 
 async def damage_of(location: Location, table: str) -> str | None:
-    """What keeps the newest version of `table` from being read; every data file is opened for its first column."""
+    """Return what prevents the newest version of `table` from being read, or None. Opens every data file."""
     connection = await location.connect()
     try:
         opened = await connection.open_table(table)
@@ -83,7 +82,7 @@ async def damage_of(location: Location, table: str) -> str | None:
         async for _ in await opened.query().select([first]).to_batches():
             pass
     except Exception as error:
-        # Lance tells of damage by many types; each means the same here, and the log has the cause.
+        # Lance reports damage by many types of errors, which all mean the same here.
         return repr(error)
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""The gallery at one version of its registry, as a reader sees it."""
+"""The gallery at one version of its registry."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from gallery.tables import REGISTRY, collection_of
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Immutable: a newer version is another snapshot, so a request keeps the one that it began with.
+    """Immutable, so a request can keep the snapshot that it started with.
 
     Attributes:
         connection: opens tables.
         registry: the table of collections.
-        version: of the registry.
-        collections: by name, in the order of the names.
-        faces: of each collection, by the name of its table.
+        version: version of the registry.
+        collections: collections by name, sorted by name.
+        faces: tables of faces, by the name of the table.
     """
 
     connection: AsyncConnection
@@ -32,25 +32,25 @@ class Snapshot:
 
     @classmethod
     async def open(cls, location: Location, known: Mapping[str, FaceTable]) -> "Snapshot":
-        """The gallery at `location`, opened anew.
+        """Open the gallery at `location`.
 
         Args:
-            known: faces by table; those of existing collections stay open, with their mirrors.
+            known: tables that stay open, with their mirrors, if their collections still exist.
 
         Raises:
-            Exception: whatever keeps the registry from being read.
+            Exception: the registry cannot be read.
         """
         connection = await location.connect()
         return await cls(connection, await connection.open_table(REGISTRY), -1, {}, known).latest()
 
     async def latest(self) -> "Snapshot":
-        """The latest version; this snapshot itself if nothing has changed.
+        """Return the latest version, which is this snapshot itself if nothing has changed.
 
         Raises:
-            Exception: whatever keeps the registry from being read.
+            Exception: the registry cannot be read.
         """
         await self.registry.checkout_latest()
-        # Asked before the rows: rows that are newer are then read again next time.
+        # Read before the rows: if newer rows arrive in between, they are read again next time.
         version = await self.registry.version()
         if version == self.version:
             return self

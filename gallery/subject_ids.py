@@ -1,4 +1,4 @@
-"""Subjects' ids as people see them: ids without a visible character, and ids that look alike."""
+"""Subject ids that people could not see or could not tell apart."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -11,13 +11,13 @@ _FILLERS = frozenset(
 )
 """Invisible letters, marks and symbols: fillers, the empty Braille pattern, and variation selectors."""
 _UNSEEN = frozenset({"Cc", "Cf"})
-"""Unicode categories of control and format characters, such as zero-width and bidirectional ones."""
+"""Unicode categories of control and format characters, e.g. zero-width and bidirectional ones."""
 _BLANK = _UNSEEN | {"Zs", "Zl", "Zp", "Mn", "Me"}
 """The same with spaces, and with combining marks, which need a base letter."""
 
 
 def refuse_blank(subject: str) -> None:
-    """Check that an id has a visible character, before enrolment. Enrolled ids can be found and deleted anyway.
+    """Check that an id to enrol has a visible character. Blank ids enrolled earlier can still be listed and deleted.
 
     Raises:
         Refused: ``INVALID_SUBJECT``.
@@ -27,13 +27,13 @@ def refuse_blank(subject: str) -> None:
 
 
 def look_of(subject: str) -> str:
-    """A key that ids which look alike share: Unicode's NFKC_Casefold, with runs of spaces as one and none around."""
+    """Return a key shared by ids that look alike: Unicode's NFKC_Casefold, with runs of spaces collapsed."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", subject).casefold())
     return " ".join("".join(each for each in folded if each.isspace() or not _is_unseen(each)).split())
 
 
 def look_alikes(subjects: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Pairs of an earlier id and an id that looks like it."""
+    """Yield each id that looks like an earlier one, after that earlier id."""
     first: dict[str, str] = {}
     for subject in subjects:
         if (earlier := first.setdefault(look_of(subject), subject)) != subject:

@@ -1,23 +1,27 @@
-"""How the gallery lies in LanceDB: two kinds of tables."""
+"""The schemas of the gallery's two kinds of tables, their rows, and filters."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 from lancedb import AsyncTable
 from numpy.typing import NDArray
 
-from gallery.records import Collection, EmbeddingKind, digest
+from gallery.records import Collection, EmbeddingKind, digest, normalised, subject_key
 from imaging.refused import Refused
 
 REGISTRY = "collections"
+"""Name of the table that lists the collections."""
 UNREADABLE = (RuntimeError, ValueError, OSError)
-"""What LanceDB raises of files that are damaged, gone or out of reach."""
+"""Raised by LanceDB for files that are damaged, missing or unreachable."""
+FaceRow = tuple[str, str, str, datetime, NDArray[np.float32]]
+"""Id, subject, label, time of enrolment and embedding of a face."""
 TIME = pa.timestamp("us", tz="UTC")
 PRIMARY_KEY = {"lance-schema:unenforced-primary-key:position": "1"}
-"""What Lance has on a field so that two merges at once cannot insert the same key; here, a table has it from the start.
+"""Marks a field as primary key, so that concurrent merges cannot insert a key twice.
 
-A table that gets it afterwards has another schema than its maker asks for.
+Tables are created with it: adding it later would change the schema that Lance compares with.
 """
 
 REGISTRY_SCHEMA = pa.schema(
@@ -30,17 +34,17 @@ REGISTRY_SCHEMA = pa.schema(
         pa.field("size", pa.int32(), nullable=False),
         pa.field("threshold", pa.float64()),
         pa.field("created", TIME, nullable=False),
-        # Set before the faces' table is dropped, so that a dropping that was cut short can be finished.
+        # Set before the table of faces is dropped, so that an interrupted drop can be completed.
         pa.field("dropped", pa.bool_(), nullable=False),
     ]
 )
 
 
 def faces_schema(size: int) -> pa.Schema:
-    """The table of a collection's faces.
+    """The schema of a table of faces with embeddings of length `size`.
 
-    ``commit`` grows with every commit, so that a reader can ask for what is new to it. ``request`` and
-    ``request_digest`` are of the request that enrolled the face, where it had an idempotency key.
+    ``commit`` grows with every commit, so a reader can ask for the rows that are new to it. ``request`` and
+    ``request_digest`` belong to the request that enrolled the face, if it had an idempotency key.
     """
     return pa.schema(
         [
@@ -57,43 +61,75 @@ def faces_schema(size: int) -> pa.Schema:
     )
 
 
+def description(collection: Collection) -> dict[str, object]:
+    """A collection as named values, without its table."""
+    kind = collection.kind
+    return {
+        "name": collection.name,
+        "embedder": kind.embedder,
+        "model": kind.model,
+        "contract": kind.contract,
+        "size": kind.size,
+        "threshold": collection.threshold,
+        "created": collection.created,
+    }
+
+
 def collection_of(row: Mapping[str, object]) -> Collection:
-    """A row of the registry as a record."""
+    """The collection in a row of the registry."""
     kind = EmbeddingKind(str(row["embedder"]), str(row["model"]), str(row["contract"]), int(str(row["size"])))
     return Collection(str(row["name"]), kind, row["threshold"], row["created"], str(row["table"]))  # type: ignore[arg-type]
 
 
+def face_rows(faces: Sequence[FaceRow], size: int, commit: int, request: tuple[str, str] | None) -> pa.Table:
+    """Rows for a table of faces.
+
+    Args:
+        faces: at least one.
+        size: length of an embedding.
+        commit: number of the commit.
+        request: idempotency key and digest of the request.
+
+    Raises:
+        Refused: ``INVALID_EMBEDDING`` or ``INVALID_SUBJECT``.
+    """
+    ids, subjects, labels, created, vectors = map(list, zip(*faces, strict=True))
+    unit = np.stack([normalised(vector, size) for vector in vectors])
+    # An embedding that was exported differs from its unit vector only by rounding. Keep it bit for bit.
+    same = np.isclose(vectors, unit, rtol=2e-7, atol=1e-12).all(axis=1, keepdims=True)
+    flat = pa.array(np.where(same, vectors, unit).ravel(), pa.float32())
+    keys = [subject_key(subject) for subject in subjects]
+    of_commit = (commit, digest(request[0]) if request else None, request[1] if request else None)
+    columns = [ids, subjects, keys, labels, created, *([value] * len(ids) for value in of_commit)]
+    return pa.table([*columns, pa.FixedSizeListArray.from_arrays(flat, size)], schema=faces_schema(size))
+
+
 def vectors_of(column: "pa.FixedSizeListArray | pa.ChunkedArray", size: int) -> NDArray[np.float32]:
-    """A column of vectors as float32 (rows, size)."""
+    """Convert a column of vectors to float32 (rows, size)."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return np.asarray(array.flatten().to_numpy(zero_copy_only=False), dtype=np.float32).reshape(-1, size)
 
 
-def vector_column(vectors: NDArray[np.float32]) -> pa.FixedSizeListArray:
-    """Float32 (rows, size) as a column."""
-    return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), pa.float32()), vectors.shape[1])
-
-
 def one_of(column: str, keys: Sequence[str]) -> str:
-    """A filter for rows whose `column` is one of `keys`, which are hex digits and so need no escaping."""
+    """A filter for rows whose `column` is one of `keys`, which are hex digits and need no escaping."""
     assert all(key.isalnum() and key.isascii() for key in keys)
     listed = ", ".join(f"'{key}'" for key in keys)
     return f"{column} IN ({listed})"
 
 
 async def rows(table: AsyncTable, where: str, columns: Sequence[str]) -> list[dict[str, object]]:
-    """The `columns` of the rows that `where` lets through."""
+    """Return the `columns` of the rows that match the filter `where`."""
     found: list[dict[str, object]] = await table.query().where(where).select(list(columns)).to_list()
     return found
 
 
 async def known_ids(table: AsyncTable, ids: Sequence[str]) -> set[str]:
-    """Those of `ids` whose faces are in a table of faces."""
+    """Return those of `ids` that a table of faces contains."""
     return {str(row["id"]) for row in await rows(table, one_of("id", ids), ["id"])} if ids else set()
 
 
 async def is_repeated(table: AsyncTable, request: tuple[str, str]) -> bool:
-    """Whether a table has a face that this request enrolled.
+    """Whether a table contains a face that this request enrolled.
 
     Args:
         request: idempotency key and digest of the request.

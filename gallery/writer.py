@@ -1,6 +1,7 @@
-"""Changing the gallery: the one place where anything is committed."""
+"""Changing the gallery. All commits are made here."""
 
 import asyncio
+import dataclasses
 import logging
 import os
 import time
@@ -11,7 +12,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import numpy as np
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
@@ -24,8 +24,6 @@ from gallery.records import (
     Enrolled,
     NewFace,
     contract_mismatch,
-    digest,
-    normalised,
     not_found,
     subject_key,
     unreadable,
@@ -36,13 +34,16 @@ from gallery.tables import (
     REGISTRY,
     REGISTRY_SCHEMA,
     UNREADABLE,
+    FaceRow,
     collection_of,
+    description,
+    face_rows,
     faces_schema,
     is_repeated,
     known_ids,
     one_of,
     rows,
-    vector_column,
+    vectors_of,
 )
 from imaging.refused import Refused
 
@@ -51,18 +52,18 @@ logger = logging.getLogger("ray.serve")
 Answer = TypeVar("Answer")
 
 FEW_COMMITS = 20
-"""Commits that are not worth an optimisation."""
+"""Number of commits to a collection before it is worth optimising."""
 
 
 class Writer:
-    """Commits one change after the other; `open` makes one.
+    """Commits one change at a time. Create it with `open`.
 
     Args:
-        location: of the gallery.
-        connection: to it.
+        location: where the gallery is stored.
+        connection: a connection to it.
         registry: its table of collections.
-        lock_file: held as long as the writer lives; None on an object store.
-        index_rows: faces of a collection from which on it gets a vector index.
+        lock_file: file that is locked while the writer is open; None in an object store.
+        index_rows: number of faces at which a collection gets a vector index.
     """
 
     def __init__(
@@ -87,13 +88,13 @@ class Writer:
 
     @classmethod
     async def open(cls, location: Location, index_rows: int = 120_000, patience: float = 0) -> "Writer":
-        """The gallery's writer, after damage by a power loss was mended and what a crash left half done was finished.
+        """Open the gallery for writing, after repairing damage from a power loss and completing interrupted drops.
 
         Args:
-            patience: seconds to wait for another writer to end.
+            patience: time to wait for another writer, in seconds.
 
         Raises:
-            GalleryInUseError: there is another writer, and it does not end. Not known of an object store.
+            GalleryInUseError: another writer still has the gallery open. Not detected in an object store.
         """
         lock_file = None if location.folder is None else await lock(location.folder, patience)
         try:
@@ -109,7 +110,7 @@ class Writer:
         return writer
 
     async def close(self) -> None:
-        """Let another writer in."""
+        """Close the gallery, so that another writer can open it."""
         async with self._lock:
             self._connection.close()
             if self._lock_file is not None:
@@ -117,16 +118,19 @@ class Writer:
 
     @property
     def collections(self) -> list[Collection]:
-        """Every collection, by name."""
+        """All collections, sorted by name."""
         return sorted(self._collections.values(), key=lambda collection: collection.name)
 
     async def create(
         self, name: str, kind: EmbeddingKind, threshold: float | None, exist_ok: bool = False
     ) -> Collection:
-        """Make an empty collection.
+        """Create an empty collection.
+
+        Args:
+            exist_ok: return an existing collection of this name if its embeddings are of the same kind.
 
         Raises:
-            Refused: ``COLLECTION_EXISTS``; with `exist_ok` only where the one there is of another kind.
+            Refused: ``COLLECTION_EXISTS``.
         """
         async with self._lock:
             known = self._collections.get(name)
@@ -136,30 +140,29 @@ class Writer:
                 raise Refused("COLLECTION_EXISTS", f"There is a collection called {name} already")
             collection = Collection(name, kind, threshold, _now(), f"faces-{uuid.uuid4().hex}")
             table = await self._connection.create_table(collection.table, schema=faces_schema(kind.size))
-            await self._note(collection)
+            await self._register(collection)
             self._tables[name] = table
             return collection
 
     async def set_threshold(self, name: str, threshold: float | None) -> Collection:
-        """Change the least cosine similarity of a match in a collection; None for the card's own.
+        """Set the minimum cosine similarity of a match in a collection; None for the card's threshold.
 
         Raises:
             Refused: ``COLLECTION_NOT_FOUND``.
         """
         async with self._lock:
-            old = self._named(name)
-            return await self._note(Collection(old.name, old.kind, threshold, old.created, old.table))
+            return await self._register(dataclasses.replace(self._collection(name), threshold=threshold))
 
     async def drop(self, name: str) -> None:
-        """Delete a collection with all that it has, versions included.
+        """Delete a collection with all its faces, in all versions.
 
         Raises:
             Refused: ``COLLECTION_NOT_FOUND``.
         """
         async with self._lock:
-            collection = self._named(name)
-            await self._note(collection, dropped=True)
-            await self._finish_dropping(collection)
+            collection = self._collection(name)
+            await self._register(collection, dropped=True)
+            await self._complete_drop(collection)
 
     async def enrol(
         self,
@@ -170,18 +173,18 @@ class Writer:
         replace: bool = False,
         request: tuple[str, str] | None = None,
     ) -> list[Enrolled]:
-        """Add faces in one commit: all of them are there afterwards, or none.
+        """Enrol faces in one commit: either all of them or none.
 
-        A face that is there already stays as it is. With `replace`, the subjects' other faces are
-        deleted in the same commit, and faces that are there get the new embedding.
+        Faces that are already enrolled are left unchanged. With `replace`, they get the new embedding, and the
+        subjects' other faces are deleted in the same commit.
 
         Args:
-            contract: of the embeddings.
-            request: idempotency key and digest of the request. The same ones again change nothing,
-                as long as a face is there that the first request enrolled.
+            contract: contract of the embeddings.
+            request: idempotency key and digest of the request. Repeating a request changes nothing while any face
+                that it enrolled still exists.
 
         Returns:
-            One entry a face, in order.
+            One result per face, in order.
 
         Raises:
             Refused: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``EMBEDDING_CONTRACT_MISMATCH``,
@@ -202,22 +205,26 @@ class Writer:
                 if replace:
                     merge = merge.when_matched_update_all()
                     of_subjects = one_of("subject_key", sorted({subject_key(face.subject) for face in new}))
-                    # Lance reads the whole table for it: only where there is something to delete.
+                    # Lance reads the whole table for this clause, so add it only if there is something to delete.
                     if any(row["id"] not in batch for row in await rows(table, of_subjects, ["id"])):
                         merge = merge.when_not_matched_by_source_delete(of_subjects)
                 await merge.execute(data)
                 self._commits[name] += 1
-            answers = []
+            results = []
             for face in faces:
-                answers.append(Enrolled(face.id, face.subject, "already" if face.id in known else "enrolled"))
-                # The same one again in this request is there already.
+                results.append(Enrolled(face.id, face.subject, "already" if face.id in known else "enrolled"))
+                # If the request contains the face again, it is already enrolled.
                 known.add(face.id)
-            return answers
+            return results
 
     async def insert(self, name: str, contract: str, faces: pa.RecordBatch) -> int:
-        """Add exported faces as `enrol` does, with their ids (32 hex digits) and times; returns how many are new."""
+        """Add exported faces with their ids (32 hex digits) and times, and return how many are new.
+
+        Raises:
+            Refused: as `enrol`.
+        """
         async with self._changing(name, contract) as (collection, table):
-            vectors = faces["vector"].flatten().to_numpy().reshape(-1, faces["vector"].type.list_size)
+            vectors = vectors_of(faces["vector"], faces["vector"].type.list_size)
             columns = [faces[column].to_pylist() for column in ("id", "subject", "label", "created")]
             batch = {face[0]: face for face in zip(*columns, vectors, strict=True)}
             known = await known_ids(table, list(batch))
@@ -228,10 +235,10 @@ class Writer:
             return len(new)
 
     async def delete_subjects(self, name: str, subjects: Sequence[str]) -> int:
-        """Delete every face of `subjects`; those that are not there are no error.
+        """Delete all faces of `subjects`, and ignore those that are not enrolled.
 
         Returns:
-            How many faces were deleted.
+            The number of faces deleted.
 
         Raises:
             Refused: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE`` or ``INVALID_SUBJECT``.
@@ -240,43 +247,49 @@ class Writer:
         return await self._delete(name, one_of("subject_key", keys) if keys else "false")
 
     async def delete_face(self, name: str, face_id: str) -> int:
-        """Delete one face; returns how many were deleted, 0 or 1."""
+        """Delete one face, and return the number of faces deleted, 0 or 1.
+
+        Raises:
+            Refused: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
+        """
         if not (face_id.isascii() and face_id.isalnum()):
             return 0
         return await self._delete(name, one_of("id", [face_id]))
 
     async def optimise(self) -> None:
-        """Merge the small files of collections with many commits, and remove old versions.
+        """Merge the small files of collections with many commits, and remove their old versions.
 
         Raises:
-            Refused: ``COLLECTION_UNREADABLE``, after the other collections were optimised.
+            Refused: ``COLLECTION_UNREADABLE``, after all other collections have been optimised.
         """
         names = [name for name, commits in self._commits.items() if commits >= FEW_COMMITS]
-        await self._upkeep(names, lambda table: maintenance.optimise(table, self._index_rows))
+        await self._maintain(names, lambda table: maintenance.optimise(table, self._index_rows))
 
     async def clean(self) -> dict[str, int]:
-        """Erase what was deleted from the files: afterwards no version and no index has it any more.
+        """Erase deleted faces from the files, so that no version and no index contains them.
 
         Returns:
-            Bytes that were freed, by collection.
+            The number of bytes freed, by collection.
 
         Raises:
-            Refused: ``COLLECTION_UNREADABLE``, after the other collections were cleaned.
+            Refused: ``COLLECTION_UNREADABLE``, after all other collections have been cleaned.
         """
         try:
-            return await self._upkeep(list(self._collections), self._clean)
+            return await self._maintain(list(self._collections), self._clean)
         finally:
             async with self._lock:
-                # It has the names of collections that were dropped.
+                # It contains the names of dropped collections.
                 await self._clean(self._registry)
 
     @property
     def busiest(self) -> int:
-        """Commits since the last optimisation, of the collection that has the most."""
+        """The largest number of commits to a collection since its last optimisation."""
         return max(self._commits.values(), default=0)
 
-    async def _upkeep(self, names: Sequence[str], work: Callable[[AsyncTable], Awaitable[Answer]]) -> dict[str, Answer]:
-        """Do `work` on each collection's table. Where one of them is refused, the others come first."""
+    async def _maintain(
+        self, names: Sequence[str], work: Callable[[AsyncTable], Awaitable[Answer]]
+    ) -> dict[str, Answer]:
+        """Do `work` on each collection's table. Raises the first refusal at the end."""
         answers, problem = dict[str, Answer](), None
         for name in names:
             try:
@@ -284,7 +297,7 @@ class Writer:
                     answers[name] = await work(table)
                     self._commits[name] = 0
             except Refused as refused:
-                # Unless it was dropped meanwhile.
+                # A collection that was dropped meanwhile is no problem.
                 if name in self._collections:
                     problem = problem or refused
         if problem is not None:
@@ -293,13 +306,13 @@ class Writer:
 
     @asynccontextmanager
     async def _changing(self, name: str, contract: str | None = None) -> AsyncIterator[tuple[Collection, AsyncTable]]:
-        """A collection and its table, for one change at a time.
+        """Lock the gallery for one change of a collection's table.
 
         Raises:
             Refused: ``COLLECTION_NOT_FOUND``, ``EMBEDDING_CONTRACT_MISMATCH`` or ``COLLECTION_UNREADABLE``.
         """
         async with self._lock:
-            collection = self._named(name)
+            collection = self._collection(name)
             if contract not in (None, collection.kind.contract):
                 raise contract_mismatch(collection)
             if name not in self._tables:
@@ -312,7 +325,7 @@ class Writer:
                 logger.error("gallery: the collection %s cannot be read: %r", name, error)  # noqa: TRY400
                 raise unreadable(name) from error
 
-    def _named(self, name: str) -> Collection:
+    def _collection(self, name: str) -> Collection:
         if name not in self._collections:
             raise not_found(name)
         return self._collections[name]
@@ -327,45 +340,26 @@ class Writer:
 
     async def _delete(self, name: str, where: str) -> int:
         async with self._changing(name) as (_, table):
-            # An empty deletion would be a commit, too.
+            # Deleting nothing would still make a commit.
             if not await table.count_rows(where):
                 return 0
             result: Any = await table.delete(where)
             self._commits[name] += 1
             return int(result.num_deleted_rows)
 
-    def _rows(self, collection: Collection, faces: Sequence[Any], request: tuple[str, str] | None) -> pa.Table:
-        # Larger than every commit before it, even where the clock was set back.
+    def _rows(self, collection: Collection, faces: Sequence[FaceRow], request: tuple[str, str] | None) -> pa.Table:
+        # Always larger than earlier commits, even if the clock was set back.
         self._last_commit = max(self._last_commit + 1, time.time_ns())
-        ids, subjects, labels, created, vectors = map(list, zip(*faces, strict=True))
-        unit = np.stack([normalised(vector, collection.kind.size) for vector in vectors])
-        # An embedding that was stored before differs by rounding only: it stays as it is, bit for bit.
-        same = np.isclose(vectors, unit, rtol=2e-7, atol=1e-12).all(axis=1, keepdims=True)
-        keys = [subject_key(subject) for subject in subjects]
-        of_commit = (self._last_commit, digest(request[0]) if request else None, request[1] if request else None)
-        columns = [ids, subjects, keys, labels, created, *([value] * len(ids) for value in of_commit)]
-        schema = faces_schema(collection.kind.size)
-        return pa.table([*columns, vector_column(np.where(same, vectors, unit))], schema=schema)
+        return face_rows(faces, collection.kind.size, self._last_commit, request)
 
-    async def _note(self, collection: Collection, dropped: bool = False) -> Collection:
-        kind = collection.kind
-        row = {
-            "name": collection.name,
-            "table": collection.table,
-            "embedder": kind.embedder,
-            "model": kind.model,
-            "contract": kind.contract,
-            "size": kind.size,
-            "threshold": collection.threshold,
-            "created": collection.created,
-            "dropped": dropped,
-        }
+    async def _register(self, collection: Collection, dropped: bool = False) -> Collection:
+        row = description(collection) | {"table": collection.table, "dropped": dropped}
         merge = self._registry.merge_insert("name").when_matched_update_all().when_not_matched_insert_all()
         await merge.execute(pa.Table.from_pylist([row], schema=REGISTRY_SCHEMA))
         self._collections[collection.name] = collection
         return collection
 
-    async def _finish_dropping(self, collection: Collection) -> None:
+    async def _complete_drop(self, collection: Collection) -> None:
         await self._connection.drop_table(collection.table, ignore_missing=True)
         escaped = collection.name.replace("'", "''")
         await self._registry.delete(f"name = '{escaped}'")
@@ -378,20 +372,20 @@ class Writer:
         for row in await self._registry.query().to_list():
             collection = collection_of(row)
             if row["dropped"]:
-                logger.warning("gallery: finishing to drop the collection %s", collection.name)
-                await self._finish_dropping(collection)
+                logger.warning("gallery: completing the drop of the collection %s", collection.name)
+                await self._complete_drop(collection)
                 continue
             self._collections[collection.name] = collection
             try:
                 table = await self._connection.open_table(collection.table)
                 newest = await table.query().select(["commit"]).to_arrow()
             except UNREADABLE:
-                # The other collections are of use without it; the health says that something is wrong.
+                # Serve the other collections. The reader's check reports this one.
                 logger.exception("gallery: the collection %s cannot be opened", collection.name)
                 continue
             self._last_commit = max(self._last_commit, *newest["commit"].to_pylist(), 0)
             self._tables[collection.name] = table
-            # Whatever ran before may have left many.
+            # The previous writer may have left many commits.
             self._commits[collection.name] = FEW_COMMITS
 
 

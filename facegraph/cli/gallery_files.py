@@ -15,9 +15,11 @@ from facegraph.client import CollectionStatistics
 from gallery.backup import backup, restore
 from gallery.disk import GalleryInUseError
 from gallery.location import Location
+from gallery.parquet_export import export_gallery
+from gallery.parquet_import import import_files
 from gallery.reader import Reader
 from gallery.records import Collection
-from gallery.transfer import TransferError, export_gallery, first_line, import_files, listed
+from gallery.transfer import TransferError, collections_at, first_line
 from gallery.writer import Writer
 from imaging.refused import Refused
 
@@ -106,7 +108,7 @@ def clean_command(uri: UriOption = DEFAULT_URI, storage_option: StorageOption = 
     place = _place(uri, storage_option)
 
     async def run() -> dict[str, int]:
-        await listed(place)
+        await collections_at(place)
         async with _writing(place) as writer:
             return await writer.clean()
 
@@ -125,7 +127,7 @@ def collections(uri: str, storage_options: list[str] | None) -> tuple[list[Colle
 
     async def run() -> tuple[list[CollectionStatistics], list[str]]:
         reader, found, damaged = Reader(place, 0), list[CollectionStatistics](), list[str]()
-        for collection in await listed(place):
+        for collection in await collections_at(place):
             try:
                 found.append(await _described(reader, collection))
             except Refused as refused:
@@ -141,7 +143,7 @@ def delete(uri: str, storage_options: list[str] | None, collection: str, subject
     place = _place(uri, storage_options)
 
     async def run() -> dict[str, int]:
-        await listed(place)
+        await collections_at(place)
         async with _writing(place) as writer:
             return {subject: await writer.delete_subjects(collection, [subject]) for subject in subjects}
 

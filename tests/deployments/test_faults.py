@@ -171,7 +171,7 @@ def test_the_whole_service_ends_with_its_main_process_and_nothing_acknowledged_i
         # What was written but not acknowledged may be there as well, one request a client and kill at most.
         assert len(there.keys() - acknowledged) <= 4 * CLIENTS
         assert set(traffic.at(again.address).lost()) == lost
-        assert "was opened at its last whole version" in service_files.log.read_text("utf-8", "replace")
+        assert "at its last intact version" in service_files.log.read_text("utf-8", "replace")
         check_health_tells_the_truth(service_files, table, again)
 
 

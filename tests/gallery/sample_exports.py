@@ -7,9 +7,10 @@ import numpy as np
 
 from gallery import transfer
 from gallery.location import Location
+from gallery.parquet_export import export_gallery
+from gallery.parquet_import import Imported, import_files
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, NewFace
-from gallery.transfer import Imported, export_gallery, import_files
 from tests.gallery.sample_gallery import HOSTILE, KIND, NAME, enrol, vectors, writing
 
 COLUMNS = ["id", "subject", "label", "created", "vector"]

@@ -15,10 +15,10 @@ from gallery.writer import Writer
 from tests.gallery.sample_gallery import NAME, SIZE, enrol, face, in_loop, people, vectors, with_vector, writing
 
 
-async def table_of(place: Location) -> AsyncTable:
+async def table_of(location: Location) -> AsyncTable:
     """The collection's table, for a mirror of its own."""
-    collection = await Reader(place, 8).collection(NAME)
-    return await (await place.connect()).open_table(collection.table)
+    collection = await Reader(location, 8).collection(NAME)
+    return await (await location.connect()).open_table(collection.table)
 
 
 class Breaking:
@@ -60,10 +60,10 @@ class Breaking:
 
 
 @in_loop
-async def test_it_follows_what_is_enrolled_replaced_and_deleted(place: Location) -> None:
+async def test_it_follows_what_is_enrolled_replaced_and_deleted(location: Location) -> None:
     faces = people(6)
-    async with writing(place) as writer:
-        mirror = Mirror(await table_of(place), SIZE)
+    async with writing(location) as writer:
+        mirror = Mirror(await table_of(location), SIZE)
         await mirror.refresh()
         assert (len(mirror), mirror.bytes, mirror.best(faces[0].embedding, 5)) == (0, 0, [])
         await enrol(writer, *faces)
@@ -89,10 +89,10 @@ async def test_it_follows_what_is_enrolled_replaced_and_deleted(place: Location)
 
 
 @in_loop
-async def test_a_face_that_was_deleted_and_enrolled_again_has_its_new_embedding(place: Location) -> None:
+async def test_a_face_that_was_deleted_and_enrolled_again_has_its_new_embedding(location: Location) -> None:
     first, second = vectors(2)
-    async with writing(place) as writer:
-        mirror = Mirror(await table_of(place), SIZE)
+    async with writing(location) as writer:
+        mirror = Mirror(await table_of(location), SIZE)
         await enrol(writer, face("Ada", first), face("Bob", first))
         await mirror.refresh()
         await writer.delete_subjects(NAME, ["Ada"])
@@ -105,10 +105,10 @@ async def test_a_face_that_was_deleted_and_enrolled_again_has_its_new_embedding(
 
 
 @in_loop
-async def test_nothing_of_a_deleted_face_stays_in_memory(place: Location) -> None:
+async def test_nothing_of_a_deleted_face_stays_in_memory(location: Location) -> None:
     faces = people(9)
-    async with writing(place) as writer:
-        mirror = Mirror(await table_of(place), SIZE)
+    async with writing(location) as writer:
+        mirror = Mirror(await table_of(location), SIZE)
         await enrol(writer, *faces)
         await mirror.refresh()
         stored = {subject: mirror._vectors[:, row].tobytes() for row, subject in enumerate(mirror._subjects)}
@@ -122,11 +122,11 @@ async def test_nothing_of_a_deleted_face_stays_in_memory(place: Location) -> Non
 
 
 @in_loop
-async def test_a_refresh_that_broke_is_made_up_for(place: Location) -> None:
+async def test_a_refresh_that_broke_is_made_up_for(location: Location) -> None:
     """A client that gives up cancels its search, in the middle of it as well."""
     faces = people(3)
-    async with writing(place) as writer:
-        table = Breaking(await table_of(place))
+    async with writing(location) as writer:
+        table = Breaking(await table_of(location))
         mirror = Mirror(table, SIZE)  # type: ignore[arg-type]
         await enrol(writer, *faces)
         await mirror.refresh()
@@ -144,10 +144,10 @@ async def test_a_refresh_that_broke_is_made_up_for(place: Location) -> None:
 
 
 @in_loop
-async def test_a_table_that_was_set_back_is_read_again(place: Location) -> None:
+async def test_a_table_that_was_set_back_is_read_again(location: Location) -> None:
     faces = people(4)
-    async with writing(place) as writer:
-        table = await table_of(place)
+    async with writing(location) as writer:
+        table = await table_of(location)
         mirror = Mirror(table, SIZE)
         await enrol(writer, faces[0], faces[1])
         await mirror.refresh()
@@ -155,7 +155,7 @@ async def test_a_table_that_was_set_back_is_read_again(place: Location) -> None:
         await writer.delete_subjects(NAME, ["subject-0"])
         await mirror.refresh()
         assert {hit.subject for hit in mirror.best(faces[0].embedding, 9)} == {"subject-1"}
-        other = await table_of(place)
+        other = await table_of(location)
         await other.checkout(before)
         await other.restore()
         await mirror.refresh()
@@ -163,7 +163,7 @@ async def test_a_table_that_was_set_back_is_read_again(place: Location) -> None:
 
 
 @in_loop
-async def test_it_reads_only_what_is_new(place: Location) -> None:
+async def test_it_reads_only_what_is_new(location: Location) -> None:
     asked: list[str] = []
 
     class Asked(Breaking):
@@ -179,10 +179,10 @@ async def test_it_reads_only_what_is_new(place: Location) -> None:
             return query
 
     async def commits(writer: Writer) -> list[int]:
-        return sorted(row["commit"] for row in await (await table_of(place)).query().select(["commit"]).to_list())
+        return sorted(row["commit"] for row in await (await table_of(location)).query().select(["commit"]).to_list())
 
-    async with writing(place) as writer:
-        mirror = Mirror(Asked(await table_of(place)), SIZE)  # type: ignore[arg-type]
+    async with writing(location) as writer:
+        mirror = Mirror(Asked(await table_of(location)), SIZE)  # type: ignore[arg-type]
         await enrol(writer, *people(3))
         await mirror.refresh()
         await mirror.refresh()

@@ -237,7 +237,7 @@ async def test_a_table_that_has_no_whole_version_is_left_as_it_is_and_told_of(lo
     with serve_log() as log:
         assert await recover(location) == []
     assert log[-1].levelname == "ERROR"
-    assert f"{collection.table} has no version that is whole" in log[-1].getMessage()
+    assert f"{collection.table} has no intact version" in log[-1].getMessage()
     assert contents(folder) == before
     async with writing(location, collection=None) as writer:
         # The other collection is of use without it, and its own files stay as they are for whoever can read them.

@@ -14,9 +14,11 @@ from lancedb import AsyncTable
 
 from gallery import transfer
 from gallery.location import Location
+from gallery.parquet_export import COLLECTION_KEY, export_gallery, read_export
+from gallery.parquet_import import Imported, import_files
 from gallery.reader import Reader
 from gallery.tables import TIME
-from gallery.transfer import ABOUT, Imported, TransferError, export_gallery, import_files, listed, read_export
+from gallery.transfer import TransferError, collections_at
 from gallery.writer import Writer
 from tests.gallery.sample_exports import COLUMNS, content, exported, filled, imported, odd, silent
 from tests.gallery.sample_gallery import (
@@ -69,7 +71,7 @@ async def test_everything_comes_back_bit_for_bit(location: Location, fresh: Loca
         (NAME, 2 * len(HOSTILE), 2 * len(HOSTILE)),
         ("Ünïcode 'name'/..", 20, 20),
     ]
-    old, new = await listed(location), await listed(fresh)
+    old, new = await collections_at(location), await collections_at(fresh)
     assert [(each.name, each.kind, each.threshold) for each in new] == [
         (each.name, each.kind, each.threshold) for each in old
     ]
@@ -99,7 +101,7 @@ async def test_a_search_finds_the_same_after_an_import(location: Location, fresh
 @in_loop
 async def test_files_have_plain_names_and_say_what_they_hold(location: Location, tmp_path: Path) -> None:
     await filled(location)
-    collections = await listed(location)
+    collections = await collections_at(location)
     files = await exported(location, tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         f"{number:04}-{collection.table.removeprefix('faces-')}.parquet"
@@ -110,7 +112,7 @@ async def test_files_have_plain_names_and_say_what_they_hold(location: Location,
         assert file.schema_arrow.names == COLUMNS
         assert file.schema_arrow.field("vector").type == pa.list_(pa.float32(), 8)
         assert file.metadata.row_group(0).column(0).compression == "ZSTD"
-        assert json.loads(file.schema_arrow.metadata[ABOUT]) == {
+        assert json.loads(file.schema_arrow.metadata[COLLECTION_KEY]) == {
             "name": "Ünïcode 'name'/..",
             "embedder": "facenet",
             "model": "facenet-model",
@@ -247,7 +249,7 @@ async def test_an_export_begins_again_when_a_clean_up_removed_its_version(locati
 @in_loop
 async def test_a_table_that_cannot_be_read_is_read_once(location: Location) -> None:
     await filled(location)
-    [collection, *_] = await listed(location)
+    [collection, *_] = await collections_at(location)
     connection = await location.connect()
     asked: list[AsyncTable] = []
 
@@ -256,10 +258,10 @@ async def test_a_table_that_cannot_be_read_is_read_once(location: Location) -> N
         raise RuntimeError("damaged")
 
     with pytest.raises(RuntimeError, match="damaged"):
-        await transfer.one_version(connection, collection.table, read)
+        await transfer.read_one_version(connection, collection.table, read)
     assert len(asked) == 1
     with pytest.raises(TransferError, match="faces-none"):
-        await transfer.one_version(connection, "faces-none", read)
+        await transfer.read_one_version(connection, "faces-none", read)
 
 
 def in_thread(work: Any) -> None:
@@ -280,7 +282,7 @@ async def test_a_file_goes_into_a_collection_of_another_name(
     assert await content(fresh, "copy") == await content(location)
     with pytest.raises(TransferError, match="only one file"):
         await imported(fresh, tmp_path / "out", into="copy")
-    assert [each.name for each in await listed(fresh)] == ["copy"]
+    assert [each.name for each in await collections_at(fresh)] == ["copy"]
 
 
 @in_loop

@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from gallery.location import Location
+from gallery.parquet_export import COLLECTION_KEY
+from gallery.parquet_import import import_files
 from gallery.records import EmbeddingKind
-from gallery.transfer import ABOUT, TransferError, import_files, listed
+from gallery.transfer import TransferError, collections_at
 from tests.gallery.sample_exports import OTHER, exported, filled, imported, silent
 from tests.gallery.sample_gallery import KIND, NAME, SIZE, enrol, in_loop, people, refusal, writing
 
@@ -27,12 +29,12 @@ async def test_another_kind_is_refused_before_anything_is_written(
     async with writing(fresh, collection=None) as writer:
         await writer.create(NAME, OTHER, None)
         assert await refusal(import_files(writer, files, silent)) == "EMBEDDING_CONTRACT_MISMATCH"
-    assert [each.name for each in await listed(fresh)] == [NAME]
+    assert [each.name for each in await collections_at(fresh)] == [NAME]
     async with writing(fresh, collection=None) as writer:
         await writer.drop(NAME)
         await writer.create(NAME, EmbeddingKind("another stage", KIND.model, KIND.contract, SIZE), None)
         assert await refusal(import_files(writer, files, silent)) == "COLLECTION_EXISTS"
-    assert [each.name for each in await listed(fresh)] == [NAME]
+    assert [each.name for each in await collections_at(fresh)] == [NAME]
 
 
 @in_loop
@@ -45,19 +47,19 @@ async def test_two_files_of_one_collection_must_be_of_one_kind(
             await writer.create(NAME, kind, None)
             files += await exported(location, tmp_path / kind.model)
             await writer.drop(NAME)
-    with pytest.raises(TransferError, match=f"both of {NAME}"):
+    with pytest.raises(TransferError, match=f"both contain {NAME}"):
         await imported(fresh, *files)
-    assert await listed(fresh) == []
+    assert await collections_at(fresh) == []
 
 
 def rewritten(path: Path, about: dict[str, object] | None = None, **columns: Any) -> None:
     """Write the file at `path` anew with another description or other columns."""
     table = pq.read_table(path)
-    metadata = json.loads(table.schema.metadata[ABOUT]) | (about or {})
+    metadata = json.loads(table.schema.metadata[COLLECTION_KEY]) | (about or {})
     for name, values in columns.items():
         location = table.schema.get_field_index(name)
         table = table.set_column(location, table.schema.field(name), pa.array(values, table.schema.field(name).type))
-    pq.write_table(table.replace_schema_metadata({ABOUT: json.dumps(metadata)}), path)
+    pq.write_table(table.replace_schema_metadata({COLLECTION_KEY: json.dumps(metadata)}), path)
 
 
 def flipped(path: Path) -> None:
@@ -113,7 +115,7 @@ async def test_a_file_that_is_no_whole_export_is_named_and_nothing_is_written(
         await imported(fresh, tmp_path / "out")
     assert str(caught.value).startswith(f"{files[1]} cannot be imported: ")
     assert len(str(caught.value).splitlines()) == 1
-    assert await listed(fresh) == []
+    assert await collections_at(fresh) == []
 
 
 @in_loop

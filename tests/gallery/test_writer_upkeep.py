@@ -13,10 +13,12 @@ from gallery.disk import GalleryInUseError
 from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, NewFace
+from gallery.tables import face_rows
 from gallery.writer import Writer
 from tests.gallery.sample_gallery import (
     KIND,
     NAME,
+    SIZE,
     enrol,
     face,
     found,
@@ -70,7 +72,7 @@ async def test_a_dropping_that_was_cut_short_is_finished(location: Location) -> 
         await enrol(writer, face("Ada"))
         await enrol(writer, face("Bob"), name="kept")
         collection = await Reader(location, 8).collection(NAME)
-        await writer._note(collection, dropped=True)
+        await writer._register(collection, dropped=True)
         assert [each.name for each in await Reader(location, 8).collections()] == ["kept"]
     assert table_folder(location, collection.table).is_dir()
     async with writing(location, collection=None) as writer:
@@ -177,7 +179,7 @@ async def test_two_merges_at_once_do_not_insert_the_same_face_twice(location: Lo
         for number in range(5):
             faces = [replace(new, source=str(number)) for new in people(10, number)]
             each = [(new.id, new.subject, new.label, collection.created, new.embedding) for new in faces]
-            rows = writer._rows(collection, each, None)
+            rows = face_rows(each, SIZE, number, None)
             merges = (table.merge_insert("id").when_not_matched_insert_all().execute(rows) for table in tables)
             await asyncio.gather(*merges)
     assert [len(faces) for faces in (await listed(location)).values()] == [5] * 10

@@ -233,7 +233,7 @@ def test_storage_options_reach_the_object_store(run: Run, monkeypatch: pytest.Mo
         seen.append(place)
         return []
 
-    monkeypatch.setattr(gallery_files, "listed", listed)
+    monkeypatch.setattr(gallery_files, "collections_at", listed)
     words = ["gallery", "list", "--offline", "--uri", "s3://x/y"]
     status, _, _ = run(*words, "--storage-option", "region=a=b", "--storage-option", "k=")
     assert (status, seen) == (0, [Location("s3://x/y", {"region": "a=b", "k": ""})])

@@ -1,0 +1,113 @@
+"""Importing exported Parquet files."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gallery import transfer
+from gallery.parquet_export import ExportFile, import_errors, read_export
+from gallery.records import EmbeddingKind, contract_mismatch, normalised, subject_key
+from gallery.subject_ids import refuse_blank
+from gallery.tables import vectors_of
+from gallery.transfer import Report, TransferError
+from gallery.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The result of importing a file: the target collection, the number of faces, and how many of them are new."""
+
+    collection: str
+    faces: int
+    new: int
+
+
+async def import_files(
+    writer: Writer, paths: Sequence[Path], report: Report, into: str | None = None
+) -> list[Imported]:
+    """Add the faces of exported files with their ids and times, and create missing collections.
+
+    Every file is checked to its end before anything is written. Faces that are already enrolled are left unchanged,
+    so an interrupted import can be completed by repeating it.
+
+    Args:
+        paths: files, or folders of files.
+        into: name of the target collection, for a single file; None for the exported collection's own name.
+
+    Raises:
+        TransferError: a file is damaged or not an export, or two files do not go together.
+        Refused: ``EMBEDDING_CONTRACT_MISMATCH`` or ``COLLECTION_EXISTS``: the gallery has a collection of this name
+            with another kind of embeddings.
+    """
+    files = [read_export(path) for path in _files(paths)]
+    if into is not None and len(files) != 1:
+        raise TransferError(f"only one file can be imported into another collection, and there are {len(files)}")
+    targets = {file.path: file.name if into is None else into for file in files}
+    known = {collection.name: collection for collection in writer.collections}
+    kinds: dict[str, EmbeddingKind] = {}
+    for file in files:
+        name = targets[file.path]
+        if kinds.setdefault(name, file.kind) != file.kind:
+            raise TransferError(f"{file.path} and another file both contain {name}, with embeddings of two kinds")
+        if name in known and known[name].kind.contract != file.kind.contract:
+            raise contract_mismatch(known[name])
+    for file in files:
+        for batch in _read(file, "checking", report):
+            _check(file, batch)
+    # Existing collections first, so that a refusal comes before any collection is created.
+    for file in sorted(files, key=lambda file: targets[file.path] not in known):
+        await writer.create(targets[file.path], file.kind, file.threshold, exist_ok=True)
+    return [await _import(writer, file, targets[file.path], report) for file in files]
+
+
+async def _import(writer: Writer, file: ExportFile, name: str, report: Report) -> Imported:
+    new = 0
+    for batch in _read(file, "importing", report):
+        if inserted := await writer.insert(name, file.kind.contract, batch):
+            new += inserted
+            # Does nothing until there are many commits.
+            await writer.optimise()
+    return Imported(name, file.faces, new)
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    files = []
+    for path in paths:
+        found = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+        if not found:
+            raise TransferError(f"there is no exported file in {path}")
+        files += found
+    return list(dict.fromkeys(files))
+
+
+def _read(file: ExportFile, what: str, report: Report) -> Iterator[pa.RecordBatch]:
+    done = 0
+    report(f"{what} {file.name}", done, file.faces)
+    with pq.ParquetFile(file.path, page_checksum_verification=True) as opened:
+        batches = opened.iter_batches(batch_size=transfer.BATCH)
+        while True:
+            with import_errors(file.path):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+            done += batch.num_rows
+            report(f"{what} {file.name}", done, file.faces)
+
+
+def _check(file: ExportFile, batch: pa.RecordBatch) -> None:
+    with import_errors(file.path):
+        batch.validate(full=True)
+        if any(column.null_count for column in batch.columns):
+            raise ValueError("it has empty cells")
+        if not pc.all(pc.match_substring_regex(batch["id"], "^[0-9a-f]{32}$")).as_py():
+            raise ValueError("it has faces whose ids are not 32 hex digits")
+        for subject in batch["subject"].unique().to_pylist():
+            subject_key(subject)
+            refuse_blank(subject)
+        for vector in vectors_of(batch["vector"], file.kind.size):
+            normalised(vector, file.kind.size)

@@ -1,0 +1,97 @@
+"""Non-maximum suppression, which compares boxes in blocks, against the plain greedy one."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from models.detectors.mtcnn import BLOCK, _suppressed_within, non_maximum_suppression
+from models.detectors.retinaface import RetinaFace
+
+Boxes = NDArray[np.float32]
+Box = list[float]
+
+# Whole numbers and binary fractions: both sides count exactly, so that equal shares are equal on both.
+OVERLAPS = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
+
+
+@st.composite
+def boxes(draw: st.DrawFn, most: int = BLOCK + 40) -> Boxes:
+    """Boxes of few places, sizes and scores, so that many are the same, touch or tie; often more than one block."""
+    count = draw(st.integers(0, 12) | st.integers(min(BLOCK, most), most))
+    places, sizes, scores = draw(st.integers(1, 400)), draw(st.integers(1, 12)), draw(st.integers(1, 500))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    corners = rng.integers(0, places, (count, 2))
+    sides = rng.integers(0, sizes + 1, (count, 2))
+    return np.column_stack([corners, corners + sides, rng.integers(0, scores, count)]).astype(np.float32)
+
+
+def over_union(first: Box, second: Box, overlap: float) -> bool:
+    shared, areas = measured(first, second, edge=0)
+    return shared > overlap * (sum(areas) - shared)
+
+
+def over_smaller(first: Box, second: Box, overlap: float) -> bool:
+    # As in facenet-pytorch, a box holds both its first and its last pixel.
+    shared, areas = measured(first, second, edge=1)
+    return shared > overlap * min(areas)
+
+
+def measured(first: Box, second: Box, edge: int) -> tuple[float, list[float]]:
+    """The area that two boxes share, and the area of each."""
+    width = min(first[2], second[2]) - max(first[0], second[0]) + edge
+    height = min(first[3], second[3]) - max(first[1], second[1]) + edge
+    areas = [(box[2] - box[0] + edge) * (box[3] - box[1] + edge) for box in (first, second)]
+    return max(width, 0) * max(height, 0), areas
+
+
+def greedy(found: Boxes, overlap: float, alike: Callable[[Box, Box, float], bool]) -> list[int]:
+    """Best score first; of equal scores the one that comes first is the better."""
+    rows, kept = found.tolist(), list[int]()
+    for index in sorted(range(len(rows)), key=lambda index: -rows[index][4]):
+        if not any(alike(rows[better], rows[index], overlap) for better in kept):
+            kept.append(index)
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("suppress", "alike"),
+    [(non_maximum_suppression, over_union), (_suppressed_within, over_smaller)],
+    ids=["over the union", "within"],
+)
+@settings(max_examples=25)
+@given(found=boxes(), overlap=OVERLAPS)
+def test_the_best_are_kept_greedily(
+    suppress: Callable[[Boxes, float], NDArray[np.intp]],
+    alike: Callable[[Box, Box, float], bool],
+    found: Boxes,
+    overlap: float,
+) -> None:
+    assert suppress(found, overlap).tolist() == greedy(found, overlap, alike)
+    # PNet's windows bring their regression with them.
+    assert suppress(np.pad(found, ((0, 0), (0, 4))), overlap).tolist() == greedy(found, overlap, alike)
+
+
+@pytest.mark.parametrize("suppress", [non_maximum_suppression, _suppressed_within])
+def test_a_box_of_a_later_block_is_dropped_by_one_of_the_first(suppress: Callable[..., NDArray[np.intp]]) -> None:
+    corners = 20 * np.arange(2 * BLOCK + 1)
+    found = np.column_stack([corners, corners, corners + 10, corners + 10, -corners]).astype(np.float32)
+    found[-1, :4] = found[1, :4]
+    assert suppress(found, 0.5).tolist() == list(range(2 * BLOCK))
+
+
+@settings(max_examples=40)
+@given(found=boxes(most=40), overlap=st.sampled_from([0.293, 0.419, 0.7071]))
+def test_retinaface_keeps_the_best_of_its_likely_faces(found: Boxes, overlap: float) -> None:
+    """No two boxes overlap by just as much as they may, where the two suppressions would round differently."""
+    found = found[(found[:, 2:4] > found[:, :2]).all(axis=1)]
+    found[:, 4] = np.random.default_rng(0).permutation(len(found)) / max(len(found), 1)
+    likely = found[found[:, 4] >= 0.5]
+    landmarks = np.zeros((len(found), 5, 2), np.float32)
+    detector = RetinaFace(lambda _: (found[:, :4], found[:, 4], landmarks), least_score=0.5, overlap=overlap)
+    faces = detector.detect(np.zeros((160, 160, 3), np.uint8))
+    kept = likely[greedy(likely, overlap, over_union)]
+    assert [(*face.box, face.score) for face in faces] == [tuple(row) for row in kept.tolist()]

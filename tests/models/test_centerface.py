@@ -64,33 +64,23 @@ def test_a_face_comes_out_where_the_maps_have_it(
     assert face.score == score
 
 
-@pytest.mark.parametrize("square", [False, True])
-@pytest.mark.parametrize(("height", "width"), [(640, 640), (1280, 960), (300, 1920)])
-def test_boxes_are_given_in_the_pixels_of_the_photo(height: int, width: int, square: bool) -> None:
-    scale = 640 / max(height, width)
-    [face] = CenterFace(Drawn((20, 30, 60, 40, 0.9)), square=square).detect(grey(height, width))
-    np.testing.assert_allclose(face.box, np.divide([20, 30, 80, 70], scale), rtol=1e-4)
-
-
-@given(st.integers(1, 1500), st.integers(1, 1500), st.sampled_from([64, 100, 640]))
-def test_a_photo_is_padded_below_and_on_the_right(height: int, width: int, side: int) -> None:
-    network = Drawn()
-    CenterFace(network, side=side).detect(grey(height, width))
+@given(st.integers(1, 1500), st.integers(1, 1500), st.sampled_from([64, 100, 640]), st.booleans())
+def test_a_photo_is_scaled_down_and_padded_below_and_on_the_right(
+    height: int, width: int, side: int, square: bool
+) -> None:
+    network = Drawn((4, 8, 12, 16, 0.9))
+    faces = CenterFace(network, side=side, square=square).detect(grey(height, width))
     [[canvas]] = network.seen
     bottom, right = (int(np.count_nonzero(canvas.any(axis=(1 - axis, 2)))) for axis in (0, 1))
     assert max(bottom, right) == min(side, max(height, width))
     assert (canvas[:bottom, :right] == 128).all()
     assert (canvas[bottom:] == 0).all()
     assert (canvas[:, right:] == 0).all()
-    assert canvas.shape == (-(-bottom // STEP) * STEP, -(-right // STEP) * STEP, 3)
-
-
-def test_squares_have_one_shape_whatever_the_photo() -> None:
-    network = Drawn()
-    detector = CenterFace(network, side=100, square=True)
-    for shape in ((10, 20), (500, 300), (100, 100)):
-        detector.detect(grey(*shape))
-    assert {canvas.shape for canvas in network.seen} == {(1, 128, 128, 3)}
+    least = [side] * 2 if square else [bottom, right]
+    assert canvas.shape == (*(-(-length // STEP) * STEP for length in least), 3)
+    for face in faces:
+        scale = min(1, side / max(height, width))
+        np.testing.assert_allclose(face.box, np.divide([4, 8, 16, 24], scale), rtol=1e-4)
 
 
 def test_of_overlapping_boxes_the_better_stays() -> None:
@@ -101,12 +91,8 @@ def test_of_overlapping_boxes_the_better_stays() -> None:
 
 
 def test_faces_below_the_least_score_are_dropped() -> None:
-    drawn = Drawn((100, 100, 80, 80, 0.5), (300, 100, 80, 80, 0.25))
-    assert [len(CenterFace(drawn, least_score=least).detect(grey(320, 640))) for least in (0.25, 0.5, 0.75)] == [
-        2,
-        1,
-        0,
-    ]
+    drawn, photo = Drawn((100, 100, 80, 80, 0.5), (300, 100, 80, 80, 0.25)), grey(320, 640)
+    assert [len(CenterFace(drawn, least_score=least).detect(photo)) for least in (0.25, 0.5, 0.75)] == [2, 1, 0]
 
 
 def same(some: list[Face], others: list[Face], within: float) -> bool:
@@ -127,38 +113,24 @@ def detectors(store: Store) -> tuple[CenterFace, CenterFace]:
     return found[0], found[1]  # type: ignore[return-value]
 
 
-@pytest.fixture
-def portraits(sample_photos: Path) -> list[Pixels]:
-    people = ("madonna", "ben_afflek", "mindy_kaling")
-    return [decode(photo(sample_photos, person, ".jpg"), Limits()).pixels for person in people]
-
-
-def test_a_batch_gives_each_photo_what_it_gets_alone(
-    detectors: tuple[CenterFace, CenterFace], portraits: list[Pixels]
+def test_a_batch_gives_each_photo_what_it_gets_alone_also_in_a_square(
+    detectors: tuple[CenterFace, CenterFace], sample_photos: Path
 ) -> None:
-    photos = [*portraits, np.ascontiguousarray(portraits[0][:, ::-1]), grey(900, 700)]
-    for detector, within in zip(detectors, (0.02, 1e-4), strict=True):
-        batch = detector.detect_batch(photos)
-        assert [len(faces) for faces in batch] == [1, 1, 1, 1, 0]
-        for faces, pixels in zip(batch, photos, strict=True):
-            assert same(faces, detector.detect(pixels), within)
-
-
-def test_a_square_does_not_move_boxes(detectors: tuple[CenterFace, CenterFace], portraits: list[Pixels]) -> None:
-    narrow, square = detectors
-    for pixels in portraits:
-        assert same(narrow.detect(pixels), square.detect(pixels), 0.02)
+    people = ("madonna", "ben_afflek", "mindy_kaling")
+    photos = [decode(photo(sample_photos, person, ".jpg"), Limits()).pixels for person in people]
+    photos += [np.ascontiguousarray(photos[0][:, ::-1]), grey(900, 700)]
+    alone = [[detector.detect(pixels) for pixels in photos] for detector in detectors]
+    assert [len(faces) for faces in alone[0]] == [1, 1, 1, 1, 0]
+    for detector, own, within in zip(detectors, alone, (0.02, 1e-4), strict=True):
+        for faces, others in zip(detector.detect_batch(photos), own, strict=True):
+            assert same(faces, others, within)
+    assert all(same(narrow, square, 0.02) for narrow, square in zip(*alone, strict=True))
 
 
 def test_crowds_and_masks_are_found(detectors: tuple[CenterFace, CenterFace]) -> None:
-    """Every fourth photo; all of them give 85 %."""
-    photos = read_photos(shared_faces("crowds"))[::4]
+    """On every eighth photo; of all of them it finds 85 %."""
+    photos = read_photos(shared_faces("crowds"))[::8]
     found = measure_detection(photos, PhotoDetector(detectors[0], Limits())).found
-    assert found["all"].of > 100
+    assert found["all"].of > 50
     assert found["all"].estimate.value > 0.8
     assert found["mask worn"].estimate.value > 0.8
-
-
-def test_a_group_is_found_in_a_square_as_well(detectors: tuple[CenterFace, CenterFace]) -> None:
-    pixels = decode((shared_faces("detection") / "016_8.jpg").read_bytes(), Limits()).pixels
-    assert [len(detector.detect(pixels)) for detector in detectors] == [8, 8]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from evaluation.detection import LabelledFace
 from imaging.decode import Limits, decode
 from imaging.faces import Face
 from models.catalogue import card
@@ -20,8 +21,10 @@ from tests.conftest import PROJECT
 
 ORIGINAL = """
 import json, sys
+import torch
 from facenet_pytorch import MTCNN
 from imaging.decode import Limits, decode
+torch.set_num_threads(1)
 mtcnn = MTCNN(keep_all=True, select_largest=False, min_face_size=40)
 found = {}
 for path in sys.argv[1:]:
@@ -41,20 +44,13 @@ def cascade(store: Store) -> Detector:
 @pytest.fixture(scope="module")
 def originals(sample_photos: Path) -> dict[str, list[Face]]:
     """What facenet-pytorch finds, in a process of its own."""
-    paths = [str(path) for path in sorted(sample_photos.glob("*/*.jpg"))[::2]]
-    paths += [str(path) for path in sorted((PROJECT.parent / "shared" / "faces" / "detection").glob("*.jpg"))]
+    paths = [str(path) for path in sorted(sample_photos.glob("*/*.jpg"))[::5]]
+    paths += [str(path) for path in sorted((PROJECT.parent / "shared" / "faces" / "detection").glob("*.jpg"))[::3]]
     done = subprocess.run(
         [sys.executable, "-c", ORIGINAL, *paths], cwd=PROJECT, capture_output=True, text=True, check=True
     )
     found = json.loads(done.stdout.splitlines()[-1])
     return {path: [Face(tuple(b), s, np.array(p, np.float32)) for b, s, p in faces] for path, faces in found.items()}
-
-
-def overlap(a: Face, b: Face) -> float:
-    corner, opposite = np.maximum(a.box[:2], b.box[:2]), np.minimum(a.box[2:], b.box[2:])
-    shared = np.prod(np.maximum(opposite - corner, 0))
-    areas = [np.prod(np.subtract(face.box[2:], face.box[:2])) for face in (a, b)]
-    return float(shared / (sum(areas) - shared))
 
 
 def test_finds_the_same_boxes_and_landmarks(cascade: Detector, originals: dict[str, list[Face]]) -> None:
@@ -64,12 +60,12 @@ def test_finds_the_same_boxes_and_landmarks(cascade: Detector, originals: dict[s
         assert len(found) == len(expected), path
         for face in expected:
             if face.score > 0.9:
-                twin = max(found, key=lambda other: overlap(face, other))
-                side = max(np.subtract(face.box[2:], face.box[:2]))
-                overlaps.append(overlap(face, twin))
+                fits = [LabelledFace(face.box, {}).fit(other.box) for other in found]
+                twin, side = found[int(np.argmax(fits))], max(np.subtract(face.box[2:], face.box[:2]))
+                overlaps.append(max(fits))
                 assert abs(twin.score - face.score) <= 0.02, path
                 shifts.append(np.abs(twin.landmarks - face.landmarks).max() / side)
-    assert len(shifts) >= 55
+    assert len(shifts) >= 30
     # Rounding decides whether a window just at a threshold passes, and with it which window a face is read from.
     assert np.quantile(overlaps, 0.05) >= 0.95
     assert min(overlaps) >= 0.93

@@ -7,8 +7,8 @@ from pathlib import Path
 from deployments.address import addresses
 from deployments.errors import StartError
 
-PATIENCE_S = 1.0
-"""Seconds that each step of reaching a cluster may take."""
+HEAD_TIMEOUT_S = 1.0
+"""Time limit of each step of reaching a cluster, in seconds."""
 
 CLUSTER, CLIENT_SERVER = "/ray.rpc.NodeInfoGcsService/GetClusterId", "/ray.rpc.RayletDriver/ClusterInfo"
 """Methods without arguments of a cluster's own address, and of one that begins with ``ray://``."""
@@ -47,7 +47,7 @@ def _answers(address: str) -> bool:
     """Whether a cluster answers at HOST:PORT or at ray://HOST:PORT, which may be followed by a path."""
     place = address.removeprefix("ray://").partition("/")[0]
     host, _, port = place.rpartition(":")
-    if not (port.isascii() and port.isdigit() and addresses(host.strip("[]"), int(port), PATIENCE_S)):
+    if not (port.isascii() and port.isdigit() and addresses(host.strip("[]"), int(port), HEAD_TIMEOUT_S)):
         return False
     # The import takes a quarter of a second, and most starts do not need it.
     import grpc
@@ -55,7 +55,7 @@ def _answers(address: str) -> bool:
     # Proxies in the environment are for the internet, not for a cluster.
     with grpc.insecure_channel(place, options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
-            channel.unary_unary(CLUSTER if place == address else CLIENT_SERVER)(b"", timeout=PATIENCE_S)
+            channel.unary_unary(CLUSTER if place == address else CLIENT_SERVER)(b"", timeout=HEAD_TIMEOUT_S)
         except grpc.RpcError as error:
             # A cluster that uses TLS cannot answer this plain call.
             return error.code().name not in ABSENT or os.environ.get("RAY_USE_TLS", "0") != "0"

@@ -22,7 +22,7 @@ MARK = "FACEGRAPH_SERVICE"
 
 PERIOD_S = 2
 """Seconds between two looks: Ray's processes overwrite their environment with the names that they show."""
-PATIENCE_S = 30
+EXIT_TIMEOUT_S = 30
 """Seconds to wait for killed processes to end; one may be stuck in the kernel."""
 
 Process: TypeAlias = tuple[int, int]
@@ -70,7 +70,7 @@ def watch(mark: str) -> None:
     known = frozenset[Process]()
     while not select.select([sys.stdin], [], [], PERIOD_S)[0]:
         known = started(mark, known)
-    last = time.monotonic() + PATIENCE_S
+    last = time.monotonic() + EXIT_TIMEOUT_S
     while (known := started(mark, known)) and time.monotonic() < last:
         for pid, _ in known:
             with suppress(ProcessLookupError):

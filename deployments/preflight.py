@@ -21,7 +21,7 @@ from gallery.disk import GalleryInUseError, reserve
 from gallery.settings import GalleryArgs
 from graphs.settings import AppArgs
 
-PATIENCE_S = 1.2
+RELEASE_WAIT_S = 1.2
 """Seconds to wait for a port or gallery in use: the processes of a killed service need a moment to end."""
 
 LEAST_FILES, MOST_FILES = 256, 65536
@@ -62,7 +62,7 @@ def ready(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     temporary_folder()
     object_store()
     token()
-    address, until = address.resolved(), time.monotonic() + PATIENCE_S
+    address, until = address.resolved(), time.monotonic() + RELEASE_WAIT_S
     with ExitStack() as held:
         held.enter_context(claimed(address, until))
         for folder in _gallery_folders(config):

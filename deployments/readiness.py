@@ -18,11 +18,11 @@ PERIOD_S = 2.0
 """Seconds between two questions to a stage that is ready."""
 SOON_S = 0.5
 """Seconds between two questions to a stage that is not ready."""
-PATIENCE_S = 10.0
+MAX_SILENCE_S = 10.0
 """Seconds without any answer after which a stage is not ready."""
 
 
-async def first_looks(watched: Iterable["Readiness"], seconds: float = PATIENCE_S) -> None:
+async def first_looks(watched: Iterable["Readiness"], seconds: float = MAX_SILENCE_S) -> None:
     """Wait until each of `watched` has been judged once, at most `seconds`."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
@@ -34,7 +34,7 @@ class Readiness:
     """Watches one stage by calling its ``ready`` method again and again.
 
     A busy stage answers late, or refuses the call because its queue is full. That does not count as long as the stage
-    answers other calls: only after `PATIENCE_S` without any answer is it not ready. A stage that fails, or whose
+    answers other calls: only after `MAX_SILENCE_S` without any answer is it not ready. A stage that fails, or whose
     replicas die, is not ready at once.
 
     Args:
@@ -53,7 +53,7 @@ class Readiness:
         self.looked = asyncio.Event()
         self._stage = stage
         self._ask = ask
-        self._answered = -PATIENCE_S
+        self._answered = -MAX_SILENCE_S
         self._problem = ""
 
     def answered(self) -> None:
@@ -71,8 +71,8 @@ class Readiness:
         """Ask once, and wait for the answer however long it takes."""
         asked = asyncio.ensure_future(self._asked())
         try:
-            while not (await asyncio.wait({asked}, timeout=PATIENCE_S))[0]:
-                self._judge_by_calls(f"no answer for {PATIENCE_S:g} s")
+            while not (await asyncio.wait({asked}, timeout=MAX_SILENCE_S))[0]:
+                self._judge_by_calls(f"no answer for {MAX_SILENCE_S:g} s")
             self.answer = await asked
         except BackPressureError as error:
             self._judge_by_calls(repr(error))
@@ -93,7 +93,7 @@ class Readiness:
             return await self._ask()
 
     def _judge_by_calls(self, problem: str) -> None:
-        self._judge("" if time.monotonic() - self._answered < PATIENCE_S else problem)
+        self._judge("" if time.monotonic() - self._answered < MAX_SILENCE_S else problem)
 
     def _judge(self, problem: str) -> None:
         self.ready = not problem

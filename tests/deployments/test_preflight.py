@@ -40,7 +40,7 @@ def config(gallery: Path, port: int) -> dict[str, Any]:
 def test_address_and_gallery_are_reserved(tmp_path: Path, lone_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with reserved_port() as another:
         first, second = config(tmp_path / "one", lone_port), config(tmp_path / "two", another)
-    monkeypatch.setattr(preflight, "PATIENCE_S", 0)
+    monkeypatch.setattr(preflight, "RELEASE_WAIT_S", 0)
     with preflight.ready(first) as served:
         assert served == {**first, "http_options": {**first["http_options"], "host": "127.0.0.1"}}
         with pytest.raises(StartError, match="is taken by"), preflight.ready({**first, "applications": []}):

@@ -38,7 +38,7 @@ class FakeStage:
 
 @pytest.fixture(autouse=True)
 def _short_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(readiness, "MAX_SILENCE_S", 0.1)
     monkeypatch.setattr(readiness, "PERIOD_S", 0.01)
     monkeypatch.setattr(readiness, "SOON_S", 0.01)
 
@@ -115,13 +115,13 @@ def test_busy_stage_stays_ready_while_it_answers_calls(question: str, monkeypatc
         async with watching(stage):
             await until(lambda: stage.ready)
             for _ in range(20):
-                now += readiness.PATIENCE_S / 2
+                now += readiness.MAX_SILENCE_S / 2
                 stage.answered()
                 await asyncio.sleep(0.02)
                 verdicts.add(stage.ready)
             assert verdicts == {True}
             assert asked.calls >= 2
-            now += readiness.PATIENCE_S
+            now += readiness.MAX_SILENCE_S
             await until(lambda: not stage.ready)
 
     with serve_log():

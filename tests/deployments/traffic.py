@@ -1,4 +1,4 @@
-"""Clients that use all of a service at once and check every answer, while a test breaks something."""
+"""Clients that check every answer of a service while a test breaks something."""
 
 import base64
 import itertools
@@ -7,53 +7,43 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import httpx
 import numpy as np
 
-from tests.live_service import LiveService
-
 COLLECTION = "/v1/collections/traffic"
 PATHS = ("/match", "/compare", "/mediapipe")
 KINDS = (*PATHS, "enrol", "search")
 TIMEOUT_S = 60
-"""Seconds to wait for an answer, and for every kind of request to be answered again."""
+"""Seconds to wait for an answer, and for all kinds of requests to be answered again."""
 PAUSE_S = 1.0
 """Seconds a client waits after a failure, as the service's Retry-After asks."""
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A request without an answer: its kind, and the status and body or the broken connection."""
-
-    kind: str
-    cause: str
-
-
 @dataclass
 class Traffic:
-    """What clients asked a service, and what came of it.
+    """Requests that clients send to a service, and their results.
 
     Args:
-        address: of the service.
+        address: base URL of the service.
         pair: two encoded photos of one person.
-        kinds: of requests that the clients send.
+        kinds: kinds of requests to send.
 
     Attributes:
-        answered: kind and time of sending, by `time.monotonic`, of each right answer.
-        failed: requests without an answer.
-        wrong: kinds of the answers that were not right.
-        acknowledged: embeddings by subject whose enrolment was acknowledged.
+        answered: kind and sending time (`time.monotonic`) of each correct answer.
+        failed: kind and cause of each request without an answer: its status and body, or the broken connection.
+        wrong: kinds of the incorrect answers.
+        acknowledged: embeddings of the acknowledged enrolments, by subject.
     """
 
     address: str
     pair: tuple[bytes, bytes]
     kinds: Sequence[str] = KINDS
     answered: list[tuple[str, float]] = field(default_factory=list)
-    failed: list[Failure] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     acknowledged: dict[str, "np.ndarray[Any, Any]"] = field(default_factory=dict)
 
@@ -67,7 +57,7 @@ class Traffic:
 
     @contextmanager
     def by(self, clients: int) -> Iterator[None]:
-        """Let so many clients send requests until the block ends."""
+        """Send requests with this number of clients until the block ends."""
         self._over.clear()
         threads = [threading.Thread(target=self._repeat, args=(number,)) for number in range(clients)]
         for thread in threads:
@@ -80,7 +70,7 @@ class Traffic:
                 thread.join()
 
     def wait_for(self, count: int) -> None:
-        """Wait until so many requests of each kind that are sent from now on have been answered."""
+        """Wait until `count` requests of each kind, sent from now on, have been answered."""
         now, seen = time.monotonic(), len(self.answered)
         while True:
             found = Counter(kind for kind, sent in self.answered[seen:] if sent >= now)
@@ -90,12 +80,8 @@ class Traffic:
             assert time.monotonic() < now + TIMEOUT_S, f"no answer to {missing}; last failures: {self.failed[-3:]}"
             time.sleep(0.05)
 
-    def at(self, address: str) -> "Traffic":
-        """The same traffic, to the same service at another address."""
-        return replace(self, address=address)
-
     def post(self, client: httpx.Client, path: str) -> httpx.Response:
-        """Compare the pair once, by one of `PATHS`."""
+        """Compare the pair once, at one of `PATHS`."""
         names = ("image1", "image2") if path == "/match" else ("image1_base64", "image2_base64")
         encoded = (base64.b64encode(photo).decode() for photo in self.pair)
         return client.post(path, json=dict(zip(names, encoded, strict=True)))
@@ -118,7 +104,7 @@ class Traffic:
                 try:
                     right = calls[kind](client)
                 except (httpx.HTTPStatusError, httpx.TransportError) as error:
-                    self.failed.append(Failure(kind, _cause(error)))
+                    self.failed.append(f"{kind}: {_cause(error)}")
                     self._over.wait(PAUSE_S)
                     continue
                 if right:
@@ -149,25 +135,6 @@ class Traffic:
         body = {"embedding": embedding, "top_k": 1}
         answer = client.post(f"{COLLECTION}/search/embedding", json=body).raise_for_status().json()
         return next((str(each["subject"]) for each in answer["candidates"]), None)
-
-
-@dataclass(frozen=True)
-class KillOutcome:
-    """What it cost to kill processes: requests without an answer, their causes, and wrong answers."""
-
-    failed: int
-    wrong: int
-    causes: tuple[str, ...]
-
-
-def kill(server: LiveService, traffic: Traffic, name: str) -> KillOutcome:
-    """SIGKILL the processes whose command lines contain `name`, and wait until all is well; clients must be running."""
-    failed, wrong = len(traffic.failed), len(traffic.wrong)
-    server.kill(name)
-    traffic.wait_for(3)
-    failures = traffic.failed[failed:]
-    causes = tuple(sorted({f"{each.kind}: {each.cause}" for each in failures}))
-    return KillOutcome(len(failures), len(traffic.wrong) - wrong, causes)
 
 
 def replica(deployment: str) -> str:

@@ -1,4 +1,4 @@
-"""The documents, and what they show."""
+"""The project's documents and their contents."""
 
 import re
 from collections.abc import Iterator
@@ -13,22 +13,22 @@ _SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 
 
 def name(document: Path) -> str:
-    """Its path in the project."""
+    """Path within the project."""
     return str(document.relative_to(PROJECT))
 
 
 def shown(document: Path, *languages: str) -> Iterator[str]:
-    """The fenced blocks of these languages, run or not; a continued line as one."""
+    """The fenced blocks of these languages, with continued lines joined."""
     for _, _, language, code in _FENCED.findall(document.read_text("utf-8")):
         if language in languages:
             yield code.replace("\\\n", " ")
 
 
 def prose(document: Path) -> str:
-    """The text without its fenced blocks."""
+    """The text without fenced blocks."""
     return _FENCED.sub("", document.read_text("utf-8"))
 
 
 def spans(document: Path) -> list[str]:
-    """What stands in backticks within the text."""
+    """The texts in backticks outside of fenced blocks."""
     return [" ".join(span.split()) for span in _SPAN.findall(prose(document))]

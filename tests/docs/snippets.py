@@ -1,28 +1,16 @@
-"""Runs what a document says: every fenced block of its Markdown, in order, against a service.
+"""Runs the fenced code blocks of a Markdown document in order, against a running service.
 
-What a writer has to know:
-
-- Blocks of ``bash``, ``python`` and ``javascript`` are run; all others (``json``, ``yaml``, none, ...) are only read.
-  Other names of the three are refused, so that no block is left out by its spelling.
-- All blocks of a document run in one temporary folder, which holds the files that the test gives. Photos are best
-  called as the text needs them (``face.jpg``), the project's own by the path that a reader types (``data/photos``).
-- ``bash``: one shell for the whole document, so variables and functions stay. It runs with ``set -euo pipefail``, and
-  curl fails where HTTP does: a block that shows an error says so, below. The environment's programs are found.
-- ``python``: one namespace for the whole document, in the test's own process.
-- ``javascript``: each block is a module of its own for Node, with ``await`` at its top level. A file is
-  ``await openAsBlob("face.jpg")`` there (``node:fs``).
-- ``localhost:8000`` is replaced by the service's address, which ``FACEGRAPH_URL`` has, too.
-- A path after the language (```` ```toml models/cards/own.toml ````) makes the block a file in the folder, which is
-  written in its turn and not run.
+- Blocks of ``bash``, ``python`` and ``javascript`` run, all in one temporary folder. The bash blocks share a shell with
+  ``set -euo pipefail``, in which curl fails on HTTP errors; the Python blocks share a namespace; each JavaScript block
+  is a module for Node.
+- ``localhost:8000`` is replaced by the address of the service, which is also in ``FACEGRAPH_URL``.
+- A path after the language (```` ```toml models/cards/own.toml ````) makes the block a file in the folder.
 - A comment on the line above a block changes that::
 
-    <!-- not run: why it cannot be -->
+    <!-- not run: the reason -->
     <!-- run: HTTP errors wanted -->
 
-- A block fails by its exit status, or an exception; nothing is said of its output. To hold a result, compare it in the
-  block: ``assert``, ``test``, ``grep -q``.
-
-What fails is told as ``docs/client.md:34``, the line of the block's fence, with its output.
+A failure is reported with the line of the block's fence, such as ``docs/client.md:34``, and the block's output.
 """
 
 import contextlib
@@ -33,7 +21,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +49,7 @@ done
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block; `line` is that of its fence, from 1; with a `path` it is a file."""
+    """A fenced block to run, or to write to `path`; `line` is the line of its fence, from 1."""
 
     line: int
     language: str
@@ -71,14 +59,14 @@ class Block:
 
 
 class SnippetError(AssertionError):
-    """A block failed, or a document does not keep to the rules; the message begins with its place."""
+    """A block failed, or is malformed. The message begins with the document and the line."""
 
 
 def blocks(document: Path) -> list[Block]:
-    """The blocks of a document that are to be run or written.
+    """The blocks of a document to run or to write.
 
     Raises:
-        SnippetError: a block is not closed, a language is misnamed, or a marker is none of the two.
+        SnippetError: a block is not closed, or has an unknown spelling of a language or an unknown marker.
     """
     found, lines = list[Block](), document.read_text("utf-8").splitlines()
     numbers = iter(range(len(lines)))
@@ -93,28 +81,21 @@ def blocks(document: Path) -> list[Block]:
         if language in MISNAMED:
             raise SnippetError(f"{place}: write {MISNAMED[language]} for {language}")
         if _MARKER.match(marker) and marker != _ERRORS_WANTED and not _NOT_RUN.fullmatch(marker):
-            raise SnippetError(f"{place}: the marker above is none that tests.docs.snippets knows")
+            raise SnippetError(f"{place}: unknown marker above the block")
         if (opened["path"] or language in LANGUAGES) and not _NOT_RUN.fullmatch(marker):
             code = "\n".join(line.removeprefix(opened["indent"]) for line in lines[start + 1 : end])
             found.append(Block(start + 1, language, opened["path"], code, marker == _ERRORS_WANTED))
     return found
 
 
-def run(
-    document: Path,
-    address: str,
-    folder: Path,
-    files: Mapping[str, bytes | Path],
-    languages: Collection[str] = LANGUAGES,
-) -> None:
+def run(document: Path, address: str, folder: Path, files: Mapping[str, bytes | Path]) -> None:
     """Run the blocks of a document.
 
     Args:
         document: a Markdown file.
-        address: of a service, such as ``http://127.0.0.1:54321``.
-        folder: an empty one, in which they run.
-        files: what they find there by relative path: bytes, or a path to link to.
-        languages: of the blocks to run.
+        address: base URL of a service.
+        folder: an empty folder to run in.
+        files: contents of files in the folder by relative path, or paths to link to.
 
     Raises:
         SnippetError: a block failed.
@@ -138,8 +119,6 @@ def run(
             if block.path:
                 (folder / block.path).write_text(block.code + "\n", "utf-8")
                 continue
-            if block.language not in languages:
-                continue
             code = block.code.replace(ADDRESS, host)
             if block.language == "bash":
                 problem = shell.run(code, block)
@@ -152,11 +131,11 @@ def run(
 
 
 class _Shell:
-    """One bash for a document's blocks."""
+    """The shell of a document's bash blocks."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._folder = folder
-        # A session of its own: whatever a block has started ends with it.
+        # In its own session, so that processes started by a block can be killed with it.
         self._process = subprocess.Popen(
             ["bash", "-c", _SHELL],
             cwd=folder,
@@ -176,7 +155,7 @@ class _Shell:
         self._process.communicate()
 
     def run(self, code: str, block: Block) -> str | None:
-        """Run a block; what it said, if it failed."""
+        """Run a block; return its output if it failed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         file = self._folder / f".block-{block.line}"
@@ -185,7 +164,7 @@ class _Shell:
         timer.start()
         self._process.stdin.write(f"{'yes' if block.errors_wanted else 'no'} {file}\n")
         self._process.stdin.flush()
-        # It says the block's name, or nothing because it ended.
+        # The block's name, or nothing if the shell ended.
         done = self._process.stdout.readline()
         timer.cancel()
         return None if done else Path(f"{file}.log").read_text("utf-8", "replace")
@@ -198,7 +177,7 @@ class _Shell:
 def _python(
     code: str, block: Block, namespace: dict[str, Any], folder: Path, environment: Mapping[str, str]
 ) -> str | None:
-    # Lines before it, so that a traceback has the document's.
+    # Leading empty lines give tracebacks the line numbers of the document.
     source = "\n" * block.line + code
     before = dict(os.environ)
     os.environ.update(environment)

@@ -1,4 +1,4 @@
-"""Every command that the documents name exists, and takes the options that are shown, whether it is run or not."""
+"""Commands, options, make targets and modules that the documents name exist."""
 
 import re
 import shlex
@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from facegraph.cli.lazy import Group
 from facegraph.cli.program import program
 from tests.conftest import PROJECT
 from tests.docs.documents import DOCUMENTS, name, shown, spans
@@ -22,103 +21,64 @@ _MAKE = re.compile(r"(?:^|[\s(])make ([a-z][a-z-]*)\b", re.MULTILINE)
 _MODULE = re.compile(r"python -m ((?:load_tests|tests|supply|facegraph)[\w.]*)")
 _OPTION = re.compile(r"--[a-z][a-z-]+")
 
-OTHERS_OPTIONS = {"load_testing.md", "deployment.md", "http.md"}
-"""Documents whose options in the text are Locust's, the load tests', Docker's or curl's."""
+FOREIGN_OPTIONS = {"load_testing.md", "deployment.md", "http.md"}
+"""Documents whose text has options of Locust, Docker or curl."""
 
 
-def commands(document: Path) -> Iterator[list[str]]:
-    """What follows `facegraph` in its blocks, words split as a shell does."""
-    for block in shown(document, "bash"):
-        for found in _FACEGRAPH.finditer(block):
-            yield shlex.split(re.sub(_INNER, "what-it-prints", found[1]))
+def parse(words: list[str], *, whole: bool) -> None:
+    """Parse the arguments of `facegraph` as the program does, without running it.
 
-
-def resolved(words: list[str]) -> tuple[Any, list[str]]:
-    """The command of the real program that `words` begin with, and the words after its name."""
-    command: Any = program()
-    while isinstance(command, Group) and words and not words[0].startswith("-"):
-        context = command.context_class(command, info_name="facegraph")
-        _, command, words = command.resolve_command(context, words)
-    return command, words
-
-
-def parsed(words: list[str], *, whole: bool) -> None:
-    """Parse `words` as the program does, without running anything or looking whether files exist.
+    Args:
+        whole: whether required arguments must be there.
 
     Raises:
-        AssertionError: there are too few words, or too many.
-        Exception: the program's own, of a command or an option that it does not have.
+        Exception: the program does not accept them.
     """
-    command, rest = resolved(words)
-    if isinstance(command, Group):
-        assert not whole or rest, f"{words} is a group of commands"
+    command: Any = program()
+    while hasattr(command, "commands") and words and not words[0].startswith("-"):
+        _, command, words = command.resolve_command(command.context_class(command, info_name="facegraph"), words)
+    if hasattr(command, "commands"):
+        assert not whole or words, "a command is missing"
         return
-    context = command.context_class(command, info_name="facegraph")
-    given, left, _ = command.make_parser(context).parse_args(list(rest))
-    assert left == [], f"{words} has words that nobody takes"
-    if whole:
-        missing = [each.name for each in command.params if each.required and not given.get(each.name)]
-        assert missing == [], f"{words} lacks {missing}"
+    given, left, _ = command.make_parser(command.context_class(command)).parse_args(list(words))
+    missing = [each.name for each in command.params if whole and each.required and not given.get(each.name)]
+    assert (left, missing) == ([], [])
 
 
 @cache
 def options() -> set[str]:
-    """Every option of the program."""
+    """All options of the program."""
 
     def of(command: Any) -> Iterator[str]:
         for each in command.params:
             yield from each.opts
-        if isinstance(command, Group):
-            for name in command.commands:
-                yield from of(command.resolve_command(command.context_class(command), [name])[1])
+        for inner in getattr(command, "commands", ()):
+            yield from of(command.resolve_command(command.context_class(command), [inner])[1])
 
     return {*of(program()), "--help", "--version", "--install-completion"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
-def test_no_command_hides_in_a_block_without_a_language(document: Path) -> None:
-    lines = "\n".join(shown(document, "", "text")).splitlines()
-    assert [line for line in lines if re.match(r"\s*(\$ |facegraph |curl |make |python )", line)] == []
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
-def test_commands_in_blocks_are_whole(document: Path) -> None:
-    for words in commands(document):
-        parsed(words, whole=True)
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
-def test_commands_in_the_text_exist(document: Path) -> None:
+def test_commands_exist(document: Path) -> None:
+    for block in shown(document, "bash"):
+        for found in _FACEGRAPH.finditer(block):
+            parse(shlex.split(re.sub(_INNER, "output", found[1])), whole=True)
     for span in spans(document):
         if found := re.fullmatch(r"(?:\.venv/bin/)?facegraph(?: (.*))?", span):
-            parsed(shlex.split(found[1] or ""), whole=False)
-
-
-@pytest.mark.parametrize("document", [each for each in DOCUMENTS if each.name not in OTHERS_OPTIONS], ids=name)
-def test_options_in_the_text_exist(document: Path) -> None:
-    named = {found[0] for span in spans(document) if (found := _OPTION.match(span))}
-    assert named - options() == set()
+            parse(shlex.split(found[1] or ""), whole=False)
+    if document.name not in FOREIGN_OPTIONS:
+        assert {found[0] for found in map(_OPTION.match, spans(document)) if found} <= options()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_targets_and_modules_exist(document: Path) -> None:
     text = "\n".join([*shown(document, "bash", ""), *spans(document)])
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    assert set(_MAKE.findall(text)) - targets == set()
+    assert set(_MAKE.findall(text)) <= targets
     assert [module for module in _MODULE.findall(text) if find_spec(module.rstrip(".")) is None] == []
 
 
-@pytest.mark.parametrize(
-    ("command", "said"),
-    [
-        ("gallery", "is a group of commands"),
-        ("gallery backup", "lacks"),
-        ("gallery backup place another", "words that nobody takes"),
-        ("gallery enrol people --collection", "requires an argument"),
-        ("models calibrate crmnet --photos attacks --fmr-1e-3", "No such option"),
-        ("models measure", "No such command"),
-    ],
-)
-def test_a_command_that_the_program_refuses_is_found(command: str, said: str) -> None:
-    with pytest.raises(Exception, match=said):
-        parsed(command.split(), whole=True)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_commands_are_in_blocks_with_a_language(document: Path) -> None:
+    lines = "\n".join(shown(document, "", "text")).splitlines()
+    assert [line for line in lines if re.match(r"\s*(\$ |facegraph |curl |make |python )", line)] == []

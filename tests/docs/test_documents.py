@@ -1,6 +1,10 @@
-"""Every command of README.md, SECURITY.md and docs/ is run, or says why it is not: `tests.docs.snippets`."""
+"""Every code block of README.md, SECURITY.md and docs/ runs, or gives the reason why not: `tests.docs.snippets`."""
 
 import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -9,29 +13,27 @@ import pytest
 from gallery.location import Location
 from tests.conftest import PROJECT
 from tests.docs.documents import DOCUMENTS, name
-from tests.docs.snippets import run
+from tests.docs.snippets import SnippetError, run
 from tests.gallery.sample_gallery import enrol, people, writing
 
-ELSEWHERE = {
-    "cli.md": "test_cli.py",
-    "client.md": "test_clients.py",
-    "http.md": "test_clients.py",
-    "models.md": "test_adding_a_model.py",
-}
-"""Documents that have a test of their own."""
+ELSEWHERE = {PROJECT / "docs" / "models.md"}
+"""Documents with their own test: test_adding_a_model.py."""
 
 
 @pytest.fixture
 def photos(mindy: bytes, mindy_again: bytes, jerry: bytes, sample_photos: Path) -> dict[str, bytes | Path]:
-    """What the documents call their photos."""
-    hers = dict.fromkeys(("face.jpg", "a.jpg", "ada1.jpg", "ada3.jpg"), mindy)
-    others = {"bob.jpg": jerry, **dict.fromkeys(("b.jpg", "ada2.jpg", "somebody.jpg"), mindy_again)}
-    return {**hers, **others, "data/photos": sample_photos}
+    """The photos by the names that the documents use."""
+    names = {
+        mindy: ("face.jpg", "a.jpg", "ada1.jpg", "ada3.jpg", "one.jpg"),
+        mindy_again: ("again.jpg", "b.jpg", "ada2.jpg", "somebody.jpg", "other.jpg", "people/mindy/1.jpg"),
+        jerry: ("bob.jpg", "people/jerry/1.jpg"),
+    }
+    return {"data/photos": sample_photos, **{name: photo for photo, each in names.items() for name in each}}
 
 
 @pytest.fixture
 def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes | Path]:
-    """Configurations, and by variables a gallery, keys and modules: nothing of the project is changed."""
+    """Copies of the configurations. Variables name a gallery and a key file, so that the project's stay unchanged."""
 
     async def fill() -> None:
         async with writing(Location(str(tmp_path / "gallery"))) as writer:
@@ -44,8 +46,43 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, b
     return {f"configs/{path.name}": path.read_bytes() for path in (PROJECT / "configs").glob("*.yaml")}
 
 
-@pytest.mark.parametrize("document", [each for each in DOCUMENTS if each.name not in ELSEWHERE], ids=name)
-def test_what_a_document_shows_is_run(
+@contextmanager
+def overloaded_once(service: httpx.Client) -> Iterator[tuple[str, list[str]]]:
+    """A relay to the service that answers 503 to the first request with each idempotency key.
+
+    Yields its address, and the idempotency keys of all requests.
+    """
+    keys = list[str]()
+
+    class Relay(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body, key = self.rfile.read(int(self.headers.get("Content-Length", 0))), self.headers["Idempotency-Key"]
+            keys.extend([key] if key else [])
+            if key and keys.count(key) == 1:
+                answer = httpx.Response(503, json={"error": {"code": "OVERLOADED"}}, headers={"Retry-After": "1"})
+            else:
+                names = ("Content-Type", "Idempotency-Key")
+                kept = {each: self.headers[each] for each in names if self.headers[each]}
+                answer = service.request(self.command, self.path, content=body, headers=kept)
+            self.send_response(answer.status_code)
+            for header in answer.headers.keys() & {"content-type", "content-length", "retry-after"}:
+                self.send_header(header, answer.headers[header])
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - http.server looks for these names
+
+        def log_message(self, *message: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Relay) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", keys
+        server.shutdown()
+
+
+@pytest.mark.parametrize("document", [each for each in DOCUMENTS if each not in ELSEWHERE], ids=name)
+def test_blocks_of_a_document_run(
     document: Path,
     service: httpx.Client,
     tmp_path: Path,
@@ -54,12 +91,29 @@ def test_what_a_document_shows_is_run(
 ) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    run(document, str(service.base_url), folder, {**photos, **surroundings})
+    files = {**photos, **surroundings}
+    if document.name == "http.md":
+        with overloaded_once(service) as (address, keys):
+            run(document, address, folder, files)
+        assert [keys.count(key) for key in keys] == [2] * len(keys) != []
+    else:
+        run(document, str(service.base_url), folder, files)
     for collection in service.get("/v1/collections").json()["collections"]:
         service.delete(f"/v1/collections/{collection['name']}", params={"with_faces": True}).raise_for_status()
 
 
-@pytest.mark.parametrize(("document", "test"), ELSEWHERE.items())
-def test_what_is_run_elsewhere_is_run_there(document: str, test: str) -> None:
-    assert (PROJECT / "docs" / document).is_file()
-    assert f'"{document}"' in (PROJECT / "tests" / "docs" / test).read_text("utf-8")
+@pytest.mark.parametrize(
+    ("block", "error"),
+    [
+        ("```bash\necho one\nls nothing-here\necho two\n```", "made.md:1: bash failed\n(.|\n)*nothing-here"),
+        ("```bash\ncurl -sS localhost:8000\n```", "made.md:1: bash failed"),
+        ("```python\nassert 1 == 2\n```", "made.md:1: python failed\n(.|\n)*line 2"),
+        ('```javascript\nthrow new Error("made for this");\n```', "made.md:1: javascript failed\n(.|\n)*made for this"),
+        ("```sh\ntrue\n```", "made.md:1: write bash for sh"),
+        ("<!-- not run -->\n```bash\ntrue\n```", "made.md:2: unknown marker"),
+    ],
+)
+def test_failing_block_is_reported(block: str, error: str, tmp_path: Path) -> None:
+    (tmp_path / "made.md").write_text(f"{block}\n")
+    with pytest.raises(SnippetError, match=f"^{error}"):
+        run(tmp_path / "made.md", "http://127.0.0.1:9", tmp_path, {})

@@ -1,4 +1,4 @@
-"""What the documents point to is there: files, headings, pictures, settings and codes."""
+"""Files, headings, pictures, settings and codes that the documents name exist."""
 
 import re
 import subprocess
@@ -20,8 +20,7 @@ _NAME = re.compile(r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+_?)(?:=.*)?")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 PICTURES = PROJECT / "docs" / "pictures"
-OF_OTHERS = {
-    # Of pip, Linux, OpenTelemetry and the replaced services.
+FOREIGN_NAMES = {
     "PIP_INDEX_URL",
     "SCHED_BATCH",
     "OTEL_EXPORTER_OTLP_HEADERS",
@@ -32,23 +31,23 @@ OF_OTHERS = {
     "RAY_TMPDIR",
     "RAY_SERVE_HAPROXY_LOG_TARGET",
 }
-"""Names that are none of this project's."""
+"""Names from pip, Linux, OpenTelemetry, Ray and the replaced services."""
 
 
 def targets(document: Path) -> list[str]:
-    """Where its links and pictures point to, within the project."""
+    """Targets of its links and pictures within the project."""
     found = (link or picture for link, picture in _LINK.findall(prose(document)))
     return [target for target in found if "://" not in target and not target.startswith("/")]
 
 
 def anchors(document: Path) -> set[str]:
-    """Its headings, as the usual hosts name them in addresses."""
+    """The anchors of its headings, as GitHub writes them."""
     headings = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in _HEADING.findall(prose(document)))
     return {heading.replace(" ", "-") for heading in headings}
 
 
 def settings() -> set[str]:
-    """The variable of each setting."""
+    """The environment variables of all settings."""
     models = (LimitArgs, AddressArgs, GalleryArgs, AccessArgs, Policy)
     return {
         f"{model.model_config.get('env_prefix', '')}{field}".upper() for model in models for field in model.model_fields
@@ -56,15 +55,15 @@ def settings() -> set[str]:
 
 
 def code() -> str:
-    """All that is no document and no test."""
+    """The text of all files except documents and tests."""
     listed = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-    endings = (".py", ".sh", ".sed", ".lua", ".toml", ".yaml", ".yml", "Makefile", "Dockerfile")
+    endings = (".py", ".sh", ".sed", ".toml", ".yaml", ".yml", "Makefile", "Dockerfile")
     paths = [PROJECT / line for line in listed.splitlines() if line.endswith(endings) and not line.startswith("tests/")]
     return "\n".join(path.read_text("utf-8") for path in paths if path.is_file())
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
-def test_links_lead_somewhere(document: Path) -> None:
+def test_link_targets_exist(document: Path) -> None:
     for target in targets(document):
         path, _, anchor = target.partition("#")
         there = (document.parent / path).resolve() if path else document
@@ -73,7 +72,7 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert anchor in anchors(there), f"{target} has no such heading"
 
 
-def test_every_picture_is_shown_small_and_whole() -> None:
+def test_pictures_are_used_small_and_intact() -> None:
     pointed = {(document.parent / target).resolve() for document in DOCUMENTS for target in targets(document)}
     pictures = sorted(PICTURES.iterdir())
     assert pictures == sorted(path for path in pointed if path.parent == PICTURES) != []
@@ -85,21 +84,21 @@ def test_every_picture_is_shown_small_and_whole() -> None:
             PIL.Image.open(path).verify()
 
 
-def test_names_of_settings_and_codes_are_the_projects() -> None:
-    known, text = settings() | OF_OTHERS, code()
+def test_names_of_settings_and_codes_exist() -> None:
+    known, text = settings() | FOREIGN_NAMES, code()
     for document in DOCUMENTS:
         named = {found[1] for span in spans(document) if (found := _NAME.fullmatch(span))}
         assert [each for each in sorted(named - known) if each not in text] == [], name(document)
 
 
-def test_every_setting_with_a_variable_of_its_own_is_explained() -> None:
+def test_configuration_explains_every_setting() -> None:
     explained = (PROJECT / "docs" / "configuration.md").read_text("utf-8")
     models = (LimitArgs, AccessArgs)
     fields = {field.upper() for model in models for field in model.model_fields}
     assert [field for field in sorted(fields) if f"`{field}`" not in explained] == []
 
 
-def test_the_index_has_every_document() -> None:
+def test_index_lists_every_document() -> None:
     index = PROJECT / "docs" / "README.md"
     listed = {(index.parent / target).resolve() for target in targets(index)}
     assert set(DOCUMENTS) - listed - {index, PROJECT / "README.md"} == set()

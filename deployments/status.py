@@ -20,15 +20,15 @@ logger = logging.getLogger("ray.serve")
 CONTROLLER_TIMEOUT_S = 2.0
 
 _STATES = {"RUNNING": "running", "STOPPING": "stopping", "PENDING_MIGRATION": "stopping"}
-"""Serve's states of a replica; every other one is on its way to RUNNING."""
+"""Serve's states of a replica. In every other state it is starting."""
 
 
 class Controller:
-    """Serve's controller, as far as it tells of replicas.
+    """Reads the state of an application's replicas from Serve's controller.
 
     Args:
-        actor: its handle.
-        application: the one that is asked about.
+        actor: handle of the controller.
+        application: name of the application.
     """
 
     def __init__(self, actor: Any, application: str) -> None:
@@ -46,7 +46,7 @@ class Controller:
                 details = await self._actor.get_serve_instance_details.remote()
             deployments = details["applications"][self._application]["deployments"]
         except (RayError, TimeoutError, KeyError) as error:
-            logger.warning("Serve's controller does not tell of its replicas: %r", error)
+            logger.warning("Serve's controller does not report its replicas: %r", error)
             raise Refused("UNAVAILABLE", "Ray Serve's controller does not answer; try again shortly") from error
         return {name: _replicas(each) for name, each in deployments.items()}
 
@@ -57,12 +57,12 @@ def _replicas(deployment: Mapping[str, Any]) -> Replicas:
 
 
 class ServeStatus:
-    """Tells how the stages and the ingress are: a `telemetry.status.Status`.
+    """The status of the stages and the ingress: a `telemetry.status.Status`.
 
     Args:
-        controller: knows the replicas.
-        stages: what is told of, in order, each with the network behind it; then comes the ingress.
-        requests: those of this replica of the ingress.
+        controller: source of the replicas' states.
+        stages: stages in the order of the report, each with its network. The ingress comes last.
+        requests: requests of this replica of the ingress.
     """
 
     def __init__(
@@ -73,9 +73,9 @@ class ServeStatus:
         self._requests = requests
 
     async def __call__(self) -> list[StageStatus]:
-        """How all are; raises `Refused` as `Controller.replicas` does."""
+        """Return the status of all; raises `Refused` as `Controller.replicas` does."""
         replicas = await self._replicas()
-        told = [
+        statuses = [
             StageStatus(
                 f"{stage.kind}-{stage.role}" if network else stage.host,
                 stage.kind,
@@ -88,4 +88,4 @@ class ServeStatus:
             for stage, network in self._stages
         ]
         ingress = replicas.get(INGRESS, Replicas())
-        return [*told, StageStatus(INGRESS, "ingress", None, None, True, ingress, self._requests.statistics)]
+        return [*statuses, StageStatus(INGRESS, "ingress", None, None, True, ingress, self._requests.statistics)]

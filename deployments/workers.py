@@ -1,4 +1,4 @@
-"""The threads in which a replica's network runs."""
+"""The threads that run a replica's network."""
 
 import asyncio
 import time
@@ -12,13 +12,13 @@ Answer = TypeVar("Answer")
 
 
 class Workers:
-    """A few threads that stay; what is asked of them while all work waits its turn.
+    """A fixed number of threads. Calls wait until one is free.
 
-    Serve itself would start a new thread for nearly every call, whose memory and caches are cold, and
-    would let all calls that it admits compete for the same cores.
+    Serve itself would start a new thread for nearly every call, with cold caches, and let all admitted calls compete
+    for the same cores.
 
     Args:
-        count: of threads.
+        count: number of threads.
     """
 
     def __init__(self, count: int) -> None:
@@ -26,21 +26,21 @@ class Workers:
         self._threads = ThreadPoolExecutor(count, "worker")
 
     def __reduce__(self) -> tuple[type["Workers"], tuple[int]]:
-        # They travel to the replica that they work in; threads do not.
+        # Sent to the replica without its threads, which cannot be pickled.
         return Workers, (self._count,)
 
     @property
     def count(self) -> int:
-        """How many threads there are."""
+        """The number of threads."""
         return self._count
 
     async def run(self, *parts: Callable[[], Answer]) -> Timed[list[Answer]]:
-        """Call each of `parts` in a thread, side by side as far as threads are free.
+        """Call each of `parts` in a thread, in parallel as far as threads are free.
 
-        If the caller gives up, those whose turn has not come are not called at all.
+        If this is cancelled, parts that have not started are not called.
 
         Returns:
-            Their answers in order; the time is that in which at least one of them was at work.
+            The answers in order. The time is that during which at least one of the parts was running.
         """
 
         def timed(part: Callable[[], Answer]) -> tuple[Answer, tuple[float, float]]:

@@ -1,8 +1,8 @@
-"""`python -m supply.licences`: the licences of every installed package and every model, and which are not allowed.
+"""`python -m supply.licences` lists the licences of all installed packages and models.
 
-A package's licence is what its metadata states; a model's stands on its card. `licences.toml` says what is allowed.
-The exit status is 1 where a package has something else, or a model that the configuration serves; models that it does
-not serve are only shown. Where a package may be had under either of two licences, both have to be allowed.
+The licence of a package is read from its metadata, that of a model from its card. `licences.toml` lists the allowed
+ones. The exit status is 1 if a package, or a model that the configuration serves, has another licence. If a package
+offers a choice of licences, all of them must be allowed.
 """
 
 import re
@@ -33,7 +33,7 @@ _OPERATORS = re.compile(r"\s+(?:AND|OR)\s+|[()]")
 
 
 class Rules(BaseModel):
-    """What `licences.toml` says, where it is explained."""
+    """The contents of `licences.toml`, which explains them."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -43,7 +43,7 @@ class Rules(BaseModel):
     spelt: Mapping[str, str]
 
     def allow(self, name: str, licence: str) -> bool:
-        """Whether a package or a model called `name` may have `licence`, which may be several."""
+        """Whether the package or model `name` may have `licence`, an expression of one or more licences."""
         return all(
             part in self.allowed or any(fnmatch(name, pattern) for pattern in self.allowed_for.get(part, ()))
             for part in filter(None, map(str.strip, _OPERATORS.split(licence)))
@@ -55,10 +55,10 @@ class Entry:
     """A line of the report.
 
     Attributes:
-        name: of a package as indexes have it, in small letters with hyphens, or of a model.
-        version: of the package; a model is known by its hashes.
-        needed: whether it is installed or served, so that its licence counts.
-        allowed: whether its licence is.
+        name: normalised name of a package, or name of a model.
+        version: version of the package; empty for a model.
+        needed: whether it is installed or served, so that its licence must be allowed.
+        allowed: whether its licence is allowed.
     """
 
     name: str
@@ -74,7 +74,7 @@ def rules(path: Path = RULES) -> Rules:
 
 
 def packages(rules: Rules) -> list[Entry]:
-    """Every package of this environment, by name."""
+    """The packages of this environment, sorted by name."""
     found = {}
     for distribution in metadata.distributions():
         name = re.sub(r"[-_.]+", "-", distribution.name).lower()
@@ -84,7 +84,7 @@ def packages(rules: Rules) -> list[Entry]:
 
 
 def stated(about: Message, rules: Rules) -> str:
-    """The licence that a package's metadata states: an expression, else a line, else what it is classified as."""
+    """The licence in a package's metadata: its expression, else its one-line text, else its classifiers."""
     if expression := about["License-Expression"]:
         return str(expression)
     line = str(about["License"] or "").strip()
@@ -97,10 +97,10 @@ def stated(about: Message, rules: Rules) -> str:
 
 
 def networks(rules: Rules, config: Path) -> list[Entry]:
-    """Every model of the catalogue; those that a Serve configuration names are needed.
+    """The models of the catalogue. Those that a Serve configuration names are needed.
 
     Raises:
-        ModelError: the configuration cannot be read, or names a model that the catalogue does not have.
+        ModelError: the configuration cannot be read, or names an unknown model.
     """
     served = {card.name for card in configured_in(config)}
     return [
@@ -110,7 +110,7 @@ def networks(rules: Rules, config: Path) -> list[Entry]:
 
 
 def table(title: str, entries: Sequence[Entry]) -> Table:
-    """The entries with the verdict on each."""
+    """A table of the entries with their verdicts."""
     made = Table(Column(title, no_wrap=True), Column("version", no_wrap=True), "licence", "", box=None)
     for entry in entries:
         verdict = "" if entry.allowed else "[red]not allowed[/]" if entry.needed else "not allowed, not served"
@@ -121,7 +121,7 @@ def table(title: str, entries: Sequence[Entry]) -> Table:
 def main(
     config: Annotated[Path, typer.Option(help="A Serve configuration.")] = ROOT / "configs" / "serve.yaml",
 ) -> None:
-    """Print the report; the exit status says whether everything needed is allowed."""
+    """Print the report. The exit status is 1 if something needed is not allowed."""
     known = rules()
     try:
         parts = {"package": packages(known), "model": networks(known, config)}

@@ -1,10 +1,10 @@
-"""Which of the locked packages an image needs: `python packages.py IMAGE requirements.lock` prints their lines.
+"""`python packages.py IMAGE requirements.lock` prints the lines of the lock file that an image needs.
 
-The lock says below each package which others want it (`# via`). From there:
+The lock file lists for each package which others require it (`# via`).
 
-- ``tools`` has all that the project itself wants, so not the developers' packages: it fetches and exports models.
-- ``cpu`` leaves out what only an export or a network in its original runtime needs, several GB with CUDA.
-- ``gpu`` is ``cpu`` with the CUDA and cuDNN that ONNX Runtime loads.
+- ``tools`` downloads and exports models. It has all packages except those for developers.
+- ``cpu`` leaves out packages that only an export or an original runtime needs: several GB with CUDA.
+- ``gpu`` is ``cpu`` with CUDA and cuDNN for ONNX Runtime.
 """
 
 import re
@@ -13,9 +13,9 @@ from pathlib import Path
 
 PROJECT = "facegraph (pyproject.toml)"
 EXPORT = {"facenet-pytorch", "h5py", "onnxscript", "tensorflow", "tf2onnx", "torch", "torchvision"}
-"""Of the project's own dependencies, those that a service with `engine: onnx` never imports."""
+"""Dependencies of the project that a service with `engine: onnx` never imports."""
 CUDA = {
-    # As the extras `cuda` and `cudnn` of onnxruntime-gpu have them; cuDNN wants cuBLAS, and cuFFT nvJitLink.
+    # The extras `cuda` and `cudnn` of onnxruntime-gpu. cuDNN requires cuBLAS, and cuFFT nvJitLink.
     "nvidia-cuda-nvrtc",
     "nvidia-cuda-runtime",
     "nvidia-cudnn-cu13",
@@ -23,16 +23,16 @@ CUDA = {
     "nvidia-curand",
 }
 ROOTS = {"cpu": set[str](), "gpu": CUDA, "tools": EXPORT}
-"""What each image has beyond the least of all, with all that it wants."""
+"""Packages that each image has, with their requirements, in addition to those of ``cpu``."""
 
 _ENTRY = re.compile(r"^(?P<name>[a-z0-9._-]+)==.*\n(?P<via>(?:    #.*\n)*)", re.MULTILINE)
 
 
 def needed(lock: str, image: str) -> list[str]:
-    """The lines of `lock` that `image` needs, in their order.
+    """The lines of `lock` that `image` needs, in the same order.
 
     Raises:
-        KeyError: there is no such image.
+        KeyError: the image is unknown.
     """
     roots = ROOTS[image]
     entries = [(entry["name"], entry[0].splitlines()[0], _wanted_by(entry["via"])) for entry in _ENTRY.finditer(lock)]

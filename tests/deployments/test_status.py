@@ -1,4 +1,4 @@
-"""How the stages are, by a controller and stages that stand in for the real ones; and of the service itself."""
+"""Status of the stages, from a fake controller and fake stages, and of the running service."""
 
 import asyncio
 from types import SimpleNamespace
@@ -31,7 +31,7 @@ DETAILS = {
 
 
 class Actor:
-    """A controller that answers `answers`, one after the other; exceptions among them are raised."""
+    """A controller that gives each of `answers` in turn, and raises exceptions among them."""
 
     def __init__(self, *answers: Any) -> None:
         self.left = list(answers)
@@ -49,7 +49,7 @@ def controller(actor: Actor) -> Controller:
     return Controller(actor, "facegraph")
 
 
-def test_replicas_are_counted_by_what_they_do() -> None:
+def test_replicas_are_counted_by_state() -> None:
     assert asyncio.run(controller(Actor(DETAILS)).replicas()) == {
         "detector-mtcnn": Replicas(running=2, starting=3, stopping=2, wanted=4),
         "ingress": Replicas(running=1, wanted=1),
@@ -59,20 +59,20 @@ def test_replicas_are_counted_by_what_they_do() -> None:
 @pytest.mark.parametrize(
     "answer", [ActorUnavailableError("it restarts", None), {"applications": {}}], ids=["died", "recovering"]
 )
-def test_a_controller_that_cannot_tell_is_unavailable(answer: Any) -> None:
+def test_controller_without_an_answer_is_unavailable(answer: Any) -> None:
     with serve_log() as log, pytest.raises(Refused, match="UNAVAILABLE"):
         asyncio.run(controller(Actor(answer)).replicas())
     assert len(log) == 1
 
 
-def test_a_controller_that_does_not_answer_in_time_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_controller_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status, "CONTROLLER_TIMEOUT_S", 0.01)
     silent: Any = SimpleNamespace(get_serve_instance_details=SimpleNamespace(remote=asyncio.Event().wait))
     with serve_log(), pytest.raises(Refused, match="UNAVAILABLE"):
         asyncio.run(controller(silent).replicas())
 
 
-def test_a_stage_is_told_of_by_its_own_deployment_or_the_ingress() -> None:
+def test_status_has_the_replicas_of_the_stages_deployment() -> None:
     async def answer() -> None: ...
 
     async def fail() -> None:
@@ -106,25 +106,14 @@ def test_a_stage_is_told_of_by_its_own_deployment_or_the_ingress() -> None:
     assert [each.calls.ongoing for each in told] == [0, 1, 0, 1]
 
 
-def test_the_service_tells_of_all_its_stages(service: httpx.Client, mindy: bytes) -> None:
-    assert service.post("/v1/detect", files={"photo": mindy}).status_code == 200
+def test_service_reports_all_stages(service: httpx.Client) -> None:
     stages = {stage["deployment"]: stage for stage in service.get("/v1/status").json()["stages"]}
-    assert list(stages) == [
-        "detector-mtcnn",
-        "detector-mediapipe",
-        "detector-retinaface",
-        "liveness-crmnet",
-        "embedder-arcface",
-        "embedder-facenet",
-        "gallery-writer",
-        "gallery-reader",
-        "ingress",
-    ]
+    detectors = ("detector-mtcnn", "detector-mediapipe", "detector-retinaface")
+    others = ("liveness-crmnet", "embedder-arcface", "embedder-facenet", "gallery-writer", "gallery-reader", "ingress")
+    assert tuple(stages) == (*detectors, *others)
+    assert service.get("/readyz").json()["ready"] is True
     for stage in stages.values():
         assert stage["ready"] is True
-        assert stage["replicas"]["running"] >= 1
-        assert stage["replicas"]["wanted"] >= 1
+        assert min(stage["replicas"]["running"], stage["replicas"]["wanted"]) >= 1
     assert stages["embedder-arcface"]["model"] == "mobilefacenet"
-    # The other replica of the ingress may have seen it, and this one something else.
-    assert stages["detector-mtcnn"]["calls"].keys() == {"ongoing", "recent", "p50_ms", "p95_ms"}
     assert stages["ingress"]["calls"]["ongoing"] >= 1

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import numpy as np
@@ -52,7 +53,6 @@ class Traffic:
             client.put(COLLECTION, json={}).raise_for_status()
             embedder = client.get("/v1/models").raise_for_status().json()["embedders"]["arcface"]
         self._contract, self._size = str(embedder["embedding_contract"]), int(embedder["embedding_dimensions"])
-        self._numbers = itertools.count()
         self._over = threading.Event()
 
     @contextmanager
@@ -118,7 +118,7 @@ class Traffic:
         return answer["match"] is True and 0.6 < similarity < 0.8
 
     def _enrol(self, client: httpx.Client) -> bool:
-        subject, values = f"subject-{next(self._numbers)}", np.random.default_rng().standard_normal(self._size)
+        subject, values = uuid4().hex, np.random.default_rng().standard_normal(self._size)
         body = {"contract": self._contract, "embeddings": [{"subject": subject, "values": values.tolist()}]}
         answer = client.post(f"{COLLECTION}/embeddings", json=body).raise_for_status().json()
         self.acknowledged[subject] = values

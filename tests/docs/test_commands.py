@@ -64,8 +64,8 @@ def test_commands_exist(document: Path) -> None:
         for found in _FACEGRAPH.finditer(block):
             parse(shlex.split(re.sub(_INNER, "output", found[1])), whole=True)
     for span in spans(document):
-        if found := re.fullmatch(r"(?:\.venv/bin/)?facegraph(?: (.*))?", span):
-            parse(shlex.split(found[1] or ""), whole=False)
+        if command := re.fullmatch(r"(?:\.venv/bin/)?facegraph(?: (.*))?", span):
+            parse(shlex.split(command[1] or ""), whole=False)
     if document.name not in FOREIGN_OPTIONS:
         assert {found[0] for found in map(_OPTION.match, spans(document)) if found} <= options()
 

@@ -1,6 +1,5 @@
 """The contract of the DeepFace service (seed 004), over fake stages."""
 
-import asyncio
 import base64
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,8 +11,6 @@ import numpy as np
 import pytest
 
 from api.contracts import deepface
-from api.contracts.deepface import error_answer
-from api.settings import LimitArgs
 from graphs.policy import Policy
 from graphs.stages import Ready, Stages
 from imaging.crops import CropSpec
@@ -29,11 +26,10 @@ from tests.fakes import (
     FakeNetwork,
     client,
     crops_of,
+    detector,
     is_not_ready,
     is_ready,
-    network,
     photo,
-    serve_log,
 )
 from tests.fakes import stages as match_stages
 
@@ -60,7 +56,7 @@ WARMED = {"status": "loaded", "model": "ArcFace", "load_time_seconds": 15.2}
 
 
 class WholeDetector(FakeDetector):
-    """Finds nobody in a photo of 320x240, so that the whole photo counts where that was asked."""
+    """Finds no face in a photo of 320x240, so that the pick may count the whole photo."""
 
     async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
         seen = photo(320, 240, faces=[0.0] if pick.whole_photo else [])
@@ -70,7 +66,7 @@ class WholeDetector(FakeDetector):
 
 
 def stages(detect: FakeDetector | None = None, embed: FakeNetwork | None = None) -> Stages:
-    """The stages of the contract; by default a photo of one face with the embedding (0, 1)."""
+    """The stages of the contract. By default they find one face with the embedding (0, 1)."""
     return match_stages(detect or FakeDetector(photo()), embed=embed or FakeNetwork([[0.0, 1.0]]))
 
 
@@ -89,7 +85,7 @@ def refusal(response: httpx.Response, status: int = 400) -> tuple[str, str]:
     return detail["code"], detail["message"]
 
 
-def test_an_embedding_has_the_contracts_form_and_the_networks_beside_it() -> None:
+def test_an_embedding_has_the_contracts_form_and_the_names_of_the_networks() -> None:
     looks = FakeDetector(photo(faces=[0.75]))
     response = extract(stages(looks))
     assert response.status_code == 200
@@ -107,43 +103,29 @@ def test_an_embedding_has_the_contracts_form_and_the_networks_beside_it() -> Non
     assert looks.picks == [Pick("one", 0.33)]
 
 
-def test_the_detector_is_the_contracts_own_where_it_is_there() -> None:
+def test_the_contracts_own_detector_is_used_where_it_is_configured() -> None:
     whole = stages()
-    retinaface = replace(whole.detectors["mtcnn"], network=network("retinaface"))
-    both = replace(whole, detectors={**whole.detectors, "retinaface": retinaface})
-    assert extract(both).json()["detector"] == "retinaface-model"
+    own = detector(FakeDetector(photo()), "retinaface")
+    assert extract(replace(whole, detectors={**whole.detectors, "retinaface": own})).json()["detector"] == (
+        "retinaface-model"
+    )
 
 
 def test_every_field_but_the_image_has_the_contracts_default() -> None:
-    asked = {"image_type": "base64", "enforce_detection": True, "align": True}
+    defaults = {"image_type": "base64", "enforce_detection": True, "align": True}
     fields = deepface.ExtractRequest.model_fields
-    assert {name: fields[name].default for name in asked} == asked
+    assert {name: fields[name].default for name in defaults} == defaults
 
 
-@pytest.mark.parametrize("field", [TEXT, f"data:image/jpeg;base64,{TEXT}"])
-def test_base64_may_have_a_prefix(field: str) -> None:
-    looks = FakeDetector(photo())
-    extract(stages(looks), image=field, image_type="base64")
-    assert looks.calls[0][0] == [PHOTO]
-
-
-@pytest.mark.parametrize("address", [ADDRESS, "http://example.com/face.jpg", "HTTPS://example.com"])
-def test_an_address_is_fetched(address: str) -> None:
+@pytest.mark.parametrize("address", [ADDRESS, "HTTPS://example.com"])
+def test_a_photo_is_fetched_by_its_address(address: str) -> None:
     looks, addresses = FakeDetector(photo()), FakeAddresses({address: PHOTO})
-    response = extract(stages(looks), addresses, image=address, image_type="url")
-    assert response.status_code == 200
-    assert addresses.calls == [address]
+    assert extract(stages(looks), addresses, image=address, image_type="url").status_code == 200
     assert looks.calls[0][0] == [PHOTO]
 
 
-@pytest.mark.parametrize("code", ["DOWNLOAD_FAILED", "URL_NOT_ALLOWED"])
-def test_an_address_that_cannot_or_may_not_be_fetched_is_a_failed_download(code: str) -> None:
-    addresses = FakeAddresses({ADDRESS: Refused(code, "Because")})
-    assert refusal(extract(None, addresses, image=ADDRESS, image_type="url")) == ("DOWNLOAD_FAILED", "Because")
-
-
-@pytest.mark.parametrize("field", [TEXT, "file:///etc/passwd", "ftp://example.com", "//example.com", " https://a.b"])
-def test_what_is_no_address_cannot_be_fetched(field: str) -> None:
+@pytest.mark.parametrize("field", [TEXT, "file:///etc/passwd", "//example.com", " https://a.b"])
+def test_an_invalid_address_is_a_failed_download(field: str) -> None:
     found = refusal(extract(image=field, image_type="url"))
     assert found == ("DOWNLOAD_FAILED", "The image is not an http or https address")
 
@@ -155,34 +137,10 @@ def test_an_address_sent_as_base64_is_not_fetched(fields: Any) -> None:
     assert addresses.calls == []
 
 
-@pytest.mark.parametrize("field", ["no base64!", "QUJDR", "Grüße"])
-def test_what_is_not_base64_is_an_invalid_image(field: str) -> None:
-    assert refusal(extract(image=field))[0] == "INVALID_IMAGE"
-
-
-def test_a_damaged_photo_is_an_invalid_image() -> None:
-    damaged = FakeDetector(Refused("INVALID_IMAGE", "The image is damaged"))
-    assert refusal(extract(stages(damaged))) == ("INVALID_IMAGE", "The image is damaged")
-    assert refusal(extract(stages(damaged), enforce_detection=False))[0] == "INVALID_IMAGE"
-
-
-def test_a_photo_that_is_too_large_never_reaches_a_stage() -> None:
-    looks = FakeDetector(photo())
-    response = client(stages(looks), LimitArgs(max_image_size=3)).post(
-        "/api/v1/extract-embedding", json={"image": TEXT}
-    )
-    code, message = refusal(response)
-    assert code == "INVALID_IMAGE"
-    assert "more than the 3 bytes" in message
-    assert looks.calls == []
-
-
-@pytest.mark.parametrize("fields", [{}, {"enforce_detection": True}])
-def test_exactly_one_face_is_enforced(fields: Any) -> None:
-    assert refusal(extract(stages(WholeDetector()), **fields)) == ("NO_FACE_DETECTED", "No face detected")
-    code, message = refusal(extract(stages(FakeDetector(photo(faces=[0.9, 0.8]))), **fields))
-    assert code == "MULTIPLE_FACES_DETECTED"
-    assert message == "Multiple faces detected (2). Exactly one face is required"
+def test_exactly_one_face_is_enforced() -> None:
+    assert refusal(extract(stages(WholeDetector()))) == ("NO_FACE_DETECTED", "No face detected")
+    several = stages(FakeDetector(photo(faces=[0.9, 0.8])))
+    assert refusal(extract(several, enforce_detection=True))[0] == "MULTIPLE_FACES_DETECTED"
 
 
 def test_without_enforcement_the_most_prominent_face_counts() -> None:
@@ -197,10 +155,8 @@ def test_without_enforcement_the_most_prominent_face_counts() -> None:
     assert np.array_equal(crops, [crops_of(1, EMBEDDER_CROP)])
 
 
-def test_without_enforcement_a_photo_of_nobody_is_embedded_whole() -> None:
-    response = extract(stages(WholeDetector()), enforce_detection=False)
-    assert response.status_code == 200
-    found = response.json()
+def test_without_enforcement_a_photo_without_a_face_is_embedded_whole() -> None:
+    found = extract(stages(WholeDetector()), enforce_detection=False).json()
     assert (found["face_count"], found["face_confidence"]) == (0, 0.0)
     assert found["facial_area"] == {"x": 0, "y": 0, "w": 320, "h": 240}
     assert found["embedding"][:2] == [0.0, 1.0]
@@ -225,15 +181,15 @@ def test_the_area_is_in_whole_pixels_inside_the_photo(box: Box, area: tuple[int,
 
 
 @pytest.mark.parametrize(("align", "fit"), [(True, "aligned"), (False, "box")])
-def test_a_face_is_turned_upright_unless_told_otherwise(align: bool, fit: Any) -> None:
+def test_a_face_is_aligned_by_default(align: bool, fit: Any) -> None:
     looks, embed = FakeDetector(photo()), FakeNetwork([[0.0, 1.0]])
-    extract(stages(looks, embed), align=align)
+    extract(stages(looks, embed), **({} if align else {"align": False}))
     wanted = CropSpec(EMBEDDER_CROP.size, fit)
     assert looks.calls[0][1] == [wanted]
     assert np.array_equal(embed.calls[0][0], [crops_of(0, wanted)])
 
 
-def test_an_embedder_of_boxes_has_nothing_to_turn() -> None:
+def test_without_alignment_only_aligned_crops_change() -> None:
     whole, own = stages(looks := FakeDetector(photo())), CropSpec(5, "square", 1.25)
     arcface = replace(whole.embedders["arcface"], crops=(own, EMBEDDER_CROP))
     extract(replace(whole, embedders={"arcface": arcface}), align=False)
@@ -243,27 +199,24 @@ def test_an_embedder_of_boxes_has_nothing_to_turn() -> None:
 @pytest.mark.parametrize(
     ("fields", "place"),
     [
-        ({"image": None}, "image"),
         ({"image": ""}, "image"),
-        ({"image": 5}, "image"),
         ({"image_type": "file"}, "image_type"),
-        ({"image_type": None}, "image_type"),
-        ({"enforce_detection": "perhaps"}, "enforce_detection"),
-        ({"align": 2}, "align"),
+        ({"enforce_detection": "yes"}, "enforce_detection"),
+        ({"align": 1}, "align"),
     ],
 )
-def test_a_field_of_a_wrong_type_is_refused_by_name(fields: Any, place: str) -> None:
+def test_an_invalid_field_is_named(fields: Any, place: str) -> None:
     code, message = refusal(extract(**fields))
     assert code == "INVALID_REQUEST"
     assert message.startswith(f"{place}: ")
 
 
-def with_ready(detector: Ready, embedder: Ready) -> Stages:
+def with_ready(finds: Ready, embeds: Ready) -> Stages:
     whole = stages()
     return replace(
         whole,
-        detectors={"mtcnn": replace(whole.detectors["mtcnn"], ready=detector)},
-        embedders={"arcface": replace(whole.embedders["arcface"], ready=embedder)},
+        detectors={"mtcnn": replace(whole.detectors["mtcnn"], ready=finds)},
+        embedders={"arcface": replace(whole.embedders["arcface"], ready=embeds)},
     )
 
 
@@ -282,19 +235,6 @@ def test_the_health_has_the_contracts_form() -> None:
     }
 
 
-NOT_READY = pytest.mark.parametrize(
-    ("detector", "embedder"), [(is_not_ready, is_ready), (is_ready, is_not_ready), (is_not_ready, is_not_ready)]
-)
-
-
-@NOT_READY
-def test_a_network_that_does_not_answer_is_unhealthy(detector: Ready, embedder: Ready) -> None:
-    response = client(with_ready(detector, embedder)).get("/api/v1/health")
-    assert response.status_code == 503
-    assert response.json().keys() > HEALTH.keys()
-    assert (response.json()["status"], response.json()["model_loaded"]) == ("unhealthy", False)
-
-
 def test_a_warm_service_says_so_in_the_contracts_form() -> None:
     response = client(stages()).post("/api/v1/warm-up")
     assert response.status_code == 200
@@ -304,13 +244,18 @@ def test_a_warm_service_says_so_in_the_contracts_form() -> None:
     assert 0 < found["load_time_seconds"] < 30
 
 
-@NOT_READY
-def test_a_cold_service_is_a_503(detector: Ready, embedder: Ready) -> None:
-    response = client(with_ready(detector, embedder)).post("/api/v1/warm-up")
-    assert refusal(response, 503) == ("UNAVAILABLE", "The model is not loaded yet; try again shortly")
+@pytest.mark.parametrize(("finds", "embeds"), [(is_not_ready, is_ready), (is_ready, is_not_ready)])
+def test_a_network_that_does_not_answer_is_unhealthy_and_cold(finds: Ready, embeds: Ready) -> None:
+    asked = client(with_ready(finds, embeds))
+    health = asked.get("/api/v1/health")
+    assert health.status_code == 503
+    assert health.json().keys() > HEALTH.keys()
+    assert (health.json()["status"], health.json()["model_loaded"]) == ("unhealthy", False)
+    cold = refusal(asked.post("/api/v1/warm-up"), 503)
+    assert cold == ("UNAVAILABLE", "The model is not loaded yet; try again shortly")
 
 
-def test_without_padding_the_contract_has_the_networks_size() -> None:
+def test_without_padding_embeddings_have_the_networks_size() -> None:
     bare = client(stages(), policy=Policy(pad_embeddings=False))
     assert bare.post("/api/v1/extract-embedding", json={"image": TEXT}).json()["embedding"] == [0.0, 1.0]
     for path in ("health", "model-info"):
@@ -318,8 +263,8 @@ def test_without_padding_the_contract_has_the_networks_size() -> None:
         assert (found["embedding_dimensions"], found["network_dimensions"]) == (2, 2)
 
 
-def test_the_model_info_says_what_is_behind_the_contract() -> None:
-    assert client(stages()).get("/api/v1/model-info").json() == {
+def test_the_model_info_describes_the_networks() -> None:
+    info = {
         "model": "embedder-model",
         "title": "The embedder",
         "licence": "The embedder's licence",
@@ -331,62 +276,11 @@ def test_the_model_info_says_what_is_behind_the_contract() -> None:
         "distance_metrics": ["cosine", "euclidean", "euclidean_l2"],
         "thresholds": {"cosine": 0.68, "euclidean": 4.15, "euclidean_l2": 1.13},
     }
+    assert client(stages()).get("/api/v1/model-info").json() == info
+    configured = client(stages(), policy=Policy(thresholds={"arcface": 0.6}))
+    assert configured.get("/api/v1/model-info").json() == {**info, "cosine_threshold": 0.6}
 
 
-def test_every_route_names_the_same_cosine_threshold() -> None:
-    calibrated = client(stages(), policy=Policy(thresholds={"arcface": 0.6}))
-    told = [
-        calibrated.get("/api/v1/model-info").json(),
-        calibrated.get("/health").json()["networks"]["arcface"],
-        calibrated.get("/v1/models").json()["embedders"]["arcface"],
-    ]
-    assert [each["cosine_threshold"] for each in told] == [0.6, 0.6, 0.6]
-
-
-def test_a_fault_is_a_500_that_hides_it() -> None:
-    broken = stages(embed=FakeNetwork(RuntimeError("a secret")))
-    with serve_log():
-        response = client(broken).post(
-            "/api/v1/extract-embedding", json={"image": TEXT}, headers={"X-Request-ID": "caller-17"}
-        )
-    assert refusal(response, 500) == ("INTERNAL_ERROR", "Internal error; quote request id caller-17")
-
-
-def test_a_request_that_takes_too_long_is_a_503() -> None:
-    class Stuck(FakeDetector):
-        async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
-            await asyncio.Event().wait()
-            raise AssertionError
-
-    response = client(stages(Stuck()), LimitArgs(request_timeout=0.01)).post(
-        "/api/v1/extract-embedding", json={"image": TEXT}
-    )
-    assert refusal(response, 503)[0] == "TIMEOUT"
-
-
-@pytest.mark.parametrize("path", ["extract-embedding", "compare-faces"])
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
-def test_a_body_that_is_no_request_is_refused(path: str, body: bytes) -> None:
-    response = client(stages()).post(f"/api/v1/{path}", content=body, headers={"content-type": "application/json"})
-    assert refusal(response)[0] == "INVALID_REQUEST"
-
-
-def test_an_unknown_path_and_a_wrong_method_have_the_contracts_form() -> None:
-    assert refusal(client(stages()).get("/api/v1/nowhere"), 404)[0] == "NOT_FOUND"
-    assert refusal(client(stages()).get("/api/v1/warm-up"), 405)[0] == "METHOD_NOT_ALLOWED"
-
-
-@pytest.mark.parametrize(
-    ("code", "status"),
-    [
-        ("NO_FACE_DETECTED", 400),
-        ("MULTIPLE_FACES_DETECTED", 400),
-        ("INVALID_IMAGE", 400),
-        ("DOWNLOAD_FAILED", 400),
-        ("INVALID_REQUEST", 400),
-        ("BODY_TOO_LARGE", 413),
-        ("UNAVAILABLE", 503),
-    ],
-)
-def test_every_code_has_its_status(code: str, status: int) -> None:
-    assert error_answer(Refused(code, "Because"), "id") == (status, {"detail": {"code": code, "message": "Because"}})
+def test_a_download_that_fails_is_told_with_its_reason() -> None:
+    addresses = FakeAddresses({ADDRESS: Refused("URL_NOT_ALLOWED", "Because")})
+    assert refusal(extract(None, addresses, image=ADDRESS, image_type="url")) == ("DOWNLOAD_FAILED", "Because")

@@ -14,11 +14,10 @@ from pydantic import ValidationError
 from api.embeddings import MOST_NUMBERS, EmbeddingPair
 from graphs.compare import distances
 from graphs.extract import EmbeddedFace, embed
-from graphs.stages import DetectorStage, EmbedderStage
 from imaging.faces import Photo
-from imaging.pick import Pick
+from imaging.pick import FaceRule, Pick
 from imaging.refused import Refused
-from tests.fakes import EMBEDDER_CROP, FakeDetector, FakeNetwork, crops_of, is_ready, network, photo
+from tests.fakes import EMBEDDER_CROP, FakeDetector, FakeNetwork, crops_of, detector, embedder, photo
 
 GREATEST = float(np.finfo(np.float32).max)
 numbers = st.floats(-GREATEST, GREATEST, width=32)
@@ -31,7 +30,7 @@ def pairs(length: int) -> Any:
 
 
 def problem(text: str) -> tuple[tuple[Any, ...], str]:
-    """Where and how the one thing is wrong with a pair whose first embedding is the JSON `text`."""
+    """The place and the message of the one problem of a pair whose first embedding is the JSON `text`."""
     with pytest.raises(ValidationError) as caught:
         EmbeddingPair.model_validate({"embedding1": json.loads(text), "embedding2": [1.0]})
     [found] = caught.value.errors()
@@ -66,29 +65,22 @@ def test_whole_numbers_are_numbers() -> None:
     assert EmbeddingPair(embedding1=[1, 0], embedding2=[-2, 3]).vectors()[1].tolist() == [-2, 3]
 
 
-@pytest.mark.parametrize("text", ["true", '"1"', "null", "[1]", "{}", "1" + "0" * 400])
-def test_what_is_no_number_is_refused_by_its_place(text: str) -> None:
-    assert problem(f"[1, 0.5, {text}, {text}]") == (("embedding1", 2), "Input should be a valid number")
+INVALID = {
+    (("embedding1", 2), "Input should be a valid number"): [
+        f"[1, 0.5, {text}, {text}]" for text in ("true", '"1"', "null", "[1]", "{}", "1" + "0" * 400)
+    ],
+    (("embedding1", 1), "Input should be a finite number"): [
+        f"[1, {text}]" for text in ("NaN", "Infinity", "-Infinity", "1e999")
+    ],
+    (("embedding1",), "Input should have numbers that 32 bits can hold"): ["[1e308]", "[-3.5e38]", f"[1{'0' * 39}]"],
+    (("embedding1",), "Input should have a number other than zero"): ["[0]", "[0.0, -0.0]", "[1e-60, -1e-300]"],
+    (("embedding1",), "Input should be a valid list"): ['"[1]"', "1", "null", '{"0": 1}', "true"],
+}
 
 
-@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_what_is_not_finite_is_refused_by_its_place(text: str) -> None:
-    assert problem(f"[1, {text}]") == (("embedding1", 1), "Input should be a finite number")
-
-
-@pytest.mark.parametrize("text", ["1e308", "-1e308", "3.5e38", "1" + "0" * 39])
-def test_a_number_that_no_network_gives_is_refused(text: str) -> None:
-    assert problem(f"[{text}]") == (("embedding1",), "Input should have numbers that 32 bits can hold")
-
-
-@pytest.mark.parametrize("text", ["[0]", "[0.0, -0.0]", "[1e-60, -1e-300]"])
-def test_zero_is_refused(text: str) -> None:
-    assert problem(text) == (("embedding1",), "Input should have a number other than zero")
-
-
-@pytest.mark.parametrize("text", ['"[1]"', "1", "null", '{"0": 1}', "true"])
-def test_what_is_no_list_is_refused(text: str) -> None:
-    assert problem(text) == (("embedding1",), "Input should be a valid list")
+@pytest.mark.parametrize(("text", "found"), [(text, found) for found, texts in INVALID.items() for text in texts])
+def test_an_invalid_embedding_is_refused_by_its_place(text: str, found: tuple[tuple[Any, ...], str]) -> None:
+    assert problem(text) == found
 
 
 def test_the_length_is_bounded() -> None:
@@ -100,19 +92,8 @@ def test_the_length_is_bounded() -> None:
     assert problem("[]")[1].startswith("List should have at least 1 item")
 
 
-LARGEST, ONE = Pick("largest"), Pick("one")
-
-
-def detector(found: FakeDetector) -> DetectorStage:
-    return DetectorStage(network("detector"), is_ready, found)
-
-
-def embedder(answer: FakeNetwork) -> EmbedderStage:
-    return EmbedderStage(network("embedder"), is_ready, (EMBEDDER_CROP,), 2, "contract", 0.4, answer)
-
-
-def embedded(looks: FakeDetector, answer: FakeNetwork, pick: Pick = LARGEST) -> EmbeddedFace:
-    return asyncio.run(embed(detector(looks), embedder(answer), b"photo", pick))
+def embedded(looks: FakeDetector, answer: FakeNetwork, rule: FaceRule = "largest") -> EmbeddedFace:
+    return asyncio.run(embed(detector(looks), embedder(answer), b"photo", Pick(rule)))
 
 
 def test_the_chosen_face_is_embedded_and_no_other() -> None:
@@ -138,7 +119,7 @@ def test_a_photo_that_is_refused_or_has_no_fit_face_reaches_no_network() -> None
     ]
     for found, code in cases:
         with pytest.raises(Refused) as caught:
-            embedded(FakeDetector(found), answer, ONE)
+            embedded(FakeDetector(found), answer, "one")
         assert caught.value.code == code
     assert answer.calls == []
 

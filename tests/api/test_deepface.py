@@ -183,7 +183,8 @@ def test_the_area_is_in_whole_pixels_inside_the_photo(box: Box, area: tuple[int,
 @pytest.mark.parametrize(("align", "fit"), [(True, "aligned"), (False, "box")])
 def test_a_face_is_aligned_by_default(align: bool, fit: Any) -> None:
     looks, embed = FakeDetector(photo()), FakeNetwork([[0.0, 1.0]])
-    extract(stages(looks, embed), **({} if align else {"align": False}))
+    option: dict[str, Any] = {} if align else {"align": False}
+    extract(stages(looks, embed), **option)
     wanted = CropSpec(EMBEDDER_CROP.size, fit)
     assert looks.calls[0][1] == [wanted]
     assert np.array_equal(embed.calls[0][0], [crops_of(0, wanted)])

@@ -81,7 +81,7 @@ def _png(image: PIL.Image.Image) -> bytes:
     import PIL.ImageOps
 
     if image.mode not in _SENT_AS_IS + _SENT_AS_RGB:
-        raise ValueError(f"a Pillow image must have 8 bits per channel, in RGB or grey; its mode is {image.mode}")
+        raise ValueError(f"a Pillow image must have 8 bits per channel in RGB or grey; its mode is {image.mode}")
     # Pillow does not write the orientation into PNG files.
     upright = PIL.ImageOps.exif_transpose(image)
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What the tests of the client share: both clients, asked the same way, of the real app and of scripted answers."""
+"""Both clients behind one interface, connected to the real app in this process."""
 
 import asyncio
 import inspect
@@ -12,12 +12,12 @@ from starlette.types import ASGIApp
 from facegraph.client import AsyncClient, Client
 
 ADDRESS = "http://faces.example"
-BOTH = pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "asynchronous"])
-"""For tests that both clients must stand."""
+BOTH = pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "async"])
+"""For tests that must pass with both clients."""
 
 
 class InProcess(httpx.BaseTransport):
-    """An ASGI app for a blocking client."""
+    """Sends a blocking client's requests to an ASGI app."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._asgi = httpx.ASGITransport(app)
@@ -30,70 +30,30 @@ class InProcess(httpx.BaseTransport):
         return asyncio.run(ask())
 
 
-class Asker:
-    """One of the two clients; ``ask.detect(photo)`` gives what its method gives, pages as a list.
+class EitherClient:
+    """Calls a method of `Client` or `AsyncClient`: ``client.detect(photo)`` returns its result, and pages as a list.
 
     Args:
-        blocking: which one.
-        transport: for the blocking one, and for the other; connections of its own without one.
-        options: of the client.
+        blocking: which client.
+        transport: an httpx transport that serves the client.
+        options: keyword arguments of the client.
     """
 
-    def __init__(
-        self,
-        blocking: bool,
-        transport: tuple[httpx.BaseTransport | None, httpx.AsyncBaseTransport | None] = (None, None),
-        **options: Any,
-    ) -> None:
+    def __init__(self, blocking: bool, transport: Any, **options: Any) -> None:
         self._blocking = blocking
-        self._transport = transport
-        self._options = {"base_url": ADDRESS, **options}
+        self._options = {"base_url": ADDRESS, "transport": transport, **options}
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
-        def ask(*args: Any, **options: Any) -> Any:
+        def call(*args: Any, **options: Any) -> Any:
             if not self._blocking:
                 return asyncio.run(self._awaited(method, *args, **options))
-            with Client(transport=self._transport[0], **self._options) as client:
+            with Client(**self._options) as client:
                 result = getattr(client, method)(*args, **options)
                 return list(result) if isinstance(result, Iterator) else result
 
-        return ask
+        return call
 
     async def _awaited(self, method: str, *args: Any, **options: Any) -> Any:
-        async with AsyncClient(transport=self._transport[1], **self._options) as client:
+        async with AsyncClient(**self._options) as client:
             result = getattr(client, method)(*args, **options)
             return [item async for item in result] if inspect.isasyncgen(result) else await result
-
-
-class Script:
-    """Answers requests with `outcomes`, one after the other; an exception among them is raised.
-
-    Attributes:
-        requests: what was asked.
-    """
-
-    def __init__(self, *outcomes: httpx.Response | Exception) -> None:
-        self.outcomes = list(outcomes)
-        self.requests: list[httpx.Request] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        outcome = self.outcomes.pop(0)
-        if isinstance(outcome, Exception):
-            raise outcome
-        # A copy: an answer can be read once, and one that a parameter gives comes to several tests.
-        return httpx.Response(outcome.status_code, headers=outcome.headers, content=outcome.content)
-
-    def transports(self) -> tuple[httpx.MockTransport, httpx.MockTransport]:
-        """For an `Asker`."""
-        return httpx.MockTransport(self), httpx.MockTransport(self)
-
-
-def refusal(status: int, code: str, details: dict[str, Any] | None = None, **headers: str) -> httpx.Response:
-    """An error as the service answers it."""
-    error = {"code": code, "message": f"Something about {code}", "details": details or {}}
-    return httpx.Response(
-        status,
-        json={"error": error, "request_id": "r-1"},
-        headers={name.replace("_", "-"): value for name, value in headers.items()},
-    )

@@ -1,6 +1,5 @@
-"""The client knows every operation of /v1, each of its options, and every answer, as the OpenAPI document has them."""
+"""The client covers every operation, option and response field of /v1 in the OpenAPI document."""
 
-import inspect
 import json
 import re
 from dataclasses import MISSING, fields, is_dataclass
@@ -46,31 +45,48 @@ METHODS: dict[str, tuple[tuple[Any, ...], type[Any] | None]] = {
     "search": (("staff", b"1"), SearchedPhoto),
     "search_embedding": (("staff", PROBE), SearchedEmbedding),
 }
-"""Each method with what it needs, and what its answer is decoded to; None where only the status counts."""
+"""Each method's required arguments, and the type of its decoded response; None if there is no body to decode."""
 
 SCALARS = {"string": (str, bytes, datetime), "number": (float,), "integer": (int, float), "boolean": (bool,)}
-THE_CLIENTS_OWN = {"limit", "idempotency-key", "contract", "values", "label", "ids", "photo"}
-"""What the client sets by itself, and what has another name in it."""
+OPTIONS: dict[str, Any] = {
+    "after": "a",
+    "crops": True,
+    "detector": "centerface",
+    "embedder": "facenet",
+    "faces": "all",
+    "liveness": "report",
+    "max_faces": 3,
+    "metric": "euclidean",
+    "quality": "report",
+    "replace": True,
+    "threshold": 0.25,
+    "top_k": 4,
+    "with_faces": True,
+}
+"""A value for each option of any method."""
+NO_OPTIONS = {"limit", "idempotency-key", "contract", "values", "label", "ids", "photo", "photo1", "photo2", "subject"}
+NO_OPTIONS |= {"embedding", "embedding1", "embedding2", "embeddings"}
+"""Parameters that the client sets itself or that are positional arguments."""
 
 
-class _AskedError(Exception):
+class _SentError(Exception):
     """Carries a request."""
 
 
-def asked_by(method: str) -> httpx.Request:
-    """The request that a method makes."""
+def sent_by(method: str, **options: Any) -> httpx.Request:
+    """The request that a method sends."""
 
     def keep(request: httpx.Request) -> httpx.Response:
-        raise _AskedError(request)
+        raise _SentError(request)
 
-    with Client(ADDRESS, transport=httpx.MockTransport(keep)) as client, pytest.raises(_AskedError) as raised:
-        list(getattr(client, method)(*METHODS[method][0]))
+    with Client(ADDRESS, transport=httpx.MockTransport(keep)) as client, pytest.raises(_SentError) as raised:
+        list(getattr(client, method)(*METHODS[method][0], **options))
     request: httpx.Request = raised.value.args[0]
     return request
 
 
 def operation_of(request: httpx.Request) -> tuple[str, str]:
-    """Path and method of the operation that a request is for."""
+    """Path and HTTP method of a request's operation."""
     path = request.url.raw_path.decode().split("?")[0]
     [found] = [
         each
@@ -88,26 +104,31 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_operation_has_its_method() -> None:
-    known = {operation_of(asked_by(method)) for method in METHODS}
+    known = {operation_of(sent_by(method)) for method in METHODS}
     assert len(known) == len(METHODS)
     operations = {(path, verb) for path, verbs in DOCUMENT["paths"].items() for verb in verbs if path[:3] == "/v1"}
     assert known == operations
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_option_is_an_argument(method: str) -> None:
-    path, verb = operation_of(asked_by(method))
+def test_every_option_is_an_argument_and_is_sent(method: str) -> None:
+    path, verb = operation_of(sent_by(method))
     operation = DOCUMENT["paths"][path][verb]
-    options = {each["name"] for each in operation.get("parameters", []) if each["in"] != "path"}
+    named = {each["name"] for each in operation.get("parameters", []) if each["in"] != "path"}
     for body in operation.get("requestBody", {}).get("content", {}).values():
-        options |= resolved(body["schema"])["properties"].keys()
-    arguments = inspect.signature(getattr(Client, method)).parameters.keys()
-    assert options - THE_CLIENTS_OWN <= arguments
+        named |= resolved(body["schema"])["properties"].keys()
+    options = {name: OPTIONS[name] for name in named - NO_OPTIONS}
+    request = sent_by(method, **options)
+    sent: dict[str, Any] = dict(request.url.params)
+    if request.headers.get("Content-Type") == "application/json":
+        sent |= json.loads(request.content)
+    as_text = {name: str(value).lower() for name, value in options.items()}
+    assert {name: str(sent.get(name)).lower() for name in options} == as_text
 
 
 @pytest.mark.parametrize("method", [name for name, (_, kind) in METHODS.items() if kind])
-def test_every_answer_is_known(method: str) -> None:
-    path, verb = operation_of(asked_by(method))
+def test_every_response_field_is_decoded(method: str) -> None:
+    path, verb = operation_of(sent_by(method))
     schema = DOCUMENT["paths"][path][verb]["responses"]["200"]["content"]["application/json"]["schema"]
     kind = METHODS[method][1]
     assert kind is not None
@@ -115,7 +136,7 @@ def test_every_answer_is_known(method: str) -> None:
 
 
 def _compare(schema: dict[str, Any], kind: Any, place: str) -> None:
-    """Every field of a schema is one of the dataclass, and what the dataclass needs is required."""
+    """Check that the dataclass has every field of the schema and requires no other."""
     schema, inner = resolved(schema), [each for each in get_args(kind) if each not in (NoneType, Ellipsis)]
     if "anyOf" in schema:
         [some] = [each for each in schema["anyOf"] if each != {"type": "null"}]

@@ -1,4 +1,4 @@
-"""JSON as typed values: everything that answers have, unknown fields, and what is wrong."""
+"""Decoding JSON: every type that responses contain, unknown fields, and errors."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,15 +31,16 @@ WHOLE: dict[str, Any] = {
     "text": "é",
     "when": "2026-01-15T10:30:00Z",
     "file": "AQI=",
-    "some": [{"number": 1}, {"number": 2.5}],
+    "some": [{"number": 1, "of_a_newer_service": "ignored"}, {"number": 2.5}],
     "pair": [0.5, 3],
     "named": {"mtcnn": True},
     "perhaps": None,
 }
 
 
-def test_every_kind_of_value_is_read() -> None:
-    assert decode(Outer, WHOLE) == Outer(
+def test_every_type_is_decoded() -> None:
+    found = decode(Outer, WHOLE)
+    assert found == Outer(
         text="é",
         when=datetime(2026, 1, 15, 10, 30, tzinfo=UTC),
         file=b"\x01\x02",
@@ -48,29 +49,18 @@ def test_every_kind_of_value_is_read() -> None:
         named={"mtcnn": True},
         perhaps=None,
     )
-    assert isinstance(decode(Inner, {"number": 1}).number, float)
+    assert isinstance(found.some[0].number, float)
     assert decode(Outer, {**WHOLE, "perhaps": {"number": 4}, "later": 8}).perhaps == Inner(number=4)
 
 
-def test_what_a_newer_service_adds_is_ignored() -> None:
-    newer = {**WHOLE, "some": [{"number": 1, "colour": "red"}], "more": {}}
-    assert decode(Outer, newer).some == (Inner(number=1),)
-
-
-@pytest.mark.parametrize("name", WHOLE)
-def test_what_is_missing_is_named(name: str) -> None:
-    with pytest.raises(MalformedAnswerError, match=rf"^answer\.{name} is missing$"):
-        decode(Outer, {key: value for key, value in WHOLE.items() if key != name})
-
-
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"text": 3}, "answer.text should be str, not int"),
         ({"when": "yesterday"}, "answer.when should be a time, not str"),
         ({"file": "=?"}, "answer.file should be base64, not str"),
         ({"some": {}}, "answer.some should be list, not dict"),
-        ({"some": [{"number": 1}, {"number": "1"}]}, r"answer.some\[1\].number should be float or int, not str"),
+        ({"some": [{"number": 1}, {}]}, r"answer.some\[1\].number is missing"),
         ({"some": [{"number": True}]}, r"answer.some\[0\].number should be float or int, not bool"),
         ({"pair": [1]}, "answer.pair should be 2 values, not list"),
         ({"named": {"mtcnn": 1}}, "answer.named.mtcnn should be bool, not int"),
@@ -78,6 +68,6 @@ def test_what_is_missing_is_named(name: str) -> None:
         ({"later": None}, "answer.later should be int, not NoneType"),
     ],
 )
-def test_what_is_wrong_is_named_without_its_value(changed: dict[str, Any], said: str) -> None:
-    with pytest.raises(MalformedAnswerError, match=f"^{said}$"):
+def test_an_error_names_the_place_and_not_the_value(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(MalformedAnswerError, match=f"^{message}$"):
         decode(Outer, {**WHOLE, **changed})

@@ -1,3 +1,3 @@
-"""The command `facegraph`: `program` has the table of its commands, every other file one of them or a few."""
+"""The command line `facegraph`. `program` has the table of commands; the other files hold one or a few each."""
 
 from facegraph.cli.program import main as main

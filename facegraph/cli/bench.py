@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from facegraph.cli.gallery import service_mistakes
 from facegraph.cli.load import Load, Measured, measure
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption
-from facegraph.cli.terminal import console, mistakes, notes, say, say_json, shown
+from facegraph.cli.output import command_errors, escaped, print_json, print_line, stderr, stdout
+from facegraph.cli.service_client import service_errors
 from facegraph.client import LivenessPolicy
 from facegraph.step_times import STEPS, medians
 
@@ -35,13 +35,13 @@ def bench_command(
     It loads whatever --url names, as heavily as --clients says, and whoever else uses that service has to wait.
     Nothing is enrolled. The exit status is 1 if nothing was answered.
     """
-    notes.print(f"loading {shown(url)} with {clients} clients for {seconds:g} s", highlight=False)
+    stderr.print(f"loading {escaped(url)} with {clients} clients for {seconds:g} s", highlight=False)
     options = {"detector": detector, "embedder": embedder, "liveness": liveness}
     load = Load(photo, other, {name: value for name, value in options.items() if value is not None})
-    with mistakes(ValueError), service_mistakes():
+    with command_errors(ValueError), service_errors():
         measured = asyncio.run(measure(load, url, api_key, clients, seconds))
     if as_json:
-        say_json(_summary(measured))
+        print_json(_summary(measured))
     else:
         _show(measured)
 
@@ -60,16 +60,16 @@ def _summary(measured: Measured) -> dict[str, object]:
 
 
 def _show(measured: Measured) -> None:
-    say(f"{len(measured.answers)} answers in {measured.seconds:.1f} s: {measured.rate:.2f} a second")
+    print_line(f"{len(measured.answers)} answers in {measured.seconds:.1f} s: {measured.rate:.2f} a second")
     if measured.answers:
         percentiles = ", ".join(f"p{percent} {measured.percentile(percent):.0f} ms" for percent in (50, 95, 99))
-        say(percentiles)
+        print_line(percentiles)
     for code, count in measured.errors.most_common():
-        say(f"[yellow]{count}[/] {shown(code)}")
+        print_line(f"[yellow]{count}[/] {escaped(code)}")
     table = Table("where the time went, in medians", box=None, padding=(0, 2, 0, 0))
     table.add_column("ms", justify="right")
     found = medians(measured.answers)
     for name, label in STEPS.items():
         if name in found:
             table.add_row(label, f"{found[name]:.1f}")
-    console.print(table)
+    stdout.print(table)

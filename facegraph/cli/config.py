@@ -9,43 +9,42 @@ from ruamel.yaml import YAML
 
 from deployments.config import check, read
 from deployments.errors import ConfigError
+from facegraph.cli.effective_config import HIDDEN, effective_config
 from facegraph.cli.options import DEFAULT_CONFIG, ConfigArgument
-from facegraph.cli.settled import HIDDEN, settled
-from facegraph.cli.terminal import CommandError, notes, say, shown
+from facegraph.cli.output import CommandError, escaped, print_line, stderr
 
 
 def check_command(config: ConfigArgument = DEFAULT_CONFIG) -> None:
-    """Say whether a configuration can be served, and what is wrong with it by its place.
+    """Check that a configuration can be served, or say what is wrong and where.
 
-    Keys that nobody knows are refused at every level, which Serve itself does not do. Variables of the environment
-    count as they would for the service.
+    Unlike Ray Serve, it refuses unknown keys at every level. Environment variables apply as they do in the service.
     """
-    with _mistakes(config):
+    with _config_errors(config):
         applications = check(read(config))
     for args in applications:
         stages = {**args.detectors, **args.liveness, **args.embedders}
-        known = ", ".join(f"{role} is {stage.model}" for role, stage in stages.items())
-        say(f"[green]right[/] {shown(str(config))}: {shown(known)}")
+        models = ", ".join(f"{role} is {stage.model}" for role, stage in stages.items())
+        print_line(f"[green]valid[/] {escaped(str(config))}: {escaped(models)}")
 
 
 def render_command(config: ConfigArgument = DEFAULT_CONFIG) -> None:
-    """Show what is really served: every setting, and whether the file, a variable or a default says so.
+    """Print the effective configuration: every setting, and whether the file, a variable or a default sets it.
 
-    The output is a configuration that can be served, unless something in it is hidden.
+    The output is itself a configuration that can be served, unless a secret in it is hidden.
     """
-    with _mistakes(config):
+    with _config_errors(config):
         document = read(config)
-        served = settled(document, check(document))
+        effective, hidden = effective_config(document, check(document))
     yaml = YAML()
     yaml.width = 4096
     yaml.representer.add_representer(type(None), lambda to, _: to.represent_scalar("tag:yaml.org,2002:null", "null"))
-    yaml.dump(served.document, sys.stdout)
-    if served.hidden:
-        notes.print(f"[yellow]hidden[/] as {HIDDEN}: {shown(', '.join(served.hidden))}", highlight=False)
+    yaml.dump(effective, sys.stdout)
+    if hidden:
+        stderr.print(f"[yellow]hidden[/] as {HIDDEN}: {escaped(', '.join(hidden))}", highlight=False)
 
 
 @contextmanager
-def _mistakes(config: Path) -> Iterator[None]:
+def _config_errors(config: Path) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:

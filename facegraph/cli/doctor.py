@@ -11,7 +11,7 @@ from deployments.cluster import token_file
 from deployments.config import check, read, rendered
 from deployments.errors import ConfigError
 from facegraph.cli.options import DEFAULT_CONFIG, DEFAULT_URL, ApiKeyOption, ConfigArgument, JsonOption, UrlOption
-from facegraph.cli.terminal import mistakes, say, say_json, shown
+from facegraph.cli.output import command_errors, escaped, print_json, print_line
 from facegraph.doctor import installation, machine, product, start
 from facegraph.doctor.finding import Finding
 from project.root import ROOT
@@ -19,22 +19,22 @@ from project.root import ROOT
 COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
-@mistakes(ValueError)
+@command_errors(ValueError)
 def doctor_command(
     config: ConfigArgument = DEFAULT_CONFIG,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what is missing or odd on this machine, and what to type. The exit status is 1 if something cannot work."""
+    """Check this machine and a configuration. The exit status is 1 if a problem prevents the service from working."""
     found = []
     for finding in _findings(config, url, api_key):
         found.append(finding)
         if not as_json:
             command = f"; try `{finding.command}`" if finding.command else ""
-            say(f"[{COLOURS[finding.level]}]{finding.level:<8}[/] {shown(finding.what + command)}")
+            print_line(f"[{COLOURS[finding.level]}]{finding.level:<8}[/] {escaped(finding.what + command)}")
     if as_json:
-        say_json([asdict(finding) for finding in found])
+        print_json([asdict(finding) for finding in found])
     if any(finding.level == "problem" for finding in found):
         raise typer.Exit(1)
 
@@ -57,7 +57,7 @@ def _findings(config: Path, url: str, api_key: str | None) -> Iterator[Finding]:
     except ConfigError as error:
         yield Finding(
             "problem",
-            f"{config} cannot be served, so nothing that it names was looked at: {error}",
+            f"{config} cannot be served, so nothing in it was checked: {error}",
             "facegraph config check",
         )
         return

@@ -5,69 +5,69 @@ from typing import Annotated, Literal
 
 import typer
 
-from facegraph.cli.enrolment import Rules, enrol, look_alikes_among, new_photos, unusable
-from facegraph.cli.look_alikes import say_look_alike
+from facegraph.cli.enrolment_report import DEFAULT_PARALLEL, ParallelOption, ReportOption, run_and_report
+from facegraph.cli.folder_enrolment import EnrolmentRules, enrol, look_alikes_among, new_photos
+from facegraph.cli.gallery import print_look_alikes
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, CollectionOption, UrlOption
-from facegraph.cli.outcomes import DEFAULT_PARALLEL, ParallelOption, ReportOption, follow
+from facegraph.cli.output import CommandError, ReportProgress, command_errors
 from facegraph.cli.person_folders import people
-from facegraph.cli.terminal import CommandError, Report, mistakes
 from facegraph.client import AsyncClient, FaceRule, NotFoundError
 
 FolderArgument = Annotated[
     Path,
-    typer.Argument(exists=True, file_okay=False, help="One folder per person, named by their id, with their photos."),
+    typer.Argument(exists=True, file_okay=False, help="A folder with one folder of photos per person, named by id."),
 ]
 
 
 def enrol_command(
     folder: FolderArgument,
     collection: CollectionOption,
-    create: Annotated[bool, typer.Option("--create", help="Make the collection if it does not exist.")] = False,
+    create: Annotated[bool, typer.Option("--create", help="Create the collection if it does not exist.")] = False,
     embedder: Annotated[
-        str | None, typer.Option("--embedder", metavar="ROLE", help="Of a collection that is made. Default: arcface.")
+        str | None,
+        typer.Option("--embedder", metavar="ROLE", help="Embedder of a collection that is created. Default: arcface."),
     ] = None,
     quality: Annotated[
-        Literal["require", "report"], typer.Option(help="require refuses poor faces, report enrols them all the same.")
+        Literal["require", "report"], typer.Option(help="require refuses faces of poor quality, report enrols them.")
     ] = "require",
     faces: Annotated[
         FaceRule,
-        typer.Option(help="one refuses a photo of several people, prominent and largest take one face, all each."),
+        typer.Option(help="one refuses photos of several people; prominent and largest enrol one face, all each."),
     ] = "one",
     parallel: ParallelOption = DEFAULT_PARALLEL,
     report: ReportOption = None,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
 ) -> None:
-    """Enrol a folder of people. Repeat it to finish what was cut short and to add what is new.
+    """Enrol a folder of people. Run it again to resume, or to add new photos.
 
-    Hidden files and what systems leave in folders are skipped. Every other file is enrolled or reported with the
-    reason; if any is reported, the exit status is 1. Subjects whose ids look alike are reported, too.
+    Hidden files and the system files of NAS devices, Windows and macOS are skipped. Every other file is either enrolled
+    or reported with the reason, and any reported file makes the exit status 1. Ids that look alike are reported too.
     """
     found = people(folder)
-    outcomes = unusable(found)
+    outcomes = list(found.unusable)
     alike = list[tuple[str, str]]()
 
-    async def run(track: Report) -> None:
-        with mistakes(ValueError):
+    async def run(progress: ReportProgress) -> None:
+        with command_errors(ValueError):
             client = AsyncClient(url, api_key)
         async with client:
             if create:
-                await make(client, collection, embedder)
-            rules = Rules(quality, faces)
-            new, known = await new_photos(client, collection, found.photos, rules, parallel, track)
+                await create_collection(client, collection, embedder)
+            rules = EnrolmentRules(quality, faces)
+            new, known = await new_photos(client, collection, found.photos, rules, parallel, progress)
             outcomes.extend(known)
-            await enrol(client, collection, new, rules, parallel, track, outcomes)
+            await enrol(client, collection, new, rules, parallel, progress, outcomes)
             alike.extend(await look_alikes_among(client, collection, found.photos))
 
-    follow(run, outcomes, report)
-    for pair in alike:
-        say_look_alike(*pair)
+    run_and_report(run, outcomes, report)
+    print_look_alikes(alike)
     if refused := sum(each.status == "refused" for each in outcomes):
         raise CommandError(f"{refused} of {len(outcomes)} files were refused")
 
 
-async def make(client: AsyncClient, collection: str, embedder: str | None) -> None:
-    """Make a collection, unless it exists."""
+async def create_collection(client: AsyncClient, collection: str, embedder: str | None) -> None:
+    """Create a collection unless it exists."""
     try:
         await client.collection(collection)
     except NotFoundError:

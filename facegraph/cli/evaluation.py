@@ -1,4 +1,4 @@
-"""`facegraph models evaluate` and `calibrate`: measure a network on labelled photos, and choose its threshold."""
+"""`facegraph models evaluate` and `calibrate`: measure a model on labelled photos and choose its threshold."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,23 +12,23 @@ from evaluation.configuration import Configuration, Task
 from evaluation.figures import percent, shortage, supports
 from evaluation.groups import read_groups
 from evaluation.samples import PairProtocol, read_sample
-from facegraph.cli.measurement import CALIBRATED, Measurement, ask
+from facegraph.cli.measurement import CALIBRATED, Measurement, run_model
 from facegraph.cli.models import ConfigOption, StoreOption
 from facegraph.cli.options import DEFAULT_CONFIG
-from facegraph.cli.terminal import say, shown
+from facegraph.cli.output import escaped, print_line
 from models.card import Card
 from models.catalogue import card, cards
 from models.engines import Engine
 from models.errors import ModelError
 from models.store import DEFAULT_STORE, Store
 
-Network = Annotated[str, typer.Argument(help="An embedder or a liveness network, or its role in the configuration.")]
+Network = Annotated[str, typer.Argument(help="An embedder or a liveness model, or its role in the configuration.")]
 Photos = Annotated[
     Path,
     typer.Option(
         "--photos",
         exists=True,
-        help="For an embedder one folder per person, or a CSV of pairs; for liveness a folder with live/ and spoof/.",
+        help="For an embedder, a folder per person or a CSV of pairs; for liveness, a folder with live/ and spoof/.",
     ),
 ]
 Groups = Annotated[
@@ -37,26 +37,26 @@ Groups = Annotated[
         "--groups",
         exists=True,
         dir_okay=False,
-        help="Of an embedder: a CSV of photos of different people, with groups to measure false matches of.",
+        help="For an embedder: a CSV of photos of different people, with groups to measure false matches by.",
     ),
 ]
 Detector = Annotated[
-    str | None, typer.Option("--detector", help="The detector before it. Default: that of /v1 in the configuration.")
+    str | None, typer.Option("--detector", help="The detector to use. Default: the one configured for /v1.")
 ]
-EngineOption = Annotated[Engine, typer.Option("--engine", help="What runs the network.")]
+EngineOption = Annotated[Engine, typer.Option("--engine", help="The engine that runs the model.")]
 ReportFile = Annotated[
     Path | None, typer.Option("--report", dir_okay=False, help="Default: data/evaluation/NETWORK.html.")
 ]
-Replicates = Annotated[int, typer.Option("--replicates", min=100, max=100_000, help="Bootstrap replicates.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")]
+Replicates = Annotated[int, typer.Option("--replicates", min=100, max=100_000, help="Number of bootstrap replicates.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed of the bootstrap.")]
 
 
-def evaluate(
+def evaluate_command(
     network: Network,
     photos: Photos,
     protocol: Annotated[
         PairProtocol | None,
-        typer.Option("--protocol", help="Of an embedder, for a CSV of pairs in LFW's order: accuracy over folds."),
+        typer.Option("--protocol", help="For an embedder and a CSV of pairs in LFW's order: accuracy over folds."),
     ] = None,
     groups: Groups = None,
     detector: Detector = None,
@@ -67,30 +67,31 @@ def evaluate(
     replicates: Replicates = 1000,
     seed: Seed = 0,
 ) -> None:
-    """Measure a network on labelled photos: error rates with intervals, plots and a report."""
+    """Measure a model on labelled photos: error rates with confidence intervals, plots and a report."""
     configuration = Configuration(config)
     entry = _network(configuration, network)
-    measurement = _ask(configuration, entry, photos, protocol, groups, detector, engine, store)
+    measurement = _measure(configuration, entry, photos, protocol, groups, detector, engine, store)
     measurement.report({}, measurement.sample.rates, {}, report, replicates, seed)
 
 
-def calibrate(
+def calibrate_command(
     network: Network,
     photos: Photos,
     fmr: Annotated[
-        float | None, typer.Option("--fmr", min=0, max=1, help="Of an embedder: the highest false match rate.")
+        float | None, typer.Option("--fmr", min=0, max=1, help="For an embedder: maximum false match rate.")
     ] = None,
     apcer: Annotated[
-        float | None, typer.Option("--apcer", min=0, max=1, help="Of liveness: the highest share of attacks that pass.")
+        float | None, typer.Option("--apcer", min=0, max=1, help="For liveness: maximum share of attacks that pass.")
     ] = None,
     bpcer: Annotated[
         float | None,
-        typer.Option("--bpcer", min=0, max=1, help="Of liveness: the highest share of live photos that are rejected."),
+        typer.Option("--bpcer", min=0, max=1, help="For liveness: maximum share of live photos that are rejected."),
     ] = None,
     write: Annotated[
-        Path | None, typer.Option("--write", exists=True, dir_okay=False, help="A configuration to write it into.")
+        Path | None,
+        typer.Option("--write", exists=True, dir_okay=False, help="Configuration file to write it to."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Even if the photos are too few for that rate.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if there are too few photos for that rate.")] = False,
     groups: Groups = None,
     detector: Detector = None,
     engine: EngineOption = "onnx",
@@ -100,48 +101,50 @@ def calibrate(
     replicates: Replicates = 1000,
     seed: Seed = 0,
 ) -> None:
-    """Find the threshold for a target error rate on labelled photos, and write it where the service reads it."""
+    """Find the threshold for a target error rate on labelled photos, and optionally write it to a configuration."""
     configuration = Configuration(write or config)
     entry = _network(configuration, network)
     target = _target(entry, {"FMR": fmr, "APCER": apcer, "BPCER": bpcer})
     if write is not None:
         configuration.check(cast(Task, entry.task), entry.name)
-    measurement = _ask(configuration, entry, photos, None, groups, detector, engine, store)
+    measurement = _measure(configuration, entry, photos, None, groups, detector, engine, store)
     sample = measurement.sample
     evidence = sample.evidence(measurement.answers, target.rate)
     lacking = shortage(target.at_most, evidence.trials, target.rate, evidence.counted)
     if not (force or supports(target.at_most, evidence.trials)):
-        raise ModelError(f"{lacking} Take more photos, or use --force")
+        raise ModelError(f"{lacking} Use more photos, or --force")
     threshold = target.threshold(evidence.curve)
     chosen = {**asdict(target), "extreme": target.extreme, "threshold": threshold, "shortage": lacking}
     rates = sample.rates if target.rate == "BPCER" else tuple(sorted({*sample.rates, target.at_most}, reverse=True))
     measurement.report({CALIBRATED: threshold}, rates, {"calibration": chosen}, report, replicates, seed)
-    say(f"threshold [bold]{threshold}[/] for {target.rate} at most {percent(target.at_most)}")
+    print_line(f"threshold [bold]{threshold}[/] for {target.rate} at most {percent(target.at_most)}")
     if write is not None:
         roles = configuration.write(cast(Task, entry.task), entry.name, threshold)
-        say(f"[green]written[/] {shown(str(write))}, for {', '.join(map(shown, roles))}: `serve deploy` applies it")
+        print_line(
+            f"[green]written[/] {escaped(str(write))}, for {', '.join(map(escaped, roles))}: `serve deploy` applies it"
+        )
 
 
 def _network(configuration: Configuration, name: str) -> Card:
-    # A card's name comes before a role of the same name.
+    # A card's name takes precedence over a role of the same name.
     entry = card(name if name in cards() else configuration.model(name) or name)
     if entry.task == "detector":
-        raise ModelError(f"{entry.name} is neither an embedder nor a liveness network")
+        raise ModelError(f"{entry.name} is neither an embedder nor a liveness model")
     return entry
 
 
 def _target(entry: Card, rates: Mapping[RateName, float | None]) -> Target:
-    """The one rate that was given, if it suits the network."""
+    """The given rate, if there is exactly one and it applies to the model."""
     given = {rate: value for rate, value in rates.items() if value is not None}
     allowed: tuple[RateName, ...] = ("FMR",) if entry.task == "embedder" else ("APCER", "BPCER")
     if len(given) != 1 or not all(rate in allowed and value > 0 for rate, value in given.items()):
         options = " or ".join(f"--{rate.lower()}" for rate in allowed)
-        raise ModelError(f"calibrating {entry.name} takes one rate above 0: {options}")
+        raise ModelError(f"calibrating {entry.name} requires one rate above 0: {options}")
     [(rate, value)] = given.items()
     return Target(rate, value)
 
 
-def _ask(
+def _measure(
     configuration: Configuration,
     entry: Card,
     photos: Path,
@@ -151,7 +154,7 @@ def _ask(
     engine: Engine,
     store: Path,
 ) -> Measurement:
-    """Read the photos, and ask the networks about them."""
+    """Read the photos and run the models on them."""
     if groups is not None and entry.task != "embedder":
         raise ModelError(f"{entry.name} is not an embedder: only an embedder has false matches by group")
     sample = read_sample(entry.task, photos, protocol)
@@ -161,4 +164,4 @@ def _ask(
     if grouped is not None:
         about["photos of groups"] = f"{len(grouped.photos)} in {groups}"
     configured = configuration.thresholds(cast(Task, entry.task), entry.name)
-    return ask(entry, finder, engine, Store(store), sample, grouped, configured, about)
+    return run_model(entry, finder, engine, Store(store), sample, grouped, configured, about)

@@ -1,4 +1,4 @@
-"""`facegraph gallery` on the gallery's files: export, import, backup, restore, clean, and what works offline."""
+"""`facegraph gallery`: commands that work on the gallery's files."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ import typer
 from rich.filesize import decimal
 
 from facegraph.cli.options import DEFAULT_URI, StorageOption, UriOption
-from facegraph.cli.terminal import CommandError, Report, progress, say, shown
+from facegraph.cli.output import CommandError, ReportProgress, escaped, print_line, progress_bar
 from facegraph.client import CollectionStatistics
 from gallery.backup import backup, restore
 from gallery.disk import GalleryInUseError
@@ -25,111 +25,115 @@ from imaging.refused import Refused
 
 
 @contextmanager
-def _mistakes() -> Iterator[None]:
+def _gallery_errors() -> Iterator[None]:
     try:
         yield
     except GalleryInUseError as error:
-        raise CommandError(f"{error}, the running service as a rule: stop it first") from error
+        raise CommandError(f"{error}, usually the running service: stop it first") from error
     except Refused as error:
         raise CommandError(error.message) from error
     except (TransferError, OSError, RuntimeError, ValueError) as error:
-        # Lance and Arrow tell of files that they cannot read by several types.
+        # Lance and Arrow raise several types for files that they cannot read.
         raise CommandError(first_line(error)) from error
 
 
-@_mistakes()
+@_gallery_errors()
 def export_command(
-    folder: Annotated[Path, typer.Argument(help="Gets a Parquet file a collection; empty, or not there yet.")],
-    collection: Annotated[list[str] | None, typer.Option("--collection", help="May be repeated. Default: all.")] = None,
-    uri: UriOption = DEFAULT_URI,
-    storage_option: StorageOption = None,
-) -> None:
-    """Write collections to Parquet files. The service may go on meanwhile."""
-    with progress() as report:
-        files = asyncio.run(export_gallery(_place(uri, storage_option), folder, collection or [], report))
-    for file in files:
-        say(f"[green]exported[/] {shown(file.name)}: {file.faces} faces in {shown(str(file.path))}")
-
-
-@_mistakes()
-def import_command(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Exported files, or folders of them.")],
-    into: Annotated[
-        str | None, typer.Option("--into", help="Import the only file into a collection of this name.")
+    folder: Annotated[
+        Path, typer.Argument(help="Folder for one Parquet file per collection. It must be empty or not exist.")
+    ],
+    collection: Annotated[
+        list[str] | None, typer.Option("--collection", help="A collection to export. May be repeated. Default: all.")
     ] = None,
     uri: UriOption = DEFAULT_URI,
     storage_option: StorageOption = None,
 ) -> None:
-    """Add exported faces. What is there already is left alone, so an import can be made again."""
+    """Export collections to Parquet files."""
+    with progress_bar() as report:
+        files = asyncio.run(export_gallery(_place(uri, storage_option), folder, collection or [], report))
+    for file in files:
+        print_line(f"[green]exported[/] {escaped(file.name)}: {file.faces} faces in {escaped(str(file.path))}")
 
-    async def run(report: Report) -> None:
-        async with _writing(_place(uri, storage_option)) as writer:
+
+@_gallery_errors()
+def import_command(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Exported files, or folders of them.")],
+    into: Annotated[
+        str | None, typer.Option("--into", help="Name of the collection to import a single file into.")
+    ] = None,
+    uri: UriOption = DEFAULT_URI,
+    storage_option: StorageOption = None,
+) -> None:
+    """Import exported faces. Existing faces stay unchanged, so an import can be repeated."""
+
+    async def run(report: ReportProgress) -> None:
+        async with _open_writer(_place(uri, storage_option)) as writer:
             for done in await import_files(writer, paths, report, into):
-                say(f"[green]imported[/] {shown(done.collection)}: {done.new} new of {done.faces} faces")
+                print_line(f"[green]imported[/] {escaped(done.collection)}: {done.new} new of {done.faces} faces")
 
-    with progress() as report:
+    with progress_bar() as report:
         asyncio.run(run(report))
 
 
-@_mistakes()
+@_gallery_errors()
 def backup_command(
-    place: Annotated[str, typer.Argument(help="A folder or an address, with nothing there.")],
+    place: Annotated[str, typer.Argument(help="A folder or an object store address that is empty or does not exist.")],
     uri: UriOption = DEFAULT_URI,
     storage_option: StorageOption = None,
 ) -> None:
-    """Copy the gallery. The service may go on meanwhile, and can run on the copy."""
-    with progress() as report:
+    """Copy the gallery. A service can run on the copy."""
+    with progress_bar() as report:
         copied = asyncio.run(backup(_place(uri, storage_option), _place(place, storage_option), report))
-    say(f"[green]backed up[/] {_collections(copied)} to {shown(place)}")
+    print_line(f"[green]backed up[/] {_count(copied)} to {escaped(place)}")
 
 
-@_mistakes()
+@_gallery_errors()
 def restore_command(
-    place: Annotated[str, typer.Argument(help="Of the backup.")],
-    replace: Annotated[bool, typer.Option("--replace", help="Set the gallery that is there aside.")] = False,
+    place: Annotated[str, typer.Argument(help="Folder or address of the backup.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Move an existing gallery aside.")] = False,
     uri: UriOption = DEFAULT_URI,
     storage_option: StorageOption = None,
 ) -> None:
-    """Bring a backup back, into a gallery that has nothing or is not there."""
+    """Restore a backup to a gallery that is empty or does not exist."""
     source, target = _place(place, storage_option), _place(uri, storage_option)
-    with progress() as report:
+    with progress_bar() as report:
         copied, aside = asyncio.run(restore(source, target, replace, report))
-    say(f"[green]restored[/] {_collections(copied)} from {shown(place)}")
+    print_line(f"[green]restored[/] {_count(copied)} from {escaped(place)}")
     if aside is not None:
-        say(
-            f"The gallery that was there is {shown(str(aside))} now and still holds its faces: "
-            "delete that folder by hand when you need it no more."
+        print_line(
+            f"The previous gallery was moved to {escaped(str(aside))} and still holds its faces: "
+            "delete that folder when you no longer need it."
         )
 
 
-@_mistakes()
+@_gallery_errors()
 def clean_command(uri: UriOption = DEFAULT_URI, storage_option: StorageOption = None) -> None:
     """Erase deleted faces from the gallery's files."""
     place = _place(uri, storage_option)
 
     async def run() -> dict[str, int]:
         await collections_at(place)
-        async with _writing(place) as writer:
+        async with _open_writer(place) as writer:
             return await writer.clean()
 
     try:
         freed = asyncio.run(run())
     except GalleryInUseError as error:
-        raise TransferError(f"{error}; the service cleans it up itself when asked by POST /v1/gallery/clean") from error
+        raise TransferError(f"{error}; a running service cleans up on POST /v1/gallery/clean") from error
     for name, size in freed.items():
-        say(f"[green]cleaned[/] {shown(name)}: {decimal(size)} freed")
+        print_line(f"[green]cleaned[/] {escaped(name)}: {decimal(size)} freed")
 
 
-@_mistakes()
+@_gallery_errors()
 def collections(uri: str, storage_options: list[str] | None) -> tuple[list[CollectionStatistics], list[str]]:
-    """The collections of a gallery, as a service describes them, and a sentence about each damaged one."""
+    """The collections of a gallery as the service describes them, and a sentence about each damaged one."""
     place = _place(uri, storage_options)
 
     async def run() -> tuple[list[CollectionStatistics], list[str]]:
         reader, found, damaged = Reader(place, 0), list[CollectionStatistics](), list[str]()
         for collection in await collections_at(place):
             try:
-                found.append(await _described(reader, collection))
+                found.append(await _statistics(reader, collection))
             except Refused as refused:
                 damaged.append(refused.message)
         return found, damaged
@@ -137,20 +141,20 @@ def collections(uri: str, storage_options: list[str] | None) -> tuple[list[Colle
     return asyncio.run(run())
 
 
-@_mistakes()
+@_gallery_errors()
 def delete(uri: str, storage_options: list[str] | None, collection: str, subjects: Sequence[str]) -> Mapping[str, int]:
-    """Delete subjects; how many faces each had."""
+    """Delete subjects and return the number of faces of each."""
     place = _place(uri, storage_options)
 
     async def run() -> dict[str, int]:
         await collections_at(place)
-        async with _writing(place) as writer:
+        async with _open_writer(place) as writer:
             return {subject: await writer.delete_subjects(collection, [subject]) for subject in subjects}
 
     return asyncio.run(run())
 
 
-async def _described(reader: Reader, collection: Collection) -> CollectionStatistics:
+async def _statistics(reader: Reader, collection: Collection) -> CollectionStatistics:
     kind, counted = collection.kind, await reader.statistics(collection)
     return CollectionStatistics(
         name=collection.name,
@@ -168,7 +172,7 @@ async def _described(reader: Reader, collection: Collection) -> CollectionStatis
 
 
 @asynccontextmanager
-async def _writing(place: Location) -> AsyncIterator[Writer]:
+async def _open_writer(place: Location) -> AsyncIterator[Writer]:
     writer = await Writer.open(place)
     try:
         yield writer
@@ -183,9 +187,9 @@ def _place(uri: str, storage_options: list[str] | None) -> Location:
         if not (key and separator):
             raise typer.BadParameter(f"{option} is not KEY=VALUE", param_hint="--storage-option")
         options[key] = value
-    # Only a plain path is known as a folder, which has a lock.
+    # A gallery is locked only if it is a plain path.
     return Location(uri.removeprefix("file://"), options)
 
 
-def _collections(collections: list[Collection]) -> str:
+def _count(collections: Sequence[Collection]) -> str:
     return f"{len(collections)} collection{'' if len(collections) == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""`facegraph keys`: API keys."""
+"""`facegraph keys`."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -10,70 +10,74 @@ from rich.table import Table
 
 from access.keys import SCOPES, KeysError, create, read, revoke
 from facegraph.cli.options import JsonOption
-from facegraph.cli.terminal import console, mistakes, notes, say, say_json, shown
+from facegraph.cli.output import command_errors, escaped, print_json, print_line, stderr, stdout
 from project.root import ROOT
 
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 FileOption = Annotated[
-    Path, typer.Option("--keys-file", envvar="KEYS_FILE", help="Below the project unless absolute, as for the service.")
+    Path,
+    typer.Option("--keys-file", envvar="KEYS_FILE", help="A relative path starts at the project, as in the service."),
 ]
 DEFAULT_FILE = Path("data/keys.json")
 
 
-@mistakes(KeysError)
+@command_errors(KeysError)
 def create_command(
-    name: Annotated[str, typer.Argument(help="Whose it is, for people.")],
+    name: Annotated[str, typer.Argument(help="A label that says whose key it is.")],
     scope: Annotated[
-        list[str], typer.Option("--scope", metavar="|".join(SCOPES), help="What it may do. May be repeated.")
+        list[str], typer.Option("--scope", metavar="|".join(SCOPES), help="What the key permits. May be repeated.")
     ],
     collection: Annotated[
-        list[str] | None, typer.Option("--collection", help="All that it reaches. May be repeated. Default: all.")
+        list[str] | None,
+        typer.Option("--collection", help="A collection the key is limited to. May be repeated. Default: all."),
     ] = None,
-    expires: Annotated[str | None, typer.Option("--expires", metavar="90d", help="In hours, days or weeks.")] = None,
+    expires: Annotated[
+        str | None, typer.Option("--expires", metavar="90d", help="Lifetime in hours, days or weeks.")
+    ] = None,
     keys_file: FileOption = DEFAULT_FILE,
 ) -> None:
-    """Make a key and print it, alone and this once."""
+    """Create a key and print it. It cannot be shown again."""
     if unknown := set(scope) - set(SCOPES):
-        raise typer.BadParameter(f"there is no scope {shown(', '.join(unknown))}", param_hint="--scope")
+        raise typer.BadParameter(f"there is no scope {escaped(', '.join(unknown))}", param_hint="--scope")
     scopes = [each for each in SCOPES if each in scope]
     until = None if expires is None else datetime.now(UTC).replace(microsecond=0) + _duration(expires)
     key, text = create(ROOT / keys_file, name, scopes, collection or [], until)
-    # The key alone goes to the output, for a script.
+    # Only the key goes to stdout, for use in scripts.
     typer.echo(text)
-    notes.print(f"[green]created[/] {key.id} for {shown(key.name)}. The key is not kept: note it now.", highlight=False)
+    stderr.print(f"[green]created[/] {key.id} for {escaped(key.name)}. Save it: it is not stored.", highlight=False)
 
 
-@mistakes(KeysError)
+@command_errors(KeysError)
 def list_command(keys_file: FileOption = DEFAULT_FILE, as_json: JsonOption = False) -> None:
-    """Show the keys, without what they are."""
+    """List the keys without their secrets."""
     if as_json:
-        say_json([key.model_dump(mode="json", exclude={"hash"}) for key in read(ROOT / keys_file)])
+        print_json([key.model_dump(mode="json", exclude={"hash"}) for key in read(ROOT / keys_file)])
         return
     table = Table("id", "name", "scopes", "collections", "created", "expires", box=None, header_style="bold")
     for key in read(ROOT / keys_file):
         until = "never" if key.expires is None else _time(key.expires)
         if key.expires is not None and key.expires <= datetime.now(UTC):
             until = f"[red]{until}[/]"
-        collections = shown(", ".join(key.collections)) or "all"
-        table.add_row(key.id, shown(key.name), ", ".join(key.scopes), collections, _time(key.created), until)
-    console.print(table)
+        collections = escaped(", ".join(key.collections)) or "all"
+        table.add_row(key.id, escaped(key.name), ", ".join(key.scopes), collections, _time(key.created), until)
+    stdout.print(table)
 
 
-@mistakes(KeysError)
+@command_errors(KeysError)
 def revoke_command(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")],
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `list` shows.")],
     keys_file: FileOption = DEFAULT_FILE,
 ) -> None:
-    """Take a key back: the running service refuses it a second later."""
+    """Revoke a key. A running service refuses it within a second."""
     key = revoke(ROOT / keys_file, key_id)
-    say(f"[green]revoked[/] {key.id} of {shown(key.name)}")
+    print_line(f"[green]revoked[/] {key.id} of {escaped(key.name)}")
 
 
 def _duration(text: str) -> timedelta:
     found = re.fullmatch(r"([1-9][0-9]{0,4})([hdw])", text)
     if not found:
-        raise typer.BadParameter(f"{text} is not a number of hours, days or weeks, as in 90d", param_hint="--expires")
+        raise typer.BadParameter(f"{text} is not a number of hours, days or weeks such as 90d", param_hint="--expires")
     return int(found[1]) * UNITS[found[2]]
 
 

@@ -1,7 +1,6 @@
-"""Groups of commands that are imported when they are named: all of them would take seconds to import."""
+"""Commands that are imported when they run, because importing all of them would take seconds."""
 
 import ast
-from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -13,49 +12,39 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 
-class Part(TyperCommand):
-    """What is known of a command before it is imported; its line in the group's help is read from its source.
+class LazyCommand(TyperCommand):
+    """A command in a group's help, before it is imported. Its summary is read from the source of its function.
 
     Args:
-        place: ``module:function``; the function has the signature that Typer makes a command of.
-        panel: of the group's help.
+        name: what the user types.
+        target: ``module:function`` in this package; the function is one that Typer makes a command of.
+        panel: heading in the group's help.
     """
 
-    def __init__(self, place: str, panel: str = "Commands") -> None:
-        self.module, _, self.function = place.partition(":")
-        super().__init__(None, help=_summaries(self.module)[self.function], rich_help_panel=panel)
+    def __init__(self, name: str, target: str, panel: str = "Commands") -> None:
+        module, _, self._function = target.partition(":")
+        self._module = f"{__package__}.{module}"
+        super().__init__(name, help=_summaries(self._module)[self._function], rich_help_panel=panel)
 
-    def imported(self) -> Any:
-        """The command itself."""
+    def load(self) -> Any:
+        """Import the command."""
         app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-        app.command(self.name)(getattr(import_module(self.module), self.function))
+        app.command(self.name)(getattr(import_module(self._module), self._function))
         return get_command(app)
 
 
-class Group(TyperGroup):
-    """A group of `Part`s and of other groups."""
-
-    def has(self, commands: Mapping[str, Part | TyperGroup]) -> "Group":
-        """Take `commands` in, by name."""
-        for name, command in commands.items():
-            command.name = name
-            self.add_command(command)
-        return self
+class LazyGroup(TyperGroup):
+    """A group of `LazyCommand`s and further groups."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that `args` begin with, which is imported now."""
+        """Import the command that `args` begin with."""
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command.imported() if isinstance(command, Part) else command, rest
-
-
-def group(summary: str, commands: Mapping[str, Part | TyperGroup]) -> Group:
-    """A group with nothing but `commands`."""
-    return Group(help=summary, no_args_is_help=True).has(commands)
+        return name, command.load() if isinstance(command, LazyCommand) else command, rest
 
 
 @cache
 def _summaries(module: str) -> dict[str, str]:
-    """The first line of each documented function of a module, which is not imported."""
+    """The first docstring line of each function of a module, which is not imported."""
     found = find_spec(module)
     assert found is not None
     assert found.origin is not None

@@ -1,4 +1,4 @@
-"""Asking the networks about photos, measuring their answers, and reporting the figures."""
+"""Runs a model on labelled photos, measures its error rates and writes the report."""
 
 import shlex
 import sys
@@ -13,8 +13,8 @@ from evaluation.figures import Plan
 from evaluation.groups import Grouped, measure_groups
 from evaluation.report import Section, acquisition, group_rates, write_report
 from evaluation.samples import Sample
-from facegraph.cli.figures import show
-from facegraph.cli.terminal import say, shown, tracking
+from facegraph.cli.evaluation_tables import print_section
+from facegraph.cli.output import escaped, print_line, tracking
 from imaging.decode import Limits
 from models.card import Card
 from models.detection import PhotoDetector
@@ -24,17 +24,20 @@ from models.store import Store
 from project.root import ROOT
 
 CARDS, CALIBRATED = "the card's", "calibrated"
-"""What thresholds are called."""
+"""Names of thresholds in the report."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measurement:
-    """A network's answers, and what they are measured against.
+    """A model's answers for labelled photos.
 
     Attributes:
-        groups: photos of different people, with the network's answers.
-        thresholds: the card's and the configured ones, by what they are called.
-        about: what the report says about the measurement.
+        entry: the model's card.
+        sample: the photos and their labels.
+        answers: the model's answer for each photo.
+        groups: photos of different people in groups, and the model's answers for them.
+        thresholds: the card's and the configured thresholds by name.
+        about: facts about the measurement for the report.
     """
 
     entry: Card
@@ -53,11 +56,15 @@ class Measurement:
         replicates: int,
         seed: int,
     ) -> None:
-        """Measure at all thresholds and rates, print the figures and write the report.
+        """Measure the error rates, print them and write the report.
 
         Args:
-            chosen: a calibrated threshold, or nothing; false matches by group are measured at it, or at the card's.
+            chosen: a calibrated threshold, or empty. False matches by group are measured at it, or at the card's.
+            rates: the error rates to find thresholds for.
             more: further sections of the report.
+            file: where to write the report, or None for the default.
+            replicates: number of bootstrap replicates.
+            seed: random seed of the bootstrap.
         """
         photos, thresholds = self.sample.photos, {**self.thresholds, **chosen}
         with tracking() as track:
@@ -73,13 +80,13 @@ class Measurement:
         about = {**self.about, "intervals": f"95 %, bootstrap of {replicates:,} draws, seed {seed}"}
         title = f"{self.entry.name} on {len(photos)} photos"
         beside = write_report(file, title, about, {"acquisition": gate, **sections, **more})
-        say(f"photos {len(photos)}, faceless {len(gate['faceless'])}")
+        print_line(f"photos {len(photos)}, faceless {len(gate['faceless'])}")
         for name, section in sections.items():
-            show(name, section)
-        say(f"[green]report[/] {shown(str(file))}, figures {shown(str(beside))}")
+            print_section(name, section)
+        print_line(f"[green]report[/] {escaped(str(file))}, figures {escaped(str(beside))}")
 
 
-def ask(
+def run_model(
     entry: Card,
     detector: Card,
     engine: Engine,
@@ -89,11 +96,17 @@ def ask(
     configured: Mapping[str, float],
     about: Mapping[str, str],
 ) -> Measurement:
-    """Ask a network about all photos.
+    """Run a model on all photos.
 
     Args:
-        configured: the configured thresholds, by role.
-        about: what the report says about the detector and the photos.
+        entry: the model's card.
+        detector: the detector's card.
+        engine: what runs the model.
+        store: where the models are.
+        sample: the photos and their labels.
+        groups: photos of different people in groups, or None.
+        configured: the configured thresholds by role.
+        about: facts about the detector and the photos for the report.
     """
     finder = load_detector(detector, store, "onnx", Device(), {})
     network = load_network(entry, store, engine, Device())

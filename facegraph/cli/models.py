@@ -1,4 +1,4 @@
-"""`facegraph models`: fetching, exporting and checking networks."""
+"""`facegraph models`: fetch, list and verify models."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +9,7 @@ from rich.table import Table
 
 from evaluation.error_rates import ErrorRate, error_rates
 from facegraph.cli.options import DEFAULT_CONFIG, JsonOption
-from facegraph.cli.terminal import console, say, say_json
+from facegraph.cli.output import print_json, print_line, stdout
 from models.card import Card
 from models.catalogue import card, cards, caveats, networks_of
 from models.errors import ModelError
@@ -17,12 +17,13 @@ from models.pull import configured_in, pull
 from models.store import DEFAULT_STORE, State, Store
 
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="MODEL...", help="Default: all that the configuration uses.")
+    list[str] | None, typer.Argument(metavar="MODEL...", help="Default: the models in the configuration.")
 ]
-StoreOption = Annotated[Path, typer.Option("--store", envvar="MODEL_STORE", help="Folder of weights and exports.")]
-ConfigOption = Annotated[Path, typer.Option("--config", help="The Serve configuration that names the models.")]
+StoreOption = Annotated[Path, typer.Option("--store", envvar="MODEL_STORE", help="Folder of the models.")]
+ConfigOption = Annotated[Path, typer.Option("--config", help="A Serve configuration file.")]
 MirrorOption = Annotated[
-    Path | None, typer.Option("--mirror", envvar="MODEL_MIRROR", help="Folder of weight files to ask first.")
+    Path | None,
+    typer.Option("--mirror", envvar="MODEL_MIRROR", help="Folder of weight files to use before downloading."),
 ]
 
 
@@ -32,47 +33,47 @@ def pull_command(
     config: ConfigOption = DEFAULT_CONFIG,
     mirror: MirrorOption = None,
 ) -> None:
-    """Fetch weights and export them. What is ready already is left alone."""
-    pull([card(name) for name in names] if names else configured_in(config), Store(store), mirror, console)
+    """Download and export models. Models that are ready are skipped."""
+    pull([card(name) for name in names] if names else configured_in(config), Store(store), mirror, stdout)
 
 
 def list_command(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
-    """Show the catalogue, and which of its models are here."""
+    """List the models of the catalogue, and which of them are on this machine."""
     if as_json:
-        say_json([_described(entry, _state(entry, Store(store))) for entry in cards().values()])
+        print_json([_described(entry, _state(entry, Store(store))) for entry in cards().values()])
         return
-    table = Table("model", "task", "state", "size", "licence", "what it is", box=None, header_style="bold")
+    table = Table("model", "task", "state", "size", "licence", "title", box=None, header_style="bold")
     for entry in cards().values():
         size = " ".join(map(str, entry.shape))
         table.add_row(entry.name, entry.task, _state(entry, Store(store)), size, entry.licence, entry.title)
-    console.print(table)
+    stdout.print(table)
     for entry in cards().values():
         if entry.superseded_by:
-            say(f"{entry.name} is superseded by {entry.superseded_by}")
+            print_line(f"{entry.name} is superseded by {entry.superseded_by}")
         if rates := _error_rates(entry):
-            say(f"{entry.name}: {'; '.join(map(str, rates))}")
+            print_line(f"{entry.name}: {'; '.join(map(str, rates))}")
     for caveat, names in caveats(cards().values()).items():
-        say(f"{', '.join(names)}: {caveat}")
+        print_line(f"{', '.join(names)}: {caveat}")
 
 
 def verify_command(
     names: Names = None, store: StoreOption = DEFAULT_STORE, config: ConfigOption = DEFAULT_CONFIG
 ) -> None:
-    """Compare every file of the pulled models with its hash."""
+    """Check the hash of every file of the models."""
     damaged = []
     asked = [card(name) for name in names] if names else configured_in(config)
     for entry in dict.fromkeys(network for each in asked for network in networks_of(each)):
         problems = Store(store).problems(entry)
         damaged += [entry.name] if problems else []
-        console.print(
+        stdout.print(
             f"[red]damaged[/] {entry.name}: {', '.join(problems)}" if problems else f"[green]whole[/]   {entry.name}"
         )
     if damaged:
-        raise ModelError(f"run `facegraph models pull {' '.join(damaged)}` to mend it")
+        raise ModelError(f"run `facegraph models pull {' '.join(damaged)}` to repair it")
 
 
 def _state(entry: Card, store: Store) -> State:
-    """The state of the network of `entry` that is furthest from ready."""
+    """The state of the model, or of a fusion's least ready member."""
     states = {store.state(network) for network in networks_of(entry)}
     order: tuple[State, ...] = ("not pulled", "weights only", "ready")
     return next(state for state in order if state in states)

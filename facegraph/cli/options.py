@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options and arguments that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,14 +8,14 @@ import typer
 from project.root import ROOT
 
 SERVICE, FILES = "The service", "Files"
-"""Panels of the help."""
+"""Headings in a command's help."""
 
-JsonOption = Annotated[bool, typer.Option("--json", help="For a program to read.")]
-CollectionOption = Annotated[str, typer.Option("--collection", metavar="NAME", help="In this collection.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+CollectionOption = Annotated[str, typer.Option("--collection", metavar="NAME", help="Name of the collection.")]
 
 UrlOption = Annotated[
     str,
-    typer.Option("--url", envvar="FACEGRAPH_URL", rich_help_panel=SERVICE, help="Where the running service is."),
+    typer.Option("--url", envvar="FACEGRAPH_URL", rich_help_panel=SERVICE, help="Address of the running service."),
 ]
 ApiKeyOption = Annotated[
     str | None,
@@ -23,7 +23,7 @@ ApiKeyOption = Annotated[
         "--api-key",
         envvar="FACEGRAPH_API_KEY",
         rich_help_panel=SERVICE,
-        help="Better in the variable: other users of this machine see what a command is given.",
+        help="Prefer the environment variable: other users of this machine can see a command's arguments.",
     ),
 ]
 DEFAULT_URL = "http://localhost:8000"
@@ -43,10 +43,10 @@ StorageOption = Annotated[
         "--storage-option",
         metavar="KEY=VALUE",
         rich_help_panel=FILES,
-        help="For an object store, as LanceDB has them; it reads AWS_... variables by itself. May be repeated.",
+        help="Object store option of LanceDB, which also reads AWS_... variables. May be repeated.",
     ),
 ]
 DEFAULT_URI = str(ROOT / "data" / "gallery")
 
-ConfigArgument = Annotated[Path, typer.Argument(metavar="[CONFIG]", help="A Serve configuration.")]
+ConfigArgument = Annotated[Path, typer.Argument(metavar="[CONFIG]", help="A Serve configuration file.")]
 DEFAULT_CONFIG = ROOT / "configs" / "serve.yaml"

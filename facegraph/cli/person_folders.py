@@ -1,57 +1,76 @@
-"""A folder of people on disk: one folder per person, named by their id, with their photos in it and below."""
+"""Finds the photos in a folder with one folder per person, named by the person's id."""
 
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from facegraph.cli.terminal import CommandError
+from facegraph.cli.output import CommandError
 from graphs.batches import LARGEST_PHOTO
 
-LITTER = frozenset(
+SYSTEM_FILES = frozenset(
     {
-        # Synology and QNAP: thumbnails, indices, recycle bins and snapshots.
+        # Synology and QNAP: thumbnails, indexes, recycle bins and snapshots.
         *("@eadir", "@tmp", "@recycle", "@recently-snapshot", "@__thumb", "#recycle", "#snapshot"),
-        # Windows
+        # Windows.
         *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),
-        # macOS; all else that it leaves is hidden.
+        # macOS; its other files are hidden.
         *("__macosx", "icon\r", "network trash folder", "temporary items"),
         *("lost+found", "picasa.ini"),
     }
 )
-"""Names, in lower case, of what systems leave in folders. Hidden files and folders, whose names begin with a dot, are
-skipped as well."""
+"""Lower-case names of files and folders that operating systems and NAS devices create. They are skipped, as are hidden
+files and folders, whose names begin with a dot."""
 
 
 @dataclass(frozen=True)
-class Unusable:
-    """A file or folder without a photo to enrol: whose it is, a stable code, and one sentence."""
+class FileOutcome:
+    """The outcome for one file of a folder of people.
+
+    Attributes:
+        subject: empty if the file is in no person's folder.
+        photo: path of the file.
+        status: ``already`` if the photo was enrolled before; ``refused`` with a `code` (docs/v1.md, docs/cli.md) and a
+            `message`; ``missing`` if a face is enrolled whose photo is not in the folder.
+    """
 
     subject: str
-    path: Path
-    code: str
-    message: str
+    photo: str
+    status: Literal["enrolled", "already", "refused", "missing"]
+    code: str = ""
+    message: str = ""
+
+
+def refused(subject: str, path: Path, code: str, message: str) -> FileOutcome:
+    """The outcome for a file that is not enrolled."""
+    return FileOutcome(subject, str(path), "refused", code, message)
+
+
+def unreadable(subject: str, path: Path, error: OSError) -> FileOutcome:
+    """The outcome for a file that cannot be read."""
+    return refused(subject, path, "UNREADABLE", _reason(error))
 
 
 @dataclass(frozen=True)
 class People:
-    """What a folder of people holds.
+    """The files in a folder of people.
 
     Attributes:
         photos: by subject, the files that may be photos, whatever their names.
-        unusable: everything else, except `LITTER` and what is hidden.
+        unusable: all other files except `SYSTEM_FILES` and hidden ones, and folders without photos.
     """
 
     photos: dict[str, list[Path]] = field(default_factory=dict)
-    unusable: list[Unusable] = field(default_factory=list)
+    unusable: list[FileOutcome] = field(default_factory=list)
 
 
 def people(folder: Path) -> People:
-    """Look through a folder of people. Links are followed, but not back to a folder that holds them.
+    """Search a folder of people. Links are followed, except into a folder that contains them.
 
     Raises:
-        CommandError: it has no folder with a file in it, or cannot be read.
+        CommandError: the folder cannot be read, or no folder in it has a photo.
     """
     found = People()
     try:
@@ -60,59 +79,56 @@ def people(folder: Path) -> People:
         raise CommandError(f"{folder} cannot be read: {_reason(error)}") from error
     for path in entries:
         if not os.path.isdir(path):
-            found.unusable.append(Unusable("", path, "NO_SUBJECT", "The file is in no person's folder"))
+            found.unusable.append(refused("", path, "NO_SUBJECT", "The file is not in a person's folder"))
             continue
         files = list(_files(path, path.name, (os.path.realpath(folder),)))
         photos = [each for each in files if isinstance(each, Path)]
-        found.unusable.extend(each for each in files if isinstance(each, Unusable))
+        found.unusable.extend(each for each in files if isinstance(each, FileOutcome))
         if photos:
             found.photos[path.name] = photos
         elif not files:
-            found.unusable.append(Unusable(path.name, path, "NO_PHOTO", "The folder has no photo"))
+            found.unusable.append(refused(path.name, path, "NO_PHOTO", "The folder has no photo"))
     if not found.photos:
-        raise CommandError(f"{folder} has no folder with photos: it needs one folder per person, named by their id")
+        raise CommandError(f"{folder} has no folder with photos: it needs one folder per person, named by id")
     return found
 
 
-def _files(folder: Path, subject: str, above: tuple[str, ...]) -> Iterator[Path | Unusable]:
-    """The files in a person's folder and below it; `above` are the folders that it is in, without links."""
+def _files(folder: Path, subject: str, parents: tuple[str, ...]) -> Iterator[Path | FileOutcome]:
+    """The files in a person's folder and its subfolders. `parents` are the resolved paths of its parent folders."""
     real = os.path.realpath(folder)
-    if real in above:
-        yield Unusable(subject, folder, "UNREADABLE", "The link leads to a folder that it is in")
+    if real in parents:
+        yield refused(subject, folder, "UNREADABLE", "The link leads to a folder that contains it")
         return
     try:
         entries = _entries(folder)
     except OSError as error:
-        yield Unusable(subject, folder, "UNREADABLE", _reason(error))
+        yield unreadable(subject, folder, error)
         return
     for path in entries:
-        # Not Path.is_dir, which raises some errors, such as that of a link into a folder that is closed.
+        # Path.is_dir raises some errors, for example for a link into a folder without permission.
         if os.path.isdir(path):
-            yield from _files(path, subject, (*above, real))
+            yield from _files(path, subject, (*parents, real))
         else:
             yield _checked(path, subject)
 
 
 def _entries(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not _is_litter(path.name))
+    names = sorted(folder.iterdir())
+    return [path for path in names if not path.name.startswith(".") and path.name.lower() not in SYSTEM_FILES]
 
 
-def _is_litter(name: str) -> bool:
-    return name.startswith(".") or name.lower() in LITTER
-
-
-def _checked(path: Path, subject: str) -> Path | Unusable:
+def _checked(path: Path, subject: str) -> Path | FileOutcome:
     try:
         status = path.stat()
     except OSError as error:
-        return Unusable(subject, path, "UNREADABLE", _reason(error))
+        return unreadable(subject, path, error)
     if not stat.S_ISREG(status.st_mode):
-        # Opening a pipe waits until another program writes to it.
-        return Unusable(subject, path, "UNREADABLE", "It is not a regular file")
-    # Not even read: it may be a film of gigabytes, and no service can be set to take a larger photo.
+        # Opening a pipe would block until another program writes to it.
+        return refused(subject, path, "UNREADABLE", "It is not a regular file")
+    # Checked before reading because it may be a film of gigabytes. No service can be configured to accept more.
     if status.st_size > LARGEST_PHOTO:
-        most = LARGEST_PHOTO // 2**20
-        return Unusable(subject, path, "IMAGE_TOO_LARGE", f"The file is larger than {most} MiB, as no photo may be")
+        limit = f"The file is larger than {LARGEST_PHOTO // 2**20} MiB, the limit for a photo"
+        return refused(subject, path, "IMAGE_TOO_LARGE", limit)
     return path
 
 

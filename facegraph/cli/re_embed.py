@@ -1,4 +1,4 @@
-"""`facegraph gallery re-embed`: from one network's embeddings to another's, which takes the photos again."""
+"""`facegraph gallery re-embed`: moves a collection to another embedder by enrolling its photos again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,149 +7,148 @@ from typing import Annotated
 
 import typer
 
-from facegraph.cli.enrol import FolderArgument, make
-from facegraph.cli.enrolment import (
-    Outcome,
-    Rules,
-    enrol,
-    enrolled_faces,
-    face_ids,
-    new_photos,
-    unreadable,
-    unusable,
-)
+from facegraph.cli.enrol import FolderArgument, create_collection
+from facegraph.cli.enrolment_report import DEFAULT_PARALLEL, ParallelOption, ReportOption, run_and_report
+from facegraph.cli.folder_enrolment import EnrolmentRules, enrol, enrolled_faces, face_ids, new_photos
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, UrlOption
-from facegraph.cli.outcomes import DEFAULT_PARALLEL, ParallelOption, ReportOption, follow
-from facegraph.cli.person_folders import people
-from facegraph.cli.terminal import CommandError, Report, mistakes, say, shown
+from facegraph.cli.output import CommandError, ReportProgress, command_errors, escaped, print_line
+from facegraph.cli.person_folders import FileOutcome, people, unreadable
 from facegraph.client import AsyncClient, StoredFace
 
 
 @dataclass
-class Plan:
-    """Which photos are enrolled anew.
+class ReEmbedPlan:
+    """Which photos to enrol again.
 
     Attributes:
-        same: by subject, those of which one face was enrolled, known by their digest.
-        every: by subject, those of which every face was enrolled.
-        others: by subject, all photos of whoever has none that was enrolled.
-        missing: faces whose photo is not there; of `absent` there is no photo at all.
-        absent: subjects.
-        unread: files that cannot be read.
+        one_face: by subject, the photos of which one face is enrolled.
+        every_face: by subject, the photos of which every face is enrolled.
+        other_photos: by subject, all photos of subjects without any enrolled photo.
+        missing: enrolled faces whose photo is not in the folder.
+        absent: subjects without a photo in the folder.
+        unreadable: files that cannot be read.
     """
 
-    same: dict[str, list[Path]] = field(default_factory=dict)
-    every: dict[str, list[Path]] = field(default_factory=dict)
-    others: dict[str, list[Path]] = field(default_factory=dict)
-    missing: list[Outcome] = field(default_factory=list)
+    one_face: dict[str, list[Path]] = field(default_factory=dict)
+    every_face: dict[str, list[Path]] = field(default_factory=dict)
+    other_photos: dict[str, list[Path]] = field(default_factory=dict)
+    missing: list[FileOutcome] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
-    unread: list[Outcome] = field(default_factory=list)
+    unreadable: list[FileOutcome] = field(default_factory=list)
 
 
-def planned(enrolled: Mapping[str, Sequence[StoredFace]], found: Mapping[str, Sequence[Path]]) -> Plan:
-    """The photos, of those `found` by subject, for the subjects and faces that are `enrolled`."""
-    plan = Plan()
+def re_embed_plan(enrolled: Mapping[str, Sequence[StoredFace]], found: Mapping[str, Sequence[Path]]) -> ReEmbedPlan:
+    """Find the photos of the enrolled faces by their digests.
+
+    Args:
+        enrolled: the collection's faces by subject.
+        found: the folder's photos by subject.
+    """
+    plan = ReEmbedPlan()
     for subject, faces in enrolled.items():
-        paths = found.get(subject, ())
         photos = []
-        for path in paths:
+        for path in found.get(subject, ()):
             try:
                 photos.append((path, path.read_bytes()))
             except OSError as error:
-                plan.unread.append(unreadable(subject, path, error))
+                plan.unreadable.append(unreadable(subject, path, error))
         one, every = (
-            {face: path for path, photo in photos for face in face_ids(subject, photo, each)} for each in (False, True)
+            {face: path for path, photo in photos for face in face_ids(subject, photo, every_face)}
+            for every_face in (False, True)
         )
         ids = [face.face_id for face in faces]
-        if same := [one[face] for face in ids if face in one]:
-            plan.same[subject] = same
-        if whole := list(dict.fromkeys(every[face] for face in ids if face in every)):
-            plan.every[subject] = whole
+        if one_face := [one[face] for face in ids if face in one]:
+            plan.one_face[subject] = one_face
+        if every_face := list(dict.fromkeys(every[face] for face in ids if face in every)):
+            plan.every_face[subject] = every_face
         if not photos:
             plan.absent.append(subject)
-        if not (same or whole) and photos:
-            plan.others[subject] = [path for path, _ in photos]
+        if photos and not (one_face or every_face):
+            plan.other_photos[subject] = [path for path, _ in photos]
         else:
-            gone = [face for face in faces if face.face_id not in one and face.face_id not in every]
-            plan.missing += [Outcome(subject, face.label, "missing", message="no such photo") for face in gone]
+            lost = [face for face in faces if face.face_id not in one and face.face_id not in every]
+            plan.missing += [FileOutcome(subject, face.label, "missing", message="no such photo") for face in lost]
     return plan
 
 
 def re_embed_command(
     folder: FolderArgument,
-    old: Annotated[str, typer.Option("--from", metavar="NAME", help="The collection as it is; it stays so.")],
-    new: Annotated[str, typer.Option("--to", metavar="NAME", help="The collection that is made, or gone on with.")],
+    old: Annotated[str, typer.Option("--from", metavar="NAME", help="The existing collection. It is only read.")],
+    new: Annotated[str, typer.Option("--to", metavar="NAME", help="The collection to create, or to resume.")],
     embedder: Annotated[
-        str | None, typer.Option("--embedder", metavar="ROLE", help="Of the new collection. Default: the old one's.")
+        str | None,
+        typer.Option("--embedder", metavar="ROLE", help="Embedder of the new collection. Default: the old one's."),
     ] = None,
     without_missing: Annotated[
-        bool, typer.Option("--without-missing", help="Leave out whom the folder has no photo of.")
+        bool, typer.Option("--without-missing", help="Leave out subjects without a photo in the folder.")
     ] = False,
     parallel: ParallelOption = DEFAULT_PARALLEL,
     report: ReportOption = None,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
 ) -> None:
-    """Enrol everybody of a collection in a new one of another network, with the photos once more.
+    """Enrol a collection's subjects in a new collection with another embedder.
 
-    A gallery keeps no photos, so it takes the folder that they were enrolled from. Of each subject exactly the photos
-    that were enrolled are taken, known by their digests, and all photos of whoever has no such photo. If anybody has
-    none, nothing is done. The old collection is only read.
+    The gallery keeps no photos, so this needs the folder that they were enrolled from. Photos are recognised by their
+    digests: exactly those enrolled in the old collection are enrolled again, or all photos of a subject that has none
+    of them. If a subject has no photo at all, nothing is done.
     """
     if old == new:
-        raise typer.BadParameter("the old collection and the new one are the same", param_hint="--to")
-    found, outcomes, lost, others = people(folder), list[Outcome](), list[str](), list[str]()
+        raise typer.BadParameter("the old and the new collection are the same", param_hint="--to")
+    found, outcomes, lost, by_other_photos = people(folder), list[FileOutcome](), list[str](), list[str]()
 
-    async def run(track: Report) -> None:
-        with mistakes(ValueError):
+    async def run(progress: ReportProgress) -> None:
+        with command_errors(ValueError):
             client = AsyncClient(url, api_key)
         async with client:
-            role = await _role(client, old, new, embedder)
-            enrolled = await enrolled_faces(client, old, parallel, track)
-            plan = planned(enrolled, found.photos)
-            outcomes.extend(each for each in unusable(found) if each.subject in enrolled)
-            outcomes.extend(plan.unread + plan.missing)
-            others.extend(plan.others)
+            role = await _new_role(client, old, new, embedder)
+            enrolled = await enrolled_faces(client, old, parallel, progress)
+            plan = re_embed_plan(enrolled, found.photos)
+            outcomes.extend(each for each in found.unusable if each.subject in enrolled)
+            outcomes.extend(plan.unreadable + plan.missing)
+            by_other_photos.extend(plan.other_photos)
             if plan.absent and not without_missing:
                 raise CommandError(
                     f"{len(plan.absent)} of {len(enrolled)} subjects of {old} have no photo in {folder}, and nothing "
                     "was done: add photos of them, or leave them out with --without-missing"
                 )
-            await make(client, new, role)
-            # What was let in once is let in again; other photos are judged as any are.
+            await create_collection(client, new, role)
+            # Photos that were accepted once are accepted again. Others must meet the usual rules.
             for photos, rules in (
-                (plan.same, Rules("report", "prominent")),
-                (plan.every, Rules("report", "all")),
-                (plan.others, Rules("require", "one")),
+                (plan.one_face, EnrolmentRules("report", "prominent")),
+                (plan.every_face, EnrolmentRules("report", "all")),
+                (plan.other_photos, EnrolmentRules("require", "one")),
             ):
-                left, known = await new_photos(client, new, photos, rules, parallel, track)
+                remaining, known = await new_photos(client, new, photos, rules, parallel, progress)
                 outcomes.extend(known)
-                await enrol(client, new, left, rules, parallel, track, outcomes)
-            there = {subject.id async for subject in client.subjects(new)}
-            lost.extend(subject for subject in enrolled if subject not in there and subject not in plan.absent)
+                await enrol(client, new, remaining, rules, parallel, progress, outcomes)
+            arrived = {subject.id async for subject in client.subjects(new)}
+            lost.extend(subject for subject in enrolled if subject not in arrived and subject not in plan.absent)
 
-    follow(run, outcomes, report)
-    if others:
-        say(f"{len(others)} subjects by other photos than those enrolled: {shown(', '.join(others))}")
+    run_and_report(run, outcomes, report)
+    if by_other_photos:
+        names = escaped(", ".join(by_other_photos))
+        print_line(f"{len(by_other_photos)} subjects were enrolled from other photos than before: {names}")
     if lost:
         raise CommandError(f"{len(lost)} subjects of {old} are not in {new}: {', '.join(lost)}")
-    say(f"[green]everybody[/] of {shown(old)} with a photo is in {shown(new)}; {shown(old)} is as it was")
+    print_line(f"[green]complete[/] every subject of {escaped(old)} with a photo is in {escaped(new)}")
 
 
-async def _role(client: AsyncClient, old: str, new: str, embedder: str | None) -> str:
-    """The role of the embedder of the new collection.
+async def _new_role(client: AsyncClient, old: str, new: str, embedder: str | None) -> str:
+    """The role of the new collection's embedder.
 
     Raises:
-        CommandError: it gives no other embeddings than those in the old collection, or than those in the new one.
+        CommandError: the role does not exist, its embeddings are those of the old collection, or the new collection
+            exists with other embeddings.
     """
-    was, embedders = await client.collection(old), (await client.models()).embedders
-    role = embedder or was.embedder
+    source, embedders = await client.collection(old), (await client.models()).embedders
+    role = embedder or source.embedder
     if role not in embedders:
-        raise CommandError(f"there is no embedder called {role}; there are {', '.join(embedders)}")
+        raise CommandError(f"there is no embedder called {role}, only {', '.join(embedders)}")
     network = embedders[role]
-    if network.embedding_contract == was.embedding_contract:
-        raise CommandError(f"{old} has the embeddings of {network.model}, which is {role}, already")
-    for there in await client.collections():
-        if there.name == new and there.embedding_contract != network.embedding_contract:
-            raise CommandError(f"{new} has embeddings of {there.model}, and {role} is {network.model} now")
+    if network.embedding_contract == source.embedding_contract:
+        raise CommandError(f"{old} already has the embeddings of {role}, which is {network.model}")
+    for existing in await client.collections():
+        if existing.name == new and existing.embedding_contract != network.embedding_contract:
+            raise CommandError(f"{new} has embeddings of {existing.model}, but {role} is {network.model}")
     return role

@@ -1,1 +1,1 @@
-"""What is missing or odd on a machine, one check a function, and what to type."""
+"""Checks of a machine and of a configuration, one per function, each with a command that helps."""

@@ -1,4 +1,4 @@
-"""What a check finds."""
+"""The result of a check."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,12 +6,12 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is as it should be, or not.
+    """The result of one check.
 
     Attributes:
-        level: ``problem`` keeps the service from working; a ``warning`` does not.
+        level: a ``problem`` prevents the service from working, a ``warning`` does not.
         what: one line.
-        command: what to type; empty where there is nothing to do.
+        command: what to type; empty if there is nothing to do.
     """
 
     level: Literal["ok", "warning", "problem"]

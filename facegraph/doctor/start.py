@@ -1,4 +1,4 @@
-"""What stands in the way of a start: the checks of `deployments.preflight`, in its own sentences."""
+"""Checks whether the service can start, with the messages of `deployments.preflight`."""
 
 import os
 import time
@@ -21,34 +21,44 @@ def machine() -> Iterator[Finding]:
         yield Finding("problem", str(error), "unset RAY_ADDRESS")
         return
     if not own:
-        yield Finding("ok", "the Ray cluster of RAY_ADDRESS answers; its machines are not looked at")
+        yield Finding("ok", "the Ray cluster at RAY_ADDRESS responds; its machines are not checked")
         return
-    yield _found(preflight.open_files, "enough open files are allowed", "ulimit -Hn")
-    yield _found(preflight.temporary_folder, "Ray's sockets and logs have a folder", "df -h /tmp")
-    yield _found(preflight.object_store, "Ray has shared memory", "df -h /dev/shm")
-    yield _found(preflight.token, "Ray's token can be kept", "ls -ld ~/.ray")
+    yield _found(preflight.open_files, "the limit on open files is high enough", "ulimit -Hn")
+    yield _found(preflight.temporary_folder, "Ray can write its sockets and logs", "df -h /tmp")
+    yield _found(preflight.object_store, "Ray has enough shared memory", "df -h /dev/shm")
+    yield _found(preflight.token, "Ray's token can be stored", "ls -ld ~/.ray")
 
 
 def address(given: Address, running: bool) -> Finding:
-    """Check that the service can listen on its address; `running` says that the service may be what listens there."""
+    """Check that the service can listen on its address.
+
+    Args:
+        given: the configured address.
+        running: whether a service is running, which may be what listens there.
+    """
     check = _held(lambda: claimed(given.resolved(), time.monotonic()))
     return _found(check, f"{given} is free", f"ss -ltnp 'sport = :{given.port}'", running)
 
 
 def gallery(uri: str, running: bool) -> Finding:
-    """Check that the gallery can be written to and nothing else uses it; `running` as in `address`."""
+    """Check that the gallery is writable and not locked by another process.
+
+    Args:
+        uri: the configured place.
+        running: whether a service is running, which may hold the lock.
+    """
     if "://" in uri:
-        return Finding("ok", f"the gallery is in an object store, which is not looked at: {uri.partition('://')[0]}://")
+        return Finding("ok", f"the gallery is in an object store, which is not checked: {uri.partition('://')[0]}://")
     folder = Path(uri)
-    free = f"the gallery at {folder} can be written to"
-    there = preflight.nearest(folder)
-    if there == folder:
+    writable = f"the gallery at {folder} is writable"
+    existing = preflight.nearest(folder)
+    if existing == folder:
         check = _held(lambda: preflight.gallery(folder, time.monotonic()))
-        return _found(check, free, f"fuser -v {folder}/*.lock", running)
-    # A start would make the folder.
-    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-        return Finding("ok", free)
-    return Finding("problem", f"the gallery at {folder} cannot be made in {there}", f"ls -ld {there}")
+        return _found(check, writable, f"fuser -v {folder}/*.lock", running)
+    # A start would create the folder.
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+        return Finding("ok", writable)
+    return Finding("problem", f"the gallery at {folder} cannot be created in {existing}", f"ls -ld {existing}")
 
 
 def _found(check: Callable[[], object], ok: str, command: str, running: bool = False) -> Finding:
@@ -56,13 +66,13 @@ def _found(check: Callable[[], object], ok: str, command: str, running: bool = F
         check()
     except StartError as error:
         if running and isinstance(error, InUseError):
-            return Finding("ok", f"{str(error).rpartition(': ')[0]}, the running service as a rule")
+            return Finding("ok", f"{str(error).rpartition(': ')[0]}, probably the running service")
         return Finding("problem", str(error), command)
     return Finding("ok", ok)
 
 
 def _held(claim: Callable[[], AbstractContextManager[object]]) -> Callable[[], None]:
-    """A check that a claim can be had; it is let go at once."""
+    """A check that acquires a claim and releases it."""
 
     def check() -> None:
         with claim():

@@ -1,4 +1,4 @@
-"""Typing commands, in this process, and a service that they can ask."""
+"""Runs commands in this process, with a service for them to ask."""
 
 import asyncio
 import socket
@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Imported before any test: its log handler would keep a test's captured stderr.
+import ray.serve  # noqa: F401
 import uvicorn
 
 from api.app import create_app
 from facegraph.cli import main
-from facegraph.cli.terminal import console, notes
-from tests.facegraph.cli.typing import Run
+from facegraph.cli.output import stderr, stdout
+from tests.facegraph.cli import Run
 from tests.fakes import People, service
 
 
@@ -21,9 +24,9 @@ from tests.fakes import People, service
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs `facegraph` on a wide terminal."""
     monkeypatch.setenv("COLUMNS", "250")
-    for each in (console, notes):
-        # Which they may have taken from the environment before.
-        monkeypatch.setattr(each, "width", 250)
+    for console in (stdout, stderr):
+        # They may have read COLUMNS before.
+        monkeypatch.setattr(console, "width", 250)
 
     def run(*words: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["facegraph", *map(str, words)])
@@ -37,11 +40,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture
 def people(monkeypatch: pytest.MonkeyPatch) -> Iterator[People]:
-    """Whom the networks of a service know; it listens where commands look for it, and photos are words to it."""
+    """The people that the models of a running service know. It listens at FACEGRAPH_URL, and its photos are words."""
     known = People()
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        # Here and not by the server, which starts in a thread of its own: a command may be faster.
+        # Before the server starts in its thread, because a command may be faster.
         listening.listen()
         monkeypatch.setenv("FACEGRAPH_URL", f"http://127.0.0.1:{listening.getsockname()[1]}")
         monkeypatch.delenv("FACEGRAPH_API_KEY", raising=False)
@@ -55,7 +58,7 @@ def people(monkeypatch: pytest.MonkeyPatch) -> Iterator[People]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of people: Anna with two photos, Bob with one, and Carl with two that are of no use."""
+    """A folder of people: two photos of Anna, one of Bob, and two of Carl that are refused."""
     texts = {
         "anna/1.jpg": "anna",
         "anna/more/2.PNG": "anna-again",

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from facegraph.cli import load
-from tests.facegraph.cli.typing import Run
+from tests.facegraph.cli import Run
 from tests.fakes import People
 
 

@@ -1,4 +1,4 @@
-"""What a folder of people holds."""
+"""Finding photos in a folder of people."""
 
 import os
 from pathlib import Path
@@ -6,92 +6,98 @@ from pathlib import Path
 import pytest
 
 from facegraph.cli import person_folders
+from facegraph.cli.output import CommandError
 from facegraph.cli.person_folders import people
-from facegraph.cli.terminal import CommandError
-
-
-def told(folder: Path) -> dict[str, str]:
-    """The code of each file or folder without a photo to enrol, by its path in `folder`."""
-    return {str(each.path.relative_to(folder)): each.code for each in people(folder).unusable}
 
 
 @pytest.fixture
-def ada(tmp_path: Path) -> Path:
-    """Ada's folder with one photo in it, in a folder of people."""
-    folder = tmp_path / "people" / "ada"
-    folder.mkdir(parents=True)
-    (folder / "1.jpg").touch()
+def folder(tmp_path: Path) -> Path:
+    """A folder of people with one photo of Ada."""
+    return make(tmp_path / "people", "ada/1.jpg")
+
+
+def make(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
     return folder
 
 
-def test_links_to_photos_and_folders_are_followed(ada: Path, tmp_path: Path) -> None:
-    (tmp_path / "album").mkdir()
-    (tmp_path / "album" / "2.jpg").touch()
-    (ada / "album").symlink_to(tmp_path / "album")
-    (ada / "3.jpg").symlink_to(tmp_path / "album" / "2.jpg")
-    (ada.parent / "bob").symlink_to(tmp_path / "album")
-    assert people(ada.parent).photos == {
+def codes(folder: Path) -> dict[str, str]:
+    """The code of each unusable file or folder by its path."""
+    return {str(Path(each.photo).relative_to(folder)): each.code for each in people(folder).unusable}
+
+
+def test_links_to_photos_and_folders_are_followed(folder: Path, tmp_path: Path) -> None:
+    album, ada = make(tmp_path / "album", "2.jpg"), folder / "ada"
+    (ada / "album").symlink_to(album)
+    (ada / "3.jpg").symlink_to(album / "2.jpg")
+    (folder / "bob").symlink_to(album)
+    assert people(folder).photos == {
         "ada": [ada / "1.jpg", ada / "3.jpg", ada / "album" / "2.jpg"],
-        "bob": [ada.parent / "bob" / "2.jpg"],
+        "bob": [folder / "bob" / "2.jpg"],
     }
-    assert told(ada.parent) == {}
 
 
-def test_a_link_back_to_a_folder_above_is_named_and_not_followed(ada: Path) -> None:
-    (ada / "loop").symlink_to(ada)
-    (ada / "up").symlink_to(ada.parent)
-    assert told(ada.parent) == {"ada/loop": "UNREADABLE", "ada/up": "UNREADABLE"}
-
-
-def test_what_is_no_readable_file_is_named_and_not_opened(ada: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusable_files_are_reported_and_not_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(folder, "stray.jpg", "ada/any.name")
+    (folder / "bob").mkdir()
+    ada = folder / "ada"
     os.mkfifo(ada / "pipe.jpg")
     (ada / "gone.jpg").symlink_to("nowhere")
     (ada / "unlikely.jpg").symlink_to("x" * 300)
+    (ada / "loop").symlink_to(ada)
+    (ada / "up").symlink_to(folder)
     (ada / "film.mov").write_bytes(b"123")
-    (ada / "empty.jpg").touch()
     monkeypatch.setattr(person_folders, "LARGEST_PHOTO", 2)
-    assert told(ada.parent) == {
+    assert codes(folder) == {
         "ada/film.mov": "IMAGE_TOO_LARGE",
         "ada/gone.jpg": "UNREADABLE",
+        "ada/loop": "UNREADABLE",
         "ada/pipe.jpg": "UNREADABLE",
         "ada/unlikely.jpg": "UNREADABLE",
+        "ada/up": "UNREADABLE",
+        "bob": "NO_PHOTO",
+        "stray.jpg": "NO_SUBJECT",
     }
 
 
-def test_a_folder_that_cannot_be_listed_is_named(ada: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    closed = ada / "closed"
+def test_a_folder_that_cannot_be_listed_is_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = folder / "ada" / "closed"
     closed.mkdir()
     listed = Path.iterdir
 
     def iterdir(folder: Path) -> object:
-        # Permissions would not keep root out.
+        # Permissions would not stop root.
         if folder == closed:
             raise PermissionError(13, "Permission denied")
         return listed(folder)
 
     monkeypatch.setattr(Path, "iterdir", iterdir)
-    [unusable] = people(ada.parent).unusable
-    assert (unusable.subject, unusable.path, unusable.message) == ("ada", closed, "Permission denied")
+    [unusable] = people(folder).unusable
+    assert (unusable.subject, unusable.photo, unusable.message) == ("ada", str(closed), "Permission denied")
 
 
-def test_a_folder_with_nothing_but_litter_has_no_photo(ada: Path) -> None:
-    for name in ("Thumbs.db", ".hidden.jpg"):
-        (ada.parent / "bob").mkdir(exist_ok=True)
-        (ada.parent / "bob" / name).touch()
-    assert told(ada.parent) == {"bob": "NO_PHOTO"}
+@pytest.mark.parametrize(
+    "name",
+    [
+        "@eaDir/1.jpg/THUMB.jpg",
+        ".thumbs/1.jpg",
+        "__MACOSX/._1.jpg",
+        "#recycle/x.jpg",
+        ".DS_Store",
+        "Thumbs.db",
+        "Icon\r",
+    ],
+)
+def test_system_files_are_skipped(folder: Path, name: str) -> None:
+    make(folder, name, f"ada/{name}", "@ada/1.jpg", "#1/1.jpg")
+    found = people(folder)
+    assert (list(found.photos), found.unusable) == (["#1", "@ada", "ada"], [])
+    assert found.photos["ada"] == [folder / "ada" / "1.jpg"]
 
 
-def test_a_person_may_be_called_like_a_handle_or_a_number(ada: Path) -> None:
-    for name in ("@ada", "#1", "$5"):
-        (ada.parent / name).mkdir()
-        (ada.parent / name / "1.jpg").touch()
-    assert set(people(ada.parent).photos) == {"ada", "@ada", "#1", "$5"}
-
-
-@pytest.mark.parametrize("name", [".git/x.jpg", "@eaDir/x.jpg", "x.jpg"])
-def test_a_folder_without_people_is_a_mistake(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    path.parent.mkdir(exist_ok=True)
-    path.touch()
+@pytest.mark.parametrize("name", [".git/x.jpg", "x.jpg"])
+def test_a_folder_without_people_is_an_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(CommandError, match="no folder with photos"):
-        people(tmp_path)
+        people(make(tmp_path, name))

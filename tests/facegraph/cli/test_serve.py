@@ -1,14 +1,14 @@
-"""`facegraph serve`: how it ends."""
+"""`facegraph serve`."""
 
 import signal
 from pathlib import Path
 
 import pytest
 
-from tests.facegraph.cli.typing import Run
+from tests.facegraph.cli import Run
 
 
-def test_an_interrupt_ends_it_where_interrupts_were_ignored(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_ends_it_even_where_interrupts_are_ignored(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(config: Path) -> None:
         signal.raise_signal(signal.SIGINT)
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.app import create_app
+from api.settings import LimitArgs
 from facegraph.client import Client, Embedding, InvalidRequestError, ServiceError, SubjectEmbedding
 from facegraph.client.enrolment import enrol, enrol_embeddings, enrol_many
 from facegraph.client.errors import error_from
 from facegraph.client.images import Upload
 from facegraph.client.upload_batches import MAX_BYTES, MAX_PHOTOS, PhotoEntry, batches
-from api.settings import LimitArgs
 from tests.facegraph.client import ADDRESS, InProcess
 from tests.fakes import People, service
 

@@ -28,7 +28,7 @@ def test_encoded_photos_are_unchanged(tmp_path: Path) -> None:
     path.write_bytes(b"encoded")
     with path.open("rb") as buffered, path.open("rb", buffering=0) as raw:
         for image in (path, str(path), buffered, raw):
-            assert upload_from(image) == Upload("Ada é.jpg", b"encoded")  # type: ignore[arg-type]
+            assert upload_from(image) == Upload("Ada é.jpg", b"encoded")
     for data in (b"encoded", bytearray(b"encoded"), io.BytesIO(b"encoded")):
         assert upload_from(data) == Upload("photo", b"encoded")
 

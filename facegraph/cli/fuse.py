@@ -1,4 +1,4 @@
-"""`facegraph models fuse`: the operating point of a liveness card, and a fusion's weights."""
+"""`facegraph models fuse`: finds a liveness card's operating point and fits a fusion's weights."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from evaluation.figures import percent
 from evaluation.fusion import FOLDS, Fit, check_enough, counted, cross_validated, fit
 from evaluation.liveness import LIVE, read_presentations
 from facegraph.cli.models import StoreOption
-from facegraph.cli.terminal import say, shown, tracking
+from facegraph.cli.output import escaped, print_line, tracking
 from imaging.decode import Limits
 from models.card import Attack, BonaFide, Card
 from models.catalogue import card
@@ -27,16 +27,16 @@ SEED = 0
 
 
 def fuse_command(
-    name: Annotated[str, typer.Argument(metavar="CARD", help="A liveness network or a fusion of several.")],
+    name: Annotated[str, typer.Argument(metavar="CARD", help="Name of a liveness card, which may be a fusion.")],
     photos: Annotated[
         Path, typer.Option("--photos", exists=True, file_okay=False, help="A folder with live/ and spoof/KIND/.")
     ],
     bpcer: Annotated[
-        float, typer.Option("--bpcer", min=0, max=0.5, help="Share of the live photos that may be rejected.")
+        float, typer.Option("--bpcer", min=0, max=0.5, help="Share of live photos that may be rejected.")
     ] = 0.05,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Find a liveness card's operating point, and fit its weights if it is a fusion."""
+    """Find the operating point of a liveness card, and fit the weights of a fusion."""
     entry = card(name)
     if entry.task != "liveness":
         raise ModelError(f"{name} is not a liveness network")
@@ -50,18 +50,18 @@ def fuse_command(
     check_enough(kinds)
     live = np.array(kinds) == LIVE
     fitted = fit(logits, live, bpcer)
-    say(f"photos {len(found)}, faceless {int(np.sum(~found))}, BPCER at most {percent(bpcer)}; on the card:")
+    print_line(f"photos {len(found)}, faceless {int(np.sum(~found))}, BPCER at most {percent(bpcer)}; for the card:")
     bona_fide, attacks = counted(fitted.live(logits), kinds)
     for line in (*_lines(entry, fitted), *_counts(bona_fide, attacks)):
         typer.echo(line)
     held_out = counted(cross_validated(logits, live, bpcer, SEED), kinds)
     for title, counts in (("on these photos", (bona_fide, attacks)), (f"held out, {FOLDS} folds", held_out)):
         for rate in error_rates(*counts):
-            say(shown(f"{title}: {rate}"))
+            print_line(escaped(f"{title}: {rate}"))
 
 
 def _lines(entry: Card, fitted: Fit) -> Iterator[str]:
-    """The fitted numbers as the card's TOML has them."""
+    """The fitted parameters in the card's TOML."""
     yield f"shift = {fitted.shift}"
     if entry.fusion:
         yield f"weights = [{', '.join(map(str, fitted.weights))}]"
@@ -69,7 +69,7 @@ def _lines(entry: Card, fitted: Fit) -> Iterator[str]:
 
 
 def _counts(bona_fide: BonaFide, attacks: Sequence[Attack]) -> Iterator[str]:
-    """The measured counts as the card's TOML has them."""
+    """The measured counts in the card's TOML."""
     yield f"bona_fide = {{ photos = {bona_fide.photos}, rejected = {bona_fide.rejected} }}"
     yield "attacks = ["
     for attack in attacks:

@@ -1,4 +1,4 @@
-"""Printing the figures of a report's sections."""
+"""Prints the sections of an evaluation report as tables."""
 
 from collections.abc import Mapping
 
@@ -7,21 +7,21 @@ from rich.table import Table
 from evaluation.figures import rounded
 from evaluation.liveness import ALL, LIVE
 from evaluation.report import Section
-from facegraph.cli.terminal import console, say, shown
+from facegraph.cli.output import escaped, print_line, stdout
 
 
-def show(name: str, section: Section) -> None:
-    """Print a section, by the name that it has in the report."""
+def print_section(name: str, section: Section) -> None:
+    """Print a section of the report."""
     match name:
         case "verification":
             pairs = f"{section['genuine_pairs']} genuine, {section['impostor_pairs']} impostor"
-            say(f"subjects {section['subjects']}, pairs {pairs}")
+            print_line(f"subjects {section['subjects']}, pairs {pairs}")
             _points(name, section, "FMR", "FNMR")
-            say(f"AUC {section['auc']['value']:.5f}, EER {_interval(section['eer'])}")
+            print_line(f"AUC {section['auc']['value']:.5f}, EER {_interval(section['eer'])}")
         case "identification":
             _points(name, section["open_set"], "FPIR", "FNIR")
             for rank, estimate in section["ranks"].items():
-                say(f"rank {rank} {_interval(estimate)}")
+                print_line(f"rank {rank} {_interval(estimate)}")
         case "lfw":
             _lfw(section)
         case "groups":
@@ -36,19 +36,20 @@ def _liveness(section: Section) -> None:
         for kind, counts in section["kinds"].items():
             rate, estimate = ("BPCER", rates["bpcer"]) if kind == LIVE else ("APCER", rates["apcer"].get(kind))
             table.add_row(
-                shown(f"{rate}, {kind}"),
+                escaped(f"{rate}, {kind}"),
                 str(counts["photos"]),
                 str(counts["faceless"]),
                 _interval(estimate) if estimate else "",
                 "the worst" if kind == rates["worst"] else counts["note"],
             )
         table.add_row(f"APCER, {ALL}", "", "", _interval(rates["apcer"][ALL]), "")
-        console.print(table)
-    say(shown(section["rule"]))
+        stdout.print(table)
+    print_line(escaped(section["rule"]))
     auc, worst = section["auc"], section["worst_auc"]
-    say(shown(f"AUC {_number(auc[ALL])} {ALL}" + (f", {_number(auc[worst])} {worst}, the worst" * (worst != ALL))))
+    worst_auc = f", {_number(auc[worst])} {worst}, the worst" if worst != ALL else ""
+    print_line(escaped(f"AUC {_number(auc[ALL])} {ALL}{worst_auc}"))
     _points("liveness", section, "APCER", "BPCER")
-    say(f"EER {_interval(section['eer'])}")
+    print_line(f"EER {_interval(section['eer'])}")
 
 
 def _lfw(section: Section) -> None:
@@ -56,15 +57,15 @@ def _lfw(section: Section) -> None:
     for number, fold in enumerate(section["folds"], start=1):
         errors = (fold["false_matches"], fold["false_non_matches"], fold["faceless"])
         table.add_row(str(number), f"{fold['threshold']:.4f}", rounded(fold["accuracy"]), *map(str, errors))
-    console.print(table)
+    stdout.print(table)
     spread = f"standard deviation {rounded(section['deviation'])}, standard error {rounded(section['standard_error'])}"
-    say(f"accuracy {rounded(section['mean'])}, {spread}")
+    print_line(f"accuracy {rounded(section['mean'])}, {spread}")
 
 
 def _groups(section: Section) -> None:
     gate = section["acquisition"]
-    say(f"groups: photos {gate['photos']}, faceless {len(gate['faceless'])}, all pairs as impostors")
-    say(f"FMR at {section['threshold']:.4f}, {section['name']}")
+    print_line(f"groups: photos {gate['photos']}, faceless {len(gate['faceless'])}, all pairs as impostors")
+    print_line(f"FMR at {section['threshold']:.4f}, {section['name']}")
     for name, column in section["columns"].items():
         table = _table(name, "with", "faces", "pairs", "false matches", "FMR")
         for rate in column["rates"]:
@@ -72,14 +73,14 @@ def _groups(section: Section) -> None:
             faces = " + ".join(str(column["faces"][group]) for group in dict.fromkeys(rate["groups"]))
             fmr = _interval(rate["fmr"]) if rate["fmr"] else ""
             table.add_row(
-                shown(first),
-                "itself" if first == second else shown(second),
+                escaped(first),
+                "itself" if first == second else escaped(second),
                 faces,
                 f"{rate['pairs']:,}",
                 str(rate["false_matches"]),
                 fmr,
             )
-        console.print(table)
+        stdout.print(table)
 
 
 def _points(name: str, curve: Section, rate: str, miss: str) -> None:
@@ -88,13 +89,13 @@ def _points(name: str, curve: Section, rate: str, miss: str) -> None:
         table.add_row(
             point["name"], f"{point['threshold']['value']:.4f}", _interval(point["fmr"]), _interval(point["fnmr"])
         )
-    console.print(table)
+    stdout.print(table)
     for sentence in curve["unsupported"]:
-        say(sentence)
+        print_line(sentence)
 
 
 def _table(*columns: str) -> Table:
-    return Table(*map(shown, columns), box=None, header_style="bold")
+    return Table(*map(escaped, columns), box=None, header_style="bold")
 
 
 def _interval(estimate: Mapping[str, float]) -> str:

@@ -1,7 +1,6 @@
-"""A configuration as it is served: every setting of it with its value, and where that comes from."""
+"""The effective configuration: every setting with its value, and a comment that says where it was set."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,64 +13,54 @@ from graphs.policy import Policy
 from graphs.settings import AppArgs
 
 HIDDEN = "(hidden)"
-"""Stands for what may be a secret."""
-_SECRETS = ("storage_options", "env_vars")
+_SECRET_TABLES = ("storage_options", "env_vars")
 """Tables whose values may be secrets."""
 
 
-@dataclass
-class Settled:
-    """What is served.
+def effective_config(config: Any, args: Sequence[AppArgs]) -> tuple[CommentedMap, list[str]]:
+    """The effective configuration with comments, and the places of the values that were replaced by `HIDDEN`.
 
-    Attributes:
-        document: the whole configuration; a comment at every setting says where it comes from.
-        hidden: places of what is not shown.
-    """
-
-    document: CommentedMap
-    hidden: list[str] = field(default_factory=list)
-
-
-def settled(config: Any, args: Sequence[AppArgs]) -> Settled:
-    """What is served by `config`, of whose applications `deployments.config.check` gave `args`.
+    Args:
+        config: as the file has it.
+        args: of each application, as `deployments.config.check` returns them.
 
     Raises:
         ConfigError: PORT is not a port.
     """
-    document = _of_file(config)
-    document["http_options"] = _http(config.get("http_options", {}), rendered(config)["http_options"])
+    document = _from_file(config)
+    document["http_options"] = _http_options(config.get("http_options", {}), rendered(config)["http_options"])
     for application, given, known in zip(document["applications"], config["applications"], args, strict=True):
-        application["args"] = _of_model(known, given.get("args", {}))
+        application["args"] = _from_model(known, given.get("args", {}))
         deployments = application.setdefault("deployments", [])
         if not (ingress := [each for each in deployments if each["name"] == "ingress"]):
             ingress = [CommentedMap(name="ingress")]
             deployments.insert(0, ingress[0])
         policy = ingress[0].get("user_config") or {}
-        ingress[0]["user_config"] = _of_model(Policy(**policy), policy)
-    found = Settled(document)
-    _hide(document, "", found.hidden)
-    return found
+        ingress[0]["user_config"] = _from_model(Policy(**policy), policy)
+    hidden = list[str]()
+    _hide_secrets(document, "", hidden)
+    return document, hidden
 
 
-def _of_file(value: Any) -> Any:
-    """What Ray takes as it stands in the file."""
+def _from_file(value: Any) -> Any:
+    """What Ray Serve reads as the file has it."""
     if isinstance(value, Mapping):
         table = CommentedMap()
         for key, entry in value.items():
-            _put(table, key, _of_file(entry), "file")
+            _put(table, key, _from_file(entry), "file")
         return table
-    return [_of_file(entry) for entry in value] if isinstance(value, list) else value
+    return [_from_file(entry) for entry in value] if isinstance(value, list) else value
 
 
-def _of_model(model: BaseModel, given: Mapping[str, Any]) -> CommentedMap:
-    """Every field of `model`, of which the file has `given`."""
+def _from_model(model: BaseModel, given: Mapping[str, Any]) -> CommentedMap:
+    """All fields of `model`. `given` is its table in the file."""
     table = CommentedMap()
     for name in type(model).model_fields:
-        value, here = getattr(model, name), given.get(name, {})
+        value, inner = getattr(model, name), given.get(name, {})
         if isinstance(value, BaseModel):
-            table[name] = _of_model(value, here)
+            table[name] = _from_model(value, inner)
         elif isinstance(value, Mapping) and any(isinstance(entry, BaseModel) for entry in value.values()):
-            table[name] = CommentedMap((role, _of_model(entry, here[role])) for role, entry in value.items())
+            table[name] = CommentedMap((role, _from_model(entry, inner[role])) for role, entry in value.items())
         else:
             _put(table, name, model.model_dump(mode="json", include={name})[name], _origin(model, name, given))
     return table
@@ -86,8 +75,8 @@ def _origin(model: BaseModel, name: str, given: Mapping[str, Any]) -> str:
     return "default"
 
 
-def _http(given: Mapping[str, Any], served: Mapping[str, Any]) -> CommentedMap:
-    """The options of HTTP; of those that neither file nor variables name, the two that everybody asks for."""
+def _http_options(given: Mapping[str, Any], served: Mapping[str, Any]) -> CommentedMap:
+    """The HTTP options in the file, and always host and port."""
     table = CommentedMap()
     for name in dict.fromkeys(["host", "port", *served]):
         if name not in served:
@@ -104,15 +93,15 @@ def _put(table: CommentedMap, key: Any, value: Any, origin: str) -> None:
         table.yaml_add_eol_comment(origin, key, column=0)
 
 
-def _hide(value: Any, place: str, hidden: list[str]) -> None:
+def _hide_secrets(value: Any, place: str, hidden: list[str]) -> None:
     entries = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for key, entry in list(entries):
         inner = f"{place}[{key}]" if isinstance(value, list) else f"{place}.{key}".removeprefix(".")
-        if key in _SECRETS and isinstance(entry, Mapping):
+        if key in _SECRET_TABLES and isinstance(entry, Mapping):
             hidden.extend(f"{inner}.{name}" for name in entry)
             value[key] = dict.fromkeys(entry, HIDDEN)
         elif "password" in str(key) and entry is not None:
             hidden.append(inner)
             value[key] = HIDDEN
         else:
-            _hide(entry, inner, hidden)
+            _hide_secrets(entry, inner, hidden)

@@ -1,4 +1,4 @@
-"""`facegraph models recall`: measuring a detector on photos whose faces are labelled."""
+"""`facegraph models recall`: measures a detector on photos with labelled faces."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from rich.table import Table
 from evaluation.detection import MeasuredDetection, Share, measure_detection, read_photos
 from facegraph.cli.models import StoreOption
 from facegraph.cli.options import JsonOption
-from facegraph.cli.terminal import CommandError, console, say, say_json, tracking
+from facegraph.cli.output import CommandError, print_json, print_line, stdout, tracking
 from imaging.decode import Limits
 from models.catalogue import card
 from models.detection import PhotoDetector
@@ -19,14 +19,16 @@ from models.device import Device
 from models.engines import load_detector
 from models.store import DEFAULT_STORE, Store
 
-DetectorArgument = Annotated[str, typer.Argument(help="The detector's card.")]
+DetectorArgument = Annotated[str, typer.Argument(help="Name of the detector's card.")]
 PhotosOption = Annotated[
     Path,
-    typer.Option("--photos", exists=True, file_okay=False, help="Folder of photos, with boxes.csv or noses.json."),
+    typer.Option("--photos", exists=True, file_okay=False, help="Folder of photos with boxes.csv or noses.json."),
 ]
 DetectorOption = Annotated[
     list[str] | None,
-    typer.Option("--option", metavar="KEY=VALUE", help="An option of the detector, as in a stage. May be repeated."),
+    typer.Option(
+        "--option", metavar="KEY=VALUE", help="Option of the detector, as in the configuration. May be repeated."
+    ),
 ]
 
 
@@ -37,11 +39,11 @@ def recall_command(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure which labelled faces a detector finds, which others it reports, and its time on one thread.
+    """Measure how many labelled faces a detector finds, how many others it reports, and its time on one thread.
 
-    boxes.csv has the columns file, left, top, width and height; the values of any further column are groups that are
-    measured by themselves. noses.json has a list of nose tips, x and y, for each photo. A label is found when a box
-    overlaps it by at least 0.35 (intersection over union), or holds the nose.
+    boxes.csv has the columns file, left, top, width and height. Each value of any further column is a group that is
+    also measured separately. noses.json maps each photo to a list of nose tips (x, y). A labelled face counts as found
+    if a detected box overlaps it by at least 0.35 (intersection over union) or contains the nose.
     """
     labelled = read_photos(photos)
     finder = load_detector(card(detector), Store(store), "onnx", Device(threads=1), _options(option or []))
@@ -51,13 +53,13 @@ def recall_command(
     finally:
         finder.close()
     if as_json:
-        say_json(_summary(measured))
+        print_json(_summary(measured))
     else:
-        _show(measured)
+        _print(measured)
 
 
 def _options(given: Sequence[str]) -> dict[str, Any]:
-    """Options by their names, their values read as a configuration's."""
+    """Options by name, with values parsed as in a configuration."""
     options = {}
     for each in given:
         name, equals, value = each.partition("=")
@@ -69,27 +71,28 @@ def _options(given: Sequence[str]) -> dict[str, Any]:
 
 def _summary(measured: MeasuredDetection) -> Mapping[str, object]:
     return {
-        "found": {name: _figures(share) for name, share in measured.found.items()},
+        "found": {name: _share(share) for name, share in measured.found.items()},
         "beyond_the_labels": measured.beyond,
-        "photos_with_as_many_faces_as_labels": _figures(measured.same_count),
-        "photos_all_right": _figures(measured.right),
+        "photos_with_as_many_faces_as_labels": _share(measured.same_count),
+        "photos_all_right": _share(measured.right),
         "ms": measured.ms,
     }
 
 
-def _figures(share: Share) -> Mapping[str, float]:
+def _share(share: Share) -> Mapping[str, float]:
     return {"count": share.count, "of": share.of, "low": share.estimate.low, "high": share.estimate.high}
 
 
-def _show(measured: MeasuredDetection) -> None:
+def _print(measured: MeasuredDetection) -> None:
     table = Table("labelled faces", "found", "of", "share", "95 % interval", box=None, header_style="bold")
     for name, share in measured.found.items():
         table.add_row(name, str(share.count), str(share.of), _percent(share.estimate.value), _interval(share))
-    console.print(table)
-    say(f"faces beyond the labels {measured.beyond}")
-    for name, share in (("as many faces as labels", measured.same_count), ("all right", measured.right)):
-        say(f"photos with {name} {share.count} of {share.of}, {_percent(share.estimate.value)} ({_interval(share)})")
-    say(f"{measured.ms:.1f} ms a photo on one thread, decoding not included")
+    stdout.print(table)
+    print_line(f"unlabelled faces {measured.beyond}")
+    for name, share in (("with the labelled number of faces", measured.same_count), ("without error", measured.right)):
+        percent = f"{_percent(share.estimate.value)} ({_interval(share)})"
+        print_line(f"photos {name} {share.count} of {share.of}, {percent}")
+    print_line(f"{measured.ms:.1f} ms per photo on one thread, without decoding")
 
 
 def _interval(share: Share) -> str:

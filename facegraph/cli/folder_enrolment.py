@@ -1,0 +1,170 @@
+"""Enrols photos of a folder of people, without sending those that are already enrolled."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from facegraph.cli.output import ReportProgress
+from facegraph.cli.person_folders import FileOutcome, refused, unreadable
+from facegraph.client import AsyncClient, EnrolledPhoto, FaceRule, ForbiddenError, StoredFace
+from gallery.records import MOST_FACES, digest, photo_source, subject_key
+from gallery.subject_ids import look_alikes, refuse_blank
+from imaging.refused import Refused
+
+T = TypeVar("T")
+
+BATCH = 4
+"""Photos per request. It is small because all requests in progress share the service's timeout."""
+
+
+@dataclass(frozen=True)
+class EnrolmentRules:
+    """Which photos and faces are enrolled; see docs/v1.md."""
+
+    quality: Literal["report", "require"]
+    faces: FaceRule
+
+
+def face_ids(subject: str, photo: bytes, every_face: bool) -> list[str]:
+    """The ids that the service gives to the faces of a photo; see `gallery.records.NewFace`.
+
+    Args:
+        subject: id of the subject.
+        photo: bytes of the file.
+        every_face: whether all faces of the photo are enrolled, as with the rule ``all``, or only one.
+    """
+    key, photo_digest = subject_key(subject), hashlib.sha256(photo).hexdigest()
+    numbers = range(MOST_FACES) if every_face else [None]
+    return [digest(key, photo_source(photo_digest, number)) for number in numbers]
+
+
+async def enrolled_faces(
+    client: AsyncClient,
+    collection: str,
+    parallel: int,
+    report: ReportProgress,
+    only: Iterable[str] | None = None,
+) -> dict[str, tuple[StoredFace, ...]]:
+    """The enrolled faces by subject.
+
+    Args:
+        client: a client of the service.
+        collection: name of the collection.
+        parallel: maximum number of requests in progress.
+        report: called with the progress.
+        only: ids of the subjects to look up. Default: all subjects of the collection.
+    """
+    subjects = [subject.id async for subject in client.subjects(collection)]
+    if only is not None:
+        subjects = sorted(set(subjects) & set(only))
+    found: dict[str, tuple[StoredFace, ...]] = {}
+
+    async def look_up(subject: str) -> None:
+        found[subject] = (await client.subject(collection, subject)).faces
+        report(f"reading {collection}", len(found), len(subjects))
+
+    await run_parallel(parallel, look_up, subjects)
+    return found
+
+
+async def new_photos(
+    client: AsyncClient,
+    collection: str,
+    found: Mapping[str, Sequence[Path]],
+    rules: EnrolmentRules,
+    parallel: int,
+    report: ReportProgress,
+) -> tuple[list[tuple[str, Path]], list[FileOutcome]]:
+    """Divide photos into those to enrol, as pairs of subject and path, and the outcomes of the others."""
+    try:
+        faces = await enrolled_faces(client, collection, parallel, report, found)
+    except ForbiddenError:
+        # The key may only enrol. The service then recognises enrolled photos itself.
+        faces = {}
+    known = {face.face_id for each in faces.values() for face in each}
+    new, outcomes = list[tuple[str, Path]](), list[FileOutcome]()
+    for subject, paths in found.items():
+        for path in paths:
+            try:
+                refuse_blank(subject)
+                ids = face_ids(subject, path.read_bytes(), rules.faces == "all")
+            except OSError as error:
+                outcomes.append(unreadable(subject, path, error))
+            except Refused as error:
+                outcomes.append(refused(subject, path, error.code, error.message))
+            else:
+                if known.isdisjoint(ids):
+                    new.append((subject, path))
+                else:
+                    outcomes.append(FileOutcome(subject, str(path), "already"))
+    return new, outcomes
+
+
+async def enrol(
+    client: AsyncClient,
+    collection: str,
+    photos: Sequence[tuple[str, Path]],
+    rules: EnrolmentRules,
+    parallel: int,
+    report: ReportProgress,
+    outcomes: list[FileOutcome],
+) -> None:
+    """Enrol `photos`, and append the outcome of each to `outcomes` as soon as it is known.
+
+    Args:
+        client: a client of the service.
+        collection: name of the collection.
+        photos: pairs of a subject's id and a path.
+        rules: which photos and faces to enrol.
+        parallel: maximum number of requests in progress.
+        report: called with the progress.
+        outcomes: extended.
+    """
+    before = len(outcomes)
+
+    async def send(batch: Sequence[tuple[str, Path]]) -> None:
+        async for photo in client.enrol_many(collection, batch, quality=rules.quality, faces=rules.faces):
+            outcomes.append(_outcome(photo, batch[photo.photo][1]))
+            report(f"enrolling in {collection}", len(outcomes) - before, len(photos))
+
+    await run_parallel(parallel, send, [photos[start : start + BATCH] for start in range(0, len(photos), BATCH)])
+
+
+async def look_alikes_among(client: AsyncClient, collection: str, found: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Pairs of ids of a collection that look alike, at least one of which is a key of `found`."""
+    try:
+        ids = [subject.id async for subject in client.subjects(collection)]
+    except ForbiddenError:
+        # The key may only enrol.
+        ids = list(found)
+    return [pair for pair in look_alikes(ids) if not found.keys().isdisjoint(pair)]
+
+
+def _outcome(photo: EnrolledPhoto, path: Path) -> FileOutcome:
+    if photo.status == "enrolled":
+        return FileOutcome(photo.subject, str(path), "enrolled")
+    if photo.status == "already":
+        return FileOutcome(photo.subject, str(path), "already")
+    if photo.error is None:
+        # Another client deleted it after an attempt whose response was lost.
+        return refused(photo.subject, path, photo.status.upper(), "It is not enrolled")
+    return refused(photo.subject, path, photo.error.code, photo.error.message)
+
+
+async def run_parallel(parallel: int, work: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:
+    """Await `work` for each item, at most `parallel` at a time. The first error cancels the others."""
+    remaining = iter(items)
+
+    async def run_serially() -> None:
+        for item in remaining:
+            await work(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(parallel):
+                group.create_task(run_serially())
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None

@@ -1,0 +1,90 @@
+"""How commands print: results, progress bars and one-sentence errors, with control characters escaped."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from evaluation.progress import Track
+
+Item = TypeVar("Item")
+
+stdout = Console()
+stderr = Console(stderr=True)
+"""For everything but the result, which may be piped."""
+
+ReportProgress = Callable[[str, int, int | None], None]
+"""Called with the current step, the number of finished items, and their total number if it is known."""
+
+
+class CommandError(Exception):
+    """A mistake that the user can correct. The message is one sentence."""
+
+
+@contextmanager
+def command_errors(*types: type[Exception]) -> Iterator[None]:
+    """Turn exceptions of these types into `CommandError`. Any other exception is a bug."""
+    try:
+        yield
+    except types as error:
+        raise CommandError(str(error)) from error
+
+
+def exit_with_error(message: str, status: int = 1) -> None:
+    """Print an error and end the program."""
+    stderr.print(f"[red]error[/] {escaped(message)}", highlight=False, soft_wrap=True)
+    raise SystemExit(status)
+
+
+def printable(text: str) -> str:
+    """Text from elsewhere, such as a subject's id, with its control characters escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def escaped(text: str) -> str:
+    """Text from elsewhere for use in rich's markup."""
+    return escape(printable(text))
+
+
+def print_line(text: str) -> None:
+    """Print a line of the result. `text` may contain rich's markup."""
+    stdout.print(text, highlight=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Print the result as JSON."""
+    typer.echo(json.dumps(value, indent=2, default=datetime.isoformat))
+
+
+@contextmanager
+def progress_bar() -> Iterator[ReportProgress]:
+    """Show a progress bar until the block ends."""
+    text = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    # Without a terminal, rich would print empty lines.
+    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bars:
+        task = bars.add_task("", total=None)
+
+        def report(step: str, done: int, total: int | None) -> None:
+            bars.update(task, description=printable(step), completed=done, total=total)
+
+        yield report
+
+
+@contextmanager
+def tracking() -> Iterator[Track]:
+    """Show a progress bar for each sequence that the block iterates."""
+    with progress_bar() as report:
+
+        def track(items: Sequence[Item], what: str) -> Iterable[Item]:
+            for done, item in enumerate(items):
+                report(what, done, len(items))
+                yield item
+
+        yield track

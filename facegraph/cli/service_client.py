@@ -1,0 +1,27 @@
+"""The client with which commands ask a running service."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from facegraph.cli.output import CommandError, command_errors
+from facegraph.client import Client, FacegraphError, NoAnswerError
+
+
+@contextmanager
+def service_client(url: str, api_key: str | None) -> Iterator[Client]:
+    """A client whose errors end the command."""
+    with command_errors(ValueError):
+        client = Client(url, api_key)
+    with client, service_errors():
+        yield client
+
+
+@contextmanager
+def service_errors() -> Iterator[None]:
+    """Turn the client's exceptions into `CommandError`."""
+    try:
+        yield
+    except NoAnswerError as error:
+        raise CommandError(f"{error}; is the service running? `facegraph serve` starts it here") from error
+    except FacegraphError as error:
+        raise CommandError(str(error)) from error

@@ -1,1 +1,1 @@
-"""Load on the service, and how its speed compares with the bare networks."""
+"""Load on the service over HTTP, sent by Locust, and what it measures: docs/load_testing.md."""

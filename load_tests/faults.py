@@ -1,24 +1,24 @@
 """`python -m load_tests.faults`: kill a service's processes under load, one kind after the other, and count the cost.
 
-The service is started from a configuration, with an empty gallery. Clients ask for everything it does and check every
-answer, all processes of a kind are killed (SIGKILL), and once all kinds of requests are answered again, the next.
+The service is started with an empty gallery. Clients use all of it and check every answer; all processes of a kind are
+killed (SIGKILL); once all kinds of requests are answered again, the next kind follows.
 """
 
 import time
-from dataclasses import dataclass
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
+import httpx
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from load_tests.pair import FOLDER, prepare
-from load_tests.photos import Photo
-from load_tests.routes import CONFIG
-from load_tests.server import Server, served
-from load_tests.traffic import Traffic
+from load_tests.locust_process import load
+from load_tests.records import Request, read
+from load_tests.service import CONFIG, RESULTS, RunningService, running_service
+from load_tests.users.checked_requests import COLLECTION, EMBEDDER, PAIR_ROUTES, search_body
 
 REPLICAS = (
     "detector-mtcnn",
@@ -33,84 +33,90 @@ REPLICAS = (
 )
 """Deployments whose replicas are killed."""
 OTHERS = ("haproxy/bin", "ServeController")
-"""Command lines of processes of Serve itself."""
+"""Text in the command lines of Serve's own processes that are killed."""
 
+ROUTES = (*PAIR_ROUTES, f"{COLLECTION}/embeddings", f"{COLLECTION}/search/embedding")
 ANSWERS = 3
-"""Of each kind of request, before the first kill and after each."""
+"""Answers that each route must have given, before the first kill and after each."""
+LIMIT_S = 60
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a kill has cost.
-
-    Attributes:
-        killed: the processes' name.
-        sent, failed, wrong: requests from the kill until all was well.
-        causes: of the failures.
-        seconds: from the kill until `ANSWERS` requests of each kind were answered that were sent after it.
-    """
-
-    killed: str
-    sent: int
-    failed: int
-    wrong: int
-    causes: tuple[str, ...]
-    seconds: float
-
-
-def kill(server: Server, traffic: Traffic, name: str) -> Outcome:
-    """Kill the processes whose command lines have `name`, and wait until all is well; clients have to be asking.
+def well_again(records: Path, since: float) -> list[Request]:
+    """Wait until each route has answered `ANSWERS` requests sent after `since`; returns all that ended after it.
 
     Raises:
-        NotBackError: it is not within a minute.
+        TimeoutError: that took longer than `LIMIT_S`.
     """
-    answered, failed, wrong = len(traffic.answered), len(traffic.failed), len(traffic.wrong)
-    begin = time.monotonic()
-    server.kill(name)
-    traffic.wait_for(ANSWERS)
-    failures = traffic.failed[failed:]
-    more_wrong = len(traffic.wrong) - wrong
-    return Outcome(
-        name,
-        len(traffic.answered) - answered + len(failures) + more_wrong,
-        len(failures),
-        more_wrong,
-        tuple(sorted({f"{each.kind}: {each.cause}" for each in failures})),
-        time.monotonic() - begin,
-    )
+    while True:
+        requests = [each for each in read(records) if each.ended >= since]
+        answers = Counter(each.name for each in requests if each.answered and each.began >= since)
+        if not (missing := [route for route in ROUTES if answers[route] < ANSWERS]):
+            return requests
+        if time.monotonic() > since + LIMIT_S:
+            problems = [each.problem for each in requests if each.problem]
+            raise TimeoutError(f"{', '.join(missing)}: not answered; the last failures were {problems[-3:]}")
+        time.sleep(0.2)
 
 
-def replica(deployment: str) -> str:
-    """What stands in the command line of a deployment's replicas."""
-    return f"ServeReplica:facegraph:{deployment}"
+def kill(service: RunningService, records: Path, name: str) -> tuple[list[Request], float]:
+    """Kill the processes with `name` in their command lines; returns the requests and seconds until all is well."""
+    since = time.monotonic()
+    for process in service.processes(name):
+        process.kill()
+    requests = well_again(records, since)
+    return requests, time.monotonic() - since
+
+
+def wrong(request: Request) -> bool:
+    """Whether its answer was not what the photos or the gallery ask for."""
+    return bool(request.problem and request.problem.startswith("wrong: "))
+
+
+def lost(address: str, subjects: list[str]) -> list[str]:
+    """Those of the acknowledged subjects that a search does not find."""
+    with httpx.Client(base_url=address, timeout=LIMIT_S, trust_env=False) as client:
+        embedder = client.get("/v1/models").json()["embedders"][EMBEDDER]
+        contract, size = embedder["embedding_contract"], embedder["embedding_dimensions"]
+        bodies = {subject: search_body(contract, size, subject) for subject in subjects}
+        found = {
+            subject: client.post(f"{COLLECTION}/search/embedding", json=body).raise_for_status().json()["candidates"]
+            for subject, body in bodies.items()
+        }
+    return [subject for subject, candidates in found.items() if [each["subject"] for each in candidates] != [subject]]
 
 
 def main(
     config: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A Serve configuration.")] = CONFIG,
-    clients: Annotated[int, typer.Option(min=1, help="Clients that ask at once.")] = 8,
-    causes: Annotated[bool, typer.Option(help="Print what each failed request was told.")] = False,
+    clients: Annotated[int, typer.Option(min=1, help="Clients that send requests at once.")] = 8,
+    causes: Annotated[bool, typer.Option(help="Print the error of each failed request.")] = False,
 ) -> None:
-    """Serve, ask, kill and print; the exit status is 1 where an answer was wrong or an enrolment was lost."""
+    """Serve, send, kill and print; the exit status is 1 if an answer was wrong or an enrolment was lost."""
     console, table = Console(), Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("killed", "sent", "failed", "wrong", "all well after"):
         table.add_column(heading, justify="left" if heading == "killed" else "right")
-    first, second = map(Photo.read, prepare())
+    records = RESULTS / "faults.jsonl"
     with (
         TemporaryDirectory() as folder,
-        served(str(config), FOLDER / "serve.log", GALLERY_URI=f"{folder}/gallery") as server,
+        running_service(config, RESULTS / "serve.log", GALLERY_URI=f"{folder}/gallery") as service,
     ):
-        traffic = Traffic(server.address, (first, second))
-        with traffic.by(clients):
-            traffic.wait_for(ANSWERS)
-            for name in (*map(replica, REPLICAS), *OTHERS):
-                outcome = kill(server, traffic, name)
-                console.print(f"{name}: {outcome.failed} of {outcome.sent} failed", *outcome.causes if causes else ())
-                counts = (outcome.sent, outcome.failed, outcome.wrong)
-                table.add_row(name.rpartition(":")[2], *map(str, counts), f"{outcome.seconds:.0f} s")
-        lost = traffic.lost()
+        httpx.put(f"{service.address}{COLLECTION}", json={"embedder": EMBEDDER}, trust_env=False).raise_for_status()
+        with load(service.address, "CheckedUser", clients, records):
+            well_again(records, time.monotonic())
+            for name in (*(f"ServeReplica:facegraph:{each}" for each in REPLICAS), *OTHERS):
+                requests, seconds = kill(service, records, name)
+                failed = Counter(f"{each.name}: {each.problem}" for each in requests if each.problem)
+                errors = sum(map(wrong, requests))
+                console.print(f"{name}: {failed.total() - errors} of {len(requests)} failed")
+                for cause, count in failed.items() if causes else ():
+                    console.print(f"  {count} times {cause}", markup=False)
+                counts = (len(requests), failed.total() - errors, errors)
+                table.add_row(name.rpartition(":")[2], *map(str, counts), f"{seconds:.0f} s")
+        requests = read(records)
+        subjects = [each.details["subject"] for each in requests if "subject" in each.details]
+        missing = lost(service.address, subjects)
     console.print(table)
-    console.print(f"{len(traffic.acknowledged)} enrolments were acknowledged, {len(lost)} of them are lost")
-    raise typer.Exit(bool(lost or traffic.wrong))
+    console.print(f"{len(subjects)} enrolments were acknowledged, {len(missing)} of them are lost")
+    raise typer.Exit(bool(missing or any(map(wrong, requests))))
 
 
 if __name__ == "__main__":

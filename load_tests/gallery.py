@@ -1,16 +1,15 @@
-"""`python -m load_tests.gallery`: searching and enrolling in a large gallery over HTTP, in one run.
+"""`python -m load_tests.gallery`: search and enrol in a large gallery over HTTP.
 
-Starts the service with an empty gallery on loopback, enrols synthetic embeddings (random directions, the
-hardest case for an index: nobody is near anybody), and searches it with ready embeddings, half of them
-noisy copies of enrolled ones and half of them strangers. Exact search with numpy over the same embeddings
-is the truth for recall@1, and its own time is measured beside. Prints a table and writes
-data/bench/gallery.json.
+It starts the service with an empty gallery and enrols synthetic embeddings: random directions, the hardest case for an
+index, because no two of them are near each other. Then it searches with embeddings, half of them noisy copies of
+enrolled ones and half of them new. Exact search with numpy over the same embeddings is the truth for recall@1, and its
+own time is measured too. Writes a table and data/bench/gallery.json.
 """
 
 import json
-import shutil
 import time
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import httpx
@@ -21,13 +20,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from load_tests.server import served
-from project.root import ROOT
+from load_tests.service import CONFIG, RESULTS, running_service
 
-FOLDER = ROOT / "data" / "bench"
 BATCH = 1000
 NOISE = 0.5
-"""Length of the noise on a probe, which is of length 1 itself."""
+"""Length of the noise on a probe of length 1."""
 
 Vectors = NDArray[np.float32]
 
@@ -38,21 +35,21 @@ def unit(vectors: NDArray[np.float64]) -> Vectors:
 
 
 def probes_of(enrolled: Vectors, count: int, random: np.random.Generator) -> Vectors:
-    """Noisy copies of enrolled embeddings and strangers, in turn."""
+    """Noisy copies of enrolled embeddings and new ones, in turn."""
     size = enrolled.shape[1]
     copies = enrolled[random.integers(len(enrolled), size=count)] + NOISE * unit(random.standard_normal((count, size)))
-    strangers = random.standard_normal((count, size))
-    return unit(np.where((np.arange(count) % 2 == 0)[:, None], copies, strangers))
+    new = random.standard_normal((count, size))
+    return unit(np.where((np.arange(count) % 2 == 0)[:, None], copies, new))
 
 
-def milliseconds(call: Callable[[int], Any], count: int) -> tuple[list[Any], Vectors]:
-    """What `call` answers for each number below `count`, and the time of each."""
-    answers, times = [], []
+def timed(call: Callable[[int], Any], count: int) -> tuple[list[Any], Vectors]:
+    """The results of `call` for each number below `count`, and the milliseconds of each."""
+    results, times = [], []
     for number in range(count):
         started = time.perf_counter()
-        answers.append(call(number))
+        results.append(call(number))
         times.append(1000 * (time.perf_counter() - started))
-    return answers, np.array(times, np.float32)
+    return results, np.array(times, np.float32)
 
 
 def main(
@@ -62,23 +59,20 @@ def main(
 ) -> None:
     """Enrol, search, measure, print and write down."""
     console = Console()
-    shutil.rmtree(FOLDER / "gallery", ignore_errors=True)
-    FOLDER.mkdir(parents=True, exist_ok=True)
     with (
-        served("configs/serve.yaml", FOLDER / "serve.log", GALLERY_URI=str(FOLDER / "gallery")) as server,
-        httpx.Client(
-            base_url=server.address, timeout=60, headers={"content-type": "application/json"}, trust_env=False
-        ) as client,
+        TemporaryDirectory() as folder,
+        running_service(CONFIG, RESULTS / "serve.log", GALLERY_URI=f"{folder}/gallery") as service,
+        httpx.Client(base_url=service.address, timeout=60, trust_env=False) as client,
     ):
-        kind = client.get("/v1/models").json()["embedders"][embedder]
-        random = np.random.default_rng(0)
-        enrolled = unit(random.standard_normal((faces, kind["embedding_dimensions"])))
+        model = client.get("/v1/models").json()["embedders"][embedder]
+        contract, random = model["embedding_contract"], np.random.default_rng(0)
+        enrolled = unit(random.standard_normal((faces, model["embedding_dimensions"])))
         probes = probes_of(enrolled, searches, random)
         client.put("/v1/collections/bench", json={"embedder": embedder}).raise_for_status()
 
         def enrol(first: int, last: int, prefix: str) -> None:
             rows = [{"subject": f"{prefix}{row}", "values": enrolled[row].tolist()} for row in range(first, last)]
-            body = {"contract": kind["embedding_contract"], "embeddings": rows}
+            body = {"contract": contract, "embeddings": rows}
             client.post("/v1/collections/bench/embeddings", json=body).raise_for_status()
 
         started = time.perf_counter()
@@ -86,30 +80,22 @@ def main(
             enrol(first, min(first + BATCH, faces), "")
         rate = faces / (time.perf_counter() - started)
 
-        bodies = [
-            json.dumps(
-                {
-                    "embedding": {"contract": kind["embedding_contract"], "values": probe.tolist()},
-                    "top_k": 1,
-                    "threshold": -1,
-                }
-            )
-            for probe in probes
-        ]
+        embeddings = [{"contract": contract, "values": probe.tolist()} for probe in probes]
+        bodies = [json.dumps({"embedding": each, "top_k": 1, "threshold": -1}) for each in embeddings]
+        headers = {"Content-Type": "application/json"}
 
         def search(number: int) -> str:
-            answer = client.post("/v1/collections/bench/search/embedding", content=bodies[number])
+            path = "/v1/collections/bench/search/embedding"
+            answer = client.post(path, content=bodies[number], headers=headers)
             return str(answer.raise_for_status().json()["candidates"][0]["subject"])
 
         # The first search reads the gallery into memory.
-        (_, first_search) = milliseconds(search, 1)
-        found, over_http = milliseconds(search, searches)
-        _, root = milliseconds(lambda _: client.get("/").raise_for_status(), searches)
-        exact, with_numpy = milliseconds(lambda number: str(int((enrolled @ probes[number]).argmax())), searches)
-        _, single = milliseconds(lambda number: enrol(number, number + 1, "again"), 50)
+        _, first_search = timed(search, 1)
+        found, over_http = timed(search, searches)
+        _, root = timed(lambda _: client.get("/").raise_for_status(), searches)
+        exact, with_numpy = timed(lambda number: str(int((enrolled @ probes[number]).argmax())), searches)
+        _, single = timed(lambda number: enrol(number, number + 1, "again"), 50)
     recall = float(np.mean([one == other for one, other in zip(found, exact, strict=True)]))
-    shutil.rmtree(FOLDER / "gallery", ignore_errors=True)
-
     table = Table("what", "p50 ms", "p95 ms", box=None)
     measured = {
         f"search over HTTP, {faces} faces of {enrolled.shape[1]} numbers": over_http,
@@ -121,10 +107,10 @@ def main(
     for what, times in measured.items():
         table.add_row(what, *(f"{np.percentile(times, share):.1f}" for share in (50, 95)))
     console.print(table)
-    console.print(f"recall@1 {recall:.4f}; enrolled {rate:.0f} embeddings a second, {BATCH} a request")
+    console.print(f"recall@1 {recall:.4f}; enrolled {rate:.0f} embeddings a second, {BATCH} per request")
     figures = {what: {"p50": float(np.median(times))} for what, times in measured.items()}
     report = {"faces": faces, "recall@1": recall, "enrolled_per_s": rate, "ms": figures}
-    (FOLDER / "gallery.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    (RESULTS / "gallery.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

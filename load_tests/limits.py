@@ -1,49 +1,43 @@
-"""What a load test may not exceed, and whether it did."""
+"""Limits of a load test, by which its exit status is chosen."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
+from locust.stats import StatsEntry
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What passes; None sets no limit.
-
-    Attributes:
-        max_fail_ratio: requests that were refused or failed, of all.
-        max_p95_ms: 95th percentile of the response times, in milliseconds.
-        max_avg_ms: their mean, in milliseconds.
-        min_rps: requests a second that were served.
-    """
-
-    max_fail_ratio: float | None = None
-    max_p95_ms: float | None = None
-    max_avg_ms: float | None = None
-    min_rps: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was measured, in the units of `Limits`; `served` counts the requests that did not fail."""
-
-    served: int
-    fail_ratio: float
-    p95_ms: float
-    avg_ms: float
-    rps: float
+LIMITS: Mapping[str, tuple[str, Callable[[StatsEntry], float], str]] = {
+    "max_fail_ratio": (
+        "Largest share of failed and refused requests: 0.01.",
+        lambda total: total.fail_ratio,
+        "{:.4f} of the requests failed",
+    ),
+    "max_p95_ms": (
+        "Largest 95th percentile of the response times.",
+        lambda total: total.get_response_time_percentile(0.95),
+        "the 95th percentile was {:.0f} ms",
+    ),
+    "max_avg_ms": (
+        "Largest mean of the response times.",
+        lambda total: total.avg_response_time,
+        "the mean was {:.1f} ms",
+    ),
+    "min_rps": (
+        "Fewest requests a second that are served.",
+        lambda total: total.total_rps - total.total_fail_per_sec,
+        "{:.2f} requests a second were served",
+    ),
+}
+"""For each option its help, its figure in Locust's statistics, and what to say of it."""
 
 
-def broken(limits: Limits, outcome: Outcome) -> list[str]:
-    """A line for each limit that was broken. Where nothing was served, no limit holds."""
-    if limits == Limits():
-        return []
-    if not outcome.served:
+def broken(limits: Mapping[str, float | None], total: StatsEntry) -> list[str]:
+    """One line for each limit of `LIMITS` that is set and broken; no limit holds if no request was served."""
+    given = {name: limit for name in LIMITS if (limit := limits[name]) is not None}
+    if given and total.num_requests == total.num_failures:
         return ["no request was served"]
-    found = []
-    if limits.max_fail_ratio is not None and outcome.fail_ratio > limits.max_fail_ratio:
-        found.append(f"--max-fail-ratio {limits.max_fail_ratio:g}: {outcome.fail_ratio:.4f} of the requests failed")
-    if limits.max_p95_ms is not None and outcome.p95_ms > limits.max_p95_ms:
-        found.append(f"--max-p95-ms {limits.max_p95_ms:g}: the 95th percentile was {outcome.p95_ms:.0f} ms")
-    if limits.max_avg_ms is not None and outcome.avg_ms > limits.max_avg_ms:
-        found.append(f"--max-avg-ms {limits.max_avg_ms:g}: the mean was {outcome.avg_ms:.1f} ms")
-    if limits.min_rps is not None and outcome.rps < limits.min_rps:
-        found.append(f"--min-rps {limits.min_rps:g}: {outcome.rps:.2f} requests a second were served")
-    return found
+    lines = []
+    for name, limit in given.items():
+        _, figure, said = LIMITS[name]
+        found = figure(total)
+        if found < limit if name.startswith("min") else found > limit:
+            lines.append(f"--{name.replace('_', '-')} {limit:g}: {said.format(found)}")
+    return lines

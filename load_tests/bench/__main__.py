@@ -1,19 +1,17 @@
 """`python -m load_tests.bench`: this service, its bare pipeline and a plain service, in one run on the same photos.
 
-* bare: the pipeline of a route in plain processes without Ray and HTTP (`load_tests.bench.bare`), in one process and in
-  as many as there are cores: the limit.
-* plain: facenet-pytorch behind FastAPI (`load_tests.bench.plain`), a worker a core.
+* bare: a route's networks in plain processes without Ray and HTTP (`load_tests.bench.bare_pipeline`), in one process
+  and in as many as there are cores: the limit.
+* plain: facenet-pytorch behind FastAPI (`load_tests.bench.plain_service`), one worker per core.
 * service: `facegraph serve configs/serve.yaml` (or `--config`), without the machine's GPUs.
 
-Only one of them is there at a time: the service is started anew, about 15 s, whenever its turn comes, since Ray
-takes some per cent of a small machine even when it is idle. Every other round goes backwards, so that a machine
-that gets slower favours none of them. The first round measures every number of clients; the others measure one
-client and the number that was best. In the last one the service is then asked by too many clients.
+Only one of them runs at a time, because Ray takes some per cent of a small machine even when it is idle. Every other
+round runs backwards, so that a machine that becomes slower favours none of them. The first round measures every number
+of clients; the others measure one client and the number that was best. At the end, too many clients load the service.
 
-Clients, server and bare processes share the machine; the load generator's CPU time is told, and counted out of one
-ratio. "other cores" of the table is what the rest of the machine was busy with: it should be near zero.
-The tables are medians over rounds; every measurement stands in data/bench/bench.json beside the machine,
-and data/bench/bench.png is the picture.
+Clients, server and bare processes share the machine; the load generator's CPU time is shown, and one ratio leaves it
+out. "other cores" is what the rest of the machine was busy with: it should be near zero. The tables are medians over
+rounds; data/bench/bench.json has every measurement, and data/bench/bench.png is the picture.
 """
 
 import json
@@ -22,33 +20,35 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from load_tests import machine
-from load_tests.bench import measure, report
-from load_tests.bench.measure import Measurement, NoAnswerError, What
-from load_tests.bench.plot import draw
-from load_tests.bench.ratios import PLAIN_ROUTE, plain_route, ratios
-from load_tests.bench.rounds import best, over_rounds
-from load_tests.pair import FOLDER, prepare
-from load_tests.routes import CONFIG, ROUTES, configured
-from load_tests.server import Server, plain_served, served
+from load_tests.bench import measurement, report
+from load_tests.bench.comparison import PLAIN_ROUTE, best, over_rounds, plain_route, ratios
+from load_tests.bench.measurement import Measurement, NoAnswerError, What
+from load_tests.chart import draw
+from load_tests.photos import enlarged_pair
+from load_tests.routes import ROUTES
+from load_tests.service import CONFIG, RESULTS, free_port, running_program, running_service
 
 PLAIN_MOST_CLIENTS = 8
+OVERLOAD_CLIENTS = 96
+"""More than the default configuration's ingress admits (64)."""
 
 
 class Bench:
-    """A benchmark as it goes on.
+    """A benchmark in progress.
 
     Args:
-        routes: names of the routes that are measured.
+        routes: names of the routes to measure.
         clients: numbers of clients.
         seconds: length of each measurement.
         config: of the service.
-        console: is told each measurement when it is there.
+        console: prints each measurement.
     """
 
     def __init__(
@@ -57,74 +57,64 @@ class Bench:
         self.rounds: list[list[Measurement]] = []
         self._routes, self._clients, self._seconds, self._config = routes, clients, seconds, config
         self._console = console
-        self._pair = prepare()
-        self._bodies = {name: FOLDER / f"{name}.json" for name in ROUTES}
-        for name, path in self._bodies.items():
-            path.write_bytes(ROUTES[name].body(self._pair))
+        self._pair = enlarged_pair()
 
     def run_round(self, parts: Sequence[Callable[[], Iterator[Measurement]]]) -> None:
         """Measure each of `parts` once."""
         self.rounds.append([])
-        for entry in (entry for part in parts for entry in part()):
-            self.rounds[-1].append(entry)
-            self._console.print(
-                f"round {len(self.rounds)}: {entry.route}, {report.named(entry)}: "
-                f"{entry.rate:.2f} answers/s, p50 {entry.p50:.0f} ms"
-            )
+        for each in (each for part in parts for each in part()):
+            self.rounds[-1].append(each)
+            found = f"{each.rate:.2f} answers/s, p50 {each.p50:.0f} ms"
+            self._console.print(f"round {len(self.rounds)}: {each.route}, {report.named(each)}: {found}")
 
     def bare(self) -> Iterator[Measurement]:
         """The bare pipelines."""
         for route in self._routes:
             for processes in sorted({1, machine.cores()}):
-                yield measure.bare(route, self._pair, processes, self._seconds)
+                yield measurement.bare(route, self._pair, processes, self._seconds)
 
     def plain(self, min_face: int) -> Iterator[Measurement]:
         """The plain service, which looks for faces from `min_face` pixels on."""
         clients = [count for count in self._clients if count <= PLAIN_MOST_CLIENTS] or [min(self._clients)]
-        with plain_served(machine.cores(), FOLDER / "plain.log", MIN_FACE=str(min_face)) as server:
+        app, port = "load_tests.bench.plain_service:app", free_port()
+        command = ["-m", "uvicorn", app, "--workers", str(machine.cores()), "--port", str(port), "--no-access-log"]
+        with running_program(command, port, RESULTS / "plain.log", {"MIN_FACE": str(min_face)}) as service:
             for count in self._counts("plain", PLAIN_ROUTE, clients):
-                yield self._asked("plain", PLAIN_ROUTE, server, count)
+                yield measurement.asked("plain", PLAIN_ROUTE, self._pair, service, count, self._seconds)
 
     def service(self, overload: bool) -> Iterator[Measurement]:
-        """This service; with `overload`, its first route is asked by too many clients in the end."""
-        variables = {"CUDA_VISIBLE_DEVICES": "", "GALLERY_URI": str(FOLDER / "gallery")}
-        with served(str(self._config), FOLDER / "serve.log", **variables) as server:
+        """This service; with `overload`, too many clients use its first route in the end."""
+        with (
+            TemporaryDirectory() as folder,
+            running_service(self._config, RESULTS / "serve.log", GALLERY_URI=f"{folder}/gallery") as service,
+        ):
             for route in self._routes:
                 for count in self._counts("service", route, self._clients):
-                    yield self._asked("service", route, server, count)
+                    yield measurement.asked("service", route, self._pair, service, count, self._seconds)
             if overload:
-                yield self._asked("overload", self._routes[0], server, self._too_many(self._routes[0]))
+                most = best(self.rounds[0], "service", self._routes[0])
+                count = max(4 * most.clients if most else 0, OVERLOAD_CLIENTS)
+                yield measurement.asked("overload", self._routes[0], self._pair, service, count, self._seconds)
 
     def _counts(self, what: What, route: str, clients: Sequence[int]) -> Sequence[int]:
-        """All `clients` in the first round, then the fewest and those that were best."""
+        """All `clients` in the first round, later the fewest and those that were best."""
         most = best(self.rounds[0], what, route)
-        if len(self.rounds) == 1 or most is None:
-            return clients
-        return sorted({min(clients), most.clients})
-
-    def _too_many(self, route: str) -> int:
-        """Four times the clients that were best, and more than a replica of the ingress takes in at once."""
-        most = best(self.rounds[0], "service", route)
-        return max(4 * most.clients if most else 0, configured().limits.max_requests * 3 // 2)
-
-    def _asked(self, what: What, route: str, server: Server, clients: int) -> Measurement:
-        return measure.asked(what, route, ROUTES[route], self._bodies[route], server, clients, self._seconds)
+        return clients if len(self.rounds) == 1 or most is None else sorted({min(clients), most.clients})
 
 
 def main(
     routes: Annotated[str, typer.Option(help="Routes to measure.")] = ",".join(ROUTES),
     clients: Annotated[str, typer.Option(help="Numbers of clients.")] = "1,2,4,8,16",
     seconds: Annotated[float, typer.Option(min=1, max=60, help="Length of each measurement.")] = 8,
-    rounds: Annotated[int, typer.Option(min=1, max=20, help="How often what is compared is measured.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, max=20, help="Number of rounds.")] = 3,
     config: Annotated[Path, typer.Option(exists=True, help="The configuration of the service.")] = CONFIG,
-    plain: Annotated[bool, typer.Option(help="Whether the plain service is measured.")] = True,
+    plain: Annotated[bool, typer.Option(help="Measure the plain service, too.")] = True,
     plain_min_face: Annotated[
         int, typer.Option(min=20, help="Side of the smallest face that the plain service looks for, in pixels.")
     ] = 20,
 ) -> None:
     """Measure, print, draw and write down."""
-    chosen, counts = _names(routes), _numbers(clients)
-    ran_on = machine.described()
+    chosen, counts, ran_on = _names(routes), _numbers(clients), machine.described()
     # A file or a pipe is as wide as the widest table.
     console = Console(width=None if sys.stdout.isatty() else 160)
     bench = Bench(chosen, counts, seconds, config, console)
@@ -143,21 +133,20 @@ def main(
             "config": str(config),
             "seconds": seconds,
             "plain_min_face": plain_min_face,
-            "rounds": [[asdict(entry) for entry in entries] for entries in bench.rounds],
-            "ratios": [asdict(ratio) for ratio in found],
+            "rounds": [[asdict(each) for each in entries] for entries in bench.rounds],
+            "ratios": found,
         }
-        # After every round, so that what went wrong in a later one costs that one alone.
-        (FOLDER / "bench.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+        # After every round, so that a failure costs only its own round.
+        (RESULTS / "bench.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
     typical = over_rounds(bench.rounds)
     for route in chosen:
         console.print(report.measured(typical, route), report.steps(typical, route))
     console.print(report.compared(found))
-    for entry in typical:
-        peak = best(bench.rounds[-1], "service", entry.route)
-        if entry.what == "overload" and peak:
-            console.print(report.overloaded(entry, peak))
-    draw(typical, chosen, FOLDER / "bench.png")
-    console.print(f"written: {FOLDER / 'bench.json'}, {FOLDER / 'bench.png'}")
+    overload, peak = best(typical, "overload", chosen[0]), best(bench.rounds[-1], "service", chosen[0])
+    if overload and peak:
+        console.print(report.overloaded(overload, peak))
+    draw([report.panels(typical, route) for route in chosen], "clients", RESULTS / "bench.png")
+    console.print(f"written: {RESULTS / 'bench.json'}, {RESULTS / 'bench.png'}")
 
 
 def _names(text: str) -> list[str]:
@@ -171,9 +160,9 @@ def _numbers(text: str) -> list[int]:
     try:
         numbers = sorted({int(number) for number in text.split(",")})
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no list of numbers") from None
+        raise typer.BadParameter(f"{text!r} is not a list of numbers") from None
     if numbers[0] < 1:
-        raise typer.BadParameter("there is at least one client")
+        raise typer.BadParameter("at least one client is needed")
     return numbers
 
 

@@ -1,94 +1,100 @@
-"""The tables of a benchmark."""
+"""The tables and the picture of a benchmark."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 from rich.table import Table
 
 from facegraph.step_times import STEPS
-from load_tests.bench.measure import Measurement
-from load_tests.bench.ratios import Ratio, plain_route
-from load_tests.bench.rounds import best
+from load_tests.bench.comparison import best, plain_route
+from load_tests.bench.measurement import Measurement
+from load_tests.chart import Line, Panel
 
 
 def named(entry: Measurement) -> str:
-    """What was measured, and under how many clients."""
-    unit = "process" if entry.what == "bare" else "client"
-    return f"{entry.what}, {entry.clients} {unit}{'' if entry.clients == 1 else 'es' if unit == 'process' else 's'}"
+    """What was measured, and with how many clients or processes."""
+    unit, plural = ("process", "es") if entry.what == "bare" else ("client", "s")
+    return f"{entry.what}, {entry.clients} {unit}{'' if entry.clients == 1 else plural}"
 
 
 def measured(measurements: Sequence[Measurement], route: str) -> Table:
-    """All that was measured of a route; CPU is in seconds an answer, of the server and of the load generator."""
+    """Everything about a route; CPU is in seconds per answer, of the server and of the load generator."""
     limit = best(measurements, "bare", route)
-    times = ("p50 ms", "p95 ms", "p99 ms")
-    rest = ("CPU", "client CPU", "MiB", "other cores", "cosine", "refused", "failed", "replicas")
-    table = _table(f"{route}: medians over rounds", "", "answers/s", "of bare", *times, *rest)
+    headings = "answers/s|of bare|p50 ms|p95 ms|p99 ms|CPU|client CPU|MiB|other cores|cosine|refused|failed|replicas"
+    table = _table(f"{route}: medians over rounds", "", *headings.split("|"))
     rows = {"bare": route, "plain": plain_route(route), "service": route}
-    for entry in (entry for entry in measurements if rows.get(entry.what) == entry.route):
-        begin, end = entry.replicas
+    for each in (each for each in measurements if rows.get(each.what) == each.route):
         table.add_row(
-            named(entry),
-            f"{entry.rate:.2f}",
-            f"{entry.rate / limit.rate:.0%}" if limit else "",
-            f"{entry.p50:.0f}",
-            f"{entry.p95:.0f}",
-            f"{entry.p99:.0f}",
-            f"{entry.server_cpu:.3f}",
-            f"{entry.client_cpu:.4f}",
-            f"{entry.memory:.0f}",
-            f"{entry.others_cpu:.2f}",
-            f"{entry.similarity:.4f}",
-            str(entry.refused),
-            str(entry.failed),
-            "" if entry.what != "service" else f"{begin}" if begin == end else f"{begin} to {end}",
+            named(each),
+            f"{each.rate:.2f}",
+            f"{each.rate / limit.rate:.0%}" if limit else "",
+            *(f"{value:.0f}" for value in (each.p50, each.p95, each.p99)),
+            f"{each.server_cpu:.3f}",
+            f"{each.client_cpu:.4f}",
+            f"{each.memory:.0f}",
+            f"{each.others_cpu:.2f}",
+            f"{each.similarity:.4f}",
+            str(each.refused),
+            str(each.failed),
+            " to ".join(dict.fromkeys(map(str, each.replicas))) if each.what == "service" else "",
         )
     return table
 
 
-def step_columns(measurements: Sequence[Measurement], route: str) -> list[Measurement]:
-    """Those whose steps are of interest: the bare pipeline, and the service alone and at its best."""
-    bare = [entry for entry in measurements if (entry.what, entry.route) == ("bare", route)]
-    service = [entry for entry in measurements if (entry.what, entry.route) == ("service", route)]
-    most = best(service, "service", route)
-    return [*bare, *(entry for entry in service if entry.clients == 1 or entry is most)]
-
-
 def steps(measurements: Sequence[Measurement], route: str) -> Table:
-    """Where the time of a route's answers went, in medians.
+    """Where the time of a route's answers went, in medians: bare, and the service alone and at its best.
 
-    With one client there is no queue, so what more there is of one with more clients is the queue.
+    With one client there is no queue, so what an answer with more clients takes besides is the queue.
     """
-    columns = step_columns(measurements, route)
-    table = _table(f"{route}: where the time went", "ms", *map(named, columns))
+    most = best(measurements, "service", route)
+    shown = [
+        each
+        for each in measurements
+        if each.route == route
+        and (each.what == "bare" or (each.what == "service" and each.clients == 1) or each is most)
+    ]
+    table = _table(f"{route}: where the time went", "ms", *map(named, shown))
     for name, label in STEPS.items():
-        if any(name in entry.steps for entry in columns):
-            table.add_row(label, *(f"{entry.steps[name]:.1f}" if name in entry.steps else "" for entry in columns))
+        if any(name in each.steps for each in shown):
+            table.add_row(label, *(f"{each.steps[name]:.1f}" if name in each.steps else "" for each in shown))
     return table
 
 
-def compared(ratios: Iterable[Ratio]) -> Table:
-    """The ratios, each round's and their median."""
+def compared(ratios: Mapping[str, Sequence[float]]) -> Table:
+    """The ratios: their median over the rounds, the least and the greatest."""
     table = _table("compared within each round", "", "median", "least", "greatest")
-    for ratio in ratios:
-        values = (median(ratio.rounds), min(ratio.rounds), max(ratio.rounds))
-        table.add_row(f"{ratio.route}: {ratio.name}", *(f"{value:.3g}" for value in values))
+    for name, rounds in ratios.items():
+        table.add_row(name, *(f"{value:.3g}" for value in (median(rounds), min(rounds), max(rounds))))
     return table
 
 
 def overloaded(overload: Measurement, peak: Measurement) -> Table:
-    """What became of the requests when there were too many, and how much of the best rate was left."""
+    """What became of the requests with too many clients, and how much of the best rate was left."""
     requests = overload.answers + overload.refused + overload.failed
-    shares = (overload.answers / requests, overload.refused / requests, overload.failed / requests)
-    headings = ("clients", "answered", "503 with Retry-After", "other", "answers/s", "of the best rate", "p95 ms")
-    table = _table(f"{overload.route}: overload", *headings)
-    table.add_row(
-        str(overload.clients),
-        *(f"{share:.1%}" for share in shares),
-        f"{overload.rate:.2f}",
-        f"{overload.rate / peak.rate:.0%}",
-        f"{overload.p95:.0f}",
-    )
+    shares = (f"{count / requests:.1%}" for count in (overload.answers, overload.refused, overload.failed))
+    headings = ("answered", "503 with Retry-After", "other", "answers/s", "of the best rate", "p95 ms")
+    table = _table(f"{overload.route}: overload", "clients", *headings)
+    rates = (f"{overload.rate:.2f}", f"{overload.rate / peak.rate:.0%}", f"{overload.p95:.0f}")
+    table.add_row(str(overload.clients), *shares, *rates)
     return table
+
+
+def panels(measurements: Sequence[Measurement], route: str) -> list[Panel]:
+    """A route's rate and response times over the number of clients."""
+    rates, times = [], []
+    for what, name in (("bare", route), ("service", route), ("plain", plain_route(route))):
+        found = sorted((each for each in measurements if (each.what, each.route) == (what, name)), key=_clients)
+        counts = list(map(_clients, found))
+        if not found:
+            continue
+        rates.append(Line(what, counts, [each.rate for each in found], "o-"))
+        times.append(Line(f"{what}, p50", counts, [each.p50 for each in found], "o-"))
+        times.append(Line(f"{what}, p95", counts, [each.p95 for each in found], "o:"))
+    return [Panel("answers per second", rates, route), Panel("milliseconds", times)]
+
+
+def _clients(measurement: Measurement) -> int:
+    return measurement.clients
 
 
 def _table(title: str, first: str, *headings: str) -> Table:

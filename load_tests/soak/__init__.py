@@ -1,1 +1,1 @@
-"""A soak: see `__main__`."""
+"""The soak test: see `__main__`."""

@@ -1,1 +1,1 @@
-"""The clients of every contract as Locust users, one file a contract."""
+"""The clients of the service as Locust user classes."""

@@ -6,7 +6,7 @@ from load_tests.users.service_user import ServiceUser
 
 
 class CompareUser(ServiceUser):
-    """Compares pairs of photos, mostly with /mediapipe, which the old service recommended."""
+    """Compares pairs of photos, mostly with /mediapipe, as the old service recommended."""
 
     weight = 2
 

@@ -1,4 +1,4 @@
-"""Clients of the DeepFace service: they warm it up, take embeddings, and compare two of them."""
+"""Clients of the DeepFace service: warm it up, extract embeddings, and compare two of them."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ METRICS = ("cosine", "euclidean", "euclidean_l2")
 
 
 class DeepfaceUser(ServiceUser):
-    """Works with the routes below /api/v1/."""
+    """Uses the routes below /api/v1/."""
 
     weight = 2
 
     def on_start(self) -> None:
-        """Ask for the networks before the first photo is sent, as the old service needed it."""
+        """Load the networks before the first photo, as the old service required."""
         self.ask("POST", "/api/v1/warm-up")
 
     @tag("embed", "compare")
@@ -39,7 +39,7 @@ class DeepfaceUser(ServiceUser):
     @task
     def extract_by_address(self) -> None:
         body = {"image": self.options.photo_url, "image_type": "url"}
-        # A line of its own: the other site's time is in it.
+        # A line of its own, because it includes the other site's time.
         self.ask("POST", "/api/v1/extract-embedding", name="/api/v1/extract-embedding by address", json=body)
 
     @tag("manage")

@@ -1,4 +1,4 @@
-"""Clients of the face database, each of one variant and with ids of its own."""
+"""Clients of the face database; each uses one variant and ids of its own."""
 
 from uuid import uuid4
 
@@ -9,11 +9,11 @@ from load_tests.users.service_user import CHANCE, ServiceUser, file_of
 
 DELETE = "/delete_face/[id]"
 IDS = 5
-"""Ids of one user: a face that is added again is replaced."""
+"""Ids of one user; adding a face again replaces it."""
 
 
 class FaceDatabaseUser(ServiceUser):
-    """Adds a few faces, looks people up, and takes its faces back in the end."""
+    """Adds a few faces, looks people up, and deletes its faces at the end."""
 
     weight = 4
 
@@ -24,7 +24,7 @@ class FaceDatabaseUser(ServiceUser):
         self._added: set[str] = set()
 
     def on_stop(self) -> None:
-        """Delete every id: the answer to the last one may have been lost."""
+        """Delete every id, since the answer to an addition may have been lost."""
         for face_id in self._ids:
             self.take_back(f"/delete_face/{face_id}", DELETE, **self._variant)
 

@@ -1,4 +1,4 @@
-"""Clients of the FaceNet service: they compare the embeddings that they asked for."""
+"""Clients of the FaceNet service: extract embeddings and compare them."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from load_tests.users.service_user import ServiceUser, file_of
 
 
 class FacesUser(ServiceUser):
-    """Counts faces, takes embeddings, and compares two of them."""
+    """Counts faces, extracts embeddings, and compares two of them."""
 
     weight = 2
 

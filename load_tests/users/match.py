@@ -27,5 +27,5 @@ class MatchUser(ServiceUser):
     @task
     def match_by_address(self) -> None:
         body = {"image1": self.options.photo_url, "image2": self.photo().base64}
-        # A line of its own: the other site's time is in it.
+        # A line of its own, because it includes the other site's time.
         self.ask("POST", "/match", name="/match by address", json=body)

@@ -1,7 +1,8 @@
-"""What the users of every contract share: photos, think time, and what counts as an answer."""
+"""What all user classes share: photos, think time, and the rule that tells an answer from a failure."""
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from random import SystemRandom
@@ -10,33 +11,41 @@ from typing import Any
 from locust import FastHttpUser
 from locust.env import Environment
 
-from load_tests.error_text import countable
-from load_tests.photos import Photo, in_folder, samples
+from load_tests.photos import Photo, in_folder, sample_photos
+from load_tests.records import REFUSED
 
 CHANCE = SystemRandom()
 BY_ADDRESS = "address"
 """Tag of the tasks that name a photo by its address."""
-REFUSED = (429, 503)
-CLEAN_UP_TRIES, CLEAN_UP_PAUSE_S = 3, 1.0
+PAUSE_S = 1.0
+"""Seconds that a client waits after a failure, as the service's Retry-After asks."""
+ERROR_LENGTH = 200
+_REQUEST_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class WrongAnswerError(Exception):
+    """An answer in the expected form whose content is wrong."""
 
 
 @cache
 def load(folder: str | None) -> list[Photo]:
     """The photos that this process sends: those of `folder`, or sample photos."""
-    return in_folder(Path(folder)) if folder else samples()
+    return in_folder(Path(folder)) if folder else sample_photos()
 
 
 class ServiceUser(FastHttpUser):
-    """A client of the service, with the options of the command line. FastHttpUser needs the least CPU."""
+    """A client of the service, with the options of the command line."""
 
     abstract = True
     host = "http://localhost:8000"
+    connection_timeout = 10.0
+    only_by_name = False
+    """Whether the class runs only if the command line names it."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         assert environment.parsed_options is not None
         self.options = environment.parsed_options
-        self.photos = load(self.options.photos)
         if not self.options.photo_url:
             self.tasks = [task for task in self.tasks if BY_ADDRESS not in getattr(task, "locust_tag_set", ())]
 
@@ -45,56 +54,69 @@ class ServiceUser(FastHttpUser):
         return CHANCE.uniform(*self.options.think_time)
 
     def photo(self) -> Photo:
-        """Any photo."""
-        return CHANCE.choice(self.photos)
+        """A random photo."""
+        return CHANCE.choice(load(self.options.photos))
 
     def pair(self) -> tuple[Photo, Photo]:
-        """Any two photos."""
-        first, second = CHANCE.sample(self.photos, 2)
+        """Two random photos."""
+        first, second = CHANCE.sample(load(self.options.photos), 2)
         return first, second
 
-    def ask(self, method: str, path: str, *, name: str = "", expected: Sequence[int] = (200,), **request: Any) -> Any:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        name: str = "",
+        expected: Sequence[int] = (200,),
+        inspect: Callable[[Any], dict[str, Any]] = lambda _: {},
+        **request: Any,
+    ) -> Any:
         """Send one request.
 
-        An answer with another status than the expected ones is a failure, and so is one in JSON that is none. A 429
-        or 503 with ``Retry-After`` is a failure of its own kind, "refused": the client got nothing, so it counts
-        against the fail ratio; but its time is in no response time, for quick refusals would make an overloaded
-        service look fast. The user does not wait for ``Retry-After``: the load stays what the test asked for.
+        An answer with an unexpected status is a failure, and so is one without JSON. A 429 or 503 with ``Retry-After``
+        is a failure of its own kind, "refused": it counts in the fail ratio but has no response time, because quick
+        refusals would make an overloaded service look fast.
 
         Args:
             name: line of the statistics; by default the path.
-            request: as geventhttpclient takes it: json, data, files, params, headers.
+            expected: statuses of an answer.
+            inspect: returns details of the answer to record, or raises `WrongAnswerError`.
+            request: json, data, files, params, headers, as geventhttpclient takes them.
 
         Returns:
-            The answer's JSON, or its text where it is plain text; None where the request failed.
+            The answer's JSON, or its text if it is plain text; None if the request failed.
         """
         # Locust types its responses, but not how their verdict is given.
         response: Any
         with self.client.request(method, path, name=name or path, catch_response=True, **request) as response:
-            status = response.status_code
+            status, text = response.status_code, _REQUEST_ID.sub("...", response.text or "")[:ERROR_LENGTH]
             if status in expected:
                 plain = response.headers.get("Content-Type", "").startswith("text/plain; version=")
                 try:
                     answer = response.text if plain else response.json()
+                    response.request_meta["context"].update(inspect(answer))
+                except WrongAnswerError as error:
+                    response.failure(f"wrong: {error}")
                 except ValueError:
                     response.failure(f"{status} without JSON")
                 else:
                     response.success()
                     return answer
-            elif status in REFUSED and "Retry-After" in response.headers:
+            elif status in (429, 503) and "Retry-After" in response.headers:
                 response.request_meta["response_time"] = None
-                response.failure(f"refused with {status}: {countable(response.text or '')}")
+                response.failure(f"{REFUSED} with {status}: {text}")
             elif status:
-                response.failure(f"{status}: {countable(response.text or '')}")
+                response.failure(f"{status}: {text}")
             # Without a status there was no answer, and Locust has the reason.
         return None
 
     def take_back(self, path: str, name: str, **params: str) -> None:
-        """Delete what this user may have made; where that is refused, try again a little later."""
-        for _ in range(CLEAN_UP_TRIES):
+        """Delete what this user may have made; if that fails, try again twice."""
+        for _ in range(3):
             if self.ask("DELETE", path, name=name, expected=(200, 404), params=params) is not None:
                 return
-            time.sleep(CLEAN_UP_PAUSE_S)
+            time.sleep(PAUSE_S)
 
 
 def file_of(photo: Photo) -> tuple[str, bytes, str]:

@@ -1,4 +1,4 @@
-"""Clients of the gallery of /v1, each with a collection of its own."""
+"""Clients of the /v1 gallery; each has a collection of its own."""
 
 from typing import Any
 from uuid import uuid4
@@ -10,13 +10,13 @@ from load_tests.users.service_user import CHANCE, ServiceUser, file_of
 
 NAMED = "/v1/collections/[name]"
 SUBJECTS = 20
-"""Subjects that one user enrols at most."""
+"""Most subjects that one user enrols."""
 BATCH = 10
-"""Embeddings that are enrolled at once."""
+"""Embeddings enrolled in one request."""
 
 
 class GalleryUser(ServiceUser):
-    """Enrols people in its collection, searches it, and deletes it in the end."""
+    """Enrols people in its collection, searches it, and deletes it at the end."""
 
     weight = 4
 
@@ -28,7 +28,7 @@ class GalleryUser(ServiceUser):
         self._embedding: Any = None
 
     def on_stop(self) -> None:
-        """Delete the collection, which may be there though the answer that said so was lost."""
+        """Delete the collection, even if the answer to its creation was lost."""
         self.take_back(self._path, NAMED, with_faces="true")
 
     @tag("search")
@@ -94,23 +94,23 @@ class GalleryUser(ServiceUser):
             self._ask("POST", "/subjects/delete", json={"ids": ids})
 
     def _ask(self, method: str, below: str = "", named: str = "", **request: Any) -> Any:
-        """Send a request to this user's collection; `named` is `below` without its ids."""
+        """Send a request to this user's collection; `named` is the path below it without ids."""
         return self.ask(method, self._path + below, name=NAMED + (named or below), **request)
 
     def _open(self) -> bool:
-        """Whether the collection is there; it is made if it is not."""
+        """Create the collection if necessary; returns whether it exists."""
         if not self._made:
             self._made = bool(self._ask("PUT", json={"embedder": "arcface"}, expected=(200, 201)))
         return self._made
 
     def _someone(self) -> str | None:
-        """A subject that was enrolled with a photo; None if nobody could be."""
+        """A subject enrolled with a photo; None if none could be enrolled."""
         if not self._enrolled and self._open():
             self._enrol("person-0")
         return CHANCE.choice(sorted(self._enrolled)) if self._enrolled else None
 
     def _enrol(self, subject: str) -> None:
-        # 200: this very photo of the subject is there already.
+        # 200: this photo of the subject is enrolled already.
         found = self._ask(
             "POST",
             "/faces",
@@ -123,7 +123,7 @@ class GalleryUser(ServiceUser):
             self._enrolled.add(subject)
 
     def _own_embedding(self) -> Any:
-        """An embedding to search with, asked for once."""
+        """An embedding to search with, extracted once."""
         if not self._embedding:
             found = self.ask("POST", "/v1/embed", files={"photo": file_of(self.photo())})
             if found and found["faces"]:

@@ -1,4 +1,4 @@
-"""Clients of /v1 that use no gallery."""
+"""Clients of /v1 without a gallery."""
 
 from locust import tag, task
 

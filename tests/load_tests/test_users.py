@@ -1,21 +1,26 @@
-"""The users of the load tests: what they ask, what they leave behind, and what they call a failure."""
+"""The user classes: what they ask, what they leave behind, and what they call a failure."""
 
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import Scope
 
+from load_tests.bench.measurement import steps_of
+from load_tests.faults import ROUTES, lost, wrong
+from load_tests.locust_process import load
+from load_tests.performance_test import send
+from load_tests.records import Request, read
+from load_tests.users.checked_requests import COLLECTION, EMBEDDER, PAIR_ROUTES
 from tests.api.openapi import SNAPSHOT
 from tests.conftest import PROJECT
 from tests.fakes import FakeAddresses
 from tests.load_tests.service import Interrupted, Recorder, app, posts, serving
+from tests.waiting import until
 
 ADDRESS = "https://photos.example/face.jpg"
 BUSY = JSONResponse({}, 503, {"Retry-After": "1"})
@@ -23,65 +28,47 @@ BUSY = JSONResponse({}, 503, {"Retry-After": "1"})
 pytestmark = pytest.mark.usefixtures("sample_photos")
 
 
-def drive(host: str, *options: str) -> list[dict[str, Any]]:
-    """The requests of every user's every task."""
-    command = [sys.executable, "-m", "tests.load_tests.drive", "--host", host, *options]
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    return tmp_path / "records.jsonl"
+
+
+def every_task(host: str, records: Path, *options: str) -> list[Request]:
+    """The requests of every task of the users."""
+    command = [sys.executable, "-m", "tests.load_tests.every_task", "--host", host, "--records", str(records), *options]
     ran = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
-    return [json.loads(line) for line in ran.stdout.splitlines()]
+    return read(records)
 
 
-def operations() -> set[tuple[str, str]]:
-    """Method and path of everything that the API's description has."""
+def test_every_route_is_asked_and_answers(mindy: bytes, records: Path) -> None:
     paths = json.loads(SNAPSHOT.read_text("utf-8"))["paths"]
-    return {(method, path) for path, item in paths.items() for method in item}
-
-
-def test_every_route_is_asked_and_answers(mindy: bytes) -> None:
     served = Recorder(app(FakeAddresses({ADDRESS: mindy})))
     with serving(served) as host:
-        requests = drive(host, "--photo-url", ADDRESS)
-    assert [request for request in requests if request["problem"]] == []
-    assert set(served.asked) == operations()
-    assert {request["name"] for request in requests} >= {"/match by address", "/v1/collections/[name]/search"}
-    assert not any("load-" in request["name"] for request in requests)
+        requests = every_task(host, records, "--photo-url", ADDRESS)
+    assert [request for request in requests if request.problem] == []
+    assert set(served.asked) == {(method, path) for path, item in paths.items() for method in item}
+    assert {request.name for request in requests} >= {"/match by address", "/v1/collections/[name]/search"}
+    assert not any("load-" in request.name for request in requests)
 
 
-@dataclass(frozen=True)
-class Visit:
-    """All users, without an address for photos: what they asked, and what there is when they are gone."""
-
-    requests: list[dict[str, Any]]
-    collections: list[str]
-    faces: list[int]
-
-
-@pytest.fixture(scope="module")
-def visit(sample_photos: Path) -> Visit:
+def test_users_delete_what_they_enrolled_even_if_that_is_refused_at_first(records: Path) -> None:
     def drops(scope: Scope) -> bool:
         return b"with_faces" in scope["query_string"]
 
     with serving(Interrupted(app(), drops, BUSY)) as host:
-        requests = drive(host)
+        requests = every_task(host, records)
         collections = httpx.get(f"{host}/v1/collections").json()["collections"]
         listed = [httpx.get(f"{host}/list_faces", params={"model": model}).json() for model in ("arcface", "facenet")]
-    return Visit(requests, [each["name"] for each in collections], [each["total_faces"] for each in listed])
-
-
-def test_photos_are_sent_by_address_only_if_there_is_one(visit: Visit) -> None:
-    assert visit.requests
-    assert [request for request in visit.requests if "by address" in request["name"]] == []
-
-
-def test_users_take_back_what_they_enrolled_even_if_that_is_refused_at_first(visit: Visit) -> None:
-    [refused] = [request for request in visit.requests if request["problem"]]
-    assert (refused["method"], refused["name"]) == ("DELETE", "/v1/collections/[name]")
+    assert [request.name for request in requests if request.problem] == ["/v1/collections/[name]"]
     # A variant's collection comes with its first face and stays.
-    assert visit.collections in (["faces-arcface"], ["faces-facenet"])
-    assert visit.faces == [0, 0]
+    assert [each["name"] for each in collections] in (["faces-arcface"], ["faces-facenet"])
+    assert [each["total_faces"] for each in listed] == [0, 0]
+    # Without an address for photos none is sent by address.
+    assert not any("by address" in request.name for request in requests)
 
 
-def test_what_counts_as_a_failure() -> None:
+def test_what_counts_as_a_failure(records: Path) -> None:
     id, later = "a" * 32, {"Retry-After": "1"}
     answers = (
         BUSY,
@@ -93,8 +80,8 @@ def test_what_counts_as_a_failure() -> None:
         JSONResponse({}, 429, later),
     )
     with serving(Interrupted(app(), posts, *answers)) as host:
-        found = drive(host, "MatchUser", "CompareUser", "FacesUser")
-    assert [(request["problem"], request["timed"]) for request in found] == [
+        found = every_task(host, records, "MatchUser", "CompareUser", "FacesUser")
+    assert [(request.problem, request.milliseconds is not None) for request in found] == [
         ("refused with 503: {}", False),
         ('503: {"id":"..."}', True),
         ('500: {"detail":"quote ..."}', True),
@@ -105,7 +92,43 @@ def test_what_counts_as_a_failure() -> None:
     ]
 
 
-def test_no_answer_is_a_failure(lone_port: int) -> None:
-    requests = drive(f"http://127.0.0.1:{lone_port}", "MatchUser")
-    assert len(requests) == 2
-    assert all("Connection refused" in request["problem"] for request in requests)
+def test_no_answer_is_a_failure(lone_port: int, records: Path) -> None:
+    requests = every_task(f"http://127.0.0.1:{lone_port}", records, "MatchUser")
+    assert [(each.details["status"], each.answered) for each in requests] == [(0, False)] * 2
+    assert all("Connection refused" in str(each.problem) for each in requests)
+
+
+def test_a_fixed_number_of_requests_is_sent_once_each(sample_photos: Path) -> None:
+    first, second = sorted((sample_photos / "mindy_kaling").glob("*zimbio*"))[:2]
+    served = Recorder(app())
+    with serving(served) as host:
+        requests = send(f"{host}/match", (first, second), 20, 8)
+    assert served.asked == [("post", "/match")] * 20
+    assert [each.details["similarity"] for each in requests] == [pytest.approx(1)] * 20
+    assert all(steps_of(each)["total"] <= steps_of(each)["client"] == each.milliseconds for each in requests)
+
+
+def test_mixed_users_get_only_answers_that_they_expect(records: Path) -> None:
+    with serving(app()) as host:
+        with load(host, "MixedUser", 2, records):
+            until(lambda: len(read(records)) > 200, 60)
+        left = [each["name"] for each in httpx.get(f"{host}/v1/collections").json()["collections"]]
+    requests = read(records)
+    assert [request for request in requests if request.problem] == []
+    kinds = {request.name.partition(": ")[0] for request in requests if ": " in request.name}
+    assert kinds == {"broken photo", "wrong JSON", "hung up"}
+    assert all(request.milliseconds is None for request in requests if request.name.startswith("hung up"))
+    assert not any(name.startswith("load-") for name in left)
+
+
+def test_checked_users_find_wrong_answers_and_lost_enrolments(records: Path) -> None:
+    with serving(app()) as host:
+        httpx.put(f"{host}{COLLECTION}", json={"embedder": EMBEDDER}).raise_for_status()
+        with load(host, "CheckedUser", 2, records):
+            until(lambda: {each.name for each in read(records)} >= set(ROUTES), 60)
+        requests = read(records)
+        enrolled = [each.details["subject"] for each in requests if "subject" in each.details]
+        assert lost(host, [*enrolled, "never enrolled"]) == ["never enrolled"]
+    # The fake networks give every face one embedding, so that two photos of one person are too similar.
+    assert {each.name for each in requests if wrong(each)} == set(PAIR_ROUTES)
+    assert all(each.answered for each in requests if each.name not in PAIR_ROUTES)

@@ -1,0 +1,77 @@
+"""`python -m load_tests.bench.bare_pipeline ROUTE PHOTO PHOTO FILE`: a route's networks, without Ray and HTTP.
+
+The networks of the default configuration, each on one thread as in its replicas, are called one after the other until
+the process is ended. FILE receives a record for each comparison, see `load_tests.records`.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imaging.decode import Limits
+from imaging.pick import Pick
+from load_tests.records import Request, write
+from models.catalogue import card
+from models.detection import PhotoDetector
+from models.device import Device
+from models.engines import load_detector, load_network
+from models.store import DEFAULT_STORE, Store
+
+PIPELINES: dict[str, tuple[str, Pick, dict[str, str]]] = {
+    "match": ("mtcnn", Pick("one", 0.33), {"liveness": "fr-liveness", "embedder": "mobilefacenet"}),
+    "compare": ("mtcnn", Pick("prominent"), {"embedder": "facenet"}),
+    "mediapipe": ("mediapipe-full-range", Pick("prominent"), {"embedder": "facenet"}),
+}
+"""For each route the card of its detector, the faces that count, and the cards of its networks by task."""
+
+
+class BarePipeline:
+    """A route's networks in this process, on CPUs."""
+
+    def __init__(self, route: str) -> None:
+        store, device = Store(DEFAULT_STORE), Device(threads=1)
+        detector, self._pick, networks = PIPELINES[route]
+        self._detect = PhotoDetector(load_detector(card(detector), store, "onnx", device, {}), Limits())
+        self._networks = {
+            task: (card(name).crops, load_network(card(name), store, "onnx", device)) for task, name in networks.items()
+        }
+
+    def compare(self, pair: tuple[bytes, bytes]) -> tuple[float, dict[str, float]]:
+        """Compare the faces of two encoded photos, both of which must have one.
+
+        Returns:
+            Cosine similarity, and milliseconds by the names of `facegraph.step_times`, and ``compare``.
+        """
+        started = time.perf_counter()
+        crops = [spec for specs, _ in self._networks.values() for spec in specs]
+        detection = self._detect(pair, tuple(dict.fromkeys(crops)), self._pick)
+        reached = time.perf_counter()
+        steps = {**detection.steps, "detector-busy": reached - started, "networks-busy": 0.0}
+        readings: dict[str, Any] = {}
+        for task, (specs, network) in self._networks.items():
+            readings[task] = network(*(detection.crops[spec] for spec in specs))
+            left, reached = reached, time.perf_counter()
+            steps[f"{task}-busy"] = reached - left
+            steps["networks-busy"] += reached - left
+        first, second = readings["embedder"].astype(np.float64)
+        similarity = float(first @ second / np.linalg.norm(first) / np.linalg.norm(second))
+        ended = time.perf_counter()
+        steps |= {"compare": ended - reached, "total": ended - started}
+        return similarity, {name: 1000 * seconds for name, seconds in steps.items()}
+
+
+def main() -> None:
+    """Compare the photos of the command line until the process is ended."""
+    route, first, second, path = sys.argv[1:]
+    pair, pipeline = (Path(first).read_bytes(), Path(second).read_bytes()), BarePipeline(route)
+    with open(path, "w", buffering=1, encoding="utf-8") as file:
+        while True:
+            similarity, steps = pipeline.compare(pair)
+            write(file, Request(time.monotonic(), route, steps["total"], None, {"similarity": similarity, **steps}))
+
+
+if __name__ == "__main__":
+    main()

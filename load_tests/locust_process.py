@@ -1,0 +1,56 @@
+"""Locust in a process of its own: it replaces much of the standard library where it is imported."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from load_tests.service import ROOT
+
+START_S = 60
+LEAVE_S = 90
+"""Time for the clients to end their requests and delete what they enrolled."""
+
+
+class LoadEndedError(Exception):
+    """The clients ended before they should; the message has the end of Locust's log."""
+
+
+@contextmanager
+def load(
+    address: str, users: str, clients: int, records: Path, *options: str, until_it_ends: bool = False
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Let `clients` users of the class `users` send requests until the block ends, as fast as they are answered.
+
+    The block is entered once the first request has ended. Locust's log lies beside the records.
+
+    Args:
+        address: of the service, with its scheme.
+        records: file that receives the requests, see `load_tests.records`.
+        options: of Locust and load_tests/locustfile.py.
+        until_it_ends: wait for Locust's own end instead of stopping it with the block.
+
+    Raises:
+        LoadEndedError: Locust ended or sent nothing.
+    """
+    records.unlink(missing_ok=True)
+    log = records.with_suffix(".log")
+    count = str(clients)
+    command = [sys.executable, "-m", "locust", "-f", "load_tests/locustfile.py", "--headless", "--only-summary"]
+    command += ["--host", address, "-u", count, "-r", count, "--think-time", "0", "0"]
+    command += ["--records", str(records.absolute()), *options, users]
+    with log.open("wb") as output, subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as process:
+        try:
+            last = time.monotonic() + START_S
+            while not (records.exists() and records.stat().st_size):
+                if time.monotonic() > last or process.poll() is not None:
+                    raise LoadEndedError(f"Locust sent nothing:\n{log.read_text('utf-8', 'replace')[-2000:]}")
+                time.sleep(0.02)
+            yield process
+            if not until_it_ends:
+                process.terminate()
+            process.wait(None if until_it_ends else LEAVE_S)
+        finally:
+            process.kill()

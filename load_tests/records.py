@@ -1,0 +1,67 @@
+"""The requests that clients sent, one JSON line each: Locust writes them, the tools of this folder read them."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+REFUSED = "refused"
+"""Beginning of the problem of a request that was refused with ``Retry-After``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that has ended.
+
+    Attributes:
+        ended: time of its end, by `time.monotonic`.
+        name: its line in Locust's statistics.
+        milliseconds: from sending to the whole answer; None if it was refused or its client left early.
+        problem: what was wrong with the answer, or None.
+        details: ``status``, ``server_timing`` and whatever the client's user class records.
+    """
+
+    ended: float
+    name: str
+    milliseconds: float | None = None
+    problem: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def answered(self) -> bool:
+        """Whether it was answered as expected, so that its time counts."""
+        return self.problem is None and self.milliseconds is not None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the service had too much to do."""
+        return self.problem is not None and self.problem.startswith(REFUSED)
+
+    @property
+    def began(self) -> float:
+        """Time of sending, by `time.monotonic`; that of the end if it has no duration."""
+        return self.ended - (self.milliseconds or 0) / 1000
+
+
+def write(file: TextIO, request: Request) -> None:
+    """Append one line."""
+    file.write(json.dumps(astuple(request)) + "\n")
+
+
+def read(*paths: Path) -> list[Request]:
+    """The requests in files that may still be written to; a file that is missing has none."""
+    lines = (line for path in paths if path.exists() for line in path.read_text("utf-8").split("\n")[:-1])
+    return [Request(*json.loads(line)) for line in lines]
+
+
+def answers_between(requests: Iterable[Request], begin: float, end: float) -> float:
+    """The number of answers between two moments; each counts by the share of its duration that lies between them.
+
+    A measurement has some dozens of answers, so one more or less at its edges would be several per cent.
+    """
+    return sum(
+        max(0.0, min(each.ended, end) - max(each.began, begin)) / (each.ended - each.began)
+        for each in requests
+        if each.answered and each.ended > each.began
+    )

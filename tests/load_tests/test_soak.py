@@ -1,0 +1,159 @@
+"""What a soak compares, and its verdict."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+
+from load_tests.records import Request
+from load_tests.service import CONFIG, RunningService
+from load_tests.soak.__main__ import without_autoscaling
+from load_tests.soak.samples import Sample, sample
+from load_tests.soak.verdict import Change, Quarters, TooShortError, resources, times
+
+QUARTERS = Quarters(100, 500)
+STEADY = Sample(
+    at=0,
+    memory=150,
+    replica_memory={"ingress": 60.0, "gallery-reader": 40.0},
+    open_files=60,
+    threads=40,
+    gallery_files=200,
+    replicas=frozenset({7}),
+)
+
+
+def samples(**last: Any) -> list[Sample]:
+    """Three looks in the first quarter and three in the last, which differ as `last` says; one before, one between."""
+    moments = (50, 110, 120, 130, 300, 410, 420, 430)
+    return [replace(STEADY, at=at, **(last if at > 400 else {})) for at in moments]
+
+
+def requests(name: str, first: float, last: float, count: int = 10, problem: str | None = None) -> list[Request]:
+    return [
+        Request(begin + number, name, milliseconds, problem)
+        for begin, milliseconds in ((100, first), (400, last))
+        for number in range(count)
+    ]
+
+
+def test_quarters_leave_the_middle_out() -> None:
+    moments = (99, 100, 199, 200, 399, 400, 499, 500)
+    assert [QUARTERS.number(at) for at in moments] == [None, 0, 0, None, None, 1, 1, None]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "slack", "growth", "broken"),
+    [
+        (100, 110, 0, 0.1, False),
+        (100, 111, 0, 0.11, True),
+        (100, 115, 5, 0.15, False),
+        (100, 116, 5, 0.16, True),
+        (100, 50, 0, -0.5, False),
+        (0, 0, 0, 0, False),
+        (0, 1, 0, float("inf"), True),
+    ],
+)
+def test_a_bound_is_a_share_and_a_slack(first: float, last: float, slack: float, growth: float, broken: bool) -> None:
+    change = Change("x", first, last, 0.1, slack)
+    assert change.growth == pytest.approx(growth)
+    assert change.broken is broken
+
+
+@pytest.mark.parametrize(
+    ("last", "what"),
+    [
+        ({}, []),
+        ({"memory": 166}, ["memory, MiB"]),
+        # A leak in the replicas shows even if another process freed as much.
+        ({"replica_memory": {"ingress": 111.0}}, ["memory of the replicas, MiB"]),
+        ({"open_files": 67}, ["open files"]),
+        ({"threads": 45}, ["threads"]),
+        ({"gallery_files": 271}, ["files of the gallery"]),
+        ({"gallery_files": 270}, []),
+        ({"replicas": frozenset({8})}, ["replicas that ended"]),
+        ({"replicas": frozenset({7, 8})}, []),
+    ],
+)
+def test_what_grows_is_seen(last: dict[str, Any], what: list[str]) -> None:
+    assert [change.what for change in resources(samples(**last), QUARTERS, 0.1) if change.broken] == what
+
+
+def test_a_single_peak_decides_nothing() -> None:
+    looks = samples()
+    looks[-1] = replace(looks[-1], memory=5000, open_files=9999)
+    assert not any(change.broken for change in resources(looks, QUARTERS, 0.1))
+
+
+@pytest.mark.parametrize("kept", [slice(0, 5), slice(4, 8)])
+def test_a_quarter_without_a_look_is_no_verdict(kept: slice) -> None:
+    with pytest.raises(TooShortError):
+        resources(samples()[kept], QUARTERS, 0.1)
+
+
+def test_times_are_of_a_typical_route_and_of_each() -> None:
+    asked = [*requests("/a", 100, 110), *requests("/b", 10, 12), *requests("/c", 200, 500)]
+    typical, *routes = times(asked, QUARTERS, 0.25)
+    assert [(route.what, route.first, route.last, route.broken) for route in routes] == [
+        ("/c, ms", 200, 500, True),
+        ("/a, ms", 100, 110, False),
+        ("/b, ms", 10, 12, False),
+    ]
+    assert typical.last == pytest.approx(1.2)
+    assert not typical.broken
+    assert times(asked, QUARTERS, 0.1)[0].broken
+
+
+def test_only_answers_have_times() -> None:
+    asked = [
+        *requests("/a", 100, 100),
+        *requests("/a", 1, 9999, problem="500: {}"),
+        *requests("/seldom", 1, 9999, count=9),
+        *[replace(request, milliseconds=None) for request in requests("/left", 1, 1)],
+        Request(300, "/a", 9999, None),
+    ]
+    typical, *routes = times(asked, QUARTERS, 0.25)
+    assert [(route.what, route.last) for route in routes] == [("/a, ms", 100)]
+    assert typical.last == 1
+    with pytest.raises(TooShortError):
+        times(requests("/seldom", 1, 1, count=9), QUARTERS, 0.25)
+
+
+def test_a_sample_has_every_process_and_the_replicas_alone(tmp_path: Path) -> None:
+    program = "import sys; print(flush=True); sys.stdin.readline()"
+    titles = ("ray::ServeReplica:facegraph:ingress", "ray::ServeReplica:facegraph:ingress.call", "raylet")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").touch()
+    started = [
+        subprocess.Popen([sys.executable, "-c", program, title], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for title in titles
+    ]
+    try:
+        for process in started:
+            assert process.stdout is not None
+            process.stdout.readline()
+        service = RunningService("", psutil.Process(os.getpid()))
+        found = sample(service, tmp_path, 1.0)
+        assert service.replicas()["ingress"] == 2
+    finally:
+        for process in started:
+            process.communicate(b"\n")
+    assert found.replicas >= {process.pid for process in started[:2]}
+    assert 5 < found.replica_memory["ingress"] < found.memory
+    assert found.open_files >= 3 * len(titles)
+    assert found.threads >= len(titles)
+    assert found.gallery_files == 1
+
+
+def test_nothing_scales_in_a_soak() -> None:
+    config = without_autoscaling(yaml.safe_load(CONFIG.read_text("utf-8")))
+    made = {entry["name"]: entry for entry in config["applications"][0]["deployments"]}
+    assert not any("autoscaling_config" in entry for entry in made.values())
+    assert made["ingress"]["num_replicas"] == 1
+    assert "num_replicas" not in made["gallery-writer"]

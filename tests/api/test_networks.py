@@ -1,113 +1,128 @@
-"""Which IP addresses are public."""
+"""Which IP addresses are public, and that no other is connected to, however it is written."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+import asyncio
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.addresses import Addresses, Resolver
 from api.networks import Address, is_public
+from api.settings import AddressArgs
+from imaging.refused import Refused
+from tests.api.sites import Wire
 
-PUBLIC = ["8.8.8.8", "93.184.216.34", "1.1.1.1", "172.15.255.255", "172.32.0.0", "100.63.255.255", "100.128.0.0"]
-INSIDE = [
-    "0.0.0.0",
-    "0.1.2.3",
-    "10.0.0.1",
-    "10.255.255.255",
-    "100.64.0.1",
-    "100.100.100.200",
-    "100.127.255.255",
-    "127.0.0.1",
-    "127.255.255.254",
-    "168.63.129.16",
-    "169.254.169.254",
-    "172.16.0.1",
-    "172.31.255.255",
-    "192.0.0.192",
-    "192.0.2.1",
-    "192.88.99.1",
-    "192.168.0.1",
-    "198.18.0.1",
-    "198.19.255.255",
-    "198.51.100.1",
-    "203.0.113.1",
-    "224.0.0.1",
-    "239.255.255.255",
-    "240.0.0.1",
-    "255.255.255.255",
+NETWORKS = [
+    IPv4Network(text)
+    for text in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
+        *("172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"),
+    )
 ]
-INSIDE_V6 = [
-    "::",
-    "::1",
-    "::127.0.0.1",
-    "::8.8.8.8",
-    "::ffff:127.0.0.1",
-    "::ffff:169.254.169.254",
-    "::ffff:8.8.8.8",
-    "::ffff:0:127.0.0.1",
-    "64:ff9b::7f00:1",
-    "64:ff9b::a9fe:a9fe",
-    "64:ff9b:1::7f00:1",
-    "64:ff9b:1::808:808",
-    "100::1",
-    "2001::1",
-    "2001:0:7f00:1::",
-    "2001:2::1",
-    "2001:20::1",
-    "2001:db8::1",
-    "2002:7f00:1::",
-    "2002:808:808::1",
-    "3fff::1",
-    "4000::1",
-    "5f00::1",
-    "fc00::1",
-    "fd00:ec2::254",
-    "fe80::1",
-    "fe80::1%1",
-    "2606:4700::1111%1",
-    "fec0::1",
-    "ff02::1",
-    "ff0e::1",
+"""Large IPv4 networks that are not public."""
+SINGLE = ["168.63.129.16", "192.0.0.192", "192.0.2.1", "192.88.99.1", "198.51.100.1", "203.0.113.1", "255.255.255.255"]
+"""Further IPv4 addresses that are not public."""
+V6 = [
+    *("::", "::1", "::127.0.0.1", "::8.8.8.8", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::ffff:0:127.0.0.1"),
+    *("64:ff9b::7f00:1", "64:ff9b:1::7f00:1", "64:ff9b:1::808:808", "100::1", "2001::1", "2001:2::1", "2001:20::1"),
+    *("2001:db8::1", "2002:7f00:1::", "2002:808:808::1", "3fff::1", "4000::1", "5f00::1", "fc00::1"),
+    *("fd00:ec2::254", "fe80::1", "fe80::1%1", "2606:4700::1111%1", "fec0::1", "ff02::1", "ff0e::1"),
 ]
+"""IPv6 addresses that are not public."""
+PUBLIC = ["8.8.8.8", "93.184.216.34", "2606:4700:4700::1111", "2a00:1450:4001::5", "64:ff9b::808:808"]
+INSIDE = st.sampled_from(NETWORKS).flatmap(lambda network: st.ip_addresses(v=4, network=network))
+CARRIERS = ["::", "::ffff:0:0", "::ffff:0:0:0", "64:ff9b::", "64:ff9b:1::"]
+"""IPv6 networks whose addresses end in an IPv4 address."""
+brief = settings(max_examples=100)
 
 
-def carried(network: str, address: IPv4Address) -> IPv6Address:
-    """An IPv6 address that ends in an IPv4 one."""
-    return IPv6Address(int(IPv6Address(network)) + int(address))
-
-
-@pytest.mark.parametrize("text", [*PUBLIC, "2606:4700:4700::1111", "2a00:1450:4001::5", "64:ff9b::808:808"])
-def test_a_public_address_is_let_in(text: str) -> None:
+@pytest.mark.parametrize("text", PUBLIC)
+def test_a_public_address_is_allowed(text: str) -> None:
     assert is_public(ip_address(text))
 
 
-@pytest.mark.parametrize("text", [*INSIDE, *INSIDE_V6])
-def test_any_other_is_not(text: str) -> None:
+@pytest.mark.parametrize("text", [*SINGLE, *V6])
+def test_any_other_address_is_refused(text: str) -> None:
     assert not is_public(ip_address(text))
 
 
-@pytest.mark.parametrize("prefix", ["::", "::ffff:0:0", "::ffff:0:0:0", "64:ff9b::", "64:ff9b:1::"])
-@pytest.mark.parametrize("text", INSIDE)
-def test_what_is_inside_stays_so_whatever_carries_it(prefix: str, text: str) -> None:
-    assert not is_public(carried(prefix, IPv4Address(text)))
+@pytest.mark.parametrize("network", NETWORKS, ids=str)
+def test_a_network_is_refused_from_its_first_address_to_its_last(network: IPv4Network) -> None:
+    assert not is_public(network.network_address)
+    assert not is_public(network.broadcast_address)
+    before, after = int(network.network_address) - 1, int(network.broadcast_address) + 1
+    around = [IPv4Address(each) for each in (before, after) if 0 < each < 2**32]
+    assert all(is_public(each) or any(each in other for other in NETWORKS) for each in around)
+
+
+@pytest.mark.parametrize("prefix", CARRIERS)
+def test_an_inner_address_stays_so_inside_an_ipv6_address(prefix: str) -> None:
+    for address in [*map(IPv4Address, SINGLE), *(network[1] for network in NETWORKS)]:
+        assert not is_public(IPv6Address(int(IPv6Address(prefix)) + int(address)))
 
 
 @given(st.ip_addresses())
-def test_what_is_let_in_is_a_global_unicast_address(address: Address) -> None:
+def test_an_allowed_address_is_global_unicast_in_every_form_of_its_text(address: Address) -> None:
     if is_public(address):
         assert address.is_global
         assert not address.is_multicast
         assert not address.is_private
+    assert is_public(ip_address(address.exploded)) == is_public(address) == is_public(ip_address(address.compressed))
 
 
 @given(st.ip_addresses(v=4))
-def test_by_nat64_an_address_is_what_it_carries(address: IPv4Address) -> None:
-    assert is_public(carried("64:ff9b::", address)) == is_public(address)
+def test_a_nat64_address_is_what_it_carries(address: IPv4Address) -> None:
+    assert is_public(IPv6Address((0x64_FF9B << 96) + int(address))) == is_public(address)
 
 
 @given(st.ip_addresses(v=4), st.integers(0, 2**80 - 1))
-def test_a_tunnel_leads_nowhere(address: IPv4Address, rest: int) -> None:
+def test_tunnels_are_refused(address: IPv4Address, rest: int) -> None:
     six_to_four = IPv6Address((0x2002 << 112) + (int(address) << 80) + rest)
     teredo = IPv6Address((0x20010000 << 96) + (rest << 16))
     assert not is_public(six_to_four)
     assert not is_public(teredo)
+
+
+@st.composite
+def numbers(draw: st.DrawFn, value: int) -> str:
+    """A number as C reads it: decimal, octal or hexadecimal, with leading zeros."""
+    zeros = "0" * draw(st.integers(0, 3))
+    return draw(st.sampled_from([str(value), f"0{zeros}{value:o}", f"0x{zeros}{value:x}", f"0X{zeros}{value:X}"]))
+
+
+@st.composite
+def written(draw: st.DrawFn, address: IPv4Address) -> str:
+    """An IPv4 address as the system reads it: one to four parts, the last one for all remaining bytes."""
+    parts, value = draw(st.integers(1, 4)), int(address)
+    first = [draw(numbers(value >> 8 * (3 - part) & 255)) for part in range(parts - 1)]
+    return ".".join([*first, draw(numbers(value & (1 << 8 * (5 - parts)) - 1))])
+
+
+@st.composite
+def carried(draw: st.DrawFn, address: IPv4Address) -> str:
+    """An IPv6 address, in brackets, with an IPv4 address inside that some network takes out again."""
+    value = int(address)
+    ends = [int(IPv6Address(prefix)) + value for prefix in CARRIERS]
+    tunnels = [0x2002 << 112 | value << 80, 0x2001_0000 << 96 | value ^ 0xFFFFFFFF]
+    six = IPv6Address(draw(st.sampled_from(ends + tunnels)))
+    forms = [six.compressed, six.exploded, six.exploded.upper(), f"{six.exploded[:30]}{address}"]
+    return f"[{draw(st.sampled_from(forms))}]"
+
+
+@brief
+@given(address=INSIDE, data=st.data())
+def test_no_inner_address_is_connected_to_however_it_is_written(address: IPv4Address, data: st.DataObject) -> None:
+    host = data.draw(written(address) | carried(address))
+    scheme, port = (data.draw(st.sampled_from(of)) for of in (["http", "https", "HTTP"], ["", ":80", ":8080"]))
+    wire = Wire()
+    with pytest.raises(Refused):
+        asyncio.run(Addresses(AddressArgs(), 10, transport=lambda: wire).fetch(f"{scheme}://{host}{port}/photo"))
+    assert wire.hosts == []
+
+
+@brief
+@given(address=INSIDE, data=st.data())
+def test_the_notations_are_those_of_the_system(address: IPv4Address, data: st.DataObject) -> None:
+    host = data.draw(written(address))
+    assert asyncio.run(Resolver()(host)) == [str(address)]

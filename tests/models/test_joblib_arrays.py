@@ -9,6 +9,8 @@ import lz4.frame
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
@@ -21,7 +23,6 @@ from tests.conftest import pulled
 START, END = b"\x80\x02](", b"e."
 """Of a pickled list."""
 MATRIX = np.arange(6, dtype="<f4").reshape(2, 3)
-CUBE = np.linspace(-1, 1, 24, dtype="<f4").reshape(2, 3, 4)
 
 
 def wrapped(array: NDArray[Any], order: str = "C", aligned: bool = True) -> bytes:
@@ -38,19 +39,31 @@ def wrapped(array: NDArray[Any], order: str = "C", aligned: bool = True) -> byte
     return wrapper.encode("latin-1") + padding + array.tobytes(order)  # type: ignore[arg-type]
 
 
-def written(folder: Path, pickled: bytes) -> Path:
+def written(folder: Path, content: bytes) -> Path:
     path = folder / "arrays.lz4"
-    path.write_bytes(lz4.frame.compress(pickled))
+    path.write_bytes(content)
     return path
 
 
-@pytest.mark.parametrize(("order", "aligned"), [("C", True), ("C", False), ("F", True)])
-def test_reads_the_arrays_between_the_opcodes(order: str, aligned: bool, tmp_path: Path) -> None:
-    pickled = START + wrapped(MATRIX, order, aligned) + wrapped(CUBE, order, aligned) + END
-    matrix, cube = read_arrays(written(tmp_path, pickled))
-    assert matrix.dtype == cube.dtype == np.float32
-    np.testing.assert_array_equal(matrix, MATRIX)
-    np.testing.assert_array_equal(cube, CUBE)
+def refused(path: Path, why: str = "") -> None:
+    with pytest.raises(ModelError, match=f"not a joblib file.*{why}"):
+        read_arrays(path)
+
+
+@given(
+    shapes=st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=4), max_size=3),
+    order=st.sampled_from("CF"),
+    aligned=st.booleans(),
+)
+def test_reads_the_arrays_between_the_opcodes(
+    tmp_path_factory: pytest.TempPathFactory, shapes: list[list[int]], order: str, aligned: bool
+) -> None:
+    arrays = [np.random.default_rng(0).normal(size=shape).astype("<f4") for shape in shapes]
+    pickled = START + b"".join(wrapped(array, order, aligned) for array in arrays) + END
+    found = read_arrays(written(tmp_path_factory.getbasetemp(), lz4.frame.compress(pickled)))
+    assert [array.dtype for array in found] == [np.float32] * len(arrays)
+    for one, other in zip(found, arrays, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.long
@@ -82,8 +95,7 @@ def test_refuses_a_pickle_that_runs_a_command(first: bytes, tmp_path: Path) -> N
     assert marker.exists(), "the pickle is not hostile"
     marker.unlink()
     body = hostile.removeprefix(b"\x80\x02").removesuffix(b".")
-    with pytest.raises(ModelError, match=r"it asks for posix\.system"):
-        read_arrays(written(tmp_path, START + first + body + END))
+    refused(written(tmp_path, lz4.frame.compress(START + first + body + END)), r"it asks for posix\.system")
     assert not marker.exists()
 
 
@@ -97,17 +109,11 @@ def test_refuses_a_pickle_that_runs_a_command(first: bytes, tmp_path: Path) -> N
         b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81",
         b"cnumpy\ndtype\n(S'f4'\ntR",
         b"I1\n",
+        *(wrapped(MATRIX.astype(kind)) for kind in ("f8", "i4", "O", ">f4")),
     ],
 )
-def test_refuses_anything_but_arrays(body: bytes, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="not a joblib file"):
-        read_arrays(written(tmp_path, START + wrapped(MATRIX) + body + END))
-
-
-@pytest.mark.parametrize("kind", ["f8", "i4", "O", ">f4"])
-def test_refuses_arrays_of_another_type(kind: str, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="not a joblib file"):
-        read_arrays(written(tmp_path, START + wrapped(MATRIX.astype(kind)) + END))
+def test_refuses_anything_but_float32_arrays(body: bytes, tmp_path: Path) -> None:
+    refused(written(tmp_path, lz4.frame.compress(START + wrapped(MATRIX) + body + END)))
 
 
 WHOLE = START + wrapped(MATRIX) + END
@@ -116,23 +122,14 @@ WHOLE = START + wrapped(MATRIX) + END
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
         WHOLE,
         lz4.frame.compress(WHOLE)[:-9],
-        lz4.frame.compress(b""),
         lz4.frame.compress(WHOLE[: -len(END)]),
         lz4.frame.compress(WHOLE[: -len(END) - 5]),
         lz4.frame.compress(WHOLE.replace(b"I3\n", b"I-3\n")),
     ],
-    ids=["empty", "not compressed", "cut", "nothing", "endless", "short array", "negative side"],
+    ids=["not compressed", "cut", "endless", "short array", "negative side"],
 )
-def test_a_damaged_file_is_an_error_of_the_model(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "arrays.lz4"
-    path.write_bytes(content)
-    with pytest.raises(ModelError, match="not a joblib file"):
-        read_arrays(path)
-
-
-def test_a_missing_file_is_an_error_of_the_model(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="not a joblib file"):
-        read_arrays(tmp_path / "arrays.lz4")
+def test_a_damaged_or_missing_file_is_an_error_of_the_model(content: bytes, tmp_path: Path) -> None:
+    refused(tmp_path / "nowhere.lz4")
+    refused(written(tmp_path, content))

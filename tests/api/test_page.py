@@ -1,4 +1,4 @@
-"""The page at /ui, as files: who may load them, how long they are kept, and what they may load."""
+"""The files of the page at /ui: who may load them, how long they are cached, and what they may load."""
 
 import re
 from collections.abc import Callable
@@ -14,24 +14,17 @@ from tests.fakes import client
 LOADED = re.compile(r'(?:src|href)="([^"#]+)"|from "([^"]+)"')
 
 
-@pytest.mark.parametrize("path", ["/ui", "/ui/"])
-def test_the_page_is_there(path: str) -> None:
-    response = client().get(path)
-    assert (response.status_code, response.url.path) == (200, "/ui/")
-    assert response.headers["content-type"] == "text/html; charset=utf-8"
-    assert "<title>facegraph</title>" in response.text
-
-
-def test_the_way_there_names_no_host_so_that_a_proxy_may_have_it_below_another_path() -> None:
+def test_the_root_links_to_the_page_by_a_relative_redirect() -> None:
+    assert client().get("/").json()["page"] == "/ui"
+    # Relative: a proxy may serve the page below another path.
     response = client().get("/ui", follow_redirects=False)
     assert (response.status_code, response.headers["location"]) == (307, "ui/")
+    response = client().get("/ui/")
+    assert (response.status_code, response.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert response.content == (page.FILES / "index.html").read_bytes()
 
 
-def test_the_root_names_it() -> None:
-    assert client().get(client().get("/").json()["page"]).status_code == 200
-
-
-def test_every_file_that_a_file_names_is_there_and_nothing_is_of_another_origin() -> None:
+def test_every_linked_file_exists_and_none_is_of_another_origin() -> None:
     named: dict[str, Path] = {}
     for path in page.FILES.rglob("*"):
         if path.suffix in (".html", ".js", ".css"):
@@ -43,7 +36,7 @@ def test_every_file_that_a_file_names_is_there_and_nothing_is_of_another_origin(
     assert len(named) > 20
 
 
-def test_every_file_has_the_pages_policy_and_is_asked_for_anew_by_its_tag() -> None:
+def test_every_file_has_the_pages_policy_and_is_revalidated_by_its_tag() -> None:
     session = client()
     files = page.PATHS - {"/ui"}
     assert len(files) > 20
@@ -79,17 +72,13 @@ def test_the_policy_lets_the_page_load_nothing_but_its_own_and_run_no_markup() -
         "/ui/views/%2e%2e/app.js",
     ],
 )
-def test_what_is_no_file_of_the_page_is_not_found(path: str) -> None:
+def test_other_paths_below_the_page_are_not_found(path: str) -> None:
     response = client().get(path)
     assert response.status_code == 404
     assert response.json()["error"]["code"] == "NOT_FOUND"
 
 
-def test_the_page_is_not_written_to() -> None:
-    assert client().post("/ui/app.js").status_code == 405
-
-
-def test_where_keys_are_asked_for_the_page_needs_none(houses: Callable[..., House]) -> None:
+def test_the_page_needs_no_key(houses: Callable[..., House]) -> None:
     session = houses(require_keys=True).client
     assert session.get("/ui").status_code == session.get("/ui/app.js").status_code == 200
     assert session.get("/v1/models").status_code == 401

@@ -5,7 +5,6 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from api import page
 from api.app import FORMS, routes
 from api.errors import envelope
 from imaging.refused import Refused
@@ -44,7 +43,3 @@ def test_no_address_of_the_page_leads_to_another_host(client: TestClient, path: 
     answer = client.get(path.replace(".", "%2e"), headers=HOST, follow_redirects=False)
     assert answer.headers.get("location", "ui/") == "ui/"
     assert answer.status_code in (200, 307, 404)
-
-
-def test_the_page_is_there_without_its_files_name(client: TestClient) -> None:
-    assert client.get("/ui/").content == (page.FILES / "index.html").read_bytes()

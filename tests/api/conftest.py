@@ -1,4 +1,4 @@
-"""What the tests of who may call share."""
+"""Services with keys."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.api.keyed import House
 
 @pytest.fixture
 def houses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., House]:
-    """Makes a service with some settings of its own; a key that is made later is known to it at once."""
+    """Make a service with the given access settings. It sees a new key at once."""
     monkeypatch.setattr(keys, "LOOK_S", 0.0)
 
     def make(**args: object) -> House:
@@ -22,5 +22,5 @@ def houses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hou
 
 @pytest.fixture
 def house(houses: Callable[..., House]) -> House:
-    """A service that asks for keys."""
+    """A service that requires keys."""
     return houses()

@@ -1,4 +1,4 @@
-"""A service that asks for keys, and `Access` alone by a clock of the test's own."""
+"""A service that requires keys, and `Access` alone with the test's own clock."""
 
 import json
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from tests.fakes import People, service
 
 
 class House:
-    """A service in a folder that asks for keys, unless told otherwise, over photos that are words."""
+    """A service over `People` with its keys and audit log in `folder`. By default it requires keys."""
 
     def __init__(self, folder: Path, **args: Any) -> None:
         self.file, self.log = folder / "keys.json", folder / "audit.jsonl"
@@ -50,7 +50,7 @@ class House:
 
 
 def filled(path: str, collection: str = "staff") -> str:
-    """An address of a route."""
+    """The path of a route with its parameters filled in."""
     names = {"{collection}": collection, "{subject:text}": "jane", "{face_id:text}": "jane", "{face_id}": "f1"}
     for name, value in names.items():
         path = path.replace(name, value)
@@ -58,7 +58,7 @@ def filled(path: str, collection: str = "staff") -> str:
 
 
 def stacked(inner: Any, args: AccessArgs, clock: Any = lambda: 0.0) -> Any:
-    """`Access` around `inner`, by a clock of the test's own."""
+    """`Access` around `inner`, with the test's own clock."""
     rates = Rates(args.rate_limit, args.rate_burst, clock)
     audit = Audit(Path(args.audit_log))
 

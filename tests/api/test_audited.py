@@ -1,8 +1,9 @@
-"""What the audit log has of a request."""
+"""The audit log's entry of a request."""
 
 import asyncio
 import base64
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -10,9 +11,9 @@ from starlette.types import Message, Receive, Send
 from starlette.types import Scope as Connection
 
 from api.scopes import NEEDS
-from api.service import Service
+from tests.api.asgi import ask
 from tests.api.keyed import House, accept, filled, stacked
-from tests.fakes import direction, serve_log, service
+from tests.fakes import direction, serve_log
 
 ADDRESS = "192.0.2.7"
 
@@ -22,7 +23,7 @@ def enrol(house: House, headers: dict[str, str], *subjects: str) -> httpx.Respon
     return house.ask("POST", "/v1/collections/staff/faces", headers, data={"subject": list(subjects)}, files=photos)
 
 
-def test_the_audit_log_tells_who_did_what_to_whom_and_nothing_of_their_faces(house: House) -> None:
+def test_an_entry_says_who_did_what_to_whom_and_nothing_about_faces(house: House) -> None:
     headers = house.key() | {"X-Request-ID": "r-1", "X-Forwarded-For": ADDRESS}
     staff = "/v1/collections/staff"
     embedding = {"contract": "contract", "values": direction(90)}
@@ -64,7 +65,7 @@ def test_the_audit_log_tells_who_did_what_to_whom_and_nothing_of_their_faces(hou
     assert "values" not in text
 
 
-def test_the_face_database_is_noted_with_its_collection(house: House) -> None:
+def test_the_face_database_is_logged_with_its_collection(house: House) -> None:
     headers = house.key()
     photo = {"file": ("x.jpg", b"anna")}
     house.ask("POST", "/add_face", headers, data={"id": "a", "model": "facenet"}, files=photo)
@@ -79,7 +80,7 @@ def test_the_face_database_is_noted_with_its_collection(house: House) -> None:
     ]
 
 
-def test_what_fails_is_noted_with_whom_it_was_about(house: House) -> None:
+def test_a_failed_request_is_logged_with_its_subjects(house: House) -> None:
     headers = house.key()
     enrol(house, headers, "anna")
     house.ask("PUT", "/v1/collections/staff", headers, json={})
@@ -98,7 +99,7 @@ def test_what_fails_is_noted_with_whom_it_was_about(house: House) -> None:
     ]
 
 
-def test_what_computes_or_lists_is_not_noted(house: House) -> None:
+def test_a_request_that_only_computes_or_lists_is_not_logged(house: House) -> None:
     headers = house.key()
     for (method, path), need in NEEDS.items():
         if need.action is None:
@@ -107,31 +108,33 @@ def test_what_computes_or_lists_is_not_noted(house: House) -> None:
     assert not house.log.exists()
 
 
-def test_a_request_that_has_no_answer_is_noted_without_a_status(house: House) -> None:
+def deletion(house: House) -> dict[str, Any]:
+    """The connection of a request that deletes a collection."""
+    headers = [(name.lower().encode(), value.encode()) for name, value in house.key().items()]
+    return {"method": "DELETE", "path": "/v1/collections/staff", "headers": headers}
+
+
+def test_a_request_without_an_answer_is_logged_without_a_status(house: House) -> None:
     async def broken(scope: Connection, receive: Receive, send: Send) -> None:
         raise asyncio.CancelledError
 
-    headers = [(name.lower().encode(), value.encode()) for name, value in house.key().items()]
-    connection = {"type": "http", "method": "DELETE", "path": "/v1/collections/staff", "headers": headers}
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(stacked(broken, house.service.access)(connection, None, None))
+        asyncio.run(ask(stacked(broken, house.service.access), **deletion(house)))
     [noted] = house.noted()
     assert (noted["action"], noted["status"]) == ("delete_collection", None)
 
 
-def test_what_is_noted_is_noted_before_the_answer(house: House) -> None:
+def test_an_entry_is_written_before_the_answer(house: House) -> None:
     before: list[int] = []
 
     async def send(message: Message) -> None:
         before.append(len(house.noted()))
 
-    headers = [(name.lower().encode(), value.encode()) for name, value in house.key().items()]
-    connection = {"type": "http", "method": "DELETE", "path": "/v1/collections/staff", "headers": headers}
-    asyncio.run(stacked(accept, house.service.access)(connection, None, send))
+    asyncio.run(stacked(accept, house.service.access)({"type": "http", **deletion(house)}, None, send))
     assert before == [1, 1]
 
 
-def test_a_log_that_cannot_be_written_is_an_error_in_the_services_log_each_time(house: House) -> None:
+def test_an_entry_that_cannot_be_written_is_an_error_in_the_services_log(house: House) -> None:
     house.log.mkdir()
     headers = house.key()
     with serve_log() as records:
@@ -145,8 +148,3 @@ def test_a_log_can_be_switched_off(houses: Callable[..., House]) -> None:
     house = houses(audit_log="")
     assert house.ask("PUT", "/v1/collections/staff", house.key(), json={}).status_code == 201
     assert house.noted() == []
-
-
-def test_a_service_has_no_log_unless_it_is_given_one() -> None:
-    plain: Service = service()
-    assert plain.access.audit_log == ""

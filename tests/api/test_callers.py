@@ -1,4 +1,4 @@
-"""How often a caller may ask, and which address is a caller's."""
+"""Rate limits by caller, and the address of a caller."""
 
 import pytest
 from starlette.testclient import TestClient
@@ -9,7 +9,7 @@ from tests.api.keyed import House, accept, stacked
 ADDRESS = "192.0.2.7"
 
 
-def test_a_caller_that_asks_too_often_is_told_when_to_come_back(house: House) -> None:
+def test_a_caller_over_the_rate_is_told_when_to_try_again(house: House) -> None:
     seconds = 0.0
     args = house.service.access.model_copy(update={"rate_limit": 0.4, "rate_burst": 2})
     client = TestClient(stacked(accept, args, lambda: seconds))
@@ -36,7 +36,7 @@ def test_callers_without_a_key_are_counted_by_address(house: House) -> None:
     assert statuses == [200, 429, 429, 200]
 
 
-def test_who_guesses_keys_is_counted_by_address_too(house: House) -> None:
+def test_callers_that_guess_keys_are_counted_by_address(house: House) -> None:
     args = house.service.access.model_copy(update={"rate_limit": 1.0, "rate_burst": 1})
     client = TestClient(stacked(accept, args))
     guesses = [client.get("/v1/models", headers={"X-API-Key": f"guess-{n}"}).status_code for n in range(3)]
@@ -61,10 +61,10 @@ def test_who_guesses_keys_is_counted_by_address_too(house: House) -> None:
         (["\xff" * 5000], 1, "10.0.0.1"),
     ],
 )
-def test_the_callers_address_is_what_the_outermost_proxy_says(lines: list[str], hops: int, address: str) -> None:
+def test_the_address_is_the_one_that_the_outermost_proxy_saw(lines: list[str], hops: int, address: str) -> None:
     headers = [(b"x-forwarded-for", line.encode("latin-1")) for line in lines]
     assert caller_address({"headers": headers, "client": ("10.0.0.1", 5)}, hops) == address
 
 
-def test_a_connection_without_another_end_has_no_address() -> None:
+def test_a_connection_without_a_peer_has_no_address() -> None:
     assert caller_address({"headers": [], "client": None}, 1) is None

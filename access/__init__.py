@@ -1,1 +1,1 @@
-"""Who may call, how often, and what is noted of it. Knows neither HTTP nor the routes."""
+"""Access control: API keys, rate limits and the audit log. Imports neither an HTTP framework nor the routes."""

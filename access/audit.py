@@ -1,4 +1,4 @@
-"""The audit log: who enrolled, searched or deleted whom. No photo, embedding or key stands in it."""
+"""The audit log of enrolments, searches and deletions. It never contains photos, embeddings or keys."""
 
 import json
 import os
@@ -13,15 +13,18 @@ Action = Literal["enrol", "search", "delete", "change_collection", "delete_colle
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a caller asked for, and what became of it.
+    """A request and its outcome.
 
     Attributes:
-        key: id of the key; None for a caller without one.
-        action: what was asked for.
-        route: method and path, with the names of its parts instead of what stood there.
-        subjects: ids of those enrolled, found or deleted, as far as the request came to tell of them.
-        faces: ids of faces that the request named one by one.
-        status: of the answer; None where the caller left before there was one.
+        request_id: id of the request.
+        key: id of the API key; None without a key.
+        address: IP address of the caller.
+        action: what the request asked for.
+        route: method and path template, e.g. ``GET /v1/collections/{collection}``.
+        collection: name of the collection.
+        subjects: ids of the subjects to enrol or delete, or found, as far as the request got.
+        faces: ids of single faces that the request names.
+        status: HTTP status of the answer; None if the caller disconnected before it.
     """
 
     request_id: str
@@ -36,11 +39,11 @@ class Event:
 
 
 class Audit:
-    """Appends events to a file, which several processes may do at once.
+    """Appends events to a file. Several processes may share the file.
 
     Args:
-        path: of the file, made at the first event; None for no log.
-        now: the time of an event.
+        path: path of the file, which is created by the first event; None for no log.
+        now: returns the current time.
     """
 
     def __init__(self, path: Path | None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -51,18 +54,18 @@ class Audit:
         """Append an event.
 
         Raises:
-            OSError: it could not be written, or only a part of it.
+            OSError: it was not written, or not completely.
         """
         if self._path is None:
             return
         time = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        # Escaped to ASCII: neither a line break nor half a character of a subject's id can end a line.
+        # JSON is escaped to ASCII, so that no line break or lone surrogate in a subject's id can break the line.
         line = json.dumps({"time": time, **asdict(event)}).encode("ascii") + b"\n"
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        # Opened each time, so that a log that was moved away is begun anew.
+        # Open the file each time, so that a log moved away by rotation is replaced by a new one.
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            # One write: lines of several processes do not mix.
+            # A single write, so that lines of several processes do not mix.
             if (written := os.write(file, line)) < len(line):
                 raise OSError(f"only {written} of {len(line)} bytes could be written to {self._path}")
         finally:

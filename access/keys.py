@@ -1,6 +1,6 @@
-"""API keys: making, revoking and recognising them.
+"""API keys: creating, revoking and verifying them.
 
-A key is ``fg_ID_SECRET``. It has 256 random bits, so its plain SHA-256 tells nothing of it, and only that is kept.
+A key has the form ``fg_ID_SECRET``. Only its SHA-256 is stored; with 256 random bits in the secret, no salt is needed.
 """
 
 import fcntl
@@ -22,19 +22,19 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 Scope = Literal["read", "enrol", "delete", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
-LOOK_S = 1.0
-"""Seconds after which the service looks whether the file has changed."""
+RELOAD_PERIOD_S = 1.0
+"""Time between checks whether the file has changed, in seconds."""
 
 _FORM = re.compile(r"fg_([0-9a-f]{16})_[A-Za-z0-9_-]{43}")
-_NOBODY = "0" * 64
+_NO_HASH = "0" * 64
 
 
 class KeysError(Exception):
-    """The file of the keys cannot be read, or a command about a key makes no sense."""
+    """The key file cannot be read, or contains no key with the given id."""
 
 
 class Key(BaseModel):
-    """What is kept of a key; no collections mean all of them."""
+    """The stored entry of a key. Without collections, it applies to all of them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,13 +42,13 @@ class Key(BaseModel):
     hash: str = Field(pattern="^[0-9a-f]{64}$")
     name: str
     scopes: tuple[Scope, ...] = Field(min_length=1)
-    # Without a default: an entry that lost its collections must not mean all of them.
+    # No default: an entry whose collections were lost must not apply to all of them.
     collections: tuple[str, ...]
     created: AwareDatetime
     expires: AwareDatetime | None = None
 
     def reaches(self, collection: str) -> bool:
-        """Whether the key is not bound to other collections."""
+        """Whether the key may access a collection."""
         return not self.collections or collection in self.collections
 
 
@@ -59,12 +59,12 @@ class _File(BaseModel):
 
 
 class Keys:
-    """The keys as the service knows them: those of a file, which is read again when it has changed.
+    """Verifies keys against a file, which is read again when it has changed.
 
     Args:
-        path: of the file.
-        clock: seconds; says when to look at the file again.
-        now: says whether a key has expired.
+        path: path of the file.
+        clock: monotonic time in seconds; decides when to check the file again.
+        now: current time; decides whether a key has expired.
     """
 
     def __init__(
@@ -76,32 +76,32 @@ class Keys:
         self._path = path
         self._clock = clock
         self._now = now
-        self._look_again = float("-inf")
+        self._next_check = float("-inf")
         self._state: object = ...
         self._known: dict[str, Key] | KeysError = {}
 
     def find(self, presented: str) -> Key | None:
-        """The entry of a key that a caller presents; None where it is unknown, revoked or expired.
+        """Return the entry of the key that a caller presents, or None if it is unknown, revoked or expired.
 
         Raises:
-            KeysError: the file cannot be read, so nobody can be recognised.
+            KeysError: the file cannot be read, so no key can be verified.
         """
         known = self._current()
         if isinstance(known, KeysError):
             raise known
         form = _FORM.fullmatch(presented)
         key = known.get(form[1]) if form else None
-        # Compared for an unknown id, too: how long the answer takes must not tell which ids there are.
-        same = hmac.compare_digest(_digest(presented), key.hash if key else _NOBODY)
+        # Compare for unknown ids as well, so that the response time does not reveal which ids exist.
+        same = hmac.compare_digest(_digest(presented), key.hash if key else _NO_HASH)
         if key is None or not same or (key.expires is not None and key.expires <= self._now()):
             return None
         return key
 
     def _current(self) -> dict[str, Key] | KeysError:
-        if (now := self._clock()) < self._look_again:
+        if (now := self._clock()) < self._next_check:
             return self._known
-        self._look_again = now + LOOK_S
-        # Taken before the file is read: what is written meanwhile is read the next time.
+        self._next_check = now + RELOAD_PERIOD_S
+        # Taken before the file is read, so that a change in between is noticed next time.
         state = _state(self._path)
         if state != self._state or isinstance(self._known, KeysError):
             self._state = state
@@ -113,10 +113,10 @@ class Keys:
 
 
 def read(path: Path) -> tuple[Key, ...]:
-    """The entries of a file, first made first; none where there is no file yet.
+    """Return the entries of a key file, oldest first. A missing file has none.
 
     Raises:
-        KeysError: it cannot be read, or is not what `create` and `revoke` write.
+        KeysError: the file cannot be read or is damaged.
     """
     try:
         return _File.model_validate_json(path.read_bytes()).keys
@@ -133,10 +133,10 @@ def read(path: Path) -> tuple[Key, ...]:
 def create(
     path: Path, name: str, scopes: Sequence[Scope], collections: Sequence[str] = (), expires: datetime | None = None
 ) -> tuple[Key, str]:
-    """Add a key to the file, which is made with the first one.
+    """Add a key to the file, and create the file if necessary.
 
     Returns:
-        Its entry, and the key itself, which is nowhere else.
+        The entry and the key itself, which is not stored anywhere.
 
     Raises:
         KeysError: the file cannot be read.
@@ -158,7 +158,7 @@ def create(
 
 
 def revoke(path: Path, id: str) -> Key:
-    """Take a key out of the file; the service refuses it `LOOK_S` later.
+    """Remove a key from the file. The service refuses it after at most `RELOAD_PERIOD_S`.
 
     Raises:
         KeysError: there is no key with this id, or the file cannot be read.
@@ -186,7 +186,7 @@ def _state(path: Path) -> object:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Let no other command change the file meanwhile; the lock is another file, for this one is replaced."""
+    """Lock the key file against other commands. The lock is a separate file, because the key file is replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -197,7 +197,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, keys: Sequence[Key]) -> None:
-    # The new file is nobody else's to read (0600) from its beginning on.
+    # mkstemp creates the file with mode 0600, so nobody else can ever read it.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -1,21 +1,21 @@
-"""How often a caller may ask: a token bucket each."""
+"""Rate limits: one token bucket per caller."""
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 
 MOST_CALLERS = 10_000
-"""Callers that are remembered; of more, those that asked longest ago are forgotten, and begin anew."""
+"""Maximum number of callers remembered. The least recent ones are forgotten, and start with a full bucket again."""
 
 
 class Rates:
-    """Counts what callers ask.
+    """Limits the request rate of each caller.
 
     Args:
-        rate: requests a second that a caller may ask in the long run; 0 for any number.
-        burst: requests that it may ask at once after a pause.
-        clock: seconds.
-        most: callers that are remembered.
+        rate: sustained requests per second; 0 for no limit.
+        burst: maximum number of requests at once after a pause.
+        clock: monotonic time in seconds.
+        most: maximum number of callers remembered.
     """
 
     def __init__(
@@ -28,10 +28,10 @@ class Rates:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait(self, caller: str) -> float:
-        """Count a request of `caller`, unless it must wait.
+        """Count a request of `caller`, unless it exceeds the limit.
 
         Returns:
-            Seconds until it may ask again, and 0 where it need not wait.
+            Time until the caller may send a request, in seconds; 0 if it was counted.
         """
         if not self._rate:
             return 0.0

@@ -12,7 +12,7 @@ from tests.api.keyed import House
 @pytest.fixture
 def houses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., House]:
     """Make a service with the given access settings. It sees a new key at once."""
-    monkeypatch.setattr(keys, "LOOK_S", 0.0)
+    monkeypatch.setattr(keys, "RELOAD_PERIOD_S", 0.0)
 
     def make(**args: object) -> House:
         return House(tmp_path, **args)

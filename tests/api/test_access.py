@@ -11,7 +11,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
 from access import keys as keys_module
-from access.keys import LOOK_S, SCOPES, Scope, create, revoke
+from access.keys import RELOAD_PERIOD_S, SCOPES, Scope, create, revoke
 from api import scopes
 from api.admission import ALWAYS
 from api.app import create_app, routes
@@ -106,7 +106,7 @@ def test_a_key_comes_in_either_header(house: House) -> None:
 
 
 def test_a_revoked_key_stops_within_a_second(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys_module, "LOOK_S", LOOK_S)
+    monkeypatch.setattr(keys_module, "RELOAD_PERIOD_S", RELOAD_PERIOD_S)
     seconds = 0.0
     client = TestClient(stacked(accept, house.service.access, lambda: seconds))
     made, text = create(house.file, "door", ["read"])

@@ -1,9 +1,10 @@
-"""Made-up faces and small galleries for the tests of the gallery."""
+"""Made-up faces and small galleries."""
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -26,35 +27,25 @@ Vector = NDArray[np.float32]
 P = ParamSpec("P")
 
 HOSTILE = [
-    "' OR 1=1 --",
     "'); DROP TABLE collections; --",
-    "it's",
     'say "x"',
     "back\\slash\\'",
     "a\0b",
     "../../etc/passwd",
-    "C:\\Users\\x",
     "%_*?",
     "line\nbreak\ttab",
-    " .",
     "  a",
     "NULL",
-    "true",
-    "0",
     "\u202eright to left",
     "e\u0301",
     "\u00e9",
-    "\U0001f600\U0001f468\u200d\U0001f469",
-    "\uffff",
-    "\U00010000",
-    "x" * 512,
     "\U0001f600" * 512,
 ]
-"""Ids that a careless gallery would take for something else."""
+"""Ids that could be mistaken for something else."""
 
 
 def in_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Makes a test of a coroutine."""
+    """Turn a coroutine into a test."""
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -64,14 +55,14 @@ def in_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
 
 
 def vectors(count: int, seed: int = 0, size: int = SIZE) -> Vector:
-    """Unit vectors in all directions."""
+    """Unit vectors in random directions."""
     made = np.random.default_rng(seed).normal(size=(count, size))
     unit: Vector = (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
     return unit
 
 
 def near(vector: Vector, seed: int, noise: float = 0.05) -> Vector:
-    """Another vector that is much like `vector`."""
+    """A vector similar to `vector`."""
     return (vector + noise * np.random.default_rng(seed).normal(size=vector.shape)).astype(np.float32)
 
 
@@ -80,15 +71,22 @@ def face(subject: str, vector: Vector | None = None, source: str = "photo") -> N
 
 
 def people(count: int, seed: int = 0) -> list[NewFace]:
-    """One face each of `count` subjects that look nothing like each other."""
+    """One face each of `count` dissimilar subjects."""
     return [face(f"subject-{number}", vector) for number, vector in enumerate(vectors(count, seed))]
+
+
+@contextmanager
+def temporary_location() -> Iterator[Location]:
+    """A gallery of its own for each example of a property."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Location(folder)
 
 
 @asynccontextmanager
 async def writing(
     location: Location, index_rows: int = 120_000, collection: str | None = NAME
 ) -> AsyncIterator[Writer]:
-    """A gallery's writer, with a collection unless there is one."""
+    """Open the writer, and create a collection unless it exists."""
     writer = await Writer.open(location, index_rows)
     try:
         if collection is not None:
@@ -118,13 +116,13 @@ async def search(reader: Reader, probes: Sequence[Vector], count: int = 5, name:
 
 
 async def found(reader: Reader, probe: Vector, count: int = 5, name: str = NAME) -> list[str]:
-    """Ids of the subjects that are found, best first."""
+    """Ids of the subjects found, best first."""
     [hits] = await search(reader, [probe], count, name)
     return [hit.subject for hit in hits]
 
 
 async def listed(location: Location, name: str = NAME) -> dict[str, list[StoredFace]]:
-    """All that is in a collection, as a new reader lists it; checks that its counts agree."""
+    """All faces by subject, as a new reader lists them. Checks that the counts agree."""
     reader = Reader(location, 8)
     collection = await reader.collection(name)
     subjects = await reader.subjects(collection, "", None)
@@ -138,14 +136,14 @@ async def listed(location: Location, name: str = NAME) -> dict[str, list[StoredF
 
 
 async def refusal(asked: Coroutine[Any, Any, Any]) -> str:
-    """The code with which `asked` is refused."""
+    """The code of the refusal of `asked`."""
     with pytest.raises(Refused) as caught:
         await asked
     return caught.value.code
 
 
 def brute_force(faces: Iterable[NewFace], probe: Vector, count: int) -> list[tuple[str, float]]:
-    """The `count` most similar subjects and the cosines of their most similar faces, by the book."""
+    """The `count` most similar subjects with the cosine similarities of their most similar faces, best first."""
     best: dict[str, float] = {}
     unit = probe.astype(np.float64) / np.linalg.norm(probe.astype(np.float64))
     for each in faces:
@@ -165,7 +163,7 @@ def table_folder(location: Location, table: str) -> Path:
 
 
 async def versions(location: Location) -> int:
-    """Commits of the collection since it was made."""
+    """Number of versions of the collection."""
     connection = await location.connect()
     collection = await Reader(location, 8).collection(NAME)
     return await (await connection.open_table(collection.table)).version()

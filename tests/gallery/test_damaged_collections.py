@@ -1,4 +1,4 @@
-"""Reading while the files of one collection are damaged."""
+"""Collections whose files are damaged or missing while a reader has them open."""
 
 import asyncio
 import shutil
@@ -12,22 +12,9 @@ from gallery.location import Location
 from gallery.mirror import Mirror
 from gallery.reader import Reader
 from tests.fakes import serve_log
-from tests.gallery.sample_gallery import (
-    KIND,
-    NAME,
-    enrol,
-    face,
-    found,
-    in_loop,
-    people,
-    refusal,
-    search,
-    table_folder,
-    writing,
-)
+from tests.gallery.sample_gallery import KIND, NAME, enrol, face, found, in_loop, people, refusal, table_folder, writing
 
-EXACT, INDEXED = 8, 0
-"""MiB of a reader that searches exactly, and of one that asks LanceDB."""
+Damage = Callable[[Path], None]
 
 
 def no_folder(folder: Path) -> None:
@@ -50,22 +37,26 @@ def zeroed_data(folder: Path) -> None:
 
 @in_loop
 @pytest.mark.parametrize("damage", [no_folder, empty_manifests, no_data, zeroed_data])
-@pytest.mark.parametrize("exact_mb", [EXACT, INDEXED])
-async def test_a_damaged_collection_is_told_of_and_keeps_nobody_from_the_others(
-    location: Location, damage: Callable[[Path], None], exact_mb: int, mirrors: list[weakref.ref[Mirror]]
+@pytest.mark.parametrize("exact_mb", [8, 0])
+async def test_a_damaged_collection_is_reported_until_it_is_repaired_and_others_are_served(
+    location: Location,
+    tmp_path: Path,
+    damage: Callable[[Path], None],
+    exact_mb: int,
+    mirrors: list[weakref.ref[Mirror]],
 ) -> None:
-    faces = people(5)
+    faces, kept = people(5), tmp_path / "kept"
     async with writing(location) as writer:
         await writer.create("others", KIND, None)
         for name in (NAME, "others"):
             await enrol(writer, *faces, name=name)
-        reader = Reader(location, exact_mb)
-        assert await found(reader, faces[1].embedding, 1, "others") == ["subject-1"]
-        damaged = await reader.collection(NAME)
+    reader = Reader(location, exact_mb)
+    assert await found(reader, faces[1].embedding, 1, "others") == ["subject-1"]
+    damaged = await reader.collection(NAME)
     folder = table_folder(location, damaged.table)
-    shutil.copytree(folder, location.folder / "kept")  # type: ignore[operator]
+    shutil.copytree(folder, kept)
     damage(folder)
-    kept = len(mirrors)
+    made = len(mirrors)
     with serve_log() as log:
         for ask in (reader.search(damaged, [faces[0].embedding], 1), reader.faces(damaged, "subject-1")):
             assert await refusal(ask) == "COLLECTION_UNREADABLE"
@@ -74,13 +65,12 @@ async def test_a_damaged_collection_is_told_of_and_keeps_nobody_from_the_others(
             assert await found(reader, faces[1].embedding, 1, "others") == ["subject-1"]
             assert len(await reader.collections()) == 2
     assert any(record.levelname == "ERROR" and NAME in record.getMessage() for record in log)
-    with serve_log() as again:
+    with serve_log() as log:
         assert await reader.unreadable() == [NAME]
-    assert again == [], "the log has it already"
-    # None of the others was made anew.
-    assert [mirror() is not None for mirror in mirrors[:kept]] == [True] * kept
+    assert log == [], "it is logged once"
+    assert all(mirror() is not None for mirror in mirrors[:made]), "other collections keep their mirrors"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.move(location.folder / "kept", folder)  # type: ignore[operator]
+    shutil.move(kept, folder)
     assert await reader.unreadable() == []
     assert await found(reader, faces[2].embedding, 1) == ["subject-2"]
     damage(folder)
@@ -90,14 +80,15 @@ async def test_a_damaged_collection_is_told_of_and_keeps_nobody_from_the_others(
 
 
 @in_loop
-async def test_many_tasks_read_while_the_gallery_changes_and_one_collection_is_damaged(location: Location) -> None:
+async def test_concurrent_reads_survive_changes_and_a_damaged_collection(location: Location) -> None:
     faces, changing = people(12), True
     async with writing(location) as writer:
         await writer.create("broken", KIND, None)
-        await enrol(writer, *faces)
-        await enrol(writer, *faces, name="broken")
-        reader = Reader(location, EXACT)
-        no_data(table_folder(location, (await reader.collection("broken")).table))
+        for name in (NAME, "broken"):
+            await enrol(writer, *faces, name=name)
+        reader = Reader(location, 8)
+        broken = await reader.collection("broken")
+        no_data(table_folder(location, broken.table))
 
         async def change() -> None:
             nonlocal changing
@@ -121,7 +112,7 @@ async def test_many_tasks_read_while_the_gallery_changes_and_one_collection_is_d
         async def read_broken() -> int:
             times = 0
             while changing:
-                assert await refusal(search(reader, [faces[0].embedding], name="broken")) == "COLLECTION_UNREADABLE"
+                assert await refusal(reader.search(broken, [faces[0].embedding], 1)) == "COLLECTION_UNREADABLE"
                 assert await reader.unreadable() == ["broken"]
                 times += 1
             return times

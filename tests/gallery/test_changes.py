@@ -1,0 +1,156 @@
+"""Any sequence of changes, compared with a dictionary of the faces that should be enrolled."""
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+import gallery.writer
+from gallery.location import Location
+from gallery.reader import Reader
+from gallery.records import NewFace
+from gallery.subject_ids import look_of
+from gallery.writer import Writer
+from tests.gallery.sample_gallery import (
+    KIND,
+    NAME,
+    brute_force,
+    face,
+    listed,
+    refusal,
+    search,
+    statuses,
+    vectors,
+)
+
+Answer = TypeVar("Answer")
+
+# Characters with a meaning in SQL, paths or Unicode are drawn often.
+ODD = st.sampled_from([*"'\"`\\%_*;-()/.\0\n\r\t ", "''", "--", "\u2028", "\u202e", "e\u0301", "\u00e9", "\U0001f600"])
+TEXTS = st.lists(ODD | st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8).map("".join).filter(look_of)
+ONE = st.integers(0, 5)
+FACES = st.tuples(ONE, st.sampled_from(["first", "second"]))
+KEYS = st.sampled_from([None, "it's", "k"])
+
+
+class Changes(RuleBasedStateMachine):
+    """`faces` are the enrolled faces by id, and `requests` the requests that enrolled them."""
+
+    @initialize(subjects=st.lists(TEXTS, min_size=6, max_size=6, unique=True))
+    def start(self, subjects: list[str]) -> None:
+        gallery.writer.FEW_COMMITS = 2
+        self.subjects = subjects
+        self.faces: dict[str, NewFace] = {}
+        self.requests: dict[str, tuple[str, str] | None] = {}
+        self.vectors = iter(vectors(1000))
+        self.loop = asyncio.Runner()
+        self.folder = tempfile.TemporaryDirectory()
+        self.location = Location(self.folder.name)
+        self.writer = self.run(Writer.open(self.location))
+        self.collection = self.run(self.writer.create(NAME, KIND, None))
+        self.readers = [Reader(self.location, 8), Reader(self.location, 0)]
+
+    def run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        return self.loop.run(work)
+
+    def teardown(self) -> None:
+        gallery.writer.FEW_COMMITS = 20
+        self.run(self.writer.close())
+        self.loop.close()
+        self.folder.cleanup()
+
+    @rule(
+        picked=st.lists(FACES, min_size=1, max_size=5), replace=st.booleans(), key=st.sampled_from([None, "it's", "k"])
+    )
+    def enrol(self, picked: list[tuple[int, str]], replace: bool, key: str | None) -> None:
+        faces = [face(self.subjects[subject], next(self.vectors), source) for subject, source in picked]
+        request = key and (key, repr((picked, replace)))
+        used = {known[1] for known in self.requests.values() if known and known[0] == key}
+        sent = statuses(self.writer, *faces, replace=replace, request=request)
+        if request and used - {request[1]}:
+            assert self.run(refusal(sent)) == "IDEMPOTENCY_KEY_REUSED"
+        elif request and used:
+            assert self.run(sent) == ["already" if each.id in self.faces else "deleted" for each in faces]
+        else:
+            first = {each.id: number for number, each in reversed(list(enumerate(faces)))}
+            new = [number == first[each.id] and each.id not in self.faces for number, each in enumerate(faces)]
+            assert self.run(sent) == ["enrolled" if each else "already" for each in new]
+            batch = {each.id: each for each in faces if replace or each.id not in self.faces}
+            if replace:
+                self.forget({each.subject for each in faces})
+            self.faces |= batch
+            self.requests |= dict.fromkeys(batch, request or None)
+
+    @rule(picked=st.lists(ONE, max_size=3))
+    def delete_subjects(self, picked: list[int]) -> None:
+        subjects = [self.subjects[number] for number in picked]
+        gone = self.forget(set(subjects))
+        assert self.run(self.writer.delete_subjects(NAME, subjects)) == gone
+
+    @precondition(lambda self: self.faces)
+    @rule(pick=st.integers(0))
+    def delete_face(self, pick: int) -> None:
+        face_id = sorted(self.faces)[pick % len(self.faces)]
+        del self.faces[face_id], self.requests[face_id]
+        assert self.run(self.writer.delete_face(NAME, face_id)) == 1
+        assert self.run(self.writer.delete_face(NAME, face_id)) == 0
+
+    @rule(clean=st.booleans())
+    def maintain(self, clean: bool) -> None:
+        work: Awaitable[object] = self.writer.clean() if clean else self.writer.optimise()
+        self.loop.run(awaited(work))
+
+    @rule()
+    def reopen(self) -> None:
+        self.run(self.writer.close())
+        self.writer = self.run(Writer.open(self.location))
+        assert self.writer.collections == [self.collection]
+
+    @rule(limit=st.integers(1, 4), after=TEXTS)
+    def turn_pages(self, limit: int, after: str) -> None:
+        reader, pages = self.readers[0], list[str]()
+        while page := self.run(reader.subjects(self.collection, pages[-1] if pages else "", limit)):
+            assert len(page) <= limit
+            pages += [subject.id for subject in page]
+        assert pages == sorted({each.subject for each in self.faces.values()})
+        rest = self.run(reader.subjects(self.collection, after, None))
+        assert [subject.id for subject in rest] == [each for each in pages if each > after]
+
+    @invariant()
+    def everything_enrolled_is_listed_and_nothing_else(self) -> None:
+        there = self.run(listed(self.location))
+        assert list(there) == sorted({each.subject for each in self.faces.values()})
+        stored = {each.face_id: (each.subject, each.label) for faces in there.values() for each in faces}
+        assert stored == {face_id: (each.subject, each.label) for face_id, each in self.faces.items()}
+        for subject in set(self.subjects) - there.keys():
+            assert self.run(refusal(self.readers[0].faces(self.collection, subject))) == "SUBJECT_NOT_FOUND"
+
+    @invariant()
+    def searches_find_what_brute_force_finds(self) -> None:
+        probes = [*vectors(2, seed=1), *[each.embedding for each in list(self.faces.values())[-1:]]]
+        for reader in self.readers:
+            for count in (1, 3, 100):
+                for probe, hits in zip(probes, self.run(search(reader, probes, count)), strict=True):
+                    wanted = brute_force(self.faces.values(), probe, count)
+                    assert [hit.subject for hit in hits] == [subject for subject, _ in wanted]
+                    assert [hit.cosine for hit in hits] == pytest.approx([cosine for _, cosine in wanted], abs=1e-5)
+                    assert [self.faces[hit.face_id].subject for hit in hits] == [hit.subject for hit in hits]
+
+    def forget(self, subjects: set[str]) -> int:
+        gone = [face_id for face_id, each in self.faces.items() if each.subject in subjects]
+        for face_id in gone:
+            del self.faces[face_id], self.requests[face_id]
+        return len(gone)
+
+
+async def awaited(work: Awaitable[Answer]) -> Answer:
+    return await work
+
+
+TestChanges = Changes.TestCase
+TestChanges.settings = settings(max_examples=8, stateful_step_count=16)

@@ -1,7 +1,5 @@
 """Enrolment of /v1, over fake networks and a real gallery in a folder."""
 
-import asyncio
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -9,14 +7,13 @@ import pytest
 
 from api.settings import LimitArgs
 from tests.api.v1 import FACE, STAFF, Api, message, refusal, staff
-from tests.fakes import client
 
 DARK = {"code": "FACE_TOO_DARK", "message": "The face is too dark: brightness 10 of 255"}
 MODELS = {"detector": "detector-model", "liveness": None, "embedder": "embedder-model"}
 
 
 def counts(response: httpx.Response) -> dict[str, int]:
-    """How many photos of each status there are, none left out; 200 or 201 after them."""
+    """The number of photos of each status, which the list and the status code agree with."""
     answer = response.json()
     told = {status: answer[status] for status in ("enrolled", "already", "deleted", "refused")}
     listed = [photo["status"] for photo in answer["photos"]]
@@ -64,7 +61,7 @@ def test_a_face_that_is_new_is_a_201() -> None:
     assert api.get(f"{STAFF}/subjects/anna").json()["faces"][0]["face_id"] == face_id
 
 
-def test_some_photos_are_refused_and_the_others_enrolled_in_their_order() -> None:
+def test_refused_photos_are_reported_among_the_enrolled_ones_in_order() -> None:
     api = staff()
     photos = ("broken", "anna", "nobody", "bob-dark", "bob", "anna bob")
     response = api.enrol(["a", "b", "c", "d", "e", "f"], *photos)
@@ -96,12 +93,12 @@ def test_one_subject_for_all_photos_or_one_each() -> None:
     assert {each["id"]: each["faces"] for each in listed} == {"x": 2, "y": 2, "z": 1}
 
 
-@pytest.mark.parametrize(("subjects", "photos"), [(2, 1), (2, 3), (3, 2), (65, 64)])
-def test_as_many_subjects_as_photos_or_one(subjects: int, photos: int) -> None:
+def test_a_request_needs_one_subject_or_one_per_photo() -> None:
     api = staff()
-    response = api.enrol([f"s{number}" for number in range(subjects)], *["anna"] * photos)
-    assert refusal(response) == (400, "INVALID_REQUEST")
-    assert message(response) == f"{subjects} subjects for {photos} photos: send one, or one for each"
+    for subjects, photos in ((2, 1), (2, 3), (65, 64)):
+        response = api.enrol([f"s{number}" for number in range(subjects)], *["anna"] * photos)
+        assert refusal(response) == (400, "INVALID_REQUEST")
+        assert message(response) == f"{subjects} subjects for {photos} photos: send one, or one for each"
     assert api.people.detected == []
 
 
@@ -115,7 +112,7 @@ def test_64_photos_are_the_most() -> None:
     assert counts(api.enrol("anna", *photos[:64])) == {"enrolled": 64}
 
 
-def test_where_all_photos_are_refused_it_is_an_error_with_all_of_them() -> None:
+def test_a_request_whose_photos_are_all_refused_is_an_error_that_lists_them() -> None:
     api = staff()
     response = api.enrol("anna", "anna-dark-small", "nobody", "broken")
     assert refusal(response) == (422, "FACE_TOO_SMALL")
@@ -142,28 +139,14 @@ def test_the_same_photo_of_the_same_subject_is_a_200() -> None:
     assert api.get(STAFF).json()["faces"] == 3
 
 
-def test_a_photo_that_comes_twice_in_a_request_is_one_face() -> None:
-    api = staff()
-    photos = api.enrol("anna", "anna", "anna").json()["photos"]
-    assert photos[0]["face_id"] == photos[1]["face_id"]
-    assert api.get(STAFF).json()["faces"] == 1
-
-
-def test_poor_faces_are_enrolled_and_told_where_quality_is_reported() -> None:
-    response = staff().enrol("anna", "anna-dark", quality="report")
-    assert counts(response) == {"enrolled": 1}
-    [photo] = response.json()["photos"]
-    assert (photo["error"], photo["reasons"]) == (None, [DARK])
-
-
-def test_of_several_faces_the_largest_is_enrolled_where_it_is_asked_for() -> None:
+def test_the_face_rule_picks_the_enrolled_face() -> None:
     api = staff()
     [photo] = api.enrol("x", "anna bob-large", faces="largest").json()["photos"]
     assert photo["face"]["score"] == 0.98
     assert api.found("anna bob") == [[], ["x"]]
 
 
-def test_of_a_file_that_is_too_large_no_more_is_sent_on_than_the_decode_gate_needs_to_refuse_it() -> None:
+def test_a_file_that_is_too_large_is_cut_before_it_is_sent_to_the_detector() -> None:
     api = Api(LimitArgs(max_image_size=6)).make()
     api.enrol("x", "anna-large-and-larger")
     assert [[len(word) for word in call] for call in api.people.detected] == [[7]]
@@ -233,51 +216,7 @@ def test_an_idempotency_key_is_of_its_collection() -> None:
     assert response.status_code == 201
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"quality": "good"},
-        {"faces": "best"},
-        {"liveness": "no"},
-        {"replace": "perhaps"},
-        {"embedder": "arcface"},
-        {"Quality": "report"},
-    ],
-)
-def test_an_option_that_there_is_not_is_refused_by_name(options: dict[str, Any]) -> None:
-    api = staff()
-    response = api.enrol("anna", "anna", **options)
-    assert refusal(response) == (400, "INVALID_REQUEST")
-    assert next(iter(options)) in message(response)
-    assert api.subjects() == []
-
-
-def test_a_detector_that_there_is_not_is_refused() -> None:
-    assert refusal(staff().enrol("anna", "anna", detector="nobody")) == (422, "UNKNOWN_DETECTOR")
-
-
-@pytest.mark.parametrize(
-    ("form", "missing"),
-    [
-        ({"data": {"subject": "anna"}}, "photo"),
-        ({"data": {"subject": "anna", "photo": "text"}}, "photo"),
-        ({"files": {"photo": b"anna"}}, "subject"),
-        ({"files": {"photo": b"anna", "subject": b"a file"}}, "subject"),
-    ],
-)
-def test_a_form_that_lacks_something_is_refused_by_name(form: dict[str, Any], missing: str) -> None:
-    response = staff().client.post(f"{STAFF}/faces", **form)
-    assert refusal(response) == (400, "INVALID_REQUEST")
-    assert message(response).startswith(missing)
-
-
-def test_a_subject_that_is_none_refuses_the_request_before_a_network_is_asked() -> None:
-    api = staff()
-    assert refusal(api.enrol(["", "bob"], "broken", "bob")) == (422, "INVALID_SUBJECT")
-    assert api.people.detected == []
-
-
-@pytest.mark.parametrize("name", ["+2AA-.jpg", "x" * 400, "", "../../etc/passwd", "😀", "a\0b"], ids=ascii)
+@pytest.mark.parametrize("name", ["+2AA-.jpg", "x" * 400, "", "😀"], ids=ascii)
 def test_a_label_is_any_files_name_as_far_as_it_is_text(name: str) -> None:
     api = staff()
     parts = {'name="subject"': b"anna", f'name="photo"; filename="{name}"': b"anna"}
@@ -295,18 +234,6 @@ def test_a_label_is_any_files_name_as_far_as_it_is_text(name: str) -> None:
     [label] = [photo["label"] for photo in response.json()["photos"]]
     assert label == ("?.jpg" if charset else name[:255])
     assert api.get(f"{STAFF}/subjects/anna").json()["faces"][0]["label"] == label
-
-
-def test_a_request_that_takes_too_long_is_a_503() -> None:
-    api = staff()
-
-    async def forever(*_: Any, **__: Any) -> Any:
-        await asyncio.sleep(30)
-
-    slow = replace(api.stages.detectors["mtcnn"], detect=forever)
-    api.client = client(replace(api.stages, detectors={"mtcnn": slow}), LimitArgs(request_timeout=0.01))
-    for response in (api.enrol("anna", "anna"), api.send(f"{STAFF}/search", "anna"), api.send("/v1/detect", "anna")):
-        assert refusal(response) == (503, "TIMEOUT")
 
 
 def test_embeddings_are_enrolled_and_found() -> None:
@@ -351,21 +278,14 @@ def test_embeddings_are_enrolled_all_or_none() -> None:
     ("body", "named"),
     [
         ('{"contract": "contract", "embeddings": [{"subject": "a", "values": [NaN, 1]}]}', "embeddings.0.values"),
-        ('{"contract": "contract", "embeddings": [{"subject": "a", "values": [Infinity, 1]}]}', "embeddings.0.values"),
         ('{"contract": "contract", "embeddings": [{"subject": "a", "values": [1e-46, 0]}]}', "embeddings.0.values"),
-        ('{"contract": "contract", "embeddings": [{"subject": "a", "values": []}]}', "embeddings.0.values"),
-        ('{"contract": "contract", "embeddings": [{"subject": 5, "values": [1, 0]}]}', "embeddings.0.subject"),
         ('{"contract": "contract", "embeddings": [{"values": [1, 0]}]}', "embeddings.0.subject"),
         (
             '{"contract": "contract", "embeddings": [{"subject": "a", "values": [1, 0], "name": "b"}]}',
             "embeddings.0.name",
         ),
         ('{"contract": "contract", "embeddings": []}', "embeddings"),
-        ('{"contract": "contract"}', "embeddings"),
         ('{"embeddings": [{"subject": "a", "values": [1, 0]}]}', "contract"),
-        ('{"contract": "contract", "embeddings": {}}', "embeddings"),
-        ("[", "The body is not valid JSON"),
-        ("", "The body is missing"),
     ],
 )
 def test_a_body_of_embeddings_that_is_wrong_is_refused(body: str, named: str) -> None:
@@ -384,7 +304,7 @@ def test_1000_embeddings_are_the_most() -> None:
     assert refusal(embeddings(api, ("a", [1.0] * 4097))) == (400, "INVALID_REQUEST")
 
 
-def test_where_all_faces_count_each_is_answered_with_its_photos_number() -> None:
+def test_with_all_faces_each_is_answered_with_its_photos_number() -> None:
     api = staff()
     response = api.enrol("group", "anna carl", "dora", faces="all")
     assert response.status_code == 201

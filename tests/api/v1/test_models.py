@@ -59,18 +59,6 @@ def test_a_threshold_of_the_configuration_stands_in_the_cards_place() -> None:
     assert api.get("/health").json()["networks"]["arcface"]["cosine_threshold"] == 0.95
 
 
-def test_what_it_names_can_be_asked_for() -> None:
-    api = Api()
-    known = api.get("/v1/models").json()
-    for role, embedder in known["embedders"].items():
-        for detector in known["detectors"]:
-            answer = api.send("/v1/embed", "anna", embedder=role, detector=detector).json()
-            [face] = answer["faces"]
-            assert face["embedding"]["contract"] == embedder["embedding_contract"]
-            assert len(face["embedding"]["values"]) == embedder["embedding_dimensions"]
-            assert answer["models"]["embedder"] == embedder["model"]
-
-
 def test_the_default_detector_is_told_and_taken_where_a_request_names_none() -> None:
     api = Api()
     other = replace(api.stages.detectors["mtcnn"], network=network("other-detector"))

@@ -1,16 +1,13 @@
 """POST /v1/detect, /v1/embed, /v1/verify and /v1/compare, over fake networks."""
 
-from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 
-from api.settings import LimitArgs
 from graphs.policy import Policy
-from graphs.stages import Stages
 from imaging.pick import FaceRule, Pick
 from tests.api.v1 import EMBEDDED, FACE, PHOTO, Api, message, refusal
-from tests.fakes import FakeNetwork, People, client, direction, serve_log
+from tests.fakes import direction
 
 MODELS = {"detector": "detector-model", "liveness": None, "embedder": None}
 LIVE = {"live": True, "score": 0.875, "threshold": 0.5}
@@ -34,10 +31,10 @@ def pair(first: list[float], second: list[float], contract: str = "contract") ->
 
 
 def timed(answer: Any, photos: int = 1) -> Any:
-    """The answer without its times, which are sound."""
+    """The answer without its times, which are checked."""
     timings = answer.pop("timings_ms")
     assert timings.keys() == {"detection", "networks", "total"}
-    # What the replica says of its own work: the fakes say 125 ms per photo.
+    # The fake replicas report 125 ms per photo.
     assert timings["detection"] == 125 * photos
     assert timings["networks"] >= 0
     assert timings["total"] > 0
@@ -55,7 +52,7 @@ def test_what_is_detected() -> None:
     }
 
 
-def test_a_photo_of_nobody_has_no_faces() -> None:
+def test_a_photo_without_faces_has_an_empty_list() -> None:
     for route in ("detect", "embed"):
         response = Api().send(f"/v1/{route}", "nobody", liveness="report")
         assert response.status_code == 200
@@ -69,14 +66,8 @@ def test_liveness_stands_beside_each_face(policy: str) -> None:
     assert found["models"] == {**MODELS, "liveness": "liveness-model"}
 
 
-def test_the_live_threshold_is_the_policys() -> None:
-    api = Api(policy=Policy(liveness_threshold=0.9))
-    [face] = api.send("/v1/detect", "anna", liveness="report").json()["faces"]
-    assert face["liveness"] == {"live": False, "score": 0.875, "threshold": 0.9}
-
-
 @pytest.mark.parametrize("route", ["detect", "embed"])
-def test_no_more_faces_than_were_asked_for_and_the_networks_see_no_more(route: str) -> None:
+def test_the_networks_see_no_more_faces_than_max_faces(route: str) -> None:
     api = Api()
     found = api.send(f"/v1/{route}", "anna bob carl", max_faces=2, liveness="report").json()
     assert [face["score"] for face in found["faces"]] == [0.99, 0.98]
@@ -119,12 +110,6 @@ def test_two_photos_of_one_person_match() -> None:
         "faces": [{**EMBEDDED, "liveness": LIVE}] * 2,
         "models": {"detector": "detector-model", "liveness": "liveness-model", "embedder": "embedder-model"},
     }
-
-
-def test_two_photos_of_two_people_do_not() -> None:
-    found = verify(Api(), "anna", "bob").json()
-    assert (found["match"], found["value"]) == (False, pytest.approx(0, abs=1e-6))
-    assert [face["liveness"] for face in found["faces"]] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -171,18 +156,15 @@ def test_a_threshold_of_the_configuration_decides_where_the_request_has_none(
 
 
 @pytest.mark.parametrize(("policy", "match"), [("off", True), ("report", True), ("require", False)])
-@pytest.mark.parametrize("photos", [("anna-spoof", "anna"), ("anna", "anna-spoof")])
-def test_a_spoof_is_no_match_where_liveness_is_required(policy: str, match: bool, photos: tuple[str, str]) -> None:
-    assert verify(Api(), *photos, liveness=policy).json()["match"] is match
-
-
-def test_two_live_faces_match_where_liveness_is_required() -> None:
-    assert verify(Api(), "anna", "anna-2", liveness="require").json()["match"] is True
+def test_a_spoof_is_no_match_where_liveness_is_required(policy: str, match: bool) -> None:
+    for photos in (("anna-spoof", "anna"), ("anna", "anna-spoof")):
+        assert verify(Api(), *photos, liveness=policy).json()["match"] is match
+    assert verify(Api(), "anna", "anna-2", liveness=policy).json()["match"] is True
 
 
 @pytest.mark.parametrize("faces", get_args(FaceRule))
 @pytest.mark.parametrize("route", ["detect", "embed", "verify"])
-def test_every_rule_for_which_face_counts_reaches_the_detector(route: str, faces: FaceRule) -> None:
+def test_every_face_rule_reaches_the_detector(route: str, faces: FaceRule) -> None:
     api = Api(policy=Policy(other_faces=0.25))
     response = (
         verify(api, "anna", "bob", faces=faces) if route == "verify" else api.send(f"/v1/{route}", "anna", faces=faces)
@@ -204,121 +186,12 @@ def test_one_face_is_compared_of_several_unless_there_has_to_be_one() -> None:
 
 @pytest.mark.parametrize(
     ("first", "second", "code", "number"),
-    [
-        ("nobody", "anna", "NO_FACE_DETECTED", 1),
-        ("anna", "nobody", "NO_FACE_DETECTED", 2),
-        ("broken", "anna", "INVALID_IMAGE", 1),
-        ("anna", "broken", "INVALID_IMAGE", 2),
-    ],
+    [("nobody", "anna", "NO_FACE_DETECTED", 1), ("anna", "broken", "INVALID_IMAGE", 2)],
 )
 def test_a_photo_that_cannot_be_compared_is_named(first: str, second: str, code: str, number: int) -> None:
     response = verify(Api(), first, second)
     assert refusal(response) == (422, code)
     assert message(response).startswith(f"photo{number}: ")
-
-
-@pytest.mark.parametrize("route", ["detect", "embed"])
-def test_a_photo_that_is_none_is_refused(route: str) -> None:
-    assert refusal(Api().send(f"/v1/{route}", "broken")) == (422, "INVALID_IMAGE")
-
-
-def test_a_photo_that_is_too_large_is_refused() -> None:
-    api = Api(LimitArgs(max_image_size=4))
-    for response in (api.send("/v1/detect", "annas"), api.send("/v1/embed", "annas"), verify(api, "anna", "annas")):
-        assert refusal(response) == (422, "IMAGE_TOO_LARGE")
-    assert api.send("/v1/detect", "anna").status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("route", "options"),
-    [
-        ("detect", {"embedder": "arcface"}),
-        ("detect", {"colour": "red"}),
-        ("detect", {"liveness": "maybe"}),
-        ("detect", {"max_faces": 0}),
-        ("detect", {"max_faces": 101}),
-        ("detect", {"max_faces": "many"}),
-        ("embed", {"threshold": 0.5}),
-        ("embed", {"Embedder": "arcface"}),
-        ("verify", {"max_faces": 2}),
-        ("verify", {"faces": "best"}),
-        ("verify", {"metric": "manhattan"}),
-        ("verify", {"threshold": 2.01}),
-        ("verify", {"threshold": -1.01}),
-        ("verify", {"threshold": "nan"}),
-        ("verify", {"threshold": "inf"}),
-    ],
-)
-def test_an_option_that_there_is_not_is_refused_by_name(route: str, options: dict[str, Any]) -> None:
-    api = Api()
-    response = (
-        verify(api, "anna", "anna", **options) if route == "verify" else api.send(f"/v1/{route}", "anna", **options)
-    )
-    assert refusal(response) == (400, "INVALID_REQUEST")
-    assert next(iter(options)) in message(response)
-    assert api.people.detected == []
-
-
-@pytest.mark.parametrize("kind", ["detector", "embedder"])
-def test_a_role_that_there_is_not_is_refused_with_those_that_there_are(kind: str) -> None:
-    known = {"detector": "mtcnn", "embedder": "arcface, facenet"}[kind]
-    said = f"There is no {kind} called nobody; there are {known}"
-    api = Api()
-    for response in (
-        api.send("/v1/embed", "anna", **{kind: "nobody"}),
-        verify(api, "anna", "anna", **{kind: "nobody"}),
-    ):
-        assert refusal(response) == (422, f"UNKNOWN_{kind.upper()}")
-        assert message(response) == said
-
-
-def without_liveness() -> Stages:
-    return replace(People().stages(), liveness={})
-
-
-def test_liveness_that_there_is_not_is_refused() -> None:
-    api = Api()
-    api.client = client(without_liveness())
-    assert refusal(api.send("/v1/detect", "anna", liveness="report")) == (422, "UNKNOWN_LIVENESS")
-    assert refusal(verify(api, "anna", "anna", liveness="require")) == (422, "UNKNOWN_LIVENESS")
-    assert api.send("/v1/detect", "anna").status_code == 200
-
-
-@pytest.mark.parametrize("route", ["detect", "embed"])
-def test_a_photo_that_is_missing_or_text_is_refused(route: str) -> None:
-    api = Api()
-    for sent in ({}, {"data": {"photo": "text"}}):
-        response = api.client.post(f"/v1/{route}", **sent)
-        assert refusal(response) == (400, "INVALID_REQUEST")
-        assert "photo" in message(response)
-
-
-def test_a_pair_of_which_one_is_missing_is_refused() -> None:
-    api = Api()
-    for given, missing in (("photo1", "photo2"), ("photo2", "photo1")):
-        response = api.client.post("/v1/verify", files={given: b"anna"})
-        assert refusal(response) == (400, "INVALID_REQUEST")
-        assert missing in message(response)
-    response = api.client.post("/v1/verify", files={"photo1": b"anna"}, data={"photo2": "text"})
-    assert refusal(response) == (400, "INVALID_REQUEST")
-
-
-@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
-def test_a_form_that_is_none_is_refused(kind: str) -> None:
-    response = Api().client.post("/v1/detect", content=b"no form", headers={"content-type": kind})
-    assert refusal(response) == (400, "INVALID_REQUEST")
-
-
-def test_a_network_that_gives_no_numbers_is_a_fault_that_tells_nothing() -> None:
-    whole = People().stages()
-    faulty = replace(whole.embedders["arcface"], embed=FakeNetwork([[float("nan"), 0]]))
-    api = Api()
-    api.client = client(replace(whole, embedders={"arcface": faulty}))
-    with serve_log() as log:
-        response = api.send("/v1/embed", "anna")
-    assert refusal(response) == (500, "INTERNAL_ERROR")
-    assert "finite" not in response.text
-    assert len(log) == 1
 
 
 def test_two_embeddings_are_compared_whatever_their_length() -> None:
@@ -346,48 +219,21 @@ def test_embeddings_of_another_length_than_the_networks_are_refused(sizes: tuple
 
 
 @pytest.mark.parametrize(
-    "values",
-    ["[NaN, 1]", "[Infinity, 1]", "[-Infinity, 1]", "[1e39, 1]", "[0, 0]", "[]", '["1", 0]', "[true, 0]", "5", "null"],
-)
-def test_values_that_are_no_embedding_are_refused(values: str) -> None:
-    good = '{"contract": "contract", "values": [1, 0]}'
-    body = f'{{"embedding1": {{"contract": "contract", "values": {values}}}, "embedding2": {good}}}'
-    response = Api().post("/v1/compare", body)
-    assert refusal(response) == (400, "INVALID_REQUEST")
-    assert "embedding1.values" in message(response)
-
-
-@pytest.mark.parametrize(
-    "body",
-    ["", "{", "[" * 50_000, "null", "[]", '"text"', "{}", '{"embedding1": null, "embedding2": null}'],
-    ids=lambda body: body[:9] or "nothing",
-)
-def test_a_body_that_is_none_is_refused(body: str) -> None:
-    assert refusal(Api().post("/v1/compare", body)) == (400, "INVALID_REQUEST")
-
-
-@pytest.mark.parametrize(
-    "more",
+    ("field", "value"),
     [
-        {"threshold": 3},
-        {"threshold": "high"},
-        {"metric": "manhattan"},
-        {"treshold": 0.9},
-        {"embedding1": {"contract": "c" * 65, "values": [1, 0]}},
-        {"embedding1": {"contract": "contract", "values": [1.0] * 4097}},
-        {"embedding1": {"contract": "contract"}},
+        ("embedding1", '{"contract": "contract", "values": [NaN, 1]}'),
+        ("embedding1", '{"contract": "contract", "values": [0, 0]}'),
+        ("embedding1", f'{{"contract": "{"c" * 65}", "values": [1, 0]}}'),
+        ("embedding1", '{"contract": "contract"}'),
+        ("embedding1", "null"),
+        ("threshold", "3"),
+        ("threshold", "NaN"),
+        ("metric", '"manhattan"'),
     ],
 )
-def test_fields_that_are_wrong_are_refused_by_name(more: dict[str, Any]) -> None:
-    response = (
-        compare([1, 0], [1, 0], **more)
-        if "embedding1" not in more
-        else Api().post("/v1/compare", {**pair([1, 0], [1, 0]), **more})
-    )
+def test_an_invalid_field_is_refused_by_name(field: str, value: str) -> None:
+    good = '{"contract": "contract", "values": [1, 0]}'
+    fields = {"embedding1": good, "embedding2": good, field: value}
+    response = Api().post("/v1/compare", "{" + ", ".join(f'"{name}": {text}' for name, text in fields.items()) + "}")
     assert refusal(response) == (400, "INVALID_REQUEST")
-    assert message(response).startswith(next(iter(more)))
-
-
-def test_a_threshold_that_is_no_number_is_refused() -> None:
-    body = str(pair([1, 0], [1, 0])).replace("'", '"')[:-1] + ', "threshold": NaN}'
-    assert refusal(Api().post("/v1/compare", body)) == (400, "INVALID_REQUEST")
+    assert message(response).startswith(field)

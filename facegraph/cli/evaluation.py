@@ -10,9 +10,8 @@ import typer
 from evaluation.calibration import RateName, Target
 from evaluation.configuration import Configuration, Task
 from evaluation.figures import percent, shortage, supports
-from evaluation.groups import read_groups
-from evaluation.samples import PairProtocol, read_sample
-from facegraph.cli.measurement import CALIBRATED, Measurement, run_model
+from evaluation.samples import PairProtocol
+from facegraph.cli.measurement import CALIBRATED, measure_model
 from facegraph.cli.models import ConfigOption, StoreOption
 from facegraph.cli.options import DEFAULT_CONFIG
 from facegraph.cli.output import escaped, print_line
@@ -70,7 +69,7 @@ def evaluate_command(
     """Measure a model on labelled photos: error rates with confidence intervals, plots and a report."""
     configuration = Configuration(config)
     entry = _network(configuration, network)
-    measurement = _measure(configuration, entry, photos, protocol, groups, detector, engine, store)
+    measurement = measure_model(configuration, entry, photos, protocol, groups, detector, engine, Store(store))
     measurement.report({}, measurement.sample.rates, {}, report, replicates, seed)
 
 
@@ -107,7 +106,7 @@ def calibrate_command(
     target = _target(entry, {"FMR": fmr, "APCER": apcer, "BPCER": bpcer})
     if write is not None:
         configuration.check(cast(Task, entry.task), entry.name)
-    measurement = _measure(configuration, entry, photos, None, groups, detector, engine, store)
+    measurement = measure_model(configuration, entry, photos, None, groups, detector, engine, Store(store))
     sample = measurement.sample
     evidence = sample.evidence(measurement.answers, target.rate)
     lacking = shortage(target.at_most, evidence.trials, target.rate, evidence.counted)
@@ -142,26 +141,3 @@ def _target(entry: Card, rates: Mapping[RateName, float | None]) -> Target:
         raise ModelError(f"calibrating {entry.name} requires one rate above 0: {options}")
     [(rate, value)] = given.items()
     return Target(rate, value)
-
-
-def _measure(
-    configuration: Configuration,
-    entry: Card,
-    photos: Path,
-    protocol: PairProtocol | None,
-    groups: Path | None,
-    detector: str | None,
-    engine: Engine,
-    store: Path,
-) -> Measurement:
-    """Read the photos and run the models on them."""
-    if groups is not None and entry.task != "embedder":
-        raise ModelError(f"{entry.name} is not an embedder: only an embedder has false matches by group")
-    sample = read_sample(entry.task, photos, protocol)
-    grouped = read_groups(groups) if groups is not None else None
-    finder = card(detector or configuration.detector)
-    about = {"detector": finder.name, "photos": f"{len(sample.photos)} in {photos}"}
-    if grouped is not None:
-        about["photos of groups"] = f"{len(grouped.photos)} in {groups}"
-    configured = configuration.thresholds(cast(Task, entry.task), entry.name)
-    return run_model(entry, finder, engine, Store(store), sample, grouped, configured, about)

@@ -45,7 +45,13 @@ def list_command(
     If a collection is damaged, the others are still listed, and the exit status is 1.
     """
     _check_offline(context, offline)
-    found, damaged = _collections_in_files(uri, storage_option) if offline else _collections(url, api_key)
+    if offline:
+        # LanceDB takes seconds to import.
+        from facegraph.cli import gallery_files
+
+        found, damaged = gallery_files.collections(uri, storage_option)
+    else:
+        found, damaged = _collections(url, api_key)
     if as_json:
         print_json([asdict(collection) for collection in found])
     else:
@@ -131,7 +137,9 @@ def delete_command(
     """Delete subjects with all their faces. --offline requires the service to be stopped."""
     _check_offline(context, offline)
     if offline:
-        deleted = _delete_from_files(uri, storage_option, collection, subjects)
+        from facegraph.cli import gallery_files
+
+        deleted = gallery_files.delete(uri, storage_option, collection, subjects)
     else:
         deleted = _delete(url, api_key, collection, subjects)
     for subject, faces in deleted.items():
@@ -191,21 +199,6 @@ def _delete(url: str, api_key: str | None, collection: str, subjects: Sequence[s
             except NotFoundError:
                 deleted[subject] = 0
     return deleted
-
-
-def _collections_in_files(uri: str, storage_options: list[str] | None) -> tuple[list[CollectionStatistics], list[str]]:
-    # Imported only here: LanceDB takes seconds.
-    from facegraph.cli import gallery_files
-
-    return gallery_files.collections(uri, storage_options)
-
-
-def _delete_from_files(
-    uri: str, storage_options: list[str] | None, collection: str, subjects: Sequence[str]
-) -> Mapping[str, int]:
-    from facegraph.cli import gallery_files
-
-    return gallery_files.delete(uri, storage_options, collection, subjects)
 
 
 def _check_offline(context: typer.Context, offline: bool) -> None:

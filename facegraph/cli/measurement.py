@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 
 from evaluation.answers import Answers, answers
+from evaluation.configuration import Configuration, Task
 from evaluation.figures import Plan
-from evaluation.groups import Grouped, measure_groups
+from evaluation.groups import Grouped, measure_groups, read_groups
 from evaluation.report import Section, acquisition, group_rates, write_report
-from evaluation.samples import Sample
+from evaluation.samples import PairProtocol, Sample, read_sample
 from facegraph.cli.evaluation_tables import print_section
 from facegraph.cli.output import escaped, print_line, tracking
 from imaging.decode import Limits
 from models.card import Card
+from models.catalogue import card
 from models.detection import PhotoDetector
 from models.device import Device
 from models.engines import Engine, load_detector, load_network
+from models.errors import ModelError
 from models.store import Store
 from project.root import ROOT
 
@@ -86,39 +90,51 @@ class Measurement:
         print_line(f"[green]report[/] {escaped(str(file))}, figures {escaped(str(beside))}")
 
 
-def run_model(
+def measure_model(
+    configuration: Configuration,
     entry: Card,
-    detector: Card,
+    photos: Path,
+    protocol: PairProtocol | None,
+    groups: Path | None,
+    detector: str | None,
     engine: Engine,
     store: Store,
-    sample: Sample,
-    groups: Grouped | None,
-    configured: Mapping[str, float],
-    about: Mapping[str, str],
 ) -> Measurement:
     """Run a model on all photos.
 
     Args:
+        configuration: has the default detector and the configured thresholds.
         entry: the model's card.
-        detector: the detector's card.
+        photos: labelled photos, as `evaluation.samples.read_sample` reads them.
+        protocol: of a CSV of pairs, or None.
+        groups: a CSV of photos of different people in groups, or None.
+        detector: name of the detector's card, or None for the default.
         engine: what runs the model.
         store: where the models are.
-        sample: the photos and their labels.
-        groups: photos of different people in groups, or None.
-        configured: the configured thresholds by role.
-        about: facts about the detector and the photos for the report.
+
+    Raises:
+        ModelError: the photos cannot be used, or `groups` are given for a model that is not an embedder.
     """
-    finder = load_detector(detector, store, "onnx", Device(), {})
+    if groups is not None and entry.task != "embedder":
+        raise ModelError(f"{entry.name} is not an embedder: only an embedder has false matches by group")
+    sample = read_sample(entry.task, photos, protocol)
+    group_photos = read_groups(groups) if groups is not None else None
+    detector_card = card(detector or configuration.detector)
+    finder = load_detector(detector_card, store, "onnx", Device(), {})
     network = load_network(entry, store, engine, Device())
     detect = PhotoDetector(finder, Limits())
+    about = {"photos": f"{len(sample.photos)} in {photos}"}
     try:
         with tracking() as track:
             found = answers(track(sample.photos, "photos"), detect, network, entry.crops)
             grouped = None
-            if groups is not None:
-                grouped = groups, answers(track(groups.photos, "photos of groups"), detect, network, entry.crops)
+            if group_photos is not None:
+                about["photos of groups"] = f"{len(group_photos.photos)} in {groups}"
+                tracked = track(group_photos.photos, "photos of groups")
+                grouped = group_photos, answers(tracked, detect, network, entry.crops)
     finally:
         finder.close()
+    configured = configuration.thresholds(cast(Task, entry.task), entry.name)
     return Measurement(
         entry,
         sample,
@@ -132,6 +148,7 @@ def run_model(
             "network": f"{entry.name}: {entry.title}",
             **({"embedding contract": entry.embedding_contract} if entry.task == "embedder" else {}),
             "engine": engine,
+            "detector": detector_card.name,
             **about,
             "measured": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}, with facegraph {version('facegraph')}",
             "command": shlex.join(["facegraph", *sys.argv[1:]]),

@@ -1,6 +1,5 @@
-"""What the service would find."""
+"""Checks of models, keys, Ray's token and a running service."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +13,41 @@ from facegraph.doctor import product
 from models.catalogue import card
 from models.store import Store
 from tests.default_configuration import default_args
-from tests.fakes import pull
 
 
-def test_models_are_missing_or_damaged_or_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Store, "_weight_problems", lambda self, card: [])
-    args = default_args().model_copy(update={"models_dir": pull(tmp_path, "mtcnn", "fr-liveness")})
-    (Store(tmp_path).folder(card("fr-liveness")) / card("fr-liveness").exports[0]).write_bytes(b"damaged")
-    found = {each.command.rpartition(" ")[2] or "whole": each for each in product.models(args)}
-    assert (found["whole"].level, found["whole"].what) == ("ok", "the model mtcnn is whole")
-    assert found["fr-liveness"].level == "problem"
-    assert found["mobilefacenet"].level == "warning"
-    assert found["mobilefacenet"].command == "facegraph models pull mobilefacenet"
+def test_a_damaged_model_is_a_problem_and_a_missing_one_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = {"fr-liveness": ["x is damaged"], "mobilefacenet": ["x is missing"]}
+    monkeypatch.setattr(Store, "problems", lambda self, network: damaged.get(network.name, []))
+    Store(tmp_path).folder(card("fr-liveness")).mkdir()
+    args = default_args().model_copy(update={"models_dir": tmp_path})
+    found = {each.what: (each.level, each.command) for each in product.models(args)}
+    assert found["the model mtcnn is whole"] == ("ok", "")
+    assert found["the model fr-liveness: x is damaged"] == ("problem", "facegraph models pull fr-liveness")
+    assert found["the model mobilefacenet is not pulled"] == ("warning", "facegraph models pull mobilefacenet")
 
 
-def test_keys_are_nobody_elses_to_read(tmp_path: Path) -> None:
+def test_keys_must_exist_and_be_private_if_they_are_required(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
-    asked, free = AccessArgs(keys_file=file, require_keys=True), AccessArgs(keys_file=file, require_keys=False)
-    assert [product.keys(asked).level, product.keys(free).level] == ["problem", "warning"]
+
+    def levels() -> list[str]:
+        return [product.keys(AccessArgs(keys_file=file, require_keys=each)).level for each in (True, False)]
+
+    assert levels() == ["problem", "warning"]
     create(file, "door", ["read"])
-    assert product.keys(asked).level == "ok"
+    assert levels() == ["ok", "warning"]
     file.chmod(0o644)
-    assert product.keys(asked).command == f"chmod 600 {file}"
+    assert product.keys(AccessArgs(keys_file=file, require_keys=True)).command == f"chmod 600 {file}"
     file.write_text("{")
-    assert [product.keys(asked).level, product.keys(free).level] == ["problem", "warning"]
+    assert levels() == ["problem", "warning"]
 
 
-def test_rays_token_is_nobody_elses_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rays_token_must_be_required_and_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     tmp_path.chmod(0o755)
     token = tmp_path / ".ray" / "auth_token"
-    assert product.ray_token(token).level == "ok"
+    assert [product.ray_token(each).level for each in (None, token)] == ["ok", "ok"]
     token.parent.mkdir(mode=0o755)
     token.touch(0o644)
     assert product.ray_token(token).command == f"chmod 600 {token}"
@@ -54,37 +57,31 @@ def test_rays_token_is_nobody_elses_to_read(tmp_path: Path, monkeypatch: pytest.
     assert product.ray_token(token).command == "unset RAY_AUTH_MODE"
 
 
-def test_without_a_home_there_is_no_token_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
-    assert product.ray_token(None).level == "ok"
-
-
 @pytest.mark.parametrize(
     ("health", "level", "what"),
     [
-        ({"status": "healthy"}, "ok", "the service at http://x is healthy, version 1"),
-        ({"status": "degraded"}, "problem", "the service at http://x is degraded: arcface, the gallery"),
+        ({"status": "healthy"}, "ok", "healthy, version 1"),
+        ({"status": "degraded"}, "problem", "degraded: arcface, the gallery"),
         (
             {"status": "degraded", "unreadable_collections": 2},
             "problem",
-            "the service at http://x is degraded: arcface, the gallery, unreadable collections (2)",
+            "degraded: arcface, the gallery, unreadable collections (2)",
         ),
     ],
 )
-def test_a_running_service_is_asked_how_it_is(
+def test_an_unhealthy_service_is_a_problem(
     monkeypatch: pytest.MonkeyPatch, health: dict[str, Any], level: str, what: str
 ) -> None:
     body = {**health, "version": "1", "models": {"mtcnn": True, "arcface": False}, "database_connected": False}
 
-    def made(url: str, key: str | None, **options: object) -> Client:
-        answer = httpx.Response(200, content=json.dumps(body))
-        return Client(url, key, transport=httpx.MockTransport(lambda request: answer))
+    def client(url: str, key: str | None, **options: object) -> Client:
+        return Client(url, key, transport=httpx.MockTransport(lambda request: httpx.Response(200, json=body)))
 
-    monkeypatch.setattr(product, "Client", made)
+    monkeypatch.setattr(product, "Client", client)
     found, running = product.service("http://x", None)
-    assert (found.level, found.what, running) == (level, what, True)
+    assert (found.level, found.what, running) == (level, f"the service at http://x is {what}", True)
 
 
-def test_no_service_is_no_problem() -> None:
+def test_no_service_is_not_a_problem() -> None:
     found, running = product.service("http://127.0.0.1:1", None)
     assert (found.level, found.command, running) == ("ok", "facegraph serve", False)

@@ -1,9 +1,8 @@
-"""Where the time of an answer went, in milliseconds by step.
+"""Where the time of a response went, in milliseconds per step.
 
-The names are those of the service's `Server-Timing` header, which the bare pipeline gives its own steps too:
-``total``; ``ingress``, the part of it in which no stage was waited for; for each stage the time that the
-ingress waited for it, e.g. ``detector``, and that its replica worked, ``detector-busy``; and the parts of the
-detector's work, ``decode``, ``detect``, ``crop`` and ``measure``.
+Steps are named as in the service's `Server-Timing` header: ``total``; ``ingress``, the part of it that waited for no
+stage; for each stage the time that the ingress waited for it, such as ``detector``, and the time that its replica
+worked, ``detector-busy``; and the parts of the detector's work, ``decode``, ``detect``, ``crop`` and ``measure``.
 """
 
 import re
@@ -11,37 +10,35 @@ from collections.abc import Iterable, Mapping
 from statistics import median
 
 STAGES = ("detector", "liveness", "embedder")
-"""In the order of the flow; liveness and embedder work side by side, so their times do not add up."""
-
 
 STEPS = {
-    "client": "the answer, as the client sees it",
-    "http": "  HTTP, to the ingress and back",
-    "total": "  all of it in the ingress or the bare pipeline",
-    "ingress": "    no stage waited for",
-    "detector": "    detector, from call to answer",
-    "detector-hop": "      queue, way and serialisation",
-    "detector-busy": "      at work",
+    "client": "response, as the client measures it",
+    "http": "  HTTP to the ingress and back",
+    "total": "  total in the ingress",
+    "ingress": "    waiting for no stage",
+    "detector": "    detector, round trip",
+    "detector-hop": "      queueing, transfer and serialisation",
+    "detector-busy": "      work",
     "decode": "        decode",
     "detect": "        detect",
     "crop": "        crop",
     "measure": "        measure",
-    "networks": "    liveness and embedder, side by side",
-    "liveness": "      liveness, from call to answer",
-    "liveness-hop": "        queue, way and serialisation",
-    "liveness-busy": "        at work",
-    "embedder": "      embedder, from call to answer",
-    "embedder-hop": "        queue, way and serialisation",
-    "embedder-busy": "        at work",
+    "networks": "    liveness and embedder, in parallel",
+    "liveness": "      liveness, round trip",
+    "liveness-hop": "        queueing, transfer and serialisation",
+    "liveness-busy": "        work",
+    "embedder": "      embedder, round trip",
+    "embedder-hop": "        queueing, transfer and serialisation",
+    "embedder-busy": "        work",
     "compare": "    compare",
 }
-"""The steps in the order of the flow, as they lie in one another."""
+"""Labels of the steps, in order and indented like a tree."""
 
 
 def parsed(header: str) -> dict[str, float]:
-    """The duration of each metric of a `Server-Timing` header; of a name that comes twice, the sum."""
+    """The duration of each metric in a `Server-Timing` header, summed over metrics with the same name."""
     steps: dict[str, float] = {}
-    # A quoted description may have commas and semicolons in it.
+    # Quoted descriptions may contain commas and semicolons.
     for metric in re.sub(r'"[^"]*"', "", header).split(","):
         name, *parameters = (part.strip() for part in metric.split(";"))
         for parameter in parameters:
@@ -52,17 +49,16 @@ def parsed(header: str) -> dict[str, float]:
 
 
 def completed(steps: Mapping[str, float], client: float) -> dict[str, float]:
-    """The steps of one answer with what follows from them.
+    """Add the steps that can be derived.
 
     Args:
-        steps: as `parsed` gives them; empty where the server tells none.
-        client: milliseconds from the request's first byte to the answer's last, as the client saw it.
+        steps: as `parsed` returns them; may be empty.
+        client: milliseconds from the first byte of the request to the last byte of the response.
 
     Returns:
-        Besides `steps`: ``client``; ``http``, what of it the server did not see; for each stage, e.g.
-        ``detector-hop``, what the replica did not see of the call: queue, way and serialisation;
-        ``networks``, the time in which liveness and embedder, or one of them, were waited for;
-        ``networks-busy``, the longer of their work, and ``networks-hop``, the rest.
+        `steps` with ``client``; ``http``, the part of it outside the service; for each stage, for example
+        ``detector-hop``, the part of its round trip outside its replica; and ``networks``, the time spent waiting for
+        liveness and embedder.
     """
     found = {**steps, "client": client}
     if "total" in steps:
@@ -70,18 +66,15 @@ def completed(steps: Mapping[str, float], client: float) -> dict[str, float]:
     for stage in STAGES:
         if f"{stage}-busy" in steps:
             found[f"{stage}-hop"] = steps[stage] - steps[f"{stage}-busy"]
-    busy = [steps[f"{stage}-busy"] for stage in STAGES[1:] if f"{stage}-busy" in steps]
-    if busy and {"total", "ingress", "detector"} <= steps.keys():
+    if {"total", "ingress", "detector"} <= steps.keys() and ("liveness" in steps or "embedder" in steps):
         found["networks"] = steps["total"] - steps["ingress"] - steps["detector"]
-        found["networks-busy"] = max(busy)
-        found["networks-hop"] = found["networks"] - found["networks-busy"]
     return found
 
 
-def medians(answers: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The median of each step over the answers that have it."""
+def medians(responses: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """The median of each step over the responses that have it."""
     values: dict[str, list[float]] = {}
-    for steps in answers:
+    for steps in responses:
         for name, milliseconds in steps.items():
             values.setdefault(name, []).append(milliseconds)
     return {name: median(entries) for name, entries in values.items()}

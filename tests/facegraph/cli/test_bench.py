@@ -33,9 +33,9 @@ def test_it_tells_rate_times_and_where_they_went(run: Run, people: People, url: 
     assert percentiles.startswith("p50 ")
     assert [line.split("  ")[0].strip() for line in rest][:2] == [
         "where the time went, in medians",
-        "the answer, as the client sees it",
+        "response, as the client measures it",
     ]
-    assert any("all of it in the ingress" in line for line in rest)
+    assert any("total in the ingress" in line for line in rest)
 
 
 def test_a_program_can_read_it(run: Run, url: str, pair: tuple[Path, Path]) -> None:

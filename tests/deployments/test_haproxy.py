@@ -174,10 +174,6 @@ def test_requests_that_the_ingress_cannot_read_are_refused(
     assert error(proxy, f"{request_line}{HOST}{headers}\r\n") == expected
 
 
-def test_malformed_http_is_refused(proxy: int) -> None:
-    assert send(proxy, b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n").status == 400
-
-
 def test_slow_request_times_out(impatient_proxy: int) -> None:
     assert send(impatient_proxy, f"GET /health{HOST}".encode()).status == 408
     assert error(impatient_proxy, f"POST /match{HOST}Content-Length: 100\r\n\r\nbegun") == (408, "REQUEST_TIMEOUT")

@@ -5,10 +5,9 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -21,7 +20,7 @@ KINDS = (*PATHS, "enrol", "search")
 TIMEOUT_S = 60
 """Seconds to wait for an answer, and for all kinds of requests to be answered again."""
 PAUSE_S = 1.0
-"""Seconds a client waits after a failure, as the service's Retry-After asks."""
+"""Seconds a client waits after a failure, as Retry-After asks."""
 
 
 @dataclass
@@ -74,8 +73,7 @@ class Traffic:
         now, seen = time.monotonic(), len(self.answered)
         while True:
             found = Counter(kind for kind, sent in self.answered[seen:] if sent >= now)
-            missing = [kind for kind in self.kinds if found[kind] < count]
-            if not missing:
+            if not (missing := [kind for kind in self.kinds if found[kind] < count]):
                 return
             assert time.monotonic() < now + TIMEOUT_S, f"no answer to {missing}; last failures: {self.failed[-3:]}"
             time.sleep(0.05)
@@ -86,63 +84,52 @@ class Traffic:
         encoded = (base64.b64encode(photo).decode() for photo in self.pair)
         return client.post(path, json=dict(zip(names, encoded, strict=True)))
 
-    def lost(self) -> list[str]:
+    def lost(self) -> set[str]:
         """The acknowledged subjects that a search with their own embeddings does not find."""
         with self._client() as client:
-            return [subject for subject in self.acknowledged if self._best(client, subject) != subject]
+            return {subject for subject in self.acknowledged if not self._finds(client, subject)}
 
     def _client(self) -> httpx.Client:
         return httpx.Client(base_url=self.address, timeout=TIMEOUT_S, trust_env=False)
 
     def _repeat(self, first: int) -> None:
-        calls: dict[str, Callable[[httpx.Client], bool]] = {path: partial(self._compare, path) for path in PATHS}
-        calls |= {"enrol": self._enrol, "search": self._search}
         kinds = itertools.islice(itertools.cycle(self.kinds), first, None)
         with self._client() as client:
             while not self._over.is_set():
                 kind, sent = next(kinds), time.monotonic()
                 try:
-                    right = calls[kind](client)
-                except (httpx.HTTPStatusError, httpx.TransportError) as error:
-                    self.failed.append(f"{kind}: {_cause(error)}")
+                    if self._is_right(client, kind):
+                        self.answered.append((kind, sent))
+                    else:
+                        self.wrong.append(kind)
+                except httpx.HTTPStatusError as error:
+                    self.failed.append(f"{kind}: {error.response.status_code} {error.response.text[:200]}")
                     self._over.wait(PAUSE_S)
-                    continue
-                if right:
-                    self.answered.append((kind, sent))
-                else:
-                    self.wrong.append(kind)
+                except httpx.TransportError as error:
+                    self.failed.append(f"{kind}: {error!r}")
+                    self._over.wait(PAUSE_S)
 
-    def _compare(self, path: str, client: httpx.Client) -> bool:
-        answer = self.post(client, path).raise_for_status().json()
-        similarity = answer["similarity_score" if path == "/match" else "similarity"]
+    def _is_right(self, client: httpx.Client, kind: str) -> bool:
+        """Send a request; return whether its answer is correct."""
+        if kind == "enrol" or (kind == "search" and not self.acknowledged):
+            subject, values = uuid4().hex, np.random.default_rng().standard_normal(self._size)
+            body = {"contract": self._contract, "embeddings": [{"subject": subject, "values": values.tolist()}]}
+            answer = client.post(f"{COLLECTION}/embeddings", json=body).raise_for_status().json()
+            self.acknowledged[subject] = values
+            return bool(answer["enrolled"] == 1)
+        if kind == "search":
+            return self._finds(client, next(reversed(self.acknowledged)))
+        answer = self.post(client, kind).raise_for_status().json()
+        similarity = answer["similarity_score" if kind == "/match" else "similarity"]
         return answer["match"] is True and 0.6 < similarity < 0.8
 
-    def _enrol(self, client: httpx.Client) -> bool:
-        subject, values = uuid4().hex, np.random.default_rng().standard_normal(self._size)
-        body = {"contract": self._contract, "embeddings": [{"subject": subject, "values": values.tolist()}]}
-        answer = client.post(f"{COLLECTION}/embeddings", json=body).raise_for_status().json()
-        self.acknowledged[subject] = values
-        return bool(answer["enrolled"] == 1)
-
-    def _search(self, client: httpx.Client) -> bool:
-        if not self.acknowledged:
-            return self._enrol(client)
-        subject = next(reversed(self.acknowledged))
-        return self._best(client, subject) == subject
-
-    def _best(self, client: httpx.Client, subject: str) -> str | None:
+    def _finds(self, client: httpx.Client, subject: str) -> bool:
         embedding = {"contract": self._contract, "values": self.acknowledged[subject].tolist()}
         body = {"embedding": embedding, "top_k": 1}
         answer = client.post(f"{COLLECTION}/search/embedding", json=body).raise_for_status().json()
-        return next((str(each["subject"]) for each in answer["candidates"]), None)
+        return [each["subject"] for each in answer["candidates"]] == [subject]
 
 
 def replica(deployment: str) -> str:
     """Text in the command lines of a deployment's replicas."""
     return f"ServeReplica:facegraph:{deployment}"
-
-
-def _cause(error: httpx.HTTPStatusError | httpx.TransportError) -> str:
-    if isinstance(error, httpx.HTTPStatusError):
-        return f"{error.response.status_code} {error.response.text[:200]}"
-    return repr(error)

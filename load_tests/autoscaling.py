@@ -1,13 +1,12 @@
 """`python -m load_tests.autoscaling`: a load that comes in steps, and the replicas that follow it.
 
 It starts the service and loads one route for a while, then another, then none. By default it serves
-configs/autoscaling.yaml, which shows within minutes on a small machine what otherwise takes half an hour. Every second
-is written to data/bench/autoscaling.json, and the picture to data/bench/autoscaling.png.
+configs/autoscaling.yaml, which shows within minutes on a small machine what otherwise takes half an hour.
+data/bench/autoscaling.json has the replicas at every second, and data/bench/autoscaling.png is the picture.
 """
 
 import json
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from load_tests.locust_process import load
 from load_tests.photos import enlarged_pair
 from load_tests.records import Request, read
 from load_tests.routes import ROUTES
+from load_tests.samples import Sample, samples_for
 from load_tests.service import RESULTS, ROOT, RunningService, running_service
 
 IDLE = "idle"
@@ -32,84 +32,60 @@ IDLE = "idle"
 
 
 @dataclass(frozen=True)
-class Second:
-    """What happened between two looks at the service.
+class Phase:
+    """A step of the load: the route's name or `IDLE`, one look per second, and the requests that ended in it."""
 
-    Attributes:
-        phase: number of the phase.
-        begin, end: times of the looks, in seconds from the start.
-        replicas: of each deployment, at the end.
-        answers, failures: requests that ended.
-        p50, p95: milliseconds of an answer; None without answers.
-    """
+    name: str
+    samples: Sequence[Sample]
+    requests: Sequence[Request]
 
-    phase: int
-    begin: float
-    end: float
-    replicas: Mapping[str, int]
-    answers: int
-    failures: int
-    p50: float | None
-    p95: float | None
+    @property
+    def seconds(self) -> float:
+        """From the first look to the last."""
+        return self.samples[-1].at - self.samples[0].at
 
 
-def second(phase: int, begin: float, end: float, replicas: Mapping[str, int], requests: Sequence[Request]) -> Second:
-    """Sum up the requests that ended between two moments."""
-    ended = [each for each in requests if begin <= each.ended < end]
-    times = [each.milliseconds for each in ended if each.answered]
-    p50, p95 = np.percentile(np.array(times, float), [50, 95]).tolist() if times else (None, None)
-    return Second(phase, begin, end, replicas, len(times), sum(bool(each.problem) for each in ended), p50, p95)
-
-
-def run(service: RunningService, plan: Sequence[tuple[str, float]], clients: int) -> list[Second]:
-    """Follow `plan`, routes or `IDLE` with their seconds, and look at the service once a second."""
-    pair, looks, start = enlarged_pair(), [], time.monotonic()
-    files = [RESULTS / f"autoscaling-{number}.jsonl" for number in range(len(plan))]
-    for number, (name, length) in enumerate(plan):
-        files[number].unlink(missing_ok=True)
+def run(service: RunningService, gallery: Path, plan: Sequence[tuple[str, int]], clients: int) -> list[Phase]:
+    """Follow `plan`: routes or `IDLE`, and their seconds."""
+    pair, phases, records = enlarged_pair(), [], RESULTS / "autoscaling.jsonl"
+    for name, length in plan:
         with ExitStack() as stack:
             if name != IDLE:
                 options = ROUTES[name].options(pair)
-                stack.enter_context(load(service.address, "FixedRequestUser", clients, files[number], *options))
-            begin = before = time.monotonic()
-            while before < begin + length:
-                time.sleep(1)
-                now = time.monotonic()
-                looks.append((number, before, now, dict(service.replicas())))
-                before = now
-    seconds = [second(*look, read(files[look[0]])) for look in looks]
-    return [Second(**{**asdict(each), "begin": each.begin - start, "end": each.end - start}) for each in seconds]
+                stack.enter_context(load(service.address, "FixedRequestUser", clients, records, *options))
+            samples = list(samples_for(length + 1, 1, service, gallery))
+            requests = read(records) if name != IDLE else []
+        within = [each for each in requests if samples[0].at <= each.ended < samples[-1].at]
+        phases.append(Phase(name, samples, within))
+    return phases
 
 
-def table(plan: Sequence[tuple[str, float]], seconds: Sequence[Second]) -> Table:
+def table(phases: Sequence[Phase]) -> Table:
     """For each phase the fewest and the most replicas of each deployment, and what was answered."""
     made = Table("replicas", box=None, padding=(0, 2, 0, 0))
-    phases = [[each for each in seconds if each.phase == number] for number in range(len(plan))]
-    for name, length in plan:
-        made.add_column(f"{name}, {length:.0f} s", justify="right")
-    for name in sorted({name for each in seconds for name in each.replicas}):
-        counts = [[each.replicas.get(name, 0) for each in phase] for phase in phases]
+    for phase in phases:
+        made.add_column(f"{phase.name}, {phase.seconds:.0f} s", justify="right")
+    for name in sorted({name for phase in phases for each in phase.samples for name in each.counts}):
+        counts = [[each.counts[name] for each in phase.samples] for phase in phases]
         made.add_row(name, *(" to ".join(dict.fromkeys(map(str, (min(each), max(each))))) for each in counts))
-    lengths = [phase[-1].end - phase[0].begin for phase in phases]
-    rates = [sum(each.answers for each in phase) / length for phase, length in zip(phases, lengths, strict=True)]
+    times = [[each.milliseconds or 0 for each in phase.requests if each.answered] for phase in phases]
+    rates = [len(answers) / phase.seconds for answers, phase in zip(times, phases, strict=True)]
     made.add_row("answers/s", *(f"{rate:.1f}" for rate in rates))
-    made.add_row("refused or failed", *(str(sum(each.failures for each in phase)) for phase in phases))
+    for share in (50, 95):
+        made.add_row(f"p{share} ms", *(f"{np.percentile(answers, share):.0f}" if answers else "" for answers in times))
+    made.add_row("refused or failed", *(str(sum(bool(each.problem) for each in phase.requests)) for phase in phases))
     return made
 
 
-def panels(seconds: Sequence[Second]) -> list[Panel]:
-    """Each deployment's replicas over time, and below them rate and response times."""
-    moments = [each.end for each in seconds]
-    names = sorted({name for each in seconds for name in each.replicas})
-    replicas = [
-        Panel("replicas", [Line(name, moments, [each.replicas.get(name, 0) for each in seconds])]) for name in names
-    ]
-    rates = [each.answers / (each.end - each.begin) for each in seconds]
-    times = [
-        Line("p50", moments, [np.nan if each.p50 is None else each.p50 for each in seconds]),
-        Line("p95", moments, [np.nan if each.p95 is None else each.p95 for each in seconds], ":"),
-    ]
-    return [*replicas, Panel("answers/s", [Line("all clients", moments, rates)]), Panel("ms", times)]
+def panels(phases: Sequence[Phase], start: float) -> list[Panel]:
+    """Each deployment's replicas, and the time of every answer, over the seconds from `start`."""
+    samples = [each for phase in phases for each in phase.samples]
+    answers = [each for phase in phases for each in phase.requests if each.answered]
+    moments = [each.at - start for each in samples]
+    names = sorted({name for each in samples for name in each.counts})
+    dots = Line("answers", [each.ended - start for each in answers], [each.milliseconds or 0 for each in answers], ".")
+    replicas = [Panel("replicas", [Line(name, moments, [each.counts[name] for each in samples])]) for name in names]
+    return [*replicas, Panel("ms", [dots])]
 
 
 def main(
@@ -122,32 +98,28 @@ def main(
     clients: Annotated[int, typer.Option(min=1, help="Clients that send requests at once.")] = 8,
 ) -> None:
     """Serve, send, print, draw and write down."""
-    steps, ran_on = parse_plan(plan), machine.described()
-    RESULTS.mkdir(parents=True, exist_ok=True)
+    steps, ran_on, console = parse_plan(plan), machine.described(), Console()
     with (
-        TemporaryDirectory() as folder,
-        running_service(config, RESULTS / "serve.log", GALLERY_URI=f"{folder}/gallery") as service,
+        TemporaryDirectory() as gallery,
+        running_service(config, RESULTS / "serve.log", GALLERY_URI=gallery) as service,
     ):
-        seconds = run(service, steps, clients)
-    written = {"machine": ran_on, "clients": clients, "config": str(config), "plan": steps}
-    written["seconds"] = [asdict(each) for each in seconds]
+        phases = run(service, Path(gallery), steps, clients)
+    written = {"machine": ran_on, "clients": clients, "config": str(config), "phases": list(map(asdict, phases))}
     (RESULTS / "autoscaling.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
-    loaded = [each for each in seconds if steps[each.phase][0] != IDLE]
-    draw([panels(seconds)], "seconds", RESULTS / "autoscaling.png", [(each.begin, each.end) for each in loaded])
-    console = Console()
-    console.print(table(steps, seconds))
+    start = phases[0].samples[0].at
+    loaded = [(each.samples[0].at - start, each.samples[-1].at - start) for each in phases if each.name != IDLE]
+    draw([panels(phases, start)], "seconds", RESULTS / "autoscaling.png", loaded)
+    console.print(table(phases))
     console.print(f"written: {RESULTS / 'autoscaling.json'}, {RESULTS / 'autoscaling.png'}")
 
 
-def parse_plan(plan: str) -> list[tuple[str, float]]:
+def parse_plan(plan: str) -> list[tuple[str, int]]:
     """Read ``route:seconds`` steps, separated by commas."""
-    steps = []
-    for part in plan.split(","):
-        name, _, length = part.partition(":")
+    steps = [(name, length) for name, _, length in (part.partition(":") for part in plan.split(","))]
+    for name, length in steps:
         if name not in (IDLE, *ROUTES) or not (length.isascii() and length.isdigit() and int(length)):
-            raise typer.BadParameter(f"{part!r} is not ROUTE:SECONDS; routes are {', '.join(ROUTES)} and {IDLE}")
-        steps.append((name, float(length)))
-    return steps
+            raise typer.BadParameter(f"{plan!r} is not ROUTE:SECONDS,…; routes are {', '.join(ROUTES)} and {IDLE}")
+    return [(name, int(length)) for name, length in steps]
 
 
 if __name__ == "__main__":

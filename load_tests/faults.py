@@ -17,24 +17,13 @@ from rich.table import Table
 
 from load_tests.locust_process import load
 from load_tests.records import Request, read
-from load_tests.service import CONFIG, RESULTS, RunningService, running_service
+from load_tests.service import CONFIG, RESULTS, running_service
 from load_tests.users.checked_requests import COLLECTION, EMBEDDER, PAIR_ROUTES, search_body
 
-REPLICAS = (
-    "detector-mtcnn",
-    "detector-mediapipe",
-    "detector-retinaface",
-    "liveness-crmnet",
-    "embedder-arcface",
-    "embedder-facenet",
-    "gallery-reader",
-    "gallery-writer",
-    "ingress",
-)
-"""Deployments whose replicas are killed."""
-OTHERS = ("haproxy/bin", "ServeController")
-"""Text in the command lines of Serve's own processes that are killed."""
-
+STAGES = ("detector-mtcnn", "detector-mediapipe", "detector-retinaface", "liveness-crmnet", "embedder-arcface")
+DEPLOYMENTS = (*STAGES, "embedder-facenet", "gallery-reader", "gallery-writer", "ingress")
+KILLED = (*(f"ServeReplica:facegraph:{name}" for name in DEPLOYMENTS), "haproxy/bin", "ServeController")
+"""Text in the command lines of the processes that are killed."""
 ROUTES = (*PAIR_ROUTES, f"{COLLECTION}/embeddings", f"{COLLECTION}/search/embedding")
 ANSWERS = 3
 """Answers that each route must have given, before the first kill and after each."""
@@ -58,15 +47,6 @@ def well_again(records: Path, since: float) -> list[Request]:
         time.sleep(0.2)
 
 
-def kill(service: RunningService, records: Path, name: str) -> tuple[list[Request], float]:
-    """Kill the processes with `name` in their command lines; returns the requests and seconds until all is well."""
-    since = time.monotonic()
-    for process in service.processes(name):
-        process.kill()
-    requests = well_again(records, since)
-    return requests, time.monotonic() - since
-
-
 def wrong(request: Request) -> bool:
     """Whether its answer was not what the photos or the gallery ask for."""
     return bool(request.problem and request.problem.startswith("wrong: "))
@@ -74,15 +54,14 @@ def wrong(request: Request) -> bool:
 
 def lost(address: str, subjects: list[str]) -> list[str]:
     """Those of the acknowledged subjects that a search does not find."""
+    missing = []
     with httpx.Client(base_url=address, timeout=LIMIT_S, trust_env=False) as client:
         embedder = client.get("/v1/models").json()["embedders"][EMBEDDER]
-        contract, size = embedder["embedding_contract"], embedder["embedding_dimensions"]
-        bodies = {subject: search_body(contract, size, subject) for subject in subjects}
-        found = {
-            subject: client.post(f"{COLLECTION}/search/embedding", json=body).raise_for_status().json()["candidates"]
-            for subject, body in bodies.items()
-        }
-    return [subject for subject, candidates in found.items() if [each["subject"] for each in candidates] != [subject]]
+        for subject in subjects:
+            answer = client.post(f"{COLLECTION}/search/embedding", json=search_body(subject, embedder))
+            if [each["subject"] for each in answer.raise_for_status().json()["candidates"]] != [subject]:
+                missing.append(subject)
+    return missing
 
 
 def main(
@@ -91,26 +70,28 @@ def main(
     causes: Annotated[bool, typer.Option(help="Print the error of each failed request.")] = False,
 ) -> None:
     """Serve, send, kill and print; the exit status is 1 if an answer was wrong or an enrolment was lost."""
-    console, table = Console(), Table(box=None, padding=(0, 2, 0, 0))
+    console, table, records = Console(), Table(box=None, padding=(0, 2, 0, 0)), RESULTS / "faults.jsonl"
     for heading in ("killed", "sent", "failed", "wrong", "all well after"):
         table.add_column(heading, justify="left" if heading == "killed" else "right")
-    records = RESULTS / "faults.jsonl"
     with (
-        TemporaryDirectory() as folder,
-        running_service(config, RESULTS / "serve.log", GALLERY_URI=f"{folder}/gallery") as service,
+        TemporaryDirectory() as gallery,
+        running_service(config, RESULTS / "serve.log", GALLERY_URI=gallery) as service,
     ):
         httpx.put(f"{service.address}{COLLECTION}", json={"embedder": EMBEDDER}, trust_env=False).raise_for_status()
         with load(service.address, "CheckedUser", clients, records):
             well_again(records, time.monotonic())
-            for name in (*(f"ServeReplica:facegraph:{each}" for each in REPLICAS), *OTHERS):
-                requests, seconds = kill(service, records, name)
-                failed = Counter(f"{each.name}: {each.problem}" for each in requests if each.problem)
+            for name in KILLED:
+                since = time.monotonic()
+                for process in service.processes(name):
+                    process.kill()
+                requests = well_again(records, since)
+                problems = Counter(f"{each.name}: {each.problem}" for each in requests if each.problem)
                 errors = sum(map(wrong, requests))
-                console.print(f"{name}: {failed.total() - errors} of {len(requests)} failed")
-                for cause, count in failed.items() if causes else ():
+                console.print(f"{name}: {problems.total() - errors} of {len(requests)} failed")
+                for cause, count in problems.items() if causes else ():
                     console.print(f"  {count} times {cause}", markup=False)
-                counts = (len(requests), failed.total() - errors, errors)
-                table.add_row(name.rpartition(":")[2], *map(str, counts), f"{seconds:.0f} s")
+                counts = (len(requests), problems.total() - errors, errors)
+                table.add_row(name.rpartition(":")[2], *map(str, counts), f"{time.monotonic() - since:.0f} s")
         requests = read(records)
         subjects = [each.details["subject"] for each in requests if "subject" in each.details]
         missing = lost(service.address, subjects)

@@ -50,6 +50,8 @@ def load(
                 time.sleep(0.02)
             yield process
             if not until_it_ends:
+                if process.poll() is not None:
+                    raise LoadEndedError(f"Locust ended too early:\n{log.read_text('utf-8', 'replace')[-2000:]}")
                 process.terminate()
             process.wait(None if until_it_ends else LEAVE_S)
         finally:

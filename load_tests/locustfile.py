@@ -15,22 +15,15 @@ from locust.env import Environment
 from locust.runners import WorkerRunner
 
 from load_tests.limits import LIMITS, broken
-from load_tests.photos import NoPhotosError
 from load_tests.ramp import Ramp, parse_steps
 from load_tests.records import Request, write
 from load_tests.users.checked import CheckedUser
-from load_tests.users.compare import CompareUser
-from load_tests.users.deepface import DeepfaceUser
-from load_tests.users.face_database import FaceDatabaseUser
-from load_tests.users.faces import FacesUser
 from load_tests.users.fixed_request import FixedRequestUser
 from load_tests.users.hostile import HostileUser
-from load_tests.users.match import MatchUser
 from load_tests.users.mixed import MixedUser
-from load_tests.users.operator import OperatorUser
+from load_tests.users.older_contracts import CompareUser, DeepfaceUser, FaceDatabaseUser, FacesUser, MatchUser
 from load_tests.users.service_user import load
-from load_tests.users.v1_gallery import GalleryUser
-from load_tests.users.v1_photos import PhotosUser
+from load_tests.users.v1 import GalleryUser, OperatorUser, PhotosUser
 
 __all__ = (
     "CheckedUser",
@@ -50,28 +43,31 @@ __all__ = (
 logger = logging.getLogger(__name__)
 
 
+OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--photos", {"metavar": "FOLDER", "help": "Photos of one face each to send; default: sample photos."}),
+    ("--photo-url", {"metavar": "URL", "help": "Address of a photo; without it none is sent by address."}),
+    ("--ramp", {"metavar": "STEPS", "help": "users:seconds steps instead of -u and -t: 4:30,16:60,1:30."}),
+    ("--records", {"metavar": "FILE", "help": "Append a JSON line for each request to this file."}),
+    ("--fixed-path", {"metavar": "PATH", "help": "Path that FixedRequestUser posts to."}),
+    ("--fixed-body", {"metavar": "FILE", "help": "JSON file that it posts."}),
+    ("--fixed-count", {"type": int, "metavar": "N", "help": "Requests after which the test ends."}),
+)
+"""What this file adds to Locust's command line. The types are plain, because Locust sends options to its workers."""
+
+
 def add_options(parser: ArgumentParser) -> None:
-    """Declare the options that this file adds; their types are plain, because Locust sends them to its workers."""
+    """Declare the options."""
     # A user that is cut off in the middle of a request would leave its enrolled faces behind.
     parser.set_defaults(stop_timeout="60")
     users = parser.add_argument_group("facegraph: users")
-    users.add_argument(
-        "--think-time",
-        nargs=2,
-        type=_not_negative,
-        default=[0.5, 2.0],
-        metavar=("MIN", "MAX"),
-        help="Seconds that a user waits between two tasks; default 0.5 2.",
-    )
-    users.add_argument("--photos", metavar="FOLDER", help="Photos of one face each to send; default: sample photos.")
-    users.add_argument("--photo-url", metavar="URL", help="Address of a photo; without it none is sent by address.")
-    users.add_argument(
-        "--ramp", type=_ramp, metavar="STEPS", help="users:seconds steps instead of -u and -t: 4:30,16:60,1:30."
-    )
-    users.add_argument("--records", metavar="FILE", help="Append a JSON line for each request to this file.")
-    users.add_argument("--fixed-path", metavar="PATH", help="Path that FixedRequestUser posts to.")
-    users.add_argument("--fixed-body", metavar="FILE", help="JSON file that it posts.")
-    users.add_argument("--fixed-count", type=int, metavar="N", help="Requests after which the test ends.")
+    think: dict[str, Any] = {
+        "nargs": 2,
+        "metavar": ("MIN", "MAX"),
+        "help": "Seconds between two tasks of a user; default 0.5 2.",
+    }
+    users.add_argument("--think-time", type=_not_negative, default=[0.5, 2.0], **think)
+    for name, options in OPTIONS:
+        users.add_argument(name, **options)
     limits = parser.add_argument_group("facegraph: limits", "The exit status is 1 if one is broken.")
     for name, (help_, _, _) in LIMITS.items():
         limits.add_argument(f"--{name.replace('_', '-')}", type=_not_negative, help=help_)
@@ -85,13 +81,11 @@ def prepare(environment: Environment, **_: Any) -> None:
     try:
         if set(environment.user_classes) != {FixedRequestUser}:
             load(options.photos)
-    except NoPhotosError as error:
+        if options.ramp:
+            environment.shape_class = Ramp(parse_steps(options.ramp), options.spawn_rate)
+            environment.shape_class.runner = environment.runner
+    except ValueError as error:
         sys.exit(f"locust: {error}")
-    if options.ramp:
-        if options.num_users or options.run_time:
-            logger.warning("--ramp sets the number of users and the end of the test: -u and -t are not used")
-        environment.shape_class = Ramp(parse_steps(options.ramp), options.spawn_rate)
-        environment.shape_class.runner = environment.runner
     if options.records:
         _record_to(options.records, environment.events)
 
@@ -150,14 +144,6 @@ def _not_negative(text: str) -> float:
     if not 0 <= number < float("inf"):
         raise ArgumentTypeError(f"{text} is not a number from 0")
     return number
-
-
-def _ramp(text: str) -> str:
-    try:
-        parse_steps(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
-    return text
 
 
 # Locust's hooks have no types.

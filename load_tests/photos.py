@@ -13,6 +13,7 @@ from load_tests.service import RESULTS, ROOT
 SAMPLES = ROOT / "data" / "photos"
 # In these sample photos every detector finds exactly one face, large and clear enough to be enrolled.
 GOOD_SAMPLES = ("*/*biography*", "*/*zimbio*", "madonna/*justjared*")
+PAIR_SAMPLES = ("mindy_kaling/*zimbio*",)
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".heic", ".heif", ".hif", ".avif"})
 MOST = 200
 """Photos of a folder that are kept in memory."""
@@ -36,27 +37,25 @@ class Photo:
     @classmethod
     def read(cls, path: Path) -> "Photo":
         """The photo in a file."""
-        data = path.read_bytes()
-        kind, _ = mimetypes.guess_type(path.name)
-        return cls(path.name, kind or "application/octet-stream", data, base64.b64encode(data).decode())
+        data, kind = path.read_bytes(), mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        return cls(path.name, kind, data, base64.b64encode(data).decode())
 
 
-def sample_photos() -> list[Photo]:
-    """Good sample photos of five people.
+def samples(*patterns: str) -> list[Path]:
+    """The sample photos whose paths match.
 
     Raises:
         NoPhotosError: they have not been fetched.
     """
-    return [Photo.read(path) for pattern in GOOD_SAMPLES for path in _samples(pattern)]
+    paths = [path for pattern in patterns for path in sorted(SAMPLES.glob(pattern))]
+    if not paths:
+        raise NoPhotosError(f"{SAMPLES} has no sample photos: run `make photos`, or name photos of your own")
+    return paths
 
 
 def sample_pair() -> tuple[Path, Path]:
-    """Two sample photos of one person.
-
-    Raises:
-        NoPhotosError: they have not been fetched.
-    """
-    first, second, *_ = _samples("mindy_kaling/*zimbio*")
+    """Two sample photos of one person; raises `NoPhotosError` like `samples`."""
+    first, second, *_ = samples(*PAIR_SAMPLES)
     return first, second
 
 
@@ -71,7 +70,7 @@ def enlarged_pair() -> tuple[Path, Path]:
     return RESULTS / "photo1.jpg", RESULTS / "photo2.jpg"
 
 
-def in_folder(folder: Path) -> list[Photo]:
+def in_folder(folder: Path) -> list[Path]:
     """The photos in `folder` and the folders below, `MOST` of them, spread evenly over their paths.
 
     Raises:
@@ -81,10 +80,4 @@ def in_folder(folder: Path) -> list[Photo]:
     if len(paths) < 2:
         raise NoPhotosError(f"{folder} has {len(paths)} photos; at least two are needed")
     count = min(len(paths), MOST)
-    return [Photo.read(paths[number * len(paths) // count]) for number in range(count)]
-
-
-def _samples(pattern: str) -> list[Path]:
-    if not (paths := sorted(SAMPLES.glob(pattern))):
-        raise NoPhotosError(f"{SAMPLES} has no sample photos: run `make photos`, or name photos of your own")
-    return paths
+    return [paths[number * len(paths) // count] for number in range(count)]

@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,6 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "data" / "bench"
 CONFIG = ROOT / "configs" / "serve.yaml"
-
 START_TIMEOUT_S = 120
 REPLICA = re.compile(r"ServeReplica:facegraph:([\w-]+)")
 """The deployment in the command line of one of its replicas."""
@@ -38,11 +37,11 @@ class RunningService:
 
     def processes(self, name: str = "") -> list[psutil.Process]:
         """The service's process and its descendants whose command line contains `name`."""
-        return [each for each in family(self.process) if name in command(each)]
+        return [each for each in family(self.process) if name in command_line(each)]
 
     def replicas(self) -> Counter[str]:
         """The number of replica processes of each deployment, each counted from its start until it is gone."""
-        return Counter(found[1] for each in family(self.process) if (found := REPLICA.search(command(each))))
+        return Counter(found[1] for each in family(self.process) if (found := REPLICA.search(command_line(each))))
 
 
 def family(process: psutil.Process) -> list[psutil.Process]:
@@ -50,30 +49,20 @@ def family(process: psutil.Process) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
-def command(process: psutil.Process) -> str:
+def command_line(process: psutil.Process) -> str:
     """The command line; empty if the process has ended."""
     with suppress(psutil.NoSuchProcess):
         return " ".join(process.cmdline())
     return ""
 
 
-@contextmanager
-def running_service(config: Path, log: Path, **variables: str) -> Iterator[RunningService]:
-    """Run `facegraph serve CONFIG` on CPUs and a free loopback port until the block ends; enter it when healthy.
-
-    Args:
-        log: file for the service's output.
-        variables: added to its environment.
-
-    Raises:
-        NotReadyError: it ended or was not healthy in time.
-    """
+def running_service(config: Path, log: Path, **variables: str) -> AbstractContextManager[RunningService]:
+    """Run `facegraph serve CONFIG` on CPUs, as `running_program` does, with `variables` in its environment."""
     port = free_port()
     # "local": start a Ray cluster, even if another one runs on this machine.
     environment = {"HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local", "CUDA_VISIBLE_DEVICES": ""}
     environment |= {"AUDIT_LOG": str(log.with_name("audit.jsonl").absolute()), **variables}
-    with running_program(["-m", "facegraph", "serve", str(config)], port, log, environment) as service:
-        yield service
+    return running_program(["-m", "facegraph", "serve", str(config)], port, log, environment)
 
 
 @contextmanager
@@ -85,9 +74,9 @@ def running_program(
     Raises:
         NotReadyError: it ended or was not healthy in time.
     """
+    environment = {**os.environ, **variables}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
-        environment = {**os.environ, **variables}
         process = subprocess.Popen(
             [sys.executable, *arguments], cwd=ROOT, env=environment, stdout=output, stderr=output
         )

@@ -17,7 +17,7 @@ rounds; data/bench/bench.json has every measurement, and data/bench/bench.png is
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,24 +40,17 @@ OVERLOAD_CLIENTS = 96
 """More than the default configuration's ingress admits (64)."""
 
 
+@dataclass
 class Bench:
-    """A benchmark in progress.
+    """A benchmark in progress: what it measures, and the rounds so far."""
 
-    Args:
-        routes: names of the routes to measure.
-        clients: numbers of clients.
-        seconds: length of each measurement.
-        config: of the service.
-        console: prints each measurement.
-    """
-
-    def __init__(
-        self, routes: Sequence[str], clients: Sequence[int], seconds: float, config: Path, console: Console
-    ) -> None:
-        self.rounds: list[list[Measurement]] = []
-        self._routes, self._clients, self._seconds, self._config = routes, clients, seconds, config
-        self._console = console
-        self._pair = enlarged_pair()
+    routes: Sequence[str]
+    clients: Sequence[int]
+    seconds: float
+    config: Path
+    console: Console
+    pair: tuple[Path, Path] = field(default_factory=enlarged_pair)
+    rounds: list[list[Measurement]] = field(default_factory=list)
 
     def run_round(self, parts: Sequence[Callable[[], Iterator[Measurement]]]) -> None:
         """Measure each of `parts` once."""
@@ -65,36 +58,36 @@ class Bench:
         for each in (each for part in parts for each in part()):
             self.rounds[-1].append(each)
             found = f"{each.rate:.2f} answers/s, p50 {each.p50:.0f} ms"
-            self._console.print(f"round {len(self.rounds)}: {each.route}, {report.named(each)}: {found}")
+            self.console.print(f"round {len(self.rounds)}: {each.route}, {report.named(each)}: {found}")
 
     def bare(self) -> Iterator[Measurement]:
         """The bare pipelines."""
-        for route in self._routes:
+        for route in self.routes:
             for processes in sorted({1, machine.cores()}):
-                yield measurement.bare(route, self._pair, processes, self._seconds)
+                yield measurement.bare(route, self.pair, processes, self.seconds)
 
     def plain(self, min_face: int) -> Iterator[Measurement]:
         """The plain service, which looks for faces from `min_face` pixels on."""
-        clients = [count for count in self._clients if count <= PLAIN_MOST_CLIENTS] or [min(self._clients)]
+        clients = [count for count in self.clients if count <= PLAIN_MOST_CLIENTS] or [min(self.clients)]
         app, port = "load_tests.bench.plain_service:app", free_port()
         command = ["-m", "uvicorn", app, "--workers", str(machine.cores()), "--port", str(port), "--no-access-log"]
         with running_program(command, port, RESULTS / "plain.log", {"MIN_FACE": str(min_face)}) as service:
             for count in self._counts("plain", PLAIN_ROUTE, clients):
-                yield measurement.asked("plain", PLAIN_ROUTE, self._pair, service, count, self._seconds)
+                yield measurement.asked("plain", PLAIN_ROUTE, self.pair, service, count, self.seconds)
 
     def service(self, overload: bool) -> Iterator[Measurement]:
         """This service; with `overload`, too many clients use its first route in the end."""
         with (
             TemporaryDirectory() as folder,
-            running_service(self._config, RESULTS / "serve.log", GALLERY_URI=f"{folder}/gallery") as service,
+            running_service(self.config, RESULTS / "serve.log", GALLERY_URI=f"{folder}/gallery") as service,
         ):
-            for route in self._routes:
-                for count in self._counts("service", route, self._clients):
-                    yield measurement.asked("service", route, self._pair, service, count, self._seconds)
+            for route in self.routes:
+                for count in self._counts("service", route, self.clients):
+                    yield measurement.asked("service", route, self.pair, service, count, self.seconds)
             if overload:
-                most = best(self.rounds[0], "service", self._routes[0])
+                most = best(self.rounds[0], "service", self.routes[0])
                 count = max(4 * most.clients if most else 0, OVERLOAD_CLIENTS)
-                yield measurement.asked("overload", self._routes[0], self._pair, service, count, self._seconds)
+                yield measurement.asked("overload", self.routes[0], self.pair, service, count, self.seconds)
 
     def _counts(self, what: What, route: str, clients: Sequence[int]) -> Sequence[int]:
         """All `clients` in the first round, later the fewest and those that were best."""
@@ -142,9 +135,6 @@ def main(
     for route in chosen:
         console.print(report.measured(typical, route), report.steps(typical, route))
     console.print(report.compared(found))
-    overload, peak = best(typical, "overload", chosen[0]), best(bench.rounds[-1], "service", chosen[0])
-    if overload and peak:
-        console.print(report.overloaded(overload, peak))
     draw([report.panels(typical, route) for route in chosen], "clients", RESULTS / "bench.png")
     console.print(f"written: {RESULTS / 'bench.json'}, {RESULTS / 'bench.png'}")
 

@@ -34,40 +34,34 @@ class NoAnswerError(Exception):
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured.
-
-    Attributes:
-        what: the bare pipeline, the plain service, or this one; ``overload`` is this one with too many clients.
-        route: its name in `load_tests.routes`.
-        clients: that send requests at once; for the bare pipeline, its processes.
-        answers, refused, failed: requests that ended. All that follows is about the answers alone.
-        rate: answers per second; those at the edges count by the share that lies within.
-        p50, p95, p99: milliseconds of an answer.
-        server_cpu, client_cpu: CPU seconds per answer, of the server's processes and of the load generator.
-        others_cpu: CPU seconds per second of every other process, with what the machine's host took away.
-        memory: MiB (PSS) of the server's processes.
-        replicas: of the service, at the beginning and at the end.
-        similarity: median cosine similarity of the two photos.
-        steps: medians in milliseconds, see `facegraph.step_times`.
-    """
+    """What was measured; everything after the counts is about the answers alone."""
 
     what: What
+    """The bare pipeline, the plain service, or this one; ``overload`` is this one with too many clients."""
     route: str
     clients: int
+    """Those that send requests at once; for the bare pipeline, its processes."""
     answers: int
     refused: int
     failed: int
     rate: float
+    """Answers per second; those at the edges count by the share that lies within."""
     p50: float
     p95: float
     p99: float
     server_cpu: float
     client_cpu: float
+    """CPU seconds per answer, of the server's processes and of the load generator."""
     others_cpu: float
+    """CPU seconds per second of every other process, with what the machine's host took away."""
     memory: float
+    """MiB (PSS) of the server's processes."""
     replicas: tuple[int, int]
+    """At the beginning and at the end."""
     similarity: float
+    """Median cosine similarity of the two photos."""
     steps: dict[str, float]
+    """Medians in milliseconds, see `facegraph.step_times`."""
 
 
 @dataclass(frozen=True)

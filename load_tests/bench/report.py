@@ -20,24 +20,23 @@ def named(entry: Measurement) -> str:
 def measured(measurements: Sequence[Measurement], route: str) -> Table:
     """Everything about a route; CPU is in seconds per answer, of the server and of the load generator."""
     limit = best(measurements, "bare", route)
-    headings = "answers/s|of bare|p50 ms|p95 ms|p99 ms|CPU|client CPU|MiB|other cores|cosine|refused|failed|replicas"
-    table = _table(f"{route}: medians over rounds", "", *headings.split("|"))
-    rows = {"bare": route, "plain": plain_route(route), "service": route}
-    for each in (each for each in measurements if rows.get(each.what) == each.route):
-        table.add_row(
-            named(each),
-            f"{each.rate:.2f}",
-            f"{each.rate / limit.rate:.0%}" if limit else "",
-            *(f"{value:.0f}" for value in (each.p50, each.p95, each.p99)),
-            f"{each.server_cpu:.3f}",
-            f"{each.client_cpu:.4f}",
-            f"{each.memory:.0f}",
-            f"{each.others_cpu:.2f}",
-            f"{each.similarity:.4f}",
-            str(each.refused),
-            str(each.failed),
-            " to ".join(dict.fromkeys(map(str, each.replicas))) if each.what == "service" else "",
-        )
+    headings = "answers/s|of bare|p50 ms|p95 ms|p99 ms|CPU|client CPU|MiB|other cores|cosine|answers|refused|failed"
+    table = _table(f"{route}: medians over rounds", "", *headings.split("|"), "replicas")
+    for each in measurements:
+        if each.route == (plain_route(route) if each.what == "plain" else route):
+            table.add_row(
+                named(each),
+                f"{each.rate:.2f}",
+                f"{each.rate / limit.rate:.0%}" if limit else "",
+                *(f"{value:.0f}" for value in (each.p50, each.p95, each.p99)),
+                f"{each.server_cpu:.3f}",
+                f"{each.client_cpu:.4f}",
+                f"{each.memory:.0f}",
+                f"{each.others_cpu:.2f}",
+                f"{each.similarity:.4f}",
+                *map(str, (each.answers, each.refused, each.failed)),
+                " to ".join(dict.fromkeys(map(str, each.replicas))) if any(each.replicas) else "",
+            )
     return table
 
 
@@ -47,12 +46,9 @@ def steps(measurements: Sequence[Measurement], route: str) -> Table:
     With one client there is no queue, so what an answer with more clients takes besides is the queue.
     """
     most = best(measurements, "service", route)
-    shown = [
-        each
-        for each in measurements
-        if each.route == route
-        and (each.what == "bare" or (each.what == "service" and each.clients == 1) or each is most)
-    ]
+    alone = [each for each in measurements if each.route == route and each.what == "service" and each.clients == 1]
+    bare = [each for each in measurements if each.route == route and each.what == "bare"]
+    shown = [*bare, *alone, *([most] if most and most not in alone else [])]
     table = _table(f"{route}: where the time went", "ms", *map(named, shown))
     for name, label in STEPS.items():
         if any(name in each.steps for each in shown):
@@ -68,33 +64,17 @@ def compared(ratios: Mapping[str, Sequence[float]]) -> Table:
     return table
 
 
-def overloaded(overload: Measurement, peak: Measurement) -> Table:
-    """What became of the requests with too many clients, and how much of the best rate was left."""
-    requests = overload.answers + overload.refused + overload.failed
-    shares = (f"{count / requests:.1%}" for count in (overload.answers, overload.refused, overload.failed))
-    headings = ("answered", "503 with Retry-After", "other", "answers/s", "of the best rate", "p95 ms")
-    table = _table(f"{overload.route}: overload", "clients", *headings)
-    rates = (f"{overload.rate:.2f}", f"{overload.rate / peak.rate:.0%}", f"{overload.p95:.0f}")
-    table.add_row(str(overload.clients), *shares, *rates)
-    return table
-
-
 def panels(measurements: Sequence[Measurement], route: str) -> list[Panel]:
     """A route's rate and response times over the number of clients."""
     rates, times = [], []
     for what, name in (("bare", route), ("service", route), ("plain", plain_route(route))):
-        found = sorted((each for each in measurements if (each.what, each.route) == (what, name)), key=_clients)
-        counts = list(map(_clients, found))
-        if not found:
-            continue
-        rates.append(Line(what, counts, [each.rate for each in found], "o-"))
-        times.append(Line(f"{what}, p50", counts, [each.p50 for each in found], "o-"))
-        times.append(Line(f"{what}, p95", counts, [each.p95 for each in found], "o:"))
+        found = {each.clients: each for each in measurements if (each.what, each.route) == (what, name)}
+        counts = sorted(found)
+        if found:
+            rates.append(Line(what, counts, [found[count].rate for count in counts], "o-"))
+            times.append(Line(f"{what}, p50", counts, [found[count].p50 for count in counts], "o-"))
+            times.append(Line(f"{what}, p95", counts, [found[count].p95 for count in counts], "o:"))
     return [Panel("answers per second", rates, route), Panel("milliseconds", times)]
-
-
-def _clients(measurement: Measurement) -> int:
-    return measurement.clients
 
 
 def _table(title: str, first: str, *headings: str) -> Table:

@@ -10,10 +10,8 @@ soak.json has all figures, soak.png is the picture. Clients and service share th
 """
 
 import json
-import subprocess
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,10 +24,10 @@ from rich.table import Table
 
 from load_tests import machine
 from load_tests.chart import Line, Panel, draw
-from load_tests.locust_process import LoadEndedError, load
+from load_tests.locust_process import load
 from load_tests.records import read
-from load_tests.service import CONFIG, RESULTS, RunningService, running_service
-from load_tests.soak.samples import Sample, sample
+from load_tests.samples import samples_for
+from load_tests.service import CONFIG, RESULTS, running_service
 from load_tests.soak.verdict import RESOURCES, Change, Quarters, TooShortError, resources, times
 
 SAMPLE_S = 2
@@ -46,21 +44,6 @@ def without_autoscaling(config: Any) -> Any:
             if scaling := entry.pop("autoscaling_config", None):
                 entry["num_replicas"] = max(1, scaling.get("min_replicas", 1))
     return config
-
-
-def samples_until(
-    end: float, service: RunningService, gallery: Path, clients: "subprocess.Popen[bytes]"
-) -> Iterator[Sample]:
-    """Look at the service every `SAMPLE_S` until `end`, by `time.monotonic`.
-
-    Raises:
-        LoadEndedError: the clients or the service ended before.
-    """
-    while (moment := time.monotonic()) < end:
-        yield (found := sample(service, gallery, moment))
-        if clients.poll() is not None or not found.replicas:
-            raise LoadEndedError("the clients or the service ended too early; see their logs")
-        time.sleep(max(0.0, moment + SAMPLE_S - time.monotonic()))
 
 
 def table(changes: Sequence[Change]) -> Table:
@@ -90,10 +73,10 @@ def main(
     with (
         TemporaryDirectory() as gallery,
         running_service(path, folder / "soak-serve.log", GALLERY_URI=gallery, **SETTINGS) as service,
-        load(service.address, "MixedUser", clients, records) as process,
+        load(service.address, "MixedUser", clients, records),
     ):
-        start = time.monotonic()
-        samples = list(samples_until(start + length, service, Path(gallery), process))
+        samples = list(samples_for(length, SAMPLE_S, service, Path(gallery)))
+    start = samples[0].at
     quarters, requests = Quarters(start + min(WARM_UP_S, WARM_UP_SHARE * length), start + length), read(records)
     try:
         changes = [*resources(samples, quarters, most_growth), *times(requests, quarters, most_slowdown)]
@@ -110,7 +93,7 @@ def main(
         "refused": refused,
         "unexpected": unexpected,
         "changes": [{**asdict(each), "broken": each.broken} for each in changes],
-        "samples": [{**asdict(each), "at": each.at - start, "replicas": sorted(each.replicas)} for each in samples],
+        "samples": [{**asdict(each), "at": each.at - start} for each in samples],
     }
     (folder / "soak.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
     moments = [each.at - start for each in samples]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from load_tests.records import Request
-from load_tests.soak.samples import Sample
+from load_tests.samples import Sample
 
 FEWEST = 10
 """Answers that a route needs in either quarter for its time to count."""
@@ -20,7 +20,7 @@ ANY_ROUTE = 1.0
 
 RESOURCES: dict[str, tuple[Callable[[Sample], float], float]] = {
     "memory, MiB": (lambda sample: sample.memory, 0),
-    "memory of the replicas, MiB": (lambda sample: sum(sample.replica_memory.values()), 0),
+    "memory of the replicas, MiB": (lambda sample: sample.replica_memory, 0),
     "open files": (lambda sample: sample.open_files, 0),
     "threads": (lambda sample: sample.threads, 0),
     "files of the gallery": (lambda sample: sample.gallery_files, CLEAN_UP_FILES),
@@ -91,7 +91,7 @@ def resources(samples: Iterable[Sample], quarters: Quarters, bound: float) -> li
         for what, (figure, slack) in RESOURCES.items()
     ]
     # What a replica leaked is gone when it ends.
-    return [*changes, Change("replicas that ended", 0, len(first[0].replicas - last[-1].replicas), 0)]
+    return [*changes, Change("replicas that ended", 0, len(first[0].replicas.keys() - last[-1].replicas.keys()), 0)]
 
 
 def times(requests: Iterable[Request], quarters: Quarters, bound: float) -> list[Change]:

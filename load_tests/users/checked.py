@@ -15,7 +15,7 @@ from load_tests.users.service_user import PAUSE_S, ServiceUser, WrongAnswerError
 class CheckedUser(ServiceUser):
     """Compares a pair of one person by three routes, enrols embeddings, and finds them again.
 
-    The collection `COLLECTION` has to be there. The record of an acknowledged enrolment has its ``subject``.
+    `COLLECTION` has to be there. The record of an acknowledged enrolment has its ``subject``.
     """
 
     only_by_name = True
@@ -24,20 +24,15 @@ class CheckedUser(ServiceUser):
         super().__init__(environment)
         self._pair = [Photo.read(path).base64 for path in sample_pair()]
         self._newest = ""
-        self._contract, self._size = "", 0
+        self._embedder: dict[str, Any] = {}
 
     def on_start(self) -> None:
         """Read which embeddings the collection has."""
-        embedder = self.ask("GET", "/v1/models")["embedders"][EMBEDDER]
-        self._contract, self._size = embedder["embedding_contract"], embedder["embedding_dimensions"]
-
-    def _compare(self, path: str) -> None:
-        names = ("image1", "image2") if path == "/match" else ("image1_base64", "image2_base64")
-        self._ask(path, dict(zip(names, self._pair, strict=True)), inspect=same_person)
+        self._embedder = self.ask("GET", "/v1/models")["embedders"][EMBEDDER]
 
     @task
     def match(self) -> None:
-        self._compare("/match")
+        self._compare("/match", ("image1", "image2"))
 
     @task
     def compare(self) -> None:
@@ -50,16 +45,23 @@ class CheckedUser(ServiceUser):
     @task
     def enrol(self) -> None:
         subject = uuid4().hex
-        rows = [{"subject": subject, "values": embedding_of(subject, self._size)}]
-        body = {"contract": self._contract, "embeddings": rows}
+        rows = [{"subject": subject, "values": embedding_of(subject, self._embedder)}]
+        body = {"contract": self._embedder["embedding_contract"], "embeddings": rows}
         if self._ask(f"{COLLECTION}/embeddings", body, expected=(201,), inspect=lambda _: {"subject": subject}):
             self._newest = subject
 
     @task
     def search(self) -> None:
+        def found(answer: Any) -> dict[str, Any]:
+            if [each["subject"] for each in answer["candidates"]] != [self._newest]:
+                raise WrongAnswerError("the newest subject is not found")
+            return {}
+
         if self._newest:
-            body = search_body(self._contract, self._size, self._newest)
-            self._ask(f"{COLLECTION}/search/embedding", body, inspect=lambda answer: finds(answer, self._newest))
+            self._ask(f"{COLLECTION}/search/embedding", search_body(self._newest, self._embedder), inspect=found)
+
+    def _compare(self, path: str, names: tuple[str, str] = ("image1_base64", "image2_base64")) -> None:
+        self._ask(path, dict(zip(names, self._pair, strict=True)), inspect=same_person)
 
     def _ask(self, path: str, body: dict[str, Any], **options: Any) -> Any:
         answer = self.ask("POST", path, json=body, **options)
@@ -73,11 +75,4 @@ def same_person(answer: Any) -> dict[str, Any]:
     similarity = answer.get("similarity_score", answer.get("similarity"))
     if answer["match"] is not True or not 0.6 < similarity < 0.8:
         raise WrongAnswerError(f"match {answer['match']}, similarity {similarity}")
-    return {}
-
-
-def finds(answer: Any, subject: str) -> dict[str, Any]:
-    """Check that a search found `subject`."""
-    if [each["subject"] for each in answer["candidates"]] != [subject]:
-        raise WrongAnswerError("the newest subject is not found")
     return {}

@@ -6,38 +6,19 @@ from urllib.parse import urlsplit
 
 from locust import task
 
-from load_tests.photos import Photo
 from load_tests.users.service_user import CHANCE, ServiceUser
 
 REFUSALS = (400, 404, 413, 422)
-TIMEOUT_S = 10
-
-FILE_ROUTES = {
-    "/v1/detect": "photo",
-    "/v1/embed": "photo",
-    "/v1/collections/none/search": "photo",
-    "/detect-face": "image",
-    "/extract-embedding": "image",
-    "/match_face": "file",
-}
+V1_FILE_ROUTES = {"/v1/detect": "photo", "/v1/embed": "photo", "/v1/collections/none/search": "photo"}
+FILE_ROUTES = {**V1_FILE_ROUTES, "/detect-face": "image", "/extract-embedding": "image", "/match_face": "file"}
 """Routes that take a photo as a file, and the name of its form field."""
 
 JSON_ROUTES = ("/match", "/compare", "/mediapipe", "/compare-faces", "/api/v1/extract-embedding", "/v1/compare")
+WRONG_FIELDS = (b'{"image1": "%%%%", "image2": {}}', b'{"embedding1": [NaN], "embedding2": [1e999]}')
+WRONG_BODIES = (*WRONG_FIELDS, b"", b"{", b"[]", b"null", b"\xff\xfe\x00", b"[" * 5000)
 
-WRONG_BODIES = (
-    b"",
-    b"{",
-    b"[]",
-    b"null",
-    b'{"image1": 1, "image2": {}}',
-    b'{"image1": "%%%%", "image2": "%%%%"}',
-    b'{"embedding1": [NaN], "embedding2": [1e999]}',
-    b"\xff\xfe\x00",
-    b"[" * 5000,
-)
-
-# The header of a PNG of 60,000 by 60,000 pixels.
-_BOMB = bytes.fromhex("89504e470d0a1a0a0000000d494844520000ea600000ea600802000000")
+# The header of a PNG of 60,000 by 60,000 pixels, another format, and nothing.
+NO_PHOTOS = (bytes.fromhex("89504e470d0a1a0a0000000d494844520000ea600000ea600802000000"), b"<svg/>", b"")
 
 
 class HostileUser(ServiceUser):
@@ -49,7 +30,9 @@ class HostileUser(ServiceUser):
     @task
     def send_broken_photo(self) -> None:
         path, field = CHANCE.choice(list(FILE_ROUTES.items()))
-        files = {field: ("photo.jpg", CHANCE.choice(broken(self.photo())), "image/jpeg")}
+        data = self.photo().data
+        content = CHANCE.choice((*NO_PHOTOS, data[: len(data) // 20], CHANCE.randbytes(2000)))
+        files = {field: ("photo.jpg", content, "image/jpeg")}
         self.ask("POST", path, name=f"broken photo: {path}", expected=REFUSALS, files=files)
 
     @task
@@ -66,26 +49,14 @@ class HostileUser(ServiceUser):
         head = f"POST /match HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
         sent = f"{head}\r\n\r\n".encode() + body[: CHANCE.choice((0, len(body) // 2, len(body)))]
         address = urlsplit(str(self.host))
+        request = {"request_type": "POST", "name": "hung up: /match", "response_time": None, "response_length": 0}
         problem: Exception | None = None
         try:
-            with socket.create_connection((address.hostname, address.port or 80), TIMEOUT_S) as connection:
+            with socket.create_connection((address.hostname, address.port or 80), 10) as connection:
                 connection.sendall(sent)
         except (BrokenPipeError, ConnectionResetError):
             # The service may hang up first.
             pass
         except OSError as error:
             problem = error
-        self.environment.events.request.fire(
-            request_type="POST",
-            name="hung up: /match",
-            response_time=None,
-            response_length=0,
-            exception=problem,
-            context={},
-        )
-
-
-def broken(photo: Photo) -> list[bytes]:
-    """Files that are no photos: empty, noise, a photo's beginning, a decompression bomb, and another format."""
-    svg = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
-    return [b"", CHANCE.randbytes(2000), photo.data[: len(photo.data) // 20], _BOMB, svg]
+        self.environment.events.request.fire(**request, exception=problem, context={})

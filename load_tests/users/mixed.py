@@ -5,28 +5,13 @@ from typing import Any
 from locust import task
 from locust.env import Environment
 
-from load_tests.users.compare import CompareUser
-from load_tests.users.deepface import DeepfaceUser
-from load_tests.users.face_database import FaceDatabaseUser
-from load_tests.users.faces import FacesUser
 from load_tests.users.hostile import HostileUser
-from load_tests.users.match import MatchUser
-from load_tests.users.operator import OperatorUser
+from load_tests.users.older_contracts import CompareUser, DeepfaceUser, FaceDatabaseUser, FacesUser, MatchUser
 from load_tests.users.service_user import CHANCE, ServiceUser
-from load_tests.users.v1_gallery import GalleryUser
-from load_tests.users.v1_photos import PhotosUser
+from load_tests.users.v1 import GalleryUser, OperatorUser, PhotosUser
 
-USERS: tuple[type[ServiceUser], ...] = (
-    CompareUser,
-    DeepfaceUser,
-    FaceDatabaseUser,
-    FacesUser,
-    GalleryUser,
-    HostileUser,
-    MatchUser,
-    OperatorUser,
-    PhotosUser,
-)
+OLDER: tuple[type[ServiceUser], ...] = (CompareUser, DeepfaceUser, FaceDatabaseUser, FacesUser, MatchUser)
+USERS: tuple[type[ServiceUser], ...] = (*OLDER, GalleryUser, HostileUser, OperatorUser, PhotosUser)
 
 
 class MixedUser(ServiceUser):

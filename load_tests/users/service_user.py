@@ -11,7 +11,7 @@ from typing import Any
 from locust import FastHttpUser
 from locust.env import Environment
 
-from load_tests.photos import Photo, in_folder, sample_photos
+from load_tests.photos import GOOD_SAMPLES, Photo, in_folder, samples
 from load_tests.records import REFUSED
 
 CHANCE = SystemRandom()
@@ -30,7 +30,7 @@ class WrongAnswerError(Exception):
 @cache
 def load(folder: str | None) -> list[Photo]:
     """The photos that this process sends: those of `folder`, or sample photos."""
-    return in_folder(Path(folder)) if folder else sample_photos()
+    return [Photo.read(path) for path in (in_folder(Path(folder)) if folder else samples(*GOOD_SAMPLES))]
 
 
 class ServiceUser(FastHttpUser):
@@ -110,6 +110,11 @@ class ServiceUser(FastHttpUser):
                 response.failure(f"{status}: {text}")
             # Without a status there was no answer, and Locust has the reason.
         return None
+
+    def embed(self) -> Any:
+        """The embedding of a random photo's face by POST /v1/embed; None if there is none."""
+        found = self.ask("POST", "/v1/embed", files={"photo": file_of(self.photo())})
+        return found["faces"][0]["embedding"] if found and found["faces"] else None
 
     def take_back(self, path: str, name: str, **params: str) -> None:
         """Delete what this user may have made; if that fails, try again twice."""

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
 
-from load_tests.autoscaling import parse_plan, second
+from load_tests.autoscaling import Phase, parse_plan, table
 from load_tests.bench.comparison import best, net_rate, over_rounds, ratios
 from load_tests.bench.measurement import Measurement, NoAnswerError, Stretch, What, steps_of, summed_up
-from load_tests.bench.report import measured, overloaded, steps
+from load_tests.bench.report import measured, steps
 from load_tests.performance_test import report
 from load_tests.records import Request, answers_between, read, write
+from load_tests.samples import Sample
 
 STRETCH = Stretch(begin=10, end=14, server=6.0, generator=0.2, others=0.4, memory=512.0)
 REFUSED, FAILED = "refused with 503: {}", "500: {}"
@@ -143,16 +144,10 @@ def test_a_routes_table_has_its_own_measurements_and_the_plain_services() -> Non
     entries = [*round_of("mediapipe"), made("service", "match", 2)]
     rows = rows_of(measured(entries, "mediapipe"))
     names = {"bare, 1 process", "bare, 2 processes", "plain, 1 client", "plain, 4 clients"}
-    assert rows.keys() == {*names, "service, 1 client", "service, 4 clients"}
+    assert rows.keys() == {*names, "service, 1 client", "service, 4 clients", "overload, 96 clients"}
     assert rows["service, 4 clients"][:3] == ["4.00", "80%", "500"]
     entries[0] = replace(entries[0], steps={"decode": 8.25})
     assert rows_of(steps(entries, "mediapipe"))["decode"] == ["8.2", "", "", ""]
-
-
-def test_an_overload_is_told_in_shares() -> None:
-    overload = made("overload", "match", 96, rate=6.0, answers=60, refused=30, failed=10, p95=600.0)
-    rows = rows_of(overloaded(overload, made("service", "match", 4, rate=7.5)))
-    assert rows["96"] == ["60.0%", "30.0%", "10.0%", "6.00", "80%", "600"]
 
 
 def test_the_performance_test_reports_the_requests_that_succeeded() -> None:
@@ -169,13 +164,12 @@ def test_the_performance_test_reports_the_requests_that_succeeded() -> None:
     }
 
 
-def test_a_second_of_autoscaling_has_what_ended_in_it() -> None:
-    requests = [answer(10, 10.5), answer(10.1, 10.9), answer(10, 11.5), Request(10.6, "/match", None, REFUSED)]
-    found = second(0, 10, 11, {"ingress": 1}, requests)
-    assert (found.answers, found.failures) == (2, 1)
-    assert found.p50 == pytest.approx(650)
-    empty = second(0, 12, 13, {"ingress": 1}, requests)
-    assert (empty.answers, empty.p50, empty.p95) == (0, None, None)
+def test_a_phase_of_autoscaling_has_its_replicas_and_answers() -> None:
+    looks = [Sample(at, 0, 0, 0, 0, 0, dict.fromkeys(range(count), "ingress")) for at, count in ((10, 1), (12, 3))]
+    requests = [answer(10, 10.5), answer(10.1, 10.9), Request(10.6, "/match", None, REFUSED)]
+    rows = rows_of(table([Phase("match", looks, requests), Phase("idle", [looks[0], replace(looks[0], at=12)], [])]))
+    assert (rows["ingress"], rows["p50 ms"]) == (["1 to 3", "1"], ["650", ""])
+    assert (rows["answers/s"][0], rows["refused or failed"]) == ("1.0", ["1", "0"])
 
 
 @pytest.mark.parametrize("plan", ["", "match", "match:0", "nowhere:5", "idle:-1"])

@@ -59,7 +59,7 @@ def test_no_limit_holds_where_nothing_was_served(lone_port: int) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--ramp", "4:x"), "'4:x' is not users:seconds"),
+        (("--ramp", "4:30,4:x"), "'4:30,4:x' is not users:seconds"),
         (("--photos", "configs"), "configs has 0 photos; at least two are needed"),
     ],
 )

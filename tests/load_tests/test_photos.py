@@ -11,12 +11,10 @@ def test_of_very_many_photos_some_are_taken_from_everywhere(tmp_path: Path) -> N
     (tmp_path / "notes.txt").write_bytes(b"none")
     for number in range(3 * MOST):
         (tmp_path / f"{number:04}.JPG").write_bytes(b"photo")
-    photos = in_folder(tmp_path)
-    names = [each.name for each in photos]
+    names = [path.name for path in in_folder(tmp_path)]
     assert len(set(names)) == MOST
     assert names[0] == "0000.JPG"
     assert names[-1] >= f"{3 * MOST - 3:04}.JPG"
-    assert {each.kind for each in photos} == {"image/jpeg"}
 
 
 def test_one_photo_is_not_enough(tmp_path: Path) -> None:

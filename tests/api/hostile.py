@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from tests.imaging import hostile as photos
+from tests.imaging.hostile import flat
+from tests.imaging.pictures import png
 
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
@@ -123,7 +124,7 @@ def fields() -> Iterator[Hostile]:
 
 def options() -> Iterator[Hostile]:
     """Malformed query parameters."""
-    form = part("photo", photos.encoded("JPEG"), "a.jpg") + END
+    form = part("photo", flat("JPEG"), "a.jpg") + END
     numbers = ("1_0", "%205", "%EF%BC%91", "0x10", "nan", "1e1", "5.0", "", "-1", "101", "9" * 5000)
     for value in numbers:
         yield Hostile(f"max_faces={value[:20]}", "POST", f"/v1/detect?max_faces={value}", FORM, form)
@@ -172,7 +173,7 @@ def forms() -> Iterator[Hostile]:
     for name, kind in kinds.items():
         yield Hostile(f"a form that says {name}", "POST", "/v1/detect", {"Content-Type": kind}, file + END)
     for path, names in FORM_ROUTES.items():
-        for kind, data in {"nothing": b"", "HTML": b"<html>", "a bomb": photos.png(50_000, 50_000, 8, 2)}.items():
+        for kind, data in {"nothing": b"", "HTML": b"<html>", "a bomb": png(50_000, 50_000, 8, 2)}.items():
             sent = b"".join(part(name, data, "a.jpg") for name in names)
             content = part("subject", b"a") + part("id", b"a") + sent + END
             yield Hostile(f"{kind} for a photo to {path}", "POST", path, FORM, content)

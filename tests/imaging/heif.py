@@ -1,14 +1,19 @@
-"""HEIC and AVIF files built box by box around small coded pictures.
+"""Builds HEIC and AVIF files box by box around small coded pictures.
 
-The pictures in ``heic`` are of 128x64 pixels, red growing to the right and green to the bottom; libheif with x265 made
-them, which is not needed to test.
+The pictures in ``heic`` have 128x64 pixels, red growing to the right and green to the bottom. They were made by libheif
+with x265, which the tests do not need.
 """
 
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from imaging.faces import Pixels
 from imaging.heif_boxes import BoxReader, read_items
+from tests.imaging.pictures import encoded
 
 FOLDER = Path(__file__).with_name("heic")
 WIDTH, HEIGHT = 128, 64
@@ -16,13 +21,16 @@ ESSENTIAL = (b"hvcC", b"av1C", b"irot", b"imir", b"clap")
 FILES = {path.stem: path.read_bytes() for path in sorted(FOLDER.glob("*.heic"))}
 
 
-def box(kind: bytes, *parts: bytes) -> bytes:
+def box(kind: bytes, *parts: bytes, long: bool = False) -> bytes:
+    """A box; a `long` one has its size in 64 bits."""
     body = b"".join(parts)
-    return struct.pack(">I", 8 + len(body)) + kind + body
+    if long:
+        return struct.pack(">I4sQ", 1, kind, 16 + len(body)) + body
+    return struct.pack(">I4s", 8 + len(body), kind) + body
 
 
-def full_box(kind: bytes, *parts: bytes, version: int = 0) -> bytes:
-    return box(kind, bytes([version, 0, 0, 0]), *parts)
+def full_box(kind: bytes, *parts: bytes, version: int = 0, flags: int = 0) -> bytes:
+    return box(kind, struct.pack(">I", version << 24 | flags), *parts)
 
 
 def extent(width: int, height: int) -> bytes:
@@ -47,36 +55,64 @@ class Part:
     references: dict[bytes, list[int]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Form:
+    """Which of the equivalent forms of its boxes a file has: 32-bit identifiers, 16-bit properties, ``idat``."""
+
+    wide: bool = False
+    two_byte_properties: bool = False
+    inside: bool = False
+
+
 def heif(
-    *parts: Part, brand: bytes = b"heic", before: bytes = b"", behind: bytes = b"", extents: int = 1, primary: int = 1
+    *parts: Part,
+    brand: bytes = b"heic",
+    before: bytes = b"",
+    behind: bytes = b"",
+    extents: int = 1,
+    primary: int = 1,
+    form: Form = Form(),
 ) -> bytes:
-    """A file of the parts, numbered from 1, with other boxes before and behind its ``meta`` box."""
+    """A file of the parts, numbered from 1, with other boxes before and after its ``meta`` box."""
+    identifier = ">I" if form.wide else ">H"
+    located = 2 if form.wide else int(form.inside)
 
     def file(offset: int) -> bytes:
-        entries, locations, associations, references, properties = b"", b"", b"", b"", b""
-        count, data = 0, b""
+        entries, locations, associations, references, properties, data = b"", b"", b"", b"", b"", b""
+        count = 0
         for number, part in enumerate(parts, 1):
-            entries += full_box(b"infe", struct.pack(">HH", number, 0), part.kind, b"\0", version=2)
-            place = struct.pack(">II", offset + len(data), len(part.data)) * extents
-            locations += struct.pack(">HHH", number, 0, extents) + place
+            name = struct.pack(identifier, number)
+            entries += full_box(b"infe", name, bytes(2), part.kind, b"\0", version=2 + form.wide)
+            place = struct.pack(">II", offset * (not form.inside) + len(data), len(part.data)) * extents
+            method = struct.pack(">H", form.inside) if located else b""
+            locations += name + method + struct.pack(">HH", 0, extents) + place
             data += part.data
-            kinds = [each[4:8] for each in part.properties]
-            indices = bytes(number | 128 * (kind in ESSENTIAL) for number, kind in enumerate(kinds, count + 1))
-            associations += struct.pack(">HB", number, len(indices)) + indices
+            indices = [
+                index | (each[4:8] in ESSENTIAL) << (15 if form.two_byte_properties else 7)
+                for index, each in enumerate(part.properties, count + 1)
+            ]
+            associations += name + bytes([len(indices)])
+            associations += struct.pack(f">{len(indices)}{'H' if form.two_byte_properties else 'B'}", *indices)
             count += len(indices)
             properties += b"".join(part.properties)
             for kind, targets in part.references.items():
-                references += box(kind, struct.pack(f">HH{len(targets)}H", number, len(targets), *targets))
+                to = b"".join(struct.pack(identifier, target) for target in targets)
+                references += box(kind, name, struct.pack(">H", len(targets)), to)
+        associated = full_box(
+            b"ipma", struct.pack(">I", len(parts)), associations, version=form.wide, flags=form.two_byte_properties
+        )
         meta = full_box(
             b"meta",
             full_box(b"hdlr", bytes(4), b"pict", bytes(13)),
-            full_box(b"pitm", struct.pack(">H", primary)),
-            full_box(b"iloc", struct.pack(">BBH", 0x44, 0, len(parts)), locations),
-            full_box(b"iinf", struct.pack(">H", len(parts)), entries),
-            *([full_box(b"iref", references)] if references else []),
-            box(b"iprp", box(b"ipco", properties), full_box(b"ipma", struct.pack(">I", len(parts)), associations)),
+            full_box(b"pitm", struct.pack(identifier, primary), version=form.wide),
+            full_box(b"iloc", b"\x44\0", struct.pack(identifier, len(parts)), locations, version=located),
+            full_box(b"iinf", struct.pack(identifier, len(parts)), entries, version=form.wide),
+            *([full_box(b"iref", references, version=form.wide)] if references else []),
+            box(b"iprp", box(b"ipco", properties), associated),
+            *([box(b"idat", data)] if form.inside else []),
         )
-        return box(b"ftyp", brand, bytes(4), b"mif1", brand) + before + meta + behind + box(b"mdat", data)
+        media = b"" if form.inside else data
+        return box(b"ftyp", brand, bytes(4), b"mif1", brand) + before + meta + behind + box(b"mdat", media)
 
     return file(file(0).rindex(b"mdat") + 4)
 
@@ -100,6 +136,15 @@ def sized(part: Part, width: int, height: int) -> Part:
     return Part(part.kind, part.data, [*others, extent(width, height)], part.references)
 
 
-def grid(columns: int, rows: int, width: int, height: int, tiles: list[int]) -> Part:
-    data = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, width, height)
+def grid(columns: int, rows: int, width: int, height: int, tiles: list[int], large: bool = False) -> Part:
+    """A grid of tiles; a `large` one has its size in 32 bits."""
+    data = struct.pack(">BBBBII" if large else ">BBBBHH", 0, large, rows - 1, columns - 1, width, height)
     return Part(b"grid", data, [extent(width, height)], {b"dimg": tiles})
+
+
+Y, X = np.mgrid[0:HEIGHT, 0:WIDTH]
+UPRIGHT: Pixels = np.dstack([X * 255 // WIDTH, Y * 255 // HEIGHT, (X + Y) % 256]).astype(np.uint8)
+"""What the coded pictures show."""
+HEIC, AVIF = coded(), coded(data=encoded(UPRIGHT, "AVIF", quality=90, speed=8))
+CODECS = {"HEIC": (HEIC, b"heic"), "AVIF": (AVIF, b"avif")}
+codecs = pytest.mark.parametrize(("part", "brand"), CODECS.values(), ids=CODECS)

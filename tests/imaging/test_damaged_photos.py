@@ -1,0 +1,99 @@
+"""Damaged and truncated files: refused with a stable code, or decoded, and nothing else."""
+
+import json
+import os
+import resource
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imaging.decode import Limits, decode
+from imaging.refused import Refused
+from tests.imaging.pictures import DAMAGED, encoded, gradient, noise, outcome
+from tests.imaging.spoiled import sound_files, spoiled_files
+
+# Pillow warns of broken EXIF data, which is ignored.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+
+FOUND = Path(__file__).with_name("findings")
+KNOWN = json.loads((FOUND / "known.json").read_text("utf-8"))
+"""Files that once broke the gate."""
+SMALL = Limits(max_bytes=64 * 1024, max_pixels=1_000_000, max_dimension=40)
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "500"))
+"""Set it to 100000 to search for hours."""
+WEBP: dict[str, dict[str, Any]] = {"lossy": {"quality": 80}, "lossless": {"lossless": True}}
+TRUNCATED = {kind: encoded(noise(160, 120), kind) for kind in ("JPEG", "PNG", "WEBP", "BMP", "AVIF")}
+
+
+def code(data: bytes) -> str:
+    """A refusal's code, or ``decoded``. Checks what a decoded photo promises."""
+    try:
+        photo = decode(data, SMALL)
+    except Refused as refused:
+        return refused.code
+    height, width, channels = photo.pixels.shape
+    assert photo.pixels.dtype == np.uint8
+    assert channels == 3
+    assert 1 <= min(height, width) <= max(height, width) <= SMALL.max_dimension
+    assert photo.width * photo.height <= SMALL.max_pixels
+    assert 0 < photo.scale <= 1
+    return "decoded"
+
+
+def peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def test_the_files_are_sound_before_they_are_spoiled() -> None:
+    assert {code(data) for data in sound_files()} == {"decoded"}
+
+
+@settings(max_examples=EXAMPLES)
+@given(spoiled_files())
+def test_a_spoiled_file_is_decoded_or_refused(data: bytes) -> None:
+    before = peak_mib()
+    assert code(data) in ("decoded", "INVALID_IMAGE", "IMAGE_TOO_LARGE", "IMAGE_TOO_COMPLEX")
+    assert peak_mib() - before < 64
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_a_file_that_once_broke_the_gate_is_refused(name: str) -> None:
+    assert code((FOUND / name).read_bytes()) == KNOWN[name]["outcome"], KNOWN[name]["what"]
+
+
+@given(st.sampled_from(sorted(TRUNCATED)), st.floats(0, 0.97))
+def test_a_truncated_file_is_refused(kind: str, share: float) -> None:
+    whole = TRUNCATED[kind]
+    assert outcome(whole[: int(len(whole) * share)]).startswith("INVALID_IMAGE: ")
+
+
+def test_a_truncated_real_photo_is_damaged(sample_photos: Path) -> None:
+    whole = min(sample_photos.glob("*/*.jpg"), key=lambda path: path.stat().st_size).read_bytes()
+    assert {outcome(whole[:size]) for size in range(len(whole) // 2, len(whole) - 2, len(whole) // 40)} == {DAMAGED}
+
+
+@pytest.mark.parametrize("options", WEBP.values(), ids=WEBP)
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
+def test_a_webp_file_that_was_truncated_and_padded_is_damaged(options: dict[str, Any], share: float) -> None:
+    whole = encoded(noise(160, 120), "WEBP", **options)
+    kept = int(len(whole) * share)
+    assert outcome(whole[:kept] + bytes(len(whole) - kept)) == DAMAGED
+
+
+@pytest.mark.parametrize("options", WEBP.values(), ids=WEBP)
+def test_zeros_in_a_flat_picture_or_in_metadata_are_not_padding(options: dict[str, Any]) -> None:
+    data = encoded(PIL.Image.new("RGB", (2000, 3000)), "WEBP", exif=b"Exif\0\0MM" + bytes(60_000), **options)
+    assert outcome(data) == "2000x3000"
+
+
+@pytest.mark.parametrize("kind", TRUNCATED)
+def test_data_after_a_photo_is_ignored(kind: str) -> None:
+    data = encoded(gradient(30, 20), kind)
+    assert np.array_equal(
+        decode(data + b"PK\x03\x04<script>" + b"\xff\xda" * 5000, SMALL).pixels, decode(data, SMALL).pixels
+    )

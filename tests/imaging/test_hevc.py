@@ -1,0 +1,94 @@
+"""The headers of HEVC pictures (ITU-T H.265)."""
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imaging.hevc import SampleFormat, hevc_work, sample_format
+from imaging.refused import Refused
+from tests.imaging.coded_headers import ParameterSet, hevc_units
+
+
+def configuration(chroma: int, depth: int, *sets: bytes, length_size: int = 4) -> bytes:
+    """The body of an ``hvcC`` box with an array for each of the parameter sets."""
+    head = bytearray(23)
+    head[16], head[17], head[21], head[22] = 0xFC | chroma, 0xF8 | (depth - 8), length_size - 1, len(sets)
+    return bytes(head) + b"".join(b"\x21\0\1" + struct.pack(">H", len(each)) + each for each in sets)
+
+
+def a_slice(first: bool) -> bytes:
+    return bytes([1 << 1, 1, first << 7 | 1])
+
+
+def refusal(config: bytes, coded: bytes) -> str:
+    with pytest.raises(Refused) as caught:
+        hevc_work(config, coded)
+    return caught.value.code
+
+
+sets = st.builds(
+    ParameterSet,
+    *[st.integers(1, 70_000)] * 2,
+    st.integers(0, 3),
+    st.integers(8, 15),
+    st.lists(st.tuples(st.booleans(), st.booleans()), max_size=6).map(tuple),
+    st.booleans(),
+)
+
+
+@given(sets, st.integers(1, 70_000), st.integers(1, 4), st.integers(0, 5), st.booleans())
+def test_work_is_the_largest_picture_and_the_number_of_slices(
+    one: ParameterSet, side: int, length_size: int, slices: int, in_box: bool
+) -> None:
+    other = ParameterSet(side, side, one.chroma, one.depth)
+    config = configuration(one.chroma, one.depth, *[one.unit()] * in_box, length_size=max(length_size, 2))
+    body = [
+        other.unit(),
+        *[one.unit()] * (not in_box),
+        b"\x4e\1\0",
+        *(a_slice(number == 0) for number in range(slices)),
+    ]
+    work = hevc_work(config, hevc_units(*body, length_size=max(length_size, 2)))
+    assert work == (max(one.width * one.height, side * side), slices)
+    assert sample_format(config) == SampleFormat(one.chroma, one.depth)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ParameterSet(chroma=0),
+        ParameterSet(chroma=2),
+        ParameterSet(depth=10),
+        ParameterSet(colour_depth=9),
+        ParameterSet(chroma=3, separate_planes=True),
+    ],
+)
+def test_samples_that_differ_from_the_configuration_are_damage(wrong: ParameterSet) -> None:
+    """They made pi-heif 1.4.0 write out of bounds."""
+    config = configuration(3 if wrong.separate_planes else 1, 8)
+    assert refusal(config, hevc_units(wrong.unit())) == "INVALID_IMAGE"
+
+
+@pytest.mark.parametrize(
+    ("config", "coded"),
+    [
+        (configuration(1, 8)[:22], b""),
+        (configuration(1, 8), hevc_units(b"\x42\1")),
+        (configuration(1, 8), hevc_units(b"\x02\1\x80")[:-1]),
+        (configuration(1, 8), hevc_units(b"\x02\1\x80\0\0\0")),
+        (configuration(1, 8), hevc_units(b"\x42\1" + b"\xff" * 20 + bytes(2) + b"\1" * 9)),
+        (configuration(1, 8), hevc_units(ParameterSet().unit()[:14])),
+    ],
+    ids=["configuration", "short unit", "cut unit", "padding", "profiles only", "cut parameter set"],
+)
+def test_broken_headers_are_damage(config: bytes, coded: bytes) -> None:
+    assert refusal(config, coded) == "INVALID_IMAGE"
+
+
+def test_several_pictures_or_too_many_units_are_too_complex() -> None:
+    config, other = configuration(1, 8), b"\x4e\1\0"
+    assert hevc_work(config, hevc_units(*[other] * 1025)) == (0, 0)
+    assert refusal(config, hevc_units(*[other] * 1026)) == "IMAGE_TOO_COMPLEX"
+    assert refusal(config, hevc_units(a_slice(True), a_slice(True))) == "IMAGE_TOO_COMPLEX"

@@ -1,4 +1,4 @@
-"""What the tests of the gallery share."""
+"""Fixtures of the gallery's tests."""
 
 import weakref
 from pathlib import Path
@@ -14,31 +14,31 @@ from gallery.mirror import Mirror
 
 @pytest.fixture
 def location(tmp_path: Path) -> Location:
-    """A folder for a gallery, which is not there yet."""
+    """A folder for a gallery, which does not exist yet."""
     return Location(str(tmp_path / "gallery"))
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Location:
-    """A folder for another one."""
+    """A folder for another gallery."""
     return Location(str(tmp_path / "fresh"))
 
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exports and imports go a few faces at a time, so that a gallery of some dozens takes several batches."""
+    """Copy a few faces at a time, so that a small gallery takes several batches."""
     monkeypatch.setattr(transfer, "BATCH", 7)
 
 
 @pytest.fixture
 def mirrors(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Mirror]]:
-    """Every mirror that a reader makes, for as long as somebody holds it."""
-    made: list[weakref.ref[Mirror]] = []
+    """References to every mirror that a reader creates."""
+    created: list[weakref.ref[Mirror]] = []
 
     class Noted(Mirror):
         def __init__(self, table: Any, size: int) -> None:
             super().__init__(table, size)
-            made.append(weakref.ref(self))
+            created.append(weakref.ref(self))
 
     monkeypatch.setattr(gallery.face_table, "Mirror", Noted)
-    return made
+    return created

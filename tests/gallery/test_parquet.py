@@ -1,0 +1,343 @@
+"""Exporting to Parquet files and importing them."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from lancedb import AsyncTable
+
+from gallery import transfer
+from gallery.location import Location
+from gallery.parquet_export import COLLECTION_KEY, export_gallery, read_export
+from gallery.parquet_import import Imported, import_files
+from gallery.reader import Reader
+from gallery.tables import TIME
+from gallery.transfer import TransferError, collections_at
+from gallery.writer import Writer
+from tests.gallery.sample_gallery import (
+    KIND,
+    NAME,
+    SIZE,
+    enrol,
+    face,
+    found,
+    in_loop,
+    people,
+    refusal,
+    vectors,
+    writing,
+)
+from tests.gallery.sample_transfers import (
+    COLUMNS,
+    FACES,
+    ODD_NAME,
+    OTHER,
+    StopError,
+    content,
+    exported,
+    exported_content,
+    filled,
+    imported,
+    silent,
+    stop_at,
+)
+
+pytestmark = pytest.mark.usefixtures("small_batches")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+async def enrolled(location: Location, count: int) -> None:
+    async with writing(location) as writer:
+        await enrol(writer, *people(count))
+
+
+@in_loop
+async def test_an_import_restores_every_face_bit_for_bit_and_a_second_one_changes_nothing(
+    location: Location, fresh: Location, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    insert = Writer.insert
+
+    async def counted(self: Writer, name: str, contract: str, faces: pa.RecordBatch) -> int:
+        sizes.append(faces.num_rows)
+        return await insert(self, name, contract, faces)
+
+    monkeypatch.setattr(Writer, "insert", counted)
+    await filled(location)
+    files = await exported(location, out)
+    assert await imported(fresh, out) == [
+        Imported("empty", 0, 0),
+        Imported(NAME, FACES, FACES),
+        Imported(ODD_NAME, 20, 20),
+    ]
+    assert await exported_content(fresh) == await exported_content(location)
+    assert (sum(sizes), max(sizes)) == (FACES + 20, 7)
+    before = await content(fresh)
+    assert [each.new for each in await imported(fresh, *files, *files)] == [0, 0, 0]
+    assert await content(fresh) == before
+
+
+@in_loop
+async def test_files_have_plain_names_and_describe_their_collections(location: Location, out: Path) -> None:
+    await filled(location)
+    collections = await collections_at(location)
+    files = await exported(location, out)
+    assert files == sorted(out.iterdir())
+    assert [path.name for path in files] == [
+        f"{number:04}-{collection.table.removeprefix('faces-')}.parquet"
+        for number, collection in enumerate(collections, 1)
+    ]
+    with pq.ParquetFile(files[-1]) as file:
+        assert file.schema_arrow.names == COLUMNS
+        assert file.schema_arrow.field("vector").type == pa.list_(pa.float32(), 8)
+        assert file.metadata.row_group(0).column(0).compression == "ZSTD"
+        assert json.loads(file.schema_arrow.metadata[COLLECTION_KEY]) == {
+            "name": ODD_NAME,
+            "embedder": "facenet",
+            "model": "facenet-model",
+            "contract": "other contract",
+            "size": 8,
+            "threshold": 0.25,
+            "created": collections[-1].created.isoformat(),
+        }
+
+
+@in_loop
+async def test_chosen_collections_are_exported_to_an_empty_folder(location: Location, out: Path) -> None:
+    await filled(location)
+    assert await refusal(export_gallery(location, out, ["nobody"], silent)) == "COLLECTION_NOT_FOUND"
+    with pytest.raises(TransferError, match=r"there is no gallery at .*nowhere"):
+        await exported(Location(f"{location.uri}/nowhere"), out)
+    assert not out.exists()
+    with pytest.raises(StopError):
+        await export_gallery(location, out, [], stop_at(f"exporting {NAME}"))
+    assert list(out.iterdir()) == []
+    files = await export_gallery(location, out, ["empty", "empty"], silent)
+    assert [(file.name, file.faces) for file in files] == [("empty", 0)]
+    with pytest.raises(TransferError, match="out is not empty"):
+        await exported(location, out)
+    assert [file.path for file in files] == list(out.iterdir())
+
+
+@in_loop
+async def test_an_import_adds_missing_faces_under_an_open_reader(location: Location, out: Path) -> None:
+    await enrolled(location, 20)
+    files = await exported(location, out)
+    before = await content(location)
+    async with writing(location) as writer:
+        await writer.delete_subjects(NAME, ["subject-0"])
+        await enrol(writer, face("later", vectors(1, 99)[0]))
+        reader = Reader(location, 8)
+        assert await found(reader, vectors(1)[0], 1) != ["subject-0"]
+        assert await import_files(writer, files, silent) == [Imported(NAME, 20, 1)]
+        assert await found(reader, vectors(1)[0], 1) == ["subject-0"]
+        await writer.delete_subjects(NAME, ["later"])
+    [stored] = [[row | {"commit": 0} for row in each[NAME][2]] for each in [await content(location)]]
+    assert stored == [row | {"commit": 0} for row in before[NAME][2]]
+
+
+@in_loop
+async def test_an_interrupted_import_is_completed_by_repeating_it(
+    location: Location, fresh: Location, out: Path
+) -> None:
+    await enrolled(location, 40)
+    files = await exported(location, out)
+    with pytest.raises(StopError):
+        await imported(fresh, *files, report=stop_at("importing"))
+    assert await imported(fresh, *files) == [Imported(NAME, 40, 26)]
+    assert await exported_content(fresh) == await exported_content(location)
+
+
+@in_loop
+async def test_a_file_gets_its_name_when_it_is_complete(location: Location, fresh: Location, out: Path) -> None:
+    await enrolled(location, 20)
+    seen: list[bool] = []
+    left = out.with_name("left.parquet")
+
+    def look(what: str, done: int, total: int | None) -> None:
+        seen.append(any(out.glob("*.parquet")))
+        for part in out.iterdir():
+            # What a kill would leave at the end of the last batch.
+            left.write_bytes(part.read_bytes())
+
+    await export_gallery(location, out, [], look)
+    assert seen == [False] * 4
+    with pytest.raises(TransferError, match="left"):
+        await imported(fresh, left)
+
+
+def in_thread(work: Callable[[], Any]) -> None:
+    """Run a coroutine to its end within another."""
+    thread = threading.Thread(target=lambda: asyncio.run(work()))
+    thread.start()
+    thread.join()
+
+
+@in_loop
+@pytest.mark.parametrize("clean", [False, True])
+async def test_an_export_contains_one_version(location: Location, out: Path, clean: bool) -> None:
+    """It begins again if a clean-up removes the version that it reads."""
+    async with writing(location) as writer:
+        await enrol(writer, *people(30))
+        starts: list[int | None] = []
+
+        def meanwhile(what: str, done: int, total: int | None) -> None:
+            if done == 0:
+                starts.append(total)
+            if starts == [30] and done == 0:
+                in_thread(lambda: enrol(writer, face("new"), face("newer")))
+                in_thread(lambda: writer.delete_subjects(NAME, ["subject-29"]))
+                if clean:
+                    in_thread(writer.clean)
+
+        [file] = await export_gallery(location, out, [], meanwhile)
+    assert (starts, file.faces) == (([30, 31], 31) if clean else ([30], 30))
+
+
+@in_loop
+async def test_a_damaged_table_is_read_once(location: Location) -> None:
+    await enrolled(location, 1)
+    [collection] = await collections_at(location)
+    connection, asked = await location.connect(), list[AsyncTable]()
+
+    async def read(table: AsyncTable) -> None:
+        asked.append(table)
+        raise RuntimeError("damaged")
+
+    with pytest.raises(RuntimeError, match="damaged"):
+        await transfer.read_one_version(connection, collection.table, read)
+    assert len(asked) == 1
+    with pytest.raises(TransferError, match="faces-none"):
+        await transfer.read_one_version(connection, "faces-none", read)
+
+
+@in_loop
+async def test_a_file_can_be_imported_into_another_collection(location: Location, fresh: Location, out: Path) -> None:
+    await filled(location)
+    files = {read_export(path).name: path for path in await exported(location, out)}
+    assert await imported(fresh, files[NAME], into="copy") == [Imported("copy", FACES, FACES)]
+    assert await exported_content(fresh) == {"copy": (await exported_content(location))[NAME]}
+    with pytest.raises(TransferError, match="only one file"):
+        await imported(fresh, out, into="copy")
+
+
+@in_loop
+async def test_the_writer_inserts_each_row_once_with_length_1(fresh: Location) -> None:
+    rows = pa.record_batch(
+        {
+            "id": ["0" * 32, "1" * 32, "0" * 32],
+            "subject": ["s", "t", "s"],
+            "label": ["", "", ""],
+            "created": pa.array([0, 1, 2], TIME),
+            "vector": pa.array([[2.0] * SIZE, [-2.0] * SIZE, [2.0] * SIZE], pa.list_(pa.float32(), SIZE)),
+        }
+    )
+    async with writing(fresh) as writer:
+        assert await writer.insert(NAME, KIND.contract, rows.slice(1)) == 2
+        for again in (rows, rows.slice(0, 0)):
+            assert await writer.insert(NAME, KIND.contract, again) == 0
+        assert await refusal(writer.insert(NAME, "other", rows)) == "EMBEDDING_CONTRACT_MISMATCH"
+        assert await refusal(writer.insert("nobody", KIND.contract, rows)) == "COLLECTION_NOT_FOUND"
+        await writer.create("long", replace(KIND, size=SIZE + 1), None)
+        assert await refusal(writer.insert("long", KIND.contract, rows)) == "INVALID_EMBEDDING"
+    stored = {row["id"]: row["vector"] for row in (await content(fresh))[NAME][2]}
+    assert stored == {digit * 32: pytest.approx([sign * SIZE**-0.5] * SIZE) for digit, sign in (("0", 1), ("1", -1))}
+
+
+@in_loop
+async def test_files_of_another_kind_are_refused_before_anything_is_written(
+    location: Location, fresh: Location, out: Path
+) -> None:
+    await filled(location)
+    files = await exported(location, out)
+    for kind, code in ((OTHER, "EMBEDDING_CONTRACT_MISMATCH"), (replace(KIND, embedder="other"), "COLLECTION_EXISTS")):
+        async with writing(fresh, collection=None) as writer:
+            await writer.create(NAME, kind, None)
+            assert await refusal(import_files(writer, files, silent)) == code
+            assert [each.name for each in writer.collections] == [NAME]
+            await writer.drop(NAME)
+    async with writing(location, collection=None) as writer:
+        await writer.drop(NAME)
+        await writer.create(NAME, OTHER, None)
+    other = await exported(location, out / "other", NAME)
+    with pytest.raises(TransferError, match=f"both contain {NAME}"):
+        await imported(fresh, *files, *other)
+    assert await collections_at(fresh) == []
+
+
+def rewritten(path: Path, about: dict[str, object] | None = None, **last: Any) -> None:
+    """Write the file at `path` again with another description, or other cells in its last row."""
+    table = pq.read_table(path)
+    metadata = json.loads(table.schema.metadata[COLLECTION_KEY]) | (about or {})
+    for name, value in last.items():
+        field = table.schema.field(name)
+        values = pa.array([*table[name].to_pylist()[:-1], value], field.type)
+        table = table.set_column(table.schema.get_field_index(name), field, values)
+    pq.write_table(table.replace_schema_metadata({COLLECTION_KEY: json.dumps(metadata)}), path)
+
+
+def flipped(path: Path) -> None:
+    """Change a byte in the middle of the embeddings of the last row group."""
+    with pq.ParquetFile(path) as file:
+        column = file.metadata.row_group(file.metadata.num_row_groups - 1).column(4)
+    data = bytearray(path.read_bytes())
+    data[column.data_page_offset + column.total_compressed_size // 2] ^= 0x40
+    path.write_bytes(data)
+
+
+DAMAGE: dict[str, Callable[[Path], Any]] = {
+    "not Parquet": lambda path: path.write_bytes(b"not Parquet at all"),
+    "cut off": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "flipped": flipped,
+    "foreign": lambda path: pq.write_table(pa.table({"id": ["0" * 32]}), path),
+    "another size": lambda path: rewritten(path, {"size": SIZE + 1}),
+    "no size": lambda path: rewritten(path, {"size": 0}),
+    "size is text": lambda path: rewritten(path, {"size": "16"}),
+    "no name": lambda path: rewritten(path, {"name": ""}),
+    "no contract": lambda path: rewritten(path, {"contract": None}),
+    "no time": lambda path: rewritten(path, {"created": "yesterday"}),
+    "odd threshold": lambda path: rewritten(path, {"threshold": float("nan")}),
+    "id for a filter": lambda path: rewritten(path, id="' OR true --"),
+    "id with a line end": lambda path: rewritten(path, id="0" * 31 + "\n"),
+    "long subject": lambda path: rewritten(path, subject="x" * 513),
+    "blank subject": lambda path: rewritten(path, subject="\u00a0\t"),
+    "infinite embedding": lambda path: rewritten(path, vector=[float("inf")] * SIZE),
+    "hole in an embedding": lambda path: rewritten(path, vector=[1.0] * (SIZE - 1) + [None]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@in_loop
+async def test_a_damaged_file_is_named_and_nothing_is_written(
+    location: Location, fresh: Location, out: Path, damage: str
+) -> None:
+    async with writing(location, collection="good") as writer:
+        await writer.create("worse", KIND, None)
+        await enrol(writer, *people(30), name="worse")
+    files = await exported(location, out)
+    DAMAGE[damage](files[1])
+    with pytest.raises(TransferError) as caught:
+        await imported(fresh, out)
+    assert str(caught.value).startswith(f"{files[1]} cannot be imported: ")
+    assert len(str(caught.value).splitlines()) == 1
+    assert await collections_at(fresh) == []
+
+
+@in_loop
+async def test_missing_files_are_named(fresh: Location, out: Path) -> None:
+    with pytest.raises(TransferError, match=r"there is no file .*out"):
+        await imported(fresh, out)
+    out.mkdir()
+    with pytest.raises(TransferError, match=r"no exported file in .*out"):
+        await imported(fresh, out)

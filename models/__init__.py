@@ -1,5 +1,5 @@
 """Networks: the catalogue, fetching and exporting weights, engines, pre- and post-processing.
 
-Never imports Ray or HTTP frameworks. One framework a process: modules that import torch or
-TensorFlow do so at their top and are themselves imported only by the process that wants them.
+This package never imports Ray or an HTTP framework. PyTorch and TensorFlow are never loaded into the same process:
+a module that needs one imports it at the top, and only a process that needs the module imports it.
 """

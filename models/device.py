@@ -1,4 +1,4 @@
-"""Where a replica's network runs."""
+"""The device that a network runs on."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,14 +6,13 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What a replica owns of the machine.
+    """A replica's share of the machine.
 
     Attributes:
-        kind: ``cpu`` or ``cuda`` (the first visible GPU; Ray shows a replica only its own).
-        threads: CPU threads for one inference.
-        gpu_memory_bytes: most that the runtime's arena may take of the GPU; None for no limit.
-        required: whether a GPU that turns out to be of no use is an error, or a warning in the log
-            and the CPU in its place.
+        kind: ``cpu`` or ``cuda``, which is the first visible GPU. Ray shows each replica only its own.
+        threads: CPU threads per inference.
+        gpu_memory_bytes: limit of ONNX Runtime's GPU memory arena. None for no limit.
+        required: whether an unusable GPU is an error. If not, the network runs on the CPU and a warning is logged.
     """
 
     kind: Literal["cpu", "cuda"] = "cpu"

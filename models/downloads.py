@@ -1,4 +1,4 @@
-"""Fetching archives and files: from package registries with their own clients, and over https."""
+"""Download files and archives from package registries, with their own clients, and over HTTPS."""
 
 import os
 import re
@@ -28,14 +28,13 @@ _USER = re.compile(r"://[^/\s'\"]*@")
 _QUERY = re.compile(r"(://[^?\s'\"]*)\?[^\s'\"]*")
 
 Report = Callable[[str, int, int | None], None]
-"""Called with what is being fetched, the bytes so far, and the bytes in all where they are known."""
+"""Called with the name of the download, the bytes received so far, and the total size if it is known."""
 
 
 class Downloads:
-    """A folder of fetched files, each under its sha256, kept until the pull that wanted them is over.
+    """A folder of downloaded files, each named by its SHA-256.
 
-    A download that was cut off goes on where it stopped. What arrives with another hash than the
-    card's is deleted.
+    An interrupted download is resumed. A file whose hash differs from the card's is deleted.
     """
 
     def __init__(self, folder: Path, report: Report) -> None:
@@ -43,7 +42,7 @@ class Downloads:
         self._report = report
 
     def pypi(self, source: PypiSource) -> Path:
-        """The archive of a Python package, from the index that pip is set to by PIP_INDEX_URL."""
+        """Download an archive of a Python package from the index in PIP_INDEX_URL, PyPI by default."""
         path = self._path(source.archive_sha256)
         if matches(path, source.archive_sha256):
             return path
@@ -52,7 +51,7 @@ class Downloads:
                 page = client.get_project_page(source.package)
         except _INDEX_ERRORS as error:
             raise ModelError(
-                f"the Python package index cannot be reached for {source.package} ({_cause(error)})"
+                f"{source.package} cannot be fetched from the Python package index ({_cause(error)})"
             ) from error
         for package in page.packages:
             if package.filename == source.archive:
@@ -60,7 +59,7 @@ class Downloads:
         raise ModelError(f"the Python package index no longer has {source.archive}")
 
     def npm(self, source: NpmSource) -> Path:
-        """The archive of an npm package, by `npm pack`, which runs nothing of what it fetches."""
+        """Download the archive of an npm package with `npm pack`, which runs none of the package's scripts."""
         path = self._path(source.archive_sha256)
         if matches(path, source.archive_sha256):
             return path
@@ -77,13 +76,13 @@ class Downloads:
         return path
 
     def https(self, source: HttpsSource, file_sha256: str) -> Path:
-        """The file or archive at an address."""
+        """Download the file or archive at a URL."""
         sha256 = source.archive_sha256 or file_sha256
         path = self._path(sha256)
         return path if matches(path, sha256) else self._get(source.url, path, sha256)
 
     def clear(self) -> None:
-        """Delete what was fetched."""
+        """Delete all downloads."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _path(self, sha256: str) -> Path:
@@ -97,18 +96,18 @@ class Downloads:
             self._stream(url, part, name)
         except httpx.HTTPError as error:
             host = httpx.URL(url).host
-            raise ModelError(f"{host} cannot be reached for {name} ({_cause(error)})") from error
+            raise ModelError(f"{name} cannot be fetched from {host} ({_cause(error)})") from error
         _check(part, sha256, name)
         part.replace(path)
         return path
 
     def _stream(self, url: str, part: Path, name: str) -> None:
         have = part.stat().st_size if part.exists() else 0
-        # Compressed on the way, the bytes on the disk would not be those that a range counts.
+        # A range counts bytes of the response, which with compression would not be those on the disk.
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with httpx.stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as response:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-                # All of it is here already: the cut came between the last byte and the renaming.
+                # The file is complete: the download was interrupted before it was renamed.
                 return
             response.raise_for_status()
             resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
@@ -123,10 +122,10 @@ class Downloads:
 
 
 def copy_into(source: Path, path: Path, sha256: str) -> None:
-    """Copy a file, whole or not at all, if it has the hash.
+    """Copy a file atomically after checking its hash.
 
     Raises:
-        ModelError: it has another.
+        ModelError: the hash differs.
     """
     with atomic(path) as unfinished:
         shutil.copyfile(source, unfinished)
@@ -137,10 +136,15 @@ def _check(path: Path, sha256: str, name: str) -> None:
     found = sha256_of(path)
     if found != sha256:
         path.unlink()
-        raise ModelError(f"{name} has another hash than its card: sha256 {found} instead of {sha256}; it was deleted")
+        raise ModelError(f"{name} has the SHA-256 {found}, but its card states {sha256}: the file was deleted")
 
 
 def npm_binary() -> str:
+    """Path of npm, on the PATH or beside the Python interpreter.
+
+    Raises:
+        ModelError: npm is not installed.
+    """
     own = Path(sys.executable).with_name("npm")
     npm = shutil.which("npm") or (str(own) if own.exists() else None)
     if npm is None:
@@ -149,10 +153,10 @@ def npm_binary() -> str:
 
 
 def _npm_reason(output: str) -> str:
-    """The first of npm's lines that tells of an error, or of anything."""
+    """The first error that npm printed, or else its first line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith(("npm error", "npm err!"))]
-    return _without_credentials((errors or lines or ["it gave no reason"])[0])
+    return _without_credentials((errors or lines or ["no reason given"])[0])
 
 
 def _cause(error: Exception) -> str:
@@ -160,5 +164,5 @@ def _cause(error: Exception) -> str:
 
 
 def _without_credentials(text: str) -> str:
-    """`text` whose addresses have no user, password or query: an index's may be a token, a redirect's a signature."""
+    """Remove user, password and query from the URLs in `text`: they may hold a token or a signature."""
     return _QUERY.sub(r"\1", _USER.sub("://", text))

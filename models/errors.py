@@ -1,5 +1,5 @@
-"""The one error type for what an operator has to mend."""
+"""The error that an operator can fix."""
 
 
 class ModelError(Exception):
-    """A model cannot be found, fetched, exported or run. The message says what to do about it."""
+    """A model cannot be found, fetched, exported or run. The message says what to do."""

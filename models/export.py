@@ -1,7 +1,6 @@
-"""Exporting a model to the files that the replicas load.
+"""Export a model to the files that replicas load.
 
-`python -m models.export CARD FOLDER` is one export in a process of its own: torch and TensorFlow do
-not live in one process.
+Each export runs as `python -m models.export CARD FOLDER`, because PyTorch and TensorFlow cannot share a process.
 """
 
 import importlib
@@ -19,17 +18,17 @@ from models.store import Store, scratch
 
 
 def export(card: Card, store: Store) -> None:
-    """Make the exports of `card` from its weights in the store, and note that it is ready.
+    """Export `card` from its weights in the store and mark it as ready.
 
     Raises:
-        ModelError: the exporter failed; its output is in `export.log` beside the weights.
+        ModelError: the exporter failed. Its output is in `export.log` beside the weights.
     """
     folder = store.folder(card)
     with scratch(store.root) as work:
         for file in card.files:
             (work / file.name).symlink_to((folder / file.name).resolve())
         log = folder / "export.log"
-        # Without GPUs, and without TensorFlow's greetings: the export is the same and the log is short.
+        # The export needs no GPU, and its log needs none of TensorFlow's start messages.
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
         with log.open("wb") as output:
             command = [sys.executable, "-m", "models.export", card.name, str(work)]
@@ -43,11 +42,11 @@ def export(card: Card, store: Store) -> None:
 
 
 def main() -> None:
-    """Write the exports of the card named on the command line into a folder that has its weights."""
+    """Export the card named on the command line in a folder that holds its weights."""
     card, folder = card_named(sys.argv[1]), Path(sys.argv[2])
     importlib.import_module(f"models.architectures.{card.architecture}").export(card, folder)
     if card.int8:
-        # Only now: few exports need ONNX Runtime's quantisation.
+        # Imported late: few exports need ONNX Runtime's quantisation.
         from models.int8 import quantised, read_ranges
 
         floats = onnx.load(folder / card.exports[0])

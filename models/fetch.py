@@ -1,4 +1,4 @@
-"""Bringing a model's weight files into the store, from the first source that has them."""
+"""Fetch a model's weight files into the store."""
 
 import contextlib
 import shutil
@@ -17,14 +17,14 @@ from models.store import Store, atomic, matches, sha256_of
 
 
 def fetch(card: Card, store: Store, downloads: Downloads, mirror: Path | None) -> None:
-    """Fetch every weight file of `card` that the store lacks.
+    """Fetch each weight file of `card` that is missing or damaged in the store.
 
     Args:
-        mirror: a folder that is asked first, for sites without a network. Files are known by their hash, so
-            their names and folders in it do not matter.
+        mirror: a folder that is searched before the sources, for sites without network access. Its files are found
+            by their hash, whatever their names and folders.
 
     Raises:
-        ModelError: no source has a file with the card's hash; the message says what each one answered.
+        ModelError: no source has a file with the card's hash. The message lists the error of each source.
     """
     for file in card.files:
         path = store.folder(card) / file.name
@@ -35,11 +35,11 @@ def fetch(card: Card, store: Store, downloads: Downloads, mirror: Path | None) -
 def _fetch_file(card: Card, file: WeightFile, path: Path, downloads: Downloads, mirror: Path | None) -> None:
     refusals = []
     if mirror is not None:
-        # Files of the right name first: most often no other needs to be hashed.
+        # Files with the right name come first, because hashing the others takes time.
         for place in sorted(mirror.rglob("*"), key=lambda path: (path.name != file.name, path)):
             if matches(place, file.sha256):
                 return copy_into(place, path, file.sha256)
-        refusals.append(f"the mirror {mirror} has no file with its hash")
+        refusals.append(f"the mirror {mirror} has no file with this hash")
     for source in file.sources:
         try:
             return _take(source, file, path, downloads)
@@ -47,7 +47,7 @@ def _fetch_file(card: Card, file: WeightFile, path: Path, downloads: Downloads, 
             refusals.append(str(error))
     raise ModelError(
         f"{file.name} of the model {card.name} could not be fetched: {'; '.join(refusals)}. "
-        f"Try again with a network, or put the file into a folder and name it with --mirror or MODEL_MIRROR"
+        f"Check the network, or put the file into a folder and pass it as --mirror or MODEL_MIRROR"
     )
 
 
@@ -76,13 +76,13 @@ def _installed(source: InstalledSource) -> Path:
 
 
 def _unpack(archive: Path, member: str, path: Path, file: WeightFile) -> None:
-    """Copy one member out of an archive whose hash has been checked; nothing else of it is touched."""
+    """Extract one member of an archive whose hash has been checked."""
     with atomic(path) as unfinished:
         with _member(archive, member) as content, unfinished.open("wb") as target:
             shutil.copyfileobj(content, target)
         found = sha256_of(unfinished)
         if found != file.sha256:
-            raise ModelError(f"{member} has another hash than its card: sha256 {found} instead of {file.sha256}")
+            raise ModelError(f"{member} has the SHA-256 {found}, but its card states {file.sha256}")
 
 
 @contextlib.contextmanager
@@ -95,9 +95,9 @@ def _member(archive: Path, name: str) -> Iterator[IO[bytes]]:
             with tarfile.open(archive) as packed:
                 unpacked = packed.extractfile(name)
                 if unpacked is None:
-                    raise ModelError(f"{name} is no file in its archive")
+                    raise ModelError(f"{name} is not a file in the archive")
                 yield unpacked
     except KeyError:
         raise ModelError(f"the archive has no {name}") from None
     except (zipfile.BadZipFile, tarfile.TarError) as error:
-        raise ModelError(f"the archive of {name} cannot be read ({error})") from error
+        raise ModelError(f"the archive with {name} cannot be read ({error})") from error

@@ -1,14 +1,14 @@
-"""Networks in 8-bit integers, for CPUs.
+"""Quantise networks to 8-bit integers, for CPUs.
 
-Static quantisation of the convolutions (Jacob et al., "Quantization and Training of Neural Networks for
-Efficient Integer-Arithmetic-Only Inference", CVPR 2018): weights by output channel, activations by tensor and
-unsigned. The activations' ranges are measured once, on real faces, and kept beside the card, so that an export needs
-no photos.
+Convolutions are quantised statically (Jacob et al., "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference", CVPR 2018): weights signed and per output channel, activations unsigned and per
+tensor. The ranges of the activations are measured once on real faces and stored beside the card, so that an export
+needs no photos.
 
-x86 CPUs without VNNI add the products of two neighbouring weights in 16 bits, which may overflow: FaceNet's
-embeddings would have a cosine of 0.96 instead of 0.999 with those in floats. Weights of seven bits would be safe, and
-twice as coarse. It is the sums of neighbours that have to be small, though, and the largest weight of a channel
-seldom stands beside the second largest: the scales are chosen for the largest sum, 1.2 times as coarse.
+x86 CPUs without VNNI add the products of two neighbouring weights in 16 bits, which can overflow: the cosine between
+FaceNet's embeddings in integers and in floats would be 0.96 instead of 0.999. Seven-bit weights would be safe, but
+twice as coarse. Only the sums of neighbours have to fit, and the largest weight of a channel is rarely next to the
+second largest. The scales are therefore chosen for the largest sum, which makes the weights 1.2 times as coarse.
 """
 
 import json
@@ -30,23 +30,26 @@ from models.catalogue import ranges_path
 from models.errors import ModelError
 
 Ranges = Mapping[str, tuple[float, float]]
-"""The least and the greatest value of each tensor around a convolution, by its name in the graph."""
+"""The smallest and largest value of each tensor before or after a convolution, by its name in the graph."""
 
 OPERATORS = ["Conv"]
-"""What is quantised, and around which ranges are measured."""
+"""Operators that are quantised. Ranges are measured before and after them."""
 BETWEEN = ["Relu", "Concat"]
-"""What stands between two of these: in integers, too, rectifying costs nothing and concatenating is copying."""
+"""Operators between two of these. In integers a Relu costs nothing, and a Concat only copies."""
 
 
 def quantised(model: ModelProto, ranges: Ranges) -> ModelProto:
-    """A copy of `model`, of floats and with all normalisation folded in, with its convolutions in integers.
+    """Return a copy of `model` with its convolutions in integers.
+
+    Args:
+        model: a network of floats, with all normalisation folded into its convolutions.
 
     Raises:
-        ModelError: the ranges are of another graph.
+        ModelError: the ranges were measured on a different graph.
     """
     convolutions = [node for node in model.graph.node if node.op_type in OPERATORS]
     if missing := {name for node in convolutions for name in (node.input[0], *node.output)} - set(ranges):
-        raise ModelError(f"no range is known of {min(missing)}: measure them with `facegraph models ranges`")
+        raise ModelError(f"no range is known for {min(missing)}: measure the ranges with `facegraph models ranges`")
     known = {
         name: TensorData(lowest=np.float32(least), highest=np.float32(greatest))
         for name, (least, greatest) in _between(model, ranges).items()
@@ -71,7 +74,7 @@ def quantised(model: ModelProto, ranges: Ranges) -> ModelProto:
 
 
 def _scales(model: ModelProto, convolutions: Sequence[NodeProto]) -> dict[str, list[dict[str, Any]]]:
-    """What the quantiser has to take for the range of each output channel of each convolution's weights."""
+    """The range of each output channel of each convolution's weights, as the quantiser takes it."""
     constants = {entry.name: entry for entry in model.graph.initializer}
     return {
         node.input[1]: [
@@ -83,16 +86,16 @@ def _scales(model: ModelProto, convolutions: Sequence[NodeProto]) -> dict[str, l
 
 
 def without_overflow(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What 127 has to stand for in each output channel, so that no sum of two products overflows 16 bits.
+    """The weight that 127 stands for in each output channel, so that no sum of two products overflows 16 bits.
 
     Args:
-        weights: of a convolution (output channels, input channels, height, width).
+        weights: of a convolution, (output channels, input channels, height, width).
 
     Returns:
-        float32 (output channels), above 0: at least the channel's largest weight. With the scale that follows, two
-        neighbours of one sign have a sum of 128 at most once they are rounded, and 128 · 255 is less than 2¹⁵.
+        float32 (output channels), positive and at least the channel's largest weight. With this scale, two rounded
+        neighbours of the same sign sum to at most 128, and 128 · 255 < 2¹⁵.
     """
-    # Input channels follow one another in memory, and neighbours are counted from the first on.
+    # Neighbours are pairs of consecutive input channels, counted from the first.
     rows = weights.transpose(0, 2, 3, 1).reshape(len(weights), -1)
     pairs = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2))).reshape(len(rows), -1, 2)
     sums = np.stack([np.maximum(side, 0).sum(axis=2) for side in (pairs, -pairs)])
@@ -101,10 +104,10 @@ def without_overflow(weights: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _between(model: ModelProto, ranges: Ranges) -> Ranges:
-    """`ranges`, and those that follow from them.
+    """Return `ranges` and the ranges that follow from them.
 
-    What is rectified has the positive part of its range, so that no integer stands for what is cut off. Tensors that
-    are concatenated have the range of the whole, and with it the same scale.
+    The output of a Relu has the positive part of its input's range, so that no integer is wasted on values that are
+    cut off. The inputs of a Concat have the range of its output, so that all have the same scale.
     """
     known = dict(ranges)
     for node in model.graph.node:
@@ -118,10 +121,10 @@ def _between(model: ModelProto, ranges: Ranges) -> Ranges:
 
 
 def read_ranges(card: Card) -> Ranges:
-    """The ranges that stand beside `card`.
+    """Read the ranges of `card` from the file beside it.
 
     Raises:
-        ModelError: there are none.
+        ModelError: the file is missing.
     """
     try:
         ranges: Ranges = json.loads(ranges_path(card).read_text("utf-8"))
@@ -133,15 +136,19 @@ def read_ranges(card: Card) -> Ranges:
 
 
 def write_ranges(card: Card, ranges: Ranges) -> None:
-    """Keep `ranges` beside `card`, to four digits, one tensor a line."""
+    """Write `ranges` to a file beside `card`: one tensor per line, rounded to four digits."""
     lines = (f"{json.dumps(name)}: [{_rounded(least)}, {_rounded(most)}]" for name, (least, most) in ranges.items())
     ranges_path(card).write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
 
 def measured(path: Path, crops: NDArray[np.uint8]) -> Ranges:
-    """The ranges in the ONNX file of floats at `path`, which takes one crop a face, over `crops` (n, size, size, 3)."""
+    """Measure the ranges of the float ONNX file at `path`, which takes one crop per face.
+
+    Args:
+        crops: uint8 (n, size, size, 3) RGB.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        # The calibration writes a copy beside its file, which must not be in a store.
+        # The calibration writes a copy beside the file, which must not land in a store.
         linked = Path(folder) / path.name
         linked.symlink_to(path.resolve())
         calibrator = create_calibrator(
@@ -151,13 +158,13 @@ def measured(path: Path, crops: NDArray[np.uint8]) -> Ranges:
             calibrate_method=CalibrationMethod.MinMax,
         )
         (entry,) = calibrator.infer_session.get_inputs()
-        calibrator.collect_data(_Faces(entry.name, crops))
+        calibrator.collect_data(_CalibrationCrops(entry.name, crops))
         data = calibrator.compute_data().data
     return {name: (float(np.min(entry.lowest)), float(np.max(entry.highest))) for name, entry in sorted(data.items())}
 
 
-class _Faces:
-    """Crops as ONNX Runtime's calibration draws them, one after another."""
+class _CalibrationCrops:
+    """Feeds crops to ONNX Runtime's calibration, one at a time."""
 
     def __init__(self, name: str, crops: NDArray[np.uint8]) -> None:
         self._rest = ({name: crop[None]} for crop in crops)

@@ -1,7 +1,7 @@
-"""Putting a network's pre- and post-processing inside its ONNX graph.
+"""Put a network's pre- and postprocessing into its ONNX graph.
 
-Every exported file takes uint8 NHWC RGB crops and returns what the engine needs, so that no processing is left
-to do, or to do differently, at run time.
+Every exported file takes uint8 NHWC RGB crops and returns its task's answer, so that no processing at run time can
+differ from it.
 """
 
 import onnx
@@ -14,16 +14,17 @@ from models.input import LUMINANCE, Input
 OPSET = 18
 
 LEAST_SPOOF = 1e-4
-"""The deep tree network's spoof score is clipped to this distance from 0 and 1, where its logit is infinite."""
+"""The deep tree network's spoof score is clipped to between this and 1 minus this, because the logits of 0 and 1 are
+infinite."""
 
 
 def current(model: ModelProto) -> ModelProto:
-    """`model` in this module's operator set: files from elsewhere are often older."""
+    """Convert `model`, which may be older, to the operator set `OPSET`."""
     return onnx.version_converter.convert_version(model, OPSET)
 
 
 def with_crops_in(core: ModelProto, size: int, expected: Input) -> ModelProto:
-    """Put an input ``crops``, uint8 (n, size, size, 3) RGB, before `core`, which receives what is `expected`."""
+    """Prepend an input ``crops``, uint8 (n, size, size, 3) RGB, which is prepared for `core` as `expected` says."""
     channels = 1 if expected.colours == "grey" else 3
     planes = expected.layout == "nchw"
     shape = f"n, {channels}, {size}, {size}" if planes else f"n, {size}, {size}, {channels}"
@@ -57,7 +58,7 @@ def _constant(numbers: float | tuple[float, ...], inverse: bool = False) -> str:
 
 
 def with_photos_in(core: ModelProto) -> ModelProto:
-    """`core` behind an input ``photos``: uint8 (n, height, width, 3) RGB, given to it as float planes of 0 to 255."""
+    """Prepend an input ``photos``, uint8 (n, height, width, 3) RGB; `core` receives float planes of 0 to 255."""
     head = _parsed(
         core,
         """photos_in (uint8[n, height, width, 3] photos) => (float[n, 3, height, width] planes) {
@@ -69,7 +70,7 @@ def with_photos_in(core: ModelProto) -> ModelProto:
 
 
 def with_answer(core: ModelProto, card: Card) -> ModelProto:
-    """`core` followed by the step of the card's task that turns its outputs, (n, size) each, into the answer."""
+    """Append the step of the card's task that turns the outputs of `core`, each (n, size), into the answer."""
     sizes = [output.type.tensor_type.shape.dim[1].dim_value for output in core.graph.output]
     tail = _parsed(core, card.face_task.tail(card.output, sizes))
     names = zip(core.graph.output, tail.graph.input, strict=True)
@@ -77,9 +78,9 @@ def with_answer(core: ModelProto, card: Card) -> ModelProto:
 
 
 def with_leaf_logit(core: ModelProto) -> ModelProto:
-    """Turn the leaf scores and route of `core`, a deep tree network, both (n, 8), into the live ``logit`` (n).
+    """Append the live ``logit`` (n) to a deep tree network, whose outputs are leaf scores and route, both (n, 8).
 
-    The spoof probability is the sum of the leaves' absolute scores along the route, clipped by `LEAST_SPOOF`.
+    The spoof probability is the sum of the absolute leaf scores along the route, clipped by `LEAST_SPOOF`.
     """
     tail = _parsed(
         core,
@@ -102,10 +103,10 @@ def with_leaf_logit(core: ModelProto) -> ModelProto:
 
 
 def with_constant_weights(core: ModelProto) -> ModelProto:
-    """`core` without its weights among its inputs.
+    """Remove the weights of `core` from its inputs.
 
-    Older exporters list every weight as an input whose value a caller may replace. ONNX Runtime then neither fuses
-    nodes nor lays the weights out for its fast kernels: CenterFace takes twice the time.
+    Older exporters list every weight as an input that callers may override. ONNX Runtime then neither fuses nodes nor
+    prepacks weights: CenterFace takes twice the time.
     """
     weights = {weight.name for weight in core.graph.initializer}
     inputs = [entry for entry in core.graph.input if entry.name not in weights]
@@ -115,25 +116,25 @@ def with_constant_weights(core: ModelProto) -> ModelProto:
 
 
 def with_any_batch(core: ModelProto) -> ModelProto:
-    """`core` with a batch dimension that was fixed at conversion made free."""
+    """Make the batch dimension of `core` free where it was fixed at conversion."""
     fixed = core.graph.input[0].type.tensor_type.shape.dim[0].dim_value
     for entry in (*core.graph.input, *core.graph.output):
         entry.type.tensor_type.shape.dim[0].dim_param = "n"
-    # Shapes noted for inner tensors speak of the old batch.
+    # Shapes of inner tensors contain the fixed batch.
     del core.graph.value_info[:]
     shapes = {node.input[1] for node in core.graph.node if node.op_type == "Reshape"}
     for constant in core.graph.initializer:
         if constant.name in shapes:
             shape = numpy_helper.to_array(constant).copy()
             if shape[0] == fixed:
-                # To a Reshape, 0 means the dimension that comes in.
+                # In a Reshape, 0 means the dimension of its input.
                 shape[0] = 0
                 constant.CopyFrom(numpy_helper.from_array(shape, constant.name))
     return core
 
 
 def _parsed(core: ModelProto, graph: str) -> ModelProto:
-    """A model written as text, of the same versions as `core`."""
+    """Parse a model written as text, with the versions of `core`."""
     versions = ", ".join(f'"{entry.domain}" : {entry.version}' for entry in core.opset_import)
     model: ModelProto = onnx.parser.parse_model(f"<ir_version: {core.ir_version}, opset_import: [{versions}]>\n{graph}")
     return model

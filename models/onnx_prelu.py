@@ -1,10 +1,10 @@
-"""PReLU in operators that ONNX Runtime keeps in its fast layout.
+"""Rewrite PReLUs in operators that ONNX Runtime runs in its fast layout.
 
-On a CPU the runtime runs convolutions on channels in blocks, and has no PReLU for that layout: it
-turns the data back before each one and again after it, which costs more than the convolutions of a
-small network. Written as PReLU(x) = slope * x + (1 - slope) * max(x, 0), with a depthwise 1x1
-convolution for each product, all of it stays in blocks, and numbers change by rounding alone.
-Measured on one core: MTCNN's nets 7.6 to 5.2 ms, 8.6 to 4.8 and 4.0 to 2.0.
+On a CPU, ONNX Runtime runs convolutions on channels in blocks. It has no PReLU for that layout, so it converts the data
+before and after each one, which takes longer than the convolutions of a small network. Written as
+PReLU(x) = slope * x + (1 - slope) * max(x, 0), with a depthwise 1x1 convolution for each product, the data stay in
+blocks, and results differ only by rounding. On one core MTCNN's networks take 5.2, 4.8 and 2.0 ms instead of 7.6, 8.6
+and 4.0.
 """
 
 from collections import defaultdict
@@ -18,9 +18,9 @@ Consumers = Mapping[str, list[NodeProto]]
 
 
 def with_split_prelus(model: ModelProto) -> ModelProto:
-    """`model` with every PReLU over channels, of an operator of its own or as TFLite spells it out, rewritten.
+    """Rewrite every PReLU over channels, whether it is one operator or the five that TFLite uses.
 
-    A PReLU over anything else (after a fully connected layer) stays as it is.
+    Other PReLUs, such as those after a fully connected layer, stay.
     """
     graph = model.graph
     constants = {entry.name: numpy_helper.to_array(entry) for entry in graph.initializer}
@@ -31,7 +31,7 @@ def with_split_prelus(model: ModelProto) -> ModelProto:
         for name in node.input:
             consumers[name].append(node)
     for entry in graph.output:
-        # Whoever runs the graph uses it too.
+        # The caller also uses an output.
         consumers[entry.name].append(NodeProto())
     rewritten: list[NodeProto] = []
     for node in nodes:
@@ -49,7 +49,7 @@ def with_split_prelus(model: ModelProto) -> ModelProto:
 
 
 Found = tuple[list[NodeProto], NDArray[np.float32], str]
-"""The nodes of a PReLU, its slopes (channels), and the name of its output."""
+"""The nodes of a PReLU, its slopes, float32 (channels), and the name of its output."""
 
 
 def _prelu(node: NodeProto, constants: Mapping[str, NDArray[np.float32]]) -> Found | None:
@@ -60,7 +60,7 @@ def _prelu(node: NodeProto, constants: Mapping[str, NDArray[np.float32]]) -> Fou
 
 
 def _spelt_out(node: NodeProto, consumers: Consumers, constants: Mapping[str, NDArray[np.float32]]) -> Found | None:
-    """max(x, 0) + c * (x - abs(x)), whose slope is 2c; found at its maximum, the first of its nodes."""
+    """Find max(x, 0) + c * (x - abs(x)), a PReLU with slope 2c, by its node of the maximum."""
     if node.op_type != "Relu":
         return None
     for absolute in consumers[node.input[0]]:
@@ -83,7 +83,7 @@ def _spelt_out(node: NodeProto, consumers: Consumers, constants: Mapping[str, ND
 
 
 def _over_channels(slopes: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Slopes that stand for (channels, 1, 1), flat; None for others, and for one slope that all channels share."""
+    """Slopes of shape (channels, 1, 1) as (channels). None for other shapes and for one slope for all channels."""
     return slopes.ravel() if slopes.ndim >= 3 and slopes.shape[-3] == slopes.size > 1 else None
 
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions, opened in one way for every network."""
+"""ONNX Runtime sessions with the settings that every network shares."""
 
 import logging
 from pathlib import Path
@@ -14,14 +14,13 @@ logger = logging.getLogger(__name__)
 
 
 def open_session(path: Path, device: Device) -> onnxruntime.InferenceSession:
-    """A session for the ONNX file at `path` on `device`.
+    """Open the ONNX file at `path` on `device`.
 
-    The CUDA options keep several replicas on one GPU within their shares: an arena that grows by
-    what is asked for, and no exhaustive convolution search, whose workspace the limit does not cover.
+    The CUDA options let several replicas share a GPU: the memory arena grows only by what is requested, and
+    convolutions are not searched exhaustively, because the memory limit does not cover the workspace of that search.
 
     Raises:
-        ModelError: the file is missing or damaged, or the device is a GPU that is required and cannot
-            be used.
+        ModelError: the file is missing or damaged, or a required GPU cannot be used.
     """
     if not path.is_file():
         raise ModelError(f"{path} is missing: run `facegraph models pull`")
@@ -29,25 +28,25 @@ def open_session(path: Path, device: Device) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = device.threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # A thread that spins while it waits takes the core from the other replicas of the machine.
+    # Spinning threads would take CPU time from other replicas.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(path, options, providers=_providers(device))
     except Exception as error:
-        # The runtime's errors share no base class but Exception.
+        # ONNX Runtime's errors have no common base class below Exception.
         raise ModelError(f"ONNX Runtime cannot open {path}: {error}") from error
     if device.kind == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
-        problem = f"{path} was to run on a GPU, but ONNX Runtime found no usable CUDA"
+        problem = f"{path} should run on a GPU, but ONNX Runtime found no usable CUDA"
         if device.required:
             raise ModelError(f"{problem}: install its CUDA libraries or set `device: cpu`")
-        logger.warning("%s: it runs on the CPU", problem)
+        logger.warning("%s: it runs on the CPU instead", problem)
     return session
 
 
 def _providers(device: Device) -> list[str | tuple[str, dict[str, Any]]]:
     if device.kind == "cpu":
         return ["CPUExecutionProvider"]
-    # CUDA and cuDNN come with torch's packages; the runtime looks for them only when told to.
+    # CUDA and cuDNN are installed with torch; ONNX Runtime finds them there only after this call.
     onnxruntime.preload_dlls()
     cuda: dict[str, Any] = {
         "device_id": 0,
@@ -61,7 +60,7 @@ def _providers(device: Device) -> list[str | tuple[str, dict[str, Any]]]:
 
 
 class OnnxNetwork:
-    """An exported network: crops in, final answer out."""
+    """An exported network."""
 
     def __init__(self, path: Path, device: Device) -> None:
         self._session = open_session(path, device)
@@ -69,5 +68,5 @@ class OnnxNetwork:
         self._outputs = [entry.name for entry in self._session.get_outputs()]
 
     def __call__(self, *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-        """Run the graph on one array an input, in the graph's order, and return all its outputs."""
+        """Run the graph on one array per input and return all outputs, both in the graph's order."""
         return tuple(self._session.run(self._outputs, dict(zip(self._inputs, arrays, strict=True))))

@@ -1,4 +1,4 @@
-"""Pulling: fetching what is missing, exporting what is not exported, and doing nothing twice."""
+"""Pull models: fetch missing weights and export them."""
 
 import fcntl
 from collections.abc import Iterator, Sequence
@@ -17,17 +17,17 @@ from models.store import Store
 
 
 def pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Console) -> None:
-    """Fetch and export what `cards` need, showing progress.
+    """Fetch and export the models that are not ready, and show progress.
 
     Raises:
-        ModelError: the mirror is no folder, or a model could not be pulled; those before it are ready.
+        ModelError: the mirror is not a folder, or a model could not be pulled. Models before it are ready.
     """
     if mirror is not None and not mirror.is_dir():
-        raise ModelError(f"the mirror {mirror} is no folder")
+        raise ModelError(f"the mirror {mirror} is not a folder")
     named = {network.name: network for card in cards for network in networks_of(card)}
     if wanted := _not_ready(named, store):
         with _alone(store.root, console):
-            # Another pull may have done the work while this one waited.
+            # Another pull may have finished them while this one waited.
             wanted = _not_ready(named, store)
             if wanted:
                 _pull(list(wanted.values()), store, mirror, console)
@@ -41,7 +41,7 @@ def _not_ready(cards: dict[str, Card], store: Store) -> dict[str, Card]:
 
 
 def _pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Console) -> None:
-    # Only now: they take half a second to import, and mostly there is nothing to do.
+    # Imported late: they take half a second, and usually every model is ready.
     from models.downloads import Downloads
     from models.export import export
     from models.fetch import fetch
@@ -64,10 +64,10 @@ def _pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Con
 
 
 def configured_in(path: Path) -> list[Card]:
-    """The cards that a Serve configuration file names among its applications' args.
+    """The cards named by a Serve configuration file.
 
     Raises:
-        ModelError: the file cannot be read, or names a model that the catalogue does not have.
+        ModelError: the file cannot be read or names an unknown model.
     """
     try:
         config = yaml.safe_load(path.read_text("utf-8"))
@@ -79,7 +79,7 @@ def configured_in(path: Path) -> list[Card]:
 
 
 def configured(args: object) -> list[Card]:
-    """The cards that applications' arguments name: each ``model:`` in them, once."""
+    """The card of each ``model:`` in applications' arguments, without duplicates."""
     return [card_named(name) for name in dict.fromkeys(_models(args))]
 
 
@@ -97,12 +97,12 @@ def _models(entry: object) -> Iterator[str]:
 
 @contextmanager
 def _alone(root: Path, console: Console) -> Iterator[None]:
-    """Let one pull at a time work in a store; a second one waits and then finds the work done."""
+    """Lock the store, so that only one pull at a time works in it."""
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            console.print("waiting for another pull to end")
+            console.print("waiting for another pull to finish")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

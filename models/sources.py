@@ -1,4 +1,4 @@
-"""Where the weights of a model come from: files known by their SHA-256, and sources that carry them."""
+"""Weight files, identified by their SHA-256, and the sources that provide them."""
 
 from typing import Annotated, Literal
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.+-]*$")]
-"""A name without folders: the file lies in the model's own folder."""
+"""A file name without folders: the file is in the model's own folder."""
 
 
 class Strict(BaseModel):
@@ -46,7 +46,7 @@ class NpmSource(Strict):
 
 
 class HttpsSource(Strict):
-    """A file at an address, or a member of a zip archive there."""
+    """A file at a URL, or a member of an archive there."""
 
     kind: Literal["https"]
     url: Annotated[str, StringConstraints(pattern=r"^https://")]
@@ -64,7 +64,7 @@ Source = Annotated[InstalledSource | PypiSource | NpmSource | HttpsSource, Field
 
 
 class WeightFile(Strict):
-    """One file of original weights and its sources, in order of preference."""
+    """A file of original weights and its sources in order of preference."""
 
     name: FileName
     sha256: Sha256

@@ -1,4 +1,4 @@
-"""The folder of fetched weights and exported networks, and what stands in it."""
+"""The folder of weights and exported networks."""
 
 import contextlib
 import hashlib
@@ -15,7 +15,7 @@ from models.catalogue import ranges_path
 from models.errors import ModelError
 
 EXPORTER_VERSION = "6"
-"""Change it when an exporter changes what it writes, so that every store exports anew."""
+"""Change this when an exporter writes something else, so that every store exports again."""
 
 DEFAULT_STORE = Path(__file__).resolve().parents[1] / "data" / "models"
 
@@ -23,44 +23,44 @@ State = Literal["ready", "weights only", "not pulled"]
 
 
 class Store:
-    """One folder a model below `root`: its weight files, its exports, and `manifest.json` once both are whole.
+    """One folder per model below `root`, with its weights, its exports and `manifest.json`.
 
-    The manifest is written last, so whatever is there without one is unfinished and is made again.
+    The manifest is written last: a folder without one is incomplete, and the next pull finishes it.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def folder(self, card: Card) -> Path:
-        """Where the files of `card` lie."""
+        """The folder of `card`."""
         return self.root / card.name
 
     def state(self, card: Card) -> State:
-        """How far `card` has come."""
+        """The state of `card`."""
         if not self.problems(card):
             return "ready"
         return "not pulled" if self._weight_problems(card) else "weights only"
 
     def exports(self, card: Card) -> list[Path]:
-        """The exported files of `card`, in the card's order, after their hashes have been checked.
+        """Check the hashes of the exported files of `card` and return their paths, in the card's order.
 
         Raises:
-            ModelError: a file is missing or damaged; the message says what to type.
+            ModelError: a file is missing or damaged. The message names the command that fixes it.
         """
         _refuse(card, self._export_problems(card))
         return [self.folder(card) / name for name in card.exports]
 
     def check_presence(self, card: Card) -> None:
-        """Look whether the exports of `card` are still there, without reading them.
+        """Check that the exports of `card` exist, without reading them.
 
         Raises:
-            ModelError: one is not.
+            ModelError: one is missing.
         """
         missing = [f"{name} is gone" for name in card.exports if not (self.folder(card) / name).is_file()]
         _refuse(card, missing)
 
     def whole(self, card: Card) -> Path:
-        """The folder of `card`, after the hashes of its weights and exports have been checked.
+        """Check the hashes of the weights and exports of `card` and return its folder.
 
         Raises:
             ModelError: as above.
@@ -69,11 +69,11 @@ class Store:
         return self.folder(card)
 
     def problems(self, card: Card) -> list[str]:
-        """What keeps `card` from being whole: files that are missing or changed. Reads every file."""
+        """List the missing and damaged files of `card`. Reads every file."""
         return [*self._weight_problems(card), *self._export_problems(card)]
 
     def finish(self, card: Card) -> None:
-        """Note that weights and exports of `card` are whole."""
+        """Write the manifest of `card`, which marks it as ready."""
         hashes = {name: sha256_of(self.folder(card) / name) for name in card.exports}
         manifest = {"version": self._version(card), "exports": hashes}
         with atomic(self.folder(card) / "manifest.json") as path:
@@ -90,7 +90,7 @@ class Store:
         if not manifest:
             return ["it is not pulled"]
         if manifest.get("version") != self._version(card):
-            return ["it was pulled for another version of its card"]
+            return ["it was pulled for a different version of its card"]
         folder, hashes = self.folder(card), manifest["exports"]
         return [f"{name} is missing or damaged" for name in card.exports if not matches(folder / name, hashes[name])]
 
@@ -114,7 +114,7 @@ class Store:
             *card.exports,
             *(f.sha256 for f in card.files),
             *(table for table in described if table != "{}"),
-            # Where they are missing, the export says what to do.
+            # If they are missing, the export reports it.
             *([sha256_of(ranges)] if card.int8 and ranges.is_file() else []),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -128,19 +128,19 @@ def _refuse(card: Card, problems: list[str]) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Hex digest of the file at `path`, read in pieces."""
+    """Hex digest of the file at `path`."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def matches(path: Path, sha256: str) -> bool:
-    """Whether there is a file at `path` and it has this hash."""
+    """Whether `path` is a file with this hash."""
     return path.is_file() and sha256_of(path) == sha256
 
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A path to write to, which becomes `path` when the block ends well, and vanishes when it does not."""
+    """Write to a temporary file that replaces `path` when the block succeeds and is deleted when it fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -154,7 +154,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def scratch(root: Path) -> Iterator[Path]:
-    """An empty folder below `root` that is gone after the block."""
+    """A temporary folder below `root`, deleted after the block."""
     root.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".scratch-", dir=root))
     try:

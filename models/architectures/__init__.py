@@ -1,9 +1,9 @@
-"""One module an architecture: its original runtime and its export.
+"""One module per architecture: its export and its original runtime.
 
-Each module offers two functions, and imports its framework at its top:
+Each module has two functions:
 
-    export(card, folder)            reads card.files from folder, writes card.exports into it
-    original(card, folder, device)  the network in its original runtime, behind the same contract
-                                    as the export: the engines "torch" and "tensorflow", and the
-                                    reference in the parity tests
+    export(card, folder)            reads card.files from folder and writes card.exports into it
+    original(card, folder, device)  returns the network in its original runtime, with the inputs and outputs of the
+                                    export: for the engines "torch" and "tensorflow", and as the reference of the
+                                    parity tests
 """

@@ -1,15 +1,15 @@
-"""BlazeFace: the face detector of MediaPipe, which runs the exported file itself.
+"""BlazeFace, MediaPipe's face detector.
 
-The export is the published network, untouched, with the metadata that MediaPipe Tasks asks for (the
-TensorFlow Lite metadata schema, whose classes mediapipe ships as `metadata_schema_py_generated`).
-There is no `original`: the exported file runs in its original runtime.
+The export is the published network with the metadata that MediaPipe Tasks requires (the TensorFlow Lite metadata
+schema, whose classes mediapipe ships as `metadata_schema_py_generated`). There is no `original`, because MediaPipe, the
+original runtime, runs the export.
 """
 
 from pathlib import Path
 
 import flatbuffers
 
-import models.detectors.mediapipe  # noqa: F401  loads mediapipe without TensorFlow, so before the next ones
+import models.detectors.mediapipe  # noqa: F401  loads mediapipe without TensorFlow, so it comes first
 from models.card import Card
 
 # isort: split
@@ -19,14 +19,14 @@ from mediapipe.tasks.metadata import schema_py_generated as tflite
 MODEL_IDENTIFIER = b"TFL3"
 METADATA_IDENTIFIER = b"M001"
 METADATA_NAME = "TFLITE_METADATA"
-"""The entry of a TFLite file under which readers look for its metadata."""
+"""Name of the metadata entry of a TFLite file."""
 
 PIXEL_MEAN = PIXEL_STD = 127.5
-"""The network takes RGB values from -1 to 1: (value - mean) / standard deviation."""
+"""The network takes RGB values from -1 to 1: (value - mean) / std."""
 
 
 def export(card: Card, folder: Path) -> None:
-    """Write `card.exports[0]`, the network of `card.files[0]` with its metadata, into `folder`.
+    """Add metadata to the network in `card.files[0]` and write it to `card.exports[0]`, both in `folder`.
 
     Raises:
         OSError: a file cannot be read or written.
@@ -41,7 +41,7 @@ def export(card: Card, folder: Path) -> None:
 
 
 def _metadata(outputs: list[str]) -> bytes:
-    """Metadata of one RGB image as input and of the named outputs."""
+    """Metadata for one RGB image as input and for the named outputs."""
     normalisation = metadata.ProcessUnitT(
         optionsType=metadata.ProcessUnitOptions.NormalizationOptions,
         options=metadata.NormalizationOptionsT(mean=[PIXEL_MEAN], std=[PIXEL_STD]),
@@ -58,7 +58,7 @@ def _metadata(outputs: list[str]) -> bytes:
 
 
 def _packed(table: tflite.ModelT | metadata.ModelMetadataT, identifier: bytes) -> bytes:
-    """A table of the generated classes as a flatbuffer with the file identifier."""
+    """Serialise a table to a flatbuffer with a file identifier."""
     builder = flatbuffers.Builder()
     builder.Finish(table.Pack(builder), file_identifier=identifier)
     return bytes(builder.Output())

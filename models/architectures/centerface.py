@@ -1,4 +1,4 @@
-"""CenterFace, which comes as an ONNX file.
+"""CenterFace, published as an ONNX file.
 
 Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", Scientific Programming 2020,
 arXiv:1911.03599. The backbone is a MobileNetV2 (Sandler et al., CVPR 2018) with a feature pyramid.
@@ -11,26 +11,26 @@ import onnx
 from onnx import ModelProto
 
 from models.card import Card
-from models.detectors.centerface import Network
+from models.detectors.centerface import CenterFaceNetwork
 from models.device import Device
 from models.onnx_graph import current, with_constant_weights, with_photos_in
 from models.onnx_session import OnnxNetwork
 
 
 def export(card: Card, folder: Path) -> None:
-    """Write the ONNX file: uint8 (n, height, width, 3) RGB, in sides that are multiples of 32, to the four maps."""
+    """Write the ONNX file: uint8 (n, height, width, 3) RGB, sides multiples of 32, to the four maps."""
     core = with_free_shape(with_constant_weights(onnx.load(folder / card.files[0].name)))
     onnx.save(with_photos_in(current(core)), folder / card.exports[0])
 
 
-def original(card: Card, folder: Path, device: Device) -> Network:
-    """The file as it came, with its input prepared outside: it takes uint8 (10, 32, 32, 3) RGB and nothing else."""
+def original(card: Card, folder: Path, device: Device) -> CenterFaceNetwork:
+    """The published file with its preprocessing outside. It only takes uint8 (10, 32, 32, 3) RGB."""
     network = OnnxNetwork(folder / card.files[0].name, device)
     return lambda photos: network(photos.transpose(0, 3, 1, 2).astype(np.float32))
 
 
 def with_free_shape(core: ModelProto) -> ModelProto:
-    """`core` for any number of photos of any size, in place of the shape that its file states."""
+    """Let `core` take any number of photos of any size, instead of the fixed shape in its file."""
     shapes = [("n", "height", "width"), *[("n", "quarter_height", "quarter_width")] * len(core.graph.output)]
     for entry, names in zip((*core.graph.input, *core.graph.output), shapes, strict=True):
         count, _, height, width = entry.type.tensor_type.shape.dim

@@ -1,8 +1,8 @@
-"""FaceNet as Keras weights (.h5): the Inception-ResNet v1 of `inception_resnet_v1`, by other names.
+"""FaceNet as Keras weights (.h5): the network of `inception_resnet_v1` with other layer names.
 
-The weights are read by layer name and nothing else of the file is used: an old file's Lambda layers
-carry marshalled Python code, which is not run. torch makes the export and Keras is the original
-runtime; each is imported only where it is used, since the two do not live in one process.
+Only the weights are read from the file, by layer name: the Lambda layers of old files contain marshalled Python code,
+which is not run. PyTorch exports the network and Keras is its original runtime. Each is imported where it is used,
+because they cannot share a process.
 """
 
 import re
@@ -19,7 +19,7 @@ from models.device import Device
 from models.errors import ModelError
 
 Weights = dict[str, dict[str, NDArray[np.float32]]]
-"""For each layer its arrays by name: kernel, bias, beta, moving_mean, moving_variance."""
+"""The arrays of each layer by name: kernel, bias, beta, moving_mean, moving_variance."""
 
 REPEATS = {"Block35": "repeat_1", "Block17": "repeat_2", "Block8": "repeat_3"}
 
@@ -36,7 +36,7 @@ def export(card: Card, folder: Path) -> None:
     body.last_linear = torch.nn.Linear(1792, size, bias=False)
     body.last_bn = torch.nn.BatchNorm1d(size, eps=0.001)
     state = {name: torch.from_numpy(array) for name, array in torch_state(read(folder / card.files[0].name)).items()}
-    # Keras trains these batch normalisations without a gamma, and counts no batches.
+    # The batch normalisations have no gamma in Keras, and no count of batches.
     for name, tensor in body.state_dict().items():
         if name.endswith(("bn.weight", "num_batches_tracked")):
             state[name] = torch.ones_like(tensor)
@@ -45,7 +45,7 @@ def export(card: Card, folder: Path) -> None:
 
 
 def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[np.float32]]:
-    """The network in Keras on TensorFlow, behind the same contract as the export."""
+    """The network in Keras on TensorFlow, with the input and output of the export."""
     from models.architectures.facenet_network import keras_facenet
 
     [size] = card.shape
@@ -62,10 +62,10 @@ def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[
 
 
 def read(path: Path) -> Weights:
-    """Every layer's arrays in a Keras model or weights file.
+    """Read the arrays of every layer in a Keras model or weights file.
 
     Raises:
-        ModelError: the file is not such a file.
+        ModelError: the file is neither.
     """
     weights: Weights = defaultdict(dict)
 
@@ -83,7 +83,7 @@ def read(path: Path) -> Weights:
 
 
 def torch_state(weights: Weights) -> dict[str, NDArray[np.float32]]:
-    """The same weights under facenet-pytorch's names and in torch's layout."""
+    """Convert the weights to facenet-pytorch's names and PyTorch's layout."""
     names = _torch_names([layer for layer, arrays in weights.items() if "kernel" in arrays])
     state: dict[str, NDArray[np.float32]] = {}
     for layer, name in names.items():
@@ -104,10 +104,10 @@ def torch_state(weights: Weights) -> dict[str, NDArray[np.float32]]:
 
 
 def _torch_names(layers: list[str]) -> dict[str, str]:
-    """facenet-pytorch's module for each Keras layer.
+    """Map each Keras layer to facenet-pytorch's module.
 
-    Within a branch Keras counts its convolutions 0a, 0b, 0c, 1a; facenet-pytorch numbers them, and
-    leaves the number out where a branch has one only.
+    Keras names the convolutions of a branch 0a, 0b, 0c and 1a. facenet-pytorch numbers them, and omits the number if
+    the branch has only one.
     """
     branches: dict[str, list[str]] = defaultdict(list)
     names = {}
@@ -118,14 +118,14 @@ def _torch_names(layers: list[str]) -> dict[str, str]:
             names[layer] = f"conv2d_{stem[1]}" if stem else "last_linear"
             continue
         block, index, branch = match.groups()
-        place = block.lower() if index is None else f"{REPEATS[block]}.{int(index) - 1}"
+        parent = block.lower() if index is None else f"{REPEATS[block]}.{int(index) - 1}"
         if (block, index) == ("Block8", "6"):
-            place = "block8"
+            parent = "block8"
         if branch is None:
-            names[layer] = f"{place}.conv2d"
+            names[layer] = f"{parent}.conv2d"
         else:
-            branches[f"{place}.branch{branch}"].append(layer)
-    for place, members in branches.items():
+            branches[f"{parent}.branch{branch}"].append(layer)
+    for name, members in branches.items():
         for number, layer in enumerate(members):
-            names[layer] = place if len(members) == 1 else f"{place}.{number}"
+            names[layer] = name if len(members) == 1 else f"{name}.{number}"
     return names

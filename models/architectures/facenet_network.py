@@ -13,13 +13,13 @@ import tensorflow
 from keras import layers
 from numpy.typing import NDArray
 
-from models.architectures.keras_place import place
+from models.architectures.tensorflow_device import tensorflow_device
 from models.device import Device
 
 Chain = list[tuple[str, int, int | tuple[int, int]]]
-"""Convolutions one after another: position in the branch, filters, kernel."""
+"""A sequence of convolutions: position in the branch, filters, kernel."""
 
-# For each kind of residual block: its branches, the scale of the residual, and how often it comes.
+# For each kind of residual block: its branches, the scale of the residual, and the number of blocks.
 BLOCKS: dict[str, tuple[list[Chain], float, int]] = {
     "Block35": (
         [
@@ -33,7 +33,7 @@ BLOCKS: dict[str, tuple[list[Chain], float, int]] = {
     "Block17": ([[("1x1", 128, 1)], [("0a_1x1", 128, 1), ("0b_1x7", 128, (1, 7)), ("0c_7x1", 128, (7, 1))]], 0.1, 10),
     "Block8": ([[("1x1", 192, 1)], [("0a_1x1", 192, 1), ("0b_1x3", 192, (1, 3)), ("0c_3x1", 192, (3, 1))]], 0.2, 6),
 }
-# The blocks that halve the grid: the last convolution of each branch has stride 2, beside a max pool.
+# Blocks that halve the grid: the last convolution of each branch has stride 2, and there is a max pooling branch.
 REDUCTIONS: dict[str, list[Chain]] = {
     "Mixed_6a": [[("1a_3x3", 384, 3)], [("0a_1x1", 192, 1), ("0b_3x3", 192, 3), ("1a_3x3", 256, 3)]],
     "Mixed_7a": [
@@ -47,12 +47,12 @@ REDUCTIONS: dict[str, list[Chain]] = {
 def keras_facenet(
     size: int, weights: dict[str, dict[str, NDArray[np.float32]]], device: Device
 ) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """The network with `weights` by layer name.
+    """Build the network with `weights` by layer name.
 
     Returns:
         A function from standardised float32 (n, 160, 160, 3) RGB to float32 (n, size), not normalised.
     """
-    placed = place(device)
+    on_device = tensorflow_device(device)
     model = _build(size)
     for layer in model.layers:
         if layer.weights:
@@ -63,7 +63,7 @@ def keras_facenet(
         return model(batch, training=False)
 
     def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        with tensorflow.device(placed):
+        with tensorflow.device(on_device):
             return np.asarray(forward(tensorflow.constant(batch)), dtype=np.float32)
 
     return run
@@ -92,7 +92,7 @@ def _residual_blocks(x: Any, kind: str) -> Any:
     branches, scale, count = BLOCKS[kind]
     for number in range(1, count + 1):
         name = f"{kind}_{number}"
-        # The very last block of the network adds its residual whole and unrectified.
+        # The last block of the network neither scales its residual nor has a ReLU.
         last = kind == "Block8" and number == count
         mixed = layers.Concatenate()([_chain(x, f"{name}_Branch_{i}", chain) for i, chain in enumerate(branches)])
         residual = layers.Conv2D(x.shape[-1], 1, padding="same", name=f"{name}_Conv2d_1x1")(mixed)

@@ -1,4 +1,4 @@
-"""InceptionResnetV1 in torch: facenet-pytorch's network behind crops.
+"""facenet-pytorch's InceptionResnetV1, which takes crops.
 
 Szegedy et al., "Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning",
 AAAI 2017, trained as a FaceNet (Schroff et al., CVPR 2015).
@@ -19,12 +19,12 @@ from models.onnx_graph import OPSET
 
 
 class FaceNet(torch.nn.Module):
-    """The network behind uint8 (n, 160, 160, 3) RGB crops; gives float32 (n, size) of length 1.
+    """From uint8 (n, 160, 160, 3) RGB crops to embeddings, float32 (n, size) of length 1.
 
     Args:
         network: the body, which takes float (n, 3, 160, 160).
-        per_image: standardise each crop by its own mean and deviation, as David Sandberg's FaceNet
-            and its Keras ports do, or else by (x - 127.5) / 128, as facenet-pytorch does.
+        per_image: standardise each crop by its own mean and standard deviation, as David Sandberg's FaceNet and its
+            Keras ports do. If not, by (x - 127.5) / 128, as facenet-pytorch does.
     """
 
     def __init__(self, network: torch.nn.Module, per_image: bool) -> None:
@@ -38,7 +38,7 @@ class FaceNet(torch.nn.Module):
             mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
             centred = pixels - mean
             deviation = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
-            # The floor keeps a crop of one colour from dividing by nothing.
+            # The minimum avoids a division by zero for a crop of one colour.
             prepared = centred / deviation.clamp(min=(3 * 160 * 160) ** -0.5)
         else:
             prepared = (pixels - 127.5) / 128
@@ -51,9 +51,9 @@ def export(card: Card, folder: Path) -> None:
 
 
 def export_facenet(network: FaceNet, path: Path) -> None:
-    """Write `network` as an ONNX file with crops in and embeddings out."""
+    """Write `network` as an ONNX file."""
     for block in network.modules():
-        # The scale of a residual goes into the convolution before it: one pass over the data less each.
+        # Folding the residual's scale into the convolution before it saves a pass over the data per block.
         if isinstance(block, Block35 | Block17 | Block8):
             with torch.no_grad():
                 block.conv2d.weight *= block.scale
@@ -74,7 +74,7 @@ def export_facenet(network: FaceNet, path: Path) -> None:
 
 
 def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[np.float32]]:
-    """The network in torch, behind the same contract as the export."""
+    """The network in PyTorch, with the input and output of the export."""
     network = _network(card, folder).to(device.kind)
 
     def embed(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -87,7 +87,7 @@ def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[
 
 def _network(card: Card, folder: Path) -> FaceNet:
     weights = torch.load(folder / card.files[0].name, weights_only=True)
-    # The classifier over the training identities is no part of the embedding.
+    # The classifier of the training identities is not used for embeddings.
     weights = {name: tensor for name, tensor in weights.items() if not name.startswith("logits.")}
     body = InceptionResnetV1(pretrained=None, classify=False)
     body.load_state_dict(weights)

@@ -1,9 +1,8 @@
-"""MiniFASNet: live or spoof, from two crops of a face at two scales.
+"""MiniFASNet: liveness from two crops of a face at different scales.
 
-Minivision, "Silent-Face-Anti-Spoofing" (2020): a pruned MobileFaceNet (Chen et al., "MobileFaceNets",
-CCBR 2018), which in V1SE has squeeze-and-excitation (Hu et al., "Squeeze-and-Excitation Networks",
-CVPR 2018) on the last block of each stage. The Fourier spectrum that the authors also train on is no
-part of the network at run time.
+Minivision, "Silent-Face-Anti-Spoofing" (2020): a pruned MobileFaceNet (Chen et al., "MobileFaceNets", CCBR 2018). V1SE
+has squeeze-and-excitation (Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018) in the last block of each stage.
+The Fourier spectrum, a second target of the training, is not used at run time.
 """
 
 from collections import OrderedDict
@@ -24,17 +23,17 @@ Weights: TypeAlias = dict[str, Tensor]
 Layers: TypeAlias = OrderedDict[str, nn.Module]
 
 LIVE, SPOOFS = 1, [0, 2]
-"""The three classes."""
+"""Indices of the three classes."""
 
 
 class Crmnet(nn.Module):
-    """The authors' pair of networks as one, in evaluation mode: it takes the mean of their live probabilities."""
+    """The authors' two networks in evaluation mode, fused by the mean of their live probabilities."""
 
     def __init__(self, v2: Weights, v1se: Weights) -> None:
         """Build both from their state dicts.
 
         Raises:
-            KeyError, RuntimeError: a state dict is not a MiniFASNet's.
+            KeyError, RuntimeError: a state dict is not that of a MiniFASNet.
         """
         super().__init__()
         self.v2 = _minifasnet(v2)
@@ -42,15 +41,15 @@ class Crmnet(nn.Module):
         self.eval()
 
     def forward(self, crop_v2: Tensor, crop_v1se: Tensor) -> Tensor:
-        """Judge n faces, from 2.7 and 4 times their box.
+        """Score n faces from crops of 2.7 and 4 times their box.
 
         Args:
             crop_v2: uint8 (n, 80, 80, 3) RGB.
             crop_v1se: uint8 (n, 80, 80, 3) RGB.
 
         Returns:
-            float32 (n), the live logit: log(p / (1 - p)) of the mean p of both live probabilities, computed from
-            their logarithms, which do not saturate.
+            The live logit, float32 (n): log(p / (1 - p)) of the mean p of both live probabilities, computed from their
+            logarithms, which do not saturate.
         """
         both = torch.stack([_log_probabilities(self.v2, crop_v2), _log_probabilities(self.v1se, crop_v1se)], dim=1)
         return both[:, :, LIVE].logsumexp(1) - both[:, :, SPOOFS].logsumexp((1, 2))
@@ -74,7 +73,7 @@ def export(card: Card, folder: Path) -> None:
 
 
 def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[np.float32]]:
-    """The pair in torch."""
+    """Both networks in PyTorch, fused as in the export."""
     network = _load(card, folder).to(device.kind)
 
     @torch.inference_mode()
@@ -90,16 +89,16 @@ def _load(card: Card, folder: Path) -> Crmnet:
 
 
 def _log_probabilities(network: nn.Sequential, crops: Tensor) -> Tensor:
-    # Pixels from 0 to 255, as the authors read them.
+    # The authors feed pixels from 0 to 255.
     logits: Tensor = network(crops.permute(0, 3, 1, 2).float())
     return logits.log_softmax(1)
 
 
 def _minifasnet(weights: Weights) -> nn.Sequential:
-    """The network that the weights are of. Its widths are theirs: pruning left them without a pattern."""
-    # The first is left of DataParallel, the second of a wrapper around the blocks of a stage.
+    """Build the network with the widths of its weights, since pruning left no pattern in them."""
+    # The first is a trace of DataParallel, the second of a wrapper around the blocks of a stage.
     weights = {name.removeprefix("module.").replace(".model.", "."): value for name, value in weights.items()}
-    # Trained on BGR: its first kernels turned round take RGB, and the graph need not turn the crops.
+    # It was trained on BGR. With its first kernels flipped it takes RGB.
     weights["conv1.conv.weight"] = weights["conv1.conv.weight"].flip(1)
     network = nn.Sequential(
         Layers(
@@ -156,7 +155,7 @@ def _gates(weights: Weights) -> Layers:
 
 
 class _Branch(nn.Sequential):
-    """Layers whose result is joined with their input: added to it as a residual, or multiplied as gates."""
+    """Layers whose result is joined with their input: added as a residual, or multiplied as gates."""
 
     def __init__(self, layers: Layers, join: Callable[[Tensor, Tensor], Tensor]) -> None:
         super().__init__(layers)
@@ -171,7 +170,7 @@ class _Branch(nn.Sequential):
 
 class _PReLU(nn.PReLU):
     def forward(self, planes: Tensor) -> Tensor:
-        # Same as its parent's, but out of operators that ONNX Runtime is fast at: its PRelu took half of the run.
+        # Equal to PReLU, in operators that ONNX Runtime runs fast: its PRelu took half of the time.
         return planes + (self.weight[:, None, None] - 1) * planes.clamp(max=0)
 
 
@@ -184,7 +183,7 @@ def _convolution(weights: Weights, stride: int = 1, padded: bool = True) -> nn.S
 
 
 def _conv2d(kernel: Tensor, stride: int = 1, padded: bool = True) -> nn.Conv2d:
-    """The convolution that `kernel` (outputs, inputs a group, side, side) is of: of one input a group, depthwise."""
+    """A convolution for `kernel`, (outputs, inputs per group, side, side). With one input per group it is depthwise."""
     outputs, inputs, side, _ = kernel.shape
     groups = outputs if inputs == 1 else 1
     return nn.Conv2d(inputs * groups, outputs, side, stride, side // 2 if padded else 0, groups=groups, bias=False)

@@ -1,4 +1,4 @@
-"""MTCNN's three networks in torch.
+"""MTCNN's three networks in PyTorch.
 
 Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks",
 IEEE Signal Processing Letters 2016; the networks are facenet-pytorch's. The cascade around them is
@@ -6,7 +6,6 @@ IEEE Signal Processing Letters 2016; the networks are facenet-pytorch's. The cas
 """
 
 import copy
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,21 +17,20 @@ from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from numpy.typing import NDArray
 
 from models.card import Card
+from models.detectors.mtcnn import CascadeNetwork
 from models.device import Device
 from models.onnx_graph import OPSET
 from models.onnx_prelu import with_split_prelus
 
-Network = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], ...]]
-
 
 class FromWindows(torch.nn.Module):
-    """One network of the cascade behind float32 (n, height, width, 3) RGB windows of 0 to 255.
+    """A network of the cascade that takes windows, float32 (n, height, width, 3) RGB, 0 to 255.
 
-    Not uint8, as elsewhere: the cascade samples its windows down, and rounding the samples to whole
-    grey values was measured to move boxes to an IoU of 0.86 with the original's.
+    Windows are not uint8, because the cascade samples them down: rounded samples gave boxes with an IoU of only 0.86
+    with those of the original.
 
-    Gives its outputs with the face probability first: float32 (n, ...) probability of a face, box
-    regression (n, 4, ...), and from ONet the landmarks (n, 10).
+    Returns float32: the probability of a face (n, ...), the box regression (n, 4, ...) and, from ONet, the landmarks
+    (n, 10).
     """
 
     def __init__(self, network: torch.nn.Module) -> None:
@@ -42,12 +40,12 @@ class FromWindows(torch.nn.Module):
     def forward(self, windows: torch.Tensor) -> tuple[torch.Tensor, ...]:
         prepared = (windows.permute(0, 3, 1, 2) - 127.5) / 128
         regression, *landmarks, probabilities = self.network(prepared)
-        # The face is the last of two classes, or the one that is left.
+        # The face is the last of two classes, or the only one after `with_sigmoid`.
         return (probabilities[:, -1], regression, *landmarks)
 
 
 def with_sigmoid(original: FromWindows) -> FromWindows:
-    """The same network with the softmax of its two classes as a sigmoid of their difference, which costs a tenth."""
+    """Replace the softmax of two classes by a sigmoid of their difference, which takes a tenth of the time."""
     changed = copy.deepcopy(original)
     children: list[tuple[str, Any]] = list(changed.network.named_children())
     for (_, face), (name, softmax) in pairwise(children):
@@ -64,7 +62,7 @@ def export(card: Card, folder: Path) -> None:
 
 
 def export_cascade(networks: list[FromWindows], card: Card, folder: Path) -> None:
-    """Write PNet, RNet and ONet as the ONNX files of `card`. PNet takes any height and width from 12 pixels."""
+    """Write PNet, RNet and ONet as the ONNX files of `card`. PNet takes any height and width of at least 12 pixels."""
     for name, network, side in zip(card.exports, networks, (None, 24, 48), strict=True):
         batch = torch.export.Dim("n", min=1)
         free = {0: batch}
@@ -86,12 +84,12 @@ def export_cascade(networks: list[FromWindows], card: Card, folder: Path) -> Non
         onnx.save(with_split_prelus(onnx.load(folder / name)), folder / name)
 
 
-def original(card: Card, folder: Path, device: Device) -> tuple[Network, ...]:
-    """PNet, RNet and ONet in torch, each of the same contract as its export."""
+def original(card: Card, folder: Path, device: Device) -> tuple[CascadeNetwork, ...]:
+    """PNet, RNet and ONet in PyTorch, with the inputs and outputs of their exports."""
     return tuple(_runner(network.to(device.kind), device) for network in _networks(card, folder))
 
 
-def _runner(network: torch.nn.Module, device: Device) -> Network:
+def _runner(network: torch.nn.Module, device: Device) -> CascadeNetwork:
     def run(windows: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         with torch.inference_mode():
             outputs = network(torch.from_numpy(windows).to(device.kind))

@@ -1,4 +1,4 @@
-"""RetinaFace on a quarter-width MobileNet: boxes, scores and five landmarks of every anchor.
+"""RetinaFace with a quarter-width MobileNet: a box, a score and five landmarks for every anchor.
 
 Deng et al., "RetinaFace: Single-Shot Multi-Level Face Localisation in the Wild", CVPR 2020, without
 its dense 3D branch. Backbone: Howard et al., "MobileNets", 2017; pyramid: Lin et al., "Feature
@@ -20,8 +20,8 @@ from models.card import Card
 from models.device import Device
 from models.onnx_graph import OPSET
 
-Faces: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
-"""Boxes, scores and landmarks, as `RetinaFace` gives them."""
+AnchorFaces: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+"""Boxes, scores and landmarks as returned by `RetinaFaceModule.forward`."""
 
 MEAN_RGB = (123.0, 117.0, 104.0)
 LEVELS = ((8, (10, 20)), (16, (32, 64)), (32, (128, 256)))
@@ -31,8 +31,8 @@ WIDTH = 64
 """Channels of the pyramid."""
 
 
-class RetinaFace(nn.Module):
-    """The network and the decoding of its anchors. Attributes are called what the weights call them."""
+class RetinaFaceModule(nn.Module):
+    """The network and the decoding of its anchors. Attributes have the names of the weights."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,15 +42,15 @@ class RetinaFace(nn.Module):
         self.ClassHead, self.BboxHead, self.LandmarkHead = _Heads(2), _Heads(4), _Heads(10)
 
     def forward(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Look for faces. Overlapping answers to one face are left in.
+        """Score every anchor. Overlapping boxes of the same face are not suppressed.
 
         Args:
             photo: uint8 (1, height, width, 3) RGB, of any size.
 
         Returns:
-            float32, in pixels of the photo, one row an anchor: boxes (anchors, 4) as left, top, right,
-            bottom; scores (anchors), 0 to 1; landmarks (anchors, 5, 2): left eye, right eye, nose tip,
-            left and right corner of the mouth, as seen in the photo.
+            float32, in pixels of the photo: boxes (anchors, 4) as left, top, right, bottom; scores (anchors), 0 to 1;
+            landmarks (anchors, 5, 2) as left eye, right eye, nose tip, left and right corner of the mouth, where left
+            and right are those of the photo.
         """
         mean = torch.tensor(MEAN_RGB, device=photo.device)
         planes = photo.permute(0, 3, 1, 2).float() - mean[:, None, None]
@@ -70,7 +70,7 @@ class RetinaFace(nn.Module):
 
 
 def export(card: Card, folder: Path) -> None:
-    """Write the ONNX file: photo, uint8 (1, height, width, 3) RGB, to boxes, scores and landmarks."""
+    """Write the ONNX file: uint8 (1, height, width, 3) RGB to boxes, scores and landmarks."""
     torch.onnx.export(
         _load(card, folder),
         (torch.zeros(1, 250, 330, 3, dtype=torch.uint8),),
@@ -85,24 +85,24 @@ def export(card: Card, folder: Path) -> None:
     )
 
 
-def original(card: Card, folder: Path, device: Device) -> Callable[[NDArray[np.uint8]], Faces]:
-    """The network in torch, for one photo, uint8 (height, width, 3) RGB."""
+def original(card: Card, folder: Path, device: Device) -> Callable[[NDArray[np.uint8]], AnchorFaces]:
+    """The network in PyTorch, for one photo, uint8 (height, width, 3) RGB."""
     network = _load(card, folder).to(device.kind)
 
     @torch.inference_mode()
-    def look(pixels: NDArray[np.uint8]) -> Faces:
+    def look(pixels: NDArray[np.uint8]) -> AnchorFaces:
         boxes, scores, landmarks = network(torch.tensor(pixels[None], device=device.kind))
         return boxes.cpu().numpy(), scores.cpu().numpy(), landmarks.cpu().numpy()
 
     return look
 
 
-def _load(card: Card, folder: Path) -> RetinaFace:
+def _load(card: Card, folder: Path) -> RetinaFaceModule:
     weights = torch.load(folder / card.files[0].name, map_location="cpu", weights_only=True)
     weights = {name.removeprefix("module."): value for name, value in weights.items()}
-    # Trained on BGR: its first kernels turned round take RGB, and the graph need not turn the photo.
+    # It was trained on BGR. With its first kernels flipped it takes RGB.
     weights["body.stage1.0.0.weight"] = weights["body.stage1.0.0.weight"].flip(1)
-    network = RetinaFace()
+    network = RetinaFaceModule()
     network.load_state_dict(weights)
     return network.eval()
 
@@ -122,7 +122,7 @@ class _MobileNet(nn.Module):
         self.stage3 = nn.Sequential(_separable(128, 256, stride=2), _separable(256, 256))
 
     def forward(self, planes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The features at strides 8, 16 and 32."""
+        """Return the features at strides 8, 16 and 32."""
         fine = self.stage1(planes)
         middle = self.stage2(fine)
         return fine, middle, self.stage3(middle)
@@ -135,7 +135,7 @@ class _FeaturePyramid(nn.Module):
         self.merge1, self.merge2 = _convolution(WIDTH, WIDTH, 3), _convolution(WIDTH, WIDTH, 3)
 
     def forward(self, fine: Tensor, middle: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Each level with what the coarser ones saw."""
+        """Add to each level the features of the coarser ones."""
         coarse = self.output3(coarse)
         middle = self.output2(middle)
         middle = self.merge2(middle + interpolate(coarse, size=middle.shape[2:]))
@@ -145,7 +145,7 @@ class _FeaturePyramid(nn.Module):
 
 
 class _Context(nn.Module):
-    """Fields of view of 3, 5 and 7 pixels side by side, made of 3x3 convolutions."""
+    """Parallel receptive fields of 3, 5 and 7 pixels, made of 3x3 convolutions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -183,18 +183,18 @@ class _Head(nn.Module):
 
 
 class _Heads(nn.ModuleList):
-    """One head a level, together giving `values` numbers an anchor."""
+    """One head per level. Together they return `values` numbers per anchor."""
 
     def __init__(self, values: int) -> None:
         super().__init__(_Head(values, len(sides)) for _, sides in LEVELS)
 
     def forward(self, levels: list[Tensor]) -> Tensor:
-        """What they say of each anchor, (anchors, values), in the order of `_anchors`."""
+        """Return (anchors, values), in the order of `_anchors`."""
         return torch.cat([head(level) for head, level in zip(self, levels, strict=True)])
 
 
 def _anchors(level: Tensor, stride: int, sides: tuple[int, ...]) -> Tensor:
-    """Centre x, centre y and side in pixels, (rows * columns * sides, 3), the side varying fastest."""
+    """Centre x, centre y and side of the anchors in pixels, (rows * columns * sides, 3), the side varying fastest."""
     rows, columns = ((torch.arange(count, device=level.device) + 0.5) * stride for count in level.shape[2:])
     lengths = torch.tensor(sides, dtype=torch.float32, device=level.device)
     y, x, side = torch.meshgrid(rows, columns, lengths, indexing="ij")

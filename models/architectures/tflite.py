@@ -1,4 +1,4 @@
-"""TensorFlow Lite files: the original runtime and the conversion to ONNX."""
+"""Run TensorFlow Lite files, and convert them to ONNX."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +19,10 @@ from models.onnx_graph import OPSET, with_any_batch
 
 @tfl_op(["TFL_FULLY_CONNECTED"])
 class FullyConnected:
-    """Flattens the input of a fully connected layer before tf2onnx sees it.
+    """Flattens the input of a fully connected layer before tf2onnx converts the layer.
 
-    tf2onnx 1.17 flattens an input of more than two dimensions itself, and loses the layer's bias
-    as it does so: every photo then looks live to the deep tree network.
+    tf2onnx 1.17 flattens inputs of more than two dimensions itself, but loses the layer's bias: the deep tree network
+    then takes every photo for live.
     """
 
     @classmethod
@@ -38,29 +38,30 @@ class FullyConnected:
 
 
 def to_onnx(path: Path) -> ModelProto:
-    """The float network in the .tflite file at `path`, for batches of any size."""
+    """Convert the float network in the .tflite file at `path`, for batches of any size."""
     model, _ = from_tflite(str(path), opset=OPSET)
     return with_any_batch(model)
 
 
 def interpreter(path: Path, threads: int) -> Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]:
-    """The .tflite file at `path` in TensorFlow Lite: one batch in, all outputs out, ordered by name.
+    """Load the .tflite file at `path` in TensorFlow Lite.
 
-    May be called from several threads. An interpreter keeps a call's tensors in its own memory, so the calls take
-    turns: without that, one face's embedding could be returned for another face.
+    Returns:
+        A thread-safe function from one batch to all outputs, ordered by name. A lock serialises its calls, because the
+        interpreter keeps their tensors in shared memory: one face could otherwise get another face's embedding.
     """
     runtime = tensorflow.lite.Interpreter(model_path=str(path), num_threads=threads)
     entry = runtime.get_input_details()[0]["index"]
     outputs = sorted(runtime.get_output_details(), key=lambda output: str(output["name"]))
-    turn = Lock()
+    lock = Lock()
 
     def run(batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        with turn:
+        with lock:
             runtime.resize_tensor_input(entry, batch.shape)
             runtime.allocate_tensors()
             runtime.set_tensor(entry, batch)
             runtime.invoke()
-            # Copies, which the next call does not overwrite.
+            # get_tensor copies, so the next call does not overwrite these.
             return [runtime.get_tensor(output["index"]) for output in outputs]
 
     return run

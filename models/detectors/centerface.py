@@ -1,4 +1,4 @@
-"""CenterFace's maps turned into faces."""
+"""Convert CenterFace's maps to faces."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -12,40 +12,39 @@ from models.detection import Detector
 from models.detectors.mtcnn import non_maximum_suppression
 
 Maps: TypeAlias = tuple[NDArray[np.float32], ...]
-"""Four maps of a photo, float32 (channels, height, width), one cell for every 4x4 pixels: the score of a face's
-centre (1 channel); the logarithm of the box's height and width in cells (2); y and x of the centre from the middle of
-its cell, in cells (2); y and x of the five landmarks as shares of the box, from its top left corner (10)."""
+"""Four maps of a photo, float32 (channels, height, width), with one cell per 4x4 pixels: the score of a face's centre
+(1 channel); the logarithm of the box's height and width in cells (2); y and x of the centre relative to the middle of
+its cell, in cells (2); y and x of the five landmarks from the box's top left corner, as shares of the box (10)."""
 
-Network: TypeAlias = Callable[[Pixels], tuple[NDArray[np.float32], ...]]
-"""From photos, uint8 (n, height, width, 3) RGB with sides that are multiples of `STEP`, to their `Maps`, each
-stacked along a first axis."""
+CenterFaceNetwork: TypeAlias = Callable[[Pixels], tuple[NDArray[np.float32], ...]]
+"""From photos, uint8 (n, height, width, 3) RGB with sides that are multiples of `STEP`, to their `Maps`, each stacked
+along a first axis."""
 
 CELL = 4
-"""Pixels to a cell of the maps, along each axis."""
+"""Pixels per cell of the maps, along each axis."""
 
 STEP = 32
-"""The network halves a photo five times, so both sides must be multiples of this."""
+"""Both sides of the input are multiples of this, because the network halves it five times."""
 
 
 class CenterFace(Detector):
     """Finds faces as points: Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2020.
 
-    A photo is scaled down and padded with black at the bottom and on the right. Grey padding, or padding to a square,
-    gives the same results. Photos smaller than `side` are not enlarged: of 500 portraits of 450 pixels that finds
-    exactly one face on 97.8 % instead of 98.0 %, and takes twice the time.
+    A photo is scaled down and padded with black at the bottom and on the right. Padding with grey or to a square gives
+    the same results. Photos smaller than `side` are not enlarged: in 500 portraits of 450 pixels, that finds exactly
+    one face in 97.8 % instead of 98.0 %, in twice the time.
 
-    Boxes are as the network gives them. They agree with those of MTCNN, on which embedders and liveness were
-    measured: 0.98 times as wide and 0.97 times as high (means of MTCNN's side by CenterFace's over 866 faces, standard
-    deviations 0.07 and 0.09), with a mean intersection over union of 0.851. Framing them by these means would raise
-    it to 0.859, less than the boxes of either detector vary.
+    Boxes are those of the network. They agree with those of MTCNN, with which embedders and liveness were measured:
+    MTCNN's boxes are 0.98 times as wide and 0.97 times as high (means over 866 faces, standard deviations 0.07 and
+    0.09), and the mean intersection over union is 0.851. Scaling the boxes by these means would raise it only to 0.859.
 
-    May be called from several threads.
+    Thread-safe.
 
     Args:
-        network: `models.architectures.centerface`, behind photos of any size.
-        side: longest side that the network sees, in pixels; larger photos are scaled down to it. Time grows with its
-            square. At 640 half of the faces of 17 pixels are found.
-        least_score: least score of a face, 0 to 1. On 500 portraits, mostly of one person, and 527 faces in 120
+        network: see `models.architectures.centerface`.
+        side: longer side of the network's input, in pixels. Larger photos are scaled down. Time grows with its square.
+            At 640, half of the faces of 17 pixels are found.
+        least_score: minimum score of a face, 0 to 1. On 500 portraits, mostly of one person, and 527 faces in 120
             photos of crowds:
 
             | least score | exactly one face | several | none | crowds: found | not labelled |
@@ -56,19 +55,19 @@ class CenterFace(Detector):
             | 0.55 | 98.6 % | 7 | 0 | 82.7 % | 31 |
             | 0.60 | 98.8 % | 5 | 1 | 80.5 % | 23 |
 
-            Most further faces in the portraits are those of real bystanders.
-        rival_score: see `models.detection.Detector`. On the portraits, blurred people in profile behind the subject
+            Most of the additional faces in the portraits are real bystanders.
+        rival_score: see `models.detection.Detector`. In the portraits, blurred people in profile behind the subject
             score less.
-        sure_score: see `models.detection.Detector`. Of 270 upright photos the face of 4.8 % scores less; of 18 upright
-            faces that were found on their turned copies, where none is, one scores as much.
-        overlap: of two boxes whose intersection over union is above it, the better stays.
-        square: pad every photo to `side` by `side`, so that batches always have one shape, as GPUs prefer. A photo of
-            640x480 then takes a third more time.
+        sure_score: see `models.detection.Detector`. In 4.8 % of 270 upright photos the face scores less. Of 18 false
+            upright faces in turned photos, one scores as much.
+        overlap: of two boxes with a larger intersection over union, only the better is kept.
+        square: pad every photo to `side` by `side`, so that all batches have the same shape, which is faster on GPUs. A
+            photo of 640x480 then takes a third more time.
     """
 
     def __init__(
         self,
-        network: Network,
+        network: CenterFaceNetwork,
         *,
         side: int = 640,
         least_score: float = 0.5,
@@ -89,7 +88,7 @@ class CenterFace(Detector):
         return self.detect_batch([pixels])[0]
 
     def detect_batch(self, photos: Sequence[Pixels]) -> list[list[Face]]:
-        """Find the faces of one or more photos in one run of the network."""
+        """Find the faces in one or more photos with one run of the network."""
         scales = [min(self._side / max(photo.shape[:2]), 1.0) for photo in photos]
         resized = [_resized(photo, scale) for photo, scale in zip(photos, scales, strict=True)]
         least = self._side if self._square else 1
@@ -103,7 +102,7 @@ class CenterFace(Detector):
         ]
 
     def _faces(self, maps: Maps) -> list[Face]:
-        """The faces in the pixels that the network saw, best score first."""
+        """Decode the maps of a photo. Faces are in pixels of the network's input, best score first."""
         scores, sizes, offsets, landmarks = maps
         rows, columns = np.nonzero(scores[0] >= self._least_score)
         centres = CELL * (np.stack([columns, rows], axis=1) + 0.5 + offsets[::-1, rows, columns].T)
@@ -119,8 +118,8 @@ def _resized(pixels: Pixels, scale: float) -> Pixels:
     if scale == 1:
         return pixels
     height, width = (max(round(side * scale), 1) for side in pixels.shape[:2])
-    # Down to half the size, as the decode gate's photos are at most, linear interpolation leaves no pixel out. It takes
-    # a seventh of the time and finds the same faces.
+    # Photos from the decode gate are at most halved, where linear interpolation still uses every pixel. It takes a
+    # seventh of the time and finds the same faces.
     how = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), dtype=np.uint8)
 

@@ -12,9 +12,9 @@ from imaging.faces import Face, Pixels
 from models.detection import Detector
 from models.errors import ModelError
 
-# mediapipe takes a decorator for its documentation from TensorFlow where that is installed: 510 MB
-# and 3 s for nothing, and a crash beside torch. None in sys.modules makes a module look as if it
-# were not installed, for which mediapipe has a substitute; taken back so that nothing else is misled.
+# If TensorFlow is installed, mediapipe imports a decorator for its documentation from it, which takes 510 MB and 3 s
+# and crashes a process with PyTorch. None in sys.modules makes TensorFlow look uninstalled, and mediapipe then uses a
+# substitute. The entry is removed afterwards, for other importers.
 _hides_tensorflow = "tensorflow" not in sys.modules
 if _hides_tensorflow:
     sys.modules["tensorflow"] = None  # type: ignore[assignment]
@@ -28,33 +28,33 @@ finally:
         del sys.modules["tensorflow"]
 
 CANDIDATE_SCORE = 0.3
-"""What the first look must score; the faces of a group score down to that."""
+"""Minimum score in the first look. Faces in group photos score as low as this."""
 
 OVERLAP = 0.15
-"""Intersection over union from which on two boxes are one face; MediaPipe's own 0.3 leaves a small
-face with two boxes."""
+"""Boxes with at least this intersection over union are the same face. With MediaPipe's default of 0.3, small faces get
+two boxes."""
 
 SURROUNDINGS = 5.0
-"""Side of the square that the second look sees, in sides of the candidate's box."""
+"""Side of the second look's cut-out, in sides of the candidate's box."""
 
 SAME_FACE = 0.5
-"""How far apart, in sides of the box, the two looks may see one face."""
+"""Maximum distance between the same face in both looks, in sides of the box."""
 
 MOUTH_PER_EYES = float(np.linalg.norm(TEMPLATE[4] - TEMPLATE[3]) / np.linalg.norm(TEMPLATE[1] - TEMPLATE[0]))
-"""Width of the mouth by the distance of the eyes, 0.83 in the ArcFace template."""
+"""Width of the mouth relative to the distance between the eyes, 0.83 in the ArcFace template."""
 
 BOX_WIDTH, BOX_HEIGHT, BOX_SHIFT = 0.85, 1.14, -0.04
-"""MTCNN's box in sides of BlazeFace's square, and how far below its centre (negative: above). Means of 147 faces that
-facenet-pytorch's MTCNN and the full range found; standard deviations 0.07, 0.07 and 0.04. Framed so,
-the intersection over union of the two rises from 0.72 to 0.81."""
+"""Width and height of MTCNN's box and its shift down from the centre, in sides of BlazeFace's square: means over 147
+faces that facenet-pytorch's MTCNN and the full range network found, with standard deviations of 0.07, 0.07 and 0.04.
+They raise the intersection over union of the two from 0.72 to 0.81."""
 
 
 class _Options(BaseOptions):  # type: ignore[misc]
-    """Options under which MediaPipe's usage metrics do not leave the machine.
+    """Options that keep MediaPipe from sending usage metrics.
 
-    mediapipe 1.2 posts task, version and latencies to play.googleapis.com every minute and has no
-    switch for it. With no certificate to trust, its client hangs up before it has sent any. It still
-    looks up and calls that host: where even that is too much, block it, or set https_proxy to nowhere.
+    mediapipe 1.2 posts task, version and latencies to play.googleapis.com every minute, and this cannot be switched
+    off. Without trusted certificates, its client closes the connection before it sends anything. It still resolves and
+    contacts the host. To prevent that too, block the host or set https_proxy to an unused address.
     """
 
     def to_ctypes(self) -> MpBaseOptionsC:
@@ -66,19 +66,18 @@ class _Options(BaseOptions):  # type: ignore[misc]
 class BlazeFace(Detector):
     """BlazeFace with a second look at each candidate.
 
-    The network sees a photo at 192x192 (short range: 128x128), where the faces of a group are a few
-    pixels wide: scores are low and landmarks wrong by a tenth of the face. So each candidate is
-    looked at again in a cut-out of its surroundings, and that look decides whether it is a face,
-    and where its box and landmarks are. A face already as large as that in the photo needs no second
-    look. Measured, full range, on 9 photos of 1 to 8 people and 118 portraits: one look at scores
-    >= 0.5 misses one person and invents 3 faces on 205 pieces of background; two looks, none of
-    either (both miss two blurred heads at the edges of a portrait).
+    The network sees a photo at 192x192 (short range: 128x128), where faces in group photos are a few pixels wide:
+    scores are low, and landmarks are off by a tenth of the face. Each candidate is therefore looked at again in a
+    cut-out of its surroundings, which determines whether it is a face, its box and its landmarks. A face that fills as
+    much of the photo as of a cut-out needs no second look. On 9 photos of 1 to 8 people and 118 portraits, the full
+    range network with one look and scores >= 0.5 misses one person and finds 3 false faces in 205 pieces of background;
+    with two looks it does neither. Both ways miss two blurred heads at the edges of a portrait.
 
-    May be called from several threads: MediaPipe runs all calls on one thread of its own.
+    Thread-safe: MediaPipe runs all calls on a thread of its own.
 
     Attributes:
-        sure_score: see `models.detection.Detector`. Of 270 upright photos the face of 11 % scores less; of 210 upright
-            faces that the full range found on their turned copies, where none is, 11 score as much.
+        sure_score: see `models.detection.Detector`. In 11 % of 270 upright photos the face scores less. Of 210 false
+            upright faces that the full range network found in turned photos, 11 score as much.
     """
 
     sure_score = 0.7
@@ -88,7 +87,7 @@ class BlazeFace(Detector):
 
         Args:
             path: a TFLite file with metadata, as `models.architectures.blazeface` exports it.
-            min_score: faces that score less are dropped; 0 to 1.
+            min_score: minimum score of a face, 0 to 1.
 
         Raises:
             ModelError: MediaPipe cannot load the file.
@@ -105,21 +104,21 @@ class BlazeFace(Detector):
         self._min_score = min_score
 
     def detect(self, pixels: Pixels) -> list[Face]:
-        """The faces in uint8 (height, width, 3) RGB `pixels`, best score first.
+        """Find the faces in uint8 (height, width, 3) RGB `pixels`, best score first.
 
-        BlazeFace marks the middle of the mouth only: the corners are set on either side of it,
-        parallel to the eyes, as far apart as in the ArcFace template.
+        BlazeFace only marks the middle of the mouth. The corners are placed on either side of it, parallel to the eyes,
+        as far apart as in the ArcFace template.
         """
         looks = (self._second_look(pixels, candidate) for candidate in self._look(pixels))
         faces = [_framed(face) for face in looks if face is not None and face.score >= self._min_score]
         return sorted(faces, key=lambda face: face.score, reverse=True)
 
     def close(self) -> None:
-        """Free the network. A detector left to the interpreter's shutdown makes MediaPipe print a traceback."""
+        """Free the network. If the interpreter does it at shutdown, MediaPipe prints a traceback."""
         self._detector.close()
 
     def _second_look(self, pixels: Pixels, candidate: Face) -> Face | None:
-        """The candidate as seen among its surroundings alone; None if it is not seen there."""
+        """Look at the candidate in a cut-out of its surroundings. None if it is not found there."""
         left, top, right, bottom = candidate.box
         side = max(right - left, 1.0)
         reach = SURROUNDINGS * side / 2
@@ -128,7 +127,7 @@ class BlazeFace(Detector):
         x, y = (left + right) / 2, (top + bottom) / 2
         x0, y0, x1, y1 = (max(round(edge), 0) for edge in (x - reach, y - reach, x + reach, y + reach))
         surroundings = pixels[y0:y1, x0:x1]
-        if surroundings.size == 0:  # seen in the black beside a very long photo
+        if surroundings.size == 0:  # found in the padding of a very long photo
             return None
 
         def distance(face: Face) -> float:
@@ -138,15 +137,15 @@ class BlazeFace(Detector):
         return nearest if nearest is not None and distance(nearest) < SAME_FACE * side else None
 
     def _look(self, pixels: Pixels, x0: int = 0, y0: int = 0) -> list[Face]:
-        """What the network sees in `pixels`, whose corner is at `x0`, `y0` of the photo: BlazeFace's square boxes."""
+        """Run the network on `pixels`, which start at `x0`, `y0` of the photo. Boxes are BlazeFace's squares."""
         height, width = pixels.shape[:2]
-        # A cut-out is a view, and MediaPipe reads on from the first pixel as if there were no gaps.
+        # A cut-out is a view with gaps between rows, but MediaPipe expects contiguous pixels.
         image = Image(ImageFormat.SRGB, np.ascontiguousarray(pixels))
         faces = []
         for detection in self._detector.detect(image).detections:
             box = detection.bounding_box
             left, top = float(x0 + box.origin_x), float(y0 + box.origin_y)
-            # The person's right eye comes first, which is the left one in the photo; the ears come last.
+            # The first point is the person's right eye, which is on the left in the photo. The last two are ears.
             points = [(x0 + point.x * width, y0 + point.y * height) for point in detection.keypoints[:4]]
             left_eye, right_eye, nose, mouth = np.array(points)
             half_mouth = MOUTH_PER_EYES / 2 * (right_eye - left_eye)
@@ -157,7 +156,7 @@ class BlazeFace(Detector):
 
 
 def _framed(face: Face) -> Face:
-    """The face in a box framed as MTCNN frames it, on whose crops embedders and liveness were measured."""
+    """Frame the box as MTCNN does, with whose crops embedders and liveness were measured."""
     left, top, right, bottom = face.box
     x, y = (left + right) / 2, (top + bottom) / 2 + BOX_SHIFT * (bottom - top)
     half_width, half_height = BOX_WIDTH / 2 * (right - left), BOX_HEIGHT / 2 * (bottom - top)

@@ -1,4 +1,4 @@
-"""RetinaFace's anchors turned into faces."""
+"""Convert RetinaFace's anchors to faces."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from imaging.faces import Face, Pixels
 from models.detection import Detector
 
-Network: TypeAlias = Callable[[Pixels], tuple[NDArray[np.float32], ...]]
+RetinaFaceNetwork: TypeAlias = Callable[[Pixels], tuple[NDArray[np.float32], ...]]
 """From a photo to its anchors' boxes (anchors, 4), scores (anchors) and landmarks (anchors, 5, 2)."""
 
 
@@ -18,19 +18,19 @@ class RetinaFace(Detector):
     """Finds faces: Deng et al., "RetinaFace: Single-Shot Multi-Level Face Localisation in the Wild", CVPR 2020.
 
     Args:
-        network: `models.architectures.retinaface`, behind a photo of any size.
-        side: longest side that the network sees, in pixels; larger photos are scaled down for it.
-            It was trained on small photos and sees faces that are not there on large ones: of nine
-            group and single photos all are right at 480, and seven at 1024.
-        least_score: least score of a face, 0 to 1.
-        sure_score: see `models.detection.Detector`. Of 270 upright photos the face of 13 % scores less; of 399 upright
-            faces that were found on their turned copies, where none is, 14 score as much.
-        overlap: of two boxes whose intersection over union is above it, the better stays.
+        network: see `models.architectures.retinaface`.
+        side: longer side of the network's input, in pixels. Larger photos are scaled down. The network was trained on
+            small photos and finds false faces in large ones: of nine group and single photos all are right at 480, and
+            seven at 1024.
+        least_score: minimum score of a face, 0 to 1.
+        sure_score: see `models.detection.Detector`. In 13 % of 270 upright photos the face scores less. Of 399 false
+            upright faces in turned photos, 14 score as much.
+        overlap: of two boxes with a larger intersection over union, only the better is kept.
     """
 
     def __init__(
         self,
-        network: Network,
+        network: RetinaFaceNetwork,
         *,
         side: int = 480,
         least_score: float = 0.8,
@@ -44,7 +44,7 @@ class RetinaFace(Detector):
         self._overlap = overlap
 
     def detect(self, pixels: Pixels) -> list[Face]:
-        """The faces in uint8 (height, width, 3) RGB `pixels`, best score first."""
+        """Find the faces in uint8 (height, width, 3) RGB `pixels`, best score first."""
         height, width = pixels.shape[:2]
         scale = min(1.0, self._side / max(height, width))
         if scale < 1:
@@ -54,7 +54,7 @@ class RetinaFace(Detector):
         likely = scores >= self._least_score
         boxes, scores, landmarks = boxes[likely], scores[likely], landmarks[likely]
         corners_and_sizes = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
-        # The likely ones are chosen already: OpenCV would leave out a score that is exactly the least.
+        # Scores are filtered above, because OpenCV drops a score that equals the minimum.
         kept = cv2.dnn.NMSBoxes(corners_and_sizes.tolist(), scores.tolist(), 0.0, self._overlap)
         return [_face(boxes[index], scores[index], landmarks[index]).scaled(1 / scale) for index in kept]
 

@@ -102,7 +102,7 @@ def test_ranges_are_kept_beside_their_card_to_four_digits(folder: Path) -> None:
 
 
 def test_ranges_of_another_graph_are_refused() -> None:
-    with pytest.raises(ModelError, match="of positive"):
+    with pytest.raises(ModelError, match="no range is known for positive"):
         quantised(small_network(), dict.fromkeys(AROUND_CONVOLUTIONS - {"positive"} | {"other"}, (0.0, 1.0)))
 
 

@@ -150,7 +150,7 @@ def test_a_pull_that_waited_for_another_finds_the_work_done(mirror: Path, tmp_pa
         # What the first pull does while the second one waits:
         shutil.copytree(mirror, store.folder(CARD))
     second.join()
-    assert paper.sheet.getvalue() == f"waiting for another pull to end\nready  {CARD.name}\n"
+    assert paper.sheet.getvalue() == f"waiting for another pull to finish\nready  {CARD.name}\n"
     assert exports == []
 
 

@@ -72,7 +72,7 @@ def test_an_export_of_another_card_or_exporter_is_not_ready(
     other = card.files[0].model_copy(update={"sha256": digest(b"other")})
     assert store.state(card.model_copy(update={"files": (other,)})) == "not pulled"
     monkeypatch.setattr(store_module, "EXPORTER_VERSION", "the next one")
-    assert store.problems(card) == ["it was pulled for another version of its card"]
+    assert store.problems(card) == ["it was pulled for a different version of its card"]
 
 
 def test_an_export_by_other_ranges_is_not_ready(store: Store, card: Card, monkeypatch: pytest.MonkeyPatch) -> None:

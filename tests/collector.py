@@ -1,4 +1,4 @@
-"""An OpenTelemetry collector over HTTP that keeps what it is sent."""
+"""An OpenTelemetry collector over HTTP that keeps all spans."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 @dataclass
 class Span:
-    """A span, as far as tests ask for it."""
+    """The parts of a span that tests use."""
 
     name: str
     trace: str
@@ -22,13 +22,13 @@ class Span:
 
 @dataclass
 class Collector:
-    """What was sent to an address."""
+    """The spans that were sent to an address."""
 
     address: str
     spans: list[Span] = field(default_factory=list)
 
     def take(self, body: bytes) -> None:
-        """Keep the spans of a request, whose body is OTLP in protobuf."""
+        """Keep the spans in the body of a request: OTLP in protobuf."""
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             for scope in resource.scope_spans:
                 for span in scope.spans:
@@ -39,7 +39,7 @@ class Collector:
 
 @contextmanager
 def collector() -> Iterator[Collector]:
-    """One on a free loopback port."""
+    """Run a collector on a free loopback port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -48,7 +48,7 @@ def collector() -> Iterator[Collector]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         kept = Collector(f"http://127.0.0.1:{server.server_port}")

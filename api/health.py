@@ -1,8 +1,6 @@
 """GET / and GET /health: what this service is, and how it is."""
 
 import time
-from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
@@ -12,8 +10,9 @@ from fastapi import APIRouter, Request, Response
 from api.padding import answered_dimensions
 from api.service import Service
 from graphs.policy import Policy
-from graphs.stages import EmbedderStage, NetworkStage
-from graphs.thresholds import configured
+from graphs.stages import Stage, embedding_kind
+from graphs.thresholds import threshold_of
+from models.tasks.embedder import EMBEDDER
 
 router = APIRouter(tags=["health"])
 
@@ -41,20 +40,17 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
 
     - `status`: ``healthy`` if all is well, ``degraded`` if something is not, ``unhealthy`` with status 503 if no
       stage answers.
-    - `models`: whether each role is ready; where stages of two kinds share a role, whether both are.
+    - `models`: whether each role is ready.
     - `model_loaded`: whether all of them are ready; `database_connected`: whether the gallery is.
     - `unreadable_collections`: number of damaged collections.
-    - `networks`: the network of each role, or of each ``KIND-ROLE`` where two kinds share a role. An embedder has
-      `embedding_dimensions` and the `cosine_threshold` that /v1 applies by default.
+    - `networks`: the network of each role. An embedder has `embedding_dimensions` and the `cosine_threshold` that
+      /v1 applies by default.
     - `service`, `model`, `embedding_dimensions`, `network_dimensions`: of the FaceNet contract's embedder;
       `embedding_dimensions` includes the padding.
     """
     service: Service = request.state.service
-    networks, gallery = service.stages.networks, service.stages.gallery
-    verdicts = [stage.ready() for _, _, stage in networks]
-    models: dict[str, bool] = {}
-    for (_, role, _), verdict in zip(networks, verdicts, strict=True):
-        models[role] = verdict and models.get(role, True)
+    stages, gallery = service.stages.all, service.stages.gallery
+    verdicts = [stage.ready() for stage in stages]
     whole = all(verdicts) and gallery.ready() and not gallery.unreadable()
     if not any(verdicts):
         response.status_code = 503
@@ -63,14 +59,14 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
         "status": "healthy" if whole else "degraded" if any(verdicts) else "unhealthy",
         "timestamp": now,
         "timestamp_iso": iso(datetime.fromtimestamp(now, UTC)),
-        "models": models,
+        "models": {stage.role: verdict for stage, verdict in zip(stages, verdicts, strict=True)},
         "model_loaded": all(verdicts),
         "database_connected": gallery.ready(),
         "unreadable_collections": len(gallery.unreadable()),
         "service": "facegraph",
         **_facenet(service),
         "version": VERSION,
-        "networks": _described(networks, service.policy),
+        "networks": {stage.role: _described(stage, service.policy) for stage in stages},
     }
 
 
@@ -80,23 +76,21 @@ def iso(moment: datetime) -> str:
 
 
 def _facenet(service: Service) -> dict[str, Any]:
-    embedder = service.stages.embedders.get("facenet")
+    embedder = service.stages.of(EMBEDDER.name).get("facenet")
     if embedder is None:
         return {}
+    kind = embedding_kind(embedder)
     return {
-        "model": embedder.network.model,
-        "embedding_dimensions": answered_dimensions(service, embedder.size),
-        "network_dimensions": embedder.size,
+        "model": kind.model,
+        "embedding_dimensions": answered_dimensions(service, kind.size),
+        "network_dimensions": kind.size,
     }
 
 
-def _described(networks: Sequence[tuple[str, str, NetworkStage]], policy: Policy) -> dict[str, dict[str, Any]]:
-    kinds = Counter(role for _, role, _ in networks)
-    described = {}
-    for kind, role, stage in networks:
-        network = stage.network
-        about: dict[str, Any] = {"model": network.model, "title": network.title, "licence": network.licence}
-        if isinstance(stage, EmbedderStage):
-            about |= {"embedding_dimensions": stage.size, "cosine_threshold": configured(policy, role, stage).value}
-        described[role if kinds[role] == 1 else f"{kind}-{role}"] = about
-    return described
+def _described(stage: Stage[Any, Any], policy: Policy) -> dict[str, Any]:
+    card = stage.card
+    about: dict[str, Any] = {"model": card.name, "title": card.title, "licence": card.licence}
+    if card.task == EMBEDDER.name:
+        [size] = card.shape
+        about |= {"embedding_dimensions": size, "cosine_threshold": threshold_of(policy, stage).value}
+    return about

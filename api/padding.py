@@ -11,7 +11,9 @@ from pydantic import Field
 
 from api.embeddings import EmbeddingPair
 from api.service import Service
+from graphs.stages import embedding_kind
 from imaging.refused import Refused
+from models.tasks.embedder import EMBEDDER
 
 CONTRACT_DIMENSIONS = 512
 """Numbers of an embedding in the documents of seeds 003 and 004."""
@@ -44,12 +46,11 @@ def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, 
     Raises:
         Refused: ``INVALID_REQUEST``: one is of another network than the contract's, or they are of two networks.
     """
-    embedders = service.stages.embedders
+    sizes = {role: embedding_kind(stage).size for role, stage in service.stages.of(EMBEDDER.name).items()}
     first, second = pair.vectors()
-    if service.policy.pad_embeddings and role in embedders:
-        sizes = {stage.size for stage in embedders.values()}
-        first = _unpadded("embedding1", first, embedders[role].size, sizes)
-        second = _unpadded("embedding2", second, embedders[role].size, sizes)
+    if service.policy.pad_embeddings and role in sizes:
+        first = _unpadded("embedding1", first, sizes[role], {*sizes.values()})
+        second = _unpadded("embedding2", second, sizes[role], {*sizes.values()})
     if len(first) != len(second):
         raise Refused(
             "INVALID_REQUEST",

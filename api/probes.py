@@ -25,7 +25,7 @@ class ReadinessAnswer(BaseModel):
     model_config = example(ready=False, stages={"detector-mtcnn": True, "embedder-arcface": False, "gallery": True})
 
     ready: bool
-    stages: dict[str, bool] = Field(description="By KIND-ROLE; also the gallery.")
+    stages: dict[str, bool] = Field(description="By TASK-ROLE; also the gallery.")
 
 
 NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ReadinessAnswer, "description": "A stage is not ready"}}
@@ -44,7 +44,7 @@ async def get_readyz(request: Request, response: Response) -> ReadinessAnswer:
     A busy stage is ready. A damaged collection does not change the gallery's readiness: see /health.
     """
     service: Service = request.state.service
-    stages = {f"{kind}-{role}": stage.ready() for kind, role, stage in service.stages.networks}
+    stages = {f"{stage.card.task}-{stage.role}": stage.ready() for stage in service.stages.all}
     stages["gallery"] = service.stages.gallery.ready()
     ready = all(stages.values())
     if not ready:

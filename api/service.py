@@ -25,7 +25,6 @@ class Service:
         requests: those that are worked on and those that ended lately.
         observe: is told of each that has been answered.
         access: who may call; unless given, the environment's settings without an audit log.
-        default_detector: role of the detector that a request to /v1 gets unless it names another.
     """
 
     stages: Stages
@@ -37,4 +36,3 @@ class Service:
     requests: CallWindow = field(default_factory=CallWindow)
     observe: Observe = unobserved
     access: AccessArgs = field(default_factory=partial(AccessArgs, audit_log=""))
-    default_detector: str = "mtcnn"

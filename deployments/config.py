@@ -11,11 +11,10 @@ from pydantic_settings import SettingsError
 
 from deployments.address import is_port
 from deployments.errors import ConfigError
-from deployments.settings import StageArgs
 from graphs.policy import Policy
 from graphs.settings import AppArgs
-from models.catalogue import card_for
 from models.errors import ModelError
+from models.tasks.embedder import EMBEDDER
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -53,7 +52,6 @@ def check(config: Any) -> list[AppArgs]:
     for number, application in enumerate(config["applications"]):
         place = f"applications[{number}]."
         args = _valid(AppArgs, application.get("args", {}), f"{place}args.")
-        _check_models(args)
         checked.append(args)
         for deployment in application.get("deployments", []):
             if "ray_actor_options" in deployment:
@@ -69,7 +67,7 @@ def check(config: Any) -> list[AppArgs]:
 def _check_policy(user_config: Any, args: AppArgs, place: str) -> None:
     policy = _valid(Policy, user_config, place)
     try:
-        policy.of(args.embedders)
+        policy.of(args.of(EMBEDDER.name))
     except ValueError as error:
         raise ConfigError(f"{place}{error}") from error
 
@@ -80,27 +78,16 @@ def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:
     except ValidationError as error:
         problem = error.errors()[0]
         inner = ".".join(str(part) for part in problem["loc"])
-        raise ConfigError(f"{place}{inner}: {problem['msg']}") from error
+        message = problem["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{place}{inner}: {message}" if inner else f"{place.removesuffix('.')}: {message}") from error
+    except ModelError as error:
+        raise ConfigError(str(error)) from error
     except AttributeError as error:
         # Ray's own validator of deployments takes for granted that each is a table.
         raise ConfigError(f"{place}applications: an entry of deployments is no table") from error
     except SettingsError as error:
         # An environment variable that is to be JSON, and is not.
         raise ConfigError(f"{place.removesuffix('.')}: {error}") from error
-
-
-def _check_models(args: AppArgs) -> None:
-    tasks: Mapping[str, Mapping[str, StageArgs]] = {
-        "detector": args.detectors,
-        "liveness": args.liveness,
-        "embedder": args.embedders,
-    }
-    try:
-        for task, stages in tasks.items():
-            for role, stage in stages.items():
-                card_for(task, role, stage.model)
-    except ModelError as error:
-        raise ConfigError(str(error)) from error
 
 
 def rendered(config: Any) -> Any:

@@ -1,15 +1,13 @@
 """The detector stage."""
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from deployments.workers import Workers
-from imaging.crops import CropSpec
+from graphs.stages import DetectionRequest
 from imaging.decode import Limits
 from imaging.faces import Detection
-from imaging.pick import Pick
 from models.catalogue import card
 from models.detection import PhotoDetector
 from models.device import Device
@@ -19,7 +17,7 @@ from telemetry.timing import Timed
 from telemetry.tracing import add_steps
 
 
-class Detector:
+class DetectorReplica:
     """Decodes photos, finds faces and cuts crops; see `models.detection`.
 
     Args:
@@ -46,9 +44,10 @@ class Detector:
         self._photos = PhotoDetector(detector, limits)
         self._workers = workers
 
-    async def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Timed[Detection]:
-        """Look at encoded photos, a worker each, and cut `crops` from the faces that count; see `models.detection`."""
-        looks = await self._workers.run(*(partial(self._photos.one, photo, crops, pick) for photo in photos))
+    async def answer(self, question: DetectionRequest) -> Timed[Detection]:
+        """Find faces in encoded photos, each in a worker of its own, and cut crops of those that count."""
+        crops, pick = question.crops, question.pick
+        looks = await self._workers.run(*(partial(self._photos.one, photo, crops, pick) for photo in question.photos))
         found = Detection.joined(looks.answer, crops)
         add_steps(found.steps)
         return Timed(found, looks.seconds, found.steps)

@@ -5,7 +5,7 @@ from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.stage import Inside, StageCaller
+from deployments.stage import Caller
 from gallery.operations import Answer, Change, GalleryClient, Parameters, Read
 from gallery.records import Enrolled, NewFace
 from telemetry.timing import note
@@ -21,9 +21,10 @@ class RemoteGallery(GalleryClient):
         writer, reader: their callers.
     """
 
-    def __init__(self, writer: DeploymentHandle[Any] | Inside, reader: DeploymentHandle[Any] | Inside) -> None:
-        self.writer = StageCaller("gallery", "gallery", writer, repeatable=False)
-        self.reader = StageCaller("gallery", "gallery", reader)
+    def __init__(self, writer: DeploymentHandle[Any], reader: DeploymentHandle[Any]) -> None:
+        self._writer_handle, self._reader_handle = writer, reader
+        self.writer = Caller("gallery", "gallery", writer.deployment_name, writer.ready.remote, repeatable=False)
+        self.reader = Caller("gallery", "gallery", reader.deployment_name, reader.ready.remote)
 
     def ready(self) -> bool:
         """Whether both deployments answer and the gallery is open."""
@@ -38,7 +39,9 @@ class RemoteGallery(GalleryClient):
     ) -> Answer:
         """Have a replica of the reader perform `operation`."""
         name = operation.__name__
-        answer: Answer = await self.reader.call("call", name, *args, label=name, **options)
+        answer: Answer = await self.reader.call(
+            lambda: self._reader_handle.call.remote(name, *args, **options), label=name
+        )
         return answer
 
     async def change(
@@ -46,7 +49,9 @@ class RemoteGallery(GalleryClient):
     ) -> Answer:
         """Have the writer perform `operation`."""
         name = operation.__name__
-        answer: Answer = await self.writer.call("call", name, *args, label=name, **options)
+        answer: Answer = await self.writer.call(
+            lambda: self._writer_handle.call.remote(name, *args, **options), label=name
+        )
         return answer
 
     async def enrol(

@@ -4,6 +4,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from models.card import Card
+from models.catalogue import card
+
 
 class StageArgs(BaseModel):
     """One stage: its network and each replica's share of the machine."""
@@ -35,17 +38,23 @@ class StageArgs(BaseModel):
         2048, gt=0, description="Most that the network's arena takes of the GPU's memory, in MiB."
     )
 
+    options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Of a detector, arguments of its class in models/detectors, e.g. min_face.",
+    )
+
+    @property
+    def card(self) -> Card:
+        """The card of its model.
+
+        Raises:
+            ModelError: there is none.
+        """
+        return card(self.model)
+
     @model_validator(mode="after")
     def _gets_along_inside(self) -> "StageArgs":
         # TensorFlow and torch crash in one process.
         if self.place == "ingress" and not self.engine.startswith("onnx"):
             raise ValueError("a stage inside the ingress runs in onnx")
         return self
-
-
-class DetectorArgs(StageArgs):
-    """A detector stage."""
-
-    options: dict[str, Any] = Field(
-        default_factory=dict, description="Arguments of the detector's class in models/detectors, e.g. min_face."
-    )

@@ -1,86 +1,106 @@
-"""Calling a stage, in another replica or in this one."""
+"""Calling what runs elsewhere: a deployment's replicas, or an object inside this process.
+
+Failures are put into words, calls are recorded for the request, and readiness is watched.
+"""
 
 import logging
 import time
-from functools import partial
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, Protocol, TypeVar
 
 from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from deployments.readiness import Readiness
+from graphs.stages import DetectionRequest
 from imaging.refused import Refused
+from models.card import Card
 from telemetry.call_window import CallWindow
-from telemetry.status import Kind
 from telemetry.timing import Call, Timed, record
 from telemetry.tracing import isolate_spans
 
 logger = logging.getLogger("ray.serve")
 
+Answer = TypeVar("Answer")
+Question = TypeVar("Question")
+Asks = TypeVar("Asks", contravariant=True)
+
 INGRESS = "ingress"
 """Name of the ingress's deployment."""
 
+Asked = Callable[[], Awaitable[Answer | Timed[Answer] | Refused]]
+"""Makes one call and returns its answer, or what the stage refused; called again where a replica died."""
 
-class Inside:
-    """A stage of this very process, asked as a deployment's handle is.
+
+class Replica(Protocol[Asks, Answer]):
+    """What runs a stage: an object of a deployment's class, its client, or an object inside the ingress."""
+
+    async def answer(self, question: Asks, /) -> Timed[Answer]:
+        """Answer a question."""
+
+    async def ready(self) -> None:
+        """Return, or raise why the stage cannot answer."""
+
+
+class RemoteReplica(Generic[Question, Answer]):
+    """A `Replica` that asks the replicas of a deployment.
 
     Args:
-        stage: an object whose methods are coroutines.
+        handle: of a deployment whose class is such a replica.
     """
 
-    deployment_name = INGRESS
+    def __init__(self, handle: DeploymentHandle[Any]) -> None:
+        self._handle = handle
 
-    def __init__(self, stage: object) -> None:
-        self._stage = stage
+    async def answer(self, question: Question) -> Timed[Answer]:
+        """Ask one replica."""
+        answer: Timed[Answer] = await self._handle.answer.remote(question)
+        return answer
 
-    def __getattr__(self, method: str) -> Any:
-        return SimpleNamespace(remote=getattr(self._stage, method))
+    async def ready(self) -> None:
+        """Ask one replica whether it is ready."""
+        await self._handle.ready.remote()
 
 
-class StageCaller:
-    """A stage's handle, whose failures are put into words and whose calls are recorded for the request.
+class Caller:
+    """Calls one deployment, or one stage inside this process.
 
     Args:
-        kind: of the stage, as the request's timing has it, e.g. ``detector``.
-        role: what clients know the stage by.
-        handle: of its deployment.
-        repeatable: whether a call may be made twice, as all may that change nothing. It is then made once
-            more if the replica that took it dies.
+        kind: what the request's timing names the stage by: its task, or ``gallery``.
+        role: the stage's name for clients.
+        host: the deployment that it runs in.
+        ready: asks it whether it is ready; raises the reason if it is not.
+        repeatable: whether a call may be made twice, as all may that change nothing. It is then repeated once
+            if the replica that took it dies.
 
     Attributes:
-        calls: those of this process.
+        calls: those made by this process.
         readiness: whether the stage answers.
     """
 
     def __init__(
-        self, kind: Kind, role: str, handle: DeploymentHandle[Any] | Inside, *, repeatable: bool = True
+        self, kind: str, role: str, host: str, ready: Callable[[], Awaitable[Any]], *, repeatable: bool = True
     ) -> None:
         self.kind = kind
         self.role = role
+        self.host = host
         self.calls = CallWindow()
-        self.readiness = Readiness(f"{kind} {role}", lambda: self._handle.ready.remote())
-        self._handle = handle
+        self.readiness = Readiness(f"{kind} {role}", ready)
         self._repeatable = repeatable
 
-    @property
-    def host(self) -> str:
-        """The deployment that the stage runs in."""
-        return self._handle.deployment_name
-
-    async def call(self, method: str, *args: Any, label: str = "", **options: Any) -> Any:
-        """Call `method` on one replica.
+    async def call(self, ask: Asked[Answer], *, label: str = "", size: int | None = None) -> Answer:
+        """Make one call.
 
         Args:
-            label: what the request's timing calls it, if not by the stage's role.
+            label: name of the call in the request's timing, if not the stage's role.
+            size: photos or faces that it is about.
 
         Raises:
-            Refused: what the method answers instead of an answer; or ``UNAVAILABLE`` where no replica can
-                take the call, or those that did died. A fault inside the method is raised as it is.
+            Refused: what the stage refused; or ``UNAVAILABLE`` if no replica can take the call, or those that did
+                died. A fault inside the stage is raised as it is.
         """
         started, answer, failure, repeated = time.perf_counter(), None, "", False
-        ask = partial(getattr(self._handle, method).remote, *args, **options)
         self.calls.begin()
         isolate_spans()
         try:
@@ -89,7 +109,8 @@ class StageCaller:
             except RayActorError as error:
                 if not self._repeatable:
                     raise
-                # Another replica takes it, or waits in the router until there is one: the request's own time bounds it.
+                # Another replica takes it, or it waits in the router until there is one: the request's own time
+                # limit bounds the wait.
                 logger.warning("the stage %s is asked once more after %r", self.role, error)
                 repeated = True
                 answer = await ask()
@@ -103,7 +124,6 @@ class StageCaller:
         finally:
             timed, ended = answer if isinstance(answer, Timed) else None, time.perf_counter()
             self.calls.end(started, ended)
-            size = len(args[0]) if args and self.kind != "gallery" else None
             record(Call(self.kind, label or self.role, started, ended, timed, size, failure, repeated))
         self.readiness.answered()
         if isinstance(answer, Timed):
@@ -115,3 +135,28 @@ class StageCaller:
     def ready(self) -> bool:
         """Whether the stage is ready; see `deployments.readiness`."""
         return self.readiness.ready
+
+
+class StageCaller(Caller, Generic[Question, Answer]):
+    """A `graphs.stages.Stage`: asks its replica, and records the call.
+
+    Args:
+        card: of its network.
+        host: the deployment that it runs in.
+    """
+
+    def __init__(self, role: str, card: Card, replica: Replica[Question, Answer], host: str) -> None:
+        super().__init__(card.task, role, host, replica.ready)
+        self.card = card
+        self._replica = replica
+
+    async def ask(self, question: Question) -> Answer:
+        """Ask one replica; see `Caller.call`."""
+        return await self.call(lambda: self._replica.answer(question), size=_size(question))
+
+
+def _size(question: object) -> int:
+    """The number of photos or faces that a question is about."""
+    if isinstance(question, DetectionRequest):
+        return len(question.photos)
+    return len(question[0]) if isinstance(question, tuple) else 1

@@ -8,8 +8,7 @@ from typing import Any
 
 from ray.exceptions import RayError
 
-from deployments.stage import INGRESS, StageCaller
-from graphs.stages import Network
+from deployments.stage import INGRESS, Caller, StageCaller
 from imaging.refused import Refused
 from telemetry.brief_cache import BriefCache
 from telemetry.call_window import CallWindow
@@ -57,35 +56,29 @@ def _replicas(deployment: Mapping[str, Any]) -> Replicas:
 
 
 class ServeStatus:
-    """The status of the stages and the ingress: a `telemetry.status.Status`.
+    """The status of the stages, the gallery and the ingress: a `telemetry.status.Status`.
 
     Args:
         controller: source of the replicas' states.
-        stages: stages in the order of the report, each with its network. The ingress comes last.
+        callers: callers of the stages and the gallery in the order of the report. The ingress comes last.
         requests: requests of this replica of the ingress.
     """
 
-    def __init__(
-        self, controller: Controller, stages: Sequence[tuple[StageCaller, Network | None]], requests: CallWindow
-    ) -> None:
+    def __init__(self, controller: Controller, callers: Sequence[Caller], requests: CallWindow) -> None:
         self._replicas = BriefCache(controller.replicas)
-        self._stages = stages
+        self._callers = callers
         self._requests = requests
 
     async def __call__(self) -> list[StageStatus]:
         """Return the status of all; raises `Refused` as `Controller.replicas` does."""
         replicas = await self._replicas()
-        statuses = [
-            StageStatus(
-                f"{stage.kind}-{stage.role}" if network else stage.host,
-                stage.kind,
-                stage.role if network else None,
-                network,
-                stage.ready(),
-                replicas.get(stage.host, Replicas()),
-                stage.calls.statistics,
-            )
-            for stage, network in self._stages
-        ]
+        statuses = []
+        for caller in self._callers:
+            count, calls = replicas.get(caller.host, Replicas()), caller.calls.statistics
+            if isinstance(caller, StageCaller):
+                card, role, name = caller.card, caller.role, f"{caller.kind}-{caller.role}"
+                statuses.append(StageStatus(name, caller.kind, caller.ready(), count, calls, role, card))
+            else:
+                statuses.append(StageStatus(caller.host, caller.kind, caller.ready(), count, calls))
         ingress = replicas.get(INGRESS, Replicas())
-        return [*statuses, StageStatus(INGRESS, "ingress", None, None, True, ingress, self._requests.statistics)]
+        return [*statuses, StageStatus(INGRESS, INGRESS, True, ingress, self._requests.statistics)]

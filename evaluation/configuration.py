@@ -9,13 +9,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
+from models.catalogue import card
 from models.errors import ModelError
 from models.store import atomic
+from models.tasks import DETECTOR
 
 Task = Literal["embedder", "liveness"]
-
-_PLACES = {"embedder": "embedders", "liveness": "liveness"}
-"""By task, the part of `args` that has the stages."""
 
 
 class Configuration:
@@ -30,7 +29,7 @@ class Configuration:
         try:
             self._text = file.read_text("utf-8")
             self._document: Any = _yaml().load(self._text)
-            [application] = (each for each in self._document["applications"] if "embedders" in each["args"])
+            [application] = (each for each in self._document["applications"] if "stages" in each["args"])
             [self._ingress] = (each for each in application["deployments"] if each["name"] == "ingress")
             self._args = application["args"]
         except (OSError, UnicodeDecodeError, YAMLError) as error:
@@ -40,22 +39,21 @@ class Configuration:
 
     def model(self, role: str) -> str | None:
         """The name of the card behind an embedder's or a liveness stage's role."""
-        stages = {**self._args["embedders"], **self._args.get("liveness", {})}
+        stages = self._args["stages"]
         return str(stages[role]["model"]) if role in stages else None
 
     @property
     def detector(self) -> str:
         """The name of the card behind the default detector of /v1."""
-        role = self._args.get("defaults", {}).get("detector", "mtcnn")
-        try:
-            return str(self._args["detectors"][role]["model"])
-        except KeyError:
-            raise ModelError(f"{self._file} has no detector called {role}") from None
+        detectors = [role for role, stage in self._args["stages"].items() if card(stage["model"]).task == DETECTOR]
+        role = self._args.get("defaults", {}).get(DETECTOR, next(iter(detectors), None))
+        if role not in detectors:
+            raise ModelError(f"{self._file} has no detector called {role}")
+        return str(self._args["stages"][role]["model"])
 
-    def roles(self, task: Task, model: str) -> list[str]:
+    def roles(self, model: str) -> list[str]:
         """The roles that a card stands behind."""
-        stages = self._args.get(_PLACES[task], {})
-        return [str(role) for role, stage in stages.items() if stage["model"] == model]
+        return [str(role) for role, stage in self._args["stages"].items() if stage["model"] == model]
 
     def thresholds(self, task: Task, model: str) -> dict[str, float]:
         """The thresholds that are set for a card, by role."""
@@ -63,12 +61,12 @@ class Configuration:
         if task == "embedder":
             set_for = policy.get("thresholds") or {}
         else:
-            set_for = dict.fromkeys(self.roles(task, model), policy.get("liveness_threshold"))
-        return {role: float(set_for[role]) for role in self.roles(task, model) if set_for.get(role) is not None}
+            set_for = dict.fromkeys(self.roles(model), policy.get("liveness_threshold"))
+        return {role: float(set_for[role]) for role in self.roles(model) if set_for.get(role) is not None}
 
     def check(self, task: Task, model: str) -> None:
         """Raise what `write` would raise."""
-        if not self.roles(task, model):
+        if not self.roles(model):
             raise ModelError(f"{self._file} has no stage with {model} to write a threshold for")
         if self._dumped() != self._text:
             raise ModelError(f"the layout of {self._file} could not be kept: write its threshold by hand")
@@ -83,7 +81,7 @@ class Configuration:
             ModelError: no role has this card, or the file's layout could not be kept.
         """
         self.check(task, model)
-        roles = self.roles(task, model)
+        roles = self.roles(model)
         if not self._ingress.get("user_config"):
             self._ingress["user_config"] = CommentedMap()
             self._ingress["user_config"].fa.set_flow_style()

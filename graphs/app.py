@@ -3,6 +3,7 @@
 import logging
 import math
 import sys
+from collections.abc import Callable
 from functools import partial
 from shlex import quote
 from typing import Any, cast
@@ -11,18 +12,20 @@ import ray
 from ray import serve
 from ray.serve import Application, Deployment
 
-from deployments.detector import Detector
+from deployments.detector import DetectorReplica
+from deployments.face_network import FaceNetworkReplica
 from deployments.gallery import GalleryReader, GalleryWriter
-from deployments.ingress import Bound, Ingress
-from deployments.network import Network
-from deployments.settings import DetectorArgs, StageArgs
+from deployments.ingress import BoundStage, Ingress
+from deployments.settings import StageArgs
+from deployments.stage import Replica
 from deployments.workers import Workers
 from gallery.location import Location
 from gallery.settings import GalleryArgs
 from graphs.settings import AppArgs
-from models.catalogue import card_for, networks_of
+from models.catalogue import networks_of
 from models.device import Device
 from models.store import Store
+from models.tasks import DETECTOR
 
 logger = logging.getLogger("ray.serve")
 
@@ -30,45 +33,41 @@ logger = logging.getLogger("ray.serve")
 def build(args: AppArgs) -> Application:
     """The application that `import_path: graphs.app:build` names.
 
-    Every stage is bound once, as a deployment of its own, called ``detector-ROLE``, ``liveness-ROLE``
-    or ``embedder-ROLE``, or inside the ingress; the ingress gets them by role. Runs on the cluster.
+    Every stage is bound once, as a deployment of its own, called ``TASK-ROLE``, or inside the ingress; the ingress
+    gets them by role. Runs on the cluster.
 
     Raises:
-        ModelError: a model is of another task than its stage, or is not pulled.
+        ModelError: a model is not in the catalogue, or is not pulled.
     """
     gpus = args.device == "cuda" or (args.device == "auto" and _cluster_gpus() > 0)
     store = Store(args.models_dir)
     shares = [{"num_cpus": args.ingress_cpus, "num_gpus": 0.0}]
 
-    def bound(task: str, role: str, stage: StageArgs, kind: type, *more: Any) -> Bound:
-        entry = card_for(task, role, stage.model)
+    def bound(role: str, stage: StageArgs) -> BoundStage:
+        entry = stage.card
         for network in networks_of(entry):
             store.exports(network)
         if entry.superseded_by:
             logger.warning("The model %s of the stage %s is superseded by %s", entry.name, role, entry.superseded_by)
         device = _device(stage, gpus, required=args.device == "cuda")
-        bindings = (stage.model, args.models_dir, stage.engine, device, *more)
+        replica: Callable[..., Replica[Any, Any]] = FaceNetworkReplica
+        bindings: tuple[Any, ...] = (stage.model, args.models_dir, stage.engine, device)
+        if entry.task == DETECTOR:
+            replica, bindings = DetectorReplica, (*bindings, args.limits.decode, stage.options)
         if stage.place == "ingress":
             shares.append(_share(stage, gpus))
-            return Bound(entry, partial(kind, *bindings))
-        deployment: Any = serve.deployment(kind)
-        placed = deployment.options(name=f"{task}-{role}", ray_actor_options=_share(stage, gpus))
-        return Bound(entry, placed.bind(*bindings, workers=Workers(stage.workers)))
+            return BoundStage(entry, partial(replica, *bindings))
+        deployment: Any = serve.deployment(replica)
+        placed = deployment.options(name=f"{entry.task}-{role}", ray_actor_options=_share(stage, gpus))
+        return BoundStage(entry, placed.bind(*bindings, workers=Workers(stage.workers)))
 
-    def detector(role: str, stage: DetectorArgs) -> Bound:
-        return bound("detector", role, stage, Detector, args.limits.decode, stage.options)
-
-    stages = {
-        "detectors": {role: detector(role, stage) for role, stage in args.detectors.items()},
-        "liveness": {role: bound("liveness", role, stage, Network) for role, stage in args.liveness.items()},
-        "embedders": {role: bound("embedder", role, stage, Network) for role, stage in args.embedders.items()},
-    }
+    stages = {role: bound(role, stage) for role, stage in args.stages.items()}
     # serve.ingress gives a class where serve.deployment gives a Deployment, as far as the types know.
     share = {name: sum(share[name] for share in shares) for name in shares[0]}
     ingress = cast(Deployment, Ingress).options(ray_actor_options=share)
     return ingress.bind(
-        **stages,
-        default_detector=args.defaults.detector,
+        stages=stages,
+        defaults=args.default_roles,
         limits=args.limits,
         addresses=args.addresses,
         gallery=_gallery(args.gallery),

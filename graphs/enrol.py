@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 from gallery.operations import Gallery
 from gallery.records import Enrolled, NewFace, photo_source
-from graphs.extract import Readings, detections, places, read, the_face
+from graphs.faces import ExaminedPhoto, faces, the_face
 from graphs.gate import Reason, reasons
+from graphs.liveness import LivenessRule, LivenessVerdict
 from graphs.policy import Policy
-from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
+from graphs.stages import DetectorStage, FaceStage
 from imaging.faces import Photo
 from imaging.pick import Pick
 from imaging.refused import Refused
@@ -18,8 +21,8 @@ from telemetry.timing import note
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolment:
-    """A photo to enrol: whose face it shows, what people call it, and its bytes."""
+class PhotoToEnrol:
+    """A photo to enrol: the subject that it shows, its label, and its bytes."""
 
     subject: str
     label: str
@@ -27,31 +30,31 @@ class Enrolment:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class EnrolmentRules:
     """What a photo has to be.
 
     Attributes:
         pick: which faces of the photo count; with the rule ``all``, each of them is enrolled for its subject.
         quality: ``require`` refuses a face that is not good enough, ``report`` enrols it all the same.
-        require_live: whether a spoof is refused; asked only where there is a liveness stage.
+        liveness: judges faces where a liveness network is asked.
     """
 
     pick: Pick
+    liveness: LivenessRule
     quality: Literal["report", "require"] = "require"
-    require_live: bool = False
 
 
 @dataclass(slots=True, eq=False)
-class Outcome:
+class EnrolmentOutcome:
     """What became of one face of a photo, or of a photo without one.
 
     Attributes:
         number: of the photo among those of the request.
-        enrolled: its face in the gallery; None where it was refused.
+        enrolled: its face in the gallery; None if it was refused.
         refused: why it was.
         photo: what was found in it; None if it could not be read.
         face: index of the face; None without one.
-        live: its live probability, where liveness was asked.
+        live: whether it is live; None if liveness was not asked.
         reasons: all that speaks against the face, even if it was enrolled.
     """
 
@@ -60,23 +63,23 @@ class Outcome:
     refused: Refused | None = None
     photo: Photo | None = None
     face: int | None = None
-    live: float | None = None
+    live: LivenessVerdict | None = None
     reasons: list[Reason] = field(default_factory=list)
 
 
 async def enrol(
     detector: DetectorStage,
-    liveness: LivenessStage | None,
-    embedder: EmbedderStage,
+    embedder: FaceStage,
+    liveness: FaceStage | None,
     gallery: Gallery,
     collection: str,
-    photos: Sequence[Enrolment],
-    rules: Rules,
+    photos: Sequence[PhotoToEnrol],
+    rules: EnrolmentRules,
     policy: Policy,
     *,
     replace: bool = False,
     request: tuple[str, str] | None = None,
-) -> list[Outcome]:
+) -> list[EnrolmentOutcome]:
     """Enrol the faces of each photo that count; all that are good enough in one commit.
 
     Args:
@@ -87,71 +90,72 @@ async def enrol(
 
     Raises:
         Refused: what concerns the request as a whole, as the gallery raises it.
-        ValueError: a network gave what is no number.
+        ValueError: a network's answer is not finite.
     """
-    outcomes: list[Outcome] = []
-    fit: list[tuple[Outcome, NewFace]] = []
-    first = 0
-    async for detection in detections(detector, [entry.photo for entry in photos], rules.pick, liveness, embedder):
-        judged = [
-            outcome
-            for number, found in enumerate(detection.photos, first)
-            for outcome in _judged(number, found, rules, policy)
-        ]
-        rows = places(detection)
-        asked = [
-            (outcome, rows[outcome.number - first][outcome.face])
-            for outcome in judged
-            if not outcome.refused and outcome.face is not None
-        ]
-        readings = await read(detection, [row for _, row in asked], liveness, embedder)
-        fit += _fit([outcome for outcome, _ in asked], readings, photos, rules, policy)
-        outcomes += judged
-        first += len(detection.photos)
+    judged: list[list[EnrolmentOutcome]] = []
+
+    def select(number: int, found: Photo | Refused) -> Sequence[int]:
+        judged.append(_judged(number, found, rules, policy))
+        return [outcome.face for outcome in judged[-1] if outcome.face is not None and not outcome.refused]
+
+    networks = [embedder, liveness] if liveness else [embedder]
+    examined = await faces(detector, [entry.photo for entry in photos], rules.pick, networks, select=select)
+    fit: list[tuple[EnrolmentOutcome, NewFace]] = []
+    for entry, outcomes, photo in zip(photos, judged, examined.photos, strict=True):
+        if isinstance(photo, ExaminedPhoto):
+            fit += _fit(entry, outcomes, photo, embedder, liveness, rules)
     if fit:
-        faces = [face for _, face in fit]
-        answers = await gallery.enrol(collection, embedder.contract, faces, replace=replace, request=request)
+        new = [face for _, face in fit]
+        contract = embedder.card.embedding_contract
+        answers = await gallery.enrol(collection, contract, new, replace=replace, request=request)
         for (outcome, _), answer in zip(fit, answers, strict=True):
             outcome.enrolled = answer
-    note("enrolment", "refused", sum(outcome.refused is not None for outcome in outcomes))
-    return outcomes
+    results = [outcome for outcomes in judged for outcome in outcomes]
+    note("enrolment", "refused", sum(outcome.refused is not None for outcome in results))
+    return results
 
 
 def _fit(
-    asked: Sequence[Outcome], readings: Readings, photos: Sequence[Enrolment], rules: Rules, policy: Policy
-) -> list[tuple[Outcome, NewFace]]:
-    """Choose the faces to enrol among those that were `asked` about, and note in their outcomes which are spoofs."""
-    assert readings.embeddings is not None
-    fit = []
-    for place, (outcome, embedding) in enumerate(zip(asked, readings.embeddings, strict=True)):
-        if readings.live is not None:
-            outcome.live = float(readings.live[place])
-            if not policy.is_live(outcome.live):
-                spoof = Reason("NOT_LIVE", f"The face looks like a spoof: live probability {outcome.live:.2f}")
+    entry: PhotoToEnrol,
+    outcomes: Sequence[EnrolmentOutcome],
+    photo: ExaminedPhoto,
+    embedder: FaceStage,
+    liveness: FaceStage | None,
+    rules: EnrolmentRules,
+) -> list[tuple[EnrolmentOutcome, NewFace]]:
+    """The faces of a photo to enrol, among those that the networks were asked about. Spoofs are noted and refused."""
+    fit, digest = [], hashlib.sha256(entry.photo).hexdigest()
+    by_face = {outcome.face: outcome for outcome in outcomes}
+    for row, face in enumerate(photo.asked):
+        outcome = by_face[face]
+        if liveness:
+            outcome.live = rules.liveness.judge(float(photo.readings[liveness.role][row]))
+            if not outcome.live.live:
+                score = outcome.live.score
+                spoof = Reason("NOT_LIVE", f"The face looks like a spoof: live probability {score:.2f}")
                 outcome.reasons.append(spoof)
-                if rules.require_live:
+                if rules.liveness.refuses(outcome.live.live):
                     outcome.refused = _refusal(spoof)
         if not outcome.refused:
-            entry = photos[outcome.number]
-            number = outcome.face if rules.pick.rule == "all" else None
-            source = photo_source(hashlib.sha256(entry.photo).hexdigest(), number)
+            source = photo_source(digest, face if rules.pick.rule == "all" else None)
+            embedding = np.asarray(photo.readings[embedder.role][row], np.float32)
             fit.append((outcome, NewFace(entry.subject, source, entry.label, embedding)))
     return fit
 
 
-def _judged(number: int, found: Photo | Refused, rules: Rules, policy: Policy) -> list[Outcome]:
+def _judged(number: int, found: Photo | Refused, rules: EnrolmentRules, policy: Policy) -> list[EnrolmentOutcome]:
     """The faces of a photo that count, before any network but the detector has seen them."""
     if isinstance(found, Refused):
-        return [Outcome(number, refused=found)]
+        return [EnrolmentOutcome(number, refused=found)]
     try:
         the_face(found, rules.pick)
     except Refused as refused:
-        return [Outcome(number, refused=refused, photo=found)]
+        return [EnrolmentOutcome(number, refused=refused, photo=found)]
     outcomes = []
     for face in range(len(found.faces)):
         against = reasons(found, face, policy)
         poor = _refusal(against[0]) if against and rules.quality == "require" else None
-        outcomes.append(Outcome(number, refused=poor, photo=found, face=face, reasons=against))
+        outcomes.append(EnrolmentOutcome(number, refused=poor, photo=found, face=face, reasons=against))
     return outcomes
 
 

@@ -1,29 +1,37 @@
 """The flow of identification: who in the gallery resembles the faces of a photo."""
 
+from collections.abc import Sequence
+
 from gallery.operations import Gallery
 from gallery.records import Collection, Hit
-from graphs.extract import Look, look
-from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
+from graphs.faces import ExaminedPhoto, faces_of
+from graphs.stages import DetectorStage, FaceStage
 from imaging.pick import Pick
 
 
 async def identify(
     detector: DetectorStage,
-    liveness: LivenessStage | None,
-    embedder: EmbedderStage,
+    embedder: FaceStage,
+    others: Sequence[FaceStage],
     gallery: Gallery,
     collection: str,
     photo: bytes,
     count: int,
     pick: Pick,
-) -> tuple[Look, Collection, list[list[Hit]]]:
-    """For each face of a photo that counts, the `count` subjects of a collection that resemble it most, best first.
+) -> tuple[ExaminedPhoto, float, Collection, list[list[Hit]]]:
+    """For each face of a photo that counts, the `count` subjects of a collection most similar to it, best first.
+
+    Args:
+        others: further networks to ask about the faces.
+
+    Returns:
+        The photo, the seconds of the networks, the collection, and the hits of each face.
 
     Raises:
-        Refused: as `look`, or as the gallery raises it.
-        ValueError: a network gave what is no number.
+        Refused: as `faces_of`, or as the gallery raises it.
+        ValueError: a network's answer is not finite.
     """
-    seen = await look(detector, liveness, embedder, photo, pick)
-    probes = [] if seen.readings.embeddings is None else list(seen.readings.embeddings)
-    found, hits = await gallery.find(collection, embedder.contract, probes, count)
-    return seen, found, hits
+    examined, seconds = await faces_of(detector, photo, pick, [embedder, *others], embedder)
+    probes = list(examined.readings[embedder.role])
+    found, hits = await gallery.find(collection, embedder.card.embedding_contract, probes, count)
+    return examined, seconds, found, hits

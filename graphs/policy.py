@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from graphs.liveness import LivenessPolicy, LivenessRule
 from project.environment import EnvironmentSettings
 
 
@@ -59,9 +60,9 @@ class Policy(EnvironmentSettings):
     )
     enrol_max_turn: float = Field(0.7, ge=0, description="Furthest it looks aside: 0 ahead, more than 1 in profile.")
 
-    def is_live(self, probability: float) -> bool:
-        """Whether a face with this live probability is live: the one place that decides it."""
-        return probability >= self.liveness_threshold
+    def liveness(self, policy: LivenessPolicy) -> LivenessRule:
+        """The rule that judges faces under `policy`."""
+        return LivenessRule(policy, self.liveness_threshold)
 
     def of(self, embedders: Collection[str]) -> "Policy":
         """This policy, for a service with these embedders' roles.

@@ -4,23 +4,19 @@
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from access.settings import AccessArgs
 from api.settings import AddressArgs, LimitArgs
-from deployments.settings import DetectorArgs, StageArgs
+from deployments.settings import StageArgs
 from gallery.settings import GalleryArgs
+from models.tasks import DETECTOR
 from project.root import ROOT
 
-
-class DefaultArgs(BaseModel):
-    """Default roles for requests to /v1."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    detector: str = Field("mtcnn", description="Role of the detector.")
+OLD_TABLES = ("detectors", "liveness", "embedders")
+"""Where stages stood in configurations of earlier versions."""
 
 
 class AppArgs(BaseModel):
@@ -33,10 +29,13 @@ class AppArgs(BaseModel):
         description="auto: GPU shares where the cluster has GPUs, CPUs where it has none; cuda: GPUs or an error.",
     )
     models_dir: Path = Field(Path("data/models"), description="Where `facegraph models pull` put the models.")
-    detectors: dict[str, DetectorArgs]
-    liveness: dict[str, StageArgs]
-    embedders: dict[str, StageArgs]
-    defaults: DefaultArgs = Field(default_factory=DefaultArgs)
+    stages: dict[str, StageArgs] = Field(
+        description="By role, which is what requests name. The card of its model says what a stage does."
+    )
+    defaults: dict[str, str] = Field(
+        default_factory=dict,
+        description="By task, the role that a request to /v1 gets unless it names another; otherwise the task's first.",
+    )
     limits: LimitArgs = Field(default_factory=LimitArgs)
     addresses: AddressArgs = Field(default_factory=AddressArgs)
     gallery: GalleryArgs = Field(default_factory=GalleryArgs)
@@ -53,25 +52,43 @@ class AppArgs(BaseModel):
     def _below_the_project(cls, path: Path) -> Path:
         return ROOT / path
 
-    @field_validator("detectors", "liveness", "embedders")
+    @model_validator(mode="before")
     @classmethod
-    def _has_the_role(cls, stages: dict[str, StageArgs], info: ValidationInfo) -> dict[str, StageArgs]:
-        role = {"detectors": "mtcnn", "liveness": "crmnet", "embedders": "arcface"}[str(info.field_name)]
-        if role not in stages:
-            raise ValueError(f"/match needs a stage called {role} here")
-        return stages
+    def _stages_are_one_table(cls, table: Any) -> Any:
+        if isinstance(table, dict) and (old := [key for key in OLD_TABLES if key in table]):
+            raise ValueError(
+                f"{', '.join(old)}: put all stages into one table, `stages: {{ROLE: {{model: CARD, ...}}, ...}}`; "
+                "the card says what a stage does"
+            )
+        return table
 
     @model_validator(mode="after")
-    def _defaults_are_there(self) -> "AppArgs":
-        if self.defaults.detector not in self.detectors:
-            raise ValueError(
-                f"defaults: no detector is called {self.defaults.detector}; there are {', '.join(self.detectors)}"
-            )
+    def _stages_fit_their_cards(self) -> "AppArgs":
+        tasks = {role: stage.card.task for role, stage in self.stages.items()}
+        if DETECTOR not in tasks.values():
+            raise ValueError("stages: there is no detector, so nothing could be answered")
+        for role, stage in self.stages.items():
+            if stage.options and tasks[role] != DETECTOR:
+                raise ValueError(f"stages.{role}.options: only a detector has options")
+        for task, role in self.defaults.items():
+            roles = [each for each in tasks if tasks[each] == task]
+            if role not in roles:
+                known = ", ".join(roles or sorted({*tasks.values()}))
+                raise ValueError(f"defaults: no {task} is called {role}; there are {known}")
         return self
+
+    def of(self, task: str) -> dict[str, StageArgs]:
+        """The stages whose networks are for `task`, by role."""
+        return {role: stage for role, stage in self.stages.items() if stage.card.task == task}
+
+    @property
+    def default_roles(self) -> dict[str, str]:
+        """By task, the role that requests get: of `defaults`, or else the task's first."""
+        first = {stage.card.task: role for role, stage in reversed(self.stages.items())}
+        return {**first, **self.defaults}
 
     @property
     def cpus(self) -> float:
         """CPUs that one replica of each stage, of the ingress and of the gallery reserve."""
-        stages = (*self.detectors.values(), *self.liveness.values(), *self.embedders.values())
         others = self.ingress_cpus + self.gallery.writer_cpus + self.gallery.reader_cpus
-        return others + sum(stage.cpus for stage in stages)
+        return others + sum(stage.cpus for stage in self.stages.values())

@@ -1,8 +1,8 @@
-"""The stages as a flow sees them: what is known of a network, and how to ask it."""
+"""The stages as the flows see them: a role, a card, and one question at a time."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,104 +10,111 @@ from numpy.typing import NDArray
 from gallery.operations import Gallery
 from gallery.records import EmbeddingKind
 from imaging.crops import CropSpec
-from imaging.faces import Detection
+from imaging.faces import Detection, Pixels
 from imaging.pick import Pick
 from imaging.refused import Refused
+from models.card import Card
 
-Stage = TypeVar("Stage")
-
-Ready = Callable[[], bool]
-"""Whether the stage answers, with its network loaded; told from memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """What the answers tell of the network behind a stage: its card's name, title and licence."""
-
-    model: str
-    title: str
-    licence: str
+Question = TypeVar("Question", contravariant=True)
+Answer = TypeVar("Answer", covariant=True)
+SomeStage = TypeVar("SomeStage")
 
 
-class Detect(Protocol):
-    """Decode photos, find the faces that count, and cut `crops` from each: `imaging.faces.Detection`."""
+class Stage(Protocol[Question, Answer]):
+    """A network behind a role, wherever it runs."""
 
-    def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Awaitable[Detection]: ...
+    @property
+    def role(self) -> str:
+        """What requests and the configuration call it; unique."""
 
+    @property
+    def card(self) -> Card:
+        """What is known of its network."""
 
-@dataclass(frozen=True, slots=True)
-class DetectorStage:
-    """Finds faces."""
+    def ready(self) -> bool:
+        """Whether it answers, with its network loaded. Answered from memory."""
 
-    network: Network
-    ready: Ready
-    detect: Detect
+    async def ask(self, question: Question) -> Answer:
+        """Ask one replica.
+
+        Raises:
+            Refused: ``UNAVAILABLE`` if no replica can take the question.
+        """
 
 
 @dataclass(frozen=True, slots=True)
-class LivenessStage:
-    """Tells live faces from spoofs.
+class DetectionRequest:
+    """What a detector is asked.
 
     Attributes:
-        crops: what `score` wants of each face, one array a spec, uint8 (n, size, size, 3) RGB.
-        score: crops to the live probability, float32 (n).
+        photos: encoded.
+        crops: what to cut out of each face that counts.
+        pick: which faces count.
     """
 
-    network: Network
-    ready: Ready
-    crops: tuple[CropSpec, ...]
-    score: Callable[..., Awaitable[NDArray[np.float32]]]
+    photos: Sequence[bytes]
+    crops: Sequence[CropSpec]
+    pick: Pick
 
 
-@dataclass(frozen=True, slots=True)
-class EmbedderStage:
-    """Turns faces into embeddings.
+FaceCrops: TypeAlias = tuple[Pixels, ...]
+"""What a network reads of n faces: uint8 (n, size, size, 3) RGB for each crop of its card."""
 
-    Attributes:
-        crops: what `embed` wants of each face, one array a spec, uint8 (n, size, size, 3) RGB.
-        size: length of an embedding.
-        contract: changes whenever embeddings stop being comparable; see `models.card`.
-        threshold: cosine similarity at or above which the card says "same person".
-        embed: crops to float32 (n, size) of length 1.
-    """
+DetectorStage: TypeAlias = Stage[DetectionRequest, Detection]
+"""Finds faces in photos and cuts them out."""
 
-    network: Network
-    ready: Ready
-    crops: tuple[CropSpec, ...]
-    size: int
-    contract: str
-    threshold: float
-    embed: Callable[..., Awaitable[NDArray[np.float32]]]
-
-    def kind(self, role: str) -> EmbeddingKind:
-        """What the gallery has to know of its embeddings."""
-        return EmbeddingKind(role, self.network.model, self.contract, self.size)
-
-
-NetworkStage = DetectorStage | LivenessStage | EmbedderStage
+FaceStage: TypeAlias = Stage[FaceCrops, NDArray[np.float32]]
+"""Reads crops of n faces: float32 (n, *shape), what the task of its card says of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """Every stage of the application, the networks by their roles, e.g. ``mtcnn``, ``crmnet``, ``arcface``."""
+    """Every stage of the application.
+
+    Attributes:
+        detectors, networks: by role; `networks` are all that read faces.
+        defaults: for each task the role that requests get unless they name another.
+    """
 
     detectors: Mapping[str, DetectorStage]
-    liveness: Mapping[str, LivenessStage]
-    embedders: Mapping[str, EmbedderStage]
+    networks: Mapping[str, FaceStage]
+    defaults: Mapping[str, str]
     gallery: Gallery
 
     @property
-    def networks(self) -> list[tuple[str, str, NetworkStage]]:
-        """Kind, role and stage of each network; a role may be of several kinds."""
-        kinds: Mapping[str, Mapping[str, NetworkStage]] = {
-            "detector": self.detectors,
-            "liveness": self.liveness,
-            "embedder": self.embedders,
-        }
-        return [(kind, role, stage) for kind, stages in kinds.items() for role, stage in stages.items()]
+    def all(self) -> list[Stage[Any, Any]]:
+        """The detectors, then the networks."""
+        return [*self.detectors.values(), *self.networks.values()]
+
+    def of(self, task: str) -> dict[str, FaceStage]:
+        """The networks for one task, by role."""
+        return {role: stage for role, stage in self.networks.items() if stage.card.task == task}
+
+    def detector(self, role: str | None) -> DetectorStage:
+        """The detector behind `role`, or the default one.
+
+        Raises:
+            Refused: ``UNKNOWN_DETECTOR``.
+        """
+        return _chosen("detector", self.detectors, self.defaults.get("detector") if role is None else role)
+
+    def network(self, task: str, role: str | None) -> FaceStage:
+        """The network for `task` behind `role`, or the default one.
+
+        Raises:
+            Refused: ``UNKNOWN_`` and the task in capitals.
+        """
+        return _chosen(task, self.of(task), self.defaults.get(task) if role is None else role)
 
 
-def first_of(stages: Mapping[str, Stage], *roles: str) -> Stage:
+def embedding_kind(embedder: FaceStage) -> EmbeddingKind:
+    """What the gallery has to know of an embedder's embeddings."""
+    card = embedder.card
+    [size] = card.shape
+    return EmbeddingKind(embedder.role, card.name, card.embedding_contract, size)
+
+
+def first_of(stages: Mapping[str, SomeStage], *roles: str) -> SomeStage:
     """The stage of the first of `roles` that the configuration has.
 
     Raises:
@@ -117,3 +124,11 @@ def first_of(stages: Mapping[str, Stage], *roles: str) -> Stage:
         if role in stages:
             return stages[role]
     raise Refused("UNAVAILABLE", f"This service is configured without a stage called {' or '.join(roles)}")
+
+
+def _chosen(task: str, stages: Mapping[str, SomeStage], role: str | None) -> SomeStage:
+    if role is not None and role in stages:
+        return stages[role]
+    known = f"there are {', '.join(stages)}" if stages else "this service has none"
+    named = f"There is no {task} called {role}" if role is not None else f"There is no default {task}"
+    raise Refused(f"UNKNOWN_{task.upper()}", f"{named}; {known}")

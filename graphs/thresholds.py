@@ -1,53 +1,68 @@
-"""Which threshold decides, and who set it."""
+"""Which threshold decides, and who set it: decided here and nowhere else."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from gallery.records import Collection
 from graphs.policy import Policy
-from graphs.stages import EmbedderStage
+from graphs.stages import FaceStage
 
-Metric = Literal["cosine", "euclidean"]
+ThresholdSource = Literal["request", "collection", "configuration", "card", "contract"]
+ComparisonMetric = Literal["cosine", "euclidean"]
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class AppliedThreshold:
     """The threshold that decides.
 
     Attributes:
         value: least similarity, or greatest distance.
-        source: who set it; the first of request, collection, configuration and card that did.
+        source: who set it.
     """
 
     value: float
-    source: Literal["request", "collection", "configuration", "card"]
+    source: ThresholdSource
 
 
-def configured(policy: Policy, role: str, embedder: EmbedderStage) -> Applied:
-    """The cosine similarity at which two embeddings of `role` match unless somebody asks for another one."""
-    if role in policy.thresholds:
-        return Applied(policy.thresholds[role], "configuration")
-    return Applied(embedder.threshold, "card")
+def first_set(
+    *,
+    request: float | None = None,
+    collection: float | None = None,
+    configuration: float | None = None,
+    card: float | None = None,
+    contract: float | None = None,
+) -> AppliedThreshold:
+    """The first of these cosine similarities that is set, in this order; a card's or a contract's always is."""
+    given: dict[ThresholdSource, float | None] = {
+        "request": request,
+        "collection": collection,
+        "configuration": configuration,
+        "card": card,
+        "contract": contract,
+    }
+    return next(AppliedThreshold(value, source) for source, value in given.items() if value is not None)
 
 
-def applied(
-    requested: float | None, collection: Collection | None, default: Applied, metric: Metric = "cosine"
-) -> Applied:
-    """The threshold for `metric`; a collection's is of the cosine similarity and counts for that alone.
+def threshold_of(
+    policy: Policy,
+    embedder: FaceStage,
+    *,
+    request: float | None = None,
+    collection: float | None = None,
+    metric: ComparisonMetric = "cosine",
+) -> AppliedThreshold:
+    """The threshold of /v1 for two embeddings of `embedder`.
 
     Args:
-        default: the embedder's, as `configured` has it.
+        request: in `metric`.
+        collection: a cosine similarity, which counts for that metric alone.
     """
-    if requested is not None:
-        return Applied(requested, "request")
-    if metric == "cosine" and collection is not None and collection.threshold is not None:
-        return Applied(collection.threshold, "collection")
-    return default if metric == "cosine" else Applied(euclidean(default.value), default.source)
-
-
-def first_set(*values: float | None) -> float:
-    """The first threshold that somebody set; the last one is always set."""
-    return next(value for value in values if value is not None)
+    configuration, card = policy.thresholds.get(embedder.role), embedder.card.threshold("cosine").value
+    if metric == "cosine":
+        return first_set(request=request, collection=collection, configuration=configuration, card=card)
+    if request is not None:
+        return AppliedThreshold(request, "request")
+    found = first_set(configuration=configuration, card=card)
+    return AppliedThreshold(euclidean(found.value), found.source)
 
 
 def euclidean(cosine: float) -> float:

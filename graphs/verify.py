@@ -1,24 +1,23 @@
 """The flow of every one-to-one comparison: two photos, one face of each, the same person or not.
 
-Both photos travel in one call a stage, and liveness and embedding run side by side.
+Both photos travel in one call to the detector, and the networks run side by side.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphs.compare import Distances, distances
-from graphs.extract import detect, read, the_face
-from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
-from imaging.faces import Face, Photo, Pixels
+from graphs.faces import ExaminedPhoto, Readings, every_face, faces, the_face
+from graphs.stages import DetectorStage, FaceStage
+from imaging.faces import Photo, Pixels
 from imaging.pick import Pick
 from imaging.refused import Refused
 
 Check = Callable[[int, Photo | Refused], Photo]
-"""The photo of this number (0 or 1), if it can be compared; raises `Refused` if it cannot."""
+"""Returns the photo of this number (0 or 1) if it can be compared; raises `Refused` if it cannot."""
 
 
 def naming(names: tuple[str, str], pick: Pick) -> Check:
@@ -37,68 +36,78 @@ def naming(names: tuple[str, str], pick: Pick) -> Check:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ComparedFace:
+    """The face of one photo that was compared.
+
+    Attributes:
+        index: of the face in `photo`.
+        readings: of this face: (1, *shape) each.
+        crop: uint8 (1, size, size, 3) RGB, what the embedder was given.
+    """
+
+    photo: Photo
+    index: int
+    readings: Readings
+    crop: Pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Verification:
     """What was found.
 
     Attributes:
-        photos: the two photos.
-        faces: the face of each that was compared.
-        live: live probability of each face; empty where liveness was not asked.
-        embeddings: float32 (2, size).
-        crops: uint8 (2, side, side, 3) RGB, as in `graphs.extract.Readings`.
+        faces: the two that were compared, one of each photo.
+        embeddings: float32 (2, size), theirs.
         distances: between the two embeddings.
-        seconds: time that liveness and embedding took together.
+        seconds: round trips of the networks, which run side by side.
     """
 
-    photos: tuple[Photo, Photo]
-    faces: tuple[Face, Face]
-    live: tuple[float, ...]
+    faces: tuple[ComparedFace, ComparedFace]
     embeddings: NDArray[np.float32]
-    crops: Pixels
     distances: Distances
     seconds: float
 
 
 async def verify(
     detector: DetectorStage,
-    liveness: LivenessStage | None,
-    embedder: EmbedderStage,
+    embedder: FaceStage,
+    others: Sequence[FaceStage],
     pair: tuple[bytes, bytes],
     pick: Pick,
     check: Check,
 ) -> Verification:
     """Compare a face of one encoded photo with a face of another.
 
-    Where several faces of a photo count (rule ``all``), the two that are most alike are compared.
+    Where several faces of a photo count (rule ``all``), the two most similar ones are compared.
+
+    Args:
+        others: further networks to ask about the faces.
 
     Raises:
         Refused: as `check` raises it, before any network but the detector is asked.
-        ValueError: a network gave what is no number.
+        ValueError: a network's answer is not finite.
     """
-    detection = await detect(detector, pair, pick, liveness, embedder)
-    first, second = (check(number, photo) for number, photo in enumerate(detection.photos))
-    rows = range(len(first.faces) + len(second.faces))
-    readings = await read(detection, rows, liveness, embedder)
-    embeddings = cast(NDArray[np.float32], readings.embeddings)
-    one, two = _most_alike(embeddings, len(first.faces))
-    chosen = [one, len(first.faces) + two]
-    return Verification(
-        (first, second),
-        (first.faces[one], second.faces[two]),
-        () if readings.live is None else tuple(readings.live[chosen].tolist()),
-        embeddings[chosen],
-        cast(Pixels, readings.crops)[chosen],
-        distances(*embeddings[chosen]),
-        readings.seconds,
-    )
+
+    def select(number: int, found: Photo | Refused) -> Sequence[int]:
+        return every_face(number, check(number, found))
+
+    examined = await faces(detector, pair, pick, [embedder, *others], select=select, keep_crops_of=embedder)
+    first, second = (photo for photo in examined.photos if isinstance(photo, ExaminedPhoto))
+    one, two = _most_similar(first.readings[embedder.role], second.readings[embedder.role])
+    chosen = _compared(first, one), _compared(second, two)
+    embeddings = np.concatenate([face.readings[embedder.role] for face in chosen])
+    return Verification(chosen, embeddings, distances(*embeddings), examined.seconds)
 
 
-def _most_alike(embeddings: NDArray[np.float32], of_first: int) -> tuple[int, int]:
-    """The two faces, one of each photo, with the greatest cosine similarity.
+def _compared(examined: ExaminedPhoto, face: int) -> ComparedFace:
+    one = slice(face, face + 1)
+    assert examined.crops is not None
+    readings = {role: reading[one] for role, reading in examined.readings.items()}
+    return ComparedFace(examined.photo, face, readings, examined.crops[one])
 
-    Args:
-        embeddings: float32 (faces, size) of length 1, the first `of_first` rows of the first photo.
-    """
-    similarities = embeddings[:of_first] @ embeddings[of_first:].T
+
+def _most_similar(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[int, int]:
+    """The rows of two (faces, size) arrays of length 1 with the greatest cosine similarity."""
+    similarities = first @ second.T
     one, two = np.unravel_index(int(similarities.argmax()), similarities.shape)
     return int(one), int(two)

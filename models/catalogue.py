@@ -43,18 +43,6 @@ def card(name: str) -> Card:
         raise ModelError(f"no model is called {name!r}; the catalogue has {', '.join(cards())}") from None
 
 
-def card_for(task: str, role: str, name: str) -> Card:
-    """The card called `name`, for the stage called `role`.
-
-    Raises:
-        ModelError: there is none, or it is for another task.
-    """
-    entry = card(name)
-    if entry.task != task:
-        raise ModelError(f"the stage {role} wants a model for the task {task}, and {name} is for {entry.task}")
-    return entry
-
-
 def networks_of(entry: Card) -> tuple[Card, ...]:
     """The cards whose files `entry` needs: the members of a fusion, or else `entry` itself."""
     return tuple(card(name) for name in entry.fusion.members) if entry.fusion else (entry,)

@@ -2,12 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from graphs.stages import Network
+from models.card import Card
 from telemetry.call_window import CallStatistics
-
-Kind = Literal["detector", "liveness", "embedder", "gallery", "ingress"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +23,20 @@ class StageStatus:
 
     Attributes:
         deployment: its name, e.g. ``detector-mtcnn``, even if it runs inside the ingress.
-        role: the name that requests use; None for the gallery and the ingress.
-        network: its network; None for the gallery and the ingress.
+        kind: the task of its network; ``gallery`` or ``ingress``.
         ready: whether it answers, as of the last check of `deployments.readiness`.
         replicas: those of the deployment that it runs in.
         calls: its recent calls from this process.
+        role, card: the name that requests use, and its network's card; None for the gallery and the ingress.
     """
 
     deployment: str
-    kind: Kind
-    role: str | None
-    network: Network | None
+    kind: str
     ready: bool
     replicas: Replicas
     calls: CallStatistics
+    role: str | None = None
+    card: Card | None = None
 
 
 Status = Callable[[], Awaitable[Sequence[StageStatus]]]

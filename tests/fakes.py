@@ -4,9 +4,9 @@ import asyncio
 import logging
 import math
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,19 @@ from gallery.operations import Answer, Change, GalleryClient, Parameters, Read
 from gallery.reader import Reader
 from gallery.writer import Writer
 from graphs.policy import Policy
-from graphs.stages import Detect, DetectorStage, EmbedderStage, LivenessStage, Network, Ready, Stages
+from graphs.stages import DetectionRequest, FaceCrops, Stage, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Face, Photo, Pixels
 from imaging.pick import Pick
 from imaging.quality import Quality
 from imaging.refused import Refused
-from models.catalogue import card, networks_of
+from models.card import Card
+from models.catalogue import card as card_named
+from models.catalogue import networks_of
 from models.store import Store
 from telemetry.call_window import CallWindow
 from telemetry.status import Replicas, StageStatus
+from tests.models.cards import fields as made_up
 
 LIVENESS_CROP = CropSpec(6, "box", 1.15)
 EMBEDDER_CROP = CropSpec(4, "aligned")
@@ -83,8 +86,9 @@ class FakeDetector:
         self.calls: list[tuple[list[bytes], list[CropSpec]]] = []
         self.picks: list[Pick] = []
 
-    async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
-        self.calls.append((list(photos), list(crops)))
+    async def __call__(self, question: DetectionRequest) -> Detection:
+        crops, pick = question.crops, question.pick
+        self.calls.append((list(question.photos), list(crops)))
         self.picks.append(pick)
         looks, numbers, start = list[Photo | Refused](), list[int](), 0
         for found in self.photos:
@@ -106,8 +110,8 @@ class FakeNetwork:
         self.answer = answer
         self.calls: list[list[Pixels]] = []
 
-    async def __call__(self, *crops: Pixels) -> NDArray[np.float32]:
-        self.calls.append(list(crops))
+    async def __call__(self, question: FaceCrops) -> NDArray[np.float32]:
+        self.calls.append(list(question))
         if isinstance(self.answer, Exception):
             raise self.answer
         return np.array(self.answer, np.float32)
@@ -127,14 +131,6 @@ class FakeAddresses(Addresses):
         if isinstance(found, Exception):
             raise found
         return found
-
-
-def is_ready() -> bool:
-    return True
-
-
-def is_not_ready() -> bool:
-    return False
 
 
 def unit(cosine: float) -> list[list[float]]:
@@ -186,42 +182,105 @@ class LocalGallery(GalleryClient):
             return self._writer
 
 
-def detector(detect: Detect, name: str = "detector", ready: Ready = is_ready) -> DetectorStage:
+class FakeCard(Card):
+    """A card whose embedding contract is given."""
+
+    contract: str
+
+    @property
+    def embedding_contract(self) -> str:
+        return self.contract
+
+
+def fake_card(task: str, name: str, crops: Sequence[CropSpec] = (), contract: str = "contract", **changes: Any) -> Card:
+    """The card of a fake stage's network."""
+    metric = {"embedder": "cosine", "liveness": "live"}.get(task)
+    thresholds = [{"metric": metric, "value": changes.pop("threshold", 0.5), "measured_on": "nothing"}]
+    made = {"task": task, "crops": crops, "thresholds": thresholds if metric else [], "output": None, **changes}
+    about = {"name": f"{name}-model", "title": f"The {name}", "licence": f"The {name}'s licence"}
+    return FakeCard.model_validate({**made_up(**made), **about, "contract": contract})
+
+
+@dataclass(frozen=True)
+class FakeStage:
+    """A stage that answers with `answer`."""
+
+    role: str
+    card: Card
+    answer: Callable[[Any], Awaitable[Any]]
+    is_ready: bool = True
+
+    def ready(self) -> bool:
+        return self.is_ready
+
+    async def ask(self, question: Any) -> Any:
+        return await self.answer(question)
+
+
+def detector(detect: Any, name: str = "detector", role: str = "mtcnn") -> FakeStage:
     """A detector stage over a fake network."""
-    return DetectorStage(network(name), ready, detect)
+    return FakeStage(role, fake_card("detector", name), detect)
 
 
-def liveness(score: Any, name: str = "liveness", ready: Ready = is_ready) -> LivenessStage:
+def liveness(score: Any, name: str = "liveness", role: str = "crmnet") -> FakeStage:
     """A liveness stage over a fake network."""
-    return LivenessStage(network(name), ready, (LIVENESS_CROP,), score)
+    return FakeStage(role, fake_card("liveness", name, [LIVENESS_CROP]), score)
 
 
 def embedder(
     embed: Any,
     name: str = "embedder",
-    ready: Ready = is_ready,
+    role: str = "arcface",
     *,
     crop: CropSpec = EMBEDDER_CROP,
     size: int = 2,
     contract: str = "contract",
     threshold: float = 0.4,
-) -> EmbedderStage:
+) -> FakeStage:
     """An embedder stage over a fake network."""
-    return EmbedderStage(network(name), ready, (crop,), size, contract, threshold, embed)
+    card = fake_card("embedder", name, [crop], contract, output={"size": size}, threshold=threshold)
+    return FakeStage(role, card, embed)
+
+
+def changed(
+    stage: Stage[Any, Any], answer: Any = None, is_ready: bool = True, role: str = "", **card: Any
+) -> FakeStage:
+    """`stage` with another answer, readiness, role, or other fields of its card."""
+    return FakeStage(role or stage.role, stage.card.model_copy(update=card), answer or stage.ask, is_ready)
+
+
+def stages_of(*made: Stage[Any, Any], gallery: Any = None) -> Stages:
+    """These stages; the first for each task is its default."""
+    return Stages(
+        detectors={stage.role: stage for stage in made if stage.card.task == "detector"},
+        networks={stage.role: stage for stage in made if stage.card.task != "detector"},
+        defaults={stage.card.task: stage.role for stage in reversed(made)},
+        gallery=gallery or LocalGallery(),
+    )
+
+
+def with_stages(stages: Stages, *made: Stage[Any, Any]) -> Stages:
+    """`stages` with others, which replace those of the same role."""
+    return stages_of(*{stage.role: stage for stage in (*stages.all, *made)}.values(), gallery=stages.gallery)
+
+
+def without(stages: Stages, *tasks: str) -> Stages:
+    """`stages` without those for some tasks."""
+    return stages_of(*(stage for stage in stages.all if stage.card.task not in tasks), gallery=stages.gallery)
 
 
 def stages(
-    detect: Detect | None = None,
+    detect: Any = None,
     score: FakeNetwork | None = None,
     embed: FakeNetwork | None = None,
     gallery: LocalGallery | None = None,
 ) -> Stages:
     """The three stages of POST /match. By default they find two good photos of live faces with similarity 0.8."""
-    return Stages(
-        detectors={"mtcnn": detector(detect or FakeDetector(photo(), photo()))},
-        liveness={"crmnet": liveness(score or FakeNetwork([0.9375, 0.875]))},
-        embedders={"arcface": embedder(embed or FakeNetwork(unit(0.8)))},
-        gallery=gallery or LocalGallery(),
+    return stages_of(
+        detector(detect or FakeDetector(photo(), photo())),
+        liveness(score or FakeNetwork([0.9375, 0.875])),
+        embedder(embed or FakeNetwork(unit(0.8))),
+        gallery=gallery,
     )
 
 
@@ -240,7 +299,8 @@ class People:
         self.embedded: list[list[str]] = []
         self._words: list[str] = []
 
-    async def detect(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
+    async def detect(self, question: DetectionRequest) -> Detection:
+        photos, crops, pick = question.photos, question.crops, question.pick
         self.detected.append([photo.decode() for photo in photos])
         self.picks.append(pick)
         looks = [self._photo(photo.decode(), pick) for photo in photos]
@@ -252,26 +312,21 @@ class People:
         }
         return Detection(tuple(found), cut)
 
-    async def score(self, crops: Pixels) -> NDArray[np.float32]:
-        self.scored.append(self._read(crops))
+    async def score(self, question: FaceCrops) -> NDArray[np.float32]:
+        self.scored.append(self._read(question[0]))
         return np.array([0.125 if "-spoof" in word else 0.875 for word in self.scored[-1]], np.float32)
 
     def embed(self, size: int) -> Any:
-        async def embed(crops: Pixels) -> NDArray[np.float32]:
-            self.embedded.append(self._read(crops))
+        async def embed(question: FaceCrops) -> NDArray[np.float32]:
+            self.embedded.append(self._read(question[0]))
             return np.array([direction(ANGLES[word.split("-")[0]], size) for word in self.embedded[-1]], np.float32)
 
         return embed
 
     def stages(self, gallery: LocalGallery | None = None) -> Stages:
         """The stages of POST /match, and a second embedder, facenet, whose embeddings have three numbers."""
-        facenet = embedder(self.embed(3), "other", size=3, contract="contract-of-3", threshold=0.5)
-        return Stages(
-            detectors={"mtcnn": detector(self.detect)},
-            liveness={"crmnet": liveness(self.score)},
-            embedders={"arcface": embedder(self.embed(2)), "facenet": facenet},
-            gallery=gallery or LocalGallery(),
-        )
+        facenet = embedder(self.embed(3), "other", "facenet", size=3, contract="contract-of-3", threshold=0.5)
+        return stages_of(detector(self.detect), liveness(self.score), embedder(self.embed(2)), facenet, gallery=gallery)
 
     def _read(self, crops: Pixels) -> list[str]:
         return [self._words[number] for number in crops[:, 0, 0, 0]]
@@ -298,21 +353,15 @@ class People:
         return Face(box, 0.99 - number / 100, ASIDE if "-aside" in word else AHEAD)
 
 
-def network(name: str) -> Network:
-    """The card of a fake stage's network."""
-    return Network(f"{name}-model", f"The {name}", f"The {name}'s licence")
-
-
 async def status() -> list[StageStatus]:
     """The status of the ingress and of a detector that was called once, for a quarter of a second."""
     calls = CallWindow(lambda: 1.0)
     calls.begin()
     calls.end(0.25, 0.5)
+    card = fake_card("detector", "detector")
     return [
-        StageStatus(
-            "detector-mtcnn", "detector", "mtcnn", network("detector"), True, Replicas(1, 2, 3, 4), calls.statistics
-        ),
-        StageStatus("ingress", "ingress", None, None, True, Replicas(running=1, wanted=1), CallWindow().statistics),
+        StageStatus("detector-mtcnn", "detector", True, Replicas(1, 2, 3, 4), calls.statistics, "mtcnn", card),
+        StageStatus("ingress", "ingress", True, Replicas(running=1, wanted=1), CallWindow().statistics),
     ]
 
 
@@ -350,7 +399,7 @@ def deployment_of(application: Any) -> Any:
 def pull(root: Path, *names: str) -> Path:
     """Fill the store `root` with the networks of the cards `names`. Their exports cannot be loaded."""
     store = Store(root)
-    for entry in (network for name in names for network in networks_of(card(name))):
+    for entry in (network for name in names for network in networks_of(card_named(name))):
         store.folder(entry).mkdir(parents=True)
         for export in entry.exports:
             (store.folder(entry) / export).write_bytes(b"no network")

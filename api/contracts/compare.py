@@ -15,10 +15,10 @@ from api.service import Service
 from graphs.compare import distances
 from graphs.stages import first_of
 from graphs.thresholds import first_set
-from graphs.verify import Verification, naming, verify
-from imaging.faces import Face, Photo
+from graphs.verify import ComparedFace, Verification, naming, verify
 from imaging.pick import PROMINENT
 from imaging.refused import Refused
+from models.tasks.embedder import EMBEDDER
 from telemetry.timing import matched
 
 router = APIRouter(tags=["compare"], route_class=CheckedRoute)
@@ -128,12 +128,12 @@ async def post_mediapipe(request: Request, body: CompareRequest) -> CompareRespo
 
 async def _compare(role: str, request: Request, body: CompareRequest) -> CompareResponse:
     service: Service = request.state.service
-    threshold = first_set(service.policy.similarity_threshold, THRESHOLD)
+    threshold = first_set(configuration=service.policy.similarity_threshold, contract=THRESHOLD).value
     detector = first_of(service.stages.detectors, role)
-    embedder = first_of(service.stages.embedders, "inception_resnet_v1", "facenet")
+    embedder = first_of(service.stages.of(EMBEDDER.name), "inception_resnet_v1", "facenet")
     started = time.perf_counter()
-    found = await verify(detector, None, embedder, _load(body, service), PROMINENT, naming(NAMES, PROMINENT))
-    image1, image2 = (_image(*pair) for pair in zip(found.photos, found.faces, strict=True))
+    found = await verify(detector, embedder, (), _load(body, service), PROMINENT, naming(NAMES, PROMINENT))
+    image1, image2 = (_image(face) for face in found.faces)
     embedding1, embedding2 = (_embedding(embedding, found.seconds / 2) for embedding in found.embeddings)
     compared = _comparison(found, threshold)
     return CompareResponse(
@@ -145,7 +145,7 @@ async def _compare(role: str, request: Request, body: CompareRequest) -> Compare
         embedding1_metrics=embedding1,
         embedding2_metrics=embedding2,
         comparison_metrics=compared,
-        models=PairModels(detector=detector.network.model, embedder=embedder.network.model),
+        models=PairModels(detector=detector.card.name, embedder=embedder.card.name),
     )
 
 
@@ -159,7 +159,8 @@ def _load(body: CompareRequest, service: Service) -> tuple[bytes, bytes]:
     return photos[0], photos[1]
 
 
-def _image(photo: Photo, face: Face) -> ImageMetrics:
+def _image(compared: ComparedFace) -> ImageMetrics:
+    photo, face = compared.photo, compared.photo.faces[compared.index]
     left, top, right, bottom = (round(edge) for edge in face.box)
     return ImageMetrics(
         face_detected=True,

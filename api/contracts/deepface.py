@@ -17,18 +17,19 @@ from api.padding import NetworkDimensions, answered_dimensions, padded, unpadded
 from api.parameters import CheckedRoute
 from api.service import Service
 from graphs.compare import distances
-from graphs.extract import embed
-from graphs.stages import DetectorStage, EmbedderStage, first_of
-from graphs.thresholds import configured
+from graphs.faces import embedding_of
+from graphs.stages import DetectorStage, FaceCrops, FaceStage, embedding_kind, first_of
+from graphs.thresholds import threshold_of
 from imaging.faces import Face, Photo
 from imaging.pick import Pick
 from imaging.refused import Refused
+from models.tasks.embedder import EMBEDDER
 from telemetry.timing import matched
 
 router = APIRouter(prefix="/api/v1", tags=["deepface"], route_class=CheckedRoute)
 PATHS = ("api",)
 
-EMBEDDER = "arcface"
+ROLE = "arcface"
 """Role of the contract's embedder."""
 
 Metric = Literal["cosine", "euclidean", "euclidean_l2"]
@@ -186,9 +187,9 @@ async def get_deepface_health(request: Request, response: Response) -> DeepfaceH
         response.status_code = 503
     return DeepfaceHealth(
         status="healthy" if loaded else "unhealthy",
-        model=embedder.network.model,
-        embedding_dimensions=answered_dimensions(request.state.service, embedder.size),
-        network_dimensions=embedder.size,
+        model=embedder.card.name,
+        embedding_dimensions=answered_dimensions(request.state.service, embedding_kind(embedder).size),
+        network_dimensions=embedding_kind(embedder).size,
         model_loaded=loaded,
         version=VERSION,
     )
@@ -200,20 +201,20 @@ async def post_extract(request: Request, body: ExtractRequest) -> ExtractRespons
     service: Service = request.state.service
     detector, embedder = _stages(request)
     if not body.align:
-        crops = (replace(spec, fit="box") if spec.fit == "aligned" else spec for spec in embedder.crops)
-        embedder = replace(embedder, crops=tuple(crops))
+        embedder = Unaligned(embedder)
     strict = Pick("one", service.policy.other_faces)
     started = time.perf_counter()
     data = await _load(body, service)
-    found = await embed(detector, embedder, data, strict if body.enforce_detection else RELAXED)
+    pick = strict if body.enforce_detection else RELAXED
+    photo, face, embedding = await embedding_of(detector, embedder, data, pick)
     return ExtractResponse(
-        embedding=padded(service, found.embedding),
-        face_count=found.photo.found,
-        face_confidence=found.face.score,
-        facial_area=_area(found.photo, found.face),
+        embedding=padded(service, embedding),
+        face_count=photo.found,
+        face_confidence=face.score,
+        facial_area=_area(photo, face),
         processing_time_ms=(time.perf_counter() - started) * 1000,
-        detector=detector.network.model,
-        model=embedder.network.model,
+        detector=detector.card.name,
+        model=embedder.card.name,
     )
 
 
@@ -221,7 +222,7 @@ async def post_extract(request: Request, body: ExtractRequest) -> ExtractRespons
 async def post_distance(request: Request, body: DistanceRequest) -> DistanceResponse:
     """Compare two embeddings of this service, padded with zeros or not."""
     threshold = THRESHOLDS[body.distance_metric] if body.threshold is None else body.threshold
-    distance, similarity = _measured(body.distance_metric, *unpadded(request.state.service, EMBEDDER, body))
+    distance, similarity = _measured(body.distance_metric, *unpadded(request.state.service, ROLE, body))
     return DistanceResponse(
         is_same_person=matched(distance < threshold),
         distance=distance,
@@ -239,9 +240,7 @@ async def post_warm_up(request: Request) -> WarmUpResponse:
     started = time.perf_counter()
     if not (detector.ready() and embedder.ready()):
         raise Refused("UNAVAILABLE", "The model is not loaded yet; try again shortly")
-    return WarmUpResponse(
-        status="loaded", model=embedder.network.model, load_time_seconds=time.perf_counter() - started
-    )
+    return WarmUpResponse(status="loaded", model=embedder.card.name, load_time_seconds=time.perf_counter() - started)
 
 
 @router.get("/model-info", responses=RESPONSES)
@@ -249,25 +248,43 @@ async def get_model_info(request: Request) -> ModelInfo:
     """Describe the networks, and how their embeddings are compared."""
     service: Service = request.state.service
     detector, embedder = _stages(request)
-    network = embedder.network
+    card, kind = embedder.card, embedding_kind(embedder)
     return ModelInfo(
-        model=network.model,
-        title=network.title,
-        licence=network.licence,
-        embedding_dimensions=answered_dimensions(service, embedder.size),
-        network_dimensions=embedder.size,
-        embedding_contract=embedder.contract,
-        cosine_threshold=configured(service.policy, EMBEDDER, embedder).value,
-        detector=detector.network.model,
+        model=card.name,
+        title=card.title,
+        licence=card.licence,
+        embedding_dimensions=answered_dimensions(service, kind.size),
+        network_dimensions=kind.size,
+        embedding_contract=kind.contract,
+        cosine_threshold=threshold_of(service.policy, embedder).value,
+        detector=detector.card.name,
         distance_metrics=list(THRESHOLDS),
         thresholds=THRESHOLDS,
     )
 
 
-def _stages(request: Request) -> tuple[DetectorStage, EmbedderStage]:
+class Unaligned:
+    """An embedder that gets the box of a face instead of the face turned upright.
+
+    Args:
+        embedder: which crops are replaced.
+    """
+
+    def __init__(self, embedder: FaceStage) -> None:
+        crops = (replace(spec, fit="box") if spec.fit == "aligned" else spec for spec in embedder.card.crops)
+        self.role, self.ready = embedder.role, embedder.ready
+        self.card = embedder.card.model_copy(update={"crops": tuple(crops)})
+        self._embedder = embedder
+
+    async def ask(self, question: FaceCrops) -> NDArray[np.float32]:
+        """Ask the embedder."""
+        return await self._embedder.ask(question)
+
+
+def _stages(request: Request) -> tuple[DetectorStage, FaceStage]:
     service: Service = request.state.service
     stages = service.stages
-    return first_of(stages.detectors, "retinaface", "mtcnn"), first_of(stages.embedders, EMBEDDER)
+    return first_of(stages.detectors, "retinaface", "mtcnn"), first_of(stages.of(EMBEDDER.name), ROLE)
 
 
 async def _load(body: ExtractRequest, service: Service) -> bytes:

@@ -21,11 +21,12 @@ from api.path_parameters import SubjectId
 from api.service import Service
 from gallery.records import Collection, NewFace
 from gallery.subject_ids import refuse_blank
-from graphs.extract import embed
-from graphs.stages import EmbedderStage, first_of
+from graphs.faces import embedding_of
+from graphs.stages import FaceStage, embedding_kind, first_of
 from graphs.thresholds import first_set
 from imaging.pick import PROMINENT
 from imaging.refused import Refused
+from models.tasks.embedder import EMBEDDER
 from telemetry.timing import matched
 
 router = APIRouter(tags=["face database"], route_class=CheckedRoute)
@@ -137,15 +138,17 @@ async def post_add_face(
     refuse_blank(id)
     add_audit_ids(request, [id], collection=_name(variant))
     data = await _photo(file, service)
-    gallery, embedder = service.stages.gallery, first_of(service.stages.embedders, variant)
+    gallery, embedder = service.stages.gallery, _embedder(service, variant)
     embedding = await _embedding(service, embedder, data)
     collection = await _collection(service, variant)
     if collection is None:
-        collection = await gallery.create(_name(variant), embedder.kind(variant), None, exist_ok=True)
+        collection = await gallery.create(_name(variant), embedding_kind(embedder), None, exist_ok=True)
     await _check_room(service, collection, id)
-    await gallery.enrol(collection.name, embedder.contract, [NewFace(id, "", "", embedding)], replace=True)
+    await gallery.enrol(
+        collection.name, embedder.card.embedding_contract, [NewFace(id, "", "", embedding)], replace=True
+    )
     total = await _ids(service, collection) if variant == "arcface" else None
-    return AddedFace(message="Face added successfully", id=id, embedding_size=embedder.size, total_faces=total)
+    return AddedFace(message="Face added successfully", id=id, embedding_size=len(embedding), total_faces=total)
 
 
 @router.post("/match_face", responses=_ERRORS, response_model_exclude_none=True)
@@ -158,7 +161,7 @@ async def post_match_face(
     variant = _variant(model, model_query)
     add_audit_ids(request, collection=_name(variant))
     data = await _photo(file, service)
-    embedder = first_of(service.stages.embedders, variant)
+    embedder = _embedder(service, variant)
     embedding = await _embedding(service, embedder, data)
     subject, similarity, threshold = await _best(service, variant, embedder, embedding)
     match = matched(subject is not None and similarity >= threshold)
@@ -208,7 +211,7 @@ async def get_stats(request: Request, model: ModelQuery = None) -> DatabaseStats
     variant = _variant(model)
     collection = await _collection(service, variant)
     # After a change of network, the stored faces are still of the one before.
-    kind = collection.kind if collection else first_of(service.stages.embedders, variant).kind(variant)
+    kind = collection.kind if collection else embedding_kind(_embedder(service, variant))
     counted = await service.stages.gallery.statistics(collection) if collection else None
     return DatabaseStats(
         total_faces=counted.subjects if counted else 0,
@@ -240,9 +243,13 @@ async def _photo(file: UploadFile | str | None, service: Service) -> bytes:
     return await from_upload(file, service.limits.max_image_size)
 
 
-async def _embedding(service: Service, embedder: EmbedderStage, data: bytes) -> NDArray[np.float32]:
+async def _embedding(service: Service, embedder: FaceStage, data: bytes) -> NDArray[np.float32]:
     detector = first_of(service.stages.detectors, "mtcnn")
-    return (await embed(detector, embedder, data, PROMINENT)).embedding
+    return (await embedding_of(detector, embedder, data, PROMINENT))[2]
+
+
+def _embedder(service: Service, variant: Variant) -> FaceStage:
+    return first_of(service.stages.of(EMBEDDER.name), variant)
 
 
 async def _collection(service: Service, variant: Variant) -> Collection | None:
@@ -271,16 +278,18 @@ async def _check_room(service: Service, collection: Collection, subject: str) ->
 
 
 async def _best(
-    service: Service, variant: Variant, embedder: EmbedderStage, embedding: NDArray[np.float32]
+    service: Service, variant: Variant, embedder: FaceStage, embedding: NDArray[np.float32]
 ) -> tuple[str | None, float, float]:
     """The most similar subject, if there is any, its similarity, and the threshold."""
     policy = service.policy
     configured = policy.arcface_threshold if variant == "arcface" else policy.similarity_threshold
     try:
-        found, [hits] = await service.stages.gallery.find(_name(variant), embedder.contract, [embedding], 1)
+        found, [hits] = await service.stages.gallery.find(
+            _name(variant), embedder.card.embedding_contract, [embedding], 1
+        )
     except Refused as refused:
         if refused.code != "COLLECTION_NOT_FOUND":
             raise
-        return None, 0.0, first_set(configured, THRESHOLDS[variant])
-    threshold = first_set(found.threshold, configured, THRESHOLDS[variant])
+        return None, 0.0, first_set(configuration=configured, contract=THRESHOLDS[variant]).value
+    threshold = first_set(collection=found.threshold, configuration=configured, contract=THRESHOLDS[variant]).value
     return (hits[0].subject, hits[0].cosine, threshold) if hits else (None, 0.0, threshold)

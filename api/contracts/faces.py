@@ -13,16 +13,17 @@ from api.padding import NetworkDimensions, answered_dimensions, padded, unpadded
 from api.parameters import CheckedRoute
 from api.service import Service
 from graphs.compare import distances
-from graphs.extract import detect, embed
+from graphs.faces import embedding_of, faces_of
 from graphs.stages import first_of
 from imaging.pick import ALL_FACES, PROMINENT
 from imaging.refused import Refused
+from models.tasks.embedder import EMBEDDER
 from telemetry.timing import matched
 
 router = APIRouter(tags=["faces"], route_class=CheckedRoute)
 PATHS = ("detect-face", "extract-embedding", "compare-faces")
 
-EMBEDDER = "facenet"
+ROLE = "facenet"
 """Role of the contract's embedder."""
 
 MOST_DISTANCE = 1.0
@@ -101,9 +102,7 @@ async def post_detect_face(request: Request, image: UploadFile) -> FaceFound | J
     service: Service = request.state.service
     detector = first_of(service.stages.detectors, "mtcnn")
     data = await from_upload(image, service.limits.max_image_size)
-    [found] = (await detect(detector, [data], ALL_FACES)).photos
-    if isinstance(found, Refused):
-        raise found
+    found = (await faces_of(detector, data, ALL_FACES, ()))[0].photo
     if not found.faces:
         return JSONResponse(NoFaceFound().model_dump(), 400)
     count = found.found
@@ -117,22 +116,22 @@ async def post_extract_embedding(request: Request, image: UploadFile) -> FaceEmb
     """Embed the most prominent face of a photo."""
     service: Service = request.state.service
     detector = first_of(service.stages.detectors, "mtcnn")
-    embedder = first_of(service.stages.embedders, EMBEDDER)
+    embedder = first_of(service.stages.of(EMBEDDER.name), ROLE)
     data = await from_upload(image, service.limits.max_image_size)
-    found = await embed(detector, embedder, data, PROMINENT)
+    _, face, embedding = await embedding_of(detector, embedder, data, PROMINENT)
     return FaceEmbedding(
-        embedding=padded(service, found.embedding),
-        dimensions=answered_dimensions(service, len(found.embedding)),
-        network_dimensions=len(found.embedding),
-        confidence=found.face.score,
-        model=embedder.network.model,
+        embedding=padded(service, embedding),
+        dimensions=answered_dimensions(service, len(embedding)),
+        network_dimensions=len(embedding),
+        confidence=face.score,
+        model=embedder.card.name,
     )
 
 
 @router.post("/compare-faces", responses=RESPONSES)
 async def post_compare_faces(request: Request, body: EmbeddingPair) -> FaceComparison:
     """Compare two embeddings of this service, padded with zeros or not."""
-    measured = distances(*unpadded(request.state.service, EMBEDDER, body))
+    measured = distances(*unpadded(request.state.service, ROLE, body))
     return FaceComparison(
         similarity=(measured.cosine + 1) / 2,
         cosine_similarity=measured.cosine,

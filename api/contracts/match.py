@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -14,17 +15,23 @@ from api.errors import contract_status
 from api.images import from_field
 from api.parameters import CheckedRoute
 from api.service import Service
-from graphs.match import NAMES, match
+from graphs.faces import the_face
+from graphs.liveness import LivenessVerdict
 from graphs.policy import Policy
 from graphs.stages import first_of
 from graphs.thresholds import first_set
-from graphs.verify import Verification
+from graphs.verify import Verification, verify
 from imaging.faces import Photo
+from imaging.pick import Pick
 from imaging.refused import Refused
+from models.tasks.embedder import EMBEDDER
+from models.tasks.liveness import LIVENESS
 from telemetry.timing import matched
 
 router = APIRouter(tags=["match"], route_class=CheckedRoute)
 PATHS = ("match",)
+
+NAMES = ("Image1", "Image2")
 
 THRESHOLD = 0.6
 """The contract's own."""
@@ -151,34 +158,59 @@ async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
     """Compare two photos of one face each: the same person or not, and each of them live or a spoof."""
     service: Service = request.state.service
     policy, stages = service.policy, service.stages
-    detector, liveness, embedder = (
-        first_of(stages.detectors, "mtcnn"),
-        first_of(stages.liveness, "crmnet"),
-        first_of(stages.embedders, "arcface"),
-    )
+    detector = first_of(stages.detectors, "mtcnn")
+    liveness = first_of(stages.of(LIVENESS.name), "crmnet")
+    embedder = first_of(stages.of(EMBEDDER.name), "arcface")
     started = time.perf_counter()
     pair = await _load(body, service)
     loaded = time.perf_counter()
-    found = await match(detector, liveness, embedder, pair, policy)
-    threshold = first_set(body.threshold, policy.similarity_threshold, THRESHOLD)
-    live1, live2 = (_liveness(live, policy) for live in found.live)
-    alive = live1.is_live and live2.is_live
+    pick, rule = Pick("one", policy.other_faces), policy.liveness(policy.liveness_policy)
+    found = await verify(detector, embedder, [liveness], pair, pick, partial(_usable, policy, pick))
+    threshold = first_set(request=body.threshold, configuration=policy.similarity_threshold, contract=THRESHOLD).value
+    live1, live2 = (rule.judge(float(face.readings[liveness.role][0])) for face in found.faces)
+    photo1, photo2 = (face.photo for face in found.faces)
     similarity = found.distances.cosine
     return MatchResponse(
         success=True,
-        match=matched(similarity >= threshold and (alive or policy.liveness_policy == "report")),
+        match=matched(similarity >= threshold and not rule.refuses(live1.live, live2.live)),
         similarity_score=similarity,
         confidence=_confidence(similarity - threshold),
         threshold=threshold,
-        liveness_results=LivenessResults(image1=live1, image2=live2),
-        face_detection_results=DetectionResults(image1=_detection(found.photos[0]), image2=_detection(found.photos[1])),
+        liveness_results=LivenessResults(image1=_liveness(live1), image2=_liveness(live2)),
+        face_detection_results=DetectionResults(image1=_detection(photo1), image2=_detection(photo2)),
         recognition_results=_recognition(found),
         processing_time=time.perf_counter() - started,
         image_loading_time=loaded - started,
-        models=ModelNames(
-            detector=detector.network.model, liveness=liveness.network.model, embedder=embedder.network.model
-        ),
+        models=ModelNames(detector=detector.card.name, liveness=liveness.card.name, embedder=embedder.card.name),
     )
+
+
+def _usable(policy: Policy, pick: Pick, number: int, found: Photo | Refused) -> Photo:
+    """The photo, if it can be compared; refusals are in the words of the contract."""
+    name = NAMES[number]
+    if isinstance(found, Refused):
+        raise Refused(found.code, f"{name} could not be loaded: {found.message}")
+    if issue := _quality_issue(found, policy):
+        raise Refused("LOW_QUALITY", f"{name} quality issue: {issue}")
+    try:
+        the_face(found, pick)
+    except Refused as refused:
+        raise Refused(refused.code, f"{name} face detection failed: {refused.message}") from None
+    return found
+
+
+def _quality_issue(photo: Photo, policy: Policy) -> str | None:
+    """The first reason why `photo` is not good enough."""
+    quality, side = photo.quality, policy.min_side
+    if photo.width < side or photo.height < side:
+        return f"Image too small: {photo.width}x{photo.height}. Minimum size: {side}x{side}"
+    if quality.brightness < policy.min_brightness:
+        return f"Image too dark: brightness {quality.brightness:.1f}. Minimum: {policy.min_brightness:g}"
+    if quality.brightness > policy.max_brightness:
+        return f"Image too bright: brightness {quality.brightness:.1f}. Maximum: {policy.max_brightness:g}"
+    if quality.contrast < policy.min_contrast:
+        return f"Image contrast too low: {quality.contrast:.1f}. Minimum: {policy.min_contrast:g}"
+    return None
 
 
 async def _load(body: MatchRequest, service: Service) -> tuple[bytes, bytes]:
@@ -205,11 +237,10 @@ def _confidence(margin: float) -> float:
     return 1 / (1 + math.exp(-9 * abs(margin)))
 
 
-def _liveness(live: float, policy: Policy) -> LivenessResult:
+def _liveness(verdict: LivenessVerdict) -> LivenessResult:
     # The score is a probability already: confidence is that of the more likely verdict.
-    return LivenessResult(
-        success=True, is_live=policy.is_live(live), liveness_score=live, confidence=max(live, 1 - live)
-    )
+    score = verdict.score
+    return LivenessResult(success=True, is_live=verdict.live, liveness_score=score, confidence=max(score, 1 - score))
 
 
 def _detection(photo: Photo) -> DetectionResult:

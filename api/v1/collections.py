@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.errors import ERRORS
 from api.parameters import StrictRoute
 from api.service import Service
-from api.v1.options import CollectionName, JsonThreshold, Truth, embedder_of
+from api.v1.chosen import embedder_of
+from api.v1.options import CollectionName, JsonThreshold, Truth
 from api.v1.schemas import example
 from gallery.records import Collection
+from graphs.stages import embedding_kind
 from imaging.refused import Refused
 
 router = APIRouter(prefix="/v1", tags=["collections"], responses=ERRORS, route_class=StrictRoute)
@@ -22,7 +24,10 @@ class CollectionRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid") | example(embedder="arcface", threshold=0.4)
 
-    embedder: str = Field("arcface", description="Role of the embedder; it cannot be changed later.")
+    embedder: str | None = Field(
+        None,
+        description="Role of the embedder; cannot be changed later. By default `defaults.embedder` of /v1/models.",
+    )
     threshold: JsonThreshold = Field(
         None, description="Least cosine similarity; null applies the configuration's or the card's. See Thresholds."
     )
@@ -116,7 +121,7 @@ async def put_collection(
     If the request has no threshold, an existing collection keeps its own; null resets it.
     """
     service: Service = request.state.service
-    kind = embedder_of(service, body.embedder).kind(body.embedder)
+    kind = embedding_kind(embedder_of(service, body.embedder))
     gallery = service.stages.gallery
     try:
         made = await gallery.create(collection, kind, body.threshold)

@@ -13,12 +13,12 @@ from api.embeddings import Embedding, vector_of
 from api.errors import ERRORS
 from api.parameters import StrictRoute
 from api.service import Service
-from api.v1.options import CollectionName, EnrolOptions, detector_of, embedder_of, liveness_of, pick_of
+from api.v1.chosen import ChosenStages, embedder_of
+from api.v1.options import CollectionName, EnrolOptions, pick_of
 from api.v1.schemas import FaceAnswer, FacesFound, Models, example
 from gallery.records import MAX_SUBJECT, Enrolled, NewFace, subject_key
 from gallery.subject_ids import refuse_blank
-from graphs.enrol import Enrolment, Outcome, Rules, enrol
-from graphs.policy import Policy
+from graphs.enrol import EnrolmentOutcome, EnrolmentRules, PhotoToEnrol, enrol
 from imaging.refused import Refused
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["enrolment"], responses=ERRORS, route_class=StrictRoute)
@@ -156,15 +156,14 @@ async def post_faces(
     # the gate that it is; a call to the detector could not carry all of it.
     data = [await file.read(service.limits.max_image_size + 1) for file in photo]
     found = await service.stages.gallery.collection(collection)
-    detector, embedder = detector_of(service, options.detector), embedder_of(service, found.kind.embedder)
-    liveness = liveness_of(service, options.liveness)
-    entries = [Enrolment(*entry) for entry in zip(subjects, labels, data, strict=True)]
-    rules = Rules(pick_of(service, options.faces), options.quality, options.liveness == "require")
+    chosen, embedder = ChosenStages.of(service, options), embedder_of(service, found.kind.embedder)
+    entries = [PhotoToEnrol(*entry) for entry in zip(subjects, labels, data, strict=True)]
+    rules = EnrolmentRules(pick_of(service, options.faces), chosen.rule, options.quality)
     sent = [options.model_dump_json(), *subjects, *(hashlib.sha256(each).hexdigest() for each in data)]
     outcomes = await enrol(
-        detector,
-        liveness,
+        chosen.detector,
         embedder,
+        chosen.liveness,
         service.stages.gallery,
         collection,
         entries,
@@ -173,7 +172,7 @@ async def post_faces(
         replace=options.replace,
         request=_request(idempotency_key, sent),
     )
-    answers = [_photo_answer(entries[outcome.number], outcome, service.policy) for outcome in outcomes]
+    answers = [_photo_answer(entries[outcome.number], outcome) for outcome in outcomes]
     counts = {status: sum(each.status == status for each in answers) for status in _STATUSES}
     if counts["refused"] == len(answers):
         first = answers[0].error
@@ -181,7 +180,7 @@ async def post_faces(
         raise Refused(first.code, first.message, {"photos": [answer.model_dump(mode="json") for answer in answers]})
     if counts["enrolled"]:
         response.status_code = 201
-    return EnrolAnswer(**counts, photos=answers, models=Models.of(detector, liveness, embedder))
+    return EnrolAnswer(**counts, photos=answers, models=chosen.models(embedder))
 
 
 @router.post("/embeddings", responses={201: {"model": EmbeddingsAnswer, "description": "At least one face is new"}})
@@ -234,11 +233,11 @@ def _request(key: str | None, sent: Sequence[str]) -> tuple[str, str] | None:
     return None if key is None else (key, hashlib.sha256(json.dumps(sent).encode()).hexdigest())
 
 
-def _photo_answer(entry: Enrolment, outcome: Outcome, policy: Policy) -> EnrolledPhoto:
+def _photo_answer(entry: PhotoToEnrol, outcome: EnrolmentOutcome) -> EnrolledPhoto:
     refused, enrolled = outcome.refused, outcome.enrolled
     face = None
     if outcome.photo is not None and outcome.face is not None:
-        face = FaceAnswer.of(outcome.photo, outcome.face, outcome.live, policy)
+        face = FaceAnswer.of(outcome.photo, outcome.face, outcome.live)
     return EnrolledPhoto(
         photo=outcome.number,
         label=entry.label,

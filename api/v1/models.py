@@ -8,9 +8,11 @@ from pydantic import BaseModel, Field
 from api.errors import ERRORS
 from api.parameters import StrictRoute
 from api.service import Service
-from api.v1.options import threshold_of
 from api.v1.schemas import example
-from graphs.stages import EmbedderStage
+from graphs.stages import Stage
+from graphs.thresholds import threshold_of
+from models.tasks.embedder import EMBEDDER
+from models.tasks.liveness import LIVENESS
 
 router = APIRouter(prefix="/v1", tags=["models"], responses=ERRORS, route_class=StrictRoute)
 
@@ -40,17 +42,21 @@ class NetworkAnswer(BaseModel):
 
 
 class DefaultsAnswer(BaseModel):
-    """Default roles for requests to /v1."""
+    """The roles that a request to /v1 gets unless it names others; null where there is no such network."""
 
-    model_config = example(detector="mtcnn")
+    model_config = example(detector="mtcnn", liveness="crmnet", embedder="arcface")
 
     detector: str
+    liveness: str | None = None
+    embedder: str | None = None
 
 
 class ModelsAnswer(BaseModel):
     """Every network by its role, which is what requests name."""
 
-    model_config = example(detectors={}, liveness={}, embedders={"arcface": NetworkAnswer}, defaults=DefaultsAnswer)
+    model_config = example(
+        detectors={}, liveness={}, embedders={"arcface": NetworkAnswer}, defaults={"detector": "mtcnn"}
+    )
 
     detectors: dict[str, NetworkAnswer]
     liveness: dict[str, NetworkAnswer]
@@ -64,23 +70,24 @@ async def get_models(request: Request) -> ModelsAnswer:
     service: Service = request.state.service
     stages = service.stages
 
-    def plain(stage: Any) -> NetworkAnswer:
-        network = stage.network
-        return NetworkAnswer(model=network.model, title=network.title, licence=network.licence)
-
-    def embedder(role: str, stage: EmbedderStage) -> NetworkAnswer:
-        threshold = threshold_of(service, role)
-        told = {
-            "embedding_contract": stage.contract,
-            "embedding_dimensions": stage.size,
+    def answer(stage: Stage[Any, Any]) -> NetworkAnswer:
+        card = stage.card
+        network = NetworkAnswer(model=card.name, title=card.title, licence=card.licence)
+        if card.task != EMBEDDER.name:
+            return network
+        threshold = threshold_of(service.policy, stage)
+        [size] = card.shape
+        about = {
+            "embedding_contract": card.embedding_contract,
+            "embedding_dimensions": size,
             "cosine_threshold": threshold.value,
             "threshold_source": threshold.source,
         }
-        return plain(stage).model_copy(update=told)
+        return network.model_copy(update=about)
 
     return ModelsAnswer(
-        detectors={role: plain(stage) for role, stage in stages.detectors.items()},
-        liveness={role: plain(stage) for role, stage in stages.liveness.items()},
-        embedders={role: embedder(role, stage) for role, stage in stages.embedders.items()},
-        defaults=DefaultsAnswer(detector=service.default_detector),
+        detectors={role: answer(stage) for role, stage in stages.detectors.items()},
+        liveness={role: answer(stage) for role, stage in stages.of(LIVENESS.name).items()},
+        embedders={role: answer(stage) for role, stage in stages.of(EMBEDDER.name).items()},
+        defaults=DefaultsAnswer.model_validate(stages.defaults),
     )

@@ -1,8 +1,8 @@
 """The options of a request, which stand in its address, and what they choose."""
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Literal
 
 from fastapi import Path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -10,15 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from api.service import Service
 from gallery.records import MOST_FACES
-from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
-from graphs.thresholds import Applied, configured
+from graphs.liveness import LivenessPolicy
 from imaging.pick import MOST_FACES_ANSWERED, FaceRule, Pick
-from imaging.refused import Refused
-
-Stage = TypeVar("Stage")
-
-LIVENESS = "crmnet"
-"""Role of the liveness stage."""
 
 
 def _written(pattern: str, kind: str) -> Callable[[object], object]:
@@ -52,6 +45,13 @@ JsonThreshold = Annotated[
 DetectorRole = Annotated[
     str | None, Field(description="Role of the detector; by default `defaults.detector` of GET /v1/models.")
 ]
+EmbedderRole = Annotated[
+    str | None, Field(description="Role of the embedder; by default `defaults.embedder` of GET /v1/models.")
+]
+LivenessRole = Annotated[
+    str | None,
+    Field(description="Role of the liveness network; by default `defaults.liveness` of GET /v1/models."),
+]
 
 
 def _rules(every: str) -> str:
@@ -73,9 +73,10 @@ class DetectOptions(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     detector: DetectorRole = None
-    liveness: Literal["off", "report", "require"] = Field(
+    liveness: LivenessPolicy = Field(
         "off", description="off: not asked; report: stands beside the answer; require: a spoof is never a match."
     )
+    liveness_network: LivenessRole = None
     faces: FaceRule = Field("all", description=_rules("every face"))
     max_faces: Annotated[int, Field(ge=1, le=MOST_FACES_ANSWERED), IN_DIGITS] = Field(
         MOST_FACES_ANSWERED,
@@ -86,7 +87,7 @@ class DetectOptions(BaseModel):
 class EmbedOptions(DetectOptions):
     """The same, with the choice of the embedder."""
 
-    embedder: str = Field("arcface", description="Role of the embedder.")
+    embedder: EmbedderRole = None
     crops: Crops = False
 
 
@@ -96,8 +97,9 @@ class VerifyOptions(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     detector: DetectorRole = None
-    embedder: str = Field("arcface", description="Role of the embedder.")
-    liveness: Literal["off", "report", "require"] = Field("off", description="As on /v1/detect.")
+    embedder: EmbedderRole = None
+    liveness: LivenessPolicy = Field("off", description="As on /v1/detect.")
+    liveness_network: LivenessRole = None
     metric: Literal["cosine", "euclidean"] = Field(
         "cosine", description="cosine: similarity, -1 to 1; euclidean: distance of embeddings of length 1, 0 to 2."
     )
@@ -124,7 +126,8 @@ class EnrolOptions(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     detector: DetectorRole = None
-    liveness: Literal["off", "report", "require"] = Field("off", description="require: a spoof is not enrolled.")
+    liveness: LivenessPolicy = Field("off", description="require: a spoof is not enrolled.")
+    liveness_network: LivenessRole = None
     quality: Literal["report", "require"] = Field("require", description="require: a poor face is not enrolled.")
     faces: FaceRule = Field("one", description=_rules("each face is enrolled for the photo's subject"))
     replace: Truth = Field(False, description="Whether the subjects' earlier faces are deleted in the same step.")
@@ -133,31 +136,3 @@ class EnrolOptions(BaseModel):
 def pick_of(service: Service, rule: FaceRule, most: int = MOST_FACES) -> Pick:
     """Which faces of a photo count under `rule`, at most so many."""
     return Pick(rule, service.policy.other_faces, most)
-
-
-def detector_of(service: Service, role: str | None) -> DetectorStage:
-    """The detector that a request chose, or the default; raises `Refused`: ``UNKNOWN_DETECTOR``."""
-    return _chosen("detector", service.stages.detectors, service.default_detector if role is None else role)
-
-
-def embedder_of(service: Service, role: str) -> EmbedderStage:
-    """The embedder that a request or a collection chose; raises `Refused`: ``UNKNOWN_EMBEDDER``."""
-    return _chosen("embedder", service.stages.embedders, role)
-
-
-def threshold_of(service: Service, role: str) -> Applied:
-    """The threshold of an embedder where neither the request nor the collection has one."""
-    return configured(service.policy, role, embedder_of(service, role))
-
-
-def liveness_of(service: Service, policy: Literal["off", "report", "require"]) -> LivenessStage | None:
-    """The liveness stage, unless it is off; raises `Refused`: ``UNKNOWN_LIVENESS`` where there is none."""
-    return None if policy == "off" else _chosen("liveness", service.stages.liveness, LIVENESS)
-
-
-def _chosen(kind: str, stages: Mapping[str, Stage], role: str) -> Stage:
-    try:
-        return stages[role]
-    except KeyError:
-        known = ", ".join(stages)
-        raise Refused(f"UNKNOWN_{kind.upper()}", f"There is no {kind} called {role}; there are {known}") from None

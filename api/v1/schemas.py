@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from graphs.policy import Policy
-from graphs.stages import DetectorStage, EmbedderStage, LivenessStage
+from graphs.liveness import LivenessVerdict
+from graphs.thresholds import AppliedThreshold, ThresholdSource
 from imaging import quality
 from imaging.faces import Face, Photo
 
@@ -101,7 +101,7 @@ class FaceAnswer(BaseModel):
     liveness: Liveness | None = Field(description="null where liveness is off.")
 
     @classmethod
-    def of(cls, photo: Photo, index: int, live: float | None, policy: Policy) -> "FaceAnswer":
+    def of(cls, photo: Photo, index: int, verdict: LivenessVerdict | None) -> "FaceAnswer":
         """The answer's form of one face of `photo`."""
         face = photo.faces[index]
         return cls(
@@ -109,9 +109,7 @@ class FaceAnswer(BaseModel):
             score=face.score,
             landmarks=_landmarks(face.landmarks),
             quality=Quality.of(photo.face_qualities[index]),
-            liveness=None
-            if live is None
-            else Liveness(live=policy.is_live(live), score=live, threshold=policy.liveness_threshold),
+            liveness=verdict and Liveness(live=verdict.live, score=verdict.score, threshold=verdict.threshold),
         )
 
 
@@ -138,14 +136,6 @@ class Models(BaseModel):
     detector: str | None = None
     liveness: str | None = None
     embedder: str | None = None
-
-    @classmethod
-    def of(
-        cls, detector: DetectorStage | None, liveness: LivenessStage | None, embedder: EmbedderStage | None
-    ) -> "Models":
-        """The names of the stages' networks."""
-        names = [stage.network.model if stage else None for stage in (detector, liveness, embedder)]
-        return cls(detector=names[0], liveness=names[1], embedder=names[2])
 
 
 class Timings(BaseModel):
@@ -175,13 +165,18 @@ class Timings(BaseModel):
         )
 
 
-class AppliedThreshold(BaseModel):
-    """What decided, and who set it."""
+class ThresholdAnswer(BaseModel):
+    """The threshold that decided, and who set it."""
 
     model_config = example(value=0.42, source="card")
 
     value: float
-    source: Literal["request", "collection", "configuration", "card"]
+    source: ThresholdSource
+
+    @classmethod
+    def of(cls, applied: AppliedThreshold) -> "ThresholdAnswer":
+        """The answer's form of `applied`."""
+        return cls(value=applied.value, source=applied.source)
 
 
 def _box(face: Face) -> Box:

@@ -12,22 +12,14 @@ from api.errors import ERRORS
 from api.images import from_upload
 from api.parameters import StrictRoute
 from api.service import Service
+from api.v1.chosen import ChosenStages, embedder_of
 from api.v1.crops import CroppedFace
-from api.v1.options import (
-    CollectionName,
-    JsonThreshold,
-    SearchOptions,
-    detector_of,
-    embedder_of,
-    liveness_of,
-    pick_of,
-    threshold_of,
-)
-from api.v1.photos import ContractEmbedding, PhotoFile, cropped
-from api.v1.schemas import AppliedThreshold, FacesFound, Models, PhotoAnswer, Timings, example
+from api.v1.options import CollectionName, JsonThreshold, SearchOptions, pick_of
+from api.v1.photos import ContractEmbedding, PhotoFile
+from api.v1.schemas import FacesFound, Models, PhotoAnswer, ThresholdAnswer, Timings, example
 from gallery.records import Hit
 from graphs.identify import identify
-from graphs.thresholds import Applied, applied
+from graphs.thresholds import AppliedThreshold, threshold_of
 from telemetry.timing import matched
 
 router = APIRouter(
@@ -60,7 +52,7 @@ class SearchAnswer(BaseModel):
         photo=PhotoAnswer,
         faces_found=1,
         faces=[SearchedFace],
-        threshold=AppliedThreshold,
+        threshold=ThresholdAnswer,
         models=Models,
         timings_ms=Timings,
     )
@@ -68,7 +60,7 @@ class SearchAnswer(BaseModel):
     photo: PhotoAnswer
     faces_found: FacesFound
     faces: list[SearchedFace]
-    threshold: AppliedThreshold
+    threshold: ThresholdAnswer
     models: Models
     timings_ms: Timings
 
@@ -86,10 +78,10 @@ class EmbeddingSearchRequest(BaseModel):
 class EmbeddingSearchAnswer(BaseModel):
     """The candidates, best first."""
 
-    model_config = example(candidates=[Candidate], threshold=AppliedThreshold)
+    model_config = example(candidates=[Candidate], threshold=ThresholdAnswer)
 
     candidates: list[Candidate]
-    threshold: AppliedThreshold
+    threshold: ThresholdAnswer
 
 
 @router.post("")
@@ -101,25 +93,31 @@ async def post_search(
     started = time.perf_counter()
     data = await from_upload(photo, service.limits.max_image_size)
     kind = (await service.stages.gallery.collection(collection)).kind
-    detector, embedder = detector_of(service, options.detector), embedder_of(service, kind.embedder)
-    liveness = liveness_of(service, options.liveness)
+    chosen, embedder = ChosenStages.of(service, options), embedder_of(service, kind.embedder)
     pick = pick_of(service, options.faces, options.max_faces)
-    seen, searched, hits = await identify(
-        detector, liveness, embedder, service.stages.gallery, collection, data, options.top_k, pick
+    examined, seconds, searched, hits = await identify(
+        chosen.detector,
+        embedder,
+        chosen.networks,
+        service.stages.gallery,
+        collection,
+        data,
+        options.top_k,
+        pick,
     )
-    threshold = applied(options.threshold, searched, threshold_of(service, kind.embedder))
+    threshold = threshold_of(service.policy, embedder, request=options.threshold, collection=searched.threshold)
     answers = []
-    for face, found in zip(await cropped(service, seen, options.crops), hits, strict=True):
-        spoof = options.liveness == "require" and face.liveness is not None and not face.liveness.live
-        answers.append(SearchedFace(**dict(face), candidates=_candidates([] if spoof else found, threshold)))
+    for face, found in zip(await chosen.cropped(examined, options.crops), hits, strict=True):
+        refused = chosen.refuses(face)
+        answers.append(SearchedFace(**dict(face), candidates=_candidates([] if refused else found, threshold)))
     add_audit_ids(request, (candidate.subject for face in answers for candidate in face.candidates))
     return SearchAnswer(
-        photo=PhotoAnswer.of(seen.photo),
-        faces_found=seen.photo.found,
+        photo=PhotoAnswer.of(examined.photo),
+        faces_found=examined.photo.found,
         faces=answers,
-        threshold=AppliedThreshold(value=threshold.value, source=threshold.source),
-        models=Models.of(detector, liveness, embedder),
-        timings_ms=Timings.of([seen.photo], seen.readings.seconds, started),
+        threshold=ThresholdAnswer.of(threshold),
+        models=chosen.models(embedder),
+        timings_ms=Timings.of([examined.photo], seconds, started),
     )
 
 
@@ -132,16 +130,17 @@ async def post_search_embedding(
     searched, [hits] = await service.stages.gallery.find(
         collection, body.embedding.contract, [vector_of(body.embedding.values)], body.top_k
     )
-    threshold = applied(body.threshold, searched, threshold_of(service, searched.kind.embedder))
+    embedder = embedder_of(service, searched.kind.embedder)
+    threshold = threshold_of(service.policy, embedder, request=body.threshold, collection=searched.threshold)
     candidates = _candidates(hits, threshold)
     add_audit_ids(request, (candidate.subject for candidate in candidates))
     return EmbeddingSearchAnswer(
         candidates=candidates,
-        threshold=AppliedThreshold(value=threshold.value, source=threshold.source),
+        threshold=ThresholdAnswer.of(threshold),
     )
 
 
-def _candidates(hits: list[Hit], threshold: Applied) -> list[Candidate]:
+def _candidates(hits: list[Hit], threshold: AppliedThreshold) -> list[Candidate]:
     candidates = [
         Candidate(subject=hit.subject, similarity=hit.cosine, face_id=hit.face_id)
         for hit in hits

@@ -8,7 +8,7 @@ from api.parameters import StrictRoute
 from api.service import Service
 from api.v1.schemas import example
 from telemetry.call_window import WINDOW_S
-from telemetry.status import Kind, StageStatus
+from telemetry.status import StageStatus
 
 router = APIRouter(prefix="/v1", tags=["status"], responses=ERRORS, route_class=StrictRoute)
 
@@ -51,7 +51,7 @@ class StageAnswer(BaseModel):
     )
 
     deployment: str = Field(description="Its name, also where it runs inside the ingress.")
-    kind: Kind
+    kind: str = Field(description="The task of its network; gallery or ingress.")
     role: str | None = Field(description="What requests name it by; null of the gallery and the ingress.")
     model: str | None
     title: str | None
@@ -63,14 +63,14 @@ class StageAnswer(BaseModel):
     @classmethod
     def of(cls, stage: StageStatus) -> "StageAnswer":
         """A stage as it is answered."""
-        network, replicas, calls = stage.network, stage.replicas, stage.calls
+        card, replicas, calls = stage.card, stage.replicas, stage.calls
         return cls(
             deployment=stage.deployment,
             kind=stage.kind,
             role=stage.role,
-            model=network and network.model,
-            title=network and network.title,
-            licence=network and network.licence,
+            model=card and card.name,
+            title=card and card.title,
+            licence=card and card.licence,
             ready=stage.ready,
             replicas=ReplicasAnswer(
                 running=replicas.running,

@@ -22,8 +22,7 @@ def check_command(config: ConfigArgument = DEFAULT_CONFIG) -> None:
     with _config_errors(config):
         applications = check(read(config))
     for args in applications:
-        stages = {**args.detectors, **args.liveness, **args.embedders}
-        models = ", ".join(f"{role} is {stage.model}" for role, stage in stages.items())
+        models = ", ".join(f"{role} is {stage.model}" for role, stage in args.stages.items())
         print_line(f"[green]valid[/] {escaped(str(config))}: {escaped(models)}")
 
 

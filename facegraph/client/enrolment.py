@@ -97,6 +97,7 @@ def enrol(
     *photos: Image,
     detector: str | None = None,
     liveness: LivenessPolicy | None = None,
+    liveness_network: str | None = None,
     quality: Literal["report", "require"] | None = None,
     faces: FaceRule | None = None,
     replace: bool | None = None,
@@ -110,13 +111,20 @@ def enrol(
         collection: name of the collection.
         subject: id of 1 to 512 characters, at least one of them visible.
         photos: 1 to 64 photos, about 28 MB in total. `enrol_many` takes more.
-        detector, liveness: as in `detect`. With liveness "require", a spoof is refused.
+        detector, liveness, liveness_network: as in `detect`. With liveness "require", a spoof is refused.
         quality: "require", the default, refuses a face of poor quality.
         faces: which face of each photo to enrol. By default a photo must have exactly one. With "all", every face of a
             photo is enrolled for the subject.
         replace: whether to delete the subject's other faces in the same commit.
     """
-    options = given(detector=detector, liveness=liveness, quality=quality, faces=faces, replace=replace)
+    options = given(
+        detector=detector,
+        liveness=liveness,
+        liveness_network=liveness_network,
+        quality=quality,
+        faces=faces,
+        replace=replace,
+    )
     if not photos:
         raise ValueError("there is no photo to enrol")
     entries = [PhotoEntry(subject, upload_from(photo)) for photo in photos]
@@ -129,6 +137,7 @@ def enrol_many(
     *,
     detector: str | None = None,
     liveness: LivenessPolicy | None = None,
+    liveness_network: str | None = None,
     quality: Literal["report", "require"] | None = None,
     faces: FaceRule | None = None,
 ) -> ApiCall[Page[EnrolledPhoto]] | None:
@@ -141,9 +150,15 @@ def enrol_many(
     Args:
         collection: name of the collection.
         photos: pairs of a subject's id and a photo.
-        detector, liveness, quality, faces: as in `enrol`.
+        detector, liveness, liveness_network, quality, faces: as in `enrol`.
     """
-    options = given(detector=detector, liveness=liveness, quality=quality, faces=faces)
+    options = given(
+        detector=detector,
+        liveness=liveness,
+        liveness_network=liveness_network,
+        quality=quality,
+        faces=faces,
+    )
     entries = (PhotoEntry(subject, upload_from(photo)) for subject, photo in photos)
     return _enrol_batches(collection, batches(entries), options, 0)
 

@@ -75,6 +75,7 @@ def detect(
     *,
     detector: str | None = None,
     liveness: LivenessPolicy | None = None,
+    liveness_network: str | None = None,
     faces: FaceRule | None = None,
     max_faces: int | None = None,
 ) -> ApiCall[DetectedPhoto]:
@@ -84,13 +85,20 @@ def detect(
         photo: as `facegraph.client.images.upload_from` accepts it.
         detector: a role of `models`.
         liveness: whether to measure liveness.
+        liveness_network: role of the network that measures it.
         faces: which faces to use. Default: all.
         max_faces: maximum number of faces to return, best score first; 1 to 100.
     """
     return ApiCall(
         method="POST",
         path=api_path("detect"),
-        params=given(detector=detector, liveness=liveness, faces=faces, max_faces=max_faces),
+        params=given(
+            detector=detector,
+            liveness=liveness,
+            liveness_network=liveness_network,
+            faces=faces,
+            max_faces=max_faces,
+        ),
         files=[("photo", upload_from(photo))],
         decode=partial(decode, DetectedPhoto),
     )
@@ -102,6 +110,7 @@ def embed(
     detector: str | None = None,
     embedder: str | None = None,
     liveness: LivenessPolicy | None = None,
+    liveness_network: str | None = None,
     faces: FaceRule | None = None,
     max_faces: int | None = None,
     crops: bool | None = None,
@@ -109,12 +118,18 @@ def embed(
     """Find the faces of a photo and return an embedding of each.
 
     Args:
-        photo, detector, liveness, faces, max_faces: as in `detect`.
+        photo, detector, liveness, liveness_network, faces, max_faces: as in `detect`.
         embedder: a role of `models`.
         crops: whether to return the embedder's input for each face.
     """
     options = given(
-        detector=detector, embedder=embedder, liveness=liveness, faces=faces, max_faces=max_faces, crops=crops
+        detector=detector,
+        embedder=embedder,
+        liveness=liveness,
+        liveness_network=liveness_network,
+        faces=faces,
+        max_faces=max_faces,
+        crops=crops,
     )
     return ApiCall(
         method="POST",
@@ -132,6 +147,7 @@ def verify(
     detector: str | None = None,
     embedder: str | None = None,
     liveness: LivenessPolicy | None = None,
+    liveness_network: str | None = None,
     metric: Metric | None = None,
     threshold: float | None = None,
     faces: FaceRule | None = None,
@@ -151,6 +167,7 @@ def verify(
         detector=detector,
         embedder=embedder,
         liveness=liveness,
+        liveness_network=liveness_network,
         metric=metric,
         threshold=threshold,
         faces=faces,

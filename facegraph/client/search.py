@@ -51,6 +51,7 @@ def search(
     *,
     detector: str | None = None,
     liveness: LivenessPolicy | None = None,
+    liveness_network: str | None = None,
     faces: FaceRule | None = None,
     max_faces: int | None = None,
     top_k: int | None = None,
@@ -61,14 +62,15 @@ def search(
 
     Args:
         collection: name of the collection.
-        photo, detector, liveness, faces, max_faces, crops: as in `embed`. With liveness "require", a spoof has no
-            candidates.
+        photo, detector, liveness, liveness_network, faces, max_faces, crops: as in `embed`. With liveness "require",
+            a spoof has no candidates.
         top_k: maximum number of candidates per face, 1 to 100. Default: 5.
         threshold: minimum cosine similarity. Default: the collection's, then that of `models`.
     """
     options = given(
         detector=detector,
         liveness=liveness,
+        liveness_network=liveness_network,
         faces=faces,
         max_faces=max_faces,
         top_k=top_k,

@@ -26,9 +26,11 @@ class Network:
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """The roles that are used unless a request names others."""
+    """The roles that are used unless a request names others; None if the service has no such network."""
 
     detector: str
+    liveness: str | None = None
+    embedder: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ FEW_CORES = 4
 
 def cores(args: AppArgs, found: int | None = None) -> Finding:
     """Check that the configuration fits the cores."""
-    stages = [*args.detectors.values(), *args.liveness.values(), *args.embedders.values()]
+    stages = [*args.stages.values()]
     laptop = "facegraph serve configs/laptop.yaml"
     found = rays_cores() if found is None else found
     try:

@@ -1,7 +1,6 @@
 """How many requests run at once, and that the next one is refused."""
 
 import asyncio
-from collections.abc import Sequence
 
 import httpx
 import pytest
@@ -12,9 +11,8 @@ from starlette.types import Message, Receive, Scope, Send
 from api.admission import ALWAYS, WATCHING, Admission
 from api.app import create_app
 from api.settings import LimitArgs
-from imaging.crops import CropSpec
+from graphs.stages import DetectionRequest
 from imaging.faces import Detection
-from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.api.asgi import ask
 from tests.fakes import FakeDetector, photo, service, stages
@@ -100,10 +98,10 @@ def test_a_request_for_the_services_state_neither_waits_for_a_place_nor_takes_on
 def test_the_app_admits_as_many_as_its_settings_say() -> None:
     inside, go = asyncio.Event(), asyncio.Event()
 
-    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
+    async def detect(question: DetectionRequest) -> Detection:
         inside.set()
         await go.wait()
-        return await FakeDetector(photo(), photo())(photos, crops, pick)
+        return await FakeDetector(photo(), photo())(question)
 
     async def run() -> None:
         app = create_app(service(stages(detect), LimitArgs(max_requests=1)))

@@ -1,7 +1,7 @@
 """The whole app: what stands around every route, and what every request has of its own."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,11 @@ from api.security_headers import HEADERS, STRICT, SecurityHeaders
 from api.server_timing import ServerTiming
 from api.settings import LimitArgs
 from graphs.policy import Policy
-from imaging.crops import CropSpec
+from graphs.stages import DetectionRequest
 from imaging.faces import Detection
-from imaging.pick import Pick
 from telemetry.call_window import CallWindow
 from tests.api.keyed import stacked
-from tests.fakes import FakeNetwork, People, detector, serve_log, service, stages
+from tests.fakes import FakeNetwork, People, detector, serve_log, service, stages, with_stages
 
 EXTRACT = "/api/v1/extract-embedding"
 
@@ -94,11 +93,11 @@ def test_a_request_keeps_the_policy_that_it_began_with() -> None:
     after = Policy(liveness_threshold=0.9, thresholds={"arcface": 0.9})
     made = service(policy=before)
 
-    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
+    async def detect(question: DetectionRequest) -> Detection:
         made.policy = after
-        return await people.detect(photos, crops, pick)
+        return await people.detect(question)
 
-    made.stages = replace(people.stages(), detectors={"mtcnn": detector(detect)})
+    made.stages = with_stages(people.stages(), detector(detect))
     app = TestClient(create_app(made))
     files = {"photo1": b"anna", "photo2": b"anna-2"}
     for threshold in (0.5, 0.9):

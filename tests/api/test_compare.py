@@ -14,7 +14,7 @@ from imaging.faces import Face, Photo
 from imaging.geometry import Box
 from imaging.refused import Refused
 from tests.api.test_match import shape
-from tests.fakes import FakeDetector, FakeNetwork, client, crops_of, detector, embedder, photo, unit
+from tests.fakes import FakeDetector, FakeNetwork, client, crops_of, detector, embedder, photo, unit, with_stages
 from tests.fakes import stages as match_stages
 
 FIRST, SECOND = b"the first photo", b"the second photo"
@@ -64,8 +64,7 @@ EXAMPLE: dict[str, Any] = {
 def stages(detect: FakeDetector | None = None, embed: FakeNetwork | None = None) -> Stages:
     """The stages of both routes. By default they find two good photos of two faces with similarity 0.8."""
     whole = match_stages(detect)
-    facenet = embedder(embed or FakeNetwork(unit(0.8)), "facenet", crop=CROP)
-    return replace(whole, embedders={**whole.embedders, "facenet": facenet})
+    return with_stages(whole, embedder(embed or FakeNetwork(unit(0.8)), "facenet", "facenet", crop=CROP))
 
 
 def answer(of: Stages | None = None, policy: Policy | None = None) -> Any:
@@ -85,9 +84,9 @@ def of_boxes(*boxes: Box) -> Photo:
 def test_each_route_has_its_own_detector_and_answers_in_the_contracts_form(route: str) -> None:
     whole = stages()
     looks = {role: FakeDetector(photo(), photo()) for role in DETECTORS.values()}
-    detectors = {role: detector(look, role) for role, look in looks.items()}
+    detectors = [detector(look, role, role) for role, look in looks.items()]
     body = {**PAIR, "image1_base64": f"data:image/png;base64,{TEXT1}"}
-    response = client(replace(whole, detectors=detectors)).post(route, json=body)
+    response = client(with_stages(whole, *detectors)).post(route, json=body)
     assert response.status_code == 200
     found = response.json()
     used = DETECTORS[route]
@@ -141,10 +140,8 @@ def test_the_most_prominent_face_counts_and_not_the_one_of_highest_confidence() 
 
 
 def test_the_contracts_own_embedder_is_used_where_it_is_configured() -> None:
-    whole = stages()
-    own = embedder(FakeNetwork(unit(0.8)), "inception")
-    both = replace(whole, embedders={**whole.embedders, "inception_resnet_v1": own})
-    assert answer(both)["models"]["embedder"] == "inception-model"
+    own = embedder(FakeNetwork(unit(0.8)), "inception", "inception_resnet_v1")
+    assert answer(with_stages(stages(), own))["models"]["embedder"] == "inception-model"
 
 
 @pytest.mark.parametrize(

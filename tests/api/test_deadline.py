@@ -1,7 +1,6 @@
 """How long a request may take, and that what it waited for is cancelled."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,9 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.deadline import Deadline
 from api.settings import LimitArgs
 from gallery.writer import Writer
-from imaging.crops import CropSpec
+from graphs.stages import DetectionRequest
 from imaging.faces import Detection
-from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.api.asgi import ask, never
 from tests.fakes import FakeNetwork, LocalGallery, client, serve_log, stages
@@ -82,7 +80,7 @@ def test_an_answer_that_has_begun_is_not_followed_by_another() -> None:
         answer_to(slow, 0.02)
 
 
-async def never_detects(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
+async def never_detects(question: DetectionRequest) -> Detection:
     await hang()
     raise AssertionError
 

@@ -1,7 +1,6 @@
 """The contract of the DeepFace service (seed 004), over fake stages."""
 
 import base64
-from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 
 from api.contracts import deepface
 from graphs.policy import Policy
-from graphs.stages import Ready, Stages
+from graphs.stages import DetectionRequest, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Detection
 from imaging.geometry import Box
@@ -24,12 +23,12 @@ from tests.fakes import (
     FakeAddresses,
     FakeDetector,
     FakeNetwork,
+    changed,
     client,
     crops_of,
     detector,
-    is_not_ready,
-    is_ready,
     photo,
+    with_stages,
 )
 from tests.fakes import stages as match_stages
 
@@ -58,7 +57,8 @@ WARMED = {"status": "loaded", "model": "ArcFace", "load_time_seconds": 15.2}
 class WholeDetector(FakeDetector):
     """Finds no face in a photo of 320x240, so that the pick may count the whole photo."""
 
-    async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
+    async def __call__(self, question: DetectionRequest) -> Detection:
+        crops, pick = question.crops, question.pick
         seen = photo(320, 240, faces=[0.0] if pick.whole_photo else [])
         whole = tuple(replace(face, box=(0, 0, 320, 240)) for face in seen.faces)
         cut = {spec: np.stack([crops_of(0, spec)]) for spec in crops if whole}
@@ -105,10 +105,8 @@ def test_an_embedding_has_the_contracts_form_and_the_names_of_the_networks() -> 
 
 def test_the_contracts_own_detector_is_used_where_it_is_configured() -> None:
     whole = stages()
-    own = detector(FakeDetector(photo()), "retinaface")
-    assert extract(replace(whole, detectors={**whole.detectors, "retinaface": own})).json()["detector"] == (
-        "retinaface-model"
-    )
+    own = detector(FakeDetector(photo()), "retinaface", "retinaface")
+    assert extract(with_stages(whole, own)).json()["detector"] == "retinaface-model"
 
 
 def test_every_field_but_the_image_has_the_contracts_default() -> None:
@@ -192,8 +190,8 @@ def test_a_face_is_aligned_by_default(align: bool, fit: Any) -> None:
 
 def test_without_alignment_only_aligned_crops_change() -> None:
     whole, own = stages(looks := FakeDetector(photo())), CropSpec(5, "square", 1.25)
-    arcface = replace(whole.embedders["arcface"], crops=(own, EMBEDDER_CROP))
-    extract(replace(whole, embedders={"arcface": arcface}), align=False)
+    arcface = changed(whole.networks["arcface"], crops=(own, EMBEDDER_CROP))
+    extract(with_stages(whole, arcface), align=False)
     assert looks.calls[0][1] == [own, CropSpec(EMBEDDER_CROP.size, "box")]
 
 
@@ -212,13 +210,10 @@ def test_an_invalid_field_is_named(fields: Any, place: str) -> None:
     assert message.startswith(f"{place}: ")
 
 
-def with_ready(finds: Ready, embeds: Ready) -> Stages:
+def with_ready(finds: bool, embeds: bool) -> Stages:
     whole = stages()
-    return replace(
-        whole,
-        detectors={"mtcnn": replace(whole.detectors["mtcnn"], ready=finds)},
-        embedders={"arcface": replace(whole.embedders["arcface"], ready=embeds)},
-    )
+    ready = {"mtcnn": finds, "arcface": embeds}
+    return with_stages(whole, *(changed(stage, is_ready=ready.get(stage.role, True)) for stage in whole.all))
 
 
 def test_the_health_has_the_contracts_form() -> None:
@@ -245,8 +240,8 @@ def test_a_warm_service_says_so_in_the_contracts_form() -> None:
     assert 0 < found["load_time_seconds"] < 30
 
 
-@pytest.mark.parametrize(("finds", "embeds"), [(is_not_ready, is_ready), (is_ready, is_not_ready)])
-def test_a_network_that_does_not_answer_is_unhealthy_and_cold(finds: Ready, embeds: Ready) -> None:
+@pytest.mark.parametrize(("finds", "embeds"), [(False, True), (True, False)])
+def test_a_network_that_does_not_answer_is_unhealthy_and_cold(finds: bool, embeds: bool) -> None:
     asked = client(with_ready(finds, embeds))
     health = asked.get("/api/v1/health")
     assert health.status_code == 503

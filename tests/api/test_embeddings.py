@@ -1,8 +1,6 @@
-"""Embeddings in requests, and the embedding of one face of one photo."""
+"""Embeddings in requests."""
 
-import asyncio
 import json
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +11,6 @@ from pydantic import ValidationError
 
 from api.embeddings import MOST_NUMBERS, EmbeddingPair
 from graphs.compare import distances
-from graphs.extract import EmbeddedFace, embed
-from imaging.faces import Photo
-from imaging.pick import FaceRule, Pick
-from imaging.refused import Refused
-from tests.fakes import EMBEDDER_CROP, FakeDetector, FakeNetwork, crops_of, detector, embedder, photo
 
 GREATEST = float(np.finfo(np.float32).max)
 numbers = st.floats(-GREATEST, GREATEST, width=32)
@@ -90,40 +83,3 @@ def test_the_length_is_bounded() -> None:
     assert place == ("embedding1",)
     assert message.startswith("List should have at most 4096 items")
     assert problem("[]")[1].startswith("List should have at least 1 item")
-
-
-def embedded(looks: FakeDetector, answer: FakeNetwork, rule: FaceRule = "largest") -> EmbeddedFace:
-    return asyncio.run(embed(detector(looks), embedder(answer), b"photo", Pick(rule)))
-
-
-def test_the_chosen_face_is_embedded_and_no_other() -> None:
-    several = photo(faces=[0.9, 0.8, 0.7])
-    several = replace(
-        several, faces=(several.faces[0], replace(several.faces[1], box=(0, 0, 300, 300)), several.faces[2])
-    )
-    looks, answer = FakeDetector(several), FakeNetwork([[0.0, 1.0]])
-    found = embedded(looks, answer)
-    assert looks.calls == [([b"photo"], [EMBEDDER_CROP])]
-    [[crops]] = answer.calls
-    assert np.array_equal(crops, [crops_of(1, EMBEDDER_CROP)])
-    assert found.embedding.tolist() == [0, 1]
-    assert found.face.score == 0.8
-
-
-def test_a_photo_that_is_refused_or_has_no_fit_face_reaches_no_network() -> None:
-    answer = FakeNetwork([[0.0, 1.0]])
-    cases: list[tuple[Photo | Refused, str]] = [
-        (Refused("INVALID_IMAGE", "It is damaged"), "INVALID_IMAGE"),
-        (photo(faces=[]), "NO_FACE_DETECTED"),
-        (photo(faces=[0.9, 0.8]), "MULTIPLE_FACES_DETECTED"),
-    ]
-    for found, code in cases:
-        with pytest.raises(Refused) as caught:
-            embedded(FakeDetector(found), answer, "one")
-        assert caught.value.code == code
-    assert answer.calls == []
-
-
-def test_an_embedding_that_is_no_number_is_a_fault() -> None:
-    with pytest.raises(ValueError, match="embedder-model gave what is not finite"):
-        embedded(FakeDetector(photo()), FakeNetwork([[float("nan"), 1.0]]))

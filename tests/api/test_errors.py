@@ -1,7 +1,7 @@
 """Errors as answers: each contract's form and status, a request id, and nothing of the service's inside."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,9 +13,8 @@ from starlette.responses import JSONResponse
 from api.app import FORMS
 from api.contracts import deepface
 from api.errors import GENERAL, STATUSES, envelope, request_id_of, response
-from imaging.crops import CropSpec
+from graphs.stages import DetectionRequest
 from imaging.faces import Detection
-from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.conftest import PROJECT
 from tests.fakes import FakeNetwork, client, serve_log, stages
@@ -122,7 +121,7 @@ def test_the_general_codes_are_documented() -> None:
     assert {code for code in GENERAL if f"`{code}`" not in new} == set()
 
 
-async def broken(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
+async def broken(question: DetectionRequest) -> Detection:
     raise RuntimeError(SECRET)
 
 

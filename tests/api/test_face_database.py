@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from gallery.records import EmbeddingKind
 from graphs.policy import Policy
 from imaging.pick import Pick
 from tests.api.face_database import Database, error
-from tests.fakes import FakeNetwork, client, direction
+from tests.fakes import FakeNetwork, changed, client, direction, with_stages
 
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 VARIANTS = ("arcface", "facenet")
@@ -69,8 +68,8 @@ def test_a_match_answers_the_variants_fields(variant: str) -> None:
 def test_confidence_is_a_word(degrees: float, word: str) -> None:
     database = Database()
     database.add("anna", "anna")
-    arcface = replace(database.stages.embedders["arcface"], embed=FakeNetwork([direction(degrees)]))
-    database.client = client(replace(database.stages, embedders={"arcface": arcface}))
+    arcface = changed(database.stages.networks["arcface"], answer=FakeNetwork([direction(degrees)]))
+    database.client = client(with_stages(database.stages, arcface))
     assert database.match("anna").json()["confidence"] == word
 
 

@@ -16,7 +16,7 @@ from graphs.policy import Policy
 from graphs.stages import Stages
 from imaging.crops import CropSpec
 from tests.api.test_match import shape
-from tests.fakes import FakeDetector, FakeNetwork, client, crops_of, embedder, photo
+from tests.fakes import FakeDetector, FakeNetwork, client, crops_of, embedder, photo, with_stages
 from tests.fakes import stages as match_stages
 
 PHOTO = b"a photo"
@@ -38,8 +38,8 @@ COMPARED = {"similarity": 0.95, "cosine_similarity": 0.90, "euclidean_distance":
 def stages(detect: FakeDetector | None = None, embed: FakeNetwork | None = None) -> Stages:
     """The stages of the contract. By default they find one face with the embedding (0, 1)."""
     whole = match_stages(detect or FakeDetector(photo()))
-    facenet = embedder(embed or FakeNetwork([[0.0, 1.0]]), "facenet", crop=CROP)
-    return replace(whole, embedders={**whole.embedders, "facenet": facenet})
+    facenet = embedder(embed or FakeNetwork([[0.0, 1.0]]), "facenet", "facenet", crop=CROP)
+    return with_stages(whole, facenet)
 
 
 def upload(route: str, of: Stages | None = None, **form: Any) -> httpx.Response:

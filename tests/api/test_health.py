@@ -9,21 +9,15 @@ import pytest
 
 from api.health import iso
 from graphs.stages import Stages
-from tests.fakes import LocalGallery, People, client, is_not_ready, is_ready, stages
+from tests.fakes import LocalGallery, People, changed, client, stages, with_stages
 
 STAGES = ("mtcnn", "crmnet", "arcface")
 
 
 def without(*away: str) -> Stages:
     """Stages of which those `away` do not answer: roles, or the gallery."""
-    whole = stages()
-    ready = {name: is_not_ready if name in away else is_ready for name in STAGES}
-    return Stages(
-        detectors={"mtcnn": replace(whole.detectors["mtcnn"], ready=ready["mtcnn"])},
-        liveness={"crmnet": replace(whole.liveness["crmnet"], ready=ready["crmnet"])},
-        embedders={"arcface": replace(whole.embedders["arcface"], ready=ready["arcface"])},
-        gallery=LocalGallery(ready="gallery" not in away),
-    )
+    whole = stages(gallery=LocalGallery(ready="gallery" not in away))
+    return with_stages(whole, *(changed(stage, is_ready=stage.role not in away) for stage in whole.all))
 
 
 @pytest.mark.parametrize(
@@ -74,18 +68,6 @@ def test_without_a_facenet_health_names_none() -> None:
 )
 def test_a_time_is_written_in_utc(moment: datetime, text: str) -> None:
     assert iso(moment) == text
-
-
-def test_a_role_of_two_kinds_is_ready_if_both_are_and_names_both() -> None:
-    whole = stages()
-    of = replace(whole, detectors={"arcface": replace(whole.detectors["mtcnn"], ready=is_not_ready)})
-    found = client(of).get("/health").json()
-    assert (found["status"], found["models"]) == ("degraded", {"arcface": False, "crmnet": True})
-    assert {name: about["model"] for name, about in found["networks"].items()} == {
-        "detector-arcface": "detector-model",
-        "crmnet": "liveness-model",
-        "embedder-arcface": "embedder-model",
-    }
 
 
 def test_damaged_collections_are_counted_but_not_named() -> None:

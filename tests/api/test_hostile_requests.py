@@ -1,7 +1,6 @@
 """Hostile requests get a 4xx in their path's form and leave the service as it was."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,15 +9,14 @@ from starlette.testclient import TestClient
 from api.app import FORMS
 from api.errors import envelope
 from api.limits import MOST_KEYS, MOST_VALUES
-from imaging.crops import CropSpec
+from graphs.stages import DetectionRequest
 from imaging.decode import Limits, decode
 from imaging.faces import Detection, Photo
-from imaging.pick import Pick
 from imaging.quality import Quality
 from imaging.refused import Refused
 from tests.api.hostile import COLLECTION, JSON, REQUESTS, Hostile
+from tests.fakes import FakeNetwork, detector, embedder, stages, with_stages
 from tests.fakes import client as client_of
-from tests.fakes import stages
 
 
 def looked_at(data: bytes) -> Photo | Refused:
@@ -30,16 +28,15 @@ def looked_at(data: bytes) -> Photo | Refused:
     return Photo(image.width, image.height, Quality(120, 50, 100), (), 0, (), 0.1)
 
 
-async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
-    return Detection(tuple(map(looked_at, photos)), {})
+async def detect(question: DetectionRequest) -> Detection:
+    return Detection(tuple(map(looked_at, question.photos)), {})
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
     made = stages(detect)
-    [finds], [embeds] = made.detectors.values(), made.embedders.values()
-    detectors = {"mtcnn": finds, "mediapipe": finds}
-    with client_of(replace(made, detectors=detectors, embedders={"arcface": embeds, "facenet": embeds})) as client:
+    more = detector(detect, role="mediapipe"), embedder(FakeNetwork([]), role="facenet")
+    with client_of(with_stages(made, *more)) as client:
         assert client.put(COLLECTION, json={}).status_code == 201
         yield client
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from graphs.policy import Policy
+from imaging.faces import Photo
 from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import FakeAddresses, FakeDetector, FakeNetwork, client, photo, stages, unit
@@ -197,3 +198,54 @@ def test_a_missing_photo_is_named() -> None:
 def test_a_fault_while_a_photo_is_fetched_is_a_500() -> None:
     asked = client(addresses=FakeAddresses({ADDRESS1: RuntimeError("broken")}))
     assert asked.post("/match", json={"image1": ADDRESS1, "image2": TEXT2}).status_code == 500
+
+
+def refused_for(first: Photo | Refused, second: Photo | Refused, policy: Policy | None = None) -> str:
+    """The error about a pair that is refused before any network but the detector is asked."""
+    score, embed = FakeNetwork([0.9, 0.9]), FakeNetwork(unit(1))
+    response = client(stages(FakeDetector(first, second), score, embed), policy=policy).post("/match", json=PAIR)
+    assert response.status_code == 400
+    assert score.calls == embed.calls == []
+    return str(response.json()["error"])
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (Refused("INVALID_IMAGE", "It is damaged"), "could not be loaded: It is damaged"),
+        (photo(100, 80, brightness=1, faces=[]), "quality issue: Image too small: 100x80. Minimum size: 224x224"),
+        (photo(223, 500), "quality issue: Image too small: 223x500. Minimum size: 224x224"),
+        (photo(500, 223), "quality issue: Image too small: 500x223. Minimum size: 224x224"),
+        (photo(brightness=19.94), "quality issue: Image too dark: brightness 19.9. Minimum: 20"),
+        (photo(brightness=240.1), "quality issue: Image too bright: brightness 240.1. Maximum: 240"),
+        (photo(contrast=9.5), "quality issue: Image contrast too low: 9.5. Minimum: 10"),
+        (photo(faces=[]), "face detection failed: No face detected"),
+        (
+            photo(faces=[0.9, 0.8]),
+            "face detection failed: Multiple faces detected (2). Exactly one face is required",
+        ),
+    ],
+)
+def test_a_photo_that_cannot_be_used_is_refused_by_name(found: Photo | Refused, reason: str) -> None:
+    assert refused_for(found, photo()) == f"Image1 {reason}"
+    assert refused_for(photo(), found) == f"Image2 {reason}"
+    assert refused_for(found, photo(faces=[])) == f"Image1 {reason}"
+
+
+@pytest.mark.parametrize("found", [photo(224, 224), photo(brightness=20), photo(brightness=240), photo(contrast=10)])
+def test_a_photo_exactly_at_a_bound_is_used(found: Photo) -> None:
+    assert client(stages(FakeDetector(found, found))).post("/match", json=PAIR).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("found", "issue"),
+    [
+        (photo(640, 599), "Image too small: 640x599. Minimum size: 600x600"),
+        (photo(800, 600, brightness=129), "Image too dark: brightness 129.0. Minimum: 130"),
+        (photo(800, 600, brightness=151), "Image too bright: brightness 151.0. Maximum: 150"),
+        (photo(800, 600, brightness=140, contrast=60), "Image contrast too low: 60.0. Minimum: 60.5"),
+    ],
+)
+def test_the_bounds_are_the_policys(found: Photo, issue: str) -> None:
+    strict = Policy(min_side=600, min_brightness=130, max_brightness=150, min_contrast=60.5)
+    assert refused_for(found, photo(), strict) == f"Image1 quality issue: {issue}"

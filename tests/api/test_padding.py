@@ -1,7 +1,5 @@
 """Embeddings padded with zeros compare like those without, and embeddings of two networks are told apart."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +11,8 @@ from api.padding import answered_dimensions, padded, unpadded
 from api.service import Service
 from graphs.policy import Policy
 from imaging.refused import Refused
-from tests.fakes import People, service
+from models.tasks.embedder import EmbedderOutput
+from tests.fakes import People, changed, service, with_stages
 
 Vector = NDArray[np.float32]
 
@@ -25,8 +24,8 @@ def serving(arcface: int, facenet: int, pad: bool = True) -> Service:
     """A service whose two embedders have these sizes."""
     whole = People().stages()
     sizes = {"arcface": arcface, "facenet": facenet}
-    embedders = {role: replace(stage, size=sizes[role]) for role, stage in whole.embedders.items()}
-    return service(replace(whole, embedders=embedders), policy=Policy(pad_embeddings=pad))
+    embedders = (changed(whole.networks[role], output=EmbedderOutput(size=size)) for role, size in sizes.items())
+    return service(with_stages(whole, *embedders), policy=Policy(pad_embeddings=pad))
 
 
 DEFAULT = serving(192, 128)

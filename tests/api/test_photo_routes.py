@@ -1,18 +1,14 @@
 """What every route that takes a photo does with one that it cannot use, and without its stages."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from api.settings import LimitArgs
-from graphs.stages import Stages
-from imaging.crops import CropSpec
+from graphs.stages import DetectionRequest, Stages
 from imaging.faces import Detection
-from imaging.pick import Pick
 from imaging.refused import Refused
-from tests.fakes import FakeDetector, client, photo, stages
+from tests.fakes import FakeDetector, changed, client, photo, stages, with_stages, without
 
 TEXT, PHOTO = "QUJD" * 3, b"ABC" * 3
 OLDER: dict[str, Any] = {
@@ -36,16 +32,17 @@ ROUTES = pytest.mark.parametrize(("path", "sent"), {**OLDER, **V1}.items())
 class Uniform(FakeDetector):
     """Finds the same in each photo."""
 
-    async def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
-        self.photos = self.photos[:1] * len(photos)
-        return await super().__call__(photos, crops, pick)
+    async def __call__(self, question: DetectionRequest) -> Detection:
+        self.photos = self.photos[:1] * len(question.photos)
+        return await super().__call__(question)
 
 
 def every_stage(detect: FakeDetector) -> Stages:
     made = stages(detect)
-    [finds], [embeds] = made.detectors.values(), made.embedders.values()
-    return replace(
-        made, detectors={"mtcnn": finds, "mediapipe": finds}, embedders={"arcface": embeds, "facenet": embeds}
+    return with_stages(
+        made,
+        changed(made.detectors["mtcnn"], role="mediapipe"),
+        changed(made.networks["arcface"], role="facenet"),
     )
 
 
@@ -69,7 +66,7 @@ def test_a_damaged_photo_is_refused_with_the_reason(path: str, sent: Any) -> Non
 @pytest.mark.parametrize(("path", "sent"), OLDER.items())
 def test_an_older_contract_without_its_stages_is_a_503_that_names_them(path: str, sent: Any) -> None:
     whole = every_stage(Uniform(photo()))
-    for bare in (replace(whole, detectors={}), replace(whole, embedders={})):
+    for bare in (without(whole, "detector"), without(whole, "embedder")):
         response = client(bare).post(path, **sent)
         if path == "/detect-face" and bare.detectors:
             assert response.status_code == 200

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +11,8 @@ from starlette.types import Receive, Scope, Send
 
 from api.app import create_app
 from api.server_timing import ServerTiming
-from imaging.crops import CropSpec
+from graphs.stages import DetectionRequest
 from imaging.faces import Detection
-from imaging.pick import Pick
 from telemetry.answered_request import AnsweredRequest
 from telemetry.call_window import CallWindow
 from telemetry.timing import Call, Timed, record
@@ -53,9 +51,9 @@ def test_an_answer_without_headers_gets_this_one() -> None:
 
 
 def test_the_header_tells_what_the_stages_recorded() -> None:
-    async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
+    async def detect(question: DetectionRequest) -> Detection:
         record(Call("detector", "mtcnn", 0.0, 0.0, Timed(None, 0.0, {"decode": 0.0})))
-        return await FakeDetector(photo(), photo())(photos, crops, pick)
+        return await FakeDetector(photo(), photo())(question)
 
     entries = client(stages(detect)).post("/match", json=PAIR).headers["server-timing"].split(", ")
     # The form of https://www.w3.org/TR/server-timing/.

@@ -44,7 +44,7 @@ class ReplicaCounts:
 
 def test_all_replicas_fit_on_two_cores() -> None:
     [args] = check(yaml.safe_load(CONFIG.read_text("utf-8")))
-    stages = [*args.detectors.values(), *args.liveness.values(), *args.embedders.values()]
+    stages = [*args.stages.values()]
     most = MOST * (args.ingress_cpus + sum(stage.cpus for stage in stages))
     assert most + args.gallery.writer_cpus + args.gallery.reader_cpus <= 2
 

@@ -41,7 +41,7 @@ def at(value: Any, path: tuple[Any, ...]) -> Any:
 
 TABLES = [path for path in places(WHOLE) if isinstance(at(WHOLE, path), dict) and not set(path) & set(FREE)]
 # Roles are the configuration's own names.
-TABLES = [path for path in TABLES if path[-1:] not in {("detectors",), ("liveness",), ("embedders",)}]
+TABLES = [path for path in TABLES if path[-1:] not in {("stages",), ("defaults",)}]
 
 
 @brief

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from deployments import detector, workers
-from deployments.detector import Detector
+from deployments.detector import DetectorReplica
 from deployments.workers import Workers
+from graphs.stages import DetectionRequest
 from imaging.decode import Limits
 from imaging.faces import Detection
 from imaging.pick import Pick
@@ -33,8 +34,8 @@ def test_an_answer_has_the_replicas_own_time_and_that_of_its_steps(
 
     looking_with(look, monkeypatch)
     monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25, 1.25, 1.5]).__next__))
-    replica = Detector("mtcnn", tmp_path, "onnx", Device(), Limits(), {}, Workers(1))
-    timed = asyncio.run(replica.detect([b"photo", b"other"], (), LARGEST))
+    replica = DetectorReplica("mtcnn", tmp_path, "onnx", Device(), Limits(), {}, Workers(1))
+    timed = asyncio.run(replica.answer(DetectionRequest([b"photo", b"other"], (), LARGEST)))
     assert timed.answer.photos == (seen[b"photo"], seen[b"other"])
     assert timed.seconds == 0.5
     assert timed.steps == timed.answer.steps == {"decode": 0.25, "detect": 0.125}
@@ -58,7 +59,9 @@ def test_the_network_and_its_photos_come_as_they_were_asked_for(
 
     monkeypatch.setattr(detector, "load_detector", load)
     monkeypatch.setattr(detector, "PhotoDetector", lambda *args: loaded.append(args))
-    Detector("mtcnn", tmp_path, "onnx-float32", Device(threads=2), Limits(max_bytes=5), {"min_face": 20}, Workers(3))
+    DetectorReplica(
+        "mtcnn", tmp_path, "onnx-float32", Device(threads=2), Limits(max_bytes=5), {"min_face": 20}, Workers(3)
+    )
     (card, store, *rest), looking = loaded
     assert (card.name, store.root, rest) == ("mtcnn", tmp_path, ["onnx-float32", Device(threads=2), {"min_face": 20}])
     assert looking == ("network", Limits(max_bytes=5))
@@ -80,8 +83,9 @@ def test_it_looks_at_as_many_photos_at_once_as_it_was_told(
     looking_with(look, monkeypatch)
 
     async def run() -> None:
-        replica = Detector("mtcnn", tmp_path, "onnx", Device(), Limits(), {}, Workers(count))
-        await asyncio.gather(*(replica.detect([b""] * (6 // calls), (), Pick()) for _ in range(calls)))
+        replica = DetectorReplica("mtcnn", tmp_path, "onnx", Device(), Limits(), {}, Workers(count))
+        asked = DetectionRequest([b""] * (6 // calls), (), Pick())
+        await asyncio.gather(*(replica.answer(asked) for _ in range(calls)))
 
     asyncio.run(run())
     assert len(threads) == count

@@ -122,7 +122,7 @@ def test_changed_configuration_is_rolled_out_under_load(
 ) -> None:
     config = yaml.safe_load(service_files.config.read_text("utf-8"))
     [application] = config["applications"]
-    application["args"]["embedders"]["facenet"]["workers"] = 1
+    application["args"]["stages"]["facenet"]["workers"] = 1
     ingress = next(each for each in application["deployments"] if each["name"] == "ingress")
     ingress["user_config"] = {"similarity_threshold": 0.5}
     changed = service_files.folder / "changed.yaml"

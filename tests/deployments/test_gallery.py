@@ -14,11 +14,11 @@ from ray.exceptions import ActorUnavailableError
 import deployments.gallery
 from deployments.gallery import GalleryReader, GalleryWriter
 from deployments.remote_gallery import RemoteGallery
-from deployments.stage import Inside
 from gallery.location import Location
 from gallery.records import EmbeddingKind, NewFace
 from gallery.writer import Writer
 from telemetry.timing import recording
+from tests.deployments.handles import handle
 from tests.fakes import serve_log
 from tests.gallery.sample_gallery import in_loop, refusal
 
@@ -46,7 +46,7 @@ async def started_reader(folder: Path) -> Any:
 
 
 async def remote(folder: Path) -> RemoteGallery:
-    return RemoteGallery(Inside(await started_writer(folder)), Inside(await started_reader(folder)))
+    return RemoteGallery(handle(await started_writer(folder)), handle(await started_reader(folder)))
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -86,8 +86,10 @@ async def test_only_reads_are_repeated_when_a_replica_dies() -> None:
             self.calls += 1
             raise ActorUnavailableError("killed", None)
 
+        async def ready(self) -> None: ...
+
     writer, reader = Dying(), Dying()
-    gallery = RemoteGallery(Inside(writer), Inside(reader))
+    gallery = RemoteGallery(handle(writer), handle(reader))
     for asked in (gallery.drop("staff"), gallery.collections()):
         assert await refusal(asked) == "UNAVAILABLE"
     assert (writer.calls, reader.calls) == (1, 2)
@@ -102,7 +104,7 @@ async def test_the_gallery_is_ready_once_both_answer_and_lists_damaged_collectio
     with pytest.raises(ValueError, match="not found"):
         await reader.ready()
     writer = await started_writer(tmp_path)
-    gallery = RemoteGallery(Inside(writer), Inside(reader))
+    gallery = RemoteGallery(handle(writer), handle(reader))
     await gallery.create("staff", KIND, None)
     await gallery.reader.readiness.look()
     assert (gallery.ready(), gallery.unreadable()) == (False, [])

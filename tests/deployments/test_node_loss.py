@@ -37,9 +37,13 @@ with transport.set_up():
     serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": int(port)})
     args = AppArgs.model_validate({
         "device": "cpu",
-        "detectors": {"mtcnn": {"model": "mtcnn"}, "mediapipe": {"model": "mediapipe-full-range"}},
-        "liveness": {"crmnet": {"model": "fr-liveness"}},
-        "embedders": {"arcface": {"model": "mobilefacenet"}, "facenet": {"model": "facenet"}},
+        "stages": {
+            "mtcnn": {"model": "mtcnn"},
+            "mediapipe": {"model": "mediapipe-full-range"},
+            "crmnet": {"model": "fr-liveness"},
+            "arcface": {"model": "mobilefacenet"},
+            "facenet": {"model": "facenet"},
+        },
     })
     serve.run(build(args), name="facegraph", route_prefix="/")
 

@@ -12,7 +12,7 @@ from ray.serve.exceptions import BackPressureError
 
 from deployments import readiness
 from deployments.readiness import Readiness, first_looks
-from deployments.stage import StageCaller
+from deployments.stage import Caller
 from imaging.refused import Refused
 from tests.fakes import serve_log
 
@@ -136,15 +136,12 @@ def test_only_successful_calls_count_as_answers() -> None:
             raise error
 
     async def run() -> None:
-        handle: Any = SimpleNamespace(
-            ready=SimpleNamespace(remote=FakeStage(FULL)), detect=SimpleNamespace(remote=detect)
-        )
-        stage = StageCaller("detector", "mtcnn", handle)
+        stage = Caller("detector", "mtcnn", "detector-mtcnn", FakeStage(FULL))
         with pytest.raises(Refused, match="UNAVAILABLE"):
-            await stage.call("detect")
+            await stage.call(detect)
         await stage.readiness.look()
         assert stage.ready() is False
-        await stage.call("detect")
+        await stage.call(detect)
         await stage.readiness.look()
         assert stage.ready() is True
 

@@ -9,13 +9,12 @@ import pytest
 from ray.exceptions import ActorUnavailableError
 
 from deployments import status
-from deployments.stage import Inside, StageCaller
+from deployments.stage import Caller, StageCaller
 from deployments.status import Controller, ServeStatus
-from graphs.stages import Network
 from imaging.refused import Refused
 from telemetry.call_window import CallWindow
 from telemetry.status import Replicas, StageStatus
-from tests.fakes import serve_log
+from tests.fakes import EMBEDDER_CROP, fake_card, serve_log
 
 STATES = ["RUNNING", "RUNNING", "STARTING", "UPDATING", "RECOVERING", "STOPPING", "PENDING_MIGRATION"]
 DETAILS = {
@@ -73,32 +72,32 @@ def test_silent_controller_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_status_has_the_replicas_of_the_stages_deployment() -> None:
-    async def answer() -> None: ...
+    async def answer(*question: Any) -> Any: ...
 
     async def fail() -> None:
         raise OSError("its files are gone")
 
-    def handle(deployment: str, ready: Any) -> Any:
-        return SimpleNamespace(deployment_name=deployment, ready=SimpleNamespace(remote=ready))
-
-    detector = StageCaller("detector", "mtcnn", handle("detector-mtcnn", fail))
-    inside = StageCaller("embedder", "arcface", Inside(SimpleNamespace(ready=answer)))
-    writer = StageCaller("gallery", "gallery", handle("gallery-writer", answer))
-    network, requests = Network("model", "title", "licence"), CallWindow()
+    card = fake_card("embedder", "embedder", [EMBEDDER_CROP], output={"size": 2})
+    detector = StageCaller(
+        "mtcnn", fake_card("detector", "detector"), SimpleNamespace(answer=answer, ready=fail), "detector-mtcnn"
+    )
+    inside = StageCaller("arcface", card, SimpleNamespace(answer=answer, ready=answer), "ingress")
+    writer = Caller("gallery", "gallery", "gallery-writer", answer)
+    requests = CallWindow()
     requests.begin()
     inside.calls.begin()
-    watched = [(detector, network), (inside, network), (writer, None)]
+    watched: list[Caller] = [detector, inside, writer]
 
     async def tell() -> list[StageStatus]:
-        for stage, _ in watched:
+        for stage in watched:
             await stage.readiness.look()
         return await ServeStatus(controller(Actor(DETAILS)), watched, requests)()
 
     with serve_log():
         told = asyncio.run(tell())
-    assert [(each.deployment, each.kind, each.role, each.network, each.ready) for each in told] == [
-        ("detector-mtcnn", "detector", "mtcnn", network, False),
-        ("embedder-arcface", "embedder", "arcface", network, True),
+    assert [(each.deployment, each.kind, each.role, each.card, each.ready) for each in told] == [
+        ("detector-mtcnn", "detector", "mtcnn", detector.card, False),
+        ("embedder-arcface", "embedder", "arcface", card, True),
         ("gallery-writer", "gallery", None, None, True),
         ("ingress", "ingress", None, None, True),
     ]

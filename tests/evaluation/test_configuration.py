@@ -37,7 +37,7 @@ def test_only_one_line_of_each_configuration_changes(config: Path, tmp_path: Pat
     copy = Path(shutil.copy(config, tmp_path))
     before = copy.read_text("utf-8")
     [application] = yaml.safe_load(before)["applications"]
-    model = application["args"]["embedders"]["arcface"]["model"]
+    model = application["args"]["stages"]["arcface"]["model"]
     assert Configuration(copy).write("embedder", model, 0.431234) == ["arcface"]
     assert policy(copy) == {"thresholds": {"arcface": 0.431234}}
     added = "+         user_config: {thresholds: {arcface: 0.431234}}"
@@ -68,7 +68,7 @@ def test_networks_are_known_by_their_roles(file: Path) -> None:
     assert configuration.model("nobody") is None
 
 
-@pytest.mark.parametrize(("task", "model"), [("embedder", "arcface-r50"), ("liveness", "mobilefacenet")])
+@pytest.mark.parametrize(("task", "model"), [("embedder", "arcface-r50"), ("liveness", "deep-tree")])
 def test_a_network_that_the_configuration_lacks_is_refused(file: Path, task: Task, model: str) -> None:
     before = file.read_text("utf-8")
     with pytest.raises(ModelError, match=f"has no stage with {model}"):
@@ -84,7 +84,7 @@ def test_a_layout_that_would_be_lost_is_left_alone(file: Path) -> None:
     assert file.read_text("utf-8") == before
 
 
-@pytest.mark.parametrize("text", ["[", "a: 1", "- 1", "", "applications: [{args: {embedders: {}}, deployments: []}]"])
+@pytest.mark.parametrize("text", ["[", "a: 1", "- 1", "", "applications: [{args: {stages: {}}, deployments: []}]"])
 def test_what_is_no_configuration_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "other.yaml").write_text(text)
     with pytest.raises(ModelError, match=r"other\.yaml"):

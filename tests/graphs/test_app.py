@@ -1,12 +1,14 @@
 """Building the application: which deployments there are, and what each of them owns of the machine."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from ray.serve import Application
 
-from deployments.network import Network
+from deployments.face_network import FaceNetworkReplica
 from graphs import app
 from graphs.settings import AppArgs
 from imaging.decode import Limits
@@ -19,17 +21,16 @@ MODELS = ("mtcnn", "mediapipe-full-range", "deep-tree", "mobilefacenet")
 MIB = 2**20
 
 
-def arguments(models_dir: Path, **changed: Any) -> AppArgs:
-    """Arguments with a stage of each kind, of which the detector mediapipe never takes a GPU."""
+def arguments(models_dir: Path, more: Mapping[str, Any] = MappingProxyType({}), **changed: Any) -> AppArgs:
+    """Arguments with a stage for each task and `more`, of which the detector mediapipe never takes a GPU."""
     stages = {
-        "detectors": {
-            "mtcnn": {"model": "mtcnn", "cpus": 0.3, "gpus": 0.2, "options": {"min_face": 30}},
-            "mediapipe": {"model": "mediapipe-full-range", "cpus": 1, "gpus": 0},
-        },
-        "liveness": {"crmnet": {"model": "deep-tree", "engine": "tensorflow", "workers": 3, "cpus": 2.5, "gpus": 0.25}},
-        "embedders": {"arcface": {"model": "mobilefacenet", "gpus": 1, "gpu_memory_mb": 512}},
+        "mtcnn": {"model": "mtcnn", "cpus": 0.3, "gpus": 0.2, "options": {"min_face": 30}},
+        "mediapipe": {"model": "mediapipe-full-range", "cpus": 1, "gpus": 0},
+        "crmnet": {"model": "deep-tree", "engine": "tensorflow", "workers": 3, "cpus": 2.5, "gpus": 0.25},
+        "arcface": {"model": "mobilefacenet", "gpus": 1, "gpu_memory_mb": 512},
+        **more,
     }
-    return AppArgs.model_validate({**stages, "models_dir": models_dir, "ingress_cpus": 0.4, **changed})
+    return AppArgs.model_validate({"stages": stages, "models_dir": models_dir, "ingress_cpus": 0.4, **changed})
 
 
 @pytest.fixture
@@ -45,9 +46,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def stage_deployments(built: Application) -> list[Any]:
     """The deployment of every stage that the ingress was given."""
-    kinds = deployment_of(built).init_kwargs
-    stages = [stage for kind in ("detectors", "liveness", "embedders") for stage in kinds[kind].values()]
-    return [deployment_of(stage.stage) for stage in stages]
+    return [deployment_of(stage.stage) for stage in deployment_of(built).init_kwargs["stages"].values()]
 
 
 def shares(built: Application) -> dict[str, dict[str, float]]:
@@ -109,15 +108,13 @@ def test_the_ingress_has_its_cpus_the_limits_and_every_stage_by_role(models_dir:
     given = ingress.init_kwargs
     assert given["limits"] == args.limits
     assert given["addresses"] == args.addresses
-    named = {
-        kind: {role: stage.card.name for role, stage in given[kind].items()}
-        for kind in ("detectors", "liveness", "embedders")
+    assert {role: stage.card.name for role, stage in given["stages"].items()} == {
+        "mtcnn": "mtcnn",
+        "mediapipe": "mediapipe-full-range",
+        "crmnet": "deep-tree",
+        "arcface": "mobilefacenet",
     }
-    assert named == {
-        "detectors": {"mtcnn": "mtcnn", "mediapipe": "mediapipe-full-range"},
-        "liveness": {"crmnet": "deep-tree"},
-        "embedders": {"arcface": "mobilefacenet"},
-    }
+    assert given["defaults"] == {"detector": "mtcnn", "liveness": "crmnet", "embedder": "arcface"}
 
 
 def test_every_stage_gets_its_model_store_and_engine_and_a_detector_its_limits_too(
@@ -139,34 +136,19 @@ def test_every_stage_gets_its_model_store_and_engine_and_a_detector_its_limits_t
 
 
 @pytest.mark.parametrize(
-    ("changed", "message"),
+    ("model", "message"),
     [
         (
-            {"detectors": {"mtcnn": {"model": "deep-tree"}}},
-            "the stage mtcnn wants a model for the task detector, and deep-tree is for liveness",
-        ),
-        (
-            {"liveness": {"crmnet": {"model": "mobilefacenet"}}},
-            "the stage crmnet wants a model for the task liveness, and mobilefacenet is for embedder",
-        ),
-        (
-            {"embedders": {"arcface": {"model": "mtcnn"}}},
-            "the stage arcface wants a model for the task embedder, and mtcnn is for detector",
-        ),
-        (
-            {"embedders": {"arcface": {"model": "arcface-r50"}}},
+            "arcface-r50",
             "the model arcface-r50 cannot be used, it is not pulled: run `facegraph models pull arcface-r50`",
         ),
-        ({"embedders": {"arcface": {"model": "mobilefacet"}}}, "no model is called 'mobilefacet'; the catalogue has "),
+        ("mobilefacet", "no model is called 'mobilefacet'; the catalogue has "),
     ],
-    ids=["detector", "liveness", "embedder", "not pulled", "not in the catalogue"],
 )
-def test_a_model_that_does_not_fit_its_stage_is_named(
-    changed: dict[str, Any], message: str, models_dir: Path, cluster: Any
-) -> None:
+def test_a_model_that_is_not_there_is_named(model: str, message: str, models_dir: Path, cluster: Any) -> None:
     cluster(0)
     with pytest.raises(ModelError) as caught:
-        app.build(arguments(models_dir, **changed))
+        app.build(arguments(models_dir, {"arcface": {"model": model}}))
     assert str(caught.value).startswith(message)
 
 
@@ -181,12 +163,12 @@ def test_a_superseded_model_is_served_and_said_so_once(models_dir: Path, cluster
 
 def test_a_fusion_needs_the_exports_of_its_members(tmp_path: Path, cluster: Any) -> None:
     cluster(0)
-    fused = {"liveness": {"crmnet": {"model": "crmnet-duo"}}}
+    fused = {"crmnet": {"model": "crmnet-duo"}}
     models_dir = pull(tmp_path, *MODELS, "fr-liveness")
     with pytest.raises(ModelError, match="the model minifasnet cannot be used"):
-        app.build(arguments(models_dir, **fused))
-    built = app.build(arguments(pull(models_dir, "minifasnet"), **fused))
-    assert deployment_of(built).init_kwargs["liveness"]["crmnet"].card.name == "crmnet-duo"
+        app.build(arguments(models_dir, fused))
+    built = app.build(arguments(pull(models_dir, "minifasnet"), fused))
+    assert deployment_of(built).init_kwargs["stages"]["crmnet"].card.name == "crmnet-duo"
 
 
 def test_the_cluster_is_not_asked_where_the_device_is_named(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,11 +221,11 @@ def test_a_gallery_in_an_object_store_is_kept_anywhere(models_dir: Path, cluster
 def test_a_stage_inside_the_ingress_has_no_deployment_and_adds_its_share(models_dir: Path, cluster: Any) -> None:
     cluster(1)
     inside = {"model": "mobilefacenet", "place": "ingress", "cpus": 0.5, "gpus": 0.25}
-    ingress = deployment_of(app.build(arguments(models_dir, embedders={"arcface": inside, "facenet": inside})))
+    ingress = deployment_of(app.build(arguments(models_dir, {"arcface": inside, "facenet": inside})))
     assert ingress.ray_actor_options == {"num_cpus": pytest.approx(0.4 + 2 * 0.5), "num_gpus": 0.5}
-    stage = ingress.init_kwargs["embedders"]["arcface"].stage
-    assert stage.func is Network
+    stage = ingress.init_kwargs["stages"]["arcface"].stage
+    assert stage.func is FaceNetworkReplica
     assert stage.args == ("mobilefacenet", models_dir, "onnx", Device("cuda", 1, 2048 * MIB, required=False))
-    assert {stage.name for stage in map(deployment_of, (ingress.init_kwargs["liveness"]["crmnet"].stage,))} == {
+    assert {stage.name for stage in map(deployment_of, (ingress.init_kwargs["stages"]["crmnet"].stage,))} == {
         "liveness-crmnet"
     }

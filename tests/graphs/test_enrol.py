@@ -1,25 +1,37 @@
 """The flow of enrolment, over fake networks and a real gallery in a folder."""
 
 import asyncio
-from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
 from gallery.records import Collection
 from graphs.batches import BATCH_BYTES
-from graphs.enrol import Enrolment, Outcome, Rules, enrol
+from graphs.enrol import EnrolmentOutcome, EnrolmentRules, PhotoToEnrol, enrol
+from graphs.liveness import LivenessRule, LivenessVerdict
 from graphs.policy import Policy
+from graphs.stages import embedding_kind
 from imaging.crops import CropSpec
 from imaging.pick import Pick
 from imaging.refused import Refused
-from tests.fakes import LocalGallery, People, direction
+from tests.fakes import LocalGallery, People, changed, direction, with_stages
 
 POLICY = Policy()
+LIVE, SPOOF = LivenessVerdict(True, 0.875, 0.5), LivenessVerdict(False, 0.125, 0.5)
 ONE, LARGEST = Pick("one"), Pick("largest")
-LENIENT = Rules(ONE, quality="report")
-LIVE_ONLY = Rules(ONE, require_live=True)
+
+
+def rules_of(
+    pick: Pick = ONE, quality: Literal["report", "require"] = "require", require_live: bool = False
+) -> EnrolmentRules:
+    """Rules under which spoofs are reported, or refused."""
+    return EnrolmentRules(pick, LivenessRule("require" if require_live else "report", 0.5), quality)
+
+
+LENIENT = rules_of(ONE, quality="report")
+LIVE_ONLY = rules_of(ONE, require_live=True)
+STRICT = rules_of(ONE)
 
 
 class Desk:
@@ -29,23 +41,23 @@ class Desk:
         self.people, self.gallery = People(), LocalGallery()
         self.stages = self.people.stages(self.gallery)
         self.collection: Collection = asyncio.run(
-            self.gallery.create("staff", self.stages.embedders["arcface"].kind("arcface"), None)
+            self.gallery.create("staff", embedding_kind(self.stages.networks["arcface"]), None)
         )
 
     def enrol(
         self,
         *photos: str,
-        rules: Rules = Rules(ONE),  # noqa: B008 - frozen
+        rules: EnrolmentRules = STRICT,
         policy: Policy = POLICY,
         liveness: bool = False,
         collection: str = "staff",
         **options: Any,
-    ) -> list[Outcome]:
+    ) -> list[EnrolmentOutcome]:
         """Enrol each photo for the subject that its first word names."""
-        entries = [Enrolment(words.split("-")[0], f"{words}.jpg", words.encode()) for words in photos]
+        entries = [PhotoToEnrol(words.split("-")[0], f"{words}.jpg", words.encode()) for words in photos]
         stages = self.stages
-        asked = stages.liveness["crmnet"] if liveness else None
-        networks = stages.detectors["mtcnn"], asked, stages.embedders["arcface"], stages.gallery
+        asked = stages.networks["crmnet"] if liveness else None
+        networks = stages.detectors["mtcnn"], stages.networks["arcface"], asked, stages.gallery
         return asyncio.run(enrol(*networks, collection, entries, rules, policy, **options))
 
     def found(self, degrees: float, most: int = 9) -> list[str]:
@@ -62,7 +74,7 @@ class Desk:
         return counted
 
 
-def statuses(outcomes: list[Outcome]) -> list[str]:
+def statuses(outcomes: list[EnrolmentOutcome]) -> list[str]:
     """What became of each photo: its status, or the code that it was refused with."""
     said = []
     for outcome in outcomes:
@@ -106,7 +118,7 @@ def test_a_refused_photo_loses_none_of_the_others_and_is_not_shown_to_the_networ
     assert desk.people.scored == desk.people.embedded == [["anna", "bob", "carl"]]
     assert (desk.found(0), desk.found(90), desk.found(270)) == (["anna"], ["bob"], ["carl"])
     assert desk.count() == 3
-    assert statuses(desk.enrol("anna bob", rules=Rules(Pick()), replace=True)) == ["enrolled", "enrolled"]
+    assert statuses(desk.enrol("anna bob", rules=rules_of(Pick()), replace=True)) == ["enrolled", "enrolled"]
     assert desk.labels("anna bob") == ["anna bob.jpg"] * 2
 
 
@@ -133,7 +145,7 @@ def test_where_all_are_refused_no_network_and_no_gallery_is_asked() -> None:
 
 def test_one_face_of_several_is_enrolled_where_the_rules_pick_it() -> None:
     desk = Desk()
-    [outcome] = desk.enrol("anna bob-large carl", rules=Rules(LARGEST))
+    [outcome] = desk.enrol("anna bob-large carl", rules=rules_of(LARGEST))
     assert outcome.face == 0
     assert desk.people.picks == [LARGEST]
     assert desk.people.embedded == [["bob-large"]]
@@ -142,34 +154,34 @@ def test_one_face_of_several_is_enrolled_where_the_rules_pick_it() -> None:
 
 def test_the_face_of_each_photo_is_found_among_those_of_all() -> None:
     desk = Desk()
-    desk.enrol("anna bob-large", "broken", "carl-large dora", "anna", rules=Rules(LARGEST))
+    desk.enrol("anna bob-large", "broken", "carl-large dora", "anna", rules=rules_of(LARGEST))
     assert desk.people.embedded == [["bob-large", "carl-large", "anna"]]
 
 
 def test_where_all_faces_count_each_is_enrolled_and_enrolled_once() -> None:
     desk = Desk()
     photos = ("anna bob-dark carl", "nobody", "dora")
-    outcomes = desk.enrol(*photos, rules=Rules(Pick()))
+    outcomes = desk.enrol(*photos, rules=rules_of(Pick()))
     assert statuses(outcomes) == ["enrolled", "FACE_TOO_DARK", "enrolled", "NO_FACE_DETECTED", "enrolled"]
     assert [(outcome.number, outcome.face) for outcome in outcomes] == [(0, 0), (0, 1), (0, 2), (1, None), (2, 0)]
     assert (desk.found(0), desk.found(270), desk.found(180)) == (["anna bob"], ["anna bob"], ["dora"])
     # Another rule may take another face of the photo: it is not there already.
-    [one] = desk.enrol(photos[0], rules=Rules(LARGEST))
+    [one] = desk.enrol(photos[0], rules=rules_of(LARGEST))
     assert statuses([one]) == ["enrolled"]
     asyncio.run(desk.gallery.delete_face("staff", one.enrolled.face_id if one.enrolled else ""))
-    again = desk.enrol(*photos, rules=Rules(Pick()))
+    again = desk.enrol(*photos, rules=rules_of(Pick()))
     assert statuses(again) == ["already", "FACE_TOO_DARK", "already", "NO_FACE_DETECTED", "already"]
     assert desk.count() == 3
-    assert statuses(desk.enrol("anna bob", rules=Rules(Pick()), replace=True)) == ["enrolled", "enrolled"]
+    assert statuses(desk.enrol("anna bob", rules=rules_of(Pick()), replace=True)) == ["enrolled", "enrolled"]
     assert desk.labels("anna bob") == ["anna bob.jpg"] * 2
 
 
 def test_the_largest_of_nobody_is_refused() -> None:
-    assert statuses(Desk().enrol("nobody", rules=Rules(LARGEST))) == ["NO_FACE_DETECTED"]
+    assert statuses(Desk().enrol("nobody", rules=rules_of(LARGEST))) == ["NO_FACE_DETECTED"]
 
 
 def test_the_face_that_counts_is_judged_alone() -> None:
-    assert statuses(Desk().enrol("anna-large bob-dark", "bob-large-dark anna", rules=Rules(LARGEST))) == [
+    assert statuses(Desk().enrol("anna-large bob-dark", "bob-large-dark anna", rules=rules_of(LARGEST))) == [
         "enrolled",
         "FACE_TOO_DARK",
     ]
@@ -196,7 +208,7 @@ def test_liveness_is_not_asked_where_it_is_off() -> None:
 def test_a_spoof_is_enrolled_and_told_where_liveness_is_reported() -> None:
     live, spoof = Desk().enrol("anna", "bob-spoof", liveness=True)
     assert statuses([live, spoof]) == ["enrolled", "enrolled"]
-    assert (live.live, live.reasons, spoof.live) == (0.875, [], 0.125)
+    assert (live.live, live.reasons, spoof.live) == (LIVE, [], SPOOF)
     [reason] = spoof.reasons
     assert (reason.code, reason.message) == ("NOT_LIVE", "The face looks like a spoof: live probability 0.12")
 
@@ -205,21 +217,22 @@ def test_a_spoof_is_refused_where_liveness_is_required_and_the_others_keep_their
     desk = Desk()
     outcomes = desk.enrol("anna-spoof", "bob", "carl-spoof", "dora", rules=LIVE_ONLY, liveness=True)
     assert statuses(outcomes) == ["NOT_LIVE", "enrolled", "NOT_LIVE", "enrolled"]
-    assert [outcome.live for outcome in outcomes] == [0.125, 0.875, 0.125, 0.875]
+    assert [outcome.live for outcome in outcomes] == [SPOOF, LIVE, SPOOF, LIVE]
     assert (desk.found(0), desk.found(90), desk.found(270), desk.found(180)) == ([], ["bob"], [], ["dora"])
 
 
 def test_the_live_threshold_is_the_policys_and_live_at_it() -> None:
     def asked(threshold: float) -> list[str]:
         policy = Policy(liveness_threshold=threshold)
-        return statuses(Desk().enrol("anna", rules=LIVE_ONLY, liveness=True, policy=policy))
+        rules = EnrolmentRules(ONE, policy.liveness("require"))
+        return statuses(Desk().enrol("anna", rules=rules, liveness=True))
 
     assert asked(0.875) == ["enrolled"]
     assert asked(0.876) == ["NOT_LIVE"]
 
 
 def test_what_speaks_against_a_face_is_told_together() -> None:
-    [outcome] = Desk().enrol("anna-dark-spoof", rules=Rules(ONE, quality="report", require_live=True), liveness=True)
+    [outcome] = Desk().enrol("anna-dark-spoof", rules=rules_of(ONE, quality="report", require_live=True), liveness=True)
     assert [reason.code for reason in outcome.reasons] == ["FACE_TOO_DARK", "NOT_LIVE"]
     assert statuses([outcome]) == ["NOT_LIVE"]
 
@@ -267,7 +280,7 @@ def test_the_same_request_again_changes_nothing() -> None:
 )
 def test_what_the_gallery_refuses_concerns_the_whole_request(collection: str, code: str) -> None:
     desk = Desk()
-    asyncio.run(desk.gallery.create("other", desk.stages.embedders["facenet"].kind("facenet"), None))
+    asyncio.run(desk.gallery.create("other", embedding_kind(desk.stages.networks["facenet"]), None))
     with pytest.raises(Refused) as caught:
         desk.enrol("anna", "broken", collection=collection)
     assert caught.value.code == code
@@ -284,9 +297,9 @@ def test_photos_with_more_crops_than_a_message_carries_are_enrolled_in_batches()
     photos = ["anna bob", "broken", "carl", "nobody", "dora-spoof anne"]
     # The crops of one photo's faces fill a batch.
     side = int((BATCH_BYTES / 3 / 20) ** 0.5)
-    embedder = replace(desk.stages.embedders["arcface"], crops=(CropSpec(side, "aligned"),))
-    desk.stages = replace(desk.stages, embedders={"arcface": embedder})
-    outcomes = desk.enrol(*photos, rules=Rules(Pick(most=20), require_live=True), liveness=True)
+    embedder = changed(desk.stages.networks["arcface"], crops=(CropSpec(side, "aligned"),))
+    desk.stages = with_stages(desk.stages, embedder)
+    outcomes = desk.enrol(*photos, rules=rules_of(Pick(most=20), require_live=True), liveness=True)
     assert [len(call) for call in desk.people.detected] == [1] * len(photos)
     assert [outcome.number for outcome in outcomes] == [0, 0, 1, 2, 3, 4, 4]
     assert statuses(outcomes) == [

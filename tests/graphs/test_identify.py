@@ -5,15 +5,17 @@ import asyncio
 import pytest
 
 from gallery.records import Hit
-from graphs.enrol import Enrolment, Rules, enrol
-from graphs.extract import Look
+from graphs.enrol import EnrolmentRules, PhotoToEnrol, enrol
+from graphs.faces import ExaminedPhoto
 from graphs.identify import identify
+from graphs.liveness import LivenessRule
 from graphs.policy import Policy
+from graphs.stages import embedding_kind
 from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import LocalGallery, People
 
-RULES = Rules(Pick("one"))
+RULES = EnrolmentRules(Pick("one"), LivenessRule("off", 0.5))
 
 
 class Hall:
@@ -22,19 +24,19 @@ class Hall:
     def __init__(self) -> None:
         self.people = People()
         self.stages = self.people.stages(LocalGallery())
-        self.detector, self.embedder = self.stages.detectors["mtcnn"], self.stages.embedders["arcface"]
-        kind = self.embedder.kind("arcface")
+        self.detector, self.embedder = self.stages.detectors["mtcnn"], self.stages.networks["arcface"]
+        kind = embedding_kind(self.embedder)
         asyncio.run(self.stages.gallery.create("staff", kind, 0.5))
-        entries = [Enrolment(name, name, name.encode()) for name in ("anna", "anne", "bob")]
-        asyncio.run(enrol(self.detector, None, self.embedder, self.stages.gallery, "staff", entries, RULES, Policy()))
+        entries = [PhotoToEnrol(name, name, name.encode()) for name in ("anna", "anne", "bob")]
+        asyncio.run(enrol(self.detector, self.embedder, None, self.stages.gallery, "staff", entries, RULES, Policy()))
         self.people.embedded.clear()
 
     def identify(
         self, photo: str, count: int = 9, most: int = 9, liveness: bool = False, collection: str = "staff"
-    ) -> tuple[Look, list[list[Hit]]]:
-        asked = self.stages.liveness["crmnet"] if liveness else None
-        networks = self.detector, asked, self.embedder, self.stages.gallery
-        seen, found, hits = asyncio.run(identify(*networks, collection, photo.encode(), count, Pick(most=most)))
+    ) -> tuple[ExaminedPhoto, list[list[Hit]]]:
+        others = [self.stages.networks["crmnet"]] if liveness else []
+        networks = self.detector, self.embedder, others, self.stages.gallery
+        seen, _, found, hits = asyncio.run(identify(*networks, collection, photo.encode(), count, Pick(most=most)))
         assert (found.name, found.threshold) == (collection, 0.5)
         return seen, hits
 
@@ -76,9 +78,7 @@ def test_liveness_is_asked_where_it_is_on(liveness: bool) -> None:
     hall = Hall()
     seen, _ = hall.identify("bob anna-spoof", liveness=liveness)
     assert hall.people.scored == ([["bob", "anna-spoof"]] if liveness else [])
-    assert (None if seen.readings.live is None else seen.readings.live.tolist()) == (
-        [0.875, 0.125] if liveness else None
-    )
+    assert [*seen.readings.get("crmnet", ())] == ([0.875, 0.125] if liveness else [])
 
 
 def test_a_photo_that_is_none_is_refused() -> None:
@@ -96,7 +96,7 @@ def test_a_collection_that_is_not_there_is_refused_whatever_the_photo_shows(phot
 
 def test_embeddings_of_another_network_are_refused() -> None:
     hall = Hall()
-    asyncio.run(hall.stages.gallery.create("other", hall.stages.embedders["facenet"].kind("facenet"), None))
+    asyncio.run(hall.stages.gallery.create("other", embedding_kind(hall.stages.networks["facenet"]), None))
     with pytest.raises(Refused) as caught:
         hall.identify("anna", collection="other")
     assert caught.value.code == "EMBEDDING_CONTRACT_MISMATCH"

@@ -15,9 +15,12 @@ from graphs.settings import AppArgs
 from project.root import ROOT
 
 ARGS: dict[str, Any] = {
-    "detectors": {"mtcnn": {"model": "mtcnn"}},
-    "liveness": {"crmnet": {"model": "deep-tree"}},
-    "embedders": {"arcface": {"model": "mobilefacenet"}},
+    "stages": {
+        "mtcnn": {"model": "mtcnn"},
+        "centerface": {"model": "centerface"},
+        "crmnet": {"model": "deep-tree"},
+        "arcface": {"model": "mobilefacenet"},
+    },
 }
 
 VARIABLES = [
@@ -65,12 +68,10 @@ def test_variables_reach_the_settings_inside_the_arguments(monkeypatch: pytest.M
     "place",
     [
         ("treshold",),
-        ("detectors", "mtcnn", "cpu"),
-        ("liveness", "crmnet", "options"),
+        ("stages", "mtcnn", "cpu"),
         ("limits", "max_image_bytes"),
         ("addresses", "allowed"),
         ("access", "require_key"),
-        ("defaults", "detektor"),
     ],
 )
 def test_unknown_key_is_refused_by_place(place: tuple[str, ...]) -> None:
@@ -114,16 +115,39 @@ def test_settings_are_frozen(settings: BaseModel) -> None:
         setattr(settings, name, getattr(settings, name))
 
 
-@pytest.mark.parametrize(("kind", "role"), [("detectors", "mtcnn"), ("liveness", "crmnet"), ("embedders", "arcface")])
-def test_missing_role_of_match_is_named(kind: str, role: str) -> None:
-    with pytest.raises(ValidationError, match=f"/match needs a stage called {role} here") as caught:
-        AppArgs(**{**ARGS, kind: {"another": {"model": "mtcnn"}}})
-    assert [problem["loc"] for problem in caught.value.errors()] == [(kind,)]
+def settings_error(**changed: Any) -> str:
+    with pytest.raises(ValidationError) as caught:
+        AppArgs(**{**ARGS, **changed})
+    [problem] = caught.value.errors()
+    return problem["msg"]
 
 
-def test_unknown_default_detector_is_named() -> None:
-    with pytest.raises(ValidationError, match="defaults: no detector is called centerface; there are mtcnn"):
-        AppArgs(**ARGS, defaults={"detector": "centerface"})
+@pytest.mark.parametrize("table", ["detectors", "liveness", "embedders"])
+def test_a_table_of_earlier_configurations_is_answered_with_what_to_write(table: str) -> None:
+    assert f"{table}: put all stages into one table, `stages: {{ROLE: {{model: CARD" in settings_error(**{table: {}})
+
+
+def test_the_first_stage_for_a_task_is_its_default_unless_another_is_named() -> None:
+    first = {"detector": "mtcnn", "liveness": "crmnet", "embedder": "arcface"}
+    assert AppArgs(**ARGS).default_roles == first
+    named = AppArgs(**ARGS, defaults={"detector": "centerface"})
+    assert named.default_roles == {**first, "detector": "centerface"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"defaults": {"detector": "arcface"}}, "no detector is called arcface; there are mtcnn, centerface"),
+        ({"defaults": {"pose": "mtcnn"}}, "no pose is called mtcnn; there are detector, embedder, liveness"),
+        ({"stages": {"arcface": {"model": "mobilefacenet"}}}, "there is no detector"),
+        (
+            {"stages": {**ARGS["stages"], "a": {"model": "facenet", "options": {"x": 1}}}},
+            "stages.a.options: only a det",
+        ),
+    ],
+)
+def test_stages_and_defaults_fit_their_cards(changed: dict[str, Any], problem: str) -> None:
+    assert problem in settings_error(**changed)
 
 
 def test_threshold_of_an_unknown_role_is_named() -> None:

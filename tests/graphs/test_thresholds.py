@@ -1,59 +1,50 @@
 """Which threshold decides."""
 
-from datetime import UTC, datetime
-
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gallery.records import Collection, EmbeddingKind
 from graphs.compare import distances
 from graphs.policy import Policy
-from graphs.thresholds import Applied, Metric, applied, configured, euclidean
+from graphs.thresholds import AppliedThreshold, euclidean, first_set, threshold_of
 from tests.fakes import direction, stages
 
-EMBEDDER = stages().embedders["arcface"]
-DEFAULTS = [Applied(0.4, "card"), Applied(0.7, "configuration"), Applied(0.0, "configuration")]
+EMBEDDER = stages().networks["arcface"]
+COSINES = st.none() | st.floats(-1, 1)
+CONFIGURED, OTHERS = Policy(thresholds={"arcface": 0.7}), Policy(thresholds={"facenet": 0.7})
 
 
-def collection(threshold: float | None) -> Collection:
-    return Collection("staff", EmbeddingKind("arcface", "a", "c", 2), threshold, datetime.now(UTC), "faces")
-
-
-@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
-@pytest.mark.parametrize("requested", [0.6, 0.0, -1.0])
-@pytest.mark.parametrize("searched", [None, collection(None), collection(0.5)])
-def test_the_requests_counts_first_in_its_metric(requested: float, searched: Collection | None, metric: Metric) -> None:
-    for default in DEFAULTS:
-        assert applied(requested, searched, default, metric) == Applied(requested, "request")
-
-
-@pytest.mark.parametrize("own", [0.5, 0.0, -1.0])
-def test_then_the_collections(own: float) -> None:
-    for default in DEFAULTS:
-        assert applied(None, collection(own), default) == Applied(own, "collection")
-
-
-@pytest.mark.parametrize("searched", [None, collection(None)])
-@pytest.mark.parametrize("default", DEFAULTS)
-def test_then_the_embedders(searched: Collection | None, default: Applied) -> None:
-    assert applied(None, searched, default) == default
-
-
-@pytest.mark.parametrize("value", [0.7, 0.0, -1.0])
-def test_an_embedders_is_the_configurations_and_else_the_cards(value: float) -> None:
-    assert configured(Policy(thresholds={"arcface": value}), "arcface", EMBEDDER) == Applied(value, "configuration")
-    assert configured(Policy(thresholds={"facenet": value}), "arcface", EMBEDDER) == Applied(0.4, "card")
-
-
-@pytest.mark.parametrize("searched", [None, collection(None), collection(0.9)])
-@pytest.mark.parametrize("default", DEFAULTS)
-def test_a_distance_has_the_embedders_converted_and_never_the_collections(
-    searched: Collection | None, default: Applied
+@given(request=COSINES, collection=COSINES, configuration=COSINES, card=st.floats(-1, 1))
+def test_the_first_that_is_set_decides(
+    request: float | None, collection: float | None, configuration: float | None, card: float
 ) -> None:
-    found = applied(None, searched, default, "euclidean")
-    assert found == Applied(euclidean(default.value), default.source)
+    given = {"request": request, "collection": collection, "configuration": configuration, "card": card}
+    source = next(name for name, value in given.items() if value is not None)
+    assert first_set(request=request, collection=collection, configuration=configuration, card=card) == (
+        AppliedThreshold(given[source] or 0.0, source)  # type: ignore[arg-type]
+    )
+
+
+def test_a_contracts_own_counts_last() -> None:
+    assert first_set(contract=0.6) == AppliedThreshold(0.6, "contract")
+    assert first_set(configuration=0.5, contract=0.6) == AppliedThreshold(0.5, "configuration")
+
+
+@pytest.mark.parametrize(("policy", "default"), [(CONFIGURED, (0.7, "configuration")), (OTHERS, (0.4, "card"))])
+def test_an_embedders_is_the_configurations_and_otherwise_its_cards(policy: Policy, default: tuple[float, str]) -> None:
+    assert threshold_of(policy, EMBEDDER) == AppliedThreshold(*default)  # type: ignore[arg-type]
+    assert threshold_of(policy, EMBEDDER, collection=0.0) == AppliedThreshold(0.0, "collection")
+    assert threshold_of(policy, EMBEDDER, request=-1.0, collection=0.5) == AppliedThreshold(-1.0, "request")
+
+
+@pytest.mark.parametrize(("policy", "default"), [(CONFIGURED, (0.7, "configuration")), (OTHERS, (0.4, "card"))])
+def test_a_distance_is_converted_from_the_embedders_and_never_the_collections(
+    policy: Policy, default: tuple[float, str]
+) -> None:
+    found = threshold_of(policy, EMBEDDER, collection=0.9, metric="euclidean")
+    assert found == AppliedThreshold(euclidean(default[0]), default[1])  # type: ignore[arg-type]
+    assert threshold_of(policy, EMBEDDER, request=1.5, metric="euclidean") == AppliedThreshold(1.5, "request")
 
 
 def test_the_conversion_at_its_ends() -> None:

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -14,41 +14,37 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.addresses import Addresses
 from api.app import create_app
 from api.settings import LimitArgs
-from graphs.stages import DetectorStage, EmbedderStage, LivenessStage, Stages
-from imaging.crops import CropSpec
+from graphs.stages import DetectionRequest, FaceCrops
 from imaging.decode import decode
-from imaging.faces import Detection, Face, Photo, Pixels
-from imaging.pick import Pick
+from imaging.faces import Detection, Face, Photo
 from imaging.quality import Quality
-from tests.fakes import AHEAD, EMBEDDER_CROP, LIVENESS_CROP, LocalGallery, is_ready, network, service
+from tests.fakes import AHEAD, LocalGallery, detector, embedder, liveness, service, stages_of
 
 
-async def detect(photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick) -> Detection:
+async def detect(question: DetectionRequest) -> Detection:
     """One good face on each photo, which has to be a photo."""
-    sizes = [decode(photo, LimitArgs().decode).pixels.shape for photo in photos]
+    sizes = [decode(photo, LimitArgs().decode).pixels.shape for photo in question.photos]
     face, clear = Face((30, 30, 110, 120), 0.99, AHEAD), Quality(120, 50, 100)
     found = [Photo(width, height, clear, (face,), 1, (clear,), 0.001) for height, width, _ in sizes]
-    return Detection(tuple(found), {spec: np.zeros((len(found), spec.size, spec.size, 3), np.uint8) for spec in crops})
+    return Detection(
+        tuple(found), {spec: np.zeros((len(found), spec.size, spec.size, 3), np.uint8) for spec in question.crops}
+    )
 
 
-async def score(crops: Pixels) -> NDArray[np.float32]:
-    return np.full(len(crops), 0.9, np.float32)
+async def score(crops: FaceCrops) -> NDArray[np.float32]:
+    return np.full(len(crops[0]), 0.9, np.float32)
 
 
-async def embed(crops: Pixels) -> NDArray[np.float32]:
-    return np.tile(np.array([0.6, 0.8], np.float32), (len(crops), 1))
+async def embed(crops: FaceCrops) -> NDArray[np.float32]:
+    return np.tile(np.array([0.6, 0.8], np.float32), (len(crops[0]), 1))
 
 
 def app(addresses: Addresses | None = None) -> ASGIApp:
     """The whole app, with every role of the default configuration and an empty gallery."""
-    detector = DetectorStage(network("detector"), is_ready, detect)
-    stages = Stages(
-        detectors={"mtcnn": detector, "mediapipe": detector},
-        liveness={"crmnet": LivenessStage(network("liveness"), is_ready, (LIVENESS_CROP,), score)},
-        embedders={
-            role: EmbedderStage(network(role), is_ready, (EMBEDDER_CROP,), 2, f"contract-of-{role}", 0.4, embed)
-            for role in ("arcface", "facenet")
-        },
+    stages = stages_of(
+        *(detector(detect, role=role) for role in ("mtcnn", "mediapipe")),
+        liveness(score),
+        *(embedder(embed, role, role, contract=f"contract-of-{role}") for role in ("arcface", "facenet")),
         gallery=LocalGallery(),
     )
     return create_app(service(stages, addresses=addresses))

@@ -53,8 +53,7 @@ def most(name: str) -> int:
 
 
 def stages(args: AppArgs) -> Iterator[tuple[str, Any]]:
-    for task, kind in (("detector", args.detectors), ("liveness", args.liveness), ("embedder", args.embedders)):
-        yield from ((f"{task}-{role}", stage) for role, stage in kind.items())
+    yield from ((f"{stage.card.task}-{role}", stage) for role, stage in args.stages.items())
 
 
 def pods(folder: Path) -> Iterator[Any]:

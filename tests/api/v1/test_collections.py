@@ -91,7 +91,7 @@ def test_an_unknown_embedder_is_refused() -> None:
         ('{"threshold": -1.01}', "threshold"),
         ('{"threshold": NaN}', "threshold"),
         ('{"treshold": 0.5}', "treshold"),
-        ('{"embedder": null}', "embedder"),
+        ('{"embedder": 1}', "embedder"),
     ],
 )
 def test_an_invalid_body_is_refused(body: str, named: str) -> None:

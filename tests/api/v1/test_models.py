@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from graphs.policy import Policy
 from tests.api.v1 import Api
-from tests.fakes import network, service
+from tests.fakes import changed, service, with_stages
 
 PLAIN = {
     "embedding_contract": None,
@@ -47,7 +47,7 @@ def test_every_network_stands_under_its_role() -> None:
                 "threshold_source": "card",
             },
         },
-        "defaults": {"detector": "mtcnn"},
+        "defaults": {"detector": "mtcnn", "liveness": "crmnet", "embedder": "arcface"},
     }
 
 
@@ -61,10 +61,11 @@ def test_a_threshold_of_the_configuration_stands_in_the_cards_place() -> None:
 
 def test_the_default_detector_is_told_and_taken_where_a_request_names_none() -> None:
     api = Api()
-    other = replace(api.stages.detectors["mtcnn"], network=network("other-detector"))
-    stages = replace(api.stages, detectors={**api.stages.detectors, "retinaface": other})
-    app = TestClient(create_app(replace(service(stages), default_detector="retinaface")))
-    assert app.get("/v1/models").json()["defaults"] == {"detector": "retinaface"}
+    other = changed(api.stages.detectors["mtcnn"], role="retinaface", name="other-detector-model")
+    stages = with_stages(api.stages, other)
+    stages = replace(stages, defaults={**stages.defaults, "detector": "retinaface"})
+    app = TestClient(create_app(service(stages)))
+    assert app.get("/v1/models").json()["defaults"]["detector"] == "retinaface"
     photo = {"photo": b"anna"}
     assert app.post("/v1/detect", files=photo).json()["models"]["detector"] == "other-detector-model"
     named = app.post("/v1/detect", files=photo, params={"detector": "mtcnn"}).json()

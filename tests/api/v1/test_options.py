@@ -1,12 +1,11 @@
 """Options of requests with photos: an invalid one is refused by name, before a network is asked."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.api.v1 import STAFF, Api, message, refusal, staff
-from tests.fakes import client
+from tests.fakes import client, without
 
 FILES = {
     "/v1/detect": ("photo",),
@@ -67,7 +66,7 @@ def test_an_unknown_role_is_refused_with_the_known_ones(path: str) -> None:
 @pytest.mark.parametrize("path", FILES)
 def test_liveness_needs_a_liveness_network(path: str) -> None:
     api = staff()
-    api.client = client(replace(api.stages, liveness={}))
+    api.client = client(without(api.stages, "liveness"))
     assert refusal(post(api, path, liveness="report")) == (422, "UNKNOWN_LIVENESS")
     assert post(api, path, liveness="off").is_success
 

@@ -1,6 +1,5 @@
 """Searching a collection of /v1, over fake networks and a real gallery in a folder."""
 
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -9,7 +8,7 @@ import pytest
 from api.settings import LimitArgs
 from graphs.policy import Policy
 from tests.api.v1 import EMBEDDED, PHOTO, STAFF, Api, message, refusal, staff
-from tests.fakes import client
+from tests.fakes import client, stages_of
 
 CARD = {"value": 0.4, "source": "card"}
 SEARCH = f"{STAFF}/search"
@@ -165,6 +164,6 @@ def test_a_huge_list_is_refused() -> None:
 
 def test_a_collection_whose_embedder_is_configured_no_more_cannot_be_searched() -> None:
     api = peopled()
-    api.client = client(replace(api.stages, embedders={"facenet": api.stages.embedders["facenet"]}))
+    api.client = client(stages_of(*(stage for stage in api.stages.all if stage.role != "arcface"), gallery=api.gallery))
     assert refusal(api.send(SEARCH, "anna")) == (422, "UNKNOWN_EMBEDDER")
     assert refusal(by_embedding(api, [1, 0])) == (422, "UNKNOWN_EMBEDDER")

@@ -59,7 +59,7 @@ def test_damaged_models_are_named_with_the_command_that_repairs_them(run: Run, c
 @pytest.mark.parametrize("command", ["verify", "pull"])
 def test_without_names_the_configured_models_are_used(run: Run, tmp_path: Path, command: str) -> None:
     config = tmp_path / "serve.yaml"
-    config.write_text(f"applications: [{{args: {{detectors: {{mediapipe: {{model: {BLAZE.name}}}}}}}}}]")
+    config.write_text(f"applications: [{{args: {{stages: {{mediapipe: {{model: {BLAZE.name}}}}}}}}}]")
     status, out, _ = run("models", command, "--config", config)
     assert (status, [line.split()[-1] for line in out.splitlines()]) == (0, [BLAZE.name])
 

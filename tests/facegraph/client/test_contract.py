@@ -52,6 +52,7 @@ OPTIONS: dict[str, Any] = {
     "after": "a",
     "crops": True,
     "detector": "centerface",
+    "liveness_network": "fused",
     "embedder": "facenet",
     "faces": "all",
     "liveness": "report",

@@ -15,10 +15,8 @@ Usage = namedtuple("Usage", "free")
 def test_the_configuration_must_fit_the_cores() -> None:
     args = default_args()
     assert [machine.cores(args, each).level for each in (1, 2, 16)] == ["problem", "warning", "ok"]
-    inside = {role: stage.model_copy(update={"place": "ingress"}) for role, stage in args.detectors.items()}
-    assert (
-        machine.cores(args.model_copy(update={"detectors": inside, "liveness": {}, "embedders": {}}), 2).level == "ok"
-    )
+    inside = {role: stage.model_copy(update={"place": "ingress"}) for role, stage in args.of("detector").items()}
+    assert machine.cores(args.model_copy(update={"stages": inside}), 2).level == "ok"
 
 
 @pytest.mark.parametrize(("available", "level"), [(2**22, "ok"), (2**21, "warning")])

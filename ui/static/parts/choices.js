@@ -20,7 +20,7 @@ export async function fillChoices(host) {
   const offered = await models();
   for (const select of host.querySelectorAll("select[data-choice]")) {
     const kind = select.dataset.choice,
-      chosen = select.value || (kind === "detectors" ? offered.defaults.detector : "arcface");
+      chosen = select.value || offered.defaults[kind.replace(/s$/, "")];
     const options = Object.entries(offered[kind]).map(([role, { title }]) =>
       element("option", { value: role }, `${role}: ${title}`),
     );

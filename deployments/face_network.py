@@ -1,4 +1,4 @@
-"""A stage that is one network of crops: liveness and the embedders."""
+"""A stage whose network reads crops of faces."""
 
 from functools import partial
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deployments.workers import Workers
+from graphs.stages import FaceCrops
 from models.catalogue import card, networks_of
 from models.device import Device
 from models.engines import Engine, load_network
@@ -14,8 +15,8 @@ from models.store import Store
 from telemetry.timing import Timed
 
 
-class Network:
-    """One network of crops; see `models.engines`.
+class FaceNetworkReplica:
+    """One network, or the members of one fusion; see `models.engines`.
 
     Args:
         model: name of the network's card.
@@ -31,14 +32,10 @@ class Network:
         # A CPU takes twice as long for two faces as for one, so they may as well run side by side; a GPU does not.
         self._parts = workers.count if device.kind == "cpu" else 1
 
-    async def run(self, *crops: NDArray[np.uint8]) -> Timed[NDArray[np.float32]]:
-        """What the card says of n faces: uint8 (n, side, side, 3) RGB a crop of the card.
-
-        Returns:
-            Of liveness the live probability, float32 (n); of an embedder float32 (n, size) of length 1.
-        """
-        parts = max(1, min(self._parts, len(crops[0])))
-        shares = zip(*(np.array_split(crop, parts) for crop in crops), strict=True)
+    async def answer(self, question: FaceCrops) -> Timed[NDArray[np.float32]]:
+        """What the task of the card says of n faces: float32 (n, *shape)."""
+        parts = max(1, min(self._parts, len(question[0])))
+        shares = zip(*(np.array_split(crop, parts) for crop in question), strict=True)
         answers = await self._workers.run(*(partial(self._network, *share) for share in shares))
         return Timed(np.concatenate(answers.answer), answers.seconds)
 

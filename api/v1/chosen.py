@@ -1,0 +1,79 @@
+"""The stages that a request of /v1 chose, and the faces that they answer with."""
+
+from dataclasses import dataclass
+
+from api.service import Service
+from api.v1.crops import CroppedFace, encoded
+from api.v1.options import DetectOptions, EnrolOptions, VerifyOptions
+from api.v1.schemas import FaceAnswer, Models
+from graphs.faces import ExaminedPhoto, Readings
+from graphs.liveness import LivenessRule
+from graphs.stages import DetectorStage, FaceStage
+from imaging.faces import Photo
+from models.tasks.embedder import EMBEDDER
+from models.tasks.liveness import LIVENESS
+
+
+@dataclass(frozen=True)
+class ChosenStages:
+    """The stages of one request.
+
+    Attributes:
+        liveness: None if liveness is off.
+        rule: judges faces by their live probability.
+    """
+
+    detector: DetectorStage
+    liveness: FaceStage | None
+    rule: LivenessRule
+
+    @classmethod
+    def of(cls, service: Service, options: DetectOptions | VerifyOptions | EnrolOptions) -> "ChosenStages":
+        """What `options` name, or the defaults.
+
+        Raises:
+            Refused: ``UNKNOWN_DETECTOR`` or ``UNKNOWN_LIVENESS``.
+        """
+        stages, off = service.stages, options.liveness == "off"
+        return cls(
+            stages.detector(options.detector),
+            None if off else stages.network(LIVENESS.name, options.liveness_network),
+            service.policy.liveness(options.liveness),
+        )
+
+    @property
+    def networks(self) -> list[FaceStage]:
+        """All but the detector and the embedder."""
+        return [self.liveness] if self.liveness else []
+
+    def models(self, embedder: FaceStage | None = None) -> Models:
+        """The names of the networks."""
+        return Models(
+            detector=self.detector.card.name,
+            liveness=self.liveness and self.liveness.card.name,
+            embedder=embedder and embedder.card.name,
+        )
+
+    def face(self, photo: Photo, index: int, readings: Readings, row: int) -> FaceAnswer:
+        """The answer's form of a face of `photo`, which stands in this row of `readings`."""
+        verdict = self.rule.judge(float(readings[self.liveness.role][row])) if self.liveness else None
+        return FaceAnswer.of(photo, index, verdict)
+
+    def refuses(self, *answers: FaceAnswer) -> bool:
+        """Whether one of these faces must not match, since it is a spoof and liveness is required."""
+        return self.rule.refuses(*(answer.liveness.live for answer in answers if answer.liveness))
+
+    def faces(self, examined: ExaminedPhoto) -> list[FaceAnswer]:
+        """The same of every face that the networks were asked about."""
+        return [self.face(examined.photo, face, examined.readings, row) for row, face in enumerate(examined.asked)]
+
+    async def cropped(self, examined: ExaminedPhoto, wanted: bool) -> list[CroppedFace]:
+        """The same, with the crops that the embedder was given where they are `wanted`."""
+        answers = self.faces(examined)
+        crops = await encoded(examined.crops, wanted, len(answers))
+        return [CroppedFace(**dict(face), crop=crop) for face, crop in zip(answers, crops, strict=True)]
+
+
+def embedder_of(service: Service, role: str | None) -> FaceStage:
+    """The embedder that a request or a collection chose, or the default; raises `Refused` ``UNKNOWN_EMBEDDER``."""
+    return service.stages.network(EMBEDDER.name, role)

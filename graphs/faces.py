@@ -1,0 +1,200 @@
+"""From photos to faces and what the networks read from them: the flow under every other one."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphs.batches import BATCH_BYTES, BATCH_FACES, batches, crop_bytes
+from graphs.stages import DetectionRequest, DetectorStage, FaceStage
+from imaging.crops import CropSpec
+from imaging.faces import Detection, Face, Photo, Pixels
+from imaging.pick import Pick
+from imaging.refused import Refused
+from telemetry.timing import note
+
+Readings = Mapping[str, NDArray[np.float32]]
+"""By role, what each network reads from n faces: float32 (n, *shape), as its card's task says."""
+
+Select = Callable[[int, Photo | Refused], Sequence[int]]
+"""Which faces of the photo of this number the networks are asked about. Raises `Refused` to end the whole request."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExaminedPhoto:
+    """A photo, its faces, and what the networks read from them.
+
+    Attributes:
+        photo: what the detector found.
+        asked: indices of the faces that the networks were asked about.
+        readings: of those faces, in their order.
+        crops: uint8 (asked, size, size, 3) RGB, the first crop of the network whose crops were kept; None if none
+            were.
+    """
+
+    photo: Photo
+    asked: tuple[int, ...]
+    readings: Readings
+    crops: Pixels | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examination:
+    """What was found in the photos of a request.
+
+    Attributes:
+        photos: in order; a photo that the decode gate refused is its refusal.
+        seconds: round trips of the networks, which run side by side.
+    """
+
+    photos: tuple[ExaminedPhoto | Refused, ...]
+    seconds: float
+
+
+def every_face(number: int, found: Photo | Refused) -> Sequence[int]:
+    """Ask about all faces."""
+    return () if isinstance(found, Refused) else range(len(found.faces))
+
+
+async def faces(
+    detector: DetectorStage,
+    photos: Sequence[bytes],
+    pick: Pick,
+    networks: Sequence[FaceStage],
+    *,
+    select: Select = every_face,
+    keep_crops_of: FaceStage | None = None,
+) -> Examination:
+    """Find the faces of encoded `photos` that count, and ask `networks` about them.
+
+    Photos are detected in batches whose photos and crops fit into messages between replicas. If the crops of one
+    photo would not, fewer faces are cut; `Photo.found` counts them all.
+
+    Raises:
+        Refused: as `select` raises it, before the networks are asked about the photo's batch.
+        ValueError: a network's answer is not finite.
+    """
+    specs = tuple(dict.fromkeys(spec for network in networks for spec in network.card.crops))
+    if per_face := crop_bytes(specs):
+        pick = replace(pick, most=min(pick.most, max(BATCH_BYTES // per_face, 1)))
+    examined, seconds = list[ExaminedPhoto | Refused](), 0.0
+    for batch in batches([max(len(photo), pick.cut * per_face) for photo in photos]):
+        detection = await detector.ask(DetectionRequest(photos[batch], specs, pick))
+        _note(detection)
+        asked = [tuple(select(number, found)) for number, found in enumerate(detection.photos, len(examined))]
+        rows = [start + face for start, faces in zip(_starts(detection), asked, strict=True) for face in faces]
+        started = time.perf_counter()
+        readings = await _read(detection, rows, networks)
+        seconds += time.perf_counter() - started
+        kept = detection.crops[keep_crops_of.card.crops[0]][rows] if keep_crops_of and rows else None
+        stop = 0
+        for found, faces_asked in zip(detection.photos, asked, strict=True):
+            start, stop = stop, stop + len(faces_asked)
+            if isinstance(found, Refused):
+                examined.append(found)
+                continue
+            own = {role: reading[start:stop] for role, reading in readings.items()}
+            examined.append(ExaminedPhoto(found, faces_asked, own, None if kept is None else kept[start:stop]))
+    return Examination(tuple(examined), seconds)
+
+
+async def faces_of(
+    detector: DetectorStage,
+    photo: bytes,
+    pick: Pick,
+    networks: Sequence[FaceStage],
+    keep_crops_of: FaceStage | None = None,
+) -> tuple[ExaminedPhoto, float]:
+    """The same for one photo, with the seconds of the networks.
+
+    Raises:
+        Refused: the photo cannot be decoded, or has several faces where `pick` wants one.
+        ValueError: as `faces`.
+    """
+
+    def select(number: int, found: Photo | Refused) -> Sequence[int]:
+        if isinstance(found, Refused):
+            raise found
+        check_one(found, pick)
+        return every_face(number, found)
+
+    examination = await faces(detector, [photo], pick, networks, select=select, keep_crops_of=keep_crops_of)
+    [examined] = examination.photos
+    assert isinstance(examined, ExaminedPhoto)
+    return examined, examination.seconds
+
+
+async def embedding_of(
+    detector: DetectorStage, embedder: FaceStage, photo: bytes, pick: Pick
+) -> tuple[Photo, Face, NDArray[np.float32]]:
+    """The one face of an encoded photo that counts, and its embedding, float32 (size) of length 1.
+
+    Args:
+        pick: with a rule that picks one face.
+
+    Raises:
+        Refused: the photo cannot be decoded, or as `the_face`.
+        ValueError: as `faces`.
+    """
+    examined, _ = await faces_of(detector, photo, pick, [embedder])
+    return examined.photo, the_face(examined.photo, pick), examined.readings[embedder.role][0]
+
+
+def the_face(photo: Photo, pick: Pick) -> Face:
+    """The face of `photo` that counts, its first.
+
+    Raises:
+        Refused: ``NO_FACE_DETECTED``; or ``MULTIPLE_FACES_DETECTED`` where `pick` wants one.
+    """
+    if not photo.faces:
+        raise Refused("NO_FACE_DETECTED", "No face detected")
+    check_one(photo, pick)
+    return photo.faces[0]
+
+
+def check_one(photo: Photo, pick: Pick) -> None:
+    """Raise `Refused` ``MULTIPLE_FACES_DETECTED`` if `pick` wants one face and `photo` has more."""
+    if pick.rule == "one" and photo.found > 1:
+        raise Refused(
+            "MULTIPLE_FACES_DETECTED", f"Multiple faces detected ({photo.found}). Exactly one face is required"
+        )
+
+
+def _note(detection: Detection) -> None:
+    for photo in detection.photos:
+        if isinstance(photo, Refused):
+            note("photo", photo.code)
+        else:
+            note("photo", "decoded")
+            note("face", "found", photo.found)
+
+
+def _starts(detection: Detection) -> list[int]:
+    """Row of each photo's first face among the faces of all photos."""
+    counts = [0 if isinstance(photo, Refused) else len(photo.faces) for photo in detection.photos]
+    return [sum(counts[:number]) for number in range(len(counts))]
+
+
+async def _read(detection: Detection, rows: Sequence[int], networks: Sequence[FaceStage]) -> Readings:
+    """Ask the networks, side by side, about these faces; at most `BATCH_FACES` in one question."""
+
+    async def ask(network: FaceStage) -> NDArray[np.float32]:
+        card = network.card
+        if not rows:
+            return np.zeros((0, *card.shape), np.float32)
+        parts = [list(rows[start : start + BATCH_FACES]) for start in range(0, len(rows), BATCH_FACES)]
+        answers = [await network.ask(_cut(detection, card.crops, part)) for part in parts]
+        answer = np.concatenate(answers)
+        if not np.isfinite(answer).all():
+            raise ValueError(f"{card.name} gave numbers that are not finite")
+        return answer
+
+    readings = await asyncio.gather(*map(ask, networks))
+    return {network.role: reading for network, reading in zip(networks, readings, strict=True)}
+
+
+def _cut(detection: Detection, specs: Sequence[CropSpec], rows: list[int]) -> tuple[Pixels, ...]:
+    return tuple(detection.crops[spec][rows] for spec in specs)

@@ -1,0 +1,195 @@
+"""The flow under every other one, over fake stages."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from graphs.batches import BATCH_BYTES, BATCH_FACES
+from graphs.faces import Examination, ExaminedPhoto, embedding_of, faces, faces_of, the_face
+from graphs.stages import FaceCrops, Stages
+from imaging.crops import CropSpec
+from imaging.faces import Photo
+from imaging.pick import Pick
+from imaging.refused import Refused
+from telemetry.timing import recording
+from tests.fakes import (
+    ANGLES,
+    EMBEDDER_CROP,
+    LIVENESS_CROP,
+    FakeDetector,
+    FakeNetwork,
+    People,
+    changed,
+    crops_of,
+    direction,
+    photo,
+    stages,
+    unit,
+)
+
+DAMAGED = Refused("INVALID_IMAGE", "It is damaged")
+THREE = photo(faces=[0.9, 0.8, 0.7])
+ALL, ONE, LARGEST = Pick(), Pick("one"), Pick("largest")
+
+
+def run(of: Stages, photos: Sequence[bytes], *roles: str, pick: Pick = ALL, **options: Any) -> Examination:
+    networks = [of.networks[role] for role in roles]
+    return asyncio.run(faces(of.detectors["mtcnn"], photos, pick, networks, **options))
+
+
+def examined(found: Examination) -> list[ExaminedPhoto]:
+    return [each for each in found.photos if isinstance(each, ExaminedPhoto)]
+
+
+def test_the_detector_is_asked_once_for_each_crop_once() -> None:
+    detector = FakeDetector(photo())
+    of = stages(detector, FakeNetwork([0.5]), FakeNetwork(unit(1)[:1]))
+    far = CropSpec(8, "inside", 2.7)
+    two = changed(of.networks["crmnet"], crops=(EMBEDDER_CROP, far))
+    asyncio.run(faces(of.detectors["mtcnn"], [b"it"], LARGEST, [two, of.networks["arcface"]]))
+    assert detector.calls == [([b"it"], [EMBEDDER_CROP, far])]
+    assert detector.picks == [LARGEST]
+
+
+@pytest.mark.parametrize(("size", "calls"), [(BATCH_BYTES // 2, 2), (BATCH_BYTES // 3, 1), (BATCH_BYTES, 3)])
+def test_photos_that_are_too_large_together_are_sent_in_several_calls(size: int, calls: int) -> None:
+    people = People()
+    names = ("anna", "bob", "carl")
+    found = run(people.stages(), [name.encode().ljust(size) for name in names], "arcface")
+    assert len(people.detected) == calls
+    np.testing.assert_allclose(
+        [each.readings["arcface"][0] for each in examined(found)],
+        [direction(ANGLES[name]) for name in names],
+        atol=1e-6,
+    )
+
+
+def test_no_more_faces_are_cut_than_fit_into_an_answer_and_all_are_counted() -> None:
+    people = People()
+    of = people.stages()
+    # Two faces of these crops fit.
+    side = int((BATCH_BYTES / 3 / 2) ** 0.5)
+    embedder = changed(of.networks["arcface"], crops=(CropSpec(side, "aligned"),))
+    found = asyncio.run(faces(of.detectors["mtcnn"], [b"anna bob carl", b"dora"], ALL, [embedder]))
+    assert [(len(each.asked), each.photo.found) for each in examined(found)] == [(2, 3), (1, 1)]
+    assert len(people.detected) == 2
+
+
+def test_the_networks_are_asked_about_a_bounded_number_of_faces_at_a_time() -> None:
+    words = ["anna", "bob", "carl", "dora", "anne"] * (2 * BATCH_FACES // 5 + 1)
+    people = People()
+    pick = Pick(most=2 * BATCH_FACES + 1)
+    [seen] = examined(run(people.stages(), [" ".join(words).encode()], "arcface", pick=pick))
+    assert [len(call) for call in people.embedded] == [BATCH_FACES, BATCH_FACES, 1]
+    expected = [direction(ANGLES[word]) for word in words[: pick.most]]
+    np.testing.assert_allclose(seen.readings["arcface"], expected, atol=1e-6)
+
+
+def test_what_was_found_is_noted() -> None:
+    of = stages(FakeDetector(THREE, DAMAGED, photo(faces=[])))
+    with recording(0.0) as recorder:
+        run(of, [b"a", b"b", b"c"])
+    assert +recorder.outcomes == {("photo", "decoded"): 2, ("face", "found"): 3, ("photo", "INVALID_IMAGE"): 1}
+
+
+def test_the_networks_see_the_selected_faces_alone_in_their_order() -> None:
+    score, embed = FakeNetwork([0.25, 0.75, 0.5]), FakeNetwork([*unit(0.5), [0, 1]])
+    of = stages(FakeDetector(THREE, DAMAGED, photo(faces=[0.6, 0.5])), score, embed)
+    chosen: dict[int, list[int]] = {0: [2, 0], 1: [], 2: [1]}
+
+    def select(number: int, found: Photo | Refused) -> Sequence[int]:
+        return chosen[number]
+
+    found = run(of, [b"a", b"b", b"c"], "crmnet", "arcface", select=select, keep_crops_of=of.networks["arcface"])
+    for network, spec in ((score, LIVENESS_CROP), (embed, EMBEDDER_CROP)):
+        [[given]] = network.calls
+        np.testing.assert_array_equal(given, [crops_of(number, spec) for number in (2, 0, 4)])
+    first, second = examined(found)
+    assert (first.asked, second.asked) == ((2, 0), (1,))
+    assert first.readings["crmnet"].tolist() == [0.25, 0.75]
+    assert second.readings["crmnet"].tolist() == [0.5]
+    assert first.crops is not None
+    np.testing.assert_array_equal(first.crops, [crops_of(2, EMBEDDER_CROP), crops_of(0, EMBEDDER_CROP)])
+    assert found.photos[1] is DAMAGED
+    assert found.seconds > 0
+
+
+def test_the_networks_run_side_by_side() -> None:
+    both = asyncio.Barrier(2)
+
+    async def meeting(question: FaceCrops) -> NDArray[np.float32]:
+        async with asyncio.timeout(5), both:
+            return np.zeros((1, 2), np.float32)
+
+    of = stages(FakeDetector(photo()))
+    networks = [changed(network, meeting) for network in of.networks.values()]
+    found = asyncio.run(faces(of.detectors["mtcnn"], [b"it"], ALL, networks))
+    assert examined(found)[0].readings.keys() == {"crmnet", "arcface"}
+
+
+def test_without_faces_no_network_is_asked_and_its_reading_is_empty() -> None:
+    score, embed = FakeNetwork([0.25]), FakeNetwork(unit(1))
+    found = run(stages(FakeDetector(photo(faces=[])), score, embed), [b"it"], "crmnet", "arcface")
+    assert (score.calls, embed.calls) == ([], [])
+    assert {role: reading.shape for role, reading in examined(found)[0].readings.items()} == {
+        "crmnet": (0,),
+        "arcface": (0, 2),
+    }
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("stage", ["liveness", "embedder"])
+def test_numbers_that_are_not_finite_are_a_fault_that_names_the_network(stage: str, value: float) -> None:
+    score = FakeNetwork([value if stage == "liveness" else 0.5])
+    embed = FakeNetwork([[1.0, value if stage == "embedder" else 0.0]])
+    with pytest.raises(ValueError, match=f"{stage}-model gave numbers that are not finite"):
+        run(stages(FakeDetector(photo()), score, embed), [b"it"], "crmnet", "arcface")
+
+
+def test_a_networks_fault_is_the_flows() -> None:
+    with pytest.raises(RuntimeError, match="broken"):
+        run(stages(FakeDetector(photo()), embed=FakeNetwork(RuntimeError("broken"))), [b"it"], "arcface")
+
+
+@pytest.mark.parametrize(("found", "pick", "code"), [(DAMAGED, ALL, "INVALID_IMAGE"), (THREE, ONE, "MULTIPLE_FACES")])
+def test_a_refused_photo_is_raised_before_a_network_is_asked(found: Photo | Refused, pick: Pick, code: str) -> None:
+    network = FakeNetwork([])
+    of = stages(FakeDetector(found), embed=network)
+    with pytest.raises(Refused, match=code):
+        asyncio.run(faces_of(of.detectors["mtcnn"], b"it", pick, [of.networks["arcface"]]))
+    assert network.calls == []
+
+
+def test_the_embedding_is_that_of_the_picked_face() -> None:
+    people = People()
+    of = people.stages()
+    embedder = of.networks["arcface"]
+    seen, face, embedding = asyncio.run(embedding_of(of.detectors["mtcnn"], embedder, b"anna bob-large", LARGEST))
+    assert people.embedded == [["bob-large"]]
+    assert face is seen.faces[0]
+    np.testing.assert_allclose(embedding, direction(ANGLES["bob"]), atol=1e-6)
+    with pytest.raises(Refused, match="NO_FACE_DETECTED"):
+        asyncio.run(embedding_of(of.detectors["mtcnn"], embedder, b"nobody", LARGEST))
+
+
+def test_the_face_that_counts_is_the_first() -> None:
+    assert the_face(photo(faces=[0.9]), ONE).score == 0.9
+    assert the_face(THREE, ALL) is THREE.faces[0]
+
+
+@pytest.mark.parametrize("pick", [ONE, LARGEST, ALL], ids=lambda pick: pick.rule)
+def test_a_photo_without_a_face_has_none_that_counts(pick: Pick) -> None:
+    with pytest.raises(Refused, match="NO_FACE_DETECTED"):
+        the_face(photo(faces=[]), pick)
+
+
+def test_a_photo_of_several_faces_is_refused_with_their_number_where_there_should_be_one() -> None:
+    with pytest.raises(Refused) as caught:
+        the_face(replace(THREE, found=4), ONE)
+    assert caught.value.code == "MULTIPLE_FACES_DETECTED"
+    assert caught.value.message == "Multiple faces detected (4). Exactly one face is required"

@@ -1,1 +1,1 @@
-"""How well networks tell people, and live faces from spoofs: metrics, plots and reports on labelled photos."""
+"""Measure embedders, liveness networks and detectors on labelled photos: metrics, plots and reports."""

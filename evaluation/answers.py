@@ -1,4 +1,4 @@
-"""What a network answers for one face of each photo."""
+"""The answers of a network for one face per photo."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,9 +18,9 @@ Answers = NDArray[np.float64]
 
 
 def answers(photos: Iterable[Path], detect: PhotoDetector, network: CropNetwork, crops: Sequence[CropSpec]) -> Answers:
-    """Ask `network` about the prominent face of every photo.
+    """Run `network` on the prominent face of each photo.
 
-    A photo that cannot be decoded counts as faceless, because the service would refuse it.
+    A photo that cannot be decoded counts as a photo without a face, because the service would refuse it.
 
     Raises:
         ModelError: a photo cannot be read, or no photo has a face.

@@ -1,4 +1,4 @@
-"""Bootstrap replicates that respect who is in the photos."""
+"""Bootstrap replicates drawn by subject."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 
 def draws(subjects: int, replicates: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """How often each of the subjects is drawn, int64 (subjects), a replicate at a time.
+    """Yield for each replicate how often each subject is drawn, int64 (subjects).
 
-    As many subjects as there are, with replacement: pairs that share a subject depend on one another, so that
-    pairs drawn one by one would give intervals that are much too narrow. Bolle, Ratha and Pankanti, "Error analysis
-    of pattern recognition systems: the subsets bootstrap", Computer Vision and Image Understanding 2004.
+    Each replicate draws `subjects` subjects with replacement. Drawing pairs instead would give intervals that are much
+    too narrow, because pairs that share a subject are not independent. Bolle, Ratha and Pankanti, "Error analysis of
+    pattern recognition systems: the subsets bootstrap", Computer Vision and Image Understanding 2004.
     """
     random = np.random.default_rng(seed)
     shares = np.full(subjects, 1 / subjects)
@@ -20,14 +20,14 @@ def draws(subjects: int, replicates: int, seed: int) -> Iterator[NDArray[np.int6
 
 
 def pair_weights(drawn: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How often each pair is there when subjects are `drawn`, int64 (pairs).
+    """Return how often each pair occurs when subjects are `drawn`, int64 (pairs).
 
-    A genuine pair as often as its subject, an impostor pair as often as each of its first subject meets each of its
-    second: both sides are drawn, as in Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007. Copies
-    of one subject do not meet as impostors.
+    A genuine pair occurs as often as its subject, an impostor pair as often as the product of its subjects' counts:
+    Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007. Copies of a subject are not impostors of one
+    another.
 
     Args:
-        pairs: int64 (pairs, 2), numbers of the photos' subjects.
+        pairs: int64 (pairs, 2), the subjects of the photos.
     """
     first, second = pairs[:, 0], pairs[:, 1]
     return np.where(first == second, drawn[first], drawn[first] * drawn[second])

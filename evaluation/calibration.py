@@ -1,4 +1,4 @@
-"""Choosing the threshold for a target error rate."""
+"""Choose the threshold for a target error rate."""
 
 import math
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ from models.errors import ModelError
 RateName = Literal["FMR", "APCER", "BPCER"]
 
 _STEPS = 10**6
-"""Thresholds of six decimals are exact enough, and can be read."""
+"""Thresholds have six decimals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The error rate that a threshold must not exceed."""
+    """A maximum error rate."""
 
     rate: RateName
     at_most: float
 
     @property
     def extreme(self) -> str:
-        """Which of the thresholds with this rate is taken: the one that costs least of the other error."""
+        """Which threshold within this rate is chosen: the one with the lowest rate of the other error."""
         return "highest" if self.rate == "BPCER" else "lowest"
 
     def threshold(self, curve: Curve) -> float:
-        """Return the lowest threshold of six decimals with this FMR or APCER, or the highest with this BPCER.
+        """Return the lowest threshold within this FMR or APCER, or the highest within this BPCER, to six decimals.
 
         Raises:
-            ModelError: even at the threshold 1 the FMR or APCER is higher.
+            ModelError: the FMR or APCER is higher even at the threshold 1.
         """
         if self.rate == "BPCER":
             highest = curve.at_fnmr(self.at_most).threshold
@@ -49,11 +49,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What a threshold is calibrated on.
+    """The data that a threshold is calibrated on.
 
     Attributes:
-        trials: the number of trials behind the target rate.
-        counted: what these trials are called.
+        trials: number of trials for the target rate.
+        counted: what the trials are called in messages.
     """
 
     curve: Curve

@@ -15,12 +15,12 @@ _AT_ONCE = 65536
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparisons:
-    """The pairs whose photos both gave a face.
+    """The pairs in which both photos have a face.
 
     Attributes:
         scores: float64 (pairs), cosine similarities.
-        subjects: int64 (pairs, 2), the numbers of the photos' subjects.
-        lost_genuine, lost_impostor: how many pairs have a photo without a face.
+        subjects: int64 (pairs, 2), the subjects of the photos.
+        lost_genuine, lost_impostor: number of pairs with a faceless photo.
     """
 
     scores: Scores
@@ -29,7 +29,7 @@ class Comparisons:
     lost_impostor: int
 
     def with_faceless(self, fmr: float, fnmr: float) -> tuple[float, float]:
-        """False accept and false reject rates: pairs with a faceless photo count as well, as rejected ones."""
+        """False accept and false reject rate: pairs with a faceless photo count as rejected."""
         genuine = int(self.genuine.sum())
         impostor = len(self.scores) - genuine
         far = fmr * impostor / (impostor + self.lost_impostor)
@@ -37,7 +37,7 @@ class Comparisons:
 
     @property
     def genuine(self) -> NDArray[np.bool_]:
-        """Bool (pairs), whether they are of one subject."""
+        """Whether both photos are of the same subject, bool (pairs)."""
         return np.equal(self.subjects[:, 0], self.subjects[:, 1])
 
 
@@ -45,15 +45,15 @@ def compare(labelled: Labelled, embeddings: Answers) -> Comparisons:
     """Compare the pairs of `labelled`.
 
     Args:
-        embeddings: (photos, size) of any length but zero, NaN for photos without a face.
+        embeddings: (photos, size), of any length above 0. NaN for photos without a face.
 
     Raises:
-        ModelError: the faces form no genuine or no impostor pair.
+        ModelError: there are no genuine or no impostor pairs with faces.
     """
     scores, subjects = cosines(labelled.pairs, embeddings), labelled.subjects[labelled.pairs]
     whole, genuine = ~np.isnan(scores), subjects[:, 0] == subjects[:, 1]
     if genuine[whole].all() or not genuine[whole].any():
-        raise ModelError("too few faces were found to form genuine and impostor pairs")
+        raise ModelError("too few faces were found for genuine and impostor pairs")
     return Comparisons(scores[whole], subjects[whole], int(np.sum(genuine & ~whole)), int(np.sum(~genuine & ~whole)))
 
 
@@ -61,7 +61,7 @@ def cosines(pairs: NDArray[np.int64], embeddings: Answers) -> Scores:
     """Return the cosine similarities of pairs of photos, float64 (pairs); NaN where a photo has no face.
 
     Args:
-        pairs: int64 (pairs, 2), places of the photos in `embeddings`.
+        pairs: int64 (pairs, 2), indices into `embeddings`.
     """
     unit = unit_length(embeddings)
     parts = [pairs[start : start + _AT_ONCE] for start in range(0, len(pairs), _AT_ONCE)]

@@ -1,4 +1,4 @@
-"""The Serve configuration: which role a network stands behind, and its threshold there."""
+"""Read and write thresholds in a Serve configuration."""
 
 import io
 import shutil

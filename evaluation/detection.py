@@ -1,4 +1,4 @@
-"""Measuring a detector: which labelled faces it finds, and which faces it reports beyond them."""
+"""Measure a detector on labelled faces: found, missed and additional faces."""
 
 import csv
 import json
@@ -15,25 +15,25 @@ from models.detection import PhotoDetector
 from models.errors import ModelError
 
 COLUMNS = ("file", "left", "top", "width", "height")
-"""What boxes.csv must have; any further column is one of groups."""
+"""Required columns of boxes.csv. Other columns are groups."""
 
 LEAST_OVERLAP = 0.35
-"""Intersection over union from which on a found box matches a labelled one."""
+"""Minimum intersection over union of a found box that matches a labelled one."""
 
 SIZES = (20, 40, 80)
-"""Borders of the classes of a face's side, in pixels of the photo."""
+"""Borders between size classes of faces: side in pixels of the photo."""
 
 SHARES = (2, 2.5, 3, 3.5, 4, 5, 6)
-"""Borders of the classes of a face's side, in percent of the photo's longer side."""
+"""Borders between size classes of faces: side in percent of the photo's longer side."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledFace:
-    """A face that is known to be in a photo.
+    """A labelled face.
 
     Attributes:
-        box: in the photo's pixels; a labelled nose tip is a box without an area.
-        groups: values of the label's further columns, by their names.
+        box: in pixels of the photo. A labelled nose tip is a box without an area.
+        groups: values of the group columns, by their names.
     """
 
     box: Box
@@ -45,10 +45,10 @@ class LabelledFace:
         return math.sqrt(_area(self.box))
 
     def fit(self, found: Box) -> float:
-        """How well a found box fits, 0 to 1; 0 where it does not match.
+        """How well a found box fits, 0 to 1. 0 if it does not match.
 
-        For a labelled box it is the intersection over union. A nose tip is matched by every box that holds it, the
-        better the nearer it is to the box's centre.
+        The fit of a labelled box is the intersection over union. A nose tip matches every box that contains it, and the
+        fit is better the closer it is to the box's centre.
         """
         if not _area(self.box):
             left, top, right, bottom = found
@@ -62,7 +62,7 @@ class LabelledFace:
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhoto:
-    """A photo and all faces that are labelled in it."""
+    """A photo and all its labelled faces."""
 
     path: Path
     faces: tuple[LabelledFace, ...]
@@ -70,7 +70,7 @@ class LabelledPhoto:
 
 @dataclass(frozen=True, slots=True)
 class DetectedPhoto:
-    """A photo's labels and what a detector found in it.
+    """The labels of a photo and the boxes that a detector found in it.
 
     Attributes:
         longer: the photo's longer side, in pixels.
@@ -83,7 +83,7 @@ class DetectedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many of a number of faces or photos, which is above 0."""
+    """A share of faces or photos: `count` out of `of`, which is at least 1."""
 
     count: int
     of: int
@@ -96,15 +96,15 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredDetection:
-    """All that was measured of a detector.
+    """The measurements of a detector.
 
     Attributes:
-        found: shares of the labelled faces that were found: of all of them, of each class of sizes, and of each
-            group. Classes without a face are left out.
-        beyond: found faces that match no label.
-        same_count: photos with as many faces found as labelled.
-        right: photos in which each label is matched and no face is left over.
-        ms: mean time to find the faces of a photo, decoding not included.
+        found: shares of labelled faces that were found: of all, of each size class and of each group. Classes without
+            faces are left out.
+        beyond: number of found faces that match no label.
+        same_count: photos with as many found as labelled faces.
+        right: photos in which every label is matched and no found face is left over.
+        ms: mean time to find the faces in a photo, without decoding.
     """
 
     found: dict[str, Share]
@@ -115,13 +115,13 @@ class MeasuredDetection:
 
 
 def read_photos(folder: Path) -> tuple[LabelledPhoto, ...]:
-    """The labelled photos of a folder.
+    """Read the labels in a folder of photos.
 
-    It has ``boxes.csv`` with the columns file, left, top, width and height, and any further ones as groups; or
-    ``noses.json`` with a list of nose tips, x and y, for each photo.
+    The folder has either ``boxes.csv``, with the columns file, left, top, width and height and any number of group
+    columns, or ``noses.json``, with a list of nose tips (x, y) for each photo.
 
     Raises:
-        ModelError: the folder has neither file, or its file cannot be understood.
+        ModelError: the folder has neither file, or its file is not valid.
     """
     boxes, noses = folder / "boxes.csv", folder / "noses.json"
     faces: dict[str, list[LabelledFace]] = {}
@@ -136,14 +136,14 @@ def read_photos(folder: Path) -> tuple[LabelledPhoto, ...]:
         else:
             raise ModelError(f"{folder} has neither boxes.csv nor noses.json")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"the labels in {folder} cannot be understood: {error!r}") from error
+        raise ModelError(f"the labels in {folder} are not valid: {error!r}") from error
     if not faces:
-        raise ModelError(f"{folder} has no labelled photo")
+        raise ModelError(f"{folder} has no labelled photos")
     return tuple(LabelledPhoto(folder / name, tuple(each)) for name, each in faces.items())
 
 
 def paired_boxes(labels: Sequence[LabelledFace], found: Sequence[Box]) -> dict[int, int]:
-    """Pair labels with found boxes, by their places: each at most once, the best fits first."""
+    """Pair the indices of labels and found boxes, each at most once, best fits first."""
     fits = [(label.fit(box), row, column) for row, label in enumerate(labels) for column, box in enumerate(found)]
     paired: dict[int, int] = {}
     for _, row, column in sorted((each for each in fits if each[0]), key=lambda each: -each[0]):
@@ -153,7 +153,7 @@ def paired_boxes(labels: Sequence[LabelledFace], found: Sequence[Box]) -> dict[i
 
 
 def measure_detection(photos: Iterable[LabelledPhoto], detect: PhotoDetector) -> MeasuredDetection:
-    """Look at every photo as the service does, and compare what is found with the labels.
+    """Find the faces in each photo as the service does, and compare them with the labels.
 
     Raises:
         ModelError: a photo cannot be read, or the service would refuse it.
@@ -173,14 +173,14 @@ def measure_detection(photos: Iterable[LabelledPhoto], detect: PhotoDetector) ->
 
 
 def measured(looks: Sequence[DetectedPhoto], ms: float) -> MeasuredDetection:
-    """The figures of photos that were looked at in `ms` milliseconds each, on average."""
+    """Count the matches in photos. `ms` is the mean time per photo."""
     classes: dict[str, list[bool]] = {name: [] for name in _class_names()}
     beyond = same_count = right = 0
     for look in looks:
         paired = paired_boxes(look.labels, look.found)
-        for place, label in enumerate(look.labels):
+        for index, label in enumerate(look.labels):
             for name in _classes(label, look.longer):
-                classes.setdefault(name, []).append(place in paired)
+                classes.setdefault(name, []).append(index in paired)
         beyond += len(look.found) - len(paired)
         same_count += len(look.found) == len(look.labels)
         right += len(look.found) == len(look.labels) == len(paired)
@@ -189,7 +189,7 @@ def measured(looks: Sequence[DetectedPhoto], ms: float) -> MeasuredDetection:
 
 
 def _class_names() -> list[str]:
-    """In the order of the table."""
+    """The size classes, in the order of the table."""
     return [
         "all",
         *(_class(border, SIZES, "px") for border in (0, *SIZES)),
@@ -198,7 +198,7 @@ def _class_names() -> list[str]:
 
 
 def _classes(label: LabelledFace, longer: int) -> Iterator[str]:
-    """The classes that a face belongs to."""
+    """The classes of a face."""
     yield "all"
     if label.side:
         yield _class(label.side, SIZES, "px")
@@ -207,10 +207,10 @@ def _classes(label: LabelledFace, longer: int) -> Iterator[str]:
 
 
 def _class(value: float, borders: Sequence[float], unit: str) -> str:
-    place = bisect_right(borders, value)
-    if place == len(borders):
+    above = bisect_right(borders, value)
+    if above == len(borders):
         return f"{borders[-1]} {unit} and more"
-    return f"{borders[place - 1]} to {borders[place]} {unit}" if place else f"below {borders[0]} {unit}"
+    return f"{borders[above - 1]} to {borders[above]} {unit}" if above else f"below {borders[0]} {unit}"
 
 
 def _labelled_box(row: Mapping[str, str]) -> LabelledFace:

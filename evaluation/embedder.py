@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from evaluation.answers import Answers
 from evaluation.bootstrap import draws, pair_weights
 from evaluation.comparisons import Comparisons, compare
-from evaluation.figures import Figures, Plan, Wished, figures
+from evaluation.figures import Figures, Plan, RequestedPoints, figures
 from evaluation.identification import Searches, search
 from evaluation.intervals import Estimate, percentile_interval, without_misses
 from evaluation.labelled import Labelled
@@ -63,7 +63,7 @@ def measure(labelled: Labelled, embeddings: Answers, plan: Plan) -> Measured:
     verification = figures(
         trials.curve(),
         (trials.curve(each) for each in weights if each[genuine].any() and each[~genuine].any()),
-        Wished(plan.thresholds, plan.rates, "FMR", TRIALS, unsupported=plan.unsupported),
+        RequestedPoints(plan.thresholds, plan.rates, "FMR", TRIALS, unsupported=plan.unsupported),
         paired,
         int(np.sum(~genuine)),
     )
@@ -82,7 +82,7 @@ def _identify(
     open_set = figures(
         trials.curve(),
         (trials.curve(searches.open_set_weights(each)) for each in plan.track(usable, "bootstrap of searches")),
-        Wished(plan.thresholds, FPIRS, "FPIR", "non-mated searches", best=False),
+        RequestedPoints(plan.thresholds, FPIRS, "FPIR", "non-mated searches", best=False),
         mated,
         len(searches.others),
     )

@@ -1,4 +1,4 @@
-"""The error rates of a liveness card, from the counts that it states."""
+"""The error rates of a liveness card, computed from its counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from models.card import Attack, BonaFide
 
 @dataclass(frozen=True, slots=True)
 class ErrorRate:
-    """An error rate by its name, e.g. BPCER: how many of the photos were classified wrongly."""
+    """A named error rate, such as BPCER: the number of photos that were classified wrongly."""
 
     name: str
     errors: int
@@ -23,7 +23,7 @@ class ErrorRate:
 
     @property
     def figure(self) -> str:
-        """The rate, its counts and its interval: 4.88 % (10 of 205; 2.67 % to 8.75 %)."""
+        """The rate with counts and interval, such as ``4.88 % (10 of 205; 2.67 % to 8.75 %)``."""
         share = self.estimate
         between = f"{rounded(share.low)} to {rounded(share.high)}"
         return f"{rounded(share.value)} ({self.errors} of {self.photos}; {between})"
@@ -33,7 +33,7 @@ class ErrorRate:
 
 
 def error_rates(bona_fide: BonaFide, attacks: Sequence[Attack]) -> list[ErrorRate]:
-    """BPCER, the APCER of each kind of attack, and that of all attacks together."""
+    """BPCER, the APCER of each kind of attack, and the APCER of all attacks."""
     return [
         ErrorRate("BPCER", bona_fide.rejected, bona_fide.photos),
         *(ErrorRate(f"APCER {attack.kind}", attack.passed, attack.photos) for attack in attacks),

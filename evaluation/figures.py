@@ -1,4 +1,4 @@
-"""The figures of a curve, each with its interval over bootstrap replicates of the curve."""
+"""The figures of a curve with intervals from bootstrap replicates of the curve."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,16 +11,16 @@ from evaluation.progress import Track
 from evaluation.verification import Curve, OperatingPoint
 
 GRID = np.logspace(-4, 0, 41)
-"""False match rates at which a curve's FNMR gets an interval."""
+"""False match rates at which FNMR is given an interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """An operating point. One that was looked for, by a rate or as the best, is looked for anew in every replicate.
+    """An operating point. If it was searched, by a rate or as the best, it is searched again in every replicate.
 
     Attributes:
-        threshold: with an interval of no width where it was given.
-        fmr: where the rate is what was looked for, its interval is that at the threshold found, like for a given one.
+        threshold: its interval has no width if the threshold was given.
+        fmr: if it was searched by this rate, the interval is that at the threshold found, as for a given threshold.
     """
 
     name: str
@@ -32,10 +32,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figures:
-    """What is told of a curve.
+    """The figures of a curve.
 
     Attributes:
-        unsupported: one sentence for each wished rate that the trials are too few for, or just enough.
+        unsupported: one sentence for each requested rate that has too few trials or barely enough.
         band: float64 (2, grid), the interval of FNMR at each FMR of `GRID`.
     """
 
@@ -48,15 +48,15 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Wished:
-    """What a curve is asked for.
+class RequestedPoints:
+    """The operating points to measure on a curve.
 
     Attributes:
-        fixed: thresholds by what they are called.
-        rates: false match rates, or their like, at whose thresholds to measure.
-        rate, trials: what these rates and the trials behind them are called, e.g. FMR and impostor pairs.
-        best: whether the best balanced accuracy is asked for.
-        unsupported: whether rates that there are too few trials for are measured as well.
+        fixed: thresholds by name.
+        rates: false match rates, or APCERs or FPIRs, at whose thresholds to measure.
+        rate, trials: what the rates and their trials are called, such as FMR and impostor pairs.
+        best: whether to include the best balanced accuracy.
+        unsupported: whether to include rates that have too few trials.
     """
 
     fixed: Mapping[str, float]
@@ -69,14 +69,14 @@ class Wished:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a network is measured.
+    """How to measure a network.
 
     Attributes:
-        thresholds: at which to measure, by what they are called.
-        rates: false match rates, or APCERs, at which to measure.
+        thresholds: thresholds at which to measure, by name.
+        rates: false match rates or APCERs at which to measure.
         replicates, seed: of the bootstrap.
-        track: shows the bootstrap's progress.
-        unsupported: whether to measure rates that there are too few trials for as well.
+        track: shows the progress of the bootstrap.
+        unsupported: whether to include rates that have too few trials.
     """
 
     thresholds: Mapping[str, float]
@@ -87,22 +87,24 @@ class Plan:
     unsupported: bool = False
 
 
-def figures(curve: Curve, replicates: Iterable[Curve], wished: Wished, genuine: int, impostor: int) -> Figures:
+def figures(
+    curve: Curve, replicates: Iterable[Curve], requested: RequestedPoints, genuine: int, impostor: int
+) -> Figures:
     """Measure a curve.
 
     Args:
-        replicates: the same curve of other draws.
-        genuine, impostor: how many independent trials of each kind there are at most. They bound from above a rate
-            of which no error was seen, which no replicate has either: the rule of three.
+        replicates: the curves of the bootstrap's draws.
+        genuine, impostor: maximum number of independent trials of each kind. They bound rates without any error by the
+            rule of three, because no replicate has an error either.
     """
-    shown = [rate for rate in wished.rates if wished.unsupported or supports(rate, impostor)]
-    best = ["best balanced accuracy"] if wished.best else []
-    names = [*wished.fixed, *best, *(f"{wished.rate} ≤ {percent(rate)}" for rate in shown)]
+    shown = [rate for rate in requested.rates if requested.unsupported or supports(rate, impostor)]
+    best = ["best balanced accuracy"] if requested.best else []
+    names = [*requested.fixed, *best, *(f"{requested.rate} ≤ {percent(rate)}" for rate in shown)]
     found = {rate: curve.at_fmr(rate).threshold for rate in shown}
 
     def points(of: Curve) -> list[OperatingPoint]:
         looked_for = [replace(of.at_fmr(rate), fmr=of.at(found[rate]).fmr) for rate in shown]
-        return [*map(of.at, wished.fixed.values()), *(of.best() for _ in best), *looked_for]
+        return [*map(of.at, requested.fixed.values()), *(of.best() for _ in best), *looked_for]
 
     drawn, scalars, bands = [], [], []
     for each in replicates:
@@ -124,35 +126,39 @@ def figures(curve: Curve, replicates: Iterable[Curve], wished: Wished, genuine: 
             )
             for place, (name, point) in enumerate(zip(names, points(curve), strict=True))
         ),
-        tuple(sentence for rate in wished.rates if (sentence := shortage(rate, impostor, wished.rate, wished.trials))),
+        tuple(
+            sentence
+            for rate in requested.rates
+            if (sentence := shortage(rate, impostor, requested.rate, requested.trials))
+        ),
         np.percentile(np.array(bands), [2.5, 97.5], axis=0),
     )
 
 
 def supports(rate: float, trials: int) -> bool:
-    """Whether so many trials without an error would show `rate`, by the rule of three."""
+    """Whether `trials` trials without an error would demonstrate `rate`, by the rule of three."""
     return rule_of_three(trials) <= rate + 1e-12
 
 
 def shortage(rate: float, trials: int, kind: str, trial: str) -> str:
-    """What so many trials lack to measure `rate`, in a sentence; nothing where they are enough.
+    """Say in a sentence that there are too few trials to measure `rate`. Empty if there are enough.
 
     Args:
-        kind, trial: what the rate and its trials are called, e.g. FMR and impostor pairs.
+        kind, trial: what the rate and its trials are called, such as FMR and impostor pairs.
     """
     there = f"{kind} {percent(rate)}: {trials:,} {trial}"
     if not supports(rate, trials):
-        return f"{there} are too few; not one error in {np.ceil(3 / rate - 1e-9):,.0f} would show it (rule of three)."
+        return f"{there} are too few. It takes {np.ceil(3 / rate - 1e-9):,.0f} without any error (rule of three)."
     if trials < (enough := rule_of_thirty(rate)):
-        return f"{there} give fewer than the 30 errors of a firm figure, which take {enough:,} (rule of thirty)."
+        return f"{there} give a rough figure. A firm one has 30 errors, which take {enough:,} (rule of thirty)."
     return ""
 
 
 def percent(rate: float) -> str:
-    """A wished rate in per cent: 0.1 %."""
+    """Format a requested rate in percent, such as 0.1 %."""
     return f"{100 * rate:.4g} %"
 
 
 def rounded(rate: float) -> str:
-    """A measured rate in per cent with two decimals, or with two digits where that would be nothing: 0.021 %."""
+    """Format a measured rate in percent with two decimals, or two digits if it is below 0.1 %, such as 0.021 %."""
     return f"{100 * rate:.2f} %" if rate >= 0.001 or rate == 0 else f"{100 * rate:.2g} %"

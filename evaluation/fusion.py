@@ -1,4 +1,4 @@
-"""Fitting a fusion of liveness networks, and finding the operating point of a liveness card."""
+"""Fit a fusion of liveness networks and find the operating point of a liveness card."""
 
 import math
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from models.errors import ModelError
 from models.fusion import clipped
 
 RIDGE = 1.0
-"""Penalty on half the squared length of the weights, against one unit of log-likelihood for each photo."""
+"""Penalty on half the squared length of the weights, relative to the log-likelihood of one photo."""
 
 STEPS = 100
-"""Newton steps after which the fit is given up; it takes about ten."""
+"""Maximum number of Newton steps. About ten are enough."""
 
 FOLDS = 5
 
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What a liveness card states: a fusion's weights and bias, or 1 and 0 for a single network, and the shift."""
+    """The numbers on a liveness card: weights and bias of a fusion (1 and 0 for a single network), and the shift."""
 
     weights: tuple[float, ...]
     bias: float
@@ -37,27 +37,27 @@ class Fit:
 
 
 def fit(logits: Floats, live: NDArray[np.bool_], bpcer: float) -> Fit:
-    """Fit a fusion of the members, if there are several, and place its operating point.
+    """Fit the weights of a fusion, if there are several members, and the shift of its operating point.
 
-    Numbers are rounded to three decimals, as they stand on the card.
+    Numbers are rounded to three decimals, as on the card.
 
     Args:
-        logits: the members' live logits, (photos, members).
+        logits: live logits of the members, (photos, members).
         live: whether each photo shows a live face, (photos).
-        bpcer: the share of live photos that may be rejected.
+        bpcer: maximum share of live photos that are rejected.
 
     Raises:
         ModelError: the regression does not converge.
     """
     weights, bias = logistic_regression(clipped(logits), live) if logits.shape[1] > 1 else (np.ones(1), 0.0)
     weights, bias = weights.round(3), round(bias, 3)
-    # Rounded up, which rejects no more.
+    # Rounding up never rejects more.
     shift = math.ceil(1000 * shift_at((clipped(logits) @ weights + bias)[live], bpcer)) / 1000
     return Fit(tuple(map(float, weights)), bias, shift)
 
 
 def logistic_regression(features: Floats, positive: NDArray[np.bool_]) -> tuple[Floats, float]:
-    """Weights and bias of a ridge logistic regression, in which every photo counts the same.
+    """Weights and bias of a ridge logistic regression in which all photos have the same weight.
 
     Newton's method, which for this model is iteratively reweighted least squares (Hastie, Tibshirani and Friedman,
     "The Elements of Statistical Learning", 2nd edition, 4.4.1), with the ridge of le Cessie and van Houwelingen,
@@ -81,13 +81,13 @@ def logistic_regression(features: Floats, positive: NDArray[np.bool_]) -> tuple[
         beta += step
         if np.abs(step).max() < 1e-9:
             return beta[:-1], float(beta[-1])
-    raise ModelError(f"the regression did not converge in {STEPS} steps: are there both live photos and spoofs?")
+    raise ModelError(f"the regression did not converge in {STEPS} steps: it needs both live photos and spoofs")
 
 
 def shift_at(live: Floats, bpcer: float) -> float:
-    """The shift that rejects floor(bpcer * n) of n live photos by their logits, at most.
+    """The shift of the logits at which at most floor(bpcer * n) of n live photos are rejected.
 
-    It puts 0 midway between the last logit that is rejected and the first that is not.
+    It moves the middle between the last rejected and the first accepted logit to 0.
     """
     logits = np.sort(live)
     rejected = int(bpcer * len(logits))
@@ -96,22 +96,23 @@ def shift_at(live: Floats, bpcer: float) -> float:
 
 
 def check_enough(kinds: Sequence[str]) -> None:
-    """Raise `ModelError` if there are too few photos with a face to fit on, and to hold some of each out.
+    """Raise `ModelError` if there are too few photos with a face for a cross-validated fit.
 
     Args:
-        kinds: of each photo with a face: `evaluation.liveness.Presentations`.
+        kinds: the kind of each photo with a face, see `evaluation.liveness.Presentations`.
     """
     live = sum(kind == LIVE for kind in kinds)
     if min(live, len(kinds) - live) < FOLDS:
-        raise ModelError(f"{live} live photos and {len(kinds) - live} spoofs have a face; {FOLDS} of each are needed")
+        spoofs = len(kinds) - live
+        raise ModelError(f"{live} live photos and {spoofs} spoofs have a face, but {FOLDS} of each are needed")
 
 
 def counted(accepted: NDArray[np.bool_], kinds: Sequence[str]) -> tuple[BonaFide, tuple[Attack, ...]]:
-    """The counts behind BPCER and behind each kind of attack's APCER.
+    """Count the errors behind BPCER and behind the APCER of each kind of attack.
 
     Args:
         accepted: whether each photo was classified as live.
-        kinds: of each photo: `evaluation.liveness.Presentations`.
+        kinds: the kind of each photo, see `evaluation.liveness.Presentations`.
     """
     names = np.array(kinds)
     live = accepted[names == LIVE]
@@ -123,7 +124,7 @@ def counted(accepted: NDArray[np.bool_], kinds: Sequence[str]) -> tuple[BonaFide
 
 
 def cross_validated(logits: Floats, live: NDArray[np.bool_], bpcer: float, seed: int) -> NDArray[np.bool_]:
-    """Whether each photo is classified as live by a fit on the other folds' photos."""
+    """Whether each photo is classified as live by a fit on the photos of the other folds."""
     folds = np.random.default_rng(seed).permutation(len(live)) % FOLDS
     accepted = np.zeros(len(live), dtype=np.bool_)
     for fold in range(FOLDS):

@@ -1,7 +1,7 @@
-"""False matches by group: how often two people of a group, or of two groups, are taken for one.
+"""False match rates by group: of pairs within a group and of pairs between two groups.
 
-Every photo counts as another person, so all pairs are impostor pairs. If a person is on several photos, the measured
-rates are too high: they are upper bounds.
+Every photo counts as a different person, so all pairs are impostor pairs. If several photos show the same person, the
+rates are too high and must be read as upper bounds.
 """
 
 import csv
@@ -22,19 +22,19 @@ from evaluation.labelled import check_number_of_pairs
 from models.errors import ModelError
 
 AGES = ((0, "0-17"), (18, "18-29"), (30, "30-44"), (45, "45-59"), (60, "60+"))
-"""The first year of each age group."""
+"""Lowest age and name of each age group."""
 MANY_NUMBERS = 10
-"""A column with more different numbers is grouped by `AGES`; in others each value is a group."""
+"""A column with more distinct numbers than this is grouped by `AGES`. In other columns each value is a group."""
 MOST_GROUPS = 20
 FILE = "file"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grouped:
-    """Photos of different people, and the groups that each belongs to.
+    """Photos of different people and their groups.
 
     Attributes:
-        columns: the group of every photo, by the name of the column.
+        columns: by column name, the group of each photo.
     """
 
     photos: tuple[Path, ...]
@@ -43,10 +43,10 @@ class Grouped:
 
 @dataclass(frozen=True, slots=True)
 class GroupRate:
-    """The false match rate of pairs whose photos are of these two groups, which may be the same.
+    """The false match rate of pairs between two groups, which may be the same group.
 
     Attributes:
-        fmr: None where no such pair has two faces.
+        fmr: None if no such pair has two faces.
     """
 
     groups: tuple[str, str]
@@ -57,11 +57,11 @@ class GroupRate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupColumn:
-    """What was measured of a column.
+    """The measurements of a column.
 
     Attributes:
-        faces: the number of photos with a face of each group.
-        rates: of each group, then of each two groups.
+        faces: number of photos with a face, by group.
+        rates: within each group, then between each two groups.
     """
 
     faces: Mapping[str, int]
@@ -69,34 +69,34 @@ class GroupColumn:
 
 
 def read_groups(file: Path) -> Grouped:
-    """Read a CSV file with a header ``file,COLUMN,...`` and one line per photo; paths are relative to the file.
+    """Read a CSV file with a header ``file,COLUMN,...`` and one line per photo. Paths are relative to the file.
 
     Raises:
-        ModelError: the file cannot be read, a line does not fit the header, a photo is missing or named twice, or a
+        ModelError: the file cannot be read, a line does not match the header, a photo is missing or listed twice, or a
             column has too few or too many groups.
     """
     header, *rows = _lines(file)
     names = header[1:]
     if header[:1] != [FILE] or not names or not all(names) or len({*names}) < len(names):
-        raise ModelError(f"{file} needs a header: {FILE}, and then a different name for each column of groups")
+        raise ModelError(f"{file} needs a header: {FILE}, then a unique name for each column of groups")
     for row in rows:
         if len(row) != len(header) or not all(row):
-            raise ModelError(f"{file}: expected {len(header)} values, none of them empty: {','.join(row)}")
+            raise ModelError(f"{file}: expected {len(header)} values, none of them empty, in the line {','.join(row)}")
     photos = tuple(file.parent / row[0] for row in rows)
     if missing := next((photo for photo in photos if not photo.is_file()), None):
-        raise ModelError(f"{file} names a photo that is missing: {missing}")
+        raise ModelError(f"{file} lists a photo that is missing: {missing}")
     if len({*photos}) < len(photos):
-        raise ModelError(f"{file} names a photo twice, but every photo has to be of another person")
+        raise ModelError(f"{file} lists a photo twice, but every photo must show a different person")
     check_number_of_pairs(file, len(photos) * (len(photos) - 1) // 2)
     columns = {name: _groups([row[place] for row in rows]) for place, name in enumerate(names, start=1)}
     for name, groups in columns.items():
         if not 2 <= (count := len({*groups})) <= MOST_GROUPS:
-            raise ModelError(f"{file}: the column {name} has {count} groups, and needs 2 to {MOST_GROUPS}")
+            raise ModelError(f"{file}: the column {name} has {count} groups, but must have 2 to {MOST_GROUPS}")
     return Grouped(photos, columns)
 
 
 def _lines(file: Path) -> list[list[str]]:
-    """The values of each line that is not empty; without any, one line without values."""
+    """The values of each non-empty line. One line without values if there are none."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
             return [[value.strip() for value in row] for row in csv.reader(lines) if row] or [[]]
@@ -113,9 +113,9 @@ def _groups(values: list[str]) -> tuple[str, ...]:
 def measure_groups(grouped: Grouped, embeddings: Answers, threshold: float, plan: Plan) -> dict[str, GroupColumn]:
     """Measure the false match rates at `threshold`, by column.
 
-    The bootstrap draws photos: a pair counts as often as the product of its photos' draws, and copies of a photo are
-    not compared (Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007). The rule of three bounds a
-    rate without any false match from above, as if the pairs were independent.
+    The bootstrap draws photos. A pair counts as often as the product of its photos' counts, and copies of a photo are
+    not compared (Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007). A rate without any false match
+    is bounded by the rule of three, as if the pairs were independent.
 
     Args:
         embeddings: (photos, size), NaN for photos without a face.
@@ -153,16 +153,16 @@ def _column(
 def _counts(
     matches: NDArray[np.float32], members: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The pairs and the false matches of each two groups, (groups, groups) each.
+    """Count the pairs and the false matches between each two groups, (groups, groups) each.
 
     Args:
-        matches: (photos, photos), 1 where two photos match; 0 on the diagonal.
+        matches: (photos, photos), 1 if two photos match, 0 on the diagonal.
         members: (photos, groups), how often each photo counts in each group.
     """
     false_matches = (members.T @ (matches @ members)).astype(np.float64)
     sizes = members.sum(axis=0, dtype=np.float64)
     pairs = np.outer(sizes, sizes)
-    # Within a group every pair is there twice, and a photo with itself is no pair.
+    # Within a group every pair is counted twice, and a photo with itself is not a pair.
     within = np.diag_indices(len(sizes))
     pairs[within] = (pairs[within] - np.square(members, dtype=np.float64).sum(axis=0)) / 2
     false_matches[within] /= 2
@@ -170,6 +170,6 @@ def _counts(
 
 
 def _estimate(value: float, spread: NDArray[np.float64], trials: int) -> Estimate:
-    """The rate with its interval; a replicate may draw no pair of small groups."""
+    """The rate with its interval. A replicate may have no pair between small groups."""
     known = spread[~np.isnan(spread)]
     return without_errors(percentile_interval(value, known) if len(known) else Estimate(value, 0.0, 1.0), trials)

@@ -1,8 +1,8 @@
-"""Searching for the people of labelled photos among the others: closed and open set.
+"""Closed-set and open-set identification on labelled photos, with the rates of ISO/IEC 19795-1.
 
-Each photo is once the probe, and all other photos are enrolled (leave one out). A subject's similarity to the probe
-is that of its most similar photo, as the gallery's search has it. For the mated searches the probe's own subject is
-enrolled with its other photos; for the non-mated ones it is not enrolled at all. Rates are those of ISO/IEC 19795-1.
+Each photo is the probe once, and all other photos are enrolled (leave-one-out). The similarity of a subject is that of
+its most similar photo, as in the gallery's search. In a mated search, the probe's own subject is enrolled with its
+other photos. In a non-mated search, it is not enrolled.
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from models.errors import ModelError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Searches:
-    """What each probe found. Only of photos with a face; the probes of subjects with one photo are non-mated alone.
+    """The results of searching with each photo that has a face.
 
     Attributes:
-        subjects: int64 (probes), whose they are.
-        mated: bool (probes), whether the subject has another photo.
-        ranks: int64 (probes), the place of the probe's own subject, from 1, where mated; subjects that are as
-            similar come before it.
-        own: float64 (probes), similarity of the own subject, -inf where it has no other photo.
+        subjects: int64 (probes), the probes' subjects.
+        mated: bool (probes), whether the subject has another photo. If not, the probe only makes a non-mated search.
+        ranks: int64 (probes), the rank of the probe's own subject, from 1, if mated. Equally similar subjects come
+            before it.
+        own: float64 (probes), similarity of the own subject, -inf if it has no other photo.
         others: float64 (probes), similarity of the most similar other subject.
-        gallery: how many subjects are searched.
+        gallery: number of subjects that are searched.
     """
 
     subjects: NDArray[np.int64]
@@ -37,25 +37,25 @@ class Searches:
     gallery: int
 
     def hit_rate(self, rank: int, drawn: NDArray[np.int64] | None = None) -> float:
-        """The share of mated searches that have their subject among the first `rank` (closed set).
+        """The share of mated searches whose subject is among the first `rank` (closed set).
 
         Args:
-            drawn: how often each subject's probes count, once by default.
+            drawn: how often the probes of each subject count, once by default.
         """
         weights = self._weights(drawn)[self.mated]
         return float(np.sum(weights * (self.ranks[self.mated] <= rank)) / np.sum(weights))
 
     def open_set(self) -> Trials:
-        """Mated searches as genuine trials and non-mated ones as impostors.
+        """Mated searches as genuine trials and non-mated searches as impostor trials.
 
-        So a curve's FMR is the FPIR, and its FNMR the FNIR: a mated search fails unless its own subject comes first,
-        at or above the threshold.
+        FMR of the curve is then FPIR, and FNMR is FNIR: a mated search fails unless its own subject comes first, at or
+        above the threshold.
         """
         found = np.where(self.ranks[self.mated] == 1, self.own[self.mated], -np.inf)
         return Trials(np.concatenate([found, self.others]), np.repeat([True, False], [len(found), len(self.others)]))
 
     def open_set_weights(self, drawn: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The weights of `open_set`'s trials when subjects are `drawn`; the gallery stays as it is."""
+        """The weights of the trials of `open_set` when subjects are `drawn`. The gallery does not change."""
         weights = self._weights(drawn)
         return np.concatenate([weights[self.mated], weights])
 
@@ -64,11 +64,11 @@ class Searches:
 
 
 def search(embeddings: Answers, subjects: NDArray[np.int64]) -> Searches:
-    """Search for each photo among the others.
+    """Search with each photo among the others.
 
     Args:
-        embeddings: (photos, size), NaN for photos without a face, which are left out.
-        subjects: int64 (photos), numbers of their subjects.
+        embeddings: (photos, size). Photos without a face have NaN and are left out.
+        subjects: int64 (photos), the photos' subjects.
 
     Raises:
         ModelError: no subject has two faces, or there is only one subject.
@@ -81,7 +81,7 @@ def search(embeddings: Answers, subjects: NDArray[np.int64]) -> Searches:
     order = np.argsort(inverse, kind="stable")
     similarity = unit @ unit.T
     np.fill_diagonal(similarity, -np.inf)
-    # (probes, subjects): columns of one subject stand together, and the best of them counts.
+    # (probes, subjects): the columns of a subject are adjacent, and the best of them counts.
     best = np.maximum.reduceat(similarity[:, order], np.cumsum(photos) - photos, axis=1)
     probes = np.arange(len(unit))
     own = best[probes, inverse]

@@ -1,4 +1,4 @@
-"""95 % intervals, and how small a rate a number of trials can show."""
+"""95 % intervals, and the smallest rates that a number of trials can demonstrate."""
 
 from dataclasses import dataclass, replace
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _Z = 1.959963984540054
-"""The normal distribution has 95 % of its mass within so many standard deviations."""
+"""95 % of a normal distribution are within this many standard deviations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,41 +19,41 @@ class Estimate:
 
 
 def wilson(errors: int, trials: int) -> Estimate:
-    """The share of errors in independent trials, of which there is at least one.
+    """The share of errors in one or more independent trials, with Wilson's score interval.
 
-    The interval is the score interval of Wilson, "Probable inference, the law of succession, and statistical
-    inference", JASA 1927: the rates that a test of level 5 % does not reject.
+    Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927: the rates that a score
+    test at the 5 % level does not reject.
     """
     share, square = errors / trials, _Z**2
     middle = (share + square / (2 * trials)) / (1 + square / trials)
     half = _Z / (1 + square / trials) * np.sqrt(share * (1 - share) / trials + square / (4 * trials**2))
-    # Rounding may leave the value itself a little outside.
+    # Rounding could leave the value slightly outside.
     return Estimate(share, max(min(float(middle - half), share), 0.0), min(max(float(middle + half), share), 1.0))
 
 
 def percentile_interval(value: float, replicates: NDArray[np.float64]) -> Estimate:
-    """A value with the middle 95 % of its bootstrap replicates (Efron's percentile interval)."""
+    """A value with Efron's percentile interval: the middle 95 % of its bootstrap replicates."""
     low, high = np.percentile(replicates, [2.5, 97.5])
     return Estimate(value, float(low), float(high))
 
 
 def rule_of_three(trials: int) -> float:
-    """The rate that no error in independent `trials` rules out with 95 % confidence (ISO/IEC 19795-1)."""
+    """Upper 95 % confidence bound of a rate without an error in `trials` independent trials (ISO/IEC 19795-1)."""
     return min(3 / trials, 1.0)
 
 
 def without_errors(estimate: Estimate, trials: int) -> Estimate:
-    """An error rate with at least the upper bound of the rule of three where no error was seen."""
+    """Raise the upper bound of an error rate of 0 to that of the rule of three."""
     return estimate if estimate.value > 0 else replace(estimate, high=max(estimate.high, rule_of_three(trials)))
 
 
 def without_misses(estimate: Estimate, trials: int) -> Estimate:
-    """A hit rate with at most the lower bound of the rule of three where no miss was seen."""
+    """Lower the lower bound of a hit rate of 1 to that of the rule of three."""
     return estimate if estimate.value < 1 else replace(estimate, low=min(estimate.low, 1 - rule_of_three(trials)))
 
 
 def rule_of_thirty(rate: float) -> int:
-    """The trials in which `rate` would make 30 errors: its true value is then within 30 % with 90 % confidence.
+    """Number of trials with 30 errors at `rate`: the true rate is then within 30 %, with 90 % confidence.
 
     Doddington et al., "The NIST speaker recognition evaluation", Speech Communication 2000; ISO/IEC 19795-1.
     """

@@ -1,8 +1,8 @@
-"""The protocol of Labeled Faces in the Wild, View 2: the accuracy over folds of pairs.
+"""View 2 of Labeled Faces in the Wild: accuracy over folds of pairs.
 
-Each fold has 300 genuine pairs and then 300 impostor pairs. A fold's threshold is the one with the best accuracy on
-all other folds. Huang, Ramesh, Berg and Learned-Miller, "Labeled Faces in the Wild: a database for studying face
-recognition in unconstrained environments", University of Massachusetts Amherst, technical report 07-49, 2007.
+Each fold has 300 genuine pairs followed by 300 impostor pairs. The threshold of a fold is the one with the best
+accuracy on all other folds. Huang, Ramesh, Berg and Learned-Miller, "Labeled Faces in the Wild: a database for studying
+face recognition in unconstrained environments", University of Massachusetts Amherst, technical report 07-49, 2007.
 """
 
 import math
@@ -19,20 +19,20 @@ from models.errors import ModelError
 
 FMRS = (1e-2, 1e-3)
 PER_KIND = 300
-"""Genuine pairs of a fold, and impostor pairs."""
+"""Number of genuine pairs in a fold, and of impostor pairs."""
 _ROWS = 2 * PER_KIND
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """What was measured on one fold.
+    """The measurements of one fold.
 
     Attributes:
-        threshold: the best one on the other folds.
-        accuracy: the share of the fold's pairs that are classified correctly. A pair with a faceless photo is
-            rejected, so a genuine one counts as an error.
-        false_matches, false_non_matches: how many pairs are classified wrongly.
-        faceless: how many pairs have a photo without a face.
+        threshold: the best threshold on the other folds.
+        accuracy: the share of correctly classified pairs. A pair with a faceless photo is rejected, so a genuine one is
+            an error.
+        false_matches, false_non_matches: numbers of wrongly classified pairs.
+        faceless: number of pairs with a faceless photo.
     """
 
     threshold: float
@@ -55,20 +55,20 @@ class FoldAccuracy:
 
     @property
     def deviation(self) -> float:
-        """The sample standard deviation of the accuracy, with n - 1."""
+        """The sample standard deviation of the accuracy (n - 1)."""
         return float(np.std([fold.accuracy for fold in self.folds], ddof=1))
 
     @property
     def standard_error(self) -> float:
-        """The standard error of the mean, which the authors of LFW ask for."""
+        """The standard error of the mean, which the authors of LFW require."""
         return self.deviation / math.sqrt(len(self.folds))
 
 
 def check_folds(labelled: Labelled) -> None:
-    """Check that the pairs are in the order of View 2.
+    """Check that the pairs are two or more folds in the order of View 2.
 
     Raises:
-        ModelError: they are not, or there are fewer than two folds.
+        ModelError: they are not.
     """
     genuine = _genuine(labelled)
     folds = len(genuine) // _ROWS
@@ -80,7 +80,7 @@ def check_folds(labelled: Labelled) -> None:
 
 
 def fold_accuracy(labelled: Labelled, embeddings: Answers) -> FoldAccuracy:
-    """Measure the accuracy on pairs that `check_folds` accepts.
+    """Measure the accuracy on pairs that pass `check_folds`.
 
     Args:
         embeddings: (photos, size), NaN for photos without a face.
@@ -106,16 +106,16 @@ def _genuine(labelled: Labelled) -> NDArray[np.bool_]:
 
 
 def _best(scores: Scores, genuine: NDArray[np.bool_]) -> float:
-    """The threshold with the best accuracy. Pairs without a face are the same errors at each."""
+    """The threshold with the best accuracy. Pairs without a face are errors at any threshold."""
     found = ~np.isnan(scores)
     matching, others = scores[found & genuine], scores[found & ~genuine]
     if not (len(matching) and len(others)):
-        raise ModelError("too few faces were found to choose a fold's threshold on the other folds")
+        raise ModelError("too few faces were found to choose the threshold of a fold on the other folds")
     return curve(matching, others).best(len(matching) / (len(matching) + len(others))).threshold
 
 
 def _measured(scores: Scores, genuine: NDArray[np.bool_], threshold: float) -> Fold:
-    # A comparison with NaN is false: pairs without a face are rejected.
+    # A comparison with NaN is false, so pairs without a face are rejected.
     match = scores >= threshold
     return Fold(
         threshold,

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.answers import Answers
-from evaluation.figures import Figures, Plan, Wished, figures
+from evaluation.figures import Figures, Plan, RequestedPoints, figures
 from evaluation.intervals import Estimate, percentile_interval, wilson
 from evaluation.labelled import photos_in
 from evaluation.verification import Curve, Scores, curve
@@ -201,7 +201,7 @@ def measure_liveness(probabilities: Probabilities, plan: Plan) -> MeasuredLivene
     measured = figures(
         probabilities.worst_curve(),
         curves(),
-        Wished(plan.thresholds, plan.rates, "APCER", TRIALS),
+        RequestedPoints(plan.thresholds, plan.rates, "APCER", TRIALS),
         len(probabilities.live),
         probabilities.fewest,
     )

@@ -1,4 +1,4 @@
-"""The plots of a report, as SVG pictures without any address in them."""
+"""The plots of a report, as SVG data URLs."""
 
 import io
 from base64 import b64encode
@@ -37,7 +37,7 @@ probit = np.vectorize(NormalDist().inv_cdf, otypes=[np.float64])
 
 
 def roc(figures: Figures, fmr: str, fnmr: str) -> str:
-    """The true match rate at each false match rate, the latter on a logarithmic axis, with the 95 % band."""
+    """Plot the true match rate over the logarithm of the false match rate, with the 95 % band."""
     with rc_context(_STYLE):
         figure, axes = _axes(fmr, f"1 - {fnmr}")
         axes.fill_between(GRID, 1 - figures.band[1], 1 - figures.band[0], color=_COLOURS[0], alpha=0.18, linewidth=0)
@@ -53,10 +53,10 @@ def roc(figures: Figures, fmr: str, fnmr: str) -> str:
 
 
 def det(figures: Figures, fmr: str, fnmr: str) -> str:
-    """Both error rates against each other on normal-deviate axes, with the 95 % band.
+    """Plot both error rates on normal-deviate axes, with the 95 % band.
 
-    Martin et al., "The DET curve in assessment of detection task performance", Eurospeech 1997. Rates of 0 and 1
-    lie at infinity there; the curve ends at the last rate in between.
+    Martin et al., "The DET curve in assessment of detection task performance", Eurospeech 1997. Rates of 0 and 1 would
+    be at infinity, so the curve ends before them.
     """
     with rc_context(_STYLE):
         figure, axes = _axes(fmr, fnmr)
@@ -76,7 +76,7 @@ def det(figures: Figures, fmr: str, fnmr: str) -> str:
 
 
 def distributions(scores: Mapping[str, Scores], thresholds: Mapping[str, float], axis: str) -> str:
-    """The share of each kind's scores, in bins of one width, and the thresholds."""
+    """Plot a histogram of each kind's scores, and the thresholds."""
     with rc_context(_STYLE):
         figure, axes = _axes(axis, "share of scores")
         everything = np.concatenate(list(scores.values()))
@@ -93,7 +93,7 @@ def distributions(scores: Mapping[str, Scores], thresholds: Mapping[str, float],
 
 
 def cmc(rates: NDArray[np.float64]) -> str:
-    """The share of searches with their subject among the first so many, by rank (cumulative match characteristic)."""
+    """Plot the cumulative match characteristic: the closed-set identification rate of each rank."""
     with rc_context(_STYLE):
         figure, axes = _axes("rank", "identification rate")
         shown = rates[:20]
@@ -112,11 +112,11 @@ def _axes(horizontal: str, vertical: str) -> tuple[Figure, Axes]:
 
 
 def _thinned(figures: Figures) -> tuple[Scores, Scores]:
-    """The rates of the curve where either differs visibly from the point before: a report of millions is no use."""
+    """The rates of the curve, thinned to points that differ visibly: a curve may have millions."""
     fmr, fnmr = figures.curve.fmr, figures.curve.fnmr
     if len(fmr) <= 4000:
         return fmr, fnmr
-    # Many points where FMR is small, few where it is large.
+    # More points for small FMR than for large.
     wanted = np.geomspace(1e-6, 1, 2000)
     places = np.unique(np.concatenate([np.searchsorted(-fmr, -wanted), np.searchsorted(fnmr, wanted), [len(fmr) - 1]]))
     places = places[places < len(fmr)]
@@ -124,7 +124,7 @@ def _thinned(figures: Figures) -> tuple[Scores, Scores]:
 
 
 def _svg(figure: Figure) -> str:
-    """The picture as a data address."""
+    """The picture as a data URL."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return "data:image/svg+xml;base64," + b64encode(text.getvalue().encode()).decode()

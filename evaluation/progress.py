@@ -1,4 +1,4 @@
-"""How a long step tells how far it is."""
+"""The progress of long steps."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
@@ -7,7 +7,7 @@ Item = TypeVar("Item")
 
 
 class Track(Protocol):
-    """Gives the items on, one after another, and shows how many have been asked for."""
+    """Yields the items and shows how many have been consumed."""
 
     def __call__(self, items: Sequence[Item], what: str) -> Iterable[Item]: ...
 

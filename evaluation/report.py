@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing else, and all its figures in a JSON file beside it."""
+"""The report: a self-contained HTML file, and a JSON file with all its figures."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,18 +21,18 @@ from evaluation.liveness import ENOUGH, LIVE, MeasuredLiveness, Probabilities
 from models.store import atomic
 
 Section = dict[str, Any]
-"""Plain values, as JSON has them, and ``plots``, which the JSON file leaves out."""
+"""JSON values, and ``plots``, which are left out of the JSON file."""
 
 
 def write_report(file: Path, title: str, about: Mapping[str, str], sections: Mapping[str, Section]) -> Path:
     """Write the report to `file`.
 
     Args:
-        about: what was measured, how and when, by what it is called.
-        sections: by the names that the template knows.
+        about: labels and texts that say what was measured, how and when.
+        sections: by the names that the template uses.
 
     Returns:
-        the path of the JSON file beside it.
+        The path of the JSON file beside it.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -41,7 +41,7 @@ def write_report(file: Path, title: str, about: Mapping[str, str], sections: Map
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"wished": percent, "percent": rounded, "number": "{:.4f}".format}
+    environment.filters |= {"requested": percent, "percent": rounded, "number": "{:.4f}".format}
     text = environment.get_template("report.html").render(title=title, about=about, **sections)
     plain = {name: {key: part for key, part in one.items() if key != "plots"} for name, one in sections.items()}
     beside = file.with_suffix(".json")
@@ -52,13 +52,13 @@ def write_report(file: Path, title: str, about: Mapping[str, str], sections: Map
 
 
 def acquisition(photos: Sequence[Path], answers: Answers) -> Section:
-    """How many photos gave no face, and which."""
+    """The photos without a face."""
     faceless = [str(photo) for photo, answer in zip(photos, answers, strict=True) if np.isnan(answer[0])]
     return {"photos": len(photos), "faceless": faceless, "rate": asdict(wilson(len(faceless), len(photos)))}
 
 
 def verification(measured: Measured, thresholds: Mapping[str, float]) -> Section:
-    """Pairs of photos."""
+    """Verification: pairs of photos."""
     comparisons, found = measured.comparisons, measured.verification
     genuine = comparisons.genuine
     scores = {"genuine": comparisons.scores[genuine], "impostor": comparisons.scores[~genuine]}
@@ -78,7 +78,7 @@ def verification(measured: Measured, thresholds: Mapping[str, float]) -> Section
 
 
 def identification(found: Identification) -> Section:
-    """Searches among many subjects."""
+    """Identification: searches among many subjects."""
     searches = found.searches
     return {
         "subjects": searches.gallery,
@@ -102,11 +102,11 @@ def folds(measured: FoldAccuracy) -> Section:
 
 
 def group_rates(name: str, threshold: float, photos: Section, columns: Mapping[str, GroupColumn]) -> Section:
-    """False matches by group.
+    """False match rates by group.
 
     Args:
-        name: what the threshold is called.
-        photos: their `acquisition`.
+        name: the name of the threshold.
+        photos: the `acquisition` of the photos.
     """
     return {
         "name": name,
@@ -120,7 +120,7 @@ def group_rates(name: str, threshold: float, photos: Section, columns: Mapping[s
 
 
 def liveness(measured: MeasuredLiveness, thresholds: Mapping[str, float]) -> Section:
-    """Live faces and attacks."""
+    """Liveness: live faces and attacks."""
     found = measured.probabilities
     return {
         "rule": found.rule,

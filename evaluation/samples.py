@@ -1,4 +1,4 @@
-"""What a network is measured on: photos of known people, or of live faces and attacks."""
+"""The photos that a network is measured on: of known people, or of live faces and attacks."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,13 +27,13 @@ class Sample(Protocol):
 
     @property
     def photos(self) -> tuple[Path, ...]:
-        """All of them."""
+        """The paths of all photos."""
 
     def evidence(self, answers: Answers, rate: RateName) -> Evidence:
-        """Return what a threshold for `rate` is calibrated on, for a network that gave these answers."""
+        """Return the data to calibrate a threshold for `rate` on, from a network's answers."""
 
     def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
-        """Return the sections of a report."""
+        """Measure a network by its answers, and return the sections of the report."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +63,7 @@ class People:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LfwPairs(People):
-    """Pairs in the order of LFW's View 2; the rates are measured even if the pairs are few for them."""
+    """Pairs in the order of LFW's View 2. Rates are measured even if there are too few pairs."""
 
     rates: tuple[float, ...] = lfw.FMRS
 
@@ -95,7 +95,7 @@ class Faces:
 
 
 def read_sample(task: str, source: Path, protocol: PairProtocol | None = None) -> Sample:
-    """Read the photos for a network of this task.
+    """Read the photos for a network with this task.
 
     Raises:
         ModelError: they are not suitable for the task or the protocol.

@@ -1,8 +1,8 @@
-"""Error rates of a verification system on labelled scores.
+"""Error rates of verification on labelled scores.
 
-A genuine pair is two photos of one subject, an impostor pair of two. Scores at or above a threshold match. FMR, the
-false match rate, is the share of impostor pairs that match; FNMR, the false non-match rate, the share of genuine
-pairs that do not (ISO/IEC 19795-1). The same curve serves liveness, with APCER for FMR and BPCER for FNMR.
+A genuine pair is two photos of the same subject, an impostor pair is photos of two subjects. Scores at or above the
+threshold match. The false match rate (FMR) is the share of impostor pairs that match, and the false non-match rate
+(FNMR) the share of genuine pairs that do not (ISO/IEC 19795-1). For liveness, FMR is APCER and FNMR is BPCER.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """A threshold and the two error rates measured at it."""
+    """A threshold and the error rates measured at it."""
 
     threshold: float
     fmr: float
@@ -23,18 +23,18 @@ class OperatingPoint:
 
     @property
     def balanced_accuracy(self) -> float:
-        """Mean of the shares of genuine and of impostor pairs that are told right."""
+        """Mean of the shares of genuine and of impostor pairs that are classified correctly."""
         return 1 - (self.fmr + self.fnmr) / 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """Every operating point there is.
+    """All operating points.
 
     Attributes:
-        thresholds: float64 (points), the scores in ascending order, each once, and one above them all. Any other
-            threshold behaves like the next higher one of these.
-        fmr, fnmr: float64 (points), from 1 down to 0, and from 0 up to 1.
+        thresholds: float64 (points), the distinct scores in ascending order, and one value above them. Any other
+            threshold is equivalent to the next higher one of these.
+        fmr, fnmr: float64 (points), descending from 1 to 0, and ascending from 0 to 1.
     """
 
     thresholds: Scores
@@ -47,14 +47,14 @@ class Curve:
         return OperatingPoint(threshold, float(self.fmr[place]), float(self.fnmr[place]))
 
     def at_fmr(self, fmr: float) -> OperatingPoint:
-        """The lowest threshold whose FMR is at most `fmr`: one float above the best score that may not match."""
+        """The lowest threshold whose FMR is at most `fmr`: the next float above the best score that must not match."""
         place = int(np.argmax(self.fmr <= fmr + 1e-9))
-        # All may match where the rate allows it.
+        # If the rate allows it, all scores match.
         threshold = np.nextafter(self.thresholds[place - 1], np.inf) if place else self.thresholds[0]
         return OperatingPoint(float(threshold), float(self.fmr[place]), float(self.fnmr[place]))
 
     def at_fnmr(self, fnmr: float) -> OperatingPoint:
-        """The highest threshold whose FNMR is at most `fnmr`: the lowest score that has to match."""
+        """The highest threshold whose FNMR is at most `fnmr`: the lowest score that must match."""
         place = int(np.searchsorted(self.fnmr, fnmr + 1e-9, side="right")) - 1
         return OperatingPoint(float(self.thresholds[place]), float(self.fmr[place]), float(self.fnmr[place]))
 
@@ -64,39 +64,39 @@ class Curve:
         return self.fnmr[places]
 
     def best(self, genuine: float = 0.5) -> OperatingPoint:
-        """The highest accuracy; the threshold is in the middle of the gap between scores in which it may move.
+        """The point with the highest accuracy. Its threshold is in the middle of the gap between two scores.
 
         Args:
-            genuine: the share of genuine pairs; at 0.5 it is the balanced accuracy.
+            genuine: the share of genuine pairs. 0.5 gives the balanced accuracy.
         """
         place = int(np.argmin((1 - genuine) * self.fmr + genuine * self.fnmr))
         threshold = self.thresholds[max(place - 1, 0) : place + 1].mean()
         if place:
-            # The middle of neighbouring floats is rounded to one of them, maybe the lower.
+            # The middle between adjacent floats may round to the lower one.
             threshold = max(threshold, np.nextafter(self.thresholds[place - 1], np.inf))
         return OperatingPoint(float(threshold), float(self.fmr[place]), float(self.fnmr[place]))
 
     def equal_error_rate(self) -> float:
-        """Where FMR and FNMR are equal, on a straight line between the two points about it (ISO/IEC 19795-1)."""
+        """The rate at which FMR and FNMR are equal, interpolated between the two nearest points (ISO/IEC 19795-1)."""
         ahead = self.fnmr - self.fmr
         place = int(np.argmax(ahead >= 0))
         share = ahead[place] / (ahead[place] - ahead[place - 1])
         return float(self.fmr[place] + share * (self.fmr[place - 1] - self.fmr[place]))
 
     def area(self) -> float:
-        """Area under the ROC curve: the chance that a genuine pair scores above an impostor pair.
+        """Area under the ROC curve: the probability that a genuine pair scores higher than an impostor pair.
 
-        Ties count half (the Mann-Whitney statistic), which is what straight lines between the points give.
+        Ties count half, as in the Mann-Whitney statistic. Linear interpolation between the points gives just that.
         """
         return float(np.trapezoid((1 - self.fnmr)[::-1], self.fmr[::-1]))
 
 
 class Trials:
-    """Scores sorted once, of which curves are made with one weight a trial or another.
+    """Scores that are sorted once and make curves for different weights of the trials.
 
     Args:
         scores: float64 (trials).
-        genuine: bool (trials); both kinds must be there.
+        genuine: bool (trials), with both kinds present.
     """
 
     def __init__(self, scores: Scores, genuine: NDArray[np.bool_]) -> None:
@@ -107,10 +107,10 @@ class Trials:
         self._thresholds = np.append(ordered[self._starts], np.nextafter(ordered[-1], np.inf))
 
     def curve(self, weights: NDArray[np.int64] | None = None) -> Curve:
-        """The operating points when each trial counts `weights` times, once by default.
+        """The operating points if each trial counts `weights` times, once by default.
 
         Raises:
-            ValueError: no genuine or no impostor trial has a weight.
+            ValueError: all genuine or all impostor trials have the weight 0.
         """
         counted = np.ones(len(self._order), np.int64) if weights is None else weights[self._order]
         below_genuine = self._below(np.where(self._genuine, counted, 0))
@@ -121,12 +121,12 @@ class Trials:
         return Curve(self._thresholds, above_impostor / below_impostor[-1], below_genuine / below_genuine[-1])
 
     def _below(self, counted: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Of the counts, the sum below each threshold."""
+        """The sum of the counts below each threshold."""
         sums = np.concatenate([[0], np.cumsum(counted)])
         return np.append(sums[self._starts], sums[-1])
 
 
 def curve(genuine: Scores, impostor: Scores) -> Curve:
-    """The operating points of these scores; both must be there."""
+    """The operating points of these scores. Neither may be empty."""
     kinds = np.repeat([True, False], [len(genuine), len(impostor)])
     return Trials(np.concatenate([genuine, impostor]), kinds).curve()

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.bootstrap import draws, pair_weights
-from evaluation.figures import Wished, figures
+from evaluation.figures import RequestedPoints, figures
 from evaluation.verification import Trials
 
 
@@ -50,8 +50,8 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     for seed in range(40):
         trials, pairs = sample(random, 30)
         replicates = (trials.curve(pair_weights(drawn, pairs)) for drawn in draws(30, 150, seed))
-        wished = Wished({"at 1": 1.0}, (), "FMR", "pairs", best=False)
-        [point] = figures(trials.curve(), replicates, wished, 30, 1740).points
+        requested = RequestedPoints({"at 1": 1.0}, (), "FMR", "pairs", best=False)
+        [point] = figures(trials.curve(), replicates, requested, 30, 1740).points
         for name, estimate in (("fmr", point.fmr), ("fnmr", point.fnmr)):
             held[name] += estimate.low <= truth <= estimate.high
     # Pairs that were drawn one by one would hold the FMR 16 times of 40.

@@ -125,12 +125,12 @@ def test_noses_are_read_and_a_photo_may_have_none(tmp_path: Path) -> None:
     [
         ("other.csv", "", "has neither boxes.csv nor noses.json"),
         ("boxes.csv", "file,left,top,width,height\n", "has no labelled photo"),
-        ("boxes.csv", "file,left,top,width\na,1,1,1\n", "cannot be understood: KeyError"),
-        ("boxes.csv", "file,left,top,width,height\na,1,1,wide,1\n", "cannot be understood: ValueError"),
+        ("boxes.csv", "file,left,top,width\na,1,1,1\n", "are not valid: KeyError"),
+        ("boxes.csv", "file,left,top,width,height\na,1,1,wide,1\n", "are not valid: ValueError"),
         ("boxes.csv", "file,left,top,width,height\na,1,1,0,1\n", "a box of a has no area"),
-        ("boxes.csv", "file,left,top,width,height\na,1\n", "cannot be understood: TypeError"),
-        ("noses.json", "[]", "cannot be understood: AttributeError"),
-        ("noses.json", "{", "cannot be understood: JSONDecodeError"),
+        ("boxes.csv", "file,left,top,width,height\na,1\n", "are not valid: TypeError"),
+        ("noses.json", "[]", "are not valid: AttributeError"),
+        ("noses.json", "{", "are not valid: JSONDecodeError"),
     ],
 )
 def test_labels_that_cannot_be_read_are_refused(tmp_path: Path, name: str, text: str, message: str) -> None:

@@ -38,15 +38,15 @@ def test_a_column_is_grouped_by_its_values_or_as_ages(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "needs a header: file, and then a different name for each column of groups"),
+        ("", "needs a header: file, then a unique name for each column of groups"),
         ("a.jpg,m\nb.jpg,f\n", "needs a header"),
         ("file\na.jpg\n", "needs a header"),
         ("file,x,x\na.jpg,1,2\n", "needs a header"),
-        ("file,sex\na.jpg,m\nb.jpg\n", r"expected 2 values, none of them empty: b\.jpg$"),
-        ("file,sex\na.jpg,m\nb.jpg,\n", r"expected 2 values, none of them empty: b\.jpg,$"),
-        ("file,sex\na.jpg,m\nnone.jpg,f\n", r"names a photo that is missing: .*none\.jpg$"),
-        ("file,sex\na.jpg,m\na.jpg,f\n", "names a photo twice"),
-        ("file,sex\na.jpg,m\nb.jpg,m\n", "the column sex has 1 groups, and needs 2 to 20"),
+        ("file,sex\na.jpg,m\nb.jpg\n", r"expected 2 values, none of them empty, in the line b\.jpg$"),
+        ("file,sex\na.jpg,m\nb.jpg,\n", r"expected 2 values, none of them empty, in the line b\.jpg,$"),
+        ("file,sex\na.jpg,m\nnone.jpg,f\n", r"lists a photo that is missing: .*none\.jpg$"),
+        ("file,sex\na.jpg,m\na.jpg,f\n", "lists a photo twice"),
+        ("file,sex\na.jpg,m\nb.jpg,m\n", "the column sex has 1 groups, but must have 2 to 20"),
         ("file,sex\n", "the column sex has 0 groups"),
     ],
 )

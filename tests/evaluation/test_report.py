@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from evaluation import plots, report
-from evaluation.figures import Figures, Wished, figures, rounded
+from evaluation.figures import Figures, RequestedPoints, figures, rounded
 from evaluation.verification import curve
 
 
@@ -18,7 +18,7 @@ def measured() -> Figures:
     """Of more scores than a picture has room for."""
     random = np.random.default_rng(0)
     found = curve(random.normal(2, 1, 3000), random.normal(0, 1, 9000))
-    return figures(found, [found], Wished({"own": 1.0}, (0.01,), "FMR", "pairs"), 3000, 9000)
+    return figures(found, [found], RequestedPoints({"own": 1.0}, (0.01,), "FMR", "pairs"), 3000, 9000)
 
 
 def words(picture: str) -> set[str]:
@@ -44,7 +44,7 @@ def test_scores_that_are_all_one_are_drawn_too() -> None:
     same = {"live": np.array([1.0]), "spoof": np.array([1.0])}
     assert "live (1)" in words(plots.distributions(same, {}, "live probability"))
     found = curve(same["live"], same["spoof"])
-    flat = figures(found, [found], Wished({}, (), "APCER", "photos"), 1, 1)
+    flat = figures(found, [found], RequestedPoints({}, (), "APCER", "photos"), 1, 1)
     assert "APCER" in words(plots.det(flat, "APCER", "BPCER"))
     assert "APCER" in words(plots.roc(flat, "APCER", "BPCER"))
 

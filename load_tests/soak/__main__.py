@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from load_tests import machine
@@ -52,7 +53,7 @@ def table(changes: Sequence[Change]) -> Table:
     for each in changes:
         figures = (f"{value:,.{2 if each.first < 10 else 0}f}" for value in (each.first, each.last))
         bound = f"{each.bound:+.0%}" + (f" and {each.slack:g}" if each.slack else "")
-        made.add_row(each.what, *figures, f"{each.growth:+.1%}", bound, "[red]broken[/]" if each.broken else "")
+        made.add_row(escape(each.what), *figures, f"{each.growth:+.1%}", bound, "[red]broken[/]" if each.broken else "")
     return made
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from facegraph.cli import load
+from facegraph.cli import load_generator
 from tests.facegraph.cli import Run
 from tests.fakes import People
 
@@ -78,7 +78,7 @@ def test_errors_are_counted_by_code(
         return await whole(self, *args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(httpx.AsyncClient, "post", post)
-    monkeypatch.setattr(load, "PAUSE_S", 0.01)
+    monkeypatch.setattr(load_generator, "PAUSE_S", 0.01)
     status, out, _ = run("bench", *pair, "--url", url, "--seconds", "1", "--clients", "1")
     assert status == 0
     assert "1 OVERLOADED\n1 ReadError\n" in out

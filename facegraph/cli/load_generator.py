@@ -1,0 +1,110 @@
+"""Clients that send POST /v1/verify to a service over and over, for `facegraph bench`."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from facegraph.client import NoAnswerError
+from facegraph.client.errors import error_from
+from facegraph.client.http_options import http_options
+from facegraph.step_times import completed, parsed
+
+TIMEOUT = httpx.Timeout(60, connect=10)
+"""Seconds; the service itself gives up after 30."""
+PAUSE_S = 1.0
+"""Seconds a client waits after an error, as the service's Retry-After asks."""
+
+
+@dataclass
+class LoadResult:
+    """The result of a load.
+
+    Attributes:
+        seconds: from the first request to the last answer.
+        answers: milliseconds of each answer's steps, see `facegraph.step_times`.
+        errors: number of errors by code.
+    """
+
+    seconds: float = 0.0
+    answers: list[dict[str, float]] = field(default_factory=list)
+    errors: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def rate(self) -> float:
+        """Answers per second."""
+        return len(self.answers) / self.seconds
+
+    def percentile(self, percent: float) -> float:
+        """The percentile of the answers' milliseconds; NaN without answers."""
+        times = [steps["client"] for steps in self.answers]
+        return float(np.percentile(times, percent)) if times else float("nan")
+
+
+async def generate_load(
+    photos: tuple[Path, Path],
+    options: Mapping[str, str],
+    url: str,
+    api_key: str | None,
+    clients: int,
+    seconds: float,
+) -> LoadResult:
+    """Let `clients` clients compare two photos for `seconds`, and wait for the last answers.
+
+    Args:
+        options: query parameters of POST /v1/verify.
+
+    Raises:
+        ServiceError: the first request, which is not counted, was refused.
+        NoAnswerError: the first request got no answer.
+        ValueError: the address or the key is malformed.
+    """
+    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
+    async with httpx.AsyncClient(**http_options(url, api_key), timeout=TIMEOUT, limits=limits) as client:
+        files = {f"photo{number}": path.read_bytes() for number, path in enumerate(photos, 1)}
+        request = client.build_request("POST", "/v1/verify", params=options, files=files)
+        # Encoded once, so that this machine's time for it is not measured.
+        body = await request.aread()
+        headers = {"Content-Type": request.headers["Content-Type"]}
+
+        async def send() -> httpx.Response:
+            return await client.post(request.url, content=body, headers=headers)
+
+        try:
+            first = await send()
+        except httpx.TransportError as error:
+            raise NoAnswerError(f"No answer to POST: {error or type(error).__name__}") from error
+        if not first.is_success:
+            raise error_from(first.status_code, _json(first), None)
+        result = LoadResult()
+        began = time.perf_counter()
+
+        async def repeat() -> None:
+            while (started := time.perf_counter()) < began + seconds:
+                try:
+                    answer = await send()
+                    code = "" if answer.is_success else error_from(answer.status_code, _json(answer), None).code
+                except httpx.TransportError as error:
+                    code = type(error).__name__
+                if code:
+                    result.errors[code] += 1
+                    await asyncio.sleep(PAUSE_S)
+                else:
+                    milliseconds = 1000 * (time.perf_counter() - started)
+                    result.answers.append(completed(parsed(answer.headers.get("Server-Timing", "")), milliseconds))
+
+        await asyncio.gather(*(repeat() for _ in range(clients)))
+        result.seconds = time.perf_counter() - began
+        return result
+
+
+def _json(answer: httpx.Response) -> object:
+    try:
+        return answer.json()
+    except ValueError:
+        return None

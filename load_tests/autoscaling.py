@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import numpy as np
@@ -45,7 +44,7 @@ class Phase:
         return self.samples[-1].at - self.samples[0].at
 
 
-def run(service: RunningService, gallery: Path, plan: Sequence[tuple[str, int]], clients: int) -> list[Phase]:
+def run(service: RunningService, plan: Sequence[tuple[str, int]], clients: int) -> list[Phase]:
     """Follow `plan`: routes or `IDLE`, and their seconds."""
     pair, phases, records = enlarged_pair(), [], RESULTS / "autoscaling.jsonl"
     for name, length in plan:
@@ -53,7 +52,7 @@ def run(service: RunningService, gallery: Path, plan: Sequence[tuple[str, int]],
             if name != IDLE:
                 options = ROUTES[name].options(pair)
                 stack.enter_context(load(service.address, "FixedRequestUser", clients, records, *options))
-            samples = list(samples_for(length + 1, 1, service, gallery))
+            samples = list(samples_for(length + 1, 1, service))
             requests = read(records) if name != IDLE else []
         within = [each for each in requests if samples[0].at <= each.ended < samples[-1].at]
         phases.append(Phase(name, samples, within))
@@ -99,11 +98,8 @@ def main(
 ) -> None:
     """Serve, send, print, draw and write down."""
     steps, ran_on, console = parse_plan(plan), machine.described(), Console()
-    with (
-        TemporaryDirectory() as gallery,
-        running_service(config, RESULTS / "serve.log", GALLERY_URI=gallery) as service,
-    ):
-        phases = run(service, Path(gallery), steps, clients)
+    with running_service(config) as service:
+        phases = run(service, steps, clients)
     written = {"machine": ran_on, "clients": clients, "config": str(config), "phases": list(map(asdict, phases))}
     (RESULTS / "autoscaling.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
     start = phases[0].samples[0].at

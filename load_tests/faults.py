@@ -7,7 +7,6 @@ killed (SIGKILL); once all kinds of requests are answered again, the next kind f
 import time
 from collections import Counter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import httpx
@@ -73,10 +72,7 @@ def main(
     console, table, records = Console(), Table(box=None, padding=(0, 2, 0, 0)), RESULTS / "faults.jsonl"
     for heading in ("killed", "sent", "failed", "wrong", "all well after"):
         table.add_column(heading, justify="left" if heading == "killed" else "right")
-    with (
-        TemporaryDirectory() as gallery,
-        running_service(config, RESULTS / "serve.log", GALLERY_URI=gallery) as service,
-    ):
+    with running_service(config) as service:
         httpx.put(f"{service.address}{COLLECTION}", json={"embedder": EMBEDDER}, trust_env=False).raise_for_status()
         with load(service.address, "CheckedUser", clients, records):
             well_again(records, time.monotonic())

@@ -9,7 +9,6 @@ own time is measured too. Writes a table and data/bench/gallery.json.
 import json
 import time
 from collections.abc import Callable
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import httpx
@@ -25,31 +24,25 @@ from load_tests.service import CONFIG, RESULTS, running_service
 BATCH = 1000
 NOISE = 0.5
 """Length of the noise on a probe of length 1."""
+COLLECTION = "/v1/collections/bench"
 
 Vectors = NDArray[np.float32]
 
 
-def unit(vectors: NDArray[np.float64]) -> Vectors:
-    """Rows of length 1."""
+def random_units(chance: np.random.Generator, count: int, size: int) -> Vectors:
+    """Random embeddings of length 1."""
+    vectors = chance.standard_normal((count, size))
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def probes_of(enrolled: Vectors, count: int, random: np.random.Generator) -> Vectors:
-    """Noisy copies of enrolled embeddings and new ones, in turn."""
-    size = enrolled.shape[1]
-    copies = enrolled[random.integers(len(enrolled), size=count)] + NOISE * unit(random.standard_normal((count, size)))
-    new = random.standard_normal((count, size))
-    return unit(np.where((np.arange(count) % 2 == 0)[:, None], copies, new))
-
-
-def timed(call: Callable[[int], Any], count: int) -> tuple[list[Any], Vectors]:
+def timed(call: Callable[[int], Any], count: int) -> tuple[list[Any], list[float]]:
     """The results of `call` for each number below `count`, and the milliseconds of each."""
     results, times = [], []
     for number in range(count):
         started = time.perf_counter()
         results.append(call(number))
         times.append(1000 * (time.perf_counter() - started))
-    return results, np.array(times, np.float32)
+    return results, times
 
 
 def main(
@@ -58,35 +51,32 @@ def main(
     embedder: Annotated[str, typer.Option(help="Role of the embedder, whose size the embeddings have.")] = "arcface",
 ) -> None:
     """Enrol, search, measure, print and write down."""
-    console = Console()
     with (
-        TemporaryDirectory() as folder,
-        running_service(CONFIG, RESULTS / "serve.log", GALLERY_URI=f"{folder}/gallery") as service,
+        running_service(CONFIG) as service,
         httpx.Client(base_url=service.address, timeout=60, trust_env=False) as client,
     ):
         model = client.get("/v1/models").json()["embedders"][embedder]
-        contract, random = model["embedding_contract"], np.random.default_rng(0)
-        enrolled = unit(random.standard_normal((faces, model["embedding_dimensions"])))
-        probes = probes_of(enrolled, searches, random)
-        client.put("/v1/collections/bench", json={"embedder": embedder}).raise_for_status()
+        contract, size, chance = model["embedding_contract"], model["embedding_dimensions"], np.random.default_rng(0)
+        enrolled = random_units(chance, faces, size)
+        copied = enrolled[chance.integers(faces, size=searches)] + NOISE * random_units(chance, searches, size)
+        even = (np.arange(searches) % 2 == 0)[:, None]
+        probes = np.where(even, copied, random_units(chance, searches, size)).astype(np.float32)
+        client.put(COLLECTION, json={"embedder": embedder}).raise_for_status()
 
         def enrol(first: int, last: int, prefix: str) -> None:
             rows = [{"subject": f"{prefix}{row}", "values": enrolled[row].tolist()} for row in range(first, last)]
-            body = {"contract": contract, "embeddings": rows}
-            client.post("/v1/collections/bench/embeddings", json=body).raise_for_status()
+            client.post(f"{COLLECTION}/embeddings", json={"contract": contract, "embeddings": rows}).raise_for_status()
 
         started = time.perf_counter()
-        for first in track(range(0, faces, BATCH), "enrolling", console=console):
+        for first in track(range(0, faces, BATCH), "enrolling"):
             enrol(first, min(first + BATCH, faces), "")
         rate = faces / (time.perf_counter() - started)
-
         embeddings = [{"contract": contract, "values": probe.tolist()} for probe in probes]
         bodies = [json.dumps({"embedding": each, "top_k": 1, "threshold": -1}) for each in embeddings]
         headers = {"Content-Type": "application/json"}
 
         def search(number: int) -> str:
-            path = "/v1/collections/bench/search/embedding"
-            answer = client.post(path, content=bodies[number], headers=headers)
+            answer = client.post(f"{COLLECTION}/search/embedding", content=bodies[number], headers=headers)
             return str(answer.raise_for_status().json()["candidates"][0]["subject"])
 
         # The first search reads the gallery into memory.
@@ -96,9 +86,9 @@ def main(
         exact, with_numpy = timed(lambda number: str(int((enrolled @ probes[number]).argmax())), searches)
         _, single = timed(lambda number: enrol(number, number + 1, "again"), 50)
     recall = float(np.mean([one == other for one, other in zip(found, exact, strict=True)]))
-    table = Table("what", "p50 ms", "p95 ms", box=None)
+    table, console = Table("what", "p50 ms", "p95 ms", box=None), Console()
     measured = {
-        f"search over HTTP, {faces} faces of {enrolled.shape[1]} numbers": over_http,
+        f"search over HTTP, {faces} faces of {size} numbers": over_http,
         "the same with numpy, in one process": with_numpy,
         "GET / over HTTP": root,
         "the first search, which reads the gallery": first_search,

@@ -3,13 +3,13 @@
 import os
 import platform
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-PACKAGES = ("facenet-pytorch", "fastapi", "mediapipe", "numpy", "onnxruntime", "onnxruntime-gpu", "ray", "torch")
+PACKAGES = {"facenet-pytorch", "fastapi", "mediapipe", "numpy", "onnxruntime", "onnxruntime-gpu", "ray", "torch"}
 
 
 def cores() -> int:
@@ -27,13 +27,6 @@ def described() -> dict[str, Any]:
         "load_average_before": os.getloadavg()[0],
         "system": platform.platform(),
         "python": platform.python_version(),
-        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "packages": {each.name: each.version for each in distributions() if each.name in PACKAGES},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
@@ -41,7 +40,7 @@ class Sample:
         return Counter(self.replicas.values())
 
 
-def sample(service: RunningService, gallery: Path) -> Sample:
+def sample(service: RunningService) -> Sample:
     """Look at every process of `service` and at its gallery's folder."""
     at, memory, of_replicas, open_files, threads = time.monotonic(), 0.0, 0.0, 0, 0
     replicas: dict[int, str] = {}
@@ -53,11 +52,11 @@ def sample(service: RunningService, gallery: Path) -> Sample:
             if found := REPLICA.search(command_line(process)):
                 replicas[process.pid] = found[1]
                 of_replicas += used
-    files = sum(len(names) for _, _, names in os.walk(gallery))
+    files = sum(len(names) for _, _, names in os.walk(service.gallery))
     return Sample(at, memory, of_replicas, open_files, threads, files, replicas)
 
 
-def samples_for(seconds: float, pause: float, service: RunningService, gallery: Path) -> Iterator[Sample]:
+def samples_for(seconds: float, pause: float, service: RunningService) -> Iterator[Sample]:
     """Look at the service every `pause` seconds, the first time now.
 
     Raises:
@@ -65,7 +64,7 @@ def samples_for(seconds: float, pause: float, service: RunningService, gallery: 
     """
     end = time.monotonic() + seconds
     while (moment := time.monotonic()) < end:
-        yield (found := sample(service, gallery))
+        yield (found := sample(service))
         if not found.replicas:
             raise RuntimeError("the service has ended; its log says why")
         time.sleep(max(0.0, moment + pause - time.monotonic()))

@@ -9,9 +9,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import psutil
@@ -30,10 +31,11 @@ class NotReadyError(Exception):
 
 @dataclass(frozen=True)
 class RunningService:
-    """A running service: its address, with the scheme, and the process that was started."""
+    """A running service: its address, with the scheme, the process that was started, and its gallery's folder."""
 
     address: str
     process: psutil.Process
+    gallery: Path = Path()
 
     def processes(self, name: str = "") -> list[psutil.Process]:
         """The service's process and its descendants whose command line contains `name`."""
@@ -56,13 +58,22 @@ def command_line(process: psutil.Process) -> str:
     return ""
 
 
-def running_service(config: Path, log: Path, **variables: str) -> AbstractContextManager[RunningService]:
-    """Run `facegraph serve CONFIG` on CPUs, as `running_program` does, with `variables` in its environment."""
+@contextmanager
+def running_service(config: Path, folder: Path = RESULTS, **variables: str) -> Iterator[RunningService]:
+    """Run `facegraph serve CONFIG` on CPUs and with an empty gallery, as `running_program` does.
+
+    Args:
+        folder: for the service's logs.
+        variables: added to its environment.
+    """
     port = free_port()
-    # "local": start a Ray cluster, even if another one runs on this machine.
-    environment = {"HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local", "CUDA_VISIBLE_DEVICES": ""}
-    environment |= {"AUDIT_LOG": str(log.with_name("audit.jsonl").absolute()), **variables}
-    return running_program(["-m", "facegraph", "serve", str(config)], port, log, environment)
+    with TemporaryDirectory() as gallery:
+        # "local": start a Ray cluster, even if another one runs on this machine.
+        environment = {"HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local", "CUDA_VISIBLE_DEVICES": ""}
+        environment |= {"GALLERY_URI": gallery, "AUDIT_LOG": str(folder.absolute() / "audit.jsonl"), **variables}
+        arguments = ["-m", "facegraph", "serve", str(config)]
+        with running_program(arguments, port, folder / "serve.log", environment) as service:
+            yield replace(service, gallery=Path(gallery))
 
 
 @contextmanager

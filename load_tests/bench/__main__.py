@@ -9,9 +9,9 @@ Only one of them runs at a time, because Ray takes some per cent of a small mach
 round runs backwards, so that a machine that becomes slower favours none of them. The first round measures every number
 of clients; the others measure one client and the number that was best. At the end, too many clients load the service.
 
-Clients, server and bare processes share the machine; the load generator's CPU time is shown, and one ratio leaves it
-out. "other cores" is what the rest of the machine was busy with: it should be near zero. The tables are medians over
-rounds; data/bench/bench.json has every measurement, and data/bench/bench.png is the picture.
+Clients, server and bare processes share the machine; "client CPU" is the load generator's share, and "other cores" is
+what the rest of the machine was busy with: it should be near zero. The tables are medians over rounds;
+data/bench/bench.json has every measurement, and data/bench/bench.png is the picture.
 """
 
 import json
@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -66,21 +65,21 @@ class Bench:
             for processes in sorted({1, machine.cores()}):
                 yield measurement.bare(route, self.pair, processes, self.seconds)
 
-    def plain(self, min_face: int) -> Iterator[Measurement]:
-        """The plain service, which looks for faces from `min_face` pixels on."""
+    def plain(self) -> Iterator[Measurement]:
+        """The plain service."""
         clients = [count for count in self.clients if count <= PLAIN_MOST_CLIENTS] or [min(self.clients)]
         app, port = "load_tests.bench.plain_service:app", free_port()
         command = ["-m", "uvicorn", app, "--workers", str(machine.cores()), "--port", str(port), "--no-access-log"]
-        with running_program(command, port, RESULTS / "plain.log", {"MIN_FACE": str(min_face)}) as service:
+        log = RESULTS / "plain.log"
+        with running_program(command, port, log, {}) as service:
+            # The first worker answers while the others load, and would get every connection.
+            measurement.wait_until(lambda: log.read_text().count("Application startup complete") == machine.cores())
             for count in self._counts("plain", PLAIN_ROUTE, clients):
                 yield measurement.asked("plain", PLAIN_ROUTE, self.pair, service, count, self.seconds)
 
     def service(self, overload: bool) -> Iterator[Measurement]:
         """This service; with `overload`, too many clients use its first route in the end."""
-        with (
-            TemporaryDirectory() as folder,
-            running_service(self.config, RESULTS / "serve.log", GALLERY_URI=f"{folder}/gallery") as service,
-        ):
+        with running_service(self.config) as service:
             for route in self.routes:
                 for count in self._counts("service", route, self.clients):
                     yield measurement.asked("service", route, self.pair, service, count, self.seconds)
@@ -102,9 +101,6 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, max=20, help="Number of rounds.")] = 3,
     config: Annotated[Path, typer.Option(exists=True, help="The configuration of the service.")] = CONFIG,
     plain: Annotated[bool, typer.Option(help="Measure the plain service, too.")] = True,
-    plain_min_face: Annotated[
-        int, typer.Option(min=20, help="Side of the smallest face that the plain service looks for, in pixels.")
-    ] = 20,
 ) -> None:
     """Measure, print, draw and write down."""
     chosen, counts, ran_on = _names(routes), _numbers(clients), machine.described()
@@ -114,21 +110,16 @@ def main(
     for number in range(rounds):
         parts: list[Callable[[], Iterator[Measurement]]] = [bench.bare, partial(bench.service, number == rounds - 1)]
         if plain and any(map(plain_route, chosen)):
-            parts.insert(1, partial(bench.plain, plain_min_face))
+            parts.insert(1, bench.plain)
         try:
             bench.run_round(parts if number % 2 == 0 else parts[::-1])
         except NoAnswerError as error:
             console.print(f"[red]{error}[/]: a longer --seconds may show some")
             raise typer.Exit(1) from error
-        found = ratios(bench.rounds, machine.cores())
-        written = {
-            "machine": ran_on,
-            "config": str(config),
-            "seconds": seconds,
-            "plain_min_face": plain_min_face,
-            "rounds": [[asdict(each) for each in entries] for entries in bench.rounds],
-            "ratios": found,
-        }
+        found = ratios(bench.rounds)
+        entries = [list(map(asdict, round_)) for round_ in bench.rounds]
+        settings = {"machine": ran_on, "config": str(config), "seconds": seconds}
+        written = {**settings, "rounds": entries, "ratios": found}
         # After every round, so that a failure costs only its own round.
         (RESULTS / "bench.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
     typical = over_rounds(bench.rounds)

@@ -45,12 +45,7 @@ def plain_route(route: str) -> str | None:
     return PLAIN_ROUTE if route in (PLAIN_ROUTE, "mediapipe") else None
 
 
-def net_rate(measurement: Measurement, cores: int) -> float:
-    """Answers per second if the load generator ran on another machine and all cores were busy."""
-    return measurement.rate / (1 - measurement.client_cpu * measurement.rate / cores)
-
-
-def ratios(rounds: Sequence[Round], cores: int) -> dict[str, list[float]]:
+def ratios(rounds: Sequence[Round]) -> dict[str, list[float]]:
     """All ratios of all routes in each round, by route and name.
 
     The service and the plain service are taken with the number of clients at which they are best.
@@ -58,19 +53,18 @@ def ratios(rounds: Sequence[Round], cores: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for round_ in rounds:
         for route in dict.fromkeys(each.route for each in round_):
-            for name, value in _ratios_of(round_, route, cores).items():
+            for name, value in _ratios_of(round_, route).items():
                 found.setdefault(f"{route}: {name}", []).append(value)
     return found
 
 
-def _ratios_of(round_: Round, route: str, cores: int) -> dict[str, float]:
+def _ratios_of(round_: Round, route: str) -> dict[str, float]:
     service, limit = best(round_, "service", route), best(round_, "bare", route)
     other = plain_route(route)
     plain = best(round_, "plain", other) if other else None
     found: dict[str, float] = {}
     if service and limit:
         found["rate, service / bare"] = service.rate / limit.rate
-        found["the same without the load generator"] = net_rate(service, cores) / limit.rate
         found["CPU time per answer, service / bare"] = service.server_cpu / limit.server_cpu
     alone = {each.what: each.p50 for each in round_ if (each.route, each.clients) == (route, 1)}
     if "service" in alone and "bare" in alone:

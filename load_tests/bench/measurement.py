@@ -81,7 +81,7 @@ def bare(route: str, pair: tuple[Path, Path], processes: int, seconds: float) ->
     files = [RESULTS / f"bare-{number}.jsonl" for number in range(processes)]
     with ExitStack() as stack:
         running = [stack.enter_context(_bare_process(route, pair, file)) for file in files]
-        _wait(lambda: all(map(read, files)))
+        wait_until(lambda: all(map(read, files)))
         time.sleep(WARM_UP_S)
         stretch = observe(seconds, lambda: running, lambda: [])
     return summed_up("bare", route, processes, read(*files), stretch)
@@ -97,7 +97,7 @@ def asked(
         time.sleep(WARM_UP_S)
         stretch = observe(seconds, service.processes, lambda: family(psutil.Process(locust.pid)))
         # The last answers would arrive sooner if no client sent requests any more.
-        _wait(lambda: sum(each.ended > stretch.end for each in read(records)) >= clients)
+        wait_until(lambda: sum(each.ended > stretch.end for each in read(records)) >= clients)
     return summed_up(what, route, clients, read(records), stretch, (before, service.replicas().total()))
 
 
@@ -178,7 +178,8 @@ def _bare_process(route: str, pair: tuple[Path, Path], records: Path) -> Iterato
             process.kill()
 
 
-def _wait(true: Callable[[], bool]) -> None:
+def wait_until(true: Callable[[], bool]) -> None:
+    """Wait until the function returns True; raises `NoAnswerError` after `LIMIT_S`."""
     last = time.monotonic() + LIMIT_S
     while not true():
         if time.monotonic() > last:

@@ -1,14 +1,13 @@
 """The service that one writes in an afternoon: facenet-pytorch behind FastAPI, eagerly in torch.
 
 `uvicorn load_tests.bench.plain_service:app --workers CORES`. It answers POST /compare with the similarity alone. MTCNN
-has the library's defaults, so it looks for faces from 20 pixels on, where this service's detector looks from 40 on;
-MIN_FACE changes that. InceptionResnetV1's own weights are in no package registry, so it runs the weights of the card
-`facenet`, with 128 numbers instead of 512: the network costs the same, and the answers are real.
+has the library's defaults, so it looks for faces from 20 pixels on, where this service's detector looks from 40 on.
+InceptionResnetV1's own weights are in no package registry, so it runs the weights of the card `facenet`, with 128
+numbers instead of 512: the network costs the same, and the answers are real.
 """
 
 import base64
 import io
-import os
 
 import PIL.Image
 import torch
@@ -41,7 +40,7 @@ def facenet() -> InceptionResnetV1:
 
 
 torch.set_num_threads(1)
-mtcnn = MTCNN(min_face_size=int(os.environ.get("MIN_FACE", "20")))
+mtcnn = MTCNN()
 network = facenet()
 app = FastAPI()
 

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -72,11 +71,10 @@ def main(
     path.write_text(yaml.safe_dump(made, sort_keys=False), "utf-8")
     ran_on, length = machine.described(), 60 * minutes
     with (
-        TemporaryDirectory() as gallery,
-        running_service(path, folder / "soak-serve.log", GALLERY_URI=gallery, **SETTINGS) as service,
+        running_service(path, folder, **SETTINGS) as service,
         load(service.address, "MixedUser", clients, records),
     ):
-        samples = list(samples_for(length, SAMPLE_S, service, Path(gallery)))
+        samples = list(samples_for(length, SAMPLE_S, service))
     start = samples[0].at
     quarters, requests = Quarters(start + min(WARM_UP_S, WARM_UP_SHARE * length), start + length), read(records)
     try:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.table import Table
 
 from load_tests.autoscaling import Phase, parse_plan, table
-from load_tests.bench.comparison import best, net_rate, over_rounds, ratios
+from load_tests.bench.comparison import best, over_rounds, ratios
 from load_tests.bench.measurement import Measurement, NoAnswerError, Stretch, What, steps_of, summed_up
 from load_tests.bench.report import measured, steps
 from load_tests.performance_test import report
@@ -100,7 +100,7 @@ def round_of(route: str, slower: float = 1.0) -> list[Measurement]:
 
 
 def test_the_best_client_counts_of_each_round_are_compared() -> None:
-    values = ratios([round_of("compare"), round_of("compare", slower=0.75)], cores=2)
+    values = ratios([round_of("compare"), round_of("compare", slower=0.75)])
     assert values["compare: rate, service / bare"] == pytest.approx([0.8, 0.6])
     assert values["compare: CPU time per answer, service / bare"] == pytest.approx([1.25, 1.25])
     assert values["compare: rate, service / plain"] == [2.0, 1.5]
@@ -108,15 +108,10 @@ def test_the_best_client_counts_of_each_round_are_compared() -> None:
     assert values["compare: p50 alone, service - bare, ms"] == [40.0, 40.0]
 
 
-def test_the_load_generator_is_left_out() -> None:
-    # 4 answers per second at 0.01 s each leave 1.96 of 2 cores.
-    assert net_rate(made("service", "match", 4, rate=4.0, client_cpu=0.01), cores=2) == pytest.approx(4 * 2 / 1.96)
-
-
 def test_mediapipe_is_compared_with_the_plain_compare_and_match_is_not() -> None:
-    assert ratios([round_of("mediapipe")], cores=2)["mediapipe: rate, service / plain"] == [2.0]
-    assert "match: rate, service / plain" not in ratios([round_of("match")], cores=2)
-    assert ratios([[made("service", "match", 1)]], cores=2) == {}
+    assert ratios([round_of("mediapipe")])["mediapipe: rate, service / plain"] == [2.0]
+    assert "match: rate, service / plain" not in ratios([round_of("match")])
+    assert ratios([[made("service", "match", 1)]]) == {}
 
 
 def test_the_best_has_the_highest_rate_of_its_kind() -> None:

@@ -138,8 +138,8 @@ def test_a_sample_has_every_process_and_the_replicas_alone(tmp_path: Path) -> No
         for process in started:
             assert process.stdout is not None
             process.stdout.readline()
-        service = RunningService("", psutil.Process(os.getpid()))
-        found = sample(service, tmp_path)
+        service = RunningService("", psutil.Process(os.getpid()), tmp_path)
+        found = sample(service)
     finally:
         for process in started:
             process.communicate(b"\n")

@@ -1,4 +1,4 @@
-"""A page of the session's service in the room's browser, which must never ask a stranger or complain."""
+"""A browser, and a page in it that must load nothing of other origins and log no error."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.browser import find
 from tests.ui.pages import DESKTOP, Watched, started
 
 
-# Not for the whole session: while it lasts, its event loop is the running one.
+# Not for the whole session: its event loop runs as long as it does.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[BrowserContext]:
     found = find()
@@ -24,15 +24,15 @@ def browser() -> Iterator[BrowserContext]:
 def watched(browser: BrowserContext, service: httpx.Client) -> Iterator[Watched]:
     made = Watched(browser, str(service.base_url.join("/")))
     yield made
-    complaints, strangers = made.complaints, made.strangers()
+    complaints, foreign = made.complaints, made.foreign()
     made.page.close()
     assert complaints == []
-    assert strangers == set()
+    assert foreign == set()
 
 
 @pytest.fixture
 def page(watched: Watched) -> Page:
-    """The page, open, as large as a desktop's."""
+    """The page, opened in a desktop's size."""
     page = watched.open()
     page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
     page.evaluate("localStorage.clear()")

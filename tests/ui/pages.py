@@ -1,4 +1,4 @@
-"""Opening the page in a browser, and what the tests do on it again and again."""
+"""The page in a browser, and steps that several tests take on it."""
 
 import os
 import tempfile
@@ -22,12 +22,12 @@ VIEWS = {
     "gallery": "#collections li",
     "status": "#stages table",
 }
-"""Each view, and what is there once it is drawn."""
+"""Each view, and an element that is there once it is drawn."""
 
 
 @contextmanager
 def started(browser: Browser) -> Iterator[BrowserContext]:
-    """A window of `browser` with a camera that films a test picture."""
+    """A window of `browser` with a fake camera."""
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         sync_playwright() as playwright,
@@ -44,7 +44,7 @@ def started(browser: Browser) -> Iterator[BrowserContext]:
 
 
 class Watched:
-    """A page, with what it asked and what it complained of."""
+    """A page with its requests and its errors."""
 
     def __init__(self, context: BrowserContext, address: str) -> None:
         self.page: Page = context.new_page()
@@ -59,8 +59,8 @@ class Watched:
         self.page.goto(f"{self.address.rstrip('/')}/ui#/{view}")
         return self.page
 
-    def strangers(self) -> set[str]:
-        """Origins other than the service's that anything was asked of."""
+    def foreign(self) -> set[str]:
+        """Addresses of other origins that were requested."""
         own = urlsplit(self.address)[:2]
         asked = {urlsplit(request.url) for request in self.asked}
         return {each.geturl() for each in asked if each.scheme not in ("blob", "data") and each[:2] != own}
@@ -69,40 +69,40 @@ class Watched:
         self.asked.append(request)
 
     def _hear(self, message: ConsoleMessage) -> None:
-        # Of every refused request the browser tells by itself.
+        # The browser itself logs each refused request.
         if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
             self.complaints.append(message.text)
 
 
 def file(content: bytes, name: str = "photo.jpg") -> Any:
-    """A file as a form takes it."""
+    """A file for a form."""
     return {"name": name, "mimeType": "image/jpeg", "buffer": content}
 
 
 def view(page: Page) -> Locator:
-    """The view that is shown."""
+    """The visible view."""
     return page.locator("main > section:not([hidden])")
 
 
 def go(page: Page, name: str) -> None:
-    """Open a view by its link, and wait until it is drawn."""
+    """Open a view by its link and wait until it is drawn."""
     page.get_by_role("link", name=name.title(), exact=True).click()
     page.locator(VIEWS[name]).first.wait_for()
 
 
 def choose(page: Page, *photos: bytes, names: Sequence[str] = ("first.jpg", "second.jpg")) -> None:
-    """Choose photos in the view that is shown, in the order of its places."""
+    """Choose photos in the visible view, in the order of its places."""
     for place, photo, name in zip(view(page).locator(".photo").all(), photos, names, strict=False):
         place.locator("input[type=file]").set_input_files(file(photo, name))
 
 
 def overflow(page: Page) -> int:
-    """By how many pixels the page is wider than its window."""
+    """The number of pixels by which the page is wider than its window."""
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
 def folder_of(paths: Sequence[Path], place: Path) -> Path:
-    """A folder with a folder for each person of `paths`, which lie in folders of the person's name."""
+    """Copy `paths`, each in a folder named for its person, to such folders in `place`."""
     for path in paths:
         target = place / path.parent.name / path.name[-24:]
         target.parent.mkdir(parents=True, exist_ok=True)

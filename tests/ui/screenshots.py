@@ -1,6 +1,6 @@
-"""`python -m tests.ui.screenshots [FOLDER]`: pictures of every view, as wide as a desktop and a phone, light and dark.
+"""`python -m tests.ui.screenshots [FOLDER]`: pictures of every view, for desktop and phone, light and dark.
 
-They are of a service of its own with sample photos, and lie in data/screenshots unless a folder is named.
+They show a service of their own with sample photos. The default folder is data/screenshots.
 """
 
 import argparse
@@ -115,7 +115,7 @@ SCENES: dict[str, tuple[str, Callable[[Page], None]]] = {
 
 @contextmanager
 def peopled() -> Iterator[str]:
-    """The address of a service with a collection of the sample photos' people."""
+    """The address of a service with a collection of the people on the sample photos."""
     with tempfile.TemporaryDirectory() as folder:
         variables = {"GALLERY_URI": f"{folder}/gallery", "KEYS_FILE": f"{folder}/keys.json"}
         with served("configs/serve.yaml", Path(folder) / "log", **variables) as server:
@@ -148,7 +148,7 @@ def main() -> None:
                 page.set_viewport_size({"width": across, "height": down})
                 for theme in THEMES:
                     page.emulate_media(color_scheme=theme)
-                    # A dialog lies over what is in the window.
+                    # A dialog covers the window only.
                     whole = page.get_by_role("dialog").count() == 0
                     page.screenshot(path=args.folder / f"{name}-{width}-{theme}.png", full_page=whole)
             page.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.contracts import nobody, side_by_side
 from tests.ui.pages import choose, file, folder_of, view
@@ -17,7 +17,7 @@ PEOPLE = ("madonna", "mindy_kaling")
 
 @pytest.fixture
 def room(service: httpx.Client) -> Iterator[str]:
-    """A collection's name, which is gone afterwards."""
+    """The name of a collection that is deleted after the test."""
     name = f"page-{uuid.uuid4().hex[:8]}"
     yield name
     service.delete(f"/v1/collections/{name}", params={"with_faces": True})
@@ -25,7 +25,7 @@ def room(service: httpx.Client) -> Iterator[str]:
 
 @pytest.fixture
 def opened(page: Page, service: httpx.Client, room: str) -> Page:
-    """The gallery with an empty collection open."""
+    """The gallery with an empty collection opened."""
     service.put(f"/v1/collections/{room}", json={}).raise_for_status()
     page.evaluate("name => { location.hash = `#/gallery/${name}`; }", room)
     expect(page.get_by_text("Nobody is enrolled yet.")).to_be_visible()
@@ -119,27 +119,7 @@ def test_each_refused_photo_is_reported_with_its_reason(
     assert fate(opened) == "0 faces enrolled, 1 photo refused."
 
 
-def test_an_overloaded_service_is_waited_for_and_nothing_is_sent_twice(
-    opened: Page, service: httpx.Client, room: str, mindy: bytes
-) -> None:
-    refused = 0
-
-    def busy(route: Route) -> None:
-        nonlocal refused
-        if refused == 2:
-            return route.fallback()
-        refused += 1
-        body = {"error": {"code": "OVERLOADED", "message": "busy", "details": {}}, "request_id": "r"}
-        return route.fulfill(status=503, json=body, headers={"Retry-After": "0.2"})
-
-    opened.route("**/faces?*", busy)
-    opened.get_by_label("Choose photos").set_input_files(file(mindy, "mindy_1.jpg"))
-    enrol(opened)
-    assert (refused, fate(opened)) == (2, "1 face enrolled.")
-    assert subjects(service, room) == {"mindy": 1}
-
-
-def test_what_is_cancelled_or_fails_stays_chosen(opened: Page, service: httpx.Client, room: str, mindy: bytes) -> None:
+def test_photos_that_were_not_sent_stay_chosen(opened: Page, service: httpx.Client, room: str, mindy: bytes) -> None:
     body = {"error": {"code": "STORAGE_FULL", "message": "full", "details": {}}, "request_id": "r-7"}
     opened.route("**/faces?*", lambda route: route.fulfill(status=507, json=body))
     opened.get_by_label("Choose photos").set_input_files(file(mindy, "mindy_1.jpg"))
@@ -159,7 +139,7 @@ def test_what_is_cancelled_or_fails_stays_chosen(opened: Page, service: httpx.Cl
     assert subjects(service, room) == {"mindy": 1}
 
 
-def test_a_damaged_collection_does_not_leave_the_one_before_in_its_place(opened: Page) -> None:
+def test_a_damaged_collection_replaces_the_one_shown_before(opened: Page) -> None:
     body = {"error": {"code": "COLLECTION_UNREADABLE", "message": "damaged", "details": {}}, "request_id": "r-9"}
     opened.route("**/v1/collections/damaged", lambda route: route.fulfill(status=500, json=body))
     opened.evaluate("location.hash = '#/gallery/damaged'")
@@ -184,7 +164,7 @@ def test_subjects_are_paged(opened: Page, service: httpx.Client, room: str) -> N
     expect(first).to_have_text("person 25")
 
 
-def test_a_name_that_cannot_be_or_is_taken_is_refused_before_anything_is_sent(opened: Page, room: str) -> None:
+def test_an_invalid_or_taken_name_is_refused_before_it_is_sent(opened: Page, room: str) -> None:
     alert = opened.locator("#gallery > [role=alert]")
     view(opened).get_by_label("Name", exact=True).fill("no spaces")
     opened.get_by_role("button", name="Create").click()

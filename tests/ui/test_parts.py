@@ -1,4 +1,4 @@
-"""The page's own reckoning: codes and their sentences, headers, names of subjects, batches and what is sent again."""
+"""The page's modules: messages by code, headers, names of subjects, batches and retries."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ SENT = """async ([sizes, answers]) => {
 
 @pytest.fixture(scope="module")
 def blank(browser: BrowserContext, service: httpx.Client) -> Iterator[Page]:
-    """One page for all: nothing here changes it."""
+    """One page for all tests, which do not change it."""
     page = browser.new_page()
     page.goto(str(service.base_url.join("/ui/")))
     yield page
@@ -42,11 +42,11 @@ def blank(browser: BrowserContext, service: httpx.Client) -> Iterator[Page]:
 
 
 RAISED = re.compile(r'(?:Refused|Reason)\(\s*"([A-Z_]+)"')
-# What only the older contracts raise does not reach the page.
+# Codes of the older contracts alone do not reach the page.
 OLDER = re.compile(r"api/contracts/|api/addresses.py|graphs/match.py")
 
 
-def test_every_code_of_the_service_has_a_sentence_and_an_advice(blank: Page) -> None:
+def test_every_code_has_a_message_and_advice(blank: Page) -> None:
     sources = [path for room in ("api", "graphs", "imaging", "gallery") for path in (PROJECT / room).rglob("*.py")]
     raised = {
         code for path in sources if not OLDER.search(str(path)) for code in RAISED.findall(path.read_text("utf-8"))
@@ -134,7 +134,7 @@ GOOD = None
         ([1], [BUSY] * 9, [1] * 8, 0, [2] * 7, "OVERLOADED"),
     ],
 )
-def test_photos_are_sent_in_batches_until_each_has_its_fate(
+def test_photos_are_sent_in_batches_until_each_is_done(
     blank: Page,
     sizes: list[float],
     answers: list[Any],

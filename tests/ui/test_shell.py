@@ -1,4 +1,4 @@
-"""What surrounds the views: addresses, the key, the colours, the status, the keyboard, and narrow windows."""
+"""The frame around the views: addresses, the key, colours, the status, the keyboard and narrow windows."""
 
 import re
 
@@ -19,7 +19,7 @@ def test_every_view_has_an_address_and_a_title(watched: Watched) -> None:
     expect(page.locator("#gallery h1")).to_be_visible()
 
 
-def test_the_status_tells_of_every_stage_and_is_asked_again_only_while_it_is_seen(page: Page, watched: Watched) -> None:
+def test_the_status_shows_every_stage_and_is_refreshed_only_while_shown(page: Page, watched: Watched) -> None:
     def asked() -> int:
         return sum("/v1/status" in request.url for request in watched.asked)
 
@@ -43,7 +43,7 @@ def test_the_status_tells_of_every_stage_and_is_asked_again_only_while_it_is_see
     assert asked() == before
 
 
-def test_who_has_no_key_is_told_and_enters_one(page: Page) -> None:
+def test_a_missing_key_is_asked_for(page: Page) -> None:
     def guarded(route: Route) -> None:
         headers = route.request.headers
         if headers.pop("authorization", "") == "Bearer fg_good":
@@ -102,7 +102,7 @@ def test_the_first_tab_leads_past_the_header(page: Page) -> None:
     expect(page.locator("#compare h1")).to_be_visible()
 
 
-def test_the_colours_follow_the_system_until_they_are_switched_which_is_kept(page: Page) -> None:
+def test_the_colours_follow_the_system_until_switched(page: Page) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     page.emulate_media(color_scheme="light")
     light = page.evaluate(ground)
@@ -116,22 +116,20 @@ def test_the_colours_follow_the_system_until_they_are_switched_which_is_kept(pag
     page.emulate_media(color_scheme=None)
 
 
-def test_on_a_phone_nothing_is_wider_than_the_window(page: Page) -> None:
+def test_on_a_phone_no_view_and_no_answer_is_wider_than_the_window(
+    page: Page, mindy: bytes, mindy_again: bytes
+) -> None:
     page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
-    for view in VIEWS:
+    for view in reversed(VIEWS):
         go(page, view)
         assert overflow(page) == 0
-
-
-def test_on_a_phone_neither_is_an_answer(page: Page, mindy: bytes, mindy_again: bytes) -> None:
-    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
     choose(page, mindy, mindy_again, names=("a-name-without-a-break-" * 8 + ".jpg", "b.jpg"))
     page.get_by_role("button", name="Compare", exact=True).click()
     page.locator("#compare .verdict").wait_for()
     assert overflow(page) == 0
 
 
-def test_a_service_that_cannot_be_reached_is_told(page: Page) -> None:
+def test_an_unreachable_service_is_reported(page: Page) -> None:
     page.route("**/v1/**", lambda route: route.abort())
     page.get_by_role("link", name="Gallery", exact=True).click()
     expect(page.locator("#gallery > [role=alert]")).to_contain_text(re.compile("could not be reached.*NETWORK"))

@@ -1,4 +1,4 @@
-"""Photos fetched by address, from the public internet only: a client must not reach the service's inside through it."""
+"""Fetches photos by address from the public internet, so that no client reaches the internal network through it."""
 
 import asyncio
 import logging
@@ -19,36 +19,36 @@ from imaging.refused import Refused
 logger = logging.getLogger("ray.serve")
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
-"""From a host to its IP addresses; raises `OSError` or `UnicodeError` for a host that has none."""
+"""Resolves a host to its IP addresses. Raises `OSError` or `UnicodeError` if it has none."""
 
 MAX_URL = 4096
-"""Characters of an address: signed ones have up to two thousand."""
+"""Most characters of an address. Signed ones have up to two thousand."""
 
 _PORTS = {"http": 80, "https": 443}
-_SIDE_BY_SIDE = 32
-_TRIED = 3
+_CONCURRENT = 32
+_MOST_TRIED = 3
 _HEADERS = {
     "User-Agent": "facegraph",
     "Accept": "*/*",
-    # A compressed body could grow beyond every limit.
+    # A compressed body could exceed every limit.
     "Accept-Encoding": "identity",
     "Connection": "close",
 }
 
 
 class Addresses:
-    """Fetches photos.
+    """Fetches photos by address.
 
-    A host is resolved here, all of its IP addresses are judged, and the connection goes to one that was
-    judged: a name that changes its answer gains nothing. TLS is verified against the name. Each redirect
-    goes through the same.
+    A host is resolved here, all of its IP addresses are checked, and the connection goes to one of them, so a name that
+    resolves differently later cannot bypass the check. TLS is verified against the name. Each redirect is checked in
+    the same way.
 
     Args:
-        args: what may be fetched.
-        max_bytes: of a photo.
-        resolve: `Resolver` by default.
-        transport: what each request goes through, by default a connection of its own. It is the layer under
-            httpx's clients, of whose cookies, redirects, proxies and logged addresses none is wanted.
+        args: which addresses may be fetched.
+        max_bytes: size limit of a photo.
+        resolve: a `Resolver` by default.
+        transport: makes the transport of one request, by default a new connection. Transports are the layer below
+            httpx's clients, without their cookies, redirects, proxies and logged addresses.
     """
 
     def __init__(
@@ -63,16 +63,16 @@ class Addresses:
         self._max_bytes = max_bytes
         self._resolve = resolve or Resolver()
         self._transport = transport or self._connection
-        self._slots = asyncio.Semaphore(_SIDE_BY_SIDE)
+        self._slots = asyncio.Semaphore(_CONCURRENT)
 
     async def fetch(self, url: str) -> bytes:
-        """The bytes behind an http or https address.
+        """Fetch an http or https address.
 
         Raises:
             Refused: ``URL_NOT_ALLOWED``, ``DOWNLOAD_FAILED`` or ``IMAGE_TOO_LARGE``.
         """
         if not self._args.addresses:
-            raise Refused("URL_NOT_ALLOWED", "Addresses are not fetched by this service; send the photo as base64")
+            raise Refused("URL_NOT_ALLOWED", "This service does not fetch addresses; send the photo as base64")
         first = target = _parse(url)
         try:
             async with asyncio.timeout(self._args.timeout):
@@ -88,7 +88,7 @@ class Addresses:
         raise _failed(first, f"The address redirects more than {self._args.max_redirects} times")
 
     async def _get(self, url: httpx.URL) -> bytes | httpx.URL:
-        """The bytes behind one address, or the address that it redirects to."""
+        """Fetch one address, or return the address that it redirects to."""
         checked = await self._check(url)
         try:
             async with (
@@ -107,17 +107,17 @@ class Addresses:
             raise _failed(url, "The connection to the address broke", error) from None
 
     async def _check(self, url: httpx.URL) -> list[Address]:
-        """The IP addresses of the URL's host, if the URL and all of them are allowed."""
+        """Return the IP addresses of the URL's host. Refuse the URL unless it and all of them are allowed."""
         if url.scheme not in _PORTS:
             raise _not_allowed(url, "Only http and https addresses are fetched")
         if url.userinfo:
             raise _not_allowed(url, "Addresses with a user name or a password are not fetched")
         host, port = _name(url), _PORTS[url.scheme] if url.port is None else url.port
         if not host or not 0 < port < 65536:
-            raise _not_allowed(url, "The address is not a valid one")
+            raise _not_allowed(url, "The address is not valid")
         port_is_listed = (host, port) in self._hosts
         if self._hosts and not port_is_listed and (host, None) not in self._hosts:
-            raise _not_allowed(url, "The address's host is not one that photos are fetched from")
+            raise _not_allowed(url, "Photos are not fetched from the address's host")
         try:
             found = [ip_address(text) for text in await self._resolve(url.raw_host.decode())]
         except (OSError, UnicodeError) as error:
@@ -125,11 +125,11 @@ class Addresses:
         if not found:
             raise _failed(url, "The address's host was not found")
         outside = [ip for ip in found if not any(ip in network for network in self._networks)]
-        # The answer names no IP address: what the service's own network looks like is not for the client.
+        # The message names no IP address, so that clients learn nothing of the internal network.
         if inside := [ip for ip in outside if not is_public(ip)]:
             raise _not_allowed(url, "The address leads into a network that is not public", *inside)
         if outside and port not in _PORTS.values() and not port_is_listed:
-            raise _not_allowed(url, "Only the ports 80 and 443 are fetched from")
+            raise _not_allowed(url, "Photos are fetched from ports 80 and 443 only")
         return found
 
     async def _read(self, response: httpx.Response) -> bytes:
@@ -144,8 +144,8 @@ class Addresses:
         return bytes(body)
 
     def _connection(self) -> httpx.AsyncBaseTransport:
-        # None is kept or shared: TLS was verified for one name, and another may have the same IP address;
-        # and a pool of httpcore 1.0 loses a place for good where a request is cancelled as it gets it.
+        # Connections are neither kept nor shared: TLS is verified for one name, and another may have the same IP
+        # address. Besides, a pool of httpcore 1.0 loses a slot for good if a request is cancelled while it gets it.
         return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False)
 
     @cached_property
@@ -154,20 +154,20 @@ class Addresses:
 
 
 class Resolver:
-    """The system's name resolution, on threads of its own: slow names cannot take those of the event loop."""
+    """The system's name resolution on its own threads, so that slow names do not block those of the event loop."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_SIDE_BY_SIDE, "resolver")
+        self._threads = ThreadPoolExecutor(_CONCURRENT, "resolver")
 
     async def __call__(self, host: str) -> list[str]:
-        """The IP addresses of a host; a number, in whatever form the system takes it, is its own."""
+        """Resolve a host. A number in any form that the system accepts resolves to itself."""
         look_up = partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
         found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
         return [str(address[0]) for *_, address in found]
 
 
 def too_large(max_bytes: int) -> Refused:
-    """The refusal of an encoded photo of more bytes."""
+    """Return the refusal of an encoded photo of more than `max_bytes`."""
     return Refused("IMAGE_TOO_LARGE", f"The image has more than the {max_bytes} bytes that are accepted")
 
 
@@ -177,11 +177,11 @@ def _parse(text: str, base: httpx.URL | None = None) -> httpx.URL:
     try:
         return base.join(text) if base else httpx.URL(text)
     except (httpx.InvalidURL, ValueError):
-        raise _not_allowed(base, "The address is not a valid one") from None
+        raise _not_allowed(base, "The address is not valid") from None
 
 
 async def _connect(transport: httpx.AsyncBaseTransport, url: httpx.URL, checked: Sequence[Address]) -> httpx.Response:
-    *more, last = checked[:_TRIED]
+    *more, last = checked[:_MOST_TRIED]
     for ip in more:
         try:
             return await transport.handle_async_request(_request(url, ip))
@@ -196,7 +196,7 @@ def _request(url: httpx.URL, ip: Address) -> httpx.Request:
 
 
 def _name(url: httpx.URL) -> str:
-    """The host as certificates and lists have it."""
+    """The host as certificates and lists spell it."""
     return url.raw_host.decode().removesuffix(".")
 
 
@@ -214,7 +214,7 @@ def _logged(url: httpx.URL | None, refused: Refused, causes: Sequence[object]) -
 
 
 def _shown(url: httpx.URL | None) -> str:
-    """An address for the log: its query may be a signature, its user info a password."""
+    """An address for the log, without its query and user info, which may be secret."""
     if url is None:
         return "An address"
     path, _, _ = url.raw_path.partition(b"?")

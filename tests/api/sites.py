@@ -1,4 +1,4 @@
-"""A little server on loopback, and names and wires that stand in for the network."""
+"""A small server on loopback, and fake resolvers and transports."""
 
 import asyncio
 import socket
@@ -17,37 +17,33 @@ from api.settings import AddressArgs
 from imaging.refused import Refused
 
 PHOTO = bytes(range(256)) * 4
-
-
 LOOPBACK = "127.0.0.1/32"
-
-
 NOT_PUBLIC = ("URL_NOT_ALLOWED", "The address leads into a network that is not public")
-
-
-NOT_VALID = ("URL_NOT_ALLOWED", "The address is not a valid one")
-
-
+NOT_VALID = ("URL_NOT_ALLOWED", "The address is not valid")
+WRONG_SCHEME = ("URL_NOT_ALLOWED", "Only http and https addresses are fetched")
+WITH_USER = ("URL_NOT_ALLOWED", "Addresses with a user name or a password are not fetched")
+TOO_LONG = ("URL_NOT_ALLOWED", "The address has more than 4096 characters")
+ONLY_PORTS = ("URL_NOT_ALLOWED", "Photos are fetched from ports 80 and 443 only")
 NO_CONNECTION = ("DOWNLOAD_FAILED", "No connection to the address could be made")
-
+NOT_FOUND = ("DOWNLOAD_FAILED", "The address's host was not found")
 
 Page = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 def page(body: bytes = PHOTO, status: str = "200 OK", **headers: str) -> bytes:
-    """A whole answer with the length of its body."""
+    """A response that declares the length of its body."""
     return head(status, content_length=str(len(body)), **headers) + body
 
 
 def head(status: str = "200 OK", **headers: str) -> bytes:
-    """An answer's beginning; one without a length ends with the connection."""
+    """The head of a response, which ends with the connection unless it declares a length."""
     lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
 @dataclass
 class Site:
-    """A server of `pages` by path; any other path is a 404."""
+    """Serves `pages` by path, and answers 404 for other paths."""
 
     pages: Mapping[str, Page]
     scheme: str
@@ -74,7 +70,7 @@ class Site:
         except (ConnectionError, asyncio.IncompleteReadError):
             self.left.set()
         except asyncio.CancelledError:
-            # The loop's end, which asyncio's streams would log as a fault.
+            # The event loop ends, which asyncio's streams would log as an error.
             pass
         finally:
             writer.close()
@@ -92,7 +88,7 @@ async def serving(pages: Mapping[str, Page] | None = None, tls: ssl.SSLContext |
 
 
 class Names:
-    """A resolver that knows `answers` by host, each of them several in turn; a number is its own address."""
+    """Resolves hosts to their `answers` in turn, and numbers to themselves."""
 
     def __init__(self, answers: Mapping[str, Sequence[Sequence[str]]] | None = None) -> None:
         self.answers = {host: list(turns) for host, turns in (answers or {}).items()}
@@ -108,7 +104,7 @@ class Names:
 
 
 class Wire(httpx.AsyncBaseTransport):
-    """Keeps what would be sent, and answers in turn; an exception is raised."""
+    """Records requests and returns the answers in turn, or raises those that are exceptions."""
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self.answers = list(answers)
@@ -123,7 +119,7 @@ class Wire(httpx.AsyncBaseTransport):
 
     @property
     def hosts(self) -> list[str]:
-        """Whom the connections would go to."""
+        """The hosts that were connected to."""
         return [request.url.host for request in self.sent]
 
 
@@ -143,13 +139,13 @@ def no_connection() -> httpx.ConnectError:
 def addresses(
     resolve: Names | None = None, wire: httpx.AsyncBaseTransport | None = None, max_bytes: int = len(PHOTO), **args: Any
 ) -> Addresses:
-    """Addresses that may be fetched from the loopback unless told otherwise."""
+    """Fetches from loopback by default."""
     transport = (lambda: wire) if wire else None
     return Addresses(AddressArgs(**{"allowed_networks": LOOPBACK, **args}), max_bytes, resolve or Names(), transport)
 
 
 def public(resolve: Names | None = None, wire: httpx.AsyncBaseTransport | None = None, **args: Any) -> Addresses:
-    """Addresses with the settings that the service has by itself."""
+    """Fetches with the default settings of the service."""
     return addresses(resolve, wire or Wire(), allowed_networks="", **args)
 
 
@@ -158,7 +154,7 @@ def get(of: Addresses, url: str) -> bytes:
 
 
 def refusal(of: Addresses, url: str) -> tuple[str, str]:
-    """Code and message with which an address is refused."""
+    """Code and message of an address's refusal."""
     with pytest.raises(Refused) as caught:
         get(of, url)
     return caught.value.code, caught.value.message

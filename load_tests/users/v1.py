@@ -1,6 +1,5 @@
 """Clients of /v1, and whoever runs the service."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -8,7 +7,7 @@ from uuid import uuid4
 from locust import tag, task
 from locust.env import Environment
 
-from load_tests.users.service_user import CHANCE, PAUSE_S, ServiceUser, file_of
+from load_tests.users.service_user import CHANCE, ServiceUser, file_of
 
 NAMED = "/v1/collections/[name]"
 SUBJECTS = 20
@@ -56,16 +55,15 @@ class GalleryUser(ServiceUser):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self._path = f"/v1/collections/load-{uuid4().hex}"
+        self._created = False
         self._embedding: Any = None
 
     def on_start(self) -> None:
-        """Create the collection, and enrol the first subject."""
-        while not self._ask("PUT", json={"embedder": "arcface"}, expected=(200, 201)):
-            time.sleep(PAUSE_S)
+        """Enrol the first subject."""
         self._enrol("person-0")
 
     def on_stop(self) -> None:
-        """Delete the collection."""
+        """Delete the collection, even if the answer to its creation was lost."""
         self.take_back(self._path, NAMED, with_faces="true")
 
     @tag("search")
@@ -117,8 +115,10 @@ class GalleryUser(ServiceUser):
         self._ask("POST", "/subjects/delete", json={"ids": ["person-1", "person-2"]})
 
     def _ask(self, method: str, below: str = "", named: str = "", **request: Any) -> Any:
-        """Send a request to this user's collection; `named` is the path below it without ids."""
-        return self.ask(method, self._path + below, name=NAMED + (named or below), **request)
+        """Send a request to this user's collection, which the first one creates; `named` is `below` without ids."""
+        if not self._created:
+            self._created = bool(self.ask("PUT", self._path, name=NAMED, json={}, expected=(200, 201)))
+        return self._created and self.ask(method, self._path + below, name=NAMED + (named or below), **request)
 
     def _enrol(self, subject: str) -> Any:
         # 200: this photo of the subject is enrolled already.

@@ -8,14 +8,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.scopes import template
 from telemetry.answered_request import AnsweredRequest, Observe, unobserved
 from telemetry.call_window import CallWindow
-from telemetry.timing import recording
+from telemetry.request_record import recording
 
 CLIENT_LEFT = 499
 """Status of a request whose client left before its answer began, as nginx has it."""
 
 
 class ServerTiming:
-    """An ASGI app whose answers tell what `telemetry.timing` recorded until they began.
+    """An ASGI app whose answers tell what `telemetry.request_record` recorded until they began.
 
     Args:
         app: what answers.

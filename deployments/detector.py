@@ -13,7 +13,7 @@ from models.detection import PhotoDetector
 from models.device import Device
 from models.engines import Engine, load_detector
 from models.store import Store
-from telemetry.timing import Timed
+from telemetry.request_record import TimedAnswer
 from telemetry.tracing import add_steps
 
 
@@ -44,13 +44,13 @@ class DetectorReplica:
         self._photos = PhotoDetector(detector, limits)
         self._workers = workers
 
-    async def answer(self, question: DetectionRequest) -> Timed[Detection]:
+    async def answer(self, question: DetectionRequest) -> TimedAnswer[Detection]:
         """Find faces in encoded photos, each in a worker of its own, and cut crops of those that count."""
         crops, pick = question.crops, question.pick
         looks = await self._workers.run(*(partial(self._photos.one, photo, crops, pick) for photo in question.photos))
         found = Detection.joined(looks.answer, crops)
         add_steps(found.steps)
-        return Timed(found, looks.seconds, found.steps)
+        return TimedAnswer(found, looks.seconds, found.steps)
 
     async def ready(self) -> None:
         """Answer, which a replica does only once its network is loaded.

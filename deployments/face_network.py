@@ -12,7 +12,7 @@ from models.catalogue import card, networks_of
 from models.device import Device
 from models.engines import Engine, load_network
 from models.store import Store
-from telemetry.timing import Timed
+from telemetry.request_record import TimedAnswer
 
 
 class FaceNetworkReplica:
@@ -32,12 +32,12 @@ class FaceNetworkReplica:
         # A CPU takes twice as long for two faces as for one, so they may as well run side by side; a GPU does not.
         self._parts = workers.count if device.kind == "cpu" else 1
 
-    async def answer(self, question: FaceCrops) -> Timed[NDArray[np.float32]]:
+    async def answer(self, question: FaceCrops) -> TimedAnswer[NDArray[np.float32]]:
         """What the task of the card says of n faces: float32 (n, *shape)."""
         parts = max(1, min(self._parts, len(question[0])))
         shares = zip(*(np.array_split(crop, parts) for crop in question), strict=True)
         answers = await self._workers.run(*(partial(self._network, *share) for share in shares))
-        return Timed(np.concatenate(answers.answer), answers.seconds)
+        return TimedAnswer(np.concatenate(answers.answer), answers.seconds)
 
     async def ready(self) -> None:
         """Answer, which a replica does only once its network is loaded.

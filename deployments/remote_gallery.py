@@ -8,7 +8,7 @@ from ray.serve.handle import DeploymentHandle
 from deployments.stage import Caller
 from gallery.operations import Answer, Change, GalleryClient, Parameters, Read
 from gallery.records import Enrolled, NewFace
-from telemetry.timing import note
+from telemetry.request_record import count_outcome
 
 
 class RemoteGallery(GalleryClient):
@@ -66,5 +66,5 @@ class RemoteGallery(GalleryClient):
         """Enrol faces, and count the outcomes for the request's metrics."""
         enrolled = await super().enrol(name, contract, faces, replace=replace, request=request)
         for face in enrolled:
-            note("enrolment", face.status)
+            count_outcome("enrolment", face.status)
         return enrolled

@@ -17,7 +17,7 @@ from graphs.stages import DetectionRequest
 from imaging.refused import Refused
 from models.card import Card
 from telemetry.call_window import CallWindow
-from telemetry.timing import Call, Timed, record
+from telemetry.request_record import StageCall, TimedAnswer, record_call
 from telemetry.tracing import isolate_spans
 
 logger = logging.getLogger("ray.serve")
@@ -29,14 +29,14 @@ Asks = TypeVar("Asks", contravariant=True)
 INGRESS = "ingress"
 """Name of the ingress's deployment."""
 
-Asked = Callable[[], Awaitable[Answer | Timed[Answer] | Refused]]
+Asked = Callable[[], Awaitable[Answer | TimedAnswer[Answer] | Refused]]
 """Makes one call and returns its answer, or what the stage refused; called again where a replica died."""
 
 
 class Replica(Protocol[Asks, Answer]):
     """What runs a stage: an object of a deployment's class, its client, or an object inside the ingress."""
 
-    async def answer(self, question: Asks, /) -> Timed[Answer]:
+    async def answer(self, question: Asks, /) -> TimedAnswer[Answer]:
         """Answer a question."""
 
     async def ready(self) -> None:
@@ -53,9 +53,9 @@ class RemoteReplica(Generic[Question, Answer]):
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle
 
-    async def answer(self, question: Question) -> Timed[Answer]:
+    async def answer(self, question: Question) -> TimedAnswer[Answer]:
         """Ask one replica."""
-        answer: Timed[Answer] = await self._handle.answer.remote(question)
+        answer: TimedAnswer[Answer] = await self._handle.answer.remote(question)
         return answer
 
     async def ready(self) -> None:
@@ -122,11 +122,11 @@ class Caller:
             failure = type(error).__name__
             raise
         finally:
-            timed, ended = answer if isinstance(answer, Timed) else None, time.perf_counter()
+            timed, ended = answer if isinstance(answer, TimedAnswer) else None, time.perf_counter()
             self.calls.end(started, ended)
-            record(Call(self.kind, label or self.role, started, ended, timed, size, failure, repeated))
+            record_call(StageCall(self.kind, label or self.role, started, ended, timed, size, failure, repeated))
         self.readiness.answered()
-        if isinstance(answer, Timed):
+        if isinstance(answer, TimedAnswer):
             return answer.answer
         if isinstance(answer, Refused):
             raise answer

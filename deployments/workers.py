@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from telemetry.timing import Timed, covered
+from telemetry.request_record import TimedAnswer, covered
 
 Answer = TypeVar("Answer")
 
@@ -34,7 +34,7 @@ class Workers:
         """The number of threads."""
         return self._count
 
-    async def run(self, *parts: Callable[[], Answer]) -> Timed[list[Answer]]:
+    async def run(self, *parts: Callable[[], Answer]) -> TimedAnswer[list[Answer]]:
         """Call each of `parts` in a thread, in parallel as far as threads are free.
 
         If this is cancelled, parts that have not started are not called.
@@ -50,4 +50,4 @@ class Workers:
 
         loop = asyncio.get_running_loop()
         done = await asyncio.gather(*(loop.run_in_executor(self._threads, timed, part) for part in parts))
-        return Timed([answer for answer, _ in done], covered(times for _, times in done))
+        return TimedAnswer([answer for answer, _ in done], covered(times for _, times in done))

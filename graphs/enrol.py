@@ -17,7 +17,7 @@ from graphs.stages import DetectorStage, FaceStage
 from imaging.faces import Photo
 from imaging.pick import Pick
 from imaging.refused import Refused
-from telemetry.timing import note
+from telemetry.request_record import count_outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ async def enrol(
         for (outcome, _), answer in zip(fit, answers, strict=True):
             outcome.enrolled = answer
     results = [outcome for outcomes in judged for outcome in outcomes]
-    note("enrolment", "refused", sum(outcome.refused is not None for outcome in results))
+    count_outcome("enrolment", "refused", sum(outcome.refused is not None for outcome in results))
     return results
 
 

@@ -14,7 +14,7 @@ from imaging.crops import CropSpec
 from imaging.faces import Detection, Face, Photo, Pixels
 from imaging.pick import Pick
 from imaging.refused import Refused
-from telemetry.timing import note
+from telemetry.request_record import count_outcome
 
 Readings = Mapping[str, NDArray[np.float32]]
 """By role, what each network reads from n faces: float32 (n, *shape), as its card's task says."""
@@ -166,10 +166,10 @@ def check_one(photo: Photo, pick: Pick) -> None:
 def _note(detection: Detection) -> None:
     for photo in detection.photos:
         if isinstance(photo, Refused):
-            note("photo", photo.code)
+            count_outcome("photo", photo.code)
         else:
-            note("photo", "decoded")
-            note("face", "found", photo.found)
+            count_outcome("photo", "decoded")
+            count_outcome("face", "found", photo.found)
 
 
 def _starts(detection: Detection) -> list[int]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from telemetry.timing import note
+from telemetry.request_record import count_outcome
 
 LivenessPolicy = Literal["off", "report", "require"]
 """off: not asked; report: stands beside the answer; require: a spoof is never a match and is not enrolled."""
@@ -37,7 +37,7 @@ class LivenessRule:
     def judge(self, score: float) -> LivenessVerdict:
         """Judge one face by its live probability, and count the verdict for the request's metrics."""
         live = score >= self.threshold
-        note("liveness", "live" if live else "spoof")
+        count_outcome("liveness", "live" if live else "spoof")
         return LivenessVerdict(live, score, self.threshold)
 
     def refuses(self, *live: bool | None) -> bool:

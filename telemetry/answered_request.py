@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from telemetry.timing import Recorder
+from telemetry.request_record import RequestRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class AnsweredRequest:
     status: int
     code: str
     seconds: float
-    did: Recorder
+    did: RequestRecord
 
 
 Observe = Callable[[AnsweredRequest], None]

@@ -8,7 +8,7 @@ from typing import Any
 from ray.serve.metrics import Counter, Histogram
 
 from telemetry.answered_request import AnsweredRequest
-from telemetry.timing import Call, Noted
+from telemetry.request_record import OutcomeKind, StageCall
 
 SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 SIZES = [1.0, 2, 4, 8, 16, 32, 64, 128]
@@ -55,7 +55,7 @@ class Metrics:
             "facegraph_matches_total", "Comparisons and searched faces by verdict.", _labels("route", "verdict")
         )
         outcome = _labels("outcome")
-        self._noted: dict[Noted, Counter] = {
+        self._outcomes: dict[OutcomeKind, Counter] = {
             "photo": Counter("facegraph_photos_total", "Photos: decoded, or the code of the refusal.", outcome),
             "face": Counter("facegraph_faces_total", "Faces found in photos.", outcome),
             "liveness": Counter("facegraph_liveness_verdicts_total", "Faces judged live or spoof.", outcome),
@@ -68,16 +68,16 @@ class Metrics:
         self._requests.inc(1, {**route, "status": str(answered.status), "code": answered.code})
         self._request_seconds.observe(answered.seconds, route)
         for call in answered.did.calls:
-            self._record(call)
+            self._record_call(call)
         for (of, outcome), count in answered.did.outcomes.items():
             if not count:
                 continue
             if of == "match":
                 self._matches.inc(count, {"route": answered.route, "verdict": outcome})
             else:
-                self._noted[of].inc(count, {"outcome": outcome})
+                self._outcomes[of].inc(count, {"outcome": outcome})
 
-    def _record(self, call: Call) -> None:
+    def _record_call(self, call: StageCall) -> None:
         stage = {"stage": call.kind, "role": call.label}
         seconds = call.end - call.start
         self._call_seconds.observe(seconds, stage)

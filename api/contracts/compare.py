@@ -19,7 +19,7 @@ from graphs.verify import ComparedFace, Verification, naming, verify
 from imaging.pick import PROMINENT
 from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
-from telemetry.timing import matched
+from telemetry.request_record import count_match
 
 router = APIRouter(tags=["compare"], route_class=CheckedRoute)
 PATHS = ("compare", "mediapipe")
@@ -138,7 +138,7 @@ async def _compare(role: str, request: Request, body: CompareRequest) -> Compare
     compared = _comparison(found, threshold)
     return CompareResponse(
         similarity=compared.cosine_similarity,
-        match=matched(compared.cosine_similarity >= threshold),
+        match=count_match(compared.cosine_similarity >= threshold),
         total_processing_time_ms=(time.perf_counter() - started) * 1000,
         image1_metrics=image1,
         image2_metrics=image2,

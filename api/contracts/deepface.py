@@ -24,7 +24,7 @@ from imaging.faces import Face, Photo
 from imaging.pick import Pick
 from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
-from telemetry.timing import matched
+from telemetry.request_record import count_match
 
 router = APIRouter(prefix="/api/v1", tags=["deepface"], route_class=CheckedRoute)
 PATHS = ("api",)
@@ -224,7 +224,7 @@ async def post_distance(request: Request, body: DistanceRequest) -> DistanceResp
     threshold = THRESHOLDS[body.distance_metric] if body.threshold is None else body.threshold
     distance, similarity = _measured(body.distance_metric, *unpadded(request.state.service, ROLE, body))
     return DistanceResponse(
-        is_same_person=matched(distance < threshold),
+        is_same_person=count_match(distance < threshold),
         distance=distance,
         similarity=similarity,
         confidence=max(0.0, 1 - distance / threshold),

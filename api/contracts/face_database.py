@@ -27,7 +27,7 @@ from graphs.thresholds import first_set
 from imaging.pick import PROMINENT
 from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
-from telemetry.timing import matched
+from telemetry.request_record import count_match
 
 router = APIRouter(tags=["face database"], route_class=CheckedRoute)
 PATHS = ("add_face", "match_face", "list_faces", "delete_face", "stats")
@@ -164,7 +164,7 @@ async def post_match_face(
     embedder = _embedder(service, variant)
     embedding = await _embedding(service, embedder, data)
     subject, similarity, threshold = await _best(service, variant, embedder, embedding)
-    match = matched(subject is not None and similarity >= threshold)
+    match = count_match(subject is not None and similarity >= threshold)
     if subject is not None and match:
         add_audit_ids(request, [subject])
     answer = FaceMatch(

@@ -18,7 +18,7 @@ from graphs.stages import first_of
 from imaging.pick import ALL_FACES, PROMINENT
 from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
-from telemetry.timing import matched
+from telemetry.request_record import count_match
 
 router = APIRouter(tags=["faces"], route_class=CheckedRoute)
 PATHS = ("detect-face", "extract-embedding", "compare-faces")
@@ -136,5 +136,5 @@ async def post_compare_faces(request: Request, body: EmbeddingPair) -> FaceCompa
         similarity=(measured.cosine + 1) / 2,
         cosine_similarity=measured.cosine,
         euclidean_distance=measured.euclidean,
-        match=matched(measured.euclidean < MOST_DISTANCE or measured.cosine > LEAST_COSINE),
+        match=count_match(measured.euclidean < MOST_DISTANCE or measured.cosine > LEAST_COSINE),
     )

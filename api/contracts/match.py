@@ -26,7 +26,7 @@ from imaging.pick import Pick
 from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
 from models.tasks.liveness import LIVENESS
-from telemetry.timing import matched
+from telemetry.request_record import count_match
 
 router = APIRouter(tags=["match"], route_class=CheckedRoute)
 PATHS = ("match",)
@@ -172,7 +172,7 @@ async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
     similarity = found.distances.cosine
     return MatchResponse(
         success=True,
-        match=matched(similarity >= threshold and not rule.refuses(live1.live, live2.live)),
+        match=count_match(similarity >= threshold and not rule.refuses(live1.live, live2.live)),
         similarity_score=similarity,
         confidence=_confidence(similarity - threshold),
         threshold=threshold,

@@ -22,7 +22,7 @@ from graphs.thresholds import AppliedThreshold, ComparisonMetric, threshold_of
 from graphs.verify import naming, verify
 from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
-from telemetry.timing import matched
+from telemetry.request_record import count_match
 
 router = APIRouter(prefix="/v1", tags=["photos"], responses=ERRORS, route_class=StrictRoute)
 
@@ -173,7 +173,7 @@ async def post_verify(
     ]
     if chosen.refuses(first, second):
         compared.match = False
-    matched(compared.match)
+    count_match(compared.match)
     photos = [face.photo for face in found.faces]
     return VerifyAnswer(
         **dict(compared),
@@ -202,7 +202,7 @@ async def post_compare(request: Request, body: CompareEmbeddingsRequest) -> Comp
     unit = [vector / np.linalg.norm(vector) for vector in (vector_of(first.values), vector_of(second.values))]
     threshold = threshold_of(service.policy, embedder, request=body.threshold, metric=body.metric)
     compared = _compared(distances(*unit), body.metric, threshold)
-    matched(compared.match)
+    count_match(compared.match)
     return compared
 
 

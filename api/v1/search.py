@@ -20,7 +20,7 @@ from api.v1.schemas import FacesFound, Models, PhotoAnswer, ThresholdAnswer, Tim
 from gallery.records import Hit
 from graphs.identify import identify
 from graphs.thresholds import AppliedThreshold, threshold_of
-from telemetry.timing import matched
+from telemetry.request_record import count_match
 
 router = APIRouter(
     prefix="/v1/collections/{collection}/search", tags=["search"], responses=ERRORS, route_class=StrictRoute
@@ -146,5 +146,5 @@ def _candidates(hits: list[Hit], threshold: AppliedThreshold) -> list[Candidate]
         for hit in hits
         if hit.cosine >= threshold.value
     ]
-    matched(bool(candidates))
+    count_match(bool(candidates))
     return candidates

@@ -15,7 +15,7 @@ from graphs.stages import DetectionRequest
 from imaging.faces import Detection
 from telemetry.answered_request import AnsweredRequest
 from telemetry.call_window import CallWindow
-from telemetry.timing import Call, Timed, record
+from telemetry.request_record import StageCall, TimedAnswer, record_call
 from tests.api.asgi import ask
 from tests.fakes import FakeDetector, client, photo, service, stages
 
@@ -26,9 +26,9 @@ def test_the_time_is_from_the_requests_arrival_to_the_start_of_its_answer() -> N
     headers = [(b"content-type", b"text/plain")]
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
-        record(Call("gallery", "find", 3.0, 3.25))
+        record_call(StageCall("gallery", "find", 3.0, 3.25))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        record(Call("gallery", "too late", 3.0, 3.5))
+        record_call(StageCall("gallery", "too late", 3.0, 3.5))
         await send({"type": "http.response.body", "body": b"text"})
 
     start, body = asyncio.run(ask(ServerTiming(inner, CallWindow(), clock=iter([2.0, 4.0, 5.0]).__next__)))
@@ -52,7 +52,7 @@ def test_an_answer_without_headers_gets_this_one() -> None:
 
 def test_the_header_tells_what_the_stages_recorded() -> None:
     async def detect(question: DetectionRequest) -> Detection:
-        record(Call("detector", "mtcnn", 0.0, 0.0, Timed(None, 0.0, {"decode": 0.0})))
+        record_call(StageCall("detector", "mtcnn", 0.0, 0.0, TimedAnswer(None, 0.0, {"decode": 0.0})))
         return await FakeDetector(photo(), photo())(question)
 
     entries = client(stages(detect)).post("/match", json=PAIR).headers["server-timing"].split(", ")

@@ -17,7 +17,7 @@ from deployments.remote_gallery import RemoteGallery
 from gallery.location import Location
 from gallery.records import EmbeddingKind, NewFace
 from gallery.writer import Writer
-from telemetry.timing import recording
+from telemetry.request_record import recording
 from tests.deployments.handles import handle
 from tests.fakes import serve_log
 from tests.gallery.sample_gallery import in_loop, refusal

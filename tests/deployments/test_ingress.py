@@ -16,7 +16,7 @@ from deployments.ingress import BoundStage
 from deployments.readiness import first_looks
 from deployments.workers import Workers
 from models.catalogue import card
-from telemetry.timing import Timed, recording
+from telemetry.request_record import TimedAnswer, recording
 from tests.deployments.handles import handle
 from tests.gallery.sample_gallery import in_loop
 
@@ -26,8 +26,8 @@ def test_a_stage_is_asked_in_its_deployment_or_inside_the_ingress(inside: bool) 
     class Replica:
         def __init__(self, workers: Workers | None = None) -> None: ...
 
-        async def answer(self, question: Any) -> Timed[Any]:
-            return Timed(question, 0.125)
+        async def answer(self, question: Any) -> TimedAnswer[Any]:
+            return TimedAnswer(question, 0.125)
 
         async def ready(self) -> None: ...
 

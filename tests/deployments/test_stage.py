@@ -13,7 +13,7 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from deployments import stage
 from deployments.stage import Caller
 from imaging.refused import Refused
-from telemetry.timing import Timed, recording
+from telemetry.request_record import TimedAnswer, recording
 from tests.fakes import serve_log
 
 
@@ -120,12 +120,12 @@ def recorded(answer: Any, **options: Any) -> str:
 
 
 def test_a_replicas_own_time_is_taken_off_its_answer() -> None:
-    assert asyncio.run(caller().call(asking(Timed("found", 0.1)))) == "found"
+    assert asyncio.run(caller().call(asking(TimedAnswer("found", 0.1)))) == "found"
 
 
 @pytest.mark.usefixtures("_clock")
 def test_a_call_is_recorded_with_the_replicas_own_time() -> None:
-    assert recorded(Timed("found", 0.125, {"decode": 0.0625})).split(", ") == [
+    assert recorded(TimedAnswer("found", 0.125, {"decode": 0.0625})).split(", ") == [
         "total;dur=1500.0",
         "ingress;dur=1250.0",
         'detector;desc="mtcnn";dur=250.0',

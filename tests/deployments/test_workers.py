@@ -10,7 +10,7 @@ import pytest
 
 from deployments import workers
 from deployments.workers import Workers
-from telemetry.timing import Timed
+from telemetry.request_record import TimedAnswer
 
 TIMEOUT_S = 30
 """A test that hangs fails after this time."""
@@ -60,11 +60,11 @@ def test_parts_run_side_by_side_and_are_answered_in_order() -> None:
 def test_waiting_for_a_thread_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25, 5.0, 5.5]).__next__))
 
-    async def run() -> list[Timed[list[str]]]:
+    async def run() -> list[TimedAnswer[list[str]]]:
         pool = Workers(1)
         return list(await asyncio.gather(pool.run(lambda: "one"), pool.run(lambda: "other")))
 
-    assert asyncio.run(run()) == [Timed(["one"], 0.25), Timed(["other"], 0.5)]
+    assert asyncio.run(run()) == [TimedAnswer(["one"], 0.25), TimedAnswer(["other"], 0.5)]
 
 
 def test_cancelled_call_never_starts_or_frees_its_thread_at_its_end() -> None:

@@ -16,7 +16,7 @@ from imaging.crops import CropSpec
 from imaging.faces import Photo
 from imaging.pick import Pick
 from imaging.refused import Refused
-from telemetry.timing import recording
+from telemetry.request_record import recording
 from tests.fakes import (
     ANGLES,
     EMBEDDER_CROP,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphs.liveness import LivenessPolicy, LivenessRule, LivenessVerdict
-from telemetry.timing import recording
+from telemetry.request_record import recording
 
 SCORES = st.floats(0, 1)
 

@@ -7,7 +7,7 @@ import pytest
 from telemetry import metrics
 from telemetry.answered_request import AnsweredRequest
 from telemetry.metrics import Metrics
-from telemetry.timing import Call, Recorder, Timed
+from telemetry.request_record import RequestRecord, StageCall, TimedAnswer
 
 Labels = dict[str, str]
 
@@ -27,7 +27,7 @@ class KeptMetric:
     observe = inc
 
 
-def updates(monkeypatch: pytest.MonkeyPatch, did: Recorder) -> list[tuple[str, float, Labels]]:
+def updates(monkeypatch: pytest.MonkeyPatch, did: RequestRecord) -> list[tuple[str, float, Labels]]:
     """The updates for a request of half a second."""
     monkeypatch.setattr(KeptMetric, "updates", [], raising=False)
     monkeypatch.setattr(metrics, "Counter", KeptMetric)
@@ -37,7 +37,7 @@ def updates(monkeypatch: pytest.MonkeyPatch, did: Recorder) -> list[tuple[str, f
 
 
 def test_request_is_counted_with_its_outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
-    did = Recorder(0.0)
+    did = RequestRecord(0.0)
     did.outcomes.update({("photo", "decoded"): 2, ("face", "found"): 3, ("liveness", "spoof"): 1})
     did.outcomes.update({("liveness", "live"): 0, ("enrolment", "already"): 1, ("match", "no_match"): 1})
     assert updates(monkeypatch, did) == [
@@ -52,10 +52,11 @@ def test_request_is_counted_with_its_outcomes(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_stage_calls_are_counted_with_the_replicas_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    did, detector, gallery = Recorder(0.0), {"stage": "detector", "role": "mtcnn"}, {"stage": "gallery", "role": "find"}
+    did = RequestRecord(0.0)
+    detector, gallery = {"stage": "detector", "role": "mtcnn"}, {"stage": "gallery", "role": "find"}
     did.calls = [
-        Call("detector", "mtcnn", 1.0, 1.5, Timed(None, 0.375, {"decode": 0.25}), size=2),
-        Call("gallery", "find", 1.0, 1.5, failure="ActorDiedError", repeated=True),
+        StageCall("detector", "mtcnn", 1.0, 1.5, TimedAnswer(None, 0.375, {"decode": 0.25}), size=2),
+        StageCall("gallery", "find", 1.0, 1.5, failure="ActorDiedError", repeated=True),
     ]
     assert updates(monkeypatch, did)[2:] == [
         ("stage_call_duration_seconds", 0.5, detector),

@@ -5,14 +5,14 @@ import pytest
 from telemetry import request_log
 from telemetry.answered_request import AnsweredRequest
 from telemetry.request_log import RequestLog
-from telemetry.timing import Recorder
+from telemetry.request_record import RequestRecord
 from tests.fakes import serve_log
 
 
 def test_request_is_counted_and_logged_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[AnsweredRequest] = []
     monkeypatch.setattr(request_log, "Metrics", lambda: counted.append)
-    answered = AnsweredRequest("POST", "/match", 503, "TIMEOUT", 0.12345, Recorder(0.0))
+    answered = AnsweredRequest("POST", "/match", 503, "TIMEOUT", 0.12345, RequestRecord(0.0))
     with serve_log() as log:
         RequestLog()(answered)
     assert counted == [answered]

@@ -7,13 +7,13 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from telemetry.answered_request import AnsweredRequest
-from telemetry.timing import Recorder
+from telemetry.request_record import RequestRecord
 from telemetry.tracing import add_steps, add_trace_id, describe_span
 
 
 def describe() -> logging.LogRecord:
     """Describe the current span, and return a log record of it."""
-    describe_span(AnsweredRequest("POST", "/match", 503, "TIMEOUT", 0.5, Recorder(0.0)))
+    describe_span(AnsweredRequest("POST", "/match", 503, "TIMEOUT", 0.5, RequestRecord(0.0)))
     add_steps({"decode": 0.0123456, "detect": 0.05})
     record = logging.LogRecord("ray.serve", logging.INFO, "file", 1, "message", None, None)
     assert add_trace_id(record) is True

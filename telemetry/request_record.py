@@ -17,7 +17,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Timed(Generic[Answer]):
+class TimedAnswer(Generic[Answer]):
     """The answer of a stage's replica, with the time that it took there.
 
     Attributes:
@@ -30,12 +30,12 @@ class Timed(Generic[Answer]):
     steps: Mapping[str, float] = field(default_factory=dict)
 
 
-Noted = Literal["photo", "face", "liveness", "match", "enrolment"]
+OutcomeKind = Literal["photo", "face", "liveness", "match", "enrolment"]
 """What an outcome is about."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class StageCall:
     """A call of a stage.
 
     Attributes:
@@ -52,13 +52,13 @@ class Call:
     label: str
     start: float
     end: float
-    timed: Timed[Any] | None = None
+    timed: TimedAnswer[Any] | None = None
     size: int | None = None
     failure: str = ""
     repeated: bool = False
 
 
-class Recorder:
+class RequestRecord:
     """The record of one request.
 
     Args:
@@ -71,8 +71,8 @@ class Recorder:
 
     def __init__(self, started: float) -> None:
         self._started = started
-        self.calls: list[Call] = []
-        self.outcomes: Counter[tuple[Noted, str]] = Counter()
+        self.calls: list[StageCall] = []
+        self.outcomes: Counter[tuple[OutcomeKind, str]] = Counter()
 
     def header(self, now: float) -> str:
         """The value of ``Server-Timing``: ``total``, ``ingress``, then each kind of stage in the order of its calls.
@@ -106,36 +106,36 @@ def covered(intervals: Iterable[tuple[float, float]]) -> float:
     return length
 
 
-# The tasks of a request copy the variable, not the recorder in it: they all write into the same one.
-_running: ContextVar[Recorder | None] = ContextVar("_running", default=None)
+# The tasks of a request copy the variable, not the record in it: they all write into the same one.
+_current: ContextVar[RequestRecord | None] = ContextVar("_current", default=None)
 
 
 @contextmanager
-def recording(started: float) -> Iterator[Recorder]:
+def recording(started: float) -> Iterator[RequestRecord]:
     """Record what happens inside, in this task and in those that it starts."""
-    recorder = Recorder(started)
-    token = _running.set(recorder)
+    current = RequestRecord(started)
+    token = _current.set(current)
     try:
-        yield recorder
+        yield current
     finally:
-        _running.reset(token)
+        _current.reset(token)
 
 
-def record(call: Call) -> None:
+def record_call(call: StageCall) -> None:
     """Record a stage call of the current request, if there is one."""
-    if recorder := _running.get():
-        recorder.calls.append(call)
+    if current := _current.get():
+        current.calls.append(call)
 
 
-def note(of: Noted, outcome: str, count: int = 1) -> None:
+def count_outcome(of: OutcomeKind, outcome: str, count: int = 1) -> None:
     """Count an outcome of the current request, if there is one. It becomes a label: use few distinct words."""
-    if recorder := _running.get():
-        recorder.outcomes[of, outcome] += count
+    if current := _current.get():
+        current.outcomes[of, outcome] += count
 
 
-def matched(match: bool) -> bool:
+def count_match(match: bool) -> bool:
     """Count a comparison or search as a match or not, and return `match`."""
-    note("match", "match" if match else "no_match")
+    count_outcome("match", "match" if match else "no_match")
     return match
 
 

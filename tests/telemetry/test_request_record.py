@@ -8,33 +8,42 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.timing import Call, Recorder, Timed, covered, matched, note, record, recording
+from telemetry.request_record import (
+    RequestRecord,
+    StageCall,
+    TimedAnswer,
+    count_match,
+    count_outcome,
+    covered,
+    record_call,
+    recording,
+)
 
 
 def test_header_sums_up_each_kind_in_the_order_of_its_calls() -> None:
-    recorder = Recorder(10.0)
-    recorder.calls = [
-        Call("detector", "mtcnn", 10.0, 10.25, Timed(None, 0.125, {"decode": 0.0625})),
-        Call("detector", "mediapipe", 10.125, 10.375, Timed(None, 0.125, {"decode": 0.03125, "detect": 0.25})),
-        Call("detector", "mtcnn", 10.5, 10.75),
-        Call("gallery", "find", 10.75, 10.875),
+    record = RequestRecord(10.0)
+    record.calls = [
+        StageCall("detector", "mtcnn", 10.0, 10.25, TimedAnswer(None, 0.125, {"decode": 0.0625})),
+        StageCall("detector", "mediapipe", 10.125, 10.375, TimedAnswer(None, 0.125, {"decode": 0.03125, "crop": 0.25})),
+        StageCall("detector", "mtcnn", 10.5, 10.75),
+        StageCall("gallery", "find", 10.75, 10.875),
     ]
-    assert recorder.header(11.0).split(", ") == [
+    assert record.header(11.0).split(", ") == [
         "total;dur=1000.0",
         "ingress;dur=250.0",
         'detector;desc="mtcnn mediapipe";dur=750.0',
         "detector-busy;dur=250.0",
         "decode;dur=93.8",
-        "detect;dur=250.0",
+        "crop;dur=250.0",
         'gallery;desc="find";dur=125.0',
     ]
 
 
 @given(st.text(min_size=1))
 def test_no_label_breaks_the_header(label: str) -> None:
-    recorder = Recorder(0.0)
-    recorder.calls.append(Call("detector", label, 0.0, 1.0))
-    found = re.fullmatch(r"total;dur=1000\.0, ingress;dur=0\.0, detector;desc=(.+);dur=1000\.0", recorder.header(1.0))
+    record = RequestRecord(0.0)
+    record.calls.append(StageCall("detector", label, 0.0, 1.0))
+    found = re.fullmatch(r"total;dur=1000\.0, ingress;dur=0\.0, detector;desc=(.+);dur=1000\.0", record.header(1.0))
     assert found is not None
     assert found[1].isascii()
     assert found[1].isprintable()
@@ -49,24 +58,24 @@ def test_covered_length_is_that_of_the_union(intervals: list[tuple[int, int]]) -
 
 def test_nothing_is_recorded_before_and_after_a_request() -> None:
     def happen() -> None:
-        record(Call("detector", "mtcnn", 0.0, 1.0))
-        note("face", "found")
+        record_call(StageCall("detector", "mtcnn", 0.0, 1.0))
+        count_outcome("face", "found")
 
     happen()
-    with pytest.raises(RuntimeError), recording(0.0) as recorder:
+    with pytest.raises(RuntimeError), recording(0.0) as record:
         raise RuntimeError
     happen()
-    assert (recorder.calls, recorder.outcomes) == ([], {})
+    assert (record.calls, record.outcomes) == ([], {})
 
 
 def test_outcomes_are_counted() -> None:
-    with recording(0.0) as recorder:
-        note("face", "found", 3)
-        note("face", "found", 2)
-        note("liveness", "spoof")
-        assert matched(True) is True
-        assert matched(False) is False
-    assert recorder.outcomes == {
+    with recording(0.0) as record:
+        count_outcome("face", "found", 3)
+        count_outcome("face", "found", 2)
+        count_outcome("liveness", "spoof")
+        assert count_match(True) is True
+        assert count_match(False) is False
+    assert record.outcomes == {
         ("face", "found"): 5,
         ("liveness", "spoof"): 1,
         ("match", "match"): 1,
@@ -77,12 +86,12 @@ def test_outcomes_are_counted() -> None:
 def test_concurrent_requests_record_the_calls_of_their_own_tasks() -> None:
     async def call(label: str) -> None:
         await asyncio.sleep(0)
-        record(Call("gallery", label, 0.0, 0.25))
+        record_call(StageCall("gallery", label, 0.0, 0.25))
 
     async def request(name: str) -> list[str]:
-        with recording(0.0) as recorder:
+        with recording(0.0) as record:
             await asyncio.gather(call(f"{name} 1"), call(f"{name} 2"))
-        return [call.label for call in recorder.calls]
+        return [call.label for call in record.calls]
 
     async def run() -> list[list[str]]:
         return list(await asyncio.gather(request("a"), request("b")))

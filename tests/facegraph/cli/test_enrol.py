@@ -37,11 +37,11 @@ def test_each_file_is_enrolled_or_reported_and_not_sent_twice(run: Run, people: 
     assert faces() == {"anna": 2, "bob": 1}
     people.detected.clear()
     (folder / "stray.jpg").unlink()
-    (folder / "carl" / "dark.jpg").write_text("carl")
-    (folder / "carl" / "two.jpg").write_text("carl-again")
+    (folder / "carl" / "dark.jpg").write_text("carl-1")
+    (folder / "carl" / "two.jpg").write_text("carl-2")
     status, out, _ = run("gallery", "enrol", folder, *STAFF)
     assert (status, out) == (0, "2 enrolled, 3 already enrolled, 0 refused\n")
-    assert people.detected == [["carl", "carl-again"]]
+    assert people.detected == [["carl-1", "carl-2"]]
 
 
 def test_options_accept_poor_photos_and_groups(run: Run, people: People, folder: Path) -> None:
@@ -51,8 +51,8 @@ def test_options_accept_poor_photos_and_groups(run: Run, people: People, folder:
 
 
 def test_a_collection_is_only_created_on_request_and_never_changed(run: Run, people: People, folder: Path) -> None:
-    status, _, err = run("gallery", "enrol", folder, *STAFF)
-    assert (status, err) == (1, "error COLLECTION_NOT_FOUND: There is no collection called staff\n")
+    err = run("gallery", "enrol", folder, *STAFF)[2]
+    assert err == "error COLLECTION_NOT_FOUND: There is no collection called staff\n"
     with Client() as client:
         client.put_collection("staff", embedder="facenet", threshold=0.3)
         run("gallery", "enrol", folder, *STAFF, "--create")
@@ -66,22 +66,18 @@ def test_odd_names_and_unreadable_files_do_not_stop_the_others(run: Run, people:
         (folder / name / "1.jpg").write_text("dora")
     (folder / "bob" / os.fsdecode(b"caf\xe9.jpg")).write_text("bob-again")
     (folder / "bob" / "gone.jpg").symlink_to("/proc/self/mem")
-    _, out, _ = run("gallery", "enrol", folder, *STAFF, "--create")
-    assert out.count("INVALID_SUBJECT") == 2
-    assert out.count("UNREADABLE") == 1
-    assert "\x1b" not in out
+    out = run("gallery", "enrol", folder, *STAFF, "--create")[1]
+    assert (out.count("INVALID_SUBJECT"), out.count("UNREADABLE"), "\x1b" in out) == (2, 1, False)
     assert faces() == {"anna": 2, "bob": 2}
 
 
-def test_ids_that_look_alike_are_reported(run: Run, people: People, tmp_path: Path) -> None:
-    (tmp_path / "José").mkdir()
-    (tmp_path / "José" / "1.jpg").write_text("anna")
-    assert "look alike" not in run("gallery", "enrol", tmp_path, *STAFF, "--create")[1]
-    # The spelling of macOS.
-    (tmp_path / "José").rename(tmp_path / "Jose\u0301")
-    line = "look alike Jose\u0301 ('Jose\\u0301') and José ('Jos\\xe9') are two subjects\n"
-    assert line in run("gallery", "enrol", tmp_path, *STAFF)[1]
-    assert line in run("gallery", "subjects", *STAFF)[1]
+def test_ids_that_look_alike_are_reported(run: Run, people: People, folder: Path) -> None:
+    with Client() as client:
+        client.put_collection("staff")
+        client.enrol("staff", "Bob", b"bob")
+    line = "look alike Bob ('Bob') and bob ('bob') are two subjects\n"
+    for words in (("enrol", folder), ("subjects",)):
+        assert line in run("gallery", *words, *STAFF)[1]
 
 
 def test_a_key_that_may_only_enrol_is_enough(

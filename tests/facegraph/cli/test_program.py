@@ -61,12 +61,6 @@ def test_it_is_a_module_and_a_script(command: list[str]) -> None:
     assert done.stdout == f"facegraph {version('facegraph')}\n"
 
 
-@pytest.mark.parametrize("words", [["kees"], ["keys", "lisst"], ["keys", "list", "--nonsense"]])
-def test_a_typo_is_a_usage_error(run: Run, words: list[str]) -> None:
-    status, out, err = run(*words)
-    assert (status, out, words[-1] in err) == (2, "", True)
-
-
 @pytest.mark.parametrize(("words", "completed"), [("keys ", "revoke"), ("keys create --ex", "--expires")])
 def test_completion_knows_commands_and_options(words: str, completed: str) -> None:
     line = f"facegraph {words}"

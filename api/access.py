@@ -1,4 +1,4 @@
-"""Who may call what: decided before a request takes a place or its body is read, and noted when it is answered."""
+"""Access control: checks a request before its body is read, and writes the audit log when it is answered."""
 
 import logging
 import math
@@ -26,22 +26,22 @@ logger = logging.getLogger("ray.serve")
 
 
 class Refuse(Protocol):
-    """Gives the answer to a request that is refused."""
+    """Builds the response to a refused request."""
 
     def __call__(self, request: Request, refused: Refused, headers: Mapping[str, str] | None = None, /) -> Response: ...
 
 
 class Access:
-    """An ASGI app that lets in who may ask for what is asked.
+    """ASGI middleware that admits requests by the caller's key and rate.
 
-    It leaves the caller's `Key` in `request.state.key`, None for a caller without one, and in
-    `request.state.audit_ids` what `api.audit_ids.add_audit_ids` fills.
+    Sets `request.state.key` to the caller's `Key`, None without one, and `request.state.audit_ids` to the record that
+    `api.audit_ids.add_audit_ids` fills.
 
     Args:
-        app: what answers.
-        args: whether a key is needed, and which address is the caller's.
-        keys, rates, audit: of `access`.
-        refuse: gives the answer to a request that is refused.
+        app: the inner app.
+        args: whether a key is required, and which address is the caller's.
+        keys, rates, audit: see the `access` package.
+        refuse: builds the response to a refused request.
     """
 
     def __init__(self, app: ASGIApp, args: AccessArgs, keys: Keys, rates: Rates, audit: Audit, refuse: Refuse) -> None:
@@ -62,7 +62,7 @@ class Access:
             refuse_other_sites(request)
             key = self._caller(request, address)
         except Refused as refused:
-            # Not noted: whoever cannot be named did nothing, and could fill the log.
+            # Not logged: an unknown caller changed nothing, and could fill the log.
             return await self._refuse(request, refused, _headers(refused))(scope, receive, send)
         noted = AuditIds(wanted.collection if wanted else None)
         request.state.key, request.state.audit_ids = key, noted
@@ -72,7 +72,7 @@ class Access:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                # Noted first: what a client was told of stands in the log.
+                # Before the response: whatever a client was told is in the log.
                 self._note(request, wanted, key, address, noted, status)
             await send(message)
 
@@ -86,7 +86,7 @@ class Access:
                 self._note(request, wanted, key, address, noted, None)
 
     def _caller(self, request: Request, address: str | None) -> Key | None:
-        """The caller's key, or None where none is needed and given; raises `Refused`."""
+        """The caller's key, or None if none is given and none required. Raises `Refused`."""
         presented = _presented(request.headers)
         try:
             key = self._keys.find(presented) if presented is not None else None
@@ -96,9 +96,9 @@ class Access:
         if wait := self._rates.wait(key.id if key else str(address)):
             raise Refused("RATE_LIMITED", "Too many requests", {"retry_after": math.ceil(wait)})
         if presented is not None and key is None:
-            raise Refused("UNAUTHENTICATED", "The API key is not known, was revoked or has expired")
+            raise Refused("UNAUTHENTICATED", "The API key is unknown, revoked or expired")
         if key is None and self._args.require_keys:
-            raise Refused("UNAUTHENTICATED", "An API key is needed, as Authorization: Bearer KEY or X-API-Key: KEY")
+            raise Refused("UNAUTHENTICATED", "Send an API key as Authorization: Bearer KEY or X-API-Key: KEY")
         return key
 
     def _note(
@@ -126,20 +126,20 @@ class Access:
         try:
             self._audit.write(event)
         except OSError:
-            # It is done already: an answer that hides this would only make the client do it again.
+            # The work is done: an error would only make the client repeat it.
             logger.exception("request %s is not in the audit log", event.request_id)
 
 
 def caller_address(connection: Connection, hops: int) -> str | None:
-    """The address that a request comes from.
+    """Find the address of the caller.
 
     Args:
         connection: the request.
-        hops: proxies of the service's own, each of which appends to ``X-Forwarded-For`` whom it was asked by.
-            What stands there before their entries is the caller's own invention.
+        hops: number of the service's own proxies. Each appends its peer to ``X-Forwarded-For``; entries before those
+            can be forged by the caller.
 
     Returns:
-        The entry of the outermost proxy; the connection's other end where there is none.
+        The entry of the outermost proxy, or the connection's peer if there is none.
     """
     lines = (value.decode("latin-1") for name, value in connection["headers"] if name == b"x-forwarded-for")
     entries = [entry.strip() for line in lines for entry in line.split(",")]
@@ -153,7 +153,7 @@ def caller_address(connection: Connection, hops: int) -> str | None:
 
 
 def _presented(headers: Mapping[str, str]) -> str | None:
-    # First, for Authorization may belong to a proxy in between.
+    # First, because Authorization may belong to a proxy.
     if (key := headers.get("x-api-key")) is not None:
         return key.strip()
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
@@ -161,7 +161,7 @@ def _presented(headers: Mapping[str, str]) -> str | None:
 
 
 def _forbidden(wanted: Asked, key: Key) -> Refused | None:
-    """Why `key` may not ask for what is wanted, if it may not."""
+    """The reason why `key` may not make the request, or None."""
     if wanted.need.scope not in key.scopes:
         return Refused("FORBIDDEN", f"The API key does not have the scope {wanted.need.scope}")
     if not wanted.need.reached_by(key, wanted.collection):

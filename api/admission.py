@@ -1,4 +1,4 @@
-"""How many requests an ingress replica works on at once."""
+"""The number of requests that an ingress replica serves at once."""
 
 from collections.abc import Callable
 
@@ -12,19 +12,18 @@ from imaging.refused import Refused
 ALWAYS = frozenset(
     {"/", "/health", "/livez", "/readyz", "/api/v1/health", "/docs", "/redoc", "/openapi.json", *page.PATHS}
 )
-"""Paths that are answered however many requests there are: they cost little, and tell how the service is
-or, as the page does, what to ask it."""
+"""Paths that are answered under any load and without a key: health, documentation and the page."""
 WATCHING = frozenset({"/metrics", "/v1/status"})
-"""The same for those who may ask: never so needed as when there are too many."""
+"""Paths that are answered under any load, but need a key: they are needed most when load is high."""
 
 
 class Admission:
-    """An ASGI app that refuses a request, with its body unread, while there are as many as it may work on.
+    """ASGI middleware that refuses a request, with its body unread, while `most` others are running.
 
     Args:
-        app: what answers.
-        most: requests at once.
-        refuse: gives the answer to a request that is refused.
+        app: the inner app.
+        most: most requests at once.
+        refuse: builds the response to a refused request.
     """
 
     def __init__(self, app: ASGIApp, most: int, refuse: Callable[[Request, Refused], Response]) -> None:
@@ -38,7 +37,7 @@ class Admission:
         if scope["type"] != "http" or scope["path"] in ALWAYS or scope["path"] in WATCHING:
             return await self._app(scope, receive, send)
         if self._running >= self._most:
-            message = "The service is working on as many requests as it can hold; try again shortly"
+            message = "The service has reached its limit of concurrent requests; try again shortly"
             response = self._refuse(Request(scope), Refused("OVERLOADED", message))
             return await response(scope, receive, send)
         self._running += 1

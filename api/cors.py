@@ -9,17 +9,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from imaging.refused import Refused
 
 OPEN = "/api/v1/"
-"""What pages may call: the DeepFace contract. No other path is theirs, the gallery least of all."""
+"""The paths that pages may call: the DeepFace contract. No other path, in particular not the gallery."""
 
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def refuse_other_sites(request: Request) -> None:
-    """Refuse a request other than a GET from a page of another site, which could enrol photos where no keys are needed.
+    """Refuse a request of a page of another site unless it only reads: it could enrol photos if no key is required.
 
-    Browsers send forms to other sites without asking these first. ``Sec-Fetch-Site`` says so if the service is reached
-    over HTTPS or on the browser's own machine.
+    Browsers send forms to other sites without a preflight. They mark them with ``Sec-Fetch-Site`` if the service is
+    reached over HTTPS or on localhost.
 
     Raises:
         Refused: ``FORBIDDEN``.
@@ -31,7 +31,7 @@ def refuse_other_sites(request: Request) -> None:
 
 class _Cors(CORSMiddleware):
     def preflight_response(self, request_headers: Headers) -> Response:
-        """As Starlette's, whose refusals are plain text where all others of this service are JSON."""
+        """Starlette's response, with a refusal as JSON instead of plain text."""
         answer = super().preflight_response(request_headers)
         if answer.status_code < 400:
             return answer
@@ -40,11 +40,11 @@ class _Cors(CORSMiddleware):
 
 
 class OpenPaths:
-    """An ASGI app of which the paths below `OPEN` answer pages of other sites, as CORS lets a service allow it.
+    """ASGI middleware that allows pages of other sites (CORS) to call the paths below `OPEN`.
 
     Args:
-        app: what answers.
-        origins: of the pages, comma-separated; ``*`` for any, nothing for none.
+        app: the inner app.
+        origins: origins of the pages, comma-separated; ``*`` for any, empty for none.
     """
 
     def __init__(self, app: ASGIApp, origins: str) -> None:

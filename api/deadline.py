@@ -1,4 +1,4 @@
-"""How long a request may take."""
+"""The time limit of a request."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,15 +11,15 @@ from imaging.refused import Refused
 
 
 class Deadline:
-    """An ASGI app that gives a request up after a time, the reading of its body included.
+    """ASGI middleware that cancels a request after a time limit, which includes reading its body.
 
-    Whatever the request awaits is cancelled. Ray Serve cancels its calls of stages with it, and what waits in a
-    replica for its turn is not begun. Only a change of the gallery that has begun goes on to its end.
+    Ray Serve cancels the request's calls of stages with it: a call that waits in a replica's queue does not start.
+    Only a change of the gallery that has started runs to its end.
 
     Args:
-        app: what answers.
-        seconds: that it has.
-        refuse: gives the answer to a request that is given up.
+        app: the inner app.
+        seconds: the time limit.
+        refuse: builds the response to a cancelled request.
     """
 
     def __init__(self, app: ASGIApp, seconds: float, refuse: Callable[[Request, Refused], Response]) -> None:
@@ -43,7 +43,7 @@ class Deadline:
             async with timeout:
                 await self._app(scope, receive, noted_send)
         except TimeoutError:
-            # Somebody else's, from inside, is a fault like any other; an answer that has begun cannot be changed.
+            # A timeout from inside is a fault like any other; a response that has begun cannot be replaced.
             if answered or not timeout.expired():
                 raise
             message = f"The request took longer than {self._seconds:g} seconds"

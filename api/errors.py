@@ -1,4 +1,4 @@
-"""Errors as answers: each contract's form, a request id, and never a traceback."""
+"""Error responses: each contract's own form, a request id, and never a traceback."""
 
 import logging
 import re
@@ -18,7 +18,7 @@ from imaging.refused import Refused
 logger = logging.getLogger("ray.serve")
 
 ErrorAnswer = Callable[[Refused, str], tuple[int, dict[str, Any]]]
-"""From an error and the request's id to a status and a body."""
+"""Turns an error and a request id into a status and a body."""
 
 STATUSES = {
     "INVALID_REQUEST": 400,
@@ -43,7 +43,7 @@ STATUSES = {
     "TIMEOUT": 503,
     "OVERLOADED": 503,
 }
-"""Status by code, where it is not 422: what the service can read but not use."""
+"""Status by code. Any other code has 422: the service could read the request but not use it."""
 
 GENERAL = frozenset(
     {
@@ -63,19 +63,19 @@ GENERAL = frozenset(
         "OVERLOADED",
     }
 )
-"""Codes about the request or the service as a whole; every contract has them."""
+"""Codes about the request or the service as a whole. Every contract has them."""
 
 MOST_MESSAGE = 1000
-"""Characters of an error's message."""
+"""Longest error message, in characters."""
 RETRY_AFTER_S = 1
-"""After how many seconds a client may try again what passes by itself."""
+"""Seconds after which a client may retry a temporary error."""
 
 _HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}")
 
 
 class ErrorInside(BaseModel):
-    """What went wrong: a stable code, one sentence, and more for a program."""
+    """A stable code, one sentence, and details for programs."""
 
     code: str
     message: str
@@ -83,7 +83,7 @@ class ErrorInside(BaseModel):
 
 
 class ErrorEnvelope(BaseModel):
-    """The form of every error that is bound to no older contract."""
+    """The body of every error outside the older contracts."""
 
     error: ErrorInside
     request_id: str
@@ -92,22 +92,22 @@ class ErrorEnvelope(BaseModel):
 ERRORS: dict[int | str, dict[str, Any]] = {
     "default": {"model": ErrorEnvelope, "description": "An error, with the status of its code"}
 }
-"""What routes of that form say of their errors."""
+"""OpenAPI responses for the errors of routes with the envelope."""
 
 
 def envelope(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
-    """The form of every route that is bound to no older contract."""
+    """Status and body of an error outside the older contracts."""
     error = {"code": refused.code, "message": refused.message, "details": refused.details}
     return STATUSES.get(refused.code, 422), {"error": error, "request_id": request_id}
 
 
 def contract_status(code: str) -> int:
-    """The status of an error in an older contract: 400 unless the code is a general one."""
+    """Status of an error in an older contract: 400 unless the code is in `GENERAL`."""
     return STATUSES[code] if code in GENERAL else 400
 
 
 def request_id_of(headers: Mapping[str, str]) -> str:
-    """The caller's ``X-Request-ID`` where it is a fit one, else a new one."""
+    """The caller's ``X-Request-ID`` if it is valid, else a new id."""
     given = headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
@@ -115,9 +115,9 @@ def request_id_of(headers: Mapping[str, str]) -> str:
 def response(
     forms: Mapping[str, ErrorAnswer], request: Request, refused: Refused, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """An error in the form that `forms` has for its path's first part, or else in the envelope.
+    """Respond with an error, in the form that `forms` has for the first part of the path, else in the envelope.
 
-    Its code is left in `request.state.error_code`, for whoever counts them.
+    Stores the code in `request.state.error_code` for the metrics.
     """
     request.state.error_code = refused.code
     form = forms.get(request.url.path.split("/")[1], envelope)
@@ -129,12 +129,12 @@ def response(
 
 
 def fault(request_id: str) -> Refused:
-    """What a client is told of a fault of the service; the log has the rest."""
+    """The error that a client sees for a fault of the service. The log has the details."""
     return Refused("INTERNAL_ERROR", f"Internal error; quote request id {request_id}")
 
 
 def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
-    """Answer every error of `app` as `response` has it."""
+    """Make `app` answer every error with `response`."""
     answer = partial(response, forms)
 
     @app.exception_handler(Refused)
@@ -147,7 +147,7 @@ def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> JSONResponse:
-        # FastAPI wraps whatever goes wrong while it reads a body.
+        # FastAPI wraps any error raised while it reads a body.
         if isinstance(error.__cause__, Refused):
             return answer(request, error.__cause__)
         code = _HTTP_CODES.get(error.status_code, "INVALID_REQUEST")
@@ -161,12 +161,12 @@ def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
 
 
 def _printable(message: str) -> str:
-    # It may quote the request: at any length, and with halves of characters, which no answer can carry.
+    # A message may quote the request, at any length and with lone surrogates, which cannot be encoded.
     return message.encode("utf-8", "replace").decode()[:MOST_MESSAGE]
 
 
 def _first_problem(error: RequestValidationError) -> str:
-    # A misspelt name before the one that is missed for it.
+    # A misspelt name is more helpful than the missing one.
     problem = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     if problem["type"] == "json_invalid":
         return "The body is not valid JSON"

@@ -1,4 +1,4 @@
-"""GET / and GET /health: what this service is, and how it is."""
+"""GET / and GET /health: the service's name and its health."""
 
 import time
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ VERSION = metadata.version("facegraph")
 
 @router.get("/")
 async def get_root() -> dict[str, Any]:
-    """Name the service and its addresses."""
+    """Name the service and link to its pages."""
     return {
         "message": "facegraph: face detection, liveness and recognition",
         "status": "healthy",
@@ -38,8 +38,8 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
 
     The stages are watched in the background; a busy one is ready as long as it answers any calls.
 
-    - `status`: ``healthy`` if all is well, ``degraded`` if something is not, ``unhealthy`` with status 503 if no
-      stage answers.
+    - `status`: ``healthy`` if all are ready, ``degraded`` if one is not, ``unhealthy`` with status 503 if no stage
+      answers.
     - `models`: whether each role is ready.
     - `model_loaded`: whether all of them are ready; `database_connected`: whether the gallery is.
     - `unreadable_collections`: number of damaged collections.
@@ -71,7 +71,7 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
 
 
 def iso(moment: datetime) -> str:
-    """A time as ISO 8601 has it, in UTC: ``2024-01-15T12:00:00.000Z``."""
+    """Format a time in ISO 8601 and UTC: ``2024-01-15T12:00:00.000Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

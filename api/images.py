@@ -1,4 +1,4 @@
-"""Encoded photos out of requests: base64 in a field, a file in a form, an address."""
+"""Photos in requests: base64 in a field, a file in a form, or an address."""
 
 import binascii
 import re
@@ -18,10 +18,10 @@ _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
 async def from_field(field: str, service: Service) -> bytes:
-    """The photo in a field that holds an address or base64.
+    """Get the photo from a field that holds an address or base64.
 
     Raises:
-        Refused: as `from_base64` and `Addresses.fetch` raise it.
+        Refused: see `from_base64` and `Addresses.fetch`.
     """
     if _ADDRESS.match(field):
         return await service.addresses.fetch(field)
@@ -29,22 +29,22 @@ async def from_field(field: str, service: Service) -> bytes:
 
 
 def from_base64(field: str, max_bytes: int) -> bytes:
-    """The photo in a field that holds base64, or a data URL (RFC 2397), whose content may be percent-encoded instead.
+    """Decode the photo in a field that holds base64 or a data URL (RFC 2397), which may be percent-encoded instead.
 
-    Base64 may have either alphabet, any whitespace, and no padding.
+    Base64 may use either alphabet, contain whitespace and lack padding.
 
     Raises:
-        Refused: ``IMAGE_TOO_LARGE`` before anything is decoded; ``INVALID_IMAGE`` for what is not base64.
+        Refused: ``IMAGE_TOO_LARGE``, before anything is decoded; ``INVALID_IMAGE`` if it is not base64.
     """
     if url := _DATA_URL.match(field):
         media_type, field = url[1], field[url.end() :]
         if not _BASE64.search(media_type):
             return _from_percents(field, max_bytes)
-    # Many encoders break lines, and do nothing else that needs the slower way below.
+    # Many encoders break lines but need nothing else of the slower way below.
     if "\n" in field:
         field = field.replace("\r", "").replace("\n", "")
     try:
-        # Most photos are plain base64 otherwise.
+        # Most photos are plain base64.
         if _fits(field, max_bytes):
             return pybase64.b64decode(field, validate=True)
     except ValueError:
@@ -64,14 +64,14 @@ def from_base64(field: str, max_bytes: int) -> bytes:
 
 
 def _fits(base64: str | bytes, max_bytes: int) -> bool:
-    # Four characters carry three bytes; padding hides up to two.
+    # Four characters carry three bytes, of which up to two may be padding.
     return len(base64) * 3 // 4 <= max_bytes + 2
 
 
 def _from_percents(text: str, max_bytes: int) -> bytes:
     if len(text) - 2 * text.count("%") > max_bytes:
         raise too_large(max_bytes)
-    # Tabs and line breaks are no part of a URL.
+    # Tabs and line breaks are not part of a URL.
     return _unquoted(text.encode("utf-8", "replace").translate(None, b"\t\n\r"))
 
 
@@ -83,7 +83,7 @@ def _unquoted(text: bytes) -> bytes:
 
 
 async def from_upload(file: UploadFile, max_bytes: int) -> bytes:
-    """The photo in a file of a form.
+    """Read the photo in a form's file.
 
     Raises:
         Refused: ``IMAGE_TOO_LARGE``.

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, and the size and the pace of its body."""
+"""The bounds of every request: its id, and the size and pace of its body."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,25 +10,24 @@ from api.errors import request_id_of
 from imaging.refused import Refused
 
 BODY_PAUSE_S = 8.0
-"""Between two pieces of a body: as long as HAProxy waits for the first one (deployments/haproxy.sed)."""
+"""Longest pause between two pieces of a body, in seconds: HAProxy waits as long for the first piece."""
 MOST_VALUES = 1_000_000
-"""Of a body in JSON: as objects, empty lists take twenty times the bytes that they are sent in."""
+"""Most values in a JSON body. As Python objects, empty lists take twenty times their encoded size."""
 MOST_KEYS = 20_000
-"""Of a body in JSON, as colons: each that no route knows is a problem to be described."""
+"""Most keys in a JSON body, counted by colons. Each unknown key costs a validation error."""
 
 
 class RequestBounds:
-    """An ASGI app in which each request has an id and a bounded body.
+    """ASGI middleware that gives each request an id and bounds its body.
 
-    The id stands in `request.state.request_id`; Ray Serve, which gives each request its ``X-Request-ID``,
-    puts it into the answer's headers. A body is
-    refused by its declared length before any of it is read, and by its real length as it is read,
-    so that no more than the limit is ever held; one in JSON also by how many values it has. One that stops coming is
-    refused after `BODY_PAUSE_S`, so that it holds its place no longer.
+    The id is in `request.state.request_id`. Ray Serve sets each request's ``X-Request-ID`` and repeats it in the
+    response's headers. A body is refused by its declared length before it is read, and by its real length while it is
+    read, so that memory holds no more than the limit; a JSON body also by its number of values. A body that stops
+    arriving is refused after `BODY_PAUSE_S`, which frees its place.
 
     Args:
-        app: what answers; a body that is too large reaches it as `Refused` from its first read.
-        max_body: bytes.
+        app: the inner app. Reading a body that is too large raises `Refused` in it.
+        max_body: most bytes of a body.
     """
 
     def __init__(self, app: ASGIApp, max_body: int) -> None:
@@ -50,7 +49,7 @@ class RequestBounds:
             if promised > self._max_body:
                 raise self._too_large()
             try:
-                # What comes after the body is the connection's end, which may take as long as it likes.
+                # After the body only the end of the connection can arrive, at any time.
                 async with asyncio.timeout(None if whole else BODY_PAUSE_S):
                     message = await receive()
             except TimeoutError:
@@ -61,7 +60,7 @@ class RequestBounds:
             if read > self._max_body:
                 raise self._too_large()
             if not holds_files:
-                # No value of JSON is without one of these but the first.
+                # Each value of JSON but the first follows one of these.
                 values += _count(body, b",[{")
                 keys += _count(body, b":")
                 if values > MOST_VALUES or keys > MOST_KEYS:
@@ -79,8 +78,7 @@ class RequestBounds:
         try:
             await self._app(scope, bounded_receive, noted_send)
         except Exception:
-            # A fault that was answered has been logged with its request id: Starlette raises it once
-            # more for servers that would not know of it otherwise.
+            # Starlette raises a fault again after it was answered and logged with its request id.
             if not answered:
                 raise
 
@@ -89,11 +87,11 @@ class RequestBounds:
 
 
 def _count(body: bytes, signs: bytes) -> int:
-    # Most pieces of a photo's base64 have none, which is known at memory's speed; to count takes ten times as long.
+    # Most pieces of a photo's base64 have none. Searching is ten times faster than counting.
     return sum(body.count(sign) for sign in signs if sign in body)
 
 
 def _declared_length(headers: Mapping[str, str]) -> int:
     declared = headers.get("content-length", "")
-    # Of thousands of digits Python makes no number.
+    # Python refuses to parse thousands of digits.
     return int(declared[:20]) if declared.isascii() and declared.isdigit() else 0

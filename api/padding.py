@@ -1,4 +1,4 @@
-"""Embeddings in the width that two contracts document: padded with zeros where the network gives fewer numbers.
+"""Embeddings padded with zeros to the 512 numbers that two contracts document.
 
 Zeros change neither the cosine similarity nor a distance, so old clients keep their columns of 512 numbers.
 """
@@ -16,32 +16,32 @@ from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
 
 CONTRACT_DIMENSIONS = 512
-"""Numbers of an embedding in the documents of seeds 003 and 004."""
+"""Length of an embedding in the FaceNet and DeepFace contracts."""
 
 Vector = NDArray[np.float32]
 
 NetworkDimensions = Annotated[
     int, Field(description="Size of the network's embeddings, without the zeros that pad them.")
 ]
-"""Answered beside the size of the padded embedding."""
+"""A field beside the length of the padded embedding."""
 
 
 def answered_dimensions(service: Service, size: int) -> int:
-    """Numbers of an answered embedding whose network gives `size`."""
+    """Length of a returned embedding whose network gives `size` numbers."""
     return max(size, CONTRACT_DIMENSIONS) if service.policy.pad_embeddings else size
 
 
 def padded(service: Service, embedding: Vector) -> list[float]:
-    """A network's embedding, float32 (size), as it is answered."""
+    """Pad a network's embedding, float32 (size), for the response."""
     size = len(embedding)
     return [*embedding.tolist(), *[0.0] * (answered_dimensions(service, size) - size)]
 
 
 def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, Vector]:
-    """Both embeddings of a request without the zeros of `padded`, float32 (size) each.
+    """Strip the zeros of `padded` from both embeddings of a request, float32 (size) each.
 
     Args:
-        role: of the contract's embedder.
+        role: the contract's embedder.
 
     Raises:
         Refused: ``INVALID_REQUEST``: one is of another network than the contract's, or they are of two networks.
@@ -61,7 +61,7 @@ def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, 
 
 
 def _unpadded(name: str, vector: Vector, size: int, sizes: set[int]) -> Vector:
-    """The numbers of `vector` that a network gave: `size`, or another of `sizes` if it ends there exactly."""
+    """Strip padding: keep `size` numbers, or fewer if the last nonzero number ends another of `sizes` exactly."""
     if len(vector) != CONTRACT_DIMENSIONS:
         return vector
     used = int(np.flatnonzero(vector)[-1]) + 1

@@ -1,4 +1,4 @@
-"""The page at /ui: files that anybody may load, and that ask for everything else as any other client does."""
+"""The page at /ui: public files that call the API as any other client does."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import ui
 FILES = Path(ui.__file__).with_name("static")
 
 PATHS = frozenset({"/ui", "/ui/", *(f"/ui/{file.relative_to(FILES)}" for file in FILES.rglob("*") if file.is_file())})
-"""Of the page and each of its files."""
+"""Paths of the page and its files."""
 
 POLICY = "; ".join(
     [
@@ -21,7 +21,7 @@ POLICY = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "connect-src 'self'",
-        # blob: the photos that were chosen; data: the crops of an answer.
+        # blob: for chosen photos, data: for crops in answers.
         "img-src 'self' blob: data:",
         "base-uri 'none'",
         "form-action 'none'",
@@ -30,26 +30,26 @@ POLICY = "; ".join(
         "trusted-types 'none'",
     ]
 )
-"""Its Content-Security-Policy: nothing of another origin, no script or style in the markup, no text as markup."""
+"""The page's Content-Security-Policy: nothing from other origins, no inline script or style, no text as markup."""
 
 
 class _Files(StaticFiles):
-    """The page's files, without Starlette's redirects to folders, which are made of the request's ``Host``."""
+    """The page's files, without Starlette's redirects to folders, which trust the request's ``Host``."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """A file; the page itself at the folder's own address."""
-        # `path` is normalised: /ui// would serve the page, whose relative addresses then lead nowhere.
+        """Serve a file, or the page at the folder's own path."""
+        # `path` is normalised: /ui// would serve the page with broken relative links.
         if scope["path"] not in PATHS:
             raise HTTPException(404)
         return await super().get_response("index.html" if path == "." else path, scope)
 
 
 def install(app: FastAPI) -> None:
-    """Let `app` serve the page."""
+    """Serve the page from `app`."""
 
     @app.get("/ui", include_in_schema=False)
     async def get_ui() -> RedirectResponse:
-        # Relative: behind a proxy the service may lie below another address.
+        # Relative: a proxy may serve the page below another path.
         return RedirectResponse("ui/")
 
     app.mount("/ui", _Files(directory=FILES))

@@ -1,4 +1,4 @@
-"""Routes that refuse what a request holds beyond what they take, instead of ignoring it."""
+"""Routes that refuse unknown or repeated parameters instead of ignoring them."""
 
 import json
 import logging
@@ -20,18 +20,18 @@ from starlette.responses import Response
 from imaging.refused import Refused
 
 _NO_BODY = (b"", b"{}")
-"""What clients send that have nothing to send."""
+"""Bodies of clients that have nothing to send."""
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _COMPRESSIONS = re.compile(r"gzip|deflate|compress|\bbr\b|zstd", re.IGNORECASE)
-"""Compression in a ``Content-Encoding``. Other values, such as the ``utf-8`` that some clients send, change nothing."""
+"""A compression in ``Content-Encoding``. Other values, such as the ``utf-8`` of some clients, are ignored."""
 
-# It logs a line for each malformed form, which the answer describes.
+# It logs each malformed form, which the response describes already.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Part of a request, and the names that a route takes from it: True for those that may be repeated."""
+    """A part of a request and the names that a route reads from it. True marks names that may be repeated."""
 
     where: str
     names: Mapping[str, bool]
@@ -51,10 +51,10 @@ class _Place:
 
 
 class CheckedRoute(APIRoute):
-    """A route that refuses repeated names that it takes once, and JSON without a ``Content-Type`` of JSON.
+    """A route that refuses repeated names and JSON without a JSON ``Content-Type``.
 
     JSON declared as text would let pages of other sites use a service without keys: browsers send text across sites
-    without asking the service first.
+    without a preflight.
     """
 
     strict = False
@@ -92,14 +92,14 @@ class _CheckedRequest(Request):
         self._query, self._fields, self._strict = query, body, strict
 
     async def body(self) -> bytes:
-        """The body of a route that takes JSON; raises `Refused` where the header says that it is something else."""
+        """Read the body of a JSON route. Raises `Refused` if the header declares another type."""
         read = await super().body()
         if read and not _is_json(self._content_type):
             raise self._needs("application/json")
         return read
 
     async def json(self) -> Any:
-        """The body's JSON. Raises `Refused` if an object has a key twice: Python would keep only the last value."""
+        """Parse the body. Raises `Refused` if an object repeats a key, of which Python would keep the last value."""
         body = await self.body()
         try:
             return json.loads(body, object_pairs_hook=_once)
@@ -136,7 +136,7 @@ class _CheckedRequest(Request):
 
 
 async def _has_body(request: Request) -> bool:
-    """Whether a request has a body. No more is read than tells: some routes are answered beyond `MAX_REQUESTS`."""
+    """Whether a request has a body. Reads no more than needed: some routes are answered beyond `MAX_REQUESTS`."""
     read = b""
     try:
         async for piece in request.stream():
@@ -160,7 +160,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _names(fields: Sequence[ModelField]) -> dict[str, bool]:
-    """The names of `fields`, those of a model's fields in its place, and whether each is a list."""
+    """The names of `fields`, with a model replaced by its fields, and whether each is a list."""
     names: dict[str, bool] = {}
     for field in fields:
         kind = field.field_info.annotation

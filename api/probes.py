@@ -12,7 +12,7 @@ router = APIRouter(tags=["health"])
 
 
 class AliveAnswer(BaseModel):
-    """Says that the process answers."""
+    """The process answers."""
 
     model_config = example(status="alive")
 

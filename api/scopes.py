@@ -1,4 +1,4 @@
-"""What each route needs of a caller, in one table."""
+"""The scope and the collections that each route requires, in one table."""
 
 import functools
 from collections.abc import Iterator, Mapping
@@ -19,13 +19,13 @@ from api.contracts.face_database import COLLECTIONS
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a route needs.
+    """What a route requires of a key.
 
     Attributes:
-        scope: that a key must have.
-        action: under which it stands in the audit log; None where it does not.
-        collections: that it reaches, besides the one that its address names.
-        everything: whether it reaches all collections, which a key that is bound to some may not.
+        scope: the scope that a key must have.
+        action: the action in the audit log; None if the route is not logged.
+        collections: collections that the route reaches besides the one in its path.
+        everything: whether the route reaches all collections, which a key bound to some may not.
     """
 
     scope: Scope
@@ -34,7 +34,7 @@ class Need:
     everything: bool = False
 
     def reached_by(self, key: Key, named: str | None) -> bool:
-        """Whether `key` is not bound to other collections than these and the one `named` in the address."""
+        """Whether `key` reaches the route's collections and the one `named` in the path."""
         if self.everything:
             return not key.collections
         return all(map(key.reaches, self.collections if named is None else self.collections | {named}))
@@ -81,12 +81,12 @@ NEEDS: Mapping[tuple[str, str], Need] = {
     ("POST", f"{_COLLECTION}/search/embedding"): Need("read", "search"),
     ("POST", "/v1/gallery/clean"): Need("admin", "clean", everything=True),
 }
-"""By method and path of each route that is not one of `api.admission.ALWAYS`, which anybody may ask."""
+"""Requirements by method and path. The routes in `api.admission.ALWAYS` are open to everyone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The route that a request asks for, and the collection that its address names."""
+    """The route of a request, and the collection in its path."""
 
     route: str
     need: Need
@@ -97,8 +97,8 @@ _PATTERNS = [(method, *compile_path(path), need) for (method, path), need in NEE
 
 
 def asked(connection: Connection) -> Asked | None:
-    """What a request asks for; None for a path or a method that no route has."""
-    # The very text that the routes are matched with: another reading of it would be a way around the table.
+    """Find the route of a request. None if no route has its path and method."""
+    # The text that Starlette matches: parsing it differently would open a way around the table.
     path = get_route_path(connection)
     for method, pattern, form, _, need in _PATTERNS:
         if method == connection["method"] and (found := pattern.match(path)):
@@ -107,7 +107,7 @@ def asked(connection: Connection) -> Asked | None:
 
 
 def template(connection: Connection) -> tuple[str, str]:
-    """The method and the route that a request asks for, from a small set: OTHER and other where no route has it."""
+    """The method and route of a request for metrics, a small set: ("OTHER", "other") if no route matches."""
     if wanted := asked(connection):
         method, _, path = wanted.route.partition(" ")
         return method, path
@@ -116,23 +116,23 @@ def template(connection: Connection) -> tuple[str, str]:
 
 
 def install(app: FastAPI, required: bool) -> None:
-    """Let the OpenAPI document of `app` tell what each operation needs.
+    """Add each operation's scope to the OpenAPI document of `app`.
 
     Args:
-        app: with all its routes.
+        app: an app with all its routes.
         required: whether callers must have a key at all.
 
     Raises:
-        LookupError: a route stands neither in the table nor among the paths that anybody may ask.
+        LookupError: a route is neither in the table nor open to everyone.
     """
     if unknown := sorted(set(_operations(app)) - NEEDS.keys()):
-        raise LookupError(f"it is not said who may ask {unknown}")
+        raise LookupError(f"no scope is set for {unknown}")
     app.openapi = functools.cache(functools.partial(_document, app.openapi, required))  # type: ignore[method-assign]
 
 
 def _operations(app: FastAPI) -> Iterator[tuple[str, str]]:
     for route in iter_route_contexts(app.routes):
-        # What is not in the document serves pages; a mount of files never is.
+        # Routes outside the document serve pages and files.
         if getattr(route, "include_in_schema", False) and route.path not in ALWAYS:
             yield from ((method, str(route.path)) for method in route.methods or ())
 

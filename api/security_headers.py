@@ -1,4 +1,4 @@
-"""What every answer tells a browser to keep from."""
+"""Headers that restrict what a browser does with a response."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,7 +16,7 @@ STRICT = "default-src 'none'; frame-ancestors 'none'"
 DOCUMENTATION = "; ".join(
     [
         "default-src 'none'",
-        # The pages hold a script of their own, and load what draws them as FastAPI has it.
+        # FastAPI's pages contain an inline script and load Swagger UI and ReDoc from these sites.
         "script-src 'unsafe-inline' https://cdn.jsdelivr.net",
         "style-src 'unsafe-inline' https://cdn.jsdelivr.net https://fonts.googleapis.com",
         "font-src https://fonts.gstatic.com",
@@ -29,11 +29,11 @@ DOCUMENTATION = "; ".join(
     ]
 )
 REVALIDATED = {"Cache-Control": "no-cache"}
-"""Of the page's files, which are public and may be kept, but asked for anew each time, by their ETag."""
+"""For the page's files: public, cacheable, and revalidated by their ETag each time."""
 
 
 class SecurityHeaders:
-    """An ASGI app whose answers have `HEADERS` and the Content-Security-Policy of what they are."""
+    """ASGI middleware that adds `HEADERS` and the path's Content-Security-Policy to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

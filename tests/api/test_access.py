@@ -23,8 +23,8 @@ from tests.fakes import serve_log
 Headers = dict[Scope, dict[str, str]]
 """The headers of a request with a key, by scope."""
 
-UNKNOWN = "The API key is not known, was revoked or has expired"
-NEEDED = "An API key is needed, as Authorization: Bearer KEY or X-API-Key: KEY"
+UNKNOWN = "The API key is unknown, revoked or expired"
+NEEDED = "Send an API key as Authorization: Bearer KEY or X-API-Key: KEY"
 OPERATIONS = sorted(NEEDS)
 
 

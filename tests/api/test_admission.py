@@ -17,7 +17,7 @@ from imaging.refused import Refused
 from tests.api.asgi import ask
 from tests.fakes import FakeDetector, photo, service, stages
 
-MESSAGE = "The service is working on as many requests as it can hold; try again shortly"
+MESSAGE = "The service has reached its limit of concurrent requests; try again shortly"
 
 
 class Held:

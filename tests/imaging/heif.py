@@ -55,15 +55,6 @@ class Part:
     references: dict[bytes, list[int]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Form:
-    """Which of the equivalent forms of its boxes a file has: 32-bit identifiers, 16-bit properties, ``idat``."""
-
-    wide: bool = False
-    two_byte_properties: bool = False
-    inside: bool = False
-
-
 def heif(
     *parts: Part,
     brand: bytes = b"heic",
@@ -71,48 +62,48 @@ def heif(
     behind: bytes = b"",
     extents: int = 1,
     primary: int = 1,
-    form: Form = Form(),
+    wide: bool = False,
+    inside: bool = False,
 ) -> bytes:
-    """A file of the parts, numbered from 1, with other boxes before and after its ``meta`` box."""
-    identifier = ">I" if form.wide else ">H"
-    located = 2 if form.wide else int(form.inside)
+    """A file of the parts, numbered from 1, with other boxes before and after its ``meta`` box.
+
+    If `wide`, numbers have twice the usual bytes; if `inside`, the data is in an ``idat`` box.
+    """
+    identifier, location_version = ">I" if wide else ">H", 2 if wide else int(inside)
 
     def file(offset: int) -> bytes:
         entries, locations, associations, references, properties, data = b"", b"", b"", b"", b"", b""
         count = 0
         for number, part in enumerate(parts, 1):
             name = struct.pack(identifier, number)
-            entries += full_box(b"infe", name, bytes(2), part.kind, b"\0", version=2 + form.wide)
-            place = struct.pack(">II", offset * (not form.inside) + len(data), len(part.data)) * extents
-            method = struct.pack(">H", form.inside) if located else b""
+            entries += full_box(b"infe", name, bytes(2), part.kind, b"\0", version=2 + wide)
+            place = struct.pack(">II", offset * (not inside) + len(data), len(part.data)) * extents
+            method = struct.pack(">H", inside) if location_version else b""
             locations += name + method + struct.pack(">HH", 0, extents) + place
             data += part.data
-            indices = [
-                index | (each[4:8] in ESSENTIAL) << (15 if form.two_byte_properties else 7)
-                for index, each in enumerate(part.properties, count + 1)
-            ]
-            associations += name + bytes([len(indices)])
-            associations += struct.pack(f">{len(indices)}{'H' if form.two_byte_properties else 'B'}", *indices)
-            count += len(indices)
+            associations += name + bytes([len(part.properties)])
+            for each in part.properties:
+                count += 1
+                essential = each[4:8] in ESSENTIAL
+                associations += struct.pack(">H", count | essential << 15) if wide else bytes([count | essential << 7])
             properties += b"".join(part.properties)
             for kind, targets in part.references.items():
                 to = b"".join(struct.pack(identifier, target) for target in targets)
                 references += box(kind, name, struct.pack(">H", len(targets)), to)
-        associated = full_box(
-            b"ipma", struct.pack(">I", len(parts)), associations, version=form.wide, flags=form.two_byte_properties
-        )
+        associated = full_box(b"ipma", struct.pack(">I", len(parts)), associations, version=wide, flags=wide)
         meta = full_box(
             b"meta",
             full_box(b"hdlr", bytes(4), b"pict", bytes(13)),
-            full_box(b"pitm", struct.pack(identifier, primary), version=form.wide),
-            full_box(b"iloc", b"\x44\0", struct.pack(identifier, len(parts)), locations, version=located),
-            full_box(b"iinf", struct.pack(identifier, len(parts)), entries, version=form.wide),
-            *([full_box(b"iref", references, version=form.wide)] if references else []),
+            full_box(b"pitm", struct.pack(identifier, primary), version=wide),
+            full_box(b"iloc", b"\x44\0", struct.pack(identifier, len(parts)), locations, version=location_version),
+            full_box(b"iinf", struct.pack(identifier, len(parts)), entries, version=wide),
+            *([full_box(b"iref", references, version=wide)] if references else []),
             box(b"iprp", box(b"ipco", properties), associated),
-            *([box(b"idat", data)] if form.inside else []),
+            *([box(b"idat", data)] if inside else []),
         )
-        media = b"" if form.inside else data
-        return box(b"ftyp", brand, bytes(4), b"mif1", brand) + before + meta + behind + box(b"mdat", media)
+        return (
+            box(b"ftyp", brand, bytes(4), b"mif1", brand) + before + meta + behind + box(b"mdat", data * (not inside))
+        )
 
     return file(file(0).rindex(b"mdat") + 4)
 

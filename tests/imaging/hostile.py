@@ -60,13 +60,6 @@ def jpeg_scans(width: int, height: int, count: int, hidden: bytes = b"") -> byte
     return data[:-2] + (hidden + data[data.rindex(b"\xff\xda") : -2]) * count + data[-2:]
 
 
-def webp_claiming(width: int, height: int) -> bytes:
-    """The header of a WEBP file, without pixels."""
-    sizes = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-    body = b"WEBPVP8X" + struct.pack("<I", 10) + bytes(4) + sizes
-    return b"RIFF" + struct.pack("<I", len(body)) + body
-
-
 def bombs() -> dict[str, dict[str, bytes]]:
     """Files that are small and take much work or memory to decode, by the code of their refusal and by name."""
     hidden_end = b"\xff\xfe\x00\x06\xff\xd9\xff\xd9"
@@ -99,18 +92,12 @@ def invalid() -> dict[str, bytes]:
     """Files that are refused as ``INVALID_IMAGE``, by name."""
     return {
         "nothing": b"",
-        "HEIC without a picture": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(1000),
-        "AVIF without a picture": b"\0\0\0\x18ftypavif\0\0\0\0mif1avif" + bytes(1000),
-        "executable": b"\x7fELF" + bytes(1000),
-        "JPEG after a line": b"\n" + flat("JPEG"),
         "JPEG of stray bytes": jpeg_with(b"\0", 10_000_000),
         "JPEG of restarts": jpeg_with(b"\xff\xd0", 5_000_000),
         "JPEG of no height": jpeg_claiming(100, 0),
         "JPEG of 1x51": flat("JPEG", 1, 51),
         "PNG of 51x1": png_bomb(51, 1),
-        "PNG of too few pixels": png(500, 500, 8, 2, (b"IDAT", zeros(1000))),
         "BMP that is run-length encoded": bmp(300, 300, 8, 1, b"\0\2\xff\xff" * 3 + b"\0\1"),
         "BMP whose pixels begin beyond its end": bmp(300, 300, body=bytes(270_000), offset=2**31),
         "BMP without pixels": bmp(300, 300),
-        "WEBP without pixels": webp_claiming(300, 300),
     }

@@ -14,7 +14,6 @@ from tests.imaging.heif import (
     HEIGHT,
     UPRIGHT,
     WIDTH,
-    Form,
     Part,
     box,
     codecs,
@@ -26,7 +25,6 @@ from tests.imaging.heif import (
 )
 from tests.imaging.pictures import DAMAGED, difference, encoded, exif, outcome
 
-FORMS = [Form(wide, two, inside) for wide in (False, True) for two in (False, True) for inside in (False, True)]
 TURNS = [[turned(quarters)] for quarters in range(4)] + [[mirrored(0)], [mirrored(1)]]
 SHOWN: list[Pixels] = [np.rot90(UPRIGHT, quarters) for quarters in range(4)] + [UPRIGHT[::-1], UPRIGHT[:, ::-1]]
 
@@ -51,11 +49,13 @@ def test_transparency_is_put_over_white() -> None:
 
 
 @codecs
-@pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_the_boxes_is_read(part: Part, brand: bytes, form: Form) -> None:
-    """Here of tiles in a grid, which refer to one another."""
-    tiles = grid(2, 2, 2 * WIDTH - 4, 2 * HEIGHT - 2, [2, 3, 4, 5], large=form.wide)
-    data = heif(tiles, *[part] * 4, brand=brand, form=form, before=box(b"free", b"spare", long=True))
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_grid_of_tiles_is_put_together_in_every_form_of_its_boxes(
+    part: Part, brand: bytes, wide: bool, inside: bool
+) -> None:
+    tiles, spare = grid(2, 2, 2 * WIDTH - 4, 2 * HEIGHT - 2, [2, 3, 4, 5], wide), box(b"free", b"spare", long=True)
+    data = heif(tiles, *[part] * 4, brand=brand, before=spare, wide=wide, inside=inside)
     assert difference(data, np.tile(UPRIGHT, (2, 2, 1))[:-2, :-4]) < 6
 
 

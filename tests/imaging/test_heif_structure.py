@@ -69,16 +69,6 @@ def test_many_passes_over_many_pixels_are_too_complex(part: Part, brand: bytes) 
         assert outcome(heif(busy, brand=brand)) == expected
 
 
-@pytest.mark.parametrize("name", ["eight_bits", "ten_bits", "full_colour", "grey"])
-def test_a_heic_configuration_with_another_sample_format_is_damage(name: str) -> None:
-    part = coded(name)
-    for place, flip in ((16, 1), (16, 2), (17, 2), (17, 5)):
-        properties = [bytearray(each) for each in part.properties]
-        (configuration,) = (each for each in properties if each[4:8] == b"hvcC")
-        configuration[8 + place] ^= flip
-        assert outcome(heif(replace(part, properties=[bytes(each) for each in properties]))) == DAMAGED
-
-
 @pytest.mark.parametrize("other", ["grey", "full_colour", "ten_bits"])
 def test_heic_tiles_of_different_sample_formats_are_damage(other: str) -> None:
     assert outcome(heif(grid(2, 1, 2 * WIDTH, HEIGHT, [2, 3]), HEIC, coded(other))) == DAMAGED

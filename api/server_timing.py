@@ -1,4 +1,4 @@
-"""Where every request begins and ends: its header ``Server-Timing``, and what is counted of it."""
+"""The outermost measurement of a request: its ``Server-Timing`` header and its record for metrics."""
 
 import time
 from collections.abc import Callable
@@ -11,17 +11,17 @@ from telemetry.call_window import CallWindow
 from telemetry.request_record import recording
 
 CLIENT_LEFT = 499
-"""Status of a request whose client left before its answer began, as nginx has it."""
+"""Status of a request whose client disconnected before the response began, as in nginx."""
 
 
 class ServerTiming:
-    """An ASGI app whose answers tell what `telemetry.request_record` recorded until they began.
+    """ASGI middleware that adds ``Server-Timing`` with what was recorded before the response began.
 
     Args:
-        app: what answers.
-        requests: where each is counted while it runs, and noted when it is answered.
-        observe: is told of each that is answered.
-        clock: seconds.
+        app: the inner app.
+        requests: counts running requests and keeps recent ones.
+        observe: called with each answered request.
+        clock: returns seconds.
     """
 
     def __init__(

@@ -67,7 +67,7 @@ def check(config: Any) -> list[AppArgs]:
 def _check_policy(user_config: Any, args: AppArgs, place: str) -> None:
     policy = _valid(Policy, user_config, place)
     try:
-        policy.of(args.of(EMBEDDER.name))
+        policy.checked_for(args.of(EMBEDDER.name))
     except ValueError as error:
         raise ConfigError(f"{place}{error}") from error
 

@@ -90,7 +90,7 @@ class Ingress:
         self._service = Service(
             of_stages,
             limits,
-            Policy().of(of_stages.of(EMBEDDER.name)),
+            Policy().checked_for(of_stages.of(EMBEDDER.name)),
             Addresses(addresses, limits.max_image_size),
             ServeStatus(_controller(), watched, requests),
             BriefCache(exposition),
@@ -105,7 +105,7 @@ class Ingress:
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Take a changed `user_config` over, without a restart; unknown keys and roles are refused."""
-        self._service.policy = Policy(**user_config).of(self._service.stages.of(EMBEDDER.name))
+        self._service.policy = Policy(**user_config).checked_for(self._service.stages.of(EMBEDDER.name))
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         return create_app(self._service)

@@ -13,62 +13,70 @@ from project.environment import EnvironmentSettings
 
 
 class Policy(EnvironmentSettings):
-    """What counts as a match, as live and as a usable photo, and whether the older routes pad their embeddings."""
+    """Thresholds of matches, liveness and photo quality, and the padding of embeddings."""
 
     similarity_threshold: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="Least cosine similarity of a match on /match, /compare, /mediapipe and /match_face of facenet, "
-        "where a request names none; without it each contract's own: 0.6, and 0.7 for /match_face.",
+        description="Least cosine similarity of a match on /match, /compare, /mediapipe and /match_face with facenet, "
+        "if the request has none. By default each contract's own: 0.6, and 0.7 for /match_face.",
     )
     arcface_threshold: float | None = Field(
-        None, ge=0, le=1, description="The same on /match_face of arcface, whose contract has 0.75."
+        None, ge=0, le=1, description="The same for /match_face with arcface; by default 0.75."
     )
     thresholds: dict[str, Annotated[float, Field(ge=-1, le=1)]] = Field(
         default_factory=dict,
-        description="By an embedder's role, the least cosine similarity of a match in /v1 where neither the request "
-        "nor the collection has one, in place of the card's: what `facegraph models calibrate` writes.",
+        description="By embedder role, the least cosine similarity of a match in /v1 if neither the request nor the "
+        "collection has one. Replaces the card's; `facegraph models calibrate` writes it.",
     )
     liveness_threshold: float = Field(0.5, ge=0, le=1, description="Least live probability of a live face.")
     liveness_policy: Literal["report", "require"] = Field(
-        "report", description="report: liveness stands beside the match; require: a spoof is never a match."
+        "report", description="For /match. report: liveness does not affect the match. require: a spoof never matches."
     )
     other_faces: float = Field(
         0.33,
         ge=0,
         le=1,
-        description="Where a photo must show exactly one face, another one is ignored if its side is smaller than this "
-        "share of the largest face's side; 0 ignores none.",
+        description="If a photo must show exactly one face, others are ignored whose side is smaller than this share "
+        "of the largest face's; 0 ignores none.",
     )
     pad_embeddings: bool = Field(
         True,
-        description="Whether embeddings of fewer than 512 numbers are padded with zeros where a contract documents "
-        "512: /extract-embedding, /compare-faces and /api/v1.",
+        description="Whether shorter embeddings are padded with zeros to the 512 numbers that the contracts of "
+        "/extract-embedding, /compare-faces and /api/v1 document.",
     )
-    min_side: int = Field(224, gt=0, description="Least width and height of a photo in pixels.")
+    min_side: int = Field(224, gt=0, description="Least width and height of a photo, in pixels.")
     min_brightness: float = Field(20, ge=0, le=255, description="Least mean grey value of a photo.")
     max_brightness: float = Field(240, ge=0, le=255, description="Greatest mean grey value of a photo.")
     min_contrast: float = Field(10, ge=0, le=255, description="Least standard deviation of a photo's grey values.")
     enrol_min_face: float = Field(30, ge=0, description="Least width and height of a face to enrol, in pixels.")
-    enrol_max_cut: float = Field(0.3, ge=0, description="Most of its longer side that may lie outside the photo.")
-    enrol_min_brightness: float = Field(40, ge=0, le=255, description="Least mean grey value of a face to enrol.")
-    enrol_max_brightness: float = Field(220, ge=0, le=255, description="Greatest mean grey value of it.")
-    enrol_min_contrast: float = Field(15, ge=0, le=255, description="Least standard deviation of its grey values.")
-    enrol_min_sharpness: float = Field(
-        10, ge=0, description="Least variance of its Laplacian at 112 pixels; of 217 real faces the least was 14."
+    enrol_max_cut: float = Field(
+        0.3, ge=0, description="Largest part of a face to enrol beyond the photo's edge, as a share of its longer side."
     )
-    enrol_max_turn: float = Field(0.7, ge=0, description="Furthest it looks aside: 0 ahead, more than 1 in profile.")
+    enrol_min_brightness: float = Field(40, ge=0, le=255, description="Least mean grey value of a face to enrol.")
+    enrol_max_brightness: float = Field(220, ge=0, le=255, description="Greatest mean grey value of a face to enrol.")
+    enrol_min_contrast: float = Field(
+        15, ge=0, le=255, description="Least standard deviation of the grey values of a face to enrol."
+    )
+    enrol_min_sharpness: float = Field(
+        10,
+        ge=0,
+        description="Least variance of the Laplacian of a face to enrol at 112 pixels; 14 was the least of 217 faces.",
+    )
+    enrol_max_turn: float = Field(
+        0.7, ge=0, description="Greatest turn of a face to enrol: 0 frontal, above 1 in profile."
+    )
 
     def liveness(self, policy: LivenessPolicy) -> LivenessRule:
-        """The rule that judges faces under `policy`."""
+        """The liveness rule for `policy`, with this threshold."""
         return LivenessRule(policy, self.liveness_threshold)
 
-    def of(self, embedders: Collection[str]) -> "Policy":
-        """This policy, for a service with these embedders' roles.
+    def checked_for(self, embedders: Collection[str]) -> "Policy":
+        """Check this policy against the embedder roles of the service, and return it.
 
         Raises:
-            ValueError: `thresholds` names another one.
+            ValueError: `thresholds` has an unknown role.
         """
         if unknown := sorted(self.thresholds.keys() - set(embedders)):
             raise ValueError(

@@ -16,7 +16,7 @@ from models.tasks import DETECTOR
 from project.root import ROOT
 
 OLD_TABLES = ("detectors", "liveness", "embedders")
-"""Where stages stood in configurations of earlier versions."""
+"""The tables of stages in earlier versions."""
 
 
 class AppArgs(BaseModel):
@@ -26,26 +26,26 @@ class AppArgs(BaseModel):
 
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
-        description="auto: GPU shares where the cluster has GPUs, CPUs where it has none; cuda: GPUs or an error.",
+        description="auto: GPUs if the cluster has any, CPUs otherwise. cuda: GPUs or an error.",
     )
-    models_dir: Path = Field(Path("data/models"), description="Where `facegraph models pull` put the models.")
+    models_dir: Path = Field(
+        Path("data/models"), description="The folder that `facegraph models pull` fills, relative to the project."
+    )
     stages: dict[str, StageArgs] = Field(
-        description="By role, which is what requests name. The card of its model says what a stage does."
+        description="By role, the name that requests use. A stage's task is that of its model's card."
     )
     defaults: dict[str, str] = Field(
         default_factory=dict,
-        description="By task, the role that a request to /v1 gets unless it names another; otherwise the task's first.",
+        description="By task, the role for requests to /v1 that name none. By default the first of the task.",
     )
     limits: LimitArgs = Field(default_factory=LimitArgs)
     addresses: AddressArgs = Field(default_factory=AddressArgs)
     gallery: GalleryArgs = Field(default_factory=GalleryArgs)
     access: AccessArgs = Field(default_factory=AccessArgs)
     ingress_cpus: float = Field(
-        0.2, gt=0, description="CPUs an ingress replica owns, without those of the stages inside it."
+        0.2, gt=0, description="CPUs per ingress replica, without those of the stages inside it."
     )
-    ingress_workers: int = Field(
-        1, ge=1, description="Calls of the stages inside it that an ingress replica works on at once."
-    )
+    ingress_workers: int = Field(1, ge=1, description="Concurrent calls of the stages inside it, per ingress replica.")
 
     @field_validator("models_dir")
     @classmethod
@@ -66,7 +66,7 @@ class AppArgs(BaseModel):
     def _stages_fit_their_cards(self) -> "AppArgs":
         tasks = {role: stage.card.task for role, stage in self.stages.items()}
         if DETECTOR not in tasks.values():
-            raise ValueError("stages: there is no detector, so nothing could be answered")
+            raise ValueError("stages: there is no detector; the service needs at least one")
         for role, stage in self.stages.items():
             if stage.options and tasks[role] != DETECTOR:
                 raise ValueError(f"stages.{role}.options: only a detector has options")
@@ -78,17 +78,17 @@ class AppArgs(BaseModel):
         return self
 
     def of(self, task: str) -> dict[str, StageArgs]:
-        """The stages whose networks are for `task`, by role."""
+        """The stages for `task`, by role."""
         return {role: stage for role, stage in self.stages.items() if stage.card.task == task}
 
     @property
     def default_roles(self) -> dict[str, str]:
-        """By task, the role that requests get: of `defaults`, or else the task's first."""
+        """By task, the role in `defaults`, or else the first stage of the task."""
         first = {stage.card.task: role for role, stage in reversed(self.stages.items())}
         return {**first, **self.defaults}
 
     @property
     def cpus(self) -> float:
-        """CPUs that one replica of each stage, of the ingress and of the gallery reserve."""
+        """CPUs of one replica of every deployment."""
         others = self.ingress_cpus + self.gallery.writer_cpus + self.gallery.reader_cpus
         return others + sum(stage.cpus for stage in self.stages.values())

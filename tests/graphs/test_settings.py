@@ -153,8 +153,8 @@ def test_stages_and_defaults_fit_their_cards(changed: dict[str, Any], problem: s
 def test_threshold_of_an_unknown_role_is_named() -> None:
     policy = Policy(thresholds={"arcface": 0.5, "arcfase": 0.4})
     with pytest.raises(ValueError, match=r"thresholds: no embedder is called arcfase; there are arcface, facenet$"):
-        policy.of({"arcface": None, "facenet": None})
-    assert policy.of(["arcface", "arcfase"]) is policy
+        policy.checked_for({"arcface": None, "facenet": None})
+    assert policy.checked_for(["arcface", "arcfase"]) is policy
 
 
 def test_error_does_not_quote_a_value() -> None:

@@ -1,11 +1,9 @@
-"""Autoscaling end to end, in a service of its own that scales within seconds: a step of load, and its end."""
+"""Autoscaling end to end, in a service of its own that scales within seconds."""
 
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -13,61 +11,47 @@ import yaml
 from deployments.config import check
 from tests.conftest import PROJECT, SERVED
 from tests.deployments.traffic import Traffic
-from tests.live_service import LiveService, served
+from tests.live_service import served
 
 CONFIG = PROJECT / "configs" / "autoscaling.yaml"
 MOST = 3
 CLIENTS = 8
-LIMIT_S = 60
+TIMEOUT_S = 60
 
 LOADED = "detector-mtcnn"
-UNTOUCHED = ("liveness-crmnet", "embedder-arcface", "gallery-reader", "gallery-writer")
-
-
-@dataclass
-class ReplicaCounts:
-    """Every count of a service's replicas that was taken."""
-
-    server: LiveService
-    seen: list[Counter[str]] = field(default_factory=list)
-
-    def until(self, holds: Callable[[Counter[str]], bool]) -> None:
-        """Count until `holds` is true of a count."""
-        last = time.monotonic() + LIMIT_S
-        while True:
-            self.seen.append(self.server.replicas())
-            if holds(self.seen[-1]):
-                return
-            assert time.monotonic() < last, self.seen[-1]
-            time.sleep(0.2)
+IDLE = ("liveness-crmnet", "embedder-arcface", "gallery-reader", "gallery-writer")
 
 
 def test_all_replicas_fit_on_two_cores() -> None:
     [args] = check(yaml.safe_load(CONFIG.read_text("utf-8")))
-    stages = [*args.stages.values()]
-    most = MOST * (args.ingress_cpus + sum(stage.cpus for stage in stages))
+    most = MOST * (args.ingress_cpus + sum(stage.cpus for stage in args.stages.values()))
     assert most + args.gallery.writer_cpus + args.gallery.reader_cpus <= 2
 
 
 @SERVED
 @pytest.mark.long
-def test_only_the_stage_under_load_scales_within_its_limits_and_back(
-    tmp_path: Path, mindy: bytes, mindy_again: bytes
-) -> None:
-    config: Any = yaml.safe_load(CONFIG.read_text("utf-8"))
+def test_only_the_loaded_stage_scales_up_and_back(tmp_path: Path, mindy: bytes, mindy_again: bytes) -> None:
+    [application] = yaml.safe_load(CONFIG.read_text("utf-8"))["applications"]
+    counts: list[Counter[str]] = []
     with served(str(CONFIG), tmp_path / "log", GALLERY_URI=str(tmp_path / "gallery")) as server:
-        counts = ReplicaCounts(server)
-        counts.until(lambda count: count.total() == len(config["applications"][0]["deployments"]))
-        assert set(counts.seen[-1].values()) == {1}
+
+        def count_until(condition: Callable[[Counter[str]], bool]) -> None:
+            last = time.monotonic() + TIMEOUT_S
+            while not counts or not condition(counts[-1]):
+                assert time.monotonic() < last, counts[-1]
+                counts.append(server.replicas())
+                time.sleep(0.2)
+
+        count_until(lambda count: count.total() == len(application["deployments"]))
         traffic = Traffic(server.address, (mindy, mindy_again), kinds=("/compare",))
         with traffic.by(CLIENTS):
-            counts.until(lambda count: count[LOADED] == MOST)
+            count_until(lambda count: count[LOADED] == MOST)
             traffic.wait_for(2 * CLIENTS)
-        # One client goes on, so that replicas end while requests arrive.
+        # One client goes on while replicas end.
         with traffic.by(1):
-            counts.until(lambda count: count[LOADED] == 1)
+            count_until(lambda count: count[LOADED] == 1)
             traffic.wait_for(3)
     assert (traffic.failed, traffic.wrong) == ([], [])
-    assert max(count[LOADED] for count in counts.seen) == MOST
-    assert {count[name] for count in counts.seen for name in UNTOUCHED} == {1}
-    assert all(most <= MOST for count in counts.seen for most in count.values())
+    assert {count[name] for count in counts[-1:] for name in count} == {1}
+    assert {count[name] for count in counts for name in IDLE} <= {0, 1}
+    assert max(most for count in counts for most in count.values()) == MOST

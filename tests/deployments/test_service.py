@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from api.settings import LimitArgs
-from models.catalogue import card
 from tests.api.hostile import REQUESTS
 from tests.conftest import shared_faces
 from tests.contracts import nobody, side_by_side
@@ -71,28 +70,6 @@ def test_spoof_is_told_from_a_live_face(service: httpx.Client) -> None:
         return bool(face["liveness"]["live"])
 
     assert (is_live("live_1"), is_live("spoof_1")) == (True, False)
-
-
-@pytest.mark.parametrize(("embedder", "model"), [("arcface", "mobilefacenet"), ("facenet", "facenet")])
-def test_embeddings_compare_as_their_photos_verify(
-    service: httpx.Client, embedder: str, model: str, mindy: bytes, mindy_again: bytes, jerry: bytes
-) -> None:
-    def embedding(photo: bytes) -> Any:
-        [face] = service.post(f"/v1/embed?embedder={embedder}", files={"photo": photo}).json()["faces"]
-        return face["embedding"]
-
-    threshold = {"value": card(model).threshold("cosine").value, "source": "card"}
-    for other, match in ((mindy_again, True), (jerry, False)):
-        photos = {"photo1": mindy, "photo2": other}
-        verified = service.post(f"/v1/verify?embedder={embedder}", files=photos).json()
-        body = {"embedding1": embedding(mindy), "embedding2": embedding(other)}
-        compared = service.post("/v1/compare", json=body).json()
-        assert (
-            (verified["match"], verified["threshold"])
-            == (compared["match"], compared["threshold"])
-            == (match, threshold)
-        )
-        assert compared["value"] == pytest.approx(verified["value"], abs=1e-4)
 
 
 def test_search_finds_people_in_other_photos(service: httpx.Client, collection: str, sample_photos: Path) -> None:

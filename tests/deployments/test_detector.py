@@ -1,8 +1,6 @@
 """The detector's deployment, without a cluster."""
 
 import asyncio
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,38 +17,27 @@ from imaging.pick import Pick
 from models.device import Device
 from tests.fakes import photo
 
-LARGEST = Pick("largest")
 
-
-def test_an_answer_has_the_replicas_own_time_and_that_of_its_steps(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_each_photo_is_a_part_with_its_time_and_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[Any] = []
-    seen = {b"photo": photo(), b"other": photo()}
+    photos = {b"photo": photo(), b"other": photo()}
 
-    def look(data: bytes, *args: Any) -> Detection:
+    def one(data: bytes, *args: Any) -> Detection:
         asked.append((data, *args))
-        return Detection((seen[data],), {}, {"decode": 0.125, "detect": 0.0625})
+        return Detection((photos[data],), {}, {"decode": 0.125, "detect": 0.0625})
 
-    looking_with(look, monkeypatch)
+    monkeypatch.setattr(detector, "load_detector", lambda *args: None)
+    monkeypatch.setattr(detector, "PhotoDetector", lambda *args: SimpleNamespace(one=one))
     monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25, 1.25, 1.5]).__next__))
     replica = DetectorReplica("mtcnn", tmp_path, "onnx", Device(), Limits(), {}, Workers(1))
-    timed = asyncio.run(replica.answer(DetectionRequest([b"photo", b"other"], (), LARGEST)))
-    assert timed.answer.photos == (seen[b"photo"], seen[b"other"])
+    timed = asyncio.run(replica.answer(DetectionRequest([b"photo", b"other"], (), Pick("largest"))))
+    assert timed.answer.photos == tuple(photos.values())
     assert timed.seconds == 0.5
     assert timed.steps == timed.answer.steps == {"decode": 0.25, "detect": 0.125}
-    assert asked == [(b"photo", (), LARGEST), (b"other", (), LARGEST)]
+    assert asked == [(data, (), Pick("largest")) for data in photos]
 
 
-def looking_with(look: Callable[..., Detection], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replicas look at a photo with `look`."""
-    monkeypatch.setattr(detector, "load_detector", lambda *args: None)
-    monkeypatch.setattr(detector, "PhotoDetector", lambda *args: SimpleNamespace(one=look))
-
-
-def test_the_network_and_its_photos_come_as_they_were_asked_for(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_detector_is_loaded_with_its_options_and_limits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     loaded: list[Any] = []
 
     def load(*args: Any) -> str:
@@ -59,34 +46,8 @@ def test_the_network_and_its_photos_come_as_they_were_asked_for(
 
     monkeypatch.setattr(detector, "load_detector", load)
     monkeypatch.setattr(detector, "PhotoDetector", lambda *args: loaded.append(args))
-    DetectorReplica(
-        "mtcnn", tmp_path, "onnx-float32", Device(threads=2), Limits(max_bytes=5), {"min_face": 20}, Workers(3)
-    )
+    device, limits, options = Device(threads=2), Limits(max_bytes=5), {"min_face": 20}
+    DetectorReplica("mtcnn", tmp_path, "onnx-float32", device, limits, options, Workers(3))
     (card, store, *rest), looking = loaded
-    assert (card.name, store.root, rest) == ("mtcnn", tmp_path, ["onnx-float32", Device(threads=2), {"min_face": 20}])
-    assert looking == ("network", Limits(max_bytes=5))
-
-
-@pytest.mark.parametrize("calls", [6, 1])
-@pytest.mark.parametrize("count", [1, 2])
-def test_it_looks_at_as_many_photos_at_once_as_it_was_told(
-    count: int, calls: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Whether they come in several calls or in one."""
-    met, threads = threading.Barrier(count), set[threading.Thread]()
-
-    def look(*args: Any) -> Detection:
-        threads.add(threading.current_thread())
-        met.wait(timeout=30)
-        return Detection((), {})
-
-    looking_with(look, monkeypatch)
-
-    async def run() -> None:
-        replica = DetectorReplica("mtcnn", tmp_path, "onnx", Device(), Limits(), {}, Workers(count))
-        asked = DetectionRequest([b""] * (6 // calls), (), Pick())
-        await asyncio.gather(*(replica.answer(asked) for _ in range(calls)))
-
-    asyncio.run(run())
-    assert len(threads) == count
-    assert threading.current_thread() not in threads
+    assert (card.name, store.root, rest) == ("mtcnn", tmp_path, ["onnx-float32", device, options])
+    assert looking == ("network", limits)

@@ -85,33 +85,6 @@ def test_refused_photos_are_reported_among_the_enrolled_ones_in_order() -> None:
     assert api.subjects() == ["b", "e"]
 
 
-def test_one_subject_for_all_photos_or_one_each() -> None:
-    api = staff()
-    api.enrol("x", "anna", "bob")
-    api.enrol(["y", "z", "y"], "anna-2", "bob-2", "carl")
-    listed = api.get(f"{STAFF}/subjects").json()["subjects"]
-    assert {each["id"]: each["faces"] for each in listed} == {"x": 2, "y": 2, "z": 1}
-
-
-def test_a_request_needs_one_subject_or_one_per_photo() -> None:
-    api = staff()
-    for subjects, photos in ((2, 1), (2, 3), (65, 64)):
-        response = api.enrol([f"s{number}" for number in range(subjects)], *["anna"] * photos)
-        assert refusal(response) == (400, "INVALID_REQUEST")
-        assert message(response) == f"{subjects} subjects for {photos} photos: send one, or one for each"
-    assert api.people.detected == []
-
-
-def test_64_photos_are_the_most() -> None:
-    api = staff()
-    photos = [f"anna-{number}" for number in range(65)]
-    response = api.enrol("anna", *photos)
-    assert refusal(response) == (400, "INVALID_REQUEST")
-    assert message(response) == "65 photos are more than the 64 of one request"
-    assert api.people.detected == []
-    assert counts(api.enrol("anna", *photos[:64])) == {"enrolled": 64}
-
-
 def test_a_request_whose_photos_are_all_refused_is_an_error_that_lists_them() -> None:
     api = staff()
     response = api.enrol("anna", "anna-dark-small", "nobody", "broken")
@@ -139,81 +112,10 @@ def test_the_same_photo_of_the_same_subject_is_a_200() -> None:
     assert api.get(STAFF).json()["faces"] == 3
 
 
-def test_the_face_rule_picks_the_enrolled_face() -> None:
-    api = staff()
-    [photo] = api.enrol("x", "anna bob-large", faces="largest").json()["photos"]
-    assert photo["face"]["score"] == 0.98
-    assert api.found("anna bob") == [[], ["x"]]
-
-
 def test_a_file_that_is_too_large_is_cut_before_it_is_sent_to_the_detector() -> None:
     api = Api(LimitArgs(max_image_size=6)).make()
     api.enrol("x", "anna-large-and-larger")
     assert [[len(word) for word in call] for call in api.people.detected] == [[7]]
-
-
-@pytest.mark.parametrize(("policy", "status"), [("off", "enrolled"), ("report", "enrolled"), ("require", "refused")])
-def test_a_spoof(policy: str, status: str) -> None:
-    api = staff()
-    response = api.enrol(["bob", "anna"], "bob", "anna-spoof", liveness=policy)
-    answer = response.json()
-    _, spoof = answer["photos"]
-    assert spoof["status"] == status
-    assert spoof["face"]["liveness"] == (None if policy == "off" else {"live": False, "score": 0.125, "threshold": 0.5})
-    assert [reason["code"] for reason in spoof["reasons"]] == ([] if policy == "off" else ["NOT_LIVE"])
-    assert (spoof["error"] or {}).get("code") == ("NOT_LIVE" if policy == "require" else None)
-    assert answer["models"]["liveness"] == (None if policy == "off" else "liveness-model")
-    assert api.subjects() == (["bob"] if policy == "require" else ["anna", "bob"])
-
-
-def test_replacing_deletes_the_subjects_earlier_faces() -> None:
-    api = staff()
-    api.enrol(["x", "y"], "anna", "bob")
-    assert counts(api.enrol("x", "carl", replace=True)) == {"enrolled": 1}
-    assert api.found("anna bob carl") == [[], ["y"], ["x"]]
-
-
-@pytest.mark.parametrize("way", ["photos", "embeddings"])
-def test_an_idempotency_key(way: str) -> None:
-    api = staff()
-    vectors = {"anna": [1, 0], "bob": [0, 1], "carl": [-1, 0.5]}
-
-    def send(key: str, *names: str, **options: Any) -> tuple[int, list[str]]:
-        headers = {"Idempotency-Key": key}
-        if way == "photos":
-            response = api.enrol(list(names), *names, headers=headers, **options)
-        else:
-            response = embeddings(api, *((name, vectors[name]) for name in names), headers=headers, **options)
-        if response.status_code >= 400:
-            return response.status_code, [refusal(response)[1]]
-        listed = response.json()["photos" if way == "photos" else "faces"]
-        return response.status_code, [each["status"] for each in listed]
-
-    reused = (409, ["IDEMPOTENCY_KEY_REUSED"])
-    assert send("k", "anna", "bob") == (201, ["enrolled", "enrolled"])
-    assert send("k", "anna", "bob") == (200, ["already", "already"])
-    assert send("k", "anna") == reused
-    assert send("k", "bob", "anna") == reused
-    assert send("k", "carl") == reused
-    assert send("k", "anna", "bob", replace=True) == reused
-    api.delete(f"{STAFF}/subjects/bob")
-    assert send("k", "anna", "bob") == (200, ["already", "deleted"])
-    assert api.subjects() == ["anna"]
-    assert send("another", "anna", "bob") == (201, ["already", "enrolled"])
-    assert send("x" * 255, "carl") == (201, ["enrolled"])
-    for unfit in ("", "x" * 256):
-        assert send(unfit, "carl") == (400, ["INVALID_REQUEST"])
-
-
-def test_an_idempotency_key_is_of_its_collection() -> None:
-    api = staff()
-    api.enrol("anna", "anna", headers={"Idempotency-Key": "k"})
-    api.make("other")
-    files = {"photo": ("x.jpg", b"bob")}
-    response = api.client.post(
-        "/v1/collections/other/faces", data={"subject": "x"}, files=files, headers={"Idempotency-Key": "k"}
-    )
-    assert response.status_code == 201
 
 
 @pytest.mark.parametrize("name", ["+2AA-.jpg", "x" * 400, "", "😀"], ids=ascii)
@@ -236,6 +138,53 @@ def test_a_label_is_any_files_name_as_far_as_it_is_text(name: str) -> None:
     assert api.get(f"{STAFF}/subjects/anna").json()["faces"][0]["label"] == label
 
 
+def test_the_options_reach_the_flow() -> None:
+    api = staff()
+    api.enrol("x", "bob")
+    answer = api.enrol("x", "anna-spoof-dark carl", faces="all", liveness="report", quality="report", replace=True)
+    photos = answer.json()["photos"]
+    assert [(each["photo"], each["faces_found"], each["status"]) for each in photos] == [(0, 2, "enrolled")] * 2
+    assert [reason["code"] for reason in photos[0]["reasons"]] == ["FACE_TOO_DARK", "NOT_LIVE"]
+    assert photos[0]["face"]["liveness"] == {"live": False, "score": 0.125, "threshold": 0.5}
+    assert answer.json()["models"]["liveness"] == "liveness-model"
+    assert api.found("anna bob carl") == [["x"], [], ["x"]]
+    refused = api.enrol(["anna", "carl"], "anna-spoof", "carl", liveness="require").json()["photos"][0]
+    assert (refused["status"], refused["error"]["code"]) == ("refused", "NOT_LIVE")
+
+
+def test_a_request_has_at_most_64_photos_and_one_subject_or_one_per_photo() -> None:
+    api = staff()
+    for subjects, photos in ((2, 1), (2, 3), (65, 64)):
+        response = api.enrol([f"s{number}" for number in range(subjects)], *["anna"] * photos)
+        assert refusal(response) == (400, "INVALID_REQUEST")
+        assert message(response) == f"{subjects} subjects for {photos} photos: send one, or one for each"
+    photos_65 = [f"anna-{number}" for number in range(65)]
+    response = api.enrol("anna", *photos_65)
+    assert message(response) == "65 photos are more than the 64 of one request"
+    assert api.people.detected == []
+    assert counts(api.enrol("anna", *photos_65[:64])) == {"enrolled": 64}
+
+
+@pytest.mark.parametrize("way", ["photos", "faces"])
+def test_an_idempotency_key(way: str) -> None:
+    api = staff()
+
+    def send(key: str, *names: str) -> Any:
+        headers = {"Idempotency-Key": key}
+        if way == "photos":
+            return api.enrol(list(names), *names, headers=headers)
+        return embeddings(api, *((name, [1, 0]) for name in names), headers=headers)
+
+    assert send("k", "anna", "bob").status_code == 201
+    api.delete(f"{STAFF}/subjects/bob")
+    again = send("k", "anna", "bob")
+    assert (again.status_code, [each["status"] for each in again.json()[way]]) == (200, ["already", "deleted"])
+    assert refusal(send("k", "carl")) == (409, "IDEMPOTENCY_KEY_REUSED")
+    assert send("x" * 255, "carl").status_code == 201
+    for unfit in ("", "x" * 256):
+        assert refusal(send(unfit, "carl")) == (400, "INVALID_REQUEST")
+
+
 def test_embeddings_are_enrolled_and_found() -> None:
     api = staff()
     response = embeddings(api, ("anna", [3, 0]), ("bob", [0, 0.5]))
@@ -252,26 +201,6 @@ def test_embeddings_are_enrolled_and_found() -> None:
     assert again.status_code == 201
     assert [face["status"] for face in again.json()["faces"]] == ["already", "enrolled"]
     assert embeddings(api, ("anna", [3, 0])).status_code == 200
-
-
-def test_embeddings_have_labels_and_can_replace() -> None:
-    api = staff()
-    embeddings(api, ("anna", [1, 0]))
-    listed = [{"subject": "anna", "values": [0, 1], "label": "from the archive"}]
-    assert (
-        api.post(f"{STAFF}/embeddings", {"contract": "contract", "embeddings": listed, "replace": True}).status_code
-        == 201
-    )
-    [face] = api.get(f"{STAFF}/subjects/anna").json()["faces"]
-    assert face["label"] == "from the archive"
-    assert api.found("anna bob") == [[], ["anna"]]
-
-
-def test_embeddings_are_enrolled_all_or_none() -> None:
-    api = staff()
-    assert refusal(embeddings(api, ("anna", [1, 0]), ("bob", [1, 0, 0]))) == (422, "INVALID_EMBEDDING")
-    assert refusal(embeddings(api, ("anna", [1, 0]), contract="contract-of-3")) == (409, "EMBEDDING_CONTRACT_MISMATCH")
-    assert api.subjects() == []
 
 
 @pytest.mark.parametrize(
@@ -296,22 +225,25 @@ def test_a_body_of_embeddings_that_is_wrong_is_refused(body: str, named: str) ->
     assert api.subjects() == []
 
 
-def test_1000_embeddings_are_the_most() -> None:
+def test_embeddings_have_labels_and_can_replace() -> None:
+    api = staff()
+    embeddings(api, ("anna", [1, 0]))
+    listed = [{"subject": "anna", "values": [0, 1], "label": "from the archive"}]
+    body = {"contract": "contract", "embeddings": listed, "replace": True}
+    assert api.post(f"{STAFF}/embeddings", body).status_code == 201
+    [face] = api.get(f"{STAFF}/subjects/anna").json()["faces"]
+    assert face["label"] == "from the archive"
+    assert api.found("anna bob") == [[], ["anna"]]
+
+
+def test_embeddings_are_enrolled_all_or_none_and_at_most_1000() -> None:
     api = staff()
     entries = [(f"s{number}", [1, 0]) for number in range(1001)]
-    assert refusal(embeddings(api, *entries)) == (400, "INVALID_REQUEST")
+    for response, error in (
+        (embeddings(api, ("anna", [1, 0]), ("bob", [1, 0, 0])), (422, "INVALID_EMBEDDING")),
+        (embeddings(api, ("anna", [1, 0]), contract="contract-of-3"), (409, "EMBEDDING_CONTRACT_MISMATCH")),
+        (embeddings(api, *entries), (400, "INVALID_REQUEST")),
+    ):
+        assert refusal(response) == error
+    assert api.subjects() == []
     assert embeddings(api, *entries[:1000]).json()["enrolled"] == 1000
-    assert refusal(embeddings(api, ("a", [1.0] * 4097))) == (400, "INVALID_REQUEST")
-
-
-def test_with_all_faces_each_is_answered_with_its_photos_number() -> None:
-    api = staff()
-    response = api.enrol("group", "anna carl", "dora", faces="all")
-    assert response.status_code == 201
-    photos = response.json()["photos"]
-    assert [(each["photo"], each["faces_found"], each["status"]) for each in photos] == [
-        (0, 2, "enrolled"),
-        (0, 2, "enrolled"),
-        (1, 1, "enrolled"),
-    ]
-    assert len({each["face_id"] for each in photos}) == 3

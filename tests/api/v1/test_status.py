@@ -2,15 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from imaging.refused import Refused
-from telemetry.status import StageStatus
 from tests.api.keyed import House
-from tests.api.v1 import refusal
 from tests.fakes import LocalGallery, client, service, stages
 
 
@@ -56,14 +52,6 @@ def test_damaged_collections_are_named_to_keys_that_reach_them(tmp_path: Path) -
     for headers, named in keys:
         found = house.client.get("/v1/status", headers=headers).json()
         assert found["unreadable_collections"] == named
-
-
-def test_where_nobody_knows_the_replicas_it_is_unavailable() -> None:
-    async def status() -> list[StageStatus]:
-        raise Refused("UNAVAILABLE", "Nobody knows")
-
-    response: Any = TestClient(create_app(replace(service(), status=status))).get("/v1/status")
-    assert refusal(response) == (503, "UNAVAILABLE")
 
 
 def test_requests_are_counted_until_they_are_answered() -> None:

@@ -4,14 +4,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from load_tests.service import ROOT
 
-START_S = 60
+START_S = 90
+"""Longest time until the first request has ended; Locust itself gives up after 60 s."""
 LEAVE_S = 90
-"""Time for the clients to end their requests and delete what they enrolled."""
+"""Longest time for the clients to end their requests and delete what they enrolled."""
 
 
 class LoadEndedError(Exception):
@@ -49,10 +50,13 @@ def load(
                     raise LoadEndedError(f"Locust sent nothing:\n{log.read_text('utf-8', 'replace')[-2000:]}")
                 time.sleep(0.02)
             yield process
-            if not until_it_ends:
-                if process.poll() is not None:
-                    raise LoadEndedError(f"Locust ended too early:\n{log.read_text('utf-8', 'replace')[-2000:]}")
-                process.terminate()
-            process.wait(None if until_it_ends else LEAVE_S)
+            if until_it_ends:
+                process.wait()
+            elif process.poll() is not None:
+                raise LoadEndedError(f"Locust ended too early:\n{log.read_text('utf-8', 'replace')[-2000:]}")
+            process.terminate()
+            # What was recorded counts, even if the clients cannot delete what they enrolled.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LEAVE_S)
         finally:
             process.kill()

@@ -5,8 +5,9 @@ than most differences that matter here.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from statistics import median
+from typing import Any
 
 from facegraph.step_times import medians
 from load_tests.bench.measurement import Measurement, What
@@ -14,8 +15,6 @@ from load_tests.bench.measurement import Measurement, What
 Round = Sequence[Measurement]
 PLAIN_ROUTE = "compare"
 """The only route of the plain service."""
-NUMBERS = ("rate", "p50", "p95", "p99", "server_cpu", "client_cpu", "others_cpu", "memory", "similarity")
-COUNTS = ("answers", "refused", "failed")
 
 
 def best(measurements: Iterable[Measurement], what: What, route: str) -> Measurement | None:
@@ -30,14 +29,15 @@ def over_rounds(rounds: Iterable[Round]) -> list[Measurement]:
     for each in (each for round_ in rounds for each in round_):
         kinds.setdefault((each.what, each.route, each.clients), []).append(each)
     return [
-        replace(
-            entries[-1],
-            steps=medians(each.steps for each in entries),
-            **{name: median(getattr(each, name) for each in entries) for name in NUMBERS},
-            **{name: sum(getattr(each, name) for each in entries) for name in COUNTS},
-        )
+        replace(entries[-1], steps=medians(each.steps for each in entries), **_totals(entries))
         for entries in kinds.values()
     ]
+
+
+def _totals(entries: Round) -> dict[str, Any]:
+    """Medians of the numbers and sums of the counts, by field."""
+    figures = [(each.name, median if each.type is float else sum) for each in fields(Measurement) if each.metadata]
+    return {name: total(getattr(each, name) for each in entries) for name, total in figures}
 
 
 def plain_route(route: str) -> str | None:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -32,36 +32,45 @@ class NoAnswerError(Exception):
     """A measurement without a single answer."""
 
 
+def column(heading: str, form: str) -> dict[str, str]:
+    """Metadata of a figure that is a column of a route's table; `form` is its format."""
+    return {"heading": heading, "form": form}
+
+
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured; everything after the counts is about the answers alone."""
+    """What was measured. Rates, times, CPU and the similarity are those of the answers alone.
+
+    Attributes:
+        what: the bare pipeline, the plain service, or this one; ``overload`` is this one with too many clients.
+        clients: those that send requests at once; for the bare pipeline, its processes.
+        rate: answers per second; those at the edges count by the share that lies within.
+        p50, p95, p99: milliseconds of an answer.
+        server_cpu, client_cpu: CPU seconds per answer, of the server's processes and of the load generator.
+        memory: MiB (PSS) of the server's processes.
+        others_cpu: CPU seconds per second of every other process, with what the machine's host took away.
+        similarity: median cosine similarity of the two photos.
+        replicas: of the service, at the beginning and at the end.
+        steps: medians in milliseconds, see `facegraph.step_times`.
+    """
 
     what: What
-    """The bare pipeline, the plain service, or this one; ``overload`` is this one with too many clients."""
     route: str
     clients: int
-    """Those that send requests at once; for the bare pipeline, its processes."""
-    answers: int
-    refused: int
-    failed: int
-    rate: float
-    """Answers per second; those at the edges count by the share that lies within."""
-    p50: float
-    p95: float
-    p99: float
-    server_cpu: float
-    client_cpu: float
-    """CPU seconds per answer, of the server's processes and of the load generator."""
-    others_cpu: float
-    """CPU seconds per second of every other process, with what the machine's host took away."""
-    memory: float
-    """MiB (PSS) of the server's processes."""
+    rate: float = field(metadata=column("answers/s", ".2f"))
+    p50: float = field(metadata=column("p50 ms", ".0f"))
+    p95: float = field(metadata=column("p95 ms", ".0f"))
+    p99: float = field(metadata=column("p99 ms", ".0f"))
+    server_cpu: float = field(metadata=column("CPU", ".3f"))
+    client_cpu: float = field(metadata=column("client CPU", ".4f"))
+    memory: float = field(metadata=column("MiB", ".0f"))
+    others_cpu: float = field(metadata=column("other cores", ".2f"))
+    similarity: float = field(metadata=column("cosine", ".4f"))
+    answers: int = field(metadata=column("answers", "d"))
+    refused: int = field(metadata=column("refused", "d"))
+    failed: int = field(metadata=column("failed", "d"))
     replicas: tuple[int, int]
-    """At the beginning and at the end."""
-    similarity: float
-    """Median cosine similarity of the two photos."""
     steps: dict[str, float]
-    """Medians in milliseconds, see `facegraph.step_times`."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The tables and the picture of a benchmark."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from statistics import median
 
 from rich.table import Table
@@ -20,23 +21,14 @@ def named(entry: Measurement) -> str:
 def measured(measurements: Sequence[Measurement], route: str) -> Table:
     """Everything about a route; CPU is in seconds per answer, of the server and of the load generator."""
     limit = best(measurements, "bare", route)
-    headings = "answers/s|of bare|p50 ms|p95 ms|p99 ms|CPU|client CPU|MiB|other cores|cosine|answers|refused|failed"
-    table = _table(f"{route}: medians over rounds", "", *headings.split("|"), "replicas")
+    columns = {each.name: each.metadata for each in fields(Measurement) if each.metadata}
+    headings = [metadata["heading"] for metadata in columns.values()]
+    table = _table(f"{route}: medians over rounds", "", *headings, "of bare", "replicas")
     for each in measurements:
         if each.route == (plain_route(route) if each.what == "plain" else route):
-            table.add_row(
-                named(each),
-                f"{each.rate:.2f}",
-                f"{each.rate / limit.rate:.0%}" if limit else "",
-                *(f"{value:.0f}" for value in (each.p50, each.p95, each.p99)),
-                f"{each.server_cpu:.3f}",
-                f"{each.client_cpu:.4f}",
-                f"{each.memory:.0f}",
-                f"{each.others_cpu:.2f}",
-                f"{each.similarity:.4f}",
-                *map(str, (each.answers, each.refused, each.failed)),
-                " to ".join(dict.fromkeys(map(str, each.replicas))) if any(each.replicas) else "",
-            )
+            figures = (format(getattr(each, name), metadata["form"]) for name, metadata in columns.items())
+            replicas = " to ".join(dict.fromkeys(map(str, each.replicas))) if any(each.replicas) else ""
+            table.add_row(named(each), *figures, f"{each.rate / limit.rate:.0%}" if limit else "", replicas)
     return table
 
 

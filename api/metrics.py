@@ -1,4 +1,4 @@
-"""GET /metrics: what Prometheus asks for."""
+"""GET /metrics: the metrics for Prometheus."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -11,6 +11,6 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def get_metrics(request: Request) -> Response:
-    """Give the metrics of the whole cluster in Prometheus's text format."""
+    """Return the metrics of the whole cluster in Prometheus's text format."""
     service: Service = request.state.service
     return Response(await service.exposition(), media_type=TEXT)

@@ -1,4 +1,4 @@
-"""What the routes work with."""
+"""What every route needs: stages, settings and telemetry."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ from telemetry.status import Status
 
 @dataclass(slots=True)
 class Service:
-    """The running service. Each request has a shallow copy of its own, as `request.state.service`.
+    """The running service. Each request has its own shallow copy in `request.state.service`.
 
     Attributes:
-        policy: replaced when the ingress's `user_config` changes; running requests keep the one that they began with.
-        status: tells how the stages are.
-        exposition: gives the metrics of the whole cluster in Prometheus's text format.
-        requests: those that are worked on and those that ended lately.
-        observe: is told of each that has been answered.
-        access: who may call; unless given, the environment's settings without an audit log.
+        policy: replaced when the ingress's `user_config` changes; running requests keep theirs.
+        status: returns the state of each stage.
+        exposition: returns the metrics of the whole cluster in Prometheus's text format.
+        requests: the current and recent requests of this replica.
+        observe: called with each answered request.
+        access: keys, audit log and rates; by default the environment's settings without an audit log.
     """
 
     stages: Stages

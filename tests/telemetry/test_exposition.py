@@ -12,30 +12,21 @@ from prometheus_client.parser import text_string_to_metric_families
 from telemetry import exposition
 from tests.fakes import serve_log
 
-FIRST = """# HELP ray_facegraph_requests_total Requests.
-# TYPE ray_facegraph_requests_total counter
-ray_facegraph_requests_total{route="/match",replica="a"} 3.0
-# HELP ray_node_mem_used Memory.
-# TYPE ray_node_mem_used gauge
-ray_node_mem_used 5.0
-# HELP ray_serve_replica_processing_queries Ongoing.
-# TYPE ray_serve_replica_processing_queries gauge
-ray_serve_replica_processing_queries{deployment="ingress"} 1.0
-# HELP ray_serve_long_poll_latency_ms Latency.
-# TYPE ray_serve_long_poll_latency_ms histogram
-ray_serve_long_poll_latency_ms_bucket{le="+Inf"} 1.0
-ray_serve_long_poll_latency_ms_count 1.0
-ray_serve_long_poll_latency_ms_sum 1.0
-# HELP ray_facegraph_stage_batch_size Faces.
-# TYPE ray_facegraph_stage_batch_size histogram
-ray_facegraph_stage_batch_size_bucket{le="+Inf"} 2.0
-ray_facegraph_stage_batch_size_count 2.0
-ray_facegraph_stage_batch_size_sum 2.0
-"""
-SECOND = """# HELP ray_facegraph_requests_total Requests.
-# TYPE ray_facegraph_requests_total counter
-ray_facegraph_requests_total{route="/match",replica="b"} 4.0
-"""
+
+def family(name: str, kind: str, *samples: str) -> str:
+    """The text of one family."""
+    return "".join([f"# HELP {name} Text.\n# TYPE {name} {kind}\n", *(f"{name}{sample}\n" for sample in samples)])
+
+
+BUCKETS = ('_bucket{le="+Inf"} 2.0', "_count 2.0", "_sum 2.0")
+FIRST = (
+    family("ray_facegraph_requests_total", "counter", '{route="/match",replica="a"} 3.0')
+    + family("ray_node_mem_used", "gauge", " 5.0")
+    + family("ray_serve_replica_processing_queries", "gauge", '{deployment="ingress"} 1.0')
+    + family("ray_serve_long_poll_latency_ms", "histogram", *BUCKETS)
+    + family("ray_facegraph_stage_batch_size", "histogram", *BUCKETS)
+)
+SECOND = family("ray_facegraph_requests_total", "counter", '{route="/match",replica="b"} 4.0')
 
 
 def samples(monkeypatch: pytest.MonkeyPatch, second: Callable[[], httpx.Response]) -> dict[str, list[float]]:

@@ -20,10 +20,10 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 
 def read(path: Path) -> Any:
-    """What the YAML of a file says.
+    """Read a YAML file.
 
     Raises:
-        ConfigError: the file cannot be read, or is no YAML.
+        ConfigError: the file cannot be read, or is not YAML.
     """
     try:
         return yaml.safe_load(path.read_text("utf-8"))
@@ -38,7 +38,7 @@ def check(config: Any) -> list[AppArgs]:
         The arguments of its applications.
 
     Raises:
-        ConfigError: it has keys that nobody knows, or values that its schema does not allow.
+        ConfigError: it has unknown keys or invalid values.
     """
     # Serve reads the environment when it is imported, which takes two seconds.
     from ray.serve.schema import ServeDeploySchema
@@ -83,18 +83,18 @@ def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:
     except ModelError as error:
         raise ConfigError(str(error)) from error
     except AttributeError as error:
-        # Ray's own validator of deployments takes for granted that each is a table.
-        raise ConfigError(f"{place}applications: an entry of deployments is no table") from error
+        # Ray's own validator assumes that each deployment is a table.
+        raise ConfigError(f"{place}applications: an entry of deployments is not a table") from error
     except SettingsError as error:
-        # An environment variable that is to be JSON, and is not.
+        # An environment variable that should be JSON is not.
         raise ConfigError(f"{place.removesuffix('.')}: {error}") from error
 
 
 def rendered(config: Any) -> Any:
-    """`config` with HOST and PORT of the environment, where they are set.
+    """Return `config` with HOST and PORT of the environment, if they are set.
 
     Raises:
-        ConfigError: PORT is not a port, or `config` has no place for it.
+        ConfigError: PORT is not a port, or `config` is not a table.
     """
     if not isinstance(config, Mapping) or not isinstance(config.get("http_options", {}), Mapping):
         raise ConfigError("the configuration, or http_options in it, is not a table")
@@ -109,7 +109,7 @@ def rendered(config: Any) -> Any:
 
 
 def _unknown(schema: type[BaseModel], entry: Mapping[str, Any], place: str) -> Iterator[str]:
-    """Dotted places of keys that Serve's schemas do not have: Serve itself drops such keys in silence."""
+    """Dotted paths of keys that Serve's schemas do not have. Serve itself ignores such keys."""
     yield from (f"{place}{key}" for key in entry if key not in schema.model_fields)
     for key, value in ((key, entry[key]) for key in entry if key in schema.model_fields):
         for inner in _schemas(schema.model_fields[key].annotation):

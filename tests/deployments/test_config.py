@@ -143,7 +143,10 @@ Change = Callable[[Any], object]
         (lambda config: config["http_options"].update(port="http"), "http_options.port: Input should be"),
         (lambda config: config.pop("applications"), "applications: Field required"),
         (lambda config: config["applications"].clear(), "applications has no entry, so nothing would be served"),
-        (lambda config: config["applications"][0]["deployments"].append(None), "an entry of deployments is no table"),
+        (
+            lambda config: config["applications"][0]["deployments"].append(None),
+            "an entry of deployments is not a table",
+        ),
         (lambda config: args(config).update(gallery={"uri": "a\0b"}), "gallery.uri: "),
         (lambda config: ingress(config).update(user_config={"treshold": 1}), "ingress.user_config.treshold: "),
         (

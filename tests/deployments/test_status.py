@@ -88,21 +88,21 @@ def test_status_has_the_replicas_of_the_stages_deployment() -> None:
     inside.calls.begin()
     watched: list[Caller] = [detector, inside, writer]
 
-    async def tell() -> list[StageStatus]:
+    async def report() -> list[StageStatus]:
         for stage in watched:
             await stage.readiness.look()
         return await ServeStatus(controller(Actor(DETAILS)), watched, requests)()
 
     with serve_log():
-        told = asyncio.run(tell())
-    assert [(each.deployment, each.kind, each.role, each.card, each.ready) for each in told] == [
+        statuses = asyncio.run(report())
+    assert [(each.deployment, each.kind, each.role, each.card, each.ready) for each in statuses] == [
         ("detector-mtcnn", "detector", "mtcnn", detector.card, False),
         ("embedder-arcface", "embedder", "arcface", card, True),
         ("gallery-writer", "gallery", None, None, True),
         ("ingress", "ingress", None, None, True),
     ]
-    assert [each.replicas.wanted for each in told] == [4, 1, 0, 1]
-    assert [each.calls.ongoing for each in told] == [0, 1, 0, 1]
+    assert [each.replicas.wanted for each in statuses] == [4, 1, 0, 1]
+    assert [each.calls.ongoing for each in statuses] == [0, 1, 0, 1]
 
 
 def test_service_reports_all_stages(service: httpx.Client) -> None:

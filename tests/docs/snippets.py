@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 LANGUAGES = ("bash", "python", "javascript")
 MISNAMED = {"sh": "bash", "shell": "bash", "console": "bash", "py": "python", "js": "javascript", "mjs": "javascript"}
@@ -108,11 +109,8 @@ def run(document: Path, address: str, folder: Path, files: Mapping[str, bytes | 
         else:
             place.symlink_to(given)
     host = address.removeprefix("http://")
-    environment = {
-        **os.environ,
-        "FACEGRAPH_URL": address,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "FACEGRAPH_URL": address, "PATH": path}
     namespace: dict[str, Any] = {"__name__": "__main__"}
     with _Shell(folder, environment) as shell:
         for block in blocks(document):
@@ -120,12 +118,14 @@ def run(document: Path, address: str, folder: Path, files: Mapping[str, bytes | 
                 (folder / block.path).write_text(block.code + "\n", "utf-8")
                 continue
             code = block.code.replace(ADDRESS, host)
+            # Leading empty lines give tracebacks the line numbers of the document.
+            source = "\n" * block.line + code
             if block.language == "bash":
                 problem = shell.run(code, block)
             elif block.language == "python":
-                problem = _python(code, block, namespace, folder, environment)
+                problem = _python(source, namespace, folder, environment)
             else:
-                problem = _node(code, block, folder, environment)
+                problem = _node(source, folder, environment)
             if problem is not None:
                 raise SnippetError(f"{document.name}:{block.line}: {block.language} failed\n{problem}")
 
@@ -174,28 +174,18 @@ class _Shell:
             os.killpg(self._process.pid, signal.SIGKILL)
 
 
-def _python(
-    code: str, block: Block, namespace: dict[str, Any], folder: Path, environment: Mapping[str, str]
-) -> str | None:
-    # Leading empty lines give tracebacks the line numbers of the document.
-    source = "\n" * block.line + code
-    before = dict(os.environ)
-    os.environ.update(environment)
+def _python(source: str, namespace: dict[str, Any], folder: Path, environment: Mapping[str, str]) -> str | None:
     try:
-        with contextlib.chdir(folder):
+        with patch.dict(os.environ, environment), contextlib.chdir(folder):
             exec(compile(source, "the document", "exec"), namespace)
     except Exception:
         return traceback.format_exc()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
     return None
 
 
-def _node(code: str, block: Block, folder: Path, environment: Mapping[str, str]) -> str | None:
-    file = folder / f".block-{block.line}.mjs"
-    file.write_text("\n" * block.line + code + "\n", "utf-8")
+def _node(source: str, folder: Path, environment: Mapping[str, str]) -> str | None:
+    command = ["node", "--input-type=module", "-"]
     ended = subprocess.run(
-        ["node", file], cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        command, input=source, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S
     )
     return ended.stdout + ended.stderr if ended.returncode else None

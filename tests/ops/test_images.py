@@ -88,12 +88,6 @@ def test_serving_image_has_a_health_check_weights_and_its_packages(stage: str) -
         assert any(copied.startswith(f"--from={source} ") for copied in of(stage, "COPY"))
 
 
-def test_base_image_is_pinned_and_the_default_is_cpu() -> None:
-    [python] = re.findall(r"^ARG PYTHON=(.+)$", DOCKERFILE, re.MULTILINE)
-    assert re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", python)
-    assert list(STAGES)[-1] == "cpu"
-
-
 def test_no_secret_is_an_argument_or_a_variable() -> None:
     assert [
         rest for stage in STAGES for name in ("ARG", "ENV") for rest in of(stage, name) if SECRET.search(rest)

@@ -1,4 +1,4 @@
-"""GET /v1/status: how every stage is."""
+"""GET /v1/status: the state of each stage."""
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -14,29 +14,29 @@ router = APIRouter(prefix="/v1", tags=["status"], responses=ERRORS, route_class=
 
 
 class ReplicasAnswer(BaseModel):
-    """A deployment's replicas, by what they do, and how many it is to have."""
+    """Replicas of a deployment by state, and the wanted number."""
 
     model_config = example(running=1, starting=0, stopping=0, wanted=1)
 
     running: int
     starting: int
     stopping: int
-    wanted: int = Field(description="By the configuration, or by autoscaling.")
+    wanted: int = Field(description="Number of replicas that the configuration or autoscaling wants.")
 
 
 class CallsAnswer(BaseModel):
-    """What the replica of the ingress that answers saw of a stage."""
+    """Recent calls of a stage from the ingress replica that answers."""
 
     model_config = example(ongoing=0, recent=120, p50_ms=12.3, p95_ms=20.1)
 
-    ongoing: int = Field(description="Calls that are not answered yet, those that wait their turn among them.")
-    recent: int = Field(description="Calls that ended in the last `since_s` seconds, 4,096 at most.")
-    p50_ms: float | None = Field(description="Milliseconds that half of them took at most.")
-    p95_ms: float | None = Field(description="Milliseconds that 95 of 100 took at most.")
+    ongoing: int = Field(description="Calls without an answer so far, queued ones included.")
+    recent: int = Field(description="Calls that ended in the last `since_s` seconds; at most 4,096.")
+    p50_ms: float | None = Field(description="Median duration in milliseconds.")
+    p95_ms: float | None = Field(description="95th percentile of the duration in milliseconds.")
 
 
 class StageAnswer(BaseModel):
-    """How one stage is."""
+    """The state of one stage."""
 
     model_config = example(
         deployment="detector-mtcnn",
@@ -50,19 +50,19 @@ class StageAnswer(BaseModel):
         calls=CallsAnswer,
     )
 
-    deployment: str = Field(description="Its name, also where it runs inside the ingress.")
-    kind: str = Field(description="The task of its network; gallery or ingress.")
-    role: str | None = Field(description="What requests name it by; null of the gallery and the ingress.")
+    deployment: str = Field(description="Its name, even if it runs inside the ingress.")
+    kind: str = Field(description="The task of its network, or `gallery` or `ingress`.")
+    role: str | None = Field(description="The name that requests use; null for the gallery and the ingress.")
     model: str | None
     title: str | None
     licence: str | None
-    ready: bool = Field(description="Whether the stage answers, as this replica of the ingress last saw it.")
-    replicas: ReplicasAnswer = Field(description="The ingress's, where the stage runs inside it.")
+    ready: bool = Field(description="Whether the stage answers, as of the last check of this ingress replica.")
+    replicas: ReplicasAnswer = Field(description="Those of the ingress, if the stage runs inside it.")
     calls: CallsAnswer
 
     @classmethod
     def of(cls, stage: StageStatus) -> "StageAnswer":
-        """A stage as it is answered."""
+        """Make the answer from a stage's status."""
         card, replicas, calls = stage.card, stage.replicas, stage.calls
         return cls(
             deployment=stage.deployment,
@@ -85,7 +85,7 @@ class StageAnswer(BaseModel):
 
 
 class StatusAnswer(BaseModel):
-    """Every stage: detectors, liveness, embedders, the gallery's two and the ingress."""
+    """The networks, the writer and readers of the gallery, and the ingress."""
 
     model_config = example(stages=[StageAnswer], unreadable_collections=[], since_s=WINDOW_S)
 
@@ -93,12 +93,12 @@ class StatusAnswer(BaseModel):
     unreadable_collections: list[str] = Field(
         description="Damaged collections. A key bound to specific collections sees only those."
     )
-    since_s: int = Field(description="Seconds that `calls` look back.")
+    since_s: int = Field(description="Length of the window of `calls`, in seconds.")
 
 
 @router.get("/status")
 async def get_status(request: Request) -> StatusAnswer:
-    """Tell how every stage is: its replicas, and what this replica of the ingress saw of its calls lately.
+    """Return the state of each stage: its replicas, and its recent calls from this ingress replica.
 
     `UNAVAILABLE` while Ray Serve's controller, which knows the replicas, does not answer.
     """

@@ -1,6 +1,7 @@
 """Fixtures of the gallery's tests."""
 
 import weakref
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,33 @@ import gallery.face_table
 from gallery import transfer
 from gallery.location import Location
 from gallery.mirror import Mirror
+from gallery.reader import Reader
+from gallery.writer import Writer
+from tests.gallery.sample_gallery import writing
 
 
 @pytest.fixture
 def location(tmp_path: Path) -> Location:
     """A folder for a gallery, which does not exist yet."""
     return Location(str(tmp_path / "gallery"))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def writer(location: Location) -> AsyncIterator[Writer]:
+    """The writer of the gallery at `location`, with an empty collection."""
+    async with writing(location) as writer:
+        yield writer
+
+
+@pytest.fixture
+def reader(location: Location) -> Reader:
+    """A reader of the gallery at `location` that searches exactly."""
+    return Reader(location, 8)
 
 
 @pytest.fixture

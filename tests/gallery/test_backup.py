@@ -18,10 +18,10 @@ from gallery.reader import Reader
 from gallery.tables import faces_schema
 from gallery.transfer import Report, TransferError
 from gallery.writer import Writer
-from tests.gallery.sample_gallery import NAME, enrol, face, in_loop, people, statuses, writing
+from tests.gallery.sample_gallery import NAME, enrol, face, people, statuses, writing
 from tests.gallery.sample_transfers import ODD_NAME, StopError, content, filled, odd_faces, silent, stop_at
 
-pytestmark = pytest.mark.usefixtures("small_batches")
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("small_batches")]
 
 
 @pytest.fixture
@@ -51,7 +51,6 @@ async def with_one_face(location: Location) -> dict[str, Any]:
     return await content(location)
 
 
-@in_loop
 async def test_a_backup_is_a_gallery_with_the_same_faces_and_no_trace_of_others(
     location: Location, copy: Location
 ) -> None:
@@ -80,7 +79,6 @@ async def test_a_backup_is_a_gallery_with_the_same_faces_and_no_trace_of_others(
     assert await content(copy) == await content(location)
 
 
-@in_loop
 async def test_an_interrupted_backup_leaves_nothing(location: Location, copy: Location) -> None:
     await filled(location)
     with pytest.raises(StopError):
@@ -91,7 +89,6 @@ async def test_an_interrupted_backup_leaves_nothing(location: Location, copy: Lo
     assert await content(copy) == await content(location)
 
 
-@in_loop
 async def test_a_backup_overwrites_nothing(location: Location, copy: Location, tmp_path: Path) -> None:
     await filled(location)
     folder_of(copy).mkdir(parents=True)
@@ -106,7 +103,6 @@ async def test_a_backup_overwrites_nothing(location: Location, copy: Location, t
     assert names(tmp_path) == ["gallery", "kept"]
 
 
-@in_loop
 @pytest.mark.parametrize(("faces", "error"), [(True, "differs from the collection"), (False, "the same collections")])
 async def test_an_incomplete_copy_does_not_become_a_backup(
     location: Location, copy: Location, monkeypatch: pytest.MonkeyPatch, faces: bool, error: str
@@ -123,7 +119,6 @@ async def test_an_incomplete_copy_does_not_become_a_backup(
     assert names(folder_of(copy).parent) == []
 
 
-@in_loop
 @pytest.mark.parametrize("target", ["missing", "without collections", "only served"])
 async def test_a_backup_is_restored_to_an_empty_gallery(
     location: Location, copy: Location, tmp_path: Path, target: str
@@ -144,7 +139,6 @@ async def test_a_backup_is_restored_to_an_empty_gallery(
         assert await statuses(writer, *people(1)) == ["already"]
 
 
-@in_loop
 async def test_a_folder_with_something_in_it_is_not_overwritten(
     location: Location, fresh: Location, tmp_path: Path
 ) -> None:
@@ -160,7 +154,6 @@ async def test_a_folder_with_something_in_it_is_not_overwritten(
     assert (tmp_path / "home" / "letter").read_text() == "important"
 
 
-@in_loop
 async def test_a_replaced_gallery_is_moved_aside(location: Location, fresh: Location, tmp_path: Path) -> None:
     await filled(location)
     present = await with_one_face(fresh)
@@ -191,7 +184,6 @@ def damaged_backup(monkeypatch: pytest.MonkeyPatch, copy: Path) -> None:
         path.unlink()
 
 
-@in_loop
 @pytest.mark.parametrize(
     ("prepare", "report", "writes", "error"),
     [
@@ -222,7 +214,6 @@ async def test_a_failed_restore_leaves_the_gallery_unchanged(
     assert await content(location) == before
 
 
-@in_loop
 async def test_a_waiting_writer_gets_the_lock_of_the_new_gallery(location: Location, copy: Location) -> None:
     await backed_up(location, copy)
     # A writer that waits for the lock has the file open during the restore.
@@ -236,7 +227,6 @@ async def test_a_waiting_writer_gets_the_lock_of_the_new_gallery(location: Locat
         pass
 
 
-@in_loop
 async def test_only_a_gallery_is_restored(location: Location, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "file").write_text("not a gallery")
@@ -246,7 +236,6 @@ async def test_only_a_gallery_is_restored(location: Location, tmp_path: Path) ->
     assert not folder_of(location).exists()
 
 
-@in_loop
 async def test_a_gallery_that_does_not_open_must_be_moved_aside_by_hand(location: Location, copy: Location) -> None:
     before = await backed_up(location, copy)
     for manifest in (folder_of(location) / "collections.lance" / "_versions").iterdir():
@@ -258,7 +247,6 @@ async def test_a_gallery_that_does_not_open_must_be_moved_aside_by_hand(location
     assert await content(location) == before
 
 
-@in_loop
 async def test_a_gallery_moves_to_an_object_store_and_back(location: Location, copy: Location, tmp_path: Path) -> None:
     await filled(location)
     before = await content(location)

@@ -11,8 +11,11 @@ import pytest
 from gallery.location import Location
 from gallery.mirror import Mirror
 from gallery.reader import Reader
+from gallery.writer import Writer
 from tests.fakes import serve_log
-from tests.gallery.sample_gallery import KIND, NAME, enrol, face, found, in_loop, people, refusal, table_folder, writing
+from tests.gallery.sample_gallery import KIND, NAME, enrol, face, found, people, refusal, table_folder
+
+pytestmark = pytest.mark.anyio
 
 Damage = Callable[[Path], None]
 
@@ -35,7 +38,6 @@ def zeroed_data(folder: Path) -> None:
         path.write_bytes(bytes(path.stat().st_size))
 
 
-@in_loop
 @pytest.mark.parametrize("damage", [no_folder, empty_manifests, no_data, zeroed_data])
 @pytest.mark.parametrize("exact_mb", [8, 0])
 async def test_a_damaged_collection_is_reported_until_it_is_repaired_and_others_are_served(
@@ -44,12 +46,12 @@ async def test_a_damaged_collection_is_reported_until_it_is_repaired_and_others_
     damage: Callable[[Path], None],
     exact_mb: int,
     mirrors: list[weakref.ref[Mirror]],
+    writer: Writer,
 ) -> None:
     faces, kept = people(5), tmp_path / "kept"
-    async with writing(location) as writer:
-        await writer.create("others", KIND, None)
-        for name in (NAME, "others"):
-            await enrol(writer, *faces, name=name)
+    await writer.create("others", KIND, None)
+    for name in (NAME, "others"):
+        await enrol(writer, *faces, name=name)
     reader = Reader(location, exact_mb)
     assert await found(reader, faces[1].embedding, 1, "others") == ["subject-1"]
     damaged = await reader.collection(NAME)
@@ -79,44 +81,43 @@ async def test_a_damaged_collection_is_reported_until_it_is_repaired_and_others_
     assert [record.levelname for record in log if NAME in record.getMessage()] == ["WARNING", "ERROR"]
 
 
-@in_loop
-async def test_concurrent_reads_survive_changes_and_a_damaged_collection(location: Location) -> None:
+async def test_concurrent_reads_survive_changes_and_a_damaged_collection(
+    location: Location, writer: Writer, reader: Reader
+) -> None:
     faces, changing = people(12), True
-    async with writing(location) as writer:
-        await writer.create("broken", KIND, None)
-        for name in (NAME, "broken"):
-            await enrol(writer, *faces, name=name)
-        reader = Reader(location, 8)
-        broken = await reader.collection("broken")
-        no_data(table_folder(location, broken.table))
+    await writer.create("broken", KIND, None)
+    for name in (NAME, "broken"):
+        await enrol(writer, *faces, name=name)
+    broken = await reader.collection("broken")
+    no_data(table_folder(location, broken.table))
 
-        async def change() -> None:
-            nonlocal changing
-            for number in range(12):
-                await writer.create(f"more-{number}", KIND, None)
-                await enrol(writer, face(f"new-{number}", -faces[number].embedding))
-                await writer.delete_subjects(NAME, [f"new-{number}"])
-                assert await refusal(writer.clean()) == "COLLECTION_UNREADABLE"
-                await writer.drop(f"more-{number}")
-            changing = False
+    async def change() -> None:
+        nonlocal changing
+        for number in range(12):
+            await writer.create(f"more-{number}", KIND, None)
+            await enrol(writer, face(f"new-{number}", -faces[number].embedding))
+            await writer.delete_subjects(NAME, [f"new-{number}"])
+            assert await refusal(writer.clean()) == "COLLECTION_UNREADABLE"
+            await writer.drop(f"more-{number}")
+        changing = False
 
-        async def read(number: int) -> int:
-            times = 0
-            while changing:
-                assert NAME in {collection.name for collection in await reader.collections()}
-                assert await found(reader, faces[number].embedding, 1) == [f"subject-{number}"]
-                assert await reader.count(await reader.collection(NAME)) in (12, 13)
-                times += 1
-            return times
+    async def read(number: int) -> int:
+        times = 0
+        while changing:
+            assert NAME in {collection.name for collection in await reader.collections()}
+            assert await found(reader, faces[number].embedding, 1) == [f"subject-{number}"]
+            assert await reader.count(await reader.collection(NAME)) in (12, 13)
+            times += 1
+        return times
 
-        async def read_broken() -> int:
-            times = 0
-            while changing:
-                assert await refusal(reader.search(broken, [faces[0].embedding], 1)) == "COLLECTION_UNREADABLE"
-                assert await reader.unreadable() == ["broken"]
-                times += 1
-            return times
+    async def read_broken() -> int:
+        times = 0
+        while changing:
+            assert await refusal(reader.search(broken, [faces[0].embedding], 1)) == "COLLECTION_UNREADABLE"
+            assert await reader.unreadable() == ["broken"]
+            times += 1
+        return times
 
-        changes = asyncio.create_task(change())
-        assert min(await asyncio.gather(*map(read, range(12)), read_broken(), read_broken())) > 0
-        await changes
+    changes = asyncio.create_task(change())
+    assert min(await asyncio.gather(*map(read, range(12)), read_broken(), read_broken())) > 0
+    await changes

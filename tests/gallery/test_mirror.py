@@ -12,7 +12,10 @@ from lancedb.query import AsyncQuery
 from gallery.location import Location
 from gallery.mirror import Mirror, clipped
 from gallery.reader import Reader
-from tests.gallery.sample_gallery import NAME, SIZE, enrol, face, in_loop, people, with_vector, writing
+from gallery.writer import Writer
+from tests.gallery.sample_gallery import NAME, SIZE, enrol, face, people, with_vector
+
+pytestmark = pytest.mark.anyio
 
 
 async def table_of(location: Location) -> AsyncTable:
@@ -21,51 +24,46 @@ async def table_of(location: Location) -> AsyncTable:
     return await (await location.connect()).open_table(collection.table)
 
 
-@in_loop
-async def test_it_reads_only_new_rows(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_reads_only_new_rows(location: Location, monkeypatch: pytest.MonkeyPatch, writer: Writer) -> None:
     where, conditions = AsyncQuery.where, list[str]()
 
     def noted(query: AsyncQuery, condition: str) -> Any:
         conditions.append(condition)
         return where(query, condition)
 
-    async with writing(location) as writer:
-        table = await table_of(location)
-        mirror = Mirror(table, SIZE)
-        await mirror.refresh()
-        assert (len(mirror), mirror.bytes, mirror.best(people(1)[0].embedding, 5)) == (0, 0, [])
-        await enrol(writer, *people(3))
-        assert len(mirror) == 0
-        await mirror.refresh()
-        assert (len(mirror), mirror.bytes) == (3, 3 * SIZE * 4)
-        last = max(row["commit"] for row in await table.query().select(["commit"]).to_list())
-        await enrol(writer, face("new"))
-        monkeypatch.setattr(AsyncQuery, "where", noted)
-        await mirror.refresh()
-        await mirror.refresh()
-        assert conditions == [f"commit > {last}"]
-        assert len(mirror) == 4
+    table = await table_of(location)
+    mirror = Mirror(table, SIZE)
+    await mirror.refresh()
+    assert (len(mirror), mirror.bytes, mirror.best(people(1)[0].embedding, 5)) == (0, 0, [])
+    await enrol(writer, *people(3))
+    assert len(mirror) == 0
+    await mirror.refresh()
+    assert (len(mirror), mirror.bytes) == (3, 3 * SIZE * 4)
+    last = max(row["commit"] for row in await table.query().select(["commit"]).to_list())
+    await enrol(writer, face("new"))
+    monkeypatch.setattr(AsyncQuery, "where", noted)
+    await mirror.refresh()
+    await mirror.refresh()
+    assert conditions == [f"commit > {last}"]
+    assert len(mirror) == 4
 
 
-@in_loop
-async def test_nothing_of_a_deleted_face_stays_in_memory(location: Location) -> None:
+async def test_nothing_of_a_deleted_face_stays_in_memory(location: Location, writer: Writer) -> None:
     faces = people(9)
-    async with writing(location) as writer:
-        mirror = Mirror(await table_of(location), SIZE)
-        await enrol(writer, *faces)
-        await mirror.refresh()
-        stored = {subject: mirror._vectors[:, row].tobytes() for row, subject in enumerate(mirror._subjects)}
-        assert all(vector in mirror._vectors.T.tobytes() for vector in stored.values())
-        gone = ["subject-0", "subject-4", "subject-8"]
-        await writer.delete_subjects(NAME, gone)
-        await mirror.refresh()
-        for subject, vector in stored.items():
-            assert (vector in mirror._vectors.T.tobytes()) == (subject not in gone)
+    mirror = Mirror(await table_of(location), SIZE)
+    await enrol(writer, *faces)
+    await mirror.refresh()
+    stored = {subject: mirror._vectors[:, row].tobytes() for row, subject in enumerate(mirror._subjects)}
+    assert all(vector in mirror._vectors.T.tobytes() for vector in stored.values())
+    gone = ["subject-0", "subject-4", "subject-8"]
+    await writer.delete_subjects(NAME, gone)
+    await mirror.refresh()
+    for subject, vector in stored.items():
+        assert (vector in mirror._vectors.T.tobytes()) == (subject not in gone)
 
 
-@in_loop
 async def test_an_interrupted_refresh_is_completed_by_the_next(
-    location: Location, monkeypatch: pytest.MonkeyPatch
+    location: Location, monkeypatch: pytest.MonkeyPatch, writer: Writer
 ) -> None:
     """A client that gives up cancels its search in the middle of a refresh. Rows may come newest first."""
 
@@ -78,40 +76,37 @@ async def test_an_interrupted_refresh_is_completed_by_the_next(
         return one_commit(pa.Table.from_batches([batch async for batch in await to_batches(query)]))
 
     to_batches, faces = AsyncQuery.to_batches, people(3)
-    async with writing(location) as writer:
-        mirror = Mirror(await table_of(location), SIZE)
-        await enrol(writer, *faces)
-        await mirror.refresh()
-        for each in faces[:2]:
-            await enrol(writer, with_vector(each, -each.embedding), replace=True)
-        with monkeypatch.context() as patched:
-            patched.setattr(AsyncQuery, "to_batches", interrupted)
-            with pytest.raises(RuntimeError, match="interrupted"):
-                await mirror.refresh()
-        await mirror.refresh()
-        for each in faces[:2]:
-            [hit] = mirror.best(-each.embedding, 1)
-            assert hit.subject == each.subject
-            assert hit.cosine == pytest.approx(1, abs=1e-6)
+    mirror = Mirror(await table_of(location), SIZE)
+    await enrol(writer, *faces)
+    await mirror.refresh()
+    for each in faces[:2]:
+        await enrol(writer, with_vector(each, -each.embedding), replace=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(AsyncQuery, "to_batches", interrupted)
+        with pytest.raises(RuntimeError, match="interrupted"):
+            await mirror.refresh()
+    await mirror.refresh()
+    for each in faces[:2]:
+        [hit] = mirror.best(-each.embedding, 1)
+        assert hit.subject == each.subject
+        assert hit.cosine == pytest.approx(1, abs=1e-6)
 
 
-@in_loop
-async def test_a_table_restored_to_an_older_version_is_read_again(location: Location) -> None:
+async def test_a_table_restored_to_an_older_version_is_read_again(location: Location, writer: Writer) -> None:
     faces = people(4)
-    async with writing(location) as writer:
-        table = await table_of(location)
-        mirror = Mirror(table, SIZE)
-        await enrol(writer, faces[0], faces[1])
-        await mirror.refresh()
-        before = await table.version()
-        await writer.delete_subjects(NAME, ["subject-0"])
-        await mirror.refresh()
-        assert {hit.subject for hit in mirror.best(faces[0].embedding, 9)} == {"subject-1"}
-        other = await table_of(location)
-        await other.checkout(before)
-        await other.restore()
-        await mirror.refresh()
-        assert {hit.subject for hit in mirror.best(faces[0].embedding, 9)} == {"subject-0", "subject-1"}
+    table = await table_of(location)
+    mirror = Mirror(table, SIZE)
+    await enrol(writer, faces[0], faces[1])
+    await mirror.refresh()
+    before = await table.version()
+    await writer.delete_subjects(NAME, ["subject-0"])
+    await mirror.refresh()
+    assert {hit.subject for hit in mirror.best(faces[0].embedding, 9)} == {"subject-1"}
+    other = await table_of(location)
+    await other.checkout(before)
+    await other.restore()
+    await mirror.refresh()
+    assert {hit.subject for hit in mirror.best(faces[0].embedding, 9)} == {"subject-0", "subject-1"}
 
 
 def test_a_cosine_stays_within_its_range() -> None:

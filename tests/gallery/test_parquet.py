@@ -21,19 +21,7 @@ from gallery.reader import Reader
 from gallery.tables import TIME
 from gallery.transfer import TransferError, collections_at
 from gallery.writer import Writer
-from tests.gallery.sample_gallery import (
-    KIND,
-    NAME,
-    SIZE,
-    enrol,
-    face,
-    found,
-    in_loop,
-    people,
-    refusal,
-    vectors,
-    writing,
-)
+from tests.gallery.sample_gallery import KIND, NAME, SIZE, enrol, face, found, people, refusal, vectors, writing
 from tests.gallery.sample_transfers import (
     COLUMNS,
     FACES,
@@ -49,7 +37,7 @@ from tests.gallery.sample_transfers import (
     stop_at,
 )
 
-pytestmark = pytest.mark.usefixtures("small_batches")
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("small_batches")]
 
 
 @pytest.fixture
@@ -62,7 +50,6 @@ async def enrolled(location: Location, count: int) -> None:
         await enrol(writer, *people(count))
 
 
-@in_loop
 async def test_an_import_restores_every_face_bit_for_bit_and_a_second_one_changes_nothing(
     location: Location, fresh: Location, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,7 +75,6 @@ async def test_an_import_restores_every_face_bit_for_bit_and_a_second_one_change
     assert await content(fresh) == before
 
 
-@in_loop
 async def test_files_have_plain_names_and_describe_their_collections(location: Location, out: Path) -> None:
     await filled(location)
     collections = await collections_at(location)
@@ -113,7 +99,6 @@ async def test_files_have_plain_names_and_describe_their_collections(location: L
         }
 
 
-@in_loop
 async def test_chosen_collections_are_exported_to_an_empty_folder(location: Location, out: Path) -> None:
     await filled(location)
     assert await refusal(export_gallery(location, out, ["nobody"], silent)) == "COLLECTION_NOT_FOUND"
@@ -130,24 +115,19 @@ async def test_chosen_collections_are_exported_to_an_empty_folder(location: Loca
     assert [file.path for file in files] == list(out.iterdir())
 
 
-@in_loop
-async def test_an_import_adds_missing_faces_under_an_open_reader(location: Location, out: Path) -> None:
-    await enrolled(location, 20)
+async def test_an_import_adds_missing_faces_under_an_open_reader(
+    location: Location, out: Path, writer: Writer, reader: Reader
+) -> None:
+    await enrol(writer, *people(20))
     files = await exported(location, out)
-    before = await content(location)
-    async with writing(location) as writer:
-        await writer.delete_subjects(NAME, ["subject-0"])
-        await enrol(writer, face("later", vectors(1, 99)[0]))
-        reader = Reader(location, 8)
-        assert await found(reader, vectors(1)[0], 1) != ["subject-0"]
-        assert await import_files(writer, files, silent) == [Imported(NAME, 20, 1)]
-        assert await found(reader, vectors(1)[0], 1) == ["subject-0"]
-        await writer.delete_subjects(NAME, ["later"])
-    [stored] = [[row | {"commit": 0} for row in each[NAME][2]] for each in [await content(location)]]
-    assert stored == [row | {"commit": 0} for row in before[NAME][2]]
+    before = await exported_content(location)
+    await writer.delete_subjects(NAME, ["subject-0"])
+    assert await found(reader, vectors(1)[0], 1) != ["subject-0"]
+    assert await import_files(writer, files, silent) == [Imported(NAME, 20, 1)]
+    assert await found(reader, vectors(1)[0], 1) == ["subject-0"]
+    assert await exported_content(location) == before
 
 
-@in_loop
 async def test_an_interrupted_import_is_completed_by_repeating_it(
     location: Location, fresh: Location, out: Path
 ) -> None:
@@ -159,7 +139,6 @@ async def test_an_interrupted_import_is_completed_by_repeating_it(
     assert await exported_content(fresh) == await exported_content(location)
 
 
-@in_loop
 async def test_a_file_gets_its_name_when_it_is_complete(location: Location, fresh: Location, out: Path) -> None:
     await enrolled(location, 20)
     seen: list[bool] = []
@@ -184,28 +163,25 @@ def in_thread(work: Callable[[], Any]) -> None:
     thread.join()
 
 
-@in_loop
 @pytest.mark.parametrize("clean", [False, True])
-async def test_an_export_contains_one_version(location: Location, out: Path, clean: bool) -> None:
+async def test_an_export_contains_one_version(location: Location, out: Path, clean: bool, writer: Writer) -> None:
     """It begins again if a clean-up removes the version that it reads."""
-    async with writing(location) as writer:
-        await enrol(writer, *people(30))
-        starts: list[int | None] = []
+    await enrol(writer, *people(30))
+    starts: list[int | None] = []
 
-        def meanwhile(what: str, done: int, total: int | None) -> None:
-            if done == 0:
-                starts.append(total)
-            if starts == [30] and done == 0:
-                in_thread(lambda: enrol(writer, face("new"), face("newer")))
-                in_thread(lambda: writer.delete_subjects(NAME, ["subject-29"]))
-                if clean:
-                    in_thread(writer.clean)
+    def meanwhile(what: str, done: int, total: int | None) -> None:
+        if done == 0:
+            starts.append(total)
+        if starts == [30] and done == 0:
+            in_thread(lambda: enrol(writer, face("new"), face("newer")))
+            in_thread(lambda: writer.delete_subjects(NAME, ["subject-29"]))
+            if clean:
+                in_thread(writer.clean)
 
-        [file] = await export_gallery(location, out, [], meanwhile)
+    [file] = await export_gallery(location, out, [], meanwhile)
     assert (starts, file.faces) == (([30, 31], 31) if clean else ([30], 30))
 
 
-@in_loop
 async def test_a_damaged_table_is_read_once(location: Location) -> None:
     await enrolled(location, 1)
     [collection] = await collections_at(location)
@@ -222,7 +198,6 @@ async def test_a_damaged_table_is_read_once(location: Location) -> None:
         await transfer.read_one_version(connection, "faces-none", read)
 
 
-@in_loop
 async def test_a_file_can_be_imported_into_another_collection(location: Location, fresh: Location, out: Path) -> None:
     await filled(location)
     files = {read_export(path).name: path for path in await exported(location, out)}
@@ -232,7 +207,6 @@ async def test_a_file_can_be_imported_into_another_collection(location: Location
         await imported(fresh, out, into="copy")
 
 
-@in_loop
 async def test_the_writer_inserts_each_row_once_with_length_1(fresh: Location) -> None:
     rows = pa.record_batch(
         {
@@ -255,7 +229,6 @@ async def test_the_writer_inserts_each_row_once_with_length_1(fresh: Location) -
     assert stored == {digit * 32: pytest.approx([sign * SIZE**-0.5] * SIZE) for digit, sign in (("0", 1), ("1", -1))}
 
 
-@in_loop
 async def test_files_of_another_kind_are_refused_before_anything_is_written(
     location: Location, fresh: Location, out: Path
 ) -> None:
@@ -318,7 +291,6 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-@in_loop
 async def test_a_damaged_file_is_named_and_nothing_is_written(
     location: Location, fresh: Location, out: Path, damage: str
 ) -> None:
@@ -334,7 +306,6 @@ async def test_a_damaged_file_is_named_and_nothing_is_written(
     assert await collections_at(fresh) == []
 
 
-@in_loop
 async def test_missing_files_are_named(fresh: Location, out: Path) -> None:
     with pytest.raises(TransferError, match=r"there is no file .*out"):
         await imported(fresh, out)

@@ -16,6 +16,7 @@ from gallery.location import Location
 from gallery.mirror import Mirror
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, NewFace
+from gallery.writer import Writer
 from tests.gallery.sample_gallery import (
     KIND,
     NAME,
@@ -24,7 +25,6 @@ from tests.gallery.sample_gallery import (
     enrol,
     face,
     found,
-    in_loop,
     near,
     people,
     refusal,
@@ -34,6 +34,8 @@ from tests.gallery.sample_gallery import (
     with_vector,
     writing,
 )
+
+pytestmark = pytest.mark.anyio
 
 EXACT, INDEXED = 8, 0
 """Memory of a reader that searches exactly, and of one that asks LanceDB, in MiB."""
@@ -53,44 +55,41 @@ async def unindexed(location: Location) -> int:
     return int(statistics.num_unindexed_rows)
 
 
-@in_loop
 @pytest.mark.parametrize("exact_mb", [EXACT, INDEXED])
-async def test_a_subject_with_many_faces_does_not_crowd_out_others(location: Location, exact_mb: int) -> None:
+async def test_a_subject_with_many_faces_does_not_crowd_out_others(
+    location: Location, exact_mb: int, writer: Writer
+) -> None:
     [many, *others] = vectors(8)
     faces = [face("many", near(many, number, 0.01), str(number)) for number in range(50)]
     faces += [face(f"other-{number}", vector) for number, vector in enumerate(others)]
-    async with writing(location) as writer:
-        await enrol(writer, *faces)
-        reader = Reader(location, exact_mb)
-        for count, results in ((5, 5), (1000, 8)):
-            [hits] = await search(reader, [many], count)
-            wanted = brute_force(faces, many, count)
-            assert len(hits) == results
-            assert [hit.subject for hit in hits] == [subject for subject, _ in wanted]
-            assert [hit.cosine for hit in hits] == pytest.approx([cosine for _, cosine in wanted], abs=1e-5)
+    await enrol(writer, *faces)
+    reader = Reader(location, exact_mb)
+    for count, results in ((5, 5), (1000, 8)):
+        [hits] = await search(reader, [many], count)
+        wanted = brute_force(faces, many, count)
+        assert len(hits) == results
+        assert [hit.subject for hit in hits] == [subject for subject, _ in wanted]
+        assert [hit.cosine for hit in hits] == pytest.approx([cosine for _, cosine in wanted], abs=1e-5)
 
 
-@in_loop
 @pytest.mark.parametrize("exact_mb", [EXACT, INDEXED])
-async def test_each_probe_gets_its_own_hits(location: Location, exact_mb: int) -> None:
+async def test_each_probe_gets_its_own_hits(location: Location, exact_mb: int, writer: Writer) -> None:
     faces = people(5)
-    async with writing(location) as writer:
-        reader = Reader(location, exact_mb)
-        assert await search(reader, [faces[0].embedding] * 3, 5) == [[], [], []]
-        assert await search(reader, [], 5) == []
-        await enrol(writer, *faces)
-        # The length of a probe does not matter.
-        probes = [faces[3].embedding * 1000, (faces[1].embedding * 1e-3).astype(np.float32), faces[3].embedding]
-        hits = await search(reader, probes, 1)
-        assert [[hit.subject for hit in each] for each in hits] == [["subject-3"], ["subject-1"], ["subject-3"]]
-        assert [each[0].cosine for each in hits] == pytest.approx([1, 1, 1], abs=1e-6)
-        for probe in (np.ones(SIZE + 1), np.zeros(SIZE), np.full(SIZE, np.inf)):
-            assert await refusal(search(reader, [faces[0].embedding, probe.astype(np.float32)])) == "INVALID_EMBEDDING"
-        assert await refusal(search(reader, probes, name="nobody")) == "COLLECTION_NOT_FOUND"
-        assert await refusal(reader.find(NAME, "other", probes, 1)) == "EMBEDDING_CONTRACT_MISMATCH"
+    reader = Reader(location, exact_mb)
+    assert await search(reader, [faces[0].embedding] * 3, 5) == [[], [], []]
+    assert await search(reader, [], 5) == []
+    await enrol(writer, *faces)
+    # The length of a probe does not matter.
+    probes = [faces[3].embedding * 1000, (faces[1].embedding * 1e-3).astype(np.float32), faces[3].embedding]
+    hits = await search(reader, probes, 1)
+    assert [[hit.subject for hit in each] for each in hits] == [["subject-3"], ["subject-1"], ["subject-3"]]
+    assert [each[0].cosine for each in hits] == pytest.approx([1, 1, 1], abs=1e-6)
+    for probe in (np.ones(SIZE + 1), np.zeros(SIZE), np.full(SIZE, np.inf)):
+        assert await refusal(search(reader, [faces[0].embedding, probe.astype(np.float32)])) == "INVALID_EMBEDDING"
+    assert await refusal(search(reader, probes, name="nobody")) == "COLLECTION_NOT_FOUND"
+    assert await refusal(reader.find(NAME, "other", probes, 1)) == "EMBEDDING_CONTRACT_MISMATCH"
 
 
-@in_loop
 async def test_the_vector_index_finds_enrolled_subjects_and_no_deleted_ones(
     location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,36 +134,34 @@ async def test_the_vector_index_finds_enrolled_subjects_and_no_deleted_ones(
         assert len(await found(reader, faces[0].embedding, 1000)) == 593
 
 
-@in_loop
-async def test_keys_are_looked_up_in_indexes_of_many_faces(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_keys_are_looked_up_in_indexes_of_many_faces(
+    location: Location, monkeypatch: pytest.MonkeyPatch, writer: Writer, reader: Reader
+) -> None:
     monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
     monkeypatch.setattr(gallery.maintenance, "KEYED_ROWS", 50)
     faces = people(60)
-    async with writing(location) as writer:
-        reader = Reader(location, EXACT)
-        await enrol(writer, *faces[:49])
-        await writer.optimise()
-        assert await indexed(location) == set()
-        await enrol(writer, *faces[49:], request=("key", "digest"))
-        await writer.optimise()
-        assert await indexed(location) == {"id", "subject_key", "commit", "request"}
-        for _ in range(2):
-            assert set(await statuses(writer, *faces, request=("key", "digest"))) == {"already"}
-            await writer.delete_subjects(NAME, ["subject-3"])
-            assert await found(reader, faces[3].embedding, 1) != ["subject-3"]
-            await enrol(writer, face("new"))
-            collection = await reader.collection(NAME)
-            assert [stored.face_id for stored in await reader.faces(collection, "new")] == [face("new").id]
-            assert await refusal(reader.faces(collection, "subject-3")) == "SUBJECT_NOT_FOUND"
-            await writer.clean()
-            await enrol(writer, with_vector(face("new"), -faces[9].embedding), replace=True)
-            assert await found(reader, -faces[9].embedding, 1) == ["new"]
-            await writer.delete_subjects(NAME, ["new"])
-            await enrol(writer, faces[3])
-        assert await reader.count(collection) == 60
+    await enrol(writer, *faces[:49])
+    await writer.optimise()
+    assert await indexed(location) == set()
+    await enrol(writer, *faces[49:], request=("key", "digest"))
+    await writer.optimise()
+    assert await indexed(location) == {"id", "subject_key", "commit", "request"}
+    for _ in range(2):
+        assert set(await statuses(writer, *faces, request=("key", "digest"))) == {"already"}
+        await writer.delete_subjects(NAME, ["subject-3"])
+        assert await found(reader, faces[3].embedding, 1) != ["subject-3"]
+        await enrol(writer, face("new"))
+        collection = await reader.collection(NAME)
+        assert [stored.face_id for stored in await reader.faces(collection, "new")] == [face("new").id]
+        assert await refusal(reader.faces(collection, "subject-3")) == "SUBJECT_NOT_FOUND"
+        await writer.clean()
+        await enrol(writer, with_vector(face("new"), -faces[9].embedding), replace=True)
+        assert await found(reader, -faces[9].embedding, 1) == ["new"]
+        await writer.delete_subjects(NAME, ["new"])
+        await enrol(writer, faces[3])
+    assert await reader.count(collection) == 60
 
 
-@in_loop
 async def test_least_recently_used_mirrors_make_room(location: Location, mirrors: list[weakref.ref[Mirror]]) -> None:
     def held() -> int:
         gc.collect()
@@ -193,28 +190,25 @@ async def test_least_recently_used_mirrors_make_room(location: Location, mirrors
         assert held() == 0
 
 
-@in_loop
-async def test_a_collection_may_be_dropped_during_a_search(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_collection_may_be_dropped_during_a_search(
+    monkeypatch: pytest.MonkeyPatch, writer: Writer, reader: Reader
+) -> None:
     refresh = Mirror.refresh
-    async with writing(location) as writer:
-        await enrol(writer, *people(3))
-        reader = Reader(location, EXACT)
+    await enrol(writer, *people(3))
 
-        async def dropping(mirror: Mirror) -> None:
-            await refresh(mirror)
-            await writer.drop(NAME)
-            assert await reader.collections() == []
+    async def dropping(mirror: Mirror) -> None:
+        await refresh(mirror)
+        await writer.drop(NAME)
+        assert await reader.collections() == []
 
-        monkeypatch.setattr(Mirror, "refresh", dropping)
-        assert await found(reader, people(3)[2].embedding, 1) == ["subject-2"]
-        assert await refusal(search(reader, [people(3)[2].embedding])) == "COLLECTION_NOT_FOUND"
+    monkeypatch.setattr(Mirror, "refresh", dropping)
+    assert await found(reader, people(3)[2].embedding, 1) == ["subject-2"]
+    assert await refusal(search(reader, [people(3)[2].embedding])) == "COLLECTION_NOT_FOUND"
 
 
-@in_loop
-async def test_a_gallery_that_replaced_another_is_read(location: Location) -> None:
+async def test_a_gallery_that_replaced_another_is_read(location: Location, reader: Reader) -> None:
     assert location.folder is not None
     old, new = vectors(2)
-    reader = Reader(location, EXACT)
     for ask in (reader.collections, reader.unreadable):
         with pytest.raises(ValueError, match="collections"):
             await ask()

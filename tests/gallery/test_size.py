@@ -2,14 +2,17 @@
 
 import shutil
 
+import pytest
+
 from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import Collection, EmbeddingKind, Statistics
 from gallery.size import Size, SizeCounter
-from tests.gallery.sample_gallery import KIND, SIZE, enrol, face, in_loop, table_folder, writing
+from tests.gallery.sample_gallery import KIND, SIZE, enrol, face, table_folder, writing
+
+pytestmark = pytest.mark.anyio
 
 
-@in_loop
 async def test_sizes_are_summed_by_model_and_only_changed_collections_are_read(location: Location) -> None:
     read: list[str] = []
 

@@ -43,8 +43,9 @@ from tests.gallery.sample_gallery import (
 )
 from tests.gallery.test_changes import TEXTS
 
+pytestmark = pytest.mark.anyio
 
-@in_loop
+
 async def test_collections_are_kept_with_their_thresholds(location: Location) -> None:
     async with writing(location, collection=None) as writer:
         people_ = await writer.create(NAME, KIND, 0.25)
@@ -62,7 +63,6 @@ async def test_collections_are_kept_with_their_thresholds(location: Location) ->
     assert list(await listed(location)) == ["Ada"]
 
 
-@in_loop
 async def test_an_existing_collection_is_returned_only_if_its_kind_is_the_same(location: Location) -> None:
     async with writing(location, collection=None) as writer:
         created = await writer.create(NAME, KIND, 0.25)
@@ -74,29 +74,28 @@ async def test_an_existing_collection_is_returned_only_if_its_kind_is_the_same(l
         assert writer.collections == [created]
 
 
-@in_loop
-async def test_a_dropped_collection_is_gone_and_its_name_is_free(location: Location) -> None:
-    async with writing(location) as writer:
-        reader = Reader(location, 8)
-        await enrol(writer, face("Ada"))
-        assert await found(reader, vectors(1)[0]) == ["Ada"]
-        old = await reader.collection(NAME)
-        await writer.drop(NAME)
-        assert not table_folder(location, old.table).exists()
-        assert await reader.collections() == writer.collections == []
-        for asked in (
-            writer.drop(NAME),
-            enrol(writer, face("Ada")),
-            reader.collection(NAME),
-            writer.delete_face(NAME, face("Ada").id),
-            writer.delete_subjects(NAME, ["Ada"]),
-        ):
-            assert await refusal(asked) == "COLLECTION_NOT_FOUND"
-        new = await writer.create(NAME, replace(KIND, size=4, contract="new"), 0.5)
-        assert await reader.collection(NAME) == new
-        assert await found(reader, np.ones(4, np.float32)) == []
-        await enrol(writer, face("Bob", np.ones(4, np.float32)), contract="new")
-        assert await found(reader, np.ones(4, np.float32)) == ["Bob"]
+async def test_a_dropped_collection_is_gone_and_its_name_is_free(
+    location: Location, writer: Writer, reader: Reader
+) -> None:
+    await enrol(writer, face("Ada"))
+    assert await found(reader, vectors(1)[0]) == ["Ada"]
+    old = await reader.collection(NAME)
+    await writer.drop(NAME)
+    assert not table_folder(location, old.table).exists()
+    assert await reader.collections() == writer.collections == []
+    for asked in (
+        writer.drop(NAME),
+        enrol(writer, face("Ada")),
+        reader.collection(NAME),
+        writer.delete_face(NAME, face("Ada").id),
+        writer.delete_subjects(NAME, ["Ada"]),
+    ):
+        assert await refusal(asked) == "COLLECTION_NOT_FOUND"
+    new = await writer.create(NAME, replace(KIND, size=4, contract="new"), 0.5)
+    assert await reader.collection(NAME) == new
+    assert await found(reader, np.ones(4, np.float32)) == []
+    await enrol(writer, face("Bob", np.ones(4, np.float32)), contract="new")
+    assert await found(reader, np.ones(4, np.float32)) == ["Bob"]
 
 
 @settings(max_examples=5)
@@ -115,70 +114,60 @@ async def test_a_collection_of_any_name_is_dropped_alone(names: list[str], face_
                 assert [each.name for each in await Reader(location, 8).collections()] == left
 
 
-@in_loop
-async def test_collections_do_not_share_faces(location: Location) -> None:
-    async with writing(location) as writer:
-        await writer.create("others", EmbeddingKind("facenet", "m", "c", 4), None)
-        await enrol(writer, face("Ada"))
-        others = [face("Ada", np.ones(4, np.float32)), face("Bob", -np.ones(4, np.float32))]
-        await enrol(writer, *others, name="others", contract="c")
-        await writer.delete_subjects(NAME, ["Ada", "Bob"])
+async def test_collections_do_not_share_faces(location: Location, writer: Writer) -> None:
+    await writer.create("others", EmbeddingKind("facenet", "m", "c", 4), None)
+    await enrol(writer, face("Ada"))
+    others = [face("Ada", np.ones(4, np.float32)), face("Bob", -np.ones(4, np.float32))]
+    await enrol(writer, *others, name="others", contract="c")
+    await writer.delete_subjects(NAME, ["Ada", "Bob"])
     assert await listed(location) == {}
     assert sorted(await listed(location, "others")) == ["Ada", "Bob"]
 
 
-@in_loop
-async def test_a_change_is_one_commit_and_no_change_is_none(location: Location) -> None:
-    async with writing(location) as writer:
-        await enrol(writer, face("Ada", source="old"), face("Ada", source="older"), face("Bob"))
-        start = await versions(location)
-        await enrol(writer, *people(5))
-        assert await versions(location) == start + 1
-        await enrol(writer, face("Ada", source="new"), face("Cleo"), replace=True, request=("key", "digest"))
-        assert await versions(location) == start + 2
-        assert await writer.delete_subjects(NAME, ["Bob", "Cleo"]) == 2
-        assert await versions(location) == start + 3
-        assert await enrol(writer) == []
-        assert await statuses(writer, *people(5)) == ["already"] * 5
-        assert await statuses(writer, *people(5), face("x"), request=("key", "digest")) == ["already"] * 5 + ["deleted"]
-        assert await refusal(enrol(writer, request=("key", "other"))) == "IDEMPOTENCY_KEY_REUSED"
-        for subjects in ([], ["Bob", "nobody"]):
-            assert await writer.delete_subjects(NAME, subjects) == 0
-        for face_id in ("", "nothing", "' OR 1=1 --", "\u00e9", "0" * 32):
-            assert await writer.delete_face(NAME, face_id) == 0
-        assert await versions(location) == start + 3
+async def test_a_change_is_one_commit_and_no_change_is_none(location: Location, writer: Writer) -> None:
+    await enrol(writer, face("Ada", source="old"), face("Ada", source="older"), face("Bob"))
+    start = await versions(location)
+    await enrol(writer, *people(5))
+    assert await versions(location) == start + 1
+    await enrol(writer, face("Ada", source="new"), face("Cleo"), replace=True, request=("key", "digest"))
+    assert await versions(location) == start + 2
+    assert await writer.delete_subjects(NAME, ["Bob", "Cleo"]) == 2
+    assert await versions(location) == start + 3
+    assert await enrol(writer) == []
+    assert await statuses(writer, *people(5)) == ["already"] * 5
+    assert await statuses(writer, *people(5), face("x"), request=("key", "digest")) == ["already"] * 5 + ["deleted"]
+    assert await refusal(enrol(writer, request=("key", "other"))) == "IDEMPOTENCY_KEY_REUSED"
+    for subjects in ([], ["Bob", "nobody"]):
+        assert await writer.delete_subjects(NAME, subjects) == 0
+    for face_id in ("", "nothing", "' OR 1=1 --", "\u00e9", "0" * 32):
+        assert await writer.delete_face(NAME, face_id) == 0
+    assert await versions(location) == start + 3
 
 
-@in_loop
-async def test_a_refusal_changes_nothing(location: Location) -> None:
+async def test_a_refusal_changes_nothing(location: Location, writer: Writer, reader: Reader) -> None:
     good = face("Bob")
-    async with writing(location) as writer:
-        await enrol(writer, face("Ada"))
-        before = await versions(location)
-        assert await refusal(enrol(writer, good, contract="other")) == "EMBEDDING_CONTRACT_MISMATCH"
-        assert await refusal(enrol(writer, good, name="nobody")) == "COLLECTION_NOT_FOUND"
-        for vector in (np.ones(SIZE - 1), np.ones(SIZE + 1), np.zeros(SIZE), np.full(SIZE, np.nan)):
-            wrong = face("Cleo", vector.astype(np.float32))
-            for replacing in (False, True):
-                assert await refusal(enrol(writer, good, wrong, replace=replacing)) == "INVALID_EMBEDDING"
-        reader = Reader(location, 8)
-        for subject in ("", "x" * 513, "\ud800"):
-            assert await refusal(enrol(writer, good, face(subject))) == "INVALID_SUBJECT"
-            assert await refusal(writer.delete_subjects(NAME, ["Ada", subject])) == "INVALID_SUBJECT"
-            assert await refusal(reader.faces(await reader.collection(NAME), subject)) == "INVALID_SUBJECT"
-        assert await refusal(enrol(writer, good, face("\u200b "))) == "INVALID_SUBJECT"
-        # An earlier version may have enrolled a blank id.
-        assert await writer.delete_subjects(NAME, ["\u200b "]) == 0
-        assert await versions(location) == before
+    await enrol(writer, face("Ada"))
+    before = await versions(location)
+    assert await refusal(enrol(writer, good, contract="other")) == "EMBEDDING_CONTRACT_MISMATCH"
+    assert await refusal(enrol(writer, good, name="nobody")) == "COLLECTION_NOT_FOUND"
+    for vector in (np.ones(SIZE - 1), np.ones(SIZE + 1), np.zeros(SIZE), np.full(SIZE, np.nan)):
+        wrong = face("Cleo", vector.astype(np.float32))
+        for replacing in (False, True):
+            assert await refusal(enrol(writer, good, wrong, replace=replacing)) == "INVALID_EMBEDDING"
+    for subject in ("", "x" * 513, "\ud800"):
+        assert await refusal(enrol(writer, good, face(subject))) == "INVALID_SUBJECT"
+        assert await refusal(writer.delete_subjects(NAME, ["Ada", subject])) == "INVALID_SUBJECT"
+        assert await refusal(reader.faces(await reader.collection(NAME), subject)) == "INVALID_SUBJECT"
+    assert await refusal(enrol(writer, good, face("\u200b "))) == "INVALID_SUBJECT"
+    # An earlier version may have enrolled a blank id.
+    assert await writer.delete_subjects(NAME, ["\u200b "]) == 0
+    assert await versions(location) == before
     assert list(await listed(location)) == ["Ada"]
 
 
-@in_loop
-async def test_times_and_sizes_are_listed(location: Location) -> None:
-    async with writing(location) as writer:
-        for number in range(3):
-            await enrol(writer, face("Ada", source=str(number)))
-    reader = Reader(location, 8)
+async def test_times_and_sizes_are_listed(writer: Writer, reader: Reader) -> None:
+    for number in range(3):
+        await enrol(writer, face("Ada", source=str(number)))
     collection = await reader.collection(NAME)
     listing = await reader.faces(collection, "Ada")
     assert [stored.label for stored in listing] == ["0.jpg", "1.jpg", "2.jpg"]
@@ -190,7 +179,6 @@ async def test_times_and_sizes_are_listed(location: Location) -> None:
     assert abs((statistics.changed - times[-1]).total_seconds()) < 30
 
 
-@in_loop
 async def test_there_is_one_writer_at_a_time_and_the_next_one_waits(location: Location) -> None:
     async with writing(location):
         began = time.monotonic()
@@ -206,7 +194,6 @@ async def test_there_is_one_writer_at_a_time_and_the_next_one_waits(location: Lo
     await second.close()
 
 
-@in_loop
 async def test_a_writer_that_fails_to_open_releases_the_lock(location: Location, tmp_path: Path) -> None:
     async with writing(location) as writer:
         collections = writer.collections
@@ -223,7 +210,6 @@ async def test_a_writer_that_fails_to_open_releases_the_lock(location: Location,
         assert writer.collections == collections
 
 
-@in_loop
 async def test_an_interrupted_drop_is_completed(location: Location) -> None:
     async with writing(location) as writer:
         await writer.create("kept", KIND, None)
@@ -240,63 +226,59 @@ async def test_an_interrupted_drop_is_completed(location: Location) -> None:
     assert sorted(await listed(location, "kept")) == ["Bob"]
 
 
-@in_loop
-async def test_concurrent_changes_and_searches_lose_and_duplicate_nothing(location: Location) -> None:
+async def test_concurrent_changes_and_searches_lose_and_duplicate_nothing(location: Location, writer: Writer) -> None:
     tasks, each, embeddings = 8, 40, vectors(8 * 40)
 
     def batch(task: int, start: int) -> list[NewFace]:
         return [face(f"{task}-{row}", embeddings[task * each + row]) for row in range(start, start + 8)]
 
-    async with writing(location) as writer:
-        await enrol(writer, *(face(f"gone-{number}", vector) for number, vector in enumerate(vectors(10, seed=1))))
-        reader, most = Reader(location, 8), 0
+    await enrol(writer, *(face(f"gone-{number}", vector) for number, vector in enumerate(vectors(10, seed=1))))
+    reader, most = Reader(location, 8), 0
 
-        async def enrolling(task: int) -> None:
-            for start in range(0, each, 8):
-                # Every other task also sends the faces of its neighbour.
-                assert len(await enrol(writer, *batch(task, start), *batch(task // 2 * 2, start))) == 16
-                assert await found(reader, embeddings[task * each + start], 1) == [f"{task}-{start}"]
+    async def enrolling(task: int) -> None:
+        for start in range(0, each, 8):
+            # Every other task also sends the faces of its neighbour.
+            assert len(await enrol(writer, *batch(task, start), *batch(task // 2 * 2, start))) == 16
+            assert await found(reader, embeddings[task * each + start], 1) == [f"{task}-{start}"]
 
-        async def deleting() -> None:
-            for number in range(10):
-                assert await writer.delete_subjects(NAME, [f"gone-{number}"]) == 1
-                await asyncio.sleep(0)
+    async def deleting() -> None:
+        for number in range(10):
+            assert await writer.delete_subjects(NAME, [f"gone-{number}"]) == 1
+            await asyncio.sleep(0)
 
-        async def searching() -> None:
-            nonlocal most
-            for _ in range(20):
-                [hits] = await search(reader, [embeddings[0]], 10)
-                assert len({hit.subject for hit in hits}) == len(hits)
-                most = max(most, len(hits))
-                await asyncio.sleep(0.005)
+    async def searching() -> None:
+        nonlocal most
+        for _ in range(20):
+            [hits] = await search(reader, [embeddings[0]], 10)
+            assert len({hit.subject for hit in hits}) == len(hits)
+            most = max(most, len(hits))
+            await asyncio.sleep(0.005)
 
-        await asyncio.gather(*map(enrolling, range(tasks)), deleting(), searching(), writer.optimise())
-        assert most == 10
+    await asyncio.gather(*map(enrolling, range(tasks)), deleting(), searching(), writer.optimise())
+    assert most == 10
     assert sorted(await listed(location)) == sorted(f"{task}-{row}" for task in range(tasks) for row in range(each))
 
 
-@in_loop
-async def test_an_optimisation_merges_the_files_of_many_commits(location: Location) -> None:
-    async with writing(location) as writer:
-        files = table_folder(location, (await Reader(location, 8).collection(NAME)).table) / "data"
-        for each in people(gallery.writer.FEW_COMMITS - 1):
-            await enrol(writer, each)
-        before = await versions(location)
-        await writer.optimise()
-        assert (await versions(location), writer.busiest) == (before, gallery.writer.FEW_COMMITS - 1)
-        await enrol(writer, face("one more"))
-        await writer.optimise()
-        assert await versions(location) > before + 1
-        assert writer.busiest == 0
-        await writer.clean()
-        assert len(list(files.iterdir())) == 1
+async def test_an_optimisation_merges_the_files_of_many_commits(location: Location, writer: Writer) -> None:
+    files = table_folder(location, (await Reader(location, 8).collection(NAME)).table) / "data"
+    for each in people(gallery.writer.FEW_COMMITS - 1):
+        await enrol(writer, each)
+    before = await versions(location)
+    await writer.optimise()
+    assert (await versions(location), writer.busiest) == (before, gallery.writer.FEW_COMMITS - 1)
+    await enrol(writer, face("one more"))
+    await writer.optimise()
+    assert await versions(location) > before + 1
+    assert writer.busiest == 0
+    await writer.clean()
+    assert len(list(files.iterdir())) == 1
     assert len(await listed(location)) == gallery.writer.FEW_COMMITS
 
 
-@in_loop
-async def test_a_clock_that_was_set_back_hides_no_face(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_clock_that_was_set_back_hides_no_face(
+    location: Location, monkeypatch: pytest.MonkeyPatch, reader: Reader
+) -> None:
     first, second, third = people(3)
-    reader = Reader(location, 8)
     async with writing(location) as writer:
         await enrol(writer, first)
         assert await found(reader, first.embedding) == [first.subject]
@@ -310,43 +292,39 @@ async def test_a_clock_that_was_set_back_hides_no_face(location: Location, monke
         assert len(await found(reader, first.embedding)) == 3
 
 
-@in_loop
-async def test_concurrent_merges_do_not_insert_a_face_twice(location: Location) -> None:
+async def test_concurrent_merges_do_not_insert_a_face_twice(location: Location, writer: Writer) -> None:
     """In an object store, no lock prevents two writers."""
-    async with writing(location) as writer:
-        [collection] = writer.collections
-        tables = [await (await location.connect()).open_table(collection.table) for _ in range(2)]
-        for number in range(5):
-            faces = [replace(new, source=str(number)) for new in people(10, number)]
-            each = [(new.id, new.subject, new.label, collection.created, new.embedding) for new in faces]
-            rows = face_rows(each, SIZE, number, None)
-            merges = (table.merge_insert("id").when_not_matched_insert_all().execute(rows) for table in tables)
-            await asyncio.gather(*merges)
+    [collection] = writer.collections
+    tables = [await (await location.connect()).open_table(collection.table) for _ in range(2)]
+    for number in range(5):
+        faces = [replace(new, source=str(number)) for new in people(10, number)]
+        each = [(new.id, new.subject, new.label, collection.created, new.embedding) for new in faces]
+        rows = face_rows(each, SIZE, number, None)
+        merges = (table.merge_insert("id").when_not_matched_insert_all().execute(rows) for table in tables)
+        await asyncio.gather(*merges)
     assert [len(faces) for faces in (await listed(location)).values()] == [5] * 10
 
 
-@in_loop
-async def test_damage_to_one_collection_does_not_affect_changes_of_others(location: Location) -> None:
+async def test_damage_to_one_collection_does_not_affect_changes_of_others(location: Location, writer: Writer) -> None:
     first, second, deleted = people(3)
     # One sorts before the damaged collection, and one after it.
     others = ("a", "z")
-    async with writing(location) as writer:
-        for name in ("a", NAME, "z"):
-            await writer.create(name, KIND, None, exist_ok=True)
-            await enrol(writer, first, deleted, name=name)
-        tables = {collection.name: table_folder(location, collection.table) for collection in writer.collections}
-        shutil.rmtree(tables[NAME] / "data")
-        for change in (
-            enrol(writer, with_vector(first, -first.embedding), replace=True),
-            writer.delete_subjects(NAME, [first.subject]),
-        ):
-            assert await refusal(change) == "COLLECTION_UNREADABLE"
-        for name in others:
-            assert [each.status for each in await enrol(writer, second, name=name)] == ["enrolled"]
-            assert await writer.delete_subjects(name, [deleted.subject]) == 1
-        assert await refusal(writer.clean()) == "COLLECTION_UNREADABLE"
-        for name in others:
-            files = (tables[name] / "data").iterdir()
-            assert not any(deleted.embedding.tobytes() in path.read_bytes() for path in files)
-        await writer.drop(NAME)
-        assert await writer.clean() == {"a": 0, "z": 0}
+    for name in ("a", NAME, "z"):
+        await writer.create(name, KIND, None, exist_ok=True)
+        await enrol(writer, first, deleted, name=name)
+    tables = {collection.name: table_folder(location, collection.table) for collection in writer.collections}
+    shutil.rmtree(tables[NAME] / "data")
+    for change in (
+        enrol(writer, with_vector(first, -first.embedding), replace=True),
+        writer.delete_subjects(NAME, [first.subject]),
+    ):
+        assert await refusal(change) == "COLLECTION_UNREADABLE"
+    for name in others:
+        assert [each.status for each in await enrol(writer, second, name=name)] == ["enrolled"]
+        assert await writer.delete_subjects(name, [deleted.subject]) == 1
+    assert await refusal(writer.clean()) == "COLLECTION_UNREADABLE"
+    for name in others:
+        files = (tables[name] / "data").iterdir()
+        assert not any(deleted.embedding.tobytes() in path.read_bytes() for path in files)
+    await writer.drop(NAME)
+    assert await writer.clean() == {"a": 0, "z": 0}

@@ -16,20 +16,17 @@ FIRST, SECOND = b"the first photo", b"the second photo"
 TEXT1, TEXT2 = base64.b64encode(FIRST).decode(), base64.b64encode(SECOND).decode()
 PAIR = {"image1": TEXT1, "image2": TEXT2}
 
+LIVENESS = {"success": True, "is_live": True, "liveness_score": 0.95, "confidence": 0.93}
+DETECTION = {"face_count": 1, "confidence": 0.99, "detection_time": 0.156}
+QUALITY = {"embedding_norm": 1.0, "embedding_mean": 0.02, "embedding_std": 0.35}
 EXAMPLE: dict[str, Any] = {
     "success": True,
     "match": True,
     "similarity_score": 0.87,
     "confidence": 0.92,
     "threshold": 0.6,
-    "liveness_results": {
-        "image1": {"success": True, "is_live": True, "liveness_score": 0.95, "confidence": 0.93},
-        "image2": {"success": True, "is_live": True, "liveness_score": 0.89, "confidence": 0.91},
-    },
-    "face_detection_results": {
-        "image1": {"face_count": 1, "confidence": 0.99, "detection_time": 0.156},
-        "image2": {"face_count": 1, "confidence": 0.97, "detection_time": 0.142},
-    },
+    "liveness_results": {"image1": LIVENESS, "image2": LIVENESS},
+    "face_detection_results": {"image1": DETECTION, "image2": DETECTION},
     "recognition_results": {
         "distance_metrics": {
             "cosine_similarity": 0.87,
@@ -37,10 +34,7 @@ EXAMPLE: dict[str, Any] = {
             "euclidean_distance": 0.52,
             "manhattan_distance": 2.34,
         },
-        "embedding_quality": {
-            "face1_quality": {"embedding_norm": 1.0, "embedding_mean": 0.02, "embedding_std": 0.35},
-            "face2_quality": {"embedding_norm": 1.0, "embedding_mean": 0.01, "embedding_std": 0.33},
-        },
+        "embedding_quality": {"face1_quality": QUALITY, "face2_quality": QUALITY},
     },
     "processing_time": 2.45,
     "image_loading_time": 0.78,

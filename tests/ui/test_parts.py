@@ -43,7 +43,7 @@ def blank(browser: BrowserContext, service: httpx.Client) -> Iterator[Page]:
 
 RAISED = re.compile(r'(?:Refused|Reason)\(\s*"([A-Z_]+)"')
 # Codes of the older contracts alone do not reach the page.
-OLDER = re.compile(r"api/contracts/|api/addresses.py|graphs/match.py")
+OLDER = re.compile(r"api/contracts/|api/addresses.py")
 
 
 def test_every_code_has_a_message_and_advice(blank: Page) -> None:

@@ -29,15 +29,12 @@ def test_a_key_is_created_and_only_the_key_is_on_stdout(run: Run, file: Path) ->
     assert (key.id in err, out.strip() in err) == (True, False)
 
 
-@pytest.mark.parametrize(
-    ("text", "lifetime"), [("12h", timedelta(hours=12)), ("90d", timedelta(90)), ("2w", timedelta(14))]
-)
-def test_a_key_can_expire(run: Run, file: Path, text: str, lifetime: timedelta) -> None:
-    before = datetime.now(UTC).replace(microsecond=0)
-    assert run("keys", "create", "door", "--scope", "read", "--expires", text)[0] == 0
+@pytest.mark.parametrize(("text", "hours"), [("12h", 12), ("90d", 90 * 24), ("2w", 14 * 24)])
+def test_a_key_can_expire(run: Run, file: Path, text: str, hours: int) -> None:
+    run("keys", "create", "door", "--scope", "read", "--expires", text)
     [key] = read(file)
     assert key.expires is not None
-    assert before + lifetime <= key.expires <= datetime.now(UTC) + lifetime
+    assert abs(key.expires - datetime.now(UTC) - timedelta(hours=hours)) < timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("options", ["", "--scope root", "--scope read --expires x", "--scope read --expires 0d"])
@@ -66,10 +63,10 @@ def test_a_key_is_revoked(run: Run, file: Path) -> None:
     assert run("keys", "revoke", key.id) == (1, "", f"error there is no key with the id {key.id}\n")
 
 
-@pytest.mark.parametrize("words", [("list",), ("create", "door", "--scope", "read"), ("revoke", "x")])
-def test_a_damaged_file_is_one_sentence(run: Run, file: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("words", ["list", "create door --scope read", "revoke x"])
+def test_a_damaged_file_is_one_sentence(run: Run, file: Path, words: str) -> None:
     file.write_text("{", "utf-8")
-    status, out, err = run("keys", *words)
+    status, out, err = run("keys", *words.split())
     assert (status, out) == (1, "")
     assert err.startswith(f"error the keys in {file} cannot be read: ")
 

@@ -98,21 +98,14 @@ def test_no_subject_is_left_out_without_consent(run: Run, people: People, folder
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (("--to", "new"), "staff already has the embeddings of arcface, which is embedder-model"),
-        (("--to", "new", "--embedder", "x"), "there is no embedder called x, only arcface, facenet"),
-        (
-            ("--to", "other", "--embedder", "facenet"),
-            "other has embeddings of embedder-model, but facenet is other-",
-        ),
+        ("--to new", "staff already has the embeddings of arcface, which is embedder-model"),
+        ("--to new --embedder x", "there is no embedder called x, only arcface, facenet"),
+        ("--to other --embedder facenet", "other has embeddings of embedder-model, but facenet is other-"),
+        ("--to staff", "the old and the new collection are the same"),
     ],
 )
-def test_the_new_embedder_must_fit(
-    run: Run, people: People, folder: Path, words: tuple[str, ...], problem: str
-) -> None:
+def test_the_new_embedder_must_fit(run: Run, people: People, folder: Path, words: str, problem: str) -> None:
     with Client() as client:
         client.put_collection("staff")
         client.put_collection("other")
-    status, _, err = run("gallery", "re-embed", folder, "--from", "staff", *words)
-    assert status == 1
-    assert problem in err
-    assert run("gallery", "re-embed", folder, "--from", "staff", "--to", "staff")[0] == 2
+    assert problem in run("gallery", "re-embed", folder, "--from", "staff", *words.split())[2]

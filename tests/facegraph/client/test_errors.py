@@ -52,16 +52,8 @@ def test_an_error_of_the_services_proxy_has_no_request_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body"),
-    [
-        (404, {"detail": "Not Found"}),
-        (413, None),
-        (307, None),
-        (401, ["error"]),
-        (500, {"error": "x", "request_id": ""}),
-    ],
+    ("status", "body"), [(404, {"detail": "x"}), (413, None), (307, None), (401, ["error"]), (500, {"error": "x"})]
 )
 def test_a_foreign_error_is_named_by_its_status(status: int, body: Any) -> None:
     error = error_from(status, body, None)
-    assert type(error) is CLASSES.get(status, ServiceError)
-    assert error.code == f"HTTP_{status}"
+    assert (type(error), error.code) == (CLASSES.get(status, ServiceError), f"HTTP_{status}")

@@ -48,18 +48,15 @@ def _findings(config: Path, url: str, api_key: str | None) -> Iterator[Finding]:
     yield machine.disk(ROOT)
     yield from start.machine()
     yield product.ray_token(token_file())
-    told, running = product.service(url, api_key)
-    yield told
+    health, running = product.service(url, api_key)
+    yield health
     try:
         document = rendered(read(config))
         applications = check(document)
         address = Address.of(document)
     except ConfigError as error:
-        yield Finding(
-            "problem",
-            f"{config} cannot be served, so nothing in it was checked: {error}",
-            "facegraph config check",
-        )
+        what = f"{config} cannot be served, so nothing in it was checked: {error}"
+        yield Finding("problem", what, "facegraph config check")
         return
     yield Finding("ok", f"{config} can be served")
     yield start.address(address, running)

@@ -1,6 +1,5 @@
 """Which calls are retried, when, and for how long."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -20,8 +19,6 @@ HEALTHY = {"status": "healthy", "version": "1", "models": {}, "database_connecte
 LOST = [httpx.ReadTimeout("slow"), httpx.ReadError("reset"), httpx.RemoteProtocolError("?"), httpx.Response(504)]
 NOT_SENT = [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow")]
 
-Run = Callable[..., tuple[Any, list[float]]]
-
 
 def refusal(status: int, code: str = "CODE", **headers: str) -> httpx.Response:
     error = {"code": code, "message": "A sentence", "details": {}}
@@ -29,19 +26,25 @@ def refusal(status: int, code: str = "CODE", **headers: str) -> httpx.Response:
     return httpx.Response(status, json={"error": error, "request_id": "r-1"}, headers=named)
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Completes a call whose attempts have the given outcomes, without jitter or waiting.
+class Run:
+    """Completes calls whose attempts have given outcomes, without waiting.
 
-    Returns the result, which is an exception if the call raised one, and the seconds waited before each retry.
+    Attributes:
+        now: the time.
+        timeouts: the time limit of each attempt, in seconds.
     """
 
-    def run(
-        call: ApiCall[Any], *outcomes: Any, retries: int = 4, timeout: float = 60, deadline: float = 120
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.timeouts: list[float] = []
+
+    def __call__(
+        self, call: ApiCall[Any], *outcomes: Any, retries: int = 4, timeout: float = 60, deadline: float = 120
     ) -> tuple[Any, list[float]]:
+        """The call's result, or the exception it raises, and the seconds before each retry."""
         attempts, waits = Attempts(call, RetryPolicy(retries, timeout, deadline)), list[float]()
         for outcome in outcomes:
-            timeouts.append(attempts.next_request()["timeout"])
+            self.timeouts.append(attempts.next_request()["timeout"])
             if isinstance(outcome, httpx.RequestError):
                 outcome.request = httpx.Request("GET", "http://faces.example/v1")
             try:
@@ -52,14 +55,17 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
                 assert outcome is outcomes[-1], "not retried"
                 return result, waits
             waits.append(result.seconds)
-            clock[0] += result.seconds
+            self.now += result.seconds
         raise AssertionError("retried")
 
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """With jitter at its maximum."""
+    made = Run()
     monkeypatch.setattr("random.uniform", lambda low, high: high)
-    clock = [1000.0]
-    monkeypatch.setattr(retries, "monotonic", lambda: clock[0])
-    timeouts = run.timeouts = list[float]()  # type: ignore[attr-defined]
-    return run
+    monkeypatch.setattr(retries, "monotonic", lambda: made.now)
+    return made
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -88,7 +94,7 @@ def test_no_retry_starts_after_the_deadline(run: Run) -> None:
 
 def test_an_attempt_has_no_more_time_than_remains(run: Run) -> None:
     run(collections(), refusal(503, Retry_After="25"), LISTED, timeout=20, deadline=30)
-    assert run.timeouts == [20, pytest.approx(30 - 25.25)]  # type: ignore[attr-defined]
+    assert run.timeouts == [20, pytest.approx(30 - 25.25)]
 
 
 @pytest.mark.parametrize("lost", LOST)

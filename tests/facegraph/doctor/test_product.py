@@ -58,21 +58,18 @@ def test_rays_token_must_be_required_and_private(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("health", "level", "what"),
+    ("status", "damaged", "level", "what"),
     [
-        ({"status": "healthy"}, "ok", "healthy, version 1"),
-        ({"status": "degraded"}, "problem", "degraded: arcface, the gallery"),
-        (
-            {"status": "degraded", "unreadable_collections": 2},
-            "problem",
-            "degraded: arcface, the gallery, unreadable collections (2)",
-        ),
+        ("healthy", 0, "ok", "healthy, version 1"),
+        ("degraded", 0, "problem", "degraded: arcface, the gallery"),
+        ("degraded", 2, "problem", "degraded: arcface, the gallery, unreadable collections (2)"),
     ],
 )
 def test_an_unhealthy_service_is_a_problem(
-    monkeypatch: pytest.MonkeyPatch, health: dict[str, Any], level: str, what: str
+    monkeypatch: pytest.MonkeyPatch, status: str, damaged: int, level: str, what: str
 ) -> None:
-    body = {**health, "version": "1", "models": {"mtcnn": True, "arcface": False}, "database_connected": False}
+    body: dict[str, Any] = {"status": status, "version": "1", "models": {"mtcnn": True, "arcface": False}}
+    body |= {"database_connected": False, "unreadable_collections": damaged}
 
     def client(url: str, key: str | None, **options: object) -> Client:
         return Client(url, key, transport=httpx.MockTransport(lambda request: httpx.Response(200, json=body)))

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from access.settings import AccessArgs
 from api.settings import AddressArgs, LimitArgs
 from deployments.settings import StageArgs
+from gallery.settings import GalleryArgs
 from graphs.batches import LARGEST_PHOTO
 from graphs.policy import Policy
 from graphs.settings import AppArgs
@@ -90,10 +91,14 @@ REFUSED: list[tuple[type[BaseModel], dict[str, list[Any]]]] = [
     (Policy, {"similarity_threshold": [1.1], "liveness_threshold": [-0.1], "liveness_policy": ["ignore"]}),
     (Policy, {"thresholds": [{"arcface": 1.01}, {"arcface": -1.01}], "unknown": [0]}),
     (Policy, {"min_side": [0], "min_brightness": [-1], "max_brightness": [256], "min_contrast": [256]}),
+    (Policy, {"enrol_min_face": [-1], "enrol_max_cut": [-0.1], "enrol_min_sharpness": [-1], "enrol_max_turn": [-0.1]}),
+    (Policy, {f"enrol_{name}": [-1, 256] for name in ("min_brightness", "max_brightness", "min_contrast")}),
     (LimitArgs, {"max_image_size": [0, LARGEST_PHOTO + 1], "max_image_pixels": [0], "max_image_dimension": [63]}),
     (LimitArgs, {"request_timeout": [0], "max_requests": [0]}),
     (AddressArgs, {"timeout": [0], "max_redirects": [-1]}),
     (AccessArgs, {"rate_limit": [-1, float("inf")], "rate_burst": [0], "forwarded_hops": [-1]}),
+    (GalleryArgs, {"exact_mb": [-1], "index_rows": [0], "optimise_s": [0], "clean_s": [0]}),
+    (GalleryArgs, {"writer_cpus": [0], "reader_cpus": [0], "reader_threads": [0]}),
     (StageArgs, {"engine": ["caffe"], "cpus": [0], "gpus": [-0.1, 1.5], "gpu_memory_mb": [0], "model": [None]}),
     (AppArgs, {"device": ["tpu"], "ingress_cpus": [0]}),
 ]
@@ -113,6 +118,12 @@ def test_settings_are_frozen(settings: BaseModel) -> None:
     name = next(iter(type(settings).model_fields))
     with pytest.raises(ValidationError, match="frozen"):
         setattr(settings, name, getattr(settings, name))
+
+
+def test_stage_inside_the_ingress_needs_onnx() -> None:
+    assert StageArgs(model="mtcnn", place="ingress", engine="onnx-float32").place == "ingress"
+    with pytest.raises(ValidationError, match="a stage inside the ingress needs an onnx engine"):
+        StageArgs(model="mtcnn", place="ingress", engine="torch")
 
 
 def settings_error(**changed: Any) -> str:

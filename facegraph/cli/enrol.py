@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 import typer
 
 from facegraph.cli.enrolment_report import DEFAULT_PARALLEL, ParallelOption, ReportOption, run_and_report
-from facegraph.cli.folder_enrolment import EnrolmentRules, enrol, look_alikes_among, new_photos
+from facegraph.cli.folder_enrolment import EnrolmentRules, enrol, new_photos, subject_ids
 from facegraph.cli.gallery import print_look_alikes
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, CollectionOption, UrlOption
 from facegraph.cli.output import CommandError, ReportProgress, command_errors
 from facegraph.cli.person_folders import people
 from facegraph.client import AsyncClient, FaceRule, NotFoundError
+from gallery.subject_ids import look_alikes
 
 FolderArgument = Annotated[
     Path,
@@ -55,10 +56,12 @@ def enrol_command(
             if create:
                 await create_collection(client, collection, embedder)
             rules = EnrolmentRules(quality, faces)
-            new, known = await new_photos(client, collection, found.photos, rules, parallel, progress)
+            before = await subject_ids(client, collection)
+            new, known = await new_photos(client, collection, before, found.photos, rules, parallel, progress)
             outcomes.extend(known)
             await enrol(client, collection, new, rules, parallel, progress, outcomes)
-            alike.extend(await look_alikes_among(client, collection, found.photos))
+            enrolled = {*before, *(each.subject for each in outcomes if each.status in ("enrolled", "already"))}
+            alike.extend(pair for pair in look_alikes(sorted(enrolled)) if not found.photos.keys().isdisjoint(pair))
 
     run_and_report(run, outcomes, report)
     print_look_alikes(alike)

@@ -11,7 +11,7 @@ from facegraph.cli.output import ReportProgress
 from facegraph.cli.person_folders import FileOutcome, refused, unreadable
 from facegraph.client import AsyncClient, EnrolledPhoto, FaceRule, ForbiddenError, StoredFace
 from gallery.records import MOST_FACES, digest, photo_source, subject_key
-from gallery.subject_ids import look_alikes, refuse_blank
+from gallery.subject_ids import refuse_blank
 from imaging.refused import Refused
 
 T = TypeVar("T")
@@ -41,25 +41,26 @@ def face_ids(subject: str, photo: bytes, every_face: bool) -> list[str]:
     return [digest(key, photo_source(photo_digest, number)) for number in numbers]
 
 
+async def subject_ids(client: AsyncClient, collection: str) -> list[str]:
+    """The ids of a collection's subjects; empty if the key may only enrol."""
+    try:
+        return [subject.id async for subject in client.subjects(collection)]
+    except ForbiddenError:
+        return []
+
+
 async def enrolled_faces(
-    client: AsyncClient,
-    collection: str,
-    parallel: int,
-    report: ReportProgress,
-    only: Iterable[str] | None = None,
+    client: AsyncClient, collection: str, subjects: Sequence[str], parallel: int, report: ReportProgress
 ) -> dict[str, tuple[StoredFace, ...]]:
-    """The enrolled faces by subject.
+    """The faces of each of `subjects`, which are all in the collection.
 
     Args:
         client: a client of the service.
         collection: name of the collection.
+        subjects: ids of the subjects.
         parallel: maximum number of requests in progress.
         report: called with the progress.
-        only: ids of the subjects to look up. Default: all subjects of the collection.
     """
-    subjects = [subject.id async for subject in client.subjects(collection)]
-    if only is not None:
-        subjects = sorted(set(subjects) & set(only))
     found: dict[str, tuple[StoredFace, ...]] = {}
 
     async def look_up(subject: str) -> None:
@@ -73,17 +74,24 @@ async def enrolled_faces(
 async def new_photos(
     client: AsyncClient,
     collection: str,
+    subjects: Iterable[str],
     found: Mapping[str, Sequence[Path]],
     rules: EnrolmentRules,
     parallel: int,
     report: ReportProgress,
 ) -> tuple[list[tuple[str, Path]], list[FileOutcome]]:
-    """Divide photos into those to enrol, as pairs of subject and path, and the outcomes of the others."""
-    try:
-        faces = await enrolled_faces(client, collection, parallel, report, found)
-    except ForbiddenError:
-        # The key may only enrol. The service then recognises enrolled photos itself.
-        faces = {}
+    """Divide photos into those to enrol, as pairs of subject and path, and the outcomes of the others.
+
+    Args:
+        client: a client of the service.
+        collection: name of the collection.
+        subjects: ids of its subjects. The service itself recognises enrolled photos of subjects that are left out.
+        found: photos by subject.
+        rules: which photos and faces to enrol.
+        parallel: maximum number of requests in progress.
+        report: called with the progress.
+    """
+    faces = await enrolled_faces(client, collection, sorted(found.keys() & set(subjects)), parallel, report)
     known = {face.face_id for each in faces.values() for face in each}
     new, outcomes = list[tuple[str, Path]](), list[FileOutcome]()
     for subject, paths in found.items():
@@ -131,16 +139,6 @@ async def enrol(
             report(f"enrolling in {collection}", len(outcomes) - before, len(photos))
 
     await run_parallel(parallel, send, [photos[start : start + BATCH] for start in range(0, len(photos), BATCH)])
-
-
-async def look_alikes_among(client: AsyncClient, collection: str, found: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Pairs of ids of a collection that look alike, at least one of which is a key of `found`."""
-    try:
-        ids = [subject.id async for subject in client.subjects(collection)]
-    except ForbiddenError:
-        # The key may only enrol.
-        ids = list(found)
-    return [pair for pair in look_alikes(ids) if not found.keys().isdisjoint(pair)]
 
 
 def _outcome(photo: EnrolledPhoto, path: Path) -> FileOutcome:

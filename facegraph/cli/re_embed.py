@@ -9,7 +9,7 @@ import typer
 
 from facegraph.cli.enrol import FolderArgument, create_collection
 from facegraph.cli.enrolment_report import DEFAULT_PARALLEL, ParallelOption, ReportOption, run_and_report
-from facegraph.cli.folder_enrolment import EnrolmentRules, enrol, enrolled_faces, face_ids, new_photos
+from facegraph.cli.folder_enrolment import EnrolmentRules, enrol, enrolled_faces, face_ids, new_photos, subject_ids
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, UrlOption
 from facegraph.cli.output import CommandError, ReportProgress, command_errors, escaped, print_line
 from facegraph.cli.person_folders import FileOutcome, people, unreadable
@@ -102,7 +102,8 @@ def re_embed_command(
             client = AsyncClient(url, api_key)
         async with client:
             role = await _new_role(client, old, new, embedder)
-            enrolled = await enrolled_faces(client, old, parallel, progress)
+            subjects = [subject.id async for subject in client.subjects(old)]
+            enrolled = await enrolled_faces(client, old, subjects, parallel, progress)
             plan = re_embed_plan(enrolled, found.photos)
             outcomes.extend(each for each in found.unusable if each.subject in enrolled)
             outcomes.extend(plan.unreadable + plan.missing)
@@ -113,13 +114,14 @@ def re_embed_command(
                     "was done: add photos of them, or leave them out with --without-missing"
                 )
             await create_collection(client, new, role)
+            there = await subject_ids(client, new)
             # Photos that were accepted once are accepted again. Others must meet the usual rules.
             for photos, rules in (
                 (plan.one_face, EnrolmentRules("report", "prominent")),
                 (plan.every_face, EnrolmentRules("report", "all")),
                 (plan.other_photos, EnrolmentRules("require", "one")),
             ):
-                remaining, known = await new_photos(client, new, photos, rules, parallel, progress)
+                remaining, known = await new_photos(client, new, there, photos, rules, parallel, progress)
                 outcomes.extend(known)
                 await enrol(client, new, remaining, rules, parallel, progress, outcomes)
             arrived = {subject.id async for subject in client.subjects(new)}

@@ -97,10 +97,10 @@ def refusal(coded: bytes) -> str:
     return caught.value.code
 
 
-@given(st.data(), st.integers(0, 3))
-def test_work_is_the_largest_picture_and_the_number_of_frames(data: st.DataObject, frames: int) -> None:
+@given(st.data(), st.integers(0, 3), st.sampled_from([0, 127, 128, 300]))
+def test_work_is_the_largest_picture_and_the_number_of_frames(data: st.DataObject, frames: int, spare: int) -> None:
     one, other = Headers(data), Headers(data)
-    coded = other.sequence() + av1_unit(TEMPORAL_DELIMITER, bytes(300)) + one.sequence()
+    coded = other.sequence() + av1_unit(TEMPORAL_DELIMITER, bytes(spare)) + one.sequence()
     pixels = max(one.width * one.height, other.width * other.height)
     assert av1_work(coded + b"".join(one.frame() for _ in range(frames))) == (pixels, frames)
 

@@ -131,17 +131,13 @@ def test_a_box_is_clipped_to_the_photo_and_stretched(left: int, top: int, width:
     assert np.array_equal(crop(pixels, (left, top, right, bottom), CropSpec(size, "box")), expected)
 
 
-def test_a_square_takes_the_longer_side() -> None:
+def test_a_square_takes_the_longer_side_and_inside_what_fits() -> None:
     pixels = noise(60, 60)
-    assert np.array_equal(crop(pixels, (25, 20, 35, 40), CropSpec(20, "square")), pixels[20:40, 20:40])
-    assert np.array_equal(crop(pixels, (20, 25, 40, 35), CropSpec(30, "square", 1.5)), pixels[15:45, 15:45])
-
-
-def test_inside_is_shrunk_to_the_photo() -> None:
-    pixels = noise(60, 20)
-    assert np.array_equal(crop(pixels, (25, 5, 35, 15), CropSpec(20, "inside", 4.0)), pixels[:, 20:40])
-    pixels = noise(20, 60)
-    assert np.array_equal(crop(pixels, (5, 25, 15, 35), CropSpec(20, "inside", 4.0)), pixels[20:40])
+    for box in ((25, 20, 35, 40), (20, 25, 40, 35)):
+        assert np.array_equal(crop(pixels, box, CropSpec(30, "square", 1.5)), pixels[15:45, 15:45])
+    inside = CropSpec(20, "inside", 4.0)
+    assert np.array_equal(crop(pixels[:20], (25, 5, 35, 15), inside), pixels[:20, 20:40])
+    assert np.array_equal(crop(pixels[:, :20], (5, 25, 15, 35), inside), pixels[20:40, :20])
 
 
 def test_shrinking_averages_and_inside_does_not() -> None:
@@ -157,20 +153,11 @@ def test_enlarging_stays_sharp_and_inside_does_not() -> None:
     assert crop(pixels, whole, CropSpec(64, "box")).std() > crop(pixels, whole, CropSpec(64, "inside")).std() + 5
 
 
-@given(BOXES, LANDMARKS, SIDES, SIDES, SPECS, st.tuples(*[st.integers(0, 255)] * 3))
-def test_a_crop_of_a_flat_photo_has_only_its_colour_and_black(
-    box: Box, points: Points, width: int, height: int, spec: CropSpec, colour: tuple[int, int, int]
+@given(BOXES, LANDMARKS, SIDES, SIDES, SPECS.filter(lambda spec: spec.fit in ("box", "inside")))
+def test_a_crop_that_is_stretched_has_no_black_edge(
+    box: Box, points: Points, width: int, height: int, spec: CropSpec
 ) -> None:
-    pixels = np.full((height, width, 3), colour, np.uint8)
-    found = crop(pixels, box, spec, points).reshape(-1, 3)
-    if spec.fit in ("box", "inside"):
-        assert (found == colour).all()
-    elif spec.fit == "aligned":
-        # The two mix at the edge of the photo.
-        assert (found <= colour).all()
-    else:
-        # Bicubic enlargement overshoots at the edge, but only in colours that occur.
-        assert (found[:, np.array(colour) == 0] == 0).all()
+    assert (crop(np.full((height, width, 3), 200, np.uint8), box, spec, points) == 200).all()
 
 
 @given(st.lists(st.tuples(BOXES, LANDMARKS), max_size=4), SPECS)

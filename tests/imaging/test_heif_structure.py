@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from imaging.decode import Limits
+from imaging.heif_structure import read_still
+from imaging.refused import Refused
 from tests.imaging.coded_headers import BitWriter, ParameterSet, av1_unit, hevc_units
 from tests.imaging.heif import (
     AVIF,
@@ -71,7 +73,8 @@ def test_many_passes_over_many_pixels_are_too_complex(part: Part, brand: bytes) 
 
 @pytest.mark.parametrize("other", ["grey", "full_colour", "ten_bits"])
 def test_heic_tiles_of_different_sample_formats_are_damage(other: str) -> None:
-    assert outcome(heif(grid(2, 1, 2 * WIDTH, HEIGHT, [2, 3]), HEIC, coded(other))) == DAMAGED
+    with pytest.raises(Refused, match="damaged"):
+        read_still(heif(grid(2, 1, 2 * WIDTH, HEIGHT, [2, 3]), HEIC, coded(other)))
 
 
 @pytest.mark.parametrize(("width", "height"), [(WIDTH * 2, HEIGHT), (WIDTH, HEIGHT // 2), (1000, 1000)])
@@ -137,6 +140,12 @@ def test_a_property_that_every_tile_reads_counts_for_each(kind: bytes) -> None:
     large = [box(kind, each[8:], bytes(200_000)) if each[4:8] == kind else each for each in HEIC.properties]
     tiles = grid(20, 20, 20 * WIDTH, 20 * HEIGHT, [2] * 400)
     assert outcome(heif(tiles, replace(HEIC, properties=large))) == COMPLEX
+
+
+def test_pictures_are_nested_up_to_three_levels() -> None:
+    derived = [Part(b"iden", b"", [extent(WIDTH, HEIGHT)], {b"dimg": [number + 2]}) for number in range(4)]
+    assert read_still(heif(*derived[:3], HEIC)).coded == WIDTH * HEIGHT
+    assert outcome(heif(*derived, HEIC)) == DAMAGED
 
 
 @codecs

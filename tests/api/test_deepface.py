@@ -9,15 +9,12 @@ import httpx
 import numpy as np
 import pytest
 
-from api.contracts import deepface
 from graphs.policy import Policy
 from graphs.stages import DetectionRequest, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Detection
 from imaging.geometry import Box
 from imaging.pick import Pick
-from imaging.refused import Refused
-from tests.api.test_match import shape
 from tests.fakes import (
     EMBEDDER_CROP,
     FakeAddresses,
@@ -35,23 +32,6 @@ from tests.fakes import stages as match_stages
 PHOTO = b"a photo"
 TEXT = base64.b64encode(PHOTO).decode()
 ADDRESS = "https://example.com/face.jpg"
-
-HEALTH = {
-    "status": "healthy",
-    "model": "ArcFace",
-    "embedding_dimensions": 512,
-    "model_loaded": True,
-    "version": "1.0.0",
-}
-EXTRACTED = {
-    "embedding": [0.123, -0.456],
-    "face_count": 1,
-    "face_confidence": 0.99,
-    "facial_area": {"x": 100, "y": 50, "w": 200, "h": 250},
-    "processing_time_ms": 245.5,
-}
-WARMED = {"status": "loaded", "model": "ArcFace", "load_time_seconds": 15.2}
-"""The responses as the contract documents them."""
 
 
 class WholeDetector(FakeDetector):
@@ -79,9 +59,7 @@ def extract(of: Stages | None = None, addresses: FakeAddresses | None = None, **
 def refusal(response: httpx.Response, status: int = 400) -> tuple[str, str]:
     """The code and the message of an error."""
     assert response.status_code == status
-    assert response.json().keys() == {"detail"}
     detail = response.json()["detail"]
-    assert shape(detail) == {"code": "str", "message": "str"}
     return detail["code"], detail["message"]
 
 
@@ -91,7 +69,6 @@ def test_an_embedding_has_the_contracts_form_and_the_names_of_the_networks() -> 
     assert response.status_code == 200
     found = response.json()
     assert (found.pop("detector"), found.pop("model")) == ("detector-model", "embedder-model")
-    assert shape(found) == shape(EXTRACTED)
     assert 0 < found.pop("processing_time_ms") < 30_000
     assert found == {
         "embedding": [0.0, 1.0] + [0.0] * 510,
@@ -107,12 +84,6 @@ def test_the_contracts_own_detector_is_used_where_it_is_configured() -> None:
     whole = stages()
     own = detector(FakeDetector(photo()), "retinaface", "retinaface")
     assert extract(with_stages(whole, own)).json()["detector"] == "retinaface-model"
-
-
-def test_every_field_but_the_image_has_the_contracts_default() -> None:
-    defaults = {"image_type": "base64", "enforce_detection": True, "align": True}
-    fields = deepface.ExtractRequest.model_fields
-    assert {name: fields[name].default for name in defaults} == defaults
 
 
 @pytest.mark.parametrize("address", [ADDRESS, "HTTPS://example.com"])
@@ -219,13 +190,11 @@ def with_ready(finds: bool, embeds: bool) -> Stages:
 def test_the_health_has_the_contracts_form() -> None:
     response = client(stages()).get("/api/v1/health")
     assert response.status_code == 200
-    found = response.json()
-    assert found.pop("network_dimensions") == 2
-    assert shape(found) == shape(HEALTH)
-    assert found == {
+    assert response.json() == {
         "status": "healthy",
         "model": "embedder-model",
         "embedding_dimensions": 512,
+        "network_dimensions": 2,
         "model_loaded": True,
         "version": metadata.version("facegraph"),
     }
@@ -235,9 +204,8 @@ def test_a_warm_service_says_so_in_the_contracts_form() -> None:
     response = client(stages()).post("/api/v1/warm-up")
     assert response.status_code == 200
     found = response.json()
-    assert shape(found) == shape(WARMED)
-    assert (found["status"], found["model"]) == ("loaded", "embedder-model")
-    assert 0 < found["load_time_seconds"] < 30
+    assert 0 < found.pop("load_time_seconds") < 30
+    assert found == {"status": "loaded", "model": "embedder-model"}
 
 
 @pytest.mark.parametrize(("finds", "embeds"), [(False, True), (True, False)])
@@ -245,7 +213,6 @@ def test_a_network_that_does_not_answer_is_unhealthy_and_cold(finds: bool, embed
     asked = client(with_ready(finds, embeds))
     health = asked.get("/api/v1/health")
     assert health.status_code == 503
-    assert health.json().keys() > HEALTH.keys()
     assert (health.json()["status"], health.json()["model_loaded"]) == ("unhealthy", False)
     cold = refusal(asked.post("/api/v1/warm-up"), 503)
     assert cold == ("UNAVAILABLE", "The model is not loaded yet; try again shortly")
@@ -275,8 +242,3 @@ def test_the_model_info_describes_the_networks() -> None:
     assert client(stages()).get("/api/v1/model-info").json() == info
     configured = client(stages(), policy=Policy(thresholds={"arcface": 0.6}))
     assert configured.get("/api/v1/model-info").json() == {**info, "cosine_threshold": 0.6}
-
-
-def test_a_download_that_fails_is_told_with_its_reason() -> None:
-    addresses = FakeAddresses({ADDRESS: Refused("URL_NOT_ALLOWED", "Because")})
-    assert refusal(extract(None, addresses, image=ADDRESS, image_type="url")) == ("DOWNLOAD_FAILED", "Because")

@@ -15,7 +15,6 @@ from starlette.testclient import TestClient
 from graphs.policy import Policy
 from graphs.stages import Stages
 from imaging.crops import CropSpec
-from tests.api.test_match import shape
 from tests.fakes import FakeDetector, FakeNetwork, client, crops_of, embedder, photo, with_stages
 from tests.fakes import stages as match_stages
 
@@ -23,16 +22,6 @@ PHOTO = b"a photo"
 UPLOAD = {"image": ("face.jpg", PHOTO, "image/jpeg")}
 CROP = CropSpec(5, "box")
 UPLOADS = pytest.mark.parametrize("route", ["/detect-face", "/extract-embedding"])
-
-DETECTED = {"face_detected": True, "num_faces": 1, "confidence": 0.9987, "message": "Found 1 face(s)"}
-EXTRACTED = {
-    "embedding": [0.123, -0.456],
-    "dimensions": 512,
-    "confidence": 0.9987,
-    "model": "FaceNet (Inception ResNet V1)",
-}
-COMPARED = {"similarity": 0.95, "cosine_similarity": 0.90, "euclidean_distance": 0.45, "match": True}
-"""The responses as the contract documents them."""
 
 
 def stages(detect: FakeDetector | None = None, embed: FakeNetwork | None = None) -> Stages:
@@ -66,16 +55,12 @@ def refusal(response: httpx.Response) -> str:
 
 
 def test_a_found_face_has_the_contracts_form_and_needs_no_crop() -> None:
-    looks = FakeDetector(photo(faces=[0.9987]))
+    looks = FakeDetector(photo(faces=[0.75, 0.5, 0.25]))
     response = upload("/detect-face", stages(looks))
-    assert (response.status_code, response.json()) == (200, DETECTED)
+    detected = {"face_detected": True, "num_faces": 3, "confidence": 0.75, "message": "Found 3 face(s)"}
+    assert (response.status_code, response.json()) == (200, detected)
     assert looks.calls == [([PHOTO], [])]
     assert [pick.rule for pick in looks.picks] == ["all"]
-
-
-def test_of_several_faces_the_highest_confidence_is_answered() -> None:
-    found = upload("/detect-face", stages(FakeDetector(photo(faces=[0.75, 0.5, 0.25])))).json()
-    assert found == {"face_detected": True, "num_faces": 3, "confidence": 0.75, "message": "Found 3 face(s)"}
 
 
 def test_a_photo_without_a_face_is_answered_in_both_forms() -> None:
@@ -95,12 +80,10 @@ def test_an_embedding_has_the_contracts_form_and_the_name_of_the_real_network() 
     looks = FakeDetector(photo(faces=[0.9987]))
     response = upload("/extract-embedding", stages(looks))
     assert response.status_code == 200
-    found = response.json()
-    assert found.pop("network_dimensions") == 2
-    assert shape(found) == shape(EXTRACTED)
-    assert found == {
+    assert response.json() == {
         "embedding": [0.0, 1.0] + [0.0] * 510,
         "dimensions": 512,
+        "network_dimensions": 2,
         "confidence": 0.9987,
         "model": "facenet-model",
     }
@@ -131,25 +114,13 @@ def test_the_most_prominent_face_is_embedded_with_its_own_confidence() -> None:
     [
         {"files": {"photo": ("face.jpg", PHOTO)}},
         {"data": {"image": "QUJD"}},
-        {"data": {"image": ""}},
-        {"files": {"image": (None, "QUJD")}},
         {"json": {"image": "QUJD"}},
         {"content": PHOTO, "headers": {"content-type": "image/jpeg"}},
-        {"content": b""},
     ],
-    ids=["another field", "text", "empty text", "text part", "JSON", "bare photo", "nothing"],
+    ids=["another field", "text", "JSON", "bare photo"],
 )
 def test_a_request_without_a_file_is_refused(route: str, form: Any) -> None:
     assert refusal(upload(route, **form)) == "No image file provided"
-
-
-def test_two_embeddings_are_compared_in_the_contracts_form() -> None:
-    response = compare([1.0, 0.0], [0.9, math.sqrt(1 - 0.81)])
-    assert response.status_code == 200
-    found = response.json()
-    assert shape(found) == shape(COMPARED)
-    assert found.pop("match") is True
-    assert found == pytest.approx({"similarity": 0.95, "cosine_similarity": 0.9, "euclidean_distance": 0.447}, abs=5e-4)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +147,10 @@ SIZES = st.integers(2, 6).flatmap(
 
 @given(SIZES)
 def test_the_rule_holds_for_every_pair(pair: tuple[list[float], list[float]]) -> None:
-    found = compare(*pair).json()
+    response = compare(*pair)
+    assert response.status_code == 200
+    found = response.json()
+    assert found.keys() == {"similarity", "cosine_similarity", "euclidean_distance", "match"}
     assert found["similarity"] == pytest.approx((found["cosine_similarity"] + 1) / 2)
     assert found["euclidean_distance"] == pytest.approx(math.dist(*pair), rel=1e-9)
     assert found["match"] is (found["euclidean_distance"] < 1.0 or found["cosine_similarity"] > 0.4)

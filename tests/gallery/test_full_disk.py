@@ -1,22 +1,15 @@
-"""A gallery on a disk that is full: what was acknowledged stays, what is refused changes nothing."""
+"""A full disk: acknowledged changes survive, and a refused change changes nothing."""
 
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from gallery.disk import is_full
 from gallery.location import Location
-from gallery.reader import Reader
-from gallery.records import EmbeddingKind, NewFace
-from gallery.writer import Writer
-
-SIZE = 192
-MOST = 1000
-"""Enrolments that a disk of three megabytes has no room for."""
+from tests.gallery.sample_gallery import enrol, face, listed, vectors, writing
 
 
 @pytest.fixture
@@ -29,43 +22,36 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
 
 
-async def enrolled(location: Location) -> set[str]:
-    reader = Reader(location, 0)
-    return {each.id for each in await reader.subjects(await reader.collection("staff"), "", None)}
-
-
 @pytest.mark.anyio
-async def test_nothing_acknowledged_is_lost_and_room_is_all_it_takes(disk: Path) -> None:
-    location = Location(str(disk / "gallery"))
-    writer = await Writer.open(location)
-    await writer.create("staff", EmbeddingKind("arcface", "mobilefacenet", "contract", SIZE), None)
+async def test_acknowledged_faces_survive_and_space_is_enough_to_continue(disk: Path) -> None:
+    location, acknowledged = Location(str(disk / "gallery")), set[str]()
+    async with writing(location) as writer:
 
-    async def enrol(subject: str) -> None:
-        face = NewFace(subject, "", "", np.random.default_rng().standard_normal(SIZE).astype(np.float32))
-        await writer.enrol("staff", "contract", [face])
+        async def fill() -> None:
+            for number, vector in enumerate(vectors(1000)):
+                await enrol(writer, face(f"subject-{number}", vector))
+                acknowledged.add(f"subject-{number}")
 
-    acknowledged: set[str] = set()
-
-    async def enrol_many() -> None:
-        for number in range(MOST):
-            await enrol(f"subject-{number}")
-            acknowledged.add(f"subject-{number}")
-
-    with pytest.raises((RuntimeError, OSError)) as caught:
-        await enrol_many()
-    assert is_full(caught.value)
-    assert len(acknowledged) > 10
-    # An optimisation needs room as well, and may find just enough.
-    with suppress(RuntimeError, OSError):
-        await writer.optimise()
-    assert await enrolled(location) == acknowledged
-    subprocess.run(["mount", "-o", "remount,size=30m", str(disk)], check=True)
-    await enrol("one more")
-    assert await enrolled(location) == {*acknowledged, "one more"}
-    await writer.close()
+        with pytest.raises((RuntimeError, OSError)) as caught:
+            await fill()
+        assert is_full(caught.value)
+        assert len(acknowledged) > 10
+        # An optimisation needs space as well, and may find just enough.
+        with suppress(RuntimeError, OSError):
+            await writer.optimise()
+        assert (await listed(location)).keys() == acknowledged
+        subprocess.run(["mount", "-o", "remount,size=30m", str(disk)], check=True)
+        await enrol(writer, face("one more"))
+    assert (await listed(location)).keys() == {*acknowledged, "one more"}
 
 
-def test_other_faults_are_told_from_a_full_disk() -> None:
-    assert is_full(OSError(28, "No space left on device"))
-    assert not is_full(OSError(2, "No such file"))
-    assert not is_full(RuntimeError("lance error: not found"))
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (OSError(28, "No space left on device"), True),
+        (OSError(2, "No such file"), False),
+        (RuntimeError("lance error: not found"), False),
+    ],
+)
+def test_a_full_disk_is_recognised(error: Exception, full: bool) -> None:
+    assert is_full(error) == full

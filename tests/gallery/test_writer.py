@@ -18,7 +18,7 @@ import gallery.writer
 from gallery.disk import GalleryInUseError
 from gallery.location import Location
 from gallery.reader import Reader
-from gallery.records import EmbeddingKind, NewFace, Subject
+from gallery.records import NewFace, Subject
 from gallery.tables import face_rows
 from gallery.writer import Writer
 from tests.gallery.sample_gallery import (
@@ -48,30 +48,23 @@ pytestmark = pytest.mark.anyio
 
 async def test_collections_are_kept_with_their_thresholds(location: Location) -> None:
     async with writing(location, collection=None) as writer:
-        people_ = await writer.create(NAME, KIND, 0.25)
+        created = await writer.create(NAME, KIND, 0.25)
         other = await writer.create("animals", replace(KIND, size=4), None)
         await enrol(writer, face("Ada"))
-        assert (people_.name, people_.kind, people_.threshold) == (NAME, KIND, 0.25)
-        assert people_.created.utcoffset() is not None
+        assert (created.name, created.kind, created.threshold) == (NAME, KIND, 0.25)
+        assert created.created.utcoffset() is not None
+        assert await writer.create(NAME, KIND, 0.75, exist_ok=True) == created
+        for kind in (replace(KIND, **{field: "other"}) for field in ("contract", "model", "embedder")):  # type: ignore[arg-type]
+            assert await refusal(writer.create(NAME, kind, 0.25, exist_ok=True)) == "COLLECTION_EXISTS"
+        assert await refusal(writer.create(NAME, KIND, 0.25)) == "COLLECTION_EXISTS"
         for threshold in (-1.0, None, 0.0):
-            people_ = replace(people_, threshold=threshold)
-            assert await writer.set_threshold(NAME, threshold) == people_
-            assert await Reader(location, 8).collections() == writer.collections == [other, people_]
+            changed = replace(created, threshold=threshold)
+            assert await writer.set_threshold(NAME, threshold) == changed
+            assert await Reader(location, 8).collections() == writer.collections == [other, changed]
         assert await refusal(writer.set_threshold("nobody", 0.5)) == "COLLECTION_NOT_FOUND"
     async with writing(location, collection=None) as writer:
-        assert writer.collections == [other, people_]
+        assert writer.collections == [other, changed]
     assert list(await listed(location)) == ["Ada"]
-
-
-async def test_an_existing_collection_is_returned_only_if_its_kind_is_the_same(location: Location) -> None:
-    async with writing(location, collection=None) as writer:
-        created = await writer.create(NAME, KIND, 0.25)
-        assert await refusal(writer.create(NAME, KIND, 0.25)) == "COLLECTION_EXISTS"
-        assert await writer.create(NAME, KIND, 0.75, exist_ok=True) == created
-        for field, value in {"contract": "other", "model": "other", "embedder": "other", "size": SIZE + 1}.items():
-            other = replace(KIND, **{field: value})  # type: ignore[arg-type]
-            assert await refusal(writer.create(NAME, other, 0.25, exist_ok=True)) == "COLLECTION_EXISTS"
-        assert writer.collections == [created]
 
 
 async def test_a_dropped_collection_is_gone_and_its_name_is_free(
@@ -112,16 +105,6 @@ async def test_a_collection_of_any_name_is_dropped_alone(names: list[str], face_
                 await writer.drop(name)
                 left = sorted({*names[done:], NAME})
                 assert [each.name for each in await Reader(location, 8).collections()] == left
-
-
-async def test_collections_do_not_share_faces(location: Location, writer: Writer) -> None:
-    await writer.create("others", EmbeddingKind("facenet", "m", "c", 4), None)
-    await enrol(writer, face("Ada"))
-    others = [face("Ada", np.ones(4, np.float32)), face("Bob", -np.ones(4, np.float32))]
-    await enrol(writer, *others, name="others", contract="c")
-    await writer.delete_subjects(NAME, ["Ada", "Bob"])
-    assert await listed(location) == {}
-    assert sorted(await listed(location, "others")) == ["Ada", "Bob"]
 
 
 async def test_a_change_is_one_commit_and_no_change_is_none(location: Location, writer: Writer) -> None:

@@ -119,12 +119,12 @@ def figures(
         tuple(
             Point(
                 name,
-                percentile_interval(point.threshold, spread[:, place, 0]),
-                without_errors(percentile_interval(point.fmr, spread[:, place, 1]), impostor),
-                without_errors(percentile_interval(point.fnmr, spread[:, place, 2]), genuine),
-                percentile_interval(point.balanced_accuracy, spread[:, place, 3]),
+                percentile_interval(point.threshold, spread[:, index, 0]),
+                without_errors(percentile_interval(point.fmr, spread[:, index, 1]), impostor),
+                without_errors(percentile_interval(point.fnmr, spread[:, index, 2]), genuine),
+                percentile_interval(point.balanced_accuracy, spread[:, index, 3]),
             )
-            for place, (name, point) in enumerate(zip(names, points(curve), strict=True))
+            for index, (name, point) in enumerate(zip(names, points(curve), strict=True))
         ),
         tuple(
             sentence

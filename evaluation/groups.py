@@ -88,7 +88,7 @@ def read_groups(file: Path) -> Grouped:
     if len({*photos}) < len(photos):
         raise ModelError(f"{file} lists a photo twice, but every photo must show a different person")
     check_number_of_pairs(file, len(photos) * (len(photos) - 1) // 2)
-    columns = {name: _groups([row[place] for row in rows]) for place, name in enumerate(names, start=1)}
+    columns = {name: _groups([row[index] for row in rows]) for index, name in enumerate(names, start=1)}
     for name, groups in columns.items():
         if not 2 <= (count := len({*groups})) <= MOST_GROUPS:
             raise ModelError(f"{file}: the column {name} has {count} groups, but must have 2 to {MOST_GROUPS}")
@@ -144,9 +144,9 @@ def _column(
         fmr = _estimate(hits / trials, spread[:, a, b], trials) if trials else None
         return GroupRate((names[a], names[b]), trials, hits, fmr)
 
-    places = range(len(names))
-    both = [*((place, place) for place in places), *combinations(places, 2)]
-    faces = {name: int(members[:, place].sum()) for place, name in enumerate(names)}
+    indices = range(len(names))
+    both = [*((index, index) for index in indices), *combinations(indices, 2)]
+    faces = {name: int(members[:, index].sum()) for index, name in enumerate(names)}
     return GroupColumn(faces, tuple(rate(a, b) for a, b in both))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.answers import Answers
+from evaluation.comparisons import unit_length
 from evaluation.verification import Scores, Trials
 from models.errors import ModelError
 
@@ -74,7 +75,7 @@ def search(embeddings: Answers, subjects: NDArray[np.int64]) -> Searches:
         ModelError: no subject has two faces, or there is only one subject.
     """
     found = ~np.isnan(embeddings[:, 0])
-    unit = embeddings[found] / np.linalg.norm(embeddings[found], axis=1, keepdims=True)
+    unit = unit_length(embeddings[found])
     numbers, inverse, photos = np.unique(subjects[found], return_inverse=True, return_counts=True)
     if len(numbers) < 2 or photos.max() < 2:
         raise ModelError("identification needs two subjects, one of them with two faces")

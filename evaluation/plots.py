@@ -118,9 +118,9 @@ def _thinned(figures: Figures) -> tuple[Scores, Scores]:
         return fmr, fnmr
     # More points for small FMR than for large.
     wanted = np.geomspace(1e-6, 1, 2000)
-    places = np.unique(np.concatenate([np.searchsorted(-fmr, -wanted), np.searchsorted(fnmr, wanted), [len(fmr) - 1]]))
-    places = places[places < len(fmr)]
-    return fmr[places], fnmr[places]
+    indices = np.unique(np.concatenate([np.searchsorted(-fmr, -wanted), np.searchsorted(fnmr, wanted), [len(fmr) - 1]]))
+    indices = indices[indices < len(fmr)]
+    return fmr[indices], fnmr[indices]
 
 
 def _svg(figure: Figure) -> str:

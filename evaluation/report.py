@@ -68,7 +68,7 @@ def verification(measured: Measured, thresholds: Mapping[str, float]) -> Section
         "impostor_pairs": int((~genuine).sum()),
         "pairs_without_a_face": {"genuine": comparisons.lost_genuine, "impostor": comparisons.lost_impostor},
         **_figures(found),
-        "with_faceless": [_with_faceless(comparisons, found, place) for place in range(len(found.points))],
+        "with_faceless": [_with_faceless(comparisons, found, index) for index in range(len(found.points))],
         "plots": [
             ("ROC", plots.roc(found, "FMR", "FNMR")),
             ("DET", plots.det(found, "FMR", "FNMR")),
@@ -165,7 +165,7 @@ def _figures(found: Figures) -> Section:
     }
 
 
-def _with_faceless(comparisons: Comparisons, found: Figures, place: int) -> Section:
-    point = found.points[place]
+def _with_faceless(comparisons: Comparisons, found: Figures, index: int) -> Section:
+    point = found.points[index]
     far, frr = comparisons.with_faceless(point.fmr.value, point.fnmr.value)
     return {"name": point.name, "far": far, "frr": frr}

@@ -43,25 +43,24 @@ class Curve:
 
     def at(self, threshold: float) -> OperatingPoint:
         """The error rates when scores at or above `threshold` match."""
-        place = min(int(np.searchsorted(self.thresholds, threshold)), len(self.thresholds) - 1)
-        return OperatingPoint(threshold, float(self.fmr[place]), float(self.fnmr[place]))
+        index = min(int(np.searchsorted(self.thresholds, threshold)), len(self.thresholds) - 1)
+        return self._point(threshold, index)
 
     def at_fmr(self, fmr: float) -> OperatingPoint:
         """The lowest threshold whose FMR is at most `fmr`: the next float above the best score that must not match."""
-        place = int(np.argmax(self.fmr <= fmr + 1e-9))
+        index = int(np.argmax(self.fmr <= fmr + 1e-9))
         # If the rate allows it, all scores match.
-        threshold = np.nextafter(self.thresholds[place - 1], np.inf) if place else self.thresholds[0]
-        return OperatingPoint(float(threshold), float(self.fmr[place]), float(self.fnmr[place]))
+        threshold = np.nextafter(self.thresholds[index - 1], np.inf) if index else self.thresholds[0]
+        return self._point(threshold, index)
 
     def at_fnmr(self, fnmr: float) -> OperatingPoint:
         """The highest threshold whose FNMR is at most `fnmr`: the lowest score that must match."""
-        place = int(np.searchsorted(self.fnmr, fnmr + 1e-9, side="right")) - 1
-        return OperatingPoint(float(self.thresholds[place]), float(self.fmr[place]), float(self.fnmr[place]))
+        index = int(np.searchsorted(self.fnmr, fnmr + 1e-9, side="right")) - 1
+        return self._point(self.thresholds[index], index)
 
     def fnmr_at(self, fmrs: Scores) -> Scores:
         """FNMR at the lowest thresholds whose FMR is at most each of `fmrs`."""
-        places = np.searchsorted(-self.fmr, -fmrs - 1e-9)
-        return self.fnmr[places]
+        return self.fnmr[np.searchsorted(-self.fmr, -fmrs - 1e-9)]
 
     def best(self, genuine: float = 0.5) -> OperatingPoint:
         """The point with the highest accuracy. Its threshold is in the middle of the gap between two scores.
@@ -69,19 +68,19 @@ class Curve:
         Args:
             genuine: the share of genuine pairs. 0.5 gives the balanced accuracy.
         """
-        place = int(np.argmin((1 - genuine) * self.fmr + genuine * self.fnmr))
-        threshold = self.thresholds[max(place - 1, 0) : place + 1].mean()
-        if place:
+        index = int(np.argmin((1 - genuine) * self.fmr + genuine * self.fnmr))
+        threshold = self.thresholds[max(index - 1, 0) : index + 1].mean()
+        if index:
             # The middle between adjacent floats may round to the lower one.
-            threshold = max(threshold, np.nextafter(self.thresholds[place - 1], np.inf))
-        return OperatingPoint(float(threshold), float(self.fmr[place]), float(self.fnmr[place]))
+            threshold = max(threshold, np.nextafter(self.thresholds[index - 1], np.inf))
+        return self._point(threshold, index)
 
     def equal_error_rate(self) -> float:
         """The rate at which FMR and FNMR are equal, interpolated between the two nearest points (ISO/IEC 19795-1)."""
         ahead = self.fnmr - self.fmr
-        place = int(np.argmax(ahead >= 0))
-        share = ahead[place] / (ahead[place] - ahead[place - 1])
-        return float(self.fmr[place] + share * (self.fmr[place - 1] - self.fmr[place]))
+        index = int(np.argmax(ahead >= 0))
+        share = ahead[index] / (ahead[index] - ahead[index - 1])
+        return float(self.fmr[index] + share * (self.fmr[index - 1] - self.fmr[index]))
 
     def area(self) -> float:
         """Area under the ROC curve: the probability that a genuine pair scores higher than an impostor pair.
@@ -89,6 +88,9 @@ class Curve:
         Ties count half, as in the Mann-Whitney statistic. Linear interpolation between the points gives just that.
         """
         return float(np.trapezoid((1 - self.fnmr)[::-1], self.fmr[::-1]))
+
+    def _point(self, threshold: float, index: int) -> OperatingPoint:
+        return OperatingPoint(float(threshold), float(self.fmr[index]), float(self.fnmr[index]))
 
 
 class Trials:

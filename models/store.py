@@ -138,6 +138,17 @@ def matches(path: Path, sha256: str) -> bool:
     return path.is_file() and sha256_of(path) == sha256
 
 
+def check_hash(path: Path, sha256: str, name: str) -> None:
+    """Delete the file at `path` if its hash is not `sha256`.
+
+    Raises:
+        ModelError: the hash differs. The message calls the file `name`.
+    """
+    if (found := sha256_of(path)) != sha256:
+        path.unlink()
+        raise ModelError(f"{name} has the SHA-256 {found}, but its card states {sha256}: the file was deleted")
+
+
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Write to a temporary file that replaces `path` when the block succeeds and is deleted when it fails."""

@@ -1,4 +1,4 @@
-"""Drawing subjects, and how often the intervals then hold the truth."""
+"""Draws of subjects, and the coverage of the intervals."""
 
 from collections import Counter
 from statistics import NormalDist
@@ -11,7 +11,7 @@ from evaluation.figures import RequestedPoints, figures
 from evaluation.verification import Trials
 
 
-def test_as_many_subjects_are_drawn_as_there_are_and_the_seed_decides() -> None:
+def test_as_many_subjects_are_drawn_as_there_are_by_the_seed() -> None:
     first, again, other = (list(draws(7, 50, seed)) for seed in (1, 1, 2))
     assert all(drawn.sum() == 7 for drawn in first)
     assert np.array_equal(first, again)
@@ -20,7 +20,7 @@ def test_as_many_subjects_are_drawn_as_there_are_and_the_seed_decides() -> None:
 
 
 def test_a_pair_counts_as_often_as_its_subjects_meet() -> None:
-    """By brute force: of the photos of drawn subjects every pair that is a pair of the sample."""
+    """By brute force: count each pair among the copies of the drawn subjects."""
     subjects = np.array([0, 0, 1, 1, 1, 2])
     pairs = np.stack(np.triu_indices(len(subjects), 1), axis=1)
     drawn = np.array([2, 0, 3])
@@ -32,9 +32,9 @@ def test_a_pair_counts_as_often_as_its_subjects_meet() -> None:
 
 
 def sample(random: np.random.Generator, subjects: int) -> tuple[Trials, NDArray[np.int64]]:
-    """Two photos of each subject; every subject moves all its scores, so that its pairs depend on one another.
+    """Two photos per subject. Each subject shifts all its scores, so that its pairs are not independent.
 
-    Impostor scores have the mean 0 and the variance 1.5, genuine ones 2 and 1.5.
+    Impostor scores have mean 0 and variance 1.5, genuine scores have mean 2 and variance 1.5.
     """
     people = random.normal(0, 0.5, subjects)
     owners = np.repeat(np.arange(subjects), 2)
@@ -44,7 +44,7 @@ def sample(random: np.random.Generator, subjects: int) -> tuple[Trials, NDArray[
     return Trials(scores, a == b), pairs
 
 
-def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
+def test_the_intervals_contain_the_truth_as_often_as_they_should() -> None:
     truth = NormalDist(0, 1.5**0.5).cdf(-1)
     random, held = np.random.default_rng(3), Counter[str]()
     for seed in range(40):
@@ -54,6 +54,6 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
         [point] = figures(trials.curve(), replicates, requested, 30, 1740).points
         for name, estimate in (("fmr", point.fmr), ("fnmr", point.fnmr)):
             held[name] += estimate.low <= truth <= estimate.high
-    # Pairs that were drawn one by one would hold the FMR 16 times of 40.
+    # If pairs were drawn instead of subjects, only 16 of 40 intervals would contain the FMR.
     assert held["fmr"] >= 34
     assert held["fnmr"] >= 33

@@ -1,4 +1,4 @@
-"""The threshold for a target rate."""
+"""Thresholds for target error rates."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a network answers for photos, and the scores of their pairs."""
+"""The answers of a network for photos, and the scores of their pairs."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class NotInTheDark(Detector):
 
 
 def asked(*photos: Path) -> Answers:
-    """The answers of a network that gives the mean colour of its crop."""
+    """The answers of a network that returns the mean colour of its crop."""
     detect = PhotoDetector(NotInTheDark(), Limits())
     return answers(photos, detect, lambda crops: crops.mean(axis=(1, 2)), [CROP])
 

@@ -1,4 +1,4 @@
-"""Writing a threshold into a configuration, and nothing else."""
+"""Writing a threshold into a configuration changes nothing else."""
 
 import shutil
 from difflib import ndiff
@@ -41,7 +41,7 @@ def test_only_one_line_of_each_configuration_changes(config: Path, tmp_path: Pat
     assert Configuration(copy).write("embedder", model, 0.431234) == ["arcface"]
     assert policy(copy) == {"thresholds": {"arcface": 0.431234}}
     added = "+         user_config: {thresholds: {arcface: 0.431234}}"
-    # Where there was none before, the line is new.
+    # If there was no such line before, it is added.
     assert changed(before, copy.read_text("utf-8")) in (["-         user_config: {}", added], [added])
 
 

@@ -1,4 +1,4 @@
-"""Found faces against labelled ones, and folders of labels."""
+"""Matching found with labelled faces, and reading labels."""
 
 import json
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_a_detector_that_gives_the_labels_is_right(labels: list[Box]) -> None:
 
 def test_the_better_box_is_matched_and_the_other_left_over() -> None:
     assert paired_boxes([label(box(0))], [box(20), box(10)]) == {0: 1}
-    # Boxes that share half their width overlap by a third, which is too little.
+    # Boxes that share half of their width have an overlap of a third, which is too small.
     assert paired_boxes([label(box(0))], [box(50)]) == {}
 
 

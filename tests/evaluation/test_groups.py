@@ -1,4 +1,4 @@
-"""False matches by group."""
+"""False match rates by group."""
 
 from itertools import combinations
 from pathlib import Path
@@ -74,7 +74,7 @@ def test_files_that_cannot_be_read_and_too_many_pairs_are_refused(
 )
 def test_rates_are_shares_of_the_pairs_of_the_groups(photos: list[tuple[str, str, bool]], seed: int) -> None:
     embeddings = np.random.default_rng(seed).normal(0.3, 1, (len(photos), 3))
-    # One photo has a face at least: answers() refuses others.
+    # At least one photo has a face, which `answers` ensures.
     embeddings[1:][[not face for *_, face in photos[1:]]] = np.nan
     columns = {"first": tuple(each[0] for each in photos), "second": tuple(each[1] for each in photos)}
     found = measure_groups(Grouped((Path(),) * len(photos), columns), embeddings, 0.4, PLAN)
@@ -102,8 +102,8 @@ def test_a_group_without_false_matches_is_bounded_by_the_rule_of_three() -> None
     assert [rate.fmr and rate.fmr.high for rate in found.rates] == [3 / 45, 3 / 45, 3 / 100]
 
 
-def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
-    """Every photo moves all its scores, so that its pairs depend on one another."""
+def test_the_intervals_contain_the_truth_as_often_as_they_should() -> None:
+    """Each photo shifts all its scores, so that its pairs are not independent."""
     random, held = np.random.default_rng(1), 0
     groups = Grouped((Path(),) * 60, {"side": ("left",) * 30 + ("right",) * 30})
 

@@ -19,7 +19,7 @@ def embedded(angles: list[int]) -> np.ndarray:
 @settings(max_examples=50)
 @given(angles=ANGLES, data=st.data())
 def test_ranks_and_open_set_by_brute_force(angles: list[int], data: st.DataObject) -> None:
-    """The last photo has no face: it is neither probe nor enrolled."""
+    """The last photo has no face, so it is neither a probe nor enrolled."""
     others = data.draw(st.lists(st.integers(0, 4), min_size=len(angles) - 3, max_size=len(angles) - 3))
     subjects = np.array([0, 0, 1, *others])
     embeddings = 3 * embedded(angles)

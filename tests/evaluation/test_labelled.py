@@ -27,7 +27,7 @@ def listed(folder: Path, text: str) -> Path:
 
 
 def test_a_folder_gives_every_pair_of_its_photos(tmp_path: Path) -> None:
-    """People may have photos in several sets."""
+    """A person may have photos in several folders."""
     touch(tmp_path, "train/ann/1.jpg", "val/ann/2.PNG", "val/bob/1.webp", "train/ann/notes.txt", "loose.jpg")
     found = read_labelled(tmp_path)
     assert found.whole

@@ -15,7 +15,7 @@ VIEW_2 = np.repeat([True, False], 300)
 
 
 def labelled(genuine: np.ndarray, whole: bool = False) -> Labelled:
-    """Pairs of their own photos: two of one person, or of two."""
+    """Pairs of photos, each photo in one pair only."""
     subjects = np.arange(2 * len(genuine))
     subjects[1::2] -= genuine
     pairs = np.arange(2 * len(genuine)).reshape(-1, 2)
@@ -23,7 +23,7 @@ def labelled(genuine: np.ndarray, whole: bool = False) -> Labelled:
 
 
 def embeddings(cosines: np.ndarray) -> np.ndarray:
-    """Embeddings of the photos of `labelled` with these similarities; NaN for a pair with a faceless photo."""
+    """Embeddings of the photos of `labelled` with these cosines. NaN means a faceless photo."""
     second = np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1)
     return np.stack([np.tile([1.0, 0.0], (len(cosines), 1)), second], axis=1).reshape(-1, 2)
 
@@ -31,7 +31,7 @@ def embeddings(cosines: np.ndarray) -> np.ndarray:
 @settings(max_examples=15)
 @given(seed=st.integers(0, 99), folds=st.integers(2, 4), faceless=st.integers(0, 50))
 def test_each_fold_has_the_threshold_that_is_best_on_the_others(seed: int, folds: int, faceless: int) -> None:
-    """Faceless pairs are rejected, so that genuine ones are errors."""
+    """Pairs with a faceless photo are rejected, so genuine ones are errors."""
     random = np.random.default_rng(seed)
     genuine = np.tile(VIEW_2, folds)
     scores = np.round(np.clip(random.normal(np.where(genuine, 0.5, 0.1), 0.2), -1, 1), 2)

@@ -1,4 +1,4 @@
-"""APCER, BPCER and ACER against their definitions, and folders of attacks."""
+"""APCER, BPCER and ACER by their definitions, and folders of attacks."""
 
 from pathlib import Path
 

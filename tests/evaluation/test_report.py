@@ -1,4 +1,4 @@
-"""The report's pictures, and that nothing in it is taken for markup."""
+"""The plots of the report, and its escaping."""
 
 import json
 from base64 import b64decode
@@ -15,14 +15,14 @@ from evaluation.verification import curve
 
 @pytest.fixture(scope="module")
 def measured() -> Figures:
-    """Of more scores than a picture has room for."""
+    """Figures of a curve that is too long for a plot."""
     random = np.random.default_rng(0)
     found = curve(random.normal(2, 1, 3000), random.normal(0, 1, 9000))
     return figures(found, [found], RequestedPoints({"own": 1.0}, (0.01,), "FMR", "pairs"), 3000, 9000)
 
 
 def words(picture: str) -> set[str]:
-    """The texts of a picture, which asks no address for anything."""
+    """The texts in a plot, which contains no external URLs."""
     kind, _, data = picture.partition(",")
     assert kind == "data:image/svg+xml;base64"
     drawn = b64decode(data).decode()

@@ -1,4 +1,4 @@
-"""The error rates of a verification system against their definitions."""
+"""Error rates of verification by their definitions."""
 
 from itertools import pairwise
 

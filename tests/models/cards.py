@@ -1,4 +1,4 @@
-"""A small card of no real network, for the tests that change one thing about it."""
+"""A small made-up card for tests that change one thing about it."""
 
 import hashlib
 from typing import Any
@@ -13,7 +13,7 @@ def digest(content: bytes) -> str:
 
 
 def fields(**changes: Any) -> dict[str, Any]:
-    """What stands in the card's TOML file, with `changes`."""
+    """The content of the card's TOML file, with `changes`."""
     source = {"kind": "https", "url": "https://nowhere.invalid/weights.bin"}
     return {
         "title": "A made-up embedder",

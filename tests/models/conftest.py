@@ -1,4 +1,4 @@
-"""What the tests of the models share."""
+"""Fixtures for the tests of the models."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def portrait(sample_photos: Path) -> NDArray[np.uint8]:
-    """A sample photo that its face nearly fills."""
+    """A sample photo that is almost filled by a face."""
     path = sorted((sample_photos / "mindy_kaling").glob("*MindyKalingLkvEhTwDeJmjpg.jpg"))[0]
     return decode(path.read_bytes(), Limits()).pixels
 
@@ -49,7 +49,7 @@ class Loaded:
     detector: Detector
 
     def look(self, path: Path) -> tuple[Face, ...]:
-        """The faces of a photo, as the service finds them."""
+        """Find the faces in a photo as the service does."""
         (answer,) = PhotoDetector(self.detector, Limits())([path.read_bytes()], []).photos
         assert isinstance(answer, Photo)
         return answer.faces

@@ -1,4 +1,4 @@
-"""A web site on this machine that stands for a registry or a release page."""
+"""A website on this machine that replaces a registry or a release page."""
 
 import contextlib
 import gzip
@@ -12,14 +12,14 @@ from models.sources import HttpsSource
 
 
 class Site:
-    """Serves `files`, and remembers what was asked for.
+    """Serves `files` and records requests.
 
     Attributes:
         files: content by path.
         asked: path and Range header of every request.
-        cut_after: bytes of an answer after which the connection breaks.
-        ranges: whether parts of files are served.
-        compresses: whether answers are compressed for who accepts it.
+        cut_after: number of bytes of a response after which the connection is closed.
+        ranges: whether range requests are supported.
+        compresses: whether responses are compressed for clients that accept it.
     """
 
     def __init__(self, url: str) -> None:
@@ -31,7 +31,7 @@ class Site:
         self.compresses = False
 
     def source(self, path: str, content: bytes | None = None, **archive: str) -> HttpsSource:
-        """A source at `path`, with `content` there. Real ones are https, which this site is not."""
+        """Serve `content` at `path` and return a source for it. Unlike real sources, it is not https."""
         if content is not None:
             self.files[path] = content
         values: dict[str, Any] = {
@@ -46,7 +46,7 @@ class Site:
 
 @contextlib.contextmanager
 def served() -> Iterator[Site]:
-    """A site that is up for the length of the block."""
+    """Run a site during the block."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

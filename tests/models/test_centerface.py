@@ -1,4 +1,4 @@
-"""CenterFace: decoding of made-up maps, and what becomes of photos on their way to the network and back."""
+"""CenterFace: decoding of made-up maps, scaling and padding of photos, and faces in real ones."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ sides = st.tuples(st.floats(5, 500), st.floats(5, 500))
 
 
 @given(centres, sides, st.floats(0.5, 1, width=32))
-def test_a_face_comes_out_where_the_maps_have_it(
+def test_maps_are_decoded_to_the_face_they_encode(
     centre: tuple[float, float], size: tuple[float, float], score: float
 ) -> None:
     corner = np.subtract(centre, np.divide(size, 2))
@@ -83,7 +83,7 @@ def test_a_photo_is_scaled_down_and_padded_below_and_on_the_right(
         np.testing.assert_allclose(face.box, np.divide([4, 8, 16, 24], scale), rtol=1e-4)
 
 
-def test_of_overlapping_boxes_the_better_stays() -> None:
+def test_overlapping_boxes_are_suppressed() -> None:
     one, near, far = (100, 100, 80, 80, 0.7), (116, 100, 80, 80, 0.9), (260, 100, 80, 80, 0.6)
     faces = CenterFace(Drawn(one, near, far)).detect(grey(320, 640))
     assert [round(face.score, 3) for face in faces] == [0.9, 0.6]
@@ -96,7 +96,7 @@ def test_faces_below_the_least_score_are_dropped() -> None:
 
 
 def same(some: list[Face], others: list[Face], within: float) -> bool:
-    """Whether they are the same faces, their boxes and landmarks within a share of the box's width."""
+    """Whether boxes and landmarks are the same, within a share of the box's width."""
     return len(some) == len(others) and all(
         np.allclose(one.box, other.box, atol=within * (one.box[2] - one.box[0]))
         and np.allclose(one.landmarks, other.landmarks, atol=within * (one.box[2] - one.box[0]))
@@ -106,14 +106,14 @@ def same(some: list[Face], others: list[Face], within: float) -> bool:
 
 @pytest.fixture(scope="module")
 def detectors(store: Store) -> tuple[CenterFace, CenterFace]:
-    """Padding to what is needed, and to a square."""
+    """One that pads as little as possible, and one that pads to a square."""
     entry = pulled("centerface")
     found = [load_detector(entry, store, "onnx", Device(), {"square": square}) for square in (False, True)]
     assert all(isinstance(each, CenterFace) for each in found)
     return found[0], found[1]  # type: ignore[return-value]
 
 
-def test_a_batch_gives_each_photo_what_it_gets_alone_also_in_a_square(
+def test_a_batch_and_a_square_give_each_photo_the_same_faces(
     detectors: tuple[CenterFace, CenterFace], sample_photos: Path
 ) -> None:
     people = ("madonna", "ben_afflek", "mindy_kaling")
@@ -128,7 +128,7 @@ def test_a_batch_gives_each_photo_what_it_gets_alone_also_in_a_square(
 
 
 def test_crowds_and_masks_are_found(detectors: tuple[CenterFace, CenterFace]) -> None:
-    """On every eighth photo; of all of them it finds 85 %."""
+    """In every eighth photo. In all of them, 85 % of the faces are found."""
     photos = read_photos(shared_faces("crowds"))[::8]
     found = measure_detection(photos, PhotoDetector(detectors[0], Limits())).found
     assert found["all"].of > 50

@@ -1,4 +1,4 @@
-"""Every detector on real photos: all faces, no others, and landmarks where they belong."""
+"""Every detector finds all faces in real photos, no others, and correct landmarks."""
 
 import io
 import itertools
@@ -36,7 +36,7 @@ def holds(box: Box, point: tuple[float, float]) -> bool:
 
 
 def overlap(first: Box, second: Box) -> float:
-    """Intersection over union; 0 where it is little."""
+    """Intersection over union, or 0 if it is small."""
     return LabelledFace(first, {}).fit(second)
 
 
@@ -56,7 +56,7 @@ def test_every_nose_is_in_one_box_and_no_box_is_left_over(loaded: Loaded) -> Non
 def test_every_portrait_has_its_face_with_landmarks_in_order(loaded: Loaded, sample_photos: Path) -> None:
     faces = [loaded.look(path) for path in portraits(sample_photos, each=4)]
     assert [bool(found) for found in faces] == [True] * 20
-    # Of a band behind one of them, CenterFace finds two musicians.
+    # CenterFace also finds two musicians of a band in the background.
     assert sum(map(len, faces)) <= 22
     for face, *_ in faces:
         x, y = face.landmarks.T
@@ -67,7 +67,7 @@ def test_every_portrait_has_its_face_with_landmarks_in_order(loaded: Loaded, sam
         assert y[[LEFT_EYE, RIGHT_EYE]].mean() < y[NOSE] < y[[LEFT_MOUTH, RIGHT_MOUTH]].mean()
 
 
-def test_photos_seen_side_by_side_do_not_share_faces(loaded: Loaded, sample_photos: Path) -> None:
+def test_detectors_are_thread_safe(loaded: Loaded, sample_photos: Path) -> None:
     photos = [decode(path.read_bytes(), Limits()).pixels for path in portraits(sample_photos, each=2)]
 
     def boxes(pixels: np.ndarray) -> list[Box]:
@@ -112,7 +112,7 @@ def test_a_turned_photo_gives_the_same_face_turned(loaded: Loaded, sample_photos
             back = face.turned(-turns, lying.width, lying.height)
             same = quarter_turns(back.landmarks) == 0 and overlap(back.box, upright.box) > 0.6
             right, wrong = right + same, wrong + (not same)
-    # A face that is not found is refused, which is no fault; one with wrong landmarks makes false matches.
+    # A missed face is refused, which is acceptable. Wrong landmarks would give false matches.
     assert right >= 0.8 * len(paths)
     assert wrong <= 1
 

@@ -1,4 +1,4 @@
-"""Fetching from a web site, the Python index and npm, each of them on this machine."""
+"""Downloads from a website, a Python package index and npm, all on this machine."""
 
 import os
 import shutil
@@ -59,7 +59,7 @@ def test_an_archive_is_known_by_its_own_hash(site: Site, downloads: Downloads) -
 def test_a_download_resumes_where_it_was_cut(
     site: Site, downloads: Downloads, reported: Lines, tmp_path: Path, ranges: bool, compresses: bool
 ) -> None:
-    """Or starts again at a site that serves no ranges."""
+    """Or starts again if the site does not support ranges."""
     source, site.cut_after, site.ranges, site.compresses = site.source("/w.bin", CONTENT), 100_000, ranges, compresses
     with pytest.raises(ModelError, match=r"^w.bin cannot be fetched from 127.0.0.1 \(.+\)$"):
         downloads.https(source, HASH)
@@ -80,7 +80,7 @@ def test_a_download_that_was_cut_after_its_last_byte_is_taken(site: Site, downlo
 
 
 def test_what_has_another_hash_is_deleted_and_named(site: Site, downloads: Downloads, tmp_path: Path) -> None:
-    """Also where a part of another file was left there."""
+    """Also if a part of a different file is resumed."""
     with pytest.raises(ModelError) as caught:
         downloads.https(site.source("/weights.bin", OTHER), HASH)
     assert str(caught.value) == (
@@ -100,7 +100,7 @@ LINKS = f'<a href="../../a-1.0.tar.gz#sha256={HASH}">a-1.0.tar.gz</a> <a href=".
 
 @pytest.fixture
 def index(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A site that is a package index, too, for one user."""
+    """A site that is also a package index, with a password in its URL."""
     site.files["/simple/a/"] = f"<!DOCTYPE html><html><body>{LINKS}</body></html>".encode()
     site.files["/a-1.0.tar.gz"] = CONTENT
     monkeypatch.setenv("PIP_INDEX_URL", f"{site.url.replace('//', '//user:p@ssw0rd@')}/simple")
@@ -121,7 +121,7 @@ def test_an_archive_comes_from_the_index_that_pip_is_set_to(index: Site, downloa
         ({"package": "b"}, r"^b cannot be fetched from the Python package index \("),
     ],
 )
-def test_what_the_index_lacks_is_said_in_one_sentence_without_its_password(
+def test_an_error_of_the_index_is_one_sentence_without_its_password(
     index: Site, downloads: Downloads, change: dict[str, str], problem: str
 ) -> None:
     with pytest.raises(ModelError, match=problem) as caught:
@@ -138,7 +138,7 @@ def test_an_index_that_cannot_be_reached_is_named(
         downloads.pypi(INDEX)
 
 
-def test_the_signature_of_an_address_is_in_no_error(site: Site, downloads: Downloads) -> None:
+def test_the_signature_of_a_url_is_in_no_error(site: Site, downloads: Downloads) -> None:
     with pytest.raises(ModelError, match=r"weights\.bin .*404") as caught:
         downloads.https(site.source("/weights.bin?signature=s3cret"), HASH)
     assert "s3cret" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Where weight files come from, in which order, and the error when no source has them."""
+"""Sources of weight files, their order, and the error if none has the file."""
 
 import io
 import tarfile
@@ -157,7 +157,7 @@ def test_the_archives_of_the_registries_are_unpacked(store: Store, downloads: Do
 def test_sources_are_asked_in_order_and_a_mirror_before_them(
     store: Store, downloads: Downloads, site: Site, tmp_path: Path
 ) -> None:
-    """The mirror's files are known by their hash."""
+    """Files in the mirror are found by their hash."""
     mirror = tmp_path / "mirror"
     (mirror / "some" / "folder").mkdir(parents=True)
     (mirror / "weights.bin").write_bytes(OTHER)

@@ -1,4 +1,4 @@
-"""Networks in 8-bit integers: their ranges, and that they tell people apart as well as in floats."""
+"""Networks in 8-bit integers: their ranges, and their accuracy compared with floats."""
 
 import json
 import os
@@ -39,19 +39,19 @@ INT8 = made_card(exports=EXPORTS, int8=EXPORTS[1])
 
 SIDE = 8
 SHAPES = {"wide": (8, 3, 3, 3), "narrow": (4, 8, 1, 1), "last": (4, 12, 1, 1)}
-"""Of the weights."""
+"""Shapes of the weights."""
 AROUND_CONVOLUTIONS = {"prepared", "first", "positive", "second", "both", "third"}
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stands for the folder of the cards."""
+    """Replaces the folder of the cards."""
     monkeypatch.setattr(catalogue, "CARDS", tmp_path)
     return tmp_path
 
 
 def small_network() -> ModelProto:
-    """Two convolutions over crops, one over what both found, and the mean of it: (n, 4)."""
+    """Two convolutions over crops, one over both results, and its mean: (n, 4)."""
     model: ModelProto = onnx.parser.parse_model(
         f"""<ir_version: 8, opset_import: ["" : {OPSET}]>
         core (uint8[n, {SIDE}, {SIDE}, 3] crops) => (float[n, 4] y) {{
@@ -76,7 +76,7 @@ def small_network() -> ModelProto:
 
 
 def small_crops() -> NDArray[np.uint8]:
-    """Of different brightness, so that the answers differ too."""
+    """Crops of different brightness, so that the answers differ."""
     noise = np.random.default_rng(2).integers(0, 100, (16, SIDE, SIDE, 3))
     return (noise + np.linspace(0, 155, 16).reshape(-1, 1, 1, 1)).astype(np.uint8)
 
@@ -94,7 +94,7 @@ def test_ranges_are_kept_beside_their_card_to_four_digits(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["made-up.ranges.json"]
     rounded = {"a": [0.0, 8.393], "b/c": [-12350.0, 10.0], 'a "quoted" name': [-1e-07, 0.0001234]}
     assert {name: [*ends] for name, ends in read_ranges(INT8).items()} == rounded
-    # One tensor a line, and the same again.
+    # One tensor per line. Writing them again changes nothing.
     text = "{\n" + ",\n".join(f"{json.dumps(name)}: {ends}" for name, ends in rounded.items()) + "\n}\n"
     assert ranges_path(INT8).read_text("utf-8") == text
     write_ranges(INT8, read_ranges(INT8))
@@ -110,10 +110,10 @@ def test_ranges_are_the_extremes_around_each_convolution(tmp_path: Path) -> None
     model, path = small_network(), written(small_network(), tmp_path / "floats.onnx")
     os.utime(tmp_path, ns=(0, 0))
     ranges = measured(path, small_crops())
-    # A file that was written beside the network, and be it for a moment, leaves the folder with another time.
+    # Even a temporary file beside the network would have changed the folder's time.
     assert tmp_path.stat().st_mtime_ns == 0
     assert set(ranges) == AROUND_CONVOLUTIONS
-    # The same graph, with these tensors for its answer.
+    # The same graph with these tensors as outputs.
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in ranges)
     values = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"crops": small_crops()})
@@ -125,7 +125,7 @@ def test_convolutions_are_quantised_and_what_stands_between_them() -> None:
     ranges: Ranges = {name: (-1.0, place + 1.0) for place, name in enumerate(sorted(AROUND_CONVOLUTIONS))}
     integers = quantised(small_network(), ranges)
     operators = [node.op_type for node in integers.graph.node]
-    # Rectified by the integers themselves, which have none for what is below zero.
+    # Unsigned integers cannot be negative, so they make each Relu redundant.
     assert operators.count("QuantizeLinear") == len(AROUND_CONVOLUTIONS | {"rest"}) - len({"first", "second"})
     assert "Relu" not in operators
     constants = {entry.name: entry for entry in integers.graph.initializer}
@@ -183,14 +183,14 @@ def test_an_export_writes_the_integers_by_the_ranges_of_its_card(folder: Path, m
 
 @dataclass(frozen=True)
 class People:
-    """The best face of each photo in both precisions: (n, 128) each, in the photos' order."""
+    """Embeddings of the best face of each photo in both precisions, (n, 128) each."""
 
     names: NDArray[np.str_]
     floats: NDArray[np.float32]
     integers: NDArray[np.float32]
 
     def curve(self, enrolled: NDArray[np.float32], probes: NDArray[np.float32]) -> Curve:
-        """Of each photo in `enrolled` with all others in `probes`."""
+        """The curve of each photo in `enrolled` compared with all others in `probes`."""
         similarities = (enrolled @ probes.T).astype(np.float64)
         same = self.names[:, None] == self.names
         return curve(similarities[same & ~np.eye(len(same), dtype=bool)], similarities[~same])
@@ -216,9 +216,9 @@ def people(photos: list[Path], store: Store) -> People:
 def test_people_are_told_apart_as_well_as_in_floats(
     store: Store, sample_photos: Path, folder: str, least: float, lost: float, missed: float
 ) -> None:
-    """Sample photos that the ranges were not measured on, and tight grey faces.
+    """On sample photos that the ranges were not measured on, and on tight grey crops.
 
-    Embeddings of both precisions are compared with one another, which is why they have one embedding contract.
+    Embeddings of both precisions can be compared with one another, so they share an embedding contract.
     """
     half = slice(1, None, 2) if folder == "photos" else slice(50)
     root = sample_photos if folder == "photos" else shared_faces(folder)

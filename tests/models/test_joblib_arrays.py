@@ -1,4 +1,4 @@
-"""Reading joblib's arrays: every number of the real files, and no code of hostile ones."""
+"""joblib's arrays are read, and no code of hostile files is run."""
 
 import os
 import pickle
@@ -21,12 +21,12 @@ from models.store import Store
 from tests.conftest import pulled
 
 START, END = b"\x80\x02](", b"e."
-"""Of a pickled list."""
+"""Opcodes around a pickled list."""
 MATRIX = np.arange(6, dtype="<f4").reshape(2, 3)
 
 
 def wrapped(array: NDArray[Any], order: str = "C", aligned: bool = True) -> bytes:
-    """An array as joblib writes it into a pickle, spelt in pickle's text opcodes."""
+    """An array as joblib writes it into a pickle, in text opcodes."""
     shape = "".join(f"I{side}\n" for side in array.shape)
     byte_order, code = array.dtype.str[0], array.dtype.str[1:]
     wrapper = (
@@ -68,7 +68,7 @@ def test_reads_the_arrays_between_the_opcodes(
 
 @pytest.mark.long
 def test_reads_the_real_files(store: Store) -> None:
-    """The package's kernels are those of the torch network, which its export still names."""
+    """The kernels are those of facenet-pytorch's MTCNN, whose export keeps their names."""
     entry = pulled("mtcnn-tensorflow")
     for file, export, count in zip(entry.files, store.exports(card("mtcnn")), (13, 16, 21), strict=True):
         arrays = read_arrays(store.folder(entry) / file.name)

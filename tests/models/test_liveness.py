@@ -1,4 +1,4 @@
-"""The liveness networks make the errors that their cards state, on the photos that those were measured on."""
+"""The liveness networks have the error rates on their cards, on the photos they were measured on."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +23,14 @@ from tests.conftest import PROJECT, pulled, shared_faces
 LONG = ["crmnet-trio", "minifasnet", "minifasnet-celeba"]
 NAMES = ["fr-liveness", "crmnet-duo", *(pytest.param(name, marks=pytest.mark.long) for name in LONG)]
 SPECS = card("crmnet-trio").crops
-"""It has all of the others for members."""
+"""Its members are all the others."""
 ROUNDING = 2
-"""Photos so near the threshold that another CPU may classify them otherwise."""
+"""Number of photos so close to the threshold that another CPU may classify them differently."""
 
 
 @dataclass(frozen=True)
 class Faces:
-    """The crops of the prominent face of each photo that has one, and what the photo shows."""
+    """The crops of the prominent face of each photo with a face, and what the photo shows."""
 
     crops: dict[CropSpec, NDArray[np.uint8]]
     species: NDArray[np.str_]

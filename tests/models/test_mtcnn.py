@@ -1,4 +1,4 @@
-"""The cascade against facenet-pytorch's, at the same settings, on real photos."""
+"""The cascade finds the same faces as facenet-pytorch with the same settings."""
 
 import json
 import subprocess
@@ -43,7 +43,7 @@ def cascade(store: Store) -> Detector:
 
 @pytest.fixture(scope="module")
 def originals(sample_photos: Path) -> dict[str, list[Face]]:
-    """What facenet-pytorch finds, in a process of its own."""
+    """The faces that facenet-pytorch finds, in a process of its own."""
     paths = [str(path) for path in sorted(sample_photos.glob("*/*.jpg"))[::5]]
     paths += [str(path) for path in sorted((PROJECT.parent / "shared" / "faces" / "detection").glob("*.jpg"))[::3]]
     done = subprocess.run(
@@ -66,7 +66,7 @@ def test_finds_the_same_boxes_and_landmarks(cascade: Detector, originals: dict[s
                 assert abs(twin.score - face.score) <= 0.02, path
                 shifts.append(np.abs(twin.landmarks - face.landmarks).max() / side)
     assert len(shifts) >= 30
-    # Rounding decides whether a window just at a threshold passes, and with it which window a face is read from.
+    # Rounding decides whether a window at the threshold passes, and so from which window a face comes.
     assert np.quantile(overlaps, 0.05) >= 0.95
     assert min(overlaps) >= 0.93
     assert np.quantile(shifts, 0.95) <= 0.02
@@ -74,7 +74,7 @@ def test_finds_the_same_boxes_and_landmarks(cascade: Detector, originals: dict[s
 
 
 def test_a_face_at_the_edge_keeps_its_landmarks(store: Store, portrait: NDArray[np.uint8]) -> None:
-    """Cut through the chin and one cheek, a face is found where it was in the whole photo."""
+    """A face cut off at the chin and one cheek is found where it was in the whole photo."""
     detector = load_detector(card("mtcnn"), store, "onnx", Device(), {})
     (whole,) = detector.detect(portrait)
     left, top, right, bottom = (round(edge) for edge in whole.box)

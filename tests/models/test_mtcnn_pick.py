@@ -1,4 +1,4 @@
-"""Where not all faces count, MTCNN looks at small windows only if it has to."""
+"""If not all faces count, MTCNN only searches small windows if it has to."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +22,13 @@ from tests.models.conftest import portraits
 
 MIN_FACE, FACTOR = 40, 0.709
 SIDE = 800
-"""Of the photos; windows of a sixth of it and more come first: 133 pixels."""
+"""Side of the photos. Windows of at least a sixth of it, 133 pixels, are searched first."""
 LARGEST, PROMINENT, ONE_IN_THREE = Pick("largest"), Pick("prominent"), Pick("one", 0.33)
 
 
 @dataclass
 class WatchedMtcnn:
-    """MTCNN, and the sides of the windows that it looked at for the last photo, in the photo's pixels."""
+    """MTCNN, and the sides of the windows that it searched in the last photo, in pixels."""
 
     networks: list[OnnxNetwork]
     sure: float = 0.9
@@ -65,13 +65,13 @@ def watched(networks: list[OnnxNetwork]) -> WatchedMtcnn:
 
 @pytest.fixture(scope="module")
 def square(portrait: Pixels) -> Pixels:
-    """A square photo that its face nearly fills."""
+    """A square photo that is almost filled by a face."""
     side = min(portrait.shape[:2])
     return portrait[:side, :side]
 
 
 def pasted(square: Pixels, *places: tuple[int, int, int]) -> Pixels:
-    """A grey photo with the square photo at each x and y, this large."""
+    """A grey photo with the square photo pasted in at each (x, y, side)."""
     pixels = np.full((SIDE, SIDE, 3), 128, np.uint8)
     for x, y, side in places:
         pixels[y : y + side, x : x + side] = cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA)
@@ -100,7 +100,7 @@ FIRST = SIDE / 6
         (Pick("one"), [(0, 0, 600)], MIN_FACE, MIN_FACE),
     ],
 )
-def test_the_faces_that_count_are_those_of_all_in_windows_as_large_as_they_may_be(
+def test_no_smaller_windows_are_searched_than_the_pick_needs(
     watched: WatchedMtcnn, square: Pixels, pick: Pick, places: list[tuple[int, int, int]], least: float, most: float
 ) -> None:
     photo = pasted(square, *places)
@@ -128,7 +128,7 @@ def test_a_face_that_is_not_sure_is_compared_with_all_others(networks: list[Onnx
 def test_the_faces_that_count_in_real_photos_are_those_of_all(
     watched: WatchedMtcnn, sample_photos: Path, pick: Pick
 ) -> None:
-    """Some photos are enlarged, so that the face is large in many pixels."""
+    """Some photos are enlarged, so that their face has many pixels."""
     photos = [decode(path.read_bytes(), Limits()).pixels for path in portraits(sample_photos, each=2)]
     photos += [np.asarray(cv2.resize(each, None, fx=2, fy=2), np.uint8) for each in photos[::3]]
     photos += [

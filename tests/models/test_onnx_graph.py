@@ -1,4 +1,4 @@
-"""Processing put into ONNX graphs, on tiny networks written by hand."""
+"""Pre- and postprocessing in ONNX graphs, on tiny networks."""
 
 from typing import Any
 
@@ -128,7 +128,7 @@ def test_leaf_scores_become_the_logit_of_what_the_route_leaves_of_one() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_a_batch_that_was_fixed_becomes_free(count: int) -> None:
-    """A Reshape to another number than the batch is left alone."""
+    """A Reshape that does not start with the batch size is left alone."""
     core = written(
         """core (float[2, 4] x) => (float[2, 4] y) <int64[3] into = {2, 2, 2}, int64[2] all = {-1, 1},
             int64[2] back = {2, -1}> {
@@ -145,7 +145,7 @@ def test_a_batch_that_was_fixed_becomes_free(count: int) -> None:
 
 
 def test_an_older_file_gives_the_same_in_todays_operators() -> None:
-    # Up to operator set 12 the axes of Squeeze were an attribute; they are an input now.
+    # Since operator set 13, the axes of Squeeze are an input instead of an attribute.
     old = written("core (float[n, 1, 4] x) => (float[n, 4] y) { y = Squeeze <axes = [1]> (x) }", opset=11)
     new = current(old)
     assert [(entry.domain, entry.version) for entry in new.opset_import] == [("", OPSET)]

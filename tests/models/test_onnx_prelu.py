@@ -1,4 +1,4 @@
-"""PReLU rewritten for ONNX Runtime's fast layout, on tiny networks written by hand and in the real exports."""
+"""PReLUs are rewritten for ONNX Runtime's fast layout, in tiny networks and in the real exports."""
 
 from collections import Counter
 
@@ -47,7 +47,7 @@ def opened(model: ModelProto) -> onnxruntime.InferenceSession:
 
 
 def rewritten(model: ModelProto) -> Counter[str]:
-    """The operators of a rewritten copy of `model`, which gives the same answers for any batch."""
+    """Rewrite a copy of `model`, check that its outputs are the same, and return its operators."""
     copy = ModelProto()
     copy.CopyFrom(model)
     changed = with_split_prelus(copy)
@@ -68,7 +68,7 @@ SPELT_OUT = {
     "negative": "Mul (difference, half)",
     "y": "Add (positive, negative)",
 }
-"""A PReLU as TFLite has it."""
+"""A PReLU in TFLite's operators."""
 
 
 def lines(nodes: dict[str, str]) -> str:
@@ -87,17 +87,20 @@ def test_a_prelu_over_channels_is_split(slopes: list[float]) -> None:
     assert rewritten(network(lines(SPELT_OUT), half=array.reshape(3, 1, 1) * np.float32(0.5))) == SPLIT
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [{"negative": "Mul (half, difference)"}, {"y": "Add (negative, positive)"}, {"positive": None}],
-    ids=["product turned", "sum turned", "maximum last"],
-)
-def test_the_order_in_which_tflite_spells_it_out_does_not_matter(changed: dict[str, str | None]) -> None:
-    nodes = {name: changed.get(name) or text for name, text in SPELT_OUT.items()}
-    if None in changed.values():
-        nodes["y"] = f"{nodes.pop('positive')} y = {nodes.pop('y')}"
-        nodes = {"positive" if name == "y" else name: text for name, text in nodes.items()}
-    assert rewritten(network(lines(nodes), half=HALVES)) == SPLIT
+@pytest.mark.parametrize("order", [("positive", "difference", "half"), ("negative", "half", "difference")])
+@pytest.mark.parametrize("last", [True, False])
+def test_the_order_of_tflites_operators_and_operands_does_not_matter(order: tuple[str, str, str], last: bool) -> None:
+    first, *factors = order
+    positive, other = "positive = Relu (x)", "negative" if first == "positive" else "positive"
+    body = f"""
+        {"" if last else positive}
+        size = Abs (x)
+        difference = Sub (x, size)
+        negative = Mul ({", ".join(factors)})
+        {positive if last else ""}
+        y = Add ({first}, {other})
+    """
+    assert rewritten(network(body, half=HALVES)) == SPLIT
 
 
 def test_several_in_a_row_are_all_split_and_what_is_between_them_stays() -> None:
@@ -112,28 +115,23 @@ def test_several_in_a_row_are_all_split_and_what_is_between_them_stays() -> None
     assert split == {"Relu": 3, "Conv": 6, "Add": 3 + 1}
 
 
-def test_a_prelu_after_a_fully_connected_layer_stays() -> None:
-    model = onnx.parser.parse_model(
-        f"""<ir_version: 8, opset_import: ["" : {OPSET}]>
-        core (float[n, 3] x) => (float[n, 3] y) <float[3, 3] weights = {{1, 2, 3, -4, 5, -6, 7, 8, -9}},
-            float[3] slope = {{-0.5, 0.25, 2}}> {{
-            dense = MatMul (x, weights)
-            y = PRelu (dense, slope)
-        }}"""
-    )
-    assert rewritten(model) == {"MatMul": 1, "PRelu": 1}
+DENSE = onnx.parser.parse_model(
+    f"""<ir_version: 8, opset_import: ["" : {OPSET}]>
+    core (float[n, 3] x) => (float[n, 3] y) <float[3] slope = {{-0.5, 0.25, 2}}> {{ y = PRelu (x, slope) }}"""
+)
 
 
 @pytest.mark.parametrize(
-    "slope", [floats(3, 4, 5), floats(1, 1, 5), floats(1, 1, 1)], ids=["of each value", "of each column", "of all"]
+    "model",
+    [
+        *(network("y = PRelu (x, slope)", slope=floats(*shape)) for shape in ((3, 4, 5), (1, 1, 5), (1, 1, 1))),
+        network("twice = Add (slope, slope) y = PRelu (x, twice)", slope=SLOPES),
+        DENSE,
+    ],
+    ids=["of each value", "of each column", "of all", "computed", "after a fully connected layer"],
 )
-def test_a_prelu_of_other_slopes_stays(slope: Floats) -> None:
-    assert rewritten(network("y = PRelu (x, slope)", slope=slope)) == {"PRelu": 1}
-
-
-def test_a_prelu_whose_slopes_are_computed_stays() -> None:
-    model = network("twice = Add (slope, slope) y = PRelu (x, twice)", slope=SLOPES)
-    assert rewritten(model) == {"Add": 1, "PRelu": 1}
+def test_a_prelu_of_other_slopes_stays(model: ModelProto) -> None:
+    assert rewritten(model)["PRelu"] == 1
 
 
 @pytest.mark.parametrize(

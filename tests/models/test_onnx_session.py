@@ -1,4 +1,4 @@
-"""Opening ONNX files, and the errors where that cannot be."""
+"""Sessions for ONNX files, and their errors."""
 
 import logging
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_a_gpu_that_is_not_there_is_an_error_or_a_warning(
 
 @pytest.mark.parametrize("name", ["fr-liveness", "fr-feature", "minifasnet-celeba"])
 def test_a_face_gets_the_same_answer_alone_and_among_others(store: Store, name: str) -> None:
-    """Of networks that came as ONNX files with a batch of one."""
+    """The published ONNX files of these networks have a batch of one."""
     entry = pulled(name)
     network = OnnxNetwork(store.exports(entry)[0], Device())
     size = entry.crops[0].size

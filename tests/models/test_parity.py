@@ -1,4 +1,4 @@
-"""Every export gives what its original runtime gives. Each framework runs in one process, and no two in the same."""
+"""Every export answers as its original runtime. There is one process per framework."""
 
 import contextlib
 import itertools
@@ -52,20 +52,20 @@ def differences(*networks: tuple[str, Path]) -> dict[str, float]:
     return {words[1]: float(words[2]) for words in lines if words[0] == "difference"}
 
 
-# What no default configuration has is exported for its test alone.
+# No default configuration has these. They are exported for their tests.
 LONG = ("mtcnn-tensorflow", "minifasnet", "minifasnet-celeba", "deep-tree", "fr-feature")
 DETECTORS = ("mtcnn", "mediapipe-full-range", "retinaface-mobilenet", "centerface")
 NAMES = (*DETECTORS, "fr-liveness", "mobilefacenet", "facenet", *LONG)
 
 
 def runtime(entry: Card) -> str:
-    """MediaPipe's files are compared in TensorFlow Lite."""
+    """The framework to compare in. MediaPipe's files run in TensorFlow Lite."""
     return "tensorflow" if entry.framework == "mediapipe" else entry.framework
 
 
 @pytest.fixture(scope="module")
 def asked(request: pytest.FixtureRequest, store: Store) -> Iterator[dict[str, Future[dict[str, float]]]]:
-    """By runtime the differences of the networks that are asked for, two at a time: most of it is importing."""
+    """The differences of the networks under test, by runtime. Two processes run at a time: most of it is importing."""
     names = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
     folders: dict[str, list[tuple[str, Path]]] = defaultdict(list)
     for name in NAMES:

@@ -1,4 +1,4 @@
-"""Pulling: whole or not at all, and nothing twice."""
+"""Pulling is atomic and repeats nothing."""
 
 import fcntl
 import io
@@ -26,7 +26,7 @@ Exports = list[str]
 
 
 class Paper(Console):
-    """A console whose words can be read."""
+    """A console that keeps its output."""
 
     def __init__(self) -> None:
         self.sheet = io.StringIO()
@@ -41,7 +41,7 @@ def mirror(store: Store) -> Path:
 
 @pytest.fixture
 def exports(store: Store, monkeypatch: pytest.MonkeyPatch) -> Exports:
-    """What was exported, by name; an export takes the finished file of the real store, and no seconds."""
+    """The names of exported cards. Exports are replaced by copying the file from the real store."""
     made: Exports = []
 
     def copied(card: Card, to: Store) -> None:
@@ -133,7 +133,7 @@ def test_the_models_before_one_that_fails_are_ready(mirror: Path, tmp_path: Path
 
 def test_a_pull_that_waited_for_another_finds_the_work_done(mirror: Path, tmp_path: Path, exports: Exports) -> None:
     class Waiting(Paper):
-        """Knows when a first word is printed."""
+        """Sets `printed` at the first output."""
 
         printed = threading.Event()
 
@@ -147,7 +147,7 @@ def test_a_pull_that_waited_for_another_finds_the_work_done(mirror: Path, tmp_pa
         fcntl.flock(lock, fcntl.LOCK_EX)
         second.start()
         assert paper.printed.wait(timeout=10)
-        # What the first pull does while the second one waits:
+        # The first pull finishes while the second one waits.
         shutil.copytree(mirror, store.folder(CARD))
     second.join()
     assert paper.sheet.getvalue() == f"waiting for another pull to finish\nready  {CARD.name}\n"

@@ -1,4 +1,4 @@
-"""The smallest face that a detector finds, as docs/v1.md states it: in pixels of the photo that was sent."""
+"""The smallest faces that detectors find, as stated in docs/v1.md, in pixels of the photo that was sent."""
 
 import io
 from pathlib import Path
@@ -21,12 +21,12 @@ from tests.models.conftest import Loaded, portraits
 
 LONGER, COLUMNS, ROWS = 4000, 6, 4
 SMALLEST = {"mtcnn": 140, "mediapipe-full-range": 210, "centerface": 110, "retinaface-mobilenet": 160}
-"""Side in pixels of the faces of which half are found, in a photo of `LONGER` pixels."""
+"""Side in pixels at which half of the faces are found, in a photo of `LONGER` pixels."""
 
 
 @pytest.fixture(scope="module")
 def shown(sample_photos: Path, store: Store) -> list[tuple[Pixels, Face]]:
-    """Portraits, each with the face that it shows."""
+    """Portraits and their faces."""
     shown, detect = [], PhotoDetector(load_detector(card("mtcnn"), store, "onnx", Device(), {}), Limits())
     for path in portraits(sample_photos, each=8):
         data = path.read_bytes()
@@ -37,7 +37,7 @@ def shown(sample_photos: Path, store: Store) -> list[tuple[Pixels, Face]]:
 
 
 def sheet(shown: list[tuple[Pixels, Face]], side: float) -> bytes:
-    """One large photo, as a JPEG file, of all faces with sides of `side` pixels."""
+    """A large photo of all faces, each with a side of `side` pixels, as a JPEG file."""
     cell_width, cell_height = LONGER // COLUMNS, 3 * LONGER // 4 // ROWS
     canvas: NDArray[np.uint8] = np.full((ROWS * cell_height, LONGER, 3), 128, np.uint8)
     for place, (pixels, face) in enumerate(shown):

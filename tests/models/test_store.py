@@ -1,4 +1,4 @@
-"""The store: when a model is ready, and that no file is ever half written."""
+"""The state of models in the store, and atomic writes."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -21,7 +21,7 @@ def card() -> Card:
 
 @pytest.fixture
 def store(tmp_path: Path, card: Card) -> Store:
-    """A store in which the card is ready."""
+    """A store in which `card` is ready."""
     store = Store(tmp_path / "models")
     store.folder(card).mkdir(parents=True)
     (store.folder(card) / "weights.bin").write_bytes(WEIGHTS)

@@ -1,4 +1,4 @@
-"""Non-maximum suppression, which compares boxes in blocks, against the plain greedy one."""
+"""Non-maximum suppression in blocks gives the same boxes as the plain greedy algorithm."""
 
 from collections.abc import Callable
 
@@ -14,13 +14,13 @@ from models.detectors.retinaface import RetinaFace
 Boxes = NDArray[np.float32]
 Box = list[float]
 
-# Whole numbers and binary fractions: both sides count exactly, so that equal shares are equal on both.
+# Integers and binary fractions are exact, so that both algorithms agree on equal shares.
 OVERLAPS = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
 
 
 @st.composite
 def boxes(draw: st.DrawFn, most: int = BLOCK + 40) -> Boxes:
-    """Boxes of few places, sizes and scores, so that many are the same, touch or tie; often more than one block."""
+    """Boxes with few positions, sizes and scores, so that many are equal, touch or tie. Often more than one block."""
     count = draw(st.integers(0, 12) | st.integers(min(BLOCK, most), most))
     places, sizes, scores = draw(st.integers(1, 400)), draw(st.integers(1, 12)), draw(st.integers(1, 500))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -49,7 +49,7 @@ def measured(first: Box, second: Box, edge: int) -> tuple[float, list[float]]:
 
 
 def greedy(found: Boxes, overlap: float, alike: Callable[[Box, Box, float], bool]) -> list[int]:
-    """Best score first; of equal scores the one that comes first is the better."""
+    """Best score first. Of equal scores, the first one wins."""
     rows, kept = found.tolist(), list[int]()
     for index in sorted(range(len(rows)), key=lambda index: -rows[index][4]):
         if not any(alike(rows[better], rows[index], overlap) for better in kept):
@@ -71,7 +71,7 @@ def test_the_best_are_kept_greedily(
     overlap: float,
 ) -> None:
     assert suppress(found, overlap).tolist() == greedy(found, overlap, alike)
-    # PNet's windows bring their regression with them.
+    # PNet's windows also hold their regression.
     assert suppress(np.pad(found, ((0, 0), (0, 4))), overlap).tolist() == greedy(found, overlap, alike)
 
 
@@ -86,7 +86,7 @@ def test_a_box_of_a_later_block_is_dropped_by_one_of_the_first(suppress: Callabl
 @settings(max_examples=40)
 @given(found=boxes(most=40), overlap=st.sampled_from([0.293, 0.419, 0.7071]))
 def test_retinaface_keeps_the_best_of_its_likely_faces(found: Boxes, overlap: float) -> None:
-    """No two boxes overlap by just as much as they may, where the two suppressions would round differently."""
+    """`overlap` is never the exact overlap of two boxes, where OpenCV would round differently."""
     found = found[(found[:, 2:4] > found[:, :2]).all(axis=1)]
     found[:, 4] = np.random.default_rng(0).permutation(len(found)) / max(len(found), 1)
     likely = found[found[:, 4] >= 0.5]

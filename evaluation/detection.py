@@ -169,10 +169,10 @@ def measure_detection(photos: Iterable[LabelledPhoto], detect: PhotoDetector) ->
             raise ModelError(f"the photo {photo.path} is refused: {found.message}")
         looks.append(DetectedPhoto(photo.faces, [face.box for face in found.faces], max(found.width, found.height)))
         seconds += detection.steps["detect"]
-    return measured(looks, 1000 * seconds / max(len(looks), 1))
+    return detection_figures(looks, 1000 * seconds / max(len(looks), 1))
 
 
-def measured(looks: Sequence[DetectedPhoto], ms: float) -> MeasuredDetection:
+def detection_figures(looks: Sequence[DetectedPhoto], ms: float) -> MeasuredDetection:
     """Count the matches in photos. `ms` is the mean time per photo."""
     classes: dict[str, list[bool]] = {name: [] for name in _class_names()}
     beyond = same_count = right = 0

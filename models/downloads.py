@@ -27,7 +27,7 @@ _INDEX_ERRORS = (
 _USER = re.compile(r"://[^/\s'\"]*@")
 _QUERY = re.compile(r"(://[^?\s'\"]*)\?[^\s'\"]*")
 
-Report = Callable[[str, int, int | None], None]
+ReportProgress = Callable[[str, int, int | None], None]
 """Called with the name of the download, the bytes received so far, and the total size if it is known."""
 
 
@@ -37,7 +37,7 @@ class Downloads:
     An interrupted download is resumed. A file whose hash differs from the card's is deleted.
     """
 
-    def __init__(self, folder: Path, report: Report) -> None:
+    def __init__(self, folder: Path, report: ReportProgress) -> None:
         self._folder = folder
         self._report = report
 

@@ -141,7 +141,7 @@ def write_ranges(card: Card, ranges: Ranges) -> None:
     ranges_path(card).write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
 
-def measured(path: Path, crops: NDArray[np.uint8]) -> Ranges:
+def measure_ranges(path: Path, crops: NDArray[np.uint8]) -> Ranges:
     """Measure the ranges of the float ONNX file at `path`, which takes one crop per face.
 
     Args:

@@ -48,18 +48,20 @@ def with_split_prelus(model: ModelProto) -> ModelProto:
     return model
 
 
-Found = tuple[list[NodeProto], NDArray[np.float32], str]
+FoundPrelu = tuple[list[NodeProto], NDArray[np.float32], str]
 """The nodes of a PReLU, its slopes, float32 (channels), and the name of its output."""
 
 
-def _prelu(node: NodeProto, constants: Mapping[str, NDArray[np.float32]]) -> Found | None:
+def _prelu(node: NodeProto, constants: Mapping[str, NDArray[np.float32]]) -> FoundPrelu | None:
     if node.op_type != "PRelu" or node.input[1] not in constants:
         return None
     slopes = _over_channels(constants[node.input[1]])
     return None if slopes is None else ([node], slopes, node.output[0])
 
 
-def _spelt_out(node: NodeProto, consumers: Consumers, constants: Mapping[str, NDArray[np.float32]]) -> Found | None:
+def _spelt_out(
+    node: NodeProto, consumers: Consumers, constants: Mapping[str, NDArray[np.float32]]
+) -> FoundPrelu | None:
     """Find max(x, 0) + c * (x - abs(x)), a PReLU with slope 2c, by its node of the maximum."""
     if node.op_type != "Relu":
         return None

@@ -13,7 +13,7 @@ from models.detection import PhotoDetector
 from models.device import Device
 from models.engines import load_detector
 from models.errors import ModelError
-from models.int8 import measured, write_ranges
+from models.int8 import measure_ranges, write_ranges
 from models.store import DEFAULT_STORE, Store
 
 
@@ -37,5 +37,5 @@ def ranges_command(
     crops = found.crops[entry.crops[0]]
     if not len(crops):
         raise ModelError(f"no face was found on the photos in {photos}")
-    write_ranges(entry, measured(floats, crops))
+    write_ranges(entry, measure_ranges(floats, crops))
     print_line(f"ranges of {escaped(name)} from {len(crops)} faces: {escaped(str(ranges_path(entry)))}")

@@ -18,7 +18,7 @@ from models.card import Card
 from models.device import Device
 from models.errors import ModelError
 
-Weights = dict[str, dict[str, NDArray[np.float32]]]
+KerasWeights = dict[str, dict[str, NDArray[np.float32]]]
 """The arrays of each layer by name: kernel, bias, beta, moving_mean, moving_variance."""
 
 REPEATS = {"Block35": "repeat_1", "Block17": "repeat_2", "Block8": "repeat_3"}
@@ -61,13 +61,13 @@ def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[
     return embed
 
 
-def read(path: Path) -> Weights:
+def read(path: Path) -> KerasWeights:
     """Read the arrays of every layer in a Keras model or weights file.
 
     Raises:
         ModelError: the file is neither.
     """
-    weights: Weights = defaultdict(dict)
+    weights: KerasWeights = defaultdict(dict)
 
     def visit(name: str, entry: object) -> None:
         if isinstance(entry, h5py.Dataset):
@@ -82,7 +82,7 @@ def read(path: Path) -> Weights:
     return dict(weights)
 
 
-def torch_state(weights: Weights) -> dict[str, NDArray[np.float32]]:
+def torch_state(weights: KerasWeights) -> dict[str, NDArray[np.float32]]:
     """Convert the weights to facenet-pytorch's names and PyTorch's layout."""
     names = _torch_names([layer for layer, arrays in weights.items() if "kernel" in arrays])
     state: dict[str, NDArray[np.float32]] = {}

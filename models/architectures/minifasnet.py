@@ -19,7 +19,7 @@ from models.card import Card
 from models.device import Device
 from models.onnx_graph import OPSET
 
-Weights: TypeAlias = dict[str, Tensor]
+StateDict: TypeAlias = dict[str, Tensor]
 Layers: TypeAlias = OrderedDict[str, nn.Module]
 
 LIVE, SPOOFS = 1, [0, 2]
@@ -29,7 +29,7 @@ LIVE, SPOOFS = 1, [0, 2]
 class Crmnet(nn.Module):
     """The authors' two networks in evaluation mode, fused by the mean of their live probabilities."""
 
-    def __init__(self, v2: Weights, v1se: Weights) -> None:
+    def __init__(self, v2: StateDict, v1se: StateDict) -> None:
         """Build both from their state dicts.
 
         Raises:
@@ -94,7 +94,7 @@ def _log_probabilities(network: nn.Sequential, crops: Tensor) -> Tensor:
     return logits.log_softmax(1)
 
 
-def _minifasnet(weights: Weights) -> nn.Sequential:
+def _minifasnet(weights: StateDict) -> nn.Sequential:
     """Build the network with the widths of its weights, since pruning left no pattern in them."""
     # The first is a trace of DataParallel, the second of a wrapper around the blocks of a stage.
     weights = {name.removeprefix("module.").replace(".model.", "."): value for name, value in weights.items()}
@@ -122,16 +122,16 @@ def _minifasnet(weights: Weights) -> nn.Sequential:
     return network
 
 
-def _below(name: str, weights: Weights) -> Weights:
+def _below(name: str, weights: StateDict) -> StateDict:
     return {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
 
 
-def _stage(weights: Weights) -> nn.Sequential:
+def _stage(weights: StateDict) -> nn.Sequential:
     blocks = len({key.split(".")[0] for key in weights})
     return nn.Sequential(*(_Branch(_bottleneck(_below(str(block), weights)), torch.add) for block in range(blocks)))
 
 
-def _bottleneck(weights: Weights, stride: int = 1) -> Layers:
+def _bottleneck(weights: StateDict, stride: int = 1) -> Layers:
     layers = Layers(
         conv=_convolution(_below("conv", weights)),
         conv_dw=_convolution(_below("conv_dw", weights), stride),
@@ -142,7 +142,7 @@ def _bottleneck(weights: Weights, stride: int = 1) -> Layers:
     return layers
 
 
-def _gates(weights: Weights) -> Layers:
+def _gates(weights: StateDict) -> Layers:
     return Layers(
         pool=nn.AdaptiveAvgPool2d(1),
         fc1=_conv2d(weights["fc1.weight"]),
@@ -174,7 +174,7 @@ class _PReLU(nn.PReLU):
         return planes + (self.weight[:, None, None] - 1) * planes.clamp(max=0)
 
 
-def _convolution(weights: Weights, stride: int = 1, padded: bool = True) -> nn.Sequential:
+def _convolution(weights: StateDict, stride: int = 1, padded: bool = True) -> nn.Sequential:
     kernel = weights["conv.weight"]
     layers = Layers(conv=_conv2d(kernel, stride, padded), bn=nn.BatchNorm2d(len(kernel)))
     if "prelu.weight" in weights:

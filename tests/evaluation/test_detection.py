@@ -14,8 +14,8 @@ from evaluation.detection import (
     DetectedPhoto,
     LabelledFace,
     Share,
+    detection_figures,
     measure_detection,
-    measured,
     paired_boxes,
     read_photos,
 )
@@ -55,7 +55,7 @@ def test_a_match_is_of_one_label_and_one_box_that_overlap(labels: list[Box], fou
 
 @given(st.lists(boxes, max_size=6, unique=True))
 def test_a_detector_that_gives_the_labels_is_right(labels: list[Box]) -> None:
-    found = measured([DetectedPhoto([label(each) for each in labels], labels, 500)], 0)
+    found = detection_figures([DetectedPhoto([label(each) for each in labels], labels, 500)], 0)
     assert found.right == Share(1, 1)
     assert all(share.count == share.of for share in found.found.values())
 
@@ -69,7 +69,7 @@ def test_the_better_box_is_matched_and_the_other_left_over() -> None:
 def test_a_nose_is_found_by_the_box_that_holds_it_and_has_no_size() -> None:
     assert paired_boxes([nose(50, 50), nose(130, 50)], [box(80), box(0)]) == {0: 1, 1: 0}
     assert paired_boxes([nose(100, 50)], [box(0)]) == {}
-    assert measured([DetectedPhoto([nose(5, 5)], [box(0)], 100)], 0).found == {"all": Share(1, 1)}
+    assert detection_figures([DetectedPhoto([nose(5, 5)], [box(0)], 100)], 0).found == {"all": Share(1, 1)}
 
 
 def test_faces_are_counted_by_size_and_group() -> None:
@@ -78,7 +78,7 @@ def test_faces_are_counted_by_size_and_group() -> None:
         DetectedPhoto([small, large], [box(200), box(400)], 1000),
         DetectedPhoto([small], [box(0, side=30)], 1000),
     ]
-    found = measured(photos, 5)
+    found = detection_figures(photos, 5)
     assert found.found == {
         "all": Share(2, 3),
         "20 to 40 px": Share(1, 2),

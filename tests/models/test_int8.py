@@ -26,7 +26,7 @@ from models.detection import PhotoDetector
 from models.device import Device
 from models.engines import load_detector
 from models.errors import ModelError
-from models.int8 import Ranges, measured, quantised, read_ranges, without_overflow, write_ranges
+from models.int8 import Ranges, measure_ranges, quantised, read_ranges, without_overflow, write_ranges
 from models.onnx_graph import OPSET
 from models.onnx_session import OnnxNetwork
 from models.store import Store
@@ -109,7 +109,7 @@ def test_ranges_of_another_graph_are_refused() -> None:
 def test_ranges_are_the_extremes_around_each_convolution(tmp_path: Path) -> None:
     model, path = small_network(), written(small_network(), tmp_path / "floats.onnx")
     os.utime(tmp_path, ns=(0, 0))
-    ranges = measured(path, small_crops())
+    ranges = measure_ranges(path, small_crops())
     # Even a temporary file beside the network would have changed the folder's time.
     assert tmp_path.stat().st_mtime_ns == 0
     assert set(ranges) == AROUND_CONVOLUTIONS
@@ -139,7 +139,7 @@ def test_convolutions_are_quantised_and_what_stands_between_them() -> None:
 
 def test_a_quantised_network_gives_nearly_the_same(tmp_path: Path) -> None:
     floats = written(small_network(), tmp_path / "floats.onnx")
-    integers = quantised(small_network(), measured(floats, small_crops()))
+    integers = quantised(small_network(), measure_ranges(floats, small_crops()))
     (expected,) = OnnxNetwork(floats, Device())(small_crops())
     (given,) = OnnxNetwork(written(integers, tmp_path / "integers.onnx"), Device())(small_crops())
     assert given.dtype == np.float32

@@ -30,17 +30,17 @@ def boxes(draw: st.DrawFn, most: int = BLOCK + 40) -> Boxes:
 
 
 def over_union(first: Box, second: Box, overlap: float) -> bool:
-    shared, areas = measured(first, second, edge=0)
+    shared, areas = shared_and_areas(first, second, edge=0)
     return shared > overlap * (sum(areas) - shared)
 
 
 def over_smaller(first: Box, second: Box, overlap: float) -> bool:
     # As in facenet-pytorch, a box holds both its first and its last pixel.
-    shared, areas = measured(first, second, edge=1)
+    shared, areas = shared_and_areas(first, second, edge=1)
     return shared > overlap * min(areas)
 
 
-def measured(first: Box, second: Box, edge: int) -> tuple[float, list[float]]:
+def shared_and_areas(first: Box, second: Box, edge: int) -> tuple[float, list[float]]:
     """The area that two boxes share, and the area of each."""
     width = min(first[2], second[2]) - max(first[0], second[0]) + edge
     height = min(first[3], second[3]) - max(first[1], second[1]) + edge

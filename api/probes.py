@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from api.service import Service
-from api.v1.schemas import example
+from api.v1.examples import example
 
 router = APIRouter(tags=["health"])
 

@@ -14,7 +14,6 @@ from deployments.errors import ConfigError
 from graphs.policy import Policy
 from graphs.settings import AppArgs
 from models.errors import ModelError
-from models.tasks.embedder import EMBEDDER
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -67,7 +66,7 @@ def check(config: Any) -> list[AppArgs]:
 def _check_policy(user_config: Any, args: AppArgs, place: str) -> None:
     policy = _valid(Policy, user_config, place)
     try:
-        policy.checked_for(args.of(EMBEDDER.name))
+        policy.checked_for(args.roles)
     except ValueError as error:
         raise ConfigError(f"{place}{error}") from error
 

@@ -27,7 +27,6 @@ from graphs.policy import Policy
 from graphs.stages import Stages
 from models.card import Card
 from models.tasks import DETECTOR
-from models.tasks.embedder import EMBEDDER
 from telemetry.brief_cache import BriefCache
 from telemetry.call_window import CallWindow
 from telemetry.exposition import exposition
@@ -90,7 +89,7 @@ class Ingress:
         self._service = Service(
             of_stages,
             limits,
-            Policy().checked_for(of_stages.of(EMBEDDER.name)),
+            Policy().checked_for(of_stages.roles),
             Addresses(addresses, limits.max_image_size),
             ServeStatus(_controller(), watched, requests),
             BriefCache(exposition),
@@ -105,7 +104,7 @@ class Ingress:
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Take a changed `user_config` over, without a restart; unknown keys and roles are refused."""
-        self._service.policy = Policy(**user_config).checked_for(self._service.stages.of(EMBEDDER.name))
+        self._service.policy = Policy(**user_config).checked_for(self._service.stages.roles)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         return create_app(self._service)

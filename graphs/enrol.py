@@ -1,16 +1,17 @@
 """The flow of enrolment: photos in, faces in the gallery, and for each photo what became of it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gallery.operations import Gallery
 from gallery.records import Enrolled, NewFace, photo_source
 from graphs.faces import ExaminedPhoto, faces, the_face
-from graphs.gate import Reason, reasons
+from graphs.gate import Reason, attribute_reasons, reasons
 from graphs.liveness import LivenessRule, LivenessVerdict
 from graphs.policy import Policy
 from graphs.stages import DetectorStage, FaceStage
@@ -55,6 +56,7 @@ class EnrolmentOutcome:
         photo: what was found in it; None if it could not be read.
         face: index of the face; None without one.
         live: whether it is live; None if liveness was not asked.
+        attributes: readings of its further networks, by their task.
         reasons: all that speaks against the face, even if it was enrolled.
     """
 
@@ -64,6 +66,7 @@ class EnrolmentOutcome:
     photo: Photo | None = None
     face: int | None = None
     live: LivenessVerdict | None = None
+    attributes: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     reasons: list[Reason] = field(default_factory=list)
 
 
@@ -71,6 +74,7 @@ async def enrol(
     detector: DetectorStage,
     embedder: FaceStage,
     liveness: FaceStage | None,
+    attributes: Mapping[str, FaceStage],
     gallery: Gallery,
     collection: str,
     photos: Sequence[PhotoToEnrol],
@@ -83,6 +87,7 @@ async def enrol(
     """Enrol the faces of each photo that count; all that are good enough in one commit.
 
     Args:
+        attributes: further networks by their task, of which the gate judges ``pose`` and ``eyes``.
         replace, request: see `gallery.writer.Writer.enrol`.
 
     Returns:
@@ -98,12 +103,12 @@ async def enrol(
         judged.append(_judged(number, found, rules, policy))
         return [outcome.face for outcome in judged[-1] if outcome.face is not None and not outcome.refused]
 
-    networks = [embedder, liveness] if liveness else [embedder]
+    networks = [embedder, *([liveness] if liveness else []), *attributes.values()]
     examined = await faces(detector, [entry.photo for entry in photos], rules.pick, networks, select=select)
     fit: list[tuple[EnrolmentOutcome, NewFace]] = []
     for entry, outcomes, photo in zip(photos, judged, examined.photos, strict=True):
         if isinstance(photo, ExaminedPhoto):
-            fit += _fit(entry, outcomes, photo, embedder, liveness, rules)
+            fit += _fit(entry, outcomes, photo, embedder, liveness, attributes, rules, policy)
     if fit:
         new = [face for _, face in fit]
         contract = embedder.card.embedding_contract
@@ -121,20 +126,27 @@ def _fit(
     photo: ExaminedPhoto,
     embedder: FaceStage,
     liveness: FaceStage | None,
+    attributes: Mapping[str, FaceStage],
     rules: EnrolmentRules,
+    policy: Policy,
 ) -> list[tuple[EnrolmentOutcome, NewFace]]:
     """The faces of a photo to enrol, among those that the networks were asked about. Spoofs are noted and refused."""
     fit, digest = [], hashlib.sha256(entry.photo).hexdigest()
     by_face = {outcome.face: outcome for outcome in outcomes}
     for row, face in enumerate(photo.asked):
         outcome = by_face[face]
+        outcome.attributes = {task: photo.readings[stage.role][row] for task, stage in attributes.items()}
+        poor = list(attribute_reasons(policy, outcome.attributes.get("pose"), outcome.attributes.get("eyes")))
+        outcome.reasons += poor
+        if rules.quality == "require" and (refusing := [reason for reason in poor if reason.refuses]):
+            outcome.refused = _refusal(refusing[0])
         if liveness:
             outcome.live = rules.liveness.judge(float(photo.readings[liveness.role][row]))
             if not outcome.live.live:
                 score = outcome.live.score
                 spoof = Reason("NOT_LIVE", f"The face looks like a spoof: live probability {score:.2f}")
                 outcome.reasons.append(spoof)
-                if rules.liveness.refuses(outcome.live.live):
+                if rules.liveness.refuses(outcome.live.live) and not outcome.refused:
                     outcome.refused = _refusal(spoof)
         if not outcome.refused:
             source = photo_source(digest, face if rules.pick.rule == "all" else None)

@@ -12,15 +12,41 @@ from imaging.faces import Face, Photo
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a face is not good enough: a stable code, and one sentence."""
+    """Why a face is not good enough: a stable code, and one sentence.
+
+    Attributes:
+        refuses: whether a face is not enrolled for it where quality is required; otherwise it is only reported.
+    """
 
     code: str
     message: str
+    refuses: bool = True
 
 
 def reasons(photo: Photo, index: int, policy: Policy) -> list[Reason]:
-    """Everything that speaks against enrolling one face of `photo`."""
+    """Everything that speaks against enrolling one face of `photo`, as far as the detector tells."""
     return list(_reasons(photo, photo.faces[index], index, policy))
+
+
+def attribute_reasons(
+    policy: Policy, pose: NDArray[np.float32] | None, eyes: NDArray[np.float32] | None
+) -> Iterator[Reason]:
+    """What the readings of a face's attributes say against enrolling it.
+
+    Args:
+        pose: float32 (3), yaw, pitch and roll in degrees; None if it was not asked.
+        eyes: float32 (2), the probability that each eye is open; None if it was not asked.
+    """
+    if pose is not None:
+        yaw, pitch = abs(float(pose[0])), abs(float(pose[1]))
+        refuses = policy.enrol_pose == "require"
+        if yaw > policy.enrol_max_yaw:
+            yield Reason("FACE_TURNED", f"The face looks {yaw:.0f} degrees to a side", refuses)
+        elif pitch > policy.enrol_max_pitch:
+            yield Reason("FACE_TURNED", f"The face looks {pitch:.0f} degrees up or down", refuses)
+    if eyes is not None and (open_eye := float(eyes.max())) < policy.enrol_min_open:
+        message = f"Both eyes are closed: the probability that one is open is {open_eye:.2f}"
+        yield Reason("EYES_CLOSED", message, policy.enrol_eyes == "require")
 
 
 def turn(landmarks: NDArray[np.float32]) -> float:

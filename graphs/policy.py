@@ -3,7 +3,7 @@
 `Policy` stands under the ingress's `user_config` in configs/serve.yaml. A change reaches running replicas.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -67,19 +67,35 @@ class Policy(EnvironmentSettings):
     enrol_max_turn: float = Field(
         0.7, ge=0, description="Greatest turn of a face to enrol: 0 frontal, above 1 in profile."
     )
+    enrol_max_yaw: float = Field(30, ge=0, le=180, description="Most degrees that a face to enrol looks to a side.")
+    enrol_max_pitch: float = Field(25, ge=0, le=180, description="Most degrees that it looks up or down.")
+    enrol_min_open: float = Field(0.5, ge=0, le=1, description="Least probability that one of its eyes is open.")
+    enrol_pose: Literal["report", "require"] = Field(
+        "report", description="require: a face whose measured angles are beyond these is not enrolled."
+    )
+    enrol_eyes: Literal["report", "require"] = Field(
+        "report", description="require: a face whose eyes are closed is not enrolled."
+    )
 
     def liveness(self, policy: LivenessPolicy) -> LivenessRule:
         """The liveness rule for `policy`, with this threshold."""
         return LivenessRule(policy, self.liveness_threshold)
 
-    def checked_for(self, embedders: Collection[str]) -> "Policy":
-        """Check this policy against the embedder roles of the service, and return it.
+    def checked_for(self, roles: Mapping[str, Collection[str]]) -> "Policy":
+        """Check this policy against the stages of the service, and return it.
+
+        Args:
+            roles: of the stages, by their task.
 
         Raises:
-            ValueError: `thresholds` has an unknown role.
+            ValueError: `thresholds` names an embedder that is not there, or the gate requires what no stage reads.
         """
+        embedders = roles.get("embedder", ())
         if unknown := sorted(self.thresholds.keys() - set(embedders)):
             raise ValueError(
                 f"thresholds: no embedder is called {', '.join(unknown)}; there are {', '.join(embedders)}"
             )
+        for task, needed in (("pose", self.enrol_pose), ("eyes", self.enrol_eyes)):
+            if needed == "require" and not roles.get(task):
+                raise ValueError(f"enrol_{task}: require needs a stage for the task {task}, and there is none")
         return self

@@ -82,6 +82,11 @@ class AppArgs(BaseModel):
         return {role: stage for role, stage in self.stages.items() if stage.card.task == task}
 
     @property
+    def roles(self) -> dict[str, list[str]]:
+        """The roles of the stages, by their task."""
+        return {task: list(self.of(task)) for task in {stage.card.task for stage in self.stages.values()}}
+
+    @property
     def default_roles(self) -> dict[str, str]:
         """By task, the role in `defaults`, or else the first stage of the task."""
         first = {stage.card.task: role for role, stage in reversed(self.stages.items())}

@@ -86,6 +86,14 @@ class Stages:
         """The detectors, then the networks."""
         return [*self.detectors.values(), *self.networks.values()]
 
+    @property
+    def roles(self) -> dict[str, list[str]]:
+        """The roles of the stages, by their task."""
+        roles: dict[str, list[str]] = {}
+        for stage in self.all:
+            roles.setdefault(stage.card.task, []).append(stage.role)
+        return roles
+
     def of(self, task: str) -> dict[str, FaceStage]:
         """The networks for one task, by role."""
         return {role: stage for role, stage in self.networks.items() if stage.card.task == task}

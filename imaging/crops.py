@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from imaging.geometry import Box, turned, turned_box
 
-Fit: TypeAlias = Literal["aligned", "box", "square", "inside"]
+Fit: TypeAlias = Literal["aligned", "box", "square", "inside", "left_eye", "right_eye"]
 
 # Positions of the eyes, the nose tip and the corners of the mouth in an aligned 112x112 crop: the
 # template of the ArcFace authors (Deng et al., "ArcFace", CVPR 2019), shared by its descendants.
@@ -37,6 +37,8 @@ class CropSpec:
             ``square``: a square of `scale` times the box's longer side, black outside the photo;
             ``inside``: the box times `scale`, shrunk and shifted until it lies inside the photo,
             then stretched to the square.
+            ``left_eye``, ``right_eye``: a square of `scale` times the distance between the eyes, centred on the eye and
+            level with both, the photo's edge repeated outside it. Left and right are those of the landmarks.
         scale: factor by which the box grows about its centre. Not used for ``aligned``.
     """
 
@@ -87,6 +89,16 @@ def quarter_turns(landmarks: NDArray[np.floating]) -> int:
     return round(tilt(landmarks) / 90) % 4
 
 
+def box_rotation(landmarks: NDArray[np.floating]) -> float:
+    """Degrees by which a photo is rotated counterclockwise before a crop of a face's box is cut, -180 to 180.
+
+    Whole quarter turns, and the rest of the tilt if it exceeds `MOST_TILT`.
+    """
+    degrees = tilt(landmarks)
+    turns = 90 * round(degrees / 90)
+    return degrees if abs(degrees - turns) > MOST_TILT else float(turns)
+
+
 def cut(
     pixels: NDArray[np.uint8],
     boxes: Sequence[Box],
@@ -109,6 +121,8 @@ def cut(
     for crop, box, points in zip(crops, boxes, landmarks, strict=True):
         if spec.fit == "aligned":
             crop[:] = _aligned(pixels, points, spec.size)
+        elif spec.fit in ("left_eye", "right_eye"):
+            crop[:] = _eye(pixels, points, spec)
         else:
             upright, upright_box = _upright(pixels, box, points)
             crop[:] = _stretched(_region(upright, upright_box, spec), spec)
@@ -116,11 +130,11 @@ def cut(
 
 
 def _upright(pixels: NDArray[np.uint8], box: Box, points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], Box]:
-    """Rotate the photo if the face is tilted by more than `MOST_TILT`, and return it with the face's box."""
-    degrees = tilt(points)
-    if turns := quarter_turns(points):
+    """Rotate the photo by `box_rotation`, and return it with the face's box."""
+    rotation = box_rotation(points)
+    if turns := round(rotation / 90) % 4:
         pixels, box = turned(pixels, turns), turned_box(box, turns, pixels.shape[1], pixels.shape[0])
-    if abs(rest := degrees - 90 * round(degrees / 90)) > MOST_TILT:
+    if rest := rotation - 90 * round(rotation / 90):
         left, top, right, bottom = box
         height, width = pixels.shape[:2]
         matrix = cv2.getRotationMatrix2D(((left + right) / 2, (top + bottom) / 2), rest, 1)
@@ -133,6 +147,19 @@ def _aligned(pixels: NDArray[np.uint8], points: NDArray[np.float32], size: int) 
     matrix = similarity_transform(points, TEMPLATE * (size / TEMPLATE_SIZE))
     warped = cv2.warpAffine(pixels, matrix, (size, size), flags=cv2.INTER_LINEAR)
     return np.asarray(warped, dtype=np.uint8)
+
+
+def _eye(pixels: NDArray[np.uint8], points: NDArray[np.float32], spec: CropSpec) -> NDArray[np.uint8]:
+    left, right = points[0].astype(np.float64), points[1].astype(np.float64)
+    between = right - left
+    distance = max(float(np.hypot(*between)), 1.0)
+    # At no distance between the eyes nothing is turned.
+    cosine, sine = between / distance if between.any() else (1.0, 0.0)
+    turn = np.array([[cosine, sine], [-sine, cosine]]) * spec.size / (spec.scale * distance)
+    centre = left if spec.fit == "left_eye" else right
+    matrix = np.column_stack([turn, spec.size / 2 - 0.5 - turn @ centre])
+    size, edge = (spec.size, spec.size), cv2.BORDER_REPLICATE
+    return np.asarray(cv2.warpAffine(pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=edge), np.uint8)
 
 
 def _stretched(region: NDArray[np.uint8], spec: CropSpec) -> NDArray[np.uint8]:

@@ -140,8 +140,8 @@ class Card(Strict):
         described = self.architecture == ONNX_FILE
         if described != (self.input is not None):
             raise ValueError(f"input: a card of the architecture {ONNX_FILE} has one, and no other card")
-        if described and (len(self.files), len(self.crops)) != (1, 1):
-            raise ValueError(f"files, crops: a card of the architecture {ONNX_FILE} has one of each")
+        if described and (len(self.files) != 1 or len({spec.size for spec in self.crops}) != 1):
+            raise ValueError(f"files, crops: a card of the architecture {ONNX_FILE} has one file and crops of one size")
         if described and self.task in FACE_TASKS and (missing := self.face_task.missing(self.output)):
             raise ValueError(f"output: a card of the architecture {ONNX_FILE} states {missing}")
         return self
@@ -169,8 +169,14 @@ class Card(Strict):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the network's answer for one face; empty for a detector."""
-        return self.face_task.shape(self.output) if self.task in FACE_TASKS else ()
+        """Shape of the network's answer for one face; empty for a detector.
+
+        A network of the architecture `onnx_file` reads one crop at a time; of several, its answers stand side by side.
+        """
+        if self.task not in FACE_TASKS:
+            return ()
+        several = (len(self.crops),) if self.architecture == ONNX_FILE and len(self.crops) > 1 else ()
+        return (*several, *self.face_task.shape(self.output))
 
     @property
     def embedding_contract(self) -> str:

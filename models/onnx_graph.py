@@ -57,6 +57,35 @@ def _constant(numbers: float | tuple[float, ...], inverse: bool = False) -> str:
     return f"float{'[3]' if isinstance(numbers, tuple) else ''} {{{values}}}"
 
 
+def with_crops_side_by_side(model: ModelProto, size: int, count: int) -> ModelProto:
+    """`model` for `count` crops of each face: inputs ``crops_0``, ``crops_1``, ...; its answers for them, stacked.
+
+    Args:
+        model: from crops, uint8 (n, size, size, 3), to an answer, (n, ...), which becomes (n, count, ...).
+    """
+    names = [f"crops_{place}" for place in range(count)]
+    inputs = ", ".join(f"uint8[n, {size}, {size}, 3] {name}" for name in names)
+    head = _parsed(
+        model,
+        f"""all_crops ({inputs}) => (uint8[m, {size}, {size}, 3] every_crop) {{
+            every_crop = Concat <axis = 0> ({", ".join(names)})
+        }}""",
+    )
+    answer = model.graph.output[0]
+    parts = [f"answers_{place}" for place in range(count)]
+    tail = _parsed(
+        model,
+        f"""side_by_side (float[m] every_answer) => (float[n, {count}] answers) {{
+            axis = Constant <value = int64[1] {{1}}> ()
+            {", ".join(parts)} = Split <axis = 0, num_outputs = {count}> (every_answer)
+            {" ".join(f"column_{part} = Unsqueeze ({part}, axis)" for part in parts)}
+            answers = Concat <axis = 1> ({", ".join(f"column_{part}" for part in parts)})
+        }}""",
+    )
+    joined = merge_models(head, model, io_map=[("every_crop", model.graph.input[0].name)])
+    return merge_models(joined, tail, io_map=[(answer.name, "every_answer")])
+
+
 def with_photos_in(core: ModelProto) -> ModelProto:
     """Prepend an input ``photos``, uint8 (n, height, width, 3) RGB; `core` receives float planes of 0 to 255."""
     head = _parsed(
@@ -123,8 +152,16 @@ def with_any_batch(core: ModelProto) -> ModelProto:
     # Shapes of inner tensors contain the fixed batch.
     del core.graph.value_info[:]
     shapes = {node.input[1] for node in core.graph.node if node.op_type == "Reshape"}
-    for constant in core.graph.initializer:
-        if constant.name in shapes:
+    constants = {constant.name: constant for constant in core.graph.initializer}
+    constants |= {
+        node.output[0]: entry.t
+        for node in core.graph.node
+        if node.op_type == "Constant"
+        for entry in node.attribute
+        if entry.name == "value"
+    }
+    for name, constant in constants.items():
+        if name in shapes:
             shape = numpy_helper.to_array(constant).copy()
             if shape[0] == fixed:
                 # In a Reshape, 0 means the dimension of its input.

@@ -44,6 +44,7 @@ AHEAD = np.array([[40, 50], [80, 50], [60, 72], [45, 95], [75, 95]], np.float32)
 """Landmarks of a face that looks at the camera."""
 ASIDE = np.array([[40, 50], [80, 50], [95, 72], [45, 95], [75, 95]], np.float32)
 """Landmarks of a face that looks aside."""
+INPUT = {"mean": 0.0, "std": 1.0, "layout": "nchw", "colours": "rgb"}
 ANGLES = {"anna": 0, "anne": 20, "bob": 90, "carl": 270, "dora": 180}
 """Directions of people's embeddings, in degrees. Anne resembles Anna; no other two people look alike."""
 
@@ -287,9 +288,9 @@ def stages(
 class People:
     """Stages over photos that are words: ``b"anna bob-dark"`` shows Anna, and Bob in the dark.
 
-    A word is a face: a name of `ANGLES`, then its features: ``dark``, ``small``, ``cut``, ``aside``, ``large`` or
-    ``spoof``. Any other suffix makes another photo of the same person. ``nobody`` is a photo without a face,
-    ``broken`` a file that cannot be decoded.
+    A word is a face: a name of `ANGLES`, then its features: ``dark``, ``small``, ``cut``, ``aside``, ``large``,
+    ``spoof``, ``turned`` (as measured) or ``shut`` (its eyes). Any other suffix makes another photo of the same person.
+    ``nobody`` is a photo without a face, ``broken`` a file that cannot be decoded.
     """
 
     def __init__(self) -> None:
@@ -315,6 +316,19 @@ class People:
     async def score(self, question: FaceCrops) -> NDArray[np.float32]:
         self.scored.append(self._read(question[0]))
         return np.array([0.125 if "-spoof" in word else 0.875 for word in self.scored[-1]], np.float32)
+
+    async def pose(self, question: FaceCrops) -> NDArray[np.float32]:
+        return np.array([(45 if "-turned" in word else 5, 0, 0) for word in self._read(question[0])], np.float32)
+
+    async def eyes(self, question: FaceCrops) -> NDArray[np.float32]:
+        return np.array([[0.125 if "-shut" in word else 0.875] * 2 for word in self._read(question[0])], np.float32)
+
+    def attributes(self) -> list[FakeStage]:
+        """Stages for the tasks pose and eyes."""
+        eyes = [CropSpec(8, "left_eye"), CropSpec(8, "right_eye")]
+        card = fake_card("eyes", "eyes", eyes, architecture="onnx_file", input=INPUT, output={"open_class": 0})
+        pose = fake_card("pose", "pose", [CropSpec(8, "box")], output={"first": 0, "step": 1})
+        return [FakeStage("pose", pose, self.pose), FakeStage("eyes", card, self.eyes)]
 
     def embed(self, size: int) -> Any:
         async def embed(question: FaceCrops) -> NDArray[np.float32]:

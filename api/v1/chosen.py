@@ -1,8 +1,10 @@
 """The stages that a request of /v1 chose, and the faces that they answer with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from api.service import Service
+from api.v1.attributes import attribute_stages
 from api.v1.crops import CroppedFace, encoded
 from api.v1.options import DetectOptions, EnrolOptions, VerifyOptions
 from api.v1.schemas import FaceAnswer, Models
@@ -21,30 +23,33 @@ class ChosenStages:
     Attributes:
         liveness: None if liveness is off.
         rule: judges faces by their live probability.
+        attributes: further networks, by their task.
     """
 
     detector: DetectorStage
     liveness: FaceStage | None
     rule: LivenessRule
+    attributes: Mapping[str, FaceStage]
 
     @classmethod
     def of(cls, service: Service, options: DetectOptions | VerifyOptions | EnrolOptions) -> "ChosenStages":
         """What `options` name, or the defaults.
 
         Raises:
-            Refused: ``UNKNOWN_DETECTOR`` or ``UNKNOWN_LIVENESS``.
+            Refused: ``UNKNOWN_DETECTOR``, ``UNKNOWN_LIVENESS`` or ``UNKNOWN_ATTRIBUTE``.
         """
         stages, off = service.stages, options.liveness == "off"
         return cls(
             stages.detector(options.detector),
             None if off else stages.network(LIVENESS.name, options.liveness_network),
             service.policy.liveness(options.liveness),
+            attribute_stages(stages, options.attributes),
         )
 
     @property
     def networks(self) -> list[FaceStage]:
         """All but the detector and the embedder."""
-        return [self.liveness] if self.liveness else []
+        return [*([self.liveness] if self.liveness else []), *self.attributes.values()]
 
     def models(self, embedder: FaceStage | None = None) -> Models:
         """The names of the networks."""
@@ -52,12 +57,15 @@ class ChosenStages:
             detector=self.detector.card.name,
             liveness=self.liveness and self.liveness.card.name,
             embedder=embedder and embedder.card.name,
+            **{name: stage.card.name for name, stage in self.attributes.items()},
         )
 
     def face(self, photo: Photo, index: int, readings: Readings, row: int) -> FaceAnswer:
         """The answer's form of a face of `photo`, which stands in this row of `readings`."""
         verdict = self.rule.judge(float(readings[self.liveness.role][row])) if self.liveness else None
-        return FaceAnswer.of(photo, index, verdict)
+        return FaceAnswer.of(
+            photo, index, verdict, **{name: readings[stage.role][row] for name, stage in self.attributes.items()}
+        )
 
     def refuses(self, *answers: FaceAnswer) -> bool:
         """Whether one of these faces must not match, since it is a spoof and liveness is required."""

@@ -10,8 +10,8 @@ from api.errors import ERRORS
 from api.parameters import StrictRoute
 from api.service import Service
 from api.v1.chosen import embedder_of
+from api.v1.examples import example
 from api.v1.options import CollectionName, JsonThreshold, Truth
-from api.v1.schemas import example
 from gallery.records import Collection
 from graphs.stages import embedding_kind
 from imaging.refused import Refused

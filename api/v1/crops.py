@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import pybase64
 from pydantic import BaseModel, Field
 
-from api.v1.schemas import FaceAnswer, example
+from api.v1.examples import example
+from api.v1.schemas import FaceAnswer
 from imaging.encode import encode_png
 from imaging.faces import Pixels
 

@@ -14,8 +14,9 @@ from api.errors import ERRORS
 from api.parameters import StrictRoute
 from api.service import Service
 from api.v1.chosen import ChosenStages, embedder_of
+from api.v1.examples import example
 from api.v1.options import CollectionName, EnrolOptions, pick_of
-from api.v1.schemas import FaceAnswer, FacesFound, Models, example
+from api.v1.schemas import FaceAnswer, FacesFound, Models
 from gallery.records import MAX_SUBJECT, Enrolled, NewFace, subject_key
 from gallery.subject_ids import refuse_blank
 from graphs.enrol import EnrolmentOutcome, EnrolmentRules, PhotoToEnrol, enrol
@@ -164,6 +165,7 @@ async def post_faces(
         chosen.detector,
         embedder,
         chosen.liveness,
+        chosen.attributes,
         service.stages.gallery,
         collection,
         entries,
@@ -237,7 +239,7 @@ def _photo_answer(entry: PhotoToEnrol, outcome: EnrolmentOutcome) -> EnrolledPho
     refused, enrolled = outcome.refused, outcome.enrolled
     face = None
     if outcome.photo is not None and outcome.face is not None:
-        face = FaceAnswer.of(outcome.photo, outcome.face, outcome.live)
+        face = FaceAnswer.of(outcome.photo, outcome.face, outcome.live, **outcome.attributes)
     return EnrolledPhoto(
         photo=outcome.number,
         label=entry.label,

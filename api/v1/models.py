@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 from api.errors import ERRORS
 from api.parameters import StrictRoute
 from api.service import Service
-from api.v1.schemas import example
+from api.v1.attributes import attribute_stages
+from api.v1.examples import example
 from graphs.stages import Stage
 from graphs.thresholds import threshold_of
 from models.tasks.embedder import EMBEDDER
@@ -49,18 +50,21 @@ class DefaultsAnswer(BaseModel):
     detector: str
     liveness: str | None = None
     embedder: str | None = None
+    pose: str | None = None
+    eyes: str | None = None
 
 
 class ModelsAnswer(BaseModel):
     """Every network by its role, which is what requests name."""
 
     model_config = example(
-        detectors={}, liveness={}, embedders={"arcface": NetworkAnswer}, defaults={"detector": "mtcnn"}
+        detectors={}, liveness={}, embedders={"arcface": NetworkAnswer}, attributes={}, defaults={"detector": "mtcnn"}
     )
 
     detectors: dict[str, NetworkAnswer]
     liveness: dict[str, NetworkAnswer]
     embedders: dict[str, NetworkAnswer]
+    attributes: dict[str, NetworkAnswer] = Field(description="By attribute, which is what `attributes` names.")
     defaults: DefaultsAnswer
 
 
@@ -89,5 +93,6 @@ async def get_models(request: Request) -> ModelsAnswer:
         detectors={role: answer(stage) for role, stage in stages.detectors.items()},
         liveness={role: answer(stage) for role, stage in stages.of(LIVENESS.name).items()},
         embedders={role: answer(stage) for role, stage in stages.of(EMBEDDER.name).items()},
+        attributes={name: answer(stage) for name, stage in attribute_stages(stages, None).items()},
         defaults=DefaultsAnswer.model_validate(stages.defaults),
     )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from fastapi import Path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -54,6 +54,15 @@ LivenessRole = Annotated[
 ]
 
 
+Attributes = Annotated[
+    str,
+    Field(
+        max_length=100,
+        description="What else to read from each face, comma-separated: pose, eyes; see /v1/models.",
+    ),
+]
+
+
 def _rules(every: str) -> str:
     """Description of the four rules for which face counts; `every` says what ``all`` does."""
     return (
@@ -77,6 +86,7 @@ class DetectOptions(BaseModel):
         "off", description="off: not asked; report: stands beside the answer; require: a spoof is never a match."
     )
     liveness_network: LivenessRole = None
+    attributes: Attributes = ""
     faces: FaceRule = Field("all", description=_rules("every face"))
     max_faces: Annotated[int, Field(ge=1, le=MOST_FACES_ANSWERED), IN_DIGITS] = Field(
         MOST_FACES_ANSWERED,
@@ -100,6 +110,7 @@ class VerifyOptions(BaseModel):
     embedder: EmbedderRole = None
     liveness: LivenessPolicy = Field("off", description="As on /v1/detect.")
     liveness_network: LivenessRole = None
+    attributes: Attributes = ""
     metric: Literal["cosine", "euclidean"] = Field(
         "cosine", description="cosine: similarity, -1 to 1; euclidean: distance of embeddings of length 1, 0 to 2."
     )
@@ -128,6 +139,8 @@ class EnrolOptions(BaseModel):
     detector: DetectorRole = None
     liveness: LivenessPolicy = Field("off", description="require: a spoof is not enrolled.")
     liveness_network: LivenessRole = None
+    # The quality gate judges all that there are.
+    attributes: ClassVar[None] = None
     quality: Literal["report", "require"] = Field("require", description="require: a poor face is not enrolled.")
     faces: FaceRule = Field("one", description=_rules("each face is enrolled for the photo's subject"))
     replace: Truth = Field(False, description="Whether the subjects' earlier faces are deleted in the same step.")

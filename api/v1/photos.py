@@ -14,8 +14,9 @@ from api.parameters import StrictRoute
 from api.service import Service
 from api.v1.chosen import ChosenStages, embedder_of
 from api.v1.crops import CroppedFace, encoded
+from api.v1.examples import example
 from api.v1.options import DetectOptions, EmbedOptions, VerifyOptions, pick_of
-from api.v1.schemas import FaceAnswer, FacesFound, Models, PhotoAnswer, ThresholdAnswer, Timings, example
+from api.v1.schemas import FaceAnswer, FacesFound, Models, PhotoAnswer, ThresholdAnswer, Timings
 from graphs.compare import Distances, distances
 from graphs.faces import faces_of
 from graphs.thresholds import AppliedThreshold, ComparisonMetric, threshold_of

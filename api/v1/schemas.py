@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from api.v1.attributes import EyesAnswer, PoseAnswer
+from api.v1.examples import example
 from graphs.liveness import LivenessVerdict
 from graphs.thresholds import AppliedThreshold, ThresholdSource
 from imaging import quality
@@ -15,24 +17,6 @@ from imaging.faces import Face, Photo
 
 Point = tuple[float, float]
 FacesFound = Annotated[int, Field(description="Number of faces that count, including those not returned.")]
-
-
-def example(*bases: type[BaseModel], **fields: Any) -> ConfigDict:
-    """The setting that gives a model an example in the OpenAPI document: that of `bases`, and `fields`.
-
-    A model among the values stands for its own example.
-    """
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, list):
-            return [plain(each) for each in value]
-        if isinstance(value, dict):
-            return {name: plain(each) for name, each in value.items()}
-        return value.model_config["json_schema_extra"]["examples"][0] if hasattr(value, "model_config") else value
-
-    own = {name: plain(value) for name, value in fields.items()}
-    merged = {name: value for part in (*map(plain, bases), own) for name, value in part.items()}
-    return ConfigDict(json_schema_extra={"examples": [merged]})
 
 
 class Box(BaseModel):
@@ -92,17 +76,28 @@ class Liveness(BaseModel):
 class FaceAnswer(BaseModel):
     """A face that was found."""
 
-    model_config = example(box=Box, score=0.999, landmarks=Landmarks, quality=Quality, liveness=Liveness)
+    model_config = example(
+        box=Box, score=0.999, landmarks=Landmarks, quality=Quality, liveness=Liveness, pose=PoseAnswer, eyes=EyesAnswer
+    )
 
     box: Box
     score: float
     landmarks: Landmarks
     quality: Quality
     liveness: Liveness | None = Field(description="null where liveness is off.")
+    pose: PoseAnswer | None = Field(description="null unless `attributes` names it.")
+    eyes: EyesAnswer | None = Field(description="null unless `attributes` names it.")
 
     @classmethod
-    def of(cls, photo: Photo, index: int, verdict: LivenessVerdict | None) -> "FaceAnswer":
-        """The answer's form of one face of `photo`."""
+    def of(
+        cls,
+        photo: Photo,
+        index: int,
+        verdict: LivenessVerdict | None,
+        pose: NDArray[np.float32] | None = None,
+        eyes: NDArray[np.float32] | None = None,
+    ) -> "FaceAnswer":
+        """The answer's form of one face of `photo`, with the readings of its attributes."""
         face = photo.faces[index]
         return cls(
             box=_box(face),
@@ -110,6 +105,8 @@ class FaceAnswer(BaseModel):
             landmarks=_landmarks(face.landmarks),
             quality=Quality.of(photo.face_qualities[index]),
             liveness=verdict and Liveness(live=verdict.live, score=verdict.score, threshold=verdict.threshold),
+            pose=None if pose is None else PoseAnswer.of(face, pose),
+            eyes=None if eyes is None else EyesAnswer.of(eyes),
         )
 
 
@@ -131,11 +128,13 @@ class PhotoAnswer(BaseModel):
 class Models(BaseModel):
     """The networks that gave the answer, by their names in the catalogue; null for those that were not asked."""
 
-    model_config = example(detector="mtcnn", liveness="fr-liveness", embedder="mobilefacenet")
+    model_config = example(detector="mtcnn", liveness="fr-liveness", embedder="mobilefacenet", pose=None, eyes=None)
 
     detector: str | None = None
     liveness: str | None = None
     embedder: str | None = None
+    pose: str | None = None
+    eyes: str | None = None
 
 
 class Timings(BaseModel):

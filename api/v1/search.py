@@ -14,9 +14,10 @@ from api.parameters import StrictRoute
 from api.service import Service
 from api.v1.chosen import ChosenStages, embedder_of
 from api.v1.crops import CroppedFace
+from api.v1.examples import example
 from api.v1.options import CollectionName, JsonThreshold, SearchOptions, pick_of
 from api.v1.photos import ContractEmbedding, PhotoFile
-from api.v1.schemas import FacesFound, Models, PhotoAnswer, ThresholdAnswer, Timings, example
+from api.v1.schemas import FacesFound, Models, PhotoAnswer, ThresholdAnswer, Timings
 from gallery.records import Hit
 from graphs.identify import identify
 from graphs.thresholds import AppliedThreshold, threshold_of

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 from api.errors import ERRORS
 from api.parameters import StrictRoute
 from api.service import Service
-from api.v1.schemas import example
+from api.v1.examples import example
 from telemetry.call_window import WINDOW_S
 from telemetry.status import StageStatus
 

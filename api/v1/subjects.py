@@ -10,8 +10,8 @@ from api.audit_ids import add_audit_ids
 from api.errors import ERRORS
 from api.parameters import StrictRoute
 from api.path_parameters import SubjectId
+from api.v1.examples import example
 from api.v1.options import IN_DIGITS, CollectionName
-from api.v1.schemas import example
 from gallery.records import MAX_SUBJECT
 from imaging.refused import Refused
 

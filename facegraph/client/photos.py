@@ -76,6 +76,7 @@ def detect(
     detector: str | None = None,
     liveness: LivenessPolicy | None = None,
     liveness_network: str | None = None,
+    attributes: str | None = None,
     faces: FaceRule | None = None,
     max_faces: int | None = None,
 ) -> ApiCall[DetectedPhoto]:
@@ -86,6 +87,7 @@ def detect(
         detector: a role of `models`.
         liveness: whether to measure liveness.
         liveness_network: role of the network that measures it.
+        attributes: what else to read from each face, comma-separated: "pose,eyes". Default: nothing.
         faces: which faces to use. Default: all.
         max_faces: maximum number of faces to return, best score first; 1 to 100.
     """
@@ -96,6 +98,7 @@ def detect(
             detector=detector,
             liveness=liveness,
             liveness_network=liveness_network,
+            attributes=attributes,
             faces=faces,
             max_faces=max_faces,
         ),
@@ -111,6 +114,7 @@ def embed(
     embedder: str | None = None,
     liveness: LivenessPolicy | None = None,
     liveness_network: str | None = None,
+    attributes: str | None = None,
     faces: FaceRule | None = None,
     max_faces: int | None = None,
     crops: bool | None = None,
@@ -118,7 +122,7 @@ def embed(
     """Find the faces of a photo and return an embedding of each.
 
     Args:
-        photo, detector, liveness, liveness_network, faces, max_faces: as in `detect`.
+        photo, detector, liveness, liveness_network, attributes, faces, max_faces: as in `detect`.
         embedder: a role of `models`.
         crops: whether to return the embedder's input for each face.
     """
@@ -127,6 +131,7 @@ def embed(
         embedder=embedder,
         liveness=liveness,
         liveness_network=liveness_network,
+        attributes=attributes,
         faces=faces,
         max_faces=max_faces,
         crops=crops,
@@ -148,6 +153,7 @@ def verify(
     embedder: str | None = None,
     liveness: LivenessPolicy | None = None,
     liveness_network: str | None = None,
+    attributes: str | None = None,
     metric: Metric | None = None,
     threshold: float | None = None,
     faces: FaceRule | None = None,
@@ -156,7 +162,7 @@ def verify(
     """Check whether two photos show the same person.
 
     Args:
-        photo1, photo2, detector, embedder, crops: as in `embed`.
+        photo1, photo2, detector, embedder, liveness_network, attributes, crops: as in `embed`.
         liveness: with "require", a spoof never matches.
         metric: default: cosine.
         threshold: minimum similarity or maximum distance. Default: that of `models`.
@@ -168,6 +174,7 @@ def verify(
         embedder=embedder,
         liveness=liveness,
         liveness_network=liveness_network,
+        attributes=attributes,
         metric=metric,
         threshold=threshold,
         faces=faces,

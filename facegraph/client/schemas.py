@@ -61,14 +61,39 @@ class Crop:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pose:
+    """Which way the head is turned, in degrees.
+
+    Attributes:
+        yaw: above 0 if the face looks towards the left edge of the photo.
+        pitch: above 0 if it looks up.
+        roll: above 0 if the head leans towards the right edge of the photo.
+    """
+
+    yaw: float
+    pitch: float
+    roll: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Eyes:
+    """The probability that each eye is open. Left and right as seen in the photo."""
+
+    left_open: float
+    right_open: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Face:
-    """A detected face. `liveness` and `crop` are None unless requested."""
+    """A detected face. `liveness`, `pose`, `eyes` and `crop` are None unless requested."""
 
     box: Box
     score: float
     landmarks: Landmarks
     quality: Quality
     liveness: Liveness | None
+    pose: Pose | None = None
+    eyes: Eyes | None = None
     crop: Crop | None = None
 
 
@@ -88,6 +113,8 @@ class Models:
     detector: str | None = None
     liveness: str | None = None
     embedder: str | None = None
+    pose: str | None = None
+    eyes: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,6 +52,7 @@ def search(
     detector: str | None = None,
     liveness: LivenessPolicy | None = None,
     liveness_network: str | None = None,
+    attributes: str | None = None,
     faces: FaceRule | None = None,
     max_faces: int | None = None,
     top_k: int | None = None,
@@ -62,8 +63,8 @@ def search(
 
     Args:
         collection: name of the collection.
-        photo, detector, liveness, liveness_network, faces, max_faces, crops: as in `embed`. With liveness "require",
-            a spoof has no candidates.
+        photo, detector, liveness, liveness_network, attributes, faces, max_faces, crops: as in `embed`. With
+            liveness "require", a spoof has no candidates.
         top_k: maximum number of candidates per face, 1 to 100. Default: 5.
         threshold: minimum cosine similarity. Default: the collection's, then that of `models`.
     """
@@ -71,6 +72,7 @@ def search(
         detector=detector,
         liveness=liveness,
         liveness_network=liveness_network,
+        attributes=attributes,
         faces=faces,
         max_faces=max_faces,
         top_k=top_k,

@@ -31,15 +31,18 @@ class Defaults:
     detector: str
     liveness: str | None = None
     embedder: str | None = None
+    pose: str | None = None
+    eyes: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Networks:
-    """Every model by its role. Requests choose models by role."""
+    """Every model by its role, which is what requests name, and those of attributes by the attribute."""
 
     detectors: dict[str, Network]
     liveness: dict[str, Network]
     embedders: dict[str, Network]
+    attributes: dict[str, Network]
     defaults: Defaults
 
 

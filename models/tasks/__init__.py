@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.tasks.embedder import EMBEDDER
+from models.tasks.eyes import EYES
 from models.tasks.liveness import LIVENESS
+from models.tasks.pose import POSE
 from models.tasks.task import FaceTask
 
 DETECTOR = "detector"
 """The task of finding faces in photos."""
 
-FACE_TASKS: Mapping[str, FaceTask[Any]] = {task.name: task for task in (LIVENESS, EMBEDDER)}
+FACE_TASKS: Mapping[str, FaceTask[Any]] = {task.name: task for task in (LIVENESS, EMBEDDER, POSE, EYES)}
 """Every other task by its name."""

@@ -57,7 +57,8 @@ class Desk:
         entries = [PhotoToEnrol(words.split("-")[0], f"{words}.jpg", words.encode()) for words in photos]
         stages = self.stages
         asked = stages.networks["crmnet"] if liveness else None
-        networks = stages.detectors["mtcnn"], stages.networks["arcface"], asked, stages.gallery
+        attributes = {stage.card.task: stage for stage in self.people.attributes()}
+        networks = stages.detectors["mtcnn"], stages.networks["arcface"], asked, attributes, stages.gallery
         return asyncio.run(enrol(*networks, collection, entries, rules, policy, **options))
 
     def found(self, degrees: float, most: int = 9) -> list[str]:
@@ -308,3 +309,14 @@ def test_photos_with_more_crops_than_a_message_carries_are_enrolled_in_batches()
     assert desk.count() == 4
     # The second face of the first photo is Bob's, who is enrolled with the photo's subject.
     assert (desk.found(90), desk.found(270)) == (["anna bob"], ["carl"])
+
+
+def test_measured_angles_and_closed_eyes_are_reported_and_refuse_where_the_policy_says_so() -> None:
+    photos = ("anna-turned", "bob-shut", "carl")
+    outcomes = Desk().enrol(*photos)
+    assert statuses(outcomes) == ["enrolled"] * 3
+    assert [[reason.code for reason in each.reasons] for each in outcomes] == [["FACE_TURNED"], ["EYES_CLOSED"], []]
+    assert outcomes[0].attributes["pose"].tolist() == [45, 0, 0]
+    strict = Policy(enrol_pose="require", enrol_eyes="require")
+    assert statuses(Desk().enrol(*photos, policy=strict)) == ["FACE_TURNED", "EYES_CLOSED", "enrolled"]
+    assert statuses(Desk().enrol(*photos, policy=strict, rules=LENIENT)) == ["enrolled"] * 3

@@ -1,5 +1,6 @@
 """Whether a face is good enough to be enrolled."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from graphs.gate import reasons, turn
+from graphs.gate import Reason, attribute_reasons, reasons, turn
 from graphs.policy import Policy
 from imaging.faces import Photo
 from imaging.geometry import Box
@@ -148,3 +149,39 @@ def test_turn_depends_on_neither_tilt_nor_size_nor_place(
     rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     moved = scale * face @ rotation + (right, down)
     assert turn(moved.astype(np.float32)) == pytest.approx(abs(x) / 40, abs=2e-4)
+
+
+def said(policy: Policy, pose: Sequence[float] | None = None, eyes: Sequence[float] | None = None) -> list[Reason]:
+    return list(
+        attribute_reasons(
+            policy,
+            None if pose is None else np.array(pose, np.float32),
+            None if eyes is None else np.array(eyes, np.float32),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("pose", "message"),
+    [
+        ((30, 25, 90), None),
+        ((-30.5, 0, 0), "The face looks 30 degrees to a side"),
+        ((31, 40, 0), "The face looks 31 degrees to a side"),
+        ((0, -26, 0), "The face looks 26 degrees up or down"),
+    ],
+)
+def test_a_face_is_turned_beyond_the_measured_angles(pose: Sequence[float], message: str | None) -> None:
+    policy = Policy(enrol_max_yaw=30, enrol_max_pitch=25)
+    assert said(policy, pose) == ([Reason("FACE_TURNED", message, refuses=False)] if message else [])
+
+
+@pytest.mark.parametrize(("eyes", "closed"), [((0.4, 0.49), True), ((0.5, 0.0), False), ((0.0, 0.9), False)])
+def test_eyes_are_closed_if_both_are(eyes: Sequence[float], closed: bool) -> None:
+    assert [reason.code for reason in said(Policy(enrol_min_open=0.5), eyes=eyes)] == ["EYES_CLOSED"] * closed
+
+
+def test_attributes_refuse_where_the_policy_requires_them() -> None:
+    for pose, eyes in (("require", "report"), ("report", "require")):
+        found = said(Policy(enrol_pose=pose, enrol_eyes=eyes), (90, 0, 0), (0, 0))
+        assert [reason.refuses for reason in found] == [pose == "require", eyes == "require"]
+    assert said(Policy(enrol_pose="require", enrol_eyes="require")) == []

@@ -28,7 +28,9 @@ class Hall:
         kind = embedding_kind(self.embedder)
         asyncio.run(self.stages.gallery.create("staff", kind, 0.5))
         entries = [PhotoToEnrol(name, name, name.encode()) for name in ("anna", "anne", "bob")]
-        asyncio.run(enrol(self.detector, self.embedder, None, self.stages.gallery, "staff", entries, RULES, Policy()))
+        asyncio.run(
+            enrol(self.detector, self.embedder, None, {}, self.stages.gallery, "staff", entries, RULES, Policy())
+        )
         self.people.embedded.clear()
 
     def identify(

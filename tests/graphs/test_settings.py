@@ -164,8 +164,16 @@ def test_stages_and_defaults_fit_their_cards(changed: dict[str, Any], problem: s
 def test_threshold_of_an_unknown_role_is_named() -> None:
     policy = Policy(thresholds={"arcface": 0.5, "arcfase": 0.4})
     with pytest.raises(ValueError, match=r"thresholds: no embedder is called arcfase; there are arcface, facenet$"):
-        policy.checked_for({"arcface": None, "facenet": None})
-    assert policy.checked_for(["arcface", "arcfase"]) is policy
+        policy.checked_for({"embedder": ["arcface", "facenet"]})
+    assert policy.checked_for({"embedder": ["arcface", "arcfase"]}) is policy
+
+
+@pytest.mark.parametrize("task", ["pose", "eyes"])
+def test_a_gate_that_requires_what_no_stage_reads_is_refused(task: str) -> None:
+    policy = Policy.model_validate({f"enrol_{task}": "require"})
+    with pytest.raises(ValueError, match=f"enrol_{task}: require needs a stage for the task {task}"):
+        policy.checked_for({"embedder": ["arcface"]})
+    assert policy.checked_for({task: ["any"]}) is policy
 
 
 def test_error_does_not_quote_a_value() -> None:

@@ -16,6 +16,7 @@ from imaging.crops import (
     TEMPLATE_SIZE,
     CropSpec,
     Fit,
+    box_rotation,
     cut,
     quarter_turns,
     similarity_transform,
@@ -196,3 +197,26 @@ def test_a_face_that_is_tilted_far_is_cropped_upright(fit: Fit, degrees: float) 
     else:
         turns = -round(degrees / 90)
         assert np.array_equal(found, crop(turned(tilted, turns), box, spec))
+
+
+@given(degrees=st.floats(-180, 180), distance=st.floats(20, 60), side=st.sampled_from([0, 1]))
+def test_an_eye_is_cut_level_and_by_the_distance_of_the_eyes(degrees: float, distance: float, side: int) -> None:
+    turn = similarity(degrees, distance, 150, 150)
+    points = np.zeros((5, 2))
+    points[:2] = moved(np.array([[-0.5, 0], [0.5, 0]]), turn)
+    # A dot beside the eye, an eighth of the crop to the right of the middle, as the eyes have it.
+    dot = moved(np.array([[side - 0.5 + 0.1, 0]]), turn)[0]
+    pixels = np.zeros((300, 300, 3), np.uint8)
+    cv2.circle(pixels, (round(dot[0]), round(dot[1])), 1, (255, 255, 255), -1)
+    eye = crop(pixels, (0, 0, 1, 1), CropSpec(40, ("left_eye", "right_eye")[side], 0.8), points)
+    y, x = np.argwhere(eye[..., 0] == eye.max()).mean(axis=0)
+    assert (x, y) == pytest.approx((19.5 + 5, 19.5), abs=2.5)
+
+
+@given(degrees=st.floats(-180, 180))
+def test_a_box_crop_is_rotated_by_quarter_turns_and_beyond_the_allowed_tilt(degrees: float) -> None:
+    points = moved(TEMPLATE, similarity(degrees, 1, 0, 0))
+    rotation = box_rotation(points)
+    assert abs((tilt(points) - rotation + 180) % 360 - 180) <= MOST_TILT + 1e-6
+    if abs(degrees) < MOST_TILT:
+        assert rotation == 0

@@ -219,7 +219,9 @@ def test_an_onnx_file_describes_its_input_and_a_liveness_network_its_live_class(
     assert "input: a card" in refusal(**{**embedder, "input": None})
     assert "input: a card" in refusal(input=INPUT)
     assert "output: a card of the architecture onnx_file states live_class" in refusal(**{**liveness, "output": {}})
-    assert "files, crops: a card" in refusal(**embedder, crops=[{"size": 112, "fit": "box"}] * 2)
+    sizes = [{"size": size, "fit": "box"} for size in (112, 80)]
+    assert "one file and crops of one size" in refusal(**embedder, crops=sizes)
+    assert made_card(**embedder, crops=sizes[:1] * 2).shape == (2, 8)
     grey = {**INPUT, "colours": "grey", "mean": (1, 2, 3)}
     assert "a grey input has one channel" in refusal(**{**embedder, "input": grey})
 

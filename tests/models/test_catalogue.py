@@ -13,6 +13,7 @@ from models.catalogue import CARDS, card, cards, caveats, networks_of, ranges_pa
 from models.errors import ModelError
 from models.sources import InstalledSource
 from models.store import sha256_of
+from models.tasks import FACE_TASKS
 from tests.models.cards import made_card
 
 REGISTRY_CARRIED = {"mtcnn", "mediapipe-full-range", "mediapipe-short-range", "mobilefacenet", "facenet", "fr-liveness"}
@@ -34,7 +35,7 @@ CONTRACTS = {
 def test_every_file_is_a_card_under_its_name() -> None:
     assert list(cards()) == sorted(path.stem for path in CARDS.glob("*.toml"))
     assert {name: entry.name for name, entry in cards().items()} == {name: name for name in cards()}
-    assert {entry.task for entry in cards().values()} == {"detector", "liveness", "embedder"}
+    assert {entry.task for entry in cards().values()} == {"detector", *FACE_TASKS}
 
 
 @EVERY_CARD
@@ -80,7 +81,7 @@ def test_what_the_registries_carry_needs_no_other_address() -> None:
         )
     }
     assert set(carried) >= REGISTRY_CARRIED
-    assert {entry.task for entry in carried.values()} == {"detector", "liveness", "embedder"}
+    assert {entry.task for entry in carried.values()} == {"detector", *FACE_TASKS}
     assert not any(entry.non_commercial for entry in carried.values())
 
 

@@ -55,7 +55,7 @@ def differences(*networks: tuple[str, Path]) -> dict[str, float]:
 # No default configuration has these. They are exported for their tests.
 LONG = ("mtcnn-tensorflow", "minifasnet", "minifasnet-celeba", "deep-tree", "fr-feature")
 DETECTORS = ("mtcnn", "mediapipe-full-range", "retinaface-mobilenet", "centerface")
-NAMES = (*DETECTORS, "fr-liveness", "mobilefacenet", "facenet", *LONG)
+NAMES = (*DETECTORS, "fr-liveness", "fr-pose", "fr-eyes", "mobilefacenet", "facenet", *LONG)
 
 
 def runtime(entry: Card) -> str:

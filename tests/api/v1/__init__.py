@@ -20,6 +20,8 @@ FACE = {
     },
     "quality": {"brightness": 120, "contrast": 50, "sharpness": 100},
     "liveness": None,
+    "pose": None,
+    "eyes": None,
 }
 """A face as it is answered."""
 EMBEDDED = {**FACE, "crop": None}

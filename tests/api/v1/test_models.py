@@ -47,7 +47,8 @@ def test_every_network_stands_under_its_role() -> None:
                 "threshold_source": "card",
             },
         },
-        "defaults": {"detector": "mtcnn", "liveness": "crmnet", "embedder": "arcface"},
+        "attributes": {},
+        "defaults": {"detector": "mtcnn", "liveness": "crmnet", "embedder": "arcface", "pose": None, "eyes": None},
     }
 
 

@@ -9,7 +9,7 @@ from imaging.pick import FaceRule, Pick
 from tests.api.v1 import EMBEDDED, FACE, PHOTO, Api, message, refusal
 from tests.fakes import direction
 
-MODELS = {"detector": "detector-model", "liveness": None, "embedder": None}
+MODELS = {"detector": "detector-model", "liveness": None, "embedder": None, "pose": None, "eyes": None}
 LIVE = {"live": True, "score": 0.875, "threshold": 0.5}
 SPOOF = {"live": False, "score": 0.125, "threshold": 0.5}
 
@@ -103,7 +103,7 @@ def test_two_photos_of_one_person_match() -> None:
         "threshold": {"value": 0.4, "source": "card"},
         "faces_found": [1, 1],
         "faces": [{**EMBEDDED, "liveness": LIVE}] * 2,
-        "models": {"detector": "detector-model", "liveness": "liveness-model", "embedder": "embedder-model"},
+        "models": {**MODELS, "liveness": "liveness-model", "embedder": "embedder-model"},
     }
 
 

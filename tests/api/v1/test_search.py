@@ -48,7 +48,13 @@ def test_each_face_of_a_photo_has_its_candidates_best_first() -> None:
             {**EMBEDDED, "score": 0.97, "candidates": []},
         ],
         "threshold": CARD,
-        "models": {"detector": "detector-model", "liveness": None, "embedder": "embedder-model"},
+        "models": {
+            "detector": "detector-model",
+            "liveness": None,
+            "embedder": "embedder-model",
+            "pose": None,
+            "eyes": None,
+        },
     }
 
 

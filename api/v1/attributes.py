@@ -1,0 +1,70 @@
+"""What further networks say of a face: its attributes, which requests name by their task."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from api.v1.examples import example
+from graphs.stages import FaceStage, Stages
+from imaging.crops import box_rotation
+from imaging.faces import Face
+from imaging.refused import Refused
+from models.tasks.eyes import EYES
+from models.tasks.pose import POSE
+
+ATTRIBUTES = (POSE.name, EYES.name)
+"""The tasks whose readings a face is answered with."""
+
+
+class PoseAnswer(BaseModel):
+    """Which way the head is turned, in degrees; 0 for a face that looks straight at the camera."""
+
+    model_config = example(yaw=-12.5, pitch=3.1, roll=1.7)
+
+    yaw: float = Field(description="Above 0 if the face looks towards the left edge of the photo.")
+    pitch: float = Field(description="Above 0 if it looks up.")
+    roll: float = Field(description="Above 0 if the head leans towards the right edge of the photo.")
+
+    @classmethod
+    def of(cls, face: Face, reading: NDArray[np.float32]) -> "PoseAnswer":
+        """The answer's form of a reading of `face`, whose crop may have been rotated."""
+        yaw, pitch, roll = reading.tolist()
+        rotated = roll + box_rotation(face.landmarks)
+        return cls(yaw=yaw, pitch=pitch, roll=(rotated + 180) % 360 - 180)
+
+
+class EyesAnswer(BaseModel):
+    """The probability that each eye is open; left and right as seen in the photo."""
+
+    model_config = example(left_open=0.99, right_open=0.98)
+
+    left_open: float
+    right_open: float
+
+    @classmethod
+    def of(cls, reading: NDArray[np.float32]) -> "EyesAnswer":
+        """The answer's form of a reading."""
+        left, right = reading.tolist()
+        return cls(left_open=left, right_open=right)
+
+
+def attribute_stages(stages: Stages, names: str | None) -> Mapping[str, FaceStage]:
+    """The default networks of attributes.
+
+    Args:
+        names: of the attributes, comma-separated; None for all that there are.
+
+    Raises:
+        Refused: ``UNKNOWN_ATTRIBUTE``.
+    """
+    known = {task: stages.network(task, None) for task in ATTRIBUTES if task in stages.defaults}
+    if names is None:
+        return known
+    wanted = [name.strip() for name in names.split(",")] if names else []
+    for name in wanted:
+        if name not in known:
+            has = f"there are {', '.join(known)}" if known else "this service has none"
+            raise Refused("UNKNOWN_ATTRIBUTE", f"There is no attribute called {name}; {has}")
+    return {name: known[name] for name in wanted}

@@ -1,0 +1,23 @@
+"""Examples of answers and bodies in the OpenAPI document."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+def example(*bases: type[BaseModel], **fields: Any) -> ConfigDict:
+    """The setting that gives a model an example in the OpenAPI document: that of `bases`, and `fields`.
+
+    A model among the values stands for its own example.
+    """
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return [plain(each) for each in value]
+        if isinstance(value, dict):
+            return {name: plain(each) for name, each in value.items()}
+        return value.model_config["json_schema_extra"]["examples"][0] if hasattr(value, "model_config") else value
+
+    own = {name: plain(value) for name, value in fields.items()}
+    merged = {name: value for part in (*map(plain, bases), own) for name, value in part.items()}
+    return ConfigDict(json_schema_extra={"examples": [merged]})

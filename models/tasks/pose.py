@@ -1,0 +1,71 @@
+"""Head pose: which way a face looks, in degrees."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import Field
+
+from models.errors import ModelError
+from models.tasks.task import FaceTask, Floats, TaskOutput
+
+ANGLES = ("yaw", "pitch", "roll")
+"""The angles, in the order of the answer and of the network's outputs.
+
+Yaw is above 0 if the face looks towards the left edge of the photo, pitch if it looks up, and roll if the head leans
+towards the right edge.
+"""
+
+
+class PoseOutput(TaskOutput):
+    """``[output]`` of a pose card: each of the network's three outputs has the logits of a row of bins.
+
+    Attributes:
+        first: angle of the first bin, in degrees.
+        step: from one bin to the next, in degrees.
+    """
+
+    first: float
+    step: float = Field(gt=0)
+
+
+class PoseTask(FaceTask[PoseOutput]):
+    """The expected angle over softmax bins.
+
+    Ruiz, Chong and Rehg, "Fine-Grained Head Pose Estimation Without Keypoints", CVPR Workshops 2018.
+    """
+
+    name = "pose"
+    output = PoseOutput
+
+    def shape(self, output: PoseOutput) -> tuple[int, ...]:
+        """Yaw, pitch and roll."""
+        return (len(ANGLES),)
+
+    def tail(self, output: PoseOutput, sizes: Sequence[int]) -> str:
+        """The ``angles`` (n, 3).
+
+        Raises:
+            ModelError: the network does not have three outputs of one size.
+        """
+        if len(sizes) != len(ANGLES) or len(set(sizes)) != 1:
+            raise ModelError(f"the network has outputs of {[*sizes]} numbers; pose wants three of one size")
+        bins = ", ".join(str(output.first + output.step * place) for place in range(sizes[0]))
+        inputs = ", ".join(f"float[n, {size}] {angle}_bins" for angle, size in zip(ANGLES, sizes, strict=True))
+        steps = "\n".join(
+            f"{angle}_shares = Softmax <axis = 1> ({angle}_bins) {angle} = MatMul ({angle}_shares, degrees)"
+            for angle in ANGLES
+        )
+        return f"""expected_angles ({inputs}) => (float[n, {len(ANGLES)}] angles) {{
+            degrees = Constant <value = float[{sizes[0]}, 1] {{{bins}}}> ()
+            {steps}
+            angles = Concat <axis = 1> ({", ".join(ANGLES)})
+        }}"""
+
+    def answer(self, output: PoseOutput, raw: Sequence[Floats]) -> Floats:
+        """The same with numpy."""
+        degrees = output.first + output.step * np.arange(raw[0].shape[1])
+        shares = [np.exp(logits - logits.max(axis=1, keepdims=True)) for logits in raw]
+        return np.stack([share @ degrees / share.sum(axis=1) for share in shares], axis=1).astype(np.float32)
+
+
+POSE = PoseTask()

@@ -14,14 +14,15 @@ from models.errors import ModelError
 from models.store import atomic
 from models.tasks import DETECTOR
 
-Task = Literal["embedder", "liveness"]
+ThresholdTask = Literal["embedder", "liveness"]
+"""A task whose cards have a threshold that can be configured."""
 
 
 class Configuration:
-    """A file like configs/serve.yaml.
+    """A Serve configuration, such as configs/serve.yaml.
 
     Raises:
-        ModelError: it cannot be read, or is no such configuration.
+        ModelError: the file cannot be read, or has no application with stages and an ingress.
     """
 
     def __init__(self, file: Path) -> None:
@@ -35,16 +36,20 @@ class Configuration:
         except (OSError, UnicodeDecodeError, YAMLError) as error:
             raise ModelError(f"the configuration {file} cannot be read: {error}") from error
         except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"{file} is no configuration of one application with an ingress") from error
+            raise ModelError(f"{file} does not have exactly one application with stages and an ingress") from error
 
     def model(self, role: str) -> str | None:
-        """The name of the card behind an embedder's or a liveness stage's role."""
+        """The name of the card assigned to a role. None if there is no such role."""
         stages = self._args["stages"]
         return str(stages[role]["model"]) if role in stages else None
 
     @property
     def detector(self) -> str:
-        """The name of the card behind the default detector of /v1."""
+        """The name of the card of the default detector under /v1.
+
+        Raises:
+            ModelError: there is no such detector.
+        """
         detectors = [role for role, stage in self._args["stages"].items() if card(stage["model"]).task == DETECTOR]
         role = self._args.get("defaults", {}).get(DETECTOR, next(iter(detectors), None))
         if role not in detectors:
@@ -52,11 +57,11 @@ class Configuration:
         return str(self._args["stages"][role]["model"])
 
     def roles(self, model: str) -> list[str]:
-        """The roles that a card stands behind."""
+        """The roles that a card is assigned to."""
         return [str(role) for role, stage in self._args["stages"].items() if stage["model"] == model]
 
-    def thresholds(self, task: Task, model: str) -> dict[str, float]:
-        """The thresholds that are set for a card, by role."""
+    def thresholds(self, task: ThresholdTask, model: str) -> dict[str, float]:
+        """The configured thresholds of a card, by role."""
         policy = self._ingress.get("user_config") or {}
         if task == "embedder":
             set_for = policy.get("thresholds") or {}
@@ -64,21 +69,21 @@ class Configuration:
             set_for = dict.fromkeys(self.roles(model), policy.get("liveness_threshold"))
         return {role: float(set_for[role]) for role in self.roles(model) if set_for.get(role) is not None}
 
-    def check(self, task: Task, model: str) -> None:
-        """Raise what `write` would raise."""
+    def check(self, task: ThresholdTask, model: str) -> None:
+        """Raise the errors of `write` without writing."""
         if not self.roles(model):
             raise ModelError(f"{self._file} has no stage with {model} to write a threshold for")
         if self._dumped() != self._text:
-            raise ModelError(f"the layout of {self._file} could not be kept: write its threshold by hand")
+            raise ModelError(f"the layout of {self._file} cannot be preserved: write the threshold by hand")
 
-    def write(self, task: Task, model: str, threshold: float) -> list[str]:
-        """Set the threshold of every role that a card stands behind, leaving everything else in the file as it is.
+    def write(self, task: ThresholdTask, model: str, threshold: float) -> list[str]:
+        """Set the threshold of every role that a card is assigned to. The rest of the file does not change.
 
         Returns:
-            the roles.
+            The roles.
 
         Raises:
-            ModelError: no role has this card, or the file's layout could not be kept.
+            ModelError: the card has no role, or the file's layout cannot be preserved.
         """
         self.check(task, model)
         roles = self.roles(model)
@@ -102,7 +107,7 @@ class Configuration:
 
 
 def _yaml() -> YAML:
-    """Round trip: with comments, quotes and the layout that this project's configurations have."""
+    """A round-trip parser that keeps comments, quotes and the layout of this project's configurations."""
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096

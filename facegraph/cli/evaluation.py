@@ -8,7 +8,7 @@ from typing import Annotated, cast
 import typer
 
 from evaluation.calibration import RateName, Target
-from evaluation.configuration import Configuration, Task
+from evaluation.configuration import Configuration, ThresholdTask
 from evaluation.figures import percent, shortage, supports
 from evaluation.samples import PairProtocol
 from facegraph.cli.measurement import CALIBRATED, measure_model
@@ -105,7 +105,7 @@ def calibrate_command(
     entry = _network(configuration, network)
     target = _target(entry, {"FMR": fmr, "APCER": apcer, "BPCER": bpcer})
     if write is not None:
-        configuration.check(cast(Task, entry.task), entry.name)
+        configuration.check(cast(ThresholdTask, entry.task), entry.name)
     measurement = measure_model(configuration, entry, photos, None, groups, detector, engine, Store(store))
     sample = measurement.sample
     evidence = sample.evidence(measurement.answers, target.rate)
@@ -118,7 +118,7 @@ def calibrate_command(
     measurement.report({CALIBRATED: threshold}, rates, {"calibration": chosen}, report, replicates, seed)
     print_line(f"threshold [bold]{threshold}[/] for {target.rate} at most {percent(target.at_most)}")
     if write is not None:
-        roles = configuration.write(cast(Task, entry.task), entry.name, threshold)
+        roles = configuration.write(cast(ThresholdTask, entry.task), entry.name, threshold)
         print_line(
             f"[green]written[/] {escaped(str(write))}, for {', '.join(map(escaped, roles))}: `serve deploy` applies it"
         )

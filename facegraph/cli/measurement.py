@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from evaluation.answers import Answers, answers
-from evaluation.configuration import Configuration, Task
+from evaluation.configuration import Configuration, ThresholdTask
 from evaluation.figures import Plan
 from evaluation.groups import Grouped, measure_groups, read_groups
 from evaluation.report import Section, acquisition, group_rates, write_report
@@ -134,7 +134,7 @@ def measure_model(
                 grouped = group_photos, answers(tracked, detect, network, entry.crops)
     finally:
         finder.close()
-    configured = configuration.thresholds(cast(Task, entry.task), entry.name)
+    configured = configuration.thresholds(cast(ThresholdTask, entry.task), entry.name)
     return Measurement(
         entry,
         sample,

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -145,6 +145,7 @@ SIZES = st.integers(2, 6).flatmap(
 )
 
 
+@settings(max_examples=60)
 @given(SIZES)
 def test_the_rule_holds_for_every_pair(pair: tuple[list[float], list[float]]) -> None:
     response = compare(*pair)

@@ -61,15 +61,8 @@ def test_the_policy_lets_the_page_load_nothing_but_its_own_and_run_no_markup() -
     "path",
     [
         "/ui/nowhere",
-        "/ui/..%2f__init__.py",
-        "/ui/%2e%2e/__init__.py",
-        "/ui/%00",
-        f"/ui/{'a' * 5000}",
-        "/ui/views",
-        "/ui//",
-        "/ui/app.js/",
-        "/ui//app.js",
-        "/ui/views/%2e%2e/app.js",
+        *("/ui/..%2f__init__.py", "/ui/%2e%2e/__init__.py", "/ui/%00", f"/ui/{'a' * 5000}"),
+        *("/ui/views", "/ui//", "/ui/app.js/", "/ui//app.js", "/ui/views/%2e%2e/app.js"),
     ],
 )
 def test_other_paths_below_the_page_are_not_found(path: str) -> None:

@@ -40,18 +40,6 @@ def test_a_pair_has_the_crops_of_the_compared_faces() -> None:
     assert [number(face["crop"]) for face in faces] == [1, 2]
 
 
-@pytest.mark.parametrize("options", [{}, {"crops": False}])
-def test_there_are_no_crops_by_default(options: dict[str, Any]) -> None:
-    api = staff()
-    pair = {"photo1": b"anna", "photo2": b"anne"}
-    answers = [
-        api.send("/v1/embed", "anna bob", **options),
-        api.send(f"{STAFF}/search", "anna", **options),
-        api.client.post("/v1/verify", files=pair, params=options),
-    ]
-    assert [face["crop"] for answer in answers for face in answer.json()["faces"]] == [None] * 5
-
-
 def test_the_total_time_includes_their_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = 0.0
 

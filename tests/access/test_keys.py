@@ -140,7 +140,7 @@ def test_no_key_is_valid_while_the_file_is_damaged_and_no_command_overwrites_it(
     entry, text = create(file, "door", ["read"])
     keys = Keys(file, clock)
     assert keys.find(text) == entry
-    intact = file.read_bytes()
+    intact, where = file.read_bytes(), "the file" if content in ("{", "[]") else r"(keys|more)[\w.]*"
     file.write_text(content, "utf-8")
     clock.seconds += RELOAD_PERIOD_S
     for command in (
@@ -149,7 +149,7 @@ def test_no_key_is_valid_while_the_file_is_damaged_and_no_command_overwrites_it(
         lambda: create(file, "other", ["read"]),
         lambda: revoke(file, entry.id),
     ):
-        with pytest.raises(KeysError, match=r"keys\.json cannot be read: "):
+        with pytest.raises(KeysError, match=rf"keys\.json cannot be read: {where}: "):
             command()
     assert file.read_text("utf-8") == content
     file.write_bytes(intact)

@@ -6,7 +6,7 @@ from access.rates import Rates
 
 
 class Clock:
-    seconds = 100.0
+    seconds = 0.25
 
     def __call__(self) -> float:
         return self.seconds

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec
 
 import numpy as np
 import pytest
+from lancedb import AsyncTable
 from numpy.typing import NDArray
 
 from gallery.location import Location
@@ -158,8 +159,11 @@ def table_folder(location: Location, table: str) -> Path:
     return location.folder / f"{table}.lance"
 
 
+async def table_of(location: Location, name: str = NAME) -> AsyncTable:
+    """Open the table of a collection once more."""
+    return await (await location.connect()).open_table((await Reader(location, 0).collection(name)).table)
+
+
 async def versions(location: Location) -> int:
     """Number of versions of the collection."""
-    connection = await location.connect()
-    collection = await Reader(location, 8).collection(NAME)
-    return await (await connection.open_table(collection.table)).version()
+    return await (await table_of(location)).version()

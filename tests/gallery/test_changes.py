@@ -13,11 +13,24 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import gallery.writer
 from gallery.location import Location
+from gallery.mirror import Mirror
 from gallery.reader import Reader
 from gallery.records import NewFace, normalised, subject_key
 from gallery.subject_ids import look_of
 from gallery.writer import Writer
-from tests.gallery.sample_gallery import KIND, NAME, SIZE, brute_force, face, listed, refusal, search, statuses, vectors
+from tests.gallery.sample_gallery import (
+    KIND,
+    NAME,
+    SIZE,
+    brute_force,
+    face,
+    listed,
+    refusal,
+    search,
+    statuses,
+    table_of,
+    vectors,
+)
 
 Answer = TypeVar("Answer")
 
@@ -46,6 +59,7 @@ class Changes(RuleBasedStateMachine):
         self.writer = self.run(Writer.open(self.location))
         self.collection = self.run(self.writer.create(NAME, KIND, None))
         self.readers = [Reader(self.location, 8), Reader(self.location, 0)]
+        self.mirror = Mirror(self.run(table_of(self.location)), SIZE)
 
     def run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         return self.loop.run(work)
@@ -139,9 +153,13 @@ class Changes(RuleBasedStateMachine):
     @invariant()
     def searches_find_what_brute_force_finds(self) -> None:
         probes = [*vectors(2, seed=1), *[each.embedding for each in list(self.faces.values())[-1:]]]
-        for reader in self.readers:
-            for count in (1, 3, 100):
-                for probe, hits in zip(probes, self.run(search(reader, probes, count)), strict=True):
+        self.run(self.mirror.refresh())
+        assert (len(self.mirror), self.mirror.bytes) == (len(self.faces), len(self.faces) * SIZE * 4)
+        for count in (1, 3, 100):
+            found = [self.run(search(reader, probes, count)) for reader in self.readers]
+            found.append([self.mirror.best(normalised(probe, SIZE), count) for probe in probes])
+            for each in found:
+                for probe, hits in zip(probes, each, strict=True):
                     wanted = brute_force(self.faces.values(), probe, count)
                     assert [hit.subject for hit in hits] == [subject for subject, _ in wanted]
                     assert [hit.cosine for hit in hits] == pytest.approx([cosine for _, cosine in wanted], abs=1e-5)

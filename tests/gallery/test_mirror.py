@@ -6,22 +6,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from lancedb import AsyncTable
 from lancedb.query import AsyncQuery
 
 from gallery.location import Location
 from gallery.mirror import Mirror, clipped
-from gallery.reader import Reader
 from gallery.writer import Writer
-from tests.gallery.sample_gallery import NAME, SIZE, enrol, face, people, with_vector
+from tests.gallery.sample_gallery import NAME, SIZE, enrol, face, people, table_of, with_vector
 
 pytestmark = pytest.mark.anyio
-
-
-async def table_of(location: Location) -> AsyncTable:
-    """The collection's table, for a mirror of its own."""
-    collection = await Reader(location, 8).collection(NAME)
-    return await (await location.connect()).open_table(collection.table)
 
 
 async def test_it_reads_only_new_rows(location: Location, monkeypatch: pytest.MonkeyPatch, writer: Writer) -> None:

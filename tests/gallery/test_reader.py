@@ -30,6 +30,7 @@ from tests.gallery.sample_gallery import (
     refusal,
     search,
     statuses,
+    table_of,
     vectors,
     with_vector,
     writing,
@@ -43,13 +44,13 @@ EXACT, INDEXED = 8, 0
 
 async def indexed(location: Location) -> set[str]:
     """The columns that have an index."""
-    table = await (await location.connect()).open_table((await Reader(location, EXACT).collection(NAME)).table)
+    table = await table_of(location)
     return {column for index in await table.list_indices() for column in index.columns}
 
 
 async def unindexed(location: Location) -> int:
     """Number of faces that are not in the vector index yet."""
-    table = await (await location.connect()).open_table((await Reader(location, EXACT).collection(NAME)).table)
+    table = await table_of(location)
     statistics = await table.index_stats("vector_idx")
     assert statistics is not None
     return int(statistics.num_unindexed_rows)

@@ -40,9 +40,8 @@ def run_and_report(
     """Run an enrolment with a progress bar, and report its outcomes even if it was interrupted or failed.
 
     Args:
-        enrolment: appends to `outcomes`.
-        outcomes: those already known.
-        file: where to write them, or None.
+        outcomes: those already known; `enrolment` appends to it.
+        file: where to write them, too.
     """
     interrupted = False
     try:

@@ -32,8 +32,6 @@ def face_ids(subject: str, photo: bytes, every_face: bool) -> list[str]:
     """The ids that the service gives to the faces of a photo; see `gallery.records.NewFace`.
 
     Args:
-        subject: id of the subject.
-        photo: bytes of the file.
         every_face: whether all faces of the photo are enrolled, as with the rule ``all``, or only one.
     """
     key, photo_digest = subject_key(subject), hashlib.sha256(photo).hexdigest()
@@ -55,11 +53,7 @@ async def enrolled_faces(
     """The faces of each of `subjects`, which are all in the collection.
 
     Args:
-        client: a client of the service.
-        collection: name of the collection.
-        subjects: ids of the subjects.
         parallel: maximum number of requests in progress.
-        report: called with the progress.
     """
     found: dict[str, tuple[StoredFace, ...]] = {}
 
@@ -123,13 +117,8 @@ async def enrol(
     """Enrol `photos`, and append the outcome of each to `outcomes` as soon as it is known.
 
     Args:
-        client: a client of the service.
-        collection: name of the collection.
         photos: pairs of a subject's id and a path.
-        rules: which photos and faces to enrol.
         parallel: maximum number of requests in progress.
-        report: called with the progress.
-        outcomes: extended.
     """
     before = len(outcomes)
 

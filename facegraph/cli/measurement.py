@@ -37,8 +37,6 @@ class Measurement:
 
     Attributes:
         entry: the model's card.
-        sample: the photos and their labels.
-        answers: the model's answer for each photo.
         groups: photos of different people in groups, and the model's answers for them.
         thresholds: the card's and the configured thresholds by name.
         about: facts about the measurement for the report.
@@ -66,9 +64,6 @@ class Measurement:
             chosen: a calibrated threshold, or empty. False matches by group are measured at it, or at the card's.
             rates: the error rates to find thresholds for.
             more: further sections of the report.
-            file: where to write the report, or None for the default.
-            replicates: number of bootstrap replicates.
-            seed: random seed of the bootstrap.
         """
         photos, thresholds = self.sample.photos, {**self.thresholds, **chosen}
         with tracking() as track:
@@ -103,14 +98,9 @@ def measure_model(
     """Run a model on all photos.
 
     Args:
-        configuration: has the default detector and the configured thresholds.
-        entry: the model's card.
         photos: labelled photos, as `evaluation.samples.read_sample` reads them.
-        protocol: of a CSV of pairs, or None.
-        groups: a CSV of photos of different people in groups, or None.
-        detector: name of the detector's card, or None for the default.
-        engine: what runs the model.
-        store: where the models are.
+        groups: a CSV of photos of different people in groups.
+        detector: name of the detector's card. Default: the one configured for /v1.
 
     Raises:
         ModelError: the photos cannot be used, or `groups` are given for a model that is not an embedder.

@@ -38,12 +38,7 @@ class ReEmbedPlan:
 
 
 def re_embed_plan(enrolled: Mapping[str, Sequence[StoredFace]], found: Mapping[str, Sequence[Path]]) -> ReEmbedPlan:
-    """Find the photos of the enrolled faces by their digests.
-
-    Args:
-        enrolled: the collection's faces by subject.
-        found: the folder's photos by subject.
-    """
+    """Find the photos of the enrolled faces by their digests. Both arguments are by subject."""
     plan = ReEmbedPlan()
     for subject, faces in enrolled.items():
         photos = []

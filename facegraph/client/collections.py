@@ -85,7 +85,6 @@ def delete_collection(name: str, *, with_faces: bool = False) -> ApiCall[None]:
     """Delete a collection permanently.
 
     Args:
-        name: name of the collection.
         with_faces: must be true if the collection has faces.
     """
     return ApiCall(

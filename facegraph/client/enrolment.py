@@ -32,14 +32,11 @@ class EnrolledPhoto:
     Attributes:
         photo: index of the photo among those given.
         label: name of the photo's file.
-        subject: id of the subject.
         status: ``enrolled``; ``already`` if the same photo was enrolled for the subject before; ``deleted`` if an
             attempt whose response was lost enrolled the face and it was deleted since; or ``refused``.
-        face_id: id of the enrolled face.
         error: why the photo was refused.
         reasons: all flaws of the face, even if it was enrolled.
-        faces_found: number of faces in the photo.
-        face: the face, if one was selected.
+        face: None if no face was selected.
     """
 
     photo: int
@@ -108,7 +105,6 @@ def enrol(
     refused does the call raise `RefusedPhotoError`, with the code of the first and all of them in `details["photos"]`.
 
     Args:
-        collection: name of the collection.
         subject: id of 1 to 512 characters, at least one of them visible.
         photos: 1 to 64 photos, about 28 MB in total. `enrol_many` takes more.
         detector, liveness, liveness_network: as in `detect`. With liveness "require", a spoof is refused.
@@ -148,7 +144,6 @@ def enrol_many(
     enrolled stays unchanged.
 
     Args:
-        collection: name of the collection.
         photos: pairs of a subject's id and a photo.
         detector, liveness, liveness_network, quality, faces: as in `enrol`.
     """
@@ -169,7 +164,6 @@ def enrol_embeddings(
     """Enrol existing embeddings, either all or none.
 
     Args:
-        collection: name of the collection.
         embeddings: 1 to 1,000 embeddings with the collection's contract.
         replace: whether to delete the subjects' other faces in the same commit.
 

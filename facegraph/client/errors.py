@@ -117,7 +117,6 @@ def error_from(status: int, body: Any, retry_after: float | None) -> ServiceErro
     """The exception for an error response.
 
     Args:
-        status: HTTP status.
         body: the parsed JSON body, or None.
         retry_after: seconds from the ``Retry-After`` header, or None.
     """

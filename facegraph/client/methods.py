@@ -83,12 +83,10 @@ def awaited_pages(
 
 
 def _signed(method: M, describe: Callable[..., Any], iterator: Any = None) -> M:
-    """Set the signature of `method`: that of `describe` with a self, returning the result instead of the call.
+    """Set the signature of `method`: that of `describe` with a self, and the result instead of the call.
 
     Args:
-        method: what `describe` was turned into.
-        describe: returns an `ApiCall`.
-        iterator: the generic type of a method over pages, such as `Iterator`.
+        iterator: generic type of the result of a method over pages, such as `Iterator`.
     """
     signature = inspect.signature(describe)
     [result, *_] = get_args(signature.return_annotation)

@@ -195,7 +195,6 @@ def compare(
     """Compare two embeddings with the same contract.
 
     Args:
-        embedding1, embedding2: as `embed` returns them.
         metric, threshold: as in `verify`.
     """
     pair = {"embedding1": embedding1.as_json(), "embedding2": embedding2.as_json()}

@@ -62,7 +62,6 @@ def search(
     """Find the enrolled subjects that each face of a photo resembles.
 
     Args:
-        collection: name of the collection.
         photo, detector, liveness, liveness_network, attributes, faces, max_faces, crops: as in `embed`. With
             liveness "require", a spoof has no candidates.
         top_k: maximum number of candidates per face, 1 to 100. Default: 5.
@@ -94,8 +93,6 @@ def search_embedding(
     """Find the enrolled subjects that an embedding resembles. It must have the collection's contract.
 
     Args:
-        collection: name of the collection.
-        embedding: as `embed` returns it.
         top_k, threshold: as in `search`.
     """
     return ApiCall(

@@ -61,7 +61,6 @@ def subjects(collection: str, *, after: str = "") -> ApiCall[Page[Subject]]:
     """List the subjects of a collection, ordered by the code points of their ids.
 
     Args:
-        collection: name of the collection.
         after: list only the subjects that follow this id.
     """
 

@@ -77,13 +77,9 @@ async def new_photos(
     """Divide photos into those to enrol, as pairs of subject and path, and the outcomes of the others.
 
     Args:
-        client: a client of the service.
-        collection: name of the collection.
-        subjects: ids of its subjects. The service itself recognises enrolled photos of subjects that are left out.
+        subjects: ids of the collection's subjects. If some are left out, the service recognises their photos itself.
         found: photos by subject.
-        rules: which photos and faces to enrol.
         parallel: maximum number of requests in progress.
-        report: called with the progress.
     """
     faces = await enrolled_faces(client, collection, sorted(found.keys() & set(subjects)), parallel, report)
     known = {face.face_id for each in faces.values() for face in each}

@@ -23,10 +23,10 @@ class DetectorReplica:
     Args:
         model: name of the detector's card.
         store: folder of the models.
-        engine, device: what runs it, and where.
-        limits: of the decode gate.
+        engine, device: runtime and device of the network.
+        limits: limits of the decode gate.
         options: arguments of the detector's class.
-        workers: what it runs in.
+        workers: threads of the replica.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class DetectorReplica:
         self._workers = workers
 
     async def answer(self, question: DetectionRequest) -> TimedAnswer[Detection]:
-        """Find faces in encoded photos, each in a worker of its own, and cut crops of those that count."""
+        """Find faces in encoded photos, each in its own worker, and cut crops of the faces that count."""
         crops, pick = question.crops, question.pick
         looks = await self._workers.run(*(partial(self._photos.one, photo, crops, pick) for photo in question.photos))
         found = Detection.joined(looks.answer, crops)
@@ -53,9 +53,9 @@ class DetectorReplica:
         return TimedAnswer(found, looks.seconds, found.steps)
 
     async def ready(self) -> None:
-        """Answer, which a replica does only once its network is loaded.
+        """Check that another replica could start. This one answers only after its network is loaded.
 
         Raises:
-            ModelError: the model's files are gone, so that no other replica could start.
+            ModelError: files of the model are missing.
         """
         self._store.check_presence(self._card)

@@ -21,29 +21,29 @@ class FaceNetworkReplica:
     Args:
         model: name of the network's card.
         store: folder of the models.
-        engine, device: what runs it, and where.
-        workers: what it runs in.
+        engine, device: runtime and device of the network.
+        workers: threads of the replica.
     """
 
     def __init__(self, model: str, store: Path, engine: Engine, device: Device, workers: Workers) -> None:
         self._card, self._store = card(model), Store(store)
         self._network = load_network(self._card, self._store, engine, device)
         self._workers = workers
-        # A CPU takes twice as long for two faces as for one, so they may as well run side by side; a GPU does not.
+        # On a CPU, two faces take twice as long as one, so they run in parallel. On a GPU, they do not.
         self._parts = workers.count if device.kind == "cpu" else 1
 
     async def answer(self, question: FaceCrops) -> TimedAnswer[NDArray[np.float32]]:
-        """What the task of the card says of n faces: float32 (n, *shape)."""
+        """The network's outputs for n faces: float32 (n, *shape)."""
         parts = max(1, min(self._parts, len(question[0])))
         shares = zip(*(np.array_split(crop, parts) for crop in question), strict=True)
         answers = await self._workers.run(*(partial(self._network, *share) for share in shares))
         return TimedAnswer(np.concatenate(answers.answer), answers.seconds)
 
     async def ready(self) -> None:
-        """Answer, which a replica does only once its network is loaded.
+        """Check that another replica could start. This one answers only after its network is loaded.
 
         Raises:
-            ModelError: the model's files are gone, so that no other replica could start.
+            ModelError: files of the model are missing.
         """
         for network in networks_of(self._card):
             self._store.check_presence(network)

@@ -1,4 +1,4 @@
-"""The ingress: HTTP in, stages behind."""
+"""The ingress: serves HTTP and calls the stages."""
 
 import asyncio
 import logging
@@ -37,13 +37,13 @@ logger = logging.getLogger("ray.serve")
 
 @dataclass(frozen=True)
 class BoundStage:
-    """A stage as it is bound into the ingress: its card, and its deployment's handle or how to start it inside."""
+    """A stage bound into the ingress: its card, and the handle of its deployment, or a factory to run it inside."""
 
     card: Card
     stage: "DeploymentHandle[Any] | partial[Replica[Any, Any]]"
 
     def caller(self, role: str, workers: Workers) -> StageCaller[Any, Any]:
-        """What the flows ask. A stage inside the ingress is started, and runs in `workers`."""
+        """The stage as the flows call it. A stage inside the ingress is started, and runs in `workers`."""
         if isinstance(self.stage, partial):
             return StageCaller(role, self.card, self.stage(workers=workers), INGRESS)
         return StageCaller(role, self.card, RemoteReplica(self.stage), self.stage.deployment_name)
@@ -55,13 +55,13 @@ class Ingress:
     """Serves `api` over the stages.
 
     Args:
-        stages: by role.
-        defaults: for each task the role that requests to /v1 get unless they name another.
-        limits: what the service lets in.
-        addresses: which photos are fetched by address.
-        gallery: handles of its writer and its reader.
-        access: who may call.
-        workers: calls of the stages inside that are worked on at once, all of them together.
+        stages: stages by role.
+        defaults: default role of each task for requests to /v1.
+        limits: limits for requests.
+        addresses: settings for photos by address.
+        gallery: handles of the gallery's writer and reader.
+        access: settings for keys, rates and the audit log.
+        workers: concurrent calls of all stages inside the ingress.
     """
 
     async def __init__(  # type: ignore[misc]
@@ -83,7 +83,7 @@ class Ingress:
             defaults=defaults,
             gallery=gallery_client,
         )
-        # Held, since the loop itself holds no task.
+        # The event loop keeps only weak references to tasks.
         self._watching = [asyncio.create_task(stage.readiness.watch()) for stage in watched]
         requests = CallWindow()
         self._service = Service(
@@ -98,12 +98,12 @@ class Ingress:
             access,
         )
         if not access.require_keys:
-            logger.warning("Anybody who reaches this service may use all of it: REQUIRE_KEYS is not set")
-        # No request reaches this replica before: the first answers would say that nothing is ready.
+            logger.warning("Anyone who can reach this service can use all of it: REQUIRE_KEYS is not set")
+        # Serve sends requests only after this, so that the first probes do not report that nothing is ready.
         await first_looks(stage.readiness for stage in watched)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Take a changed `user_config` over, without a restart; unknown keys and roles are refused."""
+        """Apply a changed `user_config` without a restart. Refuses unknown keys and roles."""
         self._service.policy = Policy(**user_config).checked_for(self._service.stages.roles)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
@@ -111,6 +111,6 @@ class Ingress:
 
 
 def _controller() -> Controller:
-    # It comes back under the same handle after a fault.
+    # The handle stays valid when the controller restarts.
     actor = ray.get_actor(SERVE_CONTROLLER_NAME, SERVE_NAMESPACE)
     return Controller(actor, serve.get_replica_context().app_name)

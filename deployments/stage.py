@@ -1,6 +1,6 @@
-"""Calling what runs elsewhere: a deployment's replicas, or an object inside this process.
+"""Calls of stages, in a deployment's replicas or inside this process.
 
-Failures are put into words, calls are recorded for the request, and readiness is watched.
+Reports failures as refusals, records calls for the request, and watches readiness.
 """
 
 import logging
@@ -30,31 +30,31 @@ INGRESS = "ingress"
 """Name of the ingress's deployment."""
 
 Asked = Callable[[], Awaitable[Answer | TimedAnswer[Answer] | Refused]]
-"""Makes one call and returns its answer, or what the stage refused; called again where a replica died."""
+"""Makes one call and returns its answer or the stage's refusal. Called again if the replica died."""
 
 
 class Replica(Protocol[Asks, Answer]):
-    """What runs a stage: an object of a deployment's class, its client, or an object inside the ingress."""
+    """Runs a stage: an instance of a deployment's class, a client of the deployment, or an object in the ingress."""
 
     async def answer(self, question: Asks, /) -> TimedAnswer[Answer]:
         """Answer a question."""
 
     async def ready(self) -> None:
-        """Return, or raise why the stage cannot answer."""
+        """Return if the stage can answer; raise the reason otherwise."""
 
 
 class RemoteReplica(Generic[Question, Answer]):
-    """A `Replica` that asks the replicas of a deployment.
+    """A `Replica` that calls the replicas of a deployment.
 
     Args:
-        handle: of a deployment whose class is such a replica.
+        handle: handle of a deployment whose class is a `Replica`.
     """
 
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle
 
     async def answer(self, question: Question) -> TimedAnswer[Answer]:
-        """Ask one replica."""
+        """Call one replica."""
         answer: TimedAnswer[Answer] = await self._handle.answer.remote(question)
         return answer
 
@@ -67,15 +67,14 @@ class Caller:
     """Calls one deployment, or one stage inside this process.
 
     Args:
-        kind: what the request's timing names the stage by: its task, or ``gallery``.
-        role: the stage's name for clients.
-        host: the deployment that it runs in.
-        ready: asks it whether it is ready; raises the reason if it is not.
-        repeatable: whether a call may be made twice, as all may that change nothing. It is then repeated once
-            if the replica that took it dies.
+        kind: name of the stage in a request's timing: its task, or ``gallery``.
+        role: name of the stage for clients.
+        host: name of the deployment that it runs in.
+        ready: checks whether the stage is ready; raises the reason if it is not.
+        repeatable: whether a call changes nothing, so that it is repeated once if the replica dies.
 
     Attributes:
-        calls: those made by this process.
+        calls: calls made by this process.
         readiness: whether the stage answers.
     """
 
@@ -138,11 +137,13 @@ class Caller:
 
 
 class StageCaller(Caller, Generic[Question, Answer]):
-    """A `graphs.stages.Stage`: asks its replica, and records the call.
+    """A `graphs.stages.Stage` that calls a replica and records the call.
 
     Args:
-        card: of its network.
-        host: the deployment that it runs in.
+        role: name of the stage for clients.
+        card: card of its network.
+        replica: runs the stage.
+        host: name of the deployment that it runs in.
     """
 
     def __init__(self, role: str, card: Card, replica: Replica[Question, Answer], host: str) -> None:
@@ -151,7 +152,7 @@ class StageCaller(Caller, Generic[Question, Answer]):
         self._replica = replica
 
     async def ask(self, question: Question) -> Answer:
-        """Ask one replica; see `Caller.call`."""
+        """Call the replica; see `Caller.call`."""
         return await self.call(lambda: self._replica.answer(question), size=_size(question))
 
 

@@ -16,9 +16,8 @@ from models.catalogue import card
 from models.detection import PhotoDetector
 from models.device import Device
 from models.engines import load_detector, load_network
-from models.pull import configured_in
 from models.store import Store
-from tests.conftest import PROJECT, pulled, shared_faces
+from tests.conftest import pulled, shared_faces
 
 LONG = ["crmnet-trio", "minifasnet", "minifasnet-celeba"]
 NAMES = ["fr-liveness", "crmnet-duo", *(pytest.param(name, marks=pytest.mark.long) for name in LONG)]
@@ -54,11 +53,6 @@ def faces(store: Store, photos: list[Path], species: list[str]) -> Faces:
 def presentations(store: Store) -> Faces:
     read_in = read_presentations(shared_faces("liveness"))
     return faces(store, list(read_in.photos), list(read_in.kinds))
-
-
-def test_the_default_is_fr_liveness() -> None:
-    configured = configured_in(PROJECT / "configs" / "serve.yaml")
-    assert [entry.name for entry in configured if entry.task == "liveness"] == ["fr-liveness"]
 
 
 @pytest.mark.parametrize("name", NAMES)

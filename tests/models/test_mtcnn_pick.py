@@ -87,15 +87,11 @@ FIRST = SIDE / 6
         (LARGEST, [(0, 0, 600)], FIRST, SIDE),
         (LARGEST, [(0, 0, 800)], FIRST, SIDE),
         (LARGEST, [(0, 0, 180), (200, 200, 600)], FIRST, SIDE),
-        # Windows of half the face's side might show one that is a little larger.
-        (LARGEST, [(100, 100, 330)], MIN_FACE + 1, FIRST),
         (LARGEST, [(300, 300, 150)], MIN_FACE, MIN_FACE),
         (PROMINENT, [(100, 100, 600)], 2 * MIN_FACE + 1, SIDE),
         # A smaller face in the middle could be more prominent than one at the edge.
         (PROMINENT, [(0, 0, 330)], MIN_FACE, MIN_FACE),
         (PROMINENT, [(0, 0, 300), (320, 320, 160)], MIN_FACE, MIN_FACE),
-        # Other faces are looked for down to the size that counts.
-        (ONE_IN_THREE, [(0, 0, 500)], MIN_FACE + 1, FIRST),
         (ONE_IN_THREE, [(0, 0, 500), (550, 550, 240)], MIN_FACE + 1, FIRST),
         (Pick("one"), [(0, 0, 600)], MIN_FACE, MIN_FACE),
     ],

@@ -11,8 +11,6 @@ from models.device import Device
 from models.errors import ModelError
 from models.onnx_graph import OPSET
 from models.onnx_session import OnnxNetwork, open_session
-from models.store import Store
-from tests.conftest import pulled
 
 
 @pytest.fixture
@@ -54,17 +52,3 @@ def test_a_gpu_that_is_not_there_is_an_error_or_a_warning(
         session = open_session(network, Device("cuda", gpu_memory_bytes=1 << 30, required=False))
     assert session.get_providers() == ["CPUExecutionProvider"]
     assert "runs on the CPU" in caplog.text
-
-
-@pytest.mark.parametrize("name", ["fr-liveness", "fr-feature", "minifasnet-celeba"])
-def test_a_face_gets_the_same_answer_alone_and_among_others(store: Store, name: str) -> None:
-    """The published ONNX files of these networks have a batch of one."""
-    entry = pulled(name)
-    network = OnnxNetwork(store.exports(entry)[0], Device())
-    size = entry.crops[0].size
-    crops = np.random.default_rng(0).integers(0, 256, (5, size, size, 3), dtype=np.uint8)
-    alone = np.concatenate([network(crop[None])[0] for crop in crops])
-    (together,) = network(crops)
-    assert together.dtype == np.float32
-    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
-    assert np.ptp(alone, axis=0).max() > 1e-3

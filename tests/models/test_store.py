@@ -10,7 +10,7 @@ from models import catalogue
 from models import store as store_module
 from models.card import Card
 from models.errors import ModelError
-from models.store import Store, atomic, matches, scratch
+from models.store import Store, atomic, scratch
 from tests.models.cards import WEIGHTS, digest, made_card
 
 
@@ -102,13 +102,6 @@ def test_finishing_without_an_export_leaves_no_manifest(store: Store, card: Card
     with pytest.raises(FileNotFoundError):
         store.finish(card)
     assert sorted(path.name for path in store.folder(card).iterdir()) == ["first.onnx", "weights.bin"]
-
-
-def test_a_file_is_known_by_its_hash(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(WEIGHTS)
-    hashes, paths = (digest(WEIGHTS), digest(b"other")), (file, tmp_path / "nowhere", tmp_path)
-    assert [[matches(path, sha256) for path in paths] for sha256 in hashes] == [[True, False, False], [False] * 3]
 
 
 def test_an_atomic_write_puts_a_whole_file_in_place(tmp_path: Path) -> None:

@@ -75,14 +75,6 @@ def test_the_best_are_kept_greedily(
     assert suppress(np.pad(found, ((0, 0), (0, 4))), overlap).tolist() == greedy(found, overlap, alike)
 
 
-@pytest.mark.parametrize("suppress", [non_maximum_suppression, _suppressed_within])
-def test_a_box_of_a_later_block_is_dropped_by_one_of_the_first(suppress: Callable[..., NDArray[np.intp]]) -> None:
-    corners = 20 * np.arange(2 * BLOCK + 1)
-    found = np.column_stack([corners, corners, corners + 10, corners + 10, -corners]).astype(np.float32)
-    found[-1, :4] = found[1, :4]
-    assert suppress(found, 0.5).tolist() == list(range(2 * BLOCK))
-
-
 @settings(max_examples=40)
 @given(found=boxes(most=40), overlap=st.sampled_from([0.293, 0.419, 0.7071]))
 def test_retinaface_keeps_the_best_of_its_likely_faces(found: Boxes, overlap: float) -> None:

@@ -69,4 +69,4 @@ licences: .venv/installed
 
 # Leaves data/gallery alone: the people in it cannot be fetched again.
 clean:
-	rm -rf .venv data/models data/photos data/bench data/browser data/screenshots
+	rm -rf .venv data/models data/photos data/bench data/browser

@@ -1,25 +1,26 @@
 """`python -m tests.docs.pictures` takes the pictures of docs/tour.md from a service with the sample photos."""
 
 import io
+from typing import Literal
 
 import PIL.Image
 
 from tests.browser import find
 from tests.conftest import PROJECT
 from tests.ui.pages import PHONE, Watched, started
-from tests.ui.screenshots import SCENES, THEMES, peopled
+from tests.ui.scenes import SCENES, peopled
 
 FOLDER = PROJECT / "docs" / "pictures"
 WIDE, NARROW = 1100, PHONE[0]
 MOST_BYTES = 150_000
 
 # By name of the picture: scene, width and height from the top of the page, theme.
-PICTURES = {
-    "compare": ("compare-same", (WIDE, 1265), THEMES[0]),
-    "compare-phone": ("compare-different", (NARROW, 1360), THEMES[1]),
-    "enrol": ("gallery-upload", (WIDE, 1150), THEMES[0]),
-    "search": ("search", (WIDE, 1290), THEMES[0]),
-    "status": ("status", (WIDE, 920), THEMES[1]),
+PICTURES: dict[str, tuple[str, tuple[int, int], Literal["light", "dark"]]] = {
+    "compare": ("compare-same", (WIDE, 1265), "light"),
+    "compare-phone": ("compare-different", (NARROW, 1360), "dark"),
+    "enrol": ("gallery-upload", (WIDE, 1150), "light"),
+    "search": ("search", (WIDE, 1290), "light"),
+    "status": ("status", (WIDE, 920), "dark"),
 }
 
 

@@ -43,9 +43,9 @@ class GalleryWriter:
         self._counter = SizeCounter(Reader(location, exact_mb=0))
         self._metrics = GalleryMetrics()
         self._timers = [
-            asyncio.create_task(self._measure_every(MEASURE_PERIOD_S)),
-            asyncio.create_task(self._optimise_every(optimise_s)),
-            asyncio.create_task(self._clean_every(clean_s)),
+            asyncio.create_task(self._repeat("measure", self._measure, MEASURE_PERIOD_S)),
+            asyncio.create_task(self._repeat("optimise", self._writer.optimise, optimise_s, self._is_busy)),
+            asyncio.create_task(self._repeat("clean", self._writer.clean, clean_s)),
         ]
 
     async def call(self, operation: str, *args: Any, **options: Any) -> Any:
@@ -66,34 +66,28 @@ class GalleryWriter:
     async def ready(self) -> None:
         """Return. The replica answers only once the gallery is open."""
 
-    async def _optimise_every(self, seconds: float) -> None:
-        waited = 0.0
-        while True:
-            await asyncio.sleep(1)
-            waited += 1
-            if waited >= seconds or self._writer.busiest >= MANY_COMMITS:
-                await self._attempt("optimise", self._writer.optimise)
-                waited = 0.0
-
-    async def _clean_every(self, seconds: float) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            await self._attempt("clean", self._writer.clean)
-
-    async def _measure_every(self, seconds: float) -> None:
-        while True:
-            await self._attempt("measure", self._measure)
-            await asyncio.sleep(seconds)
-
     async def _measure(self) -> None:
         self._metrics.set_sizes(await self._counter.measure())
 
-    async def _attempt(self, what: str, work: Callable[[], Awaitable[object]]) -> None:
-        try:
-            await work()
-        except Exception:
-            # The gallery still works, and the timer will try again.
-            logger.exception("gallery: the timer could not %s", what)
+    def _is_busy(self) -> bool:
+        return self._writer.busiest >= MANY_COMMITS
+
+    async def _repeat(
+        self, what: str, work: Callable[[], Awaitable[object]], seconds: float, due: Callable[[], bool] = bool
+    ) -> None:
+        """Do `work` every `seconds`, or after a second when it is `due`."""
+        waited, step = 0.0, min(1.0, seconds)
+        while True:
+            await asyncio.sleep(step)
+            waited += step
+            if waited < seconds and not due():
+                continue
+            try:
+                await work()
+            except Exception:
+                # The gallery still works, and the timer will try again.
+                logger.exception("gallery: the timer could not %s", what)
+            waited = 0.0
 
 
 @serve.deployment(name="gallery-reader")

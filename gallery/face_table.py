@@ -1,7 +1,6 @@
 """One table of faces, as a reader sees it."""
 
 import time
-from collections.abc import Awaitable, Callable
 
 import numpy as np
 import pyarrow as pa
@@ -28,15 +27,13 @@ class FaceTable:
     Attributes:
         mirror: the embeddings in memory; None before the first exact search, and if they need too much memory.
         searched: time of the last exact search, by the monotonic clock.
-        failed: the last operation that failed; None after `check` has repeated it successfully.
-        problem: the last error logged; empty after `check` succeeds.
+        damaged: whether the last operation failed. `check` resets it.
     """
 
     def __init__(self, connection: AsyncConnection, table: str, size: int) -> None:
         self.mirror: Mirror | None = None
         self.searched = 0.0
-        self.failed: Callable[[FaceTable], Awaitable[object]] | None = None
-        self.problem = ""
+        self.damaged = False
         self._connection = connection
         self._name = table
         self._size = size
@@ -55,16 +52,16 @@ class FaceTable:
         return self._table
 
     async def check(self) -> None:
-        """Open the latest version, and repeat the operation that failed.
+        """Open the latest version and, if an operation failed before, read all its rows.
 
         Raises:
             Exception: the table cannot be read.
         """
-        await self.latest()
-        if self.failed is not None:
-            await self.failed(self)
-            self.failed = None
-        self.problem = ""
+        table = await self.latest()
+        if self.damaged:
+            async for _ in await table.query().to_batches():
+                pass
+            self.damaged = False
 
     async def refresh(self, most_bytes: int) -> Mirror | None:
         """Return the mirror at the latest version, or None if it would need more than `most_bytes`."""

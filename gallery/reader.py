@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC
 from typing import Any, TypeVar, cast
 
@@ -75,7 +75,7 @@ class Reader:
             raise not_found(name) from None
 
     async def unreadable(self) -> list[str]:
-        """Return the names of collections whose newest version does not open, or whose last operation failed.
+        """Return the names of collections whose newest version does not open, or that failed and still cannot be read.
 
         Raises:
             Exception: the registry cannot be read.
@@ -214,42 +214,33 @@ class Reader:
         try:
             return await ask(failed)
         except UNREADABLE as error:
-            if not failed.problem:
+            if not failed.damaged:
                 logger.warning("gallery: reopening the collection %s after %r", collection.name, error)
-        faces = _table_of(await self._without(failed), collection)
-        faces.failed, faces.problem = faces.failed or failed.failed, faces.problem or failed.problem
+        faces = _table_of(await self._latest(failed), collection)
+        faces.damaged = faces.damaged or failed.damaged
         try:
             return await ask(faces)
         except UNREADABLE as error:
-            if ask is not FaceTable.check:
-                faces.failed = ask
             # The check repeats this error again and again: log it once.
-            if faces.problem != repr(error):
-                faces.problem = repr(error)
+            if not faces.damaged:
                 # A traceback would hide the message on a terminal, and the error has the cause.
                 logger.error("gallery: the collection %s cannot be read: %r", collection.name, error)  # noqa: TRY400
+            faces.damaged = True
             raise unreadable(collection.name) from error
 
-    async def _latest(self) -> Snapshot:
-        """Return the gallery's latest version, reopened if the open one fails."""
+    async def _latest(self, failed: FaceTable | None = None) -> Snapshot:
+        """Return the gallery's latest version. Reopen it if that fails, or to replace the table that `failed`."""
         async with self._following:
-            if self._snapshot is not None:
+            open_tables = self._snapshot.faces if self._snapshot else {}
+            if self._snapshot is not None and failed is None:
                 try:
                     self._snapshot = await self._snapshot.latest()
                     return self._snapshot
                 except UNREADABLE as error:
                     logger.warning("gallery: reopening it after %r", error)
-            return await self._reopen(self._snapshot.faces if self._snapshot else {})
-
-    async def _without(self, failed: FaceTable) -> Snapshot:
-        """Reopen the gallery, keeping all open tables except `failed`."""
-        async with self._following:
-            open_tables = self._snapshot.faces if self._snapshot else {}
-            return await self._reopen({name: table for name, table in open_tables.items() if table is not failed})
-
-    async def _reopen(self, known: Mapping[str, FaceTable]) -> Snapshot:
-        self._snapshot = await Snapshot.open(self._location, known)
-        return self._snapshot
+            kept = {name: table for name, table in open_tables.items() if table is not failed}
+            self._snapshot = await Snapshot.open(self._location, kept)
+            return self._snapshot
 
 
 def _table_of(snapshot: Snapshot, collection: Collection) -> FaceTable:

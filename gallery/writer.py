@@ -56,28 +56,15 @@ FEW_COMMITS = 20
 
 
 class Writer:
-    """Commits one change at a time. Create it with `open`.
-
-    Args:
-        location: where the gallery is stored.
-        connection: a connection to it.
-        registry: its table of collections.
-        lock_file: file that is locked while the writer is open; None in an object store.
-        index_rows: number of faces at which a collection gets a vector index.
-    """
+    """Commits one change at a time. Create it with `open`."""
 
     def __init__(
-        self,
-        location: Location,
-        connection: AsyncConnection,
-        registry: AsyncTable,
-        lock_file: int | None,
-        index_rows: int,
+        self, location: Location, connection: AsyncConnection, registry: AsyncTable, lock: int | None, index_rows: int
     ) -> None:
         self._location = location
         self._connection = connection
         self._registry = registry
-        self._lock_file = lock_file
+        self._lock_file = lock
         self._index_rows = index_rows
         self._lock = asyncio.Lock()
         self._collections: dict[str, Collection] = {}
@@ -91,6 +78,7 @@ class Writer:
         """Open the gallery for writing, after repairing damage from a power loss and completing interrupted drops.
 
         Args:
+            index_rows: number of faces at which a collection gets a vector index.
             patience: time to wait for another writer, in seconds.
 
         Raises:

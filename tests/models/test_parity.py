@@ -18,17 +18,6 @@ from tests.conftest import PROJECT, pulled
 
 TOLERANCE = 1e-3
 
-WITHOUT_THE_FIX = """
-import models.architectures.deep_tree
-from tf2onnx.handler import tfl_op
-from tf2onnx.tflite_handlers.tfl_math import TflFullyConnectedOp
-tfl_op(["TFL_FULLY_CONNECTED"])(TflFullyConnectedOp)
-import sys
-from pathlib import Path
-from models.catalogue import card
-models.architectures.deep_tree.export(card("deep-tree"), Path(sys.argv[1]))
-"""
-
 SYNTHETIC = """
 import sys
 from pathlib import Path
@@ -82,18 +71,6 @@ def asked(request: pytest.FixtureRequest, store: Store) -> Iterator[dict[str, Fu
 )
 def test_an_export_answers_as_its_original(name: str, asked: dict[str, Future[dict[str, float]]]) -> None:
     assert asked[runtime(pulled(name))].result()[name] <= TOLERANCE
-
-
-def linked(store: Store, entry: Card, folder: Path) -> None:
-    for file in entry.files:
-        (folder / file.name).symlink_to(store.folder(entry) / file.name)
-
-
-@pytest.mark.long
-def test_the_known_wrong_conversion_is_caught(store: Store, tmp_path: Path) -> None:
-    linked(store, pulled("deep-tree"), tmp_path)
-    run_python("-c", WITHOUT_THE_FIX, str(tmp_path))
-    assert differences(("deep-tree", tmp_path))["deep-tree"] > 100 * TOLERANCE
 
 
 @pytest.mark.long

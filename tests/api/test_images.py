@@ -49,19 +49,10 @@ def test_base64_gives_the_photo(field: str) -> None:
 @pytest.mark.parametrize(
     "field",
     [
-        "not a photo!",
-        "QUJDR",
-        "QUJD=",
-        "QUJD=QUJD",
-        "Grüße",
-        "\ud800",
-        "file:///etc/passwd",
+        *("not a photo!", "QUJDR", "QUJD=", "QUJD=QUJD", "Grüße", "\ud800", "file:///etc/passwd"),
+        *(f"data:image/png;base64,{text}" for text in ("QUJ!", "QUJD%", "QUJD%\r", f"data:image/png;base64,{TEXT}")),
         "data:image/png;base64;name=a.jpg",
         f"data:image/png;name={'a' * 1001};base64,{TEXT}",
-        "data:image/png;base64,QUJ!",
-        "data:image/png;base64,QUJD%",
-        "data:image/png;base64,QUJD%\r",
-        f"data:image/png;base64,data:image/png;base64,{TEXT}",
     ],
 )
 def test_text_that_is_not_base64_is_refused(field: str) -> None:

@@ -77,3 +77,13 @@ def test_the_page_needs_no_key(houses: Callable[..., House]) -> None:
     assert session.get("/v1/models").status_code == 401
     # Nothing else below it is open.
     assert session.get("/ui/nowhere").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path", ["/ui", "/ui//", "/ui/.", "/ui/views/..", "/ui/views", "/ui/views/", "/docs/", "/redoc/"]
+)
+def test_no_address_of_the_page_leads_to_another_host(path: str) -> None:
+    # Dots as such: clients resolve them before they ask.
+    answer = client().get(path.replace(".", "%2e"), headers={"host": "elsewhere.example"}, follow_redirects=False)
+    assert answer.headers.get("location", "ui/") == "ui/"
+    assert answer.status_code in (200, 307, 404)

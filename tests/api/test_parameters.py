@@ -1,4 +1,4 @@
-"""How parameters and bodies are read: /v1 refuses what it does not know by name, the older contracts ignore it."""
+"""How paths, parameters and bodies are read: /v1 refuses unknown names, the older contracts ignore them."""
 
 import asyncio
 import gzip
@@ -234,6 +234,17 @@ def test_a_compressed_body_is_refused_with_the_headers_name(client: TestClient, 
         headers = {"content-encoding": coding, "content-type": operation.kind or ""}
         answer = asked(client, operation, content=gzip.compress(b"{}"), headers=headers)
         assert f"The body has Content-Encoding: {coding}; send it uncompressed" in refusal(operation, answer)
+
+
+@pytest.mark.parametrize("operation", [each for each in operations() if each.path != "/"], ids=str)
+def test_a_path_with_a_trailing_slash_is_refused_and_not_redirected(client: TestClient, operation: Operation) -> None:
+    # Starlette would redirect to the Host that the client named.
+    sent: dict[str, Any] = {"headers": {"host": "elsewhere.example"}, "follow_redirects": False}
+    answer = client.request(operation.method, f"{operation.path}/", **sent)
+    # Where the rest of the path is an id, the slash belongs to the id, which is unknown or empty.
+    assert answer.status_code in (404, 405, 422)
+    form = FORMS.get(operation.path.split("/")[1], envelope)
+    assert answer.json().keys() == form(Refused("NOT_FOUND", "Not Found"), "")[1].keys()
 
 
 @pytest.mark.parametrize("operation", CONTRACTS, ids=str)

@@ -204,22 +204,17 @@ def test_embeddings_are_enrolled_and_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "named"),
+    ("entry", "named"),
     [
-        ('{"contract": "contract", "embeddings": [{"subject": "a", "values": [NaN, 1]}]}', "embeddings.0.values"),
-        ('{"contract": "contract", "embeddings": [{"subject": "a", "values": [1e-46, 0]}]}', "embeddings.0.values"),
-        ('{"contract": "contract", "embeddings": [{"values": [1, 0]}]}', "embeddings.0.subject"),
-        (
-            '{"contract": "contract", "embeddings": [{"subject": "a", "values": [1, 0], "name": "b"}]}',
-            "embeddings.0.name",
-        ),
-        ('{"contract": "contract", "embeddings": []}', "embeddings"),
-        ('{"embeddings": [{"subject": "a", "values": [1, 0]}]}', "contract"),
+        ('{"subject": "a", "values": [NaN, 1]}', "embeddings.0.values"),
+        ('{"values": [1, 0]}', "embeddings.0.subject"),
+        ('{"subject": "a", "values": [1, 0], "name": "b"}', "embeddings.0.name"),
+        ("", "embeddings"),
     ],
 )
-def test_a_body_of_embeddings_that_is_wrong_is_refused(body: str, named: str) -> None:
+def test_an_invalid_embedding_is_refused_by_its_place(entry: str, named: str) -> None:
     api = staff()
-    response = api.post(f"{STAFF}/embeddings", body)
+    response = api.post(f"{STAFF}/embeddings", f'{{"contract": "contract", "embeddings": [{entry}]}}')
     assert refusal(response) == (400, "INVALID_REQUEST")
     assert message(response).startswith(named)
     assert api.subjects() == []

@@ -11,6 +11,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+import gallery.maintenance
 import gallery.writer
 from gallery.location import Location
 from gallery.mirror import Mirror
@@ -47,7 +48,7 @@ class Changes(RuleBasedStateMachine):
 
     @initialize(subjects=st.lists(TEXTS, min_size=6, max_size=6, unique=True))
     def start(self, subjects: list[str]) -> None:
-        gallery.writer.FEW_COMMITS = 2
+        gallery.writer.FEW_COMMITS, gallery.maintenance.KEYED_ROWS = 2, 4
         self.subjects = subjects
         self.faces: dict[str, NewFace] = {}
         self.requests: dict[str, tuple[str, str] | None] = {}
@@ -65,7 +66,7 @@ class Changes(RuleBasedStateMachine):
         return self.loop.run(work)
 
     def teardown(self) -> None:
-        gallery.writer.FEW_COMMITS = 20
+        gallery.writer.FEW_COMMITS, gallery.maintenance.KEYED_ROWS = 20, 5000
         self.run(self.writer.close())
         self.loop.close()
         self.folder.cleanup()

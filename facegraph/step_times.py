@@ -35,7 +35,7 @@ STEPS = {
 """Labels of the steps, in order and indented like a tree."""
 
 
-def parsed(header: str) -> dict[str, float]:
+def parse_server_timing(header: str) -> dict[str, float]:
     """The duration of each metric in a `Server-Timing` header, summed over metrics with the same name."""
     steps: dict[str, float] = {}
     # Quoted descriptions may contain commas and semicolons.
@@ -48,11 +48,11 @@ def parsed(header: str) -> dict[str, float]:
     return steps
 
 
-def completed(steps: Mapping[str, float], client: float) -> dict[str, float]:
+def with_derived_steps(steps: Mapping[str, float], client: float) -> dict[str, float]:
     """Add the steps that can be derived.
 
     Args:
-        steps: as `parsed` returns them; may be empty.
+        steps: as `parse_server_timing` returns them; may be empty.
         client: milliseconds from the first byte of the request to the last byte of the response.
 
     Returns:
@@ -71,7 +71,7 @@ def completed(steps: Mapping[str, float], client: float) -> dict[str, float]:
     return found
 
 
-def medians(responses: Iterable[Mapping[str, float]]) -> dict[str, float]:
+def median_steps(responses: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """The median of each step over the responses that have it."""
     values: dict[str, list[float]] = {}
     for steps in responses:

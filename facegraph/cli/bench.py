@@ -12,7 +12,7 @@ from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption
 from facegraph.cli.output import command_errors, escaped, print_json, print_line, stderr, stdout
 from facegraph.cli.service_client import service_errors
 from facegraph.client import LivenessPolicy
-from facegraph.step_times import STEPS, medians
+from facegraph.step_times import STEPS, median_steps
 
 PERCENTILES = (50, 95, 99)
 
@@ -53,7 +53,7 @@ def _summary(result: LoadResult) -> dict[str, object]:
         "answers_per_s": result.rate,
         **{f"p{percent}_ms": result.percentile(percent) for percent in PERCENTILES},
         "errors": dict(result.errors),
-        "steps_ms": medians(result.answers),
+        "steps_ms": median_steps(result.answers),
     }
 
 
@@ -65,7 +65,7 @@ def _show(result: LoadResult) -> None:
         print_line(f"[yellow]{count}[/] {escaped(code)}")
     table = Table("where the time went, in medians", box=None, padding=(0, 2, 0, 0))
     table.add_column("ms", justify="right")
-    found = medians(result.answers)
+    found = median_steps(result.answers)
     for name, label in STEPS.items():
         if name in found:
             table.add_row(label, f"{found[name]:.1f}")

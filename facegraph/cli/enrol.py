@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 import typer
 
 from facegraph.cli.enrolment_report import DEFAULT_PARALLEL, ParallelOption, ReportOption, run_and_report
-from facegraph.cli.folder_enrolment import EnrolmentRules, enrol, new_photos, subject_ids
+from facegraph.cli.folder_enrolment import EnrolmentRules, enrol_photos, new_photos, subject_ids
 from facegraph.cli.gallery import print_look_alikes
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, CollectionOption, UrlOption
 from facegraph.cli.output import CommandError, ReportProgress, command_errors
-from facegraph.cli.person_folders import people
+from facegraph.cli.person_folders import find_people
 from facegraph.client import AsyncClient, FaceRule, NotFoundError
 from gallery.subject_ids import look_alikes
 
@@ -45,7 +45,7 @@ def enrol_command(
     Hidden files and the system files of NAS devices, Windows and macOS are skipped. Every other file is either enrolled
     or reported with the reason, and any reported file makes the exit status 1. Ids that look alike are reported too.
     """
-    found = people(folder)
+    found = find_people(folder)
     outcomes = list(found.unusable)
     alike = list[tuple[str, str]]()
 
@@ -59,7 +59,7 @@ def enrol_command(
             before = await subject_ids(client, collection)
             new, known = await new_photos(client, collection, before, found.photos, rules, parallel, progress)
             outcomes.extend(known)
-            await enrol(client, collection, new, rules, parallel, progress, outcomes)
+            await enrol_photos(client, collection, new, rules, parallel, progress, outcomes)
             enrolled = {*before, *(each.subject for each in outcomes if each.status in ("enrolled", "already"))}
             alike.extend(pair for pair in look_alikes(sorted(enrolled)) if not found.photos.keys().isdisjoint(pair))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from facegraph.cli.output import ReportProgress
-from facegraph.cli.person_folders import FileOutcome, refused, unreadable
+from facegraph.cli.person_folders import FileOutcome, refused_file, unreadable_file
 from facegraph.client import AsyncClient, EnrolledPhoto, FaceRule, ForbiddenError, StoredFace
 from gallery.records import MOST_FACES, digest, photo_source, subject_key
 from gallery.subject_ids import refuse_blank
@@ -90,9 +90,9 @@ async def new_photos(
                 refuse_blank(subject)
                 ids = face_ids(subject, path.read_bytes(), rules.faces == "all")
             except OSError as error:
-                outcomes.append(unreadable(subject, path, error))
+                outcomes.append(unreadable_file(subject, path, error))
             except Refused as error:
-                outcomes.append(refused(subject, path, error.code, error.message))
+                outcomes.append(refused_file(subject, path, error.code, error.message))
             else:
                 if known.isdisjoint(ids):
                     new.append((subject, path))
@@ -101,7 +101,7 @@ async def new_photos(
     return new, outcomes
 
 
-async def enrol(
+async def enrol_photos(
     client: AsyncClient,
     collection: str,
     photos: Sequence[tuple[str, Path]],
@@ -133,8 +133,8 @@ def _outcome(photo: EnrolledPhoto, path: Path) -> FileOutcome:
         return FileOutcome(photo.subject, str(path), "already")
     if photo.error is None:
         # Another client deleted it after an attempt whose response was lost.
-        return refused(photo.subject, path, photo.status.upper(), "It is not enrolled")
-    return refused(photo.subject, path, photo.error.code, photo.error.message)
+        return refused_file(photo.subject, path, photo.status.upper(), "It is not enrolled")
+    return refused_file(photo.subject, path, photo.error.code, photo.error.message)
 
 
 async def run_parallel(parallel: int, work: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from facegraph.client import NoAnswerError
 from facegraph.client.errors import error_from
 from facegraph.client.http_options import http_options
-from facegraph.step_times import completed, parsed
+from facegraph.step_times import parse_server_timing, with_derived_steps
 
 TIMEOUT = httpx.Timeout(60, connect=10)
 """Seconds; the service itself gives up after 30."""
@@ -96,7 +96,9 @@ async def generate_load(
                     await asyncio.sleep(PAUSE_S)
                 else:
                     milliseconds = 1000 * (time.perf_counter() - started)
-                    result.answers.append(completed(parsed(answer.headers.get("Server-Timing", "")), milliseconds))
+                    result.answers.append(
+                        with_derived_steps(parse_server_timing(answer.headers.get("Server-Timing", "")), milliseconds)
+                    )
 
         await asyncio.gather(*(repeat() for _ in range(clients)))
         result.seconds = time.perf_counter() - began

@@ -43,14 +43,14 @@ class FileOutcome:
     message: str = ""
 
 
-def refused(subject: str, path: Path, code: str, message: str) -> FileOutcome:
+def refused_file(subject: str, path: Path, code: str, message: str) -> FileOutcome:
     """The outcome for a file that is not enrolled."""
     return FileOutcome(subject, str(path), "refused", code, message)
 
 
-def unreadable(subject: str, path: Path, error: OSError) -> FileOutcome:
+def unreadable_file(subject: str, path: Path, error: OSError) -> FileOutcome:
     """The outcome for a file that cannot be read."""
-    return refused(subject, path, "UNREADABLE", _reason(error))
+    return refused_file(subject, path, "UNREADABLE", _reason(error))
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class People:
     unusable: list[FileOutcome] = field(default_factory=list)
 
 
-def people(folder: Path) -> People:
+def find_people(folder: Path) -> People:
     """Search a folder of people. Links are followed, except into a folder that contains them.
 
     Raises:
@@ -79,7 +79,7 @@ def people(folder: Path) -> People:
         raise CommandError(f"{folder} cannot be read: {_reason(error)}") from error
     for path in entries:
         if not os.path.isdir(path):
-            found.unusable.append(refused("", path, "NO_SUBJECT", "The file is not in a person's folder"))
+            found.unusable.append(refused_file("", path, "NO_SUBJECT", "The file is not in a person's folder"))
             continue
         files = list(_files(path, path.name, (os.path.realpath(folder),)))
         photos = [each for each in files if isinstance(each, Path)]
@@ -87,7 +87,7 @@ def people(folder: Path) -> People:
         if photos:
             found.photos[path.name] = photos
         elif not files:
-            found.unusable.append(refused(path.name, path, "NO_PHOTO", "The folder has no photo"))
+            found.unusable.append(refused_file(path.name, path, "NO_PHOTO", "The folder has no photo"))
     if not found.photos:
         raise CommandError(f"{folder} has no folder with photos: it needs one folder per person, named by id")
     return found
@@ -97,12 +97,12 @@ def _files(folder: Path, subject: str, parents: tuple[str, ...]) -> Iterator[Pat
     """The files in a person's folder and its subfolders. `parents` are the resolved paths of its parent folders."""
     real = os.path.realpath(folder)
     if real in parents:
-        yield refused(subject, folder, "UNREADABLE", "The link leads to a folder that contains it")
+        yield refused_file(subject, folder, "UNREADABLE", "The link leads to a folder that contains it")
         return
     try:
         entries = _entries(folder)
     except OSError as error:
-        yield unreadable(subject, folder, error)
+        yield unreadable_file(subject, folder, error)
         return
     for path in entries:
         # Path.is_dir raises some errors, for example for a link into a folder without permission.
@@ -121,14 +121,14 @@ def _checked(path: Path, subject: str) -> Path | FileOutcome:
     try:
         status = path.stat()
     except OSError as error:
-        return unreadable(subject, path, error)
+        return unreadable_file(subject, path, error)
     if not stat.S_ISREG(status.st_mode):
         # Opening a pipe would block until another program writes to it.
-        return refused(subject, path, "UNREADABLE", "It is not a regular file")
+        return refused_file(subject, path, "UNREADABLE", "It is not a regular file")
     # Checked before reading because it may be a film of gigabytes. No service can be configured to accept more.
     if status.st_size > LARGEST_PHOTO:
         limit = f"The file is larger than {LARGEST_PHOTO // 2**20} MiB, the limit for a photo"
-        return refused(subject, path, "IMAGE_TOO_LARGE", limit)
+        return refused_file(subject, path, "IMAGE_TOO_LARGE", limit)
     return path
 
 

@@ -9,10 +9,17 @@ import typer
 
 from facegraph.cli.enrol import FolderArgument, create_collection
 from facegraph.cli.enrolment_report import DEFAULT_PARALLEL, ParallelOption, ReportOption, run_and_report
-from facegraph.cli.folder_enrolment import EnrolmentRules, enrol, enrolled_faces, face_ids, new_photos, subject_ids
+from facegraph.cli.folder_enrolment import (
+    EnrolmentRules,
+    enrol_photos,
+    enrolled_faces,
+    face_ids,
+    new_photos,
+    subject_ids,
+)
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, UrlOption
 from facegraph.cli.output import CommandError, ReportProgress, command_errors, escaped, print_line
-from facegraph.cli.person_folders import FileOutcome, people, unreadable
+from facegraph.cli.person_folders import FileOutcome, find_people, unreadable_file
 from facegraph.client import AsyncClient, StoredFace
 
 
@@ -46,7 +53,7 @@ def re_embed_plan(enrolled: Mapping[str, Sequence[StoredFace]], found: Mapping[s
             try:
                 photos.append((path, path.read_bytes()))
             except OSError as error:
-                plan.unreadable.append(unreadable(subject, path, error))
+                plan.unreadable.append(unreadable_file(subject, path, error))
         one, every = (
             {face: path for path, photo in photos for face in face_ids(subject, photo, every_face)}
             for every_face in (False, True)
@@ -90,7 +97,7 @@ def re_embed_command(
     """
     if old == new:
         raise typer.BadParameter("the old and the new collection are the same", param_hint="--to")
-    found, outcomes, lost, by_other_photos = people(folder), list[FileOutcome](), list[str](), list[str]()
+    found, outcomes, lost, by_other_photos = find_people(folder), list[FileOutcome](), list[str](), list[str]()
 
     async def run(progress: ReportProgress) -> None:
         with command_errors(ValueError):
@@ -118,7 +125,7 @@ def re_embed_command(
             ):
                 remaining, known = await new_photos(client, new, there, photos, rules, parallel, progress)
                 outcomes.extend(known)
-                await enrol(client, new, remaining, rules, parallel, progress, outcomes)
+                await enrol_photos(client, new, remaining, rules, parallel, progress, outcomes)
             arrived = {subject.id async for subject in client.subjects(new)}
             lost.extend(subject for subject in enrolled if subject not in arrived and subject not in plan.absent)
 

@@ -12,7 +12,7 @@ from facegraph.client.decoding import decode
 from facegraph.client.errors import RefusedPhotoError, ServiceError, TooLargeError
 from facegraph.client.images import Image, upload_from
 from facegraph.client.schemas import Embedding, Face, FaceRule, LivenessPolicy, Models, given
-from facegraph.client.upload_batches import PhotoEntry, batches
+from facegraph.client.upload_batches import PhotoEntry, upload_batches
 
 T = TypeVar("T")
 
@@ -155,7 +155,7 @@ def enrol_many(
         faces=faces,
     )
     entries = (PhotoEntry(subject, upload_from(photo)) for subject, photo in photos)
-    return _enrol_batches(collection, batches(entries), options, 0)
+    return _enrol_batches(collection, upload_batches(entries), options, 0)
 
 
 def enrol_embeddings(

@@ -27,7 +27,7 @@ class PhotoEntry:
         return len(self.upload.data) + len(self.subject.encode()) + name + _FORM_OVERHEAD
 
 
-def batches(entries: Iterable[PhotoEntry]) -> Iterator[list[PhotoEntry]]:
+def upload_batches(entries: Iterable[PhotoEntry]) -> Iterator[list[PhotoEntry]]:
     """Group `entries` in order into batches that fit one request. An entry over the limit gets a batch of its own."""
     batch, size = list[PhotoEntry](), 0
     for entry in entries:

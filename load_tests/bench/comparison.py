@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from statistics import median
 from typing import Any
 
-from facegraph.step_times import medians
+from facegraph.step_times import median_steps
 from load_tests.bench.measurement import Measurement, What
 
 Round = Sequence[Measurement]
@@ -29,7 +29,7 @@ def over_rounds(rounds: Iterable[Round]) -> list[Measurement]:
     for each in (each for round_ in rounds for each in round_):
         kinds.setdefault((each.what, each.route, each.clients), []).append(each)
     return [
-        replace(entries[-1], steps=medians(each.steps for each in entries), **_totals(entries))
+        replace(entries[-1], steps=median_steps(each.steps for each in entries), **_totals(entries))
         for entries in kinds.values()
     ]
 

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import psutil
 
-from facegraph.step_times import completed, medians, parsed
+from facegraph.step_times import median_steps, parse_server_timing, with_derived_steps
 from load_tests.locust_process import load
 from load_tests.records import Request, answers_between, read
 from load_tests.routes import ROUTES
@@ -163,7 +163,7 @@ def summed_up(
         memory=stretch.memory,
         replicas=replicas,
         similarity=float(np.median([each.details["similarity"] for each in answers])),
-        steps=medians(map(steps_of, answers)),
+        steps=median_steps(map(steps_of, answers)),
     )
 
 
@@ -171,7 +171,7 @@ def steps_of(answer: Request) -> dict[str, float]:
     """Milliseconds of an answer's steps: those of the bare pipeline, or those of the ``Server-Timing`` header."""
     if "total" in answer.details:
         return {name: value for name, value in answer.details.items() if name != "similarity"}
-    return completed(parsed(answer.details.get("server_timing", "")), answer.milliseconds or 0)
+    return with_derived_steps(parse_server_timing(answer.details.get("server_timing", "")), answer.milliseconds or 0)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 
 from facegraph.cli import person_folders
 from facegraph.cli.output import CommandError
-from facegraph.cli.person_folders import people
+from facegraph.cli.person_folders import find_people
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_links_to_photos_and_folders_are_followed(folder: Path, tmp_path: Path) 
     (ada / "album").symlink_to(album)
     (ada / "3.jpg").symlink_to(album / "2.jpg")
     (folder / "bob").symlink_to(album)
-    assert people(folder).photos == {
+    assert find_people(folder).photos == {
         "ada": [ada / "1.jpg", ada / "3.jpg", ada / "album" / "2.jpg"],
         "bob": [folder / "bob" / "2.jpg"],
     }
@@ -51,7 +51,7 @@ def test_unusable_files_are_reported_and_not_opened(folder: Path, monkeypatch: p
 
     monkeypatch.setattr(Path, "iterdir", iterdir)
     monkeypatch.setattr(person_folders, "LARGEST_PHOTO", 2)
-    found = people(folder)
+    found = find_people(folder)
     assert {str(Path(each.photo).relative_to(folder)): (each.subject, each.code) for each in found.unusable} == {
         **{f"ada/{name}": ("ada", "UNREADABLE") for name in ("closed", "gone.jpg", "unlikely.jpg", "loop", "up")},
         "ada/pipe.jpg": ("ada", "UNREADABLE"),
@@ -76,7 +76,7 @@ def test_unusable_files_are_reported_and_not_opened(folder: Path, monkeypatch: p
 )
 def test_system_files_are_skipped(folder: Path, name: str) -> None:
     make(folder, name, f"ada/{name}", "@ada/1.jpg", "#1/1.jpg")
-    found = people(folder)
+    found = find_people(folder)
     assert (list(found.photos), found.unusable) == (["#1", "@ada", "ada"], [])
     assert found.photos["ada"] == [folder / "ada" / "1.jpg"]
 
@@ -84,4 +84,4 @@ def test_system_files_are_skipped(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", [".git/x.jpg", "x.jpg"])
 def test_a_folder_without_people_is_an_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(CommandError, match="no folder with photos"):
-        people(make(tmp_path, name))
+        find_people(make(tmp_path, name))

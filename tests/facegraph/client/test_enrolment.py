@@ -15,7 +15,7 @@ from facegraph.client import Client, Embedding, ServiceError, SubjectEmbedding
 from facegraph.client.enrolment import enrol, enrol_embeddings, enrol_many
 from facegraph.client.errors import error_from
 from facegraph.client.images import Upload
-from facegraph.client.upload_batches import MAX_BYTES, MAX_PHOTOS, PhotoEntry, batches
+from facegraph.client.upload_batches import MAX_BYTES, MAX_PHOTOS, PhotoEntry, upload_batches
 from tests.facegraph.client import ADDRESS, InProcess
 from tests.fakes import People, service
 
@@ -26,7 +26,7 @@ SIZES = {size: Upload("photo", bytes(size)) for size in (0, 10, MAX_BYTES // 3 -
 @given(st.lists(st.sampled_from(sorted(SIZES)), max_size=200))
 def test_batches_are_as_large_as_the_limits_allow(sizes: list[int]) -> None:
     entries = [PhotoEntry("anna", SIZES[size]) for size in sizes]
-    found = list(batches(entries))
+    found = list(upload_batches(entries))
     assert [entry for batch in found for entry in batch] == entries
     for batch, following in itertools.zip_longest(found, found[1:]):
         size = sum(each.size for each in batch)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
 from gallery import maintenance
-from gallery.disk import is_full, lock
+from gallery.disk import lock
 from gallery.location import Location
 from gallery.records import (
     Collection,
@@ -308,7 +308,7 @@ class Writer:
             try:
                 yield collection, self._tables[name]
             except UNREADABLE as error:
-                if is_full(error) or await damage_of(self._location, collection.table) is None:
+                if await damage_of(self._location, collection.table) is None:
                     raise
                 logger.error("gallery: the collection %s cannot be read: %r", name, error)  # noqa: TRY400
                 raise unreadable(name) from error

@@ -23,7 +23,7 @@ from imaging.refused import Refused
 from tests.fakes import People, service
 
 
-class House:
+class KeyedService:
     """A service over `People` with its keys and audit log in `folder`. By default it requires keys."""
 
     def __init__(self, folder: Path, **args: Any) -> None:
@@ -44,7 +44,8 @@ class House:
         response: httpx.Response = self.client.request(method, path, headers=headers, **more)
         return response
 
-    def noted(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[dict[str, Any]]:
+        """The entries of the audit log."""
         text = self.log.read_text("ascii") if self.log.exists() else ""
         return [json.loads(line) for line in text.splitlines()]
 
@@ -57,7 +58,7 @@ def filled(path: str, collection: str = "staff") -> str:
     return path
 
 
-def stacked(inner: Any, args: AccessArgs, clock: Any = lambda: 0.0) -> Any:
+def access_around(inner: Any, args: AccessArgs, clock: Any = lambda: 0.0) -> Any:
     """`Access` around `inner`, with the test's own clock."""
     rates = Rates(args.rate_limit, args.rate_burst, clock)
     audit = Audit(Path(args.audit_log))

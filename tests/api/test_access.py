@@ -17,7 +17,7 @@ from api.admission import ALWAYS
 from api.app import create_app, routes
 from api.scopes import NEEDS, asked
 from tests.api.asgi import ask
-from tests.api.keyed import House, accept, filled, stacked
+from tests.api.keyed import KeyedService, accept, access_around, filled
 from tests.fakes import serve_log
 
 Headers = dict[Scope, dict[str, str]]
@@ -33,109 +33,109 @@ def code(response: httpx.Response) -> Any:
 
 
 @pytest.mark.parametrize("required", [True, False])
-def test_the_document_says_which_scope_an_operation_needs(required: bool, houses: Callable[..., House]) -> None:
+def test_the_document_has_each_operations_scope(required: bool, make_keyed: Callable[..., KeyedService]) -> None:
     # Without required keys it is the document of test_openapi.
-    document = houses(require_keys=required).ask("GET", "/openapi.json").json()
+    document = make_keyed(require_keys=required).ask("GET", "/openapi.json").json()
     operation = document["paths"]["/match"]["post"]
     assert operation["description"].endswith("Scope of the key: `read`.")
     assert operation["security"] == [*([] if required else [{}]), {"bearer": ["read"]}, {"header": ["read"]}]
 
 
-def test_a_route_that_the_table_does_not_have_starts_no_service(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_route_without_a_scope_starts_no_service(keyed: KeyedService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scopes, "NEEDS", {each: need for each, need in NEEDS.items() if each != ("POST", "/match")})
     routes.cache_clear()
     with pytest.raises(LookupError, match="/match"):
-        create_app(house.service)
+        create_app(keyed.service)
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, Headers, Headers]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[KeyedService, Headers, Headers]:
     """A service, a key of each scope alone, and one of all others."""
-    house = House(tmp_path_factory.mktemp("shared"))
-    alone: Headers = {scope: house.key(scope) for scope in SCOPES}
-    others: Headers = {scope: house.key(*(each for each in SCOPES if each != scope)) for scope in SCOPES}
-    return house, alone, others
+    keyed = KeyedService(tmp_path_factory.mktemp("shared"))
+    alone: Headers = {scope: keyed.key(scope) for scope in SCOPES}
+    others: Headers = {scope: keyed.key(*(each for each in SCOPES if each != scope)) for scope in SCOPES}
+    return keyed, alone, others
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_a_route_is_for_its_scope_and_no_other(method: str, path: str, shared: Any) -> None:
-    house, alone, others = shared
+    keyed, alone, others = shared
     need = NEEDS[method, path]
-    assert house.ask(method, filled(path), json={}).status_code == 401
-    refused = house.ask(method, filled(path), others[need.scope], json={})
+    assert keyed.ask(method, filled(path), json={}).status_code == 401
+    refused = keyed.ask(method, filled(path), others[need.scope], json={})
     assert refused.status_code == 403
     assert f"does not have the scope {need.scope}" in refused.text
-    assert house.ask(method, filled(path), alone[need.scope], json={}).status_code not in (401, 403, 429)
+    assert keyed.ask(method, filled(path), alone[need.scope], json={}).status_code not in (401, 403, 429)
 
 
-def test_a_key_comes_in_either_header(house: House) -> None:
-    bearer = house.key("read")
+def test_a_key_comes_in_either_header(keyed: KeyedService) -> None:
+    bearer = keyed.key("read")
     _, key = bearer["Authorization"].split()
     for headers in (bearer, {"Authorization": f"bearer  {key}"}, {"X-API-Key": key}):
-        assert house.ask("GET", "/v1/models", headers).status_code == 200
+        assert keyed.ask("GET", "/v1/models", headers).status_code == 200
     proxied = {"Authorization": "Bearer of-a-proxy", "X-API-Key": key}
-    assert house.ask("GET", "/v1/models", proxied).status_code == 200
+    assert keyed.ask("GET", "/v1/models", proxied).status_code == 200
     for headers in ({"Authorization": f"Basic {key}"}, {"Authorization": key}, {}):
-        response = house.ask("GET", "/v1/models", headers)
+        response = keyed.ask("GET", "/v1/models", headers)
         assert (response.status_code, response.json()["error"]["message"]) == (401, NEEDED)
-    assert house.ask("GET", f"/v1/models?api_key={key}").status_code == 401
+    assert keyed.ask("GET", f"/v1/models?api_key={key}").status_code == 401
 
 
-def test_a_revoked_key_stops_within_a_second(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_revoked_key_stops_within_a_second(keyed: KeyedService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys_module, "RELOAD_PERIOD_S", RELOAD_PERIOD_S)
     seconds = 0.0
-    client = TestClient(stacked(accept, house.service.access, lambda: seconds))
-    made, text = create(house.file, "door", ["read"])
+    client = TestClient(access_around(accept, keyed.service.access, lambda: seconds))
+    made, text = create(keyed.file, "door", ["read"])
     headers = {"X-API-Key": text}
     assert client.get("/v1/models", headers=headers).status_code == 200
-    revoke(house.file, made.id)
+    revoke(keyed.file, made.id)
     seconds = 1.0
     assert client.get("/v1/models", headers=headers).status_code == 401
 
 
 @pytest.mark.parametrize("path", sorted(ALWAYS))
-def test_paths_about_the_service_itself_need_no_key(path: str, house: House) -> None:
-    assert house.ask("GET", path).status_code == 200
-    assert house.ask("GET", path, {"X-API-Key": "wrong"}).status_code == 200
+def test_paths_about_the_service_itself_need_no_key(path: str, keyed: KeyedService) -> None:
+    assert keyed.ask("GET", path).status_code == 200
+    assert keyed.ask("GET", path, {"X-API-Key": "wrong"}).status_code == 200
     preflight = {"origin": "https://page.example", "access-control-request-method": "POST"}
-    assert house.ask("OPTIONS", "/api/v1/extract-embedding", preflight).status_code == 200
+    assert keyed.ask("OPTIONS", "/api/v1/extract-embedding", preflight).status_code == 200
 
 
 @pytest.mark.parametrize("required", [True, False])
 @pytest.mark.parametrize("headers", [{"X-API-Key": ""}, {"X-API-Key": "wrong"}, {"Authorization": "Bearer wrong"}])
 def test_a_wrong_key_is_refused_even_where_none_is_needed(
-    required: bool, headers: dict[str, str], houses: Callable[..., House]
+    required: bool, headers: dict[str, str], make_keyed: Callable[..., KeyedService]
 ) -> None:
-    house = houses(require_keys=required)
-    response = house.ask("GET", "/v1/models", headers)
+    keyed = make_keyed(require_keys=required)
+    response = keyed.ask("GET", "/v1/models", headers)
     assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
     assert response.json()["error"] == {"code": "UNAUTHENTICATED", "message": UNKNOWN, "details": {}}
-    assert not house.log.exists()
+    assert not keyed.log.exists()
 
 
-def test_without_required_keys_a_caller_without_one_may_do_everything(houses: Callable[..., House]) -> None:
-    house = houses(require_keys=False)
+def test_without_required_keys_a_caller_without_one_may_do_everything(make_keyed: Callable[..., KeyedService]) -> None:
+    keyed = make_keyed(require_keys=False)
     for method, path in OPERATIONS:
-        assert house.ask(method, filled(path), json={}).status_code not in (401, 403), path
-    assert house.ask("GET", "/v1/models", house.key("enrol")).status_code == 403
+        assert keyed.ask(method, filled(path), json={}).status_code not in (401, 403), path
+    assert keyed.ask("GET", "/v1/models", keyed.key("enrol")).status_code == 403
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("GET", "/nowhere", 404), ("GET", "/match", 405), ("HEAD", "/v1/models", 405), ("OPTIONS", "/v1/models", 405)],
 )
-def test_an_unknown_route_is_told_to_callers_with_a_key_only(method: str, path: str, status: int, house: House) -> None:
-    assert house.ask(method, path).status_code == 401
-    assert house.ask(method, path, house.key("delete", collections=["other"])).status_code == status
+def test_an_unknown_route_is_a_401_without_a_key(method: str, path: str, status: int, keyed: KeyedService) -> None:
+    assert keyed.ask(method, path).status_code == 401
+    assert keyed.ask(method, path, keyed.key("delete", collections=["other"])).status_code == status
 
 
-def test_a_refused_request_reaches_no_further_and_its_body_is_not_read(house: House) -> None:
+def test_a_refused_request_reaches_no_further_and_its_body_is_not_read(keyed: KeyedService) -> None:
     async def inner(scope: Connection, receive: Receive, send: Send) -> None:
         raise AssertionError("the request was let in")
 
-    args = house.service.access.model_copy(update={"rate_limit": 0.001, "rate_burst": 1})
-    app = stacked(inner, args)
-    [(_, delete)] = house.key("delete").items()
+    args = keyed.service.access.model_copy(update={"rate_limit": 0.001, "rate_burst": 1})
+    app = access_around(inner, args)
+    [(_, delete)] = keyed.key("delete").items()
     for headers, status in (
         ([], 401),
         ([(b"x-api-key", b"wrong")], 429),
@@ -148,50 +148,50 @@ def test_a_refused_request_reaches_no_further_and_its_body_is_not_read(house: Ho
 
 @pytest.mark.parametrize("required", [True, False])
 def test_with_a_damaged_file_no_key_gets_in_and_the_cause_is_logged(
-    required: bool, houses: Callable[..., House]
+    required: bool, make_keyed: Callable[..., KeyedService]
 ) -> None:
-    house = houses(require_keys=required)
-    headers = house.key()
-    house.file.write_text("{", "utf-8")
+    keyed = make_keyed(require_keys=required)
+    headers = keyed.key()
+    keyed.file.write_text("{", "utf-8")
     with serve_log() as records:
-        response = house.ask("GET", "/v1/models", headers | {"X-Request-ID": "caller-17"})
+        response = keyed.ask("GET", "/v1/models", headers | {"X-Request-ID": "caller-17"})
     assert response.status_code == 500
     assert code(response) == "INTERNAL_ERROR"
     assert "keys.json" not in response.text
     [record] = records
     assert "caller-17" in record.getMessage()
     assert record.exc_info is not None
-    assert f"the keys in {house.file} cannot be read" in str(record.exc_info[1])
-    assert house.ask("GET", "/v1/models").status_code == (401 if required else 200)
+    assert f"the keys in {keyed.file} cannot be read" in str(record.exc_info[1])
+    assert keyed.ask("GET", "/v1/models").status_code == (401 if required else 200)
 
 
-def test_a_bound_key_reaches_its_collections_alone(house: House) -> None:
-    root = house.key()
+def test_a_bound_key_reaches_its_collections_alone(keyed: KeyedService) -> None:
+    root = keyed.key()
     for name in ("staff", "guests"):
-        assert house.ask("PUT", f"/v1/collections/{name}", root, json={}).status_code == 201
-    bound = house.key(collections=["staff"])
+        assert keyed.ask("PUT", f"/v1/collections/{name}", root, json={}).status_code == 201
+    bound = keyed.key(collections=["staff"])
     for (method, path), need in NEEDS.items():
         if "{collection}" in path:
-            refused = house.ask(method, filled(path, "guests"), bound, json={})
+            refused = keyed.ask(method, filled(path, "guests"), bound, json={})
             assert refused.status_code == 403, path
             assert refused.json()["error"]["message"] == "The API key is bound to other collections"
-            assert house.ask(method, filled(path, "staff"), bound, json={}).status_code != 403, path
+            assert keyed.ask(method, filled(path, "staff"), bound, json={}).status_code != 403, path
         elif need.collections or need.everything:
-            assert house.ask(method, filled(path), bound, json={}).status_code == 403, path
+            assert keyed.ask(method, filled(path), bound, json={}).status_code == 403, path
         else:
-            assert house.ask(method, filled(path), bound, json={}).status_code != 403, path
+            assert keyed.ask(method, filled(path), bound, json={}).status_code != 403, path
 
 
-def test_a_bound_key_sees_its_collections_alone(house: House) -> None:
+def test_a_bound_key_sees_its_collections_alone(keyed: KeyedService) -> None:
     for name in ("staff", "faces-arcface"):
-        house.ask("PUT", f"/v1/collections/{name}", house.key(), json={})
-    listed = house.ask("GET", "/v1/collections", house.key("read", collections=["staff", "other"])).json()
+        keyed.ask("PUT", f"/v1/collections/{name}", keyed.key(), json={})
+    listed = keyed.ask("GET", "/v1/collections", keyed.key("read", collections=["staff", "other"])).json()
     assert [each["name"] for each in listed["collections"]] == ["staff"]
     for path in ("/stats", "/list_faces"):
         # The face database is for keys of both its collections.
-        assert house.ask("GET", path, house.key(collections=["faces-arcface"])).status_code == 403
-        both = house.key(collections=["faces-facenet", "faces-arcface"])
-        assert house.ask("GET", path, both).status_code == 200
+        assert keyed.ask("GET", path, keyed.key(collections=["faces-arcface"])).status_code == 403
+        both = keyed.key(collections=["faces-facenet", "faces-arcface"])
+        assert keyed.ask("GET", path, both).status_code == 200
 
 
 @pytest.mark.parametrize(

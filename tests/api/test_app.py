@@ -23,7 +23,7 @@ from graphs.policy import Policy
 from graphs.stages import DetectionRequest
 from imaging.faces import Detection
 from telemetry.call_window import CallWindow
-from tests.api.keyed import stacked
+from tests.api.keyed import access_around
 from tests.fakes import FakeNetwork, People, detector, serve_log, service, stages, with_stages
 
 EXTRACT = "/api/v1/extract-embedding"
@@ -42,7 +42,7 @@ def refused(*_: Any) -> Any:
         lambda app: RequestBounds(app, 0),
         SecurityHeaders,
         lambda app: ServerTiming(app, CallWindow()),
-        lambda app: stacked(app, AccessArgs(require_keys=True, audit_log="")),
+        lambda app: access_around(app, AccessArgs(require_keys=True, audit_log="")),
     ],
     ids=["admission", "deadline", "cors", "bounds", "security headers", "server timing", "access"],
 )

@@ -4,16 +4,16 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.access import caller_address
-from tests.api.keyed import House, accept, stacked
+from tests.api.keyed import KeyedService, accept, access_around
 
 ADDRESS = "192.0.2.7"
 
 
-def test_a_caller_over_the_rate_is_told_when_to_try_again(house: House) -> None:
+def test_a_caller_over_the_rate_is_told_when_to_try_again(keyed: KeyedService) -> None:
     seconds = 0.0
-    args = house.service.access.model_copy(update={"rate_limit": 0.4, "rate_burst": 2})
-    client = TestClient(stacked(accept, args, lambda: seconds))
-    first, second = house.key("read"), house.key("read")
+    args = keyed.service.access.model_copy(update={"rate_limit": 0.4, "rate_burst": 2})
+    client = TestClient(access_around(accept, args, lambda: seconds))
+    first, second = keyed.key("read"), keyed.key("read")
     assert [client.get("/v1/models", headers=first).status_code for _ in range(3)] == [200, 200, 429]
     response = client.get("/v1/models", headers=first)
     assert response.headers["retry-after"] == "3"
@@ -28,20 +28,20 @@ def test_a_caller_over_the_rate_is_told_when_to_try_again(house: House) -> None:
     assert client.get("/v1/models", headers=first).status_code == 200
 
 
-def test_callers_without_a_key_are_counted_by_address(house: House) -> None:
-    args = house.service.access.model_copy(update={"rate_limit": 1.0, "rate_burst": 1, "require_keys": False})
-    client = TestClient(stacked(accept, args))
+def test_callers_without_a_key_are_counted_by_address(keyed: KeyedService) -> None:
+    args = keyed.service.access.model_copy(update={"rate_limit": 1.0, "rate_burst": 1, "require_keys": False})
+    client = TestClient(access_around(accept, args))
     ends = ("192.0.2.1", "192.0.2.1", "invented, 192.0.2.1", "192.0.2.2")
     statuses = [client.get("/v1/models", headers={"X-Forwarded-For": end}).status_code for end in ends]
     assert statuses == [200, 429, 429, 200]
 
 
-def test_callers_that_guess_keys_are_counted_by_address(house: House) -> None:
-    args = house.service.access.model_copy(update={"rate_limit": 1.0, "rate_burst": 1})
-    client = TestClient(stacked(accept, args))
+def test_callers_that_guess_keys_are_counted_by_address(keyed: KeyedService) -> None:
+    args = keyed.service.access.model_copy(update={"rate_limit": 1.0, "rate_burst": 1})
+    client = TestClient(access_around(accept, args))
     guesses = [client.get("/v1/models", headers={"X-API-Key": f"guess-{n}"}).status_code for n in range(3)]
     assert guesses == [401, 429, 429]
-    assert client.get("/v1/models", headers=house.key("read")).status_code == 200
+    assert client.get("/v1/models", headers=keyed.key("read")).status_code == 200
 
 
 @pytest.mark.parametrize(

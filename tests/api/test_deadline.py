@@ -86,7 +86,7 @@ async def never_detects(question: DetectionRequest) -> Detection:
 
 
 class HangingGallery(LocalGallery):
-    """A gallery of which no call ends."""
+    """A gallery whose calls never end."""
 
     async def opened(self) -> Writer:
         await hang()

@@ -15,7 +15,7 @@ STAGES = ("mtcnn", "crmnet", "arcface")
 
 
 def without(*away: str) -> Stages:
-    """Stages of which those `away` do not answer: roles, or the gallery."""
+    """Stages. The roles in `away`, or the gallery, do not answer."""
     whole = stages(gallery=LocalGallery(ready="gallery" not in away))
     return with_stages(whole, *(changed(stage, is_ready=stage.role not in away) for stage in whole.all))
 

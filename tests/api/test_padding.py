@@ -1,4 +1,4 @@
-"""Embeddings padded with zeros compare like those without, and embeddings of two networks are told apart."""
+"""Padded embeddings compare like those without padding, and embeddings of two networks do not compare."""
 
 import numpy as np
 import pytest

@@ -8,7 +8,7 @@ import pytest
 
 from api import page
 from api.security_headers import HEADERS
-from tests.api.keyed import House
+from tests.api.keyed import KeyedService
 from tests.fakes import client
 
 LOADED = re.compile(r'(?:src|href)="([^"#]+)"|from "([^"]+)"')
@@ -71,8 +71,8 @@ def test_other_paths_below_the_page_are_not_found(path: str) -> None:
     assert response.json()["error"]["code"] == "NOT_FOUND"
 
 
-def test_the_page_needs_no_key(houses: Callable[..., House]) -> None:
-    session = houses(require_keys=True).client
+def test_the_page_needs_no_key(make_keyed: Callable[..., KeyedService]) -> None:
+    session = make_keyed(require_keys=True).client
     assert session.get("/ui").status_code == session.get("/ui/app.js").status_code == 200
     assert session.get("/v1/models").status_code == 401
     # Nothing else below it is open.

@@ -67,7 +67,7 @@ NEVER = {
 """Operations that are never asked with success, and why."""
 
 app = create_app(service(documented.stages(LocalGallery())))
-# With nothing of the machine's: a schemathesis.toml would change what is asked.
+# Without the machine's settings: a schemathesis.toml would change the requests.
 schema = schemathesis.openapi.from_asgi(
     "/openapi.json", app, config=SchemathesisConfig.from_dict({"generation": {"deterministic": True}})
 )

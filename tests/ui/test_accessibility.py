@@ -61,7 +61,7 @@ def test_every_text_stands_out_from_its_ground(theme: int) -> None:
 def test_no_colour_stands_outside_of_the_theme() -> None:
     for name in ("layout.css", "parts.css"):
         text = (FILES / "style" / name).read_text("utf-8")
-        # Drawn over photos, whose colours nobody knows, and black behind a camera's picture.
+        # Drawn over photos of any colour, and black behind a camera's picture.
         over_photos = r"\.(box|landmark|number) \{.*|dialog video.*|dialog::backdrop.*"
         assert re.findall(r"#[0-9a-f]{3,6}\b|rgb\(.*?\)", re.sub(over_photos, "", text)) == []
 

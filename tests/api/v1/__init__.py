@@ -1,4 +1,4 @@
-"""What the tests of /v1 share: the app over photos that are words, with a real gallery in a folder."""
+"""A client of /v1 over photos that are words and a real gallery."""
 
 from typing import Any
 
@@ -23,16 +23,16 @@ FACE = {
     "pose": None,
     "eyes": None,
 }
-"""A face as it is answered."""
+"""A face in an answer."""
 EMBEDDED = {**FACE, "crop": None}
-"""One that was embedded."""
+"""An embedded face in an answer."""
 PHOTO = {"width": 640, "height": 480, "quality": {"brightness": 120, "contrast": 50, "sharpness": 100}}
-"""A photo as it is answered."""
+"""A photo in an answer."""
 STAFF = "/v1/collections/staff"
 
 
 class Api:
-    """A client of the app, and the people whom its networks know."""
+    """A client of the app over `People`."""
 
     def __init__(self, limits: LimitArgs | None = None, policy: Policy | None = None) -> None:
         self.people, self.gallery = People(), LocalGallery()
@@ -55,12 +55,12 @@ class Api:
         return response
 
     def make(self, name: str = "staff", **fields: Any) -> "Api":
-        """Make a collection."""
+        """Create a collection."""
         assert self.client.put(f"/v1/collections/{name}", json=fields).status_code == 201
         return self
 
     def send(self, path: str, *photos: str, **options: Any) -> httpx.Response:
-        """Send photos, as `photo`, with options."""
+        """Send photos with options."""
         files = [("photo", (f"{words}.jpg", words.encode())) for words in photos]
         response: httpx.Response = self.client.post(path, files=files, params=options)
         return response
@@ -79,19 +79,19 @@ class Api:
         return [each["id"] for each in self.get(f"{STAFF}/subjects").json()["subjects"]]
 
     def found(self, photo: str, **options: Any) -> list[list[str]]:
-        """The subjects that each face of a photo resembles."""
+        """The candidates of each face of a photo."""
         answer = self.send(f"{STAFF}/search", photo, **options)
         assert answer.status_code == 200
         return [[candidate["subject"] for candidate in face["candidates"]] for face in answer.json()["faces"]]
 
 
 def staff(**fields: Any) -> Api:
-    """An app with one collection, which is empty."""
+    """A client with an empty collection called staff."""
     return Api().make(**fields)
 
 
 def refusal(response: httpx.Response) -> tuple[int, str]:
-    """Status and code of an error, which has the form that all errors have."""
+    """Status and code of an error in the envelope."""
     body = response.json()
     assert body.keys() == {"error", "request_id"}
     assert body["error"].keys() == {"code", "message", "details"}

@@ -17,7 +17,7 @@ PLAIN = {
 }
 
 
-def test_every_network_stands_under_its_role() -> None:
+def test_every_network_is_listed_by_its_role() -> None:
     response = Api().get("/v1/models")
     assert response.status_code == 200
     assert response.json() == {
@@ -60,7 +60,7 @@ def test_a_threshold_of_the_configuration_stands_in_the_cards_place() -> None:
     assert api.get("/health").json()["networks"]["arcface"]["cosine_threshold"] == 0.95
 
 
-def test_the_default_detector_is_told_and_taken_where_a_request_names_none() -> None:
+def test_the_default_detector_is_used_unless_a_request_names_one() -> None:
     api = Api()
     other = changed(api.stages.detectors["mtcnn"], role="retinaface", name="other-detector-model")
     stages = with_stages(api.stages, other)

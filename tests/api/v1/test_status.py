@@ -1,4 +1,4 @@
-"""GET /v1/status, over stages that tell of themselves."""
+"""GET /v1/status."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from tests.api.keyed import House
+from tests.api.keyed import KeyedService
 from tests.fakes import LocalGallery, client, service, stages
 
 
-def test_every_stage_is_told_of() -> None:
+def test_every_stage_is_reported() -> None:
     response = client().get("/v1/status")
     assert response.status_code == 200
     quiet = {"ongoing": 0, "recent": 0, "p50_ms": None, "p95_ms": None}
@@ -45,12 +45,12 @@ def test_every_stage_is_told_of() -> None:
 
 
 def test_damaged_collections_are_named_to_keys_that_reach_them(tmp_path: Path) -> None:
-    house = House(tmp_path)
+    keyed = KeyedService(tmp_path)
     damaged = LocalGallery(unreadable=["guests", "staff"])
-    house.client = TestClient(create_app(replace(house.service, stages=replace(stages(), gallery=damaged))))
-    keys = [(house.key("read"), ["guests", "staff"]), (house.key("read", collections=["staff", "x"]), ["staff"])]
+    keyed.client = TestClient(create_app(replace(keyed.service, stages=replace(stages(), gallery=damaged))))
+    keys = [(keyed.key("read"), ["guests", "staff"]), (keyed.key("read", collections=["staff", "x"]), ["staff"])]
     for headers, named in keys:
-        found = house.client.get("/v1/status", headers=headers).json()
+        found = keyed.client.get("/v1/status", headers=headers).json()
         assert found["unreadable_collections"] == named
 
 

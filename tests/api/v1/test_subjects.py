@@ -9,25 +9,15 @@ from tests.api.v1 import STAFF, Api, message, refusal, staff
 
 HOSTILE = [
     *("''; DROP TABLE faces; --", '"quoted"', "a/b/c", "/leading", "trailing/", "//", "../../etc/passwd", "a/../b"),
-    *("%2F", "%00", "\0.", "a\n", "a\r\nb", " padded ", "?x=1&y=2#z", "a;b", "\\", "\u202eetihw", "e\u0301", "\u00e9"),
-    *("😀👩\u200d🚀", "null", "{subject}", "😀" * 512),
+    *("a", "a/", "A", " a", "%2F", "%00", "\0.", "a\n", "a\r\nb", " padded ", "?x=1&y=2#z", "a;b", "\\"),
+    *("\u202eetihw", "e\u0301", "\u00e9", "😀👩\u200d🚀", "null", "{subject}", "😀" * 512),
 ]
+BLANK = "\u200b\u00a0"
 
 
 def path(subject: str) -> str:
     # Starlette's client decodes an address twice, a server once.
     return f"{STAFF}/subjects/{quote(subject.replace('%', '%25'), safe='')}"
-
-
-def named(subject: str, neighbour: str = "the other") -> Api:
-    """A collection with Anna by the name of `subject`, and Bob by that of `neighbour`."""
-    api = staff()
-    body = {
-        "contract": "contract",
-        "embeddings": [{"subject": subject, "values": [1, 0]}, {"subject": neighbour, "values": [0, 1]}],
-    }
-    assert api.post(f"{STAFF}/embeddings", body).status_code == 201
-    return api
 
 
 def pages(api: Api, limit: int) -> list[str]:
@@ -64,42 +54,18 @@ def test_any_text_is_a_subject() -> None:
     assert api.found("anna bob") == [[], []]
 
 
-@pytest.mark.parametrize(
-    ("subject", "neighbour"),
-    [("a", "a\n"), ("a", "a/"), ("a/b", "a%2Fb"), ("é", "e\u0301")],
-    ids=ascii,
-)
-def test_deleting_a_subject_deletes_no_similar_one(subject: str, neighbour: str) -> None:
-    for one, other in ((subject, neighbour), (neighbour, subject)):
-        api = named(one, other)
-        assert api.get(path(one)).json()["id"] == one
-        assert api.delete(path(one)).json() == {"deleted_faces": 1}
-        assert api.subjects() == [other]
-        assert refusal(api.delete(path(one))) == (404, "SUBJECT_NOT_FOUND")
-        assert api.subjects() == [other]
-
-
-@pytest.mark.parametrize("subject", [" ", "\u200b\u00a0", "\0"], ids=ascii)
-def test_a_blank_id_is_refused(subject: str) -> None:
-    api = staff()
-    assert refusal(api.enrol(subject, "anna")) == (422, "INVALID_SUBJECT")
-    body = {"contract": "contract", "embeddings": [{"subject": subject, "values": [1, 0]}]}
-    assert refusal(api.post(f"{STAFF}/embeddings", body)) == (422, "INVALID_SUBJECT")
-    assert api.people.detected == []
-    # One that an earlier version enrolled can be deleted.
-    assert api.post(f"{STAFF}/subjects/delete", {"ids": [subject]}).json() == {"deleted_faces": 0}
-
-
-@pytest.mark.parametrize("subject", ["", "😀" * 513])
+@pytest.mark.parametrize("subject", ["", "😀" * 513, BLANK], ids=["empty", "long", "blank"])
 def test_an_invalid_subject_is_refused_on_every_route(subject: str) -> None:
-    api = staff()
-    assert refusal(api.get(path(subject))) == (422, "INVALID_SUBJECT")
-    assert refusal(api.delete(path(subject))) == (422, "INVALID_SUBJECT")
-    assert refusal(api.enrol(subject, "anna")) == (422, "INVALID_SUBJECT")
+    api, invalid = staff(), (422, "INVALID_SUBJECT")
     body = {"contract": "contract", "embeddings": [{"subject": subject, "values": [1, 0]}]}
-    assert refusal(api.post(f"{STAFF}/embeddings", body)) == (422, "INVALID_SUBJECT")
-    assert refusal(api.post(f"{STAFF}/subjects/delete", {"ids": [subject]})) == (422, "INVALID_SUBJECT")
-    assert api.subjects() == []
+    assert refusal(api.enrol(subject, "anna")) == refusal(api.post(f"{STAFF}/embeddings", body)) == invalid
+    assert api.people.detected == []
+    if subject != BLANK:
+        deleted = api.post(f"{STAFF}/subjects/delete", {"ids": [subject]})
+        assert refusal(api.get(path(subject))) == refusal(api.delete(path(subject))) == refusal(deleted) == invalid
+    else:
+        # A blank id that an earlier version enrolled can be deleted.
+        assert refusal(api.delete(path(subject))) == (404, "SUBJECT_NOT_FOUND")
 
 
 def test_many_subjects_are_deleted_at_once() -> None:
@@ -128,7 +94,7 @@ def test_a_subject_has_its_faces_first_enrolled_first() -> None:
     assert all(time.utcoffset() is not None for time in times)
 
 
-def test_the_list_counts_the_faces_and_tells_when_they_came() -> None:
+def test_the_list_has_the_number_of_faces_and_their_times() -> None:
     api = staff()
     api.enrol("anna", "anna")
     api.enrol(["anna", "bob"], "anna-2", "bob")
@@ -169,13 +135,8 @@ def test_one_face_of_a_subject_can_be_deleted() -> None:
     assert api.found("anna bob") == [[], ["x"]]
     assert [face["face_id"] for face in api.get(path("x")).json()["faces"]] == [second]
     assert refusal(api.delete(f"{STAFF}/faces/{first}")) == (404, "FACE_NOT_FOUND")
+    for unknown in ("0" * 32, "x' OR 'a'='a", "%00", "ä"):
+        assert refusal(api.delete(f"{STAFF}/faces/{unknown}")) == (404, "FACE_NOT_FOUND")
     api.delete(f"{STAFF}/faces/{second}")
     assert refusal(api.get(path("x"))) == (404, "SUBJECT_NOT_FOUND")
     assert api.subjects() == []
-
-
-@pytest.mark.parametrize("face_id", ["0" * 32, "x' OR 'a'='a", "%00", "ä"])
-def test_an_unknown_face_is_not_found_and_nothing_is_deleted(face_id: str) -> None:
-    api = named("anna")
-    assert refusal(api.delete(f"{STAFF}/faces/{face_id}")) == (404, "FACE_NOT_FOUND")
-    assert api.get(STAFF).json()["faces"] == 2

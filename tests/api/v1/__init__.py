@@ -28,6 +28,8 @@ EMBEDDED = {**FACE, "crop": None}
 """An embedded face in an answer."""
 PHOTO = {"width": 640, "height": 480, "quality": {"brightness": 120, "contrast": 50, "sharpness": 100}}
 """A photo in an answer."""
+MODELS = {"detector": "detector-model", "liveness": None, "embedder": "embedder-model", "pose": None, "eyes": None}
+"""The networks of an answer with embeddings alone."""
 STAFF = "/v1/collections/staff"
 
 

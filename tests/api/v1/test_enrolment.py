@@ -6,10 +6,9 @@ import httpx
 import pytest
 
 from api.settings import LimitArgs
-from tests.api.v1 import FACE, STAFF, Api, message, refusal, staff
+from tests.api.v1 import FACE, MODELS, STAFF, Api, message, refusal, staff
 
 DARK = {"code": "FACE_TOO_DARK", "message": "The face is too dark: brightness 10 of 255"}
-MODELS = {"detector": "detector-model", "liveness": None, "embedder": "embedder-model", "pose": None, "eyes": None}
 
 
 def counts(response: httpx.Response) -> dict[str, int]:

@@ -7,7 +7,7 @@ import pytest
 
 from api.settings import LimitArgs
 from graphs.policy import Policy
-from tests.api.v1 import EMBEDDED, PHOTO, STAFF, Api, message, refusal, staff
+from tests.api.v1 import EMBEDDED, MODELS, PHOTO, STAFF, Api, message, refusal, staff
 from tests.fakes import client, stages_of
 
 CARD = {"value": 0.4, "source": "card"}
@@ -48,13 +48,7 @@ def test_each_face_of_a_photo_has_its_candidates_best_first() -> None:
             {**EMBEDDED, "score": 0.97, "candidates": []},
         ],
         "threshold": CARD,
-        "models": {
-            "detector": "detector-model",
-            "liveness": None,
-            "embedder": "embedder-model",
-            "pose": None,
-            "eyes": None,
-        },
+        "models": MODELS,
     }
 
 

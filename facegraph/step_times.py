@@ -1,7 +1,7 @@
 """Where the time of a response went, in milliseconds per step.
 
-Steps are named as in the service's `Server-Timing` header: ``total``; ``ingress``, the part of it that waited for no
-stage; for each stage the time that the ingress waited for it, such as ``detector``, and the time that its replica
+Steps have the names of the service's `Server-Timing` header: ``total``; ``ingress``, the part of it without a running
+stage call; for each task the time that the ingress waited for its stages, such as ``detector``, and the time that they
 worked, ``detector-busy``; and the parts of the detector's work, ``decode``, ``detect``, ``crop`` and ``measure``.
 """
 
@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from statistics import median
 
-STAGES = ("detector", "liveness", "embedder")
+NETWORK_TASKS = ("liveness", "embedder", "pose", "eyes")
+"""The tasks whose stages are called after the detector, in parallel."""
 
 STEPS = {
     "client": "response, as the client measures it",
@@ -23,13 +24,16 @@ STEPS = {
     "detect": "        detect",
     "crop": "        crop",
     "measure": "        measure",
-    "networks": "    liveness and embedder, in parallel",
-    "liveness": "      liveness, round trip",
-    "liveness-hop": "        queueing, transfer and serialisation",
-    "liveness-busy": "        work",
-    "embedder": "      embedder, round trip",
-    "embedder-hop": "        queueing, transfer and serialisation",
-    "embedder-busy": "        work",
+    "networks": "    networks after the detector, in parallel",
+    **{
+        step: label
+        for task in NETWORK_TASKS
+        for step, label in (
+            (task, f"      {task}, round trip"),
+            (f"{task}-hop", "        queueing, transfer and serialisation"),
+            (f"{task}-busy", "        work"),
+        )
+    },
     "compare": "    compare",
 }
 """Labels of the steps, in order and indented like a tree."""
@@ -56,17 +60,17 @@ def with_derived_steps(steps: Mapping[str, float], client: float) -> dict[str, f
         client: milliseconds from the first byte of the request to the last byte of the response.
 
     Returns:
-        `steps` with ``client``; ``http``, the part of it outside the service; for each stage, for example
-        ``detector-hop``, the part of its round trip outside its replica; and ``networks``, the time spent waiting for
-        liveness and embedder.
+        `steps` with ``client``; ``http``, the part of it outside the service; for each task, for example
+        ``detector-hop``, the part of its round trip in which its stages did not work; and ``networks``, the time spent
+        waiting for networks after the detector.
     """
     found = {**steps, "client": client}
     if "total" in steps:
         found["http"] = client - steps["total"]
-    for stage in STAGES:
-        if f"{stage}-busy" in steps:
-            found[f"{stage}-hop"] = steps[stage] - steps[f"{stage}-busy"]
-    if {"total", "ingress", "detector"} <= steps.keys() and ("liveness" in steps or "embedder" in steps):
+    for task in ("detector", *NETWORK_TASKS):
+        if f"{task}-busy" in steps:
+            found[f"{task}-hop"] = steps[task] - steps[f"{task}-busy"]
+    if {"total", "ingress", "detector"} <= steps.keys() and any(task in steps for task in NETWORK_TASKS):
         found["networks"] = steps["total"] - steps["ingress"] - steps["detector"]
     return found
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import PIL.Image
 import pytest
@@ -25,7 +26,7 @@ def test_two_photos_of_one_person_and_the_details_of_the_answer(page: Page, mind
     expect(page.get_by_role("heading", name="The same person")).to_be_visible()
     similarity = page.get_by_role("meter", name="Cosine similarity")
     assert 0.42 < float(similarity.get_attribute("aria-valuenow") or 0) <= 1
-    assert "needs at least 0.42, the model's own" in (similarity.get_attribute("aria-valuetext") or "")
+    assert "needs at least 0.42 (model default)" in (similarity.get_attribute("aria-valuetext") or "")
     assert page.get_by_role("meter", name=re.compile("Liveness")).count() == 2
     for place, (width, height) in zip(
         page.locator("#compare .photo").all(), map(size, (mindy, mindy_again)), strict=True
@@ -36,11 +37,16 @@ def test_two_photos_of_one_person_and_the_details_of_the_answer(page: Page, mind
     crops = page.locator("#compare .crop img")
     assert [crop.evaluate("image => image.naturalWidth") for crop in crops.all()] == [112, 112]
     table = page.get_by_role("table", name="Where the time went").inner_text()
-    for stage in ("Detector (retinaface)", "Liveness (crmnet)", "Embedder (arcface)", "decoding", "In all"):
+    for stage in (
+        *("Detector (retinaface)", "Liveness (crmnet)", "Embedder (arcface)", "Head pose (pose)", "Open eyes (eyes)"),
+        *("decoding", "Total"),
+    ):
         assert stage in table
-    assert page.locator("#compare .facts").inner_text().split() == [
-        *("Detector", "centerface", "Liveness", "fr-liveness", "Embedder", "mobilefacenet")
+    assert page.locator("#compare .facts dd").all_inner_texts() == [
+        *("centerface", "fr-liveness", "mobilefacenet", "fr-pose", "fr-eyes")
     ]
+    assert page.locator("#compare").get_by_text(re.compile("^Looks ")).count() == 2
+    assert page.locator("#compare").get_by_text("Eyes open", exact=True).count() == 2
 
 
 def size(photo: bytes) -> tuple[int, int]:
@@ -57,15 +63,15 @@ def test_two_people_by_another_network_metric_and_threshold(page: Page, mindy: b
     compare(page, mindy, jerry)
     expect(page.get_by_role("heading", name="Not the same person")).to_be_visible()
     value = page.get_by_role("meter", name="Euclidean distance").get_attribute("aria-valuetext") or ""
-    assert value.endswith("needs at most 0.50, yours")
-    assert page.get_by_text("Liveness was not asked.").count() == 2
+    assert value.endswith("needs at most 0.50 (your setting)")
+    assert page.get_by_text("Liveness was not checked.").count() == 2
     assert page.locator("#compare .crop img").first.get_attribute("width") == "160"
 
 
 def test_a_file_that_is_not_a_photo_is_named_and_the_other_stays(page: Page, mindy: bytes) -> None:
     compare(page, mindy, b"this is no photo")
     alert = page.locator("#compare [role=alert]")
-    expect(alert).to_contain_text("Second photo: This file is not a photo that can be read.")
+    expect(alert).to_contain_text("Second photo: This file cannot be read as a photo.")
     expect(alert).to_contain_text("request ID")
     assert page.get_by_text("first.jpg").count() == 1
     page.get_by_label("Replace for the second photo").set_input_files(file(mindy, "good.jpg"))
@@ -74,13 +80,48 @@ def test_a_file_that_is_not_a_photo_is_named_and_the_other_stays(page: Page, min
     expect(page.get_by_role("heading", name="The same person")).to_be_visible()
 
 
-def test_one_click_takes_the_most_prominent_of_several_faces(page: Page, mindy: bytes, jerry: bytes) -> None:
+def test_one_click_uses_the_most_prominent_of_several_faces(page: Page, mindy: bytes, jerry: bytes) -> None:
     compare(page, mindy, side_by_side(mindy, jerry))
     alert = page.locator("#compare [role=alert]")
-    expect(alert).to_contain_text("Second photo: There are several faces in the photo.")
-    page.get_by_role("button", name="Take the most prominent face").click()
+    expect(alert).to_contain_text("Second photo: The photo shows several faces.")
+    page.get_by_role("button", name="Use the most prominent face").click()
     page.locator("#compare .verdict").wait_for()
     assert page.locator("#compare-faces").input_value() == "prominent"
+
+
+def offer(page: Page, **networks: object) -> None:
+    """Open the page of a service whose /v1/models lists these networks."""
+
+    def replaced(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json=response.json() | networks)
+
+    page.route("**/v1/models", replaced)
+    page.reload()
+    page.locator("#compare option").first.wait_for(state="attached")
+
+
+def test_attributes_are_not_requested_where_the_service_has_none(page: Page, mindy: bytes) -> None:
+    offer(page, attributes={})
+    with page.expect_request("**/v1/verify*") as sent:
+        compare(page, mindy, mindy)
+    assert "attributes" not in parse_qs(urlsplit(sent.value.url).query)
+    page.locator("#compare .verdict").wait_for()
+    assert page.locator("#compare .facts dd").count() == 3
+    assert page.locator("#compare").get_by_text(re.compile("^(Looks|Eyes) ")).count() == 0
+
+
+def test_the_liveness_network_can_be_chosen_where_there_are_several(page: Page, mindy: bytes) -> None:
+    page.get_by_text("Options").click()
+    choice = view(page).get_by_label("Liveness network")
+    expect(choice).to_be_hidden()
+    offer(page, liveness={"crmnet": {"title": "CRMNET"}, "second": {"title": "Another"}})
+    page.get_by_text("Options").click()
+    expect(choice).to_have_value("crmnet")
+    choice.select_option("second")
+    compare(page, mindy, mindy)
+    # Only the page's list has it.
+    expect(page.locator("#compare [role=alert]")).to_contain_text("The service has no such liveness network.")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +171,7 @@ def test_a_photo_comes_by_paste_drop_and_camera(page: Page, mindy: bytes) -> Non
 def test_without_a_camera_it_says_what_to_do(page: Page) -> None:
     page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
     page.get_by_role("button", name="Use the camera for the first photo").click()
-    expect(page.get_by_role("dialog")).to_contain_text("only to pages from https addresses or from localhost")
+    expect(page.get_by_role("dialog")).to_contain_text("only on https addresses and localhost")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
 

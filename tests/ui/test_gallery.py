@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.contracts import nobody, side_by_side
 from tests.ui.pages import choose, file, folder_of, view
@@ -75,10 +75,11 @@ def test_from_an_empty_gallery_to_a_found_face_and_back(
     choose(page, next((sample_photos / "mindy_kaling").glob("*LkvEhTwDeJm*")).read_bytes())
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page.get_by_role("heading", name="This is mindy_kaling")).to_be_visible()
+    expect(page.locator("#search .card", has_text="The face")).to_contain_text("Eyes open")
     best, other = page.locator("#search [role=meter]").all()
     assert best.get_attribute("aria-label") == "mindy_kaling: match"
     assert other.get_attribute("aria-label") == "madonna: below the threshold"
-    assert (other.get_attribute("aria-valuetext") or "").endswith("needs at least 0.42, the model's own")
+    assert (other.get_attribute("aria-valuetext") or "").endswith("needs at least 0.42 (model default)")
 
     page.get_by_role("link", name="Gallery", exact=True).click()
     page.get_by_role("link", name=re.compile(room)).click()
@@ -90,7 +91,7 @@ def test_from_an_empty_gallery_to_a_found_face_and_back(
     expect(page.get_by_role("row", name=re.compile("^mindy"))).to_have_count(0)
     assert subjects(service, room) == {"madonna": 2}
     page.get_by_role("button", name="Delete the collection").click()
-    expect(page.get_by_role("dialog")).to_contain_text("2 faces will be gone for good.")
+    expect(page.get_by_role("dialog")).to_contain_text("This permanently deletes its 2 faces.")
     page.get_by_role("button", name="Delete it").click()
     expect(page.get_by_text("Open a collection to see")).to_be_visible()
     assert service.get(f"/v1/collections/{room}").status_code == 404
@@ -106,9 +107,9 @@ def test_each_refused_photo_is_reported_with_its_reason(
     rows = opened.get_by_role("table", name="Refused photos").get_by_role("row").all()[1:]
     assert [row.get_by_role("rowheader").inner_text() for row in rows] == ["both.png", "nobody.png", "text.jpg"]
     reasons = (
-        "There are several faces in the photo.",
+        "The photo shows several faces.",
         "No face was found.",
-        "This file is not a photo that can be read.",
+        "This file cannot be read as a photo.",
     )
     for row, reason in zip(rows, reasons, strict=True):
         assert reason in row.inner_text()
@@ -119,18 +120,35 @@ def test_each_refused_photo_is_reported_with_its_reason(
     assert fate(opened) == "0 faces enrolled, 1 photo refused."
 
 
+def test_what_speaks_against_an_enrolled_face_is_reported(opened: Page, mindy: bytes) -> None:
+    """The service's answer, with a reason that does not refuse the photo."""
+
+    def warned(route: Route) -> None:
+        response = route.fetch()
+        answer = response.json()
+        answer["photos"][0]["reasons"] = [{"code": "EYES_CLOSED", "message": "Both eyes are closed"}]
+        route.fulfill(response=response, json=answer)
+
+    opened.route("**/faces?*", warned)
+    opened.get_by_label("Choose photos").set_input_files(file(mindy, "mindy.jpg"))
+    enrol(opened)
+    assert fate(opened) == "1 face enrolled."
+    row = opened.get_by_role("table", name="Enrolled with warnings").get_by_role("row", name="mindy.jpg")
+    expect(row).to_contain_text("The eyes are closed.")
+
+
 def test_photos_that_were_not_sent_stay_chosen(opened: Page, service: httpx.Client, room: str, mindy: bytes) -> None:
     body = {"error": {"code": "STORAGE_FULL", "message": "full", "details": {}}, "request_id": "r-7"}
     opened.route("**/faces?*", lambda route: route.fulfill(status=507, json=body))
     opened.get_by_label("Choose photos").set_input_files(file(mindy, "mindy_1.jpg"))
-    enrol(opened, "Not all was sent")
+    enrol(opened, "Not all photos were sent")
     expect(opened.locator("#collection [role=alert]").first).to_contain_text("The gallery's disk is full")
     expect(opened.locator("#collection [role=status]")).to_have_text("1 photo of 1 subject: mindy")
     opened.unroute("**/faces?*")
     busy = {"error": {"code": "UNAVAILABLE", "message": "busy", "details": {}}, "request_id": "r-8"}
     opened.route("**/faces?*", lambda route: route.fulfill(status=503, json=busy, headers={"Retry-After": "60"}))
     opened.get_by_role("button", name="Enrol", exact=True).click()
-    expect(opened.locator("#collection [role=status]")).to_contain_text("sent in 60 s")
+    expect(opened.locator("#collection [role=status]")).to_contain_text("in 60 s")
     opened.get_by_role("button", name="Cancel").click()
     expect(opened.locator("#gallery .verdict h3")).to_have_text("Cancelled")
     assert subjects(service, room) == {}
@@ -143,7 +161,9 @@ def test_a_damaged_collection_replaces_the_one_shown_before(opened: Page) -> Non
     body = {"error": {"code": "COLLECTION_UNREADABLE", "message": "damaged", "details": {}}, "request_id": "r-9"}
     opened.route("**/v1/collections/damaged", lambda route: route.fulfill(status=500, json=body))
     opened.evaluate("location.hash = '#/gallery/damaged'")
-    expect(opened.locator("#gallery [data-alert]")).to_contain_text("The files of this collection are damaged or gone.")
+    expect(opened.locator("#gallery [data-alert]")).to_contain_text(
+        "The files of this collection are damaged or missing."
+    )
     expect(opened.locator("#collection")).to_be_empty()
 
 
@@ -171,4 +191,4 @@ def test_an_invalid_or_taken_name_is_refused_before_it_is_sent(opened: Page, roo
     expect(alert).to_contain_text("1 to 64 letters")
     view(opened).get_by_label("Name", exact=True).fill(room)
     opened.get_by_role("button", name="Create").click()
-    expect(alert).to_contain_text(f"There is a collection called {room}")
+    expect(alert).to_contain_text(f"There is already a collection called {room}")

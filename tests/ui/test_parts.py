@@ -75,6 +75,29 @@ def test_server_timing_is_read_as_the_service_writes_it(blank: Page, header: str
 
 
 @pytest.mark.parametrize(
+    ("face", "lines"),
+    [
+        ({"pose": {"yaw": 12.4, "pitch": -3.2, "roll": -0.4}}, ["Looks 12° to the left, 3° down"]),
+        (
+            {"pose": {"yaw": -40, "pitch": 0.6, "roll": 9}},
+            ["Looks 40° to the right, 1° up; head leans 9° to the right"],
+        ),
+        ({"pose": {"yaw": 0.4, "pitch": 0, "roll": -2}}, ["Looks straight at the camera; head leans 2° to the left"]),
+        ({"eyes": {"left_open": 0.9, "right_open": 0.5}}, ["Eyes open"]),
+        ({"eyes": {"left_open": 0.1, "right_open": 0.49}}, ["Eyes closed"]),
+        ({"eyes": {"left_open": 0.9, "right_open": 0.1}}, ["The eye on the right is closed"]),
+        ({"pose": None, "eyes": None}, []),
+    ],
+)
+def test_attributes_are_put_into_words(blank: Page, face: dict[str, Any], lines: list[str]) -> None:
+    put = """async (face) => {
+        const { attributeLines } = await import("./parts/attributes.js");
+        return attributeLines(face).map((line) => line.textContent);
+    }"""
+    assert blank.evaluate(put, face) == lines
+
+
+@pytest.mark.parametrize(
     ("files", "taken"),
     [
         ([["notes.txt", "text/plain"], ["a.jpg", "image/jpeg"]], "a.jpg"),

@@ -30,12 +30,15 @@ def test_the_status_shows_every_stage_and_is_refreshed_only_while_shown(page: Pa
     rows = page.get_by_role("table", name="Stages of the service").get_by_role("row")
     expect(rows.filter(has_text="detector-mtcnn")).to_contain_text("MIT")
     text = page.locator("#stages").inner_text()
-    for part in ("liveness-crmnet", "embedder-arcface", "gallery-writer", "ingress", "Ready", "1 of 1"):
+    for part in (
+        *("liveness-crmnet", "embedder-arcface", "Head pose", "Open eyes"),
+        *("gallery-writer", "ingress", "Ready", "1 of 1"),
+    ):
         assert part in text
     assert asked() == 1
     with page.expect_response("**/v1/status"):
         page.clock.run_for(3100)
-    expect(page.locator("#refreshed")).to_contain_text("asked again every 3 seconds")
+    expect(page.locator("#refreshed")).to_contain_text("updates every 3 seconds")
     page.get_by_role("link", name="Compare").click()
     expect(page.locator("#compare")).to_be_visible()
     before = asked()
@@ -58,7 +61,7 @@ def test_a_missing_key_is_asked_for(page: Page) -> None:
     page.route("**/v1/**", guarded)
     page.get_by_role("link", name="Gallery", exact=True).click()
     alert = page.locator("#gallery > [role=alert]")
-    expect(alert).to_contain_text("An API key is needed")
+    expect(alert).to_contain_text("A valid API key is required.")
     expect(alert).to_contain_text("r-9")
     page.get_by_role("button", name="Enter an API key").click()
     page.get_by_label("Key", exact=True).fill("fg_good")

@@ -1,4 +1,4 @@
-// The page: which view is shown, light or dark, and the caller's key.
+// The frame around the views: which one is shown, the colours, and the API key.
 
 import { key } from "./parts/api.js";
 import { forgetModels } from "./parts/choices.js";
@@ -10,7 +10,7 @@ import { gallery } from "./views/gallery.js";
 import { search } from "./views/search.js";
 import { status } from "./views/status.js";
 
-// Each has show(rest of the address), and may have hide() and paste(file).
+// Each has show(rest of the address) and optionally hide() and paste(file).
 const VIEWS = { compare, search, gallery, status };
 
 let shown = null;
@@ -19,12 +19,12 @@ function decoded(text) {
   try {
     return decodeURIComponent(text);
   } catch {
-    // Typed by hand, with a % of its own.
+    // An address that was typed by hand may contain a bare %.
     return text;
   }
 }
 
-/** Show the view that the address names: #/gallery/staff is the gallery, with "staff" for it to open. */
+/** Show the view in the address; #/gallery/staff is the gallery with the collection "staff" open. */
 function route() {
   const [name, ...rest] = location.hash.slice(2).split("/");
   const next = name in VIEWS ? name : "compare";
@@ -37,7 +37,7 @@ function route() {
     }
     const heading = byId(`${next}-title`);
     document.title = `${heading.textContent} · facegraph`;
-    // Not at the start, where the page's beginning is the better place for the keyboard.
+    // After loading, keyboard focus stays at the top of the page.
     if (shown !== null) heading.focus();
     shown = next;
   }
@@ -90,13 +90,13 @@ function keyDialog() {
     element(
       "p.hint",
       { id: "key-hint" },
-      "Kept in this tab until it is closed, and sent to this service only. Without keys in the service, none is needed.",
+      "Kept until this tab is closed, and sent only to this service. If the service does not require keys, leave it empty.",
     ),
     element(
       "div.actions",
       {},
-      element("button.primary", { type: "submit" }, "Use it"),
-      element("button", { type: "button", onclick: () => done("") }, "Forget it"),
+      element("button.primary", { type: "submit" }, "Use this key"),
+      element("button", { type: "button", onclick: () => done("") }, "Forget the key"),
       element("button.push", { type: "button", onclick: () => close() }, "Close"),
     ),
   );
@@ -108,7 +108,7 @@ const labelKey = () => (byId("key-button").textContent = key.get() ? "API key: s
 theme();
 labelKey();
 byId("key-button").addEventListener("click", keyDialog);
-// The address stays the view's.
+// Following the link would replace the view in the address.
 byId("skip").addEventListener("click", (event) => {
   event.preventDefault();
   byId("main").focus();
@@ -121,6 +121,6 @@ addEventListener("paste", (event) => {
     VIEWS[shown].paste(file);
   }
 });
-// A photo that is dropped beside its place must not replace the page.
+// A photo dropped outside a drop zone must not replace the page.
 for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
 route();

@@ -1,9 +1,9 @@
-// Calls of the service: the key, the forms of its errors, and where the time went.
+// Requests to the service: the API key, errors, and the Server-Timing header.
 
 const ROOT = new URL("../../", import.meta.url);
 const KEY = "facegraph-key";
 
-/** An answer that is an error; `code` is the service's, or NETWORK or HTTP_… where it gave none. */
+/** A failed request. `code` is the service's error code; without one, NETWORK or HTTP_ and the status. */
 export class ApiError extends Error {
   constructor({ status = 0, code, message, details = {}, requestId = null, retryAfter = null }) {
     super(message);
@@ -11,17 +11,17 @@ export class ApiError extends Error {
   }
 }
 
-// Of this tab alone, until it is closed.
+// Per tab, until it is closed.
 export const key = {
   get: () => sessionStorage.getItem(KEY) ?? "",
   set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
 };
 
 /**
- * @param {string} path below the service's root, its parts encoded already
+ * @param {string} path relative to the service's root, with its parts already encoded
  * @param {{method?: string, query?: Object, json?: Object, form?: FormData, signal?: AbortSignal}} options
  * @returns {Promise<{body: Object, timings: Array}>}
- * @throws {ApiError}, or an AbortError by way of `signal`
+ * @throws {ApiError}, or an AbortError if `signal` aborts
  */
 export async function call(path, { method = "GET", query = {}, json, form, signal } = {}) {
   const address = new URL(path, ROOT);
@@ -55,7 +55,7 @@ function failure(response, body) {
   });
 }
 
-/** The entries of a Server-Timing header: [{name, label, ms}]. */
+/** Parse a Server-Timing header: [{name, label, ms}]. */
 export function timings(header) {
   const entries = header.matchAll(/([\w-]+)((?:;\w+=(?:"(?:[^"\\]|\\.)*"|[^;,"]*))*)/g);
   return [...entries].map(([, name, rest]) => ({

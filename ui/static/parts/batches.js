@@ -1,16 +1,16 @@
-// Bulk enrolment without the page: whom a file shows, which files travel together, and sending them until all is said.
+// Bulk enrolment without its view: the subject of each file, batches, and retries.
 
 import { ApiError } from "./api.js";
 
-// Far below the service's limits, 64 photos and about 28 MB a request, so that the progress moves.
+// Far below the service's limits of 64 photos and about 28 MB per request, so that progress is visible.
 const MOST_PHOTOS = 12;
 const MOST_BYTES = 16e6;
 const MOST_TRIES = 8;
 
-/** How the subject of a file is found: by the folder it lies in, by its own name, or the same for all. */
+/** Ways to name the subject of a file: by its folder or by its own name. */
 export const NAMINGS = {
   folder: (file) => pathOf(file).split("/").slice(-2, -1)[0] ?? "",
-  // ada_2.jpg, ada-2.jpg and "ada (2).jpg" are of ada.
+  // ada_2.jpg, ada-2.jpg and "ada (2).jpg" all show ada.
   file: (file) =>
     file.name
       .replace(/\.[^.]*$/, "")
@@ -18,10 +18,10 @@ export const NAMINGS = {
       .trim() || file.name.replace(/\.[^.]*$/, ""),
 };
 
-/** The file's place in its folder, as it was chosen or dropped. */
+/** The file's path within the folder that was chosen or dropped. */
 export const pathOf = (file) => file.path ?? (file.webkitRelativePath || file.name);
 
-/** `entries`, each {file, subject}, in batches that fit. */
+/** Split `entries`, each {file, subject}, into batches within both limits. */
 export function batches(entries, mostPhotos = MOST_PHOTOS, mostBytes = MOST_BYTES) {
   const made = [];
   let bytes = 0;
@@ -38,15 +38,15 @@ export function batches(entries, mostPhotos = MOST_PHOTOS, mostBytes = MOST_BYTE
 }
 
 /**
- * Enrol `entries`. Each photo's fate is told to `done`, as the API answers it, with its entry; `waits` is called with
- * the seconds until a request is repeated, and 0 when it is.
+ * Enrol `entries`. `done` is called with each entry and the API's result for its photo; `waits` is called with the
+ * seconds until a request is retried, and with 0 when it is sent again.
  *
- * A batch is repeated as it is after 503 and 429: the same photo of the same subject is one face. One that is too
- * large or takes too long is halved.
+ * After 503 and 429 the same batch is sent again, which is safe: the same photo of the same subject is enrolled once.
+ * A batch that is too large or takes too long is halved.
  *
  * @param {(batch: Array) => Promise<{body: Object}>} send
- * @param {AbortSignal} signal ends it before the next request
- * @throws {ApiError} what concerns the batch as a whole, and does not pass
+ * @param {AbortSignal} signal stops before the next request
+ * @throws {ApiError} if a batch fails as a whole and a retry would not help
  */
 export async function enrolAll(entries, send, { done, waits, signal, pause = sleep }) {
   const waiting = batches(entries);
@@ -79,7 +79,7 @@ async function patiently(batch, send, waits, signal, pause) {
   }
 }
 
-/** Resolves after `seconds`, or as soon as `signal` says so. */
+/** Resolves after `seconds`, or as soon as `signal` aborts. */
 function sleep(seconds, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, 1000 * seconds);

@@ -1,21 +1,21 @@
-// Taking a photo with the camera, in a dialog.
+// A dialog that takes a photo with the camera.
 
 import { element } from "./elements.js";
 import { openDialog } from "./dialogs.js";
 
 const REASONS = {
-  NotAllowedError: "The browser may not use the camera. Allow it beside the page's address, then try again.",
-  NotFoundError: "There is no camera on this device. Choose a file instead, or paste a photo.",
-  NotReadableError: "Another program is using the camera. Close it there, then try again.",
+  NotAllowedError: "Camera access is blocked. Allow it in the browser's address bar, then try again.",
+  NotFoundError: "This device has no camera. Choose a file or paste a photo instead.",
+  NotReadableError: "Another program is using the camera. Close that program, then try again.",
 };
 const INSECURE =
-  "Browsers lend the camera only to pages from https addresses or from localhost. " +
-  "Open this page in one of these ways, choose a file instead, or paste a photo.";
+  "Browsers allow camera access only on https addresses and localhost. " +
+  "Open this page at one of these, or choose a file or paste a photo instead.";
 
-/** Resolves to a photo, a File, or to null where none was taken. */
+/** Resolves to the photo, a File, or to null if none was taken. */
 export function takePhoto() {
   return new Promise((resolve) => {
-    const video = element("video", { playsinline: true, muted: true, "aria-label": "What the camera sees" });
+    const video = element("video", { playsinline: true, muted: true, "aria-label": "Camera preview" });
     const problem = element("p", { role: "alert" });
     const shutter = element("button.primary", { type: "button", disabled: true }, "Take the photo");
     const cancel = element("button", { type: "button" }, "Close");

@@ -1,8 +1,8 @@
-// A crop as an embedder saw it.
+// The crop of a face that was given to the embedder.
 
 import { element } from "./elements.js";
 
-/** The picture of `crop`, as the API answers it; null without one. */
+/** A figure with a `crop` from the API; null without one. */
 export const cropFigure = (crop, caption) =>
   crop &&
   element(
@@ -10,9 +10,9 @@ export const cropFigure = (crop, caption) =>
     {},
     element("img", {
       src: `data:image/png;base64,${crop.png}`,
-      alt: `${caption}, as the embedder saw it`,
+      alt: `${caption}, as the embedder sees it`,
       width: crop.side,
       height: crop.side,
     }),
-    element("figcaption.hint", {}, `What the embedder saw, ${crop.side}×${crop.side}`),
+    element("figcaption.hint", {}, `Input of the embedder, ${crop.side}×${crop.side}`),
   );

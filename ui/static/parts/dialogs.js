@@ -1,11 +1,11 @@
-// Dialogs: the browser's own, which keep the focus inside and close with Escape.
+// Native dialogs, which keep the focus inside and close with Escape.
 
 import { element } from "./elements.js";
 
-// One may lie over another, and each has its own title.
+// Dialogs can be stacked; each needs an id for its title.
 let count = 0;
 
-/** Show `content` in a dialog called `title`; `closed` is called once it is gone. Returns what closes it. */
+/** Show `content` in a dialog called `title`. `closed` is called when it is closed. Returns a function that closes it. */
 export function openDialog(title, content, closed = () => {}) {
   const id = `dialog-${++count}`;
   const dialog = element(
@@ -22,7 +22,7 @@ export function openDialog(title, content, closed = () => {}) {
   return () => dialog.close();
 }
 
-/** Ask before something is deleted; resolves to whether it shall be. */
+/** Ask for confirmation of a deletion. Resolves to true or false. */
 export function confirmed(title, text, action) {
   return new Promise((resolve) => {
     let answer = false;

@@ -1,8 +1,8 @@
-// Making elements: the one way in which text reaches the page, as text and never as markup.
+// Creating elements. All text reaches the page here, as text and never as markup.
 
 /**
  * @param {string} tag name, with classes after dots: "div.card"
- * @param {Object} attributes "on…" are listeners, true an attribute without a value; false and null leave it away
+ * @param {Object} attributes "on…" adds a listener, true sets an empty attribute, false and null set none
  * @param {...(Node|string|null|false|Array)} children
  */
 export function element(tag, attributes = {}, ...children) {
@@ -21,5 +21,5 @@ export const byId = (id) => document.getElementById(id);
 
 export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
-/** A moment in the words of the reader's own time zone. */
+/** A timestamp in the reader's locale and time zone. */
 export const moment = (text) => new Date(text).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });

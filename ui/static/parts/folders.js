@@ -1,13 +1,13 @@
-// Files out of folders that were dropped.
+// Files of dropped folders.
 
 const IMAGE = /\.(jpe?g|jfif|png|webp|bmp|hei[cf]|hif|avif)$/i;
 
-/** Whether a file looks like a photo: folders hold other files, too. */
+/** Whether a file looks like a photo; folders contain other files too. */
 export const isPhoto = (file) => file.type.startsWith("image/") || IMAGE.test(file.name);
 
-/** The files that were dropped, those of folders with their place there as `path`. */
+/** All dropped files; `path` is the path of a file within its dropped folder. */
 export async function droppedFiles(transfer) {
-  // Asked at once: after the event the browser has forgotten them.
+  // Read synchronously: the items are gone once the event handler returns.
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   return (await Promise.all(entries.map((entry) => filesOf(entry)))).flat();
 }
@@ -20,7 +20,7 @@ async function filesOf(entry) {
   }
   const reader = entry.createReader(),
     found = [];
-  // It gives a hundred at a time.
+  // Each call returns at most 100 entries.
   for (;;) {
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (!some.length) break;

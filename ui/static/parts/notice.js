@@ -1,11 +1,12 @@
-// The box that says what went wrong and what to do.
+// A box that explains an error and says what to do.
 
 import { element } from "./elements.js";
 import { explain } from "./messages.js";
 
 /**
- * Show `error` in `host`, which is an alert; null takes the last one away.
- * @param {Array<{text: string, act: Function}>} offers buttons for what can be done about it
+ * Show `error` in the alert `host`, or clear it with null.
+ * @param {string} about the photo that the error is about
+ * @param {Array<{text: string, act: Function}>} offers buttons that resolve the error
  */
 export function tell(host, error, { about = "", offers = [] } = {}) {
   host.replaceChildren();
@@ -18,7 +19,7 @@ export function tell(host, error, { about = "", offers = [] } = {}) {
       {},
       element("p", {}, element("strong", {}, about ? `${about}: ${title}` : title)),
       element("p", {}, advice),
-      said && element("p.hint", {}, `The service says: ${said}`),
+      said && element("p.hint", {}, `Message from the service: ${said}`),
       element(
         "p.hint",
         {},

@@ -1,4 +1,4 @@
-// Boxes and landmarks, drawn over a photo in the photo's own pixels.
+// Boxes and landmarks drawn over a photo, in its pixel coordinates.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -9,7 +9,7 @@ function shape(name, attributes, text = "") {
   return made;
 }
 
-/** An SVG of `faces`, as the API answers them, for a photo of this size; several are numbered. */
+/** An SVG of `faces` from the API for a photo of this size. Several faces are numbered. */
 export function overlay(faces, width, height) {
   const drawn = shape("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
   const unit = Math.max(width, height);

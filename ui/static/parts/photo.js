@@ -1,15 +1,15 @@
-// One photo: by file, drag and drop, paste or camera; shown with what was found in it.
+// One photo, chosen as a file, dropped, pasted or taken with the camera, and shown with the faces found in it.
 
 import { takePhoto } from "./camera.js";
 import { element } from "./elements.js";
 import { isPhoto } from "./folders.js";
 import { overlay } from "./overlay.js";
 
-// Some systems know no media type for the newer formats, so their endings are named as well.
+// Some systems have no media type for the newer formats, so their file extensions are listed too.
 export const ACCEPTED =
   "image/jpeg,image/png,image/webp,image/bmp,image/heic,image/heif,image/avif,.jfif,.heic,.heif,.hif,.avif";
 
-/** The first photo of what was dropped or pasted, or else the first file, for the service to judge. */
+/** The first dropped or pasted photo. If none looks like a photo, the first file: the service will check it. */
 export function photoOf(transfer) {
   const files = [...(transfer?.files ?? [])];
   return files.find(isPhoto) ?? files[0];
@@ -23,7 +23,7 @@ export class PhotoSlot {
   #address = null;
   file = null;
 
-  /** Fill `host`, which gets a photo called `name`; `changed` is called whenever it gets another one. */
+  /** Fill `host` with a place for a photo called `name`. `changed` is called whenever the photo changes. */
   constructor(host, name, changed) {
     this.#name = name;
     this.#changed = changed;
@@ -47,12 +47,12 @@ export class PhotoSlot {
     this.#draw();
   }
 
-  /** Whether the keyboard is in it. */
+  /** Whether it contains the keyboard focus. */
   get focused() {
     return this.#drop.parentElement.contains(document.activeElement);
   }
 
-  /** Take `file`, or none with null. */
+  /** Show `file`, or no photo if it is null. */
   set(file) {
     if (this.#address) URL.revokeObjectURL(this.#address);
     const kept = this.focused;
@@ -63,12 +63,12 @@ export class PhotoSlot {
     this.#changed();
   }
 
-  /** Draw `faces` of the API's answer over the photo. */
+  /** Draw `faces` from the API over the photo. */
   async mark(faces) {
     const image = this.#drop.querySelector("img");
     this.#drop.querySelector("svg")?.remove();
     if (!image || !faces.length) return;
-    // A photo that this browser cannot show has no size to draw in.
+    // A photo that this browser cannot decode has no size.
     await image.decode().catch(() => {});
     if (image.isConnected && image.naturalWidth) {
       this.#drop.append(overlay(faces, image.naturalWidth, image.naturalHeight));
@@ -86,7 +86,7 @@ export class PhotoSlot {
     }
     const image = element("img", { src: this.#address, alt: `${this.#name}: ${this.file.name}` });
     image.addEventListener("error", () =>
-      image.replaceWith(element("p.empty", {}, `${this.file.name} cannot be shown here.`)),
+      image.replaceWith(element("p.empty", {}, `This browser cannot show ${this.file.name}.`)),
     );
     this.#drop.replaceChildren(image);
     this.#foot.replaceChildren(

@@ -1,13 +1,13 @@
-// Tables, which fold on narrow screens: there each cell has its column's name beside it.
+// Tables. On narrow screens they fold: each cell is a line with the name of its column.
 
 import { element } from "./elements.js";
 
 /**
  * @param {string} caption
- * @param {Array<string|Node>} heads of the columns; a Node is a heading cell already
+ * @param {Array<string|Node>} heads of the columns: texts, or complete th elements
  * @param {Node[]} rows
  * @param {Object} how
- * @param {boolean} how.shown whether the caption can be seen; it is read aloud either way
+ * @param {boolean} how.shown whether the caption is visible; screen readers read it in any case
  * @param {boolean} how.folding
  */
 export function table(caption, heads, rows, { shown = false, folding = true } = {}) {
@@ -21,5 +21,5 @@ export function table(caption, heads, rows, { shown = false, folding = true } = 
   );
 }
 
-/** A cell of the column called `name`, of a class: "whole" breaks no line, "number-cell" is besides set to the right. */
+/** A cell of the column `name`. The class "whole" prevents line breaks; "number-cell" also aligns right. */
 export const cell = (name, content, kind = null) => element("td", { "data-name": name, class: kind }, content);

@@ -1,25 +1,27 @@
-// Where the time of an answer went, from its Server-Timing header.
+// Where the time of a response went, from its Server-Timing header.
 
 import { element } from "./elements.js";
 import { cell, table } from "./table.js";
 
 const NAMES = {
-  total: "In all",
-  ingress: "HTTP and comparing",
+  total: "Total",
+  ingress: "HTTP and comparison",
   detector: "Detector",
   liveness: "Liveness",
   embedder: "Embedder",
+  pose: "Head pose",
+  eyes: "Open eyes",
   gallery: "Gallery",
   decode: "decoding",
   detect: "finding faces",
   crop: "cropping",
   measure: "measuring quality",
   detection: "Decoding and detection",
-  networks: "Liveness and embedding",
+  networks: "Networks after detection",
 };
 const STEPS = ["decode", "detect", "crop", "measure"];
 
-/** [{name, label, ms, busy, steps}]: each stage with its own work and its parts, `total` last. */
+/** [{name, label, ms, busy, steps}]: each stage with the time its replica worked and its steps; `total` is last. */
 export function stages(entries) {
   const of = (name) => entries.find((entry) => entry.name === name)?.ms ?? null;
   const rows = entries
@@ -34,10 +36,10 @@ export function stages(entries) {
 const milliseconds = (value) => (value === null ? "" : `${value.toFixed(1)} ms`);
 
 /**
- * A table of it.
- * @param {Array} header entries of Server-Timing; empty where something on the way took the header
- * @param {Object} own the answer's timings_ms, which count then
- * @param {number} roundTrip what the browser waited, in milliseconds
+ * A table of the stages.
+ * @param {Array} header entries of Server-Timing; empty if a proxy removed the header
+ * @param {Object} own the response's timings_ms, used instead of an empty header
+ * @param {number} roundTrip as measured by the browser, in milliseconds
  */
 export function timingTable(header, own, roundTrip) {
   const entries = header.length ? header : Object.entries(own).map(([name, ms]) => ({ name, label: "", ms }));
@@ -47,16 +49,16 @@ export function timingTable(header, own, roundTrip) {
       "tr",
       { class: kind },
       element("th", { scope: "row" }, NAMES[name] ?? name, label && ` (${label})`),
-      number("Took", ms),
-      number("Worked itself", busy ?? null),
+      number("Time", ms),
+      number("Work", busy ?? null),
     ),
     steps.map((step) => row(step, "step")),
   ];
-  const seen = { name: "As the browser saw it", ms: roundTrip };
+  const seen = { name: "Measured by the browser", ms: roundTrip };
   const numeric = (name) => element("th.number-cell", { scope: "col" }, name);
   return table(
     "Where the time went",
-    ["Stage", numeric("Took"), numeric("Worked itself")],
+    ["Stage", numeric("Time"), numeric("Work")],
     [...stages(entries), seen].flatMap((each) => row(each).flat(2)),
     { shown: true, folding: false },
   );

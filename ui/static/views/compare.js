@@ -1,7 +1,8 @@
-// Compare: two photos, the same person or not, and everything that the answer rests on.
+// Compare: whether two photos show the same person, with all details of the answer.
 
 import { call } from "../parts/api.js";
-import { fillChoices } from "../parts/choices.js";
+import { attributeLines, attributesIn } from "../parts/attributes.js";
+import { fillChoices, models } from "../parts/choices.js";
 import { cropFigure } from "../parts/crop.js";
 import { byId, element } from "../parts/elements.js";
 import { photoOf } from "../parts/messages.js";
@@ -20,14 +21,14 @@ const slots = [...form.querySelectorAll("[data-photo]")].map(
   (host, index) => new PhotoSlot(host, NAMES[index], changed),
 );
 
-// What is being asked; a new question, or another photo, ends it.
+// Aborts the current request; a new request or another photo does so.
 let asking = null;
 
 function changed() {
   asking?.abort();
   const missing = NAMES.filter((_, index) => !slots[index].file).map((name) => `The ${name.toLowerCase()} is missing.`);
   button.disabled = missing.length > 0;
-  said.textContent = missing.length === 2 ? "Two photos are needed." : (missing[0] ?? "");
+  said.textContent = missing.length === 2 ? "Choose two photos." : (missing[0] ?? "");
   slots.forEach((slot) => slot.mark([]));
   result.replaceChildren();
   tell(alert, null);
@@ -36,7 +37,7 @@ function changed() {
 async function run() {
   const { elements } = form;
   const query = { crops: true };
-  for (const name of ["detector", "embedder", "liveness", "faces", "metric", "threshold"])
+  for (const name of ["detector", "embedder", "liveness", "liveness_network", "faces", "metric", "threshold"])
     query[name] = elements[name].value;
   const body = new FormData();
   slots.forEach(({ file }, index) => body.append(`photo${index + 1}`, file));
@@ -47,6 +48,7 @@ async function run() {
   tell(alert, null);
   const started = performance.now();
   try {
+    query.attributes = attributesIn(await models());
     const answer = await call("v1/verify", { method: "POST", query, form: body, signal });
     slots.forEach((slot, index) => slot.mark([answer.body.faces[index]]));
     result.replaceChildren(...shown(answer, query.liveness, performance.now() - started));
@@ -62,7 +64,7 @@ async function run() {
 function fail(error) {
   const which = photoOf(error.message);
   const prominent = {
-    text: "Take the most prominent face",
+    text: "Use the most prominent face",
     act: () => {
       form.elements.faces.value = "prominent";
       run();
@@ -99,7 +101,7 @@ function shown({ body, timings }, policy, roundTrip) {
       {},
       facts(body.models),
       element("div.scroll", {}, timingTable(timings, body.timings_ms, roundTrip)),
-      element("p.hint", {}, "The two photos are looked at side by side, and so work liveness and embedder."),
+      element("p.hint", {}, "The two photos are processed in parallel, and so are the networks after the detector."),
     ),
   ];
 }
@@ -113,47 +115,53 @@ function verdict({ match, value, metric, threshold, faces }, policy) {
       spoofs.length ? "warn" : "good",
       "The same person",
       spoofs.length
-        ? `The faces are alike enough, but the ${looks}. Liveness was only reported.`
-        : "The faces are alike enough.",
+        ? `The faces are similar enough, but the ${looks}. Liveness was only reported.`
+        : "The faces are similar enough.",
     );
   }
   if (alike && policy === "require")
     return words(
       "bad",
       "No match: not live",
-      `The faces are alike enough, but the ${looks}, and liveness is required.`,
+      `The faces are similar enough, but the ${looks}, and liveness is required.`,
     );
   return words(
     "bad",
     "Not the same person",
-    `The faces are not alike enough.${spoofs.length ? ` Besides, the ${looks}.` : ""}`,
+    `The faces are not similar enough.${spoofs.length ? ` Also, the ${looks}.` : ""}`,
   );
 }
 
 const words = (kind, title, text) =>
   element(`div.verdict.${kind}`, {}, element("h2", {}, title), element("p", {}, text));
 
-function side({ liveness, crop, score }, name) {
+function side(face, name) {
+  const { liveness, crop, score } = face;
   return element(
     "div.stack",
     {},
     cropFigure(crop, name),
     liveness
       ? meter({ label: `Liveness, ${name.toLowerCase()}`, value: liveness.score, threshold: liveness.threshold })
-      : element("p.hint", {}, "Liveness was not asked."),
-    element("p.hint", {}, `Found with the confidence ${score.toFixed(3)}.`),
+      : element("p.hint", {}, "Liveness was not checked."),
+    element("div", {}, attributeLines(face)),
+    element("p.hint", {}, `Detection score: ${score.toFixed(3)}`),
   );
 }
 
-const facts = (models) =>
+const facts = (names) =>
   element(
     "dl.facts",
     {},
     [
-      ["Detector", models.detector],
-      ["Liveness", models.liveness ?? "off"],
-      ["Embedder", models.embedder],
-    ].map(([term, name]) => element("div", {}, element("dt", {}, term), element("dd", {}, name))),
+      ["Detector", names.detector],
+      ["Liveness", names.liveness ?? "off"],
+      ["Embedder", names.embedder],
+      ["Head pose", names.pose],
+      ["Open eyes", names.eyes],
+    ]
+      .filter(([, name]) => name)
+      .map(([term, name]) => element("div", {}, element("dt", {}, term), element("dd", {}, name))),
   );
 
 form.addEventListener("submit", (event) => {

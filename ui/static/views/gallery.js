@@ -1,4 +1,4 @@
-// Gallery: the collections, and the one that is open with its subjects and its upload.
+// Gallery: the list of collections, and one open collection with its subjects and its upload.
 
 import { call } from "../parts/api.js";
 import { fillChoices } from "../parts/choices.js";
@@ -12,7 +12,7 @@ const view = byId("gallery"),
   alert = view.querySelector("[data-alert]"),
   form = byId("new-collection"),
   pane = byId("collection");
-// By name, those that were opened: an upload goes on while something else is shown, and is there again afterwards.
+// Opened collections by name, kept because an upload continues while something else is shown.
 const opened = new Map();
 let shown = "";
 
@@ -33,7 +33,7 @@ async function list(chosen) {
         ),
       ),
     ),
-    ...(body.collections.length ? [] : [element("li.empty", {}, "None yet: create the first one below.")]),
+    ...(body.collections.length ? [] : [element("li.empty", {}, "None yet. Create the first one below.")]),
   );
 }
 
@@ -44,46 +44,47 @@ async function show(name) {
     await Promise.all([list(name), fillChoices(view)]);
     if (!name)
       return pane.replaceChildren(
-        element("p.card.empty", {}, "Open a collection to see who is in it and to enrol more people, or create one."),
+        element("p.card.empty", {}, "Open a collection to see its subjects and enrol more people, or create one."),
       );
     if (!opened.has(name)) opened.set(name, new Collection(name));
     await opened.get(name).refresh();
-    // Unless another one was opened meanwhile.
+    // Another one may have been opened in the meantime.
     if (shown === name) pane.replaceChildren(...opened.get(name).parts);
   } catch (error) {
     if (error.code === "COLLECTION_NOT_FOUND") opened.delete(name);
-    // The pane must not go on showing the collection before.
+    // Do not keep showing the previous collection.
     if (["COLLECTION_NOT_FOUND", "COLLECTION_UNREADABLE"].includes(error.code)) pane.replaceChildren();
     tell(alert, error);
   }
 }
 
-/** A collection that was opened; `parts` is what shows it. */
+/** An opened collection. `parts` are its elements. */
 class Collection {
   #name;
   #path;
   #faces = 0;
   #facts = element("dl.facts");
   #subjects;
+  #upload;
 
   constructor(name) {
     this.#name = name;
     this.#path = `v1/collections/${encodeURIComponent(name)}`;
     this.#subjects = new Subjects(this.#path, () => this.refresh(), say);
-    const upload = new Upload(this.#path, () => this.refresh(), say);
+    this.#upload = new Upload(this.#path, () => this.refresh(), say);
     const drop = element(
       "button.danger.small.push",
       { type: "button", onclick: () => this.#delete() },
       "Delete the collection",
     );
     const head = element("div.card.stack", {}, element("div.actions", {}, element("h2", {}, name), drop), this.#facts);
-    this.parts = [head, upload.host, this.#subjects.host];
+    this.parts = [head, this.#upload.host, this.#subjects.host];
   }
 
   async refresh() {
-    const { body } = await call(this.#path);
+    const [{ body }] = await Promise.all([call(this.#path), fillChoices(this.#upload.host)]);
     this.#faces = body.faces;
-    const threshold = body.threshold === null ? "the service's default" : body.threshold.toFixed(2);
+    const threshold = body.threshold === null ? "service default" : body.threshold.toFixed(2);
     const facts = {
       Subjects: body.subjects.toLocaleString("en"),
       Faces: body.faces.toLocaleString("en"),
@@ -100,7 +101,7 @@ class Collection {
   }
 
   async #delete() {
-    const what = this.#faces ? `Its ${plural(this.#faces, "face")} will be gone for good.` : "It is empty.";
+    const what = this.#faces ? `This permanently deletes its ${plural(this.#faces, "face")}.` : "It is empty.";
     if (!(await confirmed(`Delete the collection ${this.#name}?`, what, "Delete it"))) return;
     try {
       await call(this.#path, { method: "DELETE", query: { with_faces: true } });
@@ -124,15 +125,15 @@ form.addEventListener("submit", async (event) => {
     return tell(alert, {
       code: "NAME",
       message:
-        "A collection's name has 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit.",
+        "The name of a collection has 1 to 64 letters, digits, dots, dashes and underscores, and starts with a letter or digit.",
     });
   }
   name.removeAttribute("aria-invalid");
   try {
     const { body } = await call("v1/collections");
-    // The service would take it for a change of the threshold.
+    // The service would change the threshold of the existing collection.
     if (body.collections.some((each) => each.name === chosen))
-      return tell(alert, { code: "COLLECTION_EXISTS", message: `There is a collection called ${chosen}.` });
+      return tell(alert, { code: "COLLECTION_EXISTS", message: `There is already a collection called ${chosen}.` });
     const json = { embedder: embedder.value, threshold: threshold.value === "" ? null : Number(threshold.value) };
     await call(`v1/collections/${encodeURIComponent(chosen)}`, { method: "PUT", json });
     form.reset();

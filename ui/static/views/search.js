@@ -1,6 +1,7 @@
-// Search: who of a collection is in a photo, with those who are not alike enough.
+// Search: which subjects of a collection a photo shows, including those below the threshold.
 
 import { call } from "../parts/api.js";
+import { attributeLines, attributesIn } from "../parts/attributes.js";
 import { fillChoices, models } from "../parts/choices.js";
 import { cropFigure } from "../parts/crop.js";
 import { byId, element, plural } from "../parts/elements.js";
@@ -14,20 +15,20 @@ const button = form.querySelector("[type=submit]"),
   said = form.querySelector("[role=status]");
 const slot = new PhotoSlot(form.querySelector("[data-photo]"), "Photo to search with", changed);
 
-// What is being asked; a new question, or another photo, ends it.
+// Aborts the current request; a new request or another photo does so.
 let asking = null;
 
 function changed() {
   asking?.abort();
   const collection = form.elements.collection.value;
   button.disabled = !slot.file || !collection;
-  said.textContent = collection && !slot.file ? "A photo is needed." : "";
+  said.textContent = collection && !slot.file ? "Choose a photo." : "";
   slot.mark([]);
   result.replaceChildren();
   tell(alert, null);
 }
 
-/** The threshold that decides without a wish of the caller's: the collection's, else the network's of /v1/models. */
+/** The threshold if the request has none: the collection's, or else the network's from /v1/models. */
 async function ownThreshold(name) {
   const { body } = await call(`v1/collections/${name}`);
   if (body.threshold !== null) return { value: body.threshold, source: "collection" };
@@ -41,15 +42,16 @@ async function run() {
     wish = elements.threshold.value;
   const body = new FormData();
   body.append("photo", slot.file);
-  // -1 leaves nobody out: which of them match is shown by the threshold that counts.
+  // -1 returns all candidates; the page marks those that reach the actual threshold.
   const query = { crops: true, threshold: -1 };
-  for (const each of ["detector", "liveness", "top_k"]) query[each] = elements[each].value;
+  for (const each of ["detector", "liveness", "liveness_network", "top_k"]) query[each] = elements[each].value;
   asking?.abort();
   asking = new AbortController();
   const { signal } = asking;
   said.textContent = "Searching …";
   tell(alert, null);
   try {
+    query.attributes = attributesIn(await models());
     const threshold = wish === "" ? await ownThreshold(name) : { value: Number(wish), source: "request" };
     const { body: answer } = await call(`v1/collections/${name}/search`, { method: "POST", query, form: body, signal });
     slot.mark(answer.faces);
@@ -76,7 +78,7 @@ function shown({ faces, faces_found: total, models: names }, threshold) {
   }
   const found = faces.map(({ candidates }) => candidates.filter(({ similarity }) => similarity >= threshold.value));
   const people = found.filter((each) => each.length).length;
-  const nobody = barred(faces[0]) ? "The face looks like a spoof" : "Nobody in the collection is alike enough";
+  const nobody = barred(faces[0]) ? "The face looks like a spoof" : "Nobody in the collection is similar enough";
   const alone = people ? `This is ${found[0][0].subject}` : nobody;
   const title = faces.length === 1 ? alone : `${people} of ${plural(faces.length, "face")} recognised`;
   return [
@@ -84,21 +86,22 @@ function shown({ faces, faces_found: total, models: names }, threshold) {
       `div.verdict.${people ? "good" : "warn"}`,
       {},
       element("h2", {}, title),
-      element("p", {}, `By ${names.embedder}, with faces found by ${names.detector}.`),
-      ...(total > faces.length ? [element("p", {}, `${total} faces were found; these are the ${faces.length} best.`)] : []),
+      element("p", {}, `Embedder: ${names.embedder}. Detector: ${names.detector}.`),
+      ...(total > faces.length ? [element("p", {}, `${total} faces were found. The ${faces.length} with the highest scores are shown.`)] : []),
     ),
     ...faces.map((face, index) => card(face, faces.length > 1 ? `Face ${index + 1}` : "The face", threshold)),
   ];
 }
 
-/** Whether a face is not searched with: it looks like a spoof, and liveness is required. */
+/** Whether a face was not searched for because it looks like a spoof and liveness is required. */
 const barred = ({ liveness }) => liveness?.live === false && form.elements.liveness.value === "require";
 
-function card({ candidates, crop, liveness }, name, threshold) {
+function card(face, name, threshold) {
+  const { candidates, crop, liveness } = face;
   const spoof = liveness?.live === false;
   const nobody = barred({ liveness })
-    ? "The face looks like a spoof, and liveness is required: it is not searched with."
-    : "The collection has nobody to compare with.";
+    ? "The face looks like a spoof and liveness is required, so it was not searched for."
+    : "The collection is empty.";
   return element(
     "div.card.stack",
     {},
@@ -107,21 +110,23 @@ function card({ candidates, crop, liveness }, name, threshold) {
       "div.actions",
       {},
       cropFigure(crop, name),
-      liveness &&
-        element(
-          "div",
-          {},
+      element(
+        "div",
+        {},
+        liveness && [
           element(`span.badge.${spoof ? "bad" : "good"}`, {}, spoof ? "Looks like a spoof" : "Looks live"),
           element(
             "p.hint",
             {},
-            `live probability ${liveness.score.toFixed(2)}, needs ${liveness.threshold.toFixed(2)}`,
+            `Live probability ${liveness.score.toFixed(2)}, needs at least ${liveness.threshold.toFixed(2)}`,
           ),
-        ),
+        ],
+        attributeLines(face),
+      ),
     ),
     candidates.length
       ? [
-          element("p.hint", {}, `A match has at least ${threshold.value.toFixed(2)}, ${sourceOf(threshold.source)}.`),
+          element("p.hint", {}, `A match needs at least ${threshold.value.toFixed(2)} (${sourceOf(threshold.source)}).`),
           element(
             "ol.stack.list",
             {},
@@ -162,7 +167,7 @@ const nowhere = () =>
   element(
     "p.card.empty",
     {},
-    "There is no collection yet. ",
+    "There are no collections yet. ",
     element("a", { href: "#/gallery" }, "Create one in the gallery"),
     " and enrol people first.",
   );

@@ -1,4 +1,4 @@
-// Status: every stage of the service, asked again every few seconds while somebody looks.
+// Status: all stages of the service, updated every few seconds while the view is visible.
 
 import { call } from "../parts/api.js";
 import { byId, element } from "../parts/elements.js";
@@ -6,7 +6,15 @@ import { tell } from "../parts/notice.js";
 import { cell, table } from "../parts/table.js";
 
 const EVERY_MS = 3000;
-const KINDS = { ingress: "HTTP", detector: "Detector", liveness: "Liveness", embedder: "Embedder", gallery: "Gallery" };
+const KINDS = {
+  ingress: "HTTP",
+  detector: "Detector",
+  liveness: "Liveness",
+  embedder: "Embedder",
+  pose: "Head pose",
+  eyes: "Open eyes",
+  gallery: "Gallery",
+};
 
 const view = byId("status"),
   alert = view.querySelector("[data-alert]");
@@ -22,9 +30,9 @@ async function refresh() {
     draw(body.stages);
     tell(alert, null);
     byId("refreshed").textContent =
-      `As of ${new Date().toLocaleTimeString()}; asked again every ${EVERY_MS / 1000} seconds.`;
+      `Updated at ${new Date().toLocaleTimeString()}; updates every ${EVERY_MS / 1000} seconds.`;
   } catch (error) {
-    // Told once, not every three seconds: the alert would be read aloud each time.
+    // Shown once, because screen readers read the alert whenever it changes.
     if (alert.dataset.code !== error.code || !alert.hasChildNodes()) tell(alert, error);
     alert.dataset.code = error.code;
   }
@@ -42,7 +50,7 @@ function row({ deployment, kind, role, model, title, licence, ready, replicas, c
   const name = element(
     "th",
     { scope: "row" },
-    element("span", {}, KINDS[kind] ?? kind, role && ` ${role}`),
+    element("span", {}, KINDS[kind] ?? kind, role && role !== kind && ` ${role}`),
     element("div.hint", {}, deployment),
   );
   return element(
@@ -65,7 +73,7 @@ function badge(ready, { running, wanted, starting }) {
   return running < wanted ? element("span.badge.warn", {}, "Scaling") : element("span.badge.good", {}, "Ready");
 }
 
-/** "1 of 1", with what is on its way. */
+/** For example "1 of 2, 1 starting". */
 function replicasIn({ running, starting, stopping, wanted }) {
   const moving = [starting && `${starting} starting`, stopping && `${stopping} stopping`].filter(Boolean);
   return `${running} of ${wanted}${moving.length ? `, ${moving.join(", ")}` : ""}`;

@@ -1,4 +1,4 @@
-// The subjects of a collection, a page at a time, and the faces of one of them.
+// The subjects of a collection, page by page, and the faces of one subject.
 
 import { call } from "../parts/api.js";
 import { confirmed, openDialog } from "../parts/dialogs.js";
@@ -8,7 +8,7 @@ import { cell, table } from "../parts/table.js";
 
 const PAGE = 25;
 
-// Every client resolves these in an address.
+// HTTP clients resolve these in an address, so they never reach the service.
 const UNREACHABLE = [".", ".."];
 
 export class Subjects {
@@ -17,7 +17,7 @@ export class Subjects {
   #say;
   #alert = element("div", { role: "alert" });
   #body = element("div.stack");
-  // The `after` of each page up to the one that is shown.
+  // The `after` parameter of each page up to the current one.
   #afters = [""];
 
   host = element(
@@ -28,14 +28,14 @@ export class Subjects {
     this.#body,
   );
 
-  /** `path` is the collection's; `changed` is called after a deletion, `say` with what a screen reader shall tell. */
+  /** `path` is the collection's; `changed` is called after a deletion, `say` with text for screen readers. */
   constructor(path, changed, say) {
     this.#path = path;
     this.#changed = changed;
     this.#say = say;
   }
 
-  /** Read the page that is shown again; `count` is how many subjects there are. */
+  /** Reload the current page. `count` is the number of subjects in the collection. */
   async refresh(count) {
     const { body } = await call(`${this.#path}/subjects`, { query: { limit: PAGE, after: this.#afters.at(-1) } });
     if (!body.subjects.length && this.#afters.length > 1) {
@@ -43,7 +43,7 @@ export class Subjects {
       return this.refresh(count);
     }
     if (!body.subjects.length) {
-      this.#body.replaceChildren(element("p.empty", {}, "Nobody is enrolled yet. Upload some photos above."));
+      this.#body.replaceChildren(element("p.empty", {}, "Nobody is enrolled yet. Upload photos above."));
       return;
     }
     const actions = element("span.visually-hidden", {}, "Actions");
@@ -112,7 +112,7 @@ export class Subjects {
   }
 
   async #delete(id, faces) {
-    const text = `${plural(faces, "face")} will be gone for good: no search finds ${id} from then on.`;
+    const text = `This permanently deletes ${plural(faces, "face")}. Searches will no longer find ${id}.`;
     if (!(await confirmed(`Delete ${id}?`, text, "Delete"))) return;
     await this.#try(async () => {
       await call(`${this.#path}/subjects/delete`, { method: "POST", json: { ids: [id] } });
@@ -125,7 +125,7 @@ export class Subjects {
     if (UNREACHABLE.includes(id)) {
       return tell(this.#alert, {
         code: "ADDRESS",
-        message: "An address cannot carry this id, so its faces cannot be listed here.",
+        message: "The page cannot list the faces of this subject, because its id cannot be part of an address.",
       });
     }
     await this.#try(async () => {
@@ -145,7 +145,7 @@ export class Subjects {
       if (
         !(await confirmed(
           "Delete this face?",
-          `${face.label || face.face_id} of ${id} will be gone for good.`,
+          `This permanently deletes ${face.label || face.face_id} of ${id}.`,
           "Delete",
         ))
       )
@@ -154,7 +154,7 @@ export class Subjects {
         await call(`${this.#path}/faces/${encodeURIComponent(face.face_id)}`, { method: "DELETE" });
         this.#say("The face was deleted");
         const left = faces.filter((each) => each !== face);
-        host.replaceChildren(left.length ? this.#faces(id, left) : element("p.empty", {}, "No face is left."));
+        host.replaceChildren(left.length ? this.#faces(id, left) : element("p.empty", {}, "No faces are left."));
         await this.#changed();
       }, host);
     };
@@ -168,7 +168,7 @@ export class Subjects {
           element(
             "div.stack.tight",
             {},
-            element("strong", {}, face.label || "without a label"),
+            element("strong", {}, face.label || "No label"),
             element("span.hint", {}, `${moment(face.created)}, `, element("code", {}, face.face_id)),
           ),
           element(
@@ -185,7 +185,7 @@ export class Subjects {
     );
   }
 
-  /** Do it, and tell what goes wrong: in `host`, for a dialog, or above the list. */
+  /** Call `act` and show its error in `host`, or above the list. */
   async #try(act, host = null) {
     tell(this.#alert, null);
     try {

@@ -1,4 +1,4 @@
-// Bulk upload into a collection: many photos, a progress bar, and a report of what was refused.
+// Bulk upload into a collection: many photos, a progress bar, and a report.
 
 import { call } from "../parts/api.js";
 import { NAMINGS, enrolAll, pathOf } from "../parts/batches.js";
@@ -21,7 +21,7 @@ export class Upload {
   #start = element("button.primary", { type: "submit", disabled: true }, "Enrol");
   #cancel = element("button", { type: "button", hidden: true }, "Cancel");
   #clear = element("button", { type: "button", hidden: true }, "Choose others");
-  #progress = element("progress", { hidden: true, "aria-label": "Photos that were sent" });
+  #progress = element("progress", { hidden: true, "aria-label": "Photos sent" });
   #alert = element("div", { role: "alert" });
   #report = element("div.stack", { "aria-live": "polite" });
 
@@ -34,7 +34,7 @@ export class Upload {
     this.#report,
   );
 
-  /** `path` is the collection's; `changed` is called when people were enrolled, `say` with what a screen reader shall tell. */
+  /** `path` is the collection's; `changed` is called after faces were enrolled, `say` with text for screen readers. */
   constructor(path, changed, say) {
     this.#path = path;
     this.#changed = changed;
@@ -61,7 +61,7 @@ export class Upload {
     });
     this.#cancel.addEventListener("click", () => {
       this.#running.abort();
-      this.#say("Stopping after the photos that are on their way");
+      this.#say("Stopping after the photos already sent");
     });
     addEventListener("beforeunload", (event) => this.#running && event.preventDefault());
     this.#clear.addEventListener("click", () => this.#take([]));
@@ -88,7 +88,7 @@ export class Upload {
     this.#describe();
   }
 
-  /** The files with their subjects. */
+  /** The chosen files with their subjects. */
   #entries() {
     const { naming, one } = this.#form.elements;
     const subjectOf = NAMINGS[naming.value] ?? (() => one.value.trim());
@@ -102,17 +102,18 @@ export class Upload {
     this.#start.disabled = !entries.length || nameless > 0 || this.#running !== null;
     this.#clear.hidden = !entries.length || this.#running !== null;
     const some = [...subjects].slice(0, 5).join(", ") + (subjects.size > 5 ? ", …" : "");
-    if (!entries.length) this.#chosen.textContent = "No photos are chosen.";
+    if (!entries.length) this.#chosen.textContent = "No photos chosen.";
     else if (nameless)
-      this.#chosen.textContent = `${plural(nameless, "photo")} of ${entries.length} would have no subject: choose another way of naming.`;
+      this.#chosen.textContent = `${nameless} of ${plural(entries.length, "photo")} would have no subject. Choose another naming.`;
     else
-      this.#chosen.textContent = `${plural(entries.length, "photo")} of ${plural(subjects.size, "subject")}: ${some}${this.#others ? ` (${plural(this.#others, "other file")} left out)` : ""}`;
+      this.#chosen.textContent = `${plural(entries.length, "photo")} of ${plural(subjects.size, "subject")}: ${some}${this.#others ? ` (${plural(this.#others, "other file")} skipped)` : ""}`;
   }
 
   async #run() {
     const entries = this.#entries(),
       left = new Set(entries),
       refused = [],
+      reported = [],
       counts = { enrolled: 0, already: 0, refused: 0 };
     this.#running = new AbortController();
     this.#busy(true, entries.length);
@@ -121,13 +122,14 @@ export class Upload {
     const done = (entry, photo) => {
       left.delete(entry);
       counts[photo.status] += 1;
-      if (photo.error) refused.push({ entry, error: photo.error });
+      if (photo.error) refused.push([entry, [photo.error]]);
+      else if (photo.reasons?.length) reported.push([entry, photo.reasons]);
       this.#progress.value = entries.length - left.size;
       this.#chosen.textContent = `${this.#progress.value} of ${plural(entries.length, "photo")}`;
     };
     const waits = (seconds) => {
       this.#chosen.textContent = seconds
-        ? `The service is busy: the next photos are sent in ${seconds} s`
+        ? `The service is busy. Sending the next photos in ${seconds} s`
         : "Sending …";
     };
     let failure = null;
@@ -139,26 +141,24 @@ export class Upload {
     const cancelled = this.#running.signal.aborted;
     this.#running = null;
     this.#busy(false);
-    // What was not sent stays chosen, so that it can be sent again.
+    // Photos that were not sent stay chosen, so that they can be sent again.
     this.#files = [...left].map(({ file }) => file);
-    this.#report.replaceChildren(...this.#told(counts, refused, left.size, cancelled));
+    this.#report.replaceChildren(...this.#told(counts, refused, reported, left.size, cancelled));
     tell(this.#alert, failure);
     this.#describe();
     if (counts.enrolled) await this.#changed().catch((error) => tell(this.#alert, error));
   }
 
   #send(batch) {
-    const { quality, faces, liveness } = this.#form.elements,
-      form = new FormData();
+    const { elements } = this.#form,
+      form = new FormData(),
+      query = {};
+    for (const name of ["quality", "faces", "liveness", "liveness_network"]) query[name] = elements[name].value;
     for (const { file, subject } of batch) {
       form.append("subject", subject);
       form.append("photo", file, file.name);
     }
-    return call(`${this.#path}/faces`, {
-      method: "POST",
-      query: { quality: quality.value, faces: faces.value, liveness: liveness.value },
-      form,
-    });
+    return call(`${this.#path}/faces`, { method: "POST", query, form });
   }
 
   #busy(is, count = 0) {
@@ -169,32 +169,41 @@ export class Upload {
     for (const field of this.#form.querySelectorAll("fieldset, input, select")) field.disabled = is;
   }
 
-  #told({ enrolled, already, refused: count }, refused, left, cancelled) {
+  #told({ enrolled, already, refused: count }, refused, reported, left, cancelled) {
     const parts = [
       `${plural(enrolled, "face")} enrolled`,
-      already && `${already} were there already`,
+      already && `${already} already enrolled`,
       count && `${plural(count, "photo")} refused`,
       left && `${plural(left, "photo")} not sent`,
     ];
     const kind = count || left ? "warn" : "good";
-    const heads = ["Photo", "Subject", "Why it was refused"];
     const verdict = element(
       `div.verdict.${kind}`,
       {},
-      element("h3", {}, cancelled ? "Cancelled" : left ? "Not all was sent" : "Done"),
+      element("h3", {}, cancelled ? "Cancelled" : left ? "Not all photos were sent" : "Done"),
       element("p", {}, `${parts.filter(Boolean).join(", ")}.`),
     );
-    const row = ({ entry, error }) => {
-      const { title, said } = explain(error);
-      const reason = element("span", {}, title, element("span.hint", {}, ` ${said}`));
-      return element(
-        "tr",
-        {},
-        element("th", { scope: "row" }, pathOf(entry.file)),
-        cell("Subject", entry.subject),
-        cell("Reason", reason),
-      );
-    };
-    return refused.length ? [verdict, table("Refused photos", heads, refused.map(row), { shown: true })] : [verdict];
+    return [
+      verdict,
+      refused.length && reasonTable("Refused photos", refused),
+      reported.length && reasonTable("Enrolled with warnings", reported),
+    ].filter(Boolean);
   }
+}
+
+/** A table of photos with reasons against them: `photos` has pairs of an entry and its reasons. */
+function reasonTable(caption, photos) {
+  const line = (reason) => {
+    const { title, said } = explain(reason);
+    return element("div", {}, title, element("span.hint", {}, ` ${said}`));
+  };
+  const row = ([entry, reasons]) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, pathOf(entry.file)),
+      cell("Subject", entry.subject),
+      cell("Reasons", element("div", {}, reasons.map(line))),
+    );
+  return table(caption, ["Photo", "Subject", "Reasons"], photos.map(row), { shown: true });
 }

@@ -1,5 +1,5 @@
-"""What a request does: one file a flow, and `app`, which builds the application.
+"""The flows of requests, one file per flow, and `app`, which builds the application.
 
-Flows are async functions over stages. They know a stage by the type in `graphs.stages` and nothing
-of Ray, HTTP or the networks. `graphs.app` alone sees every room.
+Flows are async functions over the `Stage` protocol of `graphs.stages`. They do not depend on Ray, HTTP or the
+networks. Only `graphs.app` imports from every package.
 """

@@ -1,4 +1,4 @@
-"""Composing the application: the one place that sees every room."""
+"""Build the application from its configuration."""
 
 import logging
 import math
@@ -31,13 +31,13 @@ logger = logging.getLogger("ray.serve")
 
 
 def build(args: AppArgs) -> Application:
-    """The application that `import_path: graphs.app:build` names.
+    """Build the application; `import_path: graphs.app:build` in a Serve configuration. Runs on the cluster.
 
-    Every stage is bound once, as a deployment of its own, called ``TASK-ROLE``, or inside the ingress; the ingress
-    gets them by role. Runs on the cluster.
+    Binds each stage to the ingress by its role, either as a deployment of its own called ``TASK-ROLE`` or to run inside
+    the ingress.
 
     Raises:
-        ModelError: a model is not in the catalogue, or is not pulled.
+        ModelError: a model is not in the catalogue, or has not been pulled.
     """
     gpus = args.device == "cuda" or (args.device == "auto" and _cluster_gpus() > 0)
     store = Store(args.models_dir)
@@ -62,8 +62,8 @@ def build(args: AppArgs) -> Application:
         return BoundStage(entry, placed.bind(*bindings, workers=Workers(stage.workers)))
 
     stages = {role: bound(role, stage) for role, stage in args.stages.items()}
-    # serve.ingress gives a class where serve.deployment gives a Deployment, as far as the types know.
     share = {name: sum(share[name] for share in shares) for name in shares[0]}
+    # serve.ingress is typed as if it returned the class, so that mypy does not see a Deployment.
     ingress = cast(Deployment, Ingress).options(ray_actor_options=share)
     return ingress.bind(
         stages=stages,
@@ -77,15 +77,15 @@ def build(args: AppArgs) -> Application:
 
 
 def _gallery(args: GalleryArgs) -> tuple[Application, Application]:
-    """Its writer and its reader; of a gallery in a folder both on the head node, where the folder is."""
+    """Bind the writer and the reader. If the gallery is a folder, both run on the head node, which has the folder."""
     location = Location(args.uri, args.storage_options)
     node = {"resources": {"node:__internal_head__": 0.001}} if location.folder else {}
 
     def placed(deployment: Any, cpus: float, threads: int) -> Any:
-        # Ray gives a replica with less than two CPUs one thread for its mathematics.
+        # By default, Ray sets OMP_NUM_THREADS to 1 for a replica with fewer than two CPUs.
         environment: dict[str, Any] = {"env_vars": {"OMP_NUM_THREADS": str(threads)}}
         if (python := quote(sys.executable)) != sys.executable:
-            # Ray passes the interpreter of such a replica to a shell unquoted.
+            # Ray passes the path of the interpreter to a shell without quoting it.
             environment["py_executable"] = python
         options = {"num_cpus": cpus, "num_gpus": 0, "runtime_env": environment, **node}
         return deployment.options(ray_actor_options=options)
@@ -103,7 +103,7 @@ def _cluster_gpus() -> float:
 
 
 def _share(stage: StageArgs, gpus: bool) -> dict[str, float]:
-    """What a replica reserves. Named whole: what a YAML file says of it would replace it, not add to it."""
+    """Resources that a replica reserves."""
     return {"num_cpus": stage.cpus, "num_gpus": stage.gpus if gpus else 0}
 
 

@@ -1,4 +1,4 @@
-"""Comparing two embeddings."""
+"""Compare two embeddings."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Distances:
-    """Measures between two embeddings.
+    """Similarity of two embeddings and the distances between them.
 
     Attributes:
         cosine: cosine similarity, -1 to 1.
-        euclidean: length of the difference.
-        manhattan: sum of the absolute differences.
+        euclidean: Euclidean distance.
+        manhattan: Manhattan distance.
     """
 
     cosine: float
@@ -22,15 +22,15 @@ class Distances:
 
 
 def distances(first: NDArray[np.float32], second: NDArray[np.float32]) -> Distances:
-    """Compare two (n) embeddings, of any length but zero; the cosine does not depend on it.
+    """Compare two embeddings of shape (n). They need not have length 1.
 
     Raises:
-        ValueError: an embedding is zero or not finite, as only a broken network gives it.
+        ValueError: an embedding is zero or not finite, which means that the network is broken.
     """
     a, b = first.astype(np.float64), second.astype(np.float64)
     lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
     if not (0 < lengths < np.inf):
         raise ValueError("an embedding is zero or not finite")
     cosine = float(a @ b) / lengths
-    # Rounding can carry the cosine of a vector with itself past 1.
+    # Rounding can make the cosine of a vector with itself greater than 1.
     return Distances(min(max(cosine, -1.0), 1.0), float(np.linalg.norm(a - b)), float(np.abs(a - b).sum()))

@@ -1,4 +1,4 @@
-"""The flow of enrolment: photos in, faces in the gallery, and for each photo what became of it."""
+"""Enrol the faces of photos in the gallery, and report the outcome for each photo."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from telemetry.request_record import count_outcome
 
 @dataclass(frozen=True, slots=True)
 class PhotoToEnrol:
-    """A photo to enrol: the subject that it shows, its label, and its bytes."""
+    """An encoded photo to enrol, with its subject and label."""
 
     subject: str
     label: str
@@ -32,12 +32,12 @@ class PhotoToEnrol:
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentRules:
-    """What a photo has to be.
+    """Conditions for enrolling a face.
 
     Attributes:
-        pick: which faces of the photo count; with the rule ``all``, each of them is enrolled for its subject.
-        quality: ``require`` refuses a face that is not good enough, ``report`` enrols it all the same.
-        liveness: judges faces where a liveness network is asked.
+        pick: which faces of a photo count; with the rule ``all``, each of them is enrolled for the photo's subject.
+        quality: ``require`` refuses a face of poor quality, ``report`` enrols it anyway.
+        liveness: judges faces if a liveness network is asked.
     """
 
     pick: Pick
@@ -47,17 +47,17 @@ class EnrolmentRules:
 
 @dataclass(slots=True, eq=False)
 class EnrolmentOutcome:
-    """What became of one face of a photo, or of a photo without one.
+    """Outcome for one face of a photo, or for a photo without a face that counts.
 
     Attributes:
-        number: of the photo among those of the request.
-        enrolled: its face in the gallery; None if it was refused.
-        refused: why it was.
-        photo: what was found in it; None if it could not be read.
-        face: index of the face; None without one.
-        live: whether it is live; None if liveness was not asked.
-        attributes: readings of its further networks, by their task.
-        reasons: all that speaks against the face, even if it was enrolled.
+        number: index of the photo in the request.
+        enrolled: the face in the gallery; None if it was refused.
+        refused: why it was refused; None if it was enrolled.
+        photo: result of the detector; None if the photo could not be decoded.
+        face: index of the face in `photo`; None if there is no face that counts.
+        live: the liveness verdict; None if no liveness network was asked.
+        attributes: readings of the attribute networks, by task.
+        reasons: every quality problem and a liveness failure, even if the face was enrolled.
     """
 
     number: int
@@ -84,17 +84,17 @@ async def enrol(
     replace: bool = False,
     request: tuple[str, str] | None = None,
 ) -> list[EnrolmentOutcome]:
-    """Enrol the faces of each photo that count; all that are good enough in one commit.
+    """Enrol the faces that count and meet `rules`, all in one commit.
 
     Args:
-        attributes: further networks by their task, of which the gate judges ``pose`` and ``eyes``.
+        attributes: attribute networks by task. The quality gate uses ``pose`` and ``eyes``.
         replace, request: see `gallery.writer.Writer.enrol`.
 
     Returns:
-        One outcome per photo, in order; with the rule ``all``, one per face of it.
+        One outcome per photo, in order; with the rule ``all``, one per face.
 
     Raises:
-        Refused: what concerns the request as a whole, as the gallery raises it.
+        Refused: a stage is not available, or the gallery refuses the whole request.
         ValueError: a network's answer is not finite.
     """
     judged: list[list[EnrolmentOutcome]] = []
@@ -130,7 +130,7 @@ def _fit(
     rules: EnrolmentRules,
     policy: Policy,
 ) -> list[tuple[EnrolmentOutcome, NewFace]]:
-    """The faces of a photo to enrol, among those that the networks were asked about. Spoofs are noted and refused."""
+    """Complete the outcomes of the faces that the networks were asked about, and return the faces to enrol."""
     fit, digest = [], hashlib.sha256(entry.photo).hexdigest()
     by_face = {outcome.face: outcome for outcome in outcomes}
     for row, face in enumerate(photo.asked):
@@ -156,7 +156,7 @@ def _fit(
 
 
 def _judged(number: int, found: Photo | Refused, rules: EnrolmentRules, policy: Policy) -> list[EnrolmentOutcome]:
-    """The faces of a photo that count, before any network but the detector has seen them."""
+    """Outcomes for the faces of a photo as far as the detector's result decides them."""
     if isinstance(found, Refused):
         return [EnrolmentOutcome(number, refused=found)]
     try:

@@ -1,4 +1,4 @@
-"""From photos to faces and what the networks read from them: the flow under every other one."""
+"""Find the faces of photos and ask networks about them. All other flows build on this one."""
 
 import asyncio
 import time
@@ -17,22 +17,24 @@ from imaging.refused import Refused
 from telemetry.request_record import count_outcome
 
 Readings = Mapping[str, NDArray[np.float32]]
-"""By role, what each network reads from n faces: float32 (n, *shape), as its card's task says."""
+"""Answers of the networks about n faces, by role: float32 (n, *shape), where the card gives the shape."""
 
 Select = Callable[[int, Photo | Refused], Sequence[int]]
-"""Which faces of the photo of this number the networks are asked about. Raises `Refused` to end the whole request."""
+"""Chooses the faces that the networks are asked about, given the index of a photo and the detector's result for it.
+
+Returns indices of faces. Raises `Refused` to end the whole request.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExaminedPhoto:
-    """A photo, its faces, and what the networks read from them.
+    """A photo, its faces, and the networks' readings of them.
 
     Attributes:
-        photo: what the detector found.
+        photo: result of the detector.
         asked: indices of the faces that the networks were asked about.
-        readings: of those faces, in their order.
-        crops: uint8 (asked, size, size, 3) RGB, the first crop of the network whose crops were kept; None if none
-            were.
+        readings: readings of those faces, in the same order.
+        crops: uint8 (asked, size, size, 3) RGB, the first crop of the network in `keep_crops_of`; None without one.
     """
 
     photo: Photo
@@ -43,11 +45,11 @@ class ExaminedPhoto:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examination:
-    """What was found in the photos of a request.
+    """The photos of a request after examination.
 
     Attributes:
-        photos: in order; a photo that the decode gate refused is its refusal.
-        seconds: round trips of the networks, which run side by side.
+        photos: one entry per photo, in order; a `Refused` if the photo could not be decoded.
+        seconds: time spent waiting for the networks, which run concurrently.
     """
 
     photos: tuple[ExaminedPhoto | Refused, ...]
@@ -68,13 +70,17 @@ async def faces(
     select: Select = every_face,
     keep_crops_of: FaceStage | None = None,
 ) -> Examination:
-    """Find the faces of encoded `photos` that count, and ask `networks` about them.
+    """Find the faces that count in encoded `photos`, and ask `networks` about them.
 
-    Photos are detected in batches whose photos and crops fit into messages between replicas. If the crops of one
-    photo would not, fewer faces are cut; `Photo.found` counts them all.
+    Photos are detected in batches, so that photos and crops fit into messages between replicas. If the crops of a
+    single photo do not fit, fewer faces are cropped; `Photo.found` still counts all of them.
+
+    Args:
+        select: chooses the faces that the networks are asked about.
+        keep_crops_of: one of `networks`, whose first crop is returned.
 
     Raises:
-        Refused: as `select` raises it, before the networks are asked about the photo's batch.
+        Refused: raised by `select` before the networks are asked about that batch, or a stage is not available.
         ValueError: a network's answer is not finite.
     """
     specs = tuple(dict.fromkeys(spec for network in networks for spec in network.card.crops))
@@ -83,7 +89,7 @@ async def faces(
     examined, seconds = list[ExaminedPhoto | Refused](), 0.0
     for batch in batches([max(len(photo), pick.cut * per_face) for photo in photos]):
         detection = await detector.ask(DetectionRequest(photos[batch], specs, pick))
-        _note(detection)
+        _count_outcomes(detection)
         asked = [tuple(select(number, found)) for number, found in enumerate(detection.photos, len(examined))]
         rows = [start + face for start, faces in zip(_starts(detection), asked, strict=True) for face in faces]
         started = time.perf_counter()
@@ -108,11 +114,11 @@ async def faces_of(
     networks: Sequence[FaceStage],
     keep_crops_of: FaceStage | None = None,
 ) -> tuple[ExaminedPhoto, float]:
-    """The same for one photo, with the seconds of the networks.
+    """Examine one photo, as `faces` does, and return it with the time spent waiting for the networks, in seconds.
 
     Raises:
-        Refused: the photo cannot be decoded, or has several faces where `pick` wants one.
-        ValueError: as `faces`.
+        Refused: the photo cannot be decoded, or has several faces where `pick` allows one.
+        ValueError: a network's answer is not finite.
     """
 
     def select(number: int, found: Photo | Refused) -> Sequence[int]:
@@ -130,24 +136,24 @@ async def faces_of(
 async def embedding_of(
     detector: DetectorStage, embedder: FaceStage, photo: bytes, pick: Pick
 ) -> tuple[Photo, Face, NDArray[np.float32]]:
-    """The one face of an encoded photo that counts, and its embedding, float32 (size) of length 1.
+    """Return an encoded photo's one face that counts, and its embedding: float32 (size) of length 1.
 
     Args:
-        pick: with a rule that picks one face.
+        pick: must pick a single face.
 
     Raises:
-        Refused: the photo cannot be decoded, or as `the_face`.
-        ValueError: as `faces`.
+        Refused: the photo cannot be decoded, or `the_face` refuses it.
+        ValueError: the embedding is not finite.
     """
     examined, _ = await faces_of(detector, photo, pick, [embedder])
     return examined.photo, the_face(examined.photo, pick), examined.readings[embedder.role][0]
 
 
 def the_face(photo: Photo, pick: Pick) -> Face:
-    """The face of `photo` that counts, its first.
+    """Return the picked face of `photo`, which is its first.
 
     Raises:
-        Refused: ``NO_FACE_DETECTED``; or ``MULTIPLE_FACES_DETECTED`` where `pick` wants one.
+        Refused: ``NO_FACE_DETECTED``; or ``MULTIPLE_FACES_DETECTED`` if `pick` allows one.
     """
     if not photo.faces:
         raise Refused("NO_FACE_DETECTED", "No face detected")
@@ -156,14 +162,14 @@ def the_face(photo: Photo, pick: Pick) -> Face:
 
 
 def check_one(photo: Photo, pick: Pick) -> None:
-    """Raise `Refused` ``MULTIPLE_FACES_DETECTED`` if `pick` wants one face and `photo` has more."""
+    """Raise `Refused` ``MULTIPLE_FACES_DETECTED`` if `pick` allows one face and `photo` has more."""
     if pick.rule == "one" and photo.found > 1:
         raise Refused(
             "MULTIPLE_FACES_DETECTED", f"Multiple faces detected ({photo.found}). Exactly one face is required"
         )
 
 
-def _note(detection: Detection) -> None:
+def _count_outcomes(detection: Detection) -> None:
     for photo in detection.photos:
         if isinstance(photo, Refused):
             count_outcome("photo", photo.code)
@@ -173,13 +179,13 @@ def _note(detection: Detection) -> None:
 
 
 def _starts(detection: Detection) -> list[int]:
-    """Row of each photo's first face among the faces of all photos."""
+    """Index of each photo's first face among the faces of all photos."""
     counts = [0 if isinstance(photo, Refused) else len(photo.faces) for photo in detection.photos]
     return [sum(counts[:number]) for number in range(len(counts))]
 
 
 async def _read(detection: Detection, rows: Sequence[int], networks: Sequence[FaceStage]) -> Readings:
-    """Ask the networks, side by side, about these faces; at most `BATCH_FACES` in one question."""
+    """Ask the networks about these faces concurrently, with at most `BATCH_FACES` faces per call."""
 
     async def ask(network: FaceStage) -> NDArray[np.float32]:
         card = network.card
@@ -189,7 +195,7 @@ async def _read(detection: Detection, rows: Sequence[int], networks: Sequence[Fa
         answers = [await network.ask(_cut(detection, card.crops, part)) for part in parts]
         answer = np.concatenate(answers)
         if not np.isfinite(answer).all():
-            raise ValueError(f"{card.name} gave numbers that are not finite")
+            raise ValueError(f"{card.name} returned numbers that are not finite")
         return answer
 
     readings = await asyncio.gather(*map(ask, networks))

@@ -1,4 +1,4 @@
-"""Whether a face is good enough to be enrolled, and if not, why."""
+"""Quality gate of enrolment: why a face is not good enough."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +12,12 @@ from imaging.faces import Face, Photo
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a face is not good enough: a stable code, and one sentence.
+    """Why a face is not good enough.
 
     Attributes:
-        refuses: whether a face is not enrolled for it where quality is required; otherwise it is only reported.
+        code: stable.
+        message: one sentence.
+        refuses: whether the face is refused if quality is required. Otherwise the reason is only reported.
     """
 
     code: str
@@ -24,36 +26,36 @@ class Reason:
 
 
 def reasons(photo: Photo, index: int, policy: Policy) -> list[Reason]:
-    """Everything that speaks against enrolling one face of `photo`, as far as the detector tells."""
+    """Return every reason against enrolling one face of `photo` that follows from the detector's result."""
     return list(_reasons(photo, photo.faces[index], index, policy))
 
 
 def attribute_reasons(
     policy: Policy, pose: NDArray[np.float32] | None, eyes: NDArray[np.float32] | None
 ) -> Iterator[Reason]:
-    """What the readings of a face's attributes say against enrolling it.
+    """Yield every reason against enrolling a face that follows from its attributes.
 
     Args:
-        pose: float32 (3), yaw, pitch and roll in degrees; None if it was not asked.
-        eyes: float32 (2), the probability that each eye is open; None if it was not asked.
+        pose: float32 (3), yaw, pitch and roll in degrees; None without a pose network.
+        eyes: float32 (2), the probability that each eye is open; None without an eyes network.
     """
     if pose is not None:
         yaw, pitch = abs(float(pose[0])), abs(float(pose[1]))
         refuses = policy.enrol_pose == "require"
         if yaw > policy.enrol_max_yaw:
-            yield Reason("FACE_TURNED", f"The face looks {yaw:.0f} degrees to a side", refuses)
+            yield Reason("FACE_TURNED", f"The face is turned {yaw:.0f} degrees to a side", refuses)
         elif pitch > policy.enrol_max_pitch:
-            yield Reason("FACE_TURNED", f"The face looks {pitch:.0f} degrees up or down", refuses)
+            yield Reason("FACE_TURNED", f"The face is turned {pitch:.0f} degrees up or down", refuses)
     if eyes is not None and (open_eye := float(eyes.max())) < policy.enrol_min_open:
         message = f"Both eyes are closed: the probability that one is open is {open_eye:.2f}"
         yield Reason("EYES_CLOSED", message, policy.enrol_eyes == "require")
 
 
 def turn(landmarks: NDArray[np.float32]) -> float:
-    """How far a face looks aside: 0 straight at the camera, about 0.5 at 45 degrees, more than 1 in profile.
+    """Return how far a face is turned to a side: 0 is frontal, 0.5 about 45 degrees, and more than 1 is profile.
 
-    The nose tip's distance from the middle between the eyes along the line through them, in
-    distances between the eyes; that line takes the head's tilt out.
+    Measured as the distance of the nose tip from the midpoint between the eyes along the line through the eyes, divided
+    by the distance between the eyes. It does not depend on the tilt of the head.
     """
     left, right, nose = landmarks[0], landmarks[1], landmarks[2]
     between = right - left
@@ -71,7 +73,7 @@ def _reasons(photo: Photo, face: Face, index: int, policy: Policy) -> Iterator[R
         yield Reason("FACE_TOO_SMALL", f"The face is {side:.0f} pixels wide, less than {policy.enrol_min_face:g}")
     outside = max(-left, -top, right - photo.width, bottom - photo.height)
     if outside > policy.enrol_max_cut * longer:
-        yield Reason("FACE_CUT_OFF", "The face reaches far beyond the photo's edge")
+        yield Reason("FACE_CUT_OFF", "The face extends too far beyond the photo's edge")
     if quality.brightness < policy.enrol_min_brightness:
         yield Reason("FACE_TOO_DARK", f"The face is too dark: brightness {quality.brightness:.0f} of 255")
     if quality.brightness > policy.enrol_max_brightness:
@@ -81,4 +83,4 @@ def _reasons(photo: Photo, face: Face, index: int, policy: Policy) -> Iterator[R
     if quality.sharpness < policy.enrol_min_sharpness:
         yield Reason("FACE_BLURRED", f"The face is blurred: sharpness {quality.sharpness:.0f}")
     if turn(face.landmarks) > policy.enrol_max_turn:
-        yield Reason("FACE_TURNED", "The face looks too far aside")
+        yield Reason("FACE_TURNED", "The face is turned too far to a side")

@@ -1,4 +1,4 @@
-"""The flow of identification: who in the gallery resembles the faces of a photo."""
+"""Find the subjects of a collection who resemble the faces of a photo."""
 
 from collections.abc import Sequence
 
@@ -19,16 +19,16 @@ async def identify(
     count: int,
     pick: Pick,
 ) -> tuple[ExaminedPhoto, float, Collection, list[list[Hit]]]:
-    """For each face of a photo that counts, the `count` subjects of a collection most similar to it, best first.
+    """Find the `count` most similar subjects of a collection for each face of a photo that counts.
 
     Args:
-        others: further networks to ask about the faces.
+        others: more networks to ask about the faces.
 
     Returns:
-        The photo, the seconds of the networks, the collection, and the hits of each face.
+        The photo, the time spent waiting for the networks in seconds, the collection, and each face's hits, best first.
 
     Raises:
-        Refused: as `faces_of`, or as the gallery raises it.
+        Refused: `faces_of` refuses the photo, or the gallery refuses the search.
         ValueError: a network's answer is not finite.
     """
     examined, seconds = await faces_of(detector, photo, pick, [embedder, *others], embedder)

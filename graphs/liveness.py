@@ -1,4 +1,4 @@
-"""Whether a face counts as live, and what follows if it does not: decided here and nowhere else."""
+"""Decide whether a face is live, and what follows if it is not. All flows decide it here."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,16 +6,17 @@ from typing import Literal
 from telemetry.request_record import count_outcome
 
 LivenessPolicy = Literal["off", "report", "require"]
-"""off: not asked; report: stands beside the answer; require: a spoof is never a match and is not enrolled."""
+"""off: not checked; report: returned with the answer; require: a spoof never matches and is not enrolled."""
 
 
 @dataclass(frozen=True, slots=True)
 class LivenessVerdict:
-    """Whether one face is live.
+    """Liveness of one face.
 
     Attributes:
+        live: whether `score` reaches `threshold`.
         score: live probability, 0 to 1.
-        threshold: least score of a live face.
+        threshold: minimum score of a live face.
     """
 
     live: bool
@@ -25,10 +26,11 @@ class LivenessVerdict:
 
 @dataclass(frozen=True, slots=True)
 class LivenessRule:
-    """How faces are judged.
+    """Judges faces by their live probability.
 
     Attributes:
-        threshold: least live probability of a live face.
+        policy: consequence of a spoof.
+        threshold: minimum live probability of a live face.
     """
 
     policy: LivenessPolicy
@@ -41,5 +43,5 @@ class LivenessRule:
         return LivenessVerdict(live, score, self.threshold)
 
     def refuses(self, *live: bool | None) -> bool:
-        """Whether one of these faces must not match or be enrolled. None: liveness was not asked."""
+        """Return whether one of these faces must not match or be enrolled. None stands for not checked."""
         return self.policy == "require" and False in live

@@ -1,6 +1,6 @@
-"""The settings that can change while the service runs.
+"""Settings that can change while the service runs.
 
-`Policy` stands under the ingress's `user_config` in configs/serve.yaml. A change reaches running replicas.
+`Policy` is the ingress's `user_config` in configs/serve.yaml. A change applies to running replicas.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,24 +13,24 @@ from project.environment import EnvironmentSettings
 
 
 class Policy(EnvironmentSettings):
-    """Thresholds of matches, liveness and photo quality, and the padding of embeddings."""
+    """Thresholds for matches, liveness and photo quality, and the padding of embeddings."""
 
     similarity_threshold: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="Least cosine similarity of a match on /match, /compare, /mediapipe and /match_face with facenet, "
-        "if the request has none. By default each contract's own: 0.6, and 0.7 for /match_face.",
+        description="Minimum cosine similarity of a match on /match, /compare, /mediapipe and /match_face with "
+        "facenet, if the request has none. By default that of each contract: 0.6, and 0.7 for /match_face.",
     )
     arcface_threshold: float | None = Field(
         None, ge=0, le=1, description="The same for /match_face with arcface; by default 0.75."
     )
     thresholds: dict[str, Annotated[float, Field(ge=-1, le=1)]] = Field(
         default_factory=dict,
-        description="By embedder role, the least cosine similarity of a match in /v1 if neither the request nor the "
-        "collection has one. Replaces the card's; `facegraph models calibrate` writes it.",
+        description="By embedder role, the minimum cosine similarity of a match in /v1 if neither the request nor the "
+        "collection has one. Overrides the card's; `facegraph models calibrate --write` sets it.",
     )
-    liveness_threshold: float = Field(0.5, ge=0, le=1, description="Least live probability of a live face.")
+    liveness_threshold: float = Field(0.5, ge=0, le=1, description="Minimum live probability of a live face.")
     liveness_policy: Literal["report", "require"] = Field(
         "report", description="For /match. report: liveness does not affect the match. require: a spoof never matches."
     )
@@ -38,57 +38,62 @@ class Policy(EnvironmentSettings):
         0.33,
         ge=0,
         le=1,
-        description="If a photo must show exactly one face, others are ignored whose side is smaller than this share "
-        "of the largest face's; 0 ignores none.",
+        description="If a photo must show exactly one face, faces whose side is smaller than this share of the largest "
+        "face's side are ignored. 0 ignores none.",
     )
     pad_embeddings: bool = Field(
         True,
         description="Whether shorter embeddings are padded with zeros to the 512 numbers that the contracts of "
         "/extract-embedding, /compare-faces and /api/v1 document.",
     )
-    min_side: int = Field(224, gt=0, description="Least width and height of a photo, in pixels.")
-    min_brightness: float = Field(20, ge=0, le=255, description="Least mean grey value of a photo.")
-    max_brightness: float = Field(240, ge=0, le=255, description="Greatest mean grey value of a photo.")
-    min_contrast: float = Field(10, ge=0, le=255, description="Least standard deviation of a photo's grey values.")
-    enrol_min_face: float = Field(30, ge=0, description="Least width and height of a face to enrol, in pixels.")
+    min_side: int = Field(224, gt=0, description="Minimum width and height of a photo, in pixels.")
+    min_brightness: float = Field(20, ge=0, le=255, description="Minimum mean grey value of a photo.")
+    max_brightness: float = Field(240, ge=0, le=255, description="Maximum mean grey value of a photo.")
+    min_contrast: float = Field(10, ge=0, le=255, description="Minimum standard deviation of a photo's grey values.")
+    enrol_min_face: float = Field(30, ge=0, description="Minimum width and height of a face to enrol, in pixels.")
     enrol_max_cut: float = Field(
-        0.3, ge=0, description="Largest part of a face to enrol beyond the photo's edge, as a share of its longer side."
+        0.3, ge=0, description="Largest part of a face to enrol outside the photo, as a share of its longer side."
     )
-    enrol_min_brightness: float = Field(40, ge=0, le=255, description="Least mean grey value of a face to enrol.")
-    enrol_max_brightness: float = Field(220, ge=0, le=255, description="Greatest mean grey value of a face to enrol.")
+    enrol_min_brightness: float = Field(40, ge=0, le=255, description="Minimum mean grey value of a face to enrol.")
+    enrol_max_brightness: float = Field(220, ge=0, le=255, description="Maximum mean grey value of a face to enrol.")
     enrol_min_contrast: float = Field(
-        15, ge=0, le=255, description="Least standard deviation of the grey values of a face to enrol."
+        15, ge=0, le=255, description="Minimum standard deviation of the grey values of a face to enrol."
     )
     enrol_min_sharpness: float = Field(
         10,
         ge=0,
-        description="Least variance of the Laplacian of a face to enrol at 112 pixels; 14 was the least of 217 faces.",
+        description="Minimum variance of the Laplacian of a face to enrol, scaled to 112 pixels. The least of 217 good "
+        "faces was 14.",
     )
     enrol_max_turn: float = Field(
-        0.7, ge=0, description="Greatest turn of a face to enrol: 0 frontal, above 1 in profile."
+        0.7, ge=0, description="Maximum turn of a face to enrol, from its landmarks: 0 is frontal, above 1 is profile."
     )
-    enrol_max_yaw: float = Field(30, ge=0, le=180, description="Most degrees that a face to enrol looks to a side.")
-    enrol_max_pitch: float = Field(25, ge=0, le=180, description="Most degrees that it looks up or down.")
-    enrol_min_open: float = Field(0.5, ge=0, le=1, description="Least probability that one of its eyes is open.")
+    enrol_max_yaw: float = Field(
+        30, ge=0, le=180, description="Maximum yaw of a face to enrol, in degrees to either side."
+    )
+    enrol_max_pitch: float = Field(
+        25, ge=0, le=180, description="Maximum pitch of a face to enrol, in degrees up or down."
+    )
+    enrol_min_open: float = Field(0.5, ge=0, le=1, description="Minimum probability that at least one eye is open.")
     enrol_pose: Literal["report", "require"] = Field(
-        "report", description="require: a face whose measured angles are beyond these is not enrolled."
+        "report", description="require: a face beyond the maximum yaw or pitch is not enrolled."
     )
     enrol_eyes: Literal["report", "require"] = Field(
         "report", description="require: a face whose eyes are closed is not enrolled."
     )
 
     def liveness(self, policy: LivenessPolicy) -> LivenessRule:
-        """The liveness rule for `policy`, with this threshold."""
+        """Return the liveness rule for `policy` with this threshold."""
         return LivenessRule(policy, self.liveness_threshold)
 
     def checked_for(self, roles: Mapping[str, Collection[str]]) -> "Policy":
         """Check this policy against the stages of the service, and return it.
 
         Args:
-            roles: of the stages, by their task.
+            roles: roles of the stages, by task.
 
         Raises:
-            ValueError: `thresholds` names an embedder that is not there, or the gate requires what no stage reads.
+            ValueError: `thresholds` names an unknown embedder, or the gate requires a task that no stage has.
         """
         embedders = roles.get("embedder", ())
         if unknown := sorted(self.thresholds.keys() - set(embedders)):
@@ -97,5 +102,5 @@ class Policy(EnvironmentSettings):
             )
         for task, needed in (("pose", self.enrol_pose), ("eyes", self.enrol_eyes)):
             if needed == "require" and not roles.get(task):
-                raise ValueError(f"enrol_{task}: require needs a stage for the task {task}, and there is none")
+                raise ValueError(f"enrol_{task}: require needs a stage for the task {task}, but there is none")
         return self

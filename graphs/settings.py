@@ -1,6 +1,6 @@
-"""The arguments of the application, composed of each room's settings.
+"""The arguments of the application, composed of each package's settings.
 
-`AppArgs` stands under `args` in configs/serve.yaml: any change restarts the replicas. Unknown keys are refused.
+`AppArgs` is `args` in configs/serve.yaml. A change restarts the replicas. Unknown keys are refused.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from models.tasks import DETECTOR
 from project.root import ROOT
 
 OLD_TABLES = ("detectors", "liveness", "embedders")
-"""The tables of stages in earlier versions."""
+"""Tables that earlier versions had instead of `stages`."""
 
 
 class AppArgs(BaseModel):
@@ -32,20 +32,18 @@ class AppArgs(BaseModel):
         Path("data/models"), description="The folder that `facegraph models pull` fills, relative to the project."
     )
     stages: dict[str, StageArgs] = Field(
-        description="By role, the name that requests use. A stage's task is that of its model's card."
+        description="Stages by role, which is the name that requests use. The model's card gives the stage's task."
     )
     defaults: dict[str, str] = Field(
         default_factory=dict,
-        description="By task, the role for requests to /v1 that name none. By default the first of the task.",
+        description="By task, the role for requests to /v1 that name none. By default the task's first stage.",
     )
     limits: LimitArgs = Field(default_factory=LimitArgs)
     addresses: AddressArgs = Field(default_factory=AddressArgs)
     gallery: GalleryArgs = Field(default_factory=GalleryArgs)
     access: AccessArgs = Field(default_factory=AccessArgs)
-    ingress_cpus: float = Field(
-        0.2, gt=0, description="CPUs per ingress replica, without those of the stages inside it."
-    )
-    ingress_workers: int = Field(1, ge=1, description="Concurrent calls of the stages inside it, per ingress replica.")
+    ingress_cpus: float = Field(0.2, gt=0, description="CPUs per ingress replica, not counting the stages inside it.")
+    ingress_workers: int = Field(1, ge=1, description="Concurrent calls of the stages inside an ingress replica.")
 
     @field_validator("models_dir")
     @classmethod
@@ -58,7 +56,7 @@ class AppArgs(BaseModel):
         if isinstance(table, dict) and (old := [key for key in OLD_TABLES if key in table]):
             raise ValueError(
                 f"{', '.join(old)}: put all stages into one table, `stages: {{ROLE: {{model: CARD, ...}}, ...}}`; "
-                "the card says what a stage does"
+                "the card gives the stage's task"
             )
         return table
 
@@ -78,17 +76,17 @@ class AppArgs(BaseModel):
         return self
 
     def of(self, task: str) -> dict[str, StageArgs]:
-        """The stages for `task`, by role."""
+        """Return the stages for `task`, by role."""
         return {role: stage for role, stage in self.stages.items() if stage.card.task == task}
 
     @property
     def roles(self) -> dict[str, list[str]]:
-        """The roles of the stages, by their task."""
+        """Roles of the stages, by task."""
         return {task: list(self.of(task)) for task in {stage.card.task for stage in self.stages.values()}}
 
     @property
     def default_roles(self) -> dict[str, str]:
-        """By task, the role in `defaults`, or else the first stage of the task."""
+        """Role of each task's default stage: that in `defaults`, or else the first."""
         first = {stage.card.task: role for role, stage in reversed(self.stages.items())}
         return {**first, **self.defaults}
 

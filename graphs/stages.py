@@ -1,4 +1,4 @@
-"""The stages as the flows see them: a role, a card, and one question at a time."""
+"""The stages as flows see them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ SomeStage = TypeVar("SomeStage")
 
 
 class Stage(Protocol[Question, Answer]):
-    """A network behind a role, wherever it runs."""
+    """A network with a role, in a deployment of its own or inside the ingress."""
 
     @property
     def role(self) -> str:
-        """What requests and the configuration call it; unique."""
+        """Unique name of the stage in requests and the configuration."""
 
     @property
     def card(self) -> Card:
-        """What is known of its network."""
+        """Card of the network."""
 
     def ready(self) -> bool:
-        """Whether it answers, with its network loaded. Answered from memory."""
+        """Return whether the stage answers with its network loaded, as of the last check."""
 
     async def ask(self, question: Question) -> Answer:
         """Ask one replica.
@@ -44,11 +44,11 @@ class Stage(Protocol[Question, Answer]):
 
 @dataclass(frozen=True, slots=True)
 class DetectionRequest:
-    """What a detector is asked.
+    """A question for a detector.
 
     Attributes:
-        photos: encoded.
-        crops: what to cut out of each face that counts.
+        photos: encoded photos.
+        crops: the crops to cut of each face that counts.
         pick: which faces count.
     """
 
@@ -58,13 +58,13 @@ class DetectionRequest:
 
 
 FaceCrops: TypeAlias = tuple[Pixels, ...]
-"""What a network reads of n faces: uint8 (n, size, size, 3) RGB for each crop of its card."""
+"""The crops of n faces: uint8 (n, size, size, 3) RGB for each crop of the network's card."""
 
 DetectorStage: TypeAlias = Stage[DetectionRequest, Detection]
-"""Finds faces in photos and cuts them out."""
+"""Finds faces in photos and crops them."""
 
 FaceStage: TypeAlias = Stage[FaceCrops, NDArray[np.float32]]
-"""Reads crops of n faces: float32 (n, *shape), what the task of its card says of each."""
+"""Reads crops of n faces and returns float32 (n, *shape), where the card gives the shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,9 @@ class Stages:
     """Every stage of the application.
 
     Attributes:
-        detectors, networks: by role; `networks` are all that read faces.
-        defaults: for each task the role that requests get unless they name another.
+        detectors: stages that find faces, by role.
+        networks: stages that read crops of faces, by role.
+        defaults: default role of each task.
     """
 
     detectors: Mapping[str, DetectorStage]
@@ -88,18 +89,18 @@ class Stages:
 
     @property
     def roles(self) -> dict[str, list[str]]:
-        """The roles of the stages, by their task."""
+        """Roles of the stages, by task."""
         roles: dict[str, list[str]] = {}
         for stage in self.all:
             roles.setdefault(stage.card.task, []).append(stage.role)
         return roles
 
     def of(self, task: str) -> dict[str, FaceStage]:
-        """The networks for one task, by role."""
+        """Return the networks for one task, by role."""
         return {role: stage for role, stage in self.networks.items() if stage.card.task == task}
 
     def detector(self, role: str | None) -> DetectorStage:
-        """The detector behind `role`, or the default one.
+        """Return the detector with this role, or the default one.
 
         Raises:
             Refused: ``UNKNOWN_DETECTOR``.
@@ -107,31 +108,31 @@ class Stages:
         return _chosen("detector", self.detectors, self.defaults.get("detector") if role is None else role)
 
     def network(self, task: str, role: str | None) -> FaceStage:
-        """The network for `task` behind `role`, or the default one.
+        """Return the network for `task` with this role, or the default one.
 
         Raises:
-            Refused: ``UNKNOWN_`` and the task in capitals.
+            Refused: ``UNKNOWN_TASK``, with the name of the task in place of ``TASK``.
         """
         return _chosen(task, self.of(task), self.defaults.get(task) if role is None else role)
 
 
 def embedding_kind(embedder: FaceStage) -> EmbeddingKind:
-    """What the gallery has to know of an embedder's embeddings."""
+    """Return what the gallery stores about the embeddings of an embedder."""
     card = embedder.card
     [size] = card.shape
     return EmbeddingKind(embedder.role, card.name, card.embedding_contract, size)
 
 
 def first_of(stages: Mapping[str, SomeStage], *roles: str) -> SomeStage:
-    """The stage of the first of `roles` that the configuration has.
+    """Return the stage with the first of `roles` that is configured.
 
     Raises:
-        Refused: ``UNAVAILABLE``: it has none of them.
+        Refused: ``UNAVAILABLE`` if none is.
     """
     for role in roles:
         if role in stages:
             return stages[role]
-    raise Refused("UNAVAILABLE", f"This service is configured without a stage called {' or '.join(roles)}")
+    raise Refused("UNAVAILABLE", f"This service has no stage called {' or '.join(roles)}")
 
 
 def _chosen(task: str, stages: Mapping[str, SomeStage], role: str | None) -> SomeStage:

@@ -1,4 +1,4 @@
-"""Which threshold decides, and who set it: decided here and nowhere else."""
+"""Choose the threshold of a decision. All flows choose it here."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,11 +12,11 @@ ComparisonMetric = Literal["cosine", "euclidean"]
 
 @dataclass(frozen=True, slots=True)
 class AppliedThreshold:
-    """The threshold that decides.
+    """The threshold of a decision.
 
     Attributes:
-        value: least similarity, or greatest distance.
-        source: who set it.
+        value: minimum similarity or maximum distance of a match.
+        source: where the value was set.
     """
 
     value: float
@@ -31,7 +31,7 @@ def first_set(
     card: float | None = None,
     contract: float | None = None,
 ) -> AppliedThreshold:
-    """The first of these cosine similarities that is set, in this order; a card's or a contract's always is."""
+    """Return the first of these cosine similarities that is set, in this order. At least one must be set."""
     given: dict[ThresholdSource, float | None] = {
         "request": request,
         "collection": collection,
@@ -50,11 +50,11 @@ def threshold_of(
     collection: float | None = None,
     metric: ComparisonMetric = "cosine",
 ) -> AppliedThreshold:
-    """The threshold of /v1 for two embeddings of `embedder`.
+    """Return the threshold of /v1 for two embeddings of `embedder`.
 
     Args:
-        request: in `metric`.
-        collection: a cosine similarity, which counts for that metric alone.
+        request: threshold of the request, in `metric`.
+        collection: cosine similarity of the collection; ignored for other metrics.
     """
     configuration, card = policy.thresholds.get(embedder.role), embedder.card.threshold("cosine").value
     if metric == "cosine":
@@ -66,5 +66,5 @@ def threshold_of(
 
 
 def euclidean(cosine: float) -> float:
-    """The distance of two embeddings of length 1 that have the similarity `cosine`."""
+    """Return the distance between two embeddings of length 1 whose cosine similarity is `cosine`."""
     return float((2 - 2 * cosine) ** 0.5)

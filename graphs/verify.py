@@ -1,6 +1,6 @@
-"""The flow of every one-to-one comparison: two photos, one face of each, the same person or not.
+"""Compare a face of one photo with a face of another.
 
-Both photos travel in one call to the detector, and the networks run side by side.
+Both photos are sent to the detector in one call, and the networks run concurrently.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,11 +17,11 @@ from imaging.pick import Pick
 from imaging.refused import Refused
 
 Check = Callable[[int, Photo | Refused], Photo]
-"""Returns the photo of this number (0 or 1) if it can be compared; raises `Refused` if it cannot."""
+"""Returns the photo with this index (0 or 1) if it can be compared; raises `Refused` if it cannot."""
 
 
 def naming(names: tuple[str, str], pick: Pick) -> Check:
-    """Check that a photo can be read and has a face that counts; refusals begin with the photo's name."""
+    """Return a check that a photo can be decoded and has a face that counts. Refusals start with the photo's name."""
 
     def check(number: int, found: Photo | Refused) -> Photo:
         try:
@@ -40,9 +40,9 @@ class ComparedFace:
     """The face of one photo that was compared.
 
     Attributes:
-        index: of the face in `photo`.
-        readings: of this face: (1, *shape) each.
-        crop: uint8 (1, size, size, 3) RGB, what the embedder was given.
+        index: index of the face in `photo`.
+        readings: readings of this face, (1, *shape) each.
+        crop: uint8 (1, size, size, 3) RGB, the embedder's input.
     """
 
     photo: Photo
@@ -53,13 +53,13 @@ class ComparedFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verification:
-    """What was found.
+    """Result of a comparison.
 
     Attributes:
-        faces: the two that were compared, one of each photo.
-        embeddings: float32 (2, size), theirs.
-        distances: between the two embeddings.
-        seconds: round trips of the networks, which run side by side.
+        faces: the compared faces, one of each photo.
+        embeddings: float32 (2, size), their embeddings.
+        distances: similarity and distances of the two embeddings.
+        seconds: time spent waiting for the networks, which run concurrently.
     """
 
     faces: tuple[ComparedFace, ComparedFace]
@@ -78,13 +78,13 @@ async def verify(
 ) -> Verification:
     """Compare a face of one encoded photo with a face of another.
 
-    Where several faces of a photo count (rule ``all``), the two most similar ones are compared.
+    If several faces of a photo count (rule ``all``), the two most similar ones are compared.
 
     Args:
-        others: further networks to ask about the faces.
+        others: more networks to ask about the faces.
 
     Raises:
-        Refused: as `check` raises it, before any network but the detector is asked.
+        Refused: raised by `check` before the networks are asked, or a stage is not available.
         ValueError: a network's answer is not finite.
     """
 
@@ -107,7 +107,7 @@ def _compared(examined: ExaminedPhoto, face: int) -> ComparedFace:
 
 
 def _most_similar(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[int, int]:
-    """The rows of two (faces, size) arrays of length 1 with the greatest cosine similarity."""
+    """Indices of the two most similar rows of two (faces, size) arrays, whose rows have length 1."""
     similarities = first @ second.T
     one, two = np.unravel_index(int(similarities.argmax()), similarities.shape)
     return int(one), int(two)

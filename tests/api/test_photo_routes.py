@@ -72,4 +72,4 @@ def test_an_older_contract_without_its_stages_is_a_503_that_names_them(path: str
             assert response.status_code == 200
         else:
             assert response.status_code == 503
-            assert "This service is configured without a stage called " in response.text
+            assert "This service has no stage called " in response.text

@@ -147,7 +147,7 @@ def test_without_faces_no_network_is_asked_and_its_reading_is_empty() -> None:
 def test_numbers_that_are_not_finite_are_a_fault_that_names_the_network(stage: str, value: float) -> None:
     score = FakeNetwork([value if stage == "liveness" else 0.5])
     embed = FakeNetwork([[1.0, value if stage == "embedder" else 0.0]])
-    with pytest.raises(ValueError, match=f"{stage}-model gave numbers that are not finite"):
+    with pytest.raises(ValueError, match=f"{stage}-model returned numbers that are not finite"):
         run(stages(FakeDetector(photo()), score, embed), [b"it"], "crmnet", "arcface")
 
 

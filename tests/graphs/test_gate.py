@@ -165,9 +165,9 @@ def said(policy: Policy, pose: Sequence[float] | None = None, eyes: Sequence[flo
     ("pose", "message"),
     [
         ((30, 25, 90), None),
-        ((-30.5, 0, 0), "The face looks 30 degrees to a side"),
-        ((31, 40, 0), "The face looks 31 degrees to a side"),
-        ((0, -26, 0), "The face looks 26 degrees up or down"),
+        ((-30.5, 0, 0), "The face is turned 30 degrees to a side"),
+        ((31, 40, 0), "The face is turned 31 degrees to a side"),
+        ((0, -26, 0), "The face is turned 26 degrees up or down"),
     ],
 )
 def test_a_face_is_turned_beyond_the_measured_angles(pose: Sequence[float], message: str | None) -> None:

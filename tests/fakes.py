@@ -1,9 +1,7 @@
 """Fake stages, stores and logs. A test sets their answers and reads what they were asked."""
 
-import asyncio
 import logging
 import math
-import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,10 +16,6 @@ from api.addresses import Addresses
 from api.app import create_app
 from api.service import Service
 from api.settings import AddressArgs, LimitArgs
-from gallery.location import Location
-from gallery.operations import Answer, Change, GalleryClient, Parameters, Read
-from gallery.reader import Reader
-from gallery.writer import Writer
 from graphs.policy import Policy
 from graphs.stages import DetectionRequest, FaceCrops, Stage, Stages
 from imaging.crops import CropSpec
@@ -35,6 +29,7 @@ from models.catalogue import networks_of
 from models.store import Store
 from telemetry.call_window import CallWindow
 from telemetry.status import Replicas, StageStatus
+from tests.local_gallery import LocalGallery
 from tests.models.cards import fields as made_up
 
 LIVENESS_CROP = CropSpec(6, "box", 1.15)
@@ -142,45 +137,6 @@ def unit(cosine: float) -> list[list[float]]:
 def direction(degrees: float, size: int = 2) -> list[float]:
     """An embedding of length 1. The cosine similarity of two of them is that of the angle between them."""
     return [math.cos(math.radians(degrees)), math.sin(math.radians(degrees)), *[0.0] * (size - 2)]
-
-
-class LocalGallery(GalleryClient):
-    """A real gallery without Ray, in `folder` or in a temporary one."""
-
-    def __init__(self, folder: Path | None = None, ready: bool = True, unreadable: Sequence[str] = ()) -> None:
-        self._temporary = tempfile.TemporaryDirectory() if folder is None else None
-        self.location = Location(str(folder or (self._temporary and self._temporary.name)))
-        self._reader = Reader(self.location, exact_mb=64)
-        self._writer: Writer | None = None
-        self._opening = asyncio.Lock()
-        self._ready = ready
-        self._unreadable = list(unreadable)
-
-    def ready(self) -> bool:
-        return self._ready
-
-    def unreadable(self) -> list[str]:
-        return self._unreadable
-
-    async def read(
-        self, operation: Read[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
-    ) -> Answer:
-        await self.opened()
-        answer: Answer = await getattr(self._reader, operation.__name__)(*args, **options)
-        return answer
-
-    async def change(
-        self, operation: Change[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
-    ) -> Answer:
-        answer: Answer = await getattr(await self.opened(), operation.__name__)(*args, **options)
-        return answer
-
-    async def opened(self) -> Writer:
-        """The writer; it is opened at the first operation."""
-        async with self._opening:
-            if self._writer is None:
-                self._writer = await Writer.open(self.location)
-            return self._writer
 
 
 class FakeCard(Card):

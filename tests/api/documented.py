@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from graphs.stages import DetectionRequest, FaceCrops, Stages
 from imaging.faces import Detection, Photo
 from imaging.refused import Refused
-from tests.fakes import LocalGallery, detector, embedder, liveness, photo, stages_of
+from tests.fakes import detector, embedder, liveness, photo, stages_of
+from tests.local_gallery import LocalGallery
 
 CONTRACT = "499f2c0ac50eba0c"
 """The contract of the document's example embeddings, which have `SIZE` numbers."""

@@ -7,7 +7,8 @@ import httpx
 
 from api.settings import LimitArgs
 from graphs.policy import Policy
-from tests.fakes import LocalGallery, People, client
+from tests.fakes import People, client
+from tests.local_gallery import LocalGallery
 
 
 class Database:

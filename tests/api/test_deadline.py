@@ -15,7 +15,8 @@ from graphs.stages import DetectionRequest
 from imaging.faces import Detection
 from imaging.refused import Refused
 from tests.api.asgi import ask, never
-from tests.fakes import FakeNetwork, LocalGallery, client, serve_log, stages
+from tests.fakes import FakeNetwork, client, serve_log, stages
+from tests.local_gallery import LocalGallery
 
 
 def refuse(request: Request, refused: Refused) -> Response:

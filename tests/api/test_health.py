@@ -9,7 +9,8 @@ import pytest
 
 from api.health import iso
 from graphs.stages import Stages
-from tests.fakes import LocalGallery, People, changed, client, stages, with_stages
+from tests.fakes import People, changed, client, stages, with_stages
+from tests.local_gallery import LocalGallery
 
 STAGES = ("mtcnn", "crmnet", "arcface")
 

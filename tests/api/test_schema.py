@@ -19,7 +19,8 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from tests.api import documented
-from tests.fakes import LocalGallery, service
+from tests.fakes import service
+from tests.local_gallery import LocalGallery
 
 ROOM = "/v1/collections/staff"
 

@@ -15,7 +15,8 @@ from graphs.stages import embedding_kind
 from imaging.crops import CropSpec
 from imaging.pick import Pick
 from imaging.refused import Refused
-from tests.fakes import LocalGallery, People, changed, direction, with_stages
+from tests.fakes import People, changed, direction, with_stages
+from tests.local_gallery import LocalGallery
 
 POLICY = Policy()
 LIVE, SPOOF = LivenessVerdict(True, 0.875, 0.5), LivenessVerdict(False, 0.125, 0.5)

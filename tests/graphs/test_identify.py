@@ -13,7 +13,8 @@ from graphs.policy import Policy
 from graphs.stages import embedding_kind
 from imaging.pick import Pick
 from imaging.refused import Refused
-from tests.fakes import LocalGallery, People
+from tests.fakes import People
+from tests.local_gallery import LocalGallery
 
 RULES = EnrolmentRules(Pick("one"), LivenessRule("off", 0.5))
 

@@ -18,7 +18,8 @@ from graphs.stages import DetectionRequest, FaceCrops
 from imaging.decode import decode
 from imaging.faces import Detection, Face, Photo
 from imaging.quality import Quality
-from tests.fakes import AHEAD, LocalGallery, detector, embedder, liveness, service, stages_of
+from tests.fakes import AHEAD, detector, embedder, liveness, service, stages_of
+from tests.local_gallery import LocalGallery
 
 
 async def detect(question: DetectionRequest) -> Detection:

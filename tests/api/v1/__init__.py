@@ -6,7 +6,8 @@ import httpx
 
 from api.settings import LimitArgs
 from graphs.policy import Policy
-from tests.fakes import LocalGallery, People, client
+from tests.fakes import People, client
+from tests.local_gallery import LocalGallery
 
 FACE = {
     "box": {"left": 30, "top": 30, "width": 80, "height": 90},

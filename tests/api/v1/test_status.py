@@ -7,7 +7,8 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from tests.api.keyed import KeyedService
-from tests.fakes import LocalGallery, client, service, stages
+from tests.fakes import client, service, stages
+from tests.local_gallery import LocalGallery
 
 
 def test_every_stage_is_reported() -> None:

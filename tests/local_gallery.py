@@ -1,0 +1,50 @@
+"""A real gallery without Ray."""
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from gallery.location import Location
+from gallery.operations import Answer, Change, GalleryClient, Parameters, Read
+from gallery.reader import Reader
+from gallery.writer import Writer
+
+
+class LocalGallery(GalleryClient):
+    """A real gallery without Ray, in `folder` or in a temporary one."""
+
+    def __init__(self, folder: Path | None = None, ready: bool = True, unreadable: Sequence[str] = ()) -> None:
+        self._temporary = tempfile.TemporaryDirectory() if folder is None else None
+        self.location = Location(str(folder or (self._temporary and self._temporary.name)))
+        self._reader = Reader(self.location, exact_mb=64)
+        self._writer: Writer | None = None
+        self._opening = asyncio.Lock()
+        self._ready = ready
+        self._unreadable = list(unreadable)
+
+    def ready(self) -> bool:
+        return self._ready
+
+    def unreadable(self) -> list[str]:
+        return self._unreadable
+
+    async def read(
+        self, operation: Read[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
+    ) -> Answer:
+        await self.opened()
+        answer: Answer = await getattr(self._reader, operation.__name__)(*args, **options)
+        return answer
+
+    async def change(
+        self, operation: Change[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
+    ) -> Answer:
+        answer: Answer = await getattr(await self.opened(), operation.__name__)(*args, **options)
+        return answer
+
+    async def opened(self) -> Writer:
+        """The writer; it is opened at the first operation."""
+        async with self._opening:
+            if self._writer is None:
+                self._writer = await Writer.open(self.location)
+            return self._writer

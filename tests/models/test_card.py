@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from imaging.crops import CropSpec
 from models.card import Threshold
-from models.sources import HttpsSource, Source, WeightFile
+from models.sources import Source
 from tests.models.cards import digest, made_card
 
 HASH = digest(b"")
@@ -26,37 +25,20 @@ def refusal(**changes: Any) -> str:
     return str(caught.value)
 
 
-def test_a_whole_card_is_read() -> None:
-    card = made_card()
-    assert card.crops == (CropSpec(112, "aligned", 1.0),)
-    assert card.files[0].sources[0] == HttpsSource(kind="https", url="https://nowhere.invalid/weights.bin")
-    assert not card.non_commercial
-
-
-def test_a_card_cannot_be_changed() -> None:
-    with pytest.raises(ValidationError, match="frozen"):
-        made_card().__setattr__("title", "another")
-
-
-@pytest.mark.parametrize("field", ["title", "task", "architecture", "framework", "licence", "preprocessing"])
-def test_what_every_card_states_must_not_be_missing(field: str) -> None:
-    assert field in refusal(**{field: None})
-
-
-def test_a_misspelt_field_is_refused() -> None:
-    assert "licens" in refusal(licens="MIT")
-
-
-def test_a_misspelt_field_of_a_crop_is_refused() -> None:
-    assert "scal" in refusal(crops=[{"size": 112, "fit": "box", "scal": 1.2}])
+def weight_file(**changes: Any) -> dict[str, Any]:
+    return {"name": "b", "sha256": HASH, "sources": [INSTALLED]} | changes
 
 
 @pytest.mark.parametrize(
     "changes",
     [
+        *({field: None} for field in ("title", "task", "architecture", "framework", "licence", "preprocessing")),
         {"task": "recogniser"},
         {"framework": "caffe"},
         {"files": []},
+        {"files": [weight_file(sources=[])]},
+        *({"files": [weight_file(name=name)]} for name in ("a/b.bin", ".", "..", "")),
+        *({"files": [weight_file(sha256=digits)]} for digits in ("", HASH[:-1], HASH.upper(), HASH + "0", "g" * 64)),
         {"exports": []},
         {"exports": ["../embedder.onnx"]},
         {"output": {"size": -1}},
@@ -65,6 +47,7 @@ def test_a_misspelt_field_of_a_crop_is_refused() -> None:
         {"crops": [{"size": 112, "fit": "round"}]},
         {"thresholds": [{"metric": "euclidean", "value": 1, "measured_on": "nothing"}]},
         {"thresholds": [{"metric": "cosine", "value": 1}]},
+        *({"thresholds": [{**COSINE, "value": value}]} for value in (float("nan"), float("inf"), -1.5, 42)),
         {"input": {"mean": 0, "std": 0, "layout": "nchw", "colours": "rgb"}},
         {"input": {"mean": 0, "std": 1, "layout": "chw", "colours": "rgb"}},
         {"output": {"live_class": 1}},
@@ -89,25 +72,23 @@ def test_a_card_states_the_output_of_its_task() -> None:
     assert "a detector has none" in refusal(**{**DETECTOR, "output": {"size": 8}})
 
 
-@pytest.mark.parametrize("thresholds", [[], [LIVE], [COSINE, LIVE], [COSINE, COSINE]])
-def test_an_embedder_states_one_cosine_similarity(thresholds: list[Any]) -> None:
-    assert 'thresholds: a card for the task embedder has one, with metric = "cosine"' in refusal(thresholds=thresholds)
-
-
-@pytest.mark.parametrize("thresholds", [[], [COSINE], [LIVE, LIVE]])
-def test_a_liveness_network_states_one_live_probability(thresholds: list[Any]) -> None:
-    refused = refusal(**{**LIVENESS, "thresholds": thresholds})
-    assert 'thresholds: a card for the task liveness has one, with metric = "live"' in refused
-
-
-def test_a_detector_states_no_threshold() -> None:
-    refused = refusal(**{**DETECTOR, "thresholds": [COSINE]})
-    assert "thresholds: a card for the task detector has none" in refused
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.5, 42])
-def test_a_threshold_is_a_cosine_similarity_that_there_is(value: float) -> None:
-    assert "thresholds" in refusal(thresholds=[{**COSINE, "value": value}])
+@pytest.mark.parametrize(
+    ("card", "stated", "thresholds"),
+    [
+        ({}, 'has one, with metric = "cosine"', ([], [LIVE], [COSINE, LIVE], [COSINE, COSINE])),
+        (LIVENESS, 'has one, with metric = "live"', ([], [COSINE], [LIVE, LIVE])),
+        (DETECTOR, "has none", ([COSINE],)),
+    ],
+    ids=["embedder", "liveness", "detector"],
+)
+def test_a_card_states_the_threshold_of_its_task(
+    card: dict[str, Any], stated: str, thresholds: tuple[list[Any], ...]
+) -> None:
+    for each in thresholds:
+        refused = refusal(**{**card, "thresholds": each})
+        assert f"thresholds: a card for the task {card.get('task', 'embedder')} {stated}" in refused
+    lower = {**LIVENESS, "thresholds": [{**LIVE, "value": 0.4}]}
+    assert "the live threshold of a card is 0.5" in refusal(**lower)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
@@ -135,24 +116,6 @@ def test_integers_are_a_later_export_of_a_network_with_one_crop(changes: dict[st
     assert "int8: the file is an export after the first" in refusal(**{**named, **changes})
 
 
-@pytest.mark.parametrize("name", ["a/b.bin", "/b.bin", "../b.bin", ".", "..", ""])
-def test_a_weight_file_stays_in_its_folder(name: str) -> None:
-    with pytest.raises(ValidationError):
-        WeightFile.model_validate({"name": name, "sha256": HASH, "sources": [INSTALLED]})
-
-
-@pytest.mark.parametrize("sha256", ["", HASH[:-1], HASH.upper(), HASH + "0", "g" * 64])
-def test_a_hash_is_64_hex_digits(sha256: str) -> None:
-    assert WeightFile.model_validate({"name": "b", "sha256": HASH, "sources": [INSTALLED]}).sha256 == HASH
-    with pytest.raises(ValidationError):
-        WeightFile.model_validate({"name": "b", "sha256": sha256, "sources": [INSTALLED]})
-
-
-def test_a_weight_file_has_a_source() -> None:
-    with pytest.raises(ValidationError, match="sources"):
-        WeightFile.model_validate({"name": "b", "sha256": HASH, "sources": []})
-
-
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
@@ -178,7 +141,7 @@ def test_a_source_that_is_not_pinned_or_not_known_is_refused(source: dict[str, s
         {"crops": [{"size": 112, "fit": "aligned", "scale": 1.1}]},
         {"preprocessing": "2"},
         {"output": {"size": 16}},
-        {"files": [{"name": "weights.bin", "sha256": HASH, "sources": [INSTALLED]}]},
+        {"files": [weight_file()]},
     ],
     ids=["size", "fit", "scale", "preprocessing", "output size", "weights"],
 )
@@ -189,15 +152,11 @@ def test_the_contract_changes_with_what_the_embeddings_depend_on(changes: dict[s
     assert made_card(**changes).embedding_contract != contract
 
 
-def test_the_contract_does_not_change_with_words_and_sources() -> None:
-    moved = [{"name": "other.bin", "sha256": made_card().files[0].sha256, "sources": [INSTALLED]}]
+def test_the_contract_does_not_change_with_words_sources_and_precision() -> None:
+    moved = [weight_file(name="other.bin", sha256=made_card().files[0].sha256)]
     changed = made_card(name="other", title="Another", licence="none", note="!", files=moved)
-    assert changed.embedding_contract == made_card().embedding_contract
-
-
-def test_embeddings_in_integers_and_in_floats_have_one_contract() -> None:
     both = made_card(exports=["a.onnx", "b.onnx"], int8="b.onnx")
-    assert both.embedding_contract == made_card().embedding_contract
+    assert changed.embedding_contract == both.embedding_contract == made_card().embedding_contract
 
 
 def test_a_threshold_is_found_by_its_metric() -> None:
@@ -233,7 +192,3 @@ def test_a_fusion_has_members_with_weights_instead_of_files() -> None:
     assert "members" in refusal(**{**FUSED, "fusion": {**FUSION, "members": ["a"], "weights": [1]}})
     assert "no files or exports of its own" in refusal(**{**FUSED, "exports": ["a.onnx"]})
     assert "the task embedder cannot be fused" in refusal(files=[], exports=[], fusion=FUSION)
-
-
-def test_the_live_threshold_of_a_card_is_one_half() -> None:
-    assert "the live threshold of a card is 0.5" in refusal(**{**LIVENESS, "thresholds": [{**LIVE, "value": 0.4}]})

@@ -1,5 +1,6 @@
 """Waiting for a condition."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,3 +12,10 @@ def until(condition: Callable[[], Any], seconds: float) -> None:
     while not condition():
         assert time.monotonic() < last
         time.sleep(0.1)
+
+
+async def eventually(condition: Callable[[], Any], seconds: float = 10) -> None:
+    """Wait in the event loop until `condition` is true; fail after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)

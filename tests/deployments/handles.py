@@ -1,5 +1,6 @@
-"""Handles of deployments whose replicas are objects of the test."""
+"""Handles of deployments whose replicas are objects of the test, and calls with given answers."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,3 +18,20 @@ class Handle:
 
 def handle(replica: Any, deployment_name: str = "deployment") -> Any:
     return Handle(replica, deployment_name)
+
+
+class Answers:
+    """Gives each of `answers` in turn, then the last again. Raises exceptions and waits for events among them."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.calls = 0
+        self._answers = answers
+
+    async def __call__(self) -> Any:
+        answer = self._answers[min(self.calls, len(self._answers) - 1)]
+        self.calls += 1
+        if isinstance(answer, asyncio.Event):
+            await answer.wait()
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer

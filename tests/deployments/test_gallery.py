@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from telemetry.request_record import recording
 from tests.deployments.handles import handle
 from tests.fakes import serve_log
 from tests.gallery.sample_gallery import in_loop, refusal
+from tests.waiting import eventually
 
 KIND = EmbeddingKind("arcface", "mobilefacenet", "contract", 2)
 PROBE = np.array([1, 0], np.float32)
@@ -47,12 +47,6 @@ async def started_reader(folder: Path) -> Any:
 
 async def remote(folder: Path) -> RemoteGallery:
     return RemoteGallery(handle(await started_writer(folder)), handle(await started_reader(folder)))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 def test_only_the_gallerys_replicas_import_lancedb() -> None:
@@ -148,7 +142,7 @@ async def test_the_clean_up_timer_survives_a_failure(tmp_path: Path, monkeypatch
     monkeypatch.setattr(Writer, "clean", failing_once)
     with serve_log() as log:
         writer = await started_writer(tmp_path, clean_s=0.01)
-        await until(lambda: any(cleaned))
+        await eventually(lambda: any(cleaned))
     assert any("could not clean" in record.getMessage() for record in log)
     await writer.ready()
 

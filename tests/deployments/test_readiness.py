@@ -1,10 +1,9 @@
 """Readiness of a stage, judged by its answers to `ready` and to other calls."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from ray.exceptions import ActorDiedError
@@ -14,26 +13,11 @@ from deployments import readiness
 from deployments.readiness import Readiness, first_looks
 from deployments.stage import Caller
 from imaging.refused import Refused
+from tests.deployments.handles import Answers
 from tests.fakes import serve_log
+from tests.waiting import eventually
 
 FULL = BackPressureError(num_queued_requests=65, max_queued_requests=64)
-
-
-class FakeStage:
-    """Gives each of `answers` in turn, then the last again. Raises exceptions and waits for events among them."""
-
-    def __init__(self, *answers: Any) -> None:
-        self.calls = 0
-        self._answers = answers
-
-    async def __call__(self) -> Any:
-        answer = self._answers[min(self.calls, len(self._answers) - 1)]
-        self.calls += 1
-        if isinstance(answer, asyncio.Event):
-            await answer.wait()
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
 
 
 @pytest.fixture(autouse=True)
@@ -53,14 +37,8 @@ async def watching(*stages: Readiness) -> AsyncIterator[None]:
             task.cancel()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
 def test_stage_is_not_ready_before_its_first_answer() -> None:
-    stage = Readiness("detector mtcnn", FakeStage(["staff"]))
+    stage = Readiness("detector mtcnn", Answers(["staff"]))
     assert stage.ready is False
     with serve_log() as log:
         asyncio.run(stage.look())
@@ -69,7 +47,7 @@ def test_stage_is_not_ready_before_its_first_answer() -> None:
 
 @pytest.mark.parametrize("error", [ActorDiedError(), FULL, RuntimeError("its files are gone")])
 def test_failing_stage_is_not_ready_and_logged_once(error: Exception) -> None:
-    stage = Readiness("detector mtcnn", FakeStage(error))
+    stage = Readiness("detector mtcnn", Answers(error))
     with serve_log() as log:
         for _ in range(3):
             asyncio.run(stage.look())
@@ -79,7 +57,7 @@ def test_failing_stage_is_not_ready_and_logged_once(error: Exception) -> None:
 
 def test_another_replica_is_asked_when_one_died() -> None:
     died = ActorDiedError()
-    stage = Readiness("detector mtcnn", FakeStage(died, None, died, died, None))
+    stage = Readiness("detector mtcnn", Answers(died, None, died, died, None))
     with serve_log():
         verdicts = [(asyncio.run(stage.look()), stage.ready)[1] for _ in range(3)]
     assert verdicts == [True, False, True]
@@ -88,15 +66,15 @@ def test_another_replica_is_asked_when_one_died() -> None:
 def test_silent_stage_is_not_ready_until_it_answers() -> None:
     async def run() -> None:
         hanging = asyncio.Event()
-        asked = FakeStage(None, hanging, None)
+        asked = Answers(None, hanging, None)
         stage = Readiness("detector mtcnn", asked)
         async with watching(stage):
-            await until(lambda: stage.ready)
-            await until(lambda: not stage.ready)
+            await eventually(lambda: stage.ready)
+            await eventually(lambda: not stage.ready)
             # Further questions do not pile up behind the one that waits.
             assert asked.calls == 2
             hanging.set()
-            await until(lambda: stage.ready)
+            await eventually(lambda: stage.ready)
 
     with serve_log() as log:
         asyncio.run(run())
@@ -110,10 +88,10 @@ def test_busy_stage_stays_ready_while_it_answers_calls(question: str, monkeypatc
 
     async def run() -> None:
         nonlocal now
-        asked = FakeStage(None, asyncio.Event() if question == "waits" else FULL)
+        asked = Answers(None, asyncio.Event() if question == "waits" else FULL)
         stage, verdicts = Readiness("detector mtcnn", asked), set[bool]()
         async with watching(stage):
-            await until(lambda: stage.ready)
+            await eventually(lambda: stage.ready)
             for _ in range(20):
                 now += readiness.MAX_SILENCE_S / 2
                 stage.answered()
@@ -122,7 +100,7 @@ def test_busy_stage_stays_ready_while_it_answers_calls(question: str, monkeypatc
             assert verdicts == {True}
             assert asked.calls >= 2
             now += readiness.MAX_SILENCE_S
-            await until(lambda: not stage.ready)
+            await eventually(lambda: not stage.ready)
 
     with serve_log():
         asyncio.run(run())
@@ -136,7 +114,7 @@ def test_only_successful_calls_count_as_answers() -> None:
             raise error
 
     async def run() -> None:
-        stage = Caller("detector", "mtcnn", "detector-mtcnn", FakeStage(FULL))
+        stage = Caller("detector", "mtcnn", "detector-mtcnn", Answers(FULL))
         with pytest.raises(Refused, match="UNAVAILABLE"):
             await stage.call(detect)
         await stage.readiness.look()
@@ -151,10 +129,10 @@ def test_only_successful_calls_count_as_answers() -> None:
 
 def test_watch_continues_after_errors() -> None:
     async def run() -> None:
-        asked = FakeStage(RuntimeError("broken"), OSError("gone"), None)
+        asked = Answers(RuntimeError("broken"), OSError("gone"), None)
         stage = Readiness("gallery gallery", asked)
         async with watching(stage):
-            await until(lambda: stage.ready and asked.calls > 5)
+            await eventually(lambda: stage.ready and asked.calls > 5)
 
     with serve_log() as log:
         asyncio.run(run())
@@ -164,7 +142,7 @@ def test_watch_continues_after_errors() -> None:
 def test_first_looks_are_awaited_for_a_limited_time() -> None:
     async def run() -> None:
         answering, failing, silent = (
-            Readiness("detector", FakeStage(answer)) for answer in (None, RuntimeError("broken"), asyncio.Event())
+            Readiness("detector", Answers(answer)) for answer in (None, RuntimeError("broken"), asyncio.Event())
         )
         async with watching(answering, failing, silent):
             await first_looks([answering, failing], 10)

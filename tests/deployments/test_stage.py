@@ -15,6 +15,7 @@ from deployments.stage import Caller
 from imaging.refused import Refused
 from telemetry.call_window import CallWindow
 from telemetry.request_record import TimedAnswer, recording
+from tests.deployments.handles import Answers
 from tests.fakes import serve_log
 
 
@@ -24,19 +25,6 @@ def caller(*, repeatable: bool = True) -> Caller:
     async def ready() -> None: ...
 
     return Caller("detector", "mtcnn", "detector-mtcnn", ready, repeatable=repeatable)
-
-
-class Calls:
-    """Gives each of `answers` in turn, and raises exceptions among them."""
-
-    def __init__(self, *answers: Any) -> None:
-        self.left = list(answers)
-
-    async def __call__(self) -> Any:
-        answer = self.left.pop(0)
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
 
 
 @pytest.mark.parametrize(
@@ -51,7 +39,7 @@ class Calls:
 )
 def test_stage_without_a_replica_for_the_call_is_unavailable(error: Exception) -> None:
     with serve_log() as log, pytest.raises(Refused) as caught:
-        asyncio.run(caller().call(Calls(error, error)))
+        asyncio.run(caller().call(Answers(error, error)))
     assert (caught.value.code, caught.value.__cause__) == ("UNAVAILABLE", error)
     assert caught.value.message == "The stage mtcnn is not available; try again shortly"
     # A call whose replica died is repeated first.
@@ -59,12 +47,12 @@ def test_stage_without_a_replica_for_the_call_is_unavailable(error: Exception) -
     assert all("mtcnn" in record.getMessage() and repr(error) in record.getMessage() for record in log)
 
 
-@pytest.mark.parametrize(("deaths", "repeatable", "left"), [(1, True, 0), (2, True, 1), (1, False, 1)])
-def test_call_is_repeated_once_unless_it_changes_something(deaths: int, repeatable: bool, left: int) -> None:
-    calls = Calls(*[ActorDiedError()] * deaths, "found")
+@pytest.mark.parametrize(("deaths", "repeatable", "calls"), [(1, True, 2), (2, True, 2), (1, False, 1)])
+def test_call_is_repeated_once_unless_it_changes_something(deaths: int, repeatable: bool, calls: int) -> None:
+    answers = Answers(*[ActorDiedError()] * deaths, "found")
     with serve_log(), suppress(Refused):
-        assert asyncio.run(caller(repeatable=repeatable).call(calls)) == "found"
-    assert len(calls.left) == left
+        assert asyncio.run(caller(repeatable=repeatable).call(answers)) == "found"
+    assert answers.calls == calls
 
 
 @pytest.mark.parametrize(
@@ -79,13 +67,13 @@ def test_call_is_repeated_once_unless_it_changes_something(deaths: int, repeatab
 )
 def test_error_inside_the_stage_is_raised_unchanged(error: Exception) -> None:
     with serve_log() as log, pytest.raises(type(error)) as caught:
-        asyncio.run(caller().call(Calls(error)))
+        asyncio.run(caller().call(Answers(error)))
     assert (caught.value, log) == (error, [])
 
 
 def test_returned_refusal_is_raised() -> None:
     with pytest.raises(Refused, match="NO"):
-        asyncio.run(caller().call(Calls(Refused("NO", "No"))))
+        asyncio.run(caller().call(Answers(Refused("NO", "No"))))
 
 
 DURATIONS = 'total;dur=1500.0, ingress;dur=1250.0, detector;desc="mtcnn";dur=250.0'
@@ -109,7 +97,7 @@ DURATIONS = 'total;dur=1500.0, ingress;dur=1250.0, detector;desc="mtcnn";dur=250
 def test_every_call_is_recorded(answer: Any, label: str, header: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # The request begins at 0.5 s and is answered at 2 s; its call lasts from 1 s to 1.25 s.
     monkeypatch.setattr(stage, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25]).__next__))
-    ongoing, called, answers = list[int](), caller(), Calls(answer)
+    ongoing, called, answers = list[int](), caller(), Answers(answer)
     called.calls = CallWindow(lambda: 2.0)
 
     async def ask() -> Any:

@@ -14,6 +14,7 @@ from deployments.status import Controller, ServeStatus
 from imaging.refused import Refused
 from telemetry.call_window import CallWindow
 from telemetry.status import Replicas, StageStatus
+from tests.deployments.handles import Answers
 from tests.fakes import EMBEDDER_CROP, fake_card, serve_log
 
 STATES = ["RUNNING", "RUNNING", "STARTING", "UPDATING", "RECOVERING", "STOPPING", "PENDING_MIGRATION"]
@@ -29,46 +30,28 @@ DETAILS = {
 }
 
 
-class Actor:
-    """A controller that gives each of `answers` in turn, and raises exceptions among them."""
-
-    def __init__(self, *answers: Any) -> None:
-        self.left = list(answers)
-        self.get_serve_instance_details = SimpleNamespace(remote=self._answer)
-
-    async def _answer(self) -> Any:
-        await asyncio.sleep(0)
-        answer = self.left.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-
-def controller(actor: Actor) -> Controller:
-    return Controller(actor, "facegraph")
+def controller(*answers: Any) -> Controller:
+    details = SimpleNamespace(remote=Answers(*answers))
+    return Controller(SimpleNamespace(get_serve_instance_details=details), "facegraph")
 
 
 def test_replicas_are_counted_by_state() -> None:
-    assert asyncio.run(controller(Actor(DETAILS)).replicas()) == {
+    assert asyncio.run(controller(DETAILS).replicas()) == {
         "detector-mtcnn": Replicas(running=2, starting=3, stopping=2, wanted=4),
         "ingress": Replicas(running=1, wanted=1),
     }
 
 
 @pytest.mark.parametrize(
-    "answer", [ActorUnavailableError("it restarts", None), {"applications": {}}], ids=["died", "recovering"]
+    "answer",
+    [ActorUnavailableError("it restarts", None), {"applications": {}}, asyncio.Event()],
+    ids=["died", "recovering", "silent"],
 )
-def test_controller_without_an_answer_is_unavailable(answer: Any) -> None:
-    with serve_log() as log, pytest.raises(Refused, match="UNAVAILABLE"):
-        asyncio.run(controller(Actor(answer)).replicas())
-    assert len(log) == 1
-
-
-def test_silent_controller_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_controller_without_an_answer_is_unavailable(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status, "CONTROLLER_TIMEOUT_S", 0.01)
-    silent: Any = SimpleNamespace(get_serve_instance_details=SimpleNamespace(remote=asyncio.Event().wait))
-    with serve_log(), pytest.raises(Refused, match="UNAVAILABLE"):
-        asyncio.run(controller(silent).replicas())
+    with serve_log() as log, pytest.raises(Refused, match="UNAVAILABLE"):
+        asyncio.run(controller(answer).replicas())
+    assert len(log) == 1
 
 
 def test_status_has_the_replicas_of_the_stages_deployment() -> None:
@@ -91,7 +74,7 @@ def test_status_has_the_replicas_of_the_stages_deployment() -> None:
     async def report() -> list[StageStatus]:
         for stage in watched:
             await stage.readiness.look()
-        return await ServeStatus(controller(Actor(DETAILS)), watched, requests)()
+        return await ServeStatus(controller(DETAILS), watched, requests)()
 
     with serve_log():
         statuses = asyncio.run(report())

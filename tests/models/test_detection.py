@@ -90,6 +90,7 @@ def test_photos_are_answered_in_order_and_crops_follow_them() -> None:
     assert detection.crops[SMALL].shape == (3, SIDE, SIDE, 3)
     assert detection.crops[LARGE].shape == (3, 16, 16, 3)
     assert detection.crops[SMALL].mean(axis=(1, 2, 3)).tolist() == [210, 210, 250]
+    assert detect(photos, []).crops == {}
 
 
 def test_the_largest_face_alone_is_answered_and_cut_where_it_is_wanted() -> None:
@@ -110,26 +111,19 @@ def test_the_whole_photo_stands_for_a_face_where_the_pick_says_so(whole: bool) -
     assert answer.found == 0
 
 
-def test_no_more_faces_are_answered_and_cut_than_the_pick_has_but_all_are_counted() -> None:
-    detection = PhotoDetector(Spots(), Limits())([photo(60, 40, (5, 5), (20, 5), (40, 5))], [SMALL], Pick(most=2))
-    answer = found(detection.photos[0])
-    assert ([face.box[0] for face in answer.faces], len(answer.face_qualities), answer.found) == ([5, 20], 2, 3)
-    assert len(detection.crops[SMALL]) == 2
-
-
-def test_other_faces_beside_the_one_wanted_are_counted_and_not_cut() -> None:
-    shown = photo(60, 40, (5, 5), (20, 5), (40, 5))
-    detection = PhotoDetector(Spots(), Limits())([shown], [SMALL], Pick("one"))
-    answer = found(detection.photos[0])
-    assert (len(answer.faces), answer.found, len(detection.crops[SMALL])) == (1, 3, 1)
-
-
-def test_a_second_face_below_the_detectors_rival_score_is_not_counted_where_there_should_be_one() -> None:
+@pytest.mark.parametrize(
+    ("pick", "rival_score", "answered", "counted"),
+    [(Pick(most=2), 0.0, [5, 20], 3), (Pick("one"), 0.0, [5], 3), (Pick("one", 0.33), 0.85, [5], 1)],
+)
+def test_only_picked_faces_are_answered_and_cut_but_every_rival_is_counted(
+    pick: Pick, rival_score: float, answered: list[float], counted: int
+) -> None:
     spots = Spots()
-    spots.rival_score = 0.85
-    shown = photo(60, 40, (5, 5), (20, 5))
-    [answer] = PhotoDetector(spots, Limits())([shown], [], Pick("one", 0.33)).photos
-    assert ([face.score for face in found(answer).faces], found(answer).found) == ([0.9], 1)
+    spots.rival_score = rival_score
+    detection = PhotoDetector(spots, Limits())([photo(60, 40, (5, 5), (20, 5), (40, 5))], [SMALL], pick)
+    answer = found(detection.photos[0])
+    assert ([face.box[0] for face in answer.faces], answer.found) == (answered, counted)
+    assert len(answer.face_qualities) == len(detection.crops[SMALL]) == len(answered)
 
 
 @pytest.mark.parametrize("photos", [[], [b"no photo"], [photo(30, 30)]], ids=["no photos", "refused", "no face"])
@@ -138,10 +132,6 @@ def test_where_there_is_no_face_there_are_crops_of_none(photos: list[bytes]) -> 
     assert len(detection.photos) == len(photos)
     assert detection.crops[SMALL].shape == (0, SIDE, SIDE, 3)
     assert detection.crops[SMALL].dtype == np.uint8
-
-
-def test_no_crops_are_cut_that_nobody_asked_for() -> None:
-    assert PhotoDetector(Spots(), Limits())([photo(30, 30, (5, 5))], []).crops == {}
 
 
 def test_faces_are_placed_in_the_photo_as_it_was_sent() -> None:
@@ -291,16 +281,3 @@ def test_faces_that_fill_their_photo_are_found(detect: PhotoDetector, sample_pho
     landmarks = np.median([face.landmarks for face in seen], axis=0)
     # Where insightface, who trained on such crops, has them.
     assert np.abs(landmarks - [[38, 52], [74, 52], [56, 72], [42, 92], [71, 92]]).max() < 6
-
-
-def test_a_turned_photo_is_looked_at_upright(detect: PhotoDetector, sample_photos: Path) -> None:
-    image = PIL.Image.open(sorted(sample_photos.glob("*/*.jpg"))[0]).convert("RGB")
-    exif = PIL.Image.Exif()
-    exif[0x0112] = 6
-    straight, turned = io.BytesIO(), io.BytesIO()
-    image.save(straight, "PNG")
-    image.transpose(PIL.Image.Transpose.ROTATE_90).save(turned, "PNG", exif=exif)
-    first, second = (found(answer) for answer in detect([straight.getvalue(), turned.getvalue()], []).photos)
-    assert (first.width, first.height) == (second.width, second.height) == image.size
-    assert first.faces
-    assert [face.box for face in first.faces] == [face.box for face in second.faces]

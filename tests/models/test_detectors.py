@@ -27,7 +27,6 @@ from tests.conftest import shared_case, shared_faces
 from tests.models.conftest import Loaded, portraits
 
 LEFT_EYE, RIGHT_EYE, NOSE, LEFT_MOUTH, RIGHT_MOUTH = range(5)
-MIRRORED = [RIGHT_EYE, LEFT_EYE, NOSE, RIGHT_MOUTH, LEFT_MOUTH]
 
 
 def holds(box: Box, point: tuple[float, float]) -> bool:
@@ -75,17 +74,6 @@ def test_detectors_are_thread_safe(loaded: Loaded, sample_photos: Path) -> None:
 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(boxes, photos)) == [boxes(pixels) for pixels in photos]
-
-
-def test_a_mirrored_photo_gives_a_mirrored_face(loaded: Loaded, sample_photos: Path) -> None:
-    pixels = decode(portraits(sample_photos, each=1)[0].read_bytes(), Limits()).pixels
-    width = pixels.shape[1]
-    face = loaded.detector.detect(pixels)[0]
-    mirrored = loaded.detector.detect(np.ascontiguousarray(pixels[:, ::-1]))[0]
-    left, top, right, bottom = mirrored.box
-    assert overlap(face.box, (width - right, top, width - left, bottom)) > 0.85
-    back = mirrored.landmarks[MIRRORED] * (-1, 1) + (width, 0)
-    assert np.abs(back - face.landmarks).max() < 0.1 * (face.box[2] - face.box[0])
 
 
 def test_a_pin_on_a_lapel_is_no_second_face(loaded: Loaded) -> None:

@@ -1,23 +1,41 @@
-"""The answers of a network for one face per photo."""
+"""What networks read from one face per photo."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.crops import CropSpec
-from imaging.faces import Photo
+from graphs.faces import ExaminedPhoto, faces
+from graphs.stages import DetectorStage, FaceStage
 from imaging.pick import PROMINENT
-from models.detection import PhotoDetector
-from models.engines import CropNetwork
+from imaging.refused import Refused
 from models.errors import ModelError
 
 Answers = NDArray[np.float64]
 """One row per photo: an embedding (photos, size), or a live probability (photos, 1). NaN for a photo without a face."""
 
 
-def answers(photos: Iterable[Path], detect: PhotoDetector, network: CropNetwork, crops: Sequence[CropSpec]) -> Answers:
+def examine(
+    photos: Iterable[Path], detector: DetectorStage, networks: Sequence[FaceStage]
+) -> list[ExaminedPhoto | Refused]:
+    """Ask `networks` about the prominent face of each photo, one photo at a time.
+
+    Returns:
+        For each photo what was found, or why the service would refuse it.
+
+    Raises:
+        ModelError: a photo cannot be read.
+    """
+
+    async def examined() -> list[ExaminedPhoto | Refused]:
+        return [(await faces(detector, [_read(photo)], PROMINENT, networks)).photos[0] for photo in photos]
+
+    return asyncio.run(examined())
+
+
+def answers(photos: Iterable[Path], detector: DetectorStage, network: FaceStage) -> Answers:
     """Run `network` on the prominent face of each photo.
 
     A photo that cannot be decoded counts as a photo without a face, because the service would refuse it.
@@ -25,7 +43,7 @@ def answers(photos: Iterable[Path], detect: PhotoDetector, network: CropNetwork,
     Raises:
         ModelError: a photo cannot be read, or no photo has a face.
     """
-    found = [_answer(photo, detect, network, crops) for photo in photos]
+    found = [_answer(each, network.role) for each in examine(photos, detector, [network])]
     some = next((each for each in found if each is not None), None)
     if some is None:
         raise ModelError("no face was found on any photo")
@@ -33,15 +51,14 @@ def answers(photos: Iterable[Path], detect: PhotoDetector, network: CropNetwork,
     return np.stack([missing if each is None else each for each in found])
 
 
-def _answer(
-    photo: Path, detect: PhotoDetector, network: CropNetwork, crops: Sequence[CropSpec]
-) -> NDArray[np.float64] | None:
+def _answer(examined: ExaminedPhoto | Refused, role: str) -> NDArray[np.float64] | None:
+    if isinstance(examined, Refused) or not examined.asked:
+        return None
+    return np.atleast_1d(examined.readings[role][0]).astype(np.float64)
+
+
+def _read(photo: Path) -> bytes:
     try:
-        data = photo.read_bytes()
+        return photo.read_bytes()
     except OSError as error:
         raise ModelError(f"the photo {photo} cannot be read: {error}") from error
-    detection = detect([data], crops, PROMINENT)
-    found = detection.photos[0]
-    if not isinstance(found, Photo) or not found.faces:
-        return None
-    return np.atleast_1d(network(*(detection.crops[spec] for spec in crops))[0]).astype(np.float64)

@@ -5,12 +5,17 @@ import shutil
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
+from graphs.policy import Policy
+from models.card import Card
 from models.catalogue import card
 from models.errors import ModelError
+from models.sources import problems
 from models.store import atomic
 from models.tasks import DETECTOR
 
@@ -43,18 +48,42 @@ class Configuration:
         stages = self._args["stages"]
         return str(stages[role]["model"]) if role in stages else None
 
+    def default(self, task: str) -> Card | None:
+        """The card of the default role for `task` under /v1, or None if no stage has this task.
+
+        Raises:
+            ModelError: the configured role is not a stage for the task.
+        """
+        cards = {str(role): card(stage["model"]) for role, stage in self._args["stages"].items()}
+        roles = [role for role, entry in cards.items() if entry.task == task]
+        role = self._args.get("defaults", {}).get(task, next(iter(roles), None))
+        if role is not None and role not in roles:
+            raise ModelError(f"{self._file} has no {task} called {role}")
+        return cards[role] if role is not None else None
+
     @property
-    def detector(self) -> str:
-        """The name of the card of the default detector under /v1.
+    def detector(self) -> Card:
+        """The card of the default detector under /v1.
 
         Raises:
             ModelError: there is no such detector.
         """
-        detectors = [role for role, stage in self._args["stages"].items() if card(stage["model"]).task == DETECTOR]
-        role = self._args.get("defaults", {}).get(DETECTOR, next(iter(detectors), None))
-        if role not in detectors:
-            raise ModelError(f"{self._file} has no detector called {role}")
-        return str(self._args["stages"][role]["model"])
+        if (found := self.default(DETECTOR)) is None:
+            raise ModelError(f"{self._file} has no detector")
+        return found
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in the file.
+
+        Raises:
+            ModelError: it is not valid.
+        """
+        try:
+            return Policy.model_validate(self._ingress.get("user_config") or {})
+        except (ValidationError, SettingsError) as error:
+            said = problems(error) if isinstance(error, ValidationError) else error
+            raise ModelError(f"the user_config of the ingress in {self._file} is not valid: {said}") from error
 
     def roles(self, model: str) -> list[str]:
         """The roles that a card is assigned to."""

@@ -12,14 +12,13 @@ from evaluation.error_rates import error_rates
 from evaluation.figures import percent
 from evaluation.fusion import FOLDS, Fit, check_enough, counted, cross_validated, fit
 from evaluation.liveness import LIVE, read_presentations
+from evaluation.local_stages import face_stage, loaded_detector
 from facegraph.cli.models import StoreOption
 from facegraph.cli.output import escaped, print_line, tracking
-from imaging.decode import Limits
 from models.card import Attack, BonaFide, Card
 from models.catalogue import card
-from models.detection import PhotoDetector
 from models.device import Device
-from models.engines import load_detector, load_members
+from models.engines import load_members
 from models.errors import ModelError
 from models.store import DEFAULT_STORE, Store
 
@@ -40,11 +39,10 @@ def fuse_command(
     entry = card(name)
     if entry.task != "liveness":
         raise ModelError(f"{name} is not a liveness network")
-    presentations, device = read_presentations(photos), Device()
-    detect = PhotoDetector(load_detector(card("mtcnn"), Store(store), "onnx", device, {}), Limits())
-    network = load_members(entry, Store(store), "onnx", device)
-    with tracking() as track:
-        logits = answers(track(presentations.photos, "photos"), detect, network, entry.crops)
+    presentations = read_presentations(photos)
+    with loaded_detector(card("mtcnn"), Store(store)) as finder, tracking() as track:
+        members = face_stage(entry, load_members(entry, Store(store), "onnx", Device()))
+        logits = answers(track(presentations.photos, "photos"), finder, members)
     found = ~np.isnan(logits[:, 0])
     logits, kinds = logits[found], [each for each, here in zip(presentations.kinds, found, strict=True) if here]
     check_enough(kinds)

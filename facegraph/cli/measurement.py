@@ -13,16 +13,15 @@ from evaluation.answers import Answers, answers
 from evaluation.configuration import Configuration, ThresholdTask
 from evaluation.figures import Plan
 from evaluation.groups import Grouped, measure_groups, read_groups
+from evaluation.local_stages import face_stage, loaded_detector
 from evaluation.report import Section, acquisition, group_rates, write_report
 from evaluation.samples import PairProtocol, Sample, read_sample
 from facegraph.cli.evaluation_tables import print_section
 from facegraph.cli.output import escaped, print_line, tracking
-from imaging.decode import Limits
 from models.card import Card
 from models.catalogue import card
-from models.detection import PhotoDetector
 from models.device import Device
-from models.engines import Engine, load_detector, load_network
+from models.engines import Engine, load_network
 from models.errors import ModelError
 from models.store import Store
 from project.root import ROOT
@@ -109,21 +108,15 @@ def measure_model(
         raise ModelError(f"{entry.name} is not an embedder: only an embedder has false matches by group")
     sample = read_sample(entry.task, photos, protocol)
     group_photos = read_groups(groups) if groups is not None else None
-    detector_card = card(detector or configuration.detector)
-    finder = load_detector(detector_card, store, "onnx", Device(), {})
-    network = load_network(entry, store, engine, Device())
-    detect = PhotoDetector(finder, Limits())
+    detector_card = card(detector) if detector else configuration.detector
     about = {"photos": f"{len(sample.photos)} in {photos}"}
-    try:
-        with tracking() as track:
-            found = answers(track(sample.photos, "photos"), detect, network, entry.crops)
-            grouped = None
-            if group_photos is not None:
-                about["photos of groups"] = f"{len(group_photos.photos)} in {groups}"
-                tracked = track(group_photos.photos, "photos of groups")
-                grouped = group_photos, answers(tracked, detect, network, entry.crops)
-    finally:
-        finder.close()
+    with loaded_detector(detector_card, store) as finder, tracking() as track:
+        network = face_stage(entry, load_network(entry, store, engine, Device()))
+        found = answers(track(sample.photos, "photos"), finder, network)
+        grouped = None
+        if group_photos is not None:
+            about["photos of groups"] = f"{len(group_photos.photos)} in {groups}"
+            grouped = group_photos, answers(track(group_photos.photos, "photos of groups"), finder, network)
     configured = configuration.thresholds(cast(ThresholdTask, entry.task), entry.name)
     return Measurement(
         entry,

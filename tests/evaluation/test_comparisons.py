@@ -9,13 +9,15 @@ import pytest
 from evaluation.answers import Answers, answers
 from evaluation.comparisons import compare
 from evaluation.labelled import Labelled
-from imaging.crops import CropSpec
+from evaluation.local_stages import detector_stage, face_stage
 from imaging.decode import Limits
 from imaging.faces import Face, Pixels
+from models.catalogue import card
 from models.detection import Detector, PhotoDetector
 from models.errors import ModelError
+from tests.models.cards import made_card
 
-CROP = CropSpec(8, "box")
+NETWORK = made_card(crops=[{"size": 8, "fit": "box"}], output={"size": 3})
 
 
 class NotInTheDark(Detector):
@@ -29,8 +31,8 @@ class NotInTheDark(Detector):
 
 def asked(*photos: Path) -> Answers:
     """The answers of a network that returns the mean colour of its crop."""
-    detect = PhotoDetector(NotInTheDark(), Limits())
-    return answers(photos, detect, lambda crops: crops.mean(axis=(1, 2)), [CROP])
+    detector = detector_stage(card("mtcnn"), PhotoDetector(NotInTheDark(), Limits()))
+    return answers(photos, detector, face_stage(NETWORK, lambda crops: crops.mean(axis=(1, 2))))
 
 
 def test_a_network_is_asked_about_the_prominent_face_and_a_faceless_photo_has_no_answer(tmp_path: Path) -> None:

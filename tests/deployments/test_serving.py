@@ -13,6 +13,7 @@ from ray.serve import scripts
 from deployments import serving, transport
 from deployments.errors import ConfigError, StartError
 from models.card import Card
+from models.pull import configured_in
 from project.root import ROOT
 
 CONFIG = ROOT / "configs" / "serve.yaml"
@@ -69,7 +70,7 @@ def test_models_are_pulled_through_the_proxy_before_serving_without_it(
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
     monkeypatch.setenv("MODEL_MIRROR", given)
     assert served_config()["http_options"]["port"] == 8123
-    models = ["mtcnn", "mediapipe-full-range", "centerface", "fr-liveness", "mobilefacenet", "facenet"]
+    models = [card.name for card in configured_in(CONFIG)]
     assert calls == [
         (models, mirror, "http://127.0.0.1:3128"),
         (["run", str(tmp_path / "transport" / "serve.yaml")], None),

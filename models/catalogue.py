@@ -1,5 +1,6 @@
-"""The catalogue: the TOML cards in `models/cards`."""
+"""The catalogue: the TOML cards in `models/cards`, and those in the folder that `MODEL_CARDS` names."""
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -26,7 +27,7 @@ def cards() -> dict[str, Card]:
     Raises:
         ModelError: a card is not valid; the message names the file and the fields.
     """
-    tables = {path.stem: _table(path) for path in sorted(CARDS.glob("*.toml"), key=lambda path: path.stem)}
+    tables = {name: _table(path) for name, path in sorted(_paths().items())}
     networks = {name: _card(name, table) for name, table in tables.items() if "fusion" not in table}
     return {name: networks.get(name) or _card(name, _inheriting(name, tables[name], networks)) for name in tables}
 
@@ -57,9 +58,25 @@ def caveats(entries: Iterable[Card]) -> dict[str, list[str]]:
     return names
 
 
+def folder_of(card: Card) -> Path:
+    """The folder that the card's file is in."""
+    return path.parent if (path := _paths().get(card.name)) else CARDS
+
+
 def ranges_path(card: Card) -> Path:
     """Path of the activation ranges from which the int8 file of `card` is made: `models.int8`."""
-    return CARDS / f"{card.name}.ranges.json"
+    return folder_of(card) / f"{card.name}.ranges.json"
+
+
+def _paths() -> dict[str, Path]:
+    """The file of each card, by its name."""
+    paths: dict[str, Path] = {}
+    for folder in (CARDS, *([Path(own)] if (own := os.environ.get("MODEL_CARDS")) else [])):
+        for path in folder.glob("*.toml"):
+            if path.stem in paths:
+                raise ModelError(f"two model cards are called {path.stem}: {paths[path.stem]} and {path}")
+            paths[path.stem] = path
+    return paths
 
 
 def _table(path: Path) -> dict[str, Any]:
@@ -106,4 +123,4 @@ def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) 
 
 
 def _invalid(name: str, problem: object) -> ModelError:
-    return ModelError(f"the model card {CARDS / name}.toml is not valid: {problem}")
+    return ModelError(f"the model card {_paths()[name]} is not valid: {problem}")

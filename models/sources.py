@@ -64,11 +64,11 @@ Source = Annotated[InstalledSource | PypiSource | NpmSource | HttpsSource, Field
 
 
 class WeightFile(Strict):
-    """A file of original weights and its sources in order of preference."""
+    """A file of original weights and its sources in order of preference. Without sources, it is beside its card."""
 
     name: FileName
     sha256: Sha256
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = ()
 
 
 def problems(error: ValidationError) -> str:

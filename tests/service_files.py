@@ -51,6 +51,11 @@ class ServiceFiles:
         return self.folder / "gallery"
 
     @property
+    def cards(self) -> Path:
+        """The folder of further model cards, which does not exist at first."""
+        return self.folder / "cards"
+
+    @property
     def models(self) -> Path:
         return self.folder / "models"
 
@@ -72,6 +77,7 @@ class ServiceFiles:
         variables = {
             "GALLERY_URI": str(self.gallery),
             "KEYS_FILE": str(self.keys),
+            "MODEL_CARDS": str(self.cards),
             "FETCH_ALLOWED_NETWORKS": "127.0.0.1/32",
             "REQUEST_TIMEOUT": str(TIMEOUT_S),
             "MAX_REQUESTS": str(PLACES),

@@ -19,6 +19,7 @@ import yaml
 from gallery.location import Location
 from gallery.reader import Reader
 from project.root import ROOT
+from tests import own_networks
 from tests.deployments.traffic import Traffic, replica
 from tests.live_service import LiveService, command
 from tests.service_files import PLACES, ServiceFiles
@@ -125,20 +126,46 @@ def test_changed_configuration_is_rolled_out_under_load(
     application["args"]["stages"]["facenet"]["workers"] = 1
     ingress = next(each for each in application["deployments"] if each["name"] == "ingress")
     ingress["user_config"] = {"similarity_threshold": 0.5}
-    changed = service_files.folder / "changed.yaml"
-    changed.write_text(yaml.safe_dump(config), "utf-8")
     before = set(server.processes(replica("embedder-facenet")))
-    [dashboard] = re.findall(r"dashboard at \S*?(http://[\d.]+:\d+)", service_files.log.read_text("utf-8", "replace"))
     with traffic.by(CLIENTS), httpx.Client(base_url=server.address, timeout=60) as client:
         traffic.wait_for(1)
-        serve = Path(sys.executable).with_name("serve")
-        # The cluster requires Ray's token, which is in the home folder.
-        environment = {**os.environ, "RAY_AUTH_MODE": "token"}
-        subprocess.run([serve, "deploy", changed, "--address", dashboard], check=True, cwd=ROOT, env=environment)
+        deploy(config, service_files)
         until(lambda: before.isdisjoint(server.processes(replica("embedder-facenet"))), 60)
         until(lambda: traffic.post(client, "/match").json()["threshold"] == 0.5, 60)
         traffic.wait_for(1)
     assert (traffic.failed, traffic.wrong) == ([], [])
+
+
+def deploy(config: Any, service_files: ServiceFiles) -> None:
+    """Apply a changed configuration to the running service."""
+    changed = service_files.folder / "changed.yaml"
+    changed.write_text(yaml.safe_dump(config), "utf-8")
+    [dashboard] = re.findall(r"dashboard at \S*?(http://[\d.]+:\d+)", service_files.log.read_text("utf-8", "replace"))
+    serve = Path(sys.executable).with_name("serve")
+    # The cluster requires Ray's token, which is in the home folder.
+    environment = {**os.environ, "RAY_AUTH_MODE": "token"}
+    subprocess.run([serve, "deploy", changed, "--address", dashboard], check=True, cwd=ROOT, env=environment)
+
+
+def test_own_networks_join_a_running_service_by_their_cards_and_files_alone(
+    server: LiveService, service_files: ServiceFiles, mindy: bytes
+) -> None:
+    own_networks.write(service_files.cards)
+    variables = {"MODEL_CARDS": str(service_files.cards), "MODEL_STORE": str(service_files.models)}
+    command_line = [sys.executable, "-m", "facegraph", "models", "pull", *own_networks.NAMES]
+    subprocess.run(command_line, check=True, cwd=ROOT, env={**os.environ, **variables})
+    config = yaml.safe_load(service_files.config.read_text("utf-8"))
+    stages = config["applications"][0]["args"]["stages"]
+    stages |= {name: {"model": name, "cpus": 0.05, "gpus": 0} for name in own_networks.NAMES}
+    deploy(config, service_files)
+    with httpx.Client(base_url=server.address, timeout=60) as client:
+        until(lambda: "own-embedder" in client.get("/v1/models").json()["embedders"], 90)
+        options = {"embedder": "own-embedder", "liveness": "report", "liveness_network": "own-liveness"}
+        found = client.post("/v1/embed", files={"photo": mindy}, params=options).json()
+    [face] = found["faces"]
+    assert len(face["embedding"]["values"]) == 64
+    assert face["liveness"]["live"]
+    assert (found["models"]["embedder"], found["models"]["liveness"]) == own_networks.NAMES
 
 
 def test_killed_service_leaves_no_process_and_every_acknowledged_face(

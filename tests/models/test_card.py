@@ -36,7 +36,6 @@ def weight_file(**changes: Any) -> dict[str, Any]:
         {"task": "recogniser"},
         {"framework": "caffe"},
         {"files": []},
-        {"files": [weight_file(sources=[])]},
         *({"files": [weight_file(name=name)]} for name in ("a/b.bin", ".", "..", "")),
         *({"files": [weight_file(sha256=digits)]} for digits in ("", HASH[:-1], HASH.upper(), HASH + "0", "g" * 64)),
         {"exports": []},

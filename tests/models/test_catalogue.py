@@ -9,12 +9,12 @@ import pytest
 
 from models import catalogue
 from models.card import Card
-from models.catalogue import CARDS, card, cards, caveats, networks_of, ranges_path
+from models.catalogue import CARDS, card, cards, caveats, folder_of, networks_of, ranges_path
 from models.errors import ModelError
 from models.sources import InstalledSource
 from models.store import sha256_of
 from models.tasks import FACE_TASKS
-from tests.models.cards import made_card
+from tests.models.cards import digest, made_card
 
 REGISTRY_CARRIED = {"mtcnn", "mediapipe-full-range", "mediapipe-short-range", "mobilefacenet", "facenet", "fr-liveness"}
 EVERY_CARD = pytest.mark.parametrize("entry", cards().values(), ids=cards())
@@ -208,3 +208,24 @@ def test_a_fusion_that_cannot_be_is_named(
         cards.__wrapped__()
     assert f"{tmp_path / 'outer'}.toml is not valid" in str(caught.value)
     assert problem in str(caught.value)
+
+
+@pytest.fixture
+def own_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of further cards with one, own, whose file is beside it."""
+    monkeypatch.setenv("MODEL_CARDS", str(tmp_path))
+    (tmp_path / "own.toml").write_text(OWN.replace(card("mobilefacenet").files[0].sha256, digest(b"own")), "utf-8")
+    return tmp_path
+
+
+def test_a_folder_of_further_cards_is_part_of_the_catalogue(own_cards: Path) -> None:
+    found = cards.__wrapped__()
+    assert found.keys() - cards().keys() == {"own"}
+    assert folder_of(found["own"]) == own_cards
+    assert folder_of(card("mobilefacenet")) == CARDS
+
+
+def test_two_cards_of_one_name_are_refused(own_cards: Path) -> None:
+    (own_cards / "own.toml").rename(own_cards / "facenet.toml")
+    with pytest.raises(ModelError, match=r"two model cards are called facenet: .*cards/facenet.toml and "):
+        cards.__wrapped__()

@@ -185,3 +185,16 @@ def test_one_error_says_what_each_source_answered_and_what_to_do(
     assert -1 not in places
     assert places == sorted(places)
     assert "\n" not in answer
+
+
+def test_a_file_without_sources_is_beside_its_card(
+    store: Store, downloads: Downloads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_CARDS", str(tmp_path))
+    card = card_from()
+    (tmp_path / f"{card.name}.toml").touch()
+    with pytest.raises(ModelError, match=f"{tmp_path}/weights.bin is missing or has another hash"):
+        fetch(card, store, downloads, None)
+    (tmp_path / "weights.bin").write_bytes(WEIGHTS)
+    fetch(card, store, downloads, None)
+    assert (store.folder(card) / "weights.bin").read_bytes() == WEIGHTS

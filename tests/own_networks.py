@@ -1,0 +1,72 @@
+"""Two made-up networks of a user's own, each a card and an ONNX file."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.helper
+import onnx.numpy_helper
+
+NAMES = ("own-embedder", "own-liveness")
+CARD = """title = "Made up"
+task = "{task}"
+architecture = "onnx_file"
+framework = "onnx"
+licence = "MIT"
+exports = ["{name}.made.onnx"]
+crops = [{{ size = 32, fit = "box" }}]
+preprocessing = "1"
+
+[input]
+mean = 0.0
+std = 255.0
+layout = "nchw"
+colours = "rgb"
+
+[output]
+{output}
+
+[[files]]
+name = "{name}.onnx"
+sha256 = "{sha256}"
+
+[[thresholds]]
+metric = "{metric}"
+value = 0.5
+measured_on = "nothing"
+"""
+
+
+def write(folder: Path) -> None:
+    """Write an embedder, own-embedder, of 64 numbers, and a liveness network, own-liveness, for which all is live."""
+    random = np.random.default_rng(0)
+    networks = {
+        "own-embedder": (random.normal(size=(3, 64)), "embedder", "size = 64", "cosine"),
+        "own-liveness": (np.array([[9.0, -9.0]] * 3), "liveness", "live_class = 0", "live"),
+    }
+    folder.mkdir(exist_ok=True)
+    for name, (matrix, task, output, metric) in networks.items():
+        content = colour_network(matrix.astype(np.float32), 32)
+        sha256 = hashlib.sha256(content).hexdigest()
+        (folder / f"{name}.onnx").write_bytes(content)
+        text = CARD.format(name=name, task=task, output=output, metric=metric, sha256=sha256)
+        (folder / f"{name}.toml").write_text(text, "utf-8")
+
+
+def colour_network(matrix: np.ndarray, side: int) -> bytes:
+    """A network from the mean colour of a face in planes, pixels from 0 to 1, times `matrix`, float32 (3, size)."""
+    node, info = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [
+            node("GlobalAveragePool", ["pixels"], ["means"]),
+            node("Flatten", ["means"], ["colour"]),
+            node("MatMul", ["colour", "matrix"], ["numbers"]),
+        ],
+        "own",
+        [info("pixels", onnx.TensorProto.FLOAT, [1, 3, side, side])],
+        [info("numbers", onnx.TensorProto.FLOAT, [1, matrix.shape[1]])],
+        [onnx.numpy_helper.from_array(matrix, "matrix")],
+    )
+    opset = onnx.helper.make_opsetid("", 17)
+    return bytes(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8).SerializeToString())

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from api.contracts.faces import ROLE
 from api.padding import answered_dimensions
 from api.service import Service
 from graphs.policy import Policy
@@ -76,7 +77,7 @@ def iso(moment: datetime) -> str:
 
 
 def _facenet(service: Service) -> dict[str, Any]:
-    embedder = service.stages.of(EMBEDDER.name).get("facenet")
+    embedder = service.stages.of(EMBEDDER.name).get(ROLE)
     if embedder is None:
         return {}
     kind = embedding_kind(embedder)

@@ -16,11 +16,11 @@ MOST_BYTES = 150_000
 
 # By name of the picture: scene, width and height from the top of the page, theme.
 PICTURES: dict[str, tuple[str, tuple[int, int], Literal["light", "dark"]]] = {
-    "compare": ("compare-same", (WIDE, 1265), "light"),
+    "compare": ("compare-same", (WIDE, 1305), "light"),
     "compare-phone": ("compare-different", (NARROW, 1360), "dark"),
     "enrol": ("gallery-upload", (WIDE, 1150), "light"),
     "search": ("search", (WIDE, 1290), "light"),
-    "status": ("status", (WIDE, 920), "dark"),
+    "status": ("status", (WIDE, 1160), "dark"),
 }
 
 

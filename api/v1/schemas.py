@@ -145,7 +145,7 @@ class Timings(BaseModel):
     detection: float = Field(
         description="Work of the detector's replica: decoding, detection and cropping. For two photos, the sum of both."
     )
-    networks: float = Field(description="Round trip of liveness and embedding, which run side by side.")
+    networks: float = Field(description="Round trip of the networks after the detector, which run in parallel.")
     total: float = Field(description="From reading the photos to the answer.")
 
     @classmethod
@@ -154,7 +154,7 @@ class Timings(BaseModel):
 
         Args:
             photos: all photos of the request.
-            networks: seconds that liveness and embedding took together.
+            networks: seconds that the networks after the detector took, in parallel.
             started: when the request began, by `time.perf_counter`.
         """
         return cls(

@@ -123,7 +123,7 @@ class Timings:
 
     Attributes:
         detection: work of the detector's replica, summed over both photos if there are two.
-        networks: round trip of liveness and embedding, which run in parallel.
+        networks: round trip of the networks after the detector, which run in parallel.
         total: from reading the photos to the response.
     """
 

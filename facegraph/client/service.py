@@ -74,7 +74,7 @@ class Calls:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A deployment of the service. `kind` is detector, liveness, embedder, gallery or ingress.
+    """A deployment of the service. `kind` is the task of its network, gallery or ingress.
 
     `role`, `model`, `title` and `licence` are None for the gallery and the ingress, which have no model.
     """

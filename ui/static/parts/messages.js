@@ -57,7 +57,7 @@ export const MESSAGES = {
   FACE_BLURRED: ["The face is blurred.", "Use a sharper photo."],
   FACE_TURNED: ["The face is turned away.", "Use a photo taken from the front."],
   EYES_CLOSED: ["The eyes are closed.", "Use a photo with open eyes."],
-  NOT_LIVE: ["The face looks like a spoof, such as a print, a screen or a mask.", "Take a photo of the person themselves."],
+  NOT_LIVE: ["The face looks like a spoof, such as a print, a screen or a mask.", "Photograph the person, not a picture of them."],
   RATE_LIMITED: ["You sent too many requests.", AGAIN],
   INTERNAL_ERROR: [
     "The service failed unexpectedly.",

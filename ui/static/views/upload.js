@@ -104,7 +104,7 @@ export class Upload {
     const some = [...subjects].slice(0, 5).join(", ") + (subjects.size > 5 ? ", …" : "");
     if (!entries.length) this.#chosen.textContent = "No photos chosen.";
     else if (nameless)
-      this.#chosen.textContent = `${nameless} of ${plural(entries.length, "photo")} would have no subject. Choose another naming.`;
+      this.#chosen.textContent = `${nameless} of ${plural(entries.length, "photo")} would have no subject. Choose another option.`;
     else
       this.#chosen.textContent = `${plural(entries.length, "photo")} of ${plural(subjects.size, "subject")}: ${some}${this.#others ? ` (${plural(this.#others, "other file")} skipped)` : ""}`;
   }

@@ -14,11 +14,6 @@ def text(photo: bytes) -> str:
     return base64.b64encode(photo).decode()
 
 
-def png(photo: bytes) -> bytes:
-    """The same photo as a PNG file."""
-    return _file(PIL.Image.open(io.BytesIO(photo)))
-
-
 def nobody() -> bytes:
     """A photo without a face."""
     return _file(PIL.Image.linear_gradient("L").convert("RGB"))

@@ -28,15 +28,12 @@ from typing import Any
 from unittest.mock import patch
 
 LANGUAGES = ("bash", "python", "javascript")
-MISNAMED = {"sh": "bash", "shell": "bash", "console": "bash", "py": "python", "js": "javascript", "mjs": "javascript"}
 ADDRESS = "localhost:8000"
 TIMEOUT_S = 120
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<language>[\w+-]*) *(?P<path>\S*)")
 _NOT_RUN = re.compile(r"<!-- not run: \S.* -->")
 _ERRORS_WANTED = "<!-- run: HTTP errors wanted -->"
-_MARKER = re.compile(r"<!-- *(not )?run\b")
-
 _SHELL = r"""
 set -euo pipefail
 wanted=no
@@ -59,33 +56,18 @@ class Block:
     errors_wanted: bool
 
 
-class SnippetError(AssertionError):
-    """A block failed, or is malformed. The message begins with the document and the line."""
-
-
 def blocks(document: Path) -> list[Block]:
-    """The blocks of a document to run or to write.
-
-    Raises:
-        SnippetError: a block is not closed, or has an unknown spelling of a language or an unknown marker.
-    """
+    """The blocks of a document to run or to write."""
     found, lines = list[Block](), document.read_text("utf-8").splitlines()
     numbers = iter(range(len(lines)))
     for start in numbers:
         if not (opened := _FENCE.match(lines[start])):
             continue
-        end = next((n for n in numbers if lines[n].strip() == opened["fence"]), None)
-        place = f"{document.name}:{start + 1}"
-        if end is None:
-            raise SnippetError(f"{place}: the block is not closed")
-        language, marker = opened["language"], lines[start - 1].strip() if start else ""
-        if language in MISNAMED:
-            raise SnippetError(f"{place}: write {MISNAMED[language]} for {language}")
-        if _MARKER.match(marker) and marker != _ERRORS_WANTED and not _NOT_RUN.fullmatch(marker):
-            raise SnippetError(f"{place}: unknown marker above the block")
-        if (opened["path"] or language in LANGUAGES) and not _NOT_RUN.fullmatch(marker):
+        end = next(n for n in numbers if lines[n].strip() == opened["fence"])
+        marker = lines[start - 1].strip() if start else ""
+        if (opened["path"] or opened["language"] in LANGUAGES) and not _NOT_RUN.fullmatch(marker):
             code = "\n".join(line.removeprefix(opened["indent"]) for line in lines[start + 1 : end])
-            found.append(Block(start + 1, language, opened["path"], code, marker == _ERRORS_WANTED))
+            found.append(Block(start + 1, opened["language"], opened["path"], code, marker == _ERRORS_WANTED))
     return found
 
 
@@ -99,7 +81,7 @@ def run(document: Path, address: str, folder: Path, files: Mapping[str, bytes | 
         files: contents of files in the folder by relative path, or paths to link to.
 
     Raises:
-        SnippetError: a block failed.
+        AssertionError: a block failed.
     """
     for name, given in files.items():
         place = folder / name
@@ -126,8 +108,7 @@ def run(document: Path, address: str, folder: Path, files: Mapping[str, bytes | 
                 problem = _python(source, namespace, folder, environment)
             else:
                 problem = _node(source, folder, environment)
-            if problem is not None:
-                raise SnippetError(f"{document.name}:{block.line}: {block.language} failed\n{problem}")
+            assert problem is None, f"{document.name}:{block.line}: {block.language} failed\n{problem}"
 
 
 class _Shell:

@@ -80,5 +80,5 @@ def test_targets_and_modules_exist(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_commands_are_in_blocks_with_a_language(document: Path) -> None:
-    lines = "\n".join(shown(document, "", "text")).splitlines()
+    lines = "\n".join(shown(document, "", "text", "sh", "shell", "console")).splitlines()
     assert [line for line in lines if re.match(r"\s*(\$ |facegraph |curl |make |python )", line)] == []

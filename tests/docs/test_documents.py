@@ -13,7 +13,7 @@ import pytest
 from gallery.location import Location
 from tests.conftest import PROJECT
 from tests.docs.documents import DOCUMENTS, name
-from tests.docs.snippets import SnippetError, run
+from tests.docs.snippets import run
 from tests.gallery.sample_gallery import enrol, people, writing
 
 ELSEWHERE = {PROJECT / "docs" / "models.md"}
@@ -100,20 +100,3 @@ def test_blocks_of_a_document_run(
         run(document, str(service.base_url), folder, files)
     for collection in service.get("/v1/collections").json()["collections"]:
         service.delete(f"/v1/collections/{collection['name']}", params={"with_faces": True}).raise_for_status()
-
-
-@pytest.mark.parametrize(
-    ("block", "error"),
-    [
-        ("```bash\necho one\nls nothing-here\necho two\n```", "made.md:1: bash failed\n(.|\n)*nothing-here"),
-        ("```bash\ncurl -sS localhost:8000\n```", "made.md:1: bash failed"),
-        ("```python\nassert 1 == 2\n```", "made.md:1: python failed\n(.|\n)*line 2"),
-        ('```javascript\nthrow new Error("made for this");\n```', "made.md:1: javascript failed\n(.|\n)*made for this"),
-        ("```sh\ntrue\n```", "made.md:1: write bash for sh"),
-        ("<!-- not run -->\n```bash\ntrue\n```", "made.md:2: unknown marker"),
-    ],
-)
-def test_failing_block_is_reported(block: str, error: str, tmp_path: Path) -> None:
-    (tmp_path / "made.md").write_text(f"{block}\n")
-    with pytest.raises(SnippetError, match=f"^{error}"):
-        run(tmp_path / "made.md", "http://127.0.0.1:9", tmp_path, {})

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 
 import httpx
 
-from api.networks import Address, is_public
+from api.networks import IPAddress, is_public
 from api.settings import AddressArgs
 from imaging.refused import Refused
 
@@ -106,7 +106,7 @@ class Addresses:
         except httpx.TransportError as error:
             raise _failed(url, "The connection to the address broke", error) from None
 
-    async def _check(self, url: httpx.URL) -> list[Address]:
+    async def _check(self, url: httpx.URL) -> list[IPAddress]:
         """Return the IP addresses of the URL's host. Refuse the URL unless it and all of them are allowed."""
         if url.scheme not in _PORTS:
             raise _not_allowed(url, "Only http and https addresses are fetched")
@@ -180,7 +180,7 @@ def _parse(text: str, base: httpx.URL | None = None) -> httpx.URL:
         raise _not_allowed(base, "The address is not valid") from None
 
 
-async def _connect(transport: httpx.AsyncBaseTransport, url: httpx.URL, checked: Sequence[Address]) -> httpx.Response:
+async def _connect(transport: httpx.AsyncBaseTransport, url: httpx.URL, checked: Sequence[IPAddress]) -> httpx.Response:
     *more, last = checked[:_MOST_TRIED]
     for ip in more:
         try:
@@ -190,7 +190,7 @@ async def _connect(transport: httpx.AsyncBaseTransport, url: httpx.URL, checked:
     return await transport.handle_async_request(_request(url, last))
 
 
-def _request(url: httpx.URL, ip: Address) -> httpx.Request:
+def _request(url: httpx.URL, ip: IPAddress) -> httpx.Request:
     headers = {**_HEADERS, "Host": url.netloc.decode()}
     return httpx.Request("GET", url.copy_with(host=str(ip)), headers=headers, extensions={"sni_hostname": _name(url)})
 

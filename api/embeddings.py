@@ -8,26 +8,26 @@ from pydantic import AfterValidator, BaseModel, FailFast, Field
 from pydantic_core import PydanticCustomError
 
 MOST_NUMBERS = 4096
-"""Far more than any network's embedding has."""
+"""Maximum length of an embedding in a request, well above that of any network."""
 
 
 def vector_of(numbers: list[float]) -> NDArray[np.float32]:
-    """An embedding of a request as float32 (size)."""
+    """Convert an embedding of a request to float32 (size)."""
     with np.errstate(over="ignore"):
         return np.array(numbers, np.float32)
 
 
 def _usable(numbers: list[float]) -> list[float]:
     vector = vector_of(numbers)
-    # Squares of 32-bit numbers always fit into 64 bits: no distance of what passes here overflows.
+    # Distances are computed in 64 bits, where squares of 32-bit numbers cannot overflow.
     if not np.isfinite(vector).all():
-        raise PydanticCustomError("embedding_range", "Input should have numbers that 32 bits can hold")
+        raise PydanticCustomError("embedding_range", "Input should have numbers that fit into 32 bits")
     if not vector.any():
         raise PydanticCustomError("embedding_zero", "Input should have a number other than zero")
     return numbers
 
 
-# Strict: without it, true is 1 and "1" is 1.
+# Strict, because pydantic would convert true and "1" to 1.
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Embedding = Annotated[
     list[Number],
@@ -35,7 +35,7 @@ Embedding = Annotated[
         strict=True,
         min_length=1,
         max_length=MOST_NUMBERS,
-        description="Finite numbers that are not all zero, as an embedding route gave them.",
+        description="Finite numbers, not all zero, as returned by an embedding route.",
     ),
     FailFast(),
     AfterValidator(_usable),
@@ -44,11 +44,11 @@ Embedding = Annotated[
 
 
 class EmbeddingPair(BaseModel):
-    """Two embeddings of one network."""
+    """Two embeddings of the same network."""
 
     embedding1: Embedding
     embedding2: Embedding
 
     def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Both as float32 (size), as they were sent; `api.padding.unpadded` makes them comparable."""
+        """Convert both to float32 (size), including any padding; `api.padding.unpadded` removes it."""
         return vector_of(self.embedding1), vector_of(self.embedding2)

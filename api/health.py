@@ -1,4 +1,4 @@
-"""GET / and GET /health: the service's name and its health."""
+"""GET / and GET /health."""
 
 import time
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ VERSION = metadata.version("facegraph")
 
 @router.get("/")
 async def get_root() -> dict[str, Any]:
-    """Name the service and link to its pages."""
+    """Return the name of the service and links to its pages."""
     return {
         "message": "facegraph: face detection, liveness and recognition",
         "status": "healthy",
@@ -35,19 +35,20 @@ async def get_root() -> dict[str, Any]:
 
 @router.get("/health")
 async def get_health(request: Request, response: Response) -> dict[str, Any]:
-    """Report whether every stage answers and has its model's files, and whether the gallery can be read.
+    """Report whether each stage answers and has its model's files, and whether the gallery can be read.
 
-    The stages are watched in the background; a busy one is ready as long as it answers any calls.
+    Stages are checked in the background. A busy stage is ready as long as it answers calls.
 
-    - `status`: ``healthy`` if all are ready, ``degraded`` if one is not, ``unhealthy`` with status 503 if no stage
-      answers.
-    - `models`: whether each role is ready.
-    - `model_loaded`: whether all of them are ready; `database_connected`: whether the gallery is.
+    - `status`: ``healthy`` if everything is ready, ``degraded`` if something is not, or ``unhealthy`` with status 503
+      if no stage is ready.
+    - `models`: whether the stage of each role is ready.
+    - `model_loaded`: whether all stages are ready.
+    - `database_connected`: whether the gallery is ready.
     - `unreadable_collections`: number of damaged collections.
-    - `networks`: the network of each role. An embedder has `embedding_dimensions` and the `cosine_threshold` that
-      /v1 applies by default.
-    - `service`, `model`, `embedding_dimensions`, `network_dimensions`: of the FaceNet contract's embedder;
-      `embedding_dimensions` includes the padding.
+    - `networks`: the network of each role. Embedders have `embedding_dimensions` and the default `cosine_threshold` of
+      /v1.
+    - `model`, `embedding_dimensions`, `network_dimensions`: embedder of the FaceNet contract. `embedding_dimensions`
+      includes padding.
     """
     service: Service = request.state.service
     stages, gallery = service.stages.all, service.stages.gallery
@@ -72,7 +73,7 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
 
 
 def iso(moment: datetime) -> str:
-    """Format a time in ISO 8601 and UTC: ``2024-01-15T12:00:00.000Z``."""
+    """Format a time as ISO 8601 in UTC: ``2024-01-15T12:00:00.000Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,6 +1,6 @@
-"""Embeddings padded with zeros to the 512 numbers that two contracts document.
+"""Pad embeddings with zeros to the 512 numbers that two contracts document.
 
-Zeros change neither the cosine similarity nor a distance, so old clients keep their columns of 512 numbers.
+Zeros change neither the cosine similarity nor the distances, so clients can keep storing 512 numbers.
 """
 
 from typing import Annotated
@@ -16,18 +16,16 @@ from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
 
 CONTRACT_DIMENSIONS = 512
-"""Length of an embedding in the FaceNet and DeepFace contracts."""
+"""Length of an embedding in the contracts of the FaceNet and DeepFace services."""
 
 Vector = NDArray[np.float32]
 
-NetworkDimensions = Annotated[
-    int, Field(description="Size of the network's embeddings, without the zeros that pad them.")
-]
-"""A field beside the length of the padded embedding."""
+NetworkDimensions = Annotated[int, Field(description="Length of the network's embeddings without padding.")]
+"""Type of a field that is returned with the length of the padded embedding."""
 
 
 def answered_dimensions(service: Service, size: int) -> int:
-    """Length of a returned embedding whose network gives `size` numbers."""
+    """Return the length of a returned embedding whose network returns `size` numbers."""
     return max(size, CONTRACT_DIMENSIONS) if service.policy.pad_embeddings else size
 
 
@@ -38,13 +36,13 @@ def padded(service: Service, embedding: Vector) -> list[float]:
 
 
 def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, Vector]:
-    """Strip the zeros of `padded` from both embeddings of a request, float32 (size) each.
+    """Remove padding from both embeddings of a request and return them as float32 (size).
 
     Args:
-        role: the contract's embedder.
+        role: role of the contract's embedder.
 
     Raises:
-        Refused: ``INVALID_REQUEST``: one is of another network than the contract's, or they are of two networks.
+        Refused: ``INVALID_REQUEST`` if the embeddings are not of the contract's network or differ in length.
     """
     sizes = {role: embedding_kind(stage).size for role, stage in service.stages.of(EMBEDDER.name).items()}
     first, second = pair.vectors()
@@ -54,20 +52,19 @@ def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, 
     if len(first) != len(second):
         raise Refused(
             "INVALID_REQUEST",
-            f"embedding1 has {len(first)} numbers and embedding2 has {len(second)}; "
-            "embeddings of one network have the same number",
+            f"embedding1 has {len(first)} numbers and embedding2 has {len(second)}; they must have the same length",
         )
     return first, second
 
 
 def _unpadded(name: str, vector: Vector, size: int, sizes: set[int]) -> Vector:
-    """Strip padding: keep `size` numbers, or fewer if the last nonzero number ends another of `sizes` exactly."""
+    """Keep the first `size` numbers, or fewer if the last nonzero number is the last of another of `sizes`."""
     if len(vector) != CONTRACT_DIMENSIONS:
         return vector
     used = int(np.flatnonzero(vector)[-1]) + 1
     if used > size:
         raise Refused(
             "INVALID_REQUEST",
-            f"{name} is of another network: this one gives {size} numbers, and the numbers after them are not all zero",
+            f"{name} was made by another network: this one returns {size} numbers, and the rest are not all zero",
         )
     return vector[: used if used in sizes else size]

@@ -1,4 +1,4 @@
-"""What every route needs: stages, settings and telemetry."""
+"""The stages, settings and telemetry that routes use."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Service:
     """The running service. Each request has its own shallow copy in `request.state.service`.
 
     Attributes:
-        policy: replaced when the ingress's `user_config` changes; running requests keep theirs.
+        policy: replaced when the ingress's `user_config` changes. Running requests keep the old one.
         status: returns the state of each stage.
         exposition: returns the metrics of the whole cluster in Prometheus's text format.
         requests: the current and recent requests of this replica.

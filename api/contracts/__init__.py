@@ -1,5 +1,5 @@
-"""The HTTP contracts of the services that this one replaces, one file each.
+"""The HTTP contracts of the five services that this one replaces, one file each.
 
-Each gives a `router`, the first parts of its `PATHS`, and `error_answer`, which puts an error there into the
-contract's own form.
+Each file has a `router`, `PATHS` (the first segments of the contract's paths) and `error_answer`, which converts an
+error to the contract's format.
 """

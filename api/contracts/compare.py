@@ -26,20 +26,20 @@ PATHS = ("compare", "mediapipe")
 
 NAMES = ("image1", "image2")
 THRESHOLD = 0.6
-"""Least similarity of a match, where the policy names none."""
+"""Minimum similarity of a match if the policy has none."""
 
-Photo64 = Annotated[str, Field(min_length=1, description="Base64 or a data URL.")]
+EncodedPhoto = Annotated[str, Field(min_length=1, description="Base64 or a data URL.")]
 
 
 class CompareRequest(BaseModel):
-    """Two photos; of several faces in one, the most prominent counts."""
+    """Two photos. The most prominent face of each is compared."""
 
-    image1_base64: Photo64
-    image2_base64: Photo64
+    image1_base64: EncodedPhoto
+    image2_base64: EncodedPhoto
 
 
 class ImageMetrics(BaseModel):
-    """The face of one photo; its coordinates are left, top, right and bottom in pixels."""
+    """The compared face of one photo. Coordinates are left, top, right and bottom in pixels."""
 
     face_detected: bool
     detection_time_ms: float
@@ -48,7 +48,7 @@ class ImageMetrics(BaseModel):
 
 
 class EmbeddingStats(BaseModel):
-    """Of an embedding's numbers."""
+    """Statistics of an embedding's numbers."""
 
     min: float
     max: float
@@ -57,7 +57,7 @@ class EmbeddingStats(BaseModel):
 
 
 class EmbeddingMetrics(BaseModel):
-    """One embedding; the time is half of what both took, for they are made in one call."""
+    """One embedding. The time is half of the total, because both are embedded in one call."""
 
     embedding_time_ms: float
     embedding_dimension: int
@@ -66,7 +66,7 @@ class EmbeddingMetrics(BaseModel):
 
 
 class ComparisonMetrics(BaseModel):
-    """Between the two embeddings, which have length 1."""
+    """Similarity and distance of the two embeddings, which have length 1."""
 
     similarity_computation_time_ms: float
     cosine_similarity: float
@@ -75,14 +75,14 @@ class ComparisonMetrics(BaseModel):
 
 
 class PairModels(BaseModel):
-    """The networks that gave this answer, by their names in the catalogue."""
+    """Catalogue names of the networks that were used."""
 
     detector: str
     embedder: str
 
 
 class CompareResponse(BaseModel):
-    """The comparison; similarity is the cosine, and times are in milliseconds."""
+    """Result of a comparison. `similarity` is the cosine; times are in milliseconds."""
 
     similarity: float
     match: bool
@@ -96,21 +96,21 @@ class CompareResponse(BaseModel):
 
 
 class CompareError(BaseModel):
-    """Why there is no comparison."""
+    """Error of /compare and /mediapipe."""
 
     detail: str
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"model": CompareError, "description": "A photo or the request is not fit to be compared"},
-    413: {"model": CompareError, "description": "The request is larger than two photos may be"},
-    503: {"model": CompareError, "description": "A stage is not available, or the time ran out"},
-    "default": {"model": CompareError, "description": "A fault of the service"},
+    400: {"model": CompareError, "description": "The request is not valid, or a photo cannot be compared"},
+    413: {"model": CompareError, "description": "The request is too large"},
+    503: {"model": CompareError, "description": "A stage is not available, or the request timed out"},
+    "default": {"model": CompareError, "description": "Internal error"},
 }
 
 
 def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
-    """The contract documents no errors: they have FastAPI's own form, in which the service wrote them."""
+    """Convert an error to FastAPI's format, which the replaced service used."""
     return contract_status(refused.code), {"detail": refused.message}
 
 
@@ -185,7 +185,7 @@ def _embedding(embedding: NDArray[np.float32], seconds: float) -> EmbeddingMetri
 
 
 def _comparison(found: Verification, threshold: float) -> ComparisonMetrics:
-    # The flow has compared them already, untimed: the second time costs microseconds.
+    # The flow has already compared them, but without timing. Doing it again takes microseconds.
     started = time.perf_counter()
     measured = distances(*found.embeddings)
     return ComparisonMetrics(

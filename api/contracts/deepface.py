@@ -1,4 +1,4 @@
-"""The contract of the DeepFace service (seed 004): everything below /api/v1/."""
+"""The contract of the DeepFace service (seed 004): all paths under /api/v1/."""
 
 import time
 from dataclasses import replace
@@ -32,17 +32,17 @@ PATHS = ("api",)
 ROLE = "arcface"
 """Role of the contract's embedder."""
 
-Metric = Literal["cosine", "euclidean", "euclidean_l2"]
+DistanceMetric = Literal["cosine", "euclidean", "euclidean_l2"]
 
 RELAXED = Pick("prominent", whole_photo=True)
-"""Which face counts without `enforce_detection`."""
+"""The pick without `enforce_detection`."""
 
-THRESHOLDS: dict[Metric, float] = {"cosine": 0.68, "euclidean": 4.15, "euclidean_l2": 1.13}
-"""Two embeddings are of one person below this distance, as the contract has it, where a request names none."""
+THRESHOLDS: dict[DistanceMetric, float] = {"cosine": 0.68, "euclidean": 4.15, "euclidean_l2": 1.13}
+"""The contract's default thresholds. Two embeddings below this distance are of the same person."""
 
 
 class DeepfaceHealth(BaseModel):
-    """Whether the networks of this contract answer."""
+    """Health of this contract's networks."""
 
     status: Literal["healthy", "unhealthy"]
     model: str
@@ -53,20 +53,23 @@ class DeepfaceHealth(BaseModel):
 
 
 class ExtractRequest(BaseModel):
-    """A photo, and how to take the face out of it."""
+    """A photo and options for choosing and cropping its face."""
 
-    image: str = Field(min_length=1, description="What image_type says; for base64 also a data URL.")
+    image: str = Field(
+        min_length=1, description="A URL or base64, depending on image_type. Base64 can also be a data URL."
+    )
     image_type: Literal["base64", "url"] = "base64"
     enforce_detection: bool = Field(
         True,
         strict=True,
-        description="Refuse a photo without exactly one face. If false, use the prominent face, or the whole photo.",
+        description="Whether to refuse a photo without exactly one face. If false, the prominent face is used, or the "
+        "whole photo if there is no face.",
     )
-    align: bool = Field(True, strict=True, description="Turn the face upright before it is embedded.")
+    align: bool = Field(True, strict=True, description="Whether to rotate the face upright before embedding it.")
 
 
 class FacialArea(BaseModel):
-    """Where the face is, in pixels, as far as it lies inside the photo."""
+    """Box of the face in pixels, clipped to the photo."""
 
     x: int
     y: int
@@ -75,7 +78,7 @@ class FacialArea(BaseModel):
 
 
 class ExtractResponse(BaseModel):
-    """The embedding of a face, of length 1; the whole photo has the face count and the confidence 0."""
+    """The embedding of a face, of length 1. If the whole photo was used, face count and confidence are 0."""
 
     embedding: list[float]
     face_count: int
@@ -87,35 +90,35 @@ class ExtractResponse(BaseModel):
 
 
 class DistanceRequest(EmbeddingPair):
-    """Two embeddings, and how to compare them."""
+    """Two embeddings and options for comparing them."""
 
     threshold: float | None = Field(
         None,
         gt=0,
         strict=True,
         allow_inf_nan=False,
-        description="Distance below which it is one person; by default cosine 0.68, euclidean 4.15, euclidean_l2 1.13.",
+        description="Maximum distance of the same person. Default: cosine 0.68, euclidean 4.15, euclidean_l2 1.13.",
     )
-    distance_metric: Metric = Field(
+    distance_metric: DistanceMetric = Field(
         "cosine",
-        description="Embeddings of this service have length 1 and are never 4.15 apart: "
-        "for euclidean, name a threshold.",
+        description="With euclidean, send a threshold: embeddings of this service have length 1, so their distance is "
+        "never 4.15.",
     )
 
 
 class DistanceResponse(BaseModel):
-    """The verdict; the confidence is 1 at no distance and 0 from the threshold on."""
+    """Result of a comparison. The confidence falls from 1 at distance 0 to 0 at the threshold."""
 
     is_same_person: bool
     distance: float
     similarity: float
     confidence: float
     threshold_used: float
-    distance_metric: Metric
+    distance_metric: DistanceMetric
 
 
 class WarmUpResponse(BaseModel):
-    """Says that the networks are loaded; `load_time_seconds` is the time that the answer took."""
+    """Reports that the networks are loaded. `load_time_seconds` is the time taken to answer."""
 
     status: Literal["loaded"]
     model: str
@@ -125,8 +128,8 @@ class WarmUpResponse(BaseModel):
 class ModelInfo(BaseModel):
     """The networks of this contract.
 
-    `thresholds` are the contract's distances; `cosine_threshold` is the cosine similarity that /v1 applies by default.
-    Embeddings can be compared as long as `embedding_contract` is the same.
+    `thresholds` are the contract's default distances. `cosine_threshold` is the default cosine similarity of /v1.
+    Embeddings are comparable only if they have the same `embedding_contract`.
     """
 
     model: str
@@ -137,25 +140,25 @@ class ModelInfo(BaseModel):
     embedding_contract: str
     cosine_threshold: float
     detector: str
-    distance_metrics: list[Metric]
-    thresholds: dict[Metric, float]
+    distance_metrics: list[DistanceMetric]
+    thresholds: dict[DistanceMetric, float]
 
 
 class DeepfaceProblem(BaseModel):
-    """A stable code and a sentence."""
+    """A stable code and a message."""
 
     code: str
     message: str
 
 
 class DeepfaceError(BaseModel):
-    """Why there is no answer."""
+    """Error of this contract."""
 
     detail: DeepfaceProblem
 
 
 CODES = GENERAL | {"NO_FACE_DETECTED", "MULTIPLE_FACES_DETECTED", "INVALID_IMAGE", "DOWNLOAD_FAILED"}
-"""The contract's codes, and those that are new in every contract."""
+"""The contract's error codes, and the codes that all contracts have gained."""
 _KNOWN_AS = {
     "IMAGE_TOO_LARGE": "INVALID_IMAGE",
     "IMAGE_TOO_COMPLEX": "INVALID_IMAGE",
@@ -163,24 +166,22 @@ _KNOWN_AS = {
 }
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"model": DeepfaceError, "description": "The request or its photo is not fit for an answer"},
-    413: {"model": DeepfaceError, "description": "The request is larger than it may be"},
-    503: {"model": DeepfaceError, "description": "A stage is not available, or the time ran out"},
-    "default": {"model": DeepfaceError, "description": "A fault of the service"},
+    400: {"model": DeepfaceError, "description": "The request is not valid, or its photo cannot be used"},
+    413: {"model": DeepfaceError, "description": "The request is too large"},
+    503: {"model": DeepfaceError, "description": "A stage is not available, or the request timed out"},
+    "default": {"model": DeepfaceError, "description": "Internal error"},
 }
 
 
 def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
-    """The contract names codes only; they stand where FastAPI has an error's detail."""
+    """Convert an error to FastAPI's format, with one of the contract's codes in its detail."""
     code = refused.code if refused.code in CODES else _KNOWN_AS.get(refused.code, "INVALID_REQUEST")
     return contract_status(refused.code), {"detail": {"code": code, "message": refused.message}}
 
 
-@router.get(
-    "/health", responses={**RESPONSES, 503: {"model": DeepfaceHealth, "description": "A stage does not answer"}}
-)
+@router.get("/health", responses={**RESPONSES, 503: {"model": DeepfaceHealth, "description": "A stage is not ready"}})
 async def get_deepface_health(request: Request, response: Response) -> DeepfaceHealth:
-    """Report whether the detector and the embedder answer. They are watched in the background."""
+    """Report whether the detector and the embedder are ready. They are checked in the background."""
     detector, embedder = _stages(request)
     loaded = detector.ready() and embedder.ready()
     if not loaded:
@@ -220,7 +221,7 @@ async def post_extract(request: Request, body: ExtractRequest) -> ExtractRespons
 
 @router.post("/compare-faces", responses=RESPONSES)
 async def post_distance(request: Request, body: DistanceRequest) -> DistanceResponse:
-    """Compare two embeddings of this service, padded with zeros or not."""
+    """Compare two embeddings made by this service, with or without padding."""
     threshold = THRESHOLDS[body.distance_metric] if body.threshold is None else body.threshold
     distance, similarity = _measured(body.distance_metric, *unpadded(request.state.service, ROLE, body))
     return DistanceResponse(
@@ -235,7 +236,7 @@ async def post_distance(request: Request, body: DistanceRequest) -> DistanceResp
 
 @router.post("/warm-up", responses=RESPONSES)
 async def post_warm_up(request: Request) -> WarmUpResponse:
-    """Report that the networks are loaded, or answer 503. Every replica loads its own when it starts."""
+    """Report that the networks are loaded; 503 if they are not. Each replica loads its network when it starts."""
     detector, embedder = _stages(request)
     started = time.perf_counter()
     if not (detector.ready() and embedder.ready()):
@@ -245,7 +246,7 @@ async def post_warm_up(request: Request) -> WarmUpResponse:
 
 @router.get("/model-info", responses=RESPONSES)
 async def get_model_info(request: Request) -> ModelInfo:
-    """Describe the networks, and how their embeddings are compared."""
+    """Describe the networks and how to compare their embeddings."""
     service: Service = request.state.service
     detector, embedder = _stages(request)
     card, kind = embedder.card, embedding_kind(embedder)
@@ -264,10 +265,10 @@ async def get_model_info(request: Request) -> ModelInfo:
 
 
 class Unaligned:
-    """An embedder that gets the box of a face instead of the face turned upright.
+    """An embedder that reads the box of a face without rotating it upright.
 
     Args:
-        embedder: which crops are replaced.
+        embedder: the embedder to ask.
     """
 
     def __init__(self, embedder: FaceStage) -> None:
@@ -290,9 +291,9 @@ def _stages(request: Request) -> tuple[DetectorStage, FaceStage]:
 async def _load(body: ExtractRequest, service: Service) -> bytes:
     if body.image_type == "base64":
         return from_base64(body.image, service.limits.max_image_size)
-    # What is no address would be taken for base64 there.
+    # `from_field` would decode anything else as base64.
     if not body.image.lower().startswith(("http://", "https://")):
-        raise Refused("DOWNLOAD_FAILED", "The image is not an http or https address")
+        raise Refused("DOWNLOAD_FAILED", "The image is not an http or https URL")
     return await from_field(body.image, service)
 
 
@@ -302,8 +303,8 @@ def _area(photo: Photo, face: Face) -> FacialArea:
     return FacialArea(x=x, y=y, w=max(min(right, photo.width) - x, 0), h=max(min(bottom, photo.height) - y, 0))
 
 
-def _measured(metric: Metric, first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[float, float]:
-    """The distance of two embeddings, float32 (size) each, and the similarity that it stands for."""
+def _measured(metric: DistanceMetric, first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the distance of two embeddings, float32 (size) each, and the corresponding similarity."""
     measured = distances(first, second)
     if metric == "cosine":
         return 1 - measured.cosine, measured.cosine
@@ -311,5 +312,5 @@ def _measured(metric: Metric, first: NDArray[np.float32], second: NDArray[np.flo
         return measured.euclidean, 1 / (1 + measured.euclidean)
     unit1, unit2 = (vector / np.linalg.norm(vector.astype(np.float64)) for vector in (first, second))
     distance = float(np.linalg.norm(unit1 - unit2))
-    # The cosine that belongs to this distance of two points of the unit sphere.
+    # The cosine similarity of two vectors of length 1 at this distance.
     return distance, 1 - distance**2 / 2

@@ -1,7 +1,7 @@
-"""The contract of the face database service (seed 001), in both its variants: enrol, find, list and delete faces.
+"""The contract of the face database service (seed 001): add, match, list and delete faces.
 
-The variants are the same routes with ``model=facenet`` or ``model=arcface``, in the form or the address;
-arcface where neither says. Each has a collection of its own, ``faces-facenet`` and ``faces-arcface``.
+Both variants of the service are the same routes with ``model=facenet`` or ``model=arcface`` (default) in the form or
+the query. The variants have collections of their own, ``faces-facenet`` and ``faces-arcface``.
 """
 
 import time
@@ -34,27 +34,27 @@ PATHS = ("add_face", "match_face", "list_faces", "delete_face", "stats")
 
 Variant = Literal["arcface", "facenet"]
 THRESHOLDS: dict[Variant, float] = {"facenet": 0.7, "arcface": 0.75}
-"""The contract's own."""
+"""The contract's thresholds."""
 COLLECTIONS = frozenset(f"faces-{variant}" for variant in THRESHOLDS)
 CONFIDENCES = ((0.9, "very_high"), (0.8, "high"), (0.7, "medium"))
-"""Least similarity of each word; below, ``low``."""
+"""Minimum similarity of each confidence; below the last, it is ``low``."""
 
 NOT_FOUND = "FACE_NOT_FOUND"
 STARTED = time.monotonic()
 
 ModelField = Annotated[str | None, Form(description="arcface (default) or facenet.")]
 ModelQuery = Annotated[str | None, Query(alias="model", description="arcface (default) or facenet.")]
-FileField = Annotated[UploadFile | str | None, File(description="A photo; of several faces the most prominent counts.")]
+FileField = Annotated[UploadFile | str | None, File(description="A photo. The most prominent face is used.")]
 
 
 class FaceDatabaseError(BaseModel):
-    """What went wrong."""
+    """Error of this contract."""
 
     detail: str
 
 
 class AddedFace(BaseModel):
-    """An enrolled face. The facenet variant does not count."""
+    """An added face. `total_faces` is returned by the arcface variant only."""
 
     message: str
     id: str
@@ -63,7 +63,7 @@ class AddedFace(BaseModel):
 
 
 class FaceMatch(BaseModel):
-    """The best match. `threshold` is said by both variants, the last two fields by arcface."""
+    """The best match. `confidence` and `processing_time_ms` are returned by the arcface variant only."""
 
     match_found: bool
     matched_id: str | None = None
@@ -89,7 +89,7 @@ class FaceList(BaseModel):
 
 
 class DeletedFace(BaseModel):
-    """A face that is not there any more."""
+    """A deleted face and the number of remaining ones."""
 
     message: str
     deleted_id: str
@@ -97,7 +97,7 @@ class DeletedFace(BaseModel):
 
 
 class DatabaseStats(BaseModel):
-    """The database in numbers; model and dimension are those of the stored faces."""
+    """Statistics of the database. Model and dimension are those of the stored faces."""
 
     total_faces: int
     model: str
@@ -108,7 +108,7 @@ class DatabaseStats(BaseModel):
 
 
 def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
-    """The contract knows 400, 404 and 500, and says 500 of a photo without a face."""
+    """Convert an error. The contract has the statuses 400, 404 and 500, which includes photos without a face."""
     if refused.code == "NO_FACE_DETECTED":
         return 500, {"detail": "Face detection failed. Please ensure the image contains a clear face."}
     return 404 if refused.code == NOT_FOUND else contract_status(refused.code), {"detail": refused.message}
@@ -116,8 +116,8 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": FaceDatabaseError, "description": "The request or the photo is not valid"},
-    404: {"model": FaceDatabaseError, "description": "There is no face with this id"},
-    500: {"model": FaceDatabaseError, "description": "No face was detected, or a fault of the service"},
+    404: {"model": FaceDatabaseError, "description": "No face has this id"},
+    500: {"model": FaceDatabaseError, "description": "No face was detected, or an internal error occurred"},
     "default": {"model": FaceDatabaseError, "description": "Any other error"},
 }
 
@@ -125,12 +125,12 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 @router.post("/add_face", responses=_ERRORS, response_model_exclude_none=True)
 async def post_add_face(
     request: Request,
-    id: Annotated[str | None, Form(description="Unique; a face that has it is replaced.")] = None,
+    id: Annotated[str | None, Form(description="Unique id. An existing face with this id is replaced.")] = None,
     file: FileField = None,
     model: ModelField = None,
     model_query: ModelQuery = None,
 ) -> AddedFace:
-    """Add a face to the database, or replace the one with the same id."""
+    """Add a face to the database, or replace the face with the same id."""
     service: Service = request.state.service
     variant = _variant(model, model_query)
     if not id:
@@ -155,7 +155,7 @@ async def post_add_face(
 async def post_match_face(
     request: Request, file: FileField = None, model: ModelField = None, model_query: ModelQuery = None
 ) -> FaceMatch:
-    """Find the best matching face of the database."""
+    """Find the face in the database that matches best."""
     started = time.perf_counter()
     service: Service = request.state.service
     variant = _variant(model, model_query)
@@ -192,7 +192,7 @@ async def get_list_faces(request: Request, model: ModelQuery = None) -> FaceList
 
 @router.delete("/delete_face/{face_id:text}", responses=_ERRORS)
 async def delete_face(request: Request, face_id: SubjectId, model: ModelQuery = None) -> DeletedFace:
-    """Remove a face from the database."""
+    """Delete a face from the database."""
     service: Service = request.state.service
     variant, gallery = _variant(model), service.stages.gallery
     add_audit_ids(request, [face_id], collection=_name(variant))
@@ -210,7 +210,7 @@ async def get_stats(request: Request, model: ModelQuery = None) -> DatabaseStats
     service: Service = request.state.service
     variant = _variant(model)
     collection = await _collection(service, variant)
-    # After a change of network, the stored faces are still of the one before.
+    # After the configured network changes, stored faces are still those of the old network.
     kind = collection.kind if collection else embedding_kind(_embedder(service, variant))
     counted = await service.stages.gallery.statistics(collection) if collection else None
     return DatabaseStats(
@@ -226,10 +226,10 @@ async def get_stats(request: Request, model: ModelQuery = None) -> DatabaseStats
 def _variant(*given: str | None) -> Variant:
     names = [each for each in given if each] or ["arcface"]
     if len(names) > 1:
-        raise Refused("INVALID_REQUEST", "model is sent in the form and in the address; send it once")
+        raise Refused("INVALID_REQUEST", "model is in both the form and the query; send it once")
     name = names[0].lower()
     if name not in THRESHOLDS:
-        raise Refused("INVALID_REQUEST", f"model is arcface or facenet, not {name}")
+        raise Refused("INVALID_REQUEST", f"model must be arcface or facenet, not {name}")
     return name
 
 
@@ -253,7 +253,7 @@ def _embedder(service: Service, variant: Variant) -> FaceStage:
 
 
 async def _collection(service: Service, variant: Variant) -> Collection | None:
-    """The variant's collection, which is made with its first face."""
+    """Return the variant's collection. None before its first face is added."""
     try:
         return await service.stages.gallery.collection(_name(variant))
     except Refused as refused:
@@ -263,24 +263,24 @@ async def _collection(service: Service, variant: Variant) -> Collection | None:
 
 
 async def _ids(service: Service, collection: Collection) -> int:
-    """Number of ids, which is what the contract counts: /v1 can enrol several faces of one id."""
+    """Count the ids. The contract has one face per id, but /v1 can enrol several."""
     return (await service.stages.gallery.statistics(collection)).subjects
 
 
 async def _check_room(service: Service, collection: Collection, subject: str) -> None:
     gallery, most = service.stages.gallery, service.limits.max_faces
-    # Faces are counted faster than ids, and there are at least as many.
+    # Counting faces is faster than counting ids, and there are at least as many.
     if await gallery.count(collection) < most:
         return
     ids = {each.id for each in await gallery.subjects(collection, "", None)}
     if len(ids) >= most and subject not in ids:
-        raise Refused("GALLERY_FULL", f"The database has the {most} faces that it may have")
+        raise Refused("GALLERY_FULL", f"The database already has the maximum of {most} faces")
 
 
 async def _best(
     service: Service, variant: Variant, embedder: FaceStage, embedding: NDArray[np.float32]
 ) -> tuple[str | None, float, float]:
-    """The most similar subject, if there is any, its similarity, and the threshold."""
+    """Return the most similar subject (None if there are no faces), its similarity, and the threshold."""
     policy = service.policy
     configured = policy.arcface_threshold if variant == "arcface" else policy.similarity_threshold
     try:

@@ -28,11 +28,11 @@ ROLE = "facenet"
 
 MOST_DISTANCE = 1.0
 LEAST_COSINE = 0.4
-"""Two embeddings are of one person below this distance or above this cosine, as the contract has it."""
+"""The contract's rule: a match is below this distance or above this cosine similarity."""
 
 
 class FaceFound(BaseModel):
-    """What was found in a photo; the confidence is that of the surest face."""
+    """Faces of a photo. `confidence` is the highest of their scores."""
 
     face_detected: bool
     num_faces: int
@@ -41,13 +41,13 @@ class FaceFound(BaseModel):
 
 
 class FaceError(BaseModel):
-    """Why there is no answer."""
+    """Error of this contract."""
 
     error: str
 
 
 class NoFaceFound(FaceFound, FaceError):
-    """A photo without a face: the same words as an error and as an answer, for the contract can be read both ways."""
+    """A photo without a face. Has the fields of an answer and of an error, because the contract allows both."""
 
     face_detected: Literal[False] = False
     num_faces: Literal[0] = 0
@@ -67,7 +67,7 @@ class FaceEmbedding(BaseModel):
 
 
 class FaceComparison(BaseModel):
-    """How alike two embeddings are; `similarity` is the cosine brought from -1..1 to 0..1."""
+    """Result of a comparison. `similarity` is the cosine, scaled from -1..1 to 0..1."""
 
     similarity: float
     cosine_similarity: float
@@ -77,16 +77,16 @@ class FaceComparison(BaseModel):
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"model": FaceError, "description": "The request is not valid, or no face was found"},
-    413: {"model": FaceError, "description": "The request is larger than it may be"},
-    503: {"model": FaceError, "description": "A stage is not available, or the time ran out"},
-    "default": {"model": FaceError, "description": "A fault of the service"},
+    413: {"model": FaceError, "description": "The request is too large"},
+    503: {"model": FaceError, "description": "A stage is not available, or the request timed out"},
+    "default": {"model": FaceError, "description": "Internal error"},
 }
 
 
 def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
-    """The contract knows 400 and 500; what else goes wrong keeps its own status."""
+    """Convert an error. The contract has the statuses 400 and 500; other errors keep their status."""
     message = refused.message
-    # What is invalid about the one field of the forms is always that it holds no file.
+    # `image` is the only field of the forms, and it is invalid only if it is not a file.
     if refused.code == "INVALID_REQUEST" and message.startswith("image: "):
         message = "No image file provided"
     return contract_status(refused.code), {"error": message}
@@ -130,7 +130,7 @@ async def post_extract_embedding(request: Request, image: UploadFile) -> FaceEmb
 
 @router.post("/compare-faces", responses=RESPONSES)
 async def post_compare_faces(request: Request, body: EmbeddingPair) -> FaceComparison:
-    """Compare two embeddings of this service, padded with zeros or not."""
+    """Compare two embeddings made by this service, with or without padding."""
     measured = distances(*unpadded(request.state.service, ROLE, body))
     return FaceComparison(
         similarity=(measured.cosine + 1) / 2,

@@ -34,21 +34,21 @@ PATHS = ("match",)
 NAMES = ("Image1", "Image2")
 
 THRESHOLD = 0.6
-"""The contract's own."""
+"""Minimum similarity of a match if neither the request nor the policy has one."""
 
-Photo64 = Annotated[str, Field(min_length=1, description="An address, base64, or a data URL.")]
+PhotoField = Annotated[str, Field(min_length=1, description="A URL, a data URL, or base64.")]
 
 
 class MatchRequest(BaseModel):
     """Two photos of one face each."""
 
-    image1: Photo64
-    image2: Photo64
-    threshold: float | None = Field(None, ge=0, le=1, description="Least similarity of a match; default 0.6.")
+    image1: PhotoField
+    image2: PhotoField
+    threshold: float | None = Field(None, ge=0, le=1, description="Minimum similarity of a match; 0.6 by default.")
 
 
 class LivenessResult(BaseModel):
-    """Whether one face is alive."""
+    """Liveness of one face."""
 
     success: bool
     is_live: bool
@@ -57,7 +57,7 @@ class LivenessResult(BaseModel):
 
 
 class DetectionResult(BaseModel):
-    """What was found in one photo; the time is in seconds."""
+    """Detected faces of one photo. The time is in seconds."""
 
     face_count: int
     confidence: float
@@ -65,7 +65,7 @@ class DetectionResult(BaseModel):
 
 
 class DistanceMetrics(BaseModel):
-    """Between the two embeddings, which have length 1."""
+    """Similarity and distances of the two embeddings, which have length 1."""
 
     cosine_similarity: float
     cosine_distance: float
@@ -74,7 +74,7 @@ class DistanceMetrics(BaseModel):
 
 
 class EmbeddingQuality(BaseModel):
-    """Of one embedding."""
+    """Statistics of one embedding."""
 
     embedding_norm: float
     embedding_mean: float
@@ -82,35 +82,35 @@ class EmbeddingQuality(BaseModel):
 
 
 class EmbeddingQualities(BaseModel):
-    """Of both embeddings."""
+    """Statistics of both embeddings."""
 
     face1_quality: EmbeddingQuality
     face2_quality: EmbeddingQuality
 
 
 class RecognitionResults(BaseModel):
-    """How alike the two faces are, in every metric."""
+    """Similarity of the two faces."""
 
     distance_metrics: DistanceMetrics
     embedding_quality: EmbeddingQualities
 
 
 class LivenessResults(BaseModel):
-    """Of both photos."""
+    """Liveness of both faces."""
 
     image1: LivenessResult
     image2: LivenessResult
 
 
 class DetectionResults(BaseModel):
-    """Of both photos."""
+    """Detected faces of both photos."""
 
     image1: DetectionResult
     image2: DetectionResult
 
 
 class ModelNames(BaseModel):
-    """The networks that gave this answer, by their names in the catalogue."""
+    """Catalogue names of the networks that were used."""
 
     detector: str
     liveness: str
@@ -118,7 +118,7 @@ class ModelNames(BaseModel):
 
 
 class MatchResponse(BaseModel):
-    """The comparison; times are in seconds."""
+    """Result of a comparison. Times are in seconds."""
 
     success: bool
     match: bool
@@ -134,28 +134,28 @@ class MatchResponse(BaseModel):
 
 
 class ErrorResponse(BaseModel):
-    """Why there is no comparison."""
+    """Error of /match."""
 
     success: Literal[False]
     error: str
 
 
 def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
-    """The contract knows 400 and 503; what else goes wrong keeps its own status."""
+    """Convert an error. The contract has the statuses 400 and 503; other errors keep their status."""
     return contract_status(refused.code), {"success": False, "error": refused.message}
 
 
 @router.post(
     "/match",
     responses={
-        400: {"model": ErrorResponse, "description": "A photo or the request is not fit to be compared"},
-        413: {"model": ErrorResponse, "description": "The request is larger than two photos may be"},
-        503: {"model": ErrorResponse, "description": "A stage is not available, or the time ran out"},
-        "default": {"model": ErrorResponse, "description": "A fault of the service"},
+        400: {"model": ErrorResponse, "description": "The request is not valid, or a photo cannot be compared"},
+        413: {"model": ErrorResponse, "description": "The request is too large"},
+        503: {"model": ErrorResponse, "description": "A stage is not available, or the request timed out"},
+        "default": {"model": ErrorResponse, "description": "Internal error"},
     },
 )
 async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
-    """Compare two photos of one face each: the same person or not, and each of them live or a spoof."""
+    """Compare two photos of one face each, and check the liveness of both faces."""
     service: Service = request.state.service
     policy, stages = service.policy, service.stages
     detector = first_of(stages.detectors, "mtcnn")
@@ -186,7 +186,7 @@ async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
 
 
 def _usable(policy: Policy, pick: Pick, number: int, found: Photo | Refused) -> Photo:
-    """The photo, if it can be compared; refusals are in the words of the contract."""
+    """Return the photo if it can be compared; refuse it with the contract's message otherwise."""
     name = NAMES[number]
     if isinstance(found, Refused):
         raise Refused(found.code, f"{name} could not be loaded: {found.message}")
@@ -214,7 +214,7 @@ def _quality_issue(photo: Photo, policy: Policy) -> str | None:
 
 
 async def _load(body: MatchRequest, service: Service) -> tuple[bytes, bytes]:
-    """Both photos, side by side where they are fetched; of two that cannot be loaded the first is named."""
+    """Load both photos concurrently. If neither can be loaded, the error is that of the first."""
     first, second = await asyncio.gather(
         from_field(body.image1, service), from_field(body.image2, service), return_exceptions=True
     )
@@ -230,15 +230,15 @@ def _loaded(name: str, photo: bytes | BaseException) -> bytes:
 
 
 def _confidence(margin: float) -> float:
-    """Confidence in a verdict from the similarity's distance to the threshold: 0.5 at it, towards 1 away from it.
+    """Return the confidence in a verdict whose similarity is `margin` above or below the threshold: 0.5 to 1.
 
-    A logistic curve of slope 9, by which the contract's example (0.87 against 0.6) has its 0.92.
+    A logistic function with slope 9, which reproduces the contract's example: 0.92 for 0.87 against 0.6.
     """
     return 1 / (1 + math.exp(-9 * abs(margin)))
 
 
 def _liveness(verdict: LivenessVerdict) -> LivenessResult:
-    # The score is a probability already: confidence is that of the more likely verdict.
+    # The score is a probability, so the confidence is the probability of the more likely verdict.
     score = verdict.score
     return LivenessResult(success=True, is_live=verdict.live, liveness_score=score, confidence=max(score, 1 - score))
 

@@ -1,4 +1,4 @@
-"""The product's own API, below /v1: every graph, with the choice of its stages in the request.
+"""The product's own API, under /v1. Requests can choose the stages.
 
-Photos travel as files of a form, options as query parameters, everything else as JSON.
+Photos are sent as form files, options as query parameters, and everything else as JSON.
 """

@@ -1,4 +1,4 @@
-"""What further networks say of a face: its attributes, which requests name by their task."""
+"""Attributes of a face, such as its pose. Requests name an attribute by its task."""
 
 from collections.abc import Mapping
 
@@ -15,21 +15,21 @@ from models.tasks.eyes import EYES
 from models.tasks.pose import POSE
 
 ATTRIBUTES = (POSE.name, EYES.name)
-"""The tasks whose readings a face is answered with."""
+"""Tasks whose readings are attributes of a face."""
 
 
 class PoseAnswer(BaseModel):
-    """Which way the head is turned, in degrees; 0 for a face that looks straight at the camera."""
+    """Angles of the head in degrees; 0 for a face that looks straight at the camera."""
 
     model_config = example(yaw=-12.5, pitch=3.1, roll=1.7)
 
-    yaw: float = Field(description="Above 0 if the face looks towards the left edge of the photo.")
-    pitch: float = Field(description="Above 0 if it looks up.")
-    roll: float = Field(description="Above 0 if the head leans towards the right edge of the photo.")
+    yaw: float = Field(description="Positive if the face looks towards the left edge of the photo.")
+    pitch: float = Field(description="Positive if the face looks up.")
+    roll: float = Field(description="Positive if the head is tilted towards the right edge of the photo.")
 
     @classmethod
     def of(cls, face: Face, reading: NDArray[np.float32]) -> "PoseAnswer":
-        """The answer's form of a reading of `face`, whose crop may have been rotated."""
+        """Make the answer from a reading of `face`. The angles of a rotated crop are converted to the photo's."""
         yaw, pitch, roll = reading.tolist()
         rotated = roll + box_rotation(face.landmarks)
         return cls(yaw=yaw, pitch=pitch, roll=(rotated + 180) % 360 - 180)
@@ -45,16 +45,16 @@ class EyesAnswer(BaseModel):
 
     @classmethod
     def of(cls, reading: NDArray[np.float32]) -> "EyesAnswer":
-        """The answer's form of a reading."""
+        """Make the answer from a reading."""
         left, right = reading.tolist()
         return cls(left_open=left, right_open=right)
 
 
 def attribute_stages(stages: Stages, names: str | None) -> Mapping[str, FaceStage]:
-    """The default networks of attributes.
+    """Return the default network of each attribute.
 
     Args:
-        names: of the attributes, comma-separated; None for all that there are.
+        names: attributes, comma-separated; None for all that are configured.
 
     Raises:
         Refused: ``UNKNOWN_ATTRIBUTE``.

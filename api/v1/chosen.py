@@ -1,4 +1,4 @@
-"""The stages that a request of /v1 chose, and the faces that they answer with."""
+"""The stages chosen by a request to /v1, and the faces in its answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class ChosenStages:
     """The stages of one request.
 
     Attributes:
-        liveness: None if liveness is off.
+        liveness: the liveness network; None if liveness is off.
         rule: judges faces by their live probability.
-        attributes: further networks, by their task.
+        attributes: attribute networks, by task.
     """
 
     detector: DetectorStage
@@ -33,7 +33,7 @@ class ChosenStages:
 
     @classmethod
     def of(cls, service: Service, options: DetectOptions | VerifyOptions | EnrolOptions) -> "ChosenStages":
-        """What `options` name, or the defaults.
+        """Choose the stages that `options` name, or the defaults.
 
         Raises:
             Refused: ``UNKNOWN_DETECTOR``, ``UNKNOWN_LIVENESS`` or ``UNKNOWN_ATTRIBUTE``.
@@ -48,11 +48,11 @@ class ChosenStages:
 
     @property
     def networks(self) -> list[FaceStage]:
-        """All but the detector and the embedder."""
+        """The liveness network, if any, and the attribute networks."""
         return [*([self.liveness] if self.liveness else []), *self.attributes.values()]
 
     def models(self, embedder: FaceStage | None = None) -> Models:
-        """The names of the networks."""
+        """Return the names of the networks."""
         return Models(
             detector=self.detector.card.name,
             liveness=self.liveness and self.liveness.card.name,
@@ -61,27 +61,27 @@ class ChosenStages:
         )
 
     def face(self, photo: Photo, index: int, readings: Readings, row: int) -> FaceAnswer:
-        """The answer's form of a face of `photo`, which stands in this row of `readings`."""
+        """Make the answer for a face of `photo` from its row of `readings`."""
         verdict = self.rule.judge(float(readings[self.liveness.role][row])) if self.liveness else None
         return FaceAnswer.of(
             photo, index, verdict, **{name: readings[stage.role][row] for name, stage in self.attributes.items()}
         )
 
     def refuses(self, *answers: FaceAnswer) -> bool:
-        """Whether one of these faces must not match, since it is a spoof and liveness is required."""
+        """Return whether one of these faces must not match because it is a spoof and liveness is required."""
         return self.rule.refuses(*(answer.liveness.live for answer in answers if answer.liveness))
 
     def faces(self, examined: ExaminedPhoto) -> list[FaceAnswer]:
-        """The same of every face that the networks were asked about."""
+        """Make the answers for the faces that the networks were asked about."""
         return [self.face(examined.photo, face, examined.readings, row) for row, face in enumerate(examined.asked)]
 
     async def cropped(self, examined: ExaminedPhoto, wanted: bool) -> list[CroppedFace]:
-        """The same, with the crops that the embedder was given where they are `wanted`."""
+        """Make the same answers, with the crops that were embedded if they are `wanted`."""
         answers = self.faces(examined)
         crops = await encoded(examined.crops, wanted, len(answers))
         return [CroppedFace(**dict(face), crop=crop) for face, crop in zip(answers, crops, strict=True)]
 
 
 def embedder_of(service: Service, role: str | None) -> FaceStage:
-    """The embedder that a request or a collection chose, or the default; raises `Refused` ``UNKNOWN_EMBEDDER``."""
+    """Return the embedder with this role, or the default one; raises `Refused` ``UNKNOWN_EMBEDDER``."""
     return service.stages.network(EMBEDDER.name, role)

@@ -1,4 +1,4 @@
-"""Collections of subjects: making, describing and deleting them, and cleaning up after deletions."""
+"""Create, describe and delete collections of subjects, and clean up after deletions."""
 
 from datetime import datetime
 from typing import Annotated
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1", tags=["collections"], responses=ERRORS, route_c
 
 
 class CollectionRequest(BaseModel):
-    """A collection to create or change. Fields that are left out keep their values in an existing one."""
+    """A collection to create or change. Omitted fields keep their values in an existing collection."""
 
     model_config = ConfigDict(extra="forbid") | example(embedder="arcface", threshold=0.4)
 
@@ -29,7 +29,7 @@ class CollectionRequest(BaseModel):
         description="Role of the embedder; cannot be changed later. By default `defaults.embedder` of /v1/models.",
     )
     threshold: JsonThreshold = Field(
-        None, description="Least cosine similarity; null applies the configuration's or the card's. See Thresholds."
+        None, description="Minimum cosine similarity; null applies the configuration's or the card's. See Thresholds."
     )
 
 
@@ -56,7 +56,7 @@ class CollectionAnswer(BaseModel):
 
     @classmethod
     def of(cls, collection: Collection) -> "CollectionAnswer":
-        """The answer's form of `collection`."""
+        """Make the answer from a collection."""
         kind = collection.kind
         return cls(
             name=collection.name,
@@ -70,7 +70,7 @@ class CollectionAnswer(BaseModel):
 
 
 class CollectionsAnswer(BaseModel):
-    """Every collection, by name."""
+    """Collections in the order of their names."""
 
     model_config = example(collections=[CollectionAnswer])
 
@@ -78,18 +78,18 @@ class CollectionsAnswer(BaseModel):
 
 
 class StatisticsAnswer(CollectionAnswer):
-    """A collection with its numbers."""
+    """A collection with its statistics."""
 
     model_config = example(CollectionAnswer, faces=3, subjects=2, bytes=18432, changed="2026-01-15T12:00:00Z")
 
     faces: int
     subjects: int
-    bytes: int = Field(description="Of its files, without versions that wait for the clean-up.")
-    changed: datetime = Field(description="When it was last written to; mergers of files count.")
+    bytes: int = Field(description="Size of its files, not counting old versions that the next clean-up removes.")
+    changed: datetime = Field(description="Time of the last write, including background compaction.")
 
 
 class DroppedAnswer(BaseModel):
-    """A collection that was deleted."""
+    """The name of a deleted collection."""
 
     model_config = example(name="staff")
 
@@ -97,7 +97,7 @@ class DroppedAnswer(BaseModel):
 
 
 class CleanedAnswer(BaseModel):
-    """Bytes that were freed, by collection."""
+    """Freed bytes by collection."""
 
     model_config = example(freed_bytes={"staff": 140269})
 
@@ -112,13 +112,16 @@ async def get_collections(request: Request) -> CollectionsAnswer:
     return CollectionsAnswer(collections=[CollectionAnswer.of(each) for each in found])
 
 
-@router.put("/collections/{collection}", responses={201: {"model": CollectionAnswer, "description": "It is new"}})
+@router.put(
+    "/collections/{collection}",
+    responses={201: {"model": CollectionAnswer, "description": "The collection was created"}},
+)
 async def put_collection(
     request: Request, response: Response, collection: CollectionName, body: CollectionRequest
 ) -> CollectionAnswer:
     """Create a collection, or set the threshold of an existing one with the same embedder.
 
-    If the request has no threshold, an existing collection keeps its own; null resets it.
+    An existing collection keeps its threshold if the request has none; null resets it.
     """
     service: Service = request.state.service
     kind = embedding_kind(embedder_of(service, body.embedder))
@@ -156,15 +159,15 @@ async def get_collection(request: Request, collection: CollectionName) -> Statis
 async def delete_collection(
     request: Request,
     collection: CollectionName,
-    with_faces: Annotated[Truth, Query(description="Must be true for a collection that has faces.")] = False,
+    with_faces: Annotated[Truth, Query(description="Must be true to delete a collection that has faces.")] = False,
 ) -> DroppedAnswer:
     """Delete a collection and all its faces, permanently.
 
-    A collection that has faces needs with_faces=true, since clients resolve ``…/subjects/..`` to its address.
+    A collection with faces needs with_faces=true, because clients shorten ``…/subjects/..`` to the collection's path.
     """
     gallery = request.state.service.stages.gallery
     found = await gallery.collection(collection)
-    # Not asked where it does not matter: a damaged collection cannot be counted, but deleted.
+    # With with_faces=true, nothing is counted, so that a damaged collection can be deleted.
     if not with_faces and (count := await gallery.count(found)):
         raise Refused("COLLECTION_NOT_EMPTY", f"The collection has {count} faces: add with_faces=true to delete them")
     await gallery.drop(collection)

@@ -1,4 +1,4 @@
-"""The crops that an embedder was given, in answers."""
+"""Crops of faces in answers."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from imaging.faces import Pixels
 
 
 class Crop(BaseModel):
-    """The pixels that the embedder was given of a face."""
+    """The pixels of a face that were embedded."""
 
     model_config = example(side=112, png="iVBORw0KGgo=")
 
-    side: int = Field(description="Of the square, in pixels.")
-    png: str = Field(description="A PNG file in base64.")
+    side: int = Field(description="Width and height in pixels.")
+    png: str = Field(description="PNG file in base64.")
 
 
 class CroppedFace(FaceAnswer):
@@ -26,14 +26,14 @@ class CroppedFace(FaceAnswer):
 
     model_config = example(FaceAnswer, crop=Crop)
 
-    crop: Crop | None = Field(description="null without crops=true.")
+    crop: Crop | None = Field(description="null unless crops=true.")
 
 
 async def encoded(crops: Pixels | None, wanted: bool, count: int) -> Sequence[Crop | None]:
-    """The answer's form of `count` crops, uint8 (n, side, side, 3) RGB; None for each unless they are `wanted`."""
+    """Encode `count` crops, uint8 (count, side, side, 3) RGB; returns None for each unless they are `wanted`."""
     if crops is None or not wanted:
         return [None] * count
-    # Off the event loop: about a millisecond each.
+    # In a thread, because each takes about a millisecond.
     return await asyncio.to_thread(lambda: [_encoded(crop) for crop in crops])
 
 

@@ -1,4 +1,4 @@
-"""Enrolling subjects in a collection: with photos, or with embeddings that are there already."""
+"""Enrol subjects in a collection with photos or existing embeddings."""
 
 import hashlib
 import json
@@ -27,20 +27,20 @@ router = APIRouter(prefix="/v1/collections/{collection}", tags=["enrolment"], re
 MAX_PHOTOS = 64
 MAX_EMBEDDINGS = 1000
 
-ID = f"Any text of 1 to {MAX_SUBJECT} characters, at least one of them visible."
+ID = f"Any text of 1 to {MAX_SUBJECT} characters with at least one visible character."
 
 IdempotencyKey = Annotated[
     str | None,
     Header(
         min_length=1,
         max_length=255,
-        description="The same key with the same request again changes nothing; see Enrolling twice.",
+        description="Repeating a request with the same key has no further effect; see Enrolling twice.",
     ),
 ]
 
 
 class ReasonAnswer(BaseModel):
-    """Why a photo was refused, or what speaks against it."""
+    """Why a face was refused, or a problem that was only reported."""
 
     model_config = example(code="FACE_BLURRED", message="The face is blurred: sharpness 4")
 
@@ -51,8 +51,12 @@ class ReasonAnswer(BaseModel):
 class EnrolledPhoto(BaseModel):
     """Result for one photo, or for one of its faces with faces=all.
 
-    status is ``enrolled``; ``already``: the same photo of the same subject was there before; ``deleted``:
-    this request was sent before, and the face was deleted since; or ``refused``, with `error`.
+    `status` is one of:
+
+    - ``enrolled``.
+    - ``already``: the same photo of the same subject was already enrolled.
+    - ``deleted``: the request repeats an earlier one, and the face has been deleted since.
+    - ``refused``: see `error`.
     """
 
     model_config = example(
@@ -67,13 +71,13 @@ class EnrolledPhoto(BaseModel):
         face=FaceAnswer,
     )
 
-    photo: int = Field(description="Its place in the request, from 0.")
+    photo: int = Field(description="Index of the photo in the request, from 0.")
     label: str
     subject: str
     status: Literal["enrolled", "already", "deleted", "refused"]
     face_id: str | None
     error: ReasonAnswer | None
-    reasons: list[ReasonAnswer] = Field(description="All that speaks against the face, even if it was enrolled.")
+    reasons: list[ReasonAnswer] = Field(description="Every problem found, even if the face was enrolled.")
     faces_found: FacesFound
     face: FaceAnswer | None
 
@@ -110,13 +114,15 @@ class EmbeddingsRequest(BaseModel):
         contract="499f2c0ac50eba0c", embeddings=[SubjectEmbedding], replace=False
     )
 
-    contract: str = Field(max_length=64, description="Of the network that gave them; see /v1/models.")
+    contract: str = Field(
+        max_length=64, description="Contract of the network that made the embeddings; see /v1/models."
+    )
     embeddings: list[SubjectEmbedding] = Field(min_length=1, max_length=MAX_EMBEDDINGS)
     replace: bool = Field(False, strict=True)
 
 
 class EnrolledEmbedding(BaseModel):
-    """What became of one embedding."""
+    """Result for one embedding."""
 
     model_config = example(subject="jane.doe", face_id="9e6380afc176e721c45c5467ddfd96ca", status="enrolled")
 
@@ -126,7 +132,7 @@ class EnrolledEmbedding(BaseModel):
 
 
 class EmbeddingsAnswer(BaseModel):
-    """What became of each embedding, in order."""
+    """Results in request order."""
 
     model_config = example(enrolled=1, faces=[EnrolledEmbedding])
 
@@ -139,22 +145,22 @@ async def post_faces(
     request: Request,
     response: Response,
     collection: CollectionName,
-    subject: Annotated[list[str], Form(description=f"One for all photos, or one for each, in order. {ID}")],
+    subject: Annotated[list[str], Form(description=f"One id for all photos, or one per photo in order. {ID}")],
     photo: Annotated[list[UploadFile], File(description=f"1 to {MAX_PHOTOS} photos.")],
     options: Annotated[EnrolOptions, Query()],
     idempotency_key: IdempotencyKey = None,
 ) -> EnrolAnswer:
-    """Enrol one face of each photo. Each photo that cannot be enrolled is reported, and the others are enrolled.
+    """Enrol one face of each photo. A photo that cannot be enrolled is reported and does not affect the others.
 
-    If nothing could be enrolled, the answer is an error with the first photo's code, and all photos in its details.
+    If no photo can be enrolled, the response is an error with the code of the first photo and all photos in `details`.
     """
     service: Service = request.state.service
-    subjects = _a_photo_each(subject, len(photo))
+    subjects = _subject_per_photo(subject, len(photo))
     add_audit_ids(request, subjects)
-    # A name can come in a charset that gives what no text can have.
+    # A file name can decode to characters that UTF-8 cannot encode.
     labels = [(file.filename or "").encode("utf-8", "replace").decode()[:255] for file in photo]
-    # The decode gate refuses a file that is too large, and the other photos are still enrolled. One byte too many shows
-    # the gate that it is; a call to the detector could not carry all of it.
+    # One byte more than allowed is enough for the decode gate to refuse a photo that is too large, while the others are
+    # enrolled. The whole photo may not fit into a call to the detector.
     data = [await file.read(service.limits.max_image_size + 1) for file in photo]
     found = await service.stages.gallery.collection(collection)
     chosen, embedder = ChosenStages.of(service, options), embedder_of(service, found.kind.embedder)
@@ -193,7 +199,7 @@ async def post_embeddings(
     body: EmbeddingsRequest,
     idempotency_key: IdempotencyKey = None,
 ) -> EmbeddingsAnswer:
-    """Enrol existing embeddings, all or none."""
+    """Enrol existing embeddings: either all of them or none."""
     service: Service = request.state.service
     add_audit_ids(request, (each.subject for each in body.embeddings))
     vectors = [vector_of(each.values) for each in body.embeddings]
@@ -217,21 +223,23 @@ async def post_embeddings(
 _STATUSES = ("enrolled", "already", "deleted", "refused")
 
 
-def _a_photo_each(subjects: list[str], photos: int) -> list[str]:
+def _subject_per_photo(subjects: list[str], photos: int) -> list[str]:
     if photos > MAX_PHOTOS:
-        raise Refused("INVALID_REQUEST", f"{photos} photos are more than the {MAX_PHOTOS} of one request")
+        raise Refused("INVALID_REQUEST", f"There are {photos} photos; a request can have at most {MAX_PHOTOS}")
     for each in subjects:
         subject_key(each)
         refuse_blank(each)
     if len(subjects) == 1:
         return subjects * photos
     if len(subjects) != photos:
-        raise Refused("INVALID_REQUEST", f"{len(subjects)} subjects for {photos} photos: send one, or one for each")
+        raise Refused(
+            "INVALID_REQUEST", f"There are {len(subjects)} subjects for {photos} photos; send one, or one per photo"
+        )
     return subjects
 
 
 def _request(key: str | None, sent: Sequence[str]) -> tuple[str, str] | None:
-    """The idempotency key, and a digest of what it was sent with."""
+    """The idempotency key and a digest of the request."""
     return None if key is None else (key, hashlib.sha256(json.dumps(sent).encode()).hexdigest())
 
 

@@ -1,4 +1,4 @@
-"""Examples of answers and bodies in the OpenAPI document."""
+"""Examples in the OpenAPI document."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 def example(*bases: type[BaseModel], **fields: Any) -> ConfigDict:
-    """The setting that gives a model an example in the OpenAPI document: that of `bases`, and `fields`.
+    """Make the configuration of a model whose example in the OpenAPI document has the examples of `bases` and `fields`.
 
-    A model among the values stands for its own example.
+    A model among the values is replaced by its example.
     """
 
     def plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""GET /v1/models: what a request can choose from."""
+"""GET /v1/models: the networks that a request can choose."""
 
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1", tags=["models"], responses=ERRORS, route_class=
 
 
 class NetworkAnswer(BaseModel):
-    """A network behind a role."""
+    """A network. Fields that are null apply to embedders only."""
 
     model_config = example(
         model="mobilefacenet",
@@ -37,13 +37,15 @@ class NetworkAnswer(BaseModel):
     embedding_contract: str | None = None
     embedding_dimensions: int | None = None
     cosine_threshold: float | None = Field(
-        None, description="What decides where neither the request nor the collection has a threshold."
+        None, description="The threshold if neither the request nor the collection has one."
     )
-    threshold_source: Literal["configuration", "card"] | None = Field(None, description="Who set it.")
+    threshold_source: Literal["configuration", "card"] | None = Field(
+        None, description="Where `cosine_threshold` was set."
+    )
 
 
 class DefaultsAnswer(BaseModel):
-    """The roles that a request to /v1 gets unless it names others; null where there is no such network."""
+    """Roles that requests to /v1 use by default; null if there is no such network."""
 
     model_config = example(detector="mtcnn", liveness="crmnet", embedder="arcface")
 
@@ -55,7 +57,7 @@ class DefaultsAnswer(BaseModel):
 
 
 class ModelsAnswer(BaseModel):
-    """Every network by its role, which is what requests name."""
+    """Networks by role. Requests choose a network by its role."""
 
     model_config = example(
         detectors={}, liveness={}, embedders={"arcface": NetworkAnswer}, attributes={}, defaults={"detector": "mtcnn"}
@@ -64,7 +66,7 @@ class ModelsAnswer(BaseModel):
     detectors: dict[str, NetworkAnswer]
     liveness: dict[str, NetworkAnswer]
     embedders: dict[str, NetworkAnswer]
-    attributes: dict[str, NetworkAnswer] = Field(description="By attribute, which is what `attributes` names.")
+    attributes: dict[str, NetworkAnswer] = Field(description="Networks by the name of their attribute.")
     defaults: DefaultsAnswer
 
 

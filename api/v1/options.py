@@ -1,4 +1,4 @@
-"""The options of a request, which stand in its address, and what they choose."""
+"""Options of a request, which are query parameters."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from imaging.pick import MOST_FACES_ANSWERED, FaceRule, Pick
 
 
 def _written(pattern: str, kind: str) -> Callable[[object], object]:
-    """Refuses text of an address that is not written as `pattern` has it: pydantic takes ``1_0`` and ``on``, too."""
+    """Return a validator that refuses text not matching `pattern`. Pydantic alone also accepts ``1_0`` and ``on``."""
 
     def check(given: object) -> object:
         if isinstance(given, str) and not re.fullmatch(pattern, given):
@@ -25,22 +25,26 @@ def _written(pattern: str, kind: str) -> Callable[[object], object]:
     return check
 
 
-# Bounds stand before these two: after a validator the OpenAPI document would not have them in its own words.
+# Write bounds before these two validators; otherwise the OpenAPI document lacks `minimum` and `maximum`.
 IN_DIGITS = BeforeValidator(_written("-?[0-9]{1,9}", "a whole number in digits"))
 AS_NUMBER = BeforeValidator(_written(r"-?[0-9]{1,20}([.][0-9]{1,20})?(e-?[0-9]{1,2})?", "a number"))
 Truth = Annotated[bool, BeforeValidator(_written("(?i:true|false)", "true or false"))]
 
 CollectionName = Annotated[
-    str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Letters, digits, dot, dash and underscore.")
+    str,
+    Path(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="1 to 64 letters, digits, dots, dashes and underscores; starts with a letter or digit.",
+    ),
 ]
-Threshold = Annotated[
+QueryThreshold = Annotated[
     Annotated[float, Field(ge=-1, le=1), AS_NUMBER] | None,
-    Field(description="Least cosine similarity; see Thresholds."),
+    Field(description="Minimum cosine similarity; see Thresholds."),
 ]
 JsonThreshold = Annotated[
-    float | None, Field(ge=-1, le=1, strict=True, description="Least cosine similarity; see Thresholds.")
+    float | None, Field(ge=-1, le=1, strict=True, description="Minimum cosine similarity; see Thresholds.")
 ]
-"""The same in a body, where false is no 0 and "1" no 1."""
+"""The same in a JSON body, where `false` and "1" are not numbers."""
 
 DetectorRole = Annotated[
     str | None, Field(description="Role of the detector; by default `defaults.detector` of GET /v1/models.")
@@ -58,51 +62,49 @@ Attributes = Annotated[
     str,
     Field(
         max_length=100,
-        description="What else to read from each face, comma-separated: pose, eyes; see /v1/models.",
+        description="Attributes to return for each face, comma-separated: pose, eyes. See /v1/models.",
     ),
 ]
 
 
 def _rules(every: str) -> str:
-    """Description of the four rules for which face counts; `every` says what ``all`` does."""
+    """Describe the rules for which face counts; `every` describes the rule ``all``."""
     return (
         "one: a photo with several faces is refused; prominent: the large and central face; largest: the largest face; "
         f"all: {every}. See Which face counts."
     )
 
 
-Crops = Annotated[
-    Truth, Field(description="Whether each face is answered with the crop that the embedder was given; see Crops.")
-]
+Crops = Annotated[Truth, Field(description="Whether to return the crop of each face that was embedded; see Crops.")]
 
 
 class DetectOptions(BaseModel):
-    """How a photo is examined."""
+    """Options for examining a photo."""
 
     model_config = ConfigDict(frozen=True)
 
     detector: DetectorRole = None
     liveness: LivenessPolicy = Field(
-        "off", description="off: not asked; report: stands beside the answer; require: a spoof is never a match."
+        "off", description="off: not checked; report: returned with each face; require: a spoof never matches."
     )
     liveness_network: LivenessRole = None
     attributes: Attributes = ""
     faces: FaceRule = Field("all", description=_rules("every face"))
     max_faces: Annotated[int, Field(ge=1, le=MOST_FACES_ANSWERED), IN_DIGITS] = Field(
         MOST_FACES_ANSWERED,
-        description="Largest number of faces in the answer, best score first; faces_found counts the others too.",
+        description="Maximum number of faces to return, best score first. faces_found counts the others too.",
     )
 
 
 class EmbedOptions(DetectOptions):
-    """The same, with the choice of the embedder."""
+    """Options for embedding the faces of a photo."""
 
     embedder: EmbedderRole = None
     crops: Crops = False
 
 
 class VerifyOptions(BaseModel):
-    """How two photos are compared."""
+    """Options for comparing two photos."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -112,40 +114,40 @@ class VerifyOptions(BaseModel):
     liveness_network: LivenessRole = None
     attributes: Attributes = ""
     metric: Literal["cosine", "euclidean"] = Field(
-        "cosine", description="cosine: similarity, -1 to 1; euclidean: distance of embeddings of length 1, 0 to 2."
+        "cosine", description="cosine: similarity, -1 to 1; euclidean: distance between embeddings of length 1, 0 to 2."
     )
     threshold: Annotated[float, Field(ge=-1, le=2), AS_NUMBER] | None = Field(
-        None, description="Least similarity or greatest distance; see Thresholds."
+        None, description="Minimum similarity or maximum distance; see Thresholds."
     )
     faces: FaceRule = Field("prominent", description=_rules("the two most similar faces, one of each photo"))
     crops: Crops = False
 
 
 class SearchOptions(DetectOptions):
-    """How a gallery is searched with a photo."""
+    """Options for searching a collection with a photo."""
 
     top_k: Annotated[int, Field(ge=1, le=100), IN_DIGITS] = Field(
-        5, description="Largest number of candidates per face."
+        5, description="Maximum number of candidates per face."
     )
-    threshold: Threshold = None
+    threshold: QueryThreshold = None
     crops: Crops = False
 
 
 class EnrolOptions(BaseModel):
-    """How photos are enrolled."""
+    """Options for enrolling photos."""
 
     model_config = ConfigDict(frozen=True)
 
     detector: DetectorRole = None
     liveness: LivenessPolicy = Field("off", description="require: a spoof is not enrolled.")
     liveness_network: LivenessRole = None
-    # The quality gate judges all that there are.
+    # The quality gate uses every attribute that is configured.
     attributes: ClassVar[None] = None
     quality: Literal["report", "require"] = Field("require", description="require: a poor face is not enrolled.")
     faces: FaceRule = Field("one", description=_rules("each face is enrolled for the photo's subject"))
-    replace: Truth = Field(False, description="Whether the subjects' earlier faces are deleted in the same step.")
+    replace: Truth = Field(False, description="Whether to delete the subjects' earlier faces in the same step.")
 
 
 def pick_of(service: Service, rule: FaceRule, most: int = MOST_FACES) -> Pick:
-    """Which faces of a photo count under `rule`, at most so many."""
+    """Make the `Pick` for `rule`, with at most `most` faces."""
     return Pick(rule, service.policy.other_faces, most)

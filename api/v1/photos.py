@@ -1,4 +1,4 @@
-"""POST /v1/detect, /v1/embed, /v1/verify and /v1/compare: photos and embeddings, without a gallery."""
+"""POST /v1/detect, /v1/embed, /v1/verify and /v1/compare."""
 
 import time
 from typing import Annotated
@@ -31,11 +31,11 @@ PhotoFile = Annotated[UploadFile, File(description="A JPEG, PNG, WEBP, BMP, HEIC
 
 
 class ContractEmbedding(BaseModel):
-    """An embedding, with what it may be compared with."""
+    """An embedding and its contract. Only embeddings of the same contract can be compared."""
 
     model_config = example(contract="499f2c0ac50eba0c", values=[0.0125, -0.0431, 0.0872])
 
-    contract: str = Field(max_length=64, description="Of the network that gave it; see /v1/models.")
+    contract: str = Field(max_length=64, description="Contract of the network that made the embedding; see /v1/models.")
     values: Embedding
 
 
@@ -48,7 +48,7 @@ class EmbeddedFace(CroppedFace):
 
 
 class DetectAnswer(BaseModel):
-    """The faces of a photo that count, best score first."""
+    """Faces of a photo that count, best score first."""
 
     model_config = example(photo=PhotoAnswer, faces_found=1, faces=[FaceAnswer], models=Models, timings_ms=Timings)
 
@@ -60,7 +60,7 @@ class DetectAnswer(BaseModel):
 
 
 class EmbedAnswer(BaseModel):
-    """The same, with their embeddings, which have length 1."""
+    """Faces of a photo that count, best score first, with embeddings of length 1."""
 
     model_config = example(photo=PhotoAnswer, faces_found=1, faces=[EmbeddedFace], models=Models, timings_ms=Timings)
 
@@ -72,19 +72,19 @@ class EmbedAnswer(BaseModel):
 
 
 class Comparison(BaseModel):
-    """Two embeddings compared."""
+    """Result of a comparison."""
 
     model_config = example(match=True, metric="cosine", value=0.71, cosine_similarity=0.71, threshold=ThresholdAnswer)
 
     match: bool
     metric: ComparisonMetric
-    value: float = Field(description="Similarity or distance in that metric.")
+    value: float = Field(description="Similarity or distance in `metric`.")
     cosine_similarity: float
     threshold: ThresholdAnswer
 
 
 class VerifyAnswer(Comparison):
-    """Two photos compared."""
+    """Result of a comparison of two photos, with the compared face of each."""
 
     model_config = example(
         Comparison, faces_found=[1, 1], faces=[CroppedFace, CroppedFace], models=Models, timings_ms=Timings
@@ -111,7 +111,7 @@ class CompareEmbeddingsRequest(BaseModel):
 
 @router.post("/detect")
 async def post_detect(request: Request, photo: PhotoFile, options: Annotated[DetectOptions, Query()]) -> DetectAnswer:
-    """Find the faces of a photo, with their landmarks and quality, and whether they are live."""
+    """Find the faces of a photo, with landmarks, quality and optionally liveness and attributes."""
     service: Service = request.state.service
     chosen = ChosenStages.of(service, options)
     started = time.perf_counter()
@@ -129,7 +129,7 @@ async def post_detect(request: Request, photo: PhotoFile, options: Annotated[Det
 
 @router.post("/embed")
 async def post_embed(request: Request, photo: PhotoFile, options: Annotated[EmbedOptions, Query()]) -> EmbedAnswer:
-    """Find the faces of a photo and give an embedding of each."""
+    """Find the faces of a photo and embed each."""
     service: Service = request.state.service
     chosen, embedder = ChosenStages.of(service, options), embedder_of(service, options.embedder)
     started = time.perf_counter()
@@ -156,7 +156,7 @@ async def post_embed(request: Request, photo: PhotoFile, options: Annotated[Embe
 async def post_verify(
     request: Request, photo1: PhotoFile, photo2: PhotoFile, options: Annotated[VerifyOptions, Query()]
 ) -> VerifyAnswer:
-    """Compare a face of one photo with a face of another: the same person or not."""
+    """Decide whether a face of one photo and a face of another show the same person."""
     service: Service = request.state.service
     chosen, embedder = ChosenStages.of(service, options), embedder_of(service, options.embedder)
     started = time.perf_counter()
@@ -187,19 +187,21 @@ async def post_verify(
 
 @router.post("/compare")
 async def post_compare(request: Request, body: CompareEmbeddingsRequest) -> Comparison:
-    """Compare two embeddings that /v1/embed gave."""
+    """Compare two embeddings made by /v1/embed."""
     service: Service = request.state.service
     first, second = body.embedding1, body.embedding2
     embedders = service.stages.of(EMBEDDER.name).values()
     embedder = next((one for one in embedders if one.card.embedding_contract == first.contract), None)
     if embedder is None:
-        raise Refused("EMBEDDING_CONTRACT_MISMATCH", "No network of this service gave embedding1")
+        raise Refused("EMBEDDING_CONTRACT_MISMATCH", "embedding1 was not made by a network of this service")
     if second.contract != first.contract:
-        raise Refused("EMBEDDING_CONTRACT_MISMATCH", "The two embeddings are of different networks")
+        raise Refused("EMBEDDING_CONTRACT_MISMATCH", "The embeddings were made by different networks")
     [size] = embedder.card.shape
     for each in (first, second):
         if len(each.values) != size:
-            raise Refused("INVALID_EMBEDDING", f"An embedding has {len(each.values)} numbers; its network gives {size}")
+            raise Refused(
+                "INVALID_EMBEDDING", f"An embedding has {len(each.values)} numbers; its network returns {size}"
+            )
     unit = [vector / np.linalg.norm(vector) for vector in (vector_of(first.values), vector_of(second.values))]
     threshold = threshold_of(service.policy, embedder, request=body.threshold, metric=body.metric)
     compared = _compared(distances(*unit), body.metric, threshold)

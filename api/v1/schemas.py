@@ -1,4 +1,4 @@
-"""What several routes answer: faces, and the networks that looked at them."""
+"""Parts of answers that several routes return."""
 
 import time
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ FacesFound = Annotated[int, Field(description="Number of faces that count, inclu
 
 
 class Box(BaseModel):
-    """In pixels of the photo as it was sent; may reach beyond its edges."""
+    """Box in pixels of the upright photo. May extend beyond the photo."""
 
     model_config = example(left=212.4, top=88.1, width=143.7, height=189.2)
 
@@ -31,7 +31,7 @@ class Box(BaseModel):
 
 
 class Landmarks(BaseModel):
-    """x and y in pixels; left and right as seen in the photo."""
+    """Landmarks as x and y in pixels. Left and right as seen in the photo."""
 
     model_config = example(
         left_eye=[251.3, 160.2],
@@ -49,7 +49,7 @@ class Landmarks(BaseModel):
 
 
 class Quality(BaseModel):
-    """Measured on grey values of 0 to 255; of a face on its own pixels, brought to 112x112."""
+    """Quality of a photo or a face, measured on grey values from 0 to 255. Faces are scaled to 112x112 pixels."""
 
     model_config = example(brightness=127.4, contrast=52.8, sharpness=140.6)
 
@@ -59,12 +59,12 @@ class Quality(BaseModel):
 
     @classmethod
     def of(cls, measured: quality.Quality) -> "Quality":
-        """The answer's form of it."""
+        """Make the answer from a measurement."""
         return cls(brightness=measured.brightness, contrast=measured.contrast, sharpness=measured.sharpness)
 
 
 class Liveness(BaseModel):
-    """Whether a face is alive: the score is the live probability."""
+    """Liveness of a face. `score` is the live probability."""
 
     model_config = example(live=True, score=0.97, threshold=0.5)
 
@@ -74,7 +74,7 @@ class Liveness(BaseModel):
 
 
 class FaceAnswer(BaseModel):
-    """A face that was found."""
+    """A face of a photo."""
 
     model_config = example(
         box=Box, score=0.999, landmarks=Landmarks, quality=Quality, liveness=Liveness, pose=PoseAnswer, eyes=EyesAnswer
@@ -84,9 +84,9 @@ class FaceAnswer(BaseModel):
     score: float
     landmarks: Landmarks
     quality: Quality
-    liveness: Liveness | None = Field(description="null where liveness is off.")
-    pose: PoseAnswer | None = Field(description="null unless `attributes` names it.")
-    eyes: EyesAnswer | None = Field(description="null unless `attributes` names it.")
+    liveness: Liveness | None = Field(description="null if liveness is off.")
+    pose: PoseAnswer | None = Field(description="null unless `attributes` includes pose.")
+    eyes: EyesAnswer | None = Field(description="null unless `attributes` includes eyes.")
 
     @classmethod
     def of(
@@ -97,7 +97,11 @@ class FaceAnswer(BaseModel):
         pose: NDArray[np.float32] | None = None,
         eyes: NDArray[np.float32] | None = None,
     ) -> "FaceAnswer":
-        """The answer's form of one face of `photo`, with the readings of its attributes."""
+        """Make the answer for one face of `photo`.
+
+        Args:
+            pose, eyes: readings of the attributes; None if they were not read.
+        """
         face = photo.faces[index]
         return cls(
             box=_box(face),
@@ -111,7 +115,7 @@ class FaceAnswer(BaseModel):
 
 
 class PhotoAnswer(BaseModel):
-    """A photo as it was sent, upright."""
+    """A photo, after its EXIF orientation is applied."""
 
     model_config = example(width=640, height=480, quality=Quality)
 
@@ -121,12 +125,12 @@ class PhotoAnswer(BaseModel):
 
     @classmethod
     def of(cls, photo: Photo) -> "PhotoAnswer":
-        """The answer's form of `photo`."""
+        """Make the answer from a photo."""
         return cls(width=photo.width, height=photo.height, quality=Quality.of(photo.quality))
 
 
 class Models(BaseModel):
-    """The networks that gave the answer, by their names in the catalogue; null for those that were not asked."""
+    """Catalogue names of the networks that were used; null for those that were not."""
 
     model_config = example(detector="mtcnn", liveness="fr-liveness", embedder="mobilefacenet", pose=None, eyes=None)
 
@@ -138,24 +142,24 @@ class Models(BaseModel):
 
 
 class Timings(BaseModel):
-    """Where the time went, in milliseconds."""
+    """Durations in milliseconds."""
 
     model_config = example(detection=21.4, networks=12.9, total=35.2)
 
     detection: float = Field(
-        description="Work of the detector's replica: decoding, detection and cropping. For two photos, the sum of both."
+        description="Decoding, detection and cropping in the detector's replica; summed over the photos."
     )
-    networks: float = Field(description="Round trip of the networks after the detector, which run in parallel.")
-    total: float = Field(description="From reading the photos to the answer.")
+    networks: float = Field(description="Round trip of the networks that read faces. They run concurrently.")
+    total: float = Field(description="From reading the photos to making the answer.")
 
     @classmethod
     def of(cls, photos: Iterable[Photo], networks: float, started: float) -> "Timings":
-        """The timings of an answer that is about to be sent.
+        """Make the timings of an answer. Its total ends now.
 
         Args:
             photos: all photos of the request.
-            networks: seconds that the networks after the detector took, in parallel.
-            started: when the request began, by `time.perf_counter`.
+            networks: time spent waiting for the networks, in seconds.
+            started: start of the request, from `time.perf_counter`.
         """
         return cls(
             detection=1000 * sum(photo.seconds for photo in photos),
@@ -165,7 +169,7 @@ class Timings(BaseModel):
 
 
 class ThresholdAnswer(BaseModel):
-    """The threshold that decided, and who set it."""
+    """The applied threshold and where it was set."""
 
     model_config = example(value=0.42, source="card")
 
@@ -174,7 +178,7 @@ class ThresholdAnswer(BaseModel):
 
     @classmethod
     def of(cls, applied: AppliedThreshold) -> "ThresholdAnswer":
-        """The answer's form of `applied`."""
+        """Make the answer from the applied threshold."""
         return cls(value=applied.value, source=applied.source)
 
 

@@ -1,4 +1,4 @@
-"""Searching a collection: with a photo, or with an embedding that is there already."""
+"""Search a collection with a photo or an existing embedding."""
 
 import time
 from typing import Annotated
@@ -29,7 +29,7 @@ router = APIRouter(
 
 
 class Candidate(BaseModel):
-    """A subject at or above the threshold, by its most similar face."""
+    """A subject whose most similar face reaches the threshold."""
 
     model_config = example(subject="jane.doe", similarity=0.83, face_id="9e6380afc176e721c45c5467ddfd96ca")
 
@@ -39,7 +39,7 @@ class Candidate(BaseModel):
 
 
 class SearchedFace(CroppedFace):
-    """A face of the photo with its candidates, best first; none if liveness is required and the face is a spoof."""
+    """A face with its candidates, best first. Empty if liveness is required and the face is a spoof."""
 
     model_config = example(CroppedFace, candidates=[Candidate])
 
@@ -47,7 +47,7 @@ class SearchedFace(CroppedFace):
 
 
 class SearchAnswer(BaseModel):
-    """The faces of a photo, best score first."""
+    """Faces of a photo that count, best score first."""
 
     model_config = example(
         photo=PhotoAnswer,
@@ -72,12 +72,12 @@ class EmbeddingSearchRequest(BaseModel):
     model_config = ConfigDict(extra="forbid") | example(embedding=ContractEmbedding, top_k=5, threshold=0.4)
 
     embedding: ContractEmbedding
-    top_k: int = Field(5, ge=1, le=100, strict=True, description="Largest number of candidates.")
+    top_k: int = Field(5, ge=1, le=100, strict=True, description="Maximum number of candidates.")
     threshold: JsonThreshold = None
 
 
 class EmbeddingSearchAnswer(BaseModel):
-    """The candidates, best first."""
+    """Candidates, best first."""
 
     model_config = example(candidates=[Candidate], threshold=ThresholdAnswer)
 

@@ -14,23 +14,23 @@ router = APIRouter(prefix="/v1", tags=["status"], responses=ERRORS, route_class=
 
 
 class ReplicasAnswer(BaseModel):
-    """Replicas of a deployment by state, and the wanted number."""
+    """Number of replicas of a deployment by state."""
 
     model_config = example(running=1, starting=0, stopping=0, wanted=1)
 
     running: int
     starting: int
     stopping: int
-    wanted: int = Field(description="Number of replicas that the configuration or autoscaling wants.")
+    wanted: int = Field(description="Target number, set by the configuration or autoscaling.")
 
 
 class CallsAnswer(BaseModel):
-    """Recent calls of a stage from the ingress replica that answers."""
+    """Recent calls to a stage from the ingress replica that handles this request."""
 
     model_config = example(ongoing=0, recent=120, p50_ms=12.3, p95_ms=20.1)
 
-    ongoing: int = Field(description="Calls without an answer so far, queued ones included.")
-    recent: int = Field(description="Calls that ended in the last `since_s` seconds; at most 4,096.")
+    ongoing: int = Field(description="Calls that have not finished, including queued calls.")
+    recent: int = Field(description="Calls that finished in the last `since_s` seconds; at most 4,096.")
     p50_ms: float | None = Field(description="Median duration in milliseconds.")
     p95_ms: float | None = Field(description="95th percentile of the duration in milliseconds.")
 
@@ -50,14 +50,16 @@ class StageAnswer(BaseModel):
         calls=CallsAnswer,
     )
 
-    deployment: str = Field(description="Its name, even if it runs inside the ingress.")
-    kind: str = Field(description="The task of its network, or `gallery` or `ingress`.")
-    role: str | None = Field(description="The name that requests use; null for the gallery and the ingress.")
+    deployment: str = Field(description="Name of the deployment: `TASK-ROLE`, even for a stage inside the ingress.")
+    kind: str = Field(description="The network's task, `gallery` or `ingress`.")
+    role: str | None = Field(description="Name of the stage in requests; null for the gallery and the ingress.")
     model: str | None
     title: str | None
     licence: str | None
     ready: bool = Field(description="Whether the stage answers, as of the last check of this ingress replica.")
-    replicas: ReplicasAnswer = Field(description="Those of the ingress, if the stage runs inside it.")
+    replicas: ReplicasAnswer = Field(
+        description="Replicas of the stage, or of the ingress if the stage runs inside it."
+    )
     calls: CallsAnswer
 
     @classmethod
@@ -85,7 +87,7 @@ class StageAnswer(BaseModel):
 
 
 class StatusAnswer(BaseModel):
-    """The networks, the writer and readers of the gallery, and the ingress."""
+    """State of the networks, the gallery's writer and reader, and the ingress."""
 
     model_config = example(stages=[StageAnswer], unreadable_collections=[], since_s=WINDOW_S)
 
@@ -98,9 +100,9 @@ class StatusAnswer(BaseModel):
 
 @router.get("/status")
 async def get_status(request: Request) -> StatusAnswer:
-    """Return the state of each stage: its replicas, and its recent calls from this ingress replica.
+    """Report the replicas of each stage and its recent calls from this ingress replica.
 
-    `UNAVAILABLE` while Ray Serve's controller, which knows the replicas, does not answer.
+    Fails with `UNAVAILABLE` while Ray Serve's controller does not answer.
     """
     service: Service = request.state.service
     key = request.state.key

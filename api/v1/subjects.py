@@ -1,4 +1,4 @@
-"""Subjects of a collection and their faces: listing and deleting."""
+"""List and delete the subjects of a collection and their faces."""
 
 from datetime import datetime
 from typing import Annotated
@@ -32,7 +32,10 @@ class SubjectAnswer(BaseModel):
 
 
 class SubjectsAnswer(BaseModel):
-    """A page of subjects in the order of their ids' code points; `next` is the `after` of the next page."""
+    """A page of subjects, ordered by the code points of their ids.
+
+    `next` is the value of `after` for the next page; null on the last page.
+    """
 
     model_config = example(subjects=[SubjectAnswer], next="jane.doe")
 
@@ -41,7 +44,7 @@ class SubjectsAnswer(BaseModel):
 
 
 class StoredFaceAnswer(BaseModel):
-    """An enrolled face; the label is the name of the file that it came from."""
+    """An enrolled face. The label is the name of the photo's file, or was set with the embedding."""
 
     model_config = example(face_id="9e6380afc176e721c45c5467ddfd96ca", label="jane.jpg", created="2026-01-15T10:30:00Z")
 
@@ -51,7 +54,7 @@ class StoredFaceAnswer(BaseModel):
 
 
 class SubjectFacesAnswer(BaseModel):
-    """A subject with its faces, first enrolled first."""
+    """A subject with its faces, oldest first."""
 
     model_config = example(id="jane.doe", faces=[StoredFaceAnswer])
 
@@ -68,7 +71,7 @@ class DeleteSubjectsRequest(BaseModel):
 
 
 class DeletedAnswer(BaseModel):
-    """How many faces were deleted."""
+    """Number of deleted faces."""
 
     model_config = example(deleted_faces=2)
 
@@ -79,12 +82,12 @@ class DeletedAnswer(BaseModel):
 async def get_subjects(
     request: Request,
     collection: CollectionName,
-    after: Annotated[str, Query(max_length=MAX_SUBJECT, description="`next` of the page before.")] = "",
+    after: Annotated[str, Query(max_length=MAX_SUBJECT, description="`next` of the previous page.")] = "",
     limit: Annotated[
-        Annotated[int, Field(ge=1, le=1000), IN_DIGITS], Query(description="Most subjects of the page.")
+        Annotated[int, Field(ge=1, le=1000), IN_DIGITS], Query(description="Maximum number of subjects on the page.")
     ] = 100,
 ) -> SubjectsAnswer:
-    """List the subjects of a collection, a page at a time."""
+    """List one page of a collection's subjects."""
     gallery = request.state.service.stages.gallery
     page = await gallery.subjects(await gallery.collection(collection), after, limit + 1)
     listed = [
@@ -107,7 +110,7 @@ async def get_subject(request: Request, collection: CollectionName, subject: Sub
 
 @router.delete("/subjects/{subject:text}")
 async def delete_subject(request: Request, collection: CollectionName, subject: SubjectId) -> DeletedAnswer:
-    """Delete a subject with all its faces: no search finds it from the answer on."""
+    """Delete a subject with all its faces. Searches do not find it after the response."""
     add_audit_ids(request, [subject])
     deleted = await request.state.service.stages.gallery.delete_subjects(collection, [subject])
     if not deleted:
@@ -119,9 +122,9 @@ async def delete_subject(request: Request, collection: CollectionName, subject: 
 async def post_delete_subjects(
     request: Request, collection: CollectionName, body: DeleteSubjectsRequest
 ) -> DeletedAnswer:
-    """Delete many subjects in one step; those that are not there are no error.
+    """Delete several subjects in one step. Unknown ids are ignored.
 
-    The way to ids that an address cannot carry, such as ``..``, which browsers and proxies resolve.
+    Use this for ids that cannot be part of a path, such as ``..``, which browsers and proxies resolve.
     """
     add_audit_ids(request, body.ids)
     deleted = await request.state.service.stages.gallery.delete_subjects(collection, body.ids)

@@ -96,7 +96,7 @@ def test_a_photo_is_fetched_by_its_address(address: str) -> None:
 @pytest.mark.parametrize("field", [TEXT, "file:///etc/passwd", "//example.com", " https://a.b"])
 def test_an_invalid_address_is_a_failed_download(field: str) -> None:
     found = refusal(extract(image=field, image_type="url"))
-    assert found == ("DOWNLOAD_FAILED", "The image is not an http or https address")
+    assert found == ("DOWNLOAD_FAILED", "The image is not an http or https URL")
 
 
 @pytest.mark.parametrize("fields", [{}, {"image_type": "base64"}])

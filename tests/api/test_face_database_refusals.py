@@ -41,7 +41,7 @@ def test_a_photo_without_a_face_is_the_contracts_500() -> None:
 
 def test_an_unknown_variant_is_a_400() -> None:
     asked = Database("VGG-Face")
-    said = (400, "model is arcface or facenet, not vgg-face")
+    said = (400, "model must be arcface or facenet, not vgg-face")
     assert error(asked.add("a", "anna")) == error(asked.match("anna")) == error(asked.delete("a")) == said
     for path in ("/list_faces", "/stats"):
         assert error(asked.client.get(path, params=asked.said)) == said
@@ -50,7 +50,7 @@ def test_an_unknown_variant_is_a_400() -> None:
 @pytest.mark.parametrize("path", ["/add_face", "/match_face"])
 def test_a_variant_in_the_form_and_in_the_address_is_a_400(path: str) -> None:
     sent = {"params": {"model": "arcface"}, "data": {"id": "a", "model": "facenet"}, "files": {"file": b"anna"}}
-    said = "model is sent in the form and in the address; send it once"
+    said = "model is in both the form and the query; send it once"
     assert error(Database().client.post(path, **sent)) == (400, said)
 
 
@@ -59,7 +59,7 @@ def test_a_full_database_takes_no_more_but_replaces() -> None:
     database.add("a", "anna")
     database.enrol("a", "anna-2", "anna-3")
     assert database.add("b", "bob").status_code == 200
-    assert error(database.add("c", "carl")) == (400, "The database has the 2 faces that it may have")
+    assert error(database.add("c", "carl")) == (400, "The database already has the maximum of 2 faces")
     assert database.add("b", "carl").status_code == 200
     assert database.faces() == ["a", "b"]
     database.delete("a")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.addresses import Addresses, Resolver
-from api.networks import Address, is_public
+from api.networks import IPAddress, is_public
 from api.settings import AddressArgs
 from imaging.refused import Refused
 from tests.api.sites import Wire
@@ -63,7 +63,7 @@ def test_an_inner_address_stays_so_inside_an_ipv6_address(prefix: str) -> None:
 
 
 @given(st.ip_addresses())
-def test_an_allowed_address_is_global_unicast_in_every_form_of_its_text(address: Address) -> None:
+def test_an_allowed_address_is_global_unicast_in_every_form_of_its_text(address: IPAddress) -> None:
     if is_public(address):
         assert address.is_global
         assert not address.is_multicast

@@ -68,7 +68,7 @@ def test_a_number_behind_the_networks_own_is_of_another_network(seed: int, place
     own = given_by(128, seed)
     other = answer(own)
     other[place] = 1e-6
-    assert refusal(own, other).startswith("embedding2 is of another network: this one gives 128 numbers")
+    assert refusal(own, other).startswith("embedding2 was made by another network: this one returns 128 numbers")
     assert refusal(other, other).startswith("embedding1")
 
 
@@ -89,9 +89,7 @@ def test_zeros_of_the_networks_own_are_no_padding() -> None:
 
 
 def test_two_lengths_are_refused() -> None:
-    assert refusal([1, 2, 3], [1]) == (
-        "embedding1 has 3 numbers and embedding2 has 1; embeddings of one network have the same number"
-    )
+    assert refusal([1, 2, 3], [1]) == ("embedding1 has 3 numbers and embedding2 has 1; they must have the same length")
 
 
 def test_without_padding_every_width_stays_as_it_is() -> None:

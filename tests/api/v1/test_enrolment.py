@@ -156,10 +156,10 @@ def test_a_request_has_at_most_64_photos_and_one_subject_or_one_per_photo() -> N
     for subjects, photos in ((2, 1), (2, 3), (65, 64)):
         response = api.enrol([f"s{number}" for number in range(subjects)], *["anna"] * photos)
         assert refusal(response) == (400, "INVALID_REQUEST")
-        assert message(response) == f"{subjects} subjects for {photos} photos: send one, or one for each"
+        assert message(response) == f"There are {subjects} subjects for {photos} photos; send one, or one per photo"
     photos_65 = [f"anna-{number}" for number in range(65)]
     response = api.enrol("anna", *photos_65)
-    assert message(response) == "65 photos are more than the 64 of one request"
+    assert message(response) == "There are 65 photos; a request can have at most 64"
     assert api.people.detected == []
     assert counts(api.enrol("anna", *photos_65[:64])) == {"enrolled": 64}
 

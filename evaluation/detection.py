@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.intervals import Estimate, wilson
+from evaluation.intervals import Share
 from imaging.faces import Photo as Detected
 from imaging.geometry import Box
 from models.detection import PhotoDetector
@@ -79,19 +79,6 @@ class DetectedPhoto:
     labels: Sequence[LabelledFace]
     found: Sequence[Box]
     longer: int
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A share of faces or photos: `count` out of `of`, which is at least 1."""
-
-    count: int
-    of: int
-
-    @property
-    def estimate(self) -> Estimate:
-        """The share with Wilson's 95 % interval."""
-        return wilson(self.count, self.of)
 
 
 @dataclass(frozen=True, slots=True)

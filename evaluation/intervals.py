@@ -18,6 +18,19 @@ class Estimate:
     high: float
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of faces or photos: `count` out of `of`, which is at least 1."""
+
+    count: int
+    of: int
+
+    @property
+    def estimate(self) -> Estimate:
+        """The share with Wilson's 95 % interval."""
+        return wilson(self.count, self.of)
+
+
 def wilson(errors: int, trials: int) -> Estimate:
     """The share of errors in one or more independent trials, with Wilson's score interval.
 

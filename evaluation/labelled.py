@@ -51,9 +51,14 @@ def read_labelled(source: Path) -> Labelled:
     return found
 
 
+def photos_below(folder: Path) -> list[Path]:
+    """The photos in `folder` and the folders below, known by their endings, in alphabetical order."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+
+
 def photos_in(folder: Path) -> list[Path]:
-    """The photos in the folders below `folder`, known by their endings, in alphabetical order."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.parent != folder)
+    """The same without those directly in `folder`."""
+    return [path for path in photos_below(folder) if path.parent != folder]
 
 
 def check_number_of_pairs(source: Path, pairs: int) -> None:

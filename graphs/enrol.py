@@ -136,7 +136,7 @@ def _fit(
     for row, face in enumerate(photo.asked):
         outcome = by_face[face]
         outcome.attributes = {task: photo.readings[stage.role][row] for task, stage in attributes.items()}
-        poor = list(attribute_reasons(policy, outcome.attributes.get("pose"), outcome.attributes.get("eyes")))
+        poor = list(attribute_reasons(policy, outcome.attributes))
         outcome.reasons += poor
         if rules.quality == "require" and (refusing := [reason for reason in poor if reason.refuses]):
             outcome.refused = _refusal(refusing[0])

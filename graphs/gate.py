@@ -1,6 +1,6 @@
 """Quality gate of enrolment: why a face is not good enough."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,23 +30,21 @@ def reasons(photo: Photo, index: int, policy: Policy) -> list[Reason]:
     return list(_reasons(photo, photo.faces[index], index, policy))
 
 
-def attribute_reasons(
-    policy: Policy, pose: NDArray[np.float32] | None, eyes: NDArray[np.float32] | None
-) -> Iterator[Reason]:
+def attribute_reasons(policy: Policy, attributes: Mapping[str, NDArray[np.float32]]) -> Iterator[Reason]:
     """Yield every reason against enrolling a face that follows from its attributes.
 
     Args:
-        pose: float32 (3), yaw, pitch and roll in degrees; None without a pose network.
-        eyes: float32 (2), the probability that each eye is open; None without an eyes network.
+        attributes: by task. ``pose``: float32 (3), yaw, pitch and roll in degrees. ``eyes``: float32 (2), the
+            probability that each eye is open. Others are not judged.
     """
-    if pose is not None:
+    if (pose := attributes.get("pose")) is not None:
         yaw, pitch = abs(float(pose[0])), abs(float(pose[1]))
         refuses = policy.enrol_pose == "require"
         if yaw > policy.enrol_max_yaw:
             yield Reason("FACE_TURNED", f"The face is turned {yaw:.0f} degrees to a side", refuses)
         elif pitch > policy.enrol_max_pitch:
             yield Reason("FACE_TURNED", f"The face is turned {pitch:.0f} degrees up or down", refuses)
-    if eyes is not None and (open_eye := float(eyes.max())) < policy.enrol_min_open:
+    if (eyes := attributes.get("eyes")) is not None and (open_eye := float(eyes.max())) < policy.enrol_min_open:
         message = f"Both eyes are closed: the probability that one is open is {open_eye:.2f}"
         yield Reason("EYES_CLOSED", message, policy.enrol_eyes == "require")
 

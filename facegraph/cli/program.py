@@ -56,6 +56,7 @@ def program() -> LazyGroup:
             LazyCommand("recall", "recall:recall_command"),
             LazyCommand("ranges", "ranges:ranges_command"),
             LazyCommand("fuse", "fuse:fuse_command"),
+            LazyCommand("gate", "gate:gate_command"),
         ),
         _group(
             "gallery",

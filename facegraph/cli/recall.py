@@ -8,10 +8,11 @@ import typer
 import yaml
 from rich.table import Table
 
-from evaluation.detection import MeasuredDetection, Share, measure_detection, read_photos
+from evaluation.detection import MeasuredDetection, measure_detection, read_photos
 from facegraph.cli.models import StoreOption
 from facegraph.cli.options import JsonOption
 from facegraph.cli.output import CommandError, print_json, print_line, stdout, tracking
+from facegraph.cli.shares import SHARE_COLUMNS, share_cells, share_json
 from imaging.decode import Limits
 from models.catalogue import card
 from models.detection import PhotoDetector
@@ -71,33 +72,21 @@ def _options(given: Sequence[str]) -> dict[str, Any]:
 
 def _summary(measured: MeasuredDetection) -> Mapping[str, object]:
     return {
-        "found": {name: _share(share) for name, share in measured.found.items()},
+        "found": {name: share_json(share) for name, share in measured.found.items()},
         "beyond_the_labels": measured.beyond,
-        "photos_with_as_many_faces_as_labels": _share(measured.same_count),
-        "photos_all_right": _share(measured.right),
+        "photos_with_as_many_faces_as_labels": share_json(measured.same_count),
+        "photos_all_right": share_json(measured.right),
         "ms": measured.ms,
     }
 
 
-def _share(share: Share) -> Mapping[str, float]:
-    return {"count": share.count, "of": share.of, "low": share.estimate.low, "high": share.estimate.high}
-
-
 def _print(measured: MeasuredDetection) -> None:
-    table = Table("labelled faces", "found", "of", "share", "95 % interval", box=None, header_style="bold")
+    table = Table("labelled faces", "found", *SHARE_COLUMNS, box=None, header_style="bold")
     for name, share in measured.found.items():
-        table.add_row(name, str(share.count), str(share.of), _percent(share.estimate.value), _interval(share))
+        table.add_row(name, *share_cells(share))
     stdout.print(table)
     print_line(f"unlabelled faces {measured.beyond}")
     for name, share in (("with the labelled number of faces", measured.same_count), ("without error", measured.right)):
-        percent = f"{_percent(share.estimate.value)} ({_interval(share)})"
-        print_line(f"photos {name} {share.count} of {share.of}, {percent}")
+        count, photos, percent, interval = share_cells(share)
+        print_line(f"photos {name} {count} of {photos}, {percent} ({interval})")
     print_line(f"{measured.ms:.1f} ms per photo on one thread, without decoding")
-
-
-def _interval(share: Share) -> str:
-    return f"{_percent(share.estimate.low)} to {_percent(share.estimate.high)}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

@@ -13,12 +13,12 @@ from evaluation.detection import (
     LEAST_OVERLAP,
     DetectedPhoto,
     LabelledFace,
-    Share,
     detection_figures,
     measure_detection,
     paired_boxes,
     read_photos,
 )
+from evaluation.intervals import Share
 from imaging.decode import Limits
 from imaging.faces import Face
 from imaging.geometry import Box

@@ -151,14 +151,8 @@ def test_turn_depends_on_neither_tilt_nor_size_nor_place(
     assert turn(moved.astype(np.float32)) == pytest.approx(abs(x) / 40, abs=2e-4)
 
 
-def said(policy: Policy, pose: Sequence[float] | None = None, eyes: Sequence[float] | None = None) -> list[Reason]:
-    return list(
-        attribute_reasons(
-            policy,
-            None if pose is None else np.array(pose, np.float32),
-            None if eyes is None else np.array(eyes, np.float32),
-        )
-    )
+def said(policy: Policy, **readings: Sequence[float]) -> list[Reason]:
+    return list(attribute_reasons(policy, {task: np.array(each, np.float32) for task, each in readings.items()}))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +166,7 @@ def said(policy: Policy, pose: Sequence[float] | None = None, eyes: Sequence[flo
 )
 def test_a_face_is_turned_beyond_the_measured_angles(pose: Sequence[float], message: str | None) -> None:
     policy = Policy(enrol_max_yaw=30, enrol_max_pitch=25)
-    assert said(policy, pose) == ([Reason("FACE_TURNED", message, refuses=False)] if message else [])
+    assert said(policy, pose=pose) == ([Reason("FACE_TURNED", message, refuses=False)] if message else [])
 
 
 @pytest.mark.parametrize(("eyes", "closed"), [((0.4, 0.49), True), ((0.5, 0.0), False), ((0.0, 0.9), False)])
@@ -182,6 +176,6 @@ def test_eyes_are_closed_if_both_are(eyes: Sequence[float], closed: bool) -> Non
 
 def test_attributes_refuse_where_the_policy_requires_them() -> None:
     for pose, eyes in (("require", "report"), ("report", "require")):
-        found = said(Policy(enrol_pose=pose, enrol_eyes=eyes), (90, 0, 0), (0, 0))
+        found = said(Policy(enrol_pose=pose, enrol_eyes=eyes), pose=(90, 0, 0), eyes=(0, 0))
         assert [reason.refuses for reason in found] == [pose == "require", eyes == "require"]
     assert said(Policy(enrol_pose="require", enrol_eyes="require")) == []

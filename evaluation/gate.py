@@ -1,0 +1,91 @@
+"""How many faces the enrolment gate would refuse or report, by reason."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.answers import examine
+from evaluation.intervals import Share
+from graphs.faces import ExaminedPhoto
+from graphs.gate import Reason, attribute_reasons, reasons
+from graphs.policy import Policy
+from graphs.stages import DetectorStage, FaceStage
+from imaging.refused import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class CountedReason:
+    """A reason of the gate and the faces that it applies to.
+
+    Attributes:
+        card: name of the network that measured it.
+        refuses: whether the gate refuses such a face where quality is required. If not, it only reports the reason.
+    """
+
+    code: str
+    card: str
+    refuses: bool
+    faces: Share
+
+
+@dataclass(frozen=True, slots=True)
+class GateCounts:
+    """What the gate would do with the prominent faces of photos.
+
+    Attributes:
+        photos: number of photos.
+        undecoded: number of photos that the decode gate refuses, by code.
+        faceless: number of photos without a face.
+        faces: number of faces, one per remaining photo.
+        reasons: those that occurred, most frequent first.
+        refused: faces with at least one reason that refuses. None if there is no face.
+    """
+
+    photos: int
+    undecoded: Mapping[str, int]
+    faceless: int
+    faces: int
+    reasons: tuple[CountedReason, ...]
+    refused: Share | None
+
+
+def count_reasons(
+    photos: Iterable[Path], detector: DetectorStage, attributes: Sequence[FaceStage], policy: Policy
+) -> GateCounts:
+    """Judge the prominent face of each photo by every reason, even if one of them already refuses it.
+
+    Args:
+        attributes: networks for the tasks pose and eyes, whose readings the gate judges as well.
+
+    Raises:
+        ModelError: a photo cannot be read.
+    """
+    examined = examine(photos, detector, attributes)
+    undecoded = Counter(each.code for each in examined if isinstance(each, Refused))
+    found = [each for each in examined if isinstance(each, ExaminedPhoto) and each.asked]
+    judged = [list(_judged(each, detector, attributes, policy)) for each in found]
+    counts = Counter(reason for each in judged for reason in each)
+    refused = sum(any(refuses for _, _, refuses in each) for each in judged)
+    return GateCounts(
+        len(examined),
+        dict(undecoded),
+        len(examined) - undecoded.total() - len(found),
+        len(found),
+        tuple(CountedReason(*reason, Share(count, len(found))) for reason, count in counts.most_common()),
+        Share(refused, len(found)) if found else None,
+    )
+
+
+def _judged(
+    examined: ExaminedPhoto, detector: DetectorStage, attributes: Sequence[FaceStage], policy: Policy
+) -> Iterator[tuple[str, str, bool]]:
+    """The codes of the reasons, with the card that each follows from and whether it refuses the face."""
+
+    def counted(card: str, against: Iterable[Reason]) -> Iterator[tuple[str, str, bool]]:
+        return ((reason.code, card, reason.refuses) for reason in against)
+
+    yield from counted(detector.card.name, reasons(examined.photo, 0, policy))
+    for stage in attributes:
+        reading = {stage.card.task: examined.readings[stage.role][0]}
+        yield from counted(stage.card.name, attribute_reasons(policy, reading))

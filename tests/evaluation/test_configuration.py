@@ -10,6 +10,7 @@ import yaml
 
 from evaluation.configuration import Configuration, ThresholdTask
 from graphs.policy import Policy
+from models.catalogue import card
 from models.errors import ModelError
 from tests.conftest import PROJECT
 
@@ -66,6 +67,10 @@ def test_networks_are_known_by_their_roles(file: Path) -> None:
     assert configuration.model("arcface") == "mobilefacenet"
     assert configuration.model("crmnet") == "fr-liveness"
     assert configuration.model("nobody") is None
+    assert [configuration.default(task) for task in ("pose", "age")] == [card("fr-pose"), None]
+    file.write_text(file.read_text("utf-8").replace("detector: retinaface", "detector: arcface"), "utf-8")
+    with pytest.raises(ModelError, match=r"serve\.yaml has no detector called arcface"):
+        Configuration(file).default("detector")
 
 
 @pytest.mark.parametrize(("task", "model"), [("embedder", "arcface-r50"), ("liveness", "deep-tree")])

@@ -1,4 +1,4 @@
-"""Checking a Serve configuration before it is served, and fitting it to the environment."""
+"""Check a Serve configuration before it is served, and apply environment variables to it."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -18,11 +18,11 @@ from models.errors import ModelError
 Schema = TypeVar("Schema", bound=BaseModel)
 
 
-def read(path: Path) -> Any:
+def read_config(path: Path) -> Any:
     """Read a YAML file.
 
     Raises:
-        ConfigError: the file cannot be read, or is not YAML.
+        ConfigError: the file cannot be read or is not YAML.
     """
     try:
         return yaml.safe_load(path.read_text("utf-8"))
@@ -30,8 +30,8 @@ def read(path: Path) -> Any:
         raise ConfigError(" ".join(str(error).split())) from error
 
 
-def check(config: Any) -> list[AppArgs]:
-    """Check a whole Serve configuration.
+def check_config(config: Any) -> list[AppArgs]:
+    """Check a Serve configuration.
 
     Returns:
         The arguments of its applications.
@@ -39,7 +39,7 @@ def check(config: Any) -> list[AppArgs]:
     Raises:
         ConfigError: it has unknown keys or invalid values.
     """
-    # Serve reads the environment when it is imported, which takes two seconds.
+    # Imported late, because Serve reads the environment when it is imported, and the import takes two seconds.
     from ray.serve.schema import ServeDeploySchema
 
     _valid(ServeDeploySchema, config, "")
@@ -90,7 +90,7 @@ def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:
 
 
 def rendered(config: Any) -> Any:
-    """Return `config` with HOST and PORT of the environment, if they are set.
+    """Return `config` with the environment variables HOST and PORT applied, if they are set.
 
     Raises:
         ConfigError: PORT is not a port, or `config` is not a table.
@@ -108,7 +108,7 @@ def rendered(config: Any) -> Any:
 
 
 def _unknown(schema: type[BaseModel], entry: Mapping[str, Any], place: str) -> Iterator[str]:
-    """Dotted paths of keys that Serve's schemas do not have. Serve itself ignores such keys."""
+    """Yield dotted paths of keys that Serve's schemas do not have. Serve itself ignores such keys."""
     yield from (f"{place}{key}" for key in entry if key not in schema.model_fields)
     for key, value in ((key, entry[key]) for key in entry if key in schema.model_fields):
         for inner in _schemas(schema.model_fields[key].annotation):
@@ -120,7 +120,7 @@ def _unknown(schema: type[BaseModel], entry: Mapping[str, Any], place: str) -> I
 
 
 def _schemas(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The schemas among the types of a field."""
+    """Yield the schemas in the annotation of a field."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):

@@ -18,15 +18,15 @@ from telemetry.tracing import add_steps
 
 
 class DetectorReplica:
-    """Decodes photos, finds faces and cuts crops; see `models.detection`.
+    """Decodes photos, finds faces and cuts crops with `models.detection.PhotoDetector`.
 
     Args:
         model: name of the detector's card.
         store: folder of the models.
         engine, device: runtime and device of the network.
         limits: limits of the decode gate.
-        options: arguments of the detector's class.
-        workers: threads of the replica.
+        options: keyword arguments of the detector's class.
+        workers: threads that run the network.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class DetectorReplica:
         self._workers = workers
 
     async def answer(self, question: DetectionRequest) -> TimedAnswer[Detection]:
-        """Find faces in encoded photos, each in its own worker, and cut crops of the faces that count."""
+        """Find faces in encoded photos, one photo per worker, and crop the faces that count."""
         crops, pick = question.crops, question.pick
         looks = await self._workers.run(*(partial(self._photos.one, photo, crops, pick) for photo in question.photos))
         found = Detection.joined(looks.answer, crops)
@@ -53,7 +53,7 @@ class DetectorReplica:
         return TimedAnswer(found, looks.seconds, found.steps)
 
     async def ready(self) -> None:
-        """Check that another replica could start. This one answers only after its network is loaded.
+        """Check that a new replica could start. This replica has loaded its network if it answers.
 
         Raises:
             ModelError: files of the model are missing.

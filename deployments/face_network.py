@@ -1,4 +1,4 @@
-"""A stage whose network reads crops of faces."""
+"""The stage of a network that reads crops of faces."""
 
 from functools import partial
 from pathlib import Path
@@ -16,31 +16,31 @@ from telemetry.request_record import TimedAnswer
 
 
 class FaceNetworkReplica:
-    """One network, or the members of one fusion; see `models.engines`.
+    """Runs one network, or all members of a fusion.
 
     Args:
         model: name of the network's card.
         store: folder of the models.
         engine, device: runtime and device of the network.
-        workers: threads of the replica.
+        workers: threads that run the network.
     """
 
     def __init__(self, model: str, store: Path, engine: Engine, device: Device, workers: Workers) -> None:
         self._card, self._store = card(model), Store(store)
         self._network = load_network(self._card, self._store, engine, device)
         self._workers = workers
-        # On a CPU, two faces take twice as long as one, so they run in parallel. On a GPU, they do not.
+        # On a CPU, the time grows with the number of faces, so they are split between the threads.
         self._parts = workers.count if device.kind == "cpu" else 1
 
     async def answer(self, question: FaceCrops) -> TimedAnswer[NDArray[np.float32]]:
-        """The network's outputs for n faces: float32 (n, *shape)."""
+        """Return the network's readings of n faces: float32 (n, *shape)."""
         parts = max(1, min(self._parts, len(question[0])))
         shares = zip(*(np.array_split(crop, parts) for crop in question), strict=True)
         answers = await self._workers.run(*(partial(self._network, *share) for share in shares))
         return TimedAnswer(np.concatenate(answers.answer), answers.seconds)
 
     async def ready(self) -> None:
-        """Check that another replica could start. This one answers only after its network is loaded.
+        """Check that a new replica could start. This replica has loaded its network if it answers.
 
         Raises:
             ModelError: files of the model are missing.

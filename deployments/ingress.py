@@ -43,7 +43,7 @@ class BoundStage:
     stage: "DeploymentHandle[Any] | partial[Replica[Any, Any]]"
 
     def caller(self, role: str, workers: Workers) -> StageCaller[Any, Any]:
-        """The stage as the flows call it. A stage inside the ingress is started, and runs in `workers`."""
+        """Return the caller of the stage. A stage inside the ingress is started and runs in `workers`."""
         if isinstance(self.stage, partial):
             return StageCaller(role, self.card, self.stage(workers=workers), INGRESS)
         return StageCaller(role, self.card, RemoteReplica(self.stage), self.stage.deployment_name)
@@ -52,13 +52,13 @@ class BoundStage:
 @serve.deployment(name="ingress")
 @serve.ingress()
 class Ingress:
-    """Serves `api` over the stages.
+    """Serves the HTTP API.
 
     Args:
         stages: stages by role.
         defaults: default role of each task for requests to /v1.
-        limits: limits for requests.
-        addresses: settings for photos by address.
+        limits: limits of requests.
+        addresses: settings for fetching photos by URL.
         gallery: handles of the gallery's writer and reader.
         access: settings for keys, rates and the audit log.
         workers: concurrent calls of all stages inside the ingress.
@@ -99,11 +99,11 @@ class Ingress:
         )
         if not access.require_keys:
             logger.warning("Anyone who can reach this service can use all of it: REQUIRE_KEYS is not set")
-        # Serve sends requests only after this, so that the first probes do not report that nothing is ready.
+        # Serve sends no requests before this returns, so the first probes see the real readiness of the stages.
         await first_looks(stage.readiness for stage in watched)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Apply a changed `user_config` without a restart. Refuses unknown keys and roles."""
+        """Apply a changed `user_config` without a restart. Unknown keys and roles are refused."""
         self._service.policy = Policy(**user_config).checked_for(self._service.stages.roles)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
@@ -111,6 +111,6 @@ class Ingress:
 
 
 def _controller() -> Controller:
-    # The handle stays valid when the controller restarts.
+    # The handle remains valid when the controller restarts.
     actor = ray.get_actor(SERVE_CONTROLLER_NAME, SERVE_NAMESPACE)
     return Controller(actor, serve.get_replica_context().app_name)

@@ -205,7 +205,7 @@ def gallery(folder: Path, until: float) -> Iterator[None]:
 def _gallery_folders(config: Mapping[str, Any]) -> Iterator[Path]:
     folders, applications = set[Path](), config.get("applications")
     for application in applications if isinstance(applications, list) else ():
-        # `deployments.config.check` reports malformed arguments later, with their place.
+        # `deployments.config.check_config` reports malformed arguments later, with their place.
         with suppress(ValidationError, SettingsError, AttributeError):
             uri = GalleryArgs.model_validate(application.get("args", {}).get("gallery", {})).uri
             if "://" in uri:

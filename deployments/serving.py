@@ -1,8 +1,7 @@
-"""Serving: check a configuration, pull the models it lacks, and run it.
+"""Check a configuration, pull missing models, and serve it.
 
-Does what `serve run CONFIG` does, and five things that Serve does not: it checks the machine first
-(`deployments.preflight`), refuses unknown keys, pulls missing models, takes HOST and PORT from the environment, and
-sets up the fastest transport (`deployments.transport`).
+Does the same as `serve run CONFIG`, and also checks the machine (`deployments.preflight`), refuses unknown keys, pulls
+missing models, applies HOST and PORT, and sets up a faster transport (`deployments.transport`).
 """
 
 import os
@@ -14,7 +13,7 @@ import yaml
 from rich.console import Console
 
 from deployments import transport
-from deployments.config import check, read, rendered
+from deployments.config import check_config, read_config, rendered
 from deployments.errors import ConfigError
 from deployments.guard import guarded
 from deployments.preflight import fit_cores, rays_cores, ready
@@ -26,18 +25,18 @@ ANYWHERE, LOOPBACK = "0.0.0.0", "127.0.0.1"  # noqa: S104
 
 
 def run(path: Path) -> None:
-    """Serve the configuration in a file until the process ends.
+    """Serve the configuration in a file until the process is stopped.
 
     Raises:
-        ConfigError: the configuration is invalid, or one of its models cannot be pulled.
+        ConfigError: the configuration is not valid, or a model cannot be pulled.
         StartError: something that the service needs is missing or in use.
     """
     mirror = Path(given) if (given := os.environ.get("MODEL_MIRROR")) else None
     with ExitStack() as held:
         try:
-            config = held.enter_context(ready(rendered(read(path))))
+            config = held.enter_context(ready(rendered(read_config(path))))
             folder = held.enter_context(transport.set_up())
-            applications = check(config)
+            applications = check_config(config)
             if os.environ.get("RAY_ADDRESS") == "local":
                 fit_cores(applications, rays_cores())
             for args in applications:
@@ -46,21 +45,21 @@ def run(path: Path) -> None:
             served.write_text(yaml.safe_dump(_behind_haproxy(config), sort_keys=False), "utf-8")
         except (ConfigError, ModelError, OSError) as error:
             raise ConfigError(f"{path} cannot be served: {error}") from error
-        # Models are pulled through the environment's proxies; calls between replicas must not use them.
+        # Models are pulled through the proxies of the environment, which calls between replicas must not use.
         transport.forget_proxies()
         held.enter_context(guarded(folder))
-        # Serve reads the environment when it is imported, so not before it is set up.
+        # Imported late, because Serve reads the environment when it is imported.
         from ray.serve.scripts import cli as serve
 
         serve(["run", str(served)])
 
 
 def _behind_haproxy(config: Any) -> Any:
-    """`config` with the host for the ingress's replicas; HAProxy's own goes into FACEGRAPH_BIND if it differs.
+    """Return `config` with the host of the ingress replicas, and set FACEGRAPH_BIND if HAProxy's host differs.
 
-    Serve has one host for both, but HAProxy always reaches the replicas of its machine at 127.0.0.1.
+    Serve has one setting for both hosts, but HAProxy always reaches the replicas on its machine at 127.0.0.1.
     """
-    # Another service's, where this one is started from within it.
+    # The variable may be inherited from another service that started this one.
     os.environ.pop("FACEGRAPH_BIND", None)
     host = config.get("http_options", {}).get("host", ANYWHERE)
     ours = os.environ.get("RAY_SERVE_HAPROXY_BINARY_PATH") == str(transport.HAPROXY)

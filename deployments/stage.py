@@ -1,6 +1,6 @@
-"""Calls of stages, in a deployment's replicas or inside this process.
+"""Call stages in a deployment's replicas or inside this process.
 
-Reports failures as refusals, records calls for the request, and watches readiness.
+Callers raise failures as refusals, record calls for the request, and watch readiness.
 """
 
 import logging
@@ -27,20 +27,20 @@ Question = TypeVar("Question")
 Asks = TypeVar("Asks", contravariant=True)
 
 INGRESS = "ingress"
-"""Name of the ingress's deployment."""
+"""Name of the ingress deployment."""
 
-Asked = Callable[[], Awaitable[Answer | TimedAnswer[Answer] | Refused]]
-"""Makes one call and returns its answer or the stage's refusal. Called again if the replica died."""
+Attempt = Callable[[], Awaitable[Answer | TimedAnswer[Answer] | Refused]]
+"""Makes one call and returns the answer or the stage's refusal. Called again if the replica died."""
 
 
 class Replica(Protocol[Asks, Answer]):
-    """Runs a stage: an instance of a deployment's class, a client of the deployment, or an object in the ingress."""
+    """Runs a stage. An instance of a deployment's class, a client of a deployment, or an object in the ingress."""
 
     async def answer(self, question: Asks, /) -> TimedAnswer[Answer]:
         """Answer a question."""
 
     async def ready(self) -> None:
-        """Return if the stage can answer; raise the reason otherwise."""
+        """Return if the stage can answer; raise an error otherwise."""
 
 
 class RemoteReplica(Generic[Question, Answer]):
@@ -70,8 +70,8 @@ class Caller:
         kind: name of the stage in a request's timing: its task, or ``gallery``.
         role: name of the stage for clients.
         host: name of the deployment that it runs in.
-        ready: checks whether the stage is ready; raises the reason if it is not.
-        repeatable: whether a call changes nothing, so that it is repeated once if the replica dies.
+        ready: returns if the stage is ready; raises an error otherwise.
+        repeatable: whether calls have no side effects, so that a call is repeated once if the replica dies.
 
     Attributes:
         calls: calls made by this process.
@@ -88,16 +88,16 @@ class Caller:
         self.readiness = Readiness(f"{kind} {role}", ready)
         self._repeatable = repeatable
 
-    async def call(self, ask: Asked[Answer], *, label: str = "", size: int | None = None) -> Answer:
+    async def call(self, ask: Attempt[Answer], *, label: str = "", size: int | None = None) -> Answer:
         """Make one call.
 
         Args:
-            label: name of the call in the request's timing, if not the stage's role.
-            size: photos or faces that it is about.
+            label: name of the call in the request's timing; the stage's role by default.
+            size: number of photos or faces in the call.
 
         Raises:
-            Refused: what the stage refused; or ``UNAVAILABLE`` if no replica can take the call, or those that did
-                died. A fault inside the stage is raised as it is.
+            Refused: the stage's refusal, or ``UNAVAILABLE`` if no replica takes the call or the replica dies. Other
+                errors of the stage are raised unchanged.
         """
         started, answer, failure, repeated = time.perf_counter(), None, "", False
         self.calls.begin()
@@ -108,9 +108,8 @@ class Caller:
             except RayActorError as error:
                 if not self._repeatable:
                     raise
-                # Another replica takes it, or it waits in the router until there is one: the request's own time
-                # limit bounds the wait.
-                logger.warning("the stage %s is asked once more after %r", self.role, error)
+                # The router waits for another replica. The time limit of the request bounds the wait.
+                logger.warning("repeating the call to the stage %s after %r", self.role, error)
                 repeated = True
                 answer = await ask()
         except (BackPressureError, DeploymentUnavailableError, RayActorError) as error:
@@ -132,7 +131,7 @@ class Caller:
         return answer
 
     def ready(self) -> bool:
-        """Whether the stage is ready; see `deployments.readiness`."""
+        """Return whether the stage is ready; see `deployments.readiness`."""
         return self.readiness.ready
 
 
@@ -152,12 +151,12 @@ class StageCaller(Caller, Generic[Question, Answer]):
         self._replica = replica
 
     async def ask(self, question: Question) -> Answer:
-        """Call the replica; see `Caller.call`."""
+        """Call the replica. Raises as `Caller.call` does."""
         return await self.call(lambda: self._replica.answer(question), size=_size(question))
 
 
 def _size(question: object) -> int:
-    """The number of photos or faces that a question is about."""
+    """Return the number of photos or faces in a question."""
     if isinstance(question, DetectionRequest):
         return len(question.photos)
     return len(question[0]) if isinstance(question, tuple) else 1

@@ -1,4 +1,4 @@
-"""State of the stages, from their readiness, Serve's controller, and the calls of this replica."""
+"""Status of the stages from their readiness, Serve's controller, and this replica's calls."""
 
 import asyncio
 import logging
@@ -35,10 +35,10 @@ class Controller:
         self._application = application
 
     async def replicas(self) -> dict[str, Replicas]:
-        """The replicas of each deployment.
+        """Return the replicas of each deployment.
 
         Raises:
-            Refused: ``UNAVAILABLE``: the controller does not answer in time, or does not know the application.
+            Refused: ``UNAVAILABLE`` if the controller does not answer in time or does not know the application.
         """
         try:
             async with asyncio.timeout(CONTROLLER_TIMEOUT_S):
@@ -56,12 +56,12 @@ def _replicas(deployment: Mapping[str, Any]) -> Replicas:
 
 
 class ServeStatus:
-    """The status of the stages, the gallery and the ingress: a `telemetry.status.Status`.
+    """Reports the status of the stages, the gallery and the ingress. Implements `telemetry.status.Status`.
 
     Args:
         controller: source of the replicas' states.
-        callers: callers of the stages and the gallery in the order of the report. The ingress comes last.
-        requests: requests of this replica of the ingress.
+        callers: callers of the stages and the gallery, in the order of the report. The ingress comes last.
+        requests: recent requests of this ingress replica.
     """
 
     def __init__(self, controller: Controller, callers: Sequence[Caller], requests: CallWindow) -> None:
@@ -70,7 +70,7 @@ class ServeStatus:
         self._requests = requests
 
     async def __call__(self) -> list[StageStatus]:
-        """Return the status of all; raises `Refused` as `Controller.replicas` does."""
+        """Return the status of each; raises `Refused` as `Controller.replicas` does."""
         replicas = await self._replicas()
         statuses = []
         for caller in self._callers:

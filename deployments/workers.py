@@ -14,8 +14,8 @@ Answer = TypeVar("Answer")
 class Workers:
     """A fixed number of threads. Calls wait until one is free.
 
-    Serve itself would start a new thread for nearly every call, with cold caches, and let all admitted calls compete
-    for the same cores.
+    Without it, Serve would start a new thread for nearly every call, and all admitted calls would compete for the same
+    cores.
 
     Args:
         count: number of threads.
@@ -26,7 +26,7 @@ class Workers:
         self._threads = ThreadPoolExecutor(count, "worker")
 
     def __reduce__(self) -> tuple[type["Workers"], tuple[int]]:
-        # Sent to the replica without its threads, which cannot be pickled.
+        # Pickled without its threads and sent to the replica.
         return Workers, (self._count,)
 
     @property
@@ -37,10 +37,10 @@ class Workers:
     async def run(self, *parts: Callable[[], Answer]) -> TimedAnswer[list[Answer]]:
         """Call each of `parts` in a thread, in parallel as far as threads are free.
 
-        If this is cancelled, parts that have not started are not called.
+        If the call is cancelled, parts that have not started are not called.
 
         Returns:
-            The answers in order. The time is that during which at least one of the parts was running.
+            The answers in order, with the time during which at least one part was running.
         """
 
         def timed(part: Callable[[], Answer]) -> tuple[Answer, tuple[float, float]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from deployments.config import check, read
+from deployments.config import check_config, read_config
 from deployments.errors import ConfigError
 from facegraph.cli.effective_config import HIDDEN, effective_config
 from facegraph.cli.options import DEFAULT_CONFIG, ConfigArgument
@@ -20,7 +20,7 @@ def check_command(config: ConfigArgument = DEFAULT_CONFIG) -> None:
     Unlike Ray Serve, it refuses unknown keys at every level. Environment variables apply as they do in the service.
     """
     with _config_errors(config):
-        applications = check(read(config))
+        applications = check_config(read_config(config))
     for args in applications:
         models = ", ".join(f"{role} is {stage.model}" for role, stage in args.stages.items())
         print_line(f"[green]valid[/] {escaped(str(config))}: {escaped(models)}")
@@ -32,8 +32,8 @@ def render_command(config: ConfigArgument = DEFAULT_CONFIG) -> None:
     The output is itself a configuration that can be served, unless a secret in it is hidden.
     """
     with _config_errors(config):
-        document = read(config)
-        effective, hidden = effective_config(document, check(document))
+        document = read_config(config)
+        effective, hidden = effective_config(document, check_config(document))
     yaml = YAML()
     yaml.width = 4096
     yaml.representer.add_representer(type(None), lambda to, _: to.represent_scalar("tag:yaml.org,2002:null", "null"))

@@ -8,7 +8,7 @@ import typer
 
 from deployments.address import Address
 from deployments.cluster import token_file
-from deployments.config import check, read, rendered
+from deployments.config import check_config, read_config, rendered
 from deployments.errors import ConfigError
 from facegraph.cli.options import DEFAULT_CONFIG, DEFAULT_URL, ApiKeyOption, ConfigArgument, JsonOption, UrlOption
 from facegraph.cli.output import command_errors, escaped, print_json, print_line
@@ -51,8 +51,8 @@ def _findings(config: Path, url: str, api_key: str | None) -> Iterator[Finding]:
     health, running = product.service(url, api_key)
     yield health
     try:
-        document = rendered(read(config))
-        applications = check(document)
+        document = rendered(read_config(config))
+        applications = check_config(document)
         address = Address.of(document)
     except ConfigError as error:
         what = f"{config} cannot be served, so nothing in it was checked: {error}"

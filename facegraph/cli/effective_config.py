@@ -22,7 +22,7 @@ def effective_config(config: Any, args: Sequence[AppArgs]) -> tuple[CommentedMap
 
     Args:
         config: as the file has it.
-        args: of each application, as `deployments.config.check` returns them.
+        args: of each application, as `deployments.config.check_config` returns them.
 
     Raises:
         ConfigError: PORT is not a port.

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from deployments.config import check, read, rendered
+from deployments.config import check_config, read_config, rendered
 from deployments.errors import ConfigError
 from graphs import app
 from models.pull import configured_in
@@ -51,7 +51,7 @@ def test_shipped_configuration_scales_exactly_its_deployments_within_its_machine
 ) -> None:
     config = yaml.safe_load(file.read_text("utf-8"))
     args(config)["models_dir"] = str(pull(tmp_path, *(card.name for card in configured_in(file))))
-    [checked] = check(config)
+    [checked] = check_config(config)
     monkeypatch.setattr(app, "_cluster_gpus", lambda: 1.0)
     built = deployment_of(app.build(checked))
     stages = [stage.stage for stage in built.init_kwargs["stages"].values()]
@@ -101,7 +101,7 @@ def test_unknown_key_is_refused_by_name(path: Place, key: str) -> None:
     assume(key not in at(config, path))
     at(config, path)[key] = None
     with pytest.raises(ConfigError) as caught:
-        check(config)
+        check_config(config)
     assert key in str(caught.value)
 
 
@@ -111,7 +111,7 @@ def test_any_value_is_accepted_or_refused(path: Place, value: Any) -> None:
     config = copy.deepcopy(DEFAULT)
     at(config, path[:-1])[path[-1]] = value
     try:
-        checked = check(config)
+        checked = check_config(config)
     except ConfigError:
         return
     assert len(checked) == len(config["applications"])
@@ -121,7 +121,7 @@ def test_any_value_is_accepted_or_refused(path: Place, value: Any) -> None:
 @given(config=JSON)
 def test_other_data_is_not_a_configuration(config: Any) -> None:
     with pytest.raises(ConfigError):
-        check(config)
+        check_config(config)
 
 
 Change = Callable[[Any], object]
@@ -166,7 +166,7 @@ Change = Callable[[Any], object]
 def test_problem_is_named_with_its_place(config: Any, change: Change, message: str) -> None:
     change(config)
     with pytest.raises(ConfigError) as caught:
-        check(config)
+        check_config(config)
     assert message in str(caught.value)
 
 
@@ -209,4 +209,4 @@ def test_unreadable_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("{")
     for path in (tmp_path / "nowhere", tmp_path / "bytes", tmp_path / "text"):
         with pytest.raises(ConfigError):
-            read(path)
+            read_config(path)

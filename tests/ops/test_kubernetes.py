@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from deployments import transport
-from deployments.config import check
+from deployments.config import check_config
 from gallery.location import Location
 from graphs.settings import AppArgs
 from models.catalogue import card, networks_of
@@ -40,7 +40,7 @@ ENVIRONMENT = BASE["ConfigMap"]["data"]
 @pytest.fixture(scope="module")
 def args() -> AppArgs:
     """Arguments of the embedded configuration, checked."""
-    [checked] = check(yaml.safe_load(SERVICE["serveConfigV2"]))
+    [checked] = check_config(yaml.safe_load(SERVICE["serveConfigV2"]))
     return checked
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from api.settings import LimitArgs
-from deployments.config import check
+from deployments.config import check_config
 from graphs.policy import Policy
 from graphs.settings import AppArgs
 from project.root import ROOT
@@ -53,7 +53,7 @@ def test_the_output_is_complete_and_can_be_served(run: Run, file: Path, config: 
     del config["applications"][0]["deployments"]
     file.write_text(yaml.safe_dump(config))
     effective = yaml.safe_load(run("config", "render", file)[1])
-    assert check(effective) == check(config)
+    assert check_config(effective) == check_config(config)
     [application] = effective["applications"]
     assert set(application["args"]) == set(AppArgs.model_fields)
     assert set(application["args"]["limits"]) == set(LimitArgs.model_fields)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from evaluation.liveness import LIVE, SPOOF
 from models.card import Attack, BonaFide
 from models.errors import ModelError
-from models.fusion import clipped
+from models.fusion import clipped_logits
 
 RIDGE = 1.0
 """Penalty on half the squared length of the weights, relative to the log-likelihood of one photo."""
@@ -33,7 +33,7 @@ class Fit:
 
     def live(self, logits: Floats) -> NDArray[np.bool_]:
         """Whether each photo is classified as live, from the members' logits, (photos, members)."""
-        return np.asarray(clipped(logits) @ np.array(self.weights) + self.bias + self.shift >= 0)
+        return np.asarray(clipped_logits(logits) @ np.array(self.weights) + self.bias + self.shift >= 0)
 
 
 def fit(logits: Floats, live: NDArray[np.bool_], bpcer: float) -> Fit:
@@ -49,10 +49,10 @@ def fit(logits: Floats, live: NDArray[np.bool_], bpcer: float) -> Fit:
     Raises:
         ModelError: the regression does not converge.
     """
-    weights, bias = logistic_regression(clipped(logits), live) if logits.shape[1] > 1 else (np.ones(1), 0.0)
+    weights, bias = logistic_regression(clipped_logits(logits), live) if logits.shape[1] > 1 else (np.ones(1), 0.0)
     weights, bias = weights.round(3), round(bias, 3)
     # Rounding up never rejects more.
-    shift = math.ceil(1000 * shift_at((clipped(logits) @ weights + bias)[live], bpcer)) / 1000
+    shift = math.ceil(1000 * shift_at((clipped_logits(logits) @ weights + bias)[live], bpcer)) / 1000
     return Fit(tuple(map(float, weights)), bias, shift)
 
 

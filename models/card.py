@@ -1,4 +1,4 @@
-"""The model card: everything the service knows about a network without loading it."""
+"""The model card: what the service knows about a network without loading it."""
 
 import hashlib
 import math
@@ -16,18 +16,18 @@ from models.tasks.task import FaceTask, TaskOutput
 Framework = Literal["torch", "tensorflow", "onnx", "mediapipe"]
 
 ONNX_FILE = "onnx_file"
-"""The architecture of a network that comes as an ONNX file and is described by its card alone."""
+"""Architecture of a network whose weights are an ONNX file, and whose card describes its input and output."""
 
 
 class BonaFide(Strict):
-    """Photos of live faces, and how many of them were rejected as spoofs."""
+    """Number of photos of live faces, and of those rejected as spoofs."""
 
     photos: int = Field(gt=0)
     rejected: int = Field(ge=0)
 
 
 class Attack(Strict):
-    """Photos of one kind of attack, and how many of them passed as live."""
+    """Number of photos of one kind of attack, and of those that passed as live."""
 
     kind: str
     photos: int = Field(gt=0)
@@ -35,12 +35,13 @@ class Attack(Strict):
 
 
 class Threshold(Strict):
-    """An operating point and the errors measured there.
+    """An operating point and the error rates measured there.
 
     Attributes:
-        value: scores at or above it mean "same person" (cosine similarity) or "live" (live probability).
-        fmr, fnmr: false match and false non-match rate of an embedder. None: not measured here.
-        bona_fide, attacks: the counts behind a liveness network's BPCER and its APCER for each kind of attack.
+        value: scores of at least this value mean "same person" (cosine similarity) or "live" (live probability).
+        fmr, fnmr: false match rate and false non-match rate of an embedder. None if not measured.
+        bona_fide, attacks: counts for a liveness network's BPCER, and for its APCER per kind of attack.
+        measured_on: the photos of the measurement.
     """
 
     metric: str
@@ -56,23 +57,22 @@ class Card(Strict):
     """One model of the catalogue.
 
     Attributes:
-        name: unique; the card's file name without its ending.
-        architecture: the module of `models.architectures` that exports and runs the network.
-        framework: the original runtime, which can also be selected as the engine.
-        caveats: what a user must know before relying on the model, one sentence each.
-        superseded_by: the card to use instead of this one.
-        exports: the files that the exporter writes. An ONNX file takes uint8 NHWC RGB crops and returns its task's
-            answer.
-        int8: the export, not the first, that is the first one in 8-bit integers, for CPUs: `models.int8`. Its
-            answers are so close that embeddings of both are compared with one another.
-        crops: the crops of a face that the network takes; several if it looks at several scales.
-        input: what the network of an `onnx_file` card takes.
-        output: what the network returns: the `output` of its task. None for a detector.
-        preprocessing: version of everything between photo and network; change it when crops or normalisation
-            change, so that old embeddings are not compared with new ones.
-        non_commercial: the licence of the weights forbids commercial use.
-        fusion: how its members are combined. The catalogue takes a fusion's crops, licence and caveats from the
-            members' cards; it has no files or exports of its own.
+        name: unique name; the file name of the card without its suffix.
+        architecture: module of `models.architectures` that exports and runs the network.
+        framework: original runtime of the network, which can be chosen as the engine.
+        non_commercial: whether the licence of the weights forbids commercial use.
+        caveats: limitations that users must know, one sentence each.
+        superseded_by: card to use instead of this one.
+        exports: files that the exporter writes. An ONNX file takes uint8 NHWC RGB crops and returns the task's answer.
+        int8: the export that is the first export in 8-bit integers, for CPUs; see `models.int8`. Embeddings of both
+            are comparable.
+        crops: crops of a face that the network reads; several if it reads several scales.
+        input: preprocessing of an `onnx_file` network.
+        output: the task's description of the network's output; None for a detector.
+        preprocessing: version of the preprocessing. Change it when crops or normalisation change, so that old
+            embeddings are not compared with new ones.
+        fusion: how the members are combined. A fusion has no files or exports, and the catalogue takes its crops,
+            licence and caveats from the members' cards.
     """
 
     name: str = ""
@@ -111,7 +111,7 @@ class Card(Strict):
             return stated
         if task is None:
             if stated is not None:
-                raise ValueError("a detector has none")
+                raise ValueError("a detector has no output")
             return None
         try:
             return task.output.model_validate(stated or {})
@@ -122,28 +122,28 @@ class Card(Strict):
     def _task_is_whole(self) -> "Card":
         detects = self.task == DETECTOR
         if detects != (not self.crops):
-            raise ValueError("crops: a detector has none, every other network has at least one")
+            raise ValueError("crops: a detector must have none, and every other network at least one")
         if any(spec.size <= 0 or not 0 < spec.scale < math.inf for spec in self.crops):
-            raise ValueError("crops: size and scale are above 0")
+            raise ValueError("crops: size and scale must be above 0")
         if self.int8 and (self.int8 not in self.exports[1:] or len(self.crops) != 1):
-            raise ValueError("int8: the file is an export after the first, of a network with one crop")
+            raise ValueError("int8: must name an export other than the first, and the network must have one crop")
         return self
 
     @model_validator(mode="after")
     def _files_fit(self) -> "Card":
         if self.fusion is None and not (self.files and self.exports):
-            raise ValueError("files, exports: a card has both, unless it is a fusion")
+            raise ValueError("files, exports: both are required unless the card is a fusion")
         if self.fusion and (self.files or self.exports):
-            raise ValueError("fusion: it has no files or exports of its own")
+            raise ValueError("fusion: a fusion cannot have files or exports")
         if self.fusion and not (self.task in FACE_TASKS and FACE_TASKS[self.task].fuses):
             raise ValueError(f"fusion: networks for the task {self.task} cannot be fused")
         described = self.architecture == ONNX_FILE
         if described != (self.input is not None):
-            raise ValueError(f"input: a card of the architecture {ONNX_FILE} has one, and no other card")
+            raise ValueError(f"input: required for the architecture {ONNX_FILE}, and not allowed for others")
         if described and (len(self.files) != 1 or len({spec.size for spec in self.crops}) != 1):
-            raise ValueError(f"files, crops: a card of the architecture {ONNX_FILE} has one file and crops of one size")
+            raise ValueError(f"files, crops: the architecture {ONNX_FILE} needs one file and crops of one size")
         if described and self.task in FACE_TASKS and (missing := self.face_task.missing(self.output)):
-            raise ValueError(f"output: a card of the architecture {ONNX_FILE} states {missing}")
+            raise ValueError(f"output: the architecture {ONNX_FILE} needs {missing}")
         return self
 
     @model_validator(mode="after")
@@ -151,8 +151,8 @@ class Card(Strict):
         task = FACE_TASKS.get(self.task)
         metrics = [task.metric] if task and task.metric else []
         if metrics != [threshold.metric for threshold in self.thresholds]:
-            stated = f'has one, with metric = "{metrics[0]}"' if metrics else "has none"
-            raise ValueError(f"thresholds: a card for the task {self.task} {stated}")
+            needed = f'one, with metric = "{metrics[0]}"' if metrics else "none"
+            raise ValueError(f"thresholds: a card for the task {self.task} must have {needed}")
         for threshold in self.thresholds:
             if task and (problem := task.threshold_problem(threshold.value)):
                 raise ValueError(f"thresholds: {problem}")
@@ -163,7 +163,7 @@ class Card(Strict):
         """The task of a network that reads crops of faces.
 
         Raises:
-            KeyError: the card is a detector's.
+            KeyError: the card is of a detector.
         """
         return FACE_TASKS[self.task]
 
@@ -171,7 +171,7 @@ class Card(Strict):
     def shape(self) -> tuple[int, ...]:
         """Shape of the network's answer for one face; empty for a detector.
 
-        A network of the architecture `onnx_file` reads one crop at a time; of several, its answers stand side by side.
+        An `onnx_file` network reads several crops one at a time; the first dimension is then the number of crops.
         """
         if self.task not in FACE_TASKS:
             return ()
@@ -185,12 +185,12 @@ class Card(Strict):
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def threshold(self, metric: str) -> Threshold:
-        """The card's operating point for `metric`, which every card of the metric's task has.
+        """Return the card's operating point for `metric`.
 
         Raises:
-            KeyError: the card is for another task.
+            KeyError: the card has none, because its task has another metric.
         """
         for threshold in self.thresholds:
             if threshold.metric == metric:
                 return threshold
-        raise KeyError(f"the card of {self.name} states no threshold for {metric}")
+        raise KeyError(f"the card of {self.name} has no threshold for {metric}")

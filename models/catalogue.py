@@ -17,12 +17,12 @@ CARDS = Path(__file__).parent / "cards"
 ARCHITECTURES = Path(__file__).parent / "architectures"
 
 INHERITED = ("architecture", "framework", "licence", "non_commercial", "crops", "preprocessing")
-"""What a fusion's card takes from its members' cards, and must not state itself."""
+"""Fields that a fusion takes from its members' cards, and that its own card must not have."""
 
 
 @cache
 def cards() -> dict[str, Card]:
-    """Every card by name, in alphabetical order.
+    """Return all cards by name, in alphabetical order.
 
     Raises:
         ModelError: a card is not valid; the message names the file and the fields.
@@ -33,10 +33,10 @@ def cards() -> dict[str, Card]:
 
 
 def card(name: str) -> Card:
-    """The card called `name`.
+    """Return the card called `name`.
 
     Raises:
-        ModelError: there is none; the message lists those there are.
+        ModelError: there is no such card. The message lists all cards.
     """
     try:
         return cards()[name]
@@ -45,12 +45,12 @@ def card(name: str) -> Card:
 
 
 def networks_of(entry: Card) -> tuple[Card, ...]:
-    """The cards whose files `entry` needs: the members of a fusion, or else `entry` itself."""
+    """Return the cards whose files `entry` needs: the members of a fusion, or `entry` itself."""
     return tuple(card(name) for name in entry.fusion.members) if entry.fusion else (entry,)
 
 
 def caveats(entries: Iterable[Card]) -> dict[str, list[str]]:
-    """Every caveat of these cards, with the names of the cards that it holds for."""
+    """Return each caveat of these cards with the names of the cards that have it."""
     names: dict[str, list[str]] = {}
     for entry in entries:
         for caveat in entry.caveats:
@@ -64,7 +64,7 @@ def folder_of(card: Card) -> Path:
 
 
 def ranges_path(card: Card) -> Path:
-    """Path of the activation ranges from which the int8 file of `card` is made: `models.int8`."""
+    """Return the path of the activation ranges for the int8 export of `card`; see `models.int8`."""
     return folder_of(card) / f"{card.name}.ranges.json"
 
 
@@ -92,16 +92,16 @@ def _card(name: str, table: dict[str, Any]) -> Card:
     except ValidationError as error:
         raise _invalid(name, problems(error)) from error
     if entry.name != name:
-        raise _invalid(name, "name: a card is called as its file")
+        raise _invalid(name, "name: must be the name of the file")
     if entry.fusion is None and not (ARCHITECTURES / f"{entry.architecture}.py").is_file():
-        raise _invalid(name, f"architecture: models/architectures has no module {entry.architecture}")
+        raise _invalid(name, f"architecture: there is no module models/architectures/{entry.architecture}.py")
     return entry
 
 
 def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) -> dict[str, Any]:
-    """The table of a fusion's card, completed from the cards of its members."""
+    """Return the table of a fusion's card with the fields that it takes from its members."""
     if stated := [key for key in INHERITED if key in table]:
-        raise _invalid(name, f"a fusion takes these from its members: {', '.join(stated)}")
+        raise _invalid(name, f"a fusion takes these fields from its members: {', '.join(stated)}")
     if not isinstance(own := table.get("caveats", []), list):
         raise _invalid(name, "caveats: Input should be a list of sentences")
     try:
@@ -109,7 +109,7 @@ def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) 
     except (KeyError, TypeError) as error:
         raise _invalid(name, f"the members of [fusion] must be cards that are not fusions: {error}") from error
     if others := [member.name for member in members if member.task != table.get("task")]:
-        raise _invalid(name, f"the members of [fusion] must have its task; these do not: {', '.join(others)}")
+        raise _invalid(name, f"the members of [fusion] must have its task, unlike {', '.join(others)}")
     return {
         **table,
         "architecture": "fusion",

@@ -1,4 +1,4 @@
-"""From encoded photos to faces, quality and crops: all that a detector replica does."""
+"""Decode photos, find faces, measure quality and cut crops. A detector replica does all of this."""
 
 import time
 from collections import defaultdict
@@ -19,24 +19,25 @@ from imaging.quality import measure
 from imaging.refused import Refused
 
 BORDERS = (0.2, 0.8)
-"""Borders of the second and third look, as shares of the photo's longer side."""
+"""Black borders added on the second and third attempt, as shares of the photo's longer side."""
 
 UPRIGHT_ODDS = 1.6
-"""How many times greater the odds of a face in the turned photo must be than those of an upright one in the photo as it
-is, as nearly all photos are upright. With 1, BlazeFace laid 3 of 600 upright faces on their sides."""
+"""A face found in a rotated photo replaces an upright one only if its odds are this many times greater.
+
+Nearly all photos are upright: with 1, BlazeFace reported 3 of 600 upright faces as rotated."""
 
 MEASURED = CropSpec(112, "box")
-"""The crop on which a face's quality is measured: of one size, so that sharpness does not depend on the photo's."""
+"""Crop used to measure a face's quality. Its size is fixed, so that sharpness does not depend on the photo's."""
 
 
 class Detector(Protocol):
-    """What every detector offers.
+    """Finds faces in pixels.
 
     Attributes:
-        rival_score: once a face scores at least this, faces that score less are ignored, unless all faces count. False
-            faces beside a real one mostly score less.
-        sure_score: an upright picked face that scores at least this is what it seems; one that scores less may be a
-            face on its side or its head, so that the photo is looked at turned as well.
+        rival_score: if a face scores at least this, faces that score less are ignored, unless all faces count. False
+            detections mostly score less than real faces.
+        sure_score: if the picked face is upright and scores at least this, it is accepted. Otherwise it may be
+            sideways or upside down, and the photo is also searched rotated.
     """
 
     rival_score: float = 0.0
@@ -46,21 +47,21 @@ class Detector(Protocol):
         """Find the faces in uint8 (height, width, 3) RGB `pixels`, best score first."""
 
     def find(self, pixels: NDArray[np.uint8], pick: Pick) -> list[Face]:
-        """Find the faces that count. A detector that can save time by knowing which ones overrides this."""
+        """Find the faces that count. Detectors override this if they can skip work for other faces."""
         height, width = pixels.shape[:2]
         return pick.of(self.detect(pixels), width, height, self.rival_score)
 
     def close(self) -> None:
-        """Free what the interpreter cannot free by itself as it ends."""
+        """Release resources that are not released when the interpreter exits."""
         return
 
 
 class PhotoDetector:
-    """Decodes photos, finds their faces, and cuts the crops that the rest of the graph asked for.
+    """Decodes photos, finds their faces, and cuts crops of them.
 
     Args:
         detector: the network and its post-processing.
-        limits: of the decode gate.
+        limits: limits of the decode gate.
     """
 
     def __init__(self, detector: Detector, limits: Limits) -> None:
@@ -68,13 +69,13 @@ class PhotoDetector:
         self._limits = limits
 
     def __call__(self, photos: Sequence[bytes], crops: Sequence[CropSpec], pick: Pick = ALL_FACES) -> Detection:
-        """Look at several photos, one after another, as `one` does."""
+        """Process several photos one after another; see `one`."""
         return Detection.joined([self.one(data, crops, pick) for data in photos], crops)
 
     def one(self, data: bytes, crops: Sequence[CropSpec], pick: Pick = ALL_FACES) -> Detection:
-        """Look at an encoded photo and cut each of `crops` from the faces that count.
+        """Process one encoded photo and cut `crops` of the faces that count.
 
-        A photo that the gate refuses is answered by its `Refused`, so that others are not lost with it.
+        If the decode gate refuses the photo, the `Refused` is returned in its place, so that other photos are answered.
         """
         watch = _Stopwatch()
         started = watch.last
@@ -85,7 +86,7 @@ class PhotoDetector:
             none = {spec: np.zeros((0, spec.size, spec.size, 3), dtype=np.uint8) for spec in crops}
             return Detection((refused,), none, dict(watch.steps))
         watch.lap("decode")
-        found = self._look(image.pixels, pick)
+        found = self._find_any_rotation(image.pixels, pick)
         watch.lap("detect")
         faces = found[: pick.cut] if found or not pick.whole_photo else [_whole(image.pixels)]
         boxes, points = [face.box for face in faces], [face.landmarks for face in faces]
@@ -105,61 +106,60 @@ class PhotoDetector:
         )
         return Detection((photo,), cuts, dict(watch.steps))
 
-    def _look(self, pixels: NDArray[np.uint8], pick: Pick) -> list[Face]:
-        """Find the faces that count, whichever way up the photo is.
+    def _find_any_rotation(self, pixels: NDArray[np.uint8], pick: Pick) -> list[Face]:
+        """Find the faces that count in a photo of any rotation.
 
-        Where no face is found, or the picked one is doubtful, the photo is looked at on its sides and its head as well.
-        Detectors miss half of the faces that lie so. Of the others they often give an upright face with wrong
-        landmarks, on whose crops embedders take different people for one; it scores less than an upright one.
+        If no face is found, or the picked one is uncertain, the photo is also searched rotated by 90, 180 and 270
+        degrees. Detectors miss half of the faces that are not upright. They often report the others as upright faces
+        with wrong landmarks, and embedders confuse different people on such crops; these faces have lower scores.
         """
-        faces, border = self._first_look(pixels, pick)
+        faces, border = self._find_with_borders(pixels, pick)
         if self._is_sure(faces):
             return faces
         for turns in (1, 2, 3):
             upright = turned(pixels, turns)
             height, width = upright.shape[:2]
-            found = self._bordered_look(upright, border, pick)
+            found = self._find_with_border(upright, border, pick)
             sure = self._is_sure(found)
-            # Beside no face, a doubtful one in a turned photo is rather none.
-            if _outdoes(found, faces) if faces else sure:
+            # If the upright photo has no face, an uncertain one in a rotated photo is probably not a face.
+            if _more_likely(found, faces) if faces else sure:
                 faces = [face.turned(-turns, width, height) for face in found]
                 if sure:
                     break
         return faces
 
     def _is_sure(self, faces: Sequence[Face]) -> bool:
-        """Whether the picked face is upright beyond doubt."""
+        """Return whether the picked face is upright and scores at least `sure_score`."""
         return bool(faces) and faces[0].score >= self._detector.sure_score and not quarter_turns(faces[0].landmarks)
 
-    def _first_look(self, pixels: NDArray[np.uint8], pick: Pick) -> tuple[list[Face], float]:
-        """Find the faces that count, looking again with a black border around the photo while there seem to be none.
+    def _find_with_borders(self, pixels: NDArray[np.uint8], pick: Pick) -> tuple[list[Face], float]:
+        """Find the faces that count. If there are none, search again with black borders around the photo.
 
-        Detectors miss a face that fills its photo to the edges, MTCNN by a little and BlazeFace by much:
-        of 100 tight 100x100 crops of Labeled Faces in the Wild they find 47 and 2 at once, and 99 each
-        with the borders.
+        Detectors miss faces that fill the whole photo. Of 100 tight 100x100 crops of Labeled Faces in the Wild, MTCNN
+        finds 47 and BlazeFace 2 without borders, and each finds 99 with borders.
 
         Returns:
-            The faces, and the border that they were found with, as a share of the photo's longer side.
+            The faces, and the border with which they were found, as a share of the photo's longer side.
         """
         for share in (0.0, *BORDERS):
-            if faces := self._bordered_look(pixels, share, pick):
+            if faces := self._find_with_border(pixels, share, pick):
                 return faces, share
         return [], 0.0
 
-    def _bordered_look(self, pixels: NDArray[np.uint8], share: float, pick: Pick) -> list[Face]:
+    def _find_with_border(self, pixels: NDArray[np.uint8], share: float, pick: Pick) -> list[Face]:
         border = round(max(pixels.shape[:2]) * share)
         if not border:
             return self._detector.find(pixels, pick)
         bordered = cv2.copyMakeBorder(pixels, border, border, border, border, cv2.BORDER_CONSTANT)
-        # No look costs more than one at a photo of the largest size.
+        # A bordered photo is never larger than the largest photo that the gate lets through.
         scale = min(1.0, self._limits.max_dimension / max(bordered.shape[:2]))
         looked_at = cv2.resize(bordered, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         found = self._detector.find(np.asarray(looked_at, dtype=np.uint8), pick)
         return [_shifted(face.scaled(1 / scale), -border) for face in found]
 
 
-def _outdoes(found: Sequence[Face], faces: Sequence[Face]) -> bool:
-    """Whether the picked face of a turned look is to be believed rather than that of `faces`, of another look."""
+def _more_likely(found: Sequence[Face], faces: Sequence[Face]) -> bool:
+    """Return whether the picked face of `found`, in a rotated photo, replaces that of `faces`."""
     if not found:
         return False
     odds, others = (each[0].score / max(1 - each[0].score, 1e-6) for each in (found, faces))
@@ -167,7 +167,7 @@ def _outdoes(found: Sequence[Face], faces: Sequence[Face]) -> bool:
 
 
 class _Stopwatch:
-    """Sums up seconds by step; `last` is when the last one ended, and the next one began."""
+    """Sums seconds by step. `last` is the end of the last step and the start of the next."""
 
     def __init__(self) -> None:
         self.last = time.perf_counter()
@@ -180,7 +180,7 @@ class _Stopwatch:
 
 
 def _whole(pixels: NDArray[np.uint8]) -> Face:
-    """The whole photo as a face, with the landmarks where an aligned one would have them."""
+    """Return the whole photo as a face, with the landmarks of an aligned face."""
     height, width = pixels.shape[:2]
     landmarks = TEMPLATE / TEMPLATE_SIZE * (width, height)
     return Face((0, 0, width, height), 0.0, landmarks.astype(np.float32))

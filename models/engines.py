@@ -1,4 +1,4 @@
-"""Loading a model into the runtime that the configuration chose."""
+"""Load models into the runtime that the configuration chooses."""
 
 import importlib
 from collections.abc import Callable
@@ -16,18 +16,17 @@ from models.onnx_session import OnnxNetwork
 from models.store import Store
 
 Engine = Literal["onnx", "onnx-float32", "torch", "tensorflow"]
-"""``onnx`` runs 8-bit integers on a CPU where the card has them; ``onnx-float32`` never does."""
+"""``onnx`` uses 8-bit integers on CPUs if the card has an int8 export; ``onnx-float32`` never does."""
 
 CropNetwork = Callable[..., NDArray[np.float32]]
-"""Takes uint8 (n, size, size, 3) RGB, one array for each crop of the card, and returns float32 (n, *shape): what the
-card's task says of each face."""
+"""Takes one array for each crop of the card, uint8 (n, size, size, 3) RGB, and returns float32 (n, *shape)."""
 
 
 def load_network(card: Card, store: Store, engine: Engine, device: Device) -> CropNetwork:
-    """A network that reads crops of faces. It has run once, so that the first request is not slower than others.
+    """Load a network that reads crops of faces, and run it once so that the first request is not slower than others.
 
     Raises:
-        ModelError: the model is not pulled, is damaged, or does not run in `engine`.
+        ModelError: the model has not been pulled, is damaged, or does not run in `engine`.
     """
     members = load_members(card, store, engine, device)
 
@@ -39,13 +38,13 @@ def load_network(card: Card, store: Store, engine: Engine, device: Device) -> Cr
 
 
 def load_members(card: Card, store: Store, engine: Engine, device: Device) -> CropNetwork:
-    """The members of a fusion, or a network as its only member.
+    """Load the members of a fusion, or a single network as the only member.
 
     Returns:
         A function from the crops of `card` to the members' answers, float32 (n, members, *shape).
 
     Raises:
-        ModelError: as above.
+        ModelError: see `load_network`.
     """
     members = [(member.crops, _exported(member, store, engine, device)) for member in networks_of(card)]
 
@@ -57,17 +56,17 @@ def load_members(card: Card, store: Store, engine: Engine, device: Device) -> Cr
 
 
 def load_detector(card: Card, store: Store, engine: Engine, device: Device, options: dict[str, Any]) -> Detector:
-    """A detector that has run once, as above.
+    """Load a detector, and run it once.
 
     Args:
         options: keyword arguments of the detector's class in `models.detectors`.
 
     Raises:
-        ModelError: as above, or an option that the detector does not have.
+        ModelError: see `load_network`; or the detector does not have one of the options.
     """
     try:
         detector = _detector(card, store, engine, device, options)
-        # Noise, since a detector looks no further at a photo of one colour.
+        # A photo of noise, because the later networks of a cascade would not run on a plain one.
         detector.detect(np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8))
     except TypeError as error:
         raise ModelError(f"the detector {card.name} does not take these options: {error}") from error
@@ -87,7 +86,7 @@ def _detector(card: Card, store: Store, engine: Engine, device: Device, options:
             from models.detectors.centerface import CenterFace
 
             if not engine.startswith("onnx"):
-                raise ModelError(f"{card.name} runs in onnx alone: leave out its engine")
+                raise ModelError(f"{card.name} runs in onnx only: leave out its engine")
             return CenterFace(OnnxNetwork(paths[0], device), **options)
         case "mtcnn" | "mtcnn_tensorflow":
             from models.detectors.mtcnn import Mtcnn
@@ -106,7 +105,7 @@ def _detector(card: Card, store: Store, engine: Engine, device: Device, options:
 
 
 def _exported(card: Card, store: Store, engine: Engine, device: Device) -> CropNetwork:
-    """The network of one card, as its export answers."""
+    """Load the network of one card."""
     if engine.startswith("onnx"):
         integers = card.int8 if engine == "onnx" and device.kind == "cpu" else None
         name = integers or card.exports[0]
@@ -114,13 +113,13 @@ def _exported(card: Card, store: Store, engine: Engine, device: Device) -> CropN
         network = cast(CropNetwork, lambda *crops: exported(*crops)[0])
     else:
         network = cast(CropNetwork, _original(card, store, engine, device))
-    # Not every network runs on an empty batch.
+    # Some networks fail on an empty batch.
     none = np.zeros((0, *card.shape), dtype=np.float32)
     return lambda *crops: network(*crops) if len(crops[0]) else none
 
 
 def _original(card: Card, store: Store, engine: Engine, device: Device) -> Any:
-    """The network in its original runtime."""
+    """Load the network in its original runtime."""
     if card.framework != engine:
         raise ModelError(
             f"{card.name} does not run in {engine}: its engines are onnx, onnx-float32 and {card.framework}"

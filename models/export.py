@@ -1,6 +1,6 @@
 """Export a model to the files that replicas load.
 
-Each export runs as `python -m models.export CARD FOLDER`, because PyTorch and TensorFlow cannot share a process.
+Each export runs in a process of its own, `python -m models.export CARD FOLDER`.
 """
 
 import importlib
@@ -28,7 +28,7 @@ def export(card: Card, store: Store) -> None:
         for file in card.files:
             (work / file.name).symlink_to((folder / file.name).resolve())
         log = folder / "export.log"
-        # The export needs no GPU, and its log needs none of TensorFlow's start messages.
+        # Without a GPU, and without TensorFlow's start messages in the log.
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
         with log.open("wb") as output:
             command = [sys.executable, "-m", "models.export", card.name, str(work)]
@@ -42,11 +42,11 @@ def export(card: Card, store: Store) -> None:
 
 
 def main() -> None:
-    """Export the card named on the command line in a folder that holds its weights."""
+    """Export the card named on the command line, in a folder that has its weights."""
     card, folder = card_named(sys.argv[1]), Path(sys.argv[2])
     importlib.import_module(f"models.architectures.{card.architecture}").export(card, folder)
     if card.int8:
-        # Imported late: few exports need ONNX Runtime's quantisation.
+        # Imported late, because few exports need ONNX Runtime's quantisation.
         from models.int8 import quantised, read_ranges
 
         floats = onnx.load(folder / card.exports[0])

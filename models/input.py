@@ -1,4 +1,4 @@
-"""What a network expects of the crops that it reads."""
+"""Preprocessing of the crops that a network reads."""
 
 from typing import Annotated, Literal
 
@@ -9,17 +9,18 @@ from pydantic import Field, model_validator
 from models.sources import Strict
 
 LUMINANCE = (0.299, 0.587, 0.114)
-"""Shares of red, green and blue in a grey value (ITU-R BT.601)."""
+"""Weights of red, green and blue in a grey value (ITU-R BT.601)."""
 
 Deviation = Annotated[float, Field(gt=0)]
 
 
 class Input(Strict):
-    """What a network expects of its crops: (pixel - mean) / std, for each channel or for all of them.
+    """Preprocessing of crops: (pixel - mean) / std.
 
     Attributes:
+        mean, std: one number for all channels, or one per channel.
         layout: order of the dimensions.
-        colours: order of the channels; ``grey`` is one channel of luminance.
+        colours: order of the channels. ``grey`` is a single channel of luminance.
     """
 
     mean: float | tuple[float, float, float]
@@ -28,7 +29,7 @@ class Input(Strict):
     colours: Literal["rgb", "bgr", "grey"]
 
     def prepared(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the network gets of uint8 (n, size, size, 3) RGB crops."""
+        """Convert uint8 (n, size, size, 3) RGB crops to the network's input, float32 in this layout."""
         pixels = crops.astype(np.float32)
         if self.colours == "bgr":
             pixels = pixels[..., ::-1]
@@ -40,5 +41,5 @@ class Input(Strict):
     @model_validator(mode="after")
     def _a_number_for_each_channel(self) -> "Input":
         if self.colours == "grey" and not (isinstance(self.mean, float) and isinstance(self.std, float)):
-            raise ValueError("mean, std: a grey input has one channel")
+            raise ValueError("mean, std: a grey input has one channel, so each must be one number")
         return self

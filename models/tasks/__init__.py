@@ -1,7 +1,7 @@
-"""The tasks of the catalogue's networks, one module each.
+"""The tasks of networks, one module each.
 
-A task says what its cards state in ``[output]`` and how the raw outputs of its networks become answers. A card names
-its task. A network that reads crops of faces has a `FaceTask`; a detector reads whole photos.
+A task defines the ``[output]`` of its cards, and how raw outputs of its networks become answers. Networks that read
+crops of faces have a `FaceTask`. Detectors read whole photos.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from models.tasks.pose import POSE
 from models.tasks.task import FaceTask
 
 DETECTOR = "detector"
-"""The task of finding faces in photos."""
+"""Name of the task of finding faces in photos."""
 
 FACE_TASKS: Mapping[str, FaceTask[Any]] = {task.name: task for task in (LIVENESS, EMBEDDER, POSE, EYES)}
-"""Every other task by its name."""
+"""All other tasks by name."""

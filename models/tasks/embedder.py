@@ -1,4 +1,4 @@
-"""Embedding: a face as a vector of length 1, close to those of the same person."""
+"""Embedder: represents a face as a vector of length 1, which is close to those of the same person."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from pydantic import Field
 from models.tasks.task import FaceTask, Floats, TaskOutput
 
 SHORTEST = 1e-12
-"""A raw embedding is divided by its length, or by this where the length is smaller."""
+"""A raw embedding is divided by its length, or by this if its length is smaller."""
 
 
 class EmbedderOutput(TaskOutput):
@@ -24,18 +24,18 @@ class EmbedderOutput(TaskOutput):
 
 
 class Embedder(FaceTask[EmbedderOutput]):
-    """Scales a network's one output to length 1."""
+    """Scales the output of the network to length 1."""
 
     name = "embedder"
     metric = "cosine"
     output = EmbedderOutput
 
     def shape(self, output: EmbedderOutput) -> tuple[int, ...]:
-        """An embedding."""
+        """Return the shape of an embedding."""
         return (output.size,)
 
     def tail(self, output: EmbedderOutput, sizes: Sequence[int]) -> str:
-        """The embedding as ``embedding``."""
+        """Return the graph that computes ``embedding``, float32 (n, size)."""
         return f"""l2_norm (float[n, {output.size}] raw) => (float[n, {output.size}] embedding) {{
             shortest = Constant <value = float {{{SHORTEST}}}> ()
             axis = Constant <value = int64[1] {{1}}> ()
@@ -45,7 +45,7 @@ class Embedder(FaceTask[EmbedderOutput]):
         }}"""
 
     def answer(self, output: EmbedderOutput, raw: Sequence[Floats]) -> Floats:
-        """The same with numpy."""
+        """Scale embeddings to length 1."""
         [embeddings] = raw
         lengths = np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), SHORTEST)
         return np.asarray(embeddings / lengths, dtype=np.float32)

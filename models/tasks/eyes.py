@@ -1,4 +1,4 @@
-"""Whether each eye is open."""
+"""Eyes: the probability that each eye is open."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from models.tasks.task import FaceTask, Floats, TaskOutput
 
 
 class EyesOutput(TaskOutput):
-    """``[output]`` of an eyes card, whose network reads one eye at a time.
+    """``[output]`` of an eyes card. The network reads one eye at a time.
 
     Attributes:
-        open_class: which of the network's two classes is an open eye.
+        open_class: index of the class of open eyes; the network has two classes.
     """
 
     open_class: int = Field(ge=0, le=1)
@@ -26,17 +26,17 @@ class EyesTask(FaceTask[EyesOutput]):
     output = EyesOutput
 
     def shape(self, output: EyesOutput) -> tuple[int, ...]:
-        """One number for each eye."""
+        """Return the shape for one eye: a single number."""
         return ()
 
     def tail(self, output: EyesOutput, sizes: Sequence[int]) -> str:
-        """The probability ``open`` (n).
+        """Return the graph that computes the probability ``open``, float32 (n).
 
         Raises:
             ModelError: the network does not have two classes.
         """
         if [*sizes] != [2]:
-            raise ModelError(f"the network has outputs of {[*sizes]} numbers; eyes wants one of two")
+            raise ModelError(f"the network has outputs of {[*sizes]} numbers; the task eyes needs one output of two")
         return f"""open_probability (float[n, 2] classes) => (float[n] open) {{
             open_class = Constant <value = int64 {{{output.open_class}}}> ()
             shares = Softmax <axis = 1> (classes)
@@ -44,7 +44,7 @@ class EyesTask(FaceTask[EyesOutput]):
         }}"""
 
     def answer(self, output: EyesOutput, raw: Sequence[Floats]) -> Floats:
-        """The same with numpy."""
+        """Return the probability of the open class."""
         [classes] = raw
         shares = np.exp(classes - classes.max(axis=1, keepdims=True))
         return np.asarray(shares[:, output.open_class] / shares.sum(axis=1), dtype=np.float32)

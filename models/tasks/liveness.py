@@ -1,4 +1,4 @@
-"""Liveness: whether a face in a photo is a live person's, or a print, a screen or a mask."""
+"""Liveness: the probability that a face is of a live person and not a print, a screen or a mask."""
 
 from collections.abc import Sequence
 
@@ -14,9 +14,9 @@ class LivenessOutput(TaskOutput):
     """``[output]`` of a liveness card.
 
     Attributes:
-        live_class: which of the classes, whose logits the network returns, is live; None if the network's own
-            architecture returns the live logit.
-        shift: added to the live logit, so that a live probability of 0.5 is the card's operating point.
+        live_class: index of the live class among the network's logits; None if the architecture returns the live
+            logit.
+        shift: added to the live logit so that the card's operating point is a live probability of 0.5.
     """
 
     unexported = frozenset({"shift"})
@@ -26,7 +26,7 @@ class LivenessOutput(TaskOutput):
 
 
 class LivenessTask(FaceTask[LivenessOutput]):
-    """Turns the logits of several classes into the live probability."""
+    """The live probability, from the logits of several classes."""
 
     name = "liveness"
     metric = "live"
@@ -34,22 +34,22 @@ class LivenessTask(FaceTask[LivenessOutput]):
     output = LivenessOutput
 
     def shape(self, output: LivenessOutput) -> tuple[int, ...]:
-        """One number."""
+        """Return the shape of a single number."""
         return ()
 
     def tail(self, output: LivenessOutput, sizes: Sequence[int]) -> str:
-        """The ``logit`` (n) of the live class.
+        """Return the graph that computes ``logit``, float32 (n).
 
-        It is log(p / (1 - p)) of the class's softmax probability p, computed as z_live - log(sum of exp(z) of the
-        others), which does not saturate as p does.
+        The logit is log(p / (1 - p)) for the live class's softmax probability p. It is computed as z_live minus the log
+        of the sum of exp(z) over the other classes, which unlike p does not saturate.
 
         Raises:
-            ModelError: the network has no such class, or no other.
+            ModelError: the network does not have this class, or has no other.
         """
         classes, live_class = sizes[0], output.live_class
         others = ", ".join(str(index) for index in range(classes) if index != live_class)
         if live_class is None or live_class >= classes or not others:
-            raise ModelError(f"the network has {classes} classes, and the card's live_class is {live_class}")
+            raise ModelError(f"the network has {classes} classes, but the card's live_class is {live_class}")
         return f"""live_logit (float[n, {classes}] classes) => (float[n] logit) {{
             live_class = Constant <value = int64 {{{live_class}}}> ()
             other_classes = Constant <value = int64[{classes - 1}] {{{others}}}> ()
@@ -61,24 +61,24 @@ class LivenessTask(FaceTask[LivenessOutput]):
         }}"""
 
     def answer(self, output: LivenessOutput, raw: Sequence[Floats]) -> Floats:
-        """The same with numpy."""
+        """Return the live logit."""
         [classes] = raw
         spoofs = np.delete(classes, output.live_class or 0, axis=1)
         return np.asarray(classes[:, output.live_class or 0] - np.logaddexp.reduce(spoofs, axis=1), dtype=np.float32)
 
     def missing(self, output: LivenessOutput) -> str:
-        """The live class, which a network with an architecture of its own does not need."""
+        """Return ``live_class`` if it is missing. Networks with an architecture of their own do not need it."""
         return "live_class" if output.live_class is None else ""
 
     def reading(self, output: LivenessOutput, fusion: Fusion | None, answers: Floats) -> Floats:
-        """The live probability, float32 (n): 0.5 where the fused logit and the card's shift add up to 0."""
+        """Return the live probability, float32 (n): the logistic function of the (fused) logit plus the shift."""
         logit = (fused(fusion, answers) if fusion else answers[:, 0]).astype(np.float64) + output.shift
-        # The logistic function in a form that does not overflow.
+        # This form of the logistic function does not overflow.
         return ((np.tanh(logit / 2) + 1) / 2).astype(np.float32)
 
     def threshold_problem(self, value: float) -> str:
-        """Only 0.5 is possible."""
-        return "" if value == 0.5 else "the live threshold of a card is 0.5; choose the operating point with its shift"
+        """Return a message unless the threshold is 0.5."""
+        return "" if value == 0.5 else "the live threshold of a card must be 0.5; choose the operating point with shift"
 
 
 LIVENESS = LivenessTask()

@@ -1,4 +1,4 @@
-"""Head pose: which way a face looks, in degrees."""
+"""Head pose: yaw, pitch and roll in degrees."""
 
 from collections.abc import Sequence
 
@@ -9,19 +9,19 @@ from models.errors import ModelError
 from models.tasks.task import FaceTask, Floats, TaskOutput
 
 ANGLES = ("yaw", "pitch", "roll")
-"""The angles, in the order of the answer and of the network's outputs.
+"""The angles in the order of the answer and of the network's outputs.
 
-Yaw is above 0 if the face looks towards the left edge of the photo, pitch if it looks up, and roll if the head leans
-towards the right edge.
+Yaw is positive if the face looks towards the left edge of the photo, pitch if it looks up, and roll if the head is
+tilted towards the right edge.
 """
 
 
 class PoseOutput(TaskOutput):
-    """``[output]`` of a pose card: each of the network's three outputs has the logits of a row of bins.
+    """``[output]`` of a pose card. The network returns the logits of a row of bins for each angle.
 
     Attributes:
         first: angle of the first bin, in degrees.
-        step: from one bin to the next, in degrees.
+        step: difference between neighbouring bins, in degrees.
     """
 
     first: float
@@ -29,7 +29,7 @@ class PoseOutput(TaskOutput):
 
 
 class PoseTask(FaceTask[PoseOutput]):
-    """The expected angle over softmax bins.
+    """The expected value of each angle over the softmax of its bins.
 
     Ruiz, Chong and Rehg, "Fine-Grained Head Pose Estimation Without Keypoints", CVPR Workshops 2018.
     """
@@ -38,17 +38,19 @@ class PoseTask(FaceTask[PoseOutput]):
     output = PoseOutput
 
     def shape(self, output: PoseOutput) -> tuple[int, ...]:
-        """Yaw, pitch and roll."""
+        """Return the shape of yaw, pitch and roll."""
         return (len(ANGLES),)
 
     def tail(self, output: PoseOutput, sizes: Sequence[int]) -> str:
-        """The ``angles`` (n, 3).
+        """Return the graph that computes ``angles``, float32 (n, 3).
 
         Raises:
-            ModelError: the network does not have three outputs of one size.
+            ModelError: the network does not have three outputs of the same size.
         """
         if len(sizes) != len(ANGLES) or len(set(sizes)) != 1:
-            raise ModelError(f"the network has outputs of {[*sizes]} numbers; pose wants three of one size")
+            raise ModelError(
+                f"the network has outputs of {[*sizes]} numbers; the task pose needs three of the same size"
+            )
         bins = ", ".join(str(output.first + output.step * place) for place in range(sizes[0]))
         inputs = ", ".join(f"float[n, {size}] {angle}_bins" for angle, size in zip(ANGLES, sizes, strict=True))
         steps = "\n".join(
@@ -62,7 +64,7 @@ class PoseTask(FaceTask[PoseOutput]):
         }}"""
 
     def answer(self, output: PoseOutput, raw: Sequence[Floats]) -> Floats:
-        """The same with numpy."""
+        """Return the expected angles."""
         degrees = output.first + output.step * np.arange(raw[0].shape[1])
         shares = [np.exp(logits - logits.max(axis=1, keepdims=True)) for logits in raw]
         return np.stack([share @ degrees / share.sum(axis=1) for share in shares], axis=1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What every task of a network that reads crops of faces defines."""
+"""The interface of the tasks of networks that read crops of faces."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ class TaskOutput(Strict):
     """``[output]`` of a card.
 
     Attributes:
-        unexported: fields that do not change the exported file.
+        unexported: fields that do not affect the exported file.
     """
 
     unexported: ClassVar[frozenset[str]] = frozenset()
@@ -26,13 +26,13 @@ Out = TypeVar("Out", bound=TaskOutput)
 
 
 class FaceTask(ABC, Generic[Out]):
-    """How raw outputs of a network become its answer for each face.
+    """Converts raw outputs of a network to its answer for each face.
 
     Attributes:
-        name: what cards call the task.
-        output: the schema of ``[output]`` on the task's cards.
-        metric: what a card's threshold is a value of; None if the task decides nothing.
-        fuses: whether a fusion may combine networks of the task.
+        name: name of the task on cards.
+        output: schema of ``[output]`` on cards.
+        metric: metric of the cards' threshold; None if the task has no threshold.
+        fuses: whether networks of the task can be fused.
     """
 
     name: ClassVar[str]
@@ -42,14 +42,14 @@ class FaceTask(ABC, Generic[Out]):
 
     @abstractmethod
     def shape(self, output: Out) -> tuple[int, ...]:
-        """Shape of the answer for one face."""
+        """Return the shape of the answer for one face."""
 
     @abstractmethod
     def tail(self, output: Out, sizes: Sequence[int]) -> str:
-        """The same step in ONNX's text format, as a graph from the network's outputs to the answer.
+        """Return a graph from the network's outputs to the answer, in ONNX's text format.
 
         Args:
-            sizes: length of each output for one face.
+            sizes: length of each output of the network for one face.
 
         Raises:
             ModelError: the network does not have these outputs.
@@ -57,21 +57,21 @@ class FaceTask(ABC, Generic[Out]):
 
     @abstractmethod
     def answer(self, output: Out, raw: Sequence[Floats]) -> Floats:
-        """The answer that `tail` computes, float32 (n, *shape), from outputs of shape (n, size) each."""
+        """Compute the same answer as `tail` with numpy: float32 (n, *shape) from outputs of shape (n, size)."""
 
     def missing(self, output: Out) -> str:
-        """The field that `tail` needs and `output` does not state; empty if it has all."""
+        """Return the name of a field that `tail` needs and `output` lacks; empty if there is none."""
         return ""
 
     def reading(self, output: Out, fusion: Any, answers: Floats) -> Floats:
-        """What a stage answers for n faces.
+        """Compute the reading of n faces that a stage returns.
 
         Args:
-            fusion: how the members of a fusion are combined; None for a single network.
-            answers: float32 (n, members, *shape).
+            fusion: how the members are combined; None for a single network.
+            answers: the members' answers, float32 (n, members, *shape).
         """
         return answers[:, 0]
 
     def threshold_problem(self, value: float) -> str:
-        """Why a card cannot state this threshold; empty if it can."""
-        return "" if -1 <= value <= 1 else "each value is between -1 and 1"
+        """Return why a card cannot have this threshold; empty if it can."""
+        return "" if -1 <= value <= 1 else "each value must be between -1 and 1"

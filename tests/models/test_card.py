@@ -59,8 +59,8 @@ def test_values_that_nobody_knows_are_refused(changes: dict[str, Any]) -> None:
 
 def test_a_detector_takes_photos_and_everything_else_crops() -> None:
     assert made_card(**DETECTOR).crops == ()
-    assert "crops: a detector has none" in refusal(task="detector", output=None)
-    assert "crops: a detector has none" in refusal(crops=[])
+    assert "crops: a detector must have none" in refusal(task="detector", output=None)
+    assert "crops: a detector must have none" in refusal(crops=[])
 
 
 def test_a_card_states_the_output_of_its_task() -> None:
@@ -68,15 +68,15 @@ def test_a_card_states_the_output_of_its_task() -> None:
     assert made_card(**LIVENESS).shape == ()
     assert "size" in refusal(output=None)
     assert "size" in refusal(**{**LIVENESS, "output": {"size": 8}})
-    assert "a detector has none" in refusal(**{**DETECTOR, "output": {"size": 8}})
+    assert "a detector has no output" in refusal(**{**DETECTOR, "output": {"size": 8}})
 
 
 @pytest.mark.parametrize(
     ("card", "stated", "thresholds"),
     [
-        ({}, 'has one, with metric = "cosine"', ([], [LIVE], [COSINE, LIVE], [COSINE, COSINE])),
-        (LIVENESS, 'has one, with metric = "live"', ([], [COSINE], [LIVE, LIVE])),
-        (DETECTOR, "has none", ([COSINE],)),
+        ({}, 'must have one, with metric = "cosine"', ([], [LIVE], [COSINE, LIVE], [COSINE, COSINE])),
+        (LIVENESS, 'must have one, with metric = "live"', ([], [COSINE], [LIVE, LIVE])),
+        (DETECTOR, "must have none", ([COSINE],)),
     ],
     ids=["embedder", "liveness", "detector"],
 )
@@ -87,7 +87,7 @@ def test_a_card_states_the_threshold_of_its_task(
         refused = refusal(**{**card, "thresholds": each})
         assert f"thresholds: a card for the task {card.get('task', 'embedder')} {stated}" in refused
     lower = {**LIVENESS, "thresholds": [{**LIVE, "value": 0.4}]}
-    assert "the live threshold of a card is 0.5" in refusal(**lower)
+    assert "the live threshold of a card must be 0.5" in refusal(**lower)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
@@ -112,7 +112,7 @@ def test_every_number_of_a_card_is_finite(number: float) -> None:
 def test_integers_are_a_later_export_of_a_network_with_one_crop(changes: dict[str, Any]) -> None:
     named = {"exports": ["embedder.onnx", "second.onnx"], "int8": "second.onnx"}
     assert made_card(**named).int8 == "second.onnx"
-    assert "int8: the file is an export after the first" in refusal(**{**named, **changes})
+    assert "int8: must name an export other than the first" in refusal(**{**named, **changes})
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_the_contract_does_not_change_with_words_sources_and_precision() -> None
 
 def test_a_threshold_is_found_by_its_metric() -> None:
     assert made_card().threshold("cosine") == Threshold.model_validate(COSINE)
-    with pytest.raises(KeyError, match="made-up states no threshold for live"):
+    with pytest.raises(KeyError, match="made-up has no threshold for live"):
         made_card().threshold("live")
 
 
@@ -174,9 +174,9 @@ def test_an_onnx_file_describes_its_input_and_a_liveness_network_its_live_class(
     liveness = {**embedder, **LIVENESS, "output": {"live_class": 0}}
     assert made_card(**embedder).input
     assert made_card(**liveness).input
-    assert "input: a card" in refusal(**{**embedder, "input": None})
-    assert "input: a card" in refusal(input=INPUT)
-    assert "output: a card of the architecture onnx_file states live_class" in refusal(**{**liveness, "output": {}})
+    assert "input: required for" in refusal(**{**embedder, "input": None})
+    assert "input: required for" in refusal(input=INPUT)
+    assert "output: the architecture onnx_file needs live_class" in refusal(**{**liveness, "output": {}})
     sizes = [{"size": size, "fit": "box"} for size in (112, 80)]
     assert "one file and crops of one size" in refusal(**embedder, crops=sizes)
     assert made_card(**embedder, crops=sizes[:1] * 2).shape == (2, 8)
@@ -186,8 +186,8 @@ def test_an_onnx_file_describes_its_input_and_a_liveness_network_its_live_class(
 
 def test_a_fusion_has_members_with_weights_instead_of_files() -> None:
     assert made_card(**FUSED).fusion
-    assert "one weight for each member" in refusal(**{**FUSED, "fusion": {**FUSION, "weights": [1]}})
-    assert "each member once" in refusal(**{**FUSED, "fusion": {**FUSION, "members": ["a", "a"]}})
+    assert "one weight per member" in refusal(**{**FUSED, "fusion": {**FUSION, "weights": [1]}})
+    assert "same member twice" in refusal(**{**FUSED, "fusion": {**FUSION, "members": ["a", "a"]}})
     assert "members" in refusal(**{**FUSED, "fusion": {**FUSION, "members": ["a"], "weights": [1]}})
-    assert "no files or exports of its own" in refusal(**{**FUSED, "exports": ["a.onnx"]})
+    assert "a fusion cannot have files or exports" in refusal(**{**FUSED, "exports": ["a.onnx"]})
     assert "the task embedder cannot be fused" in refusal(files=[], exports=[], fusion=FUSION)

@@ -120,8 +120,8 @@ OWN = (CARDS / "mobilefacenet.toml").read_text("utf-8")
         (b'title = "A card"\nlicens = "MIT"\n', "licens: Extra inputs are not permitted"),
         (OWN.partition("[[thresholds]]")[0].encode(), "toml is not valid: thresholds: a card for the task embedder"),
         (OWN.replace('fit = "aligned"', 'fit = "round"').encode(), "toml is not valid: crops.0.fit: "),
-        (OWN.replace('architecture = "', 'architecture = "x').encode(), "architecture: models/architectures has no"),
-        (f'name = "x"\n{OWN}'.encode(), "name: a card is called as its file"),
+        (OWN.replace('architecture = "', 'architecture = "x').encode(), "architecture: there is no module"),
+        (f'name = "x"\n{OWN}'.encode(), "name: must be the name of the file"),
     ],
     ids=["no TOML", "no text", "no card", "no threshold", "no such fit", "no such architecture", "another name"],
 )
@@ -189,10 +189,13 @@ STATED = '[[thresholds]]\nmetric = "live"\nvalue = 0.5\nmeasured_on = "x"\n'
     [
         (FUSION.format("", '"fr-liveness", "nowhere"'), "must be cards that are not fusions: 'nowhere'"),
         (FUSION.format("", '"fr-liveness", "inner"'), "must be cards that are not fusions: 'inner'"),
-        (FUSION.format("", '"fr-liveness", "mobilefacenet"'), "must have its task; these do not: mobilefacenet"),
-        (FUSION.format('licence = "MIT"', '"fr-liveness", "minifasnet"'), "takes these from its members: licence"),
+        (FUSION.format("", '"fr-liveness", "mobilefacenet"'), "must have its task, unlike mobilefacenet"),
+        (
+            FUSION.format('licence = "MIT"', '"fr-liveness", "minifasnet"'),
+            "takes these fields from its members: licence",
+        ),
         (FUSION.format('caveats = "x"', '"fr-liveness", "minifasnet"'), "caveats: Input should be a list"),
-        (FUSION.format("", '"fr-liveness", "minifasnet"'), "thresholds: a card for the task liveness has one"),
+        (FUSION.format("", '"fr-liveness", "minifasnet"'), "thresholds: a card for the task liveness must have one"),
     ],
     ids=["no card", "a fusion", "an embedder", "a licence of its own", "no list of caveats", "no threshold"],
 )

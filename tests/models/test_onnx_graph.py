@@ -113,7 +113,7 @@ def test_class_logits_become_the_live_logit_which_does_not_saturate(live_class: 
 
 @pytest.mark.parametrize(("classes", "live_class"), [(2, 2), (1, 0)])
 def test_a_live_class_that_the_network_does_not_have_is_refused(classes: int, live_class: int) -> None:
-    with pytest.raises(ModelError, match=f"has {classes} classes, and the card's live_class is {live_class}"):
+    with pytest.raises(ModelError, match=f"has {classes} classes, but the card's live_class is {live_class}"):
         with_answer(identity(f"n, {classes}"), liveness(live_class))
 
 

@@ -47,7 +47,7 @@ def test_the_graph_computes_what_numpy_does(name: str, seed: int, faces: int, sc
 )
 def test_a_network_with_other_outputs_is_refused(name: str, sizes: list[int]) -> None:
     task = FACE_TASKS[name]
-    with pytest.raises(ModelError, match=f"{name} wants"):
+    with pytest.raises(ModelError, match=f"the task {name} needs"):
         task.tail(task.output.model_validate(CASES[name][0]), sizes)
 
 

@@ -1,4 +1,4 @@
-"""Measuring an embedder: verification, identification, and what photos without a face do to both."""
+"""Measure an embedder: verification and identification, including the effect of photos without a face."""
 
 from dataclasses import dataclass
 
@@ -17,15 +17,17 @@ from evaluation.verification import Trials
 FMRS = (1e-1, 1e-2, 1e-3, 1e-4)
 FPIRS = (1e-1, 1e-2)
 RANKS = (1, 5, 10)
-TRIALS = "impostor pairs"
+IMPOSTOR_TRIALS = "impostor pairs"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identification:
-    """Closed set: the share of searches with their subject among the first so many, by rank; open set: FNIR at FPIR.
+    """Results of identification.
 
     Attributes:
-        cmc: float64 (subjects), the closed-set rate of every rank.
+        ranks: closed set: share of searches that find their subject among the first results, by their number.
+        cmc: float64 (subjects), the same share for every rank.
+        open_set: FNIR at FPIR.
     """
 
     searches: Searches
@@ -35,8 +37,8 @@ class Identification:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
-    """All that was measured of an embedder; identification of folders alone."""
+class MeasuredEmbedder:
+    """Results of measuring an embedder. Identification is measured on folders only."""
 
     comparisons: Comparisons
     subjects: int
@@ -44,14 +46,14 @@ class Measured:
     identification: Identification | None
 
 
-def measure(labelled: Labelled, embeddings: Answers, plan: Plan) -> Measured:
-    """Measure an embedder by its embeddings of labelled photos.
+def measure_embedder(labelled: Labelled, embeddings: Answers, plan: Plan) -> MeasuredEmbedder:
+    """Measure an embedder from its embeddings of labelled photos.
 
     Args:
         embeddings: (photos, size), NaN for photos without a face.
 
     Raises:
-        ModelError: too few faces.
+        ModelError: there are too few faces.
     """
     comparisons = compare(labelled, embeddings)
     subjects = int(labelled.subjects.max()) + 1
@@ -63,11 +65,11 @@ def measure(labelled: Labelled, embeddings: Answers, plan: Plan) -> Measured:
     verification = figures(
         trials.curve(),
         (trials.curve(each) for each in weights if each[genuine].any() and each[~genuine].any()),
-        RequestedPoints(plan.thresholds, plan.rates, "FMR", TRIALS, unsupported=plan.unsupported),
+        RequestedPoints(plan.thresholds, plan.rates, "FMR", IMPOSTOR_TRIALS, unsupported=plan.unsupported),
         paired,
         int(np.sum(~genuine)),
     )
-    return Measured(comparisons, subjects, verification, _identify(labelled, embeddings, drawn, plan))
+    return MeasuredEmbedder(comparisons, subjects, verification, _identify(labelled, embeddings, drawn, plan))
 
 
 def _identify(

@@ -1,4 +1,4 @@
-"""Photos whose people are known, and the pairs of them that are compared."""
+"""Photos of known subjects and the pairs of them to compare."""
 
 import csv
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from imaging.formats import SUFFIXES
 from models.errors import ModelError
 
 MAX_PAIRS = 5_000_000
-"""Of more, the bootstrap would take hours; every pair of 3,162 photos is as many."""
+"""Maximum number of pairs, which 3,162 photos have. With more, the bootstrap would take hours."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,10 +20,10 @@ class Labelled:
     """Photos of known subjects.
 
     Attributes:
-        photos: their paths.
-        subjects: int64 (photos), the number of each one's subject, from 0.
-        pairs: int64 (pairs, 2), the photos that are compared, by their places.
-        whole: whether every pair of the photos is compared, as of a folder; identification needs that.
+        photos: paths of the photos.
+        subjects: int64 (photos), index of each photo's subject.
+        pairs: int64 (pairs, 2), indices of the photos to compare.
+        whole: whether all pairs of the photos are compared, which identification needs. True for a folder.
     """
 
     photos: tuple[Path, ...]
@@ -33,15 +33,14 @@ class Labelled:
 
 
 def read_labelled(source: Path) -> Labelled:
-    """Labelled photos of a folder with one folder a subject, or of a CSV file of pairs.
+    """Read labelled photos from a folder with one folder per subject, or from a CSV file of pairs.
 
-    A folder gives every pair of photos in it; a subject is the name of the folder that a photo lies in. A CSV
-    file has lines of two paths, relative to the file, and 1 for the same person or 0; photos that genuine pairs
-    link are of one subject.
+    All pairs of the photos in a folder are compared. Each line of a CSV file has two paths, relative to the file, and 1
+    for the same person or 0. Photos linked by genuine pairs have the same subject.
 
     Raises:
-        ModelError: there are no genuine or no impostor pairs, more than `MAX_PAIRS`, a line that cannot be
-            understood, or one that contradicts others.
+        ModelError: there are no genuine or no impostor pairs, there are more than `MAX_PAIRS`, or a line is not valid
+            or contradicts others.
     """
     found = _folder(source) if source.is_dir() else _csv(source)
     genuine = found.subjects[found.pairs[:, 0]] == found.subjects[found.pairs[:, 1]]
@@ -52,19 +51,21 @@ def read_labelled(source: Path) -> Labelled:
 
 
 def photos_below(folder: Path) -> list[Path]:
-    """The photos in `folder` and the folders below, known by their endings, in alphabetical order."""
+    """Return the photos in `folder` and its subfolders, in alphabetical order. They are known by their suffixes."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
 
 
 def photos_in(folder: Path) -> list[Path]:
-    """The same without those directly in `folder`."""
+    """Return the photos in the subfolders of `folder`, in alphabetical order."""
     return [path for path in photos_below(folder) if path.parent != folder]
 
 
 def check_number_of_pairs(source: Path, pairs: int) -> None:
     """Raise `ModelError` if the bootstrap would take too long."""
     if pairs > MAX_PAIRS:
-        raise ModelError(f"{source} has {pairs:,} pairs, more than {MAX_PAIRS:,}: use fewer photos, or a CSV of pairs")
+        raise ModelError(
+            f"{source} has {pairs:,} pairs; the maximum is {MAX_PAIRS:,}: use fewer photos, or a CSV file of pairs"
+        )
 
 
 def _folder(folder: Path) -> Labelled:
@@ -93,7 +94,9 @@ def _csv(file: Path) -> Labelled:
             linked[root(place[first])] = root(place[second])
     for first, second, same in rows:
         if not same and root(place[first]) == root(place[second]):
-            raise ModelError(f"{file}: {first.name} and {second.name} are two people, and other lines make them one")
+            raise ModelError(
+                f"{file}: {first.name} and {second.name} are different people, but other lines make them the same"
+            )
     _, subjects = np.unique([root(number) for number in range(len(photos))], return_inverse=True)
     pairs = np.array([(place[first], place[second]) for first, second, _ in rows], dtype=np.int64).reshape(-1, 2)
     return Labelled(tuple(photos), subjects.astype(np.int64), pairs, whole=False)

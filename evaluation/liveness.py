@@ -1,12 +1,12 @@
-"""Measuring a liveness network: attacks that pass, and live faces that are rejected (ISO/IEC 30107-3).
+"""Measure a liveness network: attacks that pass, and live faces that are rejected (ISO/IEC 30107-3).
 
 A photo is classified as live when its live probability is at or above the threshold. The APCER of a kind of attack is
 the share of its photos that are classified as live. BPCER is the share of live photos that are classified as spoofs.
 Both count photos with a face only.
 
-A system is as good as its weakest side, so the worst kind of attack counts. Only kinds with at least `ENOUGH` photos
-with a face are compared: a single photo that passes would otherwise be an APCER of 100 %. If no kind has enough, all
-attacks count together.
+Results are for the kind of attack with the highest APCER. Only kinds with at least `ENOUGH` photos with a face are
+compared, since the APCER of a kind with one photo is 0 or 100 %. If no kind has enough photos, all attacks are counted
+together.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,8 +25,8 @@ from models.errors import ModelError
 APCERS = (0.10, 0.05, 0.01)
 LIVE, SPOOF, ALL = "live", "spoof", "all attacks"
 ENOUGH = 20
-"""Photos with a face that a kind of attack needs to be compared with the others."""
-TRIALS = "photos of the smallest compared attack"
+"""Minimum number of photos with a face for a kind of attack to be compared with others."""
+ATTACK_TRIALS = "photos of the smallest compared attack"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +34,7 @@ class Presentations:
     """Photos of live faces and of attacks.
 
     Attributes:
-        kinds: ``live``, or the kind of attack, for each photo: ``spoof``, or ``spoof/`` and the folder's name.
+        kinds: kind of each photo: ``live``, ``spoof``, or ``spoof/`` and the name of the folder.
     """
 
     photos: tuple[Path, ...]
@@ -47,8 +47,8 @@ class Probabilities:
 
     Attributes:
         live: float64 (photos).
-        attacks: float64 (photos) of each kind of attack; empty for a kind without any face.
-        faceless: the number of photos without a face of each kind, ``live`` included.
+        attacks: float64 (photos) by kind of attack; empty for a kind without a face.
+        faceless: number of photos without a face by kind, including ``live``.
     """
 
     live: Scores
@@ -57,48 +57,48 @@ class Probabilities:
 
     @property
     def seen(self) -> dict[str, Scores]:
-        """The kinds of attack with a face."""
+        """Kinds of attack with at least one face."""
         return {kind: scores for kind, scores in self.attacks.items() if len(scores)}
 
     @property
     def together(self) -> dict[str, Scores]:
-        """All attacks as if they were of one kind."""
+        """All attacks as one kind."""
         return {ALL: np.concatenate(list(self.attacks.values()))}
 
     @property
     def compared(self) -> dict[str, Scores]:
-        """The kinds among which the worst is looked for: those with enough photos, or else all attacks together."""
+        """Kinds that are compared: those with at least `ENOUGH` photos, or else all attacks as one kind."""
         return {kind: scores for kind, scores in self.attacks.items() if len(scores) >= ENOUGH} or self.together
 
     @property
     def fewest(self) -> int:
-        """The number of photos of the smallest compared kind."""
+        """Number of photos of the smallest compared kind."""
         return min(map(len, self.compared.values()))
 
     @property
     def rule(self) -> str:
-        """Which kinds are compared, in one sentence."""
+        """One sentence that says which kinds are compared."""
         if [*self.compared] == [ALL]:
             return f"All attacks are counted together: no kind has {ENOUGH} photos with a face."
         kinds = ", ".join(self.compared)
         return f"The worst kind counts, among those with at least {ENOUGH} photos with a face: {kinds}."
 
     def worst_curve(self) -> Curve:
-        """At each threshold the worst compared kind's APCER, as FMR, and BPCER, as FNMR."""
+        """Return the curve of the highest APCER of the compared kinds (as FMR) and of BPCER (as FNMR)."""
         curves = [curve(self.live, attacks) for attacks in self.compared.values()]
         thresholds = np.unique(np.concatenate([each.thresholds for each in curves]))
-        # A threshold behaves like the next higher one of its own curve.
+        # A threshold between two of a curve has the rates of the higher one.
         places = [np.minimum(np.searchsorted(each.thresholds, thresholds), len(each.thresholds) - 1) for each in curves]
         apcer = np.max([each.fmr[place] for each, place in zip(curves, places, strict=True)], axis=0)
         return Curve(thresholds, apcer, curves[0].fnmr[places[0]])
 
     def areas(self) -> dict[str, float]:
-        """The area under the ROC curve of each compared kind and of all attacks together."""
+        """Return the area under the ROC curve for each compared kind and for all attacks."""
         kinds = {**self.compared, **self.together}
         return {kind: curve(self.live, attacks).area() for kind, attacks in kinds.items()}
 
     def replicates(self, plan: Plan) -> Iterator["Probabilities"]:
-        """Bootstrap replicates: photos drawn with replacement within each kind."""
+        """Yield bootstrap replicates, which draw photos with replacement within each kind."""
         random = np.random.default_rng(plan.seed)
         for _ in plan.track(range(plan.replicates), "bootstrap"):
             live = random.choice(self.live, len(self.live))
@@ -108,11 +108,11 @@ class Probabilities:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LivenessRates:
-    """The error rates at one threshold, with Wilson's intervals: photos count as independent.
+    """Error rates at one threshold, with Wilson intervals. Photos are treated as independent.
 
     Attributes:
-        apcer: of each kind of attack with a face and of all attacks together.
-        worst: the compared kind with the highest APCER.
+        apcer: APCER of each kind of attack with a face and of all attacks.
+        worst: compared kind with the highest APCER.
     """
 
     name: str
@@ -123,18 +123,18 @@ class LivenessRates:
 
     @property
     def acer(self) -> float:
-        """The mean of BPCER and the worst kind's APCER."""
+        """Mean of BPCER and the worst kind's APCER."""
         return (self.bpcer.value + self.apcer[self.worst].value) / 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredLiveness:
-    """All that was measured of a liveness network.
+    """Results of measuring a liveness network.
 
     Attributes:
-        rates: at each threshold of the plan.
-        areas: the area under the ROC curve of each compared kind and of all attacks together.
-        figures: of the curve of the worst compared kind's APCER, as FMR, and BPCER, as FNMR.
+        rates: error rates at each threshold of the plan.
+        areas: area under the ROC curve for each compared kind and for all attacks.
+        figures: figures of `Probabilities.worst_curve`.
     """
 
     probabilities: Probabilities
@@ -144,14 +144,14 @@ class MeasuredLiveness:
 
     @property
     def worst_area(self) -> str:
-        """The compared kind with the smallest area."""
+        """Compared kind with the smallest area."""
         return min(self.probabilities.compared, key=lambda kind: self.areas[kind].value)
 
 
 def read_presentations(folder: Path) -> Presentations:
-    """Read the photos in ``live/`` and ``spoof/`` of a folder; folders in ``spoof/`` are kinds of attack.
+    """Read the photos in ``live/`` and ``spoof/`` of a folder. Each folder in ``spoof/`` is a kind of attack.
 
-    Photos directly in ``spoof/`` are of the kind ``spoof``. Photos directly in `folder` are ignored.
+    Photos directly in ``spoof/`` have the kind ``spoof``. Photos directly in `folder` are ignored.
 
     Raises:
         ModelError: there are no live photos or no attacks, or a photo is in another folder.
@@ -190,7 +190,7 @@ def by_kind(presentations: Presentations, answers: Answers) -> Probabilities:
 
 
 def measure_liveness(probabilities: Probabilities, plan: Plan) -> MeasuredLiveness:
-    """Measure a liveness network by its probabilities."""
+    """Measure a liveness network from its probabilities."""
     areas_drawn: list[dict[str, float]] = []
 
     def curves() -> Iterator[Curve]:
@@ -201,7 +201,7 @@ def measure_liveness(probabilities: Probabilities, plan: Plan) -> MeasuredLivene
     measured = figures(
         probabilities.worst_curve(),
         curves(),
-        RequestedPoints(plan.thresholds, plan.rates, "APCER", TRIALS),
+        RequestedPoints(plan.thresholds, plan.rates, "APCER", ATTACK_TRIALS),
         len(probabilities.live),
         probabilities.fewest,
     )

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from evaluation import plots
 from evaluation.answers import Answers
 from evaluation.comparisons import Comparisons
-from evaluation.embedder import Identification, Measured
+from evaluation.embedder import Identification, MeasuredEmbedder
 from evaluation.figures import GRID, Figures, percent, rounded
 from evaluation.groups import GroupColumn
 from evaluation.intervals import Estimate, wilson
@@ -57,7 +57,7 @@ def acquisition(photos: Sequence[Path], answers: Answers) -> Section:
     return {"photos": len(photos), "faceless": faceless, "rate": asdict(wilson(len(faceless), len(photos)))}
 
 
-def verification(measured: Measured, thresholds: Mapping[str, float]) -> Section:
+def verification(measured: MeasuredEmbedder, thresholds: Mapping[str, float]) -> Section:
     """Verification: pairs of photos."""
     comparisons, found = measured.comparisons, measured.verification
     genuine = comparisons.genuine

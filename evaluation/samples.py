@@ -51,10 +51,10 @@ class People:
         comparisons = compare(self.labelled, answers)
         genuine = comparisons.genuine
         found = curve(comparisons.scores[genuine], comparisons.scores[~genuine])
-        return Evidence(found, int(np.sum(~genuine)), embedder.TRIALS)
+        return Evidence(found, int(np.sum(~genuine)), embedder.IMPOSTOR_TRIALS)
 
     def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
-        measured = embedder.measure(self.labelled, answers, plan)
+        measured = embedder.measure_embedder(self.labelled, answers, plan)
         sections = {"verification": report.verification(measured, plan.thresholds)}
         if measured.identification:
             sections["identification"] = report.identification(measured.identification)
@@ -87,7 +87,7 @@ class Faces:
         found = liveness.by_kind(self.presentations, answers)
         if rate == "BPCER":
             return Evidence(found.worst_curve(), len(found.live), "live photos")
-        return Evidence(found.worst_curve(), found.fewest, liveness.TRIALS)
+        return Evidence(found.worst_curve(), found.fewest, liveness.ATTACK_TRIALS)
 
     def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
         measured = liveness.measure_liveness(liveness.by_kind(self.presentations, answers), plan)

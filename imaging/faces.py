@@ -1,4 +1,4 @@
-"""What a detector finds in photos: the frozen records that travel between the stages."""
+"""The faces that a detector finds in photos, as frozen records that are sent between the stages."""
 
 import math
 from collections import Counter
@@ -23,10 +23,10 @@ class Face:
     """One face.
 
     Attributes:
-        box: in the pixels of the photo it belongs to; may reach outside the photo.
+        box: left, top, right and bottom in pixels of the photo; may extend beyond the photo.
         score: the detector's confidence, 0 to 1.
-        landmarks: float32 (5, 2), x and y in pixels: left eye, right eye, nose tip, left and right
-            corner of the mouth. Left and right as seen in the photo once it is turned so that the face is upright.
+        landmarks: float32 (5, 2), x and y in pixels: left eye, right eye, nose tip, and left and right corner of the
+            mouth. Left and right are as seen when the photo is rotated so that the face is upright.
     """
 
     box: Box
@@ -45,29 +45,29 @@ class Face:
         return math.sqrt(max(self.area, 0.0))
 
     def scaled(self, factor: float) -> "Face":
-        """The same face in a photo resized by `factor`."""
+        """Return the face in a photo resized by `factor`."""
         left, top, right, bottom = self.box
         box = (left * factor, top * factor, right * factor, bottom * factor)
         return Face(box, self.score, (self.landmarks * factor).astype(np.float32))
 
     def turned(self, turns: int, width: int, height: int) -> "Face":
-        """The same face after so many quarter turns counterclockwise of its photo of `width` and `height`."""
+        """Return the face after `turns` counterclockwise quarter turns of its photo of `width` and `height`."""
         points = turned_points(self.landmarks, turns, width, height).astype(np.float32)
         return Face(turned_box(self.box, turns, width, height), self.score, points)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Photo:
-    """What was found in one photo.
+    """A photo and its faces.
 
     Attributes:
-        width, height: of the photo as it was sent, in pixels, after its EXIF orientation.
-        quality: of the whole photo.
-        faces: those that count (`imaging.pick`), in the original photo's pixels, the picked one first; best score
-            first where all count.
-        found: how many count, those beyond the pick's `most` included.
-        face_qualities: of each face's own pixels, in the order of `faces`.
-        seconds: time spent on decoding, detecting and cropping.
+        width, height: size of the photo as it was sent, in pixels, after its EXIF orientation is applied.
+        quality: quality of the whole photo.
+        faces: faces that count (`imaging.pick`), at most `Pick.cut`, in pixels of the photo as it was sent. The picked
+            face, or else the one with the best score, is first.
+        found: number of faces that count, including those not in `faces`.
+        face_qualities: quality of each face, in the order of `faces`.
+        seconds: time spent decoding, detecting and cropping.
     """
 
     width: int
@@ -84,10 +84,10 @@ class Detection:
     """The detector stage's answer for the photos of one request.
 
     Attributes:
-        photos: one entry a photo, in order: what was found, or why the photo was refused.
-        crops: for each spec that was asked for, uint8 (faces, size, size, 3) RGB with the faces of
-            all photos one after another, in the order of `photos` and their `faces`.
-        steps: seconds that the parts of the work took for all photos, by their names.
+        photos: one entry per photo, in order; a `Refused` if the photo could not be decoded.
+        crops: crops by their spec, uint8 (faces, size, size, 3) RGB. The faces of all photos follow one another in the
+            order of `photos`.
+        steps: seconds by step, summed over all photos.
     """
 
     photos: tuple[Photo | Refused, ...]
@@ -96,7 +96,7 @@ class Detection:
 
     @classmethod
     def joined(cls, detections: "Sequence[Detection]", specs: Sequence[CropSpec]) -> "Detection":
-        """The answer for the photos of all `detections`, one after another, with the crops of `specs`."""
+        """Concatenate `detections`, with the crops of `specs`."""
         steps = Counter[str]()
         for detection in detections:
             steps.update(detection.steps)

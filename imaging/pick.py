@@ -10,21 +10,20 @@ from imaging.faces import Face
 FaceRule: TypeAlias = Literal["one", "largest", "prominent", "all"]
 
 MOST_FACES_ANSWERED = 100
-"""Most faces of a photo that any answer describes; an answer counts all of them."""
+"""Maximum number of faces that an answer describes. It counts all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """The one rule for which faces of a photo count. It travels to the detector, which need not look for others.
+    """Which faces of a photo count. It is sent to the detector, which can skip work for other faces.
 
     Attributes:
-        rule: ``all``: every face, best score first; ``largest``: the face with the largest box; ``prominent``: the
-            face with the greatest `prominence`; ``one``: the largest face, and the others that count beside it, of
-            which there should be none.
-        other_faces: with ``one``, the smallest side of another face that counts, as a share of the largest face's
-            side. 0 counts every face.
-        most: largest number of faces to cut out and answer; with ``one`` the others are only counted.
-        whole_photo: whether the whole photo stands in for a face where none was found, with the score 0.
+        rule: ``all``: every face, best score first. ``largest``: the face with the largest box. ``prominent``: the face
+            with the greatest `prominence`. ``one``: the largest face; callers refuse a photo if others count too.
+        other_faces: with ``one``, the minimum side of another face that counts, as a share of the largest face's side.
+            0 counts every face.
+        most: with ``all``, maximum number of faces to crop and return; the others are only counted.
+        whole_photo: whether the whole photo is used as a face with score 0 if none is found.
     """
 
     rule: FaceRule = "all"
@@ -34,15 +33,15 @@ class Pick:
 
     @property
     def cut(self) -> int:
-        """Most faces of a photo that are cut out and answered."""
+        """Maximum number of faces of a photo to crop and return."""
         return self.most if self.rule == "all" else 1
 
     def of(self, faces: Sequence[Face], width: int, height: int, rival_score: float = 0.0) -> list[Face]:
-        """The faces that count among `faces`, which are sorted by score.
+        """Return the faces that count among `faces`, which are sorted by score.
 
         Args:
-            width, height: of the photo, in the pixels of the boxes.
-            rival_score: once a face scores at least this, faces that score less are ignored, unless all faces count.
+            width, height: size of the photo in the pixels of the boxes.
+            rival_score: if a face scores at least this, faces that score less are ignored, unless all faces count.
         """
         if not faces or self.rule == "all":
             return list(faces)
@@ -57,7 +56,7 @@ class Pick:
         return [largest, *(face for face in believed if face is not largest and face.side >= smallest)]
 
     def smallest_rival(self, picked: Face, width: int, height: int) -> float:
-        """Side in pixels of the smallest face that could replace `picked`, or be counted beside it."""
+        """Return the side in pixels of the smallest face that could replace `picked` or count in addition to it."""
         match self.rule:
             case "all":
                 return 0.0
@@ -66,7 +65,7 @@ class Pick:
             case "largest":
                 return picked.side
             case "prominent":
-                # In the middle of the photo a face is as prominent as its area.
+                # The prominence of a face in the centre of the photo is its area.
                 return math.sqrt(max(prominence(picked, width, height), 0.0))
 
 
@@ -74,10 +73,10 @@ ALL_FACES, PROMINENT = Pick(), Pick("prominent")
 
 
 def prominence(face: Face, width: int, height: int) -> float:
-    """Area of the box minus twice the squared distance of its centre from the photo's, in square pixels.
+    """Return the area of the box minus twice the squared distance of its centre from the photo's, in square pixels.
 
-    The rule by which facenet's authors choose a face for Labeled Faces in the Wild (Sandberg's facenet,
-    `align_dataset_mtcnn.py`): a bystander at the edge must be much larger to be preferred to a face in the middle.
+    A face at the edge must be much larger to be chosen instead of one in the centre. The rule is from Sandberg's
+    facenet (`align_dataset_mtcnn.py`), which chooses the faces of Labeled Faces in the Wild by it.
     """
     left, top, right, bottom = face.box
     x, y = (left + right - width) / 2, (top + bottom - height) / 2

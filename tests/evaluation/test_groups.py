@@ -63,7 +63,7 @@ def test_files_that_cannot_be_read_and_too_many_pairs_are_refused(
         with pytest.raises(ModelError, match=f"cannot be read: .*{name}"):
             read_groups(tmp_path / name)
     monkeypatch.setattr(labelled, "MAX_PAIRS", 0)
-    with pytest.raises(ModelError, match="has 1 pairs, more than 0"):
+    with pytest.raises(ModelError, match="has 1 pairs; the maximum is 0"):
         read_groups(listed(tmp_path, "file,sex\na.jpg,m\nb.jpg,f\n"))
 
 

@@ -83,5 +83,5 @@ def test_a_folder_with_too_few_or_too_many_pairs_is_refused(tmp_path: Path, monk
         read_labelled(tmp_path)
     monkeypatch.setattr(labelled, "MAX_PAIRS", 2)
     touch(tmp_path, "ann/2.jpg")
-    with pytest.raises(ModelError, match="has 3 pairs, more than 2"):
+    with pytest.raises(ModelError, match="has 3 pairs; the maximum is 2"):
         read_labelled(tmp_path)

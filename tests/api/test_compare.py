@@ -4,16 +4,15 @@ import base64
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
 from graphs.policy import Policy
 from graphs.stages import Stages
 from imaging.crops import CropSpec
-from imaging.faces import Face, Photo
+from imaging.faces import Photo
 from imaging.geometry import Box
 from imaging.refused import Refused
-from tests.fakes import FakeDetector, FakeNetwork, client, crops_of, detector, embedder, photo, unit, with_stages
+from tests.fakes import FakeDetector, FakeNetwork, client, detector, embedder, photo, unit, with_stages
 from tests.fakes import stages as match_stages
 
 FIRST, SECOND = b"the first photo", b"the second photo"
@@ -35,17 +34,15 @@ def answer(of: Stages | None = None, policy: Policy | None = None) -> Any:
     return response.json()
 
 
-def of_boxes(*boxes: Box) -> Photo:
-    """A photo with faces at `boxes`, in order of confidence."""
-    whole = photo(faces=[0.875 - 0.125 * place for place in range(len(boxes))])
-    faces = (replace(face, box=box) for face, box in zip(whole.faces, boxes, strict=True))
-    return replace(whole, faces=tuple[Face, ...](faces))
+def face_at(box: Box, seconds: float) -> Photo:
+    """A photo with a face at `box`."""
+    whole = photo(faces=[0.875], seconds=seconds)
+    return replace(whole, faces=(replace(whole.faces[0], box=box),))
 
 
 @pytest.mark.parametrize("route", DETECTORS)
 def test_each_route_has_its_own_detector_and_answers_in_the_contracts_form(route: str) -> None:
-    first = replace(of_boxes((10.4, 20.6, 99.5, 110)), seconds=0.5)
-    second = replace(of_boxes((-3.2, 0, 60, 70.2)), seconds=0.25)
+    first, second = face_at((10.4, 20.6, 99.5, 110), 0.5), face_at((-3.2, 0, 60, 70.2), 0.25)
     whole = stages(embed=FakeNetwork([[1.0, 0.0, 0.0, 0.0], [0.5, -0.5, 0.5, 0.5]]))
     looks = {role: FakeDetector(first, second) for role in DETECTORS.values()}
     detectors = [detector(look, role, role) for role, look in looks.items()]
@@ -83,20 +80,8 @@ def test_each_route_has_its_own_detector_and_answers_in_the_contracts_form(route
         "comparison_metrics": {"cosine_similarity": 0.5, "euclidean_distance": 1.0, "threshold_used": 0.6},
         "models": {"detector": f"{used}-model", "embedder": "facenet-model"},
     }
-    assert [type(edge) for edge in found["image1_metrics"]["face_coordinates"]] == [int] * 4
     assert {role: look.calls for role, look in looks.items() if look.calls} == {used: [([FIRST, SECOND], [CROP])]}
     assert [pick.rule for pick in looks[used].picks] == ["prominent"]
-
-
-def test_the_most_prominent_face_counts_and_not_the_one_of_highest_confidence() -> None:
-    embed = FakeNetwork(unit(0.8))
-    looks = FakeDetector(of_boxes((0, 0, 40, 40), (50, 50, 150, 150)), of_boxes((230, 150, 410, 330), (0, 0, 190, 190)))
-    found = answer(stages(looks, embed))
-    assert found["image1_metrics"]["face_coordinates"] == [50, 50, 150, 150]
-    assert found["image1_metrics"]["confidence_score"] == 0.75
-    assert found["image2_metrics"]["face_coordinates"] == [230, 150, 410, 330]
-    [[crops]] = embed.calls
-    assert np.array_equal(crops, [crops_of(1, CROP), crops_of(2, CROP)])
 
 
 def test_the_contracts_own_embedder_is_used_where_it_is_configured() -> None:

@@ -35,13 +35,14 @@ ADDRESS = "https://example.com/face.jpg"
 
 
 class WholeDetector(FakeDetector):
-    """Finds no face in a photo of 320x240, so that the pick may count the whole photo."""
+    """Finds no face in a photo of 320x240, and counts the whole photo."""
 
     async def __call__(self, question: DetectionRequest) -> Detection:
         crops, pick = question.crops, question.pick
-        seen = photo(320, 240, faces=[0.0] if pick.whole_photo else [])
+        self.picks.append(pick)
+        seen = photo(320, 240, faces=[0.0])
         whole = tuple(replace(face, box=(0, 0, 320, 240)) for face in seen.faces)
-        cut = {spec: np.stack([crops_of(0, spec)]) for spec in crops if whole}
+        cut = {spec: np.stack([crops_of(0, spec)]) for spec in crops}
         return Detection((replace(seen, faces=whole, found=0),), cut)
 
 
@@ -106,26 +107,10 @@ def test_an_address_sent_as_base64_is_not_fetched(fields: Any) -> None:
     assert addresses.calls == []
 
 
-def test_exactly_one_face_is_enforced() -> None:
-    assert refusal(extract(stages(WholeDetector()))) == ("NO_FACE_DETECTED", "No face detected")
-    several = stages(FakeDetector(photo(faces=[0.9, 0.8])))
-    assert refusal(extract(several, enforce_detection=True))[0] == "MULTIPLE_FACES_DETECTED"
-
-
-def test_without_enforcement_the_most_prominent_face_counts() -> None:
-    several = photo(faces=[0.75, 0.5, 0.25])
-    middle = replace(several.faces[1], box=(100, 100, 400, 400))
-    several = replace(several, faces=(several.faces[0], middle, several.faces[2]))
-    embed = FakeNetwork([[0.0, 1.0]])
-    found = extract(stages(FakeDetector(several), embed), enforce_detection=False).json()
-    assert (found["face_count"], found["face_confidence"]) == (1, 0.5)
-    assert found["facial_area"] == {"x": 100, "y": 100, "w": 300, "h": 300}
-    [[crops]] = embed.calls
-    assert np.array_equal(crops, [crops_of(1, EMBEDDER_CROP)])
-
-
 def test_without_enforcement_a_photo_without_a_face_is_embedded_whole() -> None:
-    found = extract(stages(WholeDetector()), enforce_detection=False).json()
+    looks = WholeDetector()
+    found = extract(stages(looks), enforce_detection=False).json()
+    assert looks.picks == [Pick("prominent", whole_photo=True)]
     assert (found["face_count"], found["face_confidence"]) == (0, 0.0)
     assert found["facial_area"] == {"x": 0, "y": 0, "w": 320, "h": 240}
     assert found["embedding"][:2] == [0.0, 1.0]
@@ -149,36 +134,19 @@ def test_the_area_is_in_whole_pixels_inside_the_photo(box: Box, area: tuple[int,
     assert all(type(number) is int for number in found.values())
 
 
-@pytest.mark.parametrize(("align", "fit"), [(True, "aligned"), (False, "box")])
-def test_a_face_is_aligned_by_default(align: bool, fit: Any) -> None:
-    looks, embed = FakeDetector(photo()), FakeNetwork([[0.0, 1.0]])
-    option: dict[str, Any] = {} if align else {"align": False}
-    extract(stages(looks, embed), **option)
-    wanted = CropSpec(EMBEDDER_CROP.size, fit)
-    assert looks.calls[0][1] == [wanted]
-    assert np.array_equal(embed.calls[0][0], [crops_of(0, wanted)])
-
-
 def test_without_alignment_only_aligned_crops_change() -> None:
-    whole, own = stages(looks := FakeDetector(photo())), CropSpec(5, "square", 1.25)
+    whole, own = stages(looks := FakeDetector(photo()), embed := FakeNetwork([[0.0, 1.0]])), CropSpec(5, "square", 1.25)
     arcface = changed(whole.networks["arcface"], crops=(own, EMBEDDER_CROP))
     extract(with_stages(whole, arcface), align=False)
-    assert looks.calls[0][1] == [own, CropSpec(EMBEDDER_CROP.size, "box")]
+    unaligned = CropSpec(EMBEDDER_CROP.size, "box")
+    assert looks.calls[0][1] == [own, unaligned]
+    assert [crops.tolist() for crops in embed.calls[0]] == [[crops_of(0, spec).tolist()] for spec in (own, unaligned)]
 
 
-@pytest.mark.parametrize(
-    ("fields", "place"),
-    [
-        ({"image": ""}, "image"),
-        ({"image_type": "file"}, "image_type"),
-        ({"enforce_detection": "yes"}, "enforce_detection"),
-        ({"align": 1}, "align"),
-    ],
-)
-def test_an_invalid_field_is_named(fields: Any, place: str) -> None:
-    code, message = refusal(extract(**fields))
-    assert code == "INVALID_REQUEST"
-    assert message.startswith(f"{place}: ")
+@pytest.mark.parametrize(("field", "value"), [("enforce_detection", "yes"), ("align", 1)])
+def test_an_option_of_another_type_is_refused_by_name(field: str, value: Any) -> None:
+    code, message = refusal(extract(**{field: value}))
+    assert (code, message.partition(": ")[0]) == ("INVALID_REQUEST", field)
 
 
 def with_ready(finds: bool, embeds: bool) -> Stages:
@@ -216,14 +184,6 @@ def test_a_network_that_does_not_answer_is_unhealthy_and_cold(finds: bool, embed
     assert (health.json()["status"], health.json()["model_loaded"]) == ("unhealthy", False)
     cold = refusal(asked.post("/api/v1/warm-up"), 503)
     assert cold == ("UNAVAILABLE", "The model is not loaded yet; try again shortly")
-
-
-def test_without_padding_embeddings_have_the_networks_size() -> None:
-    bare = client(stages(), policy=Policy(pad_embeddings=False))
-    assert bare.post("/api/v1/extract-embedding", json={"image": TEXT}).json()["embedding"] == [0.0, 1.0]
-    for path in ("health", "model-info"):
-        found = bare.get(f"/api/v1/{path}").json()
-        assert (found["embedding_dimensions"], found["network_dimensions"]) == (2, 2)
 
 
 def test_the_model_info_describes_the_networks() -> None:

@@ -1,21 +1,18 @@
 """The contract of the FaceNet service (seed 003), over fake stages."""
 
 import math
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from graphs.policy import Policy
 from graphs.stages import Stages
 from imaging.crops import CropSpec
-from tests.fakes import FakeDetector, FakeNetwork, client, crops_of, embedder, photo, with_stages
+from tests.fakes import FakeDetector, FakeNetwork, client, embedder, photo, with_stages
 from tests.fakes import stages as match_stages
 
 PHOTO = b"a photo"
@@ -89,23 +86,6 @@ def test_an_embedding_has_the_contracts_form_and_the_name_of_the_real_network() 
     }
     assert looks.calls == [([PHOTO], [CROP])]
     assert [pick.rule for pick in looks.picks] == ["prominent"]
-
-
-def test_without_padding_an_embedding_has_the_networks_size() -> None:
-    bare = client(stages(), policy=Policy(pad_embeddings=False))
-    found = bare.post("/extract-embedding", files=UPLOAD).json()
-    assert (found["embedding"], found["dimensions"], found["network_dimensions"]) == ([0.0, 1.0], 2, 2)
-
-
-def test_the_most_prominent_face_is_embedded_with_its_own_confidence() -> None:
-    several = photo(faces=[0.75, 0.5])
-    large = replace(several.faces[1], box=(0, 0, 300, 300))
-    embed = FakeNetwork([[0.0, 1.0]])
-    several = replace(several, faces=(several.faces[0], large))
-    found = upload("/extract-embedding", stages(FakeDetector(several), embed)).json()
-    assert found["confidence"] == 0.5
-    [[crops]] = embed.calls
-    assert np.array_equal(crops, [crops_of(1, CROP)])
 
 
 @UPLOADS

@@ -36,12 +36,6 @@ def test_a_new_collection_is_a_201() -> None:
     assert answer == STAFF_ANSWER
 
 
-def test_its_embedder_and_threshold_are_the_requests() -> None:
-    answer = put(Api(), body={"embedder": "facenet", "threshold": -0.25}).json()
-    kind = {"embedder": "facenet", "model": "other-model", "embedding_contract": "contract-of-3"}
-    assert answer.items() >= {**kind, "embedding_dimensions": 3, "threshold": -0.25}.items()
-
-
 def test_a_second_put_sets_the_threshold_and_keeps_the_faces() -> None:
     api = staff(threshold=0.5)
     created = api.get(STAFF).json()["created"]
@@ -56,41 +50,29 @@ def test_a_second_put_sets_the_threshold_and_keeps_the_faces() -> None:
 
 @pytest.mark.parametrize("body", [{}, {"embedder": "facenet"}])
 def test_an_existing_collection_keeps_what_a_request_leaves_out(body: Any) -> None:
-    api = staff(embedder="facenet", threshold=0.5)
-    before = api.get(STAFF).json()
+    api = staff(embedder="facenet", threshold=-0.25)
     response = put(api, body=body)
     assert response.status_code == 200
-    assert (response.json()["embedder"], response.json()["threshold"]) == ("facenet", 0.5)
-    assert api.get(STAFF).json() == before
+    kind = {"embedder": "facenet", "model": "other-model", "embedding_contract": "contract-of-3"}
+    assert response.json().items() >= {**kind, "embedding_dimensions": 3, "threshold": -0.25}.items()
+    assert api.get(STAFF).json().items() >= response.json().items()
 
 
-def test_another_embedder_is_a_409_that_changes_nothing() -> None:
+def test_another_or_an_unknown_embedder_is_refused_and_changes_nothing() -> None:
     api = staff(threshold=0.5)
     assert refusal(put(api, body={"embedder": "facenet", "threshold": 0.9})) == (409, "COLLECTION_EXISTS")
-    found = api.get(STAFF).json()
+    assert refusal(put(api, "other", {"embedder": "nobody"})) == (422, "UNKNOWN_EMBEDDER")
+    [found] = api.get("/v1/collections").json()["collections"]
     assert (found["embedder"], found["threshold"]) == ("arcface", 0.5)
 
 
-def test_an_unknown_embedder_is_refused() -> None:
+@pytest.mark.parametrize("threshold", ["1.01", "NaN"])
+def test_an_invalid_threshold_is_refused(threshold: str) -> None:
     api = Api()
-    assert refusal(put(api, body={"embedder": "nobody"})) == (422, "UNKNOWN_EMBEDDER")
-    assert api.get("/v1/collections").json() == {"collections": []}
-
-
-@pytest.mark.parametrize(
-    ("body", "named"),
-    [
-        ('{"threshold": 1.01}', "threshold"),
-        ('{"threshold": NaN}', "threshold"),
-        ('{"treshold": 0.5}', "treshold"),
-        ('{"embedder": 1}', "embedder"),
-    ],
-)
-def test_an_invalid_body_is_refused(body: str, named: str) -> None:
-    api = Api()
-    response = api.client.put("/v1/collections/staff", content=body, headers={"content-type": "application/json"})
+    content, headers = f'{{"threshold": {threshold}}}', {"content-type": "application/json"}
+    response = api.client.put("/v1/collections/staff", content=content, headers=headers)
     assert refusal(response) == (400, "INVALID_REQUEST")
-    assert named in message(response)
+    assert message(response).startswith("threshold")
     assert api.get("/v1/collections").json() == {"collections": []}
 
 
@@ -112,12 +94,11 @@ def test_invalid_names(name: str) -> None:
 
 def test_the_list_is_in_the_order_of_the_names() -> None:
     api = Api()
-    assert api.get("/v1/collections").json() == {"collections": []}
     for name in ("b", "a", "B"):
         api.make(name, threshold=0.5)
     found = api.get("/v1/collections").json()["collections"]
     assert [each["name"] for each in found] == ["B", "a", "b"]
-    assert all(is_now(each.pop("created")) for each in found)
+    assert is_now(found[0].pop("created"))
     assert found[0] == {**STAFF_ANSWER, "name": "B", "threshold": 0.5}
 
 
@@ -136,16 +117,13 @@ def test_a_collection_is_described_with_its_numbers() -> None:
 
 def test_a_deleted_collection_is_gone_with_its_faces() -> None:
     api = staff().make("other")
-    api.enrol(["anna", "bob"], "anna", "bob")
+    api.enrol("anna", "anna")
     assert refusal(api.delete(STAFF)) == (409, "COLLECTION_NOT_EMPTY")
     response = api.delete(f"{STAFF}?with_faces=true")
-    assert response.status_code == 200
-    assert response.json() == {"name": "staff"}
+    assert (response.status_code, response.json()) == (200, {"name": "staff"})
     assert [each["name"] for each in api.get("/v1/collections").json()["collections"]] == ["other"]
-    assert refusal(api.send(f"{STAFF}/search", "anna")) == (404, "COLLECTION_NOT_FOUND")
     api.make(embedder="facenet")
-    assert api.found("anna bob") == [[], []]
-    assert api.subjects() == []
+    assert api.found("anna") == [[]]
 
 
 def test_an_unknown_collection_is_a_404_on_every_route() -> None:
@@ -170,13 +148,10 @@ def test_an_unknown_collection_is_a_404_on_every_route() -> None:
 
 def test_a_clean_up_reports_the_bytes_it_freed() -> None:
     api = staff().make("other")
-    api.enrol(["anna", "bob"], "anna", "bob")
+    api.enrol("anna", "anna")
     api.delete(f"{STAFF}/subjects/anna")
     response = api.client.post("/v1/gallery/clean")
     assert response.status_code == 200
     assert response.json().keys() == {"freed_bytes"}
-    freed = response.json()["freed_bytes"]
-    assert freed.keys() == {"staff", "other"}
-    assert freed["staff"] > 0
-    assert api.client.post("/v1/gallery/clean").json() == {"freed_bytes": {"staff": 0, "other": 0}}
-    assert api.found("anna bob") == [[], ["bob"]]
+    assert response.json()["freed_bytes"].keys() == {"staff", "other"}
+    assert response.json()["freed_bytes"]["staff"] > 0

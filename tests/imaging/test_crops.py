@@ -16,7 +16,6 @@ from imaging.crops import (
     TEMPLATE_SIZE,
     CropSpec,
     Fit,
-    box_rotation,
     cut,
     quarter_turns,
     similarity_transform,
@@ -211,12 +210,3 @@ def test_an_eye_is_cut_level_and_by_the_distance_of_the_eyes(degrees: float, dis
     eye = crop(pixels, (0, 0, 1, 1), CropSpec(40, ("left_eye", "right_eye")[side], 0.8), points)
     y, x = np.argwhere(eye[..., 0] == eye.max()).mean(axis=0)
     assert (x, y) == pytest.approx((19.5 + 5, 19.5), abs=2.5)
-
-
-@given(degrees=st.floats(-180, 180))
-def test_a_box_crop_is_rotated_by_quarter_turns_and_beyond_the_allowed_tilt(degrees: float) -> None:
-    points = moved(TEMPLATE, similarity(degrees, 1, 0, 0))
-    rotation = box_rotation(points)
-    assert abs((tilt(points) - rotation + 180) % 360 - 180) <= MOST_TILT + 1e-6
-    if abs(degrees) < MOST_TILT:
-        assert rotation == 0

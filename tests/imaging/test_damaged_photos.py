@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from imaging.decode import Limits, decode
 from imaging.refused import Refused
+from tests.imaging.heif import HEIC, heif
 from tests.imaging.pictures import DAMAGED, encoded, gradient, noise, outcome
 from tests.imaging.spoiled import spoiled_files
 
@@ -27,7 +28,8 @@ SMALL = Limits(max_bytes=64 * 1024, max_pixels=1_000_000, max_dimension=40)
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "500"))
 """Set it to 100000 to search for hours."""
 WEBP: dict[str, dict[str, Any]] = {"lossy": {"quality": 80}, "lossless": {"lossless": True}}
-TRUNCATED = {kind: encoded(noise(160, 120), kind) for kind in ("JPEG", "PNG", "WEBP", "BMP", "AVIF")}
+KINDS = ("JPEG", "PNG", "WEBP", "BMP", "AVIF")
+WHOLE = {"HEIC": heif(HEIC), **{kind: encoded(noise(160, 120), kind) for kind in KINDS}}
 
 
 def code(data: bytes) -> str:
@@ -62,9 +64,9 @@ def test_a_file_that_once_broke_the_gate_is_refused(name: str) -> None:
     assert code((FOUND / name).read_bytes()) == KNOWN[name]["outcome"], KNOWN[name]["what"]
 
 
-@given(st.sampled_from(sorted(TRUNCATED)), st.floats(0, 0.97))
+@given(st.sampled_from(sorted(WHOLE)), st.floats(0, 0.97))
 def test_a_truncated_file_is_refused(kind: str, share: float) -> None:
-    whole = TRUNCATED[kind]
+    whole = WHOLE[kind]
     assert outcome(whole[: int(len(whole) * share)]).startswith("INVALID_IMAGE: ")
 
 
@@ -82,7 +84,7 @@ def test_zeros_in_a_flat_picture_or_in_metadata_are_not_padding(options: dict[st
     assert outcome(data) == "2000x3000"
 
 
-@pytest.mark.parametrize("kind", TRUNCATED)
+@pytest.mark.parametrize("kind", KINDS)
 def test_data_after_a_photo_is_ignored(kind: str) -> None:
     data = encoded(gradient(30, 20), kind)
     assert np.array_equal(

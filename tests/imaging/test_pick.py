@@ -34,32 +34,23 @@ def test_prominence_is_area_less_twice_the_squared_distance_from_the_middle() ->
     assert prominence(square(230, 110, 50), WIDTH, HEIGHT) == 50**2 - 2 * (30**2 + 40**2)
 
 
-@pytest.mark.parametrize(("side", "counted"), [(33, 2), (32, 1)])
-def test_a_second_face_counts_from_a_share_of_the_largest_ones_side(side: float, counted: int) -> None:
-    found = [square(60, 60, 100), square(300, 200, side)]
-    assert len(Pick("one", 0.33).of(found, WIDTH, HEIGHT)) == counted
-    assert len(Pick("one").of(found, WIDTH, HEIGHT)) == 2
-
-
-@pytest.mark.parametrize(("score", "counted"), [(0.95, 2), (0.94, 1)])
-def test_a_second_face_counts_from_the_score_of_a_real_one(score: float, counted: int) -> None:
-    found = [square(60, 60, 100), square(300, 200, 150, score)]
+@pytest.mark.parametrize(("side", "score", "counted"), [(33, 0.99, 2), (32, 0.99, 1), (150, 0.95, 2), (150, 0.94, 1)])
+def test_a_second_face_counts_from_a_share_of_the_largest_ones_side_and_from_the_score_of_a_real_one(
+    side: float, score: float, counted: int
+) -> None:
+    found = [square(60, 60, 100), square(300, 200, side, score)]
     picked = Pick("one", 0.33).of(found, WIDTH, HEIGHT, rival_score=0.95)
     assert len(picked) == counted
     assert found[0] in picked
+    assert len(Pick("one").of(found, WIDTH, HEIGHT)) == 2
 
 
-@pytest.mark.parametrize("rule", ["largest", "prominent"])
-def test_a_false_face_is_not_picked_beside_a_real_one(rule: str) -> None:
+@pytest.mark.parametrize("rule", ["one", "largest", "prominent"])
+def test_a_false_face_is_only_picked_without_a_real_one(rule: str) -> None:
     real, pin = square(200, 80, 100, 0.99), square(200, 150, 110, 0.93)
-    pick = Pick(rule)  # type: ignore[arg-type]
+    pick = Pick(rule, 0.33)  # type: ignore[arg-type]
     assert pick.of([real, pin], WIDTH, HEIGHT, rival_score=0.95) == [real]
     assert pick.of([pin], WIDTH, HEIGHT, rival_score=0.95) == [pin]
-
-
-def test_a_photo_whose_only_face_is_not_sure_has_it_all_the_same() -> None:
-    doubtful = square(60, 60, 100, 0.8)
-    assert Pick("one", 0.33).of([doubtful], WIDTH, HEIGHT, rival_score=0.95) == [doubtful]
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -14,7 +14,7 @@ from models.errors import ModelError
 from models.sources import InstalledSource
 from models.store import sha256_of
 from models.tasks import FACE_TASKS
-from tests.models.cards import digest, made_card
+from tests.models.cards import digest
 
 REGISTRY_CARRIED = {"mtcnn", "mediapipe-full-range", "mediapipe-short-range", "mobilefacenet", "facenet", "fr-liveness"}
 EVERY_CARD = pytest.mark.parametrize("entry", cards().values(), ids=cards())
@@ -135,15 +135,6 @@ def test_a_card_that_is_not_valid_is_named_with_the_field(
     assert str(tmp_path / "broken.toml") in str(caught.value)
     assert problem in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_a_new_file_is_a_new_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "made-up.toml").write_text((CARDS / "mobilefacenet.toml").read_text())
-    monkeypatch.setattr(catalogue, "CARDS", tmp_path)
-    (name, entry), *others = cards.__wrapped__().items()
-    assert not others
-    assert name == entry.name == made_card().name
-    assert entry.embedding_contract == card("mobilefacenet").embedding_contract
 
 
 @EVERY_CARD

@@ -125,7 +125,7 @@ def test_the_faces_that_count_in_real_photos_are_those_of_all(
     watched: WatchedMtcnn, sample_photos: Path, pick: Pick
 ) -> None:
     """Some photos are enlarged, so that their face has many pixels."""
-    photos = [decode(path.read_bytes(), Limits()).pixels for path in portraits(sample_photos, each=2)]
+    photos = [decode(path.read_bytes(), Limits()).pixels for path in portraits(sample_photos, each=1)]
     photos += [np.asarray(cv2.resize(each, None, fx=2, fy=2), np.uint8) for each in photos[::3]]
     photos += [
         decode(path.read_bytes(), Limits()).pixels for path in sorted(shared_faces("detection").glob("*.jpg"))[::3]

@@ -33,8 +33,8 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "serve.yaml"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_shipped_configuration_is_valid(run: Run, path: Path) -> None:
+def test_a_valid_configuration_is_described(run: Run) -> None:
+    path = ROOT / "configs" / "serve.yaml"
     status, out, err = run("config", "check", path)
     assert (status, err) == (0, "")
     assert out.startswith(f"valid {path}: mtcnn is mtcnn, ")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from facegraph.client import AsyncClient, Client, Collection, NotFoundError, Subject, SubjectEmbedding
+from facegraph.client import AsyncClient, Client, Collection, Subject, SubjectEmbedding
 from tests.facegraph.client import ADDRESS, InProcess
 from tests.fakes import People, service
 
@@ -53,15 +53,6 @@ async def test_the_async_client_awaits_and_iterates() -> None:
         outcomes = [each async for each in client.enrol_many("staff", PHOTOS)]
         assert [n for n, each in enumerate(outcomes) if each.status == "refused"] == REFUSED
         assert [each.id async for each in client.subjects("staff")] == ["person-0", "person-1", "person-2"]
-
-
-@pytest.mark.parametrize("subject", [".", "..", "a/b", "%2F", "é\n", "?x=1#y", "delete"])
-def test_a_subject_is_deleted_whatever_its_id(client: Client, subject: str) -> None:
-    client.enrol("staff", subject, b"anna")
-    assert client.subject("staff", subject).id == subject
-    assert client.delete_subject("staff", subject) == 1
-    with pytest.raises(NotFoundError, match="SUBJECT_NOT_FOUND"):
-        client.delete_subject("staff", subject)
 
 
 @pytest.mark.parametrize("blocking", [True, False])

@@ -11,10 +11,12 @@ import pytest
 from ray.exceptions import ActorUnavailableError
 
 import deployments.gallery
+from deployments import gallery_metrics
 from deployments.gallery import GalleryReader, GalleryWriter
 from deployments.remote_gallery import RemoteGallery
 from gallery.location import Location
 from gallery.records import EmbeddingKind, NewFace
+from gallery.size import Size
 from gallery.writer import Writer
 from telemetry.request_record import recording
 from tests.deployments.handles import handle
@@ -113,6 +115,24 @@ async def test_the_gallery_is_ready_once_both_answer_and_lists_damaged_collectio
         while gallery.unreadable():
             await gallery.reader.readiness.look()
     assert gallery.ready()
+
+
+def test_sizes_are_reported_by_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: dict[str, Any] = {}
+
+    class KeptGauge:
+        def __init__(self, name: str, *_: Any) -> None:
+            self._name = name.removeprefix("facegraph_gallery_")
+
+        def set(self, value: float, labels: Any = None) -> None:
+            reported[self._name] = (value, labels)
+
+    monkeypatch.setattr(gallery_metrics, "Gauge", KeptGauge)
+    metrics, labels = gallery_metrics.GalleryMetrics(), {"model": "mobilefacenet"}
+    metrics.set_sizes({"mobilefacenet": Size(collections=1, faces=3, subjects=2)})
+    metrics.set_unreadable(4)
+    sizes = {"collections": (1, labels), "faces": (3, labels), "subjects": (2, labels)}
+    assert reported == sizes | {"unreadable_collections": (4, None)}
 
 
 @in_loop

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphs.liveness import LivenessPolicy, LivenessRule, LivenessVerdict
+from graphs.policy import Policy
 from telemetry.request_record import recording
 
 SCORES = st.floats(0, 1)
@@ -13,7 +14,8 @@ SCORES = st.floats(0, 1)
 @given(score=SCORES, threshold=SCORES)
 def test_a_face_is_live_from_the_threshold_on_and_each_verdict_is_noted(score: float, threshold: float) -> None:
     with recording(0.0) as recorder:
-        assert LivenessRule("report", threshold).judge(score) == LivenessVerdict(score >= threshold, score, threshold)
+        rule = Policy(liveness_threshold=threshold).liveness("report")
+        assert rule.judge(score) == LivenessVerdict(score >= threshold, score, threshold)
     assert recorder.outcomes == {("liveness", "live" if score >= threshold else "spoof"): 1}
 
 

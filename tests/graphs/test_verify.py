@@ -1,4 +1,4 @@
-"""The flow of every one-to-one comparison, over fake networks."""
+"""One-to-one comparisons, over fake networks."""
 
 import asyncio
 
@@ -18,20 +18,19 @@ def run(
     first: str,
     second: str,
     check: Check | None = None,
-    liveness: bool = True,
     pick: Pick = LARGEST,
 ) -> Verification:
     stages = people.stages()
-    others = [stages.networks["crmnet"]] if liveness else []
+    embedder, liveness = stages.networks["arcface"], stages.networks["crmnet"]
     pair, checked = (first.encode(), second.encode()), check or naming(("one", "two"), pick)
-    return asyncio.run(verify(stages.detectors["mtcnn"], stages.networks["arcface"], others, pair, pick, checked))
+    return asyncio.run(verify(stages.detectors["mtcnn"], embedder, [liveness], pair, pick, checked))
 
 
 def live(found: Verification) -> list[float]:
     return [float(face.readings["crmnet"][0]) for face in found.faces]
 
 
-def test_what_is_found() -> None:
+def test_a_comparison_has_the_distances_and_both_faces_readings() -> None:
     found = run(People(), "anna", "bob-spoof")
     assert live(found) == [0.875, 0.125]
     assert found.embeddings.shape == (2, 2)
@@ -47,7 +46,7 @@ def test_what_is_found() -> None:
         ("anna-large bob", "carl dora", ["anna-large", "carl"]),
     ],
 )
-def test_the_faces_that_count_are_compared_and_no_other(first: str, second: str, chosen: list[str]) -> None:
+def test_only_the_picked_faces_are_compared(first: str, second: str, chosen: list[str]) -> None:
     people = People()
     found = run(people, first, second)
     assert people.detected == [[first, second]]
@@ -56,7 +55,7 @@ def test_the_faces_that_count_are_compared_and_no_other(first: str, second: str,
     assert [(len(face.photo.faces), face.index) for face in found.faces] == [(1, 0), (1, 0)]
 
 
-def test_where_all_faces_count_the_two_that_are_most_alike_are_compared() -> None:
+def test_with_the_rule_all_the_two_most_similar_faces_are_compared() -> None:
     people = People()
     found = run(people, "bob anna", "carl dora-spoof anne", pick=Pick())
     assert people.embedded == [["bob", "anna", "carl", "dora-spoof", "anne"]]
@@ -79,17 +78,10 @@ def test_a_refusal_begins_with_the_photos_name(pair: tuple[str, str], refusal: s
         run(People(), *pair, pick=Pick("one"))
 
 
-def test_without_liveness_it_is_not_asked() -> None:
-    people = People()
-    assert run(people, "anna", "anna-2", liveness=False).faces[0].readings.keys() == {"arcface"}
-    assert people.scored == []
-    assert people.embedded == [["anna", "anna-2"]]
-
-
 @pytest.mark.parametrize(
     ("pair", "number"), [(("broken", "anna"), 0), (("anna", "broken"), 1), (("anna", "nobody"), 1)]
 )
-def test_a_check_knows_the_photos_number_and_can_refuse_it_before_a_network_is_asked(
+def test_a_check_gets_the_photos_number_and_can_refuse_it_before_a_network_is_asked(
     pair: tuple[str, str], number: int
 ) -> None:
     def check(which: int, found: Photo | Refused) -> Photo:

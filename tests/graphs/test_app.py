@@ -1,4 +1,4 @@
-"""Building the application: which deployments there are, and what each of them owns of the machine."""
+"""Building the application: its deployments, and the resources that each reserves."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +22,7 @@ MIB = 2**20
 
 
 def arguments(models_dir: Path, more: Mapping[str, Any] = MappingProxyType({}), **changed: Any) -> AppArgs:
-    """Arguments with a stage for each task and `more`, of which the detector mediapipe never takes a GPU."""
+    """Arguments with a stage for each task and `more`. The detector mediapipe never takes a GPU."""
     stages = {
         "mtcnn": {"model": "mtcnn", "cpus": 0.3, "gpus": 0.2, "options": {"min_face": 30}},
         "mediapipe": {"model": "mediapipe-full-range", "cpus": 1, "gpus": 0},
@@ -40,7 +40,7 @@ def models_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Sets how many GPUs the cluster has."""
+    """Sets how many GPUs the cluster has; with None, asking for them is an error."""
     return lambda gpus: monkeypatch.setattr(app, "_cluster_gpus", lambda: float(gpus))
 
 
@@ -50,12 +50,12 @@ def stage_deployments(built: Application) -> list[Any]:
 
 
 def shares(built: Application) -> dict[str, dict[str, float]]:
-    """What a replica of each stage reserves."""
+    """The resources that a replica of each stage reserves."""
     return {stage.name: stage.ray_actor_options for stage in stage_deployments(built)}
 
 
 def devices(built: Application) -> dict[str, Device]:
-    """What a replica of each stage runs its network on."""
+    """The device that a replica of each stage runs on."""
     return {stage.name: stage.init_args[3] for stage in stage_deployments(built)}
 
 
@@ -73,86 +73,67 @@ ON_GPUS = {
 }
 
 
-@pytest.mark.parametrize(("device", "gpus"), [("auto", 0), ("cpu", 0), ("cpu", 4)])
-def test_stages_are_placed_on_cpus(device: str, gpus: int, models_dir: Path, cluster: Any) -> None:
+@pytest.mark.parametrize(
+    ("device", "gpus", "required"),
+    [("auto", 0, None), ("cpu", None, None), ("auto", 1, False), ("cuda", None, True)],
+)
+def test_stages_are_placed_on_the_device_and_the_cluster_is_asked_only_for_auto(
+    device: str, gpus: int | None, required: bool | None, models_dir: Path, cluster: Any
+) -> None:
     cluster(gpus)
     built = app.build(arguments(models_dir, device=device))
-    assert shares(built) == ON_CPUS
+    assert shares(built) == (ON_CPUS if required is None else ON_GPUS)
+
+    def on_device(threads: int, mib: int = 2048) -> Device:
+        return Device("cpu", threads) if required is None else Device("cuda", threads, mib * MIB, required)
+
     assert devices(built) == {
-        "detector-mtcnn": Device("cpu", threads=1),
+        "detector-mtcnn": on_device(1),
         "detector-mediapipe": Device("cpu", threads=1),
-        "liveness-crmnet": Device("cpu", threads=3),
-        "embedder-arcface": Device("cpu", threads=1),
+        "liveness-crmnet": on_device(3),
+        "embedder-arcface": on_device(1, 512),
     }
 
 
-@pytest.mark.parametrize(("device", "gpus", "required"), [("auto", 1, False), ("cuda", 1, True), ("cuda", 0, True)])
-def test_stages_are_placed_on_gpus(device: str, gpus: int, required: bool, models_dir: Path, cluster: Any) -> None:
-    cluster(gpus)
-    built = app.build(arguments(models_dir, device=device))
-    assert shares(built) == ON_GPUS
-    assert devices(built) == {
-        "detector-mtcnn": Device("cuda", 1, 2048 * MIB, required),
-        "detector-mediapipe": Device("cpu", threads=1),
-        "liveness-crmnet": Device("cuda", 3, 2048 * MIB, required),
-        "embedder-arcface": Device("cuda", 1, 512 * MIB, required),
-    }
-
-
-def test_the_ingress_has_its_cpus_the_limits_and_every_stage_by_role(models_dir: Path, cluster: Any) -> None:
+def test_the_ingress_gets_its_cpus_the_limits_and_every_stage_by_role(models_dir: Path, cluster: Any) -> None:
     cluster(0)
     args = arguments(models_dir, limits={"max_image_size": 1000}, addresses={"timeout": 2})
     ingress = deployment_of(app.build(args))
     assert ingress.name == "ingress"
     assert ingress.ray_actor_options == {"num_cpus": 0.4, "num_gpus": 0}
-    given = ingress.init_kwargs
-    assert given["limits"] == args.limits
-    assert given["addresses"] == args.addresses
-    assert {role: stage.card.name for role, stage in given["stages"].items()} == {
-        "mtcnn": "mtcnn",
-        "mediapipe": "mediapipe-full-range",
-        "crmnet": "deep-tree",
-        "arcface": "mobilefacenet",
-    }
-    assert given["defaults"] == {"detector": "mtcnn", "liveness": "crmnet", "embedder": "arcface"}
+    passed = ingress.init_kwargs
+    assert passed["limits"] == args.limits
+    assert passed["addresses"] == args.addresses
+    assert {role: stage.card.name for role, stage in passed["stages"].items()} == dict(
+        zip(("mtcnn", "mediapipe", "crmnet", "arcface"), MODELS, strict=True)
+    )
+    assert passed["defaults"] == {"detector": "mtcnn", "liveness": "crmnet", "embedder": "arcface"}
 
 
-def test_every_stage_gets_its_model_store_and_engine_and_a_detector_its_limits_too(
+def test_each_stage_gets_its_model_and_engine_and_a_detector_also_limits_and_options(
     models_dir: Path, cluster: Any
 ) -> None:
     cluster(0)
     built = app.build(arguments(models_dir, limits={"max_image_size": 1, "max_image_pixels": 2}))
-    given = {stage.name: stage.init_args for stage in stage_deployments(built)}
-    assert {name: args[:3] for name, args in given.items()} == {
-        "detector-mtcnn": ("mtcnn", models_dir, "onnx"),
-        "detector-mediapipe": ("mediapipe-full-range", models_dir, "onnx"),
+    limits = Limits(max_bytes=1, max_pixels=2, max_dimension=1024)
+    assert {stage.name: (*stage.init_args[:3], *stage.init_args[4:]) for stage in stage_deployments(built)} == {
+        "detector-mtcnn": ("mtcnn", models_dir, "onnx", limits, {"min_face": 30}),
+        "detector-mediapipe": ("mediapipe-full-range", models_dir, "onnx", limits, {}),
         "liveness-crmnet": ("deep-tree", models_dir, "tensorflow"),
         "embedder-arcface": ("mobilefacenet", models_dir, "onnx"),
     }
-    limits = Limits(max_bytes=1, max_pixels=2, max_dimension=1024)
-    assert given["detector-mtcnn"][4:] == (limits, {"min_face": 30})
-    assert given["detector-mediapipe"][4:] == (limits, {})
-    assert len(given["liveness-crmnet"]) == len(given["embedder-arcface"]) == 4
 
 
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [
-        (
-            "arcface-r50",
-            "the model arcface-r50 cannot be used, it is not pulled: run `facegraph models pull arcface-r50`",
-        ),
-        ("mobilefacet", "no model is called 'mobilefacet'; the catalogue has "),
-    ],
-)
-def test_a_model_that_is_not_there_is_named(model: str, message: str, models_dir: Path, cluster: Any) -> None:
+def test_a_model_that_is_not_pulled_is_named(models_dir: Path, cluster: Any) -> None:
     cluster(0)
     with pytest.raises(ModelError) as caught:
-        app.build(arguments(models_dir, {"arcface": {"model": model}}))
-    assert str(caught.value).startswith(message)
+        app.build(arguments(models_dir, {"arcface": {"model": "arcface-r50"}}))
+    assert str(caught.value) == (
+        "the model arcface-r50 cannot be used, it is not pulled: run `facegraph models pull arcface-r50`"
+    )
 
 
-def test_a_superseded_model_is_served_and_said_so_once(models_dir: Path, cluster: Any) -> None:
+def test_a_superseded_model_is_served_with_one_warning(models_dir: Path, cluster: Any) -> None:
     cluster(0)
     with serve_log() as records:
         app.build(arguments(models_dir))
@@ -169,15 +150,6 @@ def test_a_fusion_needs_the_exports_of_its_members(tmp_path: Path, cluster: Any)
         app.build(arguments(models_dir, fused))
     built = app.build(arguments(pull(models_dir, "minifasnet"), fused))
     assert deployment_of(built).init_kwargs["stages"]["crmnet"].card.name == "crmnet-duo"
-
-
-def test_the_cluster_is_not_asked_where_the_device_is_named(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def ask() -> float:
-        raise AssertionError
-
-    monkeypatch.setattr(app, "_cluster_gpus", ask)
-    assert shares(app.build(arguments(models_dir, device="cpu"))) == ON_CPUS
-    assert shares(app.build(arguments(models_dir, device="cuda"))) == ON_GPUS
 
 
 def gallery_of(built: Application) -> tuple[Any, Any]:
@@ -226,6 +198,4 @@ def test_a_stage_inside_the_ingress_has_no_deployment_and_adds_its_share(models_
     stage = ingress.init_kwargs["stages"]["arcface"].stage
     assert stage.func is FaceNetworkReplica
     assert stage.args == ("mobilefacenet", models_dir, "onnx", Device("cuda", 1, 2048 * MIB, required=False))
-    assert {stage.name for stage in map(deployment_of, (ingress.init_kwargs["stages"]["crmnet"].stage,))} == {
-        "liveness-crmnet"
-    }
+    assert deployment_of(ingress.init_kwargs["stages"]["crmnet"].stage).name == "liveness-crmnet"

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from gallery.disk import GalleryInUseError, reserve
 from gallery.location import Location
 from gallery.reader import Reader
 from gallery.tables import faces_schema
-from gallery.transfer import Report, TransferError
+from gallery.transfer import TransferError
 from gallery.writer import Writer
 from tests.gallery.sample_gallery import NAME, enrol, face, people, statuses, writing
 from tests.gallery.sample_transfers import ODD_NAME, StopError, content, filled, odd_faces, silent, stop_at
@@ -42,12 +41,6 @@ async def backed_up(location: Location, copy: Location) -> dict[str, Any]:
     """Back up a filled gallery, and return its content."""
     await filled(location)
     await backup(location, copy, silent)
-    return await content(location)
-
-
-async def with_one_face(location: Location) -> dict[str, Any]:
-    async with writing(location) as writer:
-        await enrol(writer, face("present"))
     return await content(location)
 
 
@@ -79,7 +72,7 @@ async def test_a_backup_is_a_gallery_with_the_same_faces_and_no_trace_of_others(
     assert await content(copy) == await content(location)
 
 
-async def test_an_interrupted_backup_leaves_nothing(location: Location, copy: Location) -> None:
+async def test_an_interrupted_backup_leaves_nothing_and_can_be_repeated(location: Location, copy: Location) -> None:
     await filled(location)
     with pytest.raises(StopError):
         await backup(location, copy, stop_at("copying"))
@@ -139,24 +132,16 @@ async def test_a_backup_is_restored_to_an_empty_gallery(
         assert await statuses(writer, *people(1)) == ["already"]
 
 
-async def test_a_folder_with_something_in_it_is_not_overwritten(
+async def test_a_gallery_is_replaced_only_on_request_and_moved_aside(
     location: Location, fresh: Location, tmp_path: Path
 ) -> None:
     await filled(location)
-    present = await with_one_face(fresh)
+    async with writing(fresh) as writer:
+        await enrol(writer, face("present"))
+    present = await content(fresh)
     with pytest.raises(TransferError, match=r"fresh is not empty; --replace"):
         await restore(location, fresh, False, silent)
     assert await content(fresh) == present
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "letter").write_text("important")
-    with pytest.raises(TransferError, match="is not empty"):
-        await restore(location, Location(str(tmp_path / "home")), False, silent)
-    assert (tmp_path / "home" / "letter").read_text() == "important"
-
-
-async def test_a_replaced_gallery_is_moved_aside(location: Location, fresh: Location, tmp_path: Path) -> None:
-    await filled(location)
-    present = await with_one_face(fresh)
     _, aside = await restore(location, fresh, True, silent)
     assert aside is not None
     assert aside.name.startswith("fresh.before-")
@@ -168,48 +153,41 @@ async def test_a_replaced_gallery_is_moved_aside(location: Location, fresh: Loca
             assert await statuses(writer, face("new")) == ["enrolled"]
 
 
-def failing_rename(monkeypatch: pytest.MonkeyPatch, copy: Path) -> None:
-    rename = Path.rename
-
-    def failing(self: Path, target: Path) -> Path:
-        if self.suffix == ".part":
-            raise OSError("cannot be renamed")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", failing)
-
-
-def damaged_backup(monkeypatch: pytest.MonkeyPatch, copy: Path) -> None:
-    for path in copy.glob("faces-*.lance/data/*"):
-        path.unlink()
+async def test_a_folder_of_other_files_is_not_overwritten(location: Location, fresh: Location) -> None:
+    await filled(location)
+    folder_of(fresh).mkdir()
+    (folder_of(fresh) / "letter").write_text("important")
+    with pytest.raises(TransferError, match="is not empty"):
+        await restore(location, fresh, False, silent)
+    assert (folder_of(fresh) / "letter").read_text() == "important"
 
 
 @pytest.mark.parametrize(
-    ("prepare", "report", "writes", "error"),
-    [
-        (None, stop_at("copying"), False, StopError),
-        (failing_rename, silent, False, OSError),
-        (damaged_backup, silent, False, RuntimeError),
-        (None, silent, True, GalleryInUseError),
-    ],
-    ids=["interrupted", "not renamed", "damaged", "in use"],
+    ("fault", "error"),
+    [("interrupted", StopError), ("not renamed", OSError), ("damaged", RuntimeError), ("in use", GalleryInUseError)],
 )
 async def test_a_failed_restore_leaves_the_gallery_unchanged(
     location: Location,
     copy: Location,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    prepare: Callable[[pytest.MonkeyPatch, Path], None] | None,
-    report: Any,
-    writes: bool,
+    fault: str,
     error: type[Exception],
 ) -> None:
-    before = await backed_up(location, copy)
-    if prepare:
-        prepare(monkeypatch, folder_of(copy))
-    async with writing(location) if writes else nullcontext():
+    before, rename = await backed_up(location, copy), Path.rename
+
+    def failing(self: Path, target: Path) -> Path:
+        if self.suffix == ".part":
+            raise OSError("cannot be renamed")
+        return rename(self, target)
+
+    if fault == "not renamed":
+        monkeypatch.setattr(Path, "rename", failing)
+    for path in folder_of(copy).glob("faces-*.lance/data/*") if fault == "damaged" else ():
+        path.unlink()
+    async with writing(location) if fault == "in use" else nullcontext():
         with pytest.raises(error):
-            await restore(copy, location, True, report)
+            await restore(copy, location, True, stop_at("copying") if fault == "interrupted" else silent)
     assert names(tmp_path) == ["gallery", "kept"]
     assert await content(location) == before
 
@@ -250,24 +228,18 @@ async def test_a_gallery_that_does_not_open_must_be_moved_aside_by_hand(location
 async def test_a_gallery_moves_to_an_object_store_and_back(location: Location, copy: Location, tmp_path: Path) -> None:
     await filled(location)
     before = await content(location)
-
-    async def restored(source: Location, target: Location, report: Report) -> object:
-        return await restore(source, target, False, report)
-
-    copies: dict[str, Callable[[Location, Location, Report], Awaitable[object]]]
-    copies = {"backup": backup, "restore": restored}
-    for name, send in copies.items():
-        store = Location(f"file-object-store://{tmp_path}/{name}")
-        if name == "restore":
-            with pytest.raises(StopError):
-                await send(location, store, stop_at("copying"))
-            assert await Reader(store, 0).collections() == []
-        await send(location, store, silent)
-        assert await content(store) == before
-        with pytest.raises(TransferError, match="is not empty"):
-            await send(location, store, silent)
+    stores = [Location(f"file-object-store://{tmp_path}/{name}") for name in ("backup", "restore")]
+    await backup(location, stores[0], silent)
+    with pytest.raises(TransferError, match="is not empty"):
+        await backup(location, stores[0], silent)
+    with pytest.raises(StopError):
+        await restore(location, stores[1], False, stop_at("copying"))
+    assert await Reader(stores[1], 0).collections() == []
+    await restore(location, stores[1], False, silent)
+    with pytest.raises(TransferError, match="is not empty"):
+        await restore(location, stores[1], False, silent)
     with pytest.raises(TransferError, match="only a gallery in a folder"):
-        await restore(location, store, True, silent)
-    assert await content(store) == before
-    await restore(store, copy, False, silent)
+        await restore(location, stores[1], True, silent)
+    assert [await content(store) for store in stores] == [before, before]
+    await restore(stores[1], copy, False, silent)
     assert await content(copy) == before

@@ -2,13 +2,12 @@
 
 It starts the service and loads one route for a while, then another, then none. By default it serves
 configs/autoscaling.yaml, which shows within minutes on a small machine what otherwise takes half an hour.
-data/bench/autoscaling.json has the replicas at every second, and data/bench/autoscaling.png is the picture.
+data/bench/autoscaling.png is the picture.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -17,24 +16,23 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from load_tests import machine
-from load_tests.chart import Line, Panel, draw
-from load_tests.locust_process import load
+from load_tests.locust_process import comparing, load
 from load_tests.photos import enlarged_pair
+from load_tests.processes import Sample
 from load_tests.records import Request, read
-from load_tests.routes import ROUTES
-from load_tests.samples import Sample, samples_for
-from load_tests.service import RESULTS, ROOT, RunningService, running_service
+from load_tests.results import Line, draw, table
+from load_tests.service import RESULTS, ROOT, running_service
 
-IDLE = "idle"
-"""The phase without load."""
+CLIENTS = 8
+PLAN = (("", 10), ("/match", 40), ("/mediapipe", 40), ("", 30))
+"""The phases: the route that is loaded, or none, and seconds."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A step of the load: the route's name or `IDLE`, one look per second, and the requests that ended in it."""
+    """A step of the load: the route, one look per second, and the requests that ended in it."""
 
-    name: str
+    route: str
     samples: Sequence[Sample]
     requests: Sequence[Request]
 
@@ -44,26 +42,9 @@ class Phase:
         return self.samples[-1].at - self.samples[0].at
 
 
-def run(service: RunningService, plan: Sequence[tuple[str, int]], clients: int) -> list[Phase]:
-    """Follow `plan`: routes or `IDLE`, and their seconds."""
-    pair, phases, records = enlarged_pair(), [], RESULTS / "autoscaling.jsonl"
-    for name, length in plan:
-        with ExitStack() as stack:
-            if name != IDLE:
-                options = ROUTES[name].options(pair)
-                stack.enter_context(load(service.address, "FixedRequestUser", clients, records, *options))
-            samples = list(samples_for(length + 1, 1, service))
-            requests = read(records) if name != IDLE else []
-        within = [each for each in requests if samples[0].at <= each.ended < samples[-1].at]
-        phases.append(Phase(name, samples, within))
-    return phases
-
-
-def table(phases: Sequence[Phase]) -> Table:
+def phases_table(phases: Sequence[Phase]) -> Table:
     """For each phase the fewest and the most replicas of each deployment, and what was answered."""
-    made = Table("replicas", box=None, padding=(0, 2, 0, 0))
-    for phase in phases:
-        made.add_column(f"{phase.name}, {phase.seconds:.0f} s", justify="right")
+    made = table("replicas", *(f"{phase.route or 'idle'}, {phase.seconds:.0f} s" for phase in phases))
     for name in sorted({name for phase in phases for each in phase.samples for name in each.counts}):
         counts = [[each.counts[name] for each in phase.samples] for phase in phases]
         made.add_row(name, *(" to ".join(dict.fromkeys(map(str, (min(each), max(each))))) for each in counts))
@@ -76,46 +57,38 @@ def table(phases: Sequence[Phase]) -> Table:
     return made
 
 
-def panels(phases: Sequence[Phase], start: float) -> list[Panel]:
-    """Each deployment's replicas, and the time of every answer, over the seconds from `start`."""
+def panels(phases: Sequence[Phase], start: float) -> dict[str, Mapping[str, Line]]:
+    """The replicas of each deployment, and the time of every answer, over the seconds from `start`."""
     samples = [each for phase in phases for each in phase.samples]
     answers = [each for phase in phases for each in phase.requests if each.answered]
     moments = [each.at - start for each in samples]
     names = sorted({name for each in samples for name in each.counts})
-    dots = Line("answers", [each.ended - start for each in answers], [each.milliseconds or 0 for each in answers], ".")
-    replicas = [Panel("replicas", [Line(name, moments, [each.counts[name] for each in samples])]) for name in names]
-    return [*replicas, Panel("ms", [dots])]
+    dots = ([each.ended - start for each in answers], [each.milliseconds or 0 for each in answers], ".")
+    replicas = {name: {"replicas": (moments, [each.counts[name] for each in samples], "-")} for name in names}
+    return {**replicas, "ms": {"answers": dots}}
 
 
 def main(
     config: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A Serve configuration.")] = (
         ROOT / "configs" / "autoscaling.yaml"
     ),
-    plan: Annotated[str, typer.Option(help="Routes, or idle, each with its seconds.")] = (
-        "idle:10,match:40,mediapipe:40,idle:30"
-    ),
-    clients: Annotated[int, typer.Option(min=1, help="Clients that send requests at once.")] = 8,
 ) -> None:
-    """Serve, send, print, draw and write down."""
-    steps, ran_on, console = parse_plan(plan), machine.described(), Console()
+    """Serve, send, print and draw."""
+    phases, pair, records = [], enlarged_pair(), RESULTS / "autoscaling.jsonl"
     with running_service(config) as service:
-        phases = run(service, steps, clients)
-    written = {"machine": ran_on, "clients": clients, "config": str(config), "phases": list(map(asdict, phases))}
-    (RESULTS / "autoscaling.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+        for route, length in PLAN:
+            with ExitStack() as stack:
+                if route:
+                    options = comparing(route, pair, RESULTS)
+                    stack.enter_context(load(service.address, "FixedRequestUser", CLIENTS, records, *options))
+                samples = service.samples(length + 1, 1)
+                requests = read(records) if route else []
+            within = [each for each in requests if samples[0].at <= each.ended < samples[-1].at]
+            phases.append(Phase(route, samples, within))
     start = phases[0].samples[0].at
-    loaded = [(each.samples[0].at - start, each.samples[-1].at - start) for each in phases if each.name != IDLE]
-    draw([panels(phases, start)], "seconds", RESULTS / "autoscaling.png", loaded)
-    console.print(table(phases))
-    console.print(f"written: {RESULTS / 'autoscaling.json'}, {RESULTS / 'autoscaling.png'}")
-
-
-def parse_plan(plan: str) -> list[tuple[str, int]]:
-    """Read ``route:seconds`` steps, separated by commas."""
-    steps = [(name, length) for name, _, length in (part.partition(":") for part in plan.split(","))]
-    for name, length in steps:
-        if name not in (IDLE, *ROUTES) or not (length.isascii() and length.isdigit() and int(length)):
-            raise typer.BadParameter(f"{plan!r} is not ROUTE:SECONDS,…; routes are {', '.join(ROUTES)} and {IDLE}")
-    return [(name, int(length)) for name, length in steps]
+    loaded = [(each.samples[0].at - start, each.samples[-1].at - start) for each in phases if each.route]
+    draw(RESULTS / "autoscaling.png", "seconds", panels(phases, start), loaded)
+    Console().print(phases_table(phases), f"written: {RESULTS / 'autoscaling.png'}")
 
 
 if __name__ == "__main__":

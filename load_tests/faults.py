@@ -6,23 +6,28 @@ killed (SIGKILL); once all kinds of requests are answered again, the next kind f
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from random import Random
+from typing import Annotated, Any
 
 import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from load_tests.locust_process import load
+from load_tests.processes import command_line, family
 from load_tests.records import Request, read
+from load_tests.results import table
 from load_tests.service import CONFIG, RESULTS, running_service
-from load_tests.users.checked_requests import COLLECTION, EMBEDDER, PAIR_ROUTES, search_body
 
 STAGES = ("detector-mtcnn", "detector-mediapipe", "detector-retinaface", "liveness-crmnet", "embedder-arcface")
 DEPLOYMENTS = (*STAGES, "embedder-facenet", "gallery-reader", "gallery-writer", "ingress")
 KILLED = (*(f"ServeReplica:facegraph:{name}" for name in DEPLOYMENTS), "haproxy/bin", "ServeController")
 """Text in the command lines of the processes that are killed."""
+COLLECTION = "/v1/collections/checked"
+EMBEDDER = "arcface"
+PAIR_ROUTES = ("/match", "/compare", "/mediapipe")
 ROUTES = (*PAIR_ROUTES, f"{COLLECTION}/embeddings", f"{COLLECTION}/search/embedding")
 ANSWERS = 3
 """Answers that each route must have given, before the first kill and after each."""
@@ -47,8 +52,20 @@ def well_again(records: Path, since: float) -> list[Request]:
 
 
 def wrong(request: Request) -> bool:
-    """Whether its answer was not what the photos or the gallery ask for."""
+    """Whether an answer had the wrong content."""
     return bool(request.problem and request.problem.startswith("wrong: "))
+
+
+def search_body(subject: str, embedder: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a search that must find `subject`; `embedder` is described by GET /v1/models."""
+    embedding = {"contract": embedder["embedding_contract"], "values": embedding_of(subject, embedder)}
+    return {"embedding": embedding, "top_k": 1}
+
+
+def embedding_of(subject: str, embedder: Mapping[str, Any]) -> list[float]:
+    """A random embedding that is always the same for one subject."""
+    chance = Random(subject)  # noqa: S311
+    return [chance.gauss(0, 1) for _ in range(embedder["embedding_dimensions"])]
 
 
 def lost(address: str, subjects: list[str]) -> list[str]:
@@ -69,29 +86,28 @@ def main(
     causes: Annotated[bool, typer.Option(help="Print the error of each failed request.")] = False,
 ) -> None:
     """Serve, send, kill and print; the exit status is 1 if an answer was wrong or an enrolment was lost."""
-    console, table, records = Console(), Table(box=None, padding=(0, 2, 0, 0)), RESULTS / "faults.jsonl"
-    for heading in ("killed", "sent", "failed", "wrong", "all well after"):
-        table.add_column(heading, justify="left" if heading == "killed" else "right")
+    console, records = Console(), RESULTS / "faults.jsonl"
+    made = table("killed", "sent", "failed", "wrong", "all well after")
     with running_service(config) as service:
         httpx.put(f"{service.address}{COLLECTION}", json={"embedder": EMBEDDER}, trust_env=False).raise_for_status()
         with load(service.address, "CheckedUser", clients, records):
             well_again(records, time.monotonic())
             for name in KILLED:
                 since = time.monotonic()
-                for process in service.processes(name):
-                    process.kill()
+                for process in family(service.process):
+                    if name in command_line(process):
+                        process.kill()
                 requests = well_again(records, since)
                 problems = Counter(f"{each.name}: {each.problem}" for each in requests if each.problem)
                 errors = sum(map(wrong, requests))
-                console.print(f"{name}: {problems.total() - errors} of {len(requests)} failed")
                 for cause, count in problems.items() if causes else ():
-                    console.print(f"  {count} times {cause}", markup=False)
+                    console.print(f"{name}: {count} times {cause}", markup=False)
                 counts = (len(requests), problems.total() - errors, errors)
-                table.add_row(name.rpartition(":")[2], *map(str, counts), f"{time.monotonic() - since:.0f} s")
+                made.add_row(name.rpartition(":")[2], *map(str, counts), f"{time.monotonic() - since:.0f} s")
         requests = read(records)
         subjects = [each.details["subject"] for each in requests if "subject" in each.details]
         missing = lost(service.address, subjects)
-    console.print(table)
+    console.print(made)
     console.print(f"{len(subjects)} enrolments were acknowledged, {len(missing)} of them are lost")
     raise typer.Exit(bool(missing or any(map(wrong, requests))))
 

@@ -3,7 +3,7 @@
 It starts the service with an empty gallery and enrols synthetic embeddings: random directions, the hardest case for an
 index, because no two of them are near each other. Then it searches with embeddings, half of them noisy copies of
 enrolled ones and half of them new. Exact search with numpy over the same embeddings is the truth for recall@1, and its
-own time is measured too. Writes a table and data/bench/gallery.json.
+own time is measured too.
 """
 
 import json
@@ -17,9 +17,9 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from load_tests.service import CONFIG, RESULTS, running_service
+from load_tests.results import table
+from load_tests.service import CONFIG, running_service
 
 BATCH = 1000
 NOISE = 0.5
@@ -50,7 +50,7 @@ def main(
     searches: Annotated[int, typer.Option(min=10, max=10_000, help="Searches to measure.")] = 400,
     embedder: Annotated[str, typer.Option(help="Role of the embedder, whose size the embeddings have.")] = "arcface",
 ) -> None:
-    """Enrol, search, measure, print and write down."""
+    """Enrol, search, measure and print."""
     with (
         running_service(CONFIG) as service,
         httpx.Client(base_url=service.address, timeout=60, trust_env=False) as client,
@@ -86,7 +86,7 @@ def main(
         exact, with_numpy = timed(lambda number: str(int((enrolled @ probes[number]).argmax())), searches)
         _, single = timed(lambda number: enrol(number, number + 1, "again"), 50)
     recall = float(np.mean([one == other for one, other in zip(found, exact, strict=True)]))
-    table, console = Table("what", "p50 ms", "p95 ms", box=None), Console()
+    made, console = table("", "p50 ms", "p95 ms"), Console()
     measured = {
         f"search over HTTP, {faces} faces of {size} numbers": over_http,
         "the same with numpy, in one process": with_numpy,
@@ -95,12 +95,9 @@ def main(
         "enrolling one more": single,
     }
     for what, times in measured.items():
-        table.add_row(what, *(f"{np.percentile(times, share):.1f}" for share in (50, 95)))
-    console.print(table)
-    console.print(f"recall@1 {recall:.4f}; enrolled {rate:.0f} embeddings a second, {BATCH} per request")
-    figures = {what: {"p50": float(np.median(times))} for what, times in measured.items()}
-    report = {"faces": faces, "recall@1": recall, "enrolled_per_s": rate, "ms": figures}
-    (RESULTS / "gallery.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+        made.add_row(what, *(f"{np.percentile(times, share):.1f}" for share in (50, 95)))
+    console.print(made)
+    console.print(f"recall@1 {recall:.4f}; enrolled {rate:.0f} embeddings per second, {BATCH} per request")
 
 
 if __name__ == "__main__":

@@ -1,32 +1,16 @@
-"""Limits of a load test, by which its exit status is chosen."""
+"""Limits of a load test, which decide its exit status."""
 
 from collections.abc import Callable, Mapping
 
 from locust.stats import StatsEntry
 
-LIMITS: Mapping[str, tuple[str, str, Callable[[StatsEntry], float]]] = {
-    "max_fail_ratio": (
-        "Largest share of failed and refused requests: 0.01.",
-        "{:.4f} of the requests failed",
-        lambda total: total.fail_ratio,
-    ),
-    "max_p95_ms": (
-        "Largest 95th percentile of the response times.",
-        "the 95th percentile was {:.0f} ms",
-        lambda total: total.get_response_time_percentile(0.95),
-    ),
-    "max_avg_ms": (
-        "Largest mean of the response times.",
-        "the mean was {:.1f} ms",
-        lambda total: total.avg_response_time,
-    ),
-    "min_rps": (
-        "Fewest requests per second that are served.",
-        "{:.2f} requests a second were served",
-        lambda total: total.total_rps - total.total_fail_per_sec,
-    ),
+LIMITS: Mapping[str, tuple[str, Callable[[StatsEntry], float]]] = {
+    "max_fail_ratio": ("share of failed and refused requests", lambda total: total.fail_ratio),
+    "max_p95_ms": ("95th percentile", lambda total: total.get_response_time_percentile(0.95)),
+    "max_avg_ms": ("mean response time", lambda total: total.avg_response_time),
+    "min_rps": ("rate of requests served", lambda total: total.total_rps - total.total_fail_per_sec),
 }
-"""For each option its help, what to say of its figure, and the figure in Locust's statistics."""
+"""For each option the figure's name, and the figure in Locust's statistics."""
 
 
 def broken(limits: Mapping[str, float | None], total: StatsEntry) -> list[str]:
@@ -34,10 +18,9 @@ def broken(limits: Mapping[str, float | None], total: StatsEntry) -> list[str]:
     given = {name: limit for name in LIMITS if (limit := limits[name]) is not None}
     if given and total.num_requests == total.num_failures:
         return ["no request was served"]
-    lines = []
-    for name, limit in given.items():
-        _, said, figure = LIMITS[name]
-        found = figure(total)
-        if found < limit if name.startswith("min") else found > limit:
-            lines.append(f"--{name.replace('_', '-')} {limit:g}: {said.format(found)}")
-    return lines
+    found = {name: LIMITS[name][1](total) for name in given}
+    return [
+        f"--{name.replace('_', '-')} {limit:g}: the {LIMITS[name][0]} was {found[name]:.4g}"
+        for name, limit in given.items()
+        if (found[name] < limit if name.startswith("min") else found[name] > limit)
+    ]

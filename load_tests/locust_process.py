@@ -1,12 +1,14 @@
 """Locust in a process of its own: it replaces much of the standard library where it is imported."""
 
+import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from load_tests.photos import Photo, pair_json
 from load_tests.service import ROOT
 
 START_S = 90
@@ -19,10 +21,17 @@ class LoadEndedError(Exception):
     """The clients ended before they should; the message has the end of Locust's log."""
 
 
+def comparing(path: str, pair: Iterable[Path], folder: Path) -> list[str]:
+    """Options with which `FixedRequestUser` posts two photos to a route; `folder` receives the body."""
+    file = folder / "body.json"
+    file.write_text(json.dumps(pair_json(path.partition("?")[0], map(Photo.read, pair))), "utf-8")
+    return ["--fixed-path", path, "--fixed-body", str(file)]
+
+
 @contextmanager
 def load(
     address: str, users: str, clients: int, records: Path, *options: str, until_it_ends: bool = False
-) -> Iterator["subprocess.Popen[bytes]"]:
+) -> Iterator[None]:
     """Let `clients` users of the class `users` send requests until the block ends, as fast as they are answered.
 
     The block is entered once the first request has ended. Locust's log lies beside the records.
@@ -49,7 +58,7 @@ def load(
                 if time.monotonic() > last or process.poll() is not None:
                     raise LoadEndedError(f"Locust sent nothing:\n{log.read_text('utf-8', 'replace')[-2000:]}")
                 time.sleep(0.02)
-            yield process
+            yield
             if until_it_ends:
                 process.wait()
             elif process.poll() is not None:

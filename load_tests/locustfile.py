@@ -19,39 +19,34 @@ from load_tests.ramp import Ramp, parse_steps
 from load_tests.records import Request, write
 from load_tests.users.checked import CheckedUser
 from load_tests.users.fixed_request import FixedRequestUser
-from load_tests.users.hostile import HostileUser
-from load_tests.users.mixed import MixedUser
-from load_tests.users.older_contracts import CompareUser, DeepfaceUser, FaceDatabaseUser, FacesUser, MatchUser
 from load_tests.users.service_user import load
-from load_tests.users.v1 import GalleryUser, OperatorUser, PhotosUser
-
-__all__ = (
-    "CheckedUser",
-    "CompareUser",
-    "DeepfaceUser",
-    "FaceDatabaseUser",
-    "FacesUser",
-    "FixedRequestUser",
-    "GalleryUser",
-    "HostileUser",
-    "MatchUser",
-    "MixedUser",
-    "OperatorUser",
-    "PhotosUser",
-)
+from load_tests.users.soak import ALL, MixedUser
 
 logger = logging.getLogger(__name__)
 
+USERS: tuple[type[User], ...] = (*ALL, MixedUser, FixedRequestUser, CheckedUser)
+# Locust looks for the classes in this module.
+globals().update({each.__name__: each for each in USERS})
 
-OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("--photos", {"metavar": "FOLDER", "help": "Photos of one face each to send; default: sample photos."}),
-    ("--photo-url", {"metavar": "URL", "help": "Address of a photo; without it none is sent by address."}),
-    ("--ramp", {"metavar": "STEPS", "help": "users:seconds steps instead of -u and -t: 4:30,16:60,1:30."}),
-    ("--records", {"metavar": "FILE", "help": "Append a JSON line for each request to this file."}),
-    ("--fixed-path", {"metavar": "PATH", "help": "Path that FixedRequestUser posts to."}),
-    ("--fixed-body", {"metavar": "FILE", "help": "JSON file that it posts."}),
-    ("--fixed-count", {"type": int, "metavar": "N", "help": "Requests after which the test ends."}),
-)
+
+def _not_negative(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ArgumentTypeError(f"{text} is not a number from 0")
+    return number
+
+
+THINK: dict[str, Any] = {"nargs": 2, "type": _not_negative, "default": [0.5, 2.0], "metavar": ("MIN", "MAX")}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--think-time": {**THINK, "help": "Seconds between two tasks of a user; default 0.5 2."},
+    "--photos": {"metavar": "FOLDER", "help": "Photos of one face each to send; default: sample photos."},
+    "--photo-url": {"metavar": "URL", "help": "Address of a photo; without it none is sent by address."},
+    "--ramp": {"metavar": "STEPS", "help": "users:seconds steps instead of -u and -t: 4:30,16:60,1:30."},
+    "--records": {"metavar": "FILE", "help": "Append a JSON line for each request to this file."},
+    "--fixed-path": {"metavar": "PATH", "help": "Path that FixedRequestUser posts to."},
+    "--fixed-body": {"metavar": "FILE", "help": "JSON file that it posts."},
+    "--fixed-count": {"type": int, "metavar": "N", "help": "Requests after which the test ends."},
+}
 """What this file adds to Locust's command line. The types are plain, because Locust sends options to its workers."""
 
 
@@ -60,17 +55,11 @@ def add_options(parser: ArgumentParser) -> None:
     # A user that is cut off in the middle of a request would leave its enrolled faces behind.
     parser.set_defaults(stop_timeout="60")
     users = parser.add_argument_group("facegraph: users")
-    think: dict[str, Any] = {
-        "nargs": 2,
-        "metavar": ("MIN", "MAX"),
-        "help": "Seconds between two tasks of a user; default 0.5 2.",
-    }
-    users.add_argument("--think-time", type=_not_negative, default=[0.5, 2.0], **think)
-    for name, options in OPTIONS:
+    for name, options in OPTIONS.items():
         users.add_argument(name, **options)
     limits = parser.add_argument_group("facegraph: limits", "The exit status is 1 if one is broken.")
-    for name, (help_, _, _) in LIMITS.items():
-        limits.add_argument(f"--{name.replace('_', '-')}", type=_not_negative, help=help_)
+    for name, (figure, _) in LIMITS.items():
+        limits.add_argument(f"--{name.replace('_', '-')}", type=_not_negative, help=f"Limit of the {figure}.")
 
 
 def prepare(environment: Environment, **_: Any) -> None:
@@ -109,17 +98,10 @@ def _record_to(path: str, listened: Any) -> None:
     """Write each request to a file from now on."""
     file = open(path, "a", buffering=1, encoding="utf-8")  # noqa: SIM115
 
-    def record(
-        name: str,
-        response_time: float | None,
-        exception: Exception | None,
-        context: dict[str, Any],
-        response: Any = None,
-        **_: Any,
-    ) -> None:
-        headers = getattr(response, "headers", None) or {}
-        details = {"status": getattr(response, "status_code", 0), **context}
-        if timing := headers.get("Server-Timing"):
+    def record(name: str, response_time: float | None, exception: Exception | None, **more: Any) -> None:
+        response = more.get("response")
+        details = {"status": getattr(response, "status_code", 0), **more["context"]}
+        if timing := (getattr(response, "headers", None) or {}).get("Server-Timing"):
             details["server_timing"] = timing
         problem = str(exception) or repr(exception) if exception else None
         write(file, Request(time.monotonic(), name, response_time, problem, details))
@@ -137,13 +119,6 @@ def _runs(user: type[User], options: Any) -> bool:
         not (options.tags and own.isdisjoint(options.tags)) and own.isdisjoint(options.exclude_tags or ())
         for own in tags
     )
-
-
-def _not_negative(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise ArgumentTypeError(f"{text} is not a number from 0")
-    return number
 
 
 # Locust's hooks have no types.

@@ -18,10 +18,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from load_tests.locust_process import load
+from load_tests.locust_process import comparing, load
 from load_tests.photos import NoPhotosError, sample_pair
 from load_tests.records import Request, read
-from load_tests.routes import Route
+from load_tests.results import table
 
 MOST_PROBLEMS = 5
 
@@ -29,12 +29,9 @@ MOST_PROBLEMS = 5
 def send(url: str, pair: tuple[Path, Path], requests: int, concurrency: int) -> list[Request]:
     """Post the pair `requests` times, at most `concurrency` at once."""
     parts = urlsplit(url)
-    route = Route(parts.path, ("image1", "image2")) if parts.path == "/match" else Route(parts.path)
     with TemporaryDirectory() as folder:
-        body, records = Path(folder) / "body.json", Path(folder) / "records.jsonl"
-        body.write_bytes(route.body(pair))
-        path = parts.path + (f"?{parts.query}" if parts.query else "")
-        options = ["--fixed-path", path, "--fixed-body", str(body), "--fixed-count", str(requests)]
+        records, path = Path(folder) / "records.jsonl", parts.path + (f"?{parts.query}" if parts.query else "")
+        options = [*comparing(path, pair, Path(folder)), "--fixed-count", str(requests)]
         address, clients = f"{parts.scheme}://{parts.netloc}", min(requests, concurrency)
         with load(address, "FixedRequestUser", clients, records, *options, until_it_ends=True):
             pass
@@ -46,14 +43,14 @@ def report(requests: Sequence[Request]) -> Table:
     times = [each.milliseconds for each in requests if each.answered and each.milliseconds]
     seconds = max(each.ended for each in requests) - min(each.began for each in requests)
     median, p95, p99 = np.percentile(times, [50, 95, 99])
-    table = Table("what", "value", box=None)
-    table.add_row("requests", str(len(requests)))
-    table.add_row("succeeded", f"{len(times)} ({len(times) / len(requests):.1%})")
-    table.add_row("requests a second", f"{len(times) / seconds:.2f}")
+    made = table("what", "value")
+    made.add_row("requests", str(len(requests)))
+    made.add_row("succeeded", f"{len(times)} ({len(times) / len(requests):.1%})")
+    made.add_row("requests per second", f"{len(times) / seconds:.2f}")
     measured = {"avg": np.mean(times), "min": min(times), "max": max(times), "median": median, "p95": p95, "p99": p99}
     for name, milliseconds in measured.items():
-        table.add_row(f"response time, {name}", f"{milliseconds:.1f} ms")
-    return table
+        made.add_row(f"response time, {name}", f"{milliseconds:.1f} ms")
+    return made
 
 
 def _address(url: str) -> str:

@@ -3,6 +3,7 @@
 import base64
 import io
 import mimetypes
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,18 +28,22 @@ class NoPhotosError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """An encoded photo: its file's name, media type and bytes, and the same bytes in base64."""
+    """An encoded photo: file name, bytes and media type, as in a form; and the bytes in base64."""
 
-    name: str
-    kind: str
-    data: bytes
+    file: tuple[str, bytes, str]
     base64: str
 
     @classmethod
     def read(cls, path: Path) -> "Photo":
         """The photo in a file."""
         data, kind = path.read_bytes(), mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        return cls(path.name, kind, data, base64.b64encode(data).decode())
+        return cls((path.name, data, kind), base64.b64encode(data).decode())
+
+
+def pair_json(path: str, pair: Iterable[Photo]) -> dict[str, str]:
+    """The JSON of a request to a route that compares two photos."""
+    fields = ("image1", "image2") if path == "/match" else ("image1_base64", "image2_base64")
+    return {field: photo.base64 for field, photo in zip(fields, pair, strict=True)}
 
 
 def samples(*patterns: str) -> list[Path]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from locust import LoadTestShape
 
-_STEP = re.compile(r"([1-9][0-9]*):([0-9]+(?:\.[0-9]+)?)")
+_STEP = r"[1-9][0-9]*:[0-9]+(?:\.[0-9]+)?"
 
 
 def parse_steps(text: str) -> list[tuple[int, float]]:
@@ -14,10 +14,9 @@ def parse_steps(text: str) -> list[tuple[int, float]]:
     Raises:
         ValueError: the text has another form.
     """
-    found = [match for part in text.split(",") if (match := _STEP.fullmatch(part))]
-    if len(found) != text.count(",") + 1:
+    if not re.fullmatch(f"{_STEP}(?:,{_STEP})*", text):
         raise ValueError(f"{text!r} is not users:seconds steps, as in 4:30,16:60")
-    return [(int(match[1]), float(match[2])) for match in found]
+    return [(int(users), float(seconds)) for users, seconds in (step.split(":") for step in text.split(","))]
 
 
 class Ramp(LoadTestShape):

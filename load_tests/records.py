@@ -45,13 +45,13 @@ class Request:
 
 
 def write(file: TextIO, request: Request) -> None:
-    """Append one line."""
+    """Append a line."""
     file.write(json.dumps(astuple(request)) + "\n")
 
 
-def read(*paths: Path) -> list[Request]:
-    """The requests in files that may still be written to; a file that is missing has none."""
-    lines = (line for path in paths if path.exists() for line in path.read_text("utf-8").split("\n")[:-1])
+def read(path: Path) -> list[Request]:
+    """The requests in a file that may still be written to; none if it is missing."""
+    lines = path.read_text("utf-8").split("\n")[:-1] if path.exists() else []
     return [Request(*json.loads(line)) for line in lines]
 
 

@@ -1,9 +1,10 @@
-"""`python -m load_tests.bench.bare_pipeline ROUTE PHOTO PHOTO FILE`: a route's networks, without Ray and HTTP.
+"""`python -m load_tests.bench.bare_pipeline ROUTE PHOTO PHOTO FILE COUNT`: a route's networks, without Ray and HTTP.
 
-The networks of the default configuration, each on one thread as in its replicas, are called one after the other until
-the process is ended. FILE receives a record for each comparison, see `load_tests.records`.
+COUNT processes call the networks of the default configuration one after the other, each on one thread as in its
+replicas, until they are killed. FILE receives a record for each comparison, see `load_tests.records`.
 """
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -21,9 +22,9 @@ from models.engines import load_detector, load_network
 from models.store import DEFAULT_STORE, Store
 
 PIPELINES: dict[str, tuple[str, Pick, dict[str, str]]] = {
-    "match": ("mtcnn", Pick("one", 0.33), {"liveness": "fr-liveness", "embedder": "mobilefacenet"}),
-    "compare": ("mtcnn", Pick("prominent"), {"embedder": "facenet"}),
-    "mediapipe": ("mediapipe-full-range", Pick("prominent"), {"embedder": "facenet"}),
+    "/match": ("mtcnn", Pick("one", 0.33), {"liveness": "fr-liveness", "embedder": "mobilefacenet"}),
+    "/compare": ("mtcnn", Pick("prominent"), {"embedder": "facenet"}),
+    "/mediapipe": ("mediapipe-full-range", Pick("prominent"), {"embedder": "facenet"}),
 }
 """For each route the card of its detector, the faces that count, and the cards of its networks by task."""
 
@@ -64,13 +65,17 @@ class BarePipeline:
 
 
 def main() -> None:
-    """Compare the photos of the command line until the process is ended."""
-    route, first, second, path = sys.argv[1:]
+    """Compare the photos of the command line."""
+    route, first, second, path, count = sys.argv[1:]
+    for _ in range(int(count) - 1):
+        if os.fork() == 0:
+            break
     pair, pipeline = (Path(first).read_bytes(), Path(second).read_bytes()), BarePipeline(route)
-    with open(path, "w", buffering=1, encoding="utf-8") as file:
+    with open(path, "a", buffering=1, encoding="utf-8") as file:
         while True:
             similarity, steps = pipeline.compare(pair)
-            write(file, Request(time.monotonic(), route, steps["total"], None, {"similarity": similarity, **steps}))
+            details = {"similarity": similarity, "process": os.getpid(), "steps": steps}
+            write(file, Request(time.monotonic(), route, steps["total"], None, details))
 
 
 if __name__ == "__main__":

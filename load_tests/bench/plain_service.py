@@ -13,24 +13,15 @@ import PIL.Image
 import torch
 from facenet_pytorch import MTCNN, InceptionResnetV1
 from fastapi import FastAPI, HTTPException
-from pydantic import BaseModel
 
 from models.architectures.facenet_keras import read, torch_state
 from models.catalogue import card
 from models.store import DEFAULT_STORE, Store
 
 
-class Pair(BaseModel):
-    """Two photos in base64."""
-
-    image1_base64: str
-    image2_base64: str
-
-
 def facenet() -> InceptionResnetV1:
     """InceptionResnetV1 with the weights of the card `facenet`."""
-    entry = card("facenet")
-    network = InceptionResnetV1(pretrained=None)
+    entry, network = card("facenet"), InceptionResnetV1(pretrained=None)
     network.last_linear = torch.nn.Linear(1792, 128, bias=False)
     network.last_bn = torch.nn.BatchNorm1d(128, eps=0.001)
     weights = torch_state(read(Store(DEFAULT_STORE).whole(entry) / entry.files[0].name))
@@ -52,9 +43,9 @@ def health() -> dict[str, str]:
 
 
 @app.post("/compare")
-def compare(pair: Pair) -> dict[str, float]:
-    """The cosine similarity of the largest faces of two photos."""
-    faces = torch.stack([face(pair.image1_base64), face(pair.image2_base64)])
+def compare(photos: dict[str, str]) -> dict[str, float]:
+    """The cosine similarity of the largest faces of two photos in base64."""
+    faces = torch.stack(list(map(face, photos.values())))
     with torch.inference_mode():
         first, second = network(faces)
     return {"similarity": float(first @ second)}

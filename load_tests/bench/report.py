@@ -1,77 +1,116 @@
-"""The tables and the picture of a benchmark."""
+"""How the service compares with its bare pipeline and with the plain service, over several rounds.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+Every ratio is taken within one round, whose parts ran within minutes of each other: a machine's speed drifts by more
+than most differences that matter here.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from statistics import median
+from typing import Any
 
 from rich.table import Table
 
-from facegraph.step_times import STEPS
-from load_tests.bench.comparison import best, plain_route
+from facegraph.step_times import STEPS, median_steps
 from load_tests.bench.measurement import Measurement
-from load_tests.chart import Line, Panel
+from load_tests.results import Line, table
+
+Round = Sequence[Measurement]
+PLAIN = {"/compare": "/compare", "/mediapipe": "/compare"}
+"""The plain service's route for the same request."""
+NUMBERS = {"rate": "answers/s", "p50": "p50 ms", "p95": "p95 ms", "cpu": "CPU", "memory": "MiB"}
+NUMBERS |= {"other_cores": "other cores", "similarity": "cosine", "replicas": "replicas"}
+COUNTS = {"answers": "answers", "refused": "refused", "failed": "failed"}
+"""Fields of a measurement and their headings: rounds have medians of the numbers, and sums of the counts."""
 
 
-def named(entry: Measurement) -> str:
-    """What was measured, and with how many clients or processes."""
-    unit, plural = ("process", "es") if entry.what == "bare" else ("client", "s")
-    return f"{entry.what}, {entry.clients} {unit}{'' if entry.clients == 1 else plural}"
+def best(measurements: Iterable[Measurement], what: str, route: str | None) -> Measurement | None:
+    """The measurement of `what` on `route` with the highest rate."""
+    found = [each for each in measurements if (each.what, each.route) == (what, route)]
+    return max(found, key=lambda each: each.rate, default=None)
 
 
-def measured(measurements: Sequence[Measurement], route: str) -> Table:
-    """Everything about a route; CPU is in seconds per answer, of the server and of the load generator."""
+def over_rounds(rounds: Iterable[Round]) -> list[Measurement]:
+    """One measurement of each kind: medians of the numbers and sums of the counts, over the rounds that have it."""
+    kinds: dict[tuple[str, str, int], list[Measurement]] = defaultdict(list)
+    for each in chain.from_iterable(rounds):
+        kinds[each.what, each.route, each.clients].append(each)
+
+    def typical(entries: Round) -> Measurement:
+        figures: dict[str, Any] = {name: median(getattr(each, name) for each in entries) for name in NUMBERS}
+        figures |= {name: sum(getattr(each, name) for each in entries) for name in COUNTS}
+        return replace(entries[-1], steps=median_steps(each.steps for each in entries), **figures)
+
+    return list(map(typical, kinds.values()))
+
+
+def ratios(rounds: Iterable[Round]) -> dict[str, list[float]]:
+    """All ratios of all routes in each round, by route and name; each part at its best number of clients."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for round_ in rounds:
+        for route in dict.fromkeys(each.route for each in round_):
+            service = best(round_, "service", route)
+            others = {"bare": best(round_, "bare", route), "plain": best(round_, "plain", PLAIN.get(route))}
+            for name, other in others.items():
+                if service and other:
+                    found[f"{route}: rate, service / {name}"].append(service.rate / other.rate)
+                    found[f"{route}: CPU time per answer, service / {name}"].append(service.cpu / other.cpu)
+            alone = {each.what: each.p50 for each in round_ if (each.route, each.clients) == (route, 1)}
+            if "service" in alone and "bare" in alone:
+                found[f"{route}: p50 alone, service - bare, ms"].append(alone["service"] - alone["bare"])
+    return found
+
+
+def of_route(measurements: Round, route: str) -> list[Measurement]:
+    """The measurements of a route, and those of the plain service for the same request."""
+    return [each for each in measurements if each.route == (PLAIN.get(route) if each.what == "plain" else route)]
+
+
+def measured(measurements: Round, route: str) -> Table:
+    """Everything about a route: medians over rounds. CPU is in seconds per answer."""
     limit = best(measurements, "bare", route)
-    columns = {each.name: each.metadata for each in fields(Measurement) if each.metadata}
-    headings = [metadata["heading"] for metadata in columns.values()]
-    table = _table(f"{route}: medians over rounds", "", *headings, "of bare", "replicas")
-    for each in measurements:
-        if each.route == (plain_route(route) if each.what == "plain" else route):
-            figures = (format(getattr(each, name), metadata["form"]) for name, metadata in columns.items())
-            replicas = " to ".join(dict.fromkeys(map(str, each.replicas))) if any(each.replicas) else ""
-            table.add_row(named(each), *figures, f"{each.rate / limit.rate:.0%}" if limit else "", replicas)
-    return table
+    made = table(route, *NUMBERS.values(), *COUNTS.values(), "of bare")
+    for each in of_route(measurements, route):
+        figures = (f"{getattr(each, name):.4g}" for name in (*NUMBERS, *COUNTS))
+        made.add_row(f"{each.what}, {each.clients}", *figures, f"{each.rate / limit.rate:.0%}" if limit else "")
+    return made
 
 
-def steps(measurements: Sequence[Measurement], route: str) -> Table:
-    """Where the time of a route's answers went, in medians: bare, and the service alone and at its best.
+def steps(measurements: Round, route: str) -> Table:
+    """Where the time of a route's answers went, in medians.
 
     With one client there is no queue, so what an answer with more clients takes besides is the queue.
     """
-    most = best(measurements, "service", route)
-    alone = [each for each in measurements if each.route == route and each.what == "service" and each.clients == 1]
-    bare = [each for each in measurements if each.route == route and each.what == "bare"]
-    shown = [*bare, *alone, *([most] if most and most not in alone else [])]
-    table = _table(f"{route}: where the time went", "ms", *map(named, shown))
+    shown = [each for each in measurements if each.route == route and each.what != "plain"]
+    made = table("where the time went, ms", *(f"{each.what}, {each.clients}" for each in shown))
     for name, label in STEPS.items():
         if any(name in each.steps for each in shown):
-            table.add_row(label, *(f"{each.steps[name]:.1f}" if name in each.steps else "" for each in shown))
-    return table
+            made.add_row(label, *(f"{each.steps[name]:.1f}" if name in each.steps else "" for each in shown))
+    return made
 
 
 def compared(ratios: Mapping[str, Sequence[float]]) -> Table:
     """The ratios: their median over the rounds, the least and the greatest."""
-    table = _table("compared within each round", "", "median", "least", "greatest")
+    made = table("compared within each round", "median", "least", "greatest")
     for name, rounds in ratios.items():
-        table.add_row(name, *(f"{value:.3g}" for value in (median(rounds), min(rounds), max(rounds))))
-    return table
+        made.add_row(name, *(f"{value:.3g}" for value in (median(rounds), min(rounds), max(rounds))))
+    return made
 
 
-def panels(measurements: Sequence[Measurement], route: str) -> list[Panel]:
+def panels(measurements: Round, route: str) -> dict[str, Mapping[str, Line]]:
     """A route's rate and response times over the number of clients."""
-    rates, times = [], []
-    for what, name in (("bare", route), ("service", route), ("plain", plain_route(route))):
-        found = {each.clients: each for each in measurements if (each.what, each.route) == (what, name)}
-        counts = sorted(found)
-        if found:
-            rates.append(Line(what, counts, [found[count].rate for count in counts], "o-"))
-            times.append(Line(f"{what}, p50", counts, [found[count].p50 for count in counts], "o-"))
-            times.append(Line(f"{what}, p95", counts, [found[count].p95 for count in counts], "o:"))
-    return [Panel("answers per second", rates, route), Panel("milliseconds", times)]
+    rates: dict[str, Line] = {}
+    times: dict[str, Line] = {}
+    for what in ("bare", "service", "plain"):
+        if found := sorted((each for each in of_route(measurements, route) if each.what == what), key=_clients):
+            counts = list(map(_clients, found))
+            rates[what] = (counts, [each.rate for each in found], "o-")
+            times[f"{what}, p50"] = (counts, [each.p50 for each in found], "o-")
+            times[f"{what}, p95"] = (counts, [each.p95 for each in found], "o:")
+    return {f"{route}, answers/s": rates, f"{route}, ms": times}
 
 
-def _table(title: str, first: str, *headings: str) -> Table:
-    """A table with numbers behind its first column."""
-    table = Table(first, title=f"\n{title}", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    return table
+def _clients(each: Measurement) -> int:
+    return each.clients

@@ -7,9 +7,9 @@ from uuid import uuid4
 from locust import task
 from locust.env import Environment
 
-from load_tests.photos import Photo, sample_pair
-from load_tests.users.checked_requests import COLLECTION, EMBEDDER, embedding_of, search_body
-from load_tests.users.service_user import PAUSE_S, ServiceUser, WrongAnswerError
+from load_tests.faults import COLLECTION, EMBEDDER, PAIR_ROUTES, embedding_of, search_body
+from load_tests.photos import Photo, pair_json, sample_pair
+from load_tests.users.service_user import CHANCE, PAUSE_S, ServiceUser, WrongAnswerError
 
 
 class CheckedUser(ServiceUser):
@@ -22,7 +22,7 @@ class CheckedUser(ServiceUser):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self._pair = [Photo.read(path).base64 for path in sample_pair()]
+        self._pair = [Photo.read(path) for path in sample_pair()]
         self._newest = ""
         self._embedder: dict[str, Any] = {}
 
@@ -31,23 +31,11 @@ class CheckedUser(ServiceUser):
         self._embedder = self.ask("GET", "/v1/models")["embedders"][EMBEDDER]
 
     @task
-    def match(self) -> None:
-        self._compare("/match", ("image1", "image2"))
-
-    @task
-    def compare(self) -> None:
-        self._compare("/compare")
-
-    @task
-    def mediapipe(self) -> None:
-        self._compare("/mediapipe")
-
-    @task
     def enrol(self) -> None:
         subject = uuid4().hex
         rows = [{"subject": subject, "values": embedding_of(subject, self._embedder)}]
         body = {"contract": self._embedder["embedding_contract"], "embeddings": rows}
-        if self._ask(f"{COLLECTION}/embeddings", body, expected=(201,), inspect=lambda _: {"subject": subject}):
+        if self._post(f"{COLLECTION}/embeddings", body, expected=(201,), inspect=lambda _: {"subject": subject}):
             self._newest = subject
 
     @task
@@ -58,12 +46,14 @@ class CheckedUser(ServiceUser):
             return {}
 
         if self._newest:
-            self._ask(f"{COLLECTION}/search/embedding", search_body(self._newest, self._embedder), inspect=found)
+            self._post(f"{COLLECTION}/search/embedding", search_body(self._newest, self._embedder), inspect=found)
 
-    def _compare(self, path: str, names: tuple[str, str] = ("image1_base64", "image2_base64")) -> None:
-        self._ask(path, dict(zip(names, self._pair, strict=True)), inspect=same_person)
+    @task(3)
+    def compare(self) -> None:
+        path = CHANCE.choice(PAIR_ROUTES)
+        self._post(path, pair_json(path, self._pair), inspect=same_person)
 
-    def _ask(self, path: str, body: dict[str, Any], **options: Any) -> Any:
+    def _post(self, path: str, body: Any, **options: Any) -> Any:
         answer = self.ask("POST", path, json=body, **options)
         if answer is None:
             time.sleep(PAUSE_S)

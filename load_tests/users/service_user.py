@@ -1,4 +1,4 @@
-"""What all user classes share: photos, think time, and the rule that tells an answer from a failure."""
+"""What all user classes share: photos, think time, and the rule that separates answers from failures."""
 
 import re
 import time
@@ -8,7 +8,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
-from locust import FastHttpUser
+from locust import FastHttpUser, tag
 from locust.env import Environment
 
 from load_tests.photos import GOOD_SAMPLES, Photo, in_folder, samples
@@ -74,9 +74,8 @@ class ServiceUser(FastHttpUser):
     ) -> Any:
         """Send one request.
 
-        An answer with an unexpected status is a failure, and so is one without JSON. A 429 or 503 with ``Retry-After``
-        is a failure of its own kind, "refused": it counts in the fail ratio but has no response time, because quick
-        refusals would make an overloaded service look fast.
+        An unexpected status and an answer without JSON are failures. A 429 or 503 with ``Retry-After`` is a failure
+        called "refused": it has no response time, because quick refusals would make an overloaded service look fast.
 
         Args:
             name: line of the statistics; by default the path.
@@ -111,11 +110,6 @@ class ServiceUser(FastHttpUser):
             # Without a status there was no answer, and Locust has the reason.
         return None
 
-    def embed(self) -> Any:
-        """The embedding of a random photo's face by POST /v1/embed; None if there is none."""
-        found = self.ask("POST", "/v1/embed", files={"photo": file_of(self.photo())})
-        return found["faces"][0]["embedding"] if found and found["faces"] else None
-
     def take_back(self, path: str, name: str, **params: str) -> None:
         """Delete what this user may have made; if that fails, try again twice."""
         for _ in range(3):
@@ -124,6 +118,18 @@ class ServiceUser(FastHttpUser):
             time.sleep(PAUSE_S)
 
 
-def file_of(photo: Photo) -> tuple[str, bytes, str]:
-    """A photo as a file of a form."""
-    return photo.name, photo.data, photo.kind
+def sends(
+    method: str, path: str, *tags: str, name: str = "", **parts: Callable[[Any], Any]
+) -> Callable[[ServiceUser], None]:
+    """Make a task that sends one request; each part (json, data, files, params) is made from the user."""
+
+    @tag(*tags)
+    def send(user: ServiceUser) -> None:
+        user.ask(method, path, name=name, **{part: make(user) for part, make in parts.items()})
+
+    return send
+
+
+def photos_in(*fields: str) -> Callable[[ServiceUser], dict[str, Any]]:
+    """Make the files of a form: a random photo in each of its `fields`."""
+    return lambda user: {field: user.photo().file for field in fields}

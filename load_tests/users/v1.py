@@ -1,13 +1,12 @@
-"""Clients of /v1, and whoever runs the service."""
+"""Clients of /v1, and the operators of the service."""
 
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 from locust import tag, task
 from locust.env import Environment
 
-from load_tests.users.service_user import CHANCE, ServiceUser, file_of
+from load_tests.users.service_user import CHANCE, ServiceUser, photos_in, sends
 
 NAMED = "/v1/collections/[name]"
 SUBJECTS = 20
@@ -16,35 +15,30 @@ BATCH = 10
 """Embeddings enrolled in one request."""
 
 
+def _report(_: ServiceUser) -> dict[str, str]:
+    return {"liveness": "report"}
+
+
+def _report_by_metric(_: ServiceUser) -> dict[str, str]:
+    return {"liveness": "report", "metric": CHANCE.choice(("cosine", "euclidean"))}
+
+
 class PhotosUser(ServiceUser):
     """Detects, embeds, verifies, and compares what it embedded."""
 
     weight = 3
-
-    @tag("detect")
-    @task(2)
-    def detect(self) -> None:
-        self.ask("POST", "/v1/detect", params={"liveness": "report"}, files={"photo": file_of(self.photo())})
-
-    @tag("compare")
-    @task(4)
-    def verify(self) -> None:
-        first, second = self.pair()
-        params = {"liveness": "report", "metric": CHANCE.choice(("cosine", "euclidean"))}
-        files = {"photo1": file_of(first), "photo2": file_of(second)}
-        self.ask("POST", "/v1/verify", params=params, files=files)
+    tasks: Any = {  # noqa: RUF012
+        sends("POST", "/v1/detect", "detect", params=_report, files=photos_in("photo")): 2,
+        sends("POST", "/v1/verify", "compare", params=_report_by_metric, files=photos_in("photo1", "photo2")): 4,
+        sends("GET", "/v1/models", "manage"): 1,
+    }
 
     @tag("embed", "compare")
     @task(2)
     def compare(self) -> None:
-        found = [embedding for embedding in (self.embed(), self.embed()) if embedding]
-        if len(found) == 2:
-            self.ask("POST", "/v1/compare", json={"embedding1": found[0], "embedding2": found[1]})
-
-    @tag("manage")
-    @task
-    def models(self) -> None:
-        self.ask("GET", "/v1/models")
+        first, second = embedding(self), embedding(self)
+        if first and second:
+            self.ask("POST", "/v1/compare", json={"embedding1": first, "embedding2": second})
 
 
 class GalleryUser(ServiceUser):
@@ -69,13 +63,13 @@ class GalleryUser(ServiceUser):
     @tag("search")
     @task(10)
     def search(self) -> None:
-        self._ask("POST", "/search", params={"top_k": "3"}, files={"photo": file_of(self.photo())})
+        self._ask("POST", "/search", params={"top_k": "3"}, files={"photo": self.photo().file})
 
     @tag("search")
     @task(4)
     def search_embedding(self) -> None:
-        if embedding := self._own_embedding():
-            self._ask("POST", "/search/embedding", json={"embedding": embedding, "top_k": 3})
+        if found := self._own_embedding():
+            self._ask("POST", "/search/embedding", json={"embedding": found, "top_k": 3})
 
     @tag("enrol")
     @task(3)
@@ -85,10 +79,10 @@ class GalleryUser(ServiceUser):
     @tag("enrol")
     @task
     def enrol_embeddings(self) -> None:
-        if embedding := self._own_embedding():
-            values = [[value + CHANCE.gauss(0, 0.01) for value in embedding["values"]] for _ in range(BATCH)]
+        if found := self._own_embedding():
+            values = [[value + CHANCE.gauss(0, 0.01) for value in found["values"]] for _ in range(BATCH)]
             rows = [{"subject": f"copy-{number}", "values": each} for number, each in enumerate(values)]
-            body = {"contract": embedding["contract"], "embeddings": rows, "replace": True}
+            body = {"contract": found["contract"], "embeddings": rows, "replace": True}
             self._ask("POST", "/embeddings", expected=(201,), json=body)
 
     @tag("manage")
@@ -105,13 +99,9 @@ class GalleryUser(ServiceUser):
 
     @tag("manage")
     @task
-    def delete_subject(self) -> None:
+    def delete_subjects(self) -> None:
         if self._enrol("leaver"):
             self._ask("DELETE", "/subjects/leaver", "/subjects/[id]")
-
-    @tag("manage")
-    @task
-    def delete_subjects(self) -> None:
         self._ask("POST", "/subjects/delete", json={"ids": ["person-1", "person-2"]})
 
     def _ask(self, method: str, below: str = "", named: str = "", **request: Any) -> Any:
@@ -122,41 +112,28 @@ class GalleryUser(ServiceUser):
 
     def _enrol(self, subject: str) -> Any:
         # 200: this photo of the subject is enrolled already.
-        return self._ask(
-            "POST",
-            "/faces",
-            expected=(200, 201),
-            data={"subject": subject},
-            files={"photo": file_of(self.photo())},
-            headers={"Idempotency-Key": uuid4().hex},
-        )
+        form: dict[str, Any] = {"data": {"subject": subject}, "files": {"photo": self.photo().file}}
+        return self._ask("POST", "/faces", expected=(200, 201), headers={"Idempotency-Key": uuid4().hex}, **form)
 
     def _own_embedding(self) -> Any:
         """An embedding to search with, extracted once."""
-        self._embedding = self._embedding or self.embed()
+        self._embedding = self._embedding or embedding(self)
         return self._embedding
 
 
-def request(method: str, path: str) -> Callable[[ServiceUser], None]:
-    """A task that sends one request without a body."""
-
-    @tag("manage")
-    def send(user: ServiceUser) -> None:
-        user.ask(method, path)
-
-    return send
+def embedding(user: ServiceUser) -> Any:
+    """The embedding of a random photo's face by POST /v1/embed; None if there is none."""
+    found = user.ask("POST", "/v1/embed", files={"photo": user.photo().file})
+    return found["faces"][0]["embedding"] if found and found["faces"] else None
 
 
 class OperatorUser(ServiceUser):
     """Polls health and metrics, lists collections, and erases deleted faces."""
 
     tasks: Any = {  # noqa: RUF012
-        request("GET", "/health"): 10,
-        request("GET", "/livez"): 2,
-        request("GET", "/readyz"): 2,
-        request("GET", "/v1/status"): 2,
-        request("GET", "/v1/collections"): 2,
-        request("GET", "/metrics"): 1,
-        request("GET", "/"): 1,
-        request("POST", "/v1/gallery/clean"): 1,
+        sends("GET", "/health", "manage"): 10,
+        **{sends("GET", path, "manage"): 2 for path in ("/livez", "/readyz", "/v1/status", "/v1/collections")},
+        sends("GET", "/metrics", "manage"): 1,
+        sends("GET", "/", "manage"): 1,
+        sends("POST", "/v1/gallery/clean", "manage"): 1,
     }

@@ -16,7 +16,7 @@ from load_tests import locustfile
 def main() -> None:
     """Let each user come, do everything that it can do, and go."""
     options = get_parser().parse_args(sys.argv[1:])
-    users: list[Any] = [getattr(locustfile, name) for name in options.user_classes or locustfile.__all__]
+    users: list[Any] = [each for each in locustfile.USERS if each.__name__ in (options.user_classes or [each.__name__])]
     hooks: Any = locust.events
     environment = Environment(user_classes=users, events=hooks, host=options.host, parsed_options=options)
     hooks.init.fire(environment=environment, runner=None, web_ui=None)

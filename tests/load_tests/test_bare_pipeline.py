@@ -8,7 +8,7 @@ pytestmark = pytest.mark.usefixtures("store")
 
 
 def test_a_pipeline_tells_similarity_and_steps(mindy: bytes, mindy_again: bytes, jerry: bytes) -> None:
-    pipeline = BarePipeline("match")
+    pipeline = BarePipeline("/match")
     same, steps = pipeline.compare((mindy, mindy_again))
     other, _ = pipeline.compare((mindy, jerry))
     assert other < 0.3 < 0.6 < same

@@ -46,7 +46,7 @@ def test_a_ramp_has_its_own_users_and_end_and_a_broken_limit_is_said() -> None:
     assert told[0].endswith("updating to 3 users at 3.00 spawn rate")
     assert told[1].endswith("updating to 1 users at 3.00 spawn rate")
     assert "limit broken: --max-p95-ms 0.001: the 95th percentile was" in told[2]
-    assert "limit broken: --max-avg-ms 0.001: the mean was" in told[3]
+    assert "limit broken: --max-avg-ms 0.001: the mean response time was" in told[3]
     assert "limit broken: --min-rps 100000: " in told[4]
 
 

@@ -11,15 +11,16 @@ import psutil
 import pytest
 import yaml
 
+from load_tests.growth import Change, TooShortError, changes
+from load_tests.processes import Sample, sample
 from load_tests.records import Request
-from load_tests.samples import Sample, sample
-from load_tests.service import CONFIG, RunningService
-from load_tests.soak.__main__ import without_autoscaling
-from load_tests.soak.verdict import Change, Quarters, TooShortError, resources, times
+from load_tests.service import CONFIG
+from load_tests.soak import without_autoscaling
 
-QUARTERS = Quarters(100, 500)
 STEADY = Sample(
     at=0,
+    cpu={},
+    machine_cpu=0,
     memory=150,
     replica_memory=100,
     open_files=60,
@@ -43,9 +44,8 @@ def requests(name: str, first: float, last: float, count: int = 10, problem: str
     ]
 
 
-def test_quarters_leave_the_middle_out() -> None:
-    moments = (99, 100, 199, 200, 399, 400, 499, 500)
-    assert [QUARTERS.number(at) for at in moments] == [None, 0, 0, None, None, 1, 1, None]
+def broken(looks: list[Sample], asked: list[Request]) -> list[str]:
+    return [change.what for change in changes(100, 500, looks, asked) if change.broken]
 
 
 @pytest.mark.parametrize(
@@ -82,32 +82,31 @@ def test_a_bound_is_a_share_and_a_slack(first: float, last: float, slack: float,
     ],
 )
 def test_what_grows_is_seen(last: dict[str, Any], what: list[str]) -> None:
-    assert [change.what for change in resources(samples(**last), QUARTERS, 0.1) if change.broken] == what
+    assert broken(samples(**last), requests("/a", 100, 100)) == what
 
 
 def test_a_single_peak_decides_nothing() -> None:
     looks = samples()
     looks[-1] = replace(looks[-1], memory=5000, open_files=9999)
-    assert not any(change.broken for change in resources(looks, QUARTERS, 0.1))
+    assert broken(looks, requests("/a", 100, 100)) == []
 
 
-@pytest.mark.parametrize("kept", [slice(0, 5), slice(4, 8)])
-def test_a_quarter_without_a_look_is_no_verdict(kept: slice) -> None:
-    with pytest.raises(TooShortError):
-        resources(samples()[kept], QUARTERS, 0.1)
+def test_a_quarter_without_a_look_or_an_answer_is_no_verdict() -> None:
+    for looks, asked in ((samples()[:5], 10), (samples()[4:], 10), (samples(), 9)):
+        with pytest.raises(TooShortError):
+            changes(100, 500, looks, requests("/a", 100, 100, count=asked))
 
 
 def test_times_are_of_a_typical_route_and_of_each() -> None:
-    asked = [*requests("/a", 100, 110), *requests("/b", 10, 12), *requests("/c", 200, 500)]
-    typical, *routes = times(asked, QUARTERS, 0.25)
+    asked = [*requests("/a", 100, 110), *requests("/b", 10, 13), *requests("/c", 200, 500)]
+    typical, *routes = changes(100, 500, samples(), asked)[6:]
     assert [(route.what, route.first, route.last, route.broken) for route in routes] == [
         ("/c, ms", 200, 500, True),
         ("/a, ms", 100, 110, False),
-        ("/b, ms", 10, 12, False),
+        ("/b, ms", 10, 13, False),
     ]
-    assert typical.last == pytest.approx(1.2)
-    assert not typical.broken
-    assert times(asked, QUARTERS, 0.1)[0].broken
+    assert typical.last == pytest.approx(1.3)
+    assert typical.broken
 
 
 def test_only_answers_have_times() -> None:
@@ -116,13 +115,13 @@ def test_only_answers_have_times() -> None:
         *requests("/a", 1, 9999, problem="500: {}"),
         *requests("/seldom", 1, 9999, count=9),
         *[replace(request, milliseconds=None) for request in requests("/left", 1, 1)],
+        # Between the quarters, and after the last.
         Request(300, "/a", 9999, None),
+        Request(500, "/a", 9999, None),
     ]
-    typical, *routes = times(asked, QUARTERS, 0.25)
+    typical, *routes = changes(100, 500, samples(), asked)[6:]
     assert [(route.what, route.last) for route in routes] == [("/a, ms", 100)]
     assert typical.last == 1
-    with pytest.raises(TooShortError):
-        times(requests("/seldom", 1, 1, count=9), QUARTERS, 0.25)
 
 
 def test_a_sample_has_every_process_and_the_replicas_alone(tmp_path: Path) -> None:
@@ -138,8 +137,7 @@ def test_a_sample_has_every_process_and_the_replicas_alone(tmp_path: Path) -> No
         for process in started:
             assert process.stdout is not None
             process.stdout.readline()
-        service = RunningService("", psutil.Process(os.getpid()), tmp_path)
-        found = sample(service)
+        found = sample(psutil.Process(os.getpid()), tmp_path)
     finally:
         for process in started:
             process.communicate(b"\n")
@@ -148,6 +146,7 @@ def test_a_sample_has_every_process_and_the_replicas_alone(tmp_path: Path) -> No
     assert 5 < found.replica_memory < found.memory
     assert found.open_files >= 3 * len(titles)
     assert found.threads >= len(titles)
+    assert {process.pid for process in started} < found.cpu.keys()
     assert found.gallery_files == 1
 
 

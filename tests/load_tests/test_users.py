@@ -11,11 +11,10 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import Scope
 
 from load_tests.bench.measurement import steps_of
-from load_tests.faults import ROUTES, lost, wrong
+from load_tests.faults import COLLECTION, EMBEDDER, PAIR_ROUTES, ROUTES, lost, wrong
 from load_tests.locust_process import load
 from load_tests.performance_test import send
 from load_tests.records import Request, read
-from load_tests.users.checked_requests import COLLECTION, EMBEDDER, PAIR_ROUTES
 from tests.api.openapi import SNAPSHOT
 from tests.conftest import PROJECT
 from tests.fakes import FakeAddresses

@@ -6,12 +6,11 @@ so that minutes show what hours would: compaction every 2 s instead of 20, clean
 After a warm-up, the last quarter is compared with the first. The exit status is 1 if anything grew by more than its
 bound, an answer was unexpected, or a replica ended.
 
-soak.json has all figures, soak.png is the picture. Clients and service share the machine.
+data/bench/soak.json has all figures, soak.png is the picture. Clients and service share the machine.
 """
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,15 +19,12 @@ import typer
 import yaml
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from load_tests import machine
-from load_tests.chart import Line, Panel, draw
+from load_tests.growth import RESOURCES, TooShortError, changes
 from load_tests.locust_process import load
 from load_tests.records import read
-from load_tests.samples import samples_for
+from load_tests.results import draw, machine, table
 from load_tests.service import CONFIG, RESULTS, running_service
-from load_tests.soak.verdict import RESOURCES, Change, Quarters, TooShortError, resources, times
 
 SAMPLE_S = 2
 WARM_UP_S, WARM_UP_SHARE = 60, 0.2
@@ -46,39 +42,22 @@ def without_autoscaling(config: Any) -> Any:
     return config
 
 
-def table(changes: Sequence[Change]) -> Table:
-    """The figures with their bounds."""
-    made = Table("", "first quarter", "last quarter", "growth", "bound", "", box=None, padding=(0, 2, 0, 0))
-    for each in changes:
-        figures = (f"{value:,.{2 if each.first < 10 else 0}f}" for value in (each.first, each.last))
-        bound = f"{each.bound:+.0%}" + (f" and {each.slack:g}" if each.slack else "")
-        made.add_row(escape(each.what), *figures, f"{each.growth:+.1%}", bound, "[red]broken[/]" if each.broken else "")
-    return made
-
-
 def main(
     minutes: Annotated[float, typer.Option(min=1, max=60, help="Duration, with the warm-up.")] = 5,
     clients: Annotated[int, typer.Option(min=1, help="Clients; each sends one request at a time.")] = 4,
     config: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A Serve configuration.")] = CONFIG,
-    folder: Annotated[Path, typer.Option(file_okay=False, help="For the results and logs.")] = RESULTS,
-    most_growth: Annotated[float, typer.Option(min=0, help="Largest growth of memory, files, threads.")] = 0.10,
-    most_slowdown: Annotated[float, typer.Option(min=0, help="Largest growth of a typical route's time.")] = 0.25,
 ) -> None:
     """Serve, send, look, compare, print, draw and write down."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path, records, console = folder / "soak.yaml", folder / "soak.jsonl", Console()
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path, records, console = RESULTS / "soak.yaml", RESULTS / "soak.jsonl", Console()
     made = without_autoscaling(yaml.safe_load(config.read_text("utf-8")))
     path.write_text(yaml.safe_dump(made, sort_keys=False), "utf-8")
-    ran_on, length = machine.described(), 60 * minutes
-    with (
-        running_service(path, folder, **SETTINGS) as service,
-        load(service.address, "MixedUser", clients, records),
-    ):
-        samples = list(samples_for(length, SAMPLE_S, service))
-    start = samples[0].at
-    quarters, requests = Quarters(start + min(WARM_UP_S, WARM_UP_SHARE * length), start + length), read(records)
+    ran_on, length = machine(), 60 * minutes
+    with running_service(path, **SETTINGS) as service, load(service.address, "MixedUser", clients, records):
+        samples = service.samples(length, SAMPLE_S)
+    start, requests, warm_up = samples[0].at, read(records), min(WARM_UP_S, WARM_UP_SHARE * length)
     try:
-        changes = [*resources(samples, quarters, most_growth), *times(requests, quarters, most_slowdown)]
+        found = changes(start + warm_up, start + length, samples, requests)
     except TooShortError as error:
         raise SystemExit(f"{error}: increase --minutes, or read {records.with_suffix('.log')}") from None
     unexpected = Counter(f"{each.name}: {each.problem}" for each in requests if each.problem and not each.refused)
@@ -91,24 +70,28 @@ def main(
         "requests": Counter(request.name for request in requests),
         "refused": refused,
         "unexpected": unexpected,
-        "changes": [{**asdict(each), "broken": each.broken} for each in changes],
-        "samples": [{**asdict(each), "at": each.at - start} for each in samples],
+        "changes": [{**asdict(each), "broken": each.broken} for each in found],
+        "samples": list(map(asdict, samples)),
     }
-    (folder / "soak.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
-    moments = [each.at - start for each in samples]
-    panels = [Panel(what, [Line(what, moments, list(map(of, samples)))]) for what, (of, _) in RESOURCES.items()]
-    answers = [each for each in requests if each.answered]
-    dots = Line("answers", [each.ended - start for each in answers], [each.milliseconds or 0 for each in answers], ",")
-    shaded = [(begin - start, end - start) for begin, end in quarters.spans]
-    draw([[*panels, Panel("milliseconds", [dots])]], "seconds", folder / "soak.png", shaded)
-    console.print(table(changes), "")
+    (RESULTS / "soak.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+    moments, answers = [each.at - start for each in samples], [each for each in requests if each.answered]
+    dots = ([each.ended - start for each in answers], [each.milliseconds or 0 for each in answers], ",")
+    panels = {what: {what: (moments, list(map(of, samples)), "-")} for what, (of, _) in RESOURCES.items()}
+    draw(RESULTS / "soak.png", "seconds", {**panels, "milliseconds": {"answers": dots}}, [(0, warm_up)])
+    shown = table("", "first quarter", "last quarter", "growth", "bound", "")
+    for each in found:
+        figures = (f"{value:,.{2 if each.first < 10 else 0}f}" for value in (each.first, each.last))
+        bound = f"{each.bound:+.0%}" + (f" and {each.slack:g}" if each.slack else "")
+        broken = "[red]broken[/]" if each.broken else ""
+        shown.add_row(escape(each.what), *figures, f"{each.growth:+.1%}", bound, broken)
+    console.print(shown, "")
     console.print(
         f"{len(requests):,} requests: {refused:,} refused for load, {unexpected.total():,} unexpected answers"
     )
     for problem, count in unexpected.most_common(10):
         console.print(f"{count} times: {problem}", markup=False)
-    console.print(f"written: {folder / 'soak.json'}, {folder / 'soak.png'}")
-    if unexpected or any(each.broken for each in changes):
+    console.print(f"written: {RESULTS / 'soak.json'}, {RESULTS / 'soak.png'}")
+    if unexpected or any(each.broken for each in found):
         raise typer.Exit(1)
 
 

@@ -1,16 +1,23 @@
-"""Clients that send broken photos and wrong JSON, and clients that hang up in the middle."""
+"""Clients of the soak: hostile ones, and ones that do what the clients of all contracts do."""
 
 import json
 import socket
+from typing import Any
 from urllib.parse import urlsplit
 
 from locust import task
+from locust.env import Environment
 
+from load_tests.users.older_contracts import CompareUser, DeepfaceUser, FaceDatabaseUser, FacesUser, MatchUser
 from load_tests.users.service_user import CHANCE, ServiceUser
+from load_tests.users.v1 import GalleryUser, OperatorUser, PhotosUser
 
 REFUSALS = (400, 404, 413, 422)
-V1_FILE_ROUTES = {"/v1/detect": "photo", "/v1/embed": "photo", "/v1/collections/none/search": "photo"}
-FILE_ROUTES = {**V1_FILE_ROUTES, "/detect-face": "image", "/extract-embedding": "image", "/match_face": "file"}
+FILE_ROUTES = {
+    **dict.fromkeys(("/v1/detect", "/v1/embed", "/v1/collections/none/search"), "photo"),
+    **dict.fromkeys(("/detect-face", "/extract-embedding"), "image"),
+    "/match_face": "file",
+}
 """Routes that take a photo as a file, and the name of its form field."""
 
 JSON_ROUTES = ("/match", "/compare", "/mediapipe", "/compare-faces", "/api/v1/extract-embedding", "/v1/compare")
@@ -22,7 +29,7 @@ NO_PHOTOS = (bytes.fromhex("89504e470d0a1a0a0000000d494844520000ea600000ea600802
 
 
 class HostileUser(ServiceUser):
-    """Expects every answer to be a refusal in the contract's form."""
+    """Sends broken photos and wrong JSON, and hangs up early. Expects each answer to be a client error in JSON."""
 
     weight = 4
     only_by_name = True
@@ -30,7 +37,7 @@ class HostileUser(ServiceUser):
     @task
     def send_broken_photo(self) -> None:
         path, field = CHANCE.choice(list(FILE_ROUTES.items()))
-        data = self.photo().data
+        data = self.photo().file[1]
         content = CHANCE.choice((*NO_PHOTOS, data[: len(data) // 20], CHANCE.randbytes(2000)))
         files = {field: ("photo.jpg", content, "image/jpeg")}
         self.ask("POST", path, name=f"broken photo: {path}", expected=REFUSALS, files=files)
@@ -60,3 +67,36 @@ class HostileUser(ServiceUser):
         except OSError as error:
             problem = error
         self.environment.events.request.fire(**request, exception=problem, context={})
+
+
+OLDER: tuple[type[ServiceUser], ...] = (CompareUser, DeepfaceUser, FaceDatabaseUser, FacesUser, MatchUser)
+ALL: tuple[type[ServiceUser], ...] = (*OLDER, GalleryUser, OperatorUser, PhotosUser, HostileUser)
+
+
+class MixedUser(ServiceUser):
+    """Holds one user of each class and runs one task at a time, choosing the classes in proportion to their weight."""
+
+    only_by_name = True
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        for each in ALL:
+            each.host = str(self.host)
+        self._users = [each(environment) for each in ALL]
+
+    def on_start(self) -> None:
+        """Start every user."""
+        for user in self._users:
+            user.on_start()
+
+    def on_stop(self) -> None:
+        """Let every user delete what it enrolled."""
+        for user in self._users:
+            user.on_stop()  # type: ignore[no-untyped-call]
+
+    @task
+    def run_a_task(self) -> None:
+        """Run a random task of a random user."""
+        [user] = CHANCE.choices(self._users, [user.weight for user in self._users])
+        chosen: Any = CHANCE.choice(user.tasks)
+        chosen(user)

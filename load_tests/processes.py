@@ -1,0 +1,80 @@
+"""What processes use at a moment."""
+
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+REPLICA = re.compile(r"ServeReplica:facegraph:([\w-]+)")
+"""The deployment in the command line of one of its replicas."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look at a service's processes and at its gallery.
+
+    Attributes:
+        at: by `time.monotonic`.
+        cpu: CPU seconds of each process so far, by its id.
+        machine_cpu: CPU seconds of everything on the machine so far, and what its host gave to others (steal).
+        memory, replica_memory: MiB of all processes and of the replicas alone. Shared pages are divided (PSS).
+        open_files, threads: of all processes.
+        gallery_files: files in the gallery's folder.
+        replicas: the deployment of each replica, by its process id.
+    """
+
+    at: float
+    cpu: Mapping[int, float]
+    machine_cpu: float
+    memory: float
+    replica_memory: float
+    open_files: int
+    threads: int
+    gallery_files: int
+    replicas: Mapping[int, str]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """The number of replicas of each deployment."""
+        return Counter(self.replicas.values())
+
+    def cpu_since(self, earlier: "Sample") -> float:
+        """CPU seconds since then. The time of a process that ended meanwhile is lost."""
+        return sum(seconds - earlier.cpu.get(process, 0) for process, seconds in self.cpu.items())
+
+
+def sample(process: psutil.Process, gallery: Path | None = None) -> Sample:
+    """Look at a process and all its descendants."""
+    at, machine, of_all, of_replicas, open_files, threads = time.monotonic(), psutil.cpu_times(), 0.0, 0.0, 0, 0
+    cpu: dict[int, float] = {}
+    replicas: dict[int, str] = {}
+    for each in family(process):
+        # It may end meanwhile.
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            times, memory = each.cpu_times(), each.memory_full_info().pss / 2**20
+            cpu[each.pid] = times.user + times.system
+            of_all, open_files, threads = of_all + memory, open_files + each.num_fds(), threads + each.num_threads()
+            if found := REPLICA.search(command_line(each)):
+                replicas[each.pid] = found[1]
+                of_replicas += memory
+    files = sum(len(names) for _, _, names in os.walk(gallery)) if gallery else 0
+    busy = machine.user + machine.nice + machine.system + machine.irq + machine.softirq + machine.steal
+    return Sample(at, cpu, busy, of_all, of_replicas, open_files, threads, files, replicas)
+
+
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """A process and its descendants."""
+    return [process, *process.children(recursive=True)]
+
+
+def command_line(process: psutil.Process) -> str:
+    """The command line; empty if the process has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())
+    return ""

@@ -1,1 +1,0 @@
-"""The soak test: see `__main__`."""

@@ -33,22 +33,6 @@ brief = settings(max_examples=150)
 @pytest.mark.parametrize(
     "field",
     [
-        TEXT,
-        f"data:image/svg+xml;base64,{TEXT}",
-        f"data:image/png;base64,{TEXT[:76]}\r\n{TEXT[76:]}\r\n",
-        f'data:image/jpeg;name="a, b.jpg"; base64,{TEXT}',
-        f"\ndata:;base64,{TEXT}",
-        "data:image/png," + quote(PHOTO),
-    ],
-    ids=["bare", "data", "data with CRLF", "a quoted name", "no media type", "percents alone"],
-)
-def test_base64_gives_the_photo(field: str) -> None:
-    assert from_base64(field, MEGABYTE) == PHOTO
-
-
-@pytest.mark.parametrize(
-    "field",
-    [
         *("not a photo!", "QUJDR", "QUJD=", "QUJD=QUJD", "Grüße", "\ud800", "file:///etc/passwd"),
         *(f"data:image/png;base64,{text}" for text in ("QUJ!", "QUJD%", "QUJD%\r", f"data:image/png;base64,{TEXT}")),
         "data:image/png;base64;name=a.jpg",
@@ -138,6 +122,7 @@ def test_a_data_url_gives_its_photo(photo: bytes, media_type: str, scheme: str, 
     for space in data.draw(st.lists(st.sampled_from(" \t\n\r"), max_size=3)):
         text = space + text + space
     marker = data.draw(st.sampled_from([";base64", ";BASE64", "; Base64 "]))
+    scheme = data.draw(st.sampled_from(["", "\n"])) + scheme
     assert from_base64(f"{scheme}:{media_type}{marker},{text}", 60) == photo
     # Any character may be percent-encoded, and all of a photo without base64.
     plain = data.draw(st.sampled_from(["", "=", "=&?+/:;,"]))

@@ -56,12 +56,6 @@ def test_a_network_is_refused_from_its_first_address_to_its_last(network: IPv4Ne
     assert all(is_public(each) or any(each in other for other in NETWORKS) for each in around)
 
 
-@pytest.mark.parametrize("prefix", CARRIERS)
-def test_an_inner_address_stays_so_inside_an_ipv6_address(prefix: str) -> None:
-    for address in [*map(IPv4Address, SINGLE), *(network[1] for network in NETWORKS)]:
-        assert not is_public(IPv6Address(int(IPv6Address(prefix)) + int(address)))
-
-
 @given(st.ip_addresses())
 def test_an_allowed_address_is_global_unicast_in_every_form_of_its_text(address: IPAddress) -> None:
     if is_public(address):

@@ -9,15 +9,12 @@ import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tests.api.openapi import SNAPSHOT
-from tests.fakes import client
+from tests.api import openapi
 
 
 @pytest.fixture(scope="module")
 def document() -> Any:
-    response = client().get("/openapi.json")
-    assert response.status_code == 200
-    return response.json()
+    return openapi.document()
 
 
 def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
@@ -55,13 +52,13 @@ def test_no_schema_is_named_by_its_modules_path(document: Any) -> None:
 
 
 def test_it_is_what_it_was(document: Any) -> None:
-    told = {**document, "info": {name: text for name, text in document["info"].items() if name != "version"}}
-    known = json.loads(SNAPSHOT.read_text(encoding="utf-8"))
-    assert told == known, "if this is meant: .venv/bin/python -m tests.api.openapi, and read what git diff says"
+    known = json.loads(openapi.SNAPSHOT.read_text(encoding="utf-8"))
+    assert document == known, "if this is meant: .venv/bin/python -m tests.api.openapi, and read what git diff says"
 
 
 def test_it_is_a_valid_document(document: Any) -> None:
-    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+    whole = {**document, "info": {**document["info"], "version": "1"}}
+    assert list(OpenAPIV31SpecValidator(whole).iter_errors()) == []
 
 
 def test_every_model_of_v1_has_an_example(document: Any) -> None:

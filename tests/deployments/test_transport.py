@@ -108,11 +108,5 @@ def test_header_of_another_proxy_is_trusted_only_on_request(
         assert os.environ["FORWARDED_HOPS"] == "1"
 
 
-def test_c_library_accepts_the_thresholds() -> None:
-    """glibc ignores an mmap threshold above 32 MiB, and trims freed memory above the trim threshold."""
-    mapped = int(transport.SWITCHES["MALLOC_MMAP_THRESHOLD_"])
-    assert mapped <= 32 * 2**20 < int(transport.SWITCHES["MALLOC_TRIM_THRESHOLD_"])
-
-
 def test_message_between_replicas_has_room_for_the_largest_body() -> None:
     assert int(transport.SWITCHES["RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH"]) > LimitArgs().max_body

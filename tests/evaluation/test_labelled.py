@@ -65,16 +65,13 @@ PAIRS = "a.jpg,b.jpg,1\na.jpg,c.jpg,0\n"
         ("a.jpg,b.jpg,0\n", "no genuine pair"),
         ("a.jpg,b.jpg,1\nb.jpg,c.jpg,1\na.jpg,c.jpg,0\n", r"a\.jpg and c\.jpg are "),
         ("\xff\xd8\xff\xe0 a photo, not a list", "codec"),
+        (None, "No such file"),
     ],
 )
-def test_an_unsuitable_file_is_refused(tmp_path: Path, text: str, problem: str) -> None:
-    with pytest.raises(ModelError, match=rf"pairs\.csv.*{problem}"):
-        read_labelled(listed(tmp_path, text))
-
-
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"nowhere\.csv"):
-        read_labelled(tmp_path / "nowhere.csv")
+def test_an_unsuitable_file_is_refused(tmp_path: Path, text: str | None, problem: str) -> None:
+    file = tmp_path / "pairs.csv" if text is None else listed(tmp_path, text)
+    with pytest.raises(ModelError, match=rf"pairs\.csv.*{problem}|{problem}.*pairs\.csv"):
+        read_labelled(file)
 
 
 def test_a_folder_with_too_few_or_too_many_pairs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,12 +151,6 @@ def test_quality_is_measured_on_the_decoded_photo() -> None:
     assert found(answer).quality == measure(decode(data, Limits()).pixels)
 
 
-def test_the_limits_are_those_of_the_gate() -> None:
-    (answer,) = PhotoDetector(Spots(), Limits(max_pixels=100))([photo(60, 40)], []).photos
-    assert isinstance(answer, Refused)
-    assert answer.code == "IMAGE_TOO_LARGE"
-
-
 @pytest.mark.parametrize("looks", [1, 2, 3])
 def test_a_face_is_looked_for_again_with_borders_and_placed_without_them(looks: int) -> None:
     shares = [0.0, *(border / (1 + 2 * border) for border in BORDERS)]

@@ -26,6 +26,8 @@ ARGS: dict[str, Any] = {
 
 VARIABLES = [
     (Policy, "SIMILARITY_THRESHOLD", None, 0.25, 0.75),
+    (Policy, "ARCFACE_THRESHOLD", None, 0.25, 0.75),
+    (LimitArgs, "MAX_FACES", 10000, 1, 2),
     (LimitArgs, "MAX_IMAGE_SIZE", 10485760, 1000, 2000),
     (LimitArgs, "MAX_IMAGE_DIMENSION", 1024, 512, 2048),
     (LimitArgs, "REQUEST_TIMEOUT", 30, 5, 60),

@@ -78,34 +78,32 @@ def test_many_subjects_are_deleted_at_once() -> None:
     assert refusal(api.post(f"{STAFF}/subjects/delete", {"ids": []})) == (400, "INVALID_REQUEST")
 
 
-def test_a_subject_has_its_faces_first_enrolled_first() -> None:
+def test_a_subject_has_its_faces_first_enrolled_first_and_each_can_be_deleted() -> None:
     api = staff()
-    ids = [api.enrol("anna", photo).json()["photos"][0]["face_id"] for photo in ("anna", "anna-2", "anna-3")]
-    api.enrol("bob", "bob")
-    response = api.get(path("anna"))
+    first, second = (api.enrol("x", photo).json()["photos"][0]["face_id"] for photo in ("anna", "bob"))
+    response = api.get(path("x"))
     assert response.status_code == 200
     assert response.json().keys() == {"id", "faces"}
     faces = response.json()["faces"]
-    assert [face["face_id"] for face in faces] == ids
-    assert [face["label"] for face in faces] == ["anna.jpg", "anna-2.jpg", "anna-3.jpg"]
+    assert [(face["face_id"], face["label"]) for face in faces] == [(first, "anna.jpg"), (second, "bob.jpg")]
     assert all(face.keys() == {"face_id", "label", "created"} for face in faces)
-    times = [datetime.fromisoformat(face["created"]) for face in faces]
-    assert times == sorted(times)
-    assert all(time.utcoffset() is not None for time in times)
+    assert datetime.fromisoformat(faces[0]["created"]).utcoffset() is not None
+    response = api.delete(f"{STAFF}/faces/{first}")
+    assert (response.status_code, response.json()) == (200, {"deleted_faces": 1})
+    assert api.found("anna bob") == [[], ["x"]]
+    for unknown in (first, "0" * 32, "x' OR 'a'='a", "%00", "ä"):
+        assert refusal(api.delete(f"{STAFF}/faces/{unknown}")) == (404, "FACE_NOT_FOUND")
+    api.delete(f"{STAFF}/faces/{second}")
+    assert refusal(api.get(path("x"))) == (404, "SUBJECT_NOT_FOUND")
 
 
 def test_the_list_has_the_number_of_faces_and_their_times() -> None:
     api = staff()
     api.enrol("anna", "anna")
     api.enrol(["anna", "bob"], "anna-2", "bob")
-    response = api.get(f"{STAFF}/subjects")
-    assert response.status_code == 200
-    assert response.json().keys() == {"subjects", "next"}
-    anna, bob = response.json()["subjects"]
+    anna, bob = api.get(f"{STAFF}/subjects").json()["subjects"]
     assert (anna["id"], anna["faces"], bob["id"], bob["faces"]) == ("anna", 2, "bob", 1)
-    assert anna.keys() == {"id", "faces", "first_enrolled", "last_enrolled"}
-    assert anna["first_enrolled"] < anna["last_enrolled"]
-    assert bob["first_enrolled"] == bob["last_enrolled"] == anna["last_enrolled"]
+    assert anna["first_enrolled"] < anna["last_enrolled"] == bob["first_enrolled"] == bob["last_enrolled"]
 
 
 def test_pages_have_every_subject_once_in_the_order_of_code_points() -> None:
@@ -123,20 +121,3 @@ def test_an_invalid_page_is_refused(params: dict[str, object]) -> None:
     response = staff().get(f"{STAFF}/subjects", **params)
     assert refusal(response) == (400, "INVALID_REQUEST")
     assert next(iter(params)) in message(response)
-
-
-def test_one_face_of_a_subject_can_be_deleted() -> None:
-    api = staff()
-    first, second = (
-        api.enrol(subject, photo).json()["photos"][0]["face_id"] for subject, photo in (("x", "anna"), ("x", "bob"))
-    )
-    response = api.delete(f"{STAFF}/faces/{first}")
-    assert (response.status_code, response.json()) == (200, {"deleted_faces": 1})
-    assert api.found("anna bob") == [[], ["x"]]
-    assert [face["face_id"] for face in api.get(path("x")).json()["faces"]] == [second]
-    assert refusal(api.delete(f"{STAFF}/faces/{first}")) == (404, "FACE_NOT_FOUND")
-    for unknown in ("0" * 32, "x' OR 'a'='a", "%00", "ä"):
-        assert refusal(api.delete(f"{STAFF}/faces/{unknown}")) == (404, "FACE_NOT_FOUND")
-    api.delete(f"{STAFF}/faces/{second}")
-    assert refusal(api.get(path("x"))) == (404, "SUBJECT_NOT_FOUND")
-    assert api.subjects() == []

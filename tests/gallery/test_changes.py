@@ -71,9 +71,7 @@ class Changes(RuleBasedStateMachine):
         self.loop.close()
         self.folder.cleanup()
 
-    @rule(
-        picked=st.lists(FACES, min_size=1, max_size=5), replace=st.booleans(), key=st.sampled_from([None, "it's", "k"])
-    )
+    @rule(picked=st.lists(FACES, min_size=1, max_size=5), replace=st.booleans(), key=KEYS)
     def enrol(self, picked: list[tuple[int, str]], replace: bool, key: str | None) -> None:
         faces = [face(self.subjects[subject], next(self.vectors), source) for subject, source in picked]
         self.sent += faces

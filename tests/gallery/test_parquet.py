@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from lancedb import AsyncTable
 
 from gallery import transfer
 from gallery.location import Location
@@ -50,17 +50,9 @@ async def enrolled(location: Location, count: int) -> None:
         await enrol(writer, *people(count))
 
 
-async def test_an_import_restores_every_face_bit_for_bit_and_a_second_one_changes_nothing(
-    location: Location, fresh: Location, out: Path, monkeypatch: pytest.MonkeyPatch
+async def test_an_import_restores_every_face_and_a_second_one_changes_nothing(
+    location: Location, fresh: Location, out: Path
 ) -> None:
-    sizes: list[int] = []
-    insert = Writer.insert
-
-    async def counted(self: Writer, name: str, contract: str, faces: pa.RecordBatch) -> int:
-        sizes.append(faces.num_rows)
-        return await insert(self, name, contract, faces)
-
-    monkeypatch.setattr(Writer, "insert", counted)
     await filled(location)
     files = await exported(location, out)
     assert await imported(fresh, out) == [
@@ -69,7 +61,6 @@ async def test_an_import_restores_every_face_bit_for_bit_and_a_second_one_change
         Imported(ODD_NAME, 20, 20),
     ]
     assert await exported_content(fresh) == await exported_content(location)
-    assert (sum(sizes), max(sizes)) == (FACES + 20, 7)
     before = await content(fresh)
     assert [each.new for each in await imported(fresh, *files, *files)] == [0, 0, 0]
     assert await content(fresh) == before
@@ -156,27 +147,26 @@ async def test_a_file_gets_its_name_when_it_is_complete(location: Location, fres
         await imported(fresh, left)
 
 
-def in_thread(work: Callable[[], Any]) -> None:
-    """Run a coroutine to its end within another."""
-    thread = threading.Thread(target=lambda: asyncio.run(work()))
-    thread.start()
-    thread.join()
-
-
 @pytest.mark.parametrize("clean", [False, True])
 async def test_an_export_contains_one_version(location: Location, out: Path, clean: bool, writer: Writer) -> None:
     """It begins again if a clean-up removes the version that it reads."""
     await enrol(writer, *people(30))
     starts: list[int | None] = []
 
+    async def change() -> None:
+        await enrol(writer, face("new"), face("newer"))
+        await writer.delete_subjects(NAME, ["subject-29"])
+        if clean:
+            await writer.clean()
+
     def meanwhile(what: str, done: int, total: int | None) -> None:
         if done == 0:
             starts.append(total)
-        if starts == [30] and done == 0:
-            in_thread(lambda: enrol(writer, face("new"), face("newer")))
-            in_thread(lambda: writer.delete_subjects(NAME, ["subject-29"]))
-            if clean:
-                in_thread(writer.clean)
+            if starts == [30]:
+                # Another thread, because the export holds this one's event loop.
+                thread = threading.Thread(target=lambda: asyncio.run(change()))
+                thread.start()
+                thread.join()
 
     [file] = await export_gallery(location, out, [], meanwhile)
     assert (starts, file.faces) == (([30, 31], 31) if clean else ([30], 30))
@@ -185,15 +175,10 @@ async def test_an_export_contains_one_version(location: Location, out: Path, cle
 async def test_a_damaged_table_is_read_once(location: Location) -> None:
     await enrolled(location, 1)
     [collection] = await collections_at(location)
-    connection, asked = await location.connect(), list[AsyncTable]()
-
-    async def read(table: AsyncTable) -> None:
-        asked.append(table)
-        raise RuntimeError("damaged")
-
+    connection, read = await location.connect(), AsyncMock(side_effect=RuntimeError("damaged"))
     with pytest.raises(RuntimeError, match="damaged"):
         await transfer.read_one_version(connection, collection.table, read)
-    assert len(asked) == 1
+    assert read.await_count == 1
     with pytest.raises(TransferError, match="faces-none"):
         await transfer.read_one_version(connection, "faces-none", read)
 

@@ -1,4 +1,7 @@
-"""Any sequence of changes, compared with a dictionary of the faces that should be enrolled."""
+"""Any sequence of changes, compared with a dictionary of the faces that should be enrolled.
+
+A change is one commit, and one that changes nothing is none.
+"""
 
 import asyncio
 import tempfile
@@ -31,6 +34,7 @@ from tests.gallery.sample_gallery import (
     statuses,
     table_of,
     vectors,
+    versions,
 )
 
 Answer = TypeVar("Answer")
@@ -76,6 +80,8 @@ class Changes(RuleBasedStateMachine):
         faces = [face(self.subjects[subject], next(self.vectors), source) for subject, source in picked]
         self.sent += faces
         request = key and (key, repr((picked, replace)))
+        batch: dict[str, NewFace] = {}
+        before = self.run(versions(self.location))
         used = {known[1] for known in self.requests.values() if known and known[0] == key}
         sent = statuses(self.writer, *faces, replace=replace, request=request)
         if request and used - {request[1]}:
@@ -91,20 +97,23 @@ class Changes(RuleBasedStateMachine):
                 self.forget({each.subject for each in faces})
             self.faces |= batch
             self.requests |= dict.fromkeys(batch, request or None)
+        assert self.run(versions(self.location)) == before + bool(batch)
 
     @rule(picked=st.lists(ONE, max_size=3))
     def delete_subjects(self, picked: list[int]) -> None:
         subjects = [self.subjects[number] for number in picked]
-        gone = self.forget(set(subjects))
+        gone, before = self.forget(set(subjects)), self.run(versions(self.location))
         assert self.run(self.writer.delete_subjects(NAME, subjects)) == gone
+        assert self.run(versions(self.location)) == before + bool(gone)
 
     @precondition(lambda self: self.faces)
     @rule(pick=st.integers(0))
     def delete_face(self, pick: int) -> None:
         face_id = sorted(self.faces)[pick % len(self.faces)]
         del self.faces[face_id], self.requests[face_id]
-        assert self.run(self.writer.delete_face(NAME, face_id)) == 1
-        assert self.run(self.writer.delete_face(NAME, face_id)) == 0
+        before = self.run(versions(self.location))
+        assert [self.run(self.writer.delete_face(NAME, face_id)) for _ in range(2)] == [1, 0]
+        assert self.run(versions(self.location)) == before + 1
 
     @rule()
     def optimise(self) -> None:

@@ -16,21 +16,14 @@ from project.root import ROOT
 SECRET = "s3cret"
 
 
-def test_folder_is_relative_to_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_is_an_object_store_or_a_folder_relative_to_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GALLERY_URI", "")
     assert GalleryArgs().uri == str(ROOT / "data/gallery")
-    assert GalleryArgs(uri="/srv/gallery").uri == "/srv/gallery"
-
-
-@pytest.mark.parametrize("uri", ["s3://bucket/gallery", "abfss://container@account.dfs.core.windows.net/gallery"])
-def test_address_of_an_object_store_is_kept(uri: str) -> None:
-    assert GalleryArgs(uri=uri).uri == uri
-
-
-@pytest.mark.parametrize("uri", ["", " ", "a\0b"])
-def test_empty_address_is_refused(uri: str) -> None:
-    with pytest.raises(ValidationError, match="an empty address, or one with a zero byte"):
-        GalleryArgs(uri=uri)
+    for uri in ("/srv/gallery", "s3://bucket/gallery", "abfss://container@account.dfs.core.windows.net/gallery"):
+        assert GalleryArgs(uri=uri).uri == uri
+    for uri in ("", " ", "a\0b"):
+        with pytest.raises(ValidationError, match="an empty address, or one with a zero byte"):
+            GalleryArgs(uri=uri)
 
 
 @pytest.mark.parametrize(

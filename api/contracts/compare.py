@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from api.contracts.responses import error_responses
 from api.errors import contract_status
 from api.images import from_base64
 from api.parameters import CheckedRoute
@@ -101,12 +102,7 @@ class CompareError(BaseModel):
     detail: str
 
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"model": CompareError, "description": "The request is not valid, or a photo cannot be compared"},
-    413: {"model": CompareError, "description": "The request is too large"},
-    503: {"model": CompareError, "description": "A stage is not available, or the request timed out"},
-    "default": {"model": CompareError, "description": "Internal error"},
-}
+RESPONSES = error_responses(CompareError, "The request is not valid, or a photo cannot be compared")
 
 
 def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:

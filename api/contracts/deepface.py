@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from api.contracts.responses import error_responses
 from api.embeddings import EmbeddingPair
 from api.errors import GENERAL, contract_status
 from api.health import VERSION
@@ -165,12 +166,7 @@ _KNOWN_AS = {
     "URL_NOT_ALLOWED": "DOWNLOAD_FAILED",
 }
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"model": DeepfaceError, "description": "The request is not valid, or its photo cannot be used"},
-    413: {"model": DeepfaceError, "description": "The request is too large"},
-    503: {"model": DeepfaceError, "description": "A stage is not available, or the request timed out"},
-    "default": {"model": DeepfaceError, "description": "Internal error"},
-}
+RESPONSES = error_responses(DeepfaceError, "The request is not valid, or its photo cannot be used")
 
 
 def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, UploadFile
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from api.contracts.responses import error_responses
 from api.embeddings import EmbeddingPair
 from api.errors import contract_status
 from api.images import from_upload
@@ -75,12 +76,7 @@ class FaceComparison(BaseModel):
     match: bool
 
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"model": FaceError, "description": "The request is not valid, or no face was found"},
-    413: {"model": FaceError, "description": "The request is too large"},
-    503: {"model": FaceError, "description": "A stage is not available, or the request timed out"},
-    "default": {"model": FaceError, "description": "Internal error"},
-}
+RESPONSES = error_responses(FaceError, "The request is not valid, or no face was found")
 
 
 def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:

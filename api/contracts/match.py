@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from api.contracts.responses import error_responses
 from api.errors import contract_status
 from api.images import from_field
 from api.parameters import CheckedRoute
@@ -146,13 +147,7 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
 
 
 @router.post(
-    "/match",
-    responses={
-        400: {"model": ErrorResponse, "description": "The request is not valid, or a photo cannot be compared"},
-        413: {"model": ErrorResponse, "description": "The request is too large"},
-        503: {"model": ErrorResponse, "description": "A stage is not available, or the request timed out"},
-        "default": {"model": ErrorResponse, "description": "Internal error"},
-    },
+    "/match", responses=error_responses(ErrorResponse, "The request is not valid, or a photo cannot be compared")
 )
 async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
     """Compare two photos of one face each, and check the liveness of both faces."""

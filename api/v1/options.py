@@ -46,18 +46,9 @@ JsonThreshold = Annotated[
 ]
 """The same in a JSON body, where `false` and "1" are not numbers."""
 
-DetectorRole = Annotated[
-    str | None, Field(description="Role of the detector; by default `defaults.detector` of GET /v1/models.")
-]
 EmbedderRole = Annotated[
     str | None, Field(description="Role of the embedder; by default `defaults.embedder` of GET /v1/models.")
 ]
-LivenessRole = Annotated[
-    str | None,
-    Field(description="Role of the liveness network; by default `defaults.liveness` of GET /v1/models."),
-]
-
-
 Attributes = Annotated[
     str,
     Field(
@@ -78,16 +69,27 @@ def _rules(every: str) -> str:
 Crops = Annotated[Truth, Field(description="Whether to return the crop of each face that was embedded; see Crops.")]
 
 
-class DetectOptions(BaseModel):
-    """Options for examining a photo."""
+class StageOptions(BaseModel):
+    """Options that choose the detector and the liveness network."""
 
     model_config = ConfigDict(frozen=True)
 
-    detector: DetectorRole = None
-    liveness: LivenessPolicy = Field(
-        "off", description="off: not checked; report: returned with each face; require: a spoof never matches."
+    detector: str | None = Field(
+        None, description="Role of the detector; by default `defaults.detector` of GET /v1/models."
     )
-    liveness_network: LivenessRole = None
+    liveness: LivenessPolicy = Field(
+        "off",
+        description="off: not checked; report: returned with each face; require: a spoof never matches and is not "
+        "enrolled.",
+    )
+    liveness_network: str | None = Field(
+        None, description="Role of the liveness network; by default `defaults.liveness` of GET /v1/models."
+    )
+
+
+class DetectOptions(StageOptions):
+    """Options for examining a photo."""
+
     attributes: Attributes = ""
     faces: FaceRule = Field("all", description=_rules("every face"))
     max_faces: Annotated[int, Field(ge=1, le=MOST_FACES_ANSWERED), IN_DIGITS] = Field(
@@ -103,15 +105,10 @@ class EmbedOptions(DetectOptions):
     crops: Crops = False
 
 
-class VerifyOptions(BaseModel):
+class VerifyOptions(StageOptions):
     """Options for comparing two photos."""
 
-    model_config = ConfigDict(frozen=True)
-
-    detector: DetectorRole = None
     embedder: EmbedderRole = None
-    liveness: LivenessPolicy = Field("off", description="As on /v1/detect.")
-    liveness_network: LivenessRole = None
     attributes: Attributes = ""
     metric: Literal["cosine", "euclidean"] = Field(
         "cosine", description="cosine: similarity, -1 to 1; euclidean: distance between embeddings of length 1, 0 to 2."
@@ -133,14 +130,9 @@ class SearchOptions(DetectOptions):
     crops: Crops = False
 
 
-class EnrolOptions(BaseModel):
+class EnrolOptions(StageOptions):
     """Options for enrolling photos."""
 
-    model_config = ConfigDict(frozen=True)
-
-    detector: DetectorRole = None
-    liveness: LivenessPolicy = Field("off", description="require: a spoof is not enrolled.")
-    liveness_network: LivenessRole = None
     # The quality gate uses every attribute that is configured.
     attributes: ClassVar[None] = None
     quality: Literal["report", "require"] = Field("require", description="require: a poor face is not enrolled.")

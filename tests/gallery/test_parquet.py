@@ -17,11 +17,10 @@ from gallery import transfer
 from gallery.location import Location
 from gallery.parquet_export import COLLECTION_KEY, export_gallery, read_export
 from gallery.parquet_import import Imported, import_files
-from gallery.reader import Reader
 from gallery.tables import TIME
 from gallery.transfer import TransferError, collections_at
 from gallery.writer import Writer
-from tests.gallery.sample_gallery import KIND, NAME, SIZE, enrol, face, found, people, refusal, vectors, writing
+from tests.gallery.sample_gallery import KIND, NAME, SIZE, enrol, face, people, refusal, writing
 from tests.gallery.sample_transfers import (
     COLUMNS,
     FACES,
@@ -106,19 +105,6 @@ async def test_chosen_collections_are_exported_to_an_empty_folder(location: Loca
     assert [file.path for file in files] == list(out.iterdir())
 
 
-async def test_an_import_adds_missing_faces_under_an_open_reader(
-    location: Location, out: Path, writer: Writer, reader: Reader
-) -> None:
-    await enrol(writer, *people(20))
-    files = await exported(location, out)
-    before = await exported_content(location)
-    await writer.delete_subjects(NAME, ["subject-0"])
-    assert await found(reader, vectors(1)[0], 1) != ["subject-0"]
-    assert await import_files(writer, files, silent) == [Imported(NAME, 20, 1)]
-    assert await found(reader, vectors(1)[0], 1) == ["subject-0"]
-    assert await exported_content(location) == before
-
-
 async def test_an_interrupted_import_is_completed_by_repeating_it(
     location: Location, fresh: Location, out: Path
 ) -> None:
@@ -190,6 +176,10 @@ async def test_a_file_can_be_imported_into_another_collection(location: Location
     assert await exported_content(fresh) == {"copy": (await exported_content(location))[NAME]}
     with pytest.raises(TransferError, match="only one file"):
         await imported(fresh, out, into="copy")
+    (out / "empty").mkdir()
+    for path, problem in ((out / "empty", "no exported file in"), (out / "missing", "there is no file")):
+        with pytest.raises(TransferError, match=f"{problem} .*{path.name}"):
+            await imported(fresh, path)
 
 
 async def test_the_writer_inserts_each_row_once_with_length_1(fresh: Location) -> None:
@@ -289,11 +279,3 @@ async def test_a_damaged_file_is_named_and_nothing_is_written(
     assert str(caught.value).startswith(f"{files[1]} cannot be imported: ")
     assert len(str(caught.value).splitlines()) == 1
     assert await collections_at(fresh) == []
-
-
-async def test_missing_files_are_named(fresh: Location, out: Path) -> None:
-    with pytest.raises(TransferError, match=r"there is no file .*out"):
-        await imported(fresh, out)
-    out.mkdir()
-    with pytest.raises(TransferError, match=r"no exported file in .*out"):
-        await imported(fresh, out)

@@ -7,15 +7,13 @@ import numpy as np
 import pytest
 
 from gallery.records import Collection
-from graphs.batches import BATCH_BYTES
 from graphs.enrol import EnrolmentOutcome, EnrolmentRules, PhotoToEnrol, enrol
 from graphs.liveness import LivenessRule, LivenessVerdict
 from graphs.policy import Policy
 from graphs.stages import embedding_kind
-from imaging.crops import CropSpec
 from imaging.pick import Pick
 from imaging.refused import Refused
-from tests.fakes import People, changed, direction, with_stages
+from tests.fakes import People, direction
 from tests.local_gallery import LocalGallery
 
 POLICY = Policy()
@@ -217,24 +215,6 @@ def test_the_gallery_refuses_the_whole_request() -> None:
     asyncio.run(desk.gallery.create("other", embedding_kind(desk.stages.networks["facenet"]), None))
     with pytest.raises(Refused, match="EMBEDDING_CONTRACT_MISMATCH"):
         desk.enrol("anna", "broken", collection="other")
-
-
-def test_photos_with_more_crops_than_a_message_carries_are_enrolled_in_batches() -> None:
-    desk = Desk()
-    photos = ["anna bob", "broken", "carl", "nobody", "dora-spoof anne"]
-    # The crops of one photo's faces fill a batch.
-    side = int((BATCH_BYTES / 3 / 20) ** 0.5)
-    embedder = changed(desk.stages.networks["arcface"], crops=(CropSpec(side, "aligned"),))
-    desk.stages = with_stages(desk.stages, embedder)
-    outcomes = desk.enrol(*photos, rules=rules_of(Pick(most=20), require_live=True), liveness=True)
-    assert [len(call) for call in desk.people.detected] == [1] * len(photos)
-    assert [outcome.number for outcome in outcomes] == [0, 0, 1, 2, 3, 4, 4]
-    assert statuses(outcomes) == [
-        *("enrolled", "enrolled", "INVALID_IMAGE", "enrolled", "NO_FACE_DETECTED", "NOT_LIVE", "enrolled")
-    ]
-    assert desk.count() == 4
-    # The second face of the first photo is Bob's, who is enrolled with the photo's subject.
-    assert (desk.found(90), desk.found(270)) == (["anna bob"], ["carl"])
 
 
 def test_measured_angles_and_closed_eyes_are_reported_and_refuse_where_the_policy_says_so() -> None:

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from graphs.batches import BATCH_BYTES, BATCH_FACES
-from graphs.faces import Examination, ExaminedPhoto, embedding_of, faces, faces_of, the_face
+from graphs.faces import Examination, ExaminedPhoto, embedding_of, every_face, faces, faces_of, the_face
 from graphs.stages import FaceCrops, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Photo
@@ -59,14 +59,16 @@ def test_the_detector_is_asked_once_for_each_crop_once() -> None:
 @pytest.mark.parametrize(("size", "calls"), [(BATCH_BYTES // 2, 2), (BATCH_BYTES // 3, 1), (BATCH_BYTES, 3)])
 def test_photos_that_are_too_large_together_are_sent_in_several_calls(size: int, calls: int) -> None:
     people = People()
-    names = ("anna", "bob", "carl")
-    found = run(people.stages(), [name.encode().ljust(size) for name in names], "arcface")
-    assert len(people.detected) == calls
-    np.testing.assert_allclose(
-        [each.readings["arcface"][0] for each in examined(found)],
-        [direction(ANGLES[name]) for name in names],
-        atol=1e-6,
-    )
+    names, numbers = ("anna", "bob", "carl"), list[int]()
+
+    def select(number: int, found: Photo | Refused) -> Sequence[int]:
+        numbers.append(number)
+        return every_face(number, found)
+
+    found = run(people.stages(), [name.encode().ljust(size) for name in names], "arcface", select=select)
+    assert (len(people.detected), numbers) == (calls, [0, 1, 2])
+    for name, each in zip(names, examined(found), strict=True):
+        np.testing.assert_allclose(each.readings["arcface"], [direction(ANGLES[name])], atol=1e-6)
 
 
 def test_only_faces_that_fit_into_an_answer_are_cropped_but_all_are_counted() -> None:

@@ -2,21 +2,17 @@
 
 import asyncio
 
+import numpy as np
 import pytest
 
-from gallery.records import Hit
-from graphs.enrol import EnrolmentRules, PhotoToEnrol, enrol
+from gallery.records import Hit, NewFace
 from graphs.faces import ExaminedPhoto
 from graphs.identify import identify
-from graphs.liveness import LivenessRule
-from graphs.policy import Policy
 from graphs.stages import embedding_kind
 from imaging.pick import Pick
 from imaging.refused import Refused
-from tests.fakes import People
+from tests.fakes import ANGLES, People, direction
 from tests.local_gallery import LocalGallery
-
-RULES = EnrolmentRules(Pick("one"), LivenessRule("off", 0.5))
 
 
 class Hall:
@@ -26,13 +22,10 @@ class Hall:
         self.people = People()
         self.stages = self.people.stages(LocalGallery())
         self.detector, self.embedder = self.stages.detectors["mtcnn"], self.stages.networks["arcface"]
-        kind = embedding_kind(self.embedder)
-        asyncio.run(self.stages.gallery.create("staff", kind, 0.5))
-        entries = [PhotoToEnrol(name, name, name.encode()) for name in ("anna", "anne", "bob")]
-        asyncio.run(
-            enrol(self.detector, self.embedder, None, {}, self.stages.gallery, "staff", entries, RULES, Policy())
-        )
-        self.people.embedded.clear()
+        gallery, kind = self.stages.gallery, embedding_kind(self.embedder)
+        asyncio.run(gallery.create("staff", kind, 0.5))
+        enrolled = [NewFace(name, "", "", np.array(direction(ANGLES[name]))) for name in ("anna", "anne", "bob")]
+        asyncio.run(gallery.enrol("staff", kind.contract, enrolled))
 
     def identify(
         self, photo: str, count: int = 9, most: int = 9, liveness: bool = False, collection: str = "staff"

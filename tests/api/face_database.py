@@ -6,7 +6,6 @@ from urllib.parse import quote
 import httpx
 
 from api.settings import LimitArgs
-from graphs.policy import Policy
 from tests.fakes import People, client
 from tests.local_gallery import LocalGallery
 
@@ -14,17 +13,15 @@ from tests.local_gallery import LocalGallery
 class Database:
     """A client of the contract, as one of its variants; photos are words."""
 
-    def __init__(
-        self, variant: str | None = "arcface", limits: LimitArgs | None = None, policy: Policy | None = None
-    ) -> None:
+    def __init__(self, variant: str | None = "arcface", limits: LimitArgs | None = None) -> None:
         self.people, self.gallery = People(), LocalGallery()
         self.stages = self.people.stages(self.gallery)
-        self.client = client(self.stages, limits, policy)
+        self.client = client(self.stages, limits)
         self.said = {"model": variant} if variant else {}
 
-    def add(self, face_id: str, photo: str, **form: str) -> httpx.Response:
+    def add(self, face_id: str, photo: str) -> httpx.Response:
         files = {"file": (f"{photo}.jpg", photo.encode())}
-        response: httpx.Response = self.client.post("/add_face", data={"id": face_id, **self.said, **form}, files=files)
+        response: httpx.Response = self.client.post("/add_face", data={"id": face_id, **self.said}, files=files)
         return response
 
     def enrol(self, face_id: str, *photos: str) -> None:

@@ -73,8 +73,8 @@ def test_every_answer_is_guarded_and_timed_and_other_pages_may_read_it(
     status: int, method: str, path: str, body: Any, tmp_path: Path
 ) -> None:
     access = AccessArgs(require_keys=status == 401, keys_file=tmp_path / "keys.json", audit_log="")
-    limits = LimitArgs(max_image_size=9, max_requests=0 if status == 503 else 9)
-    made = replace(service(stages(embed=FakeNetwork(RuntimeError("fault"))), limits), access=access)
+    fakes = stages(embed=FakeNetwork(RuntimeError("fault")))
+    made = replace(service(fakes, LimitArgs(max_image_size=9)), access=access)
     with serve_log():
         response = TestClient(create_app(made)).request(
             method, path, headers={"origin": "https://page.example"}, **body

@@ -55,11 +55,6 @@ def test_a_body_that_never_comes_is_given_up() -> None:
     assert start["status"] == 503
 
 
-def test_a_request_in_time_is_answered_as_it_is() -> None:
-    start, body = answer_to(PlainTextResponse("found"), 60)
-    assert (start["status"], body["body"]) == (200, b"found")
-
-
 def test_another_timeout_is_a_fault_like_any_other() -> None:
     async def failing(scope: Scope, receive: Receive, send: Send) -> None:
         raise TimeoutError("inside")

@@ -1,6 +1,7 @@
 """GET /v1/models, over fake networks."""
 
 from dataclasses import replace
+from typing import Any
 
 from starlette.testclient import TestClient
 
@@ -17,35 +18,22 @@ PLAIN = {
 }
 
 
+def network(name: str, **more: Any) -> dict[str, Any]:
+    """A listed network."""
+    return {"model": f"{name}-model", "title": f"The {name}", "licence": f"The {name}'s licence", **PLAIN, **more}
+
+
 def test_every_network_is_listed_by_its_role() -> None:
     response = Api().get("/v1/models")
     assert response.status_code == 200
+    first = {"embedding_contract": "contract", "embedding_dimensions": 2, "cosine_threshold": 0.4}
+    second = {"embedding_contract": "contract-of-3", "embedding_dimensions": 3, "cosine_threshold": 0.5}
     assert response.json() == {
-        "detectors": {
-            "mtcnn": {"model": "detector-model", "title": "The detector", "licence": "The detector's licence", **PLAIN}
-        },
-        "liveness": {
-            "crmnet": {"model": "liveness-model", "title": "The liveness", "licence": "The liveness's licence", **PLAIN}
-        },
+        "detectors": {"mtcnn": network("detector")},
+        "liveness": {"crmnet": network("liveness")},
         "embedders": {
-            "arcface": {
-                "model": "embedder-model",
-                "title": "The embedder",
-                "licence": "The embedder's licence",
-                "embedding_contract": "contract",
-                "embedding_dimensions": 2,
-                "cosine_threshold": 0.4,
-                "threshold_source": "card",
-            },
-            "facenet": {
-                "model": "other-model",
-                "title": "The other",
-                "licence": "The other's licence",
-                "embedding_contract": "contract-of-3",
-                "embedding_dimensions": 3,
-                "cosine_threshold": 0.5,
-                "threshold_source": "card",
-            },
+            "arcface": network("embedder", **first, threshold_source="card"),
+            "facenet": network("other", **second, threshold_source="card"),
         },
         "attributes": {},
         "defaults": {"detector": "mtcnn", "liveness": "crmnet", "embedder": "arcface", "pose": None, "eyes": None},

@@ -82,10 +82,10 @@ def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:
     except ModelError as error:
         raise ConfigError(str(error)) from error
     except AttributeError as error:
-        # Ray's own validator assumes that each deployment is a table.
+        # Ray's validator fails like this if a deployment is not a table.
         raise ConfigError(f"{place}applications: an entry of deployments is not a table") from error
     except SettingsError as error:
-        # An environment variable that should be JSON is not.
+        # Raised for an environment variable that is not valid JSON.
         raise ConfigError(f"{place.removesuffix('.')}: {error}") from error
 
 

@@ -22,7 +22,7 @@ def crop_bytes(crops: Sequence[CropSpec]) -> int:
     return sum(3 * spec.size**2 for spec in crops)
 
 
-def batches(sizes: Sequence[int], most: int = BATCH_BYTES) -> Iterator[slice]:
+def split_by_size(sizes: Sequence[int], most: int = BATCH_BYTES) -> Iterator[slice]:
     """Split items of these `sizes` into runs of at most `most` in total. A larger item is a run of its own."""
     start = total = 0
     for index, size in enumerate(sizes):

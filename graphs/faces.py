@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.batches import BATCH_BYTES, BATCH_FACES, batches, crop_bytes
+from graphs.batches import BATCH_BYTES, BATCH_FACES, crop_bytes, split_by_size
 from graphs.stages import DetectionRequest, DetectorStage, FaceStage
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Face, Photo, Pixels
@@ -87,7 +87,7 @@ async def faces(
     if per_face := crop_bytes(specs):
         pick = replace(pick, most=min(pick.most, max(BATCH_BYTES // per_face, 1)))
     examined, seconds = list[ExaminedPhoto | Refused](), 0.0
-    for batch in batches([max(len(photo), pick.cut * per_face) for photo in photos]):
+    for batch in split_by_size([max(len(photo), pick.cut * per_face) for photo in photos]):
         detection = await detector.ask(DetectionRequest(photos[batch], specs, pick))
         _count_outcomes(detection)
         asked = [tuple(select(number, found)) for number, found in enumerate(detection.photos, len(examined))]

@@ -59,7 +59,7 @@ def caveats(entries: Iterable[Card]) -> dict[str, list[str]]:
 
 
 def folder_of(card: Card) -> Path:
-    """The folder that the card's file is in."""
+    """Return the folder of the card's file."""
     return path.parent if (path := _paths().get(card.name)) else CARDS
 
 
@@ -69,7 +69,7 @@ def ranges_path(card: Card) -> Path:
 
 
 def _paths() -> dict[str, Path]:
-    """The file of each card, by its name."""
+    """Return the path of each card's file by the card's name."""
     paths: dict[str, Path] = {}
     for folder in (CARDS, *([Path(own)] if (own := os.environ.get("MODEL_CARDS")) else [])):
         for path in folder.glob("*.toml"):

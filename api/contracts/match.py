@@ -195,7 +195,7 @@ def _usable(policy: Policy, pick: Pick, number: int, found: Photo | Refused) -> 
 
 
 def _quality_issue(photo: Photo, policy: Policy) -> str | None:
-    """The first reason why `photo` is not good enough."""
+    """Return the first reason why `photo` is not good enough; None if it is."""
     quality, side = photo.quality, policy.min_side
     if photo.width < side or photo.height < side:
         return f"Image too small: {photo.width}x{photo.height}. Minimum size: {side}x{side}"

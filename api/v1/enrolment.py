@@ -239,7 +239,7 @@ def _subject_per_photo(subjects: list[str], photos: int) -> list[str]:
 
 
 def _request(key: str | None, sent: Sequence[str]) -> tuple[str, str] | None:
-    """The idempotency key and a digest of the request."""
+    """Return the idempotency key with a digest of the request; None without a key."""
     return None if key is None else (key, hashlib.sha256(json.dumps(sent).encode()).hexdigest())
 
 

@@ -12,14 +12,14 @@ from api.v1.attributes import EyesAnswer, PoseAnswer
 from api.v1.examples import example
 from graphs.liveness import LivenessVerdict
 from graphs.thresholds import AppliedThreshold, ThresholdSource
-from imaging import quality
 from imaging.faces import Face, Photo
+from imaging.quality import Quality
 
 Point = tuple[float, float]
 FacesFound = Annotated[int, Field(description="Number of faces that count, including those not returned.")]
 
 
-class Box(BaseModel):
+class BoxAnswer(BaseModel):
     """Box in pixels of the upright photo. May extend beyond the photo."""
 
     model_config = example(left=212.4, top=88.1, width=143.7, height=189.2)
@@ -48,7 +48,7 @@ class Landmarks(BaseModel):
     right_mouth: Point
 
 
-class Quality(BaseModel):
+class QualityAnswer(BaseModel):
     """Quality of a photo or a face, measured on grey values from 0 to 255. Faces are scaled to 112x112 pixels."""
 
     model_config = example(brightness=127.4, contrast=52.8, sharpness=140.6)
@@ -58,12 +58,12 @@ class Quality(BaseModel):
     sharpness: float
 
     @classmethod
-    def of(cls, measured: quality.Quality) -> "Quality":
+    def of(cls, measured: Quality) -> "QualityAnswer":
         """Make the answer from a measurement."""
         return cls(brightness=measured.brightness, contrast=measured.contrast, sharpness=measured.sharpness)
 
 
-class Liveness(BaseModel):
+class LivenessAnswer(BaseModel):
     """Liveness of a face. `score` is the live probability."""
 
     model_config = example(live=True, score=0.97, threshold=0.5)
@@ -77,14 +77,20 @@ class FaceAnswer(BaseModel):
     """A face of a photo."""
 
     model_config = example(
-        box=Box, score=0.999, landmarks=Landmarks, quality=Quality, liveness=Liveness, pose=PoseAnswer, eyes=EyesAnswer
+        box=BoxAnswer,
+        score=0.999,
+        landmarks=Landmarks,
+        quality=QualityAnswer,
+        liveness=LivenessAnswer,
+        pose=PoseAnswer,
+        eyes=EyesAnswer,
     )
 
-    box: Box
+    box: BoxAnswer
     score: float
     landmarks: Landmarks
-    quality: Quality
-    liveness: Liveness | None = Field(description="null if liveness is off.")
+    quality: QualityAnswer
+    liveness: LivenessAnswer | None = Field(description="null if liveness is off.")
     pose: PoseAnswer | None = Field(description="null unless `attributes` includes pose.")
     eyes: EyesAnswer | None = Field(description="null unless `attributes` includes eyes.")
 
@@ -107,8 +113,8 @@ class FaceAnswer(BaseModel):
             box=_box(face),
             score=face.score,
             landmarks=_landmarks(face.landmarks),
-            quality=Quality.of(photo.face_qualities[index]),
-            liveness=verdict and Liveness(live=verdict.live, score=verdict.score, threshold=verdict.threshold),
+            quality=QualityAnswer.of(photo.face_qualities[index]),
+            liveness=verdict and LivenessAnswer(live=verdict.live, score=verdict.score, threshold=verdict.threshold),
             pose=None if pose is None else PoseAnswer.of(face, pose),
             eyes=None if eyes is None else EyesAnswer.of(eyes),
         )
@@ -117,16 +123,16 @@ class FaceAnswer(BaseModel):
 class PhotoAnswer(BaseModel):
     """A photo, after its EXIF orientation is applied."""
 
-    model_config = example(width=640, height=480, quality=Quality)
+    model_config = example(width=640, height=480, quality=QualityAnswer)
 
     width: int
     height: int
-    quality: Quality
+    quality: QualityAnswer
 
     @classmethod
     def of(cls, photo: Photo) -> "PhotoAnswer":
         """Make the answer from a photo."""
-        return cls(width=photo.width, height=photo.height, quality=Quality.of(photo.quality))
+        return cls(width=photo.width, height=photo.height, quality=QualityAnswer.of(photo.quality))
 
 
 class Models(BaseModel):
@@ -182,9 +188,9 @@ class ThresholdAnswer(BaseModel):
         return cls(value=applied.value, source=applied.source)
 
 
-def _box(face: Face) -> Box:
+def _box(face: Face) -> BoxAnswer:
     left, top, right, bottom = face.box
-    return Box(left=left, top=top, width=right - left, height=bottom - top)
+    return BoxAnswer(left=left, top=top, width=right - left, height=bottom - top)
 
 
 def _landmarks(points: NDArray[np.float32]) -> Landmarks:

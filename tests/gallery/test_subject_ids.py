@@ -1,4 +1,4 @@
-"""Which ids show nothing, and which look alike."""
+"""Blank ids, and ids that look alike."""
 
 import unicodedata
 from collections.abc import Callable
@@ -32,29 +32,28 @@ SPELLINGS: list[Callable[[str], str]] = [
 
 
 @given(st.lists(INVISIBLE, max_size=8).map("".join))
-def test_an_id_of_which_nothing_shows_is_refused(subject: str) -> None:
-    with pytest.raises(Refused) as caught:
+def test_an_id_without_a_visible_character_is_refused(subject: str) -> None:
+    with pytest.raises(Refused, match="INVALID_SUBJECT"):
         refuse_blank(subject)
-    assert caught.value.code == "INVALID_SUBJECT"
 
 
 @given(st.text(), VISIBLE, st.text())
-def test_an_id_with_a_character_that_shows_is_none_of_these(before: str, visible: str, after: str) -> None:
+def test_an_id_with_a_visible_character_is_accepted(before: str, visible: str, after: str) -> None:
     refuse_blank(before + visible + after)
 
 
 @given(st.text(), st.sampled_from(SPELLINGS))
-def test_ids_that_differ_by_their_spelling_alone_look_alike(subject: str, spelling: Callable[[str], str]) -> None:
+def test_different_spellings_of_an_id_look_alike(subject: str, spelling: Callable[[str], str]) -> None:
     assert look_of(spelling(subject)) == look_of(subject)
 
 
 @pytest.mark.parametrize(
     ("first", "other"), [("Jos\u00e9", "Jose"), ("ann", "anne"), ("a b", "ab"), ("1", "l")], ids=ascii
 )
-def test_others_do_not(first: str, other: str) -> None:
+def test_different_letters_do_not_look_alike(first: str, other: str) -> None:
     assert list(look_alikes([first, other])) == []
 
 
-def test_each_is_told_with_the_first_that_it_looks_like() -> None:
+def test_an_id_is_paired_with_the_first_that_looks_like_it() -> None:
     ids = ["Jose\u0301", "Jos\u00e9", "anna", "jos\u00e9", "Jose\u0301"]
     assert list(look_alikes(ids)) == [("Jose\u0301", "Jos\u00e9"), ("Jose\u0301", "jos\u00e9")]

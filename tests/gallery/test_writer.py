@@ -1,4 +1,4 @@
-"""The writer: collections, commits, refusals, and what it does beside other writers, searches and crashes.
+"""The writer: collections, refusals, concurrent changes, and interrupted ones.
 
 The results of changes are tested in `test_changes`.
 """

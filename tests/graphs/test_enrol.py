@@ -1,4 +1,4 @@
-"""The flow of enrolment, over fake networks and a real gallery in a folder."""
+"""Enrolment, over fake networks and a real gallery in a folder."""
 
 import asyncio
 from typing import Any, Literal
@@ -60,27 +60,23 @@ class Desk:
         networks = stages.detectors["mtcnn"], stages.networks["arcface"], asked, attributes, stages.gallery
         return asyncio.run(enrol(*networks, collection, entries, rules, policy, **options))
 
-    def found(self, degrees: float, most: int = 9) -> list[str]:
-        """The subjects that an embedding resembles, best first."""
+    def found(self, degrees: float) -> list[str]:
+        """The subjects whose embedding has this direction."""
         probe = np.array(direction(degrees), np.float32)
-        _, [hits] = asyncio.run(self.gallery.find("staff", "contract", [probe], most))
+        _, [hits] = asyncio.run(self.gallery.find("staff", "contract", [probe], 9))
         return [hit.subject for hit in hits if hit.cosine > 0.9]
 
     def labels(self, subject: str) -> list[str]:
         return [face.label for face in asyncio.run(self.gallery.faces(self.collection, subject))]
 
     def count(self) -> int:
-        counted: int = asyncio.run(self.gallery.count(self.collection))
-        return counted
+        return asyncio.run(self.gallery.count(self.collection))
 
 
 def statuses(outcomes: list[EnrolmentOutcome]) -> list[str]:
-    """What became of each photo: its status, or the code that it was refused with."""
-    said = []
-    for outcome in outcomes:
-        assert (outcome.enrolled is None) != (outcome.refused is None)
-        said.append(outcome.enrolled.status if outcome.enrolled else str(outcome.refused and outcome.refused.code))
-    return said
+    """The status of each face that was enrolled, and the code of each refusal."""
+    assert all((outcome.enrolled is None) != (outcome.refused is None) for outcome in outcomes)
+    return [each.enrolled.status if each.enrolled else each.refused.code for each in outcomes]  # type: ignore[union-attr]
 
 
 def test_an_enrolled_face_is_found() -> None:
@@ -217,7 +213,7 @@ def test_the_gallery_refuses_the_whole_request() -> None:
         desk.enrol("anna", "broken", collection="other")
 
 
-def test_measured_angles_and_closed_eyes_are_reported_and_refuse_where_the_policy_says_so() -> None:
+def test_measured_angles_and_closed_eyes_are_reported_and_refuse_only_if_the_policy_requires_it() -> None:
     photos = ("anna-turned", "bob-shut", "carl")
     outcomes = Desk().enrol(*photos)
     assert statuses(outcomes) == ["enrolled"] * 3

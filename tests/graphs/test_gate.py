@@ -103,7 +103,7 @@ def test_a_face_whose_eyes_are_one_point_is_turned_infinitely() -> None:
     st.floats(-500, 500),
     st.floats(-500, 500),
 )
-def test_turn_depends_on_neither_tilt_nor_size_nor_place(
+def test_turn_does_not_depend_on_tilt_size_and_place(
     x: float, y: float, angle: float, scale: float, right: float, down: float
 ) -> None:
     face = AHEAD.astype(np.float64)
@@ -113,7 +113,7 @@ def test_turn_depends_on_neither_tilt_nor_size_nor_place(
     assert turn(moved.astype(np.float32)) == pytest.approx(abs(x) / 40, abs=2e-4)
 
 
-def said(policy: Policy, **readings: Sequence[float]) -> list[Reason]:
+def poor(policy: Policy, **readings: Sequence[float]) -> list[Reason]:
     return list(attribute_reasons(policy, {task: np.array(each, np.float32) for task, each in readings.items()}))
 
 
@@ -128,16 +128,16 @@ def said(policy: Policy, **readings: Sequence[float]) -> list[Reason]:
 )
 def test_a_face_is_turned_beyond_the_measured_angles(pose: Sequence[float], message: str | None) -> None:
     policy = Policy(enrol_max_yaw=30, enrol_max_pitch=25)
-    assert said(policy, pose=pose) == ([Reason("FACE_TURNED", message, refuses=False)] if message else [])
+    assert poor(policy, pose=pose) == ([Reason("FACE_TURNED", message, refuses=False)] if message else [])
 
 
 @pytest.mark.parametrize(("eyes", "closed"), [((0.4, 0.49), True), ((0.5, 0.0), False), ((0.0, 0.9), False)])
 def test_eyes_are_closed_if_both_are(eyes: Sequence[float], closed: bool) -> None:
-    assert [reason.code for reason in said(Policy(enrol_min_open=0.5), eyes=eyes)] == ["EYES_CLOSED"] * closed
+    assert [reason.code for reason in poor(Policy(enrol_min_open=0.5), eyes=eyes)] == ["EYES_CLOSED"] * closed
 
 
-def test_attributes_refuse_where_the_policy_requires_them() -> None:
+def test_attributes_refuse_only_if_the_policy_requires_them() -> None:
     for pose, eyes in (("require", "report"), ("report", "require")):
-        found = said(Policy(enrol_pose=pose, enrol_eyes=eyes), pose=(90, 0, 0), eyes=(0, 0))
+        found = poor(Policy(enrol_pose=pose, enrol_eyes=eyes), pose=(90, 0, 0), eyes=(0, 0))
         assert [reason.refuses for reason in found] == [pose == "require", eyes == "require"]
-    assert said(Policy(enrol_pose="require", enrol_eyes="require")) == []
+    assert poor(Policy(enrol_pose="require", enrol_eyes="require")) == []

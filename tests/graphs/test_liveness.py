@@ -1,4 +1,4 @@
-"""Whether a face counts as live, and what follows."""
+"""Judging whether a face is live, and refusing spoofs."""
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ SCORES = st.floats(0, 1)
 
 
 @given(score=SCORES, threshold=SCORES)
-def test_a_face_is_live_from_the_threshold_on_and_each_verdict_is_noted(score: float, threshold: float) -> None:
+def test_a_face_is_live_from_the_threshold_on_and_each_verdict_is_counted(score: float, threshold: float) -> None:
     with recording(0.0) as recorder:
         rule = Policy(liveness_threshold=threshold).liveness("report")
         assert rule.judge(score) == LivenessVerdict(score >= threshold, score, threshold)
@@ -29,7 +29,7 @@ def test_a_face_is_live_from_the_threshold_on_and_each_verdict_is_noted(score: f
         ("off", [False], False),
     ],
 )
-def test_a_spoof_is_refused_where_liveness_is_required(
+def test_a_spoof_is_refused_only_if_liveness_is_required(
     policy: LivenessPolicy, live: list[bool | None], refuses: bool
 ) -> None:
     assert LivenessRule(policy, 0.5).refuses(*live) is refuses

@@ -5,7 +5,7 @@ configs/autoscaling.yaml, which shows within minutes on a small machine what oth
 data/bench/autoscaling.png is the picture.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from load_tests.locust_process import comparing, load
 from load_tests.photos import enlarged_pair
 from load_tests.processes import Sample
 from load_tests.records import Request, read
-from load_tests.results import Line, draw, table
+from load_tests.results import draw, table
 from load_tests.service import RESULTS, ROOT, running_service
 
 CLIENTS = 8
@@ -30,16 +30,12 @@ PLAN = (("", 10), ("/match", 40), ("/mediapipe", 40), ("", 30))
 
 @dataclass(frozen=True)
 class Phase:
-    """A step of the load: the route, one look per second, and the requests that ended in it."""
+    """A step of the load: the route, seconds, one look per second, and the requests that ended in it."""
 
     route: str
+    seconds: float
     samples: Sequence[Sample]
     requests: Sequence[Request]
-
-    @property
-    def seconds(self) -> float:
-        """From the first look to the last."""
-        return self.samples[-1].at - self.samples[0].at
 
 
 def phases_table(phases: Sequence[Phase]) -> Table:
@@ -49,23 +45,11 @@ def phases_table(phases: Sequence[Phase]) -> Table:
         counts = [[each.counts[name] for each in phase.samples] for phase in phases]
         made.add_row(name, *(" to ".join(dict.fromkeys(map(str, (min(each), max(each))))) for each in counts))
     times = [[each.milliseconds or 0 for each in phase.requests if each.answered] for phase in phases]
-    rates = [len(answers) / phase.seconds for answers, phase in zip(times, phases, strict=True)]
-    made.add_row("answers/s", *(f"{rate:.1f}" for rate in rates))
+    made.add_row("answers/s", *(f"{len(each) / phase.seconds:.1f}" for each, phase in zip(times, phases, strict=True)))
     for share in (50, 95):
-        made.add_row(f"p{share} ms", *(f"{np.percentile(answers, share):.0f}" if answers else "" for answers in times))
+        made.add_row(f"p{share} ms", *(f"{np.percentile(each, share):.0f}" if each else "" for each in times))
     made.add_row("refused or failed", *(str(sum(bool(each.problem) for each in phase.requests)) for phase in phases))
     return made
-
-
-def panels(phases: Sequence[Phase], start: float) -> dict[str, Mapping[str, Line]]:
-    """The replicas of each deployment, and the time of every answer, over the seconds from `start`."""
-    samples = [each for phase in phases for each in phase.samples]
-    answers = [each for phase in phases for each in phase.requests if each.answered]
-    moments = [each.at - start for each in samples]
-    names = sorted({name for each in samples for name in each.counts})
-    dots = ([each.ended - start for each in answers], [each.milliseconds or 0 for each in answers], ".")
-    replicas = {name: {"replicas": (moments, [each.counts[name] for each in samples], "-")} for name in names}
-    return {**replicas, "ms": {"answers": dots}}
 
 
 def main(
@@ -83,11 +67,16 @@ def main(
                     stack.enter_context(load(service.address, "FixedRequestUser", CLIENTS, records, *options))
                 samples = service.samples(length + 1, 1)
                 requests = read(records) if route else []
-            within = [each for each in requests if samples[0].at <= each.ended < samples[-1].at]
-            phases.append(Phase(route, samples, within))
-    start = phases[0].samples[0].at
-    loaded = [(each.samples[0].at - start, each.samples[-1].at - start) for each in phases if each.route]
-    draw(RESULTS / "autoscaling.png", "seconds", panels(phases, start), loaded)
+            begin, end = samples[0].at, samples[-1].at
+            within = [each for each in requests if begin <= each.ended < end]
+            phases.append(Phase(route, end - begin, samples, within))
+    looks = [each for phase in phases for each in phase.samples]
+    answers = [each for phase in phases for each in phase.requests if each.answered]
+    start, moments = looks[0].at, [each.at - looks[0].at for each in looks]
+    dots = ([each.ended - start for each in answers], [each.milliseconds or 0 for each in answers], ".")
+    names = sorted({name for each in looks for name in each.counts})
+    panels = {name: {"replicas": (moments, [each.counts[name] for each in looks], "-")} for name in names}
+    draw(RESULTS / "autoscaling.png", {**panels, "ms": {"answers": dots}})
     Console().print(phases_table(phases), f"written: {RESULTS / 'autoscaling.png'}")
 
 

@@ -16,15 +16,13 @@ import typer
 from rich.console import Console
 
 from load_tests.locust_process import load
-from load_tests.processes import command_line, family
+from load_tests.processes import command_line, family, sample
 from load_tests.records import Request, read
 from load_tests.results import table
 from load_tests.service import CONFIG, RESULTS, running_service
 
-STAGES = ("detector-mtcnn", "detector-mediapipe", "detector-retinaface", "liveness-crmnet", "embedder-arcface")
-DEPLOYMENTS = (*STAGES, "embedder-facenet", "gallery-reader", "gallery-writer", "ingress")
-KILLED = (*(f"ServeReplica:facegraph:{name}" for name in DEPLOYMENTS), "haproxy/bin", "ServeController")
-"""Text in the command lines of the processes that are killed."""
+OTHERS = ("haproxy/bin", "ServeController")
+"""Text in the command lines of the processes that are killed besides the replicas of each deployment."""
 COLLECTION = "/v1/collections/checked"
 EMBEDDER = "arcface"
 PAIR_ROUTES = ("/match", "/compare", "/mediapipe")
@@ -58,8 +56,8 @@ def wrong(request: Request) -> bool:
 
 def search_body(subject: str, embedder: Mapping[str, Any]) -> dict[str, Any]:
     """The body of a search that must find `subject`; `embedder` is described by GET /v1/models."""
-    embedding = {"contract": embedder["embedding_contract"], "values": embedding_of(subject, embedder)}
-    return {"embedding": embedding, "top_k": 1}
+    values = embedding_of(subject, embedder)
+    return {"embedding": {"contract": embedder["embedding_contract"], "values": values}, "top_k": 1}
 
 
 def embedding_of(subject: str, embedder: Mapping[str, Any]) -> list[float]:
@@ -92,7 +90,8 @@ def main(
         httpx.put(f"{service.address}{COLLECTION}", json={"embedder": EMBEDDER}, trust_env=False).raise_for_status()
         with load(service.address, "CheckedUser", clients, records):
             well_again(records, time.monotonic())
-            for name in KILLED:
+            deployments = sorted(sample(service.process).counts)
+            for name in (*(f"ServeReplica:facegraph:{each}" for each in deployments), *OTHERS):
                 since = time.monotonic()
                 for process in family(service.process):
                     if name in command_line(process):

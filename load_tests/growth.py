@@ -28,10 +28,6 @@ RESOURCES: dict[str, tuple[Callable[[Sample], float], float]] = {
 """The figures of a sample that must not grow, and by how much each may besides its bound."""
 
 
-class TooShortError(Exception):
-    """A quarter has nothing to compare."""
-
-
 @dataclass(frozen=True)
 class Change:
     """A figure in the first quarter and in the last; it may grow by the share `bound`, and by `slack` besides."""
@@ -62,13 +58,11 @@ def changes(begin: float, end: float, samples: Iterable[Sample], requests: Itera
     and each route's, the slowest first. Only answers count, and only routes with enough of them.
 
     Raises:
-        TooShortError: a quarter has no sample, or no route has enough answers.
+        StatisticsError: a quarter has no sample, or no route has enough answers.
     """
     length = (end - begin) / 4
     spans = ((begin, begin + length), (end - length, end))
     first, last = ([each for each in samples if start <= each.at < stop] for start, stop in spans)
-    if not (first and last):
-        raise TooShortError("there is no sample of the service in the first quarter or in the last")
     found = [
         Change(what, median(map(figure, first)), median(map(figure, last)), MOST_GROWTH, slack)
         for what, (figure, slack) in RESOURCES.items()
@@ -85,7 +79,5 @@ def changes(begin: float, end: float, samples: Iterable[Sample], requests: Itera
         for name, (early, late) in times.items()
         if min(len(early), len(late)) >= FEWEST
     ]
-    if not routes:
-        raise TooShortError(f"no route was answered {FEWEST} times in the first quarter and in the last")
     typical = Change("time of a typical route", 1.0, 1 + median(route.growth for route in routes), MOST_SLOWDOWN)
     return [*found, typical, *sorted(routes, key=lambda route: -route.last)]

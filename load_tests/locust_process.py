@@ -17,10 +17,6 @@ LEAVE_S = 90
 """Longest time for the clients to end their requests and delete what they enrolled."""
 
 
-class LoadEndedError(Exception):
-    """The clients ended before they should; the message has the end of Locust's log."""
-
-
 def comparing(path: str, pair: Iterable[Path], folder: Path) -> list[str]:
     """Options with which `FixedRequestUser` posts two photos to a route; `folder` receives the body."""
     file = folder / "body.json"
@@ -29,9 +25,7 @@ def comparing(path: str, pair: Iterable[Path], folder: Path) -> list[str]:
 
 
 @contextmanager
-def load(
-    address: str, users: str, clients: int, records: Path, *options: str, until_it_ends: bool = False
-) -> Iterator[None]:
+def load(address: str, users: str, clients: int, records: Path, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Let `clients` users of the class `users` send requests until the block ends, as fast as they are answered.
 
     The block is entered once the first request has ended. Locust's log lies beside the records.
@@ -40,10 +34,9 @@ def load(
         address: of the service, with its scheme.
         records: file that receives the requests, see `load_tests.records`.
         options: of Locust and load_tests/locustfile.py.
-        until_it_ends: wait for Locust's own end instead of stopping it with the block.
 
     Raises:
-        LoadEndedError: Locust ended or sent nothing.
+        RuntimeError: Locust ended early or sent nothing; the message has the end of its log.
     """
     records.unlink(missing_ok=True)
     log = records.with_suffix(".log")
@@ -56,13 +49,11 @@ def load(
             last = time.monotonic() + START_S
             while not (records.exists() and records.stat().st_size):
                 if time.monotonic() > last or process.poll() is not None:
-                    raise LoadEndedError(f"Locust sent nothing:\n{log.read_text('utf-8', 'replace')[-2000:]}")
+                    raise RuntimeError(f"Locust sent nothing:\n{log.read_text('utf-8', 'replace')[-2000:]}")
                 time.sleep(0.02)
-            yield
-            if until_it_ends:
-                process.wait()
-            elif process.poll() is not None:
-                raise LoadEndedError(f"Locust ended too early:\n{log.read_text('utf-8', 'replace')[-2000:]}")
+            yield process
+            if process.poll() is not None:
+                raise RuntimeError(f"Locust ended too early:\n{log.read_text('utf-8', 'replace')[-2000:]}")
             process.terminate()
             # What was recorded counts, even if the clients cannot delete what they enrolled.
             with suppress(subprocess.TimeoutExpired):

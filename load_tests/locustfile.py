@@ -8,14 +8,15 @@ import logging
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from locust import User, events
 from locust.env import Environment
 from locust.runners import WorkerRunner
+from locust.stats import StatsEntry
 
-from load_tests.limits import LIMITS, broken
-from load_tests.ramp import Ramp, parse_steps
+from load_tests.ramp import Ramp
 from load_tests.records import Request, write
 from load_tests.users.checked import CheckedUser
 from load_tests.users.fixed_request import FixedRequestUser
@@ -45,9 +46,18 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--records": {"metavar": "FILE", "help": "Append a JSON line for each request to this file."},
     "--fixed-path": {"metavar": "PATH", "help": "Path that FixedRequestUser posts to."},
     "--fixed-body": {"metavar": "FILE", "help": "JSON file that it posts."},
-    "--fixed-count": {"type": int, "metavar": "N", "help": "Requests after which the test ends."},
+    "--fixed-count": {"type": int, "metavar": "N", "help": "Most requests of all users."},
 }
 """What this file adds to Locust's command line. The types are plain, because Locust sends options to its workers."""
+
+
+LIMITS: Mapping[str, tuple[str, Callable[[StatsEntry], float]]] = {
+    "max_fail_ratio": ("share of failed and refused requests", lambda total: total.fail_ratio),
+    "max_p95_ms": ("95th percentile", lambda total: total.get_response_time_percentile(0.95)),
+    "max_avg_ms": ("mean response time", lambda total: total.avg_response_time),
+    "min_rps": ("rate of requests served", lambda total: total.total_rps - total.total_fail_per_sec),
+}
+"""For each option the figure's name, and the figure in Locust's statistics."""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -71,7 +81,7 @@ def prepare(environment: Environment, **_: Any) -> None:
         if set(environment.user_classes) != {FixedRequestUser}:
             load(options.photos)
         if options.ramp:
-            environment.shape_class = Ramp(parse_steps(options.ramp), options.spawn_rate)
+            environment.shape_class = Ramp(options.ramp, options.spawn_rate)
             environment.shape_class.runner = environment.runner
     except ValueError as error:
         sys.exit(f"locust: {error}")
@@ -92,6 +102,19 @@ def judge(environment: Environment, **_: Any) -> None:
     elif options.max_fail_ratio is not None and not runner.exceptions:
         # By default Locust exits with 1 if a single request failed.
         environment.process_exit_code = 0
+
+
+def broken(limits: Mapping[str, float | None], total: StatsEntry) -> list[str]:
+    """One line for each limit that is set and broken; no limit holds if no request was served."""
+    given = {name: limit for name in LIMITS if (limit := limits[name]) is not None}
+    if given and total.num_requests == total.num_failures:
+        return ["no request was served"]
+    found = {name: LIMITS[name][1](total) for name in given}
+    return [
+        f"--{name.replace('_', '-')} {limit:g}: the {LIMITS[name][0]} was {found[name]:.4g}"
+        for name, limit in given.items()
+        if (found[name] < limit if name.startswith("min") else found[name] > limit)
+    ]
 
 
 def _record_to(path: str, listened: Any) -> None:

@@ -76,7 +76,7 @@ def enlarged_pair() -> tuple[Path, Path]:
 
 
 def in_folder(folder: Path) -> list[Path]:
-    """The photos in `folder` and the folders below, `MOST` of them, spread evenly over their paths.
+    """The photos in `folder` and the folders below, `MOST` at most, spread evenly over their paths.
 
     Raises:
         NoPhotosError: there are fewer than two.
@@ -84,5 +84,4 @@ def in_folder(folder: Path) -> list[Path]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if len(paths) < 2:
         raise NoPhotosError(f"{folder} has {len(paths)} photos; at least two are needed")
-    count = min(len(paths), MOST)
-    return [paths[number * len(paths) // count] for number in range(count)]
+    return paths[:: -(-len(paths) // MOST)]

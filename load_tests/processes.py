@@ -24,7 +24,6 @@ class Sample:
         cpu: CPU seconds of each process so far, by its id.
         machine_cpu: CPU seconds of everything on the machine so far, and what its host gave to others (steal).
         memory, replica_memory: MiB of all processes and of the replicas alone. Shared pages are divided (PSS).
-        open_files, threads: of all processes.
         gallery_files: files in the gallery's folder.
         replicas: the deployment of each replica, by its process id.
     """

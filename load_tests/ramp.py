@@ -1,34 +1,23 @@
 """A load that changes by steps: so many users for so many seconds, then the next step."""
 
 import re
-from collections.abc import Sequence
 
 from locust import LoadTestShape
 
-_STEP = r"[1-9][0-9]*:[0-9]+(?:\.[0-9]+)?"
-
-
-def parse_steps(text: str) -> list[tuple[int, float]]:
-    """Read ``users:seconds`` steps, separated by commas, as in ``4:30,16:60,1:30``.
-
-    Raises:
-        ValueError: the text has another form.
-    """
-    if not re.fullmatch(f"{_STEP}(?:,{_STEP})*", text):
-        raise ValueError(f"{text!r} is not users:seconds steps, as in 4:30,16:60")
-    return [(int(users), float(seconds)) for users, seconds in (step.split(":") for step in text.split(","))]
-
 
 class Ramp(LoadTestShape):
-    """The steps of ``--ramp``."""
+    """``users:seconds`` steps, separated by commas, as in ``4:30,16:60,1:30``; raises ValueError for another form."""
 
     # Otherwise Locust would always use the shape that it finds in the locustfile.
     abstract = True
 
-    def __init__(self, steps: Sequence[tuple[int, float]], spawn_rate: float | None) -> None:
+    def __init__(self, text: str, spawn_rate: float | None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._steps = steps
-        self._rate = spawn_rate or max(users for users, _ in steps)
+        if not re.fullmatch(r"([1-9]\d*:\d+(\.\d+)?(,(?!$)|$))+", text):
+            raise ValueError(f"{text!r} is not users:seconds steps, as in 4:30,16:60")
+        steps = (step.split(":") for step in text.split(","))
+        self._steps = [(int(users), float(seconds)) for users, seconds in steps]
+        self._rate = spawn_rate or max(users for users, _ in self._steps)
 
     def tick(self) -> tuple[int, float] | None:
         """The number of users now, and how many come or go per second; None at the end."""

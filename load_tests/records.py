@@ -12,14 +12,13 @@ REFUSED = "refused"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that has ended.
+    """A request that ended at `ended`, by `time.monotonic`.
 
     Attributes:
-        ended: time of its end, by `time.monotonic`.
         name: its line in Locust's statistics.
         milliseconds: from sending to the whole answer; None if it was refused or its client left early.
         problem: what was wrong with the answer, or None.
-        details: ``status``, ``server_timing`` and whatever the client's user class records.
+        details: ``status``, ``server_timing`` and what the user class records.
     """
 
     ended: float

@@ -38,20 +38,16 @@ def machine() -> dict[str, Any]:
     }
 
 
-def draw(
-    path: Path, x_label: str, panels: Mapping[str, Mapping[str, Line]], shaded: Sequence[tuple[float, float]] = ()
-) -> None:
-    """Write a PNG file with one panel of named lines per y label; stretches of the x axis can be shaded."""
+def draw(path: Path, panels: Mapping[str, Mapping[str, Line]]) -> None:
+    """Write a PNG file with one panel of named lines over seconds per y label."""
     figure = Figure(figsize=(9, 1 + 1.8 * len(panels)), layout="constrained")
     column = figure.subplots(len(panels), squeeze=False, sharex=True)[:, 0]
     for axes, (y_label, lines) in zip(column, panels.items(), strict=True):
         for label, (x, y, style) in lines.items():
             axes.plot(x, y, style, label=label)
-        for begin, end in shaded:
-            axes.axvspan(begin, end, color="black", alpha=0.07, linewidth=0)
         axes.set(ylabel=y_label)
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
         axes.legend(fontsize="x-small", loc="upper left")
-    column[-1].set(xlabel=x_label)
+    column[-1].set(xlabel="seconds")
     figure.savefig(path, dpi=110)

@@ -23,10 +23,6 @@ CONFIG = ROOT / "configs" / "serve.yaml"
 START_TIMEOUT_S = 120
 
 
-class NotReadyError(Exception):
-    """The service ended or did not become healthy in time; the message has the end of its log."""
-
-
 @dataclass(frozen=True)
 class RunningService:
     """A running service: its address, with the scheme, the process that was started, and its gallery's folder."""
@@ -68,7 +64,7 @@ def running_program(arguments: Sequence[str], port: int, log: Path, **variables:
     """Run Python with `arguments` until the block ends; enter it when `/health` on `port` says healthy.
 
     Raises:
-        NotReadyError: it ended or was not healthy in time.
+        RuntimeError: it ended or was not healthy in time; the message has the end of its log.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -79,7 +75,7 @@ def running_program(arguments: Sequence[str], port: int, log: Path, **variables:
         last = time.monotonic() + START_TIMEOUT_S
         while not _healthy(service.address):
             if time.monotonic() > last or process.poll() is not None:
-                raise NotReadyError(log.read_text("utf-8", "replace")[-3000:])
+                raise RuntimeError(log.read_text("utf-8", "replace")[-3000:])
             time.sleep(0.5)
         yield service
     finally:

@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -44,23 +43,21 @@ class BarePipeline:
         """Compare the faces of two encoded photos, both of which must have one.
 
         Returns:
-            Cosine similarity, and milliseconds by the names of `facegraph.step_times`, and ``compare``.
+            Cosine similarity, and milliseconds by the names of `facegraph.step_times`.
         """
-        started = time.perf_counter()
-        crops = [spec for specs, _ in self._networks.values() for spec in specs]
-        detection = self._detect(pair, tuple(dict.fromkeys(crops)), self._pick)
-        reached = time.perf_counter()
-        steps = {**detection.steps, "detector-busy": reached - started, "networks-busy": 0.0}
-        readings: dict[str, Any] = {}
-        for task, (specs, network) in self._networks.items():
-            readings[task] = network(*(detection.crops[spec] for spec in specs))
-            left, reached = reached, time.perf_counter()
-            steps[f"{task}-busy"] = reached - left
-            steps["networks-busy"] += reached - left
-        first, second = readings["embedder"].astype(np.float64)
+        moments, readings = [time.perf_counter()], []
+        crops = dict.fromkeys(spec for specs, _ in self._networks.values() for spec in specs)
+        detection = self._detect(pair, tuple(crops), self._pick)
+        moments.append(time.perf_counter())
+        for specs, network in self._networks.values():
+            readings.append(network(*(detection.crops[spec] for spec in specs)))
+            moments.append(time.perf_counter())
+        # The embedder comes last.
+        first, second = readings[-1].astype(np.float64)
         similarity = float(first @ second / np.linalg.norm(first) / np.linalg.norm(second))
-        ended = time.perf_counter()
-        steps |= {"compare": ended - reached, "total": ended - started}
+        names = ("detector-busy", *(f"{task}-busy" for task in self._networks))
+        steps = {**detection.steps, **dict(zip(names, np.diff(moments).tolist(), strict=True))}
+        steps |= {"networks-busy": moments[-1] - moments[1], "total": moments[-1] - moments[0]}
         return similarity, {name: 1000 * seconds for name, seconds in steps.items()}
 
 

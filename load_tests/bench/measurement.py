@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +22,6 @@ RECORDS = RESULTS / "bench.jsonl"
 WARM_UP_S = 1.0
 LIMIT_S = 120
 """Longest time for networks to load, and for the last answers to arrive."""
-
-
-class NoAnswerError(Exception):
-    """A measurement without a single answer."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +60,16 @@ class Measurement:
 
 def bare(route: str, pair: tuple[Path, Path], processes: int, seconds: float) -> Measurement:
     """The bare pipeline of `route`, in `processes` processes at once."""
-    with _bare_processes(route, pair, processes) as process:
-        wait_until(lambda: len({each.details["process"] for each in read(RECORDS)}) == processes)
-        first, last = _looks(process, seconds)
+    RECORDS.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "load_tests.bench.bare_pipeline", route, *map(str, pair), str(RECORDS)]
+    # One thread, as Ray sets it for a replica with less than two CPUs.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen([*command, str(processes)], cwd=ROOT, env=environment, start_new_session=True) as process:
+        try:
+            wait_until(lambda: len({each.details["process"] for each in read(RECORDS)}) == processes)
+            first, last = _looks(psutil.Process(process.pid), seconds)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
     return summed_up("bare", route, processes, read(RECORDS), first, last)
 
 
@@ -85,26 +87,18 @@ def asked(
 def summed_up(
     what: str, route: str, clients: int, requests: Sequence[Request], first: Sample, last: Sample
 ) -> Measurement:
-    """The measurement between two looks at the server's processes.
-
-    Raises:
-        NoAnswerError: nothing was answered.
-    """
+    """The measurement between two looks at the server's processes; raises RuntimeError if nothing was answered."""
     seconds = last.at - first.at
     ended = [each for each in requests if first.at <= each.ended < last.at]
     refused = sum(each.refused for each in ended)
     failed = sum(bool(each.problem) for each in ended) - refused
     answers = [each for each in ended if each.answered]
     if not answers:
-        raise NoAnswerError(
-            f"{what} {route}, {clients} clients: no answer in {seconds:.0f} s, {refused} refusals, {failed} failures"
-        )
+        raise RuntimeError(f"{what} {route}, {clients} clients: {refused} refusals, {failed} failures, no answer")
     count, cpu = answers_between(requests, first.at, last.at), last.cpu_since(first)
     p50, p95 = np.percentile([each.milliseconds or 0 for each in answers], [50, 95])
     return Measurement(
-        what=what,
-        route=route,
-        clients=clients,
+        *(what, route, clients),
         rate=count / seconds,
         p50=float(p50),
         p95=float(p95),
@@ -127,11 +121,11 @@ def steps_of(answer: Request) -> dict[str, float]:
 
 
 def wait_until(true: Callable[[], bool]) -> None:
-    """Wait until the function returns True; raises `NoAnswerError` after `LIMIT_S`."""
+    """Wait until the function returns True; raises RuntimeError after `LIMIT_S`."""
     last = time.monotonic() + LIMIT_S
     while not true():
         if time.monotonic() > last:
-            raise NoAnswerError(f"nothing has happened for {LIMIT_S} s")
+            raise RuntimeError(f"nothing has happened for {LIMIT_S} s")
         time.sleep(0.1)
 
 
@@ -140,16 +134,3 @@ def _looks(process: psutil.Process, seconds: float) -> tuple[Sample, Sample]:
     first = sample(process)
     time.sleep(seconds)
     return first, sample(process)
-
-
-@contextmanager
-def _bare_processes(route: str, pair: tuple[Path, Path], count: int) -> Iterator[psutil.Process]:
-    RECORDS.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "load_tests.bench.bare_pipeline", route, *map(str, pair), str(RECORDS), str(count)]
-    # As Ray sets it for a replica with less than two CPUs.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True) as process:
-        try:
-            yield psutil.Process(process.pid)
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)

@@ -15,15 +15,14 @@ from rich.table import Table
 
 from facegraph.step_times import STEPS, median_steps
 from load_tests.bench.measurement import Measurement
-from load_tests.results import Line, table
+from load_tests.results import table
 
 Round = Sequence[Measurement]
 PLAIN = {"/compare": "/compare", "/mediapipe": "/compare"}
 """The plain service's route for the same request."""
-NUMBERS = {"rate": "answers/s", "p50": "p50 ms", "p95": "p95 ms", "cpu": "CPU", "memory": "MiB"}
-NUMBERS |= {"other_cores": "other cores", "similarity": "cosine", "replicas": "replicas"}
-COUNTS = {"answers": "answers", "refused": "refused", "failed": "failed"}
-"""Fields of a measurement and their headings: rounds have medians of the numbers, and sums of the counts."""
+NUMBERS = ("rate", "p50", "p95", "cpu", "memory", "other_cores", "similarity", "replicas")
+COUNTS = ("answers", "refused", "failed")
+"""Fields of a measurement: rounds have medians of the numbers, and sums of the counts."""
 
 
 def best(measurements: Iterable[Measurement], what: str, route: str | None) -> Measurement | None:
@@ -63,26 +62,20 @@ def ratios(rounds: Iterable[Round]) -> dict[str, list[float]]:
     return found
 
 
-def of_route(measurements: Round, route: str) -> list[Measurement]:
-    """The measurements of a route, and those of the plain service for the same request."""
-    return [each for each in measurements if each.route == (PLAIN.get(route) if each.what == "plain" else route)]
-
-
 def measured(measurements: Round, route: str) -> Table:
-    """Everything about a route: medians over rounds. CPU is in seconds per answer."""
+    """Everything about a route over all rounds, in the units of `Measurement`."""
     limit = best(measurements, "bare", route)
-    made = table(route, *NUMBERS.values(), *COUNTS.values(), "of bare")
-    for each in of_route(measurements, route):
+    made = table(route, *NUMBERS, *COUNTS, "of bare")
+    for each in measurements:
+        if each.route != (PLAIN.get(route) if each.what == "plain" else route):
+            continue
         figures = (f"{getattr(each, name):.4g}" for name in (*NUMBERS, *COUNTS))
         made.add_row(f"{each.what}, {each.clients}", *figures, f"{each.rate / limit.rate:.0%}" if limit else "")
     return made
 
 
 def steps(measurements: Round, route: str) -> Table:
-    """Where the time of a route's answers went, in medians.
-
-    With one client there is no queue, so what an answer with more clients takes besides is the queue.
-    """
+    """Where the time of a route's answers went, in medians. With one client there is no queue."""
     shown = [each for each in measurements if each.route == route and each.what != "plain"]
     made = table("where the time went, ms", *(f"{each.what}, {each.clients}" for each in shown))
     for name, label in STEPS.items():
@@ -97,20 +90,3 @@ def compared(ratios: Mapping[str, Sequence[float]]) -> Table:
     for name, rounds in ratios.items():
         made.add_row(name, *(f"{value:.3g}" for value in (median(rounds), min(rounds), max(rounds))))
     return made
-
-
-def panels(measurements: Round, route: str) -> dict[str, Mapping[str, Line]]:
-    """A route's rate and response times over the number of clients."""
-    rates: dict[str, Line] = {}
-    times: dict[str, Line] = {}
-    for what in ("bare", "service", "plain"):
-        if found := sorted((each for each in of_route(measurements, route) if each.what == what), key=_clients):
-            counts = list(map(_clients, found))
-            rates[what] = (counts, [each.rate for each in found], "o-")
-            times[f"{what}, p50"] = (counts, [each.p50 for each in found], "o-")
-            times[f"{what}, p95"] = (counts, [each.p95 for each in found], "o:")
-    return {f"{route}, answers/s": rates, f"{route}, ms": times}
-
-
-def _clients(each: Measurement) -> int:
-    return each.clients

@@ -9,6 +9,7 @@ from locust.env import Environment
 
 from load_tests.faults import COLLECTION, EMBEDDER, PAIR_ROUTES, embedding_of, search_body
 from load_tests.photos import Photo, pair_json, sample_pair
+from load_tests.users.fixed_request import similarity
 from load_tests.users.service_user import CHANCE, PAUSE_S, ServiceUser, WrongAnswerError
 
 
@@ -62,7 +63,6 @@ class CheckedUser(ServiceUser):
 
 def same_person(answer: Any) -> dict[str, Any]:
     """Check that two photos of one person match."""
-    similarity = answer.get("similarity_score", answer.get("similarity"))
-    if answer["match"] is not True or not 0.6 < similarity < 0.8:
-        raise WrongAnswerError(f"match {answer['match']}, similarity {similarity}")
+    if answer["match"] is not True or not 0.6 < similarity(answer)["similarity"] < 0.8:
+        raise WrongAnswerError(f"match {answer['match']}, {similarity(answer)}")
     return {}

@@ -1,8 +1,8 @@
 """Clients that send one and the same request."""
 
 import time
-from collections import Counter
-from threading import Thread
+from itertools import count
+from pathlib import Path
 from typing import Any, ClassVar
 
 from locust import task
@@ -10,9 +10,6 @@ from locust.env import Environment
 from locust.exception import StopUser
 
 from load_tests.users.service_user import PAUSE_S, ServiceUser
-
-SIMILARITIES = ("similarity_score", "similarity")
-"""The field of an answer that has the cosine similarity, in the contracts that compare photos."""
 
 
 class FixedRequestUser(ServiceUser):
@@ -23,31 +20,25 @@ class FixedRequestUser(ServiceUser):
     """
 
     only_by_name = True
-    counts: ClassVar[Counter[str]] = Counter()
-    """The requests of all users that were sent and that have ended."""
+    sent: ClassVar = count()
+    """Numbers the requests of all users."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        with open(self.options.fixed_body, "rb") as file:
-            self._body = file.read()
+        self._body = Path(self.options.fixed_body).read_bytes()
 
     @task
     def send(self) -> None:
-        most = self.options.fixed_count
-        if most and self.counts["sent"] >= most:
+        most, headers = self.options.fixed_count, {"Content-Type": "application/json"}
+        if most and next(self.sent) >= most:
             raise StopUser
-        self.counts["sent"] += 1
-        headers = {"Content-Type": "application/json"}
         path = self.options.fixed_path
         answer = self.ask("POST", path, data=self._body, headers=headers, inspect=similarity)
-        self.counts["ended"] += 1
-        if self.counts["ended"] == most:
-            # In a thread of its own, because the end of the run ends this one.
-            Thread(target=self.environment.runner.quit).start()
         if answer is None and not most:
             time.sleep(PAUSE_S)
 
 
 def similarity(answer: Any) -> dict[str, Any]:
-    """The similarity in an answer, if it has one."""
-    return next(({"similarity": answer[name]} for name in SIMILARITIES if name in answer), {})
+    """The cosine similarity in an answer, if it has one."""
+    found = answer.get("similarity_score", answer.get("similarity"))
+    return {} if found is None else {"similarity": found}

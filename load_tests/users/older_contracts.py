@@ -3,10 +3,9 @@
 from typing import Any
 from uuid import uuid4
 
-from locust import tag, task
 from locust.env import Environment
 
-from load_tests.users.service_user import BY_ADDRESS, CHANCE, ServiceUser, photos_in, sends
+from load_tests.users.service_user import BY_ADDRESS, CHANCE, ServiceUser, does, photos_in, sends
 
 _EXTRACT = "/api/v1/extract-embedding"
 
@@ -30,6 +29,10 @@ def _address_and_photo(user: ServiceUser) -> dict[str, Any]:
 
 def _address(user: ServiceUser) -> dict[str, Any]:
     return {"image": user.options.photo_url, "image_type": "url"}
+
+
+def _embeddings(found: list[Any]) -> dict[str, Any]:
+    return {f"embedding{number}": each["embedding"] for number, each in enumerate(found, 1)}
 
 
 def _any_face(user: ServiceUser) -> dict[str, Any]:
@@ -82,13 +85,11 @@ class FaceDatabaseUser(ServiceUser):
         for face_id in self._ids:
             self.take_back(f"/delete_face/{face_id}", "/delete_face/[id]", **self.variant)
 
-    @tag("enrol")
-    @task(3)
+    @does(3, "enrol")
     def add_face(self) -> None:
         self._add(CHANCE.choice(self._ids))
 
-    @tag("manage")
-    @task
+    @does(1, "manage")
     def delete_face(self) -> None:
         if self._add(self._ids[-1]):
             self.ask("DELETE", f"/delete_face/{self._ids[-1]}", name="/delete_face/[id]", params=self.variant)
@@ -103,13 +104,11 @@ class FacesUser(ServiceUser):
     weight = 2
     tasks: Any = {sends("POST", "/detect-face", "detect", files=photos_in("image")): 2}  # noqa: RUF012
 
-    @tag("embed", "compare")
-    @task(3)
+    @does(3, "embed", "compare")
     def compare(self) -> None:
         found = [self.ask("POST", "/extract-embedding", files={"image": photo.file}) for photo in self.pair()]
         if all(found):
-            body = {f"embedding{number}": each["embedding"] for number, each in enumerate(found, 1)}
-            self.ask("POST", "/compare-faces", json=body)
+            self.ask("POST", "/compare-faces", json=_embeddings(found))
 
 
 class DeepfaceUser(ServiceUser):
@@ -127,11 +126,9 @@ class DeepfaceUser(ServiceUser):
         """Load the networks before the first photo, as the older service required."""
         self.ask("POST", "/api/v1/warm-up")
 
-    @tag("embed", "compare")
-    @task(4)
+    @does(4, "embed", "compare")
     def compare(self) -> None:
         found = [self.ask("POST", _EXTRACT, json={"image": photo.base64}) for photo in self.pair()]
         if all(found):
-            body = {f"embedding{number}": each["embedding"] for number, each in enumerate(found, 1)}
             metric = CHANCE.choice(("cosine", "euclidean", "euclidean_l2"))
-            self.ask("POST", "/api/v1/compare-faces", json={**body, "distance_metric": metric})
+            self.ask("POST", "/api/v1/compare-faces", json={**_embeddings(found), "distance_metric": metric})

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
-from locust import FastHttpUser, tag
+from locust import FastHttpUser, tag, task
 from locust.env import Environment
 
 from load_tests.photos import GOOD_SAMPLES, Photo, in_folder, samples
@@ -57,10 +57,9 @@ class ServiceUser(FastHttpUser):
         """A random photo."""
         return CHANCE.choice(load(self.options.photos))
 
-    def pair(self) -> tuple[Photo, Photo]:
+    def pair(self) -> tuple[Photo, ...]:
         """Two random photos."""
-        first, second = CHANCE.sample(load(self.options.photos), 2)
-        return first, second
+        return tuple(CHANCE.sample(load(self.options.photos), 2))
 
     def ask(
         self,
@@ -72,7 +71,7 @@ class ServiceUser(FastHttpUser):
         inspect: Callable[[Any], dict[str, Any]] = lambda _: {},
         **request: Any,
     ) -> Any:
-        """Send one request.
+        """Send one request; return the answer's JSON, or its text if it is plain text, or None if it failed.
 
         An unexpected status and an answer without JSON are failures. A 429 or 503 with ``Retry-After`` is a failure
         called "refused": it has no response time, because quick refusals would make an overloaded service look fast.
@@ -82,9 +81,6 @@ class ServiceUser(FastHttpUser):
             expected: statuses of an answer.
             inspect: returns details of the answer to record, or raises `WrongAnswerError`.
             request: json, data, files, params, headers, as geventhttpclient takes them.
-
-        Returns:
-            The answer's JSON, or its text if it is plain text; None if the request failed.
         """
         # Locust types its responses, but not how their verdict is given.
         response: Any
@@ -118,9 +114,7 @@ class ServiceUser(FastHttpUser):
             time.sleep(PAUSE_S)
 
 
-def sends(
-    method: str, path: str, *tags: str, name: str = "", **parts: Callable[[Any], Any]
-) -> Callable[[ServiceUser], None]:
+def sends(method: str, path: str, *tags: str, name: str = "", **parts: Callable[[Any], Any]) -> Any:
     """Make a task that sends one request; each part (json, data, files, params) is made from the user."""
 
     @tag(*tags)
@@ -128,6 +122,11 @@ def sends(
         user.ask(method, path, name=name, **{part: make(user) for part, make in parts.items()})
 
     return send
+
+
+def does(weight: int, *tags: str) -> Callable[[Any], Any]:
+    """Make a method a task."""
+    return lambda method: tag(*tags)(task(weight)(method))
 
 
 def photos_in(*fields: str) -> Callable[[ServiceUser], dict[str, Any]]:

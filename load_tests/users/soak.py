@@ -61,11 +61,9 @@ class HostileUser(ServiceUser):
         try:
             with socket.create_connection((address.hostname, address.port or 80), 10) as connection:
                 connection.sendall(sent)
-        except (BrokenPipeError, ConnectionResetError):
-            # The service may hang up first.
-            pass
         except OSError as error:
-            problem = error
+            # The service may hang up first.
+            problem = None if isinstance(error, BrokenPipeError | ConnectionResetError) else error
         self.environment.events.request.fire(**request, exception=problem, context={})
 
 

@@ -3,10 +3,9 @@
 from typing import Any
 from uuid import uuid4
 
-from locust import tag, task
 from locust.env import Environment
 
-from load_tests.users.service_user import CHANCE, ServiceUser, photos_in, sends
+from load_tests.users.service_user import CHANCE, ServiceUser, does, photos_in, sends
 
 NAMED = "/v1/collections/[name]"
 SUBJECTS = 20
@@ -33,8 +32,7 @@ class PhotosUser(ServiceUser):
         sends("GET", "/v1/models", "manage"): 1,
     }
 
-    @tag("embed", "compare")
-    @task(2)
+    @does(2, "embed", "compare")
     def compare(self) -> None:
         first, second = embedding(self), embedding(self)
         if first and second:
@@ -60,24 +58,20 @@ class GalleryUser(ServiceUser):
         """Delete the collection, even if the answer to its creation was lost."""
         self.take_back(self._path, NAMED, with_faces="true")
 
-    @tag("search")
-    @task(10)
+    @does(10, "search")
     def search(self) -> None:
         self._ask("POST", "/search", params={"top_k": "3"}, files={"photo": self.photo().file})
 
-    @tag("search")
-    @task(4)
+    @does(4, "search")
     def search_embedding(self) -> None:
         if found := self._own_embedding():
             self._ask("POST", "/search/embedding", json={"embedding": found, "top_k": 3})
 
-    @tag("enrol")
-    @task(3)
+    @does(3, "enrol")
     def enrol(self) -> None:
         self._enrol(f"person-{CHANCE.randrange(SUBJECTS)}")
 
-    @tag("enrol")
-    @task
+    @does(1, "enrol")
     def enrol_embeddings(self) -> None:
         if found := self._own_embedding():
             values = [[value + CHANCE.gauss(0, 0.01) for value in found["values"]] for _ in range(BATCH)]
@@ -85,20 +79,17 @@ class GalleryUser(ServiceUser):
             body = {"contract": found["contract"], "embeddings": rows, "replace": True}
             self._ask("POST", "/embeddings", expected=(201,), json=body)
 
-    @tag("manage")
-    @task(2)
+    @does(2, "manage")
     def describe(self) -> None:
         self._ask("GET")
         self._ask("GET", "/subjects", params={"limit": "100"})
 
-    @tag("manage")
-    @task
+    @does(1, "manage")
     def delete_face(self) -> None:
         if self._enrol("leaver") and (found := self._ask("GET", "/subjects/leaver", "/subjects/[id]")):
             self._ask("DELETE", f"/faces/{found['faces'][0]['face_id']}", "/faces/[id]")
 
-    @tag("manage")
-    @task
+    @does(1, "manage")
     def delete_subjects(self) -> None:
         if self._enrol("leaver"):
             self._ask("DELETE", "/subjects/leaver", "/subjects/[id]")

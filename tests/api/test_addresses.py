@@ -18,8 +18,10 @@ from tests.api.sites import (
     NO_CONNECTION,
     NOT_FOUND,
     NOT_PUBLIC,
+    NOT_VALID,
     PHOTO,
     WITH_USER,
+    WRONG_SCHEME,
     Names,
     Page,
     Site,
@@ -161,7 +163,9 @@ def test_redirects_are_limited() -> None:
     ("location", "refused"),
     [
         ("http://169.254.169.254/latest/meta-data/", NOT_PUBLIC),
+        ("file:///etc/passwd", WRONG_SCHEME),
         ("http://me:secret@127.0.0.1/", WITH_USER),
+        ("http://127.0.0.1:70000/", NOT_VALID),
     ],
 )
 def test_a_redirect_passes_every_check(location: str, refused: tuple[str, str]) -> None:

@@ -88,7 +88,7 @@ def test_an_empty_database(variant: str) -> None:
     assert database.match("anna").json()["match_found"] is False
 
 
-def test_faces_are_listed_with_their_times_and_ids_are_counted_and_not_their_faces() -> None:
+def test_ids_are_listed_with_their_times_and_counted_whatever_their_number_of_faces() -> None:
     database = Database(limits=LimitArgs(max_faces=3))
     database.add("anna", "anna")
     database.enrol("bob", "bob", "bob-2", "bob-3")

@@ -49,28 +49,13 @@ def stage_deployments(built: Application) -> list[Any]:
     return [deployment_of(stage.stage) for stage in deployment_of(built).init_kwargs["stages"].values()]
 
 
-def shares(built: Application) -> dict[str, dict[str, float]]:
-    """The resources that a replica of each stage reserves."""
-    return {stage.name: stage.ray_actor_options for stage in stage_deployments(built)}
-
-
-def devices(built: Application) -> dict[str, Device]:
-    """The device that a replica of each stage runs on."""
-    return {stage.name: stage.init_args[3] for stage in stage_deployments(built)}
-
-
-ON_CPUS = {
-    "detector-mtcnn": {"num_cpus": 0.3, "num_gpus": 0},
-    "detector-mediapipe": {"num_cpus": 1, "num_gpus": 0},
-    "liveness-crmnet": {"num_cpus": 2.5, "num_gpus": 0},
-    "embedder-arcface": {"num_cpus": 0.2, "num_gpus": 0},
+PLACES = {
+    "detector-mtcnn": (0.3, 0.2, 1, 2048),
+    "detector-mediapipe": (1, 0, 1, 2048),
+    "liveness-crmnet": (2.5, 0.25, 3, 2048),
+    "embedder-arcface": (0.2, 1, 1, 512),
 }
-ON_GPUS = {
-    "detector-mtcnn": {"num_cpus": 0.3, "num_gpus": 0.2},
-    "detector-mediapipe": {"num_cpus": 1, "num_gpus": 0},
-    "liveness-crmnet": {"num_cpus": 2.5, "num_gpus": 0.25},
-    "embedder-arcface": {"num_cpus": 0.2, "num_gpus": 1},
-}
+"""By deployment: CPUs, GPUs, threads and MiB of GPU memory of a replica."""
 
 
 @pytest.mark.parametrize(
@@ -81,18 +66,14 @@ def test_stages_are_placed_on_the_device_and_the_cluster_is_asked_only_for_auto(
     device: str, gpus: int | None, required: bool | None, models_dir: Path, cluster: Any
 ) -> None:
     cluster(gpus)
-    built = app.build(arguments(models_dir, device=device))
-    assert shares(built) == (ON_CPUS if required is None else ON_GPUS)
-
-    def on_device(threads: int, mib: int = 2048) -> Device:
-        return Device("cpu", threads) if required is None else Device("cuda", threads, mib * MIB, required)
-
-    assert devices(built) == {
-        "detector-mtcnn": on_device(1),
-        "detector-mediapipe": Device("cpu", threads=1),
-        "liveness-crmnet": on_device(3),
-        "embedder-arcface": on_device(1, 512),
-    }
+    placed = stage_deployments(app.build(arguments(models_dir, device=device)))
+    assert {stage.name for stage in placed} == PLACES.keys()
+    for stage in placed:
+        cpus, share, threads, mib = PLACES[stage.name]
+        share = 0 if required is None else share
+        assert stage.ray_actor_options == {"num_cpus": cpus, "num_gpus": share}
+        on_gpu = Device("cuda", threads, mib * MIB, bool(required))
+        assert stage.init_args[3] == (on_gpu if share else Device("cpu", threads))
 
 
 def test_the_ingress_gets_its_cpus_the_limits_and_every_stage_by_role(models_dir: Path, cluster: Any) -> None:

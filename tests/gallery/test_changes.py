@@ -97,6 +97,7 @@ class Changes(RuleBasedStateMachine):
                 self.forget({each.subject for each in faces})
             self.faces |= batch
             self.requests |= dict.fromkeys(batch, request or None)
+            assert set(self.run(statuses(self.writer, *faces))) == {"already"}
         assert self.run(versions(self.location)) == before + bool(batch)
 
     @rule(picked=st.lists(ONE, max_size=3))

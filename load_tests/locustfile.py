@@ -7,7 +7,7 @@ what counts as a failure.
 import logging
 import sys
 import time
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,14 +30,7 @@ USERS: tuple[type[User], ...] = (*ALL, MixedUser, FixedRequestUser, CheckedUser)
 globals().update({each.__name__: each for each in USERS})
 
 
-def _not_negative(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise ArgumentTypeError(f"{text} is not a number from 0")
-    return number
-
-
-THINK: dict[str, Any] = {"nargs": 2, "type": _not_negative, "default": [0.5, 2.0], "metavar": ("MIN", "MAX")}
+THINK: dict[str, Any] = {"nargs": 2, "type": float, "default": [0.5, 2.0], "metavar": ("MIN", "MAX")}
 OPTIONS: dict[str, dict[str, Any]] = {
     "--think-time": {**THINK, "help": "Seconds between two tasks of a user; default 0.5 2."},
     "--photos": {"metavar": "FOLDER", "help": "Photos of one face each to send; default: sample photos."},
@@ -69,7 +62,7 @@ def add_options(parser: ArgumentParser) -> None:
         users.add_argument(name, **options)
     limits = parser.add_argument_group("facegraph: limits", "The exit status is 1 if one is broken.")
     for name, (figure, _) in LIMITS.items():
-        limits.add_argument(f"--{name.replace('_', '-')}", type=_not_negative, help=f"Limit of the {figure}.")
+        limits.add_argument(f"--{name.replace('_', '-')}", type=float, help=f"Limit of the {figure}.")
 
 
 def prepare(environment: Environment, **_: Any) -> None:
@@ -137,11 +130,9 @@ def _runs(user: type[User], options: Any) -> bool:
     """Whether the class is to run: named if it has to be, with a task that ``--tags`` and ``--exclude-tags`` leave."""
     if getattr(user, "only_by_name", False) and user.__name__ not in (options.user_classes or ()):
         return False
-    tags = [set(getattr(task, "locust_tag_set", ())) for task in user.tasks]
-    return any(
-        not (options.tags and own.isdisjoint(options.tags)) and own.isdisjoint(options.exclude_tags or ())
-        for own in tags
-    )
+    wanted, unwanted = set(options.tags or ()), set(options.exclude_tags or ())
+    tags: list[set[str]] = [getattr(task, "locust_tag_set", set()) for task in user.tasks]
+    return any((not wanted or own & wanted) and not own & unwanted for own in tags)
 
 
 # Locust's hooks have no types.

@@ -20,7 +20,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from load_tests.locust_process import comparing, load
-from load_tests.photos import NoPhotosError, sample_pair
+from load_tests.photos import sample_pair
 from load_tests.records import Request, read
 from load_tests.results import table
 
@@ -70,20 +70,16 @@ def main(
         raise typer.BadParameter(f"{url} is not an address that begins with http:// or https://")
     try:
         first, second = (image1, image2) if image1 and image2 else sample_pair()
-    except NoPhotosError as error:
+    except ValueError as error:
         console.print(f"[red]no photos[/]: {escape(str(error))} with --image1 and --image2", soft_wrap=True)
         raise typer.Exit(1) from None
     requests = send(url, (image1 or first, image2 or second), num_requests, concurrency)
     problems = Counter(each.problem for each in requests if each.problem)
-    succeeded = problems.total() < len(requests)
-    if succeeded:
-        console.print(report(requests))
-    else:
-        console.print(f"[red]none[/] of {len(requests)} requests succeeded")
+    failed = problems.total() == len(requests)
+    console.print(f"[red]none[/] of {len(requests)} requests succeeded" if failed else report(requests))
     for problem, count in problems.most_common(MOST_PROBLEMS):
         console.print(f"[red]{count} failed[/]: {escape(problem)}", soft_wrap=True)
-    if not succeeded:
-        raise typer.Exit(1)
+    raise typer.Exit(failed)
 
 
 if __name__ == "__main__":

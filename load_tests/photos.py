@@ -22,10 +22,6 @@ LONGEST_SIDE = 1024
 """Pixels of a photo as a phone's client sends it; the sample photos are smaller."""
 
 
-class NoPhotosError(ValueError):
-    """There are not two photos to send; the message says where."""
-
-
 @dataclass(frozen=True, slots=True)
 class Photo:
     """An encoded photo: file name, bytes and media type, as in a form; and the bytes in base64."""
@@ -50,16 +46,16 @@ def samples(*patterns: str) -> list[Path]:
     """The sample photos whose paths match.
 
     Raises:
-        NoPhotosError: they have not been fetched.
+        ValueError: they have not been fetched.
     """
     paths = [path for pattern in patterns for path in sorted(SAMPLES.glob(pattern))]
     if not paths:
-        raise NoPhotosError(f"{SAMPLES} has no sample photos: run `make photos`, or name photos of your own")
+        raise ValueError(f"{SAMPLES} has no sample photos: run `make photos`, or name photos of your own")
     return paths
 
 
 def sample_pair() -> tuple[Path, Path]:
-    """Two sample photos of one person; raises `NoPhotosError` like `samples`."""
+    """Two sample photos of one person; raises ValueError like `samples`."""
     first, second, *_ = samples(*PAIR_SAMPLES)
     return first, second
 
@@ -79,9 +75,9 @@ def in_folder(folder: Path) -> list[Path]:
     """The photos in `folder` and the folders below, `MOST` at most, spread evenly over their paths.
 
     Raises:
-        NoPhotosError: there are fewer than two.
+        ValueError: there are fewer than two.
     """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if len(paths) < 2:
-        raise NoPhotosError(f"{folder} has {len(paths)} photos; at least two are needed")
+        raise ValueError(f"{folder} has {len(paths)} photos; at least two are needed")
     return paths[:: -(-len(paths) // MOST)]

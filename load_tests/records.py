@@ -39,7 +39,7 @@ class Request:
 
     @property
     def began(self) -> float:
-        """Time of sending, by `time.monotonic`; that of the end if it has no duration."""
+        """Time of sending; that of the end if it has no duration."""
         return self.ended - (self.milliseconds or 0) / 1000
 
 

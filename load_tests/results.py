@@ -2,18 +2,14 @@
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psutil
 from matplotlib.figure import Figure
 from rich.table import Table
-
-Line = tuple[Sequence[float], Sequence[float], str]
-"""x and y of a line, and its style in matplotlib."""
 
 
 def table(first: str, *headings: str) -> Table:
@@ -25,12 +21,11 @@ def table(first: str, *headings: str) -> Table:
 
 
 def machine() -> dict[str, Any]:
-    """CPU, memory, load, versions and time, for a JSON file."""
+    """CPU, load, versions and time, for a JSON file."""
     models = [line for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if line.startswith("model name")]
     return {
         "cpu": models[0].partition(": ")[2] if models else "unknown",
         "cores": len(os.sched_getaffinity(0)),
-        "memory_mib": psutil.virtual_memory().total // 2**20,
         "load_average_before": os.getloadavg()[0],
         "system": platform.platform(),
         "packages": {name: version(name) for name in ("numpy", "onnxruntime", "ray")},
@@ -38,8 +33,8 @@ def machine() -> dict[str, Any]:
     }
 
 
-def draw(path: Path, panels: Mapping[str, Mapping[str, Line]]) -> None:
-    """Write a PNG file with one panel of named lines over seconds per y label."""
+def draw(path: Path, panels: Mapping[str, Mapping[str, tuple[Any, Any, str]]]) -> None:
+    """Write a PNG file with one panel per y label: named lines of seconds, values and a style of matplotlib."""
     figure = Figure(figsize=(9, 1 + 1.8 * len(panels)), layout="constrained")
     column = figure.subplots(len(panels), squeeze=False, sharex=True)[:, 0]
     for axes, (y_label, lines) in zip(column, panels.items(), strict=True):

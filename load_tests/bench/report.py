@@ -36,13 +36,12 @@ def over_rounds(rounds: Iterable[Round]) -> list[Measurement]:
     kinds: dict[tuple[str, str, int], list[Measurement]] = defaultdict(list)
     for each in chain.from_iterable(rounds):
         kinds[each.what, each.route, each.clients].append(each)
-
-    def typical(entries: Round) -> Measurement:
+    found = []
+    for entries in kinds.values():
         figures: dict[str, Any] = {name: median(getattr(each, name) for each in entries) for name in NUMBERS}
         figures |= {name: sum(getattr(each, name) for each in entries) for name in COUNTS}
-        return replace(entries[-1], steps=median_steps(each.steps for each in entries), **figures)
-
-    return list(map(typical, kinds.values()))
+        found.append(replace(entries[-1], steps=median_steps(each.steps for each in entries), **figures))
+    return found
 
 
 def ratios(rounds: Iterable[Round]) -> dict[str, list[float]]:

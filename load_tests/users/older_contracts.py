@@ -5,13 +5,14 @@ from uuid import uuid4
 
 from locust.env import Environment
 
+from load_tests.photos import pair_json
 from load_tests.users.service_user import BY_ADDRESS, CHANCE, ServiceUser, does, photos_in, sends
 
 _EXTRACT = "/api/v1/extract-embedding"
 
 
-def _pair(first: str, second: str) -> Any:
-    return lambda user: {name: photo.base64 for name, photo in zip((first, second), user.pair(), strict=True)}
+def _compares(path: str) -> Any:
+    return sends("POST", path, "compare", json=lambda user: pair_json(path, user.pair()))
 
 
 def _variant(user: Any) -> Any:
@@ -44,7 +45,7 @@ class MatchUser(ServiceUser):
 
     weight = 4
     tasks: Any = {  # noqa: RUF012
-        sends("POST", "/match", "compare", json=_pair("image1", "image2")): 3,
+        _compares("/match"): 3,
         sends("POST", "/match", "compare", json=_with_threshold): 1,
         # A line of its own, because it includes the other site's time.
         sends("POST", "/match", "compare", BY_ADDRESS, name="/match by address", json=_address_and_photo): 1,
@@ -55,10 +56,7 @@ class CompareUser(ServiceUser):
     """Compares pairs of photos, mostly with /mediapipe, as the older service recommended."""
 
     weight = 2
-    tasks: Any = {  # noqa: RUF012
-        sends("POST", "/mediapipe", "compare", json=_pair("image1_base64", "image2_base64")): 3,
-        sends("POST", "/compare", "compare", json=_pair("image1_base64", "image2_base64")): 1,
-    }
+    tasks: Any = {_compares("/mediapipe"): 3, _compares("/compare"): 1}  # noqa: RUF012
 
 
 class FaceDatabaseUser(ServiceUser):

@@ -20,7 +20,6 @@ BY_ADDRESS = "address"
 PAUSE_S = 1.0
 """Seconds that a client waits after a failure, as the service's Retry-After asks."""
 ERROR_LENGTH = 200
-_REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class WrongAnswerError(Exception):
@@ -85,7 +84,7 @@ class ServiceUser(FastHttpUser):
         # Locust types its responses, but not how their verdict is given.
         response: Any
         with self.client.request(method, path, name=name or path, catch_response=True, **request) as response:
-            status, text = response.status_code, _REQUEST_ID.sub("...", response.text or "")[:ERROR_LENGTH]
+            status, text = response.status_code, re.sub(r"[0-9a-f]{32}", "...", response.text or "")[:ERROR_LENGTH]
             if status in expected:
                 plain = response.headers.get("Content-Type", "").startswith("text/plain; version=")
                 try:

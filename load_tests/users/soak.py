@@ -83,18 +83,15 @@ class MixedUser(ServiceUser):
         self._users = [each(environment) for each in ALL]
 
     def on_start(self) -> None:
-        """Start every user."""
         for user in self._users:
             user.on_start()
 
     def on_stop(self) -> None:
-        """Let every user delete what it enrolled."""
         for user in self._users:
             user.on_stop()  # type: ignore[no-untyped-call]
 
     @task
     def run_a_task(self) -> None:
-        """Run a random task of a random user."""
         [user] = CHANCE.choices(self._users, [user.weight for user in self._users])
         chosen: Any = CHANCE.choice(user.tasks)
         chosen(user)

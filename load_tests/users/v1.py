@@ -14,11 +14,7 @@ BATCH = 10
 """Embeddings enrolled in one request."""
 
 
-def _report(_: ServiceUser) -> dict[str, str]:
-    return {"liveness": "report"}
-
-
-def _report_by_metric(_: ServiceUser) -> dict[str, str]:
+def _metric(_: ServiceUser) -> dict[str, str]:
     return {"liveness": "report", "metric": CHANCE.choice(("cosine", "euclidean"))}
 
 
@@ -27,8 +23,8 @@ class PhotosUser(ServiceUser):
 
     weight = 3
     tasks: Any = {  # noqa: RUF012
-        sends("POST", "/v1/detect", "detect", params=_report, files=photos_in("photo")): 2,
-        sends("POST", "/v1/verify", "compare", params=_report_by_metric, files=photos_in("photo1", "photo2")): 4,
+        sends("POST", "/v1/detect", "detect", params=lambda _: {"liveness": "report"}, files=photos_in("photo")): 2,
+        sends("POST", "/v1/verify", "compare", params=_metric, files=photos_in("photo1", "photo2")): 4,
         sends("GET", "/v1/models", "manage"): 1,
     }
 
@@ -84,13 +80,10 @@ class GalleryUser(ServiceUser):
         self._ask("GET")
         self._ask("GET", "/subjects", params={"limit": "100"})
 
-    @does(1, "manage")
-    def delete_face(self) -> None:
+    @does(2, "manage")
+    def leave(self) -> None:
         if self._enrol("leaver") and (found := self._ask("GET", "/subjects/leaver", "/subjects/[id]")):
             self._ask("DELETE", f"/faces/{found['faces'][0]['face_id']}", "/faces/[id]")
-
-    @does(1, "manage")
-    def delete_subjects(self) -> None:
         if self._enrol("leaver"):
             self._ask("DELETE", "/subjects/leaver", "/subjects/[id]")
         self._ask("POST", "/subjects/delete", json={"ids": ["person-1", "person-2"]})

@@ -34,7 +34,6 @@ STEPS = {
             (f"{task}-busy", "        work"),
         )
     },
-    "compare": "    compare",
 }
 """Labels of the steps, in order and indented like a tree."""
 

@@ -1,8 +1,7 @@
 """`python -m load_tests.autoscaling`: a load that comes in steps, and the replicas that follow it.
 
-It starts the service and loads one route for a while, then another, then none. By default it serves
-configs/autoscaling.yaml, which shows within minutes on a small machine what otherwise takes half an hour.
-data/bench/autoscaling.png is the picture.
+By default it serves configs/autoscaling.yaml, which shows within minutes on a small machine what otherwise takes half
+an hour. data/bench/autoscaling.png is the picture.
 """
 
 from collections.abc import Sequence
@@ -77,7 +76,7 @@ def main(
     names = sorted({name for each in looks for name in each.counts})
     panels = {name: {"replicas": (moments, [each.counts[name] for each in looks], "-")} for name in names}
     draw(RESULTS / "autoscaling.png", {**panels, "ms": {"answers": dots}})
-    Console().print(phases_table(phases), f"written: {RESULTS / 'autoscaling.png'}")
+    Console().print(phases_table(phases))
 
 
 if __name__ == "__main__":

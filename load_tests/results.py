@@ -4,12 +4,14 @@ import os
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 from rich.table import Table
+
+PACKAGES = {"facenet-pytorch", "mediapipe", "numpy", "onnxruntime", "onnxruntime-gpu", "ray", "torch"}
 
 
 def table(first: str, *headings: str) -> Table:
@@ -28,7 +30,7 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "load_average_before": os.getloadavg()[0],
         "system": platform.platform(),
-        "packages": {name: version(name) for name in ("numpy", "onnxruntime", "ray")},
+        "packages": {each.name: each.version for each in distributions() if each.name in PACKAGES},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

@@ -14,6 +14,7 @@ from load_tests.bench.report import measured, over_rounds, ratios, steps
 from load_tests.performance_test import report
 from load_tests.processes import Sample
 from load_tests.records import Request, answers_between, read, write
+from load_tests.results import machine
 
 FIRST = Sample(10, {1: 1.0, 2: 5.0}, 20, 9, 9, 0, 0, 0, dict.fromkeys(range(5), "ingress"))
 LAST = replace(FIRST, at=14, cpu={1: 4.0, 3: 3.0}, machine_cpu=26.4, memory=512)
@@ -124,6 +125,12 @@ def test_a_routes_table_has_its_own_measurements_and_the_plain_services() -> Non
     assert (rows["service, 4"][0], rows["service, 4"][-1]) == ("4", "80%")
     entries[0] = replace(entries[0], steps={"decode": 8.25})
     assert rows_of(steps(entries, "/mediapipe"))["decode"] == ["8.2", "", "", ""]
+
+
+def test_a_measurement_is_written_with_its_machine() -> None:
+    found = machine()
+    assert found["cores"] >= 1
+    assert {"numpy", "ray"} <= found["packages"].keys()
 
 
 def test_the_performance_test_reports_the_requests_that_succeeded() -> None:

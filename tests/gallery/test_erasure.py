@@ -91,12 +91,14 @@ async def test_indexes_of_a_table_that_was_larger(
     location: Location, monkeypatch: pytest.MonkeyPatch, writer: Writer
 ) -> None:
     monkeypatch.setattr(gallery.maintenance, "KEYED_ROWS", 50)
-    gone, left = strangers(60), people(40)
+    gone, left = strangers(60), people(60)
     await enrol(writer, *gone)
     await writer.clean()
     await writer.delete_subjects(NAME, subjects(gone))
     await enrol(writer, *left)
     await erased(location, writer, gone, left)
+    await writer.delete_subjects(NAME, subjects(left))
+    await erased(location, writer, left, [])
 
 
 async def test_old_files_are_deleted_only_after_the_new_ones_are_on_disk(

@@ -222,3 +222,8 @@ def test_measured_angles_and_closed_eyes_are_reported_and_refuse_only_if_the_pol
     strict = Policy(enrol_pose="require", enrol_eyes="require")
     assert statuses(Desk().enrol(*photos, policy=strict)) == ["FACE_TURNED", "EYES_CLOSED", "enrolled"]
     assert statuses(Desk().enrol(*photos, policy=strict, rules=LENIENT)) == ["enrolled"] * 3
+    [both] = Desk().enrol("anna-turned-spoof", policy=strict, rules=LIVE_ONLY, liveness=True)
+    assert (statuses([both]), [reason.code for reason in both.reasons]) == (
+        ["FACE_TURNED"],
+        ["FACE_TURNED", "NOT_LIVE"],
+    )

@@ -2,6 +2,7 @@
 
 import fnmatch
 import json
+import re
 import tomllib
 from pathlib import PurePosixPath
 
@@ -10,6 +11,8 @@ import pytest
 from tests.conftest import PROJECT
 
 DOCKERFILE = (PROJECT / "ops" / "docker" / "Dockerfile").read_text("utf-8")
+SERVING = ("cpu", "gpu")
+SECRET = re.compile("TOKEN|SECRET|PASSWORD|ACCESS_KEY")
 
 
 def stages() -> dict[str, list[tuple[str, str]]]:
@@ -68,9 +71,24 @@ def test_data_secrets_and_history_are_not_sent_to_the_builder(path: str) -> None
     assert not is_ignored("api/v1/photos.py")
 
 
-@pytest.mark.parametrize("stage", ["cpu", "gpu"])
-def test_serving_image_has_weights_its_packages_and_a_configuration(stage: str) -> None:
+@pytest.mark.parametrize("stage", [*SERVING, "tools"])
+def test_image_runs_unprivileged_and_forwards_signals(stage: str) -> None:
+    assert of(stage, "USER") == ["10001:10001"]
+    assert json.loads(of(stage, "ENTRYPOINT")[0]) == ["tini", "--", "facegraph"]
+    assert STAGES[stage][-1][0] in {"USER", "CMD"}
+
+
+@pytest.mark.parametrize("stage", SERVING)
+def test_serving_image_has_a_health_check_weights_and_its_packages(stage: str) -> None:
+    assert "/readyz" in of(stage, "HEALTHCHECK")[0]
+    assert of(stage, "STOPSIGNAL") == ["SIGINT"]
     command, config = json.loads(of(stage, "CMD")[-1])
     assert (command, (PROJECT / config).is_file()) == ("serve", True)
     for source in ("weights", f"packages-{stage}"):
         assert any(copied.startswith(f"--from={source} ") for copied in of(stage, "COPY"))
+
+
+def test_no_secret_is_an_argument_or_a_variable() -> None:
+    assert [
+        rest for stage in STAGES for name in ("ARG", "ENV") for rest in of(stage, name) if SECRET.search(rest)
+    ] == []

@@ -14,6 +14,7 @@ from graphs.settings import AppArgs
 from models.catalogue import card, networks_of
 from tests.conftest import PROJECT
 from tests.ops import embedded
+from tests.ops.test_images import SECRET
 
 FOLDER = PROJECT / "ops" / "kubernetes"
 GPU_MIB = 24 * 1024
@@ -116,27 +117,39 @@ def test_ray_version_is_the_locked_one() -> None:
 
 @pytest.mark.parametrize("folder", ["base", "overlays/mounted-weights"])
 def test_pods_run_unprivileged_with_a_read_only_root(folder: str) -> None:
-    for pod in (found := list(pods(FOLDER / folder))):
+    found = list(pods(FOLDER / folder))
+    assert found
+    for pod in found:
         assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["runAsUser"]) == (True, 10001)
         for container in pod["containers"]:
             security, mounts = container["securityContext"], container["volumeMounts"]
             assert (security["allowPrivilegeEscalation"], security["readOnlyRootFilesystem"]) == (False, True)
+            assert security["capabilities"] == {"drop": ["ALL"]}
+            assert {"/tmp", "/home/facegraph"} <= {mount["mountPath"] for mount in mounts}
             assert {mount["name"] for mount in mounts} <= {volume["name"] for volume in pod["volumes"]}
-    assert found
+            assert container["image"] in {"facegraph:0.1.0-gpu-production", "facegraph-tools:0.1.0"}
 
 
-def test_only_the_port_of_the_service_is_open_to_everybody() -> None:
+def test_only_the_port_of_the_service_is_open_and_keys_are_required() -> None:
+    [inside, everybody, *named] = BASE["NetworkPolicy"]["spec"]["ingress"]
+    assert (CLUSTER["authOptions"]["mode"], ENVIRONMENT["REQUIRE_KEYS"]) == ("token", "true")
     selected = BASE["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"]
     port = yaml.safe_load(SERVICE["serveConfigV2"])["http_options"]["port"]
-    public = [rule["ports"] for rule in BASE["NetworkPolicy"]["spec"]["ingress"] if "from" not in rule]
-    assert public == [[{"protocol": "TCP", "port": port}]]
+    assert inside == {"from": [{"podSelector": {"matchLabels": selected}}]}
+    assert everybody == {"ports": [{"protocol": "TCP", "port": port}]}
+    assert [(len(rule["from"]), [each["port"] for each in rule["ports"]]) for rule in named] == [
+        (1, [8265]),
+        (1, [8080]),
+    ]
     for group in GROUPS.values():
         assert selected.items() <= group["template"]["metadata"]["labels"].items()
 
 
 @pytest.mark.parametrize("folder", ["base", "overlays/example", "overlays/mounted-weights"])
-def test_kustomization_lists_every_file(folder: str) -> None:
+def test_kustomization_lists_every_file_and_no_secret(folder: str) -> None:
     listed = yaml.safe_load((FOLDER / folder / "kustomization.yaml").read_text("utf-8"))["resources"]
     assert all((FOLDER / folder / resource).exists() for resource in listed)
     files = {file.name for file in (FOLDER / folder).glob("*.yaml")} - {"kustomization.yaml"}
     assert files == {resource for resource in listed if not resource.startswith("..")}
+    assert not [document for document in documents(FOLDER / folder) if document["kind"] == "Secret"]
+    assert not [name for name in ENVIRONMENT if SECRET.search(name)]

@@ -91,3 +91,11 @@ def test_documentation_names_every_metric(ours: dict[str, set[str]]) -> None:
     named = set(re.findall(r"`((?:ray_)?facegraph_\w+)`", (ROOT / "docs/observability.md").read_text("utf-8")))
     families = {re.sub("_(bucket|sum|count)$", "", name) for name in ours}
     assert named == families
+
+
+def test_dashboard_uses_the_provisioned_source() -> None:
+    [source] = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text("utf-8"))["datasources"]
+    [dashboard] = [json.loads(file.read_text("utf-8")) for file in (GRAFANA / "dashboards").glob("*.json")]
+    panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+    assert {panel["datasource"]["uid"] for panel in panels} == {source["uid"]}
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])

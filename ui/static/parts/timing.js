@@ -2,16 +2,12 @@
 
 import { element } from "./elements.js";
 import { cell, table } from "./table.js";
+import { TASK_NAMES } from "./tasks.js";
 
 const NAMES = {
+  ...TASK_NAMES,
   total: "Total",
   ingress: "HTTP and comparison",
-  detector: "Detector",
-  liveness: "Liveness",
-  embedder: "Embedder",
-  pose: "Head pose",
-  eyes: "Open eyes",
-  gallery: "Gallery",
   decode: "decoding",
   detect: "finding faces",
   crop: "cropping",

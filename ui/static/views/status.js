@@ -4,17 +4,10 @@ import { call } from "../parts/api.js";
 import { byId, element } from "../parts/elements.js";
 import { tell } from "../parts/notice.js";
 import { cell, table } from "../parts/table.js";
+import { TASK_NAMES } from "../parts/tasks.js";
 
 const EVERY_MS = 3000;
-const KINDS = {
-  ingress: "HTTP",
-  detector: "Detector",
-  liveness: "Liveness",
-  embedder: "Embedder",
-  pose: "Head pose",
-  eyes: "Open eyes",
-  gallery: "Gallery",
-};
+const KINDS = { ...TASK_NAMES, ingress: "HTTP" };
 
 const view = byId("status"),
   alert = view.querySelector("[data-alert]");

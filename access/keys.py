@@ -197,7 +197,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, keys: Sequence[Key]) -> None:
-    # mkstemp creates the file with mode 0600, so nobody else can ever read it.
+    # mkstemp creates the file with mode 0600, so other users can never read it.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -64,7 +64,7 @@ def from_base64(field: str, max_bytes: int) -> bytes:
 
 
 def _fits(base64: str | bytes, max_bytes: int) -> bool:
-    # Four characters carry three bytes, of which up to two may be padding.
+    # Four characters carry three bytes, and padding can take the place of two.
     return len(base64) * 3 // 4 <= max_bytes + 2
 
 

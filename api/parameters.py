@@ -99,7 +99,7 @@ class _CheckedRequest(Request):
         return read
 
     async def json(self) -> Any:
-        """Parse the body. Raises `Refused` if an object repeats a key, of which Python would keep the last value."""
+        """Parse the body. Raises `Refused` if an object repeats a key: Python would keep only the last value."""
         body = await self.body()
         try:
             return json.loads(body, object_pairs_hook=_once)

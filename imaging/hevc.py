@@ -38,7 +38,7 @@ def sample_format(configuration: bytes) -> SampleFormat:
 
 
 def hevc_work(configuration: bytes, coded: bytes) -> tuple[int, int]:
-    """Pixels of the largest picture in the parameter sets, and the number of slices, each of which may cover them all.
+    """Pixels of the largest picture in the parameter sets, and the number of slices; each slice may cover the picture.
 
     pi-heif takes the sample format from the ``hvcC`` box and writes out of bounds if it is wrong, so the box must agree
     with every parameter set.

@@ -28,8 +28,8 @@ class ReEmbedPlan:
     """Which photos to enrol again.
 
     Attributes:
-        one_face: by subject, the photos of which one face is enrolled.
-        every_face: by subject, the photos of which every face is enrolled.
+        one_face: by subject, the photos that were enrolled with one face.
+        every_face: by subject, the photos that were enrolled with every face.
         other_photos: by subject, all photos of subjects without any enrolled photo.
         missing: enrolled faces whose photo is not in the folder.
         absent: subjects without a photo in the folder.

@@ -52,7 +52,7 @@ def chunk_starts(data: bytes | bytearray) -> list[int]:
 
 @st.composite
 def spoiled_files(draw: st.DrawFn) -> bytes:
-    """A sound file after one to four edits, each of which replaces, removes, inserts or repeats a piece."""
+    """A sound file after one to four edits that each replace, remove, insert or repeat a piece."""
     data = bytearray(draw(st.sampled_from(sound_files())))
     for _ in range(draw(st.integers(1, 4))):
         places = st.sampled_from(chunk_starts(data)) | st.integers(0, len(data))

@@ -74,7 +74,7 @@ def test_a_fusion_weighs_the_logits_of_its_members(store: Store) -> None:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The ONNX files that were opened, each of which answers nothing; every model counts as pulled."""
+    """The opened ONNX files. They answer nothing, and every model counts as pulled."""
     names: list[str] = []
 
     def network(path: Path, device: Device) -> Any:

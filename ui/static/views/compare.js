@@ -9,6 +9,7 @@ import { photoOf } from "../parts/messages.js";
 import { meter, sourceOf } from "../parts/meter.js";
 import { tell } from "../parts/notice.js";
 import { PhotoSlot } from "../parts/photo.js";
+import { TASK_NAMES } from "../parts/tasks.js";
 import { timingTable } from "../parts/timing.js";
 
 const NAMES = ["First photo", "Second photo"];
@@ -149,20 +150,15 @@ function side(face, name) {
   );
 }
 
-const facts = (names) =>
-  element(
+function facts(names) {
+  const used = { ...names, liveness: names.liveness ?? "off" };
+  const tasks = Object.entries(TASK_NAMES).filter(([task]) => used[task]);
+  return element(
     "dl.facts",
     {},
-    [
-      ["Detector", names.detector],
-      ["Liveness", names.liveness ?? "off"],
-      ["Embedder", names.embedder],
-      ["Head pose", names.pose],
-      ["Open eyes", names.eyes],
-    ]
-      .filter(([, name]) => name)
-      .map(([term, name]) => element("div", {}, element("dt", {}, term), element("dd", {}, name))),
+    tasks.map(([task, term]) => element("div", {}, element("dt", {}, term), element("dd", {}, used[task]))),
   );
+}
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from dataclasses import dataclass
 
+import httpx
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.http_server import http_server
 
 
 @dataclass
@@ -25,37 +26,20 @@ class Collector:
     """The spans that were sent to an address."""
 
     address: str
-    spans: list[Span] = field(default_factory=list)
-
-    def take(self, body: bytes) -> None:
-        """Keep the spans in the body of a request: OTLP in protobuf."""
-        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-            for scope in resource.scope_spans:
-                for span in scope.spans:
-                    attributes = {each.key: str(each.value) for each in span.attributes}
-                    ids = (span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex())
-                    self.spans.append(Span(span.name, *ids, attributes))
+    spans: list[Span]
 
 
 @contextmanager
 def collector() -> Iterator[Collector]:
     """Run a collector on a free loopback port."""
+    spans = list[Span]()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            kept.take(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.end_headers()
+    def keep(request: httpx.Request) -> httpx.Response:
+        for resource in ExportTraceServiceRequest.FromString(request.content).resource_spans:
+            for span in (span for scope in resource.scope_spans for span in scope.spans):
+                ids = (span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex())
+                spans.append(Span(span.name, *ids, {each.key: str(each.value) for each in span.attributes}))
+        return httpx.Response(200)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Log nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        kept = Collector(f"http://127.0.0.1:{server.server_port}")
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield kept
-        finally:
-            server.shutdown()
-            thread.join()
+    with http_server(keep) as address:
+        yield Collector(address, spans)

@@ -16,45 +16,26 @@ TIMEOUT_S = 30
 """A test that hangs fails after this time."""
 
 
-class Meeting:
-    """Work that waits until `size` threads do it at once. Records the threads, and the most at the same time."""
+@pytest.mark.parametrize("count", [1, 3])
+def test_all_parts_share_a_fixed_number_of_threads_and_are_answered_in_order(count: int) -> None:
+    # A part ends once each thread is in one.
+    threads, met = list[threading.Thread](), threading.Barrier(count)
+    # A replica gets the threads' number alone.
+    pool = pickle.loads(pickle.dumps(Workers(count)))
+    assert pool.count == count
 
-    def __init__(self, size: int) -> None:
-        self.threads: list[threading.Thread] = []
-        self.most = 0
-        self._present = 0
-        self._lock = threading.Lock()
-        self._met = threading.Barrier(size)
-
-    def work(self, number: int = 0) -> int:
-        with self._lock:
-            self.threads.append(threading.current_thread())
-            self._present += 1
-            self.most = max(self.most, self._present)
-        self._met.wait(TIMEOUT_S)
-        with self._lock:
-            self._present -= 1
+    def work(number: int) -> int:
+        threads.append(threading.current_thread())
+        met.wait(TIMEOUT_S)
         return number
 
+    async def run() -> list[int]:
+        calls = (pool.run(partial(work, 2 * number), partial(work, 2 * number + 1)) for number in range(2 * count))
+        return [number for timed in await asyncio.gather(*calls) for number in timed.answer]
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_calls_share_a_fixed_number_of_threads(count: int) -> None:
-    meeting, pool = Meeting(count), Workers(count)
-
-    async def run() -> None:
-        await asyncio.gather(*(pool.run(meeting.work) for _ in range(4 * count)))
-
-    asyncio.run(run())
-    asyncio.run(run())
-    assert len(meeting.threads) == 8 * count
-    assert meeting.most == len(set(meeting.threads)) == count
-    assert threading.current_thread() not in meeting.threads
-
-
-def test_parts_run_side_by_side_and_are_answered_in_order() -> None:
-    meeting = Meeting(2)
-    timed = asyncio.run(Workers(2).run(*(partial(meeting.work, number) for number in range(4))))
-    assert (timed.answer, meeting.most) == ([0, 1, 2, 3], 2)
+    assert asyncio.run(run()) == asyncio.run(run()) == [*range(4 * count)]
+    assert (len(threads), len({*threads})) == (8 * count, count)
+    assert threading.current_thread() not in threads
 
 
 def test_waiting_for_a_thread_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +71,3 @@ def test_cancelled_call_never_starts_or_frees_its_thread_at_its_end() -> None:
 
     asyncio.run(run())
     assert done == ["running", "last"]
-
-
-def test_pickled_workers_keep_their_number() -> None:
-    assert pickle.loads(pickle.dumps(Workers(3))).count == 3

@@ -8,7 +8,9 @@ from tests.conftest import PROJECT
 
 DOCUMENTS = (PROJECT / "README.md", PROJECT / "SECURITY.md", *sorted((PROJECT / "docs").glob("*.md")))
 
-_FENCED = re.compile(r"^( *)(`{3,})(\S*).*?\n(.*?)^\1\2 *$", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^( *)(`{3,})(\w*) *(\S*)\n(.*?)^\1\2 *$", re.MULTILINE | re.DOTALL)
+"""A fenced block: indent, fence, language, path of the file to make of it, text."""
+
 _SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 
 
@@ -19,14 +21,14 @@ def name(document: Path) -> str:
 
 def shown(document: Path, *languages: str) -> Iterator[str]:
     """The fenced blocks of these languages, with continued lines joined."""
-    for _, _, language, code in _FENCED.findall(document.read_text("utf-8")):
+    for _, _, language, _, code in FENCED.findall(document.read_text("utf-8")):
         if language in languages:
             yield code.replace("\\\n", " ")
 
 
 def prose(document: Path) -> str:
     """The text without fenced blocks."""
-    return _FENCED.sub("", document.read_text("utf-8"))
+    return FENCED.sub("", document.read_text("utf-8"))
 
 
 def spans(document: Path) -> list[str]:

@@ -1,10 +1,8 @@
 """Every code block of README.md, SECURITY.md and docs/ runs, or gives the reason why not: `tests.docs.snippets`."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -15,6 +13,7 @@ from tests.conftest import PROJECT
 from tests.docs.documents import DOCUMENTS, name
 from tests.docs.snippets import run
 from tests.gallery.sample_gallery import enrol, people, writing
+from tests.http_server import http_server
 
 ELSEWHERE = {PROJECT / "docs" / "models.md"}
 """Documents with their own test: test_adding_a_model.py."""
@@ -54,31 +53,16 @@ def overloaded_once(service: httpx.Client) -> Iterator[tuple[str, list[str]]]:
     """
     keys = list[str]()
 
-    class Relay(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body, key = self.rfile.read(int(self.headers.get("Content-Length", 0))), self.headers["Idempotency-Key"]
-            keys.extend([key] if key else [])
-            if key and keys.count(key) == 1:
-                answer = httpx.Response(503, json={"error": {"code": "OVERLOADED"}}, headers={"Retry-After": "1"})
-            else:
-                names = ("Content-Type", "Idempotency-Key")
-                kept = {each: self.headers[each] for each in names if self.headers[each]}
-                answer = service.request(self.command, self.path, content=body, headers=kept)
-            self.send_response(answer.status_code)
-            for header in answer.headers.keys() & {"content-type", "content-length", "retry-after"}:
-                self.send_header(header, answer.headers[header])
-            self.end_headers()
-            self.wfile.write(answer.content)
+    def answer(request: httpx.Request) -> httpx.Response:
+        if key := request.headers.get("Idempotency-Key"):
+            keys.append(key)
+            if keys.count(key) == 1:
+                return httpx.Response(503, json={"error": {"code": "OVERLOADED"}}, headers={"Retry-After": "1"})
+        kept = {name: request.headers[name] for name in request.headers.keys() & {"content-type", "idempotency-key"}}
+        return service.request(request.method, request.url.raw_path.decode(), content=request.content, headers=kept)
 
-        do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - http.server looks for these names
-
-        def log_message(self, *message: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Relay) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", keys
-        server.shutdown()
+    with http_server(answer) as address:
+        yield address, keys
 
 
 @pytest.mark.parametrize("document", [each for each in DOCUMENTS if each not in ELSEWHERE], ids=name)

@@ -1,0 +1,85 @@
+"""The replicas of a detector and of a network for face crops, without a cluster."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from deployments import detector, face_network, workers
+from deployments.detector import DetectorReplica
+from deployments.face_network import FaceNetworkReplica
+from deployments.workers import Workers
+from graphs.stages import DetectionRequest
+from imaging.decode import Limits
+from imaging.faces import Detection
+from imaging.pick import Pick
+from models.device import Device
+from models.errors import ModelError
+from tests.fakes import photo, pull
+
+
+def test_each_photo_is_a_part_with_its_time_and_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[Any] = []
+    photos = {b"photo": photo(), b"other": photo()}
+
+    def one(data: bytes, *args: Any) -> Detection:
+        asked.append((data, *args))
+        return Detection((photos[data],), {}, {"decode": 0.125, "detect": 0.0625})
+
+    def made(*args: Any) -> Any:
+        asked.append(args)
+        return SimpleNamespace(one=one)
+
+    monkeypatch.setattr(detector, "load_detector", lambda card, store, *args: (card.name, store.root, *args))
+    monkeypatch.setattr(detector, "PhotoDetector", made)
+    monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25, 1.25, 1.5]).__next__))
+    device, limits, options = Device(threads=2), Limits(max_bytes=5), {"min_face": 20}
+    replica = DetectorReplica("mtcnn", tmp_path, "onnx-float32", device, limits, options, Workers(1))
+    timed = asyncio.run(replica.answer(DetectionRequest([b"photo", b"other"], (), Pick("largest"))))
+    assert timed.answer.photos == tuple(photos.values())
+    assert (timed.seconds, timed.steps) == (0.5, {"decode": 0.25, "detect": 0.125})
+    network = ("mtcnn", tmp_path, "onnx-float32", device, options)
+    assert asked == [(network, limits), *((data, (), Pick("largest")) for data in photos)]
+
+
+@pytest.mark.parametrize(
+    ("device", "count", "faces", "shares"),
+    [("cpu", 2, 3, [1, 2]), ("cpu", 1, 3, [3]), ("cpu", 5, 3, [1, 1, 1]), ("cuda", 2, 3, [3]), ("cpu", 2, 0, [0])],
+)
+def test_workers_share_the_faces_on_a_cpu_but_not_on_a_gpu(
+    device: Literal["cpu", "cuda"],
+    count: int,
+    faces: int,
+    shares: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    calls: list[tuple[str, int]] = []
+
+    def load(card: Any, *args: Any) -> Any:
+        def score(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            calls.append((card.name, len(first)))
+            return first[:, 0, 0, 0] + 10 * second[:, 0, 0, 0]
+
+        return score
+
+    monkeypatch.setattr(face_network, "load_network", load)
+    replica = FaceNetworkReplica("minifasnet", tmp_path, "onnx", Device(device), Workers(count))
+    crop = np.tile(np.arange(faces, dtype=np.uint8)[:, None, None, None], (1, 1, 1, 3))
+    timed = asyncio.run(replica.answer((crop, crop)))
+    assert (timed.answer.tolist(), timed.steps) == ([11 * number for number in range(faces)], {})
+    assert timed.seconds > 0
+    assert sorted(calls) == [("minifasnet", share) for share in shares]
+
+
+def test_fusion_is_ready_while_the_files_of_its_members_exist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(face_network, "load_network", lambda *args: None)
+    replica = FaceNetworkReplica("crmnet-duo", pull(tmp_path, "crmnet-duo"), "onnx", Device(), Workers(1))
+    asyncio.run(replica.ready())
+    (tmp_path / "minifasnet" / "crmnet.onnx").unlink()
+    with pytest.raises(ModelError, match=r"minifasnet cannot be used, crmnet\.onnx is gone"):
+        asyncio.run(replica.ready())

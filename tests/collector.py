@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import httpx
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from tests.http_server import http_server
+from tests.app_server import serving
 
 
 @dataclass
@@ -34,12 +37,12 @@ def collector() -> Iterator[Collector]:
     """Run a collector on a free loopback port."""
     spans = list[Span]()
 
-    def keep(request: httpx.Request) -> httpx.Response:
-        for resource in ExportTraceServiceRequest.FromString(request.content).resource_spans:
+    async def keep(request: Request) -> Response:
+        for resource in ExportTraceServiceRequest.FromString(await request.body()).resource_spans:
             for span in (span for scope in resource.scope_spans for span in scope.spans):
                 ids = (span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex())
                 spans.append(Span(span.name, *ids, {each.key: str(each.value) for each in span.attributes}))
-        return httpx.Response(200)
+        return Response()
 
-    with http_server(keep) as address:
+    with serving(Starlette(routes=[Route("/{path:path}", keep, methods=["POST"])])) as address:
         yield Collector(address, spans)

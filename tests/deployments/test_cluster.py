@@ -34,12 +34,9 @@ def answering(method: str, code: grpc.StatusCode | None = None) -> Iterator[str]
 
 
 @pytest.fixture(autouse=True)
-def last_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def last_started(clean_environment: None, tmp_path: Path) -> Path:
     """The file in which `ray start` records its cluster. The environment has none of Ray's variables."""
-    for name in ("RAY_USE_TLS", "RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
-        monkeypatch.setenv(name, "restored after the test")
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    os.environ["RAY_TMPDIR"] = str(tmp_path)
     (tmp_path / "ray").mkdir()
     return tmp_path / "ray" / "ray_current_cluster"
 

@@ -46,34 +46,25 @@ def test_a_stage_is_asked_in_its_deployment_or_inside_the_ingress(inside: bool) 
 async def test_a_fresh_ingress_is_ready_once_every_stage_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     started = asyncio.Event()
 
-    def named(name: str) -> Any:
-        async def ready() -> Any:
-            if name in ("detector-mtcnn", "gallery-reader"):
+    def named(name: str, answer: object = None, waits: bool = False) -> Any:
+        async def ready() -> object:
+            if waits:
                 await started.wait()
-            return ["staff"] if name == "gallery-reader" else None
+            return answer
 
-        return SimpleNamespace(deployment_name=name, ready=SimpleNamespace(remote=ready))
+        return handle(SimpleNamespace(ready=ready), name)
 
-    def bound(name: str, model: str) -> BoundStage:
-        return BoundStage(card(model), named(name))
-
+    stages = {
+        "mtcnn": BoundStage(card("mtcnn"), named("detector-mtcnn", waits=True)),
+        "crmnet": BoundStage(card("minifasnet"), named("liveness-crmnet")),
+    }
+    gallery = named("gallery-writer"), named("gallery-reader", ["staff"], waits=True)
+    access = AccessArgs(require_keys=False, audit_log="")
     monkeypatch.setattr(ingress, "first_looks", lambda watched: first_looks(watched, 0.1))
     monkeypatch.setattr(ingress, "_controller", lambda: SimpleNamespace(replicas=None))
     plain: Any = cast(Any, ingress.Ingress).func_or_class.__mro__[1]
     made = plain.__new__(plain)
-    await made.__init__(
-        {
-            "mtcnn": bound("detector-mtcnn", "mtcnn"),
-            "crmnet": bound("liveness-crmnet", "minifasnet"),
-            "arcface": bound("embedder-arcface", "mobilefacenet"),
-        },
-        {"detector": "mtcnn"},
-        LimitArgs(),
-        AddressArgs(),
-        (named("gallery-writer"), named("gallery-reader")),
-        AccessArgs(require_keys=False, audit_log=""),
-        1,
-    )
+    await made.__init__(stages, {"detector": "mtcnn"}, LimitArgs(), AddressArgs(), gallery, access, 1)
     transport = httpx.ASGITransport(made.__serve_build_asgi_app__())
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client, asyncio.timeout(10):
         answer = await client.get("/readyz")

@@ -20,15 +20,8 @@ from tests.conftest import PROJECT
 from tests.default_configuration import default_args
 
 STORE = "RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES"
-VARIABLES = ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", STORE, "RAY_TMPDIR", "TMPDIR")
 
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Starts without the variables, and restores them after the test."""
-    for name in VARIABLES:
-        monkeypatch.setenv(name, "restored after the test")
-        monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 def config(gallery: Path, port: int) -> dict[str, Any]:

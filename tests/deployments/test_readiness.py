@@ -46,13 +46,16 @@ def test_stage_is_not_ready_before_its_first_answer() -> None:
 
 
 @pytest.mark.parametrize("error", [ActorDiedError(), FULL, RuntimeError("its files are gone")])
-def test_failing_stage_is_not_ready_and_logged_once(error: Exception) -> None:
-    stage = Readiness("detector mtcnn", Answers(error))
+def test_failing_stage_is_not_ready_and_each_new_cause_is_logged_once(error: Exception) -> None:
+    stage = Readiness("detector mtcnn", Answers(error, error, error, error, OSError()))
     with serve_log() as log:
-        for _ in range(3):
+        for _ in range(6):
             asyncio.run(stage.look())
     assert stage.ready is False
-    assert [record.getMessage() for record in log] == [f"the stage detector mtcnn is not ready: {error!r}"]
+    causes = [repr(error), repr(OSError())]
+    assert [record.getMessage() for record in log] == [
+        f"the stage detector mtcnn is not ready: {each}" for each in causes
+    ]
 
 
 def test_another_replica_is_asked_when_one_died() -> None:
@@ -125,18 +128,6 @@ def test_only_successful_calls_count_as_answers() -> None:
 
     with serve_log():
         asyncio.run(run())
-
-
-def test_watch_continues_after_errors() -> None:
-    async def run() -> None:
-        asked = Answers(RuntimeError("broken"), OSError("gone"), None)
-        stage = Readiness("gallery gallery", asked)
-        async with watching(stage):
-            await eventually(lambda: stage.ready and asked.calls > 5)
-
-    with serve_log() as log:
-        asyncio.run(run())
-    assert [record.levelname for record in log if record.levelname == "WARNING"] == ["WARNING"] * 2
 
 
 def test_first_looks_are_awaited_for_a_limited_time() -> None:

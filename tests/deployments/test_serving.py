@@ -20,7 +20,7 @@ CONFIG = ROOT / "configs" / "serve.yaml"
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
+def calls(clean_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
     """The models that were pulled with their mirror, then the arguments of `serve`; each with the proxy in use."""
     made: list[Any] = []
 
@@ -35,9 +35,6 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
     def serve(arguments: list[str]) -> None:
         made.append((arguments, os.environ.get("HTTPS_PROXY")))
 
-    for name in ("FACEGRAPH_BIND", "HTTPS_PROXY", "MODEL_MIRROR"):
-        monkeypatch.setenv(name, "restored after the test")
-        monkeypatch.delenv(name)
     monkeypatch.setattr(transport, "set_up", set_up)
     monkeypatch.setattr(serving, "ready", nullcontext)
     monkeypatch.setattr(serving, "guarded", nullcontext)

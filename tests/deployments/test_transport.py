@@ -12,18 +12,8 @@ from api.settings import LimitArgs
 from deployments import transport
 
 TRACING = ("RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH", "RAY_SERVE_TRACING_SAMPLING_RATIO", "OTEL_SERVICE_NAME")
-VARIABLES = (
-    *(*transport.SWITCHES, *transport.PORTS, *transport.FILES, *transport.COLLECTORS, *TRACING),
-    *("RAY_SERVE_HAPROXY_MAXCONN", "OTEL_TRACES_SAMPLER_ARG", "FACEGRAPH_HAPROXY"),
-)
 
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Starts without the variables, and restores them after the test."""
-    for name in VARIABLES:
-        monkeypatch.setenv(name, "restored after the test")
-        monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 def test_unset_variables_are_set() -> None:

@@ -7,13 +7,18 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from gallery.location import Location
+from tests.app_server import serving
 from tests.conftest import PROJECT
 from tests.docs.documents import DOCUMENTS, name
 from tests.docs.snippets import run
 from tests.gallery.sample_gallery import enrol, people, writing
-from tests.http_server import http_server
 
 ELSEWHERE = {PROJECT / "docs" / "models.md"}
 """Documents with their own test: test_adding_a_model.py."""
@@ -53,15 +58,18 @@ def overloaded_once(service: httpx.Client) -> Iterator[tuple[str, list[str]]]:
     """
     keys = list[str]()
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    async def answer(request: Request) -> Response:
         if key := request.headers.get("Idempotency-Key"):
             keys.append(key)
             if keys.count(key) == 1:
-                return httpx.Response(503, json={"error": {"code": "OVERLOADED"}}, headers={"Retry-After": "1"})
-        kept = {name: request.headers[name] for name in request.headers.keys() & {"content-type", "idempotency-key"}}
-        return service.request(request.method, request.url.raw_path.decode(), content=request.content, headers=kept)
+                return JSONResponse({"error": {"code": "OVERLOADED"}}, 503, {"Retry-After": "1"})
+        kept = {name: request.headers[name] for name in {*request.headers} & {"content-type", "idempotency-key"}}
+        path, body = f"{request.scope['raw_path'].decode()}?{request.url.query}", await request.body()
+        given = await run_in_threadpool(service.request, request.method, path, content=body, headers=kept)
+        return Response(given.content, given.status_code, media_type=given.headers["content-type"])
 
-    with http_server(answer) as address:
+    routes = [Route("/{path:path}", answer, methods=["GET", "POST", "PUT", "DELETE"])]
+    with serving(Starlette(routes=routes)) as address:
         yield address, keys
 
 

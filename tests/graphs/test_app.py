@@ -1,12 +1,11 @@
 """Building the application: its deployments, and the resources that each reserves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
-from ray.serve import Application
 
 from deployments.face_network import FaceNetworkReplica
 from graphs import app
@@ -19,18 +18,7 @@ from tests.fakes import deployment_of, pull, serve_log
 
 MODELS = ("mtcnn", "mediapipe-full-range", "deep-tree", "mobilefacenet")
 MIB = 2**20
-
-
-def arguments(models_dir: Path, more: Mapping[str, Any] = MappingProxyType({}), **changed: Any) -> AppArgs:
-    """Arguments with a stage for each task and `more`. The detector mediapipe never takes a GPU."""
-    stages = {
-        "mtcnn": {"model": "mtcnn", "cpus": 0.3, "gpus": 0.2, "options": {"min_face": 30}},
-        "mediapipe": {"model": "mediapipe-full-range", "cpus": 1, "gpus": 0},
-        "crmnet": {"model": "deep-tree", "engine": "tensorflow", "workers": 3, "cpus": 2.5, "gpus": 0.25},
-        "arcface": {"model": "mobilefacenet", "gpus": 1, "gpu_memory_mb": 512},
-        **more,
-    }
-    return AppArgs.model_validate({"stages": stages, "models_dir": models_dir, "ingress_cpus": 0.4, **changed})
+Build = Callable[..., Any]
 
 
 @pytest.fixture
@@ -39,14 +27,31 @@ def models_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Sets how many GPUs the cluster has; with None, asking for them is an error."""
-    return lambda gpus: monkeypatch.setattr(app, "_cluster_gpus", lambda: float(gpus))
+def build(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
+    """Builds the application with a stage for each task and `more`; returns the deployment of the ingress.
+
+    The detector mediapipe never takes a GPU. `gpus` is how many the cluster has; with None, asking for them is an
+    error.
+    """
+
+    def build(more: Mapping[str, Any] = MappingProxyType({}), gpus: int | None = 0, **changed: Any) -> Any:
+        monkeypatch.setattr(app, "_cluster_gpus", lambda: float(gpus))  # type: ignore[arg-type]
+        stages = {
+            "mtcnn": {"model": "mtcnn", "cpus": 0.3, "gpus": 0.2, "options": {"min_face": 30}},
+            "mediapipe": {"model": "mediapipe-full-range", "cpus": 1, "gpus": 0},
+            "crmnet": {"model": "deep-tree", "engine": "tensorflow", "workers": 3, "cpus": 2.5, "gpus": 0.25},
+            "arcface": {"model": "mobilefacenet", "gpus": 1, "gpu_memory_mb": 512},
+            **more,
+        }
+        made = {"stages": stages, "models_dir": models_dir, "ingress_cpus": 0.4, **changed}
+        return deployment_of(app.build(AppArgs.model_validate(made)))
+
+    return build
 
 
-def stage_deployments(built: Application) -> list[Any]:
+def stage_deployments(ingress: Any) -> list[Any]:
     """The deployment of every stage that the ingress was given."""
-    return [deployment_of(stage.stage) for stage in deployment_of(built).init_kwargs["stages"].values()]
+    return [deployment_of(stage.stage) for stage in ingress.init_kwargs["stages"].values()]
 
 
 PLACES = {
@@ -63,10 +68,9 @@ PLACES = {
     [("auto", 0, None), ("cpu", None, None), ("auto", 1, False), ("cuda", None, True)],
 )
 def test_stages_are_placed_on_the_device_and_the_cluster_is_asked_only_for_auto(
-    device: str, gpus: int | None, required: bool | None, models_dir: Path, cluster: Any
+    device: str, gpus: int | None, required: bool | None, build: Build
 ) -> None:
-    cluster(gpus)
-    placed = stage_deployments(app.build(arguments(models_dir, device=device)))
+    placed = stage_deployments(build(gpus=gpus, device=device))
     assert {stage.name for stage in placed} == PLACES.keys()
     for stage in placed:
         cpus, share, threads, mib = PLACES[stage.name]
@@ -76,28 +80,16 @@ def test_stages_are_placed_on_the_device_and_the_cluster_is_asked_only_for_auto(
         assert stage.init_args[3] == (on_gpu if share else Device("cpu", threads))
 
 
-def test_the_ingress_gets_its_cpus_the_limits_and_every_stage_by_role(models_dir: Path, cluster: Any) -> None:
-    cluster(0)
-    args = arguments(models_dir, limits={"max_image_size": 1000}, addresses={"timeout": 2})
-    ingress = deployment_of(app.build(args))
-    assert ingress.name == "ingress"
-    assert ingress.ray_actor_options == {"num_cpus": 0.4, "num_gpus": 0}
-    passed = ingress.init_kwargs
-    assert passed["limits"] == args.limits
-    assert passed["addresses"] == args.addresses
+def test_the_ingress_and_each_stage_get_their_settings(build: Build, models_dir: Path) -> None:
+    ingress = build(limits={"max_image_size": 1, "max_image_pixels": 2}, addresses={"timeout": 3})
+    assert (ingress.name, ingress.ray_actor_options) == ("ingress", {"num_cpus": 0.4, "num_gpus": 0})
+    passed, limits = ingress.init_kwargs, Limits(max_bytes=1, max_pixels=2, max_dimension=1024)
+    assert (passed["limits"].decode, passed["addresses"].timeout) == (limits, 3)
     assert {role: stage.card.name for role, stage in passed["stages"].items()} == dict(
         zip(("mtcnn", "mediapipe", "crmnet", "arcface"), MODELS, strict=True)
     )
     assert passed["defaults"] == {"detector": "mtcnn", "liveness": "crmnet", "embedder": "arcface"}
-
-
-def test_each_stage_gets_its_model_and_engine_and_a_detector_also_limits_and_options(
-    models_dir: Path, cluster: Any
-) -> None:
-    cluster(0)
-    built = app.build(arguments(models_dir, limits={"max_image_size": 1, "max_image_pixels": 2}))
-    limits = Limits(max_bytes=1, max_pixels=2, max_dimension=1024)
-    assert {stage.name: (*stage.init_args[:3], *stage.init_args[4:]) for stage in stage_deployments(built)} == {
+    assert {stage.name: (*stage.init_args[:3], *stage.init_args[4:]) for stage in stage_deployments(ingress)} == {
         "detector-mtcnn": ("mtcnn", models_dir, "onnx", limits, {"min_face": 30}),
         "detector-mediapipe": ("mediapipe-full-range", models_dir, "onnx", limits, {}),
         "liveness-crmnet": ("deep-tree", models_dir, "tensorflow"),
@@ -105,76 +97,60 @@ def test_each_stage_gets_its_model_and_engine_and_a_detector_also_limits_and_opt
     }
 
 
-def test_a_model_that_is_not_pulled_is_named(models_dir: Path, cluster: Any) -> None:
-    cluster(0)
+def test_a_model_that_is_not_pulled_is_named(build: Build) -> None:
     with pytest.raises(ModelError) as caught:
-        app.build(arguments(models_dir, {"arcface": {"model": "arcface-r50"}}))
+        build({"arcface": {"model": "arcface-r50"}})
     assert str(caught.value) == (
         "the model arcface-r50 cannot be used, it is not pulled: run `facegraph models pull arcface-r50`"
     )
 
 
-def test_a_superseded_model_is_served_with_one_warning(models_dir: Path, cluster: Any) -> None:
-    cluster(0)
+def test_a_superseded_model_is_served_with_one_warning(build: Build) -> None:
     with serve_log() as records:
-        app.build(arguments(models_dir))
-    assert [record.getMessage() for record in records] == [
-        "The model deep-tree of the stage crmnet is superseded by fr-liveness"
-    ]
+        build()
+    warning = "The model deep-tree of the stage crmnet is superseded by fr-liveness"
+    assert [record.getMessage() for record in records] == [warning]
 
 
-def test_a_fusion_needs_the_exports_of_its_members(tmp_path: Path, cluster: Any) -> None:
-    cluster(0)
+def test_a_fusion_needs_the_exports_of_its_members(build: Build, models_dir: Path) -> None:
     fused = {"crmnet": {"model": "crmnet-duo"}}
-    models_dir = pull(tmp_path, *MODELS, "fr-liveness")
+    pull(models_dir, "fr-liveness")
     with pytest.raises(ModelError, match="the model minifasnet cannot be used"):
-        app.build(arguments(models_dir, fused))
-    built = app.build(arguments(pull(models_dir, "minifasnet"), fused))
-    assert deployment_of(built).init_kwargs["stages"]["crmnet"].card.name == "crmnet-duo"
+        build(fused)
+    pull(models_dir, "minifasnet")
+    assert build(fused).init_kwargs["stages"]["crmnet"].card.name == "crmnet-duo"
 
 
-def gallery_of(built: Application) -> tuple[Any, Any]:
-    """The gallery's writer and its reader."""
-    writer, reader = map(deployment_of, deployment_of(built).init_kwargs["gallery"])
-    return writer, reader
-
-
-def test_a_gallery_in_a_folder_is_kept_on_the_head_node(models_dir: Path, cluster: Any) -> None:
-    cluster(0)
-    writer, reader = gallery_of(app.build(arguments(models_dir, gallery={"uri": "somewhere", "reader_threads": 3})))
+def test_a_gallery_in_a_folder_is_kept_on_the_head_node(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A shell would split this path.
+    monkeypatch.setattr("sys.executable", "/a folder/bin/python")
+    ingress = build(gallery={"uri": "somewhere", "reader_threads": 3})
+    writer, reader = map(deployment_of, ingress.init_kwargs["gallery"])
     assert (writer.name, reader.name) == ("gallery-writer", "gallery-reader")
     for deployment, threads in ((writer, "1"), (reader, "3")):
         options = deployment.ray_actor_options
         assert options["resources"] == {"node:__internal_head__": 0.001}
-        assert options["runtime_env"] == {"env_vars": {"OMP_NUM_THREADS": threads}}
+        environment = {"env_vars": {"OMP_NUM_THREADS": threads}, "py_executable": "'/a folder/bin/python'"}
+        assert options["runtime_env"] == environment
         assert (options["num_cpus"], options["num_gpus"]) == (0.1, 0)
         assert deployment.init_args[0].uri == str(ROOT / "somewhere")
 
 
-def test_the_gallery_starts_from_a_folder_whose_name_a_shell_would_split(
-    models_dir: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cluster(0)
-    monkeypatch.setattr("sys.executable", "/a folder/bin/python")
-    for deployment in gallery_of(app.build(arguments(models_dir))):
-        assert deployment.ray_actor_options["runtime_env"]["py_executable"] == "'/a folder/bin/python'"
-
-
-def test_a_gallery_in_an_object_store_is_kept_anywhere(models_dir: Path, cluster: Any) -> None:
-    cluster(0)
+def test_a_gallery_in_an_object_store_is_kept_anywhere(build: Build) -> None:
     asked = {"uri": "s3://bucket/gallery", "storage_options": {"region": "eu-central-1"}, "clean_s": 60}
-    writer, reader = gallery_of(app.build(arguments(models_dir, gallery=asked)))
-    assert "resources" not in writer.ray_actor_options | reader.ray_actor_options
+    writer, reader = map(deployment_of, build(gallery=asked).init_kwargs["gallery"])
+    options = writer.ray_actor_options | reader.ray_actor_options
+    assert "resources" not in options
+    assert "py_executable" not in options["runtime_env"]
     [place, index_rows, optimise_s, clean_s] = writer.init_args
     assert (place.uri, place.storage_options) == ("s3://bucket/gallery", {"region": "eu-central-1"})
     assert (index_rows, optimise_s, clean_s) == (120_000, 20, 60)
     assert reader.init_args == (place, 256)
 
 
-def test_a_stage_inside_the_ingress_has_no_deployment_and_adds_its_share(models_dir: Path, cluster: Any) -> None:
-    cluster(1)
+def test_a_stage_inside_the_ingress_has_no_deployment_and_adds_its_share(build: Build, models_dir: Path) -> None:
     inside = {"model": "mobilefacenet", "place": "ingress", "cpus": 0.5, "gpus": 0.25}
-    ingress = deployment_of(app.build(arguments(models_dir, {"arcface": inside, "facenet": inside})))
+    ingress = build({"arcface": inside, "facenet": inside}, gpus=1)
     assert ingress.ray_actor_options == {"num_cpus": pytest.approx(0.4 + 2 * 0.5), "num_gpus": 0.5}
     stage = ingress.init_kwargs["stages"]["arcface"].stage
     assert stage.func is FaceNetworkReplica

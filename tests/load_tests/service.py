@@ -1,13 +1,8 @@
-"""The real API over fake networks, served on loopback."""
+"""The real API over fake networks."""
 
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
-import uvicorn
 from numpy.typing import NDArray
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -78,19 +73,3 @@ class Interrupted:
 
 def posts(scope: Scope) -> bool:
     return bool(scope["method"] == "POST")
-
-
-@contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """The address of `app`, which is served for as long as the block lasts."""
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, args=[[listener]])
-        thread.start()
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()

@@ -7,8 +7,9 @@ import sys
 import pytest
 from starlette.responses import JSONResponse
 
+from tests.app_server import serving
 from tests.conftest import PROJECT
-from tests.load_tests.service import Interrupted, app, posts, serving
+from tests.load_tests.service import Interrupted, app, posts
 
 DETECTING = {"detect", "embed", "compare", "detect-face", "extract-embedding", "compare-faces", "warm-up"}
 """Last parts of the addresses that users ask whose tasks are to detect or to embed."""

@@ -16,9 +16,10 @@ from load_tests.locust_process import load
 from load_tests.performance_test import send
 from load_tests.records import Request, read
 from tests.api.openapi import SNAPSHOT
+from tests.app_server import serving
 from tests.conftest import PROJECT
 from tests.fakes import FakeAddresses
-from tests.load_tests.service import Interrupted, Recorder, app, posts, serving
+from tests.load_tests.service import Interrupted, Recorder, app, posts
 from tests.waiting import until
 
 ADDRESS = "https://photos.example/face.jpg"

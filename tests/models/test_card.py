@@ -191,3 +191,21 @@ def test_a_fusion_has_members_with_weights_instead_of_files() -> None:
     assert "members" in refusal(**{**FUSED, "fusion": {**FUSION, "members": ["a"], "weights": [1]}})
     assert "a fusion cannot have files or exports" in refusal(**{**FUSED, "exports": ["a.onnx"]})
     assert "the task embedder cannot be fused" in refusal(files=[], exports=[], fusion=FUSION)
+
+
+@pytest.mark.parametrize("name", ["weights.bin", "manifest.json", "export.log"])
+def test_an_export_has_a_name_of_its_own(name: str) -> None:
+    assert f"needs a name of its own, unlike {name}" in refusal(exports=["embedder.onnx", name])
+
+
+@pytest.mark.parametrize("numbers", [[1, 2], "one", [1, 2, float("inf")]])
+def test_mean_and_deviation_are_one_number_or_three(numbers: object) -> None:
+    for field, above in (("mean", ""), ("std", " above 0")):
+        answer = refusal(architecture="onnx_file", input={**INPUT, field: numbers})
+        assert f"input.{field}\n  Value error, must be one number{above} for all channels, or a list of three" in answer
+
+
+def test_an_unknown_field_is_refused_with_those_of_its_table() -> None:
+    answer = refusal(**{**LIVENESS, "output": {"live_index": 1}})
+    assert "live_index: unknown, the fields here are live_class, shift" in answer
+    assert "side: unknown, the fields here are size, fit, scale" in refusal(crops=[{"side": 112, "fit": "box"}])

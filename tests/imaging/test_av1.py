@@ -6,89 +6,34 @@ from hypothesis import strategies as st
 
 from imaging.av1 import av1_work
 from imaging.refused import Refused
-from tests.imaging.coded_headers import BitWriter, av1_unit
+from tests.imaging.coded_headers import av1_sequence, av1_unit, bits
 
 SEQUENCE, TEMPORAL_DELIMITER, FRAME_HEADER, FRAME = 1, 2, 3, 6
 KEY, SWITCH = 0, 3
-CHOSEN_PER_FRAME = 2
+WIDTH, HEIGHT = 40_001, 701
+SIZE = f"1111 1001 {WIDTH - 1:016b} {HEIGHT - 1:010b}"
+TICKS, POINT = "01" * 32, "010101010101"
+TIMINGS = {
+    f"0 0 00000 {POINT} 00111": 0,
+    f"0 1 00001 {POINT} 00111 1 0101 {POINT} 01000 1 0": 0,
+    f"1 {TICKS} 1 0001100 0 0 00000 {POINT} 00111": 0,
+    f"1 {TICKS} 0 1 00110 {'01' * 16} 01010 00010 0 00001 {POINT} 00111 1 010101010101010 {POINT} 01000 1 0": 3,
+    f"1 {TICKS} 1 0001100 1 00110 {'01' * 16} 01010 00010 0 00000 {POINT} 00111 0": 0,
+}
+"""Timing and operating points, with the number of bits of a frame's time."""
+IDS = {"0": 0, "1 0011 010": 8}
+"""Numbers of frames, with their number of bits."""
+TOOLS = {"010 0101 0 1 1": "cc", "010 0101 1 01 1 0 1": "c1", "010 0101 1 01 0 1 1": "1c", "010 0101 0 0 0": "0c"}
+"""Coding tools: whether frames have screen content and whole motion vectors; ``c`` where each frame says so."""
 
 
-class Headers:
-    """Draws a sequence header (5.5) and the headers of its frames (5.9)."""
-
-    def __init__(self, data: st.DataObject) -> None:
-        self._data = data
-        self.width, self.height = self.number(65536, 1), self.number(65536, 1)
-        self.reduced = self.flag()
-        self._time_bits = self._id_bits = 0
-        self._screen_content = self._integer_motion = CHOSEN_PER_FRAME
-
-    def flag(self) -> bool:
-        return self._data.draw(st.booleans())
-
-    def number(self, most: int, least: int = 0) -> int:
-        return self._data.draw(st.integers(least, most))
-
-    def sequence(self) -> bytes:
-        bits = BitWriter().put((0, 3), (1, 1), (self.reduced, 1))
-        if self.reduced:
-            bits.put((8, 5))
-        else:
-            self._put_timing(bits)
-        last = [self.width - 1, self.height - 1]
-        sizes = [self.number(16, max(each.bit_length(), 1)) for each in last]
-        bits.put(*((size - 1, 4) for size in sizes), *zip(last, sizes, strict=True))
-        if not self.reduced:
-            has_ids, delta, more = self.flag(), self.number(12), self.number(7)
-            bits.put((has_ids, 1), (delta, 4 * has_ids), (more, 3 * has_ids))
-            self._id_bits = (delta + 2 + more + 1) * has_ids
-        bits.put((self.number(7), 3))
-        if not self.reduced:
-            self._put_tools(bits)
-        return av1_unit(SEQUENCE, bits.put((0, 20)).data(), extended=self.flag())
-
-    def _put_timing(self, bits: BitWriter) -> None:
-        has_timing, equal, has_model, delay_bits = self.flag(), False, False, 0
-        bits.put((has_timing, 1))
-        if has_timing:
-            equal, has_model = self.flag(), self.flag()
-            bits.put((1, 32), (30, 32), (equal, 1)).put_golomb(*[self.number(9)] * equal).put((has_model, 1))
-        if has_model:
-            delay_bits, time_bits = self.number(32, 1), self.number(32, 1)
-            bits.put((delay_bits - 1, 5), (1, 32), (9, 5), (time_bits - 1, 5))
-            self._time_bits = 0 if equal else time_bits
-        has_delay, points = self.flag(), self.number(4, 1)
-        bits.put((has_delay, 1), (points - 1, 5))
-        for _ in range(points):
-            level, own_model, own_delay = self.number(31), has_model and self.flag(), has_delay and self.flag()
-            bits.put((0, 12), (level, 5), (0, level > 7))
-            bits.put((own_model, has_model), (1, (2 * delay_bits + 1) * own_model))
-            bits.put((own_delay, has_delay), (5, 4 * own_delay))
-
-    def _put_tools(self, bits: BitWriter) -> None:
-        order, chosen = self.flag(), self.flag()
-        bits.put((0, 4), (order, 1), (0, 2 * order), (chosen, 1))
-        if not chosen:
-            self._screen_content = self.number(1)
-            bits.put((self._screen_content, 1))
-        if self._screen_content:
-            chosen = self.flag()
-            self._integer_motion = CHOSEN_PER_FRAME if chosen else self.number(1)
-            bits.put((chosen, 1), (self._integer_motion, not chosen))
-
-    def frame(self, own_size: bool = False) -> bytes:
-        """The header of a frame that does or does not override the size of the sequence."""
-        kind = self.number(SWITCH if own_size else SWITCH - 1)
-        shown, screen_content = self.flag(), self.flag()
-        bits = BitWriter().put((0, 1), (kind, 2), (shown, 1), (0, self._time_bits if shown else 1))
-        bits.put((0, kind != SWITCH and not (kind == KEY and shown)), (0, 1))
-        if self._screen_content == CHOSEN_PER_FRAME:
-            bits.put((screen_content, 1))
-        else:
-            screen_content = self._screen_content == 1
-        bits.put((0, screen_content and self._integer_motion == CHOSEN_PER_FRAME), (0, self._id_bits))
-        bits.put((own_size, kind != SWITCH), (0, 40))
-        return av1_unit(self._data.draw(st.sampled_from([FRAME_HEADER, FRAME])), bits.data())
+def frame(time: int, number: int, tools: str, kind: int, shown: str, screen: str, own_size: str, other: str) -> bytes:
+    """The header of a frame (5.9) with the sizes of its fields and what they say; `other` is in all other fields."""
+    text = f"0 {kind:02b} {shown}" + other * (time if shown == "1" else 1)
+    text += other * (kind != SWITCH and not (kind == KEY and shown == "1")) + other
+    text += screen * (tools[0] == "c")
+    screen = screen if tools[0] == "c" else tools[0]
+    return bits(text + other * (screen == "1" and tools[1] == "c") + other * number + own_size * (kind != SWITCH))
 
 
 def refusal(coded: bytes) -> str:
@@ -97,22 +42,27 @@ def refusal(coded: bytes) -> str:
     return caught.value.code
 
 
-@given(st.data(), st.integers(0, 3), st.sampled_from([0, 127, 128, 300]))
-def test_work_is_the_largest_picture_and_the_number_of_frames(data: st.DataObject, frames: int, spare: int) -> None:
-    one, other = Headers(data), Headers(data)
-    coded = other.sequence() + av1_unit(TEMPORAL_DELIMITER, bytes(spare)) + one.sequence()
-    pixels = max(one.width * one.height, other.width * other.height)
-    assert av1_work(coded + b"".join(one.frame() for _ in range(frames))) == (pixels, frames)
+digits = st.sampled_from("01")
 
 
-@given(st.data())
-def test_a_frame_with_its_own_size_is_too_complex(data: st.DataObject) -> None:
-    headers = Headers(data)
-    coded = headers.sequence() + headers.frame(own_size=True)
-    if headers.reduced:
-        assert av1_work(coded) == (headers.width * headers.height, 1)
+@given(*map(st.sampled_from, (sorted(TIMINGS), sorted(IDS), sorted(TOOLS))), st.integers(0, 3), *[digits] * 4)
+def test_work_is_pixels_and_frames_and_a_frame_with_its_own_size_is_too_complex(
+    timing: str, ids: str, tools: str, kind: int, shown: str, screen: str, own_size: str, other: str
+) -> None:
+    sequence = av1_unit(SEQUENCE, bits("000 1 0", timing, SIZE, ids, tools, "0" * 20), extended=other == "1")
+    assert av1_work(sequence) == (WIDTH * HEIGHT, 0)
+    header = frame(TIMINGS[timing], IDS[ids], TOOLS[tools], kind, shown, screen, own_size, other)
+    if kind == SWITCH or own_size == "1":
+        assert refusal(sequence + av1_unit(FRAME, header)) == "IMAGE_TOO_COMPLEX"
     else:
-        assert refusal(coded) == "IMAGE_TOO_COMPLEX"
+        assert av1_work(sequence + av1_unit(FRAME_HEADER, header) * 2) == (WIDTH * HEIGHT, 2)
+
+
+@pytest.mark.parametrize("spare", [0, 127, 128, 300])
+def test_the_largest_picture_counts_and_reduced_headers_have_no_own_size(spare: int) -> None:
+    large, small, other = av1_sequence(70, 65_536), av1_sequence(30, 20), av1_unit(TEMPORAL_DELIMITER, bytes(spare))
+    for coded in (large + other + small, small + other + large):
+        assert av1_work(coded + av1_unit(FRAME, b"\x7f" * 9)) == (70 * 65_536, 1)
 
 
 def test_broken_headers_are_damage() -> None:

@@ -2,6 +2,7 @@
 
 import struct
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from imaging.decode import Limits
 from imaging.heif_structure import read_still
 from imaging.refused import Refused
-from tests.imaging.coded_headers import BitWriter, ParameterSet, av1_unit, hevc_units
+from tests.imaging.coded_headers import av1_sequence, hevc_units, parameter_set
 from tests.imaging.heif import (
     AVIF,
     HEIC,
@@ -28,18 +29,10 @@ from tests.imaging.heif import (
 )
 from tests.imaging.pictures import COMPLEX, DAMAGED, outcome
 
-
-def av1_sequence(side: int) -> bytes:
-    """A reduced sequence header."""
-    sides = [(15, 4), (15, 4), (side - 1, 16), (side - 1, 16)]
-    return av1_unit(1, BitWriter().put((0, 3), (1, 1), (1, 1), (8, 5), *sides, (0, 23)).data())
-
-
-def hevc_sequence(side: int) -> bytes:
-    return hevc_units(ParameterSet(side, side).unit())
-
-
-SEQUENCES = {b"heic": hevc_sequence, b"avif": av1_sequence}
+SEQUENCES: dict[bytes, Callable[[int], bytes]] = {
+    b"heic": lambda side: hevc_units(parameter_set(side, side)),
+    b"avif": lambda side: av1_sequence(side, side),
+}
 FRAMES = {b"heic": hevc_units(b"\x02\1\1"), b"avif": b"\x32\1\0"}
 
 

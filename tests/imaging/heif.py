@@ -1,7 +1,8 @@
 """Builds HEIC and AVIF files box by box around small coded pictures.
 
 The pictures in ``heic`` have 128x64 pixels, red growing to the right and green to the bottom. They were made by libheif
-with x265, which the tests do not need.
+with x265, which the tests do not need. In the ``grid_*``, four of them are tiles, the data is in an ``idat`` box, and
+numbers have twice the usual bytes.
 """
 
 import struct
@@ -21,16 +22,13 @@ ESSENTIAL = (b"hvcC", b"av1C", b"irot", b"imir", b"clap")
 FILES = {path.stem: path.read_bytes() for path in sorted(FOLDER.glob("*.heic"))}
 
 
-def box(kind: bytes, *parts: bytes, long: bool = False) -> bytes:
-    """A box; a `long` one has its size in 64 bits."""
+def box(kind: bytes, *parts: bytes) -> bytes:
     body = b"".join(parts)
-    if long:
-        return struct.pack(">I4sQ", 1, kind, 16 + len(body)) + body
     return struct.pack(">I4s", 8 + len(body), kind) + body
 
 
-def full_box(kind: bytes, *parts: bytes, version: int = 0, flags: int = 0) -> bytes:
-    return box(kind, struct.pack(">I", version << 24 | flags), *parts)
+def full_box(kind: bytes, *parts: bytes, version: int = 0) -> bytes:
+    return box(kind, struct.pack(">I", version << 24), *parts)
 
 
 def extent(width: int, height: int) -> bytes:
@@ -56,54 +54,35 @@ class Part:
 
 
 def heif(
-    *parts: Part,
-    brand: bytes = b"heic",
-    before: bytes = b"",
-    behind: bytes = b"",
-    extents: int = 1,
-    primary: int = 1,
-    wide: bool = False,
-    inside: bool = False,
+    *parts: Part, brand: bytes = b"heic", before: bytes = b"", behind: bytes = b"", extents: int = 1, primary: int = 1
 ) -> bytes:
-    """A file of the parts, numbered from 1, with other boxes before and after its ``meta`` box.
-
-    If `wide`, numbers have twice the usual bytes; if `inside`, the data is in an ``idat`` box.
-    """
-    identifier, location_version = ">I" if wide else ">H", 2 if wide else int(inside)
+    """A file of the parts, numbered from 1, with other boxes before and after its ``meta`` box."""
 
     def file(offset: int) -> bytes:
-        entries, locations, associations, references, properties, data = b"", b"", b"", b"", b"", b""
-        count = 0
+        entries, locations, associations, references, properties, data = b"", b"", b"", b"", list[bytes](), b""
         for number, part in enumerate(parts, 1):
-            name = struct.pack(identifier, number)
-            entries += full_box(b"infe", name, bytes(2), part.kind, b"\0", version=2 + wide)
-            place = struct.pack(">II", offset * (not inside) + len(data), len(part.data)) * extents
-            method = struct.pack(">H", inside) if location_version else b""
-            locations += name + method + struct.pack(">HH", 0, extents) + place
+            name = struct.pack(">H", number)
+            entries += full_box(b"infe", name, bytes(2), part.kind, b"\0", version=2)
+            place = struct.pack(">II", offset + len(data), len(part.data)) * extents
+            locations += name + struct.pack(">HH", 0, extents) + place
             data += part.data
             associations += name + bytes([len(part.properties)])
             for each in part.properties:
-                count += 1
-                essential = each[4:8] in ESSENTIAL
-                associations += struct.pack(">H", count | essential << 15) if wide else bytes([count | essential << 7])
-            properties += b"".join(part.properties)
+                properties.append(each)
+                associations += bytes([len(properties) | (each[4:8] in ESSENTIAL) << 7])
             for kind, targets in part.references.items():
-                to = b"".join(struct.pack(identifier, target) for target in targets)
-                references += box(kind, name, struct.pack(">H", len(targets)), to)
-        associated = full_box(b"ipma", struct.pack(">I", len(parts)), associations, version=wide, flags=wide)
+                references += box(kind, name, struct.pack(f">{1 + len(targets)}H", len(targets), *targets))
+        count = struct.pack(">H", len(parts))
         meta = full_box(
             b"meta",
             full_box(b"hdlr", bytes(4), b"pict", bytes(13)),
-            full_box(b"pitm", struct.pack(identifier, primary), version=wide),
-            full_box(b"iloc", b"\x44\0", struct.pack(identifier, len(parts)), locations, version=location_version),
-            full_box(b"iinf", struct.pack(identifier, len(parts)), entries, version=wide),
-            *([full_box(b"iref", references, version=wide)] if references else []),
-            box(b"iprp", box(b"ipco", properties), associated),
-            *([box(b"idat", data)] if inside else []),
+            full_box(b"pitm", struct.pack(">H", primary)),
+            full_box(b"iloc", b"\x44\0", count, locations),
+            full_box(b"iinf", count, entries),
+            full_box(b"iref", references),
+            box(b"iprp", box(b"ipco", *properties), full_box(b"ipma", struct.pack(">I", len(parts)), associations)),
         )
-        return (
-            box(b"ftyp", brand, bytes(4), b"mif1", brand) + before + meta + behind + box(b"mdat", data * (not inside))
-        )
+        return box(b"ftyp", brand, bytes(4), b"mif1", brand) + before + meta + behind + box(b"mdat", data)
 
     return file(file(0).rindex(b"mdat") + 4)
 
@@ -127,9 +106,8 @@ def sized(part: Part, width: int, height: int) -> Part:
     return Part(part.kind, part.data, [*others, extent(width, height)], part.references)
 
 
-def grid(columns: int, rows: int, width: int, height: int, tiles: list[int], large: bool = False) -> Part:
-    """A grid of tiles; a `large` one has its size in 32 bits."""
-    data = struct.pack(">BBBBII" if large else ">BBBBHH", 0, large, rows - 1, columns - 1, width, height)
+def grid(columns: int, rows: int, width: int, height: int, tiles: list[int]) -> Part:
+    data = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, width, height)
     return Part(b"grid", data, [extent(width, height)], {b"dimg": tiles})
 
 

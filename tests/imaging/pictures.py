@@ -34,6 +34,11 @@ def encoded(picture: Pixels | PIL.Image.Image, kind: str = "PNG", **options: Any
     return file.getvalue()
 
 
+def flat(kind: str, width: int = 300, height: int = 300, mode: str = "RGB", **options: Any) -> bytes:
+    """A file of one colour."""
+    return encoded(PIL.Image.new(mode, (width, height)), kind, **options)
+
+
 def exif(orientation: int) -> PIL.Image.Exif:
     tags = PIL.Image.Exif()
     tags[ORIENTATION_TAG] = orientation

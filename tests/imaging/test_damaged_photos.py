@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,8 @@ from hypothesis import strategies as st
 
 from imaging.decode import Limits, decode
 from imaging.refused import Refused
-from tests.imaging.heif import HEIC, heif
-from tests.imaging.pictures import DAMAGED, encoded, gradient, noise, outcome
-from tests.imaging.spoiled import spoiled_files
+from tests.imaging.heif import FILES
+from tests.imaging.pictures import DAMAGED, encoded, exif, gradient, noise, outcome
 
 # Pillow warns of broken EXIF data, which is ignored.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -29,7 +29,46 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "500"))
 """Set it to 100000 to search for hours."""
 WEBP: dict[str, dict[str, Any]] = {"lossy": {"quality": 80}, "lossless": {"lossless": True}}
 KINDS = ("JPEG", "PNG", "WEBP", "BMP", "AVIF")
-WHOLE = {"HEIC": heif(HEIC), **{kind: encoded(noise(160, 120), kind) for kind in KINDS}}
+WHOLE = {"HEIC": FILES["eight_bits"], **{kind: encoded(noise(160, 120), kind) for kind in KINDS}}
+
+PHOTO = PIL.Image.fromarray(gradient(40, 30))
+SOUND = [
+    *FILES.values(),
+    encoded(PHOTO, "JPEG", quality=60, exif=exif(6)),
+    encoded(PHOTO, "JPEG", progressive=True),
+    encoded(PHOTO.convert("CMYK"), "JPEG"),
+    encoded(PHOTO, "PNG", exif=exif(8)),
+    encoded(PHOTO.quantize(16), "PNG", transparency=3),
+    encoded(PHOTO.convert("I;16"), "PNG"),
+    encoded(PHOTO.convert("LA"), "PNG"),
+    encoded(PHOTO, "WEBP", exif=exif(3)),
+    encoded(PHOTO.convert("RGBA"), "WEBP", lossless=True),
+    encoded(PHOTO, "WEBP", save_all=True, append_images=[PHOTO.rotate(180)]),
+    encoded(PHOTO, "AVIF", speed=10, exif=exif(6)),
+    encoded(PHOTO.convert("RGBA"), "AVIF", speed=10, save_all=True, append_images=[PHOTO.convert("RGBA")]),
+    encoded(PHOTO, "BMP"),
+    encoded(PHOTO.quantize(16), "BMP"),
+]
+"""Small files of every format and its variants."""
+NUMBERS = [2**bits + add for bits in (1, 3, 7, 8, 12, 15, 16, 24, 31) for add in (-2, -1, 0)]
+"""Lengths and sizes that are too small, too large, or at the limits of integer types."""
+PACKED = [(n % 256**size).to_bytes(size, order) for n in NUMBERS for size in (2, 4) for order in ("big", "little")]
+PIECE = re.compile(rb"[A-Za-z0-9 ]{4}|\xff[\xc0-\xfe]")
+"""The names of chunks and boxes, and the markers of segments."""
+
+
+@st.composite
+def spoiled_files(draw: st.DrawFn) -> bytes:
+    """A sound file after one to four edits that each replace, remove, insert or repeat a piece."""
+    data = draw(st.sampled_from(SOUND))
+    for _ in range(draw(st.integers(1, 4))):
+        starts = [max(found.start() + add, 0) for found in PIECE.finditer(data) for add in (-4, 0, 4, 8)]
+        places = st.sampled_from([0, len(data), *starts]) | st.integers(0, len(data))
+        start, end = sorted(draw(st.tuples(places, places)))
+        other = draw(st.sampled_from(SOUND))[start : start + 100]
+        piece = draw(st.sampled_from([b"", *PACKED, data[start:end] * 2, other]) | st.binary(max_size=16))
+        data = data[:start] + piece + data[draw(st.sampled_from([start, start + len(piece), end])) :]
+    return data
 
 
 def code(data: bytes) -> str:

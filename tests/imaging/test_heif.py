@@ -29,14 +29,12 @@ TURNS = [[turned(quarters)] for quarters in range(4)] + [[mirrored(0)], [mirrore
 SHOWN: list[Pixels] = [np.rot90(UPRIGHT, quarters) for quarters in range(4)] + [UPRIGHT[::-1], UPRIGHT[:, ::-1]]
 
 
-@pytest.mark.parametrize("name", ["eight_bits", "ten_bits", "full_colour"])
+@pytest.mark.parametrize("name", ["eight_bits", "ten_bits", "full_colour", "grey"])
 def test_heic_gives_its_pixels_nearly(name: str) -> None:
-    assert difference(FILES[name], UPRIGHT) < 6
+    assert difference(FILES[name], UPRIGHT[..., [0, 0, 0]] if name == "grey" else UPRIGHT) < 6
 
 
-def test_grey_and_cropped_heic_becomes_rgb() -> None:
-    pixels = decode(FILES["grey"], Limits()).pixels
-    assert np.abs(pixels.astype(int) - UPRIGHT[..., :1]).mean() < 6
+def test_a_cropped_picture_has_its_smaller_size() -> None:
     assert outcome(FILES["cropped"]) == "100x40"
 
 
@@ -49,18 +47,14 @@ def test_transparency_is_put_over_white() -> None:
 
 
 @codecs
-@pytest.mark.parametrize("wide", [False, True])
-@pytest.mark.parametrize("inside", [False, True])
-def test_a_grid_of_tiles_is_put_together_in_every_form_of_its_boxes(
-    part: Part, brand: bytes, wide: bool, inside: bool
-) -> None:
-    tiles, spare = grid(2, 2, 2 * WIDTH - 4, 2 * HEIGHT - 2, [2, 3, 4, 5], wide), box(b"free", b"spare", long=True)
-    data = heif(tiles, *[part] * 4, brand=brand, before=spare, wide=wide, inside=inside)
-    assert difference(data, np.tile(UPRIGHT, (2, 2, 1))[:-2, :-4]) < 6
+def test_a_grid_of_tiles_is_put_together(part: Part, brand: bytes) -> None:
+    data = heif(grid(2, 2, 2 * WIDTH - 4, 2 * HEIGHT - 2, [2, 3, 4, 5]), *[part] * 4, brand=brand)
+    for file in (data, *(FILES[name] for name in FILES if "grid" in name)):
+        assert difference(file, np.tile(UPRIGHT, (2, 2, 1))[:-2, :-4]) < 6
 
 
 @codecs
-@pytest.mark.parametrize(("turns", "expected"), zip(TURNS, SHOWN, strict=True))
+@pytest.mark.parametrize(("turns", "expected"), list(zip(TURNS, SHOWN, strict=True)))
 def test_the_picture_s_own_orientation_counts_and_exif_does_not(
     part: Part, brand: bytes, turns: list[bytes], expected: Pixels
 ) -> None:

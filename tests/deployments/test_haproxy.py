@@ -6,7 +6,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from difflib import ndiff
 from http.client import HTTPResponse
 from pathlib import Path
@@ -93,43 +93,31 @@ def test_without_a_configuration_only_the_binary_runs(fake_binary: Path) -> None
     assert (ended.returncode, ended.stdout) == (7, "-v\n")
 
 
-@contextmanager
-def running(folder: Path, timeout: str = "8s") -> Iterator[int]:
-    """Run HAProxy without an ingress behind it; yield its port."""
-    config, binary = write_config(folder), transport.haproxy_binary()
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a HAProxy without an ingress behind it, which waits half a second for a head and for a body."""
+    config, binary = write_config(tmp_path_factory.mktemp("proxy")), transport.haproxy_binary()
     assert binary is not None
-    with ExitStack() as held:
-        port, ingress = (held.enter_context(reserved_port()) for _ in range(2))
+    with reserved_port() as port, reserved_port() as ingress:
         written = config.read_text().replace("127.0.0.1:30000", f"127.0.0.1:{ingress}")
         config.write_text(written.replace("bind *:8000", f"bind *:{port}"))
         start(Path("/bin/true"), "-f", str(config))
         assert ADDED in config.read_text()
-        config.write_text(config.read_text().replace(" 8s\n", f" {timeout}\n"))
+        config.write_text(config.read_text().replace(" 8s\n", " 500ms\n"))
         environment = {**os.environ, "FACEGRAPH_HAPROXY": binary, "FACEGRAPH_BIND": "127.0.0.1"}
         command, quiet = [str(transport.HAPROXY), "-db", "-f", str(config)], subprocess.DEVNULL
-        process = held.enter_context(subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet))
-        held.callback(process.terminate)
 
         def listens() -> bool:
             with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
                 return True
             return False
 
-        until(listens, 10)
-        yield port
-
-
-@pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    with running(tmp_path_factory.mktemp("proxy")) as port:
-        yield port
-
-
-@pytest.fixture(scope="module")
-def impatient_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Waits a quarter of a second for a head and for a body."""
-    with running(tmp_path_factory.mktemp("impatient"), "250ms") as port:
-        yield port
+        with subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet) as process:
+            try:
+                until(listens, 10)
+                yield port
+            finally:
+                process.terminate()
 
 
 def send(port: int, request: bytes) -> HTTPResponse:
@@ -174,11 +162,11 @@ def test_requests_that_the_ingress_cannot_read_are_refused(
     assert error(proxy, f"{request_line}{HOST}{headers}\r\n") == expected
 
 
-def test_slow_request_times_out(impatient_proxy: int) -> None:
-    assert send(impatient_proxy, f"GET /health{HOST}".encode()).status == 408
-    assert error(impatient_proxy, f"POST /match{HOST}Content-Length: 100\r\n\r\nbegun") == (408, "REQUEST_TIMEOUT")
+def test_slow_request_times_out(proxy: int) -> None:
+    assert send(proxy, f"GET /health{HOST}".encode()).status == 408
+    assert error(proxy, f"POST /match{HOST}Content-Length: 100\r\n\r\nbegun") == (408, "REQUEST_TIMEOUT")
 
 
-def test_connection_without_a_request_is_closed(impatient_proxy: int) -> None:
-    with socket.create_connection(("127.0.0.1", impatient_proxy), timeout=5) as connection:
+def test_connection_without_a_request_is_closed(proxy: int) -> None:
+    with socket.create_connection(("127.0.0.1", proxy), timeout=5) as connection:
         assert connection.recv(1) == b""

@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,24 +31,27 @@ def config(gallery: Path, port: int) -> dict[str, Any]:
     return {"http_options": http, "applications": [{"args": {"gallery": {"uri": str(gallery)}}}]}
 
 
+def refusal(start: AbstractContextManager[Any]) -> str:
+    with pytest.raises(StartError) as caught, start:
+        pass
+    return str(caught.value)
+
+
 def test_address_and_gallery_are_reserved(tmp_path: Path, lone_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with reserved_port() as another:
         first, second = config(tmp_path / "one", lone_port), config(tmp_path / "two", another)
     monkeypatch.setattr(preflight, "RELEASE_WAIT_S", 0)
     with preflight.ready(first) as served:
         assert served == {**first, "http_options": {**first["http_options"], "host": "127.0.0.1"}}
-        with pytest.raises(StartError, match="is taken by"), preflight.ready({**first, "applications": []}):
-            pass
-        with pytest.raises(StartError) as caught, preflight.ready({**first, "http_options": second["http_options"]}):
-            pass
+        assert "is taken by" in refusal(preflight.ready({**first, "applications": []}))
+        assert refusal(preflight.ready({**first, "http_options": second["http_options"]})) == (
+            f"another process serves the gallery at {tmp_path / 'one'}: end it, or set GALLERY_URI to another folder"
+        )
         with preflight.ready(second):
             pass
         # The service's own writer locks the gallery.
         with (tmp_path / "one" / LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    assert str(caught.value) == (
-        f"another process serves the gallery at {tmp_path / 'one'}: end it, or set GALLERY_URI to another folder"
-    )
     with preflight.ready(first):
         pass
 
@@ -55,14 +59,10 @@ def test_address_and_gallery_are_reserved(tmp_path: Path, lone_port: int, monkey
 def test_unusable_gallery_is_refused(tmp_path: Path) -> None:
     with (tmp_path / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        in_use = pytest.raises(StartError, match="another process writes to the gallery at")
-        with in_use, preflight.gallery(tmp_path, 0):
-            pass
+        assert "another process writes to the gallery at" in refusal(preflight.gallery(tmp_path, 0))
     (tmp_path / "file").touch()
     folder = tmp_path / "file" / "gallery"
-    with pytest.raises(StartError) as caught, preflight.gallery(folder, 0):
-        pass
-    assert str(caught.value) == (
+    assert refusal(preflight.gallery(folder, 0)) == (
         f"the gallery at {folder} cannot be written to: Not a directory; set GALLERY_URI to another folder"
     )
 
@@ -74,20 +74,18 @@ def test_applications_cannot_share_a_gallery(tmp_path: Path, lone_port: int) -> 
         pass
 
 
-@pytest.mark.parametrize("applications", [None, 5, "a", {"a": "b"}, [5], [{"args": None}]])
+@pytest.mark.parametrize("applications", [None, "a", {"a": "b"}, [5], [{"args": None}]])
 def test_malformed_applications_are_left_to_the_configuration_check(applications: object, lone_port: int) -> None:
     served = {"http_options": {"host": "127.0.0.1", "port": lone_port}, "applications": applications}
     with preflight.ready(served) as checked:
         assert checked == served
 
 
-def test_machine_is_not_checked_for_a_running_cluster(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lone_port: int
-) -> None:
+def test_machine_is_not_checked_for_a_running_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "has_own_cluster", lambda: False)
-    monkeypatch.setenv("TMPDIR", "/etc/passwd")
-    with preflight.ready(config(tmp_path, lone_port)) as served:
-        assert served == config(tmp_path, lone_port)
+    os.environ["TMPDIR"] = "/etc/passwd"
+    with preflight.ready(config(tmp_path, 1)) as served:
+        assert served == config(tmp_path, 1)
 
 
 @pytest.mark.parametrize("hard", [preflight.LEAST_FILES, 1024, resource.RLIM_INFINITY])
@@ -103,31 +101,24 @@ def test_limit_of_open_files_is_raised_or_too_low(hard: int, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("ray_tmpdir", "tmpdir", "chosen", "tmpdir_after"),
+    ("given", "chosen", "tmpdir_after"),
     [
-        (None, None, "/tmp", None),
-        (None, "FIT", "FIT", "FIT"),
-        (None, "LONG", "/tmp", "/tmp"),
-        (None, "SPACE", "/tmp", "/tmp"),
-        ("FIT", "LONG", "FIT", "FIT"),
-        ("SPACE", "SPACE", "SPACE", "/tmp"),
+        ({}, "/tmp", None),
+        ({"TMPDIR": "FIT"}, "FIT", "FIT"),
+        ({"TMPDIR": "LONG"}, "/tmp", "/tmp"),
+        ({"TMPDIR": "SPACE"}, "/tmp", "/tmp"),
+        ({"RAY_TMPDIR": "FIT", "TMPDIR": "LONG"}, "FIT", "FIT"),
+        ({"RAY_TMPDIR": "SPACE", "TMPDIR": "SPACE"}, "SPACE", "/tmp"),
     ],
 )
 def test_temporary_folder_fits_sockets_and_haproxy(
-    ray_tmpdir: str | None,
-    tmpdir: str | None,
-    chosen: str,
-    tmpdir_after: str | None,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, str], chosen: str, tmpdir_after: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folders = {"FIT": str(tmp_path), "LONG": f"{tmp_path}x", "SPACE": "/tmp/a b"}
+    folders = {"FIT": str(tmp_path), "LONG": f"{tmp_path}x", "SPACE": "/tmp/a b", "/tmp": "/tmp"}
     monkeypatch.setattr(preflight, "LONGEST_FOLDER", len(str(tmp_path)))
-    for name, given in (("RAY_TMPDIR", ray_tmpdir), ("TMPDIR", tmpdir)):
-        if given:
-            monkeypatch.setenv(name, folders[given])
-    assert str(preflight.temporary_folder()) == os.environ["RAY_TMPDIR"] == folders.get(chosen, chosen)
-    assert os.environ.get("TMPDIR") == (folders.get(tmpdir_after, tmpdir_after) if tmpdir_after else None)
+    os.environ.update({name: folders[folder] for name, folder in given.items()})
+    assert str(preflight.temporary_folder()) == os.environ["RAY_TMPDIR"] == folders[chosen]
+    assert os.environ.get("TMPDIR") == (folders[tmpdir_after] if tmpdir_after else None)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +132,7 @@ def test_temporary_folder_fits_sockets_and_haproxy(
 def test_unusable_temporary_folder_is_refused(
     name: str, folder: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(name, folder)
+    os.environ[name] = folder
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=2**20))
     with pytest.raises(StartError, match=message):
         preflight.temporary_folder()
@@ -193,8 +184,8 @@ def test_token_is_made_only_without_a_usable_home(
     assert [len(token) for token in tokens] == [64] * 3
 
 
-def test_named_token_file_must_be_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+def test_named_token_file_must_be_readable(tmp_path: Path) -> None:
+    os.environ["RAY_AUTH_TOKEN_PATH"] = str(tmp_path / "token")
     with pytest.raises(StartError, match=r"RAY_AUTH_TOKEN_PATH is .*, which cannot be read"):
         preflight.token()
     (tmp_path / "token").touch()
@@ -225,12 +216,10 @@ def test_cores_are_limited_by_the_containers_quota(
 
 def test_refused_start_prints_one_sentence_without_importing_ray() -> None:
     program = """
-import sys
+import atexit, sys
 from facegraph.cli import main
-try:
-    main()
-finally:
-    print(any(name == "ray" or name.startswith("ray.") for name in sys.modules))
+atexit.register(lambda: print("ray" in sys.modules))
+main()
 """
     environment = {**os.environ, "HOST": "192.0.2.99", "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-c", program, "serve"]

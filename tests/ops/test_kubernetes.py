@@ -14,7 +14,7 @@ from graphs.settings import AppArgs
 from models.catalogue import card, networks_of
 from tests.conftest import PROJECT
 from tests.ops import embedded
-from tests.ops.test_images import SECRET
+from tests.ops.test_containers import SECRET
 
 FOLDER = PROJECT / "ops" / "kubernetes"
 GPU_MIB = 24 * 1024
@@ -38,22 +38,19 @@ GROUPS = {"head": CLUSTER["headGroupSpec"], **{group["groupName"]: group for gro
 ENVIRONMENT = BASE["ConfigMap"]["data"]
 
 
+CONFIG = yaml.safe_load(SERVICE["serveConfigV2"])
+MOST = {
+    entry["name"]: entry.get("autoscaling_config", {}).get("max_replicas", 1)
+    for entry in CONFIG["applications"][0]["deployments"]
+}
+"""The largest number of replicas of each deployment."""
+
+
 @pytest.fixture(scope="module")
 def args() -> AppArgs:
     """Arguments of the embedded configuration, checked."""
-    [checked] = check_config(yaml.safe_load(SERVICE["serveConfigV2"]))
+    [checked] = check_config(CONFIG)
     return checked
-
-
-def most(name: str) -> int:
-    """The largest number of replicas of a deployment."""
-    [application] = yaml.safe_load(SERVICE["serveConfigV2"])["applications"]
-    [entry] = (entry for entry in application["deployments"] if entry["name"] == name)
-    return int(entry.get("autoscaling_config", {}).get("max_replicas", 1))
-
-
-def stages(args: AppArgs) -> Iterator[tuple[str, Any]]:
-    yield from ((f"{stage.card.task}-{role}", stage) for role, stage in args.stages.items())
 
 
 def pods(folder: Path) -> Iterator[Any]:
@@ -87,22 +84,24 @@ def test_every_pod_has_the_transports_variables() -> None:
 
 
 def test_one_replica_of_each_stage_fits_on_one_gpu(args: AppArgs) -> None:
-    assert sum(stage.gpus for _, stage in stages(args)) <= 1
-    for name, stage in stages(args):
+    assert sum(stage.gpus for stage in args.stages.values()) <= 1
+    for role, stage in args.stages.items():
         networks = sum(len(network.exports) for network in networks_of(card(stage.model)))
         if stage.gpus:
-            assert stage.gpus * GPU_MIB >= networks * stage.gpu_memory_mb + CONTEXT_MIB, name
+            assert stage.gpus * GPU_MIB >= networks * stage.gpu_memory_mb + CONTEXT_MIB, role
 
 
 def test_worker_groups_have_room_for_every_replica(args: AppArgs) -> None:
     gpu, cpu = GROUPS["gpu"], GROUPS["cpu"]
-    on_gpus = [(name, stage) for name, stage in stages(args) if stage.gpus]
-    assert sum(most(name) * stage.gpus for name, stage in on_gpus) <= 0.9 * gpu["maxReplicas"]
-    beside_gpus = sum(most(name) * stage.cpus for name, stage in on_gpus)
+    gpus, beside_gpus, elsewhere = 0.0, 0.0, MOST["ingress"] * args.ingress_cpus
+    elsewhere += MOST["gallery-writer"] * args.gallery.writer_cpus + MOST["gallery-reader"] * args.gallery.reader_cpus
+    for role, stage in args.stages.items():
+        replicas = MOST[f"{stage.card.task}-{role}"]
+        gpus += replicas * stage.gpus
+        beside_gpus += replicas * stage.cpus if stage.gpus else 0
+        elsewhere += 0 if stage.gpus else replicas * stage.cpus
+    assert gpus <= 0.9 * gpu["maxReplicas"]
     assert beside_gpus <= gpu["maxReplicas"] * int(gpu["rayStartParams"]["num-cpus"])
-    elsewhere = sum(most(name) * stage.cpus for name, stage in stages(args) if not stage.gpus)
-    elsewhere += most("ingress") * args.ingress_cpus
-    elsewhere += most("gallery-writer") * args.gallery.writer_cpus + most("gallery-reader") * args.gallery.reader_cpus
     assert elsewhere <= cpu["maxReplicas"] * int(cpu["rayStartParams"]["num-cpus"])
     for group in (gpu, cpu):
         [container] = group["template"]["spec"]["containers"]
@@ -134,9 +133,8 @@ def test_only_the_port_of_the_service_is_open_and_keys_are_required() -> None:
     [inside, everybody, *named] = BASE["NetworkPolicy"]["spec"]["ingress"]
     assert (CLUSTER["authOptions"]["mode"], ENVIRONMENT["REQUIRE_KEYS"]) == ("token", "true")
     selected = BASE["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"]
-    port = yaml.safe_load(SERVICE["serveConfigV2"])["http_options"]["port"]
     assert inside == {"from": [{"podSelector": {"matchLabels": selected}}]}
-    assert everybody == {"ports": [{"protocol": "TCP", "port": port}]}
+    assert everybody == {"ports": [{"protocol": "TCP", "port": CONFIG["http_options"]["port"]}]}
     assert [(len(rule["from"]), [each["port"] for each in rule["ports"]]) for rule in named] == [
         (1, [8265]),
         (1, [8080]),

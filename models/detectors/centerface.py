@@ -1,6 +1,6 @@
 """Convert CenterFace's maps to faces."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeAlias
 
 import cv2
@@ -61,7 +61,7 @@ class CenterFace(Detector):
         sure_score: see `models.detection.Detector`. In 4.8 % of 270 upright photos the face scores less. Of 18 false
             upright faces in turned photos, one scores as much.
         overlap: of two boxes with a larger intersection over union, only the better is kept.
-        square: pad every photo to `side` by `side`, so that all batches have the same shape, which is faster on GPUs. A
+        square: pad every photo to `side` by `side`, so that all inputs have the same shape, which is faster on GPUs. A
             photo of 640x480 then takes a third more time.
     """
 
@@ -85,21 +85,14 @@ class CenterFace(Detector):
 
     def detect(self, pixels: Pixels) -> list[Face]:
         """Find the faces in uint8 (height, width, 3) RGB `pixels`, best score first."""
-        return self.detect_batch([pixels])[0]
-
-    def detect_batch(self, photos: Sequence[Pixels]) -> list[list[Face]]:
-        """Find the faces in one or more photos with one run of the network."""
-        scales = [min(self._side / max(photo.shape[:2]), 1.0) for photo in photos]
-        resized = [_resized(photo, scale) for photo, scale in zip(photos, scales, strict=True)]
+        scale = min(self._side / max(pixels.shape[:2]), 1.0)
+        resized = _resized(pixels, scale)
         least = self._side if self._square else 1
-        height, width = (_padded(max(least, *(photo.shape[axis] for photo in resized))) for axis in (0, 1))
-        canvases = np.zeros((len(photos), height, width, 3), dtype=np.uint8)
-        for canvas, photo in zip(canvases, resized, strict=True):
-            canvas[: photo.shape[0], : photo.shape[1]] = photo
-        maps = zip(*self._network(canvases), strict=True)
-        return [
-            [face.scaled(1 / scale) for face in self._faces(each)] for each, scale in zip(maps, scales, strict=True)
-        ]
+        height, width = resized.shape[:2]
+        canvas = np.zeros((1, _padded(max(least, height)), _padded(max(least, width)), 3), dtype=np.uint8)
+        canvas[0, :height, :width] = resized
+        maps = tuple(each[0] for each in self._network(canvas))
+        return [face.scaled(1 / scale) for face in self._faces(maps)]
 
     def _faces(self, maps: Maps) -> list[Face]:
         """Decode the maps of a photo. Faces are in pixels of the network's input, best score first."""

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from imaging.decode import Limits, decode
 from imaging.faces import Face, Photo
-from models.catalogue import card
 from models.detection import Detector, PhotoDetector
 from models.detectors.mediapipe import BlazeFace
 from models.device import Device
@@ -32,15 +31,6 @@ def portrait(sample_photos: Path) -> NDArray[np.uint8]:
     """A sample photo that is almost filled by a face."""
     path = sorted((sample_photos / "mindy_kaling").glob("*MindyKalingLkvEhTwDeJmjpg.jpg"))[0]
     return decode(path.read_bytes(), Limits()).pixels
-
-
-@pytest.fixture(scope="module", params=["mtcnn", "mediapipe-full-range"])
-def detect(request: pytest.FixtureRequest, store: Store) -> Iterator[PhotoDetector]:
-    """Decodes photos and finds faces with each of the default detectors."""
-    detector = load_detector(card(request.param), store, "onnx", Device(), {})
-    yield PhotoDetector(detector, Limits())
-    if isinstance(detector, BlazeFace):
-        detector.close()
 
 
 @dataclass(frozen=True)

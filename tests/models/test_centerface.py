@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.detection import measure_detection, read_photos
 from imaging.decode import Limits, decode
-from imaging.faces import Face, Pixels
+from imaging.faces import Pixels
 from models.detection import PhotoDetector
 from models.detectors.centerface import CELL, STEP, CenterFace, Maps
 from models.device import Device
@@ -26,22 +25,18 @@ class Drawn:
 
     def __init__(self, *faces: tuple[float, float, float, float, float]) -> None:
         self.faces = faces
-        self.seen: list[Pixels] = []
 
     def __call__(self, photos: Pixels) -> Maps:
-        self.seen.append(photos)
-        count, height, width = photos.shape[0], photos.shape[1] // CELL, photos.shape[2] // CELL
-        scores, sizes, offsets, landmarks = (
-            np.zeros((count, channels, height, width), np.float32) for channels in (1, 2, 2, 10)
-        )
+        [self.seen] = photos
+        height, width = self.seen.shape[0] // CELL, self.seen.shape[1] // CELL
+        maps = tuple(np.zeros((1, channels, height, width), np.float32) for channels in (1, 2, 2, 10))
         for left, top, box_width, box_height, score in self.faces:
             x, y = (left + box_width / 2) / CELL, (top + box_height / 2) / CELL
             row, column = int(y), int(x)
-            scores[:, 0, row, column] = score
-            sizes[:, :, row, column] = np.log([box_height / CELL, box_width / CELL])
-            offsets[:, :, row, column] = y - row - 0.5, x - column - 0.5
-            landmarks[:, :, row, column] = LANDMARKS[:, ::-1].ravel()
-        return scores, sizes, offsets, landmarks
+            size, offset = np.log([box_height / CELL, box_width / CELL]), (y - row - 0.5, x - column - 0.5)
+            for each, values in zip(maps, (score, size, offset, LANDMARKS[:, ::-1].ravel()), strict=True):
+                each[0, :, row, column] = values
+        return maps
 
 
 def grey(height: int, width: int) -> Pixels:
@@ -70,7 +65,7 @@ def test_a_photo_is_scaled_down_and_padded_below_and_on_the_right(
 ) -> None:
     network = Drawn((4, 8, 12, 16, 0.9))
     faces = CenterFace(network, side=side, square=square).detect(grey(height, width))
-    [[canvas]] = network.seen
+    canvas = network.seen
     bottom, right = (int(np.count_nonzero(canvas.any(axis=(1 - axis, 2)))) for axis in (0, 1))
     assert max(bottom, right) == min(side, max(height, width))
     assert (canvas[:bottom, :right] == 128).all()
@@ -95,42 +90,21 @@ def test_faces_below_the_least_score_are_dropped() -> None:
     assert [len(CenterFace(drawn, least_score=least).detect(photo)) for least in (0.25, 0.5, 0.75)] == [2, 1, 0]
 
 
-def same(some: list[Face], others: list[Face], within: float) -> bool:
-    """Whether boxes and landmarks are the same, within a share of the box's width."""
-    return len(some) == len(others) and all(
-        np.allclose(one.box, other.box, atol=within * (one.box[2] - one.box[0]))
-        and np.allclose(one.landmarks, other.landmarks, atol=within * (one.box[2] - one.box[0]))
-        for one, other in zip(some, others, strict=True)
-    )
-
-
-@pytest.fixture(scope="module")
-def detectors(store: Store) -> tuple[CenterFace, CenterFace]:
-    """One that pads as little as possible, and one that pads to a square."""
+def test_padding_to_a_square_changes_no_face(store: Store, sample_photos: Path) -> None:
     entry = pulled("centerface")
-    found = [load_detector(entry, store, "onnx", Device(), {"square": square}) for square in (False, True)]
-    assert all(isinstance(each, CenterFace) for each in found)
-    return found[0], found[1]  # type: ignore[return-value]
+    narrow, padded = (load_detector(entry, store, "onnx", Device(), {"square": square}) for square in (False, True))
+    for person in ("madonna", "ben_afflek", "mindy_kaling"):
+        pixels = decode(photo(sample_photos, person, ".jpg"), Limits()).pixels
+        [face], [other] = narrow.detect(pixels), padded.detect(pixels)
+        within = 0.02 * (face.box[2] - face.box[0])
+        np.testing.assert_allclose(face.box, other.box, atol=within)
+        np.testing.assert_allclose(face.landmarks, other.landmarks, atol=within)
 
 
-def test_a_batch_and_a_square_give_each_photo_the_same_faces(
-    detectors: tuple[CenterFace, CenterFace], sample_photos: Path
-) -> None:
-    people = ("madonna", "ben_afflek", "mindy_kaling")
-    photos = [decode(photo(sample_photos, person, ".jpg"), Limits()).pixels for person in people]
-    photos += [np.ascontiguousarray(photos[0][:, ::-1]), grey(900, 700)]
-    alone = [[detector.detect(pixels) for pixels in photos] for detector in detectors]
-    assert [len(faces) for faces in alone[0]] == [1, 1, 1, 1, 0]
-    for detector, own, within in zip(detectors, alone, (0.02, 1e-4), strict=True):
-        for faces, others in zip(detector.detect_batch(photos), own, strict=True):
-            assert same(faces, others, within)
-    assert all(same(narrow, square, 0.02) for narrow, square in zip(*alone, strict=True))
-
-
-def test_crowds_and_masks_are_found(detectors: tuple[CenterFace, CenterFace]) -> None:
+def test_crowds_and_masks_are_found(store: Store) -> None:
     """In every eighth photo. In all of them, 85 % of the faces are found."""
-    photos = read_photos(shared_faces("crowds"))[::8]
-    found = measure_detection(photos, PhotoDetector(detectors[0], Limits())).found
+    detector = load_detector(pulled("centerface"), store, "onnx", Device(), {})
+    found = measure_detection(read_photos(shared_faces("crowds"))[::8], PhotoDetector(detector, Limits())).found
     assert found["all"].of > 50
     assert found["all"].estimate.value > 0.8
     assert found["mask worn"].estimate.value > 0.8

@@ -1,18 +1,16 @@
 """From encoded photos to faces and crops: what a detector replica does around its network."""
 
-import io
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from itertools import accumulate
+from types import SimpleNamespace
 
 import numpy as np
-import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
-from imaging.crops import TEMPLATE, CropSpec, cut, quarter_turns
+from imaging.crops import TEMPLATE, CropSpec, quarter_turns
 from imaging.decode import Limits, decode
+from imaging.encode import encode_png
 from imaging.faces import Face, Photo
 from imaging.pick import Pick
 from imaging.quality import measure
@@ -52,18 +50,12 @@ class Spots(Detector):
         return Face(box, 0.9 - number / 10, landmarks)
 
 
-def photo(width: int, height: int, *spots: tuple[int, int], side: int = SIDE, value: int = 255) -> bytes:
-    """A grey photo with white spots, as a PNG file."""
+def photo(width: int, height: int, *spots: tuple[int, int], side: int = SIDE) -> bytes:
+    """A grey photo with bright spots, each brighter than the one before, as a PNG file."""
     pixels = np.full((height, width, 3), 100, dtype=np.uint8)
-    for x, y in spots:
-        pixels[y : y + side, x : x + side] = value
-    return png(pixels)
-
-
-def png(pixels: NDArray[np.uint8]) -> bytes:
-    file = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
+    for number, (x, y) in enumerate(spots):
+        pixels[y : y + side, x : x + side] = SPOT + 10 * number
+    return encode_png(pixels)
 
 
 def found(answer: Photo | Refused) -> Photo:
@@ -73,12 +65,7 @@ def found(answer: Photo | Refused) -> Photo:
 
 def test_photos_are_answered_in_order_and_crops_follow_them() -> None:
     detect = PhotoDetector(Spots(), Limits())
-    photos = [
-        photo(60, 40, (10, 10), (30, 20), value=210),
-        photo(50, 50),
-        b"no photo",
-        photo(70, 30, (20, 5), value=250),
-    ]
+    photos = [photo(60, 40, (10, 10), (30, 20)), photo(50, 50), b"no photo", photo(70, 30, (20, 5))]
     detection = detect(photos, [SMALL, LARGE])
     first, empty, refused, last = detection.photos
     assert [face.box for face in found(first).faces] == [(10, 10, 18, 18), (30, 20, 38, 28)]
@@ -87,20 +74,9 @@ def test_photos_are_answered_in_order_and_crops_follow_them() -> None:
     assert refused.code == "INVALID_IMAGE"
     assert [face.box for face in found(last).faces] == [(20, 5, 28, 13)]
     assert (found(last).width, found(last).height) == (70, 30)
-    assert detection.crops[SMALL].shape == (3, SIDE, SIDE, 3)
     assert detection.crops[LARGE].shape == (3, 16, 16, 3)
-    assert detection.crops[SMALL].mean(axis=(1, 2, 3)).tolist() == [210, 210, 250]
+    assert detection.crops[SMALL].mean(axis=(1, 2, 3)).tolist() == [200, 210, 200]
     assert detect(photos, []).crops == {}
-
-
-def test_the_largest_face_alone_is_answered_and_cut_where_it_is_wanted() -> None:
-    shown = np.full((60, 90, 3), 100, np.uint8)
-    for x, side, value in ((5, 4, 210), (20, 16, 220), (60, 8, 230)):
-        shown[10 : 10 + side, x : x + side] = value
-    detection = PhotoDetector(Spots(), Limits())([png(shown), photo(50, 50)], [SMALL], Pick("largest"))
-    assert [[face.box for face in found(each).faces] for each in detection.photos] == [[(20, 10, 36, 26)], []]
-    assert [len(found(each).face_qualities) for each in detection.photos] == [1, 0]
-    assert detection.crops[SMALL].mean(axis=(1, 2, 3)).tolist() == [220]
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -113,17 +89,18 @@ def test_the_whole_photo_stands_for_a_face_where_the_pick_says_so(whole: bool) -
 
 @pytest.mark.parametrize(
     ("pick", "rival_score", "answered", "counted"),
-    [(Pick(most=2), 0.0, [5, 20], 3), (Pick("one"), 0.0, [5], 3), (Pick("one", 0.33), 0.85, [5], 1)],
+    [(Pick(most=2), 0.0, [0, 1], 3), (Pick("one"), 0.0, [0], 3), (Pick("one", 0.33), 0.85, [0], 1)],
 )
 def test_only_picked_faces_are_answered_and_cut_but_every_rival_is_counted(
-    pick: Pick, rival_score: float, answered: list[float], counted: int
+    pick: Pick, rival_score: float, answered: list[int], counted: int
 ) -> None:
-    spots = Spots()
+    spots, places = Spots(), [(5, 5), (20, 5), (40, 5)]
     spots.rival_score = rival_score
-    detection = PhotoDetector(spots, Limits())([photo(60, 40, (5, 5), (20, 5), (40, 5))], [SMALL], pick)
+    detection = PhotoDetector(spots, Limits())([photo(60, 40, *places)], [SMALL], pick)
     answer = found(detection.photos[0])
-    assert ([face.box[0] for face in answer.faces], answer.found) == (answered, counted)
-    assert len(answer.face_qualities) == len(detection.crops[SMALL]) == len(answered)
+    assert ([face.box[:2] for face in answer.faces], answer.found) == ([places[each] for each in answered], counted)
+    assert detection.crops[SMALL].mean(axis=(1, 2, 3)).tolist() == [SPOT + 10 * each for each in answered]
+    assert len(answer.face_qualities) == len(answered)
 
 
 @pytest.mark.parametrize("photos", [[], [b"no photo"], [photo(30, 30)]], ids=["no photos", "refused", "no face"])
@@ -142,7 +119,7 @@ def test_faces_are_placed_in_the_photo_as_it_was_sent() -> None:
     assert (answer.width, answer.height) == (400, 200)
     assert answer.faces[0].box == (100, 40, 180, 120)
     assert answer.faces[0].landmarks[4].tolist() == [180, 120]
-    assert (detection.crops[SMALL] == 255).all()
+    assert (detection.crops[SMALL] == SPOT).all()
 
 
 def test_quality_is_measured_on_the_decoded_photo() -> None:
@@ -211,7 +188,7 @@ def test_a_photo_with_a_doubtful_face_or_none_is_looked_at_turned(
     scores: tuple[float, ...], turns: int | None, looks: int
 ) -> None:
     detector = Turning(*scores)
-    [answer] = PhotoDetector(detector, Limits())([png(CORNERED)], [], Pick("prominent")).photos
+    [answer] = PhotoDetector(detector, Limits())([encode_png(CORNERED)], [], Pick("prominent")).photos
     seen = found(answer).faces
     assert detector.looks == looks
     assert len(seen) == (turns is not None)
@@ -226,52 +203,17 @@ def test_a_photo_with_a_doubtful_face_or_none_is_looked_at_turned(
 def test_a_face_that_lies_is_looked_at_turned_whatever_it_scores(lying: int) -> None:
     detector = Turning(0.99, 0.95, 0.95, 0.95)
     detector.face = detector.face.turned(lying, 70, 60)
-    PhotoDetector(detector, Limits())([png(CORNERED)], [], Pick("prominent"))
+    PhotoDetector(detector, Limits())([encode_png(CORNERED)], [], Pick("prominent"))
     assert detector.looks == 4
 
 
-class Clock:
-    """Stands still but for what `costs` some seconds."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def perf_counter(self) -> float:
-        return self.now
-
-    def costs(self, seconds: float, work: Callable[..., Any]) -> Callable[..., Any]:
-        def costly(*args: Any) -> Any:
-            self.now += seconds
-            return work(*args)
-
-        return costly
-
-
 def test_the_steps_are_summed_up_over_the_photos(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, spots = Clock(), Spots()
-    monkeypatch.setattr(detection, "time", clock)
-    monkeypatch.setattr(detection, "decode", clock.costs(1, decode))
-    monkeypatch.setattr(spots, "detect", clock.costs(10, spots.detect))
-    monkeypatch.setattr(detection, "cut", clock.costs(100, cut))
-    monkeypatch.setattr(detection, "measure", clock.costs(1000, measure))
-    look = PhotoDetector(spots, Limits())
-    found_at_once, not_found = photo(60, 40, (10, 10)), photo(50, 50)
-    answers = look([found_at_once, b"no photo", not_found], [SMALL, LARGE])
-    assert answers.steps == {"decode": 3, "detect": 10 + 6 * 10, "crop": 2 * 3 * 100, "measure": 2000 + 1000}
-    first, _, last = answers.photos
-    assert found(first).seconds == 1 + 10 + 300 + 2000
-    assert found(last).seconds == 1 + 60 + 300 + 1000
+    decoded, refused = [1, 10, 100, 1000], [1]
+    # Every photo looks at the clock once more than it has steps.
+    times = accumulate(second for steps in (decoded, refused, decoded, refused) for second in (0, *steps))
+    monkeypatch.setattr(detection, "time", SimpleNamespace(perf_counter=map(float, times).__next__))
+    look = PhotoDetector(Spots(), Limits())
+    answers = look([photo(60, 40, (10, 10)), b"no photo", photo(50, 50)], [SMALL])
+    assert answers.steps == {"decode": 3, "detect": 20, "crop": 200, "measure": 2000}
+    assert [found(answers.photos[place]).seconds for place in (0, 2)] == [1111, 1111]
     assert look([b"no photo"], []).steps == {"decode": 1}
-
-
-def test_faces_that_fill_their_photo_are_found(detect: PhotoDetector, sample_photos: Path) -> None:
-    tight = CropSpec(112, "aligned")
-    photos = [path.read_bytes() for path in sorted(sample_photos.glob("*/*.jpg"))[::12]]
-    files = [png(crop) for crop in detect(photos, [tight]).crops[tight]]
-    answers = [found(answer) for answer in detect(files, []).photos]
-    assert len(answers) >= len(photos)
-    seen = [answer.faces[0] for answer in answers if answer.faces]
-    assert len(seen) >= 0.9 * len(answers)
-    landmarks = np.median([face.landmarks for face in seen], axis=0)
-    # Where insightface, who trained on such crops, has them.
-    assert np.abs(landmarks - [[38, 52], [74, 52], [56, 72], [42, 92], [71, 92]]).max() < 6

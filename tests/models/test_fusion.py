@@ -1,30 +1,26 @@
-"""Fusing logits: a weighted sum in which no member decides alone."""
+"""The live probability: of the logit of one network, or of a weighted sum in which no member decides alone."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 
-from models.fusion import LIMIT, Fusion, fused
+from models.fusion import LIMIT, Fusion
+from models.tasks.liveness import LIVENESS, LivenessOutput
 
-LOGITS = st.floats(-1000, 1000, width=32)
-
-
-def fusion(*weights: float) -> Fusion:
-    return Fusion(members=("one", "two"), weights=weights, bias=0.5, fitted_on="nothing")
-
-
-@given(first=LOGITS, second=LOGITS, weight=st.floats(0, 2), other=st.floats(0, 2))
-def test_no_member_counts_for_more_than_its_limit(first: float, second: float, weight: float, other: float) -> None:
-    (logit,) = fused(fusion(weight, other), np.array([[first, second]]))
-    share = np.clip(first, -LIMIT, LIMIT) * weight
-    assert abs(logit - share - 0.5) <= LIMIT * other + 1e-3
+LOGITS = arrays(np.float32, st.tuples(st.integers(0, 5), st.just(2)), elements=st.floats(-1000, 1000, width=32))
+FUSION = Fusion(members=("one", "two"), weights=(0.5, 2), bias=0.5, fitted_on="nothing")
 
 
-@given(st.lists(st.tuples(LOGITS, LOGITS), max_size=5))
-def test_each_face_is_fused_by_itself(faces: list[tuple[float, float]]) -> None:
-    logits = np.array(faces, dtype=np.float32).reshape(-1, 2)
-    together = fused(fusion(1, 2), logits)
-    assert together.shape == (len(faces),)
-    assert together.dtype == np.float32
-    alone = [fused(fusion(1, 2), face[None])[0] for face in logits]
-    np.testing.assert_allclose(together, np.array(alone, dtype=np.float32), rtol=1e-6)
+@pytest.mark.parametrize("fusion", [None, FUSION])
+@given(logits=LOGITS)
+def test_the_reading_is_the_logistic_function_of_the_shifted_logit(
+    fusion: Fusion | None, logits: NDArray[np.float32]
+) -> None:
+    found = LIVENESS.reading(LivenessOutput(shift=0.25), fusion, logits)
+    own, clipped = logits[:, 0].astype(np.float64), np.clip(logits, -LIMIT, LIMIT).astype(np.float64)
+    logit = clipped @ (0.5, 2) + 0.5 if fusion else own
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(np.clip(-0.25 - logit, None, 700))), atol=1e-5)

@@ -1,9 +1,7 @@
 """Networks in 8-bit integers: their ranges, and their accuracy compared with floats."""
 
-import json
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -21,17 +19,17 @@ from evaluation.verification import Curve, curve
 from imaging.decode import Limits
 from models import catalogue, export
 from models.card import Card
-from models.catalogue import card, ranges_path
+from models.catalogue import card
 from models.detection import PhotoDetector
 from models.device import Device
 from models.engines import load_detector
 from models.errors import ModelError
 from models.int8 import Ranges, measure_ranges, quantised, read_ranges, without_overflow, write_ranges
-from models.onnx_graph import OPSET
 from models.onnx_session import OnnxNetwork
 from models.store import Store
 from tests.conftest import shared_faces
 from tests.models.cards import made_card
+from tests.models.graphs import written
 
 FACENET = card("facenet")
 EXPORTS = ["embedder.onnx", "embedder.int8.onnx"]
@@ -52,9 +50,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def small_network() -> ModelProto:
     """Two convolutions over crops, one over both results, and its mean: (n, 4)."""
-    model: ModelProto = onnx.parser.parse_model(
-        f"""<ir_version: 8, opset_import: ["" : {OPSET}]>
-        core (uint8[n, {SIDE}, {SIDE}, 3] crops) => (float[n, 4] y) {{
+    rng = np.random.default_rng(2)
+    weights = {name: rng.normal(size=shape) / np.sqrt(np.prod(shape[1:])) for name, shape in SHAPES.items()}
+    constants = {**weights, "bias": rng.normal(size=8), "scale": np.array(1 / 255)}
+    return written(
+        f"""core (uint8[n, {SIDE}, {SIDE}, 3] crops) => (float[n, 4] y) {{
             pixels = Cast <to = 1> (crops)
             shares = Mul (pixels, scale)
             prepared = Transpose <perm = [0, 3, 1, 2]> (shares)
@@ -66,13 +66,9 @@ def small_network() -> ModelProto:
             third = Conv <kernel_shape = [1, 1]> (both, last)
             means = GlobalAveragePool (third)
             y = Flatten (means)
-        }}"""
+        }}""",
+        **{name: np.asarray(array, np.float32) for name, array in constants.items()},
     )
-    rng = np.random.default_rng(2)
-    weights = {name: rng.normal(size=shape) / np.sqrt(np.prod(shape[1:])) for name, shape in SHAPES.items()}
-    for name, array in {**weights, "bias": rng.normal(size=8), "scale": np.array(1 / 255)}.items():
-        model.graph.initializer.append(numpy_helper.from_array(np.asarray(array, np.float32), name))
-    return model
 
 
 def small_crops() -> NDArray[np.uint8]:
@@ -81,24 +77,15 @@ def small_crops() -> NDArray[np.uint8]:
     return (noise + np.linspace(0, 155, 16).reshape(-1, 1, 1, 1)).astype(np.uint8)
 
 
-def written(model: ModelProto, path: Path) -> Path:
-    onnx.save(model, path)
-    return path
-
-
 def test_ranges_are_kept_beside_their_card_to_four_digits(folder: Path) -> None:
     with pytest.raises(ModelError, match="ranges of made-up are missing: measure them with `facegraph models ranges`"):
         read_ranges(INT8)
-    ranges = {"a": (0.0, 8.39349), "b/c": (-12345.6, 10.0), 'a "quoted" name': (-1e-07, 0.00012344)}
-    write_ranges(INT8, ranges)
-    assert [path.name for path in folder.iterdir()] == ["made-up.ranges.json"]
-    rounded = {"a": [0.0, 8.393], "b/c": [-12350.0, 10.0], 'a "quoted" name': [-1e-07, 0.0001234]}
-    assert {name: [*ends] for name, ends in read_ranges(INT8).items()} == rounded
-    # One tensor per line. Writing them again changes nothing.
-    text = "{\n" + ",\n".join(f"{json.dumps(name)}: {ends}" for name, ends in rounded.items()) + "\n}\n"
-    assert ranges_path(INT8).read_text("utf-8") == text
+    write_ranges(INT8, {"a": (0.0, 8.39349), "b/c": (-12345.6, 10.0), 'a "quoted" name': (-1e-07, 0.00012344)})
+    [file] = folder.iterdir()
+    text = '{\n"a": [0.0, 8.393],\n"b/c": [-12350.0, 10.0],\n"a \\"quoted\\" name": [-1e-07, 0.0001234]\n}\n'
+    assert (file.name, file.read_text("utf-8")) == ("made-up.ranges.json", text)
     write_ranges(INT8, read_ranges(INT8))
-    assert ranges_path(INT8).read_text("utf-8") == text
+    assert file.read_text("utf-8") == text
 
 
 def test_ranges_of_another_graph_are_refused() -> None:
@@ -107,7 +94,8 @@ def test_ranges_of_another_graph_are_refused() -> None:
 
 
 def test_ranges_are_the_extremes_around_each_convolution(tmp_path: Path) -> None:
-    model, path = small_network(), written(small_network(), tmp_path / "floats.onnx")
+    model, path = small_network(), tmp_path / "floats.onnx"
+    onnx.save(model, path)
     os.utime(tmp_path, ns=(0, 0))
     ranges = measure_ranges(path, small_crops())
     # Even a temporary file beside the network would have changed the folder's time.
@@ -117,8 +105,7 @@ def test_ranges_are_the_extremes_around_each_convolution(tmp_path: Path) -> None
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in ranges)
     values = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"crops": small_crops()})
-    for (least, greatest), value in zip(ranges.values(), values, strict=True):
-        assert (least, greatest) == pytest.approx((value.min(), value.max()), abs=1e-5)
+    assert [*ranges.values()] == [pytest.approx((value.min(), value.max()), abs=1e-5) for value in values]
 
 
 def test_convolutions_are_quantised_and_what_stands_between_them() -> None:
@@ -172,35 +159,6 @@ def test_an_export_writes_the_integers_by_the_ranges_of_its_card(folder: Path, m
     assert onnx.load(folder / INT8.exports[1]) == quantised(small_network(), ranges)
 
 
-@dataclass(frozen=True)
-class People:
-    """Embeddings of the best face of each photo in both precisions, (n, 128) each."""
-
-    names: NDArray[np.str_]
-    floats: NDArray[np.float32]
-    integers: NDArray[np.float32]
-
-    def curve(self, enrolled: NDArray[np.float32], probes: NDArray[np.float32]) -> Curve:
-        """The curve of each photo in `enrolled` compared with all others in `probes`."""
-        similarities = (enrolled @ probes.T).astype(np.float64)
-        same = self.names[:, None] == self.names
-        return curve(similarities[same & ~np.eye(len(same), dtype=bool)], similarities[~same])
-
-
-def people(photos: list[Path], store: Store) -> People:
-    detect = PhotoDetector(load_detector(card("mtcnn"), store, "onnx", Device(), {}), Limits())
-    (spec,) = FACENET.crops
-    faces = [(path.parent.name, detect([path.read_bytes()], [spec]).crops[spec][:1]) for path in photos]
-    crops = np.concatenate([crop for _, crop in faces])
-
-    def embedded(path: Path) -> NDArray[np.float32]:
-        network = OnnxNetwork(path, Device())
-        return np.concatenate([network(batch)[0] for batch in np.array_split(crops, len(crops) // 8)])
-
-    floats, integers = store.exports(FACENET)
-    return People(np.array([name for name, crop in faces if len(crop)]), embedded(floats), embedded(integers))
-
-
 @pytest.mark.parametrize(
     ("folder", "least", "lost", "missed"), [("photos", 0.99, 0.002, 0.01), ("lfw50", 0.98, 0.003, 0.04)]
 )
@@ -211,14 +169,29 @@ def test_people_are_told_apart_as_well_as_in_floats(
 
     Embeddings of both precisions can be compared with one another, so they share an embedding contract.
     """
-    half = slice(1, None, 2) if folder == "photos" else slice(50)
-    root = sample_photos if folder == "photos" else shared_faces(folder)
-    shown = people(sorted(root.glob("*/*.jpg"))[half], store)
-    cosines = (shown.floats * shown.integers).sum(axis=1)
+    root, half = (sample_photos, slice(1, None, 2)) if folder == "photos" else (shared_faces(folder), slice(50))
+    detect = PhotoDetector(load_detector(card("mtcnn"), store, "onnx", Device(), {}), Limits())
+    [spec] = FACENET.crops
+    paths = sorted(root.glob("*/*.jpg"))[half]
+    faces = [(path.parent.name, detect.one(path.read_bytes(), [spec]).crops[spec]) for path in paths]
+    names = np.array([name for name, crops in faces if len(crops)])
+    crops = np.concatenate([crops[:1] for _, crops in faces])
+    floats, integers = (
+        np.concatenate([network(batch)[0] for batch in np.array_split(crops, len(crops) // 8)])
+        for network in (OnnxNetwork(path, Device()) for path in store.exports(FACENET))
+    )
+    cosines = (floats * integers).sum(axis=1)
     assert len(cosines) >= 45
     assert least <= cosines.min() <= cosines.max() < 1 - 1e-5
-    floats = shown.curve(shown.floats, shown.floats)
-    for enrolled in (shown.integers, shown.floats):
-        integers = shown.curve(enrolled, shown.integers)
-        assert floats.area() - integers.area() <= lost
-        assert integers.at_fmr(1e-2).fnmr <= floats.at_fmr(1e-2).fnmr + missed
+    same = names[:, None] == names
+
+    def compared(enrolled: NDArray[np.float32], probes: NDArray[np.float32]) -> Curve:
+        """The curve of each photo compared with all others."""
+        similarities = (enrolled @ probes.T).astype(np.float64)
+        return curve(similarities[same & ~np.eye(len(same), dtype=bool)], similarities[~same])
+
+    before = compared(floats, floats)
+    for enrolled in (integers, floats):
+        after = compared(enrolled, integers)
+        assert before.area() - after.area() <= lost
+        assert after.at_fmr(1e-2).fnmr <= before.at_fmr(1e-2).fnmr + missed

@@ -1,19 +1,17 @@
 """If not all faces count, MTCNN only searches small windows if it has to."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from imaging.decode import Limits, decode
 from imaging.faces import Face, Pixels
 from imaging.pick import Pick
 from models.catalogue import card
-from models.detectors.mtcnn import CELL, Mtcnn
+from models.detectors.mtcnn import CELL, CascadeNetwork, Mtcnn
 from models.device import Device
 from models.onnx_session import OnnxNetwork
 from models.store import Store
@@ -23,33 +21,34 @@ from tests.models.conftest import portraits
 MIN_FACE, FACTOR = 40, 0.709
 SIDE = 800
 """Side of the photos. Windows of at least a sixth of it, 133 pixels, are searched first."""
+FIRST = SIDE / 6
 LARGEST, PROMINENT, ONE_IN_THREE = Pick("largest"), Pick("prominent"), Pick("one", 0.33)
 
 
-@dataclass
-class WatchedMtcnn:
-    """MTCNN, and the sides of the windows that it searched in the last photo, in pixels."""
+class WatchedMtcnn(Mtcnn):
+    """Records the sides of the windows that it searched in the last photo, in pixels."""
 
-    networks: list[OnnxNetwork]
-    sure: float = 0.9
-    windows: list[int] = field(default_factory=list)
+    def __init__(self, networks: list[OnnxNetwork], sure: float = 0.9) -> None:
+        self.windows: list[int] = []
+        self.shown: list[bytes] = []
 
-    def __post_init__(self) -> None:
-        pnet, rnet, onet = self.networks
-        self.detector = Mtcnn(self._watched(pnet), rnet, onet, min_face=MIN_FACE, factor=FACTOR, sure=self.sure)
+        def watched(network: OnnxNetwork) -> CascadeNetwork:
+            def look(windows: Any) -> Any:
+                self.shown.extend(window.tobytes() for window in windows)
+                if network is networks[0]:
+                    self.windows.append(round(CELL * SIDE / (windows.shape[1] - 1)))
+                return network(windows)
 
-    def _watched(self, pnet: OnnxNetwork) -> Any:
-        def look(level: NDArray[np.float32]) -> Any:
-            self.windows.append(round(CELL * SIDE / (level.shape[1] - 1)))
-            return pnet(level)
+            return look
 
-        return look
+        super().__init__(*map(watched, networks), min_face=MIN_FACE, factor=FACTOR, sure=sure)
 
     def find(self, pixels: Pixels, pick: Pick) -> list[Face]:
-        """The faces that count. No level of the pyramid is looked at twice."""
+        """The faces that count. No network looks at anything twice."""
         self.windows.clear()
-        found = self.detector.find(pixels, pick)
-        assert len(self.windows) == len(set(self.windows))
+        self.shown.clear()
+        found = super().find(pixels, pick)
+        assert len(self.shown) == len(set(self.shown))
         return found
 
 
@@ -78,9 +77,6 @@ def pasted(square: Pixels, *places: tuple[int, int, int]) -> Pixels:
     return pixels
 
 
-FIRST = SIDE / 6
-
-
 @pytest.mark.parametrize(
     ("pick", "places", "least", "most"),
     [
@@ -102,7 +98,7 @@ def test_no_smaller_windows_are_searched_than_the_pick_needs(
     photo = pasted(square, *places)
     found = watched.find(photo, pick)
     assert least <= min(watched.windows) <= most
-    counted = pick.of(watched.detector.detect(photo), SIDE, SIDE, watched.detector.rival_score)
+    counted = pick.of(watched.detect(photo), SIDE, SIDE, watched.rival_score)
     assert [face.box for face in found] == [face.box for face in counted] != []
 
 
@@ -125,28 +121,10 @@ def test_the_faces_that_count_in_real_photos_are_those_of_all(
     watched: WatchedMtcnn, sample_photos: Path, pick: Pick
 ) -> None:
     """Some photos are enlarged, so that their face has many pixels."""
-    photos = [decode(path.read_bytes(), Limits()).pixels for path in portraits(sample_photos, each=1)]
-    photos += [np.asarray(cv2.resize(each, None, fx=2, fy=2), np.uint8) for each in photos[::3]]
-    photos += [
-        decode(path.read_bytes(), Limits()).pixels for path in sorted(shared_faces("detection").glob("*.jpg"))[::3]
-    ]
+    paths = [*portraits(sample_photos, each=1), *sorted(shared_faces("detection").glob("*.jpg"))[::3]]
+    photos = [decode(path.read_bytes(), Limits()).pixels for path in paths]
+    photos += [np.asarray(cv2.resize(each, None, fx=2, fy=2), np.uint8) for each in photos[:4:3]]
     for pixels in photos:
         height, width = pixels.shape[:2]
-        counted = pick.of(watched.detector.detect(pixels), width, height, watched.detector.rival_score)
+        counted = pick.of(watched.detect(pixels), width, height, watched.rival_score)
         assert [face.box for face in watched.find(pixels, pick)] == [face.box for face in counted]
-
-
-def test_no_window_is_shown_to_a_network_twice(networks: list[OnnxNetwork], square: Pixels) -> None:
-    seen: list[bytes] = []
-
-    def remembering(network: OnnxNetwork) -> Any:
-        def ask(windows: NDArray[np.float32]) -> Any:
-            seen.extend(window.tobytes() for window in windows)
-            return network(windows)
-
-        return ask
-
-    pnet, rnet, onet = networks
-    detector = Mtcnn(pnet, remembering(rnet), remembering(onet), min_face=MIN_FACE)
-    detector.find(pasted(square, (100, 100, 330)), LARGEST)
-    assert len(seen) == len(set(seen)) > 10

@@ -9,17 +9,16 @@ import pytest
 
 from models.device import Device
 from models.errors import ModelError
-from models.onnx_graph import OPSET
 from models.onnx_session import OnnxNetwork, open_session
+from tests.models.graphs import written
 
 
 @pytest.fixture
 def network(tmp_path: Path) -> Path:
     """A file that subtracts and adds its two inputs."""
     text = "core (float[n] a, float[n] b) => (float[n] less, float[n] more) { less = Sub (a, b) more = Add (a, b) }"
-    path = tmp_path / "network.onnx"
-    onnx.save(onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : {OPSET}]>\n{text}'), path)
-    return path
+    onnx.save(written(text), tmp_path / "network.onnx")
+    return tmp_path / "network.onnx"
 
 
 def test_a_network_takes_its_inputs_in_order_and_gives_all_outputs(network: Path) -> None:

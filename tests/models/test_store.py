@@ -10,6 +10,8 @@ from models import catalogue
 from models import store as store_module
 from models.errors import ModelError
 from models.store import Store, atomic, scratch
+from models.tasks.embedder import EmbedderOutput
+from models.tasks.liveness import LivenessOutput
 from tests.models.cards import WEIGHTS, digest, made_card
 
 CARD = made_card(exports=["first.onnx", "second.onnx"])
@@ -64,6 +66,10 @@ def test_a_damaged_file_is_named(store: Store, folder: Path, damage: Callable[[P
 def test_an_export_of_another_card_or_exporter_is_not_ready(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     for change in ({"preprocessing": "2"}, {"architecture": "other"}, {"exports": ("first.onnx",)}):
         assert store.state(CARD.model_copy(update=change)) == "weights only"
+    # The size of an embedding is not exported, and the class that is live is.
+    assert store.state(CARD.model_copy(update={"output": EmbedderOutput(size=9)})) == "ready"
+    assert store.state(CARD.model_copy(update={"output": LivenessOutput(shift=1)})) == "ready"
+    assert store.state(CARD.model_copy(update={"output": LivenessOutput(live_class=1)})) == "weights only"
     other = CARD.files[0].model_copy(update={"sha256": digest(b"other")})
     assert store.state(CARD.model_copy(update={"files": (other,)})) == "not pulled"
     monkeypatch.setattr(store_module, "EXPORTER_VERSION", "the next one")

@@ -1,64 +1,73 @@
-"""Each task's step from raw outputs to the answer: the ONNX graph computes what numpy does."""
+"""Each task's step from raw outputs to the answer: the ONNX graph and numpy compute what its definition says."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from models.catalogue import cards
 from models.errors import ModelError
-from models.onnx_graph import OPSET
+from models.onnx_graph import with_answer
 from models.tasks import FACE_TASKS
-from models.tasks.eyes import EyesOutput
-from models.tasks.pose import PoseOutput
+from tests.models.graphs import answers, identity
 
-CASES: dict[str, tuple[dict[str, Any], list[int]]] = {
-    "embedder": ({"size": 7}, [7]),
-    "liveness": ({"live_class": 1}, [3]),
-    "pose": ({"first": -99.0, "step": 3.0}, [66, 66, 66]),
-    "eyes": ({"open_class": 1}, [2]),
+Floats = NDArray[np.float64]
+
+
+def softmax(logits: Floats) -> Floats:
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def angles(*bins: Floats) -> Floats:
+    return np.stack([softmax(each) @ np.arange(-99, 99, 3) for each in bins], axis=1)
+
+
+CASES: dict[str, tuple[dict[str, Any], list[int], Callable[..., Floats]]] = {
+    "embedder": ({"size": 7}, [7], lambda raw: raw / np.maximum(np.linalg.norm(raw, axis=1, keepdims=True), 1e-12)),
+    "liveness": ({"live_class": 1}, [3], lambda raw: raw[:, 1] - np.logaddexp(raw[:, 0], raw[:, 2])),
+    "pose": ({"first": -99.0, "step": 3.0}, [66, 66, 66], angles),
+    "eyes": ({"open_class": 1}, [2], lambda raw: softmax(raw)[:, 1]),
 }
+CARDS = {entry.task: entry for entry in cards().values()}
 
 
 @pytest.mark.parametrize("name", FACE_TASKS)
 @settings(max_examples=20)
-@given(seed=st.integers(0, 2**32 - 1), faces=st.integers(1, 4), scale=st.sampled_from([0.1, 10, 500]))
-def test_the_graph_computes_what_numpy_does(name: str, seed: int, faces: int, scale: float) -> None:
-    task, (stated, sizes) = FACE_TASKS[name], CASES[name]
+@given(seed=st.integers(0, 2**32 - 1), faces=st.integers(1, 4), scale=st.sampled_from([0, 0.1, 10, 500]))
+def test_the_graph_and_numpy_compute_the_definition(name: str, seed: int, faces: int, scale: float) -> None:
+    task, (stated, sizes, definition) = FACE_TASKS[name], CASES[name]
     output = task.output.model_validate(stated)
-    text = f'<ir_version: 8, opset_import: ["" : {OPSET}]>\n{task.tail(output, sizes)}'
-    session = onnxruntime.InferenceSession(
-        onnx.parser.parse_model(text).SerializeToString(), providers=["CPUExecutionProvider"]
-    )
+    model = with_answer(identity(*(f"n, {size}" for size in sizes)), CARDS[name].model_copy(update={"output": output}))
     random = np.random.default_rng(seed)
     raw = [(scale * random.standard_normal((faces, size))).astype(np.float32) for size in sizes]
-    names = [entry.name for entry in session.get_inputs()]
-    [computed] = session.run(None, dict(zip(names, raw, strict=True)))
-    expected = task.answer(output, raw)
-    assert computed.shape == expected.shape == (faces, *task.shape(output))
-    np.testing.assert_allclose(computed, expected, rtol=1e-4, atol=1e-3)
+    expected = definition(*(each.astype(np.float64) for each in raw))
+    for found in (*answers(model, *raw), task.answer(output, raw)):
+        assert found.shape == (faces, *task.shape(output))
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("name", "sizes"), [("pose", [66, 66]), ("pose", [66, 66, 3]), ("eyes", [3]), ("eyes", [2, 2])]
+    ("name", "sizes", "problem"),
+    [
+        ("liveness", [1], "has 1 classes, but the card's live_class is 1"),
+        ("pose", [66, 66], "the task pose needs three of the same size"),
+        ("pose", [66, 66, 3], "the task pose needs three of the same size"),
+        ("eyes", [3], "the task eyes needs one output of two"),
+        ("eyes", [2, 2], "the task eyes needs one output of two"),
+    ],
 )
-def test_a_network_with_other_outputs_is_refused(name: str, sizes: list[int]) -> None:
+def test_a_network_with_other_outputs_is_refused(name: str, sizes: list[int], problem: str) -> None:
     task = FACE_TASKS[name]
-    with pytest.raises(ModelError, match=f"the task {name} needs"):
+    with pytest.raises(ModelError, match=problem):
         task.tail(task.output.model_validate(CASES[name][0]), sizes)
 
 
-def test_an_angle_is_the_bins_that_the_network_is_sure_of() -> None:
-    bins = np.full((1, 66), -50, np.float32)
-    bins[0, 40] = 50
-    angles = FACE_TASKS["pose"].answer(PoseOutput(first=-99, step=3), [bins, bins, bins])
-    np.testing.assert_allclose(angles, [[21, 21, 21]], atol=1e-4)
-
-
-def test_the_open_class_decides() -> None:
-    eye = np.array([[0, 4]], np.float32)
-    answers = [FACE_TASKS["eyes"].answer(EyesOutput(open_class=place), [eye])[0] for place in (0, 1)]
-    assert answers == pytest.approx([0.018, 0.982], abs=1e-3)
+def test_a_live_class_needs_another_class() -> None:
+    task = FACE_TASKS["liveness"]
+    with pytest.raises(ModelError, match="has 1 classes, but the card's live_class is 0"):
+        task.tail(task.output.model_validate({"live_class": 0}), [1])

@@ -27,7 +27,7 @@ class Answers:
         self.calls = 0
         self._answers = answers
 
-    async def __call__(self) -> Any:
+    async def __call__(self, *_: Any, **__: Any) -> Any:
         answer = self._answers[min(self.calls, len(self._answers) - 1)]
         self.calls += 1
         if isinstance(answer, asyncio.Event):

@@ -3,8 +3,11 @@
 import asyncio
 import subprocess
 import sys
+from itertools import chain, repeat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import numpy as np
 import pytest
@@ -19,7 +22,7 @@ from gallery.records import EmbeddingKind, NewFace
 from gallery.size import Size
 from gallery.writer import Writer
 from telemetry.request_record import recording
-from tests.deployments.handles import handle
+from tests.deployments.handles import Answers, handle
 from tests.fakes import serve_log
 from tests.gallery.sample_gallery import in_loop, refusal
 from tests.waiting import eventually
@@ -74,18 +77,8 @@ async def test_changes_go_to_the_writer_and_reads_to_the_reader(tmp_path: Path) 
 
 @in_loop
 async def test_only_reads_are_repeated_when_a_replica_dies() -> None:
-    class Dying:
-        def __init__(self) -> None:
-            self.calls = 0
-
-        async def call(self, *args: Any, **options: Any) -> None:
-            self.calls += 1
-            raise ActorUnavailableError("killed", None)
-
-        async def ready(self) -> None: ...
-
-    writer, reader = Dying(), Dying()
-    gallery = RemoteGallery(handle(writer), handle(reader))
+    writer, reader = (Answers(ActorUnavailableError("killed", None)) for _ in range(2))
+    gallery = RemoteGallery(*(handle(SimpleNamespace(call=each, ready=each)) for each in (writer, reader)))
     for asked in (gallery.drop("staff"), gallery.collections()):
         assert await refusal(asked) == "UNAVAILABLE"
     assert (writer.calls, reader.calls) == (1, 2)
@@ -120,14 +113,11 @@ async def test_the_gallery_is_ready_once_both_answer_and_lists_damaged_collectio
 def test_sizes_are_reported_by_model(monkeypatch: pytest.MonkeyPatch) -> None:
     reported: dict[str, Any] = {}
 
-    class KeptGauge:
-        def __init__(self, name: str, *_: Any) -> None:
-            self._name = name.removeprefix("facegraph_gallery_")
+    def gauge(name: str, *_: Any) -> Any:
+        kept = name.removeprefix("facegraph_gallery_")
+        return SimpleNamespace(set=lambda value, labels=None: reported.update({kept: (value, labels)}))
 
-        def set(self, value: float, labels: Any = None) -> None:
-            reported[self._name] = (value, labels)
-
-    monkeypatch.setattr(gallery_metrics, "Gauge", KeptGauge)
+    monkeypatch.setattr(gallery_metrics, "Gauge", gauge)
     metrics, labels = gallery_metrics.GalleryMetrics(), {"model": "mobilefacenet"}
     metrics.set_sizes({"mobilefacenet": Size(collections=1, faces=3, subjects=2)})
     metrics.set_unreadable(4)
@@ -151,18 +141,11 @@ async def test_a_change_completes_although_its_caller_is_cancelled(tmp_path: Pat
 
 @in_loop
 async def test_the_clean_up_timer_survives_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clean, cleaned = Writer.clean, list[bool]()
-
-    async def failing_once(writer: Writer) -> dict[str, int]:
-        cleaned.append(bool(cleaned))
-        if not cleaned[-1]:
-            raise RuntimeError("broken")
-        return await clean(writer)
-
-    monkeypatch.setattr(Writer, "clean", failing_once)
+    clean = AsyncMock(side_effect=chain([RuntimeError("broken")], repeat({})))
+    monkeypatch.setattr(Writer, "clean", clean)
     with serve_log() as log:
         writer = await started_writer(tmp_path, clean_s=0.01)
-        await eventually(lambda: any(cleaned))
+        await eventually(lambda: clean.await_count > 1)
     assert any("could not clean" in record.getMessage() for record in log)
     await writer.ready()
 
@@ -170,10 +153,7 @@ async def test_the_clean_up_timer_survives_a_failure(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("error", [OSError(28, "No space left"), RuntimeError("(os error 28)"), RuntimeError("broken")])
 @in_loop
 async def test_only_a_full_disk_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    async def failing(*args: Any) -> None:
-        raise error
-
-    monkeypatch.setattr(Writer, "drop", failing)
+    monkeypatch.setattr(Writer, "drop", AsyncMock(side_effect=error))
     gallery = await remote(tmp_path)
     if "broken" in str(error):
         with pytest.raises(RuntimeError, match="broken"):

@@ -1,8 +1,7 @@
 """Serving a configuration, up to the call of `serve run`."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,60 +23,41 @@ def calls(clean_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     """The models that were pulled with their mirror, then the arguments of `serve`; each with the proxy in use."""
     made: list[Any] = []
 
-    @contextmanager
-    def set_up() -> Iterator[Path]:
-        (tmp_path / "transport").mkdir()
-        yield tmp_path / "transport"
-
     def pull(cards: list[Card], store: object, mirror: Path | None, console: object) -> None:
         made.append(([card.name for card in cards], mirror, os.environ.get("HTTPS_PROXY")))
 
-    def serve(arguments: list[str]) -> None:
-        made.append((arguments, os.environ.get("HTTPS_PROXY")))
-
-    monkeypatch.setattr(transport, "set_up", set_up)
+    monkeypatch.setattr(transport, "set_up", lambda: nullcontext(tmp_path))
     monkeypatch.setattr(serving, "ready", nullcontext)
     monkeypatch.setattr(serving, "guarded", nullcontext)
     monkeypatch.setattr(serving, "pull", pull)
-    monkeypatch.setattr(scripts, "cli", serve)
+    monkeypatch.setattr(scripts, "cli", lambda arguments: made.append((arguments, os.environ.get("HTTPS_PROXY"))))
     return made
 
 
-@pytest.fixture
-def served_config(calls: list[Any], tmp_path: Path) -> Callable[[], Any]:
-    """Runs the default configuration; returns what `serve` was given."""
-
-    def run() -> Any:
-        serving.run(CONFIG)
-        return yaml.safe_load((tmp_path / "transport" / "serve.yaml").read_text())
-
-    return run
+def served_options(calls: list[Any]) -> Any:
+    """Serve the default configuration; return the HTTP options that Serve was given."""
+    serving.run(CONFIG)
+    [[_, path], _] = calls[-1]
+    return yaml.safe_load(Path(path).read_text())["http_options"]
 
 
 @pytest.mark.parametrize(("given", "mirror"), [("", None), ("/weights", Path("/weights"))])
 def test_models_are_pulled_through_the_proxy_before_serving_without_it(
-    calls: list[Any],
-    served_config: Callable[[], Any],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    given: str,
-    mirror: Path | None,
+    calls: list[Any], tmp_path: Path, given: str, mirror: Path | None
 ) -> None:
-    monkeypatch.setenv("PORT", "8123")
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
-    monkeypatch.setenv("MODEL_MIRROR", given)
-    assert served_config()["http_options"]["port"] == 8123
+    os.environ.update(PORT="8123", HTTPS_PROXY="http://127.0.0.1:3128", MODEL_MIRROR=given)
+    assert served_options(calls)["port"] == 8123
     models = [card.name for card in configured_in(CONFIG)]
     assert calls == [
         (models, mirror, "http://127.0.0.1:3128"),
-        (["run", str(tmp_path / "transport" / "serve.yaml")], None),
+        (["run", str(tmp_path / "serve.yaml")], None),
     ]
 
 
 def test_invalid_configuration_is_refused_before_anything_runs(calls: list[Any], tmp_path: Path) -> None:
-    (tmp_path / "serve.yaml").write_text("application: []")
-    with pytest.raises(ConfigError, match=rf"^{tmp_path / 'serve.yaml'} cannot be served: "):
-        serving.run(tmp_path / "serve.yaml")
+    (tmp_path / "bad.yaml").write_text("application: []")
+    with pytest.raises(ConfigError, match=rf"^{tmp_path / 'bad.yaml'} cannot be served: "):
+        serving.run(tmp_path / "bad.yaml")
     assert calls == []
 
 
@@ -93,19 +73,11 @@ def test_invalid_configuration_is_refused_before_anything_runs(calls: list[Any],
     ],
 )
 def test_only_haproxy_listens_on_the_given_host(
-    served_config: Callable[[], Any],
-    monkeypatch: pytest.MonkeyPatch,
-    haproxy: str,
-    host: str,
-    bind: str | None,
-    replicas: str,
+    calls: list[Any], haproxy: str, host: str, bind: str | None, replicas: str
 ) -> None:
-    monkeypatch.setenv("HOST", host)
-    monkeypatch.setenv("FACEGRAPH_BIND", "192.0.2.9")
-    monkeypatch.setenv("RAY_ADDRESS", "local")
-    monkeypatch.setenv("RAY_SERVE_ENABLE_HA_PROXY", haproxy)
-    monkeypatch.setenv("RAY_SERVE_HAPROXY_BINARY_PATH", str(transport.HAPROXY))
-    assert (served_config()["http_options"]["host"], os.environ.get("FACEGRAPH_BIND")) == (replicas, bind)
+    os.environ.update(HOST=host, FACEGRAPH_BIND="192.0.2.9", RAY_ADDRESS="local", RAY_SERVE_ENABLE_HA_PROXY=haproxy)
+    os.environ["RAY_SERVE_HAPROXY_BINARY_PATH"] = str(transport.HAPROXY)
+    assert (served_options(calls)["host"], os.environ.get("FACEGRAPH_BIND")) == (replicas, bind)
 
 
 @pytest.mark.parametrize(("address", "refused"), [("local", True), ("head:6379", False)])

@@ -29,11 +29,12 @@ def test_unset_variables_are_set() -> None:
     assert not folder.exists()
 
 
-@pytest.mark.parametrize(
-    "name", [*transport.SWITCHES, *transport.PORTS, *transport.FILES, "FACEGRAPH_HAPROXY", "RAY_SERVE_HAPROXY_MAXCONN"]
-)
-def test_set_variables_are_kept(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(name, "my own")
+KEPT = (*transport.SWITCHES, *transport.PORTS, *transport.FILES, "FACEGRAPH_HAPROXY", "RAY_SERVE_HAPROXY_MAXCONN")
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_set_variables_are_kept(name: str) -> None:
+    os.environ[name] = "my own"
     with transport.set_up():
         assert os.environ[name] == "my own"
 
@@ -51,19 +52,17 @@ def test_connections_fit_the_limit_of_open_files(monkeypatch: pytest.MonkeyPatch
         assert os.environ["RAY_SERVE_HAPROXY_MAXCONN"] == str(connections)
 
 
-def test_only_variables_of_proxies_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_variables_of_proxies_are_removed() -> None:
     proxies = {"http_proxy", "HTTPS_PROXY", "ALL_PROXY", "grpc_proxy"}
-    for name in {*proxies, "no_proxy"}:
-        monkeypatch.setenv(name, "http://proxy:3128")
+    os.environ.update(dict.fromkeys({*proxies, "no_proxy"}, "http://proxy:3128"))
     before = {*os.environ}
     transport.forget_proxies()
     assert before - {*os.environ} == proxies
 
 
 @pytest.mark.parametrize("name", transport.COLLECTORS)
-def test_collector_switches_tracing_on(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv(name, "http://localhost:4318")
-    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.25")
+def test_collector_switches_tracing_on(name: str) -> None:
+    os.environ |= {name: "http://localhost:4318", "OTEL_TRACES_SAMPLER_ARG": "0.25"}
     with transport.set_up():
         assert [os.environ[each] for each in TRACING] == ["telemetry.tracing:exporter", "0.25", "facegraph"]
 
@@ -87,13 +86,11 @@ def test_binary_is_looked_up_on_path_if_the_package_has_none(
 @pytest.mark.parametrize(
     ("name", "value"), [("RAY_SERVE_ENABLE_HA_PROXY", "0"), ("RAY_SERVE_HAPROXY_BINARY_PATH", "/opt/own/haproxy")]
 )
-def test_header_of_another_proxy_is_trusted_only_on_request(
-    name: str, value: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(name, value)
+def test_header_of_another_proxy_is_trusted_only_on_request(name: str, value: str) -> None:
+    os.environ[name] = value
     with transport.set_up():
         assert os.environ["FORWARDED_HOPS"] == "0"
-    monkeypatch.setenv("FORWARDED_HOPS", "1")
+    os.environ["FORWARDED_HOPS"] = "1"
     with transport.set_up():
         assert os.environ["FORWARDED_HOPS"] == "1"
 

@@ -1,4 +1,4 @@
-"""Files, headings, pictures, settings and codes that the documents name exist."""
+"""Files, headings, pictures, settings, codes and figures in the documents are those of the project."""
 
 import re
 import subprocess
@@ -8,8 +8,11 @@ import pytest
 
 from access.settings import AccessArgs
 from api.settings import AddressArgs, LimitArgs
+from evaluation.error_rates import error_rates
 from gallery.settings import GalleryArgs
 from graphs.policy import Policy
+from models.card import Card
+from models.catalogue import cards
 from tests.conftest import PROJECT
 from tests.docs.documents import DOCUMENTS, name, prose, spans
 
@@ -18,16 +21,10 @@ _NAME = re.compile(r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+_?)(?:=.*)?")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 PICTURES = PROJECT / "docs" / "pictures"
+KINDS = ("print-nuaa", "celebaspoof", "other", "replay")
 FOREIGN_NAMES = {
-    "PIP_INDEX_URL",
-    "SCHED_BATCH",
-    "OTEL_EXPORTER_OTLP_HEADERS",
-    "DATABASE_PATH",
-    "MODEL_NAME",
-    "DEEPFACE_SERVICE_URL",
-    "RAY_AUTH_MODE",
-    "RAY_TMPDIR",
-    "RAY_SERVE_HAPROXY_LOG_TARGET",
+    *("PIP_INDEX_URL", "SCHED_BATCH", "OTEL_EXPORTER_OTLP_HEADERS", "DATABASE_PATH", "MODEL_NAME"),
+    *("DEEPFACE_SERVICE_URL", "RAY_AUTH_MODE", "RAY_TMPDIR", "RAY_SERVE_HAPROXY_LOG_TARGET"),
 }
 """Names from pip, Linux, OpenTelemetry, Ray and the replaced services."""
 
@@ -96,3 +93,17 @@ def test_index_lists_every_document() -> None:
     index = PROJECT / "docs" / "README.md"
     listed = {(index.parent / target).resolve() for target in targets(index)}
     assert set(DOCUMENTS) - listed - {index, PROJECT / "README.md"} == set()
+
+
+def row(entry: Card) -> str:
+    """The line of a liveness card in the table of error rates."""
+    stated = entry.threshold("live")
+    assert stated.bona_fide
+    rates = {rate.name: rate.figure for rate in error_rates(stated.bona_fide, stated.attacks)}
+    names = ("BPCER", *(f"APCER {kind}" for kind in KINDS), "APCER of all attacks")
+    return f"| `{entry.name}` | {' | '.join(rates[name] for name in names)} |"
+
+
+def test_error_rates_of_liveness_are_those_of_the_cards() -> None:
+    text = (PROJECT / "docs" / "models.md").read_text("utf-8")
+    assert [entry.name for entry in cards().values() if entry.task == "liveness" and row(entry) not in text] == []

@@ -3,19 +3,24 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from graphs.batches import BATCH_BYTES, BATCH_FACES
+from deployments.transport import SWITCHES
+from graphs.batches import BATCH_BYTES, BATCH_FACES, LARGEST_PHOTO, crop_bytes, split_by_size
 from graphs.faces import Examination, ExaminedPhoto, embedding_of, every_face, faces, faces_of, the_face
 from graphs.stages import FaceCrops, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Photo
 from imaging.pick import Pick
 from imaging.refused import Refused
+from models.catalogue import cards
 from telemetry.request_record import recording
 from tests.fakes import (
     ANGLES,
@@ -103,11 +108,14 @@ def test_the_networks_get_only_the_selected_faces_in_their_order() -> None:
     score, embed = FakeNetwork([0.25, 0.75, 0.5]), FakeNetwork([*unit(0.5), [0, 1]])
     of = stages(FakeDetector(THREE, DAMAGED, photo(faces=[0.6, 0.5])), score, embed)
     chosen: dict[int, list[int]] = {0: [2, 0], 1: [], 2: [1]}
-
-    def select(number: int, found: Photo | Refused) -> Sequence[int]:
-        return chosen[number]
-
-    found = run(of, [b"a", b"b", b"c"], "crmnet", "arcface", select=select, keep_crops_of=of.networks["arcface"])
+    found = run(
+        of,
+        [b"a", b"b", b"c"],
+        "crmnet",
+        "arcface",
+        select=lambda number, _: chosen[number],
+        keep_crops_of=of.networks["arcface"],
+    )
     for network, spec in ((score, LIVENESS_CROP), (embed, EMBEDDER_CROP)):
         [[given]] = network.calls
         np.testing.assert_array_equal(given, [crops_of(number, spec) for number in (2, 0, 4)])
@@ -138,10 +146,8 @@ def test_without_faces_no_network_is_asked_and_its_reading_is_empty() -> None:
     score, embed = FakeNetwork([0.25]), FakeNetwork(unit(1))
     found = run(stages(FakeDetector(photo(faces=[])), score, embed), [b"it"], "crmnet", "arcface")
     assert (score.calls, embed.calls) == ([], [])
-    assert {role: reading.shape for role, reading in examined(found)[0].readings.items()} == {
-        "crmnet": (0,),
-        "arcface": (0, 2),
-    }
+    shapes = {role: reading.shape for role, reading in examined(found)[0].readings.items()}
+    assert shapes == {"crmnet": (0,), "arcface": (0, 2)}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("-inf")])
@@ -181,3 +187,17 @@ def test_the_face_is_the_first_if_the_rule_allows_it() -> None:
     with pytest.raises(Refused, match="MULTIPLE_FACES_DETECTED") as caught:
         the_face(replace(THREE, found=4), ONE)
     assert caught.value.message == "Multiple faces detected (4). Exactly one face is required"
+
+
+@given(sizes=st.lists(st.integers(0, 20)), most=st.integers(1, 30))
+def test_every_item_is_in_one_batch_in_order_and_none_could_take_the_next_item(sizes: list[int], most: int) -> None:
+    parts = [sizes[batch] for batch in split_by_size(sizes, most)]
+    assert [size for part in parts for size in part] == sizes
+    assert all(part and (sum(part) <= most or len(part) == 1) for part in parts)
+    assert all(sum(part) + following[0] > most for part, following in pairwise(parts))
+
+
+def test_batches_fit_into_a_message_between_replicas() -> None:
+    limit = int(SWITCHES["RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH"])
+    largest = max(crop_bytes(card.crops) for card in cards().values() if card.crops)
+    assert max(BATCH_BYTES, LARGEST_PHOTO, BATCH_FACES * largest) < 0.9 * limit

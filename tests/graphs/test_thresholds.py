@@ -1,4 +1,4 @@
-"""Which threshold decides."""
+"""Which threshold decides, whether a face is live, and what follows if it is not."""
 
 from typing import get_args
 
@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphs.compare import distances
+from graphs.liveness import LivenessPolicy, LivenessRule, LivenessVerdict
 from graphs.policy import Policy
 from graphs.thresholds import AppliedThreshold, ThresholdSource, euclidean, first_set, threshold_of
+from telemetry.request_record import recording
 from tests.fakes import direction, stages
 
 EMBEDDER = stages().networks["arcface"]
@@ -45,3 +47,27 @@ def test_a_distance_is_converted_from_the_embedders_threshold_and_never_the_coll
 def test_the_conversion_of_a_cosine_is_the_distance_of_two_embeddings(angle: float) -> None:
     found = distances(np.array(direction(0)), np.array(direction(angle)))
     assert euclidean(found.cosine) == pytest.approx(found.euclidean, abs=1e-7)
+
+
+@given(score=st.floats(0, 1), threshold=st.floats(0, 1))
+def test_a_face_is_live_from_the_threshold_on_and_each_verdict_is_counted(score: float, threshold: float) -> None:
+    with recording(0.0) as recorder:
+        rule = Policy(liveness_threshold=threshold).liveness("report")
+        assert rule.judge(score) == LivenessVerdict(score >= threshold, score, threshold)
+    assert recorder.outcomes == {("liveness", "live" if score >= threshold else "spoof"): 1}
+
+
+@pytest.mark.parametrize(
+    ("policy", "live", "refuses"),
+    [
+        ("require", [True, True], False),
+        ("require", [True, False], True),
+        ("require", [None], False),
+        ("report", [False], False),
+        ("off", [False], False),
+    ],
+)
+def test_a_spoof_is_refused_only_if_liveness_is_required(
+    policy: LivenessPolicy, live: list[bool | None], refuses: bool
+) -> None:
+    assert LivenessRule(policy, 0.5).refuses(*live) is refuses

@@ -14,6 +14,7 @@ from models.device import Device
 from models.errors import ModelError
 from models.onnx_session import OnnxNetwork
 from models.store import Store
+from models.trial import check_answer
 
 Engine = Literal["onnx", "onnx-float32", "torch", "tensorflow"]
 """``onnx`` uses 8-bit integers on CPUs if the card has an int8 export; ``onnx-float32`` never does."""
@@ -26,14 +27,17 @@ def load_network(card: Card, store: Store, engine: Engine, device: Device) -> Cr
     """Load a network that reads crops of faces, and run it once so that the first request is not slower than others.
 
     Raises:
-        ModelError: the model has not been pulled, is damaged, or does not run in `engine`.
+        ModelError: the model has not been pulled, is damaged, does not run in `engine`, or does not fit its card.
     """
     members = load_members(card, store, engine, device)
 
     def network(*crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return card.face_task.reading(card.output, card.fusion, members(*crops))
 
-    network(*(np.zeros((2, spec.size, spec.size, 3), dtype=np.uint8) for spec in card.crops))
+    try:
+        check_answer(card, network)
+    except ModelError as error:
+        raise ModelError(f"the model {card.name} cannot be used: {error}") from error
     return network
 
 

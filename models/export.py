@@ -13,15 +13,23 @@ import onnx
 
 from models.card import Card
 from models.catalogue import card as card_named
+from models.device import Device
 from models.errors import ModelError
+from models.onnx_session import OnnxNetwork
 from models.store import Store, scratch
+from models.tasks import FACE_TASKS
+from models.trial import check_answer
+
+REFUSAL = "refusal.txt"
+"""The file with the sentence of a `ModelError` that ended the process."""
 
 
 def export(card: Card, store: Store) -> None:
     """Export `card` from its weights in the store and mark it as ready.
 
     Raises:
-        ModelError: the exporter failed. Its output is in `export.log` beside the weights.
+        ModelError: the network does not fit its card, or the exporter failed. In the second case its output is in
+            `export.log` beside the weights.
     """
     folder = store.folder(card)
     with scratch(store.root) as work:
@@ -33,6 +41,10 @@ def export(card: Card, store: Store) -> None:
         with log.open("wb") as output:
             command = [sys.executable, "-m", "models.export", card.name, str(work)]
             done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+        if (work / REFUSAL).is_file():
+            log.unlink()
+            refusal = (work / REFUSAL).read_text("utf-8").replace(str(work), str(folder))
+            raise ModelError(f"the model {card.name} cannot be exported: {refusal}")
         if done.returncode:
             raise ModelError(f"the export of {card.name} failed: see {log}")
         for name in card.exports:
@@ -44,6 +56,14 @@ def export(card: Card, store: Store) -> None:
 def main() -> None:
     """Export the card named on the command line, in a folder that has its weights."""
     card, folder = card_named(sys.argv[1]), Path(sys.argv[2])
+    try:
+        _export(card, folder)
+    except ModelError as error:
+        (folder / REFUSAL).write_text(str(error), "utf-8")
+        sys.exit(str(error))
+
+
+def _export(card: Card, folder: Path) -> None:
     importlib.import_module(f"models.architectures.{card.architecture}").export(card, folder)
     if card.int8:
         # Imported late, because few exports need ONNX Runtime's quantisation.
@@ -51,6 +71,13 @@ def main() -> None:
 
         floats = onnx.load(folder / card.exports[0])
         onnx.save(quantised(floats, read_ranges(card)), folder / card.int8)
+    for name in card.exports if card.task in FACE_TASKS else ():
+        _try_out(card, folder / name)
+
+
+def _try_out(card: Card, path: Path) -> None:
+    network = OnnxNetwork(path, Device())
+    check_answer(card, lambda *crops: network(*crops)[0])
 
 
 if __name__ == "__main__":

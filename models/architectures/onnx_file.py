@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import ModelProto, TensorProto
 
 from models.card import Card
 from models.device import Device
 from models.input import Input
-from models.onnx_graph import current, with_answer, with_any_batch, with_crops_in, with_crops_side_by_side
+from models.network_check import check_input, check_logits, load_onnx_file, output_sizes
+from models.onnx_graph import with_answer, with_any_batch, with_crops_in, with_crops_side_by_side
 from models.onnx_prelu import with_split_prelus
 from models.onnx_session import OnnxNetwork
 
@@ -21,7 +23,7 @@ def export(card: Card, folder: Path) -> None:
     Splitting PReLUs saves time. For two faces on one core, fr-liveness takes 15.1 instead of 19.2 ms, fr-feature 17.1
     instead of 28.7 ms, and minifasnet-celeba 19.2 instead of 21.9 ms.
     """
-    core = with_split_prelus(with_any_batch(current(onnx.load(folder / card.files[0].name))))
+    core = with_split_prelus(with_any_batch(_checked(card, folder / card.files[0].name)))
     model = with_answer(with_crops_in(core, card.crops[0].size, _input(card)), card)
     if (count := len(card.crops)) > 1:
         model = with_crops_side_by_side(model, card.crops[0].size, count)
@@ -41,6 +43,19 @@ def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[
         return answer(*crops) if len(crops) == 1 else np.stack([answer(crop) for crop in crops], axis=1)
 
     return answers
+
+
+def _checked(card: Card, path: Path) -> ModelProto:
+    """Load the original file, check that it fits the card, and state the sizes of its outputs."""
+    model, size = load_onnx_file(path), card.crops[0].size
+    check_input(model, size, _input(card))
+    if card.face_task.takes_logits:
+        check_logits(model)
+    batch = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value or 1
+    [crop] = _input(card).prepared(np.full((1, size, size, 3), 128, np.uint8))
+    for entry, length in zip(model.graph.output, output_sizes(path, crop, batch), strict=True):
+        entry.CopyFrom(onnx.helper.make_tensor_value_info(entry.name, TensorProto.FLOAT, [batch, length]))
+    return model
 
 
 def _input(card: Card) -> Input:

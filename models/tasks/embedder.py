@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
+from models.errors import ModelError
 from models.tasks.task import FaceTask, Floats, TaskOutput
 
 SHORTEST = 1e-12
@@ -28,6 +29,7 @@ class Embedder(FaceTask[EmbedderOutput]):
 
     name = "embedder"
     metric = "cosine"
+    takes_logits = False
     output = EmbedderOutput
 
     def shape(self, output: EmbedderOutput) -> tuple[int, ...]:
@@ -35,7 +37,14 @@ class Embedder(FaceTask[EmbedderOutput]):
         return (output.size,)
 
     def tail(self, output: EmbedderOutput, sizes: Sequence[int]) -> str:
-        """Return the graph that computes ``embedding``, float32 (n, size)."""
+        """Return the graph that computes ``embedding``, float32 (n, size).
+
+        Raises:
+            ModelError: the network does not have one output of this size.
+        """
+        if [*sizes] != [output.size]:
+            found = " and ".join(f"{size} numbers" for size in sizes)
+            raise ModelError(f"the card's output.size is {output.size}, but the network returns {found}")
         return f"""l2_norm (float[n, {output.size}] raw) => (float[n, {output.size}] embedding) {{
             shortest = Constant <value = float {{{SHORTEST}}}> ()
             axis = Constant <value = int64[1] {{1}}> ()

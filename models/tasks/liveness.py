@@ -44,12 +44,18 @@ class LivenessTask(FaceTask[LivenessOutput]):
         of the sum of exp(z) over the other classes, which unlike p does not saturate.
 
         Raises:
-            ModelError: the network does not have this class, or has no other.
+            ModelError: the network does not have one output of two or more classes, or lacks this class.
         """
+        if len(sizes) != 1 or sizes[0] < 2:
+            found = " and ".join(f"{size} numbers" for size in sizes)
+            raise ModelError(
+                f"the network returns {found}; liveness needs one output with the logits of two or more classes"
+            )
         classes, live_class = sizes[0], output.live_class
+        if live_class is None or live_class >= classes:
+            last = classes - 1
+            raise ModelError(f"the card's live_class is {live_class}, but the network's classes are 0 to {last}")
         others = ", ".join(str(index) for index in range(classes) if index != live_class)
-        if live_class is None or live_class >= classes or not others:
-            raise ModelError(f"the network has {classes} classes, but the card's live_class is {live_class}")
         return f"""live_logit (float[n, {classes}] classes) => (float[n] logit) {{
             live_class = Constant <value = int64 {{{live_class}}}> ()
             other_classes = Constant <value = int64[{classes - 1}] {{{others}}}> ()

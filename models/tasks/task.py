@@ -33,11 +33,13 @@ class FaceTask(ABC, Generic[Out]):
         output: schema of ``[output]`` on cards.
         metric: metric of the cards' threshold; None if the task has no threshold.
         fuses: whether networks of the task can be fused.
+        takes_logits: whether the outputs of a network must be logits and not probabilities.
     """
 
     name: ClassVar[str]
     metric: ClassVar[str | None] = None
     fuses: ClassVar[bool] = False
+    takes_logits: ClassVar[bool] = True
     output: type[Out]
 
     @abstractmethod

@@ -54,7 +54,9 @@ def test_the_graph_and_numpy_compute_the_definition(name: str, seed: int, faces:
 @pytest.mark.parametrize(
     ("name", "sizes", "problem"),
     [
-        ("liveness", [1], "has 1 classes, but the card's live_class is 1"),
+        ("liveness", [1], "the network returns 1 numbers; liveness needs one output"),
+        ("liveness", [3, 3], "the network returns 3 numbers and 3 numbers; liveness needs one output"),
+        ("embedder", [6], "output.size is 7, but the network returns 6 numbers"),
         ("pose", [66, 66], "the task pose needs three of the same size"),
         ("pose", [66, 66, 3], "the task pose needs three of the same size"),
         ("eyes", [3], "the task eyes needs one output of two"),
@@ -67,7 +69,7 @@ def test_a_network_with_other_outputs_is_refused(name: str, sizes: list[int], pr
         task.tail(task.output.model_validate(CASES[name][0]), sizes)
 
 
-def test_a_live_class_needs_another_class() -> None:
+def test_a_live_class_is_one_of_the_networks() -> None:
     task = FACE_TASKS["liveness"]
-    with pytest.raises(ModelError, match="has 1 classes, but the card's live_class is 0"):
-        task.tail(task.output.model_validate({"live_class": 0}), [1])
+    with pytest.raises(ModelError, match="live_class is 2, but the network's classes are 0 to 1"):
+        task.tail(task.output.model_validate({"live_class": 2}), [2])

@@ -1,0 +1,120 @@
+"""Networks that do not fit their cards are refused when they are exported."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from models.architectures.onnx_file import export, original
+from models.card import Card
+from models.device import Device
+from models.errors import ModelError
+from models.onnx_session import OnnxNetwork
+from models.trial import check_answer
+from tests.models.cards import made_card
+
+LIVE = {"metric": "live", "value": 0.5, "measured_on": "nothing"}
+LIVENESS: dict[str, Any] = {"task": "liveness", "output": {"live_class": 0}, "thresholds": [LIVE]}
+MEANS = "means = GlobalAveragePool (x) rows = Flatten (means)"
+FITTING = f"core (float[n, 3, 4, 4] x) => (float[n, 3] y) {{ {MEANS} y = Identity (rows) }}"
+
+
+def own_card(colours: str = "rgb", layout: str = "nchw", side: int = 4, **changes: Any) -> Card:
+    """The card of an embedder of three numbers from crops of four pixels, with `changes`."""
+    stated = {"mean": 0.0, "std": 255.0, "layout": layout, "colours": colours}
+    table = {"architecture": "onnx_file", "input": stated, "output": {"size": 3}}
+    return made_card(**{**table, "crops": [{"size": side, "fit": "box"}], **changes})
+
+
+def exported(folder: Path, card: Card, graph: str, opset: int = 18) -> OnnxNetwork:
+    model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : {opset}]>\n{graph}')
+    onnx.save(model, folder / card.files[0].name)
+    export(card, folder)
+    return OnnxNetwork(folder / card.exports[0], Device())
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"side": 8}, "the size of the card's crops is 8, but the network's input is (free, 3, 4, 4)"),
+        ({"layout": "nhwc"}, "the card's input.layout is nhwc, but the network's input is (free, 3, 4, 4)"),
+        ({"colours": "grey"}, "input.colours is grey, 1 channel, but the network's input (free, 3, 4, 4) has 3"),
+    ],
+    ids=["size", "layout", "colours"],
+)
+def test_a_card_that_does_not_fit_its_network_is_refused_by_field(
+    tmp_path: Path, changes: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ModelError) as caught:
+        exported(tmp_path, own_card(**changes), FITTING)
+    assert problem in str(caught.value)
+
+
+PROBABILITIES = "core (float[n, 3, 4, 4] x) => (float[n, 3] y) {{ {} shares = {} (rows) y = Identity (shares) }}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "graph", "problem"),
+    [
+        ({}, "core (float[n, 3] x, float[n, 3] z) => (float[n, 3] y) { y = Add (x, z) }", "has 2 inputs"),
+        ({}, "core (uint8[n, 3, 4, 4] x) => (uint8[n, 3, 4, 4] y) { y = Identity (x) }", "input is UINT8 (free, 3, 4"),
+        ({}, "core (float[n, 3] x) => (float[n, 3] y) { y = Identity (x) }", "input is FLOAT (free, 3); it must be"),
+        (
+            {},
+            "core (float[n, 3, 4, 4] x) => (float[n, 3, 1, 1] y) { y = GlobalAveragePool (x) }",
+            "output 0 of the network is float32 (1, 3, 1, 1); it must be float32 (1, length)",
+        ),
+        ({}, FITTING.replace("Identity", "Unheard"), "ONNX Runtime cannot open"),
+        (
+            {"side": 8},
+            "core (float[n, 3, h, w] x) => (float[n, d] y) <int64[2] s = {1, 48}> { y = Reshape (x, s) }",
+            "the network does not run on an input of (1, 3, 8, 8)",
+        ),
+        (LIVENESS, PROBABILITIES.format(MEANS, "Softmax"), "output y has gone through a Softmax"),
+        (LIVENESS, PROBABILITIES.format(MEANS, "Sigmoid"), "output y has gone through a Sigmoid"),
+    ],
+    ids=["inputs", "bytes", "no planes", "rank", "operator", "free sides", "softmax", "sigmoid"],
+)
+def test_a_network_that_cannot_be_served_is_refused(
+    tmp_path: Path, changes: dict[str, Any], graph: str, problem: str
+) -> None:
+    with pytest.raises(ModelError) as caught:
+        exported(tmp_path, own_card(**changes), graph)
+    assert problem in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_onnx_or_too_new_is_refused(tmp_path: Path) -> None:
+    card = own_card()
+    with pytest.raises(ModelError, match=r"weights\.bin cannot be converted to operator set 18"):
+        exported(tmp_path, card, FITTING.replace("Identity", "Gelu"), opset=20)
+    (tmp_path / card.files[0].name).write_bytes(b"no network")
+    with pytest.raises(ModelError, match=r"weights\.bin cannot be read as an ONNX file"):
+        export(card, tmp_path)
+
+
+@pytest.mark.parametrize(("taken", "returned"), [("1, 3, 4, 4", "1, 3"), ("b, c, h, w", "b, d")])
+@pytest.mark.parametrize("opset", [9, 18, 22])
+def test_a_network_of_free_or_fixed_dimensions_answers_as_its_file(
+    tmp_path: Path, taken: str, returned: str, opset: int
+) -> None:
+    card, graph = own_card(), FITTING.replace("n, 3, 4, 4", taken).replace("n, 3]", f"{returned}]")
+    network = exported(tmp_path, card, graph, opset)
+    crops = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
+    np.testing.assert_allclose(network(crops)[0], original(card, tmp_path, Device())(crops), atol=1e-6)
+    check_answer(card, lambda crops: network(crops)[0])
+
+
+@pytest.mark.parametrize(
+    ("answers", "problem"),
+    [
+        (np.zeros((2, 4), np.float32), r"have the shape \(2, 4\), but by its card \(2, 3\)"),
+        (np.full((2, 3), np.nan, np.float32), "numbers that are not finite"),
+    ],
+    ids=["shape", "not finite"],
+)
+def test_answers_that_do_not_fit_the_card_are_refused(answers: Any, problem: str) -> None:
+    with pytest.raises(ModelError, match=problem):
+        check_answer(own_card(), lambda _: answers)

@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from evaluation.configuration import Configuration, ThresholdTask
-from graphs.policy import Policy
 from models.catalogue import card
 from models.errors import ModelError
 from tests.conftest import PROJECT
@@ -23,10 +22,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def policy(file: Path) -> dict[str, Any]:
-    [application] = yaml.safe_load(file.read_text("utf-8"))["applications"]
-    [ingress] = (each for each in application["deployments"] if each["name"] == "ingress")
-    Policy(**ingress["user_config"])
-    return dict(ingress["user_config"])
+    return Configuration(file).policy.model_dump(exclude_unset=True)
 
 
 def changed(before: str, after: str) -> list[str]:
@@ -36,9 +32,8 @@ def changed(before: str, after: str) -> list[str]:
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.name)
 def test_only_one_line_of_each_configuration_changes(config: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copy(config, tmp_path))
-    before = copy.read_text("utf-8")
-    [application] = yaml.safe_load(before)["applications"]
-    model = application["args"]["stages"]["arcface"]["model"]
+    before, model = copy.read_text("utf-8"), Configuration(copy).model("arcface")
+    assert model
     assert Configuration(copy).write("embedder", model, 0.431234) == ["arcface"]
     assert policy(copy) == {"thresholds": {"arcface": 0.431234}}
     added = "+         user_config: {thresholds: {arcface: 0.431234}}"
@@ -57,9 +52,12 @@ def test_a_value_that_stands_there_is_replaced_and_its_neighbours_stay(file: Pat
     ]
     Configuration(file).write("embedder", "facenet", 0.5)
     assert policy(file) == {"min_side": 112, "liveness_threshold": 0.7, "thresholds": {"facenet": 0.5}}
-    assert Configuration(file).thresholds("embedder", "facenet") == {"facenet": 0.5}
-    assert Configuration(file).thresholds("embedder", "mobilefacenet") == {}
-    assert Configuration(file).thresholds("liveness", "fr-liveness") == {"crmnet": 0.7}
+    cards: list[tuple[ThresholdTask, str]] = [
+        ("embedder", "facenet"),
+        ("embedder", "mobilefacenet"),
+        ("liveness", "fr-liveness"),
+    ]
+    assert [Configuration(file).thresholds(*each) for each in cards] == [{"facenet": 0.5}, {}, {"crmnet": 0.7}]
 
 
 def test_networks_are_known_by_their_roles(file: Path) -> None:

@@ -54,13 +54,10 @@ def test_genuine_pairs_of_a_csv_file_link_photos_to_one_subject(tmp_path: Path) 
     assert not found.whole
 
 
-PAIRS = "a.jpg,b.jpg,1\na.jpg,c.jpg,0\n"
-
-
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        *((f"{PAIRS}{line}\n", "line 3: ") for line in ("a.jpg,b.jpg", "a.jpg,b.jpg,2", "a.jpg,b.jpg,1,1", "")),
+        *((f"a.jpg,b.jpg,1\n{line}\n", "line 2: ") for line in ("a.jpg,b.jpg", "a.jpg,b.jpg,2", "a.jpg,b.jpg,1,1", "")),
         ("a.jpg,b.jpg,1\n", "no impostor pair"),
         ("a.jpg,b.jpg,0\n", "no genuine pair"),
         ("a.jpg,b.jpg,1\nb.jpg,c.jpg,1\na.jpg,c.jpg,0\n", r"a\.jpg and c\.jpg are "),

@@ -5,7 +5,6 @@ from several threads at once, as a replica's workers do, so that answers returne
 """
 
 import importlib
-import itertools
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from models.engines import load_detector
 from models.onnx_session import OnnxNetwork
 from models.store import DEFAULT_STORE, Store
 from tests import photos
+from tests.models.conftest import portraits
 
 DEVICE = Device(threads=2)
 Runtime = Callable[..., Any]
@@ -35,8 +35,7 @@ Runtime = Callable[..., Any]
 @cache
 def sample() -> list[bytes]:
     """Two real photos of each person."""
-    people = (sorted((photos.FOLDER / person).glob("*.jpg"))[:2] for person in photos.PEOPLE)
-    return [path.read_bytes() for path in itertools.chain.from_iterable(people)]
+    return [path.read_bytes() for path in portraits(photos.FOLDER, each=2)]
 
 
 def pixels() -> list[Pixels]:

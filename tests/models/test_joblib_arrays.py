@@ -1,5 +1,6 @@
 """joblib's arrays are read, and no code of hostile files is run."""
 
+import itertools
 import os
 import pickle
 from pathlib import Path
@@ -112,26 +113,16 @@ def test_refuses_a_pickle_that_runs_a_command(first: bytes, tmp_path: Path) -> N
         *(wrapped(MATRIX.astype(kind)) for kind in ("f8", "i4", "O", ">f4")),
     ],
     # An array of objects has addresses in its bytes, which differ between the processes of a run.
-    ids=["getattr", "load", "__class__", "bare array", "bare wrapper", "bare dtype", "integer", "f8", "i4", "O", ">f4"],
+    ids=itertools.count(),
 )
 def test_refuses_anything_but_float32_arrays(body: bytes, tmp_path: Path) -> None:
     refused(written(tmp_path, lz4.frame.compress(START + wrapped(MATRIX) + body + END)))
 
 
-WHOLE = START + wrapped(MATRIX) + END
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        WHOLE,
-        lz4.frame.compress(WHOLE)[:-9],
-        lz4.frame.compress(WHOLE[: -len(END)]),
-        lz4.frame.compress(WHOLE[: -len(END) - 5]),
-        lz4.frame.compress(WHOLE.replace(b"I3\n", b"I-3\n")),
-    ],
-    ids=["not compressed", "cut", "endless", "short array", "negative side"],
-)
-def test_a_damaged_or_missing_file_is_an_error_of_the_model(content: bytes, tmp_path: Path) -> None:
+def test_a_damaged_or_missing_file_is_an_error_of_the_model(tmp_path: Path) -> None:
+    whole = START + wrapped(MATRIX) + END
     refused(tmp_path / "nowhere.lz4")
-    refused(written(tmp_path, content))
+    refused(written(tmp_path, whole))
+    refused(written(tmp_path, lz4.frame.compress(whole)[:-9]))
+    for damaged in (whole[: -len(END)], whole[: -len(END) - 5], whole.replace(b"I3\n", b"I-3\n")):
+        refused(written(tmp_path, lz4.frame.compress(damaged)))

@@ -111,7 +111,7 @@ def test_a_prelu_of_other_slopes_stays(model: ModelProto) -> None:
         {"negative": "Div (difference, half)"},
         {"negative": "Mul (difference, columns)"},
         {"negative": "Mul (difference, one)"},
-        {"y": "Add (z, negative)"},
+        {"y": "Add (z, negative) rest = Neg (positive)"},
         {"y": "Sub (positive, negative)"},
         {"positive": "Sigmoid (x)"},
         {"y": "Sum (positive, negative, positive)"},

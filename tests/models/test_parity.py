@@ -4,9 +4,8 @@ import contextlib
 import itertools
 import subprocess
 import sys
-from collections import defaultdict
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import ChainMap, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,10 +40,10 @@ def differences(*networks: tuple[str, Path]) -> dict[str, float]:
     return {words[1]: float(words[2]) for words in lines if words[0] == "difference"}
 
 
+DETECTORS = ("mtcnn", "mediapipe-full-range", "retinaface-mobilenet", "centerface")
+NAMES = (*DETECTORS, "fr-liveness", "fr-pose", "fr-eyes", "mobilefacenet", "facenet")
 # No default configuration has these. They are exported for their tests.
 LONG = ("mtcnn-tensorflow", "minifasnet", "minifasnet-celeba", "deep-tree", "fr-feature")
-DETECTORS = ("mtcnn", "mediapipe-full-range", "retinaface-mobilenet", "centerface")
-NAMES = (*DETECTORS, "fr-liveness", "fr-pose", "fr-eyes", "mobilefacenet", "facenet", *LONG)
 
 
 def runtime(entry: Card) -> str:
@@ -52,25 +51,18 @@ def runtime(entry: Card) -> str:
     return "tensorflow" if entry.framework == "mediapipe" else entry.framework
 
 
-@pytest.fixture(scope="module")
-def asked(request: pytest.FixtureRequest, store: Store) -> Iterator[dict[str, Future[dict[str, float]]]]:
-    """The differences of the networks under test, by runtime. Two processes run at a time: most of it is importing."""
-    names = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
+@pytest.mark.parametrize("names", [NAMES, pytest.param(LONG, marks=pytest.mark.long)], ids=["configured", "others"])
+def test_exports_answer_as_their_originals(store: Store, names: tuple[str, ...]) -> None:
     folders: dict[str, list[tuple[str, Path]]] = defaultdict(list)
-    for name in NAMES:
-        # What cannot be pulled is skipped by its own test.
+    for name in names:
+        # What cannot be pulled is left out.
         with contextlib.suppress(pytest.skip.Exception):
-            if name in names:
-                folders[runtime(pulled(name))].append((name, store.folder(card(name))))
+            folders[runtime(pulled(name))].append((name, store.folder(card(name))))
+    # Two processes run at a time: most of it is importing.
     with ThreadPoolExecutor(2) as pool:
-        yield {kind: pool.submit(differences, *networks) for kind, networks in folders.items()}
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in NAMES]
-)
-def test_an_export_answers_as_its_original(name: str, asked: dict[str, Future[dict[str, float]]]) -> None:
-    assert asked[runtime(pulled(name))].result()[name] <= TOLERANCE
+        found = ChainMap(*pool.map(lambda networks: differences(*networks), folders.values()))
+    assert set(found) == {name for networks in folders.values() for name, _ in networks}
+    assert {name: difference for name, difference in found.items() if difference > TOLERANCE} == {}
 
 
 @pytest.mark.long

@@ -1,7 +1,5 @@
 """Non-maximum suppression in blocks gives the same boxes as the plain greedy algorithm."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,50 +27,34 @@ def boxes(draw: st.DrawFn, most: int = BLOCK + 40) -> Boxes:
     return np.column_stack([corners, corners + sides, rng.integers(0, scores, count)]).astype(np.float32)
 
 
-def over_union(first: Box, second: Box, overlap: float) -> bool:
-    shared, areas = shared_and_areas(first, second, edge=0)
-    return shared > overlap * (sum(areas) - shared)
-
-
-def over_smaller(first: Box, second: Box, overlap: float) -> bool:
-    # As in facenet-pytorch, a box holds both its first and its last pixel.
-    shared, areas = shared_and_areas(first, second, edge=1)
-    return shared > overlap * min(areas)
-
-
-def shared_and_areas(first: Box, second: Box, edge: int) -> tuple[float, list[float]]:
-    """The area that two boxes share, and the area of each."""
+def alike(first: Box, second: Box, overlap: float, within: bool) -> bool:
+    """Whether two boxes overlap more, relative to their union, or to the smaller if `within`."""
+    # As in facenet-pytorch, a box then holds both its first and its last pixel.
+    edge = int(within)
     width = min(first[2], second[2]) - max(first[0], second[0]) + edge
     height = min(first[3], second[3]) - max(first[1], second[1]) + edge
+    shared = max(width, 0) * max(height, 0)
     areas = [(box[2] - box[0] + edge) * (box[3] - box[1] + edge) for box in (first, second)]
-    return max(width, 0) * max(height, 0), areas
+    return shared > overlap * (min(areas) if within else sum(areas) - shared)
 
 
-def greedy(found: Boxes, overlap: float, alike: Callable[[Box, Box, float], bool]) -> list[int]:
+def greedy(found: Boxes, overlap: float, within: bool = False) -> list[int]:
     """Best score first. Of equal scores, the first one wins."""
     rows, kept = found.tolist(), list[int]()
     for index in sorted(range(len(rows)), key=lambda index: -rows[index][4]):
-        if not any(alike(rows[better], rows[index], overlap) for better in kept):
+        if not any(alike(rows[better], rows[index], overlap, within) for better in kept):
             kept.append(index)
     return kept
 
 
-@pytest.mark.parametrize(
-    ("suppress", "alike"),
-    [(non_maximum_suppression, over_union), (_suppressed_within, over_smaller)],
-    ids=["over the union", "within"],
-)
+@pytest.mark.parametrize("within", [False, True])
 @settings(max_examples=25)
 @given(found=boxes(), overlap=OVERLAPS)
-def test_the_best_are_kept_greedily(
-    suppress: Callable[[Boxes, float], NDArray[np.intp]],
-    alike: Callable[[Box, Box, float], bool],
-    found: Boxes,
-    overlap: float,
-) -> None:
-    assert suppress(found, overlap).tolist() == greedy(found, overlap, alike)
+def test_the_best_are_kept_greedily(within: bool, found: Boxes, overlap: float) -> None:
+    suppress, kept = _suppressed_within if within else non_maximum_suppression, greedy(found, overlap, within)
+    assert suppress(found, overlap).tolist() == kept
     # PNet's windows also hold their regression.
-    assert suppress(np.pad(found, ((0, 0), (0, 4))), overlap).tolist() == greedy(found, overlap, alike)
+    assert suppress(np.pad(found, ((0, 0), (0, 4))), overlap).tolist() == kept
 
 
 @settings(max_examples=40)
@@ -85,5 +67,5 @@ def test_retinaface_keeps_the_best_of_its_likely_faces(found: Boxes, overlap: fl
     landmarks = np.zeros((len(found), 5, 2), np.float32)
     detector = RetinaFace(lambda _: (found[:, :4], found[:, 4], landmarks), least_score=0.5, overlap=overlap)
     faces = detector.detect(np.zeros((160, 160, 3), np.uint8))
-    kept = likely[greedy(likely, overlap, over_union)]
+    kept = likely[greedy(likely, overlap)]
     assert [(*face.box, face.score) for face in faces] == [tuple(row) for row in kept.tolist()]

@@ -1,4 +1,4 @@
-"""Access control: checks a request before its body is read, and writes the audit log when it is answered."""
+"""Access control: checks a request before its body is read, and writes the audit log before the response."""
 
 import logging
 import math
@@ -26,7 +26,7 @@ logger = logging.getLogger("ray.serve")
 
 
 class Refuse(Protocol):
-    """Builds the response to a refused request."""
+    """Builds the response to a rejected request."""
 
     def __call__(self, request: Request, refused: Refused, headers: Mapping[str, str] | None = None, /) -> Response: ...
 
@@ -39,9 +39,9 @@ class Access:
 
     Args:
         app: the inner app.
-        args: whether a key is required, and which address is the caller's.
+        args: whether a key is required, and which IP address is the caller's.
         keys, rates, audit: see the `access` package.
-        refuse: builds the response to a refused request.
+        refuse: builds the response to a rejected request.
     """
 
     def __init__(self, app: ASGIApp, args: AccessArgs, keys: Keys, rates: Rates, audit: Audit, refuse: Refuse) -> None:
@@ -53,7 +53,6 @@ class Access:
         self._refuse = refuse
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
         if scope["type"] != "http" or scope["path"] in ALWAYS:
             return await self._app(scope, receive, send)
         request, address = Request(scope), caller_address(scope, self._args.forwarded_hops)
@@ -72,7 +71,7 @@ class Access:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                # Before the response: whatever a client was told is in the log.
+                # Write the line before the response, so that every response a client gets is logged.
                 self._note(request, wanted, key, address, noted, status)
             await send(message)
 
@@ -126,12 +125,12 @@ class Access:
         try:
             self._audit.write(event)
         except OSError:
-            # The work is done: an error would only make the client repeat it.
+            # The change is already made; an error would only make the client retry it.
             logger.exception("request %s is not in the audit log", event.request_id)
 
 
 def caller_address(connection: Connection, hops: int) -> str | None:
-    """Find the address of the caller.
+    """Find the caller's IP address.
 
     Args:
         connection: the request.
@@ -161,11 +160,11 @@ def _presented(headers: Mapping[str, str]) -> str | None:
 
 
 def _forbidden(wanted: Asked, key: Key) -> Refused | None:
-    """The reason why `key` may not make the request, or None."""
+    """Return why `key` is not allowed to make the request, or None."""
     if wanted.need.scope not in key.scopes:
         return Refused("FORBIDDEN", f"The API key does not have the scope {wanted.need.scope}")
     if not wanted.need.reached_by(key, wanted.collection):
-        return Refused("FORBIDDEN", "The API key is bound to other collections")
+        return Refused("FORBIDDEN", "The API key has no access to this collection")
     return None
 
 

@@ -1,4 +1,4 @@
-"""Fetches photos by address from the public internet, so that no client reaches the internal network through it."""
+"""Fetches photos by URL from the public internet only, so that clients cannot reach the internal network."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ Resolve = Callable[[str], Awaitable[Sequence[str]]]
 """Resolves a host to its IP addresses. Raises `OSError` or `UnicodeError` if it has none."""
 
 MAX_URL = 4096
-"""Most characters of an address. Signed ones have up to two thousand."""
+"""Maximum length of a URL, in characters. Signed URLs have up to two thousand."""
 
 _PORTS = {"http": 80, "https": 443}
 _CONCURRENT = 32
@@ -37,18 +37,18 @@ _HEADERS = {
 
 
 class Addresses:
-    """Fetches photos by address.
+    """Fetches photos by URL.
 
     A host is resolved here, all of its IP addresses are checked, and the connection goes to one of them, so a name that
     resolves differently later cannot bypass the check. TLS is verified against the name. Each redirect is checked in
     the same way.
 
     Args:
-        args: which addresses may be fetched.
+        args: which URLs may be fetched.
         max_bytes: size limit of a photo.
         resolve: a `Resolver` by default.
         transport: makes the transport of one request, by default a new connection. Transports are the layer below
-            httpx's clients, without their cookies, redirects, proxies and logged addresses.
+            httpx's clients, without their cookies, redirects, proxies and logged URLs.
     """
 
     def __init__(
@@ -66,13 +66,13 @@ class Addresses:
         self._slots = asyncio.Semaphore(_CONCURRENT)
 
     async def fetch(self, url: str) -> bytes:
-        """Fetch an http or https address.
+        """Fetch an http or https URL.
 
         Raises:
             Refused: ``URL_NOT_ALLOWED``, ``DOWNLOAD_FAILED`` or ``IMAGE_TOO_LARGE``.
         """
         if not self._args.addresses:
-            raise Refused("URL_NOT_ALLOWED", "This service does not fetch addresses; send the photo as base64")
+            raise Refused("URL_NOT_ALLOWED", "Fetching photos by URL is disabled; send the photo as base64")
         first = target = _parse(url)
         try:
             async with asyncio.timeout(self._args.timeout):
@@ -81,14 +81,14 @@ class Addresses:
                     if isinstance(found, bytes):
                         return found
                     if (target.scheme, found.scheme) == ("https", "http"):
-                        raise _not_allowed(found, "The address redirects from https to http")
+                        raise _not_allowed(found, "The URL redirects from HTTPS to HTTP")
                     target = found
         except TimeoutError:
-            raise _failed(target, f"The address took longer than {self._args.timeout:g} seconds") from None
-        raise _failed(first, f"The address redirects more than {self._args.max_redirects} times")
+            raise _failed(target, f"Fetching the URL took longer than {self._args.timeout:g} seconds") from None
+        raise _failed(first, f"The URL redirects more than {self._args.max_redirects} times")
 
     async def _get(self, url: httpx.URL) -> bytes | httpx.URL:
-        """Fetch one address, or return the address that it redirects to."""
+        """Fetch one URL. Return the body, or the URL it redirects to."""
         checked = await self._check(url)
         try:
             async with (
@@ -99,37 +99,37 @@ class Addresses:
                 if response.has_redirect_location:
                     return _parse(response.headers["location"], url)
                 if response.status_code != 200:
-                    raise _failed(url, f"The address answered with status {response.status_code}")
+                    raise _failed(url, f"The URL returned status {response.status_code}")
                 return await self._read(response)
         except httpx.ConnectError as error:
-            raise _failed(url, "No connection to the address could be made", error) from None
+            raise _failed(url, "Could not connect to the URL's host", error) from None
         except httpx.TransportError as error:
-            raise _failed(url, "The connection to the address broke", error) from None
+            raise _failed(url, "The connection was lost while fetching the URL", error) from None
 
     async def _check(self, url: httpx.URL) -> list[IPAddress]:
-        """Return the IP addresses of the URL's host. Refuse the URL unless it and all of them are allowed."""
+        """Return the IP addresses of the URL's host. Raises `Refused` unless it and all of them are allowed."""
         if url.scheme not in _PORTS:
-            raise _not_allowed(url, "Only http and https addresses are fetched")
+            raise _not_allowed(url, "Only http and https URLs are supported")
         if url.userinfo:
-            raise _not_allowed(url, "Addresses with a user name or a password are not fetched")
+            raise _not_allowed(url, "URLs with a user name or password are not allowed")
         host, port = _name(url), _PORTS[url.scheme] if url.port is None else url.port
         if not host or not 0 < port < 65536:
-            raise _not_allowed(url, "The address is not valid")
+            raise _not_allowed(url, "The URL is not valid")
         port_is_listed = (host, port) in self._hosts
         if self._hosts and not port_is_listed and (host, None) not in self._hosts:
-            raise _not_allowed(url, "Photos are not fetched from the address's host")
+            raise _not_allowed(url, "The URL's host is not in the list of allowed hosts")
         try:
             found = [ip_address(text) for text in await self._resolve(url.raw_host.decode())]
         except (OSError, UnicodeError) as error:
-            raise _failed(url, "The address's host was not found", error) from None
+            raise _failed(url, "The URL's host could not be resolved", error) from None
         if not found:
-            raise _failed(url, "The address's host was not found")
+            raise _failed(url, "The URL's host could not be resolved")
         outside = [ip for ip in found if not any(ip in network for network in self._networks)]
         # The message names no IP address, so that clients learn nothing of the internal network.
         if inside := [ip for ip in outside if not is_public(ip)]:
-            raise _not_allowed(url, "The address leads into a network that is not public", *inside)
+            raise _not_allowed(url, "The URL resolves to a non-public IP address", *inside)
         if outside and port not in _PORTS.values() and not port_is_listed:
-            raise _not_allowed(url, "Photos are fetched from ports 80 and 443 only")
+            raise _not_allowed(url, "Only ports 80 and 443 are allowed")
         return found
 
     async def _read(self, response: httpx.Response) -> bytes:
@@ -144,8 +144,8 @@ class Addresses:
         return bytes(body)
 
     def _connection(self) -> httpx.AsyncBaseTransport:
-        # Connections are neither kept nor shared: TLS is verified for one name, and another may have the same IP
-        # address. Besides, a pool of httpcore 1.0 loses a slot for good if a request is cancelled while it gets it.
+        # Connections are not pooled: TLS is verified for one host name, and another may resolve to the same IP address.
+        # Also, httpcore 1.0 leaks a pool slot if a request is cancelled while acquiring it.
         return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False)
 
     @cached_property
@@ -154,30 +154,30 @@ class Addresses:
 
 
 class Resolver:
-    """The system's name resolution on its own threads, so that slow names do not block those of the event loop."""
+    """Resolves host names on separate threads, so that slow lookups do not exhaust the event loop's thread pool."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_CONCURRENT, "resolver")
 
     async def __call__(self, host: str) -> list[str]:
-        """Resolve a host. A number in any form that the system accepts resolves to itself."""
+        """Resolve a host name. IP addresses, in any notation the system accepts, resolve to themselves."""
         look_up = partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
         found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
         return [str(address[0]) for *_, address in found]
 
 
 def too_large(max_bytes: int) -> Refused:
-    """Return the refusal of an encoded photo of more than `max_bytes`."""
-    return Refused("IMAGE_TOO_LARGE", f"The image has more than the {max_bytes} bytes that are accepted")
+    """Return the error for an encoded photo of more than `max_bytes`."""
+    return Refused("IMAGE_TOO_LARGE", f"The image exceeds the limit of {max_bytes} bytes")
 
 
 def _parse(text: str, base: httpx.URL | None = None) -> httpx.URL:
     if len(text) > MAX_URL:
-        raise _not_allowed(base, f"The address has more than {MAX_URL} characters")
+        raise _not_allowed(base, f"The URL is longer than {MAX_URL} characters")
     try:
         return base.join(text) if base else httpx.URL(text)
     except (httpx.InvalidURL, ValueError):
-        raise _not_allowed(base, "The address is not valid") from None
+        raise _not_allowed(base, "The URL is not valid") from None
 
 
 async def _connect(transport: httpx.AsyncBaseTransport, url: httpx.URL, checked: Sequence[IPAddress]) -> httpx.Response:
@@ -196,7 +196,7 @@ def _request(url: httpx.URL, ip: IPAddress) -> httpx.Request:
 
 
 def _name(url: httpx.URL) -> str:
-    """The host as certificates and lists spell it."""
+    """Host name as written in certificates and in the allow list: without a trailing dot."""
     return url.raw_host.decode().removesuffix(".")
 
 
@@ -209,13 +209,13 @@ def _failed(url: httpx.URL, message: str, *causes: object) -> Refused:
 
 
 def _logged(url: httpx.URL | None, refused: Refused, causes: Sequence[object]) -> Refused:
-    logger.info("%s is not fetched: %s", _shown(url), ", ".join(map(str, (refused, *causes))))
+    logger.info("Not fetching %s: %s", _shown(url), ", ".join(map(str, (refused, *causes))))
     return refused
 
 
 def _shown(url: httpx.URL | None) -> str:
-    """An address for the log, without its query and user info, which may be secret."""
+    """A URL for the log, without its query and user info, which may be secret."""
     if url is None:
-        return "An address"
+        return "a URL"
     path, _, _ = url.raw_path.partition(b"?")
     return f"{url.scheme}://{url.netloc.decode()}{path.decode()}"

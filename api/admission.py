@@ -1,4 +1,4 @@
-"""The number of requests that an ingress replica serves at once."""
+"""Limits the number of concurrent requests per ingress replica."""
 
 from collections.abc import Callable
 
@@ -12,18 +12,18 @@ from imaging.refused import Refused
 ALWAYS = frozenset(
     {"/", "/health", "/livez", "/readyz", "/api/v1/health", "/docs", "/redoc", "/openapi.json", *page.PATHS}
 )
-"""Paths that are answered under any load and without a key: health, documentation and the page."""
+"""Paths that are served under any load and without a key: health, documentation and the web UI."""
 WATCHING = frozenset({"/metrics", "/v1/status"})
-"""Paths that are answered under any load, but need a key: they are needed most when load is high."""
+"""Paths that are served under any load, but need a key: they are needed most when load is high."""
 
 
 class Admission:
-    """ASGI middleware that refuses a request, with its body unread, while `most` others are running.
+    """ASGI middleware that rejects requests over the concurrency limit without reading their bodies.
 
     Args:
         app: the inner app.
-        most: most requests at once.
-        refuse: builds the response to a refused request.
+        most: maximum number of concurrent requests.
+        refuse: builds the response to a rejected request.
     """
 
     def __init__(self, app: ASGIApp, most: int, refuse: Callable[[Request, Refused], Response]) -> None:
@@ -33,7 +33,6 @@ class Admission:
         self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
         if scope["type"] != "http" or scope["path"] in ALWAYS or scope["path"] in WATCHING:
             return await self._app(scope, receive, send)
         if self._running >= self._most:

@@ -1,4 +1,4 @@
-"""The ASGI app: every route, the errors' forms, and the bounds around them."""
+"""The ASGI app: every route, the formats of errors, and the middleware."""
 
 from copy import copy
 from functools import cache, partial
@@ -26,22 +26,22 @@ CONTRACTS = (match, face_database, compare, faces, deepface)
 """The modules of `api.contracts`."""
 
 FORMS = {name: contract.error_answer for contract in CONTRACTS for name in contract.PATHS}
-"""The form of errors by a path's first part; every other path has the envelope of `api.errors`."""
+"""The format of errors by the first path segment; all other paths use the envelope of `api.errors`."""
 
 
 @cache
 def routes(keys_required: bool) -> FastAPI:
-    """The routes, without bounds: for any service, since to build them takes a tenth of a second.
+    """Build the routes, without middleware. Cached, because building them takes a tenth of a second.
 
-    Each request has its own in `request.state.service`.
+    Routes find the service in `request.state.service`.
     """
     app = FastAPI(
         title="facegraph",
         version=health.VERSION,
         description="Face detection, liveness and recognition.",
-        # Starlette makes these redirects of the request's Host.
+        # Starlette builds these redirects from the request's Host header.
         redirect_slashes=False,
-        # Serve traces each request already, and FastAPI's spans would have whole paths, ids of people among them.
+        # Serve already traces each request, and FastAPI's spans would contain full paths, including ids of people.
         telemetry={"tracing": False, "operation_spans": False, "metrics": False, "logs": False},
     )
     for part in (health, probes, metrics, *CONTRACTS, models, status, photos, collections, enrolment, subjects, search):
@@ -64,14 +64,14 @@ def _served(service: Service) -> ASGIApp:
 
 
 def create_app(service: Service) -> ASGIApp:
-    """The app that an ingress replica serves."""
+    """Build the app that an ingress replica serves."""
     limits, access = service.limits, service.access
     refuse = partial(errors.response, FORMS)
     keys, rates = Keys(access.keys_file), Rates(access.rate_limit, access.rate_burst)
     audit = Audit(Path(access.audit_log) if access.audit_log else None)
     admission = Admission(Deadline(_served(service), limits.request_timeout, refuse), limits.max_requests, refuse)
-    # Before the places are counted: a stranger takes none.
+    # Outside admission, so that requests without a valid key take no slot.
     admitted = Access(admission, access, keys, rates, audit, refuse)
     bounded = SecurityHeaders(ServerTiming(RequestBounds(admitted, limits.max_body), service.requests, service.observe))
-    # Outside the bounds, so that what they refuse can be read by the page that asked.
+    # Outermost, so that other sites can also read error responses of the middleware.
     return OpenPaths(bounded, limits.cors_origins)

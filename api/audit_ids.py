@@ -10,7 +10,7 @@ from gallery.records import MAX_SUBJECT
 
 @dataclass(slots=True)
 class AuditIds:
-    """The ids so far, as `request.state.audit_ids`: each once, in order."""
+    """The ids collected so far, in `request.state.audit_ids`: each once, in order."""
 
     collection: str | None = None
     subjects: dict[str, None] = field(default_factory=dict)
@@ -24,12 +24,12 @@ def add_audit_ids(
 
     Args:
         request: the request that is logged.
-        subjects: subjects to enrol or delete, or those found.
-        faces: single faces to delete.
+        subjects: subjects to enrol, to delete, or found.
+        faces: individual faces to delete.
         collection: the collection, if the request's path does not name it.
     """
     ids: AuditIds = request.state.audit_ids
     ids.collection = collection or ids.collection
-    # No id is longer; an id that is refused for its length must not fill the log.
+    # No valid id is longer; an id that is rejected for its length must not fill the log.
     ids.subjects |= dict.fromkeys(each[:MAX_SUBJECT] for each in subjects)
     ids.faces |= dict.fromkeys(each[:MAX_SUBJECT] for each in faces)

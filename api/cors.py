@@ -1,4 +1,4 @@
-"""Which pages of other sites may call this service from a browser."""
+"""Cross-site access from browsers (CORS)."""
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -9,29 +9,29 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from imaging.refused import Refused
 
 OPEN = "/api/v1/"
-"""The paths that pages may call: the DeepFace contract. No other path, in particular not the gallery."""
+"""Path prefix open to cross-site requests: the DeepFace contract only. The gallery is never open to other sites."""
 
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def refuse_other_sites(request: Request) -> None:
-    """Refuse a request of a page of another site unless it only reads: it could enrol photos if no key is required.
+    """Reject cross-site requests that change data. Without API keys, any website could otherwise enrol photos.
 
-    Browsers send forms to other sites without a preflight. They mark them with ``Sec-Fetch-Site`` if the service is
-    reached over HTTPS or on localhost.
+    Browsers submit forms to other sites without a preflight, but mark such requests with ``Sec-Fetch-Site`` over HTTPS
+    and on localhost.
 
     Raises:
         Refused: ``FORBIDDEN``.
     """
     is_open = request.method in _READS or request.scope["path"].startswith(OPEN)
     if not is_open and request.headers.get("sec-fetch-site") == "cross-site":
-        raise Refused("FORBIDDEN", "Pages of other sites may not send this request")
+        raise Refused("FORBIDDEN", "Cross-site requests are not allowed on this route")
 
 
 class _Cors(CORSMiddleware):
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Starlette's response, with a refusal as JSON instead of plain text."""
+        """Return Starlette's response, with errors as JSON instead of plain text."""
         answer = super().preflight_response(request_headers)
         if answer.status_code < 400:
             return answer
@@ -40,11 +40,11 @@ class _Cors(CORSMiddleware):
 
 
 class OpenPaths:
-    """ASGI middleware that allows pages of other sites (CORS) to call the paths below `OPEN`.
+    """ASGI middleware that allows other sites (CORS) to call the paths below `OPEN`.
 
     Args:
         app: the inner app.
-        origins: origins of the pages, comma-separated; ``*`` for any, empty for none.
+        origins: origins of the sites, comma-separated; ``*`` for any, empty for none.
     """
 
     def __init__(self, app: ASGIApp, origins: str) -> None:
@@ -59,6 +59,5 @@ class OpenPaths:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
         is_open = scope["type"] == "http" and scope["path"].startswith(OPEN)
         await (self._open if is_open else self._app)(scope, receive, send)

@@ -1,4 +1,4 @@
-"""The time limit of a request."""
+"""Request timeout."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from imaging.refused import Refused
 
 
 class Deadline:
-    """ASGI middleware that cancels a request after a time limit, which includes reading its body.
+    """ASGI middleware that cancels requests after a timeout. Reading the body counts towards it.
 
-    Ray Serve cancels the request's calls of stages with it: a call that waits in a replica's queue does not start.
-    Only a change of the gallery that has started runs to its end.
+    Ray Serve then also cancels the request's calls to stages; queued calls are never started. Only a gallery write that
+    has already started runs to completion.
 
     Args:
         app: the inner app.
-        seconds: the time limit.
+        seconds: the timeout.
         refuse: builds the response to a cancelled request.
     """
 
@@ -28,7 +28,6 @@ class Deadline:
         self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         answered = False
@@ -43,8 +42,8 @@ class Deadline:
             async with timeout:
                 await self._app(scope, receive, noted_send)
         except TimeoutError:
-            # A timeout from inside is a fault like any other; a response that has begun cannot be replaced.
+            # A TimeoutError raised by the app is an ordinary error, and a response that has started cannot be replaced.
             if answered or not timeout.expired():
                 raise
-            message = f"The request took longer than {self._seconds:g} seconds"
+            message = f"The request timed out after {self._seconds:g} seconds"
             await self._refuse(Request(scope), Refused("TIMEOUT", message))(scope, receive, send)

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, FailFast, Field
 from pydantic_core import PydanticCustomError
 
 MOST_NUMBERS = 4096
-"""Maximum length of an embedding in a request, well above that of any network."""
+"""Maximum length of an embedding in a request, well above any model's."""
 
 
 def vector_of(numbers: list[float]) -> NDArray[np.float32]:
@@ -19,11 +19,11 @@ def vector_of(numbers: list[float]) -> NDArray[np.float32]:
 
 def _usable(numbers: list[float]) -> list[float]:
     vector = vector_of(numbers)
-    # Distances are computed in 64 bits, where squares of 32-bit numbers cannot overflow.
+    # Values within float32 range are enough: distances are computed in float64, where their squares cannot overflow.
     if not np.isfinite(vector).all():
-        raise PydanticCustomError("embedding_range", "Input should have numbers that fit into 32 bits")
+        raise PydanticCustomError("embedding_range", "Input should contain only numbers in the range of 32-bit floats")
     if not vector.any():
-        raise PydanticCustomError("embedding_zero", "Input should have a number other than zero")
+        raise PydanticCustomError("embedding_zero", "Input should not be all zeros")
     return numbers
 
 
@@ -44,7 +44,7 @@ Embedding = Annotated[
 
 
 class EmbeddingPair(BaseModel):
-    """Two embeddings of the same network."""
+    """Two embeddings of the same model."""
 
     embedding1: Embedding
     embedding2: Embedding

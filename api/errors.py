@@ -1,4 +1,4 @@
-"""Error responses: each contract's own form, a request id, and never a traceback."""
+"""Error responses in each contract's format, with a request id and no traceback."""
 
 import logging
 import re
@@ -43,7 +43,7 @@ STATUSES = {
     "TIMEOUT": 503,
     "OVERLOADED": 503,
 }
-"""Status by code. Any other code has 422: the service could read the request but not use it."""
+"""HTTP status by error code. Any other code maps to 422: the request is well-formed but cannot be processed."""
 
 GENERAL = frozenset(
     {
@@ -63,10 +63,10 @@ GENERAL = frozenset(
         "OVERLOADED",
     }
 )
-"""Codes about the request or the service as a whole. Every contract has them."""
+"""Codes that are not specific to photos. Every contract can return them."""
 
 MOST_MESSAGE = 1000
-"""Longest error message, in characters."""
+"""Maximum length of an error message, in characters."""
 RETRY_AFTER_S = 1
 """Seconds after which a client may retry a temporary error."""
 
@@ -75,7 +75,7 @@ _REQUEST_ID = re.compile(r"[\w.-]{1,64}")
 
 
 class ErrorInside(BaseModel):
-    """A stable code, one sentence, and details for programs."""
+    """A stable error code, a one-sentence message, and machine-readable details."""
 
     code: str
     message: str
@@ -83,31 +83,31 @@ class ErrorInside(BaseModel):
 
 
 class ErrorEnvelope(BaseModel):
-    """The body of every error outside the older contracts."""
+    """The body of every error of a route that does not belong to an older contract."""
 
     error: ErrorInside
     request_id: str
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    "default": {"model": ErrorEnvelope, "description": "An error, with the status of its code"}
+    "default": {"model": ErrorEnvelope, "description": "Error; the status depends on the code"}
 }
-"""OpenAPI responses for the errors of routes with the envelope."""
+"""OpenAPI responses of routes whose errors have the envelope."""
 
 
 def envelope(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
-    """Status and body of an error outside the older contracts."""
+    """Return the status and body of an error outside the older contracts."""
     error = {"code": refused.code, "message": refused.message, "details": refused.details}
     return STATUSES.get(refused.code, 422), {"error": error, "request_id": request_id}
 
 
 def contract_status(code: str) -> int:
-    """Status of an error in an older contract: 400 unless the code is in `GENERAL`."""
+    """Return the status of an error in an older contract: 400 unless the code is in `GENERAL`."""
     return STATUSES[code] if code in GENERAL else 400
 
 
 def request_id_of(headers: Mapping[str, str]) -> str:
-    """The caller's ``X-Request-ID`` if it is valid, else a new id."""
+    """Return the caller's ``X-Request-ID`` if it is valid, else a new id."""
     given = headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
@@ -115,7 +115,7 @@ def request_id_of(headers: Mapping[str, str]) -> str:
 def response(
     forms: Mapping[str, ErrorAnswer], request: Request, refused: Refused, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """Respond with an error, in the form that `forms` has for the first part of the path, else in the envelope.
+    """Build an error response. `forms` maps the first path segment to a contract's format; others get the envelope.
 
     Stores the code in `request.state.error_code` for the metrics.
     """
@@ -129,12 +129,12 @@ def response(
 
 
 def fault(request_id: str) -> Refused:
-    """The error that a client sees for a fault of the service. The log has the details."""
+    """Return the error for an internal error. Details are only logged."""
     return Refused("INTERNAL_ERROR", f"Internal error; quote request id {request_id}")
 
 
 def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
-    """Make `app` answer every error with `response`."""
+    """Register exception handlers that respond with `response`."""
     answer = partial(response, forms)
 
     @app.exception_handler(Refused)
@@ -161,19 +161,19 @@ def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
 
 
 def _printable(message: str) -> str:
-    # A message may quote the request, at any length and with lone surrogates, which cannot be encoded.
+    # A message may quote the request, so it can be long or contain lone surrogates, which UTF-8 cannot encode.
     return message.encode("utf-8", "replace").decode()[:MOST_MESSAGE]
 
 
 def _first_problem(error: RequestValidationError) -> str:
-    # A misspelt name is more helpful than the missing one.
+    # Report an unknown field rather than a missing one: it is usually the misspelt name.
     problem = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     if problem["type"] == "json_invalid":
         return "The body is not valid JSON"
     message = "Input should be a file" if "Expected UploadFile" in problem["msg"] else problem["msg"]
     place = ".".join(str(part) for part in problem["loc"] if part != "body")
     if problem["type"] == "extra_forbidden":
-        return f"{place} is not known in the JSON"
+        return f"Unknown field {place} in the JSON body"
     if not place:
         return "The body is missing" if problem["type"] == "missing" else "The body is not a JSON object"
     return f"{place}: {message}"

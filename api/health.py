@@ -22,7 +22,7 @@ VERSION = metadata.version("facegraph")
 
 @router.get("/")
 async def get_root() -> dict[str, Any]:
-    """Return the name of the service and links to its pages."""
+    """Return the name of the service and links to its web UI, documentation and health."""
     return {
         "message": "facegraph: face detection, liveness and recognition",
         "status": "healthy",
@@ -35,9 +35,9 @@ async def get_root() -> dict[str, Any]:
 
 @router.get("/health")
 async def get_health(request: Request, response: Response) -> dict[str, Any]:
-    """Report whether each stage answers and has its model's files, and whether the gallery can be read.
+    """Report whether each stage responds and has its model's files, and whether the gallery can be read.
 
-    Stages are checked in the background. A busy stage is ready as long as it answers calls.
+    Stages are checked in the background. A busy stage is ready as long as it responds to calls.
 
     - `status`: ``healthy`` if everything is ready, ``degraded`` if something is not, or ``unhealthy`` with status 503
       if no stage is ready.
@@ -45,7 +45,7 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
     - `model_loaded`: whether all stages are ready.
     - `database_connected`: whether the gallery is ready.
     - `unreadable_collections`: number of damaged collections.
-    - `networks`: the network of each role. Embedders have `embedding_dimensions` and the default `cosine_threshold` of
+    - `networks`: the model of each role. Embedders have `embedding_dimensions` and the default `cosine_threshold` of
       /v1.
     - `model`, `embedding_dimensions`, `network_dimensions`: embedder of the FaceNet contract. `embedding_dimensions`
       includes padding.

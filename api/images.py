@@ -1,4 +1,4 @@
-"""Photos in requests: base64 in a field, a file in a form, or an address."""
+"""Photos in requests: base64 in a field, a file in a form, or a URL."""
 
 import binascii
 import re
@@ -18,7 +18,7 @@ _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
 async def from_field(field: str, service: Service) -> bytes:
-    """Get the photo from a field that holds an address or base64.
+    """Get the photo from a field that holds a URL or base64.
 
     Raises:
         Refused: see `from_base64` and `Addresses.fetch`.
@@ -40,7 +40,7 @@ def from_base64(field: str, max_bytes: int) -> bytes:
         media_type, field = url[1], field[url.end() :]
         if not _BASE64.search(media_type):
             return _from_percents(field, max_bytes)
-    # Many encoders break lines but need nothing else of the slower way below.
+    # Many encoders wrap lines; removing line breaks here avoids the slow path below.
     if "\n" in field:
         field = field.replace("\r", "").replace("\n", "")
     try:
@@ -52,7 +52,7 @@ def from_base64(field: str, max_bytes: int) -> bytes:
     try:
         text = field.encode("ascii")
         if url and b"%" in text:
-            # Before a line break, a percent sign would vanish with it.
+            # Remove whitespace first: quoted-printable drops a percent sign at the end of a line.
             text = _unquoted(text.translate(None, _SPACES))
         text = text.translate(_URL_SAFE, _SPACES)
         if not _fits(text, max_bytes):
@@ -60,11 +60,11 @@ def from_base64(field: str, max_bytes: int) -> bytes:
         padding = b"" if text.endswith(b"=") else b"=" * (-len(text) % 4)
         return pybase64.b64decode(text + padding, validate=True)
     except ValueError:
-        raise Refused("INVALID_IMAGE", "The image is neither an address nor base64") from None
+        raise Refused("INVALID_IMAGE", "The image is neither a URL nor valid base64") from None
 
 
 def _fits(base64: str | bytes, max_bytes: int) -> bool:
-    # Four characters carry three bytes, and padding can take the place of two.
+    # Four characters encode three bytes, of which up to two can be padding.
     return len(base64) * 3 // 4 <= max_bytes + 2
 
 
@@ -76,8 +76,8 @@ def _from_percents(text: str, max_bytes: int) -> bytes:
 
 
 def _unquoted(text: bytes) -> bytes:
-    # Quoted-printable differs only in its sign, and is decoded in C: urllib takes seconds for a photo of 10 MB.
-    # It drops a sign at the end, so that one is encoded here.
+    # Decode as quoted-printable, which differs only in its escape character and is decoded in C; urllib takes seconds
+    # for a 10 MB photo. Quoted-printable drops an escape character at the end, so encode it first.
     text += b"25" if text.endswith(b"%") else b""
     return binascii.a2b_qp(text.replace(b"=", b"=3D").replace(b"%", b"="))
 

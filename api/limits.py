@@ -1,4 +1,4 @@
-"""The bounds of every request: its id, and the size and pace of its body."""
+"""Middleware that assigns request ids and limits the size and speed of request bodies."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,24 +10,24 @@ from api.errors import request_id_of
 from imaging.refused import Refused
 
 BODY_PAUSE_S = 8.0
-"""Longest pause between two pieces of a body, in seconds: HAProxy waits as long for the first piece."""
+"""Maximum time between two chunks of a body, in seconds. HAProxy applies the same limit to the first chunk."""
 MOST_VALUES = 1_000_000
-"""Most values in a JSON body. As Python objects, empty lists take twenty times their encoded size."""
+"""Maximum number of values in a JSON body. As Python objects, empty lists take twenty times their encoded size."""
 MOST_KEYS = 20_000
-"""Most keys in a JSON body, counted by colons. Each unknown key costs a validation error."""
+"""Maximum number of keys in a JSON body, counted by colons. Each unknown key costs a validation error."""
 
 
 class RequestBounds:
     """ASGI middleware that gives each request an id and bounds its body.
 
     The id is in `request.state.request_id`. Ray Serve sets each request's ``X-Request-ID`` and repeats it in the
-    response's headers. A body is refused by its declared length before it is read, and by its real length while it is
-    read, so that memory holds no more than the limit; a JSON body also by its number of values. A body that stops
-    arriving is refused after `BODY_PAUSE_S`, which frees its place.
+    response's headers. A body over the limit is rejected by its Content-Length if it has one, otherwise while it
+    is read, so no more than the limit is held in memory. JSON bodies are also limited in their number of values and
+    keys. A body that stalls is rejected after `BODY_PAUSE_S`, which frees its slot.
 
     Args:
         app: the inner app. Reading a body that is too large raises `Refused` in it.
-        max_body: most bytes of a body.
+        max_body: maximum size of a body, in bytes.
     """
 
     def __init__(self, app: ASGIApp, max_body: int) -> None:
@@ -35,7 +35,6 @@ class RequestBounds:
         self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
@@ -49,24 +48,24 @@ class RequestBounds:
             if promised > self._max_body:
                 raise self._too_large()
             try:
-                # After the body only the end of the connection can arrive, at any time.
+                # After the body, only a disconnect can arrive, and it may take any time.
                 async with asyncio.timeout(None if whole else BODY_PAUSE_S):
                     message = await receive()
             except TimeoutError:
-                raise Refused("REQUEST_TIMEOUT", "The rest of the request did not arrive in time") from None
+                raise Refused("REQUEST_TIMEOUT", "Timed out waiting for the rest of the request body") from None
             whole = not message.get("more_body", False)
             body = message.get("body", b"")
             read += len(body)
             if read > self._max_body:
                 raise self._too_large()
             if not holds_files:
-                # Each value of JSON but the first follows one of these.
+                # In JSON, every value except the first follows one of these characters.
                 values += _count(body, b",[{")
                 keys += _count(body, b":")
                 if values > MOST_VALUES or keys > MOST_KEYS:
                     raise Refused(
                         "BODY_TOO_LARGE",
-                        f"The JSON has more than the {MOST_VALUES} values or {MOST_KEYS} keys accepted",
+                        f"The JSON body exceeds the limit of {MOST_VALUES} values or {MOST_KEYS} keys",
                     )
             return message
 
@@ -78,16 +77,16 @@ class RequestBounds:
         try:
             await self._app(scope, bounded_receive, noted_send)
         except Exception:
-            # Starlette raises a fault again after it was answered and logged with its request id.
+            # Starlette re-raises an exception after the error response was sent and logged.
             if not answered:
                 raise
 
     def _too_large(self) -> Refused:
-        return Refused("BODY_TOO_LARGE", f"The request has more than the {self._max_body} bytes that are accepted")
+        return Refused("BODY_TOO_LARGE", f"The request body exceeds the limit of {self._max_body} bytes")
 
 
 def _count(body: bytes, signs: bytes) -> int:
-    # Most pieces of a photo's base64 have none. Searching is ten times faster than counting.
+    # Chunks of base64 rarely contain these characters, and searching is ten times faster than counting.
     return sum(body.count(sign) for sign in signs if sign in body)
 
 

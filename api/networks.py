@@ -1,4 +1,4 @@
-"""Tell public IP addresses from internal ones."""
+"""Distinguishes public IP addresses from internal ones."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 

@@ -1,4 +1,4 @@
-"""Pad embeddings with zeros to the 512 numbers that two contracts document.
+"""Zero-pads embeddings to 512 numbers, the length documented by two contracts.
 
 Zeros change neither the cosine similarity nor the distances, so clients can keep storing 512 numbers.
 """
@@ -20,12 +20,12 @@ CONTRACT_DIMENSIONS = 512
 
 Vector = NDArray[np.float32]
 
-NetworkDimensions = Annotated[int, Field(description="Length of the network's embeddings without padding.")]
+NetworkDimensions = Annotated[int, Field(description="Length of the model's embeddings without padding.")]
 """Type of a field that is returned with the length of the padded embedding."""
 
 
 def answered_dimensions(service: Service, size: int) -> int:
-    """Return the length of a returned embedding whose network returns `size` numbers."""
+    """Return the length of an embedding in responses, given its length `size` without padding."""
     return max(size, CONTRACT_DIMENSIONS) if service.policy.pad_embeddings else size
 
 
@@ -42,7 +42,7 @@ def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, 
         role: role of the contract's embedder.
 
     Raises:
-        Refused: ``INVALID_REQUEST`` if the embeddings are not of the contract's network or differ in length.
+        Refused: ``INVALID_REQUEST`` if the embeddings do not come from the contract's model or differ in length.
     """
     sizes = {role: embedding_kind(stage).size for role, stage in service.stages.of(EMBEDDER.name).items()}
     first, second = pair.vectors()
@@ -58,13 +58,14 @@ def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, 
 
 
 def _unpadded(name: str, vector: Vector, size: int, sizes: set[int]) -> Vector:
-    """Keep the first `size` numbers, or fewer if the last nonzero number is the last of another of `sizes`."""
+    """Remove padding. An embedding that ends where another model's would is cut there, so that lengths can differ."""
     if len(vector) != CONTRACT_DIMENSIONS:
         return vector
     used = int(np.flatnonzero(vector)[-1]) + 1
     if used > size:
         raise Refused(
             "INVALID_REQUEST",
-            f"{name} was made by another network: this one returns {size} numbers, and the rest are not all zero",
+            f"{name} comes from a different model: this model's embeddings have {size} numbers, "
+            f"but {name} has nonzero values after them",
         )
     return vector[: used if used in sizes else size]

@@ -1,4 +1,4 @@
-"""The page at /ui: public files that call the API as any other client does."""
+"""The web UI at /ui: public files that call the API as any other client does."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import ui
 FILES = Path(ui.__file__).with_name("static")
 
 PATHS = frozenset({"/ui", "/ui/", *(f"/ui/{file.relative_to(FILES)}" for file in FILES.rglob("*") if file.is_file())})
-"""Paths of the page and its files."""
+"""Paths of the web UI's files."""
 
 POLICY = "; ".join(
     [
@@ -21,7 +21,7 @@ POLICY = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "connect-src 'self'",
-        # blob: for chosen photos, data: for crops in answers.
+        # blob: for chosen photos, data: for crops in responses.
         "img-src 'self' blob: data:",
         "base-uri 'none'",
         "form-action 'none'",
@@ -30,14 +30,14 @@ POLICY = "; ".join(
         "trusted-types 'none'",
     ]
 )
-"""The page's Content-Security-Policy: nothing from other origins, no inline script or style, no text as markup."""
+"""The web UI's Content-Security-Policy: nothing from other origins, no inline script or style, no text as markup."""
 
 
 class _Files(StaticFiles):
-    """The page's files, without Starlette's redirects to folders, which trust the request's ``Host``."""
+    """The web UI's files, without Starlette's redirects to folders, which trust the request's ``Host``."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Serve a file, or the page at the folder's own path."""
+        """Serve a file, or index.html at the folder's own path."""
         # `path` is normalised: /ui// would serve the page with broken relative links.
         if scope["path"] not in PATHS:
             raise HTTPException(404)
@@ -45,7 +45,7 @@ class _Files(StaticFiles):
 
 
 def install(app: FastAPI) -> None:
-    """Serve the page from `app`."""
+    """Serve the web UI from `app`."""
 
     @app.get("/ui", include_in_schema=False)
     async def get_ui() -> RedirectResponse:

@@ -1,4 +1,4 @@
-"""Routes that refuse unknown or repeated parameters instead of ignoring them."""
+"""Routes that reject unknown or repeated parameters instead of ignoring them."""
 
 import json
 import logging
@@ -20,66 +20,68 @@ from starlette.responses import Response
 from imaging.refused import Refused
 
 _NO_BODY = (b"", b"{}")
-"""Bodies of clients that have nothing to send."""
+"""Bodies that count as empty: some clients always send ``{}``."""
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _COMPRESSIONS = re.compile(r"gzip|deflate|compress|\bbr\b|zstd", re.IGNORECASE)
 """A compression in ``Content-Encoding``. Other values, such as the ``utf-8`` of some clients, are ignored."""
 
-# It logs each malformed form, which the response describes already.
+# python_multipart logs a warning for each malformed form, which the response already reports.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A part of a request and the names that a route reads from it. True marks names that may be repeated."""
+    """A part of a request and the parameters that a route accepts there, by name: whether each may be repeated."""
 
     where: str
     names: Mapping[str, bool]
 
     def check(self, sent: Iterable[str], other: "_Place", strict: bool) -> None:
-        """Refuse repeated names and, if `strict`, unknown ones. The message says if a name belongs to `other`."""
+        """Reject repeated names and, if `strict`, unknown ones. The message points out names of `other`."""
         for name, count in Counter(sent).items():
             shown = name[:64]
             if name in self.names:
                 if count > 1 and not self.names[name]:
-                    raise Refused("INVALID_REQUEST", f"{shown} is sent {count} times {self.where}; send it once")
+                    raise Refused("INVALID_REQUEST", f"{shown} is repeated {count} times {self.where}; send it once")
             elif strict and name in other.names:
                 raise Refused("INVALID_REQUEST", f"{shown} belongs {other.where}, not {self.where}")
             elif strict:
                 known = ", ".join(self.names) or "none"
-                raise Refused("INVALID_REQUEST", f"{shown} is not known {self.where}; known are: {known}")
+                raise Refused("INVALID_REQUEST", f"Unknown parameter {shown} {self.where}; available: {known}")
 
 
 class CheckedRoute(APIRoute):
-    """A route that refuses repeated names and JSON without a JSON ``Content-Type``.
+    """A route that rejects repeated names, and JSON without a JSON ``Content-Type``.
 
-    JSON declared as text would let pages of other sites use a service without keys: browsers send text across sites
-    without a preflight.
+    Browsers send text across sites without a CORS preflight, so accepting JSON declared as text would let any website
+    use a service without keys.
     """
 
     strict = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, over a request that is checked as it is read."""
+        """Wrap FastAPI's handler in a request that checks its body as it is read."""
         answer = super().get_route_handler()
         is_form = self.body_field is not None and isinstance(self.body_field.field_info, params.Form)
-        query = _Place("in the address", _names(self.dependant.query_params))
-        body = _Place("in the form" if is_form else "in the JSON", _names(self.dependant.body_params))
+        query = _Place("in the query string", _names(self.dependant.query_params))
+        body = _Place("in the form" if is_form else "in the JSON body", _names(self.dependant.body_params))
 
         async def checked(request: Request) -> Response:
             query.check((name for name, _ in request.query_params.multi_items()), body, self.strict)
             if self.body_field is None:
                 if self.strict and await _has_body(request):
-                    raise Refused("INVALID_REQUEST", "The request has a body, and this route takes none")
+                    raise Refused("INVALID_REQUEST", "This route does not accept a request body")
             elif _COMPRESSIONS.search(coding := request.headers.get("content-encoding", "")):
-                raise Refused("INVALID_REQUEST", f"The body has Content-Encoding: {coding[:64]}; send it uncompressed")
+                raise Refused(
+                    "INVALID_REQUEST", f"Content-Encoding {coding[:64]} is not supported; send the body uncompressed"
+                )
             return await answer(_CheckedRequest(request, query, body, self.strict))
 
         return checked
 
 
 class StrictRoute(CheckedRoute):
-    """A route that also refuses parameters and form fields that it does not know."""
+    """A route that also rejects unknown parameters and form fields."""
 
     strict = True
 
@@ -106,11 +108,11 @@ class _CheckedRequest(Request):
         except json.JSONDecodeError:
             raise
         except UnicodeDecodeError:
-            raise Refused("INVALID_REQUEST", "The JSON is not valid UTF-8") from None
+            raise Refused("INVALID_REQUEST", "The JSON body is not valid UTF-8") from None
         except RecursionError:
-            raise Refused("INVALID_REQUEST", "The JSON is nested too deeply") from None
+            raise Refused("INVALID_REQUEST", "The JSON body is nested too deeply") from None
         except ValueError:
-            raise Refused("INVALID_REQUEST", "The JSON has a number of too many digits") from None
+            raise Refused("INVALID_REQUEST", "A number in the JSON body has too many digits") from None
 
     async def _get_form(self, **limits: Any) -> FormData:
         is_form = self._content_type.get_content_type() in _FORMS
@@ -131,12 +133,12 @@ class _CheckedRequest(Request):
         return message
 
     def _needs(self, wanted: str) -> Refused:
-        given = self.headers.get("content-type", "none")
-        return Refused("INVALID_REQUEST", f"The request needs the header Content-Type: {wanted}, and has {given[:64]}")
+        given = self.headers.get("content-type") or "none"
+        return Refused("INVALID_REQUEST", f"Content-Type must be {wanted}, not {given[:64]}")
 
 
 async def _has_body(request: Request) -> bool:
-    """Whether a request has a body. Reads no more than needed: some routes are answered beyond `MAX_REQUESTS`."""
+    """Whether a request has a body. Reads as little as possible: `MAX_REQUESTS` does not limit some routes."""
     read = b""
     try:
         async for piece in request.stream():
@@ -155,7 +157,7 @@ def _is_json(content_type: Message) -> bool:
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made := dict(pairs)) < len(pairs):
-        _Place("in the JSON", dict.fromkeys(made, False)).check((name for name, _ in pairs), _Place("", {}), False)
+        _Place("in the JSON body", dict.fromkeys(made, False)).check((name for name, _ in pairs), _Place("", {}), False)
     return made
 
 

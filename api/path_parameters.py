@@ -1,4 +1,4 @@
-"""Path parameters that Starlette's own convertors do not cover."""
+"""Path parameters that Starlette's convertors do not cover."""
 
 from typing import Annotated
 

@@ -12,7 +12,7 @@ router = APIRouter(tags=["health"])
 
 
 class AliveAnswer(BaseModel):
-    """The process answers."""
+    """The process is alive."""
 
     model_config = example(status="alive")
 
@@ -20,12 +20,12 @@ class AliveAnswer(BaseModel):
 
 
 class ReadinessAnswer(BaseModel):
-    """Whether the service is ready, and each of its stages."""
+    """Whether the service and each of its stages are ready."""
 
     model_config = example(ready=False, stages={"detector-mtcnn": True, "embedder-arcface": False, "gallery": True})
 
     ready: bool
-    stages: dict[str, bool] = Field(description="By TASK-ROLE; also the gallery.")
+    stages: dict[str, bool] = Field(description="Stages by TASK-ROLE, and the gallery.")
 
 
 NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ReadinessAnswer, "description": "A stage is not ready"}}
@@ -33,13 +33,13 @@ NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ReadinessAnswer, "d
 
 @router.get("/livez")
 async def get_livez() -> AliveAnswer:
-    """Report that the process is alive, without asking the stages. Restart a process that does not answer."""
+    """Report that the process is alive, without calling the stages. Restart a process that does not respond."""
     return AliveAnswer()
 
 
 @router.get("/readyz", responses=NOT_READY)
 async def get_readyz(request: Request, response: Response) -> ReadinessAnswer:
-    """Report whether every stage and the gallery are ready. The status is 503 if one is not or has not answered yet.
+    """Report whether every stage and the gallery are ready. The status is 503 if one is not, or has not responded yet.
 
     A busy stage is ready. A damaged collection does not change the gallery's readiness: see /health.
     """

@@ -19,13 +19,13 @@ from api.contracts.face_database import COLLECTIONS
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a route requires of a key.
+    """What a route requires from a key.
 
     Attributes:
         scope: the scope that a key must have.
         action: the action in the audit log; None if the route is not logged.
-        collections: collections that the route reaches besides the one in its path.
-        everything: whether the route reaches all collections, which a key bound to some may not.
+        collections: collections that the route reaches in addition to the one in its path.
+        everything: whether the route reaches all collections. A key bound to specific collections cannot use it.
     """
 
     scope: Scope
@@ -98,7 +98,7 @@ _PATTERNS = [(method, *compile_path(path), need) for (method, path), need in NEE
 
 def asked(connection: Connection) -> Asked | None:
     """Find the route of a request. None if no route has its path and method."""
-    # The text that Starlette matches: parsing it differently would open a way around the table.
+    # Use the text that Starlette matches: parsing it differently would allow bypassing the table.
     path = get_route_path(connection)
     for method, pattern, form, _, need in _PATTERNS:
         if method == connection["method"] and (found := pattern.match(path)):
@@ -107,7 +107,7 @@ def asked(connection: Connection) -> Asked | None:
 
 
 def template(connection: Connection) -> tuple[str, str]:
-    """The method and route of a request for metrics, a small set: ("OTHER", "other") if no route matches."""
+    """Return method and route of a request for metrics, from a small set: ("OTHER", "other") if no route matches."""
     if wanted := asked(connection):
         method, _, path = wanted.route.partition(" ")
         return method, path
@@ -120,7 +120,7 @@ def install(app: FastAPI, required: bool) -> None:
 
     Args:
         app: an app with all its routes.
-        required: whether callers must have a key at all.
+        required: whether requests need a key.
 
     Raises:
         LookupError: a route is neither in the table nor open to everyone.

@@ -29,7 +29,7 @@ DOCUMENTATION = "; ".join(
     ]
 )
 REVALIDATED = {"Cache-Control": "no-cache"}
-"""For the page's files: public, cacheable, and revalidated by their ETag each time."""
+"""For the web UI's files: public, cacheable, and revalidated by their ETag each time."""
 
 
 class SecurityHeaders:
@@ -39,7 +39,6 @@ class SecurityHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

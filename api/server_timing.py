@@ -1,4 +1,4 @@
-"""The outermost measurement of a request: its ``Server-Timing`` header and its record for metrics."""
+"""Measures a request as a whole: its ``Server-Timing`` header and its record for metrics."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class ServerTiming:
     Args:
         app: the inner app.
         requests: counts running requests and keeps recent ones.
-        observe: called with each answered request.
+        observe: called with each completed request.
         clock: returns seconds.
     """
 
@@ -37,7 +37,6 @@ class ServerTiming:
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -23,7 +23,7 @@ class Service:
         status: returns the state of each stage.
         exposition: returns the metrics of the whole cluster in Prometheus's text format.
         requests: the current and recent requests of this replica.
-        observe: called with each answered request.
+        observe: called with each completed request.
         access: keys, audit log and rates; by default the environment's settings without an audit log.
     """
 

@@ -1,4 +1,4 @@
-"""Settings of the HTTP API: request limits, and which photos are fetched by address."""
+"""Settings of the HTTP API: request limits, and fetching photos by URL."""
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -16,18 +16,18 @@ _HOST = re.compile(r"(?:(?P<name>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?|\[(?P<ip>[0-9
 class LimitArgs(EnvironmentSettings):
     """Limits of requests and photos."""
 
-    max_image_size: int = Field(10 * 1024 * 1024, gt=0, le=LARGEST_PHOTO, description="Largest encoded photo in bytes.")
-    max_image_pixels: int = Field(50_000_000, gt=0, description="Most pixels of a photo, by its header's size.")
+    max_image_size: int = Field(
+        10 * 1024 * 1024, gt=0, le=LARGEST_PHOTO, description="Maximum size of a photo, in bytes."
+    )
+    max_image_pixels: int = Field(50_000_000, gt=0, description="Maximum number of pixels of a photo.")
     max_image_dimension: int = Field(
-        1024, ge=64, description="Longest side of a photo in pixels; larger ones are scaled down."
+        1024, ge=64, description="Maximum side of a photo in pixels; larger photos are scaled down."
     )
-    request_timeout: float = Field(30, gt=0, description="Time limit of a request, in seconds.")
-    max_requests: int = Field(
-        64, gt=0, description="Concurrent requests per ingress replica; further requests are refused."
-    )
-    max_faces: int = Field(10_000, gt=0, description="Most ids in a database of POST /add_face.")
+    request_timeout: float = Field(30, gt=0, description="Request timeout, in seconds.")
+    max_requests: int = Field(64, gt=0, description="Maximum number of concurrent requests per ingress replica.")
+    max_faces: int = Field(10_000, gt=0, description="Maximum number of ids in a face database (POST /add_face).")
     cors_origins: str = Field(
-        "*", description="Comma-separated origins of the pages that may call /api/v1/; * for any, empty for none."
+        "*", description="Comma-separated origins of the websites that may call /api/v1/; * for any, empty for none."
     )
 
     @property
@@ -37,7 +37,7 @@ class LimitArgs(EnvironmentSettings):
 
     @property
     def max_body(self) -> int:
-        """Largest request body, in bytes: two photos in base64 and the JSON around them.
+        """Maximum size of a request body, in bytes: two photos in base64 and the JSON around them.
 
         Base64 may be wrapped every 76 characters, with a line break that takes four characters in JSON.
         """
@@ -52,15 +52,15 @@ class AddressArgs(EnvironmentSettings):
     addresses: bool = Field(True, description="Whether photos are fetched by URL at all.")
     allowed_hosts: str = Field(
         "",
-        description="Comma-separated hosts. If set, photos are fetched from these only. HOST allows its ports 80 and "
-        "443, HOST:PORT one port.",
+        description="Comma-separated hosts. If set, photos are fetched only from these hosts. HOST allows ports 80 and "
+        "443, HOST:PORT only that port.",
     )
     allowed_networks: str = Field(
         "",
-        description="Comma-separated networks, e.g. 10.1.0.0/16, that are allowed, on any port, although not public.",
+        description="Comma-separated non-public networks to allow, on any port, e.g. 10.1.0.0/16.",
     )
-    timeout: float = Field(5, gt=0, description="Time limit of a fetch in seconds, name resolution included.")
-    max_redirects: int = Field(3, ge=0, description="Most redirects to follow.")
+    timeout: float = Field(5, gt=0, description="Timeout for fetching a photo, including name resolution, in seconds.")
+    max_redirects: int = Field(3, ge=0, description="Maximum number of redirects.")
 
     @property
     def hosts(self) -> frozenset[tuple[str, int | None]]:
@@ -88,12 +88,12 @@ class AddressArgs(EnvironmentSettings):
 
 
 def _entries(text: str) -> list[str]:
-    # An empty entry is kept, and refused: a list that lost its entries must not read as no restriction.
+    # Keep empty entries so that they are rejected: "," must not mean "no restriction".
     return [entry.strip() for entry in text.split(",")] if text.strip() else []
 
 
 def _host(entry: str) -> tuple[str, int | None]:
     found = _HOST.fullmatch(entry.lower())
     if not found or not 0 < int(found["port"] or 1) < 65536:
-        raise ValueError(f"{entry!r} is neither a host nor HOST:PORT; international names begin with xn-- here")
+        raise ValueError(f"{entry!r} must be HOST or HOST:PORT, with international names in punycode (xn--…)")
     return found["name"] or found["ip"], int(found["port"]) if found["port"] else None

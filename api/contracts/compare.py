@@ -76,7 +76,7 @@ class ComparisonMetrics(BaseModel):
 
 
 class PairModels(BaseModel):
-    """Catalogue names of the networks that were used."""
+    """Catalogue names of the models that were used."""
 
     detector: str
     embedder: str
@@ -181,7 +181,7 @@ def _embedding(embedding: NDArray[np.float32], seconds: float) -> EmbeddingMetri
 
 
 def _comparison(found: Verification, threshold: float) -> ComparisonMetrics:
-    # The flow has already compared them, but without timing. Doing it again takes microseconds.
+    # The flow has already compared them, but without timing. Comparing them again takes microseconds.
     started = time.perf_counter()
     measured = distances(*found.embeddings)
     return ComparisonMetrics(

@@ -43,7 +43,7 @@ THRESHOLDS: dict[DistanceMetric, float] = {"cosine": 0.68, "euclidean": 4.15, "e
 
 
 class DeepfaceHealth(BaseModel):
-    """Health of this contract's networks."""
+    """Health of this contract's models."""
 
     status: Literal["healthy", "unhealthy"]
     model: str
@@ -63,7 +63,7 @@ class ExtractRequest(BaseModel):
     enforce_detection: bool = Field(
         True,
         strict=True,
-        description="Whether to refuse a photo without exactly one face. If false, the prominent face is used, or the "
+        description="Whether to reject a photo without exactly one face. If false, the prominent face is used, or the "
         "whole photo if there is no face.",
     )
     align: bool = Field(True, strict=True, description="Whether to rotate the face upright before embedding it.")
@@ -119,7 +119,7 @@ class DistanceResponse(BaseModel):
 
 
 class WarmUpResponse(BaseModel):
-    """Reports that the networks are loaded. `load_time_seconds` is the time taken to answer."""
+    """Reports that the models are loaded. `load_time_seconds` is the time taken by this request."""
 
     status: Literal["loaded"]
     model: str
@@ -127,7 +127,7 @@ class WarmUpResponse(BaseModel):
 
 
 class ModelInfo(BaseModel):
-    """The networks of this contract.
+    """The models of this contract.
 
     `thresholds` are the contract's default distances. `cosine_threshold` is the default cosine similarity of /v1.
     Embeddings are comparable only if they have the same `embedding_contract`.
@@ -217,7 +217,7 @@ async def post_extract(request: Request, body: ExtractRequest) -> ExtractRespons
 
 @router.post("/compare-faces", responses=RESPONSES)
 async def post_distance(request: Request, body: DistanceRequest) -> DistanceResponse:
-    """Compare two embeddings made by this service, with or without padding."""
+    """Compare two embeddings created by this service, with or without padding."""
     threshold = THRESHOLDS[body.distance_metric] if body.threshold is None else body.threshold
     distance, similarity = _measured(body.distance_metric, *unpadded(request.state.service, ROLE, body))
     return DistanceResponse(
@@ -232,7 +232,7 @@ async def post_distance(request: Request, body: DistanceRequest) -> DistanceResp
 
 @router.post("/warm-up", responses=RESPONSES)
 async def post_warm_up(request: Request) -> WarmUpResponse:
-    """Report that the networks are loaded; 503 if they are not. Each replica loads its network when it starts."""
+    """Report that the models are loaded; 503 if they are not. Each replica loads its model when it starts."""
     detector, embedder = _stages(request)
     started = time.perf_counter()
     if not (detector.ready() and embedder.ready()):
@@ -242,7 +242,7 @@ async def post_warm_up(request: Request) -> WarmUpResponse:
 
 @router.get("/model-info", responses=RESPONSES)
 async def get_model_info(request: Request) -> ModelInfo:
-    """Describe the networks and how to compare their embeddings."""
+    """Describe the models and how to compare their embeddings."""
     service: Service = request.state.service
     detector, embedder = _stages(request)
     card, kind = embedder.card, embedding_kind(embedder)
@@ -264,7 +264,7 @@ class Unaligned:
     """An embedder that reads the box of a face without rotating it upright.
 
     Args:
-        embedder: the embedder to ask.
+        embedder: the embedder to call.
     """
 
     def __init__(self, embedder: FaceStage) -> None:
@@ -274,7 +274,7 @@ class Unaligned:
         self._embedder = embedder
 
     async def ask(self, question: FaceCrops) -> NDArray[np.float32]:
-        """Ask the embedder."""
+        """Call the embedder."""
         return await self._embedder.ask(question)
 
 

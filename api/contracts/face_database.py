@@ -1,7 +1,7 @@
 """The contract of the face database service (seed 001): add, match, list and delete faces.
 
 Both variants of the service are the same routes with ``model=facenet`` or ``model=arcface`` (default) in the form or
-the query. The variants have collections of their own, ``faces-facenet`` and ``faces-arcface``.
+the query. Each variant has its own collection, ``faces-facenet`` or ``faces-arcface``.
 """
 
 import time
@@ -75,14 +75,14 @@ class FaceMatch(BaseModel):
 
 
 class ListedFace(BaseModel):
-    """A face of the database."""
+    """A face in the database."""
 
     id: str
     added_date: str
 
 
 class FaceList(BaseModel):
-    """All faces of the database."""
+    """All faces in the database."""
 
     total_faces: int
     faces: list[ListedFace]
@@ -97,7 +97,7 @@ class DeletedFace(BaseModel):
 
 
 class DatabaseStats(BaseModel):
-    """Statistics of the database. Model and dimension are those of the stored faces."""
+    """Statistics of the database, with the model and dimension of the stored faces."""
 
     total_faces: int
     model: str
@@ -182,7 +182,7 @@ async def post_match_face(
 
 @router.get("/list_faces", responses=_ERRORS)
 async def get_list_faces(request: Request, model: ModelQuery = None) -> FaceList:
-    """List all faces of the database."""
+    """List all faces in the database."""
     service: Service = request.state.service
     collection = await _collection(service, _variant(model))
     subjects = await service.stages.gallery.subjects(collection, "", None) if collection else []
@@ -206,11 +206,11 @@ async def delete_face(request: Request, face_id: SubjectId, model: ModelQuery = 
 
 @router.get("/stats", responses=_ERRORS)
 async def get_stats(request: Request, model: ModelQuery = None) -> DatabaseStats:
-    """Report the size of the database and the network of its faces."""
+    """Report the size of the database and the model of its faces."""
     service: Service = request.state.service
     variant = _variant(model)
     collection = await _collection(service, variant)
-    # After the configured network changes, stored faces are still those of the old network.
+    # After the configured model changes, stored faces still come from the old one.
     kind = collection.kind if collection else embedding_kind(_embedder(service, variant))
     counted = await service.stages.gallery.statistics(collection) if collection else None
     return DatabaseStats(

@@ -48,7 +48,7 @@ class FaceError(BaseModel):
 
 
 class NoFaceFound(FaceFound, FaceError):
-    """A photo without a face. Has the fields of an answer and of an error, because the contract allows both."""
+    """A photo without a face. Has the fields of a result and of an error, because the contract allows both."""
 
     face_detected: Literal[False] = False
     num_faces: Literal[0] = 0
@@ -126,7 +126,7 @@ async def post_extract_embedding(request: Request, image: UploadFile) -> FaceEmb
 
 @router.post("/compare-faces", responses=RESPONSES)
 async def post_compare_faces(request: Request, body: EmbeddingPair) -> FaceComparison:
-    """Compare two embeddings made by this service, with or without padding."""
+    """Compare two embeddings created by this service, with or without padding."""
     measured = distances(*unpadded(request.state.service, ROLE, body))
     return FaceComparison(
         similarity=(measured.cosine + 1) / 2,

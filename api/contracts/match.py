@@ -41,7 +41,7 @@ PhotoField = Annotated[str, Field(min_length=1, description="A URL, a data URL, 
 
 
 class MatchRequest(BaseModel):
-    """Two photos of one face each."""
+    """Two photos with one face each."""
 
     image1: PhotoField
     image2: PhotoField
@@ -111,7 +111,7 @@ class DetectionResults(BaseModel):
 
 
 class ModelNames(BaseModel):
-    """Catalogue names of the networks that were used."""
+    """Catalogue names of the models that were used."""
 
     detector: str
     liveness: str
@@ -150,7 +150,7 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
     "/match", responses=error_responses(ErrorResponse, "The request is not valid, or a photo cannot be compared")
 )
 async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
-    """Compare two photos of one face each, and check the liveness of both faces."""
+    """Compare two photos with one face each, and check the liveness of both faces."""
     service: Service = request.state.service
     policy, stages = service.policy, service.stages
     detector = first_of(stages.detectors, "mtcnn")
@@ -181,7 +181,7 @@ async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
 
 
 def _usable(policy: Policy, pick: Pick, number: int, found: Photo | Refused) -> Photo:
-    """Return the photo if it can be compared; refuse it with the contract's message otherwise."""
+    """Return the photo if it can be compared; otherwise raise `Refused` with the contract's message."""
     name = NAMES[number]
     if isinstance(found, Refused):
         raise Refused(found.code, f"{name} could not be loaded: {found.message}")
@@ -209,7 +209,7 @@ def _quality_issue(photo: Photo, policy: Policy) -> str | None:
 
 
 async def _load(body: MatchRequest, service: Service) -> tuple[bytes, bytes]:
-    """Load both photos concurrently. If neither can be loaded, the error is that of the first."""
+    """Load both photos concurrently. If neither can be loaded, the first photo's error is raised."""
     first, second = await asyncio.gather(
         from_field(body.image1, service), from_field(body.image2, service), return_exceptions=True
     )

@@ -15,7 +15,7 @@ from models.tasks.eyes import EYES
 from models.tasks.pose import POSE
 
 ATTRIBUTES = (POSE.name, EYES.name)
-"""Tasks whose readings are attributes of a face."""
+"""Tasks whose outputs are attributes of a face."""
 
 
 class PoseAnswer(BaseModel):
@@ -29,7 +29,7 @@ class PoseAnswer(BaseModel):
 
     @classmethod
     def of(cls, face: Face, reading: NDArray[np.float32]) -> "PoseAnswer":
-        """Make the answer from a reading of `face`. The angles of a rotated crop are converted to the photo's."""
+        """Convert the angles of the face's crop, which may be rotated, to angles in the photo."""
         yaw, pitch, roll = reading.tolist()
         rotated = roll + box_rotation(face.landmarks)
         return cls(yaw=yaw, pitch=pitch, roll=(rotated + 180) % 360 - 180)
@@ -45,13 +45,12 @@ class EyesAnswer(BaseModel):
 
     @classmethod
     def of(cls, reading: NDArray[np.float32]) -> "EyesAnswer":
-        """Make the answer from a reading."""
         left, right = reading.tolist()
         return cls(left_open=left, right_open=right)
 
 
 def attribute_stages(stages: Stages, names: str | None) -> Mapping[str, FaceStage]:
-    """Return the default network of each attribute.
+    """Return the default stage of each attribute.
 
     Args:
         names: attributes, comma-separated; None for all that are configured.
@@ -65,6 +64,6 @@ def attribute_stages(stages: Stages, names: str | None) -> Mapping[str, FaceStag
     wanted = [name.strip() for name in names.split(",")] if names else []
     for name in wanted:
         if name not in known:
-            has = f"there are {', '.join(known)}" if known else "this service has none"
-            raise Refused("UNKNOWN_ATTRIBUTE", f"There is no attribute called {name}; {has}")
+            has = f"available: {', '.join(known)}" if known else "this service has no attributes"
+            raise Refused("UNKNOWN_ATTRIBUTE", f"Unknown attribute {name}; {has}")
     return {name: known[name] for name in wanted}

@@ -1,4 +1,4 @@
-"""The stages chosen by a request to /v1, and the faces in its answer."""
+"""The stages chosen by a request to /v1, and the faces in its response."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class ChosenStages:
     """The stages of one request.
 
     Attributes:
-        liveness: the liveness network; None if liveness is off.
+        liveness: the liveness stage; None if liveness is off.
         rule: judges faces by their live probability.
-        attributes: attribute networks, by task.
+        attributes: attribute stages, by task.
     """
 
     detector: DetectorStage
@@ -33,7 +33,7 @@ class ChosenStages:
 
     @classmethod
     def of(cls, service: Service, options: DetectOptions | VerifyOptions | EnrolOptions) -> "ChosenStages":
-        """Choose the stages that `options` name, or the defaults.
+        """Choose the stages named in `options`, or the defaults.
 
         Raises:
             Refused: ``UNKNOWN_DETECTOR``, ``UNKNOWN_LIVENESS`` or ``UNKNOWN_ATTRIBUTE``.
@@ -48,11 +48,11 @@ class ChosenStages:
 
     @property
     def networks(self) -> list[FaceStage]:
-        """The liveness network, if any, and the attribute networks."""
+        """The liveness stage, if any, and the attribute stages."""
         return [*([self.liveness] if self.liveness else []), *self.attributes.values()]
 
     def models(self, embedder: FaceStage | None = None) -> Models:
-        """Return the names of the networks."""
+        """Return the names of the models."""
         return Models(
             detector=self.detector.card.name,
             liveness=self.liveness and self.liveness.card.name,
@@ -61,22 +61,22 @@ class ChosenStages:
         )
 
     def face(self, photo: Photo, index: int, readings: Readings, row: int) -> FaceAnswer:
-        """Make the answer for a face of `photo` from its row of `readings`."""
+        """Describe a face of `photo`, given its row of `readings`."""
         verdict = self.rule.judge(float(readings[self.liveness.role][row])) if self.liveness else None
         return FaceAnswer.of(
             photo, index, verdict, **{name: readings[stage.role][row] for name, stage in self.attributes.items()}
         )
 
     def refuses(self, *answers: FaceAnswer) -> bool:
-        """Return whether one of these faces must not match because it is a spoof and liveness is required."""
+        """Return whether one of the faces is a spoof while liveness is required, so that it must not match."""
         return self.rule.refuses(*(answer.liveness.live for answer in answers if answer.liveness))
 
     def faces(self, examined: ExaminedPhoto) -> list[FaceAnswer]:
-        """Make the answers for the faces that the networks were asked about."""
+        """Describe the faces that the models were run on."""
         return [self.face(examined.photo, face, examined.readings, row) for row, face in enumerate(examined.asked)]
 
     async def cropped(self, examined: ExaminedPhoto, wanted: bool) -> list[CroppedFace]:
-        """Make the same answers, with the crops that were embedded if they are `wanted`."""
+        """Describe the same faces, with the crops that were embedded if they are `wanted`."""
         answers = self.faces(examined)
         crops = await encoded(examined.crops, wanted, len(answers))
         return [CroppedFace(**dict(face), crop=crop) for face, crop in zip(answers, crops, strict=True)]

@@ -29,12 +29,13 @@ class CollectionRequest(BaseModel):
         description="Role of the embedder; cannot be changed later. By default `defaults.embedder` of /v1/models.",
     )
     threshold: JsonThreshold = Field(
-        None, description="Minimum cosine similarity; null applies the configuration's or the card's. See Thresholds."
+        None,
+        description="Minimum cosine similarity; null applies the configured or the card's threshold. See Thresholds.",
     )
 
 
 class CollectionAnswer(BaseModel):
-    """A collection. `threshold` is null if the configuration's or the card's applies."""
+    """A collection. `threshold` is null if the configuration's or the card's threshold applies."""
 
     model_config = example(
         name="staff",
@@ -56,7 +57,6 @@ class CollectionAnswer(BaseModel):
 
     @classmethod
     def of(cls, collection: Collection) -> "CollectionAnswer":
-        """Make the answer from a collection."""
         kind = collection.kind
         return cls(
             name=collection.name,
@@ -70,7 +70,7 @@ class CollectionAnswer(BaseModel):
 
 
 class CollectionsAnswer(BaseModel):
-    """Collections in the order of their names."""
+    """Collections, sorted by name."""
 
     model_config = example(collections=[CollectionAnswer])
 
@@ -159,17 +159,19 @@ async def get_collection(request: Request, collection: CollectionName) -> Statis
 async def delete_collection(
     request: Request,
     collection: CollectionName,
-    with_faces: Annotated[Truth, Query(description="Must be true to delete a collection that has faces.")] = False,
+    with_faces: Annotated[Truth, Query(description="Must be true to delete a collection that contains faces.")] = False,
 ) -> DroppedAnswer:
     """Delete a collection and all its faces, permanently.
 
-    A collection with faces needs with_faces=true, because clients shorten ``…/subjects/..`` to the collection's path.
+    A collection with faces requires with_faces=true, because clients shorten ``…/subjects/..`` to its path.
     """
     gallery = request.state.service.stages.gallery
     found = await gallery.collection(collection)
     # With with_faces=true, nothing is counted, so that a damaged collection can be deleted.
     if not with_faces and (count := await gallery.count(found)):
-        raise Refused("COLLECTION_NOT_EMPTY", f"The collection has {count} faces: add with_faces=true to delete them")
+        raise Refused(
+            "COLLECTION_NOT_EMPTY", f"The collection contains {count} faces; add with_faces=true to delete them too"
+        )
     await gallery.drop(collection)
     return DroppedAnswer(name=collection)
 

@@ -1,4 +1,4 @@
-"""Crops of faces in answers."""
+"""Crops of faces in responses."""
 
 import asyncio
 from collections.abc import Sequence

@@ -54,7 +54,7 @@ class EnrolledPhoto(BaseModel):
     `status` is one of:
 
     - ``enrolled``.
-    - ``already``: the same photo of the same subject was already enrolled.
+    - ``already``: the same photo of the same subject is already enrolled.
     - ``deleted``: the request repeats an earlier one, and the face has been deleted since.
     - ``refused``: see `error`.
     """
@@ -115,7 +115,7 @@ class EmbeddingsRequest(BaseModel):
     )
 
     contract: str = Field(
-        max_length=64, description="Contract of the network that made the embeddings; see /v1/models."
+        max_length=64, description="Contract of the model that created the embeddings; see /v1/models."
     )
     embeddings: list[SubjectEmbedding] = Field(min_length=1, max_length=MAX_EMBEDDINGS)
     replace: bool = Field(False, strict=True)

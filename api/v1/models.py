@@ -1,4 +1,4 @@
-"""GET /v1/models: the networks that a request can choose."""
+"""GET /v1/models: the models that a request can choose."""
 
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1", tags=["models"], responses=ERRORS, route_class=
 
 
 class NetworkAnswer(BaseModel):
-    """A network. Fields that are null apply to embedders only."""
+    """A model. Fields that are null apply to embedders only."""
 
     model_config = example(
         model="mobilefacenet",
@@ -45,7 +45,7 @@ class NetworkAnswer(BaseModel):
 
 
 class DefaultsAnswer(BaseModel):
-    """Roles that requests to /v1 use by default; null if there is no such network."""
+    """Roles that requests to /v1 use by default; null if no model has the task."""
 
     model_config = example(detector="mtcnn", liveness="crmnet", embedder="arcface")
 
@@ -57,7 +57,7 @@ class DefaultsAnswer(BaseModel):
 
 
 class ModelsAnswer(BaseModel):
-    """Networks by role. Requests choose a network by its role."""
+    """Models by role. Requests choose a model by its role."""
 
     model_config = example(
         detectors={}, liveness={}, embedders={"arcface": NetworkAnswer}, attributes={}, defaults={"detector": "mtcnn"}
@@ -66,13 +66,13 @@ class ModelsAnswer(BaseModel):
     detectors: dict[str, NetworkAnswer]
     liveness: dict[str, NetworkAnswer]
     embedders: dict[str, NetworkAnswer]
-    attributes: dict[str, NetworkAnswer] = Field(description="Networks by the name of their attribute.")
+    attributes: dict[str, NetworkAnswer] = Field(description="Models by the name of their attribute.")
     defaults: DefaultsAnswer
 
 
 @router.get("/models")
 async def get_models(request: Request) -> ModelsAnswer:
-    """List the networks that a request can choose."""
+    """List the models that a request can choose."""
     service: Service = request.state.service
     stages = service.stages
 

@@ -15,7 +15,7 @@ from imaging.pick import MOST_FACES_ANSWERED, FaceRule, Pick
 
 
 def _written(pattern: str, kind: str) -> Callable[[object], object]:
-    """Return a validator that refuses text not matching `pattern`. Pydantic alone also accepts ``1_0`` and ``on``."""
+    """Return a validator that rejects text not matching `pattern`. Pydantic alone also accepts ``1_0`` and ``on``."""
 
     def check(given: object) -> object:
         if isinstance(given, str) and not re.fullmatch(pattern, given):
@@ -61,8 +61,8 @@ Attributes = Annotated[
 def _rules(every: str) -> str:
     """Describe the rules for which face counts; `every` describes the rule ``all``."""
     return (
-        "one: a photo with several faces is refused; prominent: the large and central face; largest: the largest face; "
-        f"all: {every}. See Which face counts."
+        "one: a photo with several faces is rejected; prominent: the large and central face; largest: the largest "
+        f"face; all: {every}. See Which face counts."
     )
 
 
@@ -70,7 +70,7 @@ Crops = Annotated[Truth, Field(description="Whether to return the crop of each f
 
 
 class StageOptions(BaseModel):
-    """Options that choose the detector and the liveness network."""
+    """Options that choose the detector and the liveness model."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -83,12 +83,12 @@ class StageOptions(BaseModel):
         "enrolled.",
     )
     liveness_network: str | None = Field(
-        None, description="Role of the liveness network; by default `defaults.liveness` of GET /v1/models."
+        None, description="Role of the liveness model; by default `defaults.liveness` of GET /v1/models."
     )
 
 
 class DetectOptions(StageOptions):
-    """Options for examining a photo."""
+    """Options for detecting faces in a photo."""
 
     attributes: Attributes = ""
     faces: FaceRule = Field("all", description=_rules("every face"))
@@ -135,11 +135,13 @@ class EnrolOptions(StageOptions):
 
     # The quality gate uses every attribute that is configured.
     attributes: ClassVar[None] = None
-    quality: Literal["report", "require"] = Field("require", description="require: a poor face is not enrolled.")
+    quality: Literal["report", "require"] = Field(
+        "require", description="require: a face of poor quality is not enrolled."
+    )
     faces: FaceRule = Field("one", description=_rules("each face is enrolled for the photo's subject"))
-    replace: Truth = Field(False, description="Whether to delete the subjects' earlier faces in the same step.")
+    replace: Truth = Field(False, description="Whether to delete the subjects' earlier faces in the same commit.")
 
 
 def pick_of(service: Service, rule: FaceRule, most: int = MOST_FACES) -> Pick:
-    """Make the `Pick` for `rule`, with at most `most` faces."""
+    """Return the `Pick` for `rule`, with at most `most` faces."""
     return Pick(rule, service.policy.other_faces, most)

@@ -35,7 +35,9 @@ class ContractEmbedding(BaseModel):
 
     model_config = example(contract="499f2c0ac50eba0c", values=[0.0125, -0.0431, 0.0872])
 
-    contract: str = Field(max_length=64, description="Contract of the network that made the embedding; see /v1/models.")
+    contract: str = Field(
+        max_length=64, description="Contract of the model that created the embedding; see /v1/models."
+    )
     values: Embedding
 
 
@@ -187,21 +189,19 @@ async def post_verify(
 
 @router.post("/compare")
 async def post_compare(request: Request, body: CompareEmbeddingsRequest) -> Comparison:
-    """Compare two embeddings made by /v1/embed."""
+    """Compare two embeddings returned by /v1/embed."""
     service: Service = request.state.service
     first, second = body.embedding1, body.embedding2
     embedders = service.stages.of(EMBEDDER.name).values()
     embedder = next((one for one in embedders if one.card.embedding_contract == first.contract), None)
     if embedder is None:
-        raise Refused("EMBEDDING_CONTRACT_MISMATCH", "embedding1 was not made by a network of this service")
+        raise Refused("EMBEDDING_CONTRACT_MISMATCH", "embedding1 was not created by a model of this service")
     if second.contract != first.contract:
-        raise Refused("EMBEDDING_CONTRACT_MISMATCH", "The embeddings were made by different networks")
+        raise Refused("EMBEDDING_CONTRACT_MISMATCH", "The embeddings were created by different models")
     [size] = embedder.card.shape
     for each in (first, second):
         if len(each.values) != size:
-            raise Refused(
-                "INVALID_EMBEDDING", f"An embedding has {len(each.values)} numbers; its network returns {size}"
-            )
+            raise Refused("INVALID_EMBEDDING", f"Embeddings of this model have {size} numbers, not {len(each.values)}")
     unit = [vector / np.linalg.norm(vector) for vector in (vector_of(first.values), vector_of(second.values))]
     threshold = threshold_of(service.policy, embedder, request=body.threshold, metric=body.metric)
     compared = _compared(distances(*unit), body.metric, threshold)

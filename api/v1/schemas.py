@@ -1,4 +1,4 @@
-"""Parts of answers that several routes return."""
+"""Response models shared by several routes."""
 
 import time
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ class BoxAnswer(BaseModel):
 
 
 class Landmarks(BaseModel):
-    """Landmarks as x and y in pixels. Left and right as seen in the photo."""
+    """Landmarks, as x and y in pixels. Left and right are as seen in the photo."""
 
     model_config = example(
         left_eye=[251.3, 160.2],
@@ -59,7 +59,6 @@ class QualityAnswer(BaseModel):
 
     @classmethod
     def of(cls, measured: Quality) -> "QualityAnswer":
-        """Make the answer from a measurement."""
         return cls(brightness=measured.brightness, contrast=measured.contrast, sharpness=measured.sharpness)
 
 
@@ -74,7 +73,7 @@ class LivenessAnswer(BaseModel):
 
 
 class FaceAnswer(BaseModel):
-    """A face of a photo."""
+    """A detected face."""
 
     model_config = example(
         box=BoxAnswer,
@@ -103,10 +102,10 @@ class FaceAnswer(BaseModel):
         pose: NDArray[np.float32] | None = None,
         eyes: NDArray[np.float32] | None = None,
     ) -> "FaceAnswer":
-        """Make the answer for one face of `photo`.
+        """Describe one face of `photo`.
 
         Args:
-            pose, eyes: readings of the attributes; None if they were not read.
+            pose, eyes: outputs of the attribute models; None if not requested.
         """
         face = photo.faces[index]
         return cls(
@@ -131,12 +130,11 @@ class PhotoAnswer(BaseModel):
 
     @classmethod
     def of(cls, photo: Photo) -> "PhotoAnswer":
-        """Make the answer from a photo."""
         return cls(width=photo.width, height=photo.height, quality=QualityAnswer.of(photo.quality))
 
 
 class Models(BaseModel):
-    """Catalogue names of the networks that were used; null for those that were not."""
+    """Catalogue names of the models that were used; null if a task was not run."""
 
     model_config = example(detector="mtcnn", liveness="fr-liveness", embedder="mobilefacenet", pose=None, eyes=None)
 
@@ -155,16 +153,16 @@ class Timings(BaseModel):
     detection: float = Field(
         description="Decoding, detection and cropping in the detector's replica; summed over the photos."
     )
-    networks: float = Field(description="Round trip of the networks that read faces. They run concurrently.")
-    total: float = Field(description="From reading the photos to making the answer.")
+    networks: float = Field(description="Round trip of the models after detection, which run concurrently.")
+    total: float = Field(description="From reading the photos to building the response.")
 
     @classmethod
     def of(cls, photos: Iterable[Photo], networks: float, started: float) -> "Timings":
-        """Make the timings of an answer. Its total ends now.
+        """Build the timings. The total ends now.
 
         Args:
             photos: all photos of the request.
-            networks: time spent waiting for the networks, in seconds.
+            networks: time spent waiting for the models after detection, in seconds.
             started: start of the request, from `time.perf_counter`.
         """
         return cls(
@@ -184,7 +182,6 @@ class ThresholdAnswer(BaseModel):
 
     @classmethod
     def of(cls, applied: AppliedThreshold) -> "ThresholdAnswer":
-        """Make the answer from the applied threshold."""
         return cls(value=applied.value, source=applied.source)
 
 

@@ -51,12 +51,12 @@ class StageAnswer(BaseModel):
     )
 
     deployment: str = Field(description="Name of the deployment: `TASK-ROLE`, even for a stage inside the ingress.")
-    kind: str = Field(description="The network's task, `gallery` or `ingress`.")
+    kind: str = Field(description="The model's task, `gallery` or `ingress`.")
     role: str | None = Field(description="Name of the stage in requests; null for the gallery and the ingress.")
     model: str | None
     title: str | None
     licence: str | None
-    ready: bool = Field(description="Whether the stage answers, as of the last check of this ingress replica.")
+    ready: bool = Field(description="Whether the stage was ready at the last check of this ingress replica.")
     replicas: ReplicasAnswer = Field(
         description="Replicas of the stage, or of the ingress if the stage runs inside it."
     )
@@ -64,7 +64,6 @@ class StageAnswer(BaseModel):
 
     @classmethod
     def of(cls, stage: StageStatus) -> "StageAnswer":
-        """Make the answer from a stage's status."""
         card, replicas, calls = stage.card, stage.replicas, stage.calls
         return cls(
             deployment=stage.deployment,
@@ -87,7 +86,7 @@ class StageAnswer(BaseModel):
 
 
 class StatusAnswer(BaseModel):
-    """State of the networks, the gallery's writer and reader, and the ingress."""
+    """State of the models, the gallery's writer and reader, and the ingress."""
 
     model_config = example(stages=[StageAnswer], unreadable_collections=[], since_s=WINDOW_S)
 
@@ -102,7 +101,7 @@ class StatusAnswer(BaseModel):
 async def get_status(request: Request) -> StatusAnswer:
     """Report the replicas of each stage and its recent calls from this ingress replica.
 
-    Fails with `UNAVAILABLE` while Ray Serve's controller does not answer.
+    Fails with `UNAVAILABLE` while Ray Serve's controller does not respond.
     """
     service: Service = request.state.service
     key = request.state.key

@@ -44,7 +44,7 @@ class SubjectsAnswer(BaseModel):
 
 
 class StoredFaceAnswer(BaseModel):
-    """An enrolled face. The label is the name of the photo's file, or was set with the embedding."""
+    """An enrolled face. The label is the file name of the photo, or was sent with the embedding."""
 
     model_config = example(face_id="9e6380afc176e721c45c5467ddfd96ca", label="jane.jpg", created="2026-01-15T10:30:00Z")
 
@@ -110,7 +110,7 @@ async def get_subject(request: Request, collection: CollectionName, subject: Sub
 
 @router.delete("/subjects/{subject:text}")
 async def delete_subject(request: Request, collection: CollectionName, subject: SubjectId) -> DeletedAnswer:
-    """Delete a subject with all its faces. Searches do not find it after the response."""
+    """Delete a subject with all its faces. After the response, searches do not find it."""
     add_audit_ids(request, [subject])
     deleted = await request.state.service.stages.gallery.delete_subjects(collection, [subject])
     if not deleted:
@@ -122,7 +122,7 @@ async def delete_subject(request: Request, collection: CollectionName, subject: 
 async def post_delete_subjects(
     request: Request, collection: CollectionName, body: DeleteSubjectsRequest
 ) -> DeletedAnswer:
-    """Delete several subjects in one step. Unknown ids are ignored.
+    """Delete several subjects in one commit. Unknown ids are ignored.
 
     Use this for ids that cannot be part of a path, such as ``..``, which browsers and proxies resolve.
     """

@@ -18,14 +18,14 @@ from imaging.refused import Refused
 
 PHOTO = bytes(range(256)) * 4
 LOOPBACK = "127.0.0.1/32"
-NOT_PUBLIC = ("URL_NOT_ALLOWED", "The address leads into a network that is not public")
-NOT_VALID = ("URL_NOT_ALLOWED", "The address is not valid")
-WRONG_SCHEME = ("URL_NOT_ALLOWED", "Only http and https addresses are fetched")
-WITH_USER = ("URL_NOT_ALLOWED", "Addresses with a user name or a password are not fetched")
-TOO_LONG = ("URL_NOT_ALLOWED", "The address has more than 4096 characters")
-ONLY_PORTS = ("URL_NOT_ALLOWED", "Photos are fetched from ports 80 and 443 only")
-NO_CONNECTION = ("DOWNLOAD_FAILED", "No connection to the address could be made")
-NOT_FOUND = ("DOWNLOAD_FAILED", "The address's host was not found")
+NOT_PUBLIC = ("URL_NOT_ALLOWED", "The URL resolves to a non-public IP address")
+NOT_VALID = ("URL_NOT_ALLOWED", "The URL is not valid")
+WRONG_SCHEME = ("URL_NOT_ALLOWED", "Only http and https URLs are supported")
+WITH_USER = ("URL_NOT_ALLOWED", "URLs with a user name or password are not allowed")
+TOO_LONG = ("URL_NOT_ALLOWED", "The URL is longer than 4096 characters")
+ONLY_PORTS = ("URL_NOT_ALLOWED", "Only ports 80 and 443 are allowed")
+NO_CONNECTION = ("DOWNLOAD_FAILED", "Could not connect to the URL's host")
+NOT_FOUND = ("DOWNLOAD_FAILED", "The URL's host could not be resolved")
 
 Page = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 

@@ -31,7 +31,7 @@ from tests.api.sites import (
     serving,
 )
 
-NOT_LISTED = ("URL_NOT_ALLOWED", "Photos are not fetched from the address's host")
+NOT_LISTED = ("URL_NOT_ALLOWED", "The URL's host is not in the list of allowed hosts")
 FORMS = {
     **dict.fromkeys(["http://", "http:///photo", "https://:80/", "http://a:0/", "http://a:65536/"], NOT_VALID),
     **dict.fromkeys(["http://a\nb/", "http://[::1/", "http://a:b/", "http://a/\ud800", "http://\ud800/"], NOT_VALID),
@@ -101,7 +101,7 @@ def test_a_host_is_resolved_and_checked_for_each_fetch() -> None:
             fetching = addresses(Names({"photos.example": [["127.0.0.1"], ["127.0.0.2"]]}))
             assert await fetching.fetch(site.url(host="photos.example")) == PHOTO
             assert site.headers[0]["host"] == f"photos.example:{site.port}"
-            with pytest.raises(Refused, match="not public"):
+            with pytest.raises(Refused, match="non-public"):
                 await fetching.fetch(site.url(host="photos.example"))
             assert len(site.asked) == 1
 
@@ -153,7 +153,7 @@ def test_an_allowed_network_allows_its_own_addresses_only() -> None:
 
 def test_nothing_is_resolved_if_fetching_is_off() -> None:
     names, wire = Names(), Wire()
-    message = "This service does not fetch addresses; send the photo as base64"
+    message = "Fetching photos by URL is disabled; send the photo as base64"
     assert refusal(public(names, wire, addresses=False), "http://8.8.8.8/") == ("URL_NOT_ALLOWED", message)
     assert names.asked == []
     assert wire.sent == []

@@ -38,9 +38,9 @@ from tests.api.sites import (
 )
 from tests.fakes import serve_log
 
-BROKEN = ("DOWNLOAD_FAILED", "The connection to the address broke")
-TOO_LARGE = ("IMAGE_TOO_LARGE", "The image has more than the 1024 bytes that are accepted")
-SLOW = ("DOWNLOAD_FAILED", "The address took longer than 0.05 seconds")
+BROKEN = ("DOWNLOAD_FAILED", "The connection was lost while fetching the URL")
+TOO_LARGE = ("IMAGE_TOO_LARGE", "The image exceeds the limit of 1024 bytes")
+SLOW = ("DOWNLOAD_FAILED", "Fetching the URL took longer than 0.05 seconds")
 
 PEM = """-----BEGIN CERTIFICATE-----
 MIIBUDCB96ADAgECAgEBMAoGCCqGSM49BAMCMBkxFzAVBgNVBAMMDnBob3Rvcy5l
@@ -155,7 +155,7 @@ def test_redirects_are_limited() -> None:
     chain = {f"/{n}": redirect(f"/{n + 1}") for n in range(3)} | {"/3": page()}
     assert get_page(chain, "/0") == get_page(chain, "/1", max_redirects=2) == PHOTO
     for start, most in (("/0", 2), ("/2", 0)):
-        message = f"The address redirects more than {most} times"
+        message = f"The URL redirects more than {most} times"
         assert page_refusal(chain, start, max_redirects=most) == ("DOWNLOAD_FAILED", message)
 
 
@@ -183,7 +183,7 @@ def test_only_a_redirect_from_https_to_http_is_refused(start: str, target: str) 
     wire = Wire(found(301, location=f"{target}://photos.example/"), found())
     of = public(Names({"photos.example": [["8.8.8.8"]] * 2}), wire)
     if (start, target) == ("https", "http"):
-        message = "The address redirects from https to http"
+        message = "The URL redirects from HTTPS to HTTP"
         assert refusal(of, f"{start}://photos.example/") == ("URL_NOT_ALLOWED", message)
     else:
         assert get(of, f"{start}://photos.example/") == PHOTO
@@ -191,7 +191,7 @@ def test_only_a_redirect_from_https_to_http_is_refused(start: str, target: str) 
 
 
 def status_refused(status: str) -> tuple[str, str]:
-    return "DOWNLOAD_FAILED", f"The address answered with status {status[:3]}"
+    return "DOWNLOAD_FAILED", f"The URL returned status {status[:3]}"
 
 
 BAD: dict[str, tuple[Page, tuple[str, str]]] = {
@@ -312,7 +312,7 @@ def test_the_log_has_the_cause_and_no_secret(caplog: pytest.LogCaptureFixture) -
         refusal(public(), "http://a\nb/?signature=secret")
         refusal(public(wire=Wire(*[no_connection()] * 2)), "https://8.8.8.8/photo?signature=secret")
     lines = [record.getMessage() for record in log]
-    assert "http://intranet.example/photo%0A.jpg is not fetched: URL_NOT_ALLOWED" in lines[0]
+    assert "Not fetching http://intranet.example/photo%0A.jpg: URL_NOT_ALLOWED" in lines[0]
     assert "10.0.0.1" in lines[0]
     assert [record.levelname for record in log] == ["INFO"] * 4
     assert "refused" in lines[3]

@@ -121,7 +121,7 @@ def test_a_photo_that_cannot_be_used_is_named(place: int, name: str, found: Phot
 def test_a_field_that_is_missing_or_not_base64_is_named(name: str) -> None:
     field = f"{name}_base64"
     for body, detail in (
-        ({**PAIR, field: "http://example.com/face.jpg"}, f"{name}: The image is neither an address nor base64"),
+        ({**PAIR, field: "http://example.com/face.jpg"}, f"{name}: The image is neither a URL nor valid base64"),
         ({other: text for other, text in PAIR.items() if other != field}, f"{field}: Field required"),
     ):
         response = client(stages()).post("/compare", json=body)

@@ -43,7 +43,7 @@ def test_a_page_of_another_site_changes_nothing() -> None:
     asked = client()
     photo = {"data": {"id": "jane"}, "files": {"file": b"anna"}}
     answer = asked.post("/add_face", **photo, headers={**ORIGIN, "sec-fetch-site": "cross-site"})
-    assert (answer.status_code, answer.json()) == (403, {"detail": "Pages of other sites may not send this request"})
+    assert (answer.status_code, answer.json()) == (403, {"detail": "Cross-site requests are not allowed on this route"})
     for site in ("same-origin", "same-site", "none"):
         assert asked.post("/add_face", **photo, headers={"sec-fetch-site": site}).status_code != 403
     elsewhere = {**ORIGIN, "sec-fetch-site": "cross-site"}

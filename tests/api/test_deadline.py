@@ -43,7 +43,7 @@ def test_a_request_that_takes_too_long_is_cancelled() -> None:
 
     start, body = answer_to(app, 0.02)
     assert start["status"] == 503
-    assert body["body"] == b"/match: TIMEOUT: The request took longer than 0.02 seconds"
+    assert body["body"] == b"/match: TIMEOUT: The request timed out after 0.02 seconds"
     assert cancelled == [True]
 
 
@@ -97,4 +97,4 @@ def test_the_app_gives_up_on_any_stage_after_the_time_of_its_settings(method: st
     hanging = stages(never_detects, gallery=HangingGallery())
     response = client(hanging, LimitArgs(request_timeout=0.05)).request(method, path, **body)
     assert response.status_code == 503
-    assert "The request took longer than 0.05 seconds" in response.text
+    assert "The request timed out after 0.05 seconds" in response.text

@@ -65,8 +65,12 @@ INVALID = {
     (("embedding1", 1), "Input should be a finite number"): [
         f"[1, {text}]" for text in ("NaN", "Infinity", "-Infinity", "1e999")
     ],
-    (("embedding1",), "Input should have numbers that fit into 32 bits"): ["[1e308]", "[-3.5e38]", f"[1{'0' * 39}]"],
-    (("embedding1",), "Input should have a number other than zero"): ["[0]", "[0.0, -0.0]", "[1e-60, -1e-300]"],
+    (("embedding1",), "Input should contain only numbers in the range of 32-bit floats"): [
+        "[1e308]",
+        "[-3.5e38]",
+        f"[1{'0' * 39}]",
+    ],
+    (("embedding1",), "Input should not be all zeros"): ["[0]", "[0.0, -0.0]", "[1e-60, -1e-300]"],
     (("embedding1",), "Input should be a valid list"): ['"[1]"', "1", "null", '{"0": 1}', "true"],
 }
 

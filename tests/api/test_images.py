@@ -43,7 +43,7 @@ def test_text_that_is_not_base64_is_refused(field: str) -> None:
     with pytest.raises(Refused) as caught:
         from_base64(field, MEGABYTE)
     assert caught.value.code == "INVALID_IMAGE"
-    assert caught.value.message == "The image is neither an address nor base64"
+    assert caught.value.message == "The image is neither a URL nor valid base64"
 
 
 @pytest.mark.parametrize("prefix", ["", "data:image/jpeg;base64,"])
@@ -54,7 +54,7 @@ def test_a_photo_may_have_the_greatest_size_and_no_more(prefix: str) -> None:
     with pytest.raises(Refused) as caught:
         from_base64(prefix + base64.b64encode(bytes(303)).decode(), 300)
     assert caught.value.code == "IMAGE_TOO_LARGE"
-    assert caught.value.message == "The image has more than the 300 bytes that are accepted"
+    assert caught.value.message == "The image exceeds the limit of 300 bytes"
 
 
 def test_a_percent_encoded_photo_may_have_the_greatest_size_and_no_more() -> None:

@@ -75,7 +75,7 @@ def test_a_body_that_declares_too_much_is_refused_unread() -> None:
     refused = refusal(Inner(), body, content_length="11")
     assert (refused.code, refused.message) == (
         "BODY_TOO_LARGE",
-        "The request has more than the 10 bytes that are accepted",
+        "The request body exceeds the limit of 10 bytes",
     )
     assert body.left == [b"12345", b"678901"]
 
@@ -127,4 +127,4 @@ def test_the_app_refuses_a_body_by_the_size_of_its_settings() -> None:
     small = LimitArgs(max_image_size=3)
     response = client(limits=small).post("/match", content=b" " * 2 * small.max_body)
     assert response.status_code == 413
-    assert response.json()["error"] == f"The request has more than the {small.max_body} bytes that are accepted"
+    assert response.json()["error"] == f"The request body exceeds the limit of {small.max_body} bytes"

@@ -108,8 +108,8 @@ def test_a_spoof_can_match_unless_liveness_is_required(policy: Any, match: bool)
 
 
 ADDRESS1, ADDRESS2 = "https://photos.example/1.jpg", "http://photos.example/2.jpg"
-NOT_FOUND = Refused("DOWNLOAD_FAILED", "The address answered with status 404")
-NOT_PUBLIC = Refused("URL_NOT_ALLOWED", "The address leads into a network that is not public")
+NOT_FOUND = Refused("DOWNLOAD_FAILED", "The URL returned status 404")
+NOT_PUBLIC = Refused("URL_NOT_ALLOWED", "The URL resolves to a non-public IP address")
 
 
 def test_two_addresses_are_fetched_side_by_side() -> None:

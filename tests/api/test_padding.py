@@ -68,7 +68,9 @@ def test_a_number_behind_the_networks_own_is_of_another_network(seed: int, place
     own = given_by(128, seed)
     other = answer(own)
     other[place] = 1e-6
-    assert refusal(own, other).startswith("embedding2 was made by another network: this one returns 128 numbers")
+    assert refusal(own, other).startswith(
+        "embedding2 comes from a different model: this model's embeddings have 128 numbers"
+    )
     assert refusal(other, other).startswith("embedding1")
 
 

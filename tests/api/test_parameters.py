@@ -98,14 +98,14 @@ def test_there_are_routes_of_every_kind() -> None:
 
 
 UNREADABLE = {
-    b'{"a": 1, "b": 2, "a": 3}': "a is sent 2 times in the JSON",
-    b'{"b": [{"a": 1, "a": 1}]}': "a is sent 2 times in the JSON",
+    b'{"a": 1, "b": 2, "a": 3}': "a is repeated 2 times in the JSON body",
+    b'{"b": [{"a": 1, "a": 1}]}': "a is repeated 2 times in the JSON body",
     b"{": "The body is not valid JSON",
     b"[]": "The body is not a JSON object",
     b"": "The body is missing",
-    b'{"a": "\xff"}': "The JSON is not valid UTF-8",
-    b"[" * 100_000: "The JSON is nested too deeply",
-    b'{"a": ' + b"9" * 5000 + b"}": "The JSON has a number of too many digits",
+    b'{"a": "\xff"}': "The JSON body is not valid UTF-8",
+    b"[" * 100_000: "The JSON body is nested too deeply",
+    b'{"a": ' + b"9" * 5000 + b"}": "A number in the JSON body has too many digits",
 }
 
 
@@ -113,18 +113,18 @@ def refused(operation: Operation) -> Iterator[tuple[dict[str, Any], str]]:
     """Requests that any operation of this kind refuses, with the reasons."""
     has_json = operation.kind == JSON
     for name in operation.query:
-        yield {"params": {name: ["a", "b"]}}, f"{name} is sent 2 times in the address"
+        yield {"params": {name: ["a", "b"]}}, f"{name} is repeated 2 times in the query string"
     for name in operation.fields if operation in READS_FORM else ():
         if name not in operation.lists:
-            yield multipart((name, "a"), (name, "b")), f"{name} is sent 2 times in the form"
+            yield multipart((name, "a"), (name, "b")), f"{name} is repeated 2 times in the form"
     for content, reason in UNREADABLE.items() if has_json else ():
         yield {"content": content, "headers": {"content-type": JSON}}, reason
     for kind in (None, "", "text/plain", "text/json", "application/x-www-form-urlencoded", "json") if has_json else ():
-        told = f"needs the header Content-Type: {JSON}, and has {'none' if kind is None else kind}"
+        told = f"Content-Type must be {JSON}, not {'none' if kind is None else kind}"
         yield {"content": b"{}", "headers": {} if kind is None else {"content-type": kind}}, told
     for coding in ("gzip", "Deflate", "br", "zstd", "identity, gzip") if operation.kind else ():
         headers = {"content-encoding": coding, "content-type": operation.kind}
-        told = f"The body has Content-Encoding: {coding}; send it uncompressed"
+        told = f"Content-Encoding {coding} is not supported; send the body uncompressed"
         yield {"content": gzip.compress(b"{}"), "headers": headers}, told
     if operation.is_strict:
         yield from refused_by_v1(operation)
@@ -132,25 +132,25 @@ def refused(operation: Operation) -> Iterator[tuple[dict[str, Any], str]]:
 
 def refused_by_v1(operation: Operation) -> Iterator[tuple[dict[str, Any], str]]:
     """Requests that only operations of /v1 refuse, with the reasons."""
-    for told in ("detectr is not known in the address", *operation.query):
+    for told in ("Unknown parameter detectr in the query string", *operation.query):
         yield {"params": {"detectr": "mtcnn"}}, told
     for name in operation.fields:
-        where = "the JSON" if operation.kind == JSON else "the form"
-        yield {"params": {name: "a"}}, f"{name} belongs in {where}, not in the address"
+        where = "the JSON body" if operation.kind == JSON else "the form"
+        yield {"params": {name: "a"}}, f"{name} belongs in {where}, not in the query string"
     if operation.kind == JSON:
-        yield {"json": {"metrik": 1}}, "metrik is not known in the JSON"
+        yield {"json": {"metrik": 1}}, "Unknown field metrik in the JSON body"
     elif operation.kind is None:
         fields = {"with_faces": "true"}
         for sent in ({"json": fields}, {"data": fields}, multipart(*fields.items())):
-            yield sent, "The request has a body, and this route takes none"
+            yield sent, "This route does not accept a request body"
     else:
         for name in operation.query:
-            yield multipart((name, "a")), f"{name} belongs in the address, not in the form"
+            yield multipart((name, "a")), f"{name} belongs in the query string, not in the form"
         for sent in (multipart(("detectr", "mtcnn")), {"data": {"detectr": "mtcnn"}}):
-            yield sent, "detectr is not known in the form"
+            yield sent, "Unknown parameter detectr in the form"
         for kind in ("none", JSON, "image/jpeg"):
             headers = {} if kind == "none" else {"content-type": kind}
-            told = f"needs the header Content-Type: multipart/form-data, and has {kind}"
+            told = f"Content-Type must be multipart/form-data, not {kind}"
             yield {"content": b"photo", "headers": headers}, told
 
 

@@ -51,7 +51,7 @@ def test_a_photo_that_is_too_large_reaches_no_stage(path: str, sent: Any) -> Non
     looks = Uniform(photo())
     response = client(every_stage(looks), LimitArgs(max_image_size=6)).post(path, **sent)
     assert response.status_code == (422 if path in V1 else 400)
-    assert "The image has more than the 6 bytes that are accepted" in response.text
+    assert "The image exceeds the limit of 6 bytes" in response.text
     assert looks.calls == []
 
 

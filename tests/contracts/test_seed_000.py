@@ -43,8 +43,8 @@ def test_the_python_client_tells_people_apart(
     for image, problem in (
         (data_url(nobody()), "face detection failed: No face detected"),
         (f"{site}/both.png", "face detection failed: Multiple faces detected (2). Exactly one face is required"),
-        (f"{site}/nowhere.jpg", "could not be loaded: The address answered with status 404"),
-        ("http://10.0.0.1/face.jpg", "could not be loaded: The address leads into a network that is not public"),
+        (f"{site}/nowhere.jpg", "could not be loaded: The URL returned status 404"),
+        ("http://10.0.0.1/face.jpg", "could not be loaded: The URL resolves to a non-public IP address"),
     ):
         assert python_client(service, face, image, 0.7) == f"Error: Image2 {problem}"
 

@@ -44,13 +44,13 @@ def test_an_enrolment_reports_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "known"), [(with_attributes, "there are pose, eyes"), (staff, "this service has none")]
+    ("made", "known"), [(with_attributes, "available: pose, eyes"), (staff, "this service has no attributes")]
 )
 @pytest.mark.parametrize("name", ["age", "Pose", "pose;eyes"])
 def test_an_attribute_without_a_stage_is_refused_by_name(made: Any, known: str, name: str) -> None:
     response = made().send("/v1/detect", "anna", attributes=name)
     assert refusal(response) == (422, "UNKNOWN_ATTRIBUTE")
-    assert message(response) == f"There is no attribute called {name}; {known}"
+    assert message(response) == f"Unknown attribute {name}; {known}"
 
 
 def test_the_models_list_the_attributes() -> None:

@@ -201,7 +201,7 @@ def test_an_invalid_embedding_is_refused_by_its_place(entry: str, named: str) ->
     api = staff()
     response = api.post(f"{STAFF}/embeddings", f'{{"contract": "contract", "embeddings": [{entry}]}}')
     assert refusal(response) == (400, "INVALID_REQUEST")
-    assert message(response).startswith(named)
+    assert named in message(response)
     assert api.subjects() == []
 
 

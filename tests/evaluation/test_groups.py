@@ -19,6 +19,7 @@ from models.errors import ModelError
 from tests.evaluation.test_labelled import touch
 
 PLAN = Plan({}, (), 3, 0, silent)
+"""So few replicates that some groups have no pair in any."""
 
 
 def listed(folder: Path, text: str) -> Path:

@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from imaging.decode import Limits, decode
+from imaging.decode import Limits
 from imaging.faces import Face, Photo
 from models.detection import Detector, PhotoDetector
 from models.detectors.mediapipe import BlazeFace
@@ -24,13 +22,6 @@ from tests.photos import PEOPLE
 def site() -> Iterator[Site]:
     with served() as site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def portrait(sample_photos: Path) -> NDArray[np.uint8]:
-    """A sample photo that is almost filled by a face."""
-    path = sorted((sample_photos / "mindy_kaling").glob("*MindyKalingLkvEhTwDeJmjpg.jpg"))[0]
-    return decode(path.read_bytes(), Limits()).pixels
 
 
 @dataclass(frozen=True)

@@ -140,12 +140,6 @@ def test_a_face_is_looked_for_again_with_borders_and_placed_without_them(looks: 
     assert face.landmarks[4] == pytest.approx([120, 320], abs=3)
 
 
-def test_a_photo_without_faces_is_looked_at_no_more_than_six_times() -> None:
-    spots = Spots()
-    PhotoDetector(spots, Limits())([photo(400, 300)], [])
-    assert len(spots.looks) == 1 + len(BORDERS) + 3
-
-
 class Turning(Detector):
     """A detector that sees an upright face with the score that it is given for each turn of a photo.
 

@@ -1,23 +1,34 @@
-"""The cascade finds the same faces as facenet-pytorch with the same settings."""
+"""The cascade finds the same faces as facenet-pytorch, and searches small windows only if the pick needs them."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from evaluation.detection import LabelledFace
 from imaging.decode import Limits, decode
-from imaging.faces import Face
+from imaging.faces import Face, Pixels
+from imaging.pick import Pick
 from models.catalogue import card
 from models.detection import Detector
+from models.detectors.mtcnn import CELL, CascadeNetwork, Mtcnn
 from models.device import Device
 from models.engines import load_detector
+from models.onnx_session import OnnxNetwork
 from models.store import Store
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, shared_faces
+from tests.models.conftest import portraits
+
+MIN_FACE, FACTOR = 40, 0.709
+SIDE = 800
+"""Side of the photos. Windows of at least a sixth of it, 133 pixels, are searched first."""
+FIRST = SIDE / 6
+LARGEST, PROMINENT, ONE_IN_THREE = Pick("largest"), Pick("prominent"), Pick("one", 0.33)
 
 ORIGINAL = """
 import json, sys
@@ -33,6 +44,13 @@ for path in sys.argv[1:]:
     found[path] = [[list(map(float, b)), float(s), [list(map(float, p)) for p in l]] for b, s, l in faces]
 print(json.dumps(found))
 """
+
+
+@pytest.fixture(scope="module")
+def portrait(sample_photos: Path) -> Pixels:
+    """A sample photo that is almost filled by a face."""
+    [path] = (sample_photos / "mindy_kaling").glob("*MindyKalingLkvEhTwDeJmjpg.jpg")
+    return decode(path.read_bytes(), Limits()).pixels
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +91,7 @@ def test_finds_the_same_boxes_and_landmarks(cascade: Detector, originals: dict[s
     assert max(shifts) <= 0.03
 
 
-def test_a_face_at_the_edge_keeps_its_landmarks(store: Store, portrait: NDArray[np.uint8]) -> None:
+def test_a_face_at_the_edge_keeps_its_landmarks(store: Store, portrait: Pixels) -> None:
     """A face cut off at the chin and one cheek is found where it was in the whole photo."""
     detector = load_detector(card("mtcnn"), store, "onnx", Device(), {})
     (whole,) = detector.detect(portrait)
@@ -81,3 +99,108 @@ def test_a_face_at_the_edge_keeps_its_landmarks(store: Store, portrait: NDArray[
     (cut,) = detector.detect(np.ascontiguousarray(portrait[top - 15 : bottom - 8, left + 8 :]))
     shift = np.array([left + 8, top - 15], np.float32)
     assert np.abs(cut.landmarks + shift - whole.landmarks).max() <= 0.06 * (right - left)
+
+
+class WatchedMtcnn(Mtcnn):
+    """Records the sides of the windows that it searched in the last photo, in pixels."""
+
+    def __init__(self, networks: list[OnnxNetwork], sure: float = 0.9) -> None:
+        self.windows: list[int] = []
+        self.shown: list[bytes] = []
+
+        def watched(network: OnnxNetwork) -> CascadeNetwork:
+            def look(windows: Any) -> Any:
+                self.shown.extend(window.tobytes() for window in windows)
+                if network is networks[0]:
+                    self.windows.append(round(CELL * SIDE / (windows.shape[1] - 1)))
+                return network(windows)
+
+            return look
+
+        super().__init__(*map(watched, networks), min_face=MIN_FACE, factor=FACTOR, sure=sure)
+
+    def find(self, pixels: Pixels, pick: Pick) -> list[Face]:
+        """The faces that count. No network looks at anything twice."""
+        self.windows.clear()
+        self.shown.clear()
+        found = super().find(pixels, pick)
+        assert len(self.shown) == len(set(self.shown))
+        return found
+
+
+@pytest.fixture(scope="module")
+def networks(store: Store) -> list[OnnxNetwork]:
+    return [OnnxNetwork(path, Device()) for path in store.exports(card("mtcnn"))]
+
+
+@pytest.fixture
+def watched(networks: list[OnnxNetwork]) -> WatchedMtcnn:
+    return WatchedMtcnn(networks)
+
+
+@pytest.fixture(scope="module")
+def square(portrait: Pixels) -> Pixels:
+    """A square photo that is almost filled by a face."""
+    side = min(portrait.shape[:2])
+    return portrait[:side, :side]
+
+
+def pasted(square: Pixels, *places: tuple[int, int, int]) -> Pixels:
+    """A grey photo with the square photo pasted in at each (x, y, side)."""
+    pixels = np.full((SIDE, SIDE, 3), 128, np.uint8)
+    for x, y, side in places:
+        pixels[y : y + side, x : x + side] = cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA)
+    return pixels
+
+
+@pytest.mark.parametrize(
+    ("pick", "places", "least", "most"),
+    [
+        (LARGEST, [(0, 0, 600)], FIRST, SIDE),
+        (LARGEST, [(0, 0, 800)], FIRST, SIDE),
+        (LARGEST, [(0, 0, 180), (200, 200, 600)], FIRST, SIDE),
+        (LARGEST, [(300, 300, 150)], MIN_FACE, MIN_FACE),
+        (PROMINENT, [(100, 100, 600)], 2 * MIN_FACE + 1, SIDE),
+        # A smaller face in the middle could be more prominent than one at the edge.
+        (PROMINENT, [(0, 0, 330)], MIN_FACE, MIN_FACE),
+        (PROMINENT, [(0, 0, 300), (320, 320, 160)], MIN_FACE, MIN_FACE),
+        (ONE_IN_THREE, [(0, 0, 500), (550, 550, 240)], MIN_FACE + 1, FIRST),
+        (Pick("one"), [(0, 0, 600)], MIN_FACE, MIN_FACE),
+    ],
+)
+def test_no_smaller_windows_are_searched_than_the_pick_needs(
+    watched: WatchedMtcnn, square: Pixels, pick: Pick, places: list[tuple[int, int, int]], least: float, most: float
+) -> None:
+    photo = pasted(square, *places)
+    found = watched.find(photo, pick)
+    assert least <= min(watched.windows) <= most
+    counted = pick.of(watched.detect(photo), SIDE, SIDE, watched.rival_score)
+    assert [face.box for face in found] == [face.box for face in counted] != []
+
+
+@pytest.mark.parametrize(("pick", "share"), [(LARGEST, 1 / 2), (ONE_IN_THREE, 0.33)])
+def test_the_smallest_windows_are_those_that_a_rival_needs(
+    watched: WatchedMtcnn, square: Pixels, pick: Pick, share: float
+) -> None:
+    [face] = watched.find(pasted(square, (50, 50, 400)), pick)
+    assert FACTOR * share * face.side < min(watched.windows) <= share * face.side
+
+
+def test_a_face_that_is_not_sure_is_compared_with_all_others(networks: list[OnnxNetwork], square: Pixels) -> None:
+    doubting = WatchedMtcnn(networks, sure=1.0)
+    assert doubting.find(pasted(square, (0, 0, 600)), LARGEST)
+    assert min(doubting.windows) == MIN_FACE
+
+
+@pytest.mark.parametrize("pick", [LARGEST, PROMINENT, ONE_IN_THREE], ids=lambda pick: pick.rule)
+def test_the_faces_that_count_in_real_photos_are_those_of_all(
+    watched: WatchedMtcnn, sample_photos: Path, pick: Pick
+) -> None:
+    """Some photos are enlarged, so that their face has many pixels."""
+    paths = [*portraits(sample_photos, each=1), *sorted(shared_faces("detection").glob("*.jpg"))[::3]]
+    photos = [decode(path.read_bytes(), Limits()).pixels for path in paths]
+    photos += [np.asarray(cv2.resize(each, None, fx=2, fy=2), np.uint8) for each in photos[:4:3]]
+    for pixels in photos:
+        height, width = pixels.shape[:2]
+        counted = pick.of(watched.detect(pixels), width, height, watched.rival_score)
+        assert [face.box for face in watched.find(pixels, pick)] == [face.box for face in counted]

@@ -1,4 +1,4 @@
-"""Each task's step from raw outputs to the answer: the ONNX graph and numpy compute what its definition says."""
+"""From a network's raw outputs to its answers, computed by the ONNX graph and by numpy, and to a reading."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from models.catalogue import cards
 from models.errors import ModelError
+from models.fusion import LIMIT, Fusion
 from models.onnx_graph import with_answer
 from models.tasks import FACE_TASKS
+from models.tasks.liveness import LIVENESS, LivenessOutput
 from tests.models.graphs import answers, identity
 
 Floats = NDArray[np.float64]
@@ -70,6 +73,21 @@ def test_a_network_with_other_outputs_is_refused(name: str, sizes: list[int], pr
 
 
 def test_a_live_class_is_one_of_the_networks() -> None:
-    task = FACE_TASKS["liveness"]
     with pytest.raises(ModelError, match="live_class is 2, but the network's classes are 0 to 1"):
-        task.tail(task.output.model_validate({"live_class": 2}), [2])
+        LIVENESS.tail(LivenessOutput(live_class=2), [2])
+
+
+LOGITS = arrays(np.float32, st.tuples(st.integers(0, 5), st.just(2)), elements=st.floats(-1000, 1000, width=32))
+FUSION = Fusion(members=("one", "two"), weights=(0.5, 2), bias=0.5, fitted_on="nothing")
+
+
+@pytest.mark.parametrize("fusion", [None, FUSION])
+@given(logits=LOGITS)
+def test_the_reading_is_the_logistic_function_of_the_shifted_logit(
+    fusion: Fusion | None, logits: NDArray[np.float32]
+) -> None:
+    found = LIVENESS.reading(LivenessOutput(shift=0.25), fusion, logits)
+    own, clipped = logits[:, 0].astype(np.float64), np.clip(logits, -LIMIT, LIMIT).astype(np.float64)
+    logit = clipped @ (0.5, 2) + 0.5 if fusion else own
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(np.clip(-0.25 - logit, None, 700))), atol=1e-5)

@@ -1,26 +1,20 @@
-"""`python -m load_tests.autoscaling`: a load that comes in steps, and the replicas that follow it.
-
-By default it serves configs/autoscaling.yaml, which shows within minutes on a small machine what otherwise takes half
-an hour. data/bench/autoscaling.png is the picture.
-"""
+"""`python -m load_tests.autoscaling`: a load that comes in steps, and the replicas that follow it (docs/sizing.md)."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from load_tests.locust_process import comparing, load
+from load_tests import RESULTS, ROOT
 from load_tests.photos import enlarged_pair
 from load_tests.processes import Sample
+from load_tests.programs import ConfigOption, comparing, load, running_service
 from load_tests.records import Request, read
 from load_tests.results import draw, table
-from load_tests.service import RESULTS, ROOT, running_service
 
 CLIENTS = 8
 PLAN = (("", 10), ("/match", 40), ("/mediapipe", 40), ("", 30))
@@ -51,31 +45,23 @@ def phases_table(phases: Sequence[Phase]) -> Table:
     return made
 
 
-def main(
-    config: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A Serve configuration.")] = (
-        ROOT / "configs" / "autoscaling.yaml"
-    ),
-) -> None:
+def main(config: ConfigOption = ROOT / "configs" / "autoscaling.yaml") -> None:
     """Serve, send, print and draw."""
     phases, pair, records = [], enlarged_pair(), RESULTS / "autoscaling.jsonl"
     with running_service(config) as service:
         for route, length in PLAN:
-            with ExitStack() as stack:
-                if route:
-                    options = comparing(route, pair, RESULTS)
-                    stack.enter_context(load(service.address, "FixedRequestUser", CLIENTS, records, *options))
+            options = comparing(route, pair, RESULTS)
+            sending = load(service.address, "FixedRequestUser", CLIENTS, records, *options) if route else nullcontext()
+            with sending:
                 samples = service.samples(length + 1, 1)
                 requests = read(records) if route else []
             begin, end = samples[0].at, samples[-1].at
             within = [each for each in requests if begin <= each.ended < end]
             phases.append(Phase(route, end - begin, samples, within))
     looks = [each for phase in phases for each in phase.samples]
-    answers = [each for phase in phases for each in phase.requests if each.answered]
-    start, moments = looks[0].at, [each.at - looks[0].at for each in looks]
-    dots = ([each.ended - start for each in answers], [each.milliseconds or 0 for each in answers], ".")
     names = sorted({name for each in looks for name in each.counts})
-    panels = {name: {"replicas": (moments, [each.counts[name] for each in looks], "-")} for name in names}
-    draw(RESULTS / "autoscaling.png", {**panels, "ms": {"answers": dots}})
+    replicas = {name: [each.counts[name] for each in looks] for name in names}
+    draw(RESULTS / "autoscaling.png", looks, replicas, [each for phase in phases for each in phase.requests])
     Console().print(phases_table(phases))
 
 

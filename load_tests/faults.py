@@ -1,25 +1,19 @@
-"""`python -m load_tests.faults`: kill a service's processes under load, one kind after the other, and count the cost.
-
-The service is started with an empty gallery. Clients use all of it and check every answer; all processes of a kind are
-killed (SIGKILL); once all kinds of requests are answered again, the next kind follows.
-"""
+"""`python -m load_tests.faults`: kill a service's processes under load, one kind after the other (docs/faults.md)."""
 
 import time
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from random import Random
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import typer
 from rich.console import Console
 
-from load_tests.locust_process import load
+from load_tests import CONFIG, RESULTS
 from load_tests.processes import command_line, family, sample
+from load_tests.programs import ConfigOption, load, running_service
 from load_tests.records import Request, read
 from load_tests.results import table
-from load_tests.service import CONFIG, RESULTS, running_service
 
 OTHERS = ("haproxy/bin", "ServeController")
 """Text in the command lines of the processes that are killed besides the replicas of each deployment."""
@@ -35,8 +29,7 @@ LIMIT_S = 60
 def well_again(records: Path, since: float) -> list[Request]:
     """Wait until each route has answered `ANSWERS` requests sent after `since`; returns all that ended after it.
 
-    Raises:
-        TimeoutError: that took longer than `LIMIT_S`.
+    Raises TimeoutError after `LIMIT_S`.
     """
     while True:
         requests = [each for each in read(records) if each.ended >= since]
@@ -54,32 +47,14 @@ def wrong(request: Request) -> bool:
     return bool(request.problem and request.problem.startswith("wrong: "))
 
 
-def search_body(subject: str, embedder: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of a search that must find `subject`; `embedder` is described by GET /v1/models."""
-    values = embedding_of(subject, embedder)
-    return {"embedding": {"contract": embedder["embedding_contract"], "values": values}, "top_k": 1}
-
-
-def embedding_of(subject: str, embedder: Mapping[str, Any]) -> list[float]:
-    """A random embedding that is always the same for one subject."""
-    chance = Random(subject)  # noqa: S311
-    return [chance.gauss(0, 1) for _ in range(embedder["embedding_dimensions"])]
-
-
 def lost(address: str, subjects: list[str]) -> list[str]:
-    """Those of the acknowledged subjects that a search does not find."""
-    missing = []
-    with httpx.Client(base_url=address, timeout=LIMIT_S, trust_env=False) as client:
-        embedder = client.get("/v1/models").json()["embedders"][EMBEDDER]
-        for subject in subjects:
-            answer = client.post(f"{COLLECTION}/search/embedding", json=search_body(subject, embedder))
-            if [each["subject"] for each in answer.raise_for_status().json()["candidates"]] != [subject]:
-                missing.append(subject)
-    return missing
+    """Those of the acknowledged subjects that are not in the collection."""
+    with httpx.Client(base_url=f"{address}{COLLECTION}/subjects/", timeout=LIMIT_S, trust_env=False) as client:
+        return [each for each in subjects if client.get(each).status_code != 200]
 
 
 def main(
-    config: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A Serve configuration.")] = CONFIG,
+    config: ConfigOption = CONFIG,
     clients: Annotated[int, typer.Option(min=1, help="Clients that send requests at once.")] = 8,
     causes: Annotated[bool, typer.Option(help="Print the error of each failed request.")] = False,
 ) -> None:

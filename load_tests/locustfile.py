@@ -1,48 +1,29 @@
-"""Load on every route with Locust: `locust -f load_tests/locustfile.py`, from the project's folder.
-
-docs/load_testing.md describes the user classes and options. `load_tests.users.service_user.ServiceUser.ask` decides
-what counts as a failure.
-"""
+"""Load on every route with Locust: `locust -f load_tests/locustfile.py` (docs/load_testing.md)."""
 
 import logging
+import re
 import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from locust import User, events
+from locust import LoadTestShape, events
 from locust.env import Environment
 from locust.runners import WorkerRunner
 from locust.stats import StatsEntry
 
-from load_tests.ramp import Ramp
+from facegraph.step_times import parse_server_timing, with_derived_steps
 from load_tests.records import Request, write
-from load_tests.users.checked import CheckedUser
-from load_tests.users.fixed_request import FixedRequestUser
-from load_tests.users.service_user import load
+from load_tests.users.comparing import CheckedUser, FixedRequestUser
+from load_tests.users.service_user import BY_ADDRESS, ServiceUser, load
 from load_tests.users.soak import ALL, MixedUser
 
 logger = logging.getLogger(__name__)
 
-USERS: tuple[type[User], ...] = (*ALL, MixedUser, FixedRequestUser, CheckedUser)
+USERS: tuple[type[ServiceUser], ...] = (*ALL, MixedUser, FixedRequestUser, CheckedUser)
 # Locust looks for the classes in this module.
 globals().update({each.__name__: each for each in USERS})
-
-
-THINK: dict[str, Any] = {"nargs": 2, "type": float, "default": [0.5, 2.0], "metavar": ("MIN", "MAX")}
-OPTIONS: dict[str, dict[str, Any]] = {
-    "--think-time": {**THINK, "help": "Seconds between two tasks of a user; default 0.5 2."},
-    "--photos": {"metavar": "FOLDER", "help": "Photos of one face each to send; default: sample photos."},
-    "--photo-url": {"metavar": "URL", "help": "Address of a photo; without it none is sent by address."},
-    "--ramp": {"metavar": "STEPS", "help": "users:seconds steps instead of -u and -t: 4:30,16:60,1:30."},
-    "--records": {"metavar": "FILE", "help": "Append a JSON line for each request to this file."},
-    "--fixed-path": {"metavar": "PATH", "help": "Path that FixedRequestUser posts to."},
-    "--fixed-body": {"metavar": "FILE", "help": "JSON file that it posts."},
-    "--fixed-count": {"type": int, "metavar": "N", "help": "Most requests of all users."},
-}
-"""What this file adds to Locust's command line. The types are plain, because Locust sends options to its workers."""
-
 
 LIMITS: Mapping[str, tuple[str, Callable[[StatsEntry], float]]] = {
     "max_fail_ratio": ("share of failed and refused requests", lambda total: total.fail_ratio),
@@ -54,24 +35,38 @@ LIMITS: Mapping[str, tuple[str, Callable[[StatsEntry], float]]] = {
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the options. Their types are plain, because Locust sends options to its workers."""
     # A user that is cut off in the middle of a request would leave its enrolled faces behind.
     parser.set_defaults(stop_timeout="60")
-    users = parser.add_argument_group("facegraph: users")
-    for name, options in OPTIONS.items():
-        users.add_argument(name, **options)
+    think: dict[str, Any] = {"nargs": 2, "type": float, "default": [0.5, 2.0], "metavar": ("MIN", "MAX")}
+    add = parser.add_argument_group("facegraph: users").add_argument
+    add("--think-time", **think, help="Seconds between two tasks of a user; default 0.5 2.")
+    add("--photos", metavar="FOLDER", help="Photos of one face each to send; default: sample photos.")
+    add("--photo-url", metavar="URL", help="Address of a photo; without it none is sent by address.")
+    add("--ramp", metavar="STEPS", help="users:seconds steps instead of -u and -t: 4:30,16:60,1:30.")
+    add("--records", metavar="FILE", help="Append a JSON line for each request to this file.")
+    add("--fixed-path", metavar="PATH", help="Path that FixedRequestUser posts to.")
+    add("--fixed-body", metavar="FILE", help="JSON file that it posts.")
+    add("--fixed-count", type=int, metavar="N", help="Most requests of all users.")
     limits = parser.add_argument_group("facegraph: limits", "The exit status is 1 if one is broken.")
     for name, (figure, _) in LIMITS.items():
         limits.add_argument(f"--{name.replace('_', '-')}", type=float, help=f"Limit of the {figure}.")
 
 
 def prepare(environment: Environment, **_: Any) -> None:
-    """Read the photos, drop users without a task, and apply ``--ramp`` and ``--records``."""
+    """Read the photos, drop tasks and users that are not wanted, and apply ``--ramp`` and ``--records``."""
     options = environment.parsed_options
     assert options is not None
-    environment.user_classes[:] = [each for each in environment.user_classes if _runs(each, options)]
+    named, wanted = options.user_classes or (), set(options.tags or ())
+    unwanted = {*(options.exclude_tags or ()), *(() if options.photo_url else (BY_ADDRESS,))}
+    for each in USERS:
+        tags: dict[Any, set[str]] = {task: getattr(task, "locust_tag_set", set()) for task in each.tasks}
+        kept = {task for task, own in tags.items() if (not wanted or own & wanted) and not own & unwanted}
+        each.tasks = [task for task in each.tasks if task in kept]
+    users: list[Any] = environment.user_classes
+    users[:] = [each for each in users if each.tasks and (each.__name__ in named or not each.only_by_name)]
     try:
-        if set(environment.user_classes) != {FixedRequestUser}:
+        if set(users) != {FixedRequestUser}:
             load(options.photos)
         if options.ramp:
             environment.shape_class = Ramp(options.ramp, options.spawn_rate)
@@ -83,31 +78,25 @@ def prepare(environment: Environment, **_: Any) -> None:
 
 
 def judge(environment: Environment, **_: Any) -> None:
-    """Log the limits that were broken, and set the exit status."""
+    """Log the limits that were broken, and set the exit status; no limit holds if no request was served."""
     options, runner = environment.parsed_options, environment.runner
     if options is None or runner is None or isinstance(runner, WorkerRunner):
         return
-    lines = broken(vars(options), environment.stats.total)
-    for line in lines:
+    total, broken = environment.stats.total, list[str]()
+    given = {name: limit for name in LIMITS if (limit := vars(options)[name]) is not None}
+    if given and total.num_requests == total.num_failures:
+        given, broken = {}, ["no request was served"]
+    for name, limit in given.items():
+        what, figure = LIMITS[name][0], LIMITS[name][1](total)
+        if figure < limit if name.startswith("min") else figure > limit:
+            broken.append(f"--{name.replace('_', '-')} {limit:g}: the {what} was {figure:.4g}")
+    for line in broken:
         logger.error("limit broken: %s", line)
-    if lines:
+    if broken:
         environment.process_exit_code = 1
     elif options.max_fail_ratio is not None and not runner.exceptions:
         # By default Locust exits with 1 if a single request failed.
         environment.process_exit_code = 0
-
-
-def broken(limits: Mapping[str, float | None], total: StatsEntry) -> list[str]:
-    """One line for each limit that is set and broken; no limit holds if no request was served."""
-    given = {name: limit for name in LIMITS if (limit := limits[name]) is not None}
-    if given and total.num_requests == total.num_failures:
-        return ["no request was served"]
-    found = {name: LIMITS[name][1](total) for name in given}
-    return [
-        f"--{name.replace('_', '-')} {limit:g}: the {LIMITS[name][0]} was {found[name]:.4g}"
-        for name, limit in given.items()
-        if (found[name] < limit if name.startswith("min") else found[name] > limit)
-    ]
 
 
 def _record_to(path: str, listened: Any) -> None:
@@ -118,21 +107,35 @@ def _record_to(path: str, listened: Any) -> None:
         response = more.get("response")
         details = {"status": getattr(response, "status_code", 0), **more["context"]}
         if timing := (getattr(response, "headers", None) or {}).get("Server-Timing"):
-            details["server_timing"] = timing
+            details["steps"] = with_derived_steps(parse_server_timing(timing), response_time or 0)
         problem = str(exception) or repr(exception) if exception else None
         write(file, Request(time.monotonic(), name, response_time, problem, details))
 
     listened.request.add_listener(record)
-    listened.quit.add_listener(lambda **_: file.close())
 
 
-def _runs(user: type[User], options: Any) -> bool:
-    """Whether the class is to run: named if it has to be, with a task that ``--tags`` and ``--exclude-tags`` leave."""
-    if getattr(user, "only_by_name", False) and user.__name__ not in (options.user_classes or ()):
-        return False
-    wanted, unwanted = set(options.tags or ()), set(options.exclude_tags or ())
-    tags: list[set[str]] = [getattr(task, "locust_tag_set", set()) for task in user.tasks]
-    return any((not wanted or own & wanted) and not own & unwanted for own in tags)
+class Ramp(LoadTestShape):
+    """``users:seconds`` steps, separated by commas, as in ``4:30,16:60,1:30``; raises ValueError for another form."""
+
+    # Otherwise Locust would always use the shape that it finds in the locustfile.
+    abstract = True
+
+    def __init__(self, text: str, spawn_rate: float | None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        if not re.fullmatch(r"([1-9]\d*:\d+(\.\d+)?(,(?!$)|$))+", text):
+            raise ValueError(f"{text!r} is not users:seconds steps, as in 4:30,16:60")
+        steps = (step.split(":") for step in text.split(","))
+        self._steps = [(int(users), float(seconds)) for users, seconds in steps]
+        self._rate = spawn_rate or max(users for users, _ in self._steps)
+
+    def tick(self) -> tuple[int, float] | None:
+        """The number of users now, and how many come or go per second; None at the end."""
+        left = self.get_run_time()  # type: ignore[no-untyped-call]
+        for users, seconds in self._steps:
+            if left < seconds:
+                return users, self._rate
+            left -= seconds
+        return None
 
 
 # Locust's hooks have no types.

@@ -1,7 +1,6 @@
 """The photos that the requests carry."""
 
 import base64
-import io
 import mimetypes
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,12 +8,11 @@ from pathlib import Path
 
 import PIL.Image
 
-from load_tests.service import RESULTS, ROOT
+from load_tests import RESULTS, ROOT
 
 SAMPLES = ROOT / "data" / "photos"
 # In these sample photos every detector finds exactly one face, large and clear enough to be enrolled.
 GOOD_SAMPLES = ("*/*biography*", "*/*zimbio*", "madonna/*justjared*")
-PAIR_SAMPLES = ("mindy_kaling/*zimbio*",)
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".heic", ".heif", ".hif", ".avif"})
 MOST = 200
 """Photos of a folder that are kept in memory."""
@@ -43,11 +41,7 @@ def pair_json(path: str, pair: Iterable[Photo]) -> dict[str, str]:
 
 
 def samples(*patterns: str) -> list[Path]:
-    """The sample photos whose paths match.
-
-    Raises:
-        ValueError: they have not been fetched.
-    """
+    """The sample photos whose paths match; raises ValueError if they have not been fetched."""
     paths = [path for pattern in patterns for path in sorted(SAMPLES.glob(pattern))]
     if not paths:
         raise ValueError(f"{SAMPLES} has no sample photos: run `make photos`, or name photos of your own")
@@ -56,7 +50,7 @@ def samples(*patterns: str) -> list[Path]:
 
 def sample_pair() -> tuple[Path, Path]:
     """Two sample photos of one person; raises ValueError like `samples`."""
-    first, second, *_ = samples(*PAIR_SAMPLES)
+    first, second, *_ = samples("mindy_kaling/*zimbio*")
     return first, second
 
 
@@ -64,18 +58,17 @@ def enlarged_pair() -> tuple[Path, Path]:
     """The pair of `sample_pair` with `LONGEST_SIDE` pixels on the longer side, as JPEG files."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(sample_pair(), 1):
-        image, file = PIL.Image.open(path), io.BytesIO()
+        image = PIL.Image.open(path)
         scale = LONGEST_SIDE / max(image.size)
-        image.resize((round(image.width * scale), round(image.height * scale))).save(file, "JPEG", quality=92)
-        (RESULTS / f"photo{number}.jpg").write_bytes(file.getvalue())
+        size = round(image.width * scale), round(image.height * scale)
+        image.resize(size).save(RESULTS / f"photo{number}.jpg", quality=92)
     return RESULTS / "photo1.jpg", RESULTS / "photo2.jpg"
 
 
 def in_folder(folder: Path) -> list[Path]:
     """The photos in `folder` and the folders below, `MOST` at most, spread evenly over their paths.
 
-    Raises:
-        ValueError: there are fewer than two.
+    Raises ValueError if there are fewer than two.
     """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if len(paths) < 2:

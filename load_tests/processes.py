@@ -22,7 +22,6 @@ class Sample:
     Attributes:
         at: by `time.monotonic`.
         cpu: CPU seconds of each process so far, by its id.
-        machine_cpu: CPU seconds of everything on the machine so far, and what its host gave to others (steal).
         memory, replica_memory: MiB of all processes and of the replicas alone. Shared pages are divided (PSS).
         gallery_files: files in the gallery's folder.
         replicas: the deployment of each replica, by its process id.
@@ -30,7 +29,6 @@ class Sample:
 
     at: float
     cpu: Mapping[int, float]
-    machine_cpu: float
     memory: float
     replica_memory: float
     open_files: int
@@ -43,14 +41,10 @@ class Sample:
         """The number of replicas of each deployment."""
         return Counter(self.replicas.values())
 
-    def cpu_since(self, earlier: "Sample") -> float:
-        """CPU seconds since then. The time of a process that ended meanwhile is lost."""
-        return sum(seconds - earlier.cpu.get(process, 0) for process, seconds in self.cpu.items())
-
 
 def sample(process: psutil.Process, gallery: Path | None = None) -> Sample:
     """Look at a process and all its descendants."""
-    at, machine, of_all, of_replicas, open_files, threads = time.monotonic(), psutil.cpu_times(), 0.0, 0.0, 0, 0
+    at, of_all, of_replicas, open_files, threads = time.monotonic(), 0.0, 0.0, 0, 0
     cpu: dict[int, float] = {}
     replicas: dict[int, str] = {}
     for each in family(process):
@@ -63,8 +57,7 @@ def sample(process: psutil.Process, gallery: Path | None = None) -> Sample:
                 replicas[each.pid] = found[1]
                 of_replicas += memory
     files = sum(len(names) for _, _, names in os.walk(gallery)) if gallery else 0
-    busy = machine.user + machine.nice + machine.system + machine.irq + machine.softirq + machine.steal
-    return Sample(at, cpu, busy, of_all, of_replicas, open_files, threads, files, replicas)
+    return Sample(at, cpu, of_all, of_replicas, open_files, threads, files, replicas)
 
 
 def family(process: psutil.Process) -> list[psutil.Process]:

@@ -18,7 +18,8 @@ class Request:
         name: its line in Locust's statistics.
         milliseconds: from sending to the whole answer; None if it was refused or its client left early.
         problem: what was wrong with the answer, or None.
-        details: ``status``, ``server_timing`` and what the user class records.
+        details: ``status``, the milliseconds of its ``steps`` (see `facegraph.step_times`), and what the user class
+            records.
     """
 
     ended: float

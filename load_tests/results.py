@@ -2,7 +2,8 @@
 
 import os
 import platform
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from rich.table import Table
+
+from load_tests.processes import Sample
+from load_tests.records import Request
 
 PACKAGES = {"facenet-pytorch", "mediapipe", "numpy", "onnxruntime", "onnxruntime-gpu", "ray", "torch"}
 
@@ -24,9 +28,9 @@ def table(first: str, *headings: str) -> Table:
 
 def machine() -> dict[str, Any]:
     """CPU, load, versions and time, for a JSON file."""
-    models = [line for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if line.startswith("model name")]
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text("utf-8"))
     return {
-        "cpu": models[0].partition(": ")[2] if models else "unknown",
+        "cpu": model[1] if model else "unknown",
         "cores": len(os.sched_getaffinity(0)),
         "load_average_before": os.getloadavg()[0],
         "system": platform.platform(),
@@ -35,16 +39,21 @@ def machine() -> dict[str, Any]:
     }
 
 
-def draw(path: Path, panels: Mapping[str, Mapping[str, tuple[Any, Any, str]]]) -> None:
-    """Write a PNG file with one panel per y label: named lines of seconds, values and a style of matplotlib."""
+def draw(
+    path: Path, samples: Sequence[Sample], figures: Mapping[str, Sequence[float]], requests: Iterable[Request]
+) -> None:
+    """Write a PNG file with a panel for each figure, which has a value for each sample, and one with the answers."""
+    start, answers = samples[0].at, [each for each in requests if each.answered]
+    moments = [each.at - start for each in samples]
+    panels = [(what, moments, values, "-") for what, values in figures.items()]
+    ended, times = [each.ended - start for each in answers], [each.milliseconds or 0 for each in answers]
+    panels.append(("answers, ms", ended, times, "."))
     figure = Figure(figsize=(9, 1 + 1.8 * len(panels)), layout="constrained")
     column = figure.subplots(len(panels), squeeze=False, sharex=True)[:, 0]
-    for axes, (y_label, lines) in zip(column, panels.items(), strict=True):
-        for label, (x, y, style) in lines.items():
-            axes.plot(x, y, style, label=label)
-        axes.set(ylabel=y_label)
+    for axes, (what, x, y, style) in zip(column, panels, strict=True):
+        axes.plot(x, y, style, markersize=2)
+        axes.set(title=what)
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="x-small", loc="upper left")
     column[-1].set(xlabel="seconds")
     figure.savefig(path, dpi=110)

@@ -1,14 +1,10 @@
-"""`python -m load_tests.soak`: does a service under full load for minutes grow, or become slower?
-
-The gallery's timers run faster, so that minutes show what hours would: compaction every 2 s instead of 20, clean-up
-every 15 s instead of every hour. docs/load_testing.md describes load and verdict.
-"""
+"""`python -m load_tests.soak`: does a service under full load grow, or become slower (docs/load_testing.md)?"""
 
 import json
 from collections import Counter
-from dataclasses import asdict
-from pathlib import Path
-from statistics import StatisticsError
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from statistics import StatisticsError, median
 from typing import Annotated, Any
 
 import typer
@@ -16,17 +12,81 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from load_tests.growth import RESOURCES, changes
-from load_tests.locust_process import load
-from load_tests.records import read
+from load_tests import CONFIG, RESULTS
+from load_tests.processes import Sample
+from load_tests.programs import ConfigOption, load, running_service
+from load_tests.records import Request, read
 from load_tests.results import draw, machine, table
-from load_tests.service import CONFIG, RESULTS, running_service
 
 SAMPLE_S = 2
 WARM_UP_S, WARM_UP_SHARE = 60, 0.2
 """The warm-up is the shorter of the two."""
-# Without keys and rates, whatever the environment has for another service.
+# The gallery's timers run faster than usual. No keys and rates, whatever the environment has for another service.
 SETTINGS = {"GALLERY_OPTIMISE_S": "2", "GALLERY_CLEAN_S": "15", "REQUIRE_KEYS": "false", "RATE_LIMIT": "0"}
+MOST_GROWTH, MOST_SLOWDOWN, ANY_ROUTE = 0.10, 0.25, 1.0
+"""Bounds of resources, of a typical route's time, and of a single route's, whose median is of few answers."""
+FEWEST = 10
+"""Answers that a route needs in either quarter for its time to count."""
+
+RESOURCES: dict[str, tuple[Callable[[Sample], float], float]] = {
+    "memory, MiB": (lambda sample: sample.memory, 0),
+    "memory of the replicas, MiB": (lambda sample: sample.replica_memory, 0),
+    "open files": (lambda sample: sample.open_files, 0),
+    "threads": (lambda sample: sample.threads, 0),
+    # By so many files a gallery differs between two clean-ups.
+    "files of the gallery": (lambda sample: sample.gallery_files, 50),
+}
+"""The figures of a sample that must not grow, and by how much each may besides its bound."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A figure in the first quarter and in the last; it may grow by the share `bound`, and by `slack` besides."""
+
+    what: str
+    first: float
+    last: float
+    bound: float
+    slack: float = 0.0
+
+    @property
+    def growth(self) -> float:
+        """As a share; negative if it became smaller."""
+        if self.first:
+            return self.last / self.first - 1
+        return float("inf") if self.last else 0.0
+
+    @property
+    def broken(self) -> bool:
+        """Whether it grew by more than it may."""
+        return self.last > self.first * (1 + self.bound) + self.slack
+
+
+def changes(begin: float, end: float, samples: Iterable[Sample], requests: Iterable[Request]) -> list[Change]:
+    """All figures of a service between two moments of `time.monotonic`.
+
+    These are its resources, the replicas that ended, the time of a typical route (the median of all routes' ratios),
+    and each route's, the slowest first. Only answers count, and only routes with enough of them. Raises StatisticsError
+    if a quarter has no sample, or no route has enough answers.
+    """
+    length = (end - begin) / 4
+    spans = ((begin, begin + length), (end - length, end))
+    first, last = ([each for each in samples if start <= each.at < stop] for start, stop in spans)
+    found = [
+        Change(what, median(map(figure, first)), median(map(figure, last)), MOST_GROWTH, slack)
+        for what, (figure, slack) in RESOURCES.items()
+    ]
+    # What a replica leaked is gone when it ends.
+    found.append(Change("replicas that ended", 0, len(first[0].replicas.keys() - last[-1].replicas.keys()), 0))
+    routes, answers = [], [each for each in requests if each.answered]
+    for name in {each.name for each in answers}:
+        route = [each for each in answers if each.name == name]
+        times = [[each.milliseconds or 0 for each in route if start <= each.ended < stop] for start, stop in spans]
+        if min(map(len, times)) >= FEWEST:
+            early, late = map(median, times)
+            routes.append(Change(f"{name}, ms", early, late, ANY_ROUTE))
+    typical = Change("time of a typical route", 1.0, 1 + median(route.growth for route in routes), MOST_SLOWDOWN)
+    return [*found, typical, *sorted(routes, key=lambda route: -route.last)]
 
 
 def without_autoscaling(config: Any) -> Any:
@@ -41,7 +101,7 @@ def without_autoscaling(config: Any) -> Any:
 def main(
     minutes: Annotated[float, typer.Option(min=1, max=60, help="Duration, with the warm-up.")] = 5,
     clients: Annotated[int, typer.Option(min=1, help="Clients; each sends one request at a time.")] = 4,
-    config: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A Serve configuration.")] = CONFIG,
+    config: ConfigOption = CONFIG,
 ) -> None:
     """Serve, send, look, compare, print, draw and write down."""
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -62,16 +122,14 @@ def main(
     written |= {"requests": Counter(each.name for each in requests), "refused": refused, "unexpected": unexpected}
     written |= {"changes": list(map(asdict, found)), "samples": list(map(asdict, samples))}
     (RESULTS / "soak.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
-    moments, answers = [each.at - start for each in samples], [each for each in requests if each.answered]
-    dots = ([each.ended - start for each in answers], [each.milliseconds or 0 for each in answers], ",")
-    panels = {what: {what: (moments, list(map(of, samples)), "-")} for what, (of, _) in RESOURCES.items()}
-    draw(RESULTS / "soak.png", {**panels, "milliseconds": {"answers": dots}})
+    figures = {what: [figure(each) for each in samples] for what, (figure, _) in RESOURCES.items()}
+    draw(RESULTS / "soak.png", samples, figures, requests)
     shown = table("", "first quarter", "last quarter", "growth", "bound", "")
     for each in found:
-        figures = (f"{value:,.{2 if each.first < 10 else 0}f}" for value in (each.first, each.last))
+        values = (f"{value:,.{2 if each.first < 10 else 0}f}" for value in (each.first, each.last))
         bound = f"{each.bound:+.0%}" + (f" and {each.slack:g}" if each.slack else "")
         broken = "[red]broken[/]" if each.broken else ""
-        shown.add_row(escape(each.what), *figures, f"{each.growth:+.1%}", bound, broken)
+        shown.add_row(escape(each.what), *values, f"{each.growth:+.1%}", bound, broken)
     console.print(shown, "")
     console.print(f"{len(requests):,} requests: {refused:,} refused for load, {unexpected.total():,} unexpected")
     for problem, count in unexpected.most_common(10):

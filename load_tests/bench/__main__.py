@@ -5,9 +5,7 @@
 * service: `facegraph serve configs/serve.yaml` (or `--config`), without the machine's GPUs.
 
 Only one of them runs at a time, because Ray takes some per cent of a small machine even when it is idle. Every other
-round runs backwards, so that a machine that becomes slower favours none of them. Clients, server and bare processes
-share the machine; "other_cores" is what it was busy with besides the server. The tables are medians over rounds;
-data/bench/bench.json has every measurement.
+round runs backwards, so that a machine that becomes slower favours none of them.
 """
 
 import json
@@ -17,18 +15,18 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from itertools import chain
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from load_tests import CONFIG, RESULTS
 from load_tests.bench import measurement, report
 from load_tests.bench.bare_pipeline import PIPELINES
 from load_tests.bench.measurement import Measurement
 from load_tests.photos import enlarged_pair
+from load_tests.programs import ConfigOption, RunningService, free_port, running_program, running_service
 from load_tests.results import machine
-from load_tests.service import CONFIG, RESULTS, free_port, running_program, running_service
 
 PLAIN_MOST_CLIENTS = 8
 
@@ -37,7 +35,7 @@ def main(
     clients: Annotated[str, typer.Option(help="Numbers of clients.")] = "1,4,16",
     seconds: Annotated[float, typer.Option(min=1, max=60, help="Length of each measurement.")] = 8,
     rounds: Annotated[int, typer.Option(min=1, max=20, help="Number of rounds.")] = 3,
-    config: Annotated[Path, typer.Option(exists=True, help="The configuration of the service.")] = CONFIG,
+    config: ConfigOption = CONFIG,
 ) -> None:
     """Measure, print and write down."""
     if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", clients):
@@ -55,11 +53,11 @@ def main(
     def plain() -> Iterator[Measurement]:
         app, port, log = "load_tests.bench.plain_service:app", free_port(), RESULTS / "plain.log"
         command = ["-m", "uvicorn", app, "--workers", str(cores), "--port", str(port), "--no-access-log"]
-        with running_program(command, port, log) as service:
-            # The first worker answers while the others load, and would get every connection.
-            measurement.wait_until(lambda: log.read_text().count("Application startup complete") == cores)
+        # The first worker answers while the others load, and would get every connection.
+        with running_program(command, log, lambda: log.read_text().count("startup complete") == cores) as process:
+            server = RunningService(f"http://127.0.0.1:{port}", process)
             for count in [each for each in counts if each <= PLAIN_MOST_CLIENTS] or counts[:1]:
-                yield measurement.asked("plain", "/compare", pair, service, count, seconds)
+                yield measurement.asked("plain", "/compare", pair, server, count, seconds)
 
     def service() -> Iterator[Measurement]:
         with running_service(config) as service:
@@ -72,7 +70,9 @@ def main(
         found.append([])
         for each in chain.from_iterable(part() for part in parts):
             found[-1].append(each)
-            console.print(f"round {number}: {each.what} {each.route}, {each.clients}: {each.rate:.2f} answers/s")
+            console.print(
+                f"round {number}: {each.what} {each.route}, {each.clients}: {each.numbers['rate']:.2f} answers/s"
+            )
         parts.reverse()
         written = {"machine": ran_on, "config": str(config), "seconds": seconds}
         written["rounds"] = [list(map(asdict, round_)) for round_ in found]

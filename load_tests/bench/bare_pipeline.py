@@ -1,10 +1,11 @@
 """`python -m load_tests.bench.bare_pipeline ROUTE PHOTO PHOTO FILE COUNT`: a route's networks, without Ray and HTTP.
 
 COUNT processes call the networks of the default configuration one after the other, each on one thread as in its
-replicas, until they are killed. FILE receives a record for each comparison, see `load_tests.records`.
+replicas, until SIGTERM. FILE receives a record for each comparison, see `load_tests.records`.
 """
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -64,6 +65,8 @@ class BarePipeline:
 def main() -> None:
     """Compare the photos of the command line."""
     route, first, second, path, count = sys.argv[1:]
+    os.setpgrp()
+    signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))
     for _ in range(int(count) - 1):
         if os.fork() == 0:
             break

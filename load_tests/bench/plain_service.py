@@ -1,8 +1,7 @@
 """The service that one writes in an afternoon: facenet-pytorch behind FastAPI, eagerly in torch.
 
-`uvicorn load_tests.bench.plain_service:app --workers CORES`. It answers POST /compare with the similarity alone. MTCNN
-has the library's defaults, so it looks for faces from 20 pixels on, where this service's detector looks from 40 on.
-InceptionResnetV1's own weights are in no package registry, so it has random ones, which take as long.
+MTCNN has the library's defaults, so it looks for faces from 20 pixels on, where this service's detector looks from 40
+on. InceptionResnetV1's own weights are in no package registry, so it has random ones, which take as long.
 """
 
 import base64
@@ -17,12 +16,6 @@ torch.set_num_threads(1)
 mtcnn = MTCNN()
 network = InceptionResnetV1(pretrained=None).eval()
 app = FastAPI()
-
-
-@app.get("/health")
-def health() -> dict[str, str]:
-    """Answer once the networks are loaded."""
-    return {"status": "healthy"}
 
 
 @app.post("/compare")

@@ -7,9 +7,8 @@ than most differences that matter here.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, product
 from statistics import median
-from typing import Any
 
 from rich.table import Table
 
@@ -20,15 +19,13 @@ from load_tests.results import table
 Round = Sequence[Measurement]
 PLAIN = {"/compare": "/compare", "/mediapipe": "/compare"}
 """The plain service's route for the same request."""
-NUMBERS = ("rate", "p50", "p95", "cpu", "memory", "other_cores", "similarity", "replicas")
-COUNTS = ("answers", "refused", "failed")
-"""Fields of a measurement: rounds have medians of the numbers, and sums of the counts."""
+COMPARED = {"rate": "rate", "CPU time per answer": "cpu"}
 
 
 def best(measurements: Iterable[Measurement], what: str, route: str | None) -> Measurement | None:
     """The measurement of `what` on `route` with the highest rate."""
     found = [each for each in measurements if (each.what, each.route) == (what, route)]
-    return max(found, key=lambda each: each.rate, default=None)
+    return max(found, key=lambda each: each.numbers["rate"], default=None)
 
 
 def over_rounds(rounds: Iterable[Round]) -> list[Measurement]:
@@ -38,9 +35,10 @@ def over_rounds(rounds: Iterable[Round]) -> list[Measurement]:
         kinds[each.what, each.route, each.clients].append(each)
     found = []
     for entries in kinds.values():
-        figures: dict[str, Any] = {name: median(getattr(each, name) for each in entries) for name in NUMBERS}
-        figures |= {name: sum(getattr(each, name) for each in entries) for name in COUNTS}
-        found.append(replace(entries[-1], steps=median_steps(each.steps for each in entries), **figures))
+        newest, all_steps = entries[-1], median_steps(each.steps for each in entries)
+        numbers = {name: median(each.numbers[name] for each in entries) for name in newest.numbers}
+        counts = {name: sum(each.counts[name] for each in entries) for name in newest.counts}
+        found.append(replace(newest, numbers=numbers, counts=counts, steps=all_steps))
     return found
 
 
@@ -51,11 +49,11 @@ def ratios(rounds: Iterable[Round]) -> dict[str, list[float]]:
         for route in dict.fromkeys(each.route for each in round_):
             service = best(round_, "service", route)
             others = {"bare": best(round_, "bare", route), "plain": best(round_, "plain", PLAIN.get(route))}
-            for name, other in others.items():
+            for (name, other), (what, number) in product(others.items(), COMPARED.items()):
                 if service and other:
-                    found[f"{route}: rate, service / {name}"].append(service.rate / other.rate)
-                    found[f"{route}: CPU time per answer, service / {name}"].append(service.cpu / other.cpu)
-            alone = {each.what: each.p50 for each in round_ if (each.route, each.clients) == (route, 1)}
+                    ratio = service.numbers[number] / other.numbers[number]
+                    found[f"{route}: {what}, service / {name}"].append(ratio)
+            alone = {each.what: each.numbers["p50"] for each in round_ if (each.route, each.clients) == (route, 1)}
             if "service" in alone and "bare" in alone:
                 found[f"{route}: p50 alone, service - bare, ms"].append(alone["service"] - alone["bare"])
     return found
@@ -64,12 +62,12 @@ def ratios(rounds: Iterable[Round]) -> dict[str, list[float]]:
 def measured(measurements: Round, route: str) -> Table:
     """Everything about a route over all rounds, in the units of `Measurement`."""
     limit = best(measurements, "bare", route)
-    made = table(route, *NUMBERS, *COUNTS, "of bare")
-    for each in measurements:
-        if each.route != (PLAIN.get(route) if each.what == "plain" else route):
-            continue
-        figures = (f"{getattr(each, name):.4g}" for name in (*NUMBERS, *COUNTS))
-        made.add_row(f"{each.what}, {each.clients}", *figures, f"{each.rate / limit.rate:.0%}" if limit else "")
+    shown = [each for each in measurements if each.route == (PLAIN.get(route) if each.what == "plain" else route)]
+    made = table(route, *shown[0].numbers, *shown[0].counts, "of bare")
+    for each in shown:
+        figures = (f"{value:.4g}" for value in (*each.numbers.values(), *each.counts.values()))
+        share = f"{each.numbers['rate'] / limit.numbers['rate']:.0%}" if limit else ""
+        made.add_row(f"{each.what}, {each.clients}", *figures, share)
     return made
 
 

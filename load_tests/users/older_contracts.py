@@ -3,53 +3,31 @@
 from typing import Any
 from uuid import uuid4
 
-from locust.env import Environment
-
 from load_tests.photos import pair_json
 from load_tests.users.service_user import BY_ADDRESS, CHANCE, ServiceUser, does, photos_in, sends
-
-_EXTRACT = "/api/v1/extract-embedding"
 
 
 def _compares(path: str) -> Any:
     return sends("POST", path, "compare", json=lambda user: pair_json(path, user.pair()))
 
 
-def _variant(user: Any) -> Any:
-    return user.variant
-
-
-def _with_threshold(user: ServiceUser) -> dict[str, Any]:
-    first, second = user.pair()
-    return {"image1": first.base64, "image2": f"data:{second.file[2]};base64,{second.base64}", "threshold": 0.7}
-
-
-def _address_and_photo(user: ServiceUser) -> dict[str, Any]:
-    return {"image1": user.options.photo_url, "image2": user.photo().base64}
-
-
-def _address(user: ServiceUser) -> dict[str, Any]:
-    return {"image": user.options.photo_url, "image_type": "url"}
-
-
-def _embeddings(found: list[Any]) -> dict[str, Any]:
-    return {f"embedding{number}": each["embedding"] for number, each in enumerate(found, 1)}
-
-
-def _any_face(user: ServiceUser) -> dict[str, Any]:
-    return {"image": user.photo().base64, "enforce_detection": False, "align": False}
-
-
 class MatchUser(ServiceUser):
     """Compares pairs of photos with POST /match."""
 
     weight = 4
-    tasks: Any = {  # noqa: RUF012
-        _compares("/match"): 3,
-        sends("POST", "/match", "compare", json=_with_threshold): 1,
+    tasks: Any = {_compares("/match"): 3}  # noqa: RUF012
+
+    @does(1, "compare")
+    def match_with_threshold(self) -> None:
+        first, second = self.pair()
+        image2 = f"data:{second.file[2]};base64,{second.base64}"
+        self.ask("POST", "/match", json={"image1": first.base64, "image2": image2, "threshold": 0.7})
+
+    @does(1, "compare", BY_ADDRESS)
+    def match_by_address(self) -> None:
+        body = {"image1": self.options.photo_url, "image2": self.photo().base64}
         # A line of its own, because it includes the other site's time.
-        sends("POST", "/match", "compare", BY_ADDRESS, name="/match by address", json=_address_and_photo): 1,
-    }
+        self.ask("POST", "/match", name="/match by address", json=body)
 
 
 class CompareUser(ServiceUser):
@@ -64,18 +42,13 @@ class FaceDatabaseUser(ServiceUser):
 
     weight = 4
     tasks: Any = {  # noqa: RUF012
-        sends("POST", "/match_face", "search", data=_variant, files=photos_in("file")): 10,
-        sends("GET", "/list_faces", "manage", params=_variant): 1,
-        sends("GET", "/stats", "manage", params=_variant): 1,
+        sends("POST", "/match_face", "search", data=lambda user: user.variant, files=photos_in("file")): 10,
+        **{sends("GET", path, "manage", params=lambda user: user.variant): 1 for path in ("/list_faces", "/stats")},
     }
 
-    def __init__(self, environment: Environment) -> None:
-        super().__init__(environment)
+    def on_start(self) -> None:
         self.variant = {"model": CHANCE.choice(("arcface", "facenet"))}
         self._ids = [f"load-{uuid4().hex}" for _ in range(5)]
-
-    def on_start(self) -> None:
-        """Add a face, so that the database is not empty."""
         self._add(self._ids[0])
 
     def on_stop(self) -> None:
@@ -106,27 +79,37 @@ class FacesUser(ServiceUser):
     def compare(self) -> None:
         found = [self.ask("POST", "/extract-embedding", files={"image": photo.file}) for photo in self.pair()]
         if all(found):
-            self.ask("POST", "/compare-faces", json=_embeddings(found))
+            first, second = (each["embedding"] for each in found)
+            self.ask("POST", "/compare-faces", json={"embedding1": first, "embedding2": second})
 
 
 class DeepfaceUser(ServiceUser):
     """Warms the DeepFace service up, extracts embeddings, and compares two of them."""
 
     weight = 2
-    tasks: Any = {  # noqa: RUF012
-        sends("POST", _EXTRACT, "embed", json=_any_face): 1,
-        sends("POST", _EXTRACT, "embed", BY_ADDRESS, name=f"{_EXTRACT} by address", json=_address): 1,
-        sends("GET", "/api/v1/health", "manage"): 1,
-        sends("GET", "/api/v1/model-info", "manage"): 1,
-    }
+    tasks: Any = {sends("GET", f"/api/v1/{name}", "manage"): 1 for name in ("health", "model-info")}  # noqa: RUF012
 
     def on_start(self) -> None:
         """Load the networks before the first photo, as the older service required."""
         self.ask("POST", "/api/v1/warm-up")
 
+    @does(1, "embed")
+    def extract(self) -> None:
+        self._extract(image=self.photo().base64, enforce_detection=False, align=False)
+
+    @does(1, "embed", BY_ADDRESS)
+    def extract_by_address(self) -> None:
+        self._extract(" by address", image=self.options.photo_url, image_type="url")
+
     @does(4, "embed", "compare")
     def compare(self) -> None:
-        found = [self.ask("POST", _EXTRACT, json={"image": photo.base64}) for photo in self.pair()]
+        found = [self._extract(image=photo.base64) for photo in self.pair()]
         if all(found):
+            first, second = (each["embedding"] for each in found)
             metric = CHANCE.choice(("cosine", "euclidean", "euclidean_l2"))
-            self.ask("POST", "/api/v1/compare-faces", json={**_embeddings(found), "distance_metric": metric})
+            body = {"embedding1": first, "embedding2": second, "distance_metric": metric}
+            self.ask("POST", "/api/v1/compare-faces", json=body)
+
+    def _extract(self, how: str = "", **body: Any) -> Any:
+        path = "/api/v1/extract-embedding"
+        return self.ask("POST", path, name=path + how, json=body)

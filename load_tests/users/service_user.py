@@ -22,10 +22,6 @@ PAUSE_S = 1.0
 ERROR_LENGTH = 200
 
 
-class WrongAnswerError(Exception):
-    """An answer in the expected form whose content is wrong."""
-
-
 @cache
 def load(folder: str | None) -> list[Photo]:
     """The photos that this process sends: those of `folder`, or sample photos."""
@@ -45,8 +41,6 @@ class ServiceUser(FastHttpUser):
         super().__init__(environment)
         assert environment.parsed_options is not None
         self.options = environment.parsed_options
-        if not self.options.photo_url:
-            self.tasks = [task for task in self.tasks if BY_ADDRESS not in getattr(task, "locust_tag_set", ())]
 
     def wait_time(self) -> float:
         """Seconds that the user thinks between two tasks."""
@@ -67,18 +61,17 @@ class ServiceUser(FastHttpUser):
         *,
         name: str = "",
         expected: Sequence[int] = (200,),
-        inspect: Callable[[Any], dict[str, Any]] = lambda _: {},
+        inspect: Callable[[Any], dict[str, Any] | None] = lambda _: {},
         **request: Any,
     ) -> Any:
         """Send one request; return the answer's JSON, or its text if it is plain text, or None if it failed.
 
-        An unexpected status and an answer without JSON are failures. A 429 or 503 with ``Retry-After`` is a failure
-        called "refused": it has no response time, because quick refusals would make an overloaded service look fast.
+        docs/load_testing.md says what counts as a failure and as a refusal.
 
         Args:
             name: line of the statistics; by default the path.
             expected: statuses of an answer.
-            inspect: returns details of the answer to record, or raises `WrongAnswerError`.
+            inspect: returns details of the answer to record, or None if its content is wrong.
             request: json, data, files, params, headers, as geventhttpclient takes them.
         """
         # Locust types its responses, but not how their verdict is given.
@@ -86,18 +79,16 @@ class ServiceUser(FastHttpUser):
         with self.client.request(method, path, name=name or path, catch_response=True, **request) as response:
             status, text = response.status_code, re.sub(r"[0-9a-f]{32}", "...", response.text or "")[:ERROR_LENGTH]
             if status in expected:
-                plain = response.headers.get("Content-Type", "").startswith("text/plain; version=")
                 try:
-                    answer = response.text if plain else response.json()
-                    response.request_meta["context"].update(inspect(answer))
-                except WrongAnswerError as error:
-                    response.failure(f"wrong: {error}")
+                    answer = response.text if path == "/metrics" else response.json()
                 except ValueError:
-                    response.failure(f"{status} without JSON")
-                else:
-                    response.success()
-                    return answer
-            elif status in (429, 503) and "Retry-After" in response.headers:
+                    return response.failure(f"{status} without JSON")
+                if (details := inspect(answer)) is None:
+                    return response.failure(f"wrong: {text}")
+                response.request_meta["context"].update(details)
+                response.success()
+                return answer
+            if status in (429, 503) and "Retry-After" in response.headers:
                 response.request_meta["response_time"] = None
                 response.failure(f"{REFUSED} with {status}: {text}")
             elif status:

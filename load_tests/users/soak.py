@@ -2,24 +2,21 @@
 
 import json
 import socket
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 from locust import task
-from locust.env import Environment
 
+from load_tests.photos import pair_json
 from load_tests.users.older_contracts import CompareUser, DeepfaceUser, FaceDatabaseUser, FacesUser, MatchUser
 from load_tests.users.service_user import CHANCE, ServiceUser
 from load_tests.users.v1 import GalleryUser, OperatorUser, PhotosUser
 
 REFUSALS = (400, 404, 413, 422)
-FILE_ROUTES = {
-    **dict.fromkeys(("/v1/detect", "/v1/embed", "/v1/collections/none/search"), "photo"),
-    **dict.fromkeys(("/detect-face", "/extract-embedding"), "image"),
-    "/match_face": "file",
-}
+FILE_ROUTES = dict.fromkeys(("/v1/detect", "/v1/embed", "/v1/collections/none/search"), "photo")
+FILE_ROUTES |= {"/detect-face": "image", "/extract-embedding": "image", "/match_face": "file"}
 """Routes that take a photo as a file, and the name of its form field."""
-
 JSON_ROUTES = ("/match", "/compare", "/mediapipe", "/compare-faces", "/api/v1/extract-embedding", "/v1/compare")
 WRONG_FIELDS = (b'{"image1": "%%%%", "image2": {}}', b'{"embedding1": [NaN], "embedding2": [1e999]}')
 WRONG_BODIES = (*WRONG_FIELDS, b"", b"{", b"[]", b"null", b"\xff\xfe\x00", b"[" * 5000)
@@ -51,20 +48,16 @@ class HostileUser(ServiceUser):
     @task
     def hang_up(self) -> None:
         """Leave halfway through the request, or before its answer."""
-        first, second = self.pair()
-        body = json.dumps({"image1": first.base64, "image2": second.base64}).encode()
+        body = json.dumps(pair_json("/match", self.pair())).encode()
         head = f"POST /match HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
         sent = f"{head}\r\n\r\n".encode() + body[: CHANCE.choice((0, len(body) // 2, len(body)))]
         address = urlsplit(str(self.host))
+        to, hung_up = (str(address.hostname), address.port or 80), (BrokenPipeError, ConnectionResetError)
+        # The service may hang up first.
+        with suppress(*hung_up), socket.create_connection(to, 10) as connection:
+            connection.sendall(sent)
         request = {"request_type": "POST", "name": "hung up: /match", "response_time": None, "response_length": 0}
-        problem: Exception | None = None
-        try:
-            with socket.create_connection((address.hostname, address.port or 80), 10) as connection:
-                connection.sendall(sent)
-        except OSError as error:
-            # The service may hang up first.
-            problem = None if isinstance(error, BrokenPipeError | ConnectionResetError) else error
-        self.environment.events.request.fire(**request, exception=problem, context={})
+        self.environment.events.request.fire(**request, exception=None, context={})
 
 
 OLDER: tuple[type[ServiceUser], ...] = (CompareUser, DeepfaceUser, FaceDatabaseUser, FacesUser, MatchUser)
@@ -76,13 +69,10 @@ class MixedUser(ServiceUser):
 
     only_by_name = True
 
-    def __init__(self, environment: Environment) -> None:
-        super().__init__(environment)
+    def on_start(self) -> None:
         for each in ALL:
             each.host = str(self.host)
-        self._users = [each(environment) for each in ALL]
-
-    def on_start(self) -> None:
+        self._users = [each(self.environment) for each in ALL]
         for user in self._users:
             user.on_start()
 

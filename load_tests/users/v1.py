@@ -3,8 +3,6 @@
 from typing import Any
 from uuid import uuid4
 
-from locust.env import Environment
-
 from load_tests.users.service_user import CHANCE, ServiceUser, does, photos_in, sends
 
 NAMED = "/v1/collections/[name]"
@@ -14,19 +12,19 @@ BATCH = 10
 """Embeddings enrolled in one request."""
 
 
-def _metric(_: ServiceUser) -> dict[str, str]:
-    return {"liveness": "report", "metric": CHANCE.choice(("cosine", "euclidean"))}
-
-
 class PhotosUser(ServiceUser):
     """Detects, embeds, verifies, and compares what it embedded."""
 
     weight = 3
     tasks: Any = {  # noqa: RUF012
         sends("POST", "/v1/detect", "detect", params=lambda _: {"liveness": "report"}, files=photos_in("photo")): 2,
-        sends("POST", "/v1/verify", "compare", params=_metric, files=photos_in("photo1", "photo2")): 4,
         sends("GET", "/v1/models", "manage"): 1,
     }
+
+    @does(4, "compare")
+    def verify(self) -> None:
+        params = {"liveness": "report", "metric": CHANCE.choice(("cosine", "euclidean"))}
+        self.ask("POST", "/v1/verify", params=params, files=photos_in("photo1", "photo2")(self))
 
     @does(2, "embed", "compare")
     def compare(self) -> None:
@@ -39,15 +37,11 @@ class GalleryUser(ServiceUser):
     """Enrols people in a collection of its own, searches it, and deletes it at the end."""
 
     weight = 4
-
-    def __init__(self, environment: Environment) -> None:
-        super().__init__(environment)
-        self._path = f"/v1/collections/load-{uuid4().hex}"
-        self._created = False
-        self._embedding: Any = None
+    _created = False
+    _embedding: Any = None
 
     def on_start(self) -> None:
-        """Enrol the first subject."""
+        self._path = f"/v1/collections/load-{uuid4().hex}"
         self._enrol("person-0")
 
     def on_stop(self) -> None:
@@ -117,7 +111,6 @@ class OperatorUser(ServiceUser):
     tasks: Any = {  # noqa: RUF012
         sends("GET", "/health", "manage"): 10,
         **{sends("GET", path, "manage"): 2 for path in ("/livez", "/readyz", "/v1/status", "/v1/collections")},
-        sends("GET", "/metrics", "manage"): 1,
-        sends("GET", "/", "manage"): 1,
+        **{sends("GET", path, "manage"): 1 for path in ("/metrics", "/")},
         sends("POST", "/v1/gallery/clean", "manage"): 1,
     }

@@ -1,4 +1,4 @@
-"""The real API over fake networks."""
+"""The real API over fake networks, and apps that record or interrupt it."""
 
 from collections.abc import Callable
 
@@ -14,36 +14,31 @@ from imaging.decode import decode
 from imaging.faces import Detection, Face, Photo
 from imaging.quality import Quality
 from tests.fakes import AHEAD, detector, embedder, liveness, service, stages_of
-from tests.local_gallery import LocalGallery
 
 
 async def detect(question: DetectionRequest) -> Detection:
     """One good face on each photo, which has to be a photo."""
     sizes = [decode(photo, LimitArgs().decode).pixels.shape for photo in question.photos]
     face, clear = Face((30, 30, 110, 120), 0.99, AHEAD), Quality(120, 50, 100)
-    found = [Photo(width, height, clear, (face,), 1, (clear,), 0.001) for height, width, _ in sizes]
+    found = tuple(Photo(width, height, clear, (face,), 1, (clear,), 0.001) for height, width, _ in sizes)
     return Detection(
-        tuple(found), {spec: np.zeros((len(found), spec.size, spec.size, 3), np.uint8) for spec in question.crops}
+        found, {spec: np.zeros((len(found), spec.size, spec.size, 3), np.uint8) for spec in question.crops}
     )
-
-
-async def score(crops: FaceCrops) -> NDArray[np.float32]:
-    return np.full(len(crops[0]), 0.9, np.float32)
 
 
 async def embed(crops: FaceCrops) -> NDArray[np.float32]:
     return np.tile(np.array([0.6, 0.8], np.float32), (len(crops[0]), 1))
 
 
+async def score(crops: FaceCrops) -> NDArray[np.float32]:
+    return np.full(len(crops[0]), 0.9, np.float32)
+
+
 def app(addresses: Addresses | None = None) -> ASGIApp:
     """The whole app, with every role of the default configuration and an empty gallery."""
-    stages = stages_of(
-        *(detector(detect, role=role) for role in ("mtcnn", "mediapipe")),
-        liveness(score),
-        *(embedder(embed, role, role, contract=f"contract-of-{role}") for role in ("arcface", "facenet")),
-        gallery=LocalGallery(),
-    )
-    return create_app(service(stages, addresses=addresses))
+    detectors = [detector(detect, role=role) for role in ("mtcnn", "mediapipe")]
+    embedders = [embedder(embed, role, role, contract=f"contract-of-{role}") for role in ("arcface", "facenet")]
+    return create_app(service(stages_of(*detectors, liveness(score), *embedders), addresses=addresses))
 
 
 class Recorder:
@@ -58,17 +53,14 @@ class Recorder:
         self.asked.append((scope["method"].lower(), scope["route"].path_format))
 
 
-class Interrupted:
-    """An ASGI app that gives the first requests that `meant` picks the `answers`, in turn, and any other to `app`."""
+def interrupted(app: ASGIApp, meant: Callable[[Scope], bool], *answers: ASGIApp) -> ASGIApp:
+    """Give the first requests that `meant` picks the `answers`, in turn, and any other to `app`."""
+    left = list(answers)
 
-    def __init__(self, app: ASGIApp, meant: Callable[[Scope], bool], *answers: ASGIApp) -> None:
-        self._app = app
-        self._meant = meant
-        self._answers = list(answers)
+    async def interrupt(scope: Scope, receive: Receive, send: Send) -> None:
+        await (left.pop(0) if left and meant(scope) else app)(scope, receive, send)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        interrupts = self._answers and self._meant(scope)
-        await (self._answers.pop(0) if interrupts else self._app)(scope, receive, send)
+    return interrupt
 
 
 def posts(scope: Scope) -> bool:

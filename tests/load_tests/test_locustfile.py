@@ -3,13 +3,15 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from starlette.responses import JSONResponse
 
+from load_tests.photos import MOST, in_folder
 from tests.app_server import serving
 from tests.conftest import PROJECT
-from tests.load_tests.service import Interrupted, app, posts
+from tests.load_tests.service import app, interrupted, posts
 
 DETECTING = {"detect", "embed", "compare", "detect-face", "extract-embedding", "compare-faces", "warm-up"}
 """Last parts of the addresses that users ask whose tasks are to detect or to embed."""
@@ -23,7 +25,7 @@ def locust(*options: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_a_run_with_a_few_failures_within_its_limits_ends_well() -> None:
-    with serving(Interrupted(app(), posts, JSONResponse({}, 503, {"Retry-After": "1"}))) as host:
+    with serving(interrupted(app(), posts, JSONResponse({}, 503, {"Retry-After": "1"}))) as host:
         limits = ("--max-fail-ratio", "0.9", "--max-p95-ms", "60000", "--min-rps", "0.001")
         time = ("-t", "2s", "--think-time", "0.05", "0.1")
         # Most of the classes have no such task.
@@ -57,14 +59,19 @@ def test_no_limit_holds_where_nothing_was_served(lone_port: int) -> None:
     assert "limit broken: no request was served" in ran.stderr
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
+def test_an_option_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "one.jpg").touch()
+    for options, said in (
         (("--ramp", "4:30,4:x"), "'4:30,4:x' is not users:seconds"),
-        (("--photos", "configs"), "configs has 0 photos; at least two are needed"),
-    ],
-)
-def test_an_option_that_makes_no_sense_is_refused(options: tuple[str, ...], said: str) -> None:
-    ran = locust("--host", "http://127.0.0.1:9", "-t", "1s", *options)
-    assert ran.returncode != 0
-    assert said in ran.stderr
+        (("--photos", str(tmp_path)), f"{tmp_path} has 1 photos; at least two are needed"),
+    ):
+        ran = locust("--host", "http://127.0.0.1:9", "-t", "1s", *options)
+        assert ran.returncode != 0
+        assert said in ran.stderr
+
+
+def test_of_very_many_photos_some_are_taken_from_everywhere(tmp_path: Path) -> None:
+    for name in ("notes.txt", *(f"{number:04}.JPG" for number in range(3 * MOST))):
+        (tmp_path / name).touch()
+    names = [path.name for path in in_folder(tmp_path)]
+    assert (len(set(names)), names[0], names[-1] >= f"{3 * MOST - 3:04}.JPG") == (MOST, "0000.JPG", True)

@@ -10,16 +10,15 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import Scope
 
-from load_tests.bench.measurement import steps_of
 from load_tests.faults import COLLECTION, EMBEDDER, PAIR_ROUTES, ROUTES, lost, wrong
-from load_tests.locust_process import load
 from load_tests.performance_test import send
+from load_tests.programs import load
 from load_tests.records import Request, read
 from tests.api.openapi import SNAPSHOT
 from tests.app_server import serving
 from tests.conftest import PROJECT
 from tests.fakes import FakeAddresses
-from tests.load_tests.service import Interrupted, Recorder, app, posts
+from tests.load_tests.service import Recorder, app, interrupted, posts
 from tests.waiting import until
 
 ADDRESS = "https://photos.example/face.jpg"
@@ -56,7 +55,7 @@ def test_users_delete_what_they_enrolled_even_if_that_is_refused_at_first(record
     def drops(scope: Scope) -> bool:
         return b"with_faces" in scope["query_string"]
 
-    with serving(Interrupted(app(), drops, BUSY)) as host:
+    with serving(interrupted(app(), drops, BUSY)) as host:
         requests = every_task(host, records)
         collections = httpx.get(f"{host}/v1/collections").json()["collections"]
         listed = [httpx.get(f"{host}/list_faces", params={"model": model}).json() for model in ("arcface", "facenet")]
@@ -79,7 +78,7 @@ def test_what_counts_as_a_failure(records: Path) -> None:
         PlainTextResponse("not JSON"),
         JSONResponse({}, 429, later),
     )
-    with serving(Interrupted(app(), posts, *answers)) as host:
+    with serving(interrupted(app(), posts, *answers)) as host:
         found = every_task(host, records, "MatchUser", "CompareUser", "FacesUser")
     assert [(request.problem, request.milliseconds is not None) for request in found] == [
         ("refused with 503: {}", False),
@@ -105,7 +104,8 @@ def test_a_fixed_number_of_requests_is_sent_once_each(sample_photos: Path) -> No
         requests = send(f"{host}/match", (first, second), 20, 8)
     assert served.asked == [("post", "/match")] * 20
     assert [each.details["similarity"] for each in requests] == [pytest.approx(1)] * 20
-    assert all(steps_of(each)["total"] <= steps_of(each)["client"] == each.milliseconds for each in requests)
+    steps = [each.details["steps"] for each in requests]
+    assert all(each["total"] <= each["client"] == by.milliseconds for each, by in zip(steps, requests, strict=True))
 
 
 def test_mixed_users_get_only_answers_that_they_expect(records: Path) -> None:

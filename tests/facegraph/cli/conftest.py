@@ -1,9 +1,6 @@
 """Runs commands in this process, with a service for them to ask."""
 
-import asyncio
-import socket
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +8,11 @@ import pytest
 
 # Imported before any test: its log handler would keep a test's captured stderr.
 import ray.serve  # noqa: F401
-import uvicorn
 
 from api.app import create_app
 from facegraph.cli import main
 from facegraph.cli.output import stderr, stdout
+from tests.app_server import serving
 from tests.facegraph.cli import Run
 from tests.fakes import People, service
 
@@ -42,18 +39,10 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 def people(monkeypatch: pytest.MonkeyPatch) -> Iterator[People]:
     """The people that the models of a running service know. It listens at FACEGRAPH_URL, and its photos are words."""
     known = People()
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        # Before the server starts in its thread, because a command may be faster.
-        listening.listen()
-        monkeypatch.setenv("FACEGRAPH_URL", f"http://127.0.0.1:{listening.getsockname()[1]}")
+    with serving(create_app(service(known.stages()))) as address:
+        monkeypatch.setenv("FACEGRAPH_URL", address)
         monkeypatch.delenv("FACEGRAPH_API_KEY", raising=False)
-        server = uvicorn.Server(uvicorn.Config(create_app(service(known.stages())), log_config=None))
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
-        thread.start()
         yield known
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture

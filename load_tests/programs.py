@@ -1,0 +1,123 @@
+"""The programs that are measured and that send load, each in a process of its own."""
+
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import httpx
+import psutil
+import typer
+
+from load_tests import RESULTS, ROOT
+from load_tests.photos import Photo, pair_json
+from load_tests.processes import Sample, sample
+
+START_S, END_S = 120, 90
+"""Longest time for a program to become ready, and to end once it is asked to."""
+
+ConfigOption = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A Serve configuration.")]
+
+
+@dataclass(frozen=True)
+class RunningService:
+    """A running service: its address, with the scheme, the process that was started, and its gallery's folder."""
+
+    address: str
+    process: psutil.Process
+    gallery: Path | None = None
+
+    def samples(self, seconds: float, pause: float) -> list[Sample]:
+        """Look at it every `pause` seconds, the first time now; raises RuntimeError if it has ended."""
+        found, end = [], time.monotonic() + seconds
+        while (moment := time.monotonic()) < end:
+            found.append(sample(self.process, self.gallery))
+            if not found[-1].replicas:
+                raise RuntimeError("the service has ended; its log says why")
+            time.sleep(max(0.0, moment + pause - time.monotonic()))
+        return found
+
+
+@contextmanager
+def running_service(config: Path, **variables: str) -> Iterator[RunningService]:
+    """Run `facegraph serve CONFIG` on CPUs and with an empty gallery, as `running_program` does."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+
+    def healthy() -> bool:
+        with suppress(httpx.TransportError, ValueError):
+            return bool(httpx.get(f"{address}/health", trust_env=False).json().get("status") == "healthy")
+        return False
+
+    with TemporaryDirectory() as gallery:
+        # "local": start a Ray cluster, even if another one runs on this machine.
+        variables |= {"HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local", "CUDA_VISIBLE_DEVICES": ""}
+        variables |= {"GALLERY_URI": gallery, "AUDIT_LOG": str(RESULTS / "audit.jsonl")}
+        arguments = ["-m", "facegraph", "serve", str(config)]
+        with running_program(arguments, RESULTS / "serve.log", healthy, **variables) as process:
+            yield RunningService(address, process, Path(gallery))
+
+
+@contextmanager
+def running_program(
+    arguments: Sequence[str], log: Path, ready: Callable[[], bool], **variables: str
+) -> Iterator[psutil.Popen]:
+    """Run Python with `arguments` until the block ends; enter it once the program is `ready`.
+
+    Raises RuntimeError with the end of its log if it is not in time, or ends.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command, environment, last = [sys.executable, *arguments], {**os.environ, **variables}, time.monotonic() + START_S
+    with (
+        log.open("wb") as output,
+        psutil.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output) as process,
+    ):
+        try:
+            while not ready():
+                if time.monotonic() > last or process.poll() is not None:
+                    raise RuntimeError(f"{arguments[1]} is not ready:\n{log.read_text('utf-8', 'replace')[-3000:]}")
+                time.sleep(0.2)
+            yield process
+        finally:
+            for end in (process.terminate, process.kill):
+                with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+                    end()
+                    process.wait(END_S)
+
+
+def comparing(path: str, pair: Iterable[Path], folder: Path) -> list[str]:
+    """Options with which `FixedRequestUser` posts two photos to a route; `folder` receives the body."""
+    file = folder / "body.json"
+    file.write_text(json.dumps(pair_json(path.partition("?")[0], map(Photo.read, pair))), "utf-8")
+    return ["--fixed-path", path, "--fixed-body", str(file)]
+
+
+@contextmanager
+def load(address: str, users: str, clients: int, records: Path, *options: str) -> Iterator[psutil.Popen]:
+    """Let `clients` users of the class `users` send requests until the block ends, as fast as they are answered.
+
+    Locust is a process of its own, because it replaces much of the standard library where it is imported. The block is
+    entered once the first request has ended. `records` receives the requests; Locust's log lies beside it.
+    """
+    records.unlink(missing_ok=True)
+    log, count = records.with_suffix(".log"), str(clients)
+    command = ["-m", "locust", "-f", "load_tests/locustfile.py", "--headless", "--only-summary", "--host", address]
+    command += ["-u", count, "-r", count, "--think-time", "0", "0", "--records", str(records.absolute())]
+    command += [*options, users]
+    with running_program(command, log, lambda: records.exists() and records.stat().st_size > 0) as process:
+        yield process
+        if process.poll() is not None:
+            raise RuntimeError(f"Locust ended too early:\n{log.read_text('utf-8', 'replace')[-2000:]}")
+
+
+def free_port() -> int:
+    """A port of this machine that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -1,0 +1,95 @@
+"""Clients that the tools use: each compares one and the same pair of photos, and waits after a failure."""
+
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from locust import task
+from locust.exception import StopUser
+
+from load_tests.faults import COLLECTION, EMBEDDER, PAIR_ROUTES
+from load_tests.photos import Photo, pair_json, sample_pair
+from load_tests.users.service_user import CHANCE, PAUSE_S, ServiceUser
+
+
+class FixedRequestUser(ServiceUser):
+    """Posts the file of ``--fixed-body`` to ``--fixed-path``, at most ``--fixed-count`` times in all.
+
+    It sends its next request as soon as it has an answer. After a failure it waits as the service asks, unless the
+    number of requests is fixed.
+    """
+
+    only_by_name = True
+    sent: ClassVar = count()
+    """Numbers the requests of all users."""
+
+    @task
+    def send(self) -> None:
+        path, body, most = self.options.fixed_path, Path(self.options.fixed_body).read_bytes(), self.options.fixed_count
+        if most and next(self.sent) >= most:
+            raise StopUser
+        headers = {"Content-Type": "application/json"}
+        answer = self.ask("POST", path, data=body, headers=headers, inspect=similarity)
+        if answer is None and not most:
+            time.sleep(PAUSE_S)
+
+
+class CheckedUser(ServiceUser):
+    """Compares a pair of one person by three routes, enrols embeddings, and finds them again.
+
+    `COLLECTION` has to be there. The record of an acknowledged enrolment has its ``subject``.
+    """
+
+    only_by_name = True
+
+    _newest: tuple[str, list[float]] = "", []
+
+    def on_start(self) -> None:
+        """Read the photos, and which embeddings the collection has."""
+        self._pair = [Photo.read(path) for path in sample_pair()]
+        embedder = self.ask("GET", "/v1/models")["embedders"][EMBEDDER]
+        self._contract, self._size = embedder["embedding_contract"], embedder["embedding_dimensions"]
+
+    @task
+    def enrol(self) -> None:
+        subject, values = uuid4().hex, [CHANCE.gauss(0, 1) for _ in range(self._size)]
+        body = {"contract": self._contract, "embeddings": [{"subject": subject, "values": values}]}
+        if self._post(f"{COLLECTION}/embeddings", body, lambda _: {"subject": subject}, expected=(201,)):
+            self._newest = subject, values
+
+    @task
+    def search(self) -> None:
+        subject, values = self._newest
+        if subject:
+            body = {"embedding": {"contract": self._contract, "values": values}, "top_k": 1}
+            self._post(f"{COLLECTION}/search/embedding", body, lambda answer: finds(answer, subject))
+
+    @task(3)
+    def compare(self) -> None:
+        path = CHANCE.choice(PAIR_ROUTES)
+        self._post(path, pair_json(path, self._pair), same_person)
+
+    def _post(self, path: str, body: Any, inspect: Callable[[Any], dict[str, Any] | None], **options: Any) -> Any:
+        answer = self.ask("POST", path, json=body, inspect=inspect, **options)
+        if answer is None:
+            time.sleep(PAUSE_S)
+        return answer
+
+
+def similarity(answer: Any) -> dict[str, Any]:
+    """The cosine similarity in an answer, if it has one."""
+    found = answer.get("similarity_score", answer.get("similarity"))
+    return {} if found is None else {"similarity": found}
+
+
+def same_person(answer: Any) -> dict[str, Any] | None:
+    """Nothing to record if two photos of one person match; None if they do not."""
+    return {} if answer["match"] is True and 0.6 < similarity(answer)["similarity"] < 0.8 else None
+
+
+def finds(answer: Any, subject: str) -> dict[str, Any] | None:
+    """Nothing to record if a search found the subject alone; None if it did not."""
+    return {} if [each["subject"] for each in answer["candidates"]] == [subject] else None

@@ -40,15 +40,6 @@ def test_a_valid_configuration_is_described(run: Run) -> None:
     assert out.startswith(f"valid {path}: mtcnn is mtcnn, ")
 
 
-@pytest.mark.parametrize("command", ["check", "render"])
-@pytest.mark.parametrize("text", ["applications: [{import_path: x, rout_prefix: /}]", "["])
-def test_an_error_is_one_sentence(run: Run, file: Path, command: str, text: str) -> None:
-    file.write_text(text)
-    status, out, err = run("config", command, file)
-    assert (status, out, err.count("\n"), "\\n" in err) == (1, "", 1, False)
-    assert err.startswith(f"error {file} cannot be served: ")
-
-
 def test_the_output_is_complete_and_can_be_served(run: Run, file: Path, config: Any) -> None:
     del config["applications"][0]["deployments"]
     file.write_text(yaml.safe_dump(config))

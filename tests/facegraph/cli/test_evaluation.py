@@ -125,21 +125,3 @@ def test_liveness_is_calibrated_and_evaluated(
     assert "AUC 0.5000 (0.5000 to 0.5000) all attacks\n" in out
     rates = {each["name"]: each for each in found["liveness"]["rates"]}
     assert (rates["the card's"]["acer"], rates["calibrated"]["bpcer"]["value"]) == (0.5, bpcer)
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ("evaluate mtcnn", "mtcnn is neither an embedder nor a liveness model"),
-        ("evaluate crmnet --protocol lfw", "the protocol lfw is for embedders"),
-        (f"evaluate crmnet --groups {CONFIG}", "only an embedder has false matches by group"),
-        ("calibrate mobilefacenet", "calibrating mobilefacenet requires one rate above 0: --fmr"),
-        ("calibrate mobilefacenet --apcer 0.1", "calibrating mobilefacenet requires one rate above 0: --fmr"),
-        ("calibrate crmnet --apcer 0", "requires one rate above 0: --apcer or --bpcer"),
-        ("calibrate crmnet --apcer 0.1 --bpcer 0.1", "requires one rate above 0: --apcer or --bpcer"),
-        (f"calibrate facenet512 --fmr 0.1 --write {CONFIG}", "has no stage with facenet512 to write a threshold for"),
-    ],
-)
-def test_a_mistake_is_one_sentence(run: Run, tmp_path: Path, words: str, message: str) -> None:
-    status, out, err = run("models", *words.split(), "--photos", tmp_path)
-    assert (status, out, err.count("\n"), message in err) == (1, "", 1, True)

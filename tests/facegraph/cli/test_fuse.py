@@ -33,8 +33,3 @@ def test_a_card_gets_its_operating_point_and_a_fusion_its_weights(run: Run, fold
     assert len(card.get("weights", ())) == (len(fusion.weights) if fusion else 0)
     assert "on these photos: BPCER 12.50 % (1 of 8; " in rates
     assert "held out, 5 folds: APCER print " in rates
-
-
-def test_only_a_liveness_card_has_an_operating_point(run: Run, folder: Path) -> None:
-    status, out, err = run("models", "fuse", "mobilefacenet", "--photos", folder)
-    assert (status, out, err) == (1, "", "error mobilefacenet is not a liveness network\n")

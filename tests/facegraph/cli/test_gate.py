@@ -64,16 +64,3 @@ def test_a_configuration_without_the_stages_is_judged_by_the_detector_alone(run:
         "FACE_TOO_DARK mtcnn refuses 1 2 50.0 % 9.5 % to 90.5 %",
         "any that refuses refuses 1 2 50.0 % 9.5 % to 90.5 %",
     ]
-
-
-@pytest.mark.parametrize(
-    ("policy", "detector", "message"),
-    [
-        ("enrol_max_yaw: many", "mtcnn", "serve.yaml is not valid: enrol_max_yaw: Input should be a valid number"),
-        ("", "facenet", "facenet is not a detector"),
-    ],
-)
-def test_a_mistake_is_one_sentence(run: Run, folder: Path, policy: str, detector: str, message: str) -> None:
-    words = ("--photos", folder, "--config", configured(folder, policy), "--detector", detector)
-    status, out, err = run("models", "gate", *words)
-    assert (status, out, err.count("\n"), message in err) == (1, "", 1, True)

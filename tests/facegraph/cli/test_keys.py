@@ -63,13 +63,5 @@ def test_a_key_is_revoked(run: Run, file: Path) -> None:
     assert run("keys", "revoke", key.id) == (1, "", f"error there is no key with the id {key.id}\n")
 
 
-@pytest.mark.parametrize("words", ["list", "create door --scope read", "revoke x"])
-def test_a_damaged_file_is_one_sentence(run: Run, file: Path, words: str) -> None:
-    file.write_text("{", "utf-8")
-    status, out, err = run("keys", *words.split())
-    assert (status, out) == (1, "")
-    assert err.startswith(f"error the keys in {file} cannot be read: ")
-
-
 def test_the_default_file_is_the_services() -> None:
     assert AccessArgs.model_fields["keys_file"].default == keys.DEFAULT_FILE

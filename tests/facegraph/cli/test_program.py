@@ -13,7 +13,6 @@ from typer.core import TyperGroup
 from facegraph.cli.lazy import LazyCommand
 from facegraph.cli.program import program
 from tests.conftest import PROJECT
-from tests.facegraph.cli import Run
 
 HEAVY = {"ray", "lancedb", "torch", "tensorflow", "onnxruntime", "matplotlib"}
 SCRIPT = f"{sys.prefix}/bin/facegraph"
@@ -68,7 +67,3 @@ def test_completion_knows_commands_and_options(words: str, completed: str) -> No
     environment = {**os.environ, **variables}
     done = subprocess.run([SCRIPT], cwd=PROJECT, capture_output=True, text=True, env=environment, check=False)
     assert completed in done.stdout
-
-
-def test_brackets_in_an_error_are_not_markup(run: Run) -> None:
-    assert "no model is called '[bold]'" in run("models", "pull", "[bold]")[2]

@@ -31,16 +31,3 @@ def test_a_detector_is_measured(run: Run, labelled: Path) -> None:
 def test_options_reach_the_detector(run: Run, labelled: Path, options: str, count: int) -> None:
     out = run("models", "recall", "mtcnn", "--photos", labelled, "--json", *options.split())[1]
     assert json.loads(out)["found"]["all"]["count"] == count
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ("facenet", "is not a detector"),
-        ("mtcnn --option x", "x is not KEY=VALUE"),
-        ("mtcnn --option x=1", "does not take"),
-    ],
-)
-def test_a_mistake_is_one_sentence(run: Run, labelled: Path, words: str, message: str) -> None:
-    status, out, err = run("models", "recall", *words.split(), "--photos", labelled)
-    assert (status, out, err.count("\n"), message in err) == (1, "", 1, True)

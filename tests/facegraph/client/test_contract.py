@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 import httpx
 import pytest
 
-from facegraph.client import Client, Embedding, SubjectEmbedding
+from facegraph.client import Client, Embedding, InvalidRequestError, SubjectEmbedding
 from facegraph.client.collections import Cleaned, Collections
 from facegraph.client.subjects import Deleted, SubjectsPage
 from tests.api.openapi import SNAPSHOT
@@ -40,22 +40,19 @@ WRAPPED: dict[str, type[Any] | None] = {
 SCALARS = {"string": (str, bytes, datetime), "number": (float,), "integer": (int, float), "boolean": (bool,)}
 
 
-class _SentError(Exception):
-    """Carries a request."""
-
-
 def sent_by(method: str, **options: Any) -> httpx.Request:
     """The request that a method sends."""
-
-    def keep(request: httpx.Request) -> httpx.Response:
-        raise _SentError(request)
-
+    sent: list[httpx.Request] = []
     parameters = [*inspect.signature(getattr(Client, method)).parameters.values()][1:]
     required = [ARGUMENTS[each.name] for each in parameters if each.default is each.empty]
-    with Client(ADDRESS, transport=httpx.MockTransport(keep)) as client, pytest.raises(_SentError) as raised:
+
+    def keep(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(400)
+
+    with Client(ADDRESS, transport=httpx.MockTransport(keep)) as client, pytest.raises(InvalidRequestError):
         list(getattr(client, method)(*required, **options))
-    request: httpx.Request = raised.value.args[0]
-    return request
+    return sent[0]
 
 
 def operation_of(method: str) -> tuple[str, str]:
@@ -66,21 +63,15 @@ def operation_of(method: str) -> tuple[str, str]:
     return min(matching, key=lambda each: each.count("{")), request.method.lower()
 
 
-def resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = schema
-    if "$ref" in schema:
-        found = DOCUMENT["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
-    return found
+def resolved(schema: dict[str, Any]) -> Any:
+    return DOCUMENT["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
 
 
 def example(schema: dict[str, Any]) -> Any:
     """A value that a schema allows, roughly."""
     schema = resolved(next((each for each in schema.get("anyOf", ()) if each.get("type") != "null"), schema))
-    return (
-        schema["enum"][-1]
-        if "enum" in schema
-        else {"boolean": True, "integer": 3, "number": 0.25}.get(schema["type"], "x")
-    )
+    values = {"boolean": True, "integer": 3, "number": 0.25}
+    return schema["enum"][-1] if "enum" in schema else values.get(schema["type"], "x")
 
 
 def test_every_operation_has_its_method() -> None:

@@ -1,0 +1,57 @@
+"""A mistake in what a command is given is one sentence on stderr, and the exit status is 1."""
+
+from pathlib import Path
+
+import pytest
+
+from project.root import ROOT
+from tests.facegraph.cli import Run
+
+CONFIG = ROOT / "configs" / "serve.yaml"
+INVALID = {
+    "unknown.yaml": "applications: [{import_path: x, rout_prefix: /}]",
+    "broken.yaml": "[",
+    "many.yaml": CONFIG.read_text("utf-8").replace("user_config: {}", "user_config: {enrol_max_yaw: many}"),
+    "boxes.csv": "file,left,top,width,height\na.jpg,0,0,1,1",
+    "a.jpg": "no photo",
+    "keys.json": "{",
+}
+"""Files in the folder from which the commands run."""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        *((f"config {each} unknown.yaml", "unknown.yaml cannot be served: ") for each in ("check", "render")),
+        *((f"config {each} broken.yaml", "broken.yaml cannot be served: ") for each in ("check", "render")),
+        *((f"keys {each}", "keys.json cannot be read: ") for each in ("list", "create x --scope read")),
+        ("keys revoke x", "keys.json cannot be read: "),
+        ("models pull [bold]", "no model is called '[bold]'"),
+        ("models evaluate mtcnn --photos .", "mtcnn is neither an embedder nor a liveness model"),
+        ("models evaluate crmnet --photos . --protocol lfw", "the protocol lfw is for embedders"),
+        (f"models evaluate crmnet --photos . --groups {CONFIG}", "only an embedder has false matches by group"),
+        ("models calibrate mobilefacenet --photos .", "mobilefacenet requires one rate above 0: --fmr"),
+        ("models calibrate mobilefacenet --photos . --apcer 0.1", "mobilefacenet requires one rate above 0: --fmr"),
+        ("models calibrate crmnet --photos . --apcer 0", "requires one rate above 0: --apcer or --bpcer"),
+        ("models calibrate crmnet --photos . --apcer 0.1 --bpcer 0.1", "requires one rate above 0: --apcer or --bpcer"),
+        (
+            f"models calibrate facenet512 --photos . --fmr 0.1 --write {CONFIG}",
+            "has no stage with facenet512 to write a threshold for",
+        ),
+        ("models fuse mobilefacenet --photos .", "mobilefacenet is not a liveness network"),
+        ("models gate --photos . --config many.yaml", "many.yaml is not valid: enrol_max_yaw: Input should be a valid"),
+        ("models gate --photos . --detector facenet", "facenet is not a detector"),
+        ("models recall facenet --photos .", "facenet is not a detector"),
+        ("models recall mtcnn --photos . --option x", "x is not KEY=VALUE"),
+        ("models recall mtcnn --photos . --option x=1", "does not take"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, message: str
+) -> None:
+    for name, text in INVALID.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KEYS_FILE", str(tmp_path / "keys.json"))
+    status, out, err = run(*words.split())
+    assert (status, out, err.count("\n"), "\\n" in err, message in err) == (1, "", 1, False, True), err

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from rich.table import Table
 
 from load_tests.autoscaling import Phase, phases_table
+from load_tests.bench.bare_pipeline import BarePipeline
 from load_tests.bench.measurement import Measurement, summed_up
 from load_tests.bench.report import measured, over_rounds, ratios, steps
 from load_tests.performance_test import report
 from load_tests.processes import Sample
 from load_tests.records import Request, answers_between, read, write
-from load_tests.results import machine
 
 FIRST = Sample(10, {1: 1.0, 2: 5.0}, 9, 9, 0, 0, 0, dict.fromkeys(range(5), "ingress"))
 LAST = replace(FIRST, at=14, cpu={1: 4.0, 3: 3.0}, memory=512)
@@ -85,17 +85,14 @@ def round_of(route: str, slower: float = 1.0) -> list[Measurement]:
 
 
 def test_the_best_client_counts_of_each_round_are_compared() -> None:
-    values = ratios([round_of("/compare"), round_of("/compare", slower=0.75)])
-    assert values == {
+    assert ratios([round_of("/compare"), round_of("/compare", slower=0.75)]) == {
         "/compare: rate, service / bare": pytest.approx([0.8, 0.6]),
         "/compare: CPU time per answer, service / bare": pytest.approx([1.25, 1.25]),
         "/compare: rate, service / plain": [2.0, 1.5],
         "/compare: CPU time per answer, service / plain": [0.5, 0.5],
         "/compare: p50 alone, service - bare, ms": [40.0, 40.0],
     }
-
-
-def test_mediapipe_is_compared_with_the_plain_compare_and_match_is_not() -> None:
+    # The plain service answers /compare alone, which does what /mediapipe does, but less than /match.
     assert ratios([round_of("/mediapipe")])["/mediapipe: rate, service / plain"] == [2.0]
     assert "/match: rate, service / plain" not in ratios([round_of("/match")])
 
@@ -117,23 +114,15 @@ def test_a_routes_table_has_its_own_measurements_and_the_plain_services() -> Non
     assert rows_of(steps(entries, "/mediapipe"))["decode"] == ["8.2", "", "", ""]
 
 
-def test_a_measurement_is_written_with_its_machine() -> None:
-    found = machine()
-    assert found["cores"] >= 1
-    assert {"numpy", "ray"} <= found["packages"].keys()
-
-
 def test_the_performance_test_reports_the_requests_that_succeeded() -> None:
     answers = [answer(0, 0.1), answer(0, 0.2), answer(0, 0.3), answer(1, 1.4)]
     rows = rows_of(report([*answers, Request(2, "/match", 1000, FAILED)]))
-    assert rows["requests"] == ["5"]
-    assert rows["succeeded"] == ["4 (80.0%)"]
-    assert rows["requests per second"] == ["2.00"]
-    times = {name.removeprefix("response time, "): row[0] for name, row in rows.items() if "time" in name}
-    assert times == {"avg": "250.0 ms", "min": "100.0 ms", "max": "400.0 ms"} | {
-        "median": "250.0 ms",
-        "p95": "385.0 ms",
-        "p99": "397.0 ms",
+    times = {"avg": 250, "min": 100, "max": 400, "median": 250, "p95": 385, "p99": 397}
+    assert rows == {
+        "requests": ["5"],
+        "succeeded": ["4 (80.0%)"],
+        "requests per second": ["2.00"],
+        **{f"response time, {name}": [f"{milliseconds}.0 ms"] for name, milliseconds in times.items()},
     }
 
 
@@ -143,3 +132,14 @@ def test_a_phase_of_autoscaling_has_its_replicas_and_answers() -> None:
     rows = rows_of(phases_table([Phase("/match", 2, looks, requests), Phase("", 2, looks[:1], [])]))
     assert (rows["ingress"], rows["p50 ms"]) == (["1 to 3", "1"], ["650", ""])
     assert (rows["answers/s"][0], rows["refused or failed"]) == ("1.0", ["1", "0"])
+
+
+@pytest.mark.usefixtures("store")
+def test_a_bare_pipeline_tells_similarity_and_steps(mindy: bytes, mindy_again: bytes, jerry: bytes) -> None:
+    pipeline = BarePipeline("/match")
+    same, steps = pipeline.compare((mindy, mindy_again))
+    other, _ = pipeline.compare((mindy, jerry))
+    assert other < 0.3 < 0.6 < same
+    assert steps["detector-busy"] + steps["networks-busy"] == pytest.approx(steps["total"])
+    assert steps["liveness-busy"] + steps["embedder-busy"] == pytest.approx(steps["networks-busy"])
+    assert {"decode", "detect", "crop", "measure"} < set(steps)

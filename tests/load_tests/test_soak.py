@@ -13,10 +13,10 @@ import psutil
 import pytest
 import yaml
 
-from load_tests import CONFIG
 from load_tests.processes import Sample, sample
 from load_tests.records import Request
 from load_tests.soak import Change, changes, without_autoscaling
+from tests.conftest import PROJECT
 
 STEADY = Sample(0, {}, memory=150, replica_memory=100, open_files=60, threads=40, gallery_files=200, replicas={7: "x"})
 
@@ -62,9 +62,8 @@ def test_a_figure_that_was_nothing_has_grown_without_bound() -> None:
 
 
 def test_a_single_peak_decides_nothing() -> None:
-    looks = samples()
-    looks[-1] = replace(looks[-1], memory=5000, open_files=9999)
-    assert broken(looks, requests("/a", 100, 100)) == []
+    *looks, last = samples()
+    assert broken([*looks, replace(last, memory=5000, open_files=9999)], requests("/a", 100, 100)) == []
 
 
 def test_a_quarter_without_a_look_or_an_answer_is_no_verdict() -> None:
@@ -73,8 +72,13 @@ def test_a_quarter_without_a_look_or_an_answer_is_no_verdict() -> None:
             changes(100, 500, looks, requests("/a", 100, 100, count=asked))
 
 
-def test_times_are_of_a_typical_route_and_of_each() -> None:
+def test_times_are_of_a_typical_route_and_of_each_and_only_answers_have_times() -> None:
     asked = [*requests("/a", 100, 110), *requests("/b", 10, 13), *requests("/c", 200, 500)]
+    asked += requests("/a", 1, 9999, problem="500: {}")
+    asked += requests("/seldom", 1, 9999, count=9)
+    asked += [replace(request, milliseconds=None) for request in requests("/left", 1, 1)]
+    # Between the quarters, and after the last.
+    asked += [Request(at, "/a", 9999, None) for at in (300, 500)]
     typical, *routes = changes(100, 500, samples(), asked)[6:]
     assert [(route.what, route.first, route.last, route.broken) for route in routes] == [
         ("/c, ms", 200, 500, True),
@@ -83,21 +87,6 @@ def test_times_are_of_a_typical_route_and_of_each() -> None:
     ]
     assert typical.last == pytest.approx(1.3)
     assert typical.broken
-
-
-def test_only_answers_have_times() -> None:
-    asked = [
-        *requests("/a", 100, 100),
-        *requests("/a", 1, 9999, problem="500: {}"),
-        *requests("/seldom", 1, 9999, count=9),
-        *[replace(request, milliseconds=None) for request in requests("/left", 1, 1)],
-        # Between the quarters, and after the last.
-        Request(300, "/a", 9999, None),
-        Request(500, "/a", 9999, None),
-    ]
-    typical, *routes = changes(100, 500, samples(), asked)[6:]
-    assert [(route.what, route.last) for route in routes] == [("/a, ms", 100)]
-    assert typical.last == 1
 
 
 def test_a_sample_has_every_process_and_the_replicas_alone(tmp_path: Path) -> None:
@@ -118,7 +107,7 @@ def test_a_sample_has_every_process_and_the_replicas_alone(tmp_path: Path) -> No
 
 
 def test_nothing_scales_in_a_soak() -> None:
-    config = without_autoscaling(yaml.safe_load(CONFIG.read_text("utf-8")))
+    config = without_autoscaling(yaml.safe_load((PROJECT / "configs" / "serve.yaml").read_text("utf-8")))
     made = {entry["name"]: entry for entry in config["applications"][0]["deployments"]}
     assert not any("autoscaling_config" in entry for entry in made.values())
     assert made["ingress"]["num_replicas"] == 1

@@ -2,13 +2,12 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Route, sync_playwright
 
 from tests.browser import Browser
 
@@ -51,7 +50,7 @@ class Watched:
         self.address = address
         self.asked: list[Request] = []
         self.complaints: list[str] = []
-        self.page.on("request", self._ask)
+        self.page.on("request", lambda request: self.asked.append(request))
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
@@ -64,9 +63,6 @@ class Watched:
         own = urlsplit(self.address)[:2]
         asked = {urlsplit(request.url) for request in self.asked}
         return {each.geturl() for each in asked if each.scheme not in ("blob", "data") and each[:2] != own}
-
-    def _ask(self, request: Request) -> None:
-        self.asked.append(request)
 
     def _hear(self, message: ConsoleMessage) -> None:
         # The browser itself logs each refused request.
@@ -96,15 +92,17 @@ def choose(page: Page, *photos: bytes, names: Sequence[str] = ("first.jpg", "sec
         place.locator("input[type=file]").set_input_files(file(photo, name))
 
 
-def overflow(page: Page) -> int:
-    """The number of pixels by which the page is wider than its window."""
-    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+def fail(page: Page, pattern: str, status: int, code: str, **headers: str) -> None:
+    """Answer requests to `pattern` with this error."""
+    body = {"error": {"code": code, "message": "A sentence", "details": {}}, "request_id": "r-9"}
+    page.route(pattern, lambda route: route.fulfill(status=status, json=body, headers=headers))
 
 
-def folder_of(paths: Sequence[Path], place: Path) -> Path:
-    """Copy `paths`, each in a folder named for its person, to such folders in `place`."""
-    for path in paths:
-        target = place / path.parent.name / path.name[-24:]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(path.read_bytes())
-    return place
+def edit(page: Page, pattern: str, change: Callable[[Any], Any]) -> None:
+    """Let `change` return what becomes of the service's answers to `pattern`."""
+
+    def edited(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json=change(response.json()))
+
+    page.route(pattern, edited)

@@ -23,26 +23,26 @@ def photo(ending: str) -> bytes:
 MINDY, MINDY_AGAIN, JERRY = "BgaONVFDFm", "LkvEhTwDeJm", "celebritiesmediumjerryb"
 
 
-def compare(page: Page, second: str) -> None:
-    choose(page, photo(MINDY), photo(second), names=("monday.jpg", "tuesday.jpg"))
-    page.get_by_role("button", name="Compare", exact=True).click()
-    page.locator("#compare .verdict").wait_for()
+def press(page: Page, button: str, shown: str) -> None:
+    page.get_by_role("button", name=button, exact=True).click()
+    page.locator(shown).wait_for()
 
 
 def same(page: Page) -> None:
-    compare(page, MINDY_AGAIN)
+    choose(page, photo(MINDY), photo(MINDY_AGAIN), names=("monday.jpg", "tuesday.jpg"))
+    press(page, "Compare", "#compare .verdict")
 
 
 def different(page: Page) -> None:
     page.get_by_text("Options").click()
-    compare(page, JERRY)
+    choose(page, photo(MINDY), photo(JERRY), names=("monday.jpg", "tuesday.jpg"))
+    press(page, "Compare", "#compare .verdict")
 
 
 def search(page: Page) -> None:
     view(page).get_by_label("Collection", exact=True).select_option(COLLECTION)
     choose(page, photo(MINDY_AGAIN))
-    page.get_by_role("button", name="Search", exact=True).click()
-    page.locator("#search .verdict").wait_for()
+    press(page, "Search", "#search .verdict")
 
 
 def upload(page: Page) -> None:
@@ -50,12 +50,7 @@ def upload(page: Page) -> None:
     page.get_by_role("table", name="Subjects").wait_for()
     photos = {"mindy_1.jpg": photo(MINDY), "poster.png": nobody(), "notes.jpg": b"notes"}
     page.get_by_label("Choose photos").set_input_files([file(content, name) for name, content in photos.items()])
-    page.get_by_role("button", name="Enrol", exact=True).click()
-    page.locator("#gallery .verdict").wait_for()
-
-
-def status(page: Page) -> None:
-    page.get_by_role("table", name="Stages of the service").wait_for()
+    press(page, "Enrol", "#gallery .verdict")
 
 
 SCENES: dict[str, tuple[str, Callable[[Page], None]]] = {
@@ -63,7 +58,7 @@ SCENES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "compare-different": ("compare", different),
     "search": ("search", search),
     "gallery-upload": ("gallery", upload),
-    "status": ("status", status),
+    "status": ("status", lambda page: page.get_by_role("table", name="Stages of the service").wait_for()),
 }
 """By name, the view to open and the steps to take on it."""
 

@@ -10,13 +10,11 @@ from playwright.sync_api import Page, expect
 from api.page import FILES
 from tests.ui.pages import VIEWS, choose, go
 
-INKS = ("ink", "muted", "accent")
-GROUNDS = ("ground", "surface", "sunken")
 PAIRS = [
-    *itertools.product(INKS, GROUNDS),
-    *(("on-accent", "accent"), ("good", "surface"), ("bad", "surface"), ("warn", "warn-ground")),
-    *(("good", "good-ground"), ("bad", "bad-ground"), ("muted", "surface")),
-    *(("ink", ground) for ground in ("good-ground", "bad-ground", "warn-ground")),
+    *itertools.product(("ink", "muted", "accent"), ("ground", "surface", "sunken")),
+    *itertools.product(("good", "bad"), ("surface",)),
+    *(("on-accent", "accent"), ("warn", "warn-ground"), ("good", "good-ground"), ("bad", "bad-ground")),
+    *itertools.product(("ink",), ("good-ground", "bad-ground", "warn-ground")),
 ]
 
 NAMED = "button, a, input, select, summary, [role=meter], progress, dialog, img, section"
@@ -32,30 +30,22 @@ NAMELESS = """(named) => [...document.querySelectorAll(named)]
     .map((each) => each.outerHTML.slice(0, 120))"""
 
 
-def luminance(colour: str) -> float:
-    """Relative luminance of ``#rrggbb``: WCAG 2.2, https://www.w3.org/TR/WCAG22/#dfn-relative-luminance."""
-    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(first: str, second: str) -> float:
-    low, high = sorted(map(luminance, (first, second)))
+def contrast(*colours: str) -> float:
+    """Of two colours ``#rrggbb``, by WCAG 2.2: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio."""
+    channels = [[int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)] for colour in colours]
+    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in each] for each in channels]
+    low, high = sorted(0.2126 * red + 0.7152 * green + 0.0722 * blue for red, green, blue in linear)
     return (high + 0.05) / (low + 0.05)
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_every_text_stands_out_from_its_ground(theme: int) -> None:
     text = (FILES / "style" / "theme.css").read_text("utf-8")
-    colours = {name: pair for name, *pair in re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", text)}
-    poor = {
-        pair: round(contrast(*(colours[name][theme] for name in pair)), 2)
-        for pair in PAIRS
-        if contrast(*(colours[name][theme] for name in pair)) < 4.5
-    }
-    assert poor == {}
+    pairs = re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", text)
+    colours = {name: pair[theme] for name, *pair in pairs}
+    assert [pair for pair in PAIRS if contrast(*(colours[name] for name in pair)) < 4.5] == []
     # Edges of fields and buttons, which tell where they are.
-    assert all(contrast(colours["edge"][theme], colours[ground][theme]) >= 3 for ground in ("ground", "surface"))
+    assert all(contrast(colours["edge"], colours[ground]) >= 3 for ground in ("ground", "surface"))
 
 
 def test_no_colour_stands_outside_of_the_theme() -> None:

@@ -2,23 +2,19 @@
 
 import io
 import re
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import PIL.Image
-import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.contracts import side_by_side
-from tests.ui.pages import choose, file, view
+from tests.ui.pages import choose, edit, file, view
 
 
 def compare(page: Page, *photos: bytes) -> None:
     choose(page, *photos)
     page.get_by_role("button", name="Compare", exact=True).click()
-
-
-def verdict(page: Page) -> str:
-    return page.locator("#compare .verdict h2").inner_text()
 
 
 def test_two_photos_of_one_person_and_the_details_of_the_answer(page: Page, mindy: bytes, mindy_again: bytes) -> None:
@@ -28,30 +24,25 @@ def test_two_photos_of_one_person_and_the_details_of_the_answer(page: Page, mind
     assert 0.42 < float(similarity.get_attribute("aria-valuenow") or 0) <= 1
     assert "needs at least 0.42 (model default)" in (similarity.get_attribute("aria-valuetext") or "")
     assert page.get_by_role("meter", name=re.compile("Liveness")).count() == 2
-    for place, (width, height) in zip(
-        page.locator("#compare .photo").all(), map(size, (mindy, mindy_again)), strict=True
-    ):
-        drawn = place.locator("svg")
+    for place, photo in zip(page.locator("#compare .photo").all(), (mindy, mindy_again), strict=True):
+        drawn, (width, height) = place.locator("svg"), PIL.Image.open(io.BytesIO(photo)).size
         assert drawn.get_attribute("viewBox") == f"0 0 {width} {height}"
         assert (drawn.locator("rect").count(), drawn.locator("circle").count()) == (1, 5)
     crops = page.locator("#compare .crop img")
     assert [crop.evaluate("image => image.naturalWidth") for crop in crops.all()] == [112, 112]
     table = page.get_by_role("table", name="Where the time went").inner_text()
-    for stage in (
-        *("Detector (retinaface)", "Liveness (crmnet)", "Embedder (arcface)", "Head pose (pose)", "Open eyes (eyes)"),
-        *("decoding", "Total"),
-    ):
-        assert stage in table
-    assert page.locator("#compare .facts dd").all_inner_texts() == [
-        *("centerface", "fr-liveness", "mobilefacenet", "fr-pose", "fr-eyes")
-    ]
+    stages = (
+        "Detector (retinaface)",
+        "Liveness (crmnet)",
+        "Embedder (arcface)",
+        "Head pose (pose)",
+        "Open eyes (eyes)",
+    )
+    assert [stage for stage in (*stages, "decoding", "Total") if stage not in table] == []
+    cards = ["centerface", "fr-liveness", "mobilefacenet", "fr-pose", "fr-eyes"]
+    assert page.locator("#compare .facts dd").all_inner_texts() == cards
     assert page.locator("#compare").get_by_text(re.compile("^Looks ")).count() == 2
     assert page.locator("#compare").get_by_text("Eyes open", exact=True).count() == 2
-
-
-def size(photo: bytes) -> tuple[int, int]:
-    with PIL.Image.open(io.BytesIO(photo)) as image:
-        return image.size
 
 
 def test_two_people_by_another_network_metric_and_threshold(page: Page, mindy: bytes, jerry: bytes) -> None:
@@ -91,12 +82,7 @@ def test_one_click_uses_the_most_prominent_of_several_faces(page: Page, mindy: b
 
 def offer(page: Page, **networks: object) -> None:
     """Open the page of a service whose /v1/models lists these networks."""
-
-    def replaced(route: Route) -> None:
-        response = route.fetch()
-        route.fulfill(response=response, json=response.json() | networks)
-
-    page.route("**/v1/models", replaced)
+    edit(page, "**/v1/models", lambda models: models | networks)
     page.reload()
     page.locator("#compare option").first.wait_for(state="attached")
 
@@ -124,29 +110,23 @@ def test_the_liveness_network_can_be_chosen_where_there_are_several(page: Page, 
     expect(page.locator("#compare [role=alert]")).to_contain_text("The service has no such liveness network.")
 
 
-@pytest.mark.parametrize(
-    ("policy", "title", "words"),
-    [
+def test_a_spoof_is_explained(page: Page, mindy: bytes) -> None:
+    policy = "report"
+
+    def spoofed(answer: Any) -> Any:
+        answer["faces"][0]["liveness"] = {"live": False, "score": 0.01, "threshold": 0.5}
+        return answer | {"match": policy == "report"}
+
+    edit(page, "**/v1/verify*", spoofed)
+    page.get_by_text("Options").click()
+    for policy, title, words in (
         ("report", "The same person", "but the first photo looks like a spoof. Liveness was only reported."),
         ("require", "No match: not live", "but the first photo looks like a spoof, and liveness is required."),
-    ],
-)
-def test_a_spoof_is_explained(page: Page, mindy: bytes, policy: str, title: str, words: str) -> None:
-    """The service's answer, with the liveness of the first face replaced."""
-
-    def spoofed(route: Route) -> None:
-        response = route.fetch()
-        answer = response.json()
-        answer["faces"][0]["liveness"] = {"live": False, "score": 0.01, "threshold": 0.5}
-        answer["match"] = policy == "report"
-        route.fulfill(response=response, json=answer)
-
-    page.route("**/v1/verify*", spoofed)
-    page.get_by_text("Options").click()
-    view(page).get_by_label("Liveness", exact=True).select_option(policy)
-    compare(page, mindy, mindy)
-    expect(page.locator("#compare .verdict h2")).to_have_text(title)
-    expect(page.locator("#compare .verdict p")).to_contain_text(words)
+    ):
+        view(page).get_by_label("Liveness", exact=True).select_option(policy)
+        compare(page, mindy, mindy)
+        expect(page.locator("#compare .verdict h2")).to_have_text(title)
+        expect(page.locator("#compare .verdict p")).to_contain_text(words)
 
 
 def test_a_photo_comes_by_paste_drop_and_camera(page: Page, mindy: bytes) -> None:

@@ -1,16 +1,18 @@
 """The views of the gallery: making a collection, enrolling many, searching, looking at subjects and deleting."""
 
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.contracts import nobody, side_by_side
-from tests.ui.pages import choose, file, folder_of, view
+from tests.ui.pages import choose, edit, fail, file, view
 
 PEOPLE = ("madonna", "mindy_kaling")
 
@@ -53,8 +55,11 @@ def test_from_an_empty_gallery_to_a_found_face_and_back(
     view(page).get_by_label("Name", exact=True).fill(room)
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_role("heading", name=room)).to_be_visible()
-    chosen = [path for person in PEOPLE for path in sorted((sample_photos / person).iterdir())[:3]]
-    page.get_by_label("Choose a folder").set_input_files(folder_of(chosen, tmp_path / "people"))
+    for person in PEOPLE:
+        (tmp_path / person).mkdir()
+        for path in sorted((sample_photos / person).iterdir())[:3]:
+            shutil.copy(path, tmp_path / person)
+    page.get_by_label("Choose a folder").set_input_files(tmp_path)
     expect(page.locator("#collection [role=status]")).to_have_text("6 photos of 2 subjects: madonna, mindy_kaling")
     page.get_by_label("Poor photos").select_option("report")
     enrol(page)
@@ -106,11 +111,7 @@ def test_each_refused_photo_is_reported_with_its_reason(
     assert fate(opened) == "1 face enrolled, 3 photos refused."
     rows = opened.get_by_role("table", name="Refused photos").get_by_role("row").all()[1:]
     assert [row.get_by_role("rowheader").inner_text() for row in rows] == ["both.png", "nobody.png", "text.jpg"]
-    reasons = (
-        "The photo shows several faces.",
-        "No face was found.",
-        "This file cannot be read as a photo.",
-    )
+    reasons = ("The photo shows several faces.", "No face was found.", "This file cannot be read as a photo.")
     for row, reason in zip(rows, reasons, strict=True):
         assert reason in row.inner_text()
     assert subjects(service, room) == {"mindy": 1}
@@ -121,15 +122,11 @@ def test_each_refused_photo_is_reported_with_its_reason(
 
 
 def test_what_speaks_against_an_enrolled_face_is_reported(opened: Page, mindy: bytes) -> None:
-    """The service's answer, with a reason that does not refuse the photo."""
-
-    def warned(route: Route) -> None:
-        response = route.fetch()
-        answer = response.json()
+    def warned(answer: Any) -> Any:
         answer["photos"][0]["reasons"] = [{"code": "EYES_CLOSED", "message": "Both eyes are closed"}]
-        route.fulfill(response=response, json=answer)
+        return answer
 
-    opened.route("**/faces?*", warned)
+    edit(opened, "**/faces?*", warned)
     opened.get_by_label("Choose photos").set_input_files(file(mindy, "mindy.jpg"))
     enrol(opened)
     assert fate(opened) == "1 face enrolled."
@@ -138,15 +135,13 @@ def test_what_speaks_against_an_enrolled_face_is_reported(opened: Page, mindy: b
 
 
 def test_photos_that_were_not_sent_stay_chosen(opened: Page, service: httpx.Client, room: str, mindy: bytes) -> None:
-    body = {"error": {"code": "STORAGE_FULL", "message": "full", "details": {}}, "request_id": "r-7"}
-    opened.route("**/faces?*", lambda route: route.fulfill(status=507, json=body))
+    fail(opened, "**/faces?*", 507, "STORAGE_FULL")
     opened.get_by_label("Choose photos").set_input_files(file(mindy, "mindy_1.jpg"))
     enrol(opened, "Not all photos were sent")
     expect(opened.locator("#collection [role=alert]").first).to_contain_text("The gallery's disk is full")
     expect(opened.locator("#collection [role=status]")).to_have_text("1 photo of 1 subject: mindy")
     opened.unroute("**/faces?*")
-    busy = {"error": {"code": "UNAVAILABLE", "message": "busy", "details": {}}, "request_id": "r-8"}
-    opened.route("**/faces?*", lambda route: route.fulfill(status=503, json=busy, headers={"Retry-After": "60"}))
+    fail(opened, "**/faces?*", 503, "UNAVAILABLE", **{"Retry-After": "60"})
     opened.get_by_role("button", name="Enrol", exact=True).click()
     expect(opened.locator("#collection [role=status]")).to_contain_text("in 60 s")
     opened.get_by_role("button", name="Cancel").click()
@@ -158,12 +153,9 @@ def test_photos_that_were_not_sent_stay_chosen(opened: Page, service: httpx.Clie
 
 
 def test_a_damaged_collection_replaces_the_one_shown_before(opened: Page) -> None:
-    body = {"error": {"code": "COLLECTION_UNREADABLE", "message": "damaged", "details": {}}, "request_id": "r-9"}
-    opened.route("**/v1/collections/damaged", lambda route: route.fulfill(status=500, json=body))
+    fail(opened, "**/v1/collections/damaged", 500, "COLLECTION_UNREADABLE")
     opened.evaluate("location.hash = '#/gallery/damaged'")
-    expect(opened.locator("#gallery [data-alert]")).to_contain_text(
-        "The files of this collection are damaged or missing."
-    )
+    expect(opened.locator("#gallery [data-alert]")).to_contain_text("The files of this collection are damaged or miss")
     expect(opened.locator("#collection")).to_be_empty()
 
 

@@ -2,9 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -45,19 +44,16 @@ def test_the_environment_names_no_service_to_load(bench: Bench, people: People) 
 
 
 def test_errors_are_counted_by_code(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = 0
+    good = httpx.Response(200, headers={"Server-Timing": "total;dur=0"})
+    outcomes: Iterator[httpx.Response | httpx.ReadError] = iter([good, httpx.ReadError(""), httpx.Response(503)])
 
     def respond(request: httpx.Request) -> httpx.Response:
-        nonlocal sent
-        sent += 1
-        if sent == 2:
-            raise httpx.ReadError("")
-        return httpx.Response(503 if sent == 3 else 200, headers={"Server-Timing": "total;dur=0"})
+        if isinstance(outcome := next(outcomes, good), httpx.ReadError):
+            raise outcome
+        return outcome
 
-    def http_options(url: str, api_key: str | None) -> dict[str, Any]:
-        return {"base_url": url, "transport": httpx.MockTransport(respond)}
-
-    monkeypatch.setattr(load_generator, "http_options", http_options)
+    options = {"base_url": "http://faces.example", "transport": httpx.MockTransport(respond)}
+    monkeypatch.setattr(load_generator, "http_options", lambda url, api_key: options)
     monkeypatch.setattr(load_generator, "PAUSE_S", 0)
     status, out, _ = bench("anne", "http://faces.example", "--clients", "1", "--json")
     measured = json.loads(out)

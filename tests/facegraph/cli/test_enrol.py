@@ -1,7 +1,9 @@
-"""`facegraph gallery enrol`."""
+"""`facegraph gallery enrol`, and what it reports on the terminal and in a file."""
 
 import asyncio
+import csv
 import hashlib
+import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,8 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facegraph.cli.enrolment_report import run_and_report
 from facegraph.cli.folder_enrolment import face_ids, run_parallel
-from facegraph.client import AsyncClient, Client, ForbiddenError
+from facegraph.cli.output import CommandError, ReportProgress
+from facegraph.cli.person_folders import FileOutcome
+from facegraph.client import AsyncClient, Client, ForbiddenError, NoAnswerError
 from gallery.records import NewFace
 from tests.facegraph.cli import Run
 from tests.fakes import People
@@ -26,13 +31,11 @@ def faces() -> dict[str, int]:
 def test_each_file_is_enrolled_or_reported_and_not_sent_twice(run: Run, people: People, folder: Path) -> None:
     (folder / "stray.jpg").write_text("dora")
     status, out, err = run("gallery", "enrol", folder, *STAFF, "--create")
-    assert sorted(out.splitlines()) == [
-        "3 enrolled, 0 already enrolled, 3 refused",
-        f"refused {folder}/carl/dark.jpg of carl: FACE_TOO_DARK The face is too dark: brightness 10 of 255",
-        f"refused {folder}/carl/two.jpg of carl: MULTIPLE_FACES_DETECTED "
-        "Multiple faces detected (2). Exactly one face is required",
-        f"refused {folder}/stray.jpg: NO_SUBJECT The file is not in a person's folder",
-    ]
+    counts, dark, two, stray = sorted(out.splitlines())
+    assert counts == "3 enrolled, 0 already enrolled, 3 refused"
+    assert dark == f"refused {folder}/carl/dark.jpg of carl: FACE_TOO_DARK The face is too dark: brightness 10 of 255"
+    assert two.startswith(f"refused {folder}/carl/two.jpg of carl: MULTIPLE_FACES_DETECTED Multiple faces detected (2)")
+    assert stray == f"refused {folder}/stray.jpg: NO_SUBJECT The file is not in a person's folder"
     assert (status, err) == (1, "error 3 of 6 files were refused\n")
     assert faces() == {"anna": 2, "bob": 1}
     people.detected.clear()
@@ -112,3 +115,34 @@ def test_a_face_has_the_id_that_the_gallery_gives_it() -> None:
     source, embedding = hashlib.sha256(b"photo").hexdigest(), np.ones(2, np.float32)
     assert face_ids("anna", b"photo", False) == [NewFace("anna", source, "", embedding).id]
     assert face_ids("anna", b"photo", True)[1] == NewFace("anna", f"{source}:1", "", embedding).id
+
+
+DONE = [FileOutcome("anna", "a.jpg", "enrolled")]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_a_report_file_has_a_row_per_photo(tmp_path: Path, suffix: str) -> None:
+    async def nothing(_: ReportProgress) -> None: ...
+
+    file = tmp_path / f"report.{suffix}"
+    run_and_report(nothing, [*DONE, FileOutcome("[b]\x1b", "\udcff.jpg", "refused", "CODE", "A sentence")], file)
+    text = file.read_text("utf-8")
+    rows: list[dict[str, str]] = json.loads(text) if suffix == "json" else list(csv.DictReader(text.splitlines()))
+    assert [row["status"] for row in rows] == ["enrolled", "refused"]
+    assert (rows[1]["subject"], rows[1]["code"], rows[1]["message"]) == ("[b]\x1b", "CODE", "A sentence")
+
+
+def test_what_was_done_is_reported_after_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    for error, message in ((KeyboardInterrupt(), "130"), (NoAnswerError("x"), "x; is the service")):
+
+        async def fail(_: ReportProgress, error: BaseException = error) -> None:
+            raise error
+
+        with pytest.raises((SystemExit, CommandError), match=message):
+            run_and_report(fail, DONE, None)
+        assert capsys.readouterr().out == "1 enrolled, 0 already enrolled, 0 refused\n"
+
+
+def test_another_kind_of_report_file_is_a_usage_error(run: Run, tmp_path: Path) -> None:
+    status, _, err = run("gallery", "enrol", tmp_path, "--collection", "staff", "--report", "report.txt")
+    assert (status, "must end in .csv or .json" in err) == (2, True)

@@ -29,18 +29,18 @@ def test_a_key_is_created_and_only_the_key_is_on_stdout(run: Run, file: Path) ->
     assert (key.id in err, out.strip() in err) == (True, False)
 
 
-@pytest.mark.parametrize(("text", "hours"), [("12h", 12), ("90d", 90 * 24), ("2w", 14 * 24)])
-def test_a_key_can_expire(run: Run, file: Path, text: str, hours: int) -> None:
-    run("keys", "create", "door", "--scope", "read", "--expires", text)
-    [key] = read(file)
-    assert key.expires is not None
-    assert abs(key.expires - datetime.now(UTC) - timedelta(hours=hours)) < timedelta(minutes=1)
+def test_a_key_can_expire(run: Run, file: Path) -> None:
+    hours = {"12h": 12, "90d": 90 * 24, "2w": 14 * 24}
+    for text in hours:
+        run("keys", "create", "door", "--scope", "read", "--expires", text)
+    left = [(key.expires or key.created) - datetime.now(UTC) for key in read(file)]
+    assert [round(each / timedelta(hours=1)) for each in left] == list(hours.values())
 
 
-@pytest.mark.parametrize("options", ["", "--scope root", "--scope read --expires x", "--scope read --expires 0d"])
-def test_a_malformed_option_creates_no_key(run: Run, file: Path, options: str) -> None:
-    status, out, _ = run("keys", "create", "door", *options.split())
-    assert (status, out, file.exists()) == (2, "", False)
+def test_a_malformed_option_creates_no_key(run: Run, file: Path) -> None:
+    for options in ("", "--scope root", "--scope read --expires x", "--scope read --expires 0d"):
+        status, out, _ = run("keys", "create", "door", *options.split())
+        assert (status, out, file.exists()) == (2, "", False)
 
 
 def test_keys_are_listed_without_their_secrets(run: Run, file: Path) -> None:

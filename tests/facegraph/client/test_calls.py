@@ -1,6 +1,10 @@
-"""The requests that describe calls: paths, bodies and pages."""
+"""The requests that calls describe, how their answers are decoded, and the exception for each error."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import unquote
 
 import httpx
@@ -8,9 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facegraph import client
+from facegraph.client import MalformedAnswerError, ServiceError
 from facegraph.client.api_call import api_path
 from facegraph.client.collections import put_collection
+from facegraph.client.decoding import decode
+from facegraph.client.errors import error_from
 from facegraph.client.subjects import subjects
+from tests.conftest import PROJECT
 
 CLIENT = httpx.Client(base_url="http://faces.example/behind")
 
@@ -41,3 +50,101 @@ def test_subjects_are_listed_page_by_page() -> None:
     assert following is not None
     assert (following.path, following.params["after"]) == (call.path, "b/&")
     assert following.decode({"subjects": [], "next": None}).next_call() is None
+
+
+CLASSES = {
+    **dict.fromkeys((400, 405), client.InvalidRequestError),
+    **dict.fromkeys((408, 503), client.UnavailableError),
+    401: client.UnauthenticatedError,
+    403: client.ForbiddenError,
+    404: client.NotFoundError,
+    409: client.ConflictError,
+    413: client.TooLargeError,
+    422: client.RefusedPhotoError,
+    429: client.RateLimitedError,
+    500: ServiceError,
+    507: client.StorageFullError,
+}
+NOT_ABOUT_A_PHOTO = {"INVALID_SUBJECT", "INVALID_EMBEDDING", "UNKNOWN_DETECTOR", "UNKNOWN_EMBEDDER", "UNKNOWN_LIVENESS"}
+
+
+def test_every_documented_code_has_its_exception() -> None:
+    lines = re.findall(r"^\| (\d{3}) \| (.*) \|$", (PROJECT / "docs" / "v1.md").read_text("utf-8"), re.MULTILINE)
+    documented = [(int(status), code) for status, cell in lines for code in re.findall("`([A-Z_]{5,})`", cell)]
+    assert {status for status, _ in documented} == CLASSES.keys()
+    for status, code in documented:
+        body = {"error": {"code": code, "message": "Too much", "details": {"more": [1]}}, "request_id": "r-1"}
+        error = error_from(status, body, 2.0)
+        assert type(error) is (client.InvalidRequestError if code in NOT_ABOUT_A_PHOTO else CLASSES[status])
+        assert (error.status, str(error), error.details) == (status, f"{code}: Too much", {"more": [1]})
+        assert (error.request_id, error.retry_after) == ("r-1", 2.0)
+    # The service's proxy knows no request id.
+    assert error_from(413, {**body, "request_id": None}, None).request_id == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, {"detail": "x"}), (413, None), (307, None), (401, ["error"]), (500, {"error": "x"})]
+)
+def test_a_foreign_error_is_named_by_its_status(status: int, body: Any) -> None:
+    error = error_from(status, body, None)
+    assert (type(error), error.code) == (CLASSES.get(status, ServiceError), f"HTTP_{status}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    number: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outer:
+    text: str
+    when: datetime
+    file: bytes
+    some: tuple[Inner, ...]
+    pair: tuple[float, int]
+    named: dict[str, bool]
+    perhaps: Inner | None
+    later: int = 7
+
+
+WHOLE: dict[str, Any] = {"text": "é", "when": "2026-01-15T10:30:00Z", "file": "AQI=", "pair": [0.5, 3]} | {
+    "some": [{"number": 1, "of_a_newer_service": "ignored"}, {"number": 2.5}],
+    "named": {"mtcnn": True},
+    "perhaps": None,
+}
+DECODED = Outer(
+    text="é",
+    when=datetime(2026, 1, 15, 10, 30, tzinfo=UTC),
+    file=b"\x01\x02",
+    some=(Inner(number=1.0), Inner(number=2.5)),
+    pair=(0.5, 3),
+    named={"mtcnn": True},
+    perhaps=None,
+)
+
+
+def test_every_type_is_decoded() -> None:
+    assert decode(Outer, WHOLE) == DECODED
+    assert isinstance(decode(Outer, WHOLE).some[0].number, float)
+    more = {**WHOLE, "perhaps": {"number": 4}, "later": 8}
+    assert decode(Outer, more) == replace(DECODED, perhaps=Inner(number=4), later=8)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"text": 3}, "answer.text should be str, not int"),
+        ({"when": "yesterday"}, "answer.when should be a time, not str"),
+        ({"file": "=?"}, "answer.file should be base64, not str"),
+        ({"some": {}}, "answer.some should be list, not dict"),
+        ({"some": [{"number": 1}, {}]}, r"answer.some\[1\].number is missing"),
+        ({"some": [{"number": True}]}, r"answer.some\[0\].number should be float or int, not bool"),
+        ({"pair": [1]}, "answer.pair should be 2 values, not list"),
+        ({"named": {"mtcnn": 1}}, "answer.named.mtcnn should be bool, not int"),
+        ({"perhaps": []}, "answer.perhaps should be dict, not list"),
+        ({"later": None}, "answer.later should be int, not NoneType"),
+    ],
+)
+def test_an_error_names_the_place_and_not_the_value(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(MalformedAnswerError, match=f"^{message}$"):
+        decode(Outer, {**WHOLE, **changed})

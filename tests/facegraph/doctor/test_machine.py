@@ -1,14 +1,39 @@
-"""Checks of the machine."""
+"""Checks of the machine and of what is installed."""
 
+import shutil
 from collections import namedtuple
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from facegraph.doctor import machine
+from facegraph.doctor import installation, machine
 from tests.default_configuration import default_args
 
 Usage = namedtuple("Usage", "free")
+
+
+def test_another_python_is_a_problem() -> None:
+    assert [installation.python(each).level for each in ((3, 11), (3, 12))] == ["ok", "problem"]
+
+
+def test_packages_are_compared_with_the_lock_file(tmp_path: Path) -> None:
+    lock, unknown = tmp_path / "lock", "".join(f"unknown-{number}==1.0\n" for number in range(4))
+    lock.write_text(f"# a comment\nhttpx=={version('httpx')}\n    # via x\nunknown==1.0 ; sys_platform == 'never'\n")
+    assert installation.packages(lock).level == "ok"
+    lock.write_text(f"httpx==0.0.1\n{unknown}")
+    found = installation.packages(lock)
+    assert (found.level, str(lock) in found.command) == ("problem", True)
+    assert f"httpx {version('httpx')} instead of ==0.0.1, unknown-0 is missing" in found.what
+    assert found.what.endswith("and 2 others")
+
+
+def test_missing_npm_and_haproxy_are_warnings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert [installation.npm().level, installation.haproxy().level] == ["ok", "ok"]
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr("deployments.transport.find_spec", lambda name: None)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    assert [installation.npm().level, installation.haproxy().level] == ["warning", "warning"]
 
 
 def test_the_configuration_must_fit_the_cores() -> None:
@@ -18,33 +43,29 @@ def test_the_configuration_must_fit_the_cores() -> None:
     assert machine.cores(args.model_copy(update={"stages": inside}), 2).level == "ok"
 
 
-@pytest.mark.parametrize(("available", "level"), [(2**22, "ok"), (2**21, "warning")])
-def test_little_available_memory_is_a_warning(tmp_path: Path, available: int, level: str) -> None:
+def test_little_memory_is_a_warning_and_a_full_disk_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = tmp_path / "meminfo"
-    table.write_text(f"MemTotal: 9999999 kB\nMemFree: 1 kB\nHugePages_Total: 0\nMemAvailable: {available} kB\n")
-    assert machine.memory(table).level == level
-
-
-@pytest.mark.parametrize(("free", "level"), [(2**33, "ok"), (2**30, "warning"), (2**20, "problem")])
-def test_a_full_disk_is_a_problem(monkeypatch: pytest.MonkeyPatch, free: int, level: str) -> None:
-    monkeypatch.setattr("shutil.disk_usage", lambda folder: Usage(free))
-    assert machine.disk(Path()).level == level
+    for available, level in ((2**22, "ok"), (2**21, "warning")):
+        table.write_text(f"MemTotal: 9999999 kB\nMemFree: 1 kB\nHugePages_Total: 0\nMemAvailable: {available} kB\n")
+        assert machine.memory(table).level == level
+    for free, level in ((2**33, "ok"), (2**30, "warning"), (2**20, "problem")):
+        monkeypatch.setattr("shutil.disk_usage", lambda folder, free=free: Usage(free))
+        assert machine.disk(Path()).level == level
 
 
 @pytest.mark.parametrize(
-    ("device", "provider", "level"),
+    ("provider", "levels"),
     [
-        ("auto", None, "ok"),
-        ("cuda", None, "problem"),
-        ("auto", "CUDAExecutionProvider", "ok"),
-        ("auto", "CPUExecutionProvider", "warning"),
-        ("cuda", "CPUExecutionProvider", "problem"),
+        (None, ["ok", "problem"]),
+        ("CUDAExecutionProvider", ["ok", "ok"]),
+        ("CPUExecutionProvider", ["warning", "problem"]),
     ],
 )
 def test_a_gpu_must_be_usable_if_it_is_required(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, provider: str | None, level: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str | None, levels: list[str]
 ) -> None:
     if provider:
         (tmp_path / "nvidia0").touch()
         monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [provider])
-    assert machine.gpu(default_args().model_copy(update={"device": device}), tmp_path).level == level
+    args = [default_args().model_copy(update={"device": device}) for device in ("auto", "cuda")]
+    assert [machine.gpu(each, tmp_path).level for each in args] == levels

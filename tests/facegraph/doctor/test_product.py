@@ -1,4 +1,4 @@
-"""Checks of models, keys, Ray's token and a running service."""
+"""Checks of models, keys, Ray's token, a running service, and whether one can start (see tests/deployments)."""
 
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,12 @@ import pytest
 
 from access.keys import create
 from access.settings import AccessArgs
+from deployments import preflight
+from deployments.address import Address, claimed
+from deployments.errors import StartError
 from facegraph.client import Client
-from facegraph.doctor import product
+from facegraph.doctor import product, start
+from gallery.disk import reserve
 from models.catalogue import card
 from models.store import Store
 from tests.default_configuration import default_args
@@ -57,28 +61,61 @@ def test_rays_token_must_be_required_and_private(tmp_path: Path, monkeypatch: py
     assert product.ray_token(token).command == "unset RAY_AUTH_MODE"
 
 
-@pytest.mark.parametrize(
-    ("status", "damaged", "level", "what"),
-    [
-        ("healthy", 0, "ok", "healthy, version 1"),
-        ("degraded", 0, "problem", "degraded: arcface, the gallery"),
-        ("degraded", 2, "problem", "degraded: arcface, the gallery, unreadable collections (2)"),
-    ],
-)
-def test_an_unhealthy_service_is_a_problem(
-    monkeypatch: pytest.MonkeyPatch, status: str, damaged: int, level: str, what: str
-) -> None:
-    body: dict[str, Any] = {"status": status, "version": "1", "models": {"mtcnn": True, "arcface": False}}
-    body |= {"database_connected": False, "unreadable_collections": damaged}
-
-    def client(url: str, key: str | None, **options: object) -> Client:
-        return Client(url, key, transport=httpx.MockTransport(lambda request: httpx.Response(200, json=body)))
-
-    monkeypatch.setattr(product, "Client", client)
-    found, running = product.service("http://x", None)
-    assert (found.level, found.what, running) == (level, f"the service at http://x is {what}", True)
-
-
-def test_no_service_is_not_a_problem() -> None:
+def test_an_unhealthy_service_is_a_problem_and_no_service_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    body: dict[str, Any] = {"version": "1", "models": {"mtcnn": True, "arcface": False}, "database_connected": False}
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json=body))
+    with monkeypatch.context() as patch:
+        patch.setattr(product, "Client", lambda url, key, **options: Client(url, key, transport=transport))
+        for status, damaged, level, what in (
+            ("healthy", 0, "ok", "healthy, version 1"),
+            ("degraded", 0, "problem", "degraded: arcface, the gallery"),
+            ("degraded", 2, "problem", "degraded: arcface, the gallery, unreadable collections (2)"),
+        ):
+            body |= {"status": status, "unreadable_collections": damaged}
+            found, running = product.service("http://x", None)
+            assert (found.level, found.what, running) == (level, f"the service at http://x is {what}", True)
     found, running = product.service("http://127.0.0.1:1", None)
     assert (found.level, found.command, running) == ("ok", "facegraph serve", False)
+
+
+@pytest.mark.parametrize("name", ["open_files", "temporary_folder", "object_store", "token"])
+def test_a_failed_check_is_a_problem_in_its_words(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def refuse() -> None:
+        raise StartError("one sentence")
+
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    for variable in ("RAY_TMPDIR", "RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES", "RAY_AUTH_TOKEN"):
+        monkeypatch.setenv(variable, "")
+    monkeypatch.setattr(preflight, name, refuse)
+    found = [(each.level, each.what) for each in start.machine() if each.level != "ok"]
+    assert found == [("problem", "one sentence")]
+
+
+def test_a_cluster_must_respond_and_is_not_checked_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    assert [(each.level, each.command) for each in start.machine()] == [("problem", "unset RAY_ADDRESS")]
+    monkeypatch.setattr(start, "has_own_cluster", lambda: False)
+    assert [each.level for each in start.machine()] == ["ok"]
+
+
+def test_an_address_is_free_or_the_running_services(lone_port: int) -> None:
+    address = Address("127.0.0.1", lone_port)
+    with claimed(address, 0):
+        assert start.address(address, running=False).what.startswith(f"{address} is taken by another facegraph service")
+        assert start.address(address, running=True).level == "ok"
+    assert start.address(address, running=False).level == "ok"
+    assert start.address(Address("192.0.2.99", 1024), running=True).level == "problem"
+
+
+def test_a_gallery_is_writable_and_free_or_the_running_services(tmp_path: Path) -> None:
+    folder = tmp_path / "gallery"
+    assert start.gallery(str(folder), running=False).level == "ok"
+    assert not folder.exists()
+    with reserve(folder, 0):
+        assert start.gallery(str(folder), running=True).level == "ok"
+        assert start.gallery(str(folder), running=False).what.startswith("another process serves the gallery at")
+    assert start.gallery(str(folder), running=False).level == "ok"
+    (tmp_path / "file").touch()
+    for place in ("file", "file/gallery"):
+        assert start.gallery(str(tmp_path / place), running=True).level == "problem"
+    assert start.gallery("s3://bucket/x?secret", running=False).what.endswith("s3://")

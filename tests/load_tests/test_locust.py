@@ -1,6 +1,7 @@
-"""The user classes: what they ask, what they leave behind, and what they call a failure."""
+"""Locust in processes of its own: what the users ask and leave behind, and the locustfile as it is typed."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from starlette.types import Scope
 
 from load_tests.faults import COLLECTION, EMBEDDER, PAIR_ROUTES, ROUTES, lost, wrong
 from load_tests.performance_test import send
+from load_tests.photos import MOST, in_folder
 from load_tests.programs import load
 from load_tests.records import Request, read
 from tests.api.openapi import SNAPSHOT
@@ -22,6 +24,8 @@ from tests.load_tests.service import Recorder, app, interrupted, posts
 from tests.waiting import until
 
 ADDRESS = "https://photos.example/face.jpg"
+DETECTING = {"detect", "embed", "compare", "detect-face", "extract-embedding", "compare-faces", "warm-up"}
+"""Last parts of the addresses that users ask whose tasks are to detect or to embed."""
 BUSY = JSONResponse({}, 503, {"Retry-After": "1"})
 
 pytestmark = pytest.mark.usefixtures("sample_photos")
@@ -91,12 +95,6 @@ def test_what_counts_as_a_failure(records: Path) -> None:
     ]
 
 
-def test_no_answer_is_a_failure(lone_port: int, records: Path) -> None:
-    requests = every_task(f"http://127.0.0.1:{lone_port}", records, "MatchUser")
-    assert [(each.details["status"], each.answered) for each in requests] == [(0, False)] * 2
-    assert all("Connection refused" in str(each.problem) for each in requests)
-
-
 def test_a_fixed_number_of_requests_is_sent_once_each(sample_photos: Path) -> None:
     first, second = sorted((sample_photos / "mindy_kaling").glob("*zimbio*"))[:2]
     served = Recorder(app())
@@ -132,3 +130,64 @@ def test_checked_users_find_wrong_answers_and_lost_enrolments(records: Path) -> 
     # The fake networks give every face one embedding, so that two photos of one person are too similar.
     assert {each.name for each in requests if wrong(each)} == set(PAIR_ROUTES)
     assert all(each.answered for each in requests if each.name not in PAIR_ROUTES)
+
+
+def locust(*options: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "locust", "-f", "load_tests/locustfile.py", "--headless", "--json", *options]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
+
+
+def test_a_run_with_a_few_failures_within_its_limits_ends_well() -> None:
+    with serving(interrupted(app(), posts, BUSY)) as host:
+        limits = "--max-fail-ratio 0.9 --max-p95-ms 60000 --min-rps 0.001"
+        # Most of the classes have no such task.
+        options = f"--host {host} -u 8 -r 8 -t 2s --think-time 0.05 0.1 --tags detect embed {limits}"
+        ran = locust(*options.split())
+    assert ran.returncode == 0, ran.stderr
+    assert "limit broken" not in ran.stderr
+    assert "No tasks defined" not in ran.stderr
+    lines = json.loads(ran.stdout)
+    assert {line["name"].split("/")[-1] for line in lines} <= DETECTING
+    assert sum(line["num_failures"] for line in lines) == 1
+
+
+def test_a_ramp_has_its_own_users_and_end_and_a_broken_limit_is_said() -> None:
+    with serving(app()) as host:
+        limits = "--max-avg-ms 0.001 --max-fail-ratio 0 --max-p95-ms 0.001 --min-rps 100000"
+        ran = locust(*f"--host {host} OperatorUser --ramp 3:1.5,1:2.5 --think-time 0.05 0.1 {limits}".split())
+    assert ran.returncode == 1
+    said = re.findall("updating to (.*)|limit broken: (.*) was", ran.stderr)
+    assert ["".join(each) for each in said] == [
+        "3 users at 3.00 spawn rate",
+        "1 users at 3.00 spawn rate",
+        "--max-p95-ms 0.001: the 95th percentile",
+        "--max-avg-ms 0.001: the mean response time",
+        "--min-rps 100000: the rate of requests served",
+    ]
+
+
+def test_no_answer_is_a_failure_and_no_limit_holds_where_nothing_was_served(lone_port: int, records: Path) -> None:
+    options = f"--host http://127.0.0.1:{lone_port} -t 1s OperatorUser --max-p95-ms 800 --records {records}"
+    ran = locust(*options.split())
+    assert ran.returncode == 1
+    assert "limit broken: no request was served" in ran.stderr
+    first, *_ = read(records)
+    assert (first.details["status"], first.answered, "Connection refused" in str(first.problem)) == (0, False, True)
+
+
+def test_an_option_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "one.jpg").touch()
+    for options, said in (
+        (("--ramp", "4:30,4:x"), "'4:30,4:x' is not users:seconds"),
+        (("--photos", str(tmp_path)), f"{tmp_path} has 1 photos; at least two are needed"),
+    ):
+        ran = locust("--host", "http://127.0.0.1:9", "-t", "1s", *options)
+        assert ran.returncode != 0
+        assert said in ran.stderr
+
+
+def test_of_very_many_photos_some_are_taken_from_everywhere(tmp_path: Path) -> None:
+    for name in ("notes.txt", *(f"{number:04}.JPG" for number in range(3 * MOST))):
+        (tmp_path / name).touch()
+    names = [path.name for path in in_folder(tmp_path)]
+    assert (len(set(names)), names[0], names[-1] >= f"{3 * MOST - 3:04}.JPG") == (MOST, "0000.JPG", True)

@@ -22,8 +22,7 @@ def free() -> Address:
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"),
-    [({}, Address("0.0.0.0", 8000)), ({"host": "::1", "port": "9001"}, Address("::1", 9001))],
+    ("options", "expected"), [({}, Address("0.0.0.0", 8000)), ({"host": "::1", "port": "9001"}, Address("::1", 9001))]
 )
 def test_address_is_read_from_the_configuration(options: dict[str, Any], expected: Address) -> None:
     assert Address.of({"http_options": options}) == Address.of({"http_options": options}).resolved() == expected

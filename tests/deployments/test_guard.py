@@ -42,9 +42,8 @@ def is_alive(pid: int) -> bool:
 def bystander() -> Iterator[int]:
     """A process of another service. The kernel cuts its name within a letter, so that it is not UTF-8."""
     program = r"import sys; open('/proc/self/comm', 'wb').write(b'caf\xc3'); print(flush=True); sys.stdin.read()"
-    environment = {**os.environ, guard.MARK: "another"}
-    command = [sys.executable, "-c", program]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+    environment, pipe = {**os.environ, guard.MARK: "another"}, subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, env=environment) as process:
         assert process.stdout is not None
         process.stdout.readline()
         yield process.pid

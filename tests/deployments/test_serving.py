@@ -48,10 +48,7 @@ def test_models_are_pulled_through_the_proxy_before_serving_without_it(
     os.environ.update(PORT="8123", HTTPS_PROXY="http://127.0.0.1:3128", MODEL_MIRROR=given)
     assert served_options(calls)["port"] == 8123
     models = [card.name for card in configured_in(CONFIG)]
-    assert calls == [
-        (models, mirror, "http://127.0.0.1:3128"),
-        (["run", str(tmp_path / "serve.yaml")], None),
-    ]
+    assert calls == [(models, mirror, "http://127.0.0.1:3128"), (["run", str(tmp_path / "serve.yaml")], None)]
 
 
 def test_invalid_configuration_is_refused_before_anything_runs(calls: list[Any], tmp_path: Path) -> None:

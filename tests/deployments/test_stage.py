@@ -81,11 +81,7 @@ DURATIONS = 'total;dur=1500.0, ingress;dur=1250.0, detector;desc="mtcnn";dur=250
 @pytest.mark.parametrize(
     ("answer", "label", "header"),
     [
-        (
-            TimedAnswer("found", 0.125, {"decode": 0.0625}),
-            "",
-            f"{DURATIONS}, detector-busy;dur=125.0, decode;dur=62.5",
-        ),
+        (TimedAnswer("found", 0.125, {"decode": 0.0625}), "", f"{DURATIONS}, detector-busy;dur=125.0, decode;dur=62.5"),
         ("found", "find", DURATIONS.replace("mtcnn", "find")),
         (RuntimeError("broken"), "", DURATIONS),
         (BackPressureError(num_queued_requests=65, max_queued_requests=64), "", DURATIONS),

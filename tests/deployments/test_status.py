@@ -2,7 +2,7 @@
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -13,10 +13,11 @@ from deployments.stage import Caller, StageCaller
 from deployments.status import Controller, ServeStatus
 from imaging.refused import Refused
 from telemetry.call_window import CallWindow
-from telemetry.status import Replicas, StageStatus
+from telemetry.status import Replicas
 from tests.default_configuration import default_args
 from tests.deployments.handles import Answers
 from tests.fakes import EMBEDDER_CROP, fake_card, serve_log
+from tests.gallery.sample_gallery import in_loop
 
 STATES = ["RUNNING", "RUNNING", "STARTING", "UPDATING", "RECOVERING", "STOPPING", "PENDING_MIGRATION"]
 DETAILS = {
@@ -55,30 +56,22 @@ def test_controller_without_an_answer_is_unavailable(answer: Any, monkeypatch: p
     assert len(log) == 1
 
 
-def test_status_has_the_replicas_of_the_stages_deployment() -> None:
-    async def answer(*question: Any) -> Any: ...
-
-    async def fail() -> None:
-        raise OSError("its files are gone")
-
-    card = fake_card("embedder", "embedder", [EMBEDDER_CROP], output={"size": 2})
-    detector = StageCaller(
-        "mtcnn", fake_card("detector", "detector"), SimpleNamespace(answer=answer, ready=fail), "detector-mtcnn"
+@in_loop
+async def test_status_has_the_replicas_of_the_stages_deployment() -> None:
+    failing, well = (
+        SimpleNamespace(ready=Answers(each), answer=None) for each in (OSError("its files are gone"), None)
     )
-    inside = StageCaller("arcface", card, SimpleNamespace(answer=answer, ready=answer), "ingress")
-    writer = Caller("gallery", "gallery", "gallery-writer", answer)
+    detector = StageCaller[Any, Any]("mtcnn", fake_card("detector", "detector"), cast(Any, failing), "detector-mtcnn")
+    card = fake_card("embedder", "embedder", [EMBEDDER_CROP], output={"size": 2})
+    inside = StageCaller[Any, Any]("arcface", card, cast(Any, well), "ingress")
+    watched: list[Caller] = [detector, inside, Caller("gallery", "gallery", "gallery-writer", Answers(None))]
     requests = CallWindow()
     requests.begin()
     inside.calls.begin()
-    watched: list[Caller] = [detector, inside, writer]
-
-    async def report() -> list[StageStatus]:
-        for stage in watched:
-            await stage.readiness.look()
-        return await ServeStatus(controller(DETAILS), watched, requests)()
-
     with serve_log():
-        statuses = asyncio.run(report())
+        for each in watched:
+            await each.readiness.look()
+    statuses = await ServeStatus(controller(DETAILS), watched, requests)()
     assert [(each.deployment, each.kind, each.role, each.card, each.ready) for each in statuses] == [
         ("detector-mtcnn", "detector", "mtcnn", detector.card, False),
         ("embedder-arcface", "embedder", "arcface", card, True),

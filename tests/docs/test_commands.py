@@ -2,8 +2,6 @@
 
 import re
 import shlex
-from collections.abc import Iterator
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,18 +23,24 @@ FOREIGN_OPTIONS = {"load_testing.md", "deployment.md", "http.md"}
 """Documents whose text has options of Locust, Docker or curl."""
 
 
+def child(command: Any, words: list[str]) -> tuple[Any, list[str]]:
+    """The command of a group that the first of `words` names, and the other words."""
+    _, found, rest = command.resolve_command(command.context_class(command, info_name="facegraph"), words)
+    return found, rest
+
+
 def parse(words: list[str], *, whole: bool) -> None:
     """Parse the arguments of `facegraph` as the program does, without running it.
 
     Args:
-        whole: whether required arguments must be there.
+        whole: whether a command and its required arguments must be there.
 
     Raises:
         Exception: the program does not accept them.
     """
     command: Any = program()
     while hasattr(command, "commands") and words and not words[0].startswith("-"):
-        _, command, words = command.resolve_command(command.context_class(command, info_name="facegraph"), words)
+        command, words = child(command, words)
     if hasattr(command, "commands"):
         assert not whole or words, "a command is missing"
         return
@@ -45,17 +49,10 @@ def parse(words: list[str], *, whole: bool) -> None:
     assert (left, missing) == ([], [])
 
 
-@cache
-def options() -> set[str]:
-    """All options of the program."""
-
-    def of(command: Any) -> Iterator[str]:
-        for each in command.params:
-            yield from each.opts
-        for inner in getattr(command, "commands", ()):
-            yield from of(command.resolve_command(command.context_class(command), [inner])[1])
-
-    return {*of(program()), "--help", "--version", "--install-completion"}
+def options(command: Any) -> set[str]:
+    """All options of a command and of those in it."""
+    inner = (options(child(command, [name])[0]) for name in getattr(command, "commands", ()))
+    return {option for each in command.params for option in each.opts}.union(*inner)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
@@ -67,7 +64,8 @@ def test_commands_exist(document: Path) -> None:
         if command := re.fullmatch(r"(?:\.venv/bin/)?facegraph(?: (.*))?", span):
             parse(shlex.split(command[1] or ""), whole=False)
     if document.name not in FOREIGN_OPTIONS:
-        assert {found[0] for found in map(_OPTION.match, spans(document)) if found} <= options()
+        named = {match[0] for match in map(_OPTION.match, spans(document)) if match}
+        assert named <= options(program()) | {"--help", "--version", "--install-completion"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)

@@ -64,8 +64,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize(
-    ("device", "gpus", "required"),
-    [("auto", 0, None), ("cpu", None, None), ("auto", 1, False), ("cuda", None, True)],
+    ("device", "gpus", "required"), [("auto", 0, None), ("cpu", None, None), ("auto", 1, False), ("cuda", None, True)]
 )
 def test_stages_are_placed_on_the_device_and_the_cluster_is_asked_only_for_auto(
     device: str, gpus: int | None, required: bool | None, build: Build

@@ -21,7 +21,7 @@ ARGS: dict[str, Any] = {
         "centerface": {"model": "centerface"},
         "crmnet": {"model": "deep-tree"},
         "arcface": {"model": "mobilefacenet"},
-    },
+    }
 }
 
 VARIABLES = [

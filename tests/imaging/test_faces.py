@@ -10,13 +10,14 @@ from imaging.refused import Refused
 from tests.fakes import photo
 
 
-def test_a_face_is_scaled_with_its_photo() -> None:
+def test_a_face_is_scaled_and_turned_with_its_photo() -> None:
     face = Face((10.0, 20.0, 30.0, 50.0), 0.9, np.array([[1, 2]] * 5, dtype=np.float32))
-    larger = face.scaled(2.5)
-    assert larger.box == (25.0, 50.0, 75.0, 125.0)
-    assert larger.score == 0.9
-    assert larger.landmarks.dtype == np.float32
+    larger, turned = face.scaled(2.5), face.turned(1, 100, 80)
+    assert (larger.box, turned.box) == ((25.0, 50.0, 75.0, 125.0), (20.0, 70.0, 50.0, 90.0))
+    assert larger.score == turned.score == 0.9
+    assert larger.landmarks.dtype == turned.landmarks.dtype == np.float32
     assert larger.landmarks.tolist() == [[2.5, 5.0]] * 5
+    assert turned.landmarks.tolist() == [[2, 99]] * 5
 
 
 def test_a_refusal_comes_whole_out_of_another_process() -> None:
@@ -39,10 +40,6 @@ def test_detections_are_joined_in_order_with_their_crops_and_times() -> None:
     assert joined.photos == (first, refused, first)
     np.testing.assert_array_equal(joined.crops[spec], crops)
     assert joined.steps == {"decode": 1.0, "detect": 3.0}
-
-
-def test_no_detection_joined_has_no_photo_and_empty_crops() -> None:
-    spec = CropSpec(2, "box")
-    joined = Detection.joined([], [spec])
-    assert joined.photos == ()
-    np.testing.assert_array_equal(joined.crops[spec], np.zeros((0, 2, 2, 3), np.uint8), strict=True)
+    none = Detection.joined([], [spec])
+    assert none.photos == ()
+    np.testing.assert_array_equal(none.crops[spec], crops[:0], strict=True)

@@ -1,7 +1,5 @@
 """HEIC and AVIF: which picture of a file is decoded, and its orientation."""
 
-from dataclasses import replace
-
 import numpy as np
 import PIL.Image
 import pytest
@@ -47,8 +45,8 @@ def test_transparency_is_put_over_white() -> None:
 
 
 @codecs
-def test_a_grid_of_tiles_is_put_together(part: Part, brand: bytes) -> None:
-    data = heif(grid(2, 2, 2 * WIDTH - 4, 2 * HEIGHT - 2, [2, 3, 4, 5]), *[part] * 4, brand=brand)
+def test_a_grid_of_tiles_is_put_together(part: Part) -> None:
+    data = heif(grid(2, 2, 2 * WIDTH - 4, 2 * HEIGHT - 2, [2, 3, 4, 5]), *[part] * 4)
     for file in (data, *(FILES[name] for name in FILES if "grid" in name)):
         assert difference(file, np.tile(UPRIGHT, (2, 2, 1))[:-2, :-4]) < 6
 
@@ -56,11 +54,11 @@ def test_a_grid_of_tiles_is_put_together(part: Part, brand: bytes) -> None:
 @codecs
 @pytest.mark.parametrize(("turns", "expected"), list(zip(TURNS, SHOWN, strict=True)))
 def test_the_picture_s_own_orientation_counts_and_exif_does_not(
-    part: Part, brand: bytes, turns: list[bytes], expected: Pixels
+    part: Part, turns: list[bytes], expected: Pixels
 ) -> None:
     """Phones write both, and browsers use the picture's own."""
     tags = Part(b"Exif", bytes(4) + exif(8).tobytes()[6:], [], {b"cdsc": [1]})
-    data = heif(replace(part, properties=[*part.properties, *turns]), tags, brand=brand)
+    data = heif(part.having(*turns), tags)
     assert difference(data, expected) < 6
 
 
@@ -71,18 +69,16 @@ def test_a_picture_derived_from_another_is_decoded() -> None:
 
 @pytest.mark.parametrize("major", [b"mif1", b"msf1", b"avis", b"hevc", b"miaf"])
 @codecs
-def test_the_major_brand_and_everything_beside_the_primary_picture_are_ignored(
-    part: Part, brand: bytes, major: bytes
-) -> None:
+def test_the_major_brand_and_everything_beside_the_primary_picture_are_ignored(part: Part, major: bytes) -> None:
     broken = Part(part.kind, b"no picture", part.properties, {b"thmb": [1]})
     unknown = Part(b"tmap", b"", [extent(1, 1)], {b"dimg": [1, 2]})
-    data = heif(part, broken, unknown, brand=brand, behind=box(b"moov", box(b"trak", b"nonsense")))
+    data = heif(part, broken, unknown, behind=box(b"moov", box(b"trak", b"nonsense")))
     assert difference(data[:8] + major + data[12:] + b"PK\3\4<script>" * 100, UPRIGHT) < 6
 
 
 @codecs
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_a_picture_that_was_truncated_and_padded_is_damaged(part: Part, brand: bytes, share: float) -> None:
+def test_a_picture_that_was_truncated_and_padded_is_damaged(part: Part, share: float) -> None:
     kept = int(len(part.data) * share)
-    padded = replace(part, data=part.data[:kept] + bytes(max(len(part.data) - kept, 64)))
-    assert outcome(heif(padded, brand=brand)) == DAMAGED
+    padded = part.holding(part.data[:kept] + bytes(max(len(part.data) - kept, 64)))
+    assert outcome(heif(padded)) == DAMAGED

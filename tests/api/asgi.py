@@ -2,7 +2,11 @@
 
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive
+
+from imaging.refused import Refused
 
 
 async def never() -> Message:
@@ -20,3 +24,8 @@ async def ask(app: ASGIApp, receive: Receive = never, **scope: Any) -> list[Mess
     default = {"type": "http", "method": "POST", "path": "/match", "query_string": b"", "headers": []}
     await app({**default, **scope}, receive, send)
     return sent
+
+
+def refuse(request: Request, refused: Refused) -> Response:
+    """A 503 that says which path was refused, and why."""
+    return PlainTextResponse(f"{request.url.path}: {refused}", 503)

@@ -1,4 +1,4 @@
-"""A service that requires keys, and `Access` alone with the test's own clock."""
+"""A service that requires keys, and `Access` alone."""
 
 import json
 from collections.abc import Sequence
@@ -58,15 +58,14 @@ def filled(path: str, collection: str = "staff") -> str:
     return path
 
 
-def access_around(inner: Any, args: AccessArgs, clock: Any = lambda: 0.0) -> Any:
-    """`Access` around `inner`, with the test's own clock."""
-    rates = Rates(args.rate_limit, args.rate_burst, clock)
-    audit = Audit(Path(args.audit_log))
+def access_around(inner: Any, args: AccessArgs) -> Any:
+    """`Access` around `inner`."""
 
     def refuse(request: Any, refused: Refused, headers: Any = None) -> Any:
         return errors.response(FORMS, request, refused, headers)
 
-    return RequestBounds(Access(inner, args, Keys(args.keys_file, clock), rates, audit, refuse), 100)
+    rates, audit = Rates(args.rate_limit, args.rate_burst), Audit(Path(args.audit_log))
+    return RequestBounds(Access(inner, args, Keys(args.keys_file), rates, audit, refuse), 100)
 
 
 async def accept(scope: Connection, receive: Receive, send: Send) -> None:

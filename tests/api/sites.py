@@ -17,22 +17,14 @@ from api.settings import AddressArgs
 from imaging.refused import Refused
 
 PHOTO = bytes(range(256)) * 4
-LOOPBACK = "127.0.0.1/32"
 NOT_PUBLIC = ("URL_NOT_ALLOWED", "The URL resolves to a non-public IP address")
 NOT_VALID = ("URL_NOT_ALLOWED", "The URL is not valid")
 WRONG_SCHEME = ("URL_NOT_ALLOWED", "Only http and https URLs are supported")
 WITH_USER = ("URL_NOT_ALLOWED", "URLs with a user name or password are not allowed")
-TOO_LONG = ("URL_NOT_ALLOWED", "The URL is longer than 4096 characters")
-ONLY_PORTS = ("URL_NOT_ALLOWED", "Only ports 80 and 443 are allowed")
 NO_CONNECTION = ("DOWNLOAD_FAILED", "Could not connect to the URL's host")
 NOT_FOUND = ("DOWNLOAD_FAILED", "The URL's host could not be resolved")
 
 Page = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
-
-
-def page(body: bytes = PHOTO, status: str = "200 OK", **headers: str) -> bytes:
-    """A response that declares the length of its body."""
-    return head(status, content_length=str(len(body)), **headers) + body
 
 
 def head(status: str = "200 OK", **headers: str) -> bytes:
@@ -41,11 +33,16 @@ def head(status: str = "200 OK", **headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
+def page(body: bytes = PHOTO, **headers: str) -> bytes:
+    """A response that declares the length of its body."""
+    return head(content_length=str(len(body)), **headers) + body
+
+
 @dataclass
 class Site:
-    """Serves `pages` by path, and answers 404 for other paths."""
+    """Answers every request with `page`."""
 
-    pages: Mapping[str, Page]
+    page: Page
     scheme: str
     port: int = 0
     asked: list[str] = field(default_factory=list)
@@ -58,15 +55,13 @@ class Site:
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
-            target = request.split(" ")[1]
-            self.asked.append(target)
+            self.asked.append(request.split(" ")[1])
             self.headers.append({name.lower(): value for name, value in (line.split(": ", 1) for line in lines)})
-            found = self.pages.get(target.partition("?")[0], page(b"", "404 Not Found"))
-            if isinstance(found, bytes):
-                writer.write(found)
+            if isinstance(self.page, bytes):
+                writer.write(self.page)
                 await writer.drain()
             else:
-                await found(writer)
+                await self.page(writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             self.left.set()
         except asyncio.CancelledError:
@@ -77,8 +72,8 @@ class Site:
 
 
 @asynccontextmanager
-async def serving(pages: Mapping[str, Page] | None = None, tls: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
-    site = Site(pages or {"/photo": page()}, "https" if tls else "http")
+async def serving(page: Page, tls: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
+    site = Site(page, "https" if tls else "http")
     server = await asyncio.start_server(site.answer, "127.0.0.1", 0, ssl=tls)
     site.port = server.sockets[0].getsockname()[1]
     try:
@@ -103,14 +98,15 @@ class Names:
         return self.answers[host].pop(0)
 
 
-class Wire(httpx.AsyncBaseTransport):
+class Wire(httpx.MockTransport):
     """Records requests and returns the answers in turn, or raises those that are exceptions."""
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
+        super().__init__(self.answer)
         self.answers = list(answers)
         self.sent: list[httpx.Request] = []
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    def answer(self, request: httpx.Request) -> httpx.Response:
         self.sent.append(request)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -118,33 +114,27 @@ class Wire(httpx.AsyncBaseTransport):
         return answer
 
     @property
-    def hosts(self) -> list[str]:
-        """The hosts that were connected to."""
-        return [request.url.host for request in self.sent]
+    def urls(self) -> list[str]:
+        """The addresses that were asked for."""
+        return [str(request.url) for request in self.sent]
 
 
-class Body(httpx.AsyncByteStream):
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield PHOTO
+async def photo() -> AsyncIterator[bytes]:
+    yield PHOTO
 
 
 def found(status: int = 200, **headers: str) -> httpx.Response:
-    return httpx.Response(status, headers=headers, stream=Body())
+    return httpx.Response(status, headers=headers, content=photo())
 
 
-def no_connection() -> httpx.ConnectError:
-    return httpx.ConnectError("refused")
-
-
-def addresses(
-    resolve: Names | None = None, wire: httpx.AsyncBaseTransport | None = None, max_bytes: int = len(PHOTO), **args: Any
-) -> Addresses:
+def addresses(resolve: Any = None, wire: httpx.AsyncBaseTransport | None = None, **args: Any) -> Addresses:
     """Fetches from loopback by default."""
     transport = (lambda: wire) if wire else None
-    return Addresses(AddressArgs(**{"allowed_networks": LOOPBACK, **args}), max_bytes, resolve or Names(), transport)
+    settings = AddressArgs(**{"allowed_networks": "127.0.0.1/32", **args})
+    return Addresses(settings, len(PHOTO), resolve or Names(), transport)
 
 
-def public(resolve: Names | None = None, wire: httpx.AsyncBaseTransport | None = None, **args: Any) -> Addresses:
+def public(resolve: Any = None, wire: httpx.AsyncBaseTransport | None = None, **args: Any) -> Addresses:
     """Fetches with the default settings of the service."""
     return addresses(resolve, wire or Wire(), allowed_networks="", **args)
 

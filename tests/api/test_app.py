@@ -1,60 +1,36 @@
 """The whole app: what stands around every route, and what every request has of its own."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message
 
 from access.settings import AccessArgs
-from api.admission import Admission
 from api.app import create_app
-from api.cors import OpenPaths
-from api.deadline import Deadline
-from api.limits import RequestBounds
-from api.security_headers import HEADERS, STRICT, SecurityHeaders
-from api.server_timing import ServerTiming
+from api.security_headers import HEADERS, STRICT
 from api.settings import LimitArgs
 from graphs.policy import Policy
 from graphs.stages import DetectionRequest
 from imaging.faces import Detection
-from telemetry.call_window import CallWindow
-from tests.api.keyed import access_around
+from tests.api.asgi import ask
 from tests.fakes import FakeNetwork, People, detector, serve_log, service, stages, with_stages
 
 EXTRACT = "/api/v1/extract-embedding"
 
 
-def refused(*_: Any) -> Any:
-    raise AssertionError
+def test_a_connection_that_is_not_http_passes_every_layer() -> None:
+    lifespan = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
 
+    async def receive() -> Message:
+        return next(lifespan)
 
-@pytest.mark.parametrize(
-    "around",
-    [
-        lambda app: Admission(app, 0, refused),
-        lambda app: Deadline(app, 0, refused),
-        lambda app: OpenPaths(app, "*"),
-        lambda app: RequestBounds(app, 0),
-        SecurityHeaders,
-        lambda app: ServerTiming(app, CallWindow()),
-        lambda app: access_around(app, AccessArgs(require_keys=True, audit_log="")),
-    ],
-    ids=["admission", "deadline", "cors", "bounds", "security headers", "server timing", "access"],
-)
-def test_a_connection_that_is_not_http_passes_every_layer(around: Callable[[ASGIApp], ASGIApp]) -> None:
-    seen: list[Scope] = []
-
-    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append(scope)
-
-    scope = {"type": "lifespan"}
-    asyncio.run(around(inner)(scope, None, None))  # type: ignore[arg-type]
-    assert seen == [scope]
+    made = replace(service(), access=AccessArgs(require_keys=True, audit_log=""))
+    sent = asyncio.run(ask(create_app(made), receive, type="lifespan"))
+    assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Which pages of other sites may call this service from a browser."""
 
 import pytest
-from starlette.testclient import TestClient
 
 from api.settings import LimitArgs
 from tests.fakes import client
@@ -11,10 +10,6 @@ ORIGIN = {"origin": PAGE}
 ASKS = {**ORIGIN, "access-control-request-method": "POST", "access-control-request-headers": "content-type,x-mine"}
 EXTRACT = "/api/v1/extract-embedding"
 ALLOWED = "access-control-allow-origin"
-
-
-def over(origins: str) -> TestClient:
-    return client(limits=LimitArgs(cors_origins=origins))
 
 
 def test_any_page_may_call_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +26,7 @@ def test_any_page_may_call_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("origins", [PAGE, f"https://other.example, {PAGE}", f" {PAGE} ,,"])
 def test_a_named_page_may_call_and_no_other(origins: str) -> None:
-    asked = over(origins)
+    asked = client(limits=LimitArgs(cors_origins=origins))
     assert asked.options(EXTRACT, headers=ASKS).headers[ALLOWED] == PAGE
     assert asked.get("/api/v1/health", headers=ORIGIN).headers[ALLOWED] == PAGE
     for stranger in ("https://page.example.org", "http://page.example", "null"):
@@ -40,35 +35,32 @@ def test_a_named_page_may_call_and_no_other(origins: str) -> None:
 
 
 def test_a_page_of_another_site_changes_nothing() -> None:
-    asked = client()
-    photo = {"data": {"id": "jane"}, "files": {"file": b"anna"}}
-    answer = asked.post("/add_face", **photo, headers={**ORIGIN, "sec-fetch-site": "cross-site"})
+    asked, elsewhere = client(), {**ORIGIN, "sec-fetch-site": "cross-site"}
+    answer = asked.post("/add_face", headers=elsewhere)
     assert (answer.status_code, answer.json()) == (403, {"detail": "Cross-site requests are not allowed on this route"})
     for site in ("same-origin", "same-site", "none"):
-        assert asked.post("/add_face", **photo, headers={"sec-fetch-site": site}).status_code != 403
-    elsewhere = {**ORIGIN, "sec-fetch-site": "cross-site"}
+        assert asked.post("/add_face", headers={"sec-fetch-site": site}).status_code == 400
     assert asked.post("/api/v1/warm-up", headers=elsewhere).status_code == 200
     # A link on another page to this one's.
     assert asked.get("/v1/models", headers=elsewhere).status_code == 200
 
 
 def test_without_origins_no_page_may_call() -> None:
-    refused = over("").options(EXTRACT, headers=ASKS)
+    asked = client(limits=LimitArgs(cors_origins=""))
+    refused = asked.options(EXTRACT, headers=ASKS)
     assert refused.status_code == 400
     assert refused.json() == {"detail": {"code": "INVALID_REQUEST", "message": "Disallowed CORS origin"}}
-    answered = over("").get("/api/v1/health", headers=ORIGIN)
-    assert (answered.status_code, ALLOWED in answered.headers) == (200, False)
+    assert ALLOWED not in asked.get("/api/v1/health", headers=ORIGIN).headers
 
 
 def test_the_variable_names_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CORS_ORIGINS", "https://from.example")
     assert LimitArgs().cors_origins == "https://from.example"
-    assert LimitArgs(cors_origins=PAGE).cors_origins == PAGE
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/match", "/openapi.json", "/list_faces", "/api/v2/x"])
 def test_no_other_path_is_open(path: str) -> None:
-    asked = over("*")
+    asked = client(limits=LimitArgs(cors_origins="*"))
     preflight = asked.options(path, headers=ASKS)
     assert preflight.status_code in (404, 405)
     for response in (asked.get(path, headers=ORIGIN), asked.post(path, json={}, headers=ORIGIN), preflight):

@@ -6,13 +6,12 @@ from importlib import metadata
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 
 from graphs.policy import Policy
 from graphs.stages import DetectionRequest, Stages
 from imaging.crops import CropSpec
-from imaging.faces import Detection
+from imaging.faces import Detection, Photo
 from imaging.geometry import Box
 from imaging.pick import Pick
 from tests.fakes import (
@@ -31,22 +30,16 @@ from tests.fakes import stages as match_stages
 
 PHOTO = b"a photo"
 TEXT = base64.b64encode(PHOTO).decode()
-ADDRESS = "https://example.com/face.jpg"
+ADDRESS = "HTTPS://example.com/face.jpg"
 
 
-class WholeDetector(FakeDetector):
-    """Finds no face in a photo of 320x240, and counts the whole photo."""
-
-    async def __call__(self, question: DetectionRequest) -> Detection:
-        crops, pick = question.crops, question.pick
-        self.picks.append(pick)
-        seen = photo(320, 240, faces=[0.0])
-        whole = tuple(replace(face, box=(0, 0, 320, 240)) for face in seen.faces)
-        cut = {spec: np.stack([crops_of(0, spec)]) for spec in crops}
-        return Detection((replace(seen, faces=whole, found=0),), cut)
+def seen_at(box: Box, width: int = 640, height: int = 480) -> FakeDetector:
+    """A detector that finds one face at `box`."""
+    seen = photo(width, height)
+    return FakeDetector(replace(seen, faces=(replace(seen.faces[0], box=box),)))
 
 
-def stages(detect: FakeDetector | None = None, embed: FakeNetwork | None = None) -> Stages:
+def stages(detect: Any = None, embed: FakeNetwork | None = None) -> Stages:
     """The stages of the contract. By default they find one face with the embedding (0, 1)."""
     return match_stages(detect or FakeDetector(photo()), embed=embed or FakeNetwork([[0.0, 1.0]]))
 
@@ -87,13 +80,6 @@ def test_the_contracts_own_detector_is_used_where_it_is_configured() -> None:
     assert extract(with_stages(whole, own)).json()["detector"] == "retinaface-model"
 
 
-@pytest.mark.parametrize("address", [ADDRESS, "HTTPS://example.com"])
-def test_a_photo_is_fetched_by_its_address(address: str) -> None:
-    looks, addresses = FakeDetector(photo()), FakeAddresses({address: PHOTO})
-    assert extract(stages(looks), addresses, image=address, image_type="url").status_code == 200
-    assert looks.calls[0][0] == [PHOTO]
-
-
 @pytest.mark.parametrize("field", [TEXT, "file:///etc/passwd", "//example.com", " https://a.b"])
 def test_an_invalid_address_is_a_failed_download(field: str) -> None:
     found = refusal(extract(image=field, image_type="url"))
@@ -101,17 +87,23 @@ def test_an_invalid_address_is_a_failed_download(field: str) -> None:
 
 
 @pytest.mark.parametrize("fields", [{}, {"image_type": "base64"}])
-def test_an_address_sent_as_base64_is_not_fetched(fields: Any) -> None:
+def test_an_address_is_fetched_only_if_the_request_says_that_it_is_one(fields: Any) -> None:
     addresses = FakeAddresses({ADDRESS: PHOTO})
     assert refusal(extract(None, addresses, image=ADDRESS, **fields))[0] == "INVALID_IMAGE"
     assert addresses.calls == []
+    assert extract(None, addresses, image=ADDRESS, image_type="url").is_success
 
 
 def test_without_enforcement_a_photo_without_a_face_is_embedded_whole() -> None:
-    looks = WholeDetector()
-    found = extract(stages(looks), enforce_detection=False).json()
+    looks = seen_at((0, 0, 320, 240), 320, 240)
+
+    async def whole(question: DetectionRequest) -> Detection:
+        found = await looks(question)
+        return replace(found, photos=tuple(replace(each, found=0) for each in found.photos if isinstance(each, Photo)))
+
+    found = extract(stages(whole), enforce_detection=False).json()
     assert looks.picks == [Pick("prominent", whole_photo=True)]
-    assert (found["face_count"], found["face_confidence"]) == (0, 0.0)
+    assert found["face_count"] == 0
     assert found["facial_area"] == {"x": 0, "y": 0, "w": 320, "h": 240}
     assert found["embedding"][:2] == [0.0, 1.0]
 
@@ -121,15 +113,12 @@ def test_without_enforcement_a_photo_without_a_face_is_embedded_whole() -> None:
     [
         ((10.4, 20.6, 99.6, 110.2), (10, 21, 90, 89)),
         ((-20, -30, 700, 500), (0, 0, 640, 480)),
-        ((600, 400, 700.5, 500), (600, 400, 40, 80)),
         ((-50, -50, -10, -10), (0, 0, 0, 0)),
         ((700, 500, 800, 600), (640, 480, 0, 0)),
     ],
 )
 def test_the_area_is_in_whole_pixels_inside_the_photo(box: Box, area: tuple[int, int, int, int]) -> None:
-    seen = photo(640, 480)
-    seen = replace(seen, faces=(replace(seen.faces[0], box=box),))
-    found = extract(stages(FakeDetector(seen))).json()["facial_area"]
+    found = extract(stages(seen_at(box))).json()["facial_area"]
     assert found == dict(zip("xywh", area, strict=True))
     assert all(type(number) is int for number in found.values())
 
@@ -147,12 +136,6 @@ def test_without_alignment_only_aligned_crops_change() -> None:
 def test_an_option_of_another_type_is_refused_by_name(field: str, value: Any) -> None:
     code, message = refusal(extract(**{field: value}))
     assert (code, message.partition(": ")[0]) == ("INVALID_REQUEST", field)
-
-
-def with_ready(finds: bool, embeds: bool) -> Stages:
-    whole = stages()
-    ready = {"mtcnn": finds, "arcface": embeds}
-    return with_stages(whole, *(changed(stage, is_ready=ready.get(stage.role, True)) for stage in whole.all))
 
 
 def test_the_health_has_the_contracts_form() -> None:
@@ -176,9 +159,10 @@ def test_a_warm_service_says_so_in_the_contracts_form() -> None:
     assert found == {"status": "loaded", "model": "embedder-model"}
 
 
-@pytest.mark.parametrize(("finds", "embeds"), [(False, True), (True, False)])
-def test_a_network_that_does_not_answer_is_unhealthy_and_cold(finds: bool, embeds: bool) -> None:
-    asked = client(with_ready(finds, embeds))
+@pytest.mark.parametrize("away", ["mtcnn", "arcface"])
+def test_a_network_that_does_not_answer_is_unhealthy_and_cold(away: str) -> None:
+    whole = stages()
+    asked = client(with_stages(whole, *(changed(stage, is_ready=stage.role != away) for stage in whole.all)))
     health = asked.get("/api/v1/health")
     assert health.status_code == 503
     assert (health.json()["status"], health.json()["model_loaded"]) == ("unhealthy", False)
@@ -202,3 +186,63 @@ def test_the_model_info_describes_the_networks() -> None:
     assert client(stages()).get("/api/v1/model-info").json() == info
     configured = client(stages(), policy=Policy(thresholds={"arcface": 0.6}))
     assert configured.get("/api/v1/model-info").json() == {**info, "cosine_threshold": 0.6}
+
+
+def compare(first: Any, second: Any, **fields: Any) -> httpx.Response:
+    body = {"embedding1": first, "embedding2": second, **fields}
+    response: httpx.Response = client().post("/api/v1/compare-faces", json=body)
+    return response
+
+
+@pytest.mark.parametrize(
+    ("metric", "distance", "similarity", "threshold"),
+    [
+        ("cosine", 0.4, 0.6, 0.68),
+        ("euclidean", 20**0.5, 1 / (1 + 20**0.5), 4.15),
+        ("euclidean_l2", 0.8**0.5, 0.6, 1.13),
+    ],
+)
+def test_two_embeddings_are_compared_in_the_contracts_form(
+    metric: str, distance: float, similarity: float, threshold: float
+) -> None:
+    response = compare([5, 0], [3, 4], distance_metric=metric, threshold=None)
+    assert response.status_code == 200
+    assert response.json() == {
+        "is_same_person": metric != "euclidean",
+        "distance": pytest.approx(distance),
+        "similarity": pytest.approx(similarity),
+        "confidence": pytest.approx(max(0, 1 - distance / threshold)),
+        "threshold_used": threshold,
+        "distance_metric": metric,
+    }
+
+
+@pytest.mark.parametrize(
+    ("second", "threshold", "same", "confidence"),
+    [([3, 4], 16, True, 0.75), ([3, 4], 4, False, 0), ([3, 4], 5e-324, False, 0), ([3, 0], 5e-324, True, 1)],
+)
+def test_from_the_threshold_on_it_is_another_person_with_confidence_0(
+    second: list[float], threshold: float, same: bool, confidence: float
+) -> None:
+    found = compare([3, 0], second, distance_metric="euclidean", threshold=threshold).json()
+    assert (found["is_same_person"], found["confidence"]) == (same, confidence)
+    assert compare([3, 0], second).json()["distance_metric"] == "cosine"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("threshold", "0"),
+        ("threshold", "1e999"),
+        ("threshold", '"1"'),
+        ("distance_metric", "null"),
+        ("embedding2", "[1, 0, 1]"),
+    ],
+)
+def test_an_invalid_field_is_named(field: str, value: str) -> None:
+    fields = {"embedding1": "[1, 2]", "embedding2": "[2, 1]", field: value}
+    body = "{" + ", ".join(f'"{name}": {text}' for name, text in fields.items()) + "}"
+    headers = {"content-type": "application/json"}
+    code, message = refusal(client().post("/api/v1/compare-faces", content=body, headers=headers))
+    assert code == "INVALID_REQUEST"
+    assert field in message

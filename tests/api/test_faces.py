@@ -1,14 +1,9 @@
 """The contract of the FaceNet service (seed 003), over fake stages."""
 
-import math
-from functools import cache
 from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from starlette.testclient import TestClient
 
 from graphs.stages import Stages
 from imaging.crops import CropSpec
@@ -33,15 +28,9 @@ def upload(route: str, of: Stages | None = None, **form: Any) -> httpx.Response:
     return response
 
 
-@cache
-def without_state() -> TestClient:
-    """A client for routes that ask no stage."""
-    return client(stages())
-
-
 def compare(first: Any, second: Any) -> httpx.Response:
     body = {"embedding1": first, "embedding2": second}
-    response: httpx.Response = without_state().post("/compare-faces", json=body)
+    response: httpx.Response = client(stages()).post("/compare-faces", json=body)
     return response
 
 
@@ -103,38 +92,24 @@ def test_a_request_without_a_file_is_refused(route: str, form: Any) -> None:
     assert refusal(upload(route, **form)) == "No image file provided"
 
 
+def test_a_comparison_has_the_contracts_form() -> None:
+    response = compare([3, 0], [1.5, 2])
+    assert response.status_code == 200
+    assert response.json() == {"similarity": 0.8, "cosine_similarity": 0.6, "euclidean_distance": 2.5, "match": True}
+
+
 @pytest.mark.parametrize(
     ("first", "second", "match"),
     [
-        ([1.0, 0.0], [0.41, math.sqrt(1 - 0.41**2)], True),
-        ([1.0, 0.0], [0.39, math.sqrt(1 - 0.39**2)], False),
-        ([1.0, 0.0], [50.0, 1.0], True),
+        ([1.0, 0.0], [41.0, 91.2], True),
+        ([1.0, 0.0], [39.0, 92.1], False),
         ([1.0, 0.0], [0.2, 0.5], True),
         ([0.5, 0.0], [-0.5, 0.0], False),
     ],
-    ids=["cosine above", "cosine below", "far and alike", "at 0.94 and unlike", "at 1"],
+    ids=["cosine 0.41", "cosine 0.39", "at 0.94 and unlike", "at 1"],
 )
 def test_a_near_or_a_similar_embedding_is_a_match(first: list[float], second: list[float], match: bool) -> None:
     assert compare(first, second).json()["match"] is match
-
-
-SIZES = st.integers(2, 6).flatmap(
-    lambda size: st.tuples(
-        *[st.lists(st.floats(-100, 100, width=32), min_size=size, max_size=size).filter(any) for _ in range(2)]
-    )
-)
-
-
-@settings(max_examples=60)
-@given(SIZES)
-def test_the_rule_holds_for_every_pair(pair: tuple[list[float], list[float]]) -> None:
-    response = compare(*pair)
-    assert response.status_code == 200
-    found = response.json()
-    assert found.keys() == {"similarity", "cosine_similarity", "euclidean_distance", "match"}
-    assert found["similarity"] == pytest.approx((found["cosine_similarity"] + 1) / 2)
-    assert found["euclidean_distance"] == pytest.approx(math.dist(*pair), rel=1e-9)
-    assert found["match"] is (found["euclidean_distance"] < 1.0 or found["cosine_similarity"] > 0.4)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from importlib import metadata
 
 import pytest
@@ -26,7 +26,6 @@ def without(*away: str) -> Stages:
     [
         ((), "healthy", 200),
         *(((name,), "degraded", 200) for name in (*STAGES, "gallery")),
-        (("mtcnn", "crmnet"), "degraded", 200),
         (STAGES, "unhealthy", 503),
         ((*STAGES, "gallery"), "unhealthy", 503),
     ],
@@ -52,11 +51,8 @@ def test_health_has_the_fields_of_every_contract(monkeypatch: pytest.MonkeyPatch
     assert (found["timestamp"], found["timestamp_iso"]) == (1673123456.789, "2023-01-07T20:30:56.789Z")
     assert (found["version"], found["service"]) == (metadata.version("facegraph"), "facegraph")
     assert (found["model"], found["embedding_dimensions"], found["network_dimensions"]) == ("other-model", 512, 3)
-    assert found["networks"]["crmnet"] == {
-        "model": "liveness-model",
-        "title": "The liveness",
-        "licence": "The liveness's licence",
-    }
+    described = {"title": "The liveness", "licence": "The liveness's licence"}
+    assert found["networks"]["crmnet"] == {"model": "liveness-model", **described}
     facenet = found["networks"]["facenet"]
     assert (facenet["embedding_dimensions"], facenet["cosine_threshold"]) == (3, 0.5)
 
@@ -65,16 +61,9 @@ def test_without_a_facenet_health_names_none() -> None:
     assert client().get("/health").json().keys().isdisjoint({"model", "embedding_dimensions", "network_dimensions"})
 
 
-@pytest.mark.parametrize(
-    ("moment", "text"),
-    [
-        (datetime(2024, 1, 15, 12, tzinfo=UTC), "2024-01-15T12:00:00.000Z"),
-        (datetime(2024, 1, 15, 12, 0, 0, 999_999, tzinfo=UTC), "2024-01-15T12:00:00.999Z"),
-        (datetime(2024, 1, 15, 12, tzinfo=timezone(timedelta(hours=5, minutes=30))), "2024-01-15T06:30:00.000Z"),
-    ],
-)
-def test_a_time_is_written_in_utc(moment: datetime, text: str) -> None:
-    assert iso(moment) == text
+def test_a_time_is_written_in_utc_with_milliseconds() -> None:
+    moment = datetime(2024, 1, 15, 12, 0, 0, 999_999, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    assert iso(moment) == "2024-01-15T06:30:00.999Z"
 
 
 def test_damaged_collections_are_counted_but_not_named() -> None:
@@ -95,7 +84,5 @@ def test_the_root_describes_the_service_and_links_to_more() -> None:
     app = client()
     found = app.get("/").json()
     assert "face" in found["message"]
-    assert found["status"] == "healthy"
-    assert found["version"] == metadata.version("facegraph")
-    for place in (found["docs"], found["health"]):
-        assert app.get(place).status_code == 200
+    assert (found["status"], found["version"]) == ("healthy", metadata.version("facegraph"))
+    assert app.get(found["docs"]).status_code == app.get(found["health"]).status_code == 200

@@ -30,20 +30,25 @@ FIELDS = st.builds(str.__add__, PREFIXES, BASE64 | st.text(st.characters(exclude
 brief = settings(max_examples=150)
 
 
+def taken(field: str, most: int) -> bytes | str:
+    """The photo, or the code of its refusal."""
+    try:
+        return from_base64(field, most)
+    except Refused as refused:
+        return refused.code
+
+
 @pytest.mark.parametrize(
     "field",
     [
-        *("not a photo!", "QUJDR", "QUJD=", "QUJD=QUJD", "Grüße", "\ud800", "file:///etc/passwd"),
+        *("QUJDR", "QUJD=", "QUJD=QUJD", "Grüße", "\ud800", "file:///etc/passwd"),
         *(f"data:image/png;base64,{text}" for text in ("QUJ!", "QUJD%", "QUJD%\r", f"data:image/png;base64,{TEXT}")),
         "data:image/png;base64;name=a.jpg",
         f"data:image/png;name={'a' * 1001};base64,{TEXT}",
     ],
 )
 def test_text_that_is_not_base64_is_refused(field: str) -> None:
-    with pytest.raises(Refused) as caught:
-        from_base64(field, MEGABYTE)
-    assert caught.value.code == "INVALID_IMAGE"
-    assert caught.value.message == "The image is neither a URL nor valid base64"
+    assert taken(field, MEGABYTE) == "INVALID_IMAGE"
 
 
 @pytest.mark.parametrize("prefix", ["", "data:image/jpeg;base64,"])
@@ -51,23 +56,15 @@ def test_a_photo_may_have_the_greatest_size_and_no_more(prefix: str) -> None:
     for size in (297, 298, 299, 300):
         assert from_base64(prefix + base64.b64encode(bytes(size)).decode(), size) == bytes(size)
     assert from_base64(prefix + base64.encodebytes(bytes(300)).decode(), 300) == bytes(300)
-    with pytest.raises(Refused) as caught:
-        from_base64(prefix + base64.b64encode(bytes(303)).decode(), 300)
-    assert caught.value.code == "IMAGE_TOO_LARGE"
-    assert caught.value.message == "The image exceeds the limit of 300 bytes"
+    # The size is checked before anything is decoded.
+    for text in (base64.b64encode(bytes(303)).decode(), "!" * 1000):
+        with pytest.raises(Refused, match="IMAGE_TOO_LARGE: The image exceeds the limit of 300 bytes"):
+            from_base64(prefix + text, 300)
 
 
 def test_a_percent_encoded_photo_may_have_the_greatest_size_and_no_more() -> None:
     assert from_base64("data:," + quote(bytes(300)), 300) == bytes(300)
-    with pytest.raises(Refused) as caught:
-        from_base64("data:," + quote(bytes(301)), 300)
-    assert caught.value.code == "IMAGE_TOO_LARGE"
-
-
-def test_the_size_is_checked_before_anything_is_decoded() -> None:
-    with pytest.raises(Refused) as caught:
-        from_base64("!" * 1000, 300)
-    assert caught.value.code == "IMAGE_TOO_LARGE"
+    assert taken("data:," + quote(bytes(301)), 300) == "IMAGE_TOO_LARGE"
 
 
 @pytest.mark.parametrize("url", ["http://photos.example/a.jpg", "HTTPS://Photos.example", "http://"])
@@ -93,19 +90,12 @@ def test_a_field_is_base64_unless_it_begins_like_an_address(field: str, code: st
     assert caught.value.code == code
 
 
-def taken(field: str, most: int) -> bytes | Refused:
-    try:
-        return from_base64(field, most)
-    except Refused as refused:
-        return refused
-
-
 @brief
 @given(FIELDS, st.integers(0, 40))
 def test_a_text_is_base64_of_the_photo_or_refused(field: str, most: int) -> None:
     photo = taken(field, most)
-    if isinstance(photo, Refused):
-        assert photo.code in ("INVALID_IMAGE", "IMAGE_TOO_LARGE")
+    if isinstance(photo, str):
+        assert photo in ("INVALID_IMAGE", "IMAGE_TOO_LARGE")
         return
     # Padding can hide up to two bytes more; the decode gate counts again.
     assert len(photo) <= most + 2
@@ -136,6 +126,4 @@ def test_a_character_outside_base64_is_refused_anywhere(photo: bytes, data: st.D
     place = data.draw(st.integers(0, len(text)))
     alphabet = string.ascii_letters + string.digits + "+/=-_\t\n\f\r "
     stray = data.draw(st.characters().filter(lambda character: character not in alphabet))
-    with pytest.raises(Refused) as caught:
-        from_base64(text[:place] + stray + text[place:], 1000)
-    assert caught.value.code == "INVALID_IMAGE"
+    assert taken(text[:place] + stray + text[place:], 1000) == "INVALID_IMAGE"

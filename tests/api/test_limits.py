@@ -7,7 +7,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from api import limits
-from api.limits import RequestBounds
+from api.limits import MOST_KEYS, MOST_VALUES, RequestBounds
 from api.settings import LimitArgs
 from imaging.refused import Refused
 from tests.api.asgi import ask
@@ -50,15 +50,15 @@ class Body:
         return {"type": "http.request", "body": piece, "more_body": bool(self.left) or not self.ends}
 
 
-def call(app: Any, body: Body, **headers: str) -> list[Message]:
-    """What `app`, with bodies of up to 10 bytes, sends."""
+def call(app: Any, body: Body, most: int = 10, /, **headers: str) -> list[Message]:
+    """What `app`, with bodies of up to `most` bytes, sends."""
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return asyncio.run(ask(RequestBounds(app, 10), body, headers=raw))
+    return asyncio.run(ask(RequestBounds(app, most), body, headers=raw))
 
 
-def refusal(app: Any, body: Body, **headers: str) -> Refused:
+def refusal(app: Any, body: Body, most: int = 10, /, **headers: str) -> Refused:
     with pytest.raises(Refused) as caught:
-        call(app, body, **headers)
+        call(app, body, most, **headers)
     return caught.value
 
 
@@ -70,9 +70,10 @@ def test_a_body_of_the_greatest_size_is_read_whole(headers: dict[str, str]) -> N
     assert [message["type"] for message in sent] == ["http.response.start"]
 
 
-def test_a_body_that_declares_too_much_is_refused_unread() -> None:
+@pytest.mark.parametrize("length", ["11", *("9" * digits for digits in (19, 20, 21, 4300, 5000))], ids=len)
+def test_a_body_that_declares_too_much_is_refused_unread(length: str) -> None:
     body = Body(b"12345", b"678901")
-    refused = refusal(Inner(), body, content_length="11")
+    refused = refusal(Inner(), body, content_length=length)
     assert (refused.code, refused.message) == (
         "BODY_TOO_LARGE",
         "The request body exceeds the limit of 10 bytes",
@@ -85,6 +86,15 @@ def test_a_body_that_becomes_too_large_is_refused_there(headers: dict[str, str])
     inner, body = Inner(), Body(b"12345", b"678901", b"never read")
     assert refusal(inner, body, **headers).code == "BODY_TOO_LARGE"
     assert (inner.read, body.left) == (b"12345", [b"never read"])
+
+
+@pytest.mark.parametrize(("start", "value", "most"), [(b"[1", b",1", MOST_VALUES - 1), (b"{", b":", MOST_KEYS)])
+def test_json_has_a_limited_number_of_values_and_keys(start: bytes, value: bytes, most: int) -> None:
+    pieces = start + value * (most - 1), value
+    for holds, body in (("application/json", Body(*pieces)), ("Multipart/form-data", Body(*pieces, value))):
+        call(inner := Inner(), body, 10_000_000, content_type=holds)
+        assert inner.read.count(value) >= most
+    assert refusal(Inner(), Body(*pieces, value), 10_000_000).code == "BODY_TOO_LARGE"
 
 
 def test_a_body_that_stops_arriving_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,27 +77,22 @@ def test_confidence_is_the_examples_and_half_at_the_threshold() -> None:
     assert answer(threshold=0)["confidence"] > answer(threshold=0.5)["confidence"] > 0.5
 
 
-@pytest.mark.parametrize(("own", "match"), [(None, None), (0, True), (0.79, True), (0.81, False), (1, False)])
+@pytest.mark.parametrize(("own", "match"), [(None, None), (0, True), (0.79, True), ("0.81", False), (1, False)])
 def test_the_threshold_is_the_requests_or_the_policys_or_the_contracts(
-    own: float | None, match: bool | None, monkeypatch: pytest.MonkeyPatch
+    own: float | str | None, match: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SIMILARITY_THRESHOLD", raising=False)
     for policy, default, by_default in ((Policy(), 0.6, True), (Policy(similarity_threshold=0.9), 0.9, False)):
         found = client(policy=policy).post("/match", json={**PAIR, "threshold": own}).json()
-        expected = (default, by_default) if own is None else (own, match)
+        expected = (default, by_default) if own is None else (float(own), match)
         assert (found["threshold"], found["match"]) == expected
 
 
-@pytest.mark.parametrize("threshold", ["NaN", "-Infinity", "1.0001", "-0.1", "1e999", '"high"'])
+@pytest.mark.parametrize("threshold", ["NaN", "1.0001", "-0.1"])
 def test_an_invalid_threshold_is_refused(threshold: str) -> None:
     body = f'{{"image1": "{TEXT1}", "image2": "{TEXT2}", "threshold": {threshold}}}'
     response = client().post("/match", content=body, headers={"content-type": "application/json"})
-    assert response.status_code == 400
-    assert response.json()["error"].startswith("threshold: ")
-
-
-def test_a_threshold_in_quotes_is_read_as_a_number() -> None:
-    assert answer(threshold="0.25")["threshold"] == 0.25
+    assert (response.status_code, response.json()["error"].partition(": ")[0]) == (400, "threshold")
 
 
 @pytest.mark.parametrize(("policy", "match"), [("report", True), ("require", False)])
@@ -147,13 +142,6 @@ def test_the_first_of_two_photos_that_cannot_be_loaded_is_named(first: Any, seco
     assert response.json() == {"success": False, "error": message}
 
 
-def test_a_missing_photo_is_named() -> None:
-    for missing in PAIR:
-        response = client().post("/match", json={name: text for name, text in PAIR.items() if name != missing})
-        assert response.status_code == 400
-        assert response.json() == {"success": False, "error": f"{missing}: Field required"}
-
-
 def test_a_fault_while_a_photo_is_fetched_is_a_500() -> None:
     asked = client(addresses=FakeAddresses({ADDRESS1: RuntimeError("broken")}))
     assert asked.post("/match", json={"image1": ADDRESS1, "image2": TEXT2}).status_code == 500
@@ -163,38 +151,37 @@ STRICT = Policy(min_side=600, min_brightness=130, max_brightness=150, min_contra
 
 
 @pytest.mark.parametrize(
-    ("found", "policy", "reason"),
+    ("found", "reason"),
     [
-        (Refused("INVALID_IMAGE", "It is damaged"), None, "could not be loaded: It is damaged"),
-        (photo(100, 80, brightness=1, faces=[]), None, "quality issue: Image too small: 100x80. Minimum size: 224x224"),
-        (photo(223, 500), None, "quality issue: Image too small: 223x500. Minimum size: 224x224"),
-        (photo(500, 223), None, "quality issue: Image too small: 500x223. Minimum size: 224x224"),
-        (photo(brightness=19.94), None, "quality issue: Image too dark: brightness 19.9. Minimum: 20"),
-        (photo(brightness=240.1), None, "quality issue: Image too bright: brightness 240.1. Maximum: 240"),
-        (photo(contrast=9.5), None, "quality issue: Image contrast too low: 9.5. Minimum: 10"),
-        (photo(640, 599), STRICT, "quality issue: Image too small: 640x599. Minimum size: 600x600"),
-        (photo(800, 600, 129), STRICT, "quality issue: Image too dark: brightness 129.0. Minimum: 130"),
-        (photo(800, 600, 151), STRICT, "quality issue: Image too bright: brightness 151.0. Maximum: 150"),
-        (photo(800, 600, 140, 60), STRICT, "quality issue: Image contrast too low: 60.0. Minimum: 60.5"),
-        (photo(faces=[]), None, "face detection failed: No face detected"),
+        (Refused("INVALID_IMAGE", "It is damaged"), "could not be loaded: It is damaged"),
+        (photo(599, 600, brightness=1, faces=[]), "quality issue: Image too small: 599x600. Minimum size: 600x600"),
+        (photo(600, 599), "quality issue: Image too small: 600x599. Minimum size: 600x600"),
+        (photo(800, 600, 129.94), "quality issue: Image too dark: brightness 129.9. Minimum: 130"),
+        (photo(800, 600, 150.1), "quality issue: Image too bright: brightness 150.1. Maximum: 150"),
+        (photo(800, 600, 140, 60.4), "quality issue: Image contrast too low: 60.4. Minimum: 60.5"),
+        (photo(800, 600, 140, 61, faces=[]), "face detection failed: No face detected"),
         (
-            photo(faces=[0.9] * 2),
-            None,
+            photo(800, 600, 140, 61, faces=[0.9] * 2),
             "face detection failed: Multiple faces detected (2). Exactly one face is required",
         ),
     ],
 )
-def test_a_photo_that_cannot_be_used_is_named_before_a_network_is_asked(
-    found: Photo | Refused, policy: Policy | None, reason: str
-) -> None:
+def test_a_photo_that_cannot_be_used_is_named_before_a_network_is_asked(found: Photo | Refused, reason: str) -> None:
     good, nobody = photo(800, 600, 140, 61), photo(800, 600, 140, 61, faces=[])
     for pair, name in (((found, good), "Image1"), ((good, found), "Image2"), ((found, nobody), "Image1")):
         score, embed = FakeNetwork([0.9, 0.9]), FakeNetwork(unit(1))
-        response = client(stages(FakeDetector(*pair), score, embed), policy=policy).post("/match", json=PAIR)
-        assert (response.status_code, response.json()["error"]) == (400, f"{name} {reason}")
+        response = client(stages(FakeDetector(*pair), score, embed), policy=STRICT).post("/match", json=PAIR)
+        assert (response.status_code, response.json()) == (400, {"success": False, "error": f"{name} {reason}"})
         assert score.calls == embed.calls == []
 
 
-@pytest.mark.parametrize("found", [photo(224, 224), photo(brightness=20), photo(brightness=240), photo(contrast=10)])
-def test_a_photo_exactly_at_a_bound_is_used(found: Photo) -> None:
-    assert client(stages(FakeDetector(found, found))).post("/match", json=PAIR).status_code == 200
+@pytest.mark.parametrize("brightness", [130, 150])
+def test_a_photo_exactly_at_each_bound_is_used(brightness: float) -> None:
+    found = photo(600, 600, brightness, 60.5)
+    assert client(stages(FakeDetector(found, found)), policy=STRICT).post("/match", json=PAIR).is_success
+
+
+def test_the_bounds_are_the_contracts_unless_the_policy_has_others() -> None:
+    policy = Policy()
+    bounds = policy.min_side, policy.min_brightness, policy.max_brightness, policy.min_contrast
+    assert bounds == (224, 20, 240, 10)

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterator
+import re
 from typing import Any
 
 import jsonschema
@@ -17,32 +17,13 @@ def document() -> Any:
     return openapi.document()
 
 
-def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
-    for path, item in document["paths"].items():
-        for method, operation in item.items():
-            yield path, method, operation
-
-
-def references(value: Any) -> Iterator[str]:
-    """Every ``$ref`` below `value`."""
-    if isinstance(value, dict):
-        if "$ref" in value:
-            yield value["$ref"]
-        value = list(value.values())
-    if isinstance(value, list):
-        for inner in value:
-            yield from references(inner)
-
-
 def of_v1(document: Any) -> set[str]:
     """The models that operations below /v1 name, and the models inside them."""
     schemas, found = document["components"]["schemas"], set[str]()
-    waiting = [name for path, _, each in operations(document) if path.startswith("/v1/") for name in references(each)]
-    while waiting:
-        name = waiting.pop().rpartition("/")[2]
-        if name not in found:
-            found.add(name)
-            waiting += references(schemas[name])
+    read: Any = [item for path, item in document["paths"].items() if path.startswith("/v1/")]
+    while new := {*re.findall(r'"#/components/schemas/(\w+)"', json.dumps(read))} - found:
+        found |= new
+        read = [schemas[name] for name in new]
     return found
 
 
@@ -77,18 +58,15 @@ def test_every_example_is_one_of_its_model(document: Any) -> None:
             name for name, field in schema.get("properties", {}).items() if {"type": "null"} in field.get("anyOf", [])
         }
         schema["required"] = [name for name in schema.get("required", []) if name not in nullable]
-    count = 0
     for name, schema in components["schemas"].items():
         closed = {"$ref": f"#/components/schemas/{name}", "components": components}
         for example in schema.get("examples", []):
             jsonschema.validate(example, closed, jsonschema.Draft202012Validator)
             assert example.keys() <= schema["properties"].keys()
-            count += 1
-    assert count > 30
 
 
 def test_every_operation_is_described_and_has_a_name_of_its_own(document: Any) -> None:
-    found = [operation for _, _, operation in operations(document)]
+    found = [operation for item in document["paths"].values() for operation in item.values()]
     for operation in found:
         assert operation["summary"]
         assert operation["description"]

@@ -34,16 +34,13 @@ def test_the_documentation_may_load_what_it_names_and_nothing_may_frame_it(path:
     check(response, DOCUMENTATION)
     policy = dict(part.split(" ", 1) for part in DOCUMENTATION.split("; "))
     assert policy["frame-ancestors"] == policy["default-src"] == "'none'"
+    assert policy["connect-src"] == "'self'"
     loaded = re.findall(r'<(script|link|img)[^>]+?(?:src|href)="(https://[^/"]+)', response.text)
     assert loaded
-    # A favicon is an image.
-    allowed = {
-        "script": policy["script-src"],
-        "img": policy["img-src"],
-        "link": f"{policy['style-src']} {policy['img-src']}",
-    }
+    # A link is a style sheet or a favicon, which is an image.
+    allowed = {kind: policy[f"{kind}-src"] for kind in ("script", "img", "style")}
+    allowed["link"] = allowed["style"] + allowed["img"]
     assert [site for kind, site in loaded if site not in allowed[kind]] == []
-    assert policy["connect-src"] == "'self'"
 
 
 def test_a_routes_own_caching_header_is_replaced() -> None:

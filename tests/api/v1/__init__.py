@@ -50,11 +50,9 @@ class Api:
         response: httpx.Response = self.client.delete(path)
         return response
 
-    def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
-        """Send JSON: an object, or text as it stands."""
-        text = {"content": body} if isinstance(body, str) else {"json": body}
-        given = {"content-type": "application/json", **{name.replace("_", "-"): headers[name] for name in headers}}
-        response: httpx.Response = self.client.post(path, headers=given, **text)
+    def post(self, path: str, body: Any) -> httpx.Response:
+        """Send JSON."""
+        response: httpx.Response = self.client.post(path, json=body)
         return response
 
     def make(self, name: str = "staff", **fields: Any) -> "Api":
@@ -68,14 +66,11 @@ class Api:
         response: httpx.Response = self.client.post(path, files=files, params=options)
         return response
 
-    def enrol(
-        self, subject: str | list[str], *photos: str, headers: dict[str, str] | None = None, **options: Any
-    ) -> httpx.Response:
+    def enrol(self, subject: str | list[str], *photos: str, headers: Any = None, **options: Any) -> httpx.Response:
         """Enrol photos in the collection called staff."""
         files = [("photo", (f"{words}.jpg", words.encode())) for words in photos]
-        response: httpx.Response = self.client.post(
-            f"{STAFF}/faces", data={"subject": subject}, files=files, params=options, headers=headers
-        )
+        sent: dict[str, Any] = {"data": {"subject": subject}, "files": files, "params": options, "headers": headers}
+        response: httpx.Response = self.client.post(f"{STAFF}/faces", **sent)
         return response
 
     def subjects(self) -> list[str]:

@@ -44,7 +44,6 @@ def test_a_second_put_sets_the_threshold_and_keeps_the_faces() -> None:
         response = put(api, body={"threshold": threshold})
         assert response.status_code == 200
         assert response.json() == {**STAFF_ANSWER, "threshold": threshold, "created": created}
-        assert api.get(STAFF).json()["threshold"] == threshold
     assert api.found("anna") == [["anna"]]
 
 
@@ -55,7 +54,6 @@ def test_an_existing_collection_keeps_what_a_request_leaves_out(body: Any) -> No
     assert response.status_code == 200
     kind = {"embedder": "facenet", "model": "other-model", "embedding_contract": "contract-of-3"}
     assert response.json().items() >= {**kind, "embedding_dimensions": 3, "threshold": -0.25}.items()
-    assert api.get(STAFF).json().items() >= response.json().items()
 
 
 def test_another_or_an_unknown_embedder_is_refused_and_changes_nothing() -> None:
@@ -63,17 +61,8 @@ def test_another_or_an_unknown_embedder_is_refused_and_changes_nothing() -> None
     assert refusal(put(api, body={"embedder": "facenet", "threshold": 0.9})) == (409, "COLLECTION_EXISTS")
     assert refusal(put(api, "other", {"embedder": "nobody"})) == (422, "UNKNOWN_EMBEDDER")
     [found] = api.get("/v1/collections").json()["collections"]
-    assert (found["embedder"], found["threshold"]) == ("arcface", 0.5)
-
-
-@pytest.mark.parametrize("threshold", ["1.01", "NaN"])
-def test_an_invalid_threshold_is_refused(threshold: str) -> None:
-    api = Api()
-    content, headers = f'{{"threshold": {threshold}}}', {"content-type": "application/json"}
-    response = api.client.put("/v1/collections/staff", content=content, headers=headers)
-    assert refusal(response) == (400, "INVALID_REQUEST")
-    assert message(response).startswith("threshold")
-    assert api.get("/v1/collections").json() == {"collections": []}
+    assert is_now(found.pop("created"))
+    assert found == {**STAFF_ANSWER, "threshold": 0.5}
 
 
 @pytest.mark.parametrize("name", ["x" * 65, "-a", ".a", "_a", "a'b", "ä", "a%0A", "%00", "a%5Cb"])
@@ -83,16 +72,6 @@ def test_invalid_names(name: str) -> None:
     for response in (put(api, name), api.get(f"{path}/subjects"), api.send(f"{path}/search", "anna")):
         assert refusal(response) == (400, "INVALID_REQUEST")
         assert message(response).startswith("path.collection: ")
-
-
-def test_the_list_is_in_the_order_of_the_names() -> None:
-    api = Api()
-    for name in ("b", "a", "B"):
-        api.make(name, threshold=0.5)
-    found = api.get("/v1/collections").json()["collections"]
-    assert [each["name"] for each in found] == ["B", "a", "b"]
-    assert is_now(found[0].pop("created"))
-    assert found[0] == {**STAFF_ANSWER, "name": "B", "threshold": 0.5}
 
 
 def test_a_collection_is_described_with_its_numbers() -> None:
@@ -112,6 +91,7 @@ def test_a_deleted_collection_is_gone_with_its_faces() -> None:
     api = staff().make("other")
     api.enrol("anna", "anna")
     assert refusal(api.delete(STAFF)) == (409, "COLLECTION_NOT_EMPTY")
+    assert refusal(api.delete(f"{STAFF}?with_faces=yes")) == (400, "INVALID_REQUEST")
     response = api.delete(f"{STAFF}?with_faces=true")
     assert (response.status_code, response.json()) == (200, {"name": "staff"})
     assert [each["name"] for each in api.get("/v1/collections").json()["collections"]] == ["other"]
@@ -120,22 +100,22 @@ def test_a_deleted_collection_is_gone_with_its_faces() -> None:
 
 
 def test_an_unknown_collection_is_a_404_on_every_route() -> None:
-    api = Api()
-    probe = {"contract": "contract", "values": [1, 0]}
+    api, probe = Api(), {"contract": "contract", "values": [1, 0]}
+    entry = {"subject": "a", "values": [1, 0]}
     for response in (
         api.get(STAFF),
         api.delete(STAFF),
         api.enrol("anna", "anna"),
-        api.post(f"{STAFF}/embeddings", {"contract": "contract", "embeddings": [{"subject": "a", "values": [1, 0]}]}),
+        api.post(f"{STAFF}/embeddings", {"contract": "contract", "embeddings": [entry]}),
         api.get(f"{STAFF}/subjects"),
         api.get(f"{STAFF}/subjects/anna"),
         api.delete(f"{STAFF}/subjects/anna"),
+        api.post(f"{STAFF}/subjects/delete", {"ids": ["anna"]}),
         api.delete(f"{STAFF}/faces/0123"),
         api.send(f"{STAFF}/search", "anna"),
         api.post(f"{STAFF}/search/embedding", {"embedding": probe}),
     ):
         assert refusal(response) == (404, "COLLECTION_NOT_FOUND")
-        assert message(response) == "There is no collection called staff"
     assert api.people.detected == []
 
 
@@ -143,8 +123,5 @@ def test_a_clean_up_reports_the_bytes_it_freed() -> None:
     api = staff().make("other")
     api.enrol("anna", "anna")
     api.delete(f"{STAFF}/subjects/anna")
-    response = api.client.post("/v1/gallery/clean")
-    assert response.status_code == 200
-    assert response.json().keys() == {"freed_bytes"}
-    assert response.json()["freed_bytes"].keys() == {"staff", "other"}
-    assert response.json()["freed_bytes"]["staff"] > 0
+    freed = api.client.post("/v1/gallery/clean").json()["freed_bytes"]
+    assert (freed.keys(), freed["staff"] > 0) == ({"staff", "other"}, True)

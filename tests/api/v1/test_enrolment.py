@@ -21,9 +21,7 @@ def counts(response: httpx.Response) -> dict[str, int]:
     return {status: count for status, count in told.items() if count}
 
 
-def embeddings(
-    api: Api, *entries: tuple[str, Any], headers: dict[str, str] | None = None, **fields: Any
-) -> httpx.Response:
+def embeddings(api: Api, *entries: tuple[str, Any], headers: Any = None, **fields: Any) -> httpx.Response:
     listed = [{"subject": subject, "values": values} for subject, values in entries]
     body = {"contract": "contract", "embeddings": listed, **fields}
     response: httpx.Response = api.client.post(f"{STAFF}/embeddings", json=body, headers=headers)
@@ -61,17 +59,16 @@ def test_a_face_that_is_new_is_a_201() -> None:
 
 
 def test_refused_photos_are_reported_among_the_enrolled_ones_in_order() -> None:
-    api = staff()
-    response = api.enrol(["a", "b", "c"], "broken", "anna", "bob-dark")
+    response = staff().enrol(["a", "b", "c"], "broken", "anna", "bob-dark")
     assert counts(response) == {"enrolled": 1, "refused": 2}
     broken, good, dark = response.json()["photos"]
     assert [(each["photo"], each["subject"], each["label"]) for each in (broken, good, dark)] == [
         *((0, "a", "broken.jpg"), (1, "b", "anna.jpg"), (2, "c", "bob-dark.jpg"))
     ]
     assert broken["error"] == {"code": "INVALID_IMAGE", "message": "The image is damaged"}
-    assert (dark["error"], dark["reasons"]) == (DARK, [DARK])
-    assert [bool(each["face_id"]) for each in (broken, good, dark)] == [False, True, False]
-    assert api.subjects() == ["b"]
+    assert (broken["faces_found"], broken["face"], broken["face_id"]) == (0, None, None)
+    assert (dark["error"], dark["reasons"], dark["face_id"]) == (DARK, [DARK], None)
+    assert dark["face"]["quality"]["brightness"] == 10
 
 
 def test_a_request_whose_photos_are_all_refused_is_an_error_that_lists_them() -> None:
@@ -82,9 +79,7 @@ def test_a_request_whose_photos_are_all_refused_is_an_error_that_lists_them() ->
     small, nobody = error["details"]["photos"]
     assert error["message"] == small["error"]["message"] == "The face is 20 pixels wide, less than 30"
     assert [reason["code"] for reason in small["reasons"]] == ["FACE_TOO_SMALL", "FACE_TOO_DARK"]
-    assert small["face"]["box"] == {"left": 30, "top": 30, "width": 20, "height": 20}
-    assert [(each["status"], each["face_id"]) for each in (small, nobody)] == [("refused", None)] * 2
-    assert (nobody["error"]["code"], nobody["face"]) == ("NO_FACE_DETECTED", None)
+    assert (small["status"], nobody["status"], nobody["error"]["code"]) == ("refused", "refused", "NO_FACE_DETECTED")
 
 
 def test_the_same_photo_of_the_same_subject_is_a_200() -> None:
@@ -102,23 +97,21 @@ def test_a_file_that_is_too_large_is_cut_before_it_is_sent_to_the_detector() -> 
     assert [[len(word) for word in call] for call in api.people.detected] == [[7]]
 
 
-@pytest.mark.parametrize("name", ["+2AA-.jpg", "x" * 400, "", "😀"], ids=ascii)
-def test_a_label_is_any_files_name_as_far_as_it_is_text(name: str) -> None:
+@pytest.mark.parametrize(
+    ("charset", "name", "label"),
+    [("utf-7", "+2AA-.jpg", "?.jpg"), ("utf-8", "x" * 400, "x" * 255), ("utf-8", "", ""), ("utf-8", "😀", "😀")],
+    ids=range(4),
+)
+def test_a_label_is_any_files_name_as_far_as_it_is_text(charset: str, name: str, label: str) -> None:
     api = staff()
     parts = {'name="subject"': b"anna", f'name="photo"; filename="{name}"': b"anna"}
     body = b"".join(
         b"--x\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % (head.encode(), value)
         for head, value in parts.items()
     )
-    charset = "; charset=utf-7" if name.startswith("+") else ""
-    response = api.client.post(
-        f"{STAFF}/faces",
-        content=body + b"--x--\r\n",
-        headers={"content-type": f"multipart/form-data; boundary=x{charset}"},
-    )
-    assert response.status_code == 201
-    [label] = [photo["label"] for photo in response.json()["photos"]]
-    assert label == ("?.jpg" if charset else name[:255])
+    headers = {"content-type": f"multipart/form-data; boundary=x; charset={charset}"}
+    response = api.client.post(f"{STAFF}/faces", content=body + b"--x--\r\n", headers=headers)
+    assert [photo["label"] for photo in response.json()["photos"]] == [label]
     assert api.get(f"{STAFF}/subjects/anna").json()["faces"][0]["label"] == label
 
 
@@ -179,7 +172,6 @@ def test_embeddings_are_enrolled_and_found_and_can_replace() -> None:
         "enrolled": 2,
         "faces": [{"subject": "anna", "status": "enrolled"}, {"subject": "bob", "status": "enrolled"}],
     }
-    assert api.found("anna bob") == [["anna"], ["bob"]]
     again = embeddings(api, ("anna", [3, 0]))
     assert (again.status_code, again.json()["faces"][0]["status"]) == (200, "already")
     listed = [{"subject": "bob", "values": [-1, 0], "label": "from the archive"}]
@@ -190,29 +182,10 @@ def test_embeddings_are_enrolled_and_found_and_can_replace() -> None:
     assert api.found("anna bob") == [["anna"], []]
 
 
-@pytest.mark.parametrize(
-    ("entry", "named"),
-    [
-        ('{"subject": "a", "values": [NaN, 1]}', "embeddings.0.values"),
-        ('{"subject": "a", "values": [1, 0], "name": "b"}', "embeddings.0.name"),
-    ],
-)
-def test_an_invalid_embedding_is_refused_by_its_place(entry: str, named: str) -> None:
-    api = staff()
-    response = api.post(f"{STAFF}/embeddings", f'{{"contract": "contract", "embeddings": [{entry}]}}')
-    assert refusal(response) == (400, "INVALID_REQUEST")
-    assert named in message(response)
-    assert api.subjects() == []
-
-
 def test_embeddings_are_enrolled_all_or_none_and_at_most_1000() -> None:
     api = staff()
     entries = [(f"s{number}", [1, 0]) for number in range(1001)]
-    for response, error in (
-        (embeddings(api, ("anna", [1, 0]), ("bob", [1, 0, 0])), (422, "INVALID_EMBEDDING")),
-        (embeddings(api, ("anna", [1, 0]), contract="contract-of-3"), (409, "EMBEDDING_CONTRACT_MISMATCH")),
-        (embeddings(api, *entries), (400, "INVALID_REQUEST")),
-    ):
-        assert refusal(response) == error
+    assert refusal(embeddings(api, ("anna", [1, 0]), ("bob", [1, 0, 0]))) == (422, "INVALID_EMBEDDING")
+    assert refusal(embeddings(api, *entries)) == (400, "INVALID_REQUEST")
     assert api.subjects() == []
     assert embeddings(api, *entries[:1000]).json()["enrolled"] == 1000

@@ -3,19 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-from starlette.testclient import TestClient
-
-from api.app import create_app
 from graphs.policy import Policy
 from tests.api.v1 import Api
-from tests.fakes import changed, service, with_stages
+from tests.fakes import changed, client, with_stages
 
-PLAIN = {
-    "embedding_contract": None,
-    "embedding_dimensions": None,
-    "cosine_threshold": None,
-    "threshold_source": None,
-}
+PLAIN = dict.fromkeys(("embedding_contract", "embedding_dimensions", "cosine_threshold", "threshold_source"))
 
 
 def network(name: str, **more: Any) -> dict[str, Any]:
@@ -52,10 +44,7 @@ def test_the_default_detector_is_used_unless_a_request_names_one() -> None:
     api = Api()
     other = changed(api.stages.detectors["mtcnn"], role="retinaface", name="other-detector-model")
     stages = with_stages(api.stages, other)
-    stages = replace(stages, defaults={**stages.defaults, "detector": "retinaface"})
-    app = TestClient(create_app(service(stages)))
-    assert app.get("/v1/models").json()["defaults"]["detector"] == "retinaface"
-    photo = {"photo": b"anna"}
-    assert app.post("/v1/detect", files=photo).json()["models"]["detector"] == "other-detector-model"
-    named = app.post("/v1/detect", files=photo, params={"detector": "mtcnn"}).json()
-    assert named["models"]["detector"] == "detector-model"
+    api.client = client(replace(stages, defaults={**stages.defaults, "detector": "retinaface"}))
+    assert api.get("/v1/models").json()["defaults"]["detector"] == "retinaface"
+    for options, model in (({}, "other-detector-model"), ({"detector": "mtcnn"}, "detector-model")):
+        assert api.send("/v1/detect", "anna", **options).json()["models"]["detector"] == model

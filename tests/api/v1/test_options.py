@@ -1,5 +1,7 @@
-"""Options of requests with photos: an invalid one is refused by name, before a network is asked."""
+"""Options and JSON fields of /v1: an invalid one is refused by name, before a network is asked."""
 
+import json
+from math import nan
 from typing import Any
 
 import pytest
@@ -26,21 +28,19 @@ def post(api: Api, path: str, **options: Any) -> Any:
     ("path", "option", "values"),
     [
         ("/v1/detect", "liveness", ["maybe"]),
-        ("/v1/detect", "max_faces", [0, 101, "many"]),
+        ("/v1/detect", "max_faces", [0, 101, "1_0", " 5", "\uff11", "0x10", "1e1", "5.0", "", "9" * 5000]),
         # There is no embedder whose crops could be answered.
         ("/v1/detect", "crops", [True]),
         ("/v1/embed", "Embedder", ["arcface"]),
-        ("/v1/embed", "crops", ["1", "on", ""]),
+        ("/v1/embed", "crops", ["1", "on", "yes", "true ", ""]),
         ("/v1/verify", "faces", ["best"]),
         ("/v1/verify", "metric", ["manhattan"]),
         ("/v1/verify", "threshold", [2.01, -1.01, "nan", "inf"]),
-        (f"{STAFF}/search", "top_k", [0, 101, "all"]),
-        (f"{STAFF}/search", "threshold", [1.01, -1.01, "nan"]),
-        (f"{STAFF}/search", "max_faces", [0]),
+        (f"{STAFF}/search", "top_k", [0, 101]),
+        (f"{STAFF}/search", "threshold", [1.01, -1.01, "nan", "1_0", " 0.5", "true", "0x1"]),
         (f"{STAFF}/search", "embedder", ["arcface"]),
         (f"{STAFF}/faces", "quality", ["good"]),
-        (f"{STAFF}/faces", "faces", ["best"]),
-        (f"{STAFF}/faces", "replace", ["perhaps"]),
+        (f"{STAFF}/faces", "replace", ["2"]),
     ],
 )
 def test_an_invalid_option_is_refused_by_name(path: str, option: str, values: list[Any]) -> None:
@@ -50,6 +50,46 @@ def test_an_invalid_option_is_refused_by_name(path: str, option: str, values: li
         assert refusal(response) == (400, "INVALID_REQUEST")
         assert option in message(response)
     assert api.people.detected == []
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [("max_faces", [1, 7, 100]), ("threshold", ["-0.5", "1", "0", "1e-05"]), ("crops", ["true", "True", "FALSE"])],
+)
+def test_numbers_are_written_as_json_has_them_and_booleans_as_words(option: str, values: list[Any]) -> None:
+    api = staff()
+    assert all(post(api, f"{STAFF}/search", **{option: value}).is_success for value in values)
+
+
+PROBE = {"contract": "contract", "values": [1, 0]}
+BODIES: dict[str, dict[str, Any]] = {
+    "/v1/compare": {"embedding1": PROBE, "embedding2": PROBE},
+    STAFF: {},
+    f"{STAFF}/search/embedding": {"embedding": PROBE},
+    f"{STAFF}/embeddings": {"contract": "contract", "embeddings": [{"subject": "a", "values": [1, 0]}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "value", "named"),
+    [
+        ("/v1/compare", "embedding1", {**PROBE, "values": [nan, 1]}, "embedding1.values"),
+        ("/v1/compare", "embedding2", {**PROBE, "contract": "c" * 65}, "embedding2.contract"),
+        ("/v1/compare", "threshold", nan, "threshold"),
+        ("/v1/compare", "metric", "manhattan", "metric"),
+        *((STAFF, "threshold", value, "threshold") for value in (1.01, nan)),
+        *((f"{STAFF}/search/embedding", "threshold", value, "threshold") for value in (False, "0.4")),
+        *((f"{STAFF}/search/embedding", "top_k", value, "top_k") for value in (True, "5")),
+        (f"{STAFF}/embeddings", "embeddings", [{"subject": "a", "values": [nan, 1]}], "embeddings.0.values"),
+        (f"{STAFF}/embeddings", "embeddings", [{"subject": "a", "values": [1], "name": "b"}], "embeddings.0.name"),
+    ],
+)
+def test_an_invalid_field_of_json_is_refused_by_name(path: str, field: str, value: Any, named: str) -> None:
+    api, method, headers = staff(), "PUT" if path == STAFF else "POST", {"content-type": "application/json"}
+    assert api.client.request(method, path, json=BODIES[path]).is_success
+    response = api.client.request(method, path, content=json.dumps({**BODIES[path], field: value}), headers=headers)
+    assert refusal(response) == (400, "INVALID_REQUEST")
+    assert named in message(response)
 
 
 @pytest.mark.parametrize("path", FILES)

@@ -1,7 +1,6 @@
 """GET /v1/status."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from starlette.testclient import TestClient
 
@@ -31,10 +30,7 @@ def test_every_stage_is_reported() -> None:
             {
                 "deployment": "ingress",
                 "kind": "ingress",
-                "role": None,
-                "model": None,
-                "title": None,
-                "licence": None,
+                **dict.fromkeys(("role", "model", "title", "licence")),
                 "ready": True,
                 "replicas": {"running": 1, "starting": 0, "stopping": 0, "wanted": 1},
                 "calls": quiet,
@@ -45,13 +41,11 @@ def test_every_stage_is_reported() -> None:
     }
 
 
-def test_damaged_collections_are_named_to_keys_that_reach_them(tmp_path: Path) -> None:
-    keyed = KeyedService(tmp_path)
+def test_damaged_collections_are_named_to_keys_that_reach_them(keyed: KeyedService) -> None:
     damaged = LocalGallery(unreadable=["guests", "staff"])
     keyed.client = TestClient(create_app(replace(keyed.service, stages=replace(stages(), gallery=damaged))))
-    keys = [(keyed.key("read"), ["guests", "staff"]), (keyed.key("read", collections=["staff", "x"]), ["staff"])]
-    for headers, named in keys:
-        found = keyed.client.get("/v1/status", headers=headers).json()
+    for collections, named in (([], ["guests", "staff"]), (["staff", "x"], ["staff"])):
+        found = keyed.ask("GET", "/v1/status", keyed.key("read", collections=collections)).json()
         assert found["unreadable_collections"] == named
 
 

@@ -38,20 +38,15 @@ def test_any_text_is_a_subject() -> None:
     answer = api.enrol(HOSTILE, *(f"anna-{number}" for number in range(len(HOSTILE))))
     assert answer.status_code == 201
     assert [photo["subject"] for photo in answer.json()["photos"]] == HOSTILE
-    embeddings = [{"subject": subject, "values": [0, 1]} for subject in HOSTILE]
-    answer = api.post(f"{STAFF}/embeddings", {"contract": "contract", "embeddings": embeddings})
-    assert answer.status_code == 201
-    assert [face["subject"] for face in answer.json()["faces"]] == HOSTILE
     [found] = api.found("anna", top_k=100)
     assert sorted(found) == pages(api, 7) == sorted(HOSTILE)
     for done, subject in enumerate(HOSTILE, 1):
         listed = api.get(path(subject))
-        assert (listed.status_code, listed.json()["id"], len(listed.json()["faces"])) == (200, subject, 2)
+        assert (listed.status_code, listed.json()["id"], len(listed.json()["faces"])) == (200, subject, 1)
         deleted = api.delete(path(subject))
-        assert (deleted.status_code, deleted.json()) == (200, {"deleted_faces": 2})
-        assert refusal(api.get(path(subject))) == (404, "SUBJECT_NOT_FOUND")
+        assert (deleted.status_code, deleted.json()) == (200, {"deleted_faces": 1})
+        assert refusal(api.delete(path(subject))) == (404, "SUBJECT_NOT_FOUND")
         assert api.subjects() == sorted(HOSTILE[done:])
-    assert api.found("anna bob") == [[], []]
 
 
 @pytest.mark.parametrize("subject", ["", "😀" * 513, BLANK], ids=["empty", "long", "blank"])
@@ -113,4 +108,4 @@ def test_pages_have_every_subject_once_in_the_order_of_code_points() -> None:
     for limit in (1, 7, 8):
         assert pages(api, limit) == names
     assert api.get(f"{STAFF}/subjects", after="zz").json()["subjects"][0]["id"] == "\u00e4"
-    assert api.get(f"{STAFF}/subjects", limit=len(names)).json()["next"] is None
+    assert refusal(api.get(f"{STAFF}/subjects", limit="1_0")) == (400, "INVALID_REQUEST")

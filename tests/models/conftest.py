@@ -9,7 +9,6 @@ import pytest
 from imaging.decode import Limits
 from imaging.faces import Face, Photo
 from models.detection import Detector, PhotoDetector
-from models.detectors.mediapipe import BlazeFace
 from models.device import Device
 from models.engines import load_detector
 from models.store import Store
@@ -40,8 +39,7 @@ class Loaded:
 def loaded(request: pytest.FixtureRequest, store: Store) -> Iterator[Loaded]:
     detector = load_detector(pulled(request.param), store, "onnx", Device(), {})
     yield Loaded(request.param, detector)
-    if isinstance(detector, BlazeFace):
-        detector.close()
+    detector.close()
 
 
 def portraits(folder: Path, each: int) -> list[Path]:

@@ -12,7 +12,7 @@ from imaging.crops import TEMPLATE, CropSpec, quarter_turns
 from imaging.decode import Limits, decode
 from imaging.encode import encode_png
 from imaging.faces import Face, Photo
-from imaging.pick import Pick
+from imaging.pick import ALL_FACES, Pick
 from imaging.quality import measure
 from imaging.refused import Refused
 from models import detection
@@ -63,6 +63,11 @@ def found(answer: Photo | Refused) -> Photo:
     return answer
 
 
+def seen_by(detector: Detector, data: bytes, pick: Pick = ALL_FACES, **limits: int) -> Photo:
+    """What is found in one photo."""
+    return found(PhotoDetector(detector, Limits(**limits)).one(data, [], pick).photos[0])
+
+
 def test_photos_are_answered_in_order_and_crops_follow_them() -> None:
     detect = PhotoDetector(Spots(), Limits())
     photos = [photo(60, 40, (10, 10), (30, 20)), photo(50, 50), b"no photo", photo(70, 30, (20, 5))]
@@ -81,8 +86,7 @@ def test_photos_are_answered_in_order_and_crops_follow_them() -> None:
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_the_whole_photo_stands_for_a_face_where_the_pick_says_so(whole: bool) -> None:
-    detection = PhotoDetector(Spots(), Limits())([photo(60, 40)], [SMALL], Pick("prominent", whole_photo=whole))
-    answer = found(detection.photos[0])
+    answer = seen_by(Spots(), photo(60, 40), Pick("prominent", whole_photo=whole))
     assert [(face.score, face.box) for face in answer.faces] == [(0.0, (0, 0, 60, 40))] * whole
     assert answer.found == 0
 
@@ -124,18 +128,16 @@ def test_faces_are_placed_in_the_photo_as_it_was_sent() -> None:
 
 def test_quality_is_measured_on_the_decoded_photo() -> None:
     data = photo(60, 40, (10, 10))
-    answer = PhotoDetector(Spots(), Limits())([data], []).photos[0]
-    assert found(answer).quality == measure(decode(data, Limits()).pixels)
+    assert seen_by(Spots(), data).quality == measure(decode(data, Limits()).pixels)
 
 
 @pytest.mark.parametrize("looks", [1, 2, 3])
 def test_a_face_is_looked_for_again_with_borders_and_placed_without_them(looks: int) -> None:
     shares = [0.0, *(border / (1 + 2 * border) for border in BORDERS)]
     spots = Spots(black=shares[looks - 1] - 0.01)
-    answer = PhotoDetector(spots, Limits(max_dimension=500))([photo(400, 400, (40, 240), side=80)], []).photos[0]
+    [face] = seen_by(spots, photo(400, 400, (40, 240), side=80), max_dimension=500).faces
     assert len(spots.looks) == looks
     assert max(max(shape) for shape in spots.looks) <= 500
-    (face,) = found(answer).faces
     assert face.box == pytest.approx((40, 240, 120, 320), abs=3)
     assert face.landmarks[4] == pytest.approx([120, 320], abs=3)
 
@@ -161,8 +163,7 @@ class Turning(Detector):
         return [replace(self.face, score=score)] if score else []
 
 
-CORNERED = np.zeros((80, 100, 3), np.uint8)
-CORNERED[:4, :4] = 255
+CORNERED = encode_png(np.pad(np.full((4, 4, 3), 255, np.uint8), ((0, 76), (0, 96), (0, 0))))
 
 
 @pytest.mark.parametrize(
@@ -182,8 +183,7 @@ def test_a_photo_with_a_doubtful_face_or_none_is_looked_at_turned(
     scores: tuple[float, ...], turns: int | None, looks: int
 ) -> None:
     detector = Turning(*scores)
-    [answer] = PhotoDetector(detector, Limits())([encode_png(CORNERED)], [], Pick("prominent")).photos
-    seen = found(answer).faces
+    seen = seen_by(detector, CORNERED, Pick("prominent")).faces
     assert detector.looks == looks
     assert len(seen) == (turns is not None)
     if turns is not None:
@@ -197,7 +197,7 @@ def test_a_photo_with_a_doubtful_face_or_none_is_looked_at_turned(
 def test_a_face_that_lies_is_looked_at_turned_whatever_it_scores(lying: int) -> None:
     detector = Turning(0.99, 0.95, 0.95, 0.95)
     detector.face = detector.face.turned(lying, 70, 60)
-    PhotoDetector(detector, Limits())([encode_png(CORNERED)], [], Pick("prominent"))
+    seen_by(detector, CORNERED, Pick("prominent"))
     assert detector.looks == 4
 
 

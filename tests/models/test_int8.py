@@ -32,12 +32,12 @@ from tests.models.cards import made_card
 from tests.models.graphs import written
 
 FACENET = card("facenet")
-EXPORTS = ["embedder.onnx", "embedder.int8.onnx"]
-INT8 = made_card(exports=EXPORTS, int8=EXPORTS[1])
-
 SIDE = 8
+EXPORTS = ["embedder.onnx", "embedder.int8.onnx"]
+INT8 = made_card(exports=EXPORTS, int8=EXPORTS[1], crops=[{"size": SIDE, "fit": "box"}], output={"size": 4})
 SHAPES = {"wide": (8, 3, 3, 3), "narrow": (4, 8, 1, 1), "last": (4, 12, 1, 1)}
 """Shapes of the weights."""
+CROPS = np.random.default_rng(2).integers(0, 256, (16, SIDE, SIDE, 3), dtype=np.uint8)
 AROUND_CONVOLUTIONS = {"prepared", "first", "positive", "second", "both", "third"}
 
 
@@ -71,12 +71,6 @@ def small_network() -> ModelProto:
     )
 
 
-def small_crops() -> NDArray[np.uint8]:
-    """Crops of different brightness, so that the answers differ."""
-    noise = np.random.default_rng(2).integers(0, 100, (16, SIDE, SIDE, 3))
-    return (noise + np.linspace(0, 155, 16).reshape(-1, 1, 1, 1)).astype(np.uint8)
-
-
 def test_ranges_are_kept_beside_their_card_to_four_digits(folder: Path) -> None:
     with pytest.raises(ModelError, match="ranges of made-up are missing: measure them with `facegraph models ranges`"):
         read_ranges(INT8)
@@ -97,14 +91,14 @@ def test_ranges_are_the_extremes_around_each_convolution(tmp_path: Path) -> None
     model, path = small_network(), tmp_path / "floats.onnx"
     onnx.save(model, path)
     os.utime(tmp_path, ns=(0, 0))
-    ranges = measure_ranges(path, small_crops())
+    ranges = measure_ranges(path, CROPS)
     # Even a temporary file beside the network would have changed the folder's time.
     assert tmp_path.stat().st_mtime_ns == 0
     assert set(ranges) == AROUND_CONVOLUTIONS
     # The same graph with these tensors as outputs.
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in ranges)
-    values = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"crops": small_crops()})
+    values = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"crops": CROPS})
     assert [*ranges.values()] == [pytest.approx((value.min(), value.max()), abs=1e-5) for value in values]
 
 

@@ -3,6 +3,7 @@
 `AppArgs` is `args` in configs/serve.yaml. A change restarts the replicas. Unknown keys are refused.
 """
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from access.settings import AccessArgs
 from api.settings import AddressArgs, LimitArgs
 from deployments.settings import StageArgs
 from gallery.settings import GalleryArgs
+from models.store import DEFAULT_STORE, STORE_VARIABLE, chosen_store
 from models.tasks import DETECTOR
 from project.root import ROOT
 
@@ -29,7 +31,8 @@ class AppArgs(BaseModel):
         description="auto: GPUs if the cluster has any, CPUs otherwise. cuda: GPUs or an error.",
     )
     models_dir: Path = Field(
-        Path("data/models"), description="The folder that `facegraph models pull` fills, relative to the project."
+        DEFAULT_STORE,
+        description="The folder that `facegraph models pull` fills, relative to the project. By default MODEL_STORE.",
     )
     stages: dict[str, StageArgs] = Field(
         description="Stages by role, which is the name that requests use. The model's card gives the stage's task."
@@ -49,6 +52,13 @@ class AppArgs(BaseModel):
     @classmethod
     def _below_the_project(cls, path: Path) -> Path:
         return ROOT / path
+
+    @model_validator(mode="before")
+    @classmethod
+    def _models_may_be_elsewhere(cls, table: Any) -> Any:
+        if isinstance(table, dict) and os.environ.get(STORE_VARIABLE):
+            return {"models_dir": chosen_store(), **table}
+        return table
 
     @model_validator(mode="before")
     @classmethod

@@ -4,6 +4,7 @@ import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 from rich.console import Console
@@ -13,7 +14,7 @@ from models.card import Card
 from models.catalogue import card as card_named
 from models.catalogue import networks_of
 from models.errors import ModelError
-from models.store import Store
+from models.store import DEFAULT_STORE, Store, chosen_store
 
 
 def pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Console) -> None:
@@ -69,9 +70,24 @@ def configured_in(path: Path) -> list[Card]:
     Raises:
         ModelError: the file cannot be read or names an unknown model.
     """
+    return configured(_arguments(path))
+
+
+def store_in(path: Path) -> Store:
+    """The store of a Serve configuration file: the first `models_dir` in it, or else the chosen store.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    stated = [args["models_dir"] for args in _arguments(path) if isinstance(args, dict) and "models_dir" in args]
+    return Store(DEFAULT_STORE.parents[1] / stated[0] if stated else chosen_store())
+
+
+def _arguments(path: Path) -> list[Any]:
+    """The arguments of each application in a Serve configuration file."""
     try:
         config = yaml.safe_load(path.read_text("utf-8"))
-        return configured([application.get("args", {}) for application in config["applications"]])
+        return [application.get("args", {}) for application in config["applications"]]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ModelError(f"the configuration {path} cannot be read: {error}") from error
     except (AttributeError, KeyError, TypeError) as error:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,8 +19,15 @@ EXPORTER_VERSION = "6"
 """Change this when an exporter writes something else, so that every store exports again."""
 
 DEFAULT_STORE = Path(__file__).resolve().parents[1] / "data" / "models"
+STORE_VARIABLE = "MODEL_STORE"
+"""Names the folder to use instead, unless a configuration states its own."""
 
 State = Literal["ready", "weights only", "not pulled"]
+
+
+def chosen_store() -> Path:
+    """Return the folder that MODEL_STORE names, relative to the project, or else the default."""
+    return DEFAULT_STORE.parents[1] / (os.environ.get(STORE_VARIABLE) or DEFAULT_STORE)
 
 
 class Store:
@@ -47,7 +55,7 @@ class Store:
         Raises:
             ModelError: a file is missing or damaged. The message names the command that fixes it.
         """
-        _refuse(card, self._export_problems(card))
+        self._refuse(card, self._export_problems(card))
         return [self.folder(card) / name for name in card.exports]
 
     def check_presence(self, card: Card) -> None:
@@ -57,7 +65,7 @@ class Store:
             ModelError: one is missing.
         """
         missing = [f"{name} is gone" for name in card.exports if not (self.folder(card) / name).is_file()]
-        _refuse(card, missing)
+        self._refuse(card, missing)
 
     def whole(self, card: Card) -> Path:
         """Check the hashes of the weights and exports of `card` and return its folder.
@@ -65,7 +73,7 @@ class Store:
         Raises:
             ModelError: as above.
         """
-        _refuse(card, self.problems(card))
+        self._refuse(card, self.problems(card))
         return self.folder(card)
 
     def problems(self, card: Card) -> list[str]:
@@ -78,6 +86,16 @@ class Store:
         manifest = {"version": self._version(card), "exports": hashes}
         with atomic(self.folder(card) / "manifest.json") as path:
             path.write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+
+    def pull_command(self, *names: str) -> str:
+        """Return the command that pulls these models into this store."""
+        option = "" if self.root == chosen_store() else f" --store {shlex.quote(str(self.root))}"
+        return f"facegraph models pull {' '.join(names)}{option}"
+
+    def _refuse(self, card: Card, problems: list[str]) -> None:
+        if problems:
+            command = self.pull_command(card.name)
+            raise ModelError(f"the model {card.name} cannot be used, {problems[0]}: run `{command}`")
 
     def _weight_problems(self, card: Card) -> list[str]:
         folder = self.folder(card)
@@ -118,13 +136,6 @@ class Store:
             *([sha256_of(ranges)] if card.int8 and ranges.is_file() else []),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _refuse(card: Card, problems: list[str]) -> None:
-    if problems:
-        raise ModelError(
-            f"the model {card.name} cannot be used, {problems[0]}: run `facegraph models pull {card.name}`"
-        )
 
 
 def sha256_of(path: Path) -> str:

@@ -11,6 +11,7 @@ from ruamel.yaml.comments import CommentedMap
 from deployments.config import rendered
 from graphs.policy import Policy
 from graphs.settings import AppArgs
+from models.store import STORE_VARIABLE
 
 HIDDEN = "(hidden)"
 _SECRET_TABLES = ("storage_options", "env_vars")
@@ -69,9 +70,10 @@ def _from_model(model: BaseModel, given: Mapping[str, Any]) -> CommentedMap:
 def _origin(model: BaseModel, name: str, given: Mapping[str, Any]) -> str:
     if name in given:
         return "file"
-    if isinstance(model, BaseSettings) and name in model.model_fields_set:
-        variable = f"{model.model_config.get('env_prefix', '')}{name}"
-        return f"environment: {variable.upper()}"
+    if isinstance(model, AppArgs | BaseSettings) and name in model.model_fields_set:
+        own = isinstance(model, BaseSettings)
+        variable = f"{model.model_config.get('env_prefix', '')}{name}".upper() if own else STORE_VARIABLE
+        return f"environment: {variable}"
     return "default"
 
 

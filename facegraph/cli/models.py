@@ -13,13 +13,21 @@ from facegraph.cli.output import print_json, print_line, stdout
 from models.card import Card
 from models.catalogue import card, cards, caveats, networks_of
 from models.errors import ModelError
-from models.pull import configured_in, pull
-from models.store import DEFAULT_STORE, State, Store
+from models.pull import configured_in, pull, store_in
+from models.store import DEFAULT_STORE, STORE_VARIABLE, State, Store, chosen_store
 
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="MODEL...", help="Default: the models in the configuration.")
 ]
-StoreOption = Annotated[Path, typer.Option("--store", envvar="MODEL_STORE", help="Folder of the models.")]
+StoreOption = Annotated[Path, typer.Option("--store", envvar=STORE_VARIABLE, help="Folder of the models.")]
+ConfiguredStoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        help="Folder of the models. Default: the configuration's models_dir, unless models are named; otherwise "
+        "MODEL_STORE, or data/models.",
+    ),
+]
 ConfigOption = Annotated[Path, typer.Option("--config", help="A Serve configuration file.")]
 MirrorOption = Annotated[
     Path | None,
@@ -29,12 +37,13 @@ MirrorOption = Annotated[
 
 def pull_command(
     names: Names = None,
-    store: StoreOption = DEFAULT_STORE,
+    store: ConfiguredStoreOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     mirror: MirrorOption = None,
 ) -> None:
     """Download and export models. Models that are ready are skipped."""
-    pull([card(name) for name in names] if names else configured_in(config), Store(store), mirror, stdout)
+    asked, into = _asked(names, store, config)
+    pull(asked, into, mirror, stdout)
 
 
 def list_command(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
@@ -57,19 +66,26 @@ def list_command(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
 
 
 def verify_command(
-    names: Names = None, store: StoreOption = DEFAULT_STORE, config: ConfigOption = DEFAULT_CONFIG
+    names: Names = None, store: ConfiguredStoreOption = None, config: ConfigOption = DEFAULT_CONFIG
 ) -> None:
     """Check the hash of every file of the models."""
     damaged = []
-    asked = [card(name) for name in names] if names else configured_in(config)
+    asked, pulled = _asked(names, store, config)
     for entry in dict.fromkeys(network for each in asked for network in networks_of(each)):
-        problems = Store(store).problems(entry)
+        problems = pulled.problems(entry)
         damaged += [entry.name] if problems else []
         stdout.print(
             f"[red]damaged[/] {entry.name}: {', '.join(problems)}" if problems else f"[green]whole[/]   {entry.name}"
         )
     if damaged:
-        raise ModelError(f"run `facegraph models pull {' '.join(damaged)}` to repair it")
+        raise ModelError(f"run `{pulled.pull_command(*damaged)}` to repair it")
+
+
+def _asked(names: list[str] | None, store: Path | None, config: Path) -> tuple[list[Card], Store]:
+    """The named models, or those of a configuration, and their store."""
+    if names:
+        return [card(name) for name in names], Store(store or chosen_store())
+    return configured_in(config), Store(store) if store else store_in(config)
 
 
 def _state(entry: Card, store: Store) -> State:

@@ -23,9 +23,9 @@ def models(args: AppArgs) -> list[Finding]:
         if not problems:
             found.append(Finding("ok", f"the model {name} is whole"))
         elif not store.folder(network).exists():
-            found.append(Finding("warning", f"the model {name} is not pulled", f"facegraph models pull {name}"))
+            found.append(Finding("warning", f"the model {name} is not pulled", store.pull_command(name)))
         else:
-            found.append(Finding("problem", f"the model {name}: {problems[0]}", f"facegraph models pull {name}"))
+            found.append(Finding("problem", f"the model {name}: {problems[0]}", store.pull_command(name)))
     return found
 
 

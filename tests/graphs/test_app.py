@@ -97,11 +97,8 @@ def test_the_ingress_and_each_stage_get_their_settings(build: Build, models_dir:
 
 
 def test_a_model_that_is_not_pulled_is_named(build: Build) -> None:
-    with pytest.raises(ModelError) as caught:
+    with pytest.raises(ModelError, match="the model arcface-r50 cannot be used, it is not pulled: run "):
         build({"arcface": {"model": "arcface-r50"}})
-    assert str(caught.value) == (
-        "the model arcface-r50 cannot be used, it is not pulled: run `facegraph models pull arcface-r50`"
-    )
 
 
 def test_a_superseded_model_is_served_with_one_warning(build: Build) -> None:

@@ -143,7 +143,7 @@ def test_an_engine_or_device_that_a_model_does_not_have_is_refused(
 
 @pytest.mark.parametrize(("name", "engine"), [("mobilefacenet", "onnx"), ("minifasnet", "torch"), ("mtcnn", "onnx")])
 def test_a_model_that_is_not_pulled_is_answered_with_what_to_type(empty: Store, name: str, engine: Any) -> None:
-    with pytest.raises(ModelError, match=rf"{name} cannot be used, .*: run `facegraph models pull {name}`"):
+    with pytest.raises(ModelError, match=rf"{name} cannot be used, .*: run `facegraph models pull {name} --store "):
         load(name, empty, engine)
 
 

@@ -14,8 +14,9 @@ from models import export as export_module
 from models.card import Card
 from models.catalogue import card
 from models.errors import ModelError
-from models.pull import configured_in, pull
+from models.pull import configured_in, pull, store_in
 from models.store import Store
+from project.root import ROOT
 from tests.conftest import pulled
 from tests.models.cards import made_card
 
@@ -141,3 +142,12 @@ def test_a_configuration_that_cannot_be_understood_is_refused(tmp_path: Path, te
         file.write_text(text)
     with pytest.raises(ModelError, match=problem):
         configured_in(file)
+
+
+def test_the_store_of_a_configuration_is_the_one_it_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "serve.yaml"
+    file.write_text("applications: [{}, {args: {models_dir: data/stated}}]")
+    monkeypatch.setenv("MODEL_STORE", str(tmp_path))
+    assert store_in(file).root == ROOT / "data" / "stated"
+    file.write_text("applications: [{args: {}}]")
+    assert store_in(file).root == tmp_path

@@ -45,7 +45,7 @@ def test_a_model_that_is_not_there_is_not_pulled(tmp_path: Path) -> None:
     assert store.state(CARD) == "not pulled"
     assert not store.root.exists()
     for needed in (store.exports, store.whole, store.check_presence):
-        with pytest.raises(ModelError, match=r"made-up cannot be used, .*: run `facegraph models pull made-up`"):
+        with pytest.raises(ModelError, match=f"made-up cannot be used, .*: run `{store.pull_command('made-up')}`"):
             needed(CARD)
 
 
@@ -131,3 +131,11 @@ def test_a_scratch_folder_is_gone_after_its_block(tmp_path: Path) -> None:
         (folder / "file").write_bytes(b"x")
         assert folder.parent == tmp_path / "root"
     assert list((tmp_path / "root").iterdir()) == []
+
+
+def test_the_command_that_pulls_names_a_store_that_is_not_the_chosen_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Store(tmp_path).pull_command("a", "b") == f"facegraph models pull a b --store {tmp_path}"
+    monkeypatch.setenv("MODEL_STORE", str(tmp_path))
+    assert Store(tmp_path).pull_command("a", "b") == "facegraph models pull a b"

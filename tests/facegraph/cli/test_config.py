@@ -14,7 +14,12 @@ from project.root import ROOT
 from tests.facegraph.cli import Run
 
 DEFAULT = ROOT / "configs" / "serve.yaml"
-VARIABLES = {"PORT": "8123", "REQUEST_TIMEOUT": "12", "GALLERY_STORAGE_OPTIONS": '{"key": "hush"}'}
+VARIABLES = {
+    "PORT": "8123",
+    "REQUEST_TIMEOUT": "12",
+    "MODEL_STORE": "/srv/models",
+    "GALLERY_STORAGE_OPTIONS": '{"key": "hush"}',
+}
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +70,7 @@ def test_settings_have_their_origin_and_secrets_are_hidden(
     assert origins["host: 0.0.0.0"] == origins["model: mobilefacenet"] == "file"
     assert origins["port: 8123"] == "environment: PORT"
     assert origins["request_timeout: 12.0"] == "environment: REQUEST_TIMEOUT"
+    assert origins["models_dir: /srv/models"] == "environment: MODEL_STORE"
     assert origins["arcface_threshold: null"] == "default"
     assert ("hush" in out + err, out.count("(hidden)")) == (False, 3)
     for place in (

@@ -28,8 +28,8 @@ def test_a_damaged_model_is_a_problem_and_a_missing_one_a_warning(
     args = default_args().model_copy(update={"models_dir": tmp_path})
     found = {each.what: (each.level, each.command) for each in product.models(args)}
     assert found["the model mtcnn is whole"] == ("ok", "")
-    assert found["the model fr-liveness: x is damaged"] == ("problem", "facegraph models pull fr-liveness")
-    assert found["the model mobilefacenet is not pulled"] == ("warning", "facegraph models pull mobilefacenet")
+    assert found["the model fr-liveness: x is damaged"] == ("problem", Store(tmp_path).pull_command("fr-liveness"))
+    assert found["the model mobilefacenet is not pulled"] == ("warning", Store(tmp_path).pull_command("mobilefacenet"))
 
 
 def test_keys_must_exist_and_be_private_if_they_are_required(tmp_path: Path) -> None:

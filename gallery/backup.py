@@ -1,7 +1,7 @@
 """Backing up a gallery and restoring it.
 
-A backup is a complete gallery that a service can use. It contains the faces of the moment when it was made, and no
-trace of faces deleted earlier. Faces deleted later stay in it.
+A backup is a complete gallery that a service can use. It contains the faces enrolled when it was made and no
+trace of faces deleted before. Faces deleted afterwards remain in it.
 """
 
 import contextlib
@@ -29,8 +29,8 @@ async def backup(location: Location, target: Location, report: Report) -> list[C
     """Copy the gallery at `location`. Only reads it, so a service may be using it.
 
     Args:
-        target: a folder that is empty or does not exist, in which the complete copy appears at once; or an empty
-            address in an object store, where the registry is written last.
+        target: an empty or nonexistent folder, which is created atomically; or an empty location in an object store,
+            where the registry is written last.
 
     Returns:
         The collections in the copy.
@@ -60,7 +60,7 @@ async def restore(
     """Copy the backup at `source` to `target`.
 
     Args:
-        target: where no gallery is, or an empty one.
+        target: location without a gallery, or with an empty one.
         replace: if there is a gallery at `target`, move it aside. Only possible in a folder.
 
     Returns:
@@ -73,12 +73,12 @@ async def restore(
     backed_up = await collections_at(source)
     folder = target.folder and target.folder.resolve()
     if replace and folder is None:
-        raise TransferError("only a gallery in a folder can be replaced: restore to another address")
+        raise TransferError("replace works only for a gallery in a folder: restore to a different location")
     try:
         writer = await Writer.open(target)
     except (RuntimeError, ValueError) as error:
-        where = f"the gallery at {target.uri} cannot be opened"
-        raise TransferError(f"{where}, so move it aside by hand, then restore: {first_line(error)}") from error
+        problem = f"cannot open the gallery at {target.uri} ({first_line(error)})"
+        raise TransferError(f"{problem}: move it away manually, then restore") from error
     try:
         if folder is None:
             # Tables left by an interrupted restore of this backup are replaced.
@@ -88,7 +88,7 @@ async def restore(
         left = {path.name for path in folder.iterdir()} - {LOCK, SERVICE_LOCK, f"{REGISTRY}.lance"}
         empty = not writer.collections and not left
         if not (empty or replace):
-            raise TransferError(f"the gallery at {folder} is not empty; --replace sets it aside")
+            raise TransferError(f"the gallery at {folder} is not empty; use --replace to move it aside")
         with _temporary_sibling(folder) as part:
             collections = await _copy(source, Location(str(part)), report)
             sync_tree(part)
@@ -101,9 +101,9 @@ async def restore(
 
 
 def _swap(folder: Path, part: Path) -> Path:
-    """Replace `folder`, whose writer's lock we hold and keep, by `part`. Return the new path of `folder`."""
+    """Replace `folder` with `part`, keeping the writer's lock. Return the new path of the old folder."""
     aside = folder.with_name(f"{folder.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
-    # The same file in both folders: a writer that waits for the lock gets the new gallery's.
+    # Link the lock file into both folders, so that a waiting writer locks the new gallery.
     os.link(folder / LOCK, part / LOCK)
     folder.rename(aside)
     try:
@@ -118,7 +118,7 @@ def _swap(folder: Path, part: Path) -> Path:
 
 
 async def _copy(source: Location, target: Location, report: Report) -> list[Collection]:
-    """Copy and compare all tables, and write the registry last: without it, the copy is no gallery."""
+    """Copy and compare all tables, and write the registry last: without it, the copy is not a valid gallery."""
     theirs, ours = await source.connect(), await target.connect()
     try:
         entries = await (await theirs.open_table(REGISTRY)).query().where("NOT dropped").to_arrow()
@@ -168,7 +168,7 @@ async def _tables(location: Location) -> list[str]:
 def _temporary_sibling(folder: Path) -> Iterator[Path]:
     """Yield a new folder next to `folder`, to be renamed to it when complete. It is deleted otherwise."""
     if folder.is_mount():
-        raise TransferError(f"{folder} is a mount point: name a folder inside it")
+        raise TransferError(f"{folder} is a mount point: use a folder inside it")
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.part")
     part.mkdir()

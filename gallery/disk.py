@@ -98,5 +98,5 @@ def sync_tree(folder: Path) -> None:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether `error` was raised because the disk is full. Lance says so only in the message."""
+    """Whether `error` was raised because the disk is full. Lance reports it only in the message."""
     return getattr(error, "errno", None) == errno.ENOSPC or f"(os error {errno.ENOSPC})" in str(error)

@@ -13,7 +13,7 @@ from gallery.records import Hit
 NPROBES = 64
 """Number of index partitions searched for each probe."""
 REFINE = 10
-"""Number of candidates from the index for each wanted face. They are compared by their full embeddings."""
+"""Number of candidates from the index for each requested face. They are scored again with their full embeddings."""
 
 
 class FaceTable:

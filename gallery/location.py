@@ -14,7 +14,7 @@ class Location:
     """Where a gallery is stored.
 
     Attributes:
-        uri: a folder, or the address of an object store such as ``s3://bucket/gallery``.
+        uri: a folder, or a location in an object store such as ``s3://bucket/gallery``.
         storage_options: LanceDB's options for the object store. They may contain credentials.
     """
 

@@ -56,7 +56,7 @@ async def clean(table: AsyncTable, index_rows: int, folder: Path | None) -> int:
 async def _index(table: AsyncTable, index_rows: int, rebuild: bool) -> None:
     """Build the indexes of a large table of faces. `optimise` keeps them up to date.
 
-    The vector index stores eight bits per number; searches compare its candidates by their full embeddings.
+    The vector index stores eight bits per number; searches score its candidates again with their full embeddings.
     """
     if "vector" not in (await table.schema()).names:
         return

@@ -1,7 +1,7 @@
 """A collection's embeddings in memory, for exact search.
 
-Multiplying the probe with every embedding misses nothing, unlike an index. Up to some hundred thousand faces it is
-also faster than LanceDB, which has to read its index.
+Comparing the probe with every embedding misses nothing, unlike an index. Up to a few hundred thousand faces, it is also
+faster than LanceDB, which has to read its index.
 """
 
 import numpy as np
@@ -14,10 +14,10 @@ from gallery.tables import vectors_of
 
 
 class Mirror:
-    """Follows the changes of one table of faces.
+    """Keeps the embeddings of one table in memory and up to date.
 
     Args:
-        table: a table object that only this mirror uses, because it moves it from version to version.
+        table: a table handle used by this mirror only, because it checks out other versions.
         size: length of an embedding.
     """
 
@@ -59,7 +59,7 @@ class Mirror:
         if len(self) > total:
             self._keep(set((await self._table.query().select(["id"]).to_arrow())["id"].to_pylist()))
         if len(self) != total:
-            # Happens only after the table was restored to an older version: start again.
+            # The table was restored to an older version: reload everything.
             self._clear()
             await self._take_new()
         self._version = version
@@ -91,7 +91,8 @@ class Mirror:
             if batch.num_rows:
                 self._take(batch)
                 newest = max(newest, int(np.max(batch["commit"].to_numpy())))
-        # Only after the last batch: batches come in any order, and a cancelled search stops between two.
+        # Update this only after the last batch: batches arrive in any order, and a cancelled search may stop between
+        # two.
         self._commit = newest
 
     def _take(self, batch: pa.RecordBatch) -> None:
@@ -128,7 +129,7 @@ class Mirror:
                 self._columns[self._ids[column]] = column
             self._ids.pop()
             self._subjects.pop()
-            # Leave nothing of a deleted face in memory.
+            # Do not keep deleted embeddings in memory.
             self._vectors[:, last] = 0
 
 

@@ -50,14 +50,14 @@ class GalleryChanges(Protocol):
 
 
 class Gallery(GalleryReads, GalleryChanges, Protocol):
-    """Everything that routes and flows need of a gallery."""
+    """Everything that routes and flows need from a gallery."""
 
     def ready(self) -> bool:
-        """Whether the gallery is open and answers; known without asking it."""
+        """Whether the gallery was open and responding at the last check."""
         ...
 
     def unreadable(self) -> Sequence[str]:
-        """Names of the collections that cannot be read; known without asking the gallery."""
+        """Names of the collections that could not be read at the last check."""
         ...
 
 

@@ -93,7 +93,7 @@ async def _export(connection: AsyncConnection, collection: Collection, path: Pat
                 part,
                 schema.with_metadata({COLLECTION_KEY: json.dumps(described)}),
                 compression="zstd",
-                # A dictionary of an embedding's numbers would be useless: they hardly ever repeat.
+                # A dictionary of an embedding's numbers would not help: they hardly ever repeat.
                 use_dictionary=["subject", "label"],
                 write_page_checksum=True,
             ) as file,
@@ -119,7 +119,7 @@ def read_export(path: Path) -> ExportFile:
             raise ValueError("it is a Parquet file, but not an export of a gallery")
         name, kind, threshold = _checked(described)
         if not schema.remove_metadata().equals(_export_schema(kind.size)):
-            raise ValueError(f"its columns are not those of an export with embeddings of {kind.size} numbers")
+            raise ValueError(f"its columns do not match an export with embeddings of {kind.size} numbers")
     return ExportFile(path, name, kind, threshold, faces)
 
 
@@ -138,7 +138,7 @@ def _export_schema(size: int) -> pa.Schema:
 
 
 def _checked(text: bytes) -> tuple[str, EmbeddingKind, float | None]:
-    """Name, kind and threshold in a file's description."""
+    """Return the name, kind and threshold from a file's description."""
     found: Any = json.loads(text)
     types = {"name": str, "embedder": str, "model": str, "contract": str, "size": int, "created": str}
     if not isinstance(found, dict) or not all(type(found.get(key)) is kind for key, kind in types.items()):

@@ -31,7 +31,7 @@ async def import_files(
 ) -> list[Imported]:
     """Add the faces of exported files with their ids and times, and create missing collections.
 
-    Every file is checked to its end before anything is written. Faces that are already enrolled are left unchanged,
+    Every file is checked completely before anything is written. Faces that are already enrolled are left unchanged,
     so an interrupted import can be completed by repeating it.
 
     Args:
@@ -39,13 +39,13 @@ async def import_files(
         into: name of the target collection, for a single file; None for the exported collection's own name.
 
     Raises:
-        TransferError: a file is damaged or not an export, or two files do not go together.
+        TransferError: a file is damaged or not an export, or two files contradict each other.
         Refused: ``EMBEDDING_CONTRACT_MISMATCH`` or ``COLLECTION_EXISTS``: the gallery has a collection of this name
             with another kind of embeddings.
     """
     files = [read_export(path) for path in _files(paths)]
     if into is not None and len(files) != 1:
-        raise TransferError(f"only one file can be imported into another collection, and there are {len(files)}")
+        raise TransferError(f"only one file can be imported into another collection, not {len(files)}")
     targets = {file.path: file.name if into is None else into for file in files}
     known = {collection.name: collection for collection in writer.collections}
     kinds: dict[str, EmbeddingKind] = {}
@@ -58,7 +58,7 @@ async def import_files(
     for file in files:
         for batch in _read(file, "checking", report):
             _check(file, batch)
-    # Existing collections first, so that a refusal comes before any collection is created.
+    # Existing collections first, so that an error is raised before any collection is created.
     for file in sorted(files, key=lambda file: targets[file.path] not in known):
         await writer.create(targets[file.path], file.kind, file.threshold, exist_ok=True)
     return [await _import(writer, file, targets[file.path], report) for file in files]

@@ -44,7 +44,7 @@ class Reader:
 
     Args:
         location: where the gallery is stored. It need not exist yet.
-        exact_mb: memory for embeddings that are searched exactly, in MiB. A larger collection is searched by its
+        exact_mb: memory for embeddings that are searched exactly, in MiB. A larger collection is searched with its
             index.
     """
 
@@ -221,9 +221,9 @@ class Reader:
         try:
             return await ask(faces)
         except UNREADABLE as error:
-            # The check repeats this error again and again: log it once.
+            # The check would repeat this error: log it once.
             if not faces.damaged:
-                # A traceback would hide the message on a terminal, and the error has the cause.
+                # A traceback would hide the message on a terminal, and the error contains the cause.
                 logger.error("gallery: the collection %s cannot be read: %r", collection.name, error)  # noqa: TRY400
             faces.damaged = True
             raise unreadable(collection.name) from error
@@ -244,7 +244,7 @@ class Reader:
 
 
 def _table_of(snapshot: Snapshot, collection: Collection) -> FaceTable:
-    """The table of `collection`, or of the collection that has its name now."""
+    """Return the table of `collection`, or of the collection that now has its name."""
     now = snapshot.collections.get(collection.name)
     if now is None:
         raise not_found(collection.name)

@@ -1,4 +1,4 @@
-"""Records of the gallery, keys that stand for clients' texts, and the refusals that concern a collection."""
+"""Records of the gallery, keys that stand for clients' texts, and errors about collections."""
 
 import hashlib
 from dataclasses import dataclass
@@ -162,11 +162,11 @@ def subject_key(subject: str) -> str:
         Refused: ``INVALID_SUBJECT``.
     """
     if not 1 <= len(subject) <= MAX_SUBJECT:
-        raise Refused("INVALID_SUBJECT", f"A subject's id has 1 to {MAX_SUBJECT} characters")
+        raise Refused("INVALID_SUBJECT", f"Subject id must have 1 to {MAX_SUBJECT} characters")
     try:
         return digest(subject)
     except UnicodeEncodeError:
-        raise Refused("INVALID_SUBJECT", "A subject's id must be encodable as UTF-8") from None
+        raise Refused("INVALID_SUBJECT", "Subject id must be encodable as UTF-8") from None
 
 
 def normalised(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -179,7 +179,9 @@ def normalised(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
         Refused: ``INVALID_EMBEDDING``: it has another size, is not finite, or is zero.
     """
     if values.shape != (size,):
-        raise Refused("INVALID_EMBEDDING", f"The embedding has {values.size} numbers; the collection's have {size}")
+        raise Refused(
+            "INVALID_EMBEDDING", f"The embedding has {values.size} numbers, but the collection requires {size}"
+        )
     wide = values.astype(np.float64)
     length = float(np.linalg.norm(wide))
     if not 1e-6 < length < np.inf:
@@ -188,20 +190,20 @@ def normalised(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 
 
 def not_found(name: str) -> Refused:
-    """The refusal for a collection that does not exist."""
+    """Return the error for a collection that does not exist."""
     return Refused("COLLECTION_NOT_FOUND", f"There is no collection called {name}")
 
 
 def unreadable(name: str) -> Refused:
-    """The refusal for a collection whose files are damaged or missing. The log has the cause."""
+    """Return the error for a collection whose files are damaged or missing. The cause is only logged."""
     return Refused("COLLECTION_UNREADABLE", f"The files of the collection {name} cannot be read")
 
 
 def contract_mismatch(collection: Collection) -> Refused:
-    """The refusal for embeddings that cannot be compared with those of `collection`."""
+    """Return the error for embeddings that cannot be compared with the embeddings of `collection`."""
     return Refused(
         "EMBEDDING_CONTRACT_MISMATCH",
-        f"The collection {collection.name} has embeddings of {collection.kind.model} (contract "
-        f"{collection.kind.contract}), and these are from another network. After a change of network, `facegraph "
-        f"gallery re-embed PHOTOS --from {collection.name} --to NEW` enrols everyone again",
+        f"Collection {collection.name} contains embeddings of {collection.kind.model} (contract "
+        f"{collection.kind.contract}); these come from a different model. To move the collection to another model, run "
+        f"`facegraph gallery re-embed PHOTOS --from {collection.name} --to NEW`",
     )

@@ -1,4 +1,4 @@
-"""Settings of the gallery: where it is stored, how it is indexed and cleaned, and its share of the machine."""
+"""Settings of the gallery: its location, index, maintenance and resources."""
 
 from urllib.parse import urlsplit
 
@@ -10,15 +10,15 @@ from project.root import ROOT
 
 
 class GalleryArgs(EnvironmentSettings):
-    """Storage, index and upkeep of the gallery. Each variable begins with ``GALLERY_``."""
+    """Storage, index and maintenance of the gallery. Each variable begins with ``GALLERY_``."""
 
-    # An empty address would resolve to the project's folder.
+    # An empty location would resolve to the project's folder.
     model_config = SettingsConfigDict(env_prefix="GALLERY_", env_ignore_empty=True)
 
     uri: str = Field(
         "data/gallery",
-        description="A folder on the head node, relative to the project, or an object store's address, e.g. "
-        "s3://bucket/gallery.",
+        description="A folder on the head node, relative to the project, or a location in an object store, "
+        "e.g. s3://bucket/gallery.",
     )
     storage_options: dict[str, str] = Field(
         default_factory=dict,
@@ -29,9 +29,9 @@ class GalleryArgs(EnvironmentSettings):
     exact_mb: int = Field(
         256,
         ge=0,
-        description="Memory of a reader for exact search, in MiB of embeddings. Collections beyond it use the index.",
+        description="Memory of a reader for exact search, in MiB of embeddings. Larger collections use the index.",
     )
-    index_rows: int = Field(120_000, gt=0, description="Number of faces from which a collection gets a vector index.")
+    index_rows: int = Field(120_000, gt=0, description="Minimum number of faces for a vector index.")
     optimise_s: float = Field(20, gt=0, description="Seconds between merges of small files.")
     clean_s: float = Field(3600, gt=0, description="Seconds between clean-ups, which erase deleted data.")
     writer_cpus: float = Field(0.1, gt=0, description="CPUs of the writer.")
@@ -42,8 +42,8 @@ class GalleryArgs(EnvironmentSettings):
     @classmethod
     def _below_the_project(cls, uri: str) -> str:
         if not uri.strip() or "\0" in uri:
-            raise ValueError("an empty address, or one with a zero byte")
+            raise ValueError("uri must not be empty or contain a null byte")
         if "://" in uri and urlsplit(uri).password is not None:
-            # LanceDB's errors quote the address, and they are logged.
-            raise ValueError("an address with a password: put credentials into the object store's own variables")
+            # LanceDB's errors quote the location, and they are logged.
+            raise ValueError("uri must not contain a password: put credentials into the object store's own variables")
         return uri if "://" in uri else str(ROOT / uri)

@@ -17,7 +17,7 @@ class Size:
 
 
 class SizeCounter:
-    """Measures a gallery again and again, and counts only what has changed.
+    """Measures a gallery repeatedly, and counts only what has changed.
 
     Args:
         reader: counts the faces and subjects of a collection.

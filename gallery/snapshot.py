@@ -14,7 +14,7 @@ from gallery.tables import REGISTRY, collection_of
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Immutable, so a request can keep the snapshot that it started with.
+    """Immutable, so a request can keep the snapshot it started with.
 
     Attributes:
         connection: opens tables.

@@ -1,4 +1,4 @@
-"""Subject ids that people could not see or could not tell apart."""
+"""Subject ids that are invisible or look alike."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ def refuse_blank(subject: str) -> None:
         Refused: ``INVALID_SUBJECT``.
     """
     if all(each in _FILLERS or unicodedata.category(each) in _BLANK for each in subject):
-        raise Refused("INVALID_SUBJECT", "A subject's id has at least one visible character")
+        raise Refused("INVALID_SUBJECT", "Subject id must contain at least one visible character")
 
 
 def look_of(subject: str) -> str:

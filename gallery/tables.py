@@ -43,7 +43,7 @@ REGISTRY_SCHEMA = pa.schema(
 def faces_schema(size: int) -> pa.Schema:
     """The schema of a table of faces with embeddings of length `size`.
 
-    ``commit`` grows with every commit, so a reader can ask for the rows that are new to it. ``request`` and
+    ``commit`` grows with every commit, so a reader can query the rows that are new to it. ``request`` and
     ``request_digest`` belong to the request that enrolled the face, if it had an idempotency key.
     """
     return pa.schema(
@@ -62,7 +62,7 @@ def faces_schema(size: int) -> pa.Schema:
 
 
 def description(collection: Collection) -> dict[str, object]:
-    """A collection as named values, without its table."""
+    """Return a collection as named values, without its table."""
     kind = collection.kind
     return {
         "name": collection.name,
@@ -76,13 +76,13 @@ def description(collection: Collection) -> dict[str, object]:
 
 
 def collection_of(row: Mapping[str, object]) -> Collection:
-    """The collection in a row of the registry."""
+    """Return the collection in a row of the registry."""
     kind = EmbeddingKind(str(row["embedder"]), str(row["model"]), str(row["contract"]), int(str(row["size"])))
     return Collection(str(row["name"]), kind, row["threshold"], row["created"], str(row["table"]))  # type: ignore[arg-type]
 
 
 def face_rows(faces: Sequence[FaceRow], size: int, commit: int, request: tuple[str, str] | None) -> pa.Table:
-    """Rows for a table of faces.
+    """Build rows for a table of faces.
 
     Args:
         faces: at least one.
@@ -109,7 +109,7 @@ def vectors_of(column: "pa.FixedSizeListArray | pa.ChunkedArray", size: int) -> 
 
 
 def one_of(column: str, keys: Sequence[str]) -> str:
-    """A filter for rows whose `column` is one of `keys`, which are hex digits and need no escaping."""
+    """Return a filter for rows whose `column` is one of `keys`, which are hex digits and need no escaping."""
     assert all(key.isalnum() and key.isascii() for key in keys)
     listed = ", ".join(f"'{key}'" for key in keys)
     return f"{column} IN ({listed})"
@@ -122,7 +122,7 @@ async def rows(table: AsyncTable, where: str, columns: Sequence[str]) -> list[di
 
 
 async def known_ids(table: AsyncTable, ids: Sequence[str]) -> set[str]:
-    """Return those of `ids` that a table of faces contains."""
+    """Return the `ids` that a table of faces contains."""
     return {str(row["id"]) for row in await rows(table, one_of("id", ids), ["id"])} if ids else set()
 
 
@@ -133,10 +133,10 @@ async def is_repeated(table: AsyncTable, request: tuple[str, str]) -> bool:
         request: idempotency key and digest of the request.
 
     Raises:
-        Refused: ``IDEMPOTENCY_KEY_REUSED``: the key was used with another request.
+        Refused: ``IDEMPOTENCY_KEY_REUSED``: the key was used for a different request.
     """
     key, request_digest = digest(request[0]), request[1]
     found = await rows(table, one_of("request", [key]), ["request_digest"])
     if any(row["request_digest"] != request_digest for row in found):
-        raise Refused("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used with another request")
+        raise Refused("IDEMPOTENCY_KEY_REUSED", "This idempotency key was already used for a different request")
     return bool(found)

@@ -32,7 +32,7 @@ async def collections_at(location: Location) -> list[Collection]:
     Raises:
         TransferError: there is no gallery.
     """
-    # LanceDB creates any folder that it is asked to open.
+    # LanceDB creates any folder it opens.
     if location.folder is not None and not location.folder.is_dir():
         raise TransferError(f"there is no gallery at {location.uri}")
     try:

@@ -125,7 +125,7 @@ class Writer:
             if known is not None:
                 if exist_ok and known.kind == kind:
                     return known
-                raise Refused("COLLECTION_EXISTS", f"There is a collection called {name} already")
+                raise Refused("COLLECTION_EXISTS", f"Collection {name} already exists")
             collection = Collection(name, kind, threshold, _now(), f"faces-{uuid.uuid4().hex}")
             table = await self._connection.create_table(collection.table, schema=faces_schema(kind.size))
             await self._register(collection)
@@ -176,7 +176,7 @@ class Writer:
 
         Raises:
             Refused: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``EMBEDDING_CONTRACT_MISMATCH``,
-                ``INVALID_EMBEDDING``, ``INVALID_SUBJECT``, or ``IDEMPOTENCY_KEY_REUSED`` with another request.
+                ``INVALID_EMBEDDING``, ``INVALID_SUBJECT``, or ``IDEMPOTENCY_KEY_REUSED`` for a different request.
         """
         for face in faces:
             refuse_blank(face.subject)
@@ -277,7 +277,7 @@ class Writer:
     async def _maintain(
         self, names: Sequence[str], work: Callable[[AsyncTable], Awaitable[Answer]]
     ) -> dict[str, Answer]:
-        """Do `work` on each collection's table. Raises the first refusal at the end."""
+        """Do `work` on each collection's table. Raises the first `Refused` at the end."""
         answers, problem = dict[str, Answer](), None
         for name in names:
             try:
@@ -285,7 +285,7 @@ class Writer:
                     answers[name] = await work(table)
                     self._commits[name] = 0
             except Refused as refused:
-                # A collection that was dropped meanwhile is no problem.
+                # Ignore a collection that was dropped in the meantime.
                 if name in self._collections:
                     problem = problem or refused
         if problem is not None:
@@ -328,7 +328,7 @@ class Writer:
 
     async def _delete(self, name: str, where: str) -> int:
         async with self._changing(name) as (_, table):
-            # Deleting nothing would still make a commit.
+            # Deleting nothing would still create a commit.
             if not await table.count_rows(where):
                 return 0
             result: Any = await table.delete(where)

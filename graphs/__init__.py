@@ -1,4 +1,4 @@
-"""The flows of requests, one file per flow, and `app`, which builds the application.
+"""Request flows, one file each, and `app`, which builds the application.
 
 Flows are async functions over the `Stage` protocol of `graphs.stages`. They do not depend on Ray, HTTP or the
 networks. Only `graphs.app` imports from every package.

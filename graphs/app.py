@@ -33,8 +33,7 @@ logger = logging.getLogger("ray.serve")
 def build(args: AppArgs) -> Application:
     """Build the application; `import_path: graphs.app:build` in a Serve configuration. Runs on the cluster.
 
-    Binds each stage to the ingress by its role, either as a deployment of its own called ``TASK-ROLE`` or to run inside
-    the ingress.
+    Binds each stage to the ingress by its role, as a deployment called ``TASK-ROLE`` or to run inside the ingress.
 
     Raises:
         ModelError: a model is not in the catalogue, or has not been pulled.
@@ -103,7 +102,7 @@ def _cluster_gpus() -> float:
 
 
 def _share(stage: StageArgs, gpus: bool) -> dict[str, float]:
-    """Resources that a replica reserves."""
+    """Return the resources that a replica reserves."""
     return {"num_cpus": stage.cpus, "num_gpus": stage.gpus if gpus else 0}
 
 

@@ -25,7 +25,7 @@ def distances(first: NDArray[np.float32], second: NDArray[np.float32]) -> Distan
     """Compare two embeddings of shape (n). They need not have length 1.
 
     Raises:
-        ValueError: an embedding is zero or not finite, which means that the network is broken.
+        ValueError: an embedding is zero or not finite, so the model is defective.
     """
     a, b = first.astype(np.float64), second.astype(np.float64)
     lengths = float(np.linalg.norm(a) * np.linalg.norm(b))

@@ -1,4 +1,4 @@
-"""Enrol the faces of photos in the gallery, and report the outcome for each photo."""
+"""Enrol the faces of photos in the gallery, and report the result for each photo."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -36,8 +36,8 @@ class EnrolmentRules:
 
     Attributes:
         pick: which faces of a photo count; with the rule ``all``, each of them is enrolled for the photo's subject.
-        quality: ``require`` refuses a face of poor quality, ``report`` enrols it anyway.
-        liveness: judges faces if a liveness network is asked.
+        quality: ``require`` rejects a face of poor quality, ``report`` enrols it anyway.
+        liveness: judges faces if there is a liveness stage.
     """
 
     pick: Pick
@@ -47,7 +47,7 @@ class EnrolmentRules:
 
 @dataclass(slots=True, eq=False)
 class EnrolmentOutcome:
-    """Outcome for one face of a photo, or for a photo without a face that counts.
+    """Result for one face of a photo, or for a photo without a face that counts.
 
     Attributes:
         number: index of the photo in the request.
@@ -55,8 +55,8 @@ class EnrolmentOutcome:
         refused: why it was refused; None if it was enrolled.
         photo: result of the detector; None if the photo could not be decoded.
         face: index of the face in `photo`; None if there is no face that counts.
-        live: the liveness verdict; None if no liveness network was asked.
-        attributes: readings of the attribute networks, by task.
+        live: the liveness verdict; None if liveness was not checked.
+        attributes: outputs of the attribute models, by task.
         reasons: every quality problem and a liveness failure, even if the face was enrolled.
     """
 
@@ -87,7 +87,7 @@ async def enrol(
     """Enrol the faces that count and meet `rules`, all in one commit.
 
     Args:
-        attributes: attribute networks by task. The quality gate uses ``pose`` and ``eyes``.
+        attributes: attribute stages by task. The quality gate uses ``pose`` and ``eyes``.
         replace, request: see `gallery.writer.Writer.enrol`.
 
     Returns:
@@ -95,7 +95,7 @@ async def enrol(
 
     Raises:
         Refused: a stage is not available, or the gallery refuses the whole request.
-        ValueError: a network's answer is not finite.
+        ValueError: a model's output is not finite.
     """
     judged: list[list[EnrolmentOutcome]] = []
 
@@ -130,7 +130,7 @@ def _fit(
     rules: EnrolmentRules,
     policy: Policy,
 ) -> list[tuple[EnrolmentOutcome, NewFace]]:
-    """Complete the outcomes of the faces that the networks were asked about, and return the faces to enrol."""
+    """Complete the outcomes of the faces that the models were run on, and return the faces to enrol."""
     fit, digest = [], hashlib.sha256(entry.photo).hexdigest()
     by_face = {outcome.face: outcome for outcome in outcomes}
     for row, face in enumerate(photo.asked):
@@ -156,7 +156,7 @@ def _fit(
 
 
 def _judged(number: int, found: Photo | Refused, rules: EnrolmentRules, policy: Policy) -> list[EnrolmentOutcome]:
-    """Outcomes for the faces of a photo as far as the detector's result decides them."""
+    """Return the outcomes of a photo's faces, as far as the detector's result decides them."""
     if isinstance(found, Refused):
         return [EnrolmentOutcome(number, refused=found)]
     try:

@@ -1,4 +1,4 @@
-"""Find the faces of photos and ask networks about them. All other flows build on this one."""
+"""Find the faces of photos and run models on them. All other flows build on this one."""
 
 import asyncio
 import time
@@ -17,24 +17,24 @@ from imaging.refused import Refused
 from telemetry.request_record import count_outcome
 
 Readings = Mapping[str, NDArray[np.float32]]
-"""Answers of the networks about n faces, by role: float32 (n, *shape), where the card gives the shape."""
+"""Outputs of the models for n faces, by role: float32 (n, *shape), where the card gives the shape."""
 
 Select = Callable[[int, Photo | Refused], Sequence[int]]
-"""Chooses the faces that the networks are asked about, given the index of a photo and the detector's result for it.
+"""Chooses the faces to run the models on, given the index of a photo and the detector's result for it.
 
-Returns indices of faces. Raises `Refused` to end the whole request.
+Returns indices of faces. Raises `Refused` to reject the whole request.
 """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExaminedPhoto:
-    """A photo, its faces, and the networks' readings of them.
+    """A photo, its faces, and the models' outputs for them.
 
     Attributes:
         photo: result of the detector.
-        asked: indices of the faces that the networks were asked about.
-        readings: readings of those faces, in the same order.
-        crops: uint8 (asked, size, size, 3) RGB, the first crop of the network in `keep_crops_of`; None without one.
+        asked: indices of the faces that the models were run on.
+        readings: outputs for those faces, in the same order.
+        crops: uint8 (asked, size, size, 3) RGB, the first crop of the stage `keep_crops_of`; None without one.
     """
 
     photo: Photo
@@ -49,7 +49,7 @@ class Examination:
 
     Attributes:
         photos: one entry per photo, in order; a `Refused` if the photo could not be decoded.
-        seconds: time spent waiting for the networks, which run concurrently.
+        seconds: time spent waiting for the models, which run concurrently.
     """
 
     photos: tuple[ExaminedPhoto | Refused, ...]
@@ -57,7 +57,7 @@ class Examination:
 
 
 def every_face(number: int, found: Photo | Refused) -> Sequence[int]:
-    """Ask about all faces."""
+    """Choose all faces."""
     return () if isinstance(found, Refused) else range(len(found.faces))
 
 
@@ -70,18 +70,18 @@ async def faces(
     select: Select = every_face,
     keep_crops_of: FaceStage | None = None,
 ) -> Examination:
-    """Find the faces that count in encoded `photos`, and ask `networks` about them.
+    """Find the faces that count in encoded `photos`, and run `networks` on them.
 
     Photos are detected in batches, so that photos and crops fit into messages between replicas. If the crops of a
     single photo do not fit, fewer faces are cropped; `Photo.found` still counts all of them.
 
     Args:
-        select: chooses the faces that the networks are asked about.
+        select: chooses the faces to run the models on.
         keep_crops_of: one of `networks`, whose first crop is returned.
 
     Raises:
-        Refused: raised by `select` before the networks are asked about that batch, or a stage is not available.
-        ValueError: a network's answer is not finite.
+        Refused: raised by `select` before the models run on that batch, or a stage is not available.
+        ValueError: a model's output is not finite.
     """
     specs = tuple(dict.fromkeys(spec for network in networks for spec in network.card.crops))
     if per_face := crop_bytes(specs):
@@ -114,11 +114,11 @@ async def faces_of(
     networks: Sequence[FaceStage],
     keep_crops_of: FaceStage | None = None,
 ) -> tuple[ExaminedPhoto, float]:
-    """Examine one photo, as `faces` does, and return it with the time spent waiting for the networks, in seconds.
+    """Examine one photo, as `faces` does, and return it with the time spent waiting for the models, in seconds.
 
     Raises:
         Refused: the photo cannot be decoded, or has several faces where `pick` allows one.
-        ValueError: a network's answer is not finite.
+        ValueError: a model's output is not finite.
     """
 
     def select(number: int, found: Photo | Refused) -> Sequence[int]:
@@ -136,13 +136,13 @@ async def faces_of(
 async def embedding_of(
     detector: DetectorStage, embedder: FaceStage, photo: bytes, pick: Pick
 ) -> tuple[Photo, Face, NDArray[np.float32]]:
-    """Return an encoded photo's one face that counts, and its embedding: float32 (size) of length 1.
+    """Return the picked face of an encoded photo, and its embedding: float32 (size) of length 1.
 
     Args:
         pick: must pick a single face.
 
     Raises:
-        Refused: the photo cannot be decoded, or `the_face` refuses it.
+        Refused: the photo cannot be decoded, or as raised by `the_face`.
         ValueError: the embedding is not finite.
     """
     examined, _ = await faces_of(detector, photo, pick, [embedder])
@@ -185,7 +185,7 @@ def _starts(detection: Detection) -> list[int]:
 
 
 async def _read(detection: Detection, rows: Sequence[int], networks: Sequence[FaceStage]) -> Readings:
-    """Ask the networks about these faces concurrently, with at most `BATCH_FACES` faces per call."""
+    """Run the models on these faces concurrently, with at most `BATCH_FACES` faces per call."""
 
     async def ask(network: FaceStage) -> NDArray[np.float32]:
         card = network.card

@@ -26,31 +26,31 @@ class Reason:
 
 
 def reasons(photo: Photo, index: int, policy: Policy) -> list[Reason]:
-    """Return every reason against enrolling one face of `photo` that follows from the detector's result."""
+    """Return every quality problem of one face of `photo` that can be judged from the detector's result."""
     return list(_reasons(photo, photo.faces[index], index, policy))
 
 
 def attribute_reasons(policy: Policy, attributes: Mapping[str, NDArray[np.float32]]) -> Iterator[Reason]:
-    """Yield every reason against enrolling a face that follows from its attributes.
+    """Yield every quality problem of a face that can be judged from its attributes.
 
     Args:
         attributes: by task. ``pose``: float32 (3), yaw, pitch and roll in degrees. ``eyes``: float32 (2), the
-            probability that each eye is open. Others are not judged.
+            probability that each eye is open. Others are ignored.
     """
     if (pose := attributes.get("pose")) is not None:
         yaw, pitch = abs(float(pose[0])), abs(float(pose[1]))
         refuses = policy.enrol_pose == "require"
         if yaw > policy.enrol_max_yaw:
-            yield Reason("FACE_TURNED", f"The face is turned {yaw:.0f} degrees to a side", refuses)
+            yield Reason("FACE_TURNED", f"The face is turned {yaw:.0f} degrees sideways", refuses)
         elif pitch > policy.enrol_max_pitch:
             yield Reason("FACE_TURNED", f"The face is turned {pitch:.0f} degrees up or down", refuses)
     if (eyes := attributes.get("eyes")) is not None and (open_eye := float(eyes.max())) < policy.enrol_min_open:
-        message = f"Both eyes are closed: the probability that one is open is {open_eye:.2f}"
+        message = f"Both eyes appear closed: open probability of the more open eye {open_eye:.2f}"
         yield Reason("EYES_CLOSED", message, policy.enrol_eyes == "require")
 
 
 def turn(landmarks: NDArray[np.float32]) -> float:
-    """Return how far a face is turned to a side: 0 is frontal, 0.5 about 45 degrees, and more than 1 is profile.
+    """Return how far a face is turned sideways: 0 is frontal, 0.5 about 45 degrees, and more than 1 is profile.
 
     Measured as the distance of the nose tip from the midpoint between the eyes along the line through the eyes, divided
     by the distance between the eyes. It does not depend on the tilt of the head.
@@ -68,7 +68,8 @@ def _reasons(photo: Photo, face: Face, index: int, policy: Policy) -> Iterator[R
     left, top, right, bottom = face.box
     side, longer = min(right - left, bottom - top), max(right - left, bottom - top)
     if side < policy.enrol_min_face:
-        yield Reason("FACE_TOO_SMALL", f"The face is {side:.0f} pixels wide, less than {policy.enrol_min_face:g}")
+        minimum = f"the minimum is {policy.enrol_min_face:g}"
+        yield Reason("FACE_TOO_SMALL", f"The face's shorter side is {side:.0f} pixels; {minimum}")
     outside = max(-left, -top, right - photo.width, bottom - photo.height)
     if outside > policy.enrol_max_cut * longer:
         yield Reason("FACE_CUT_OFF", "The face extends too far beyond the photo's edge")
@@ -81,4 +82,4 @@ def _reasons(photo: Photo, face: Face, index: int, policy: Policy) -> Iterator[R
     if quality.sharpness < policy.enrol_min_sharpness:
         yield Reason("FACE_BLURRED", f"The face is blurred: sharpness {quality.sharpness:.0f}")
     if turn(face.landmarks) > policy.enrol_max_turn:
-        yield Reason("FACE_TURNED", "The face is turned too far to a side")
+        yield Reason("FACE_TURNED", "The face is turned too far sideways")

@@ -1,4 +1,4 @@
-"""Find the subjects of a collection who resemble the faces of a photo."""
+"""Find the subjects of a collection that resemble the faces of a photo."""
 
 from collections.abc import Sequence
 
@@ -22,14 +22,14 @@ async def identify(
     """Find the `count` most similar subjects of a collection for each face of a photo that counts.
 
     Args:
-        others: more networks to ask about the faces.
+        others: other stages to run on the faces.
 
     Returns:
-        The photo, the time spent waiting for the networks in seconds, the collection, and each face's hits, best first.
+        The photo, the time spent waiting for the models in seconds, the collection, and each face's hits, best first.
 
     Raises:
-        Refused: `faces_of` refuses the photo, or the gallery refuses the search.
-        ValueError: a network's answer is not finite.
+        Refused: by `faces_of`, or by the gallery's search.
+        ValueError: a model's output is not finite.
     """
     examined, seconds = await faces_of(detector, photo, pick, [embedder, *others], embedder)
     probes = list(examined.readings[embedder.role])

@@ -1,4 +1,4 @@
-"""Decide whether a face is live, and what follows if it is not. All flows decide it here."""
+"""Decides whether a face is live, and the consequence if it is not, for all flows."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from telemetry.request_record import count_outcome
 
 LivenessPolicy = Literal["off", "report", "require"]
-"""off: not checked; report: returned with the answer; require: a spoof never matches and is not enrolled."""
+"""off: not checked; report: returned with the result; require: a spoof never matches and is not enrolled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +43,5 @@ class LivenessRule:
         return LivenessVerdict(live, score, self.threshold)
 
     def refuses(self, *live: bool | None) -> bool:
-        """Return whether one of these faces must not match or be enrolled. None stands for not checked."""
+        """Return whether one of these faces must not match or be enrolled. None means not checked."""
         return self.policy == "require" and False in live

@@ -20,7 +20,7 @@ class Policy(EnvironmentSettings):
         ge=0,
         le=1,
         description="Minimum cosine similarity of a match on /match, /compare, /mediapipe and /match_face with "
-        "facenet, if the request has none. By default that of each contract: 0.6, and 0.7 for /match_face.",
+        "facenet, if the request has none. By default each contract's own: 0.6, and 0.7 for /match_face.",
     )
     arcface_threshold: float | None = Field(
         None, ge=0, le=1, description="The same for /match_face with arcface; by default 0.75."
@@ -38,8 +38,8 @@ class Policy(EnvironmentSettings):
         0.33,
         ge=0,
         le=1,
-        description="If a photo must show exactly one face, faces whose side is smaller than this share of the largest "
-        "face's side are ignored. 0 ignores none.",
+        description="If a photo must show exactly one face, faces whose side is smaller than this fraction of the "
+        "largest face's side are ignored. 0 ignores none.",
     )
     pad_embeddings: bool = Field(
         True,
@@ -52,7 +52,7 @@ class Policy(EnvironmentSettings):
     min_contrast: float = Field(10, ge=0, le=255, description="Minimum standard deviation of a photo's grey values.")
     enrol_min_face: float = Field(30, ge=0, description="Minimum width and height of a face to enrol, in pixels.")
     enrol_max_cut: float = Field(
-        0.3, ge=0, description="Largest part of a face to enrol outside the photo, as a share of its longer side."
+        0.3, ge=0, description="Maximum part of a face to enrol outside the photo, as a fraction of its longer side."
     )
     enrol_min_brightness: float = Field(40, ge=0, le=255, description="Minimum mean grey value of a face to enrol.")
     enrol_max_brightness: float = Field(220, ge=0, le=255, description="Maximum mean grey value of a face to enrol.")
@@ -62,8 +62,8 @@ class Policy(EnvironmentSettings):
     enrol_min_sharpness: float = Field(
         10,
         ge=0,
-        description="Minimum variance of the Laplacian of a face to enrol, scaled to 112 pixels. The least of 217 good "
-        "faces was 14.",
+        description="Minimum variance of the Laplacian of a face to enrol, scaled to 112 pixels. The minimum of 217 "
+        "good faces was 14.",
     )
     enrol_max_turn: float = Field(
         0.7, ge=0, description="Maximum turn of a face to enrol, from its landmarks: 0 is frontal, above 1 is profile."
@@ -76,7 +76,7 @@ class Policy(EnvironmentSettings):
     )
     enrol_min_open: float = Field(0.5, ge=0, le=1, description="Minimum probability that at least one eye is open.")
     enrol_pose: Literal["report", "require"] = Field(
-        "report", description="require: a face beyond the maximum yaw or pitch is not enrolled."
+        "report", description="require: a face over the maximum yaw or pitch is not enrolled."
     )
     enrol_eyes: Literal["report", "require"] = Field(
         "report", description="require: a face whose eyes are closed is not enrolled."
@@ -97,10 +97,8 @@ class Policy(EnvironmentSettings):
         """
         embedders = roles.get("embedder", ())
         if unknown := sorted(self.thresholds.keys() - set(embedders)):
-            raise ValueError(
-                f"thresholds: no embedder is called {', '.join(unknown)}; there are {', '.join(embedders)}"
-            )
+            raise ValueError(f"thresholds: unknown embedder {', '.join(unknown)}; available: {', '.join(embedders)}")
         for task, needed in (("pose", self.enrol_pose), ("eyes", self.enrol_eyes)):
             if needed == "require" and not roles.get(task):
-                raise ValueError(f"enrol_{task}: require needs a stage for the task {task}, but there is none")
+                raise ValueError(f"enrol_{task}: require needs a stage for the task {task}, but none is configured")
         return self

@@ -1,6 +1,6 @@
 """The arguments of the application, composed of each package's settings.
 
-`AppArgs` is `args` in configs/serve.yaml. A change restarts the replicas. Unknown keys are refused.
+`AppArgs` is `args` in configs/serve.yaml. A change restarts the replicas. Unknown keys are rejected.
 """
 
 import os
@@ -74,7 +74,7 @@ class AppArgs(BaseModel):
     def _stages_fit_their_cards(self) -> "AppArgs":
         tasks = {role: stage.card.task for role, stage in self.stages.items()}
         if DETECTOR not in tasks.values():
-            raise ValueError("stages: there is no detector; the service needs at least one")
+            raise ValueError("stages: no detector is configured; the service needs at least one")
         for role, stage in self.stages.items():
             if stage.options and tasks[role] != DETECTOR:
                 raise ValueError(f"stages.{role}.options: only a detector has options")
@@ -82,7 +82,7 @@ class AppArgs(BaseModel):
             roles = [each for each in tasks if tasks[each] == task]
             if role not in roles:
                 known = ", ".join(roles or sorted({*tasks.values()}))
-                raise ValueError(f"defaults: no {task} is called {role}; there are {known}")
+                raise ValueError(f"defaults: unknown {task} {role}; available: {known}")
         return self
 
     def of(self, task: str) -> dict[str, StageArgs]:
@@ -96,7 +96,7 @@ class AppArgs(BaseModel):
 
     @property
     def default_roles(self) -> dict[str, str]:
-        """Role of each task's default stage: that in `defaults`, or else the first."""
+        """Role of each task's default stage: as in `defaults`, or else the first."""
         first = {stage.card.task: role for role, stage in reversed(self.stages.items())}
         return {**first, **self.defaults}
 

@@ -21,7 +21,7 @@ SomeStage = TypeVar("SomeStage")
 
 
 class Stage(Protocol[Question, Answer]):
-    """A network with a role, in a deployment of its own or inside the ingress."""
+    """A model with a role, in its own deployment or inside the ingress."""
 
     @property
     def role(self) -> str:
@@ -29,26 +29,26 @@ class Stage(Protocol[Question, Answer]):
 
     @property
     def card(self) -> Card:
-        """Card of the network."""
+        """Card of the model."""
 
     def ready(self) -> bool:
-        """Return whether the stage answers with its network loaded, as of the last check."""
+        """Return whether the stage was ready at the last check."""
 
     async def ask(self, question: Question) -> Answer:
-        """Ask one replica.
+        """Call one replica.
 
         Raises:
-            Refused: ``UNAVAILABLE`` if no replica can take the question.
+            Refused: ``UNAVAILABLE`` if no replica is available.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionRequest:
-    """A question for a detector.
+    """Input of a detector.
 
     Attributes:
         photos: encoded photos.
-        crops: the crops to cut of each face that counts.
+        crops: crops to cut for each face that counts.
         pick: which faces count.
     """
 
@@ -58,7 +58,7 @@ class DetectionRequest:
 
 
 FaceCrops: TypeAlias = tuple[Pixels, ...]
-"""The crops of n faces: uint8 (n, size, size, 3) RGB for each crop of the network's card."""
+"""The crops of n faces: uint8 (n, size, size, 3) RGB for each crop of the model's card."""
 
 DetectorStage: TypeAlias = Stage[DetectionRequest, Detection]
 """Finds faces in photos and crops them."""
@@ -84,7 +84,7 @@ class Stages:
 
     @property
     def all(self) -> list[Stage[Any, Any]]:
-        """The detectors, then the networks."""
+        """The detectors, then the other models."""
         return [*self.detectors.values(), *self.networks.values()]
 
     @property
@@ -96,7 +96,7 @@ class Stages:
         return roles
 
     def of(self, task: str) -> dict[str, FaceStage]:
-        """Return the networks for one task, by role."""
+        """Return the stages for one task, by role."""
         return {role: stage for role, stage in self.networks.items() if stage.card.task == task}
 
     def detector(self, role: str | None) -> DetectorStage:
@@ -108,16 +108,16 @@ class Stages:
         return _chosen("detector", self.detectors, self.defaults.get("detector") if role is None else role)
 
     def network(self, task: str, role: str | None) -> FaceStage:
-        """Return the network for `task` with this role, or the default one.
+        """Return the stage for `task` with this role, or the default one.
 
         Raises:
-            Refused: ``UNKNOWN_TASK``, with the name of the task in place of ``TASK``.
+            Refused: ``UNKNOWN_<TASK>``, for example ``UNKNOWN_EMBEDDER``.
         """
         return _chosen(task, self.of(task), self.defaults.get(task) if role is None else role)
 
 
 def embedding_kind(embedder: FaceStage) -> EmbeddingKind:
-    """Return what the gallery stores about the embeddings of an embedder."""
+    """Describe an embedder's embeddings for the gallery."""
     card = embedder.card
     [size] = card.shape
     return EmbeddingKind(embedder.role, card.name, card.embedding_contract, size)
@@ -127,17 +127,17 @@ def first_of(stages: Mapping[str, SomeStage], *roles: str) -> SomeStage:
     """Return the stage with the first of `roles` that is configured.
 
     Raises:
-        Refused: ``UNAVAILABLE`` if none is.
+        Refused: ``UNAVAILABLE`` if none is configured.
     """
     for role in roles:
         if role in stages:
             return stages[role]
-    raise Refused("UNAVAILABLE", f"This service has no stage called {' or '.join(roles)}")
+    raise Refused("UNAVAILABLE", f"No stage {' or '.join(roles)} is configured")
 
 
 def _chosen(task: str, stages: Mapping[str, SomeStage], role: str | None) -> SomeStage:
     if role is not None and role in stages:
         return stages[role]
-    known = f"there are {', '.join(stages)}" if stages else "this service has none"
-    named = f"There is no {task} called {role}" if role is not None else f"There is no default {task}"
+    known = f"available: {', '.join(stages)}" if stages else "none is configured"
+    named = f"Unknown {task} {role}" if role is not None else f"No default {task}"
     raise Refused(f"UNKNOWN_{task.upper()}", f"{named}; {known}")

@@ -1,4 +1,4 @@
-"""Choose the threshold of a decision. All flows choose it here."""
+"""Chooses the threshold of a decision, for all flows."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,6 +1,6 @@
 """Compare a face of one photo with a face of another.
 
-Both photos are sent to the detector in one call, and the networks run concurrently.
+Both photos are sent to the detector in one call, and the other models run concurrently.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ Check = Callable[[int, Photo | Refused], Photo]
 
 
 def naming(names: tuple[str, str], pick: Pick) -> Check:
-    """Return a check that a photo can be decoded and has a face that counts. Refusals start with the photo's name."""
+    """Return a check that a photo can be decoded and has a face that counts. Errors start with the photo's name."""
 
     def check(number: int, found: Photo | Refused) -> Photo:
         try:
@@ -41,7 +41,7 @@ class ComparedFace:
 
     Attributes:
         index: index of the face in `photo`.
-        readings: readings of this face, (1, *shape) each.
+        readings: outputs for this face, (1, *shape) each.
         crop: uint8 (1, size, size, 3) RGB, the embedder's input.
     """
 
@@ -59,7 +59,7 @@ class Verification:
         faces: the compared faces, one of each photo.
         embeddings: float32 (2, size), their embeddings.
         distances: similarity and distances of the two embeddings.
-        seconds: time spent waiting for the networks, which run concurrently.
+        seconds: time spent waiting for the models, which run concurrently.
     """
 
     faces: tuple[ComparedFace, ComparedFace]
@@ -81,11 +81,11 @@ async def verify(
     If several faces of a photo count (rule ``all``), the two most similar ones are compared.
 
     Args:
-        others: more networks to ask about the faces.
+        others: other stages to run on the faces.
 
     Raises:
-        Refused: raised by `check` before the networks are asked, or a stage is not available.
-        ValueError: a network's answer is not finite.
+        Refused: raised by `check` before the models run, or a stage is not available.
+        ValueError: a model's output is not finite.
     """
 
     def select(number: int, found: Photo | Refused) -> Sequence[int]:
@@ -107,7 +107,7 @@ def _compared(examined: ExaminedPhoto, face: int) -> ComparedFace:
 
 
 def _most_similar(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[int, int]:
-    """Indices of the two most similar rows of two (faces, size) arrays, whose rows have length 1."""
+    """Return the indices of the two most similar rows of two (faces, size) arrays, whose rows have length 1."""
     similarities = first @ second.T
     one, two = np.unravel_index(int(similarities.argmax()), similarities.shape)
     return int(one), int(two)

@@ -244,7 +244,7 @@ def test_an_id_that_is_missing_blank_or_too_long_is_a_400_and_no_network_is_aske
     assert error(database.client.post("/add_face", files={"file": b"anna"})) == (400, "No id given")
     assert error(database.client.post("/add_face", json={"id": "a"})) == (400, "No id given")
     assert error(database.add("", "anna")) == (400, "No id given")
-    assert error(database.add("\u2003\t", "anna")) == (400, "A subject's id has at least one visible character")
+    assert error(database.add("\u2003\t", "anna")) == (400, "Subject id must contain at least one visible character")
     assert database.people.detected == []
     assert error(database.add("x" * 513, "anna"))[0] == error(database.delete("x" * 513))[0] == 400
 

@@ -127,7 +127,7 @@ ARGS, DEPLOYMENTS = (*APPLICATION, "args"), (*APPLICATION, "deployments")
         (
             (*DEPLOYMENTS, 0, "user_config"),
             {"thresholds": {"arcfase": 0.4}},
-            "ingress.user_config.thresholds: no embedder is called arcfase; there are arcface",
+            "ingress.user_config.thresholds: unknown embedder arcfase; available: arcface",
         ),
         (
             (*DEPLOYMENTS, 1, "ray_actor_options"),

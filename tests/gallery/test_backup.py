@@ -136,7 +136,7 @@ async def test_a_gallery_is_replaced_only_on_request_and_moved_aside(
     async with writing(fresh) as writer:
         await enrol(writer, face("present"))
     present = await content(fresh)
-    with pytest.raises(TransferError, match=r"fresh is not empty; --replace"):
+    with pytest.raises(TransferError, match=r"fresh is not empty; use --replace"):
         await restore(location, fresh, False, silent)
     assert await content(fresh) == present
     _, aside = await restore(location, fresh, True, silent)
@@ -216,7 +216,7 @@ async def test_a_gallery_that_does_not_open_must_be_moved_aside_by_hand(location
     before = await backed_up(location, copy)
     for manifest in (folder_of(location) / "collections.lance" / "_versions").iterdir():
         manifest.write_bytes(b"")
-    with pytest.raises(TransferError, match="move it aside by hand"):
+    with pytest.raises(TransferError, match="move it away manually"):
         await restore(copy, location, True, silent)
     folder_of(location).rename(folder_of(location).with_name("aside"))
     await restore(copy, location, False, silent)
@@ -236,7 +236,7 @@ async def test_a_gallery_moves_to_an_object_store_and_back(location: Location, c
     await restore(location, stores[1], False, silent)
     with pytest.raises(TransferError, match="is not empty"):
         await restore(location, stores[1], False, silent)
-    with pytest.raises(TransferError, match="only a gallery in a folder"):
+    with pytest.raises(TransferError, match="only for a gallery in a folder"):
         await restore(location, stores[1], True, silent)
     assert [await content(store) for store in stores] == [before, before]
     await restore(stores[1], copy, False, silent)

@@ -22,7 +22,7 @@ def test_an_address_is_an_object_store_or_a_folder_relative_to_the_project(monke
     for uri in ("/srv/gallery", "s3://bucket/gallery", "abfss://container@account.dfs.core.windows.net/gallery"):
         assert GalleryArgs(uri=uri).uri == uri
     for uri in ("", " ", "a\0b"):
-        with pytest.raises(ValidationError, match="an empty address, or one with a zero byte"):
+        with pytest.raises(ValidationError, match="uri must not be empty or contain a null byte"):
             GalleryArgs(uri=uri)
 
 

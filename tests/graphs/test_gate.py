@@ -72,12 +72,12 @@ def test_a_value_at_its_bound_is_accepted_and_one_beyond_it_is_not(within: Any, 
 def test_every_reason_is_reported_with_what_was_measured() -> None:
     bad = seen((-20, 100, 9, 120), ASIDE, brightness=1, contrast=3, sharpness=2)
     assert [(reason.code, reason.message) for reason in reasons(bad, 0, POLICY)] == [
-        ("FACE_TOO_SMALL", "The face is 20 pixels wide, less than 31"),
+        ("FACE_TOO_SMALL", "The face's shorter side is 20 pixels; the minimum is 31"),
         ("FACE_CUT_OFF", "The face extends too far beyond the photo's edge"),
         ("FACE_TOO_DARK", "The face is too dark: brightness 1 of 255"),
         ("FACE_LOW_CONTRAST", "The face has too little contrast: 3"),
         ("FACE_BLURRED", "The face is blurred: sharpness 2"),
-        ("FACE_TURNED", "The face is turned too far to a side"),
+        ("FACE_TURNED", "The face is turned too far sideways"),
     ]
     [bright] = reasons(seen(brightness=250), 0, POLICY)
     assert bright.message == "The face is too bright: brightness 250 of 255"
@@ -121,8 +121,8 @@ def poor(policy: Policy, **readings: Sequence[float]) -> list[Reason]:
     ("pose", "message"),
     [
         ((30, 25, 90), None),
-        ((-30.5, 0, 0), "The face is turned 30 degrees to a side"),
-        ((31, 40, 0), "The face is turned 31 degrees to a side"),
+        ((-30.5, 0, 0), "The face is turned 30 degrees sideways"),
+        ((31, 40, 0), "The face is turned 31 degrees sideways"),
         ((0, -26, 0), "The face is turned 26 degrees up or down"),
     ],
 )

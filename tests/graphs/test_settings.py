@@ -126,9 +126,9 @@ def test_the_first_stage_for_a_task_is_its_default_unless_another_is_named() -> 
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
-        ({"defaults": {"detector": "arcface"}}, "no detector is called arcface; there are mtcnn, centerface"),
-        ({"defaults": {"pose": "mtcnn"}}, "no pose is called mtcnn; there are detector, embedder, liveness"),
-        ({"stages": {"arcface": {"model": "mobilefacenet"}}}, "there is no detector"),
+        ({"defaults": {"detector": "arcface"}}, "unknown detector arcface; available: mtcnn, centerface"),
+        ({"defaults": {"pose": "mtcnn"}}, "unknown pose mtcnn; available: detector, embedder, liveness"),
+        ({"stages": {"arcface": {"model": "mobilefacenet"}}}, "no detector is configured"),
         (
             {"stages": {**ARGS["stages"], "a": {"model": "facenet", "options": {"x": 1}}}},
             "stages.a.options: only a det",
@@ -141,7 +141,7 @@ def test_stages_and_defaults_fit_their_cards(changed: dict[str, Any], problem: s
 
 def test_threshold_of_an_unknown_role_is_named() -> None:
     policy = Policy(thresholds={"arcface": 0.5, "arcfase": 0.4})
-    with pytest.raises(ValueError, match=r"thresholds: no embedder is called arcfase; there are arcface, facenet$"):
+    with pytest.raises(ValueError, match=r"thresholds: unknown embedder arcfase; available: arcface, facenet$"):
         policy.checked_for({"embedder": ["arcface", "facenet"]})
     assert policy.checked_for({"embedder": ["arcface", "arcfase"]}) is policy
 

@@ -77,7 +77,7 @@ def test_a_request_whose_photos_are_all_refused_is_an_error_that_lists_them() ->
     error = response.json()["error"]
     assert error["details"].keys() == {"photos"}
     small, nobody = error["details"]["photos"]
-    assert error["message"] == small["error"]["message"] == "The face is 20 pixels wide, less than 30"
+    assert error["message"] == small["error"]["message"] == "The face's shorter side is 20 pixels; the minimum is 30"
     assert [reason["code"] for reason in small["reasons"]] == ["FACE_TOO_SMALL", "FACE_TOO_DARK"]
     assert (small["status"], nobody["status"], nobody["error"]["code"]) == ("refused", "refused", "NO_FACE_DETECTED")
 

@@ -100,7 +100,7 @@ def test_an_unknown_role_is_refused_with_the_known_ones(path: str) -> None:
     for kind, known in kinds.items():
         response = post(staff(), path, **{kind: "nobody"})
         assert refusal(response) == (422, f"UNKNOWN_{kind.upper()}")
-        assert message(response) == f"There is no {kind} called nobody; there are {known}"
+        assert message(response) == f"Unknown {kind} nobody; available: {known}"
 
 
 @pytest.mark.parametrize("path", FILES)

@@ -1,12 +1,17 @@
-"""Intervals against their definitions."""
+"""Intervals against their definitions, and draws of subjects."""
 
 import math
+from collections import Counter
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from evaluation.bootstrap import draws, pair_weights
+from evaluation.figures import RequestedPoints, figures
 from evaluation.intervals import (
     Estimate,
     percentile_interval,
@@ -16,6 +21,7 @@ from evaluation.intervals import (
     without_errors,
     without_misses,
 )
+from evaluation.verification import Trials
 
 
 @given(trials=st.integers(1, 500), data=st.data())
@@ -46,3 +52,51 @@ def test_the_rule_of_three_bounds_a_rate_without_errors(trials: int) -> None:
 
 def test_the_rule_of_thirty_asks_for_thirty_errors() -> None:
     assert [rule_of_thirty(rate) for rate in (0.1, 0.001)] == [300, 30000]
+
+
+def test_as_many_subjects_are_drawn_as_there_are_by_the_seed() -> None:
+    first, again, other = (list(draws(7, 50, seed)) for seed in (1, 1, 2))
+    assert all(drawn.sum() == 7 for drawn in first)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert np.mean(first) == 1
+
+
+def test_a_pair_counts_as_often_as_its_subjects_meet() -> None:
+    """By brute force: count each pair among the copies of the drawn subjects."""
+    subjects = np.array([0, 0, 1, 1, 1, 2])
+    pairs = np.stack(np.triu_indices(len(subjects), 1), axis=1)
+    drawn = np.array([2, 0, 3])
+    copies = [(subject, copy) for subject, times in enumerate(drawn) for copy in range(times)]
+    for (first, second), weight in zip(pairs, pair_weights(drawn, subjects[pairs]), strict=True):
+        a, b = subjects[first], subjects[second]
+        met = [one for one in copies for two in copies if one[0] == a and two[0] == b and (a != b or one == two)]
+        assert weight == len(met)
+
+
+def sample(random: np.random.Generator, subjects: int) -> tuple[Trials, NDArray[np.int64]]:
+    """Two photos per subject. Each subject shifts all its scores, so that its pairs are not independent.
+
+    Impostor scores have mean 0 and variance 1.5, genuine scores have mean 2 and variance 1.5.
+    """
+    people = random.normal(0, 0.5, subjects)
+    owners = np.repeat(np.arange(subjects), 2)
+    pairs = owners[np.stack(np.triu_indices(2 * subjects, 1), axis=1)]
+    a, b = pairs.T
+    scores = np.where(a == b, 2 + people[a] * 2**0.5, people[a] + people[b]) + random.normal(0, 1, len(pairs))
+    return Trials(scores, a == b), pairs
+
+
+def test_the_intervals_contain_the_truth_as_often_as_they_should() -> None:
+    truth = NormalDist(0, 1.5**0.5).cdf(-1)
+    random, held = np.random.default_rng(3), Counter[str]()
+    for seed in range(40):
+        trials, pairs = sample(random, 30)
+        replicates = (trials.curve(pair_weights(drawn, pairs)) for drawn in draws(30, 150, seed))
+        requested = RequestedPoints({"at 1": 1.0}, (), "FMR", "pairs", best=False)
+        [point] = figures(trials.curve(), replicates, requested, 30, 1740).points
+        for name, estimate in (("fmr", point.fmr), ("fnmr", point.fnmr)):
+            held[name] += estimate.low <= truth <= estimate.high
+    # If pairs were drawn instead of subjects, only 16 of 40 intervals would contain the FMR.
+    assert held["fmr"] >= 34
+    assert held["fnmr"] >= 33

@@ -1,4 +1,4 @@
-"""Error rates of verification by their definitions."""
+"""Error rates of verification by their definitions, and thresholds for target rates."""
 
 from itertools import pairwise
 
@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluation.calibration import Target
 from evaluation.verification import Scores, Trials, curve
+from models.errors import ModelError
 
 # A coarse grid, so that scores are often equal.
 SCORE = st.integers(-20, 20).map(lambda number: number / 20)
@@ -90,3 +92,32 @@ def test_a_weight_counts_as_so_many_equal_trials(genuine: Scores, impostor: Scor
 def test_a_curve_needs_trials_of_both_kinds() -> None:
     with pytest.raises(ValueError, match="genuine and impostor"):
         Trials(np.array([0.1, 0.9]), np.array([False, True])).curve(np.array([1, 0]))
+
+
+FINE = st.lists(st.floats(-1, 0.999), min_size=1, max_size=40).map(np.array)
+
+
+@given(impostor=FINE, rate=st.floats(0, 1))
+def test_the_lowest_threshold_of_six_decimals_has_that_fmr(impostor: Scores, rate: float) -> None:
+    threshold = Target("FMR", rate).threshold(curve(np.array([1.0]), impostor))
+    assert threshold == round(threshold, 6)
+    allowed = int(rate * len(impostor) + 1e-9)
+    assert np.sum(impostor >= threshold) <= allowed
+    if allowed < len(impostor):
+        assert np.sum(impostor >= threshold - 1e-6 - 1e-12) > allowed
+
+
+@given(live=FINE, rate=st.floats(0, 0.99))
+def test_the_highest_threshold_of_six_decimals_has_that_bpcer(live: Scores, rate: float) -> None:
+    threshold = Target("BPCER", rate).threshold(curve(live, np.array([-2.0])))
+    assert threshold == round(threshold, 6)
+    allowed = int(rate * len(live) + 1e-9)
+    assert np.sum(live < threshold) <= allowed
+    assert np.sum(live < threshold + 1e-6 + 1e-12) > allowed
+
+
+def test_impostors_that_score_1_leave_no_threshold() -> None:
+    found = curve(np.array([1.0]), np.array([1.0, 0.5]))
+    with pytest.raises(ModelError, match="no threshold has a FMR of 10 %: too many photos score 1"):
+        Target("FMR", 0.1).threshold(found)
+    assert Target("FMR", 0.5).threshold(found) == 0.500001

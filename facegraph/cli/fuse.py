@@ -60,14 +60,17 @@ def fuse_command(
 
 def _lines(entry: Card, fitted: Fit) -> Iterator[str]:
     """The fitted parameters in the card's TOML."""
+    yield "[output]"
     yield f"shift = {fitted.shift}"
     if entry.fusion:
+        yield "[fusion]"
         yield f"weights = [{', '.join(map(str, fitted.weights))}]"
         yield f"bias = {fitted.bias}"
 
 
 def _counts(bona_fide: BonaFide, attacks: Sequence[Attack]) -> Iterator[str]:
     """The measured counts in the card's TOML."""
+    yield "[[thresholds]]"
     yield f"bona_fide = {{ photos = {bona_fide.photos}, rejected = {bona_fide.rejected} }}"
     yield "attacks = ["
     for attack in attacks:

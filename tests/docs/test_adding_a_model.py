@@ -1,10 +1,11 @@
-"""docs/models.md adds a network, which then answers as it came: done here with a made-up one."""
+"""docs/models.md adds two networks, which then answer as their files do: done here with made-up ones."""
 
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from models.architectures import onnx_file
 from models.card import Card
@@ -16,25 +17,33 @@ from tests.conftest import PROJECT
 from tests.docs.snippets import run
 from tests.own_networks import colour_network
 
+Floats = NDArray[np.float32]
 MATRIX = np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32)
 
 
-def test_the_example_is_a_network_that_answers_as_it_came(
-    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_examples_answer_as_their_files_do(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODEL_STORE", str(tmp_path / "data" / "models"))
     config = PROJECT / "configs" / "serve.yaml"
     files: dict[str, bytes | Path] = {
         "configs/serve.yaml": config.read_bytes(),
         "data/cards/own.onnx": colour_network(MATRIX, 112),
+        "data/cards/own-live.onnx": colour_network(MATRIX[:, :3], 80),
         **{f"data/models/{pulled.name}": store.folder(pulled) for pulled in configured_in(config)},
     }
     run(PROJECT / "docs" / "models.md", "http://no.service", tmp_path, files)
-    fields = tomllib.loads((tmp_path / "data" / "cards" / "own.toml").read_text("utf-8"))
-    card, own_store = Card.model_validate({"name": "own", **fields}), Store(tmp_path / "data" / "models")
-
-    crops = np.random.default_rng(1).integers(0, 256, (3, 112, 112, 3), dtype=np.uint8)
-    embedded = load_network(card, own_store, "onnx", Device())(crops)
+    embedded, expected = answers(tmp_path, "own")
     assert embedded.shape == (3, 64)
     np.testing.assert_allclose(np.linalg.norm(embedded, axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(embedded, onnx_file.original(card, own_store.folder(card), Device())(crops), atol=1e-4)
+    np.testing.assert_allclose(embedded, expected, atol=1e-4)
+    live, logits = answers(tmp_path, "own-live")
+    np.testing.assert_allclose(live, 1 / (1 + np.exp(-logits)), atol=1e-4)
+
+
+def answers(folder: Path, name: str) -> tuple[Floats, Floats]:
+    """The answers of an added network for noise, and those of its original file."""
+    fields = tomllib.loads((folder / "data" / "cards" / f"{name}.toml").read_text("utf-8"))
+    card, store = Card.model_validate({"name": name, **fields}), Store(folder / "data" / "models")
+    side = card.crops[0].size
+    crops = np.random.default_rng(1).integers(0, 256, (3, side, side, 3), dtype=np.uint8)
+    original = onnx_file.original(card, store.folder(card), Device())
+    return load_network(card, store, "onnx", Device())(crops), original(crops)

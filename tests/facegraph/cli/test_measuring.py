@@ -98,8 +98,10 @@ def test_a_card_gets_its_operating_point_and_a_fusion_its_weights(
     lines, end, rates = rest.partition("\n]\n")
     card = tomllib.loads(lines + end)
     assert (status, summary) == (0, "photos 13, faceless 0, BPCER at most 12.5 %; for the card:")
-    assert card["bona_fide"] == {"photos": 8, "rejected": 1}
-    assert [(each["kind"], each["photos"]) for each in card["attacks"]] == [("print", 5)]
-    assert len(card.get("weights", ())) == (len(fusion.weights) if fusion else 0)
+    [threshold] = card["thresholds"]
+    assert threshold["bona_fide"] == {"photos": 8, "rejected": 1}
+    assert [(each["kind"], each["photos"]) for each in threshold["attacks"]] == [("print", 5)]
+    assert isinstance(card["output"]["shift"], float)
+    assert len(card["fusion"]["weights"] if fusion else ()) == (len(fusion.weights) if fusion else 0)
     assert "on these photos: BPCER 12.50 % (1 of 8; " in rates
     assert "held out, 5 folds: APCER print " in rates

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gallery.location import Location
 from gallery.reader import Reader
-from gallery.records import EmbeddingKind, Enrolled, Hit, NewFace, StoredFace
+from gallery.records import EmbeddingKind, Hit, NewFace, StoredFace
 from gallery.writer import Writer
 from imaging.refused import Refused
 
@@ -99,13 +99,12 @@ async def enrol(
     name: str = NAME,
     contract: str = KIND.contract,
     replace: bool = False,
-    request: tuple[str, str] | None = None,
-) -> list[Enrolled]:
-    return await writer.enrol(name, contract, faces, replace=replace, request=request)
-
-
-async def statuses(writer: Writer, *faces: NewFace, replace: bool = False, request: Any = None) -> list[str]:
-    return [enrolled.status for enrolled in await enrol(writer, *faces, replace=replace, request=request)]
+    request: Any = None,
+) -> list[str]:
+    """Enrol faces, and return their statuses."""
+    results = await writer.enrol(name, contract, faces, replace=replace, request=request)
+    assert [(each.face_id, each.subject) for each in results] == [(each.id, each.subject) for each in faces]
+    return [each.status for each in results]
 
 
 async def search(reader: Reader, probes: Sequence[Vector], count: int = 5, name: str = NAME) -> list[list[Hit]]:

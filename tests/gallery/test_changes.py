@@ -27,11 +27,11 @@ from tests.gallery.sample_gallery import (
     NAME,
     SIZE,
     brute_force,
+    enrol,
     face,
     listed,
     refusal,
     search,
-    statuses,
     table_of,
     vectors,
     versions,
@@ -83,7 +83,7 @@ class Changes(RuleBasedStateMachine):
         batch: dict[str, NewFace] = {}
         before = self.run(versions(self.location))
         used = {known[1] for known in self.requests.values() if known and known[0] == key}
-        sent = statuses(self.writer, *faces, replace=replace, request=request)
+        sent = enrol(self.writer, *faces, replace=replace, request=request)
         if request and used - {request[1]}:
             assert self.run(refusal(sent)) == "IDEMPOTENCY_KEY_REUSED"
         elif request and used:
@@ -97,7 +97,7 @@ class Changes(RuleBasedStateMachine):
                 self.forget({each.subject for each in faces})
             self.faces |= batch
             self.requests |= dict.fromkeys(batch, request or None)
-            assert set(self.run(statuses(self.writer, *faces))) == {"already"}
+            assert set(self.run(enrol(self.writer, *faces))) == {"already"}
         assert self.run(versions(self.location)) == before + bool(batch)
 
     @rule(picked=st.lists(ONE, max_size=3))

@@ -31,7 +31,6 @@ from tests.gallery.sample_gallery import (
     listed,
     people,
     refusal,
-    statuses,
     table_folder,
     temporary_location,
     vectors,
@@ -182,7 +181,7 @@ async def test_an_interrupted_drop_is_completed(location: Location) -> None:
         assert writer.collections == [kept]
         assert not table_folder(location, collection.table).exists()
         await writer.create(NAME, KIND, None)
-        assert await statuses(writer, face("Ada")) == ["enrolled"]
+        assert await enrol(writer, face("Ada")) == ["enrolled"]
 
 
 async def test_concurrent_changes_lose_and_duplicate_nothing(location: Location, writer: Writer) -> None:
@@ -253,7 +252,7 @@ async def test_damage_to_one_collection_does_not_affect_changes_of_others(locati
     for change in (enrol(writer, first, replace=True), writer.delete_subjects(NAME, [first.subject])):
         assert await refusal(change) == "COLLECTION_UNREADABLE"
     for name in others:
-        assert [each.status for each in await enrol(writer, second, name=name)] == ["enrolled"]
+        assert await enrol(writer, second, name=name) == ["enrolled"]
         assert await writer.delete_subjects(name, [deleted.subject]) == 1
     assert await refusal(writer.clean()) == "COLLECTION_UNREADABLE"
     for name in others:

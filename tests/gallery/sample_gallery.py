@@ -2,9 +2,8 @@
 
 import asyncio
 import functools
-import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -70,13 +69,6 @@ def face(subject: str, vector: Vector | None = None, source: str = "photo") -> N
 def people(count: int, seed: int = 0) -> list[NewFace]:
     """One face each of `count` dissimilar subjects."""
     return [face(f"subject-{number}", vector) for number, vector in enumerate(vectors(count, seed))]
-
-
-@contextmanager
-def temporary_location() -> Iterator[Location]:
-    """A gallery of its own for each example of a property."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield Location(folder)
 
 
 @asynccontextmanager

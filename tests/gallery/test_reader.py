@@ -43,14 +43,12 @@ EXACT, INDEXED = 8, 0
 
 async def indexed(location: Location) -> set[str]:
     """The columns that have an index."""
-    table = await table_of(location)
-    return {column for index in await table.list_indices() for column in index.columns}
+    return {column for index in await (await table_of(location)).list_indices() for column in index.columns}
 
 
 async def unindexed(location: Location) -> int:
     """Number of faces that are not in the vector index yet."""
-    table = await table_of(location)
-    statistics = await table.index_stats("vector_idx")
+    statistics = await (await table_of(location)).index_stats("vector_idx")
     assert statistics is not None
     return int(statistics.num_unindexed_rows)
 

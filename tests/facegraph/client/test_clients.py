@@ -1,16 +1,20 @@
-"""The clients against the real app in this process, their retries, and the signatures of their methods."""
+"""The clients: their address and key, calls to the real app in this process, retries, and their methods."""
 
 import asyncio
 import inspect
+import logging
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
+import certifi
 import httpx
 import pytest
 
 from api.app import create_app
-from facegraph.client import AsyncClient, Client, Collection, Subject, SubjectEmbedding
+from facegraph.client import AsyncClient, Client, Collection, NoAnswerError, Subject, SubjectEmbedding
+from facegraph.client.http_options import http_options
 from tests.facegraph.client import ADDRESS, InProcess
 from tests.fakes import People, service
 
@@ -87,3 +91,63 @@ def test_both_clients_have_the_same_documented_methods_with_their_results() -> N
     assert inspect.signature(Client.subjects).return_annotation == Iterator[Subject]
     assert inspect.signature(AsyncClient.subjects).return_annotation == AsyncIterator[Subject]
     assert inspect.signature(Client.collections).return_annotation == tuple[Collection, ...]
+
+
+KEY = "fg_0123456789abcdef_secret"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FACEGRAPH_URL", raising=False)
+    monkeypatch.delenv("FACEGRAPH_API_KEY", raising=False)
+
+
+def given(base_url: str | None = None, api_key: str | None = None) -> tuple[str, str | None]:
+    """The address and the Authorization header."""
+    options = http_options(base_url, api_key)
+    return str(options["base_url"]), options["headers"].get("Authorization")
+
+
+def test_arguments_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert given() == ("http://localhost:8000", None)
+    monkeypatch.setenv("FACEGRAPH_URL", "https://faces.example/behind/")
+    monkeypatch.setenv("FACEGRAPH_API_KEY", f"{KEY}\n")
+    assert given() == ("https://faces.example/behind/", f"Bearer {KEY}")
+    assert given("http://10.0.0.1", "fg_other") == ("http://10.0.0.1", "Bearer fg_other")
+
+
+def test_the_environment_names_certificates_but_no_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    end = "-----END CERTIFICATE-----\n"
+    (tmp_path / "own.pem").write_text(Path(certifi.where()).read_text("utf-8").partition(end)[0] + end)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "own.pem"))
+    options = http_options(None, None)
+    assert (options["verify"].cert_store_stats()["x509_ca"], options["trust_env"]) == (1, False)
+
+
+def test_malformed_values_are_refused_without_quoting_them() -> None:
+    wrong = ("secret:8000", "ftp://secret", "http://", "http://secret:port", "http://ada:secret@x", "http://secret@x")
+    cases = [(address, None, "the service's address") for address in wrong]
+    for address, key, message in (*cases, *((None, KEY + more, "the API key") for more in ("\nX: y", f" {KEY}", "é"))):
+        with pytest.raises(ValueError, match=message) as raised:
+            http_options(address, key)
+        assert "secret" not in str(raised.value)
+
+
+def test_the_key_is_not_in_logs_errors_or_representations(caplog: pytest.LogCaptureFixture) -> None:
+    requests = list[httpx.Request]()
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        if len(requests) == 2:
+            raise httpx.ConnectError("refused")
+        return httpx.Response(200, json={"collections": []})
+
+    caplog.set_level(logging.DEBUG)
+    client = Client(api_key=KEY, retries=0, transport=httpx.MockTransport(respond))
+    client.collections()
+    with pytest.raises(NoAnswerError) as raised:
+        client.collections()
+    assert requests[0].headers["Authorization"] == f"Bearer {KEY}"
+    assert caplog.text
+    for shown in (client, AsyncClient(api_key=KEY), raised.value, requests, caplog.text):
+        assert KEY not in repr(shown)

@@ -1,4 +1,4 @@
-"""The address that the service listens on: reading it from the configuration, and reserving it before the start."""
+"""The host and port that the service listens on: reading them from the configuration, and reserving them."""
 
 import errno
 import os
@@ -34,7 +34,7 @@ class Address:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Address":
-        """The address in a rendered Serve configuration, or Serve's default.
+        """Return the address in a rendered Serve configuration, or Serve's default.
 
         Raises:
             ConfigError: the host or the port is malformed.
@@ -43,13 +43,13 @@ class Address:
         host, port = options.get("host", "0.0.0.0"), options.get("port", 8000)  # noqa: S104
         if not isinstance(host, str) or not host:
             raise ConfigError(f"http_options.host is {host!r}, which is not a host")
-        # Serve accepts digits in quotes, too.
+        # Serve also accepts digits in quotes.
         if not is_port(str(port)):
             raise ConfigError(f"http_options.port is {port!r}, which is not a port")
         return cls(host, int(port))
 
     def resolved(self) -> "Address":
-        """The same with a numeric host: an IPv4 address if the name has one.
+        """Return the address with a numeric host: an IPv4 address if the name has one.
 
         Raises:
             StartError: the name cannot be resolved.
@@ -65,11 +65,11 @@ def is_port(text: str) -> bool:
 
 
 def addresses(host: str, port: int, patience: float = RESOLVE_S) -> list[tuple[socket.AddressFamily, tuple[Any, ...]]]:
-    """Families and socket addresses of `host`; empty if it is not resolved within `patience` seconds."""
+    """Return families and socket addresses of `host`; empty if it is not resolved within `patience` seconds."""
     found: list[tuple[socket.AddressFamily, tuple[Any, ...]]] = []
 
     def resolve() -> None:
-        # A label of 64 letters is a ValueError, and a port beyond a C long an OverflowError.
+        # A label of 64 letters raises ValueError, and a port larger than a C long OverflowError.
         with suppress(OSError, ValueError, OverflowError):
             infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             found.extend((info[0], info[4]) for info in infos)
@@ -83,9 +83,9 @@ def addresses(host: str, port: int, patience: float = RESOLVE_S) -> list[tuple[s
 
 @contextmanager
 def reserved_port(host: str = "", port: int = 0) -> Iterator[int]:
-    """A port that the system gives to no other process until the block ends: `port`, or a free one for 0.
+    """Reserve `port`, or a free port for 0, so that the system gives it to no other process until the block ends.
 
-    A server that sets SO_REUSEADDR, as nearly all do, can listen on it: the socket held here sets that, too, and is
+    A server that sets SO_REUSEADDR, as nearly all do, can listen on it: the socket held here also sets that, and is
     bound but does not listen.
 
     Args:
@@ -105,7 +105,7 @@ def reserved_port(host: str = "", port: int = 0) -> Iterator[int]:
 def claimed(address: Address, until: float) -> Iterator[None]:
     """Reserve `address` until the block ends, against other programs and against other services of this kind.
 
-    HAProxy can listen on it meanwhile; see `reserved_port`.
+    HAProxy can still listen on it; see `reserved_port`.
 
     Args:
         address: a resolved one.
@@ -129,7 +129,7 @@ def claimed(address: Address, until: float) -> Iterator[None]:
 @contextmanager
 def _bound(address: Address) -> Iterator[None]:
     with reserved_port(address.host, address.port), socket.socket(socket.AF_UNIX) as claim:
-        # A second start could bind such a socket, too, until HAProxy listens. A name in Linux's abstract namespace,
+        # Until HAProxy listens, a second service could also bind such a socket. A name in Linux's abstract namespace,
         # which is freed with its process, prevents that.
         claim.bind(f"\0{_claim(address)}")
         yield
@@ -142,17 +142,17 @@ def _claim(address: Address) -> str:
 def _refused(address: Address, error: OSError) -> StartError:
     match error.errno:
         case errno.EADDRINUSE:
-            return InUseError(f"{address} is taken by {_owner(address)}: end it, or set PORT to another port")
+            return InUseError(f"{address} is in use by {_owner(address)}: stop it, or set PORT to another port")
         case errno.EACCES:
             return StartError(f"port {address.port} is reserved for root: set PORT to 1024 or above")
         case errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
             return StartError(f"{address.host} is not an address of this machine: set HOST to one that is")
         case _:
-            return StartError(f"{address} cannot be listened on: {error.strerror}; set HOST and PORT")
+            return StartError(f"cannot listen on {address}: {error.strerror}; set HOST and PORT")
 
 
 def _owner(address: Address) -> str:
-    """The program that holds `address`, with its process if this user may see it."""
+    """Describe the program that uses `address`, with its process if visible to this user."""
     with suppress(OSError):
         names = Path("/proc/net/unix").read_text("utf-8", "replace").splitlines()
         if claims := {line.split()[6] for line in names if line.endswith(f"@{_claim(address)}")}:
@@ -170,10 +170,10 @@ def _owner(address: Address) -> str:
 
 
 def _process(inodes: set[str]) -> str:
-    """Name and number of the process that has one of these sockets open, in brackets; empty if not visible."""
+    """Return name and number of the process that has one of these sockets open, in brackets; empty if not visible."""
     files = {f"socket:[{inode}]" for inode in inodes}
     for process in Path("/proc").glob("[0-9]*"):
-        # A process may end meanwhile.
+        # A process may exit in the meantime.
         with suppress(OSError):
             if not files.isdisjoint(_open_files(process)):
                 name = (process / "comm").read_text("utf-8", "replace").strip()
@@ -182,9 +182,9 @@ def _process(inodes: set[str]) -> str:
 
 
 def _open_files(process: Path) -> Iterator[str]:
-    """Link targets of a process's open files; none of other users' processes."""
+    """Yield the link targets of a process's open files; none for other users' processes."""
     with suppress(PermissionError):
         for file in (process / "fd").iterdir():
-            # A file may be closed meanwhile.
+            # A file may be closed in the meantime.
             with suppress(FileNotFoundError):
                 yield os.readlink(file)

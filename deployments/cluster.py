@@ -1,4 +1,4 @@
-"""Which Ray cluster the service runs on: one of its own, or the one that RAY_ADDRESS names."""
+"""Which Ray cluster the service runs on: its own, or the one named by RAY_ADDRESS."""
 
 import os
 from contextlib import suppress
@@ -8,33 +8,33 @@ from deployments.address import addresses
 from deployments.errors import StartError
 
 HEAD_TIMEOUT_S = 1.0
-"""Time limit of each step of reaching a cluster, in seconds."""
+"""Timeout of each step of connecting to a cluster, in seconds."""
 
 CLUSTER, CLIENT_SERVER = "/ray.rpc.NodeInfoGcsService/GetClusterId", "/ray.rpc.RayletDriver/ClusterInfo"
-"""Methods without arguments of a cluster's own address, and of one that begins with ``ray://``."""
+"""gRPC methods without arguments, for HOST:PORT addresses and for ``ray://`` addresses."""
 
 ABSENT = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "UNIMPLEMENTED")
-"""gRPC codes if nothing answers, or another program. A cluster that requires a token answers with another code."""
+"""gRPC codes if nothing or another program responds. A cluster that requires a token returns another code."""
 
 
 def has_own_cluster() -> bool:
-    """Whether the service starts a Ray cluster of its own. Sets RAY_ADDRESS so that Ray does the same.
+    """Whether the service starts its own Ray cluster. Sets RAY_ADDRESS so that Ray does the same.
 
     Raises:
         StartError: RAY_ADDRESS names a cluster that cannot be reached.
     """
     given = os.environ.get("RAY_ADDRESS", "")
     if given in ("", "local"):
-        # Serve would otherwise join the cluster that was started last on this machine, even one that has ended.
+        # Serve would otherwise join the cluster that was started last on this machine, even if it has stopped.
         os.environ["RAY_ADDRESS"] = "local"
         return True
     if given == "auto":
-        # Ray would join any cluster on the machine, so this start could replace another service's application.
-        place, problem = _started_last(), "is auto, and no cluster that `ray start` began runs on this machine"
+        # Ray would join any cluster on the machine, so this run could replace another service's application.
+        place, problem = _started_last(), "is auto, but no cluster started with `ray start` runs on this machine"
     else:
-        place, problem = given, f"is {given!r}, where no Ray cluster answers"
+        place, problem = given, f"is {given!r}, but no Ray cluster responds there"
     if not _answers(place):
-        raise StartError(f"RAY_ADDRESS {problem}: unset it for a cluster of the service's own")
+        raise StartError(f"RAY_ADDRESS {problem}: unset it to start a separate cluster")
     if given == "auto":
         os.environ["RAY_ADDRESS"] = place
         # Ray does this only if it finds the cluster by itself.
@@ -44,12 +44,12 @@ def has_own_cluster() -> bool:
 
 
 def _answers(address: str) -> bool:
-    """Whether a cluster answers at HOST:PORT or at ray://HOST:PORT, which may be followed by a path."""
+    """Whether a cluster responds at HOST:PORT or at ray://HOST:PORT, which may be followed by a path."""
     place = address.removeprefix("ray://").partition("/")[0]
     host, _, port = place.rpartition(":")
     if not (port.isascii() and port.isdigit() and addresses(host.strip("[]"), int(port), HEAD_TIMEOUT_S)):
         return False
-    # The import takes a quarter of a second, and most starts do not need it.
+    # The import takes a quarter of a second, and is rarely needed.
     import grpc
 
     # Proxies in the environment are for the internet, not for a cluster.
@@ -57,13 +57,13 @@ def _answers(address: str) -> bool:
         try:
             channel.unary_unary(CLUSTER if place == address else CLIENT_SERVER)(b"", timeout=HEAD_TIMEOUT_S)
         except grpc.RpcError as error:
-            # A cluster that uses TLS cannot answer this plain call.
+            # A cluster that uses TLS cannot respond to this plain call.
             return error.code().name not in ABSENT or os.environ.get("RAY_USE_TLS", "0") != "0"
     return True
 
 
 def _started_last() -> str:
-    """The address of the cluster that `ray start` began last on this machine; empty if there is none."""
+    """Return the address of the cluster last started with `ray start` on this machine; empty if there is none."""
     folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"  # noqa: S108
     with suppress(OSError):
         return (Path(folder) / "ray" / "ray_current_cluster").read_text("utf-8", "replace").strip()
@@ -71,7 +71,7 @@ def _started_last() -> str:
 
 
 def token_file() -> Path | None:
-    """Where Ray keeps the user's token; None for a user without HOME and without an entry in passwd."""
+    """Return where Ray keeps the user's token; None for a user without HOME and without an entry in passwd."""
     with suppress(RuntimeError):
         return Path.home() / ".ray" / "auth_token"
     return None

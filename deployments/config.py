@@ -46,7 +46,7 @@ def check_config(config: Any) -> list[AppArgs]:
     if unknown := list(_unknown(ServeDeploySchema, config, "")):
         raise ConfigError(f"unknown keys: {', '.join(unknown)}")
     if not config["applications"]:
-        raise ConfigError("applications has no entry, so nothing would be served")
+        raise ConfigError("applications is empty, so nothing would be served")
     checked = []
     for number, application in enumerate(config["applications"]):
         place = f"applications[{number}]."
@@ -108,7 +108,7 @@ def rendered(config: Any) -> Any:
 
 
 def _unknown(schema: type[BaseModel], entry: Mapping[str, Any], place: str) -> Iterator[str]:
-    """Yield dotted paths of keys that Serve's schemas do not have. Serve itself ignores such keys."""
+    """Yield dotted paths of keys that are not in Serve's schemas. Serve itself ignores such keys."""
     yield from (f"{place}{key}" for key in entry if key not in schema.model_fields)
     for key, value in ((key, entry[key]) for key in entry if key in schema.model_fields):
         for inner in _schemas(schema.model_fields[key].annotation):

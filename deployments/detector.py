@@ -23,10 +23,10 @@ class DetectorReplica:
     Args:
         model: name of the detector's card.
         store: folder of the models.
-        engine, device: runtime and device of the network.
+        engine, device: runtime and device.
         limits: limits of the decode gate.
         options: keyword arguments of the detector's class.
-        workers: threads that run the network.
+        workers: threads that run the model.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class DetectorReplica:
         return TimedAnswer(found, looks.seconds, found.steps)
 
     async def ready(self) -> None:
-        """Check that a new replica could start. This replica has loaded its network if it answers.
+        """Check that the model's files are still present, so that a new replica can start.
 
         Raises:
             ModelError: files of the model are missing.

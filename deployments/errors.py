@@ -1,8 +1,8 @@
-"""The errors of configurations and of starts."""
+"""Errors in configurations and at startup."""
 
 
 class ConfigError(Exception):
-    """A configuration cannot be served. The message says what to change."""
+    """A configuration cannot be served. The message explains what to change."""
 
 
 class StartError(Exception):

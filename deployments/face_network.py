@@ -1,4 +1,4 @@
-"""The stage of a network that reads crops of faces."""
+"""The stage of a model that reads face crops."""
 
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,13 @@ from telemetry.request_record import TimedAnswer
 
 
 class FaceNetworkReplica:
-    """Runs one network, or all members of a fusion.
+    """Runs one model, or all members of a fusion.
 
     Args:
-        model: name of the network's card.
+        model: name of the model's card.
         store: folder of the models.
-        engine, device: runtime and device of the network.
-        workers: threads that run the network.
+        engine, device: runtime and device.
+        workers: threads that run the model.
     """
 
     def __init__(self, model: str, store: Path, engine: Engine, device: Device, workers: Workers) -> None:
@@ -33,14 +33,14 @@ class FaceNetworkReplica:
         self._parts = workers.count if device.kind == "cpu" else 1
 
     async def answer(self, question: FaceCrops) -> TimedAnswer[NDArray[np.float32]]:
-        """Return the network's readings of n faces: float32 (n, *shape)."""
+        """Return the model's outputs for n faces: float32 (n, *shape)."""
         parts = max(1, min(self._parts, len(question[0])))
         shares = zip(*(np.array_split(crop, parts) for crop in question), strict=True)
         answers = await self._workers.run(*(partial(self._network, *share) for share in shares))
         return TimedAnswer(np.concatenate(answers.answer), answers.seconds)
 
     async def ready(self) -> None:
-        """Check that a new replica could start. This replica has loaded its network if it answers.
+        """Check that the model's files are still present, so that a new replica can start.
 
         Raises:
             ModelError: files of the model are missing.

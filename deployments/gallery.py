@@ -49,7 +49,7 @@ class GalleryWriter:
         ]
 
     async def call(self, operation: str, *args: Any, **options: Any) -> Any:
-        """Perform an operation of `GalleryChanges`. A refusal is returned, not raised.
+        """Perform an operation of `GalleryChanges`. `Refused` is returned, not raised.
 
         The operation completes even if the caller is cancelled, so no change is left half done.
         """
@@ -64,7 +64,7 @@ class GalleryWriter:
             return Refused("STORAGE_FULL", "The gallery's disk is full; nothing was changed")
 
     async def ready(self) -> None:
-        """Return. The replica answers only once the gallery is open."""
+        """Return. The replica responds only once the gallery is open."""
 
     async def _measure(self) -> None:
         self._metrics.set_sizes(await self._counter.measure())
@@ -108,7 +108,7 @@ class GalleryReader:
         self._timer = asyncio.create_task(self._check_every(CHECK_PERIOD_S))
 
     async def call(self, operation: str, *args: Any, **options: Any) -> Any:
-        """Perform an operation of `GalleryReads`. A refusal is returned, not raised."""
+        """Perform an operation of `GalleryReads`. `Refused` is returned, not raised."""
         try:
             return await getattr(self._reader, operation)(*args, **options)
         except Refused as refused:

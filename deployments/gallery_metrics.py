@@ -10,7 +10,7 @@ from gallery.size import Size
 class GalleryMetrics:
     """Gauges of the gallery's size, set by its writer, and of unreadable collections, set by each reader.
 
-    Collections have no label of their own: there may be any number of them, and their names are private.
+    There is no label for collections: there may be any number of them, and their names are private.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""Ending all processes of a service once its main process has ended, even by SIGKILL.
+"""Kills all processes of a service once its main process has exited, even by SIGKILL.
 
-Ray's own processes end with their parents, but some take half a minute, and HAProxy would keep the port. This module is
-also the program that waits for the main process, so it imports the standard library alone.
+Ray's own processes exit with their parents, but some take half a minute, and HAProxy would keep the port. This module
+is also the program that waits for the main process, so it imports only the standard library.
 """
 
 import os
@@ -21,23 +21,23 @@ MARK = "FACEGRAPH_SERVICE"
 """Environment variable that marks the processes of one service."""
 
 PERIOD_S = 2
-"""Seconds between two looks: Ray's processes overwrite their environment with the names that they show."""
+"""Seconds between scans: Ray's processes overwrite their environment with the names that they show."""
 EXIT_TIMEOUT_S = 30
-"""Seconds to wait for killed processes to end; one may be stuck in the kernel."""
+"""Seconds to wait for killed processes to exit; one may be stuck in the kernel."""
 
 Process: TypeAlias = tuple[int, int]
-"""A process's number and its start time, since the kernel reuses numbers."""
+"""PID and start time of a process, since the kernel reuses PIDs."""
 
 
 @contextmanager
 def guarded(folder: Path) -> Iterator[None]:
-    """Kill what this process starts in the block, and remove `folder`, at the end of the block or of the process.
+    """Kill the processes that this one starts in the block, and remove `folder`, when the block or this process ends.
 
     Needs ``/proc``; on other systems it kills nothing.
     """
     mark = uuid4().hex
     command = [sys.executable, "-I", "-S", __file__, mark, str(folder)]
-    # In a session of its own it gets no signals from the terminal, or that are meant for this process's group.
+    # In its own session, it gets no signals from the terminal or for this process's group.
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ):
@@ -49,10 +49,10 @@ def guarded(folder: Path) -> Iterator[None]:
 
 
 def started(mark: str, known: frozenset[Process]) -> frozenset[Process]:
-    """Live processes that have `mark` in their environment or are among `known`, and all their descendants."""
+    """Return live processes that have `mark` in their environment or are among `known`, and all their descendants."""
     entry, found, parents = f"\0{MARK}={mark}\0".encode(), list[Process](), dict[Process, int]()
     for path in Path("/proc").glob("[0-9]*"):
-        # Other users' processes, and processes that have ended meanwhile.
+        # Other users' processes, and processes that have exited in the meantime.
         with suppress(OSError):
             fields = (path / "stat").read_bytes().rpartition(b")")[2].split()
             process = int(path.name), int(fields[19])
@@ -66,7 +66,7 @@ def started(mark: str, known: frozenset[Process]) -> frozenset[Process]:
 
 
 def watch(mark: str) -> None:
-    """Wait until standard input is closed, then kill what was started with `mark`, and wait until it has ended."""
+    """Wait until standard input is closed, then kill the processes started with `mark`, and wait until they exit."""
     known = frozenset[Process]()
     while not select.select([sys.stdin], [], [], PERIOD_S)[0]:
         known = started(mark, known)

@@ -1,17 +1,18 @@
 # Changes to HAProxy's configuration that Ray Serve has no setting for.
 
-# These two are not used, and Serve would open them on every interface, on ports of their own.
+# These two are not used, and Serve would open them on every interface, on separate ports.
 /^\(frontend prometheus\|listen stats\)$/{
 n
 d
 }
 /^frontend http_frontend$/{
 n
-# Serve has one host for HAProxy and the replicas behind it, and takes :: for IPv4 alone; see serving.py.
+# Serve has one host for HAProxy and the replicas behind it, and treats :: as IPv4 only; see serving.py.
 s|bind \(.*\):\([0-9]*\)$|bind "${FACEGRAPH_BIND-\1}:\2"|
-# The ingress gets the caller's address, and a request id from Serve if the caller's is malformed. Before a request takes a
-# place in the ingress, its head and the first part of its body must arrive within 8 s each, and its body must fit into a
-# message between replicas (64 MiB, transport.py). The ingress has lower limits, with errors in each contract's form.
+# The ingress gets the caller's address, and a request id from Serve if the caller's is malformed. Before a request
+# takes a place in the ingress, its head and the first part of its body must arrive within 8 s each, and its body must
+# fit into a message between replicas (64 MiB, transport.py). The ingress has lower limits, with errors in each
+# contract's form.
 a\
     option forwardfor\
     http-request del-header x-request-id unless { req.hdr(x-request-id) -m reg ^[A-Za-z0-9_.-]{1,64}$ }\
@@ -26,8 +27,8 @@ a\
     http-request deny deny_status 413 if { req.body_size gt 67108864 }\
     http-request wait-for-body time 8s
 }
-# Without an ingress, or if it breaks off, the answer is a 503 with Retry-After, also before Serve knows an ingress, where
-# it would answer 404.
+# Without an ingress, or if it breaks off, the answer is a 503 with Retry-After, also before Serve knows an ingress,
+# where it would answer 404.
 s|^    errorfile \(50[234]\) .*|    http-error status \1 content-type application/json hdr Retry-After 1 string '{"error":{"code":"UNAVAILABLE","message":"The service did not answer; try again shortly","details":{}},"request_id":null}'|
 /^backend default_backend$/{
 n

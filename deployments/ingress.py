@@ -37,7 +37,7 @@ logger = logging.getLogger("ray.serve")
 
 @dataclass(frozen=True)
 class BoundStage:
-    """A stage bound into the ingress: its card, and the handle of its deployment, or a factory to run it inside."""
+    """A stage bound to the ingress: its card, and the handle of its deployment or a factory to run it inside."""
 
     card: Card
     stage: "DeploymentHandle[Any] | partial[Replica[Any, Any]]"
@@ -99,11 +99,11 @@ class Ingress:
         )
         if not access.require_keys:
             logger.warning("Anyone who can reach this service can use all of it: REQUIRE_KEYS is not set")
-        # Serve sends no requests before this returns, so the first probes see the real readiness of the stages.
+        # Serve sends no requests before this returns, so even the first probes see the actual readiness of the stages.
         await first_looks(stage.readiness for stage in watched)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Apply a changed `user_config` without a restart. Unknown keys and roles are refused."""
+        """Apply a changed `user_config` without a restart. Unknown keys and roles are rejected."""
         self._service.policy = Policy(**user_config).checked_for(self._service.stages.roles)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:

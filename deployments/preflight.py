@@ -1,4 +1,4 @@
-"""Checks of this machine before Ray starts on it. They take milliseconds, and do not import Ray."""
+"""Checks this machine before Ray starts. The checks take milliseconds and do not import Ray."""
 
 import os
 import resource
@@ -22,30 +22,31 @@ from gallery.settings import GalleryArgs
 from graphs.settings import AppArgs
 
 RELEASE_WAIT_S = 1.2
-"""Seconds to wait for a port or gallery in use: the processes of a killed service need a moment to end."""
+"""Seconds to wait for a port or gallery in use: the processes of a killed service need a moment to exit."""
 
 LEAST_FILES, MOST_FILES = 256, 65536
-"""Open files per process: HAProxy cannot work with fewer than the first, and nothing needs more than the second."""
+"""Minimum and maximum open-file limit: HAProxy needs at least the first, and nothing needs more than the second."""
 
 LEAST_DISK = 2**28
-"""Bytes of disk that Ray's logs and sockets need."""
+"""Free disk space that Ray needs for logs and sockets, in bytes."""
 
 LEAST_STORE = 75 * 2**20
-"""Bytes of the smallest object store that Ray accepts."""
+"""Ray's minimum object store size, in bytes."""
 
 TEMPORARY = Path("/tmp")  # noqa: S108
 LONGEST_FOLDER = 107 - len("/ray/session_2026-01-31_12-00-00_000000_4194304/sockets/plasma_store")
-"""Bytes of the temporary folder's path: Linux's limit for a socket, less the longest name that Ray adds."""
+"""Maximum length of the temporary folder's path, in bytes: Linux's limit for socket paths, minus the longest name that
+Ray appends."""
 
 
 @contextmanager
 def ready(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Prepare this process for Ray, and reserve the address and the galleries until the block ends.
 
-    A Ray cluster that runs already has its own address, gallery and folders, so only its own reachability is checked.
+    An existing Ray cluster has its own address, gallery and folders, so only its reachability is checked.
 
     Args:
-        config: a Serve configuration, with HOST and PORT of the environment applied.
+        config: a Serve configuration, with HOST and PORT from the environment applied.
 
     Yields:
         `config` with its host as a numeric address.
@@ -71,7 +72,7 @@ def ready(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def fit_cores(applications: Sequence[AppArgs], found: int) -> None:
-    """Check that one replica of each stage fits into the cores found: Ray would wait forever for more.
+    """Check that one replica of each stage fits on the available cores. Otherwise Ray would wait forever.
 
     Raises:
         StartError: they do not fit.
@@ -79,21 +80,21 @@ def fit_cores(applications: Sequence[AppArgs], found: int) -> None:
     reserved = sum(args.cpus for args in applications)
     if round(reserved, 6) > found:
         which = "serve configs/laptop.yaml, or lower cpus in the configuration"
-        raise StartError(f"Ray has {found} of the {reserved:g} cores that one replica of each stage reserves: {which}")
+        raise StartError(f"one replica of each stage needs {reserved:g} cores, but Ray has {found}: {which}")
 
 
 def rays_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """The cores that Ray finds: the machine's, or a container's quota, rounded down."""
+    """Return the number of cores that Ray finds: the machine's, or a container's quota, rounded down."""
     count = os.cpu_count() or 1
     with suppress(OSError, ValueError):
-        # Both are in microseconds. Without a quota the first word is "max", which is no number.
+        # Both are in microseconds. Without a quota, the first word is "max" instead of a number.
         allowed, period = map(int, quota.read_text("utf-8").split())
         count = min(count, allowed // period)
     return count
 
 
 def open_files() -> None:
-    """Raise the limit of open files for this process and its children, as far as the hard limit allows.
+    """Raise the open-file limit of this process and its children, up to the hard limit.
 
     Raises:
         StartError: the hard limit is too low.
@@ -101,7 +102,7 @@ def open_files() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     if most < LEAST_FILES:
-        raise StartError(f"a process may open {hard} files, and the service needs {LEAST_FILES}: raise `ulimit -Hn`")
+        raise StartError(f"the open-file limit is {hard}, but the service needs {LEAST_FILES}: raise `ulimit -Hn`")
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
@@ -109,8 +110,8 @@ def open_files() -> None:
 def temporary_folder() -> Path:
     """Choose the folder for Ray's sockets and logs: RAY_TMPDIR, else TMPDIR, else /tmp.
 
-    A TMPDIR that is too long, or that HAProxy could not read, is replaced for all processes: Python and HAProxy have
-    sockets in it, too.
+    If TMPDIR is too long, or HAProxy cannot use it, it is replaced for all processes, because Python and HAProxy also
+    create sockets there.
 
     Raises:
         StartError: the folder cannot be used.
@@ -120,15 +121,15 @@ def temporary_folder() -> Path:
     if name == "TMPDIR" and not _is_fit(folder):
         folder = TEMPORARY
     if len(os.fsencode(folder)) > LONGEST_FOLDER:
-        raise StartError(
-            f"{name} is longer than the {LONGEST_FOLDER} bytes that Ray's sockets leave for it: shorten it"
-        )
+        raise StartError(f"{name} is too long: Ray's sockets allow at most {LONGEST_FOLDER} bytes. Use a shorter path")
     there = nearest(folder / "ray")
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
-        raise StartError(f"{there} cannot be written to, where Ray has its sockets and logs: set {name} to a folder")
+        raise StartError(
+            f"cannot write to {there}, which Ray needs for sockets and logs: set {name} to a writable folder"
+        )
     if (free := shutil.disk_usage(there).free) < LEAST_DISK:
-        needed = f"Ray needs {LEAST_DISK >> 20} for its logs"
-        raise StartError(f"{there} has {free >> 20} MiB free, and {needed}: make room, or set {name}")
+        needed = f"Ray needs {LEAST_DISK >> 20} MiB for its logs"
+        raise StartError(f"{there} has only {free >> 20} MiB free, but {needed}: free some space, or set {name}")
     os.environ["RAY_TMPDIR"] = str(folder)
     if (others := os.environ.get("TMPDIR")) and not _is_fit(Path(others).absolute()):
         os.environ["TMPDIR"] = str(folder if _is_fit(folder) else TEMPORARY)
@@ -136,8 +137,8 @@ def temporary_folder() -> Path:
 
 
 def nearest(path: Path) -> Path:
-    """`path`, or its nearest parent that exists and is visible to this user."""
-    # Below a folder that this user may not enter, such as /root, `Path.exists` would raise PermissionError.
+    """Return `path`, or its nearest parent that exists and is visible to this user."""
+    # Below a folder that this user cannot enter, such as /root, `Path.exists` would raise PermissionError.
     return next(each for each in (path, *path.parents) if os.path.exists(each))
 
 
@@ -149,20 +150,20 @@ def _is_fit(folder: Path) -> bool:
 def object_store(folder: Path = Path("/dev/shm")) -> None:  # noqa: S108
     """Limit Ray's object store to the free shared memory. A small store is enough, as photos do not pass through it.
 
-    If that is less than Ray's minimum, as Docker's default is, Ray puts the store into its temporary folder.
+    If that is below Ray's minimum (as with Docker's default), Ray creates the store in its temporary folder.
 
     Raises:
         StartError: there is no shared memory.
     """
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-        raise StartError(f"{folder} is missing or cannot be written to, which Ray needs: mount a tmpfs on it")
-    # Ray leaves as much room itself, but would take up to 10 GB, however little is free.
+        raise StartError(f"{folder} is missing or not writable, but Ray needs it: mount a tmpfs there")
+    # Ray itself also leaves 5 % free, but takes up to 10 GB even if other programs use the shared memory.
     most = max(LEAST_STORE, shutil.disk_usage(folder).free * 95 // 100)
     os.environ.setdefault("RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES", str(most))
 
 
 def token() -> None:
-    """Make a token for this start alone if Ray cannot keep one in the user's home.
+    """Create a token for this run only if Ray cannot store one in the home folder.
 
     Raises:
         StartError: the file in RAY_AUTH_TOKEN_PATH cannot be read.
@@ -171,7 +172,7 @@ def token() -> None:
         return
     if path := os.environ.get("RAY_AUTH_TOKEN_PATH"):
         if not os.access(path, os.R_OK):
-            raise StartError(f"RAY_AUTH_TOKEN_PATH is {path!r}, which cannot be read: write a token into it")
+            raise StartError(f"cannot read {path!r} (RAY_AUTH_TOKEN_PATH): write a token to that file, or unset it")
         return
     if kept := token_file():
         there = nearest(kept)
@@ -194,10 +195,10 @@ def gallery(folder: Path, until: float) -> Iterator[None]:
         try:
             held.enter_context(reserve(folder, until))
         except GalleryInUseError as error:
-            raise InUseError(f"{error}: end it, or set GALLERY_URI to another folder") from error
+            raise InUseError(f"{error}: stop it, or set GALLERY_URI to another folder") from error
         except OSError as error:
             raise StartError(
-                f"the gallery at {folder} cannot be written to: {error.strerror}; set GALLERY_URI to another folder"
+                f"cannot write to the gallery at {folder}: {error.strerror}; set GALLERY_URI to another folder"
             ) from error
         yield
 
@@ -205,12 +206,12 @@ def gallery(folder: Path, until: float) -> Iterator[None]:
 def _gallery_folders(config: Mapping[str, Any]) -> Iterator[Path]:
     folders, applications = set[Path](), config.get("applications")
     for application in applications if isinstance(applications, list) else ():
-        # `deployments.config.check_config` reports malformed arguments later, with their place.
+        # `deployments.config.check_config` reports malformed arguments later, with their location.
         with suppress(ValidationError, SettingsError, AttributeError):
             uri = GalleryArgs.model_validate(application.get("args", {}).get("gallery", {})).uri
             if "://" in uri:
                 continue
             if (folder := Path(uri)).resolve() in folders:
-                raise ConfigError(f"two applications share the gallery at {folder}, which has one writer")
+                raise ConfigError(f"two applications use the gallery at {folder}, but it can have only one writer")
             folders.add(folder.resolve())
             yield folder

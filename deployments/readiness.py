@@ -1,4 +1,4 @@
-"""Readiness of the stages, watched in the background so that probes are answered from memory."""
+"""Readiness of the stages, watched in the background so that probes respond from memory."""
 
 import asyncio
 import logging
@@ -15,11 +15,11 @@ from telemetry.tracing import suppress_spans
 logger = logging.getLogger("ray.serve")
 
 PERIOD_S = 2.0
-"""Seconds between two questions to a stage that is ready."""
+"""Seconds between checks of a stage that is ready."""
 SOON_S = 0.5
-"""Seconds between two questions to a stage that is not ready."""
+"""Seconds between checks of a stage that is not ready."""
 MAX_SILENCE_S = 10.0
-"""Seconds without any answer after which a stage is not ready."""
+"""Seconds without any response after which a stage is not ready."""
 
 
 async def first_looks(watched: Iterable["Readiness"], seconds: float = MAX_SILENCE_S) -> None:
@@ -31,20 +31,20 @@ async def first_looks(watched: Iterable["Readiness"], seconds: float = MAX_SILEN
 
 
 class Readiness:
-    """Watches one stage by calling its ``ready`` method again and again.
+    """Watches one stage by calling its ``ready`` method repeatedly.
 
-    A busy stage answers late, or refuses the call because its queue is full. That does not count as long as the stage
-    answers other calls: only after `MAX_SILENCE_S` without any answer is it not ready. A stage that fails, or whose
-    replicas die, is not ready at once.
+    A busy stage responds late, or rejects the call because its queue is full. That does not count as long as the stage
+    responds to other calls: it is not ready only after `MAX_SILENCE_S` without any response. A stage that fails, or
+    whose replicas die, is immediately not ready.
 
     Args:
         stage: name of the stage in the log.
         ask: calls the stage; raises the reason if it is not ready.
 
     Attributes:
-        ready: whether the stage answers; False until the first answer.
-        answer: the last answer; None until the first.
-        looked: set after the first answer or failure.
+        ready: whether the stage responds; False until the first response.
+        answer: the last result; None until the first.
+        looked: set after the first result or failure.
     """
 
     def __init__(self, stage: str, ask: Callable[[], Awaitable[Any]]) -> None:
@@ -57,27 +57,27 @@ class Readiness:
         self._problem = ""
 
     def answered(self) -> None:
-        """Note that the stage has just answered a call."""
+        """Record that the stage has just responded to a call."""
         self._answered = time.monotonic()
 
     async def watch(self) -> None:
-        """Ask until the task is cancelled."""
+        """Check until the task is cancelled."""
         suppress_spans()
         while True:
             await self.look()
             await asyncio.sleep(PERIOD_S if self.ready else SOON_S)
 
     async def look(self) -> None:
-        """Ask once, and wait for the answer however long it takes."""
+        """Check once, and wait for the result however long it takes."""
         asked = asyncio.ensure_future(self._asked())
         try:
             while not (await asyncio.wait({asked}, timeout=MAX_SILENCE_S))[0]:
-                self._judge_by_calls(f"no answer for {MAX_SILENCE_S:g} s")
+                self._judge_by_calls(f"no response for {MAX_SILENCE_S:g} s")
             self.answer = await asked
         except BackPressureError as error:
             self._judge_by_calls(repr(error))
         except Exception as error:
-            # The verdict is the same for every cause; the log has the cause.
+            # The result is the same for every cause; the cause is logged.
             self._judge(repr(error))
         else:
             self.answered()
@@ -89,7 +89,7 @@ class Readiness:
         try:
             return await self._ask()
         except RayActorError:
-            # One replica died; another may answer.
+            # One replica died; another may respond.
             return await self._ask()
 
     def _judge_by_calls(self, problem: str) -> None:

@@ -27,11 +27,11 @@ class RemoteGallery(GalleryClient):
         self.reader = Caller("gallery", "gallery", reader.deployment_name, reader.ready.remote)
 
     def ready(self) -> bool:
-        """Whether both deployments answer and the gallery is open."""
+        """Whether both deployments respond and the gallery is open."""
         return self.writer.ready() and self.reader.ready()
 
     def unreadable(self) -> Sequence[str]:
-        """Names of the collections that cannot be read, as of the reader's last answer."""
+        """Names of the collections that could not be read at the reader's last check."""
         return list(self.reader.readiness.answer or ())
 
     async def read(

@@ -1,6 +1,6 @@
 """Check a configuration, pull missing models, and serve it.
 
-Does the same as `serve run CONFIG`, and also checks the machine (`deployments.preflight`), refuses unknown keys, pulls
+Does the same as `serve run CONFIG`, and also checks the machine (`deployments.preflight`), rejects unknown keys, pulls
 missing models, applies HOST and PORT, and sets up a faster transport (`deployments.transport`).
 """
 
@@ -45,7 +45,7 @@ def run(path: Path) -> None:
             served.write_text(yaml.safe_dump(_behind_haproxy(config), sort_keys=False), "utf-8")
         except (ConfigError, ModelError, OSError) as error:
             raise ConfigError(f"{path} cannot be served: {error}") from error
-        # Models are pulled through the proxies of the environment, which calls between replicas must not use.
+        # Models are pulled through the environment's proxies, but calls between replicas must not use them.
         transport.forget_proxies()
         held.enter_context(guarded(folder))
         # Imported late, because Serve reads the environment when it is imported.

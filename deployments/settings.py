@@ -21,10 +21,10 @@ class StageArgs(BaseModel):
     )
     place: Literal["own", "ingress"] = Field(
         "own",
-        description="own: a deployment of its own, scaled independently. ingress: inside the ingress replicas, which "
+        description="own: a separate deployment, scaled independently. ingress: inside the ingress replicas, which "
         "then also reserve the stage's CPUs and GPUs; for machines with few cores.",
     )
-    cpus: float = Field(0.2, gt=0, description="CPUs per replica. The network runs on that many threads, rounded up.")
+    cpus: float = Field(0.2, gt=0, description="CPUs per replica. The model runs on that many threads, rounded up.")
     workers: int = Field(
         1,
         ge=1,
@@ -32,9 +32,9 @@ class StageArgs(BaseModel):
         "share `ingress_workers`.",
     )
     gpus: float = Field(
-        0.1, ge=0, le=1, description="Share of a GPU per replica if the cluster has GPUs; 0 to run on the CPU."
+        0.1, ge=0, le=1, description="GPU share per replica if the cluster has GPUs; 0 to run on the CPU."
     )
-    gpu_memory_mb: int = Field(2048, gt=0, description="Maximum size of the network's GPU memory arena, in MiB.")
+    gpu_memory_mb: int = Field(2048, gt=0, description="Maximum size of a network's GPU memory arena, in MiB.")
     options: dict[str, Any] = Field(
         default_factory=dict,
         description="For a detector: keyword arguments of its class in models/detectors, e.g. min_face.",

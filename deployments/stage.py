@@ -1,6 +1,6 @@
 """Call stages in a deployment's replicas or inside this process.
 
-Callers raise failures as refusals, record calls for the request, and watch readiness.
+Callers raise failures as `Refused`, record calls for the request, and watch readiness.
 """
 
 import logging
@@ -30,17 +30,17 @@ INGRESS = "ingress"
 """Name of the ingress deployment."""
 
 Attempt = Callable[[], Awaitable[Answer | TimedAnswer[Answer] | Refused]]
-"""Makes one call and returns the answer or the stage's refusal. Called again if the replica died."""
+"""Makes one call and returns the result or the stage's `Refused`. Called again if the replica died."""
 
 
 class Replica(Protocol[Asks, Answer]):
     """Runs a stage. An instance of a deployment's class, a client of a deployment, or an object in the ingress."""
 
     async def answer(self, question: Asks, /) -> TimedAnswer[Answer]:
-        """Answer a question."""
+        """Process one call."""
 
     async def ready(self) -> None:
-        """Return if the stage can answer; raise an error otherwise."""
+        """Return if the stage can process calls; raise an error otherwise."""
 
 
 class RemoteReplica(Generic[Question, Answer]):
@@ -59,7 +59,7 @@ class RemoteReplica(Generic[Question, Answer]):
         return answer
 
     async def ready(self) -> None:
-        """Ask one replica whether it is ready."""
+        """Check whether one replica is ready."""
         await self._handle.ready.remote()
 
 
@@ -75,7 +75,7 @@ class Caller:
 
     Attributes:
         calls: calls made by this process.
-        readiness: whether the stage answers.
+        readiness: whether the stage responds.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Caller:
             size: number of photos or faces in the call.
 
         Raises:
-            Refused: the stage's refusal, or ``UNAVAILABLE`` if no replica takes the call or the replica dies. Other
+            Refused: by the stage, or ``UNAVAILABLE`` if no replica is available or the replica dies. Other
                 errors of the stage are raised unchanged.
         """
         started, answer, failure, repeated = time.perf_counter(), None, "", False
@@ -108,7 +108,7 @@ class Caller:
             except RayActorError as error:
                 if not self._repeatable:
                     raise
-                # The router waits for another replica. The time limit of the request bounds the wait.
+                # The router waits for another replica, at most until the request times out.
                 logger.warning("repeating the call to the stage %s after %r", self.role, error)
                 repeated = True
                 answer = await ask()
@@ -140,7 +140,7 @@ class StageCaller(Caller, Generic[Question, Answer]):
 
     Args:
         role: name of the stage for clients.
-        card: card of its network.
+        card: card of its model.
         replica: runs the stage.
         host: name of the deployment that it runs in.
     """
@@ -156,7 +156,7 @@ class StageCaller(Caller, Generic[Question, Answer]):
 
 
 def _size(question: object) -> int:
-    """Return the number of photos or faces in a question."""
+    """Return the number of photos or faces in a call."""
     if isinstance(question, DetectionRequest):
         return len(question.photos)
     return len(question[0]) if isinstance(question, tuple) else 1

@@ -38,7 +38,7 @@ class Controller:
         """Return the replicas of each deployment.
 
         Raises:
-            Refused: ``UNAVAILABLE`` if the controller does not answer in time or does not know the application.
+            Refused: ``UNAVAILABLE`` if the controller does not respond in time or does not know the application.
         """
         try:
             async with asyncio.timeout(CONTROLLER_TIMEOUT_S):
@@ -46,7 +46,7 @@ class Controller:
             deployments = details["applications"][self._application]["deployments"]
         except (RayError, TimeoutError, KeyError) as error:
             logger.warning("Serve's controller does not report its replicas: %r", error)
-            raise Refused("UNAVAILABLE", "Ray Serve's controller does not answer; try again shortly") from error
+            raise Refused("UNAVAILABLE", "Ray Serve's controller is not responding; try again shortly") from error
         return {name: _replicas(each) for name, each in deployments.items()}
 
 

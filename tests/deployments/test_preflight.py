@@ -43,9 +43,9 @@ def test_address_and_gallery_are_reserved(tmp_path: Path, lone_port: int, monkey
     monkeypatch.setattr(preflight, "RELEASE_WAIT_S", 0)
     with preflight.ready(first) as served:
         assert served == {**first, "http_options": {**first["http_options"], "host": "127.0.0.1"}}
-        assert "is taken by" in refusal(preflight.ready({**first, "applications": []}))
+        assert "is in use by" in refusal(preflight.ready({**first, "applications": []}))
         assert refusal(preflight.ready({**first, "http_options": second["http_options"]})) == (
-            f"another process serves the gallery at {tmp_path / 'one'}: end it, or set GALLERY_URI to another folder"
+            f"another process serves the gallery at {tmp_path / 'one'}: stop it, or set GALLERY_URI to another folder"
         )
         with preflight.ready(second):
             pass
@@ -63,14 +63,14 @@ def test_unusable_gallery_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     folder = tmp_path / "file" / "gallery"
     assert refusal(preflight.gallery(folder, 0)) == (
-        f"the gallery at {folder} cannot be written to: Not a directory; set GALLERY_URI to another folder"
+        f"cannot write to the gallery at {folder}: Not a directory; set GALLERY_URI to another folder"
     )
 
 
 def test_applications_cannot_share_a_gallery(tmp_path: Path, lone_port: int) -> None:
     one, two = config(tmp_path, lone_port), config(tmp_path / ".", lone_port)
     both = {**one, "applications": one["applications"] + two["applications"]}
-    with pytest.raises(ConfigError, match="two applications share the gallery at"), preflight.ready(both):
+    with pytest.raises(ConfigError, match="two applications use the gallery at"), preflight.ready(both):
         pass
 
 
@@ -96,7 +96,7 @@ def test_limit_of_open_files_is_raised_or_too_low(hard: int, monkeypatch: pytest
     preflight.open_files()
     assert limits == [(hard if hard > 0 else preflight.MOST_FILES, hard)]
     monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 128))
-    with pytest.raises(StartError, match=r"a process may open 128 files, .* raise `ulimit -Hn`"):
+    with pytest.raises(StartError, match=r"the open-file limit is 128, .* raise `ulimit -Hn`"):
         preflight.open_files()
 
 
@@ -124,9 +124,9 @@ def test_temporary_folder_fits_sockets_and_haproxy(
 @pytest.mark.parametrize(
     ("name", "folder", "message"),
     [
-        ("RAY_TMPDIR", "/" + "x" * 100, "^RAY_TMPDIR is longer than"),
-        ("TMPDIR", "/etc/passwd", "^/etc/passwd cannot be written to, .*: set TMPDIR to a folder"),
-        ("RAY_TMPDIR", "/tmp", "has 1 MiB free, .*: make room, or set RAY_TMPDIR"),
+        ("RAY_TMPDIR", "/" + "x" * 100, "^RAY_TMPDIR is too long"),
+        ("TMPDIR", "/etc/passwd", "^cannot write to /etc/passwd, .*: set TMPDIR to a writable folder"),
+        ("RAY_TMPDIR", "/tmp", "has only 1 MiB free, .*: free some space, or set RAY_TMPDIR"),
     ],
 )
 def test_unusable_temporary_folder_is_refused(
@@ -161,7 +161,7 @@ def test_object_store_fits_into_shared_memory(
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
     preflight.object_store(tmp_path)
     assert os.environ[STORE] == str(most)
-    with pytest.raises(StartError, match="mount a tmpfs on it"):
+    with pytest.raises(StartError, match="mount a tmpfs there"):
         preflight.object_store(tmp_path / "shm")
 
 
@@ -186,7 +186,7 @@ def test_token_is_made_only_without_a_usable_home(
 
 def test_named_token_file_must_be_readable(tmp_path: Path) -> None:
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(tmp_path / "token")
-    with pytest.raises(StartError, match=r"RAY_AUTH_TOKEN_PATH is .*, which cannot be read"):
+    with pytest.raises(StartError, match=r"cannot read .* \(RAY_AUTH_TOKEN_PATH\)"):
         preflight.token()
     (tmp_path / "token").touch()
     preflight.token()
@@ -196,7 +196,7 @@ def test_named_token_file_must_be_readable(tmp_path: Path) -> None:
 def test_stages_must_fit_the_cores() -> None:
     args = default_args()
     preflight.fit_cores([args], math.ceil(args.cpus))
-    with pytest.raises(StartError, match=r"Ray has 1 of the .* cores that one replica of each stage reserves: serve"):
+    with pytest.raises(StartError, match=r"one replica of each stage needs .* cores, but Ray has 1: serve"):
         preflight.fit_cores([args], 1)
     with pytest.raises(StartError):
         preflight.fit_cores([args, args], math.ceil(args.cpus))

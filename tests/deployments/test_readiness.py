@@ -82,7 +82,7 @@ async def test_silent_stage_is_not_ready_until_it_answers(log: list[logging.LogR
         assert asked.calls == 2
         hanging.set()
         await eventually(lambda: stage.ready)
-    assert "no answer" in log[0].getMessage()
+    assert "no response" in log[0].getMessage()
 
 
 @pytest.mark.parametrize("question", ["waits", "is refused"])

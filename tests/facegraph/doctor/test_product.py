@@ -102,7 +102,9 @@ def test_a_cluster_must_respond_and_is_not_checked_further(monkeypatch: pytest.M
 def test_an_address_is_free_or_the_running_services(lone_port: int) -> None:
     address = Address("127.0.0.1", lone_port)
     with claimed(address, 0):
-        assert start.address(address, running=False).what.startswith(f"{address} is taken by another facegraph service")
+        assert start.address(address, running=False).what.startswith(
+            f"{address} is in use by another facegraph service"
+        )
         assert start.address(address, running=True).level == "ok"
     assert start.address(address, running=False).level == "ok"
     assert start.address(Address("192.0.2.99", 1024), running=True).level == "problem"

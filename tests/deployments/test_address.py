@@ -78,7 +78,7 @@ def test_claimed_address_is_free_only_for_haproxy(free: Address) -> None:
         with socket.create_server((free.host, free.port)):
             refused = refusal(free)
     assert refused.startswith(taken)
-    assert f"process {os.getpid()}): end it, or set PORT" in refused
+    assert f"process {os.getpid()}): stop it, or set PORT" in refused
     with claimed(free, 0):
         pass
 

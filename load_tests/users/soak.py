@@ -52,9 +52,9 @@ class HostileUser(ServiceUser):
         head = f"POST /match HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
         sent = f"{head}\r\n\r\n".encode() + body[: CHANCE.choice((0, len(body) // 2, len(body)))]
         address = urlsplit(str(self.host))
-        to, hung_up = (str(address.hostname), address.port or 80), (BrokenPipeError, ConnectionResetError)
+        server = (str(address.hostname), address.port or 80)
         # The service may hang up first.
-        with suppress(*hung_up), socket.create_connection(to, 10) as connection:
+        with suppress(BrokenPipeError, ConnectionResetError), socket.create_connection(server, 10) as connection:
             connection.sendall(sent)
         request = {"request_type": "POST", "name": "hung up: /match", "response_time": None, "response_length": 0}
         self.environment.events.request.fire(**request, exception=None, context={})

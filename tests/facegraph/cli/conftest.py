@@ -12,6 +12,7 @@ import ray.serve  # noqa: F401
 from api.app import create_app
 from facegraph.cli import main
 from facegraph.cli.output import stderr, stdout
+from facegraph.client import Client
 from tests.app_server import serving
 from tests.facegraph.cli import Run
 from tests.fakes import People, service
@@ -43,6 +44,14 @@ def people(monkeypatch: pytest.MonkeyPatch) -> Iterator[People]:
         monkeypatch.setenv("FACEGRAPH_URL", address)
         monkeypatch.delenv("FACEGRAPH_API_KEY", raising=False)
         yield known
+
+
+@pytest.fixture
+def staff(people: People) -> Iterator[Client]:
+    """A client of that service, which has an empty collection called staff."""
+    with Client() as client:
+        client.put_collection("staff")
+        yield client
 
 
 @pytest.fixture

@@ -74,24 +74,19 @@ def test_odd_names_and_unreadable_files_do_not_stop_the_others(run: Run, people:
     assert faces() == {"anna": 2, "bob": 2}
 
 
-def test_ids_that_look_alike_are_reported(run: Run, people: People, folder: Path) -> None:
-    with Client() as client:
-        client.put_collection("staff")
-        client.enrol("staff", "Bob", b"bob")
+def test_ids_that_look_alike_are_reported(run: Run, staff: Client, folder: Path) -> None:
+    staff.enrol("staff", "Bob", b"bob")
     line = "look alike Bob ('Bob') and bob ('bob') are two subjects\n"
     for words in (("enrol", folder), ("subjects",)):
         assert line in run("gallery", *words, *STAFF)[1]
 
 
-def test_a_key_that_may_only_enrol_is_enough(
-    run: Run, people: People, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("staff")
+def test_a_key_that_may_only_enrol_is_enough(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def forbidden(*_: object) -> AsyncIterator[None]:
         raise ForbiddenError("FORBIDDEN", "The key may not do that", 403)
         yield
 
-    with Client() as client:
-        client.put_collection("staff")
     monkeypatch.setattr(AsyncClient, "subjects", forbidden)
     for counts in ("3 enrolled, 0 already enrolled", "0 enrolled, 3 already enrolled"):
         assert counts in run("gallery", "enrol", folder, *STAFF)[1]

@@ -9,17 +9,14 @@ from facegraph.client import Client
 from gallery.reader import Reader
 from gallery.records import Collection, Statistics, unreadable
 from tests.facegraph.cli import Run
-from tests.fakes import People
 
 STAFF = ("--collection", "staff")
 
 
 @pytest.fixture(autouse=True)
-def _enrolled(people: People) -> None:
-    with Client() as client:
-        client.put_collection("staff")
-        for subject, photo in (("anna", b"anna"), ("anna", b"anna-again"), ("bob", b"bob"), ("[bold]\x1b[2J", b"dora")):
-            client.enrol("staff", subject, photo)
+def _enrolled(staff: Client) -> None:
+    for subject, photo in (("anna", b"anna"), ("anna", b"anna-again"), ("bob", b"bob"), ("[bold]\x1b[2J", b"dora")):
+        staff.enrol("staff", subject, photo)
 
 
 def test_collections_and_subjects_are_listed(run: Run) -> None:
@@ -54,20 +51,20 @@ def test_subjects_are_deleted(run: Run) -> None:
     assert (status, err) == (1, "error COLLECTION_NOT_FOUND: There is no collection called none\n")
 
 
-def test_a_collection_is_dropped_after_confirmation(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collection_is_dropped_after_confirmation(run: Run, staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     questions: list[str] = []
     monkeypatch.setattr("typer.confirm", questions.append)
     assert run("gallery", "drop", "staff")[::2] == (1, "error staff was not deleted\n")
     assert questions == ["Delete staff with 4 faces of 3 subjects permanently?"]
     out = run("gallery", "drop", "staff", "--yes")[1]
     assert out == "deleted the collection staff with 4 faces of 3 subjects\n"
-    with Client() as client:
-        assert client.collections() == ()
+    assert staff.collections() == ()
 
 
-def test_a_damaged_collection_is_reported_and_can_be_dropped(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Client() as client:
-        client.put_collection("guests")
+def test_a_damaged_collection_is_reported_and_can_be_dropped(
+    run: Run, staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staff.put_collection("guests")
     statistics = Reader.statistics
 
     async def damaged(reader: Reader, collection: Collection) -> Statistics:

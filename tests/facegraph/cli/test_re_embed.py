@@ -13,12 +13,10 @@ from tests.fakes import People
 NAMES = ("--from", "staff", "--to", "staff-2", "--embedder", "facenet")
 
 
-def faces(collection: str) -> dict[str, list[str]]:
-    with Client() as client:
-        return {
-            subject.id: sorted(face.label for face in client.subject(collection, subject.id).faces)
-            for subject in client.subjects(collection)
-        }
+def labels(client: Client) -> dict[str, list[str]]:
+    """Those of each subject's faces in staff-2."""
+    subjects = [client.subject("staff-2", each.id) for each in client.subjects("staff-2")]
+    return {subject.id: sorted(face.label for face in subject.faces) for subject in subjects}
 
 
 def test_photos_are_recognised_by_their_digests(tmp_path: Path) -> None:
@@ -46,22 +44,19 @@ def test_photos_are_recognised_by_their_digests(tmp_path: Path) -> None:
     assert [each.code for each in plan.unreadable] == ["UNREADABLE"]
 
 
-def test_a_collection_is_embedded_again_and_resumed(run: Run, people: People, folder: Path) -> None:
-    with Client() as client:
-        client.put_collection("staff")
-        client.enrol("staff", "anna", folder / "anna" / "1.jpg")
-        client.enrol("staff", "bob", b"bob-elsewhere")
-        client.enrol("staff", "carl", folder / "carl" / "dark.jpg", quality="report")
-        client.enrol("staff", "carl", folder / "carl" / "two.jpg", faces="all")
+def test_a_collection_is_embedded_again_and_resumed(run: Run, people: People, staff: Client, folder: Path) -> None:
+    staff.enrol("staff", "anna", folder / "anna" / "1.jpg")
+    staff.enrol("staff", "bob", b"bob-elsewhere")
+    staff.enrol("staff", "carl", folder / "carl" / "dark.jpg", quality="report")
+    staff.enrol("staff", "carl", folder / "carl" / "two.jpg", faces="all")
     status, out, _ = run("gallery", "re-embed", folder, *NAMES)
     assert (status, out) == (
         0,
         "5 enrolled, 0 already enrolled, 0 refused\n1 subjects were enrolled from other photos than before: bob\n"
         "complete every subject of staff with a photo is in staff-2\n",
     )
-    assert faces("staff-2") == {"anna": ["1.jpg"], "bob": ["1.jpg"], "carl": ["dark.jpg", "two.jpg", "two.jpg"]}
-    with Client() as client:
-        assert client.collection("staff-2").embedder == "facenet"
+    assert labels(staff) == {"anna": ["1.jpg"], "bob": ["1.jpg"], "carl": ["dark.jpg", "two.jpg", "two.jpg"]}
+    assert staff.collection("staff-2").embedder == "facenet"
     people.detected.clear()
     assert run("gallery", "re-embed", folder, *NAMES)[1].startswith("0 enrolled, 4 already enrolled")
     assert people.detected == []
@@ -71,22 +66,19 @@ def test_a_collection_is_embedded_again_and_resumed(run: Run, people: People, fo
     assert (status, err) == (1, "error 1 subjects of staff are not in staff-3: bob\n")
 
 
-def test_no_subject_is_left_out_without_consent(run: Run, people: People, folder: Path) -> None:
-    run("gallery", "enrol", folder, "--collection", "staff", "--create")
+def test_no_subject_is_left_out_without_consent(run: Run, staff: Client, folder: Path) -> None:
+    run("gallery", "enrol", folder, "--collection", "staff")
     (folder / "bob" / "1.jpg").unlink()
     status, out, err = run("gallery", "re-embed", folder, *NAMES)
     assert "missing 1.jpg of bob: no such photo" in out
     assert err.startswith(f"error 1 of 2 subjects of staff have no photo in {folder}, and nothing was done")
-    with Client() as client:
-        assert (status, [each.name for each in client.collections()]) == (1, ["staff"])
+    assert (status, [each.name for each in staff.collections()]) == (1, ["staff"])
     assert run("gallery", "re-embed", folder, *NAMES, "--without-missing")[0] == 0
-    assert faces("staff-2") == {"anna": ["1.jpg", "2.PNG"]}
+    assert labels(staff) == {"anna": ["1.jpg", "2.PNG"]}
 
 
-def test_the_new_embedder_must_fit(run: Run, people: People, folder: Path) -> None:
-    with Client() as client:
-        client.put_collection("staff")
-        client.put_collection("other")
+def test_the_new_embedder_must_fit(run: Run, staff: Client, folder: Path) -> None:
+    staff.put_collection("other")
     for words, problem in (
         ("--to new", "staff already has the embeddings of arcface, which is embedder-model"),
         ("--to new --embedder x", "there is no embedder called x, only arcface, facenet"),

@@ -15,7 +15,7 @@ import pytest
 from api.app import create_app
 from facegraph.client import AsyncClient, Client, Collection, NoAnswerError, Subject, SubjectEmbedding
 from facegraph.client.http_options import http_options
-from tests.facegraph.client import ADDRESS, InProcess
+from tests.facegraph.client import ADDRESS, in_process
 from tests.fakes import People, service
 
 PHOTOS = [(f"person-{number % 3}", f"anna-{number}".encode()) for number in range(70)]
@@ -24,15 +24,8 @@ PHOTOS[5], PHOTOS[64:] = ("x", b"broken"), [("nobody", b"nobody")] * 6
 REFUSED = [5, *range(64, 70)]
 
 
-@pytest.fixture
-def client() -> Iterator[Client]:
-    """A client of the real app, for which photos are words; see `tests.fakes.People`."""
-    with Client(ADDRESS, transport=InProcess(create_app(service(People().stages())))) as client:
-        client.put_collection("staff", threshold=0.3)
-        yield client
-
-
-def test_outcomes_of_several_requests_are_in_order(client: Client) -> None:
+def test_outcomes_of_several_requests_are_in_order() -> None:
+    client = in_process()
     outcomes = list(client.enrol_many("staff", PHOTOS))
     assert [each.photo for each in outcomes] == list(range(70))
     assert [each.subject for each in outcomes] == [subject for subject, _ in PHOTOS]
@@ -40,7 +33,8 @@ def test_outcomes_of_several_requests_are_in_order(client: Client) -> None:
     assert [each.status for each in client.enrol_many("staff", PHOTOS[:1])] == ["already"]
 
 
-def test_embeddings_are_enrolled_and_found(client: Client) -> None:
+def test_embeddings_are_enrolled_and_found() -> None:
+    client = in_process()
     [bob] = client.embed(b"bob").faces
     client.enrol_embeddings("staff", [SubjectEmbedding("bob", bob.embedding, label="from afar")])
     [face] = client.search("staff", b"bob-again").faces

@@ -9,15 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.app import create_app
 from api.settings import LimitArgs
-from facegraph.client import Client, Embedding, SubjectEmbedding
+from facegraph.client import Embedding, SubjectEmbedding
 from facegraph.client.enrolment import enrol, enrol_embeddings, enrol_many
 from facegraph.client.errors import error_from
 from facegraph.client.images import Upload
 from facegraph.client.upload_batches import MAX_BYTES, MAX_PHOTOS, PhotoEntry, upload_batches
-from tests.facegraph.client import ADDRESS, InProcess
-from tests.fakes import People, service
+from tests.facegraph.client import ADDRESS, in_process
 
 SIZES = {size: Upload("photo", bytes(size)) for size in (0, 10, MAX_BYTES // 3 - 2000, MAX_BYTES // 3, MAX_BYTES)}
 
@@ -51,22 +49,18 @@ def test_photos_are_read_as_needed_and_reported_as_they_are_done() -> None:
             next(read)
             yield "anna", f"anna-{number}".encode()
 
-    with Client(ADDRESS, transport=InProcess(create_app(service(People().stages())))) as client:
-        client.put_collection("staff")
-        outcomes = client.enrol_many("staff", photos())
-        assert next(read) == 0
-        assert next(outcomes).status == "enrolled"
-        assert next(read) == MAX_PHOTOS + 2
-        assert client.collection("staff").faces == MAX_PHOTOS
+    client = in_process()
+    outcomes = client.enrol_many("staff", photos())
+    assert next(read) == 0
+    assert next(outcomes).status == "enrolled"
+    assert next(read) == MAX_PHOTOS + 2
+    assert client.collection("staff").faces == MAX_PHOTOS
 
 
 def test_a_service_that_accepts_less_gets_smaller_requests() -> None:
-    app = create_app(service(People().stages(), LimitArgs(max_image_size=2**16)))
     photos = [("anna", f"anna-{number} ".encode() + b" " * 60_000) for number in range(12)]
     photos[4] = ("bob", bytes(300_000))
-    with Client(ADDRESS, transport=InProcess(app)) as client:
-        client.put_collection("staff")
-        outcomes = list(client.enrol_many("staff", photos))
+    outcomes = list(in_process(LimitArgs(max_image_size=2**16)).enrol_many("staff", photos))
     assert [each.photo for each in outcomes] == list(range(12))
     [refused] = [each for each in outcomes if each.status == "refused"]
     assert refused.error is not None

@@ -41,38 +41,33 @@ def last_started(clean_environment: None, tmp_path: Path) -> Path:
     return tmp_path / "ray" / "ray_current_cluster"
 
 
-@pytest.mark.parametrize("given", [None, "", "local"])
-def test_service_starts_its_own_cluster_by_default(
-    given: str | None, last_started: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("given", [{}, {"RAY_ADDRESS": ""}, {"RAY_ADDRESS": "local"}])
+def test_service_starts_its_own_cluster_by_default(given: dict[str, str], last_started: Path) -> None:
     last_started.write_text("127.0.0.1:1")
-    if given is not None:
-        monkeypatch.setenv("RAY_ADDRESS", given)
+    os.environ.update(given)
     assert has_own_cluster()
     assert os.environ["RAY_ADDRESS"] == "local"
 
 
 @pytest.mark.parametrize("code", [None, grpc.StatusCode.UNAUTHENTICATED])
 @pytest.mark.parametrize(("method", "form"), [(CLUSTER, "{}"), (CLIENT_SERVER, "ray://{}/namespace")])
-def test_named_cluster_is_joined_with_or_without_a_token(
-    method: str, form: str, code: grpc.StatusCode | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+def test_named_cluster_is_joined_with_or_without_a_token(method: str, form: str, code: grpc.StatusCode | None) -> None:
+    os.environ["http_proxy"] = "http://127.0.0.1:1"
     with answering(method, code) as address:
-        monkeypatch.setenv("RAY_ADDRESS", form.format(address))
+        os.environ["RAY_ADDRESS"] = form.format(address)
         assert not has_own_cluster()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "[::1]:1", "127.0.0.1", "nonsense", "a b:1"])
-def test_address_without_a_cluster_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", address)
+def test_address_without_a_cluster_is_refused(address: str) -> None:
+    os.environ["RAY_ADDRESS"] = address
     with pytest.raises(StartError, match=rf"^RAY_ADDRESS is '{address.replace('[', '.')}', but no Ray cluster"):
         has_own_cluster()
 
 
-def test_other_grpc_server_is_not_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_grpc_server_is_not_a_cluster() -> None:
     with answering("/another/service") as address:
-        monkeypatch.setenv("RAY_ADDRESS", address)
+        os.environ["RAY_ADDRESS"] = address
         with pytest.raises(StartError):
             has_own_cluster()
 
@@ -82,8 +77,7 @@ def test_auto_names_the_cluster_that_ray_start_began(
     token: str, tmp_path: Path, last_started: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    monkeypatch.setenv("RAY_AUTH_TOKEN", token)
-    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    os.environ.update(RAY_AUTH_TOKEN=token, RAY_ADDRESS="auto")
     with answering(CLUSTER) as address:
         last_started.write_text(f"{address}\n")
         assert not has_own_cluster()
@@ -92,7 +86,7 @@ def test_auto_names_the_cluster_that_ray_start_began(
     assert os.environ.get("RAY_AUTH_MODE") == ("token" if token else None)
 
 
-def test_auto_without_such_a_cluster_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", "auto")
+def test_auto_without_such_a_cluster_is_refused() -> None:
+    os.environ["RAY_ADDRESS"] = "auto"
     with pytest.raises(StartError, match=r"^RAY_ADDRESS is auto, but no cluster started with `ray start` runs on this"):
         has_own_cluster()

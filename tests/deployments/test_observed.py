@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import httpx
 import pytest
@@ -20,21 +19,9 @@ SUBJECT = "ada-of-the-test"
 STAGES = ["ingress", "detector-mtcnn", "liveness-crmnet", "embedder-arcface"]
 
 
-@dataclass
-class Sent:
-    """What was sent, and what received it."""
-
-    collector: Collector
-    files: ServiceFiles
-    key: str
-    photo: bytes
-    embedding: list[float]
-    client: httpx.Client
-
-
 @pytest.fixture(scope="module")
-def sent(server: LiveService, service_files: ServiceFiles, traces: Collector, mindy: bytes) -> Iterator[Sent]:
-    """One `/match` and a few more requests to the session's service, which is otherwise idle."""
+def client(server: LiveService, service_files: ServiceFiles, traces: Collector, mindy: bytes) -> Iterator[httpx.Client]:
+    """A client that has sent a few requests to the session's service, which is otherwise idle."""
     _, key = create(service_files.keys, "tested", ("read", "enrol", "admin"), ())
     with httpx.Client(base_url=server.address, timeout=60, headers={"Authorization": f"Bearer {key}"}) as client:
 
@@ -49,16 +36,20 @@ def sent(server: LiveService, service_files: ServiceFiles, traces: Collector, mi
         given = {"traceparent": f"00-{TRACE}-{CALLER}-01", "X-Request-ID": REQUEST}
         pair = dict.fromkeys(["image1", "image2"], base64.b64encode(mindy).decode())
         assert client.post("/match", json=pair, headers=given).status_code == 200
-        embedded = client.post("/v1/embed", files={"photo": mindy}).json()["faces"][0]["embedding"]["values"]
+        assert client.post("/v1/embed", files={"photo": mindy}).is_success
         assert client.put("/v1/collections/staff", json={}).status_code == 201
         assert client.post("/v1/collections/staff/faces", data={"subject": SUBJECT}, files={"photo": mindy}).is_success
-        yield Sent(traces, service_files, key, mindy, embedded, client)
+        yield client
         client.delete("/v1/collections/staff", params={"with_faces": True}).raise_for_status()
 
 
-def test_match_is_one_trace_over_all_its_hops(sent: Sent) -> None:
+def key_of(client: httpx.Client) -> str:
+    return client.headers["Authorization"].removeprefix("Bearer ")
+
+
+def test_match_is_one_trace_over_all_its_hops(client: httpx.Client, traces: Collector) -> None:
     def spans(prefix: str = "") -> list[Span]:
-        return [span for span in sent.collector.spans if span.trace == TRACE and span.name.startswith(prefix)]
+        return [span for span in traces.spans if span.trace == TRACE and span.name.startswith(prefix)]
 
     until(lambda: len(spans("replica_handle_request")) >= 3 and spans("POST /match"), 15)
     assert sorted(span.name.split()[1] for span in spans("replica_handle_request")) == sorted(STAGES[1:])
@@ -74,18 +65,20 @@ def test_match_is_one_trace_over_all_its_hops(sent: Sent) -> None:
     assert {"facegraph.decode_ms", "facegraph.detect_ms", "facegraph.crop_ms"} <= detector.attributes.keys()
 
 
-def test_no_span_identifies_a_person(sent: Sent) -> None:
-    until(lambda: sent.collector.spans, 15)
-    for span in sent.collector.spans:
+def test_no_span_identifies_a_person(client: httpx.Client, traces: Collector) -> None:
+    until(lambda: traces.spans, 15)
+    for span in traces.spans:
         assert len(span.name) < 100
         for value in span.attributes.values():
             assert len(value) < 200
             assert SUBJECT not in value
-            assert sent.key not in value
+            assert key_of(client) not in value
 
 
-def test_log_lines_of_a_request_have_its_id_and_trace_in_every_process(sent: Sent) -> None:
-    texts = [file.read_text("utf-8") for file in sent.files.logs.glob("replica_*.log")]
+def test_log_lines_of_a_request_have_its_id_and_trace_in_every_process(
+    client: httpx.Client, service_files: ServiceFiles
+) -> None:
+    texts = [file.read_text("utf-8") for file in service_files.logs.glob("replica_*.log")]
     lines = [json.loads(line) for text in texts for line in text.splitlines()]
     lines = [line for line in lines if line.get("request_id") == REQUEST]
     assert {line["deployment"].removeprefix("facegraph_") for line in lines} == set(STAGES)
@@ -95,25 +88,28 @@ def test_log_lines_of_a_request_have_its_id_and_trace_in_every_process(sent: Sen
     assert access["duration_ms"] > 0
 
 
-def test_no_log_has_a_photo_an_embedding_or_a_key(sent: Sent) -> None:
-    files = [file for file in sent.files.folder.rglob("*") if file.is_file() and "gallery" not in file.parts]
+def test_no_log_has_a_photo_an_embedding_or_a_key(
+    client: httpx.Client, service_files: ServiceFiles, mindy: bytes
+) -> None:
+    embedding = client.post("/v1/embed", files={"photo": mindy}).json()["faces"][0]["embedding"]["values"]
+    files = [file for file in service_files.folder.rglob("*") if file.is_file() and "gallery" not in file.parts]
     logs = [file for file in files if file.suffix in (".log", ".jsonl") or file.name == "log"]
     assert len(logs) > len(STAGES)
-    encoded = base64.b64encode(sent.photo).decode()
+    encoded = base64.b64encode(mindy).decode()
     parts = [encoded[start : start + 40] for start in range(0, len(encoded) - 40, 4000)]
-    secrets = [sent.key.rpartition("_")[2], *parts, *(repr(each)[:10] for each in sent.embedding if abs(each) > 0.01)]
+    secrets = [key_of(client).rpartition("_")[2], *parts, *(repr(each)[:10] for each in embedding if abs(each) > 0.01)]
     for file in logs:
         text = file.read_text("utf-8")
         assert [each for each in secrets if each in text] == []
 
 
-def test_own_metrics_of_all_processes_are_exposed(sent: Sent) -> None:
+def test_own_metrics_of_all_processes_are_exposed(client: httpx.Client) -> None:
     """What they count is tested in tests/telemetry."""
     counts = ("requests", "matches", "liveness_verdicts", "photos", "faces", "enrolments")
     names = [*(f"{name}_total" for name in counts), "stage_work_duration_seconds_bucket", "gallery_faces"]
 
     def exposed() -> bool:
-        response = sent.client.get("/metrics")
+        response = client.get("/metrics")
         assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
         return all(f"\nray_facegraph_{name}{{" in response.text for name in names)
 

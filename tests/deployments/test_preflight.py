@@ -1,7 +1,6 @@
 """Checks of the machine before Ray starts on it."""
 
 import fcntl
-import math
 import os
 import resource
 import subprocess
@@ -194,12 +193,11 @@ def test_named_token_file_must_be_readable(tmp_path: Path) -> None:
 
 
 def test_stages_must_fit_the_cores() -> None:
-    args = default_args()
-    preflight.fit_cores([args], math.ceil(args.cpus))
-    with pytest.raises(StartError, match=r"one replica of each stage needs .* cores, but Ray has 1: serve"):
-        preflight.fit_cores([args], 1)
-    with pytest.raises(StartError):
-        preflight.fit_cores([args, args], math.ceil(args.cpus))
+    # Each needs one and a half.
+    twice = [default_args()] * 2
+    preflight.fit_cores(twice, 3)
+    with pytest.raises(StartError, match=r"one replica of each stage needs 3 cores, but Ray has 2: serve"):
+        preflight.fit_cores(twice, 2)
 
 
 @pytest.mark.parametrize(

@@ -14,27 +14,13 @@ task = "{task}"
 architecture = "onnx_file"
 framework = "onnx"
 licence = "MIT"
+preprocessing = "1"
 exports = ["{name}.made.onnx"]
 crops = [{{ size = 32, fit = "box" }}]
-preprocessing = "1"
-
-[input]
-mean = 0.0
-std = 255.0
-layout = "nchw"
-colours = "rgb"
-
-[output]
-{output}
-
-[[files]]
-name = "{name}.onnx"
-sha256 = "{sha256}"
-
-[[thresholds]]
-metric = "{metric}"
-value = 0.5
-measured_on = "nothing"
+input = {{ mean = 0.0, std = 255.0, layout = "nchw", colours = "rgb" }}
+output = {{ {output} }}
+files = [{{ name = "{name}.onnx", sha256 = "{sha256}" }}]
+thresholds = [{{ metric = "{metric}", value = 0.5, measured_on = "nothing" }}]
 """
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.api.hostile import REQUESTS
 from tests.conftest import shared_faces
 from tests.contracts import nobody, side_by_side
+from tests.default_configuration import default_args
 from tests.gallery.sample_gallery import HOSTILE
 
 PROBES = {"ben_afflek": 4, "elton_john": 10, "jerry_seinfeld": 7, "madonna": 6, "mindy_kaling": 23}
@@ -105,3 +106,15 @@ def test_websocket_upgrade_is_answered_as_http(service: httpx.Client) -> None:
 def test_answer_has_one_request_id(service: httpx.Client) -> None:
     answer = service.get("/nowhere", headers={"X-Request-ID": "my-own-id"})
     assert answer.headers.get_list("x-request-id") == [answer.json()["request_id"]] == ["my-own-id"]
+
+
+def test_service_reports_all_stages(service: httpx.Client) -> None:
+    stages = {stage["deployment"]: stage for stage in service.get("/v1/status").json()["stages"]}
+    names = [f"{stage.card.task}-{role}" for role, stage in default_args().stages.items()]
+    assert list(stages) == [*names, "gallery-writer", "gallery-reader", "ingress"]
+    assert service.get("/readyz").json()["ready"] is True
+    for stage in stages.values():
+        assert stage["ready"] is True
+        assert min(stage["replicas"]["running"], stage["replicas"]["wanted"]) >= 1
+    assert stages["embedder-arcface"]["model"] == "mobilefacenet"
+    assert stages["ingress"]["calls"]["ongoing"] >= 1

@@ -1,10 +1,9 @@
-"""Status of the stages, from a fake controller and fake stages, and of the running service."""
+"""Status of the stages, from a fake controller and fake stages."""
 
 import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
-import httpx
 import pytest
 from ray.exceptions import ActorUnavailableError
 
@@ -14,7 +13,6 @@ from deployments.status import Controller, ServeStatus
 from imaging.refused import Refused
 from telemetry.call_window import CallWindow
 from telemetry.status import Replicas
-from tests.default_configuration import default_args
 from tests.deployments.handles import Answers
 from tests.fakes import EMBEDDER_CROP, fake_card, serve_log
 from tests.gallery.sample_gallery import in_loop
@@ -80,15 +78,3 @@ async def test_status_has_the_replicas_of_the_stages_deployment() -> None:
     ]
     assert [each.replicas.wanted for each in statuses] == [4, 1, 0, 1]
     assert [each.calls.ongoing for each in statuses] == [0, 1, 0, 1]
-
-
-def test_service_reports_all_stages(service: httpx.Client) -> None:
-    stages = {stage["deployment"]: stage for stage in service.get("/v1/status").json()["stages"]}
-    names = [f"{stage.card.task}-{role}" for role, stage in default_args().stages.items()]
-    assert list(stages) == [*names, "gallery-writer", "gallery-reader", "ingress"]
-    assert service.get("/readyz").json()["ready"] is True
-    for stage in stages.values():
-        assert stage["ready"] is True
-        assert min(stage["replicas"]["running"], stage["replicas"]["wanted"]) >= 1
-    assert stages["embedder-arcface"]["model"] == "mobilefacenet"
-    assert stages["ingress"]["calls"]["ongoing"] >= 1

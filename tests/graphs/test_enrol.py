@@ -13,6 +13,7 @@ from graphs.policy import Policy
 from graphs.stages import embedding_kind
 from imaging.pick import Pick
 from imaging.refused import Refused
+from telemetry.request_record import recording
 from tests.fakes import People, direction
 from tests.local_gallery import LocalGallery
 
@@ -72,7 +73,9 @@ def statuses(outcomes: list[EnrolmentOutcome]) -> list[str]:
 def test_a_refused_photo_affects_no_other_and_is_not_sent_to_the_networks() -> None:
     desk = Desk()
     photos = ["broken", "anna", "nobody", "bob-dark", "bob", "anne-spoof", "carl dora", "dora-small", "carl"]
-    outcomes = desk.enrol(*photos, rules=STRICTLY_LIVE, liveness=True)
+    with recording(0.0) as recorder:
+        outcomes = desk.enrol(*photos, rules=STRICTLY_LIVE, liveness=True)
+    assert recorder.outcomes["enrolment", "refused"] == 6
     assert statuses(outcomes) == [
         *("INVALID_IMAGE", "enrolled", "NO_FACE_DETECTED", "FACE_TOO_DARK", "enrolled"),
         *("NOT_LIVE", "MULTIPLE_FACES_DETECTED", "FACE_TOO_SMALL", "enrolled"),

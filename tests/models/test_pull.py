@@ -5,7 +5,6 @@ import io
 import shutil
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -19,22 +18,16 @@ from models.store import Store
 from project.root import ROOT
 from tests.conftest import pulled
 from tests.models.cards import made_card
+from tests.waiting import until
 
 CARD = card("mediapipe-full-range")
 WEIGHTS, EXPORT = CARD.files[0].name, CARD.exports[0]
 
 
-class Paper(Console):
-    """A console that keeps its output and sets `printed` at the first."""
-
-    def __init__(self) -> None:
-        self.printed = threading.Event()
-        self.sheet = io.StringIO()
-        super().__init__(file=self.sheet, width=200)
-
-    def print(self, *words: Any, **options: Any) -> None:
-        super().print(*words, **options)
-        self.printed.set()
+@pytest.fixture
+def paper() -> Console:
+    """A console that records its output."""
+    return Console(record=True, file=io.StringIO(), width=200)
 
 
 @pytest.fixture
@@ -52,8 +45,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_pull_fetches_and_exports_and_a_second_one_does_nothing(mirror: Path, new: Store) -> None:
-    paper = Paper()
+def test_a_pull_fetches_and_exports_and_a_second_one_does_nothing(mirror: Path, new: Store, paper: Console) -> None:
     pull([CARD, CARD], new, mirror, paper)
     assert new.state(CARD) == "ready"
     assert names(new.root) == [".lock", CARD.name]
@@ -63,7 +55,7 @@ def test_a_pull_fetches_and_exports_and_a_second_one_does_nothing(mirror: Path, 
     (new.root / ".lock").unlink()
     pull([CARD], new, None, paper)
     assert names(new.root) == [CARD.name]
-    assert paper.sheet.getvalue().split() == ["pulled", CARD.name, "ready", CARD.name]
+    assert paper.export_text().split() == ["pulled", CARD.name, "ready", CARD.name]
 
 
 def test_an_export_that_fails_leaves_its_log_and_no_half_model(new: Store) -> None:
@@ -80,7 +72,7 @@ def test_an_export_that_fails_leaves_its_log_and_no_half_model(new: Store) -> No
 
 
 def test_the_next_pull_finishes_what_an_interruption_or_an_error_left(
-    store: Store, mirror: Path, new: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, mirror: Path, new: Store, paper: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(card: Card, to: Store) -> None:
         raise KeyboardInterrupt
@@ -91,33 +83,31 @@ def test_the_next_pull_finishes_what_an_interruption_or_an_error_left(
 
     monkeypatch.setattr(export_module, "export", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        pull([CARD], new, mirror, Paper())
+        pull([CARD], new, mirror, paper)
     assert names(new.folder(CARD)) == [WEIGHTS]
     monkeypatch.setattr(export_module, "export", copied)
     unknown = made_card(files=[CARD.files[0].model_copy(update={"name": "x", "sha256": "0" * 64, "sources": ()})])
     with pytest.raises(ModelError, match="x of the model made-up could not be fetched"):
-        pull([CARD, unknown], new, None, Paper())
+        pull([CARD, unknown], new, None, paper)
     assert [new.state(entry) for entry in (CARD, unknown)] == ["ready", "not pulled"]
 
 
-def test_a_pull_that_waited_for_another_finds_the_work_done(mirror: Path, new: Store) -> None:
-    paper = Paper()
+def test_a_pull_that_waited_for_another_finds_the_work_done(mirror: Path, new: Store, paper: Console) -> None:
     second = threading.Thread(target=pull, args=([CARD], new, None, paper))
     new.root.mkdir()
     with (new.root / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         second.start()
-        assert paper.printed.wait(timeout=10)
+        until(lambda: paper.export_text(clear=False), 10)
         # The first pull finishes while the second one waits.
         shutil.copytree(mirror, new.folder(CARD))
     second.join()
-    assert paper.sheet.getvalue() == f"waiting for another pull to finish\nready  {CARD.name}\n"
+    assert paper.export_text() == f"waiting for another pull to finish\nready  {CARD.name}\n"
 
 
-def test_a_fusion_is_pulled_as_its_members(store: Store) -> None:
-    paper = Paper()
+def test_a_fusion_is_pulled_as_its_members(store: Store, paper: Console) -> None:
     pull([pulled("crmnet-duo"), card("fr-liveness")], store, None, paper)
-    assert paper.sheet.getvalue().split() == ["ready", "fr-liveness", "ready", "minifasnet"]
+    assert paper.export_text().split() == ["ready", "fr-liveness", "ready", "minifasnet"]
 
 
 def test_a_configuration_names_each_model_of_its_applications_once(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from models.onnx_graph import OPSET
 Floats = NDArray[np.float32]
 
 
-def written(graph: str, **constants: NDArray[np.generic]) -> ModelProto:
+def written(graph: str, opset: int = OPSET, /, **constants: NDArray[np.generic]) -> ModelProto:
     """A model of this graph with these constants."""
-    model: ModelProto = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : {OPSET}]>\n{graph}')
+    model: ModelProto = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : {opset}]>\n{graph}')
     model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in constants.items())
     return model
 

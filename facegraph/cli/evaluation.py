@@ -12,14 +12,13 @@ from evaluation.configuration import Configuration, ThresholdTask
 from evaluation.figures import percent, shortage, supports
 from evaluation.samples import PairProtocol
 from facegraph.cli.measurement import CALIBRATED, measure_model
-from facegraph.cli.models import ConfigOption, StoreOption
+from facegraph.cli.models import ConfigOption, StoreOption, store_for
 from facegraph.cli.options import DEFAULT_CONFIG
 from facegraph.cli.output import escaped, print_line
 from models.card import Card
 from models.catalogue import card, cards
 from models.engines import Engine
 from models.errors import ModelError
-from models.store import DEFAULT_STORE, Store
 
 Network = Annotated[str, typer.Argument(help="An embedder or a liveness model, or its role in the configuration.")]
 Photos = Annotated[
@@ -61,7 +60,7 @@ def evaluate_command(
     detector: Detector = None,
     engine: EngineOption = "onnx",
     config: ConfigOption = DEFAULT_CONFIG,
-    store: StoreOption = DEFAULT_STORE,
+    store: StoreOption = None,
     report: ReportFile = None,
     replicates: Replicates = 1000,
     seed: Seed = 0,
@@ -69,7 +68,8 @@ def evaluate_command(
     """Measure a model on labelled photos: error rates with confidence intervals, plots and a report."""
     configuration = Configuration(config)
     entry = _network(configuration, network)
-    measurement = measure_model(configuration, entry, photos, protocol, groups, detector, engine, Store(store))
+    pulled = store_for(store, config)
+    measurement = measure_model(configuration, entry, photos, protocol, groups, detector, engine, pulled)
     measurement.report({}, measurement.sample.rates, {}, report, replicates, seed)
 
 
@@ -95,7 +95,7 @@ def calibrate_command(
     detector: Detector = None,
     engine: EngineOption = "onnx",
     config: ConfigOption = DEFAULT_CONFIG,
-    store: StoreOption = DEFAULT_STORE,
+    store: StoreOption = None,
     report: ReportFile = None,
     replicates: Replicates = 1000,
     seed: Seed = 0,
@@ -106,7 +106,8 @@ def calibrate_command(
     target = _target(entry, {"FMR": fmr, "APCER": apcer, "BPCER": bpcer})
     if write is not None:
         configuration.check(cast(ThresholdTask, entry.task), entry.name)
-    measurement = measure_model(configuration, entry, photos, None, groups, detector, engine, Store(store))
+    pulled = store_for(store, write or config)
+    measurement = measure_model(configuration, entry, photos, None, groups, detector, engine, pulled)
     sample = measurement.sample
     evidence = sample.evidence(measurement.answers, target.rate)
     lacking = shortage(target.at_most, evidence.trials, target.rate, evidence.counted)

@@ -13,14 +13,13 @@ from evaluation.figures import percent
 from evaluation.fusion import FOLDS, Fit, check_enough, counted, cross_validated, fit
 from evaluation.liveness import LIVE, read_presentations
 from evaluation.local_stages import face_stage, loaded_detector
-from facegraph.cli.models import StoreOption
+from facegraph.cli.models import StoreOption, store_for
 from facegraph.cli.output import escaped, print_line, tracking
 from models.card import Attack, BonaFide, Card
 from models.catalogue import card
 from models.device import Device
 from models.engines import load_members
 from models.errors import ModelError
-from models.store import DEFAULT_STORE, Store
 
 SEED = 0
 
@@ -33,15 +32,16 @@ def fuse_command(
     bpcer: Annotated[
         float, typer.Option("--bpcer", min=0, max=0.5, help="Share of live photos that may be rejected.")
     ] = 0.05,
-    store: StoreOption = DEFAULT_STORE,
+    store: StoreOption = None,
 ) -> None:
     """Find the operating point of a liveness card, and fit the weights of a fusion."""
     entry = card(name)
     if entry.task != "liveness":
         raise ModelError(f"{name} is not a liveness network")
     presentations = read_presentations(photos)
-    with loaded_detector(card("mtcnn"), Store(store)) as finder, tracking() as track:
-        members = face_stage(entry, load_members(entry, Store(store), "onnx", Device()))
+    pulled = store_for(store)
+    with loaded_detector(card("mtcnn"), pulled) as finder, tracking() as track:
+        members = face_stage(entry, load_members(entry, pulled, "onnx", Device()))
         logits = answers(track(presentations.photos, "photos"), finder, members)
     found = ~np.isnan(logits[:, 0])
     logits, kinds = logits[found], [each for each, here in zip(presentations.kinds, found, strict=True) if here]

@@ -12,14 +12,13 @@ from evaluation.gate import GateCounts, count_reasons
 from evaluation.labelled import photos_below
 from evaluation.local_stages import face_stage, loaded_detector
 from facegraph.cli.evaluation import Detector
-from facegraph.cli.models import ConfigOption, StoreOption
+from facegraph.cli.models import ConfigOption, StoreOption, store_for
 from facegraph.cli.options import DEFAULT_CONFIG, JsonOption
 from facegraph.cli.output import CommandError, print_json, print_line, stdout, tracking
 from facegraph.cli.shares import SHARE_COLUMNS, share_cells, share_json
 from models.catalogue import card
 from models.device import Device
 from models.engines import load_network
-from models.store import DEFAULT_STORE, Store
 from models.tasks.eyes import EYES
 from models.tasks.pose import POSE
 
@@ -28,7 +27,7 @@ def gate_command(
     photos: Annotated[Path, typer.Option("--photos", exists=True, file_okay=False, help="A folder of photos.")],
     detector: Detector = None,
     config: ConfigOption = DEFAULT_CONFIG,
-    store: StoreOption = DEFAULT_STORE,
+    store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Count the faces that the enrolment gate would refuse or report, by reason.
@@ -42,8 +41,9 @@ def gate_command(
         raise CommandError(f"{photos} has no photos")
     finder = card(detector) if detector else configuration.detector
     attributes = [entry for task in (POSE.name, EYES.name) if (entry := configuration.default(task))]
-    with loaded_detector(finder, Store(store)) as stage, tracking() as track:
-        networks = [face_stage(entry, load_network(entry, Store(store), "onnx", Device())) for entry in attributes]
+    pulled = store_for(store, config)
+    with loaded_detector(finder, pulled) as stage, tracking() as track:
+        networks = [face_stage(entry, load_network(entry, pulled, "onnx", Device())) for entry in attributes]
         counts = count_reasons(track(found, "photos"), stage, networks, configuration.policy)
     cards = [finder.name, *(entry.name for entry in attributes)]
     if as_json:

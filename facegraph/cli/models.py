@@ -14,18 +14,16 @@ from models.card import Card
 from models.catalogue import card, cards, caveats, networks_of
 from models.errors import ModelError
 from models.pull import configured_in, pull, store_in
-from models.store import DEFAULT_STORE, STORE_VARIABLE, State, Store, chosen_store
+from models.store import State, Store, chosen_store
 
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="MODEL...", help="Default: the models in the configuration.")
 ]
-StoreOption = Annotated[Path, typer.Option("--store", envvar=STORE_VARIABLE, help="Folder of the models.")]
-ConfiguredStoreOption = Annotated[
+StoreOption = Annotated[
     Path | None,
     typer.Option(
         "--store",
-        help="Folder of the models. Default: the configuration's models_dir, unless models are named; otherwise "
-        "MODEL_STORE, or data/models.",
+        help="Folder of the models. Default: the configuration's models_dir, else MODEL_STORE, else data/models.",
     ),
 ]
 ConfigOption = Annotated[Path, typer.Option("--config", help="A Serve configuration file.")]
@@ -37,24 +35,24 @@ MirrorOption = Annotated[
 
 def pull_command(
     names: Names = None,
-    store: ConfiguredStoreOption = None,
+    store: StoreOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     mirror: MirrorOption = None,
 ) -> None:
     """Download and export models. Models that are ready are skipped."""
-    asked, into = _asked(names, store, config)
-    pull(asked, into, mirror, stdout)
+    pull(_asked(names, config), store_for(store, config), mirror, stdout)
 
 
-def list_command(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+def list_command(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """List the models of the catalogue, and which of them are on this machine."""
+    pulled = store_for(store)
     if as_json:
-        print_json([_described(entry, _state(entry, Store(store))) for entry in cards().values()])
+        print_json([_described(entry, _state(entry, pulled)) for entry in cards().values()])
         return
     table = Table("model", "task", "state", "size", "licence", "title", box=None, header_style="bold")
     for entry in cards().values():
         size = " ".join(map(str, entry.shape))
-        table.add_row(entry.name, entry.task, _state(entry, Store(store)), size, entry.licence, entry.title)
+        table.add_row(entry.name, entry.task, _state(entry, pulled), size, entry.licence, entry.title)
     stdout.print(table)
     for entry in cards().values():
         if entry.superseded_by:
@@ -65,13 +63,11 @@ def list_command(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
         print_line(f"{', '.join(names)}: {caveat}")
 
 
-def verify_command(
-    names: Names = None, store: ConfiguredStoreOption = None, config: ConfigOption = DEFAULT_CONFIG
-) -> None:
+def verify_command(names: Names = None, store: StoreOption = None, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Check the hash of every file of the models."""
     damaged = []
-    asked, pulled = _asked(names, store, config)
-    for entry in dict.fromkeys(network for each in asked for network in networks_of(each)):
+    pulled = store_for(store, config)
+    for entry in dict.fromkeys(network for each in _asked(names, config) for network in networks_of(each)):
         problems = pulled.problems(entry)
         damaged += [entry.name] if problems else []
         stdout.print(
@@ -81,11 +77,16 @@ def verify_command(
         raise ModelError(f"run `{pulled.pull_command(*damaged)}` to repair it")
 
 
-def _asked(names: list[str] | None, store: Path | None, config: Path) -> tuple[list[Card], Store]:
-    """The named models, or those of a configuration, and their store."""
-    if names:
-        return [card(name) for name in names], Store(store or chosen_store())
-    return configured_in(config), Store(store) if store else store_in(config)
+def store_for(store: Path | None, config: Path | None = None) -> Store:
+    """Return the store that `--store` names, or else that of a configuration, or else the one for all commands."""
+    if store is not None:
+        return Store(store)
+    return store_in(config) if config else Store(chosen_store())
+
+
+def _asked(names: list[str] | None, config: Path) -> list[Card]:
+    """The named models, or those of a configuration."""
+    return [card(name) for name in names] if names else configured_in(config)
 
 
 def _state(entry: Card, store: Store) -> State:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from facegraph.cli.models import StoreOption
+from facegraph.cli.models import StoreOption, store_for
 from facegraph.cli.output import escaped, print_line
 from imaging.decode import Limits
 from models.catalogue import card, ranges_path
@@ -14,13 +14,12 @@ from models.device import Device
 from models.engines import load_detector
 from models.errors import ModelError
 from models.int8 import measure_ranges, write_ranges
-from models.store import DEFAULT_STORE, Store
 
 
 def ranges_command(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="A model whose card names an int8 file.")],
     photos: Annotated[Path, typer.Option("--photos", exists=True, file_okay=False, help="A folder of faces.")],
-    store: StoreOption = DEFAULT_STORE,
+    store: StoreOption = None,
 ) -> None:
     """Measure a model's value ranges for its int8 export, and save them next to its card.
 
@@ -29,10 +28,11 @@ def ranges_command(
     entry = card(name)
     if not entry.int8:
         raise ModelError(f"{name} has no int8 file")
-    floats = Store(store).folder(entry) / entry.exports[0]
+    pulled = store_for(store)
+    floats = pulled.folder(entry) / entry.exports[0]
     if not floats.is_file():
         raise ModelError(f"{floats} is missing: pull {name}, with a card without int8 until its ranges exist")
-    detect = PhotoDetector(load_detector(card("mtcnn"), Store(store), "onnx", Device(), {}), Limits())
+    detect = PhotoDetector(load_detector(card("mtcnn"), pulled, "onnx", Device(), {}), Limits())
     found = detect([path.read_bytes() for path in sorted(photos.rglob("*.jpg"))[::2]], entry.crops)
     crops = found.crops[entry.crops[0]]
     if not len(crops):

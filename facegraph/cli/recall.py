@@ -9,7 +9,7 @@ import yaml
 from rich.table import Table
 
 from evaluation.detection import MeasuredDetection, measure_detection, read_photos
-from facegraph.cli.models import StoreOption
+from facegraph.cli.models import StoreOption, store_for
 from facegraph.cli.options import JsonOption
 from facegraph.cli.output import CommandError, print_json, print_line, stdout, tracking
 from facegraph.cli.shares import SHARE_COLUMNS, share_cells, share_json
@@ -18,7 +18,6 @@ from models.catalogue import card
 from models.detection import PhotoDetector
 from models.device import Device
 from models.engines import load_detector
-from models.store import DEFAULT_STORE, Store
 
 DetectorArgument = Annotated[str, typer.Argument(help="Name of the detector's card.")]
 PhotosOption = Annotated[
@@ -37,7 +36,7 @@ def recall_command(
     detector: DetectorArgument,
     photos: PhotosOption,
     option: DetectorOption = None,
-    store: StoreOption = DEFAULT_STORE,
+    store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure how many labelled faces a detector finds, how many others it reports, and its time on one thread.
@@ -47,7 +46,7 @@ def recall_command(
     if a detected box overlaps it by at least 0.35 (intersection over union) or contains the nose.
     """
     labelled = read_photos(photos)
-    finder = load_detector(card(detector), Store(store), "onnx", Device(threads=1), _options(option or []))
+    finder = load_detector(card(detector), store_for(store), "onnx", Device(threads=1), _options(option or []))
     try:
         with tracking() as track:
             measured = measure_detection(track(labelled, "photos"), PhotoDetector(finder, Limits()))

@@ -47,9 +47,8 @@ class LivenessTask(FaceTask[LivenessOutput]):
             ModelError: the network does not have one output of two or more classes, or lacks this class.
         """
         if len(sizes) != 1 or sizes[0] < 2:
-            found = " and ".join(f"{size} numbers" for size in sizes)
             raise ModelError(
-                f"the network returns {found}; liveness needs one output with the logits of two or more classes"
+                f"the network has outputs of {[*sizes]} numbers; the task liveness needs one: logits of several classes"
             )
         classes, live_class = sizes[0], output.live_class
         if live_class is None or live_class >= classes:

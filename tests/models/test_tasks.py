@@ -57,8 +57,8 @@ def test_the_graph_and_numpy_compute_the_definition(name: str, seed: int, faces:
 @pytest.mark.parametrize(
     ("name", "sizes", "problem"),
     [
-        ("liveness", [1], "the network returns 1 numbers; liveness needs one output"),
-        ("liveness", [3, 3], "the network returns 3 numbers and 3 numbers; liveness needs one output"),
+        ("liveness", [1], "the task liveness needs one: logits of several classes"),
+        ("liveness", [3, 3], "the task liveness needs one: logits of several classes"),
         ("embedder", [6], "output.size is 7, but the network returns 6 numbers"),
         ("pose", [66, 66], "the task pose needs three of the same size"),
         ("pose", [66, 66, 3], "the task pose needs three of the same size"),

@@ -1,11 +1,10 @@
-"""A small server on loopback, and fake resolvers and transports."""
+"""A server on loopback, and fake resolvers, connections and bodies."""
 
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
@@ -24,62 +23,20 @@ WITH_USER = ("URL_NOT_ALLOWED", "URLs with a user name or password are not allow
 NO_CONNECTION = ("DOWNLOAD_FAILED", "Could not connect to the URL's host")
 NOT_FOUND = ("DOWNLOAD_FAILED", "The URL's host could not be resolved")
 
-Page = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
-
-
-def head(status: str = "200 OK", **headers: str) -> bytes:
-    """The head of a response, which ends with the connection unless it declares a length."""
-    lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode()
-
-
-def page(body: bytes = PHOTO, **headers: str) -> bytes:
-    """A response that declares the length of its body."""
-    return head(content_length=str(len(body)), **headers) + body
-
-
-@dataclass
-class Site:
-    """Answers every request with `page`."""
-
-    page: Page
-    scheme: str
-    port: int = 0
-    asked: list[str] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
-    left: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def url(self, path: str = "/photo", host: str = "127.0.0.1") -> str:
-        return f"{self.scheme}://{host}:{self.port}{path}"
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            request, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
-            self.asked.append(request.split(" ")[1])
-            self.headers.append({name.lower(): value for name, value in (line.split(": ", 1) for line in lines)})
-            if isinstance(self.page, bytes):
-                writer.write(self.page)
-                await writer.drain()
-            else:
-                await self.page(writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            self.left.set()
-        except asyncio.CancelledError:
-            # The event loop ends, which asyncio's streams would log as an error.
-            pass
-        finally:
-            writer.close()
-
 
 @asynccontextmanager
-async def serving(page: Page, tls: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
-    site = Site(page, "https" if tls else "http")
-    server = await asyncio.start_server(site.answer, "127.0.0.1", 0, ssl=tls)
-    site.port = server.sockets[0].getsockname()[1]
-    try:
-        yield site
-    finally:
-        server.close()
+async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[int, list[str]]]:
+    """Serve `PHOTO` at every path. Gives the port, and the head of each request on a connection of its own."""
+    heads = list[str]()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(b"HTTP/1.1 200 OK\r\nSet-Cookie: visitor=17; Path=/\r\nContent-Length: 1024\r\n\r\n" + PHOTO)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls) as server:
+        yield server.sockets[0].getsockname()[1], heads
 
 
 class Names:
@@ -98,15 +55,37 @@ class Names:
         return self.answers[host].pop(0)
 
 
+class Body(httpx.AsyncByteStream):
+    """A body that arrives in pieces, one each `pause` seconds; an exception among them is raised."""
+
+    def __init__(self, *pieces: bytes | Exception, pause: float = 0) -> None:
+        self.pieces, self.pause, self.closed = pieces, pause, False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self.pieces:
+            await asyncio.sleep(self.pause)
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+def found(status: int = 200, body: Body | None = None, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(status, headers=named, stream=body or Body(PHOTO))
+
+
 class Wire(httpx.MockTransport):
     """Records requests and returns the answers in turn, or raises those that are exceptions."""
 
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
+    def __init__(self, *answers: Any) -> None:
         super().__init__(self.answer)
         self.answers = list(answers)
         self.sent: list[httpx.Request] = []
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
+    def answer(self, request: httpx.Request) -> Any:
         self.sent.append(request)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -117,14 +96,6 @@ class Wire(httpx.MockTransport):
     def urls(self) -> list[str]:
         """The addresses that were asked for."""
         return [str(request.url) for request in self.sent]
-
-
-async def photo() -> AsyncIterator[bytes]:
-    yield PHOTO
-
-
-def found(status: int = 200, **headers: str) -> httpx.Response:
-    return httpx.Response(status, headers=headers, content=photo())
 
 
 def addresses(resolve: Any = None, wire: httpx.AsyncBaseTransport | None = None, **args: Any) -> Addresses:

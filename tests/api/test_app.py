@@ -1,23 +1,26 @@
 """The whole app: what stands around every route, and what every request has of its own."""
 
 import asyncio
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.types import Message
 
 from access.settings import AccessArgs
 from api.app import create_app
-from api.security_headers import HEADERS, STRICT
+from api.security_headers import DOCUMENTATION, HEADERS, STRICT, SecurityHeaders
 from api.settings import LimitArgs
 from graphs.policy import Policy
 from graphs.stages import DetectionRequest
 from imaging.faces import Detection
 from tests.api.asgi import ask
-from tests.fakes import FakeNetwork, People, detector, serve_log, service, stages, with_stages
+from tests.fakes import FakeNetwork, People, client, detector, serve_log, service, stages, with_stages
 
 EXTRACT = "/api/v1/extract-embedding"
 
@@ -80,3 +83,42 @@ def test_a_request_keeps_the_policy_that_it_began_with() -> None:
         answer = app.post("/v1/verify?liveness=report", files=files).json()
         assert [face["liveness"]["threshold"] for face in answer["faces"]] == [threshold] * 2
         assert answer["threshold"]["value"] == threshold
+
+
+def check(response: httpx.Response, policy: str) -> None:
+    expected = HEADERS | {"Content-Security-Policy": policy}
+    assert {name: response.headers.get_list(name) for name in expected} == {
+        name: [value] for name, value in expected.items()
+    }
+
+
+def test_the_headers_are_these() -> None:
+    assert HEADERS == {
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+    }
+    assert STRICT == "default-src 'none'; frame-ancestors 'none'"
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+def test_the_documentation_may_load_what_it_names_and_nothing_may_frame_it(path: str) -> None:
+    response = client().get(path)
+    check(response, DOCUMENTATION)
+    policy = dict(part.split(" ", 1) for part in DOCUMENTATION.split("; "))
+    assert policy["frame-ancestors"] == policy["default-src"] == "'none'"
+    assert policy["connect-src"] == "'self'"
+    loaded = re.findall(r'<(script|link|img)[^>]+?(?:src|href)="(https://[^/"]+)', response.text)
+    assert loaded
+    # A link is a style sheet or a favicon, which is an image.
+    allowed = {kind: policy[f"{kind}-src"] for kind in ("script", "img", "style")}
+    allowed["link"] = allowed["style"] + allowed["img"]
+    assert [site for kind, site in loaded if site not in allowed[kind]] == []
+
+
+def test_a_routes_own_caching_header_is_replaced() -> None:
+    app = SecurityHeaders(PlainTextResponse("x", headers={"Cache-Control": "public", "X-Own": "kept"}))
+    response = TestClient(app).get("/")
+    check(response, STRICT)
+    assert response.headers["x-own"] == "kept"

@@ -5,7 +5,6 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from starlette.types import Message, Receive, Send
 from starlette.types import Scope as Connection
@@ -18,51 +17,48 @@ from tests.fakes import direction, serve_log
 ADDRESS = "192.0.2.7"
 
 
-def enrol(keyed: KeyedService, headers: dict[str, str], *subjects: str) -> httpx.Response:
-    photos = [("photo", (f"{subject}.jpg", subject.encode())) for subject in subjects]
-    return keyed.ask("POST", "/v1/collections/staff/faces", headers, data={"subject": list(subjects)}, files=photos)
+def photos(*subjects: str) -> dict[str, Any]:
+    """A form that enrols these subjects, by photos that show them."""
+    files = [("photo", (f"{subject}.jpg", subject.encode())) for subject in subjects]
+    return {"data": {"subject": list(subjects)}, "files": files}
+
+
+STAFF = "/v1/collections/{collection}"
+CARL = {"subject": "carl", "values": direction(270)}
+PROBE = {"contract": "contract", "values": direction(90)}
+LOGGED: list[tuple[str, str, dict[str, Any], int, str, list[str]]] = [
+    ("PUT", STAFF, {"json": {}}, 201, "change_collection", []),
+    ("POST", f"{STAFF}/faces", photos("anna", "bob"), 201, "enrol", ["anna", "bob"]),
+    ("POST", f"{STAFF}/embeddings", {"json": {"contract": "contract", "embeddings": [CARL]}}, 201, "enrol", ["carl"]),
+    ("POST", f"{STAFF}/search", photos("anna") | {"data": {}}, 200, "search", ["anna"]),
+    ("POST", f"{STAFF}/search/embedding", {"json": {"embedding": PROBE}}, 200, "search", ["bob"]),
+    ("DELETE", f"{STAFF}/subjects/{{subject}}", {}, 200, "delete", ["anna"]),
+    ("POST", f"{STAFF}/subjects/delete", {"json": {"ids": ["bob", "no", "bob"]}}, 200, "delete", ["bob", "no"]),
+    ("DELETE", f"{STAFF}/faces/{{face_id}}", {}, 404, "delete", []),
+    ("POST", "/v1/gallery/clean", {}, 200, "clean", []),
+    ("DELETE", STAFF, {"params": {"with_faces": "true"}}, 200, "delete_collection", []),
+]
 
 
 def test_an_entry_says_who_did_what_to_whom_and_nothing_about_faces(keyed: KeyedService) -> None:
     headers = keyed.key() | {"X-Request-ID": "r-1", "X-Forwarded-For": ADDRESS}
-    staff = "/v1/collections/staff"
-    embedding = {"contract": "contract", "values": direction(90)}
-    more = {"contract": "contract", "embeddings": [{"subject": "carl", "values": direction(270)}]}
-    done = [
-        keyed.ask("PUT", staff, headers, json={}),
-        enrol(keyed, headers, "anna", "bob"),
-        keyed.ask("POST", f"{staff}/embeddings", headers, json=more),
-        keyed.ask("POST", f"{staff}/search", headers, files={"photo": ("x.jpg", b"anna")}),
-        keyed.ask("POST", f"{staff}/search/embedding", headers, json={"embedding": embedding}),
-        keyed.ask("DELETE", f"{staff}/subjects/anna", headers),
-        keyed.ask("POST", f"{staff}/subjects/delete", headers, json={"ids": ["bob", "nobody", "bob"]}),
-        keyed.ask("DELETE", f"{staff}/faces/f1", headers),
-        keyed.ask("POST", "/v1/gallery/clean", headers),
-        keyed.ask("DELETE", staff, headers, params={"with_faces": "true"}),
-    ]
-    noted = keyed.entries()
-    assert [response.status_code for response in done] == [each["status"] for each in noted]
-    assert [each["status"] for each in noted] == [201, 201, 201, 200, 200, 200, 200, 404, 200, 200]
-    assert [(each["action"], each["route"], each["collection"], each["subjects"], each["faces"]) for each in noted] == [
-        ("change_collection", "PUT /v1/collections/{collection}", "staff", [], []),
-        ("enrol", "POST /v1/collections/{collection}/faces", "staff", ["anna", "bob"], []),
-        ("enrol", "POST /v1/collections/{collection}/embeddings", "staff", ["carl"], []),
-        ("search", "POST /v1/collections/{collection}/search", "staff", ["anna"], []),
-        ("search", "POST /v1/collections/{collection}/search/embedding", "staff", ["bob"], []),
-        ("delete", "DELETE /v1/collections/{collection}/subjects/{subject}", "staff", ["anna"], []),
-        ("delete", "POST /v1/collections/{collection}/subjects/delete", "staff", ["bob", "nobody"], []),
-        ("delete", "DELETE /v1/collections/{collection}/faces/{face_id}", "staff", [], ["f1"]),
-        ("clean", "POST /v1/gallery/clean", None, [], []),
-        ("delete_collection", "DELETE /v1/collections/{collection}", "staff", [], []),
-    ]
-    id = headers["Authorization"].split("_")[1]
-    assert {(each["key"], each["address"], each["request_id"]) for each in noted} == {(id, ADDRESS, "r-1")}
+    _, id, secret = headers["Authorization"].split("_", 2)
+    for method, route, sent, status, action, subjects in LOGGED:
+        path = route.format(collection="staff", subject="anna", face_id="f1")
+        assert keyed.ask(method, path, headers, **sent).status_code == status
+        assert (
+            keyed.entries()[-1].items()
+            >= {
+                **{"request_id": "r-1", "key": id, "address": ADDRESS, "status": status},
+                **{"action": action, "route": f"{method} {route}", "subjects": subjects},
+                "collection": "staff" if "{collection}" in route else None,
+                "faces": ["f1"] if "{face_id}" in route else [],
+            }.items()
+        )
+    assert len(keyed.entries()) == len(LOGGED)
     text = keyed.log.read_text("ascii")
-    assert headers["Authorization"].split("_", 2)[2] not in text
-    for secret in (b"anna", b"bob"):
-        assert base64.b64encode(secret).decode() not in text
-    assert "-1.0" not in text
-    assert "values" not in text
+    for hidden in (secret, *(base64.b64encode(photo).decode() for photo in (b"anna", b"bob")), "-1.0", "values"):
+        assert hidden not in text
 
 
 def test_the_face_database_is_logged_with_its_collection(keyed: KeyedService) -> None:
@@ -82,7 +78,7 @@ def test_the_face_database_is_logged_with_its_collection(keyed: KeyedService) ->
 
 def test_a_failed_request_is_logged_with_its_subjects(keyed: KeyedService) -> None:
     headers, photo = keyed.key(), [("photo", ("x.jpg", b"broken"))]
-    enrol(keyed, headers, "anna")
+    keyed.ask("POST", "/v1/collections/staff/faces", headers, **photos("anna"))
     keyed.ask("PUT", "/v1/collections/staff", headers, json={})
     keyed.ask("POST", "/v1/collections/staff/faces", headers, data={"subject": "anna"}, files=photo)
     keyed.ask("POST", "/v1/collections/staff/faces", headers, json={})

@@ -101,7 +101,7 @@ class Keys:
         if (now := self._clock()) < self._next_check:
             return self._known
         self._next_check = now + RELOAD_PERIOD_S
-        # Taken before the file is read, so that a change in between is noticed next time.
+        # Read before the file, so that a change in between is noticed next time.
         state = _state(self._path)
         if state != self._state or isinstance(self._known, KeysError):
             self._state = state
@@ -158,7 +158,7 @@ def create(
 
 
 def revoke(path: Path, id: str) -> Key:
-    """Remove a key from the file. The service refuses it after at most `RELOAD_PERIOD_S`.
+    """Remove a key from the file. The service rejects it after at most `RELOAD_PERIOD_S`.
 
     Raises:
         KeysError: there is no key with this id, or the file cannot be read.

@@ -1,4 +1,4 @@
-"""Settings of access: keys, the audit log and request rates."""
+"""Access settings: keys, the audit log and request rates."""
 
 from pathlib import Path
 
@@ -13,17 +13,19 @@ KEYS_FILE = Path("data/keys.json")
 class AccessArgs(EnvironmentSettings):
     """API keys, the audit log and request rates."""
 
-    require_keys: bool = Field(False, description="Whether requests need an API key. A wrong key is always refused.")
+    require_keys: bool = Field(
+        False, description="Whether requests need an API key. An invalid key is always rejected."
+    )
     keys_file: Path = Field(
         KEYS_FILE,
-        description="What `facegraph keys` writes, relative to the project; needed on each node with an ingress.",
+        description="The key file, relative to the project; needed on each node with an ingress replica.",
     )
     audit_log: str = Field("data/audit.jsonl", description="The log file, relative to the project; empty for no log.")
     rate_limit: float = Field(
         0,
         ge=0,
         allow_inf_nan=False,
-        description="Requests per second and ingress replica, per key, or per address without one; 0 for no limit.",
+        description="Requests per second and ingress replica, per key, or per IP address without one; 0 for no limit.",
     )
     rate_burst: int = Field(20, gt=0, description="Requests that may exceed the rate in one burst.")
     forwarded_hops: int = Field(
@@ -36,7 +38,7 @@ class AccessArgs(EnvironmentSettings):
     @field_validator("keys_file")
     @classmethod
     def _file_below_the_project(cls, path: Path) -> Path:
-        # An empty variable means the default, as for `facegraph keys`.
+        # An empty variable means the default, as in `facegraph keys`.
         return ROOT / (KEYS_FILE if path == Path() else path)
 
     @field_validator("audit_log")

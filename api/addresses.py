@@ -14,7 +14,7 @@ import httpx
 
 from api.networks import IPAddress, is_public
 from api.settings import AddressArgs
-from imaging.refused import Refused
+from imaging.refused import Refused, too_large
 
 logger = logging.getLogger("ray.serve")
 
@@ -164,11 +164,6 @@ class Resolver:
         look_up = partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
         found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
         return [str(address[0]) for *_, address in found]
-
-
-def too_large(max_bytes: int) -> Refused:
-    """Return the error for an encoded photo of more than `max_bytes`."""
-    return Refused("IMAGE_TOO_LARGE", f"The image exceeds the limit of {max_bytes} bytes")
 
 
 def _parse(text: str, base: httpx.URL | None = None) -> httpx.URL:

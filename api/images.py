@@ -6,9 +6,8 @@ import re
 import pybase64
 from fastapi import UploadFile
 
-from api.addresses import too_large
 from api.service import Service
-from imaging.refused import Refused
+from imaging.refused import Refused, too_large
 
 _DATA_URL = re.compile(r'\s*data:((?:[^,"]|"[^"]*"){0,1000}),', re.IGNORECASE)
 _BASE64 = re.compile(r"; *base64 *$", re.IGNORECASE)

@@ -9,7 +9,7 @@ class AreaSampler:
     """Averages boxes of pixels by means of the photo's integral image.
 
     Each sample is the mean of all pixels that its cell touches: torch's ``area`` interpolation (adaptive average
-    pooling), in a time that depends on the number of samples and not on the number of pixels
+    pooling), in time proportional to the number of samples, not of pixels
     (Crow, "Summed-area tables for texture mapping", SIGGRAPH 1984).
 
     Args:

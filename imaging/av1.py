@@ -1,6 +1,6 @@
-"""Reads the work of decoding an AV1 picture from its headers.
+"""Estimates the work of decoding an AV1 picture from its headers.
 
-Sections are those of the AV1 Bitstream & Decoding Process Specification, version 1.0.0 with errata 1.
+Section numbers refer to the AV1 Bitstream & Decoding Process Specification, version 1.0.0 with errata 1.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from imaging.bit_reader import BitReader
 from imaging.refused import damaged, too_complex
 
 MOST_BITSTREAM_UNITS = 1024
-"""Most open bitstream units per picture."""
+"""Maximum number of OBUs (open bitstream units) per picture."""
 
 _SEQUENCE, _FRAME_HEADER, _FRAME = 1, 3, 6
 _KEY, _SWITCH = 0, 3
@@ -32,11 +32,11 @@ class _Sequence:
 
 
 def av1_work(coded: bytes) -> tuple[int, int]:
-    """Pixels of the largest frame, and the number of frames.
+    """Return the pixels of the largest frame, and the number of frames.
 
     Raises:
-        Refused: ``IMAGE_TOO_COMPLEX`` for too many units, or a frame that overrides the size of its sequence, as layers
-            of different sizes do; ``INVALID_IMAGE`` for damaged headers.
+        Refused: ``IMAGE_TOO_COMPLEX`` for too many units, or a frame with a different size than its sequence, as in
+            spatial layers; ``INVALID_IMAGE`` for damaged headers.
     """
     sequence, pixels, frames = None, 0, 0
     for number, (kind, body) in enumerate(_units(coded)):

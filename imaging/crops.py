@@ -1,4 +1,4 @@
-"""Crops faces in the shape that a network was trained on."""
+"""Crops faces as a model expects them."""
 
 import math
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ TEMPLATE = np.array(
 TEMPLATE_SIZE = 112
 
 MOST_TILT = 20.0
-"""Most degrees of tilt that remain in a crop of a face's box. Training photos have tilted heads, too."""
+"""Maximum tilt that remains in a crop of a face's box, in degrees. Training photos also show tilted heads."""
 
 
 @dataclass(frozen=True, slots=True)
 class CropSpec:
-    """The crop of a face that a network expects. Hashable, since it is the key of a request's crops.
+    """The crop of a face that a model expects. Hashable, since it is the key of a request's crops.
 
     Attributes:
         size: side of the square crop in pixels.
@@ -38,7 +38,7 @@ class CropSpec:
             ``inside``: the box times `scale`, shrunk and shifted until it lies inside the photo,
             then stretched to the square.
             ``left_eye``, ``right_eye``: a square of `scale` times the distance between the eyes, centred on the eye and
-            level with both, the photo's edge repeated outside it. Left and right are those of the landmarks.
+            level with both, the photo's edge repeated outside it. Left and right are as in the landmarks.
         scale: factor by which the box grows about its centre. Not used for ``aligned``.
     """
 
@@ -80,17 +80,17 @@ def tilt(landmarks: NDArray[np.floating]) -> float:
     if np.ptp(landmarks, axis=0).max() < 1e-3:
         return 0.0
     matrix = similarity_transform(landmarks, TEMPLATE)
-    # The y axis points down: the matrix turns clockwise by this angle.
+    # The y axis points down: the matrix rotates clockwise by this angle.
     return -math.degrees(math.atan2(matrix[1, 0], matrix[0, 0]))
 
 
 def quarter_turns(landmarks: NDArray[np.floating]) -> int:
-    """Quarter turns by which to rotate a photo counterclockwise to set a face upright within 45 degrees, 0 to 3."""
+    """Return the counterclockwise quarter turns, 0 to 3, that bring a face upright to within 45 degrees."""
     return round(tilt(landmarks) / 90) % 4
 
 
 def box_rotation(landmarks: NDArray[np.floating]) -> float:
-    """Degrees by which a photo is rotated counterclockwise before a crop of a face's box is cut, -180 to 180.
+    """Return the counterclockwise rotation of a photo before a face's box is cropped, in degrees, -180 to 180.
 
     Whole quarter turns, and the rest of the tilt if it exceeds `MOST_TILT`.
     """
@@ -153,7 +153,7 @@ def _eye(pixels: NDArray[np.uint8], points: NDArray[np.float32], spec: CropSpec)
     left, right = points[0].astype(np.float64), points[1].astype(np.float64)
     between = right - left
     distance = max(float(np.hypot(*between)), 1.0)
-    # At no distance between the eyes nothing is turned.
+    # If the eyes coincide, do not rotate.
     cosine, sine = between / distance if between.any() else (1.0, 0.0)
     turn = np.array([[cosine, sine], [-sine, cosine]]) * spec.size / (spec.scale * distance)
     centre = left if spec.fit == "left_eye" else right
@@ -174,7 +174,7 @@ def _stretched(region: NDArray[np.uint8], spec: CropSpec) -> NDArray[np.uint8]:
 
 
 def _region(pixels: NDArray[np.uint8], box: Box, spec: CropSpec) -> NDArray[np.uint8]:
-    """The pixels of the scaled box, at least one in each direction."""
+    """Return the pixels of the scaled box, at least one in each direction."""
     photo_height, photo_width = pixels.shape[:2]
     left, top, right, bottom = box
     centre_x, centre_y = (left + right) / 2, (top + bottom) / 2

@@ -14,36 +14,37 @@ from numpy.typing import NDArray
 
 from imaging import heif_structure, jpeg_structure, png_structure, sixteen_bit, webp_structure
 from imaging.formats import recognise
-from imaging.refused import Refused, damaged, too_complex
+from imaging.refused import Refused, damaged, too_complex, too_large
 
-# The gate checks its own limit before any pixel is decoded. Pillow only warns up to twice its limit.
+# Disable Pillow's limit: it only warns below twice the limit, and the gate has its own check.
 PIL.Image.MAX_IMAGE_PIXELS = None
 # Each broken tag of an untrusted file would add a line to the log and stay in memory.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 MOST_WHOLE = 25_000_000
-"""Most pixels of a file that is decoded as a whole, at 4 bytes or more per pixel: all but JPEG files of one scan."""
+"""Maximum number of pixels of formats that must be decoded at full size (all but single-scan JPEG), at 4 or more bytes
+per pixel."""
 MOST_WEBP = 12_500_000
-"""Most pixels of a WEBP file. Pillow's copies take 28 bytes per pixel."""
+"""Maximum number of pixels of a WEBP file. Pillow's copies take 28 bytes per pixel."""
 MOST_SPARE = 1.2
-"""Most coded pixels of a HEIC or AVIF photo, including tile edges and transparency, as a multiple of the pixels that it
-may have. A pixel takes 7 to 14 bytes, or 20 with transparency."""
+"""Maximum ratio of coded pixels to the pixel limit for HEIC and AVIF, including tile edges and transparency. A pixel
+takes 7 to 14 bytes, or 20 with transparency."""
 MOST_WORK = 400_000_000
-"""Most pixels times decoder passes, which take about a second. Encoders write 10 to 16 scans."""
+"""Maximum of pixels times decoder passes, about a second of work. Encoders write 10 to 16 scans."""
 MOST_ASPECT = 50
-"""Largest ratio of the sides. Scaled down, a longer photo is too narrow for a face to be found."""
+"""Maximum ratio of the sides. After downscaling, a more elongated photo would be too narrow for face detection."""
 
 _BAND = 4_000_000
 
-# Photos are decoded in parallel, one thread each. OpenCV's own threads spin while they wait for each other: with two of
-# them, measuring a photo of 1,024 pixels takes 2.7 ms of CPU time instead of 1.6 and is no faster.
+# Photos are decoded in parallel, one thread each. OpenCV's threads busy-wait for each other: with two, measuring
+# a 1,024-pixel photo takes 2.7 ms of CPU time instead of 1.6 and is no faster.
 cv2.setNumThreads(1)
 PIL.AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 # Decode the primary picture only; 0 disables libheif's own threads.
 pi_heif.register_heif_opener(decode_threads=0, thumbnails=False, depth_images=False, aux_images=False)
 
 _MISSING = ((128,) * 3, (64,) * 3)
-"""Colours of the last pixel if a JPEG file lacks pixels before its end marker: in RGB or grey, and in CMYK."""
+"""Colours that decoders give missing pixels of a JPEG file with an end marker: for RGB or grey, and for CMYK."""
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
     2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
@@ -77,7 +78,7 @@ class Decoded:
 
     Attributes:
         pixels: uint8 (height, width, 3) RGB, upright, scaled down to the limit.
-        width, height: of the upright photo before scaling.
+        width, height: size of the upright photo before scaling.
     """
 
     pixels: NDArray[np.uint8]
@@ -93,8 +94,8 @@ class Decoded:
 def decode(data: bytes, limits: Limits) -> Decoded:
     """Decode a file of one of the `FORMATS`.
 
-    Applies the EXIF orientation, or the one built into HEIC and AVIF. Converts grey, palette and CMYK to RGB, puts
-    transparency over white as browsers do, and takes the first picture of an animation.
+    Applies the EXIF orientation, or the one built into HEIC and AVIF. Converts grey, palette and CMYK to RGB,
+    composites transparency over white, and uses the first frame of an animation.
 
     Raises:
         Refused: ``IMAGE_TOO_LARGE`` for too many bytes or pixels and ``IMAGE_TOO_COMPLEX`` for too much decoding work,
@@ -103,7 +104,7 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     if not data:
         raise Refused("INVALID_IMAGE", "The image is empty")
     if len(data) > limits.max_bytes:
-        raise Refused("IMAGE_TOO_LARGE", f"The image has {len(data)} bytes; at most {limits.max_bytes} are accepted")
+        raise too_large(limits.max_bytes)
     kind, passes, scans, rival = recognise(data), 1, None, None
     if kind == "HEIF":
         kind, data = _still(data, limits)
@@ -124,14 +125,14 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         if kind == "PNG":
             _check_rows(image, data)
             if png_structure.has_sixteen_bit_colours(data) and sixteen_bit.uses_lower_bits(image):
-                # Frees memory before the second image.
+                # Free memory before the second image.
                 image.close()
                 pixels = _pixels(sixteen_bit.decode_lower_bits(data), limits.max_dimension)
         orientation = _orientation(image)
         if scans is not None and scans.is_ended and tuple(pixels[-1, -1]) in _MISSING:
             rival = jpeg_structure.continued(data[: scans.end].rstrip(b"\xff"))
         if rival is not None:
-            # Frees memory before the second image.
+            # As above.
             image.close()
             _check_same(_pixels(_open(rival, kind), limits.max_dimension), pixels)
     except Exception as error:
@@ -151,7 +152,7 @@ def _still(data: bytes, limits: Limits) -> tuple[str, bytes]:
     most = min(limits.max_pixels, MOST_WHOLE)
     _check_size(still.width, still.height, most)
     if still.coded > MOST_SPARE * most:
-        text = f"The image is coded in {still.coded} pixels; at most {int(MOST_SPARE * most)} are accepted"
+        text = f"The image has {still.coded} coded pixels; the maximum is {int(MOST_SPARE * most)}"
         raise Refused("IMAGE_TOO_LARGE", text)
     if still.work > MOST_WORK:
         raise too_complex()
@@ -178,20 +179,20 @@ def _check(image: PIL.ImageFile.ImageFile, passes: int, limits: Limits) -> None:
         raise Refused("IMAGE_TOO_COMPLEX", f"The image has {passes} scans, too many for its size")
     if any(tile.codec_name == "bmp_rle" for tile in image.tile):
         # Pillow decompresses such files byte by byte, in Python.
-        raise Refused("INVALID_IMAGE", "The image is a run-length encoded BMP file, which is not accepted")
+        raise Refused("INVALID_IMAGE", "Run-length encoded BMP files are not supported")
 
 
 def _check_size(width: int, height: int, most: int) -> None:
     if width * height > most:
-        raise Refused("IMAGE_TOO_LARGE", f"The image has {width}x{height} pixels; at most {most} are accepted")
+        raise Refused("IMAGE_TOO_LARGE", f"The image has {width}x{height} pixels; the maximum is {most}")
     if max(width, height) > MOST_ASPECT * min(width, height):
         raise Refused(
-            "INVALID_IMAGE", f"The image has {width}x{height} pixels, one side more than {MOST_ASPECT} times the other"
+            "INVALID_IMAGE", f"The image is too narrow: {width}x{height} pixels (maximum aspect ratio {MOST_ASPECT}:1)"
         )
 
 
 def _check_rows(image: PIL.Image.Image, data: bytes) -> None:
-    """Refuse a PNG file whose compressed pixels end before the last row. Pillow leaves missing rows black."""
+    """Reject a PNG file whose compressed pixels end before the last row. Pillow leaves missing rows black."""
     width, height = image.size
     last = np.asarray(image.crop((0, height - 1, width, height)))
     if (not last.any() or png_structure.is_cut(data)) and png_structure.is_short(data):
@@ -204,13 +205,13 @@ def _check_same(pixels: NDArray[np.uint8], others: NDArray[np.uint8]) -> None:
 
 
 def _orientation(image: PIL.Image.Image) -> int:
-    """The orientation from EXIF alone. Browsers ignore that of XMP, which Pillow's `getexif` falls back to."""
+    """Read the orientation from EXIF only. Pillow's `getexif` falls back to XMP, which browsers ignore."""
     tags = PIL.Image.Exif()
     try:
         tags.load(image.info.get("exif", b""))
         orientation = tags.get(_ORIENTATION_TAG, 1)
     except Exception:
-        # A photo with broken metadata is still valid: viewers show it as stored.
+        # A photo with malformed metadata is still valid: viewers show it as stored.
         return 1
     return orientation if orientation in _TURNS else 1
 
@@ -230,11 +231,11 @@ def _rgb(image: PIL.Image.Image, dropped: int) -> NDArray[np.uint8]:
 
 
 def _pixels(image: PIL.Image.Image, longest: int) -> NDArray[np.uint8]:
-    """RGB pixels, scaled down to `longest`. Large images are converted in bands to avoid a copy of the whole."""
+    """Return RGB pixels, scaled down to `longest`. Large images are converted in bands to avoid a full-size copy."""
     size = _within(*image.size, longest)
-    # JPEG decoders can decode at a half, a quarter or an eighth of the size, with less work.
+    # JPEG decoders can decode at 1/2, 1/4 or 1/8 size, with less work.
     image.draft(None, size)
-    # Only the first load raises an error. After it, missing pixels are silently black.
+    # Only the first `load` raises an error; later accesses silently return black for missing pixels.
     width, height = image.size
     image.load()
     if image.size != (width, height):
@@ -259,6 +260,6 @@ def _resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uin
 
 
 def _within(width: int, height: int, longest: int) -> tuple[int, int]:
-    """The size, scaled down if its longer side exceeds `longest`."""
+    """Return the size, scaled down if its longer side exceeds `longest`."""
     scale = min(1.0, longest / max(width, height))
     return max(round(width * scale), 1), max(round(height * scale), 1)

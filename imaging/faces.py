@@ -81,7 +81,7 @@ class Photo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detection:
-    """The detector stage's answer for the photos of one request.
+    """The detector stage's result for the photos of one request.
 
     Attributes:
         photos: one entry per photo, in order; a `Refused` if the photo could not be decoded.

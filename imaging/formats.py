@@ -15,20 +15,20 @@ _PHOTOS = {
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "WEBP": rb"RIFF....WEBP",
     "BMP": rb"BM",
-    # The brands of HEIC and AVIF, which are told apart by the codec of the picture.
+    # Brands of HEIC and AVIF. The codec of the picture distinguishes the two.
     "HEIF": rb"....ftyp(?:hei[cxms]|hev[cxms]|mif[12]|msf1|miaf|avi[fs])",
 }
 _OTHERS = {
     "a JPEG XL": rb"\xff\x0a|\0\0\0\x0cJXL ",
     "a JPEG 2000": rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51",
     "a GIF": rb"GIF8[79]a",
-    "a camera's RAW": rb"II\*\0....CR|IIU\0|IIR[OS]|MMOR|FUJIFILMCCD-RAW|FOVb|\0MRM|....ftypcrx ",
-    "a TIFF or camera's RAW": rb"II[*+]\0|MM\0[*+]",
+    "a camera RAW": rb"II\*\0....CR|IIU\0|IIR[OS]|MMOR|FUJIFILMCCD-RAW|FOVb|\0MRM|....ftypcrx ",
+    "a TIFF or camera RAW": rb"II[*+]\0|MM\0[*+]",
     "a Photoshop (PSD)": rb"8BPS",
     "an SVG": rb"(?:\xef\xbb\xbf)?\s{0,99}<(?:svg|\?xml.{0,999}?<svg|!--.{0,999}?<svg|!DOCTYPE\s+svg)",
     "a PDF": rb"%PDF-",
     "a PostScript": rb"%!PS",
-    # Requires a picture count: a TGA file may begin with the same four bytes, followed by zeros.
+    # Require a nonzero image count, because a TGA file can start with the same four bytes.
     "an ICO": rb"\0\0[\x01\x02]\0(?!\0\0)",
     "a video": rb"....(?:ftyp|moov|mdat|wide)|\x1a\x45\xdf\xa3|RIFF....AVI ",
     "an HTML": rb"(?i:\s{0,99}<(?:!DOCTYPE\s+html|html))",

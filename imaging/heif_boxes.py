@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from imaging.refused import damaged, too_complex
 
 MOST_ITEMS = 1024
-"""Most pictures, tiles and metadata items per file. A phone's photo of 12 megapixels has about 55."""
+"""Maximum number of pictures, tiles and metadata items per file. A 12-megapixel phone photo has about 55."""
 MOST_ENTRIES = 1 << 14
-"""Most boxes and list entries read per file. A phone's photo has about 430."""
+"""Maximum number of boxes and list entries read per file. A phone photo has about 430."""
 MOST_EXTENTS = 32
-"""Most pieces of an item's data."""
+"""Maximum number of extents of an item's data."""
 
 TRANSFORMS = (b"irot", b"imir", b"clap", b"iscl")
 
@@ -109,7 +109,7 @@ class BoxReader:
             raise too_complex()
 
     def only(self, place: int, stop: int, *kinds: bytes) -> dict[bytes, HeifBox]:
-        """Find the boxes of `kinds` from `place` to `stop`. Refuse a second box of any type."""
+        """Find the boxes of `kinds` from `place` to `stop`. Reject a second box of any type."""
         found: dict[bytes, HeifBox] = {}
         for box in self.within(place, stop):
             if box.kind in found:

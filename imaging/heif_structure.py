@@ -1,4 +1,4 @@
-"""Finds the primary picture of a HEIC or AVIF file, and the work that decoding it takes."""
+"""Finds the primary picture of a HEIC or AVIF file, and estimates the work of decoding it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from imaging.hevc import hevc_work, sample_format
 from imaging.refused import damaged, too_complex
 
 MOST_DECODED = 512
-"""Most coded pictures per photo, counting tiles and their transparency. Each needs its own decoder."""
+"""Maximum number of coded pictures per photo, counting tiles and their transparency. Each needs its own decoder."""
 MOST_DEPTH = 3
-"""Most levels of pictures composed of other pictures, such as a rotated grid of tiles."""
+"""Maximum depth of pictures composed of other pictures, such as a rotated grid of tiles."""
 
 _SHARED = 4 << 20
 """Bytes that may be read repeatedly, in addition to the size of the file."""

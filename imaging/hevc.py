@@ -1,4 +1,4 @@
-"""Reads the work of decoding a HEVC picture (ITU-T H.265) from its headers."""
+"""Estimates the work of decoding a HEVC picture (ITU-T H.265) from its headers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from imaging.bit_reader import BitReader
 from imaging.refused import damaged, too_complex
 
 MOST_NAL_UNITS = 1024
-"""Most network abstraction layer units per picture: parameter sets, messages and slices."""
+"""Maximum number of NAL units per picture: parameter sets, messages and slices."""
 
 _SPS = 33
 _LAST_SLICE_TYPE = 31

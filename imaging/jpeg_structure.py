@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from imaging.refused import damaged, too_complex
 
 MOST_SEGMENTS = 1024
-"""Most segments of a JPEG file, including scans. Metadata that fills the largest file takes about 160."""
+"""Maximum number of segments of a JPEG file, including scans. Metadata that fills the largest file takes about 160."""
 MOST_STRAY = 1024
-"""Most bytes before a segment of the header that belong to no segment."""
+"""Maximum number of stray bytes before a segment of the header."""
 
 # Neither a 255 in coded data, which is followed by 0, nor a restart marker, which separates coded data.
 _MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
@@ -55,7 +55,7 @@ def read_scans(data: bytes) -> Scans:
             _check_gap(found.start() - place)
         marker, place = found[1][0], found.end()
         if passes and marker == _BEGINNING:
-            # Phones append further pictures to the first.
+            # Phones append other pictures to the first.
             return _open_ended(passes, found.start(), components, finished)
         if passes and (last or marker == _END):
             return Scans(passes, found.start(), True)
@@ -87,7 +87,7 @@ def _record_completed(header: bytes, finished: dict[int, int]) -> None:
 
 
 def _open_ended(passes: int, end: int, components: int, finished: dict[int, int]) -> Scans:
-    """Return the scans of a file without an end marker. Refuse the file if a scan is missing."""
+    """Return the scans of a file without an end marker. Reject the file if a scan is missing."""
     if sum(mask & _ALL == _ALL for mask in finished.values()) < components:
         raise damaged()
     return Scans(passes, end, False)

@@ -10,7 +10,7 @@ from imaging.faces import Face
 FaceRule: TypeAlias = Literal["one", "largest", "prominent", "all"]
 
 MOST_FACES_ANSWERED = 100
-"""Maximum number of faces that an answer describes. It counts all of them."""
+"""Maximum number of faces in a response. `Photo.found` counts all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class Pick:
 
     Attributes:
         rule: ``all``: every face, best score first. ``largest``: the face with the largest box. ``prominent``: the face
-            with the greatest `prominence`. ``one``: the largest face; callers refuse a photo if others count too.
-        other_faces: with ``one``, the minimum side of another face that counts, as a share of the largest face's side.
+            with the greatest `prominence`. ``one``: the largest face; callers reject a photo if others count too.
+        other_faces: with ``one``, the minimum side of another face that counts, as a fraction of the largest face's.
             0 counts every face.
         most: with ``all``, maximum number of faces to crop and return; the others are only counted.
         whole_photo: whether the whole photo is used as a face with score 0 if none is found.
@@ -76,7 +76,7 @@ def prominence(face: Face, width: int, height: int) -> float:
     """Return the area of the box minus twice the squared distance of its centre from the photo's, in square pixels.
 
     A face at the edge must be much larger to be chosen instead of one in the centre. The rule is from Sandberg's
-    facenet (`align_dataset_mtcnn.py`), which chooses the faces of Labeled Faces in the Wild by it.
+    facenet (`align_dataset_mtcnn.py`), which uses it to choose the faces of Labeled Faces in the Wild.
     """
     left, top, right, bottom = face.box
     x, y = (left + right - width) / 2, (top + bottom - height) / 2

@@ -7,9 +7,9 @@ from imaging.refused import damaged, too_complex
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_DATA_CHUNKS = 16_384
-"""Most chunks of pixels. Encoders write 8 KiB or more per chunk."""
+"""Maximum number of chunks of pixels. Encoders write 8 KiB or more per chunk."""
 MOST_OTHER_CHUNKS = 128
-"""Most other chunks. A file with a profile, some texts and a palette has about ten."""
+"""Maximum number of other chunks. A file with a profile, texts and a palette has about ten."""
 
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _KEPT = (*_CRITICAL, b"tRNS", b"eXIf")

@@ -1,16 +1,16 @@
-"""The error type of refused requests."""
+"""The error type of rejected requests."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 class Refused(Exception):
-    """A request is refused, for a reason that the client may know.
+    """A request was rejected. Code and message are safe to show to the client.
 
     Attributes:
         code: stable identifier that clients branch on, such as ``INVALID_IMAGE``.
         message: one sentence for a person, without internals of the service.
-        details: further JSON values for a program.
+        details: additional JSON values for programs.
     """
 
     def __init__(self, code: str, message: str, details: Mapping[str, Any] | None = None) -> None:
@@ -24,10 +24,15 @@ class Refused(Exception):
 
 
 def damaged() -> Refused:
-    """Return the refusal of a broken or incomplete file."""
+    """Return the error for a damaged or incomplete file."""
     return Refused("INVALID_IMAGE", "The image is damaged and cannot be decoded")
 
 
 def too_complex() -> Refused:
-    """Return the refusal of a file that takes more work to decode than any real photo."""
-    return Refused("IMAGE_TOO_COMPLEX", "The image consists of more pieces than any real photo")
+    """Return the error for a file that takes more work to decode than any real photo."""
+    return Refused("IMAGE_TOO_COMPLEX", "The image's structure is too complex")
+
+
+def too_large(max_bytes: int) -> Refused:
+    """Return the error for an encoded photo of more than `max_bytes`."""
+    return Refused("IMAGE_TOO_LARGE", f"The image exceeds the limit of {max_bytes} bytes")

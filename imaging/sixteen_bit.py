@@ -11,9 +11,9 @@ import PIL.Image
 from numpy.typing import NDArray
 
 MOST_LOW = 0x0FFF
-"""Largest sample of a photo whose upper bits count as empty."""
+"""Maximum sample of a photo whose upper bits count as empty."""
 MOST_PIXELS = 12_500_000
-"""Most pixels of a 16-bit colour photo that is brightened, which takes 22 bytes per pixel."""
+"""Maximum number of pixels of a 16-bit colour photo to brighten, which takes 22 bytes per pixel."""
 
 
 def bits_to_drop(largest: int) -> int:

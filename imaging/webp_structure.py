@@ -1,7 +1,7 @@
 """Detects truncated WEBP files (RFC 9649) from their chunks, before decoding."""
 
 MOST_WEBP_CHUNKS = 256
-"""Most chunks that are read."""
+"""Maximum number of chunks that are read."""
 LEAST_PADDING, PADDING_SHARE = 1024, 10
 """Trailing zeros that identify a truncated and padded picture: at least 1,024 bytes, and a tenth of the data. A picture
 of one colour has a twentieth."""

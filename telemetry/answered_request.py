@@ -1,4 +1,4 @@
-"""The record of an answered request, passed to whatever reports requests."""
+"""The record of a completed request, passed to functions that report requests."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from telemetry.request_record import RequestRecord
 
 @dataclass(frozen=True, slots=True)
 class AnsweredRequest:
-    """A request that has been answered, or whose client has left.
+    """A request that has been completed, or whose client has disconnected.
 
     Attributes:
         method: the HTTP method; ``OTHER`` if no route has it.

@@ -1,4 +1,4 @@
-"""A cache of one second for an answer that is expensive to get."""
+"""A one-second cache for a result that is expensive to get."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 Answer = TypeVar("Answer")
 
 MAX_AGE_S = 1.0
-"""How long an answer is reused, in seconds."""
+"""How long a result is reused, in seconds."""
 
 
 class BriefCache(Generic[Answer]):
@@ -23,7 +23,7 @@ class BriefCache(Generic[Answer]):
         self._cached: tuple[float, Answer] | None = None
 
     async def __call__(self) -> Answer:
-        """The answer, at most `MAX_AGE_S` old."""
+        """Return the result, at most `MAX_AGE_S` old."""
         async with self._lock:
             if self._cached is None or time.monotonic() - self._cached[0] > MAX_AGE_S:
                 self._cached = None

@@ -1,8 +1,8 @@
 """The metrics of the whole cluster, as the ingress serves them at /metrics.
 
-Each node's Ray agent has the metrics of the replicas on that node. They are fetched concurrently and merged, keeping
-only the families of this product and of Ray Serve. Serve's histograms are dropped: they are four fifths of the text,
-and this product's own histograms say as much about requests and calls.
+Each node's Ray agent exports the metrics of its replicas. They are fetched concurrently and merged; only facegraph's
+and Ray Serve's metric families are kept. Serve's histograms make up four fifths of the text and add nothing to
+facegraph's own, so they are dropped.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ UP = "facegraph_metrics_agent_up"
 
 
 async def exposition() -> str:
-    """The metrics of all living nodes, in Prometheus's text format.
+    """Return the metrics of all live nodes, in Prometheus's text format.
 
-    An agent that does not answer in time has `UP` 0; the metrics of the others are still returned.
+    If an agent does not respond in time, its `UP` is 0 and the other nodes' metrics are still returned.
     """
     # A blocking call to Ray's global store.
     nodes = await asyncio.to_thread(ray.nodes)
@@ -32,7 +32,7 @@ async def exposition() -> str:
     async with httpx.AsyncClient(timeout=AGENT_TIMEOUT_S, trust_env=False) as client:
         texts = await asyncio.gather(*(_agent_metrics(client, node) for node in alive))
     ups = [f'{UP}{{node="{node["NodeID"]}"}} {int(text is not None)}' for node, text in zip(alive, texts, strict=True)]
-    head = [f"# HELP {UP} Whether the node's metrics agent answered. If not, its metrics are missing."]
+    head = [f"# HELP {UP} Whether the node's metrics agent responded. If 0, its metrics are missing."]
     return "\n".join([*head, f"# TYPE {UP} gauge", *ups, *merged([text for text in texts if text is not None]), ""])
 
 
@@ -43,12 +43,12 @@ async def _agent_metrics(client: httpx.AsyncClient, node: Mapping[str, Any]) -> 
             response = await client.get(f"http://{address}/metrics")
         return response.raise_for_status().text
     except (httpx.HTTPError, TimeoutError) as error:
-        logger.warning("the metrics agent at %s does not answer: %r", address, error)
+        logger.warning("the metrics agent at %s is not responding: %r", address, error)
         return None
 
 
 def merged(texts: Sequence[str]) -> list[str]:
-    """The lines of several expositions merged into one: each family once, with the samples of all texts."""
+    """Merge several expositions into one: each family once, with the samples of all texts."""
     families: dict[str, tuple[str, list[str]]] = {}
     for text in texts:
         comment, samples = "", list[str]()

@@ -1,6 +1,6 @@
 """The service's own metrics, which Ray exports with the prefix ``ray_``: see docs/observability.md.
 
-Label values come from small sets: route templates, roles, codes. Never an id, a path or personal data.
+Label values come from small sets: route templates, roles, codes. They never contain ids, paths or personal data.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ SIZES = [1.0, 2, 4, 8, 16, 32, 64, 128]
 
 
 class Metrics:
-    """Updates the metrics for each answered request: a `telemetry.answered_request.Observe`.
+    """Updates the metrics for each completed request: a `telemetry.answered_request.Observe`.
 
     Create it in an ingress replica: Serve labels each metric with the replica's deployment, id and application.
     """

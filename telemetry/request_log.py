@@ -1,4 +1,4 @@
-"""Reports each answered request: metrics, its span, and one log line."""
+"""Reports each completed request: metrics, its span, and one log line."""
 
 import logging
 
@@ -9,7 +9,7 @@ from telemetry.tracing import describe_span
 logger = logging.getLogger("ray.serve")
 
 FIELDS = ("http_method", "http_route", "http_status", "duration_ms", "error_code")
-"""Fields of the JSON log line, besides those that Serve adds, such as `request_id`."""
+"""Fields of the JSON log line, in addition to Serve's own, such as `request_id`."""
 
 
 class RequestLog:

@@ -1,4 +1,4 @@
-"""Records the stage calls and outcomes of a request while it runs, and formats the header ``Server-Timing``.
+"""Records the stage calls and outcomes of a request while it runs, and formats the ``Server-Timing`` header.
 
 See https://www.w3.org/TR/server-timing/. Outside a request, recording does nothing. All times are seconds of
 `time.perf_counter`.
@@ -18,7 +18,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class TimedAnswer(Generic[Answer]):
-    """The answer of a stage's replica, with the time that it took there.
+    """The result of a stage's replica, with its processing time.
 
     Attributes:
         seconds: how long the replica worked on it.
@@ -75,7 +75,7 @@ class RequestRecord:
         self.outcomes: Counter[tuple[OutcomeKind, str]] = Counter()
 
     def header(self, now: float) -> str:
-        """The value of ``Server-Timing``: ``total``, ``ingress``, then each kind of stage in the order of its calls.
+        """Return the value of ``Server-Timing``: ``total``, ``ingress``, then each kind of stage in call order.
 
         ``ingress`` is the time during which no stage call was running. The calls of a kind are summed; the sum can
         exceed ``total`` if they ran concurrently.
@@ -98,7 +98,7 @@ class RequestRecord:
 
 
 def covered(intervals: Iterable[tuple[float, float]]) -> float:
-    """The length of the union of `intervals`, each a start and an end."""
+    """Return the length of the union of `intervals`, each a start and an end."""
     length, reached = 0.0, -math.inf
     for start, end in sorted(intervals):
         length += max(0.0, end - max(start, reached))
@@ -112,7 +112,7 @@ _current: ContextVar[RequestRecord | None] = ContextVar("_current", default=None
 
 @contextmanager
 def recording(started: float) -> Iterator[RequestRecord]:
-    """Record what happens inside, in this task and in those that it starts."""
+    """Record what happens inside, in this task and in tasks it starts."""
     current = RequestRecord(started)
     token = _current.set(current)
     try:
@@ -128,7 +128,7 @@ def record_call(call: StageCall) -> None:
 
 
 def count_outcome(of: OutcomeKind, outcome: str, count: int = 1) -> None:
-    """Count an outcome of the current request, if there is one. It becomes a label: use few distinct words."""
+    """Count an outcome of the current request, if there is one. It becomes a metric label: use few distinct words."""
     if current := _current.get():
         current.outcomes[of, outcome] += count
 

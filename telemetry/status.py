@@ -1,4 +1,4 @@
-"""The state of each stage, as /v1/status reports it."""
+"""The state of each stage, as reported by /v1/status."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from telemetry.call_window import CallStatistics
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
-    """Replicas of a deployment by state, and the number that autoscaling or the configuration wants."""
+    """Replicas of a deployment by state, and the target number set by autoscaling or the configuration."""
 
     running: int = 0
     starting: int = 0

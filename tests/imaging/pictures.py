@@ -13,7 +13,7 @@ from imaging.faces import Pixels
 from imaging.refused import Refused
 
 DAMAGED = "INVALID_IMAGE: The image is damaged and cannot be decoded"
-COMPLEX = "IMAGE_TOO_COMPLEX: The image consists of more pieces than any real photo"
+COMPLEX = "IMAGE_TOO_COMPLEX: The image's structure is too complex"
 ORIENTATION_TAG = 0x0112
 
 

@@ -119,9 +119,9 @@ def test_a_file_that_is_no_photo_is_refused() -> None:
 def test_limits_are_inclusive_and_checked_before_decoding() -> None:
     data = encoded(noise(9, 8))
     assert outcome(data, Limits(max_bytes=len(data), max_pixels=72)) == "9x8"
-    too_long = f"IMAGE_TOO_LARGE: The image has {len(data)} bytes; at most {len(data) - 1} are accepted"
+    too_long = f"IMAGE_TOO_LARGE: The image exceeds the limit of {len(data) - 1} bytes"
     assert outcome(data, Limits(max_bytes=len(data) - 1)) == too_long
-    too_large = "IMAGE_TOO_LARGE: The image has 9x8 pixels; at most 71 are accepted"
+    too_large = "IMAGE_TOO_LARGE: The image has 9x8 pixels; the maximum is 71"
     assert outcome(png(9, 8, 8, 2, (b"IDAT", b"nothing to decode")), Limits(max_pixels=71)) == too_large
     assert outcome(flat("PNG", 50, 1)) == "50x1"
 

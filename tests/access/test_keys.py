@@ -7,8 +7,9 @@ import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -26,6 +27,9 @@ ENTRY = {
     "created": "2026-01-15T10:30:00Z",
     "expires": None,
 }
+WRONG = [("more", 1), ("hash", "0"), ("id", "../x"), ("scopes", []), ("scopes", ["root"])]
+WRONG += [("expires", "2026-01-15T10:30:00")]
+"""Values that make an entry invalid."""
 
 
 class Clock:
@@ -65,16 +69,11 @@ def test_other_texts_are_not_valid_keys(file: Path) -> None:
 
 
 def test_a_hash_is_compared_for_unknown_ids_as_well(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compared = []
-
-    def compare(one: str, other: str) -> bool:
-        compared.append(len(one) == len(other) == 64)
-        return True
-
+    compare = Mock(return_value=True)
     monkeypatch.setattr(hmac, "compare_digest", compare)
     assert Keys(file).find(UNKNOWN) is None
     assert Keys(file).find("nonsense") is None
-    assert compared == [True, True]
+    assert [list(map(len, call.args)) for call in compare.call_args_list] == [[64, 64], [64, 64]]
 
 
 def test_a_key_expires(file: Path) -> None:
@@ -103,22 +102,17 @@ def test_changes_of_the_file_take_effect_within_a_second(file: Path) -> None:
 
 
 def test_the_file_is_read_only_after_a_change(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, count = Clock(), []
+    clock, counted = Clock(), Mock(side_effect=read)
     _, text = create(file, "door", ["read"])
-
-    def counted(path: Path) -> Any:
-        count.append(path)
-        return read(path)
-
     monkeypatch.setattr(module, "read", counted)
     keys = Keys(file, clock)
     for _ in range(3):
         assert keys.find(text) is not None
         clock.seconds += 2 * RELOAD_PERIOD_S
-    assert len(count) == 1
+    assert counted.call_count == 1
     os.utime(file, ns=(1, 1))
     assert keys.find(text) is not None
-    assert len(count) == 2
+    assert counted.call_count == 2
 
 
 @pytest.mark.parametrize(
@@ -128,12 +122,7 @@ def test_the_file_is_read_only_after_a_change(file: Path, monkeypatch: pytest.Mo
         "[]",
         "{}",
         json.dumps({"keys": [], "more": 1}),
-        json.dumps({"keys": [ENTRY | {"more": 1}]}),
-        json.dumps({"keys": [ENTRY | {"hash": "0"}]}),
-        json.dumps({"keys": [ENTRY | {"id": "../x"}]}),
-        json.dumps({"keys": [ENTRY | {"scopes": []}]}),
-        json.dumps({"keys": [ENTRY | {"scopes": ["root"]}]}),
-        json.dumps({"keys": [ENTRY | {"expires": "2026-01-15T10:30:00"}]}),
+        *(json.dumps({"keys": [ENTRY | {name: value}]}) for name, value in WRONG),
         json.dumps({"keys": [{name: value for name, value in ENTRY.items() if name != "collections"}]}),
     ],
 )
@@ -145,12 +134,8 @@ def test_no_key_is_valid_while_the_file_is_damaged_and_no_command_overwrites_it(
     intact, where = file.read_bytes(), "the file" if content in ("{", "[]") else r"(keys|more)[\w.]*"
     file.write_text(content, "utf-8")
     clock.seconds += RELOAD_PERIOD_S
-    for command in (
-        lambda: keys.find(text),
-        lambda: keys.find(text),
-        lambda: create(file, "other", ["read"]),
-        lambda: revoke(file, entry.id),
-    ):
+    find = partial(keys.find, text)
+    for command in (find, find, partial(create, file, "other", ["read"]), partial(revoke, file, entry.id)):
         with pytest.raises(KeysError, match=rf"keys\.json cannot be read: {where}: "):
             command()
     assert file.read_text("utf-8") == content
@@ -185,11 +170,7 @@ def test_the_files_are_private(file: Path) -> None:
 def test_a_failed_write_leaves_the_file_unchanged(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     create(file, "door", ["read"])
     before = file.read_bytes()
-
-    def fail(*paths: object) -> None:
-        raise OSError("no space")
-
-    monkeypatch.setattr(os, "replace", fail)
+    monkeypatch.setattr(os, "replace", Mock(side_effect=OSError("no space")))
     with pytest.raises(OSError, match="no space"):
         create(file, "other", ["read"])
     assert file.read_bytes() == before

@@ -1,22 +1,18 @@
 """Settings of access."""
 
+from pathlib import Path
+
 import pytest
 
 from access.settings import AccessArgs
 from project.root import ROOT
 
 
-def test_files_are_relative_to_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_relative_to_the_project_and_the_log_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     # The command `facegraph keys` also takes an empty variable for the default.
     monkeypatch.setenv("KEYS_FILE", "")
     monkeypatch.delenv("AUDIT_LOG", raising=False)
     args = AccessArgs()
     assert (args.keys_file, args.audit_log) == (ROOT / "data/keys.json", str(ROOT / "data/audit.jsonl"))
-    monkeypatch.setenv("KEYS_FILE", "other/keys.json")
-    monkeypatch.setenv("AUDIT_LOG", "/var/log/audit.jsonl")
-    args = AccessArgs()
-    assert (args.keys_file, args.audit_log) == (ROOT / "other/keys.json", "/var/log/audit.jsonl")
-
-
-def test_audit_log_can_be_switched_off() -> None:
-    assert AccessArgs(audit_log="").audit_log == ""
+    assert AccessArgs(keys_file=Path("other/keys.json")).keys_file == ROOT / "other/keys.json"
+    assert [AccessArgs(audit_log=text).audit_log for text in ("/var/log/a", "")] == ["/var/log/a", ""]

@@ -39,7 +39,7 @@ def zeroed_data(folder: Path) -> None:
 async def test_a_damaged_collection_is_reported_until_it_is_repaired_and_others_are_served(
     location: Location,
     tmp_path: Path,
-    damage: Callable[[Path], None],
+    damage: Damage,
     exact_mb: int,
     mirrors: list[weakref.ref[Mirror]],
     writer: Writer,

@@ -1,7 +1,7 @@
 """The embeddings in memory after unusual changes of their table. `test_changes` covers the usual ones."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow as pa
@@ -17,22 +17,17 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_it_reads_only_new_rows(location: Location, monkeypatch: pytest.MonkeyPatch, writer: Writer) -> None:
-    where, conditions = AsyncQuery.where, list[str]()
-
-    def noted(query: AsyncQuery, condition: str) -> Any:
-        conditions.append(condition)
-        return where(query, condition)
-
+    where = Mock(side_effect=AsyncQuery.where)
     table = await table_of(location)
     mirror = Mirror(table, SIZE)
     await enrol(writer, *people(3))
     await mirror.refresh()
     last = max(row["commit"] for row in await table.query().select(["commit"]).to_list())
     await enrol(writer, face("new"))
-    monkeypatch.setattr(AsyncQuery, "where", noted)
+    monkeypatch.setattr(AsyncQuery, "where", lambda query, condition: where(query, condition))
     await mirror.refresh()
     await mirror.refresh()
-    assert conditions == [f"commit > {last}"]
+    assert [call.args[1] for call in where.call_args_list] == [f"commit > {last}"]
     assert len(mirror) == 4
 
 

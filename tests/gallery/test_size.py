@@ -1,38 +1,36 @@
 """Counting collections, faces and subjects by model."""
 
 import shutil
+from unittest.mock import AsyncMock
 
 import pytest
 
 from gallery.location import Location
 from gallery.reader import Reader
-from gallery.records import Collection, EmbeddingKind, Statistics
+from gallery.records import EmbeddingKind
 from gallery.size import Size, SizeCounter
 from tests.gallery.sample_gallery import KIND, SIZE, enrol, face, table_folder, writing
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_sizes_are_summed_by_model_and_only_changed_collections_are_read(location: Location) -> None:
-    read: list[str] = []
-
-    class Counting(Reader):
-        async def statistics(self, collection: Collection) -> Statistics:
-            read.append(collection.name)
-            return await super().statistics(collection)
-
+async def test_sizes_are_summed_by_model_and_only_changed_collections_are_read(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(location, 0)
+    read = AsyncMock(side_effect=reader.statistics)
+    monkeypatch.setattr(reader, "statistics", read)
     async with writing(location, collection=None) as writer:
         for name, kind in [("guests", KIND), ("old", EmbeddingKind("facenet", "facenet", "c2", SIZE)), ("staff", KIND)]:
             await writer.create(name, kind, None)
         await enrol(writer, face("ada"), face("ada", source="another"), face("bob"), name="staff")
         await enrol(writer, face("ada"), name="guests")
-        reader = Counting(location, 0)
         counter = SizeCounter(reader)
         assert await counter.measure() == {KIND.model: Size(2, 4, 3), "facenet": Size(1, 0, 0)}
-        assert read == ["guests", "old", "staff"]
+        assert read.await_count == 3
         await writer.drop("old")
         await writer.delete_subjects("staff", ["ada"])
         assert await counter.measure() == {KIND.model: Size(2, 2, 2), "facenet": Size(0, 0, 0)}
-        assert read[3:] == ["staff"]
+        assert [call.args[0].name for call in read.await_args_list[3:]] == ["staff"]
         shutil.rmtree(table_folder(location, (await reader.collection("guests")).table))
         assert await counter.measure() == {KIND.model: Size(1, 1, 1), "facenet": Size(0, 0, 0)}

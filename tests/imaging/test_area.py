@@ -35,27 +35,22 @@ def boxes(draw: st.DrawFn) -> list[tuple[int, int, int, int]]:
     return [(x, y, draw(st.integers(x + 1, 24 + MARGIN)), draw(st.integers(y + 1, 24 + MARGIN))) for x, y in corners]
 
 
-@given(width=SIDES, height=SIDES, to_width=SIDES, to_height=SIDES)
-def test_the_whole_photo_is_averaged(width: int, height: int, to_width: int, to_height: int) -> None:
+@given(SIDES, SIDES, SIDES, SIDES, boxes())
+def test_a_photo_and_its_windows_are_averaged_and_black_is_outside(
+    width: int, height: int, to_width: int, to_height: int, places: list[tuple[int, int, int, int]]
+) -> None:
     pixels = photo(width, height)
     sampler = AreaSampler(pixels)
     assert sampler.size == (width, height)
     expected = pooled(pixels, to_width, to_height)[None].astype(np.float32)
     np.testing.assert_allclose(sampler.whole(to_width, to_height), expected, atol=1e-3, strict=True)
-
-
-@given(width=SIDES, height=SIDES, places=boxes(), size=st.integers(1, 10))
-def test_windows_are_averaged_and_black_outside_the_photo(
-    width: int, height: int, places: list[tuple[int, int, int, int]], size: int
-) -> None:
-    pixels = photo(width, height)
     around = np.pad(pixels, ((MARGIN, 2 * MARGIN), (MARGIN, 2 * MARGIN), (0, 0)))
-    windows = AreaSampler(pixels).windows(np.array(places, dtype=np.int64).reshape(-1, 4), size)
+    windows = sampler.windows(np.array(places, dtype=np.int64).reshape(-1, 4), to_width)
     assert windows.dtype == np.float32
-    assert windows.shape == (len(places), size, size, 3)
+    assert windows.shape == (len(places), to_width, to_width, 3)
     for window, (left, top, right, bottom) in zip(windows, places, strict=True):
         inside = around[top + MARGIN : bottom + MARGIN, left + MARGIN : right + MARGIN]
-        np.testing.assert_allclose(window, pooled(inside, size, size), atol=1e-3)
+        np.testing.assert_allclose(window, pooled(inside, to_width, to_width), atol=1e-3)
 
 
 def test_sums_that_overflow_32_bits_still_give_correct_means() -> None:

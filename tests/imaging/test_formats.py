@@ -33,20 +33,17 @@ HEIF_BRANDS = b"heic heix heim heis hevc hevx hevm hevs mif1 mif2 msf1 miaf avif
 def refusal(data: bytes) -> str:
     with pytest.raises(Refused) as caught:
         recognise(data)
-    return str(caught.value)
+    return caught.value.message
 
 
-@pytest.mark.parametrize(("name", "data"), [(name, data) for name, examples in NAMED.items() for data in examples])
-def test_a_known_format_is_refused_by_name(name: str, data: bytes) -> None:
-    expected = f"INVALID_IMAGE: The image is {name} file; only JPEG, PNG, WEBP, BMP, HEIC and AVIF files are accepted"
-    assert refusal(data + bytes(100)) == expected
+def test_a_known_format_is_refused_by_name_and_an_unknown_one_without() -> None:
+    only = "only JPEG, PNG, WEBP, BMP, HEIC and AVIF files are accepted"
+    for name, examples in NAMED.items():
+        for data in examples:
+            assert refusal(data + bytes(100)) == f"The image is {name} file; {only}"
+    for data in UNKNOWN:
+        assert refusal(data) == "The image is not a JPEG, PNG, WEBP, BMP, HEIC or AVIF file"
 
 
-@pytest.mark.parametrize("data", UNKNOWN)
-def test_an_unknown_format_is_refused(data: bytes) -> None:
-    assert refusal(data) == "INVALID_IMAGE: The image is not a JPEG, PNG, WEBP, BMP, HEIC or AVIF file"
-
-
-@pytest.mark.parametrize("brand", HEIF_BRANDS, ids=bytes.decode)
-def test_heic_and_avif_are_recognised_by_their_brand(brand: bytes) -> None:
-    assert recognise(b"\0\0\0\x18ftyp" + brand) == "HEIF"
+def test_heic_and_avif_are_recognised_by_their_brand() -> None:
+    assert {recognise(b"\0\0\0\x18ftyp" + brand) for brand in HEIF_BRANDS} == {"HEIF"}

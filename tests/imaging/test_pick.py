@@ -1,16 +1,18 @@
 """Which faces of a photo count."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.faces import Face
-from imaging.pick import Pick, prominence
+from imaging.pick import FaceRule, Pick, prominence
 
 WIDTH, HEIGHT = 400, 300
 LANDMARKS = np.zeros((5, 2), np.float32)
-RULES = ["one", "largest", "prominent", "all"]
+RULES = st.sampled_from(get_args(FaceRule))
 
 
 def square(x: float, y: float, side: float, score: float = 0.99) -> Face:
@@ -45,29 +47,25 @@ def test_a_second_face_counts_from_a_share_of_the_largest_ones_side_and_from_the
     assert len(Pick("one").of(found, WIDTH, HEIGHT)) == 2
 
 
-@pytest.mark.parametrize("rule", ["one", "largest", "prominent"])
-def test_a_false_face_is_only_picked_without_a_real_one(rule: str) -> None:
+@given(rule=RULES.filter(lambda rule: rule != "all"))
+def test_a_false_face_is_only_picked_without_a_real_one(rule: FaceRule) -> None:
     real, pin = square(200, 80, 100, 0.99), square(200, 150, 110, 0.93)
-    pick = Pick(rule, 0.33)  # type: ignore[arg-type]
+    pick = Pick(rule, 0.33)
     assert pick.of([real, pin], WIDTH, HEIGHT, rival_score=0.95) == [real]
     assert pick.of([pin], WIDTH, HEIGHT, rival_score=0.95) == [pin]
 
 
-@pytest.mark.parametrize("rule", RULES)
-@given(found=faces)
-def test_a_photo_with_faces_has_one_that_counts(rule: str, found: list[Face]) -> None:
-    picked = Pick(rule, 0.33).of(found, WIDTH, HEIGHT)  # type: ignore[arg-type]
+@given(rule=RULES, found=faces, more=faces)
+def test_a_photo_with_faces_has_one_that_counts_and_smaller_ones_change_nothing(
+    rule: FaceRule, found: list[Face], more: list[Face]
+) -> None:
+    pick = Pick(rule, 0.33)
+    picked = pick.of(found, WIDTH, HEIGHT)
     assert bool(picked) == bool(found)
     assert set(map(id, picked)) <= set(map(id, found))
     if rule == "all":
         assert picked == found
-
-
-@pytest.mark.parametrize("rule", RULES)
-@given(found=faces.filter(bool), more=faces)
-def test_a_face_smaller_than_the_smallest_rival_changes_nothing(rule: str, found: list[Face], more: list[Face]) -> None:
-    pick = Pick(rule, 0.33)  # type: ignore[arg-type]
-    picked = pick.of(found, WIDTH, HEIGHT)
-    smallest = pick.smallest_rival(picked[0], WIDTH, HEIGHT)
-    smaller = [face for face in more if face.side < 0.999 * smallest]
-    assert [face.box for face in pick.of([*found, *smaller], WIDTH, HEIGHT)] == [face.box for face in picked]
+    if picked:
+        smallest = pick.smallest_rival(picked[0], WIDTH, HEIGHT)
+        smaller = [face for face in more if face.side < 0.999 * smallest]
+        assert [face.box for face in pick.of([*found, *smaller], WIDTH, HEIGHT)] == [face.box for face in picked]

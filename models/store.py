@@ -83,7 +83,7 @@ class Store:
     def finish(self, card: Card) -> None:
         """Write the manifest of `card`, which marks it as ready."""
         hashes = {name: sha256_of(self.folder(card) / name) for name in card.exports}
-        manifest = {"version": self._version(card), "exports": hashes}
+        manifest = {"version": self._version(card), "checked": _checked(card), "exports": hashes}
         with atomic(self.folder(card) / "manifest.json") as path:
             path.write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
 
@@ -109,6 +109,9 @@ class Store:
             return ["it is not pulled"]
         if manifest.get("version") != self._version(card):
             return ["it was pulled for a different version of its card"]
+        # Stores of earlier versions have no record of it.
+        if manifest.get("checked") not in (None, _checked(card)):
+            return ["its crops or the length of its output were changed on its card"]
         folder, hashes = self.folder(card), manifest["exports"]
         return [f"{name} is missing or damaged" for name in card.exports if not matches(folder / name, hashes[name])]
 
@@ -136,6 +139,11 @@ class Store:
             *([sha256_of(ranges)] if card.int8 and ranges.is_file() else []),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _checked(card: Card) -> list[list[int]]:
+    """What the export was checked for, apart from the version: the sizes of the crops and the shape of the answer."""
+    return [[spec.size for spec in card.crops], [*card.shape]]
 
 
 def sha256_of(path: Path) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from imaging.crops import CropSpec
 from models import catalogue
 from models import store as store_module
 from models.errors import ModelError
@@ -66,14 +67,20 @@ def test_a_damaged_file_is_named(store: Store, folder: Path, damage: Callable[[P
 def test_an_export_of_another_card_or_exporter_is_not_ready(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     for change in ({"preprocessing": "2"}, {"architecture": "other"}, {"exports": ("first.onnx",)}):
         assert store.state(CARD.model_copy(update=change)) == "weights only"
-    # The size of an embedding is not exported, and the class that is live is.
-    assert store.state(CARD.model_copy(update={"output": EmbedderOutput(size=9)})) == "ready"
-    assert store.state(CARD.model_copy(update={"output": LivenessOutput(shift=1)})) == "ready"
-    assert store.state(CARD.model_copy(update={"output": LivenessOutput(live_class=1)})) == "weights only"
+    for field, value in (("output", EmbedderOutput(size=9)), ("crops", (CropSpec(size=9, fit="box"),))):
+        [problem] = store.problems(CARD.model_copy(update={field: value}))
+        assert problem == "its crops or the length of its output were changed on its card"
     other = CARD.files[0].model_copy(update={"sha256": digest(b"other")})
     assert store.state(CARD.model_copy(update={"files": (other,)})) == "not pulled"
     monkeypatch.setattr(store_module, "EXPORTER_VERSION", "the next one")
     assert store.problems(CARD) == ["it was pulled for a different version of its card"]
+
+
+def test_a_shift_is_not_exported_and_a_live_class_is(store: Store) -> None:
+    card = CARD.model_copy(update={"task": "liveness", "output": LivenessOutput(live_class=0)})
+    store.finish(card)
+    assert store.state(card.model_copy(update={"output": LivenessOutput(live_class=0, shift=1)})) == "ready"
+    assert store.state(card.model_copy(update={"output": LivenessOutput(live_class=1)})) == "weights only"
 
 
 def test_an_export_by_other_ranges_is_not_ready(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,6 @@ AHEAD = np.array([[40, 50], [80, 50], [60, 72], [45, 95], [75, 95]], np.float32)
 """Landmarks of a face that looks at the camera."""
 ASIDE = np.array([[40, 50], [80, 50], [95, 72], [45, 95], [75, 95]], np.float32)
 """Landmarks of a face that looks aside."""
-INPUT = {"mean": 0.0, "std": 1.0, "layout": "nchw", "colours": "rgb"}
 ANGLES = {"anna": 0, "anne": 20, "bob": 90, "carl": 270, "dora": 180}
 """Directions of people's embeddings, in degrees. Anne resembles Anna; no other two people look alike."""
 
@@ -271,7 +270,8 @@ class People:
     def attributes(self) -> list[FakeStage]:
         """Stages for the tasks pose and eyes."""
         eyes = [CropSpec(8, "left_eye"), CropSpec(8, "right_eye")]
-        card = fake_card("eyes", "eyes", eyes, architecture="onnx_file", input=INPUT, output={"open_class": 0})
+        pixels = {"mean": 0.0, "std": 1.0, "layout": "nchw", "colours": "rgb"}
+        card = fake_card("eyes", "eyes", eyes, architecture="onnx_file", input=pixels, output={"open_class": 0})
         pose = fake_card("pose", "pose", [CropSpec(8, "box")], output={"first": 0, "step": 1})
         return [FakeStage("pose", pose, self.pose), FakeStage("eyes", card, self.eyes)]
 

@@ -1,4 +1,4 @@
-"""The ingress and its stages, without a cluster."""
+"""The ingress, its stages and their status, without a cluster."""
 
 import asyncio
 from functools import partial
@@ -8,16 +8,23 @@ from typing import Any, cast
 import httpx
 import numpy as np
 import pytest
+from ray.exceptions import ActorUnavailableError
 
 from access.settings import AccessArgs
 from api.settings import AddressArgs, LimitArgs
-from deployments import ingress
+from deployments import ingress, status
 from deployments.ingress import BoundStage
 from deployments.readiness import first_looks
+from deployments.stage import Caller, StageCaller
+from deployments.status import Controller, ServeStatus
 from deployments.workers import Workers
+from imaging.refused import Refused
 from models.catalogue import card
+from telemetry.call_window import CallWindow
 from telemetry.request_record import TimedAnswer, recording
-from tests.deployments.handles import handle
+from telemetry.status import Replicas
+from tests.deployments.handles import Answers, handle
+from tests.fakes import EMBEDDER_CROP, fake_card, serve_log
 from tests.gallery.sample_gallery import in_loop
 
 
@@ -77,3 +84,66 @@ async def test_a_fresh_ingress_is_ready_once_every_stage_has_answered(monkeypatc
             await asyncio.sleep(0.01)
         found = (await client.get("/health")).json()
         assert (found["model_loaded"], found["database_connected"], found["unreadable_collections"]) == (True, True, 1)
+
+
+STATES = ["RUNNING", "RUNNING", "STARTING", "UPDATING", "RECOVERING", "STOPPING", "PENDING_MIGRATION"]
+DETAILS = {
+    "applications": {
+        "facegraph": {
+            "deployments": {
+                "detector-mtcnn": {"target_num_replicas": 4, "replicas": [{"state": state} for state in STATES]},
+                "ingress": {"target_num_replicas": 1, "replicas": [{"state": "RUNNING"}]},
+            }
+        }
+    }
+}
+
+
+def controller(*answers: Any) -> Controller:
+    details = SimpleNamespace(remote=Answers(*answers))
+    return Controller(SimpleNamespace(get_serve_instance_details=details), "facegraph")
+
+
+def test_replicas_are_counted_by_state() -> None:
+    assert asyncio.run(controller(DETAILS).replicas()) == {
+        "detector-mtcnn": Replicas(running=2, starting=3, stopping=2, wanted=4),
+        "ingress": Replicas(running=1, wanted=1),
+    }
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [ActorUnavailableError("it restarts", None), {"applications": {}}, asyncio.Event()],
+    ids=["died", "recovering", "silent"],
+)
+def test_controller_without_an_answer_is_unavailable(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "CONTROLLER_TIMEOUT_S", 0.01)
+    with serve_log() as log, pytest.raises(Refused, match="UNAVAILABLE"):
+        asyncio.run(controller(answer).replicas())
+    assert len(log) == 1
+
+
+@in_loop
+async def test_status_has_the_replicas_of_the_stages_deployment() -> None:
+    failing, well = (
+        SimpleNamespace(ready=Answers(each), answer=None) for each in (OSError("its files are gone"), None)
+    )
+    detector = StageCaller[Any, Any]("mtcnn", fake_card("detector", "detector"), cast(Any, failing), "detector-mtcnn")
+    card = fake_card("embedder", "embedder", [EMBEDDER_CROP], output={"size": 2})
+    inside = StageCaller[Any, Any]("arcface", card, cast(Any, well), "ingress")
+    watched: list[Caller] = [detector, inside, Caller("gallery", "gallery", "gallery-writer", Answers(None))]
+    requests = CallWindow()
+    requests.begin()
+    inside.calls.begin()
+    with serve_log():
+        for each in watched:
+            await each.readiness.look()
+    statuses = await ServeStatus(controller(DETAILS), watched, requests)()
+    assert [(each.deployment, each.kind, each.role, each.card, each.ready) for each in statuses] == [
+        ("detector-mtcnn", "detector", "mtcnn", detector.card, False),
+        ("embedder-arcface", "embedder", "arcface", card, True),
+        ("gallery-writer", "gallery", None, None, True),
+        ("ingress", "ingress", None, None, True),
+    ]
+    assert [each.replicas.wanted for each in statuses] == [4, 1, 0, 1]
+    assert [each.calls.ongoing for each in statuses] == [0, 1, 0, 1]

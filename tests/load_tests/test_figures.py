@@ -1,9 +1,17 @@
-"""Figures that the load tools derive from requests."""
+"""Figures that the load tools derive from requests and from samples, and the verdict of a soak."""
 
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from statistics import StatisticsError
+from typing import Any
 
+import psutil
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
@@ -13,8 +21,10 @@ from load_tests.bench.bare_pipeline import BarePipeline
 from load_tests.bench.measurement import Measurement, summed_up
 from load_tests.bench.report import measured, over_rounds, ratios, steps
 from load_tests.performance_test import report
-from load_tests.processes import Sample
+from load_tests.processes import Sample, sample
 from load_tests.records import Request, answers_between, read, write
+from load_tests.soak import Change, changes, without_autoscaling
+from tests.conftest import PROJECT
 
 FIRST = Sample(10, {1: 1.0, 2: 5.0}, 9, 9, 0, 0, 0, dict.fromkeys(range(5), "ingress"))
 LAST = replace(FIRST, at=14, cpu={1: 4.0, 3: 3.0}, memory=512)
@@ -143,3 +153,99 @@ def test_a_bare_pipeline_tells_similarity_and_steps(mindy: bytes, mindy_again: b
     assert steps["detector-busy"] + steps["networks-busy"] == pytest.approx(steps["total"])
     assert steps["liveness-busy"] + steps["embedder-busy"] == pytest.approx(steps["networks-busy"])
     assert {"decode", "detect", "crop", "measure"} < set(steps)
+
+
+STEADY = replace(FIRST, memory=150, replica_memory=100, open_files=60, threads=40, gallery_files=200, replicas={7: "x"})
+
+
+def samples(**last: Any) -> list[Sample]:
+    """Three looks in the first quarter and three in the last, which differ as `last` says; one before, one between."""
+    moments = (50, 110, 120, 130, 300, 410, 420, 430)
+    return [replace(STEADY, at=at, **(last if at > 400 else {})) for at in moments]
+
+
+def requests(name: str, first: float, last: float, count: int = 10, problem: str | None = None) -> list[Request]:
+    return [
+        Request(begin + number, name, milliseconds, problem)
+        for begin, milliseconds in ((100, first), (400, last))
+        for number in range(count)
+    ]
+
+
+def broken(looks: list[Sample], asked: list[Request]) -> list[str]:
+    return [change.what for change in changes(100, 500, looks, asked) if change.broken]
+
+
+@pytest.mark.parametrize(
+    ("last", "what"),
+    [
+        ({"memory": 165, "open_files": 66, "gallery_files": 270}, []),
+        ({"memory": 166}, ["memory, MiB"]),
+        # A leak in the replicas shows even if another process freed as much.
+        ({"replica_memory": 111}, ["memory of the replicas, MiB"]),
+        ({"open_files": 67}, ["open files"]),
+        ({"threads": 45}, ["threads"]),
+        ({"gallery_files": 271}, ["files of the gallery"]),
+        ({"replicas": {8: "x"}}, ["replicas that ended"]),
+        ({"replicas": {7: "x", 8: "x"}}, []),
+    ],
+)
+def test_what_grows_is_seen(last: dict[str, Any], what: list[str]) -> None:
+    assert broken(samples(**last), requests("/a", 100, 100)) == what
+
+
+def test_a_figure_that_was_nothing_has_grown_without_bound() -> None:
+    assert (Change("x", 0, 1, 0).growth, Change("x", 0, 0, 0).growth) == (float("inf"), 0)
+
+
+def test_a_single_peak_decides_nothing() -> None:
+    *looks, last = samples()
+    assert broken([*looks, replace(last, memory=5000, open_files=9999)], requests("/a", 100, 100)) == []
+
+
+def test_a_quarter_without_a_look_or_an_answer_is_no_verdict() -> None:
+    for looks, asked in ((samples()[:5], 10), (samples()[4:], 10), (samples(), 9)):
+        with pytest.raises(StatisticsError):
+            changes(100, 500, looks, requests("/a", 100, 100, count=asked))
+
+
+def test_times_are_of_a_typical_route_and_of_each_and_only_answers_have_times() -> None:
+    asked = [*requests("/a", 100, 110), *requests("/b", 10, 13), *requests("/c", 200, 500)]
+    asked += requests("/a", 1, 9999, problem="500: {}")
+    asked += requests("/seldom", 1, 9999, count=9)
+    asked += [replace(request, milliseconds=None) for request in requests("/left", 1, 1)]
+    # Between the quarters, and after the last.
+    asked += [Request(at, "/a", 9999, None) for at in (300, 500)]
+    typical, *routes = changes(100, 500, samples(), asked)[6:]
+    assert [(route.what, route.first, route.last, route.broken) for route in routes] == [
+        ("/c, ms", 200, 500, True),
+        ("/a, ms", 100, 110, False),
+        ("/b, ms", 10, 13, False),
+    ]
+    assert typical.last == pytest.approx(1.3)
+    assert typical.broken
+
+
+def test_a_sample_has_every_process_and_the_replicas_alone(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").touch()
+    titles = ("ray::ServeReplica:facegraph:ingress", "ray::ServeReplica:facegraph:ingress.call", "raylet")
+    program, pipe = "import sys; print(flush=True); sys.stdin.readline()", subprocess.PIPE
+    with ExitStack() as stack:
+        commands = [[sys.executable, "-c", program, title] for title in titles]
+        started = [stack.enter_context(subprocess.Popen(command, stdin=pipe, stdout=pipe)) for command in commands]
+        assert all(process.stdout and process.stdout.readline() for process in started)
+        found = sample(psutil.Process(os.getpid()), tmp_path)
+    assert {process.pid: "ingress" for process in started[:2]}.items() <= found.replicas.items()
+    assert found.counts["ingress"] >= 2
+    assert 5 < found.replica_memory < found.memory
+    assert (found.open_files >= 3 * len(titles), found.threads >= len(titles), found.gallery_files) == (True, True, 1)
+    assert {process.pid for process in started} < found.cpu.keys()
+
+
+def test_nothing_scales_in_a_soak() -> None:
+    config = without_autoscaling(yaml.safe_load((PROJECT / "configs" / "serve.yaml").read_text("utf-8")))
+    made = {entry["name"]: entry for entry in config["applications"][0]["deployments"]}
+    assert not any("autoscaling_config" in entry for entry in made.values())
+    assert made["ingress"]["num_replicas"] == 1
+    assert "num_replicas" not in made["gallery-writer"]

@@ -99,6 +99,7 @@ OF_LIVENESS = 'thresholds: a card for the task liveness must have one, with metr
         (OWN, {"input": {**INPUT, "colours": "grey", "mean": (1, 2, 3)}}, "a grey input has one channel"),
         (OWN, {"crops": [BOX, SMALL_BOX]}, "one file and crops of one size"),
         (OWN, {"files": [weight_file(), weight_file(name="c")]}, "one file and crops of one size"),
+        (OWN, {"exports": ["a.onnx", "b.onnx"]}, "exports: the architecture onnx_file writes one file"),
         (OWN_LIVENESS, {"output": {}}, "output: the architecture onnx_file needs live_class"),
         *((FUSED, {"fusion": {**FUSION, "bias": number}}, "fusion.bias") for number in NOT_FINITE),
         *((FUSED, {"fusion": {**FUSION, "weights": [1, number]}}, "fusion.weights") for number in NOT_FINITE),

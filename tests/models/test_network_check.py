@@ -7,12 +7,16 @@ import numpy as np
 import onnx
 import pytest
 
-from models.architectures.onnx_file import export, original
+from models.architectures import onnx_file
 from models.card import Card
+from models.catalogue import cards
 from models.device import Device
 from models.errors import ModelError
+from models.export import export
 from models.onnx_session import OnnxNetwork
+from models.store import Store
 from models.trial import check_answer
+from tests import own_networks
 from tests.models.cards import made_card
 from tests.models.graphs import written
 
@@ -31,7 +35,7 @@ def own_card(colours: str = "rgb", layout: str = "nchw", side: int = 4, **change
 
 def exported(folder: Path, card: Card, graph: str, opset: int = 18) -> OnnxNetwork:
     onnx.save(written(graph, opset), folder / card.files[0].name)
-    export(card, folder)
+    onnx_file.export(card, folder)
     return OnnxNetwork(folder / card.exports[0], Device())
 
 
@@ -81,7 +85,7 @@ def test_a_file_that_is_not_onnx_or_too_new_is_refused(tmp_path: Path) -> None:
         exported(tmp_path, card, FITTING.replace("Identity", "Gelu"), opset=20)
     (tmp_path / card.files[0].name).write_bytes(b"no network")
     with pytest.raises(ModelError, match=r"weights\.bin cannot be read as an ONNX file"):
-        export(card, tmp_path)
+        onnx_file.export(card, tmp_path)
 
 
 @pytest.mark.parametrize(("taken", "returned"), [("1, 3, 4, 4", "1, 3"), ("b, c, h, w", "b, d")])
@@ -92,7 +96,7 @@ def test_a_network_of_free_or_fixed_dimensions_answers_as_its_file(
     card, graph = own_card(), FITTING.replace("n, 3, 4, 4", taken).replace("n, 3]", f"{returned}]")
     network = exported(tmp_path, card, graph, opset)
     crops = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
-    np.testing.assert_allclose(network(crops)[0], original(card, tmp_path, Device())(crops), atol=1e-6)
+    np.testing.assert_allclose(network(crops)[0], onnx_file.original(card, tmp_path, Device())(crops), atol=1e-6)
     check_answer(card, lambda crops: network(crops)[0])
 
 
@@ -107,3 +111,19 @@ def test_a_network_of_free_or_fixed_dimensions_answers_as_its_file(
 def test_answers_that_do_not_fit_the_card_are_refused(answers: Any, problem: str) -> None:
     with pytest.raises(ModelError, match=problem):
         check_answer(own_card(), lambda _: answers)
+
+
+def test_a_network_that_does_not_fit_its_card_is_named_and_leaves_only_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_networks.write(tmp_path / "cards")
+    path = tmp_path / "cards" / "own-embedder.toml"
+    path.write_text(path.read_text("utf-8").replace("size = 64", "size = 65"), "utf-8")
+    monkeypatch.setenv("MODEL_CARDS", str(path.parent))
+    card, store = cards.__wrapped__()["own-embedder"], Store(tmp_path / "models")
+    store.folder(card).mkdir(parents=True)
+    path.with_suffix(".onnx").rename(store.folder(card) / "own-embedder.onnx")
+    problem = "the card's output.size is 65, but the network returns 64 numbers"
+    with pytest.raises(ModelError, match=f"^the model own-embedder cannot be exported: {problem}$"):
+        export(card, store)
+    assert [path.name for path in store.root.rglob("*")] == ["own-embedder", "own-embedder.onnx"]

@@ -31,6 +31,8 @@ def load_onnx_file(path: Path) -> ModelProto:
         model = onnx.load(path)
     except (DecodeError, OSError, onnx.checker.ValidationError) as error:
         raise ModelError(f"{path.name} cannot be read as an ONNX file: {one_line(error)}") from error
+    # Before IR version 4, weights had to be among the inputs.
+    model.ir_version = max(model.ir_version, 4)
     try:
         return current(with_constant_weights(model))
     except RuntimeError as error:

@@ -100,6 +100,23 @@ def test_a_network_of_free_or_fixed_dimensions_answers_as_its_file(
     check_answer(card, lambda crops: network(crops)[0])
 
 
+def test_a_file_of_the_oldest_form_answers_as_it_does(tmp_path: Path) -> None:
+    """Its weights are among the inputs."""
+    card = own_card()
+    model = onnx.parser.parse_model(
+        f"""<ir_version: 3, opset_import: ["" : 7]>
+        core (float[1, 3, 4, 4] x, float[1, 3] w) => (float[1, 3] y) <float[1, 3] w = {{1, 2, 3}}> {{
+            {MEANS} y = Mul (rows, w)
+        }}"""
+    )
+    onnx.save(model, tmp_path / card.files[0].name)
+    onnx_file.export(card, tmp_path)
+    crops = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
+    [answers] = OnnxNetwork(tmp_path / card.exports[0], Device())(crops)
+    means = (crops / 255).mean((1, 2)) * [1, 2, 3]
+    np.testing.assert_allclose(answers, means / np.linalg.norm(means, axis=1, keepdims=True), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("answers", "problem"),
     [

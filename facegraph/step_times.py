@@ -1,8 +1,9 @@
 """Where the time of a response went, in milliseconds per step.
 
-Steps have the names of the service's `Server-Timing` header: ``total``; ``ingress``, the part of it without a running
-stage call; for each task the time that the ingress waited for its stages, such as ``detector``, and the time that they
-worked, ``detector-busy``; and the parts of the detector's work, ``decode``, ``detect``, ``crop`` and ``measure``.
+Steps are named as in the service's `Server-Timing` header: ``total``; ``ingress``, the part of it without a running
+stage call; for each task the time that the ingress waited for its stages, such as ``detector``, and their processing
+time, ``detector-busy``; and the parts of the detector's processing time, ``decode``, ``detect``, ``crop`` and
+``measure``.
 """
 
 import re

@@ -20,19 +20,19 @@ PERCENTILES = (50, 95, 99)
 def bench_command(
     photo: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A photo of one person.")],
     other: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The photo to compare it with.")],
-    clients: Annotated[int, typer.Option("--clients", min=1, max=256, help="Requests in progress at once.")] = 4,
+    clients: Annotated[int, typer.Option("--clients", min=1, max=256, help="Number of concurrent requests.")] = 4,
     seconds: Annotated[float, typer.Option("--seconds", min=1, max=300, help="Duration.")] = 10,
     detector: Annotated[str | None, typer.Option("--detector", metavar="ROLE", help="Default: the service's.")] = None,
     embedder: Annotated[str | None, typer.Option("--embedder", metavar="ROLE", help="Default: the service's.")] = None,
     liveness: Annotated[LivenessPolicy, typer.Option("--liveness", help="Liveness policy of the requests.")] = "off",
     # Without an environment variable, so that leaving the option out never loads somebody else's service.
-    url: Annotated[str, typer.Option("--url", help="Address of the service to load.")] = DEFAULT_URL,
+    url: Annotated[str, typer.Option("--url", help="URL of the service to load.")] = DEFAULT_URL,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two photos over and over, and print the rate, the response times, and where the time went.
+    """Compare two photos repeatedly, and print the rate, the response times, and where the time went.
 
-    This puts a real load on the service at --url: its other clients have to wait. Nothing is enrolled. The exit status
+    This puts a real load on the service at --url: other clients have to wait. Nothing is enrolled. The exit status
     is 1 if the first request fails.
     """
     stderr.print(f"loading {escaped(url)} with {clients} clients for {seconds:g} s", highlight=False)

@@ -15,9 +15,9 @@ from facegraph.cli.output import CommandError, escaped, print_line, stderr
 
 
 def check_command(config: ConfigArgument = DEFAULT_CONFIG) -> None:
-    """Check that a configuration can be served, or say what is wrong and where.
+    """Check that a configuration can be served, or report what is wrong and where.
 
-    Unlike Ray Serve, it refuses unknown keys at every level. Environment variables apply as they do in the service.
+    Unlike Ray Serve, it rejects unknown keys at every level. Environment variables apply as they do in the service.
     """
     with _config_errors(config):
         applications = check_config(read_config(config))

@@ -55,7 +55,7 @@ def _findings(config: Path, url: str, api_key: str | None) -> Iterator[Finding]:
         applications = check_config(document)
         address = Address.of(document)
     except ConfigError as error:
-        what = f"{config} cannot be served, so nothing in it was checked: {error}"
+        what = f"{config} is invalid, so its settings were not checked: {error}"
         yield Finding("problem", what, "facegraph config check")
         return
     yield Finding("ok", f"{config} can be served")

@@ -1,4 +1,4 @@
-"""The effective configuration: every setting with its value, and a comment that says where it was set."""
+"""The effective configuration: every setting with its value, and a comment with its origin."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,10 +19,10 @@ _SECRET_TABLES = ("storage_options", "env_vars")
 
 
 def effective_config(config: Any, args: Sequence[AppArgs]) -> tuple[CommentedMap, list[str]]:
-    """The effective configuration with comments, and the places of the values that were replaced by `HIDDEN`.
+    """Return the effective configuration with comments, and the locations of the values replaced by `HIDDEN`.
 
     Args:
-        config: as the file has it.
+        config: as in the file.
         args: of each application, as `deployments.config.check_config` returns them.
 
     Raises:
@@ -44,7 +44,7 @@ def effective_config(config: Any, args: Sequence[AppArgs]) -> tuple[CommentedMap
 
 
 def _from_file(value: Any) -> Any:
-    """What Ray Serve reads as the file has it."""
+    """Return Ray Serve's own settings as they are in the file."""
     if isinstance(value, Mapping):
         table = CommentedMap()
         for key, entry in value.items():
@@ -54,7 +54,7 @@ def _from_file(value: Any) -> Any:
 
 
 def _from_model(model: BaseModel, given: Mapping[str, Any]) -> CommentedMap:
-    """All fields of `model`. `given` is its table in the file."""
+    """Return all fields of `model`. `given` is its table in the file."""
     table = CommentedMap()
     for name in type(model).model_fields:
         value, inner = getattr(model, name), given.get(name, {})
@@ -78,7 +78,7 @@ def _origin(model: BaseModel, name: str, given: Mapping[str, Any]) -> str:
 
 
 def _http_options(given: Mapping[str, Any], served: Mapping[str, Any]) -> CommentedMap:
-    """The HTTP options in the file, and always host and port."""
+    """Return the HTTP options in the file, and always host and port."""
     table = CommentedMap()
     for name in dict.fromkeys(["host", "port", *served]):
         if name not in served:

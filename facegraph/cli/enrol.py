@@ -29,11 +29,13 @@ def enrol_command(
         typer.Option("--embedder", metavar="ROLE", help="Embedder of a collection that is created. Default: arcface."),
     ] = None,
     quality: Annotated[
-        Literal["require", "report"], typer.Option(help="require refuses faces of poor quality, report enrols them.")
+        Literal["require", "report"], typer.Option(help="require rejects faces of poor quality, report enrols them.")
     ] = "require",
     faces: Annotated[
         FaceRule,
-        typer.Option(help="one refuses photos of several people; prominent and largest enrol one face, all each."),
+        typer.Option(
+            help="one rejects photos of several people; prominent and largest enrol one face, all every face."
+        ),
     ] = "one",
     parallel: ParallelOption = DEFAULT_PARALLEL,
     report: ReportOption = None,

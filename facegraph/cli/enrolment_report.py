@@ -1,4 +1,4 @@
-"""Runs an enrolment of many photos and reports their outcomes: on the terminal and in a file."""
+"""Runs an enrolment of many photos and reports the outcomes on the terminal and in a file."""
 
 import asyncio
 import csv
@@ -40,8 +40,8 @@ def run_and_report(
     """Run an enrolment with a progress bar, and report its outcomes even if it was interrupted or failed.
 
     Args:
-        outcomes: those already known; `enrolment` appends to it.
-        file: where to write them, too.
+        outcomes: outcomes so far; `enrolment` appends to it.
+        file: also write them to this file.
     """
     interrupted = False
     try:

@@ -35,7 +35,7 @@ Groups = Annotated[
         "--groups",
         exists=True,
         dir_okay=False,
-        help="For an embedder: a CSV of photos of different people, with groups to measure false matches by.",
+        help="For an embedder: CSV file that assigns photos of different people to groups, to compare their FMR.",
     ),
 ]
 Detector = Annotated[
@@ -80,15 +80,18 @@ def calibrate_command(
         float | None, typer.Option("--fmr", min=0, max=1, help="For an embedder: maximum false match rate.")
     ] = None,
     apcer: Annotated[
-        float | None, typer.Option("--apcer", min=0, max=1, help="For liveness: maximum share of attacks that pass.")
+        float | None,
+        typer.Option("--apcer", min=0, max=1, help="For liveness: maximum proportion of attacks that pass."),
     ] = None,
     bpcer: Annotated[
         float | None,
-        typer.Option("--bpcer", min=0, max=1, help="For liveness: maximum share of live photos that are rejected."),
+        typer.Option(
+            "--bpcer", min=0, max=1, help="For liveness: maximum proportion of live photos that are rejected."
+        ),
     ] = None,
     write: Annotated[
         Path | None,
-        typer.Option("--write", exists=True, dir_okay=False, help="Configuration file to write it to."),
+        typer.Option("--write", exists=True, dir_okay=False, help="Configuration file to write the threshold to."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Even if there are too few photos for that rate.")] = False,
     groups: Groups = None,
@@ -134,7 +137,7 @@ def _network(configuration: Configuration, name: str) -> Card:
 
 
 def _target(entry: Card, rates: Mapping[RateName, float | None]) -> Target:
-    """The given rate, if there is exactly one and it applies to the model."""
+    """Return the given rate, if there is exactly one and it applies to the model."""
     given = {rate: value for rate, value in rates.items() if value is not None}
     allowed: tuple[RateName, ...] = ("FMR",) if entry.task == "embedder" else ("APCER", "BPCER")
     if len(given) != 1 or not all(rate in allowed and value > 0 for rate, value in given.items()):

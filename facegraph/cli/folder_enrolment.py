@@ -29,7 +29,7 @@ class EnrolmentRules:
 
 
 def face_ids(subject: str, photo: bytes, every_face: bool) -> list[str]:
-    """The ids that the service gives to the faces of a photo; see `gallery.records.NewFace`.
+    """Return the ids that the service gives to the faces of a photo; see `gallery.records.NewFace`.
 
     Args:
         every_face: whether all faces of the photo are enrolled, as with the rule ``all``, or only one.
@@ -40,7 +40,7 @@ def face_ids(subject: str, photo: bytes, every_face: bool) -> list[str]:
 
 
 async def subject_ids(client: AsyncClient, collection: str) -> list[str]:
-    """The ids of a collection's subjects; empty if the key may only enrol."""
+    """Return the ids of a collection's subjects; empty if the key has only the scope enrol."""
     try:
         return [subject.id async for subject in client.subjects(collection)]
     except ForbiddenError:
@@ -50,7 +50,7 @@ async def subject_ids(client: AsyncClient, collection: str) -> list[str]:
 async def enrolled_faces(
     client: AsyncClient, collection: str, subjects: Sequence[str], parallel: int, report: ReportProgress
 ) -> dict[str, tuple[StoredFace, ...]]:
-    """The faces of each of `subjects`, which are all in the collection.
+    """Return the faces of each of `subjects`, which are all in the collection.
 
     Args:
         parallel: maximum number of requests in progress.

@@ -30,14 +30,14 @@ def fuse_command(
         Path, typer.Option("--photos", exists=True, file_okay=False, help="A folder with live/ and spoof/KIND/.")
     ],
     bpcer: Annotated[
-        float, typer.Option("--bpcer", min=0, max=0.5, help="Share of live photos that may be rejected.")
+        float, typer.Option("--bpcer", min=0, max=0.5, help="Fraction of live photos that may be rejected.")
     ] = 0.05,
     store: StoreOption = None,
 ) -> None:
     """Find the operating point of a liveness card, and fit the weights of a fusion."""
     entry = card(name)
     if entry.task != "liveness":
-        raise ModelError(f"{name} is not a liveness network")
+        raise ModelError(f"{name} is not a liveness model")
     presentations = read_presentations(photos)
     pulled = store_for(store)
     with loaded_detector(card("mtcnn"), pulled) as finder, tracking() as track:
@@ -59,7 +59,7 @@ def fuse_command(
 
 
 def _lines(entry: Card, fitted: Fit) -> Iterator[str]:
-    """The fitted parameters in the card's TOML."""
+    """Yield the fitted parameters as TOML for the card."""
     yield "[output]"
     yield f"shift = {fitted.shift}"
     if entry.fusion:
@@ -69,7 +69,7 @@ def _lines(entry: Card, fitted: Fit) -> Iterator[str]:
 
 
 def _counts(bona_fide: BonaFide, attacks: Sequence[Attack]) -> Iterator[str]:
-    """The measured counts in the card's TOML."""
+    """Yield the measured counts as TOML for the card."""
     yield "[[thresholds]]"
     yield f"bona_fide = {{ photos = {bona_fide.photos}, rejected = {bona_fide.rejected} }}"
     yield "attacks = ["

@@ -1,4 +1,4 @@
-"""`facegraph gallery`: commands that ask a running service. Some also work on the files with --offline."""
+"""`facegraph gallery`: commands that use a running service. Some also work on the files with --offline."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -27,7 +27,7 @@ from gallery.subject_ids import look_alikes
 
 OfflineOption = Annotated[
     bool,
-    typer.Option("--offline", rich_help_panel=FILES, help="Work on the files at --uri instead of asking the service."),
+    typer.Option("--offline", rich_help_panel=FILES, help="Work on the files at --uri instead of the service."),
 ]
 
 
@@ -176,7 +176,7 @@ def print_look_alikes(pairs: Iterable[tuple[str, str]]) -> None:
 
 
 def _collections(url: str, api_key: str | None) -> tuple[list[CollectionStatistics], list[str]]:
-    """The collections, and a sentence about each damaged one."""
+    """Return the collections, and an error message for each damaged one."""
     found, damaged = list[CollectionStatistics](), list[str]()
     with service_client(url, api_key) as client:
         for each in client.collections():
@@ -202,7 +202,7 @@ def _delete(url: str, api_key: str | None, collection: str, subjects: Sequence[s
 
 
 def _check_offline(context: typer.Context, offline: bool) -> None:
-    """Refuse options on the command line that would have no effect. Environment variables are ignored instead."""
+    """Reject options on the command line that would have no effect. Environment variables are ignored instead."""
     for name in ("url", "api_key") if offline else ("uri", "storage_option"):
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":

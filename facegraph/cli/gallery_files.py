@@ -77,7 +77,7 @@ def import_command(
 
 @_gallery_errors()
 def backup_command(
-    place: Annotated[str, typer.Argument(help="A folder or an object store address that is empty or does not exist.")],
+    place: Annotated[str, typer.Argument(help="A folder or an object store location that is empty or does not exist.")],
     uri: UriOption = DEFAULT_URI,
     storage_option: StorageOption = None,
 ) -> None:
@@ -89,7 +89,7 @@ def backup_command(
 
 @_gallery_errors()
 def restore_command(
-    place: Annotated[str, typer.Argument(help="Folder or address of the backup.")],
+    place: Annotated[str, typer.Argument(help="Folder or object store location of the backup.")],
     replace: Annotated[bool, typer.Option("--replace", help="Move an existing gallery aside.")] = False,
     uri: UriOption = DEFAULT_URI,
     storage_option: StorageOption = None,
@@ -101,7 +101,7 @@ def restore_command(
     print_line(f"[green]restored[/] {_count(copied)} from {escaped(place)}")
     if aside is not None:
         print_line(
-            f"The previous gallery was moved to {escaped(str(aside))} and still holds its faces: "
+            f"The previous gallery was moved to {escaped(str(aside))} and still contains its faces: "
             "delete that folder when you no longer need it."
         )
 
@@ -126,7 +126,7 @@ def clean_command(uri: UriOption = DEFAULT_URI, storage_option: StorageOption = 
 
 @_gallery_errors()
 def collections(uri: str, storage_options: list[str] | None) -> tuple[list[CollectionStatistics], list[str]]:
-    """The collections of a gallery as the service describes them, and a sentence about each damaged one."""
+    """Return the collections of a gallery as the service describes them, and an error message for each damaged one."""
     place = _place(uri, storage_options)
 
     async def run() -> tuple[list[CollectionStatistics], list[str]]:

@@ -1,4 +1,4 @@
-"""`facegraph models gate`: counts the faces that the enrolment gate would refuse."""
+"""`facegraph models gate`: counts the faces that the enrolment gate would reject."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,9 +30,9 @@ def gate_command(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Count the faces that the enrolment gate would refuse or report, by reason.
+    """Count the faces that the enrolment gate would reject or report, by reason.
 
-    The prominent face of each photo in the folder and the folders below is judged by the limits in the configuration,
+    The prominent face of each photo in the folder and its subfolders is judged by the limits in the configuration,
     and by head pose and eyes if the configuration has stages for them.
     """
     configuration = Configuration(config)

@@ -24,7 +24,7 @@ DEFAULT_FILE = Path("data/keys.json")
 
 @command_errors(KeysError)
 def create_command(
-    name: Annotated[str, typer.Argument(help="A label that says whose key it is.")],
+    name: Annotated[str, typer.Argument(help="A label that identifies the key's owner.")],
     scope: Annotated[
         list[str], typer.Option("--scope", metavar="|".join(SCOPES), help="What the key permits. May be repeated.")
     ],
@@ -39,7 +39,9 @@ def create_command(
 ) -> None:
     """Create a key and print it. It cannot be shown again."""
     if unknown := set(scope) - set(SCOPES):
-        raise typer.BadParameter(f"there is no scope {escaped(', '.join(unknown))}", param_hint="--scope")
+        raise typer.BadParameter(
+            f"unknown scope {escaped(', '.join(unknown))}; available: {', '.join(SCOPES)}", param_hint="--scope"
+        )
     scopes = [each for each in SCOPES if each in scope]
     until = None if expires is None else datetime.now(UTC).replace(microsecond=0) + _duration(expires)
     key, text = create(ROOT / keys_file, name, scopes, collection or [], until)
@@ -69,7 +71,7 @@ def revoke_command(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `list` shows.")],
     keys_file: FileOption = DEFAULT_FILE,
 ) -> None:
-    """Revoke a key. A running service refuses it within a second."""
+    """Revoke a key. A running service rejects it within a second."""
     key = revoke(ROOT / keys_file, key_id)
     print_line(f"[green]revoked[/] {key.id} of {escaped(key.name)}")
 

@@ -17,7 +17,7 @@ class LazyCommand(TyperCommand):
 
     Args:
         name: what the user types.
-        target: ``module:function`` in this package; the function is one that Typer makes a command of.
+        target: ``module:function`` in this package; a function that Typer can turn into a command.
         panel: heading in the group's help.
     """
 
@@ -34,7 +34,7 @@ class LazyCommand(TyperCommand):
 
 
 class LazyGroup(TyperGroup):
-    """A group of `LazyCommand`s and further groups."""
+    """A command group whose commands may be `LazyCommand`s."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Import the command that `args` begin with."""
@@ -44,7 +44,7 @@ class LazyGroup(TyperGroup):
 
 @cache
 def _summaries(module: str) -> dict[str, str]:
-    """The first docstring line of each function of a module, which is not imported."""
+    """Return the first docstring line of each function of a module, without importing it."""
     found = find_spec(module)
     assert found is not None
     assert found.origin is not None

@@ -1,4 +1,4 @@
-"""Clients that send POST /v1/verify to a service over and over, for `facegraph bench`."""
+"""Clients that repeatedly send POST /v1/verify to a service, for `facegraph bench`."""
 
 import asyncio
 import time
@@ -18,16 +18,16 @@ from facegraph.step_times import parse_server_timing, with_derived_steps
 TIMEOUT = httpx.Timeout(60, connect=10)
 """Seconds; the service itself gives up after 30."""
 PAUSE_S = 1.0
-"""Seconds a client waits after an error, as the service's Retry-After asks."""
+"""Seconds a client waits after an error, as requested by the service's Retry-After."""
 
 
 @dataclass
 class LoadResult:
-    """The result of a load.
+    """The result of a load test.
 
     Attributes:
-        seconds: from the first request to the last answer.
-        answers: milliseconds of each answer's steps, see `facegraph.step_times`.
+        seconds: from the first request to the last response.
+        answers: milliseconds of each response's steps, see `facegraph.step_times`.
         errors: number of errors by code.
     """
 
@@ -37,11 +37,11 @@ class LoadResult:
 
     @property
     def rate(self) -> float:
-        """Answers per second."""
+        """Responses per second."""
         return len(self.answers) / self.seconds
 
     def percentile(self, percent: float) -> float:
-        """The percentile of the answers' milliseconds; NaN without answers."""
+        """Return the percentile of the response times in milliseconds; NaN without responses."""
         times = [steps["client"] for steps in self.answers]
         return float(np.percentile(times, percent)) if times else float("nan")
 
@@ -54,15 +54,15 @@ async def generate_load(
     clients: int,
     seconds: float,
 ) -> LoadResult:
-    """Let `clients` clients compare two photos for `seconds`, and wait for the last answers.
+    """Let `clients` clients compare two photos for `seconds`, and wait for the last responses.
 
     Args:
         options: query parameters of POST /v1/verify.
 
     Raises:
-        ServiceError: the first request, which is not counted, was refused.
-        NoAnswerError: the first request got no answer.
-        ValueError: the address or the key is malformed.
+        ServiceError: the first request, which is not counted, was rejected.
+        NoAnswerError: the first request got no response.
+        ValueError: the URL or the key is malformed.
     """
     limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
     async with httpx.AsyncClient(**http_options(url, api_key), timeout=TIMEOUT, limits=limits) as client:
@@ -78,7 +78,7 @@ async def generate_load(
         try:
             first = await send()
         except httpx.TransportError as error:
-            raise NoAnswerError(f"No answer to POST: {error or type(error).__name__}") from error
+            raise NoAnswerError(f"No response to POST: {error or type(error).__name__}") from error
         if not first.is_success:
             raise error_from(first.status_code, _json(first), None)
         result = LoadResult()

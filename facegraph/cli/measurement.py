@@ -26,17 +26,18 @@ from models.errors import ModelError
 from models.store import Store
 from project.root import ROOT
 
-CARDS, CALIBRATED = "the card's", "calibrated"
+CARDS, CALIBRATED = "card", "calibrated"
 """Names of thresholds in the report."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measurement:
-    """A model's answers for labelled photos.
+    """A model's outputs on labelled photos.
 
     Attributes:
         entry: the model's card.
-        groups: photos of different people in groups, and the model's answers for them.
+        groups: photos for the comparison of groups (one per person, labelled by group), and the model's outputs for
+            them.
         thresholds: the card's and the configured thresholds by name.
         about: facts about the measurement for the report.
     """
@@ -60,9 +61,10 @@ class Measurement:
         """Measure the error rates, print them and write the report.
 
         Args:
-            chosen: a calibrated threshold, or empty. False matches by group are measured at it, or at the card's.
+            chosen: the calibrated threshold by name, or empty to use the card's. Group false match rates are measured
+                at this threshold.
             rates: the error rates to find thresholds for.
-            more: further sections of the report.
+            more: additional report sections.
         """
         photos, thresholds = self.sample.photos, {**self.thresholds, **chosen}
         with tracking() as track:
@@ -81,7 +83,7 @@ class Measurement:
         print_line(f"photos {len(photos)}, faceless {len(gate['faceless'])}")
         for name, section in sections.items():
             print_section(name, section)
-        print_line(f"[green]report[/] {escaped(str(file))}, figures {escaped(str(beside))}")
+        print_line(f"[green]report[/] {escaped(str(file))}, data {escaped(str(beside))}")
 
 
 def measure_model(
@@ -98,14 +100,14 @@ def measure_model(
 
     Args:
         photos: labelled photos, as `evaluation.samples.read_sample` reads them.
-        groups: a CSV of photos of different people in groups.
+        groups: CSV file that assigns photos to groups; see `evaluation.groups.read_groups`.
         detector: name of the detector's card. Default: the one configured for /v1.
 
     Raises:
         ModelError: the photos cannot be used, or `groups` are given for a model that is not an embedder.
     """
     if groups is not None and entry.task != "embedder":
-        raise ModelError(f"{entry.name} is not an embedder: only an embedder has false matches by group")
+        raise ModelError(f"{entry.name} is not an embedder: group false match rates need one")
     sample = read_sample(entry.task, photos, protocol)
     group_photos = read_groups(groups) if groups is not None else None
     detector_card = card(detector) if detector else configuration.detector
@@ -125,7 +127,7 @@ def measure_model(
         grouped,
         {
             CARDS: entry.threshold("cosine" if entry.task == "embedder" else "live").value,
-            **{f"the configured, {role}": value for role, value in configured.items()},
+            **{f"configured ({role})": value for role, value in configured.items()},
         },
         {
             "network": f"{entry.name}: {entry.title}",

@@ -78,19 +78,19 @@ def verify_command(names: Names = None, store: StoreOption = None, config: Confi
 
 
 def store_for(store: Path | None, config: Path | None = None) -> Store:
-    """Return the store that `--store` names, or else that of a configuration, or else the one for all commands."""
+    """Return the store named by `--store`, or else a configuration's, or else the default of all commands."""
     if store is not None:
         return Store(store)
     return store_in(config) if config else Store(chosen_store())
 
 
 def _asked(names: list[str] | None, config: Path) -> list[Card]:
-    """The named models, or those of a configuration."""
+    """Return the named models, or a configuration's models."""
     return [card(name) for name in names] if names else configured_in(config)
 
 
 def _state(entry: Card, store: Store) -> State:
-    """The state of the model, or of a fusion's least ready member."""
+    """Return the state of the model, or of a fusion's least ready member."""
     states = {store.state(network) for network in networks_of(entry)}
     order: tuple[State, ...] = ("not pulled", "weights only", "ready")
     return next(state for state in order if state in states)

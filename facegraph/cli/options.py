@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share."""
+"""Options and arguments shared by several commands."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ CollectionOption = Annotated[str, typer.Option("--collection", metavar="NAME", h
 
 UrlOption = Annotated[
     str,
-    typer.Option("--url", envvar="FACEGRAPH_URL", rich_help_panel=SERVICE, help="Address of the running service."),
+    typer.Option("--url", envvar="FACEGRAPH_URL", rich_help_panel=SERVICE, help="URL of the running service."),
 ]
 ApiKeyOption = Annotated[
     str | None,
@@ -34,7 +34,7 @@ UriOption = Annotated[
         "--uri",
         envvar="GALLERY_URI",
         rich_help_panel=FILES,
-        help="The gallery: a folder, or an address such as s3://x/y.",
+        help="The gallery: a folder, or an object store location such as s3://x/y.",
     ),
 ]
 StorageOption = Annotated[

@@ -44,12 +44,12 @@ class FileOutcome:
 
 
 def refused_file(subject: str, path: Path, code: str, message: str) -> FileOutcome:
-    """The outcome for a file that is not enrolled."""
+    """Return the outcome for a file that is not enrolled."""
     return FileOutcome(subject, str(path), "refused", code, message)
 
 
 def unreadable_file(subject: str, path: Path, error: OSError) -> FileOutcome:
-    """The outcome for a file that cannot be read."""
+    """Return the outcome for a file that cannot be read."""
     return refused_file(subject, path, "UNREADABLE", _reason(error))
 
 
@@ -94,7 +94,7 @@ def find_people(folder: Path) -> People:
 
 
 def _files(folder: Path, subject: str, parents: tuple[str, ...]) -> Iterator[Path | FileOutcome]:
-    """The files in a person's folder and its subfolders. `parents` are the resolved paths of its parent folders."""
+    """Yield the files below a person's folder. `parents` are the resolved paths of its parent folders."""
     real = os.path.realpath(folder)
     if real in parents:
         yield refused_file(subject, folder, "UNREADABLE", "The link leads to a folder that contains it")
@@ -125,7 +125,7 @@ def _checked(path: Path, subject: str) -> Path | FileOutcome:
     if not stat.S_ISREG(status.st_mode):
         # Opening a pipe would block until another program writes to it.
         return refused_file(subject, path, "UNREADABLE", "It is not a regular file")
-    # Checked before reading because it may be a film of gigabytes. No service can be configured to accept more.
+    # Checked before reading because it may be a video of gigabytes. No service can be configured to accept more.
     if status.st_size > LARGEST_PHOTO:
         limit = f"The file is larger than {LARGEST_PHOTO // 2**20} MiB, the limit for a photo"
         return refused_file(subject, path, "IMAGE_TOO_LARGE", limit)

@@ -10,7 +10,7 @@ from facegraph.cli.lazy import LazyCommand, LazyGroup
 from facegraph.cli.output import CommandError, exit_with_error
 from models.errors import ModelError
 
-ONLINE = "Asks a running service (--url)"
+ONLINE = "Uses a running service (--url)"
 READS_FILES = "Reads the gallery's files (--uri), even while the service runs"
 WRITES_FILES = "Writes the gallery's files (--uri) while the service is stopped"
 
@@ -96,7 +96,7 @@ def _group(name: str, summary: str, *commands: LazyCommand) -> LazyGroup:
 
 
 def main() -> None:
-    """Run the program. A user's mistake ends it with one sentence and status 1."""
+    """Run the program. A user's mistake exits with one sentence and status 1."""
     try:
         program()()
     except (CommandError, ModelError, OSError) as error:

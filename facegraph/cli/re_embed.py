@@ -32,7 +32,7 @@ class ReEmbedPlan:
         every_face: by subject, the photos that were enrolled with every face.
         other_photos: by subject, all photos of subjects without any enrolled photo.
         missing: enrolled faces whose photo is not in the folder.
-        absent: subjects without a photo in the folder.
+        absent: subjects with no photo at all in the folder.
         unreadable: files that cannot be read.
     """
 
@@ -45,7 +45,7 @@ class ReEmbedPlan:
 
 
 def re_embed_plan(enrolled: Mapping[str, Sequence[StoredFace]], found: Mapping[str, Sequence[Path]]) -> ReEmbedPlan:
-    """Find the photos of the enrolled faces by their digests. Both arguments are by subject."""
+    """Find the photos of the enrolled faces by their digests. Both arguments are keyed by subject."""
     plan = ReEmbedPlan()
     for subject, faces in enrolled.items():
         photos = []
@@ -69,14 +69,16 @@ def re_embed_plan(enrolled: Mapping[str, Sequence[StoredFace]], found: Mapping[s
             plan.other_photos[subject] = [path for path, _ in photos]
         else:
             lost = [face for face in faces if face.face_id not in one and face.face_id not in every]
-            plan.missing += [FileOutcome(subject, face.label, "missing", message="no such photo") for face in lost]
+            plan.missing += [
+                FileOutcome(subject, face.label, "missing", message="photo not found in the folder") for face in lost
+            ]
     return plan
 
 
 def re_embed_command(
     folder: FolderArgument,
-    old: Annotated[str, typer.Option("--from", metavar="NAME", help="The existing collection. It is only read.")],
-    new: Annotated[str, typer.Option("--to", metavar="NAME", help="The collection to create, or to resume.")],
+    old: Annotated[str, typer.Option("--from", metavar="NAME", help="Existing collection (not modified).")],
+    new: Annotated[str, typer.Option("--to", metavar="NAME", help="Collection to create or to continue.")],
     embedder: Annotated[
         str | None,
         typer.Option("--embedder", metavar="ROLE", help="Embedder of the new collection. Default: the old one's."),
@@ -91,12 +93,13 @@ def re_embed_command(
 ) -> None:
     """Enrol a collection's subjects in a new collection with another embedder.
 
-    The gallery keeps no photos, so this needs the folder that they were enrolled from. Photos are recognised by their
-    digests: exactly those enrolled in the old collection are enrolled again, or all photos of a subject that has none
-    of them. If a subject has no photo at all, nothing is done.
+    The gallery keeps no photos, so this needs the folder that they were enrolled from. Photos are matched by
+    digest: the photos enrolled in the old collection are enrolled again. If none of a subject's photos match, all of
+    that subject's photos are enrolled instead. If a subject has no photo in the folder, the command stops without
+    changes.
     """
     if old == new:
-        raise typer.BadParameter("the old and the new collection are the same", param_hint="--to")
+        raise typer.BadParameter("--from and --to are the same collection", param_hint="--to")
     found, outcomes, lost, by_other_photos = find_people(folder), list[FileOutcome](), list[str](), list[str]()
 
     async def run(progress: ReportProgress) -> None:
@@ -112,12 +115,12 @@ def re_embed_command(
             by_other_photos.extend(plan.other_photos)
             if plan.absent and not without_missing:
                 raise CommandError(
-                    f"{len(plan.absent)} of {len(enrolled)} subjects of {old} have no photo in {folder}, and nothing "
-                    "was done: add photos of them, or leave them out with --without-missing"
+                    f"{len(plan.absent)} of {len(enrolled)} subjects of {old} have no photo in {folder}; nothing was "
+                    "changed. Add their photos, or skip them with --without-missing"
                 )
             await create_collection(client, new, role)
             there = await subject_ids(client, new)
-            # Photos that were accepted once are accepted again. Others must meet the usual rules.
+            # Accept photos that were already enrolled once without checking quality again. Check others as usual.
             for photos, rules in (
                 (plan.one_face, EnrolmentRules("report", "prominent")),
                 (plan.every_face, EnrolmentRules("report", "all")),
@@ -132,27 +135,27 @@ def re_embed_command(
     run_and_report(run, outcomes, report)
     if by_other_photos:
         names = escaped(", ".join(by_other_photos))
-        print_line(f"{len(by_other_photos)} subjects were enrolled from other photos than before: {names}")
+        print_line(f"{len(by_other_photos)} subjects were enrolled from different photos than before: {names}")
     if lost:
         raise CommandError(f"{len(lost)} subjects of {old} are not in {new}: {', '.join(lost)}")
-    print_line(f"[green]complete[/] every subject of {escaped(old)} with a photo is in {escaped(new)}")
+    print_line(f"[green]done[/] every subject of {escaped(old)} with a photo is in {escaped(new)}")
 
 
 async def _new_role(client: AsyncClient, old: str, new: str, embedder: str | None) -> str:
-    """The role of the new collection's embedder.
+    """Return the role of the new collection's embedder.
 
     Raises:
-        CommandError: the role does not exist, its embeddings are those of the old collection, or the new collection
-            exists with other embeddings.
+        CommandError: the role does not exist, it is the old collection's embedder, or the new collection exists with
+            another model's embeddings.
     """
     source, embedders = await client.collection(old), (await client.models()).embedders
     role = embedder or source.embedder
     if role not in embedders:
-        raise CommandError(f"there is no embedder called {role}, only {', '.join(embedders)}")
+        raise CommandError(f"unknown embedder {role}; available: {', '.join(embedders)}")
     network = embedders[role]
     if network.embedding_contract == source.embedding_contract:
-        raise CommandError(f"{old} already has the embeddings of {role}, which is {network.model}")
+        raise CommandError(f"{old} already uses {role} ({network.model})")
     for existing in await client.collections():
         if existing.name == new and existing.embedding_contract != network.embedding_contract:
-            raise CommandError(f"{new} has embeddings of {existing.model}, but {role} is {network.model}")
+            raise CommandError(f"{new} uses {existing.model}, but {role} is {network.model}")
     return role

@@ -41,9 +41,9 @@ def recall_command(
 ) -> None:
     """Measure how many labelled faces a detector finds, how many others it reports, and its time on one thread.
 
-    boxes.csv has the columns file, left, top, width and height. Each value of any further column is a group that is
-    also measured separately. noses.json maps each photo to a list of nose tips (x, y). A labelled face counts as found
-    if a detected box overlaps it by at least 0.35 (intersection over union) or contains the nose.
+    boxes.csv has the columns file, left, top, width and height. Each value of any other column is a group that is also
+    measured separately. noses.json maps each photo to a list of nose tips (x, y). A labelled face counts as found if a
+    detected box overlaps it by at least 0.35 (intersection over union) or contains the nose.
     """
     labelled = read_photos(photos)
     finder = load_detector(card(detector), store_for(store), "onnx", Device(threads=1), _options(option or []))
@@ -59,7 +59,7 @@ def recall_command(
 
 
 def _options(given: Sequence[str]) -> dict[str, Any]:
-    """Options by name, with values parsed as in a configuration."""
+    """Return options by name, with values parsed as in a configuration."""
     options = {}
     for each in given:
         name, equals, value = each.partition("=")

@@ -1,4 +1,4 @@
-"""The client with which commands ask a running service."""
+"""The client that CLI commands use to call a running service."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from facegraph.client import Client, FacegraphError, NoAnswerError
 
 @contextmanager
 def service_client(url: str, api_key: str | None) -> Iterator[Client]:
-    """A client whose errors end the command."""
+    """Yield a client. Its errors are raised as `CommandError`."""
     with command_errors(ValueError):
         client = Client(url, api_key)
     with client, service_errors():
@@ -22,6 +22,6 @@ def service_errors() -> Iterator[None]:
     try:
         yield
     except NoAnswerError as error:
-        raise CommandError(f"{error}; is the service running? `facegraph serve` starts it here") from error
+        raise CommandError(f"{error}; is the service running? Start it with `facegraph serve`") from error
     except FacegraphError as error:
         raise CommandError(str(error)) from error

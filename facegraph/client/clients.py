@@ -38,7 +38,7 @@ class Client:
         transport: an httpx transport to send requests through.
 
     Raises:
-        ValueError: the address or the key is malformed.
+        ValueError: the URL or the key is malformed.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """Why a photo was refused, or a flaw of it. docs/v1.md lists the codes."""
+    """Why a photo was refused, or a quality problem. docs/v1.md lists the codes."""
 
     code: str
     message: str

@@ -75,7 +75,7 @@ class TooLargeError(ServiceError):
 
 
 class RefusedPhotoError(ServiceError):
-    """The photo was refused: not an image, too large, no face, several faces, or a face of poor quality."""
+    """The photo was rejected: not an image, too large, no face, several faces, or a face of poor quality."""
 
 
 class RateLimitedError(ServiceError):
@@ -127,5 +127,5 @@ def error_from(status: int, body: Any, retry_after: float | None) -> ServiceErro
             return kind(
                 code, message, status, details if isinstance(details, dict) else {}, request_id or "", retry_after
             )
-    message = f"Status {status} without this service's error format; is the address right?"
+    message = f"Status {status} without this service's error format; is the URL right?"
     return _BY_STATUS.get(status, ServiceError)(f"HTTP_{status}", message, status, retry_after=retry_after)

@@ -1,4 +1,4 @@
-"""The service's address and API key, from arguments or the environment."""
+"""The service's URL and API key, from arguments or the environment."""
 
 import os
 import re
@@ -17,7 +17,7 @@ def http_options(base_url: str | None, api_key: str | None) -> dict[str, Any]:
         api_key: defaults to ``FACEGRAPH_API_KEY``, then to none.
 
     Raises:
-        ValueError: the address or the key is malformed. The message quotes neither.
+        ValueError: the URL or the key is malformed. The message quotes neither.
     """
     try:
         address = httpx.URL(base_url or os.environ.get("FACEGRAPH_URL") or _DEFAULT_URL)
@@ -26,7 +26,7 @@ def http_options(base_url: str | None, api_key: str | None) -> dict[str, Any]:
     if address.scheme not in ("http", "https") or not address.host:
         raise ValueError("the service's address must look like http://localhost:8000")
     if address.userinfo:
-        # httpx logs addresses.
+        # httpx logs URLs.
         raise ValueError("the service's address must not contain a user name or a password")
     headers = {"Accept": "application/json", "User-Agent": "facegraph-client"}
     if key := (api_key or os.environ.get("FACEGRAPH_API_KEY", "")).strip():
@@ -36,5 +36,5 @@ def http_options(base_url: str | None, api_key: str | None) -> dict[str, Any]:
         # httpx hides this header in representations, but not X-API-Key.
         headers["Authorization"] = f"Bearer {key}"
     # Environment proxies are meant for other sites and would see photos and the key. Without trust_env, httpx would
-    # ignore SSL_CERT_FILE and SSL_CERT_DIR too, which people need for their own certificate authority.
+    # also ignore SSL_CERT_FILE and SSL_CERT_DIR, which users need for their own certificate authority.
     return {"base_url": address, "headers": headers, "verify": httpx.create_ssl_context(), "trust_env": False}

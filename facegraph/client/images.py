@@ -1,4 +1,4 @@
-"""Photos in the forms that callers have them, converted to files to upload."""
+"""Converts photos, in the types that callers use, to files to upload."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def upload_from(image: Image) -> Upload:
         return Upload(_utf8(path.name), path.read_bytes())
     if isinstance(image, bytes | bytearray):
         return Upload("photo", bytes(image))
-    # Neither library is a dependency, but a caller who has one of their images has imported it.
+    # Neither library is a dependency, but a caller with such an image has imported it.
     if (pillow := sys.modules.get("PIL.Image")) and isinstance(image, pillow.Image):
         return Upload("photo.png", _png(image))
     if (numpy := sys.modules.get("numpy")) and isinstance(image, numpy.ndarray):

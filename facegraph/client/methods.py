@@ -17,13 +17,13 @@ M = TypeVar("M", bound=Callable[..., Any])
 
 
 class BlockingSender(Protocol):
-    """What a blocking method needs of its client."""
+    """What a blocking method needs from its client."""
 
     def send(self, call: ApiCall[T], /) -> T: ...
 
 
 class AsyncSender(Protocol):
-    """What an async method needs of its client."""
+    """What an async method needs from its client."""
 
     async def send(self, call: ApiCall[T], /) -> T: ...
 

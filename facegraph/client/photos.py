@@ -22,7 +22,7 @@ from facegraph.client.schemas import (
 
 @dataclass(frozen=True, kw_only=True)
 class DetectedPhoto:
-    """The faces of a photo, best score first. `faces_found` includes those beyond `max_faces`."""
+    """The faces of a photo, best score first. `faces_found` also counts faces over `max_faces`."""
 
     photo: Photo
     faces_found: int

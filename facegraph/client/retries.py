@@ -121,7 +121,7 @@ def _decoded(call: ApiCall[T], response: httpx.Response) -> T:
 
 def _no_answer(cause: httpx.RequestError) -> NoAnswerError:
     url = cause.request.url
-    error = NoAnswerError(f"No answer from {url.scheme}://{url.netloc.decode()}: {cause or type(cause).__name__}")
+    error = NoAnswerError(f"No response from {url.scheme}://{url.netloc.decode()}: {cause or type(cause).__name__}")
     error.__cause__ = cause
     return error
 

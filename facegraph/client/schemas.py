@@ -6,8 +6,8 @@ from typing import Any, Literal, TypeAlias
 LivenessPolicy: TypeAlias = Literal["off", "report", "require"]
 """off: not measured. report: measured and reported. require: a spoof never matches and is not enrolled."""
 FaceRule: TypeAlias = Literal["one", "largest", "prominent", "all"]
-"""Which faces of a photo are used. one: refuse a photo of several faces. largest: the largest face. prominent: the face
-that is largest and nearest to the centre. all: every face."""
+"""Which faces of a photo are used. one: reject a photo with several faces. largest: the largest face. prominent: the
+large and central face. all: every face."""
 Metric: TypeAlias = Literal["cosine", "euclidean"]
 """cosine: similarity from -1 to 1. euclidean: distance between unit-length embeddings, 0 to 2."""
 Point: TypeAlias = tuple[float, float]
@@ -45,7 +45,7 @@ class Quality:
 
 @dataclass(frozen=True, kw_only=True)
 class Liveness:
-    """Whether a face is live. The score is the probability of that."""
+    """Whether a face is live. The score is the live probability."""
 
     live: bool
     score: float

@@ -27,7 +27,7 @@ class SearchedFace(Face):
 
 @dataclass(frozen=True, kw_only=True)
 class SearchedPhoto:
-    """The faces of a photo, best score first. `faces_found` includes those beyond `max_faces`."""
+    """The faces of a photo, best score first. `faces_found` also counts faces over `max_faces`."""
 
     photo: Photo
     faces_found: int

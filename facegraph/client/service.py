@@ -26,7 +26,7 @@ class Network:
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """The roles that are used unless a request names others; None if the service has no such network."""
+    """The roles that are used unless a request names others; None if no model has the task."""
 
     detector: str
     liveness: str | None = None
@@ -37,7 +37,7 @@ class Defaults:
 
 @dataclass(frozen=True, kw_only=True)
 class Networks:
-    """Every model by its role, which is what requests name, and those of attributes by the attribute."""
+    """Every model by its role, the name used in requests, and attribute models by their attribute."""
 
     detectors: dict[str, Network]
     liveness: dict[str, Network]
@@ -48,7 +48,7 @@ class Networks:
 
 @dataclass(frozen=True, kw_only=True)
 class Replicas:
-    """Number of a stage's replicas in each state, and the number that autoscaling wants."""
+    """Number of a stage's replicas in each state, and the target number."""
 
     running: int
     starting: int
@@ -74,7 +74,7 @@ class Calls:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A deployment of the service. `kind` is the task of its network, gallery or ingress.
+    """A deployment of the service. `kind` is the task of its model, gallery or ingress.
 
     `role`, `model`, `title` and `licence` are None for the gallery and the ingress, which have no model.
     """

@@ -7,7 +7,7 @@ from facegraph.client.images import Upload
 
 MAX_PHOTOS = 64
 MAX_BYTES = 28_000_000
-"""Largest request body that a service with the default MAX_IMAGE_SIZE accepts."""
+"""Maximum request body that a service with the default MAX_IMAGE_SIZE accepts."""
 _FORM_OVERHEAD = 512
 """Upper bound in bytes for the multipart headers of a photo and its subject, without the file name and the id."""
 
@@ -28,7 +28,7 @@ class PhotoEntry:
 
 
 def upload_batches(entries: Iterable[PhotoEntry]) -> Iterator[list[PhotoEntry]]:
-    """Group `entries` in order into batches that fit one request. An entry over the limit gets a batch of its own."""
+    """Group `entries` in order into batches that fit one request. An entry over the limit gets a separate batch."""
     batch, size = list[PhotoEntry](), 0
     for entry in entries:
         if batch and (len(batch) == MAX_PHOTOS or size + entry.size > MAX_BYTES):

@@ -11,7 +11,7 @@ class Finding:
     Attributes:
         level: a ``problem`` prevents the service from working, a ``warning`` does not.
         what: one line.
-        command: what to type; empty if there is nothing to do.
+        command: command that helps; empty if there is nothing to do.
     """
 
     level: Literal["ok", "warning", "problem"]

@@ -25,7 +25,7 @@ def python(found: tuple[int, int] = sys.version_info[:2]) -> Finding:
 
 
 def packages(lock: Path) -> Finding:
-    """Check that the installed packages are those of the lock file."""
+    """Check that the installed packages match the lock file."""
     differences = list(_differences(lock))
     if not differences:
         return Finding("ok", "the locked packages are installed")
@@ -41,7 +41,7 @@ def _differences(lock: Path) -> Iterator[str]:
         try:
             locked = Requirement(line.partition("#")[0].strip())
         except InvalidRequirement:
-            # Comments, and lines that say which package requires another.
+            # Skip comments and pip-compile's "via" lines.
             continue
         if locked.marker is not None and not locked.marker.evaluate():
             continue
@@ -55,7 +55,7 @@ def _differences(lock: Path) -> Iterator[str]:
 
 
 def npm() -> Finding:
-    """Check for npm, which downloads the models that only the npm registry has."""
+    """Check for npm, which downloads the models that are only in the npm registry."""
     try:
         return Finding("ok", f"npm: {npm_binary()}")
     except ModelError as error:

@@ -11,7 +11,7 @@ from graphs.settings import AppArgs
 MEMORY = 3 * 2**30
 """Bytes. The default configuration uses 2.4 GB when idle."""
 FULL, ALMOST_FULL = 2**28, 2**31
-"""Free bytes on disk: below the first nothing works, below the second not for long."""
+"""Free disk space in bytes: below the first, nothing works; below the second, the disk is full soon."""
 FEW_CORES = 4
 """Up to this number, stages run better inside the ingress; see docs/sizing.md."""
 
@@ -55,7 +55,7 @@ def gpu(args: AppArgs, devices: Path = Path("/dev")) -> Finding:
     """Check that ONNX Runtime can use an existing GPU."""
     if not (devices / "nvidia0").exists():
         if args.device == "cuda":
-            return Finding("problem", "the configuration requires a GPU, but there is none", "nvidia-smi")
+            return Finding("problem", "the configuration requires a GPU, but none was found", "nvidia-smi")
         return Finding("ok", "no NVIDIA GPU: the models run on CPUs")
     # Takes a second to import.
     import onnxruntime

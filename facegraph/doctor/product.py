@@ -21,7 +21,7 @@ def models(args: AppArgs) -> list[Finding]:
     for name, network in networks.items():
         problems = store.problems(network)
         if not problems:
-            found.append(Finding("ok", f"the model {name} is whole"))
+            found.append(Finding("ok", f"all files of the model {name} are intact"))
         elif not store.folder(network).exists():
             found.append(Finding("warning", f"the model {name} is not pulled", store.pull_command(name)))
         else:
@@ -43,7 +43,7 @@ def keys(args: AccessArgs) -> Finding:
             "warning", "no API key is required: anyone who can reach the service can use it", "export REQUIRE_KEYS=true"
         )
     if not known:
-        return Finding("problem", "API keys are required, but there is none", "facegraph keys create NAME --scope read")
+        return Finding("problem", "API keys are required, but none exists", "facegraph keys create NAME --scope read")
     return Finding("ok", f"API keys are required, and there are {len(known)}")
 
 
@@ -53,9 +53,9 @@ def ray_token(token: Path | None) -> Finding:
         what = "RAY_AUTH_MODE is disabled: anyone who can reach Ray's ports can run code as the service"
         return Finding("warning", what, "unset RAY_AUTH_MODE")
     if token is None:
-        return Finding("ok", "no home folder: Ray creates a token at each start")
+        return Finding("ok", "no home folder: Ray creates a token on each run")
     if not token.exists():
-        return Finding("ok", "no Ray token yet: the first start creates one")
+        return Finding("ok", "no Ray token yet: the first run creates one")
     folder, home, *_ = token.parents
     if token.stat().st_mode & 0o044 and folder.stat().st_mode & 0o011 and home.stat().st_mode & 0o011:
         return Finding(

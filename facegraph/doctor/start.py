@@ -14,7 +14,7 @@ from facegraph.doctor.finding import Finding
 
 
 def machine() -> Iterator[Finding]:
-    """Check that Ray can be started on this machine, or that the cluster RAY_ADDRESS names can be reached."""
+    """Check that Ray can be started on this machine, or that the cluster at RAY_ADDRESS can be reached."""
     try:
         own = has_own_cluster()
     except StartError as error:
@@ -23,7 +23,7 @@ def machine() -> Iterator[Finding]:
     if not own:
         yield Finding("ok", "the Ray cluster at RAY_ADDRESS responds; its machines are not checked")
         return
-    yield _found(preflight.open_files, "the limit on open files is high enough", "ulimit -Hn")
+    yield _found(preflight.open_files, "the open-file limit is high enough", "ulimit -Hn")
     yield _found(preflight.temporary_folder, "Ray can write its sockets and logs", "df -h /tmp")
     yield _found(preflight.object_store, "Ray has enough shared memory", "df -h /dev/shm")
     yield _found(preflight.token, "Ray's token can be stored", "ls -ld ~/.ray")
@@ -34,7 +34,7 @@ def address(given: Address, running: bool) -> Finding:
 
     Args:
         given: the configured address.
-        running: whether a service is running, which may be what listens there.
+        running: whether a service is running, which may be listening there.
     """
     check = _held(lambda: claimed(given.resolved(), time.monotonic()))
     return _found(check, f"{given} is free", f"ss -ltnp 'sport = :{given.port}'", running)
@@ -44,7 +44,7 @@ def gallery(uri: str, running: bool) -> Finding:
     """Check that the gallery is writable and not locked by another process.
 
     Args:
-        uri: the configured place.
+        uri: the configured location.
         running: whether a service is running, which may hold the lock.
     """
     if "://" in uri:
@@ -55,7 +55,7 @@ def gallery(uri: str, running: bool) -> Finding:
     if existing == folder:
         check = _held(lambda: preflight.gallery(folder, time.monotonic()))
         return _found(check, writable, f"fuser -v {folder}/*.lock", running)
-    # A start would create the folder.
+    # Starting the service would create the folder.
     if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
         return Finding("ok", writable)
     return Finding("problem", f"the gallery at {folder} cannot be created in {existing}", f"ls -ld {existing}")
@@ -72,7 +72,7 @@ def _found(check: Callable[[], object], ok: str, command: str, running: bool = F
 
 
 def _held(claim: Callable[[], AbstractContextManager[object]]) -> Callable[[], None]:
-    """A check that acquires a claim and releases it."""
+    """Return a check that acquires a claim and releases it."""
 
     def check() -> None:
         with claim():

@@ -21,7 +21,7 @@ def test_each_finding_is_a_line_and_a_problem_is_an_error(run: Run, monkeypatch:
     assert (status, err) == (0, "")
     assert "warning  [x] is odd; try `type this`\n" in out
     assert {line.split()[0] for line in out.splitlines()} == {"ok", "warning"}
-    assert "the model mtcnn is whole" in out
+    assert "all files of the model mtcnn are intact" in out
     monkeypatch.setattr(installation, "packages", lambda lock: Finding("problem", "odd", "type this"))
     status, out, _ = run("doctor", *NO_SERVICE, "--json")
     assert status == 1
@@ -32,4 +32,4 @@ def test_an_invalid_configuration_is_a_problem(run: Run, tmp_path: Path) -> None
     (tmp_path / "serve.yaml").write_text("applications: [{name: x}]")
     status, out, _ = run("doctor", tmp_path / "serve.yaml", *NO_SERVICE)
     assert status == 1
-    assert f"problem  {tmp_path}/serve.yaml cannot be served, so nothing in it was checked: " in out
+    assert f"problem  {tmp_path}/serve.yaml is invalid, so its settings were not checked: " in out

@@ -72,7 +72,7 @@ def test_a_backup_is_restored_and_replaces_a_gallery_only_on_request(run: Run, g
     assert run("gallery", "restore", kept)[0] == 1
     status, out, _ = run("gallery", "restore", kept, "--replace")
     [aside] = tmp_path.glob("gallery.before-*")
-    assert (status, f"moved to {aside} and still holds its faces" in out) == (0, True)
+    assert (status, f"moved to {aside} and still contains its faces" in out) == (0, True)
 
 
 def test_subjects_are_deleted_and_the_gallery_is_cleaned(run: Run, gallery: Path) -> None:

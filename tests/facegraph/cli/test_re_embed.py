@@ -52,8 +52,8 @@ def test_a_collection_is_embedded_again_and_resumed(run: Run, people: People, st
     status, out, _ = run("gallery", "re-embed", folder, *NAMES)
     assert (status, out) == (
         0,
-        "5 enrolled, 0 already enrolled, 0 refused\n1 subjects were enrolled from other photos than before: bob\n"
-        "complete every subject of staff with a photo is in staff-2\n",
+        "5 enrolled, 0 already enrolled, 0 refused\n1 subjects were enrolled from different photos than before: bob\n"
+        "done every subject of staff with a photo is in staff-2\n",
     )
     assert labels(staff) == {"anna": ["1.jpg"], "bob": ["1.jpg"], "carl": ["dark.jpg", "two.jpg", "two.jpg"]}
     assert staff.collection("staff-2").embedder == "facenet"
@@ -70,8 +70,8 @@ def test_no_subject_is_left_out_without_consent(run: Run, staff: Client, folder:
     run("gallery", "enrol", folder, "--collection", "staff")
     (folder / "bob" / "1.jpg").unlink()
     status, out, err = run("gallery", "re-embed", folder, *NAMES)
-    assert "missing 1.jpg of bob: no such photo" in out
-    assert err.startswith(f"error 1 of 2 subjects of staff have no photo in {folder}, and nothing was done")
+    assert "missing 1.jpg of bob: photo not found in the folder" in out
+    assert err.startswith(f"error 1 of 2 subjects of staff have no photo in {folder}; nothing was changed")
     assert (status, [each.name for each in staff.collections()]) == (1, ["staff"])
     assert run("gallery", "re-embed", folder, *NAMES, "--without-missing")[0] == 0
     assert labels(staff) == {"anna": ["1.jpg", "2.PNG"]}
@@ -80,9 +80,9 @@ def test_no_subject_is_left_out_without_consent(run: Run, staff: Client, folder:
 def test_the_new_embedder_must_fit(run: Run, staff: Client, folder: Path) -> None:
     staff.put_collection("other")
     for words, problem in (
-        ("--to new", "staff already has the embeddings of arcface, which is embedder-model"),
-        ("--to new --embedder x", "there is no embedder called x, only arcface, facenet"),
-        ("--to other --embedder facenet", "other has embeddings of embedder-model, but facenet is other-"),
-        ("--to staff", "the old and the new collection are the same"),
+        ("--to new", "staff already uses arcface (embedder-model)"),
+        ("--to new --embedder x", "unknown embedder x; available: arcface, facenet"),
+        ("--to other --embedder facenet", "other uses embedder-model, but facenet is other-"),
+        ("--to staff", "--from and --to are the same collection"),
     ):
         assert problem in run("gallery", "re-embed", folder, "--from", "staff", *words.split())[2]

@@ -72,7 +72,7 @@ def test_overload_and_rate_limits_are_retried_when_the_service_says(run: Run, st
 def test_backoff_doubles_up_to_a_limit_and_retries_end(run: Run) -> None:
     error, waits, _ = run(collections(), *[httpx.ConnectError("refused")] * 9, retries=8)
     assert waits == [0.25, 0.5, 1, 2, 4, 8, 8, 8]
-    assert (type(error), str(error)) == (NoAnswerError, "No answer from http://faces.example: refused")
+    assert (type(error), str(error)) == (NoAnswerError, "No response from http://faces.example: refused")
 
 
 def test_no_retry_starts_after_the_deadline_and_no_attempt_has_more_time_than_remains(run: Run) -> None:

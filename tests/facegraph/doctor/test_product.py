@@ -27,7 +27,7 @@ def test_a_damaged_model_is_a_problem_and_a_missing_one_a_warning(
     Store(tmp_path).folder(card("fr-liveness")).mkdir()
     args = default_args().model_copy(update={"models_dir": tmp_path})
     found = {each.what: (each.level, each.command) for each in product.models(args)}
-    assert found["the model mtcnn is whole"] == ("ok", "")
+    assert found["all files of the model mtcnn are intact"] == ("ok", "")
     assert found["the model fr-liveness: x is damaged"] == ("problem", Store(tmp_path).pull_command("fr-liveness"))
     assert found["the model mobilefacenet is not pulled"] == ("warning", Store(tmp_path).pull_command("mobilefacenet"))
 

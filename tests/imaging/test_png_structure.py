@@ -75,6 +75,11 @@ def test_a_flipped_bit_never_changes_pixels(interlaced: bool, share: float, bit:
     assert result(photo(bytes(packed), interlaced=interlaced)) != "other pixels"
 
 
+@given(st.integers(0, HEIGHT - 1), st.sampled_from([0, 1, len(ROWS) // HEIGHT - 1]))
+def test_missing_rows_are_damage(rows: int, stray: int) -> None:
+    assert result(photo(zlib.compress(ROWS[: rows * len(ROWS) // HEIGHT + stray]))) == DAMAGED
+
+
 @pytest.mark.parametrize(
     ("depth", "colour", "bits"), [(1, 0, 1), (8, 0, 8), (16, 0, 16), (8, 2, 24), (2, 3, 2), (8, 4, 16), (16, 6, 64)]
 )

@@ -3,9 +3,9 @@
 import weakref
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from lancedb import AsyncTable
 
 import gallery.face_table
 from gallery import transfer
@@ -57,10 +57,10 @@ def mirrors(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Mirror]]:
     """References to every mirror that a reader creates."""
     created: list[weakref.ref[Mirror]] = []
 
-    class Noted(Mirror):
-        def __init__(self, table: Any, size: int) -> None:
-            super().__init__(table, size)
-            created.append(weakref.ref(self))
+    def noted(table: AsyncTable, size: int) -> Mirror:
+        mirror = Mirror(table, size)
+        created.append(weakref.ref(mirror))
+        return mirror
 
-    monkeypatch.setattr(gallery.face_table, "Mirror", Noted)
+    monkeypatch.setattr(gallery.face_table, "Mirror", noted)
     return created

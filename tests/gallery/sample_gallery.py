@@ -4,7 +4,6 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -139,10 +138,6 @@ def brute_force(faces: Iterable[NewFace], probe: Vector, count: int) -> list[tup
         cosine = float(wide @ unit / np.linalg.norm(wide))
         best[each.subject] = max(cosine, best.get(each.subject, -2))
     return sorted(best.items(), key=lambda item: -item[1])[:count]
-
-
-def with_vector(of: NewFace, vector: Vector) -> NewFace:
-    return replace(of, embedding=vector)
 
 
 def table_folder(location: Location, table: str) -> Path:

@@ -1,6 +1,7 @@
 """The embeddings in memory after unusual changes of their table. `test_changes` covers the usual ones."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from unittest.mock import Mock
 
 import numpy as np
@@ -11,7 +12,7 @@ from lancedb.query import AsyncQuery
 from gallery.location import Location
 from gallery.mirror import Mirror, clipped
 from gallery.writer import Writer
-from tests.gallery.sample_gallery import NAME, SIZE, enrol, face, people, table_of, with_vector
+from tests.gallery.sample_gallery import NAME, SIZE, enrol, face, people, table_of
 
 pytestmark = pytest.mark.anyio
 
@@ -63,7 +64,7 @@ async def test_an_interrupted_refresh_is_completed_by_the_next(
     await enrol(writer, *faces)
     await mirror.refresh()
     for each in faces[:2]:
-        await enrol(writer, with_vector(each, -each.embedding), replace=True)
+        await enrol(writer, replace(each, embedding=-each.embedding), replace=True)
     with monkeypatch.context() as patched:
         patched.setattr(AsyncQuery, "to_batches", interrupted)
         with pytest.raises(RuntimeError, match="interrupted"):

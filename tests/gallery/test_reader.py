@@ -6,6 +6,7 @@
 import gc
 import shutil
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,7 +32,6 @@ from tests.gallery.sample_gallery import (
     search,
     table_of,
     vectors,
-    with_vector,
     writing,
 )
 
@@ -117,7 +117,7 @@ async def test_the_vector_index_finds_enrolled_subjects_and_no_deleted_ones(
         await agrees(reader, faces)
         gone = faces[:7]
         await writer.delete_subjects(NAME, [each.subject for each in gone])
-        turned = with_vector(faces[10], -faces[11].embedding)
+        turned = replace(faces[10], embedding=-faces[11].embedding)
         await enrol(writer, turned, replace=True)
         there = [*faces[7:10], *faces[11:], turned]
         for maintain in (writer.optimise, writer.clean, writer.clean):

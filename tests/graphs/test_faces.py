@@ -76,14 +76,15 @@ def test_photos_that_are_too_large_together_are_sent_in_several_calls(size: int,
         np.testing.assert_allclose(each.readings["arcface"], [direction(ANGLES[name])], atol=1e-6)
 
 
-def test_only_faces_that_fit_into_an_answer_are_cropped_but_all_are_counted() -> None:
+@pytest.mark.parametrize(("room", "asked"), [(2, 2), (0.5, 1)])
+def test_only_faces_that_fit_into_an_answer_are_cropped_but_all_are_counted(room: float, asked: int) -> None:
     people = People()
     of = people.stages()
-    # Two faces of these crops fit.
-    side = int((BATCH_BYTES / 3 / 2) ** 0.5)
+    # As many faces of these crops fit as there is room for, but one is always cropped.
+    side = int((BATCH_BYTES / 3 / room) ** 0.5)
     embedder = changed(of.networks["arcface"], crops=(CropSpec(side, "aligned"),))
     found = asyncio.run(faces(of.detectors["mtcnn"], [b"anna bob carl", b"dora"], ALL, [embedder]))
-    assert [(len(each.asked), each.photo.found) for each in examined(found)] == [(2, 3), (1, 1)]
+    assert [(len(each.asked), each.photo.found) for each in examined(found)] == [(asked, 3), (1, 1)]
     assert len(people.detected) == 2
 
 

@@ -42,9 +42,10 @@ class Embedder(FaceTask[EmbedderOutput]):
         Raises:
             ModelError: the network does not have one output of this size.
         """
-        if [*sizes] != [output.size]:
-            found = " and ".join(f"{size} numbers" for size in sizes)
-            raise ModelError(f"the card's output.size is {output.size}, but the network returns {found}")
+        if len(sizes) != 1:
+            raise ModelError(f"the network has outputs of {[*sizes]} numbers; the task embedder needs one")
+        if sizes[0] != output.size:
+            raise ModelError(f"the card's output.size is {output.size}, but the network returns {sizes[0]} numbers")
         return f"""l2_norm (float[n, {output.size}] raw) => (float[n, {output.size}] embedding) {{
             shortest = Constant <value = float {{{SHORTEST}}}> ()
             axis = Constant <value = int64[1] {{1}}> ()

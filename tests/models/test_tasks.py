@@ -59,6 +59,7 @@ def test_the_graph_and_numpy_compute_the_definition(name: str, seed: int, faces:
     [
         ("liveness", [1], "the task liveness needs one: logits of several classes"),
         ("liveness", [3, 3], "the task liveness needs one: logits of several classes"),
+        ("embedder", [7, 7], "the task embedder needs one"),
         ("embedder", [6], "output.size is 7, but the network returns 6 numbers"),
         ("pose", [66, 66], "the task pose needs three of the same size"),
         ("pose", [66, 66, 3], "the task pose needs three of the same size"),

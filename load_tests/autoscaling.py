@@ -1,4 +1,4 @@
-"""`python -m load_tests.autoscaling`: a load that comes in steps, and the replicas that follow it (docs/sizing.md)."""
+"""`python -m load_tests.autoscaling`: a stepped load and the replicas that follow it (docs/sizing.md)."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -18,12 +18,12 @@ from load_tests.results import draw, table
 
 CLIENTS = 8
 PLAN = (("", 10), ("/match", 40), ("/mediapipe", 40), ("", 30))
-"""The phases: the route that is loaded, or none, and seconds."""
+"""The phases: the loaded route, or none, and the duration in seconds."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A step of the load: the route, seconds, one look per second, and the requests that ended in it."""
+    """A step of the load: route, seconds, one sample per second, and the requests that ended in it."""
 
     route: str
     seconds: float
@@ -32,7 +32,7 @@ class Phase:
 
 
 def phases_table(phases: Sequence[Phase]) -> Table:
-    """For each phase the fewest and the most replicas of each deployment, and what was answered."""
+    """Tabulate each phase's minimum and maximum replicas per deployment, and its requests."""
     made = table("replicas", *(f"{phase.route or 'idle'}, {phase.seconds:.0f} s" for phase in phases))
     for name in sorted({name for phase in phases for each in phase.samples for name in each.counts}):
         counts = [[each.counts[name] for each in phase.samples] for phase in phases]
@@ -46,7 +46,7 @@ def phases_table(phases: Sequence[Phase]) -> Table:
 
 
 def main(config: ConfigOption = ROOT / "configs" / "autoscaling.yaml") -> None:
-    """Serve, send, print and draw."""
+    """Serve, send, print and plot."""
     phases, pair, records = [], enlarged_pair(), RESULTS / "autoscaling.jsonl"
     with running_service(config) as service:
         for route, length in PLAN:

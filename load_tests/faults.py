@@ -1,4 +1,4 @@
-"""`python -m load_tests.faults`: kill a service's processes under load, one kind after the other (docs/faults.md)."""
+"""`python -m load_tests.faults`: kill a service's processes under load, one kind after another (docs/faults.md)."""
 
 import time
 from collections import Counter
@@ -16,18 +16,18 @@ from load_tests.records import Request, read
 from load_tests.results import table
 
 OTHERS = ("haproxy/bin", "ServeController")
-"""Text in the command lines of the processes that are killed besides the replicas of each deployment."""
+"""Text in the command lines of the other processes to kill, in addition to each deployment's replicas."""
 COLLECTION = "/v1/collections/checked"
 EMBEDDER = "arcface"
 PAIR_ROUTES = ("/match", "/compare", "/mediapipe")
 ROUTES = (*PAIR_ROUTES, f"{COLLECTION}/embeddings", f"{COLLECTION}/search/embedding")
 ANSWERS = 3
-"""Answers that each route must have given, before the first kill and after each."""
+"""Responses required from each route before the first kill and after each."""
 LIMIT_S = 60
 
 
 def well_again(records: Path, since: float) -> list[Request]:
-    """Wait until each route has answered `ANSWERS` requests sent after `since`; returns all that ended after it.
+    """Wait until each route has served `ANSWERS` requests sent after `since`; return all that ended after it.
 
     Raises TimeoutError after `LIMIT_S`.
     """
@@ -38,27 +38,27 @@ def well_again(records: Path, since: float) -> list[Request]:
             return requests
         if time.monotonic() > since + LIMIT_S:
             problems = [each.problem for each in requests if each.problem]
-            raise TimeoutError(f"{', '.join(missing)}: not answered; the last failures were {problems[-3:]}")
+            raise TimeoutError(f"{', '.join(missing)}: no response; the last failures were {problems[-3:]}")
         time.sleep(0.2)
 
 
 def wrong(request: Request) -> bool:
-    """Whether an answer had the wrong content."""
+    """Whether a response had the wrong content."""
     return bool(request.problem and request.problem.startswith("wrong: "))
 
 
 def lost(address: str, subjects: list[str]) -> list[str]:
-    """Those of the acknowledged subjects that are not in the collection."""
+    """Return the acknowledged subjects that are not in the collection."""
     with httpx.Client(base_url=f"{address}{COLLECTION}/subjects/", timeout=LIMIT_S, trust_env=False) as client:
         return [each for each in subjects if client.get(each).status_code != 200]
 
 
 def main(
     config: ConfigOption = CONFIG,
-    clients: Annotated[int, typer.Option(min=1, help="Clients that send requests at once.")] = 8,
+    clients: Annotated[int, typer.Option(min=1, help="Number of concurrent clients.")] = 8,
     causes: Annotated[bool, typer.Option(help="Print the error of each failed request.")] = False,
 ) -> None:
-    """Serve, send, kill and print; the exit status is 1 if an answer was wrong or an enrolment was lost."""
+    """Serve, send, kill and print; the exit status is 1 if a response was wrong or an enrolment was lost."""
     console, records = Console(), RESULTS / "faults.jsonl"
     made = table("killed", "sent", "failed", "wrong", "all well after")
     with running_service(config) as service:
@@ -82,7 +82,7 @@ def main(
         subjects = [each.details["subject"] for each in requests if "subject" in each.details]
         missing = lost(service.address, subjects)
     console.print(made)
-    console.print(f"{len(subjects)} enrolments were acknowledged, {len(missing)} of them are lost")
+    console.print(f"{len(subjects)} enrolments were acknowledged, {len(missing)} of them were lost")
     raise typer.Exit(bool(missing or any(map(wrong, requests))))
 
 

@@ -1,6 +1,6 @@
 """`python -m load_tests.gallery`: search and enrol in a large gallery over HTTP (docs/performance.md).
 
-It enrols random directions, the hardest case for an index, because no two of them are near each other.
+It enrols random directions, the hardest case for an index, because no two of them are close.
 """
 
 import time
@@ -25,13 +25,13 @@ COLLECTION = "/v1/collections/bench"
 
 
 def random_units(chance: np.random.Generator, count: int, size: int) -> NDArray[np.float32]:
-    """Random embeddings of length 1."""
+    """Return random embeddings of length 1."""
     vectors = chance.standard_normal((count, size))
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def timed(what: str, call: Callable[[int], Any], count: int) -> tuple[list[Any], list[float]]:
-    """The results of `call` for each number below `count`, and the milliseconds of each."""
+    """Return the result of `call` for each number below `count`, and the milliseconds of each."""
     results, moments = [], [time.perf_counter()]
     for number in track(range(count), what):
         results.append(call(number))
@@ -42,7 +42,9 @@ def timed(what: str, call: Callable[[int], Any], count: int) -> tuple[list[Any],
 def main(
     faces: Annotated[int, typer.Option(min=1000, max=1_000_000, help="Embeddings to enrol.")] = 100_000,
     searches: Annotated[int, typer.Option(min=10, max=10_000, help="Searches to measure.")] = 400,
-    embedder: Annotated[str, typer.Option(help="Role of the embedder, whose size the embeddings have.")] = "arcface",
+    embedder: Annotated[
+        str, typer.Option(help="Role of the embedder that determines the size of the embeddings.")
+    ] = "arcface",
 ) -> None:
     """Enrol, search, measure and print."""
     with (

@@ -1,4 +1,4 @@
-"""Load on every route with Locust: `locust -f load_tests/locustfile.py` (docs/load_testing.md)."""
+"""Locust load test for every route: `locust -f load_tests/locustfile.py` (docs/load_testing.md)."""
 
 import logging
 import re
@@ -26,35 +26,35 @@ USERS: tuple[type[ServiceUser], ...] = (*ALL, MixedUser, FixedRequestUser, Check
 globals().update({each.__name__: each for each in USERS})
 
 LIMITS: Mapping[str, tuple[str, Callable[[StatsEntry], float]]] = {
-    "max_fail_ratio": ("share of failed and refused requests", lambda total: total.fail_ratio),
+    "max_fail_ratio": ("ratio of failed and refused requests", lambda total: total.fail_ratio),
     "max_p95_ms": ("95th percentile", lambda total: total.get_response_time_percentile(0.95)),
     "max_avg_ms": ("mean response time", lambda total: total.avg_response_time),
     "min_rps": ("rate of requests served", lambda total: total.total_rps - total.total_fail_per_sec),
 }
-"""For each option the figure's name, and the figure in Locust's statistics."""
+"""By option: the name of the metric, and a function that reads it from Locust's statistics."""
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """Declare the options. Their types are plain, because Locust sends options to its workers."""
-    # A user that is cut off in the middle of a request would leave its enrolled faces behind.
+    """Declare additional Locust options. Their types are plain, because Locust sends options to its workers."""
+    # A user stopped mid-request would leave its enrolled faces behind.
     parser.set_defaults(stop_timeout="60")
     think: dict[str, Any] = {"nargs": 2, "type": float, "default": [0.5, 2.0], "metavar": ("MIN", "MAX")}
     add = parser.add_argument_group("facegraph: users").add_argument
     add("--think-time", **think, help="Seconds between two tasks of a user; default 0.5 2.")
-    add("--photos", metavar="FOLDER", help="Photos of one face each to send; default: sample photos.")
-    add("--photo-url", metavar="URL", help="Address of a photo; without it none is sent by address.")
+    add("--photos", metavar="FOLDER", help="Folder of single-face photos to send; default: sample photos.")
+    add("--photo-url", metavar="URL", help="URL of a photo to send by URL; by default, no photos are sent by URL.")
     add("--ramp", metavar="STEPS", help="users:seconds steps instead of -u and -t: 4:30,16:60,1:30.")
     add("--records", metavar="FILE", help="Append a JSON line for each request to this file.")
     add("--fixed-path", metavar="PATH", help="Path that FixedRequestUser posts to.")
-    add("--fixed-body", metavar="FILE", help="JSON file that it posts.")
-    add("--fixed-count", type=int, metavar="N", help="Most requests of all users.")
-    limits = parser.add_argument_group("facegraph: limits", "The exit status is 1 if one is broken.")
+    add("--fixed-body", metavar="FILE", help="JSON file to post.")
+    add("--fixed-count", type=int, metavar="N", help="Maximum number of requests in total.")
+    limits = parser.add_argument_group("facegraph: limits", "The exit status is 1 if one is exceeded.")
     for name, (figure, _) in LIMITS.items():
         limits.add_argument(f"--{name.replace('_', '-')}", type=float, help=f"Limit of the {figure}.")
 
 
 def prepare(environment: Environment, **_: Any) -> None:
-    """Read the photos, drop tasks and users that are not wanted, and apply ``--ramp`` and ``--records``."""
+    """Read the photos, drop tasks and users that were not selected, and apply ``--ramp`` and ``--records``."""
     options = environment.parsed_options
     assert options is not None
     named, wanted = options.user_classes or (), set(options.tags or ())
@@ -78,7 +78,7 @@ def prepare(environment: Environment, **_: Any) -> None:
 
 
 def judge(environment: Environment, **_: Any) -> None:
-    """Log the limits that were broken, and set the exit status; no limit holds if no request was served."""
+    """Log each exceeded limit and set the exit status. If no request succeeded, every limit counts as exceeded."""
     options, runner = environment.parsed_options, environment.runner
     if options is None or runner is None or isinstance(runner, WorkerRunner):
         return
@@ -91,7 +91,7 @@ def judge(environment: Environment, **_: Any) -> None:
         if figure < limit if name.startswith("min") else figure > limit:
             broken.append(f"--{name.replace('_', '-')} {limit:g}: the {what} was {figure:.4g}")
     for line in broken:
-        logger.error("limit broken: %s", line)
+        logger.error("limit exceeded: %s", line)
     if broken:
         environment.process_exit_code = 1
     elif options.max_fail_ratio is not None and not runner.exceptions:
@@ -129,7 +129,7 @@ class Ramp(LoadTestShape):
         self._rate = spawn_rate or max(users for users, _ in self._steps)
 
     def tick(self) -> tuple[int, float] | None:
-        """The number of users now, and how many come or go per second; None at the end."""
+        """Return the current number of users, and how many start or stop per second; None at the end."""
         left = self.get_run_time()  # type: ignore[no-untyped-call]
         for users, seconds in self._steps:
             if left < seconds:

@@ -1,7 +1,7 @@
-"""`python -m load_tests.performance_test`: many requests at once that compare two photos.
+"""`python -m load_tests.performance_test`: many concurrent requests that compare two photos.
 
-It has the options of the older service's performance test, and ``--concurrency``: that one sent everything at once,
-which beyond some dozens of requests measures connections that wait.
+It has the options of the older service's performance test, and ``--concurrency``: the older test sent all requests at
+the same time, which for more than a few dozen measures waiting connections.
 """
 
 import time
@@ -28,7 +28,7 @@ MOST_PROBLEMS = 5
 
 
 def send(url: str, pair: tuple[Path, Path], requests: int, concurrency: int) -> list[Request]:
-    """Post the pair `requests` times, at most `concurrency` at once."""
+    """Post the pair `requests` times, at most `concurrency` at a time."""
     parts = urlsplit(url)
     with TemporaryDirectory() as folder:
         records, path = Path(folder) / "records.jsonl", parts.path + (f"?{parts.query}" if parts.query else "")
@@ -41,7 +41,7 @@ def send(url: str, pair: tuple[Path, Path], requests: int, concurrency: int) -> 
 
 
 def report(requests: Sequence[Request]) -> Table:
-    """The table of a run in which at least one request succeeded."""
+    """Tabulate a run in which at least one request succeeded."""
     times = [each.milliseconds for each in requests if each.answered and each.milliseconds]
     seconds = max(each.ended for each in requests) - min(each.began for each in requests)
     least, median, p95, p99, most = np.percentile(times, [0, 50, 95, 99, 100])
@@ -57,15 +57,15 @@ def report(requests: Sequence[Request]) -> Table:
 
 def main(
     num_requests: Annotated[int, typer.Option(min=1, help="Number of requests.")] = 10,
-    url: Annotated[str, typer.Option(help="Address of /mediapipe, /compare or /match.")] = URL,
+    url: Annotated[str, typer.Option(help="URL of /mediapipe, /compare or /match.")] = URL,
     image1: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Default: a sample photo.")] = None,
     image2: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Default: another one.")] = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=1024, help="Most requests at once.")] = 64,
+    concurrency: Annotated[int, typer.Option(min=1, max=1024, help="Maximum number of concurrent requests.")] = 64,
 ) -> None:
     """Send, measure and print. The exit status is 1 if no request succeeded."""
     console = Console()
     if urlsplit(url).scheme not in ("http", "https"):
-        raise typer.BadParameter(f"{url} is not an address that begins with http:// or https://")
+        raise typer.BadParameter(f"{url} is not a URL that begins with http:// or https://")
     try:
         first, second = (image1, image2) if image1 and image2 else sample_pair()
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The photos that the requests carry."""
+"""Photos to send in requests."""
 
 import base64
 import mimetypes
@@ -15,47 +15,47 @@ SAMPLES = ROOT / "data" / "photos"
 GOOD_SAMPLES = ("*/*biography*", "*/*zimbio*", "madonna/*justjared*")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".heic", ".heif", ".hif", ".avif"})
 MOST = 200
-"""Photos of a folder that are kept in memory."""
+"""Maximum number of photos loaded from a folder."""
 LONGEST_SIDE = 1024
-"""Pixels of a photo as a phone's client sends it; the sample photos are smaller."""
+"""Longer side of a typical photo from a phone client, in pixels. The sample photos are smaller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """An encoded photo: file name, bytes and media type, as in a form; and the bytes in base64."""
+    """An encoded photo as a form file (name, bytes, media type) and as base64."""
 
     file: tuple[str, bytes, str]
     base64: str
 
     @classmethod
     def read(cls, path: Path) -> "Photo":
-        """The photo in a file."""
+        """Read a photo from a file."""
         data, kind = path.read_bytes(), mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         return cls((path.name, data, kind), base64.b64encode(data).decode())
 
 
 def pair_json(path: str, pair: Iterable[Photo]) -> dict[str, str]:
-    """The JSON of a request to a route that compares two photos."""
+    """Build the JSON of a request to a route that compares two photos."""
     fields = ("image1", "image2") if path == "/match" else ("image1_base64", "image2_base64")
     return {field: photo.base64 for field, photo in zip(fields, pair, strict=True)}
 
 
 def samples(*patterns: str) -> list[Path]:
-    """The sample photos whose paths match; raises ValueError if they have not been fetched."""
+    """Find the sample photos whose paths match; raises ValueError if they have not been fetched."""
     paths = [path for pattern in patterns for path in sorted(SAMPLES.glob(pattern))]
     if not paths:
-        raise ValueError(f"{SAMPLES} has no sample photos: run `make photos`, or name photos of your own")
+        raise ValueError(f"{SAMPLES} has no sample photos: run `make photos`, or pass your own photos")
     return paths
 
 
 def sample_pair() -> tuple[Path, Path]:
-    """Two sample photos of one person; raises ValueError like `samples`."""
+    """Return two sample photos of one person; raises ValueError like `samples`."""
     first, second, *_ = samples("mindy_kaling/*zimbio*")
     return first, second
 
 
 def enlarged_pair() -> tuple[Path, Path]:
-    """The pair of `sample_pair` with `LONGEST_SIDE` pixels on the longer side, as JPEG files."""
+    """Write the pair of `sample_pair` with `LONGEST_SIDE` pixels on the longer side as JPEG files."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(sample_pair(), 1):
         image = PIL.Image.open(path)
@@ -66,7 +66,7 @@ def enlarged_pair() -> tuple[Path, Path]:
 
 
 def in_folder(folder: Path) -> list[Path]:
-    """The photos in `folder` and the folders below, `MOST` at most, spread evenly over their paths.
+    """Find up to `MOST` photos in `folder` and its subfolders, evenly spaced in sorted order.
 
     Raises ValueError if there are fewer than two.
     """

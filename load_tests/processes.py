@@ -1,4 +1,4 @@
-"""What processes use at a moment."""
+"""Resource usage of processes at one moment."""
 
 import os
 import re
@@ -17,12 +17,12 @@ REPLICA = re.compile(r"ServeReplica:facegraph:([\w-]+)")
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at a service's processes and at its gallery.
+    """One sample of a service's processes and its gallery.
 
     Attributes:
         at: by `time.monotonic`.
         cpu: CPU seconds of each process so far, by its id.
-        memory, replica_memory: MiB of all processes and of the replicas alone. Shared pages are divided (PSS).
+        memory, replica_memory: MiB of all processes and of the replicas only. Shared pages are divided (PSS).
         gallery_files: files in the gallery's folder.
         replicas: the deployment of each replica, by its process id.
     """
@@ -43,12 +43,12 @@ class Sample:
 
 
 def sample(process: psutil.Process, gallery: Path | None = None) -> Sample:
-    """Look at a process and all its descendants."""
+    """Sample a process and all its descendants."""
     at, of_all, of_replicas, open_files, threads = time.monotonic(), 0.0, 0.0, 0, 0
     cpu: dict[int, float] = {}
     replicas: dict[int, str] = {}
     for each in family(process):
-        # It may end meanwhile.
+        # It may exit in the meantime.
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             times, memory = each.cpu_times(), each.memory_full_info().pss / 2**20
             cpu[each.pid] = times.user + times.system
@@ -61,12 +61,12 @@ def sample(process: psutil.Process, gallery: Path | None = None) -> Sample:
 
 
 def family(process: psutil.Process) -> list[psutil.Process]:
-    """A process and its descendants."""
+    """Return a process and its descendants."""
     return [process, *process.children(recursive=True)]
 
 
 def command_line(process: psutil.Process) -> str:
-    """The command line; empty if the process has ended."""
+    """Return the command line; empty if the process has exited."""
     with suppress(psutil.NoSuchProcess):
         return " ".join(process.cmdline())
     return ""

@@ -1,4 +1,4 @@
-"""The programs that are measured and that send load, each in a process of its own."""
+"""Runs the programs that are measured and that send load, each in a separate process."""
 
 import json
 import os
@@ -21,26 +21,26 @@ from load_tests.photos import Photo, pair_json
 from load_tests.processes import Sample, sample
 
 START_S, END_S = 120, 90
-"""Longest time for a program to become ready, and to end once it is asked to."""
+"""Maximum time for a program to become ready, and to exit when terminated, in seconds."""
 
 ConfigOption = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A Serve configuration.")]
 
 
 @dataclass(frozen=True)
 class RunningService:
-    """A running service: its address, with the scheme, the process that was started, and its gallery's folder."""
+    """A running service: its base URL, its main process, and its gallery's folder."""
 
     address: str
     process: psutil.Process
     gallery: Path | None = None
 
     def samples(self, seconds: float, pause: float) -> list[Sample]:
-        """Look at it every `pause` seconds, the first time now; raises RuntimeError if it has ended."""
+        """Sample it every `pause` seconds, starting now; raises RuntimeError if it has exited."""
         found, end = [], time.monotonic() + seconds
         while (moment := time.monotonic()) < end:
             found.append(sample(self.process, self.gallery))
             if not found[-1].replicas:
-                raise RuntimeError("the service has ended; its log says why")
+                raise RuntimeError("the service has exited; see its log")
             time.sleep(max(0.0, moment + pause - time.monotonic()))
         return found
 
@@ -71,7 +71,7 @@ def running_program(
 ) -> Iterator[psutil.Popen]:
     """Run Python with `arguments` until the block ends; enter it once the program is `ready`.
 
-    Raises RuntimeError with the end of its log if it is not in time, or ends.
+    Raises RuntimeError with the end of its log if it is not ready in time, or exits.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     command, environment, last = [sys.executable, *arguments], {**os.environ, **variables}, time.monotonic() + START_S
@@ -93,7 +93,7 @@ def running_program(
 
 
 def comparing(path: str, pair: Iterable[Path], folder: Path) -> list[str]:
-    """Options with which `FixedRequestUser` posts two photos to a route; `folder` receives the body."""
+    """Return options that make `FixedRequestUser` post two photos to a route; the body is written to `folder`."""
     file = folder / "body.json"
     file.write_text(json.dumps(pair_json(path.partition("?")[0], map(Photo.read, pair))), "utf-8")
     return ["--fixed-path", path, "--fixed-body", str(file)]
@@ -101,10 +101,10 @@ def comparing(path: str, pair: Iterable[Path], folder: Path) -> list[str]:
 
 @contextmanager
 def load(address: str, users: str, clients: int, records: Path, *options: str) -> Iterator[psutil.Popen]:
-    """Let `clients` users of the class `users` send requests until the block ends, as fast as they are answered.
+    """Let `clients` users of the class `users` send requests until the block ends, without pauses.
 
-    Locust is a process of its own, because it replaces much of the standard library where it is imported. The block is
-    entered once the first request has ended. `records` receives the requests; Locust's log lies beside it.
+    Locust runs in a separate process, because it patches much of the standard library where it is imported. The block
+    is entered once the first request has ended. The requests are written to `records`, and Locust's log next to it.
     """
     records.unlink(missing_ok=True)
     log, count = records.with_suffix(".log"), str(clients)
@@ -114,10 +114,10 @@ def load(address: str, users: str, clients: int, records: Path, *options: str) -
     with running_program(command, log, lambda: records.exists() and records.stat().st_size > 0) as process:
         yield process
         if process.poll() is not None:
-            raise RuntimeError(f"Locust ended too early:\n{log.read_text('utf-8', 'replace')[-2000:]}")
+            raise RuntimeError(f"Locust exited too early:\n{log.read_text('utf-8', 'replace')[-2000:]}")
 
 
 def free_port() -> int:
-    """A port of this machine that is free now."""
+    """Return a port that is currently free."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

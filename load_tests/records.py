@@ -1,4 +1,4 @@
-"""The requests that clients sent, one JSON line each: Locust writes them, the tools of this folder read them."""
+"""The requests that clients sent, one JSON line each: written by Locust, read by the tools in this folder."""
 
 import json
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 REFUSED = "refused"
-"""Beginning of the problem of a request that was refused with ``Retry-After``."""
+"""Start of the problem of a request that was refused with ``Retry-After``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +16,8 @@ class Request:
 
     Attributes:
         name: its line in Locust's statistics.
-        milliseconds: from sending to the whole answer; None if it was refused or its client left early.
-        problem: what was wrong with the answer, or None.
+        milliseconds: from sending to the complete response; None if it was refused or its client disconnected.
+        problem: what was wrong with the response, or None.
         details: ``status``, the milliseconds of its ``steps`` (see `facegraph.step_times`), and what the user class
             records.
     """
@@ -30,17 +30,17 @@ class Request:
 
     @property
     def answered(self) -> bool:
-        """Whether it was answered as expected, so that its time counts."""
+        """Whether the response was as expected, so that its time counts."""
         return self.problem is None and self.milliseconds is not None
 
     @property
     def refused(self) -> bool:
-        """Whether the service had too much to do."""
+        """Whether the service was overloaded."""
         return self.problem is not None and self.problem.startswith(REFUSED)
 
     @property
     def began(self) -> float:
-        """Time of sending; that of the end if it has no duration."""
+        """Time of sending; the end time if it has no duration."""
         return self.ended - (self.milliseconds or 0) / 1000
 
 
@@ -50,15 +50,15 @@ def write(file: TextIO, request: Request) -> None:
 
 
 def read(path: Path) -> list[Request]:
-    """The requests in a file that may still be written to; none if it is missing."""
+    """Read the requests in a file that may still be written to; none if it is missing."""
     lines = path.read_text("utf-8").split("\n")[:-1] if path.exists() else []
     return [Request(*json.loads(line)) for line in lines]
 
 
 def answers_between(requests: Iterable[Request], begin: float, end: float) -> float:
-    """The number of answers between two moments; each counts by the share of its duration that lies between them.
+    """Count the responses between two moments, each by the fraction of its duration that lies between them.
 
-    A measurement has some dozens of answers, so one more or less at its edges would be several per cent.
+    A measurement has a few dozen responses, so one more or less at its edges would be several per cent.
     """
     return sum(
         max(0.0, min(each.ended, end) - max(each.began, begin)) / (each.ended - each.began)

@@ -1,4 +1,4 @@
-"""How measurements are shown and written down: tables, pictures, and the machine that they were taken on."""
+"""Presents measurements: tables, plots, and a description of the machine."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ PACKAGES = {"facenet-pytorch", "mediapipe", "numpy", "onnxruntime", "onnxruntime
 
 
 def table(first: str, *headings: str) -> Table:
-    """An empty table with numbers in all columns but the first."""
+    """Create an empty table with numbers in all columns but the first."""
     made = Table(first, box=None, padding=(0, 2, 0, 0))
     for heading in headings:
         made.add_column(heading, justify="right")
@@ -27,7 +27,7 @@ def table(first: str, *headings: str) -> Table:
 
 
 def machine() -> dict[str, Any]:
-    """CPU, load, versions and time, for a JSON file."""
+    """Return CPU, load, versions and time, for a JSON file."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text("utf-8"))
     return {
         "cpu": model[1] if model else "unknown",
@@ -42,7 +42,7 @@ def machine() -> dict[str, Any]:
 def draw(
     path: Path, samples: Sequence[Sample], figures: Mapping[str, Sequence[float]], requests: Iterable[Request]
 ) -> None:
-    """Write a PNG file with a panel for each figure, which has a value for each sample, and one with the answers."""
+    """Write a PNG file with a panel for each series of values, one per sample, and one for the response times."""
     start, answers = samples[0].at, [each for each in requests if each.answered]
     moments = [each.at - start for each in samples]
     panels = [(what, moments, values, "-") for what, values in figures.items()]

@@ -1,4 +1,7 @@
-"""`python -m load_tests.soak`: does a service under full load grow, or become slower (docs/load_testing.md)?"""
+"""`python -m load_tests.soak`: checks that a service under full load neither leaks resources nor slows down.
+
+See docs/load_testing.md.
+"""
 
 import json
 from collections import Counter
@@ -21,27 +24,27 @@ from load_tests.results import draw, machine, table
 SAMPLE_S = 2
 WARM_UP_S, WARM_UP_SHARE = 60, 0.2
 """The warm-up is the shorter of the two."""
-# The gallery's timers run faster than usual. No keys and rates, whatever the environment has for another service.
+# The gallery's timers run faster than usual. Keys and rates are off, even if the environment sets them.
 SETTINGS = {"GALLERY_OPTIMISE_S": "2", "GALLERY_CLEAN_S": "15", "REQUIRE_KEYS": "false", "RATE_LIMIT": "0"}
 MOST_GROWTH, MOST_SLOWDOWN, ANY_ROUTE = 0.10, 0.25, 1.0
-"""Bounds of resources, of a typical route's time, and of a single route's, whose median is of few answers."""
+"""Maximum growth of resources, of a typical route's time, and of a single route's time, a median of few responses."""
 FEWEST = 10
-"""Answers that a route needs in either quarter for its time to count."""
+"""Minimum number of responses of a route in each quarter for its time to count."""
 
 RESOURCES: dict[str, tuple[Callable[[Sample], float], float]] = {
     "memory, MiB": (lambda sample: sample.memory, 0),
     "memory of the replicas, MiB": (lambda sample: sample.replica_memory, 0),
     "open files": (lambda sample: sample.open_files, 0),
     "threads": (lambda sample: sample.threads, 0),
-    # By so many files a gallery differs between two clean-ups.
+    # Commits leave about this many files until the next clean-up.
     "files of the gallery": (lambda sample: sample.gallery_files, 50),
 }
-"""The figures of a sample that must not grow, and by how much each may besides its bound."""
+"""The values of a sample that must not grow, and how much each may grow in addition to `MOST_GROWTH`."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A figure in the first quarter and in the last; it may grow by the share `bound`, and by `slack` besides."""
+    """A value in the first and last quarters; it may grow by the fraction `bound` plus `slack`."""
 
     what: str
     first: float
@@ -51,23 +54,23 @@ class Change:
 
     @property
     def growth(self) -> float:
-        """As a share; negative if it became smaller."""
+        """As a fraction; negative if the value decreased."""
         if self.first:
             return self.last / self.first - 1
         return float("inf") if self.last else 0.0
 
     @property
     def broken(self) -> bool:
-        """Whether it grew by more than it may."""
+        """Whether the value grew too much."""
         return self.last > self.first * (1 + self.bound) + self.slack
 
 
 def changes(begin: float, end: float, samples: Iterable[Sample], requests: Iterable[Request]) -> list[Change]:
-    """All figures of a service between two moments of `time.monotonic`.
+    """Return all values of a service between two moments of `time.monotonic`.
 
-    These are its resources, the replicas that ended, the time of a typical route (the median of all routes' ratios),
-    and each route's, the slowest first. Only answers count, and only routes with enough of them. Raises StatisticsError
-    if a quarter has no sample, or no route has enough answers.
+    These are its resources, the replicas that exited, the time of a typical route (the median of all routes' ratios),
+    and each route's, the slowest first. Only expected responses count, and only routes with enough of them. Raises
+    StatisticsError if a quarter has no sample, or no route has enough responses.
     """
     length = (end - begin) / 4
     spans = ((begin, begin + length), (end - length, end))
@@ -76,7 +79,7 @@ def changes(begin: float, end: float, samples: Iterable[Sample], requests: Itera
         Change(what, median(map(figure, first)), median(map(figure, last)), MOST_GROWTH, slack)
         for what, (figure, slack) in RESOURCES.items()
     ]
-    # What a replica leaked is gone when it ends.
+    # What a replica leaked is gone when it exits.
     found.append(Change("replicas that ended", 0, len(first[0].replicas.keys() - last[-1].replicas.keys()), 0))
     routes, answers = [], [each for each in requests if each.answered]
     for name in {each.name for each in answers}:
@@ -90,7 +93,7 @@ def changes(begin: float, end: float, samples: Iterable[Sample], requests: Itera
 
 
 def without_autoscaling(config: Any) -> Any:
-    """Give every deployment of a Serve configuration the fewest replicas that it may have."""
+    """Give every deployment of a Serve configuration its minimum number of replicas."""
     for application in config["applications"]:
         for entry in application.get("deployments", []):
             if scaling := entry.pop("autoscaling_config", None):
@@ -99,11 +102,11 @@ def without_autoscaling(config: Any) -> Any:
 
 
 def main(
-    minutes: Annotated[float, typer.Option(min=1, max=60, help="Duration, with the warm-up.")] = 5,
+    minutes: Annotated[float, typer.Option(min=1, max=60, help="Duration, including the warm-up.")] = 5,
     clients: Annotated[int, typer.Option(min=1, help="Clients; each sends one request at a time.")] = 4,
     config: ConfigOption = CONFIG,
 ) -> None:
-    """Serve, send, look, compare, print, draw and write down."""
+    """Serve, send, sample, compare, print, plot and save."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     path, records, console = RESULTS / "soak.yaml", RESULTS / "soak.jsonl", Console()
     made = without_autoscaling(yaml.safe_load(config.read_text("utf-8")))
@@ -115,7 +118,7 @@ def main(
     try:
         found = changes(start + warm_up, start + length, samples, requests)
     except StatisticsError:
-        raise SystemExit(f"too few answers: increase --minutes, or read {records.with_suffix('.log')}") from None
+        raise SystemExit(f"too few responses: increase --minutes, or read {records.with_suffix('.log')}") from None
     unexpected = Counter(f"{each.name}: {each.problem}" for each in requests if each.problem and not each.refused)
     refused = sum(each.refused for each in requests)
     written = {"machine": ran_on, "minutes": minutes, "clients": clients, "config": made}

@@ -1,4 +1,4 @@
-"""Clients that the tools use: each compares one and the same pair of photos, and waits after a failure."""
+"""Clients used by the tools: each always compares the same pair of photos, and waits after a failure."""
 
 import time
 from collections.abc import Callable
@@ -16,10 +16,10 @@ from load_tests.users.service_user import CHANCE, PAUSE_S, ServiceUser
 
 
 class FixedRequestUser(ServiceUser):
-    """Posts the file of ``--fixed-body`` to ``--fixed-path``, at most ``--fixed-count`` times in all.
+    """Posts the file of ``--fixed-body`` to ``--fixed-path``, at most ``--fixed-count`` times in total.
 
-    It sends its next request as soon as it has an answer. After a failure it waits as the service asks, unless the
-    number of requests is fixed.
+    It sends its next request as soon as it has a response. After a failure it waits as long as the service requests,
+    unless the number of requests is fixed.
     """
 
     only_by_name = True
@@ -40,7 +40,7 @@ class FixedRequestUser(ServiceUser):
 class CheckedUser(ServiceUser):
     """Compares a pair of one person by three routes, enrols embeddings, and finds them again.
 
-    `COLLECTION` has to be there. The record of an acknowledged enrolment has its ``subject``.
+    `COLLECTION` must exist. The record of an acknowledged enrolment has its ``subject``.
     """
 
     only_by_name = True
@@ -48,7 +48,7 @@ class CheckedUser(ServiceUser):
     _newest: tuple[str, list[float]] = "", []
 
     def on_start(self) -> None:
-        """Read the photos, and which embeddings the collection has."""
+        """Read the photos, and the embedding contract of the collection."""
         self._pair = [Photo.read(path) for path in sample_pair()]
         embedder = self.ask("GET", "/v1/models")["embedders"][EMBEDDER]
         self._contract, self._size = embedder["embedding_contract"], embedder["embedding_dimensions"]
@@ -80,16 +80,16 @@ class CheckedUser(ServiceUser):
 
 
 def similarity(answer: Any) -> dict[str, Any]:
-    """The cosine similarity in an answer, if it has one."""
+    """Return the cosine similarity in a response, if there is one."""
     found = answer.get("similarity_score", answer.get("similarity"))
     return {} if found is None else {"similarity": found}
 
 
 def same_person(answer: Any) -> dict[str, Any] | None:
-    """Nothing to record if two photos of one person match; None if they do not."""
+    """Return no details if two photos of one person match; None if they do not."""
     return {} if answer["match"] is True and 0.6 < similarity(answer)["similarity"] < 0.8 else None
 
 
 def finds(answer: Any, subject: str) -> dict[str, Any] | None:
-    """Nothing to record if a search found the subject alone; None if it did not."""
+    """Return no details if a search found only the subject; None otherwise."""
     return {} if [each["subject"] for each in answer["candidates"]] == [subject] else None

@@ -26,7 +26,7 @@ class MatchUser(ServiceUser):
     @does(1, "compare", BY_ADDRESS)
     def match_by_address(self) -> None:
         body = {"image1": self.options.photo_url, "image2": self.photo().base64}
-        # A line of its own, because it includes the other site's time.
+        # A separate line, because it includes the other site's time.
         self.ask("POST", "/match", name="/match by address", json=body)
 
 
@@ -52,7 +52,7 @@ class FaceDatabaseUser(ServiceUser):
         self._add(self._ids[0])
 
     def on_stop(self) -> None:
-        """Delete every id, even if the answer to its addition was lost."""
+        """Delete every id, even if the response to its addition was lost."""
         for face_id in self._ids:
             self.take_back(f"/delete_face/{face_id}", "/delete_face/[id]", **self.variant)
 

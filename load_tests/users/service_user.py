@@ -1,4 +1,4 @@
-"""What all user classes share: photos, think time, and the rule that separates answers from failures."""
+"""The base of all user classes: photos, think time, and the rule for what counts as a failure."""
 
 import re
 import time
@@ -16,15 +16,15 @@ from load_tests.records import REFUSED
 
 CHANCE = SystemRandom()
 BY_ADDRESS = "address"
-"""Tag of the tasks that name a photo by its address."""
+"""Tag of the tasks that send a photo by URL."""
 PAUSE_S = 1.0
-"""Seconds that a client waits after a failure, as the service's Retry-After asks."""
+"""Seconds a client waits after a failure, as requested by the service's Retry-After."""
 ERROR_LENGTH = 200
 
 
 @cache
 def load(folder: str | None) -> list[Photo]:
-    """The photos that this process sends: those of `folder`, or sample photos."""
+    """Return the photos that this process sends: from `folder`, or sample photos."""
     return [Photo.read(path) for path in (in_folder(Path(folder)) if folder else samples(*GOOD_SAMPLES))]
 
 
@@ -43,15 +43,15 @@ class ServiceUser(FastHttpUser):
         self.options = environment.parsed_options
 
     def wait_time(self) -> float:
-        """Seconds that the user thinks between two tasks."""
+        """Return the think time between two tasks, in seconds."""
         return CHANCE.uniform(*self.options.think_time)
 
     def photo(self) -> Photo:
-        """A random photo."""
+        """Return a random photo."""
         return CHANCE.choice(load(self.options.photos))
 
     def pair(self) -> tuple[Photo, ...]:
-        """Two random photos."""
+        """Return two random photos."""
         return tuple(CHANCE.sample(load(self.options.photos), 2))
 
     def ask(
@@ -64,17 +64,17 @@ class ServiceUser(FastHttpUser):
         inspect: Callable[[Any], dict[str, Any] | None] = lambda _: {},
         **request: Any,
     ) -> Any:
-        """Send one request; return the answer's JSON, or its text if it is plain text, or None if it failed.
+        """Send one request; return the response's JSON, or its text if it is plain text, or None if it failed.
 
-        docs/load_testing.md says what counts as a failure and as a refusal.
+        See docs/load_testing.md for what counts as a failure and as refused.
 
         Args:
             name: line of the statistics; by default the path.
-            expected: statuses of an answer.
-            inspect: returns details of the answer to record, or None if its content is wrong.
+            expected: expected statuses.
+            inspect: returns details of the response to record, or None if its content is wrong.
             request: json, data, files, params, headers, as geventhttpclient takes them.
         """
-        # Locust types its responses, but not how their verdict is given.
+        # Locust's types do not cover marking a response as success or failure.
         response: Any
         with self.client.request(method, path, name=name or path, catch_response=True, **request) as response:
             status, text = response.status_code, re.sub(r"[0-9a-f]{32}", "...", response.text or "")[:ERROR_LENGTH]
@@ -93,11 +93,11 @@ class ServiceUser(FastHttpUser):
                 response.failure(f"{REFUSED} with {status}: {text}")
             elif status:
                 response.failure(f"{status}: {text}")
-            # Without a status there was no answer, and Locust has the reason.
+            # Without a status there was no response, and Locust records the reason.
         return None
 
     def take_back(self, path: str, name: str, **params: str) -> None:
-        """Delete what this user may have made; if that fails, try again twice."""
+        """Delete what this user may have created; if that fails, try again twice."""
         for _ in range(3):
             if self.ask("DELETE", path, name=name, expected=(200, 404), params=params) is not None:
                 return
@@ -105,7 +105,7 @@ class ServiceUser(FastHttpUser):
 
 
 def sends(method: str, path: str, *tags: str, name: str = "", **parts: Callable[[Any], Any]) -> Any:
-    """Make a task that sends one request; each part (json, data, files, params) is made from the user."""
+    """Create a task that sends one request; each part (json, data, files, params) is made from the user."""
 
     @tag(*tags)
     def send(user: ServiceUser) -> None:
@@ -115,10 +115,10 @@ def sends(method: str, path: str, *tags: str, name: str = "", **parts: Callable[
 
 
 def does(weight: int, *tags: str) -> Callable[[Any], Any]:
-    """Make a method a task."""
+    """Turn a method into a task."""
     return lambda method: tag(*tags)(task(weight)(method))
 
 
 def photos_in(*fields: str) -> Callable[[ServiceUser], dict[str, Any]]:
-    """Make the files of a form: a random photo in each of its `fields`."""
+    """Create form files: a random photo in each of `fields`."""
     return lambda user: {field: user.photo().file for field in fields}

@@ -1,4 +1,4 @@
-"""Clients of the soak: hostile ones, and ones that do what the clients of all contracts do."""
+"""Clients of the soak test: hostile ones, and ones that run the tasks of all contracts' clients."""
 
 import json
 import socket
@@ -26,7 +26,7 @@ NO_PHOTOS = (bytes.fromhex("89504e470d0a1a0a0000000d494844520000ea600000ea600802
 
 
 class HostileUser(ServiceUser):
-    """Sends broken photos and wrong JSON, and hangs up early. Expects each answer to be a client error in JSON."""
+    """Sends damaged photos and invalid JSON, and disconnects early. Expects client errors in JSON."""
 
     weight = 4
     only_by_name = True
@@ -47,13 +47,13 @@ class HostileUser(ServiceUser):
 
     @task
     def hang_up(self) -> None:
-        """Leave halfway through the request, or before its answer."""
+        """Disconnect halfway through the request, or before the response."""
         body = json.dumps(pair_json("/match", self.pair())).encode()
         head = f"POST /match HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
         sent = f"{head}\r\n\r\n".encode() + body[: CHANCE.choice((0, len(body) // 2, len(body)))]
         address = urlsplit(str(self.host))
         server = (str(address.hostname), address.port or 80)
-        # The service may hang up first.
+        # The service may disconnect first.
         with suppress(BrokenPipeError, ConnectionResetError), socket.create_connection(server, 10) as connection:
             connection.sendall(sent)
         request = {"request_type": "POST", "name": "hung up: /match", "response_time": None, "response_length": 0}

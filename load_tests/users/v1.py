@@ -1,4 +1,4 @@
-"""Clients of /v1, and the operators of the service."""
+"""Simulated /v1 clients and operators."""
 
 from typing import Any
 from uuid import uuid4
@@ -7,7 +7,7 @@ from load_tests.users.service_user import CHANCE, ServiceUser, does, photos_in, 
 
 NAMED = "/v1/collections/[name]"
 SUBJECTS = 20
-"""Most subjects that one user enrols with photos."""
+"""Maximum number of subjects that one user enrols from photos."""
 BATCH = 10
 """Embeddings enrolled in one request."""
 
@@ -34,7 +34,7 @@ class PhotosUser(ServiceUser):
 
 
 class GalleryUser(ServiceUser):
-    """Enrols people in a collection of its own, searches it, and deletes it at the end."""
+    """Enrols people in its own collection, searches it, and deletes it at the end."""
 
     weight = 4
     _created = False
@@ -45,7 +45,7 @@ class GalleryUser(ServiceUser):
         self._enrol("person-0")
 
     def on_stop(self) -> None:
-        """Delete the collection, even if the answer to its creation was lost."""
+        """Delete the collection, even if the response to its creation was lost."""
         self.take_back(self._path, NAMED, with_faces="true")
 
     @does(10, "search")
@@ -83,24 +83,24 @@ class GalleryUser(ServiceUser):
         self._ask("POST", "/subjects/delete", json={"ids": ["person-1", "person-2"]})
 
     def _ask(self, method: str, below: str = "", named: str = "", **request: Any) -> Any:
-        """Send a request to this user's collection, which the first one creates; `named` is `below` without ids."""
+        """Send a request to this user's collection, creating it on the first call. `named` is `below` without ids."""
         if not self._created:
             self._created = bool(self.ask("PUT", self._path, name=NAMED, json={}, expected=(200, 201)))
         return self._created and self.ask(method, self._path + below, name=NAMED + (named or below), **request)
 
     def _enrol(self, subject: str) -> Any:
-        # 200: this photo of the subject is enrolled already.
+        # 200: this photo of the subject is already enrolled.
         form: dict[str, Any] = {"data": {"subject": subject}, "files": {"photo": self.photo().file}}
         return self._ask("POST", "/faces", expected=(200, 201), headers={"Idempotency-Key": uuid4().hex}, **form)
 
     def _own_embedding(self) -> Any:
-        """An embedding to search with, extracted once."""
+        """Return an embedding to search with, extracted once."""
         self._embedding = self._embedding or embedding(self)
         return self._embedding
 
 
 def embedding(user: ServiceUser) -> Any:
-    """The embedding of a random photo's face by POST /v1/embed; None if there is none."""
+    """Return the embedding of a random photo's face from POST /v1/embed; None if no face is found."""
     found = user.ask("POST", "/v1/embed", files={"photo": user.photo().file})
     return found["faces"][0]["embedding"] if found and found["faces"] else None
 

@@ -144,7 +144,7 @@ def test_a_run_with_a_few_failures_within_its_limits_ends_well() -> None:
         options = f"--host {host} -u 8 -r 8 -t 2s --think-time 0.05 0.1 --tags detect embed {limits}"
         ran = locust(*options.split())
     assert ran.returncode == 0, ran.stderr
-    assert "limit broken" not in ran.stderr
+    assert "limit exceeded" not in ran.stderr
     assert "No tasks defined" not in ran.stderr
     lines = json.loads(ran.stdout)
     assert {line["name"].split("/")[-1] for line in lines} <= DETECTING
@@ -156,7 +156,7 @@ def test_a_ramp_has_its_own_users_and_end_and_a_broken_limit_is_said() -> None:
         limits = "--max-avg-ms 0.001 --max-fail-ratio 0 --max-p95-ms 0.001 --min-rps 100000"
         ran = locust(*f"--host {host} OperatorUser --ramp 3:1.5,1:2.5 --think-time 0.05 0.1 {limits}".split())
     assert ran.returncode == 1
-    said = re.findall("updating to (.*)|limit broken: (.*) was", ran.stderr)
+    said = re.findall("updating to (.*)|limit exceeded: (.*) was", ran.stderr)
     assert ["".join(each) for each in said] == [
         "3 users at 3.00 spawn rate",
         "1 users at 3.00 spawn rate",
@@ -170,7 +170,7 @@ def test_no_answer_is_a_failure_and_no_limit_holds_where_nothing_was_served(lone
     options = f"--host http://127.0.0.1:{lone_port} -t 1s OperatorUser --max-p95-ms 800 --records {records}"
     ran = locust(*options.split())
     assert ran.returncode == 1
-    assert "limit broken: no request was served" in ran.stderr
+    assert "limit exceeded: no request was served" in ran.stderr
     first, *_ = read(records)
     assert (first.details["status"], first.answered, "Connection refused" in str(first.problem)) == (0, False, True)
 

@@ -147,7 +147,7 @@ class Card(Strict):
             raise ValueError("files, exports: both are required unless the card is a fusion")
         names = [*(file.name for file in self.files), *self.exports, *KEPT]
         if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-            raise ValueError(f"exports: each file in the model's folder needs a name of its own, unlike {twice[0]}")
+            raise ValueError(f"exports: {twice[0]} is already the name of another file of the model")
         if self.fusion and (self.files or self.exports):
             raise ValueError("fusion: a fusion cannot have files or exports")
         if self.fusion and not (self.task in FACE_TASKS and FACE_TASKS[self.task].fuses):

@@ -17,7 +17,7 @@ def check_fields(table: Any, known: Iterable[str]) -> None:
         ValueError: it has. The message lists the known ones.
     """
     if isinstance(table, dict) and (unknown := [str(key) for key in table if key not in known]):
-        raise ValueError(f"{', '.join(unknown)}: unknown, the fields here are {', '.join(known)}")
+        raise ValueError(f"{', '.join(unknown)}: no such field; the fields are {', '.join(known)}")
 
 
 class Strict(BaseModel):

@@ -53,7 +53,7 @@ OF_FILES = "files, exports: both are required"
 OF_CROPS = "crops: a detector must have none"
 OF_SIZES = "crops: size and scale must be above 0"
 OF_INT8 = "int8: must name an export other than the first"
-OF_NAMES = "exports: each file in the model's folder needs a name of its own, unlike "
+OF_NAMES = " is already the name of another file of the model"
 OF_MEAN = "input.mean\n  Value error, must be one number for all channels, or a list of three"
 OF_STD = "input.std\n  Value error, must be one number above 0 for all channels, or a list of three"
 OF_EMBEDDER = 'thresholds: a card for the task embedder must have one, with metric = "cosine"'
@@ -67,7 +67,7 @@ OF_LIVENESS = 'thresholds: a card for the task liveness must have one, with metr
         (EMBEDDER, {"files": []}, OF_FILES),
         (EMBEDDER, {"exports": []}, OF_FILES),
         (EMBEDDER, {"exports": ["../embedder.onnx"]}, "exports.0"),
-        *((EMBEDDER, {"exports": ["a.onnx", name]}, OF_NAMES + name) for name in ("weights.bin", *KEPT)),
+        *((EMBEDDER, {"exports": ["a.onnx", name]}, name + OF_NAMES) for name in ("weights.bin", *KEPT)),
         *((EMBEDDER, {"files": [weight_file(name=name)]}, "files.0.name") for name in ("a/b.bin", "..", "")),
         *(
             (EMBEDDER, {"files": [weight_file(sha256=digits)]}, "files.0.sha256")
@@ -80,8 +80,8 @@ OF_LIVENESS = 'thresholds: a card for the task liveness must have one, with metr
         *((EMBEDDER, {"crops": [{**BOX, "scale": number}]}, "crops.0.scale") for number in NOT_FINITE),
         (EMBEDDER, {"output": None}, "size: Field required"),
         (EMBEDDER, {"output": {"size": 0}}, "size: Input should be greater than 0"),
-        (EMBEDDER, {"crops": [{**BOX, "side": 112}]}, "side: unknown, the fields here are size, fit, scale"),
-        (LIVENESS, {"output": {"size": 8}}, "size: unknown, the fields here are live_class, shift"),
+        (EMBEDDER, {"crops": [{**BOX, "side": 112}]}, "side: no such field; the fields are size, fit, scale"),
+        (LIVENESS, {"output": {"size": 8}}, "size: no such field; the fields are live_class, shift"),
         *((LIVENESS, {"output": {"shift": number}}, "shift: Input should be a finite number") for number in NOT_FINITE),
         (DETECTOR, {"output": {"size": 8}}, "a detector has no output"),
         *((EMBEDDER, {"thresholds": each}, OF_EMBEDDER) for each in ([], [LIVE], [COSINE, LIVE], [COSINE, COSINE])),

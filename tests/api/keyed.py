@@ -1,4 +1,4 @@
-"""A service that requires keys, and `Access` alone."""
+"""A service that requires keys."""
 
 import json
 from collections.abc import Sequence
@@ -8,18 +8,10 @@ from typing import Any
 
 import httpx
 from starlette.testclient import TestClient
-from starlette.types import Receive, Send
-from starlette.types import Scope as Connection
 
-from access.audit import Audit
-from access.keys import SCOPES, Keys, Scope, create
-from access.rates import Rates
+from access.keys import SCOPES, Scope, create
 from access.settings import AccessArgs
-from api import errors
-from api.access import Access
-from api.app import FORMS, create_app
-from api.limits import RequestBounds
-from imaging.refused import Refused
+from api.app import create_app
 from tests.fakes import People, service
 
 
@@ -33,7 +25,8 @@ class KeyedService:
             service(People().stages()),
             access=AccessArgs(**{"require_keys": True, "forwarded_hops": 1, **files, **args}),
         )
-        self.client = TestClient(create_app(self.service))
+        self.app = create_app(self.service)
+        self.client = TestClient(self.app)
 
     def key(self, *allowed: Scope, collections: Sequence[str] = ()) -> dict[str, str]:
         """The headers of a new key; with every scope unless some are named."""
@@ -56,18 +49,3 @@ def filled(path: str, collection: str = "staff") -> str:
     for name, value in names.items():
         path = path.replace(name, value)
     return path
-
-
-def access_around(inner: Any, args: AccessArgs) -> Any:
-    """`Access` around `inner`."""
-
-    def refuse(request: Any, refused: Refused, headers: Any = None) -> Any:
-        return errors.response(FORMS, request, refused, headers)
-
-    rates, audit = Rates(args.rate_limit, args.rate_burst), Audit(Path(args.audit_log))
-    return RequestBounds(Access(inner, args, Keys(args.keys_file), rates, audit, refuse), 100)
-
-
-async def accept(scope: Connection, receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b""})

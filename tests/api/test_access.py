@@ -13,7 +13,7 @@ from api.admission import ALWAYS
 from api.app import create_app, routes
 from api.scopes import NEEDS, asked
 from tests.api.asgi import ask
-from tests.api.keyed import KeyedService, access_around, filled
+from tests.api.keyed import KeyedService, filled
 from tests.fakes import serve_log
 
 Headers = dict[Scope, dict[str, str]]
@@ -107,12 +107,8 @@ def test_an_unknown_route_is_a_401_without_a_key(method: str, path: str, status:
     assert keyed.ask(method, path, keyed.key("delete", collections=["other"])).status_code == status
 
 
-def test_a_refused_request_reaches_no_further_and_its_body_is_not_read(keyed: KeyedService) -> None:
-    async def inner(*_: Any) -> None:
-        raise AssertionError("the request was let in")
-
-    args = keyed.service.access.model_copy(update={"rate_limit": 0.001, "rate_burst": 1})
-    app = access_around(inner, args)
+def test_the_body_of_a_refused_request_is_not_read(make_keyed: Callable[..., KeyedService]) -> None:
+    keyed = make_keyed(rate_limit=0.001, rate_burst=1)
     [(_, delete)] = keyed.key("delete").items()
     for headers, status in (
         ([], 401),
@@ -120,7 +116,7 @@ def test_a_refused_request_reaches_no_further_and_its_body_is_not_read(keyed: Ke
         ([(b"authorization", delete.encode())], 403),
         ([(b"authorization", delete.encode())], 429),
     ):
-        [start, _] = asyncio.run(ask(app, headers=headers))
+        [start, _] = asyncio.run(ask(keyed.app, headers=headers))
         assert start["status"] == status
 
 

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from starlette.types import Message, Receive, Send
-from starlette.types import Scope as Connection
+from starlette.types import Message
 
 from api.scopes import NEEDS
 from tests.api.asgi import ask
-from tests.api.keyed import KeyedService, accept, access_around, filled
+from tests.api.keyed import KeyedService, filled
 from tests.fakes import direction, serve_log
 
 ADDRESS = "192.0.2.7"
@@ -105,11 +104,11 @@ def deletion(keyed: KeyedService) -> dict[str, Any]:
 
 
 def test_a_request_without_an_answer_is_logged_without_a_status(keyed: KeyedService) -> None:
-    async def broken(scope: Connection, receive: Receive, send: Send) -> None:
+    async def leave() -> Message:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(ask(access_around(broken, keyed.service.access), **deletion(keyed)))
+        asyncio.run(ask(keyed.app, leave, **deletion(keyed)))
     [noted] = keyed.entries()
     assert (noted["action"], noted["status"]) == ("delete_collection", None)
 
@@ -117,10 +116,16 @@ def test_a_request_without_an_answer_is_logged_without_a_status(keyed: KeyedServ
 def test_an_entry_is_written_before_the_answer(keyed: KeyedService) -> None:
     before: list[int] = []
 
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
     async def send(message: Message) -> None:
         before.append(len(keyed.entries()))
 
-    asyncio.run(access_around(accept, keyed.service.access)({"type": "http", **deletion(keyed)}, None, send))
+    async def run() -> None:
+        await keyed.app({"type": "http", "query_string": b"", **deletion(keyed)}, receive, send)
+
+    asyncio.run(run())
     assert before == [1, 1]
 
 

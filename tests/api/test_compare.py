@@ -93,12 +93,9 @@ def test_the_threshold_is_the_policys_or_the_contracts_and_at_it_is_a_match(
     assert (answer["comparison_metrics"]["threshold_used"], answer["match"]) == (threshold, match)
 
 
-@pytest.mark.parametrize(
-    ("name", "photos"), [("image1", (photo(faces=[]), photo())), ("image2", (photo(), photo(faces=[])))]
-)
-def test_a_photo_without_a_face_is_named(name: str, photos: tuple[Photo, Photo]) -> None:
-    response = client(stages(FakeDetector(*photos))).post("/compare", json=PAIR)
-    assert (response.status_code, response.json()) == (400, {"detail": f"{name}: No face detected"})
+def test_a_photo_without_a_face_is_named() -> None:
+    response = client(stages(FakeDetector(photo(), photo(faces=[])))).post("/compare", json=PAIR)
+    assert (response.status_code, response.json()) == (400, {"detail": "image2: No face detected"})
 
 
 @pytest.mark.parametrize("name", ["image1", "image2"])

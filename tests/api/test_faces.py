@@ -7,30 +7,29 @@ import pytest
 
 from graphs.stages import Stages
 from imaging.crops import CropSpec
+from imaging.faces import Photo
 from tests.fakes import FakeDetector, FakeNetwork, client, embedder, photo, with_stages
 from tests.fakes import stages as match_stages
 
 PHOTO = b"a photo"
-UPLOAD = {"image": ("face.jpg", PHOTO, "image/jpeg")}
 CROP = CropSpec(5, "box")
-UPLOADS = pytest.mark.parametrize("route", ["/detect-face", "/extract-embedding"])
 
 
-def stages(detect: FakeDetector | None = None, embed: FakeNetwork | None = None) -> Stages:
-    """The stages of the contract. By default they find one face with the embedding (0, 1)."""
-    whole = match_stages(detect or FakeDetector(photo()))
-    facenet = embedder(embed or FakeNetwork([[0.0, 1.0]]), "facenet", "facenet", crop=CROP)
-    return with_stages(whole, facenet)
+def stages(*found: Photo) -> tuple[Stages, FakeDetector]:
+    """The stages of the contract, whose embedding is (0, 1), and their detector, which finds one face by default."""
+    looks = FakeDetector(*(found or [photo()]))
+    facenet = embedder(FakeNetwork([[0.0, 1.0]]), "facenet", "facenet", crop=CROP)
+    return with_stages(match_stages(looks), facenet), looks
 
 
-def upload(route: str, of: Stages | None = None, **form: Any) -> httpx.Response:
-    response: httpx.Response = client(of or stages()).post(route, **(form or {"files": UPLOAD}))
+def upload(route: str, of: Stages) -> httpx.Response:
+    response: httpx.Response = client(of).post(route, files={"image": ("face.jpg", PHOTO, "image/jpeg")})
     return response
 
 
 def compare(first: Any, second: Any) -> httpx.Response:
     body = {"embedding1": first, "embedding2": second}
-    response: httpx.Response = client(stages()).post("/compare-faces", json=body)
+    response: httpx.Response = client(stages()[0]).post("/compare-faces", json=body)
     return response
 
 
@@ -41,8 +40,8 @@ def refusal(response: httpx.Response) -> str:
 
 
 def test_a_found_face_has_the_contracts_form_and_needs_no_crop() -> None:
-    looks = FakeDetector(photo(faces=[0.75, 0.5, 0.25]))
-    response = upload("/detect-face", stages(looks))
+    of, looks = stages(photo(faces=[0.75, 0.5, 0.25]))
+    response = upload("/detect-face", of)
     detected = {"face_detected": True, "num_faces": 3, "confidence": 0.75, "message": "Found 3 face(s)"}
     assert (response.status_code, response.json()) == (200, detected)
     assert looks.calls == [([PHOTO], [])]
@@ -50,21 +49,17 @@ def test_a_found_face_has_the_contracts_form_and_needs_no_crop() -> None:
 
 
 def test_a_photo_without_a_face_is_answered_in_both_forms() -> None:
-    response = upload("/detect-face", stages(FakeDetector(photo(faces=[]))))
-    assert response.status_code == 400
-    assert response.json() == {
-        "face_detected": False,
-        "num_faces": 0,
-        "confidence": 0.0,
-        "message": "No face detected",
-        "error": "No face detected",
-    }
-    assert refusal(upload("/extract-embedding", stages(FakeDetector(photo(faces=[]))))) == "No face detected"
+    of, _ = stages(photo(faces=[]))
+    response = upload("/detect-face", of)
+    none = {"face_detected": False, "num_faces": 0, "confidence": 0.0}
+    told = dict.fromkeys(("message", "error"), "No face detected")
+    assert (response.status_code, response.json()) == (400, none | told)
+    assert refusal(upload("/extract-embedding", of)) == "No face detected"
 
 
 def test_an_embedding_has_the_contracts_form_and_the_name_of_the_real_network() -> None:
-    looks = FakeDetector(photo(faces=[0.9987]))
-    response = upload("/extract-embedding", stages(looks))
+    of, looks = stages(photo(faces=[0.9987]))
+    response = upload("/extract-embedding", of)
     assert response.status_code == 200
     assert response.json() == {
         "embedding": [0.0, 1.0] + [0.0] * 510,
@@ -77,9 +72,9 @@ def test_an_embedding_has_the_contracts_form_and_the_name_of_the_real_network() 
     assert [pick.rule for pick in looks.picks] == ["prominent"]
 
 
-@UPLOADS
+@pytest.mark.parametrize("route", ["/detect-face", "/extract-embedding"])
 @pytest.mark.parametrize(
-    "form",
+    "sent",
     [
         {"files": {"photo": ("face.jpg", PHOTO)}},
         {"data": {"image": "QUJD"}},
@@ -88,8 +83,8 @@ def test_an_embedding_has_the_contracts_form_and_the_name_of_the_real_network() 
     ],
     ids=["another field", "text", "JSON", "bare photo"],
 )
-def test_a_request_without_a_file_is_refused(route: str, form: Any) -> None:
-    assert refusal(upload(route, **form)) == "No image file provided"
+def test_a_request_without_a_file_is_refused(route: str, sent: dict[str, Any]) -> None:
+    assert refusal(client(stages()[0]).post(route, **sent)) == "No image file provided"
 
 
 def test_a_comparison_has_the_contracts_form() -> None:

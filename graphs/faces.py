@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,7 +182,7 @@ def _count_outcomes(detection: Detection) -> None:
 def _starts(detection: Detection) -> list[int]:
     """Index of each photo's first face among the faces of all photos."""
     counts = [0 if isinstance(photo, Refused) else len(photo.faces) for photo in detection.photos]
-    return [sum(counts[:number]) for number in range(len(counts))]
+    return list(accumulate(counts, initial=0))[:-1]
 
 
 async def _read(detection: Detection, rows: Sequence[int], networks: Sequence[FaceStage]) -> Readings:

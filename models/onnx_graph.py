@@ -40,7 +40,7 @@ def with_crops_in(core: ModelProto, size: int, expected: Input) -> ModelProto:
             prepared = {"Transpose <perm = [0, 3, 1, 2]>" if planes else "Identity"} (scaled)
         }}""",
     )
-    return merge_models(head, core, io_map=[("prepared", core.graph.input[0].name)])
+    return _merged(head, core, io_map=[("prepared", core.graph.input[0].name)])
 
 
 _CHANNELS = {
@@ -82,8 +82,8 @@ def with_crops_side_by_side(model: ModelProto, size: int, count: int) -> ModelPr
             answers = Concat <axis = 1> ({", ".join(f"column_{part}" for part in parts)})
         }}""",
     )
-    joined = merge_models(head, model, io_map=[("every_crop", model.graph.input[0].name)])
-    return merge_models(joined, tail, io_map=[(answer.name, "every_answer")])
+    joined = _merged(head, model, io_map=[("every_crop", model.graph.input[0].name)])
+    return _merged(joined, tail, io_map=[(answer.name, "every_answer")])
 
 
 def with_photos_in(core: ModelProto) -> ModelProto:
@@ -95,7 +95,7 @@ def with_photos_in(core: ModelProto) -> ModelProto:
             planes = Transpose <perm = [0, 3, 1, 2]> (pixels)
         }""",
     )
-    return merge_models(head, core, io_map=[("planes", core.graph.input[0].name)])
+    return _merged(head, core, io_map=[("planes", core.graph.input[0].name)])
 
 
 def with_answer(core: ModelProto, card: Card) -> ModelProto:
@@ -103,7 +103,7 @@ def with_answer(core: ModelProto, card: Card) -> ModelProto:
     sizes = [output.type.tensor_type.shape.dim[1].dim_value for output in core.graph.output]
     tail = _parsed(core, card.face_task.tail(card.output, sizes))
     names = zip(core.graph.output, tail.graph.input, strict=True)
-    return merge_models(core, tail, io_map=[(output.name, entry.name) for output, entry in names])
+    return _merged(core, tail, io_map=[(output.name, entry.name) for output, entry in names])
 
 
 def with_leaf_logit(core: ModelProto) -> ModelProto:
@@ -128,7 +128,7 @@ def with_leaf_logit(core: ModelProto) -> ModelProto:
         }}""",
     )
     leaves, route = (output.name for output in core.graph.output)
-    return merge_models(core, tail, io_map=[(leaves, "leaves"), (route, "route")])
+    return _merged(core, tail, io_map=[(leaves, "leaves"), (route, "route")])
 
 
 def with_constant_weights(core: ModelProto) -> ModelProto:
@@ -168,6 +168,13 @@ def with_any_batch(core: ModelProto) -> ModelProto:
                 shape[0] = 0
                 constant.CopyFrom(numpy_helper.from_array(shape, constant.name))
     return core
+
+
+def _merged(first: ModelProto, second: ModelProto, io_map: list[tuple[str, str]]) -> ModelProto:
+    merged: ModelProto = merge_models(first, second, io_map=io_map)
+    # Both models have the same operator sets, and `merge_models` lists those of both.
+    del merged.opset_import[len(first.opset_import) :]
+    return merged
 
 
 def _parsed(core: ModelProto, graph: str) -> ModelProto:

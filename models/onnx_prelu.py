@@ -45,6 +45,10 @@ def with_split_prelus(model: ModelProto) -> ModelProto:
     del graph.node[:]
     graph.node.extend(node for node in rewritten if id(node) not in replaced)
     del graph.value_info[:]
+    used = {name for node in graph.node for name in node.input}
+    kept = [entry for entry in graph.initializer if entry.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
     return model
 
 
@@ -90,18 +94,15 @@ def _over_channels(slopes: NDArray[np.float32]) -> NDArray[np.float32] | None:
 
 
 def _split(graph: GraphProto, entry: str, output: str, slopes: NDArray[np.float32]) -> list[NodeProto]:
-    for name, factors in (("slope", slopes), ("rest", 1 - slopes)):
-        kernel = factors.reshape(-1, 1, 1, 1).astype(np.float32)
-        graph.initializer.append(numpy_helper.from_array(kernel, f"{output}.{name}"))
-
-    def depthwise(source: str, kernel: str) -> NodeProto:
-        product = f"{kernel} product"
-        return helper.make_node("Conv", [source, kernel], [product], group=len(slopes), kernel_shape=[1, 1])
-
-    positive = f"{output}.positive"
-    products = [depthwise(entry, f"{output}.slope"), depthwise(positive, f"{output}.rest")]
+    positive, products = f"{output}.positive", [f"{output}.{part}" for part in ("sloped", "rest")]
+    for product, factors in zip(products, (slopes, 1 - slopes), strict=True):
+        factor = factors.reshape(-1, 1, 1).astype(np.float32)
+        graph.initializer.append(numpy_helper.from_array(factor, f"{product}.factor"))
     return [
         helper.make_node("Relu", [entry], [positive]),
-        *products,
-        helper.make_node("Add", [node.output[0] for node in products], [output]),
+        *(
+            helper.make_node("Mul", [source, f"{product}.factor"], [product])
+            for source, product in zip((entry, positive), products, strict=True)
+        ),
+        helper.make_node("Add", products, [output]),
     ]

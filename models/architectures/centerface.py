@@ -6,27 +6,17 @@ arXiv:1911.03599. The backbone is a MobileNetV2 (Sandler et al., CVPR 2018) with
 
 from pathlib import Path
 
-import numpy as np
 import onnx
 from onnx import ModelProto
 
 from models.card import Card
-from models.detectors.centerface import CenterFaceNetwork
-from models.device import Device
 from models.onnx_graph import current, with_constant_weights, with_photos_in
-from models.onnx_session import OnnxNetwork
 
 
 def export(card: Card, folder: Path) -> None:
     """Write the ONNX file: uint8 (n, height, width, 3) RGB, sides multiples of 32, to the four maps."""
     core = with_free_shape(with_constant_weights(onnx.load(folder / card.files[0].name)))
     onnx.save(with_photos_in(current(core)), folder / card.exports[0])
-
-
-def original(card: Card, folder: Path, device: Device) -> CenterFaceNetwork:
-    """The published file with its preprocessing outside. It only takes uint8 (10, 32, 32, 3) RGB."""
-    network = OnnxNetwork(folder / card.files[0].name, device)
-    return lambda photos: network(photos.transpose(0, 3, 1, 2).astype(np.float32))
 
 
 def with_free_shape(core: ModelProto) -> ModelProto:

@@ -1,108 +1,70 @@
-"""MTCNN's three networks in PyTorch.
+"""MTCNN's three networks, with the weights of facenet-pytorch.
 
 Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks",
-IEEE Signal Processing Letters 2016; the networks are facenet-pytorch's. The cascade around them is
-`models.detectors.mtcnn`.
+IEEE Signal Processing Letters 2016. The cascade around them is `models.detectors.mtcnn`.
 """
 
-import copy
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-import torch
-from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from numpy.typing import NDArray
+from onnx import ModelProto
 
 from models.card import Card
-from models.detectors.mtcnn import CascadeNetwork
-from models.device import Device
-from models.onnx_graph import OPSET
-from models.onnx_prelu import with_split_prelus
+from models.onnx_builder import GraphBuilder, Shape, scaled_input
+from models.weights.torch_file import read_state
 
+CascadeArrays = Sequence[NDArray[np.float32]]
+"""The weights of one network in PyTorch's layout: kernel, bias and PReLU slopes of each hidden layer, then kernel and
+bias of each output: the two classes, of which the face is the last, the regression and, in ONet, the landmarks."""
 
-class FromWindows(torch.nn.Module):
-    """A network of the cascade that takes windows, float32 (n, height, width, 3) RGB, 0 to 255.
-
-    Windows are not uint8, because the cascade samples them down: rounded samples gave boxes with an IoU of only 0.86
-    with those of the original.
-
-    Returns float32: the probability of a face (n, ...), the box regression (n, 4, ...) and, from ONet, the landmarks
-    (n, 10).
-    """
-
-    def __init__(self, network: torch.nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, windows: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        prepared = (windows.permute(0, 3, 1, 2) - 127.5) / 128
-        regression, *landmarks, probabilities = self.network(prepared)
-        # The face is the last of two classes, or the only one after `with_sigmoid`.
-        return (probabilities[:, -1], regression, *landmarks)
-
-
-def with_sigmoid(original: FromWindows) -> FromWindows:
-    """Replace the softmax of two classes by a sigmoid of their difference, which takes a tenth of the time."""
-    changed = copy.deepcopy(original)
-    children: list[tuple[str, Any]] = list(changed.network.named_children())
-    for (_, face), (name, softmax) in pairwise(children):
-        if isinstance(softmax, torch.nn.Softmax):
-            face.weight = torch.nn.Parameter(face.weight[1:] - face.weight[:1])
-            face.bias = torch.nn.Parameter(face.bias[1:] - face.bias[:1])
-            setattr(changed.network, name, torch.nn.Sigmoid())
-    return changed
+SIDES = (None, 24, 48)
+"""Sides of the windows of PNet, RNet and ONet, in pixels. None: any from 12."""
+POOLS = ((2,), (3, 3), (3, 3, 2))
+"""Sides of the max pooling after the first convolutions. Its stride is 2."""
+OUTPUTS = (2, 2, 3)
+MEAN, STD = 127.5, 128.0
 
 
 def export(card: Card, folder: Path) -> None:
     """Write the three ONNX files."""
-    export_cascade(_networks(card, folder), card, folder)
+    export_cascade([list(read_state(folder / file.name).values()) for file in card.files], card, folder)
 
 
-def export_cascade(networks: list[FromWindows], card: Card, folder: Path) -> None:
-    """Write PNet, RNet and ONet as the ONNX files of `card`. PNet takes any height and width of at least 12 pixels."""
-    for name, network, side in zip(card.exports, networks, (None, 24, 48), strict=True):
-        batch = torch.export.Dim("n", min=1)
-        free = {0: batch}
-        if side is None:
-            free |= {1: torch.export.Dim("height", min=12), 2: torch.export.Dim("width", min=12)}
-        outputs = ["face", "regression", *(["landmarks"] if side == 48 else [])]
-        torch.onnx.export(
-            with_sigmoid(network),
-            (torch.zeros(2, side or 40, side or 50, 3),),
-            folder / name,
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=["windows"],
-            output_names=outputs,
-            dynamic_shapes=(free,),
-            external_data=False,
-            verbose=False,
-        )
-        onnx.save(with_split_prelus(onnx.load(folder / name)), folder / name)
+def export_cascade(networks: Sequence[CascadeArrays], card: Card, folder: Path) -> None:
+    """Write PNet, RNet and ONet as the ONNX files of `card`.
+
+    They take windows, float32 (n, height, width, 3) RGB, 0 to 255, and return the probability of a face (n, ...), the
+    box regression (n, 4, ...) and, from ONet, the landmarks (n, 10). Windows are not uint8, because the cascade
+    samples them down: rounded samples gave boxes with an IoU of only 0.86 with those of the original.
+    """
+    for name, arrays, side, pools, outputs in zip(card.exports, networks, SIDES, POOLS, OUTPUTS, strict=True):
+        onnx.save(_network(arrays, side, pools, outputs), folder / name)
 
 
-def original(card: Card, folder: Path, device: Device) -> tuple[CascadeNetwork, ...]:
-    """PNet, RNet and ONet in PyTorch, with the inputs and outputs of their exports."""
-    return tuple(_runner(network.to(device.kind), device) for network in _networks(card, folder))
-
-
-def _runner(network: torch.nn.Module, device: Device) -> CascadeNetwork:
-    def run(windows: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-        with torch.inference_mode():
-            outputs = network(torch.from_numpy(windows).to(device.kind))
-        return tuple(output.cpu().numpy() for output in outputs)
-
-    return run
-
-
-def _networks(card: Card, folder: Path) -> list[FromWindows]:
-    networks = []
-    classes: tuple[Any, ...] = (PNet, RNet, ONet)
-    for file, build in zip(card.files, classes, strict=True):
-        network = build(pretrained=False)
-        network.load_state_dict(torch.load(folder / file.name, weights_only=True))
-        networks.append(FromWindows(network).eval())
-    return networks
+def _network(arrays: CascadeArrays, side: int | None, pools: Sequence[int], outputs: int) -> ModelProto:
+    hidden, ends = arrays[: -2 * outputs], arrays[-2 * outputs :]
+    graph = GraphBuilder()
+    x = graph.node("Transpose", "windows", perm=(0, 3, 1, 2))
+    for number, (kernel, bias, slopes) in enumerate(zip(hidden[::3], hidden[1::3], hidden[2::3], strict=True)):
+        if number == 0:
+            kernel, bias = scaled_input(kernel, bias, MEAN, STD)
+        if kernel.ndim == 2:
+            # The weights come from Caffe's Matlab interface, which has columns before rows.
+            x = graph.node("Flatten", graph.node("Transpose", x, perm=(0, 3, 2, 1)))
+        x = graph.prelu(graph.layer(x, kernel, bias), slopes, planes=kernel.ndim == 4)
+        if number < len(pools):
+            x = graph.node("MaxPool", x, kernel_shape=(pools[number],) * 2, strides=(2, 2), ceil_mode=1)
+    (classes, offsets), *others = zip(ends[::2], ends[1::2], strict=True)
+    # The softmax of two classes is the sigmoid of their difference, which takes a tenth of the time.
+    face = graph.node("Sigmoid", graph.layer(x, classes[1:] - classes[:1], offsets[1:] - offsets[:1]))
+    graph.node("Squeeze", face, graph.integers([1]), name="face")
+    for name, (kernel, bias) in zip(("regression", "landmarks"), others, strict=False):
+        graph.layer(x, kernel, bias, name=name)
+    cells = ["rows", "columns"] if side is None else []
+    shapes: dict[str, Shape] = {"face": ["n", *cells], "regression": ["n", 4, *cells]}
+    if outputs == 3:
+        shapes["landmarks"] = ["n", 10]
+    return graph.model({"windows": ("n", side or "height", side or "width", 3)}, shapes)

@@ -1,20 +1,16 @@
 """Networks whose weights are an ONNX file. The card describes the processing in [input] and [output]."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 
 from models.card import Card
-from models.device import Device
 from models.input import Input
 from models.network_check import check_input, check_logits, load_onnx_file, output_sizes
 from models.onnx_graph import with_answer, with_any_batch, with_crops_in, with_crops_side_by_side
 from models.onnx_prelu import with_split_prelus
-from models.onnx_session import OnnxNetwork
 
 
 def export(card: Card, folder: Path) -> None:
@@ -24,41 +20,27 @@ def export(card: Card, folder: Path) -> None:
     instead of 28.7 ms, and minifasnet-celeba 19.2 instead of 21.9 ms.
     """
     core = with_split_prelus(with_any_batch(_checked(card, folder / card.files[0].name)))
-    model = with_answer(with_crops_in(core, card.crops[0].size, _input(card)), card)
+    model = with_answer(with_crops_in(core, card.crops[0].size, input_of(card)), card)
     if (count := len(card.crops)) > 1:
         model = with_crops_side_by_side(model, card.crops[0].size, count)
     onnx.save(model, folder / card.exports[0])
 
 
-def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[np.float32]]:
-    """Load the original file. Processing is done with numpy, one crop at a time."""
-    expected = _input(card)
-    network = OnnxNetwork(folder / card.files[0].name, device)
-
-    def answer(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        outputs = [network(crop[None]) for crop in expected.prepared(crops)]
-        return card.face_task.answer(card.output, [np.concatenate(each) for each in zip(*outputs, strict=True)])
-
-    def answers(*crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return answer(*crops) if len(crops) == 1 else np.stack([answer(crop) for crop in crops], axis=1)
-
-    return answers
-
-
 def _checked(card: Card, path: Path) -> ModelProto:
     """Load the original file, check that it fits the card, and state the sizes of its outputs."""
     model, size = load_onnx_file(path), card.crops[0].size
-    check_input(model, size, _input(card))
+    check_input(model, size, input_of(card))
     if card.face_task.takes_logits:
         check_logits(model)
     batch = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value or 1
-    [crop] = _input(card).prepared(np.full((1, size, size, 3), 128, np.uint8))
+    [crop] = input_of(card).prepared(np.full((1, size, size, 3), 128, np.uint8))
     for entry, length in zip(model.graph.output, output_sizes(path, crop, batch), strict=True):
         entry.CopyFrom(onnx.helper.make_tensor_value_info(entry.name, TensorProto.FLOAT, [batch, length]))
     return model
 
 
-def _input(card: Card) -> Input:
+def input_of(card: Card) -> Input:
+    """What the network reads."""
     # Card's validation requires it for this architecture.
     assert card.input is not None
     return card.input

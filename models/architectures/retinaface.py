@@ -1,201 +1,103 @@
-"""RetinaFace with a quarter-width MobileNet: a box, a score and five landmarks for every anchor.
+"""RetinaFace with a quarter-width MobileNet: a score, a box and five landmarks for every anchor.
 
 Deng et al., "RetinaFace: Single-Shot Multi-Level Face Localisation in the Wild", CVPR 2020, without
 its dense 3D branch. Backbone: Howard et al., "MobileNets", 2017; pyramid: Lin et al., "Feature
-Pyramid Networks", CVPR 2017; context modules: Najibi et al., "SSH", ICCV 2017; anchors and their
-decoding: Liu et al., "SSD", ECCV 2016.
+Pyramid Networks", CVPR 2017; context modules: Najibi et al., "SSH", ICCV 2017. `models.detectors.retinaface` decodes
+the anchors.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.functional import interpolate, relu
+import onnx
+from onnx import TensorProto
 
 from models.card import Card
-from models.device import Device
-from models.onnx_graph import OPSET
-
-AnchorFaces: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
-"""Boxes, scores and landmarks as returned by `RetinaFaceModule.forward`."""
+from models.onnx_builder import GraphBuilder, folded
+from models.weights.torch_file import Weights, read_state
 
 MEAN_RGB = (123.0, 117.0, 104.0)
-LEVELS = ((8, (10, 20)), (16, (32, 64)), (32, (128, 256)))
-"""Stride of each level of the pyramid and the sides of its two square anchors, in pixels."""
-CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
-WIDTH = 64
-"""Channels of the pyramid."""
-
-
-class RetinaFaceModule(nn.Module):
-    """The network and the decoding of its anchors. Attributes have the names of the weights."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = _MobileNet()
-        self.fpn = _FeaturePyramid()
-        self.ssh1, self.ssh2, self.ssh3 = _Context(), _Context(), _Context()
-        self.ClassHead, self.BboxHead, self.LandmarkHead = _Heads(2), _Heads(4), _Heads(10)
-
-    def forward(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Score every anchor. Overlapping boxes of the same face are not suppressed.
-
-        Args:
-            photo: uint8 (1, height, width, 3) RGB, of any size.
-
-        Returns:
-            float32, in pixels of the photo: boxes (anchors, 4) as left, top, right, bottom; scores (anchors), 0 to 1;
-            landmarks (anchors, 5, 2) as left eye, right eye, nose tip, left and right corner of the mouth, where left
-            and right are those of the photo.
-        """
-        mean = torch.tensor(MEAN_RGB, device=photo.device)
-        planes = photo.permute(0, 3, 1, 2).float() - mean[:, None, None]
-        pyramid = self.fpn(*self.body(planes))
-        levels = [context(level) for context, level in zip((self.ssh1, self.ssh2, self.ssh3), pyramid, strict=True)]
-        anchors = torch.cat([_anchors(level, *spec) for level, spec in zip(levels, LEVELS, strict=True)])
-        centres, sides = anchors[:, :2], anchors[:, 2:]
-
-        scores = self.ClassHead(levels).softmax(1)[:, 1]
-        offsets = self.BboxHead(levels)
-        middles = centres + CENTRE_VARIANCE * sides * offsets[:, :2]
-        halves = sides * torch.exp(SIZE_VARIANCE * offsets[:, 2:]) / 2
-        boxes = torch.cat([middles - halves, middles + halves], 1)
-        shifts = self.LandmarkHead(levels).reshape(-1, 5, 2)
-        landmarks = centres[:, None] + CENTRE_VARIANCE * sides[:, None] * shifts
-        return boxes, scores, landmarks
+EPSILON = 1e-5
+"""Of every batch normalisation: PyTorch's default."""
+STAGES = {"stage1": 6, "stage2": 6, "stage3": 2}
+"""Blocks of each stage of the backbone. The first of all is one convolution, the others are separable ones."""
+HALVING = ("stage1.0", "stage1.2", "stage1.4", "stage2.0", "stage3.0")
+"""Blocks with stride 2. The stages end at strides 8, 16 and 32."""
 
 
 def export(card: Card, folder: Path) -> None:
-    """Write the ONNX file: uint8 (1, height, width, 3) RGB to boxes, scores and landmarks."""
-    torch.onnx.export(
-        _load(card, folder),
-        (torch.zeros(1, 250, 330, 3, dtype=torch.uint8),),
-        folder / card.exports[0],
-        input_names=["photo"],
-        output_names=["boxes", "scores", "landmarks"],
-        dynamic_shapes=({1: torch.export.Dim("height"), 2: torch.export.Dim("width")},),
-        opset_version=OPSET,
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
+    """Write the ONNX file.
 
-
-def original(card: Card, folder: Path, device: Device) -> Callable[[NDArray[np.uint8]], AnchorFaces]:
-    """The network in PyTorch, for one photo, uint8 (height, width, 3) RGB."""
-    network = _load(card, folder).to(device.kind)
-
-    @torch.inference_mode()
-    def look(pixels: NDArray[np.uint8]) -> AnchorFaces:
-        boxes, scores, landmarks = network(torch.tensor(pixels[None], device=device.kind))
-        return boxes.cpu().numpy(), scores.cpu().numpy(), landmarks.cpu().numpy()
-
-    return look
-
-
-def _load(card: Card, folder: Path) -> RetinaFaceModule:
-    weights = torch.load(folder / card.files[0].name, map_location="cpu", weights_only=True)
-    weights = {name.removeprefix("module."): value for name, value in weights.items()}
+    It takes photos, uint8 (n, height, width, 3) RGB, of any size, and returns float32 scores (n, anchors), boxes
+    (n, anchors, 4) and landmarks (n, anchors, 10), which `models.detectors.retinaface.decoded` explains.
+    """
+    state = {name.removeprefix("module."): values for name, values in read_state(folder / card.files[0].name).items()}
     # It was trained on BGR. With its first kernels flipped it takes RGB.
-    weights["body.stage1.0.0.weight"] = weights["body.stage1.0.0.weight"].flip(1)
-    network = RetinaFaceModule()
-    network.load_state_dict(weights)
-    return network.eval()
+    first = "body.stage1.0.0.weight"
+    network = _Network({**state, first: state[first][:, ::-1]})
+    onnx.save(network.model(), folder / card.exports[0])
 
 
-class _MobileNet(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.stage1 = nn.Sequential(
-            _convolution(3, 8, 3, stride=2),
-            _separable(8, 16),
-            _separable(16, 32, stride=2),
-            _separable(32, 32),
-            _separable(32, 64, stride=2),
-            _separable(64, 64),
-        )
-        self.stage2 = nn.Sequential(_separable(64, 128, stride=2), *(_separable(128, 128) for _ in range(5)))
-        self.stage3 = nn.Sequential(_separable(128, 256, stride=2), _separable(256, 256))
+class _Network:
+    def __init__(self, weights: Weights) -> None:
+        self._graph, self._weights = GraphBuilder(), weights
 
-    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the features at strides 8, 16 and 32."""
-        fine = self.stage1(planes)
-        middle = self.stage2(fine)
-        return fine, middle, self.stage3(middle)
+    def model(self) -> onnx.ModelProto:
+        graph = self._graph
+        pixels = graph.node("Cast", graph.node("Transpose", "photos", perm=(0, 3, 1, 2)), to=TensorProto.FLOAT)
+        x = graph.node("Sub", pixels, graph.constant(np.reshape(MEAN_RGB, (3, 1, 1))))
+        ends = []
+        for stage, blocks in STAGES.items():
+            for number in range(blocks):
+                x = self._block(x, f"{stage}.{number}")
+            ends.append(x)
+        levels = [self._context(level, f"ssh{number}") for number, level in enumerate(self._pyramid(*ends), 1)]
+        probabilities = graph.node("Softmax", self._heads(levels, "ClassHead", 2), axis=2)
+        graph.node("Gather", probabilities, graph.integers(1), name="scores", axis=2)
+        self._heads(levels, "BboxHead", 4, name="boxes")
+        self._heads(levels, "LandmarkHead", 10, name="landmarks")
+        answers = {"scores": ("n", "anchors"), "boxes": ("n", "anchors", 4), "landmarks": ("n", "anchors", 10)}
+        return graph.model({"photos": ("n", "height", "width", 3)}, answers, TensorProto.UINT8)
 
+    def _block(self, x: str, block: str) -> str:
+        stride = 2 if block in HALVING else 1
+        x = self._convolution(x, f"body.{block}", stride=stride)
+        return x if block == "stage1.0" else self._convolution(x, f"body.{block}", first=3)
 
-class _FeaturePyramid(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.output1, self.output2, self.output3 = (_convolution(width, WIDTH, 1) for width in (64, 128, 256))
-        self.merge1, self.merge2 = _convolution(WIDTH, WIDTH, 3), _convolution(WIDTH, WIDTH, 3)
-
-    def forward(self, fine: Tensor, middle: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _pyramid(self, fine: str, middle: str, coarse: str) -> tuple[str, str, str]:
         """Add to each level the features of the coarser ones."""
-        coarse = self.output3(coarse)
-        middle = self.output2(middle)
-        middle = self.merge2(middle + interpolate(coarse, size=middle.shape[2:]))
-        fine = self.output1(fine)
-        fine = self.merge1(fine + interpolate(middle, size=fine.shape[2:]))
+        fine, middle, coarse = (
+            self._convolution(level, f"fpn.output{number}") for number, level in enumerate((fine, middle, coarse), 1)
+        )
+        middle = self._convolution(self._sum(middle, coarse), "fpn.merge2")
+        fine = self._convolution(self._sum(fine, middle), "fpn.merge1")
         return fine, middle, coarse
 
+    def _sum(self, level: str, coarser: str) -> str:
+        shape = self._graph.node("Shape", level)
+        as_torch = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
+        return self._graph.node("Add", level, self._graph.node("Resize", coarser, "", "", shape, **as_torch))
 
-class _Context(nn.Module):
-    """Parallel receptive fields of 3, 5 and 7 pixels, made of 3x3 convolutions."""
+    def _context(self, level: str, name: str) -> str:
+        """Parallel receptive fields of 3, 5 and 7 pixels, made of 3x3 convolutions."""
+        narrow = self._convolution(level, f"{name}.conv3X3", active=False)
+        wider = self._convolution(level, f"{name}.conv5X5_1")
+        middle = self._convolution(wider, f"{name}.conv5X5_2", active=False)
+        wide = self._convolution(self._convolution(wider, f"{name}.conv7X7_2"), f"{name}.conv7x7_3", active=False)
+        return self._graph.node("Relu", self._graph.node("Concat", narrow, middle, wide, axis=1))
 
-    def __init__(self) -> None:
-        super().__init__()
-        half, quarter = WIDTH // 2, WIDTH // 4
-        self.conv3X3 = _convolution(WIDTH, half, 3, active=False)
-        self.conv5X5_1 = _convolution(WIDTH, quarter, 3)
-        self.conv5X5_2 = _convolution(quarter, quarter, 3, active=False)
-        self.conv7X7_2 = _convolution(quarter, quarter, 3)
-        self.conv7x7_3 = _convolution(quarter, quarter, 3, active=False)
+    def _heads(self, levels: list[str], head: str, values: int, name: str = "") -> str:
+        """The `values` numbers of every anchor, (n, anchors, values)."""
+        graph, shape = self._graph, self._graph.integers([0, -1, values])
+        rows = []
+        for number, level in enumerate(levels):
+            kernel, bias = (self._weights[f"{head}.{number}.conv1x1.{part}"] for part in ("weight", "bias"))
+            cells = graph.node("Transpose", graph.layer(level, kernel, bias), perm=(0, 2, 3, 1))
+            rows.append(graph.node("Reshape", cells, shape))
+        return graph.node("Concat", *rows, name=name, axis=1)
 
-    def forward(self, level: Tensor) -> Tensor:
-        wide = self.conv5X5_1(level)
-        return relu(torch.cat([self.conv3X3(level), self.conv5X5_2(wide), self.conv7x7_3(self.conv7X7_2(wide))], 1))
-
-
-def _convolution(inputs: int, outputs: int, side: int, stride: int = 1, active: bool = True) -> nn.Sequential:
-    convolution = nn.Conv2d(inputs, outputs, side, stride, side // 2, bias=False)
-    activation = [nn.ReLU()] if active else []
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), *activation)
-
-
-def _separable(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    depthwise = nn.Conv2d(inputs, inputs, 3, stride, 1, groups=inputs, bias=False)
-    return nn.Sequential(depthwise, nn.BatchNorm2d(inputs), nn.ReLU(), *_convolution(inputs, outputs, 1))
-
-
-class _Head(nn.Module):
-    def __init__(self, values: int, anchors: int) -> None:
-        super().__init__()
-        self.values = values
-        self.conv1x1 = nn.Conv2d(WIDTH, anchors * values, 1)
-
-    def forward(self, level: Tensor) -> Tensor:
-        return torch.reshape(self.conv1x1(level).permute(0, 2, 3, 1), (-1, self.values))
-
-
-class _Heads(nn.ModuleList):
-    """One head per level. Together they return `values` numbers per anchor."""
-
-    def __init__(self, values: int) -> None:
-        super().__init__(_Head(values, len(sides)) for _, sides in LEVELS)
-
-    def forward(self, levels: list[Tensor]) -> Tensor:
-        """Return (anchors, values), in the order of `_anchors`."""
-        return torch.cat([head(level) for head, level in zip(self, levels, strict=True)])
-
-
-def _anchors(level: Tensor, stride: int, sides: tuple[int, ...]) -> Tensor:
-    """Centre x, centre y and side of the anchors in pixels, (rows * columns * sides, 3), the side varying fastest."""
-    rows, columns = ((torch.arange(count, device=level.device) + 0.5) * stride for count in level.shape[2:])
-    lengths = torch.tensor(sides, dtype=torch.float32, device=level.device)
-    y, x, side = torch.meshgrid(rows, columns, lengths, indexing="ij")
-    return torch.stack([x, y, side], 3).reshape(-1, 3)
+    def _convolution(self, x: str, name: str, *, first: int = 0, stride: int = 1, active: bool = True) -> str:
+        """A convolution and its batch normalisation, which are the entries `first` and `first` + 1 of a sequence."""
+        kernel, bias = folded(self._weights[f"{name}.{first}.weight"], self._weights, f"{name}.{first + 1}", EPSILON)
+        x = self._graph.convolution(x, kernel, bias, stride=stride, padding=kernel.shape[2] // 2)
+        return self._graph.node("Relu", x) if active else x

@@ -1,6 +1,6 @@
-"""Convert RetinaFace's anchors to faces."""
+"""Convert RetinaFace's anchors to faces. Anchors and their decoding: Liu et al., "SSD", ECCV 2016."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import cv2
@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 from imaging.faces import Face, Pixels
 from models.detection import Detector
 
-RetinaFaceNetwork: TypeAlias = Callable[[Pixels], tuple[NDArray[np.float32], ...]]
-"""From a photo to its anchors' boxes (anchors, 4), scores (anchors) and landmarks (anchors, 5, 2)."""
+RetinaFaceNetwork: TypeAlias = Callable[[Pixels], Sequence[NDArray[np.float32]]]
+"""From photos, uint8 (n, height, width, 3) RGB, to the float32 scores (n, anchors), boxes (n, anchors, 4) and landmarks
+(n, anchors, 10) of their anchors, which `decoded` explains."""
+
+LEVELS = ((8, (10, 20)), (16, (32, 64)), (32, (128, 256)))
+"""Stride of each level of the pyramid and the sides of its two square anchors, in pixels."""
+CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
 
 
 class RetinaFace(Detector):
@@ -50,13 +55,46 @@ class RetinaFace(Detector):
         if scale < 1:
             size = (max(round(width * scale), 1), max(round(height * scale), 1))
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        boxes, scores, landmarks = self._network(pixels)
+        scores, boxes, landmarks = (answer[0] for answer in self._network(pixels[None]))
         likely = scores >= self._least_score
-        boxes, scores, landmarks = boxes[likely], scores[likely], landmarks[likely]
+        scores = scores[likely]
+        boxes, landmarks = decoded(boxes[likely], landmarks[likely], anchors(*pixels.shape[:2])[likely])
         corners_and_sizes = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
         # Scores are filtered above, because OpenCV drops a score that equals the minimum.
         kept = cv2.dnn.NMSBoxes(corners_and_sizes.tolist(), scores.tolist(), 0.0, self._overlap)
         return [_face(boxes[index], scores[index], landmarks[index]).scaled(1 / scale) for index in kept]
+
+
+def anchors(height: int, width: int) -> NDArray[np.float32]:
+    """Centre x, centre y and side of a photo's anchors in pixels: (anchors, 3), in the network's order."""
+    grids = []
+    for stride, sides in LEVELS:
+        rows, columns = (np.arange(-(-length // stride)) + 0.5 for length in (height, width))
+        y, x, side = np.meshgrid(rows * stride, columns * stride, sides, indexing="ij")
+        grids.append(np.stack([x, y, side], axis=3).reshape(-1, 3))
+    return np.concatenate(grids).astype(np.float32)
+
+
+def decoded(
+    boxes: NDArray[np.float32], landmarks: NDArray[np.float32], anchors: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Convert the network's answers for `anchors` to pixels.
+
+    Args:
+        boxes: (anchors, 4): the box's centre as an offset from the anchor's, and the logarithms of its width and height
+            relative to the anchor's side; both divided by their variances.
+        landmarks: (anchors, 10): left eye, right eye, nose tip, left and right corner of the mouth, where left and
+            right are those of the photo, as offsets from the anchor's centre.
+        anchors: see `anchors`.
+
+    Returns:
+        Boxes (anchors, 4) as left, top, right, bottom, and landmarks (anchors, 5, 2).
+    """
+    centres, sides = anchors[:, :2], anchors[:, 2:]
+    middles = centres + CENTRE_VARIANCE * sides * boxes[:, :2]
+    halves = sides * np.exp(SIZE_VARIANCE * boxes[:, 2:]) / 2
+    points = centres[:, None] + CENTRE_VARIANCE * sides[:, None] * landmarks.reshape(-1, 5, 2)
+    return np.hstack([middles - halves, middles + halves]), points
 
 
 def _face(box: NDArray[np.float32], score: np.float32, landmarks: NDArray[np.float32]) -> Face:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.architectures import onnx_file
 from models.card import Card
 from models.device import Device
 from models.engines import load_network
+from models.originals.onnx_file import original
 from models.pull import configured_in
 from models.store import Store
 from tests.conftest import PROJECT
@@ -45,5 +45,4 @@ def answers(folder: Path, name: str) -> tuple[Floats, Floats]:
     card, store = Card.model_validate({"name": name, **fields}), Store(folder / "data" / "models")
     side = card.crops[0].size
     crops = np.random.default_rng(1).integers(0, 256, (3, side, side, 3), dtype=np.uint8)
-    original = onnx_file.original(card, store.folder(card), Device())
-    return load_network(card, store, "onnx", Device())(crops), original(crops)
+    return load_network(card, store, "onnx", Device())(crops), original(card, store.folder(card), Device())(crops)

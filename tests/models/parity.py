@@ -51,8 +51,8 @@ def difference(entry: Card, folder: Path) -> float:
     """The largest difference between the answers of the exports and of the original runtime, both from `folder`."""
     if entry.architecture == "blazeface":
         return _tflite_difference(entry, folder)
-    architecture = importlib.import_module(f"models.architectures.{entry.architecture}")
-    original = architecture.original(entry, folder, DEVICE)
+    runtime = importlib.import_module(f"models.originals.{entry.architecture}")
+    original = runtime.original(entry, folder, DEVICE)
     exports = [OnnxNetwork(folder / name, DEVICE) for name in entry.exports]
     match entry.architecture:
         case "mtcnn" | "mtcnn_tensorflow":
@@ -64,10 +64,7 @@ def difference(entry: Card, folder: Path) -> float:
         case "centerface":
             return _largest(original, exports[0], [(_tiles(photo),) for photo in pixels()])
         case "retinaface":
-            # Differences of boxes and landmarks are relative to a photo's longer side.
-            side = max(max(photo.shape) for photo in pixels())
-            inputs = [(photo,) for photo in pixels()]
-            return _largest(original, lambda photo: exports[0](photo[None]), inputs, (side, 1, side))
+            return _largest(original, exports[0], [(photo[None],) for photo in pixels()])
     found = PhotoDetector(detector(), Limits())(sample(), entry.crops)
     crops = [found.crops[spec] for spec in entry.crops]
     assert len(crops[0]) >= 10
@@ -109,7 +106,7 @@ def _tiles(photo: Pixels) -> Pixels:
 
 def _tflite_difference(entry: Card, folder: Path) -> float:
     """Compare BlazeFace's file with its export, which only adds metadata, in TensorFlow Lite."""
-    from models.architectures.tflite import interpreter
+    from models.originals.tflite import interpreter
 
     raw, exported = (interpreter(folder / name, 1) for name in (entry.files[0].name, entry.exports[0]))
     side = 192 if "full" in entry.name else 128

@@ -15,8 +15,7 @@ from tests.models.cards import digest, fields, made_card
 Fields = dict[str, Any]
 
 HASH = digest(b"")
-INSTALLED = {"kind": "installed", "package": "numpy", "member": "numpy/version.py"}
-
+FILE = {"kind": "https", "url": "https://example.org/b"}
 LIVE = {"metric": "live", "value": 0.5, "measured_on": "nothing"}
 COSINE = {"metric": "cosine", "value": 0.4, "measured_on": "nothing"}
 BOX, SMALL_BOX = {"size": 112, "fit": "box"}, {"size": 80, "fit": "box"}
@@ -32,8 +31,14 @@ INT8: Fields = {"exports": ["embedder.onnx", "second.onnx"], "int8": "second.onn
 FUSED: Fields = {**LIVENESS, "files": [], "exports": [], "fusion": FUSION}
 
 
-def weight_file(**changes: Any) -> Fields:
-    return {"name": "b", "sha256": HASH, "sources": [INSTALLED]} | changes
+def refusal(**changes: Any) -> str:
+    with pytest.raises(ValidationError) as caught:
+        made_card(**changes)
+    return str(caught.value)
+
+
+def weight_file(**changes: Any) -> dict[str, Any]:
+    return {"name": "b", "sha256": HASH, "sources": [FILE]} | changes
 
 
 @pytest.mark.parametrize(
@@ -146,6 +151,7 @@ def test_a_file_name_never_leaves_its_folder(name: str) -> None:
         ({"kind": "https", "url": "https://nowhere.invalid/b.zip", "archive_sha256": HASH}, "archive's sha256"),
         ({"kind": "npm", "package": "b", "version": "1", "member": "b"}, "archive_sha256"),
         ({"kind": "pypi", "package": "b", "version": "1", "archive": "b.tar.gz", "member": "b"}, "archive_sha256"),
+        ({**FILE, "version": "1"}, "version"),
     ],
 )
 def test_a_source_that_is_not_pinned_or_not_known_is_refused(source: dict[str, str], problem: str) -> None:

@@ -1,6 +1,5 @@
 """The cards of the catalogue, and how they are found."""
 
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,6 @@ import pytest
 from models.card import Card
 from models.catalogue import ARCHITECTURES, CARDS, card, cards, caveats, folder_of, networks_of, ranges_path
 from models.errors import ModelError
-from models.sources import InstalledSource
-from models.store import sha256_of
 from models.tasks import FACE_TASKS
 from tests.models.cards import digest
 
@@ -60,7 +57,7 @@ def test_embedders_of_different_weights_have_different_contracts() -> None:
 
 
 def test_what_the_registries_carry_needs_no_other_address() -> None:
-    registries = ("installed", "pypi", "npm")
+    registries = ("pypi", "npm")
     carried = {
         entry.name: entry
         for entry in cards().values()
@@ -69,18 +66,6 @@ def test_what_the_registries_carry_needs_no_other_address() -> None:
     assert set(carried) >= REGISTRY_CARRIED
     assert {entry.task for entry in carried.values()} == {"detector", *FACE_TASKS}
     assert not any(entry.non_commercial for entry in carried.values())
-
-
-def test_installed_weights_have_the_hash_of_their_card() -> None:
-    hashes = {
-        file.sha256: sha256_of(Path(str(metadata.distribution(source.package).locate_file(source.member))))
-        for entry in cards().values()
-        for file in entry.files
-        for source in file.sources
-        if isinstance(source, InstalledSource)
-    }
-    assert len(hashes) >= 3
-    assert list(hashes) == list(hashes.values())
 
 
 def test_a_licence_against_commercial_use_is_marked() -> None:

@@ -10,8 +10,8 @@ from models.card import Card
 from models.downloads import Downloads
 from models.errors import ModelError
 from models.fetch import fetch
-from models.sources import InstalledSource, NpmSource, PypiSource, Source, WeightFile
-from models.store import Store, sha256_of
+from models.sources import NpmSource, PypiSource, Source, WeightFile
+from models.store import Store
 from tests.models.cards import WEIGHTS, digest, made_card
 from tests.models.site import Site
 
@@ -101,26 +101,6 @@ def test_an_archive_that_cannot_be_read_is_refused(fetching: Fetching, site: Sit
         assert "the archive with inner/weights cannot be read" in fetching.refusal(member_of(site, archive))
 
 
-def test_a_data_file_of_an_installed_package_is_taken(fetching: Fetching) -> None:
-    here = Path(pytest.__file__)
-    source = InstalledSource(kind="installed", package="pytest", member="pytest/__init__.py")
-    assert fetching.files(card_from(source, sha256=sha256_of(here))) == {"weights.bin": here.read_bytes()}
-
-
-@pytest.mark.parametrize(
-    ("package", "member", "problem"),
-    [
-        ("no-such-package", "weights.bin", "the package no-such-package is not installed"),
-        ("pytest", "pytest/weights.bin", "the installed package pytest has no pytest/weights.bin"),
-        ("pytest", "pytest/__init__.py", "__init__.py has the SHA-256"),
-    ],
-)
-def test_an_installed_package_without_the_file_is_refused(
-    fetching: Fetching, package: str, member: str, problem: str
-) -> None:
-    assert problem in fetching.refusal(card_from(InstalledSource(kind="installed", package=package, member=member)))
-
-
 def test_the_archives_of_the_registries_are_unpacked(fetching: Fetching, tmp_path: Path) -> None:
     archive = packed(tmp_path, "gztar")
     (tmp_path / "downloads").mkdir()
@@ -151,9 +131,8 @@ def test_one_error_says_what_each_source_answered_and_what_to_do(
     fetching: Fetching, site: Site, tmp_path: Path
 ) -> None:
     fetching.mirror = tmp_path
-    missing = InstalledSource(kind="installed", package="no-such-package", member="weights.bin")
-    answer = fetching.refusal(card_from(missing, site.source("/gone.bin"), site.source("/wrong.bin", OTHER)))
-    parts = ["weights.bin of the model made-up", str(tmp_path), "no-such-package", "gone.bin", "wrong.bin"]
+    answer = fetching.refusal(card_from(site.source("/gone.bin"), site.source("/wrong.bin", OTHER)))
+    parts = ["weights.bin of the model made-up", str(tmp_path), "gone.bin", "wrong.bin"]
     places = [answer.find(part) for part in [*parts, "--mirror or MODEL_MIRROR"]]
     assert -1 not in places
     assert places == sorted(places)

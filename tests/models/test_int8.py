@@ -17,13 +17,14 @@ from onnx import ModelProto, TensorProto, numpy_helper
 
 from evaluation.verification import Curve, curve
 from imaging.decode import Limits
-from models import catalogue, export
+from models import catalogue
 from models.card import Card
 from models.catalogue import card
 from models.detection import PhotoDetector
 from models.device import Device
 from models.engines import load_detector
 from models.errors import ModelError
+from models.export import write_exports
 from models.int8 import Ranges, measure_ranges, quantised, read_ranges, without_overflow, write_ranges
 from models.onnx_session import OnnxNetwork
 from models.store import Store
@@ -144,11 +145,9 @@ def test_an_export_writes_the_integers_by_the_ranges_of_its_card(folder: Path, m
     module = ModuleType("models.architectures.made_up")
     monkeypatch.setattr(module, "export", export_floats, raising=False)
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(export, "card_named", lambda name: INT8)
-    monkeypatch.setattr(sys, "argv", ["models.export", INT8.name, str(folder)])
     ranges: Ranges = dict.fromkeys(AROUND_CONVOLUTIONS, (-8.0, 8.0))
     write_ranges(INT8, ranges)
-    export.main()
+    write_exports(INT8, folder)
     assert onnx.load(folder / INT8.exports[0]) == small_network()
     assert onnx.load(folder / INT8.exports[1]) == quantised(small_network(), ranges)
 

@@ -14,6 +14,7 @@ from models.device import Device
 from models.errors import ModelError
 from models.export import export
 from models.onnx_session import OnnxNetwork
+from models.originals.onnx_file import original
 from models.store import Store
 from models.trial import check_answer
 from tests import own_networks
@@ -96,7 +97,7 @@ def test_a_network_of_free_or_fixed_dimensions_answers_as_its_file(
     card, graph = own_card(), FITTING.replace("n, 3, 4, 4", taken).replace("n, 3]", f"{returned}]")
     network = exported(tmp_path, card, graph, opset)
     crops = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
-    np.testing.assert_allclose(network(crops)[0], onnx_file.original(card, tmp_path, Device())(crops), atol=1e-6)
+    np.testing.assert_allclose(network(crops)[0], original(card, tmp_path, Device())(crops), atol=1e-6)
     check_answer(card, lambda crops: network(crops)[0])
 
 

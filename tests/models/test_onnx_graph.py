@@ -95,7 +95,7 @@ def test_a_batch_that_was_fixed_becomes_free(count: int) -> None:
 
 SLOPES: Floats = np.array([-0.75, 0.3, 2.0], np.float32).reshape(3, 1, 1)
 HALVES: Floats = SLOPES * np.float32(0.5)
-SPLIT = Counter(Relu=1, Conv=2, Add=1)
+SPLIT = Counter(Relu=1, Mul=2, Add=1)
 
 
 def network(body: str, inputs: str = "x", outputs: str = "y", **constants: Floats) -> ModelProto:
@@ -161,7 +161,7 @@ def test_several_in_a_row_are_all_split_and_what_is_between_them_stays() -> None
     """
     shift = np.array([0.5, -1.0, 0.0], np.float32).reshape(3, 1, 1)
     split = rewritten(network(body, inputs="z", slope=SLOPES, shift=shift, half=HALVES))
-    assert split == {"Relu": 3, "Conv": 6, "Add": 3 + 1}
+    assert split == {"Relu": 3, "Mul": 6, "Add": 3 + 1}
 
 
 DENSE = written("core (float[n, 3] x) => (float[n, 3] y) { y = PRelu (x, slope) }", slope=SLOPES.ravel())

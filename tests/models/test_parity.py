@@ -12,6 +12,7 @@ import pytest
 
 from models.card import Card
 from models.catalogue import card
+from models.export import write_exports
 from models.store import Store
 from tests.conftest import PROJECT, pulled
 
@@ -68,5 +69,5 @@ def test_exports_answer_as_their_originals(store: Store, names: tuple[str, ...])
 @pytest.mark.long
 def test_the_512_d_torch_network_exports_from_weights_of_its_form(tmp_path: Path) -> None:
     run_python("-c", SYNTHETIC, str(tmp_path))
-    run_python("-m", "models.export", "inception-resnet-v1", str(tmp_path))
+    write_exports(card("inception-resnet-v1"), tmp_path)
     assert differences(("inception-resnet-v1", tmp_path))["inception-resnet-v1"] <= TOLERANCE

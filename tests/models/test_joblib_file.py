@@ -8,17 +8,16 @@ from typing import Any
 
 import lz4.frame
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
-from models.architectures.joblib_arrays import read_arrays
 from models.catalogue import card
 from models.errors import ModelError
 from models.store import Store
+from models.weights.joblib_file import read_arrays
+from models.weights.torch_file import read_state
 from tests.conftest import pulled
 
 START, END = b"\x80\x02](", b"e."
@@ -69,15 +68,14 @@ def test_reads_the_arrays_between_the_opcodes(
 
 @pytest.mark.long
 def test_reads_the_real_files(store: Store) -> None:
-    """The kernels are those of facenet-pytorch's MTCNN, whose export keeps their names."""
-    entry = pulled("mtcnn-tensorflow")
-    for file, export, count in zip(entry.files, store.exports(card("mtcnn")), (13, 16, 21), strict=True):
-        arrays = read_arrays(store.folder(entry) / file.name)
-        assert len(arrays) == count
-        named = {weight.name: numpy_helper.to_array(weight) for weight in onnx.load(export).graph.initializer}
+    """They hold the kernels of facenet-pytorch's files."""
+    entry, other = pulled("mtcnn-tensorflow"), card("mtcnn")
+    for file, same, count in zip(entry.files, other.files, (13, 16, 21), strict=True):
+        found = read_arrays(store.folder(entry) / file.name)
+        assert len(found) == count
+        weights = read_state(store.folder(other) / same.name)
         for number in range(3):
-            expected = named[f"network.conv{number + 1}.weight"].transpose(2, 3, 1, 0)
-            np.testing.assert_array_equal(arrays[3 * number], expected)
+            np.testing.assert_array_equal(found[3 * number].transpose(3, 2, 0, 1), weights[f"conv{number + 1}.weight"])
 
 
 class Hostile:

@@ -1,10 +1,11 @@
-"""Inception-ResNet v1 built in Keras, with the layer names of the public FaceNet weight files.
+"""FaceNet in Keras on TensorFlow: Inception-ResNet v1 with the layer names of the public weight files.
 
 Szegedy et al., "Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning",
 AAAI 2017.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,8 +14,10 @@ import tensorflow
 from keras import layers
 from numpy.typing import NDArray
 
-from models.architectures.tensorflow_device import tensorflow_device
+from models.card import Card
 from models.device import Device
+from models.originals.tensorflow_device import tensorflow_device
+from models.weights.keras_file import read_layers
 
 Chain = list[tuple[str, int, int | tuple[int, int]]]
 """A sequence of convolutions: position in the branch, filters, kernel."""
@@ -44,16 +47,11 @@ REDUCTIONS: dict[str, list[Chain]] = {
 }
 
 
-def keras_facenet(
-    size: int, weights: dict[str, dict[str, NDArray[np.float32]]], device: Device
-) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Build the network with `weights` by layer name.
-
-    Returns:
-        A function from standardised float32 (n, 160, 160, 3) RGB to float32 (n, size), not normalised.
-    """
+def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[np.float32]]:
+    """The network in Keras, with the input and output of the export."""
     on_device = tensorflow_device(device)
-    model = _build(size)
+    weights = read_layers(folder / card.files[0].name)
+    model = _build(*card.shape)
     for layer in model.layers:
         if layer.weights:
             layer.set_weights([weights[layer.name][weight.name.split("/")[-1]] for weight in layer.weights])
@@ -62,11 +60,16 @@ def keras_facenet(
     def forward(batch: Any) -> Any:
         return model(batch, training=False)
 
-    def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def embed(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        pixels = crops.astype(np.float32)
+        mean = pixels.mean(axis=(1, 2, 3), keepdims=True)
+        deviation = pixels.std(axis=(1, 2, 3), keepdims=True)
+        batch = (pixels - mean) / np.maximum(deviation, pixels[0].size ** -0.5)
         with tensorflow.device(on_device):
-            return np.asarray(forward(tensorflow.constant(batch)), dtype=np.float32)
+            raw = np.asarray(forward(tensorflow.constant(batch)), dtype=np.float32)
+        return card.face_task.answer(card.output, [raw])
 
-    return run
+    return embed
 
 
 def _build(size: int) -> Any:

@@ -1,0 +1,1 @@
+"""Detectors: from the raw outputs of a network to faces."""

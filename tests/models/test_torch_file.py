@@ -1,0 +1,139 @@
+"""State dicts of PyTorch are read without PyTorch, and no code of hostile files is run."""
+
+import io
+import os
+import pickle
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from numpy.typing import NDArray
+
+from models.errors import ModelError
+from models.weights.torch_file import MAGIC, read_state
+
+KINDS = {"<f4": "FloatStorage", "<f8": "DoubleStorage", "<f2": "HalfStorage", "<i8": "LongStorage", "<i4": "IntStorage"}
+START, END = b"ccollections\nOrderedDict\n)R", b"."
+"""Opcodes around the entries of a state dict."""
+
+
+def numbers(values: tuple[int, ...]) -> str:
+    return "(" + "".join(f"I{value}\n" for value in values) + "t"
+
+
+def tensor(
+    name: str, array: NDArray[Any], offset: int = 0, shape: tuple[int, ...] | None = None, strides: Any = None
+) -> bytes:
+    """An entry of a state dict as PyTorch pickles it, in text opcodes. Its storage has the tensor's name."""
+    shape = array.shape if shape is None else shape
+    strides = tuple(stride // array.itemsize for stride in array.strides) if strides is None else strides
+    kind = KINDS[array.dtype.str]
+    storage = f"(S'storage'\nctorch\n{kind}\nS'{name}'\nS'cuda:0'\nI{array.size}\ntQ"
+    rebuilt = f"ctorch._utils\n_rebuild_tensor_v2\n({storage}I{offset}\n{numbers(shape)}{numbers(strides)}I00\n)tR"
+    return f"S'{name}'\n{rebuilt}s".encode()
+
+
+def zipped(entries: bytes, storages: Mapping[str, NDArray[Any]]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("weights/data.pkl", START + entries + END)
+        for name, array in storages.items():
+            archive.writestr(f"weights/data/{name}", array.tobytes())
+    return file.getvalue()
+
+
+def streamed(entries: bytes, storages: Mapping[str, NDArray[Any]]) -> bytes:
+    head = b"".join(pickle.dumps(value, protocol=2) for value in (MAGIC, 1001, {"little_endian": True}))
+    keys = pickle.dumps(list(storages), protocol=2)
+    content = b"".join(struct.pack("<q", array.size) + array.tobytes() for array in storages.values())
+    return head + START + entries + END + keys + content
+
+
+FORMATS = pytest.mark.parametrize("packed", [zipped, streamed])
+MATRIX = np.arange(6, dtype="<f4").reshape(2, 3)
+
+
+def written(folder: Path, content: bytes) -> Path:
+    path = folder / "weights.pt"
+    path.write_bytes(content)
+    return path
+
+
+@FORMATS
+@given(data=st.data())
+def test_reads_every_tensor_in_order(
+    tmp_path_factory: pytest.TempPathFactory, packed: Any, data: st.DataObject
+) -> None:
+    kinds = st.sampled_from(sorted(KINDS)).map(np.dtype)
+    any_array = kinds.flatmap(lambda kind: arrays(kind, array_shapes(min_dims=0, max_side=4)))
+    state = {f"layer.{number}": array for number, array in enumerate(data.draw(st.lists(any_array, max_size=4)))}
+    entries = b"".join(tensor(name, array) for name, array in state.items())
+    found = read_state(written(tmp_path_factory.getbasetemp(), packed(entries, state)))
+    assert list(found) == list(state)
+    for name, array in state.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+
+
+@FORMATS
+def test_a_tensor_is_a_view_of_its_storage(tmp_path: Path, packed: Any) -> None:
+    entries = tensor("m", MATRIX, offset=1, shape=(2, 2), strides=(1, 2))
+    found = read_state(written(tmp_path, packed(entries, {"m": MATRIX})))
+    np.testing.assert_array_equal(found["m"], [[1, 3], [2, 4]])
+
+
+class Hostile:
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self.marker}",)
+
+
+@FORMATS
+def test_refuses_a_pickle_that_runs_a_command(tmp_path: Path, packed: Any) -> None:
+    hostile = pickle.dumps(Hostile(tmp_path / "ran"), protocol=2).removeprefix(b"\x80\x02").removesuffix(b".")
+    with pytest.raises(ModelError, match=r"it names posix\.system"):
+        read_state(written(tmp_path, packed(b"S'a'\n" + hostile + b"s", {})))
+    assert not (tmp_path / "ran").exists()
+
+
+BEYOND = "a tensor reaches beyond its storage"
+
+
+@FORMATS
+@pytest.mark.parametrize(
+    ("entries", "problem"),
+    [
+        (tensor("m", MATRIX, shape=(2, 4), strides=(3, 1)), BEYOND),
+        (tensor("m", MATRIX, offset=1), BEYOND),
+        (tensor("m", MATRIX, offset=-1), BEYOND),
+        (tensor("m", MATRIX, shape=(2, 3), strides=(3, -1)), BEYOND),
+        (tensor("m", MATRIX, shape=(10**9,), strides=(0,)), BEYOND),
+        (tensor("m", MATRIX).replace(b"I6\n", b"I7\n"), "a storage has 6 values instead of 7"),
+        (tensor("m", MATRIX).replace(b"ctorch\nFloat", b"ctorch\nBFloat16"), "it names torch.BFloat16Storage"),
+        (tensor("m", MATRIX).replace(b"storage'", b"module'"), "something other than a storage"),
+        (b"S'm'\nI1\ns", "something other than named tensors"),
+        (b"S'm'\ncollections\n", "it is damaged"),
+    ],
+    ids=["side", "offset", "before", "backwards", "repeated", "count", "type", "module", "number", "cut"],
+)
+def test_refuses_anything_but_tensors_within_their_storages(
+    tmp_path: Path, packed: Any, entries: bytes, problem: str
+) -> None:
+    with pytest.raises(ModelError, match=f"not a PyTorch state dict: .*{problem}"):
+        read_state(written(tmp_path, packed(entries, {"m": MATRIX})))
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", pickle.dumps(5), zipped(b"", {})[:-9]])
+def test_a_damaged_or_missing_file_is_an_error_of_the_model(tmp_path: Path, content: bytes) -> None:
+    for path in (written(tmp_path, content), tmp_path / "nowhere.pt"):
+        with pytest.raises(ModelError, match="not a PyTorch state dict"):
+            read_state(path)

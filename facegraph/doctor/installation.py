@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -14,6 +14,8 @@ from models.errors import ModelError
 
 PYTHON = (3, 11)
 MAX_NAMED = 3
+PROJECT = "facegraph"
+RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 
 
 def python(found: tuple[int, int] = sys.version_info[:2]) -> Finding:
@@ -25,33 +27,44 @@ def python(found: tuple[int, int] = sys.version_info[:2]) -> Finding:
 
 
 def packages(lock: Path) -> Finding:
-    """Check that the installed packages match the lock file."""
-    differences = list(_differences(lock))
+    """Check that the service's packages are installed, in the versions of the lock file."""
+    differences = [*_missing(), *_other_versions(lock)]
     if not differences:
         return Finding("ok", "the locked packages are installed")
     named = ", ".join(differences[:MAX_NAMED])
     if len(differences) > MAX_NAMED:
         named += f" and {len(differences) - MAX_NAMED} others"
-    command = f"{sys.executable} -m pip install --no-deps -r {lock}"
-    return Finding("problem", f"packages differ from the lock file: {named}", command)
+    return Finding("problem", f"packages differ from the lock file: {named}", "make install")
 
 
-def _differences(lock: Path) -> Iterator[str]:
+def _missing() -> Iterator[str]:
+    """What this project requires without its extras, and one of the two builds of ONNX Runtime."""
+    required = [Requirement(line) for line in requires(PROJECT) or ()]
+    for requirement in required:
+        if requirement.marker is None and _version(requirement.name) is None:
+            yield f"{requirement.name} is missing"
+    if all(_version(build) is None for build in RUNTIMES):
+        yield f"{RUNTIMES[0]} is missing"
+
+
+def _other_versions(lock: Path) -> Iterator[str]:
     for line in lock.read_text("utf-8").splitlines():
         try:
             locked = Requirement(line.partition("#")[0].strip())
         except InvalidRequirement:
             # Skip comments and pip-compile's "via" lines.
             continue
-        if locked.marker is not None and not locked.marker.evaluate():
-            continue
-        try:
-            found = version(locked.name)
-        except PackageNotFoundError:
-            yield f"{locked.name} is missing"
-        else:
-            if not locked.specifier.contains(found, prereleases=True):
-                yield f"{locked.name} {found} instead of {locked.specifier}"
+        # A package that is not installed may belong to an extra.
+        found = _version(locked.name)
+        if found is not None and not locked.specifier.contains(found, prereleases=True):
+            yield f"{locked.name} {found} instead of {locked.specifier}"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def npm() -> Finding:

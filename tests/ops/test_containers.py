@@ -45,7 +45,7 @@ def test_every_installed_package_is_copied_and_nothing_else_is_sent_to_the_build
     }
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
     packages = {package.split(".")[0] for package in project["tool"]["setuptools"]["packages"]}
-    lists = {"requirements.lock", "ops/docker/packages.py"}
+    lists = {"requirements.lock", "supply"}
     assert copied == {*packages, "configs", "pyproject.toml", project["project"]["readme"], "LICENSE", *lists}
     everything, *rules = re.findall(r"^[^#\n].*$", (PROJECT / ".dockerignore").read_text("utf-8"), re.M)
     assert everything == "*"

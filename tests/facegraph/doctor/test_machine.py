@@ -17,15 +17,18 @@ def test_another_python_is_a_problem() -> None:
     assert [installation.python(each).level for each in ((3, 11), (3, 12))] == ["ok", "problem"]
 
 
-def test_packages_are_compared_with_the_lock_file(tmp_path: Path) -> None:
-    lock, unknown = tmp_path / "lock", "".join(f"unknown-{number}==1.0\n" for number in range(4))
-    lock.write_text(f"# a comment\nhttpx=={version('httpx')}\n    # via x\nunknown==1.0 ; sys_platform == 'never'\n")
+def test_packages_are_compared_with_the_lock_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, others = tmp_path / "lock", ("numpy", "rich", "typer")
+    lock.write_text(f"# a comment\nhttpx=={version('httpx')}\n    # via x\nof-an-extra==1.0\n")
     assert installation.packages(lock).level == "ok"
-    lock.write_text(f"httpx==0.0.1\n{unknown}")
+    lock.write_text("".join(f"{name}==0.0.1\n" for name in ("httpx", *others)))
     found = installation.packages(lock)
-    assert (found.level, str(lock) in found.command) == ("problem", True)
-    assert f"httpx {version('httpx')} instead of ==0.0.1, unknown-0 is missing" in found.what
-    assert found.what.endswith("and 2 others")
+    assert (found.level, found.command) == ("problem", "make install")
+    assert f"httpx {version('httpx')} instead of ==0.0.1" in found.what
+    assert found.what.endswith("and 1 others")
+    monkeypatch.setattr(installation, "requires", lambda project: ["not-there>=1", "torch; extra == 'torch'"])
+    monkeypatch.setattr(installation, "RUNTIMES", ("no-build", "no-other-build"))
+    assert "not-there is missing, no-build is missing" in installation.packages(lock).what
 
 
 def test_missing_npm_and_haproxy_are_warnings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""`python -m supply.environment cpu torch` brings this environment up to date: the locked packages of these extras.
+
+Extras that were installed before stay, and what none of them needs goes: packages of an older version of the project,
+and the other build of ONNX Runtime. Without changes, nothing is done. uv installs, with pip's settings, so that an
+index or a folder of wheels is configured once.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+from supply.locked import PROJECT, RUNTIMES, locked_lines
+
+RECORD = Path(sys.prefix) / "extras.txt"
+"""The extras of this environment, written when they are installed."""
+SETTINGS = {
+    "cert": "SSL_CERT_FILE",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "index-url": "UV_DEFAULT_INDEX",
+    "no-index": "UV_NO_INDEX",
+}
+"""Variables of uv for settings of pip."""
+
+
+def main() -> None:
+    """Install the extras on the command line."""
+    recorded = set(RECORD.read_text("utf-8").split()) if RECORD.exists() else set()
+    extras = {*sys.argv[1:], "setup", *(recorded - RUNTIMES), *([] if shutil.which("npm") else ["npm"])}
+    sources = (PROJECT / "requirements.lock", PROJECT / "pyproject.toml")
+    if extras == recorded and RECORD.stat().st_mtime > max(path.stat().st_mtime for path in sources):
+        return
+    try:
+        lines = locked_lines(extras)
+    except ValueError as problem:
+        raise SystemExit(str(problem)) from None
+    RECORD.unlink(missing_ok=True)
+    _install(lines)
+    RECORD.write_text("\n".join(sorted(extras)) + "\n", "utf-8")
+
+
+def _install(lines: list[str]) -> None:
+    [uv] = [line for line in lines if line.startswith("uv==")]
+    if not _has(uv):
+        _run(sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps", uv)
+    print(f"{len(lines)} packages for {sys.prefix}", flush=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("\n".join(lines))
+        file.flush()
+        _run(*_UV, "sync", "--python", sys.executable, file.name)
+    _run(*_UV, "install", "--quiet", "--python", sys.executable, "--no-deps", "--no-build-isolation", "--editable", ".")
+
+
+_UV = (str(Path(sys.executable).with_name("uv")), "pip")
+
+
+def _has(line: str) -> bool:
+    name, _, version = line.partition("==")
+    try:
+        return metadata.version(name) == version
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, cwd=PROJECT, env=_environment())
+    if done.returncode:
+        # The command has said why.
+        raise SystemExit(done.returncode)
+
+
+def _environment() -> dict[str, str]:
+    """The variables of this process, and those of uv for pip's settings, which it does not read itself."""
+    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
+    settings = (line.partition("=") for line in listed.splitlines())
+    named = {key.rpartition(".")[2]: value.strip("'\"") for key, _, value in settings}
+    # As pip does, all indexes are asked for a package, not only the first that has it.
+    forwarded = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
+    forwarded |= {SETTINGS[name]: value for name, value in named.items() if name in SETTINGS}
+    return {**forwarded, **os.environ}
+
+
+if __name__ == "__main__":
+    main()

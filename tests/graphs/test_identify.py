@@ -11,7 +11,7 @@ from graphs.identify import identify
 from graphs.stages import embedding_kind
 from imaging.pick import Pick
 from imaging.refused import Refused
-from tests.fakes import ANGLES, People, direction
+from tests.fakes import ANGLES, EMBEDDER_CROP, People, crops_of, direction
 from tests.local_gallery import LocalGallery
 
 
@@ -43,6 +43,8 @@ def test_each_face_has_its_own_candidates_best_first_as_many_as_requested() -> N
     assert hall.people.embedded == hall.people.scored == [["bob-2", "anna-2-spoof"]]
     assert [face.score for face in seen.photo.faces] == [0.99, 0.98]
     assert [*seen.readings["crmnet"]] == [0.875, 0.125]
+    assert seen.crops is not None
+    np.testing.assert_array_equal(seen.crops, [crops_of(number, EMBEDDER_CROP) for number in (0, 1)])
     assert [[hit.subject for hit in of_face] for of_face in hits] == [["bob", "anne"], ["anna", "anne"]]
     assert [hit.cosine for hit in hits[1]] == pytest.approx([1, 0.9397], abs=1e-4)
 

@@ -1,10 +1,10 @@
-# `make run` serves on port 8000 and `make test` runs every check of the product; both set up what is
-# missing first and do nothing twice.
+# `make run` serves on port 8000 and `make test` runs every check of the product. Both first set up what is
+# missing, and do nothing twice.
 PYTHON ?= python3.11
 CONFIG ?= configs/serve.yaml
 # The build of ONNX Runtime: cpu or gpu.
 RUNTIME ?= $(if $(shell command -v nvidia-smi),gpu,cpu)
-# Further extras of pyproject.toml to install, such as torch and tensorflow.
+# Additional extras of pyproject.toml to install, such as torch and tensorflow.
 EXTRAS ?=
 BIN := .venv/bin
 AUDIT := pip-audit==2.10.1
@@ -29,7 +29,7 @@ bench: EXTRAS = torch dev
 test: photos browser
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long"
 
-# The longest tests, too: minutes more.
+# Also the longest tests: minutes more.
 test-all: photos browser
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
@@ -47,7 +47,7 @@ photos: install
 	$(BIN)/python -m tests.photos
 	$(BIN)/facegraph models pull
 
-# For the tests of the page, where this machine has none.
+# For the tests of the web UI, if this machine has no Chromium.
 browser: install
 	$(BIN)/python -m tests.browser
 
@@ -60,8 +60,8 @@ lock: install
 		--group dev --group setup --group npm \
 		--custom-compile-command "make lock" --output-file requirements.lock
 
-# Known vulnerabilities of what is locked, told by the package index. Strict: a package that it cannot tell of is no
-# pass. Neither the tool nor what it needs is among the packages that it looks at.
+# Known vulnerabilities of the locked packages, from the package index. Strict: a package without an answer is a
+# failure. The audit tool and its dependencies are not audited.
 audit: .venv/audit/bin/pip-audit
 	$< --strict --progress-spinner off --no-deps --disable-pip --requirement requirements.lock
 

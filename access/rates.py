@@ -13,7 +13,7 @@ class Rates:
 
     Args:
         rate: sustained requests per second; 0 for no limit.
-        burst: maximum number of requests at once after a pause.
+        burst: maximum number of requests in a burst after a pause.
         clock: monotonic time in seconds.
         most: maximum number of callers remembered.
     """

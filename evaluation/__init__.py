@@ -1,1 +1,1 @@
-"""Measure embedders, liveness networks and detectors on labelled photos: metrics, plots and reports."""
+"""Measures embedders, liveness models and detectors on labelled photos: metrics, plots and reports."""

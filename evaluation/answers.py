@@ -1,4 +1,4 @@
-"""What networks read from one face per photo."""
+"""The outputs of models for one face per photo."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -20,10 +20,10 @@ Answers = NDArray[np.float64]
 def examine(
     photos: Iterable[Path], detector: DetectorStage, networks: Sequence[FaceStage]
 ) -> list[ExaminedPhoto | Refused]:
-    """Ask `networks` about the prominent face of each photo, one photo at a time.
+    """Run `networks` on the prominent face of each photo, one photo at a time.
 
     Returns:
-        For each photo what was found, or why the service would refuse it.
+        For each photo the result, or why the service would reject it.
 
     Raises:
         ModelError: a photo cannot be read.
@@ -38,7 +38,7 @@ def examine(
 def answers(photos: Iterable[Path], detector: DetectorStage, network: FaceStage) -> Answers:
     """Run `network` on the prominent face of each photo.
 
-    A photo that cannot be decoded counts as a photo without a face, because the service would refuse it.
+    A photo that cannot be decoded counts as a photo without a face, because the service would reject it.
 
     Raises:
         ModelError: a photo cannot be read, or no photo has a face.

@@ -44,12 +44,12 @@ class Configuration:
             raise ModelError(f"{file} does not have exactly one application with stages and an ingress") from error
 
     def model(self, role: str) -> str | None:
-        """The name of the card assigned to a role. None if there is no such role."""
+        """Return the name of the card assigned to a role. None if there is no such role."""
         stages = self._args["stages"]
         return str(stages[role]["model"]) if role in stages else None
 
     def default(self, task: str) -> Card | None:
-        """The card of the default role for `task` under /v1, or None if no stage has this task.
+        """Return the card of the default role for `task` under /v1, or None if no stage has this task.
 
         Raises:
             ModelError: the configured role is not a stage for the task.
@@ -86,11 +86,11 @@ class Configuration:
             raise ModelError(f"the user_config of the ingress in {self._file} is not valid: {said}") from error
 
     def roles(self, model: str) -> list[str]:
-        """The roles that a card is assigned to."""
+        """Return the roles that a card is assigned to."""
         return [str(role) for role, stage in self._args["stages"].items() if stage["model"] == model]
 
     def thresholds(self, task: ThresholdTask, model: str) -> dict[str, float]:
-        """The configured thresholds of a card, by role."""
+        """Return the configured thresholds of a card, by role."""
         policy = self._ingress.get("user_config") or {}
         if task == "embedder":
             set_for = policy.get("thresholds") or {}
@@ -136,7 +136,7 @@ class Configuration:
 
 
 def _yaml() -> YAML:
-    """A round-trip parser that keeps comments, quotes and the layout of this project's configurations."""
+    """Return a round-trip parser that keeps comments, quotes and the layout of this project's configurations."""
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096

@@ -136,12 +136,12 @@ def figures(
 
 
 def supports(rate: float, trials: int) -> bool:
-    """Whether `trials` trials without an error would demonstrate `rate`, by the rule of three."""
+    """Return whether `trials` trials without an error would demonstrate `rate`, by the rule of three."""
     return rule_of_three(trials) <= rate + 1e-12
 
 
 def shortage(rate: float, trials: int, kind: str, trial: str) -> str:
-    """Say in a sentence that there are too few trials to measure `rate`. Empty if there are enough.
+    """Return a sentence that reports too few trials to measure `rate`; empty if there are enough.
 
     Args:
         kind, trial: what the rate and its trials are called, such as FMR and impostor pairs.
@@ -150,7 +150,7 @@ def shortage(rate: float, trials: int, kind: str, trial: str) -> str:
     if not supports(rate, trials):
         return f"{there} are too few. It takes {np.ceil(3 / rate - 1e-9):,.0f} without any error (rule of three)."
     if trials < (enough := rule_of_thirty(rate)):
-        return f"{there} give a rough figure. A firm one has 30 errors, which take {enough:,} (rule of thirty)."
+        return f"{there} give a rough figure. A reliable one needs 30 errors, so {enough:,} (rule of thirty)."
     return ""
 
 

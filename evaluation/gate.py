@@ -1,4 +1,4 @@
-"""How many faces the enrolment gate would refuse or report, by reason."""
+"""How many faces the enrolment gate would reject or report, by reason."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ class CountedReason:
     """A reason of the gate and the faces that it applies to.
 
     Attributes:
-        card: name of the network that measured it.
+        card: name of the model that measured it.
         refuses: whether the gate refuses such a face where quality is required. If not, it only reports the reason.
     """
 
@@ -53,10 +53,10 @@ class GateCounts:
 def count_reasons(
     photos: Iterable[Path], detector: DetectorStage, attributes: Sequence[FaceStage], policy: Policy
 ) -> GateCounts:
-    """Judge the prominent face of each photo by every reason, even if one of them already refuses it.
+    """Judge the prominent face of each photo by every reason, even if one of them already rejects it.
 
     Args:
-        attributes: networks for the tasks pose and eyes, whose readings the gate judges as well.
+        attributes: stages for the tasks pose and eyes, whose outputs the gate also judges.
 
     Raises:
         ModelError: a photo cannot be read.
@@ -80,7 +80,7 @@ def count_reasons(
 def _judged(
     examined: ExaminedPhoto, detector: DetectorStage, attributes: Sequence[FaceStage], policy: Policy
 ) -> Iterator[tuple[str, str, bool]]:
-    """The codes of the reasons, with the card that each follows from and whether it refuses the face."""
+    """Yield the codes of the reasons, with the card that each comes from and whether it rejects the face."""
 
     def counted(card: str, against: Iterable[Reason]) -> Iterator[tuple[str, str, bool]]:
         return ((reason.code, card, reason.refuses) for reason in against)

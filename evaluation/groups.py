@@ -96,7 +96,7 @@ def read_groups(file: Path) -> Grouped:
 
 
 def _lines(file: Path) -> list[list[str]]:
-    """The values of each non-empty line. One line without values if there are none."""
+    """Return the values of each non-empty line. One line without values if there are none."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
             return [[value.strip() for value in row] for row in csv.reader(lines) if row] or [[]]

@@ -38,7 +38,7 @@ class Searches:
     gallery: int
 
     def hit_rate(self, rank: int, drawn: NDArray[np.int64] | None = None) -> float:
-        """The share of mated searches whose subject is among the first `rank` (closed set).
+        """Return the proportion of mated searches whose subject is among the first `rank` (closed set).
 
         Args:
             drawn: how often the probes of each subject count, once by default.

@@ -1,4 +1,4 @@
-"""Measure a liveness network: attacks that pass, and live faces that are rejected (ISO/IEC 30107-3).
+"""Measures a liveness model: attacks that pass, and live faces that are rejected (ISO/IEC 30107-3).
 
 A photo is classified as live when its live probability is at or above the threshold. The APCER of a kind of attack is
 the share of its photos that are classified as live. BPCER is the share of live photos that are classified as spoofs.
@@ -77,7 +77,7 @@ class Probabilities:
 
     @property
     def rule(self) -> str:
-        """One sentence that says which kinds are compared."""
+        """A sentence that describes which kinds are compared."""
         if [*self.compared] == [ALL]:
             return f"All attacks are counted together: no kind has {ENOUGH} photos with a face."
         kinds = ", ".join(self.compared)
@@ -129,7 +129,7 @@ class LivenessRates:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredLiveness:
-    """Results of measuring a liveness network.
+    """Results of measuring a liveness model.
 
     Attributes:
         rates: error rates at each threshold of the plan.
@@ -170,7 +170,7 @@ def read_presentations(folder: Path) -> Presentations:
 
 
 def by_kind(presentations: Presentations, answers: Answers) -> Probabilities:
-    """Sort a network's answers by kind.
+    """Sort a model's outputs by kind.
 
     Args:
         answers: (photos, 1), NaN for photos without a face.
@@ -190,7 +190,7 @@ def by_kind(presentations: Presentations, answers: Answers) -> Probabilities:
 
 
 def measure_liveness(probabilities: Probabilities, plan: Plan) -> MeasuredLiveness:
-    """Measure a liveness network from its probabilities."""
+    """Measure a liveness model from its probabilities."""
     areas_drawn: list[dict[str, float]] = []
 
     def curves() -> Iterator[Curve]:

@@ -30,16 +30,16 @@ class LocalStage(Generic[Question, Answer]):
     answer: Callable[[Question], Answer]
 
     def ready(self) -> bool:
-        """Always: its network was loaded before."""
+        """Return True: its model is already loaded."""
         return True
 
     async def ask(self, question: Question) -> Answer:
-        """Answer at once, without giving way to other tasks."""
+        """Call the function immediately, without yielding to other tasks."""
         return self.answer(question)
 
 
 def detector_stage(card: Card, detect: PhotoDetector) -> DetectorStage:
-    """A detector as a stage, whose role is its card's name."""
+    """Wrap a detector as a stage, whose role is its card's name."""
     return LocalStage(card.name, card, lambda question: detect(question.photos, question.crops, question.pick))
 
 
@@ -48,7 +48,7 @@ def loaded_detector(card: Card, store: Store) -> Iterator[DetectorStage]:
     """Load a detector with ONNX on one thread, and close it at the end of the block.
 
     Raises:
-        ModelError: it is not pulled, or is no detector.
+        ModelError: it is not pulled, or is not a detector.
     """
     finder = load_detector(card, store, "onnx", Device(), {})
     try:
@@ -58,5 +58,5 @@ def loaded_detector(card: Card, store: Store) -> Iterator[DetectorStage]:
 
 
 def face_stage(card: Card, network: CropNetwork) -> FaceStage:
-    """A network that reads crops of faces as a stage, whose role is its card's name."""
+    """Wrap a model that reads face crops as a stage, whose role is its card's name."""
     return LocalStage(card.name, card, lambda crops: network(*crops))

@@ -1,4 +1,4 @@
-"""The report: a self-contained HTML file, and a JSON file with all its figures."""
+"""The report: a self-contained HTML file, and a JSON file with all its data."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ def write_report(file: Path, title: str, about: Mapping[str, str], sections: Map
         sections: by the names that the template uses.
 
     Returns:
-        The path of the JSON file beside it.
+        The path of the JSON file next to it.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

@@ -1,4 +1,4 @@
-"""The photos that a network is measured on: of known people, or of live faces and attacks."""
+"""The photos that a model is measured on: of known people, or of live faces and attacks."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,10 +30,10 @@ class Sample(Protocol):
         """The paths of all photos."""
 
     def evidence(self, answers: Answers, rate: RateName) -> Evidence:
-        """Return the data to calibrate a threshold for `rate` on, from a network's answers."""
+        """Return the data to calibrate a threshold for `rate` on, from a model's outputs."""
 
     def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
-        """Measure a network by its answers, and return the sections of the report."""
+        """Measure a model by its outputs, and return the sections of the report."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +74,7 @@ class LfwPairs(People):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """Photos of live faces and of attacks, for a liveness network."""
+    """Photos of live faces and of attacks, for a liveness model."""
 
     presentations: liveness.Presentations
     rates: tuple[float, ...] = liveness.APCERS
@@ -95,7 +95,7 @@ class Faces:
 
 
 def read_sample(task: str, source: Path, protocol: PairProtocol | None = None) -> Sample:
-    """Read the photos for a network with this task.
+    """Read the photos for a model with this task.
 
     Raises:
         ModelError: they are not suitable for the task or the protocol.

@@ -23,7 +23,7 @@ class OperatingPoint:
 
     @property
     def balanced_accuracy(self) -> float:
-        """Mean of the shares of genuine and of impostor pairs that are classified correctly."""
+        """Mean of the proportions of genuine and of impostor pairs that are classified correctly."""
         return 1 - (self.fmr + self.fnmr) / 2
 
 

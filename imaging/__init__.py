@@ -1,1 +1,1 @@
-"""Pixels: decoding untrusted files, quality, alignment and crops. Imports no other room."""
+"""Pixels: decoding untrusted files, quality, alignment and crops. Imports no other package."""

@@ -1,1 +1,1 @@
-"""What every room needs: the project's folder, and the base of settings that an environment variable can set."""
+"""The project's folder, and the base class of settings that an environment variable can set."""

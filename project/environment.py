@@ -1,4 +1,4 @@
-"""The base of settings that an environment variable can set."""
+"""The base class of settings that an environment variable can set."""
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 

@@ -1,1 +1,1 @@
-"""What others wrote that is installed here, and under which licences. The service does not import it."""
+"""Licences of installed packages and models. The service does not import this package."""

@@ -1,1 +1,1 @@
-"""The page at /ui, in static/."""
+"""The web UI at /ui, in static/."""

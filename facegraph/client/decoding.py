@@ -18,7 +18,7 @@ def decode(kind: type[T], value: Any, place: str = "answer") -> T:
     """Decode a JSON value as `kind`.
 
     Unknown fields are ignored because newer services may send more. A missing field needs a default. Enumerations are
-    decoded as str because newer services may send further members.
+    decoded as str because newer services may send additional members.
 
     Args:
         kind: a dataclass, bool, int, float, str, `datetime` (ISO 8601), bytes (base64), ``X | None``,

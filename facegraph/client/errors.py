@@ -24,7 +24,7 @@ class ServiceError(FacegraphError):
             other than the service responded, such as a proxy.
         message: one sentence for people.
         status: HTTP status.
-        details: further data for programs.
+        details: additional data for programs.
         request_id: the request's id in the service's log; empty if something other than the service responded.
         retry_after: seconds to wait before the next attempt, or None.
     """

@@ -37,7 +37,7 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, max=20, help="Number of rounds.")] = 3,
     config: ConfigOption = CONFIG,
 ) -> None:
-    """Measure, print and write down."""
+    """Measure, print and save."""
     if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", clients):
         raise typer.BadParameter(f"{clients!r} is not a list of numbers of clients")
     counts, cores = sorted(set(map(int, clients.split(",")))), len(os.sched_getaffinity(0))
@@ -53,7 +53,7 @@ def main(
     def plain() -> Iterator[Measurement]:
         app, port, log = "load_tests.bench.plain_service:app", free_port(), RESULTS / "plain.log"
         command = ["-m", "uvicorn", app, "--workers", str(cores), "--port", str(port), "--no-access-log"]
-        # The first worker answers while the others load, and would get every connection.
+        # The first worker responds while the others load, and would get every connection.
         with running_program(command, log, lambda: log.read_text().count("startup complete") == cores) as process:
             server = RunningService(f"http://127.0.0.1:{port}", process)
             for count in [each for each in counts if each <= PLAIN_MOST_CLIENTS] or counts[:1]:

@@ -1,4 +1,4 @@
-"""`python -m load_tests.bench.bare_pipeline ROUTE PHOTO PHOTO FILE COUNT`: a route's networks, without Ray and HTTP.
+"""`python -m load_tests.bench.bare_pipeline ROUTE PHOTO PHOTO FILE COUNT`: a route's models, without Ray and HTTP.
 
 COUNT processes call the networks of the default configuration one after the other, each on one thread as in its
 replicas, until SIGTERM. FILE receives a record for each comparison, see `load_tests.records`.
@@ -26,11 +26,11 @@ PIPELINES: dict[str, tuple[str, Pick, dict[str, str]]] = {
     "/compare": ("mtcnn", Pick("prominent"), {"embedder": "facenet"}),
     "/mediapipe": ("mediapipe-full-range", Pick("prominent"), {"embedder": "facenet"}),
 }
-"""For each route the card of its detector, the faces that count, and the cards of its networks by task."""
+"""By route: the card of its detector, the faces that count, and the cards of its other models by task."""
 
 
 class BarePipeline:
-    """A route's networks in this process, on CPUs."""
+    """A route's models in this process, on CPUs."""
 
     def __init__(self, route: str) -> None:
         store, device = Store(DEFAULT_STORE), Device(threads=1)
@@ -63,7 +63,7 @@ class BarePipeline:
 
 
 def main() -> None:
-    """Compare the photos of the command line."""
+    """Compare the photos given on the command line."""
     route, first, second, path, count = sys.argv[1:]
     os.setpgrp()
     signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))

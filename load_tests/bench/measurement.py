@@ -17,16 +17,16 @@ from load_tests.records import Request, answers_between, read
 RECORDS = RESULTS / "bench.jsonl"
 WARM_UP_S = 1.0
 LIMIT_S = 120
-"""Longest time for the last answers to arrive."""
+"""Maximum time for the last responses to arrive, in seconds."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured. Rates, times, CPU and the similarity are those of the answers alone.
+    """What was measured. Rates, times, CPU and similarity cover only successful requests.
 
     Attributes:
         what: ``bare``, ``plain`` or ``service``.
-        clients: those that send requests at once; for the bare pipeline, its processes.
+        clients: number of concurrent clients; for the bare pipeline, its processes.
         numbers: ``rate``, answers per second, of which those at the edges count by the share that lies within; ``p50``
             and ``p95``, milliseconds of an answer; ``cpu``, CPU seconds of the server per answer; ``memory``, its MiB
             (PSS); ``similarity``, the median cosine similarity of the photos; ``replicas`` at the end.
@@ -43,7 +43,7 @@ class Measurement:
 
 
 def bare(route: str, pair: tuple[Path, Path], processes: int, seconds: float) -> Measurement:
-    """The bare pipeline of `route`, in `processes` processes at once."""
+    """Run the bare pipeline of `route` in `processes` concurrent processes."""
     RECORDS.unlink(missing_ok=True)
     command = ["-m", "load_tests.bench.bare_pipeline", route, *map(str, pair), str(RECORDS), str(processes)]
 
@@ -59,10 +59,10 @@ def bare(route: str, pair: tuple[Path, Path], processes: int, seconds: float) ->
 def asked(
     what: str, route: str, pair: Iterable[Path], service: RunningService, clients: int, seconds: float
 ) -> Measurement:
-    """A running service that `clients` clients ask to compare the pair, over and over."""
+    """A running service to which `clients` clients repeatedly send the pair to compare."""
     with load(service.address, "FixedRequestUser", clients, RECORDS, *comparing(route, pair, RESULTS)):
         first, last = _looks(service.process, seconds)
-        # The last answers would arrive sooner if no client sent requests any more.
+        # The last responses would arrive sooner if the clients stopped sending requests.
         while sum(each.ended > last.at for each in read(RECORDS)) < clients and time.monotonic() < last.at + LIMIT_S:
             time.sleep(0.1)
     return summed_up(what, route, clients, read(RECORDS), first, last)
@@ -71,7 +71,7 @@ def asked(
 def summed_up(
     what: str, route: str, clients: int, requests: Sequence[Request], first: Sample, last: Sample
 ) -> Measurement:
-    """The measurement between two looks at the server's processes; raises RuntimeError if nothing was answered."""
+    """Measure between two samples of the server's processes; raises RuntimeError if no request succeeded."""
     seconds = last.at - first.at
     ended = [each for each in requests if first.at <= each.ended < last.at]
     refused = sum(each.refused for each in ended)
@@ -80,7 +80,7 @@ def summed_up(
     if not answers:
         raise RuntimeError(f"{what} {route}, {clients} clients: {refused} refusals, {failed} failures, no answer")
     count, times = answers_between(requests, first.at, last.at), [each.milliseconds or 0 for each in answers]
-    # The time of a process that ended meanwhile is lost.
+    # The time of a process that exited in the meantime is lost.
     cpu = sum(spent - first.cpu.get(process, 0) for process, spent in last.cpu.items())
     numbers = {
         "rate": count / seconds,

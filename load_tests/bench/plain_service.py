@@ -1,4 +1,4 @@
-"""The service that one writes in an afternoon: facenet-pytorch behind FastAPI, eagerly in torch.
+"""The simplest service: facenet-pytorch behind FastAPI, eagerly in torch.
 
 MTCNN has the library's defaults, so it looks for faces from 20 pixels on, where this service's detector looks from 40
 on. InceptionResnetV1's own weights are in no package registry, so it has random ones, which take as long.
@@ -20,7 +20,7 @@ app = FastAPI()
 
 @app.post("/compare")
 def compare(photos: dict[str, str]) -> dict[str, float]:
-    """The cosine similarity of the largest faces of two photos in base64."""
+    """Return the cosine similarity of the largest faces of two photos in base64."""
     faces = [mtcnn(PIL.Image.open(io.BytesIO(base64.b64decode(photo))).convert("RGB")) for photo in photos.values()]
     if any(face is None for face in faces):
         raise HTTPException(400, "no face detected")

@@ -23,7 +23,7 @@ COMPARED = {"rate": "rate", "CPU time per answer": "cpu"}
 
 
 def best(measurements: Iterable[Measurement], what: str, route: str | None) -> Measurement | None:
-    """The measurement of `what` on `route` with the highest rate."""
+    """Return the measurement of `what` on `route` with the highest rate."""
     found = [each for each in measurements if (each.what, each.route) == (what, route)]
     return max(found, key=lambda each: each.numbers["rate"], default=None)
 
@@ -43,7 +43,7 @@ def over_rounds(rounds: Iterable[Round]) -> list[Measurement]:
 
 
 def ratios(rounds: Iterable[Round]) -> dict[str, list[float]]:
-    """All ratios of all routes in each round, by route and name; each part at its best number of clients."""
+    """Return all ratios of all routes in each round, by route and name; each part at its best number of clients."""
     found: dict[str, list[float]] = defaultdict(list)
     for round_ in rounds:
         for route in dict.fromkeys(each.route for each in round_):
@@ -60,7 +60,7 @@ def ratios(rounds: Iterable[Round]) -> dict[str, list[float]]:
 
 
 def measured(measurements: Round, route: str) -> Table:
-    """Everything about a route over all rounds, in the units of `Measurement`."""
+    """Tabulate a route over all rounds, in the units of `Measurement`."""
     limit = best(measurements, "bare", route)
     shown = [each for each in measurements if each.route == (PLAIN.get(route) if each.what == "plain" else route)]
     made = table(route, *shown[0].numbers, *shown[0].counts, "of bare")
@@ -72,7 +72,7 @@ def measured(measurements: Round, route: str) -> Table:
 
 
 def steps(measurements: Round, route: str) -> Table:
-    """Where the time of a route's answers went, in medians. With one client there is no queue."""
+    """Tabulate where the time of a route's responses went, in medians. With one client there is no queue."""
     shown = [each for each in measurements if each.route == route and each.what != "plain"]
     made = table("where the time went, ms", *(f"{each.what}, {each.clients}" for each in shown))
     for name, label in STEPS.items():
@@ -82,7 +82,7 @@ def steps(measurements: Round, route: str) -> Table:
 
 
 def compared(ratios: Mapping[str, Sequence[float]]) -> Table:
-    """The ratios: their median over the rounds, the least and the greatest."""
+    """Tabulate the ratios: median, minimum and maximum over the rounds."""
     made = table("compared within each round", "median", "least", "greatest")
     for name, rounds in ratios.items():
         made.add_row(name, *(f"{value:.3g}" for value in (median(rounds), min(rounds), max(rounds))))

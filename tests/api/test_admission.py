@@ -27,7 +27,8 @@ class Held:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.paths.append(scope["path"])
-        await self.go.wait()
+        async with asyncio.timeout(10):
+            await self.go.wait()
         if self.fault:
             raise self.fault
 

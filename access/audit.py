@@ -24,7 +24,7 @@ class Event:
         collection: name of the collection.
         subjects: ids of the subjects to enrol or delete, or found, as far as the request got.
         faces: ids of single faces that the request names.
-        status: HTTP status of the answer; None if the caller disconnected before it.
+        status: HTTP status of the response; None if the caller disconnected before it.
     """
 
     request_id: str

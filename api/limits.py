@@ -92,5 +92,5 @@ def _count(body: bytes, signs: bytes) -> int:
 
 def _declared_length(headers: Mapping[str, str]) -> int:
     declared = headers.get("content-length", "")
-    # Python refuses to parse thousands of digits.
+    # Python cannot parse thousands of digits.
     return int(declared[:20]) if declared.isascii() and declared.isdigit() else 0

@@ -9,17 +9,17 @@ d
 n
 # Serve has one host for HAProxy and the replicas behind it, and treats :: as IPv4 only; see serving.py.
 s|bind \(.*\):\([0-9]*\)$|bind "${FACEGRAPH_BIND-\1}:\2"|
-# The ingress gets the caller's address, and a request id from Serve if the caller's is malformed. Before a request
-# takes a place in the ingress, its head and the first part of its body must arrive within 8 s each, and its body must
+# The ingress gets the caller's IP address, and a request id from Serve if the caller's is malformed. Before a request
+# takes a slot in the ingress, its head and the first part of its body must arrive within 8 s each, and its body must
 # fit into a message between replicas (64 MiB, transport.py). The ingress has lower limits, with errors in each
-# contract's form.
+# contract's format.
 a\
     option forwardfor\
     http-request del-header x-request-id unless { req.hdr(x-request-id) -m reg ^[A-Za-z0-9_.-]{1,64}$ }\
     timeout http-request 8s\
     option http-ignore-probes\
     http-error status 408 content-type application/json string '{"error":{"code":"REQUEST_TIMEOUT","message":"The request did not arrive in time","details":{}},"request_id":null}'\
-    http-error status 413 content-type application/json string '{"error":{"code":"BODY_TOO_LARGE","message":"The request body is larger than the limit of 67108864 bytes","details":{}},"request_id":null}'\
+    http-error status 413 content-type application/json string '{"error":{"code":"BODY_TOO_LARGE","message":"The request body exceeds the limit of 67108864 bytes","details":{}},"request_id":null}'\
     http-request return status 405 content-type application/json string '{"error":{"code":"METHOD_NOT_ALLOWED","message":"Unknown method","details":{}},"request_id":null}' unless { method GET HEAD POST PUT PATCH DELETE OPTIONS }\
     http-request return status 400 content-type application/json string '{"error":{"code":"INVALID_REQUEST","message":"The path or a header contains characters that are not allowed","details":{}},"request_id":null}' if !{ path_beg / } or { req.hdrs -m reg '[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]' }\
     http-request del-header upgrade\
@@ -27,9 +27,9 @@ a\
     http-request deny deny_status 413 if { req.body_size gt 67108864 }\
     http-request wait-for-body time 8s
 }
-# Without an ingress, or if it breaks off, the answer is a 503 with Retry-After, also before Serve knows an ingress,
-# where it would answer 404.
-s|^    errorfile \(50[234]\) .*|    http-error status \1 content-type application/json hdr Retry-After 1 string '{"error":{"code":"UNAVAILABLE","message":"The service did not answer; try again shortly","details":{}},"request_id":null}'|
+# Without an ingress, or if it disconnects, the response is a 503 with Retry-After, also before Serve knows an ingress,
+# when it would return 404.
+s|^    errorfile \(50[234]\) .*|    http-error status \1 content-type application/json hdr Retry-After 1 string '{"error":{"code":"UNAVAILABLE","message":"The service is not responding; try again shortly","details":{}},"request_id":null}'|
 /^backend default_backend$/{
 n
 s|.*|    http-request return status 503 default-errorfiles|

@@ -6,7 +6,7 @@ option=
 for word in "$@"; do
     if [ "$option" = -f ] && ! grep -q '^    option forwardfor$' "$word"; then
         sed -f "${0%.sh}.sed" "$word" >"$word.more"
-        # Without it callers could claim any address.
+        # Without it, callers could claim any IP address.
         grep -q '^    option forwardfor$' "$word.more" || { echo "$0: $word has no http_frontend" >&2; exit 1; }
         mv "$word.more" "$word"
     fi

@@ -22,7 +22,7 @@ class LocalStage(Generic[Question, Answer]):
     """A `graphs.stages.Stage` that calls a function.
 
     Attributes:
-        answer: answers a question.
+        answer: processes one call.
     """
 
     role: str

@@ -17,7 +17,7 @@ class Reason:
     Attributes:
         code: stable.
         message: one sentence.
-        refuses: whether the face is refused if quality is required. Otherwise the reason is only reported.
+        refuses: whether the face is rejected if quality is required. Otherwise the reason is only reported.
     """
 
     code: str

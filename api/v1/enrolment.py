@@ -159,7 +159,7 @@ async def post_faces(
     add_audit_ids(request, subjects)
     # A file name can decode to characters that UTF-8 cannot encode.
     labels = [(file.filename or "").encode("utf-8", "replace").decode()[:255] for file in photo]
-    # One byte more than allowed is enough for the decode gate to refuse a photo that is too large, while the others are
+    # One byte more than allowed is enough for the decode gate to reject a photo that is too large, while the others are
     # enrolled. The whole photo may not fit into a call to the detector.
     data = [await file.read(service.limits.max_image_size + 1) for file in photo]
     found = await service.stages.gallery.collection(collection)

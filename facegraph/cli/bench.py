@@ -58,7 +58,7 @@ def _summary(result: LoadResult) -> dict[str, object]:
 
 
 def _show(result: LoadResult) -> None:
-    print_line(f"{len(result.answers)} answers in {result.seconds:.1f} s: {result.rate:.2f} per second")
+    print_line(f"{len(result.answers)} responses in {result.seconds:.1f} s: {result.rate:.2f} per second")
     if result.answers:
         print_line(", ".join(f"p{percent} {result.percentile(percent):.0f} ms" for percent in PERCENTILES))
     for code, count in result.errors.most_common():

@@ -27,7 +27,7 @@ class Client:
 
     Every method raises `ServiceError` if the service responds with an error, `NoAnswerError` if there is no response,
     and `MalformedAnswerError` if the response does not follow the API. Overload, rate limits and broken connections are
-    retried, after the delay that the service asks for.
+    retried, after the delay requested by the service.
 
     Args:
         base_url: the service's address; defaults to ``FACEGRAPH_URL``, then to ``http://localhost:8000``.

@@ -151,7 +151,7 @@ def test_a_photo_comes_by_paste_drop_and_camera(page: Page, mindy: bytes) -> Non
 def test_without_a_camera_it_says_what_to_do(page: Page) -> None:
     page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
     page.get_by_role("button", name="Use the camera for the first photo").click()
-    expect(page.get_by_role("dialog")).to_contain_text("only on https addresses and localhost")
+    expect(page.get_by_role("dialog")).to_contain_text("only over HTTPS and on localhost")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
 

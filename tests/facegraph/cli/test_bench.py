@@ -32,7 +32,7 @@ def test_a_service_is_measured(bench: Bench, people: People) -> None:
     url = os.environ["FACEGRAPH_URL"]
     _, out, err = bench("anne", url, "--clients", "2")
     assert err == f"loading {url} with 2 clients for 1 s\n"
-    assert out.startswith(f"{len(people.detected) - 1} answers in ")
+    assert out.startswith(f"{len(people.detected) - 1} responses in ")
     assert all(text in out for text in ("p50 ", "response, as the client measures it", "total in the ingress"))
     status, _, err = bench("nobody", url)
     assert (status, err.splitlines()[1].partition(":")[0]) == (1, "error NO_FACE_DETECTED")

@@ -9,8 +9,8 @@ const REASONS = {
   NotReadableError: "Another program is using the camera. Close that program, then try again.",
 };
 const INSECURE =
-  "Browsers allow camera access only on https addresses and localhost. " +
-  "Open this page at one of these, or choose a file or paste a photo instead.";
+  "Browsers allow camera access only over HTTPS and on localhost. " +
+  "Open this page that way, or choose a file or paste a photo instead.";
 
 /** Resolves to the photo, a File, or to null if none was taken. */
 export function takePhoto() {

@@ -15,16 +15,16 @@ export const MESSAGES = {
     "Enter a key that has not expired.",
   ],
   FORBIDDEN: ["Your API key does not allow this.", "Use a key with the scope or collection named below."],
-  NOT_FOUND: ["The service has no such address.", "The page and the service may have different versions: reload the page."],
+  NOT_FOUND: ["The service has no such route.", "The page and the service may have different versions: reload the page."],
   METHOD_NOT_ALLOWED: ["The service does not support this request.", "The page and the service may have different versions: reload the page."],
   COLLECTION_NOT_FOUND: ["This collection no longer exists.", "Choose another one or create it again."],
-  SUBJECT_NOT_FOUND: ["This subject no longer exists.", "Somebody may have deleted it: reload the list."],
-  FACE_NOT_FOUND: ["This face no longer exists.", "Somebody may have deleted it: open the subject again."],
+  SUBJECT_NOT_FOUND: ["This subject no longer exists.", "Someone may have deleted it: reload the list."],
+  FACE_NOT_FOUND: ["This face no longer exists.", "Someone may have deleted it: open the subject again."],
   COLLECTION_EXISTS: ["A collection with this name already exists and uses another embedder.", "Choose another name."],
   COLLECTION_NOT_EMPTY: ["The collection is not empty.", "Confirm that its faces may be deleted too."],
   EMBEDDING_CONTRACT_MISMATCH: [
-    "The collection was created with another network than the service has now.",
-    "Enrol its subjects again in a new collection: embeddings of different networks cannot be compared.",
+    "The collection was created with a different model.",
+    "Enrol its subjects again in a new collection: embeddings of different models cannot be compared.",
   ],
   IDEMPOTENCY_KEY_REUSED: ["This idempotency key was already used for another request.", "Send the request with a new key."],
   REQUEST_TIMEOUT: ["The upload took too long.", "Check your connection and try again."],
@@ -44,11 +44,11 @@ export const MESSAGES = {
     "Use the most prominent one, or choose a photo of one person.",
   ],
   INVALID_SUBJECT: ["This is not a valid subject name.", "Use 1 to 512 characters, not only spaces."],
-  INVALID_EMBEDDING: ["The embedding does not belong to this network.", "Embed the photo again."],
+  INVALID_EMBEDDING: ["The embedding does not belong to this model.", "Embed the photo again."],
   UNKNOWN_DETECTOR: ["The service has no such detector.", "Choose another detector."],
   UNKNOWN_EMBEDDER: ["The service has no such embedder.", "Choose another embedder."],
   UNKNOWN_LIVENESS: ["The service has no such liveness network.", "Choose another one, or turn liveness off."],
-  UNKNOWN_ATTRIBUTE: ["The service does not read this attribute of faces.", "Reload the page and try again."],
+  UNKNOWN_ATTRIBUTE: ["This service does not provide this attribute.", "Reload the page and try again."],
   FACE_TOO_SMALL: ["The face is too small.", "Use a photo in which the face is larger."],
   FACE_CUT_OFF: ["The face is cut off at the edge.", "Use a photo that shows the whole face."],
   FACE_TOO_DARK: ["The face is too dark.", "Use a photo with more light on the face."],
@@ -65,11 +65,11 @@ export const MESSAGES = {
   ],
   COLLECTION_UNREADABLE: [
     "The files of this collection are damaged or missing.",
-    "Choose another one and tell the operator of the service.",
+    "Choose another collection, and inform the operator of the service.",
   ],
   STORAGE_FULL: [
     "The gallery's disk is full. Nothing was changed.",
-    "Tell the operator: retrying does not help.",
+    "Inform the operator: retrying does not help.",
   ],
   UNAVAILABLE: ["A part of the service is unavailable.", AGAIN],
   TIMEOUT: ["The service took too long.", AGAIN],
@@ -80,7 +80,7 @@ export const MESSAGES = {
 export function explain({ code, message = "" }) {
   const [title, advice] = MESSAGES[code] ?? [
     message || `The service returned the error ${code}.`,
-    "Try again or tell the operator.",
+    "Try again or inform the operator.",
   ];
   return { title, advice, said: message && message !== title ? message : "" };
 }

@@ -102,7 +102,7 @@ function shown({ body, timings }, policy, roundTrip) {
       {},
       facts(body.models),
       element("div.scroll", {}, timingTable(timings, body.timings_ms, roundTrip)),
-      element("p.hint", {}, "The two photos are processed in parallel, and so are the networks after the detector."),
+      element("p.hint", {}, "The two photos are processed in parallel, and so are the models after the detector."),
     ),
   ];
 }

@@ -28,7 +28,7 @@ function changed() {
   tell(alert, null);
 }
 
-/** The threshold if the request has none: the collection's, or else the network's from /v1/models. */
+/** The threshold if the request has none: the collection's, or else the model's from /v1/models. */
 async function ownThreshold(name) {
   const { body } = await call(`v1/collections/${name}`);
   if (body.threshold !== null) return { value: body.threshold, source: "collection" };

@@ -8,7 +8,7 @@ import { cell, table } from "../parts/table.js";
 
 const PAGE = 25;
 
-// HTTP clients resolve these in an address, so they never reach the service.
+// HTTP clients resolve these in URLs, so they never reach the service.
 const UNREACHABLE = [".", ".."];
 
 export class Subjects {
@@ -125,7 +125,7 @@ export class Subjects {
     if (UNREACHABLE.includes(id)) {
       return tell(this.#alert, {
         code: "ADDRESS",
-        message: "The page cannot list the faces of this subject, because its id cannot be part of an address.",
+        message: "The page cannot list the faces of this subject, because its id cannot be part of a URL.",
       });
     }
     await this.#try(async () => {

@@ -13,6 +13,8 @@ import yaml
 from rich.console import Console
 
 from deployments import transport
+from deployments.address import Address
+from deployments.announcement import announce
 from deployments.config import check_config, read_config, rendered
 from deployments.errors import ConfigError
 from deployments.guard import guarded
@@ -48,6 +50,7 @@ def run(path: Path) -> None:
         # Models are pulled through the environment's proxies, but calls between replicas must not use them.
         transport.forget_proxies()
         held.enter_context(guarded(folder))
+        announce(Address.of(config), Console())
         # Imported late, because Serve reads the environment when it is imported.
         from ray.serve.scripts import cli as serve
 

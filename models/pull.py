@@ -49,18 +49,19 @@ def _pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Con
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
+        task, place = progress.add_task("", total=None), ""
 
         def report(what: str, done: int, total: int | None) -> None:
-            progress.update(task, description=f"fetching {what}", completed=done, total=total)
+            progress.update(task, description=f"{place}fetching {what}", completed=done, total=total)
 
         downloads = Downloads(store.root / ".downloads", report)
-        for card in cards:
+        for number, card in enumerate(cards, 1):
+            place = f"{number} of {len(cards)}: "
             report(card.name, 0, None)
             fetch(card, store, downloads, mirror)
-            progress.update(task, description=f"exporting {card.name}", completed=0, total=None)
+            progress.update(task, description=f"{place}exporting {card.name}", completed=0, total=None)
             export(card, store)
-            console.print(f"[green]pulled[/] {card.name}")
+            console.print(f"[green]pulled[/] {card.name} ({number} of {len(cards)})")
         downloads.clear()
 
 

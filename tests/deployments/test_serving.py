@@ -29,6 +29,7 @@ def calls(clean_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setattr(transport, "set_up", lambda: nullcontext(tmp_path))
     monkeypatch.setattr(serving, "ready", nullcontext)
     monkeypatch.setattr(serving, "guarded", nullcontext)
+    monkeypatch.setattr(serving, "announce", lambda address, console: None)
     monkeypatch.setattr(serving, "pull", pull)
     monkeypatch.setattr(scripts, "cli", lambda arguments: made.append((arguments, os.environ.get("HTTPS_PROXY"))))
     return made

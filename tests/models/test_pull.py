@@ -55,7 +55,7 @@ def test_a_pull_fetches_and_exports_and_a_second_one_does_nothing(mirror: Path, 
     (new.root / ".lock").unlink()
     pull([CARD], new, None, paper)
     assert names(new.root) == [CARD.name]
-    assert paper.export_text().split() == ["pulled", CARD.name, "ready", CARD.name]
+    assert paper.export_text().split() == ["pulled", CARD.name, "(1", "of", "1)", "ready", CARD.name]
 
 
 def test_an_export_that_fails_leaves_its_log_and_no_half_model(new: Store) -> None:

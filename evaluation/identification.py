@@ -1,8 +1,8 @@
 """Closed-set and open-set identification on labelled photos, with the rates of ISO/IEC 19795-1.
 
-Each photo is the probe once, and all other photos are enrolled (leave-one-out). The similarity of a subject is that of
-its most similar photo, as in the gallery's search. In a mated search, the probe's own subject is enrolled with its
-other photos. In a non-mated search, it is not enrolled.
+Each photo is the probe once, and all other photos are enrolled (leave-one-out). The similarity of a subject is the
+similarity of its most similar photo, as in the gallery's search. In a mated search, the probe's own subject is enrolled
+with its other photos. In a non-mated search, it is not enrolled.
 """
 
 from dataclasses import dataclass

@@ -56,12 +56,12 @@ def rule_of_three(trials: int) -> float:
 
 
 def without_errors(estimate: Estimate, trials: int) -> Estimate:
-    """Raise the upper bound of an error rate of 0 to that of the rule of three."""
+    """Raise the upper bound of an error rate of 0 to the rule of three's bound."""
     return estimate if estimate.value > 0 else replace(estimate, high=max(estimate.high, rule_of_three(trials)))
 
 
 def without_misses(estimate: Estimate, trials: int) -> Estimate:
-    """Lower the lower bound of a hit rate of 1 to that of the rule of three."""
+    """Lower the lower bound of a hit rate of 1 to the rule of three's bound."""
     return estimate if estimate.value < 1 else replace(estimate, low=min(estimate.low, 1 - rule_of_three(trials)))
 
 

@@ -25,7 +25,7 @@ class StageStatus:
         deployment: its name, e.g. ``detector-mtcnn``, even if it runs inside the ingress.
         kind: the task of its network; ``gallery`` or ``ingress``.
         ready: whether it answers, as of the last check of `deployments.readiness`.
-        replicas: those of the deployment that it runs in.
+        replicas: replicas of the deployment that it runs in.
         calls: its recent calls from this process.
         role, card: the name that requests use, and its network's card; None for the gallery and the ingress.
     """

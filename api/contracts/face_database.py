@@ -108,7 +108,7 @@ class DatabaseStats(BaseModel):
 
 
 def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
-    """Convert an error. The contract has the statuses 400, 404 and 500, which includes photos without a face."""
+    """Convert an error. The contract defines the statuses 400, 404 and 500; 500 includes photos without a face."""
     if refused.code == "NO_FACE_DETECTED":
         return 500, {"detail": "Face detection failed. Please ensure the image contains a clear face."}
     return 404 if refused.code == NOT_FOUND else contract_status(refused.code), {"detail": refused.message}

@@ -80,7 +80,7 @@ RESPONSES = error_responses(FaceError, "The request is not valid, or no face was
 
 
 def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
-    """Convert an error. The contract has the statuses 400 and 500; other errors keep their status."""
+    """Convert an error. The contract defines the statuses 400 and 500; other errors keep their status."""
     message = refused.message
     # `image` is the only field of the forms, and it is invalid only if it is not a file.
     if refused.code == "INVALID_REQUEST" and message.startswith("image: "):

@@ -142,7 +142,7 @@ class ErrorResponse(BaseModel):
 
 
 def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
-    """Convert an error. The contract has the statuses 400 and 503; other errors keep their status."""
+    """Convert an error. The contract defines the statuses 400 and 503; other errors keep their status."""
     return contract_status(refused.code), {"success": False, "error": refused.message}
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 def example(*bases: type[BaseModel], **fields: Any) -> ConfigDict:
-    """Make the configuration of a model whose example in the OpenAPI document has the examples of `bases` and `fields`.
+    """Return the configuration of a model with an OpenAPI example, merged from the examples of `bases` and `fields`.
 
     A model among the values is replaced by its example.
     """

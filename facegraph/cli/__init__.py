@@ -1,3 +1,3 @@
-"""The command line `facegraph`. `program` has the table of commands; the other files hold one or a few each."""
+"""The `facegraph` command line. `program` lists the commands; the other files contain one or a few each."""
 
 from facegraph.cli.program import main as main

@@ -29,7 +29,7 @@ class ApiCall(Generic[T]):
         headers: extra headers.
         idempotent: whether the request may be resent when it is unknown whether it took effect.
         also_success: statuses outside 2xx whose body is a result and not an error.
-        on_error: returns a result in place of an error, or raises the error. Its second argument says whether an
+        on_error: returns a result in place of an error, or raises the error. Its second argument states whether an
             earlier attempt whose response was lost may have taken effect.
     """
 

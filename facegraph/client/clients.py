@@ -108,7 +108,7 @@ class Client:
 class AsyncClient:
     """asyncio client of the service: the methods of `Client`, to be awaited or iterated with ``async for``.
 
-    Arguments and errors are those of `Client`. An instance belongs to one event loop.
+    Arguments and errors are the same as in `Client`. An instance belongs to one event loop.
     """
 
     def __init__(

@@ -63,10 +63,10 @@ def put_collection(
 
     Args:
         name: 1 to 64 letters, digits, dots, dashes and underscores.
-        embedder: a role of `models`, which cannot be changed later. Default: arcface, or that of an existing
+        embedder: a role of `models`, which cannot be changed later. Default: arcface, or the embedder of an existing
             collection.
-        threshold: minimum cosine similarity of a candidate; None for that of `models`; ``"keep"`` to leave that of an
-            existing collection unchanged, which means None for a new one.
+        threshold: minimum cosine similarity of a candidate; None for the default in `models`; ``"keep"`` to keep an
+            existing collection's threshold (None for a new one).
     """
     return ApiCall(
         method="PUT",

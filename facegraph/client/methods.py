@@ -83,7 +83,7 @@ def awaited_pages(
 
 
 def _signed(method: M, describe: Callable[..., Any], iterator: Any = None) -> M:
-    """Set the signature of `method`: that of `describe` with a self, and the result instead of the call.
+    """Set the signature of `method`: `describe`'s signature with a self, and the result instead of the call.
 
     Args:
         iterator: generic type of the result of a method over pages, such as `Iterator`.

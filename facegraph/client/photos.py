@@ -165,7 +165,7 @@ def verify(
         photo1, photo2, detector, embedder, liveness_network, attributes, crops: as in `embed`.
         liveness: with "require", a spoof never matches.
         metric: default: cosine.
-        threshold: minimum similarity or maximum distance. Default: that of `models`.
+        threshold: minimum similarity or maximum distance. Default: see `models`.
         faces: which face of each photo to compare. Default: the prominent one. With "all", the two most similar faces
             are compared.
     """

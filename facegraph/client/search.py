@@ -65,7 +65,7 @@ def search(
         photo, detector, liveness, liveness_network, attributes, faces, max_faces, crops: as in `embed`. With
             liveness "require", a spoof has no candidates.
         top_k: maximum number of candidates per face, 1 to 100. Default: 5.
-        threshold: minimum cosine similarity. Default: the collection's, then that of `models`.
+        threshold: minimum cosine similarity. Default: the collection's, or else see `models`.
     """
     options = given(
         detector=detector,

@@ -24,6 +24,7 @@ from gallery.settings import GalleryArgs
 from graphs.settings import AppArgs
 from models.catalogue import networks_of
 from models.device import Device
+from models.originals import check_framework
 from models.store import Store
 from models.tasks import DETECTOR
 
@@ -36,7 +37,7 @@ def build(args: AppArgs) -> Application:
     Binds each stage to the ingress by its role, as a deployment called ``TASK-ROLE`` or to run inside the ingress.
 
     Raises:
-        ModelError: a model is not in the catalogue, or has not been pulled.
+        ModelError: a model is not in the catalogue, has not been pulled, or needs a framework that is not installed.
     """
     gpus = args.device == "cuda" or (args.device == "auto" and _cluster_gpus() > 0)
     store = Store(args.models_dir)
@@ -46,6 +47,7 @@ def build(args: AppArgs) -> Application:
         entry = stage.card
         for network in networks_of(entry):
             store.exports(network)
+            check_framework(network, stage.engine)
         if entry.superseded_by:
             logger.warning("The model %s of the stage %s is superseded by %s", entry.name, role, entry.superseded_by)
         device = _device(stage, gpus, required=args.device == "cuda")

@@ -13,6 +13,7 @@ from models.detection import Detector
 from models.device import Device
 from models.errors import ModelError
 from models.onnx_session import OnnxNetwork
+from models.originals import check_framework
 from models.store import Store
 from models.trial import check_answer
 
@@ -127,11 +128,6 @@ def _original(card: Card, store: Store, engine: Engine, device: Device) -> Any:
         raise ModelError(
             f"{card.name} does not run in {engine}: its engines are onnx, onnx-float32 and {card.framework}"
         )
-    try:
-        runtime = importlib.import_module(f"models.originals.{card.architecture}")
-    except ModuleNotFoundError as error:
-        raise ModelError(
-            f"{card.name} cannot run in {engine}, because {error.name} is not installed: "
-            f"install the extra with `make install EXTRAS={engine}`"
-        ) from error
-    return runtime.original(card, store.whole(card), device)
+    check_framework(card, engine)
+    folder = store.whole(card)
+    return importlib.import_module(f"models.originals.{card.architecture}").original(card, folder, device)

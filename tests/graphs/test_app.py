@@ -101,6 +101,14 @@ def test_a_model_that_is_not_pulled_is_named(build: Build) -> None:
         build({"arcface": {"model": "arcface-r50"}})
 
 
+def test_an_engine_that_is_not_installed_is_named_before_anything_starts(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.originals.find_spec", lambda package: None)
+    with pytest.raises(ModelError, match="deep-tree cannot run in tensorflow"):
+        build()
+
+
 def test_a_superseded_model_is_served_with_one_warning(build: Build) -> None:
     with serve_log() as records:
         build()

@@ -145,6 +145,16 @@ def test_an_engine_or_device_that_a_model_does_not_have_is_refused(
         load(name, store, engine, device)
 
 
+@pytest.mark.parametrize(("name", "engine"), [("mtcnn", "torch"), ("mobilefacenet", "tensorflow")])
+def test_an_engine_that_is_not_installed_is_answered_with_what_to_type(
+    store: Store, monkeypatch: pytest.MonkeyPatch, name: str, engine: Any
+) -> None:
+    monkeypatch.setattr("models.originals.find_spec", lambda package: None)
+    with pytest.raises(ModelError, match=rf"^{name} cannot run in {engine}, .*: run `make install EXTRAS={engine}`$"):
+        load(name, store, engine)
+    assert load("mtcnn", store, "onnx")
+
+
 @pytest.mark.parametrize(("name", "engine"), [("mobilefacenet", "onnx"), ("minifasnet", "torch"), ("mtcnn", "onnx")])
 def test_a_model_that_is_not_pulled_is_answered_with_what_to_type(empty: Store, name: str, engine: Any) -> None:
     with pytest.raises(ModelError, match=rf"{name} cannot be used, .*: run `facegraph models pull {name} --store "):

@@ -23,6 +23,8 @@ _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 PICTURES = PROJECT / "docs" / "pictures"
 KINDS = ("print-nuaa", "celebaspoof", "other", "replay")
 FOREIGN_NAMES = {
+    "PIP_FIND_LINKS",
+    "PIP_NO_INDEX",
     *("PIP_INDEX_URL", "SCHED_BATCH", "OTEL_EXPORTER_OTLP_HEADERS", "DATABASE_PATH", "MODEL_NAME"),
     *("DEEPFACE_SERVICE_URL", "RAY_AUTH_MODE", "RAY_TMPDIR", "RAY_SERVE_HAPROXY_LOG_TARGET"),
 }

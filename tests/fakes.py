@@ -59,7 +59,7 @@ def photo(
 
 def crops_of(face: int, spec: CropSpec) -> Pixels:
     """The crop of the face with this number; no other face or size has the same."""
-    return np.full((spec.size, spec.size, 3), face, np.uint8)
+    return np.full((spec.size, spec.size, 3), list(face.to_bytes(3)), np.uint8)
 
 
 def detection(photos: Sequence[Photo | Refused], question: DetectionRequest, first: int = 0) -> Detection:
@@ -288,7 +288,7 @@ class People:
         return stages_of(detector(self.detect), liveness(self.score), embedder(self.embed(2)), facenet, gallery=gallery)
 
     def _read(self, crops: Pixels) -> list[str]:
-        return [self._words[number] for number in crops[:, 0, 0, 0]]
+        return [self._words[int.from_bytes(crop[0, 0].tobytes())] for crop in crops]
 
     def _photo(self, words: str) -> Photo | Refused:
         if words == "broken":

@@ -58,8 +58,14 @@ def photo(
 
 
 def crops_of(face: int, spec: CropSpec) -> Pixels:
-    """The crop of the face with this number; no other face or size has the same."""
+    """The crop of the face with this number; its three bytes are the colour."""
     return np.full((spec.size, spec.size, 3), list(face.to_bytes(3)), np.uint8)
+
+
+def number_of(crop: Pixels) -> int:
+    """The number of the face in a crop made by `crops_of`."""
+    [colour] = np.unique(crop.reshape(-1, 3), axis=0)
+    return int.from_bytes(colour.astype(np.uint8).tobytes())
 
 
 def detection(photos: Sequence[Photo | Refused], question: DetectionRequest, first: int = 0) -> Detection:
@@ -288,7 +294,7 @@ class People:
         return stages_of(detector(self.detect), liveness(self.score), embedder(self.embed(2)), facenet, gallery=gallery)
 
     def _read(self, crops: Pixels) -> list[str]:
-        return [self._words[int.from_bytes(crop[0, 0].tobytes())] for crop in crops]
+        return [self._words[number_of(crop)] for crop in crops]
 
     def _photo(self, words: str) -> Photo | Refused:
         if words == "broken":

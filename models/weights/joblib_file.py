@@ -21,7 +21,7 @@ def read_arrays(path: Path) -> list[NDArray[np.float32]]:
     """Read the float32 arrays in the lz4-compressed joblib file at `path`, in the file's order.
 
     Raises:
-        ModelError: the file is damaged, or holds anything but a list of float32 arrays.
+        ModelError: the file is damaged, or contains anything but a list of float32 arrays.
     """
     try:
         stream = io.BytesIO(lz4.frame.decompress(path.read_bytes()))
@@ -49,11 +49,11 @@ class _Float32:
 
     def __init__(self, code: str, *_: bool) -> None:
         if code != "f4":
-            raise PickleError(f"it has an array of {code}")
+            raise PickleError("it has an array of another type")
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         if state[1] != "<":
-            raise PickleError(f"its arrays have the byte order {state[1]}")
+            raise PickleError("it has an array in another byte order")
 
 
 class _Wrapper:
@@ -70,5 +70,9 @@ class _Wrapper:
         if state.get("numpy_array_alignment_bytes") is not None:
             # One byte states how many bytes of padding follow.
             self._stream.seek(self._stream.read(1)[0], io.SEEK_CUR)
-        content = self._stream.read(4 * prod(state["shape"]))
-        self.array = np.frombuffer(content, "<f4").reshape(state["shape"], order=state["order"])
+        shape = state["shape"]
+        # A string in it would be repeated as often as the numbers say.
+        if not all(isinstance(side, int) for side in shape):
+            raise PickleError("it has an array without sides")
+        content = self._stream.read(4 * prod(shape))
+        self.array = np.frombuffer(content, "<f4").reshape(shape, order=state["order"])

@@ -2,6 +2,9 @@
 
 A pickle is a program for a stack machine that can call anything it names. `pickletools` decodes its opcodes. This
 module interprets those that build plain data, and lets a pickle name and call only what its reader allows.
+
+A small pickle can build an object of exponential size by referring to the same tuple twice in the next. It takes little
+memory unless it is hashed, printed or copied, so callables in `Names` must check the types of their arguments first.
 """
 
 import pickletools
@@ -9,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 Names = Mapping[tuple[str, str], Callable[..., Any]]
-"""What a pickle may name, as (module, name), and what stands in for it."""
+"""The names that a pickle may use, as (module, name), and the callable that replaces each."""
 
 _VALUES = {
     *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
@@ -24,18 +27,18 @@ _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 class PickleError(Exception):
-    """A pickle holds something other than the data that its reader allows."""
+    """A pickle contains something other than the data that its reader allows."""
 
 
 def read_pickle(file: IO[bytes], names: Names, persistent: Callable[[Any], Any] | None = None) -> Any:
-    """Read one pickle from `file`, which is left behind the pickle's end.
+    """Read one pickle from `file` and leave the file's position after it.
 
     Args:
-        names: callables that stand in for what the pickle names.
-        persistent: returns the object for a persistent id.
+        names: the callables that replace the names in the pickle. They also get its state, in ``__setstate__``.
+        persistent: returns the object for a persistent id. None: there must not be any.
 
     Raises:
-        PickleError: the pickle is damaged, names something else, or uses an opcode for anything but plain data.
+        PickleError: the pickle is damaged, uses another name, or has an opcode that plain data does not need.
     """
     machine = _Machine(names, persistent)
     try:
@@ -46,13 +49,13 @@ def read_pickle(file: IO[bytes], names: Names, persistent: Callable[[Any], Any] 
     except PickleError:
         raise
     except Exception as error:
-        # A damaged pickle makes the decoder, or a callable that stands in for another, fail in almost any way.
+        # A damaged pickle makes the decoder, or one of the callables, fail in almost any way.
         raise PickleError(f"it is damaged: {error!r}") from error
     raise PickleError("it has no end")
 
 
 class _Machine:
-    """The stack and the memo of a pickle."""
+    """The machine that runs the opcodes of one pickle."""
 
     def __init__(self, names: Names, persistent: Callable[[Any], Any] | None) -> None:
         self.stack: list[Any] = []
@@ -86,6 +89,9 @@ class _Machine:
                 stack[-1].extend(items)
             case "SETITEM" | "SETITEMS":
                 items = self._marked() if opcode == "SETITEMS" else self._popped(2)
+                # Hashing a nested tuple can take forever, or overflow the interpreter's stack.
+                if not all(isinstance(key, str) for key in items[::2]):
+                    raise PickleError("a key in it is not a string")
                 stack[-1].update(zip(items[::2], items[1::2], strict=True))
             case "PUT" | "BINPUT" | "LONG_BINPUT":
                 self._memo[argument] = stack[-1]
@@ -100,7 +106,7 @@ class _Machine:
             case "REDUCE" | "NEWOBJ":
                 call, arguments = self._popped(2)
                 if call not in self._names.values():
-                    raise PickleError("it calls what is not a name")
+                    raise PickleError("it calls something other than a name")
                 stack.append(call(*arguments))
             case "BUILD":
                 [state] = self._popped(1)
@@ -121,7 +127,9 @@ class _Machine:
         del self.stack[start:]
         return items
 
-    def _named(self, module: str, name: str) -> Callable[..., Any]:
+    def _named(self, module: object, name: object) -> Callable[..., Any]:
+        if not (isinstance(module, str) and isinstance(name, str)):
+            raise PickleError("a name in it is not a string")
         try:
             return self._names[module, name]
         except KeyError:

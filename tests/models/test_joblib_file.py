@@ -108,6 +108,7 @@ def test_refuses_a_pickle_that_runs_a_command(first: bytes, tmp_path: Path) -> N
         b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81",
         b"cnumpy\ndtype\n(S'f4'\ntR",
         b"I1\n",
+        wrapped(MATRIX).replace(b"I2\nI3\n", b"I10000000000\nS'a'\n"),
         *(wrapped(MATRIX.astype(kind)) for kind in ("f8", "i4", "O", ">f4")),
     ],
     # An array of objects has addresses in its bytes, which differ between the processes of a run.

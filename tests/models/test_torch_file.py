@@ -1,6 +1,7 @@
 """State dicts of PyTorch are read without PyTorch, and no code of hostile files is run."""
 
 import io
+import itertools
 import os
 import pickle
 import struct
@@ -40,9 +41,9 @@ def tensor(
     return f"S'{name}'\n{rebuilt}s".encode()
 
 
-def zipped(entries: bytes, storages: Mapping[str, NDArray[Any]]) -> bytes:
+def zipped(entries: bytes, storages: Mapping[str, NDArray[Any]], compression: int = zipfile.ZIP_STORED) -> bytes:
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
+    with zipfile.ZipFile(file, "w", compression) as archive:
         archive.writestr("weights/data.pkl", START + entries + END)
         for name, array in storages.items():
             archive.writestr(f"weights/data/{name}", array.tobytes())
@@ -106,6 +107,9 @@ def test_refuses_a_pickle_that_runs_a_command(tmp_path: Path, packed: Any) -> No
 
 
 BEYOND = "a tensor reaches beyond its storage"
+DOUBLED = b")" + b"p0\ng0\n\x86" * 99
+"""A tuple of two references to a tuple of two references, and so on: to hash or print it would take forever."""
+STORAGE = b"(S'storage'\nctorch\nFloatStorage\nS'm'\nNI6\ntQ"
 
 
 @FORMATS
@@ -116,20 +120,35 @@ BEYOND = "a tensor reaches beyond its storage"
         (tensor("m", MATRIX, offset=1), BEYOND),
         (tensor("m", MATRIX, offset=-1), BEYOND),
         (tensor("m", MATRIX, shape=(2, 3), strides=(3, -1)), BEYOND),
-        (tensor("m", MATRIX, shape=(10**9,), strides=(0,)), BEYOND),
+        (tensor("m", MATRIX, shape=(10**9,), strides=(0,)), "its tensors have more values than its storages"),
         (tensor("m", MATRIX).replace(b"I6\n", b"I7\n"), "a storage has 6 values instead of 7"),
         (tensor("m", MATRIX).replace(b"ctorch\nFloat", b"ctorch\nBFloat16"), "it names torch.BFloat16Storage"),
         (tensor("m", MATRIX).replace(b"storage'", b"module'"), "something other than a storage"),
         (b"S'm'\nI1\ns", "something other than named tensors"),
         (b"S'm'\ncollections\n", "it is damaged"),
+        (DOUBLED + b"I1\ns", "a key in it is not a string"),
+        (DOUBLED + b"S'm'\n\x93", "a name in it is not a string"),
+        (STORAGE.replace(b"S'm'\n", DOUBLED), "something other than a storage"),
+        (STORAGE.replace(b"I6\n", DOUBLED), "something other than a storage"),
+        (b"ctorch._utils\n_rebuild_tensor_v2\n(" + DOUBLED + b"I0\n))tR", "a tensor without a storage"),
+        (b"ccollections\nOrderedDict\n(}tR", "it is damaged: TypeError"),
+        (b"}}b", "it is damaged: AttributeError"),
+        (b"}(I1\ntR", "it calls something other than a name"),
+        (tensor("m", MATRIX).replace(b"I3\nI1\nt", b"I3\nS'a'\nt"), BEYOND),
+        (tensor("m", MATRIX, shape=(2**70,), strides=(1,)), BEYOND),
     ],
-    ids=["side", "offset", "before", "backwards", "repeated", "count", "type", "module", "number", "cut"],
+    ids=itertools.count(),
 )
 def test_refuses_anything_but_tensors_within_their_storages(
     tmp_path: Path, packed: Any, entries: bytes, problem: str
 ) -> None:
     with pytest.raises(ModelError, match=f"not a PyTorch state dict: .*{problem}"):
         read_state(written(tmp_path, packed(entries, {"m": MATRIX})))
+
+
+def test_refuses_a_compressed_archive(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"data\.pkl in it is compressed"):
+        read_state(written(tmp_path, zipped(b"", {}, zipfile.ZIP_DEFLATED)))
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights", pickle.dumps(5), zipped(b"", {})[:-9]])

@@ -1,5 +1,4 @@
-# `make run` serves on port 8000 and `make test` runs every check of the product. Both first set up what is
-# missing, and do nothing twice.
+# `make run` serves on port 8000, and `make test` runs the tests. Both first install and download what is missing.
 PYTHON ?= python3.11
 CONFIG ?= configs/serve.yaml
 # The build of ONNX Runtime: cpu or gpu.
@@ -29,7 +28,7 @@ bench: EXTRAS = torch dev
 test: photos browser
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long"
 
-# Also the longest tests: minutes more.
+# With the longest tests, which take several more minutes.
 test-all: photos browser
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
@@ -42,7 +41,7 @@ lint: install
 models: install
 	$(BIN)/facegraph models pull --config $(CONFIG)
 
-# Before the models: the sample photos and a model come in one archive, which is then fetched once.
+# Photos before models: the sample photos and a model come in one archive, which is then downloaded once.
 photos: install
 	$(BIN)/python -m tests.photos
 	$(BIN)/facegraph models pull
@@ -60,8 +59,8 @@ lock: install
 		--group dev --group setup --group npm \
 		--custom-compile-command "make lock" --output-file requirements.lock
 
-# Known vulnerabilities of the locked packages, from the package index. Strict: a package without an answer is a
-# failure. The audit tool and its dependencies are not audited.
+# Known vulnerabilities of the locked packages, from the package index. Strict: it fails if there is no response for a
+# package. The audit tool and its dependencies are not audited.
 audit: .venv/audit/bin/pip-audit
 	$< --strict --progress-spinner off --no-deps --disable-pip --requirement requirements.lock
 
@@ -72,6 +71,6 @@ audit: .venv/audit/bin/pip-audit
 licences: install
 	$(BIN)/python -m supply.licences --config $(CONFIG)
 
-# Leaves data/gallery alone: the people in it cannot be fetched again.
+# Keeps data/gallery, because the people in it cannot be downloaded again.
 clean:
 	rm -rf .venv data/models data/photos data/bench data/browser

@@ -33,7 +33,7 @@ def run(path: Path) -> None:
         ConfigError: the configuration is not valid, or a model cannot be pulled.
         StartError: something that the service needs is missing or in use.
     """
-    mirror = Path(given) if (given := os.environ.get("MODEL_MIRROR")) else None
+    mirror = Path(name) if (name := os.environ.get("MODEL_MIRROR")) else None
     with ExitStack() as held:
         try:
             config = held.enter_context(ready(rendered(read_config(path))))
@@ -51,7 +51,7 @@ def run(path: Path) -> None:
         transport.forget_proxies()
         held.enter_context(guarded(folder))
         announce(Address.of(config), Console())
-        # Imported late, because Serve reads the environment when it is imported.
+        # Imported here, because Serve reads the environment when it is imported.
         from ray.serve.scripts import cli as serve
 
         serve(["run", str(served)])

@@ -19,7 +19,6 @@ Framework = Literal["torch", "tensorflow", "onnx", "mediapipe"]
 ONNX_FILE = "onnx_file"
 """Architecture of a network whose weights are an ONNX file, and whose card describes its input and output."""
 
-
 KEPT = ("manifest.json", "export.log")
 """Files in the model's folder besides weights and exports."""
 
@@ -63,7 +62,8 @@ class Card(Strict):
 
     Attributes:
         name: unique name; the file name of the card without its suffix.
-        architecture: module of `models.architectures` that exports and runs the network.
+        architecture: module of `models.architectures` that exports the network, and of `models.originals` that runs
+            the original.
         framework: original runtime of the network, which can be chosen as the engine.
         non_commercial: whether the licence of the weights forbids commercial use.
         caveats: limitations that users must know, one sentence each.
@@ -105,7 +105,7 @@ class Card(Strict):
     @classmethod
     def _task_is_known(cls, task: str) -> str:
         if task not in (known := (DETECTOR, *FACE_TASKS)):
-            raise ValueError(f"there is no task called {task}; there are {', '.join(known)}")
+            raise ValueError(f"unknown task {task}; available: {', '.join(known)}")
         return task
 
     @field_validator("output", mode="before")

@@ -41,7 +41,7 @@ def card(name: str) -> Card:
     try:
         return cards()[name]
     except KeyError:
-        raise ModelError(f"no model is called {name!r}; the catalogue has {', '.join(cards())}") from None
+        raise ModelError(f"unknown model {name!r}; available: {', '.join(cards())}") from None
 
 
 def networks_of(entry: Card) -> tuple[Card, ...]:
@@ -112,9 +112,9 @@ def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) 
     try:
         members = [networks[member] for member in table["fusion"]["members"]]
     except (KeyError, TypeError) as error:
-        raise _invalid(name, f"the members of [fusion] must be cards that are not fusions: {error}") from error
+        raise _invalid(name, f"the members of [fusion] must not be fusions or unknown: {error}") from error
     if others := [member.name for member in members if member.task != table.get("task")]:
-        raise _invalid(name, f"the members of [fusion] must have its task, unlike {', '.join(others)}")
+        raise _invalid(name, f"the members of [fusion] must have its task, but these do not: {', '.join(others)}")
     return {
         **table,
         "architecture": "fusion",

@@ -20,7 +20,7 @@ def export(card: Card, store: Store) -> None:
 
     Raises:
         ModelError: the network does not fit its card, or the export failed. In the second case the traceback is in
-            `export.log` beside the weights.
+            `export.log` next to the weights.
     """
     folder = store.folder(card)
     log = folder / "export.log"
@@ -33,7 +33,7 @@ def export(card: Card, store: Store) -> None:
             problem = str(error).replace(str(work), str(folder))
             raise ModelError(f"the model {card.name} cannot be exported: {problem}") from error
         except Exception as error:
-            # Weights of another form make a builder of graphs fail in almost any way.
+            # Exporters fail in almost any way on weights of an unexpected form.
             log.write_text(traceback.format_exc(), "utf-8")
             raise ModelError(f"the export of {card.name} failed: see {log}") from error
         for name in card.exports:
@@ -43,14 +43,14 @@ def export(card: Card, store: Store) -> None:
 
 
 def write_exports(card: Card, folder: Path) -> None:
-    """Write the exports of `card` into `folder`, which has its weights.
+    """Write the exports of `card` into `folder`, which contains its weights.
 
     Raises:
         ModelError: the network does not fit its card.
     """
     importlib.import_module(f"models.architectures.{card.architecture}").export(card, folder)
     if card.int8:
-        # Imported late, because few exports need ONNX Runtime's quantisation.
+        # Imported here, because few exports need ONNX Runtime's quantisation.
         from models.int8 import quantised, read_ranges
 
         floats = onnx.load(folder / card.exports[0])

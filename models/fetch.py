@@ -33,32 +33,32 @@ def fetch(card: Card, store: Store, downloads: Downloads, mirror: Path | None) -
 
 
 def _fetch_file(card: Card, file: WeightFile, path: Path, downloads: Downloads, mirror: Path | None) -> None:
-    refusals = []
+    failures = []
     if not file.sources:
         beside = folder_of(card) / file.name
         if matches(beside, file.sha256):
             return copy_into(beside, path, file.sha256)
-        refusals.append(f"{beside} {_other_hash(beside, file) if beside.is_file() else 'is missing'}")
+        failures.append(f"{beside} {_other_hash(beside, file) if beside.is_file() else 'is missing'}")
     if mirror is not None:
         # Files with the right name come first, because hashing the others takes time.
         for candidate in sorted(mirror.rglob("*"), key=lambda path: (path.name != file.name, path)):
             if matches(candidate, file.sha256):
                 return copy_into(candidate, path, file.sha256)
-        refusals.append(f"the mirror {mirror} has no file with this hash")
+        failures.append(f"the mirror {mirror} has no file with this hash")
     for source in file.sources:
         try:
             return _take(source, file, path, downloads)
         except ModelError as error:
-            refusals.append(str(error))
+            failures.append(str(error))
     advice = ". Check the network, or put the file into a folder and pass it as --mirror or MODEL_MIRROR"
     raise ModelError(
-        f"{file.name} of the model {card.name} could not be fetched: {'; '.join(refusals)}"
+        f"{file.name} of the model {card.name} could not be fetched: {'; '.join(failures)}"
         f"{advice if file.sources else ''}"
     )
 
 
 def _other_hash(path: Path, file: WeightFile) -> str:
-    return f"has the SHA-256 {sha256_of(path)}, but its card states {file.sha256}"
+    return f"has the SHA-256 {sha256_of(path)}, but its card expects {file.sha256}"
 
 
 def _take(source: Source, file: WeightFile, path: Path, downloads: Downloads) -> None:

@@ -2,7 +2,7 @@
 
 Convolutions are quantised statically (Jacob et al., "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference", CVPR 2018): weights signed and per output channel, activations unsigned and per
-tensor. The ranges of the activations are measured once on real faces and stored beside the card, so that an export
+tensor. The ranges of the activations are measured once on real faces and stored next to the card, so that an export
 needs no photos.
 
 x86 CPUs without VNNI add the products of two neighbouring weights in 16 bits, which can overflow: the cosine between
@@ -74,7 +74,7 @@ def quantised(model: ModelProto, ranges: Ranges) -> ModelProto:
 
 
 def _scales(model: ModelProto, convolutions: Sequence[NodeProto]) -> dict[str, list[dict[str, Any]]]:
-    """The range of each output channel of each convolution's weights, as the quantiser takes it."""
+    """The range of each output channel of each convolution's weights, in the quantiser's format."""
     constants = {entry.name: entry for entry in model.graph.initializer}
     return {
         node.input[1]: [
@@ -121,7 +121,7 @@ def _between(model: ModelProto, ranges: Ranges) -> Ranges:
 
 
 def read_ranges(card: Card) -> Ranges:
-    """Read the ranges of `card` from the file beside it.
+    """Read the ranges of `card` from the file next to it.
 
     Raises:
         ModelError: the file is missing.
@@ -136,7 +136,7 @@ def read_ranges(card: Card) -> Ranges:
 
 
 def write_ranges(card: Card, ranges: Ranges) -> None:
-    """Write `ranges` to a file beside `card`: one tensor per line, rounded to four digits."""
+    """Write `ranges` to a file next to `card`: one tensor per line, rounded to four digits."""
     lines = (f"{json.dumps(name)}: [{_rounded(least)}, {_rounded(most)}]" for name, (least, most) in ranges.items())
     ranges_path(card).write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
@@ -148,7 +148,7 @@ def measure_ranges(path: Path, crops: NDArray[np.uint8]) -> Ranges:
         crops: uint8 (n, size, size, 3) RGB.
     """
     with tempfile.TemporaryDirectory() as folder:
-        # The calibration writes a copy beside the file, which must not land in a store.
+        # The calibration writes a copy next to the file, which must not land in a store.
         linked = Path(folder) / path.name
         linked.symlink_to(path.resolve())
         calibrator = create_calibrator(

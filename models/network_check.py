@@ -18,14 +18,14 @@ from models.trial import one_line, trial
 SQUASHING = ("Softmax", "Sigmoid")
 """Operators that turn logits into probabilities."""
 RESHAPING = ("Identity", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Cast")
-"""Operators that may follow these and keep the numbers."""
+"""Operators that may follow them without changing the values."""
 
 
 def load_onnx_file(path: Path) -> ModelProto:
-    """Load an ONNX file of any operator set in today's operators, without weights among its inputs.
+    """Load an ONNX file, convert it to the operator set `OPSET`, and remove the weights from its inputs.
 
     Raises:
-        ModelError: it is not an ONNX file, or has operators that cannot be converted.
+        ModelError: it is not an ONNX file, or contains operators that cannot be converted.
     """
     try:
         model = onnx.load(path)
@@ -40,7 +40,7 @@ def load_onnx_file(path: Path) -> ModelProto:
 
 
 def check_input(model: ModelProto, size: int, expected: Input) -> None:
-    """Check that a network takes float crops of `size` pixels, prepared as `expected` says.
+    """Check that a network takes float crops of `size` pixels, prepared according to `expected`.
 
     Dimensions that the file leaves free fit anything.
 

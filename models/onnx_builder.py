@@ -12,10 +12,10 @@ from models.onnx_graph import OPSET
 from models.onnx_prelu import with_split_prelus
 
 IR_VERSION = 10
-"""Of ONNX's file format: the one that belongs to `OPSET`."""
+"""Version of ONNX's file format in all exports."""
 
 Shape = Sequence[int | str]
-"""Sides of an array. A side with a name is free."""
+"""Dimensions of an array. A named dimension is free."""
 
 
 class GraphBuilder:
@@ -42,7 +42,7 @@ class GraphBuilder:
         return name
 
     def node(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
-        """Add a node with one output, which is called `name`, or else after the operator."""
+        """Add a node with one output, called `name` or, without one, after the operator."""
         output = name or f"{operator.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, inputs, [output], **attributes))
         return output
@@ -57,12 +57,12 @@ class GraphBuilder:
         padding: int | tuple[int, ...] = 0,
         name: str = "",
     ) -> str:
-        """Add a convolution. A kernel of one input channel for several outputs is depthwise.
+        """Add a convolution. It is depthwise if the kernel has one input channel.
 
         Args:
             kernel: (outputs, inputs, height, width).
             bias: (outputs).
-            padding: rows and columns of zeros on each side; or the four numbers top, left, bottom, right.
+            padding: zeros on every side, or on the top, left, bottom and right.
         """
         pads = (padding,) * 4 if isinstance(padding, int) else padding
         inputs = [planes, self.constant(kernel), *([] if bias is None else [self.constant(bias)])]
@@ -86,13 +86,18 @@ class GraphBuilder:
         return self.node("Gemm", *inputs, name=name, transB=1)
 
     def prelu(self, values: str, slopes: NDArray[np.float32], planes: bool = True) -> str:
-        """Add a PReLU with a slope for each channel of planes, or for each column of rows."""
+        """Add a PReLU with one slope per channel of planes, or per column of rows (n, columns)."""
         return self.node("PRelu", values, self.constant(slopes.reshape(-1, 1, 1) if planes else slopes))
 
     def model(
         self, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape], kind: int = TensorProto.FLOAT
     ) -> ModelProto:
-        """Finish the graph as a model with these inputs, of type `kind`, and outputs, float32."""
+        """Finish the graph as a model.
+
+        Args:
+            inputs, outputs: names and shapes. Outputs are float32.
+            kind: element type of the inputs, of `TensorProto`.
+        """
         graph = helper.make_graph(
             self._nodes,
             "network",
@@ -101,7 +106,7 @@ class GraphBuilder:
             self._constants,
         )
         model = with_split_prelus(
-            helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+            helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
         )
         onnx.checker.check_model(model, full_check=True)
         return model
@@ -110,11 +115,12 @@ class GraphBuilder:
 def folded(
     kernel: NDArray[np.float32], weights: Mapping[str, NDArray[np.float32]], norm: str, epsilon: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Fold the batch normalisation behind a layer without bias into its kernel.
+    """Fold a batch normalisation into the kernel of the layer before it, which has no bias.
 
     Args:
         kernel: (outputs, ...).
-        weights: PyTorch's state dict with the batch normalisation `norm`. A missing weight is 1.
+        weights: PyTorch's state dict.
+        norm: name of the batch normalisation there. If it has no weight, the weight is 1.
 
     Returns:
         The new kernel, and the bias (outputs).
@@ -127,6 +133,14 @@ def folded(
 def scaled_input(
     kernel: NDArray[np.float32], bias: NDArray[np.float32], mean: float, std: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Fold the scaling of the input, (x - mean) / std, into a convolution without padding, and return it."""
+    """Fold the scaling of the input, (x - mean) / std, into a convolution without padding.
+
+    Args:
+        kernel: (outputs, inputs, height, width).
+        bias: (outputs).
+
+    Returns:
+        The new kernel and bias.
+    """
     kernel = kernel / np.float32(std)
     return kernel, bias - np.float32(mean) * kernel.sum(axis=(1, 2, 3))

@@ -1,7 +1,7 @@
 """Put a network's pre- and postprocessing into its ONNX graph.
 
-Every exported file takes uint8 NHWC RGB crops and returns its task's answer, so that no processing at run time can
-differ from it.
+An exported network takes uint8 NHWC RGB crops and returns its task's answer, so that processing is the same wherever it
+runs.
 """
 
 import onnx
@@ -13,9 +13,8 @@ from models.input import LUMINANCE, Input
 
 OPSET = 18
 
-LEAST_SPOOF = 1e-4
-"""The deep tree network's spoof score is clipped to between this and 1 minus this, because the logits of 0 and 1 are
-infinite."""
+MIN_SPOOF = 1e-4
+"""The deep tree network's spoof score is clipped to [MIN_SPOOF, 1 - MIN_SPOOF]: the logits of 0 and 1 are infinite."""
 
 
 def current(model: ModelProto) -> ModelProto:
@@ -24,7 +23,7 @@ def current(model: ModelProto) -> ModelProto:
 
 
 def with_crops_in(core: ModelProto, size: int, expected: Input) -> ModelProto:
-    """Prepend an input ``crops``, uint8 (n, size, size, 3) RGB, which is prepared for `core` as `expected` says."""
+    """Prepend an input ``crops``, uint8 (n, size, size, 3) RGB, and prepare it for `core` according to `expected`."""
     channels = 1 if expected.colours == "grey" else 3
     planes = expected.layout == "nchw"
     shape = f"n, {channels}, {size}, {size}" if planes else f"n, {size}, {size}, {channels}"
@@ -58,10 +57,10 @@ def _constant(numbers: float | tuple[float, ...], inverse: bool = False) -> str:
 
 
 def with_crops_side_by_side(model: ModelProto, size: int, count: int) -> ModelProto:
-    """`model` for `count` crops of each face: inputs ``crops_0``, ``crops_1``, ...; its answers for them, stacked.
+    """Change `model` to read `count` crops per face, as inputs ``crops_0``, ``crops_1``, ..., and stack its answers.
 
     Args:
-        model: from crops, uint8 (n, size, size, 3), to an answer, (n, ...), which becomes (n, count, ...).
+        model: maps crops, uint8 (n, size, size, 3), to an answer (n). The new answer is (n, count).
     """
     names = [f"crops_{place}" for place in range(count)]
     inputs = ", ".join(f"uint8[n, {size}, {size}, 3] {name}" for name in names)
@@ -99,7 +98,7 @@ def with_photos_in(core: ModelProto) -> ModelProto:
 
 
 def with_answer(core: ModelProto, card: Card) -> ModelProto:
-    """Append the step of the card's task that turns the outputs of `core`, each (n, size), into the answer."""
+    """Append the step that turns the outputs of `core`, each (n, size), into the answer of the card's task."""
     sizes = [output.type.tensor_type.shape.dim[1].dim_value for output in core.graph.output]
     tail = _parsed(core, card.face_task.tail(card.output, sizes))
     names = zip(core.graph.output, tail.graph.input, strict=True)
@@ -109,15 +108,15 @@ def with_answer(core: ModelProto, card: Card) -> ModelProto:
 def with_leaf_logit(core: ModelProto) -> ModelProto:
     """Append the live ``logit`` (n) to a deep tree network, whose outputs are leaf scores and route, both (n, 8).
 
-    The spoof probability is the sum of the absolute leaf scores along the route, clipped by `LEAST_SPOOF`.
+    The spoof probability is the sum of the absolute leaf scores along the route, clipped by `MIN_SPOOF`.
     """
     tail = _parsed(
         core,
         f"""leaf_logit (float[n, 8] leaves, float[n, 8] route) => (float[n] logit) {{
             axis = Constant <value = int64[1] {{1}}> ()
             one = Constant <value = float {{1}}> ()
-            least = Constant <value = float {{{LEAST_SPOOF}}}> ()
-            most = Constant <value = float {{{1 - LEAST_SPOOF}}}> ()
+            least = Constant <value = float {{{MIN_SPOOF}}}> ()
+            most = Constant <value = float {{{1 - MIN_SPOOF}}}> ()
             size = Abs (leaves)
             taken = Mul (size, route)
             sum = ReduceSum <keepdims = 0> (taken, axis)

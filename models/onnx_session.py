@@ -46,7 +46,7 @@ def open_session(path: Path, device: Device) -> onnxruntime.InferenceSession:
 def _providers(device: Device) -> list[str | tuple[str, dict[str, Any]]]:
     if device.kind == "cpu":
         return ["CPUExecutionProvider"]
-    # CUDA and cuDNN are installed with torch; ONNX Runtime finds them there only after this call.
+    # CUDA and cuDNN are installed as Python packages, where ONNX Runtime finds them only after this call.
     onnxruntime.preload_dlls()
     cuda: dict[str, Any] = {
         "device_id": 0,

@@ -27,7 +27,7 @@ def pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Cons
         raise ModelError(f"the mirror {mirror} is not a folder")
     named = {network.name: network for card in cards for network in networks_of(card)}
     if wanted := _not_ready(named, store):
-        with _alone(store.root, console):
+        with _store_lock(store.root, console):
             # Another pull may have finished them while this one waited.
             wanted = _not_ready(named, store)
             if wanted:
@@ -42,7 +42,7 @@ def _not_ready(cards: dict[str, Card], store: Store) -> dict[str, Card]:
 
 
 def _pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Console) -> None:
-    # Imported late: they take half a second, and usually every model is ready.
+    # Imported here: they take half a second, and usually every model is ready.
     from models.downloads import Downloads
     from models.export import export
     from models.fetch import fetch
@@ -66,7 +66,7 @@ def _pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Con
 
 
 def configured_in(path: Path) -> list[Card]:
-    """The cards named by a Serve configuration file.
+    """Return the cards that a Serve configuration file names.
 
     Raises:
         ModelError: the file cannot be read or names an unknown model.
@@ -75,7 +75,7 @@ def configured_in(path: Path) -> list[Card]:
 
 
 def store_in(path: Path) -> Store:
-    """The store of a Serve configuration file: the first `models_dir` in it, or else the chosen store.
+    """Return the store of a Serve configuration file: the first `models_dir` in it, or else the chosen store.
 
     Raises:
         ModelError: the file cannot be read.
@@ -85,7 +85,7 @@ def store_in(path: Path) -> Store:
 
 
 def _arguments(path: Path) -> list[Any]:
-    """The arguments of each application in a Serve configuration file."""
+    """Return the arguments of each application in a Serve configuration file."""
     try:
         config = yaml.safe_load(path.read_text("utf-8"))
         return [application.get("args", {}) for application in config["applications"]]
@@ -96,7 +96,11 @@ def _arguments(path: Path) -> list[Any]:
 
 
 def configured(args: object) -> list[Card]:
-    """The card of each ``model:`` in applications' arguments, without duplicates."""
+    """Return the card of each ``model:`` in the arguments of applications, without duplicates.
+
+    Raises:
+        ModelError: there is no such card.
+    """
     return [card_named(name) for name in dict.fromkeys(_models(args))]
 
 
@@ -113,8 +117,7 @@ def _models(entry: object) -> Iterator[str]:
 
 
 @contextmanager
-def _alone(root: Path, console: Console) -> Iterator[None]:
-    """Lock the store, so that only one pull at a time works in it."""
+def _store_lock(root: Path, console: Console) -> Iterator[None]:
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
         try:

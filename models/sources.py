@@ -11,17 +11,17 @@ FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.+-]*$")]
 
 
 def check_fields(table: Any, known: Iterable[str]) -> None:
-    """Refuse a table that has other fields than `known`.
+    """Check that a table has no other fields than `known`.
 
     Raises:
-        ValueError: it has. The message lists the known ones.
+        ValueError: it has some. The message lists the known fields.
     """
     if isinstance(table, dict) and (unknown := [str(key) for key in table if key not in known]):
-        raise ValueError(f"{', '.join(unknown)}: no such field; the fields are {', '.join(known)}")
+        raise ValueError(f"unknown field {', '.join(unknown)}; available: {', '.join(known)}")
 
 
 class Strict(BaseModel):
-    """A frozen record that refuses unknown fields and numbers that are not finite."""
+    """A frozen record that rejects unknown fields and numbers that are not finite."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -64,7 +64,7 @@ class HttpsSource(Strict):
     @model_validator(mode="after")
     def _archive_is_pinned(self) -> "HttpsSource":
         if (self.member is None) != (self.archive_sha256 is None):
-            raise ValueError("a member needs the archive's sha256, and the other way round")
+            raise ValueError("member and archive_sha256 must be set together")
         return self
 
 
@@ -72,7 +72,7 @@ Source = Annotated[PypiSource | NpmSource | HttpsSource, Field(discriminator="ki
 
 
 class WeightFile(Strict):
-    """A file of original weights and its sources in order of preference. Without sources, it is beside its card."""
+    """A file of original weights and its sources in order of preference. Without sources, it is next to its card."""
 
     name: FileName
     sha256: Sha256
@@ -80,6 +80,6 @@ class WeightFile(Strict):
 
 
 def problems(error: ValidationError) -> str:
-    """Each problem with its field, e.g. ``crops.0.fit: Input should be 'aligned'``."""
-    told = ((".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")) for each in error.errors())
-    return "; ".join(f"{field}: {problem}" if field else problem for field, problem in told)
+    """List the problems with their fields, e.g. ``crops.0.fit: Input should be 'aligned'``."""
+    entries = ((".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")) for each in error.errors())
+    return "; ".join(f"{field}: {problem}" if field else problem for field, problem in entries)

@@ -20,7 +20,7 @@ EXPORTER_VERSION = "7"
 
 DEFAULT_STORE = Path(__file__).resolve().parents[1] / "data" / "models"
 STORE_VARIABLE = "MODEL_STORE"
-"""Names the folder to use instead, unless a configuration states its own."""
+"""Environment variable with another folder, for configurations without ``models_dir``."""
 
 State = Literal["ready", "weights only", "not pulled"]
 
@@ -55,7 +55,7 @@ class Store:
         Raises:
             ModelError: a file is missing or damaged. The message names the command that fixes it.
         """
-        self._refuse(card, self._export_problems(card))
+        self._raise_first(card, self._export_problems(card))
         return [self.folder(card) / name for name in card.exports]
 
     def check_presence(self, card: Card) -> None:
@@ -64,16 +64,16 @@ class Store:
         Raises:
             ModelError: one is missing.
         """
-        missing = [f"{name} is gone" for name in card.exports if not (self.folder(card) / name).is_file()]
-        self._refuse(card, missing)
+        missing = [f"{name} is missing" for name in card.exports if not (self.folder(card) / name).is_file()]
+        self._raise_first(card, missing)
 
     def whole(self, card: Card) -> Path:
         """Check the hashes of the weights and exports of `card` and return its folder.
 
         Raises:
-            ModelError: as above.
+            ModelError: a file is missing or damaged. The message names the command that fixes it.
         """
-        self._refuse(card, self.problems(card))
+        self._raise_first(card, self.problems(card))
         return self.folder(card)
 
     def problems(self, card: Card) -> list[str]:
@@ -92,7 +92,7 @@ class Store:
         option = "" if self.root == chosen_store() else f" --store {shlex.quote(str(self.root))}"
         return f"facegraph models pull {' '.join(names)}{option}"
 
-    def _refuse(self, card: Card, problems: list[str]) -> None:
+    def _raise_first(self, card: Card, problems: list[str]) -> None:
         if problems:
             command = self.pull_command(card.name)
             raise ModelError(f"the model {card.name} cannot be used, {problems[0]}: run `{command}`")
@@ -142,7 +142,7 @@ class Store:
 
 
 def _checked(card: Card) -> list[list[int]]:
-    """What the export was checked for, apart from the version: the sizes of the crops and the shape of the answer."""
+    """What the export was checked against, besides the version: the sizes of the crops and the shape of the answer."""
     return [[spec.size for spec in card.crops], [*card.shape]]
 
 
@@ -165,7 +165,7 @@ def check_hash(path: Path, sha256: str, name: str) -> None:
     """
     if (found := sha256_of(path)) != sha256:
         path.unlink()
-        raise ModelError(f"{name} has the SHA-256 {found}, but its card states {sha256}: the file was deleted")
+        raise ModelError(f"{name} has the SHA-256 {found}, but its card expects {sha256}: the file was deleted")
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Convert TensorFlow Lite files of float networks to ONNX.
 
-Only the operators of the catalogue's networks are known. Planes are (n, height, width, channels) in the file and
-(n, channels, height, width) in the ONNX graph, as ONNX Runtime computes them. The file's schema comes with MediaPipe.
+Only the operators of the catalogue's networks are supported. Planes are (n, height, width, channels) in the file and
+(n, channels, height, width) in the ONNX graph. The schema of the file comes with MediaPipe.
 """
 
 import struct
@@ -21,29 +21,31 @@ from models.onnx_builder import GraphBuilder
 from mediapipe.tasks.metadata import schema_py_generated as schema
 
 Inputs = Sequence[int]
-"""Numbers of an operator's input tensors."""
+"""Indices of an operator's input tensors."""
 Conversion = Callable[["_Conversion", Inputs, Any], str | NDArray[Any]]
-"""Adds an operator to the graph and returns the name of its output, or its value if that is a constant."""
+"""Adds an operator to the graph and returns the name of its output, or its value if it is constant."""
 PLANES = (0, 3, 1, 2)
-"""Order of the file's dimensions in the graph."""
+"""The file's dimensions in the order of the graph."""
 CONSTANTS: Mapping[int, type[np.generic]] = {
     schema.TensorType.FLOAT32: np.float32,
     schema.TensorType.FLOAT16: np.float16,
     schema.TensorType.INT32: np.int32,
 }
+"""Types of constant tensors."""
 OPERATORS = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
+"""Names of the operators by their codes."""
 
 
 def to_onnx(path: Path) -> ModelProto:
     """Convert the .tflite file at `path`. Inputs and outputs keep their names and order; the batch becomes free.
 
     Raises:
-        ModelError: the file cannot be read, or has an operator that is not known here.
+        ModelError: the file cannot be read, or contains something that is not supported.
     """
     try:
         model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
         return _Conversion(model).model()
-    except (OSError, ValueError, TypeError, IndexError, struct.error) as error:
+    except (OSError, ValueError, TypeError, LookupError, struct.error) as error:
         raise ModelError(f"{path} is not a TensorFlow Lite file of a float network: {error}") from error
 
 
@@ -52,6 +54,7 @@ class _Conversion:
 
     def __init__(self, model: Any) -> None:
         [self._subgraph] = model.subgraphs
+        # Older files have only the deprecated field. Newer ones limit it to 127.
         self._codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
         self._graph = GraphBuilder()
         self._values: dict[int, str | NDArray[Any]] = {}
@@ -129,7 +132,11 @@ class _Conversion:
         return self._graph.node(operator, self._name(inputs[0]), kernel_shape=sides, strides=strides, pads=pads)
 
     def _pads(self, x: int, kernel: tuple[int, ...], options: Any) -> tuple[int, ...]:
-        """Rows and columns of padding: top, left, bottom, right."""
+        """Rows and columns of padding: top, left, bottom, right.
+
+        With SAME, the output has the input's size divided by the stride, rounded up, and an odd row or column of
+        padding comes at the end.
+        """
         if options.padding == schema.Padding.VALID:
             return 0, 0, 0, 0
         _, height, width, _ = self._shape(x)

@@ -14,18 +14,18 @@ FACES = 2
 
 
 def check_answer(card: Card, network: Callable[..., NDArray[Any]]) -> None:
-    """Run `network` on noise, and check that its answers have the shape on the card and are finite.
+    """Run `network` on noise, and check that its answers are finite and have the card's shape.
 
     Raises:
-        ModelError: it does not run, or has other answers.
+        ModelError: it does not run, or returns other answers.
     """
     random = np.random.default_rng(0)
     crops = (random.integers(0, 256, (FACES, spec.size, spec.size, 3), dtype=np.uint8) for spec in card.crops)
     answers, expected = trial(network, *crops), (FACES, *card.shape)
     if answers.shape != expected:
-        raise ModelError(f"its answers for {FACES} faces have the shape {answers.shape}, but by its card {expected}")
+        raise ModelError(f"its answers for {FACES} faces have the shape {answers.shape}; its card requires {expected}")
     if not np.isfinite(answers).all():
-        raise ModelError("its answers for noise have numbers that are not finite")
+        raise ModelError("its answers for noise contain numbers that are not finite")
 
 
 def trial(network: Callable[..., Any], *arrays: NDArray[Any]) -> Any:

@@ -1,8 +1,8 @@
-"""`python -m supply.environment cpu torch` brings this environment up to date: the locked packages of these extras.
+"""`python -m supply.environment cpu torch` installs the locked packages of these extras into this environment.
 
-Extras that were installed before stay, and what none of them needs goes: packages of an older version of the project,
-and the other build of ONNX Runtime. Without changes, nothing is done. uv installs, with pip's settings, so that an
-index or a folder of wheels is configured once.
+Extras that were installed before stay. Packages that no extra needs are removed, such as the other build of ONNX
+Runtime. If nothing has changed, nothing is done. uv installs the packages with pip's settings, so that an index or a
+folder of wheels is configured once.
 """
 
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 from supply.locked import PROJECT, RUNTIMES, locked_lines
 
 RECORD = Path(sys.prefix) / "extras.txt"
-"""The extras of this environment, written when they are installed."""
+"""Lists the extras of this environment. It is newer than the lock file if nothing has to be installed."""
 SETTINGS = {
     "cert": "SSL_CERT_FILE",
     "extra-index-url": "UV_INDEX",
@@ -24,7 +24,7 @@ SETTINGS = {
     "index-url": "UV_DEFAULT_INDEX",
     "no-index": "UV_NO_INDEX",
 }
-"""Variables of uv for settings of pip."""
+"""uv's variables for settings of pip."""
 
 
 def main() -> None:
@@ -69,16 +69,16 @@ def _has(line: str) -> bool:
 def _run(*command: str) -> None:
     done = subprocess.run(command, cwd=PROJECT, env=_environment())
     if done.returncode:
-        # The command has said why.
+        # The command has printed the reason.
         raise SystemExit(done.returncode)
 
 
 def _environment() -> dict[str, str]:
-    """The variables of this process, and those of uv for pip's settings, which it does not read itself."""
+    """Return the variables of this process and, for pip's settings, those of uv, which does not read them itself."""
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
     settings = (line.partition("=") for line in listed.splitlines())
     named = {key.rpartition(".")[2]: value.strip("'\"") for key, _, value in settings}
-    # As pip does, all indexes are asked for a package, not only the first that has it.
+    # Like pip, search all indexes for a package, not only the first that has it.
     forwarded = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
     forwarded |= {SETTINGS[name]: value for name, value in named.items() if name in SETTINGS}
     return {**forwarded, **os.environ}

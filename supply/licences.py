@@ -1,8 +1,8 @@
 """`python -m supply.licences` lists the licences of all installed packages and models.
 
-The licence of a package is read from its metadata, that of a model from its card. `licences.toml` lists the allowed
-ones. The exit status is 1 if a package, or a model that the configuration serves, has another licence. If a package
-offers a choice of licences, all of them must be allowed.
+Licences of packages are read from their metadata, and those of models from their cards. `licences.toml` lists the
+allowed ones. The exit status is 1 if a package, or a model that the configuration serves, has another licence. If a
+package offers a choice of licences, all of them must be allowed.
 """
 
 import re
@@ -69,22 +69,22 @@ class Entry:
 
 
 def rules(path: Path = RULES) -> Rules:
-    """The rules in a file."""
+    """Read the rules in a file."""
     return Rules.model_validate(tomllib.loads(path.read_text("utf-8")))
 
 
 def packages(rules: Rules) -> list[Entry]:
-    """The packages of this environment, sorted by name."""
-    found = {}
+    """List the packages of this environment, sorted by name."""
+    entries = {}
     for distribution in metadata.distributions():
         name = re.sub(r"[-_.]+", "-", distribution.name).lower()
         licence = rules.read.get(name) or stated(cast(Message, distribution.metadata), rules)
-        found[name] = Entry(name, distribution.version, licence, True, rules.allow(name, licence))
-    return [found[name] for name in sorted(found)]
+        entries[name] = Entry(name, distribution.version, licence, True, rules.allow(name, licence))
+    return [entries[name] for name in sorted(entries)]
 
 
 def stated(about: Message, rules: Rules) -> str:
-    """The licence in a package's metadata: its expression, else its one-line text, else its classifiers."""
+    """Return the licence in a package's metadata: its expression, else its one-line text, else its classifiers."""
     if expression := about["License-Expression"]:
         return str(expression)
     line = str(about["License"] or "").strip()
@@ -97,7 +97,7 @@ def stated(about: Message, rules: Rules) -> str:
 
 
 def networks(rules: Rules, config: Path) -> list[Entry]:
-    """The models of the catalogue. Those that a Serve configuration names are needed.
+    """List the models of the catalogue. Those that a Serve configuration names are needed.
 
     Raises:
         ModelError: the configuration cannot be read, or names an unknown model.
@@ -110,12 +110,12 @@ def networks(rules: Rules, config: Path) -> list[Entry]:
 
 
 def table(title: str, entries: Sequence[Entry]) -> Table:
-    """A table of the entries with their verdicts."""
-    made = Table(Column(title, no_wrap=True), Column("version", no_wrap=True), "licence", "", box=None)
+    """Format the entries as a table with a verdict for each."""
+    report = Table(Column(title, no_wrap=True), Column("version", no_wrap=True), "licence", "", box=None)
     for entry in entries:
         verdict = "" if entry.allowed else "[red]not allowed[/]" if entry.needed else "not allowed, not served"
-        made.add_row(entry.name, entry.version, escape(entry.licence), verdict)
-    return made
+        report.add_row(entry.name, entry.version, escape(entry.licence), verdict)
+    return report
 
 
 def main(
@@ -132,9 +132,9 @@ def main(
         console.print(table(title, entries), "")
     for caveat, names in caveats(cards().values()).items():
         console.print(f"{', '.join(names)}: {caveat}", markup=False, highlight=False)
-    refused = [entry.name for entries in parts.values() for entry in entries if entry.needed and not entry.allowed]
-    if refused:
-        raise SystemExit(f"licences that {RULES.name} does not allow: {', '.join(refused)}")
+    rejected = [entry.name for entries in parts.values() for entry in entries if entry.needed and not entry.allowed]
+    if rejected:
+        raise SystemExit(f"licences that {RULES.name} does not allow: {', '.join(rejected)}")
 
 
 if __name__ == "__main__":

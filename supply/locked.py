@@ -12,13 +12,13 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 RUNTIMES = frozenset({"cpu", "gpu"})
-"""Extras of which exactly one is installed, because both write the folder onnxruntime."""
+"""Extras that exclude each other: both write the folder onnxruntime. One of them is needed."""
 
 _ENTRY = re.compile(r"^(?P<name>[a-z0-9._-]+)==.*\n(?P<via>(?:    #.*\n)*)", re.MULTILINE)
 
 
 def locked_lines(extras: Collection[str], project: Path = PROJECT) -> list[str]:
-    """The lines of the lock file that the service needs with `extras`, in the same order.
+    """Return the lines of the lock file that the service needs with `extras`, in the same order.
 
     Raises:
         ValueError: an extra is unknown, or there is not exactly one of `RUNTIMES`.
@@ -39,12 +39,13 @@ def locked_lines(extras: Collection[str], project: Path = PROJECT) -> list[str]:
 
 
 def _package(requirement: str) -> str:
-    """The normalised name of the package in a requirement."""
+    """Return the normalised name of the package in a requirement."""
     name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _requiring(via: str) -> set[str]:
+    """Return the packages in the "via" lines of a package, which require it."""
     return {line.strip().removeprefix("#").strip().removeprefix("via").strip() for line in via.splitlines()}
 
 

@@ -15,7 +15,7 @@ from models.errors import ModelError
 PYTHON = (3, 11)
 MAX_NAMED = 3
 PROJECT = "facegraph"
-RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
+ONNX_RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 
 
 def python(found: tuple[int, int] = sys.version_info[:2]) -> Finding:
@@ -38,16 +38,18 @@ def packages(lock: Path) -> Finding:
 
 
 def _missing() -> Iterator[str]:
-    """What this project requires without its extras, and one of the two builds of ONNX Runtime."""
+    """Describe each requirement that is not installed. Of the extras, only a build of ONNX Runtime is required."""
     required = [Requirement(line) for line in requires(PROJECT) or ()]
     for requirement in required:
+        # Requirements of extras have a marker.
         if requirement.marker is None and _version(requirement.name) is None:
             yield f"{requirement.name} is missing"
-    if all(_version(build) is None for build in RUNTIMES):
-        yield f"{RUNTIMES[0]} is missing"
+    if all(_version(build) is None for build in ONNX_RUNTIMES):
+        yield f"{ONNX_RUNTIMES[0]} is missing"
 
 
 def _other_versions(lock: Path) -> Iterator[str]:
+    """Describe each installed package whose version is not that of the lock file."""
     for line in lock.read_text("utf-8").splitlines():
         try:
             locked = Requirement(line.partition("#")[0].strip())

@@ -1,5 +1,4 @@
 """One module per architecture, with a function ``export(card, folder)``.
 
-It reads `card.files` from `folder` and writes `card.exports` into it, directly from the weights and without their
-framework.
+It builds `card.exports` in `folder` from the weights in `card.files` there, without the framework of the weights.
 """

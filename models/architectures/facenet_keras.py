@@ -1,4 +1,4 @@
-"""FaceNet with weights of Keras: the network of `inception_resnet_v1` with other layer names."""
+"""FaceNet with weights from Keras: the network of `inception_resnet_v1` with other layer names."""
 
 import re
 from collections import defaultdict

@@ -20,9 +20,9 @@ SIZE = 160
 """Side of the crops, in pixels."""
 MEAN, STD = 127.5, 128.0
 EPSILON = 1e-3
-"""Of every batch normalisation."""
+"""Epsilon of every batch normalisation."""
 SCALES = {"repeat_1": 0.17, "repeat_2": 0.1, "repeat_3": 0.2}
-"""What each stage of residual blocks multiplies its residuals by."""
+"""Factor of the residuals in each stage of residual blocks."""
 
 
 def export(card: Card, folder: Path) -> None:
@@ -35,11 +35,11 @@ def inception_resnet(weights: Weights, card: Card, *, standardised: bool) -> Mod
     """Build the exported network.
 
     Args:
-        weights: by the names of facenet-pytorch's state dict. A batch normalisation may lack its weight, which is 1.
-        standardised: standardise each crop by its own mean and standard deviation, as David Sandberg's FaceNet and its
-            Keras ports do. If not, by (x - 127.5) / 128, as facenet-pytorch does.
+        weights: by the names in facenet-pytorch's state dict. A batch normalisation without a weight has the weight 1.
+        standardised: scale each crop by its own mean and standard deviation, like David Sandberg's FaceNet and its
+            Keras ports. If not, compute (x - 127.5) / 128, like facenet-pytorch.
     """
-    network = _Network(weights)
+    network = _InceptionGraph(weights)
     x = network.standardised_crops() if standardised else network.crops()
     x = network.convolution(x, "conv2d_1a", stride=2, padded=False, scaled=not standardised)
     x = network.convolution(x, "conv2d_2a", padded=False)
@@ -58,8 +58,8 @@ def inception_resnet(weights: Weights, card: Card, *, standardised: bool) -> Mod
     return with_answer(network.finished(x, *card.shape), card)
 
 
-class _Network:
-    """The layers, named after their weights."""
+class _InceptionGraph:
+    """The graph under construction. Its layers are named after their weights."""
 
     def __init__(self, weights: Weights) -> None:
         self._graph = GraphBuilder()

@@ -18,18 +18,18 @@ from models.weights.torch_file import Weights, read_state
 LIVE, SPOOFS = 1, (0, 2)
 """Indices of the three classes."""
 EPSILON = 1e-5
-"""Of every batch normalisation: PyTorch's default."""
+"""Epsilon of every batch normalisation: PyTorch's default."""
 
 
 def export(card: Card, folder: Path) -> None:
     """Write the ONNX file: crops_0 and crops_1, uint8 (n, 80, 80, 3) RGB, to the live logit, float32 (n).
 
-    It is log(p / (1 - p)) of the mean p of the live probabilities of both networks, computed from their logarithms,
-    which do not saturate.
+    The logit is log(p / (1 - p)) for the mean p of both networks' live probabilities. It is computed from their
+    logarithms, which do not saturate.
     """
     graph = GraphBuilder()
     crops = [f"crops_{number}" for number in range(len(card.files))]
-    networks = [_Network(graph, _named(read_state(folder / file.name))) for file in card.files]
+    networks = [_MiniFasNet(graph, _renamed(read_state(folder / file.name))) for file in card.files]
     logarithms = [
         graph.node("LogSoftmax", network.classes(crop), axis=1) for network, crop in zip(networks, crops, strict=True)
     ]
@@ -48,10 +48,10 @@ def export(card: Card, folder: Path) -> None:
     onnx.save(model, folder / card.exports[0])
 
 
-def _named(state: Weights) -> Weights:
-    # The first is a trace of DataParallel, the second of a wrapper around the blocks of a stage.
+def _renamed(state: Weights) -> Weights:
+    # DataParallel added the prefix, and a wrapper around the blocks of each stage added ".model".
     weights = {name.removeprefix("module.").replace(".model.", "."): value for name, value in state.items()}
-    # It was trained on BGR. With its first kernels flipped it takes RGB.
+    # The network was trained on BGR. Flipped, its first kernels accept RGB.
     return {**weights, "conv1.conv.weight": weights["conv1.conv.weight"][:, ::-1]}
 
 
@@ -59,14 +59,14 @@ def _chosen(graph: GraphBuilder, rows: str, columns: Sequence[int]) -> str:
     return graph.node("Gather", rows, graph.integers(columns), axis=1)
 
 
-class _Network:
-    """One of the two networks, with the widths of its weights, since pruning left no pattern in them."""
+class _MiniFasNet:
+    """One of the two networks. Pruning left no pattern in its widths, so they are read from the weights."""
 
     def __init__(self, graph: GraphBuilder, weights: Weights) -> None:
         self._graph, self._weights = graph, weights
 
     def classes(self, crops: str) -> str:
-        """The logits (n, 3) of crops. The authors feed pixels from 0 to 255."""
+        """Add the network for `crops`, uint8 (n, 80, 80, 3), and return its logits (n, 3). Pixels are not scaled."""
         graph = self._graph
         x = graph.node("Cast", graph.node("Transpose", crops, perm=(0, 3, 1, 2)), to=TensorProto.FLOAT)
         x = self._convolution(x, "conv1", stride=2)

@@ -18,13 +18,14 @@ from models.weights.torch_file import read_state
 
 CascadeArrays = Sequence[NDArray[np.float32]]
 """The weights of one network in PyTorch's layout: kernel, bias and PReLU slopes of each hidden layer, then kernel and
-bias of each output: the two classes, of which the face is the last, the regression and, in ONet, the landmarks."""
+bias of each output. The outputs are the classes (no face, face), the regression and, in ONet, the landmarks."""
 
 SIDES = (None, 24, 48)
 """Sides of the windows of PNet, RNet and ONet, in pixels. None: any from 12."""
 POOLS = ((2,), (3, 3), (3, 3, 2))
-"""Sides of the max pooling after the first convolutions. Its stride is 2."""
+"""Sides of the max poolings after the first convolutions. Their stride is 2."""
 OUTPUTS = (2, 2, 3)
+"""Number of outputs of each network."""
 MEAN, STD = 127.5, 128.0
 
 
@@ -38,7 +39,7 @@ def export_cascade(networks: Sequence[CascadeArrays], card: Card, folder: Path) 
 
     They take windows, float32 (n, height, width, 3) RGB, 0 to 255, and return the probability of a face (n, ...), the
     box regression (n, 4, ...) and, from ONet, the landmarks (n, 10). Windows are not uint8, because the cascade
-    samples them down: rounded samples gave boxes with an IoU of only 0.86 with those of the original.
+    scales them down: with rounded samples, the IoU with the original's boxes was only 0.86.
     """
     for name, arrays, side, pools, outputs in zip(card.exports, networks, SIDES, POOLS, OUTPUTS, strict=True):
         onnx.save(_network(arrays, side, pools, outputs), folder / name)

@@ -12,7 +12,7 @@ from models.weights.joblib_file import read_arrays
 
 
 def export(card: Card, folder: Path) -> None:
-    """Write the three ONNX files, with the inputs and outputs of those of `models.architectures.mtcnn`."""
+    """Write the three ONNX files, with the same inputs and outputs as `models.architectures.mtcnn`."""
     networks = [
         cascade_arrays(read_arrays(folder / file.name), outputs)
         for file, outputs in zip(card.files, OUTPUTS, strict=True)
@@ -25,8 +25,8 @@ def cascade_arrays(arrays: Sequence[NDArray[np.float32]], outputs: int) -> Casca
 
     Args:
         arrays: in the file's order: kernel (height, width, in, out), bias and PReLU slopes of each convolution, then
-            kernel (in, out) and bias of each fully connected layer. The kernel between the two needs no permutation,
-            because both networks flatten by column, row and channel.
+            kernel (in, out) and bias of each fully connected layer. The first fully connected kernel needs no
+            permutation, because both networks flatten by column, row and channel.
         outputs: number of outputs. The classes come last in the file.
     """
     first = len(arrays) - 2 * outputs

@@ -14,11 +14,7 @@ from models.onnx_prelu import with_split_prelus
 
 
 def export(card: Card, folder: Path) -> None:
-    """Write an ONNX file that maps uint8 (n, size, size, 3) RGB, one input per crop, to the task's answers.
-
-    Splitting PReLUs saves time. For two faces on one core, fr-liveness takes 15.1 instead of 19.2 ms, fr-feature 17.1
-    instead of 28.7 ms, and minifasnet-celeba 19.2 instead of 21.9 ms.
-    """
+    """Write the ONNX file: uint8 (n, size, size, 3) RGB, one input per crop, to the task's answer."""
     core = with_split_prelus(with_any_batch(_checked(card, folder / card.files[0].name)))
     model = with_answer(with_crops_in(core, card.crops[0].size, input_of(card)), card)
     if (count := len(card.crops)) > 1:
@@ -27,7 +23,7 @@ def export(card: Card, folder: Path) -> None:
 
 
 def _checked(card: Card, path: Path) -> ModelProto:
-    """Load the original file, check that it fits the card, and state the sizes of its outputs."""
+    """Load the original file, check that it fits the card, and declare the sizes of its outputs in it."""
     model, size = load_onnx_file(path), card.crops[0].size
     check_input(model, size, input_of(card))
     if card.face_task.takes_logits:
@@ -40,7 +36,7 @@ def _checked(card: Card, path: Path) -> ModelProto:
 
 
 def input_of(card: Card) -> Input:
-    """What the network reads."""
+    """Return the preprocessing on the card."""
     # Card's validation requires it for this architecture.
     assert card.input is not None
     return card.input

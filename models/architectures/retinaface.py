@@ -18,9 +18,9 @@ from models.weights.torch_file import Weights, read_state
 
 MEAN_RGB = (123.0, 117.0, 104.0)
 EPSILON = 1e-5
-"""Of every batch normalisation: PyTorch's default."""
+"""Epsilon of every batch normalisation: PyTorch's default."""
 STAGES = {"stage1": 6, "stage2": 6, "stage3": 2}
-"""Blocks of each stage of the backbone. The first of all is one convolution, the others are separable ones."""
+"""Number of blocks in each stage of the backbone. The very first is a full convolution, the others are separable."""
 HALVING = ("stage1.0", "stage1.2", "stage1.4", "stage2.0", "stage3.0")
 """Blocks with stride 2. The stages end at strides 8, 16 and 32."""
 
@@ -29,16 +29,18 @@ def export(card: Card, folder: Path) -> None:
     """Write the ONNX file.
 
     It takes photos, uint8 (n, height, width, 3) RGB, of any size, and returns float32 scores (n, anchors), boxes
-    (n, anchors, 4) and landmarks (n, anchors, 10), which `models.detectors.retinaface.decoded` explains.
+    (n, anchors, 4) and landmarks (n, anchors, 10); see `models.detectors.retinaface.decoded`.
     """
     state = {name.removeprefix("module."): values for name, values in read_state(folder / card.files[0].name).items()}
-    # It was trained on BGR. With its first kernels flipped it takes RGB.
+    # The network was trained on BGR. Flipped, its first kernels accept RGB.
     first = "body.stage1.0.0.weight"
-    network = _Network({**state, first: state[first][:, ::-1]})
+    network = _RetinaFaceGraph({**state, first: state[first][:, ::-1]})
     onnx.save(network.model(), folder / card.exports[0])
 
 
-class _Network:
+class _RetinaFaceGraph:
+    """The graph under construction."""
+
     def __init__(self, weights: Weights) -> None:
         self._graph, self._weights = GraphBuilder(), weights
 
@@ -65,7 +67,7 @@ class _Network:
         return x if block == "stage1.0" else self._convolution(x, f"body.{block}", first=3)
 
     def _pyramid(self, fine: str, middle: str, coarse: str) -> tuple[str, str, str]:
-        """Add to each level the features of the coarser ones."""
+        """Add the features of the coarser levels to each level."""
         fine, middle, coarse = (
             self._convolution(level, f"fpn.output{number}") for number, level in enumerate((fine, middle, coarse), 1)
         )
@@ -87,7 +89,7 @@ class _Network:
         return self._graph.node("Relu", self._graph.node("Concat", narrow, middle, wide, axis=1))
 
     def _heads(self, levels: list[str], head: str, values: int, name: str = "") -> str:
-        """The `values` numbers of every anchor, (n, anchors, values)."""
+        """Add the head for every level, and return its `values` numbers per anchor, (n, anchors, values)."""
         graph, shape = self._graph, self._graph.integers([0, -1, values])
         rows = []
         for number, level in enumerate(levels):
@@ -97,7 +99,7 @@ class _Network:
         return graph.node("Concat", *rows, name=name, axis=1)
 
     def _convolution(self, x: str, name: str, *, first: int = 0, stride: int = 1, active: bool = True) -> str:
-        """A convolution and its batch normalisation, which are the entries `first` and `first` + 1 of a sequence."""
+        """Add a convolution with its batch normalisation: entries `first` and `first` + 1 of a sequence in PyTorch."""
         kernel, bias = folded(self._weights[f"{name}.{first}.weight"], self._weights, f"{name}.{first + 1}", EPSILON)
         x = self._graph.convolution(x, kernel, bias, stride=stride, padding=kernel.shape[2] // 2)
         return self._graph.node("Relu", x) if active else x

@@ -70,10 +70,10 @@ def _log_probabilities(network: nn.Sequential, crops: Tensor) -> Tensor:
 
 
 def _minifasnet(weights: StateDict) -> nn.Sequential:
-    """Build the network with the widths of its weights, since pruning left no pattern in them."""
-    # The first is a trace of DataParallel, the second of a wrapper around the blocks of a stage.
+    """Build the network. Pruning left no pattern in its widths, so they are read from the weights."""
+    # DataParallel added the prefix, and a wrapper around the blocks of each stage added ".model".
     weights = {name.removeprefix("module.").replace(".model.", "."): value for name, value in weights.items()}
-    # It was trained on BGR. With its first kernels flipped it takes RGB.
+    # The network was trained on BGR. Flipped, its first kernels accept RGB.
     weights["conv1.conv.weight"] = weights["conv1.conv.weight"].flip(1)
     network = nn.Sequential(
         Layers(

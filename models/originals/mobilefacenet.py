@@ -13,7 +13,7 @@ from models.originals.tflite import interpreter
 
 
 def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[np.float32]]:
-    """The network in TensorFlow Lite, with the input and output of the export. Its file takes batches of two only."""
+    """The network in TensorFlow Lite, with the input and output of the export. The file only takes batches of two."""
     run = interpreter(folder / card.files[0].name, device.threads)
 
     def embed(crops: NDArray[np.uint8]) -> NDArray[np.float32]:

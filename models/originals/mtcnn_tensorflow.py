@@ -35,8 +35,8 @@ class CascadeLayers(NamedTuple):
     """The layers of one network of the cascade.
 
     Attributes:
-        side: of the windows, in pixels. None for any.
-        width: of the fully connected layer before the outputs. 0: there is none, and each cell of the grid has outputs.
+        side: side of the windows, in pixels. None for any.
+        width: width of the fully connected layer before the outputs. 0: there is none, and every grid cell has outputs.
         outputs: lengths of the outputs in the file's order: regression, landmarks, and the classes no face and face.
     """
 
@@ -46,7 +46,7 @@ class CascadeLayers(NamedTuple):
     outputs: tuple[int, ...]
 
 
-FORMS = (
+CASCADE = (
     CascadeLayers(None, (Convolution(10, 3, 2, "same"), Convolution(16, 3), Convolution(32, 3)), 0, (4, 2)),
     CascadeLayers(24, (Convolution(28, 3, 3, "same"), Convolution(48, 3, 3), Convolution(64, 2)), 128, (4, 2)),
     CascadeLayers(
@@ -63,24 +63,24 @@ def original(card: Card, folder: Path, device: Device) -> tuple[CascadeNetwork, 
     """PNet, RNet and ONet in Keras, with the inputs and outputs of their exports."""
     on_device = tensorflow_device(device)
     return tuple(
-        _runner(_keras_network(form, read_arrays(folder / file.name)), on_device)
-        for file, form in zip(card.files, FORMS, strict=True)
+        _runner(_keras_network(network, read_arrays(folder / file.name)), on_device)
+        for file, network in zip(card.files, CASCADE, strict=True)
     )
 
 
-def _keras_network(form: CascadeLayers, arrays: list[NDArray[np.float32]]) -> Any:
+def _keras_network(network: CascadeLayers, arrays: list[NDArray[np.float32]]) -> Any:
     """Build the network: normalised float windows (n, side, side, 3) to the outputs in the file's order."""
     trunk = []
-    for filters, kernel, pool, padding in form.convolutions:
+    for filters, kernel, pool, padding in network.convolutions:
         trunk += [layers.Conv2D(filters, kernel), layers.PReLU(shared_axes=[1, 2])]
         if pool:
             trunk.append(layers.MaxPooling2D(pool, 2, padding))
-    if form.width:
+    if network.width:
         # The weights come from Caffe's Matlab interface, which has columns before rows.
-        trunk += [layers.Permute((2, 1, 3)), layers.Flatten(), layers.Dense(form.width), layers.PReLU()]
-    ends = [layers.Dense(length) if form.width else layers.Conv2D(length, 1) for length in form.outputs]
+        trunk += [layers.Permute((2, 1, 3)), layers.Flatten(), layers.Dense(network.width), layers.PReLU()]
+    ends = [layers.Dense(length) if network.width else layers.Conv2D(length, 1) for length in network.outputs]
 
-    windows = x = keras.Input((form.side, form.side, 3))
+    windows = x = keras.Input((network.side, network.side, 3))
     for layer in trunk:
         x = layer(x)
     *numbers, face = [end(x) for end in ends]

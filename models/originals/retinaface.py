@@ -1,4 +1,4 @@
-"""RetinaFace in PyTorch. Its layers have the names of the weights."""
+"""RetinaFace in PyTorch. Attribute names match the names of the weights."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,12 +27,12 @@ def original(card: Card, folder: Path, device: Device) -> Callable[[NDArray[np.u
     network.eval().to(device.kind)
 
     @torch.inference_mode()
-    def look(photos: NDArray[np.uint8]) -> Sequence[NDArray[np.float32]]:
-        # It was trained on BGR.
+    def run(photos: NDArray[np.uint8]) -> Sequence[NDArray[np.float32]]:
+        # The network was trained on BGR.
         pixels = torch.from_numpy(np.ascontiguousarray(photos[..., ::-1])).to(device.kind)
         return [answer.cpu().numpy() for answer in network(pixels.permute(0, 3, 1, 2).float())]
 
-    return look
+    return run
 
 
 class _RetinaFace(nn.Module):
@@ -78,7 +78,7 @@ class _FeaturePyramid(nn.Module):
         self.merge1, self.merge2 = _convolution(WIDTH, WIDTH, 3), _convolution(WIDTH, WIDTH, 3)
 
     def forward(self, fine: Tensor, middle: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Add to each level the features of the coarser ones."""
+        """Add the features of the coarser levels to each level."""
         coarse = self.output3(coarse)
         middle = self.output2(middle)
         middle = self.merge2(middle + interpolate(coarse, size=middle.shape[2:]))

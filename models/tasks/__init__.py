@@ -1,7 +1,7 @@
 """The tasks of networks, one module each.
 
-A task defines the ``[output]`` of its cards, and how raw outputs of its networks become answers. Networks that read
-crops of faces have a `FaceTask`. Detectors read whole photos.
+A task defines the ``[output]`` section of its cards, and converts raw outputs of a network to answers. Networks that
+read crops of faces have a `FaceTask`; detectors read whole photos.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from models.tasks.pose import POSE
 from models.tasks.task import FaceTask
 
 DETECTOR = "detector"
-"""Name of the task of finding faces in photos."""
+"""Name of the face detection task."""
 
 FACE_TASKS: Mapping[str, FaceTask[Any]] = {task.name: task for task in (LIVENESS, EMBEDDER, POSE, EYES)}
 """All other tasks by name."""

@@ -48,7 +48,8 @@ class LivenessTask(FaceTask[LivenessOutput]):
         """
         if len(sizes) != 1 or sizes[0] < 2:
             raise ModelError(
-                f"the network has outputs of {[*sizes]} numbers; the task liveness needs one: logits of several classes"
+                "the liveness task needs one output, the logits of several classes, but the network's have the sizes "
+                f"{[*sizes]}"
             )
         classes, live_class = sizes[0], output.live_class
         if live_class is None or live_class >= classes:

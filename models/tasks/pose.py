@@ -9,7 +9,7 @@ from models.errors import ModelError
 from models.tasks.task import FaceTask, Floats, TaskOutput
 
 ANGLES = ("yaw", "pitch", "roll")
-"""The angles in the order of the answer and of the network's outputs.
+"""The angles, in the order of both the network's outputs and the answer.
 
 Yaw is positive if the face looks towards the left edge of the photo, pitch if it looks up, and roll if the head is
 tilted towards the right edge.
@@ -49,7 +49,7 @@ class PoseTask(FaceTask[PoseOutput]):
         """
         if len(sizes) != len(ANGLES) or len(set(sizes)) != 1:
             raise ModelError(
-                f"the network has outputs of {[*sizes]} numbers; the task pose needs three of the same size"
+                f"the pose task needs three outputs of the same size, but the network's have the sizes {[*sizes]}"
             )
         bins = ", ".join(str(output.first + output.step * place) for place in range(sizes[0]))
         inputs = ", ".join(f"float[n, {size}] {angle}_bins" for angle, size in zip(ANGLES, sizes, strict=True))
@@ -66,8 +66,8 @@ class PoseTask(FaceTask[PoseOutput]):
     def answer(self, output: PoseOutput, raw: Sequence[Floats]) -> Floats:
         """Return the expected angles."""
         degrees = output.first + output.step * np.arange(raw[0].shape[1])
-        shares = [np.exp(logits - logits.max(axis=1, keepdims=True)) for logits in raw]
-        return np.stack([share @ degrees / share.sum(axis=1) for share in shares], axis=1).astype(np.float32)
+        weights = [np.exp(logits - logits.max(axis=1, keepdims=True)) for logits in raw]
+        return np.stack([weight @ degrees / weight.sum(axis=1) for weight in weights], axis=1).astype(np.float32)
 
 
 POSE = PoseTask()

@@ -1,4 +1,4 @@
-"""Read weights from the formats that others publish them in, without their frameworks.
+"""Read weights in the file formats of PyTorch, Keras and joblib, without these packages.
 
-Nothing in a file is executed: pickles are read opcode by opcode, and may name only what arrays need.
+Nothing in a file is executed: pickles are read opcode by opcode, and may only use the names that arrays need.
 """

@@ -134,7 +134,7 @@ ARGS, DEPLOYMENTS = (*APPLICATION, "args"), (*APPLICATION, "deployments")
             {"num_gpus": 0.5},
             "detector-mtcnn.ray_actor_options would replace the stage's share of the machine: set its cpus",
         ),
-        ((*ARGS, "stages", "mtcnn", "model"), "mtccn", "no model is called 'mtccn'; the catalogue"),
+        ((*ARGS, "stages", "mtcnn", "model"), "mtccn", "unknown model 'mtccn'; available"),
     ],
 )
 def test_problem_is_named_with_its_place(path: Place, value: Any, message: str) -> None:

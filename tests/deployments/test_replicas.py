@@ -88,7 +88,7 @@ def test_fusion_is_ready_while_the_files_of_its_members_exist(monkeypatch: pytes
     replica = FaceNetworkReplica("crmnet-duo", pull(tmp_path, "crmnet-duo"), "onnx", Device(), Workers(1))
     asyncio.run(replica.ready())
     (tmp_path / "minifasnet" / "crmnet.onnx").unlink()
-    with pytest.raises(ModelError, match=r"minifasnet cannot be used, crmnet\.onnx is gone"):
+    with pytest.raises(ModelError, match=r"minifasnet cannot be used, crmnet\.onnx is missing"):
         asyncio.run(replica.ready())
 
 

@@ -68,7 +68,7 @@ OF_LIVENESS = 'thresholds: a card for the task liveness must have one, with metr
 @pytest.mark.parametrize(
     ("base", "changes", "problem"),
     [
-        (EMBEDDER, {"task": "recogniser"}, "there is no task called recogniser; there are detector, "),
+        (EMBEDDER, {"task": "recogniser"}, "unknown task recogniser; available: detector, "),
         (EMBEDDER, {"files": []}, OF_FILES),
         (EMBEDDER, {"exports": []}, OF_FILES),
         (EMBEDDER, {"exports": ["../embedder.onnx"]}, "exports.0"),
@@ -85,8 +85,8 @@ OF_LIVENESS = 'thresholds: a card for the task liveness must have one, with metr
         *((EMBEDDER, {"crops": [{**BOX, "scale": number}]}, "crops.0.scale") for number in NOT_FINITE),
         (EMBEDDER, {"output": None}, "size: Field required"),
         (EMBEDDER, {"output": {"size": 0}}, "size: Input should be greater than 0"),
-        (EMBEDDER, {"crops": [{**BOX, "side": 112}]}, "side: no such field; the fields are size, fit, scale"),
-        (LIVENESS, {"output": {"size": 8}}, "size: no such field; the fields are live_class, shift"),
+        (EMBEDDER, {"crops": [{**BOX, "side": 112}]}, "unknown field side; available: size, fit, scale"),
+        (LIVENESS, {"output": {"size": 8}}, "unknown field size; available: live_class, shift"),
         *((LIVENESS, {"output": {"shift": number}}, "shift: Input should be a finite number") for number in NOT_FINITE),
         (DETECTOR, {"output": {"size": 8}}, "a detector has no output"),
         *((EMBEDDER, {"thresholds": each}, OF_EMBEDDER) for each in ([], [LIVE], [COSINE, LIVE], [COSINE, COSINE])),
@@ -147,8 +147,8 @@ def test_a_file_name_never_leaves_its_folder(name: str) -> None:
     [
         ({"kind": "ftp", "url": "ftp://nowhere.invalid"}, "kind"),
         ({"kind": "https", "url": "http://nowhere.invalid/b"}, "url"),
-        ({"kind": "https", "url": "https://nowhere.invalid/b.zip", "member": "b"}, "archive's sha256"),
-        ({"kind": "https", "url": "https://nowhere.invalid/b.zip", "archive_sha256": HASH}, "archive's sha256"),
+        ({"kind": "https", "url": "https://nowhere.invalid/b.zip", "member": "b"}, "must be set together"),
+        ({"kind": "https", "url": "https://nowhere.invalid/b.zip", "archive_sha256": HASH}, "must be set together"),
         ({"kind": "npm", "package": "b", "version": "1", "member": "b"}, "archive_sha256"),
         ({"kind": "pypi", "package": "b", "version": "1", "archive": "b.tar.gz", "member": "b"}, "archive_sha256"),
         ({**FILE, "version": "1"}, "version"),

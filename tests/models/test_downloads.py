@@ -80,7 +80,7 @@ def test_a_download_that_was_cut_after_its_last_byte_is_taken(site: Site, downlo
 
 def test_what_has_another_hash_is_deleted_and_named(site: Site, downloads: Downloads, folder: Path) -> None:
     """Also if a part of a different file is resumed."""
-    problem = f"^weights.bin has the SHA-256 {digest(OTHER)}, but its card states {HASH}: the file was deleted$"
+    problem = f"^weights.bin has the SHA-256 {digest(OTHER)}, but its card expects {HASH}: the file was deleted$"
     with pytest.raises(ModelError, match=problem):
         downloads.https(site.source("/weights.bin", OTHER), HASH)
     (folder / f"{HASH}.part").write_bytes(b"another file")

@@ -146,7 +146,7 @@ def test_a_file_without_sources_is_beside_its_card(
     (tmp_path / "made-up.toml").touch()
     assert fetching.refusal(card_from()).endswith(f"could not be fetched: {tmp_path}/weights.bin is missing")
     (tmp_path / "weights.bin").write_bytes(OTHER)
-    stated = f"weights.bin has the SHA-256 {digest(OTHER)}, but its card states {digest(WEIGHTS)}"
+    stated = f"weights.bin has the SHA-256 {digest(OTHER)}, but its card expects {digest(WEIGHTS)}"
     assert fetching.refusal(card_from()).endswith(stated)
     (tmp_path / "weights.bin").write_bytes(WEIGHTS)
     assert fetching.files(card_from()) == {"weights.bin": WEIGHTS}

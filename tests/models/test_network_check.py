@@ -121,7 +121,7 @@ def test_a_file_of_the_oldest_form_answers_as_it_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answers", "problem"),
     [
-        (np.zeros((2, 4), np.float32), r"have the shape \(2, 4\), but by its card \(2, 3\)"),
+        (np.zeros((2, 4), np.float32), r"have the shape \(2, 4\); its card requires \(2, 3\)"),
         (np.full((2, 3), np.nan, np.float32), "numbers that are not finite"),
     ],
     ids=["shape", "not finite"],

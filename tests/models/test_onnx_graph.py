@@ -15,7 +15,7 @@ from onnx import ModelProto, TensorProto
 from models.catalogue import card
 from models.input import Input
 from models.onnx_graph import (
-    LEAST_SPOOF,
+    MIN_SPOOF,
     with_any_batch,
     with_constant_weights,
     with_crops_in,
@@ -70,7 +70,7 @@ def test_weights_among_the_inputs_become_constant() -> None:
 def test_leaf_scores_become_the_logit_of_what_the_route_leaves_of_one() -> None:
     leaves = np.array([[0.5, -0.3, *[9.0] * 6], [0.0] * 8, [-2.0] * 8], dtype=np.float32)
     route = np.array([[1, 1, 0, 0, 0, 0, 0, 0], [1] * 8, [0, 0, 0, 1, 0, 0, 0, 0]], dtype=np.float32)
-    greatest = np.log((1 - LEAST_SPOOF) / LEAST_SPOOF)
+    greatest = np.log((1 - MIN_SPOOF) / MIN_SPOOF)
     [logit] = answers(with_leaf_logit(identity("n, 8", "n, 8")), leaves, route)
     assert logit == pytest.approx([np.log(0.25), greatest, -greatest], abs=1e-3)
 

@@ -123,7 +123,7 @@ def test_a_configuration_names_each_model_of_its_applications_once(tmp_path: Pat
         ("applications: [", r"serve\.yaml cannot be read"),
         (None, r"serve\.yaml cannot be read"),
         *((text, r"serve\.yaml has no applications") for text in ("", "just words", "a: 1", "applications: [x]")),
-        ("applications: [{args: {model: mtccn}}]", "no model is called 'mtccn'"),
+        ("applications: [{args: {model: mtccn}}]", "unknown model 'mtccn'"),
     ],
 )
 def test_a_configuration_that_cannot_be_understood_is_refused(tmp_path: Path, text: str | None, problem: str) -> None:

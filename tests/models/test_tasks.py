@@ -57,14 +57,14 @@ def test_the_graph_and_numpy_compute_the_definition(name: str, seed: int, faces:
 @pytest.mark.parametrize(
     ("name", "sizes", "problem"),
     [
-        ("liveness", [1], "the task liveness needs one: logits of several classes"),
-        ("liveness", [3, 3], "the task liveness needs one: logits of several classes"),
-        ("embedder", [7, 7], "the task embedder needs one"),
+        ("liveness", [1], "the liveness task needs one output, the logits of several classes"),
+        ("liveness", [3, 3], "the liveness task needs one output, the logits of several classes"),
+        ("embedder", [7, 7], "the embedder task needs one output"),
         ("embedder", [6], "output.size is 7, but the network returns 6 numbers"),
-        ("pose", [66, 66], "the task pose needs three of the same size"),
-        ("pose", [66, 66, 3], "the task pose needs three of the same size"),
-        ("eyes", [3], "the task eyes needs one output of two"),
-        ("eyes", [2, 2], "the task eyes needs one output of two"),
+        ("pose", [66, 66], "the pose task needs three outputs of the same size"),
+        ("pose", [66, 66, 3], "the pose task needs three outputs of the same size"),
+        ("eyes", [3], "the eyes task needs one output of size 2"),
+        ("eyes", [2, 2], "the eyes task needs one output of size 2"),
     ],
 )
 def test_a_network_with_other_outputs_is_refused(name: str, sizes: list[int], problem: str) -> None:

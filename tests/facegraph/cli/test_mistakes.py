@@ -26,7 +26,7 @@ INVALID = {
         *((f"config {each} broken.yaml", "broken.yaml cannot be served: ") for each in ("check", "render")),
         *((f"keys {each}", "keys.json cannot be read: ") for each in ("list", "create x --scope read")),
         ("keys revoke x", "keys.json cannot be read: "),
-        ("models pull [bold]", "no model is called '[bold]'"),
+        ("models pull [bold]", "unknown model '[bold]'"),
         ("models evaluate mtcnn --photos .", "mtcnn is neither an embedder nor a liveness model"),
         ("models evaluate crmnet --photos . --protocol lfw", "the protocol lfw is for embedders"),
         (f"models evaluate crmnet --photos . --groups {CONFIG}", "group false match rates need one"),

@@ -27,7 +27,7 @@ def test_packages_are_compared_with_the_lock_file(tmp_path: Path, monkeypatch: p
     assert f"httpx {version('httpx')} instead of ==0.0.1" in found.what
     assert found.what.endswith("and 1 others")
     monkeypatch.setattr(installation, "requires", lambda project: ["not-there>=1", "torch; extra == 'torch'"])
-    monkeypatch.setattr(installation, "RUNTIMES", ("no-build", "no-other-build"))
+    monkeypatch.setattr(installation, "ONNX_RUNTIMES", ("no-build", "no-other-build"))
     assert "not-there is missing, no-build is missing" in installation.packages(lock).what
 
 

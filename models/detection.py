@@ -19,7 +19,7 @@ from imaging.quality import measure
 from imaging.refused import Refused
 
 BORDERS = (0.2, 0.8)
-"""Black borders added on the second and third attempt, as shares of the photo's longer side."""
+"""Black borders added on the second and third attempt, as fractions of the photo's longer side."""
 
 UPRIGHT_ODDS = 1.6
 """A face found in a rotated photo replaces an upright one only if its odds are this many times greater.
@@ -75,7 +75,7 @@ class PhotoDetector:
     def one(self, data: bytes, crops: Sequence[CropSpec], pick: Pick = ALL_FACES) -> Detection:
         """Process one encoded photo and cut `crops` of the faces that count.
 
-        If the decode gate refuses the photo, the `Refused` is returned in its place, so that other photos are answered.
+        If the decode gate rejects the photo, the `Refused` is returned in its place, so that the others are processed.
         """
         watch = _Stopwatch()
         started = watch.last
@@ -139,7 +139,7 @@ class PhotoDetector:
         finds 47 and BlazeFace 2 without borders, and each finds 99 with borders.
 
         Returns:
-            The faces, and the border with which they were found, as a share of the photo's longer side.
+            The faces, and the border with which they were found, as a fraction of the photo's longer side.
         """
         for share in (0.0, *BORDERS):
             if faces := self._find_with_border(pixels, share, pick):
@@ -153,8 +153,8 @@ class PhotoDetector:
         bordered = cv2.copyMakeBorder(pixels, border, border, border, border, cv2.BORDER_CONSTANT)
         # A bordered photo is never larger than the largest photo that the gate lets through.
         scale = min(1.0, self._limits.max_dimension / max(bordered.shape[:2]))
-        looked_at = cv2.resize(bordered, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        found = self._detector.find(np.asarray(looked_at, dtype=np.uint8), pick)
+        resized = cv2.resize(bordered, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        found = self._detector.find(np.asarray(resized, dtype=np.uint8), pick)
         return [_shifted(face.scaled(1 / scale), -border) for face in found]
 
 

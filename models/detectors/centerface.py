@@ -34,7 +34,7 @@ class CenterFace(Detector):
     the same results. Photos smaller than `side` are not enlarged: in 500 portraits of 450 pixels, that finds exactly
     one face in 97.8 % instead of 98.0 %, in twice the time.
 
-    Boxes are those of the network. They agree with those of MTCNN, with which embedders and liveness were measured:
+    The network's boxes are not adjusted. They agree with MTCNN's, with which embedders and liveness were measured:
     MTCNN's boxes are 0.98 times as wide and 0.97 times as high (means over 866 faces, standard deviations 0.07 and
     0.09), and the mean intersection over union is 0.851. Scaling the boxes by these means would raise it only to 0.859.
 
@@ -59,7 +59,7 @@ class CenterFace(Detector):
         rival_score: see `models.detection.Detector`. In the portraits, blurred people in profile behind the subject
             score less.
         sure_score: see `models.detection.Detector`. In 4.8 % of 270 upright photos the face scores less. Of 18 false
-            upright faces in turned photos, one scores as much.
+            upright faces in rotated photos, one scores as much.
         overlap: of two boxes with a larger intersection over union, only the better is kept.
         square: pad every photo to `side` by `side`, so that all inputs have the same shape, which is faster on GPUs. A
             photo of 640x480 then takes a third more time.
@@ -118,7 +118,7 @@ def _resized(pixels: Pixels, scale: float) -> Pixels:
 
 
 def _padded(side: int) -> int:
-    """The next multiple of `STEP`."""
+    """Round up to a multiple of `STEP`."""
     return -(-side // STEP) * STEP
 
 

@@ -73,11 +73,11 @@ class BlazeFace(Detector):
     range network with one look and scores >= 0.5 misses one person and finds 3 false faces in 205 pieces of background;
     with two looks it does neither. Both ways miss two blurred heads at the edges of a portrait.
 
-    Thread-safe: MediaPipe runs all calls on a thread of its own.
+    Thread-safe: MediaPipe runs all calls on its own thread.
 
     Attributes:
         sure_score: see `models.detection.Detector`. In 11 % of 270 upright photos the face scores less. Of 210 false
-            upright faces that the full range network found in turned photos, 11 score as much.
+            upright faces that the full range network found in rotated photos, 11 score as much.
     """
 
     sure_score = 0.7

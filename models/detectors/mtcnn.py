@@ -53,7 +53,7 @@ class Mtcnn(Detector):
             0.95 or more; 4 % of 351 faces in crowds score less. It corrects the largest face of 6 of 3,811 LFW photos,
             and the prominent face of one.
         sure_score: see `models.detection.Detector`. In 1.5 % of 270 upright photos the face scores less. Of 388 false
-            upright faces in turned photos, 3 score as much.
+            upright faces in rotated photos, 3 score as much.
     """
 
     def __init__(
@@ -87,8 +87,8 @@ class Mtcnn(Detector):
         """Find the faces in `pixels` that count.
 
         The large levels of the pyramid, which show small faces, take most of the time. If not all faces count, the
-        small levels are searched first: once they show a sure face that no smaller face could replace or be counted
-        beside, the search ends.
+        small levels are searched first: once they show a sure face, and no smaller face could replace it or count
+        as well, the search ends.
         """
         if pick.rule == "all":
             return self.detect(pixels)
@@ -102,7 +102,7 @@ class Mtcnn(Detector):
             picked = pick.of(found, *photo.size, self.rival_score)
             if len(levels) == len(scales):
                 return picked
-            # A face below these scores might be dropped beside another.
+            # A face below these scores might be dropped because of a better one.
             sure = bool(picked) and picked[0].score >= max(self._sure, self.rival_score)
             needed = _smallest_window(pick, picked[0], *photo.size) if sure else 0.0
             if CELL / scales[len(levels) - 1] <= needed:
@@ -143,7 +143,7 @@ class Mtcnn(Detector):
         boxes, windows = self._touching(photo, boxes)
         if not len(boxes):
             return boxes
-        face, regression = photo.ask(self._rnet, windows, 24)
+        face, regression = photo.run(self._rnet, windows, 24)
         passed = face > self._thresholds[1]
         boxes = np.column_stack([boxes[passed, :4], face[passed]])
         kept = non_maximum_suppression(boxes, 0.7)
@@ -153,7 +153,7 @@ class Mtcnn(Detector):
         boxes, windows = self._touching(photo, boxes)
         if not len(boxes):
             return []
-        face, regression, landmarks = photo.ask(self._onet, windows, 48)
+        face, regression, landmarks = photo.run(self._onet, windows, 48)
         passed = face > self._thresholds[2]
         boxes = np.column_stack([boxes[passed, :4], face[passed]])
         # ONet returns all x and then all y, as shares of the window, whose coordinates start at one.
@@ -187,8 +187,8 @@ class _SampledPhoto:
         self.size = self.sampler.size
         self._answers: dict[tuple[int, bytes], tuple[NDArray[np.float32], ...]] = {}
 
-    def ask(self, network: CascadeNetwork, windows: NDArray[np.int64], size: int) -> list[NDArray[np.float32]]:
-        """The answers of `network`, which takes windows of `size` pixels, for one or more windows (n, 4)."""
+    def run(self, network: CascadeNetwork, windows: NDArray[np.int64], size: int) -> list[NDArray[np.float32]]:
+        """Return the outputs of `network`, which takes windows of `size` pixels, for one or more windows (n, 4)."""
         keys = [(size, window.tobytes()) for window in windows]
         new = [index for index, key in enumerate(keys) if key not in self._answers]
         if new:
@@ -256,7 +256,7 @@ def _smallest_window(pick: Pick, picked: Face, width: int, height: int) -> float
 
     All of 683 faces (500 portraits, 120 crowds, 9 group photos) were still found with windows of at most 1/1.8 of their
     side, and 95 of 100 with windows of their own side. A face that could replace the picked one is therefore searched
-    in windows of half its side, and a face that only counts beside it in windows of its side.
+    in windows of half its side, and a face that only counts as well in windows of its side.
     """
     rival = pick.smallest_rival(picked, width, height)
     return min(rival, picked.side / 2) if pick.rule == "one" else rival / 2

@@ -12,7 +12,7 @@ from models.detection import Detector
 
 RetinaFaceNetwork: TypeAlias = Callable[[Pixels], Sequence[NDArray[np.float32]]]
 """From photos, uint8 (n, height, width, 3) RGB, to the float32 scores (n, anchors), boxes (n, anchors, 4) and landmarks
-(n, anchors, 10) of their anchors, which `decoded` explains."""
+(n, anchors, 10) of their anchors; see `decoded`."""
 
 LEVELS = ((8, (10, 20)), (16, (32, 64)), (32, (128, 256)))
 """Stride of each level of the pyramid and the sides of its two square anchors, in pixels."""
@@ -25,11 +25,11 @@ class RetinaFace(Detector):
     Args:
         network: see `models.architectures.retinaface`.
         side: longer side of the network's input, in pixels. Larger photos are scaled down. The network was trained on
-            small photos and finds false faces in large ones: of nine group and single photos all are right at 480, and
-            seven at 1024.
+            small photos and finds false faces in large ones: of nine photos, all are right at 480, and seven at
+            1024.
         least_score: minimum score of a face, 0 to 1.
         sure_score: see `models.detection.Detector`. In 13 % of 270 upright photos the face scores less. Of 399 false
-            upright faces in turned photos, 14 score as much.
+            upright faces in rotated photos, 14 score as much.
         overlap: of two boxes with a larger intersection over union, only the better is kept.
     """
 
@@ -66,7 +66,7 @@ class RetinaFace(Detector):
 
 
 def anchors(height: int, width: int) -> NDArray[np.float32]:
-    """Centre x, centre y and side of a photo's anchors in pixels: (anchors, 3), in the network's order."""
+    """Return a photo's anchors in the network's order, float32 (anchors, 3): centre x, centre y and side in pixels."""
     grids = []
     for stride, sides in LEVELS:
         rows, columns = (np.arange(-(-length // stride)) + 0.5 for length in (height, width))

@@ -51,7 +51,8 @@ def _install(lines: list[str]) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write("\n".join(lines))
         file.flush()
-        _run(*_UV, "sync", "--python", sys.executable, file.name)
+        # Without bytecode, each replica would compile what it imports at its first start.
+        _run(*_UV, "sync", "--compile-bytecode", "--python", sys.executable, file.name)
     _run(*_UV, "install", "--quiet", "--python", sys.executable, "--no-deps", "--no-build-isolation", "--editable", ".")
 
 

@@ -39,7 +39,7 @@ def check_config(config: Any) -> list[AppArgs]:
     Raises:
         ConfigError: it has unknown keys or invalid values.
     """
-    # Imported late, because Serve reads the environment when it is imported, and the import takes two seconds.
+    # Imported here, because Serve reads the environment when it is imported, and the import takes two seconds.
     from ray.serve.schema import ServeDeploySchema
 
     _valid(ServeDeploySchema, config, "")

@@ -133,7 +133,7 @@ def copy_into(source: Path, path: Path, sha256: str) -> None:
 
 
 def npm_binary() -> str:
-    """Path of npm, on the PATH or beside the Python interpreter.
+    """Path of npm, on the PATH or next to the Python interpreter.
 
     Raises:
         ModelError: npm is not installed.
@@ -157,5 +157,5 @@ def _cause(error: Exception) -> str:
 
 
 def _without_credentials(text: str) -> str:
-    """Remove user, password and query from the URLs in `text`: they may hold a token or a signature."""
+    """Remove user, password and query from the URLs in `text`: they may contain a token or a signature."""
     return _QUERY.sub(r"\1", _USER.sub("://", text))

@@ -35,10 +35,10 @@ def fetch(card: Card, store: Store, downloads: Downloads, mirror: Path | None) -
 def _fetch_file(card: Card, file: WeightFile, path: Path, downloads: Downloads, mirror: Path | None) -> None:
     failures = []
     if not file.sources:
-        beside = folder_of(card) / file.name
-        if matches(beside, file.sha256):
-            return copy_into(beside, path, file.sha256)
-        failures.append(f"{beside} {_other_hash(beside, file) if beside.is_file() else 'is missing'}")
+        local = folder_of(card) / file.name
+        if matches(local, file.sha256):
+            return copy_into(local, path, file.sha256)
+        failures.append(f"{local} {_other_hash(local, file) if local.is_file() else 'is missing'}")
     if mirror is not None:
         # Files with the right name come first, because hashing the others takes time.
         for candidate in sorted(mirror.rglob("*"), key=lambda path: (path.name != file.name, path)):

@@ -45,7 +45,8 @@ def to_onnx(path: Path) -> ModelProto:
     try:
         model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
         return _Conversion(model).model()
-    except (OSError, ValueError, TypeError, LookupError, struct.error) as error:
+    except (OSError, AttributeError, LookupError, TypeError, ValueError, struct.error) as error:
+        # A damaged file has any number and any kind of values in any place.
         raise ModelError(f"{path} is not a TensorFlow Lite file of a float network: {error}") from error
 
 

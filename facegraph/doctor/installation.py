@@ -33,7 +33,7 @@ def packages(lock: Path) -> Finding:
         return Finding("ok", "the locked packages are installed")
     named = ", ".join(differences[:MAX_NAMED])
     if len(differences) > MAX_NAMED:
-        named += f" and {len(differences) - MAX_NAMED} others"
+        named += f" and {len(differences) - MAX_NAMED} more"
     return Finding("problem", f"packages differ from the lock file: {named}", "make install")
 
 

@@ -25,7 +25,7 @@ def test_packages_are_compared_with_the_lock_file(tmp_path: Path, monkeypatch: p
     found = installation.packages(lock)
     assert (found.level, found.command) == ("problem", "make install")
     assert f"httpx {version('httpx')} instead of ==0.0.1" in found.what
-    assert found.what.endswith("and 1 others")
+    assert found.what.endswith("and 1 more")
     monkeypatch.setattr(installation, "requires", lambda project: ["not-there>=1", "torch; extra == 'torch'"])
     monkeypatch.setattr(installation, "ONNX_RUNTIMES", ("no-build", "no-other-build"))
     assert "not-there is missing, no-build is missing" in installation.packages(lock).what

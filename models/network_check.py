@@ -69,7 +69,7 @@ def check_input(model: ModelProto, size: int, expected: Input) -> None:
 
 
 def check_logits(model: ModelProto) -> None:
-    """Check that a network's outputs are not probabilities.
+    """Check that a network's outputs are not probabilities. Its graph must not have a cycle.
 
     Raises:
         ModelError: the last operator before an output is a softmax or a sigmoid.

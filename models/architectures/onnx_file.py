@@ -26,11 +26,13 @@ def _checked(card: Card, path: Path) -> ModelProto:
     """Load the original file, check that it fits the card, and declare the sizes of its outputs in it."""
     model, size = load_onnx_file(path), card.crops[0].size
     check_input(model, size, input_of(card))
-    if card.face_task.takes_logits:
-        check_logits(model)
     batch = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value or 1
     [crop] = input_of(card).prepared(np.full((1, size, size, 3), 128, np.uint8))
-    for entry, length in zip(model.graph.output, output_sizes(path, crop, batch), strict=True):
+    sizes = output_sizes(path, crop, batch)
+    if card.face_task.takes_logits:
+        # After the network has run, because ONNX Runtime rejects a graph with a cycle, in which this would not end.
+        check_logits(model)
+    for entry, length in zip(model.graph.output, sizes, strict=True):
         entry.CopyFrom(onnx.helper.make_tensor_value_info(entry.name, TensorProto.FLOAT, [batch, length]))
     return model
 

@@ -67,6 +67,11 @@ PROBABILITIES = "core (float[n, 3, 4, 4] x) => (float[n, 3] y) {{ {} shares = {}
             "core (float[n, 3, h, w] x) => (float[n, d] y) <int64[2] s = {1, 48}> { y = Reshape (x, s) }",
             "the network does not run on an input of (1, 3, 8, 8)",
         ),
+        (
+            LIVENESS,
+            "core (float[n, 3, 4, 4] x) => (float[n, 3] y) { y = Identity (z) z = Identity (y) }",
+            "ONNX Runtime cannot open",
+        ),
         (LIVENESS, PROBABILITIES.format(MEANS, "Softmax"), "output y has gone through a Softmax"),
         (LIVENESS, PROBABILITIES.format(MEANS, "Sigmoid"), "output y has gone through a Sigmoid"),
     ],

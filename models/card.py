@@ -157,6 +157,8 @@ class Card(Strict):
             raise ValueError(f"input: required for the architecture {ONNX_FILE}, and not allowed for others")
         if described and (len(self.files) != 1 or len({spec.size for spec in self.crops}) != 1):
             raise ValueError(f"files, crops: the architecture {ONNX_FILE} needs one file and crops of one size")
+        if described and len(self.crops) > 1 and not self.face_task.several_crops:
+            raise ValueError(f"crops: the architecture {ONNX_FILE} reads one crop for the task {self.task}")
         if described and len(self.exports) != (2 if self.int8 else 1):
             raise ValueError(f"exports: the architecture {ONNX_FILE} writes one file, and a second one for int8")
         if described and self.task in FACE_TASKS and (missing := self.face_task.missing(self.output)):

@@ -60,7 +60,7 @@ def with_crops_side_by_side(model: ModelProto, size: int, count: int) -> ModelPr
     """Change `model` to read `count` crops per face, as inputs ``crops_0``, ``crops_1``, ..., and stack its answers.
 
     Args:
-        model: maps crops, uint8 (n, size, size, 3), to an answer (n). The new answer is (n, count).
+        model: maps crops, uint8 (n, size, size, 3), to an answer, float32 (n). The new answer is float32 (n, count).
     """
     names = [f"crops_{place}" for place in range(count)]
     inputs = ", ".join(f"uint8[n, {size}, {size}, 3] {name}" for name in names)

@@ -23,6 +23,7 @@ class EyesTask(FaceTask[EyesOutput]):
     """The softmax probability that an eye is open."""
 
     name = "eyes"
+    several_crops = True
     output = EyesOutput
 
     def shape(self, output: EyesOutput) -> tuple[int, ...]:

@@ -34,12 +34,14 @@ class FaceTask(ABC, Generic[Out]):
         metric: metric of the cards' threshold; None if the task has no threshold.
         fuses: whether networks of the task can be fused.
         takes_logits: whether the outputs of a network must be logits and not probabilities.
+        several_crops: whether an `onnx_file` network may read several crops per face, one at a time.
     """
 
     name: ClassVar[str]
     metric: ClassVar[str | None] = None
     fuses: ClassVar[bool] = False
     takes_logits: ClassVar[bool] = True
+    several_crops: ClassVar[bool] = False
     output: type[Out]
 
     @abstractmethod

@@ -49,7 +49,8 @@ def test_a_whole_card_is_valid(base: Fields, shape: tuple[int, ...]) -> None:
 
 
 def test_a_network_that_reads_crops_one_at_a_time_answers_for_each() -> None:
-    assert made_card(**OWN, crops=[BOX] * 2).shape == (2, 8)
+    eyes = {**OWN, "task": "eyes", "output": {"open_class": 0}, "thresholds": []}
+    assert made_card(**eyes, crops=[BOX] * 2).shape == (2,)
 
 
 NOT_FINITE = float("nan"), float("inf")
@@ -103,6 +104,7 @@ OF_LIVENESS = 'thresholds: a card for the task liveness must have one, with metr
         *((OWN, {"input": {**INPUT, "std": numbers}}, OF_STD) for numbers in (*NO_NUMBERS, 0)),
         (OWN, {"input": {**INPUT, "colours": "grey", "mean": (1, 2, 3)}}, "a grey input has one channel"),
         (OWN, {"crops": [BOX, SMALL_BOX]}, "one file and crops of one size"),
+        (OWN, {"crops": [BOX] * 2}, "reads one crop for the task embedder"),
         (OWN, {"files": [weight_file(), weight_file(name="c")]}, "one file and crops of one size"),
         (OWN, {"exports": ["a.onnx", "b.onnx"]}, "exports: the architecture onnx_file writes one file"),
         (OWN_LIVENESS, {"output": {}}, "output: the architecture onnx_file needs live_class"),

@@ -59,22 +59,24 @@ def test_a_failed_request_is_sent_again_after_the_delay(blocking: bool, monkeypa
     outcomes = [httpx.Response(429, headers={"Retry-After": "7"}), httpx.Response(200, json={"collections": []})]
     waits: list[float] = []
 
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
     def respond(request: httpx.Request) -> httpx.Response:
         if not waits:
             raise httpx.ConnectError("refused")
         return outcomes.pop(0)
 
-    really_sleep, caller = time.sleep, threading.current_thread()
+    # A server that runs in another thread of this process waits, too.
+    this_thread, sleep, sleep_async = threading.current_thread(), time.sleep, asyncio.sleep
 
-    def sleep_here(seconds: float) -> None:
-        # Threads that other tests started may still sleep.
-        (waits.append if threading.current_thread() is caller else really_sleep)(seconds)
+    def recorded(seconds: float) -> bool:
+        if ours := threading.current_thread() is this_thread:
+            waits.append(seconds)
+        return ours
 
-    monkeypatch.setattr(time, "sleep", sleep_here)
-    monkeypatch.setattr(asyncio, "sleep", sleep)
+    async def sleep_elsewhere(seconds: float) -> None:
+        await sleep_async(0 if recorded(seconds) else seconds)
+
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(0 if recorded(seconds) else seconds))
+    monkeypatch.setattr(asyncio, "sleep", sleep_elsewhere)
     made = (Client if blocking else AsyncClient)(ADDRESS, transport=httpx.MockTransport(respond))
     found: Any = made.collections()
     assert (found if blocking else asyncio.run(found)) == ()

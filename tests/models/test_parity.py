@@ -41,10 +41,9 @@ def differences(*networks: tuple[str, Path]) -> dict[str, float]:
     return {words[1]: float(words[2]) for words in lines if words[0] == "difference"}
 
 
-DETECTORS = ("mtcnn", "mediapipe-full-range", "retinaface-mobilenet", "centerface")
-NAMES = (*DETECTORS, "fr-liveness", "fr-pose", "fr-eyes", "mobilefacenet", "facenet")
-# No default configuration has these. They are exported for their tests.
-LONG = ("mtcnn-tensorflow", "minifasnet", "minifasnet-celeba", "deep-tree", "fr-feature")
+DETECTORS = ("mtcnn", "mtcnn-tensorflow", "mediapipe-full-range", "retinaface-mobilenet", "centerface")
+LIVENESS = ("fr-liveness", "minifasnet", "minifasnet-celeba", "deep-tree")
+NAMES = (*DETECTORS, *LIVENESS, "fr-pose", "fr-eyes", "mobilefacenet", "facenet", "fr-feature")
 
 
 def runtime(entry: Card) -> str:
@@ -52,10 +51,9 @@ def runtime(entry: Card) -> str:
     return "tensorflow" if entry.framework == "mediapipe" else entry.framework
 
 
-@pytest.mark.parametrize("names", [NAMES, pytest.param(LONG, marks=pytest.mark.long)], ids=["configured", "others"])
-def test_exports_answer_as_their_originals(store: Store, names: tuple[str, ...]) -> None:
+def test_exports_answer_as_their_originals(store: Store) -> None:
     folders: dict[str, list[tuple[str, Path]]] = defaultdict(list)
-    for name in names:
+    for name in NAMES:
         # What cannot be pulled is left out.
         with contextlib.suppress(pytest.skip.Exception):
             folders[runtime(pulled(name))].append((name, store.folder(card(name))))

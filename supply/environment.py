@@ -22,7 +22,6 @@ SETTINGS = {
     "extra-index-url": "UV_INDEX",
     "find-links": "UV_FIND_LINKS",
     "index-url": "UV_DEFAULT_INDEX",
-    "no-index": "UV_NO_INDEX",
 }
 """uv's variables for settings of pip."""
 
@@ -44,15 +43,22 @@ def main() -> None:
 
 
 def _install(lines: list[str]) -> None:
+    settings = _pip_settings()
     [uv] = [line for line in lines if line.startswith("uv==")]
     if not _has(uv):
         _run(sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps", uv)
     print(f"{len(lines)} packages for {sys.prefix}", flush=True)
+    # uv has no variable for this one.
+    wheels_only = ["--no-index"] if settings.get("no-index", "0").lower() in ("1", "true", "yes", "on") else []
+    # Like pip, search all indexes for a package, not only the first that has it.
+    forwarded = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
+    forwarded |= {SETTINGS[name]: value for name, value in settings.items() if name in SETTINGS}
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write("\n".join(lines))
         file.flush()
         # Without bytecode, each replica would compile what it imports at its first start.
-        _run(*_UV, "sync", "--compile-bytecode", "--python", sys.executable, file.name)
+        options = ("--compile-bytecode", *wheels_only, "--python", sys.executable, file.name)
+        _run(*_UV, "sync", *options, **forwarded)
     _run(*_UV, "install", "--quiet", "--python", sys.executable, "--no-deps", "--no-build-isolation", "--editable", ".")
 
 
@@ -67,22 +73,18 @@ def _has(line: str) -> bool:
         return False
 
 
-def _run(*command: str) -> None:
-    done = subprocess.run(command, cwd=PROJECT, env=_environment())
+def _pip_settings() -> dict[str, str]:
+    """Return pip's settings from its files and variables, which uv does not read."""
+    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
+    settings = (line.partition("=") for line in listed.splitlines())
+    return {key.rpartition(".")[2]: value.strip("'\"") for key, _, value in settings}
+
+
+def _run(*command: str, **variables: str) -> None:
+    done = subprocess.run(command, cwd=PROJECT, env={**variables, **os.environ})
     if done.returncode:
         # The command has printed the reason.
         raise SystemExit(done.returncode)
-
-
-def _environment() -> dict[str, str]:
-    """Return the variables of this process and, for pip's settings, those of uv, which does not read them itself."""
-    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
-    settings = (line.partition("=") for line in listed.splitlines())
-    named = {key.rpartition(".")[2]: value.strip("'\"") for key, _, value in settings}
-    # Like pip, search all indexes for a package, not only the first that has it.
-    forwarded = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
-    forwarded |= {SETTINGS[name]: value for name, value in named.items() if name in SETTINGS}
-    return {**forwarded, **os.environ}
 
 
 if __name__ == "__main__":

@@ -47,6 +47,10 @@ class GraphBuilder:
         self._nodes.append(helper.make_node(operator, inputs, [output], **attributes))
         return output
 
+    def planes(self, images: str) -> str:
+        """Add the conversion of images, uint8 (n, height, width, channels), to planes."""
+        return self.node("Cast", self.node("Transpose", images, perm=(0, 3, 1, 2)), to=TensorProto.FLOAT)
+
     def convolution(
         self,
         planes: str,
@@ -65,10 +69,9 @@ class GraphBuilder:
             padding: zeros on every side, or on the top, left, bottom and right.
         """
         pads = (padding,) * 4 if isinstance(padding, int) else padding
-        inputs = [planes, self.constant(kernel), *([] if bias is None else [self.constant(bias)])]
         return self.node(
             "Conv",
-            *inputs,
+            *self._weighted(planes, kernel, bias),
             name=name,
             kernel_shape=kernel.shape[2:],
             strides=(stride, stride),
@@ -82,8 +85,10 @@ class GraphBuilder:
         """Add a convolution without padding, or a fully connected layer if `kernel` is (outputs, inputs)."""
         if kernel.ndim == 4:
             return self.convolution(x, kernel, bias, name=name)
-        inputs = [x, self.constant(kernel), *([] if bias is None else [self.constant(bias)])]
-        return self.node("Gemm", *inputs, name=name, transB=1)
+        return self.node("Gemm", *self._weighted(x, kernel, bias), name=name, transB=1)
+
+    def _weighted(self, x: str, kernel: NDArray[np.float32], bias: NDArray[np.float32] | None) -> list[str]:
+        return [x, self.constant(kernel), *([] if bias is None else [self.constant(bias)])]
 
     def prelu(self, values: str, slopes: NDArray[np.float32], planes: bool = True) -> str:
         """Add a PReLU with one slope per channel of planes, or per column of rows (n, columns)."""

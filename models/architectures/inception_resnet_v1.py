@@ -66,7 +66,7 @@ class _InceptionGraph:
         self._weights = weights
 
     def crops(self) -> str:
-        return self._graph.node("Cast", self._graph.node("Transpose", "crops", perm=(0, 3, 1, 2)), to=TensorProto.FLOAT)
+        return self._graph.planes("crops")
 
     def standardised_crops(self) -> str:
         graph, planes = self._graph, self.crops()

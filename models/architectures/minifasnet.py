@@ -68,8 +68,7 @@ class _MiniFasNet:
     def classes(self, crops: str) -> str:
         """Add the network for `crops`, uint8 (n, 80, 80, 3), and return its logits (n, 3). Pixels are not scaled."""
         graph = self._graph
-        x = graph.node("Cast", graph.node("Transpose", crops, perm=(0, 3, 1, 2)), to=TensorProto.FLOAT)
-        x = self._convolution(x, "conv1", stride=2)
+        x = self._convolution(graph.planes(crops), "conv1", stride=2)
         x = self._convolution(x, "conv2_dw")
         for transition, stage in (("conv_23", "conv_3"), ("conv_34", "conv_4"), ("conv_45", "conv_5")):
             x = self._bottleneck(x, transition, stride=2)

@@ -46,8 +46,7 @@ class _RetinaFaceGraph:
 
     def model(self) -> onnx.ModelProto:
         graph = self._graph
-        pixels = graph.node("Cast", graph.node("Transpose", "photos", perm=(0, 3, 1, 2)), to=TensorProto.FLOAT)
-        x = graph.node("Sub", pixels, graph.constant(np.reshape(MEAN_RGB, (3, 1, 1))))
+        x = graph.node("Sub", graph.planes("photos"), graph.constant(np.reshape(MEAN_RGB, (3, 1, 1))))
         ends = []
         for stage, blocks in STAGES.items():
             for number in range(blocks):

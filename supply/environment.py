@@ -13,7 +13,8 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
-from supply.locked import PROJECT, RUNTIMES, locked_lines
+from project.root import ROOT
+from supply.locked import RUNTIMES, locked_lines
 
 RECORD = Path(sys.prefix) / "extras.txt"
 """Lists the extras of this environment. It is newer than the lock file if nothing has to be installed."""
@@ -30,7 +31,7 @@ def main() -> None:
     """Install the extras on the command line."""
     recorded = set(RECORD.read_text("utf-8").split()) if RECORD.exists() else set()
     extras = {*sys.argv[1:], "setup", *(recorded - RUNTIMES), *([] if shutil.which("npm") else ["npm"])}
-    sources = (PROJECT / "requirements.lock", PROJECT / "pyproject.toml")
+    sources = (ROOT / "requirements.lock", ROOT / "pyproject.toml")
     if extras == recorded and RECORD.stat().st_mtime > max(path.stat().st_mtime for path in sources):
         return
     try:
@@ -81,7 +82,7 @@ def _pip_settings() -> dict[str, str]:
 
 
 def _run(*command: str, **variables: str) -> None:
-    done = subprocess.run(command, cwd=PROJECT, env={**variables, **os.environ})
+    done = subprocess.run(command, cwd=ROOT, env={**variables, **os.environ})
     if done.returncode:
         # The command has printed the reason.
         raise SystemExit(done.returncode)

@@ -1,7 +1,8 @@
 """`python -m supply.locked cpu torch` prints the lines of requirements.lock that the service needs with these extras.
 
 An extra is one of pyproject.toml or a dependency group there, such as ``dev``. The lock file lists for each package
-which others require it (``# via``). Only the standard library is imported, because nothing is installed yet.
+which others require it (``# via``). Beside `project.root`, only the standard library is imported, because nothing is
+installed yet.
 """
 
 import re
@@ -10,14 +11,15 @@ import tomllib
 from collections.abc import Collection
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[1]
+from project.root import ROOT
+
 RUNTIMES = frozenset({"cpu", "gpu"})
 """Extras that exclude each other: both write the folder onnxruntime. One of them is needed."""
 
 _ENTRY = re.compile(r"^(?P<name>[a-z0-9._-]+)==.*\n(?P<via>(?:    #.*\n)*)", re.MULTILINE)
 
 
-def locked_lines(extras: Collection[str], project: Path = PROJECT) -> list[str]:
+def locked_lines(extras: Collection[str], project: Path = ROOT) -> list[str]:
     """Return the lines of the lock file that the service needs with `extras`, in the same order.
 
     Raises:

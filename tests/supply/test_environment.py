@@ -32,7 +32,7 @@ class Installed:
         self.commands: list[tuple[str, ...]] = []
         self.variables: dict[str, str] = {}
         self._monkeypatch = monkeypatch
-        monkeypatch.setattr(environment, "PROJECT", folder)
+        monkeypatch.setattr(environment, "ROOT", folder)
         monkeypatch.setattr(environment, "RECORD", self.record)
         monkeypatch.setattr(environment, "locked_lines", lambda extras: locked_lines(extras, folder))
         monkeypatch.setattr(environment, "_pip_settings", lambda: self.settings)

@@ -63,7 +63,7 @@ def from_base64(field: str, max_bytes: int) -> bytes:
 
 
 def _fits(base64: str | bytes, max_bytes: int) -> bool:
-    # Four characters encode three bytes, of which up to two can be padding.
+    # Four characters encode three bytes. Up to two of the bytes can be padding.
     return len(base64) * 3 // 4 <= max_bytes + 2
 
 

@@ -27,9 +27,10 @@ class Measurement:
     Attributes:
         what: ``bare``, ``plain`` or ``service``.
         clients: number of concurrent clients; for the bare pipeline, its processes.
-        numbers: ``rate``, answers per second, of which those at the edges count by the share that lies within; ``p50``
-            and ``p95``, milliseconds of an answer; ``cpu``, CPU seconds of the server per answer; ``memory``, its MiB
-            (PSS); ``similarity``, the median cosine similarity of the photos; ``replicas`` at the end.
+        numbers: ``rate``, responses per second, where a response at the edge of the measurement counts in proportion to
+            its time inside; ``p50`` and ``p95``, milliseconds of a response; ``cpu``, CPU seconds of the server per
+            response; ``memory``, its MiB (PSS); ``similarity``, the median cosine similarity of the photos;
+            ``replicas`` at the end.
         counts: ``answers``, ``refused`` and ``failed``.
         steps: medians in milliseconds, see `facegraph.step_times`.
     """

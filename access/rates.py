@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-MOST_CALLERS = 10_000
+MAX_CALLERS = 10_000
 """Maximum number of callers remembered. The least recent ones are forgotten, and start with a full bucket again."""
 
 
@@ -19,7 +19,7 @@ class Rates:
     """
 
     def __init__(
-        self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic, most: int = MOST_CALLERS
+        self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic, most: int = MAX_CALLERS
     ) -> None:
         self._rate = rate
         self._burst = burst

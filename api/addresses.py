@@ -26,7 +26,7 @@ MAX_URL = 4096
 
 _PORTS = {"http": 80, "https": 443}
 _CONCURRENT = 32
-_MOST_TRIED = 3
+_MAX_TRIED = 3
 _HEADERS = {
     "User-Agent": "facegraph",
     "Accept": "*/*",
@@ -176,7 +176,7 @@ def _parse(text: str, base: httpx.URL | None = None) -> httpx.URL:
 
 
 async def _connect(transport: httpx.AsyncBaseTransport, url: httpx.URL, checked: Sequence[IPAddress]) -> httpx.Response:
-    *more, last = checked[:_MOST_TRIED]
+    *more, last = checked[:_MAX_TRIED]
     for ip in more:
         try:
             return await transport.handle_async_request(_request(url, ip))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, FailFast, Field
 from pydantic_core import PydanticCustomError
 
-MOST_NUMBERS = 4096
+MAX_NUMBERS = 4096
 """Maximum length of an embedding in a request, well above any model's."""
 
 
@@ -34,7 +34,7 @@ Embedding = Annotated[
     Field(
         strict=True,
         min_length=1,
-        max_length=MOST_NUMBERS,
+        max_length=MAX_NUMBERS,
         description="Finite numbers, not all zero, as returned by an embedding route.",
     ),
     FailFast(),

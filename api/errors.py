@@ -65,7 +65,7 @@ GENERAL = frozenset(
 )
 """Codes that are not specific to photos. Every contract can return them."""
 
-MOST_MESSAGE = 1000
+MAX_MESSAGE = 1000
 """Maximum length of an error message, in characters."""
 RETRY_AFTER_S = 1
 """Seconds after which a client may retry a temporary error."""
@@ -162,7 +162,7 @@ def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
 
 def _printable(message: str) -> str:
     # A message may quote the request, so it can be long or contain lone surrogates, which UTF-8 cannot encode.
-    return message.encode("utf-8", "replace").decode()[:MOST_MESSAGE]
+    return message.encode("utf-8", "replace").decode()[:MAX_MESSAGE]
 
 
 def _first_problem(error: RequestValidationError) -> str:

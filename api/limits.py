@@ -11,9 +11,9 @@ from imaging.refused import Refused
 
 BODY_PAUSE_S = 8.0
 """Maximum time between two chunks of a body, in seconds. HAProxy applies the same limit to the first chunk."""
-MOST_VALUES = 1_000_000
+MAX_VALUES = 1_000_000
 """Maximum number of values in a JSON body. As Python objects, empty lists take twenty times their encoded size."""
-MOST_KEYS = 20_000
+MAX_KEYS = 20_000
 """Maximum number of keys in a JSON body, counted by colons. Each unknown key costs a validation error."""
 
 
@@ -62,10 +62,10 @@ class RequestBounds:
                 # In JSON, every value except the first follows one of these characters.
                 values += _count(body, b",[{")
                 keys += _count(body, b":")
-                if values > MOST_VALUES or keys > MOST_KEYS:
+                if values > MAX_VALUES or keys > MAX_KEYS:
                     raise Refused(
                         "BODY_TOO_LARGE",
-                        f"The JSON body exceeds the limit of {MOST_VALUES} values or {MOST_KEYS} keys",
+                        f"The JSON body exceeds the limit of {MAX_VALUES} values or {MAX_KEYS} keys",
                     )
             return message
 

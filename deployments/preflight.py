@@ -24,13 +24,13 @@ from graphs.settings import AppArgs
 RELEASE_WAIT_S = 1.2
 """Seconds to wait for a port or gallery in use: the processes of a killed service need a moment to exit."""
 
-LEAST_FILES, MOST_FILES = 256, 65536
+MIN_FILES, MAX_FILES = 256, 65536
 """Minimum and maximum open-file limit: HAProxy needs at least the first, and nothing needs more than the second."""
 
-LEAST_DISK = 2**28
+MIN_DISK = 2**28
 """Free disk space that Ray needs for logs and sockets, in bytes."""
 
-LEAST_STORE = 75 * 2**20
+MIN_STORE = 75 * 2**20
 """Ray's minimum object store size, in bytes."""
 
 TEMPORARY = Path("/tmp")  # noqa: S108
@@ -100,9 +100,9 @@ def open_files() -> None:
         StartError: the hard limit is too low.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    if most < LEAST_FILES:
-        raise StartError(f"the open-file limit is {hard}, but the service needs {LEAST_FILES}: raise `ulimit -Hn`")
+    most = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if most < MIN_FILES:
+        raise StartError(f"the open-file limit is {hard}, but the service needs {MIN_FILES}: raise `ulimit -Hn`")
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
@@ -127,8 +127,8 @@ def temporary_folder() -> Path:
         raise StartError(
             f"cannot write to {there}, which Ray needs for sockets and logs: set {name} to a writable folder"
         )
-    if (free := shutil.disk_usage(there).free) < LEAST_DISK:
-        needed = f"Ray needs {LEAST_DISK >> 20} MiB for its logs"
+    if (free := shutil.disk_usage(there).free) < MIN_DISK:
+        needed = f"Ray needs {MIN_DISK >> 20} MiB for its logs"
         raise StartError(f"{there} has only {free >> 20} MiB free, but {needed}: free some space, or set {name}")
     os.environ["RAY_TMPDIR"] = str(folder)
     if (others := os.environ.get("TMPDIR")) and not _is_fit(Path(others).absolute()):
@@ -158,7 +158,7 @@ def object_store(folder: Path = Path("/dev/shm")) -> None:  # noqa: S108
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         raise StartError(f"{folder} is missing or not writable, but Ray needs it: mount a tmpfs there")
     # Ray itself also leaves 5 % free, but takes up to 10 GB even if other programs use the shared memory.
-    most = max(LEAST_STORE, shutil.disk_usage(folder).free * 95 // 100)
+    most = max(MIN_STORE, shutil.disk_usage(folder).free * 95 // 100)
     os.environ.setdefault("RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES", str(most))
 
 

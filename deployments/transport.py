@@ -63,7 +63,7 @@ PORTS = ("RAY_SERVE_FALLBACK_PROXY_HTTP_PORT", "RAY_SERVE_FALLBACK_PROXY_GRPC_PO
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
 """Environment variables, in lower or upper case, by which gRPC would send calls between replicas to a proxy."""
 
-MOST_CONNECTIONS = 4096
+MAX_CONNECTIONS = 4096
 """Serve's default limit for HAProxy, used if the open-file limit allows it."""
 
 LONGEST_PARENT = 107 - len("/facegraph-12345678/" + 56 * "a" + "/admin.sock.4194304.tmp")
@@ -127,8 +127,8 @@ def _connections() -> int:
     """Return the number of connections that the open-file limit allows: HAProxy needs 2.5 files each, and some more."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
-        return MOST_CONNECTIONS
-    return max(1, min(MOST_CONNECTIONS, (hard - 200) * 2 // 5))
+        return MAX_CONNECTIONS
+    return max(1, min(MAX_CONNECTIONS, (hard - 200) * 2 // 5))
 
 
 def haproxy_binary() -> str | None:

@@ -17,7 +17,7 @@ from models.errors import ModelError
 COLUMNS = ("file", "left", "top", "width", "height")
 """Required columns of boxes.csv. Other columns are groups."""
 
-LEAST_OVERLAP = 0.35
+MIN_OVERLAP = 0.35
 """Minimum intersection over union of a found box that matches a labelled one."""
 
 SIZES = (20, 40, 80)
@@ -57,7 +57,7 @@ class LabelledFace:
                 return 0.0
             return 1 - max(abs(x - left - halves[0]) / halves[0], abs(y - top - halves[1]) / halves[1]) / 2
         overlap = _overlap(self.box, found)
-        return overlap if overlap >= LEAST_OVERLAP else 0.0
+        return overlap if overlap >= MIN_OVERLAP else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ AGES = ((0, "0-17"), (18, "18-29"), (30, "30-44"), (45, "45-59"), (60, "60+"))
 """Lowest age and name of each age group."""
 MANY_NUMBERS = 10
 """A column with more distinct numbers than this is grouped by `AGES`. In other columns each value is a group."""
-MOST_GROUPS = 20
+MAX_GROUPS = 20
 FILE = "file"
 
 
@@ -90,8 +90,8 @@ def read_groups(file: Path) -> Grouped:
     check_number_of_pairs(file, len(photos) * (len(photos) - 1) // 2)
     columns = {name: _groups([row[index] for row in rows]) for index, name in enumerate(names, start=1)}
     for name, groups in columns.items():
-        if not 2 <= (count := len({*groups})) <= MOST_GROUPS:
-            raise ModelError(f"{file}: the column {name} has {count} groups, but must have 2 to {MOST_GROUPS}")
+        if not 2 <= (count := len({*groups})) <= MAX_GROUPS:
+            raise ModelError(f"{file}: the column {name} has {count} groups, but must have 2 to {MAX_GROUPS}")
     return Grouped(photos, columns)
 
 

@@ -12,7 +12,7 @@ from imaging.refused import Refused
 
 MAX_SUBJECT = 512
 """Maximum length of a subject's id, in characters."""
-MOST_FACES = 20
+MAX_FACES_PER_PHOTO = 20
 """Maximum number of faces enrolled from one photo when all its faces are enrolled."""
 
 

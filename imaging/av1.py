@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from imaging.bit_reader import BitReader
 from imaging.refused import damaged, too_complex
 
-MOST_BITSTREAM_UNITS = 1024
+MAX_BITSTREAM_UNITS = 1024
 """Maximum number of OBUs (open bitstream units) per picture."""
 
 _SEQUENCE, _FRAME_HEADER, _FRAME = 1, 3, 6
@@ -40,7 +40,7 @@ def av1_work(coded: bytes) -> tuple[int, int]:
     """
     sequence, pixels, frames = None, 0, 0
     for number, (kind, body) in enumerate(_units(coded)):
-        if number > MOST_BITSTREAM_UNITS:
+        if number > MAX_BITSTREAM_UNITS:
             raise too_complex()
         if kind == _SEQUENCE:
             sequence = _sequence(BitReader(body))

@@ -21,7 +21,7 @@ TEMPLATE = np.array(
 )
 TEMPLATE_SIZE = 112
 
-MOST_TILT = 20.0
+MAX_TILT = 20.0
 """Maximum tilt that remains in a crop of a face's box, in degrees. Training photos also show tilted heads."""
 
 
@@ -92,11 +92,11 @@ def quarter_turns(landmarks: NDArray[np.floating]) -> int:
 def box_rotation(landmarks: NDArray[np.floating]) -> float:
     """Return the counterclockwise rotation of a photo before a face's box is cropped, in degrees, -180 to 180.
 
-    Whole quarter turns, and the rest of the tilt if it exceeds `MOST_TILT`.
+    Whole quarter turns, and the rest of the tilt if it exceeds `MAX_TILT`.
     """
     degrees = tilt(landmarks)
     turns = 90 * round(degrees / 90)
-    return degrees if abs(degrees - turns) > MOST_TILT else float(turns)
+    return degrees if abs(degrees - turns) > MAX_TILT else float(turns)
 
 
 def cut(
@@ -111,7 +111,7 @@ def cut(
         pixels: uint8 (height, width, 3), in any colour order, which the crops keep.
         boxes: left, top, right, bottom of each face, in pixels.
         landmarks: (5, 2) of each face, in pixels. ``aligned`` moves them onto the template. Otherwise they determine
-            the tilt of the face; if it exceeds `MOST_TILT`, the photo is rotated until the face is upright.
+            the tilt of the face; if it exceeds `MAX_TILT`, the photo is rotated until the face is upright.
         spec: shape of the crops.
 
     Returns:

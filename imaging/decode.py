@@ -21,17 +21,17 @@ PIL.Image.MAX_IMAGE_PIXELS = None
 # Each broken tag of an untrusted file would add a line to the log and stay in memory.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-MOST_WHOLE = 25_000_000
+MAX_WHOLE = 25_000_000
 """Maximum number of pixels of formats that must be decoded at full size (all but single-scan JPEG), at 4 or more bytes
 per pixel."""
-MOST_WEBP = 12_500_000
+MAX_WEBP = 12_500_000
 """Maximum number of pixels of a WEBP file. Pillow's copies take 28 bytes per pixel."""
-MOST_SPARE = 1.2
+MAX_SPARE = 1.2
 """Maximum ratio of coded pixels to the pixel limit for HEIC and AVIF, including tile edges and transparency. A pixel
 takes 7 to 14 bytes, or 20 with transparency."""
-MOST_WORK = 400_000_000
+MAX_WORK = 400_000_000
 """Maximum of pixels times decoder passes, about a second of work. Encoders write 10 to 16 scans."""
-MOST_ASPECT = 50
+MAX_ASPECT = 50
 """Maximum ratio of the sides. After downscaling, a more elongated photo would be too narrow for face detection."""
 
 _BAND = 4_000_000
@@ -63,7 +63,7 @@ class Limits:
 
     Attributes:
         max_bytes: size of the encoded file.
-        max_pixels: width times height according to the file's header; see also `MOST_WHOLE`.
+        max_pixels: width times height according to the file's header; see also `MAX_WHOLE`.
         max_dimension: longest side of the decoded pixels. Larger photos are scaled down.
     """
 
@@ -149,12 +149,12 @@ def decode(data: bytes, limits: Limits) -> Decoded:
 def _still(data: bytes, limits: Limits) -> tuple[str, bytes]:
     """Return Pillow's name for the format of a HEIC or AVIF file, and the file reduced to its primary picture."""
     still = heif_structure.read_still(data)
-    most = min(limits.max_pixels, MOST_WHOLE)
+    most = min(limits.max_pixels, MAX_WHOLE)
     _check_size(still.width, still.height, most)
-    if still.coded > MOST_SPARE * most:
-        text = f"The image has {still.coded} coded pixels; the maximum is {int(MOST_SPARE * most)}"
+    if still.coded > MAX_SPARE * most:
+        text = f"The image has {still.coded} coded pixels; the maximum is {int(MAX_SPARE * most)}"
         raise Refused("IMAGE_TOO_LARGE", text)
-    if still.work > MOST_WORK:
+    if still.work > MAX_WORK:
         raise too_complex()
     return ("AVIF" if still.codec == b"av01" else "HEIF"), still.data
 
@@ -171,11 +171,11 @@ def _check(image: PIL.ImageFile.ImageFile, passes: int, limits: Limits) -> None:
     width, height = image.size
     most = limits.max_pixels
     if image.format == "WEBP":
-        most = min(most, MOST_WEBP)
+        most = min(most, MAX_WEBP)
     elif image.format in ("PNG", "BMP") or passes > 1 or "progressive" in image.info:
-        most = min(most, MOST_WHOLE)
+        most = min(most, MAX_WHOLE)
     _check_size(width, height, most)
-    if width * height * passes > MOST_WORK:
+    if width * height * passes > MAX_WORK:
         raise Refused("IMAGE_TOO_COMPLEX", f"The image has {passes} scans, too many for its size")
     if any(tile.codec_name == "bmp_rle" for tile in image.tile):
         # Pillow decompresses such files byte by byte, in Python.
@@ -185,9 +185,9 @@ def _check(image: PIL.ImageFile.ImageFile, passes: int, limits: Limits) -> None:
 def _check_size(width: int, height: int, most: int) -> None:
     if width * height > most:
         raise Refused("IMAGE_TOO_LARGE", f"The image has {width}x{height} pixels; the maximum is {most}")
-    if max(width, height) > MOST_ASPECT * min(width, height):
+    if max(width, height) > MAX_ASPECT * min(width, height):
         raise Refused(
-            "INVALID_IMAGE", f"The image is too narrow: {width}x{height} pixels (maximum aspect ratio {MOST_ASPECT}:1)"
+            "INVALID_IMAGE", f"The image is too narrow: {width}x{height} pixels (maximum aspect ratio {MAX_ASPECT}:1)"
         )
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from imaging.refused import damaged, too_complex
 
-MOST_ITEMS = 1024
+MAX_ITEMS = 1024
 """Maximum number of pictures, tiles and metadata items per file. A 12-megapixel phone photo has about 55."""
-MOST_ENTRIES = 1 << 14
+MAX_ENTRIES = 1 << 14
 """Maximum number of boxes and list entries read per file. A phone photo has about 430."""
-MOST_EXTENTS = 32
+MAX_EXTENTS = 32
 """Maximum number of extents of an item's data."""
 
 TRANSFORMS = (b"irot", b"imir", b"clap", b"iscl")
@@ -74,7 +74,7 @@ class BoxReader:
     """Iterates over boxes and list entries, and limits their number.
 
     Raises:
-        Refused: ``IMAGE_TOO_COMPLEX`` for more than `MOST_ENTRIES`; ``INVALID_IMAGE`` for a box that extends past its
+        Refused: ``IMAGE_TOO_COMPLEX`` for more than `MAX_ENTRIES`; ``INVALID_IMAGE`` for a box that extends past its
             container.
     """
 
@@ -105,7 +105,7 @@ class BoxReader:
 
     def _add(self) -> None:
         self._count += 1
-        if self._count > MOST_ENTRIES:
+        if self._count > MAX_ENTRIES:
             raise too_complex()
 
     def only(self, place: int, stop: int, *kinds: bytes) -> dict[bytes, HeifBox]:
@@ -157,7 +157,7 @@ def _items(boxes: BoxReader, information: HeifBox) -> dict[int, HeifItem]:
         if identifier in items or protection:
             raise damaged()
         items[identifier] = HeifItem(kind, place)
-        if len(items) > MOST_ITEMS:
+        if len(items) > MAX_ITEMS:
             raise too_complex()
     return items
 
@@ -173,7 +173,7 @@ def _read_locations(boxes: BoxReader, locations: HeifBox, inside: HeifBox | None
         method = reader.read(2) & 15 if version else 0
         outside, base = reader.read(2), reader.read(base_size)
         count = reader.read(2)
-        if count > MOST_EXTENTS or (item and item.extents):
+        if count > MAX_EXTENTS or (item and item.extents):
             raise too_complex()
         first, stop = (inside.body, inside.stop) if method == 1 and inside else (0, len(boxes.data))
         for _ in boxes.entries(count):

@@ -8,9 +8,9 @@ from imaging.heif_boxes import BoxReader, ByteReader, HeifBox, HeifItem, read_it
 from imaging.hevc import hevc_work, sample_format
 from imaging.refused import damaged, too_complex
 
-MOST_DECODED = 512
+MAX_DECODED = 512
 """Maximum number of coded pictures per photo, counting tiles and their transparency. Each needs its own decoder."""
-MOST_DEPTH = 3
+MAX_DEPTH = 3
 """Maximum depth of pictures composed of other pictures, such as a rotated grid of tiles."""
 
 _SHARED = 4 << 20
@@ -96,7 +96,7 @@ class _Tree:
     def visit(self, identifier: int, depth: int = 0, alpha: bool = False) -> tuple[int, int]:
         """Add the work of an item, its parts and their transparency to the totals, and return its width and height."""
         item = self._items.get(identifier)
-        if item is None or depth > MOST_DEPTH or b"iscl" in item.properties:
+        if item is None or depth > MAX_DEPTH or b"iscl" in item.properties:
             raise damaged()
         self.used.add(identifier)
         width, height = self._size(item)
@@ -139,7 +139,7 @@ class _Tree:
 
     def _decode(self, item: HeifItem, alpha: bool) -> None:
         self._decoded += 1
-        if self._decoded > MOST_DECODED:
+        if self._decoded > MAX_DECODED:
             raise too_complex()
         self.codecs.add(item.kind)
         payload = self._read(item.extents)

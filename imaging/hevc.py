@@ -7,7 +7,7 @@ from itertools import chain
 from imaging.bit_reader import BitReader
 from imaging.refused import damaged, too_complex
 
-MOST_NAL_UNITS = 1024
+MAX_NAL_UNITS = 1024
 """Maximum number of NAL units per picture: parameter sets, messages and slices."""
 
 _SPS = 33
@@ -54,7 +54,7 @@ def hevc_work(configuration: bytes, coded: bytes) -> tuple[int, int]:
     pixels = slices = pictures = 0
     units = chain(_parameter_sets(configuration), _units(coded, 1 + (configuration[21] & 3)))
     for number, unit in enumerate(units):
-        if number > MOST_NAL_UNITS:
+        if number > MAX_NAL_UNITS:
             raise too_complex()
         kind = unit[0] >> 1 & 0x3F
         if kind == _SPS:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from imaging.refused import damaged, too_complex
 
-MOST_SEGMENTS = 1024
+MAX_SEGMENTS = 1024
 """Maximum number of segments of a JPEG file, including scans. Metadata that fills the largest file takes about 160."""
-MOST_STRAY = 1024
+MAX_STRAY = 1024
 """Maximum number of stray bytes before a segment of the header."""
 
 # Neither a 255 in coded data, which is followed by 0, nor a restart marker, which separates coded data.
@@ -49,7 +49,7 @@ def read_scans(data: bytes) -> Scans:
     finished: dict[int, int] = {}
     while found := _MARKER.search(data, place):
         segments += 1
-        if segments > MOST_SEGMENTS:
+        if segments > MAX_SEGMENTS:
             raise too_complex()
         if not passes:
             _check_gap(found.start() - place)
@@ -119,5 +119,5 @@ def continued(body: bytes) -> bytes:
 
 def _check_gap(stray: int) -> None:
     # Pillow skips stray bytes one by one, in Python.
-    if stray > MOST_STRAY:
+    if stray > MAX_STRAY:
         raise damaged()

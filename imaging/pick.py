@@ -9,7 +9,7 @@ from imaging.faces import Face
 
 FaceRule: TypeAlias = Literal["one", "largest", "prominent", "all"]
 
-MOST_FACES_ANSWERED = 100
+MAX_FACES_ANSWERED = 100
 """Maximum number of faces in a response. `Photo.found` counts all of them."""
 
 
@@ -28,7 +28,7 @@ class Pick:
 
     rule: FaceRule = "all"
     other_faces: float = 0.0
-    most: int = MOST_FACES_ANSWERED
+    most: int = MAX_FACES_ANSWERED
     whole_photo: bool = False
 
     @property

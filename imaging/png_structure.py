@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from imaging.refused import damaged, too_complex
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MOST_DATA_CHUNKS = 16_384
+MAX_DATA_CHUNKS = 16_384
 """Maximum number of chunks of pixels. Encoders write 8 KiB or more per chunk."""
-MOST_OTHER_CHUNKS = 128
+MAX_OTHER_CHUNKS = 128
 """Maximum number of other chunks. A file with a profile, texts and a palette has about ten."""
 
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
@@ -34,7 +34,7 @@ def essential(data: bytes) -> bytes:
             pixel_chunks += 1
         else:
             others += 1
-        if pixel_chunks > MOST_DATA_CHUNKS or others > MOST_OTHER_CHUNKS:
+        if pixel_chunks > MAX_DATA_CHUNKS or others > MAX_OTHER_CHUNKS:
             raise too_complex()
         critical = not kind[0] & 0x20
         if critical and kind not in _CRITICAL:

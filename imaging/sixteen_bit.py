@@ -10,27 +10,27 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-MOST_LOW = 0x0FFF
+MAX_LOW = 0x0FFF
 """Maximum sample of a photo whose upper bits count as empty."""
-MOST_PIXELS = 12_500_000
+MAX_PIXELS = 12_500_000
 """Maximum number of pixels of a 16-bit colour photo to brighten, which takes 22 bytes per pixel."""
 
 
 def bits_to_drop(largest: int) -> int:
     """Number of lower bits to drop from 16-bit samples, given the largest of them."""
-    return 8 if largest > MOST_LOW else max(largest.bit_length() - 8, 0)
+    return 8 if largest > MAX_LOW else max(largest.bit_length() - 8, 0)
 
 
 def uses_lower_bits(image: PIL.Image.Image) -> bool:
     """Check whether the upper bits of 16-bit colours are empty, from the upper bytes that Pillow decodes.
 
-    Photos of more than `MOST_PIXELS` are left as they are.
+    Photos of more than `MAX_PIXELS` are left as they are.
     """
-    if image.width * image.height > MOST_PIXELS:
+    if image.width * image.height > MAX_PIXELS:
         return False
     extrema = np.atleast_2d(image.getextrema())
     colours = extrema[:-1] if image.mode in ("LA", "RGBA") else extrema
-    return bool(colours.max() <= MOST_LOW >> 8)
+    return bool(colours.max() <= MAX_LOW >> 8)
 
 
 def decode_lower_bits(data: bytes) -> PIL.Image.Image:

@@ -24,7 +24,7 @@ from load_tests.records import Request, read
 from load_tests.results import table
 
 URL = "http://localhost:8000/mediapipe"
-MOST_PROBLEMS = 5
+MAX_PROBLEMS = 5
 
 
 def send(url: str, pair: tuple[Path, Path], requests: int, concurrency: int) -> list[Request]:
@@ -75,7 +75,7 @@ def main(
     problems = Counter(each.problem for each in requests if each.problem)
     failed = problems.total() == len(requests)
     console.print(f"[red]none[/] of {len(requests)} requests succeeded" if failed else report(requests))
-    for problem, count in problems.most_common(MOST_PROBLEMS):
+    for problem, count in problems.most_common(MAX_PROBLEMS):
         console.print(f"[red]{count} failed[/]: {escape(problem)}", soft_wrap=True)
     raise typer.Exit(failed)
 

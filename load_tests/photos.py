@@ -14,7 +14,7 @@ SAMPLES = ROOT / "data" / "photos"
 # In these sample photos every detector finds exactly one face, large and clear enough to be enrolled.
 GOOD_SAMPLES = ("*/*biography*", "*/*zimbio*", "madonna/*justjared*")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".heic", ".heif", ".hif", ".avif"})
-MOST = 200
+MAX_PHOTOS = 200
 """Maximum number of photos loaded from a folder."""
 LONGEST_SIDE = 1024
 """Longer side of a typical photo from a phone client, in pixels. The sample photos are smaller."""
@@ -66,11 +66,11 @@ def enlarged_pair() -> tuple[Path, Path]:
 
 
 def in_folder(folder: Path) -> list[Path]:
-    """Find up to `MOST` photos in `folder` and its subfolders, evenly spaced in sorted order.
+    """Find up to `MAX_PHOTOS` photos in `folder` and its subfolders, evenly spaced in sorted order.
 
     Raises ValueError if there are fewer than two.
     """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if len(paths) < 2:
         raise ValueError(f"{folder} has {len(paths)} photos; at least two are needed")
-    return paths[:: -(-len(paths) // MOST)]
+    return paths[:: -(-len(paths) // MAX_PHOTOS)]

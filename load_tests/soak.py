@@ -26,7 +26,7 @@ WARM_UP_S, WARM_UP_SHARE = 60, 0.2
 """The warm-up is the shorter of the two."""
 # The gallery's timers run faster than usual. Keys and rates are off, even if the environment sets them.
 SETTINGS = {"GALLERY_OPTIMISE_S": "2", "GALLERY_CLEAN_S": "15", "REQUIRE_KEYS": "false", "RATE_LIMIT": "0"}
-MOST_GROWTH, MOST_SLOWDOWN, ANY_ROUTE = 0.10, 0.25, 1.0
+MAX_GROWTH, MAX_SLOWDOWN, ANY_ROUTE = 0.10, 0.25, 1.0
 """Maximum growth of resources, of a typical route's time, and of a single route's time, a median of few responses."""
 FEWEST = 10
 """Minimum number of responses of a route in each quarter for its time to count."""
@@ -39,7 +39,7 @@ RESOURCES: dict[str, tuple[Callable[[Sample], float], float]] = {
     # Commits leave about this many files until the next clean-up.
     "files of the gallery": (lambda sample: sample.gallery_files, 50),
 }
-"""The values of a sample that must not grow, and how much each may grow in addition to `MOST_GROWTH`."""
+"""The values of a sample that must not grow, and how much each may grow in addition to `MAX_GROWTH`."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def changes(begin: float, end: float, samples: Iterable[Sample], requests: Itera
     spans = ((begin, begin + length), (end - length, end))
     first, last = ([each for each in samples if start <= each.at < stop] for start, stop in spans)
     found = [
-        Change(what, median(map(figure, first)), median(map(figure, last)), MOST_GROWTH, slack)
+        Change(what, median(map(figure, first)), median(map(figure, last)), MAX_GROWTH, slack)
         for what, (figure, slack) in RESOURCES.items()
     ]
     # What a replica leaked is gone when it exits.
@@ -88,7 +88,7 @@ def changes(begin: float, end: float, samples: Iterable[Sample], requests: Itera
         if min(map(len, times)) >= FEWEST:
             early, late = map(median, times)
             routes.append(Change(f"{name}, ms", early, late, ANY_ROUTE))
-    typical = Change("time of a typical route", 1.0, 1 + median(route.growth for route in routes), MOST_SLOWDOWN)
+    typical = Change("time of a typical route", 1.0, 1 + median(route.growth for route in routes), MAX_SLOWDOWN)
     return [*found, typical, *sorted(routes, key=lambda route: -route.last)]
 
 

@@ -27,8 +27,8 @@ PATHS = ("detect-face", "extract-embedding", "compare-faces")
 ROLE = "facenet"
 """Role of the contract's embedder."""
 
-MOST_DISTANCE = 1.0
-LEAST_COSINE = 0.4
+MAX_DISTANCE = 1.0
+MIN_COSINE = 0.4
 """The contract's rule: a match is below this distance or above this cosine similarity."""
 
 
@@ -132,5 +132,5 @@ async def post_compare_faces(request: Request, body: EmbeddingPair) -> FaceCompa
         similarity=(measured.cosine + 1) / 2,
         cosine_similarity=measured.cosine,
         euclidean_distance=measured.euclidean,
-        match=count_match(measured.euclidean < MOST_DISTANCE or measured.cosine > LEAST_COSINE),
+        match=count_match(measured.euclidean < MAX_DISTANCE or measured.cosine > MIN_COSINE),
     )

@@ -9,9 +9,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from api.service import Service
-from gallery.records import MOST_FACES
+from gallery.records import MAX_FACES_PER_PHOTO
 from graphs.liveness import LivenessPolicy
-from imaging.pick import MOST_FACES_ANSWERED, FaceRule, Pick
+from imaging.pick import MAX_FACES_ANSWERED, FaceRule, Pick
 
 
 def _written(pattern: str, kind: str) -> Callable[[object], object]:
@@ -92,8 +92,8 @@ class DetectOptions(StageOptions):
 
     attributes: Attributes = ""
     faces: FaceRule = Field("all", description=_rules("every face"))
-    max_faces: Annotated[int, Field(ge=1, le=MOST_FACES_ANSWERED), IN_DIGITS] = Field(
-        MOST_FACES_ANSWERED,
+    max_faces: Annotated[int, Field(ge=1, le=MAX_FACES_ANSWERED), IN_DIGITS] = Field(
+        MAX_FACES_ANSWERED,
         description="Maximum number of faces to return, best score first. faces_found counts the others too.",
     )
 
@@ -142,6 +142,6 @@ class EnrolOptions(StageOptions):
     replace: Truth = Field(False, description="Whether to delete the subjects' earlier faces in the same commit.")
 
 
-def pick_of(service: Service, rule: FaceRule, most: int = MOST_FACES) -> Pick:
+def pick_of(service: Service, rule: FaceRule, most: int = MAX_FACES_PER_PHOTO) -> Pick:
     """Return the `Pick` for `rule`, with at most `most` faces."""
     return Pick(rule, service.policy.other_faces, most)

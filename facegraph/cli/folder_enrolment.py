@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 from facegraph.cli.output import ReportProgress
 from facegraph.cli.person_folders import FileOutcome, refused_file, unreadable_file
 from facegraph.client import AsyncClient, EnrolledPhoto, FaceRule, ForbiddenError, StoredFace
-from gallery.records import MOST_FACES, digest, photo_source, subject_key
+from gallery.records import MAX_FACES_PER_PHOTO, digest, photo_source, subject_key
 from gallery.subject_ids import refuse_blank
 from imaging.refused import Refused
 
@@ -35,7 +35,7 @@ def face_ids(subject: str, photo: bytes, every_face: bool) -> list[str]:
         every_face: whether all faces of the photo are enrolled, as with the rule ``all``, or only one.
     """
     key, photo_digest = subject_key(subject), hashlib.sha256(photo).hexdigest()
-    numbers = range(MOST_FACES) if every_face else [None]
+    numbers = range(MAX_FACES_PER_PHOTO) if every_face else [None]
     return [digest(key, photo_source(photo_digest, number)) for number in numbers]
 
 

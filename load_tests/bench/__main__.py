@@ -28,7 +28,7 @@ from load_tests.photos import enlarged_pair
 from load_tests.programs import ConfigOption, RunningService, free_port, running_program, running_service
 from load_tests.results import machine
 
-PLAIN_MOST_CLIENTS = 8
+PLAIN_MAX_CLIENTS = 8
 
 
 def main(
@@ -56,7 +56,7 @@ def main(
         # The first worker responds while the others load, and would get every connection.
         with running_program(command, log, lambda: log.read_text().count("startup complete") == cores) as process:
             server = RunningService(f"http://127.0.0.1:{port}", process)
-            for count in [each for each in counts if each <= PLAIN_MOST_CLIENTS] or counts[:1]:
+            for count in [each for each in counts if each <= PLAIN_MAX_CLIENTS] or counts[:1]:
                 yield measurement.asked("plain", "/compare", pair, server, count, seconds)
 
     def service() -> Iterator[Measurement]:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from api.embeddings import MOST_NUMBERS, EmbeddingPair
+from api.embeddings import MAX_NUMBERS, EmbeddingPair
 from api.padding import answered_dimensions, padded, unpadded
 from api.service import Service
 from graphs.compare import distances
@@ -80,9 +80,9 @@ def test_an_invalid_embedding_is_refused_by_its_place(text: str, found: tuple[tu
 
 
 def test_the_length_is_bounded() -> None:
-    longest = [1.0] * MOST_NUMBERS
+    longest = [1.0] * MAX_NUMBERS
     assert EmbeddingPair(embedding1=longest, embedding2=longest).vectors()[0].shape == (4096,)
-    place, message = problem(f"[{'1,' * MOST_NUMBERS} 1]")
+    place, message = problem(f"[{'1,' * MAX_NUMBERS} 1]")
     assert place == ("embedding1",)
     assert message.startswith("List should have at most 4096 items")
     assert problem("[]")[1].startswith("List should have at least 1 item")

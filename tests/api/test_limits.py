@@ -7,7 +7,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from api import limits
-from api.limits import MOST_KEYS, MOST_VALUES, RequestBounds
+from api.limits import MAX_KEYS, MAX_VALUES, RequestBounds
 from api.settings import LimitArgs
 from imaging.refused import Refused
 from tests.api.asgi import ask
@@ -88,7 +88,7 @@ def test_a_body_that_becomes_too_large_is_refused_there(headers: dict[str, str])
     assert (inner.read, body.left) == (b"12345", [b"never read"])
 
 
-@pytest.mark.parametrize(("start", "value", "most"), [(b"[1", b",1", MOST_VALUES - 1), (b"{", b":", MOST_KEYS)])
+@pytest.mark.parametrize(("start", "value", "most"), [(b"[1", b",1", MAX_VALUES - 1), (b"{", b":", MAX_KEYS)])
 def test_json_has_a_limited_number_of_values_and_keys(start: bytes, value: bytes, most: int) -> None:
     pieces = start + value * (most - 1), value
     for holds, body in (("application/json", Body(*pieces)), ("Multipart/form-data", Body(*pieces, value))):

@@ -13,7 +13,7 @@ from tests.deployments.traffic import Traffic
 from tests.live_service import served
 
 CONFIG = PROJECT / "configs" / "autoscaling.yaml"
-MOST = 3
+MAX_REPLICAS = 3
 CLIENTS = 8
 TIMEOUT_S = 60
 
@@ -38,7 +38,7 @@ def test_only_the_loaded_stage_scales_up_and_back(tmp_path: Path, mindy: bytes, 
         count_until(lambda count: count.total() == len(application["deployments"]))
         traffic = Traffic(server.address, (mindy, mindy_again), kinds=("/compare",))
         with traffic.by(CLIENTS):
-            count_until(lambda count: count[LOADED] == MOST)
+            count_until(lambda count: count[LOADED] == MAX_REPLICAS)
             traffic.wait_for(2 * CLIENTS)
         # One client goes on while replicas end.
         with traffic.by(1):
@@ -47,4 +47,4 @@ def test_only_the_loaded_stage_scales_up_and_back(tmp_path: Path, mindy: bytes, 
     assert (traffic.failed, traffic.wrong) == ([], [])
     assert {count[name] for count in counts[-1:] for name in count} == {1}
     assert {count[name] for count in counts for name in IDLE} <= {0, 1}
-    assert max(most for count in counts for most in count.values()) == MOST
+    assert max(most for count in counts for most in count.values()) == MAX_REPLICAS

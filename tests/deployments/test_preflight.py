@@ -87,13 +87,13 @@ def test_machine_is_not_checked_for_a_running_cluster(tmp_path: Path, monkeypatc
         assert served == config(tmp_path, 1)
 
 
-@pytest.mark.parametrize("hard", [preflight.LEAST_FILES, 1024, resource.RLIM_INFINITY])
+@pytest.mark.parametrize("hard", [preflight.MIN_FILES, 1024, resource.RLIM_INFINITY])
 def test_limit_of_open_files_is_raised_or_too_low(hard: int, monkeypatch: pytest.MonkeyPatch) -> None:
     limits: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: (64, hard))
     monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.append(pair))
     preflight.open_files()
-    assert limits == [(hard if hard > 0 else preflight.MOST_FILES, hard)]
+    assert limits == [(hard if hard > 0 else preflight.MAX_FILES, hard)]
     monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 128))
     with pytest.raises(StartError, match=r"the open-file limit is 128, .* raise `ulimit -Hn`"):
         preflight.open_files()
@@ -153,7 +153,7 @@ def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("free", "most"), [(2**33, 2**33 * 95 // 100), (2**26, preflight.LEAST_STORE)])
+@pytest.mark.parametrize(("free", "most"), [(2**33, 2**33 * 95 // 100), (2**26, preflight.MIN_STORE)])
 def test_object_store_fits_into_shared_memory(
     free: int, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.detection import (
-    LEAST_OVERLAP,
+    MIN_OVERLAP,
     DetectedPhoto,
     LabelledFace,
     detection_figures,
@@ -47,7 +47,7 @@ def test_each_label_is_paired_with_one_box_that_overlaps(places: list[Box], foun
     assert paired_boxes(labels, places) == {index: index for index in range(len(labels))}
     paired = paired_boxes(labels, found)
     assert len(set(paired.values())) == len(paired)
-    assert all(labels[row].fit(found[column]) >= LEAST_OVERLAP for row, column in paired.items())
+    assert all(labels[row].fit(found[column]) >= MIN_OVERLAP for row, column in paired.items())
     left = [column for column in range(len(found)) if column not in paired.values()]
     missed = [row for row in range(len(labels)) if row not in paired]
     assert not any(labels[row].fit(found[column]) for row in missed for column in left)

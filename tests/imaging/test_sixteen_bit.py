@@ -38,5 +38,5 @@ def test_transparency_is_kept_when_a_photo_is_brightened() -> None:
 def test_a_colour_photo_of_too_many_pixels_stays_dark(monkeypatch: pytest.MonkeyPatch) -> None:
     data = sixteen_bits(np.full((2, 3), 0xFFF, np.uint16), 2)
     for most, brightness in ((6, 255), (5, 15)):
-        monkeypatch.setattr(sixteen_bit, "MOST_PIXELS", most)
+        monkeypatch.setattr(sixteen_bit, "MAX_PIXELS", most)
         assert (decode(data, Limits()).pixels == brightness).all()

@@ -39,7 +39,7 @@ ENVIRONMENT = BASE["ConfigMap"]["data"]
 
 
 CONFIG = yaml.safe_load(SERVICE["serveConfigV2"])
-MOST = {
+REPLICAS = {
     entry["name"]: entry.get("autoscaling_config", {}).get("max_replicas", 1)
     for entry in CONFIG["applications"][0]["deployments"]
 }
@@ -93,10 +93,11 @@ def test_one_replica_of_each_stage_fits_on_one_gpu(args: AppArgs) -> None:
 
 def test_worker_groups_have_room_for_every_replica(args: AppArgs) -> None:
     gpu, cpu = GROUPS["gpu"], GROUPS["cpu"]
-    gpus, beside_gpus, elsewhere = 0.0, 0.0, MOST["ingress"] * args.ingress_cpus
-    elsewhere += MOST["gallery-writer"] * args.gallery.writer_cpus + MOST["gallery-reader"] * args.gallery.reader_cpus
+    gpus, beside_gpus, elsewhere = 0.0, 0.0, REPLICAS["ingress"] * args.ingress_cpus
+    elsewhere += REPLICAS["gallery-writer"] * args.gallery.writer_cpus
+    elsewhere += REPLICAS["gallery-reader"] * args.gallery.reader_cpus
     for role, stage in args.stages.items():
-        replicas = MOST[f"{stage.card.task}-{role}"]
+        replicas = REPLICAS[f"{stage.card.task}-{role}"]
         gpus += replicas * stage.gpus
         beside_gpus += replicas * stage.cpus if stage.gpus else 0
         elsewhere += 0 if stage.gpus else replicas * stage.cpus

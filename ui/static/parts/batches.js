@@ -3,9 +3,9 @@
 import { ApiError } from "./api.js";
 
 // Far below the service's limits of 64 photos and about 28 MB per request, so that progress is visible.
-const MOST_PHOTOS = 12;
-const MOST_BYTES = 16e6;
-const MOST_TRIES = 8;
+const MAX_PHOTOS = 12;
+const MAX_BYTES = 16e6;
+const MAX_TRIES = 8;
 
 /** Ways to name the subject of a file: by its folder or by its own name. */
 export const NAMINGS = {
@@ -22,12 +22,12 @@ export const NAMINGS = {
 export const pathOf = (file) => file.path ?? (file.webkitRelativePath || file.name);
 
 /** Split `entries`, each {file, subject}, into batches within both limits. */
-export function batches(entries, mostPhotos = MOST_PHOTOS, mostBytes = MOST_BYTES) {
+export function batches(entries, maxPhotos = MAX_PHOTOS, maxBytes = MAX_BYTES) {
   const made = [];
   let bytes = 0;
   for (const entry of entries) {
     const last = made.at(-1);
-    if (last && last.length < mostPhotos && bytes + entry.file.size <= mostBytes) last.push(entry);
+    if (last && last.length < maxPhotos && bytes + entry.file.size <= maxBytes) last.push(entry);
     else {
       made.push([entry]);
       bytes = 0;
@@ -68,7 +68,7 @@ async function patiently(batch, send, waits, signal, pause) {
       if (error.code === "BODY_TOO_LARGE")
         return { photos: [{ photo: 0, status: "refused", error: { code: "IMAGE_TOO_LARGE", message: "" } }] };
       const passes = error instanceof ApiError && ([429, 503].includes(error.status) || error.code === "NETWORK");
-      if (!passes || tries === MOST_TRIES) throw error;
+      if (!passes || tries === MAX_TRIES) throw error;
       if (signal.aborted) return {};
       const seconds = error.retryAfter ?? tries;
       waits(seconds, error);

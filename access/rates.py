@@ -15,16 +15,12 @@ class Rates:
         rate: sustained requests per second; 0 for no limit.
         burst: maximum number of requests in a burst after a pause.
         clock: monotonic time in seconds.
-        most: maximum number of callers remembered.
     """
 
-    def __init__(
-        self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic, most: int = MAX_CALLERS
-    ) -> None:
+    def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
         self._burst = burst
         self._clock = clock
-        self._most = most
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait(self, caller: str) -> float:
@@ -40,6 +36,6 @@ class Rates:
         tokens = min(self._burst, tokens + (now - since) * self._rate)
         wait = max(0.0, (1 - tokens) / self._rate)
         self._buckets[caller] = (tokens if wait else tokens - 1, now)
-        if len(self._buckets) > self._most:
+        if len(self._buckets) > MAX_CALLERS:
             self._buckets.popitem(last=False)
         return wait

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 
 LOCK = "writer.lock"
@@ -54,7 +55,7 @@ def reserve(folder: Path, until: float) -> Iterator[None]:
         OSError: the folder is not writable.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _open(folder / SERVICE_LOCK) as service, _open(folder / LOCK) as writer:
+    with (folder / SERVICE_LOCK).open("a") as service, (folder / LOCK).open("a") as writer:
         for file, what in ((service, "serves"), (writer, "writes to")):
             while not _locks(file):
                 if time.monotonic() >= until:
@@ -64,16 +65,7 @@ def reserve(folder: Path, until: float) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _open(lock: Path) -> Iterator[int]:
-    file = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        yield file
-    finally:
-        os.close(file)
-
-
-def _locks(file: int) -> bool:
+def _locks(file: int | TextIOWrapper) -> bool:
     """Try to lock an open file. The system releases the lock when the process ends."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -41,7 +41,8 @@ async def clean(table: AsyncTable, index_rows: int, folder: Path | None) -> int:
     # Lance keeps a file in which few rows are deleted, so write all rows again. If none are deleted, add an empty
     # commit: the newest one may be a deletion, and its manifest names the deleted keys.
     key = (await table.schema()).names[0]
-    await table.update(where=None if await _deleted_rows(table) else "false", updates_sql={key: key})
+    deleted = int((await table.list_versions())[-1]["metadata"]["total_deletion_file_rows"])
+    await table.update(where=None if deleted else "false", updates_sql={key: key})
     await _index(table, index_rows, rebuild=True)
     if folder is not None:
         # The old files are deleted next: after a power loss, the new ones would be all that is left.
@@ -73,7 +74,3 @@ async def _index(table: AsyncTable, index_rows: int, rebuild: bool) -> None:
     for column in indexed.keys() - wanted.keys() if rebuild else ():
         # The table was larger once; this index still contains deleted rows.
         await table.drop_index(indexed[column])
-
-
-async def _deleted_rows(table: AsyncTable) -> int:
-    return int((await table.list_versions())[-1]["metadata"]["total_deletion_file_rows"])

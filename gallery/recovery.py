@@ -16,23 +16,17 @@ _MAGIC = b"LANC"
 """Last bytes of every Lance manifest and index file."""
 
 
-async def recover(location: Location) -> list[str]:
+async def recover(location: Location) -> None:
     """Restore every table of a gallery in a folder to its newest intact version.
 
     The writer calls this before anything reads the gallery. An object store needs no recovery, because its files
     appear as a whole or not at all.
-
-    Returns:
-        Names of the tables that were restored.
     """
-    folder = location.folder
-    if folder is None or not folder.is_dir():
-        return []
-    tables = sorted(path for path in folder.glob("*.lance") if path.is_dir())
-    return [path.stem for path in tables if await _recover_table(location, path)]
+    for path in sorted(location.folder.glob("*.lance")) if location.folder else ():
+        await _recover_table(location, path)
 
 
-async def _recover_table(location: Location, path: Path) -> bool:
+async def _recover_table(location: Location, path: Path) -> None:
     """Set manifests aside, newest first, until the table opens. If it never does, put them all back."""
     set_aside: list[Path] = []
     # The names count versions down, so the newest one comes first.
@@ -41,20 +35,20 @@ async def _recover_table(location: Location, path: Path) -> bool:
         if problem is None:
             if set_aside:
                 logger.error("gallery: opened table %s at its last intact version, %s", path.stem, manifest.name)
-            return await _drop_damaged_indexes(location, path) or bool(set_aside)
+            await _drop_damaged_indexes(location, path)
+            return
         logger.error("gallery: set aside the damaged newest manifest of table %s: %s", path.stem, problem)
         set_aside.append(manifest.rename(manifest.with_suffix(".damaged")))
     for damaged in set_aside:
         damaged.rename(damaged.with_suffix(".manifest"))
     logger.error("gallery: table %s has no intact version", path.stem)
-    return False
 
 
-async def _drop_damaged_indexes(location: Location, path: Path) -> bool:
+async def _drop_damaged_indexes(location: Location, path: Path) -> None:
     """Drop a table's indexes if one of their files is damaged. The writer builds them again."""
     problem = next(filter(None, map(_cut_off, (path / "_indices").glob("*/*"))), None)
     if problem is None:
-        return False
+        return
     connection = await location.connect()
     table = await connection.open_table(path.stem)
     indexes = [index.name for index in await table.list_indices()]
@@ -63,7 +57,6 @@ async def _drop_damaged_indexes(location: Location, path: Path) -> bool:
     connection.close()
     if indexes:
         logger.error("gallery: dropped the damaged indexes of table %s: %s", path.stem, problem)
-    return bool(indexes)
 
 
 def _cut_off(path: Path) -> str | None:

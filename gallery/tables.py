@@ -1,7 +1,9 @@
 """The schemas of the gallery's two kinds of tables, their rows, and filters."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -63,22 +65,14 @@ def faces_schema(size: int) -> pa.Schema:
 
 def description(collection: Collection) -> dict[str, object]:
     """Return a collection as named values, without its table."""
-    kind = collection.kind
-    return {
-        "name": collection.name,
-        "embedder": kind.embedder,
-        "model": kind.model,
-        "contract": kind.contract,
-        "size": kind.size,
-        "threshold": collection.threshold,
-        "created": collection.created,
-    }
+    own = {"name": collection.name, "threshold": collection.threshold, "created": collection.created}
+    return own | asdict(collection.kind)
 
 
-def collection_of(row: Mapping[str, object]) -> Collection:
+def collection_of(row: Mapping[str, Any]) -> Collection:
     """Return the collection in a row of the registry."""
-    kind = EmbeddingKind(str(row["embedder"]), str(row["model"]), str(row["contract"]), int(str(row["size"])))
-    return Collection(str(row["name"]), kind, row["threshold"], row["created"], str(row["table"]))  # type: ignore[arg-type]
+    kind = EmbeddingKind(row["embedder"], row["model"], row["contract"], row["size"])
+    return Collection(row["name"], kind, row["threshold"], row["created"], row["table"])
 
 
 def face_rows(faces: Sequence[FaceRow], size: int, commit: int, request: tuple[str, str] | None) -> pa.Table:

@@ -15,8 +15,6 @@ MAX_BITSTREAM_UNITS = 1024
 _SEQUENCE, _FRAME_HEADER, _FRAME = 1, 3, 6
 _KEY, _SWITCH = 0, 3
 _CHOSEN_PER_FRAME = 2
-_HEADER = 512
-"""Bytes read of each unit. The relevant fields of both headers end far earlier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +37,23 @@ def av1_work(coded: bytes) -> tuple[int, int]:
             spatial layers; ``INVALID_IMAGE`` for damaged headers.
     """
     sequence, pixels, frames = None, 0, 0
-    for number, (kind, body) in enumerate(_units(coded)):
+    for number, (kind, bits) in enumerate(_units(coded)):
         if number > MAX_BITSTREAM_UNITS:
             raise too_complex()
         if kind == _SEQUENCE:
-            sequence = _sequence(BitReader(body))
+            sequence = _sequence(bits)
             pixels = max(pixels, sequence.pixels)
         elif kind in (_FRAME_HEADER, _FRAME):
             if sequence is None:
                 raise damaged()
-            if _overrides_size(BitReader(body), sequence):
+            if _overrides_size(bits, sequence):
                 raise too_complex()
             frames += 1
     return pixels, frames
 
 
-def _units(coded: bytes) -> Iterator[tuple[int, bytes]]:
-    """Type and first bytes of each unit (5.3)."""
+def _units(coded: bytes) -> Iterator[tuple[int, BitReader]]:
+    """Type of each unit, and a reader of its body (5.3)."""
     place = 0
     while place < len(coded):
         header = coded[place]
@@ -65,7 +63,7 @@ def _units(coded: bytes) -> Iterator[tuple[int, bytes]]:
             length, place = _length(coded, place)
         if length < 0 or place + length > len(coded):
             raise damaged()
-        yield header >> 3 & 15, coded[place : place + min(length, _HEADER)]
+        yield header >> 3 & 15, BitReader(coded, place, place + length)
         place += length
 
 

@@ -4,22 +4,28 @@ from imaging.refused import damaged
 
 
 class BitReader:
-    """Reads the bits of `data`, most significant first.
+    """Reads the bits of `data` from the byte offset `start` to `stop`, most significant first.
 
     Raises:
-        Refused: ``INVALID_IMAGE`` from any read past the end.
+        Refused: ``INVALID_IMAGE`` from any read past `stop`.
     """
 
-    def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data)
-        self._left = 8 * len(data)
+    def __init__(self, data: bytes | bytearray, start: int = 0, stop: int | None = None) -> None:
+        self._data = data
+        self._next = 8 * start
+        self._stop = 8 * (len(data) if stop is None else stop)
+
+    @property
+    def place(self) -> int:
+        """Offset of the byte that contains the next bit."""
+        return self._next // 8
 
     def read(self, count: int) -> int:
         """Read `count` bits as an unsigned number."""
-        self._left -= count
-        if self._left < 0:
+        first, self._next = self.place, self._next + count
+        if self._next > self._stop:
             raise damaged()
-        return self._value >> self._left & (1 << count) - 1
+        return int.from_bytes(self._data[first : -(-self._next // 8)]) >> -self._next % 8 & (1 << count) - 1
 
     def flag(self) -> bool:
         """Read one bit."""

@@ -36,25 +36,18 @@ _OTHERS = {
 }
 
 
-def _compiled(patterns: dict[str, bytes]) -> dict[str, re.Pattern[bytes]]:
-    return {name: re.compile(pattern, re.DOTALL) for name, pattern in patterns.items()}
-
-
-_PHOTO_PATTERNS, _OTHER_PATTERNS = _compiled(_PHOTOS), _compiled(_OTHERS)
-
-
 def recognise(data: bytes) -> str:
     """Return ``JPEG``, ``PNG``, ``WEBP``, ``BMP`` or ``HEIF`` (for HEIC and AVIF), by the first bytes of the file.
 
     Raises:
         Refused: ``INVALID_IMAGE`` for any other format, with its name in the message if it is known.
     """
-    for name, pattern in _PHOTO_PATTERNS.items():
-        if pattern.match(data):
+    for name, pattern in _PHOTOS.items():
+        if re.match(pattern, data, re.DOTALL):
             return name
     *others, last = FORMATS
-    for name, pattern in _OTHER_PATTERNS.items():
-        if pattern.match(data):
+    for name, pattern in _OTHERS.items():
+        if re.match(pattern, data, re.DOTALL):
             text = f"The image is {name} file; only {', '.join(others)} and {last} files are accepted"
             raise Refused("INVALID_IMAGE", text)
     raise Refused("INVALID_IMAGE", f"The image is not a {', '.join(others)} or {last} file")

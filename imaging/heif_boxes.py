@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from imaging.bit_reader import BitReader
 from imaging.refused import damaged, too_complex
 
 MAX_ITEMS = 1024
@@ -46,30 +47,6 @@ class HeifItem:
     auxiliary: dict[int, None] = field(default_factory=dict)
 
 
-class ByteReader:
-    """Reads big-endian numbers between the offsets `place` and `stop` of the file.
-
-    Raises:
-        Refused: ``INVALID_IMAGE`` from any read past `stop`.
-    """
-
-    def __init__(self, data: bytes | bytearray, place: int, stop: int) -> None:
-        self._data = data
-        self.place = place
-        self.stop = stop
-
-    def read(self, size: int) -> int:
-        """Read `size` bytes as an unsigned number."""
-        place, self.place = self.place, self.place + size
-        if self.place > self.stop:
-            raise damaged()
-        return int.from_bytes(self._data[place : self.place])
-
-    def version(self) -> tuple[int, int]:
-        """Read the version and flags of a full box."""
-        return self.read(1), self.read(3)
-
-
 class BoxReader:
     """Iterates over boxes and list entries, and limits their number.
 
@@ -96,6 +73,11 @@ class BoxReader:
                 raise damaged()
             yield HeifBox(bytes(self.data[place + 4 : place + 8]), place, body, end)
             place = end
+
+    def opened(self, box: HeifBox) -> tuple[BitReader, int, int]:
+        """Return a reader of what follows the version and flags of a full box, and these two."""
+        reader = BitReader(self.data, box.body, box.stop)
+        return reader, reader.read(8), reader.read(24)
 
     def entries(self, count: int) -> Iterator[None]:
         """Iterate `count` times. List entries may be empty, so the size of the file does not limit their number."""
@@ -135,51 +117,45 @@ def read_items(boxes: BoxReader, meta: HeifBox) -> tuple[dict[int, HeifItem], in
     _read_properties(boxes, properties, items)
     if b"iref" in parts:
         _read_references(boxes, parts[b"iref"], items)
-    reader = ByteReader(boxes.data, primary.body, primary.stop)
-    version, _ = reader.version()
-    return items, reader.read(2 if version == 0 else 4)
+    reader, version, _ = boxes.opened(primary)
+    return items, reader.read(16 if version == 0 else 32)
 
 
 def _items(boxes: BoxReader, information: HeifBox) -> dict[int, HeifItem]:
-    reader = ByteReader(boxes.data, information.body, information.stop)
-    version, _ = reader.version()
-    reader.read(2 if version == 0 else 4)
+    reader, version, _ = boxes.opened(information)
+    reader.read(16 if version == 0 else 32)
     items: dict[int, HeifItem] = {}
     for box in boxes.within(reader.place, information.stop):
-        entry = ByteReader(boxes.data, box.body, box.stop)
-        version, _ = entry.version()
+        entry, version, _ = boxes.opened(box)
         # Older versions have no type.
         if box.kind != b"infe" or version not in (2, 3):
             raise damaged()
-        identifier, protection = entry.read(2 if version == 2 else 4), entry.read(2)
-        place = entry.place
-        kind = entry.read(4).to_bytes(4)
+        identifier, protection = entry.read(16 if version == 2 else 32), entry.read(16)
         if identifier in items or protection:
             raise damaged()
-        items[identifier] = HeifItem(kind, place)
+        place = entry.place
+        items[identifier] = HeifItem(entry.read(32).to_bytes(4), place)
         if len(items) > MAX_ITEMS:
             raise too_complex()
     return items
 
 
 def _read_locations(boxes: BoxReader, locations: HeifBox, inside: HeifBox | None, items: dict[int, HeifItem]) -> None:
-    reader = ByteReader(boxes.data, locations.body, locations.stop)
-    version, _ = reader.version()
-    sizes = reader.read(2)
-    offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
-    large = 2 if version < 2 else 4
+    reader, version, _ = boxes.opened(locations)
+    offset_bits, length_bits, base_bits, index_bits = (8 * reader.read(4) for _ in range(4))
+    large = 16 if version < 2 else 32
     for _ in boxes.entries(reader.read(large)):
         item = items.get(reader.read(large))
-        method = reader.read(2) & 15 if version else 0
-        outside, base = reader.read(2), reader.read(base_size)
-        count = reader.read(2)
+        method = reader.read(16) & 15 if version else 0
+        outside, base = reader.read(16), reader.read(base_bits)
+        count = reader.read(16)
         if count > MAX_EXTENTS or (item and item.extents):
             raise too_complex()
         first, stop = (inside.body, inside.stop) if method == 1 and inside else (0, len(boxes.data))
         for _ in boxes.entries(count):
-            reader.read(index_size if version else 0)
-            start = first + base + reader.read(offset_size)
-            length = reader.read(length_size)
+            reader.read(index_bits if version else 0)
+            start = first + base + reader.read(offset_bits)
+            length = reader.read(length_bits)
             end = start + length if length else stop
             # An item whose data is in another file gets no extents, which matters only if it is decoded.
             if item and method in (0, 1) and not outside and start <= end <= stop:
@@ -195,13 +171,12 @@ def _read_properties(boxes: BoxReader, properties: HeifBox, items: dict[int, Hei
     for box in parts:
         if box.kind != b"ipma":
             continue
-        reader = ByteReader(boxes.data, box.body, box.stop)
-        version, flags = reader.version()
-        size = 2 if flags & 1 else 1
-        for _ in boxes.entries(reader.read(4)):
-            item = items.get(reader.read(2 if version == 0 else 4))
-            for _ in boxes.entries(reader.read(1)):
-                index = reader.read(size) & (1 << 8 * size - 1) - 1
+        reader, version, flags = boxes.opened(box)
+        for _ in boxes.entries(reader.read(32)):
+            item = items.get(reader.read(16 if version == 0 else 32))
+            for _ in boxes.entries(reader.read(8)):
+                # Before the index, a bit says whether the property is essential.
+                _, index = reader.flag(), reader.read(15 if flags & 1 else 7)
                 if item and 0 < index <= len(known):
                     _add_property(item, known[index - 1])
 
@@ -214,13 +189,12 @@ def _add_property(item: HeifItem, box: HeifBox) -> None:
 
 
 def _read_references(boxes: BoxReader, references: HeifBox, items: dict[int, HeifItem]) -> None:
-    reader = ByteReader(boxes.data, references.body, references.stop)
-    version, _ = reader.version()
-    size = 2 if version == 0 else 4
+    reader, version, _ = boxes.opened(references)
+    size = 16 if version == 0 else 32
     for box in boxes.within(reader.place, references.stop):
-        entry = ByteReader(boxes.data, box.body, box.stop)
+        entry = BitReader(boxes.data, box.body, box.stop)
         origin = entry.read(size)
-        targets = tuple(entry.read(size) for _ in boxes.entries(entry.read(2)))
+        targets = tuple(entry.read(size) for _ in boxes.entries(entry.read(16)))
         if box.kind == b"dimg" and origin in items:
             if items[origin].sources:
                 raise damaged()

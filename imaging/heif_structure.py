@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imaging.av1 import av1_work
-from imaging.heif_boxes import BoxReader, ByteReader, HeifBox, HeifItem, read_items
+from imaging.bit_reader import BitReader
+from imaging.heif_boxes import BoxReader, HeifBox, HeifItem, read_items
 from imaging.hevc import hevc_work, sample_format
 from imaging.refused import damaged, too_complex
 
@@ -159,9 +160,8 @@ class _Tree:
 
     def _grid(self, item: HeifItem) -> tuple[int, int, int]:
         """Width, height and number of tiles from a grid's data (ISO/IEC 23008-12, 6.6.2.3)."""
-        payload = self._read(item.extents)
-        reader = ByteReader(payload, 0, len(payload))
-        _, large = reader.read(1), reader.read(1) & 1
-        tiles = (reader.read(1) + 1) * (reader.read(1) + 1)
-        size = 4 if large else 2
+        reader = BitReader(self._read(item.extents))
+        reader.read(8 + 7)
+        size = 32 if reader.flag() else 16
+        tiles = (reader.read(8) + 1) * (reader.read(8) + 1)
         return reader.read(size), reader.read(size), tiles

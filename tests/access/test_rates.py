@@ -39,6 +39,7 @@ def test_without_a_rate_there_is_no_limit() -> None:
     assert {rates.wait("a") for _ in range(100)} == {0}
 
 
-def test_callers_are_independent_and_the_least_recent_one_is_forgotten() -> None:
-    rates = Rates(1, 1, Clock(), most=2)
+def test_callers_are_independent_and_the_least_recent_one_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("access.rates.MAX_CALLERS", 2)
+    rates = Rates(1, 1, Clock())
     assert [rates.wait(caller) == 0 for caller in "abacab"] == [True, True, False, True, False, True]

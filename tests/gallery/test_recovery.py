@@ -92,7 +92,6 @@ async def test_everything_but_the_last_commit_of_each_table_survives(
     for folder in folders:
         assert any(folder.stem in error for error in errors) == ((file, damage) != (newest_manifest, Path.unlink))
     with serve_log() as log:
-        assert await recover(location) == []
         async with writing(location, collection=None) as writer:
             assert await writer.clean()
     assert log == []
@@ -106,7 +105,7 @@ async def test_a_deletion_that_did_not_reach_the_disk_is_undone(location: Locati
         await writer.delete_subjects(NAME, ["subject-7"])
     [deletions] = table_folder(location, collection.table).glob("_deletions/*")
     emptied(deletions)
-    assert await recover(location) == [collection.table]
+    await recover(location)
     assert len(await listed(location)) == 40
 
 
@@ -116,7 +115,7 @@ async def test_several_commits_may_be_damaged(location: Location) -> None:
     emptied(manifests[0])
     cut_by(manifests[2], 1)
     emptied(sorted((folder / "data").iterdir(), key=lambda path: path.stat().st_mtime_ns)[-2])
-    assert await recover(location) == [folder.stem]
+    await recover(location)
     assert sorted(await listed(location)) == ["subject-0", "subject-1", "subject-2"]
     assert {path.stem for path in folder.glob("_versions/*.damaged")} == {path.stem for path in manifests}
 
@@ -130,7 +129,9 @@ async def test_damaged_indexes_are_built_again(location: Location, monkeypatch: 
         await enrol(writer, *faces)
         await writer.optimise()
         await enrol(writer, face("after"))
-    assert await recover(location) == []
+    with serve_log() as log:
+        await recover(location)
+    assert log == []
     files = [path for path in table_folder(location, collection.table).glob("_indices/*/*") if path.is_file()]
     assert len(files) > 5
     for file in files:
@@ -142,7 +143,6 @@ async def test_damaged_indexes_are_built_again(location: Location, monkeypatch: 
             await writer.clean()
             for reader in (Reader(location, 8), Reader(location, 0)):
                 assert await found(reader, faces[5].embedding, 1) == [faces[5].subject]
-    assert await recover(location) == []
     assert len(await listed(location)) == 122
 
 
@@ -152,7 +152,7 @@ async def test_a_table_without_an_intact_version_is_left_unchanged_and_reported(
         cut_by(manifest, 2)
     before = contents(folder)
     with serve_log() as log:
-        assert await recover(location) == []
+        await recover(location)
     assert log[-1].levelname == "ERROR"
     assert f"{folder.stem} has no intact version" in log[-1].getMessage()
     async with writing(location, collection="other") as writer:
@@ -182,13 +182,14 @@ async def test_a_drop_whose_commits_are_lost_leaves_a_collection_that_can_be_dro
 
 
 async def test_an_intact_gallery_is_left_unchanged(location: Location, fresh: Location, writer: Writer) -> None:
-    assert await recover(fresh) == await recover(Location("s3://nowhere/gallery")) == []
+    for nowhere in (fresh, Location("s3://nowhere/gallery")):
+        await recover(nowhere)
     assert not Path(fresh.uri).exists()
     await enrol(writer, *people(3))
     await writer.delete_subjects(NAME, ["subject-1"])
     before = contents(Path(location.uri))
     with serve_log() as log:
-        assert await recover(location) == []
+        await recover(location)
     assert (log, contents(Path(location.uri))) == ([], before)
 
 

@@ -1,7 +1,7 @@
 """Load models into the runtime that the configuration chooses."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from models.card import Card
 from models.catalogue import networks_of
 from models.detection import Detector
+from models.detectors.centerface import CenterFace
+from models.detectors.mtcnn import Mtcnn
+from models.detectors.retinaface import RetinaFace
 from models.device import Device
 from models.errors import ModelError
 from models.onnx_session import OnnxNetwork
@@ -19,6 +22,14 @@ from models.trial import check_answer
 
 Engine = Literal["onnx", "onnx-float32", "torch", "tensorflow"]
 """``onnx`` uses 8-bit integers on CPUs if the card has an int8 export; ``onnx-float32`` never does."""
+
+DETECTORS: Mapping[str, Callable[..., Detector]] = {
+    "centerface": CenterFace,
+    "mtcnn": Mtcnn,
+    "mtcnn_tensorflow": Mtcnn,
+    "retinaface": RetinaFace,
+}
+"""The detectors by the architecture of their networks, which they take as arguments. BlazeFace has none of its own."""
 
 CropNetwork = Callable[..., NDArray[np.float32]]
 """Takes one array for each crop of the card, uint8 (n, size, size, 3) RGB, and returns float32 (n, *shape)."""
@@ -79,33 +90,18 @@ def load_detector(card: Card, store: Store, engine: Engine, device: Device, opti
 
 
 def _detector(card: Card, store: Store, engine: Engine, device: Device, options: dict[str, Any]) -> Detector:
-    paths = store.exports(card)
-    match card.architecture:
-        case "blazeface":
-            from models.detectors.mediapipe import BlazeFace
+    if card.architecture == "blazeface":
+        # Imported here, because MediaPipe takes a second.
+        from models.detectors.mediapipe import BlazeFace
 
-            if engine != "onnx" or device.kind != "cpu":
-                raise ModelError(f"{card.name} runs in MediaPipe on the CPU: leave out its engine and set `gpus: 0`")
-            return BlazeFace(paths[0], **options)
-        case "centerface":
-            from models.detectors.centerface import CenterFace
-
-            if not engine.startswith("onnx"):
-                raise ModelError(f"{card.name} runs in onnx only: leave out its engine")
-            return CenterFace(OnnxNetwork(paths[0], device), **options)
-        case "mtcnn" | "mtcnn_tensorflow":
-            from models.detectors.mtcnn import Mtcnn
-
-            if not engine.startswith("onnx"):
-                return Mtcnn(*_original(card, store, engine, device), **options)
-            return Mtcnn(*(OnnxNetwork(path, device) for path in paths), **options)
-        case "retinaface":
-            from models.detectors.retinaface import RetinaFace
-
-            if not engine.startswith("onnx"):
-                return RetinaFace(_original(card, store, engine, device), **options)
-            return RetinaFace(OnnxNetwork(paths[0], device), **options)
-    raise ModelError(f"{card.name} is not a detector")
+        if engine != "onnx" or device.kind != "cpu":
+            raise ModelError(f"{card.name} runs in MediaPipe on the CPU: leave out its engine and set `gpus: 0`")
+        return BlazeFace(store.exports(card)[0], **options)
+    if card.architecture not in DETECTORS:
+        raise ModelError(f"{card.name} is not a detector")
+    if engine.startswith("onnx"):
+        return DETECTORS[card.architecture](*(OnnxNetwork(path, device) for path in store.exports(card)), **options)
+    return DETECTORS[card.architecture](*_original(card, store, engine, device), **options)
 
 
 def _exported(card: Card, store: Store, engine: Engine, device: Device) -> CropNetwork:
@@ -125,9 +121,8 @@ def _exported(card: Card, store: Store, engine: Engine, device: Device) -> CropN
 def _original(card: Card, store: Store, engine: Engine, device: Device) -> Any:
     """Load the network in its original runtime."""
     if card.framework != engine:
-        raise ModelError(
-            f"{card.name} does not run in {engine}: its engines are onnx, onnx-float32 and {card.framework}"
-        )
+        known = dict.fromkeys(("onnx", "onnx-float32", card.framework))
+        raise ModelError(f"{card.name} does not run in {engine}, only in {', '.join(known)}")
     check_framework(card, engine)
     folder = store.whole(card)
     return importlib.import_module(f"models.originals.{card.architecture}").original(card, folder, device)

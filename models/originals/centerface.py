@@ -10,7 +10,7 @@ from models.device import Device
 from models.onnx_session import OnnxNetwork
 
 
-def original(card: Card, folder: Path, device: Device) -> CenterFaceNetwork:
+def original(card: Card, folder: Path, device: Device) -> tuple[CenterFaceNetwork]:
     """The published file, with preprocessing in numpy. It only takes uint8 (10, 32, 32, 3) RGB."""
     network = OnnxNetwork(folder / card.files[0].name, device)
-    return lambda photos: network(photos.transpose(0, 3, 1, 2).astype(np.float32))
+    return (lambda photos: network(photos.transpose(0, 3, 1, 2).astype(np.float32)),)

@@ -62,9 +62,9 @@ def difference(entry: Card, folder: Path) -> float:
                 for network, export, side in zip(original, exports, (None, 24, 48), strict=True)
             )
         case "centerface":
-            return _largest(original, exports[0], [(_tiles(photo),) for photo in pixels()])
+            return _largest(original[0], exports[0], [(_tiles(photo),) for photo in pixels()])
         case "retinaface":
-            return _largest(original, exports[0], [(photo[None],) for photo in pixels()])
+            return _largest(original[0], exports[0], [(photo[None],) for photo in pixels()])
     found = PhotoDetector(detector(), Limits())(sample(), entry.crops)
     crops = [found.crops[spec] for spec in entry.crops]
     assert len(crops[0]) >= 10

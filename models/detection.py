@@ -56,6 +56,12 @@ class Detector(Protocol):
         return
 
 
+def face_in(box: NDArray[np.float32], landmarks: NDArray[np.float32]) -> Face:
+    """Return a face from its box and score, (5), and its landmarks, (5, 2)."""
+    left, top, right, bottom, score = box.tolist()
+    return Face((left, top, right, bottom), score, landmarks)
+
+
 class PhotoDetector:
     """Decodes photos, finds their faces, and cuts crops of them.
 

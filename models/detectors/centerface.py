@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.faces import Face, Pixels
-from models.detection import Detector
+from models.detection import Detector, face_in
 from models.detectors.mtcnn import non_maximum_suppression
 
 Maps: TypeAlias = tuple[NDArray[np.float32], ...]
@@ -104,7 +104,7 @@ class CenterFace(Detector):
         boxes = np.column_stack([corners, corners + sides, scores[0, rows, columns]]).astype(np.float32)
         shares = landmarks[:, rows, columns].T.reshape(-1, 5, 2)[..., ::-1]
         points = (corners[:, None] + sides[:, None] * shares).astype(np.float32)
-        return [_face(boxes[index], points[index]) for index in non_maximum_suppression(boxes, self._overlap)]
+        return [face_in(boxes[index], points[index]) for index in non_maximum_suppression(boxes, self._overlap)]
 
 
 def _resized(pixels: Pixels, scale: float) -> Pixels:
@@ -120,8 +120,3 @@ def _resized(pixels: Pixels, scale: float) -> Pixels:
 def _padded(side: int) -> int:
     """Round up to a multiple of `STEP`."""
     return -(-side // STEP) * STEP
-
-
-def _face(box: NDArray[np.float32], landmarks: NDArray[np.float32]) -> Face:
-    left, top, right, bottom, score = box.tolist()
-    return Face((left, top, right, bottom), score, landmarks)

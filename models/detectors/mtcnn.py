@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from imaging.area import AreaSampler
 from imaging.faces import Face
 from imaging.pick import Pick
-from models.detection import Detector
+from models.detection import Detector, face_in
 
 CascadeNetwork = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], ...]]
 """From windows, float32 (n, height, width, 3) RGB, 0 to 255, to the probabilities of a face, the box regressions and,
@@ -160,11 +160,7 @@ class Mtcnn(Detector):
         shares = landmarks[passed].reshape(-1, 2, 5).transpose(0, 2, 1)
         points = shares * (boxes[:, None, 2:4] - boxes[:, None, :2] + 1) + boxes[:, None, :2] - 1
         boxes = _regressed(boxes, regression[passed])
-        return [
-            Face((float(box[0]), float(box[1]), float(box[2]), float(box[3])), float(box[4]), points[index])
-            for index in _suppressed_within(boxes, 0.7)
-            for box in [boxes[index]]
-        ]
+        return [face_in(boxes[index], points[index]) for index in non_maximum_suppression(boxes, 0.7, within=True)]
 
     def _touching(self, photo: "_SampledPhoto", boxes: Boxes) -> tuple[Boxes, NDArray[np.int64]]:
         """Return the boxes that overlap the photo, and their windows of whole pixels, int64 (n, 4)."""
@@ -197,58 +193,42 @@ class _SampledPhoto:
         return [np.stack(column) for column in zip(*(self._answers[key] for key in keys), strict=True)]
 
 
-def non_maximum_suppression(boxes: NDArray[np.float32], overlap: float) -> NDArray[np.intp]:
+def non_maximum_suppression(boxes: Boxes, overlap: float, *, within: bool = False) -> NDArray[np.intp]:
     """Indices of the boxes to keep, best score first.
-
-    Args:
-        boxes: (n, 5 or more): left, top, right, bottom, score.
-        overlap: a box is dropped if its intersection over union with a better one is larger.
-    """
-
-    def same(some: Boxes, others: Boxes) -> NDArray[np.bool_]:
-        shared, areas, other_areas = _areas(some, others, 0)
-        return shared > overlap * (areas + other_areas - shared)
-
-    return _suppressed(boxes, same)
-
-
-def _suppressed_within(boxes: Boxes, overlap: float) -> NDArray[np.intp]:
-    """As above, but relative to the smaller box: also drops a small box inside a better one."""
-
-    def same(some: Boxes, others: Boxes) -> NDArray[np.bool_]:
-        shared, areas, other_areas = _areas(some, others, 1)
-        return shared > overlap * np.minimum(areas, other_areas)
-
-    return _suppressed(boxes, same)
-
-
-def _areas(some: Boxes, others: Boxes, edge: int) -> tuple[NDArray[np.float32], ...]:
-    """Intersections (n, m) and areas, (n, 1) and (m). The length of a side is its difference plus `edge`."""
-    corners = np.maximum(some[:, None, :2], others[:, :2])
-    sides = np.maximum(np.minimum(some[:, None, 2:4], others[:, 2:4]) - corners + edge, 0)
-    own, other = (boxes[:, 2:4] - boxes[:, :2] + edge for boxes in (some, others))
-    return sides[..., 0] * sides[..., 1], (own[:, 0] * own[:, 1])[:, None], other[:, 0] * other[:, 1]
-
-
-def _suppressed(boxes: Boxes, same: Callable[[Boxes, Boxes], NDArray[np.bool_]]) -> NDArray[np.intp]:
-    """Indices of the boxes that are not the `same` as a better box that is kept, best first.
 
     Boxes are compared in blocks, because the comparison of all pairs would take too much memory for noise in which
     everything looks like a face.
+
+    Args:
+        boxes: (n, 5 or more): left, top, right, bottom, score.
+        overlap: a box is dropped if its intersection with a better one is a larger share of their union.
+        within: use the smaller of the two areas in place of the union, to also drop a small box inside a better one.
     """
     order = np.argsort(-boxes[:, 4], kind="stable")
     kept: list[np.intp] = []
     while len(order):
         block, order = order[:BLOCK], order[BLOCK:]
-        twins, left, best = same(boxes[block], boxes[block]), np.ones(len(block), dtype=np.bool_), []
+        twins, left, best = _overlapping(boxes[block], boxes[block], overlap, within), np.ones(len(block), bool), []
         for index in range(len(block)):
             if left[index]:
                 best.append(index)
                 left &= ~twins[index]
         kept.extend(block[best])
         if len(order):
-            order = order[~same(boxes[block[best]], boxes[order]).any(axis=0)]
+            order = order[~_overlapping(boxes[block[best]], boxes[order], overlap, within).any(axis=0)]
     return np.array(kept, dtype=np.intp)
+
+
+def _overlapping(some: Boxes, others: Boxes, overlap: float, within: bool) -> NDArray[np.bool_]:
+    """Whether each of n boxes overlaps each of m others by more than `overlap`, (n, m)."""
+    # As in facenet-pytorch, a box has both its first and its last pixel `within`.
+    edge = int(within)
+    corners = np.maximum(some[:, None, :2], others[:, :2])
+    sides = np.maximum(np.minimum(some[:, None, 2:4], others[:, 2:4]) - corners + edge, 0)
+    shared = sides[..., 0] * sides[..., 1]
+    own, other = ((boxes[:, 2:4] - boxes[:, :2] + edge).prod(axis=1) for boxes in (some, others))
+    whole = np.minimum(own[:, None], other) if within else own[:, None] + other - shared
+    return np.asarray(shared > overlap * whole)
 
 
 def _smallest_window(pick: Pick, picked: Face, width: int, height: int) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.faces import Face, Pixels
-from models.detection import Detector
+from models.detection import Detector, face_in
 
 RetinaFaceNetwork: TypeAlias = Callable[[Pixels], Sequence[NDArray[np.float32]]]
 """From photos, uint8 (n, height, width, 3) RGB, to the float32 scores (n, anchors), boxes (n, anchors, 4) and landmarks
@@ -62,7 +62,8 @@ class RetinaFace(Detector):
         corners_and_sizes = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
         # Scores are filtered above, because OpenCV drops a score that equals the minimum.
         kept = cv2.dnn.NMSBoxes(corners_and_sizes.tolist(), scores.tolist(), 0.0, self._overlap)
-        return [_face(boxes[index], scores[index], landmarks[index]).scaled(1 / scale) for index in kept]
+        scored = np.column_stack([boxes, scores])
+        return [face_in(scored[index], landmarks[index]).scaled(1 / scale) for index in kept]
 
 
 def anchors(height: int, width: int) -> NDArray[np.float32]:
@@ -95,8 +96,3 @@ def decoded(
     halves = sides * np.exp(SIZE_VARIANCE * boxes[:, 2:]) / 2
     points = centres[:, None] + CENTRE_VARIANCE * sides[:, None] * landmarks.reshape(-1, 5, 2)
     return np.hstack([middles - halves, middles + halves]), points
-
-
-def _face(box: NDArray[np.float32], score: np.float32, landmarks: NDArray[np.float32]) -> Face:
-    left, top, right, bottom = box.tolist()
-    return Face((left, top, right, bottom), float(score), landmarks)

@@ -1,20 +1,18 @@
 """CenterFace: decoding of made-up maps, scaling and padding of photos, and faces in real ones."""
 
-from pathlib import Path
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.detection import measure_detection, read_photos
-from imaging.decode import Limits, decode
+from imaging.decode import Limits
 from imaging.faces import Pixels
 from models.detection import PhotoDetector
 from models.detectors.centerface import CELL, STEP, CenterFace, Maps
 from models.device import Device
 from models.engines import load_detector
 from models.store import Store
-from tests.conftest import photo, pulled, shared_faces
+from tests.conftest import pulled, shared_faces
 
 LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], dtype=np.float32)
 """x and y as shares of the box."""
@@ -88,17 +86,6 @@ def test_overlapping_boxes_are_suppressed() -> None:
 def test_faces_below_the_least_score_are_dropped() -> None:
     drawn, photo = Drawn((100, 100, 80, 80, 0.5), (300, 100, 80, 80, 0.25)), grey(320, 640)
     assert [len(CenterFace(drawn, least_score=least).detect(photo)) for least in (0.25, 0.5, 0.75)] == [2, 1, 0]
-
-
-def test_padding_to_a_square_changes_no_face(store: Store, sample_photos: Path) -> None:
-    entry = pulled("centerface")
-    narrow, padded = (load_detector(entry, store, "onnx", Device(), {"square": square}) for square in (False, True))
-    for person in ("madonna", "ben_afflek", "mindy_kaling"):
-        pixels = decode(photo(sample_photos, person, ".jpg"), Limits()).pixels
-        [face], [other] = narrow.detect(pixels), padded.detect(pixels)
-        within = 0.02 * (face.box[2] - face.box[0])
-        np.testing.assert_allclose(face.box, other.box, atol=within)
-        np.testing.assert_allclose(face.landmarks, other.landmarks, atol=within)
 
 
 def test_crowds_and_masks_are_found(store: Store) -> None:

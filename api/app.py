@@ -56,7 +56,7 @@ def _served(service: Service) -> ASGIApp:
     app = routes(service.access.require_keys)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        # A copy, so that the request keeps its policy when the service gets a new one.
+        # A copy, so that the request keeps its settings when the service gets new ones.
         scope.setdefault("state", {})["service"] = copy(service)
         await app(scope, receive, send)
 

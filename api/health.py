@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from api.contracts.faces import ROLE
 from api.padding import answered_dimensions
 from api.service import Service
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from graphs.stages import Stage, embedding_kind
 from graphs.thresholds import threshold_of
 from models.tasks.embedder import EMBEDDER
@@ -68,7 +68,7 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
         "service": "facegraph",
         **_facenet(service),
         "version": VERSION,
-        "networks": {stage.role: _described(stage, service.policy) for stage in stages},
+        "networks": {stage.role: _described(stage, service.settings) for stage in stages},
     }
 
 
@@ -89,10 +89,10 @@ def _facenet(service: Service) -> dict[str, Any]:
     }
 
 
-def _described(stage: Stage[Any, Any], policy: Policy) -> dict[str, Any]:
+def _described(stage: Stage[Any, Any], settings: FlowSettings) -> dict[str, Any]:
     card = stage.card
     about: dict[str, Any] = {"model": card.name, "title": card.title, "licence": card.licence}
     if card.task == EMBEDDER.name:
         [size] = card.shape
-        about |= {"embedding_dimensions": size, "cosine_threshold": threshold_of(policy, stage).value}
+        about |= {"embedding_dimensions": size, "cosine_threshold": threshold_of(settings, stage).value}
     return about

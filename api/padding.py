@@ -26,7 +26,7 @@ NetworkDimensions = Annotated[int, Field(description="Length of the model's embe
 
 def answered_dimensions(service: Service, size: int) -> int:
     """Return the length of an embedding in responses, given its length `size` without padding."""
-    return max(size, CONTRACT_DIMENSIONS) if service.policy.pad_embeddings else size
+    return max(size, CONTRACT_DIMENSIONS) if service.settings.pad_embeddings else size
 
 
 def padded(service: Service, embedding: Vector) -> list[float]:
@@ -46,7 +46,7 @@ def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, 
     """
     sizes = {role: embedding_kind(stage).size for role, stage in service.stages.of(EMBEDDER.name).items()}
     first, second = pair.vectors()
-    if service.policy.pad_embeddings and role in sizes:
+    if service.settings.pad_embeddings and role in sizes:
         first = _unpadded("embedding1", first, sizes[role], {*sizes.values()})
         second = _unpadded("embedding2", second, sizes[role], {*sizes.values()})
     if len(first) != len(second):

@@ -7,7 +7,7 @@ from functools import partial
 from access.settings import AccessArgs
 from api.addresses import Addresses
 from api.settings import LimitArgs
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from graphs.stages import Stages
 from telemetry.answered_request import Observe, unobserved
 from telemetry.call_window import CallWindow
@@ -19,7 +19,7 @@ class Service:
     """The running service. Each request has its own shallow copy in `request.state.service`.
 
     Attributes:
-        policy: replaced when the ingress's `user_config` changes. Running requests keep the old one.
+        settings: replaced when the ingress's `user_config` changes. Running requests keep the old ones.
         status: returns the state of each stage.
         exposition: returns the metrics of the whole cluster in Prometheus's text format.
         requests: the current and recent requests of this replica.
@@ -29,7 +29,7 @@ class Service:
 
     stages: Stages
     limits: LimitArgs
-    policy: Policy
+    settings: FlowSettings
     addresses: Addresses
     status: Status
     exposition: Callable[[], Awaitable[str]]

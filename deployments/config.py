@@ -11,7 +11,7 @@ from pydantic_settings import SettingsError
 
 from deployments.address import is_port
 from deployments.errors import ConfigError
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from graphs.settings import AppArgs
 from models.errors import ModelError
 
@@ -59,14 +59,14 @@ def check_config(config: Any) -> list[AppArgs]:
                     "set its cpus and gpus in args"
                 )
             if deployment["name"] == "ingress":
-                _check_policy(deployment.get("user_config") or {}, checked[-1], f"{place}ingress.user_config.")
+                _check_flow_settings(deployment.get("user_config") or {}, checked[-1], f"{place}ingress.user_config.")
     return checked
 
 
-def _check_policy(user_config: Any, args: AppArgs, place: str) -> None:
-    policy = _valid(Policy, user_config, place)
+def _check_flow_settings(user_config: Any, args: AppArgs, place: str) -> None:
+    settings = _valid(FlowSettings, user_config, place)
     try:
-        policy.checked_for(args.roles)
+        settings.checked_for(args.roles)
     except ValueError as error:
         raise ConfigError(f"{place}{error}") from error
 

@@ -23,7 +23,7 @@ from deployments.remote_gallery import RemoteGallery
 from deployments.stage import INGRESS, Caller, RemoteReplica, Replica, StageCaller
 from deployments.status import Controller, ServeStatus
 from deployments.workers import Workers
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from graphs.stages import Stages
 from models.card import Card
 from models.tasks import DETECTOR
@@ -89,7 +89,7 @@ class Ingress:
         self._service = Service(
             of_stages,
             limits,
-            Policy().checked_for(of_stages.roles),
+            FlowSettings().checked_for(of_stages.roles),
             Addresses(addresses, limits.max_image_size),
             ServeStatus(_controller(), watched, requests),
             BriefCache(exposition),
@@ -104,7 +104,7 @@ class Ingress:
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Apply a changed `user_config` without a restart. Unknown keys and roles are rejected."""
-        self._service.policy = Policy(**user_config).checked_for(self._service.stages.roles)
+        self._service.settings = FlowSettings(**user_config).checked_for(self._service.stages.roles)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         return create_app(self._service)

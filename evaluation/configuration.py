@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from models.card import Card
 from models.catalogue import card
 from models.errors import ModelError
@@ -73,14 +73,14 @@ class Configuration:
         return found
 
     @property
-    def policy(self) -> Policy:
-        """The policy in the file.
+    def settings(self) -> FlowSettings:
+        """The settings in the file.
 
         Raises:
             ModelError: it is not valid.
         """
         try:
-            return Policy.model_validate(self._ingress.get("user_config") or {})
+            return FlowSettings.model_validate(self._ingress.get("user_config") or {})
         except (ValidationError, SettingsError) as error:
             said = problems(error) if isinstance(error, ValidationError) else error
             raise ModelError(f"the user_config of the ingress in {self._file} is not valid: {said}") from error
@@ -91,11 +91,11 @@ class Configuration:
 
     def thresholds(self, task: ThresholdTask, model: str) -> dict[str, float]:
         """Return the configured thresholds of a card, by role."""
-        policy = self._ingress.get("user_config") or {}
+        settings = self._ingress.get("user_config") or {}
         if task == "embedder":
-            set_for = policy.get("thresholds") or {}
+            set_for = settings.get("thresholds") or {}
         else:
-            set_for = dict.fromkeys(self.roles(model), policy.get("liveness_threshold"))
+            set_for = dict.fromkeys(self.roles(model), settings.get("liveness_threshold"))
         return {role: float(set_for[role]) for role in self.roles(model) if set_for.get(role) is not None}
 
     def check(self, task: ThresholdTask, model: str) -> None:
@@ -119,11 +119,11 @@ class Configuration:
         if not self._ingress.get("user_config"):
             self._ingress["user_config"] = CommentedMap()
             self._ingress["user_config"].fa.set_flow_style()
-        policy = self._ingress["user_config"]
+        settings = self._ingress["user_config"]
         if task == "embedder":
-            policy.setdefault("thresholds", {}).update(dict.fromkeys(roles, threshold))
+            settings.setdefault("thresholds", {}).update(dict.fromkeys(roles, threshold))
         else:
-            policy["liveness_threshold"] = threshold
+            settings["liveness_threshold"] = threshold
         with atomic(self._file) as path:
             path.write_text(self._dumped(), "utf-8")
             shutil.copymode(self._file, path)

@@ -8,8 +8,8 @@ from pathlib import Path
 from evaluation.answers import examine
 from evaluation.intervals import Share
 from graphs.faces import ExaminedPhoto
+from graphs.flow_settings import FlowSettings
 from graphs.gate import Reason, attribute_reasons, reasons
-from graphs.policy import Policy
 from graphs.stages import DetectorStage, FaceStage
 from imaging.refused import Refused
 
@@ -51,7 +51,7 @@ class GateCounts:
 
 
 def count_reasons(
-    photos: Iterable[Path], detector: DetectorStage, attributes: Sequence[FaceStage], policy: Policy
+    photos: Iterable[Path], detector: DetectorStage, attributes: Sequence[FaceStage], settings: FlowSettings
 ) -> GateCounts:
     """Judge the prominent face of each photo by every reason, even if one of them already rejects it.
 
@@ -64,7 +64,7 @@ def count_reasons(
     examined = examine(photos, detector, attributes)
     undecoded = Counter(each.code for each in examined if isinstance(each, Refused))
     found = [each for each in examined if isinstance(each, ExaminedPhoto) and each.asked]
-    judged = [list(_judged(each, detector, attributes, policy)) for each in found]
+    judged = [list(_judged(each, detector, attributes, settings)) for each in found]
     counts = Counter(reason for each in judged for reason in each)
     refused = sum(any(refuses for _, _, refuses in each) for each in judged)
     return GateCounts(
@@ -78,14 +78,14 @@ def count_reasons(
 
 
 def _judged(
-    examined: ExaminedPhoto, detector: DetectorStage, attributes: Sequence[FaceStage], policy: Policy
+    examined: ExaminedPhoto, detector: DetectorStage, attributes: Sequence[FaceStage], settings: FlowSettings
 ) -> Iterator[tuple[str, str, bool]]:
     """Yield the codes of the reasons, with the card that each comes from and whether it rejects the face."""
 
     def counted(card: str, against: Iterable[Reason]) -> Iterator[tuple[str, str, bool]]:
         return ((reason.code, card, reason.refuses) for reason in against)
 
-    yield from counted(detector.card.name, reasons(examined.photo, 0, policy))
+    yield from counted(detector.card.name, reasons(examined.photo, 0, settings))
     for stage in attributes:
         reading = {stage.card.task: examined.readings[stage.role][0]}
-        yield from counted(stage.card.name, attribute_reasons(policy, reading))
+        yield from counted(stage.card.name, attribute_reasons(settings, reading))

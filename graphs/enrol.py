@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from gallery.operations import Gallery
 from gallery.records import Enrolled, NewFace, photo_source
 from graphs.faces import ExaminedPhoto, faces, the_face
+from graphs.flow_settings import FlowSettings
 from graphs.gate import Reason, attribute_reasons, reasons
 from graphs.liveness import LivenessRule, LivenessVerdict
-from graphs.policy import Policy
 from graphs.stages import DetectorStage, FaceStage
 from imaging.faces import Photo
 from imaging.pick import Pick
@@ -79,7 +79,7 @@ async def enrol(
     collection: str,
     photos: Sequence[PhotoToEnrol],
     rules: EnrolmentRules,
-    policy: Policy,
+    settings: FlowSettings,
     *,
     replace: bool = False,
     request: tuple[str, str] | None = None,
@@ -100,7 +100,7 @@ async def enrol(
     judged: list[list[EnrolmentOutcome]] = []
 
     def select(number: int, found: Photo | Refused) -> Sequence[int]:
-        judged.append(_judged(number, found, rules, policy))
+        judged.append(_judged(number, found, rules, settings))
         return [outcome.face for outcome in judged[-1] if outcome.face is not None and not outcome.refused]
 
     networks = [embedder, *([liveness] if liveness else []), *attributes.values()]
@@ -108,7 +108,7 @@ async def enrol(
     fit: list[tuple[EnrolmentOutcome, NewFace]] = []
     for entry, outcomes, photo in zip(photos, judged, examined.photos, strict=True):
         if isinstance(photo, ExaminedPhoto):
-            fit += _fit(entry, outcomes, photo, embedder, liveness, attributes, rules, policy)
+            fit += _fit(entry, outcomes, photo, embedder, liveness, attributes, rules, settings)
     if fit:
         new = [face for _, face in fit]
         contract = embedder.card.embedding_contract
@@ -128,7 +128,7 @@ def _fit(
     liveness: FaceStage | None,
     attributes: Mapping[str, FaceStage],
     rules: EnrolmentRules,
-    policy: Policy,
+    settings: FlowSettings,
 ) -> list[tuple[EnrolmentOutcome, NewFace]]:
     """Complete the outcomes of the faces that the models were run on, and return the faces to enrol."""
     fit, digest = [], hashlib.sha256(entry.photo).hexdigest()
@@ -136,7 +136,7 @@ def _fit(
     for row, face in enumerate(photo.asked):
         outcome = by_face[face]
         outcome.attributes = {task: photo.readings[stage.role][row] for task, stage in attributes.items()}
-        poor = list(attribute_reasons(policy, outcome.attributes))
+        poor = list(attribute_reasons(settings, outcome.attributes))
         outcome.reasons += poor
         if rules.quality == "require" and (refusing := [reason for reason in poor if reason.refuses]):
             outcome.refused = _refusal(refusing[0])
@@ -155,7 +155,9 @@ def _fit(
     return fit
 
 
-def _judged(number: int, found: Photo | Refused, rules: EnrolmentRules, policy: Policy) -> list[EnrolmentOutcome]:
+def _judged(
+    number: int, found: Photo | Refused, rules: EnrolmentRules, settings: FlowSettings
+) -> list[EnrolmentOutcome]:
     """Return the outcomes of a photo's faces, as far as the detector's result decides them."""
     if isinstance(found, Refused):
         return [EnrolmentOutcome(number, refused=found)]
@@ -165,7 +167,7 @@ def _judged(number: int, found: Photo | Refused, rules: EnrolmentRules, policy: 
         return [EnrolmentOutcome(number, refused=refused, photo=found)]
     outcomes = []
     for face in range(len(found.faces)):
-        against = reasons(found, face, policy)
+        against = reasons(found, face, settings)
         poor = _refusal(against[0]) if against and rules.quality == "require" else None
         outcomes.append(EnrolmentOutcome(number, refused=poor, photo=found, face=face, reasons=against))
     return outcomes

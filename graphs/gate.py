@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from imaging.faces import Face, Photo
 
 
@@ -25,12 +25,12 @@ class Reason:
     refuses: bool = True
 
 
-def reasons(photo: Photo, index: int, policy: Policy) -> list[Reason]:
+def reasons(photo: Photo, index: int, settings: FlowSettings) -> list[Reason]:
     """Return every quality problem of one face of `photo` that can be judged from the detector's result."""
-    return list(_reasons(photo, photo.faces[index], index, policy))
+    return list(_reasons(photo, photo.faces[index], index, settings))
 
 
-def attribute_reasons(policy: Policy, attributes: Mapping[str, NDArray[np.float32]]) -> Iterator[Reason]:
+def attribute_reasons(settings: FlowSettings, attributes: Mapping[str, NDArray[np.float32]]) -> Iterator[Reason]:
     """Yield every quality problem of a face that can be judged from its attributes.
 
     Args:
@@ -39,14 +39,14 @@ def attribute_reasons(policy: Policy, attributes: Mapping[str, NDArray[np.float3
     """
     if (pose := attributes.get("pose")) is not None:
         yaw, pitch = abs(float(pose[0])), abs(float(pose[1]))
-        refuses = policy.enrol_pose == "require"
-        if yaw > policy.enrol_max_yaw:
+        refuses = settings.enrol_pose == "require"
+        if yaw > settings.enrol_max_yaw:
             yield Reason("FACE_TURNED", f"The face is turned {yaw:.0f} degrees sideways", refuses)
-        elif pitch > policy.enrol_max_pitch:
+        elif pitch > settings.enrol_max_pitch:
             yield Reason("FACE_TURNED", f"The face is turned {pitch:.0f} degrees up or down", refuses)
-    if (eyes := attributes.get("eyes")) is not None and (open_eye := float(eyes.max())) < policy.enrol_min_open:
+    if (eyes := attributes.get("eyes")) is not None and (open_eye := float(eyes.max())) < settings.enrol_min_open:
         message = f"Both eyes appear closed: open probability of the more open eye {open_eye:.2f}"
-        yield Reason("EYES_CLOSED", message, policy.enrol_eyes == "require")
+        yield Reason("EYES_CLOSED", message, settings.enrol_eyes == "require")
 
 
 def turn(landmarks: NDArray[np.float32]) -> float:
@@ -63,23 +63,23 @@ def turn(landmarks: NDArray[np.float32]) -> float:
     return abs(float((nose - (left + right) / 2) @ between)) / distance**2
 
 
-def _reasons(photo: Photo, face: Face, index: int, policy: Policy) -> Iterator[Reason]:
+def _reasons(photo: Photo, face: Face, index: int, settings: FlowSettings) -> Iterator[Reason]:
     quality = photo.face_qualities[index]
     left, top, right, bottom = face.box
     side, longer = min(right - left, bottom - top), max(right - left, bottom - top)
-    if side < policy.enrol_min_face:
-        minimum = f"the minimum is {policy.enrol_min_face:g}"
+    if side < settings.enrol_min_face:
+        minimum = f"the minimum is {settings.enrol_min_face:g}"
         yield Reason("FACE_TOO_SMALL", f"The face's shorter side is {side:.0f} pixels; {minimum}")
     outside = max(-left, -top, right - photo.width, bottom - photo.height)
-    if outside > policy.enrol_max_cut * longer:
+    if outside > settings.enrol_max_cut * longer:
         yield Reason("FACE_CUT_OFF", "The face extends too far beyond the photo's edge")
-    if quality.brightness < policy.enrol_min_brightness:
+    if quality.brightness < settings.enrol_min_brightness:
         yield Reason("FACE_TOO_DARK", f"The face is too dark: brightness {quality.brightness:.0f} of 255")
-    if quality.brightness > policy.enrol_max_brightness:
+    if quality.brightness > settings.enrol_max_brightness:
         yield Reason("FACE_TOO_BRIGHT", f"The face is too bright: brightness {quality.brightness:.0f} of 255")
-    if quality.contrast < policy.enrol_min_contrast:
+    if quality.contrast < settings.enrol_min_contrast:
         yield Reason("FACE_LOW_CONTRAST", f"The face has too little contrast: {quality.contrast:.0f}")
-    if quality.sharpness < policy.enrol_min_sharpness:
+    if quality.sharpness < settings.enrol_min_sharpness:
         yield Reason("FACE_BLURRED", f"The face is blurred: sharpness {quality.sharpness:.0f}")
-    if turn(face.landmarks) > policy.enrol_max_turn:
+    if turn(face.landmarks) > settings.enrol_max_turn:
         yield Reason("FACE_TURNED", "The face is turned too far sideways")

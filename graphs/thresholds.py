@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from graphs.stages import FaceStage
 
 ThresholdSource = Literal["request", "collection", "configuration", "card", "contract"]
@@ -43,7 +43,7 @@ def first_set(
 
 
 def threshold_of(
-    policy: Policy,
+    settings: FlowSettings,
     embedder: FaceStage,
     *,
     request: float | None = None,
@@ -56,7 +56,7 @@ def threshold_of(
         request: threshold of the request, in `metric`.
         collection: cosine similarity of the collection; ignored for other metrics.
     """
-    configuration, card = policy.thresholds.get(embedder.role), embedder.card.threshold("cosine").value
+    configuration, card = settings.thresholds.get(embedder.role), embedder.card.threshold("cosine").value
     if metric == "cosine":
         return first_set(request=request, collection=collection, configuration=configuration, card=card)
     if request is not None:

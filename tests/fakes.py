@@ -16,7 +16,7 @@ from api.addresses import Addresses
 from api.app import create_app
 from api.service import Service
 from api.settings import AddressArgs, LimitArgs
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from graphs.stages import DetectionRequest, FaceCrops, Stage, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Face, Photo, Pixels
@@ -337,12 +337,14 @@ async def exposition() -> str:
 def service(
     of: Stages | None = None,
     limits: LimitArgs | None = None,
-    policy: Policy | None = None,
+    settings: FlowSettings | None = None,
     addresses: Addresses | None = None,
 ) -> Service:
     """A service over fake stages. It fetches no photos unless `addresses` is given."""
     nowhere = Addresses(AddressArgs(addresses=False), 0)
-    return Service(of or stages(), limits or LimitArgs(), policy or Policy(), addresses or nowhere, status, exposition)
+    return Service(
+        of or stages(), limits or LimitArgs(), settings or FlowSettings(), addresses or nowhere, status, exposition
+    )
 
 
 def client(*args: Any, **options: Any) -> TestClient:

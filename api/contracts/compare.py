@@ -27,7 +27,7 @@ PATHS = ("compare", "mediapipe")
 
 NAMES = ("image1", "image2")
 THRESHOLD = 0.6
-"""Minimum similarity of a match if the policy has none."""
+"""Minimum similarity of a match if the settings have none."""
 
 EncodedPhoto = Annotated[str, Field(min_length=1, description="Base64 or a data URL.")]
 
@@ -124,7 +124,7 @@ async def post_mediapipe(request: Request, body: CompareRequest) -> CompareRespo
 
 async def _compare(role: str, request: Request, body: CompareRequest) -> CompareResponse:
     service: Service = request.state.service
-    threshold = first_set(configuration=service.policy.similarity_threshold, contract=THRESHOLD).value
+    threshold = first_set(configuration=service.settings.similarity_threshold, contract=THRESHOLD).value
     detector = first_of(service.stages.detectors, role)
     embedder = first_of(service.stages.of(EMBEDDER.name), "inception_resnet_v1", "facenet")
     started = time.perf_counter()

@@ -199,7 +199,7 @@ async def post_extract(request: Request, body: ExtractRequest) -> ExtractRespons
     detector, embedder = _stages(request)
     if not body.align:
         embedder = Unaligned(embedder)
-    strict = Pick("one", service.policy.other_faces)
+    strict = Pick("one", service.settings.other_faces)
     started = time.perf_counter()
     data = await _load(body, service)
     pick = strict if body.enforce_detection else RELAXED
@@ -253,7 +253,7 @@ async def get_model_info(request: Request) -> ModelInfo:
         embedding_dimensions=answered_dimensions(service, kind.size),
         network_dimensions=kind.size,
         embedding_contract=kind.contract,
-        cosine_threshold=threshold_of(service.policy, embedder).value,
+        cosine_threshold=threshold_of(service.settings, embedder).value,
         detector=detector.card.name,
         distance_metrics=list(THRESHOLDS),
         thresholds=THRESHOLDS,

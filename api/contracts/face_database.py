@@ -281,8 +281,8 @@ async def _best(
     service: Service, variant: Variant, embedder: FaceStage, embedding: NDArray[np.float32]
 ) -> tuple[str | None, float, float]:
     """Return the most similar subject (None if there are no faces), its similarity, and the threshold."""
-    policy = service.policy
-    configured = policy.arcface_threshold if variant == "arcface" else policy.similarity_threshold
+    settings = service.settings
+    configured = settings.arcface_threshold if variant == "arcface" else settings.similarity_threshold
     try:
         found, [hits] = await service.stages.gallery.find(
             _name(variant), embedder.card.embedding_contract, [embedding], 1

@@ -17,8 +17,8 @@ from api.images import from_field
 from api.parameters import CheckedRoute
 from api.service import Service
 from graphs.faces import the_face
+from graphs.flow_settings import FlowSettings
 from graphs.liveness import LivenessVerdict
-from graphs.policy import Policy
 from graphs.stages import first_of
 from graphs.thresholds import first_set
 from graphs.verify import Verification, verify
@@ -35,7 +35,7 @@ PATHS = ("match",)
 NAMES = ("Image1", "Image2")
 
 THRESHOLD = 0.6
-"""Minimum similarity of a match if neither the request nor the policy has one."""
+"""Minimum similarity of a match if neither the request nor the settings have one."""
 
 PhotoField = Annotated[str, Field(min_length=1, description="A URL, a data URL, or base64.")]
 
@@ -152,16 +152,16 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
 async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
     """Compare two photos with one face each, and check the liveness of both faces."""
     service: Service = request.state.service
-    policy, stages = service.policy, service.stages
+    settings, stages = service.settings, service.stages
     detector = first_of(stages.detectors, "mtcnn")
     liveness = first_of(stages.of(LIVENESS.name), "crmnet")
     embedder = first_of(stages.of(EMBEDDER.name), "arcface")
     started = time.perf_counter()
     pair = await _load(body, service)
     loaded = time.perf_counter()
-    pick, rule = Pick("one", policy.other_faces), policy.liveness(policy.liveness_policy)
-    found = await verify(detector, embedder, [liveness], pair, pick, partial(_usable, policy, pick))
-    threshold = first_set(request=body.threshold, configuration=policy.similarity_threshold, contract=THRESHOLD).value
+    pick, rule = Pick("one", settings.other_faces), settings.liveness(settings.liveness_policy)
+    found = await verify(detector, embedder, [liveness], pair, pick, partial(_usable, settings, pick))
+    threshold = first_set(request=body.threshold, configuration=settings.similarity_threshold, contract=THRESHOLD).value
     live1, live2 = (rule.judge(float(face.readings[liveness.role][0])) for face in found.faces)
     photo1, photo2 = (face.photo for face in found.faces)
     similarity = found.distances.cosine
@@ -180,12 +180,12 @@ async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
     )
 
 
-def _usable(policy: Policy, pick: Pick, number: int, found: Photo | Refused) -> Photo:
+def _usable(settings: FlowSettings, pick: Pick, number: int, found: Photo | Refused) -> Photo:
     """Return the photo if it can be compared; otherwise raise `Refused` with the contract's message."""
     name = NAMES[number]
     if isinstance(found, Refused):
         raise Refused(found.code, f"{name} could not be loaded: {found.message}")
-    if issue := _quality_issue(found, policy):
+    if issue := _quality_issue(found, settings):
         raise Refused("LOW_QUALITY", f"{name} quality issue: {issue}")
     try:
         the_face(found, pick)
@@ -194,17 +194,17 @@ def _usable(policy: Policy, pick: Pick, number: int, found: Photo | Refused) -> 
     return found
 
 
-def _quality_issue(photo: Photo, policy: Policy) -> str | None:
+def _quality_issue(photo: Photo, settings: FlowSettings) -> str | None:
     """Return the first reason why `photo` is not good enough; None if it is."""
-    quality, side = photo.quality, policy.min_side
+    quality, side = photo.quality, settings.min_side
     if photo.width < side or photo.height < side:
         return f"Image too small: {photo.width}x{photo.height}. Minimum size: {side}x{side}"
-    if quality.brightness < policy.min_brightness:
-        return f"Image too dark: brightness {quality.brightness:.1f}. Minimum: {policy.min_brightness:g}"
-    if quality.brightness > policy.max_brightness:
-        return f"Image too bright: brightness {quality.brightness:.1f}. Maximum: {policy.max_brightness:g}"
-    if quality.contrast < policy.min_contrast:
-        return f"Image contrast too low: {quality.contrast:.1f}. Minimum: {policy.min_contrast:g}"
+    if quality.brightness < settings.min_brightness:
+        return f"Image too dark: brightness {quality.brightness:.1f}. Minimum: {settings.min_brightness:g}"
+    if quality.brightness > settings.max_brightness:
+        return f"Image too bright: brightness {quality.brightness:.1f}. Maximum: {settings.max_brightness:g}"
+    if quality.contrast < settings.min_contrast:
+        return f"Image contrast too low: {quality.contrast:.1f}. Minimum: {settings.min_contrast:g}"
     return None
 
 

@@ -42,7 +42,7 @@ class ChosenStages:
         return cls(
             stages.detector(options.detector),
             None if off else stages.network(LIVENESS.name, options.liveness_network),
-            service.policy.liveness(options.liveness),
+            service.settings.liveness(options.liveness),
             attribute_stages(stages, options.attributes),
         )
 

@@ -176,7 +176,7 @@ async def post_faces(
         collection,
         entries,
         rules,
-        service.policy,
+        service.settings,
         replace=options.replace,
         request=_request(idempotency_key, sent),
     )

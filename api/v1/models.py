@@ -81,7 +81,7 @@ async def get_models(request: Request) -> ModelsAnswer:
         network = NetworkAnswer(model=card.name, title=card.title, licence=card.licence)
         if card.task != EMBEDDER.name:
             return network
-        threshold = threshold_of(service.policy, stage)
+        threshold = threshold_of(service.settings, stage)
         [size] = card.shape
         about = {
             "embedding_contract": card.embedding_contract,

@@ -144,4 +144,4 @@ class EnrolOptions(StageOptions):
 
 def pick_of(service: Service, rule: FaceRule, most: int = MAX_FACES_PER_PHOTO) -> Pick:
     """Return the `Pick` for `rule`, with at most `most` faces."""
-    return Pick(rule, service.policy.other_faces, most)
+    return Pick(rule, service.settings.other_faces, most)

@@ -167,7 +167,7 @@ async def post_verify(
     pick = pick_of(service, options.faces)
     check = naming(("photo1", "photo2"), pick)
     found = await verify(chosen.detector, embedder, chosen.networks, pair, pick, check)
-    threshold = threshold_of(service.policy, embedder, request=options.threshold, metric=options.metric)
+    threshold = threshold_of(service.settings, embedder, request=options.threshold, metric=options.metric)
     compared = _compared(found.distances, options.metric, threshold)
     first, second = [
         CroppedFace(**dict(chosen.face(face.photo, face.index, face.readings, 0)), crop=crop)
@@ -203,7 +203,7 @@ async def post_compare(request: Request, body: CompareEmbeddingsRequest) -> Comp
         if len(each.values) != size:
             raise Refused("INVALID_EMBEDDING", f"Embeddings of this model have {size} numbers, not {len(each.values)}")
     unit = [vector / np.linalg.norm(vector) for vector in (vector_of(first.values), vector_of(second.values))]
-    threshold = threshold_of(service.policy, embedder, request=body.threshold, metric=body.metric)
+    threshold = threshold_of(service.settings, embedder, request=body.threshold, metric=body.metric)
     compared = _compared(distances(*unit), body.metric, threshold)
     count_match(compared.match)
     return compared

@@ -106,7 +106,7 @@ async def post_search(
         options.top_k,
         pick,
     )
-    threshold = threshold_of(service.policy, embedder, request=options.threshold, collection=searched.threshold)
+    threshold = threshold_of(service.settings, embedder, request=options.threshold, collection=searched.threshold)
     answers = []
     for face, found in zip(await chosen.cropped(examined, options.crops), hits, strict=True):
         refused = chosen.refuses(face)
@@ -132,7 +132,7 @@ async def post_search_embedding(
         collection, body.embedding.contract, [vector_of(body.embedding.values)], body.top_k
     )
     embedder = embedder_of(service, searched.kind.embedder)
-    threshold = threshold_of(service.policy, embedder, request=body.threshold, collection=searched.threshold)
+    threshold = threshold_of(service.settings, embedder, request=body.threshold, collection=searched.threshold)
     candidates = _candidates(hits, threshold)
     add_audit_ids(request, (candidate.subject for candidate in candidates))
     return EmbeddingSearchAnswer(

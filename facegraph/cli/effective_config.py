@@ -9,7 +9,7 @@ from ray.serve.schema import HTTPOptionsSchema
 from ruamel.yaml.comments import CommentedMap
 
 from deployments.config import rendered
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from graphs.settings import AppArgs
 from models.store import STORE_VARIABLE
 
@@ -36,8 +36,8 @@ def effective_config(config: Any, args: Sequence[AppArgs]) -> tuple[CommentedMap
         if not (ingress := [each for each in deployments if each["name"] == "ingress"]):
             ingress = [CommentedMap(name="ingress")]
             deployments.insert(0, ingress[0])
-        policy = ingress[0].get("user_config") or {}
-        ingress[0]["user_config"] = _from_model(Policy(**policy), policy)
+        settings = ingress[0].get("user_config") or {}
+        ingress[0]["user_config"] = _from_model(FlowSettings(**settings), settings)
     hidden = list[str]()
     _hide_secrets(document, "", hidden)
     return document, hidden

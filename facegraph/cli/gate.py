@@ -44,7 +44,7 @@ def gate_command(
     pulled = store_for(store, config)
     with loaded_detector(finder, pulled) as stage, tracking() as track:
         networks = [face_stage(entry, load_network(entry, pulled, "onnx", Device())) for entry in attributes]
-        counts = count_reasons(track(found, "photos"), stage, networks, configuration.policy)
+        counts = count_reasons(track(found, "photos"), stage, networks, configuration.settings)
     cards = [finder.name, *(entry.name for entry in attributes)]
     if as_json:
         print_json(_summary(counts, cards))

@@ -16,7 +16,7 @@ from access.settings import AccessArgs
 from api.app import create_app
 from api.security_headers import DOCUMENTATION, HEADERS, STRICT, SecurityHeaders
 from api.settings import LimitArgs
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from graphs.stages import DetectionRequest
 from imaging.faces import Detection
 from tests.api.asgi import ask
@@ -68,12 +68,12 @@ def test_every_answer_is_guarded_and_timed_and_other_pages_may_read_it(
 
 def test_a_request_keeps_the_policy_that_it_began_with() -> None:
     people = People()
-    before = Policy(liveness_threshold=0.5, thresholds={"arcface": 0.5})
-    after = Policy(liveness_threshold=0.9, thresholds={"arcface": 0.9})
-    made = service(policy=before)
+    before = FlowSettings(liveness_threshold=0.5, thresholds={"arcface": 0.5})
+    after = FlowSettings(liveness_threshold=0.9, thresholds={"arcface": 0.9})
+    made = service(settings=before)
 
     async def detect(question: DetectionRequest) -> Detection:
-        made.policy = after
+        made.settings = after
         return await people.detect(question)
 
     made.stages = with_stages(people.stages(), detector(detect))

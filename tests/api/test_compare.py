@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from graphs.stages import Stages
 from imaging.crops import CropSpec
 from imaging.faces import Photo
@@ -40,8 +40,8 @@ def test_each_route_has_its_own_detector_and_answers_in_the_contracts_form(route
     looks = {role: FakeDetector(first, second) for role in DETECTORS.values()}
     detectors = [detector(look, role, role) for role, look in looks.items()]
     body = {**PAIR, "image1_base64": f"data:image/png;base64,{TEXT1}"}
-    policy = Policy(similarity_threshold=0.6)
-    response = client(with_stages(whole, *detectors), policy=policy).post(route, json=body)
+    settings = FlowSettings(similarity_threshold=0.6)
+    response = client(with_stages(whole, *detectors), settings=settings).post(route, json=body)
     assert response.status_code == 200
     found, used = response.json(), DETECTORS[route]
     embedding = found["embedding1_metrics"].pop("embedding_time_ms")
@@ -89,7 +89,7 @@ def test_the_threshold_is_the_policys_or_the_contracts_and_at_it_is_a_match(
 ) -> None:
     monkeypatch.delenv("SIMILARITY_THRESHOLD", raising=False)
     fakes = stages(embed=FakeNetwork([[1.0, 0.0, 0.0, 0.0], [0.5, 0.5, 0.5, 0.5]]))
-    answer = client(fakes, policy=Policy(similarity_threshold=own)).post("/compare", json=PAIR).json()
+    answer = client(fakes, settings=FlowSettings(similarity_threshold=own)).post("/compare", json=PAIR).json()
     assert (answer["comparison_metrics"]["threshold_used"], answer["match"]) == (threshold, match)
 
 

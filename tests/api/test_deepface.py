@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from graphs.stages import DetectionRequest, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Photo
@@ -184,7 +184,7 @@ def test_the_model_info_describes_the_networks() -> None:
         "thresholds": {"cosine": 0.68, "euclidean": 4.15, "euclidean_l2": 1.13},
     }
     assert client(stages()).get("/api/v1/model-info").json() == info
-    configured = client(stages(), policy=Policy(thresholds={"arcface": 0.6}))
+    configured = client(stages(), settings=FlowSettings(thresholds={"arcface": 0.6}))
     assert configured.get("/api/v1/model-info").json() == {**info, "cosine_threshold": 0.6}
 
 

@@ -16,7 +16,7 @@ from api.embeddings import MAX_NUMBERS, EmbeddingPair
 from api.padding import answered_dimensions, padded, unpadded
 from api.service import Service
 from graphs.compare import distances
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from imaging.refused import Refused
 from models.tasks.embedder import EmbedderOutput
 from tests.fakes import People, changed, service, with_stages
@@ -93,7 +93,7 @@ def serving(facenet: int, pad: bool = True) -> Service:
     whole = People().stages()
     sizes = {"arcface": 192, "facenet": facenet}
     embedders = (changed(whole.networks[role], output=EmbedderOutput(size=size)) for role, size in sizes.items())
-    return service(with_stages(whole, *embedders), policy=Policy(pad_embeddings=pad))
+    return service(with_stages(whole, *embedders), settings=FlowSettings(pad_embeddings=pad))
 
 
 DEFAULT = serving(128)

@@ -10,7 +10,7 @@ import pytest
 
 from api.contracts import face_database
 from api.settings import LimitArgs
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from imaging.pick import Pick
 from models.tasks.embedder import EmbedderOutput
 from tests.fakes import FakeNetwork, People, changed, client, direction, with_stages
@@ -202,8 +202,8 @@ def test_the_threshold_is_the_collections_or_the_policys(variant: str, setting: 
     database = Database(variant)
     database.add("anna", "anna")
 
-    def asked(**policy: float) -> tuple[float, bool]:
-        database.client = client(database.stages, policy=Policy(**policy))  # type: ignore[arg-type]
+    def asked(**settings: float) -> tuple[float, bool]:
+        database.client = client(database.stages, settings=FlowSettings(**settings))  # type: ignore[arg-type]
         answer = database.match("anne").json()
         return answer["threshold"], answer["match_found"]
 

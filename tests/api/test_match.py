@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from imaging.faces import Photo
 from imaging.pick import Pick
 from imaging.refused import Refused
@@ -18,7 +18,7 @@ PAIR = {"image1": TEXT1, "image2": TEXT2}
 
 
 def answer(**fields: Any) -> Any:
-    """The answer about two live faces with similarity 0.8, under the default policy."""
+    """The answer about two live faces with similarity 0.8, under the default settings."""
     response = client().post("/match", json={**PAIR, **fields})
     assert response.status_code == 200
     return response.json()
@@ -78,12 +78,13 @@ def test_confidence_is_the_examples_and_half_at_the_threshold() -> None:
 
 
 @pytest.mark.parametrize(("own", "match"), [(None, None), (0, True), (0.79, True), ("0.81", False), (1, False)])
-def test_the_threshold_is_the_requests_or_the_policys_or_the_contracts(
+def test_the_threshold_is_the_requests_or_the_configurations_or_the_contracts(
     own: float | str | None, match: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SIMILARITY_THRESHOLD", raising=False)
-    for policy, default, by_default in ((Policy(), 0.6, True), (Policy(similarity_threshold=0.9), 0.9, False)):
-        found = client(policy=policy).post("/match", json={**PAIR, "threshold": own}).json()
+    for configured, default, by_default in ((None, 0.6, True), (0.9, 0.9, False)):
+        settings = FlowSettings(similarity_threshold=configured)
+        found = client(settings=settings).post("/match", json={**PAIR, "threshold": own}).json()
         expected = (default, by_default) if own is None else (float(own), match)
         assert (found["threshold"], found["match"]) == expected
 
@@ -98,7 +99,7 @@ def test_an_invalid_threshold_is_refused(threshold: str) -> None:
 @pytest.mark.parametrize(("policy", "match"), [("report", True), ("require", False)])
 def test_a_spoof_can_match_unless_liveness_is_required(policy: Any, match: bool) -> None:
     for live in ([0.1, 0.9], [0.9, 0.1]):
-        asked = client(stages(score=FakeNetwork(live)), policy=Policy(liveness_policy=policy))
+        asked = client(stages(score=FakeNetwork(live)), settings=FlowSettings(liveness_policy=policy))
         assert asked.post("/match", json=PAIR).json()["match"] is match
 
 
@@ -147,7 +148,7 @@ def test_a_fault_while_a_photo_is_fetched_is_a_500() -> None:
     assert asked.post("/match", json={"image1": ADDRESS1, "image2": TEXT2}).status_code == 500
 
 
-STRICT = Policy(min_side=600, min_brightness=130, max_brightness=150, min_contrast=60.5)
+STRICT = FlowSettings(min_side=600, min_brightness=130, max_brightness=150, min_contrast=60.5)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_a_photo_that_cannot_be_used_is_named_before_a_network_is_asked(found: P
     good, nobody = photo(800, 600, 140, 61), photo(800, 600, 140, 61, faces=[])
     for pair, name in (((found, good), "Image1"), ((good, found), "Image2"), ((found, nobody), "Image1")):
         score, embed = FakeNetwork([0.9, 0.9]), FakeNetwork(unit(1))
-        response = client(stages(FakeDetector(*pair), score, embed), policy=STRICT).post("/match", json=PAIR)
+        response = client(stages(FakeDetector(*pair), score, embed), settings=STRICT).post("/match", json=PAIR)
         assert (response.status_code, response.json()) == (400, {"success": False, "error": f"{name} {reason}"})
         assert score.calls == embed.calls == []
 
@@ -178,10 +179,10 @@ def test_a_photo_that_cannot_be_used_is_named_before_a_network_is_asked(found: P
 @pytest.mark.parametrize("brightness", [130, 150])
 def test_a_photo_exactly_at_each_bound_is_used(brightness: float) -> None:
     found = photo(600, 600, brightness, 60.5)
-    assert client(stages(FakeDetector(found, found)), policy=STRICT).post("/match", json=PAIR).is_success
+    assert client(stages(FakeDetector(found, found)), settings=STRICT).post("/match", json=PAIR).is_success
 
 
 def test_the_bounds_are_the_contracts_unless_the_policy_has_others() -> None:
-    policy = Policy()
-    bounds = policy.min_side, policy.min_brightness, policy.max_brightness, policy.min_contrast
+    settings = FlowSettings()
+    bounds = settings.min_side, settings.min_brightness, settings.max_brightness, settings.min_contrast
     assert bounds == (224, 20, 240, 10)

@@ -10,7 +10,7 @@ from access.settings import AccessArgs
 from api.settings import AddressArgs, LimitArgs
 from evaluation.error_rates import error_rates
 from gallery.settings import GalleryArgs
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from models.card import Card
 from models.catalogue import cards
 from tests.conftest import PROJECT
@@ -45,7 +45,7 @@ def anchors(document: Path) -> set[str]:
 
 def settings() -> set[str]:
     """The environment variables of all settings."""
-    models = (LimitArgs, AddressArgs, GalleryArgs, AccessArgs, Policy)
+    models = (LimitArgs, AddressArgs, GalleryArgs, AccessArgs, FlowSettings)
     return {
         f"{model.model_config.get('env_prefix', '')}{field}".upper() for model in models for field in model.model_fields
     }

@@ -21,8 +21,8 @@ def file(tmp_path: Path) -> Path:
     return Path(shutil.copy(PROJECT / "configs" / "serve.yaml", tmp_path))
 
 
-def policy(file: Path) -> dict[str, Any]:
-    return Configuration(file).policy.model_dump(exclude_unset=True)
+def settings(file: Path) -> dict[str, Any]:
+    return Configuration(file).settings.model_dump(exclude_unset=True)
 
 
 def changed(before: str, after: str) -> list[str]:
@@ -35,7 +35,7 @@ def test_only_one_line_of_each_configuration_changes(config: Path, tmp_path: Pat
     before, model = copy.read_text("utf-8"), Configuration(copy).model("arcface")
     assert model
     assert Configuration(copy).write("embedder", model, 0.431234) == ["arcface"]
-    assert policy(copy) == {"thresholds": {"arcface": 0.431234}}
+    assert settings(copy) == {"thresholds": {"arcface": 0.431234}}
     added = "+         user_config: {thresholds: {arcface: 0.431234}}"
     # If there was no such line before, it is added.
     assert changed(before, copy.read_text("utf-8")) in (["-         user_config: {}", added], [added])
@@ -51,7 +51,7 @@ def test_a_value_that_stands_there_is_replaced_and_its_neighbours_stay(file: Pat
         "+           liveness_threshold: 0.7  # ours",
     ]
     Configuration(file).write("embedder", "facenet", 0.5)
-    assert policy(file) == {"min_side": 112, "liveness_threshold": 0.7, "thresholds": {"facenet": 0.5}}
+    assert settings(file) == {"min_side": 112, "liveness_threshold": 0.7, "thresholds": {"facenet": 0.5}}
     cards: list[tuple[ThresholdTask, str]] = [
         ("embedder", "facenet"),
         ("embedder", "mobilefacenet"),

@@ -8,8 +8,8 @@ import pytest
 
 from gallery.records import Collection
 from graphs.enrol import EnrolmentOutcome, EnrolmentRules, PhotoToEnrol, enrol
+from graphs.flow_settings import FlowSettings
 from graphs.liveness import LivenessRule, LivenessVerdict
-from graphs.policy import Policy
 from graphs.stages import embedding_kind
 from imaging.pick import Pick
 from imaging.refused import Refused
@@ -19,7 +19,7 @@ from tests.local_gallery import LocalGallery
 
 LIVE, SPOOF = LivenessVerdict(True, 0.875, 0.5), LivenessVerdict(False, 0.125, 0.5)
 REPORTED, LIVE_ONLY = LivenessRule("report", 0.5), LivenessRule("require", 0.5)
-POLICY, LARGEST = Policy(), Pick("largest")
+SETTINGS, LARGEST = FlowSettings(), Pick("largest")
 STRICT, STRICTLY_LIVE = (EnrolmentRules(Pick("one"), liveness) for liveness in (REPORTED, LIVE_ONLY))
 LENIENT = EnrolmentRules(Pick("one"), REPORTED, quality="report")
 
@@ -38,7 +38,7 @@ class Desk:
         self,
         *photos: str,
         rules: EnrolmentRules = STRICT,
-        policy: Policy = POLICY,
+        settings: FlowSettings = SETTINGS,
         liveness: bool = False,
         collection: str = "staff",
         **options: Any,
@@ -49,7 +49,7 @@ class Desk:
         asked = stages.networks["crmnet"] if liveness else None
         attributes = {stage.card.task: stage for stage in self.people.attributes()}
         networks = stages.detectors["mtcnn"], stages.networks["arcface"], asked, attributes, stages.gallery
-        return asyncio.run(enrol(*networks, collection, entries, rules, policy, **options))
+        return asyncio.run(enrol(*networks, collection, entries, rules, settings, **options))
 
     def found(self, degrees: float) -> list[str]:
         """The subjects whose embedding has this direction."""
@@ -96,30 +96,30 @@ def test_an_outcome_contains_what_was_found_before_the_refusal() -> None:
     assert several.photo.found == 2
 
 
-REQUIRED = Policy(enrol_pose="require", enrol_eyes="require")
+REQUIRED = FlowSettings(enrol_pose="require", enrol_eyes="require")
 
 
 @pytest.mark.parametrize(
-    ("photo", "rules", "policy", "status", "codes"),
+    ("photo", "rules", "settings", "status", "codes"),
     [
         ("anna", STRICTLY_LIVE, REQUIRED, "enrolled", []),
-        ("anna-dark-aside", LENIENT, POLICY, "enrolled", ["FACE_TOO_DARK", "FACE_TURNED"]),
-        ("anna-dark-small", STRICT, POLICY, "FACE_TOO_SMALL", ["FACE_TOO_SMALL", "FACE_TOO_DARK"]),
-        ("anna-dark", STRICT, Policy(enrol_min_brightness=5), "enrolled", []),
-        ("anna-spoof", STRICT, POLICY, "enrolled", ["NOT_LIVE"]),
-        ("anna-spoof", STRICTLY_LIVE, POLICY, "NOT_LIVE", ["NOT_LIVE"]),
-        ("anna-turned", STRICT, POLICY, "enrolled", ["FACE_TURNED"]),
+        ("anna-dark-aside", LENIENT, SETTINGS, "enrolled", ["FACE_TOO_DARK", "FACE_TURNED"]),
+        ("anna-dark-small", STRICT, SETTINGS, "FACE_TOO_SMALL", ["FACE_TOO_SMALL", "FACE_TOO_DARK"]),
+        ("anna-dark", STRICT, FlowSettings(enrol_min_brightness=5), "enrolled", []),
+        ("anna-spoof", STRICT, SETTINGS, "enrolled", ["NOT_LIVE"]),
+        ("anna-spoof", STRICTLY_LIVE, SETTINGS, "NOT_LIVE", ["NOT_LIVE"]),
+        ("anna-turned", STRICT, SETTINGS, "enrolled", ["FACE_TURNED"]),
         ("anna-turned", STRICT, REQUIRED, "FACE_TURNED", ["FACE_TURNED"]),
         ("anna-turned-spoof", STRICTLY_LIVE, REQUIRED, "FACE_TURNED", ["FACE_TURNED", "NOT_LIVE"]),
-        ("anna-shut", STRICT, POLICY, "enrolled", ["EYES_CLOSED"]),
+        ("anna-shut", STRICT, SETTINGS, "enrolled", ["EYES_CLOSED"]),
         ("anna-shut", STRICT, REQUIRED, "EYES_CLOSED", ["EYES_CLOSED"]),
         ("anna-shut", LENIENT, REQUIRED, "enrolled", ["EYES_CLOSED"]),
     ],
 )
 def test_every_reason_is_reported_and_the_first_that_the_rules_require_refuses(
-    photo: str, rules: EnrolmentRules, policy: Policy, status: str, codes: list[str]
+    photo: str, rules: EnrolmentRules, settings: FlowSettings, status: str, codes: list[str]
 ) -> None:
-    [outcome] = Desk().enrol(photo, rules=rules, policy=policy, liveness=True)
+    [outcome] = Desk().enrol(photo, rules=rules, settings=settings, liveness=True)
     assert statuses([outcome]) == [status]
     assert [reason.code for reason in outcome.reasons] == codes
     if outcome.refused:

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from graphs.flow_settings import FlowSettings
 from graphs.gate import Reason, attribute_reasons, reasons, turn
-from graphs.policy import Policy
 from imaging.faces import Photo
 from imaging.geometry import Box
 from imaging.quality import Quality
 from tests.fakes import AHEAD, ASIDE, photo
 
-POLICY = Policy(
+SETTINGS = FlowSettings(
     enrol_min_face=31,
     enrol_max_cut=0.25,
     enrol_min_brightness=41,
@@ -43,8 +43,8 @@ def nose_at(x: float) -> NDArray[np.float32]:
     return landmarks
 
 
-def codes(of: Photo, policy: Policy = POLICY) -> list[str]:
-    return [reason.code for reason in reasons(of, 0, policy)]
+def codes(of: Photo, settings: FlowSettings = SETTINGS) -> list[str]:
+    return [reason.code for reason in reasons(of, 0, settings)]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_value_at_its_bound_is_accepted_and_one_beyond_it_is_not(within: Any, 
 
 def test_every_reason_is_reported_with_what_was_measured() -> None:
     bad = seen((-20, 100, 9, 120), ASIDE, brightness=1, contrast=3, sharpness=2)
-    assert [(reason.code, reason.message) for reason in reasons(bad, 0, POLICY)] == [
+    assert [(reason.code, reason.message) for reason in reasons(bad, 0, SETTINGS)] == [
         ("FACE_TOO_SMALL", "The face's shorter side is 20 pixels; the minimum is 31"),
         ("FACE_CUT_OFF", "The face extends too far beyond the photo's edge"),
         ("FACE_TOO_DARK", "The face is too dark: brightness 1 of 255"),
@@ -79,15 +79,15 @@ def test_every_reason_is_reported_with_what_was_measured() -> None:
         ("FACE_BLURRED", "The face is blurred: sharpness 2"),
         ("FACE_TURNED", "The face is turned too far sideways"),
     ]
-    [bright] = reasons(seen(brightness=250), 0, POLICY)
+    [bright] = reasons(seen(brightness=250), 0, SETTINGS)
     assert bright.message == "The face is too bright: brightness 250 of 255"
 
 
 def test_only_the_given_face_is_judged() -> None:
     good, bad = seen(), seen(brightness=1)
     both = replace(good, faces=good.faces * 2, face_qualities=(*good.face_qualities, *bad.face_qualities))
-    assert reasons(both, 0, POLICY) == []
-    assert [reason.code for reason in reasons(both, 1, POLICY)] == ["FACE_TOO_DARK"]
+    assert reasons(both, 0, SETTINGS) == []
+    assert [reason.code for reason in reasons(both, 1, SETTINGS)] == ["FACE_TOO_DARK"]
 
 
 def test_a_face_whose_eyes_are_one_point_is_turned_infinitely() -> None:
@@ -113,8 +113,8 @@ def test_turn_does_not_depend_on_tilt_size_and_place(
     assert turn(moved.astype(np.float32)) == pytest.approx(abs(x) / 40, abs=2e-4)
 
 
-def poor(policy: Policy, **readings: Sequence[float]) -> list[Reason]:
-    return list(attribute_reasons(policy, {task: np.array(each, np.float32) for task, each in readings.items()}))
+def poor(settings: FlowSettings, **readings: Sequence[float]) -> list[Reason]:
+    return list(attribute_reasons(settings, {task: np.array(each, np.float32) for task, each in readings.items()}))
 
 
 @pytest.mark.parametrize(
@@ -127,17 +127,17 @@ def poor(policy: Policy, **readings: Sequence[float]) -> list[Reason]:
     ],
 )
 def test_a_face_is_turned_beyond_the_measured_angles(pose: Sequence[float], message: str | None) -> None:
-    policy = Policy(enrol_max_yaw=30, enrol_max_pitch=25)
-    assert poor(policy, pose=pose) == ([Reason("FACE_TURNED", message, refuses=False)] if message else [])
+    settings = FlowSettings(enrol_max_yaw=30, enrol_max_pitch=25)
+    assert poor(settings, pose=pose) == ([Reason("FACE_TURNED", message, refuses=False)] if message else [])
 
 
 @pytest.mark.parametrize(("eyes", "closed"), [((0.4, 0.49), True), ((0.5, 0.0), False), ((0.0, 0.9), False)])
 def test_eyes_are_closed_if_both_are(eyes: Sequence[float], closed: bool) -> None:
-    assert [reason.code for reason in poor(Policy(enrol_min_open=0.5), eyes=eyes)] == ["EYES_CLOSED"] * closed
+    assert [reason.code for reason in poor(FlowSettings(enrol_min_open=0.5), eyes=eyes)] == ["EYES_CLOSED"] * closed
 
 
 def test_attributes_refuse_only_if_the_policy_requires_them() -> None:
     for pose, eyes in (("require", "report"), ("report", "require")):
-        found = poor(Policy(enrol_pose=pose, enrol_eyes=eyes), pose=(90, 0, 0), eyes=(0, 0))
+        found = poor(FlowSettings(enrol_pose=pose, enrol_eyes=eyes), pose=(90, 0, 0), eyes=(0, 0))
         assert [reason.refuses for reason in found] == [pose == "require", eyes == "require"]
-    assert poor(Policy(enrol_pose="require", enrol_eyes="require")) == []
+    assert poor(FlowSettings(enrol_pose="require", enrol_eyes="require")) == []

@@ -11,7 +11,7 @@ from api.settings import AddressArgs, LimitArgs
 from deployments.settings import StageArgs
 from gallery.settings import GalleryArgs
 from graphs.batches import LARGEST_PHOTO
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from graphs.settings import AppArgs
 from project.root import ROOT
 
@@ -25,8 +25,8 @@ ARGS: dict[str, Any] = {
 }
 
 VARIABLES = [
-    (Policy, "SIMILARITY_THRESHOLD", None, 0.25, 0.75),
-    (Policy, "ARCFACE_THRESHOLD", None, 0.25, 0.75),
+    (FlowSettings, "SIMILARITY_THRESHOLD", None, 0.25, 0.75),
+    (FlowSettings, "ARCFACE_THRESHOLD", None, 0.25, 0.75),
     (LimitArgs, "MAX_FACES", 10000, 1, 2),
     (LimitArgs, "MAX_IMAGE_SIZE", 10485760, 1000, 2000),
     (LimitArgs, "MAX_IMAGE_DIMENSION", 1024, 512, 2048),
@@ -68,11 +68,14 @@ def test_variables_reach_the_settings_inside_the_arguments(monkeypatch: pytest.M
 
 
 REFUSED: list[tuple[type[BaseModel], dict[str, list[Any]]]] = [
-    (Policy, {"similarity_threshold": [1.1], "liveness_threshold": [-0.1], "liveness_policy": ["ignore"]}),
-    (Policy, {"thresholds": [{"arcface": 1.01}, {"arcface": -1.01}]}),
-    (Policy, {"min_side": [0], "min_brightness": [-1], "max_brightness": [256], "min_contrast": [256]}),
-    (Policy, {"enrol_min_face": [-1], "enrol_max_cut": [-0.1], "enrol_min_sharpness": [-1], "enrol_max_turn": [-0.1]}),
-    (Policy, {f"enrol_{name}": [-1, 256] for name in ("min_brightness", "max_brightness", "min_contrast")}),
+    (FlowSettings, {"similarity_threshold": [1.1], "liveness_threshold": [-0.1], "liveness_policy": ["ignore"]}),
+    (FlowSettings, {"thresholds": [{"arcface": 1.01}, {"arcface": -1.01}]}),
+    (FlowSettings, {"min_side": [0], "min_brightness": [-1], "max_brightness": [256], "min_contrast": [256]}),
+    (
+        FlowSettings,
+        {"enrol_min_face": [-1], "enrol_max_cut": [-0.1], "enrol_min_sharpness": [-1], "enrol_max_turn": [-0.1]},
+    ),
+    (FlowSettings, {f"enrol_{name}": [-1, 256] for name in ("min_brightness", "max_brightness", "min_contrast")}),
     (LimitArgs, {"max_image_size": [0, LARGEST_PHOTO + 1], "max_image_pixels": [0], "max_image_dimension": [63]}),
     (LimitArgs, {"request_timeout": [0], "max_requests": [0]}),
     (AddressArgs, {"timeout": [0], "max_redirects": [-1]}),
@@ -140,18 +143,18 @@ def test_stages_and_defaults_fit_their_cards(changed: dict[str, Any], problem: s
 
 
 def test_threshold_of_an_unknown_role_is_named() -> None:
-    policy = Policy(thresholds={"arcface": 0.5, "arcfase": 0.4})
+    settings = FlowSettings(thresholds={"arcface": 0.5, "arcfase": 0.4})
     with pytest.raises(ValueError, match=r"thresholds: unknown embedder arcfase; available: arcface, facenet$"):
-        policy.checked_for({"embedder": ["arcface", "facenet"]})
-    assert policy.checked_for({"embedder": ["arcface", "arcfase"]}) is policy
+        settings.checked_for({"embedder": ["arcface", "facenet"]})
+    assert settings.checked_for({"embedder": ["arcface", "arcfase"]}) is settings
 
 
 @pytest.mark.parametrize("task", ["pose", "eyes"])
 def test_a_gate_that_requires_an_attribute_needs_a_stage_for_it(task: str) -> None:
-    policy = Policy.model_validate({f"enrol_{task}": "require"})
+    settings = FlowSettings.model_validate({f"enrol_{task}": "require"})
     with pytest.raises(ValueError, match=f"enrol_{task}: require needs a stage for the task {task}"):
-        policy.checked_for({"embedder": ["arcface"]})
-    assert policy.checked_for({task: ["any"]}) is policy
+        settings.checked_for({"embedder": ["arcface"]})
+    assert settings.checked_for({task: ["any"]}) is settings
 
 
 def test_error_does_not_quote_a_value() -> None:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphs.compare import distances
+from graphs.flow_settings import FlowSettings
 from graphs.liveness import LivenessPolicy, LivenessRule, LivenessVerdict
-from graphs.policy import Policy
 from graphs.thresholds import AppliedThreshold, ThresholdSource, euclidean, first_set, threshold_of
 from telemetry.request_record import recording
 from tests.fakes import direction, stages
@@ -17,7 +17,7 @@ from tests.fakes import direction, stages
 EMBEDDER = stages().networks["arcface"]
 SOURCES = get_args(ThresholdSource)
 COSINES = st.none() | st.floats(-1, 1)
-CONFIGURED, OTHERS = Policy(thresholds={"arcface": 0.7}), Policy(thresholds={"facenet": 0.7})
+CONFIGURED, OTHERS = FlowSettings(thresholds={"arcface": 0.7}), FlowSettings(thresholds={"facenet": 0.7})
 
 
 @given(cosines=st.lists(COSINES, min_size=5, max_size=5).filter(any))
@@ -27,20 +27,20 @@ def test_the_first_that_is_set_decides(cosines: list[float | None]) -> None:
     assert first_set(**values) == AppliedThreshold(values[source] or 0.0, source)
 
 
-@pytest.mark.parametrize(("policy", "default"), [(CONFIGURED, (0.7, "configuration")), (OTHERS, (0.4, "card"))])
-def test_an_embedder_has_the_configurations_threshold_or_its_cards(policy: Policy, default: tuple[float, str]) -> None:
-    assert threshold_of(policy, EMBEDDER) == AppliedThreshold(*default)  # type: ignore[arg-type]
-    assert threshold_of(policy, EMBEDDER, collection=0.0) == AppliedThreshold(0.0, "collection")
-    assert threshold_of(policy, EMBEDDER, request=-1.0, collection=0.5) == AppliedThreshold(-1.0, "request")
+@pytest.mark.parametrize(("settings", "default"), [(CONFIGURED, (0.7, "configuration")), (OTHERS, (0.4, "card"))])
+def test_the_default_is_the_configurations_or_the_cards(settings: FlowSettings, default: tuple[float, str]) -> None:
+    assert threshold_of(settings, EMBEDDER) == AppliedThreshold(*default)  # type: ignore[arg-type]
+    assert threshold_of(settings, EMBEDDER, collection=0.0) == AppliedThreshold(0.0, "collection")
+    assert threshold_of(settings, EMBEDDER, request=-1.0, collection=0.5) == AppliedThreshold(-1.0, "request")
 
 
-@pytest.mark.parametrize(("policy", "default"), [(CONFIGURED, (0.7, "configuration")), (OTHERS, (0.4, "card"))])
+@pytest.mark.parametrize(("settings", "default"), [(CONFIGURED, (0.7, "configuration")), (OTHERS, (0.4, "card"))])
 def test_a_distance_is_converted_from_the_embedders_threshold_and_never_the_collections(
-    policy: Policy, default: tuple[float, str]
+    settings: FlowSettings, default: tuple[float, str]
 ) -> None:
-    found = threshold_of(policy, EMBEDDER, collection=0.9, metric="euclidean")
+    found = threshold_of(settings, EMBEDDER, collection=0.9, metric="euclidean")
     assert found == AppliedThreshold(euclidean(default[0]), default[1])  # type: ignore[arg-type]
-    assert threshold_of(policy, EMBEDDER, request=1.5, metric="euclidean") == AppliedThreshold(1.5, "request")
+    assert threshold_of(settings, EMBEDDER, request=1.5, metric="euclidean") == AppliedThreshold(1.5, "request")
 
 
 @given(st.floats(0, 180))
@@ -52,7 +52,7 @@ def test_the_conversion_of_a_cosine_is_the_distance_of_two_embeddings(angle: flo
 @given(score=st.floats(0, 1), threshold=st.floats(0, 1))
 def test_a_face_is_live_from_the_threshold_on_and_each_verdict_is_counted(score: float, threshold: float) -> None:
     with recording(0.0) as recorder:
-        rule = Policy(liveness_threshold=threshold).liveness("report")
+        rule = FlowSettings(liveness_threshold=threshold).liveness("report")
         assert rule.judge(score) == LivenessVerdict(score >= threshold, score, threshold)
     assert recorder.outcomes == {("liveness", "live" if score >= threshold else "spoof"): 1}
 

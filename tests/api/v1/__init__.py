@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from api.settings import LimitArgs
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from tests.fakes import People, client
 from tests.local_gallery import LocalGallery
 
@@ -37,10 +37,10 @@ STAFF = "/v1/collections/staff"
 class Api:
     """A client of the app over `People`."""
 
-    def __init__(self, limits: LimitArgs | None = None, policy: Policy | None = None) -> None:
+    def __init__(self, limits: LimitArgs | None = None, settings: FlowSettings | None = None) -> None:
         self.people, self.gallery = People(), LocalGallery()
         self.stages = self.people.stages(self.gallery)
-        self.client = client(self.stages, limits, policy)
+        self.client = client(self.stages, limits, settings)
 
     def get(self, path: str, **params: Any) -> httpx.Response:
         response: httpx.Response = self.client.get(path, params=params or None)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from tests.api.v1 import Api
 from tests.fakes import changed, client, with_stages
 
@@ -33,7 +33,7 @@ def test_every_network_is_listed_by_its_role() -> None:
 
 
 def test_a_threshold_of_the_configuration_stands_in_the_cards_place() -> None:
-    api = Api(policy=Policy(thresholds={"arcface": 0.95}))
+    api = Api(settings=FlowSettings(thresholds={"arcface": 0.95}))
     told = {role: each["cosine_threshold"] for role, each in api.get("/v1/models").json()["embedders"].items()}
     assert told == {"arcface": 0.95, "facenet": 0.5}
     assert api.get("/v1/models").json()["embedders"]["arcface"]["threshold_source"] == "configuration"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from imaging.pick import Pick
 from tests.api.v1 import EMBEDDED, FACE, MODELS, PHOTO, Api, message, refusal
 from tests.fakes import direction
@@ -21,7 +21,7 @@ def verify(api: Api, first: str, second: str, **options: Any) -> Any:
 def compare(first: Any, second: Any, contracts: tuple[str, str] = ("contract", "contract"), **fields: Any) -> Any:
     pair = zip(("embedding1", "embedding2"), contracts, (first, second), strict=True)
     body = {name: {"contract": contract, "values": values} for name, contract, values in pair}
-    return Api(policy=fields.pop("policy", None)).post("/v1/compare", {**body, **fields})
+    return Api(settings=fields.pop("settings", None)).post("/v1/compare", {**body, **fields})
 
 
 def timed(answer: Any, photos: int = 1) -> Any:
@@ -93,18 +93,18 @@ def test_two_photos_of_one_person_match() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "policy", "match", "value", "source"),
+    ("options", "settings", "match", "value", "source"),
     [
         ({"threshold": 0.93}, 0.95, True, 0.93, "request"),
         ({"metric": "euclidean"}, 0.95, False, 0.1**0.5, "configuration"),
         ({"metric": "euclidean", "threshold": 0.35}, None, True, 0.35, "request"),
     ],
 )
-def test_metric_and_threshold(options: Any, policy: float | None, match: bool, value: float, source: str) -> None:
-    configured = Policy(thresholds={"arcface": policy} if policy else {})
+def test_metric_and_threshold(options: Any, settings: float | None, match: bool, value: float, source: str) -> None:
+    configured = FlowSettings(thresholds={"arcface": settings} if settings else {})
     # The length of an embedding does not matter.
-    compared = compare([2, 0], direction(20), policy=configured, **options)
-    for found in (verify(Api(policy=configured), "anna", "anne", **options).json(), compared.json()):
+    compared = compare([2, 0], direction(20), settings=configured, **options)
+    for found in (verify(Api(settings=configured), "anna", "anne", **options).json(), compared.json()):
         assert (found["match"], found["metric"]) == (match, options.get("metric", "cosine"))
         assert found["threshold"] == {"value": pytest.approx(value), "source": source}
         assert found["cosine_similarity"] == pytest.approx(0.9396926, abs=1e-6)
@@ -121,7 +121,7 @@ def test_a_spoof_is_no_match_where_liveness_is_required(photos: tuple[str, str])
 
 @pytest.mark.parametrize(("route", "most"), [("detect", 100), ("embed", 100), ("verify", 20)])
 def test_the_face_rule_reaches_the_detector(route: str, most: int) -> None:
-    api = Api(policy=Policy(other_faces=0.25))
+    api = Api(settings=FlowSettings(other_faces=0.25))
     if route == "verify":
         verify(api, "anna", "bob", faces="largest")
     else:

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from tests.api.v1 import EMBEDDED, MODELS, PHOTO, STAFF, Api, refusal, staff
 from tests.fakes import client, stages_of
 
@@ -13,9 +13,9 @@ CARD = {"value": 0.4, "source": "card"}
 SEARCH = f"{STAFF}/search"
 
 
-def peopled(policy: Policy | None = None, **fields: Any) -> Api:
+def peopled(settings: FlowSettings | None = None, **fields: Any) -> Api:
     """A collection with Anna, Anne and Bob in it."""
-    api = Api(policy=policy).make(**fields)
+    api = Api(settings=settings).make(**fields)
     assert api.enrol(["anna", "anne", "bob"], "anna", "anne", "bob").status_code == 201
     return api
 
@@ -78,7 +78,7 @@ def test_no_more_than_top_k_candidates_are_answered() -> None:
 def test_the_threshold_is_the_first_that_is_set(
     requested: float | None, own: float | None, value: float, source: str, found: list[str]
 ) -> None:
-    api = peopled(policy=Policy(thresholds={"arcface": 0.95}), threshold=own)
+    api = peopled(settings=FlowSettings(thresholds={"arcface": 0.95}), threshold=own)
     options: dict[str, Any] = {} if requested is None else {"threshold": requested}
     by_photo, embedded = api.send(SEARCH, "anna", **options).json(), by_embedding(api, [1, 0], **options).json()
     for answer, candidates in ((by_photo, by_photo["faces"][0]["candidates"]), (embedded, embedded["candidates"])):

@@ -8,7 +8,7 @@ import yaml
 
 from api.settings import LimitArgs
 from deployments.config import check_config
-from graphs.policy import Policy
+from graphs.flow_settings import FlowSettings
 from graphs.settings import AppArgs
 from project.root import ROOT
 from tests.facegraph.cli import Run
@@ -53,7 +53,7 @@ def test_the_output_is_complete_and_can_be_served(run: Run, file: Path, config: 
     assert set(application["args"]) == set(AppArgs.model_fields)
     assert set(application["args"]["limits"]) == set(LimitArgs.model_fields)
     [ingress] = application["deployments"]
-    assert set(ingress["user_config"]) == set(Policy.model_fields)
+    assert set(ingress["user_config"]) == set(FlowSettings.model_fields)
     assert effective["http_options"] == {"host": "0.0.0.0", "port": 8000}
 
 

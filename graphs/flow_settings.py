@@ -1,6 +1,6 @@
 """Settings that can change while the service runs.
 
-`Policy` is the ingress's `user_config` in configs/serve.yaml. A change applies to running replicas.
+`FlowSettings` is the ingress's `user_config` in configs/serve.yaml. A change applies to running replicas.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,7 +12,7 @@ from graphs.liveness import LivenessPolicy, LivenessRule
 from project.environment import EnvironmentSettings
 
 
-class Policy(EnvironmentSettings):
+class FlowSettings(EnvironmentSettings):
     """Thresholds for matches, liveness and photo quality, and the padding of embeddings."""
 
     similarity_threshold: float | None = Field(
@@ -86,8 +86,8 @@ class Policy(EnvironmentSettings):
         """Return the liveness rule for `policy` with this threshold."""
         return LivenessRule(policy, self.liveness_threshold)
 
-    def checked_for(self, roles: Mapping[str, Collection[str]]) -> "Policy":
-        """Check this policy against the stages of the service, and return it.
+    def checked_for(self, roles: Mapping[str, Collection[str]]) -> "FlowSettings":
+        """Check these settings against the stages of the service, and return them.
 
         Args:
             roles: roles of the stages, by task.

@@ -80,7 +80,7 @@ async def generate_load(
         except httpx.TransportError as error:
             raise NoAnswerError(f"No response to POST: {error or type(error).__name__}") from error
         if not first.is_success:
-            raise error_from(first.status_code, _json(first), None)
+            raise error_from(first)
         result = LoadResult()
         began = time.perf_counter()
 
@@ -88,7 +88,7 @@ async def generate_load(
             while (started := time.perf_counter()) < began + seconds:
                 try:
                     answer = await send()
-                    code = "" if answer.is_success else error_from(answer.status_code, _json(answer), None).code
+                    code = "" if answer.is_success else error_from(answer).code
                 except httpx.TransportError as error:
                     code = type(error).__name__
                 if code:
@@ -103,10 +103,3 @@ async def generate_load(
         await asyncio.gather(*(repeat() for _ in range(clients)))
         result.seconds = time.perf_counter() - began
         return result
-
-
-def _json(answer: httpx.Response) -> object:
-    try:
-        return answer.json()
-    except ValueError:
-        return None

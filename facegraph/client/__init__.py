@@ -3,116 +3,64 @@
 It depends only on httpx and shares no code with the service.
 """
 
-from facegraph.client.clients import AsyncClient, Client
-from facegraph.client.collections import Collection, CollectionStatistics
-from facegraph.client.enrolment import (
-    EmbeddingsEnrolment,
-    EnrolledEmbedding,
-    EnrolledPhoto,
-    Enrolment,
-    Reason,
-    SubjectEmbedding,
-)
-from facegraph.client.errors import (
-    ConflictError,
-    FacegraphError,
-    ForbiddenError,
-    InvalidRequestError,
-    MalformedAnswerError,
-    NoAnswerError,
-    NotFoundError,
-    RateLimitedError,
-    RefusedPhotoError,
-    ServiceError,
-    StorageFullError,
-    TooLargeError,
-    UnauthenticatedError,
-    UnavailableError,
-)
-from facegraph.client.images import Image
-from facegraph.client.photos import Comparison, DetectedPhoto, EmbeddedFace, EmbeddedPhoto, Verification
-from facegraph.client.schemas import (
-    Box,
-    Crop,
-    Embedding,
-    Eyes,
-    Face,
-    FaceRule,
-    Landmarks,
-    Liveness,
-    LivenessPolicy,
-    Metric,
-    Models,
-    Photo,
-    Pose,
-    Quality,
-    Threshold,
-    Timings,
-)
-from facegraph.client.search import Candidate, SearchedEmbedding, SearchedFace, SearchedPhoto
-from facegraph.client.service import Calls, Defaults, Health, Network, Networks, Replicas, Stage, Status
-from facegraph.client.subjects import StoredFace, Subject, SubjectFaces
-
-__all__ = [
-    "AsyncClient",
-    "Box",
-    "Calls",
-    "Candidate",
-    "Client",
-    "Collection",
-    "CollectionStatistics",
-    "Comparison",
-    "ConflictError",
-    "Crop",
-    "Defaults",
-    "DetectedPhoto",
-    "EmbeddedFace",
-    "EmbeddedPhoto",
-    "Embedding",
-    "EmbeddingsEnrolment",
-    "EnrolledEmbedding",
-    "EnrolledPhoto",
-    "Enrolment",
-    "Eyes",
-    "Face",
-    "FaceRule",
-    "FacegraphError",
-    "ForbiddenError",
-    "Health",
-    "Image",
-    "InvalidRequestError",
-    "Landmarks",
-    "Liveness",
-    "LivenessPolicy",
-    "MalformedAnswerError",
-    "Metric",
-    "Models",
-    "Network",
-    "Networks",
-    "NoAnswerError",
-    "NotFoundError",
-    "Photo",
-    "Pose",
-    "Quality",
-    "RateLimitedError",
-    "Reason",
-    "RefusedPhotoError",
-    "Replicas",
-    "SearchedEmbedding",
-    "SearchedFace",
-    "SearchedPhoto",
-    "ServiceError",
-    "Stage",
-    "Status",
-    "StorageFullError",
-    "StoredFace",
-    "Subject",
-    "SubjectEmbedding",
-    "SubjectFaces",
-    "Threshold",
-    "Timings",
-    "TooLargeError",
-    "UnauthenticatedError",
-    "UnavailableError",
-    "Verification",
-]
+from facegraph.client.clients import AsyncClient as AsyncClient
+from facegraph.client.clients import Client as Client
+from facegraph.client.collections import Collection as Collection
+from facegraph.client.collections import CollectionStatistics as CollectionStatistics
+from facegraph.client.enrolment import EmbeddingsEnrolment as EmbeddingsEnrolment
+from facegraph.client.enrolment import EnrolledEmbedding as EnrolledEmbedding
+from facegraph.client.enrolment import EnrolledPhoto as EnrolledPhoto
+from facegraph.client.enrolment import Enrolment as Enrolment
+from facegraph.client.enrolment import Reason as Reason
+from facegraph.client.enrolment import SubjectEmbedding as SubjectEmbedding
+from facegraph.client.errors import ConflictError as ConflictError
+from facegraph.client.errors import FacegraphError as FacegraphError
+from facegraph.client.errors import ForbiddenError as ForbiddenError
+from facegraph.client.errors import InvalidRequestError as InvalidRequestError
+from facegraph.client.errors import MalformedAnswerError as MalformedAnswerError
+from facegraph.client.errors import NoAnswerError as NoAnswerError
+from facegraph.client.errors import NotFoundError as NotFoundError
+from facegraph.client.errors import RateLimitedError as RateLimitedError
+from facegraph.client.errors import RefusedPhotoError as RefusedPhotoError
+from facegraph.client.errors import ServiceError as ServiceError
+from facegraph.client.errors import StorageFullError as StorageFullError
+from facegraph.client.errors import TooLargeError as TooLargeError
+from facegraph.client.errors import UnauthenticatedError as UnauthenticatedError
+from facegraph.client.errors import UnavailableError as UnavailableError
+from facegraph.client.images import Image as Image
+from facegraph.client.photos import Comparison as Comparison
+from facegraph.client.photos import DetectedPhoto as DetectedPhoto
+from facegraph.client.photos import EmbeddedFace as EmbeddedFace
+from facegraph.client.photos import EmbeddedPhoto as EmbeddedPhoto
+from facegraph.client.photos import Verification as Verification
+from facegraph.client.schemas import Box as Box
+from facegraph.client.schemas import Crop as Crop
+from facegraph.client.schemas import Embedding as Embedding
+from facegraph.client.schemas import Eyes as Eyes
+from facegraph.client.schemas import Face as Face
+from facegraph.client.schemas import FaceRule as FaceRule
+from facegraph.client.schemas import Landmarks as Landmarks
+from facegraph.client.schemas import Liveness as Liveness
+from facegraph.client.schemas import LivenessPolicy as LivenessPolicy
+from facegraph.client.schemas import Metric as Metric
+from facegraph.client.schemas import Models as Models
+from facegraph.client.schemas import Photo as Photo
+from facegraph.client.schemas import Pose as Pose
+from facegraph.client.schemas import Quality as Quality
+from facegraph.client.schemas import Threshold as Threshold
+from facegraph.client.schemas import Timings as Timings
+from facegraph.client.search import Candidate as Candidate
+from facegraph.client.search import SearchedEmbedding as SearchedEmbedding
+from facegraph.client.search import SearchedFace as SearchedFace
+from facegraph.client.search import SearchedPhoto as SearchedPhoto
+from facegraph.client.service import Calls as Calls
+from facegraph.client.service import Defaults as Defaults
+from facegraph.client.service import Health as Health
+from facegraph.client.service import Network as Network
+from facegraph.client.service import Networks as Networks
+from facegraph.client.service import Replicas as Replicas
+from facegraph.client.service import Stage as Stage
+from facegraph.client.service import Status as Status
+from facegraph.client.subjects import StoredFace as StoredFace
+from facegraph.client.subjects import Subject as Subject
+from facegraph.client.subjects import SubjectFaces as SubjectFaces

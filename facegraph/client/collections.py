@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from facegraph.client.api_call import ApiCall, api_path, result_if_deleted
-from facegraph.client.decoding import decode
+from facegraph.client.decoding import decode, decode_field
 from facegraph.client.schemas import given
 
 
@@ -33,26 +33,9 @@ class CollectionStatistics(Collection):
     changed: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class Collections:
-    """A list of collections."""
-
-    collections: tuple[Collection, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cleaned:
-    """The number of bytes freed in each collection."""
-
-    freed_bytes: dict[str, int]
-
-
 def collections() -> ApiCall[tuple[Collection, ...]]:
     """List collections by name. A key bound to specific collections sees only those."""
-
-    def listed(body: Any) -> tuple[Collection, ...]:
-        return decode(Collections, body).collections
-
+    listed = partial(decode_field, "collections", tuple[Collection, ...])
     return ApiCall(method="GET", path=api_path("collections"), decode=listed)
 
 
@@ -101,9 +84,6 @@ def clean() -> ApiCall[dict[str, int]]:
 
     Returns the number of bytes freed in each collection.
     """
-
-    def freed(body: Any) -> dict[str, int]:
-        return decode(Cleaned, body).freed_bytes
-
+    freed = partial(decode_field, "freed_bytes", dict[str, int])
     # A second response could not report what the first request freed.
     return ApiCall(method="POST", path=api_path("gallery", "clean"), decode=freed, idempotent=False)

@@ -1,17 +1,23 @@
 """Decodes JSON into typed dataclasses, without a dependency such as pydantic."""
 
-import base64
-import binascii
-from collections.abc import Mapping
+from base64 import b64decode
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from facegraph.client.errors import MalformedAnswerError
 
 T = TypeVar("T")
+
+_FROM_TEXT: dict[type, tuple[str, Callable[[str], Any]]] = {
+    datetime: ("a time", datetime.fromisoformat),
+    bytes: ("base64", partial(b64decode, validate=True)),
+}
+"""Types that JSON has as text: what the text should be, and the function that converts it."""
+_hints = cache(get_type_hints)
 
 
 def decode(kind: type[T], value: Any, place: str = "answer") -> T:
@@ -32,6 +38,11 @@ def decode(kind: type[T], value: Any, place: str = "answer") -> T:
     return cast(T, _decode(kind, value, place))
 
 
+def decode_field(name: str, kind: type[T], value: Any) -> T:
+    """Decode one field of a JSON object, and ignore the others. Otherwise as `decode`."""
+    return cast(T, _decode_field(name, kind, _checked(dict, value, "answer"), "answer"))
+
+
 def _decode(kind: Any, value: Any, place: str) -> Any:
     origin, inner = get_origin(kind), get_args(kind)
     if is_dataclass(kind):
@@ -48,23 +59,19 @@ def _decode(kind: Any, value: Any, place: str) -> Any:
 
 
 def _decode_fields(kind: Any, found: Mapping[str, Any], place: str) -> Any:
-    values = {}
-    for name, (inner, required) in _fields(kind).items():
-        if name in found:
-            values[name] = _decode(inner, found[name], f"{place}.{name}")
-        elif required:
-            raise MalformedAnswerError(f"{place}.{name} is missing")
+    hints = _hints(kind)
+    values = {
+        each.name: _decode_field(each.name, hints[each.name], found, place)
+        for each in fields(kind)
+        if each.name in found or each.default is MISSING
+    }
     return kind(**values)
 
 
-@cache
-def _fields(kind: Any) -> dict[str, tuple[Any, bool]]:
-    """Each field's type, and whether it is required."""
-    hints = get_type_hints(kind)
-    return {
-        each.name: (hints[each.name], each.default is MISSING and each.default_factory is MISSING)
-        for each in fields(kind)
-    }
+def _decode_field(name: str, kind: Any, found: Mapping[str, Any], place: str) -> Any:
+    if name not in found:
+        raise MalformedAnswerError(f"{place}.{name} is missing")
+    return _decode(kind, found[name], f"{place}.{name}")
 
 
 def _decode_items(kinds: tuple[Any, ...], found: list[Any], place: str) -> tuple[Any, ...]:
@@ -79,17 +86,13 @@ def _decode_items(kinds: tuple[Any, ...], found: list[Any], place: str) -> tuple
 def _decode_scalar(kind: Any, value: Any, place: str) -> Any:
     if kind is float:
         return float(_checked((float, int), value, place))
-    if kind is datetime:
-        try:
-            return datetime.fromisoformat(_checked(str, value, place))
-        except ValueError:
-            raise _error(place, "a time", value) from None
-    if kind is bytes:
-        try:
-            return base64.b64decode(_checked(str, value, place), validate=True)
-        except binascii.Error:
-            raise _error(place, "base64", value) from None
-    return _checked(kind, value, place)
+    if kind not in _FROM_TEXT:
+        return _checked(kind, value, place)
+    expected, convert = _FROM_TEXT[kind]
+    try:
+        return convert(_checked(str, value, place))
+    except ValueError:
+        raise _error(place, expected, value) from None
 
 
 def _checked(kinds: Any, value: Any, place: str) -> Any:

@@ -1,7 +1,12 @@
 """The client's exceptions."""
 
+import re
+import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
+
+import httpx
 
 
 class FacegraphError(Exception):
@@ -113,14 +118,10 @@ _BY_CODE: dict[str, type[ServiceError]] = dict.fromkeys(
 """Codes whose status is 422 although no photo is at fault."""
 
 
-def error_from(status: int, body: Any, retry_after: float | None) -> ServiceError:
-    """The exception for an error response.
-
-    Args:
-        body: the parsed JSON body, or None.
-        retry_after: seconds from the ``Retry-After`` header, or None.
-    """
-    match body:
+def error_from(response: httpx.Response) -> ServiceError:
+    """The exception for an error response."""
+    status, retry_after = response.status_code, _retry_after_s(response.headers.get("Retry-After", ""))
+    match json_body(response):
         case {"error": {"code": str(code), "message": str(message)} as error, "request_id": str() | None as request_id}:
             kind = _BY_CODE.get(code) or _BY_STATUS.get(status, ServiceError)
             details = error.get("details")
@@ -129,3 +130,22 @@ def error_from(status: int, body: Any, retry_after: float | None) -> ServiceErro
             )
     message = f"Status {status} without this service's error format; is the URL right?"
     return _BY_STATUS.get(status, ServiceError)(f"HTTP_{status}", message, status, retry_after=retry_after)
+
+
+def json_body(response: httpx.Response) -> Any:
+    """The parsed body of a response; None if it is not JSON."""
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def _retry_after_s(header: str) -> float | None:
+    """Seconds from a ``Retry-After`` header, which holds seconds or a date; None for anything else."""
+    if re.fullmatch("[0-9]{1,9}", header):
+        return float(header)
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return max(0.0, moment.timestamp() - time.time())

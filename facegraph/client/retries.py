@@ -4,17 +4,14 @@ It neither sends nor sleeps; the two clients in `facegraph.client.clients` do.
 """
 
 import random
-import re
-import time
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
 import httpx
 
 from facegraph.client.api_call import ApiCall
-from facegraph.client.errors import FacegraphError, NoAnswerError, ServiceError, error_from
+from facegraph.client.errors import FacegraphError, NoAnswerError, ServiceError, error_from, json_body
 
 T = TypeVar("T")
 
@@ -109,14 +106,11 @@ class Attempts(Generic[T]):
 
 
 def _decoded(call: ApiCall[T], response: httpx.Response) -> T:
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
+    body = json_body(response)
     has_result = response.status_code in call.also_success and isinstance(body, dict) and "error" not in body
     if response.is_success or has_result:
         return call.decode(body)
-    raise error_from(response.status_code, body, _retry_after_s(response.headers.get("Retry-After", "")))
+    raise error_from(response)
 
 
 def _no_answer(cause: httpx.RequestError) -> NoAnswerError:
@@ -124,14 +118,3 @@ def _no_answer(cause: httpx.RequestError) -> NoAnswerError:
     error = NoAnswerError(f"No response from {url.scheme}://{url.netloc.decode()}: {cause or type(cause).__name__}")
     error.__cause__ = cause
     return error
-
-
-def _retry_after_s(header: str) -> float | None:
-    """Seconds from a ``Retry-After`` header, which holds seconds or a date; None for anything else."""
-    if re.fullmatch("[0-9]{1,9}", header):
-        return float(header)
-    try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return max(0.0, moment.timestamp() - time.time())

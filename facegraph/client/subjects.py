@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any
 
 from facegraph.client.api_call import ApiCall, Page, api_path, result_if_deleted
-from facegraph.client.decoding import decode
+from facegraph.client.decoding import decode, decode_field
 from facegraph.client.errors import NotFoundError
 
 _PAGE_SIZE = 1000
 _DOT_SEGMENTS = (".", "..")
 """Ids that proxies remove from a path, which would turn deleting a subject into deleting the collection."""
+_deleted_faces = partial(decode_field, "deleted_faces", int)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +49,6 @@ class SubjectsPage:
 
     subjects: tuple[Subject, ...]
     next: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Deleted:
-    """The number of deleted faces."""
-
-    deleted_faces: int
 
 
 def subjects(collection: str, *, after: str = "") -> ApiCall[Page[Subject]]:
@@ -109,7 +103,3 @@ def _delete_in_body(collection: str, subject: str) -> ApiCall[int]:
         return count
 
     return replace(delete_subjects(collection, [subject]), decode=deleted, on_error=result_if_deleted(0))
-
-
-def _deleted_faces(body: Any) -> int:
-    return decode(Deleted, body).deleted_faces

@@ -74,19 +74,19 @@ def test_every_documented_code_has_its_exception() -> None:
     assert {status for status, _ in documented} == CLASSES.keys()
     for status, code in documented:
         body = {"error": {"code": code, "message": "Too much", "details": {"more": [1]}}, "request_id": "r-1"}
-        error = error_from(status, body, 2.0)
+        error = error_from(httpx.Response(status, json=body, headers={"Retry-After": "2"}))
         assert type(error) is (client.InvalidRequestError if code in NOT_ABOUT_A_PHOTO else CLASSES[status])
         assert (error.status, str(error), error.details) == (status, f"{code}: Too much", {"more": [1]})
         assert (error.request_id, error.retry_after) == ("r-1", 2.0)
     # The service's proxy knows no request id.
-    assert error_from(413, {**body, "request_id": None}, None).request_id == ""
+    assert error_from(httpx.Response(413, json={**body, "request_id": None})).request_id == ""
 
 
 @pytest.mark.parametrize(
     ("status", "body"), [(404, {"detail": "x"}), (413, None), (307, None), (401, ["error"]), (500, {"error": "x"})]
 )
 def test_a_foreign_error_is_named_by_its_status(status: int, body: Any) -> None:
-    error = error_from(status, body, None)
+    error = error_from(httpx.Response(status, json=body))
     assert (type(error), error.code) == (CLASSES.get(status, ServiceError), f"HTTP_{status}")
 
 

@@ -70,7 +70,7 @@ def test_a_service_that_accepts_less_gets_smaller_requests() -> None:
 
 @pytest.mark.parametrize("status", [422, 503])
 def test_an_error_of_a_whole_request_is_raised(status: int) -> None:
-    call, error = enrol_many("staff", [("anna", b"1"), ("anna", b"2")]), error_from(status, None, None)
+    call, error = enrol_many("staff", [("anna", b"1"), ("anna", b"2")]), error_from(httpx.Response(status))
     assert call is not None
     with pytest.raises(type(error)):
         call.on_error(error, False)

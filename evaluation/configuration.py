@@ -3,7 +3,7 @@
 import io
 import shutil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
@@ -18,9 +18,6 @@ from models.errors import ModelError
 from models.sources import problems
 from models.store import atomic
 from models.tasks import DETECTOR
-
-ThresholdTask = Literal["embedder", "liveness"]
-"""A task whose cards have a threshold that can be configured."""
 
 
 class Configuration:
@@ -85,28 +82,27 @@ class Configuration:
             said = problems(error) if isinstance(error, ValidationError) else error
             raise ModelError(f"the user_config of the ingress in {self._file} is not valid: {said}") from error
 
-    def roles(self, model: str) -> list[str]:
-        """Return the roles that a card is assigned to."""
-        return [str(role) for role, stage in self._args["stages"].items() if stage["model"] == model]
-
-    def thresholds(self, task: ThresholdTask, model: str) -> dict[str, float]:
-        """Return the configured thresholds of a card, by role."""
-        settings = self._ingress.get("user_config") or {}
-        if task == "embedder":
-            set_for = settings.get("thresholds") or {}
+    def thresholds(self, entry: Card) -> dict[str, float]:
+        """Return the configured thresholds of an embedder or a liveness model, by role."""
+        settings, roles = self._ingress.get("user_config") or {}, self._roles(entry)
+        if entry.task == "embedder":
+            configured = settings.get("thresholds") or {}
         else:
-            set_for = dict.fromkeys(self.roles(model), settings.get("liveness_threshold"))
-        return {role: float(set_for[role]) for role in self.roles(model) if set_for.get(role) is not None}
+            configured = dict.fromkeys(roles, settings.get("liveness_threshold"))
+        return {role: float(configured[role]) for role in roles if configured.get(role) is not None}
 
-    def check(self, task: ThresholdTask, model: str) -> None:
+    def check(self, entry: Card) -> None:
         """Raise the errors of `write` without writing."""
-        if not self.roles(model):
-            raise ModelError(f"{self._file} has no stage with {model} to write a threshold for")
+        if not self._roles(entry):
+            raise ModelError(f"{self._file} has no stage with {entry.name} to write a threshold for")
         if self._dumped() != self._text:
             raise ModelError(f"the layout of {self._file} cannot be preserved: write the threshold by hand")
 
-    def write(self, task: ThresholdTask, model: str, threshold: float) -> list[str]:
+    def write(self, entry: Card, threshold: float) -> list[str]:
         """Set the threshold of every role that a card is assigned to. The rest of the file does not change.
+
+        Args:
+            entry: card of an embedder or a liveness model.
 
         Returns:
             The roles.
@@ -114,13 +110,13 @@ class Configuration:
         Raises:
             ModelError: the card has no role, or the file's layout cannot be preserved.
         """
-        self.check(task, model)
-        roles = self.roles(model)
+        self.check(entry)
+        roles = self._roles(entry)
         if not self._ingress.get("user_config"):
             self._ingress["user_config"] = CommentedMap()
             self._ingress["user_config"].fa.set_flow_style()
         settings = self._ingress["user_config"]
-        if task == "embedder":
+        if entry.task == "embedder":
             settings.setdefault("thresholds", {}).update(dict.fromkeys(roles, threshold))
         else:
             settings["liveness_threshold"] = threshold
@@ -128,6 +124,9 @@ class Configuration:
             path.write_text(self._dumped(), "utf-8")
             shutil.copymode(self._file, path)
         return roles
+
+    def _roles(self, entry: Card) -> list[str]:
+        return [str(role) for role, stage in self._args["stages"].items() if stage["model"] == entry.name]
 
     def _dumped(self) -> str:
         text = io.StringIO()

@@ -1,6 +1,6 @@
 """Measure an embedder: verification and identification, including the effect of photos without a face."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,7 @@ def measure_embedder(labelled: Labelled, embeddings: Answers, plan: Plan) -> Mea
     verification = figures(
         trials.curve(),
         (trials.curve(each) for each in weights if each[genuine].any() and each[~genuine].any()),
-        RequestedPoints(plan.thresholds, plan.rates, "FMR", IMPOSTOR_TRIALS, unsupported=plan.unsupported),
+        RequestedPoints(plan, "FMR", IMPOSTOR_TRIALS),
         paired,
         int(np.sum(~genuine)),
     )
@@ -84,7 +84,7 @@ def _identify(
     open_set = figures(
         trials.curve(),
         (trials.curve(searches.open_set_weights(each)) for each in plan.track(usable, "bootstrap of searches")),
-        RequestedPoints(plan.thresholds, FPIRS, "FPIR", "non-mated searches", best=False),
+        RequestedPoints(replace(plan, rates=FPIRS), "FPIR", "non-mated searches", best=False),
         mated,
         len(searches.others),
     )

@@ -1,6 +1,6 @@
 """The figures of a curve with intervals from bootstrap replicates of the curve."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -48,32 +48,12 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestedPoints:
-    """The operating points to measure on a curve.
-
-    Attributes:
-        fixed: thresholds by name.
-        rates: false match rates, or APCERs or FPIRs, at whose thresholds to measure.
-        rate, trials: what the rates and their trials are called, such as FMR and impostor pairs.
-        best: whether to include the best balanced accuracy.
-        unsupported: whether to include rates that have too few trials.
-    """
-
-    fixed: Mapping[str, float]
-    rates: Sequence[float]
-    rate: str
-    trials: str
-    best: bool = True
-    unsupported: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """How to measure a network.
 
     Attributes:
         thresholds: thresholds at which to measure, by name.
-        rates: false match rates or APCERs at which to measure.
+        rates: false match rates, or APCERs or FPIRs, at whose thresholds to measure.
         replicates, seed: of the bootstrap.
         track: shows the progress of the bootstrap.
         unsupported: whether to include rates that have too few trials.
@@ -87,6 +67,22 @@ class Plan:
     unsupported: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class RequestedPoints:
+    """The operating points to measure on a curve.
+
+    Attributes:
+        plan: its thresholds and rates.
+        rate, trials: what the rates and their trials are called, such as FMR and impostor pairs.
+        best: whether to include the best balanced accuracy.
+    """
+
+    plan: Plan
+    rate: str
+    trials: str
+    best: bool = True
+
+
 def figures(
     curve: Curve, replicates: Iterable[Curve], requested: RequestedPoints, genuine: int, impostor: int
 ) -> Figures:
@@ -97,14 +93,15 @@ def figures(
         genuine, impostor: maximum number of independent trials of each kind. They bound rates without any error by the
             rule of three, because no replicate has an error either.
     """
-    shown = [rate for rate in requested.rates if requested.unsupported or supports(rate, impostor)]
+    plan = requested.plan
+    shown = [rate for rate in plan.rates if plan.unsupported or supports(rate, impostor)]
     best = ["best balanced accuracy"] if requested.best else []
-    names = [*requested.fixed, *best, *(f"{requested.rate} ≤ {percent(rate)}" for rate in shown)]
+    names = [*plan.thresholds, *best, *(f"{requested.rate} ≤ {percent(rate)}" for rate in shown)]
     found = {rate: curve.at_fmr(rate).threshold for rate in shown}
 
     def points(of: Curve) -> list[OperatingPoint]:
         looked_for = [replace(of.at_fmr(rate), fmr=of.at(found[rate]).fmr) for rate in shown]
-        return [*map(of.at, requested.fixed.values()), *(of.best() for _ in best), *looked_for]
+        return [*map(of.at, plan.thresholds.values()), *(of.best() for _ in best), *looked_for]
 
     drawn, scalars, bands = [], [], []
     for each in replicates:
@@ -127,9 +124,7 @@ def figures(
             for index, (name, point) in enumerate(zip(names, points(curve), strict=True))
         ),
         tuple(
-            sentence
-            for rate in requested.rates
-            if (sentence := shortage(rate, impostor, requested.rate, requested.trials))
+            sentence for rate in plan.rates if (sentence := shortage(rate, impostor, requested.rate, requested.trials))
         ),
         np.percentile(np.array(bands), [2.5, 97.5], axis=0),
     )

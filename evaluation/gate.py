@@ -1,7 +1,7 @@
 """How many faces the enrolment gate would reject or report, by reason."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from graphs.flow_settings import FlowSettings
 from graphs.gate import Reason, attribute_reasons, reasons
 from graphs.stages import DetectorStage, FaceStage
 from imaging.refused import Refused
+from models.card import Card
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,6 @@ class GateCounts:
         photos: number of photos.
         undecoded: number of photos that the decode gate refuses, by code.
         faceless: number of photos without a face.
-        faces: number of faces, one per remaining photo.
         reasons: those that occurred, most frequent first.
         refused: faces with at least one reason that refuses. None if there is no face.
     """
@@ -45,7 +45,6 @@ class GateCounts:
     photos: int
     undecoded: Mapping[str, int]
     faceless: int
-    faces: int
     reasons: tuple[CountedReason, ...]
     refused: Share | None
 
@@ -64,14 +63,13 @@ def count_reasons(
     examined = examine(photos, detector, attributes)
     undecoded = Counter(each.code for each in examined if isinstance(each, Refused))
     found = [each for each in examined if isinstance(each, ExaminedPhoto) and each.asked]
-    judged = [list(_judged(each, detector, attributes, settings)) for each in found]
+    judged = [_judged(each, detector, attributes, settings) for each in found]
     counts = Counter(reason for each in judged for reason in each)
     refused = sum(any(refuses for _, _, refuses in each) for each in judged)
     return GateCounts(
         len(examined),
         dict(undecoded),
         len(examined) - undecoded.total() - len(found),
-        len(found),
         tuple(CountedReason(*reason, Share(count, len(found))) for reason, count in counts.most_common()),
         Share(refused, len(found)) if found else None,
     )
@@ -79,13 +77,10 @@ def count_reasons(
 
 def _judged(
     examined: ExaminedPhoto, detector: DetectorStage, attributes: Sequence[FaceStage], settings: FlowSettings
-) -> Iterator[tuple[str, str, bool]]:
-    """Yield the codes of the reasons, with the card that each comes from and whether it rejects the face."""
-
-    def counted(card: str, against: Iterable[Reason]) -> Iterator[tuple[str, str, bool]]:
-        return ((reason.code, card, reason.refuses) for reason in against)
-
-    yield from counted(detector.card.name, reasons(examined.photo, 0, settings))
+) -> list[tuple[str, str, bool]]:
+    """Return the codes of the reasons, with the card that each comes from and whether it rejects the face."""
+    found: list[tuple[Card, Iterable[Reason]]] = [(detector.card, reasons(examined.photo, 0, settings))]
     for stage in attributes:
         reading = {stage.card.task: examined.readings[stage.role][0]}
-        yield from counted(stage.card.name, attribute_reasons(settings, reading))
+        found.append((stage.card, attribute_reasons(settings, reading)))
+    return [(reason.code, card.name, reason.refuses) for card, against in found for reason in against]

@@ -4,7 +4,6 @@ Every photo counts as a different person, so all pairs are impostor pairs. If se
 rates are too high and must be read as upper bounds.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -18,7 +17,7 @@ from evaluation.bootstrap import draws
 from evaluation.comparisons import unit_length
 from evaluation.figures import Plan
 from evaluation.intervals import Estimate, percentile_interval, without_errors
-from evaluation.labelled import check_number_of_pairs
+from evaluation.labelled import check_number_of_pairs, csv_rows
 from models.errors import ModelError
 
 AGES = ((0, "0-17"), (18, "18-29"), (30, "30-44"), (45, "45-59"), (60, "60+"))
@@ -75,7 +74,7 @@ def read_groups(file: Path) -> Grouped:
         ModelError: the file cannot be read, a line does not match the header, a photo is missing or listed twice, or a
             column has too few or too many groups.
     """
-    header, *rows = _lines(file)
+    header, *rows = [row for row in csv_rows(file, "groups") if row] or [[]]
     names = header[1:]
     if header[:1] != [FILE] or not names or not all(names) or len({*names}) < len(names):
         raise ModelError(f"{file} needs a header: {FILE}, then a unique name for each column of groups")
@@ -93,15 +92,6 @@ def read_groups(file: Path) -> Grouped:
         if not 2 <= (count := len({*groups})) <= MAX_GROUPS:
             raise ModelError(f"{file}: the column {name} has {count} groups, but must have 2 to {MAX_GROUPS}")
     return Grouped(photos, columns)
-
-
-def _lines(file: Path) -> list[list[str]]:
-    """Return the values of each non-empty line. One line without values if there are none."""
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            return [[value.strip() for value in row] for row in csv.reader(lines) if row] or [[]]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ModelError(f"the groups cannot be read: {file}: {error}") from error
 
 
 def _groups(values: list[str]) -> tuple[str, ...]:

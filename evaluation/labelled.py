@@ -1,7 +1,6 @@
 """Photos of known subjects and the pairs of them to compare."""
 
 import csv
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +59,19 @@ def photos_in(folder: Path) -> list[Path]:
     return [path for path in photos_below(folder) if path.parent != folder]
 
 
+def csv_rows(file: Path, content: str) -> list[list[str]]:
+    """Read the values of each line of a CSV file, without surrounding spaces.
+
+    Raises:
+        ModelError: the file, whose `content` the message names, cannot be read.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            return [[value.strip() for value in row] for row in csv.reader(lines)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ModelError(f"the {content} cannot be read: {file}: {error}") from error
+
+
 def check_number_of_pairs(source: Path, pairs: int) -> None:
     """Raise `ModelError` if the bootstrap would take too long."""
     if pairs > MAX_PAIRS:
@@ -77,7 +89,11 @@ def _folder(folder: Path) -> Labelled:
 
 
 def _csv(file: Path) -> Labelled:
-    rows = list(_rows(file))
+    rows = list[tuple[Path, Path, bool]]()
+    for number, row in enumerate(csv_rows(file, "pairs"), start=1):
+        if len(row) != 3 or row[2] not in ("0", "1"):
+            raise ModelError(f"{file}, line {number}: expected two paths and 0 or 1")
+        rows.append((file.parent / row[0], file.parent / row[1], row[2] == "1"))
     check_number_of_pairs(file, len(rows))
     photos = sorted({photo for first, second, _ in rows for photo in (first, second)})
     place = {photo: number for number, photo in enumerate(photos)}
@@ -100,14 +116,3 @@ def _csv(file: Path) -> Labelled:
     _, subjects = np.unique([root(number) for number in range(len(photos))], return_inverse=True)
     pairs = np.array([(place[first], place[second]) for first, second, _ in rows], dtype=np.int64).reshape(-1, 2)
     return Labelled(tuple(photos), subjects.astype(np.int64), pairs, whole=False)
-
-
-def _rows(file: Path) -> Iterable[tuple[Path, Path, bool]]:
-    try:
-        with file.open(newline="", encoding="utf-8") as lines:
-            for number, row in enumerate(csv.reader(lines), start=1):
-                if len(row) != 3 or row[2].strip() not in ("0", "1"):
-                    raise ModelError(f"{file}, line {number}: expected two paths and 0 or 1")
-                yield file.parent / row[0].strip(), file.parent / row[1].strip(), row[2].strip() == "1"
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"the pairs cannot be read: {file}: {error}") from error

@@ -44,24 +44,17 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class FoldAccuracy:
-    """The accuracy over all folds."""
+    """The accuracy over all folds.
 
+    Attributes:
+        deviation: the sample standard deviation (n - 1).
+        standard_error: of the mean, which the authors of LFW require.
+    """
+
+    mean: float
+    deviation: float
+    standard_error: float
     folds: tuple[Fold, ...]
-
-    @property
-    def mean(self) -> float:
-        """The mean accuracy."""
-        return float(np.mean([fold.accuracy for fold in self.folds]))
-
-    @property
-    def deviation(self) -> float:
-        """The sample standard deviation of the accuracy (n - 1)."""
-        return float(np.std([fold.accuracy for fold in self.folds], ddof=1))
-
-    @property
-    def standard_error(self) -> float:
-        """The standard error of the mean, which the authors of LFW require."""
-        return self.deviation / math.sqrt(len(self.folds))
 
 
 def check_folds(labelled: Labelled) -> None:
@@ -89,15 +82,13 @@ def fold_accuracy(labelled: Labelled, embeddings: Answers) -> FoldAccuracy:
         ModelError: a fold's other folds have no genuine or no impostor pair with faces.
     """
     scores, genuine = cosines(labelled.pairs, embeddings), _genuine(labelled)
-    fold = np.arange(len(scores)) // _ROWS
-    return FoldAccuracy(
-        tuple(
-            _measured(
-                scores[fold == number], genuine[fold == number], _best(scores[fold != number], genuine[fold != number])
-            )
-            for number in range(fold[-1] + 1)
-        )
-    )
+    fold, folds = np.arange(len(scores)) // _ROWS, list[Fold]()
+    for number in range(fold[-1] + 1):
+        own = fold == number
+        folds.append(_measured(scores[own], genuine[own], _best(scores[~own], genuine[~own])))
+    accuracies = [each.accuracy for each in folds]
+    deviation = float(np.std(accuracies, ddof=1))
+    return FoldAccuracy(float(np.mean(accuracies)), deviation, deviation / math.sqrt(len(folds)), tuple(folds))
 
 
 def _genuine(labelled: Labelled) -> NDArray[np.bool_]:

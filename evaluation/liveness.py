@@ -201,7 +201,7 @@ def measure_liveness(probabilities: Probabilities, plan: Plan) -> MeasuredLivene
     measured = figures(
         probabilities.worst_curve(),
         curves(),
-        RequestedPoints(plan.thresholds, plan.rates, "APCER", ATTACK_TRIALS),
+        RequestedPoints(plan, "APCER", ATTACK_TRIALS),
         len(probabilities.live),
         probabilities.fewest,
     )

@@ -16,7 +16,6 @@ from evaluation.embedder import Identification, MeasuredEmbedder
 from evaluation.figures import GRID, Figures, percent, rounded
 from evaluation.groups import GroupColumn
 from evaluation.intervals import Estimate, wilson
-from evaluation.lfw import FoldAccuracy
 from evaluation.liveness import ENOUGH, LIVE, MeasuredLiveness, Probabilities
 from models.store import atomic
 
@@ -91,16 +90,6 @@ def identification(found: Identification) -> Section:
     }
 
 
-def folds(measured: FoldAccuracy) -> Section:
-    """The accuracy over the folds of LFW's protocol."""
-    return {
-        "mean": measured.mean,
-        "deviation": measured.deviation,
-        "standard_error": measured.standard_error,
-        "folds": [asdict(fold) for fold in measured.folds],
-    }
-
-
 def group_rates(name: str, threshold: float, photos: Section, columns: Mapping[str, GroupColumn]) -> Section:
     """False match rates by group.
 
@@ -112,10 +101,7 @@ def group_rates(name: str, threshold: float, photos: Section, columns: Mapping[s
         "name": name,
         "threshold": threshold,
         "acquisition": photos,
-        "columns": {
-            column: {"faces": dict(measured.faces), "rates": [asdict(rate) for rate in measured.rates]}
-            for column, measured in columns.items()
-        },
+        "columns": {column: asdict(measured) for column, measured in columns.items()},
     }
 
 
@@ -126,17 +112,7 @@ def liveness(measured: MeasuredLiveness, thresholds: Mapping[str, float]) -> Sec
         "rule": found.rule,
         "compared": list(found.compared),
         "kinds": {kind: _kind(found, kind, faceless) for kind, faceless in found.faceless.items()},
-        "rates": [
-            {
-                "name": rates.name,
-                "threshold": rates.threshold,
-                "apcer": {kind: asdict(estimate) for kind, estimate in rates.apcer.items()},
-                "worst": rates.worst,
-                "bpcer": asdict(rates.bpcer),
-                "acer": rates.acer,
-            }
-            for rates in measured.rates
-        ],
+        "rates": [{**asdict(rates), "acer": rates.acer} for rates in measured.rates],
         **_figures(measured.figures),
         "auc": {kind: asdict(area) for kind, area in measured.areas.items()},
         "worst_auc": measured.worst_area,

@@ -1,8 +1,8 @@
 """The photos that a model is measured on: of known people, or of live faces and attacks."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -18,42 +18,27 @@ from models.errors import ModelError
 PairProtocol = Literal["lfw"]
 
 
-class Sample(Protocol):
-    """Photos and their labels."""
-
-    @property
-    def rates(self) -> tuple[float, ...]:
-        """The false match rates, or APCERs, at which to measure."""
-
-    @property
-    def photos(self) -> tuple[Path, ...]:
-        """The paths of all photos."""
-
-    def evidence(self, answers: Answers, rate: RateName) -> Evidence:
-        """Return the data to calibrate a threshold for `rate` on, from a model's outputs."""
-
-    def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
-        """Measure a model by its outputs, and return the sections of the report."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class People:
-    """Photos of known subjects, for an embedder."""
+    """Photos of known subjects, for an embedder. `rates` are the false match rates at which to measure."""
 
     labelled: Labelled
     rates: tuple[float, ...] = embedder.FMRS
 
     @property
     def photos(self) -> tuple[Path, ...]:
+        """The paths of all photos."""
         return self.labelled.photos
 
     def evidence(self, answers: Answers, rate: RateName) -> Evidence:
+        """Return the data to calibrate a threshold for `rate` on, from a model's outputs."""
         comparisons = compare(self.labelled, answers)
         genuine = comparisons.genuine
         found = curve(comparisons.scores[genuine], comparisons.scores[~genuine])
         return Evidence(found, int(np.sum(~genuine)), embedder.IMPOSTOR_TRIALS)
 
     def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
+        """Measure a model by its outputs, and return the sections of the report."""
         measured = embedder.measure_embedder(self.labelled, answers, plan)
         sections = {"verification": report.verification(measured, plan.thresholds)}
         if measured.identification:
@@ -68,13 +53,13 @@ class LfwPairs(People):
     rates: tuple[float, ...] = lfw.FMRS
 
     def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
-        accuracy = report.folds(lfw.fold_accuracy(self.labelled, answers))
-        return {"lfw": accuracy, **People.sections(self, answers, replace(plan, unsupported=True))}
+        accuracy = lfw.fold_accuracy(self.labelled, answers)
+        return {"lfw": asdict(accuracy), **People.sections(self, answers, replace(plan, unsupported=True))}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """Photos of live faces and of attacks, for a liveness model."""
+    """Photos of live faces and of attacks, for a liveness model, with the interface of `People`. `rates` are APCERs."""
 
     presentations: liveness.Presentations
     rates: tuple[float, ...] = liveness.APCERS
@@ -92,6 +77,9 @@ class Faces:
     def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
         measured = liveness.measure_liveness(liveness.by_kind(self.presentations, answers), plan)
         return {"liveness": report.liveness(measured, plan.thresholds)}
+
+
+Sample: TypeAlias = People | Faces
 
 
 def read_sample(task: str, source: Path, protocol: PairProtocol | None = None) -> Sample:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
 from evaluation.calibration import RateName, Target
-from evaluation.configuration import Configuration, ThresholdTask
+from evaluation.configuration import Configuration
 from evaluation.figures import percent, shortage, supports
 from evaluation.samples import PairProtocol
 from facegraph.cli.measurement import CALIBRATED, measure_model
@@ -108,7 +108,7 @@ def calibrate_command(
     entry = _network(configuration, network)
     target = _target(entry, {"FMR": fmr, "APCER": apcer, "BPCER": bpcer})
     if write is not None:
-        configuration.check(cast(ThresholdTask, entry.task), entry.name)
+        configuration.check(entry)
     pulled = store_for(store, write or config)
     measurement = measure_model(configuration, entry, photos, None, groups, detector, engine, pulled)
     sample = measurement.sample
@@ -122,7 +122,7 @@ def calibrate_command(
     measurement.report({CALIBRATED: threshold}, rates, {"calibration": chosen}, report, replicates, seed)
     print_line(f"threshold [bold]{threshold}[/] for {target.rate} at most {percent(target.at_most)}")
     if write is not None:
-        roles = configuration.write(cast(ThresholdTask, entry.task), entry.name, threshold)
+        roles = configuration.write(entry, threshold)
         print_line(
             f"[green]written[/] {escaped(str(write))}, for {', '.join(map(escaped, roles))}: `serve deploy` applies it"
         )

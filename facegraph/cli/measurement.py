@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
 
 from evaluation.answers import Answers, answers
-from evaluation.configuration import Configuration, ThresholdTask
+from evaluation.configuration import Configuration
 from evaluation.figures import Plan
 from evaluation.groups import Grouped, measure_groups, read_groups
 from evaluation.local_stages import face_stage, loaded_detector
@@ -119,7 +118,6 @@ def measure_model(
         if group_photos is not None:
             about["photos of groups"] = f"{len(group_photos.photos)} in {groups}"
             grouped = group_photos, answers(track(group_photos.photos, "photos of groups"), finder, network)
-    configured = configuration.thresholds(cast(ThresholdTask, entry.task), entry.name)
     return Measurement(
         entry,
         sample,
@@ -127,7 +125,7 @@ def measure_model(
         grouped,
         {
             CARDS: entry.threshold("cosine" if entry.task == "embedder" else "live").value,
-            **{f"configured ({role})": value for role, value in configured.items()},
+            **{f"configured ({role})": value for role, value in configuration.thresholds(entry).items()},
         },
         {
             "network": f"{entry.name}: {entry.title}",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from evaluation.configuration import Configuration, ThresholdTask
+from evaluation.configuration import Configuration
 from models.catalogue import card
 from models.errors import ModelError
 from tests.conftest import PROJECT
@@ -34,7 +34,7 @@ def test_only_one_line_of_each_configuration_changes(config: Path, tmp_path: Pat
     copy = Path(shutil.copy(config, tmp_path))
     before, model = copy.read_text("utf-8"), Configuration(copy).model("arcface")
     assert model
-    assert Configuration(copy).write("embedder", model, 0.431234) == ["arcface"]
+    assert Configuration(copy).write(card(model), 0.431234) == ["arcface"]
     assert settings(copy) == {"thresholds": {"arcface": 0.431234}}
     added = "+         user_config: {thresholds: {arcface: 0.431234}}"
     # If there was no such line before, it is added.
@@ -45,19 +45,15 @@ def test_a_value_that_stands_there_is_replaced_and_its_neighbours_stay(file: Pat
     block = "user_config:\n          min_side: 112  # for badges\n          liveness_threshold: 0.5  # ours"
     file.write_text(file.read_text("utf-8").replace("user_config: {}", block), "utf-8")
     before = file.read_text("utf-8")
-    assert Configuration(file).write("liveness", "fr-liveness", 0.7) == ["crmnet"]
+    assert Configuration(file).write(card("fr-liveness"), 0.7) == ["crmnet"]
     assert changed(before, file.read_text("utf-8")) == [
         "-           liveness_threshold: 0.5  # ours",
         "+           liveness_threshold: 0.7  # ours",
     ]
-    Configuration(file).write("embedder", "facenet", 0.5)
+    Configuration(file).write(card("facenet"), 0.5)
     assert settings(file) == {"min_side": 112, "liveness_threshold": 0.7, "thresholds": {"facenet": 0.5}}
-    cards: list[tuple[ThresholdTask, str]] = [
-        ("embedder", "facenet"),
-        ("embedder", "mobilefacenet"),
-        ("liveness", "fr-liveness"),
-    ]
-    assert [Configuration(file).thresholds(*each) for each in cards] == [{"facenet": 0.5}, {}, {"crmnet": 0.7}]
+    found = [Configuration(file).thresholds(card(name)) for name in ("facenet", "mobilefacenet", "fr-liveness")]
+    assert found == [{"facenet": 0.5}, {}, {"crmnet": 0.7}]
 
 
 def test_networks_are_known_by_their_roles(file: Path) -> None:
@@ -71,19 +67,16 @@ def test_networks_are_known_by_their_roles(file: Path) -> None:
         Configuration(file).default("detector")
 
 
-@pytest.mark.parametrize(("task", "model"), [("embedder", "arcface-r50"), ("liveness", "deep-tree")])
-def test_a_network_that_the_configuration_lacks_is_refused(file: Path, task: ThresholdTask, model: str) -> None:
+@pytest.mark.parametrize(
+    ("model", "indent", "problem"),
+    [("arcface-r50", None, "has no stage with arcface-r50"), ("mobilefacenet", 3, "layout .* cannot be preserved")],
+)
+def test_a_file_that_cannot_be_changed_is_left_alone(file: Path, model: str, indent: int | None, problem: str) -> None:
+    if indent:
+        file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text("utf-8")), indent=indent), "utf-8")
     before = file.read_text("utf-8")
-    with pytest.raises(ModelError, match=f"has no stage with {model}"):
-        Configuration(file).write(task, model, 0.5)
-    assert file.read_text("utf-8") == before
-
-
-def test_a_layout_that_would_be_lost_is_left_alone(file: Path) -> None:
-    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text("utf-8")), indent=3), "utf-8")
-    before = file.read_text("utf-8")
-    with pytest.raises(ModelError, match=r"layout .* cannot be preserved"):
-        Configuration(file).write("embedder", "mobilefacenet", 0.5)
+    with pytest.raises(ModelError, match=problem):
+        Configuration(file).write(card(model), 0.5)
     assert file.read_text("utf-8") == before
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from evaluation.bootstrap import draws, pair_weights
-from evaluation.figures import RequestedPoints, figures
+from evaluation.figures import Plan, RequestedPoints, figures
 from evaluation.intervals import (
     Estimate,
     percentile_interval,
@@ -21,6 +21,7 @@ from evaluation.intervals import (
     without_errors,
     without_misses,
 )
+from evaluation.progress import silent
 from evaluation.verification import Trials
 
 
@@ -93,7 +94,7 @@ def test_the_intervals_contain_the_truth_as_often_as_they_should() -> None:
     for seed in range(40):
         trials, pairs = sample(random, 30)
         replicates = (trials.curve(pair_weights(drawn, pairs)) for drawn in draws(30, 150, seed))
-        requested = RequestedPoints({"at 1": 1.0}, (), "FMR", "pairs", best=False)
+        requested = RequestedPoints(Plan({"at 1": 1.0}, (), 150, seed, silent), "FMR", "pairs", best=False)
         [point] = figures(trials.curve(), replicates, requested, 30, 1740).points
         for name, estimate in (("fmr", point.fmr), ("fnmr", point.fnmr)):
             held[name] += estimate.low <= truth <= estimate.high

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from evaluation import plots, report
-from evaluation.figures import Figures, RequestedPoints, figures, rounded
+from evaluation.figures import Figures, Plan, RequestedPoints, figures, rounded
+from evaluation.progress import silent
 from evaluation.verification import curve
 
 
@@ -18,7 +19,8 @@ def measured() -> Figures:
     """Figures of a curve that is too long for a plot."""
     random = np.random.default_rng(0)
     found = curve(random.normal(2, 1, 3000), random.normal(0, 1, 9000))
-    return figures(found, [found], RequestedPoints({"own": 1.0}, (0.01,), "FMR", "pairs"), 3000, 9000)
+    requested = RequestedPoints(Plan({"own": 1.0}, (0.01,), 1, 0, silent), "FMR", "pairs")
+    return figures(found, [found], requested, 3000, 9000)
 
 
 def words(picture: str) -> set[str]:
@@ -41,7 +43,8 @@ def test_pictures_say_what_they_show(measured: Figures) -> None:
 def test_scores_that_are_all_one_are_drawn_too() -> None:
     same = np.array([1.0])
     assert "live (1)" in words(plots.distributions({"live": same, "spoof": same}, {}, "live probability"))
-    flat = figures(curve(same, same), [curve(same, same)], RequestedPoints({}, (), "APCER", "photos"), 1, 1)
+    requested = RequestedPoints(Plan({}, (), 1, 0, silent), "APCER", "photos")
+    flat = figures(curve(same, same), [curve(same, same)], requested, 1, 1)
     for plot in (plots.det, plots.roc):
         assert "APCER" in words(plot(flat, "APCER", "BPCER"))
 

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 import typer
 
 from facegraph.cli.enrolment_report import DEFAULT_PARALLEL, ParallelOption, ReportOption, run_and_report
-from facegraph.cli.folder_enrolment import EnrolmentRules, enrol_photos, new_photos, subject_ids
+from facegraph.cli.folder_enrolment import EnrolmentRules, FolderEnrolment
 from facegraph.cli.gallery import print_look_alikes
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, CollectionOption, UrlOption
-from facegraph.cli.output import CommandError, ReportProgress, command_errors
+from facegraph.cli.output import CommandError
 from facegraph.cli.person_folders import find_people
 from facegraph.client import AsyncClient, FaceRule, NotFoundError
 from gallery.subject_ids import look_alikes
@@ -51,21 +51,15 @@ def enrol_command(
     outcomes = list(found.unusable)
     alike = list[tuple[str, str]]()
 
-    async def run(progress: ReportProgress) -> None:
-        with command_errors(ValueError):
-            client = AsyncClient(url, api_key)
-        async with client:
-            if create:
-                await create_collection(client, collection, embedder)
-            rules = EnrolmentRules(quality, faces)
-            before = await subject_ids(client, collection)
-            new, known = await new_photos(client, collection, before, found.photos, rules, parallel, progress)
-            outcomes.extend(known)
-            await enrol_photos(client, collection, new, rules, parallel, progress, outcomes)
-            enrolled = {*before, *(each.subject for each in outcomes if each.status in ("enrolled", "already"))}
-            alike.extend(pair for pair in look_alikes(sorted(enrolled)) if not found.photos.keys().isdisjoint(pair))
+    async def enrol(enrolment: FolderEnrolment) -> None:
+        if create:
+            await create_collection(enrolment.client, collection, embedder)
+        before = await enrolment.subject_ids(collection)
+        await enrolment.enrol(collection, before, found.photos, EnrolmentRules(quality, faces), outcomes)
+        enrolled = {*before, *(each.subject for each in outcomes if each.status in ("enrolled", "already"))}
+        alike.extend(pair for pair in look_alikes(sorted(enrolled)) if not found.photos.keys().isdisjoint(pair))
 
-    run_and_report(run, outcomes, report)
+    run_and_report(enrol, outcomes, report, url, api_key, parallel)
     print_look_alikes(alike)
     if refused := sum(each.status == "refused" for each in outcomes):
         raise CommandError(f"{refused} of {len(outcomes)} files were refused")

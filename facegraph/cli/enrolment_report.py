@@ -11,9 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
-from facegraph.cli.output import ReportProgress, escaped, exit_with_error, print_line, progress_bar
+from facegraph.cli.folder_enrolment import FolderEnrolment
+from facegraph.cli.output import ReportProgress, command_errors, escaped, exit_with_error, print_line, progress_bar
 from facegraph.cli.person_folders import FileOutcome
 from facegraph.cli.service_client import service_errors
+from facegraph.client import AsyncClient
 
 
 def _csv_or_json(path: Path | None) -> Path | None:
@@ -35,18 +37,31 @@ DEFAULT_PARALLEL = 4
 
 
 def run_and_report(
-    enrolment: Callable[[ReportProgress], Coroutine[Any, Any, None]], outcomes: list[FileOutcome], file: Path | None
+    work: Callable[[FolderEnrolment], Coroutine[Any, Any, None]],
+    outcomes: list[FileOutcome],
+    file: Path | None,
+    url: str,
+    api_key: str | None,
+    parallel: int = DEFAULT_PARALLEL,
 ) -> None:
     """Run an enrolment with a progress bar, and report its outcomes even if it was interrupted or failed.
 
     Args:
-        outcomes: outcomes so far; `enrolment` appends to it.
+        work: the enrolment, which appends to `outcomes`.
+        outcomes: outcomes so far.
         file: also write them to this file.
     """
+
+    async def run(report: ReportProgress) -> None:
+        with command_errors(ValueError):
+            client = AsyncClient(url, api_key)
+        async with client:
+            await work(FolderEnrolment(client, parallel, report))
+
     interrupted = False
     try:
         with progress_bar() as report, service_errors():
-            asyncio.run(enrolment(report))
+            asyncio.run(run(report))
     except KeyboardInterrupt:
         interrupted = True
     finally:

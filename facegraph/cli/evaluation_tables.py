@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 
-from rich.table import Table
-
 from evaluation.figures import rounded
 from evaluation.liveness import ALL, LIVE
 from evaluation.report import Section
-from facegraph.cli.output import escaped, print_line, stdout
+from facegraph.cli.output import escaped, make_table, print_line, stdout
 
 
 def print_section(name: str, section: Section) -> None:
@@ -32,7 +30,9 @@ def print_section(name: str, section: Section) -> None:
 
 def _liveness(section: Section) -> None:
     for rates in section["rates"]:
-        table = _table(f"threshold {rates['threshold']:.4f}, {rates['name']}", "photos", "faceless", "error rate", "")
+        table = make_table(
+            f"threshold {rates['threshold']:.4f}, {rates['name']}", "photos", "faceless", "error rate", ""
+        )
         for kind, counts in section["kinds"].items():
             rate, estimate = ("BPCER", rates["bpcer"]) if kind == LIVE else ("APCER", rates["apcer"].get(kind))
             table.add_row(
@@ -53,7 +53,7 @@ def _liveness(section: Section) -> None:
 
 
 def _lfw(section: Section) -> None:
-    table = _table("fold", "threshold", "accuracy", "false matches", "false non-matches", "faceless")
+    table = make_table("fold", "threshold", "accuracy", "false matches", "false non-matches", "faceless")
     for number, fold in enumerate(section["folds"], start=1):
         errors = (fold["false_matches"], fold["false_non_matches"], fold["faceless"])
         table.add_row(str(number), f"{fold['threshold']:.4f}", rounded(fold["accuracy"]), *map(str, errors))
@@ -67,7 +67,7 @@ def _groups(section: Section) -> None:
     print_line(f"groups: photos {gate['photos']}, faceless {len(gate['faceless'])}, all pairs as impostors")
     print_line(f"FMR at {section['threshold']:.4f}, {section['name']}")
     for name, column in section["columns"].items():
-        table = _table(name, "with", "faces", "pairs", "false matches", "FMR")
+        table = make_table(name, "with", "faces", "pairs", "false matches", "FMR")
         for rate in column["rates"]:
             first, second = rate["groups"]
             faces = " + ".join(str(column["faces"][group]) for group in dict.fromkeys(rate["groups"]))
@@ -84,7 +84,7 @@ def _groups(section: Section) -> None:
 
 
 def _points(name: str, curve: Section, rate: str, miss: str) -> None:
-    table = _table(name, "threshold", rate, miss)
+    table = make_table(name, "threshold", rate, miss)
     for point in curve["points"]:
         table.add_row(
             point["name"], f"{point['threshold']['value']:.4f}", _interval(point["fmr"]), _interval(point["fnmr"])
@@ -92,10 +92,6 @@ def _points(name: str, curve: Section, rate: str, miss: str) -> None:
     stdout.print(table)
     for sentence in curve["unsupported"]:
         print_line(sentence)
-
-
-def _table(*columns: str) -> Table:
-    return Table(*map(escaped, columns), box=None, header_style="bold")
 
 
 def _interval(estimate: Mapping[str, float]) -> str:

@@ -39,53 +39,54 @@ def face_ids(subject: str, photo: bytes, every_face: bool) -> list[str]:
     return [digest(key, photo_source(photo_digest, number)) for number in numbers]
 
 
-async def subject_ids(client: AsyncClient, collection: str) -> list[str]:
-    """Return the ids of a collection's subjects; empty if the key has only the scope enrol."""
-    try:
-        return [subject.id async for subject in client.subjects(collection)]
-    except ForbiddenError:
-        return []
+@dataclass(frozen=True)
+class FolderEnrolment:
+    """Enrols photos with a client.
 
-
-async def enrolled_faces(
-    client: AsyncClient, collection: str, subjects: Sequence[str], parallel: int, report: ReportProgress
-) -> dict[str, tuple[StoredFace, ...]]:
-    """Return the faces of each of `subjects`, which are all in the collection.
-
-    Args:
+    Attributes:
         parallel: maximum number of requests in progress.
+        report: is called with the progress.
     """
-    found: dict[str, tuple[StoredFace, ...]] = {}
 
-    async def look_up(subject: str) -> None:
-        found[subject] = (await client.subject(collection, subject)).faces
-        report(f"reading {collection}", len(found), len(subjects))
+    client: AsyncClient
+    parallel: int
+    report: ReportProgress
 
-    await run_parallel(parallel, look_up, subjects)
-    return found
+    async def subject_ids(self, collection: str) -> list[str]:
+        """Return the ids of a collection's subjects; empty if the key has only the scope enrol."""
+        try:
+            return [subject.id async for subject in self.client.subjects(collection)]
+        except ForbiddenError:
+            return []
 
+    async def enrolled_faces(self, collection: str, subjects: Sequence[str]) -> dict[str, tuple[StoredFace, ...]]:
+        """Return the faces of each of `subjects`, which are all in the collection."""
+        found: dict[str, tuple[StoredFace, ...]] = {}
 
-async def new_photos(
-    client: AsyncClient,
-    collection: str,
-    subjects: Iterable[str],
-    found: Mapping[str, Sequence[Path]],
-    rules: EnrolmentRules,
-    parallel: int,
-    report: ReportProgress,
-) -> tuple[list[tuple[str, Path]], list[FileOutcome]]:
-    """Divide photos into those to enrol, as pairs of subject and path, and the outcomes of the others.
+        async def look_up(subject: str) -> None:
+            found[subject] = (await self.client.subject(collection, subject)).faces
+            self.report(f"reading {collection}", len(found), len(subjects))
 
-    Args:
-        subjects: ids of the collection's subjects. If some are left out, the service recognises their photos itself.
-        found: photos by subject.
-        parallel: maximum number of requests in progress.
-    """
-    faces = await enrolled_faces(client, collection, sorted(found.keys() & set(subjects)), parallel, report)
-    known = {face.face_id for each in faces.values() for face in each}
-    new, outcomes = list[tuple[str, Path]](), list[FileOutcome]()
-    for subject, paths in found.items():
-        for path in paths:
+        await run_parallel(self.parallel, look_up, subjects)
+        return found
+
+    async def enrol(
+        self,
+        collection: str,
+        before: Iterable[str],
+        photos: Mapping[str, Sequence[Path]],
+        rules: EnrolmentRules,
+        outcomes: list[FileOutcome],
+    ) -> None:
+        """Enrol the photos that are not enrolled yet, and append the outcome of each to `outcomes` once it is known.
+
+        Args:
+            before: ids of the collection's subjects. If some are left out, the service recognises their photos itself.
+            photos: by subject.
+        """
+        stored = await self.enrolled_faces(collection, sorted(photos.keys() & set(before)))
+        known, new = {face.face_id for faces in stored.values() for face in faces}, list[tuple[str, Path]]()
+        for subject, path in ((subject, path) for subject, paths in photos.items() for path in paths):
             try:
                 refuse_blank(subject)
                 ids = face_ids(subject, path.read_bytes(), rules.faces == "all")
@@ -98,32 +99,14 @@ async def new_photos(
                     new.append((subject, path))
                 else:
                     outcomes.append(FileOutcome(subject, str(path), "already"))
-    return new, outcomes
+        not_sent = len(outcomes)
 
+        async def send(batch: Sequence[tuple[str, Path]]) -> None:
+            async for photo in self.client.enrol_many(collection, batch, quality=rules.quality, faces=rules.faces):
+                outcomes.append(_outcome(photo, batch[photo.photo][1]))
+                self.report(f"enrolling in {collection}", len(outcomes) - not_sent, len(new))
 
-async def enrol_photos(
-    client: AsyncClient,
-    collection: str,
-    photos: Sequence[tuple[str, Path]],
-    rules: EnrolmentRules,
-    parallel: int,
-    report: ReportProgress,
-    outcomes: list[FileOutcome],
-) -> None:
-    """Enrol `photos`, and append the outcome of each to `outcomes` as soon as it is known.
-
-    Args:
-        photos: pairs of a subject's id and a path.
-        parallel: maximum number of requests in progress.
-    """
-    before = len(outcomes)
-
-    async def send(batch: Sequence[tuple[str, Path]]) -> None:
-        async for photo in client.enrol_many(collection, batch, quality=rules.quality, faces=rules.faces):
-            outcomes.append(_outcome(photo, batch[photo.photo][1]))
-            report(f"enrolling in {collection}", len(outcomes) - before, len(photos))
-
-    await run_parallel(parallel, send, [photos[start : start + BATCH] for start in range(0, len(photos), BATCH)])
+        await run_parallel(self.parallel, send, [new[start : start + BATCH] for start in range(0, len(new), BATCH)])
 
 
 def _outcome(photo: EnrolledPhoto, path: Path) -> FileOutcome:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.filesize import decimal
-from rich.table import Table
 
 from facegraph.cli.options import (
     DEFAULT_URI,
@@ -20,7 +19,7 @@ from facegraph.cli.options import (
     UriOption,
     UrlOption,
 )
-from facegraph.cli.output import CommandError, escaped, print_json, print_line, stdout
+from facegraph.cli.output import CommandError, escaped, make_table, print_json, print_line, stdout
 from facegraph.cli.service_client import service_client
 from facegraph.client import CollectionStatistics, FaceRule, NotFoundError, ServiceError
 from gallery.subject_ids import look_alikes
@@ -61,9 +60,7 @@ def list_command(
 
 
 def _print_table(found: Sequence[CollectionStatistics]) -> None:
-    table = Table(
-        "collection", "model", "contract", "faces", "subjects", "size", "last change", box=None, header_style="bold"
-    )
+    table = make_table("collection", "model", "contract", "faces", "subjects", "size", "last change")
     for each in found:
         numbers = [str(each.faces), str(each.subjects), decimal(each.bytes), each.changed.isoformat(" ", "seconds")]
         table.add_row(*map(escaped, (each.name, each.model, each.embedding_contract)), *numbers)

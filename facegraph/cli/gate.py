@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from evaluation.configuration import Configuration
 from evaluation.gate import GateCounts, count_reasons
@@ -14,7 +13,7 @@ from evaluation.local_stages import face_stage, loaded_detector
 from facegraph.cli.evaluation import Detector
 from facegraph.cli.models import ConfigOption, StoreOption, store_for
 from facegraph.cli.options import DEFAULT_CONFIG, JsonOption
-from facegraph.cli.output import CommandError, print_json, print_line, stdout, tracking
+from facegraph.cli.output import CommandError, make_table, print_json, print_line, stdout, tracking
 from facegraph.cli.shares import SHARE_COLUMNS, share_cells, share_json
 from models.catalogue import card
 from models.device import Device
@@ -70,7 +69,7 @@ def _print(counts: GateCounts, cards: list[str]) -> None:
     refused = "".join(f", {code} {count}" for code, count in counts.undecoded.items())
     print_line(f"photos {counts.photos}, faceless {counts.faceless}{refused}")
     print_line(f"networks {', '.join(cards)}")
-    table = Table("reason", "by", "effect", "faces", *SHARE_COLUMNS, box=None, header_style="bold")
+    table = make_table("reason", "by", "effect", "faces", *SHARE_COLUMNS)
     for each in counts.reasons:
         table.add_row(each.code, each.card, "refuses" if each.refuses else "reports", *share_cells(each.faces))
     if counts.refused:

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from access.keys import SCOPES, KeysError, create, read, revoke
 from facegraph.cli.options import JsonOption
-from facegraph.cli.output import command_errors, escaped, print_json, print_line, stderr, stdout
+from facegraph.cli.output import command_errors, escaped, make_table, print_json, print_line, stderr, stdout
 from project.root import ROOT
 
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -56,7 +55,7 @@ def list_command(keys_file: FileOption = DEFAULT_FILE, as_json: JsonOption = Fal
     if as_json:
         print_json([key.model_dump(mode="json", exclude={"hash"}) for key in read(ROOT / keys_file)])
         return
-    table = Table("id", "name", "scopes", "collections", "created", "expires", box=None, header_style="bold")
+    table = make_table("id", "name", "scopes", "collections", "created", "expires")
     for key in read(ROOT / keys_file):
         until = "never" if key.expires is None else _time(key.expires)
         if key.expires is not None and key.expires <= datetime.now(UTC):

@@ -16,13 +16,13 @@ class LazyCommand(TyperCommand):
     """A command in a group's help, before it is imported. Its summary is read from the source of its function.
 
     Args:
-        name: what the user types.
-        target: ``module:function`` in this package; a function that Typer can turn into a command.
+        name: what the user types. The command ``re-embed`` is the function ``re_embed_command``.
+        module: the function's module in this package.
         panel: heading in the group's help.
     """
 
-    def __init__(self, name: str, target: str, panel: str = "Commands") -> None:
-        module, _, self._function = target.partition(":")
+    def __init__(self, name: str, module: str, panel: str) -> None:
+        self._function = f"{name.replace('-', '_')}_command"
         self._module = f"{__package__}.{module}"
         super().__init__(name, help=_summaries(self._module)[self._function], rich_help_panel=panel)
 
@@ -35,6 +35,17 @@ class LazyCommand(TyperCommand):
 
 class LazyGroup(TyperGroup):
     """A command group whose commands may be `LazyCommand`s."""
+
+    def add(self, module: str, *names: str, panel: str = "Commands") -> None:
+        """Add commands whose functions are in one module of this package. `panel` is their heading in the help."""
+        for name in names:
+            self.add_command(LazyCommand(name, module, panel))
+
+    def group(self, name: str, summary: str) -> "LazyGroup":
+        """Add a group of commands, and return it."""
+        group = LazyGroup(name=name, help=summary, no_args_is_help=True)
+        self.add_command(group)
+        return group
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Import the command that `args` begin with."""

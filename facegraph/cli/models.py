@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from evaluation.error_rates import ErrorRate, error_rates
 from facegraph.cli.options import DEFAULT_CONFIG, JsonOption
-from facegraph.cli.output import print_json, print_line, stdout
+from facegraph.cli.output import make_table, print_json, print_line, stdout
 from models.card import Card
 from models.catalogue import card, cards, caveats, networks_of
 from models.errors import ModelError
@@ -49,7 +48,7 @@ def list_command(store: StoreOption = None, as_json: JsonOption = False) -> None
     if as_json:
         print_json([_described(entry, _state(entry, pulled)) for entry in cards().values()])
         return
-    table = Table("model", "task", "state", "size", "licence", "title", box=None, header_style="bold")
+    table = make_table("model", "task", "state", "size", "licence", "title")
     for entry in cards().values():
         size = " ".join(map(str, entry.shape))
         table.add_row(entry.name, entry.task, _state(entry, pulled), size, entry.licence, entry.title)

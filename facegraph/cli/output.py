@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from evaluation.progress import Track
 
@@ -55,6 +56,11 @@ def escaped(text: str) -> str:
 def print_line(text: str) -> None:
     """Print a line of the result. `text` may contain rich's markup."""
     stdout.print(text, highlight=False, soft_wrap=True)
+
+
+def make_table(*columns: str) -> Table:
+    """Return an empty table without lines. Column names are text, cells may contain rich's markup."""
+    return Table(*map(escaped, columns), box=None, header_style="bold")
 
 
 def print_json(value: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from facegraph.cli.lazy import LazyCommand, LazyGroup
+from facegraph.cli.lazy import LazyGroup
 from facegraph.cli.output import CommandError, exit_with_error
 from models.errors import ModelError
 
@@ -36,63 +36,23 @@ def program() -> LazyGroup:
     """The whole program."""
     root = get_command(app)
     assert isinstance(root, LazyGroup)
-    commands = (
-        LazyCommand("serve", "serve:serve_command"),
-        LazyCommand("doctor", "doctor:doctor_command"),
-        _group(
-            "config",
-            "Check a configuration and show the effective one.",
-            LazyCommand("check", "config:check_command"),
-            LazyCommand("render", "config:render_command"),
-        ),
-        _group(
-            "models",
-            "Fetch, export, check and measure models.",
-            LazyCommand("pull", "models:pull_command"),
-            LazyCommand("list", "models:list_command"),
-            LazyCommand("verify", "models:verify_command"),
-            LazyCommand("evaluate", "evaluation:evaluate_command"),
-            LazyCommand("calibrate", "evaluation:calibrate_command"),
-            LazyCommand("recall", "recall:recall_command"),
-            LazyCommand("ranges", "ranges:ranges_command"),
-            LazyCommand("fuse", "fuse:fuse_command"),
-            LazyCommand("gate", "gate:gate_command"),
-        ),
-        _group(
-            "gallery",
-            "Enrol and find people; export, back up, restore and clean the gallery.",
-            LazyCommand("enrol", "enrol:enrol_command", ONLINE),
-            LazyCommand("search", "gallery:search_command", ONLINE),
-            LazyCommand("list", "gallery:list_command", ONLINE),
-            LazyCommand("subjects", "gallery:subjects_command", ONLINE),
-            LazyCommand("delete", "gallery:delete_command", ONLINE),
-            LazyCommand("drop", "gallery:drop_command", ONLINE),
-            LazyCommand("re-embed", "re_embed:re_embed_command", ONLINE),
-            LazyCommand("export", "gallery_files:export_command", READS_FILES),
-            LazyCommand("backup", "gallery_files:backup_command", READS_FILES),
-            LazyCommand("import", "gallery_files:import_command", WRITES_FILES),
-            LazyCommand("restore", "gallery_files:restore_command", WRITES_FILES),
-            LazyCommand("clean", "gallery_files:clean_command", WRITES_FILES),
-        ),
-        _group(
-            "keys",
-            "Create, list and revoke API keys.",
-            LazyCommand("create", "keys:create_command"),
-            LazyCommand("list", "keys:list_command"),
-            LazyCommand("revoke", "keys:revoke_command"),
-        ),
-        LazyCommand("bench", "bench:bench_command"),
-    )
-    for command in commands:
-        root.add_command(command)
+    root.add("serve", "serve")
+    root.add("doctor", "doctor")
+    root.group("config", "Check a configuration and show the effective one.").add("config", "check", "render")
+    models = root.group("models", "Fetch, export, check and measure models.")
+    models.add("models", "pull", "list", "verify")
+    models.add("evaluation", "evaluate", "calibrate")
+    for name in ("recall", "ranges", "fuse", "gate"):
+        models.add(name, name)
+    gallery = root.group("gallery", "Enrol and find people; export, back up, restore and clean the gallery.")
+    gallery.add("enrol", "enrol", panel=ONLINE)
+    gallery.add("gallery", "search", "list", "subjects", "delete", "drop", panel=ONLINE)
+    gallery.add("re_embed", "re-embed", panel=ONLINE)
+    gallery.add("gallery_files", "export", "backup", panel=READS_FILES)
+    gallery.add("gallery_files", "import", "restore", "clean", panel=WRITES_FILES)
+    root.group("keys", "Create, list and revoke API keys.").add("keys", "create", "list", "revoke")
+    root.add("bench", "bench")
     return root
-
-
-def _group(name: str, summary: str, *commands: LazyCommand) -> LazyGroup:
-    group = LazyGroup(name=name, help=summary, no_args_is_help=True)
-    for command in commands:
-        group.add_command(command)
-    return group
 
 
 def main() -> None:

@@ -9,16 +9,9 @@ import typer
 
 from facegraph.cli.enrol import FolderArgument, create_collection
 from facegraph.cli.enrolment_report import DEFAULT_PARALLEL, ParallelOption, ReportOption, run_and_report
-from facegraph.cli.folder_enrolment import (
-    EnrolmentRules,
-    enrol_photos,
-    enrolled_faces,
-    face_ids,
-    new_photos,
-    subject_ids,
-)
+from facegraph.cli.folder_enrolment import EnrolmentRules, FolderEnrolment, face_ids
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, UrlOption
-from facegraph.cli.output import CommandError, ReportProgress, command_errors, escaped, print_line
+from facegraph.cli.output import CommandError, escaped, print_line
 from facegraph.cli.person_folders import FileOutcome, find_people, unreadable_file
 from facegraph.client import AsyncClient, StoredFace
 
@@ -102,37 +95,32 @@ def re_embed_command(
         raise typer.BadParameter("--from and --to are the same collection", param_hint="--to")
     found, outcomes, lost, by_other_photos = find_people(folder), list[FileOutcome](), list[str](), list[str]()
 
-    async def run(progress: ReportProgress) -> None:
-        with command_errors(ValueError):
-            client = AsyncClient(url, api_key)
-        async with client:
-            role = await _new_role(client, old, new, embedder)
-            subjects = [subject.id async for subject in client.subjects(old)]
-            enrolled = await enrolled_faces(client, old, subjects, parallel, progress)
-            plan = re_embed_plan(enrolled, found.photos)
-            outcomes.extend(each for each in found.unusable if each.subject in enrolled)
-            outcomes.extend(plan.unreadable + plan.missing)
-            by_other_photos.extend(plan.other_photos)
-            if plan.absent and not without_missing:
-                raise CommandError(
-                    f"{len(plan.absent)} of {len(enrolled)} subjects of {old} have no photo in {folder}; nothing was "
-                    "changed. Add their photos, or skip them with --without-missing"
-                )
-            await create_collection(client, new, role)
-            there = await subject_ids(client, new)
-            # Accept photos that were already enrolled once without checking quality again. Check others as usual.
-            for photos, rules in (
-                (plan.one_face, EnrolmentRules("report", "prominent")),
-                (plan.every_face, EnrolmentRules("report", "all")),
-                (plan.other_photos, EnrolmentRules("require", "one")),
-            ):
-                remaining, known = await new_photos(client, new, there, photos, rules, parallel, progress)
-                outcomes.extend(known)
-                await enrol_photos(client, new, remaining, rules, parallel, progress, outcomes)
-            arrived = {subject.id async for subject in client.subjects(new)}
-            lost.extend(subject for subject in enrolled if subject not in arrived and subject not in plan.absent)
+    async def re_embed(enrolment: FolderEnrolment) -> None:
+        client = enrolment.client
+        role = await _new_role(client, old, new, embedder)
+        enrolled = await enrolment.enrolled_faces(old, [subject.id async for subject in client.subjects(old)])
+        plan = re_embed_plan(enrolled, found.photos)
+        outcomes.extend(each for each in found.unusable if each.subject in enrolled)
+        outcomes.extend(plan.unreadable + plan.missing)
+        by_other_photos.extend(plan.other_photos)
+        if plan.absent and not without_missing:
+            raise CommandError(
+                f"{len(plan.absent)} of {len(enrolled)} subjects of {old} have no photo in {folder}; nothing was "
+                "changed. Add their photos, or skip them with --without-missing"
+            )
+        await create_collection(client, new, role)
+        there = await enrolment.subject_ids(new)
+        # Accept photos that were already enrolled once without checking quality again. Check others as usual.
+        for photos, rules in (
+            (plan.one_face, EnrolmentRules("report", "prominent")),
+            (plan.every_face, EnrolmentRules("report", "all")),
+            (plan.other_photos, EnrolmentRules("require", "one")),
+        ):
+            await enrolment.enrol(new, there, photos, rules, outcomes)
+        arrived = {subject.id async for subject in client.subjects(new)}
+        lost.extend(subject for subject in enrolled if subject not in arrived and subject not in plan.absent)
 
-    run_and_report(run, outcomes, report)
+    run_and_report(re_embed, outcomes, report, url, api_key, parallel)
     if by_other_photos:
         names = escaped(", ".join(by_other_photos))
         print_line(f"{len(by_other_photos)} subjects were enrolled from different photos than before: {names}")

@@ -6,12 +6,11 @@ from typing import Annotated, Any
 
 import typer
 import yaml
-from rich.table import Table
 
 from evaluation.detection import MeasuredDetection, measure_detection, read_photos
 from facegraph.cli.models import StoreOption, store_for
 from facegraph.cli.options import JsonOption
-from facegraph.cli.output import CommandError, print_json, print_line, stdout, tracking
+from facegraph.cli.output import CommandError, make_table, print_json, print_line, stdout, tracking
 from facegraph.cli.shares import SHARE_COLUMNS, share_cells, share_json
 from imaging.decode import Limits
 from models.catalogue import card
@@ -80,7 +79,7 @@ def _summary(measured: MeasuredDetection) -> Mapping[str, object]:
 
 
 def _print(measured: MeasuredDetection) -> None:
-    table = Table("labelled faces", "found", *SHARE_COLUMNS, box=None, header_style="bold")
+    table = make_table("labelled faces", "found", *SHARE_COLUMNS)
     for name, share in measured.found.items():
         table.add_row(name, *share_cells(share))
     stdout.print(table)

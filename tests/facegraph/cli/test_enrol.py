@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from facegraph.cli.enrolment_report import run_and_report
-from facegraph.cli.folder_enrolment import face_ids, run_parallel
-from facegraph.cli.output import CommandError, ReportProgress
+from facegraph.cli.folder_enrolment import FolderEnrolment, face_ids, run_parallel
+from facegraph.cli.options import DEFAULT_URL
+from facegraph.cli.output import CommandError
 from facegraph.cli.person_folders import FileOutcome
 from facegraph.client import AsyncClient, Client, ForbiddenError, NoAnswerError
 from gallery.records import NewFace
@@ -117,10 +118,11 @@ DONE = [FileOutcome("anna", "a.jpg", "enrolled")]
 
 @pytest.mark.parametrize("suffix", ["csv", "json"])
 def test_a_report_file_has_a_row_per_photo(tmp_path: Path, suffix: str) -> None:
-    async def nothing(_: ReportProgress) -> None: ...
+    async def nothing(_: FolderEnrolment) -> None: ...
 
     file = tmp_path / f"report.{suffix}"
-    run_and_report(nothing, [*DONE, FileOutcome("[b]\x1b", "\udcff.jpg", "refused", "CODE", "A sentence")], file)
+    outcomes = [*DONE, FileOutcome("[b]\x1b", "\udcff.jpg", "refused", "CODE", "A sentence")]
+    run_and_report(nothing, outcomes, file, DEFAULT_URL, None)
     text = file.read_text("utf-8")
     rows: list[dict[str, str]] = json.loads(text) if suffix == "json" else list(csv.DictReader(text.splitlines()))
     assert [row["status"] for row in rows] == ["enrolled", "refused"]
@@ -130,11 +132,11 @@ def test_a_report_file_has_a_row_per_photo(tmp_path: Path, suffix: str) -> None:
 def test_what_was_done_is_reported_after_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     for error, message in ((KeyboardInterrupt(), "130"), (NoAnswerError("x"), "x; is the service")):
 
-        async def fail(_: ReportProgress, error: BaseException = error) -> None:
+        async def fail(_: FolderEnrolment, error: BaseException = error) -> None:
             raise error
 
         with pytest.raises((SystemExit, CommandError), match=message):
-            run_and_report(fail, DONE, None)
+            run_and_report(fail, DONE, None, DEFAULT_URL, None)
         assert capsys.readouterr().out == "1 enrolled, 0 already enrolled, 0 refused\n"
 
 

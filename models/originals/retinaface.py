@@ -13,11 +13,12 @@ from models.architectures.retinaface import MEAN_RGB
 from models.card import Card
 from models.detectors.retinaface import RetinaFaceNetwork
 from models.device import Device
+from models.originals.torch_weights import torch_weights
 
 
 def original(card: Card, folder: Path, device: Device) -> tuple[RetinaFaceNetwork]:
     """The network in PyTorch, with the input and outputs of the export."""
-    weights = torch.load(folder / card.files[0].name, map_location=device.kind, weights_only=True)
+    weights = torch_weights(folder / card.files[0].name, device)
     network = _RetinaFace({name.removeprefix("module."): value for name, value in weights.items()})
 
     @torch.inference_mode()

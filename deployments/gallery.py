@@ -2,14 +2,18 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable
+from shlex import quote
 from typing import Any
 
 from ray import serve
+from ray.serve import Application
 
 from deployments.gallery_metrics import GalleryMetrics
 from gallery.disk import is_full
 from gallery.location import Location
+from gallery.settings import GalleryArgs
 from imaging.refused import Refused
 
 logger = logging.getLogger("ray.serve")
@@ -132,3 +136,25 @@ class GalleryReader:
                 # The gallery does not exist yet, or is gone; `ready` fails as well.
                 logger.warning("gallery: its collections cannot be checked: %r", error)
             await asyncio.sleep(seconds)
+
+
+def bind_gallery(args: GalleryArgs) -> tuple[Application, Application]:
+    """Bind the writer and the reader. If the gallery is a folder, both run on the head node, which has the folder."""
+    location = Location(args.uri, args.storage_options)
+    node = {"resources": {"node:__internal_head__": 0.001}} if location.folder else {}
+
+    def placed(deployment: Any, cpus: float, threads: int) -> Any:
+        # By default, Ray sets OMP_NUM_THREADS to 1 for a replica with fewer than two CPUs.
+        environment: dict[str, Any] = {"env_vars": {"OMP_NUM_THREADS": str(threads)}}
+        if (python := quote(sys.executable)) != sys.executable:
+            # Ray passes the path of the interpreter to a shell without quoting it.
+            environment["py_executable"] = python
+        options = {"num_cpus": cpus, "num_gpus": 0, "runtime_env": environment, **node}
+        return deployment.options(ray_actor_options=options)
+
+    writer = placed(GalleryWriter, args.writer_cpus, 1)
+    reader = placed(GalleryReader, args.reader_cpus, args.reader_threads)
+    return (
+        writer.bind(location, args.index_rows, args.optimise_s, args.clean_s),
+        reader.bind(location, args.exact_mb),
+    )

@@ -20,7 +20,7 @@ from api.service import Service
 from api.settings import AddressArgs, LimitArgs
 from deployments.readiness import first_looks
 from deployments.remote_gallery import RemoteGallery
-from deployments.stage import INGRESS, Caller, RemoteReplica, Replica, StageCaller
+from deployments.stage import INGRESS, Caller, Replica, StageCaller
 from deployments.status import Controller, ServeStatus
 from deployments.workers import Workers
 from graphs.flow_settings import FlowSettings
@@ -45,8 +45,10 @@ class BoundStage:
     def caller(self, role: str, workers: Workers) -> StageCaller[Any, Any]:
         """Return the caller of the stage. A stage inside the ingress is started and runs in `workers`."""
         if isinstance(self.stage, partial):
-            return StageCaller(role, self.card, self.stage(workers=workers), INGRESS)
-        return StageCaller(role, self.card, RemoteReplica(self.stage), self.stage.deployment_name)
+            replica = self.stage(workers=workers)
+            return StageCaller(role, self.card, replica.answer, replica.ready, INGRESS)
+        handle = self.stage
+        return StageCaller(role, self.card, handle.answer.remote, handle.ready.remote, handle.deployment_name)
 
 
 @serve.deployment(name="ingress")

@@ -1,11 +1,13 @@
 """Settings of a stage."""
 
+import math
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.card import Card
 from models.catalogue import card
+from models.device import Device
 
 
 class StageArgs(BaseModel):
@@ -48,6 +50,17 @@ class StageArgs(BaseModel):
             ModelError: there is no such card.
         """
         return card(self.model)
+
+    def resources(self, gpus: bool) -> dict[str, float]:
+        """Return the resources that a replica reserves in Ray. Without `gpus`, stages run on CPUs."""
+        return {"num_cpus": self.cpus, "num_gpus": self.gpus if gpus else 0}
+
+    def device(self, gpus: bool, required: bool) -> Device:
+        """Return the device of a replica. If it is a GPU and `required`, it must be usable."""
+        threads = math.ceil(self.cpus)
+        if not gpus or self.gpus == 0:
+            return Device("cpu", threads)
+        return Device("cuda", threads, self.gpu_memory_mb * 2**20, required)
 
     @model_validator(mode="after")
     def _engine_fits_the_place(self) -> "StageArgs":

@@ -10,7 +10,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
-from ray.serve.handle import DeploymentHandle
 
 from deployments.readiness import Readiness
 from graphs.stages import DetectionRequest
@@ -34,33 +33,13 @@ Attempt = Callable[[], Awaitable[Answer | TimedAnswer[Answer] | Refused]]
 
 
 class Replica(Protocol[Asks, Answer]):
-    """Runs a stage. An instance of a deployment's class, a client of a deployment, or an object in the ingress."""
+    """Runs a stage in a deployment's replica, or inside the ingress."""
 
     async def answer(self, question: Asks, /) -> TimedAnswer[Answer]:
         """Process one call."""
 
     async def ready(self) -> None:
         """Return if the stage can process calls; raise an error otherwise."""
-
-
-class RemoteReplica(Generic[Question, Answer]):
-    """A `Replica` that calls the replicas of a deployment.
-
-    Args:
-        handle: handle of a deployment whose class is a `Replica`.
-    """
-
-    def __init__(self, handle: DeploymentHandle[Any]) -> None:
-        self._handle = handle
-
-    async def answer(self, question: Question) -> TimedAnswer[Answer]:
-        """Call one replica."""
-        answer: TimedAnswer[Answer] = await self._handle.answer.remote(question)
-        return answer
-
-    async def ready(self) -> None:
-        """Check whether one replica is ready."""
-        await self._handle.ready.remote()
 
 
 class Caller:
@@ -141,18 +120,25 @@ class StageCaller(Caller, Generic[Question, Answer]):
     Args:
         role: name of the stage for clients.
         card: card of its model.
-        replica: runs the stage.
+        answer, ready: methods of a `Replica`, here or by a deployment's handle.
         host: name of the deployment that it runs in.
     """
 
-    def __init__(self, role: str, card: Card, replica: Replica[Question, Answer], host: str) -> None:
-        super().__init__(card.task, role, host, replica.ready)
+    def __init__(
+        self,
+        role: str,
+        card: Card,
+        answer: Callable[[Question], Awaitable[TimedAnswer[Answer]]],
+        ready: Callable[[], Awaitable[None]],
+        host: str,
+    ) -> None:
+        super().__init__(card.task, role, host, ready)
         self.card = card
-        self._replica = replica
+        self._answer = answer
 
     async def ask(self, question: Question) -> Answer:
         """Call the replica. Raises as `Caller.call` does."""
-        return await self.call(lambda: self._replica.answer(question), size=_size(question))
+        return await self.call(lambda: self._answer(question), size=_size(question))
 
 
 def _size(question: object) -> int:

@@ -36,12 +36,14 @@ class EnrolmentRules:
 
     Attributes:
         pick: which faces of a photo count; with the rule ``all``, each of them is enrolled for the photo's subject.
-        quality: ``require`` rejects a face of poor quality, ``report`` enrols it anyway.
         liveness: judges faces if there is a liveness stage.
+        settings: bounds of the quality gate.
+        quality: ``require`` rejects a face of poor quality, ``report`` enrols it anyway.
     """
 
     pick: Pick
     liveness: LivenessRule
+    settings: FlowSettings
     quality: Literal["report", "require"] = "require"
 
 
@@ -79,7 +81,6 @@ async def enrol(
     collection: str,
     photos: Sequence[PhotoToEnrol],
     rules: EnrolmentRules,
-    settings: FlowSettings,
     *,
     replace: bool = False,
     request: tuple[str, str] | None = None,
@@ -100,7 +101,7 @@ async def enrol(
     judged: list[list[EnrolmentOutcome]] = []
 
     def select(number: int, found: Photo | Refused) -> Sequence[int]:
-        judged.append(_judged(number, found, rules, settings))
+        judged.append(_judged(number, found, rules))
         return [outcome.face for outcome in judged[-1] if outcome.face is not None and not outcome.refused]
 
     networks = [embedder, *([liveness] if liveness else []), *attributes.values()]
@@ -108,7 +109,7 @@ async def enrol(
     fit: list[tuple[EnrolmentOutcome, NewFace]] = []
     for entry, outcomes, photo in zip(photos, judged, examined.photos, strict=True):
         if isinstance(photo, ExaminedPhoto):
-            fit += _fit(entry, outcomes, photo, embedder, liveness, attributes, rules, settings)
+            fit += _fit(entry, outcomes, photo, embedder, liveness, attributes, rules)
     if fit:
         new = [face for _, face in fit]
         contract = embedder.card.embedding_contract
@@ -128,7 +129,6 @@ def _fit(
     liveness: FaceStage | None,
     attributes: Mapping[str, FaceStage],
     rules: EnrolmentRules,
-    settings: FlowSettings,
 ) -> list[tuple[EnrolmentOutcome, NewFace]]:
     """Complete the outcomes of the faces that the models were run on, and return the faces to enrol."""
     fit, digest = [], hashlib.sha256(entry.photo).hexdigest()
@@ -136,7 +136,7 @@ def _fit(
     for row, face in enumerate(photo.asked):
         outcome = by_face[face]
         outcome.attributes = {task: photo.readings[stage.role][row] for task, stage in attributes.items()}
-        poor = list(attribute_reasons(settings, outcome.attributes))
+        poor = list(attribute_reasons(rules.settings, outcome.attributes))
         outcome.reasons += poor
         if rules.quality == "require" and (refusing := [reason for reason in poor if reason.refuses]):
             outcome.refused = _refusal(refusing[0])
@@ -155,9 +155,7 @@ def _fit(
     return fit
 
 
-def _judged(
-    number: int, found: Photo | Refused, rules: EnrolmentRules, settings: FlowSettings
-) -> list[EnrolmentOutcome]:
+def _judged(number: int, found: Photo | Refused, rules: EnrolmentRules) -> list[EnrolmentOutcome]:
     """Return the outcomes of a photo's faces, as far as the detector's result decides them."""
     if isinstance(found, Refused):
         return [EnrolmentOutcome(number, refused=found)]
@@ -167,7 +165,7 @@ def _judged(
         return [EnrolmentOutcome(number, refused=refused, photo=found)]
     outcomes = []
     for face in range(len(found.faces)):
-        against = reasons(found, face, settings)
+        against = reasons(found, face, rules.settings)
         poor = _refusal(against[0]) if against and rules.quality == "require" else None
         outcomes.append(EnrolmentOutcome(number, refused=poor, photo=found, face=face, reasons=against))
     return outcomes

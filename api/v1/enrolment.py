@@ -165,7 +165,7 @@ async def post_faces(
     found = await service.stages.gallery.collection(collection)
     chosen, embedder = ChosenStages.of(service, options), embedder_of(service, found.kind.embedder)
     entries = [PhotoToEnrol(*entry) for entry in zip(subjects, labels, data, strict=True)]
-    rules = EnrolmentRules(pick_of(service, options.faces), chosen.rule, options.quality)
+    rules = EnrolmentRules(pick_of(service, options.faces), chosen.rule, service.settings, options.quality)
     sent = [options.model_dump_json(), *subjects, *(hashlib.sha256(each).hexdigest() for each in data)]
     outcomes = await enrol(
         chosen.detector,
@@ -176,7 +176,6 @@ async def post_faces(
         collection,
         entries,
         rules,
-        service.settings,
         replace=options.replace,
         request=_request(idempotency_key, sent),
     )

@@ -59,7 +59,7 @@ async def test_a_fresh_ingress_is_ready_once_every_stage_has_answered(monkeypatc
                 await started.wait()
             return answer
 
-        return handle(SimpleNamespace(ready=ready), name)
+        return handle(SimpleNamespace(ready=ready, answer=None), name)
 
     stages = {
         "mtcnn": BoundStage(card("mtcnn"), named("detector-mtcnn", waits=True)),
@@ -125,12 +125,10 @@ def test_controller_without_an_answer_is_unavailable(answer: Any, monkeypatch: p
 
 @in_loop
 async def test_status_has_the_replicas_of_the_stages_deployment() -> None:
-    failing, well = (
-        SimpleNamespace(ready=Answers(each), answer=None) for each in (OSError("its files are gone"), None)
-    )
-    detector = StageCaller[Any, Any]("mtcnn", fake_card("detector", "detector"), cast(Any, failing), "detector-mtcnn")
+    failing, well, answer = Answers(OSError("its files are gone")), Answers(None), Answers()
+    detector = StageCaller("mtcnn", fake_card("detector", "detector"), answer, failing, "detector-mtcnn")
     card = fake_card("embedder", "embedder", [EMBEDDER_CROP], output={"size": 2})
-    inside = StageCaller[Any, Any]("arcface", card, cast(Any, well), "ingress")
+    inside = StageCaller("arcface", card, answer, well, "ingress")
     watched: list[Caller] = [detector, inside, Caller("gallery", "gallery", "gallery-writer", Answers(None))]
     requests = CallWindow()
     requests.begin()

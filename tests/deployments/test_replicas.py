@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deployments import detector, face_network, workers
-from deployments.detector import DetectorReplica
-from deployments.face_network import FaceNetworkReplica
+from deployments import replicas, workers
+from deployments.replicas import DetectorReplica, FaceNetworkReplica
 from deployments.workers import Workers
 from graphs.stages import DetectionRequest
 from imaging.decode import Limits
@@ -41,8 +40,8 @@ def test_each_photo_is_a_part_with_its_time_and_steps(monkeypatch: pytest.Monkey
         asked.append(args)
         return SimpleNamespace(one=one)
 
-    monkeypatch.setattr(detector, "load_detector", lambda card, store, *args: (card.name, store.root, *args))
-    monkeypatch.setattr(detector, "PhotoDetector", made)
+    monkeypatch.setattr(replicas, "load_detector", lambda card, store, *args: (card.name, store.root, *args))
+    monkeypatch.setattr(replicas, "PhotoDetector", made)
     monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25, 1.25, 1.5]).__next__))
     device, limits, options = Device(threads=2), Limits(max_bytes=5), {"min_face": 20}
     replica = DetectorReplica("mtcnn", tmp_path, "onnx-float32", device, limits, options, Workers(1))
@@ -74,7 +73,7 @@ def test_workers_share_the_faces_on_a_cpu_but_not_on_a_gpu(
 
         return score
 
-    monkeypatch.setattr(face_network, "load_network", load)
+    monkeypatch.setattr(replicas, "load_network", load)
     replica = FaceNetworkReplica("minifasnet", tmp_path, "onnx", Device(device), Workers(count))
     crop = np.tile(np.arange(faces, dtype=np.uint8)[:, None, None, None], (1, 1, 1, 3))
     timed = asyncio.run(replica.answer((crop, crop)))
@@ -84,7 +83,7 @@ def test_workers_share_the_faces_on_a_cpu_but_not_on_a_gpu(
 
 
 def test_fusion_is_ready_while_the_files_of_its_members_exist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(face_network, "load_network", lambda *args: None)
+    monkeypatch.setattr(replicas, "load_network", lambda *args: None)
     replica = FaceNetworkReplica("crmnet-duo", pull(tmp_path, "crmnet-duo"), "onnx", Device(), Workers(1))
     asyncio.run(replica.ready())
     (tmp_path / "minifasnet" / "crmnet.onnx").unlink()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deployments.face_network import FaceNetworkReplica
+from deployments.replicas import FaceNetworkReplica
 from graphs import app
 from graphs.settings import AppArgs
 from imaging.decode import Limits

@@ -1,6 +1,7 @@
 """Enrolment, over fake networks and a real gallery in a folder."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,8 @@ from tests.local_gallery import LocalGallery
 LIVE, SPOOF = LivenessVerdict(True, 0.875, 0.5), LivenessVerdict(False, 0.125, 0.5)
 REPORTED, LIVE_ONLY = LivenessRule("report", 0.5), LivenessRule("require", 0.5)
 SETTINGS, LARGEST = FlowSettings(), Pick("largest")
-STRICT, STRICTLY_LIVE = (EnrolmentRules(Pick("one"), liveness) for liveness in (REPORTED, LIVE_ONLY))
-LENIENT = EnrolmentRules(Pick("one"), REPORTED, quality="report")
+STRICT, STRICTLY_LIVE = (EnrolmentRules(Pick("one"), rule, SETTINGS) for rule in (REPORTED, LIVE_ONLY))
+LENIENT = replace(STRICT, quality="report")
 
 
 class Desk:
@@ -38,7 +39,6 @@ class Desk:
         self,
         *photos: str,
         rules: EnrolmentRules = STRICT,
-        settings: FlowSettings = SETTINGS,
         liveness: bool = False,
         collection: str = "staff",
         **options: Any,
@@ -49,7 +49,7 @@ class Desk:
         asked = stages.networks["crmnet"] if liveness else None
         attributes = {stage.card.task: stage for stage in self.people.attributes()}
         networks = stages.detectors["mtcnn"], stages.networks["arcface"], asked, attributes, stages.gallery
-        return asyncio.run(enrol(*networks, collection, entries, rules, settings, **options))
+        return asyncio.run(enrol(*networks, collection, entries, rules, **options))
 
     def found(self, degrees: float) -> list[str]:
         """The subjects whose embedding has this direction."""
@@ -119,7 +119,7 @@ REQUIRED = FlowSettings(enrol_pose="require", enrol_eyes="require")
 def test_every_reason_is_reported_and_the_first_that_the_rules_require_refuses(
     photo: str, rules: EnrolmentRules, settings: FlowSettings, status: str, codes: list[str]
 ) -> None:
-    [outcome] = Desk().enrol(photo, rules=rules, settings=settings, liveness=True)
+    [outcome] = Desk().enrol(photo, rules=replace(rules, settings=settings), liveness=True)
     assert statuses([outcome]) == [status]
     assert [reason.code for reason in outcome.reasons] == codes
     if outcome.refused:
@@ -146,7 +146,7 @@ def test_without_a_face_to_enrol_no_network_and_no_gallery_is_asked() -> None:
 def test_the_picked_face_of_each_photo_is_judged_and_enrolled_alone() -> None:
     desk = Desk()
     photos = ("anna bob-large", "broken", "carl-large dora-dark", "nobody", "dora-large-dark anna", "anna")
-    outcomes = desk.enrol(*photos, rules=EnrolmentRules(LARGEST, REPORTED))
+    outcomes = desk.enrol(*photos, rules=EnrolmentRules(LARGEST, REPORTED, SETTINGS))
     assert statuses(outcomes) == [
         *("enrolled", "INVALID_IMAGE", "enrolled", "NO_FACE_DETECTED", "FACE_TOO_DARK", "enrolled")
     ]
@@ -157,13 +157,13 @@ def test_the_picked_face_of_each_photo_is_judged_and_enrolled_alone() -> None:
 
 def test_with_the_rule_all_each_face_is_enrolled_once() -> None:
     desk = Desk()
-    photos, all_faces = ("anna bob-dark carl", "nobody", "dora"), EnrolmentRules(Pick(), REPORTED)
+    photos, all_faces = ("anna bob-dark carl", "nobody", "dora"), EnrolmentRules(Pick(), REPORTED, SETTINGS)
     outcomes = desk.enrol(*photos, rules=all_faces)
     assert statuses(outcomes) == ["enrolled", "FACE_TOO_DARK", "enrolled", "NO_FACE_DETECTED", "enrolled"]
     assert [(outcome.number, outcome.face) for outcome in outcomes] == [(0, 0), (0, 1), (0, 2), (1, None), (2, 0)]
     assert (desk.found(0), desk.found(270), desk.found(180)) == (["anna bob"], ["anna bob"], ["dora"])
     # Another rule may pick another face of the photo, so this one is not enrolled yet.
-    [one] = desk.enrol(photos[0], rules=EnrolmentRules(LARGEST, REPORTED))
+    [one] = desk.enrol(photos[0], rules=EnrolmentRules(LARGEST, REPORTED, SETTINGS))
     assert one.enrolled is not None
     assert one.enrolled.status == "enrolled"
     asyncio.run(desk.gallery.delete_face("staff", one.enrolled.face_id))

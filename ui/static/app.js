@@ -86,7 +86,7 @@ function keyDialog() {
   const form = element(
     "form",
     { onsubmit: submit },
-    element("div.field", {}, element("label", { for: "key-field" }, "Key"), field),
+    element("div.field", element("label", { for: "key-field" }, "Key"), field),
     element(
       "p.hint",
       { id: "key-hint" },
@@ -94,10 +94,9 @@ function keyDialog() {
     ),
     element(
       "div.actions",
-      {},
       element("button.primary", { type: "submit" }, "Use this key"),
-      element("button", { type: "button", onclick: () => done("") }, "Forget the key"),
-      element("button.push", { type: "button", onclick: () => close() }, "Close"),
+      element("button", { onclick: () => done("") }, "Forget the key"),
+      element("button.push", { onclick: () => close() }, "Close"),
     ),
   );
   const close = openDialog("API key", form, () => byId("key-button").focus());

@@ -33,4 +33,4 @@ export const attributesIn = (models) =>
 export const attributeLines = (face) =>
   Object.entries(WORDS)
     .filter(([name]) => face[name])
-    .map(([name, words]) => element("p", {}, words(face[name])));
+    .map(([name, words]) => element("p", words(face[name])));

@@ -22,12 +22,12 @@ export const NAMINGS = {
 export const pathOf = (file) => file.path ?? (file.webkitRelativePath || file.name);
 
 /** Split `entries`, each {file, subject}, into batches within both limits. */
-export function batches(entries, maxPhotos = MAX_PHOTOS, maxBytes = MAX_BYTES) {
+function batches(entries) {
   const made = [];
   let bytes = 0;
   for (const entry of entries) {
     const last = made.at(-1);
-    if (last && last.length < maxPhotos && bytes + entry.file.size <= maxBytes) last.push(entry);
+    if (last && last.length < MAX_PHOTOS && bytes + entry.file.size <= MAX_BYTES) last.push(entry);
     else {
       made.push([entry]);
       bytes = 0;
@@ -71,7 +71,7 @@ async function patiently(batch, send, waits, signal, pause) {
       if (!passes || tries === MAX_TRIES) throw error;
       if (signal.aborted) return {};
       const seconds = error.retryAfter ?? tries;
-      waits(seconds, error);
+      waits(seconds);
       await pause(seconds, signal);
       if (signal.aborted) return {};
       waits(0);

@@ -17,13 +17,13 @@ export function takePhoto() {
   return new Promise((resolve) => {
     const video = element("video", { playsinline: true, muted: true, "aria-label": "Camera preview" });
     const problem = element("p", { role: "alert" });
-    const shutter = element("button.primary", { type: "button", disabled: true }, "Take the photo");
-    const cancel = element("button", { type: "button" }, "Close");
+    const shutter = element("button.primary", { disabled: true }, "Take the photo");
+    const cancel = element("button", "Close");
     let stream = null,
       taken = null,
       open = true;
     const stop = () => stream?.getTracks().forEach((track) => track.stop());
-    const close = openDialog("Camera", [video, problem, element("div.actions", {}, shutter, cancel)], () => {
+    const close = openDialog("Camera", [video, problem, element("div.actions", shutter, cancel)], () => {
       open = false;
       stop();
       resolve(taken);

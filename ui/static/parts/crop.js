@@ -7,12 +7,11 @@ export const cropFigure = (crop, caption) =>
   crop &&
   element(
     "figure.crop",
-    {},
     element("img", {
       src: `data:image/png;base64,${crop.png}`,
       alt: `${caption}, as the embedder sees it`,
       width: crop.side,
       height: crop.side,
     }),
-    element("figcaption.hint", {}, `Input of the embedder, ${crop.side}×${crop.side}`),
+    element("figcaption.hint", `Input of the embedder, ${crop.side}×${crop.side}`),
   );

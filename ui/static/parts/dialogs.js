@@ -11,7 +11,7 @@ export function openDialog(title, content, closed = () => {}) {
   const dialog = element(
     "dialog",
     { "aria-labelledby": id },
-    element("div.stack", {}, element("h2", { id }, title), content),
+    element("div.stack", element("h2", { id }, title), content),
   );
   dialog.addEventListener("close", () => {
     dialog.remove();
@@ -33,12 +33,11 @@ export function confirmed(title, text, action) {
     const close = openDialog(
       title,
       [
-        element("p", {}, text),
+        element("p", text),
         element(
           "div.actions",
-          {},
-          element("button", { type: "button", autofocus: true, onclick: end(false) }, "Keep"),
-          element("button.danger.push", { type: "button", onclick: end(true) }, action),
+          element("button", { autofocus: true, onclick: end(false) }, "Keep"),
+          element("button.danger.push", { onclick: end(true) }, action),
         ),
       ],
       () => resolve(answer),

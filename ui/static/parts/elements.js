@@ -2,13 +2,16 @@
 
 /**
  * @param {string} tag name, with classes after dots: "div.card"
- * @param {Object} attributes "on…" adds a listener, true sets an empty attribute, false and null set none
+ * @param {Object} attributes can be left out. "on…" adds a listener, true sets an empty attribute, false and null none
  * @param {...(Node|string|null|false|Array)} children
  */
-export function element(tag, attributes = {}, ...children) {
+export function element(tag, ...rest) {
+  const [attributes, ...children] = rest[0]?.constructor === Object ? rest : [{}, ...rest];
   const [name, ...classes] = tag.split(".");
   const made = document.createElement(name);
   made.classList.add(...classes);
+  // Without a type, a button submits the form around it.
+  if (name === "button") made.type = "button";
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
     else if (value !== false && value != null) made.setAttribute(key, value === true ? "" : value);

@@ -2,7 +2,7 @@
 
 import { element } from "./elements.js";
 
-export const SOURCES = {
+const SOURCES = {
   request: "your setting",
   collection: "collection setting",
   configuration: "service configuration",
@@ -34,11 +34,9 @@ export function meter({ label, value, threshold, source = "", least = true, rang
   mark.style.left = `${100 * share(threshold)}%`;
   return element(
     "div.meter",
-    {},
     element(
       "div.top",
-      {},
-      element("span", {}, label),
+      element("span", label),
       element("span", { class: passed ? "good-ink" : "bad-ink" }, value.toFixed(3)),
     ),
     element(
@@ -54,6 +52,6 @@ export function meter({ label, value, threshold, source = "", least = true, rang
       fill,
       mark,
     ),
-    alone && element("p.hint", {}, needed),
+    alone && element("p.hint", needed),
   );
 }

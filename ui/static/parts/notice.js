@@ -16,23 +16,17 @@ export function tell(host, error, { about = "", offers = [] } = {}) {
   host.append(
     element(
       "div.notice",
-      {},
-      element("p", {}, element("strong", {}, about ? `${about}: ${title}` : title)),
-      element("p", {}, advice),
-      said && element("p.hint", {}, `Message from the service: ${said}`),
+      element("p", element("strong", about ? `${about}: ${title}` : title)),
+      element("p", advice),
+      said && element("p.hint", `Message from the service: ${said}`),
       element(
         "p.hint",
-        {},
         "Code ",
-        element("code", {}, error.code ?? "PAGE"),
-        error.requestId && [", request ID ", element("code", {}, error.requestId)],
+        element("code", error.code ?? "PAGE"),
+        error.requestId && [", request ID ", element("code", error.requestId)],
       ),
       all.length > 0 &&
-        element(
-          "div.actions",
-          {},
-          all.map(({ text, act }) => element("button", { type: "button", onclick: act }, text)),
-        ),
+        element("div.actions", all.map(({ text, act }) => element("button", { onclick: act }, text))),
     ),
   );
 }

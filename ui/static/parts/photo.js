@@ -78,25 +78,21 @@ export class PhotoSlot {
   #draw() {
     this.#drop.classList.toggle("full", this.file !== null);
     if (!this.file) {
-      const invite = element("p", {}, "Drop a photo here or paste it, or");
-      const ways = element("div.actions", {}, this.#chooser("Choose a file"), this.#camera());
-      this.#drop.replaceChildren(element("div.invite", {}, invite, ways));
+      const invite = element("p", "Drop a photo here or paste it, or");
+      const ways = element("div.actions", this.#chooser("Choose a file"), this.#camera());
+      this.#drop.replaceChildren(element("div.invite", invite, ways));
       this.#foot.replaceChildren();
       return;
     }
     const image = element("img", { src: this.#address, alt: `${this.#name}: ${this.file.name}` });
     image.addEventListener("error", () =>
-      image.replaceWith(element("p.empty", {}, `This browser cannot show ${this.file.name}.`)),
+      image.replaceWith(element("p.empty", `This browser cannot show ${this.file.name}.`)),
     );
     this.#drop.replaceChildren(image);
     this.#foot.replaceChildren(
       element("span.photo-name.hint", { title: this.file.name }, this.file.name),
       this.#chooser("Replace"),
-      element(
-        "button.small",
-        { type: "button", "aria-label": `Remove the ${this.#lower}`, onclick: () => this.set(null) },
-        "Remove",
-      ),
+      element("button.small", { "aria-label": `Remove the ${this.#lower}`, onclick: () => this.set(null) }, "Remove"),
     );
   }
 
@@ -111,7 +107,7 @@ export class PhotoSlot {
       "aria-label": `${text} for the ${this.#lower}`,
       onchange: () => input.files[0] && this.set(input.files[0]),
     });
-    return element(this.file ? "label.button.small" : "label.button", {}, text, input);
+    return element(this.file ? "label.button.small" : "label.button", text, input);
   }
 
   #camera() {
@@ -119,10 +115,6 @@ export class PhotoSlot {
       const taken = await takePhoto();
       if (taken) this.set(taken);
     };
-    return element(
-      "button",
-      { type: "button", "aria-label": `Use the camera for the ${this.#lower}`, onclick: take },
-      "Camera",
-    );
+    return element("button", { "aria-label": `Use the camera for the ${this.#lower}`, onclick: take }, "Camera");
   }
 }

@@ -14,10 +14,9 @@ export function table(caption, heads, rows, { shown = false, folding = true } = 
   const head = (each) => (each instanceof Node ? each : element("th", { scope: "col" }, each));
   return element(
     folding ? "table.folding" : "table",
-    {},
-    element(shown ? "caption" : "caption.visually-hidden", {}, caption),
-    element("thead", {}, element("tr", {}, heads.map(head))),
-    element("tbody", {}, rows),
+    element(shown ? "caption" : "caption.visually-hidden", caption),
+    element("thead", element("tr", heads.map(head))),
+    element("tbody", rows),
   );
 }
 

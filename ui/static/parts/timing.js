@@ -18,7 +18,7 @@ const NAMES = {
 const STEPS = ["decode", "detect", "crop", "measure"];
 
 /** [{name, label, ms, busy, steps}]: each stage with the time its replica worked and its steps; `total` is last. */
-export function stages(entries) {
+function stages(entries) {
   const of = (name) => entries.find((entry) => entry.name === name)?.ms ?? null;
   const rows = entries
     .filter(({ name }) => !name.endsWith("-busy") && !STEPS.includes(name) && name !== "total")

@@ -1,6 +1,7 @@
 // Gallery: the list of collections, and one open collection with its subjects and its upload.
 
 import { call } from "../parts/api.js";
+import { facts } from "../parts/blocks.js";
 import { fillChoices } from "../parts/choices.js";
 import { confirmed } from "../parts/dialogs.js";
 import { byId, element, moment, plural } from "../parts/elements.js";
@@ -24,16 +25,15 @@ async function list(chosen) {
     ...body.collections.map(({ name, embedder }) =>
       element(
         "li",
-        {},
         element(
           "a",
           { href: `#/gallery/${encodeURIComponent(name)}`, "aria-current": name === chosen && "page" },
           name,
-          element("span.hint", {}, ` ${embedder}`),
+          element("span.hint", ` ${embedder}`),
         ),
       ),
     ),
-    ...(body.collections.length ? [] : [element("li.empty", {}, "None yet. Create the first one below.")]),
+    ...(body.collections.length ? [] : [element("li.empty", "None yet. Create the first one below.")]),
   );
 }
 
@@ -44,7 +44,7 @@ async function show(name) {
     await Promise.all([list(name), fillChoices(view)]);
     if (!name)
       return pane.replaceChildren(
-        element("p.card.empty", {}, "Open a collection to see its subjects and enrol more people, or create one."),
+        element("p.card.empty", "Open a collection to see its subjects and enrol more people, or create one."),
       );
     if (!opened.has(name)) opened.set(name, new Collection(name));
     await opened.get(name).refresh();
@@ -63,7 +63,7 @@ class Collection {
   #name;
   #path;
   #faces = 0;
-  #facts = element("dl.facts");
+  #facts = facts({});
   #subjects;
   #upload;
 
@@ -72,31 +72,22 @@ class Collection {
     this.#path = `v1/collections/${encodeURIComponent(name)}`;
     this.#subjects = new Subjects(this.#path, () => this.refresh(), say);
     this.#upload = new Upload(this.#path, () => this.refresh(), say);
-    const drop = element(
-      "button.danger.small.push",
-      { type: "button", onclick: () => this.#delete() },
-      "Delete the collection",
-    );
-    const head = element("div.card.stack", {}, element("div.actions", {}, element("h2", {}, name), drop), this.#facts);
+    const drop = element("button.danger.small.push", { onclick: () => this.#delete() }, "Delete the collection");
+    const head = element("div.card.stack", element("div.actions", element("h2", name), drop), this.#facts);
     this.parts = [head, this.#upload.host, this.#subjects.host];
   }
 
   async refresh() {
     const [{ body }] = await Promise.all([call(this.#path), fillChoices(this.#upload.host)]);
     this.#faces = body.faces;
-    const threshold = body.threshold === null ? "service default" : body.threshold.toFixed(2);
-    const facts = {
+    const described = facts({
       Subjects: body.subjects.toLocaleString("en"),
       Faces: body.faces.toLocaleString("en"),
       Network: `${body.model} (${body.embedder})`,
-      Threshold: threshold,
+      Threshold: body.threshold === null ? "service default" : body.threshold.toFixed(2),
       "Last changed": moment(body.changed),
-    };
-    this.#facts.replaceChildren(
-      ...Object.entries(facts).map(([term, value]) =>
-        element("div", {}, element("dt", {}, term), element("dd", {}, value)),
-      ),
-    );
+    });
+    this.#facts.replaceChildren(...described.children);
     await this.#subjects.refresh(body.subjects);
   }
 

@@ -43,12 +43,11 @@ function row({ deployment, kind, role, model, title, licence, ready, replicas, c
   const name = element(
     "th",
     { scope: "row" },
-    element("span", {}, KINDS[kind] ?? kind, role && role !== kind && ` ${role}`),
-    element("div.hint", {}, deployment),
+    element("span", KINDS[kind] ?? kind, role && role !== kind && ` ${role}`),
+    element("div.hint", deployment),
   );
   return element(
     "tr",
-    {},
     name,
     cell("State", badge(ready, replicas)),
     cell("Network", title ? element("span", { title: model }, title) : "–"),
@@ -62,8 +61,8 @@ function row({ deployment, kind, role, model, title, licence, ready, replicas, c
 }
 
 function badge(ready, { running, wanted, starting }) {
-  if (!ready) return element("span.badge.bad", {}, starting ? "Starting" : "Not ready");
-  return running < wanted ? element("span.badge.warn", {}, "Scaling") : element("span.badge.good", {}, "Ready");
+  if (!ready) return element("span.badge.bad", starting ? "Starting" : "Not ready");
+  return running < wanted ? element("span.badge.warn", "Scaling") : element("span.badge.good", "Ready");
 }
 
 /** For example "1 of 2, 1 starting". */

@@ -23,7 +23,7 @@ export class Subjects {
   host = element(
     "section.card.stack",
     { "aria-label": "Subjects" },
-    element("h2", {}, "Subjects"),
+    element("h2", "Subjects"),
     this.#alert,
     this.#body,
   );
@@ -43,10 +43,10 @@ export class Subjects {
       return this.refresh(count);
     }
     if (!body.subjects.length) {
-      this.#body.replaceChildren(element("p.empty", {}, "Nobody is enrolled yet. Upload photos above."));
+      this.#body.replaceChildren(element("p.empty", "Nobody is enrolled yet. Upload photos above."));
       return;
     }
-    const actions = element("span.visually-hidden", {}, "Actions");
+    const actions = element("span.visually-hidden", "Actions");
     const heads = ["Subject", "Faces", "First enrolled", "Last enrolled", element("th", { scope: "col" }, actions)];
     const rows = body.subjects.map((subject) => this.#row(subject));
     this.#body.replaceChildren(table("Subjects", heads, rows), this.#pager(body, count));
@@ -55,25 +55,18 @@ export class Subjects {
   #row({ id, faces, first_enrolled: first, last_enrolled: last }) {
     return element(
       "tr",
-      {},
       element("th", { scope: "row" }, id),
       cell("Faces", String(faces)),
       cell("First enrolled", moment(first)),
       cell("Last enrolled", moment(last)),
       element(
         "td",
-        {},
         element(
           "div.actions",
-          {},
-          element(
-            "button.small",
-            { type: "button", "aria-label": `Faces of ${id}`, onclick: () => this.#look(id) },
-            "Faces",
-          ),
+          element("button.small", { "aria-label": `Faces of ${id}`, onclick: () => this.#look(id) }, "Faces"),
           element(
             "button.danger.small",
-            { type: "button", "aria-label": `Delete ${id}`, onclick: () => this.#delete(id, faces) },
+            { "aria-label": `Delete ${id}`, onclick: () => this.#delete(id, faces) },
             "Delete",
           ),
         ),
@@ -96,18 +89,13 @@ export class Subjects {
     };
     return element(
       "div.actions",
-      {},
-      element("span.hint", {}, `${start + 1} to ${start + subjects.length} of ${plural(count, "subject")}`),
+      element("span.hint", `${start + 1} to ${start + subjects.length} of ${plural(count, "subject")}`),
       element(
         "button.small.push",
-        { type: "button", disabled: start === 0, onclick: () => turn(this.#afters.slice(0, -1)) },
+        { disabled: start === 0, onclick: () => turn(this.#afters.slice(0, -1)) },
         "Previous",
       ),
-      element(
-        "button.small",
-        { type: "button", disabled: next === null, onclick: () => turn([...this.#afters, next]) },
-        "Next",
-      ),
+      element("button.small", { disabled: next === null, onclick: () => turn([...this.#afters, next]) }, "Next"),
     );
   }
 
@@ -130,10 +118,10 @@ export class Subjects {
     }
     await this.#try(async () => {
       const { body } = await call(this.#facesOf(id));
-      const list = element("div", {}, this.#faces(id, body.faces));
+      const list = element("div", this.#faces(id, body.faces));
       const close = openDialog(id, [
         list,
-        element("div.actions", {}, element("button.push", { type: "button", onclick: () => close() }, "Close")),
+        element("div.actions", element("button.push", { onclick: () => close() }, "Close")),
       ]);
     });
   }
@@ -154,27 +142,23 @@ export class Subjects {
         await call(`${this.#path}/faces/${encodeURIComponent(face.face_id)}`, { method: "DELETE" });
         this.#say("The face was deleted");
         const left = faces.filter((each) => each !== face);
-        host.replaceChildren(left.length ? this.#faces(id, left) : element("p.empty", {}, "No faces are left."));
+        host.replaceChildren(left.length ? this.#faces(id, left) : element("p.empty", "No faces are left."));
         await this.#changed();
       }, host);
     };
     return element(
       "ul.list",
-      {},
       faces.map((face) =>
         element(
           "li.actions",
-          {},
           element(
             "div.stack.tight",
-            {},
-            element("strong", {}, face.label || "No label"),
-            element("span.hint", {}, `${moment(face.created)}, `, element("code", {}, face.face_id)),
+            element("strong", face.label || "No label"),
+            element("span.hint", `${moment(face.created)}, `, element("code", face.face_id)),
           ),
           element(
             "button.danger.small.push",
             {
-              type: "button",
               "aria-label": `Delete the face ${face.label || face.face_id}`,
               onclick: (event) => remove(face, event.target.closest("ul").parentElement),
             },

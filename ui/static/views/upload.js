@@ -19,8 +19,8 @@ export class Upload {
   #form = element("form.stack", { novalidate: true });
   #chosen = element("p.hint", { role: "status" });
   #start = element("button.primary", { type: "submit", disabled: true }, "Enrol");
-  #cancel = element("button", { type: "button", hidden: true }, "Cancel");
-  #clear = element("button", { type: "button", hidden: true }, "Choose others");
+  #cancel = element("button", { hidden: true }, "Cancel");
+  #clear = element("button", { hidden: true }, "Choose others");
   #progress = element("progress", { hidden: true, "aria-label": "Photos sent" });
   #alert = element("div", { role: "alert" });
   #report = element("div.stack", { "aria-live": "polite" });
@@ -28,7 +28,7 @@ export class Upload {
   host = element(
     "section.card.stack",
     { "aria-label": "Enrol people" },
-    element("h2", {}, "Enrol people"),
+    element("h2", "Enrol people"),
     this.#form,
     this.#alert,
     this.#report,
@@ -46,7 +46,7 @@ export class Upload {
         this.#chooser("Choose photos", { multiple: true, accept: ACCEPTED }),
         this.#chooser("Choose a folder", { webkitdirectory: true }),
       );
-    this.#form.append(this.#chosen, this.#progress, element("div.actions", {}, this.#start, this.#cancel, this.#clear));
+    this.#form.append(this.#chosen, this.#progress, element("div.actions", this.#start, this.#cancel, this.#clear));
     const zone = this.#form.querySelector(".drop-zone");
     zone.addEventListener("dragover", (event) => event.preventDefault());
     zone.addEventListener("drop", async (event) => {
@@ -75,7 +75,7 @@ export class Upload {
       ...attributes,
       onchange: () => this.#take([...input.files], "webkitdirectory" in attributes),
     });
-    return element("label.button", {}, text, input);
+    return element("label.button", text, input);
   }
 
   #take(files, byFolder = false) {
@@ -179,9 +179,8 @@ export class Upload {
     const kind = count || left ? "warn" : "good";
     const verdict = element(
       `div.verdict.${kind}`,
-      {},
-      element("h3", {}, cancelled ? "Cancelled" : left ? "Not all photos were sent" : "Done"),
-      element("p", {}, `${parts.filter(Boolean).join(", ")}.`),
+      element("h3", cancelled ? "Cancelled" : left ? "Not all photos were sent" : "Done"),
+      element("p", `${parts.filter(Boolean).join(", ")}.`),
     );
     return [
       verdict,
@@ -195,15 +194,14 @@ export class Upload {
 function reasonTable(caption, photos) {
   const line = (reason) => {
     const { title, said } = explain(reason);
-    return element("div", {}, title, element("span.hint", {}, ` ${said}`));
+    return element("div", title, element("span.hint", ` ${said}`));
   };
   const row = ([entry, reasons]) =>
     element(
       "tr",
-      {},
       element("th", { scope: "row" }, pathOf(entry.file)),
       cell("Subject", entry.subject),
-      cell("Reasons", element("div", {}, reasons.map(line))),
+      cell("Reasons", element("div", reasons.map(line))),
     );
   return table(caption, ["Photo", "Subject", "Reasons"], photos.map(row), { shown: true });
 }

@@ -3,11 +3,11 @@
 import logging
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
-from typing import Protocol
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Connection
 
@@ -18,53 +18,47 @@ from access.settings import AccessArgs
 from api.admission import ALWAYS
 from api.audit_ids import AuditIds
 from api.cors import refuse_other_sites
-from api.errors import fault
+from api.errors import Refuse, fault
 from api.scopes import Asked, asked
 from imaging.refused import Refused
 
 logger = logging.getLogger("ray.serve")
 
 
-class Refuse(Protocol):
-    """Builds the response to a rejected request."""
-
-    def __call__(self, request: Request, refused: Refused, headers: Mapping[str, str] | None = None, /) -> Response: ...
-
-
+@dataclass(frozen=True, slots=True)
 class Access:
     """ASGI middleware that admits requests by the caller's key and rate.
 
-    Sets `request.state.key` to the caller's `Key`, None without one, and `request.state.audit_ids` to the record that
-    `api.audit_ids.add_audit_ids` fills.
+    Sets `request.state.key` to the caller's `Key`, None without one, and `request.state.audit_ids` to the `AuditIds`
+    that routes fill.
 
-    Args:
+    Attributes:
         app: the inner app.
         args: whether a key is required, and which IP address is the caller's.
         keys, rates, audit: see the `access` package.
         refuse: builds the response to a rejected request.
     """
 
-    def __init__(self, app: ASGIApp, args: AccessArgs, keys: Keys, rates: Rates, audit: Audit, refuse: Refuse) -> None:
-        self._app = app
-        self._args = args
-        self._keys = keys
-        self._rates = rates
-        self._audit = audit
-        self._refuse = refuse
+    app: ASGIApp
+    args: AccessArgs
+    keys: Keys
+    rates: Rates
+    audit: Audit
+    refuse: Refuse
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in ALWAYS:
-            return await self._app(scope, receive, send)
-        request, address = Request(scope), caller_address(scope, self._args.forwarded_hops)
+        if scope["path"] in ALWAYS:
+            return await self.app(scope, receive, send)
+        request, address = Request(scope), caller_address(scope, self.args.forwarded_hops)
         wanted = asked(scope)
         try:
             refuse_other_sites(request)
             key = self._caller(request, address)
         except Refused as refused:
             # Not logged: an unknown caller changed nothing, and could fill the log.
-            return await self._refuse(request, refused, _headers(refused))(scope, receive, send)
-        noted = AuditIds(wanted.collection if wanted else None)
-        request.state.key, request.state.audit_ids = key, noted
+            return await self.refuse(request, refused)(scope, receive, send)
+        request.state.key, request.state.audit_ids = key, AuditIds(wanted.collection if wanted else None)
+        note = partial(self._note, request, wanted, address)
         status: int | None = None
 
         async def noted_send(message: Message) -> None:
@@ -72,45 +66,39 @@ class Access:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 # Write the line before the response, so that every response a client gets is logged.
-                self._note(request, wanted, key, address, noted, status)
+                note(status)
             await send(message)
 
         try:
-            app: ASGIApp = self._app
+            app: ASGIApp = self.app
             if wanted and key and (refused_why := _forbidden(wanted, key)):
-                app = self._refuse(request, refused_why)
+                app = self.refuse(request, refused_why)
             await app(scope, receive, noted_send)
         finally:
             if status is None:
-                self._note(request, wanted, key, address, noted, None)
+                note(None)
 
     def _caller(self, request: Request, address: str | None) -> Key | None:
         """The caller's key, or None if none is given and none required. Raises `Refused`."""
         presented = _presented(request.headers)
         try:
-            key = self._keys.find(presented) if presented is not None else None
+            key = self.keys.find(presented) if presented is not None else None
         except KeysError:
             logger.exception("request %s failed", request.state.request_id)
             raise fault(request.state.request_id) from None
-        if wait := self._rates.wait(key.id if key else str(address)):
+        if wait := self.rates.wait(key.id if key else str(address)):
             raise Refused("RATE_LIMITED", "Too many requests", {"retry_after": math.ceil(wait)})
         if presented is not None and key is None:
             raise Refused("UNAUTHENTICATED", "The API key is unknown, revoked or expired")
-        if key is None and self._args.require_keys:
+        if key is None and self.args.require_keys:
             raise Refused("UNAUTHENTICATED", "Send an API key as Authorization: Bearer KEY or X-API-Key: KEY")
         return key
 
-    def _note(
-        self,
-        request: Request,
-        wanted: Asked | None,
-        key: Key | None,
-        address: str | None,
-        noted: AuditIds,
-        status: int | None,
-    ) -> None:
+    def _note(self, request: Request, wanted: Asked | None, address: str | None, status: int | None) -> None:
         if wanted is None or wanted.need.action is None:
             return
+        key: Key | None = request.state.key
+        noted: AuditIds = request.state.audit_ids
         event = Event(
             request_id=request.state.request_id,
             key=key.id if key else None,
@@ -123,7 +111,7 @@ class Access:
             status=status,
         )
         try:
-            self._audit.write(event)
+            self.audit.write(event)
         except OSError:
             # The change is already made; an error would only make the client retry it.
             logger.exception("request %s is not in the audit log", event.request_id)
@@ -166,11 +154,3 @@ def _forbidden(wanted: Asked, key: Key) -> Refused | None:
     if not wanted.need.reached_by(key, wanted.collection):
         return Refused("FORBIDDEN", "The API key has no access to this collection")
     return None
-
-
-def _headers(refused: Refused) -> dict[str, str]:
-    if refused.code == "UNAUTHENTICATED":
-        return {"WWW-Authenticate": "Bearer"}
-    if refused.code == "RATE_LIMITED":
-        return {"Retry-After": str(refused.details["retry_after"])}
-    return {}

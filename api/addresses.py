@@ -12,7 +12,7 @@ from ipaddress import ip_address
 
 import httpx
 
-from api.networks import IPAddress, is_public
+from api.public_ip import IPAddress, is_public
 from api.settings import AddressArgs
 from imaging.refused import Refused, too_large
 

@@ -1,12 +1,12 @@
 """Limits the number of concurrent requests per ingress replica."""
 
-from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import page
+from api.errors import Refuse
 from imaging.refused import Refused
 
 ALWAYS = frozenset(
@@ -17,30 +17,29 @@ WATCHING = frozenset({"/metrics", "/v1/status"})
 """Paths that are served under any load, but need a key: they are needed most when load is high."""
 
 
+@dataclass(slots=True)
 class Admission:
     """ASGI middleware that rejects requests over the concurrency limit without reading their bodies.
 
-    Args:
+    Attributes:
         app: the inner app.
         most: maximum number of concurrent requests.
         refuse: builds the response to a rejected request.
     """
 
-    def __init__(self, app: ASGIApp, most: int, refuse: Callable[[Request, Refused], Response]) -> None:
-        self._app = app
-        self._most = most
-        self._refuse = refuse
-        self._running = 0
+    app: ASGIApp
+    most: int
+    refuse: Refuse
+    _running: int = field(default=0, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in ALWAYS or scope["path"] in WATCHING:
-            return await self._app(scope, receive, send)
-        if self._running >= self._most:
+        if scope["path"] in ALWAYS or scope["path"] in WATCHING:
+            return await self.app(scope, receive, send)
+        if self._running >= self.most:
             message = "The service has reached its limit of concurrent requests; try again shortly"
-            response = self._refuse(Request(scope), Refused("OVERLOADED", message))
-            return await response(scope, receive, send)
+            return await self.refuse(Request(scope), Refused("OVERLOADED", message))(scope, receive, send)
         self._running += 1
         try:
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
         finally:
             self._running -= 1

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from access.audit import Audit
 from access.keys import Keys
 from access.rates import Rates
-from api import errors, health, metrics, page, probes, scopes
+from api import errors, health, metrics, page, scopes
 from api.access import Access
 from api.admission import Admission
 from api.contracts import compare, deepface, face_database, faces, match
@@ -44,7 +44,7 @@ def routes(keys_required: bool) -> FastAPI:
         # Serve already traces each request, and FastAPI's spans would contain full paths, including ids of people.
         telemetry={"tracing": False, "operation_spans": False, "metrics": False, "logs": False},
     )
-    for part in (health, probes, metrics, *CONTRACTS, models, status, photos, collections, enrolment, subjects, search):
+    for part in (health, metrics, *CONTRACTS, models, status, photos, collections, enrolment, subjects, search):
         app.include_router(part.router)
     page.install(app)
     errors.install(app, FORMS)
@@ -52,26 +52,27 @@ def routes(keys_required: bool) -> FastAPI:
     return app
 
 
-def _served(service: Service) -> ASGIApp:
-    app = routes(service.access.require_keys)
-
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        # A copy, so that the request keeps its settings when the service gets new ones.
-        scope.setdefault("state", {})["service"] = copy(service)
-        await app(scope, receive, send)
-
-    return serve
-
-
 def create_app(service: Service) -> ASGIApp:
     """Build the app that an ingress replica serves."""
     limits, access = service.limits, service.access
-    refuse = partial(errors.response, FORMS)
+    routed, refuse = routes(access.require_keys), partial(errors.response, FORMS)
     keys, rates = Keys(access.keys_file), Rates(access.rate_limit, access.rate_burst)
     audit = Audit(Path(access.audit_log) if access.audit_log else None)
-    admission = Admission(Deadline(_served(service), limits.request_timeout, refuse), limits.max_requests, refuse)
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        # A copy, so that the request keeps its settings when the service gets new ones.
+        scope.setdefault("state", {})["service"] = copy(service)
+        await routed(scope, receive, send)
+
+    admission = Admission(Deadline(served, limits.request_timeout, refuse), limits.max_requests, refuse)
     # Outside admission, so that requests without a valid key take no slot.
     admitted = Access(admission, access, keys, rates, audit, refuse)
     bounded = SecurityHeaders(ServerTiming(RequestBounds(admitted, limits.max_body), service.requests, service.observe))
     # Outermost, so that other sites can also read error responses of the middleware.
-    return OpenPaths(bounded, limits.cors_origins)
+    opened = OpenPaths(bounded, limits.cors_origins)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        # The middleware is for requests; the other events are the server's start and end.
+        await (opened if scope["type"] == "http" else routed)(scope, receive, send)
+
+    return app

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from gallery.records import MAX_SUBJECT
 
@@ -16,20 +17,24 @@ class AuditIds:
     subjects: dict[str, None] = field(default_factory=dict)
     faces: dict[str, None] = field(default_factory=dict)
 
+    def add(self, subjects: Iterable[str] = (), faces: Iterable[str] = (), collection: str | None = None) -> None:
+        """Add ids. Call this before any change, so that a failed request is logged with them.
 
-def add_audit_ids(
-    request: Request, subjects: Iterable[str] = (), faces: Iterable[str] = (), collection: str | None = None
-) -> None:
-    """Add ids for the audit log. Call this before any change, so that a failed request is logged with them.
+        Args:
+            subjects: subjects to enrol, to delete, or found.
+            faces: individual faces to delete.
+            collection: the collection, if the request's path does not name it.
+        """
+        self.collection = collection or self.collection
+        # No valid id is longer; an id that is rejected for its length must not fill the log.
+        self.subjects |= dict.fromkeys(each[:MAX_SUBJECT] for each in subjects)
+        self.faces |= dict.fromkeys(each[:MAX_SUBJECT] for each in faces)
 
-    Args:
-        request: the request that is logged.
-        subjects: subjects to enrol, to delete, or found.
-        faces: individual faces to delete.
-        collection: the collection, if the request's path does not name it.
-    """
+
+async def _audit_ids(request: Request) -> AuditIds:
     ids: AuditIds = request.state.audit_ids
-    ids.collection = collection or ids.collection
-    # No valid id is longer; an id that is rejected for its length must not fill the log.
-    ids.subjects |= dict.fromkeys(each[:MAX_SUBJECT] for each in subjects)
-    ids.faces |= dict.fromkeys(each[:MAX_SUBJECT] for each in faces)
+    return ids
+
+
+CurrentAuditIds = Annotated[AuditIds, Depends(_audit_ids)]
+"""The ids of a request."""

@@ -59,5 +59,4 @@ class OpenPaths:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_open = scope["type"] == "http" and scope["path"].startswith(OPEN)
-        await (self._open if is_open else self._app)(scope, receive, send)
+        await (self._open if scope["path"].startswith(OPEN) else self._app)(scope, receive, send)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -19,21 +19,16 @@ logger = logging.getLogger("ray.serve")
 
 ErrorAnswer = Callable[[Refused, str], tuple[int, dict[str, Any]]]
 """Turns an error and a request id into a status and a body."""
+Refuse = Callable[[Request, Refused], Response]
+"""Builds the response to a rejected request."""
 
-STATUSES = {
+GENERAL = {
     "INVALID_REQUEST": 400,
     "UNAUTHENTICATED": 401,
     "FORBIDDEN": 403,
     "NOT_FOUND": 404,
-    "COLLECTION_NOT_FOUND": 404,
-    "SUBJECT_NOT_FOUND": 404,
-    "FACE_NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
     "REQUEST_TIMEOUT": 408,
-    "COLLECTION_EXISTS": 409,
-    "COLLECTION_NOT_EMPTY": 409,
-    "EMBEDDING_CONTRACT_MISMATCH": 409,
-    "IDEMPOTENCY_KEY_REUSED": 409,
     "BODY_TOO_LARGE": 413,
     "RATE_LIMITED": 429,
     "INTERNAL_ERROR": 500,
@@ -43,27 +38,18 @@ STATUSES = {
     "TIMEOUT": 503,
     "OVERLOADED": 503,
 }
-"""HTTP status by error code. Any other code maps to 422: the request is well-formed but cannot be processed."""
+"""HTTP status of the codes that are not specific to photos. Every contract can return them."""
 
-GENERAL = frozenset(
-    {
-        "INVALID_REQUEST",
-        "UNAUTHENTICATED",
-        "FORBIDDEN",
-        "NOT_FOUND",
-        "METHOD_NOT_ALLOWED",
-        "REQUEST_TIMEOUT",
-        "BODY_TOO_LARGE",
-        "RATE_LIMITED",
-        "INTERNAL_ERROR",
-        "STORAGE_FULL",
-        "COLLECTION_UNREADABLE",
-        "UNAVAILABLE",
-        "TIMEOUT",
-        "OVERLOADED",
-    }
-)
-"""Codes that are not specific to photos. Every contract can return them."""
+STATUSES = GENERAL | {
+    "COLLECTION_NOT_FOUND": 404,
+    "SUBJECT_NOT_FOUND": 404,
+    "FACE_NOT_FOUND": 404,
+    "COLLECTION_EXISTS": 409,
+    "COLLECTION_NOT_EMPTY": 409,
+    "EMBEDDING_CONTRACT_MISMATCH": 409,
+    "IDEMPOTENCY_KEY_REUSED": 409,
+}
+"""HTTP status by error code. Any other code maps to 422: the request is well-formed but cannot be processed."""
 
 MAX_MESSAGE = 1000
 """Maximum length of an error message, in characters."""
@@ -103,7 +89,7 @@ def envelope(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
 
 def contract_status(code: str) -> int:
     """Return the status of an error in an older contract: 400 unless the code is in `GENERAL`."""
-    return STATUSES[code] if code in GENERAL else 400
+    return GENERAL.get(code, 400)
 
 
 def request_id_of(headers: Mapping[str, str]) -> str:
@@ -123,9 +109,12 @@ def response(
     form = forms.get(request.url.path.split("/")[1], envelope)
     shown = Refused(refused.code, _printable(refused.message), refused.details)
     status, body = form(shown, request.state.request_id)
-    if status == 503:
-        headers = {**(headers or {}), "Retry-After": str(RETRY_AFTER_S)}
-    return JSONResponse(body, status, headers)
+    added = dict(headers or {})
+    if refused.code == "UNAUTHENTICATED":
+        added["WWW-Authenticate"] = "Bearer"
+    if wait := refused.details.get("retry_after", RETRY_AFTER_S if status == 503 else None):
+        added["Retry-After"] = str(wait)
+    return JSONResponse(body, status, added)
 
 
 def fault(request_id: str) -> Refused:

@@ -1,15 +1,17 @@
-"""GET / and GET /health."""
+"""GET /, GET /health, and the probes of load balancers and supervisors: GET /livez and GET /readyz."""
 
 import time
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Any
+from typing import Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
 
 from api.contracts.faces import ROLE
 from api.padding import answered_dimensions
-from api.service import Service
+from api.service import CurrentService, Service
+from api.v1.examples import example
 from graphs.flow_settings import FlowSettings
 from graphs.stages import Stage, embedding_kind
 from graphs.thresholds import threshold_of
@@ -18,6 +20,26 @@ from models.tasks.embedder import EMBEDDER
 router = APIRouter(tags=["health"])
 
 VERSION = metadata.version("facegraph")
+
+
+class AliveAnswer(BaseModel):
+    """The process is alive."""
+
+    model_config = example(status="alive")
+
+    status: Literal["alive"] = "alive"
+
+
+class ReadinessAnswer(BaseModel):
+    """Whether the service and each of its stages are ready."""
+
+    model_config = example(ready=False, stages={"detector-mtcnn": True, "embedder-arcface": False, "gallery": True})
+
+    ready: bool
+    stages: dict[str, bool] = Field(description="Stages by TASK-ROLE, and the gallery.")
+
+
+NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ReadinessAnswer, "description": "A stage is not ready"}}
 
 
 @router.get("/")
@@ -34,7 +56,7 @@ async def get_root() -> dict[str, Any]:
 
 
 @router.get("/health")
-async def get_health(request: Request, response: Response) -> dict[str, Any]:
+async def get_health(service: CurrentService, response: Response) -> dict[str, Any]:
     """Report whether each stage responds and has its model's files, and whether the gallery can be read.
 
     Stages are checked in the background. A busy stage is ready as long as it responds to calls.
@@ -50,7 +72,6 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
     - `model`, `embedding_dimensions`, `network_dimensions`: embedder of the FaceNet contract. `embedding_dimensions`
       includes padding.
     """
-    service: Service = request.state.service
     stages, gallery = service.stages.all, service.stages.gallery
     verdicts = [stage.ready() for stage in stages]
     whole = all(verdicts) and gallery.ready() and not gallery.unreadable()
@@ -70,6 +91,26 @@ async def get_health(request: Request, response: Response) -> dict[str, Any]:
         "version": VERSION,
         "networks": {stage.role: _described(stage, service.settings) for stage in stages},
     }
+
+
+@router.get("/livez")
+async def get_livez() -> AliveAnswer:
+    """Report that the process is alive, without calling the stages. Restart a process that does not respond."""
+    return AliveAnswer()
+
+
+@router.get("/readyz", responses=NOT_READY)
+async def get_readyz(service: CurrentService, response: Response) -> ReadinessAnswer:
+    """Report whether every stage and the gallery are ready. The status is 503 if one is not, or has not responded yet.
+
+    A busy stage is ready. A damaged collection does not change the gallery's readiness: see /health.
+    """
+    stages = {f"{stage.card.task}-{stage.role}": stage.ready() for stage in service.stages.all}
+    stages["gallery"] = service.stages.gallery.ready()
+    ready = all(stages.values())
+    if not ready:
+        response.status_code = 503
+    return ReadinessAnswer(ready=ready, stages=stages)
 
 
 def iso(moment: datetime) -> str:

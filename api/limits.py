@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +18,7 @@ MAX_KEYS = 20_000
 """Maximum number of keys in a JSON body, counted by colons. Each unknown key costs a validation error."""
 
 
+@dataclass(frozen=True, slots=True)
 class RequestBounds:
     """ASGI middleware that gives each request an id and bounds its body.
 
@@ -25,18 +27,15 @@ class RequestBounds:
     is read, so no more than the limit is held in memory. JSON bodies are also limited in their number of values and
     keys. A body that stalls is rejected after `BODY_PAUSE_S`, which frees its slot.
 
-    Args:
+    Attributes:
         app: the inner app. Reading a body that is too large raises `Refused` in it.
         max_body: maximum size of a body, in bytes.
     """
 
-    def __init__(self, app: ASGIApp, max_body: int) -> None:
-        self._app = app
-        self._max_body = max_body
+    app: ASGIApp
+    max_body: int
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
         request_id = request_id_of(headers)
         scope.setdefault("state", {})["request_id"] = request_id
@@ -45,7 +44,7 @@ class RequestBounds:
 
         async def bounded_receive() -> Message:
             nonlocal read, values, keys, whole
-            if promised > self._max_body:
+            if promised > self.max_body:
                 raise self._too_large()
             try:
                 # After the body, only a disconnect can arrive, and it may take any time.
@@ -56,7 +55,7 @@ class RequestBounds:
             whole = not message.get("more_body", False)
             body = message.get("body", b"")
             read += len(body)
-            if read > self._max_body:
+            if read > self.max_body:
                 raise self._too_large()
             if not holds_files:
                 # In JSON, every value except the first follows one of these characters.
@@ -75,14 +74,14 @@ class RequestBounds:
             await send(message)
 
         try:
-            await self._app(scope, bounded_receive, noted_send)
+            await self.app(scope, bounded_receive, noted_send)
         except Exception:
             # Starlette re-raises an exception after the error response was sent and logged.
             if not answered:
                 raise
 
     def _too_large(self) -> Refused:
-        return Refused("BODY_TOO_LARGE", f"The request body exceeds the limit of {self._max_body} bytes")
+        return Refused("BODY_TOO_LARGE", f"The request body exceeds the limit of {self.max_body} bytes")
 
 
 def _count(body: bytes, signs: bytes) -> int:

@@ -1,5 +1,7 @@
 """Headers that restrict what a browser does with a response."""
 
+from dataclasses import dataclass
+
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,16 +34,13 @@ REVALIDATED = {"Cache-Control": "no-cache"}
 """For the web UI's files: public, cacheable, and revalidated by their ETag each time."""
 
 
+@dataclass(frozen=True, slots=True)
 class SecurityHeaders:
     """ASGI middleware that adds `HEADERS` and the path's Content-Security-Policy to every response."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         own = _of(scope["path"])
 
         async def guarded_send(message: Message) -> None:
@@ -52,7 +51,7 @@ class SecurityHeaders:
                 message = {**message, "headers": headers.raw}
             await send(message)
 
-        await self._app(scope, receive, guarded_send)
+        await self.app(scope, receive, guarded_send)
 
 
 def _of(path: str) -> dict[str, str]:

@@ -3,7 +3,11 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Annotated
 
+from fastapi import Depends, Request
+
+from access.keys import Key
 from access.settings import AccessArgs
 from api.addresses import Addresses
 from api.settings import LimitArgs
@@ -36,3 +40,19 @@ class Service:
     requests: CallWindow = field(default_factory=CallWindow)
     observe: Observe = unobserved
     access: AccessArgs = field(default_factory=partial(AccessArgs, audit_log=""))
+
+
+async def _service(request: Request) -> Service:
+    service: Service = request.state.service
+    return service
+
+
+async def _key(request: Request) -> Key | None:
+    key: Key | None = request.state.key
+    return key
+
+
+CurrentService = Annotated[Service, Depends(_service)]
+"""The service that handles a request."""
+CurrentKey = Annotated[Key | None, Depends(_key)]
+"""The caller's key; None without one."""

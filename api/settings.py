@@ -1,9 +1,10 @@
 """Settings of the HTTP API: request limits, and fetching photos by URL."""
 
 import re
+from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from graphs.batches import LARGEST_PHOTO
@@ -72,18 +73,12 @@ class AddressArgs(EnvironmentSettings):
         """The allowed networks."""
         return tuple(map(ip_network, _entries(self.allowed_networks)))
 
-    @field_validator("allowed_hosts")
+    @field_validator("allowed_hosts", "allowed_networks")
     @classmethod
-    def _names_hosts(cls, text: str) -> str:
+    def _can_be_read(cls, text: str, field: ValidationInfo) -> str:
+        read: Callable[[str], object] = _host if field.field_name == "allowed_hosts" else ip_network
         for entry in _entries(text):
-            _host(entry)
-        return text
-
-    @field_validator("allowed_networks")
-    @classmethod
-    def _names_networks(cls, text: str) -> str:
-        for entry in _entries(text):
-            ip_network(entry)
+            read(entry)
         return text
 
 

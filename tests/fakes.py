@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
@@ -347,9 +348,10 @@ def service(
     )
 
 
-def client(*args: Any, **options: Any) -> TestClient:
+def client(*args: Any, **options: Any) -> httpx.Client:
     """A client of the whole app over such a `service`."""
-    return TestClient(create_app(service(*args, **options)))
+    made: httpx.Client = TestClient(create_app(service(*args, **options)))
+    return made
 
 
 def deployment_of(application: Any) -> Any:

@@ -4,7 +4,7 @@ import time
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
@@ -12,7 +12,7 @@ from api.contracts.responses import error_responses
 from api.errors import contract_status
 from api.images import from_base64
 from api.parameters import CheckedRoute
-from api.service import Service
+from api.service import CurrentService, Service
 from graphs.compare import distances
 from graphs.stages import first_of
 from graphs.thresholds import first_set
@@ -111,19 +111,18 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
 
 
 @router.post("/compare", responses=RESPONSES)
-async def post_compare(request: Request, body: CompareRequest) -> CompareResponse:
+async def post_compare(service: CurrentService, body: CompareRequest) -> CompareResponse:
     """Compare the most prominent faces of two photos, found by MTCNN."""
-    return await _compare("mtcnn", request, body)
+    return await _compare("mtcnn", service, body)
 
 
 @router.post("/mediapipe", responses=RESPONSES)
-async def post_mediapipe(request: Request, body: CompareRequest) -> CompareResponse:
+async def post_mediapipe(service: CurrentService, body: CompareRequest) -> CompareResponse:
     """Compare the most prominent faces of two photos, found by MediaPipe."""
-    return await _compare("mediapipe", request, body)
+    return await _compare("mediapipe", service, body)
 
 
-async def _compare(role: str, request: Request, body: CompareRequest) -> CompareResponse:
-    service: Service = request.state.service
+async def _compare(role: str, service: Service, body: CompareRequest) -> CompareResponse:
     threshold = first_set(configuration=service.settings.similarity_threshold, contract=THRESHOLD).value
     detector = first_of(service.stages.detectors, role)
     embedder = first_of(service.stages.of(EMBEDDER.name), "inception_resnet_v1", "facenet")

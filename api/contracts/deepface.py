@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
@@ -16,7 +16,7 @@ from api.health import VERSION
 from api.images import from_base64, from_field
 from api.padding import NetworkDimensions, answered_dimensions, padded, unpadded
 from api.parameters import CheckedRoute
-from api.service import Service
+from api.service import CurrentService, Service
 from graphs.compare import distances
 from graphs.faces import embedding_of
 from graphs.stages import DetectorStage, FaceCrops, FaceStage, embedding_kind, first_of
@@ -158,7 +158,7 @@ class DeepfaceError(BaseModel):
     detail: DeepfaceProblem
 
 
-CODES = GENERAL | {"NO_FACE_DETECTED", "MULTIPLE_FACES_DETECTED", "INVALID_IMAGE", "DOWNLOAD_FAILED"}
+CODES = GENERAL.keys() | {"NO_FACE_DETECTED", "MULTIPLE_FACES_DETECTED", "INVALID_IMAGE", "DOWNLOAD_FAILED"}
 """The contract's error codes, and the codes that all contracts have gained."""
 _KNOWN_AS = {
     "IMAGE_TOO_LARGE": "INVALID_IMAGE",
@@ -176,16 +176,16 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
 
 
 @router.get("/health", responses={**RESPONSES, 503: {"model": DeepfaceHealth, "description": "A stage is not ready"}})
-async def get_deepface_health(request: Request, response: Response) -> DeepfaceHealth:
+async def get_deepface_health(service: CurrentService, response: Response) -> DeepfaceHealth:
     """Report whether the detector and the embedder are ready. They are checked in the background."""
-    detector, embedder = _stages(request)
+    detector, embedder = _stages(service)
     loaded = detector.ready() and embedder.ready()
     if not loaded:
         response.status_code = 503
     return DeepfaceHealth(
         status="healthy" if loaded else "unhealthy",
         model=embedder.card.name,
-        embedding_dimensions=answered_dimensions(request.state.service, embedding_kind(embedder).size),
+        embedding_dimensions=answered_dimensions(service, embedding_kind(embedder).size),
         network_dimensions=embedding_kind(embedder).size,
         model_loaded=loaded,
         version=VERSION,
@@ -193,10 +193,9 @@ async def get_deepface_health(request: Request, response: Response) -> DeepfaceH
 
 
 @router.post("/extract-embedding", responses=RESPONSES)
-async def post_extract(request: Request, body: ExtractRequest) -> ExtractResponse:
+async def post_extract(service: CurrentService, body: ExtractRequest) -> ExtractResponse:
     """Embed the face of a photo."""
-    service: Service = request.state.service
-    detector, embedder = _stages(request)
+    detector, embedder = _stages(service)
     if not body.align:
         embedder = Unaligned(embedder)
     strict = Pick("one", service.settings.other_faces)
@@ -216,10 +215,10 @@ async def post_extract(request: Request, body: ExtractRequest) -> ExtractRespons
 
 
 @router.post("/compare-faces", responses=RESPONSES)
-async def post_distance(request: Request, body: DistanceRequest) -> DistanceResponse:
+async def post_distance(service: CurrentService, body: DistanceRequest) -> DistanceResponse:
     """Compare two embeddings created by this service, with or without padding."""
     threshold = THRESHOLDS[body.distance_metric] if body.threshold is None else body.threshold
-    distance, similarity = _measured(body.distance_metric, *unpadded(request.state.service, ROLE, body))
+    distance, similarity = _measured(body.distance_metric, *unpadded(service, ROLE, body))
     return DistanceResponse(
         is_same_person=count_match(distance < threshold),
         distance=distance,
@@ -231,9 +230,9 @@ async def post_distance(request: Request, body: DistanceRequest) -> DistanceResp
 
 
 @router.post("/warm-up", responses=RESPONSES)
-async def post_warm_up(request: Request) -> WarmUpResponse:
+async def post_warm_up(service: CurrentService) -> WarmUpResponse:
     """Report that the models are loaded; 503 if they are not. Each replica loads its model when it starts."""
-    detector, embedder = _stages(request)
+    detector, embedder = _stages(service)
     started = time.perf_counter()
     if not (detector.ready() and embedder.ready()):
         raise Refused("UNAVAILABLE", "The model is not loaded yet; try again shortly")
@@ -241,10 +240,9 @@ async def post_warm_up(request: Request) -> WarmUpResponse:
 
 
 @router.get("/model-info", responses=RESPONSES)
-async def get_model_info(request: Request) -> ModelInfo:
+async def get_model_info(service: CurrentService) -> ModelInfo:
     """Describe the models and how to compare their embeddings."""
-    service: Service = request.state.service
-    detector, embedder = _stages(request)
+    detector, embedder = _stages(service)
     card, kind = embedder.card, embedding_kind(embedder)
     return ModelInfo(
         model=card.name,
@@ -278,8 +276,7 @@ class Unaligned:
         return await self._embedder.ask(question)
 
 
-def _stages(request: Request) -> tuple[DetectorStage, FaceStage]:
-    service: Service = request.state.service
+def _stages(service: Service) -> tuple[DetectorStage, FaceStage]:
     stages = service.stages
     return first_of(stages.detectors, "retinaface", "mtcnn"), first_of(stages.of(EMBEDDER.name), ROLE)
 

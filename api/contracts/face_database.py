@@ -5,20 +5,21 @@ the query. Each variant has its own collection, ``faces-facenet`` or ``faces-arc
 """
 
 import time
-from typing import Annotated, Any, Literal
+from collections.abc import Awaitable
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
-from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, File, Form, Query, UploadFile
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from api.audit_ids import add_audit_ids
+from api.audit_ids import CurrentAuditIds
 from api.errors import contract_status
 from api.health import iso
 from api.images import from_upload
 from api.parameters import CheckedRoute
 from api.path_parameters import SubjectId
-from api.service import Service
+from api.service import CurrentService, Service
 from gallery.records import Collection, NewFace
 from gallery.subject_ids import refuse_blank
 from graphs.faces import embedding_of
@@ -28,6 +29,8 @@ from imaging.pick import PROMINENT
 from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
 from telemetry.request_record import count_match
+
+Result = TypeVar("Result")
 
 router = APIRouter(tags=["face database"], route_class=CheckedRoute)
 PATHS = ("add_face", "match_face", "list_faces", "delete_face", "stats")
@@ -124,19 +127,19 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 @router.post("/add_face", responses=_ERRORS, response_model_exclude_none=True)
 async def post_add_face(
-    request: Request,
+    service: CurrentService,
+    audit: CurrentAuditIds,
     id: Annotated[str | None, Form(description="Unique id. An existing face with this id is replaced.")] = None,
     file: FileField = None,
     model: ModelField = None,
     model_query: ModelQuery = None,
 ) -> AddedFace:
     """Add a face to the database, or replace the face with the same id."""
-    service: Service = request.state.service
     variant = _variant(model, model_query)
     if not id:
         raise Refused("INVALID_REQUEST", "No id given")
     refuse_blank(id)
-    add_audit_ids(request, [id], collection=_name(variant))
+    audit.add([id], collection=_name(variant))
     data = await _photo(file, service)
     gallery, embedder = service.stages.gallery, _embedder(service, variant)
     embedding = await _embedding(service, embedder, data)
@@ -153,20 +156,23 @@ async def post_add_face(
 
 @router.post("/match_face", responses=_ERRORS, response_model_exclude_none=True)
 async def post_match_face(
-    request: Request, file: FileField = None, model: ModelField = None, model_query: ModelQuery = None
+    service: CurrentService,
+    audit: CurrentAuditIds,
+    file: FileField = None,
+    model: ModelField = None,
+    model_query: ModelQuery = None,
 ) -> FaceMatch:
     """Find the face in the database that matches best."""
     started = time.perf_counter()
-    service: Service = request.state.service
     variant = _variant(model, model_query)
-    add_audit_ids(request, collection=_name(variant))
+    audit.add(collection=_name(variant))
     data = await _photo(file, service)
     embedder = _embedder(service, variant)
     embedding = await _embedding(service, embedder, data)
     subject, similarity, threshold = await _best(service, variant, embedder, embedding)
     match = count_match(subject is not None and similarity >= threshold)
     if subject is not None and match:
-        add_audit_ids(request, [subject])
+        audit.add([subject])
     answer = FaceMatch(
         match_found=match,
         matched_id=subject if match else None,
@@ -181,9 +187,8 @@ async def post_match_face(
 
 
 @router.get("/list_faces", responses=_ERRORS)
-async def get_list_faces(request: Request, model: ModelQuery = None) -> FaceList:
+async def get_list_faces(service: CurrentService, model: ModelQuery = None) -> FaceList:
     """List all faces in the database."""
-    service: Service = request.state.service
     collection = await _collection(service, _variant(model))
     subjects = await service.stages.gallery.subjects(collection, "", None) if collection else []
     faces = [ListedFace(id=each.id, added_date=iso(each.last_enrolled)) for each in subjects]
@@ -191,11 +196,12 @@ async def get_list_faces(request: Request, model: ModelQuery = None) -> FaceList
 
 
 @router.delete("/delete_face/{face_id:text}", responses=_ERRORS)
-async def delete_face(request: Request, face_id: SubjectId, model: ModelQuery = None) -> DeletedFace:
+async def delete_face(
+    service: CurrentService, audit: CurrentAuditIds, face_id: SubjectId, model: ModelQuery = None
+) -> DeletedFace:
     """Delete a face from the database."""
-    service: Service = request.state.service
     variant, gallery = _variant(model), service.stages.gallery
-    add_audit_ids(request, [face_id], collection=_name(variant))
+    audit.add([face_id], collection=_name(variant))
     collection = await _collection(service, variant)
     if collection is None or not await gallery.delete_subjects(collection.name, [face_id]):
         raise Refused(NOT_FOUND, f"Face with ID '{face_id}' not found")
@@ -205,9 +211,8 @@ async def delete_face(request: Request, face_id: SubjectId, model: ModelQuery = 
 
 
 @router.get("/stats", responses=_ERRORS)
-async def get_stats(request: Request, model: ModelQuery = None) -> DatabaseStats:
+async def get_stats(service: CurrentService, model: ModelQuery = None) -> DatabaseStats:
     """Report the size of the database and the model of its faces."""
-    service: Service = request.state.service
     variant = _variant(model)
     collection = await _collection(service, variant)
     # After the configured model changes, stored faces still come from the old one.
@@ -254,8 +259,13 @@ def _embedder(service: Service, variant: Variant) -> FaceStage:
 
 async def _collection(service: Service, variant: Variant) -> Collection | None:
     """Return the variant's collection. None before its first face is added."""
+    return await _unless_missing(service.stages.gallery.collection(_name(variant)))
+
+
+async def _unless_missing(asked: Awaitable[Result]) -> Result | None:
+    """Return what the gallery answers. None if there is no such collection."""
     try:
-        return await service.stages.gallery.collection(_name(variant))
+        return await asked
     except Refused as refused:
         if refused.code != "COLLECTION_NOT_FOUND":
             raise
@@ -283,13 +293,8 @@ async def _best(
     """Return the most similar subject (None if there are no faces), its similarity, and the threshold."""
     settings = service.settings
     configured = settings.arcface_threshold if variant == "arcface" else settings.similarity_threshold
-    try:
-        found, [hits] = await service.stages.gallery.find(
-            _name(variant), embedder.card.embedding_contract, [embedding], 1
-        )
-    except Refused as refused:
-        if refused.code != "COLLECTION_NOT_FOUND":
-            raise
-        return None, 0.0, first_set(configuration=configured, contract=THRESHOLDS[variant]).value
-    threshold = first_set(collection=found.threshold, configuration=configured, contract=THRESHOLDS[variant]).value
+    contract = embedder.card.embedding_contract
+    found = await _unless_missing(service.stages.gallery.find(_name(variant), contract, [embedding], 1))
+    own, hits = (found[0].threshold, found[1][0]) if found else (None, [])
+    threshold = first_set(collection=own, configuration=configured, contract=THRESHOLDS[variant]).value
     return (hits[0].subject, hits[0].cosine, threshold) if hits else (None, 0.0, threshold)

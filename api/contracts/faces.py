@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request, UploadFile
+from fastapi import APIRouter, UploadFile
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -12,7 +12,7 @@ from api.errors import contract_status
 from api.images import from_upload
 from api.padding import NetworkDimensions, answered_dimensions, padded, unpadded
 from api.parameters import CheckedRoute
-from api.service import Service
+from api.service import CurrentService
 from graphs.compare import distances
 from graphs.faces import embedding_of, faces_of
 from graphs.stages import first_of
@@ -93,9 +93,8 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
     response_model=FaceFound,
     responses={**RESPONSES, 400: {**RESPONSES[400], "model": NoFaceFound | FaceError}},
 )
-async def post_detect_face(request: Request, image: UploadFile) -> FaceFound | JSONResponse:
+async def post_detect_face(service: CurrentService, image: UploadFile) -> FaceFound | JSONResponse:
     """Count the faces of a photo."""
-    service: Service = request.state.service
     detector = first_of(service.stages.detectors, "mtcnn")
     data = await from_upload(image, service.limits.max_image_size)
     found = (await faces_of(detector, data, ALL_FACES, ()))[0].photo
@@ -108,9 +107,8 @@ async def post_detect_face(request: Request, image: UploadFile) -> FaceFound | J
 
 
 @router.post("/extract-embedding", responses=RESPONSES)
-async def post_extract_embedding(request: Request, image: UploadFile) -> FaceEmbedding:
+async def post_extract_embedding(service: CurrentService, image: UploadFile) -> FaceEmbedding:
     """Embed the most prominent face of a photo."""
-    service: Service = request.state.service
     detector = first_of(service.stages.detectors, "mtcnn")
     embedder = first_of(service.stages.of(EMBEDDER.name), ROLE)
     data = await from_upload(image, service.limits.max_image_size)
@@ -125,9 +123,9 @@ async def post_extract_embedding(request: Request, image: UploadFile) -> FaceEmb
 
 
 @router.post("/compare-faces", responses=RESPONSES)
-async def post_compare_faces(request: Request, body: EmbeddingPair) -> FaceComparison:
+async def post_compare_faces(service: CurrentService, body: EmbeddingPair) -> FaceComparison:
     """Compare two embeddings created by this service, with or without padding."""
-    measured = distances(*unpadded(request.state.service, ROLE, body))
+    measured = distances(*unpadded(service, ROLE, body))
     return FaceComparison(
         similarity=(measured.cosine + 1) / 2,
         cosine_similarity=measured.cosine,

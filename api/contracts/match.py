@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
@@ -15,7 +15,7 @@ from api.contracts.responses import error_responses
 from api.errors import contract_status
 from api.images import from_field
 from api.parameters import CheckedRoute
-from api.service import Service
+from api.service import CurrentService, Service
 from graphs.faces import the_face
 from graphs.flow_settings import FlowSettings
 from graphs.liveness import LivenessVerdict
@@ -149,9 +149,8 @@ def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]
 @router.post(
     "/match", responses=error_responses(ErrorResponse, "The request is not valid, or a photo cannot be compared")
 )
-async def post_match(request: Request, body: MatchRequest) -> MatchResponse:
+async def post_match(service: CurrentService, body: MatchRequest) -> MatchResponse:
     """Compare two photos with one face each, and check the liveness of both faces."""
-    service: Service = request.state.service
     settings, stages = service.settings, service.stages
     detector = first_of(stages.detectors, "mtcnn")
     liveness = first_of(stages.of(LIVENESS.name), "crmnet")

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import ERRORS
 from api.parameters import StrictRoute
-from api.service import Service
+from api.service import CurrentKey, CurrentService
 from api.v1.chosen import embedder_of
 from api.v1.examples import example
 from api.v1.options import CollectionName, JsonThreshold, Truth
@@ -105,10 +105,9 @@ class CleanedAnswer(BaseModel):
 
 
 @router.get("/collections")
-async def get_collections(request: Request) -> CollectionsAnswer:
+async def get_collections(service: CurrentService, key: CurrentKey) -> CollectionsAnswer:
     """List collections. A key bound to specific collections sees only those."""
-    gallery, key = request.state.service.stages.gallery, request.state.key
-    found = [each for each in await gallery.collections() if key is None or key.reaches(each.name)]
+    found = [each for each in await service.stages.gallery.collections() if key is None or key.reaches(each.name)]
     return CollectionsAnswer(collections=[CollectionAnswer.of(each) for each in found])
 
 
@@ -117,13 +116,12 @@ async def get_collections(request: Request) -> CollectionsAnswer:
     responses={201: {"model": CollectionAnswer, "description": "The collection was created"}},
 )
 async def put_collection(
-    request: Request, response: Response, collection: CollectionName, body: CollectionRequest
+    service: CurrentService, response: Response, collection: CollectionName, body: CollectionRequest
 ) -> CollectionAnswer:
     """Create a collection, or set the threshold of an existing one with the same embedder.
 
     An existing collection keeps its threshold if the request has none; null resets it.
     """
-    service: Service = request.state.service
     kind = embedding_kind(embedder_of(service, body.embedder))
     gallery = service.stages.gallery
     try:
@@ -141,9 +139,9 @@ async def put_collection(
 
 
 @router.get("/collections/{collection}")
-async def get_collection(request: Request, collection: CollectionName) -> StatisticsAnswer:
+async def get_collection(service: CurrentService, collection: CollectionName) -> StatisticsAnswer:
     """Describe a collection and count its faces and subjects."""
-    gallery = request.state.service.stages.gallery
+    gallery = service.stages.gallery
     found = await gallery.collection(collection)
     counted = await gallery.statistics(found)
     return StatisticsAnswer(
@@ -157,7 +155,7 @@ async def get_collection(request: Request, collection: CollectionName) -> Statis
 
 @router.delete("/collections/{collection}")
 async def delete_collection(
-    request: Request,
+    service: CurrentService,
     collection: CollectionName,
     with_faces: Annotated[Truth, Query(description="Must be true to delete a collection that contains faces.")] = False,
 ) -> DroppedAnswer:
@@ -165,7 +163,7 @@ async def delete_collection(
 
     A collection with faces requires with_faces=true, because clients shorten ``…/subjects/..`` to its path.
     """
-    gallery = request.state.service.stages.gallery
+    gallery = service.stages.gallery
     found = await gallery.collection(collection)
     # With with_faces=true, nothing is counted, so that a damaged collection can be deleted.
     if not with_faces and (count := await gallery.count(found)):
@@ -177,6 +175,6 @@ async def delete_collection(
 
 
 @router.post("/gallery/clean")
-async def post_clean(request: Request) -> CleanedAnswer:
+async def post_clean(service: CurrentService) -> CleanedAnswer:
     """Erase deleted faces from the files now, without waiting for the timer."""
-    return CleanedAnswer(freed_bytes=await request.state.service.stages.gallery.clean())
+    return CleanedAnswer(freed_bytes=await service.stages.gallery.clean())

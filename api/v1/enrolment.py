@@ -5,16 +5,16 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, File, Form, Header, Query, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Header, Query, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.audit_ids import add_audit_ids
+from api.audit_ids import CurrentAuditIds
 from api.embeddings import Embedding, vector_of
 from api.errors import ERRORS
 from api.parameters import StrictRoute
-from api.service import Service
+from api.service import CurrentService
 from api.v1.chosen import ChosenStages, embedder_of
-from api.v1.examples import example
+from api.v1.examples import Answer, example
 from api.v1.options import CollectionName, EnrolOptions, pick_of
 from api.v1.schemas import FaceAnswer, FacesFound, Models
 from gallery.records import MAX_SUBJECT, Enrolled, NewFace, subject_key
@@ -39,7 +39,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-class ReasonAnswer(BaseModel):
+class ReasonAnswer(Answer):
     """Why a face was refused, or a problem that was only reported."""
 
     model_config = example(code="FACE_BLURRED", message="The face is blurred: sharpness 4")
@@ -121,7 +121,7 @@ class EmbeddingsRequest(BaseModel):
     replace: bool = Field(False, strict=True)
 
 
-class EnrolledEmbedding(BaseModel):
+class EnrolledEmbedding(Answer):
     """Result for one embedding."""
 
     model_config = example(subject="jane.doe", face_id="9e6380afc176e721c45c5467ddfd96ca", status="enrolled")
@@ -142,7 +142,8 @@ class EmbeddingsAnswer(BaseModel):
 
 @router.post("/faces", responses={201: {"model": EnrolAnswer, "description": "At least one face is new"}})
 async def post_faces(
-    request: Request,
+    service: CurrentService,
+    audit: CurrentAuditIds,
     response: Response,
     collection: CollectionName,
     subject: Annotated[list[str], Form(description=f"One id for all photos, or one per photo in order. {ID}")],
@@ -154,9 +155,8 @@ async def post_faces(
 
     If no photo can be enrolled, the response is an error with the code of the first photo and all photos in `details`.
     """
-    service: Service = request.state.service
     subjects = _subject_per_photo(subject, len(photo))
-    add_audit_ids(request, subjects)
+    audit.add(subjects)
     # A file name can decode to characters that UTF-8 cannot encode.
     labels = [(file.filename or "").encode("utf-8", "replace").decode()[:255] for file in photo]
     # One byte more than allowed is enough for the decode gate to reject a photo that is too large, while the others are
@@ -192,15 +192,15 @@ async def post_faces(
 
 @router.post("/embeddings", responses={201: {"model": EmbeddingsAnswer, "description": "At least one face is new"}})
 async def post_embeddings(
-    request: Request,
+    service: CurrentService,
+    audit: CurrentAuditIds,
     response: Response,
     collection: CollectionName,
     body: EmbeddingsRequest,
     idempotency_key: IdempotencyKey = None,
 ) -> EmbeddingsAnswer:
     """Enrol existing embeddings: either all of them or none."""
-    service: Service = request.state.service
-    add_audit_ids(request, (each.subject for each in body.embeddings))
+    audit.add(each.subject for each in body.embeddings)
     vectors = [vector_of(each.values) for each in body.embeddings]
     faces = [
         NewFace(each.subject, hashlib.sha256(vector.tobytes()).hexdigest(), each.label, vector)
@@ -213,10 +213,7 @@ async def post_embeddings(
     count = sum(each.status == "enrolled" for each in enrolled)
     if count:
         response.status_code = 201
-    return EmbeddingsAnswer(
-        enrolled=count,
-        faces=[EnrolledEmbedding(subject=e.subject, face_id=e.face_id, status=e.status) for e in enrolled],
-    )
+    return EmbeddingsAnswer(enrolled=count, faces=enrolled)
 
 
 _STATUSES = ("enrolled", "already", "deleted", "refused")
@@ -243,8 +240,7 @@ def _request(key: str | None, sent: Sequence[str]) -> tuple[str, str] | None:
 
 
 def _photo_answer(entry: PhotoToEnrol, outcome: EnrolmentOutcome) -> EnrolledPhoto:
-    refused, enrolled = outcome.refused, outcome.enrolled
-    face = None
+    enrolled, face = outcome.enrolled, None
     if outcome.photo is not None and outcome.face is not None:
         face = FaceAnswer.of(outcome.photo, outcome.face, outcome.live, **outcome.attributes)
     return EnrolledPhoto(
@@ -253,8 +249,8 @@ def _photo_answer(entry: PhotoToEnrol, outcome: EnrolmentOutcome) -> EnrolledPho
         subject=entry.subject,
         status=enrolled.status if enrolled else "refused",
         face_id=enrolled.face_id if enrolled else None,
-        error=ReasonAnswer(code=refused.code, message=refused.message) if refused else None,
-        reasons=[ReasonAnswer(code=reason.code, message=reason.message) for reason in outcome.reasons],
+        error=outcome.refused,
+        reasons=outcome.reasons,
         faces_found=outcome.photo.found if outcome.photo else 0,
         face=face,
     )

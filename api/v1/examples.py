@@ -1,8 +1,14 @@
-"""Examples in the OpenAPI document."""
+"""The base of response models, and their examples in the OpenAPI document."""
 
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+
+
+class Answer(BaseModel):
+    """A response or a part of one. Can be given as any object with attributes of these names."""
+
+    model_config = ConfigDict(from_attributes=True)
 
 
 def example(*bases: type[BaseModel], **fields: Any) -> ConfigDict:

@@ -2,12 +2,12 @@
 
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from api.errors import ERRORS
 from api.parameters import StrictRoute
-from api.service import Service
+from api.service import CurrentService
 from api.v1.attributes import attribute_stages
 from api.v1.examples import example
 from graphs.stages import Stage
@@ -71,9 +71,8 @@ class ModelsAnswer(BaseModel):
 
 
 @router.get("/models")
-async def get_models(request: Request) -> ModelsAnswer:
+async def get_models(service: CurrentService) -> ModelsAnswer:
     """List the models that a request can choose."""
-    service: Service = request.state.service
     stages = service.stages
 
     def answer(stage: Stage[Any, Any]) -> NetworkAnswer:

@@ -4,14 +4,14 @@ import time
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, File, Query, Request, UploadFile
+from fastapi import APIRouter, File, Query, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.embeddings import Embedding, vector_of
 from api.errors import ERRORS
 from api.images import from_upload
 from api.parameters import StrictRoute
-from api.service import Service
+from api.service import CurrentService
 from api.v1.chosen import ChosenStages, embedder_of
 from api.v1.crops import CroppedFace, encoded
 from api.v1.examples import example
@@ -112,16 +112,17 @@ class CompareEmbeddingsRequest(BaseModel):
 
 
 @router.post("/detect")
-async def post_detect(request: Request, photo: PhotoFile, options: Annotated[DetectOptions, Query()]) -> DetectAnswer:
+async def post_detect(
+    service: CurrentService, photo: PhotoFile, options: Annotated[DetectOptions, Query()]
+) -> DetectAnswer:
     """Find the faces of a photo, with landmarks, quality and optionally liveness and attributes."""
-    service: Service = request.state.service
     chosen = ChosenStages.of(service, options)
     started = time.perf_counter()
     data = await from_upload(photo, service.limits.max_image_size)
     pick = pick_of(service, options.faces, options.max_faces)
     examined, seconds = await faces_of(chosen.detector, data, pick, chosen.networks)
     return DetectAnswer(
-        photo=PhotoAnswer.of(examined.photo),
+        photo=examined.photo,
         faces_found=examined.photo.found,
         faces=chosen.faces(examined),
         models=chosen.models(),
@@ -130,9 +131,10 @@ async def post_detect(request: Request, photo: PhotoFile, options: Annotated[Det
 
 
 @router.post("/embed")
-async def post_embed(request: Request, photo: PhotoFile, options: Annotated[EmbedOptions, Query()]) -> EmbedAnswer:
+async def post_embed(
+    service: CurrentService, photo: PhotoFile, options: Annotated[EmbedOptions, Query()]
+) -> EmbedAnswer:
     """Find the faces of a photo and embed each."""
-    service: Service = request.state.service
     chosen, embedder = ChosenStages.of(service, options), embedder_of(service, options.embedder)
     started = time.perf_counter()
     data = await from_upload(photo, service.limits.max_image_size)
@@ -146,7 +148,7 @@ async def post_embed(request: Request, photo: PhotoFile, options: Annotated[Embe
         )
     ]
     return EmbedAnswer(
-        photo=PhotoAnswer.of(examined.photo),
+        photo=examined.photo,
         faces_found=examined.photo.found,
         faces=embedded,
         models=chosen.models(embedder),
@@ -156,10 +158,9 @@ async def post_embed(request: Request, photo: PhotoFile, options: Annotated[Embe
 
 @router.post("/verify")
 async def post_verify(
-    request: Request, photo1: PhotoFile, photo2: PhotoFile, options: Annotated[VerifyOptions, Query()]
+    service: CurrentService, photo1: PhotoFile, photo2: PhotoFile, options: Annotated[VerifyOptions, Query()]
 ) -> VerifyAnswer:
     """Decide whether a face of one photo and a face of another show the same person."""
-    service: Service = request.state.service
     chosen, embedder = ChosenStages.of(service, options), embedder_of(service, options.embedder)
     started = time.perf_counter()
     most = service.limits.max_image_size
@@ -188,9 +189,8 @@ async def post_verify(
 
 
 @router.post("/compare")
-async def post_compare(request: Request, body: CompareEmbeddingsRequest) -> Comparison:
+async def post_compare(service: CurrentService, body: CompareEmbeddingsRequest) -> Comparison:
     """Compare two embeddings returned by /v1/embed."""
-    service: Service = request.state.service
     first, second = body.embedding1, body.embedding2
     embedders = service.stages.of(EMBEDDER.name).values()
     embedder = next((one for one in embedders if one.card.embedding_contract == first.contract), None)
@@ -216,5 +216,5 @@ def _compared(measured: Distances, metric: ComparisonMetric, threshold: AppliedT
         metric=metric,
         value=value,
         cosine_similarity=measured.cosine,
-        threshold=ThresholdAnswer.of(threshold),
+        threshold=threshold,
     )

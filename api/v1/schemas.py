@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from api.v1.attributes import EyesAnswer, PoseAnswer
-from api.v1.examples import example
+from api.v1.examples import Answer, example
 from graphs.liveness import LivenessVerdict
-from graphs.thresholds import AppliedThreshold, ThresholdSource
-from imaging.faces import Face, Photo
-from imaging.quality import Quality
+from graphs.thresholds import ThresholdSource
+from imaging.faces import Photo
 
 Point = tuple[float, float]
 FacesFound = Annotated[int, Field(description="Number of faces that count, including those not returned.")]
@@ -48,7 +47,7 @@ class Landmarks(BaseModel):
     right_mouth: Point
 
 
-class QualityAnswer(BaseModel):
+class QualityAnswer(Answer):
     """Quality of a photo or a face, measured on grey values from 0 to 255. Faces are scaled to 112x112 pixels."""
 
     model_config = example(brightness=127.4, contrast=52.8, sharpness=140.6)
@@ -57,12 +56,8 @@ class QualityAnswer(BaseModel):
     contrast: float
     sharpness: float
 
-    @classmethod
-    def of(cls, measured: Quality) -> "QualityAnswer":
-        return cls(brightness=measured.brightness, contrast=measured.contrast, sharpness=measured.sharpness)
 
-
-class LivenessAnswer(BaseModel):
+class LivenessAnswer(Answer):
     """Liveness of a face. `score` is the live probability."""
 
     model_config = example(live=True, score=0.97, threshold=0.5)
@@ -108,18 +103,19 @@ class FaceAnswer(BaseModel):
             pose, eyes: outputs of the attribute models; None if not requested.
         """
         face = photo.faces[index]
+        left, top, right, bottom = face.box
         return cls(
-            box=_box(face),
+            box=BoxAnswer(left=left, top=top, width=right - left, height=bottom - top),
             score=face.score,
-            landmarks=_landmarks(face.landmarks),
-            quality=QualityAnswer.of(photo.face_qualities[index]),
-            liveness=verdict and LivenessAnswer(live=verdict.live, score=verdict.score, threshold=verdict.threshold),
+            landmarks=Landmarks(**dict(zip(Landmarks.model_fields, face.landmarks.tolist(), strict=True))),
+            quality=photo.face_qualities[index],
+            liveness=verdict,
             pose=None if pose is None else PoseAnswer.of(face, pose),
             eyes=None if eyes is None else EyesAnswer.of(eyes),
         )
 
 
-class PhotoAnswer(BaseModel):
+class PhotoAnswer(Answer):
     """A photo, after its EXIF orientation is applied."""
 
     model_config = example(width=640, height=480, quality=QualityAnswer)
@@ -127,10 +123,6 @@ class PhotoAnswer(BaseModel):
     width: int
     height: int
     quality: QualityAnswer
-
-    @classmethod
-    def of(cls, photo: Photo) -> "PhotoAnswer":
-        return cls(width=photo.width, height=photo.height, quality=QualityAnswer.of(photo.quality))
 
 
 class Models(BaseModel):
@@ -172,24 +164,10 @@ class Timings(BaseModel):
         )
 
 
-class ThresholdAnswer(BaseModel):
+class ThresholdAnswer(Answer):
     """The applied threshold and where it was set."""
 
     model_config = example(value=0.42, source="card")
 
     value: float
     source: ThresholdSource
-
-    @classmethod
-    def of(cls, applied: AppliedThreshold) -> "ThresholdAnswer":
-        return cls(value=applied.value, source=applied.source)
-
-
-def _box(face: Face) -> BoxAnswer:
-    left, top, right, bottom = face.box
-    return BoxAnswer(left=left, top=top, width=right - left, height=bottom - top)
-
-
-def _landmarks(points: NDArray[np.float32]) -> Landmarks:
-    left_eye, right_eye, nose, left_mouth, right_mouth = (tuple(point) for point in points.tolist())
-    return Landmarks(left_eye=left_eye, right_eye=right_eye, nose=nose, left_mouth=left_mouth, right_mouth=right_mouth)

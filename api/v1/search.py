@@ -3,15 +3,15 @@
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.audit_ids import add_audit_ids
+from api.audit_ids import CurrentAuditIds
 from api.embeddings import vector_of
 from api.errors import ERRORS
 from api.images import from_upload
 from api.parameters import StrictRoute
-from api.service import Service
+from api.service import CurrentService
 from api.v1.chosen import ChosenStages, embedder_of
 from api.v1.crops import CroppedFace
 from api.v1.examples import example
@@ -87,10 +87,13 @@ class EmbeddingSearchAnswer(BaseModel):
 
 @router.post("")
 async def post_search(
-    request: Request, collection: CollectionName, photo: PhotoFile, options: Annotated[SearchOptions, Query()]
+    service: CurrentService,
+    audit: CurrentAuditIds,
+    collection: CollectionName,
+    photo: PhotoFile,
+    options: Annotated[SearchOptions, Query()],
 ) -> SearchAnswer:
     """Find the subjects that resemble each face of a photo."""
-    service: Service = request.state.service
     started = time.perf_counter()
     data = await from_upload(photo, service.limits.max_image_size)
     kind = (await service.stages.gallery.collection(collection)).kind
@@ -111,12 +114,12 @@ async def post_search(
     for face, found in zip(await chosen.cropped(examined, options.crops), hits, strict=True):
         refused = chosen.refuses(face)
         answers.append(SearchedFace(**dict(face), candidates=_candidates([] if refused else found, threshold)))
-    add_audit_ids(request, (candidate.subject for face in answers for candidate in face.candidates))
+    audit.add(candidate.subject for face in answers for candidate in face.candidates)
     return SearchAnswer(
-        photo=PhotoAnswer.of(examined.photo),
+        photo=examined.photo,
         faces_found=examined.photo.found,
         faces=answers,
-        threshold=ThresholdAnswer.of(threshold),
+        threshold=threshold,
         models=chosen.models(embedder),
         timings_ms=Timings.of([examined.photo], seconds, started),
     )
@@ -124,20 +127,19 @@ async def post_search(
 
 @router.post("/embedding")
 async def post_search_embedding(
-    request: Request, collection: CollectionName, body: EmbeddingSearchRequest
+    service: CurrentService, audit: CurrentAuditIds, collection: CollectionName, body: EmbeddingSearchRequest
 ) -> EmbeddingSearchAnswer:
     """Find the subjects that resemble an embedding."""
-    service: Service = request.state.service
     searched, [hits] = await service.stages.gallery.find(
         collection, body.embedding.contract, [vector_of(body.embedding.values)], body.top_k
     )
     embedder = embedder_of(service, searched.kind.embedder)
     threshold = threshold_of(service.settings, embedder, request=body.threshold, collection=searched.threshold)
     candidates = _candidates(hits, threshold)
-    add_audit_ids(request, (candidate.subject for candidate in candidates))
+    audit.add(candidate.subject for candidate in candidates)
     return EmbeddingSearchAnswer(
         candidates=candidates,
-        threshold=ThresholdAnswer.of(threshold),
+        threshold=threshold,
     )
 
 

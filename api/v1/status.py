@@ -1,19 +1,19 @@
 """GET /v1/status: the state of each stage."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from api.errors import ERRORS
 from api.parameters import StrictRoute
-from api.service import Service
-from api.v1.examples import example
+from api.service import CurrentKey, CurrentService
+from api.v1.examples import Answer, example
 from telemetry.call_window import WINDOW_S
 from telemetry.status import StageStatus
 
 router = APIRouter(prefix="/v1", tags=["status"], responses=ERRORS, route_class=StrictRoute)
 
 
-class ReplicasAnswer(BaseModel):
+class ReplicasAnswer(Answer):
     """Number of replicas of a deployment by state."""
 
     model_config = example(running=1, starting=0, stopping=0, wanted=1)
@@ -64,7 +64,7 @@ class StageAnswer(BaseModel):
 
     @classmethod
     def of(cls, stage: StageStatus) -> "StageAnswer":
-        card, replicas, calls = stage.card, stage.replicas, stage.calls
+        card, calls = stage.card, stage.calls
         return cls(
             deployment=stage.deployment,
             kind=stage.kind,
@@ -73,12 +73,7 @@ class StageAnswer(BaseModel):
             title=card and card.title,
             licence=card and card.licence,
             ready=stage.ready,
-            replicas=ReplicasAnswer(
-                running=replicas.running,
-                starting=replicas.starting,
-                stopping=replicas.stopping,
-                wanted=replicas.wanted,
-            ),
+            replicas=stage.replicas,
             calls=CallsAnswer(
                 ongoing=calls.ongoing, recent=calls.recent, p50_ms=_ms(calls.p50_s), p95_ms=_ms(calls.p95_s)
             ),
@@ -98,13 +93,11 @@ class StatusAnswer(BaseModel):
 
 
 @router.get("/status")
-async def get_status(request: Request) -> StatusAnswer:
+async def get_status(service: CurrentService, key: CurrentKey) -> StatusAnswer:
     """Report the replicas of each stage and its recent calls from this ingress replica.
 
     Fails with `UNAVAILABLE` while Ray Serve's controller does not respond.
     """
-    service: Service = request.state.service
-    key = request.state.key
     return StatusAnswer(
         stages=[StageAnswer.of(stage) for stage in await service.status()],
         unreadable_collections=[

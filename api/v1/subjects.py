@@ -3,14 +3,15 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.audit_ids import add_audit_ids
+from api.audit_ids import CurrentAuditIds
 from api.errors import ERRORS
 from api.parameters import StrictRoute
 from api.path_parameters import SubjectId
-from api.v1.examples import example
+from api.service import CurrentService
+from api.v1.examples import Answer, example
 from api.v1.options import IN_DIGITS, CollectionName
 from gallery.records import MAX_SUBJECT
 from imaging.refused import Refused
@@ -18,7 +19,7 @@ from imaging.refused import Refused
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["subjects"], responses=ERRORS, route_class=StrictRoute)
 
 
-class SubjectAnswer(BaseModel):
+class SubjectAnswer(Answer):
     """A subject of a collection."""
 
     model_config = example(
@@ -43,7 +44,7 @@ class SubjectsAnswer(BaseModel):
     next: str | None
 
 
-class StoredFaceAnswer(BaseModel):
+class StoredFaceAnswer(Answer):
     """An enrolled face. The label is the file name of the photo, or was sent with the embedding."""
 
     model_config = example(face_id="9e6380afc176e721c45c5467ddfd96ca", label="jane.jpg", created="2026-01-15T10:30:00Z")
@@ -80,7 +81,7 @@ class DeletedAnswer(BaseModel):
 
 @router.get("/subjects")
 async def get_subjects(
-    request: Request,
+    service: CurrentService,
     collection: CollectionName,
     after: Annotated[str, Query(max_length=MAX_SUBJECT, description="`next` of the previous page.")] = "",
     limit: Annotated[
@@ -88,31 +89,26 @@ async def get_subjects(
     ] = 100,
 ) -> SubjectsAnswer:
     """List one page of a collection's subjects."""
-    gallery = request.state.service.stages.gallery
+    gallery = service.stages.gallery
     page = await gallery.subjects(await gallery.collection(collection), after, limit + 1)
-    listed = [
-        SubjectAnswer(
-            id=each.id, faces=each.faces, first_enrolled=each.first_enrolled, last_enrolled=each.last_enrolled
-        )
-        for each in page[:limit]
-    ]
+    listed = page[:limit]
     return SubjectsAnswer(subjects=listed, next=listed[-1].id if len(page) > limit else None)
 
 
 @router.get("/subjects/{subject:text}")
-async def get_subject(request: Request, collection: CollectionName, subject: SubjectId) -> SubjectFacesAnswer:
+async def get_subject(service: CurrentService, collection: CollectionName, subject: SubjectId) -> SubjectFacesAnswer:
     """List the faces of a subject."""
-    gallery = request.state.service.stages.gallery
-    stored = await gallery.faces(await gallery.collection(collection), subject)
-    faces = [StoredFaceAnswer(face_id=each.face_id, label=each.label, created=each.created) for each in stored]
-    return SubjectFacesAnswer(id=subject, faces=faces)
+    gallery = service.stages.gallery
+    return SubjectFacesAnswer(id=subject, faces=await gallery.faces(await gallery.collection(collection), subject))
 
 
 @router.delete("/subjects/{subject:text}")
-async def delete_subject(request: Request, collection: CollectionName, subject: SubjectId) -> DeletedAnswer:
+async def delete_subject(
+    service: CurrentService, audit: CurrentAuditIds, collection: CollectionName, subject: SubjectId
+) -> DeletedAnswer:
     """Delete a subject with all its faces. After the response, searches do not find it."""
-    add_audit_ids(request, [subject])
-    deleted = await request.state.service.stages.gallery.delete_subjects(collection, [subject])
+    audit.add([subject])
+    deleted = await service.stages.gallery.delete_subjects(collection, [subject])
     if not deleted:
         raise Refused("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
     return DeletedAnswer(deleted_faces=deleted)
@@ -120,22 +116,24 @@ async def delete_subject(request: Request, collection: CollectionName, subject: 
 
 @router.post("/subjects/delete")
 async def post_delete_subjects(
-    request: Request, collection: CollectionName, body: DeleteSubjectsRequest
+    service: CurrentService, audit: CurrentAuditIds, collection: CollectionName, body: DeleteSubjectsRequest
 ) -> DeletedAnswer:
     """Delete several subjects in one commit. Unknown ids are ignored.
 
     Use this for ids that cannot be part of a path, such as ``..``, which browsers and proxies resolve.
     """
-    add_audit_ids(request, body.ids)
-    deleted = await request.state.service.stages.gallery.delete_subjects(collection, body.ids)
+    audit.add(body.ids)
+    deleted = await service.stages.gallery.delete_subjects(collection, body.ids)
     return DeletedAnswer(deleted_faces=deleted)
 
 
 @router.delete("/faces/{face_id}")
-async def delete_face(request: Request, collection: CollectionName, face_id: str) -> DeletedAnswer:
+async def delete_face(
+    service: CurrentService, audit: CurrentAuditIds, collection: CollectionName, face_id: str
+) -> DeletedAnswer:
     """Delete one face of a subject."""
-    add_audit_ids(request, faces=[face_id])
-    deleted = await request.state.service.stages.gallery.delete_face(collection, face_id)
+    audit.add(faces=[face_id])
+    deleted = await service.stages.gallery.delete_face(collection, face_id)
     if not deleted:
         raise Refused("FACE_NOT_FOUND", "The collection has no face with this id")
     return DeletedAnswer(deleted_faces=deleted)

@@ -26,7 +26,7 @@ class KeyedService:
             access=AccessArgs(**{"require_keys": True, "forwarded_hops": 1, **files, **args}),
         )
         self.app = create_app(self.service)
-        self.client = TestClient(self.app)
+        self.client: httpx.Client = TestClient(self.app)
 
     def key(self, *allowed: Scope, collections: Sequence[str] = ()) -> dict[str, str]:
         """The headers of a new key; with every scope unless some are named."""
@@ -34,8 +34,7 @@ class KeyedService:
         return {"Authorization": f"Bearer {text}"}
 
     def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
-        response: httpx.Response = self.client.request(method, path, headers=headers, **more)
-        return response
+        return self.client.request(method, path, headers=headers, **more)
 
     def entries(self) -> list[dict[str, Any]]:
         """The entries of the audit log."""

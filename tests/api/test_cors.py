@@ -53,11 +53,6 @@ def test_without_origins_no_page_may_call() -> None:
     assert ALLOWED not in asked.get("/api/v1/health", headers=ORIGIN).headers
 
 
-def test_the_variable_names_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CORS_ORIGINS", "https://from.example")
-    assert LimitArgs().cors_origins == "https://from.example"
-
-
 @pytest.mark.parametrize("path", ["/", "/health", "/match", "/openapi.json", "/list_faces", "/api/v2/x"])
 def test_no_other_path_is_open(path: str) -> None:
     asked = client(limits=LimitArgs(cors_origins="*"))

@@ -46,8 +46,7 @@ def stages(detect: Any = None, embed: FakeNetwork | None = None) -> Stages:
 
 def extract(of: Stages | None = None, addresses: FakeAddresses | None = None, **fields: Any) -> httpx.Response:
     asked = client(of or stages(), addresses=addresses)
-    response: httpx.Response = asked.post("/api/v1/extract-embedding", json={"image": TEXT, **fields})
-    return response
+    return asked.post("/api/v1/extract-embedding", json={"image": TEXT, **fields})
 
 
 def refusal(response: httpx.Response, status: int = 400) -> tuple[str, str]:
@@ -190,8 +189,7 @@ def test_the_model_info_describes_the_networks() -> None:
 
 def compare(first: Any, second: Any, **fields: Any) -> httpx.Response:
     body = {"embedding1": first, "embedding2": second, **fields}
-    response: httpx.Response = client().post("/api/v1/compare-faces", json=body)
-    return response
+    return client().post("/api/v1/compare-faces", json=body)
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,7 @@ class Database:
 
     def post(self, path: str, photo: str, **form: str) -> httpx.Response:
         files = {"file": (f"{photo}.jpg", photo.encode())}
-        response: httpx.Response = self.client.post(path, data={**form, **self.said}, files=files)
-        return response
+        return self.client.post(path, data={**form, **self.said}, files=files)
 
     def add(self, face_id: str, photo: str) -> httpx.Response:
         return self.post("/add_face", photo, id=face_id)
@@ -53,8 +52,7 @@ class Database:
     def delete(self, face_id: str) -> httpx.Response:
         # Starlette's client decodes an address twice, a server once.
         path = quote(face_id.replace("%", "%25"), safe="")
-        response: httpx.Response = self.client.delete(f"/delete_face/{path}", params=self.said)
-        return response
+        return self.client.delete(f"/delete_face/{path}", params=self.said)
 
     def stats(self) -> Any:
         return self.client.get("/stats", params=self.said).json()

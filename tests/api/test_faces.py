@@ -23,14 +23,12 @@ def stages(*found: Photo) -> tuple[Stages, FakeDetector]:
 
 
 def upload(route: str, of: Stages) -> httpx.Response:
-    response: httpx.Response = client(of).post(route, files={"image": ("face.jpg", PHOTO, "image/jpeg")})
-    return response
+    return client(of).post(route, files={"image": ("face.jpg", PHOTO, "image/jpeg")})
 
 
 def compare(first: Any, second: Any) -> httpx.Response:
     body = {"embedding1": first, "embedding2": second}
-    response: httpx.Response = client(stages()[0]).post("/compare-faces", json=body)
-    return response
+    return client(stages()[0]).post("/compare-faces", json=body)
 
 
 def refusal(response: httpx.Response) -> str:
@@ -107,12 +105,6 @@ def test_a_near_or_a_similar_embedding_is_a_match(first: list[float], second: li
     assert compare(first, second).json()["match"] is match
 
 
-@pytest.mark.parametrize(
-    ("second", "sentence"),
-    [
-        ([0, 0], "embedding2: Input should not be all zeros"),
-        ([1, 0, 1] + [0] * 509, "embedding2 comes from a different model: this model's embeddings have 2 numbers"),
-    ],
-)
-def test_embeddings_that_cannot_be_compared_are_named(second: list[float], sentence: str) -> None:
-    assert refusal(compare([1, 0], second)).startswith(sentence)
+def test_an_embedding_of_another_network_is_named() -> None:
+    told = "embedding2 comes from a different model: this model's embeddings have 2 numbers"
+    assert refusal(compare([1, 0], [1, 0, 1] + [0] * 509)).startswith(told)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
-from starlette.testclient import TestClient
 
 from api.app import FORMS
 from api.errors import envelope
@@ -15,7 +15,7 @@ from tests.fakes import client as client_of
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[TestClient]:
+def client() -> Iterator[httpx.Client]:
     # The decode gate has its own tests of hostile files.
     with client_of(stages(FakeDetector(Refused("INVALID_IMAGE", "The image is damaged")))) as client:
         assert client.put(COLLECTION, json={}).status_code == 201
@@ -30,7 +30,7 @@ def shape(body: Any) -> Any:
 
 
 @pytest.mark.parametrize("hostile", [pytest.param(request, id=request.name) for request in REQUESTS])
-def test_it_is_a_4xx_in_its_paths_form(client: TestClient, hostile: Hostile) -> None:
+def test_it_is_a_4xx_in_its_paths_form(client: httpx.Client, hostile: Hostile) -> None:
     answer = client.request(hostile.method, hostile.path, headers=hostile.headers, content=hostile.content)
     assert 400 <= answer.status_code < 500, answer.text[:500]
     form = FORMS.get(hostile.path.partition("?")[0].split("/")[1], envelope)

@@ -8,10 +8,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api import limits
 from api.limits import MAX_KEYS, MAX_VALUES, RequestBounds
-from api.settings import LimitArgs
 from imaging.refused import Refused
 from tests.api.asgi import ask
-from tests.fakes import client
 
 
 class Inner:
@@ -131,10 +129,3 @@ def test_only_a_fault_that_was_not_answered_reaches_the_server() -> None:
     assert len(call(Inner(RuntimeError("answered")), Body(b""))) == 1
     with pytest.raises(RuntimeError, match="not answered"):
         call(Inner(RuntimeError("not answered"), answers=False), Body(b""))
-
-
-def test_the_app_refuses_a_body_by_the_size_of_its_settings() -> None:
-    small = LimitArgs(max_image_size=3)
-    response = client(limits=small).post("/match", content=b" " * 2 * small.max_body)
-    assert response.status_code == 413
-    assert response.json()["error"] == f"The request body exceeds the limit of {small.max_body} bytes"

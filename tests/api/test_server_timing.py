@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from api.app import create_app
 from api.server_timing import ServerTiming
 from telemetry.answered_request import AnsweredRequest
-from telemetry.call_window import CallWindow
+from telemetry.call_window import CallStatistics, CallWindow
 from telemetry.request_record import StageCall, record_call
 from tests.api.asgi import ask
 from tests.fakes import service
@@ -27,12 +27,13 @@ def test_the_time_is_from_the_requests_arrival_to_the_start_of_its_answer(header
         record_call(StageCall("gallery", "too late", 3.0, 3.5))
         await send({"type": "http.response.body", "body": b"text"})
 
-    before = [*headers.get("headers", [])]
-    start, body = asyncio.run(ask(ServerTiming(inner, CallWindow(), clock=iter([2.0, 4.0, 5.0]).__next__)))
+    before, window = [*headers.get("headers", [])], CallWindow(lambda: 5.0)
+    start, body = asyncio.run(ask(ServerTiming(inner, window, clock=iter([2.0, 4.0, 5.0]).__next__)))
     timing = (b"server-timing", b'total;dur=2000.0, ingress;dur=1750.0, gallery;desc="find";dur=250.0')
     assert start == {"type": "http.response.start", "status": 200, "headers": [*before, timing]}
     assert body == {"type": "http.response.body", "body": b"text"}
     assert headers.get("headers", []) == before
+    assert window.statistics == CallStatistics(ongoing=0, recent=1, p50_s=3.0, p95_s=3.0)
 
 
 def observed(*asked: tuple[str, str, dict[str, Any]]) -> list[AnsweredRequest]:

@@ -5,18 +5,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contracts import nobody, text, with_bystander
+from tests.contracts import text, with_bystander
 
 ROUTES = pytest.mark.parametrize("route", ["/compare", "/mediapipe"])
 DETECTORS = {"/compare": "mtcnn", "/mediapipe": "mediapipe-full-range"}
 
 
-def compare(service: httpx.Client, route: str, first: bytes, second: bytes) -> httpx.Response:
-    return service.post(route, json={"image1_base64": text(first), "image2_base64": text(second)})
-
-
 def answer(service: httpx.Client, route: str, first: bytes, second: bytes) -> Any:
-    response = compare(service, route, first, second)
+    response = service.post(route, json={"image1_base64": text(first), "image2_base64": text(second)})
     assert response.status_code == 200
     return response.json()
 
@@ -34,5 +30,3 @@ def test_people_are_told_apart(
     both = with_bystander(jerry, mindy)
     assert answer(service, route, both, jerry)["match"] is True
     assert answer(service, route, both, mindy)["match"] is False
-    response = compare(service, route, mindy, nobody())
-    assert (response.status_code, response.json()) == (400, {"detail": "image2: No face detected"})

@@ -43,17 +43,14 @@ class Api:
         self.client = client(self.stages, limits, settings)
 
     def get(self, path: str, **params: Any) -> httpx.Response:
-        response: httpx.Response = self.client.get(path, params=params or None)
-        return response
+        return self.client.get(path, params=params or None)
 
     def delete(self, path: str) -> httpx.Response:
-        response: httpx.Response = self.client.delete(path)
-        return response
+        return self.client.delete(path)
 
     def post(self, path: str, body: Any) -> httpx.Response:
         """Send JSON."""
-        response: httpx.Response = self.client.post(path, json=body)
-        return response
+        return self.client.post(path, json=body)
 
     def make(self, name: str = "staff", **fields: Any) -> "Api":
         """Create a collection."""
@@ -63,15 +60,13 @@ class Api:
     def send(self, path: str, *photos: str, **options: Any) -> httpx.Response:
         """Send photos with options."""
         files = [("photo", (f"{words}.jpg", words.encode())) for words in photos]
-        response: httpx.Response = self.client.post(path, files=files, params=options)
-        return response
+        return self.client.post(path, files=files, params=options)
 
     def enrol(self, subject: str | list[str], *photos: str, headers: Any = None, **options: Any) -> httpx.Response:
         """Enrol photos in the collection called staff."""
         files = [("photo", (f"{words}.jpg", words.encode())) for words in photos]
         sent: dict[str, Any] = {"data": {"subject": subject}, "files": files, "params": options, "headers": headers}
-        response: httpx.Response = self.client.post(f"{STAFF}/faces", **sent)
-        return response
+        return self.client.post(f"{STAFF}/faces", **sent)
 
     def subjects(self) -> list[str]:
         return [each["id"] for each in self.get(f"{STAFF}/subjects").json()["subjects"]]

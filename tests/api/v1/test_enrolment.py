@@ -24,8 +24,7 @@ def counts(response: httpx.Response) -> dict[str, int]:
 def embeddings(api: Api, *entries: tuple[str, Any], headers: Any = None, **fields: Any) -> httpx.Response:
     listed = [{"subject": subject, "values": values} for subject, values in entries]
     body = {"contract": "contract", "embeddings": listed, **fields}
-    response: httpx.Response = api.client.post(f"{STAFF}/embeddings", json=body, headers=headers)
-    return response
+    return api.client.post(f"{STAFF}/embeddings", json=body, headers=headers)
 
 
 def test_a_face_that_is_new_is_a_201() -> None:

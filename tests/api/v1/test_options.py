@@ -113,7 +113,8 @@ def test_liveness_needs_a_liveness_network(path: str) -> None:
 
 @pytest.mark.parametrize("path", FILES)
 def test_a_photo_that_is_missing_or_text_is_refused_by_name(path: str) -> None:
-    for sent in ({}, {"data": {"subject": "anna"} | dict.fromkeys(FILES[path], "text")}):
+    cases: list[Any] = [{}, {"data": {"subject": "anna"} | dict.fromkeys(FILES[path], "text")}]
+    for sent in cases:
         response = staff().client.post(path, **sent)
         assert refusal(response) == (400, "INVALID_REQUEST")
         assert any(name in message(response) for name in (*FILES[path], "subject"))

@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from tests.api.keyed import KeyedService
-from tests.fakes import client, service, stages
+from tests.fakes import client, stages
 from tests.local_gallery import LocalGallery
 
 
@@ -47,14 +47,3 @@ def test_damaged_collections_are_named_to_keys_that_reach_them(keyed: KeyedServi
     for collections, named in (([], ["guests", "staff"]), (["staff", "x"], ["staff"])):
         found = keyed.ask("GET", "/v1/status", keyed.key("read", collections=collections)).json()
         assert found["unreadable_collections"] == named
-
-
-def test_requests_are_counted_until_they_are_answered() -> None:
-    made = service()
-    asked = TestClient(create_app(made))
-    for path in ("/", "/nowhere"):
-        asked.get(path)
-    seen = made.requests.statistics
-    assert (seen.ongoing, seen.recent) == (0, 2)
-    assert seen.p50_s is not None
-    assert 0 < seen.p50_s < 60

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.addresses import Addresses, Resolver
-from api.networks import IPAddress, is_public
+from api.public_ip import IPAddress, is_public
 from api.settings import AddressArgs
 from imaging.refused import Refused
 from tests.api.sites import Wire

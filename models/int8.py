@@ -13,16 +13,17 @@ second largest. The scales are therefore chosen for the largest sum, which makes
 
 import json
 import math
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, numpy_helper
+from onnx import ModelProto, NodeProto, ValueInfoProto, numpy_helper
+from onnxruntime import InferenceSession
 from onnxruntime.quantization import CalibrationMethod, QuantType
-from onnxruntime.quantization.calibrate import TensorData, TensorsData, create_calibrator
+from onnxruntime.quantization.calibrate import TensorData, TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from models.card import Card
@@ -147,30 +148,19 @@ def measure_ranges(path: Path, crops: NDArray[np.uint8]) -> Ranges:
     Args:
         crops: uint8 (n, size, size, 3) RGB.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        # The calibration writes a copy next to the file, which must not land in a store.
-        linked = Path(folder) / path.name
-        linked.symlink_to(path.resolve())
-        calibrator = create_calibrator(
-            linked,
-            OPERATORS,
-            augmented_model_path=str(Path(folder) / "observed.onnx"),
-            calibrate_method=CalibrationMethod.MinMax,
-        )
-        (entry,) = calibrator.infer_session.get_inputs()
-        calibrator.collect_data(_CalibrationCrops(entry.name, crops))
-        data = calibrator.compute_data().data
-    return {name: (float(np.min(entry.lowest)), float(np.max(entry.highest))) for name, entry in sorted(data.items())}
-
-
-class _CalibrationCrops:
-    """Feeds crops to ONNX Runtime's calibration, one at a time."""
-
-    def __init__(self, name: str, crops: NDArray[np.uint8]) -> None:
-        self._rest = ({name: crop[None]} for crop in crops)
-
-    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-        return next(self._rest, None)
+    model = onnx.load(path)
+    convolutions = [node for node in model.graph.node if node.op_type in OPERATORS]
+    names = sorted({name for node in convolutions for name in (node.input[0], *node.output)})
+    del model.graph.output[:]
+    model.graph.output.extend(ValueInfoProto(name=name) for name in names)
+    session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    [entry] = session.get_inputs()
+    ranges = dict.fromkeys(names, (math.inf, -math.inf))
+    for crop in crops:
+        for name, values in zip(names, session.run(names, {entry.name: crop[None]}), strict=True):
+            least, greatest = ranges[name]
+            ranges[name] = min(least, float(values.min())), max(greatest, float(values.max()))
+    return ranges
 
 
 def _rounded(value: float) -> float:

@@ -1,6 +1,7 @@
 """Convert CenterFace's maps to faces."""
 
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import TypeAlias
 
 import cv2
@@ -27,6 +28,7 @@ STEP = 32
 """Both sides of the input are multiples of this, because the network halves it five times."""
 
 
+@dataclass(eq=False)
 class CenterFace(Detector):
     """Finds faces as points: Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2020.
 
@@ -40,7 +42,7 @@ class CenterFace(Detector):
 
     Thread-safe.
 
-    Args:
+    Attributes:
         network: see `models.architectures.centerface`.
         side: longer side of the network's input, in pixels. Larger photos are scaled down. Time grows with its square.
             At 640, half of the faces of 17 pixels are found.
@@ -65,46 +67,37 @@ class CenterFace(Detector):
             photo of 640x480 then takes a third more time.
     """
 
-    def __init__(
-        self,
-        network: CenterFaceNetwork,
-        *,
-        side: int = 640,
-        least_score: float = 0.5,
-        rival_score: float = 0.6,
-        sure_score: float = 0.85,
-        overlap: float = 0.3,
-        square: bool = False,
-    ) -> None:
-        self._network = network
-        self._side = side
-        self._least_score = least_score
-        self.rival_score, self.sure_score = rival_score, sure_score
-        self._overlap = overlap
-        self._square = square
+    network: CenterFaceNetwork
+    _: KW_ONLY
+    side: int = 640
+    least_score: float = 0.5
+    rival_score: float = 0.6
+    sure_score: float = 0.85
+    overlap: float = 0.3
+    square: bool = False
 
     def detect(self, pixels: Pixels) -> list[Face]:
         """Find the faces in uint8 (height, width, 3) RGB `pixels`, best score first."""
-        scale = min(self._side / max(pixels.shape[:2]), 1.0)
+        scale = min(self.side / max(pixels.shape[:2]), 1.0)
         resized = _resized(pixels, scale)
-        least = self._side if self._square else 1
+        least = self.side if self.square else 1
         height, width = resized.shape[:2]
         canvas = np.zeros((1, _padded(max(least, height)), _padded(max(least, width)), 3), dtype=np.uint8)
         canvas[0, :height, :width] = resized
-        maps = tuple(each[0] for each in self._network(canvas))
+        maps = tuple(each[0] for each in self.network(canvas))
         return [face.scaled(1 / scale) for face in self._faces(maps)]
 
     def _faces(self, maps: Maps) -> list[Face]:
         """Decode the maps of a photo. Faces are in pixels of the network's input, best score first."""
         scores, sizes, offsets, landmarks = maps
-        rows, columns = np.nonzero(scores[0] >= self._least_score)
+        rows, columns = np.nonzero(scores[0] >= self.least_score)
         centres = CELL * (np.stack([columns, rows], axis=1) + 0.5 + offsets[::-1, rows, columns].T)
         sides = CELL * np.exp(sizes[::-1, rows, columns].T)
         corners = centres - sides / 2
         boxes = np.column_stack([corners, corners + sides, scores[0, rows, columns]]).astype(np.float32)
         shares = landmarks[:, rows, columns].T.reshape(-1, 5, 2)[..., ::-1]
         points = (corners[:, None] + sides[:, None] * shares).astype(np.float32)
-        return [face_in(boxes[index], points[index]) for index in non_maximum_suppression(boxes, self._overlap)]
+        return [face_in(boxes[index], points[index]) for index in non_maximum_suppression(boxes, self.overlap)]
 
 
 def _resized(pixels: Pixels, scale: float) -> Pixels:

@@ -6,6 +6,7 @@ and places the landmarks. Coordinates are computed as in facenet-pytorch, so tha
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 import numpy as np
@@ -34,10 +35,11 @@ BLOCK = 256
 """Number of boxes that non-maximum suppression compares with all others in one step."""
 
 
+@dataclass(eq=False)
 class Mtcnn(Detector):
     """Finds faces with the cascade.
 
-    Args:
+    Attributes:
         pnet, rnet, onet: the networks, see `models.architectures.mtcnn`.
         min_face: side of the smallest face to look for, in pixels. A smaller one takes more time and gives more false
             faces.
@@ -56,27 +58,17 @@ class Mtcnn(Detector):
             upright faces in rotated photos, 3 score as much.
     """
 
-    def __init__(
-        self,
-        pnet: CascadeNetwork,
-        rnet: CascadeNetwork,
-        onet: CascadeNetwork,
-        *,
-        min_face: int = 40,
-        thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
-        sure: float = 0.9,
-        edges: Literal["black", "cut"] = "black",
-        factor: float = 0.709,
-        rival_score: float = 0.95,
-        sure_score: float = 0.995,
-    ) -> None:
-        self._pnet, self._rnet, self._onet = pnet, rnet, onet
-        self._min_face = min_face
-        self._thresholds = thresholds
-        self._sure = sure
-        self._edges = edges
-        self._factor = factor
-        self.rival_score, self.sure_score = rival_score, sure_score
+    pnet: CascadeNetwork
+    rnet: CascadeNetwork
+    onet: CascadeNetwork
+    _: KW_ONLY
+    min_face: int = 40
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    sure: float = 0.9
+    edges: Literal["black", "cut"] = "black"
+    factor: float = 0.709
+    rival_score: float = 0.95
+    sure_score: float = 0.995
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
         """Find the faces in uint8 (height, width, 3) RGB `pixels`, best score first."""
@@ -103,32 +95,32 @@ class Mtcnn(Detector):
             if len(levels) == len(scales):
                 return picked
             # A face below these scores might be dropped because of a better one.
-            sure = bool(picked) and picked[0].score >= max(self._sure, self.rival_score)
+            sure = bool(picked) and picked[0].score >= max(self.sure, self.rival_score)
             needed = _smallest_window(pick, picked[0], *photo.size) if sure else 0.0
             if CELL / scales[len(levels) - 1] <= needed:
                 return picked
-            least = self._factor * needed
+            least = self.factor * needed
 
     def _scales(self, photo: "_SampledPhoto") -> list[float]:
         """Scales of the pyramid's levels, the largest level first."""
-        scales, scale = [], CELL / self._min_face
+        scales, scale = [], CELL / self.min_face
         while min(photo.size) * scale >= CELL:
             scales.append(scale)
-            scale *= self._factor
+            scale *= self.factor
         return scales
 
     def _candidates(self, photo: "_SampledPhoto", scale: float) -> Windows:
         """PNet's candidates at one level of the pyramid."""
         width, height = photo.size
-        face, regression = self._pnet(photo.sampler.whole(int(width * scale + 1), int(height * scale + 1)))
-        windows = _windows(face[0], regression[0], scale, self._thresholds[0])
+        face, regression = self.pnet(photo.sampler.whole(int(width * scale + 1), int(height * scale + 1)))
+        windows = _windows(face[0], regression[0], scale, self.thresholds[0])
         return windows[non_maximum_suppression(windows, 0.5)]
 
     def _found(self, photo: "_SampledPhoto", levels: Sequence[Windows]) -> list[Face]:
         """The faces among the candidates of these levels, best score first."""
         faces = self._decide(photo, self._refine(photo, self._propose(levels)))
-        if faces and faces[0].score >= self._sure:
-            return [face for face in faces if face.score >= self._sure]
+        if faces and faces[0].score >= self.sure:
+            return [face for face in faces if face.score >= self.sure]
         return faces
 
     def _propose(self, levels: Sequence[Windows]) -> Boxes:
@@ -143,8 +135,8 @@ class Mtcnn(Detector):
         boxes, windows = self._touching(photo, boxes)
         if not len(boxes):
             return boxes
-        face, regression = photo.run(self._rnet, windows, 24)
-        passed = face > self._thresholds[1]
+        face, regression = photo.run(self.rnet, windows, 24)
+        passed = face > self.thresholds[1]
         boxes = np.column_stack([boxes[passed, :4], face[passed]])
         kept = non_maximum_suppression(boxes, 0.7)
         return _squared(_regressed(boxes[kept], regression[passed][kept]))
@@ -153,8 +145,8 @@ class Mtcnn(Detector):
         boxes, windows = self._touching(photo, boxes)
         if not len(boxes):
             return []
-        face, regression, landmarks = photo.run(self._onet, windows, 48)
-        passed = face > self._thresholds[2]
+        face, regression, landmarks = photo.run(self.onet, windows, 48)
+        passed = face > self.thresholds[2]
         boxes = np.column_stack([boxes[passed, :4], face[passed]])
         # ONet returns all x and then all y, as shares of the window, whose coordinates start at one.
         shares = landmarks[passed].reshape(-1, 2, 5).transpose(0, 2, 1)
@@ -168,7 +160,7 @@ class Mtcnn(Detector):
         windows = boxes[:, :4].astype(np.int64) - (1, 1, 0, 0)
         inner = np.column_stack([np.maximum(windows[:, :2], 0), np.minimum(windows[:, 2:], photo.size)])
         touching = (inner[:, 2:] > inner[:, :2]).all(axis=1)
-        return boxes[touching], (inner if self._edges == "cut" else windows)[touching]
+        return boxes[touching], (inner if self.edges == "cut" else windows)[touching]
 
 
 class _SampledPhoto:

@@ -1,6 +1,7 @@
 """Convert RetinaFace's anchors to faces. Anchors and their decoding: Liu et al., "SSD", ECCV 2016."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import TypeAlias
 
 import cv2
@@ -19,10 +20,11 @@ LEVELS = ((8, (10, 20)), (16, (32, 64)), (32, (128, 256)))
 CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
 
 
+@dataclass(eq=False)
 class RetinaFace(Detector):
     """Finds faces: Deng et al., "RetinaFace: Single-Shot Multi-Level Face Localisation in the Wild", CVPR 2020.
 
-    Args:
+    Attributes:
         network: see `models.architectures.retinaface`.
         side: longer side of the network's input, in pixels. Larger photos are scaled down. The network was trained on
             small photos and finds false faces in large ones: of nine photos, all are right at 480, and seven at
@@ -33,35 +35,27 @@ class RetinaFace(Detector):
         overlap: of two boxes with a larger intersection over union, only the better is kept.
     """
 
-    def __init__(
-        self,
-        network: RetinaFaceNetwork,
-        *,
-        side: int = 480,
-        least_score: float = 0.8,
-        sure_score: float = 0.999,
-        overlap: float = 0.4,
-    ) -> None:
-        self._network = network
-        self._side = side
-        self._least_score = least_score
-        self.sure_score = sure_score
-        self._overlap = overlap
+    network: RetinaFaceNetwork
+    _: KW_ONLY
+    side: int = 480
+    least_score: float = 0.8
+    sure_score: float = 0.999
+    overlap: float = 0.4
 
     def detect(self, pixels: Pixels) -> list[Face]:
         """Find the faces in uint8 (height, width, 3) RGB `pixels`, best score first."""
         height, width = pixels.shape[:2]
-        scale = min(1.0, self._side / max(height, width))
+        scale = min(1.0, self.side / max(height, width))
         if scale < 1:
             size = (max(round(width * scale), 1), max(round(height * scale), 1))
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        scores, boxes, landmarks = (answer[0] for answer in self._network(pixels[None]))
-        likely = scores >= self._least_score
+        scores, boxes, landmarks = (answer[0] for answer in self.network(pixels[None]))
+        likely = scores >= self.least_score
         scores = scores[likely]
         boxes, landmarks = decoded(boxes[likely], landmarks[likely], anchors(*pixels.shape[:2])[likely])
         corners_and_sizes = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
         # Scores are filtered above, because OpenCV drops a score that equals the minimum.
-        kept = cv2.dnn.NMSBoxes(corners_and_sizes.tolist(), scores.tolist(), 0.0, self._overlap)
+        kept = cv2.dnn.NMSBoxes(corners_and_sizes.tolist(), scores.tolist(), 0.0, self.overlap)
         scored = np.column_stack([boxes, scores])
         return [face_in(scored[index], landmarks[index]).scaled(1 / scale) for index in kept]
 

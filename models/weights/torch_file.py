@@ -87,17 +87,14 @@ class _StateDict(dict[str, _Tensor]):
         pass
 
 
-class _Storages:
+class _Storages(dict[str, _Storage]):
     """The storages of a file, by their keys."""
-
-    def __init__(self) -> None:
-        self.by_key: dict[str, _Storage] = {}
 
     def named(self, identity: tuple[Any, ...]) -> _Storage:
         kind, storage_type, key, _device, count, *view = identity
         if kind != "storage" or any(view) or not isinstance(key, str) or not isinstance(count, int):
             raise PickleError("it refers to something other than a storage")
-        return self.by_key.setdefault(key, _Storage(storage_type(), count))
+        return self.setdefault(key, _Storage(storage_type(), count))
 
 
 NAMES: Names = {
@@ -112,7 +109,7 @@ def _from_zip(archive: zipfile.ZipFile) -> Weights:
     root = pickled.removesuffix("data.pkl")
     storages = _Storages()
     state = _read_tensors(io.BytesIO(_stored(archive, pickled)), storages)
-    for key, storage in storages.by_key.items():
+    for key, storage in storages.items():
         storage.fill(_stored(archive, f"{root}data/{key}"))
     return _arrays(state, storages)
 
@@ -133,7 +130,7 @@ def _from_stream(file: IO[bytes]) -> Weights:
     for key in read_pickle(file, {}):
         if not isinstance(key, str):
             raise PickleError("a key of a storage is not a string")
-        storage = storages.by_key[key]
+        storage = storages[key]
         file.read(8)  # the count again
         storage.fill(file.read(storage.count * storage.type.itemsize))
     return _arrays(state, storages)
@@ -149,6 +146,6 @@ def _read_tensors(file: IO[bytes], storages: _Storages) -> _StateDict:
 def _arrays(state: _StateDict, storages: _Storages) -> Weights:
     views = {name: tensor.view() for name, tensor in state.items()}
     # A small file could otherwise ask for any number of copies of a storage.
-    if sum(view.size for view in views.values()) > sum(len(storage.values) for storage in storages.by_key.values()):
+    if sum(view.size for view in views.values()) > sum(len(storage.values) for storage in storages.values()):
         raise ValueError("its tensors have more values than its storages")
     return {name: view.copy() for name, view in views.items()}

@@ -9,7 +9,6 @@ import hmac
 import os
 import re
 import secrets
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from project.files import atomic
 
 Scope = Literal["read", "enrol", "delete", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -197,14 +198,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, keys: Sequence[Key]) -> None:
-    # mkstemp creates the file with mode 0600, so other users can never read it.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(_File(keys=tuple(keys)).model_dump_json(indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    with atomic(path) as unfinished:
+        # Created with this mode, so other users can never read it.
+        unfinished.touch(0o600)
+        unfinished.write_text(_File(keys=tuple(keys)).model_dump_json(indent=1) + "\n", "utf-8")

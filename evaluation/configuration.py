@@ -16,8 +16,8 @@ from models.card import Card
 from models.catalogue import card
 from models.errors import ModelError
 from models.sources import problems
-from models.store import atomic
 from models.tasks import DETECTOR
+from project.files import atomic
 
 
 class Configuration:

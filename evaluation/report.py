@@ -17,7 +17,7 @@ from evaluation.figures import GRID, Figures, percent, rounded
 from evaluation.groups import GroupColumn
 from evaluation.intervals import Estimate, wilson
 from evaluation.liveness import ENOUGH, LIVE, MeasuredLiveness, Probabilities
-from models.store import atomic
+from project.files import atomic
 
 Section = dict[str, Any]
 """JSON values, and ``plots``, which are left out of the JSON file."""

@@ -17,12 +17,13 @@ from pathlib import Path
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
-from gallery.disk import LOCK, SERVICE_LOCK, sync, sync_tree
+from gallery.disk import LOCK, SERVICE_LOCK, sync_tree
 from gallery.location import Location
 from gallery.records import Collection
 from gallery.tables import REGISTRY, REGISTRY_SCHEMA, collection_of, faces_schema
 from gallery.transfer import Report, TransferError, batches, collections_at, first_line, read_one_version
 from gallery.writer import Writer
+from project.files import sync
 
 
 async def backup(location: Location, target: Location, report: Report) -> list[Collection]:

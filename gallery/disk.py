@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 
+from project.files import sync
+
 LOCK = "writer.lock"
 """File in a gallery's folder that the writer locks."""
 
@@ -72,15 +74,6 @@ def _locks(file: int | TextIOWrapper) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def sync(path: Path) -> None:
-    """Flush a file, or a folder's list of names, to disk."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def sync_tree(folder: Path) -> None:

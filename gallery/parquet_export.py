@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from lancedb import AsyncConnection, AsyncTable
 
-from gallery.disk import sync
 from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import Collection, EmbeddingKind
 from gallery.tables import description, faces_schema
 from gallery.transfer import Report, TransferError, batches, collections_at, first_line, read_one_version
 from imaging.refused import Refused
+from project.files import atomic
 
 MAX_SIZE = 2**16
 """Maximum length of an embedding in a file."""
@@ -88,7 +88,7 @@ async def _export(connection: AsyncConnection, collection: Collection, path: Pat
 
     async def write(table: AsyncTable) -> None:
         with (
-            _written_whole(path) as part,
+            atomic(path) as part,
             pq.ParquetWriter(
                 part,
                 schema.with_metadata({COLLECTION_KEY: json.dumps(described)}),
@@ -150,16 +150,3 @@ def _checked(text: bytes) -> tuple[str, EmbeddingKind, float | None]:
     if not found["name"] or not 1 <= found["size"] <= MAX_SIZE:
         raise ValueError("its collection has no name, or embeddings of an impossible size")
     return found["name"], EmbeddingKind(*(found[key] for key in ("embedder", "model", "contract", "size"))), threshold
-
-
-@contextmanager
-def _written_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary file, which is renamed to `path` when it is complete and on disk, and deleted on failure."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        yield part
-        sync(part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    sync(path.parent)

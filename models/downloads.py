@@ -15,7 +15,8 @@ from pypi_simple.errors import NoSuchProjectError, UnsupportedContentTypeError, 
 
 from models.errors import ModelError
 from models.sources import HttpsSource, NpmSource, PypiSource, Source
-from models.store import atomic, check_hash, matches, scratch
+from models.store import check_hash, matches, scratch
+from project.files import atomic
 
 _INDEX_ERRORS = (
     requests.RequestException,

@@ -13,7 +13,8 @@ from models.catalogue import folder_of
 from models.downloads import Downloads, copy_into
 from models.errors import ModelError
 from models.sources import Source, WeightFile
-from models.store import Store, atomic, check_hash, matches, sha256_of
+from models.store import Store, check_hash, matches, sha256_of
+from project.files import atomic
 
 
 def fetch(card: Card, store: Store, downloads: Downloads, mirror: Path | None) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from models.card import Card
 from models.catalogue import ranges_path
 from models.errors import ModelError
+from project.files import atomic
 
 EXPORTER_VERSION = "7"
 """Change this when an exporter writes something else, so that every store exports again."""
@@ -166,20 +167,6 @@ def check_hash(path: Path, sha256: str, name: str) -> None:
     if (found := sha256_of(path)) != sha256:
         path.unlink()
         raise ModelError(f"{name} has the SHA-256 {found}, but its card expects {sha256}: the file was deleted")
-
-
-@contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Write to a temporary file that replaces `path` when the block succeeds and is deleted when it fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield unfinished
-        with unfinished.open("rb") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,8 @@ from rich.console import Console
 from models.catalogue import card
 from models.downloads import Downloads
 from models.sources import PypiSource
-from models.store import DEFAULT_STORE, atomic
+from models.store import DEFAULT_STORE
+from project.files import atomic
 
 PEOPLE = ("ben_afflek", "elton_john", "jerry_seinfeld", "madonna", "mindy_kaling")
 FOLDER = DEFAULT_STORE.parent / "photos"

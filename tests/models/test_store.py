@@ -1,7 +1,7 @@
-"""The state of models in the store, and atomic writes."""
+"""The state of models in the store."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from imaging.crops import CropSpec
 from models import catalogue
 from models import store as store_module
 from models.errors import ModelError
-from models.store import Store, atomic, scratch
+from models.store import Store, scratch
 from models.tasks.embedder import EmbedderOutput
 from models.tasks.liveness import LivenessOutput
 from tests.models.cards import WEIGHTS, digest, made_card
@@ -109,30 +109,12 @@ def test_finishing_without_an_export_leaves_no_manifest(store: Store, folder: Pa
     assert sorted(path.name for path in folder.iterdir()) == ["first.onnx", "weights.bin"]
 
 
-def test_an_atomic_write_puts_a_whole_file_in_place(tmp_path: Path) -> None:
-    target = tmp_path / "new" / "file"
-    with atomic(target) as unfinished:
-        unfinished.write_bytes(b"first half, ")
-        assert not target.exists()
-        unfinished.write_bytes(b"both halves")
-    assert target.read_bytes() == b"both halves"
-    assert list(target.parent.iterdir()) == [target]
-
-
-def interrupt(block: AbstractContextManager[Path], name: str = "") -> None:
-    with block as path:
-        (path / name).write_bytes(b"half")
+def test_a_scratch_folder_is_gone_after_its_block_and_an_interruption(tmp_path: Path) -> None:
+    with suppress(KeyboardInterrupt), scratch(tmp_path / "root") as folder:
+        (folder / "file").write_bytes(b"x")
+        assert folder.parent == tmp_path / "root"
         raise KeyboardInterrupt
-
-
-def test_an_interruption_leaves_what_was_there(tmp_path: Path) -> None:
-    old, new, root = (tmp_path / name for name in ("old", "new", "root"))
-    old.write_bytes(b"old")
-    for block, name in ((atomic(old), ""), (atomic(new), ""), (scratch(root), "file")):
-        with pytest.raises(KeyboardInterrupt):
-            interrupt(block, name)
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["old", "root"]
-    assert old.read_bytes() == b"old"
+    assert list((tmp_path / "root").iterdir()) == []
 
 
 def test_the_command_that_pulls_names_a_store_that_is_not_the_chosen_one(

@@ -1,7 +1,7 @@
 """Choose the threshold for a target error rate."""
 
-import math
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Literal
 
 from evaluation.figures import percent
@@ -9,9 +9,6 @@ from evaluation.verification import Curve
 from models.errors import ModelError
 
 RateName = Literal["FMR", "APCER", "BPCER"]
-
-_STEPS = 10**6
-"""Thresholds have six decimals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +30,11 @@ class Target:
             ModelError: the FMR or APCER is higher even at the threshold 1.
         """
         if self.rate == "BPCER":
-            highest = curve.at_fnmr(self.at_most).threshold
-            step = math.ceil(highest * _STEPS)
-            while step / _STEPS > highest:
-                step -= 1
-            return step / _STEPS
-        lowest = curve.at_fmr(self.at_most).threshold
-        step = math.floor(lowest * _STEPS)
-        while step / _STEPS < lowest:
-            step += 1
-        if step > _STEPS:
+            return _six_decimals(curve.at_fnmr(self.at_most).threshold, ROUND_FLOOR)
+        lowest = _six_decimals(curve.at_fmr(self.at_most).threshold, ROUND_CEILING)
+        if lowest > 1:
             raise ModelError(f"no threshold has a {self.rate} of {percent(self.at_most)}: too many photos score 1")
-        return step / _STEPS
+        return lowest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,3 +49,7 @@ class Evidence:
     curve: Curve
     trials: int
     counted: str
+
+
+def _six_decimals(threshold: float, rounding: str) -> float:
+    return float(Decimal(threshold).quantize(Decimal("0.000001"), rounding))

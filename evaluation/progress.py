@@ -10,8 +10,3 @@ class Track(Protocol):
     """Yields the items and shows how many have been consumed."""
 
     def __call__(self, items: Sequence[Item], what: str) -> Iterable[Item]: ...
-
-
-def silent(items: Sequence[Item], what: str) -> Iterable[Item]:
-    """A `Track` that shows nothing."""
-    return items

@@ -12,8 +12,7 @@ from deployments.config import check_config, read_config, rendered
 from deployments.errors import ConfigError
 from facegraph.cli.options import DEFAULT_CONFIG, DEFAULT_URL, ApiKeyOption, ConfigArgument, JsonOption, UrlOption
 from facegraph.cli.output import command_errors, escaped, print_json, print_line
-from facegraph.doctor import installation, machine, product, start
-from facegraph.doctor.finding import Finding
+from facegraph.doctor import Finding, installation, machine, product, start
 from project.root import ROOT
 
 COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}

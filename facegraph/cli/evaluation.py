@@ -11,7 +11,7 @@ from evaluation.calibration import RateName, Target
 from evaluation.configuration import Configuration
 from evaluation.figures import percent, shortage, supports
 from evaluation.samples import PairProtocol
-from facegraph.cli.measurement import CALIBRATED, measure_model
+from facegraph.cli.measurement import measure_model
 from facegraph.cli.models import ConfigOption, StoreOption, store_for
 from facegraph.cli.options import DEFAULT_CONFIG
 from facegraph.cli.output import escaped, print_line
@@ -70,7 +70,7 @@ def evaluate_command(
     entry = _network(configuration, network)
     pulled = store_for(store, config)
     measurement = measure_model(configuration, entry, photos, protocol, groups, detector, engine, pulled)
-    measurement.report({}, measurement.sample.rates, {}, report, replicates, seed)
+    measurement.report(measurement.sample.rates, None, report, replicates, seed)
 
 
 def calibrate_command(
@@ -117,9 +117,9 @@ def calibrate_command(
     if not (force or supports(target.at_most, evidence.trials)):
         raise ModelError(f"{lacking} Use more photos, or --force")
     threshold = target.threshold(evidence.curve)
-    chosen = {**asdict(target), "extreme": target.extreme, "threshold": threshold, "shortage": lacking}
+    calibration = {**asdict(target), "extreme": target.extreme, "threshold": threshold, "shortage": lacking}
     rates = sample.rates if target.rate == "BPCER" else tuple(sorted({*sample.rates, target.at_most}, reverse=True))
-    measurement.report({CALIBRATED: threshold}, rates, {"calibration": chosen}, report, replicates, seed)
+    measurement.report(rates, calibration, report, replicates, seed)
     print_line(f"threshold [bold]{threshold}[/] for {target.rate} at most {percent(target.at_most)}")
     if write is not None:
         roles = configuration.write(entry, threshold)

@@ -50,9 +50,8 @@ class Measurement:
 
     def report(
         self,
-        chosen: Mapping[str, float],
         rates: tuple[float, ...],
-        more: Mapping[str, Section],
+        calibration: Section | None,
         file: Path | None,
         replicates: int,
         seed: int,
@@ -60,17 +59,17 @@ class Measurement:
         """Measure the error rates, print them and write the report.
 
         Args:
-            chosen: the calibrated threshold by name, or empty to use the card's. Group false match rates are measured
-                at this threshold.
             rates: the error rates to find thresholds for.
-            more: additional report sections.
+            calibration: the report's section about the calibrated threshold, at which group false match rates are then
+                measured. Otherwise they are measured at the card's threshold.
         """
-        photos, thresholds = self.sample.photos, {**self.thresholds, **chosen}
+        calibrated = {CALIBRATED: calibration["threshold"]} if calibration else {}
+        photos, thresholds = self.sample.photos, {**self.thresholds, **calibrated}
         with tracking() as track:
             plan = Plan(thresholds, rates, replicates, seed, track)
             sections = self.sample.sections(self.answers, plan)
             if self.groups is not None:
-                name = next(iter(chosen), CARDS)
+                name = CALIBRATED if calibration else CARDS
                 columns = measure_groups(*self.groups, thresholds[name], plan)
                 gate = acquisition(self.groups[0].photos, self.groups[1])
                 sections["groups"] = group_rates(name, thresholds[name], gate, columns)
@@ -78,6 +77,7 @@ class Measurement:
         file = file or ROOT / "data" / "evaluation" / f"{self.entry.name}.html"
         about = {**self.about, "intervals": f"95 %, bootstrap of {replicates:,} draws, seed {seed}"}
         title = f"{self.entry.name} on {len(photos)} photos"
+        more = {"calibration": calibration} if calibration else {}
         beside = write_report(file, title, about, {"acquisition": gate, **sections, **more})
         print_line(f"photos {len(photos)}, faceless {len(gate['faceless'])}")
         for name, section in sections.items():

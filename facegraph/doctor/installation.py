@@ -8,7 +8,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from deployments.transport import haproxy_binary
-from facegraph.doctor.finding import Finding
+from facegraph.doctor import Finding
 from models.downloads import npm_binary
 from models.errors import ModelError
 

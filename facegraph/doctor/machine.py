@@ -5,7 +5,7 @@ from pathlib import Path
 
 from deployments.errors import StartError
 from deployments.preflight import fit_cores, rays_cores
-from facegraph.doctor.finding import Finding
+from facegraph.doctor import Finding
 from graphs.settings import AppArgs
 
 MEMORY = 3 * 2**30

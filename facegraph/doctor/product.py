@@ -7,7 +7,7 @@ from pathlib import Path
 from access.keys import KeysError, read
 from access.settings import AccessArgs
 from facegraph.client import Client, FacegraphError
-from facegraph.doctor.finding import Finding
+from facegraph.doctor import Finding
 from graphs.settings import AppArgs
 from models.catalogue import card, networks_of
 from models.store import Store

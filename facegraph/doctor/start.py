@@ -10,7 +10,7 @@ from deployments import preflight
 from deployments.address import Address, claimed
 from deployments.cluster import has_own_cluster
 from deployments.errors import InUseError, StartError
-from facegraph.doctor.finding import Finding
+from facegraph.doctor import Finding
 
 
 def machine() -> Iterator[Finding]:

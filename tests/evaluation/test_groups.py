@@ -14,9 +14,8 @@ from evaluation.bootstrap import draws
 from evaluation.figures import Plan
 from evaluation.groups import Grouped, measure_groups, read_groups
 from evaluation.intervals import Estimate, percentile_interval, without_errors
-from evaluation.progress import silent
 from models.errors import ModelError
-from tests.evaluation.test_labelled import touch
+from tests.evaluation import silent, touch
 
 PLAN = Plan({}, (), 3, 0, silent)
 """So few replicates that some groups have no pair in any."""

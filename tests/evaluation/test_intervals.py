@@ -21,8 +21,8 @@ from evaluation.intervals import (
     without_errors,
     without_misses,
 )
-from evaluation.progress import silent
 from evaluation.verification import Trials
+from tests.evaluation import silent
 
 
 @given(trials=st.integers(1, 500), data=st.data())

@@ -7,12 +7,7 @@ import pytest
 from evaluation import labelled
 from evaluation.labelled import Labelled, read_labelled
 from models.errors import ModelError
-
-
-def touch(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
+from tests.evaluation import touch
 
 
 def names(found: Labelled, folder: Path) -> list[tuple[str, str, bool]]:

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from evaluation.figures import Plan
 from evaluation.intervals import wilson
 from evaluation.liveness import ALL, ENOUGH, Probabilities, by_kind, measure_liveness, read_presentations
-from evaluation.progress import silent
 from evaluation.verification import Scores, curve
 from models.errors import ModelError
-from tests.evaluation.test_labelled import touch
+from tests.evaluation import silent, touch
 
 PROBABILITY = st.integers(0, 10).map(lambda n: n / 10)
 FEW = st.lists(PROBABILITY, min_size=1, max_size=ENOUGH - 1).map(np.array)

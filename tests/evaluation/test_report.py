@@ -10,8 +10,8 @@ import pytest
 
 from evaluation import plots, report
 from evaluation.figures import Figures, Plan, RequestedPoints, figures, rounded
-from evaluation.progress import silent
 from evaluation.verification import curve
+from tests.evaluation import silent
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from facegraph.doctor import installation
-from facegraph.doctor.finding import Finding
+from facegraph.doctor import Finding, installation
 from tests.facegraph.cli import Run
 
 NO_SERVICE = ("--url", "http://127.0.0.1:1")

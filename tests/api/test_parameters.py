@@ -165,6 +165,11 @@ def test_only_v1_refuses_what_it_does_not_know(path: str, sent: dict[str, Any], 
 
 
 @BOTH
+def test_text_in_the_place_of_a_file_is_refused(asked: TestClient) -> None:
+    assert refusal(asked.post("/form", **multipart(("photo", "text")))) == "photo.0: Input should be a file"
+
+
+@BOTH
 def test_a_body_of_nothing_is_no_body(asked: TestClient) -> None:
     assert asked.post("/none", json={}).is_success
     assert asked.post("/form").is_success

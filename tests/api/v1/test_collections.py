@@ -99,22 +99,9 @@ def test_a_deleted_collection_is_gone_with_its_faces() -> None:
     assert api.found("anna") == [[]]
 
 
-def test_an_unknown_collection_is_a_404_on_every_route() -> None:
-    api, probe = Api(), {"contract": "contract", "values": [1, 0]}
-    entry = {"subject": "a", "values": [1, 0]}
-    for response in (
-        api.get(STAFF),
-        api.delete(STAFF),
-        api.enrol("anna", "anna"),
-        api.post(f"{STAFF}/embeddings", {"contract": "contract", "embeddings": [entry]}),
-        api.get(f"{STAFF}/subjects"),
-        api.get(f"{STAFF}/subjects/anna"),
-        api.delete(f"{STAFF}/subjects/anna"),
-        api.post(f"{STAFF}/subjects/delete", {"ids": ["anna"]}),
-        api.delete(f"{STAFF}/faces/0123"),
-        api.send(f"{STAFF}/search", "anna"),
-        api.post(f"{STAFF}/search/embedding", {"embedding": probe}),
-    ):
+def test_an_unknown_collection_is_refused_before_a_photo_is_read() -> None:
+    api = Api()
+    for response in (api.enrol("anna", "anna"), api.send(f"{STAFF}/search", "anna")):
         assert refusal(response) == (404, "COLLECTION_NOT_FOUND")
     assert api.people.detected == []
 

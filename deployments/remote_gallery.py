@@ -6,7 +6,7 @@ from typing import Any
 from ray.serve.handle import DeploymentHandle
 
 from deployments.stage import Caller
-from gallery.operations import Answer, Change, GalleryClient, Parameters, Read
+from gallery.operations import Answer, GalleryClient, Operation, Parameters
 from gallery.records import Enrolled, NewFace
 from telemetry.request_record import count_outcome
 
@@ -34,24 +34,18 @@ class RemoteGallery(GalleryClient):
         """Names of the collections that could not be read at the reader's last check."""
         return list(self.reader.readiness.answer or ())
 
-    async def read(
-        self, operation: Read[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
+    async def perform(
+        self,
+        operation: Operation[Parameters, Answer],
+        changes: bool,
+        /,
+        *args: Parameters.args,
+        **options: Parameters.kwargs,
     ) -> Answer:
-        """Have a replica of the reader perform `operation`."""
+        """Have the writer perform `operation` if it `changes` the gallery, or else a replica of the reader."""
         name = operation.__name__
-        answer: Answer = await self.reader.call(
-            lambda: self._reader_handle.call.remote(name, *args, **options), label=name
-        )
-        return answer
-
-    async def change(
-        self, operation: Change[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
-    ) -> Answer:
-        """Have the writer perform `operation`."""
-        name = operation.__name__
-        answer: Answer = await self.writer.call(
-            lambda: self._writer_handle.call.remote(name, *args, **options), label=name
-        )
+        caller, handle = (self.writer, self._writer_handle) if changes else (self.reader, self._reader_handle)
+        answer: Answer = await caller.call(lambda: handle.call.remote(name, *args, **options), label=name)
         return answer
 
     async def enrol(

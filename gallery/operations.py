@@ -61,57 +61,46 @@ class Gallery(GalleryReads, GalleryChanges, Protocol):
         ...
 
 
-Read = Callable[Concatenate[GalleryReads, Parameters], Coroutine[Any, Any, Answer]]
-"""An operation of `GalleryReads`, unbound: ``GalleryReads.find``."""
-Change = Callable[Concatenate[GalleryChanges, Parameters], Coroutine[Any, Any, Answer]]
-"""An operation of `GalleryChanges`, unbound: ``GalleryChanges.enrol``."""
-Forwarded = Callable[Concatenate["GalleryClient", Parameters], Coroutine[Any, Any, Answer]]
+Operation = Callable[Concatenate[Any, Parameters], Coroutine[Any, Any, Answer]]
+"""An operation of `GalleryReads` or `GalleryChanges`, unbound: ``GalleryReads.find``."""
 
 
-def _read(operation: Read[Parameters, Answer]) -> Forwarded[Parameters, Answer]:
+def _forwarded(operation: Operation[Parameters, Answer], changes: bool = False) -> Operation[Parameters, Answer]:
     async def forward(client: "GalleryClient", /, *args: Parameters.args, **options: Parameters.kwargs) -> Answer:
-        return await client.read(operation, *args, **options)
-
-    return forward
-
-
-def _change(operation: Change[Parameters, Answer]) -> Forwarded[Parameters, Answer]:
-    async def forward(client: "GalleryClient", /, *args: Parameters.args, **options: Parameters.kwargs) -> Answer:
-        return await client.change(operation, *args, **options)
+        return await client.perform(operation, changes, *args, **options)
 
     return forward
 
 
 class GalleryClient(ABC):
-    """Has every operation with its exact signature, and forwards it to `read` or `change`.
+    """Has every operation with its exact signature, and forwards it to `perform`.
 
     With `ready` and `unreadable`, a subclass is a `Gallery`.
     """
 
-    collections = _read(GalleryReads.collections)
-    collection = _read(GalleryReads.collection)
-    statistics = _read(GalleryReads.statistics)
-    count = _read(GalleryReads.count)
-    subjects = _read(GalleryReads.subjects)
-    faces = _read(GalleryReads.faces)
-    find = _read(GalleryReads.find)
+    collections = _forwarded(GalleryReads.collections)
+    collection = _forwarded(GalleryReads.collection)
+    statistics = _forwarded(GalleryReads.statistics)
+    count = _forwarded(GalleryReads.count)
+    subjects = _forwarded(GalleryReads.subjects)
+    faces = _forwarded(GalleryReads.faces)
+    find = _forwarded(GalleryReads.find)
 
-    create = _change(GalleryChanges.create)
-    set_threshold = _change(GalleryChanges.set_threshold)
-    drop = _change(GalleryChanges.drop)
-    enrol = _change(GalleryChanges.enrol)
-    delete_subjects = _change(GalleryChanges.delete_subjects)
-    delete_face = _change(GalleryChanges.delete_face)
-    clean = _change(GalleryChanges.clean)
-
-    @abstractmethod
-    async def read(
-        self, operation: Read[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
-    ) -> Answer:
-        """Have a reader perform `operation`."""
+    create = _forwarded(GalleryChanges.create, changes=True)
+    set_threshold = _forwarded(GalleryChanges.set_threshold, changes=True)
+    drop = _forwarded(GalleryChanges.drop, changes=True)
+    enrol = _forwarded(GalleryChanges.enrol, changes=True)
+    delete_subjects = _forwarded(GalleryChanges.delete_subjects, changes=True)
+    delete_face = _forwarded(GalleryChanges.delete_face, changes=True)
+    clean = _forwarded(GalleryChanges.clean, changes=True)
 
     @abstractmethod
-    async def change(
-        self, operation: Change[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
+    async def perform(
+        self,
+        operation: Operation[Parameters, Answer],
+        changes: bool,
+        /,
+        *args: Parameters.args,
+        **options: Parameters.kwargs,
     ) -> Answer:
-        """Have the writer perform `operation`."""
+        """Have the writer perform `operation` if it `changes` the gallery, or else a reader."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gallery.location import Location
-from gallery.operations import Answer, Change, GalleryClient, Parameters, Read
+from gallery.operations import Answer, GalleryClient, Operation, Parameters
 from gallery.reader import Reader
 from gallery.writer import Writer
 
@@ -29,17 +29,16 @@ class LocalGallery(GalleryClient):
     def unreadable(self) -> list[str]:
         return self._unreadable
 
-    async def read(
-        self, operation: Read[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
+    async def perform(
+        self,
+        operation: Operation[Parameters, Answer],
+        changes: bool,
+        /,
+        *args: Parameters.args,
+        **options: Parameters.kwargs,
     ) -> Answer:
-        await self.opened()
-        answer: Answer = await getattr(self._reader, operation.__name__)(*args, **options)
-        return answer
-
-    async def change(
-        self, operation: Change[Parameters, Answer], /, *args: Parameters.args, **options: Parameters.kwargs
-    ) -> Answer:
-        answer: Answer = await getattr(await self.opened(), operation.__name__)(*args, **options)
+        writer = await self.opened()
+        answer: Answer = await getattr(writer if changes else self._reader, operation.__name__)(*args, **options)
         return answer
 
     async def opened(self) -> Writer:

@@ -9,14 +9,14 @@ from gallery.operations import GalleryChanges, GalleryClient, GalleryReads
 
 
 class Client(GalleryClient):
-    read, change = AsyncMock(), AsyncMock()
+    perform = AsyncMock()
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("hook", "protocol"), [(Client.read, GalleryReads), (Client.change, GalleryChanges)])
-async def test_each_operation_is_forwarded_with_its_arguments(hook: AsyncMock, protocol: Any) -> None:
+@pytest.mark.parametrize(("protocol", "changes"), [(GalleryReads, False), (GalleryChanges, True)])
+async def test_each_operation_is_forwarded_with_its_arguments(protocol: Any, changes: bool) -> None:
     operations = [name for name in vars(protocol) if not name.startswith("_")]
     assert len(operations) == 7
     for operation in operations:
-        assert await getattr(Client(), operation)("staff", more=1) == hook.return_value
-        hook.assert_awaited_with(getattr(protocol, operation), "staff", more=1)
+        assert await getattr(Client(), operation)("staff", more=1) == Client.perform.return_value
+        Client.perform.assert_awaited_with(getattr(protocol, operation), changes, "staff", more=1)

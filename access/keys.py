@@ -79,7 +79,7 @@ class Keys:
         self._now = now
         self._next_check = float("-inf")
         self._state: object = ...
-        self._known: dict[str, Key] | KeysError = {}
+        self._known: dict[str, Key] = {}
 
     def find(self, presented: str) -> Key | None:
         """Return the entry of the key that a caller presents, or None if it is unknown, revoked or expired.
@@ -87,10 +87,8 @@ class Keys:
         Raises:
             KeysError: the file cannot be read, so no key can be verified.
         """
-        known = self._current()
-        if isinstance(known, KeysError):
-            raise known
         form = _FORM.fullmatch(presented)
+        known = self._current()
         key = known.get(form[1]) if form else None
         # Compare for unknown ids as well, so that the response time does not reveal which ids exist.
         same = hmac.compare_digest(_digest(presented), key.hash if key else _NO_HASH)
@@ -98,18 +96,15 @@ class Keys:
             return None
         return key
 
-    def _current(self) -> dict[str, Key] | KeysError:
-        if (now := self._clock()) < self._next_check:
-            return self._known
-        self._next_check = now + RELOAD_PERIOD_S
-        # Read before the file, so that a change in between is noticed next time.
-        state = _state(self._path)
-        if state != self._state or isinstance(self._known, KeysError):
-            self._state = state
-            try:
+    def _current(self) -> dict[str, Key]:
+        if (now := self._clock()) >= self._next_check:
+            # Read before the file, so that a change in between is noticed next time.
+            state = _state(self._path)
+            if state != self._state:
+                # If this fails, the next call reads the file again.
                 self._known = {key.id: key for key in read(self._path)}
-            except KeysError as error:
-                self._known = error
+                self._state = state
+            self._next_check = now + RELOAD_PERIOD_S
         return self._known
 
 

@@ -143,7 +143,13 @@ class Reader:
     async def find(
         self, name: str, contract: str, probes: Sequence[NDArray[np.float32]], count: int
     ) -> tuple[Collection, list[list[Hit]]]:
-        """Search the collection called `name` as `search` does, for probes with the embedding contract `contract`.
+        """Return a collection, and for each probe the `count` most similar subjects by their best face, best first.
+
+        Args:
+            name: name of the collection.
+            contract: contract of the probes.
+            probes: float32 (size) each.
+            count: at least 1.
 
         Raises:
             Refused: ``COLLECTION_NOT_FOUND``, ``EMBEDDING_CONTRACT_MISMATCH`` or ``INVALID_EMBEDDING``.
@@ -151,20 +157,6 @@ class Reader:
         collection = await self.collection(name)
         if contract != collection.kind.contract:
             raise contract_mismatch(collection)
-        return collection, await self.search(collection, probes, count)
-
-    async def search(
-        self, collection: Collection, probes: Sequence[NDArray[np.float32]], count: int
-    ) -> list[list[Hit]]:
-        """Return for each probe the `count` most similar subjects by their most similar face, best first.
-
-        Args:
-            probes: float32 (size) each.
-            count: at least 1.
-
-        Raises:
-            Refused: ``INVALID_EMBEDDING``.
-        """
         unit = [normalised(probe, collection.kind.size) for probe in probes]
 
         async def ask(faces: FaceTable) -> list[list[Hit]]:
@@ -175,7 +167,7 @@ class Reader:
                     return [mirror.best(probe, count) for probe in unit]
             return [await faces.search_index(probe, count) for probe in unit]
 
-        return await self._read(collection, ask)
+        return collection, await self._read(collection, ask)
 
     async def _mirror(self, faces: FaceTable) -> Mirror | None:
         """Return the mirror of `faces` at the latest version, or None if it needs too much memory.

@@ -99,7 +99,9 @@ async def enrol(
 
 
 async def search(reader: Reader, probes: Sequence[Vector], count: int = 5, name: str = NAME) -> list[list[Hit]]:
-    return await reader.search(await reader.collection(name), probes, count)
+    collection = await reader.collection(name)
+    _, hits = await reader.find(name, collection.kind.contract, probes, count)
+    return hits
 
 
 async def found(reader: Reader, probe: Vector, count: int = 5, name: str = NAME) -> list[str]:

@@ -13,7 +13,7 @@ from gallery.mirror import Mirror
 from gallery.reader import Reader
 from gallery.writer import Writer
 from tests.fakes import serve_log
-from tests.gallery.sample_gallery import KIND, NAME, enrol, face, found, people, refusal, table_folder
+from tests.gallery.sample_gallery import KIND, NAME, enrol, face, found, people, refusal, search, table_folder
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +56,7 @@ async def test_a_damaged_collection_is_reported_until_it_is_repaired_and_others_
     damage(folder)
     made = len(mirrors)
     with serve_log() as log:
-        for ask in (reader.search(damaged, [faces[0].embedding], 1), reader.faces(damaged, "subject-1")):
+        for ask in (search(reader, [faces[0].embedding]), reader.faces(damaged, "subject-1")):
             assert await refusal(ask) == "COLLECTION_UNREADABLE"
         for _ in range(2):
             assert await reader.unreadable() == [NAME]
@@ -100,7 +100,7 @@ async def test_concurrent_reads_survive_changes_and_a_damaged_collection(
             assert NAME in {collection.name for collection in await reader.collections()}
             assert await found(reader, faces[number].embedding, 1) == [f"subject-{number}"]
             assert await reader.count(await reader.collection(NAME)) in (8, 9)
-            assert await refusal(reader.search(broken, [faces[0].embedding], 1)) == "COLLECTION_UNREADABLE"
+            assert await refusal(search(reader, [faces[0].embedding], name="broken")) == "COLLECTION_UNREADABLE"
             assert await reader.unreadable() == ["broken"]
             if changes.done():
                 return

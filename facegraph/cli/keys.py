@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from access.keys import SCOPES, KeysError, create, read, revoke
+from access.settings import AccessArgs
 from facegraph.cli.options import JsonOption
 from facegraph.cli.output import command_errors, escaped, make_table, print_json, print_line, stderr, stdout
 from project.root import ROOT
@@ -18,7 +19,7 @@ FileOption = Annotated[
     Path,
     typer.Option("--keys-file", envvar="KEYS_FILE", help="A relative path starts at the project, as in the service."),
 ]
-DEFAULT_FILE = Path("data/keys.json")
+DEFAULT_FILE: Path = AccessArgs.model_fields["keys_file"].default
 
 
 @command_errors(KeysError)

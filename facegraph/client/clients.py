@@ -1,7 +1,7 @@
 """The two clients: the same methods over blocking and over async connections."""
 
-import asyncio
-import time
+from asyncio import sleep as async_sleep
+from time import sleep
 from typing import Self, TypeVar
 
 import httpx
@@ -102,7 +102,7 @@ class Client:
             result = attempts.result(outcome)
             if not isinstance(result, RetryAfter):
                 return result
-            time.sleep(result.seconds)
+            sleep(result.seconds)
 
 
 class AsyncClient:
@@ -172,4 +172,4 @@ class AsyncClient:
             result = attempts.result(outcome)
             if not isinstance(result, RetryAfter):
                 return result
-            await asyncio.sleep(result.seconds)
+            await async_sleep(result.seconds)

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from access.keys import Keys, create, read
-from access.settings import AccessArgs
-from facegraph.cli import keys
 from tests.facegraph.cli import Run
 
 
@@ -61,7 +59,3 @@ def test_a_key_is_revoked(run: Run, file: Path) -> None:
     assert run("keys", "revoke", key.id)[:2] == (0, f"revoked {key.id} of door\n")
     assert Keys(file).find(text) is None
     assert run("keys", "revoke", key.id) == (1, "", f"error there is no key with the id {key.id}\n")
-
-
-def test_the_default_file_is_the_services() -> None:
-    assert AccessArgs.model_fields["keys_file"].default == keys.DEFAULT_FILE

@@ -3,8 +3,6 @@
 import asyncio
 import inspect
 import logging
-import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from facegraph.client import AsyncClient, Client, Collection, NoAnswerError, Subject, SubjectEmbedding
+from facegraph.client import AsyncClient, Client, Collection, NoAnswerError, Subject, SubjectEmbedding, clients
 from facegraph.client.http_options import http_options
 from tests.facegraph.client import ADDRESS, in_process
 from tests.fakes import People, service
@@ -64,19 +62,11 @@ def test_a_failed_request_is_sent_again_after_the_delay(blocking: bool, monkeypa
             raise httpx.ConnectError("refused")
         return outcomes.pop(0)
 
-    # A server that runs in another thread of this process waits, too.
-    this_thread, sleep, sleep_async = threading.current_thread(), time.sleep, asyncio.sleep
+    async def async_sleep(seconds: float) -> None:
+        waits.append(seconds)
 
-    def recorded(seconds: float) -> bool:
-        if ours := threading.current_thread() is this_thread:
-            waits.append(seconds)
-        return ours
-
-    async def sleep_elsewhere(seconds: float) -> None:
-        await sleep_async(0 if recorded(seconds) else seconds)
-
-    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(0 if recorded(seconds) else seconds))
-    monkeypatch.setattr(asyncio, "sleep", sleep_elsewhere)
+    monkeypatch.setattr(clients, "sleep", waits.append)
+    monkeypatch.setattr(clients, "async_sleep", async_sleep)
     made = (Client if blocking else AsyncClient)(ADDRESS, transport=httpx.MockTransport(respond))
     found: Any = made.collections()
     assert (found if blocking else asyncio.run(found)) == ()

@@ -20,10 +20,7 @@ a\
     option http-ignore-probes\
     http-error status 408 content-type application/json string '{"error":{"code":"REQUEST_TIMEOUT","message":"The request did not arrive in time","details":{}},"request_id":null}'\
     http-error status 413 content-type application/json string '{"error":{"code":"BODY_TOO_LARGE","message":"The request body exceeds the limit of 67108864 bytes","details":{}},"request_id":null}'\
-    http-request return status 405 content-type application/json string '{"error":{"code":"METHOD_NOT_ALLOWED","message":"Unknown method","details":{}},"request_id":null}' unless { method GET HEAD POST PUT PATCH DELETE OPTIONS }\
-    http-request return status 400 content-type application/json string '{"error":{"code":"INVALID_REQUEST","message":"The path or a header contains characters that are not allowed","details":{}},"request_id":null}' if !{ path_beg / } or { req.hdrs -m reg '[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]' }\
     http-request del-header upgrade\
-    http-request set-uri %[pathq] unless { url_beg / }\
     http-request deny deny_status 413 if { req.body_size gt 67108864 }\
     http-request wait-for-body time 8s
 }

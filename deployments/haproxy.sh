@@ -13,6 +13,7 @@ for word in "$@"; do
     option=$word
 done
 if command -v setpriv >/dev/null; then
-    exec setpriv --pdeathsig KILL "$FACEGRAPH_HAPROXY" "$@"
+    # A parent that has ended before this would send no signal, and an orphan would keep the port.
+    exec setpriv --pdeathsig KILL sh -c '[ "$PPID" = "$0" ] && exec "$@"' "$PPID" "$FACEGRAPH_HAPROXY" "$@"
 fi
 exec "$FACEGRAPH_HAPROXY" "$@"

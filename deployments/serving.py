@@ -58,16 +58,14 @@ def run(path: Path) -> None:
 
 
 def _behind_haproxy(config: Any) -> Any:
-    """Return `config` with the host of the ingress replicas, and set FACEGRAPH_BIND if HAProxy's host differs.
+    """Return `config` with the host of the ingress replicas, and set FACEGRAPH_BIND to HAProxy's host.
 
     Serve has one setting for both hosts, but HAProxy always reaches the replicas on its machine at 127.0.0.1.
     """
-    # The variable may be inherited from another service that started this one.
-    os.environ.pop("FACEGRAPH_BIND", None)
-    host = config.get("http_options", {}).get("host", ANYWHERE)
     ours = os.environ.get("RAY_SERVE_HAPROXY_BINARY_PATH") == str(transport.HAPROXY)
     enabled = os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1" and os.environ.get("RAY_ADDRESS") == "local"
-    if not (ours and enabled) or host in (ANYWHERE, LOOPBACK):
+    if not (ours and enabled):
         return config
-    os.environ["FACEGRAPH_BIND"] = host
-    return config if host == "::" else {**config, "http_options": {**config["http_options"], "host": LOOPBACK}}
+    options = config.get("http_options", {})
+    os.environ["FACEGRAPH_BIND"] = host = options.get("host", ANYWHERE)
+    return config if host in (ANYWHERE, "::") else {**config, "http_options": {**options, "host": LOOPBACK}}

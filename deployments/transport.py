@@ -24,6 +24,8 @@ SWITCHES = {
     "RAY_SERVE_HAPROXY_BINARY_PATH": str(HAPROXY),
     # HAProxy adds the caller's address to X-Forwarded-For.
     "FORWARDED_HOPS": "1",
+    # A new HAProxy can listen while the one that it replaces is still ending.
+    "SERVE_SOCKET_REUSE_PORT_ENABLED": "1",
     # A stopping replica of the ingress waits this long for other nodes' proxies; the default is half a minute.
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
     # gRPC between replicas instead of Ray's object store: less than half the time per hop for about 100 KB.

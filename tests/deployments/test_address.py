@@ -15,10 +15,9 @@ from deployments.errors import ConfigError, StartError
 
 
 @pytest.fixture
-def free() -> Address:
-    """A loopback address with a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return Address("127.0.0.1", server.getsockname()[1])
+def free(lone_port: int) -> Address:
+    """A loopback address with a free port, which no other process gets."""
+    return Address("127.0.0.1", lone_port)
 
 
 @pytest.mark.parametrize(

@@ -214,13 +214,16 @@ def non_maximum_suppression(boxes: Boxes, overlap: float, *, within: bool = Fals
 def _overlapping(some: Boxes, others: Boxes, overlap: float, within: bool) -> NDArray[np.bool_]:
     """Whether each of n boxes overlaps each of m others by more than `overlap`, (n, m)."""
     # As in facenet-pytorch, a box has both its first and its last pixel `within`.
-    edge = int(within)
+    shared, own, other = _areas(some, others, int(within))
+    return np.asarray(shared > overlap * (np.minimum(own, other) if within else own + other - shared))
+
+
+def _areas(some: Boxes, others: Boxes, edge: int) -> tuple[NDArray[np.float32], ...]:
+    """Intersections (n, m) and areas, (n, 1) and (m). The length of a side is its difference plus `edge`."""
     corners = np.maximum(some[:, None, :2], others[:, :2])
     sides = np.maximum(np.minimum(some[:, None, 2:4], others[:, 2:4]) - corners + edge, 0)
-    shared = sides[..., 0] * sides[..., 1]
-    own, other = ((boxes[:, 2:4] - boxes[:, :2] + edge).prod(axis=1) for boxes in (some, others))
-    whole = np.minimum(own[:, None], other) if within else own[:, None] + other - shared
-    return np.asarray(shared > overlap * whole)
+    own, other = (boxes[:, 2:4] - boxes[:, :2] + edge for boxes in (some, others))
+    return sides[..., 0] * sides[..., 1], (own[:, 0] * own[:, 1])[:, None], other[:, 0] * other[:, 1]
 
 
 def _smallest_window(pick: Pick, picked: Face, width: int, height: int) -> float:

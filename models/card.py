@@ -74,8 +74,8 @@ class Card(Strict):
         crops: crops of a face that the network reads; several if it reads several scales.
         input: preprocessing of an `onnx_file` network.
         output: the task's description of the network's output; None for a detector.
-        preprocessing: version of the preprocessing. Change it when crops or normalisation change, so that old
-            embeddings are not compared with new ones.
+        preprocessing_version: changed by hand when crops or normalisation change, so that old embeddings are not
+            compared with new ones.
         fusion: how the members are combined. A fusion has no files or exports, and the catalogue takes its crops,
             licence and caveats from the members' cards.
     """
@@ -97,7 +97,7 @@ class Card(Strict):
     crops: tuple[CropSpec, ...] = ()
     input: Input | None = None
     output: SerializeAsAny[TaskOutput] | None = Field(None, validate_default=True)
-    preprocessing: str
+    preprocessing_version: str
     fusion: Fusion | None = None
     thresholds: tuple[Threshold, ...] = ()
 
@@ -200,7 +200,8 @@ class Card(Strict):
     @property
     def embedding_contract(self) -> str:
         """Sixteen hex digits that change whenever embeddings stop being comparable."""
-        parts = [*(file.sha256 for file in self.files), repr(self.crops), self.preprocessing, *map(str, self.shape)]
+        parts = [*(file.sha256 for file in self.files), repr(self.crops), self.preprocessing_version]
+        parts += map(str, self.shape)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def threshold(self, metric: str) -> Threshold:

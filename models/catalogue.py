@@ -16,7 +16,7 @@ from models.sources import problems
 CARDS = Path(__file__).parent / "cards"
 ARCHITECTURES = Path(__file__).parent / "architectures"
 
-INHERITED = ("architecture", "framework", "licence", "non_commercial", "crops", "preprocessing")
+INHERITED = ("architecture", "framework", "licence", "non_commercial", "crops", "preprocessing_version")
 """Fields that a fusion takes from its members' cards, and that its own card must not have."""
 
 
@@ -123,7 +123,7 @@ def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) 
         "caveats": (*own, *dict.fromkeys(each for member in members for each in member.caveats if each not in own)),
         "non_commercial": any(member.non_commercial for member in members),
         "crops": tuple(dict.fromkeys(spec for member in members for spec in member.crops)),
-        "preprocessing": " ".join(member.preprocessing for member in members),
+        "preprocessing_version": " ".join(member.preprocessing_version for member in members),
     }
 
 

@@ -132,7 +132,7 @@ class Store:
         parts = [
             EXPORTER_VERSION,
             card.architecture,
-            card.preprocessing,
+            card.preprocessing_version,
             *card.exports,
             *(f.sha256 for f in card.files),
             *(table for table in described if table != "{}"),

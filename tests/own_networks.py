@@ -14,7 +14,7 @@ task = "{task}"
 architecture = "onnx_file"
 framework = "onnx"
 licence = "MIT"
-preprocessing = "1"
+preprocessing_version = "1"
 exports = ["{name}.made.onnx"]
 crops = [{{ size = 32, fit = "box" }}]
 input = {{ mean = 0.0, std = 255.0, layout = "nchw", colours = "rgb" }}

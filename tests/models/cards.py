@@ -26,7 +26,7 @@ def fields(**changes: Any) -> dict[str, Any]:
         "exports": ["embedder.onnx"],
         "crops": [{"size": 112, "fit": "aligned"}],
         "output": {"size": 8},
-        "preprocessing": "1",
+        "preprocessing_version": "1",
         "thresholds": [{"metric": "cosine", "value": 0.4, "measured_on": "nothing"}],
     } | changes
 

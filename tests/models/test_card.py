@@ -167,7 +167,7 @@ def test_a_source_that_is_not_pinned_or_not_known_is_refused(source: dict[str, s
         {"crops": [{"size": 160, "fit": "aligned"}]},
         {"crops": [BOX]},
         {"crops": [{"size": 112, "fit": "aligned", "scale": 1.1}]},
-        {"preprocessing": "2"},
+        {"preprocessing_version": "2"},
         {"output": {"size": 16}},
         {"files": [weight_file()]},
     ],

@@ -65,7 +65,7 @@ def test_a_damaged_file_is_named(store: Store, folder: Path, damage: Callable[[P
 
 
 def test_an_export_of_another_card_or_exporter_is_not_ready(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    for change in ({"preprocessing": "2"}, {"architecture": "other"}, {"exports": ("first.onnx",)}):
+    for change in ({"preprocessing_version": "2"}, {"architecture": "other"}, {"exports": ("first.onnx",)}):
         assert store.state(CARD.model_copy(update=change)) == "weights only"
     for field, value in (("output", EmbedderOutput(size=9)), ("crops", (CropSpec(size=9, fit="box"),))):
         [problem] = store.problems(CARD.model_copy(update={field: value}))

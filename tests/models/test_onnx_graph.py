@@ -17,7 +17,6 @@ from models.input import Input
 from models.onnx_graph import (
     MIN_SPOOF,
     with_any_batch,
-    with_constant_weights,
     with_crops_in,
     with_leaf_logit,
     with_photos_in,
@@ -58,13 +57,6 @@ def test_photos_of_any_size_come_in_as_bytes_and_reach_the_network_as_planes(sha
     photos = pixels(*shape)
     [planes] = answers(with_photos_in(identity("n, 3, h, w")), photos)
     np.testing.assert_array_equal(planes, photos.transpose(0, 3, 1, 2))
-
-
-def test_weights_among_the_inputs_become_constant() -> None:
-    core = written("core (float[n] x, float[n] w) => (float[n] y) { y = Add (x, w) }", w=np.array([1, 2], np.float32))
-    model = with_constant_weights(core)
-    assert [entry.name for entry in model.graph.input] == ["x"]
-    assert answers(model, np.zeros(2, np.float32))[0].tolist() == [1, 2]
 
 
 def test_leaf_scores_become_the_logit_of_what_the_route_leaves_of_one() -> None:

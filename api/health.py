@@ -12,9 +12,8 @@ from api.contracts.faces import ROLE
 from api.padding import answered_dimensions
 from api.service import CurrentService, Service
 from api.v1.examples import example
-from graphs.flow_settings import FlowSettings
-from graphs.stages import Stage, embedding_kind
-from graphs.thresholds import threshold_of
+from api.v1.models import NetworkAnswer
+from graphs.stages import embedding_kind
 from models.tasks.embedder import EMBEDDER
 
 router = APIRouter(tags=["health"])
@@ -89,7 +88,12 @@ async def get_health(service: CurrentService, response: Response) -> dict[str, A
         "service": "facegraph",
         **_facenet(service),
         "version": VERSION,
-        "networks": {stage.role: _described(stage, service.settings) for stage in stages},
+        "networks": {
+            stage.role: NetworkAnswer.of(stage, service.settings).model_dump(
+                exclude_none=True, exclude={"embedding_contract", "threshold_source"}
+            )
+            for stage in stages
+        },
     }
 
 
@@ -128,12 +132,3 @@ def _facenet(service: Service) -> dict[str, Any]:
         "embedding_dimensions": answered_dimensions(service, kind.size),
         "network_dimensions": kind.size,
     }
-
-
-def _described(stage: Stage[Any, Any], settings: FlowSettings) -> dict[str, Any]:
-    card = stage.card
-    about: dict[str, Any] = {"model": card.name, "title": card.title, "licence": card.licence}
-    if card.task == EMBEDDER.name:
-        [size] = card.shape
-        about |= {"embedding_dimensions": size, "cosine_threshold": threshold_of(settings, stage).value}
-    return about

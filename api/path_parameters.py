@@ -3,19 +3,13 @@
 from typing import Annotated
 
 from fastapi import Path
-from starlette.convertors import Convertor, register_url_convertor
+from starlette.convertors import PathConvertor, register_url_convertor
 
 
-class _TextConvertor(Convertor[str]):
+class _TextConvertor(PathConvertor):
     """The rest of the path, including line breaks, at which Starlette's ``path`` stops: it reads ``a%0A`` as ``a``."""
 
     regex = "(?s:.*)"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
 
 
 register_url_convertor("text", _TextConvertor())

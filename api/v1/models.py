@@ -1,5 +1,6 @@
 """GET /v1/models: the models that a request can choose."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from fastapi import APIRouter
@@ -10,7 +11,8 @@ from api.parameters import StrictRoute
 from api.service import CurrentService
 from api.v1.attributes import attribute_stages
 from api.v1.examples import example
-from graphs.stages import Stage
+from graphs.flow_settings import FlowSettings
+from graphs.stages import Stage, embedding_kind
 from graphs.thresholds import threshold_of
 from models.tasks.embedder import EMBEDDER
 from models.tasks.liveness import LIVENESS
@@ -42,6 +44,16 @@ class NetworkAnswer(BaseModel):
     threshold_source: Literal["configuration", "card"] | None = Field(
         None, description="Where `cosine_threshold` was set."
     )
+
+    @classmethod
+    def of(cls, stage: Stage[Any, Any], settings: FlowSettings) -> "NetworkAnswer":
+        card = stage.card
+        about: dict[str, Any] = {"model": card.name, "title": card.title, "licence": card.licence}
+        if card.task == EMBEDDER.name:
+            kind, threshold = embedding_kind(stage), threshold_of(settings, stage)
+            about |= {"embedding_contract": kind.contract, "embedding_dimensions": kind.size}
+            about |= {"cosine_threshold": threshold.value, "threshold_source": threshold.source}
+        return cls(**about)
 
 
 class DefaultsAnswer(BaseModel):
@@ -75,25 +87,13 @@ async def get_models(service: CurrentService) -> ModelsAnswer:
     """List the models that a request can choose."""
     stages = service.stages
 
-    def answer(stage: Stage[Any, Any]) -> NetworkAnswer:
-        card = stage.card
-        network = NetworkAnswer(model=card.name, title=card.title, licence=card.licence)
-        if card.task != EMBEDDER.name:
-            return network
-        threshold = threshold_of(service.settings, stage)
-        [size] = card.shape
-        about = {
-            "embedding_contract": card.embedding_contract,
-            "embedding_dimensions": size,
-            "cosine_threshold": threshold.value,
-            "threshold_source": threshold.source,
-        }
-        return network.model_copy(update=about)
+    def answers(of: Mapping[str, Stage[Any, Any]]) -> dict[str, NetworkAnswer]:
+        return {name: NetworkAnswer.of(stage, service.settings) for name, stage in of.items()}
 
     return ModelsAnswer(
-        detectors={role: answer(stage) for role, stage in stages.detectors.items()},
-        liveness={role: answer(stage) for role, stage in stages.of(LIVENESS.name).items()},
-        embedders={role: answer(stage) for role, stage in stages.of(EMBEDDER.name).items()},
-        attributes={name: answer(stage) for name, stage in attribute_stages(stages, None).items()},
+        detectors=answers(stages.detectors),
+        liveness=answers(stages.of(LIVENESS.name)),
+        embedders=answers(stages.of(EMBEDDER.name)),
+        attributes=answers(attribute_stages(stages, None)),
         defaults=DefaultsAnswer.model_validate(stages.defaults),
     )

@@ -72,22 +72,12 @@ def test_an_address_is_fetched(url: str) -> None:
     assert asyncio.run(from_field(url, service(addresses=FakeAddresses({url: PHOTO})))) == PHOTO
 
 
-@pytest.mark.parametrize(
-    ("field", "code"),
-    [
-        ("ftp://photos.example/a", "INVALID_IMAGE"),
-        (" http://a", "INVALID_IMAGE"),
-        ("A" * 408, "IMAGE_TOO_LARGE"),
-        ("https://photos.example/a.jpg", "URL_NOT_ALLOWED"),
-    ],
-)
-def test_a_field_is_base64_unless_it_begins_like_an_address(field: str, code: str) -> None:
-    # This service fetches no addresses.
+def test_a_field_is_base64_unless_it_begins_like_an_address() -> None:
     made = service(limits=LimitArgs(max_image_size=300))
     assert asyncio.run(from_field(TEXT, made)) == PHOTO
-    with pytest.raises(Refused) as caught:
-        asyncio.run(from_field(field, made))
-    assert caught.value.code == code
+    for field, code in (("ftp://a", "INVALID_IMAGE"), (" http://a", "INVALID_IMAGE"), ("A" * 408, "IMAGE_TOO_LARGE")):
+        with pytest.raises(Refused, match=code):
+            asyncio.run(from_field(field, made))
 
 
 @brief

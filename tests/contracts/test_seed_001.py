@@ -59,11 +59,8 @@ def database(service: httpx.Client, request: pytest.FixtureRequest) -> Iterator[
         assert made.delete_face(face_id).status_code == 200
 
 
-def test_faces_are_added_found_replaced_and_deleted(
-    database: Database, mindy: bytes, mindy_again: bytes, jerry: bytes
-) -> None:
+def test_faces_are_added_found_and_deleted(database: Database, mindy: bytes, mindy_again: bytes, jerry: bytes) -> None:
     threshold = THRESHOLDS[database.variant]
-    assert database.found(mindy)["match_found"] is False
     assert database.add_face("jane_smith", mindy).status_code == 200
     stranger = database.found(jerry)
     assert (stranger["match_found"], stranger["threshold"]) == (False, threshold)
@@ -78,7 +75,4 @@ def test_faces_are_added_found_replaced_and_deleted(
     # Facenet's threshold is below the similarity, arcface's above it.
     assert 0.7 < again["similarity_score"] < 0.8
     assert again["match_found"] is (database.variant == "facenet")
-    assert database.add_face("jane_smith", jerry).status_code == 200
-    assert database.found(mindy)["match_found"] is False
-    assert database.delete_face("jane_smith").json()["remaining_faces"] == 1
-    assert database.ids() == [JOHN]
+    assert database.delete_face(JOHN).json()["remaining_faces"] == 1

@@ -76,10 +76,8 @@ def test_a_subject_has_its_faces_first_enrolled_first_and_each_can_be_deleted() 
     first, second = (api.enrol("x", photo).json()["photos"][0]["face_id"] for photo in ("anna", "bob"))
     response = api.get(path("x"))
     assert response.status_code == 200
-    assert response.json().keys() == {"id", "faces"}
     faces = response.json()["faces"]
     assert [(face["face_id"], face["label"]) for face in faces] == [(first, "anna.jpg"), (second, "bob.jpg")]
-    assert all(face.keys() == {"face_id", "label", "created"} for face in faces)
     assert datetime.fromisoformat(faces[0]["created"]).utcoffset() is not None
     response = api.delete(f"{STAFF}/faces/{first}")
     assert (response.status_code, response.json()) == (200, {"deleted_faces": 1})

@@ -6,7 +6,7 @@ import { PhotoSlot } from "./photo.js";
 export class PhotoForm {
   #button;
   #said;
-  #missing;
+  #how;
   #asking = null;
 
   /**
@@ -19,41 +19,41 @@ export class PhotoForm {
    *   result to show
    * @param {(error: Error) => void} how.fail shows an error
    */
-  constructor(view, names, { missing, doing, ask, fail }) {
+  constructor(view, names, how) {
     const [form, alert, result] = ["form", "[data-alert]", "[data-result]"].map((each) => view.querySelector(each));
     Object.assign(this, { alert, result, fields: form.elements });
+    this.#how = how;
     this.#button = form.querySelector("[type=submit]");
     this.#said = form.querySelector("[role=status]");
-    this.#missing = missing;
     this.slots = [...form.querySelectorAll("[data-photo]")].map(
       (host, index) => new PhotoSlot(host, names[index], () => this.changed()),
     );
-    this.run = async () => {
-      this.#asking?.abort();
-      this.#asking = new AbortController();
-      const { signal } = this.#asking;
-      this.#said.textContent = doing;
-      tell(alert, null);
-      try {
-        const [faces, parts] = await ask(signal);
-        this.#show(faces, parts);
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#show([], []);
-        fail(error);
-      }
-      this.#said.textContent = "";
-    };
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.run();
     });
   }
 
+  async run() {
+    this.#asking?.abort();
+    this.#asking = new AbortController();
+    const { signal } = this.#asking;
+    this.#said.textContent = this.#how.doing;
+    tell(this.alert, null);
+    try {
+      this.#show(...(await this.#how.ask(signal)));
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#show([], []);
+      this.#how.fail(error);
+    }
+    this.#said.textContent = "";
+  }
+
   /** Discard the answer: a photo or an option that it depends on has changed. */
   changed() {
     this.#asking?.abort();
-    const missing = this.#missing();
+    const missing = this.#how.missing();
     this.#button.disabled = missing !== null;
     this.#said.textContent = missing ?? "";
     this.#show([], []);

@@ -3,7 +3,6 @@
 import ast
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,13 @@ class LazyCommand(TyperCommand):
     """
 
     def __init__(self, name: str, module: str, panel: str) -> None:
-        self._function = f"{name.replace('-', '_')}_command"
-        self._module = f"{__package__}.{module}"
-        super().__init__(name, help=_summaries(self._module)[self._function], rich_help_panel=panel)
+        self._module, self._function = module, f"{name.replace('-', '_')}_command"
+        super().__init__(name, help=_summaries(module)[self._function], rich_help_panel=panel)
 
     def load(self) -> Any:
         """Import the command."""
         app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-        app.command(self.name)(getattr(import_module(self._module), self._function))
+        app.command(self.name)(getattr(import_module(f"{__package__}.{self._module}"), self._function))
         return get_command(app)
 
 
@@ -56,9 +54,6 @@ class LazyGroup(TyperGroup):
 @cache
 def _summaries(module: str) -> dict[str, str]:
     """Return the first docstring line of each function of a module, without importing it."""
-    found = find_spec(module)
-    assert found is not None
-    assert found.origin is not None
-    tree = ast.parse(Path(found.origin).read_text("utf-8"))
+    tree = ast.parse(Path(__file__).with_name(f"{module}.py").read_text("utf-8"))
     texts = {node.name: ast.get_docstring(node) for node in tree.body if isinstance(node, ast.FunctionDef)}
     return {name: text.partition("\n")[0] for name, text in texts.items() if text}

@@ -1,7 +1,7 @@
 """`facegraph gallery re-embed`: moves a collection to another embedder by enrolling its photos again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -15,55 +15,55 @@ from facegraph.cli.output import CommandError, escaped, print_line
 from facegraph.cli.person_folders import FileOutcome, find_people, unreadable_file
 from facegraph.client import AsyncClient, StoredFace
 
+# Photos that were enrolled once are accepted without checking quality again. Others are checked as usual.
+ONE_FACE, EVERY_FACE = EnrolmentRules("report", "prominent"), EnrolmentRules("report", "all")
+OTHER_PHOTO = EnrolmentRules("require", "one")
+
 
 @dataclass
 class ReEmbedPlan:
     """Which photos to enrol again.
 
     Attributes:
-        one_face: by subject, the photos that were enrolled with one face.
-        every_face: by subject, the photos that were enrolled with every face.
-        other_photos: by subject, all photos of subjects without any enrolled photo.
-        missing: enrolled faces whose photo is not in the folder.
+        photos: by rules and subject: the photos that were enrolled with one face, or with every face; and all photos of
+            subjects without any enrolled photo.
+        lost: files that cannot be read, and enrolled faces whose photo is not in the folder.
         absent: subjects with no photo at all in the folder.
-        unreadable: files that cannot be read.
     """
 
-    one_face: dict[str, list[Path]] = field(default_factory=dict)
-    every_face: dict[str, list[Path]] = field(default_factory=dict)
-    other_photos: dict[str, list[Path]] = field(default_factory=dict)
-    missing: list[FileOutcome] = field(default_factory=list)
-    absent: list[str] = field(default_factory=list)
-    unreadable: list[FileOutcome] = field(default_factory=list)
+    photos: dict[EnrolmentRules, dict[str, list[Path]]]
+    lost: list[FileOutcome]
+    absent: list[str]
 
 
 def re_embed_plan(enrolled: Mapping[str, Sequence[StoredFace]], found: Mapping[str, Sequence[Path]]) -> ReEmbedPlan:
     """Find the photos of the enrolled faces by their digests. Both arguments are keyed by subject."""
-    plan = ReEmbedPlan()
+    plan = ReEmbedPlan({ONE_FACE: {}, EVERY_FACE: {}, OTHER_PHOTO: {}}, [], [])
     for subject, faces in enrolled.items():
         photos = []
         for path in found.get(subject, ()):
             try:
                 photos.append((path, path.read_bytes()))
             except OSError as error:
-                plan.unreadable.append(unreadable_file(subject, path, error))
+                plan.lost.append(unreadable_file(subject, path, error))
         one, every = (
             {face: path for path, photo in photos for face in face_ids(subject, photo, every_face)}
             for every_face in (False, True)
         )
         ids = [face.face_id for face in faces]
         if one_face := [one[face] for face in ids if face in one]:
-            plan.one_face[subject] = one_face
+            plan.photos[ONE_FACE][subject] = one_face
         if every_face := list(dict.fromkeys(every[face] for face in ids if face in every)):
-            plan.every_face[subject] = every_face
+            plan.photos[EVERY_FACE][subject] = every_face
         if not photos:
             plan.absent.append(subject)
         if photos and not (one_face or every_face):
-            plan.other_photos[subject] = [path for path, _ in photos]
+            plan.photos[OTHER_PHOTO][subject] = [path for path, _ in photos]
         else:
-            lost = [face for face in faces if face.face_id not in one and face.face_id not in every]
-            plan.missing += [
-                FileOutcome(subject, face.label, "missing", message="photo not found in the folder") for face in lost
+            plan.lost += [
+                FileOutcome(subject, face.label, "missing", message="photo not found in the folder")
+                for face in faces
+                if face.face_id not in one and face.face_id not in every
             ]
     return plan
 
@@ -101,8 +101,8 @@ def re_embed_command(
         enrolled = await enrolment.enrolled_faces(old, [subject.id async for subject in client.subjects(old)])
         plan = re_embed_plan(enrolled, found.photos)
         outcomes.extend(each for each in found.unusable if each.subject in enrolled)
-        outcomes.extend(plan.unreadable + plan.missing)
-        by_other_photos.extend(plan.other_photos)
+        outcomes.extend(plan.lost)
+        by_other_photos.extend(plan.photos[OTHER_PHOTO])
         if plan.absent and not without_missing:
             raise CommandError(
                 f"{len(plan.absent)} of {len(enrolled)} subjects of {old} have no photo in {folder}; nothing was "
@@ -110,12 +110,7 @@ def re_embed_command(
             )
         await create_collection(client, new, role)
         there = await enrolment.subject_ids(new)
-        # Accept photos that were already enrolled once without checking quality again. Check others as usual.
-        for photos, rules in (
-            (plan.one_face, EnrolmentRules("report", "prominent")),
-            (plan.every_face, EnrolmentRules("report", "all")),
-            (plan.other_photos, EnrolmentRules("require", "one")),
-        ):
+        for rules, photos in plan.photos.items():
             await enrolment.enrol(new, there, photos, rules, outcomes)
         arrived = {subject.id async for subject in client.subjects(new)}
         lost.extend(subject for subject in enrolled if subject not in arrived and subject not in plan.absent)

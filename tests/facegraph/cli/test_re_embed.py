@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from facegraph.cli.folder_enrolment import face_ids
-from facegraph.cli.re_embed import re_embed_plan
+from facegraph.cli.re_embed import EVERY_FACE, ONE_FACE, OTHER_PHOTO, re_embed_plan
 from facegraph.client import Client, StoredFace
 from tests.facegraph.cli import Run
 from tests.fakes import People
@@ -36,12 +36,14 @@ def test_photos_are_recognised_by_their_digests(tmp_path: Path) -> None:
     found = {"anna": ("one", "new", "memory"), "bob": ("group",), "carl": ("other",), "unknown": ("one",)}
     photos = {subject: [tmp_path / name for name in names] for subject, names in found.items()}
     plan = re_embed_plan(enrolled, photos)
-    assert plan.one_face == {"anna": [tmp_path / "one"]}
-    assert plan.every_face == {"bob": [tmp_path / "group"]}
-    assert plan.other_photos == {"carl": [tmp_path / "other"]}
-    assert [(each.subject, each.photo) for each in plan.missing] == [("anna", "gone"), ("dora", "lost")]
+    expected = {ONE_FACE: ("anna", "one"), EVERY_FACE: ("bob", "group"), OTHER_PHOTO: ("carl", "other")}
+    assert plan.photos == {rules: {subject: [tmp_path / name]} for rules, (subject, name) in expected.items()}
+    assert [(each.subject, Path(each.photo).name, each.code) for each in plan.lost] == [
+        ("anna", "memory", "UNREADABLE"),
+        ("anna", "gone", ""),
+        ("dora", "lost", ""),
+    ]
     assert plan.absent == ["dora"]
-    assert [each.code for each in plan.unreadable] == ["UNREADABLE"]
 
 
 def test_a_collection_is_embedded_again_and_resumed(run: Run, people: People, staff: Client, folder: Path) -> None:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,7 +32,6 @@ MIN_DISK = 2**28
 MIN_STORE = 75 * 2**20
 """Ray's minimum object store size, in bytes."""
 
-TEMPORARY = Path("/tmp")  # noqa: S108
 LONGEST_FOLDER = 107 - len("/ray/session_2026-01-31_12-00-00_000000_4194304/sockets/plasma_store")
 """Maximum length of the temporary folder's path, in bytes: Linux's limit for socket paths, minus the longest name that
 Ray appends."""
@@ -110,16 +108,15 @@ def open_files() -> None:
 def temporary_folder() -> Path:
     """Choose the folder for Ray's sockets and logs: RAY_TMPDIR, else TMPDIR, else /tmp.
 
-    If TMPDIR is too long, or HAProxy cannot use it, it is replaced for all processes, because Python and HAProxy also
-    create sockets there.
+    A TMPDIR that is too long is replaced by /tmp for all processes, because Python also creates sockets there.
 
     Raises:
         StartError: the folder cannot be used.
     """
+    if len(os.fsencode(Path(os.environ.get("TMPDIR", "/")).absolute())) > LONGEST_FOLDER:
+        os.environ["TMPDIR"] = "/tmp"  # noqa: S108
     name = "RAY_TMPDIR" if os.environ.get("RAY_TMPDIR") else "TMPDIR"
-    folder = Path(os.environ.get(name) or TEMPORARY).absolute()
-    if name == "TMPDIR" and not _is_fit(folder):
-        folder = TEMPORARY
+    folder = Path(os.environ.get(name) or "/tmp").absolute()  # noqa: S108
     if len(os.fsencode(folder)) > LONGEST_FOLDER:
         raise StartError(f"{name} is too long: Ray's sockets allow at most {LONGEST_FOLDER} bytes. Use a shorter path")
     there = nearest(folder / "ray")
@@ -131,8 +128,6 @@ def temporary_folder() -> Path:
         needed = f"Ray needs {MIN_DISK >> 20} MiB for its logs"
         raise StartError(f"{there} has only {free >> 20} MiB free, but {needed}: free some space, or set {name}")
     os.environ["RAY_TMPDIR"] = str(folder)
-    if (others := os.environ.get("TMPDIR")) and not _is_fit(Path(others).absolute()):
-        os.environ["TMPDIR"] = str(folder if _is_fit(folder) else TEMPORARY)
     return folder
 
 
@@ -140,11 +135,6 @@ def nearest(path: Path) -> Path:
     """Return `path`, or its nearest parent that exists and is visible to this user."""
     # Below a folder that this user cannot enter, such as /root, `Path.exists` would raise PermissionError.
     return next(each for each in (path, *path.parents) if os.path.exists(each))
-
-
-def _is_fit(folder: Path) -> bool:
-    """Whether `folder` is short enough for sockets, and HAProxy's configuration can name it without quotes."""
-    return len(os.fsencode(folder)) <= LONGEST_FOLDER and quote(str(folder)) == str(folder)
 
 
 def object_store(folder: Path = Path("/dev/shm")) -> None:  # noqa: S108

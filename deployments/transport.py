@@ -68,9 +68,6 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
 MAX_CONNECTIONS = 4096
 """Serve's default limit for HAProxy, used if the open-file limit allows it."""
 
-LONGEST_PARENT = 107 - len("/facegraph-12345678/" + 56 * "a" + "/admin.sock.4194304.tmp")
-"""Maximum length of the parent folder's path, in bytes: Linux's limit for socket paths, minus the names below it."""
-
 FILES = {
     "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": "haproxy.cfg",
     "RAY_SERVE_HAPROXY_SOCKET_PATH": "admin.sock",
@@ -108,12 +105,9 @@ def set_up() -> Iterator[Path]:
         for name in PORTS:
             if name not in os.environ:
                 os.environ[name] = str(held.enter_context(reserved_port()))
-        within = tempfile.gettempdir()
-        if len(os.fsencode(within)) > LONGEST_PARENT:
-            within = "/tmp"  # noqa: S108
-        folder = Path(
-            held.enter_context(tempfile.TemporaryDirectory(prefix="facegraph-", dir=within, ignore_cleanup_errors=True))
-        )
+        # Linux limits the paths of sockets to 107 bytes, and the names below this folder need nearly all of them.
+        made = tempfile.TemporaryDirectory(prefix="facegraph-", dir="/tmp", ignore_cleanup_errors=True)
+        folder = Path(held.enter_context(made))
         for name, file in FILES.items():
             os.environ.setdefault(name, str(folder / file))
         yield folder

@@ -2,7 +2,6 @@
 
 import os
 import resource
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,12 +34,6 @@ def test_set_variables_are_kept() -> None:
     os.environ.update(own)
     with transport.set_up():
         assert {name: os.environ[name] for name in own} == own
-
-
-def test_long_temporary_folder_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with transport.set_up() as folder:
-        assert folder.parent == Path("/tmp")
 
 
 @pytest.mark.parametrize(("files", "connections"), [(1024, 329), (2048, 739), (2**20, 4096), (64, 1), (-1, 4096)])

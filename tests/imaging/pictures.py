@@ -3,10 +3,12 @@
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import PIL.Image
+import pytest
 
 from imaging.decode import Limits, decode
 from imaging.faces import Pixels
@@ -66,6 +68,22 @@ def outcome(data: bytes, limits: Limits | None = None) -> str:
     except Refused as refused:
         return str(refused)
     return f"{photo.width}x{photo.height}"
+
+
+def refusal(function: Callable[..., object], *args: object) -> Refused:
+    """The refusal that `function` raises."""
+    with pytest.raises(Refused) as caught:
+        function(*args)
+    return caught.value
+
+
+def compared(data: bytes, expected: Pixels) -> str:
+    """``whole`` if the decoded pixels are the expected ones, ``other pixels``, or the refusal's code and message."""
+    try:
+        pixels = decode(data, Limits()).pixels
+    except Refused as refused:
+        return str(refused)
+    return "whole" if np.array_equal(pixels, expected) else "other pixels"
 
 
 def difference(data: bytes, expected: Pixels) -> float:

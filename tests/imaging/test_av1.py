@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.av1 import av1_work
-from imaging.refused import Refused
 from tests.imaging.coded_headers import av1_sequence, av1_unit, bits
+from tests.imaging.pictures import refusal
 
 SEQUENCE, TEMPORAL_DELIMITER, FRAME_HEADER, FRAME = 1, 2, 3, 6
 KEY, SWITCH = 0, 3
@@ -36,12 +36,6 @@ def frame(time: int, number: int, tools: str, kind: int, shown: str, screen: str
     return bits(text + other * (screen == "1" and tools[1] == "c") + other * number + own_size * (kind != SWITCH))
 
 
-def refusal(coded: bytes) -> str:
-    with pytest.raises(Refused) as caught:
-        av1_work(coded)
-    return caught.value.code
-
-
 digits = st.sampled_from("01")
 
 
@@ -53,7 +47,7 @@ def test_work_is_pixels_and_frames_and_a_frame_with_its_own_size_is_too_complex(
     assert av1_work(sequence) == (WIDTH * HEIGHT, 0)
     header = frame(TIMINGS[timing], IDS[ids], TOOLS[tools], kind, shown, screen, own_size, other)
     if kind == SWITCH or own_size == "1":
-        assert refusal(sequence + av1_unit(FRAME, header)) == "IMAGE_TOO_COMPLEX"
+        assert refusal(av1_work, sequence + av1_unit(FRAME, header)).code == "IMAGE_TOO_COMPLEX"
     else:
         assert av1_work(sequence + av1_unit(FRAME_HEADER, header) * 2) == (WIDTH * HEIGHT, 2)
 
@@ -67,9 +61,9 @@ def test_the_largest_picture_counts_and_reduced_headers_have_no_own_size(spare: 
 
 def test_broken_headers_are_damage() -> None:
     for broken in (av1_unit(FRAME, b"\0"), av1_unit(SEQUENCE, b"\0"), b"\x0a\5abc", b"\x0a" + b"\x80" * 9, b"\x0a"):
-        assert refusal(broken) == "INVALID_IMAGE"
+        assert refusal(av1_work, broken).code == "INVALID_IMAGE"
 
 
 def test_too_many_units_are_too_complex() -> None:
     assert av1_work(b"\x12\0" * 1025) == (0, 0)
-    assert refusal(b"\x12\0" * 1026) == "IMAGE_TOO_COMPLEX"
+    assert refusal(av1_work, b"\x12\0" * 1026).code == "IMAGE_TOO_COMPLEX"

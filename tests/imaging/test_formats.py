@@ -1,9 +1,7 @@
 """Formats are recognised by content, and other known ones are refused by name."""
 
-import pytest
-
 from imaging.formats import recognise
-from imaging.refused import Refused
+from tests.imaging.pictures import refusal
 
 NAMED = {
     "a JPEG XL": [b"\xff\x0a\xfa\x1f", b"\0\0\0\x0cJXL \r\n\x87\n"],
@@ -30,19 +28,13 @@ UNKNOWN = [b"", b"hello", b"<?xml version='1.0'?><rss>", b"RIFF\0\0\0\0WAVE", b"
 HEIF_BRANDS = b"heic heix heim heis hevc hevx hevm hevs mif1 mif2 msf1 miaf avif avis".split()
 
 
-def refusal(data: bytes) -> str:
-    with pytest.raises(Refused) as caught:
-        recognise(data)
-    return caught.value.message
-
-
 def test_a_known_format_is_refused_by_name_and_an_unknown_one_without() -> None:
     only = "only JPEG, PNG, WEBP, BMP, HEIC and AVIF files are accepted"
     for name, examples in NAMED.items():
         for data in examples:
-            assert refusal(data + bytes(100)) == f"The image is {name} file; {only}"
+            assert refusal(recognise, data + bytes(100)).message == f"The image is {name} file; {only}"
     for data in UNKNOWN:
-        assert refusal(data) == "The image is not a JPEG, PNG, WEBP, BMP, HEIC or AVIF file"
+        assert refusal(recognise, data).message == "The image is not a JPEG, PNG, WEBP, BMP, HEIC or AVIF file"
 
 
 def test_heic_and_avif_are_recognised_by_their_brand() -> None:

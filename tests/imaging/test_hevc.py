@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.hevc import SampleFormat, hevc_work, sample_format
-from imaging.refused import Refused
 from tests.imaging.coded_headers import hevc_units, parameter_set
+from tests.imaging.pictures import refusal
 
 
 def configuration(chroma: int, depth: int, *sets: bytes, length_size: int = 4) -> bytes:
@@ -21,12 +21,6 @@ def configuration(chroma: int, depth: int, *sets: bytes, length_size: int = 4) -
 
 def a_slice(first: bool) -> bytes:
     return bytes([1 << 1, 1, first << 7 | 1])
-
-
-def refusal(config: bytes, coded: bytes) -> str:
-    with pytest.raises(Refused) as caught:
-        hevc_work(config, coded)
-    return caught.value.code
 
 
 @given(
@@ -54,7 +48,7 @@ def test_work_is_the_largest_picture_and_the_number_of_slices(
 def test_samples_that_differ_from_the_configuration_are_damage(wrong: dict[str, Any]) -> None:
     """They made pi-heif 1.4.0 write out of bounds."""
     config = configuration(3 if "planes" in wrong else 1, 8)
-    assert refusal(config, hevc_units(parameter_set(640, 480, **wrong))) == "INVALID_IMAGE"
+    assert refusal(hevc_work, config, hevc_units(parameter_set(640, 480, **wrong))).code == "INVALID_IMAGE"
 
 
 @pytest.mark.parametrize(
@@ -70,11 +64,11 @@ def test_samples_that_differ_from_the_configuration_are_damage(wrong: dict[str, 
     ids=["configuration", "short unit", "cut unit", "padding", "profiles only", "cut parameter set"],
 )
 def test_broken_headers_are_damage(config: bytes, coded: bytes) -> None:
-    assert refusal(config, coded) == "INVALID_IMAGE"
+    assert refusal(hevc_work, config, coded).code == "INVALID_IMAGE"
 
 
 def test_several_pictures_or_too_many_units_are_too_complex() -> None:
     config, other = configuration(1, 8), b"\x4e\1\0"
     assert hevc_work(config, hevc_units(*[other] * 1025)) == (0, 0)
-    assert refusal(config, hevc_units(*[other] * 1026)) == "IMAGE_TOO_COMPLEX"
-    assert refusal(config, hevc_units(a_slice(True), a_slice(True))) == "IMAGE_TOO_COMPLEX"
+    assert refusal(hevc_work, config, hevc_units(*[other] * 1026)).code == "IMAGE_TOO_COMPLEX"
+    assert refusal(hevc_work, config, hevc_units(a_slice(True), a_slice(True))).code == "IMAGE_TOO_COMPLEX"

@@ -1,4 +1,4 @@
-"""The reader: searches of unusual collections, indexes, memory, and galleries that are replaced under it.
+"""The reader: searches of unusual collections, indexes, memory, sizes, and galleries that are replaced under it.
 
 `test_changes` compares searches and listings after any sequence of changes with brute force.
 """
@@ -7,6 +7,7 @@ import gc
 import shutil
 import weakref
 from dataclasses import replace
+from unittest.mock import AsyncMock
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from gallery.location import Location
 from gallery.mirror import Mirror
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, NewFace
+from gallery.size import Size, SizeCounter
 from gallery.writer import Writer
 from tests.gallery.sample_gallery import (
     KIND,
@@ -30,6 +32,7 @@ from tests.gallery.sample_gallery import (
     people,
     refusal,
     search,
+    table_folder,
     table_of,
     vectors,
     writing,
@@ -207,3 +210,25 @@ async def test_a_gallery_that_replaced_another_is_read(location: Location, reade
         # The old record stands for the collection that has its name now.
         assert await reader.count(before) == 2
         assert await reader.unreadable() == []
+
+
+async def test_sizes_are_summed_by_model_and_only_changed_collections_are_read(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(location, 0)
+    read = AsyncMock(side_effect=reader.statistics)
+    monkeypatch.setattr(reader, "statistics", read)
+    async with writing(location, collection=None) as writer:
+        for name, kind in [("guests", KIND), ("old", EmbeddingKind("facenet", "facenet", "c2", SIZE)), ("staff", KIND)]:
+            await writer.create(name, kind, None)
+        await enrol(writer, face("ada"), face("ada", source="another"), face("bob"), name="staff")
+        await enrol(writer, face("ada"), name="guests")
+        counter = SizeCounter(reader)
+        assert await counter.measure() == {KIND.model: Size(2, 4, 3), "facenet": Size(1, 0, 0)}
+        assert read.await_count == 3
+        await writer.drop("old")
+        await writer.delete_subjects("staff", ["ada"])
+        assert await counter.measure() == {KIND.model: Size(2, 2, 2), "facenet": Size(0, 0, 0)}
+        assert [call.args[0].name for call in read.await_args_list[3:]] == ["staff"]
+        shutil.rmtree(table_folder(location, (await reader.collection("guests")).table))
+        assert await counter.measure() == {KIND.model: Size(1, 1, 1), "facenet": Size(0, 0, 0)}

@@ -1,6 +1,5 @@
 """The pixels that the decode gate makes of good files."""
 
-import struct
 import zlib
 from typing import Any
 
@@ -10,12 +9,14 @@ import PIL.PngImagePlugin
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from imaging import decode as gate
+from imaging import sixteen_bit
 from imaging.decode import Limits, decode
 from imaging.encode import encode_png
 from imaging.faces import Pixels
-from tests.imaging.pictures import ORIENTATION_TAG, difference, encoded, exif, gradient, noise, outcome, png
+from tests.imaging.pictures import ORIENTATION_TAG, Chunk, difference, encoded, exif, gradient, noise, outcome, png
 
 LOSSLESS: dict[str, dict[str, Any]] = {"PNG": {}, "BMP": {}, "WEBP": {"lossless": True}}
 # How each EXIF orientation stores an upright photo (CIPA DC-008, "Orientation").
@@ -44,9 +45,12 @@ def image(mode: str, *pixels: Any, palette: list[int] | None = None) -> PIL.Imag
     return made
 
 
-def sixteen_bit_grey(*samples: int, transparent: int) -> bytes:
-    rows = zlib.compress(b"\0" + struct.pack(f">{len(samples)}H", *samples))
-    return png(len(samples), 1, 16, 0, (b"tRNS", struct.pack(">H", transparent)), (b"IDAT", rows))
+def sixteen_bits(samples: NDArray[np.uint16], colour: int, *chunks: Chunk, alpha: int = 0xFFFF) -> bytes:
+    """A PNG file of the samples as grey (0, 4) or as all three colours (2, 6), with `alpha` (4, 6)."""
+    parts = [samples] * (3 if colour & 2 else 1) + [np.full_like(samples, alpha)] * (colour >> 2)
+    rows = np.dstack(parts).astype(">u2").reshape(len(samples), -1)
+    packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    return png(samples.shape[1], samples.shape[0], 16, colour, *chunks, (b"IDAT", packed))
 
 
 @given(st.sampled_from(sorted(LOSSLESS)), st.integers(1, 9), st.integers(1, 9), st.sampled_from([None, *range(10)]))
@@ -104,7 +108,10 @@ FILES: dict[str, tuple[bytes, list[list[int]]]] = {
         encoded(image("P", 0, 1, palette=TEN_TO_SIXTY), transparency=0),
         [[255] * 3, [40, 50, 60]],
     ),
-    "transparent 16-bit grey": (sixteen_bit_grey(0x1234, 0x2832, transparent=0x1234), [[255] * 3, [0x28] * 3]),
+    "transparent 16-bit grey": (
+        sixteen_bits(np.array([[0x1234, 0x2832]], np.uint16), 0, (b"tRNS", b"\x12\x34")),
+        [[255] * 3, [0x28] * 3],
+    ),
 }
 
 
@@ -139,3 +146,24 @@ def test_a_photo_is_the_same_in_bands(mode: str, width: int, height: int, monkey
 
 def test_a_png_file_that_is_encoded_has_the_very_pixels() -> None:
     assert np.array_equal(decode(encode_png(noise(7, 5)), Limits()).pixels, noise(7, 5))
+
+
+@given(
+    st.sampled_from([0, 2, 4, 6]), st.one_of(st.integers(0, 16).map(lambda bits: 2**bits - 1), st.integers(0, 65535))
+)
+def test_a_photo_is_brightened_to_its_bits_if_none_exceeds_twelve(colour: int, largest: int) -> None:
+    samples = np.linspace(0, largest, 64).astype(np.uint16).reshape(8, 8)
+    unused = 16 - max(largest.bit_length(), 8) if largest < 0x1000 else 0
+    pixels = decode(sixteen_bits(samples, colour), Limits()).pixels
+    assert (pixels == (samples << unused >> 8)[..., None]).all()
+
+
+def test_transparency_is_kept_when_a_photo_is_brightened() -> None:
+    assert (decode(sixteen_bits(np.full((2, 2), 0xFFF, np.uint16), 6, alpha=0), Limits()).pixels == 255).all()
+
+
+def test_a_colour_photo_of_too_many_pixels_stays_dark(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = sixteen_bits(np.full((2, 3), 0xFFF, np.uint16), 2)
+    for most, brightness in ((6, 255), (5, 15)):
+        monkeypatch.setattr(sixteen_bit, "MAX_PIXELS", most)
+        assert (decode(data, Limits()).pixels == brightness).all()

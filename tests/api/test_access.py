@@ -13,7 +13,7 @@ from api.admission import ALWAYS
 from api.app import create_app, routes
 from api.scopes import NEEDS, asked
 from tests.api.asgi import ask
-from tests.api.keyed import KeyedService, filled
+from tests.api.conftest import KeyedService, filled
 from tests.fakes import serve_log
 
 Headers = dict[Scope, dict[str, str]]
@@ -71,7 +71,7 @@ def test_a_key_comes_in_either_header(keyed: KeyedService) -> None:
     assert keyed.ask("GET", f"/v1/models?api_key={key}").status_code == 401
 
 
-@pytest.mark.parametrize("path", sorted(ALWAYS))
+@pytest.mark.parametrize("path", sorted(ALWAYS | {"/", "/health", "/ui/", "/ui/app.js"}))
 def test_paths_about_the_service_itself_need_no_key(path: str, keyed: KeyedService) -> None:
     assert keyed.ask("GET", path).status_code == 200
     assert keyed.ask("GET", path, {"X-API-Key": "wrong"}).status_code == 200
@@ -100,7 +100,13 @@ def test_without_required_keys_a_caller_without_one_may_do_everything(make_keyed
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nowhere", 404), ("GET", "/match", 405), ("HEAD", "/v1/models", 405), ("OPTIONS", "/v1/models", 405)],
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/ui/nowhere", 404),
+        ("GET", "/match", 405),
+        ("HEAD", "/v1/models", 405),
+        ("OPTIONS", "/v1/models", 405),
+    ],
 )
 def test_an_unknown_route_is_a_401_without_a_key(method: str, path: str, status: int, keyed: KeyedService) -> None:
     assert keyed.ask(method, path).status_code == 401

@@ -10,7 +10,7 @@ from starlette.types import Message
 
 from api.scopes import NEEDS
 from tests.api.asgi import ask
-from tests.api.keyed import KeyedService, filled
+from tests.api.conftest import KeyedService, filled
 from tests.fakes import direction, serve_log
 
 ADDRESS = "192.0.2.7"

@@ -1,8 +1,9 @@
 """Errors as answers: each contract's form and status, a request id, and nothing of the service's inside."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -13,8 +14,9 @@ from api.errors import GENERAL, envelope, request_id_of, response
 from graphs.stages import DetectionRequest
 from imaging.faces import Detection
 from imaging.refused import Refused
+from tests.api.hostile import COLLECTION, REQUESTS, Hostile
 from tests.conftest import PROJECT
-from tests.fakes import FakeNetwork, client, serve_log, stages
+from tests.fakes import FakeDetector, FakeNetwork, client, serve_log, stages
 
 PAIR = {"image1": "QUJD", "image2": "QUJD"}
 SECRET = "the secret path /srv/models"
@@ -132,3 +134,28 @@ def test_an_invalid_request_id_is_replaced(sent: str) -> None:
     fresh = request_id_of({"x-request-id": sent})
     assert len(fresh) == 32
     assert fresh != request_id_of({})
+
+
+@pytest.fixture(scope="module")
+def attacked() -> Iterator[httpx.Client]:
+    # The decode gate has its own tests of hostile files.
+    with client(stages(FakeDetector(Refused("INVALID_IMAGE", "The image is damaged")))) as attacked:
+        assert attacked.put(COLLECTION, json={}).status_code == 201
+        yield attacked
+
+
+def shape(body: Any) -> Any:
+    """The keys of an answer and the types of its values, with any details."""
+    if not isinstance(body, dict):
+        return type(body)
+    return {key: dict if key == "details" else shape(value) for key, value in body.items()}
+
+
+@pytest.mark.parametrize("hostile", [pytest.param(request, id=request.name) for request in REQUESTS])
+def test_a_hostile_request_is_a_4xx_in_its_paths_form(attacked: httpx.Client, hostile: Hostile) -> None:
+    found = attacked.request(hostile.method, hostile.path, headers=hostile.headers, content=hostile.content)
+    assert 400 <= found.status_code < 500, found.text[:500]
+    form = FORMS.get(hostile.path.partition("?")[0].split("/")[1], envelope)
+    assert shape(found.json()) == shape(form(Refused("CODE", "Because"), "id")[1])
+    assert len(found.content) < 2000, "it is no echo"
+    assert attacked.get("/health").json()["status"] == "healthy"

@@ -53,8 +53,8 @@ def test_health_has_the_fields_of_every_contract(monkeypatch: pytest.MonkeyPatch
     assert (found["model"], found["embedding_dimensions"], found["network_dimensions"]) == ("other-model", 512, 3)
     described = {"title": "The liveness", "licence": "The liveness's licence"}
     assert found["networks"]["crmnet"] == {"model": "liveness-model", **described}
-    facenet = found["networks"]["facenet"]
-    assert (facenet["embedding_dimensions"], facenet["cosine_threshold"]) == (3, 0.5)
+    described = {"model": "other-model", "title": "The other", "licence": "The other's licence"}
+    assert found["networks"]["facenet"] == {**described, "embedding_dimensions": 3, "cosine_threshold": 0.5}
 
 
 def test_without_a_facenet_health_names_none() -> None:

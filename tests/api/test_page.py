@@ -1,14 +1,12 @@
 """The files of the page at /ui: who may load them, how long they are cached, and what they may load."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from api import page
 from api.security_headers import HEADERS
-from tests.api.keyed import KeyedService
 from tests.fakes import client
 
 LOADED = re.compile(r'(?:src|href)="([^"#]+)"|from "([^"]+)"')
@@ -69,11 +67,3 @@ def test_other_paths_are_not_found_and_redirect_to_no_other_host(path: str) -> N
     response = client().get(path, headers={"host": "elsewhere.example"}, follow_redirects=False)
     assert response.status_code == 404
     assert response.json()["error"]["code"] == "NOT_FOUND"
-
-
-def test_the_page_needs_no_key(make_keyed: Callable[..., KeyedService]) -> None:
-    session = make_keyed(require_keys=True).client
-    assert session.get("/ui").status_code == session.get("/ui/app.js").status_code == 200
-    assert session.get("/v1/models").status_code == 401
-    # Nothing else below it is open.
-    assert session.get("/ui/nowhere").status_code == 401

@@ -1,4 +1,4 @@
-"""A browser, and a page in it that must load nothing of other origins and log no error."""
+"""A browser, and a page that must load nothing of other origins, log no error, and leave no control without a name."""
 
 from collections.abc import Iterator
 
@@ -24,10 +24,9 @@ def browser() -> Iterator[BrowserContext]:
 def watched(browser: BrowserContext, service: httpx.Client) -> Iterator[Watched]:
     made = Watched(browser, str(service.base_url.join("/")))
     yield made
-    complaints, foreign = made.complaints, made.foreign()
+    found = made.complaints, made.foreign(), made.nameless()
     made.page.close()
-    assert complaints == []
-    assert foreign == set()
+    assert found == ([], set(), [])
 
 
 @pytest.fixture

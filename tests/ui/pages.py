@@ -23,6 +23,18 @@ VIEWS = {
 }
 """Each view, and an element that is there once it is drawn."""
 
+NAMED = "button, a, input, select, summary, [role=meter], progress, dialog, img, section"
+NAMELESS = """(named) => [...document.querySelectorAll(named)]
+    .filter((each) => each.checkVisibility() || each.matches("input.visually-hidden"))
+    .filter((each) => {
+        const by = each.getAttribute("aria-labelledby");
+        const named = each.getAttribute("aria-label") || (by && document.getElementById(by)?.textContent) ||
+            [...(each.labels ?? [])].map((label) => label.textContent).join("") || each.alt || each.textContent;
+        // An empty alt is said on purpose, of a picture that tells nothing.
+        return !named?.trim() && !each.matches("img[alt='']");
+    })
+    .map((each) => each.outerHTML.slice(0, 120))"""
+
 
 @contextmanager
 def started(browser: Browser) -> Iterator[BrowserContext]:
@@ -63,6 +75,11 @@ class Watched:
         own = urlsplit(self.address)[:2]
         asked = {urlsplit(request.url) for request in self.asked}
         return {each.geturl() for each in asked if each.scheme not in ("blob", "data") and each[:2] != own}
+
+    def nameless(self) -> list[str]:
+        """Visible controls without a name."""
+        found: list[str] = self.page.evaluate(NAMELESS, NAMED)
+        return found
 
     def _hear(self, message: ConsoleMessage) -> None:
         # The browser itself logs each refused request.

@@ -19,7 +19,7 @@ def compare(page: Page, *photos: bytes) -> None:
 
 def test_two_photos_of_one_person_and_the_details_of_the_answer(page: Page, mindy: bytes, mindy_again: bytes) -> None:
     compare(page, mindy, mindy_again)
-    expect(page.get_by_role("heading", name="The same person")).to_be_visible()
+    expect(page.locator("#compare [aria-live=polite]").get_by_role("heading", name="The same person")).to_be_visible()
     similarity = page.get_by_role("meter", name="Cosine similarity")
     assert 0.42 < float(similarity.get_attribute("aria-valuenow") or 0) <= 1
     assert "needs at least 0.42 (model default)" in (similarity.get_attribute("aria-valuetext") or "")

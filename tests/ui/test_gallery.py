@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.contracts import nobody, side_by_side
-from tests.ui.pages import choose, edit, fail, file, view
+from tests.ui.pages import Watched, choose, edit, fail, file, view
 
 PEOPLE = ("madonna", "mindy_kaling")
 
@@ -49,7 +49,7 @@ def subjects(service: httpx.Client, room: str) -> dict[str, int]:
 
 
 def test_from_an_empty_gallery_to_a_found_face_and_back(
-    page: Page, service: httpx.Client, room: str, sample_photos: Path, tmp_path: Path
+    page: Page, watched: Watched, service: httpx.Client, room: str, sample_photos: Path, tmp_path: Path
 ) -> None:
     page.get_by_role("link", name="Gallery", exact=True).click()
     view(page).get_by_label("Name", exact=True).fill(room)
@@ -89,7 +89,10 @@ def test_from_an_empty_gallery_to_a_found_face_and_back(
     page.get_by_role("link", name="Gallery", exact=True).click()
     page.get_by_role("link", name=re.compile(room)).click()
     page.get_by_role("button", name="Delete mindy_kaling").click()
-    page.get_by_role("button", name="Keep").click()
+    keep = page.get_by_role("dialog", name="Delete mindy_kaling?").get_by_role("button", name="Keep")
+    expect(keep).to_be_focused()
+    assert watched.nameless() == []
+    keep.click()
     assert "mindy_kaling" in subjects(service, room)
     page.get_by_role("button", name="Delete mindy_kaling").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()

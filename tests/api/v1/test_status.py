@@ -5,7 +5,7 @@ from dataclasses import replace
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from tests.api.keyed import KeyedService
+from tests.api.conftest import KeyedService
 from tests.fakes import client, stages
 from tests.local_gallery import LocalGallery
 

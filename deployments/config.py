@@ -11,6 +11,7 @@ from pydantic_settings import SettingsError
 
 from deployments.address import is_port
 from deployments.errors import ConfigError
+from deployments.settings import INGRESS, ReplicaSettings
 from graphs.flow_settings import FlowSettings
 from graphs.settings import AppArgs
 from models.errors import ModelError
@@ -58,8 +59,11 @@ def check_config(config: Any) -> list[AppArgs]:
                     f"{place}{deployment['name']}.ray_actor_options would replace the stage's share of the machine: "
                     "set its cpus and gpus in args"
                 )
-            if deployment["name"] == "ingress":
-                _check_flow_settings(deployment.get("user_config") or {}, checked[-1], f"{place}ingress.user_config.")
+            user_config, name = deployment.get("user_config") or {}, deployment["name"]
+            if name == INGRESS:
+                _check_flow_settings(user_config, args, f"{place}{name}.user_config.")
+            elif name in {stage.deployment(role) for role, stage in args.stages.items()}:
+                _valid(ReplicaSettings, user_config, f"{place}{name}.user_config.")
     return checked
 
 

@@ -20,7 +20,8 @@ from api.service import Service
 from api.settings import AddressArgs, LimitArgs
 from deployments.readiness import first_looks
 from deployments.remote_gallery import RemoteGallery
-from deployments.stage import INGRESS, Caller, Replica, StageCaller
+from deployments.settings import INGRESS
+from deployments.stage import Caller, Replica, StageCaller
 from deployments.status import Controller, ServeStatus
 from deployments.workers import Workers
 from graphs.flow_settings import FlowSettings

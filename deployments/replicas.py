@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deployments.batching import Batcher
+from deployments.settings import ReplicaSettings
 from deployments.workers import Workers
 from graphs.stages import DetectionRequest, FaceCrops
 from imaging.decode import Limits
@@ -14,9 +16,9 @@ from imaging.faces import Detection
 from models.catalogue import card, networks_of
 from models.detection import PhotoDetector
 from models.device import Device
-from models.engines import Engine, load_detector, load_network
+from models.engines import Engine, RawNetwork, load_detector, load_network
 from models.store import Store
-from telemetry.request_record import TimedAnswer
+from telemetry.request_record import TimedAnswer, covered
 from telemetry.tracing import add_steps
 
 
@@ -26,11 +28,25 @@ class ModelReplica:
     Args:
         model: name of the model's card.
         store: folder of the models.
+        device: the model's device.
         workers: threads that run the model.
     """
 
-    def __init__(self, model: str, store: Path, workers: Workers) -> None:
-        self._card, self._store, self._workers = card(model), Store(store), workers
+    def __init__(self, model: str, store: Path, device: Device, workers: Workers) -> None:
+        self._card, self._store, self._device, self._workers = card(model), Store(store), device, workers
+        self._settings, self._batchers = ReplicaSettings(), list[Batcher]()
+
+    def batcher(self, network: RawNetwork, workers: Workers) -> Batcher:
+        """Return `network` with dynamic batches as large as the settings allow."""
+        made = Batcher(network, workers, self._settings.largest(self._device))
+        self._batchers.append(made)
+        return made
+
+    def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Apply the deployment's `user_config`, at the start and when it changes. Unknown keys are rejected."""
+        self._settings = ReplicaSettings(**user_config)
+        for each in self._batchers:
+            each.largest = self._settings.largest(self._device)
 
     async def ready(self) -> None:
         """Check that the model's files are still present, so that a new replica can start.
@@ -46,8 +62,8 @@ class DetectorReplica(ModelReplica):
     """Decodes photos, finds faces and cuts crops with `models.detection.PhotoDetector`.
 
     Args:
-        model, store, workers: as in `ModelReplica`.
-        engine, device: runtime and device.
+        model, store, device, workers: as in `ModelReplica`.
+        engine: runtime of the model.
         limits: limits of the decode gate.
         options: keyword arguments of the detector's class.
     """
@@ -62,8 +78,13 @@ class DetectorReplica(ModelReplica):
         options: dict[str, Any],
         workers: Workers,
     ) -> None:
-        super().__init__(model, store, workers)
-        self._photos = PhotoDetector(load_detector(self._card, self._store, engine, device, options), limits)
+        super().__init__(model, store, device, workers)
+        detector = load_detector(self._card, self._store, engine, device, options, self._batched)
+        self._photos = PhotoDetector(detector, limits)
+
+    def _batched(self, network: RawNetwork) -> Batcher:
+        # A thread apart from the workers, which decode the next photos while it waits for the GPU.
+        return self.batcher(network, Workers(1))
 
     async def answer(self, question: DetectionRequest) -> TimedAnswer[Detection]:
         """Find faces in encoded photos, one photo per worker, and crop the faces that count."""
@@ -78,19 +99,19 @@ class FaceNetworkReplica(ModelReplica):
     """Runs a model that reads face crops.
 
     Args:
-        model, store, workers: as in `ModelReplica`.
-        engine, device: runtime and device.
+        model, store, device, workers: as in `ModelReplica`.
+        engine: runtime of the model.
     """
 
     def __init__(self, model: str, store: Path, engine: Engine, device: Device, workers: Workers) -> None:
-        super().__init__(model, store, workers)
-        self._network = load_network(self._card, self._store, engine, device)
-        # On a CPU, the time grows with the number of faces, so they are split between the threads.
-        self._parts = workers.count if device.kind == "cpu" else 1
+        super().__init__(model, store, device, workers)
+        network = load_network(self._card, self._store, engine, device)
+        self._batches = self.batcher(lambda *crops: (network(*crops),), workers)
 
     async def answer(self, question: FaceCrops) -> TimedAnswer[NDArray[np.float32]]:
         """Return the model's outputs for n faces: float32 (n, *shape)."""
-        parts = max(1, min(self._parts, len(question[0])))
-        shares = zip(*(np.array_split(crop, parts) for crop in question), strict=True)
-        answers = await self._workers.run(*(partial(self._network, *share) for share in shares))
-        return TimedAnswer(np.concatenate(answers.answer), answers.seconds)
+        largest, faces = self._batches.largest, len(question[0])
+        starts = range(0, max(faces, 1), largest)
+        ran = await self._batches.run(tuple(crop[start : start + largest] for crop in question) for start in starts)
+        answer = np.concatenate([part.outputs[0] for part in ran])
+        return TimedAnswer(answer, covered(part.interval for part in ran))

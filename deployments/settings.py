@@ -7,7 +7,35 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.card import Card
 from models.catalogue import card
-from models.device import Device
+from models.device import Device, Simulation
+
+INGRESS = "ingress"
+"""Name of the ingress deployment."""
+
+
+class LargestBatch(BaseModel):
+    """The maximum number of faces or photos in a batch, by kind of device."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cpu: int = Field(1, ge=1, description="On a CPU, a batch takes as long as its items do one by one.")
+    gpu: int = Field(32, ge=1, description="On a GPU or a simulated device.")
+
+
+class ReplicaSettings(BaseModel):
+    """The `user_config` of a stage's deployment. A change applies to running replicas."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    largest_batch: LargestBatch = Field(
+        default_factory=LargestBatch,
+        description="While the model runs, waiting calls are collected; the next batch contains at most that many of "
+        "their items.",
+    )
+
+    def largest(self, device: Device) -> int:
+        """Return the maximum number of items in a batch on `device`."""
+        return self.largest_batch.cpu if device.kind == "cpu" else self.largest_batch.gpu
 
 
 class StageArgs(BaseModel):
@@ -51,13 +79,19 @@ class StageArgs(BaseModel):
         """
         return card(self.model)
 
+    def deployment(self, role: str) -> str:
+        """Return the name of the deployment in which the stage with this role runs."""
+        return INGRESS if self.place == "ingress" else f"{self.card.task}-{role}"
+
     def resources(self, gpus: bool) -> dict[str, float]:
         """Return the resources that a replica reserves in Ray. Without `gpus`, stages run on CPUs."""
         return {"num_cpus": self.cpus, "num_gpus": self.gpus if gpus else 0}
 
-    def device(self, gpus: bool, required: bool) -> Device:
+    def device(self, gpus: bool, required: bool, simulation: Simulation | None = None) -> Device:
         """Return the device of a replica. If it is a GPU and `required`, it must be usable."""
         threads = math.ceil(self.cpus)
+        if simulation is not None:
+            return Device("simulated", threads, simulation=simulation)
         if not gpus or self.gpus == 0:
             return Device("cpu", threads)
         return Device("cuda", threads, self.gpu_memory_mb * 2**20, required)

@@ -25,9 +25,6 @@ Answer = TypeVar("Answer")
 Question = TypeVar("Question")
 Asks = TypeVar("Asks", contravariant=True)
 
-INGRESS = "ingress"
-"""Name of the ingress deployment."""
-
 Attempt = Callable[[], Awaitable[Answer | TimedAnswer[Answer] | Refused]]
 """Makes one call and returns the result or the stage's `Refused`. Called again if the replica died."""
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from ray.exceptions import RayError
 
-from deployments.stage import INGRESS, Caller, StageCaller
+from deployments.settings import INGRESS
+from deployments.stage import Caller, StageCaller
 from imaging.refused import Refused
 from telemetry.brief_cache import BriefCache
 from telemetry.call_window import CallWindow

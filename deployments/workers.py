@@ -29,10 +29,9 @@ class Workers:
         # Pickled without its threads and sent to the replica.
         return Workers, (self._count,)
 
-    @property
-    def count(self) -> int:
-        """The number of threads."""
-        return self._count
+    def submit(self, job: Callable[[], None]) -> None:
+        """Call `job` in a thread when one is free."""
+        self._threads.submit(job)
 
     async def run(self, *parts: Callable[[], Answer]) -> TimedAnswer[list[Answer]]:
         """Call each of `parts` in a thread, in parallel as far as threads are free.

@@ -18,6 +18,7 @@ from deployments.workers import Workers
 from graphs.settings import AppArgs
 from models.catalogue import networks_of
 from models.originals import check_framework
+from models.simulated import simulated_card
 from models.store import Store
 from models.tasks import DETECTOR
 
@@ -32,7 +33,11 @@ def build(args: AppArgs) -> Application:
     Raises:
         ModelError: a model is not in the catalogue, has not been pulled, or needs a framework that is not installed.
     """
-    gpus = args.device == "cuda" or (args.device == "auto" and _cluster_gpus() > 0)
+    # A simulated device reserves shares of logical GPUs, if the cluster has any.
+    gpus = args.device == "cuda" or (args.device != "cpu" and _cluster_gpus() > 0)
+    simulation = args.simulation.simulation() if args.device == "simulated" else None
+    if simulation:
+        logger.warning("No model runs: the device is simulated, and the answers mean nothing")
     store = Store(args.models_dir)
     shares = [{"num_cpus": args.ingress_cpus, "num_gpus": 0.0}]
 
@@ -41,9 +46,11 @@ def build(args: AppArgs) -> Application:
         for network in networks_of(entry):
             store.exports(network)
             check_framework(network, stage.engine)
-        if entry.superseded_by:
+        if simulation:
+            entry = simulated_card(entry)
+        elif entry.superseded_by:
             logger.warning("The model %s of the stage %s is superseded by %s", entry.name, role, entry.superseded_by)
-        device = stage.device(gpus, required=args.device == "cuda")
+        device = stage.device(gpus, required=args.device == "cuda", simulation=simulation)
         replica: Callable[..., Replica[Any, Any]] = FaceNetworkReplica
         bindings: tuple[Any, ...] = (stage.model, args.models_dir, stage.engine, device)
         if entry.task == DETECTOR:
@@ -52,7 +59,7 @@ def build(args: AppArgs) -> Application:
             shares.append(stage.resources(gpus))
             return BoundStage(entry, partial(replica, *bindings))
         deployment: Any = serve.deployment(replica)
-        placed = deployment.options(name=f"{entry.task}-{role}", ray_actor_options=stage.resources(gpus))
+        placed = deployment.options(name=stage.deployment(role), ray_actor_options=stage.resources(gpus))
         return BoundStage(entry, placed.bind(*bindings, workers=Workers(stage.workers)))
 
     stages = {role: bound(role, stage) for role, stage in args.stages.items()}

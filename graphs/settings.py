@@ -13,6 +13,7 @@ from access.settings import AccessArgs
 from api.settings import AddressArgs, LimitArgs
 from deployments.settings import StageArgs
 from gallery.settings import GalleryArgs
+from models.device import Simulation
 from models.store import DEFAULT_STORE, STORE_VARIABLE, chosen_store
 from models.tasks import DETECTOR
 from project.root import ROOT
@@ -21,15 +22,30 @@ OLD_TABLES = ("detectors", "liveness", "embedders")
 """Tables that earlier versions had instead of `stages`."""
 
 
+class SimulationArgs(BaseModel):
+    """Times of the simulated device, for the models of all stages."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    call_ms: float = Field(20, ge=0, description="Milliseconds per call of a model.")
+    item_ms: float = Field(0.5, ge=0, description="Milliseconds per face or photo of the call in addition.")
+
+    def simulation(self) -> Simulation:
+        """Return the times in seconds."""
+        return Simulation(self.call_ms / 1000, self.item_ms / 1000)
+
+
 class AppArgs(BaseModel):
     """The arguments of `graphs.app.build`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    device: Literal["auto", "cpu", "cuda"] = Field(
+    device: Literal["auto", "cpu", "cuda", "simulated"] = Field(
         "auto",
-        description="auto: GPUs if the cluster has any, CPUs otherwise. cuda: GPUs or an error.",
+        description="auto: GPUs if the cluster has any, CPUs otherwise. cuda: GPUs or an error. simulated: no model "
+        "runs, answers mean nothing, and calls take the times in `simulation`; to test batches, queues and scaling.",
     )
+    simulation: SimulationArgs = Field(default_factory=SimulationArgs)
     models_dir: Path = Field(
         DEFAULT_STORE,
         description="The folder that `facegraph models pull` fills, relative to the project. By default MODEL_STORE.",

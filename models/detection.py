@@ -94,7 +94,7 @@ class PhotoDetector:
         watch.lap("decode")
         found = self._find_any_rotation(image.pixels, pick)
         watch.lap("detect")
-        faces = found[: pick.cut] if found or not pick.whole_photo else [_whole(image.pixels)]
+        faces = found[: pick.cut] if found or not pick.whole_photo else [whole_photo(image.pixels)]
         boxes, points = [face.box for face in faces], [face.landmarks for face in faces]
         cuts = {spec: cut(image.pixels, boxes, points, spec) for spec in crops}
         measured = cut(image.pixels, boxes, points, MEASURED)
@@ -185,7 +185,7 @@ class _Stopwatch:
         self.last = now
 
 
-def _whole(pixels: NDArray[np.uint8]) -> Face:
+def whole_photo(pixels: NDArray[np.uint8]) -> Face:
     """Return the whole photo as a face, with the landmarks of an aligned face."""
     height, width = pixels.shape[:2]
     landmarks = TEMPLATE / TEMPLATE_SIZE * (width, height)

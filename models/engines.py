@@ -1,7 +1,7 @@
 """Load models into the runtime that the configuration chooses."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -17,6 +17,7 @@ from models.device import Device
 from models.errors import ModelError
 from models.onnx_session import OnnxNetwork
 from models.originals import check_framework
+from models.simulated import SimulatedDetector, SimulatedNetwork
 from models.store import Store
 from models.trial import check_answer
 
@@ -31,6 +32,9 @@ DETECTORS: Mapping[str, Callable[..., Detector]] = {
 }
 """The detectors by the architecture of their networks, which they take as arguments. BlazeFace has none of its own."""
 
+RawNetwork = Callable[..., tuple[NDArray[Any], ...]]
+"""Takes and returns arrays with one row per item, e.g. a photo, along the first axis."""
+
 CropNetwork = Callable[..., NDArray[np.float32]]
 """Takes one array for each crop of the card, uint8 (n, size, size, 3) RGB, and returns float32 (n, *shape)."""
 
@@ -41,6 +45,8 @@ def load_network(card: Card, store: Store, engine: Engine, device: Device) -> Cr
     Raises:
         ModelError: the model has not been pulled, is damaged, does not run in `engine`, or does not fit its card.
     """
+    if device.simulation is not None:
+        return SimulatedNetwork(card.shape, device.simulation)
     members = load_members(card, store, engine, device)
 
     def network(*crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -71,17 +77,25 @@ def load_members(card: Card, store: Store, engine: Engine, device: Device) -> Cr
     return answers
 
 
-def load_detector(card: Card, store: Store, engine: Engine, device: Device, options: dict[str, Any]) -> Detector:
+def load_detector(
+    card: Card,
+    store: Store,
+    engine: Engine,
+    device: Device,
+    options: dict[str, Any],
+    batched: Callable[[RawNetwork], RawNetwork] = lambda network: network,
+) -> Detector:
     """Load a detector, and run it once.
 
     Args:
         options: keyword arguments of the detector's class in `models.detectors`.
+        batched: wraps each network of the detector, to run concurrent calls of it together.
 
     Raises:
         ModelError: see `load_network`; or the detector does not have one of the options.
     """
     try:
-        detector = _detector(card, store, engine, device, options)
+        detector = _detector(card, store, engine, device, options, batched)
         # A photo of noise, because the later networks of a cascade would not run on a plain one.
         detector.detect(np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8))
     except TypeError as error:
@@ -89,7 +103,17 @@ def load_detector(card: Card, store: Store, engine: Engine, device: Device, opti
     return detector
 
 
-def _detector(card: Card, store: Store, engine: Engine, device: Device, options: dict[str, Any]) -> Detector:
+def _detector(
+    card: Card,
+    store: Store,
+    engine: Engine,
+    device: Device,
+    options: dict[str, Any],
+    batched: Callable[[RawNetwork], RawNetwork],
+) -> Detector:
+    if device.simulation is not None:
+        network = SimulatedNetwork((), device.simulation)
+        return SimulatedDetector(batched(lambda photos: (network(photos),)))
     if card.architecture == "blazeface":
         # Imported here, because MediaPipe takes a second.
         from models.detectors.mediapipe import BlazeFace
@@ -99,9 +123,12 @@ def _detector(card: Card, store: Store, engine: Engine, device: Device, options:
         return BlazeFace(store.exports(card)[0], **options)
     if card.architecture not in DETECTORS:
         raise ModelError(f"{card.name} is not a detector")
-    if engine.startswith("onnx"):
-        return DETECTORS[card.architecture](*(OnnxNetwork(path, device) for path in store.exports(card)), **options)
-    return DETECTORS[card.architecture](*_original(card, store, engine, device), **options)
+    networks: Iterable[RawNetwork] = (
+        (OnnxNetwork(path, device) for path in store.exports(card))
+        if engine.startswith("onnx")
+        else _original(card, store, engine, device)
+    )
+    return DETECTORS[card.architecture](*map(batched, networks), **options)
 
 
 def _exported(card: Card, store: Store, engine: Engine, device: Device) -> CropNetwork:

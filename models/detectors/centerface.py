@@ -63,6 +63,8 @@ class CenterFace(Detector):
         sure_score: see `models.detection.Detector`. In 4.8 % of 270 upright photos the face scores less. Of 18 false
             upright faces in rotated photos, one scores as much.
         overlap: of two boxes with a larger intersection over union, only the better is kept.
+        square: pad every photo to `side` by `side`, so that all photos have the same shape and can share a batch. On a
+            CPU, a photo of 640x480 then takes a third more time.
     """
 
     network: CenterFaceNetwork
@@ -72,13 +74,15 @@ class CenterFace(Detector):
     rival_score: float = 0.6
     sure_score: float = 0.85
     overlap: float = 0.3
+    square: bool = False
 
     def detect(self, pixels: Pixels) -> list[Face]:
         """Find the faces in uint8 (height, width, 3) RGB `pixels`, best score first."""
         scale = min(self.side / max(pixels.shape[:2]), 1.0)
         resized = _resized(pixels, scale)
+        least = self.side if self.square else 1
         height, width = resized.shape[:2]
-        canvas = np.zeros((1, _padded(height), _padded(width), 3), dtype=np.uint8)
+        canvas = np.zeros((1, _padded(max(least, height)), _padded(max(least, width)), 3), dtype=np.uint8)
         canvas[0, :height, :width] = resized
         maps = tuple(each[0] for each in self.network(canvas))
         return [face.scaled(1 / scale) for face in self._faces(maps)]

@@ -125,6 +125,11 @@ ARGS, DEPLOYMENTS = (*APPLICATION, "args"), (*APPLICATION, "deployments")
         ((*ARGS, "gallery"), {"uri": "a\0b"}, "gallery.uri: "),
         ((*DEPLOYMENTS, 0, "user_config"), {"treshold": 1}, "ingress.user_config.treshold: "),
         (
+            (*DEPLOYMENTS, 1, "user_config"),
+            {"largest_batch": {"cpu": 0}},
+            "mtcnn.user_config.largest_batch.cpu: Input",
+        ),
+        (
             (*DEPLOYMENTS, 0, "user_config"),
             {"thresholds": {"arcfase": 0.4}},
             "ingress.user_config.thresholds: unknown embedder arcfase; available: arcface",

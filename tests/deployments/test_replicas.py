@@ -40,7 +40,7 @@ def test_each_photo_is_a_part_with_its_time_and_steps(monkeypatch: pytest.Monkey
         asked.append(args)
         return SimpleNamespace(one=one)
 
-    monkeypatch.setattr(replicas, "load_detector", lambda card, store, *args: (card.name, store.root, *args))
+    monkeypatch.setattr(replicas, "load_detector", lambda card, store, *args: (card.name, store.root, *args[:-1]))
     monkeypatch.setattr(replicas, "PhotoDetector", made)
     monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25, 1.25, 1.5]).__next__))
     device, limits, options = Device(threads=2), Limits(max_bytes=5), {"min_face": 20}
@@ -53,33 +53,37 @@ def test_each_photo_is_a_part_with_its_time_and_steps(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("device", "count", "faces", "shares"),
-    [("cpu", 2, 3, [1, 2]), ("cpu", 1, 3, [3]), ("cpu", 5, 3, [1, 1, 1]), ("cuda", 2, 3, [3]), ("cpu", 2, 0, [0])],
+    ("device", "user_config", "batches"),
+    [
+        ("cpu", None, [1, 1, 1]),
+        ("cuda", None, [3]),
+        ("cpu", {"largest_batch": {"cpu": 2}}, [1, 2]),
+        ("simulated", {"largest_batch": {"gpu": 1}}, [1, 1, 1]),
+    ],
 )
-def test_workers_share_the_faces_on_a_cpu_but_not_on_a_gpu(
-    device: Literal["cpu", "cuda"],
-    count: int,
-    faces: int,
-    shares: list[int],
+def test_faces_run_in_batches_of_the_configured_size(
+    device: Literal["cpu", "cuda", "simulated"],
+    user_config: dict[str, Any] | None,
+    batches: list[int],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    calls: list[tuple[str, int]] = []
+    calls: list[int] = []
 
-    def load(card: Any, *args: Any) -> Any:
-        def score(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.uint8]:
-            calls.append((card.name, len(first)))
-            return first[:, 0, 0, 0] + 10 * second[:, 0, 0, 0]
+    def score(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        calls.append(len(first))
+        return first[:, 0, 0, 0] + 10 * second[:, 0, 0, 0]
 
-        return score
-
-    monkeypatch.setattr(replicas, "load_network", load)
-    replica = FaceNetworkReplica("minifasnet", tmp_path, "onnx", Device(device), Workers(count))
-    crop = np.tile(np.arange(faces, dtype=np.uint8)[:, None, None, None], (1, 1, 1, 3))
+    monkeypatch.setattr(replicas, "load_network", lambda *args: score)
+    replica = FaceNetworkReplica("minifasnet", tmp_path, "onnx", Device(device), Workers(1))
+    if user_config is not None:
+        replica.reconfigure(user_config)
+    crop = np.tile(np.arange(3, dtype=np.uint8)[:, None, None, None], (1, 1, 1, 3))
     timed = asyncio.run(replica.answer((crop, crop)))
-    assert (timed.answer.tolist(), timed.steps) == ([11 * number for number in range(faces)], {})
+    assert (timed.answer.tolist(), timed.steps) == ([0, 11, 22], {})
     assert timed.seconds > 0
-    assert sorted(calls) == [("minifasnet", share) for share in shares]
+    assert sorted(calls) == batches
+    assert asyncio.run(replica.answer((crop[:0], crop[:0]))).answer.shape == (0,)
 
 
 def test_fusion_is_ready_while_the_files_of_its_members_exist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -97,7 +101,6 @@ def test_all_parts_share_a_fixed_number_of_threads_and_are_answered_in_order(cou
     threads, met = list[threading.Thread](), threading.Barrier(count)
     # A replica gets the threads' number alone.
     pool = pickle.loads(pickle.dumps(Workers(count)))
-    assert pool.count == count
 
     def work(number: int) -> int:
         threads.append(threading.current_thread())

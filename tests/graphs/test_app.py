@@ -11,7 +11,7 @@ from deployments.replicas import FaceNetworkReplica
 from graphs import app
 from graphs.settings import AppArgs
 from imaging.decode import Limits
-from models.device import Device
+from models.device import Device, Simulation
 from models.errors import ModelError
 from project.root import ROOT
 from tests.fakes import deployment_of, pull, serve_log
@@ -77,6 +77,16 @@ def test_stages_are_placed_on_the_device_and_the_cluster_is_asked_only_for_auto(
         assert stage.ray_actor_options == {"num_cpus": cpus, "num_gpus": share}
         on_gpu = Device("cuda", threads, mib * MIB, bool(required))
         assert stage.init_args[3] == (on_gpu if share else Device("cpu", threads))
+
+
+def test_simulated_device_takes_shares_of_logical_gpus_and_says_so_in_the_names(build: Build) -> None:
+    ingress = build(gpus=1, device="simulated", simulation={"call_ms": 40, "item_ms": 2})
+    for stage in stage_deployments(ingress):
+        cpus, share, threads, _ = PLACES[stage.name]
+        assert stage.ray_actor_options == {"num_cpus": cpus, "num_gpus": share}
+        assert stage.init_args[3] == Device("simulated", threads, simulation=Simulation(0.04, 0.002))
+    names = [stage.card.name for stage in ingress.init_kwargs["stages"].values()]
+    assert names == [f"simulated-{name}" for name in MODELS]
 
 
 def test_the_ingress_and_each_stage_get_their_settings(build: Build, models_dir: Path) -> None:

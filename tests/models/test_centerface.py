@@ -57,17 +57,20 @@ def test_maps_are_decoded_to_the_face_they_encode(
     assert face.score == score
 
 
-@given(st.integers(1, 1500), st.integers(1, 1500), st.sampled_from([64, 100, 640]))
-def test_a_photo_is_scaled_down_and_padded_below_and_on_the_right(height: int, width: int, side: int) -> None:
+@given(st.integers(1, 1500), st.integers(1, 1500), st.sampled_from([64, 100, 640]), st.booleans())
+def test_a_photo_is_scaled_down_and_padded_below_and_on_the_right(
+    height: int, width: int, side: int, square: bool
+) -> None:
     network = Drawn((4, 8, 12, 16, 0.9))
-    faces = CenterFace(network, side=side).detect(grey(height, width))
+    faces = CenterFace(network, side=side, square=square).detect(grey(height, width))
     canvas = network.seen
     bottom, right = (int(np.count_nonzero(canvas.any(axis=(1 - axis, 2)))) for axis in (0, 1))
     assert max(bottom, right) == min(side, max(height, width))
     assert (canvas[:bottom, :right] == 128).all()
     assert (canvas[bottom:] == 0).all()
     assert (canvas[:, right:] == 0).all()
-    assert canvas.shape == (*(-(-length // STEP) * STEP for length in (bottom, right)), 3)
+    least = [side] * 2 if square else [bottom, right]
+    assert canvas.shape == (*(-(-length // STEP) * STEP for length in least), 3)
     for face in faces:
         scale = min(1, side / max(height, width))
         np.testing.assert_allclose(face.box, np.divide([4, 8, 16, 24], scale), rtol=1e-4)

@@ -46,6 +46,22 @@ def test_a_network_answers_for_any_number_of_faces(
     assert answer.shape == (count, *shape)
 
 
+@pytest.mark.parametrize("name", ["mobilefacenet", "facenet", "fr-liveness", "fr-pose", "fr-eyes"])
+def test_a_face_gets_the_same_answer_in_a_batch_as_alone(store: Store, name: str) -> None:
+    entry = card(name)
+    network, crops = load_network(entry, store, "onnx", CPU), [noise(5, spec.size) for spec in entry.crops]
+    alone = [network(*(crop[face : face + 1] for crop in crops)) for face in range(5)]
+    np.testing.assert_array_equal(network(*crops), np.concatenate(alone))
+
+
+@pytest.mark.parametrize("name", ["centerface", "retinaface-mobilenet"])
+def test_a_photo_gets_the_same_answer_in_a_batch_as_alone(store: Store, name: str) -> None:
+    network, photos = OnnxNetwork(store.exports(pulled(name))[0], CPU), noise(3, 160)
+    alone = [network(photo[None]) for photo in photos]
+    for together, *single in zip(network(photos), *alone, strict=True):
+        np.testing.assert_array_equal(together, np.concatenate(single))
+
+
 def test_a_fusion_reads_the_answers_of_its_members(store: Store) -> None:
     entry = pulled("crmnet-duo")
     cut = {spec: noise(3, spec.size) for spec in entry.crops}

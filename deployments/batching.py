@@ -1,0 +1,138 @@
+"""Run what concurrent calls ask of a network in one batch."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deployments.workers import Workers
+from models.engines import RawNetwork
+
+Arrays = tuple[NDArray[Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a network returned for one call.
+
+    Attributes:
+        outputs: one row per item of the call.
+        interval: start and end of its batch, by `time.perf_counter`.
+    """
+
+    outputs: Arrays
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    inputs: Arrays
+    future: Future[Ran] = field(default_factory=Future)
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        return [array.shape[1:] for array in self.inputs]
+
+    @property
+    def items(self) -> int:
+        return len(self.inputs[0])
+
+
+class Batcher:
+    """Collects calls of a network while its threads are busy, and runs them in one batch when a thread is free.
+
+    No call waits for others: if a thread is free, a call starts immediately. Only inputs of the same shape share a
+    batch, and calls start in the order in which they came. If a batch fails, its calls run again one by one, so that
+    only the faulty ones fail. A call whose future is cancelled before its batch starts is left out.
+
+    `serve.batch` does the same for coroutines; but the networks of a detector are called from threads, at any point of
+    the detector's work, and with inputs of different shapes (docs/performance.md compares both).
+
+    Args:
+        network: called by one thread at a time for each of `workers`.
+        workers: threads that run the batches.
+        largest: maximum number of items in a batch. A call with more runs alone.
+
+    Attributes:
+        largest: may be changed at any time, for batches that have not started.
+    """
+
+    def __init__(self, network: RawNetwork, workers: Workers, largest: int) -> None:
+        self._network, self._workers, self.largest = network, workers, largest
+        self._queue: deque[_Waiting] = deque()
+        self._lock = Lock()
+
+    def submit(self, *inputs: NDArray[Any]) -> Future[Ran]:
+        """Queue a call. The future raises what the network raises."""
+        call = _Waiting(inputs)
+        with self._lock:
+            self._queue.append(call)
+        # One job per call. A job takes the calls of later jobs with it, which then find less to do, or nothing.
+        self._workers.submit(self._run_next)
+        return call.future
+
+    async def run(self, parts: Iterable[Arrays]) -> list[Ran]:
+        """Queue a call for each of `parts`, and return the results in order.
+
+        If this is cancelled, parts whose batch has not started are left out.
+        """
+        return await asyncio.gather(*(asyncio.wrap_future(self.submit(*part)) for part in parts))
+
+    def __call__(self, *inputs: NDArray[Any]) -> Arrays:
+        """Call the network from a thread other than those of `workers`, and wait for its outputs."""
+        if self.largest == 1:
+            return self._network(*inputs)
+        return self.submit(*inputs).result().outputs
+
+    def _run_next(self) -> None:
+        if batch := self._next():
+            self._run(batch)
+
+    def _next(self) -> list[_Waiting]:
+        """Take the calls of the next batch from the queue."""
+        batch: list[_Waiting] = []
+        passed: list[_Waiting] = []
+        items = 0
+        with self._lock:
+            while self._queue:
+                call = self._queue[0]
+                if batch and items + call.items > self.largest:
+                    break
+                self._queue.popleft()
+                if batch and call.shapes != batch[0].shapes:
+                    passed.append(call)
+                elif call.future.set_running_or_notify_cancel():
+                    batch.append(call)
+                    items += call.items
+            self._queue.extendleft(reversed(passed))
+        return batch
+
+    def _run(self, batch: Sequence[_Waiting]) -> None:
+        started = time.perf_counter()
+        try:
+            outputs = self._network(*(_joined(arrays) for arrays in zip(*(call.inputs for call in batch), strict=True)))
+        except Exception as error:
+            # ONNX Runtime's errors have no common base class below Exception.
+            if len(batch) == 1:
+                batch[0].future.set_exception(error)
+            else:
+                for call in batch:
+                    self._run([call])
+            return
+        interval, start = (started, time.perf_counter()), 0
+        for call in batch:
+            end = start + call.items
+            call.future.set_result(Ran(tuple(array[start:end] for array in outputs), interval))
+            start = end
+
+
+def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    # A single call is the usual one, and is not copied.
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

@@ -9,13 +9,12 @@ import yaml
 
 from api.settings import LimitArgs
 from deployments.config import check_config
+from facegraph.cli.options import DEFAULT_CONFIG
 from facegraph.doctor import Finding, installation
 from graphs.flow_settings import FlowSettings
 from graphs.settings import AppArgs
-from project.root import ROOT
 from tests.facegraph.cli import Run
 
-DEFAULT = ROOT / "configs" / "serve.yaml"
 VARIABLES = {
     "PORT": "8123",
     "REQUEST_TIMEOUT": "12",
@@ -33,7 +32,7 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def config() -> Any:
     """The default configuration."""
-    return yaml.safe_load(DEFAULT.read_text("utf-8"))
+    return yaml.safe_load(DEFAULT_CONFIG.read_text("utf-8"))
 
 
 @pytest.fixture
@@ -42,8 +41,8 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_valid_configuration_is_described(run: Run) -> None:
-    status, out, err = run("config", "check", DEFAULT)
-    assert (status, err, out.startswith(f"valid {DEFAULT}: mtcnn is mtcnn, ")) == (0, "", True)
+    status, out, err = run("config", "check", DEFAULT_CONFIG)
+    assert (status, err, out.startswith(f"valid {DEFAULT_CONFIG}: mtcnn is mtcnn, ")) == (0, "", True)
 
 
 def test_the_output_is_complete_and_can_be_served(run: Run, file: Path, config: Any) -> None:

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from facegraph.cli.options import DEFAULT_CONFIG
 from models.catalogue import card
-from project.root import ROOT
 from tests.facegraph.cli import Run
 
-CONFIG = ROOT / "configs" / "serve.yaml"
 Evaluate = Callable[..., tuple[str, Any]]
 
 
@@ -34,13 +33,16 @@ def evaluate(run: Run, tmp_path: Path) -> Evaluate:
 
 @pytest.fixture
 def people(sample_photos: Path, tmp_path: Path) -> Path:
-    """Two people with three photos each, and a broken one."""
+    """Two people with three photos each, and a broken one, with groups in a CSV file."""
     folder = tmp_path / "<people>"
     for person in ("madonna", "jerry_seinfeld"):
         (folder / person).mkdir(parents=True)
         for path in sorted((sample_photos / person).glob("*.jpg"))[:3]:
             shutil.copy(path, folder / person)
     (folder / "madonna" / "broken.jpg").write_bytes(b"no photo")
+    photos = [photo.relative_to(folder) for photo in sorted(folder.glob("*/*.jpg"))]
+    lines = ["file,[b]who", *(f"{photo},{photo.parent.name}" for photo in photos)]
+    (folder / "groups.csv").write_text("\n".join(lines), "utf-8")
     return folder
 
 
@@ -55,7 +57,7 @@ def attacks(mindy: bytes, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    return Path(shutil.copy(CONFIG, tmp_path))
+    return Path(shutil.copy(DEFAULT_CONFIG, tmp_path))
 
 
 def user_config(config: Path) -> Any:
@@ -63,10 +65,8 @@ def user_config(config: Path) -> Any:
 
 
 def test_an_embedder_is_evaluated(evaluate: Evaluate, people: Path) -> None:
-    file = people / "groups.csv"
-    photos = [photo.relative_to(people) for photo in sorted(people.glob("*/*.jpg"))]
-    file.write_text("file,[b]who\n" + "".join(f"{photo},{photo.parent.name}\n" for photo in photos), "utf-8")
-    out, found = evaluate("evaluate", "arcface", "--photos", people, "--groups", file, "--engine", "onnx-float32")
+    words = ("--photos", people, "--groups", people / "groups.csv", "--engine", "onnx-float32")
+    out, found = evaluate("evaluate", "arcface", *words)
     texts = ["photos 7, faceless 1", "subjects 2, pairs 6 genuine, 9 impostor", "AUC 1.00000", "[b]who", "madonna"]
     texts += ["groups: photos 7, faceless 1", "FMR at 0.4200, card", "jerry_seinfeld"]
     assert [text for text in texts if text not in out] == []
@@ -94,8 +94,10 @@ def test_pairs_are_evaluated_by_the_lfw_protocol(evaluate: Evaluate, people: Pat
 
 def test_an_embedder_is_calibrated(evaluate: Evaluate, people: Path, config: Path) -> None:
     words = ("mobilefacenet", "--photos", people)
-    out, found = evaluate("calibrate", *words, "--fmr", 0.5, "--write", config)
+    groups = ("--groups", people / "groups.csv")
+    out, found = evaluate("calibrate", *words, *groups, "--fmr", 0.5, "--write", config)
     chosen = found["calibration"]["threshold"]
+    assert (found["groups"]["name"], found["groups"]["threshold"]) == ("calibrated", chosen)
     assert f"threshold {chosen} for FMR at most 50 %" in out
     assert user_config(config) == {"thresholds": {"arcface": chosen}}
     points = evaluate("evaluate", *words, "--config", config)[1]["verification"]["points"]

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from project.root import ROOT
+from facegraph.cli.options import DEFAULT_CONFIG
 from tests.facegraph.cli import Run
 
-CONFIG = ROOT / "configs" / "serve.yaml"
 INVALID = {
     "unknown.yaml": "applications: [{import_path: x, rout_prefix: /}]",
     "broken.yaml": "[",
-    "many.yaml": CONFIG.read_text("utf-8").replace("user_config: {}", "user_config: {enrol_max_yaw: many}"),
+    "many.yaml": DEFAULT_CONFIG.read_text("utf-8").replace("user_config: {}", "user_config: {enrol_max_yaw: many}"),
     "boxes.csv": "file,left,top,width,height\na.jpg,0,0,1,1",
     "a.jpg": "no photo",
     "keys.json": "{",
@@ -29,13 +28,13 @@ INVALID = {
         ("models pull [bold]", "unknown model '[bold]'"),
         ("models evaluate mtcnn --photos .", "mtcnn is neither an embedder nor a liveness model"),
         ("models evaluate crmnet --photos . --protocol lfw", "the protocol lfw is for embedders"),
-        (f"models evaluate crmnet --photos . --groups {CONFIG}", "group false match rates need one"),
+        (f"models evaluate crmnet --photos . --groups {DEFAULT_CONFIG}", "group false match rates need one"),
         ("models calibrate mobilefacenet --photos .", "mobilefacenet requires one rate above 0: --fmr"),
         ("models calibrate mobilefacenet --photos . --apcer 0.1", "mobilefacenet requires one rate above 0: --fmr"),
         ("models calibrate crmnet --photos . --apcer 0", "requires one rate above 0: --apcer or --bpcer"),
         ("models calibrate crmnet --photos . --apcer 0.1 --bpcer 0.1", "requires one rate above 0: --apcer or --bpcer"),
         (
-            f"models calibrate facenet512 --photos . --fmr 0.1 --write {CONFIG}",
+            f"models calibrate facenet512 --photos . --fmr 0.1 --write {DEFAULT_CONFIG}",
             "has no stage with facenet512 to write a threshold for",
         ),
         ("models fuse mobilefacenet --photos .", "mobilefacenet is not a liveness model"),

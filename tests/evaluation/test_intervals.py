@@ -1,17 +1,15 @@
-"""Intervals against their definitions, and draws of subjects."""
+"""Intervals by their definitions, draws of subjects, and the figures of a curve."""
 
 import math
-from collections import Counter
-from statistics import NormalDist
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from evaluation.bootstrap import draws, pair_weights
-from evaluation.figures import Plan, RequestedPoints, figures
+from evaluation.figures import GRID, Plan, RequestedPoints, figures
 from evaluation.intervals import (
     Estimate,
     percentile_interval,
@@ -21,7 +19,7 @@ from evaluation.intervals import (
     without_errors,
     without_misses,
 )
-from evaluation.verification import Trials
+from evaluation.verification import Curve, curve
 from tests.evaluation import silent
 
 
@@ -75,29 +73,26 @@ def test_a_pair_counts_as_often_as_its_subjects_meet() -> None:
         assert weight == len(met)
 
 
-def sample(random: np.random.Generator, subjects: int) -> tuple[Trials, NDArray[np.int64]]:
-    """Two photos per subject. Each subject shifts all its scores, so that its pairs are not independent.
+def test_figures_have_the_intervals_of_their_replicates() -> None:
+    """A point that is searched for is searched for in each replicate, but its FMR is that at the threshold found."""
+    random = np.random.default_rng(0)
+    whole, *replicates = (curve(random.normal(1.5, 1, 30), random.normal(0, 1, 90)) for _ in range(31))
+    plan = Plan({"own": 0.5, "low": -9.0, "high": 9.0}, (0.1,), 30, 0, silent)
+    found = figures(whole, replicates, RequestedPoints(plan, "FMR", "pairs"), 30, 90)
 
-    Impostor scores have mean 0 and variance 1.5, genuine scores have mean 2 and variance 1.5.
-    """
-    people = random.normal(0, 0.5, subjects)
-    owners = np.repeat(np.arange(subjects), 2)
-    pairs = owners[np.stack(np.triu_indices(2 * subjects, 1), axis=1)]
-    a, b = pairs.T
-    scores = np.where(a == b, 2 + people[a] * 2**0.5, people[a] + people[b]) + random.normal(0, 1, len(pairs))
-    return Trials(scores, a == b), pairs
+    def interval(measure: Callable[[Curve], float]) -> Estimate:
+        return percentile_interval(measure(whole), np.array([measure(each) for each in replicates]))
 
-
-def test_the_intervals_contain_the_truth_as_often_as_they_should() -> None:
-    truth = NormalDist(0, 1.5**0.5).cdf(-1)
-    random, held = np.random.default_rng(3), Counter[str]()
-    for seed in range(40):
-        trials, pairs = sample(random, 30)
-        replicates = (trials.curve(pair_weights(drawn, pairs)) for drawn in draws(30, 150, seed))
-        requested = RequestedPoints(Plan({"at 1": 1.0}, (), 150, seed, silent), "FMR", "pairs", best=False)
-        [point] = figures(trials.curve(), replicates, requested, 30, 1740).points
-        for name, estimate in (("fmr", point.fmr), ("fnmr", point.fnmr)):
-            held[name] += estimate.low <= truth <= estimate.high
-    # If pairs were drawn instead of subjects, only 16 of 40 intervals would contain the FMR.
-    assert held["fmr"] >= 34
-    assert held["fnmr"] >= 33
+    own, low, high, best, wanted = found.points
+    assert (own.name, own.threshold) == ("own", Estimate(0.5, 0.5, 0.5))
+    assert own.fmr == interval(lambda each: each.at(0.5).fmr)
+    assert own.fnmr == interval(lambda each: each.at(0.5).fnmr)
+    assert own.balanced_accuracy == interval(lambda each: each.at(0.5).balanced_accuracy)
+    assert (low.fnmr, high.fmr) == (Estimate(0, 0, 3 / 30), Estimate(0, 0, 3 / 90))
+    assert best.threshold == interval(lambda each: each.best().threshold)
+    assert wanted.threshold == interval(lambda each: each.at_fmr(0.1).threshold)
+    assert wanted.fmr == interval(lambda each: each.at(wanted.threshold.value).fmr)
+    assert wanted.fnmr == interval(lambda each: each.at_fmr(0.1).fnmr)
+    assert (found.area, found.equal_error_rate) == (interval(Curve.area), interval(Curve.equal_error_rate))
+    misses = interval(lambda each: float(each.fnmr_at(GRID[20:21])[0]))
+    assert found.band[:, 20].tolist() == [misses.low, misses.high]

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.scopes import template
-from telemetry.answered_request import AnsweredRequest, Observe, unobserved
 from telemetry.call_window import CallWindow
-from telemetry.request_record import recording
+from telemetry.request_record import AnsweredRequest, Observe, recording, unobserved
 
 CLIENT_LEFT = 499
 """Status of a request whose client disconnected before the response began, as in nginx."""

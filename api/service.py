@@ -13,8 +13,8 @@ from api.addresses import Addresses
 from api.settings import LimitArgs
 from graphs.flow_settings import FlowSettings
 from graphs.stages import Stages
-from telemetry.answered_request import Observe, unobserved
 from telemetry.call_window import CallWindow
+from telemetry.request_record import Observe, unobserved
 from telemetry.status import Status
 
 

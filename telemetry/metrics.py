@@ -7,15 +7,14 @@ from typing import Any
 
 from ray.serve.metrics import Counter, Histogram
 
-from telemetry.answered_request import AnsweredRequest
-from telemetry.request_record import OutcomeKind, StageCall
+from telemetry.request_record import AnsweredRequest, OutcomeKind, StageCall
 
 SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 SIZES = [1.0, 2, 4, 8, 16, 32, 64, 128]
 
 
 class Metrics:
-    """Updates the metrics for each completed request: a `telemetry.answered_request.Observe`.
+    """Updates the metrics for each completed request: a `telemetry.request_record.Observe`.
 
     Create it in an ingress replica: Serve labels each metric with the replica's deployment, id and application.
     """

@@ -2,8 +2,8 @@
 
 import logging
 
-from telemetry.answered_request import AnsweredRequest
 from telemetry.metrics import Metrics
+from telemetry.request_record import AnsweredRequest
 from telemetry.tracing import describe_span
 
 logger = logging.getLogger("ray.serve")
@@ -13,7 +13,7 @@ FIELDS = ("http_method", "http_route", "http_status", "duration_ms", "error_code
 
 
 class RequestLog:
-    """Reports the requests of one ingress replica: a `telemetry.answered_request.Observe`."""
+    """Reports the requests of one ingress replica: a `telemetry.request_record.Observe`."""
 
     def __init__(self) -> None:
         self._metrics = Metrics()

@@ -7,7 +7,7 @@ See https://www.w3.org/TR/server-timing/. Outside a request, recording does noth
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -95,6 +95,35 @@ class RequestRecord:
         entries = [_entry("total", total), _entry("ingress", total - waited)]
         entries += [_entry(name, took, *labels.get(name, ())) for name, took in seconds.items()]
         return ", ".join(entries)
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredRequest:
+    """A request that has been completed, or whose client has disconnected.
+
+    Attributes:
+        method: the HTTP method; ``OTHER`` if no route has it.
+        route: the path's template, e.g. ``/v1/collections/{collection}``; ``other`` if no route matches.
+        status: the HTTP status; 499 if the client left before the answer began.
+        code: the error code; empty if there was no error.
+        seconds: from the arrival of the request to the end of its answer.
+        did: its stage calls and outcomes.
+    """
+
+    method: str
+    route: str
+    status: int
+    code: str
+    seconds: float
+    did: RequestRecord
+
+
+Observe = Callable[[AnsweredRequest], None]
+"""Called once for each request. Must return within microseconds, since other requests wait."""
+
+
+def unobserved(answered: AnsweredRequest) -> None:
+    """Report nothing."""
 
 
 def covered(intervals: Iterable[tuple[float, float]]) -> float:

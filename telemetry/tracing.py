@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from opentelemetry import context, trace
 from ray.serve._private.tracing_utils import TRACE_STACK, is_tracing_enabled
 
-from telemetry.answered_request import AnsweredRequest
+from telemetry.request_record import AnsweredRequest
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor

@@ -10,9 +10,8 @@ from starlette.types import Receive, Scope, Send
 
 from api.app import create_app
 from api.server_timing import ServerTiming
-from telemetry.answered_request import AnsweredRequest
 from telemetry.call_window import CallStatistics, CallWindow
-from telemetry.request_record import StageCall, record_call
+from telemetry.request_record import AnsweredRequest, StageCall, record_call
 from tests.api.asgi import ask
 from tests.fakes import service
 

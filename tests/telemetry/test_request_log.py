@@ -9,9 +9,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from telemetry import metrics
-from telemetry.answered_request import AnsweredRequest
 from telemetry.request_log import RequestLog
-from telemetry.request_record import RequestRecord, StageCall, TimedAnswer
+from telemetry.request_record import AnsweredRequest, RequestRecord, StageCall, TimedAnswer
 from telemetry.tracing import add_steps, add_trace_id
 from tests.fakes import serve_log
 

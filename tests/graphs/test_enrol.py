@@ -13,7 +13,6 @@ from graphs.flow_settings import FlowSettings
 from graphs.liveness import LivenessRule, LivenessVerdict
 from graphs.stages import embedding_kind
 from imaging.pick import Pick
-from imaging.refused import Refused
 from telemetry.request_record import recording
 from tests.fakes import People, direction
 from tests.local_gallery import LocalGallery
@@ -188,10 +187,3 @@ def test_a_repeated_request_changes_nothing() -> None:
     desk.enrol("anna", "bob", request=("key", "digest"))
     asyncio.run(desk.gallery.delete_subjects("staff", ["bob"]))
     assert statuses(desk.enrol("anna", "bob", request=("key", "digest"))) == ["already", "deleted"]
-
-
-def test_the_gallery_refuses_the_whole_request() -> None:
-    desk = Desk()
-    asyncio.run(desk.gallery.create("other", embedding_kind(desk.stages.networks["facenet"]), None))
-    with pytest.raises(Refused, match="EMBEDDING_CONTRACT_MISMATCH"):
-        desk.enrol("anna", "broken", collection="other")

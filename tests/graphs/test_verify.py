@@ -5,8 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from graphs.verify import Check, Verification, naming, verify
-from imaging.faces import Photo
+from graphs.verify import Verification, naming, verify
 from imaging.pick import Pick
 from imaging.refused import Refused
 from tests.fakes import EMBEDDER_CROP, People, crops_of
@@ -14,11 +13,11 @@ from tests.fakes import EMBEDDER_CROP, People, crops_of
 LARGEST = Pick("largest")
 
 
-def run(people: People, first: str, second: str, check: Check | None = None, pick: Pick = LARGEST) -> Verification:
+def run(people: People, first: str, second: str, pick: Pick = LARGEST) -> Verification:
     stages = people.stages()
     embedder, liveness = stages.networks["arcface"], stages.networks["crmnet"]
-    pair, checked = (first.encode(), second.encode()), check or naming(("one", "two"), pick)
-    return asyncio.run(verify(stages.detectors["mtcnn"], embedder, [liveness], pair, pick, checked))
+    pair, check = (first.encode(), second.encode()), naming(("one", "two"), pick)
+    return asyncio.run(verify(stages.detectors["mtcnn"], embedder, [liveness], pair, pick, check))
 
 
 def live(found: Verification) -> list[float]:
@@ -62,23 +61,8 @@ def test_with_the_rule_all_the_two_most_similar_faces_are_compared() -> None:
         (("anna", "anna bob"), "MULTIPLE_FACES_DETECTED: two: Multiple faces detected"),
     ],
 )
-def test_a_refusal_begins_with_the_photos_name(pair: tuple[str, str], refusal: str) -> None:
-    with pytest.raises(Refused, match=refusal):
-        run(People(), *pair, pick=Pick("one"))
-
-
-@pytest.mark.parametrize(
-    ("pair", "number"), [(("broken", "anna"), 0), (("anna", "broken"), 1), (("anna", "nobody"), 1)]
-)
-def test_a_check_gets_the_photos_number_and_can_refuse_it_before_a_network_is_asked(
-    pair: tuple[str, str], number: int
-) -> None:
-    def check(which: int, found: Photo | Refused) -> Photo:
-        if isinstance(found, Refused) or not found.faces:
-            raise Refused("UNUSABLE", f"photo {which}")
-        return found
-
+def test_a_refusal_begins_with_the_photos_name_and_no_network_is_asked(pair: tuple[str, str], refusal: str) -> None:
     people = People()
-    with pytest.raises(Refused, match=f"UNUSABLE: photo {number}"):
-        run(people, *pair, check)
+    with pytest.raises(Refused, match=refusal):
+        run(people, *pair, pick=Pick("one"))
     assert people.scored == people.embedded == []

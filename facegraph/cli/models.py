@@ -101,8 +101,7 @@ def _error_rates(entry: Card) -> list[ErrorRate]:
 
 def _described(entry: Card, state: State) -> dict[str, Any]:
     rates = {
-        rate.name: {"errors": rate.errors, "photos": rate.photos, **asdict(rate.estimate)}
-        for rate in _error_rates(entry)
+        rate.name: {"errors": rate.count, "photos": rate.of, **asdict(rate.estimate)} for rate in _error_rates(entry)
     }
     return {
         "model": entry.name,

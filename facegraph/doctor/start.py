@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from deployments import preflight
@@ -36,8 +35,12 @@ def address(given: Address, running: bool) -> Finding:
         given: the configured address.
         running: whether a service is running, which may be listening there.
     """
-    check = _held(lambda: claimed(given.resolved(), time.monotonic()))
-    return _found(check, f"{given} is free", f"ss -ltnp 'sport = :{given.port}'", running)
+
+    def claim() -> None:
+        with claimed(given.resolved(), time.monotonic()):
+            pass
+
+    return _found(claim, f"{given} is free", f"ss -ltnp 'sport = :{given.port}'", running)
 
 
 def gallery(uri: str, running: bool) -> Finding:
@@ -53,8 +56,12 @@ def gallery(uri: str, running: bool) -> Finding:
     writable = f"the gallery at {folder} is writable"
     existing = preflight.nearest(folder)
     if existing == folder:
-        check = _held(lambda: preflight.gallery(folder, time.monotonic()))
-        return _found(check, writable, f"fuser -v {folder}/*.lock", running)
+
+        def reserve() -> None:
+            with preflight.gallery(folder, time.monotonic()):
+                pass
+
+        return _found(reserve, writable, f"fuser -v {folder}/*.lock", running)
     # Starting the service would create the folder.
     if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
         return Finding("ok", writable)
@@ -69,13 +76,3 @@ def _found(check: Callable[[], object], ok: str, command: str, running: bool = F
             return Finding("ok", f"{str(error).rpartition(': ')[0]}, probably the running service")
         return Finding("problem", str(error), command)
     return Finding("ok", ok)
-
-
-def _held(claim: Callable[[], AbstractContextManager[object]]) -> Callable[[], None]:
-    """Return a check that acquires a claim and releases it."""
-
-    def check() -> None:
-        with claim():
-            pass
-
-    return check

@@ -31,4 +31,7 @@ export function tell(host, error, { about = "", offers = [] } = {}) {
   );
 }
 
+/** Run `act` and show its error in the alert `host`. */
+export const attempt = (host, act) => act().catch((error) => tell(host, error));
+
 const askForKey = () => document.getElementById("key-button").click();

@@ -8,7 +8,7 @@ import { cropFigure } from "../parts/crop.js";
 import { byId, element } from "../parts/elements.js";
 import { photoNamedIn } from "../parts/messages.js";
 import { meter, sourceOf } from "../parts/meter.js";
-import { tell } from "../parts/notice.js";
+import { attempt, tell } from "../parts/notice.js";
 import { PhotoForm } from "../parts/photo_form.js";
 import { TASK_NAMES } from "../parts/tasks.js";
 import { timingTable } from "../parts/timing.js";
@@ -114,6 +114,6 @@ function modelFacts(names) {
 form.changed();
 
 export const compare = {
-  show: () => fillChoices(view).catch((error) => tell(alert, error)),
+  show: () => attempt(alert, () => fillChoices(view)),
   paste: (file) => (slots.find((slot) => slot.focused) ?? slots.find((slot) => !slot.file) ?? slots[0]).set(file),
 };

@@ -5,7 +5,7 @@ import { facts } from "../parts/blocks.js";
 import { fillChoices } from "../parts/choices.js";
 import { confirmed } from "../parts/dialogs.js";
 import { byId, element, moment, plural } from "../parts/elements.js";
-import { tell } from "../parts/notice.js";
+import { attempt, tell } from "../parts/notice.js";
 import { Subjects } from "./subjects.js";
 import { Upload } from "./upload.js";
 
@@ -58,10 +58,10 @@ async function show(name) {
   }
 }
 
-/** An opened collection. `parts` are its elements. */
+/** An opened collection. `path` is that of its routes; `parts` are its elements. */
 class Collection {
+  say = say;
   #name;
-  #path;
   #faces = 0;
   #facts = facts({});
   #subjects;
@@ -69,16 +69,16 @@ class Collection {
 
   constructor(name) {
     this.#name = name;
-    this.#path = `v1/collections/${encodeURIComponent(name)}`;
-    this.#subjects = new Subjects(this.#path, () => this.refresh(), say);
-    this.#upload = new Upload(this.#path, () => this.refresh(), say);
+    this.path = `v1/collections/${encodeURIComponent(name)}`;
+    this.#subjects = new Subjects(this);
+    this.#upload = new Upload(this);
     const drop = element("button.danger.small.push", { onclick: () => this.#delete() }, "Delete the collection");
     const head = element("div.card.stack", element("div.actions", element("h2", name), drop), this.#facts);
     this.parts = [head, this.#upload.host, this.#subjects.host];
   }
 
   async refresh() {
-    const [{ body }] = await Promise.all([call(this.#path), fillChoices(this.#upload.host)]);
+    const [{ body }] = await Promise.all([call(this.path), fillChoices(this.#upload.host)]);
     this.#faces = body.faces;
     const described = facts({
       Subjects: body.subjects.toLocaleString("en"),
@@ -94,14 +94,12 @@ class Collection {
   async #delete() {
     const what = this.#faces ? `This permanently deletes its ${plural(this.#faces, "face")}.` : "It is empty.";
     if (!(await confirmed(`Delete the collection ${this.#name}?`, what, "Delete it"))) return;
-    try {
-      await call(this.#path, { method: "DELETE", query: { with_faces: true } });
-      say(`${this.#name} was deleted`);
+    await attempt(alert, async () => {
+      await call(this.path, { method: "DELETE", query: { with_faces: true } });
+      this.say(`${this.#name} was deleted`);
       opened.delete(this.#name);
       location.hash = "#/gallery";
-    } catch (error) {
-      tell(alert, error);
-    }
+    });
   }
 }
 
@@ -120,7 +118,7 @@ form.addEventListener("submit", async (event) => {
     });
   }
   name.removeAttribute("aria-invalid");
-  try {
+  await attempt(alert, async () => {
     const { body } = await call("v1/collections");
     // The service would change the threshold of the existing collection.
     if (body.collections.some((each) => each.name === chosen))
@@ -130,9 +128,7 @@ form.addEventListener("submit", async (event) => {
     form.reset();
     say(`${chosen} was created`);
     location.hash = `#/gallery/${encodeURIComponent(chosen)}`;
-  } catch (error) {
-    tell(alert, error);
-  }
+  });
 });
 
 export const gallery = { show };

@@ -7,7 +7,7 @@ import { fillChoices, models } from "../parts/choices.js";
 import { cropFigure } from "../parts/crop.js";
 import { byId, element, plural } from "../parts/elements.js";
 import { meter, sourceOf } from "../parts/meter.js";
-import { tell } from "../parts/notice.js";
+import { attempt, tell } from "../parts/notice.js";
 import { PhotoForm } from "../parts/photo_form.js";
 
 const view = byId("search");
@@ -139,14 +139,10 @@ const nowhere = () =>
 fields.collection.addEventListener("change", () => form.changed());
 
 export const search = {
-  async show() {
-    try {
+  show: () =>
+    attempt(alert, async () => {
       await fillChoices(view);
-      const count = await fillCollections();
-      if (!count) result.replaceChildren(nowhere());
-    } catch (error) {
-      tell(alert, error);
-    }
-  },
+      if (!(await fillCollections())) result.replaceChildren(nowhere());
+    }),
   paste: (file) => slot.set(file),
 };

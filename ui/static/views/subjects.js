@@ -12,9 +12,7 @@ const PAGE = 25;
 const UNREACHABLE = [".", ".."];
 
 export class Subjects {
-  #path;
-  #changed;
-  #say;
+  #collection;
   #alert = element("div", { role: "alert" });
   #body = element("div.stack");
   // The `after` parameter of each page up to the current one.
@@ -28,16 +26,15 @@ export class Subjects {
     this.#body,
   );
 
-  /** `path` is the collection's; `changed` is called after a deletion, `say` with text for screen readers. */
-  constructor(path, changed, say) {
-    this.#path = path;
-    this.#changed = changed;
-    this.#say = say;
+  /** `collection` has the `path` of its routes, `refresh()` after a change, and `say(text)` for screen readers. */
+  constructor(collection) {
+    this.#collection = collection;
   }
 
   /** Reload the current page. `count` is the number of subjects in the collection. */
   async refresh(count) {
-    const { body } = await call(`${this.#path}/subjects`, { query: { limit: PAGE, after: this.#afters.at(-1) } });
+    const query = { limit: PAGE, after: this.#afters.at(-1) };
+    const { body } = await call(`${this.#collection.path}/subjects`, { query });
     if (!body.subjects.length && this.#afters.length > 1) {
       this.#afters.pop();
       return this.refresh(count);
@@ -81,7 +78,7 @@ export class Subjects {
       this.#afters = afters;
       try {
         await this.refresh(count);
-        this.#say(`Subjects from ${(afters.length - 1) * PAGE + 1}`);
+        this.#collection.say(`Subjects from ${(afters.length - 1) * PAGE + 1}`);
       } catch (error) {
         this.#afters = before;
         tell(this.#alert, error);
@@ -103,9 +100,9 @@ export class Subjects {
     const text = `This permanently deletes ${plural(faces, "face")}. Searches will no longer find ${id}.`;
     if (!(await confirmed(`Delete ${id}?`, text, "Delete"))) return;
     await this.#try(async () => {
-      await call(`${this.#path}/subjects/delete`, { method: "POST", json: { ids: [id] } });
-      this.#say(`${id} was deleted`);
-      await this.#changed();
+      await call(`${this.#collection.path}/subjects/delete`, { method: "POST", json: { ids: [id] } });
+      this.#collection.say(`${id} was deleted`);
+      await this.#collection.refresh();
     });
   }
 
@@ -126,7 +123,7 @@ export class Subjects {
     });
   }
 
-  #facesOf = (id) => `${this.#path}/subjects/${encodeURIComponent(id)}`;
+  #facesOf = (id) => `${this.#collection.path}/subjects/${encodeURIComponent(id)}`;
 
   #faces(id, faces) {
     const remove = async (face, host) => {
@@ -139,11 +136,11 @@ export class Subjects {
       )
         return;
       await this.#try(async () => {
-        await call(`${this.#path}/faces/${encodeURIComponent(face.face_id)}`, { method: "DELETE" });
-        this.#say("The face was deleted");
+        await call(`${this.#collection.path}/faces/${encodeURIComponent(face.face_id)}`, { method: "DELETE" });
+        this.#collection.say("The face was deleted");
         const left = faces.filter((each) => each !== face);
         host.replaceChildren(left.length ? this.#faces(id, left) : element("p.empty", "No faces are left."));
-        await this.#changed();
+        await this.#collection.refresh();
       }, host);
     };
     return element(

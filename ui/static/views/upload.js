@@ -5,14 +5,12 @@ import { NAMINGS, enrolAll, pathOf } from "../parts/batches.js";
 import { byId, element, plural } from "../parts/elements.js";
 import { droppedFiles, isPhoto } from "../parts/folders.js";
 import { explain } from "../parts/messages.js";
-import { tell } from "../parts/notice.js";
+import { attempt, tell } from "../parts/notice.js";
 import { ACCEPTED } from "../parts/photo.js";
 import { cell, table } from "../parts/table.js";
 
 export class Upload {
-  #path;
-  #changed;
-  #say;
+  #collection;
   #files = [];
   #others = 0;
   #running = null;
@@ -34,11 +32,9 @@ export class Upload {
     this.#report,
   );
 
-  /** `path` is the collection's; `changed` is called after faces were enrolled, `say` with text for screen readers. */
-  constructor(path, changed, say) {
-    this.#path = path;
-    this.#changed = changed;
-    this.#say = say;
+  /** `collection` has the `path` of its routes, `refresh()` after a change, and `say(text)` for screen readers. */
+  constructor(collection) {
+    this.#collection = collection;
     this.#form.append(byId("upload").content.cloneNode(true));
     this.#form
       .querySelector(".ways")
@@ -61,7 +57,7 @@ export class Upload {
     });
     this.#cancel.addEventListener("click", () => {
       this.#running.abort();
-      this.#say("Stopping after the photos already sent");
+      this.#collection.say("Stopping after the photos already sent");
     });
     addEventListener("beforeunload", (event) => this.#running && event.preventDefault());
     this.#clear.addEventListener("click", () => this.#take([]));
@@ -146,7 +142,7 @@ export class Upload {
     this.#report.replaceChildren(...this.#told(counts, refused, reported, left.size, cancelled));
     tell(this.#alert, failure);
     this.#describe();
-    if (counts.enrolled) await this.#changed().catch((error) => tell(this.#alert, error));
+    if (counts.enrolled) await attempt(this.#alert, () => this.#collection.refresh());
   }
 
   #send(batch) {
@@ -158,7 +154,7 @@ export class Upload {
       form.append("subject", subject);
       form.append("photo", file, file.name);
     }
-    return call(`${this.#path}/faces`, { method: "POST", query, form });
+    return call(`${this.#collection.path}/faces`, { method: "POST", query, form });
   }
 
   #busy(is, count = 0) {

@@ -19,7 +19,7 @@ from api.admission import ALWAYS
 from api.audit_ids import AuditIds
 from api.cors import refuse_other_sites
 from api.errors import Refuse, fault
-from api.scopes import Asked, asked
+from api.scopes import RequestedRoute, requested_route
 from imaging.refused import Refused
 
 logger = logging.getLogger("ray.serve")
@@ -50,7 +50,7 @@ class Access:
         if scope["path"] in ALWAYS:
             return await self.app(scope, receive, send)
         request, address = Request(scope), caller_address(scope, self.args.forwarded_hops)
-        wanted = asked(scope)
+        wanted = requested_route(scope)
         try:
             refuse_other_sites(request)
             key = self._caller(request, address)
@@ -94,7 +94,7 @@ class Access:
             raise Refused("UNAUTHENTICATED", "Send an API key as Authorization: Bearer KEY or X-API-Key: KEY")
         return key
 
-    def _note(self, request: Request, wanted: Asked | None, address: str | None, status: int | None) -> None:
+    def _note(self, request: Request, wanted: RequestedRoute | None, address: str | None, status: int | None) -> None:
         if wanted is None or wanted.need.action is None:
             return
         key: Key | None = request.state.key
@@ -147,7 +147,7 @@ def _presented(headers: Mapping[str, str]) -> str | None:
     return credentials.strip() if scheme.lower() == "bearer" else None
 
 
-def _forbidden(wanted: Asked, key: Key) -> Refused | None:
+def _forbidden(wanted: RequestedRoute, key: Key) -> Refused | None:
     """Return why `key` is not allowed to make the request, or None."""
     if wanted.need.scope not in key.scopes:
         return Refused("FORBIDDEN", f"The API key does not have the scope {wanted.need.scope}")

@@ -85,7 +85,7 @@ NEEDS: Mapping[tuple[str, str], Need] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedRoute:
     """The route of a request, and the collection in its path."""
 
     route: str
@@ -96,19 +96,19 @@ class Asked:
 _PATTERNS = [(method, *compile_path(path), need) for (method, path), need in NEEDS.items()]
 
 
-def asked(connection: Connection) -> Asked | None:
+def requested_route(connection: Connection) -> RequestedRoute | None:
     """Find the route of a request. None if no route has its path and method."""
     # Use the text that Starlette matches: parsing it differently would allow bypassing the table.
     path = get_route_path(connection)
     for method, pattern, form, _, need in _PATTERNS:
         if method == connection["method"] and (found := pattern.match(path)):
-            return Asked(f"{method} {form}", need, found.groupdict().get("collection"))
+            return RequestedRoute(f"{method} {form}", need, found.groupdict().get("collection"))
     return None
 
 
-def template(connection: Connection) -> tuple[str, str]:
+def route_label(connection: Connection) -> tuple[str, str]:
     """Return method and route of a request for metrics, from a small set: ("OTHER", "other") if no route matches."""
-    if wanted := asked(connection):
+    if wanted := requested_route(connection):
         method, _, path = wanted.route.partition(" ")
         return method, path
     path = get_route_path(connection)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.scopes import template
+from api.scopes import route_label
 from telemetry.call_window import CallWindow
 from telemetry.request_record import AnsweredRequest, Observe, recording, unobserved
 
@@ -49,4 +49,4 @@ class ServerTiming:
                 ended = self.clock()
                 self.requests.end(started, ended)
                 code = scope.get("state", {}).get("error_code", "")
-                self.observe(AnsweredRequest(*template(scope), status, code, ended - started, recorder))
+                self.observe(AnsweredRequest(*route_label(scope), status, code, ended - started, recorder))

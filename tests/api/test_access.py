@@ -11,7 +11,7 @@ from api import scopes
 from api.access import caller_address
 from api.admission import ALWAYS
 from api.app import create_app, routes
-from api.scopes import NEEDS, asked
+from api.scopes import NEEDS, requested_route
 from tests.api.asgi import ask
 from tests.api.conftest import KeyedService, filled
 from tests.fakes import serve_log
@@ -182,7 +182,7 @@ def test_a_bound_key_sees_its_collections_alone(keyed: KeyedService) -> None:
     ],
 )
 def test_an_address_is_read_as_the_routes_read_it(path: str, root: str, route: str | None) -> None:
-    found = asked({"method": "GET", "path": path, "root_path": root})
+    found = requested_route({"method": "GET", "path": path, "root_path": root})
     assert (found and found.route) == route
 
 

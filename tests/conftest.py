@@ -37,6 +37,12 @@ forget_proxies()
 
 
 @pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The event loop of tests that are coroutines."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
 def store() -> Store:
     """The models that `make test` has pulled."""
     return Store(DEFAULT_STORE)

@@ -24,7 +24,7 @@ from gallery.writer import Writer
 from telemetry.request_record import recording
 from tests.deployments.handles import Answers, handle
 from tests.fakes import serve_log
-from tests.gallery.sample_gallery import in_loop, refusal
+from tests.gallery.sample_gallery import refusal
 from tests.waiting import eventually
 
 KIND = EmbeddingKind("arcface", "mobilefacenet", "contract", 2)
@@ -59,7 +59,6 @@ def test_only_the_gallerys_replicas_import_lancedb() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@in_loop
 async def test_changes_go_to_the_writer_and_reads_to_the_reader(tmp_path: Path) -> None:
     gallery = await remote(tmp_path)
     with recording(0.0) as recorder:
@@ -75,7 +74,6 @@ async def test_changes_go_to_the_writer_and_reads_to_the_reader(tmp_path: Path) 
     assert [call.label for call in recorder.calls] == ["create", "enrol", "enrol", "find", "create", "collection"]
 
 
-@in_loop
 async def test_only_reads_are_repeated_when_a_replica_dies() -> None:
     writer, reader = (Answers(ActorUnavailableError("killed", None)) for _ in range(2))
     gallery = RemoteGallery(*(handle(SimpleNamespace(call=each, ready=each)) for each in (writer, reader)))
@@ -84,7 +82,6 @@ async def test_only_reads_are_repeated_when_a_replica_dies() -> None:
     assert (writer.calls, reader.calls) == (1, 2)
 
 
-@in_loop
 async def test_the_gallery_is_ready_once_both_answer_and_lists_damaged_collections(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,7 +122,6 @@ def test_sizes_are_reported_by_model(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reported == sizes | {"unreadable_collections": (4, None)}
 
 
-@in_loop
 async def test_a_change_completes_although_its_caller_is_cancelled(tmp_path: Path) -> None:
     gallery = await remote(tmp_path)
     staff = await gallery.create("staff", KIND, None)
@@ -139,7 +135,6 @@ async def test_a_change_completes_although_its_caller_is_cancelled(tmp_path: Pat
             await asyncio.sleep(0.02)
 
 
-@in_loop
 async def test_the_clean_up_timer_survives_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clean = AsyncMock(side_effect=chain([RuntimeError("broken")], repeat({})))
     monkeypatch.setattr(Writer, "clean", clean)
@@ -151,7 +146,6 @@ async def test_the_clean_up_timer_survives_a_failure(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left"), RuntimeError("(os error 28)"), RuntimeError("broken")])
-@in_loop
 async def test_only_a_full_disk_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr(Writer, "drop", AsyncMock(side_effect=error))
     gallery = await remote(tmp_path)

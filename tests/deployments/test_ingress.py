@@ -25,7 +25,6 @@ from telemetry.request_record import TimedAnswer, recording
 from telemetry.status import Replicas
 from tests.deployments.handles import Answers, handle
 from tests.fakes import EMBEDDER_CROP, fake_card, serve_log
-from tests.gallery.sample_gallery import in_loop
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -49,7 +48,6 @@ def test_a_stage_is_asked_in_its_deployment_or_inside_the_ingress(inside: bool) 
     assert caller.host == ("ingress" if inside else "embedder-role")
 
 
-@in_loop
 async def test_a_fresh_ingress_is_ready_once_every_stage_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     started = asyncio.Event()
 
@@ -123,7 +121,6 @@ def test_controller_without_an_answer_is_unavailable(answer: Any, monkeypatch: p
     assert len(log) == 1
 
 
-@in_loop
 async def test_status_has_the_replicas_of_the_stages_deployment() -> None:
     failing, well, answer = Answers(OSError("its files are gone")), Answers(None), Answers()
     detector = StageCaller("mtcnn", fake_card("detector", "detector"), answer, failing, "detector-mtcnn")

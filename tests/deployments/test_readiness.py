@@ -16,7 +16,6 @@ from deployments.stage import Caller
 from imaging.refused import Refused
 from tests.deployments.handles import Answers
 from tests.fakes import serve_log
-from tests.gallery.sample_gallery import in_loop
 from tests.waiting import eventually
 
 DIED, FULL = ActorDiedError(), BackPressureError(num_queued_requests=65, max_queued_requests=64)
@@ -41,7 +40,6 @@ async def watching(*stages: Readiness) -> AsyncIterator[None]:
             task.cancel()
 
 
-@in_loop
 async def test_stage_is_not_ready_before_its_first_answer(log: list[logging.LogRecord]) -> None:
     stage = Readiness("detector mtcnn", Answers(["staff"]))
     assert stage.ready is False
@@ -50,7 +48,6 @@ async def test_stage_is_not_ready_before_its_first_answer(log: list[logging.LogR
 
 
 @pytest.mark.parametrize("error", [DIED, FULL, RuntimeError("its files are gone")])
-@in_loop
 async def test_failing_stage_is_not_ready_and_each_new_cause_is_logged_once(
     error: Exception, log: list[logging.LogRecord]
 ) -> None:
@@ -62,7 +59,6 @@ async def test_failing_stage_is_not_ready_and_each_new_cause_is_logged_once(
     assert [record.getMessage() for record in log] == messages
 
 
-@in_loop
 async def test_another_replica_is_asked_when_one_died() -> None:
     stage = Readiness("detector mtcnn", Answers(DIED, None, DIED, DIED, None))
     for is_ready in (True, False, True):
@@ -70,7 +66,6 @@ async def test_another_replica_is_asked_when_one_died() -> None:
         assert stage.ready is is_ready
 
 
-@in_loop
 async def test_silent_stage_is_not_ready_until_it_answers(log: list[logging.LogRecord]) -> None:
     hanging = asyncio.Event()
     asked = Answers(None, hanging, None)
@@ -86,7 +81,6 @@ async def test_silent_stage_is_not_ready_until_it_answers(log: list[logging.LogR
 
 
 @pytest.mark.parametrize("question", ["waits", "is refused"])
-@in_loop
 async def test_busy_stage_stays_ready_while_it_answers_calls(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
     now = SimpleNamespace(seconds=0.0)
     monkeypatch.setattr(readiness, "time", SimpleNamespace(monotonic=lambda: now.seconds))
@@ -105,7 +99,6 @@ async def test_busy_stage_stays_ready_while_it_answers_calls(question: str, monk
         await eventually(lambda: not stage.ready)
 
 
-@in_loop
 async def test_only_successful_calls_count_as_answers() -> None:
     stage, detect = Caller("detector", "mtcnn", "detector-mtcnn", Answers(FULL)), Answers(DIED, DIED, None)
     with pytest.raises(Refused, match="UNAVAILABLE"):
@@ -117,7 +110,6 @@ async def test_only_successful_calls_count_as_answers() -> None:
     assert stage.ready() is True
 
 
-@in_loop
 async def test_first_looks_are_awaited_for_a_limited_time() -> None:
     causes = (None, RuntimeError("broken"), asyncio.Event())
     answering, failing, silent = (Readiness("detector", Answers(answer)) for answer in causes)

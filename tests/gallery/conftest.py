@@ -23,11 +23,6 @@ def location(tmp_path: Path) -> Location:
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def writer(location: Location) -> AsyncIterator[Writer]:
     """The writer of the gallery at `location`, with an empty collection."""
     async with writing(location) as writer:

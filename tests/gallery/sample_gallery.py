@@ -1,11 +1,9 @@
 """Made-up faces and small galleries."""
 
-import asyncio
-import functools
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +21,6 @@ KIND = EmbeddingKind("arcface", "arcface-model", "contract", SIZE)
 NAME = "people"
 
 Vector = NDArray[np.float32]
-P = ParamSpec("P")
 
 HOSTILE = [
     "'); DROP TABLE x; --",
@@ -37,16 +34,6 @@ HOSTILE = [
 ]
 HOSTILE += ["NULL", "\u202eright to left", "e\u0301", "\u00e9", "\U0001f600" * 512]
 """Ids that could be mistaken for something else."""
-
-
-def in_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Turn a coroutine into a test."""
-
-    @functools.wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        asyncio.run(test(*args, **kwargs))
-
-    return run
 
 
 def vectors(count: int, seed: int = 0, size: int = SIZE) -> Vector:

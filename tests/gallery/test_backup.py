@@ -19,7 +19,7 @@ from gallery.writer import Writer
 from tests.gallery.sample_gallery import NAME, enrol, face, people, writing
 from tests.gallery.sample_transfers import ODD_NAME, StopError, content, filled, odd_faces, silent, stop_at
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("small_batches")]
+pytestmark = pytest.mark.usefixtures("small_batches")
 
 
 @pytest.fixture

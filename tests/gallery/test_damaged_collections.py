@@ -15,8 +15,6 @@ from gallery.writer import Writer
 from tests.fakes import serve_log
 from tests.gallery.sample_gallery import KIND, NAME, enrol, face, found, people, refusal, search, table_folder
 
-pytestmark = pytest.mark.anyio
-
 Damage = Callable[[Path], None]
 
 

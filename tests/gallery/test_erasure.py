@@ -13,8 +13,6 @@ from gallery.records import NewFace, normalised, subject_key
 from gallery.writer import Writer
 from tests.gallery.sample_gallery import NAME, SIZE, enrol, face, found, listed, people, vectors, writing
 
-pytestmark = pytest.mark.anyio
-
 
 def strangers(count: int) -> list[NewFace]:
     """Faces whose texts occur in no other face."""

@@ -22,7 +22,6 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
 
 
-@pytest.mark.anyio
 async def test_acknowledged_faces_survive_and_space_is_enough_to_continue(disk: Path) -> None:
     location, acknowledged = Location(str(disk / "gallery")), set[str]()
     async with writing(location) as writer:

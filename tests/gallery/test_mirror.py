@@ -14,8 +14,6 @@ from gallery.mirror import Mirror, clipped
 from gallery.writer import Writer
 from tests.gallery.sample_gallery import NAME, SIZE, enrol, face, people, table_of
 
-pytestmark = pytest.mark.anyio
-
 
 async def test_it_reads_only_new_rows(location: Location, monkeypatch: pytest.MonkeyPatch, writer: Writer) -> None:
     where = Mock(side_effect=AsyncQuery.where)

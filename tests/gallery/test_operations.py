@@ -12,7 +12,6 @@ class Client(GalleryClient):
     perform = AsyncMock()
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(("protocol", "changes"), [(GalleryReads, False), (GalleryChanges, True)])
 async def test_each_operation_is_forwarded_with_its_arguments(protocol: Any, changes: bool) -> None:
     operations = [name for name in vars(protocol) if not name.startswith("_")]

@@ -37,7 +37,7 @@ from tests.gallery.sample_transfers import (
     stop_at,
 )
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("small_batches")]
+pytestmark = pytest.mark.usefixtures("small_batches")
 
 
 @pytest.fixture

@@ -38,8 +38,6 @@ from tests.gallery.sample_gallery import (
     writing,
 )
 
-pytestmark = pytest.mark.anyio
-
 EXACT, INDEXED = 8, 0
 """Memory of a reader that searches exactly, and of one that asks LanceDB, in MiB."""
 

@@ -30,8 +30,6 @@ from tests.gallery.sample_gallery import (
     writing,
 )
 
-pytestmark = pytest.mark.anyio
-
 
 def newest_manifest(folder: Path) -> Path:
     return min((folder / "_versions").glob("*.manifest"))

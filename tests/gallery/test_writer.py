@@ -35,8 +35,6 @@ from tests.gallery.sample_gallery import (
     writing,
 )
 
-pytestmark = pytest.mark.anyio
-
 
 async def test_collections_are_kept_with_their_thresholds(location: Location) -> None:
     async with writing(location, collection=None) as writer:

@@ -23,12 +23,10 @@ class Source:
 
 
 @pytest.mark.parametrize(("age", "faults", "answers"), [(60, 0, [1, 1, 1]), (-1, 0, [1, 2, 3]), (60, 1, [None, 2, 2])])
-def test_answer_is_shared_until_it_is_too_old_and_errors_are_not(
+async def test_answer_is_shared_until_it_is_too_old_and_errors_are_not(
     age: float, faults: int, answers: list[int | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def run() -> list[int | BaseException]:
-        cache = BriefCache(Source(faults))
-        return list(await asyncio.gather(*(cache() for _ in answers), return_exceptions=True))
-
     monkeypatch.setattr(brief_cache, "MAX_AGE_S", age)
-    assert [None if isinstance(each, ConnectionError) else each for each in asyncio.run(run())] == answers
+    cache = BriefCache(Source(faults))
+    found = await asyncio.gather(*(cache() for _ in answers), return_exceptions=True)
+    assert [None if isinstance(each, ConnectionError) else each for each in found] == answers

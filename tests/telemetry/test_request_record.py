@@ -79,7 +79,7 @@ def test_outcomes_are_counted() -> None:
     assert record.outcomes == {("face", "found"): 5, ("liveness", "spoof"): 1, **matches}
 
 
-def test_concurrent_requests_record_the_calls_of_their_own_tasks() -> None:
+async def test_concurrent_requests_record_the_calls_of_their_own_tasks() -> None:
     async def call(label: str) -> None:
         await asyncio.sleep(0)
         record_call(StageCall("gallery", label, 0.0, 0.25))
@@ -89,7 +89,5 @@ def test_concurrent_requests_record_the_calls_of_their_own_tasks() -> None:
             await asyncio.gather(call(f"{name} 1"), call(f"{name} 2"))
         return [call.label for call in record.calls]
 
-    async def run() -> list[list[str]]:
-        return list(await asyncio.gather(request("a"), request("b")))
-
-    assert asyncio.run(run()) == [["a 1", "a 2"], ["b 1", "b 2"]]
+    first, second = await asyncio.gather(request("a"), request("b"))
+    assert (first, second) == (["a 1", "a 2"], ["b 1", "b 2"])

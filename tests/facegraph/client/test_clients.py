@@ -42,7 +42,6 @@ def test_embeddings_are_enrolled_and_found() -> None:
     assert client.delete_face("staff", face.candidates[0].face_id) == 1
 
 
-@pytest.mark.anyio
 async def test_the_async_client_awaits_and_iterates() -> None:
     transport = httpx.ASGITransport(create_app(service(People().stages())))
     async with AsyncClient(ADDRESS, transport=transport) as client:

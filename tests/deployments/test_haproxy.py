@@ -69,11 +69,7 @@ def test_configuration_is_changed_once_and_arguments_are_passed_on(config: Path,
     # Only the frontend listens.
     assert re.findall(r"^ *bind (.*)$", changed, re.MULTILINE) == ['"${FACEGRAPH_BIND-*}:8000"']
     assert list(config.parent.glob("*.more")) == []
-
-
-def test_answers_without_an_ingress_ask_to_retry(config: Path, fake_binary: Path) -> None:
-    start(fake_binary, "-f", str(config))
-    changed = config.read_text()
+    # Answers without an ingress ask to retry.
     assert "backend default_backend\n    http-request return status 503 default-errorfiles\n" in changed
     answers = re.findall(r"http-error status (50.) .* hdr Retry-After 1 string '(.*)'", changed)
     codes = {status: json.loads(answer)["error"]["code"] for status, answer in answers}
@@ -86,11 +82,6 @@ def test_unknown_configuration_is_not_served(config: Path, fake_binary: Path) ->
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "has no http_frontend" in ended.stderr
     assert config.read_text() == "frontend another\n"
-
-
-def test_without_a_configuration_only_the_binary_runs(fake_binary: Path) -> None:
-    ended = start(fake_binary, "-v")
-    assert (ended.returncode, ended.stdout) == (7, "-v\n")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from typing import Literal
 from graphs.flow_settings import FlowSettings
 from graphs.stages import FaceStage
 
-ThresholdSource = Literal["request", "collection", "configuration", "card", "contract"]
+ThresholdSource = Literal["request", "collection", "configuration", "card"]
 ComparisonMetric = Literal["cosine", "euclidean"]
 
 
@@ -23,23 +23,9 @@ class AppliedThreshold:
     source: ThresholdSource
 
 
-def first_set(
-    *,
-    request: float | None = None,
-    collection: float | None = None,
-    configuration: float | None = None,
-    card: float | None = None,
-    contract: float | None = None,
-) -> AppliedThreshold:
-    """Return the first of these cosine similarities that is set, in this order. At least one must be set."""
-    given: dict[ThresholdSource, float | None] = {
-        "request": request,
-        "collection": collection,
-        "configuration": configuration,
-        "card": card,
-        "contract": contract,
-    }
-    return next(AppliedThreshold(value, source) for source, value in given.items() if value is not None)
+def first_set(*values: float | None) -> float:
+    """Return the first of `values` that is set. At least one must be."""
+    return next(value for value in values if value is not None)
 
 
 def threshold_of(
@@ -56,13 +42,16 @@ def threshold_of(
         request: threshold of the request, in `metric`.
         collection: cosine similarity of the collection; ignored for other metrics.
     """
-    configuration, card = settings.thresholds.get(embedder.role), embedder.card.threshold("cosine").value
-    if metric == "cosine":
-        return first_set(request=request, collection=collection, configuration=configuration, card=card)
-    if request is not None:
-        return AppliedThreshold(request, "request")
-    found = first_set(configuration=configuration, card=card)
-    return AppliedThreshold(euclidean(found.value), found.source)
+    given: dict[ThresholdSource, float | None] = {
+        "request": request,
+        "collection": collection if metric == "cosine" else None,
+        "configuration": settings.thresholds.get(embedder.role),
+        "card": embedder.card.threshold("cosine").value,
+    }
+    source, value = next((source, value) for source, value in given.items() if value is not None)
+    if metric == "euclidean" and source != "request":
+        value = euclidean(value)
+    return AppliedThreshold(value, source)
 
 
 def euclidean(cosine: float) -> float:

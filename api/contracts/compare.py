@@ -123,7 +123,7 @@ async def post_mediapipe(service: CurrentService, body: CompareRequest) -> Compa
 
 
 async def _compare(role: str, service: Service, body: CompareRequest) -> CompareResponse:
-    threshold = first_set(configuration=service.settings.similarity_threshold, contract=THRESHOLD).value
+    threshold = first_set(service.settings.similarity_threshold, THRESHOLD)
     detector = first_of(service.stages.detectors, role)
     embedder = first_of(service.stages.of(EMBEDDER.name), "inception_resnet_v1", "facenet")
     started = time.perf_counter()

@@ -296,5 +296,5 @@ async def _best(
     contract = embedder.card.embedding_contract
     found = await _unless_missing(service.stages.gallery.find(_name(variant), contract, [embedding], 1))
     own, hits = (found[0].threshold, found[1][0]) if found else (None, [])
-    threshold = first_set(collection=own, configuration=configured, contract=THRESHOLDS[variant]).value
+    threshold = first_set(own, configured, THRESHOLDS[variant])
     return (hits[0].subject, hits[0].cosine, threshold) if hits else (None, 0.0, threshold)

@@ -160,7 +160,7 @@ async def post_match(service: CurrentService, body: MatchRequest) -> MatchRespon
     loaded = time.perf_counter()
     pick, rule = Pick("one", settings.other_faces), settings.liveness(settings.liveness_policy)
     found = await verify(detector, embedder, [liveness], pair, pick, partial(_usable, settings, pick))
-    threshold = first_set(request=body.threshold, configuration=settings.similarity_threshold, contract=THRESHOLD).value
+    threshold = first_set(body.threshold, settings.similarity_threshold, THRESHOLD)
     live1, live2 = (rule.judge(float(face.readings[liveness.role][0])) for face in found.faces)
     photo1, photo2 = (face.photo for face in found.faces)
     similarity = found.distances.cosine

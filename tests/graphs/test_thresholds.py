@@ -1,7 +1,5 @@
 """Which threshold decides, whether a face is live, and what follows if it is not."""
 
-from typing import get_args
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,21 +8,16 @@ from hypothesis import strategies as st
 from graphs.compare import distances
 from graphs.flow_settings import FlowSettings
 from graphs.liveness import LivenessPolicy, LivenessRule, LivenessVerdict
-from graphs.thresholds import AppliedThreshold, ThresholdSource, euclidean, first_set, threshold_of
+from graphs.thresholds import AppliedThreshold, euclidean, first_set, threshold_of
 from telemetry.request_record import recording
 from tests.fakes import direction, stages
 
 EMBEDDER = stages().networks["arcface"]
-SOURCES = get_args(ThresholdSource)
-COSINES = st.none() | st.floats(-1, 1)
 CONFIGURED, OTHERS = FlowSettings(thresholds={"arcface": 0.7}), FlowSettings(thresholds={"facenet": 0.7})
 
 
-@given(cosines=st.lists(COSINES, min_size=5, max_size=5).filter(any))
-def test_the_first_that_is_set_decides(cosines: list[float | None]) -> None:
-    values = dict(zip(SOURCES, cosines, strict=True))
-    source = next(name for name, value in values.items() if value is not None)
-    assert first_set(**values) == AppliedThreshold(values[source] or 0.0, source)
+def test_zero_is_a_value_that_is_set() -> None:
+    assert (first_set(None, 0.0, 0.5), first_set(0.5)) == (0.0, 0.5)
 
 
 @pytest.mark.parametrize(("settings", "default"), [(CONFIGURED, (0.7, "configuration")), (OTHERS, (0.4, "card"))])

@@ -13,7 +13,7 @@ from api.contracts.responses import error_responses
 from api.embeddings import EmbeddingPair
 from api.errors import GENERAL, contract_status
 from api.health import VERSION
-from api.images import from_base64, from_field
+from api.images import from_base64
 from api.padding import NetworkDimensions, answered_dimensions, padded, unpadded
 from api.parameters import CheckedRoute
 from api.service import CurrentService, Service
@@ -282,12 +282,9 @@ def _stages(service: Service) -> tuple[DetectorStage, FaceStage]:
 
 
 async def _load(body: ExtractRequest, service: Service) -> bytes:
-    if body.image_type == "base64":
-        return from_base64(body.image, service.limits.max_image_size)
-    # `from_field` would decode anything else as base64.
-    if not body.image.lower().startswith(("http://", "https://")):
-        raise Refused("DOWNLOAD_FAILED", "The image is not an http or https URL")
-    return await from_field(body.image, service)
+    if body.image_type == "url":
+        return await service.addresses.fetch(body.image)
+    return from_base64(body.image, service.limits.max_image_size)
 
 
 def _area(photo: Photo, face: Face) -> FacialArea:

@@ -177,24 +177,6 @@ def test_tls_is_verified_against_the_name(host: str, trusted: bool, fetched: boo
     asyncio.run(run())
 
 
-def test_cancelled_fetches_free_their_slots() -> None:
-    pause = 60
-
-    async def answer(request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(pause)
-        return found()
-
-    async def run() -> bytes:
-        nonlocal pause
-        impatient = public(wire=httpx.MockTransport(answer), timeout=0.2)
-        refused = await asyncio.gather(*(impatient.fetch(URL) for _ in range(100)), return_exceptions=True)
-        assert [type(each) for each in refused] == [Refused] * 100
-        pause = 0
-        return await impatient.fetch(URL)
-
-    assert asyncio.run(run()) == PHOTO
-
-
 def test_up_to_32_photos_are_fetched_at_once() -> None:
     inside, counts = 0, list[int]()
 

@@ -79,12 +79,6 @@ def test_the_contracts_own_detector_is_used_where_it_is_configured() -> None:
     assert extract(with_stages(whole, own)).json()["detector"] == "retinaface-model"
 
 
-@pytest.mark.parametrize("field", [TEXT, "file:///etc/passwd", "//example.com", " https://a.b"])
-def test_an_invalid_address_is_a_failed_download(field: str) -> None:
-    found = refusal(extract(image=field, image_type="url"))
-    assert found == ("DOWNLOAD_FAILED", "The image is not an http or https URL")
-
-
 @pytest.mark.parametrize("fields", [{}, {"image_type": "base64"}])
 def test_an_address_is_fetched_only_if_the_request_says_that_it_is_one(fields: Any) -> None:
     addresses = FakeAddresses({ADDRESS: PHOTO})

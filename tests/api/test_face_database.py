@@ -158,15 +158,6 @@ def test_statistics_name_the_network_of_the_stored_faces(monkeypatch: pytest.Mon
     assert ISO.fullmatch(answer["last_updated"])
 
 
-def test_the_variants_have_a_database_each() -> None:
-    arcface, facenet = Database("arcface"), Database("facenet")
-    facenet.client = arcface.client
-    arcface.add("anna", "anna")
-    assert (arcface.faces(), facenet.faces()) == (["anna"], [])
-    assert error(facenet.delete("anna"))[0] == 404
-    assert facenet.match("anna").json()["match_found"] is False
-
-
 def test_the_variant_is_given_in_the_form_or_the_address_and_is_arcface_by_default() -> None:
     asked = Database(None)
     for form, query, size, threshold in (

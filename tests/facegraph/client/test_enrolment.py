@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.settings import LimitArgs
-from facegraph.client import Embedding, SubjectEmbedding
+from facegraph.client import Client, Embedding, InvalidRequestError, SubjectEmbedding
 from facegraph.client.enrolment import enrol, enrol_embeddings, enrol_many
 from facegraph.client.errors import error_from
 from facegraph.client.images import Upload
@@ -76,9 +76,19 @@ def test_an_error_of_a_whole_request_is_raised(status: int) -> None:
         call.on_error(error, False)
 
 
-def test_each_request_has_its_own_idempotency_key() -> None:
-    keys = {enrol("staff", "anna", b"photo").headers["Idempotency-Key"] for _ in range(2)}
-    assert len(keys) == 2
+def test_each_request_has_its_options_and_its_own_idempotency_key() -> None:
+    sent = list[httpx.Request]()
+
+    def keep(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(400)
+
+    client = Client(ADDRESS, transport=httpx.MockTransport(keep))
+    for _ in range(2):
+        with pytest.raises(InvalidRequestError):
+            client.enrol("staff", "anna", b"photo", replace=True)
+    assert [request.url.query for request in sent] == [b"replace=true"] * 2
+    assert len({request.headers["Idempotency-Key"] for request in sent}) == 2
 
 
 def test_nothing_to_enrol_sends_nothing() -> None:

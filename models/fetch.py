@@ -1,18 +1,18 @@
 """Fetch a model's weight files into the store."""
 
-import contextlib
 import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
 from models.card import Card
 from models.catalogue import folder_of
-from models.downloads import Downloads, copy_into
+from models.downloads import Downloads
 from models.errors import ModelError
-from models.sources import Source, WeightFile
+from models.sources import WeightFile
 from models.store import Store, check_hash, matches, sha256_of
 from project.files import atomic
 
@@ -38,18 +38,20 @@ def _fetch_file(card: Card, file: WeightFile, path: Path, downloads: Downloads, 
     if not file.sources:
         local = folder_of(card) / file.name
         if matches(local, file.sha256):
-            return copy_into(local, path, file.sha256)
+            return _write(local.open("rb"), path, file)
         found = f"has the SHA-256 {sha256_of(local)}" if local.is_file() else "is missing"
         failures.append(f"{local} {found}, but its card expects the SHA-256 {file.sha256}")
     if mirror is not None:
         # Files with the right name come first, because hashing the others takes time.
         for candidate in sorted(mirror.rglob("*"), key=lambda path: (path.name != file.name, path)):
             if matches(candidate, file.sha256):
-                return copy_into(candidate, path, file.sha256)
+                return _write(candidate.open("rb"), path, file)
         failures.append(f"the mirror {mirror} has no file with this hash")
     for source in file.sources:
         try:
-            return _take(source, file, path, downloads)
+            downloaded = downloads.get(source, file.sha256)
+            opened = _member(downloaded, source.member) if source.member else downloaded.open("rb")
+            return _write(opened, path, file)
         except ModelError as error:
             failures.append(str(error))
     advice = ". Check the network, or put the file into a folder and pass it as --mirror or MODEL_MIRROR"
@@ -59,19 +61,15 @@ def _fetch_file(card: Card, file: WeightFile, path: Path, downloads: Downloads, 
     )
 
 
-def _take(source: Source, file: WeightFile, path: Path, downloads: Downloads) -> None:
-    """Put the file that `source` provides at `path`."""
-    downloaded = downloads.get(source, file.sha256)
-    if source.member is None:
-        copy_into(downloaded, path, file.sha256)
-        return
-    with atomic(path) as unfinished:
-        with _member(downloaded, source.member) as content, unfinished.open("wb") as target:
+def _write(opened: AbstractContextManager[IO[bytes]], path: Path, file: WeightFile) -> None:
+    """Write the content of an open file to `path`, after its hash has been checked."""
+    with opened as content, atomic(path) as unfinished:
+        with unfinished.open("wb") as target:
             shutil.copyfileobj(content, target)
-        check_hash(unfinished, file.sha256, source.member)
+        check_hash(unfinished, file.sha256, file.name)
 
 
-@contextlib.contextmanager
+@contextmanager
 def _member(archive: Path, name: str) -> Iterator[IO[bytes]]:
     try:
         if zipfile.is_zipfile(archive):

@@ -51,7 +51,7 @@ def compare(labelled: Labelled, embeddings: Answers) -> Comparisons:
         ModelError: there are no genuine or no impostor pairs with faces.
     """
     scores, subjects = cosines(labelled.pairs, embeddings), labelled.subjects[labelled.pairs]
-    whole, genuine = ~np.isnan(scores), subjects[:, 0] == subjects[:, 1]
+    whole, genuine = ~np.isnan(scores), labelled.genuine
     if genuine[whole].all() or not genuine[whole].any():
         raise ModelError("too few faces were found for genuine and impostor pairs")
     return Comparisons(scores[whole], subjects[whole], int(np.sum(genuine & ~whole)), int(np.sum(~genuine & ~whole)))

@@ -30,6 +30,12 @@ class Labelled:
     pairs: NDArray[np.int64]
     whole: bool
 
+    @property
+    def genuine(self) -> NDArray[np.bool_]:
+        """Whether both photos of a pair are of the same subject, bool (pairs)."""
+        subjects = self.subjects[self.pairs]
+        return np.equal(subjects[:, 0], subjects[:, 1])
+
 
 def read_labelled(source: Path) -> Labelled:
     """Read labelled photos from a folder with one folder per subject, or from a CSV file of pairs.
@@ -42,8 +48,7 @@ def read_labelled(source: Path) -> Labelled:
             or contradicts others.
     """
     found = _folder(source) if source.is_dir() else _csv(source)
-    genuine = found.subjects[found.pairs[:, 0]] == found.subjects[found.pairs[:, 1]]
-    for kind, there in (("genuine", genuine.any()), ("impostor", not genuine.all())):
+    for kind, there in (("genuine", found.genuine.any()), ("impostor", not found.genuine.all())):
         if not there:
             raise ModelError(f"{source} has no {kind} pair")
     return found

@@ -63,9 +63,8 @@ def check_folds(labelled: Labelled) -> None:
     Raises:
         ModelError: they are not.
     """
-    genuine = _genuine(labelled)
-    folds = len(genuine) // _ROWS
-    if labelled.whole or folds < 2 or not np.array_equal(genuine, np.tile(np.arange(_ROWS) < PER_KIND, folds)):
+    folds = len(labelled.pairs) // _ROWS
+    if labelled.whole or folds < 2 or not np.array_equal(labelled.genuine, np.tile(np.arange(_ROWS) < PER_KIND, folds)):
         raise ModelError(
             f"the protocol lfw needs a CSV file of pairs in the order of LFW's View 2: at least two folds, "
             f"each with {PER_KIND} genuine and then {PER_KIND} impostor rows"
@@ -81,7 +80,7 @@ def fold_accuracy(labelled: Labelled, embeddings: Answers) -> FoldAccuracy:
     Raises:
         ModelError: a fold's other folds have no genuine or no impostor pair with faces.
     """
-    scores, genuine = cosines(labelled.pairs, embeddings), _genuine(labelled)
+    scores, genuine = cosines(labelled.pairs, embeddings), labelled.genuine
     fold, folds = np.arange(len(scores)) // _ROWS, list[Fold]()
     for number in range(fold[-1] + 1):
         own = fold == number
@@ -89,11 +88,6 @@ def fold_accuracy(labelled: Labelled, embeddings: Answers) -> FoldAccuracy:
     accuracies = [each.accuracy for each in folds]
     deviation = float(np.std(accuracies, ddof=1))
     return FoldAccuracy(float(np.mean(accuracies)), deviation, deviation / math.sqrt(len(folds)), tuple(folds))
-
-
-def _genuine(labelled: Labelled) -> NDArray[np.bool_]:
-    subjects = labelled.subjects[labelled.pairs]
-    return np.equal(subjects[:, 0], subjects[:, 1])
 
 
 def _best(scores: Scores, genuine: NDArray[np.bool_]) -> float:

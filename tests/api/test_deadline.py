@@ -8,12 +8,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.deadline import Deadline
 from api.settings import LimitArgs
-from tests.api.asgi import ask, never, refuse
+from tests.api.asgi import ask, refuse
 from tests.fakes import client, stages
 
 
-def answer_to(app: ASGIApp, seconds: float, receive: Receive = never) -> list[Message]:
-    return asyncio.run(ask(Deadline(app, seconds, refuse), receive))
+def answer_to(app: ASGIApp, seconds: float) -> list[Message]:
+    return asyncio.run(ask(Deadline(app, seconds, refuse)))
 
 
 async def hang(*args: Any, **options: Any) -> Any:
@@ -34,14 +34,6 @@ def test_a_request_that_takes_too_long_is_cancelled() -> None:
     assert start["status"] == 503
     assert body["body"] == b"/match: TIMEOUT: The request timed out after 0.02 seconds"
     assert cancelled == [True]
-
-
-def test_a_body_that_never_comes_is_given_up() -> None:
-    async def reading(scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()
-
-    start, _ = answer_to(reading, 0.02, hang)
-    assert start["status"] == 503
 
 
 def test_another_timeout_is_a_fault_like_any_other() -> None:

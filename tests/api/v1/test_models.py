@@ -37,7 +37,6 @@ def test_a_threshold_of_the_configuration_stands_in_the_cards_place() -> None:
     told = {role: each["cosine_threshold"] for role, each in api.get("/v1/models").json()["embedders"].items()}
     assert told == {"arcface": 0.95, "facenet": 0.5}
     assert api.get("/v1/models").json()["embedders"]["arcface"]["threshold_source"] == "configuration"
-    assert api.get("/health").json()["networks"]["arcface"]["cosine_threshold"] == 0.95
 
 
 def test_the_default_detector_is_used_unless_a_request_names_one() -> None:

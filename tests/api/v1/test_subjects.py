@@ -6,11 +6,12 @@ from urllib.parse import quote
 import pytest
 
 from tests.api.v1 import STAFF, Api, refusal, staff
+from tests.gallery.sample_gallery import HOSTILE
 
-HOSTILE = [
-    *("''; DROP TABLE faces; --", '"quoted"', "a/b/c", "/leading", "trailing/", "//", "../../etc/passwd", "a/../b"),
-    *("a", "a/", "A", " a", "%2F", "%00", "\0.", "a\n", "a\r\nb", " padded ", "?x=1&y=2#z", "a;b", "\\"),
-    *("\u202eetihw", "e\u0301", "\u00e9", "😀👩\u200d🚀", "null", "{subject}", "😀" * 512),
+SUBJECTS = [
+    *HOSTILE,
+    *("a/b/c", "/leading", "trailing/", "//", "a/../b", "a", "a/", "A", "%2F", "%00", "\0.", "a\n", "a\r\nb"),
+    *("?x=1&y=2#z", "a;b", "{subject}"),
 ]
 
 
@@ -35,19 +36,19 @@ def pages(api: Api, limit: int) -> list[str]:
 
 def test_any_text_is_a_subject() -> None:
     api = staff()
-    answer = api.enrol(HOSTILE, *(f"anna-{number}" for number in range(len(HOSTILE))))
+    answer = api.enrol(SUBJECTS, *(f"anna-{number}" for number in range(len(SUBJECTS))))
     assert answer.status_code == 201
-    assert [photo["subject"] for photo in answer.json()["photos"]] == HOSTILE
+    assert [photo["subject"] for photo in answer.json()["photos"]] == SUBJECTS
     [found] = api.found("anna", top_k=100)
     # Some pages are full, the last one is full or not.
-    assert sorted(found) == pages(api, 7) == pages(api, len(HOSTILE)) == sorted(HOSTILE)
-    for done, subject in enumerate(HOSTILE, 1):
+    assert sorted(found) == pages(api, 7) == pages(api, len(SUBJECTS)) == sorted(SUBJECTS)
+    for done, subject in enumerate(SUBJECTS, 1):
         listed = api.get(path(subject))
         assert (listed.status_code, listed.json()["id"], len(listed.json()["faces"])) == (200, subject, 1)
         deleted = api.delete(path(subject))
         assert (deleted.status_code, deleted.json()) == (200, {"deleted_faces": 1})
         assert refusal(api.delete(path(subject))) == (404, "SUBJECT_NOT_FOUND")
-        assert api.subjects() == sorted(HOSTILE[done:])
+        assert api.subjects() == sorted(SUBJECTS[done:])
 
 
 @pytest.mark.parametrize("subject", ["😀" * 513, "\u200b\u00a0"], ids=["long", "blank"])

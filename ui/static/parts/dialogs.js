@@ -5,17 +5,17 @@ import { element } from "./elements.js";
 // Dialogs can be stacked; each needs an id for its title.
 let count = 0;
 
-/** Show `content` in a dialog called `title`. `closed` is called when it is closed. Returns a function that closes it. */
+/**
+ * Show `content` in a dialog called `title`. Returns a function that closes it.
+ * @param {(value: string) => void} closed called when it is closed, with the value of the button that submitted a form
+ */
 export function openDialog(title, content, closed = () => {}) {
   const id = `dialog-${++count}`;
-  const dialog = element(
-    "dialog",
-    { "aria-labelledby": id },
-    element("div.stack", element("h2", { id }, title), content),
-  );
+  const body = element("div.stack", element("h2", { id }, title), content);
+  const dialog = element("dialog", { "aria-labelledby": id }, body);
   dialog.addEventListener("close", () => {
     dialog.remove();
-    closed();
+    closed(dialog.returnValue);
   });
   document.body.append(dialog);
   dialog.showModal();
@@ -25,22 +25,12 @@ export function openDialog(title, content, closed = () => {}) {
 /** Ask for confirmation of a deletion. Resolves to true or false. */
 export function confirmed(title, text, action) {
   return new Promise((resolve) => {
-    let answer = false;
-    const end = (given) => () => {
-      answer = given;
-      close();
-    };
-    const close = openDialog(
-      title,
-      [
-        element("p", text),
-        element(
-          "div.actions",
-          element("button", { autofocus: true, onclick: end(false) }, "Keep"),
-          element("button.danger.push", { onclick: end(true) }, action),
-        ),
-      ],
-      () => resolve(answer),
+    const form = element(
+      "form.actions",
+      { method: "dialog" },
+      element("button", { type: "submit", autofocus: true }, "Keep"),
+      element("button.danger.push", { type: "submit", value: "confirmed" }, action),
     );
+    openDialog(title, [element("p", text), form], (value) => resolve(value === "confirmed"));
   });
 }

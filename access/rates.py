@@ -1,7 +1,6 @@
 """Rate limits: one token bucket per caller."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
 MAX_CALLERS = 10_000
@@ -21,7 +20,7 @@ class Rates:
         self._rate = rate
         self._burst = burst
         self._clock = clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets: dict[str, tuple[float, float]] = {}
 
     def wait(self, caller: str) -> float:
         """Count a request of `caller`, unless it exceeds the limit.
@@ -37,5 +36,5 @@ class Rates:
         wait = max(0.0, (1 - tokens) / self._rate)
         self._buckets[caller] = (tokens if wait else tokens - 1, now)
         if len(self._buckets) > MAX_CALLERS:
-            self._buckets.popitem(last=False)
+            del self._buckets[next(iter(self._buckets))]
         return wait

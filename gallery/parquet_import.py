@@ -1,7 +1,7 @@
 """Importing exported Parquet files."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -44,34 +44,34 @@ async def import_files(
             with another kind of embeddings.
     """
     files = [read_export(path) for path in _files(paths)]
-    if into is not None and len(files) != 1:
-        raise TransferError(f"only one file can be imported into another collection, not {len(files)}")
-    targets = {file.path: file.name if into is None else into for file in files}
+    if into is not None:
+        if len(files) != 1:
+            raise TransferError(f"only one file can be imported into another collection, not {len(files)}")
+        files = [replace(files[0], name=into)]
     known = {collection.name: collection for collection in writer.collections}
     kinds: dict[str, EmbeddingKind] = {}
     for file in files:
-        name = targets[file.path]
-        if kinds.setdefault(name, file.kind) != file.kind:
-            raise TransferError(f"{file.path} and another file both contain {name}, with embeddings of two kinds")
-        if name in known and known[name].kind.contract != file.kind.contract:
-            raise contract_mismatch(known[name])
+        if kinds.setdefault(file.name, file.kind) != file.kind:
+            raise TransferError(f"{file.path} and another file both contain {file.name}, with embeddings of two kinds")
+        if file.name in known and known[file.name].kind.contract != file.kind.contract:
+            raise contract_mismatch(known[file.name])
     for file in files:
         for batch in _read(file, "checking", report):
             _check(file, batch)
     # Existing collections first, so that an error is raised before any collection is created.
-    for file in sorted(files, key=lambda file: targets[file.path] not in known):
-        await writer.create(targets[file.path], file.kind, file.threshold, exist_ok=True)
-    return [await _import(writer, file, targets[file.path], report) for file in files]
+    for file in sorted(files, key=lambda file: file.name not in known):
+        await writer.create(file.name, file.kind, file.threshold, exist_ok=True)
+    return [await _import(writer, file, report) for file in files]
 
 
-async def _import(writer: Writer, file: ExportFile, name: str, report: Report) -> Imported:
+async def _import(writer: Writer, file: ExportFile, report: Report) -> Imported:
     new = 0
     for batch in _read(file, "importing", report):
-        if inserted := await writer.insert(name, file.kind.contract, batch):
+        if inserted := await writer.insert(file.name, file.kind.contract, batch):
             new += inserted
             # Does nothing until there are many commits.
             await writer.optimise()
-    return Imported(name, file.faces, new)
+    return Imported(file.name, file.faces, new)
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

@@ -129,9 +129,13 @@ def brute_force(faces: Iterable[NewFace], probe: Vector, count: int) -> list[tup
     return sorted(best.items(), key=lambda item: -item[1])[:count]
 
 
-def table_folder(location: Location, table: str) -> Path:
+def folder_of(location: Location) -> Path:
     assert location.folder is not None
-    return location.folder / f"{table}.lance"
+    return location.folder
+
+
+def table_folder(location: Location, table: str) -> Path:
+    return folder_of(location) / f"{table}.lance"
 
 
 async def table_of(location: Location, name: str = NAME) -> AsyncTable:

@@ -16,7 +16,7 @@ from gallery.reader import Reader
 from gallery.tables import faces_schema
 from gallery.transfer import TransferError
 from gallery.writer import Writer
-from tests.gallery.sample_gallery import NAME, enrol, face, people, writing
+from tests.gallery.sample_gallery import NAME, enrol, face, folder_of, people, writing
 from tests.gallery.sample_transfers import ODD_NAME, StopError, content, filled, odd_faces, silent, stop_at
 
 pytestmark = pytest.mark.usefixtures("small_batches")
@@ -29,11 +29,6 @@ def copy(tmp_path: Path) -> Location:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
-
-
-def folder_of(location: Location) -> Path:
-    assert location.folder is not None
-    return location.folder
 
 
 async def backed_up(location: Location, copy: Location) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Erasing deleted faces from indexes and dropped collections. `test_changes` tests any sequence of changes."""
+"""Erasing deleted faces: from indexes, and only after a sync. `test_changes` tests any sequence of changes."""
 
 import os
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import NewFace, normalised, subject_key
 from gallery.writer import Writer
-from tests.gallery.sample_gallery import NAME, SIZE, enrol, face, found, listed, people, vectors, writing
+from tests.gallery.sample_gallery import NAME, SIZE, enrol, face, folder_of, found, listed, people, vectors, writing
 
 
 def strangers(count: int) -> list[NewFace]:
@@ -21,8 +21,7 @@ def strangers(count: int) -> list[NewFace]:
 
 def traces(location: Location, faces: Sequence[NewFace]) -> list[bytes]:
     """What files contain of the faces: their embeddings in pieces of sixteen bytes, and texts that identify them."""
-    assert location.folder is not None
-    files = b"".join(path.read_bytes() for path in location.folder.rglob("*") if path.is_file())
+    files = b"".join(path.read_bytes() for path in folder_of(location).rglob("*") if path.is_file())
     pieces = [of.subject.encode() for of in faces] + [subject_key(of.subject).encode() for of in faces]
     pieces += [of.id.encode() for of in faces] + [of.label.encode() for of in faces]
     for of in faces:
@@ -63,8 +62,7 @@ async def test_deleted_faces_are_erased_from_indexes_also_if_the_table_becomes_t
 async def test_old_files_are_deleted_only_after_the_new_ones_are_on_disk(
     location: Location, monkeypatch: pytest.MonkeyPatch, writer: Writer
 ) -> None:
-    assert location.folder is not None
-    folder, synced = location.folder, dict[int, set[str]]()
+    folder, synced = folder_of(location), dict[int, set[str]]()
 
     def files() -> set[str]:
         return {str(path) for path in folder.rglob("*.lance") if path.is_file()}
@@ -82,18 +80,6 @@ async def test_old_files_are_deleted_only_after_the_new_ones_are_on_disk(
     assert len(new) == 2
     for path in [*new, table, table / "data", table / "_versions"]:
         assert synced[path.stat().st_ino] >= before
-
-
-async def test_a_dropped_collection_is_erased_at_once(location: Location, writer: Writer) -> None:
-    gone = strangers(8)
-    await writer.create("kept", writer.collections[0].kind, None)
-    await enrol(writer, *people(8), name="kept")
-    await enrol(writer, *gone[:4])
-    await enrol(writer, *gone[4:])
-    assert len(traces(location, gone)) > 6 * len(gone)
-    await writer.drop(NAME)
-    assert traces(location, gone) == []
-    assert len(await listed(location, "kept")) == 8
 
 
 async def test_a_clean_up_reports_the_bytes_freed_and_leaves_unchanged_collections_alone(writer: Writer) -> None:

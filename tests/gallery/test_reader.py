@@ -27,6 +27,7 @@ from tests.gallery.sample_gallery import (
     brute_force,
     enrol,
     face,
+    folder_of,
     found,
     near,
     people,
@@ -189,7 +190,6 @@ async def test_a_collection_may_be_dropped_during_a_search(
 
 
 async def test_a_gallery_that_replaced_another_is_read(location: Location, reader: Reader) -> None:
-    assert location.folder is not None
     old, new = vectors(2)
     for ask in (reader.collections, reader.unreadable):
         with pytest.raises(ValueError, match="collections"):
@@ -198,7 +198,7 @@ async def test_a_gallery_that_replaced_another_is_read(location: Location, reade
         await enrol(writer, face("Ada", old))
         assert await found(reader, old) == ["Ada"]
         before = await reader.collection(NAME)
-    shutil.rmtree(location.folder)
+    shutil.rmtree(folder_of(location))
     async with writing(location, collection=None) as writer:
         assert await refusal(reader.count(before)) == "COLLECTION_NOT_FOUND"
         assert await reader.collections() == []

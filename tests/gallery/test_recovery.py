@@ -22,6 +22,7 @@ from tests.gallery.sample_gallery import (
     NAME,
     enrol,
     face,
+    folder_of,
     found,
     listed,
     people,
@@ -182,13 +183,13 @@ async def test_a_drop_whose_commits_are_lost_leaves_a_collection_that_can_be_dro
 async def test_an_intact_gallery_is_left_unchanged(location: Location, fresh: Location, writer: Writer) -> None:
     for nowhere in (fresh, Location("s3://nowhere/gallery")):
         await recover(nowhere)
-    assert not Path(fresh.uri).exists()
+    assert not folder_of(fresh).exists()
     await enrol(writer, *people(3))
     await writer.delete_subjects(NAME, ["subject-1"])
-    before = contents(Path(location.uri))
+    before = contents(folder_of(location))
     with serve_log() as log:
         await recover(location)
-    assert (log, contents(Path(location.uri))) == ([], before)
+    assert (log, contents(folder_of(location))) == ([], before)
 
 
 CHILD = """

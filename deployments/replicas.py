@@ -15,8 +15,8 @@ from imaging.decode import Limits
 from imaging.faces import Detection
 from models.catalogue import card, networks_of
 from models.detection import PhotoDetector
-from models.device import Device
-from models.engines import Engine, RawNetwork, load_detector, load_network
+from models.device import Device, Engine
+from models.engines import RawNetwork, load_detector, load_network
 from models.store import Store
 from telemetry.request_record import TimedAnswer, covered
 from telemetry.tracing import add_steps

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.card import Card
 from models.catalogue import card
-from models.device import Device, Simulation
+from models.device import Device, Engine, Simulation, is_onnx
 
 INGRESS = "ingress"
 """Name of the ingress deployment."""
@@ -44,10 +44,20 @@ class StageArgs(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = Field(description="Name of a card in models/cards.")
-    engine: Literal["onnx", "onnx-float32", "torch", "tensorflow"] = Field(
+    engine: Engine = Field(
         "onnx",
-        description="The runtime. onnx uses 8-bit integers on CPUs if the card has an int8 export; onnx-float32 never "
-        "does. torch and tensorflow run the original network.",
+        description="The runtime. onnx: ONNX Runtime, with 8-bit integers on CPUs if the card has an int8 export. "
+        "onnx-float32: always 32-bit floats. onnx-float16: 16-bit floats, for GPUs; slower on CPUs. tensorrt: TensorRT "
+        "with 16-bit floats where it finds them faster, for networks of face crops on a GPU; needs the TensorRT "
+        "libraries of ONNX Runtime's version. torch, tensorflow: the original network.",
+    )
+    provider_options: dict[str, str | int | float | bool] = Field(
+        default_factory=dict,
+        description="For a GPU: options of ONNX Runtime's CUDA or TensorRT provider, e.g. {trt_engine_cache_path: "
+        "/var/cache/facegraph} if the folder of the models is read-only.",
+    )
+    io_binding: bool = Field(
+        False, description="For a GPU: bind the inputs and outputs of each call instead of passing arrays."
     )
     place: Literal["own", "ingress"] = Field(
         "own",
@@ -94,11 +104,13 @@ class StageArgs(BaseModel):
             return Device("simulated", threads, simulation=simulation)
         if not gpus or self.gpus == 0:
             return Device("cpu", threads)
-        return Device("cuda", threads, self.gpu_memory_mb * 2**20, required)
+        return Device(
+            "cuda", threads, self.gpu_memory_mb * 2**20, required, self.provider_options, io_binding=self.io_binding
+        )
 
     @model_validator(mode="after")
     def _engine_fits_the_place(self) -> "StageArgs":
         # TensorFlow and PyTorch crash if they are loaded into one process.
-        if self.place == "ingress" and not self.engine.startswith("onnx"):
-            raise ValueError("a stage inside the ingress needs an onnx engine")
+        if self.place == "ingress" and not is_onnx(self.engine):
+            raise ValueError(f"a stage inside the ingress cannot have the engine {self.engine}")
         return self

@@ -1,7 +1,20 @@
-"""The device that a network runs on."""
+"""The device and the runtime that a network runs on."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeGuard, get_args
+
+OnnxEngine = Literal["onnx", "onnx-float32", "onnx-float16", "tensorrt"]
+"""ONNX Runtime: with 8-bit integers on CPUs if the card has an int8 export, always with 32-bit floats, with 16-bit
+floats, or with TensorRT."""
+
+Engine = Literal[OnnxEngine, "torch", "tensorflow"]
+"""ONNX Runtime or the original framework."""
+
+
+def is_onnx(engine: Engine) -> TypeGuard[OnnxEngine]:
+    """Return whether `engine` runs exported networks."""
+    return engine in get_args(OnnxEngine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,9 @@ class Device:
         threads: CPU threads per inference.
         gpu_memory_bytes: limit of ONNX Runtime's GPU memory arena. None for no limit.
         required: whether an unusable GPU is an error. If not, the network runs on the CPU and a warning is logged.
+        provider_options: options of ONNX Runtime's CUDA or TensorRT provider, which replace those in
+            `models.onnx_session`.
+        io_binding: whether inputs and outputs are bound to the session for each call, instead of passed as arrays.
         simulation: times of a simulated device; None for others.
     """
 
@@ -34,4 +50,6 @@ class Device:
     threads: int = 1
     gpu_memory_bytes: int | None = None
     required: bool = True
+    provider_options: Mapping[str, Any] = field(default_factory=dict)
+    io_binding: bool = False
     simulation: Simulation | None = None

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, cast
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +13,13 @@ from models.detection import Detector
 from models.detectors.centerface import CenterFace
 from models.detectors.mtcnn import Mtcnn
 from models.detectors.retinaface import RetinaFace
-from models.device import Device
+from models.device import Device, Engine, OnnxEngine, is_onnx
 from models.errors import ModelError
 from models.onnx_session import OnnxNetwork
 from models.originals import check_framework
 from models.simulated import SimulatedDetector, SimulatedNetwork
 from models.store import Store
 from models.trial import check_answer
-
-Engine = Literal["onnx", "onnx-float32", "torch", "tensorflow"]
-"""``onnx`` uses 8-bit integers on CPUs if the card has an int8 export; ``onnx-float32`` never does."""
 
 DETECTORS: Mapping[str, Callable[..., Detector]] = {
     "centerface": CenterFace,
@@ -124,8 +121,8 @@ def _detector(
     if card.architecture not in DETECTORS:
         raise ModelError(f"{card.name} is not a detector")
     networks: Iterable[RawNetwork] = (
-        (OnnxNetwork(path, device) for path in store.exports(card))
-        if engine.startswith("onnx")
+        [OnnxNetwork(path, device, engine) for path in store.exports(card)]
+        if is_onnx(engine)
         else _original(card, store, engine, device)
     )
     return DETECTORS[card.architecture](*map(batched, networks), **options)
@@ -133,10 +130,10 @@ def _detector(
 
 def _exported(card: Card, store: Store, engine: Engine, device: Device) -> CropNetwork:
     """Load the network of one card."""
-    if engine.startswith("onnx"):
+    if is_onnx(engine):
         integers = card.int8 if engine == "onnx" and device.kind == "cpu" else None
         name = integers or card.exports[0]
-        exported = OnnxNetwork(next(path for path in store.exports(card) if path.name == name), device)
+        exported = OnnxNetwork(next(path for path in store.exports(card) if path.name == name), device, engine)
         network = cast(CropNetwork, lambda *crops: exported(*crops)[0])
     else:
         network = cast(CropNetwork, _original(card, store, engine, device))
@@ -148,7 +145,7 @@ def _exported(card: Card, store: Store, engine: Engine, device: Device) -> CropN
 def _original(card: Card, store: Store, engine: Engine, device: Device) -> Any:
     """Load the network in its original runtime."""
     if card.framework != engine:
-        known = dict.fromkeys(("onnx", "onnx-float32", card.framework))
+        known = dict.fromkeys((*get_args(OnnxEngine), card.framework))
         raise ModelError(f"{card.name} does not run in {engine}, only in {', '.join(known)}")
     check_framework(card, engine)
     folder = store.whole(card)

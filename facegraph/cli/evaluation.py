@@ -17,7 +17,7 @@ from facegraph.cli.options import DEFAULT_CONFIG
 from facegraph.cli.output import escaped, print_line
 from models.card import Card
 from models.catalogue import card, cards
-from models.engines import Engine
+from models.device import Engine
 from models.errors import ModelError
 
 Network = Annotated[str, typer.Argument(help="An embedder or a liveness model, or its role in the configuration.")]

@@ -19,8 +19,8 @@ from facegraph.cli.evaluation_tables import print_section
 from facegraph.cli.output import escaped, print_line, tracking
 from models.card import Card
 from models.catalogue import card
-from models.device import Device
-from models.engines import Engine, load_network
+from models.device import Device, Engine
+from models.engines import load_network
 from models.errors import ModelError
 from models.store import Store
 from project.root import ROOT

@@ -103,7 +103,7 @@ def test_unknown_names_values_out_of_bounds_and_changes_are_refused(
 
 def test_stage_inside_the_ingress_needs_onnx() -> None:
     assert StageArgs(model="mtcnn", place="ingress", engine="onnx-float32").place == "ingress"
-    with pytest.raises(ValidationError, match="a stage inside the ingress needs an onnx engine"):
+    with pytest.raises(ValidationError, match="a stage inside the ingress cannot have the engine"):
         StageArgs(model="mtcnn", place="ingress", engine="torch")
 
 

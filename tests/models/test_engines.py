@@ -1,13 +1,11 @@
-"""Loading models into their runtimes, sessions for ONNX files, and the errors of both."""
+"""Loading models into their runtimes, and the errors."""
 
-import logging
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 
 from models import engines
@@ -16,13 +14,12 @@ from models.detection import Detector
 from models.detectors.centerface import CenterFace
 from models.detectors.mtcnn import Mtcnn
 from models.detectors.retinaface import RetinaFace
-from models.device import Device
-from models.engines import Engine, load_detector, load_members, load_network
+from models.device import Device, Engine
+from models.engines import load_detector, load_members, load_network
 from models.errors import ModelError
-from models.onnx_session import OnnxNetwork, open_session
+from models.onnx_session import OnnxNetwork
 from models.store import Store
 from tests.conftest import PROJECT, pulled
-from tests.models.graphs import written
 
 CPU = Device()
 
@@ -77,7 +74,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The opened ONNX files. They answer zeros, and every model counts as pulled."""
     names: list[str] = []
 
-    def network(path: Path, device: Device) -> Any:
+    def network(path: Path, device: Device, engine: Engine) -> Any:
         names.append(path.name)
         shape = card(path.parent.name).shape
         return lambda crops: (np.zeros((len(crops), *shape)),)
@@ -95,6 +92,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         ("facenet", "cuda", "onnx", "embedder.onnx"),
         ("mobilefacenet", "cpu", "onnx", "embedder.onnx"),
         ("mobilefacenet", "cpu", "onnx-float32", "embedder.onnx"),
+        ("facenet", "cpu", "onnx-float16", "embedder.onnx"),
     ],
 )
 def test_integers_run_on_cpus_alone_and_where_the_card_has_them(
@@ -139,7 +137,7 @@ def load(name: str, store: Store, engine: Any, device: Device = CPU) -> Any:
 
 
 BLAZE_FACE = "mediapipe-full-range runs in MediaPipe on the CPU: leave out its engine and set `gpus: 0`"
-ENGINES = "{} does not run in {}, only in onnx, onnx-float32{}"
+ENGINES = "{} does not run in {}, only in onnx, onnx-float32, onnx-float16, tensorrt{}"
 
 
 @pytest.mark.parametrize(
@@ -197,43 +195,3 @@ print("loaded", sorted({"torch", "tensorflow", "ray", "fastapi"} & set(sys.modul
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "loaded []"
-
-
-@pytest.fixture
-def network(tmp_path: Path) -> Path:
-    """A file that subtracts and adds its two inputs."""
-    text = "core (float[n] a, float[n] b) => (float[n] less, float[n] more) { less = Sub (a, b) more = Add (a, b) }"
-    onnx.save(written(text), tmp_path / "network.onnx")
-    return tmp_path / "network.onnx"
-
-
-def test_a_network_takes_its_inputs_in_order_and_gives_all_outputs(network: Path) -> None:
-    less, more = OnnxNetwork(network, CPU)(np.array([5, 7], np.float32), np.array([2, 3], np.float32))
-    assert (less.tolist(), more.tolist()) == ([3, 4], [7, 10])
-
-
-def test_a_session_runs_on_the_threads_it_was_given(network: Path) -> None:
-    options = open_session(network, Device(threads=2)).get_session_options()
-    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (2, 1)
-    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
-
-
-def test_a_missing_or_damaged_file_is_named(network: Path) -> None:
-    network.write_bytes(network.read_bytes()[:40])
-    with pytest.raises(ModelError, match=r"ONNX Runtime cannot open .*network\.onnx"):
-        open_session(network, CPU)
-    network.unlink()
-    with pytest.raises(ModelError, match=r"network\.onnx is missing: run `facegraph models pull`"):
-        open_session(network, CPU)
-
-
-def test_a_gpu_that_is_not_there_is_an_error_or_a_warning(
-    network: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    with pytest.raises(ModelError, match="no usable CUDA: install its CUDA libraries or set `device: cpu`"):
-        open_session(network, Device("cuda"))
-    with caplog.at_level(logging.WARNING):
-        session = open_session(network, Device("cuda", gpu_memory_bytes=1 << 30, required=False))
-    assert session.get_providers() == ["CPUExecutionProvider"]
-    assert "runs on the CPU" in caplog.text

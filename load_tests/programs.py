@@ -48,15 +48,14 @@ class RunningService:
 @contextmanager
 def running_service(config: Path, **variables: str) -> Iterator[RunningService]:
     """Run `facegraph serve CONFIG` on CPUs and with an empty gallery, as `running_program` does."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
+    with held_port() as port, TemporaryDirectory() as gallery:
+        address = f"http://127.0.0.1:{port}"
 
-    def healthy() -> bool:
-        with suppress(httpx.TransportError, ValueError):
-            return bool(httpx.get(f"{address}/health", trust_env=False).json().get("status") == "healthy")
-        return False
+        def healthy() -> bool:
+            with suppress(httpx.TransportError, ValueError):
+                return bool(httpx.get(f"{address}/health", trust_env=False).json().get("status") == "healthy")
+            return False
 
-    with TemporaryDirectory() as gallery:
         # "local": start a Ray cluster, even if another one runs on this machine.
         variables |= {"HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local", "CUDA_VISIBLE_DEVICES": ""}
         variables |= {"GALLERY_URI": gallery, "AUDIT_LOG": str(RESULTS / "audit.jsonl")}
@@ -117,7 +116,10 @@ def load(address: str, users: str, clients: int, records: Path, *options: str) -
             raise RuntimeError(f"Locust exited too early:\n{log.read_text('utf-8', 'replace')[-2000:]}")
 
 
-def free_port() -> int:
-    """Return a port that is currently free."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+@contextmanager
+def held_port() -> Iterator[int]:
+    """Hold a free port until the block ends. A server that sets SO_REUSEADDR, as nearly all do, can listen on it."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield int(holder.getsockname()[1])

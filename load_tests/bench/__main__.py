@@ -25,7 +25,7 @@ from load_tests.bench import measurement, report
 from load_tests.bench.bare_pipeline import PIPELINES
 from load_tests.bench.measurement import Measurement
 from load_tests.photos import enlarged_pair
-from load_tests.programs import ConfigOption, RunningService, free_port, running_program, running_service
+from load_tests.programs import ConfigOption, RunningService, held_port, running_program, running_service
 from load_tests.results import machine
 
 PLAIN_MAX_CLIENTS = 8
@@ -51,13 +51,14 @@ def main(
                 yield measurement.bare(route, pair, processes, seconds)
 
     def plain() -> Iterator[Measurement]:
-        app, port, log = "load_tests.bench.plain_service:app", free_port(), RESULTS / "plain.log"
-        command = ["-m", "uvicorn", app, "--workers", str(cores), "--port", str(port), "--no-access-log"]
-        # The first worker responds while the others load, and would get every connection.
-        with running_program(command, log, lambda: log.read_text().count("startup complete") == cores) as process:
-            server = RunningService(f"http://127.0.0.1:{port}", process)
-            for count in [each for each in counts if each <= PLAIN_MAX_CLIENTS] or counts[:1]:
-                yield measurement.asked("plain", "/compare", pair, server, count, seconds)
+        command, log = ["-m", "uvicorn", "load_tests.bench.plain_service:app"], RESULTS / "plain.log"
+        with held_port() as port:
+            command += ["--workers", str(cores), "--port", str(port), "--no-access-log"]
+            # The first worker responds while the others load, and would get every connection.
+            with running_program(command, log, lambda: log.read_text().count("startup complete") == cores) as process:
+                server = RunningService(f"http://127.0.0.1:{port}", process)
+                for count in [each for each in counts if each <= PLAIN_MAX_CLIENTS] or counts[:1]:
+                    yield measurement.asked("plain", "/compare", pair, server, count, seconds)
 
     def service() -> Iterator[Measurement]:
         with running_service(config) as service:

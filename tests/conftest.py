@@ -68,20 +68,22 @@ def pulled(name: str) -> Card:
     return entry
 
 
+def shared(path: str) -> Path:
+    """A photo, or a folder of photos, in a folder beside the project on some machines."""
+    found = PROJECT.parent / "shared" / path
+    if not found.exists():
+        pytest.skip(f"{path} is not on this machine")
+    return found
+
+
 def shared_case(name: str) -> Path:
-    """A photo from a bug report, in a folder beside the project on some machines."""
-    path = PROJECT.parent / "shared" / "cases" / "files" / name
-    if not path.is_file():
-        pytest.skip(f"{name} is not on this machine")
-    return path
+    """A photo from a bug report."""
+    return shared(f"cases/files/{name}")
 
 
 def shared_faces(folder: str) -> Path:
-    """A folder of photos beside the project on some machines."""
-    path = PROJECT.parent / "shared" / "faces" / folder
-    if not path.is_dir():
-        pytest.skip(f"the photos of {folder} are not on this machine")
-    return path
+    """A folder of labelled photos."""
+    return shared(f"faces/{folder}")
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,7 @@ from deployments import serving, transport
 from deployments.errors import ConfigError, StartError
 from models.card import Card
 from models.pull import configured_in
-from project.root import ROOT
-
-CONFIG = ROOT / "configs" / "serve.yaml"
+from tests.default_configuration import CONFIG
 
 
 @pytest.fixture

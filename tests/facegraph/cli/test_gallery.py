@@ -78,13 +78,3 @@ def test_a_damaged_collection_is_reported_and_can_be_dropped(
     assert err == "error The files of the collection staff cannot be read\n"
     out = run("gallery", "drop", "staff", "--yes")[1]
     assert out == "deleted the collection staff with all its faces, which cannot be read\n"
-
-
-def test_options_without_effect_are_refused(run: Run) -> None:
-    for words, problem in (
-        ("list --uri x", "--uri requires --offline"),
-        ("delete anna --collection staff --storage-option a=b", "--storage-option requires --offline"),
-        ("list --offline --url http://x", "--url has no effect with --offline"),
-    ):
-        status, _, err = run("gallery", *words.split())
-        assert (status, problem in " ".join(err.split())) == (2, True)

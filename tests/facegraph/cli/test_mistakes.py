@@ -1,4 +1,4 @@
-"""A mistake in what a command is given is one sentence on stderr, and the exit status is 1."""
+"""A mistake in what a command is given is one sentence on stderr, or an explained usage error."""
 
 from pathlib import Path
 
@@ -25,6 +25,7 @@ INVALID = {
         *((f"config {each} broken.yaml", "broken.yaml cannot be served: ") for each in ("check", "render")),
         *((f"keys {each}", "keys.json cannot be read: ") for each in ("list", "create x --scope read")),
         ("keys revoke x", "keys.json cannot be read: "),
+        ("gallery enrol . --collection staff", "has no folder with photos"),
         ("models pull [bold]", "unknown model '[bold]'"),
         ("models evaluate mtcnn --photos .", "mtcnn is neither an embedder nor a liveness model"),
         ("models evaluate crmnet --photos . --protocol lfw", "the protocol lfw is for embedders"),
@@ -40,6 +41,9 @@ INVALID = {
         ("models fuse mobilefacenet --photos .", "mobilefacenet is not a liveness model"),
         ("models gate --photos . --config many.yaml", "many.yaml is not valid: enrol_max_yaw: Input should be a valid"),
         ("models gate --photos . --detector facenet", "facenet is not a detector"),
+        ("models ranges mobilefacenet --photos .", "mobilefacenet has no int8 file"),
+        ("models ranges facenet --photos .", "no face was found on the photos in ."),
+        ("models ranges facenet --photos . --store none", "embedder.onnx is missing: pull facenet"),
         ("models recall facenet --photos .", "facenet is not a detector"),
         ("models recall mtcnn --photos . --option x", "x is not KEY=VALUE"),
         ("models recall mtcnn --photos . --option x=1", "does not take"),
@@ -54,3 +58,25 @@ def test_a_mistake_is_one_sentence(
     monkeypatch.setenv("KEYS_FILE", str(tmp_path / "keys.json"))
     status, out, err = run(*words.split())
     assert (status, out, err.count("\n"), "\\n" in err, message in err) == (1, "", 1, False, True), err
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("gallery list --uri x", "--uri requires --offline"),
+        ("gallery delete x --collection staff --storage-option a=b", "--storage-option requires --offline"),
+        ("gallery list --offline --url http://x", "--url has no effect with --offline"),
+        ("gallery list --offline --storage-option region", "region is not KEY=VALUE"),
+        ("gallery enrol . --collection staff --report x.txt", "must end in .csv or .json"),
+        ("gallery re-embed . --from staff --to staff", "--from and --to are the same collection"),
+        ("keys create x", "Missing option '--scope'"),
+        ("keys create x --scope root", "unknown scope root"),
+        *((f"keys create x --scope read --expires {each}", f"{each} is not a number of hours") for each in ("x", "0d")),
+    ],
+)
+def test_an_unusable_option_is_a_usage_error(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, problem: str
+) -> None:
+    monkeypatch.setenv("KEYS_FILE", str(tmp_path / "keys.json"))
+    status, out, err = run(*words.split())
+    assert (status, out, problem in err) == (2, "", True), err

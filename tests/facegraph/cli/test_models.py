@@ -75,18 +75,3 @@ def test_ranges_are_measured_on_every_second_photo(
     written = ranges_path(card("facenet"))
     shipped = PROJECT / "models" / "cards" / written.name
     assert json.loads(written.read_text()).keys() == json.loads(shipped.read_text()).keys()
-
-
-@pytest.mark.parametrize(
-    ("model", "pulled", "message"),
-    [
-        ("mobilefacenet", True, "mobilefacenet has no int8 file"),
-        ("facenet", True, "no face was found on the photos in "),
-        ("facenet", False, "embedder.onnx is missing: pull facenet"),
-    ],
-)
-def test_ranges_need_an_int8_file_the_model_and_faces(
-    run: Run, store: Store, copied: Store, tmp_path: Path, model: str, pulled: bool, message: str
-) -> None:
-    root = (store if pulled else copied).root
-    assert message in run("models", "ranges", model, "--photos", tmp_path, "--store", root)[2]

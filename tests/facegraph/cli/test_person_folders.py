@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from facegraph.cli import person_folders
-from facegraph.cli.output import CommandError
 from facegraph.cli.person_folders import find_people
 
 
@@ -69,9 +68,3 @@ def test_system_files_are_skipped(folder: Path) -> None:
     found = find_people(folder)
     assert (list(found.photos), found.unusable) == (["#1", "@ada", "ada"], [])
     assert found.photos["ada"] == [folder / "ada" / "1.jpg"]
-
-
-@pytest.mark.parametrize("name", [".git/x.jpg", "x.jpg"])
-def test_a_folder_without_people_is_an_error(tmp_path: Path, name: str) -> None:
-    with pytest.raises(CommandError, match="no folder with photos"):
-        find_people(make(tmp_path, name))

@@ -4,6 +4,7 @@ Szegedy et al., "Inception-v4, Inception-ResNet and the Impact of Residual Conne
 AAAI 2017.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,20 +18,8 @@ from models.device import Device
 from models.originals.tensorflow_device import tensorflow_device
 from models.weights.keras_file import read_layers
 
-Chain = list[str]
-"""Names of a branch's convolutions, in their order."""
-
-# For each kind of residual block: its branches, the scale of the residual, and the number of blocks.
-BLOCKS: dict[str, tuple[list[Chain], float, int]] = {
-    "Block35": ([["1x1"], ["0a_1x1", "0b_3x3"], ["0a_1x1", "0b_3x3", "0c_3x3"]], 0.17, 5),
-    "Block17": ([["1x1"], ["0a_1x1", "0b_1x7", "0c_7x1"]], 0.1, 10),
-    "Block8": ([["1x1"], ["0a_1x1", "0b_1x3", "0c_3x1"]], 0.2, 6),
-}
-# Blocks that halve the grid: the last convolution of each branch has stride 2, and there is a max pooling branch.
-REDUCTIONS: dict[str, list[Chain]] = {
-    "Mixed_6a": [["1a_3x3"], ["0a_1x1", "0b_3x3", "1a_3x3"]],
-    "Mixed_7a": [["0a_1x1", "1a_3x3"], ["0a_1x1", "1a_3x3"], ["0a_1x1", "0b_3x3", "1a_3x3"]],
-}
+BLOCKS = {"Block35": (0.17, 5), "Block17": (0.1, 10), "Block8": (0.2, 6)}
+"""Scale of the residuals and number of the blocks of each kind."""
 
 
 def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[np.float32]]:
@@ -84,26 +73,26 @@ class _FaceNet:
         return self._normalised(tensorflow.reduce_mean(x, (1, 2)) @ self._weights["Bottleneck"]["kernel"], "Bottleneck")
 
     def _residual_blocks(self, x: Any, kind: str) -> Any:
-        branches, scale, count = BLOCKS[kind]
+        scale, count = BLOCKS[kind]
         for number in range(1, count + 1):
             name = f"{kind}_{number}"
-            ends = [self._chain(x, f"{name}_Branch_{i}", chain) for i, chain in enumerate(branches)]
-            last_layer = self._weights[f"{name}_Conv2d_1x1"]
-            residual = tensorflow.nn.conv2d(tensorflow.concat(ends, 3), last_layer["kernel"], 1, "SAME")
-            residual += last_layer["bias"]
+            mixed, last_layer = tensorflow.concat(self._branches(x, name), 3), self._weights[f"{name}_Conv2d_1x1"]
+            residual = tensorflow.nn.conv2d(mixed, last_layer["kernel"], 1, "SAME") + last_layer["bias"]
             # The last block of the network neither scales its residual nor has a ReLU.
             x = x + residual if name == "Block8_6" else tensorflow.nn.relu(x + scale * residual)
         return x
 
     def _reduction(self, x: Any, name: str) -> Any:
-        ends = [self._chain(x, f"{name}_Branch_{i}", chain) for i, chain in enumerate(REDUCTIONS[name])]
-        return tensorflow.concat([*ends, _pooled(x)], 3)
+        return tensorflow.concat([*self._branches(x, name), _pooled(x)], 3)
 
-    def _chain(self, x: Any, name: str, chain: Chain) -> Any:
-        for position in chain:
-            stride, padding = (2, "VALID") if position.startswith("1a") else (1, "SAME")
-            x = self._convolution(x, f"{name}_Conv2d_{position}", stride, padding)
-        return x
+    def _branches(self, x: Any, block: str) -> list[Any]:
+        """The ends of a block's branches. Each is a chain of convolutions 0a, 0b, 0c and 1a, which halves the grid."""
+        ends: dict[str, Any] = {}
+        for name in sorted(self._weights):
+            if match := re.fullmatch(rf"{block}_Branch_(\d)_Conv2d_(1a)?\w+x\d", name):
+                stride, padding = (2, "VALID") if match[2] else (1, "SAME")
+                ends[match[1]] = self._convolution(ends.get(match[1], x), name, stride, padding)
+        return list(ends.values())
 
     def _convolution(self, x: Any, name: str, stride: int = 1, padding: str = "SAME") -> Any:
         x = tensorflow.nn.conv2d(x, self._weights[name]["kernel"], stride, padding)

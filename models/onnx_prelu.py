@@ -94,15 +94,13 @@ def _over_channels(slopes: NDArray[np.float32]) -> NDArray[np.float32] | None:
 
 
 def _split(graph: GraphProto, entry: str, output: str, slopes: NDArray[np.float32]) -> list[NodeProto]:
-    positive, products = f"{output}.positive", [f"{output}.{part}" for part in ("sloped", "rest")]
-    for product, factors in zip(products, (slopes, 1 - slopes), strict=True):
+    positive, sloped, rest = (f"{output}.{part}" for part in ("positive", "sloped", "rest"))
+    for product, factors in ((sloped, slopes), (rest, 1 - slopes)):
         factor = factors.reshape(-1, 1, 1).astype(np.float32)
         graph.initializer.append(numpy_helper.from_array(factor, f"{product}.factor"))
     return [
         helper.make_node("Relu", [entry], [positive]),
-        *(
-            helper.make_node("Mul", [source, f"{product}.factor"], [product])
-            for source, product in zip((entry, positive), products, strict=True)
-        ),
-        helper.make_node("Add", products, [output]),
+        helper.make_node("Mul", [entry, f"{sloped}.factor"], [sloped]),
+        helper.make_node("Mul", [positive, f"{rest}.factor"], [rest]),
+        helper.make_node("Add", [sloped, rest], [output]),
     ]

@@ -47,7 +47,7 @@ class FaceTable:
     async def latest(self) -> AsyncTable:
         """Return the table at its latest version."""
         if self._table is None:
-            self._table = await self._open()
+            self._table = await self._connection.open_table(self._name)
         await self._table.checkout_latest()
         return self._table
 
@@ -69,7 +69,7 @@ class FaceTable:
         if mirror is None:
             if await (await self.latest()).count_rows() * self._size * 4 > most_bytes:
                 return None
-            mirror = Mirror(await self._open(), self._size)
+            mirror = Mirror(await self._connection.open_table(self._name), self._size)
         await mirror.refresh()
         self.searched = time.monotonic()
         self.mirror = mirror if mirror.bytes <= most_bytes else None
@@ -92,6 +92,3 @@ class FaceTable:
             if len(best) >= count or found.num_rows < faces:
                 return list(best.values())[:count]
             faces *= 4
-
-    async def _open(self) -> AsyncTable:
-        return await self._connection.open_table(self._name)

@@ -126,7 +126,7 @@ class Writer:
                 if exist_ok and known.kind == kind:
                     return known
                 raise Refused("COLLECTION_EXISTS", f"Collection {name} already exists")
-            collection = Collection(name, kind, threshold, _now(), f"faces-{uuid.uuid4().hex}")
+            collection = Collection(name, kind, threshold, datetime.now(UTC), f"faces-{uuid.uuid4().hex}")
             table = await self._connection.create_table(collection.table, schema=faces_schema(kind.size))
             await self._register(collection)
             self._tables[name] = table
@@ -186,7 +186,7 @@ class Writer:
             if request and await is_repeated(table, request):
                 return [Enrolled(face.id, face.subject, "already" if face.id in known else "deleted") for face in faces]
             if new := [face for face in batch.values() if replace or face.id not in known]:
-                now = _now()
+                now = datetime.now(UTC)
                 values = [(face.id, face.subject, face.label, now, face.embedding) for face in new]
                 data = self._rows(collection, values, request)
                 merge = table.merge_insert("id").when_not_matched_insert_all()
@@ -375,7 +375,3 @@ class Writer:
             self._tables[collection.name] = table
             # The previous writer may have left many commits.
             self._commits[collection.name] = FEW_COMMITS
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -1,1 +1,1 @@
-"""The project's folder, and the base class of settings that an environment variable can set."""
+"""The project's folder, the base class of settings that an environment variable can set, and writing files whole."""

@@ -11,12 +11,15 @@ from pydantic_settings import SettingsError
 
 from deployments.address import is_port
 from deployments.errors import ConfigError
-from deployments.settings import INGRESS, ReplicaSettings
+from deployments.settings import INGRESS, ReplicaSettings, ScalingSettings
 from graphs.flow_settings import FlowSettings
 from graphs.settings import AppArgs
 from models.errors import ModelError
 
 Schema = TypeVar("Schema", bound=BaseModel)
+
+SCALING_POLICY = "deployments.autoscaling_policy:ApplicationPolicy"
+"""The application's `policy_function` whose `policy_kwargs` are `ScalingSettings`."""
 
 
 def read_config(path: Path) -> Any:
@@ -53,6 +56,7 @@ def check_config(config: Any) -> list[AppArgs]:
         place = f"applications[{number}]."
         args = _valid(AppArgs, application.get("args", {}), f"{place}args.")
         checked.append(args)
+        _check_scaling_policy(application.get("autoscaling_policy") or {}, f"{place}autoscaling_policy.")
         for deployment in application.get("deployments", []):
             if "ray_actor_options" in deployment:
                 raise ConfigError(
@@ -65,6 +69,14 @@ def check_config(config: Any) -> list[AppArgs]:
             elif name in {stage.deployment(role) for role, stage in args.stages.items()}:
                 _valid(ReplicaSettings, user_config, f"{place}{name}.user_config.")
     return checked
+
+
+def _check_scaling_policy(policy: Mapping[str, Any], place: str) -> None:
+    # Serve's schema allows any table here.
+    if unknown := [f"{place}{key}" for key in policy if key not in ("policy_function", "policy_kwargs")]:
+        raise ConfigError(f"unknown keys: {', '.join(unknown)}")
+    if policy.get("policy_function") == SCALING_POLICY:
+        _valid(ScalingSettings, policy.get("policy_kwargs", {}), f"{place}policy_kwargs.")
 
 
 def _check_flow_settings(user_config: Any, args: AppArgs, place: str) -> None:

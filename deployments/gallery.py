@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from shlex import quote
 from typing import Any
@@ -11,6 +12,7 @@ from ray import serve
 from ray.serve import Application
 
 from deployments.gallery_metrics import GalleryMetrics
+from deployments.usage import Usage
 from gallery.disk import is_full
 from gallery.location import Location
 from gallery.settings import GalleryArgs
@@ -109,6 +111,7 @@ class GalleryReader:
         self._reader = Reader(location, exact_mb)
         self._unreadable: list[str] = []
         self._metrics = GalleryMetrics()
+        self._usage = Usage(time.process_time, workers=1)
         self._timer = asyncio.create_task(self._check_every(CHECK_PERIOD_S))
 
     async def call(self, operation: str, *args: Any, **options: Any) -> Any:
@@ -117,6 +120,10 @@ class GalleryReader:
             return await getattr(self._reader, operation)(*args, **options)
         except Refused as refused:
             return refused
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """Return what the replica uses; Serve passes it on to the autoscaling policy."""
+        return self._usage.measure()
 
     async def ready(self) -> list[str]:
         """Return the names of the collections that failed the last check.

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from deployments.remote_gallery import RemoteGallery
 from deployments.settings import INGRESS
 from deployments.stage import Caller, Replica, StageCaller
 from deployments.status import Controller, ServeStatus
+from deployments.usage import Usage
 from deployments.workers import Workers
 from graphs.flow_settings import FlowSettings
 from graphs.stages import Stages
@@ -86,6 +88,8 @@ class Ingress:
             defaults=defaults,
             gallery=gallery_client,
         )
+        # Most of its requests wait for other deployments, so its CPU time says how busy it is.
+        self._usage = Usage(time.process_time, workers)
         # The event loop keeps only weak references to tasks.
         self._watching = [asyncio.create_task(stage.readiness.watch()) for stage in watched]
         requests = CallWindow()
@@ -108,6 +112,10 @@ class Ingress:
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Apply a changed `user_config` without a restart. Unknown keys and roles are rejected."""
         self._service.settings = FlowSettings(**user_config).checked_for(self._service.stages.roles)
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """Return what the replica uses; Serve passes it on to the autoscaling policy."""
+        return self._usage.measure()
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         return create_app(self._service)

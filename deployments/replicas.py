@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from deployments.batching import Batcher
 from deployments.settings import ReplicaSettings
+from deployments.usage import Usage
 from deployments.workers import Workers
 from graphs.stages import DetectionRequest, FaceCrops
 from imaging.decode import Limits
@@ -35,6 +36,7 @@ class ModelReplica:
     def __init__(self, model: str, store: Path, device: Device, workers: Workers) -> None:
         self._card, self._store, self._device, self._workers = card(model), Store(store), device, workers
         self._settings, self._batchers = ReplicaSettings(), list[Batcher]()
+        self._usage = Usage(lambda: workers.busy_s, workers.count)
 
     def batcher(self, network: RawNetwork, workers: Workers) -> Batcher:
         """Return `network` with dynamic batches as large as the settings allow."""
@@ -47,6 +49,10 @@ class ModelReplica:
         self._settings = ReplicaSettings(**user_config)
         for each in self._batchers:
             each.largest = self._settings.largest(self._device)
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """Return what the replica uses; Serve passes it on to the autoscaling policy."""
+        return self._usage.measure()
 
     async def ready(self) -> None:
         """Check that the model's files are still present, so that a new replica can start.

@@ -30,7 +30,7 @@ class Load:
         minimum, maximum: limits of `target`.
         ongoing: unfinished calls: in a worker, waiting in a replica, or waiting for a replica.
         wanted_ongoing: number of them for which a replica is intended.
-        busy: share of the time in which a replica's workers run, from 0 to 1.
+        busy: share of the time in which a replica's workers run, from 0 to 1. None if no replica has reported yet.
         cores: CPU seconds per second of one replica.
         reserved: resources that one replica reserves in Ray.
     """
@@ -41,7 +41,7 @@ class Load:
     maximum: int
     ongoing: float
     wanted_ongoing: float
-    busy: float
+    busy: float | None
     cores: float
     reserved: Mapping[str, float]
 
@@ -53,17 +53,18 @@ class Load:
     @property
     def waits(self) -> bool:
         """Whether calls wait for this deployment's replicas, not only for the deployments that these call."""
-        return self.ongoing > self.running * self.wanted_ongoing and self.busy >= SATURATED
+        return self.ongoing > self.running * self.wanted_ongoing and (self.busy or 0.0) >= SATURATED
 
     @property
     def busy_cores(self) -> float:
         """Cores that an additional replica needs, to start and then when its workers always run."""
         # What a nearly idle replica uses does not depend on its calls.
-        return max(START_CORES, self.cores / max(self.busy, 0.1))
+        return max(START_CORES, self.cores / max(self.busy or 0.0, 0.1))
 
     def __str__(self) -> str:
         calls = self.ongoing / max(self.running, 1)
-        return f"{calls:.1f} calls per replica (target {self.wanted_ongoing:g}), {self.busy:.0%} busy"
+        busy = "not measured yet" if self.busy is None else f"{self.busy:.0%} busy"
+        return f"{calls:.1f} calls per replica (target {self.wanted_ongoing:g}), {busy}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ def _add_companions(
     """Add decisions for deployments that could not process the calls of those that grow."""
     cause = max(growth, key=lambda name: growth[name])
     for name, load in loads.items():
-        if name in decisions or load.starting or not load.running:
+        if name in decisions or load.starting or load.busy is None:
             continue
         expected, added = load.busy * load.running * growth[cause], 0
         while expected > load.target + added and load.target + added < load.maximum and room.take(load):
@@ -206,7 +207,7 @@ def _kept_or_reduced(load: Load) -> Decision:
     if load.starting:
         return Decision(load.target, "starting", f"{load}; {load.running} of {load.target} replicas are running")
     others = load.running - 1
-    if others >= load.minimum and others > 0 and load.target == load.running:
+    if load.busy is not None and others >= max(load.minimum, 1) and load.target == load.running:
         busy = load.busy * load.running / others
         if busy < RELAXED and load.ongoing < RELAXED * others * load.wanted_ongoing:
             return Decision(others, "relaxed", f"{load}; {busy:.0%} busy with one replica fewer")

@@ -38,6 +38,20 @@ class ReplicaSettings(BaseModel):
         return self.largest_batch.cpu if device.kind == "cpu" else self.largest_batch.gpu
 
 
+class ScalingSettings(BaseModel):
+    """Settings of the autoscaling policy: its `policy_kwargs` in `autoscaling_policy` of the application."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dry_run: bool = Field(False, description="Log and report the decisions, but keep all replicas.")
+    cores: Literal["measured", "reserved"] = Field(
+        "measured",
+        description="measured: a new replica needs cores that no process uses, at least one while it starts. reserved: "
+        "it needs only what it reserves in Ray; for stages that reserve the cores that they use, or use none.",
+    )
+    spare_cores: float = Field(0.5, ge=0, description="Idle cores that each node keeps for HAProxy, Ray and peaks.")
+
+
 class StageArgs(BaseModel):
     """Settings of one stage."""
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from ray.exceptions import RayError
 
+from deployments.decisions import published
 from deployments.settings import INGRESS
 from deployments.stage import Caller, StageCaller
 from imaging.refused import Refused
 from telemetry.brief_cache import BriefCache
 from telemetry.call_window import CallWindow
-from telemetry.status import Replicas, StageStatus
+from telemetry.status import Autoscaling, Replicas, StageStatus
 
 logger = logging.getLogger("ray.serve")
 
@@ -24,7 +25,7 @@ _STATES = {"RUNNING": "running", "STOPPING": "stopping", "PENDING_MIGRATION": "s
 
 
 class Controller:
-    """Reads the state of an application's replicas from Serve's controller.
+    """Reads the state of an application's replicas, and the decisions on their number, from Serve's controller.
 
     Args:
         actor: handle of the controller.
@@ -50,6 +51,10 @@ class Controller:
             raise Refused("UNAVAILABLE", "Ray Serve's controller is not responding; try again shortly") from error
         return {name: _replicas(each) for name, each in deployments.items()}
 
+    async def decisions(self) -> dict[str, Autoscaling]:
+        """Return the autoscaling policy's last decision on each deployment."""
+        return await published(self._application)
+
 
 def _replicas(deployment: Mapping[str, Any]) -> Replicas:
     states = Counter(_STATES.get(replica["state"], "starting") for replica in deployment["replicas"])
@@ -60,26 +65,24 @@ class ServeStatus:
     """Reports the status of the stages, the gallery and the ingress. Implements `telemetry.status.Status`.
 
     Args:
-        controller: source of the replicas' states.
+        controller: source of the replicas' states and the decisions.
         callers: callers of the stages and the gallery, in the order of the report. The ingress comes last.
         requests: recent requests of this ingress replica.
     """
 
     def __init__(self, controller: Controller, callers: Sequence[Caller], requests: CallWindow) -> None:
-        self._replicas = BriefCache(controller.replicas)
+        self._replicas, self._decisions = BriefCache(controller.replicas), BriefCache(controller.decisions)
         self._callers = callers
         self._requests = requests
 
     async def __call__(self) -> list[StageStatus]:
         """Return the status of each; raises `Refused` as `Controller.replicas` does."""
-        replicas = await self._replicas()
-        statuses = []
+        replicas, decisions, statuses = await self._replicas(), await self._decisions(), []
         for caller in self._callers:
-            count, calls = replicas.get(caller.host, Replicas()), caller.calls.statistics
+            role, card, name, host = None, None, caller.host, caller.host
             if isinstance(caller, StageCaller):
-                card, role, name = caller.card, caller.role, f"{caller.kind}-{caller.role}"
-                statuses.append(StageStatus(name, caller.kind, caller.ready(), count, calls, role, card))
-            else:
-                statuses.append(StageStatus(caller.host, caller.kind, caller.ready(), count, calls))
-        ingress = replicas.get(INGRESS, Replicas())
-        return [*statuses, StageStatus(INGRESS, INGRESS, True, ingress, self._requests.statistics)]
+                role, card, name = caller.role, caller.card, f"{caller.kind}-{caller.role}"
+            count, decision, calls = replicas.get(host, Replicas()), decisions.get(host), caller.calls.statistics
+            statuses.append(StageStatus(name, caller.kind, caller.ready(), count, calls, role, card, decision))
+        count, calls, decision = replicas.get(INGRESS, Replicas()), self._requests.statistics, decisions.get(INGRESS)
+        return [*statuses, StageStatus(INGRESS, INGRESS, True, count, calls, autoscaling=decision)]

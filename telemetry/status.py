@@ -18,6 +18,14 @@ class Replicas:
 
 
 @dataclass(frozen=True, slots=True)
+class Autoscaling:
+    """The number of replicas that the application's autoscaling policy last decided on, and why."""
+
+    replicas: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StageStatus:
     """The state of one stage.
 
@@ -28,6 +36,7 @@ class StageStatus:
         replicas: replicas of the deployment that it runs in.
         calls: its recent calls from this process.
         role, card: the name that requests use, and its network's card; None for the gallery and the ingress.
+        autoscaling: the last decision on the deployment that it runs in; None without the application's policy.
     """
 
     deployment: str
@@ -37,6 +46,7 @@ class StageStatus:
     calls: CallStatistics
     role: str | None = None
     card: Card | None = None
+    autoscaling: Autoscaling | None = None
 
 
 Status = Callable[[], Awaitable[Sequence[StageStatus]]]

@@ -35,6 +35,15 @@ class CallsAnswer(BaseModel):
     p95_ms: float | None = Field(description="95th percentile of the duration in milliseconds.")
 
 
+class AutoscalingAnswer(Answer):
+    """The last decision of the application's autoscaling policy on a deployment."""
+
+    model_config = example(replicas=1, reason="steady: 0.4 calls per replica (target 8), 12% busy")
+
+    replicas: int = Field(description="Number of replicas that the policy wants. Ray Serve applies it after a delay.")
+    reason: str
+
+
 class StageAnswer(BaseModel):
     """The state of one stage."""
 
@@ -47,6 +56,7 @@ class StageAnswer(BaseModel):
         licence="MIT",
         ready=True,
         replicas=ReplicasAnswer,
+        autoscaling=AutoscalingAnswer,
         calls=CallsAnswer,
     )
 
@@ -59,6 +69,9 @@ class StageAnswer(BaseModel):
     ready: bool = Field(description="Whether the stage was ready at the last check of this ingress replica.")
     replicas: ReplicasAnswer = Field(
         description="Replicas of the stage, or of the ingress if the stage runs inside it."
+    )
+    autoscaling: AutoscalingAnswer | None = Field(
+        description="Null if the number of replicas is fixed, or Ray Serve's default policy decides."
     )
     calls: CallsAnswer
 
@@ -74,6 +87,7 @@ class StageAnswer(BaseModel):
             licence=card and card.licence,
             ready=stage.ready,
             replicas=stage.replicas,
+            autoscaling=stage.autoscaling,
             calls=CallsAnswer(
                 ongoing=calls.ongoing, recent=calls.recent, p50_ms=_ms(calls.p50_s), p95_ms=_ms(calls.p95_s)
             ),

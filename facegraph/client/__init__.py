@@ -53,6 +53,7 @@ from facegraph.client.search import Candidate as Candidate
 from facegraph.client.search import SearchedEmbedding as SearchedEmbedding
 from facegraph.client.search import SearchedFace as SearchedFace
 from facegraph.client.search import SearchedPhoto as SearchedPhoto
+from facegraph.client.service import Autoscaling as Autoscaling
 from facegraph.client.service import Calls as Calls
 from facegraph.client.service import Defaults as Defaults
 from facegraph.client.service import Health as Health

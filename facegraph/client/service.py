@@ -57,6 +57,14 @@ class Replicas:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Autoscaling:
+    """The number of replicas that the service's autoscaling policy wants, and why."""
+
+    replicas: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Calls:
     """Calls to a stage from the ingress replica that responded.
 
@@ -77,6 +85,7 @@ class Stage:
     """A deployment of the service. `kind` is the task of its model, gallery or ingress.
 
     `role`, `model`, `title` and `licence` are None for the gallery and the ingress, which have no model.
+    `autoscaling` is None if the number of replicas is fixed or Ray Serve's default policy decides.
     """
 
     deployment: str
@@ -87,6 +96,7 @@ class Stage:
     licence: str | None
     ready: bool
     replicas: Replicas
+    autoscaling: Autoscaling | None = None
     calls: Calls
 
 

@@ -118,6 +118,16 @@ ARGS, DEPLOYMENTS = (*APPLICATION, "args"), (*APPLICATION, "deployments")
         (("applications",), [], "applications is empty, so nothing would be served"),
         ((*DEPLOYMENTS, 1), None, "an entry of deployments is not a table"),
         ((*ARGS, "gallery"), {"uri": "a\0b"}, "gallery.uri: "),
+        (
+            (*APPLICATION, "autoscaling_policy"),
+            {"policy": 1},
+            "unknown keys: applications[0].autoscaling_policy.policy",
+        ),
+        (
+            (*APPLICATION, "autoscaling_policy", "policy_kwargs"),
+            {"dryrun": True},
+            "autoscaling_policy.policy_kwargs.dryrun: Extra inputs",
+        ),
         ((*DEPLOYMENTS, 0, "user_config"), {"treshold": 1}, "ingress.user_config.treshold: "),
         (
             (*DEPLOYMENTS, 1, "user_config"),

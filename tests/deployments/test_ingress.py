@@ -22,7 +22,7 @@ from imaging.refused import Refused
 from models.catalogue import card
 from telemetry.call_window import CallWindow
 from telemetry.request_record import TimedAnswer, recording
-from telemetry.status import Replicas
+from telemetry.status import Autoscaling, Replicas
 from tests.deployments.handles import Answers, handle
 from tests.fakes import EMBEDDER_CROP, fake_card, serve_log
 
@@ -66,7 +66,7 @@ async def test_a_fresh_ingress_is_ready_once_every_stage_has_answered(monkeypatc
     gallery = named("gallery-writer"), named("gallery-reader", ["staff"], waits=True)
     access = AccessArgs(require_keys=False, audit_log="")
     monkeypatch.setattr(ingress, "first_looks", lambda watched: first_looks(watched, 0.1))
-    monkeypatch.setattr(ingress, "_controller", lambda: SimpleNamespace(replicas=None))
+    monkeypatch.setattr(ingress, "_controller", lambda: SimpleNamespace(replicas=None, decisions=None))
     plain: Any = cast(Any, ingress.Ingress).func_or_class.__mro__[1]
     made = plain.__new__(plain)
     await made.__init__(stages, {"detector": "mtcnn"}, LimitArgs(), AddressArgs(), gallery, access, 1)
@@ -121,7 +121,7 @@ def test_controller_without_an_answer_is_unavailable(answer: Any, monkeypatch: p
     assert len(log) == 1
 
 
-async def test_status_has_the_replicas_of_the_stages_deployment() -> None:
+async def test_status_has_the_replicas_of_the_stages_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
     failing, well, answer = Answers(OSError("its files are gone")), Answers(None), Answers()
     detector = StageCaller("mtcnn", fake_card("detector", "detector"), answer, failing, "detector-mtcnn")
     card = fake_card("embedder", "embedder", [EMBEDDER_CROP], output={"size": 2})
@@ -133,6 +133,8 @@ async def test_status_has_the_replicas_of_the_stages_deployment() -> None:
     with serve_log():
         for each in watched:
             await each.readiness.look()
+    decided = {"ingress": Autoscaling(2, "waiting: 40 calls")}
+    monkeypatch.setattr(status, "published", Answers(decided))
     statuses = await ServeStatus(controller(DETAILS), watched, requests)()
     assert [(each.deployment, each.kind, each.role, each.card, each.ready) for each in statuses] == [
         ("detector-mtcnn", "detector", "mtcnn", detector.card, False),
@@ -141,4 +143,5 @@ async def test_status_has_the_replicas_of_the_stages_deployment() -> None:
         ("ingress", "ingress", None, None, True),
     ]
     assert [each.replicas.wanted for each in statuses] == [4, 1, 0, 1]
+    assert [each.autoscaling for each in statuses] == [None, decided["ingress"], None, decided["ingress"]]
     assert [each.calls.ongoing for each in statuses] == [0, 1, 0, 1]

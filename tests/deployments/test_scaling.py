@@ -29,7 +29,7 @@ def any_load(draw: st.DrawFn) -> Load:
         maximum=maximum,
         ongoing=draw(st.floats(0, 200)),
         wanted_ongoing=draw(st.sampled_from([1, 2, 8, 32])),
-        busy=draw(st.floats(0, 1)),
+        busy=draw(st.none() | st.floats(0, 1)),
         cores=draw(st.floats(0, 4)),
         reserved={"CPU": draw(st.sampled_from([0.1, 1, 2])), "GPU": draw(st.sampled_from([0, 0.1, 0.5]))},
     )

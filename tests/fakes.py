@@ -29,7 +29,7 @@ from models.catalogue import card as card_named
 from models.catalogue import networks_of
 from models.store import Store
 from telemetry.call_window import CallWindow
-from telemetry.status import Replicas, StageStatus
+from telemetry.status import Autoscaling, Replicas, StageStatus
 from tests.local_gallery import LocalGallery
 from tests.models.cards import fields as made_up
 
@@ -323,9 +323,11 @@ async def status() -> list[StageStatus]:
     calls = CallWindow(lambda: 1.0)
     calls.begin()
     calls.end(0.25, 0.5)
-    card = fake_card("detector", "detector")
+    card, decision = fake_card("detector", "detector"), Autoscaling(4, "waiting")
     return [
-        StageStatus("detector-mtcnn", "detector", True, Replicas(1, 2, 3, 4), calls.statistics, "mtcnn", card),
+        StageStatus(
+            "detector-mtcnn", "detector", True, Replicas(1, 2, 3, 4), calls.statistics, "mtcnn", card, decision
+        ),
         StageStatus("ingress", "ingress", True, Replicas(running=1, wanted=1), CallWindow().statistics),
     ]
 

@@ -25,6 +25,7 @@ def test_every_stage_is_reported() -> None:
                 "licence": "The detector's licence",
                 "ready": True,
                 "replicas": {"running": 1, "starting": 2, "stopping": 3, "wanted": 4},
+                "autoscaling": {"replicas": 4, "reason": "waiting"},
                 "calls": {"ongoing": 0, "recent": 1, "p50_ms": 250.0, "p95_ms": 250.0},
             },
             {
@@ -33,6 +34,7 @@ def test_every_stage_is_reported() -> None:
                 **dict.fromkeys(("role", "model", "title", "licence")),
                 "ready": True,
                 "replicas": {"running": 1, "starting": 0, "stopping": 0, "wanted": 1},
+                "autoscaling": None,
                 "calls": quiet,
             },
         ],

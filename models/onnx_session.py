@@ -3,15 +3,17 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from models.device import Device, OnnxEngine
 from models.errors import ModelError
 from models.float16 import half_precision
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 logger = logging.getLogger(__name__)
 
@@ -22,12 +24,15 @@ LARGEST_TENSORRT_BATCH = 64
 """TensorRT compiles a network for batches up to this size; a larger batch makes it compile again, for minutes."""
 
 
-def open_session(path: Path, device: Device, engine: OnnxEngine = "onnx") -> onnxruntime.InferenceSession:
+def open_session(path: Path, device: Device, engine: OnnxEngine = "onnx") -> "onnxruntime.InferenceSession":
     """Open the ONNX file at `path` on `device`.
 
     Raises:
         ModelError: the file is missing or damaged, a required GPU cannot be used, or TensorRT cannot run the network.
     """
+    # Imported here, because the other engines run without it.
+    import onnxruntime
+
     if not path.is_file():
         raise ModelError(f"{path} is missing: run `facegraph models pull`")
     options = onnxruntime.SessionOptions()
@@ -79,6 +84,8 @@ def _providers(path: Path, device: Device, engine: OnnxEngine) -> list[tuple[str
         if engine == "tensorrt":
             raise ModelError(f"{path} cannot run in TensorRT on a CPU: set `engine: onnx`")
         return [cpu]
+    import onnxruntime
+
     # CUDA and cuDNN are installed as Python packages, where ONNX Runtime finds them only after this call.
     onnxruntime.preload_dlls()
     cuda: dict[str, Any] = {

@@ -10,7 +10,7 @@ AUDIT := pip-audit==2.10.1
 
 export RAY_USAGE_STATS_ENABLED ?= 0
 
-.PHONY: run install test test-all lint models photos browser bench lock audit licences clean
+.PHONY: run install test test-all lint models photos browser bench gpu-bench lock audit licences clean
 
 run: install
 	$(BIN)/facegraph serve $(CONFIG)
@@ -23,7 +23,7 @@ $(BIN)/python:
 
 # The tests compare exports with their original networks.
 test test-all lint audit licences: EXTRAS = torch tensorflow evaluation dev
-bench: EXTRAS = torch dev
+bench gpu-bench: EXTRAS = torch dev
 
 test: photos browser
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long"
@@ -53,6 +53,10 @@ browser: install
 bench: photos
 	$(BIN)/python -m load_tests.bench
 	$(BIN)/python -m load_tests.gallery
+
+# The networks in every engine that is installed, on a GPU if there is one. Options: python -m load_tests.gpu --help
+gpu-bench: photos
+	$(BIN)/python -m load_tests.gpu
 
 lock: install
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 pyproject.toml --all-extras \

@@ -1,6 +1,7 @@
 """Photos to send in requests."""
 
 import base64
+import io
 import mimetypes
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -54,14 +55,20 @@ def sample_pair() -> tuple[Path, Path]:
     return first, second
 
 
+def enlarged(path: Path) -> bytes:
+    """Return a photo with `LONGEST_SIDE` pixels on the longer side, as a JPEG file."""
+    image, file = PIL.Image.open(path), io.BytesIO()
+    scale = LONGEST_SIDE / max(image.size)
+    size = round(image.width * scale), round(image.height * scale)
+    image.resize(size).save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
 def enlarged_pair() -> tuple[Path, Path]:
-    """Write the pair of `sample_pair` with `LONGEST_SIDE` pixels on the longer side as JPEG files."""
+    """Write the pair of `sample_pair` as `enlarged` files."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(sample_pair(), 1):
-        image = PIL.Image.open(path)
-        scale = LONGEST_SIDE / max(image.size)
-        size = round(image.width * scale), round(image.height * scale)
-        image.resize(size).save(RESULTS / f"photo{number}.jpg", quality=92)
+        (RESULTS / f"photo{number}.jpg").write_bytes(enlarged(path))
     return RESULTS / "photo1.jpg", RESULTS / "photo2.jpg"
 
 

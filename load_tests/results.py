@@ -15,7 +15,10 @@ from rich.table import Table
 from load_tests.processes import Sample
 from load_tests.records import Request
 
-PACKAGES = {"facenet-pytorch", "mediapipe", "numpy", "onnxruntime", "onnxruntime-gpu", "ray", "torch"}
+PACKAGES = {
+    *("facenet-pytorch", "mediapipe", "numpy", "onnxruntime", "onnxruntime-gpu", "ray", "torch"),
+    *("nvidia-cuda-runtime", "nvidia-cudnn-cu13", "tensorrt"),
+}
 
 
 def table(first: str, *headings: str) -> Table:

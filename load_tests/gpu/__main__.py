@@ -1,0 +1,93 @@
+"""`python -m load_tests.gpu`: the networks in every engine of this machine, at several sizes of batch.
+
+It times each network, compares its answers with those of the CPU, and measures a pipeline from encoded photos to
+embeddings. It needs neither a service nor a network connection, and also runs on a machine without a GPU.
+"""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from load_tests import RESULTS
+from load_tests.gpu.pipeline import pipeline_rates
+from load_tests.gpu.report import draw, networks_table, rates_table
+from load_tests.gpu.runtimes import choose, installed, reference
+from load_tests.gpu.sample import read_sample
+from load_tests.gpu.timing import Row, rows
+from load_tests.results import machine
+from models.card import Card
+from models.catalogue import card, cards
+from models.errors import ModelError
+from models.store import Store, chosen_store
+
+SIZES = (1, 2, 4, 8, 16, 32, 64)
+THREADS = (1, 4, 16)
+
+
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help="Cards. Default: all that are pulled.")] = None,
+    largest: Annotated[int, typer.Option(min=1, max=64, help="Largest batch. At most 8 on a CPU.")] = 64,
+    seconds: Annotated[
+        float, typer.Option(min=0, max=60, help="Seconds for each batch; ten times that for a pipeline.")
+    ] = 0.5,
+) -> None:
+    """Measure, print and save."""
+    # Before PyTorch is imported: one thread, as in ONNX Runtime here and in replicas.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    store, found, sizes = Store(chosen_store()), installed(), [size for size in SIZES if size <= largest]
+    (runtimes, missing), against = choose(found), reference(found)
+    try:
+        entries = [card(name) for name in names] if names else _pulled(store, missing)
+        sample = read_sample(store, against, {spec for entry in entries for spec in entry.crops})
+    except ModelError as error:
+        raise typer.BadParameter(str(error)) from error
+    if others := [entry.name for entry in entries if entry.framework != "torch"]:
+        missing.append(f"torch: {', '.join(others)} have no original in PyTorch")
+    written: dict[str, Any] = {"machine": machine() | asdict(found), "input": sample.source, "reference": str(against)}
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    gpu = found.gpu or (found.torch_gpu or {}).get("name", "no GPU")
+    title = f"{gpu}, {written['machine']['cpu']}; {sample.source}; compared with {against}"
+    console.print(title)
+
+    def save(**results: Any) -> None:
+        written.update(results, missing=missing)
+        (RESULTS / "gpu.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    networks: list[Row] = []
+    for entry in entries:
+        new = rows(entry, store, [against, *runtimes], sample, sizes, seconds)
+        missing += [each for each in new if isinstance(each, str)]
+        networks += [each for each in new if isinstance(each, Row)]
+        console.print(networks_table([each for each in new if isinstance(each, Row)], sizes))
+        # After every model, so that an interruption costs only the last one.
+        save(networks=[asdict(each) for each in networks])
+    rates = []
+    for runtime in runtimes if sample.photos else ():
+        try:
+            rates += pipeline_rates(store, (runtime, against), sample, THREADS, 10 * seconds)
+        except Exception as error:
+            missing.append(f"pipeline, {runtime}: {error}")
+    save(pipelines=[asdict(each) for each in rates])
+    console.print(rates_table(rates), *(f"missing: {each}" for each in missing), sep="\n")
+    if networks:
+        draw(RESULTS / "gpu.png", title, networks)
+
+
+def _pulled(store: Store, missing: list[str]) -> list[Card]:
+    """Return the networks that are pulled, and add the others to `missing`."""
+    single = [entry for entry in cards().values() if not entry.fusion and entry.framework != "mediapipe"]
+    found = [entry for entry in single if (store.folder(entry) / "manifest.json").is_file()]
+    if others := [entry.name for entry in single if entry not in found]:
+        missing.append(f"not pulled: {', '.join(others)}")
+    missing.append("MediaPipe's detectors take one photo at a time, on the CPU")
+    return found
+
+
+if __name__ == "__main__":
+    typer.run(main)

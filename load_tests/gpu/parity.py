@@ -1,0 +1,46 @@
+"""How much the answers of a network differ between two runtimes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.faces import Face
+from imaging.geometry import Box
+from models.tasks import DETECTOR
+
+Answers = NDArray[np.float32] | Sequence[Sequence[Face]]
+"""A row per crop, or the faces of each photo."""
+
+MEASURES = {
+    DETECTOR: "smallest IoU",
+    "embedder": "1 - cosine",
+    "liveness": "logit",
+    "pose": "degrees",
+    "eyes": "probability",
+}
+"""The unit of the largest difference by task; for detectors the smallest intersection over union."""
+
+
+def parity(task: str, expected: Answers, found: Answers) -> float | None:
+    """Compare the answers for one sample, as in `MEASURES`. None if no face was found."""
+    if task == DETECTOR:
+        pairs = zip(expected, found, strict=True)
+        return min((fit for some, others in pairs for fit in _fits(some, others)), default=None)
+    one, other = np.asarray(expected, np.float64), np.asarray(found, np.float64)
+    if task == "embedder":
+        lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
+        return float(np.max(1 - (one * other).sum(axis=-1) / lengths))
+    return float(np.abs(one - other).max())
+
+
+def _fits(some: Sequence[Face], others: Sequence[Face]) -> list[float]:
+    """Return the intersection over union of each face with its best match on the other side, 0 if it has none."""
+    sides = ((some, others), (others, some))
+    return [max((_iou(face.box, match.box) for match in b), default=0.0) for a, b in sides for face in a]
+
+
+def _iou(one: Box, other: Box) -> float:
+    a, b = np.asarray(one), np.asarray(other)
+    shared = np.prod(np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0))
+    return float(shared / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared))

@@ -1,0 +1,168 @@
+"""The benchmark of networks on GPUs: which engines it finds, how it compares answers, and what it writes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imaging.faces import Face
+from load_tests.gpu.parity import parity
+from load_tests.gpu.report import networks_table
+from load_tests.gpu.runtimes import CPU, Installed, Runtime, choose, reference
+from load_tests.gpu.sample import read_sample
+from load_tests.gpu.timing import LEAST, MOST, WARM_UP, Row, call_times
+from models.catalogue import card
+from models.store import Store
+from tests.conftest import PROJECT, pulled
+
+CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
+H200 = {"name": "NVIDIA H200", "cuda": "13.0"}
+ON_CUDA = ["onnx-float32 on cuda", "onnx-float16 on cuda"]
+
+
+@pytest.mark.parametrize(
+    ("machine", "found"),
+    [
+        (
+            Installed("NVIDIA H200", [TENSORRT, CUDA], H200),
+            ["onnx on cpu", *ON_CUDA, "tensorrt on cuda", "torch on cuda"],
+        ),
+        (Installed("NVIDIA H200", [CUDA], None), ["onnx on cpu", *ON_CUDA]),
+        # PyTorch brings its own CUDA, whether nvidia-smi is there or not.
+        (Installed("", None, H200), ["torch on cuda"]),
+        (Installed("", [TENSORRT, CUDA], {}), ["onnx on cpu"]),
+        (Installed("NVIDIA H200", ["CPUExecutionProvider"], {}), ["onnx on cpu"]),
+        (Installed("", None, None), []),
+    ],
+)
+def test_every_engine_is_measured_or_reported_as_missing(machine: Installed, found: list[str]) -> None:
+    runtimes, missing = choose(machine)
+    if machine.torch_gpu is not None:
+        found = [*found, "torch on cpu"]
+    assert sorted(map(str, runtimes)) == sorted(found)
+    assert len(runtimes) + len(missing) == 6
+
+
+def test_a_missing_engine_has_its_reason() -> None:
+    assert choose(Installed("", ["CPUExecutionProvider"], {}))[1][0] == "onnx-float32 on cuda: no NVIDIA GPU was found"
+    assert choose(Installed("NVIDIA H200", [CUDA], {}))[1] == [
+        f"tensorrt on cuda: ONNX Runtime was built without {TENSORRT}",
+        "torch on cuda: PyTorch was built without CUDA, or for another driver",
+    ]
+    assert choose(Installed("", None, None))[1][::5] == [
+        "onnx on cpu: ONNX Runtime is not installed",
+        "torch on cuda: PyTorch is not installed",
+    ]
+
+
+def test_answers_are_compared_with_those_of_32_bit_floats_on_the_cpu() -> None:
+    assert str(reference(Installed("", [CUDA], H200))) == "onnx-float32 on cpu"
+    assert str(reference(Installed("", None, H200))) == "torch on cpu"
+
+
+@pytest.mark.parametrize(("call_s", "calls"), [(100, LEAST), (1, 10), (0.001, MOST)])
+def test_calls_end_after_a_time_or_a_number(call_s: float, calls: int) -> None:
+    now = [0.0]
+
+    def call() -> None:
+        now.append(now[-1] + call_s)
+
+    times = call_times(call, 10, lambda: now[-1])
+    assert times == pytest.approx([call_s] * calls)
+    assert len(now) == 1 + WARM_UP + calls
+
+
+def face(left: float, right: float) -> Face:
+    return Face((left, 0, right, 10), 1.0, np.zeros((5, 2), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "overlap"),
+    [
+        ([[face(0, 10), face(20, 30)]], [[face(20, 30), face(0, 10)]], 1),
+        ([[face(0, 10)], [face(0, 10)]], [[face(0, 10)], [face(5, 15)]], 1 / 3),
+        # A face that only one of both finds.
+        ([[face(0, 10)]], [[]], 0),
+        ([[face(0, 10)]], [[face(0, 10), face(20, 30)]], 0),
+        ([[], []], [[], []], None),
+    ],
+)
+def test_detectors_differ_by_the_worst_match(
+    expected: list[list[Face]], found: list[list[Face]], overlap: float | None
+) -> None:
+    assert parity("detector", expected, found) == (overlap if overlap is None else pytest.approx(overlap))
+
+
+def test_other_networks_differ_by_the_largest_difference() -> None:
+    one = np.array([[1, 0], [0, 2]], np.float32)
+    assert parity("embedder", one, np.array([[2, 0], [1, 1]], np.float32)) == pytest.approx(1 - 0.5**0.5)
+    assert parity("pose", one, one + np.array([[0, 0.5], [-3, 0]], np.float32)) == 3
+
+
+def test_a_row_has_the_times_of_its_batches() -> None:
+    row = Row("eyes", "torch on cuda", "probability", 0.0012)
+    row.batches[4] = {"p50": 2.0, "p95": 3.5, "items_per_s": 2000.0}
+    table = networks_table([row, Row("eyes", "tensorrt on cuda", "probability", None)], (1, 4))
+    assert [list(column.cells) for column in table.columns] == [
+        ["eyes", "eyes"],
+        ["torch on cuda", "tensorrt on cuda"],
+        ["", ""],
+        ["2 (3.5)", ""],
+        ["2,000", "0"],
+        ["0.0012 probability", ""],
+    ]
+
+
+def test_without_sample_photos_crops_are_noise(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("load_tests.photos.SAMPLES", store.root / "missing")
+    specs = card("fr-eyes").crops
+    found = read_sample(store, Runtime("onnx", CPU), specs)
+    assert found.source.startswith("noise, because ")
+    assert not found.photos
+    assert {spec: crops.shape for spec, crops in found.crops.items()} == {
+        spec: (8, spec.size, spec.size, 3) for spec in specs
+    }
+
+
+SCRIPT = """
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from load_tests.gpu import __main__ as benchmark, runtimes
+assert not {"torch", "onnxruntime", "ray"} & set(sys.modules)
+hidden, network, folder = sys.argv[1:]
+runtimes.find_spec = lambda package: None if package == hidden else find_spec(package)
+benchmark.RESULTS, benchmark.THREADS = Path(folder), (2,)
+benchmark.main([network, "fr-eyes"], 2, 0.0)
+assert hidden not in sys.modules
+"""
+
+
+@pytest.mark.parametrize(
+    ("hidden", "network", "runtime"),
+    [("torch", "mobilefacenet", "onnx on cpu"), ("onnxruntime", "minifasnet", "torch on cpu")],
+)
+def test_one_engine_is_enough(tmp_path: Path, hidden: str, network: str, runtime: str) -> None:
+    for name in (network, "fr-eyes", "mobilefacenet", "mtcnn"):
+        pulled(name)
+    command = [sys.executable, "-c", SCRIPT, hidden, network, str(tmp_path)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    written = json.loads((tmp_path / "gpu.json").read_text("utf-8"))
+    rows = {row["network"]: row for row in written["networks"]}
+    assert rows[network]["runtime"] == runtime
+    assert rows[network]["difference"] == pytest.approx(0, abs=1e-6)
+    assert rows[network]["batches"].keys() == {"1", "2"}
+    # It has no original in PyTorch.
+    assert ("fr-eyes" in rows) == (hidden == "torch")
+    assert written["input"] == "8 sample photos"
+    # The pipeline's embedder has none either.
+    assert [rate["detector"] for rate in written["pipelines"]] == ["mtcnn, onnx on cpu"] * (hidden == "torch")
+    problems = [
+        line for line in written["missing"] if line.startswith("pipeline, torch on cpu: mobilefacenet does not")
+    ]
+    assert len(problems) == (hidden == "onnxruntime")
+    assert (tmp_path / "gpu.png").stat().st_size

@@ -15,6 +15,7 @@ from models.card import Card
 from models.catalogue import card, networks_of
 from models.pull import pull
 from models.store import DEFAULT_STORE, Store
+from project.root import ROOT
 from tests import photos
 from tests.collector import Collector, collector
 from tests.live_service import LiveService, NotReadyError
@@ -24,9 +25,6 @@ SERVED = pytest.mark.xdist_group("served")
 """Marks tests that start their own service. Tests that use the session's service need no mark."""
 
 NOT_STARTED = pytest.StashKey[bool]()
-
-PROJECT = Path(__file__).resolve().parents[1]
-
 
 # The duration of an example depends on other work on the machine.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -60,7 +58,7 @@ def pulled(name: str) -> Card:
     entry, store = card(name), Store(DEFAULT_STORE)
     for network in networks_of(entry):
         if store.state(network) != "ready":
-            mirror = Path(os.environ.get("MODEL_MIRROR", PROJECT.parent / "shared" / "weights"))
+            mirror = Path(os.environ.get("MODEL_MIRROR", ROOT.parent / "shared" / "weights"))
             carried = all(any(source.kind != "https" for source in file.sources) for file in network.files)
             if not (carried or mirror.is_dir()):
                 pytest.skip(f"{network.name} is not pulled, and there is no mirror to pull it from")
@@ -70,7 +68,7 @@ def pulled(name: str) -> Card:
 
 def shared(path: str) -> Path:
     """A photo, or a folder of photos, in a folder beside the project on some machines."""
-    found = PROJECT.parent / "shared" / path
+    found = ROOT.parent / "shared" / path
     if not found.exists():
         pytest.skip(f"{path} is not on this machine")
     return found

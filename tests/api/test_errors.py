@@ -14,8 +14,8 @@ from api.errors import GENERAL, envelope, request_id_of, response
 from graphs.stages import DetectionRequest
 from imaging.faces import Detection
 from imaging.refused import Refused
+from project.root import ROOT
 from tests.api.hostile import COLLECTION, REQUESTS, Hostile
-from tests.conftest import PROJECT
 from tests.fakes import FakeDetector, FakeNetwork, client, serve_log, stages
 
 PAIR = {"image1": "QUJD", "image2": "QUJD"}
@@ -88,7 +88,7 @@ def test_every_code_has_one_of_the_deepface_contract(codes: list[str], shown: st
 
 
 def test_the_general_codes_are_documented() -> None:
-    text = (PROJECT / "docs" / "contracts.md").read_text("utf-8")
+    text = (ROOT / "docs" / "contracts.md").read_text("utf-8")
     general = text[: text.index("\n## ")]
     assert {code for code in GENERAL if f"`{code}`" not in general} == set()
 

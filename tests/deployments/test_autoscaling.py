@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import PROJECT, SERVED
+from project.root import ROOT
+from tests.conftest import SERVED
 from tests.deployments.traffic import Traffic
 from tests.live_service import served
 
-CONFIG = PROJECT / "configs" / "autoscaling.yaml"
+CONFIG = ROOT / "configs" / "autoscaling.yaml"
 MAX_REPLICAS = 3
 CLIENTS = 8
 TIMEOUT_S = 60

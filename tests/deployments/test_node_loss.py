@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROJECT, SERVED
+from project.root import ROOT
+from tests.conftest import SERVED
 
 CLIENTS = 4
 
@@ -64,7 +65,7 @@ def test_stages_of_a_lost_node_restart_on_the_other(sample_photos: Path, tmp_pat
     pair = sorted((sample_photos / "mindy_kaling").glob("*zimbio*"))[:2]
     environment = {**os.environ, "GALLERY_URI": str(tmp_path / "gallery"), "AUDIT_LOG": str(tmp_path / "audit.jsonl")}
     command = [sys.executable, "-c", SERVE, str(lone_port), str(CLIENTS), *map(str, pair)]
-    ended = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=300)
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
     [line] = [line for line in ended.stdout.splitlines() if line.startswith("lost ")]
     there, failed, wrong, enrolled = json.loads(line.removeprefix("lost "))

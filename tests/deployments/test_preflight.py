@@ -16,7 +16,7 @@ from deployments import preflight
 from deployments.address import reserved_port
 from deployments.errors import ConfigError, StartError
 from gallery.disk import LOCK
-from tests.conftest import PROJECT
+from project.root import ROOT
 from tests.default_configuration import default_args
 
 STORE = "RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES"
@@ -217,7 +217,7 @@ from facegraph.cli import main
 atexit.register(lambda: print("ray" in sys.modules))
 main()
 """
-    environment = {**os.environ, "HOST": "192.0.2.99", "PYTHONPATH": str(PROJECT)}
+    environment = {**os.environ, "HOST": "192.0.2.99", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", program, "serve"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "False\n")

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.conftest import PROJECT
+from project.root import ROOT
 
-DOCUMENTS = (PROJECT / "README.md", PROJECT / "SECURITY.md", *sorted((PROJECT / "docs").glob("*.md")))
+DOCUMENTS = (ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md")))
 
 FENCED = re.compile(r"^( *)(`{3,})(\w*) *(\S*)\n(.*?)^\1\2 *$", re.MULTILINE | re.DOTALL)
 """A fenced block: indent, fence, language, path of the file to make of it, text."""
@@ -16,7 +16,7 @@ _SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 
 def name(document: Path) -> str:
     """Path within the project."""
-    return str(document.relative_to(PROJECT))
+    return str(document.relative_to(ROOT))
 
 
 def shown(document: Path, *languages: str) -> Iterator[str]:

@@ -5,12 +5,12 @@ from typing import Literal
 
 import PIL.Image
 
+from project.root import ROOT
 from tests.browser import find
-from tests.conftest import PROJECT
 from tests.ui.pages import PHONE, Watched, started
 from tests.ui.scenes import SCENES, peopled
 
-FOLDER = PROJECT / "docs" / "pictures"
+FOLDER = ROOT / "docs" / "pictures"
 WIDE, NARROW = 1100, PHONE[0]
 COLOURS = 64
 """More, and a picture has more bytes than `tests.docs.test_references` allows."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from facegraph.cli.program import program
-from tests.conftest import PROJECT
+from project.root import ROOT
 from tests.docs.documents import DOCUMENTS, name, shown, spans
 
 _INNER = r"""(?:"?\$\([^)]*\)"?)"""
@@ -71,7 +71,7 @@ def test_commands_exist(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_targets_and_modules_exist(document: Path) -> None:
     text = "\n".join([*shown(document, "bash", ""), *spans(document)])
-    targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     assert set(_MAKE.findall(text)) <= targets
     assert [module for module in _MODULE.findall(text) if find_spec(module.rstrip(".")) is None] == []
 

@@ -14,13 +14,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gallery.location import Location
+from project.root import ROOT
 from tests.app_server import serving
-from tests.conftest import PROJECT
 from tests.docs.documents import DOCUMENTS, name
 from tests.docs.snippets import run
 from tests.gallery.sample_gallery import enrol, people, writing
 
-ELSEWHERE = {PROJECT / "docs" / "models.md"}
+ELSEWHERE = {ROOT / "docs" / "models.md"}
 """Documents with their own test: test_adding_a_model.py."""
 
 
@@ -46,8 +46,8 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, b
     asyncio.run(fill())
     monkeypatch.setenv("GALLERY_URI", str(tmp_path / "gallery"))
     monkeypatch.setenv("KEYS_FILE", str(tmp_path / "keys.json"))
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
-    return {f"configs/{path.name}": path.read_bytes() for path in (PROJECT / "configs").glob("*.yaml")}
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return {f"configs/{path.name}": path.read_bytes() for path in (ROOT / "configs").glob("*.yaml")}
 
 
 @contextmanager

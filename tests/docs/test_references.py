@@ -13,14 +13,14 @@ from gallery.settings import GalleryArgs
 from graphs.flow_settings import FlowSettings
 from models.card import Card
 from models.catalogue import cards
-from tests.conftest import PROJECT
+from project.root import ROOT
 from tests.docs.documents import DOCUMENTS, name, prose, spans
 
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 _NAME = re.compile(r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+_?)(?:=.*)?")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
-PICTURES = PROJECT / "docs" / "pictures"
+PICTURES = ROOT / "docs" / "pictures"
 KINDS = ("print-nuaa", "celebaspoof", "other", "replay")
 FOREIGN_NAMES = {
     "PIP_FIND_LINKS",
@@ -53,9 +53,9 @@ def settings() -> set[str]:
 
 def code() -> str:
     """The text of all files except documents and tests."""
-    listed = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     endings = (".py", ".sh", ".sed", ".toml", ".yaml", ".yml", "Makefile", "Dockerfile")
-    paths = [PROJECT / line for line in listed.splitlines() if line.endswith(endings) and not line.startswith("tests/")]
+    paths = [ROOT / line for line in listed.splitlines() if line.endswith(endings) and not line.startswith("tests/")]
     return "\n".join(path.read_text("utf-8") for path in paths if path.is_file())
 
 
@@ -85,16 +85,16 @@ def test_names_of_settings_and_codes_exist() -> None:
 
 
 def test_configuration_explains_every_setting() -> None:
-    explained = (PROJECT / "docs" / "configuration.md").read_text("utf-8")
+    explained = (ROOT / "docs" / "configuration.md").read_text("utf-8")
     models = (LimitArgs, AccessArgs)
     fields = {field.upper() for model in models for field in model.model_fields}
     assert [field for field in sorted(fields) if f"`{field}`" not in explained] == []
 
 
 def test_index_lists_every_document() -> None:
-    index = PROJECT / "docs" / "README.md"
+    index = ROOT / "docs" / "README.md"
     listed = {(index.parent / target).resolve() for target in targets(index)}
-    assert set(DOCUMENTS) - listed - {index, PROJECT / "README.md"} == set()
+    assert set(DOCUMENTS) - listed - {index, ROOT / "README.md"} == set()
 
 
 def row(entry: Card) -> str:
@@ -107,5 +107,5 @@ def row(entry: Card) -> str:
 
 
 def test_error_rates_of_liveness_are_those_of_the_cards() -> None:
-    text = (PROJECT / "docs" / "models.md").read_text("utf-8")
+    text = (ROOT / "docs" / "models.md").read_text("utf-8")
     assert [entry.name for entry in cards().values() if entry.task == "liveness" and row(entry) not in text] == []

@@ -11,14 +11,14 @@ import yaml
 from evaluation.configuration import Configuration
 from models.catalogue import card
 from models.errors import ModelError
-from tests.conftest import PROJECT
+from project.root import ROOT
 
-CONFIGS = sorted((PROJECT / "configs").glob("*.yaml"))
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return Path(shutil.copy(PROJECT / "configs" / "serve.yaml", tmp_path))
+    return Path(shutil.copy(ROOT / "configs" / "serve.yaml", tmp_path))
 
 
 def settings(file: Path) -> dict[str, Any]:

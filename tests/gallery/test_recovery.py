@@ -15,7 +15,7 @@ from gallery.records import NewFace
 from gallery.recovery import recover
 from gallery.tables import REGISTRY
 from gallery.writer import Writer
-from tests.conftest import PROJECT
+from project.root import ROOT
 from tests.fakes import serve_log
 from tests.gallery.sample_gallery import (
     KIND,
@@ -214,7 +214,7 @@ asyncio.run(main())
 
 async def test_everything_that_a_killed_process_acknowledged_is_there_once(location: Location) -> None:
     command = [sys.executable, "-c", CHILD, location.uri]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as child:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
         assert child.stdout is not None
         acknowledged = len([child.stdout.readline() for _ in range(40)])
         child.kill()

@@ -16,7 +16,8 @@ from load_tests.gpu.sample import read_sample
 from load_tests.gpu.timing import LEAST, MOST, WARM_UP, Row, call_times
 from models.catalogue import card
 from models.store import Store
-from tests.conftest import PROJECT, pulled
+from project.root import ROOT
+from tests.conftest import pulled
 
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
 H200 = {"name": "NVIDIA H200", "cuda": "13.0"}
@@ -149,7 +150,7 @@ def test_one_engine_is_enough(tmp_path: Path, hidden: str, network: str, runtime
     for name in (network, "fr-eyes", "mobilefacenet", "mtcnn"):
         pulled(name)
     command = [sys.executable, "-c", SCRIPT, hidden, network, str(tmp_path)]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     written = json.loads((tmp_path / "gpu.json").read_text("utf-8"))
     rows = {row["network"]: row for row in written["networks"]}

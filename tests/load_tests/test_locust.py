@@ -16,9 +16,9 @@ from load_tests.performance_test import send
 from load_tests.photos import MAX_PHOTOS, in_folder
 from load_tests.programs import load
 from load_tests.records import Request, read
+from project.root import ROOT
 from tests.api.openapi import SNAPSHOT
 from tests.app_server import serving
-from tests.conftest import PROJECT
 from tests.fakes import FakeAddresses
 from tests.load_tests.service import Recorder, app, interrupted, posts
 from tests.waiting import until
@@ -39,7 +39,7 @@ def records(tmp_path: Path) -> Path:
 def every_task(host: str, records: Path, *options: str) -> list[Request]:
     """The requests of every task of the users."""
     command = [sys.executable, "-m", "tests.load_tests.every_task", "--host", host, "--records", str(records), *options]
-    ran = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
     return read(records)
 
@@ -134,7 +134,7 @@ def test_checked_users_find_wrong_answers_and_lost_enrolments(records: Path) -> 
 
 def locust(*options: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "locust", "-f", "load_tests/locustfile.py", "--headless", "--json", *options]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
 def test_a_run_with_a_few_failures_within_its_limits_ends_well() -> None:

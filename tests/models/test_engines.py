@@ -19,7 +19,8 @@ from models.engines import load_detector, load_members, load_network
 from models.errors import ModelError
 from models.onnx_session import OnnxNetwork
 from models.store import Store
-from tests.conftest import PROJECT, pulled
+from project.root import ROOT
+from tests.conftest import pulled
 
 CPU = Device()
 
@@ -193,5 +194,5 @@ for name in ("mtcnn", "mediapipe-full-range"):
     load_detector(card(name), store, "onnx", Device(), {}).close()
 print("loaded", sorted({"torch", "tensorflow", "ray", "fastapi"} & set(sys.modules)))
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "loaded []"

@@ -21,7 +21,7 @@ from models.device import Device
 from models.engines import load_detector
 from models.onnx_session import OnnxNetwork
 from models.store import Store
-from tests.conftest import PROJECT
+from project.root import ROOT
 
 MIN_FACE, FACTOR = 40, 0.709
 SIDE = 800
@@ -62,9 +62,9 @@ def cascade(store: Store) -> Detector:
 def originals(sample_photos: Path) -> dict[str, list[Face]]:
     """The faces that facenet-pytorch finds, in a process of its own."""
     paths = [str(path) for path in sorted(sample_photos.glob("*/*.jpg"))[::5]]
-    paths += [str(path) for path in sorted((PROJECT.parent / "shared" / "faces" / "detection").glob("*.jpg"))[::3]]
+    paths += [str(path) for path in sorted((ROOT.parent / "shared" / "faces" / "detection").glob("*.jpg"))[::3]]
     done = subprocess.run(
-        [sys.executable, "-c", ORIGINAL, *paths], cwd=PROJECT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", ORIGINAL, *paths], cwd=ROOT, capture_output=True, text=True, check=True
     )
     found = json.loads(done.stdout.splitlines()[-1])
     return {path: [Face(tuple(b), s, np.array(p, np.float32)) for b, s, p in faces] for path, faces in found.items()}

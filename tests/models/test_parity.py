@@ -14,7 +14,8 @@ from models.card import Card
 from models.catalogue import card
 from models.export import write_exports
 from models.store import Store
-from tests.conftest import PROJECT, pulled
+from project.root import ROOT
+from tests.conftest import pulled
 
 TOLERANCE = 1e-3
 
@@ -30,7 +31,7 @@ torch.save(network.state_dict(), Path(sys.argv[1]) / "20180402-114759-vggface2.p
 
 
 def run_python(*arguments: str) -> str:
-    done = subprocess.run([sys.executable, *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 

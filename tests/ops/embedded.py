@@ -3,10 +3,10 @@
 import re
 from textwrap import indent
 
-from tests.conftest import PROJECT
+from project.root import ROOT
 
-CONFIG = PROJECT / "configs" / "production.yaml"
-MANIFEST = PROJECT / "ops" / "kubernetes" / "base" / "rayservice.yaml"
+CONFIG = ROOT / "configs" / "production.yaml"
+MANIFEST = ROOT / "ops" / "kubernetes" / "base" / "rayservice.yaml"
 
 
 def written() -> str:

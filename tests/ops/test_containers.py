@@ -8,15 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.conftest import PROJECT
+from project.root import ROOT
 
-FOLDER = PROJECT / "ops" / "compose"
+FOLDER = ROOT / "ops" / "compose"
 SECRET = re.compile("TOKEN|SECRET|PASSWORD|ACCESS_KEY")
 SERVING = ("cpu", "gpu")
 
-DOCKERFILE = re.sub(r"^#.*\n", "", (PROJECT / "ops/docker/Dockerfile").read_text("utf-8"), flags=re.M).replace(
-    "\\\n", " "
-)
+DOCKERFILE = re.sub(r"^#.*\n", "", (ROOT / "ops/docker/Dockerfile").read_text("utf-8"), flags=re.M).replace("\\\n", " ")
 STAGES = {
     name: (base, body)
     for base, name, body in re.findall(r"^FROM (\S+) AS (\S+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.M | re.S)
@@ -43,11 +41,11 @@ def test_every_installed_package_is_copied_and_nothing_else_is_sent_to_the_build
     copied = {
         source for words in re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.M) for source in words.split()
     }
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     packages = {package.split(".")[0] for package in project["tool"]["setuptools"]["packages"]}
     lists = {"requirements.lock", "supply"}
     assert copied == {*packages, "configs", "pyproject.toml", project["project"]["readme"], "LICENSE", *lists}
-    everything, *rules = re.findall(r"^[^#\n].*$", (PROJECT / ".dockerignore").read_text("utf-8"), re.M)
+    everything, *rules = re.findall(r"^[^#\n].*$", (ROOT / ".dockerignore").read_text("utf-8"), re.M)
     assert everything == "*"
     assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
 
@@ -64,7 +62,7 @@ def test_serving_image_has_a_health_check_weights_and_its_packages(stage: str) -
     assert "/readyz" in of(stage, "HEALTHCHECK")[0]
     assert of(stage, "STOPSIGNAL") == ["SIGINT"]
     command, config = json.loads(of(stage, "CMD")[-1])
-    assert (command, (PROJECT / config).is_file()) == ("serve", True)
+    assert (command, (ROOT / config).is_file()) == ("serve", True)
     for source in ("weights", f"packages-{stage}"):
         assert any(copied.startswith(f"--from={source} ") for copied in of(stage, "COPY"))
 
@@ -94,7 +92,7 @@ def test_containers_have_a_version_no_privileges_and_files_that_exist(service: A
         assert build["target"] in STAGES
         assert service["image"].endswith(build["target"])
         assert (FOLDER / build.get("context", "../..") / build.get("dockerfile", "ops/docker/Dockerfile")).is_file()
-        assert (PROJECT / by_default(service["command"][-1])).is_file()
+        assert (ROOT / by_default(service["command"][-1])).is_file()
 
 
 def test_data_of_the_service_is_on_volumes() -> None:

@@ -12,11 +12,11 @@ from deployments.config import check_config
 from gallery.location import Location
 from graphs.settings import AppArgs
 from models.catalogue import card, networks_of
-from tests.conftest import PROJECT
+from project.root import ROOT
 from tests.ops import embedded
 from tests.ops.test_containers import SECRET
 
-FOLDER = PROJECT / "ops" / "kubernetes"
+FOLDER = ROOT / "ops" / "kubernetes"
 GPU_MIB = 24 * 1024
 CONTEXT_MIB = 512
 
@@ -75,7 +75,7 @@ def test_gallery_is_in_an_object_store(args: AppArgs) -> None:
 def test_every_pod_has_the_transports_variables() -> None:
     switches = dict(transport.SWITCHES)
     # The image has the project in /app.
-    script = Path(switches.pop("RAY_SERVE_HAPROXY_BINARY_PATH")).relative_to(PROJECT)
+    script = Path(switches.pop("RAY_SERVE_HAPROXY_BINARY_PATH")).relative_to(ROOT)
     assert ENVIRONMENT["RAY_SERVE_HAPROXY_BINARY_PATH"] == f"/app/{script}"
     assert {name: ENVIRONMENT.get(name) for name in switches} == switches
     for group in GROUPS.values():
@@ -112,7 +112,7 @@ def test_worker_groups_have_room_for_every_replica(args: AppArgs) -> None:
 
 
 def test_ray_version_is_the_locked_one() -> None:
-    assert f"\nray=={CLUSTER['rayVersion']}\n" in (PROJECT / "requirements.lock").read_text("utf-8")
+    assert f"\nray=={CLUSTER['rayVersion']}\n" in (ROOT / "requirements.lock").read_text("utf-8")
 
 
 @pytest.mark.parametrize("folder", ["base", "overlays/mounted-weights"])

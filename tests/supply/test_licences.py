@@ -6,8 +6,8 @@ import pytest
 
 from models.catalogue import cards
 from models.pull import configured_in
+from project.root import ROOT
 from supply.licences import NONE, Rules, main, networks, packages, rules, stated
-from tests.conftest import PROJECT
 
 RULES = Rules(
     allowed=frozenset({"MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception"}),
@@ -57,7 +57,7 @@ def test_every_installed_package_is_allowed() -> None:
 
 
 def test_models_of_the_default_configuration_are_allowed() -> None:
-    config = PROJECT / "configs" / "serve.yaml"
+    config = ROOT / "configs" / "serve.yaml"
     found = networks(rules(), config)
     served = {card.name for card in configured_in(config)}
     assert {entry.name for entry in found if entry.needed and entry.allowed} == served > {"mtcnn"}
@@ -65,7 +65,7 @@ def test_models_of_the_default_configuration_are_allowed() -> None:
 
 
 def test_report_shows_packages_models_and_caveats(capsys: pytest.CaptureFixture[str]) -> None:
-    main(PROJECT / "configs" / "serve.yaml")
+    main(ROOT / "configs" / "serve.yaml")
     printed = capsys.readouterr().out
     assert {"ray", "pillow", "arcface-r50"} < {line.split()[0] for line in printed.splitlines() if line.split()}
     text = " ".join(printed.split())
@@ -81,4 +81,4 @@ def test_report_shows_packages_models_and_caveats(capsys: pytest.CaptureFixture[
 )
 def test_problem_ends_the_program_with_one_sentence(config: str, error: str) -> None:
     with pytest.raises(SystemExit, match=error):
-        main(PROJECT / "configs" / config)
+        main(ROOT / "configs" / config)

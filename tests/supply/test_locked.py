@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from project.root import ROOT
 from supply.locked import locked_lines
-from tests.conftest import PROJECT
 
 FRAMEWORKS = {"torch", "torchvision", "facenet-pytorch", "tensorflow", "keras", "triton"}
 
@@ -43,7 +43,7 @@ def test_one_runtime_serves_without_a_framework_or_a_developers_tool() -> None:
 
 
 def test_every_line_of_the_lock_belongs_to_an_extra() -> None:
-    lock = (PROJECT / "requirements.lock").read_text("utf-8").splitlines()
+    lock = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
     everything = ["torch", "tensorflow", "evaluation", "dev", "setup", "npm"]
     kept = {line for runtime in ("cpu", "gpu") for line in locked_lines([runtime, *everything])}
     assert [line for line in lock if line and not line.startswith((" ", "#"))] == [
@@ -81,14 +81,14 @@ def test_packages_stay_with_those_that_require_them(tmp_path: Path) -> None:
     ("extras", "problem"), [((), "cpu and gpu"), (("cpu", "gpu"), "cpu and gpu"), (("cpu", "tpu"), "tpu; available: ")]
 )
 def test_a_wrong_choice_of_extras_is_one_sentence(extras: tuple[str, ...], problem: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "supply.locked", *extras], cwd=PROJECT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "supply.locked", *extras], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert problem in done.stderr
 
 
 @pytest.mark.long
 def test_a_runtime_has_every_package_that_the_service_and_its_exports_load() -> None:
-    done = subprocess.run([sys.executable, "-c", LOADED], cwd=PROJECT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True)
     distributions = packages_distributions()
     loaded = {
         re.sub(r"[._]+", "-", distribution).lower()

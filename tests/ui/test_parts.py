@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from api.errors import STATUSES
-from tests.conftest import PROJECT
+from project.root import ROOT
 
 SENT = """async ([sizes, answers]) => {
     const { enrolAll } = await import("./parts/batches.js");
@@ -47,7 +47,7 @@ OLDER = re.compile(r"api/contracts/|api/addresses.py")
 
 
 def test_every_code_has_a_message_and_advice(blank: Page) -> None:
-    sources = [path for room in ("api", "graphs", "imaging", "gallery") for path in (PROJECT / room).rglob("*.py")]
+    sources = [path for room in ("api", "graphs", "imaging", "gallery") for path in (ROOT / room).rglob("*.py")]
     raised = {code for path in sources if not OLDER.search(str(path)) for code in RAISED.findall(path.read_text())}
     known = blank.evaluate("async () => (await import('./parts/messages.js')).MESSAGES")
     assert raised | set(STATUSES) <= set(known)

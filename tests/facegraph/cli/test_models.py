@@ -9,7 +9,7 @@ import pytest
 from models import catalogue
 from models.catalogue import card, cards, ranges_path
 from models.store import Store
-from tests.conftest import PROJECT
+from project.root import ROOT
 from tests.facegraph.cli import Run
 
 BLAZE = card("mediapipe-full-range")
@@ -73,5 +73,5 @@ def test_ranges_are_measured_on_every_second_photo(
     out = run("models", "ranges", "facenet", "--photos", tmp_path, "--store", store.root)[1]
     assert out.startswith("ranges of facenet from 2 faces: ")
     written = ranges_path(card("facenet"))
-    shipped = PROJECT / "models" / "cards" / written.name
+    shipped = ROOT / "models" / "cards" / written.name
     assert json.loads(written.read_text()).keys() == json.loads(shipped.read_text()).keys()

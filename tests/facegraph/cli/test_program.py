@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from facegraph.cli.lazy import LazyCommand
 from facegraph.cli.program import program
-from tests.conftest import PROJECT
+from project.root import ROOT
 from tests.facegraph.cli import Run
 
 HEAVY = {"ray", "lancedb", "torch", "tensorflow", "onnxruntime", "matplotlib"}
@@ -33,7 +33,7 @@ def commands(group: TyperGroup) -> Iterator[tuple[str, LazyCommand]]:
 def test_it_starts_without_heavy_libraries(words: list[str]) -> None:
     shown = "atexit.register(lambda: print(*sys.modules, file=sys.stderr))"
     code = f"import atexit, sys; from facegraph.cli import main; sys.argv[1:] = {words}; {shown}; main()"
-    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "facegraph.cli" in done.stderr.split()
     assert not HEAVY & set(done.stderr.split())
 
@@ -49,7 +49,7 @@ def test_every_command_and_option_has_help() -> None:
 
 @pytest.mark.parametrize("command", [[sys.executable, "-m", "facegraph"], [SCRIPT]])
 def test_it_is_a_module_and_a_script(command: list[str]) -> None:
-    done = subprocess.run([*command, "--version"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    done = subprocess.run([*command, "--version"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == f"facegraph {version('facegraph')}\n"
 
 
@@ -58,7 +58,7 @@ def test_completion_knows_commands_and_options(words: str, completed: str) -> No
     line = f"facegraph {words}"
     variables = {"_FACEGRAPH_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
     environment = {**os.environ, **variables}
-    done = subprocess.run([SCRIPT], cwd=PROJECT, capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run([SCRIPT], cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
     assert completed in done.stdout
 
 

@@ -18,7 +18,7 @@ from facegraph.client.collections import put_collection
 from facegraph.client.decoding import decode
 from facegraph.client.errors import error_from
 from facegraph.client.subjects import subjects
-from tests.conftest import PROJECT
+from project.root import ROOT
 
 CLIENT = httpx.Client(base_url="http://faces.example/behind")
 
@@ -68,7 +68,7 @@ NOT_ABOUT_A_PHOTO = {"INVALID_SUBJECT", "INVALID_EMBEDDING", "UNKNOWN_DETECTOR",
 
 
 def test_every_documented_code_has_its_exception() -> None:
-    lines = re.findall(r"^\| (\d{3}) \| (.*) \|$", (PROJECT / "docs" / "v1.md").read_text("utf-8"), re.MULTILINE)
+    lines = re.findall(r"^\| (\d{3}) \| (.*) \|$", (ROOT / "docs" / "v1.md").read_text("utf-8"), re.MULTILINE)
     documented = [(int(status), code) for status, cell in lines for code in re.findall("`([A-Z_]{5,})`", cell)]
     assert {status for status, _ in documented} == CLASSES.keys()
     for status, code in documented:

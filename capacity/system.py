@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
+class CapacityError(ValueError):
+    """A plan is not possible. The message is one sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """Time of one batch, in seconds: `call`, and `item` for each of its photos or faces."""

@@ -19,7 +19,7 @@ def check_command(config: ConfigArgument = DEFAULT_CONFIG) -> None:
 
     Unlike Ray Serve, it rejects unknown keys at every level. Environment variables apply as they do in the service.
     """
-    with _config_errors(config):
+    with config_errors(config):
         applications = check_config(read_config(config))
     for args in applications:
         models = ", ".join(f"{role} is {stage.model}" for role, stage in args.stages.items())
@@ -31,7 +31,7 @@ def render_command(config: ConfigArgument = DEFAULT_CONFIG) -> None:
 
     The output is itself a configuration that can be served, unless a secret in it is hidden.
     """
-    with _config_errors(config):
+    with config_errors(config):
         document = read_config(config)
         effective, hidden = effective_config(document, check_config(document))
     yaml = YAML()
@@ -43,7 +43,8 @@ def render_command(config: ConfigArgument = DEFAULT_CONFIG) -> None:
 
 
 @contextmanager
-def _config_errors(config: Path) -> Iterator[None]:
+def config_errors(config: Path) -> Iterator[None]:
+    """Turn errors of a configuration into `CommandError`, with the name of its file."""
     try:
         yield
     except ConfigError as error:

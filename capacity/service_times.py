@@ -1,0 +1,60 @@
+"""How long stages take: measured where somebody has, assumed elsewhere. The figures are in service_times.toml."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from capacity.system import StageModel, Work
+from models.card import Card
+from models.tasks import DETECTOR
+
+FILE = Path(__file__).with_name("service_times.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTimes:
+    """The figures of a file such as service_times.toml.
+
+    Attributes:
+        variation: standard deviation of a call's time, relative to its mean.
+        background_cores: cores that other programs of the service keep busy on each node.
+    """
+
+    variation: float
+    background_cores: float
+    service: Mapping[str, Mapping[str, float]]
+    measured: Mapping[str, Mapping[str, Mapping[str, float]]]
+    assumed: Mapping[str, Mapping[str, Mapping[str, float]]]
+
+    def stage(self, card: Card, *, gpu: bool, workers: int, largest: int) -> StageModel:
+        """Return the model of a stage, on a GPU or on a core. `largest` applies to batches on a GPU."""
+        figures = {**self.assumed[card.task], **self.measured.get(card.name, {})}
+        core, on_gpu = (figures["gpu_core"], _work(figures["gpu"])) if gpu else (figures["core"], None)
+        decodes = card.task == DETECTOR
+        return self._model("stage", _work(core), on_gpu, workers, largest if gpu else 1, decodes)
+
+    def is_measured(self, card: Card, *, gpu: bool) -> bool:
+        """Return whether the times of a stage were measured on this kind of device."""
+        return ("gpu" if gpu else "core") in self.measured.get(card.name, {})
+
+    def deployment(self, name: str) -> StageModel:
+        """Return the model of the ingress, or of a deployment of the gallery."""
+        return self._model(name, Work(), None, 1, 1, False)
+
+    def _model(self, name: str, core: Work, gpu: Work | None, workers: int, largest: int, decodes: bool) -> StageModel:
+        times = self.service[name]
+        return StageModel(times["hop"] / 1000, times["loop"] / 1000, core, gpu, workers, largest, decodes)
+
+
+@cache
+def service_times() -> ServiceTimes:
+    """Return the figures that come with the product."""
+    figures: dict[str, Any] = tomllib.loads(FILE.read_text("utf-8"))
+    return ServiceTimes(**figures)
+
+
+def _work(figures: Mapping[str, float]) -> Work:
+    return Work(**{name: milliseconds / 1000 for name, milliseconds in figures.items()})

@@ -1,6 +1,5 @@
 """Which key may call which route, how often, and which address a caller has."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -113,7 +112,7 @@ def test_an_unknown_route_is_a_401_without_a_key(method: str, path: str, status:
     assert keyed.ask(method, path, keyed.key("delete", collections=["other"])).status_code == status
 
 
-def test_the_body_of_a_refused_request_is_not_read(make_keyed: Callable[..., KeyedService]) -> None:
+async def test_the_body_of_a_refused_request_is_not_read(make_keyed: Callable[..., KeyedService]) -> None:
     keyed = make_keyed(rate_limit=0.001, rate_burst=1)
     [(_, delete)] = keyed.key("delete").items()
     for headers, status in (
@@ -122,7 +121,7 @@ def test_the_body_of_a_refused_request_is_not_read(make_keyed: Callable[..., Key
         ([(b"authorization", delete.encode())], 403),
         ([(b"authorization", delete.encode())], 429),
     ):
-        [start, _] = asyncio.run(ask(keyed.app, headers=headers))
+        [start, _] = await ask(keyed.app, headers=headers)
         assert start["status"] == status
 
 

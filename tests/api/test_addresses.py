@@ -55,26 +55,22 @@ def test_a_length_over_the_limit_is_refused_unread() -> None:
     assert refusal(public(wire=Wire(found(body=body, content_length="1025"))), URL) == TOO_LARGE
 
 
-def test_each_request_has_the_address_as_it_was_given_few_headers_and_its_own_connection(
+async def test_each_request_has_the_address_as_it_was_given_few_headers_and_its_own_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-
-    async def run() -> None:
-        async with serving() as (port, heads):
-            fetching = addresses()
-            for _ in range(2):
-                url = f"http://127.0.0.1:{port}/a%2Fb%20c+d~?X-Signature=%2F+a&b=#piece"
-                assert await fetching.fetch(url) == PHOTO
-        few = ["User-Agent: facegraph", "Accept: */*", "Accept-Encoding: identity", "Connection: close"]
-        for head in heads:
-            request, *lines = head.strip().split("\r\n")
-            assert request == "GET /a%2Fb%20c+d~?X-Signature=%2F+a&b= HTTP/1.1"
-            assert sorted(lines) == sorted([*few, f"Host: 127.0.0.1:{port}"])
-        assert len(heads) == 2
-
-    asyncio.run(run())
+    async with serving() as (port, heads):
+        fetching = addresses()
+        for _ in range(2):
+            url = f"http://127.0.0.1:{port}/a%2Fb%20c+d~?X-Signature=%2F+a&b=#piece"
+            assert await fetching.fetch(url) == PHOTO
+    few = ["User-Agent: facegraph", "Accept: */*", "Accept-Encoding: identity", "Connection: close"]
+    for head in heads:
+        request, *lines = head.strip().split("\r\n")
+        assert request == "GET /a%2Fb%20c+d~?X-Signature=%2F+a&b= HTTP/1.1"
+        assert sorted(lines) == sorted([*few, f"Host: 127.0.0.1:{port}"])
+    assert len(heads) == 2
 
 
 def test_a_redirect_is_followed() -> None:
@@ -158,43 +154,35 @@ def test_a_host_that_is_slow_or_has_no_address_is_refused() -> None:
         ("photos.example", False, False),
     ],
 )
-def test_tls_is_verified_against_the_name(host: str, trusted: bool, fetched: bool) -> None:
+async def test_tls_is_verified_against_the_name(host: str, trusted: bool, fetched: bool) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(PEM)
     names = Names({name: [["127.0.0.1"]] for name in ("photos.example", "photos.example.", "other.example")})
     wire = httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=PEM)) if trusted else None
-
-    async def run() -> None:
-        async with serving(tls) as (port, heads):
-            fetching, url = addresses(names, wire), f"https://{host}:{port}/photo"
-            if fetched:
-                assert await fetching.fetch(url) == PHOTO
-            else:
-                with pytest.raises(Refused, match=NO_CONNECTION[1]):
-                    await fetching.fetch(url)
-            assert len(heads) == fetched
-
-    asyncio.run(run())
+    async with serving(tls) as (port, heads):
+        fetching, url = addresses(names, wire), f"https://{host}:{port}/photo"
+        if fetched:
+            assert await fetching.fetch(url) == PHOTO
+        else:
+            with pytest.raises(Refused, match=NO_CONNECTION[1]):
+                await fetching.fetch(url)
+        assert len(heads) == fetched
 
 
-def test_up_to_32_photos_are_fetched_at_once() -> None:
+async def test_up_to_32_photos_are_fetched_at_once() -> None:
     inside, counts = 0, list[int]()
+    all_at_once = asyncio.Barrier(32)
 
-    async def run() -> None:
-        all_at_once = asyncio.Barrier(32)
+    async def answer() -> httpx.Response:
+        nonlocal inside
+        inside += 1
+        counts.append(inside)
+        await all_at_once.wait()
+        inside -= 1
+        return found()
 
-        async def answer() -> httpx.Response:
-            nonlocal inside
-            inside += 1
-            counts.append(inside)
-            await all_at_once.wait()
-            inside -= 1
-            return found()
-
-        fetching = public(wire=Wire(*(answer() for _ in range(64))))
-        assert await asyncio.gather(*(fetching.fetch(URL) for _ in range(64))) == [PHOTO] * 64
-
-    asyncio.run(run())
+    fetching = public(wire=Wire(*(answer() for _ in range(64))))
+    assert await asyncio.gather(*(fetching.fetch(URL) for _ in range(64))) == [PHOTO] * 64
     assert max(counts) == 32
 
 

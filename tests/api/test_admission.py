@@ -40,69 +40,57 @@ async def begun(app: Admission, path: str = "/match") -> "asyncio.Task[list[Mess
     return task
 
 
-def test_one_request_too_many_is_refused_unread_and_takes_no_place() -> None:
-    async def run() -> None:
-        held = Held()
-        app = Admission(held, 2, refuse)
-        tasks = [await begun(app), await begun(app)]
-        for _ in range(3):
-            start, body = await ask(app, path="/compare")
-            assert (start["status"], body["body"].decode()) == (503, f"/compare: OVERLOADED: {MESSAGE}")
-        held.go.set()
-        await asyncio.gather(*tasks)
-        assert await ask(app) == []
-        assert held.paths == ["/match"] * 3
-
-    asyncio.run(run())
+async def test_one_request_too_many_is_refused_unread_and_takes_no_place() -> None:
+    held = Held()
+    app = Admission(held, 2, refuse)
+    tasks = [await begun(app), await begun(app)]
+    for _ in range(3):
+        start, body = await ask(app, path="/compare")
+        assert (start["status"], body["body"].decode()) == (503, f"/compare: OVERLOADED: {MESSAGE}")
+    held.go.set()
+    await asyncio.gather(*tasks)
+    assert await ask(app) == []
+    assert held.paths == ["/match"] * 3
 
 
 @pytest.mark.parametrize("ending", ["answer", "fault", "cancellation"])
-def test_a_place_is_free_again_however_its_request_ended(ending: str) -> None:
-    async def run() -> None:
-        held = Held(RuntimeError("broken") if ending == "fault" else None)
-        app = Admission(held, 1, refuse)
-        for _ in range(2):
-            held.go.clear()
-            task = await begun(app)
-            assert not task.done()
-            if ending == "cancellation":
-                task.cancel()
-            held.go.set()
-            [end] = await asyncio.gather(task, return_exceptions=True)
-            assert isinstance(end, {"answer": list, "fault": RuntimeError}.get(ending, asyncio.CancelledError))
-
-    asyncio.run(run())
+async def test_a_place_is_free_again_however_its_request_ended(ending: str) -> None:
+    held = Held(RuntimeError("broken") if ending == "fault" else None)
+    app = Admission(held, 1, refuse)
+    for _ in range(2):
+        held.go.clear()
+        task = await begun(app)
+        assert not task.done()
+        if ending == "cancellation":
+            task.cancel()
+        held.go.set()
+        [end] = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(end, {"answer": list, "fault": RuntimeError}.get(ending, asyncio.CancelledError))
 
 
 @pytest.mark.parametrize("path", sorted(ALWAYS | WATCHING))
-def test_a_request_for_the_services_state_neither_waits_for_a_place_nor_takes_one(path: str) -> None:
-    async def run() -> None:
-        held = Held()
-        app = Admission(held, 1, refuse)
-        tasks = [await begun(app, each) for each in (path, path, "/match", path)]
-        assert held.paths == [path, path, "/match", path]
-        held.go.set()
-        assert await asyncio.gather(*tasks) == [[], [], [], []]
-
-    asyncio.run(run())
+async def test_a_request_for_the_services_state_neither_waits_for_a_place_nor_takes_one(path: str) -> None:
+    held = Held()
+    app = Admission(held, 1, refuse)
+    tasks = [await begun(app, each) for each in (path, path, "/match", path)]
+    assert held.paths == [path, path, "/match", path]
+    held.go.set()
+    assert await asyncio.gather(*tasks) == [[], [], [], []]
 
 
-def test_the_app_admits_as_many_as_its_settings_say() -> None:
-    async def run() -> None:
-        inside, go = asyncio.Event(), asyncio.Event()
+async def test_the_app_admits_as_many_as_its_settings_say() -> None:
+    inside, go = asyncio.Event(), asyncio.Event()
 
-        async def detect(question: DetectionRequest) -> Detection:
-            inside.set()
-            await go.wait()
-            return await FakeDetector(photo())(question)
+    async def detect(question: DetectionRequest) -> Detection:
+        inside.set()
+        await go.wait()
+        return await FakeDetector(photo())(question)
 
-        app = create_app(service(stages(detect), LimitArgs(max_requests=1)))
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as session:
-            first = asyncio.create_task(session.post("/v1/detect", files={"photo": b"a"}))
-            await inside.wait()
-            response = await session.post("/match", json={})
-            assert (response.status_code, response.json()["error"]) == (503, MESSAGE)
-            go.set()
-            assert (await first).status_code == 200
-
-    asyncio.run(run())
+    app = create_app(service(stages(detect), LimitArgs(max_requests=1)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as session:
+        first = asyncio.create_task(session.post("/v1/detect", files={"photo": b"a"}))
+        await inside.wait()
+        response = await session.post("/match", json={})
+        assert (response.status_code, response.json()["error"]) == (503, MESSAGE)
+        go.set()
+        assert (await first).status_code == 200

@@ -1,6 +1,5 @@
 """The whole app: what stands around every route, and what every request has of its own."""
 
-import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -25,14 +24,14 @@ from tests.fakes import FakeNetwork, People, client, detector, serve_log, servic
 EXTRACT = "/api/v1/extract-embedding"
 
 
-def test_a_connection_that_is_not_http_passes_every_layer() -> None:
+async def test_a_connection_that_is_not_http_passes_every_layer() -> None:
     lifespan = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
 
     async def receive() -> Message:
         return next(lifespan)
 
     made = replace(service(), access=AccessArgs(require_keys=True, audit_log=""))
-    sent = asyncio.run(ask(create_app(made), receive, type="lifespan"))
+    sent = await ask(create_app(made), receive, type="lifespan")
     assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 

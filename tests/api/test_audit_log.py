@@ -103,17 +103,17 @@ def deletion(keyed: KeyedService) -> dict[str, Any]:
     return {"method": "DELETE", "path": "/v1/collections/staff", "headers": headers}
 
 
-def test_a_request_without_an_answer_is_logged_without_a_status(keyed: KeyedService) -> None:
+async def test_a_request_without_an_answer_is_logged_without_a_status(keyed: KeyedService) -> None:
     async def leave() -> Message:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(ask(keyed.app, leave, **deletion(keyed)))
+        await ask(keyed.app, leave, **deletion(keyed))
     [noted] = keyed.entries()
     assert (noted["action"], noted["status"]) == ("delete_collection", None)
 
 
-def test_an_entry_is_written_before_the_answer(keyed: KeyedService) -> None:
+async def test_an_entry_is_written_before_the_answer(keyed: KeyedService) -> None:
     before: list[int] = []
 
     async def receive() -> Message:
@@ -122,10 +122,7 @@ def test_an_entry_is_written_before_the_answer(keyed: KeyedService) -> None:
     async def send(message: Message) -> None:
         before.append(len(keyed.entries()))
 
-    async def run() -> None:
-        await keyed.app({"type": "http", "query_string": b"", **deletion(keyed)}, receive, send)
-
-    asyncio.run(run())
+    await keyed.app({"type": "http", "query_string": b"", **deletion(keyed)}, receive, send)
     assert before == [1, 1]
 
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from api.deadline import Deadline
 from api.settings import LimitArgs
@@ -12,15 +12,11 @@ from tests.api.asgi import ask, refuse
 from tests.fakes import client, stages
 
 
-def answer_to(app: ASGIApp, seconds: float) -> list[Message]:
-    return asyncio.run(ask(Deadline(app, seconds, refuse)))
-
-
 async def hang(*args: Any, **options: Any) -> Any:
     await asyncio.Event().wait()
 
 
-def test_a_request_that_takes_too_long_is_cancelled() -> None:
+async def test_a_request_that_takes_too_long_is_cancelled() -> None:
     cancelled = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -30,27 +26,27 @@ def test_a_request_that_takes_too_long_is_cancelled() -> None:
             cancelled.append(True)
             raise
 
-    start, body = answer_to(app, 0.02)
+    start, body = await ask(Deadline(app, 0.02, refuse))
     assert start["status"] == 503
     assert body["body"] == b"/match: TIMEOUT: The request timed out after 0.02 seconds"
     assert cancelled == [True]
 
 
-def test_another_timeout_is_a_fault_like_any_other() -> None:
+async def test_another_timeout_is_a_fault_like_any_other() -> None:
     async def failing(scope: Scope, receive: Receive, send: Send) -> None:
         raise TimeoutError("inside")
 
     with pytest.raises(TimeoutError, match="inside"):
-        answer_to(failing, 60)
+        await ask(Deadline(failing, 60, refuse))
 
 
-def test_an_answer_that_has_begun_is_not_followed_by_another() -> None:
+async def test_an_answer_that_has_begun_is_not_followed_by_another() -> None:
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await hang()
 
     with pytest.raises(TimeoutError):
-        answer_to(slow, 0.02)
+        await ask(Deadline(slow, 0.02, refuse))
 
 
 def test_the_app_gives_up_after_the_time_of_its_settings() -> None:

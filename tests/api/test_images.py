@@ -1,6 +1,5 @@
 """Photos in the fields of a JSON request: base64, data URLs and addresses."""
 
-import asyncio
 import base64
 import string
 from urllib.parse import quote, unquote
@@ -68,16 +67,16 @@ def test_a_percent_encoded_photo_may_have_the_greatest_size_and_no_more() -> Non
 
 
 @pytest.mark.parametrize("url", ["http://photos.example/a.jpg", "HTTPS://Photos.example", "http://"])
-def test_an_address_is_fetched(url: str) -> None:
-    assert asyncio.run(from_field(url, service(addresses=FakeAddresses({url: PHOTO})))) == PHOTO
+async def test_an_address_is_fetched(url: str) -> None:
+    assert await from_field(url, service(addresses=FakeAddresses({url: PHOTO}))) == PHOTO
 
 
-def test_a_field_is_base64_unless_it_begins_like_an_address() -> None:
+async def test_a_field_is_base64_unless_it_begins_like_an_address() -> None:
     made = service(limits=LimitArgs(max_image_size=300))
-    assert asyncio.run(from_field(TEXT, made)) == PHOTO
+    assert await from_field(TEXT, made) == PHOTO
     for field, code in (("ftp://a", "INVALID_IMAGE"), (" http://a", "INVALID_IMAGE"), ("A" * 408, "IMAGE_TOO_LARGE")):
         with pytest.raises(Refused, match=code):
-            asyncio.run(from_field(field, made))
+            await from_field(field, made)
 
 
 @brief

@@ -1,6 +1,5 @@
 """How parameters and bodies are read: /v1 refuses unknown names, the older contracts ignore them."""
 
-import asyncio
 import json
 from collections.abc import Iterable
 from itertools import repeat
@@ -183,7 +182,7 @@ def test_a_body_of_nothing_is_no_body(asked: TestClient) -> None:
     ],
     ids=["endless", "cut off"],
 )
-def test_no_more_of_a_body_is_read_than_refuses_it(messages: Iterable[Message]) -> None:
+async def test_no_more_of_a_body_is_read_than_refuses_it(messages: Iterable[Message]) -> None:
     count, left = 0, iter(messages)
 
     async def receive() -> Message:
@@ -191,7 +190,7 @@ def test_no_more_of_a_body_is_read_than_refuses_it(messages: Iterable[Message]) 
         count += 1
         return next(left)
 
-    start, body = asyncio.run(ask(create_app(service()), receive, method="GET", path="/v1/status"))
+    start, body = await ask(create_app(service()), receive, method="GET", path="/v1/status")
     assert (start["status"], count) == (400, 2)
     assert json.loads(body["body"])["error"]["code"] == "INVALID_REQUEST"
 

@@ -19,7 +19,7 @@ PAIR = {"image1": "QUJD", "image2": "QUJD"}
 
 
 @pytest.mark.parametrize("headers", [{}, {"headers": [(b"content-type", b"text/plain")]}])
-def test_the_time_is_from_the_requests_arrival_to_the_start_of_its_answer(headers: dict[str, Any]) -> None:
+async def test_the_time_is_from_the_requests_arrival_to_the_start_of_its_answer(headers: dict[str, Any]) -> None:
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
         record_call(StageCall("gallery", "find", 3.0, 3.25))
         await send({"type": "http.response.start", "status": 200, **headers})
@@ -27,7 +27,7 @@ def test_the_time_is_from_the_requests_arrival_to_the_start_of_its_answer(header
         await send({"type": "http.response.body", "body": b"text"})
 
     before, window = [*headers.get("headers", [])], CallWindow(lambda: 5.0)
-    start, body = asyncio.run(ask(ServerTiming(inner, window, clock=iter([2.0, 4.0, 5.0]).__next__)))
+    start, body = await ask(ServerTiming(inner, window, clock=iter([2.0, 4.0, 5.0]).__next__))
     timing = (b"server-timing", b'total;dur=2000.0, ingress;dur=1750.0, gallery;desc="find";dur=250.0')
     assert start == {"type": "http.response.start", "status": 200, "headers": [*before, timing]}
     assert body == {"type": "http.response.body", "body": b"text"}
@@ -64,13 +64,13 @@ def test_an_unknown_route_is_recorded_without_its_path(method: str, path: str) -
     assert told.code in ("NOT_FOUND", "METHOD_NOT_ALLOWED")
 
 
-def test_a_request_whose_client_left_is_recorded() -> None:
+async def test_a_request_whose_client_left_is_recorded() -> None:
     told: list[AnsweredRequest] = []
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(ask(ServerTiming(inner, CallWindow(), told.append), method="GET", path="/"))
+        await ask(ServerTiming(inner, CallWindow(), told.append), method="GET", path="/")
     [left] = told
     assert (left.route, left.status, left.code) == ("/", 499, "")

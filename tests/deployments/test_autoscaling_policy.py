@@ -1,6 +1,5 @@
 """The autoscaling policy between Serve's observations, as it makes them, and its decisions; without a cluster."""
 
-import asyncio
 import logging
 from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
@@ -88,13 +87,13 @@ WAITING = {
 }
 
 
-def test_decision_reaches_serve_the_log_and_the_status(stored: Any, log: list[logging.LogRecord]) -> None:
+async def test_decision_reaches_serve_the_log_and_the_status(stored: Any, log: list[logging.LogRecord]) -> None:
     assert ApplicationPolicy()(WAITING) == ({DETECTOR: 2, INGRESS: 1}, {})
     reason = "waiting: 9.0 calls per replica (target 2), 95% busy"
     assert [record.getMessage() for record in log] == [f"autoscaling: detector-mtcnn: 1 -> 2 replicas: {reason}"]
-    known = asyncio.run(decisions.published("facegraph"))
+    known = await decisions.published("facegraph")
     assert (known["detector-mtcnn"].replicas, known["detector-mtcnn"].reason) == (2, reason)
-    assert asyncio.run(decisions.published("another")) == {}
+    assert await decisions.published("another") == {}
 
 
 def test_decision_is_made_and_logged_once_while_it_stays(
@@ -107,10 +106,10 @@ def test_decision_is_made_and_logged_once_while_it_stays(
     assert len(log) == 1
 
 
-def test_dry_run_changes_nothing(stored: Any, log: list[logging.LogRecord]) -> None:
+async def test_dry_run_changes_nothing(stored: Any, log: list[logging.LogRecord]) -> None:
     assert ApplicationPolicy(dry_run=True)(WAITING) == ({}, {})
     assert len(log) == 1
-    assert asyncio.run(decisions.published("facegraph"))["detector-mtcnn"].reason.startswith("dry run: waiting: ")
+    assert (await decisions.published("facegraph"))["detector-mtcnn"].reason.startswith("dry run: waiting: ")
 
 
 def test_reserved_cores_suffice_if_the_settings_say_so(stored: Any) -> None:
@@ -126,11 +125,11 @@ def test_unreachable_cluster_changes_nothing(log: list[logging.LogRecord], monke
     assert len(log) == 1
 
 
-def test_old_decisions_are_not_reported(stored: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_old_decisions_are_not_reported(stored: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     decisions.publish("facegraph", {"ingress": (1, "steady")})
-    assert asyncio.run(decisions.published("facegraph"))
+    assert await decisions.published("facegraph")
     monkeypatch.setattr(decisions, "MAX_AGE_S", -1)
-    assert asyncio.run(decisions.published("facegraph")) == {}
+    assert await decisions.published("facegraph") == {}
 
 
 def test_replicas_that_report_nothing_yet_are_not_judged() -> None:
@@ -169,10 +168,10 @@ def test_usage_is_measured_between_reports(monkeypatch: pytest.MonkeyPatch) -> N
     assert measured.measure() == {**reserved, "busy": 0.5, "cores": 0.25, "idle:one": 1.5}
 
 
-def test_workers_count_the_time_of_calls_that_succeed_or_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_workers_count_the_time_of_calls_that_succeed_or_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deployments.workers.time", SimpleNamespace(perf_counter=iter([1.0, 1.5, 2.0, 2.25]).__next__))
     workers = Workers(1)
-    asyncio.run(workers.run(lambda: None))
+    await workers.run(lambda: None)
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(workers.run(lambda: 1 / 0))
+        await workers.run(lambda: 1 / 0)
     assert workers.busy_s == 0.75

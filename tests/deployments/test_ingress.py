@@ -28,7 +28,7 @@ from tests.fakes import EMBEDDER_CROP, fake_card, serve_log
 
 
 @pytest.mark.parametrize("inside", [False, True])
-def test_a_stage_is_asked_in_its_deployment_or_inside_the_ingress(inside: bool) -> None:
+async def test_a_stage_is_asked_in_its_deployment_or_inside_the_ingress(inside: bool) -> None:
     class Replica:
         def __init__(self, workers: Workers | None = None) -> None: ...
 
@@ -41,7 +41,7 @@ def test_a_stage_is_asked_in_its_deployment_or_inside_the_ingress(inside: bool) 
     caller = BoundStage(card("mobilefacenet"), stage).caller("role", Workers(1))
     question = (np.zeros((2, 1)),)
     with recording(0.0) as recorder:
-        assert asyncio.run(caller.ask(question)) is question
+        assert await caller.ask(question) is question
         names = [entry.rpartition(";dur=")[0] for entry in recorder.header(1.0).split(", ")]
     assert names == ["total", "ingress", 'embedder;desc="role"', "embedder-busy"]
     assert [call.size for call in recorder.calls] == [2]
@@ -102,8 +102,8 @@ def controller(*answers: Any) -> Controller:
     return Controller(SimpleNamespace(get_serve_instance_details=details), "facegraph")
 
 
-def test_replicas_are_counted_by_state() -> None:
-    assert asyncio.run(controller(DETAILS).replicas()) == {
+async def test_replicas_are_counted_by_state() -> None:
+    assert await controller(DETAILS).replicas() == {
         "detector-mtcnn": Replicas(running=2, starting=3, stopping=2, wanted=4),
         "ingress": Replicas(running=1, wanted=1),
     }
@@ -114,10 +114,10 @@ def test_replicas_are_counted_by_state() -> None:
     [ActorUnavailableError("it restarts", None), {"applications": {}}, asyncio.Event()],
     ids=["died", "recovering", "silent"],
 )
-def test_controller_without_an_answer_is_unavailable(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_controller_without_an_answer_is_unavailable(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status, "CONTROLLER_TIMEOUT_S", 0.01)
     with serve_log() as log, pytest.raises(Refused, match="UNAVAILABLE"):
-        asyncio.run(controller(answer).replicas())
+        await controller(answer).replicas()
     assert len(log) == 1
 
 

@@ -28,7 +28,7 @@ TIMEOUT_S = 30
 """A test that hangs fails after this time."""
 
 
-def test_each_photo_is_a_part_with_its_time_and_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_each_photo_is_a_part_with_its_time_and_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[Any] = []
     photos = {b"photo": photo(), b"other": photo()}
 
@@ -45,7 +45,7 @@ def test_each_photo_is_a_part_with_its_time_and_steps(monkeypatch: pytest.Monkey
     monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25, 1.25, 1.5]).__next__))
     device, limits, options = Device(threads=2), Limits(max_bytes=5), {"min_face": 20}
     replica = DetectorReplica("mtcnn", tmp_path, "onnx-float32", device, limits, options, Workers(1))
-    timed = asyncio.run(replica.answer(DetectionRequest([b"photo", b"other"], (), Pick("largest"))))
+    timed = await replica.answer(DetectionRequest([b"photo", b"other"], (), Pick("largest")))
     assert timed.answer.photos == tuple(photos.values())
     assert (timed.seconds, timed.steps) == (0.5, {"decode": 0.25, "detect": 0.125})
     network = ("mtcnn", tmp_path, "onnx-float32", device, options)
@@ -61,7 +61,7 @@ def test_each_photo_is_a_part_with_its_time_and_steps(monkeypatch: pytest.Monkey
         ("simulated", {"largest_batch": {"gpu": 1}}, [1, 1, 1]),
     ],
 )
-def test_faces_run_in_batches_of_the_configured_size(
+async def test_faces_run_in_batches_of_the_configured_size(
     device: Literal["cpu", "cuda", "simulated"],
     user_config: dict[str, Any] | None,
     batches: list[int],
@@ -79,20 +79,22 @@ def test_faces_run_in_batches_of_the_configured_size(
     if user_config is not None:
         replica.reconfigure(user_config)
     crop = np.tile(np.arange(3, dtype=np.uint8)[:, None, None, None], (1, 1, 1, 3))
-    timed = asyncio.run(replica.answer((crop, crop)))
+    timed = await replica.answer((crop, crop))
     assert (timed.answer.tolist(), timed.steps) == ([0, 11, 22], {})
     assert timed.seconds > 0
     assert sorted(calls) == batches
-    assert asyncio.run(replica.answer((crop[:0], crop[:0]))).answer.shape == (0,)
+    assert (await replica.answer((crop[:0], crop[:0]))).answer.shape == (0,)
 
 
-def test_fusion_is_ready_while_the_files_of_its_members_exist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_fusion_is_ready_while_the_files_of_its_members_exist(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(replicas, "load_network", lambda *args: None)
     replica = FaceNetworkReplica("crmnet-duo", pull(tmp_path, "crmnet-duo"), "onnx", Device(), Workers(1))
-    asyncio.run(replica.ready())
+    await replica.ready()
     (tmp_path / "minifasnet" / "crmnet.onnx").unlink()
     with pytest.raises(ModelError, match=r"minifasnet cannot be used, crmnet\.onnx is missing"):
-        asyncio.run(replica.ready())
+        await replica.ready()
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -116,17 +118,14 @@ def test_all_parts_share_a_fixed_number_of_threads_and_are_answered_in_order(cou
     assert threading.current_thread() not in threads
 
 
-def test_waiting_for_a_thread_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_for_a_thread_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25, 5.0, 5.5]).__next__))
-
-    async def run() -> list[TimedAnswer[list[str]]]:
-        pool = Workers(1)
-        return list(await asyncio.gather(pool.run(lambda: "one"), pool.run(lambda: "other")))
-
-    assert asyncio.run(run()) == [TimedAnswer(["one"], 0.25), TimedAnswer(["other"], 0.5)]
+    pool = Workers(1)
+    one, other = await asyncio.gather(pool.run(lambda: "one"), pool.run(lambda: "other"))
+    assert (one, other) == (TimedAnswer(["one"], 0.25), TimedAnswer(["other"], 0.5))
 
 
-def test_cancelled_call_never_starts_or_frees_its_thread_at_its_end() -> None:
+async def test_cancelled_call_never_starts_or_frees_its_thread_at_its_end() -> None:
     begun, released, done = threading.Event(), threading.Event(), list[str]()
 
     def hold() -> None:
@@ -134,18 +133,15 @@ def test_cancelled_call_never_starts_or_frees_its_thread_at_its_end() -> None:
         released.wait(TIMEOUT_S)
         done.append("running")
 
-    async def run() -> None:
-        pool = Workers(1)
-        running = asyncio.create_task(pool.run(hold))
-        assert await asyncio.to_thread(begun.wait, TIMEOUT_S)
-        queued, last = (asyncio.create_task(pool.run(partial(done.append, name))) for name in ("queued", "last"))
-        await asyncio.sleep(0)
-        for call in (running, queued):
-            call.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await call
-        released.set()
-        await last
-
-    asyncio.run(run())
+    pool = Workers(1)
+    running = asyncio.create_task(pool.run(hold))
+    assert await asyncio.to_thread(begun.wait, TIMEOUT_S)
+    queued, last = (asyncio.create_task(pool.run(partial(done.append, name))) for name in ("queued", "last"))
+    await asyncio.sleep(0)
+    for call in (running, queued):
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    released.set()
+    await last
     assert done == ["running", "last"]

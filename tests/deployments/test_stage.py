@@ -37,9 +37,9 @@ def caller(*, repeatable: bool = True) -> Caller:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_stage_without_a_replica_for_the_call_is_unavailable(error: Exception) -> None:
+async def test_stage_without_a_replica_for_the_call_is_unavailable(error: Exception) -> None:
     with serve_log() as log, pytest.raises(Refused) as caught:
-        asyncio.run(caller().call(Answers(error, error)))
+        await caller().call(Answers(error, error))
     assert (caught.value.code, caught.value.__cause__) == ("UNAVAILABLE", error)
     assert caught.value.message == "The stage mtcnn is not available; try again shortly"
     # A call whose replica died is repeated first.
@@ -48,10 +48,10 @@ def test_stage_without_a_replica_for_the_call_is_unavailable(error: Exception) -
 
 
 @pytest.mark.parametrize(("deaths", "repeatable", "calls"), [(1, True, 2), (2, True, 2), (1, False, 1)])
-def test_call_is_repeated_once_unless_it_changes_something(deaths: int, repeatable: bool, calls: int) -> None:
+async def test_call_is_repeated_once_unless_it_changes_something(deaths: int, repeatable: bool, calls: int) -> None:
     answers = Answers(*[ActorDiedError()] * deaths, "found")
     with serve_log(), suppress(Refused):
-        assert asyncio.run(caller(repeatable=repeatable).call(answers)) == "found"
+        assert await caller(repeatable=repeatable).call(answers) == "found"
     assert answers.calls == calls
 
 
@@ -64,14 +64,14 @@ def test_call_is_repeated_once_unless_it_changes_something(deaths: int, repeatab
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_error_or_returned_refusal_of_the_stage_is_raised_unchanged(error: Exception) -> None:
+async def test_error_or_returned_refusal_of_the_stage_is_raised_unchanged(error: Exception) -> None:
     async def ask() -> Any:
         if isinstance(error, Refused):
             return error
         raise error
 
     with serve_log() as log, pytest.raises(type(error)) as caught:
-        asyncio.run(caller().call(ask))
+        await caller().call(ask)
     assert (caught.value, log) == (error, [])
 
 
@@ -89,7 +89,7 @@ DURATIONS = 'total;dur=1500.0, ingress;dur=1250.0, detector;desc="mtcnn";dur=250
     ],
     ids=["timed", "labelled", "broken", "refused", "cancelled"],
 )
-def test_every_call_is_recorded(answer: Any, label: str, header: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_call_is_recorded(answer: Any, label: str, header: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # The request begins at 0.5 s and is answered at 2 s; its call lasts from 1 s to 1.25 s.
     monkeypatch.setattr(stage, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25]).__next__))
     ongoing, called, answers = list[int](), caller(), Answers(answer)
@@ -101,6 +101,6 @@ def test_every_call_is_recorded(answer: Any, label: str, header: str, monkeypatc
 
     with serve_log(), recording(0.5) as recorder:
         with suppress(Exception, asyncio.CancelledError):
-            assert asyncio.run(called.call(ask, label=label)) == "found"
+            assert await called.call(ask, label=label) == "found"
         assert recorder.header(2.0) == header
     assert (ongoing, called.calls.statistics.ongoing, called.calls.statistics.recent) == ([1], 0, 1)

@@ -42,27 +42,27 @@ THREE = photo(faces=[0.9, 0.8, 0.7])
 ALL, ONE, LARGEST = Pick(), Pick("one"), Pick("largest")
 
 
-def run(of: Stages, photos: Sequence[bytes], *roles: str, pick: Pick = ALL, **options: Any) -> Examination:
+async def run(of: Stages, photos: Sequence[bytes], *roles: str, pick: Pick = ALL, **options: Any) -> Examination:
     networks = [of.networks[role] for role in roles]
-    return asyncio.run(faces(of.detectors["mtcnn"], photos, pick, networks, **options))
+    return await faces(of.detectors["mtcnn"], photos, pick, networks, **options)
 
 
 def examined(found: Examination) -> list[ExaminedPhoto]:
     return [each for each in found.photos if isinstance(each, ExaminedPhoto)]
 
 
-def test_the_detector_is_asked_once_for_each_crop_once() -> None:
+async def test_the_detector_is_asked_once_for_each_crop_once() -> None:
     detector = FakeDetector(photo())
     of = stages(detector, FakeNetwork([0.5]), FakeNetwork(unit(1)[:1]))
     far = CropSpec(8, "inside", 2.7)
     two = changed(of.networks["crmnet"], crops=(EMBEDDER_CROP, far))
-    asyncio.run(faces(of.detectors["mtcnn"], [b"it"], LARGEST, [two, of.networks["arcface"]]))
+    await faces(of.detectors["mtcnn"], [b"it"], LARGEST, [two, of.networks["arcface"]])
     assert detector.calls == [([b"it"], [EMBEDDER_CROP, far])]
     assert detector.picks == [LARGEST]
 
 
 @pytest.mark.parametrize(("size", "calls"), [(BATCH_BYTES // 2, 2), (BATCH_BYTES // 3, 1), (BATCH_BYTES, 3)])
-def test_photos_that_are_too_large_together_are_sent_in_several_calls(size: int, calls: int) -> None:
+async def test_photos_that_are_too_large_together_are_sent_in_several_calls(size: int, calls: int) -> None:
     people = People()
     names, numbers = ("anna", "bob", "carl"), list[int]()
 
@@ -70,46 +70,46 @@ def test_photos_that_are_too_large_together_are_sent_in_several_calls(size: int,
         numbers.append(number)
         return every_face(number, found)
 
-    found = run(people.stages(), [name.encode().ljust(size) for name in names], "arcface", select=select)
+    found = await run(people.stages(), [name.encode().ljust(size) for name in names], "arcface", select=select)
     assert (len(people.detected), numbers) == (calls, [0, 1, 2])
     for name, each in zip(names, examined(found), strict=True):
         np.testing.assert_allclose(each.readings["arcface"], [direction(ANGLES[name])], atol=1e-6)
 
 
 @pytest.mark.parametrize(("room", "asked"), [(2, 2), (0.5, 1)])
-def test_only_faces_that_fit_into_an_answer_are_cropped_but_all_are_counted(room: float, asked: int) -> None:
+async def test_only_faces_that_fit_into_an_answer_are_cropped_but_all_are_counted(room: float, asked: int) -> None:
     people = People()
     of = people.stages()
     # As many faces of these crops fit as there is room for, but one is always cropped.
     side = int((BATCH_BYTES / 3 / room) ** 0.5)
     embedder = changed(of.networks["arcface"], crops=(CropSpec(side, "aligned"),))
-    found = asyncio.run(faces(of.detectors["mtcnn"], [b"anna bob carl", b"dora"], ALL, [embedder]))
+    found = await faces(of.detectors["mtcnn"], [b"anna bob carl", b"dora"], ALL, [embedder])
     assert [(len(each.asked), each.photo.found) for each in examined(found)] == [(asked, 3), (1, 1)]
     assert len(people.detected) == 2
 
 
-def test_the_networks_are_asked_about_a_bounded_number_of_faces_at_a_time() -> None:
+async def test_the_networks_are_asked_about_a_bounded_number_of_faces_at_a_time() -> None:
     words = ["anna", "bob", "carl", "dora", "anne"] * (2 * BATCH_FACES // 5 + 1)
     people = People()
     pick = Pick(most=2 * BATCH_FACES + 1)
-    [seen] = examined(run(people.stages(), [" ".join(words).encode()], "arcface", pick=pick))
+    [seen] = examined(await run(people.stages(), [" ".join(words).encode()], "arcface", pick=pick))
     assert [len(call) for call in people.embedded] == [BATCH_FACES, BATCH_FACES, 1]
     expected = [direction(ANGLES[word]) for word in words[: pick.most]]
     np.testing.assert_allclose(seen.readings["arcface"], expected, atol=1e-6)
 
 
-def test_photos_and_faces_are_counted() -> None:
+async def test_photos_and_faces_are_counted() -> None:
     of = stages(FakeDetector(THREE, DAMAGED, photo(faces=[])))
     with recording(0.0) as recorder:
-        run(of, [b"a", b"b", b"c"])
+        await run(of, [b"a", b"b", b"c"])
     assert +recorder.outcomes == {("photo", "decoded"): 2, ("face", "found"): 3, ("photo", "INVALID_IMAGE"): 1}
 
 
-def test_the_networks_get_only_the_selected_faces_in_their_order() -> None:
+async def test_the_networks_get_only_the_selected_faces_in_their_order() -> None:
     score, embed = FakeNetwork([0.25, 0.75, 0.5]), FakeNetwork([*unit(0.5), [0, 1]])
     of = stages(FakeDetector(THREE, DAMAGED, photo(faces=[0.6, 0.5])), score, embed)
     chosen: dict[int, list[int]] = {0: [2, 0], 1: [], 2: [1]}
-    found = run(
+    found = await run(
         of,
         [b"a", b"b", b"c"],
         "crmnet",
@@ -130,7 +130,7 @@ def test_the_networks_get_only_the_selected_faces_in_their_order() -> None:
     assert found.seconds > 0
 
 
-def test_the_networks_run_concurrently() -> None:
+async def test_the_networks_run_concurrently() -> None:
     both = asyncio.Barrier(2)
 
     async def meeting(question: FaceCrops) -> NDArray[np.float32]:
@@ -139,44 +139,46 @@ def test_the_networks_run_concurrently() -> None:
 
     of = stages(FakeDetector(photo()))
     networks = [changed(network, meeting) for network in of.networks.values()]
-    found = asyncio.run(faces(of.detectors["mtcnn"], [b"it"], ALL, networks))
+    found = await faces(of.detectors["mtcnn"], [b"it"], ALL, networks)
     assert examined(found)[0].readings.keys() == {"crmnet", "arcface"}
 
 
-def test_without_faces_no_network_is_asked_and_its_reading_is_empty() -> None:
+async def test_without_faces_no_network_is_asked_and_its_reading_is_empty() -> None:
     score, embed = FakeNetwork([0.25]), FakeNetwork(unit(1))
-    found = run(stages(FakeDetector(photo(faces=[])), score, embed), [b"it"], "crmnet", "arcface")
+    found = await run(stages(FakeDetector(photo(faces=[])), score, embed), [b"it"], "crmnet", "arcface")
     assert (score.calls, embed.calls) == ([], [])
     shapes = {role: reading.shape for role, reading in examined(found)[0].readings.items()}
     assert shapes == {"crmnet": (0,), "arcface": (0, 2)}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("-inf")])
-def test_an_answer_that_is_not_finite_is_an_error_that_names_the_network(value: float) -> None:
+async def test_an_answer_that_is_not_finite_is_an_error_that_names_the_network(value: float) -> None:
     of = stages(FakeDetector(photo()), embed=FakeNetwork([[1.0, value]]))
     with pytest.raises(ValueError, match="embedder-model returned numbers that are not finite"):
-        run(of, [b"it"], "crmnet", "arcface")
+        await run(of, [b"it"], "crmnet", "arcface")
 
 
 @pytest.mark.parametrize(("found", "pick", "code"), [(DAMAGED, ALL, "INVALID_IMAGE"), (THREE, ONE, "MULTIPLE_FACES")])
-def test_a_refused_photo_is_raised_before_a_network_is_asked(found: Photo | Refused, pick: Pick, code: str) -> None:
+async def test_a_refused_photo_is_raised_before_a_network_is_asked(
+    found: Photo | Refused, pick: Pick, code: str
+) -> None:
     network = FakeNetwork([])
     of = stages(FakeDetector(found), embed=network)
     with pytest.raises(Refused, match=code):
-        asyncio.run(faces_of(of.detectors["mtcnn"], b"it", pick, [of.networks["arcface"]]))
+        await faces_of(of.detectors["mtcnn"], b"it", pick, [of.networks["arcface"]])
     assert network.calls == []
 
 
-def test_the_embedding_is_that_of_the_picked_face() -> None:
+async def test_the_embedding_is_that_of_the_picked_face() -> None:
     people = People()
     of = people.stages()
     embedder = of.networks["arcface"]
-    seen, face, embedding = asyncio.run(embedding_of(of.detectors["mtcnn"], embedder, b"anna bob-large", LARGEST))
+    seen, face, embedding = await embedding_of(of.detectors["mtcnn"], embedder, b"anna bob-large", LARGEST)
     assert people.embedded == [["bob-large"]]
     assert face is seen.faces[0]
     np.testing.assert_allclose(embedding, direction(ANGLES["bob"]), atol=1e-6)
     with pytest.raises(Refused, match="NO_FACE_DETECTED"):
-        asyncio.run(embedding_of(of.detectors["mtcnn"], embedder, b"nobody", LARGEST))
+        await embedding_of(of.detectors["mtcnn"], embedder, b"nobody", LARGEST)
 
 
 def test_the_face_is_the_first_if_the_rule_allows_it() -> None:

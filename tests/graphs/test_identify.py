@@ -1,7 +1,5 @@
 """Identification, over fake networks and a real gallery in a folder."""
 
-import asyncio
-
 import numpy as np
 import pytest
 
@@ -13,15 +11,15 @@ from tests.fakes import ANGLES, EMBEDDER_CROP, People, crops_of, direction
 from tests.local_gallery import LocalGallery
 
 
-def test_each_face_has_its_own_candidates_best_first_as_many_as_requested() -> None:
+async def test_each_face_has_its_own_candidates_best_first_as_many_as_requested() -> None:
     people, gallery = People(), LocalGallery()
     stages = people.stages(gallery)
     embedder, liveness = stages.networks["arcface"], stages.networks["crmnet"]
-    staff = asyncio.run(gallery.create("staff", embedding_kind(embedder), 0.5))
+    staff = await gallery.create("staff", embedding_kind(embedder), 0.5)
     enrolled = [NewFace(name, "", "", np.array(direction(ANGLES[name]))) for name in ("anna", "anne", "bob")]
-    asyncio.run(gallery.enrol("staff", embedder.card.embedding_contract, enrolled))
+    await gallery.enrol("staff", embedder.card.embedding_contract, enrolled)
     asked = stages.detectors["mtcnn"], embedder, [liveness], gallery, "staff"
-    seen, _, found, hits = asyncio.run(identify(*asked, b"bob-2 anna-2-spoof anne", 2, Pick(most=2)))
+    seen, _, found, hits = await identify(*asked, b"bob-2 anna-2-spoof anne", 2, Pick(most=2))
     assert found == staff
     assert people.embedded == people.scored == [["bob-2", "anna-2-spoof"]]
     assert [face.score for face in seen.photo.faces] == [0.99, 0.98]
@@ -30,4 +28,4 @@ def test_each_face_has_its_own_candidates_best_first_as_many_as_requested() -> N
     np.testing.assert_array_equal(seen.crops, [crops_of(number, EMBEDDER_CROP) for number in (0, 1)])
     assert [[hit.subject for hit in of_face] for of_face in hits] == [["bob", "anne"], ["anna", "anne"]]
     assert [hit.cosine for hit in hits[1]] == pytest.approx([1, 0.9397], abs=1e-4)
-    assert asyncio.run(identify(*asked, b"nobody", 2, Pick()))[3] == []
+    assert (await identify(*asked, b"nobody", 2, Pick()))[3] == []

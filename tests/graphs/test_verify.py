@@ -1,7 +1,5 @@
 """One-to-one comparisons, over fake networks."""
 
-import asyncio
-
 import numpy as np
 import pytest
 
@@ -13,19 +11,19 @@ from tests.fakes import EMBEDDER_CROP, People, crops_of
 LARGEST = Pick("largest")
 
 
-def run(people: People, first: str, second: str, pick: Pick = LARGEST) -> Verification:
+async def run(people: People, first: str, second: str, pick: Pick = LARGEST) -> Verification:
     stages = people.stages()
     embedder, liveness = stages.networks["arcface"], stages.networks["crmnet"]
     pair, check = (first.encode(), second.encode()), naming(("one", "two"), pick)
-    return asyncio.run(verify(stages.detectors["mtcnn"], embedder, [liveness], pair, pick, check))
+    return await verify(stages.detectors["mtcnn"], embedder, [liveness], pair, pick, check)
 
 
 def live(found: Verification) -> list[float]:
     return [float(face.readings["crmnet"][0]) for face in found.faces]
 
 
-def test_a_comparison_has_the_distances_and_both_faces_readings() -> None:
-    found = run(People(), "anna", "bob-spoof")
+async def test_a_comparison_has_the_distances_and_both_faces_readings() -> None:
+    found = await run(People(), "anna", "bob-spoof")
     assert live(found) == [0.875, 0.125]
     assert found.embeddings.shape == (2, 2)
     assert found.distances.cosine == pytest.approx(0, abs=1e-6)
@@ -33,18 +31,18 @@ def test_a_comparison_has_the_distances_and_both_faces_readings() -> None:
     assert found.seconds > 0
 
 
-def test_only_the_picked_faces_are_compared() -> None:
+async def test_only_the_picked_faces_are_compared() -> None:
     people = People()
-    found = run(people, "anna bob-large carl", "dora anne-large")
+    found = await run(people, "anna bob-large carl", "dora anne-large")
     assert people.detected == [["anna bob-large carl", "dora anne-large"]]
     assert people.scored == people.embedded == [["bob-large", "anne-large"]]
     assert people.picks == [LARGEST]
     assert [(len(face.photo.faces), face.index) for face in found.faces] == [(1, 0), (1, 0)]
 
 
-def test_with_the_rule_all_the_two_most_similar_faces_are_compared() -> None:
+async def test_with_the_rule_all_the_two_most_similar_faces_are_compared() -> None:
     people = People()
-    found = run(people, "bob anna", "carl dora-spoof anne", pick=Pick())
+    found = await run(people, "bob anna", "carl dora-spoof anne", pick=Pick())
     assert people.embedded == [["bob", "anna", "carl", "dora-spoof", "anne"]]
     assert [face.index for face in found.faces] == [1, 2]
     assert found.distances.cosine == pytest.approx(0.94, abs=0.001)
@@ -61,8 +59,10 @@ def test_with_the_rule_all_the_two_most_similar_faces_are_compared() -> None:
         (("anna", "anna bob"), "MULTIPLE_FACES_DETECTED: two: Multiple faces detected"),
     ],
 )
-def test_a_refusal_begins_with_the_photos_name_and_no_network_is_asked(pair: tuple[str, str], refusal: str) -> None:
+async def test_a_refusal_begins_with_the_photos_name_and_no_network_is_asked(
+    pair: tuple[str, str], refusal: str
+) -> None:
     people = People()
     with pytest.raises(Refused, match=refusal):
-        run(people, *pair, pick=Pick("one"))
+        await run(people, *pair, pick=Pick("one"))
     assert people.scored == people.embedded == []

@@ -1,6 +1,5 @@
 """Merging the metrics of several nodes."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +28,7 @@ FIRST = (
 SECOND = family("ray_facegraph_requests_total", "counter", '{route="/match",replica="b"} 4.0')
 
 
-def samples(monkeypatch: pytest.MonkeyPatch, second: Callable[[], httpx.Response]) -> dict[str, list[float]]:
+async def samples(monkeypatch: pytest.MonkeyPatch, second: Callable[[], httpx.Response]) -> dict[str, list[float]]:
     """The samples of each family in a cluster of two living nodes and a dead one; `second` answers for one node."""
     nodes = [
         {"NodeID": name, "Alive": alive, "NodeManagerAddress": address, "MetricsExportPort": 8080}
@@ -45,15 +44,15 @@ def samples(monkeypatch: pytest.MonkeyPatch, second: Callable[[], httpx.Response
 
     monkeypatch.setattr(ray, "nodes", lambda: nodes)
     monkeypatch.setattr(httpx, "AsyncClient", through)
-    text = asyncio.run(exposition.exposition())
+    text = await exposition.exposition()
     assert text.endswith("\n")
     families = list(text_string_to_metric_families(text))
     assert len({family.name for family in families}) == len(families)
     return {family.name: [sample.value for sample in family.samples] for family in families}
 
 
-def test_own_and_serves_metrics_of_all_nodes_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert samples(monkeypatch, lambda: httpx.Response(200, text=SECOND)) == {
+async def test_own_and_serves_metrics_of_all_nodes_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await samples(monkeypatch, lambda: httpx.Response(200, text=SECOND)) == {
         "facegraph_metrics_agent_up": [1.0, 1.0],
         "ray_facegraph_requests": [3.0, 4.0],
         "ray_serve_replica_processing_queries": [1.0],
@@ -62,14 +61,14 @@ def test_own_and_serves_metrics_of_all_nodes_are_merged(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("fault", [None, httpx.ConnectError("refused"), TimeoutError()])
-def test_agent_that_does_not_answer_is_reported(monkeypatch: pytest.MonkeyPatch, fault: Exception | None) -> None:
+async def test_agent_that_does_not_answer_is_reported(monkeypatch: pytest.MonkeyPatch, fault: Exception | None) -> None:
     def second() -> httpx.Response:
         if fault:
             raise fault
         return httpx.Response(503)
 
     with serve_log() as log:
-        found = samples(monkeypatch, second)
+        found = await samples(monkeypatch, second)
     assert found["facegraph_metrics_agent_up"] == [1.0, 0.0]
     assert found["ray_facegraph_requests"] == [3.0]
     [record] = log

@@ -93,7 +93,7 @@ def test_a_key_that_may_only_enrol_is_enough(run: Run, folder: Path, monkeypatch
         assert counts in run("gallery", "enrol", folder, *STAFF)[1]
 
 
-def test_a_limited_number_of_items_is_in_progress() -> None:
+async def test_a_limited_number_of_items_is_in_progress() -> None:
     in_progress, most = set[int](), 0
 
     async def work(item: int) -> None:
@@ -103,7 +103,7 @@ def test_a_limited_number_of_items_is_in_progress() -> None:
         await asyncio.sleep(0)
         in_progress.remove(item)
 
-    asyncio.run(run_parallel(3, work, range(20)))
+    await run_parallel(3, work, range(20))
     assert most == 3
 
 

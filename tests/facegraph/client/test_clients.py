@@ -1,6 +1,5 @@
 """The clients: their address and key, calls to the real app in this process, retries, and their methods."""
 
-import asyncio
 import inspect
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -52,7 +51,7 @@ async def test_the_async_client_awaits_and_iterates() -> None:
 
 
 @pytest.mark.parametrize("blocking", [True, False])
-def test_a_failed_request_is_sent_again_after_the_delay(blocking: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_request_is_sent_again_after_the_delay(blocking: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     outcomes = [httpx.Response(429, headers={"Retry-After": "7"}), httpx.Response(200, json={"collections": []})]
     waits: list[float] = []
 
@@ -68,7 +67,7 @@ def test_a_failed_request_is_sent_again_after_the_delay(blocking: bool, monkeypa
     monkeypatch.setattr(clients, "async_sleep", async_sleep)
     made = (Client if blocking else AsyncClient)(ADDRESS, transport=httpx.MockTransport(respond))
     found: Any = made.collections()
-    assert (found if blocking else asyncio.run(found)) == ()
+    assert (found if blocking else await found) == ()
     assert waits == [pytest.approx(0.125, abs=0.125), pytest.approx(7.25, abs=0.25)]
 
 

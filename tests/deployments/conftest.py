@@ -1,12 +1,15 @@
-"""The environment of tests that configure a start."""
+"""The environment of tests that configure a start, and why a start is refused."""
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from deployments import transport
+from deployments.errors import StartError
 
 PREFIXES = ("RAY_", "OTEL_", "FACEGRAPH_")
 VARIABLES = {*transport.SWITCHES, "HOST", "PORT", "TMPDIR", "HTTPS_PROXY", "MODEL_MIRROR"}
@@ -19,3 +22,10 @@ def clean_environment() -> Iterator[None]:
         for name in [name for name in os.environ if name in VARIABLES or name.startswith(PREFIXES)]:
             del os.environ[name]
         yield
+
+
+def refusal(start: AbstractContextManager[Any]) -> str:
+    """The message of the StartError that `start` raises when it is entered."""
+    with pytest.raises(StartError) as caught, start:
+        pass
+    return str(caught.value)

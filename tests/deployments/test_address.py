@@ -12,6 +12,7 @@ import pytest
 
 from deployments.address import Address, addresses, claimed
 from deployments.errors import ConfigError, StartError
+from tests.deployments.conftest import refusal
 
 
 @pytest.fixture
@@ -61,21 +62,15 @@ def test_unknown_host_is_refused_without_a_traceback(host: str, port: int, monke
     assert failed == []
 
 
-def refusal(taken: Address) -> str:
-    with pytest.raises(StartError) as caught, claimed(taken, 0):
-        pass
-    return str(caught.value)
-
-
 def test_claimed_address_is_free_only_for_haproxy(free: Address) -> None:
     taken = f"{free} is in use by another facegraph service ("
     with claimed(free, 0):
         with pytest.raises(OSError, match="in use"), socket.socket() as other:
             other.bind((free.host, free.port))
-        assert refusal(free).startswith(taken)
+        assert refusal(claimed(free, 0)).startswith(taken)
         # This server sets SO_REUSEADDR, as HAProxy does.
         with socket.create_server((free.host, free.port)):
-            refused = refusal(free)
+            refused = refusal(claimed(free, 0))
     assert refused.startswith(taken)
     assert f"process {os.getpid()}): stop it, or set PORT" in refused
     with claimed(free, 0):
@@ -94,7 +89,7 @@ def process_name(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def test_program_that_holds_the_port_is_named(free: Address, process_name: str) -> None:
     with socket.create_server((free.host, free.port)):
-        assert f"is in use by another program ({process_name}, process {os.getpid()})" in refusal(free)
+        assert f"is in use by another program ({process_name}, process {os.getpid()})" in refusal(claimed(free, 0))
 
 
 def test_claim_waits_until_the_port_is_free(free: Address, monkeypatch: pytest.MonkeyPatch) -> None:

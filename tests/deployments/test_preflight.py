@@ -5,7 +5,6 @@ import os
 import resource
 import subprocess
 import sys
-from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +17,7 @@ from deployments.errors import ConfigError, StartError
 from gallery.disk import LOCK
 from project.root import ROOT
 from tests.default_configuration import default_args
+from tests.deployments.conftest import refusal
 
 STORE = "RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES"
 
@@ -28,12 +28,6 @@ def config(gallery: Path, port: int) -> dict[str, Any]:
     """The parts of a configuration that are checked."""
     http = {"host": "localhost", "port": port}
     return {"http_options": http, "applications": [{"args": {"gallery": {"uri": str(gallery)}}}]}
-
-
-def refusal(start: AbstractContextManager[Any]) -> str:
-    with pytest.raises(StartError) as caught, start:
-        pass
-    return str(caught.value)
 
 
 def test_address_and_gallery_are_reserved(tmp_path: Path, lone_port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from models.originals.onnx_file import original
 from models.pull import configured_in
 from models.store import Store
 from project.root import ROOT
+from tests.default_configuration import CONFIG
 from tests.docs.snippets import run
 from tests.own_networks import colour_network
 
@@ -23,12 +24,11 @@ MATRIX = np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32)
 
 def test_the_examples_answer_as_their_files_do(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODEL_STORE", str(tmp_path / "data" / "models"))
-    config = ROOT / "configs" / "serve.yaml"
     files: dict[str, bytes | Path] = {
-        "configs/serve.yaml": config.read_bytes(),
+        "configs/serve.yaml": CONFIG.read_bytes(),
         "data/cards/own.onnx": colour_network(MATRIX, 112),
         "data/cards/own-live.onnx": colour_network(MATRIX[:, :3], 80),
-        **{f"data/models/{pulled.name}": store.folder(pulled) for pulled in configured_in(config)},
+        **{f"data/models/{pulled.name}": store.folder(pulled) for pulled in configured_in(CONFIG)},
     }
     run(ROOT / "docs" / "models.md", "http://no.service", tmp_path, files)
     embedded, expected = answers(tmp_path, "own")

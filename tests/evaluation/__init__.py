@@ -12,8 +12,9 @@ def silent(items: Sequence[Item], what: str) -> Sequence[Item]:
     return items
 
 
-def touch(folder: Path, *names: str) -> None:
-    """Create empty files and their folders."""
+def touch(folder: Path, *names: str) -> Path:
+    """Create empty files and their folders in `folder`; return `folder`."""
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
+    return folder

@@ -12,13 +12,14 @@ from evaluation.configuration import Configuration
 from models.catalogue import card
 from models.errors import ModelError
 from project.root import ROOT
+from tests.default_configuration import CONFIG
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return Path(shutil.copy(ROOT / "configs" / "serve.yaml", tmp_path))
+    return Path(shutil.copy(CONFIG, tmp_path))
 
 
 def settings(file: Path) -> dict[str, Any]:

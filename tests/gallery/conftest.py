@@ -8,6 +8,8 @@ import pytest
 from lancedb import AsyncTable
 
 import gallery.face_table
+import gallery.maintenance
+import gallery.writer
 from gallery import transfer
 from gallery.location import Location
 from gallery.mirror import Mirror
@@ -59,3 +61,10 @@ def mirrors(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Mirror]]:
 
     monkeypatch.setattr(gallery.face_table, "Mirror", noted)
     return created
+
+
+@pytest.fixture
+def early_indexes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optimisation has an effect after one commit, and indexes keys from 50 rows on."""
+    monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
+    monkeypatch.setattr(gallery.maintenance, "KEYED_ROWS", 50)

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 
 import pytest
 
-import gallery.maintenance
-import gallery.writer
 from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import NewFace, normalised, subject_key
@@ -46,11 +44,10 @@ async def erased(
         assert await found(Reader(location, 0), each.embedding, 1) == [each.subject]
 
 
+@pytest.mark.usefixtures("early_indexes")
 async def test_deleted_faces_are_erased_from_indexes_also_if_the_table_becomes_too_small_for_them(
-    location: Location, monkeypatch: pytest.MonkeyPatch
+    location: Location,
 ) -> None:
-    monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
-    monkeypatch.setattr(gallery.maintenance, "KEYED_ROWS", 50)
     faces = strangers(90)
     async with writing(location, index_rows=80) as writer:
         await enrol(writer, *faces)

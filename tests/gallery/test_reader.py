@@ -12,7 +12,6 @@ from unittest.mock import AsyncMock
 import numpy as np
 import pytest
 
-import gallery.maintenance
 import gallery.writer
 from gallery.location import Location
 from gallery.mirror import Mirror
@@ -134,11 +133,8 @@ async def test_the_vector_index_finds_enrolled_subjects_and_no_deleted_ones(
         assert len(await found(reader, faces[0].embedding, 1000)) == 593
 
 
-async def test_keys_of_many_faces_are_indexed(
-    location: Location, monkeypatch: pytest.MonkeyPatch, writer: Writer
-) -> None:
-    monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
-    monkeypatch.setattr(gallery.maintenance, "KEYED_ROWS", 50)
+@pytest.mark.usefixtures("early_indexes")
+async def test_keys_of_many_faces_are_indexed(location: Location, writer: Writer) -> None:
     for start, end, columns in ((0, 49, set()), (49, 50, {"id", "subject_key", "commit", "request"})):
         await enrol(writer, *people(50)[start:end])
         await writer.optimise()

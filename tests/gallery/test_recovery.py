@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import gallery.maintenance
-import gallery.writer
 from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import NewFace
@@ -119,9 +117,8 @@ async def test_several_commits_may_be_damaged(location: Location) -> None:
     assert {path.stem for path in folder.glob("_versions/*.damaged")} == {path.stem for path in manifests}
 
 
-async def test_damaged_indexes_are_built_again(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
-    monkeypatch.setattr(gallery.maintenance, "KEYED_ROWS", 50)
+@pytest.mark.usefixtures("early_indexes")
+async def test_damaged_indexes_are_built_again(location: Location) -> None:
     faces = people(120)
     async with writing(location, index_rows=100) as writer:
         [collection] = writer.collections

@@ -12,6 +12,7 @@ from deployments.errors import ConfigError
 from gallery.location import Location
 from gallery.settings import GalleryArgs
 from project.root import ROOT
+from tests.default_configuration import CONFIG
 
 SECRET = "s3cret"
 
@@ -46,7 +47,7 @@ def test_error_does_not_quote_the_value(gallery: dict[str, Any]) -> None:
 def test_error_of_a_configuration_does_not_quote_the_variable(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GALLERY_STORAGE_OPTIONS", value)
     with pytest.raises(ConfigError, match="storage_options") as caught:
-        check_config(yaml.safe_load((ROOT / "configs/serve.yaml").read_text("utf-8")))
+        check_config(yaml.safe_load(CONFIG.read_text("utf-8")))
     assert SECRET not in str(caught.value)
 
 

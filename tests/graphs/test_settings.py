@@ -163,14 +163,10 @@ def test_error_does_not_quote_a_value() -> None:
     assert "s3cret" not in str(caught.value) + repr(caught.value)
 
 
-def test_folder_of_models_is_relative_to_the_project() -> None:
-    assert AppArgs(**ARGS, models_dir="data/other").models_dir == ROOT / "data/other"
-    assert AppArgs(**ARGS, models_dir="/srv/models").models_dir == Path("/srv/models")
-
-
 def test_folder_of_models_comes_from_the_file_then_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MODEL_STORE", raising=False)
     assert AppArgs(**ARGS).models_dir == ROOT / "data/models"
     monkeypatch.setenv("MODEL_STORE", "data/other")
     assert AppArgs(**ARGS).models_dir == ROOT / "data/other"
+    assert AppArgs(**ARGS, models_dir="data/third").models_dir == ROOT / "data/third"
     assert AppArgs(**ARGS, models_dir="/srv/models").models_dir == Path("/srv/models")

@@ -8,13 +8,10 @@ from numpy.typing import NDArray
 
 from imaging.area import AreaSampler
 from imaging.faces import Pixels
+from tests.imaging.pictures import noise
 
 MARGIN = 40
 SIDES = st.integers(1, 24)
-
-
-def photo(width: int, height: int) -> Pixels:
-    return np.random.default_rng(width * 100 + height).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def pooled(pixels: Pixels, width: int, height: int) -> NDArray[np.float64]:
@@ -39,7 +36,7 @@ def boxes(draw: st.DrawFn) -> list[tuple[int, int, int, int]]:
 def test_a_photo_and_its_windows_are_averaged_and_black_is_outside(
     width: int, height: int, to_width: int, to_height: int, places: list[tuple[int, int, int, int]]
 ) -> None:
-    pixels = photo(width, height)
+    pixels = noise(width, height)
     sampler = AreaSampler(pixels)
     assert sampler.size == (width, height)
     expected = pooled(pixels, to_width, to_height)[None].astype(np.float32)

@@ -24,7 +24,7 @@ from load_tests.performance_test import report
 from load_tests.processes import Sample, sample
 from load_tests.records import Request, answers_between, read, write
 from load_tests.soak import Change, changes, without_autoscaling
-from project.root import ROOT
+from tests.default_configuration import CONFIG
 
 FIRST = Sample(10, {1: 1.0, 2: 5.0}, 9, 9, 0, 0, 0, dict.fromkeys(range(5), "ingress"))
 LAST = replace(FIRST, at=14, cpu={1: 4.0, 3: 3.0}, memory=512)
@@ -244,7 +244,7 @@ def test_a_sample_has_every_process_and_the_replicas_alone(tmp_path: Path) -> No
 
 
 def test_nothing_scales_in_a_soak() -> None:
-    config = without_autoscaling(yaml.safe_load((ROOT / "configs" / "serve.yaml").read_text("utf-8")))
+    config = without_autoscaling(yaml.safe_load(CONFIG.read_text("utf-8")))
     made = {entry["name"]: entry for entry in config["applications"][0]["deployments"]}
     assert not any("autoscaling_config" in entry for entry in made.values())
     assert made["ingress"]["num_replicas"] == 1

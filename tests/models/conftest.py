@@ -23,6 +23,12 @@ def site() -> Iterator[Site]:
         yield site
 
 
+@pytest.fixture
+def new_store(tmp_path: Path) -> Store:
+    """An empty store."""
+    return Store(tmp_path / "models")
+
+
 @dataclass(frozen=True)
 class Loaded:
     name: str

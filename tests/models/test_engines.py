@@ -25,11 +25,6 @@ from tests.conftest import pulled
 CPU = Device()
 
 
-@pytest.fixture
-def empty(tmp_path: Path) -> Store:
-    return Store(tmp_path / "models")
-
-
 def noise(count: int, size: int) -> Any:
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
@@ -97,9 +92,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
 )
 def test_integers_run_on_cpus_alone_and_where_the_card_has_them(
-    empty: Store, opened: list[str], name: str, kind: Any, engine: Engine, file: str
+    new_store: Store, opened: list[str], name: str, kind: Any, engine: Engine, file: str
 ) -> None:
-    load_network(card(name), empty, engine, Device(kind))
+    load_network(card(name), new_store, engine, Device(kind))
     assert opened == [file]
 
 
@@ -107,11 +102,11 @@ def test_integers_run_on_cpus_alone_and_where_the_card_has_them(
     ("name", "kind"), [("mtcnn", Mtcnn), ("retinaface-mobilenet", RetinaFace), ("centerface", CenterFace)]
 )
 def test_a_detector_runs_in_floats_either_way(
-    empty: Store, opened: list[str], monkeypatch: pytest.MonkeyPatch, name: str, kind: type[Detector]
+    new_store: Store, opened: list[str], monkeypatch: pytest.MonkeyPatch, name: str, kind: type[Detector]
 ) -> None:
     monkeypatch.setattr(kind, "detect", lambda *args: [])
     for engine in ("onnx", "onnx-float32"):
-        load_detector(card(name), empty, engine, CPU, {})
+        load_detector(card(name), new_store, engine, CPU, {})
     assert opened == [*card(name).exports] * 2
 
 
@@ -171,9 +166,9 @@ def test_an_engine_that_is_not_installed_is_answered_with_what_to_type(
 
 
 @pytest.mark.parametrize(("name", "engine"), [("mobilefacenet", "onnx"), ("minifasnet", "torch"), ("mtcnn", "onnx")])
-def test_a_model_that_is_not_pulled_is_answered_with_what_to_type(empty: Store, name: str, engine: Any) -> None:
+def test_a_model_that_is_not_pulled_is_answered_with_what_to_type(new_store: Store, name: str, engine: Any) -> None:
     with pytest.raises(ModelError, match=rf"{name} cannot be used, .*: run `facegraph models pull {name} --store "):
-        load(name, empty, engine)
+        load(name, new_store, engine)
 
 
 def test_what_is_no_detector_is_not_loaded_as_one(store: Store) -> None:

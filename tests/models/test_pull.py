@@ -36,43 +36,38 @@ def mirror(store: Store) -> Path:
     return store.folder(CARD)
 
 
-@pytest.fixture
-def new(tmp_path: Path) -> Store:
-    return Store(tmp_path / "models")
-
-
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_pull_fetches_and_exports_and_a_second_one_does_nothing(mirror: Path, new: Store, paper: Console) -> None:
-    pull([CARD, CARD], new, mirror, paper)
-    assert new.state(CARD) == "ready"
-    assert names(new.root) == [".lock", CARD.name]
-    assert names(new.folder(CARD)) == sorted([WEIGHTS, EXPORT, "manifest.json"])
-    assert not (new.folder(CARD) / WEIGHTS).is_symlink()
+def test_a_pull_fetches_and_exports_and_another_does_nothing(mirror: Path, new_store: Store, paper: Console) -> None:
+    pull([CARD, CARD], new_store, mirror, paper)
+    assert new_store.state(CARD) == "ready"
+    assert names(new_store.root) == [".lock", CARD.name]
+    assert names(new_store.folder(CARD)) == sorted([WEIGHTS, EXPORT, "manifest.json"])
+    assert not (new_store.folder(CARD) / WEIGHTS).is_symlink()
     # A store that has everything is only read: it may be mounted read-only.
-    (new.root / ".lock").unlink()
-    pull([CARD], new, None, paper)
-    assert names(new.root) == [CARD.name]
+    (new_store.root / ".lock").unlink()
+    pull([CARD], new_store, None, paper)
+    assert names(new_store.root) == [CARD.name]
     assert paper.export_text().split() == ["pulled", CARD.name, "(1", "of", "1)", "ready", CARD.name]
 
 
-def test_an_export_that_fails_leaves_its_log_and_no_half_model(new: Store) -> None:
-    folder = new.folder(CARD)
+def test_an_export_that_fails_leaves_its_log_and_no_half_model(new_store: Store) -> None:
+    folder = new_store.folder(CARD)
     folder.mkdir(parents=True)
     (folder / WEIGHTS).write_bytes(b"no network")
     (folder / EXPORT).write_bytes(b"the export before")
     with pytest.raises(ModelError, match=f"^the export of {CARD.name} failed: see {folder / 'export.log'}$"):
-        export_module.export(CARD, new)
+        export_module.export(CARD, new_store)
     assert "Traceback" in (folder / "export.log").read_text()
     assert (folder / EXPORT).read_bytes() == b"the export before"
     assert names(folder) == sorted([WEIGHTS, EXPORT, "export.log"])
-    assert names(new.root) == [CARD.name]
+    assert names(new_store.root) == [CARD.name]
 
 
 def test_the_next_pull_finishes_what_an_interruption_or_an_error_left(
-    store: Store, mirror: Path, new: Store, paper: Console, monkeypatch: pytest.MonkeyPatch
+    store: Store, mirror: Path, new_store: Store, paper: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(card: Card, to: Store) -> None:
         raise KeyboardInterrupt
@@ -83,24 +78,24 @@ def test_the_next_pull_finishes_what_an_interruption_or_an_error_left(
 
     monkeypatch.setattr(export_module, "export", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        pull([CARD], new, mirror, paper)
-    assert names(new.folder(CARD)) == [WEIGHTS]
+        pull([CARD], new_store, mirror, paper)
+    assert names(new_store.folder(CARD)) == [WEIGHTS]
     monkeypatch.setattr(export_module, "export", copied)
     unknown = made_card(files=[CARD.files[0].model_copy(update={"name": "x", "sha256": "0" * 64, "sources": ()})])
     with pytest.raises(ModelError, match="x of the model made-up could not be fetched"):
-        pull([CARD, unknown], new, None, paper)
-    assert [new.state(entry) for entry in (CARD, unknown)] == ["ready", "not pulled"]
+        pull([CARD, unknown], new_store, None, paper)
+    assert [new_store.state(entry) for entry in (CARD, unknown)] == ["ready", "not pulled"]
 
 
-def test_a_pull_that_waited_for_another_finds_the_work_done(mirror: Path, new: Store, paper: Console) -> None:
-    second = threading.Thread(target=pull, args=([CARD], new, None, paper))
-    new.root.mkdir()
-    with (new.root / ".lock").open("w") as lock:
+def test_a_pull_that_waited_for_another_finds_the_work_done(mirror: Path, new_store: Store, paper: Console) -> None:
+    second = threading.Thread(target=pull, args=([CARD], new_store, None, paper))
+    new_store.root.mkdir()
+    with (new_store.root / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         second.start()
         until(lambda: paper.export_text(clear=False), 10)
         # The first pull finishes while the second one waits.
-        shutil.copytree(mirror, new.folder(CARD))
+        shutil.copytree(mirror, new_store.folder(CARD))
     second.join()
     assert paper.export_text() == f"waiting for another pull to finish\nready  {CARD.name}\n"
 

@@ -8,6 +8,7 @@ from models.catalogue import cards
 from models.pull import configured_in
 from project.root import ROOT
 from supply.licences import NONE, Rules, main, networks, packages, rules, stated
+from tests.default_configuration import CONFIG
 
 RULES = Rules(
     allowed=frozenset({"MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception"}),
@@ -57,15 +58,14 @@ def test_every_installed_package_is_allowed() -> None:
 
 
 def test_models_of_the_default_configuration_are_allowed() -> None:
-    config = ROOT / "configs" / "serve.yaml"
-    found = networks(rules(), config)
-    served = {card.name for card in configured_in(config)}
+    found = networks(rules(), CONFIG)
+    served = {card.name for card in configured_in(CONFIG)}
     assert {entry.name for entry in found if entry.needed and entry.allowed} == served > {"mtcnn"}
     assert {entry.name for entry in found if not entry.allowed} == {"arcface-r50", "minifasnet-celeba", "crmnet-trio"}
 
 
 def test_report_shows_packages_models_and_caveats(capsys: pytest.CaptureFixture[str]) -> None:
-    main(ROOT / "configs" / "serve.yaml")
+    main(CONFIG)
     printed = capsys.readouterr().out
     assert {"ray", "pillow", "arcface-r50"} < {line.split()[0] for line in printed.splitlines() if line.split()}
     text = " ".join(printed.split())

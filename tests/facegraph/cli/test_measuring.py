@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from imaging.decode import Limits, decode
-from project.root import ROOT
 from tests.conftest import pulled
+from tests.default_configuration import CONFIG
 from tests.facegraph.cli import Run
 
 
@@ -28,7 +28,7 @@ def photos(mindy: bytes, tmp_path: Path) -> Path:
 
 def configured(folder: Path, more: str, *without: str) -> Path:
     """configs/serve.yaml with limits of the gate, and without the stages of these cards."""
-    text, file = (ROOT / "configs" / "serve.yaml").read_text("utf-8"), folder.parent / "serve.yaml"
+    text, file = CONFIG.read_text("utf-8"), folder.parent / "serve.yaml"
     limits = "enrol_min_brightness: 60, enrol_min_contrast: 0, enrol_min_sharpness: 0, enrol_min_open: 1"
     lines = text.replace("user_config: {}", f"user_config: {{{limits}{more}}}").splitlines()
     file.write_text(

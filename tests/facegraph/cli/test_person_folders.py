@@ -7,23 +7,17 @@ import pytest
 
 from facegraph.cli import person_folders
 from facegraph.cli.person_folders import find_people
+from tests.evaluation import touch
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder of people with one photo of Ada."""
-    return make(tmp_path / "people", "ada/1.jpg")
-
-
-def make(folder: Path, *names: str) -> Path:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-    return folder
+    return touch(tmp_path / "people", "ada/1.jpg")
 
 
 def test_links_to_photos_and_folders_are_followed(folder: Path, tmp_path: Path) -> None:
-    album, ada = make(tmp_path / "album", "2.jpg"), folder / "ada"
+    album, ada = touch(tmp_path / "album", "2.jpg"), folder / "ada"
     (ada / "album").symlink_to(album)
     (ada / "3.jpg").symlink_to(album / "2.jpg")
     (folder / "bob").symlink_to(album)
@@ -34,7 +28,7 @@ def test_links_to_photos_and_folders_are_followed(folder: Path, tmp_path: Path) 
 
 
 def test_unusable_files_are_reported_and_not_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make(folder, "stray.jpg", "ada/any.name", "ada/closed/1.jpg")
+    touch(folder, "stray.jpg", "ada/any.name", "ada/closed/1.jpg")
     (folder / "bob").mkdir()
     ada, listed = folder / "ada", Path.iterdir
     os.mkfifo(ada / "pipe.jpg")
@@ -64,7 +58,7 @@ def test_unusable_files_are_reported_and_not_opened(folder: Path, monkeypatch: p
 def test_system_files_are_skipped(folder: Path) -> None:
     names = ["@eaDir/1.jpg/THUMB.jpg", ".thumbs/1.jpg", "__MACOSX/._1.jpg", "#recycle/x.jpg"]
     names += [".DS_Store", "Thumbs.db", "Icon\r"]
-    make(folder, *names, *(f"ada/{name}" for name in names), "@ada/1.jpg", "#1/1.jpg")
+    touch(folder, *names, *(f"ada/{name}" for name in names), "@ada/1.jpg", "#1/1.jpg")
     found = find_people(folder)
     assert (list(found.photos), found.unusable) == (["#1", "@ada", "ada"], [])
     assert found.photos["ada"] == [folder / "ada" / "1.jpg"]

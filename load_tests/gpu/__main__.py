@@ -14,11 +14,11 @@ import typer
 from rich.console import Console
 
 from load_tests import RESULTS
-from load_tests.gpu.pipeline import pipeline_rates
+from load_tests.gpu.networks import Row, rows
+from load_tests.gpu.pipeline import PipelineRate, pipeline_rates
 from load_tests.gpu.report import draw, networks_table, rates_table
-from load_tests.gpu.runtimes import choose, installed, reference
+from load_tests.gpu.runtimes import RUNTIMES, installed
 from load_tests.gpu.sample import read_sample
-from load_tests.gpu.timing import Row, rows
 from load_tests.results import machine
 from models.card import Card
 from models.catalogue import card, cards
@@ -40,40 +40,42 @@ def main(
     # Before PyTorch is imported: one thread, as in ONNX Runtime here and in replicas.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     store, found, sizes = Store(chosen_store()), installed(), [size for size in SIZES if size <= largest]
-    (runtimes, missing), against = choose(found), reference(found)
+    runtimes = [runtime for runtime in RUNTIMES if not found.lacks(runtime)]
+    missing = [f"{runtime}: {found.lacks(runtime)}" for runtime in RUNTIMES if runtime not in runtimes]
     try:
         entries = [card(name) for name in names] if names else _pulled(store, missing)
-        sample = read_sample(store, against, {spec for entry in entries for spec in entry.crops})
+        sample = read_sample(store, found.reference, {spec for entry in entries for spec in entry.crops})
     except ModelError as error:
         raise typer.BadParameter(str(error)) from error
     if others := [entry.name for entry in entries if entry.framework != "torch"]:
         missing.append(f"torch: {', '.join(others)} have no original in PyTorch")
-    written: dict[str, Any] = {"machine": machine() | asdict(found), "input": sample.source, "reference": str(against)}
+    written: dict[str, Any] = {"machine": machine() | asdict(found), "missing": missing}
+    written |= {"input": sample.source, "reference": str(found.reference)}
+    title = f"{found.gpu or 'no GPU'}, {written['machine']['cpu']}; {sample.source}; compared with {found.reference}"
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    gpu = found.gpu or (found.torch_gpu or {}).get("name", "no GPU")
-    title = f"{gpu}, {written['machine']['cpu']}; {sample.source}; compared with {against}"
     console.print(title)
 
-    def save(**results: Any) -> None:
-        written.update(results, missing=missing)
+    def save(networks: list[Row], rates: list[PipelineRate]) -> None:
+        written.update(networks=[asdict(each) for each in networks], pipelines=[asdict(each) for each in rates])
         (RESULTS / "gpu.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
 
     RESULTS.mkdir(parents=True, exist_ok=True)
-    networks: list[Row] = []
+    networks, rates = list[Row](), list[PipelineRate]()
     for entry in entries:
-        new = rows(entry, store, [against, *runtimes], sample, sizes, seconds)
-        missing += [each for each in new if isinstance(each, str)]
-        networks += [each for each in new if isinstance(each, Row)]
-        console.print(networks_table([each for each in new if isinstance(each, Row)], sizes))
+        new = [*rows(entry, store, [found.reference, *runtimes], sample, sizes, seconds, missing)]
+        networks += new
+        console.print(networks_table(new, sizes))
         # After every model, so that an interruption costs only the last one.
-        save(networks=[asdict(each) for each in networks])
-    rates = []
+        save(networks, rates)
     for runtime in runtimes if sample.photos else ():
+        # The embedder has no original in PyTorch.
+        embedder = found.reference if runtime.engine == "torch" else runtime
         try:
-            rates += pipeline_rates(store, (runtime, against), sample, THREADS, 10 * seconds)
+            rates.extend(pipeline_rates(store, runtime, embedder, sample, THREADS, 10 * seconds))
         except Exception as error:
+            # The errors of the engines have no common base class below Exception.
             missing.append(f"pipeline, {runtime}: {error}")
-    save(pipelines=[asdict(each) for each in rates])
+    save(networks, rates)
     console.print(rates_table(rates), *(f"missing: {each}" for each in missing), sep="\n")
     if networks:
         draw(RESULTS / "gpu.png", title, networks)
@@ -82,7 +84,7 @@ def main(
 def _pulled(store: Store, missing: list[str]) -> list[Card]:
     """Return the networks that are pulled, and add the others to `missing`."""
     single = [entry for entry in cards().values() if not entry.fusion and entry.framework != "mediapipe"]
-    found = [entry for entry in single if (store.folder(entry) / "manifest.json").is_file()]
+    found = [entry for entry in single if store.state(entry) == "ready"]
     if others := [entry.name for entry in single if entry not in found]:
         missing.append(f"not pulled: {', '.join(others)}")
     missing.append("MediaPipe's detectors take one photo at a time, on the CPU")

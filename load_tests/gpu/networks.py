@@ -1,5 +1,9 @@
-"""Load a model's networks, with inputs to time them on and answers to compare."""
+"""Time the networks of a model in each runtime, and compare their answers with the reference."""
 
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,17 +11,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.decode import Limits, decode
-from load_tests.gpu.parity import Answers
+from load_tests.gpu.parity import MEASURES, Answers, parity
 from load_tests.gpu.runtimes import Runtime
 from load_tests.gpu.sample import Sample
 from models.card import Card
 from models.engines import RawNetwork, load_detector, load_members
 from models.store import Store
 from models.tasks import DETECTOR
+from models.trial import one_line
+
+WARM_UP = 2
+"""Calls that are not timed: the first ones of a shape allocate memory and choose algorithms."""
+MIN_CALLS, MAX_CALLS = 3, 30
+"""Minimum and maximum number of calls that are timed."""
+MAX_CPU_BATCH = 8
+"""On a CPU, larger batches only take time."""
 
 
-class Network:
-    """A network that keeps the inputs of the call with its largest items."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A network in a runtime.
+
+    Attributes:
+        measure, difference: how its model's answers compare with the reference, see `load_tests.gpu.parity`.
+        batches: by size: ``p50`` and ``p95`` in milliseconds, with the transfer of the arrays, and ``items_per_s``.
+    """
+
+    network: str
+    runtime: str
+    measure: str
+    difference: float | None
+    batches: dict[int, dict[str, float]]
+
+
+class RecordedNetwork:
+    """A network that keeps the inputs of the call with its largest items, to be timed on them."""
 
     def __init__(self, run: RawNetwork) -> None:
         self._run, self._kept = run, tuple[NDArray[Any], ...]()
@@ -28,31 +56,79 @@ class Network:
             self._kept = inputs
         return self._run(*inputs)
 
-    def batch(self, size: int) -> tuple[NDArray[Any], ...]:
-        """Return inputs of `size` items: the kept ones, repeated."""
-        return tuple(array[np.arange(size) % len(array)] for array in self._kept)
+    def measure(self, size: int, seconds: float) -> dict[str, float]:
+        """Time batches of `size` items, which are the kept ones repeated. The result is as in `Row.batches`."""
+        batch = [array[np.arange(size) % len(array)] for array in self._kept]
+        p50, p95 = np.percentile(call_times(partial(self._run, *batch), seconds), (50, 95)).tolist()
+        return {"p50": 1000 * p50, "p95": 1000 * p95, "items_per_s": size / p50}
 
 
-def load_model(card: Card, store: Store, runtime: Runtime, sample: Sample) -> tuple[dict[str, Network], Answers]:
+def rows(
+    card: Card,
+    store: Store,
+    runtimes: Sequence[Runtime],
+    sample: Sample,
+    sizes: Sequence[int],
+    seconds: float,
+    missing: list[str],
+) -> Iterator[Row]:
+    """Yield a row per network and runtime, and add a line to `missing` for each runtime that does not run the model.
+
+    Args:
+        runtimes: the first is the reference, and is not timed.
+        seconds: time for each size of batch.
+    """
+    expected: Answers | None = None
+    for number, runtime in enumerate(runtimes):
+        if runtime.engine == "torch" and card.framework != "torch":
+            continue
+        try:
+            networks, answers = _load(card, store, runtime, sample)
+            if number == 0:
+                expected = answers
+                continue
+            difference = None if expected is None else parity(card.task, expected, answers)
+            timed = [size for size in sizes if runtime.device.kind == "cuda" or size <= MAX_CPU_BATCH]
+            for name, network in networks.items():
+                batches = {size: network.measure(size, seconds) for size in timed}
+                yield Row(name, str(runtime), MEASURES[card.task], difference, batches)
+        except Exception as error:
+            # The errors of the engines have no common base class below Exception.
+            missing.append(f"{card.name}, {runtime}: {one_line(error)}")
+
+
+def _load(card: Card, store: Store, runtime: Runtime, sample: Sample) -> tuple[dict[str, RecordedNetwork], Answers]:
     """Load a model and run it on the sample.
 
     Returns:
         Its networks by name, of which a cascade has several, and its answers.
-
-    Raises:
-        ModelError: see `models.engines`.
     """
-    networks: list[Network] = []
+    networks: list[RecordedNetwork] = []
 
-    def kept(run: RawNetwork) -> Network:
-        networks.append(Network(run))
+    def recorded(run: RawNetwork) -> RecordedNetwork:
+        networks.append(RecordedNetwork(run))
         return networks[-1]
 
     if card.task == DETECTOR:
-        detector = load_detector(card, store, runtime.engine, runtime.device, {}, kept)
-        found = [detector.detect(decode(photo, Limits()).pixels) for photo in sample.photos]
+        detector = load_detector(card, store, runtime.engine, runtime.device, {}, recorded)
+        faces = [detector.detect(decode(photo, Limits()).pixels) for photo in sample.photos]
         names = [f"{card.name} {Path(export).stem}" for export in card.exports] if len(networks) > 1 else [card.name]
-        return dict(zip(names, networks, strict=True)), found
+        return dict(zip(names, networks, strict=True)), faces
     members = load_members(card, store, runtime.engine, runtime.device)
-    (answers,) = kept(lambda *crops: (members(*crops),))(*(sample.crops[spec] for spec in card.crops))
+    (answers,) = recorded(lambda *crops: (members(*crops),))(*(sample.crops[spec] for spec in card.crops))
     return {card.name: networks[0]}, answers
+
+
+def call_times(
+    call: Callable[[], object], seconds: float, clock: Callable[[], float] = time.perf_counter
+) -> list[float]:
+    """Return the seconds of each of several calls. After `MIN_CALLS`, none begins later than `seconds`."""
+    for _ in range(WARM_UP):
+        call()
+    found: list[float] = []
+    end = clock() + seconds
+    while len(found) < MIN_CALLS or (len(found) < MAX_CALLS and clock() < end):
+        started = clock()
+        call()
+        found.append(clock() - started)
+    return found

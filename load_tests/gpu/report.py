@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from load_tests.gpu.pipeline import Rate
-from load_tests.gpu.timing import Row
+from load_tests.gpu.networks import Row
+from load_tests.gpu.pipeline import PipelineRate
+from load_tests.gpu.runtimes import RUNTIMES
 from load_tests.results import table
 
 COLUMNS = 4
@@ -27,7 +27,7 @@ def networks_table(rows: Iterable[Row], sizes: Sequence[int]) -> Table:
     return made
 
 
-def rates_table(rates: Iterable[Rate]) -> Table:
+def rates_table(rates: Iterable[PipelineRate]) -> Table:
     """Tabulate the pipelines."""
     made = table("from JPEG to embedding", "", "threads", "photos/s")
     for each in rates:
@@ -37,25 +37,17 @@ def rates_table(rates: Iterable[Rate]) -> Table:
 
 def draw(path: Path, title: str, rows: Sequence[Row]) -> None:
     """Write a PNG file with a panel per network: items per second by size of batch, a line per runtime."""
-    networks, runtimes = (
-        [*dict.fromkeys(names)] for names in zip(*((r.network, r.runtime) for r in rows), strict=True)
-    )
+    colours = {str(runtime): f"C{number}" for number, runtime in enumerate(RUNTIMES)}
+    networks = dict.fromkeys(row.network for row in rows)
     lines = -(-len(networks) // COLUMNS)
     figure = Figure(figsize=(4 * COLUMNS, 1 + 3 * lines), layout="constrained")
-    panels = {name: figure.add_subplot(lines, COLUMNS, number) for number, name in enumerate(networks, 1)}
+    panels = {network: figure.add_subplot(lines, COLUMNS, number) for number, network in enumerate(networks, 1)}
     for row in rows:
         rates = [cell["items_per_s"] for cell in row.batches.values()]
-        colour = f"C{runtimes.index(row.runtime)}"
-        panels[row.network].plot([*row.batches], rates, ".-", color=colour, label=row.runtime)
-    for name, panel in panels.items():
-        shown = [cell for row in rows if row.network == name for cell in row.batches.items()]
-        panel.set(title=name, xlabel="batch", ylabel="items/s", xscale="log", yscale="log")
-        sizes = sorted({size for size, _ in shown})
-        panel.set_xticks(sizes, [*map(str, sizes)])
-        panel.minorticks_off()
-        # Whole decades, because labels between them are long.
-        logarithms = np.log10([cell["items_per_s"] for _, cell in shown] or [1])
-        panel.set_ylim(10 ** np.floor(logarithms.min()), 10 ** np.ceil(logarithms.max()))
+        panels[row.network].plot([*row.batches], rates, ".-", color=colours[row.runtime], label=row.runtime)
+    for network, panel in panels.items():
+        panel.set(title=network, xlabel="batch", ylabel="items/s", yscale="log")
+        panel.set_xscale("log", base=2)
         panel.grid(alpha=0.3)
         panel.legend(fontsize=7)
     figure.suptitle(title)

@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -11,13 +11,6 @@ from models.device import Device, Engine
 
 # One thread, as in a replica.
 CPU, GPU = Device(threads=1), Device("cuda")
-
-PROVIDERS: Mapping[Engine, str] = {
-    "onnx-float32": "CUDAExecutionProvider",
-    "onnx-float16": "CUDAExecutionProvider",
-    "tensorrt": "TensorrtExecutionProvider",
-}
-"""ONNX Runtime's provider of each engine that is measured on a GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,46 +24,56 @@ class Runtime:
         return f"{self.engine} on {self.device.kind}"
 
 
+RUNTIMES = (
+    *(Runtime("onnx", CPU), Runtime("torch", CPU)),
+    *(Runtime("onnx-float32", GPU), Runtime("onnx-float16", GPU), Runtime("tensorrt", GPU), Runtime("torch", GPU)),
+)
+"""The runtimes that are measured if the machine has them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Installed:
     """What a machine has for networks.
 
     Attributes:
-        gpu: name, driver and memory of the first NVIDIA GPU, as nvidia-smi reports them; empty if there is none.
-        providers: of ONNX Runtime; None if it is not installed.
-        torch_gpu: see `models.originals.torch_cuda`; None if PyTorch is not installed.
+        gpu: name, driver and memory of the first NVIDIA GPU; empty if there is none.
+        providers: execution providers of ONNX Runtime; None if it is not installed.
+        torch_cuda: PyTorch's version of CUDA, empty if it cannot use a GPU; None if PyTorch is not installed.
     """
 
     gpu: str
     providers: Collection[str] | None
-    torch_gpu: Mapping[str, str] | None
+    torch_cuda: str | None
+
+    @property
+    def reference(self) -> Runtime:
+        """The runtime with which the others are compared: 32-bit floats on the CPU."""
+        return Runtime("torch" if self.providers is None else "onnx-float32", CPU)
+
+    def lacks(self, runtime: Runtime) -> str:
+        """Return why `runtime` cannot be measured; empty if it can."""
+        package, found = ("PyTorch", self.torch_cuda) if runtime.engine == "torch" else ("ONNX Runtime", self.providers)
+        if found is None:
+            return f"{package} is not installed"
+        if runtime.device.kind == "cpu":
+            return ""
+        if not self.gpu:
+            return "no NVIDIA GPU was found"
+        if runtime.engine == "torch":
+            return "" if found else "PyTorch was built without CUDA, or for another driver"
+        provider = "TensorrtExecutionProvider" if runtime.engine == "tensorrt" else "CUDAExecutionProvider"
+        return "" if provider in found else f"ONNX Runtime was built without {provider}"
 
 
 def installed() -> Installed:
     """Look at this machine, and import only what is installed."""
     providers = import_module("onnxruntime").get_available_providers() if find_spec("onnxruntime") else None
-    torch_gpu = import_module("models.originals.torch_cuda").torch_gpu() if find_spec("torch") else None
-    return Installed(_nvidia_smi(), providers, torch_gpu)
-
-
-def reference(machine: Installed) -> Runtime:
-    """Return the runtime with which the others are compared: 32-bit floats on the CPU."""
-    return Runtime("torch" if machine.providers is None else "onnx-float32", CPU)
-
-
-def choose(machine: Installed) -> tuple[list[Runtime], list[str]]:
-    """Return the runtimes to measure, and a line for each that is missing."""
-    no_onnx = "ONNX Runtime is not installed" if machine.providers is None else ""
-    no_torch = "PyTorch is not installed" if machine.torch_gpu is None else ""
-    no_gpu = "" if machine.gpu or machine.torch_gpu else "no NVIDIA GPU was found"
-    reasons = [(Runtime("onnx", CPU), no_onnx), (Runtime("torch", CPU), no_torch)]
-    for engine, provider in PROVIDERS.items():
-        no_provider = "" if provider in (machine.providers or ()) else f"ONNX Runtime was built without {provider}"
-        reasons.append((Runtime(engine, GPU), no_onnx or no_gpu or no_provider))
-    no_cuda = "" if machine.torch_gpu else "PyTorch was built without CUDA, or for another driver"
-    reasons.append((Runtime("torch", GPU), no_torch or no_gpu or no_cuda))
-    chosen = [runtime for runtime, reason in reasons if not reason]
-    return chosen, [f"{runtime}: {reason}" for runtime, reason in reasons if reason]
+    gpu, torch_cuda = _nvidia_smi(), None
+    if find_spec("torch"):
+        torch = import_module("torch")
+        torch_cuda = str(torch.version.cuda) if torch.cuda.is_available() else ""
+        gpu = gpu or (torch.cuda.get_device_name(0) if torch_cuda else "")
+    return Installed(gpu, providers, torch_cuda)
 
 
 def _nvidia_smi() -> str:

@@ -9,18 +9,17 @@ import numpy as np
 import pytest
 
 from imaging.faces import Face
+from load_tests.gpu.networks import MAX_CALLS, MIN_CALLS, WARM_UP, Row, call_times
 from load_tests.gpu.parity import parity
 from load_tests.gpu.report import networks_table
-from load_tests.gpu.runtimes import CPU, Installed, Runtime, choose, reference
+from load_tests.gpu.runtimes import CPU, GPU, RUNTIMES, Installed, Runtime
 from load_tests.gpu.sample import read_sample
-from load_tests.gpu.timing import LEAST, MOST, WARM_UP, Row, call_times
 from models.catalogue import card
 from models.store import Store
 from project.root import ROOT
 from tests.conftest import pulled
 
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
-H200 = {"name": "NVIDIA H200", "cuda": "13.0"}
 ON_CUDA = ["onnx-float32 on cuda", "onnx-float16 on cuda"]
 
 
@@ -28,43 +27,44 @@ ON_CUDA = ["onnx-float32 on cuda", "onnx-float16 on cuda"]
     ("machine", "found"),
     [
         (
-            Installed("NVIDIA H200", [TENSORRT, CUDA], H200),
-            ["onnx on cpu", *ON_CUDA, "tensorrt on cuda", "torch on cuda"],
+            Installed("NVIDIA H200", [TENSORRT, CUDA], "13.0"),
+            ["onnx on cpu", "torch on cpu", *ON_CUDA, "tensorrt on cuda", "torch on cuda"],
         ),
         (Installed("NVIDIA H200", [CUDA], None), ["onnx on cpu", *ON_CUDA]),
-        # PyTorch brings its own CUDA, whether nvidia-smi is there or not.
-        (Installed("", None, H200), ["torch on cuda"]),
-        (Installed("", [TENSORRT, CUDA], {}), ["onnx on cpu"]),
-        (Installed("NVIDIA H200", ["CPUExecutionProvider"], {}), ["onnx on cpu"]),
+        (Installed("NVIDIA H200", None, "13.0"), ["torch on cpu", "torch on cuda"]),
+        (Installed("", [TENSORRT, CUDA], ""), ["onnx on cpu", "torch on cpu"]),
+        (Installed("NVIDIA H200", ["CPUExecutionProvider"], ""), ["onnx on cpu", "torch on cpu"]),
         (Installed("", None, None), []),
     ],
 )
-def test_every_engine_is_measured_or_reported_as_missing(machine: Installed, found: list[str]) -> None:
-    runtimes, missing = choose(machine)
-    if machine.torch_gpu is not None:
-        found = [*found, "torch on cpu"]
-    assert sorted(map(str, runtimes)) == sorted(found)
-    assert len(runtimes) + len(missing) == 6
+def test_the_engines_that_a_machine_has(machine: Installed, found: list[str]) -> None:
+    assert [str(runtime) for runtime in RUNTIMES if not machine.lacks(runtime)] == found
 
 
-def test_a_missing_engine_has_its_reason() -> None:
-    assert choose(Installed("", ["CPUExecutionProvider"], {}))[1][0] == "onnx-float32 on cuda: no NVIDIA GPU was found"
-    assert choose(Installed("NVIDIA H200", [CUDA], {}))[1] == [
-        f"tensorrt on cuda: ONNX Runtime was built without {TENSORRT}",
-        "torch on cuda: PyTorch was built without CUDA, or for another driver",
-    ]
-    assert choose(Installed("", None, None))[1][::5] == [
-        "onnx on cpu: ONNX Runtime is not installed",
-        "torch on cuda: PyTorch is not installed",
-    ]
+@pytest.mark.parametrize(
+    ("machine", "runtime", "reason"),
+    [
+        (Installed("", [CUDA], "13.0"), Runtime("onnx-float32", GPU), "no NVIDIA GPU was found"),
+        (Installed("NVIDIA H200", [CUDA], ""), Runtime("tensorrt", GPU), f"ONNX Runtime was built without {TENSORRT}"),
+        (
+            Installed("NVIDIA H200", [CUDA], ""),
+            Runtime("torch", GPU),
+            "PyTorch was built without CUDA, or for another driver",
+        ),
+        (Installed("", None, None), Runtime("onnx", CPU), "ONNX Runtime is not installed"),
+        (Installed("", None, None), Runtime("torch", GPU), "PyTorch is not installed"),
+    ],
+)
+def test_a_missing_engine_has_its_reason(machine: Installed, runtime: Runtime, reason: str) -> None:
+    assert machine.lacks(runtime) == reason
 
 
 def test_answers_are_compared_with_those_of_32_bit_floats_on_the_cpu() -> None:
-    assert str(reference(Installed("", [CUDA], H200))) == "onnx-float32 on cpu"
-    assert str(reference(Installed("", None, H200))) == "torch on cpu"
+    assert str(Installed("", [CUDA], "").reference) == "onnx-float32 on cpu"
+    assert str(Installed("", None, "").reference) == "torch on cpu"
 
 
-@pytest.mark.parametrize(("call_s", "calls"), [(100, LEAST), (1, 10), (0.001, MOST)])
+@pytest.mark.parametrize(("call_s", "calls"), [(100, MIN_CALLS), (1, 10), (0.001, MAX_CALLS)])
 def test_calls_end_after_a_time_or_a_number(call_s: float, calls: int) -> None:
     now = [0.0]
 
@@ -104,9 +104,8 @@ def test_other_networks_differ_by_the_largest_difference() -> None:
 
 
 def test_a_row_has_the_times_of_its_batches() -> None:
-    row = Row("eyes", "torch on cuda", "probability", 0.0012)
-    row.batches[4] = {"p50": 2.0, "p95": 3.5, "items_per_s": 2000.0}
-    table = networks_table([row, Row("eyes", "tensorrt on cuda", "probability", None)], (1, 4))
+    row = Row("eyes", "torch on cuda", "probability", 0.0012, {4: {"p50": 2.0, "p95": 3.5, "items_per_s": 2000.0}})
+    table = networks_table([row, Row("eyes", "tensorrt on cuda", "probability", None, {})], (1, 4))
     assert [list(column.cells) for column in table.columns] == [
         ["eyes", "eyes"],
         ["torch on cuda", "tensorrt on cuda"],

@@ -15,6 +15,7 @@ import pytest
 
 from access import keys as module
 from access.keys import RELOAD_PERIOD_S, Key, Keys, KeysError, create, read, revoke
+from tests.access import Clock
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 UNKNOWN = f"fg_{'0' * 16}_{'A' * 43}"
@@ -30,13 +31,6 @@ ENTRY = {
 WRONG = [("more", 1), ("hash", "0"), ("id", "../x"), ("scopes", []), ("scopes", ["root"])]
 WRONG += [("expires", "2026-01-15T10:30:00")]
 """Values that make an entry invalid."""
-
-
-class Clock:
-    seconds = 100.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 @pytest.fixture

@@ -3,13 +3,7 @@
 import pytest
 
 from access.rates import Rates
-
-
-class Clock:
-    seconds = 0.25
-
-    def __call__(self) -> float:
-        return self.seconds
+from tests.access import Clock
 
 
 def test_a_caller_may_send_a_burst_and_then_keep_to_the_rate() -> None:

@@ -110,12 +110,8 @@ def public(resolve: Any = None, wire: httpx.AsyncBaseTransport | None = None, **
     return addresses(resolve, wire or Wire(), allowed_networks="", **args)
 
 
-def get(of: Addresses, url: str) -> bytes:
-    return asyncio.run(of.fetch(url))
-
-
-def refusal(of: Addresses, url: str) -> tuple[str, str]:
+async def refusal(of: Addresses, url: str) -> tuple[str, str]:
     """Code and message of an address's refusal."""
     with pytest.raises(Refused) as caught:
-        get(of, url)
+        await of.fetch(url)
     return caught.value.code, caught.value.message

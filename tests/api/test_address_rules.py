@@ -22,7 +22,6 @@ from tests.api.sites import (
     Wire,
     addresses,
     found,
-    get,
     public,
     refusal,
 )
@@ -41,18 +40,18 @@ FORMS = {
 }
 
 
-def outcome(of: Addresses, url: str) -> tuple[str, str] | None:
+async def outcome(of: Addresses, url: str) -> tuple[str, str] | None:
     """Code and message of the refusal, or None if the photo is fetched."""
     try:
-        assert get(of, url) == PHOTO
+        assert await of.fetch(url) == PHOTO
     except Refused as refused:
         return refused.code, refused.message
     return None
 
 
 @pytest.mark.parametrize("url", FORMS, ids=range(len(FORMS)))
-def test_the_form_and_the_port_decide_first(url: str) -> None:
-    assert outcome(public(wire=Wire(found())), url) == FORMS[url]
+async def test_the_form_and_the_port_decide_first(url: str) -> None:
+    assert await outcome(public(wire=Wire(found())), url) == FORMS[url]
 
 
 @given(st.text())
@@ -67,8 +66,8 @@ def test_any_text_is_refused_properly(text: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["a..example", "a" * 64 + ".example", "%00", "127.0.0.1%00.example.com", "localhost"])
-def test_a_host_without_a_public_address_is_refused_by_the_system_s_resolver(host: str) -> None:
-    assert refusal(Addresses(AddressArgs(), 10, transport=Wire), f"http://{host}/") in (
+async def test_a_host_without_a_public_address_is_refused_by_the_system_s_resolver(host: str) -> None:
+    assert await refusal(Addresses(AddressArgs(), 10, transport=Wire), f"http://{host}/") in (
         NOT_VALID,
         NOT_FOUND,
         NOT_PUBLIC,
@@ -78,32 +77,32 @@ def test_a_host_without_a_public_address_is_refused_by_the_system_s_resolver(hos
 @pytest.mark.parametrize(
     "answer", [["8.8.8.8", "10.0.0.1"], ["::1", "8.8.8.8"], ["8.8.8.8", "2606:4700::1", "fe80::1"]]
 )
-def test_a_host_with_any_address_that_is_not_public_is_refused(answer: list[str]) -> None:
+async def test_a_host_with_any_address_that_is_not_public_is_refused(answer: list[str]) -> None:
     wire = Wire()
-    assert refusal(public(Names({"mixed.example": [answer]}), wire), "http://mixed.example/") == NOT_PUBLIC
+    assert await refusal(public(Names({"mixed.example": [answer]}), wire), "http://mixed.example/") == NOT_PUBLIC
     assert wire.sent == []
 
 
-def test_the_connection_goes_to_the_checked_address_and_names_the_host() -> None:
+async def test_the_connection_goes_to_the_checked_address_and_names_the_host() -> None:
     names, wire = Names({"photos.example.": [["8.8.8.8"], ["127.0.0.1"]]}), Wire(found())
     of, url = public(names, wire), "https://Photos.Example.:80/a?b"
-    assert get(of, url) == PHOTO
+    assert await of.fetch(url) == PHOTO
     assert names.asked == ["photos.example."]
     [request] = wire.sent
     assert (str(request.url), request.headers["host"]) == ("https://8.8.8.8:80/a?b", "photos.example.:80")
     assert request.extensions["sni_hostname"] == "photos.example"
     # The host is resolved and checked for each fetch.
-    assert refusal(of, url) == NOT_PUBLIC
+    assert await refusal(of, url) == NOT_PUBLIC
     assert wire.sent == [request]
 
 
-def test_up_to_three_addresses_of_a_host_are_tried() -> None:
+async def test_up_to_three_addresses_of_a_host_are_tried() -> None:
     answer, refused = ["2606:4700::1", "8.8.8.8", "1.1.1.1", "9.9.9.9"], httpx.ConnectError("refused")
     wire = Wire(refused, found())
-    assert get(public(Names({"two.example": [answer]}), wire), "http://two.example/") == PHOTO
+    assert await public(Names({"two.example": [answer]}), wire).fetch("http://two.example/") == PHOTO
     assert wire.urls == ["http://[2606:4700::1]/", "http://8.8.8.8/"]
     wire = Wire(*[refused] * 4)
-    assert refusal(public(Names({"none.example": [answer]}), wire), "http://none.example/") == NO_CONNECTION
+    assert await refusal(public(Names({"none.example": [answer]}), wire), "http://none.example/") == NO_CONNECTION
     assert len(wire.sent) == 3
 
 
@@ -120,29 +119,29 @@ def test_up_to_three_addresses_of_a_host_are_tried() -> None:
         ("http://[2606:4700::1]/", None),
     ],
 )
-def test_if_hosts_are_listed_no_others_are_fetched_from(url: str, expected: tuple[str, str] | None) -> None:
+async def test_if_hosts_are_listed_no_others_are_fetched_from(url: str, expected: tuple[str, str] | None) -> None:
     names = Names({host: [["8.8.8.8"]] for host in ("photos.example", "photos.example.", "cdn.example")})
     of = public(names, Wire(found()), allowed_hosts="Photos.Example, cdn.example:8080, [2606:4700::1]")
-    assert outcome(of, url) == expected
+    assert await outcome(of, url) == expected
 
 
-def test_a_listed_host_must_be_public_unless_its_network_is_allowed() -> None:
+async def test_a_listed_host_must_be_public_unless_its_network_is_allowed() -> None:
     names = Names({"intranet.example": [["10.0.0.1"]] * 2})
-    assert refusal(public(names, allowed_hosts="intranet.example"), "http://intranet.example/") == NOT_PUBLIC
+    assert await refusal(public(names, allowed_hosts="intranet.example"), "http://intranet.example/") == NOT_PUBLIC
     inside = addresses(names, Wire(found()), allowed_hosts="intranet.example", allowed_networks="10.0.0.0/8")
-    assert get(inside, "http://intranet.example:8080/") == PHOTO
+    assert await inside.fetch("http://intranet.example:8080/") == PHOTO
 
 
-def test_an_allowed_network_allows_its_own_addresses_only() -> None:
-    assert refusal(addresses(), "http://127.0.0.2/") == NOT_PUBLIC
+async def test_an_allowed_network_allows_its_own_addresses_only() -> None:
+    assert await refusal(addresses(), "http://127.0.0.2/") == NOT_PUBLIC
     mixed = Names({"mixed.example": [["127.0.0.1", "8.8.8.8"]]})
-    assert refusal(addresses(mixed), "http://mixed.example:8080/") == ONLY_PORTS
-    assert refusal(addresses(), "http://[::ffff:127.0.0.1]/") == NOT_PUBLIC
+    assert await refusal(addresses(mixed), "http://mixed.example:8080/") == ONLY_PORTS
+    assert await refusal(addresses(), "http://[::ffff:127.0.0.1]/") == NOT_PUBLIC
 
 
-def test_nothing_is_resolved_if_fetching_is_off() -> None:
+async def test_nothing_is_resolved_if_fetching_is_off() -> None:
     names, wire = Names(), Wire()
     message = "Fetching photos by URL is disabled; send the photo as base64"
-    assert refusal(public(names, wire, addresses=False), "http://8.8.8.8/") == ("URL_NOT_ALLOWED", message)
+    assert await refusal(public(names, wire, addresses=False), "http://8.8.8.8/") == ("URL_NOT_ALLOWED", message)
     assert names.asked == []
     assert wire.sent == []

@@ -24,7 +24,6 @@ from tests.api.sites import (
     Wire,
     addresses,
     found,
-    get,
     public,
     refusal,
     serving,
@@ -43,16 +42,16 @@ URL = "http://8.8.8.8/photo"
 
 @pytest.mark.parametrize("body", [PHOTO, b"", gzip.compress(bytes(10_000), 1)], ids=["photo", "empty", "gzip"])
 @pytest.mark.parametrize("headers", [{}, {"content_encoding": "gzip"}])
-def test_the_bytes_are_fetched_unchanged_up_to_the_limit(headers: dict[str, Any], body: bytes) -> None:
-    assert get(public(wire=Wire(found(body=Body(body), content_length=str(len(body)), **headers))), URL) == body
+async def test_the_bytes_are_fetched_unchanged_up_to_the_limit(headers: dict[str, Any], body: bytes) -> None:
+    assert await public(wire=Wire(found(body=Body(body), content_length=str(len(body)), **headers))).fetch(URL) == body
     large = Body(body, b"!" * (1025 - len(body)), b"never read")
-    assert refusal(public(wire=Wire(found(body=large, **headers))), URL) == TOO_LARGE
+    assert await refusal(public(wire=Wire(found(body=large, **headers))), URL) == TOO_LARGE
     assert large.closed
 
 
-def test_a_length_over_the_limit_is_refused_unread() -> None:
+async def test_a_length_over_the_limit_is_refused_unread() -> None:
     body = Body(AssertionError("the body was read"))
-    assert refusal(public(wire=Wire(found(body=body, content_length="1025"))), URL) == TOO_LARGE
+    assert await refusal(public(wire=Wire(found(body=body, content_length="1025"))), URL) == TOO_LARGE
 
 
 async def test_each_request_has_the_address_as_it_was_given_few_headers_and_its_own_connection(
@@ -73,19 +72,19 @@ async def test_each_request_has_the_address_as_it_was_given_few_headers_and_its_
     assert len(heads) == 2
 
 
-def test_a_redirect_is_followed() -> None:
+async def test_a_redirect_is_followed() -> None:
     wire = Wire(found(307, location="../photo?size=big"), found())
-    assert get(public(wire=wire), "http://8.8.8.8/a/start") == PHOTO
+    assert await public(wire=wire).fetch("http://8.8.8.8/a/start") == PHOTO
     assert wire.urls == ["http://8.8.8.8/a/start", "http://8.8.8.8/photo?size=big"]
 
 
 @pytest.mark.parametrize("most", [0, 2])
-def test_redirects_are_limited(most: int) -> None:
+async def test_redirects_are_limited(most: int) -> None:
     redirects = [found(302, location="/next") for _ in range(most + 1)]
-    assert get(public(wire=Wire(*redirects[:most], found()), max_redirects=most), URL) == PHOTO
+    assert await public(wire=Wire(*redirects[:most], found()), max_redirects=most).fetch(URL) == PHOTO
     redirects = [found(302, location="/next") for _ in range(most + 1)]
     refused = "DOWNLOAD_FAILED", f"The URL redirects more than {most} times"
-    assert refusal(public(wire=Wire(*redirects), max_redirects=most), URL) == refused
+    assert await refusal(public(wire=Wire(*redirects), max_redirects=most), URL) == refused
 
 
 @pytest.mark.parametrize(
@@ -99,49 +98,49 @@ def test_redirects_are_limited(most: int) -> None:
         ("http://127.0.0.1:70000/", NOT_VALID),
     ],
 )
-def test_a_redirect_passes_every_check(location: str, refused: tuple[str, str]) -> None:
+async def test_a_redirect_passes_every_check(location: str, refused: tuple[str, str]) -> None:
     names, wire = Names({"photos.example": [["8.8.8.8"], ["10.0.0.1"]]}), Wire(found(302, location=location))
-    assert refusal(public(names, wire), "http://photos.example/") == refused
+    assert await refusal(public(names, wire), "http://photos.example/") == refused
     assert wire.urls == ["http://8.8.8.8/"]
 
 
 @pytest.mark.parametrize(("start", "target"), [("https", "http"), ("http", "https"), ("https", "https")])
-def test_only_a_redirect_from_https_to_http_is_refused(start: str, target: str) -> None:
+async def test_only_a_redirect_from_https_to_http_is_refused(start: str, target: str) -> None:
     of = public(wire=Wire(found(301, location=f"{target}://8.8.8.8/"), found()))
     if (start, target) == ("https", "http"):
         message = "The URL redirects from HTTPS to HTTP"
-        assert refusal(of, f"{start}://8.8.8.8/") == ("URL_NOT_ALLOWED", message)
+        assert await refusal(of, f"{start}://8.8.8.8/") == ("URL_NOT_ALLOWED", message)
     else:
-        assert get(of, f"{start}://8.8.8.8/") == PHOTO
+        assert await of.fetch(f"{start}://8.8.8.8/") == PHOTO
 
 
 @pytest.mark.parametrize("status", [204, 206, 302, 304, 500])
-def test_a_response_of_another_status_is_refused(status: int) -> None:
+async def test_a_response_of_another_status_is_refused(status: int) -> None:
     refused = "DOWNLOAD_FAILED", f"The URL returned status {status}"
-    assert refusal(public(wire=Wire(found(status))), URL) == refused
+    assert await refusal(public(wire=Wire(found(status))), URL) == refused
 
 
 @pytest.mark.parametrize("error", [httpx.RemoteProtocolError("no HTTP"), httpx.ReadError("cut off")])
-def test_a_broken_connection_is_refused(error: Exception) -> None:
-    assert refusal(public(wire=Wire(error)), URL) == BROKEN
-    assert refusal(public(wire=Wire(found(body=Body(b"begun", error)))), URL) == BROKEN
+async def test_a_broken_connection_is_refused(error: Exception) -> None:
+    assert await refusal(public(wire=Wire(error)), URL) == BROKEN
+    assert await refusal(public(wire=Wire(found(body=Body(b"begun", error)))), URL) == BROKEN
 
 
-def test_a_slow_response_is_refused() -> None:
-    assert refusal(public(wire=Wire(asyncio.sleep(60)), timeout=0.05), URL) == SLOW
+async def test_a_slow_response_is_refused() -> None:
+    assert await refusal(public(wire=Wire(asyncio.sleep(60)), timeout=0.05), URL) == SLOW
     slow = Body(*[b"."] * 1000, pause=0.005)
-    assert refusal(public(wire=Wire(found(body=slow)), timeout=0.05), URL) == SLOW
+    assert await refusal(public(wire=Wire(found(body=slow)), timeout=0.05), URL) == SLOW
     assert slow.closed
 
 
-def test_a_host_that_is_slow_or_has_no_address_is_refused() -> None:
+async def test_a_host_that_is_slow_or_has_no_address_is_refused() -> None:
     async def resolve(host: str) -> Sequence[str]:
         await asyncio.Event().wait()
         raise AssertionError
 
-    assert refusal(public(resolve, timeout=0.05), "http://slow.example/") == SLOW
-    assert refusal(public(), "http://unknown.example/") == NOT_FOUND
-    assert refusal(public(Names({"empty.example": [[]]})), "http://empty.example/") == NOT_FOUND
+    assert await refusal(public(resolve, timeout=0.05), "http://slow.example/") == SLOW
+    assert await refusal(public(), "http://unknown.example/") == NOT_FOUND
+    assert await refusal(public(Names({"empty.example": [[]]})), "http://empty.example/") == NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -186,14 +185,14 @@ async def test_up_to_32_photos_are_fetched_at_once() -> None:
     assert max(counts) == 32
 
 
-def test_the_log_has_the_cause_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_log_has_the_cause_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "ray.serve")
     names, broken = Names({"intranet.example": [["10.0.0.1"]]}), Wire(httpx.ConnectError("no route"))
     with serve_log() as log:
-        refusal(public(names), "http://intranet.example/photo%0A.jpg?signature=secret")
-        refusal(public(), "http://me:secret@8.8.8.8/photo")
-        refusal(public(), "http://a\nb/?signature=secret")
-        refusal(public(wire=broken), "https://8.8.8.8/photo?signature=secret")
+        await refusal(public(names), "http://intranet.example/photo%0A.jpg?signature=secret")
+        await refusal(public(), "http://me:secret@8.8.8.8/photo")
+        await refusal(public(), "http://a\nb/?signature=secret")
+        await refusal(public(wire=broken), "https://8.8.8.8/photo?signature=secret")
     lines = [record.getMessage() for record in log]
     assert "Not fetching http://intranet.example/photo%0A.jpg: URL_NOT_ALLOWED" in lines[0]
     assert "10.0.0.1" in lines[0]

@@ -10,6 +10,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -42,6 +43,7 @@ class ApplicationPolicy:
         self._settings = ScalingSettings(**settings)
         self._decisions: dict[str, Decision] = {}
         self._decided = -PERIOD_S
+        self._reserved: dict[str, Mapping[str, float]] = {}
 
     def __call__(self, contexts: Contexts) -> tuple[dict[Any, int], dict[Any, dict[str, Any]]]:
         """Return the number of replicas of each deployment; nothing if all should keep theirs."""
@@ -58,10 +60,18 @@ class ApplicationPolicy:
             return {}, {}
         if self._settings.dry_run:
             return {}, {}
+        for context in contexts.values():
+            if decisions[context.deployment_name].cause == "making room":
+                # Another deployment gets the room, so Serve should not wait longer than when it adds a replica.
+                config: Any = context.config
+                context.config = config.model_copy(update={"downscale_delay_s": config.upscale_delay_s})
         return {key: decisions[context.deployment_name].replicas for key, context in contexts.items()}, {}
 
     def _decide(self, contexts: Contexts) -> dict[str, Decision]:
         loads = {context.deployment_name: load(context) for context in contexts.values()}
+        # Replicas of a lost node report nothing, but their successors reserve the same.
+        self._reserved |= {name: found.reserved for name, found in loads.items() if found.reserved}
+        loads = {name: replace(found, reserved=self._reserved.get(name, {})) for name, found in loads.items()}
         measured = self._settings.cores == "measured"
         nodes = [Node(idle if measured else math.inf, free) for idle, free in unused(contexts)]
         decisions = decide(loads, nodes, self._settings.spare_cores, self._decisions)

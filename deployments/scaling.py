@@ -2,7 +2,8 @@
 
 A replica is added where calls wait, if a node has idle cores and unreserved resources for it. Deployments that the
 additional calls would saturate get replicas in the same decision. A replica is removed where the others would remain
-far from busy. Ray and Serve are not needed here: `deployments.autoscaling_policy` observes and applies.
+far from busy, or where another deployment, after a node was lost, has less than its minimum and no room. Ray and Serve
+are not needed here: `deployments.autoscaling_policy` observes and applies.
 """
 
 import math
@@ -17,7 +18,7 @@ RELAXED = 0.6
 START_CORES = 1.0
 """Cores that a starting replica uses for its imports and its model."""
 
-Cause = Literal["steady", "starting", "waiting", "companion", "maximum", "no room", "relaxed"]
+Cause = Literal["steady", "starting", "waiting", "companion", "maximum", "no room", "relaxed", "making room"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ class Load:
     def starting(self) -> int:
         """Replicas that do not process calls yet."""
         return max(0, self.target - self.running)
+
+    @property
+    def missing(self) -> bool:
+        """Whether fewer than `minimum` process calls."""
+        return self.running < self.minimum
 
     @property
     def waits(self) -> bool:
@@ -96,9 +102,15 @@ class _Room:
         self._idle = [node.idle_cores - spare_cores for node in nodes]
         self._free = [dict(node.free) for node in nodes]
 
+    def reservable(self, load: Load) -> Iterator[int]:
+        """Yield the nodes that have what a replica reserves."""
+        for at, free in enumerate(self._free):
+            if all(free.get(name, 0.0) >= amount - 1e-6 for name, amount in load.reserved.items()):
+                yield at
+
     def take(self, load: Load) -> bool:
         """Take the room of one more replica on the idlest node that has it; return whether there is one."""
-        fitting = [at for at in self._reservable(load) if self._idle[at] >= load.busy_cores]
+        fitting = [at for at in self.reservable(load) if self._idle[at] >= load.busy_cores]
         if fitting:
             self._use(max(fitting, key=lambda at: self._idle[at]), load)
         return bool(fitting)
@@ -106,20 +118,15 @@ class _Room:
     def take_starting(self, load: Load) -> None:
         """Take the room of a replica that already starts, on the idlest node."""
         # Its reservation may be made already; then it counts twice until it runs.
-        if at := [*self._reservable(load)] or [*range(len(self._idle))]:
+        if at := [*self.reservable(load)] or [*range(len(self._idle))]:
             self._use(max(at, key=lambda node: self._idle[node]), load)
 
     def lacks(self, load: Load) -> str:
         """Say what is missing for one more replica."""
-        if any(True for _ in self._reservable(load)):
+        if any(True for _ in self.reservable(load)):
             return f"no node has {load.busy_cores:.1f} idle cores for another replica"
         share = ", ".join(f"{amount:g} {name}" for name, amount in sorted(load.reserved.items()))
         return f"no node has {share} unreserved for another replica"
-
-    def _reservable(self, load: Load) -> Iterator[int]:
-        for at, free in enumerate(self._free):
-            if all(free.get(name, 0.0) >= amount - 1e-6 for name, amount in load.reserved.items()):
-                yield at
 
     def _use(self, at: int, load: Load) -> None:
         self._idle[at] -= load.busy_cores
@@ -144,11 +151,12 @@ def decide(
     """
     earlier = earlier or {}
     room = _Room(nodes, spare_cores)
+    stuck = [name for name, load in loads.items() if load.missing and not any(True for _ in room.reservable(load))]
+    decisions = _make_room(loads, stuck, nodes) if stuck else {}
     for load in loads.values():
         for _ in range(load.starting):
             room.take_starting(load)
 
-    decisions: dict[str, Decision] = {}
     growth = _add_where_calls_wait(loads, room, earlier, decisions)
     if growth:
         _add_companions(loads, room, growth, decisions)
@@ -156,6 +164,28 @@ def decide(
         if name not in decisions:
             decisions[name] = _kept_or_reduced(load)
     return {name: decisions[name] for name in loads}
+
+
+def _make_room(loads: Mapping[str, Load], stuck: Sequence[str], nodes: Sequence[Node]) -> dict[str, Decision]:
+    """Give up replicas above the minimum for deployments that have fewer, and whose replicas fit on no node."""
+    decisions: dict[str, Decision] = {}
+    reason = f"no node has room for {', '.join(stuck)}"
+    surplus = {name: load for name, load in loads.items() if load.target > load.minimum}
+    for name, load in surplus.items():
+        if load.starting:
+            # It would take the room that is made.
+            decisions[name] = Decision(max(load.running, load.minimum), "making room", f"{load}; {reason}")
+    wanted = {resource: amount for name in stuck for resource, amount in loads[name].reserved.items() if amount}
+    short = {name for name, amount in wanted.items() if all(node.free.get(name, 0.0) < amount for node in nodes)}
+    giving = {
+        name: load.busy or 0.0
+        for name, load in surplus.items()
+        if load.running > load.minimum and any(load.reserved.get(resource) for resource in short or wanted)
+    }
+    if giving:
+        name = min(giving, key=lambda name: giving[name])
+        decisions[name] = Decision(loads[name].running - 1, "making room", f"{loads[name]}; {reason}")
+    return decisions
 
 
 def _add_where_calls_wait(
@@ -169,7 +199,11 @@ def _add_where_calls_wait(
         return not chosen, -load.ongoing / (load.running * load.wanted_ongoing)
 
     growth: dict[str, float] = {}
-    waiting = [name for name, load in loads.items() if load.running and load.waits and not load.starting]
+    waiting = [
+        name
+        for name, load in loads.items()
+        if name not in decisions and load.running and load.waits and not load.starting
+    ]
     for name in sorted(waiting, key=rank):
         load, added = loads[name], 0
         # Waiting calls say that replicas are missing, but not how many: at most twice as many at a time.
@@ -195,7 +229,9 @@ def _add_companions(
         if name in decisions or load.starting or load.busy is None:
             continue
         expected, added = load.busy * load.running * growth[cause], 0
-        while expected > load.target + added and load.target + added < load.maximum and room.take(load):
+        # Batches are larger when there are more calls, so that a busy replica is not saturated until calls wait.
+        enough = min(expected, load.ongoing * growth[cause] / (RELAXED * load.wanted_ongoing), load.maximum)
+        while load.target + added < enough and room.take(load):
             added += 1
         if added:
             busy = expected / load.running

@@ -119,6 +119,21 @@ def test_reserved_cores_suffice_if_the_settings_say_so(stored: Any) -> None:
     assert ApplicationPolicy(cores="reserved")(crowded)[0][DETECTOR] == 2
 
 
+def test_room_for_a_lost_deployment_is_made_without_the_delay_of_a_removal(
+    stored: Any, cluster: dict[str, tuple[float, float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autoscaling_policy, "PERIOD_S", 0)
+    policy = ApplicationPolicy()
+    two = {"current_num_replicas": 2, "target_num_replicas": 2}
+    calm = {DETECTOR: context(DETECTOR, 1, usage_of(0.5, 1, idle=6), **two), INGRESS: WAITING[INGRESS]}
+    policy(calm)
+    cluster.update({"one": (8.0, 0.0), "other": (8.0, 0.0)})
+    gone = {**calm, INGRESS: context(INGRESS, current_num_replicas=0)}
+    assert policy(gone)[0][DETECTOR] == 1
+    config: Any = gone[DETECTOR].config
+    assert config.downscale_delay_s == config.upscale_delay_s
+
+
 def test_unreachable_cluster_changes_nothing(log: list[logging.LogRecord], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autoscaling_policy, "ray", None)
     assert ApplicationPolicy()(WAITING) == ({}, {})

@@ -52,13 +52,12 @@ def usage_of(busy: float, cores: float, idle: float, cpus: float = 0.5, node: st
     return {BUSY: {"r": busy}, CORES: {"r": cores}, node: {"r": idle}, f"{RESERVED}CPU": {"r": cpus}}
 
 
-@pytest.fixture
-def stored(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+@pytest.fixture(autouse=True)
+def _stored(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray's key-value store."""
     values: dict[str, Any] = {}
     monkeypatch.setattr(decisions, "_internal_kv_put", lambda key, value, namespace: values.update({key: value}))
     monkeypatch.setattr(decisions, "_internal_kv_get", lambda key, namespace: values.get(key))
-    return values
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +86,7 @@ WAITING = {
 }
 
 
-async def test_decision_reaches_serve_the_log_and_the_status(stored: Any, log: list[logging.LogRecord]) -> None:
+async def test_decision_reaches_serve_the_log_and_the_status(log: list[logging.LogRecord]) -> None:
     assert ApplicationPolicy()(WAITING) == ({DETECTOR: 2, INGRESS: 1}, {})
     reason = "waiting: 9.0 calls per replica (target 2), 95% busy"
     assert [record.getMessage() for record in log] == [f"autoscaling: detector-mtcnn: 1 -> 2 replicas: {reason}"]
@@ -97,7 +96,7 @@ async def test_decision_reaches_serve_the_log_and_the_status(stored: Any, log: l
 
 
 def test_decision_is_made_and_logged_once_while_it_stays(
-    stored: Any, log: list[logging.LogRecord], monkeypatch: pytest.MonkeyPatch
+    log: list[logging.LogRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = iter([100.0, 100.0, 101.0, 102.5, 102.5])
     monkeypatch.setattr(autoscaling_policy, "time", SimpleNamespace(monotonic=times.__next__))
@@ -106,13 +105,13 @@ def test_decision_is_made_and_logged_once_while_it_stays(
     assert len(log) == 1
 
 
-async def test_dry_run_changes_nothing(stored: Any, log: list[logging.LogRecord]) -> None:
+async def test_dry_run_changes_nothing(log: list[logging.LogRecord]) -> None:
     assert ApplicationPolicy(dry_run=True)(WAITING) == ({}, {})
     assert len(log) == 1
     assert (await decisions.published("facegraph"))["detector-mtcnn"].reason.startswith("dry run: waiting: ")
 
 
-def test_reserved_cores_suffice_if_the_settings_say_so(stored: Any) -> None:
+def test_reserved_cores_suffice_if_the_settings_say_so() -> None:
     crowded = {DETECTOR: context(DETECTOR, 9, usage_of(0.95, 1, idle=0))}
     crowded[INGRESS] = context(INGRESS, 0, usage_of(0, 0, idle=0, node=ON_OTHER))
     assert ApplicationPolicy()(crowded)[0][DETECTOR] == 1
@@ -140,7 +139,7 @@ def test_unreachable_cluster_changes_nothing(log: list[logging.LogRecord], monke
     assert len(log) == 1
 
 
-async def test_old_decisions_are_not_reported(stored: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_old_decisions_are_not_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     decisions.publish("facegraph", {"ingress": (1, "steady")})
     assert await decisions.published("facegraph")
     monkeypatch.setattr(decisions, "MAX_AGE_S", -1)

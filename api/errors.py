@@ -22,7 +22,7 @@ ErrorAnswer = Callable[[Refused, str], tuple[int, dict[str, Any]]]
 Refuse = Callable[[Request, Refused], Response]
 """Builds the response to a rejected request."""
 
-GENERAL = {
+GENERAL_STATUSES = {
     "INVALID_REQUEST": 400,
     "UNAUTHENTICATED": 401,
     "FORBIDDEN": 403,
@@ -38,9 +38,9 @@ GENERAL = {
     "TIMEOUT": 503,
     "OVERLOADED": 503,
 }
-"""HTTP status of the codes that are not specific to photos. Every contract can return them."""
+"""HTTP status of the codes that every contract can return."""
 
-STATUSES = GENERAL | {
+STATUSES = GENERAL_STATUSES | {
     "COLLECTION_NOT_FOUND": 404,
     "SUBJECT_NOT_FOUND": 404,
     "FACE_NOT_FOUND": 404,
@@ -88,8 +88,8 @@ def envelope(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
 
 
 def contract_status(code: str) -> int:
-    """Return the status of an error in an older contract: 400 unless the code is in `GENERAL`."""
-    return GENERAL.get(code, 400)
+    """Return the status of an error in an older contract: 400 unless the code is in `GENERAL_STATUSES`."""
+    return GENERAL_STATUSES.get(code, 400)
 
 
 def request_id_of(headers: Mapping[str, str]) -> str:

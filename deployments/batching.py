@@ -1,4 +1,4 @@
-"""Run what concurrent calls ask of a network in one batch."""
+"""Combine concurrent calls of a network into batches."""
 
 import asyncio
 import time
@@ -19,12 +19,12 @@ Arrays = tuple[NDArray[Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """What a network returned for one call.
+class CallResult:
+    """The result of one call of a network.
 
     Attributes:
-        outputs: one row per item of the call.
-        interval: start and end of its batch, by `time.perf_counter`.
+        outputs: arrays with one row per item of the call.
+        interval: start and end of its batch in seconds, by `time.perf_counter`.
     """
 
     outputs: Arrays
@@ -32,9 +32,9 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
+class _QueuedCall:
     inputs: Arrays
-    future: Future[Ran] = field(default_factory=Future)
+    future: Future[CallResult] = field(default_factory=Future)
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -46,48 +46,58 @@ class _Waiting:
 
 
 class Batcher:
-    """Collects calls of a network while its threads are busy, and runs them in one batch when a thread is free.
+    """Queues calls of a network while its threads are busy, and runs them as one batch when a thread is free.
 
-    No call waits for others: if a thread is free, a call starts immediately. Only inputs of the same shape share a
-    batch, and calls start in the order in which they came. If a batch fails, its calls run again one by one, so that
-    only the faulty ones fail. A call whose future is cancelled before its batch starts is left out.
+    If a thread is free, a call starts immediately. The next batch starts with the call that has waited longest; later
+    calls with inputs of the same shape join it in order, until one does not fit. If a batch fails, its calls run again
+    one by one, so that only the faulty ones fail. A call whose future is cancelled before its batch starts is left out.
 
     `serve.batch` does the same for coroutines; but the networks of a detector are called from threads, at any point of
     the detector's work, and with inputs of different shapes (docs/performance.md compares both).
 
     Args:
-        network: called by one thread at a time for each of `workers`.
+        network: called by several threads at once if there are several `workers`, or if `max_items` is 1.
         workers: threads that run the batches.
-        largest: maximum number of items in a batch. A call with more runs alone.
+        max_items: maximum number of items in a batch. A call with more runs alone.
 
     Attributes:
-        largest: may be changed at any time, for batches that have not started.
+        max_items: can be changed at any time; applies to batches that have not started.
     """
 
-    def __init__(self, network: RawNetwork, workers: Workers, largest: int) -> None:
-        self._network, self._workers, self.largest = network, workers, largest
-        self._queue: deque[_Waiting] = deque()
+    def __init__(self, network: RawNetwork, workers: Workers, max_items: int) -> None:
+        self._network, self._workers, self.max_items = network, workers, max_items
+        self._queue: deque[_QueuedCall] = deque()
         self._lock = Lock()
 
-    def submit(self, *inputs: NDArray[Any]) -> Future[Ran]:
-        """Queue a call. The future raises what the network raises."""
-        call = _Waiting(inputs)
+    def submit(self, *inputs: NDArray[Any]) -> Future[CallResult]:
+        """Queue a call.
+
+        Args:
+            inputs: arrays with one row per item, all of the same length.
+
+        Returns:
+            A future that raises the network's errors.
+        """
+        call = _QueuedCall(inputs)
         with self._lock:
             self._queue.append(call)
-        # One job per call. A job takes the calls of later jobs with it, which then find less to do, or nothing.
+        # One job per call. A job may also take the calls of later jobs, which then find fewer or none.
         self._workers.submit(self._run_next)
         return call.future
 
-    async def run(self, parts: Iterable[Arrays]) -> list[Ran]:
-        """Queue a call for each of `parts`, and return the results in order.
+    async def run(self, parts: Iterable[Arrays]) -> list[CallResult]:
+        """Queue a call for each of `parts`, and return the results in order. Raises the network's errors.
 
         If this is cancelled, parts whose batch has not started are left out.
         """
         return await asyncio.gather(*(asyncio.wrap_future(self.submit(*part)) for part in parts))
 
     def __call__(self, *inputs: NDArray[Any]) -> Arrays:
-        """Call the network from a thread other than those of `workers`, and wait for its outputs."""
-        if self.largest == 1:
+        """Call the network and wait for its outputs. Call this from a thread that is not one of `workers`.
+
+        If `max_items` is 1, the network runs in the calling thread. Raises the network's errors.
+        """
+        if self.max_items == 1:
             return self._network(*inputs)
         return self.submit(*inputs).result().outputs
 
@@ -95,15 +105,15 @@ class Batcher:
         if batch := self._next():
             self._run(batch)
 
-    def _next(self) -> list[_Waiting]:
+    def _next(self) -> list[_QueuedCall]:
         """Take the calls of the next batch from the queue."""
-        batch: list[_Waiting] = []
-        passed: list[_Waiting] = []
+        batch: list[_QueuedCall] = []
+        passed: list[_QueuedCall] = []
         items = 0
         with self._lock:
             while self._queue:
                 call = self._queue[0]
-                if batch and items + call.items > self.largest:
+                if batch and items + call.items > self.max_items:
                     break
                 self._queue.popleft()
                 if batch and call.shapes != batch[0].shapes:
@@ -114,7 +124,7 @@ class Batcher:
             self._queue.extendleft(reversed(passed))
         return batch
 
-    def _run(self, batch: Sequence[_Waiting]) -> None:
+    def _run(self, batch: Sequence[_QueuedCall]) -> None:
         started = time.perf_counter()
         try:
             outputs = self._network(*(_joined(arrays) for arrays in zip(*(call.inputs for call in batch), strict=True)))
@@ -129,10 +139,10 @@ class Batcher:
         interval, start = (started, time.perf_counter()), 0
         for call in batch:
             end = start + call.items
-            call.future.set_result(Ran(tuple(array[start:end] for array in outputs), interval))
+            call.future.set_result(CallResult(tuple(array[start:end] for array in outputs), interval))
             start = end
 
 
 def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    # A single call is the usual one, and is not copied.
+    # A single call, which is the usual case, is not copied.
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

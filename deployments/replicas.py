@@ -1,4 +1,4 @@
-"""The replicas of the stages: those of detectors, and those of models that read face crops."""
+"""Replicas of the stages: of detectors, and of models that read face crops."""
 
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ class ModelReplica:
 
     Args:
         model: name of the model's card.
-        store: folder of the models.
+        store: folder of the pulled models.
         device: the model's device.
         workers: threads that run the model.
     """
@@ -39,8 +39,8 @@ class ModelReplica:
         self._usage = Usage(lambda: workers.busy_s, workers.count)
 
     def batcher(self, network: RawNetwork, workers: Workers) -> Batcher:
-        """Return `network` with dynamic batches as large as the settings allow."""
-        made = Batcher(network, workers, self._settings.largest(self._device))
+        """Return `network` with batches of concurrent calls, as large as the settings allow."""
+        made = Batcher(network, workers, self._settings.max_items(self._device))
         self._batchers.append(made)
         return made
 
@@ -48,7 +48,7 @@ class ModelReplica:
         """Apply the deployment's `user_config`, at the start and when it changes. Unknown keys are rejected."""
         self._settings = ReplicaSettings(**user_config)
         for each in self._batchers:
-            each.largest = self._settings.largest(self._device)
+            each.max_items = self._settings.max_items(self._device)
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """Return what the replica uses; Serve passes it on to the autoscaling policy."""
@@ -89,11 +89,11 @@ class DetectorReplica(ModelReplica):
         self._photos = PhotoDetector(detector, limits)
 
     def _batched(self, network: RawNetwork) -> Batcher:
-        # A thread apart from the workers, which decode the next photos while it waits for the GPU.
+        # A separate thread, so that the workers decode the next photos while it waits for the GPU.
         return self.batcher(network, Workers(1))
 
     async def answer(self, question: DetectionRequest) -> TimedAnswer[Detection]:
-        """Find faces in encoded photos, one photo per worker, and crop the faces that count."""
+        """Find faces in encoded photos, one photo per worker, and cut crops of the faces that count."""
         crops, pick = question.crops, question.pick
         looks = await self._workers.run(*(partial(self._photos.one, photo, crops, pick) for photo in question.photos))
         found = Detection.joined(looks.answer, crops)
@@ -115,9 +115,10 @@ class FaceNetworkReplica(ModelReplica):
         self._batches = self.batcher(lambda *crops: (network(*crops),), workers)
 
     async def answer(self, question: FaceCrops) -> TimedAnswer[NDArray[np.float32]]:
-        """Return the model's outputs for n faces: float32 (n, *shape)."""
-        largest, faces = self._batches.largest, len(question[0])
-        starts = range(0, max(faces, 1), largest)
-        ran = await self._batches.run(tuple(crop[start : start + largest] for crop in question) for start in starts)
+        """Return the model's outputs for n faces, float32 (n, *shape), where `shape` is the card's."""
+        # Without faces, the model still gets one call, for the shape of its outputs.
+        size, faces = self._batches.max_items, len(question[0])
+        starts = range(0, max(faces, 1), size)
+        ran = await self._batches.run(tuple(crop[start : start + size] for crop in question) for start in starts)
         answer = np.concatenate([part.outputs[0] for part in ran])
         return TimedAnswer(answer, covered(part.interval for part in ran))

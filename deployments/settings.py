@@ -1,4 +1,4 @@
-"""Settings of a stage."""
+"""Settings of stages, of their replicas and of the autoscaling policy."""
 
 import math
 from typing import Any, Literal
@@ -18,8 +18,8 @@ class LargestBatch(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    cpu: int = Field(1, ge=1, description="On a CPU, a batch takes as long as its items do one by one.")
-    gpu: int = Field(32, ge=1, description="On a GPU or a simulated device.")
+    cpu: int = Field(1, ge=1, description="On CPUs, where a batch takes as long as its items one by one.")
+    gpu: int = Field(32, ge=1, description="On GPUs and simulated devices.")
 
 
 class ReplicaSettings(BaseModel):
@@ -29,11 +29,11 @@ class ReplicaSettings(BaseModel):
 
     largest_batch: LargestBatch = Field(
         default_factory=LargestBatch,
-        description="While the model runs, waiting calls are collected; the next batch contains at most that many of "
-        "their items.",
+        description="Calls that arrive while the model runs wait. Maximum number of their faces or photos in the next "
+        "batch.",
     )
 
-    def largest(self, device: Device) -> int:
+    def max_items(self, device: Device) -> int:
         """Return the maximum number of items in a batch on `device`."""
         return self.largest_batch.cpu if device.kind == "cpu" else self.largest_batch.gpu
 
@@ -108,11 +108,17 @@ class StageArgs(BaseModel):
         return INGRESS if self.place == "ingress" else f"{self.card.task}-{role}"
 
     def resources(self, gpus: bool) -> dict[str, float]:
-        """Return the resources that a replica reserves in Ray. Without `gpus`, stages run on CPUs."""
+        """Return the CPUs and the GPU share that a replica reserves in Ray. Without `gpus`, the share is 0."""
         return {"num_cpus": self.cpus, "num_gpus": self.gpus if gpus else 0}
 
     def device(self, gpus: bool, required: bool, simulation: Simulation | None = None) -> Device:
-        """Return the device of a replica. If it is a GPU and `required`, it must be usable."""
+        """Return the device of a replica.
+
+        Args:
+            gpus: whether the cluster has GPUs.
+            required: whether an unusable GPU is an error.
+            simulation: times of a simulated device; None for a real one.
+        """
         threads = math.ceil(self.cpus)
         if simulation is not None:
             return Device("simulated", threads, simulation=simulation)

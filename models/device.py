@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeGuard, get_args
 
 OnnxEngine = Literal["onnx", "onnx-float32", "onnx-float16", "tensorrt"]
-"""ONNX Runtime: with 8-bit integers on CPUs if the card has an int8 export, always with 32-bit floats, with 16-bit
-floats, or with TensorRT."""
+"""Engines that run exports in ONNX Runtime. ``onnx`` uses 8-bit integers on CPUs if the card has an int8 export, and
+32-bit floats otherwise. ``tensorrt`` uses TensorRT, with 16-bit floats where they are faster."""
 
 Engine = Literal[OnnxEngine, "torch", "tensorflow"]
-"""ONNX Runtime or the original framework."""
+"""ONNX Runtime, or the network's original framework."""
 
 
 def is_onnx(engine: Engine) -> TypeGuard[OnnxEngine]:
@@ -23,7 +23,7 @@ class Simulation:
 
     Attributes:
         call_s: seconds per call of a network.
-        item_s: seconds per item of the call in addition, e.g. per face.
+        item_s: additional seconds per item of the call, e.g. per face.
     """
 
     call_s: float
@@ -35,12 +35,12 @@ class Device:
     """A replica's share of the machine.
 
     Attributes:
-        kind: ``cpu`` or ``cuda``, which is the first visible GPU, since Ray shows each replica only its own; or
-            ``simulated``, see `models.simulated`.
+        kind: ``cuda`` is the first visible GPU; Ray shows each replica only its own. For ``simulated``, see
+            `models.simulated`.
         threads: CPU threads per inference.
         gpu_memory_bytes: limit of ONNX Runtime's GPU memory arena. None for no limit.
         required: whether an unusable GPU is an error. If not, the network runs on the CPU and a warning is logged.
-        provider_options: options of ONNX Runtime's CUDA or TensorRT provider, which replace those in
+        provider_options: options of ONNX Runtime's CUDA or TensorRT provider. They take precedence over those in
             `models.onnx_session`.
         io_binding: whether inputs and outputs are bound to the session for each call, instead of passed as arrays.
         simulation: times of a simulated device; None for others.

@@ -27,7 +27,7 @@ DETECTORS: Mapping[str, Callable[..., Detector]] = {
     "mtcnn_tensorflow": Mtcnn,
     "retinaface": RetinaFace,
 }
-"""The detectors by the architecture of their networks, which they take as arguments. BlazeFace has none of its own."""
+"""The detectors by the architecture of their networks, which they take as arguments. BlazeFace runs in MediaPipe."""
 
 RawNetwork = Callable[..., tuple[NDArray[Any], ...]]
 """Takes and returns arrays with one row per item, e.g. a photo, along the first axis."""
@@ -86,7 +86,7 @@ def load_detector(
 
     Args:
         options: keyword arguments of the detector's class in `models.detectors`.
-        batched: wraps each network of the detector, to run concurrent calls of it together.
+        batched: wraps each network of the detector, e.g. to combine concurrent calls into batches.
 
     Raises:
         ModelError: see `load_network`; or the detector does not have one of the options.

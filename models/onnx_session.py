@@ -19,9 +19,8 @@ logger = logging.getLogger(__name__)
 
 CUDA = "CUDAExecutionProvider"
 
-
-LARGEST_TENSORRT_BATCH = 64
-"""TensorRT compiles a network for batches up to this size; a larger batch makes it compile again, for minutes."""
+MAX_TENSORRT_BATCH = 64
+"""TensorRT compiles a network for batches up to this size. It compiles again for a larger one, which takes minutes."""
 
 
 def open_session(path: Path, device: Device, engine: OnnxEngine = "onnx") -> "onnxruntime.InferenceSession":
@@ -55,7 +54,11 @@ def open_session(path: Path, device: Device, engine: OnnxEngine = "onnx") -> "on
 
 
 def _check_gpu(path: Path, device: Device, missing: Sequence[str]) -> None:
-    """Raise `ModelError`, or log a warning if the GPU is not required, if ONNX Runtime could not use providers."""
+    """Report the providers that ONNX Runtime could not use, if there are any.
+
+    Raises:
+        ModelError: the GPU is required. If it is not, a warning is logged.
+    """
     if not missing:
         return
     if CUDA in missing:
@@ -128,12 +131,12 @@ def _profile(path: Path) -> dict[str, str]:
         sizes = {name: [batch, *(dim.dim_value for dim in dimensions[1:])] for name, dimensions in inputs.items()}
         return ",".join(f"{name}:{'x'.join(map(str, size))}" for name, size in sizes.items())
 
-    batches = {"min": 1, "opt": LARGEST_TENSORRT_BATCH // 4, "max": LARGEST_TENSORRT_BATCH}
+    batches = {"min": 1, "opt": MAX_TENSORRT_BATCH // 4, "max": MAX_TENSORRT_BATCH}
     return {f"trt_profile_{kind}_shapes": shapes(batch) for kind, batch in batches.items()}
 
 
 class OnnxNetwork:
-    """An exported network."""
+    """An exported network in a session of `open_session`, which also says what errors it raises."""
 
     def __init__(self, path: Path, device: Device, engine: OnnxEngine = "onnx") -> None:
         self._session = open_session(path, device, engine)

@@ -1,6 +1,6 @@
-"""Networks of a simulated device, to test and show batches, queues and scaling without a GPU.
+"""Networks on a simulated device, to test and demonstrate batches, queues and scaling without a GPU.
 
-A call takes a fixed time plus a little per item, during which it uses no CPU, as on a GPU. The answers mean nothing.
+A call takes a fixed time plus a little per item and uses no CPU, as on a GPU. The answers mean nothing.
 """
 
 import time

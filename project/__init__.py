@@ -1,1 +1,1 @@
-"""The project's folder, the base class of settings that an environment variable can set, and writing files whole."""
+"""The project's folder, the base class of settings that environment variables can set, and crash-safe writing."""

@@ -1,4 +1,4 @@
-"""Writes files that survive a crash: whole, or not at all."""
+"""Write files so that a crash leaves the whole new file or the old one."""
 
 import contextlib
 import os
@@ -8,7 +8,13 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Write to a temporary file that replaces `path`, on disk, when the block succeeds and is deleted when it fails."""
+    """Yield the path of a temporary file that replaces `path`, on disk, if the block succeeds, and is deleted if not.
+
+    Creates the folder of `path`.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from api.contracts.responses import error_responses
 from api.embeddings import EmbeddingPair
-from api.errors import GENERAL, contract_status
+from api.errors import GENERAL_STATUSES, contract_status
 from api.health import VERSION
 from api.images import from_base64
 from api.padding import NetworkDimensions, answered_dimensions, padded, unpadded
@@ -158,8 +158,8 @@ class DeepfaceError(BaseModel):
     detail: DeepfaceProblem
 
 
-CODES = GENERAL.keys() | {"NO_FACE_DETECTED", "MULTIPLE_FACES_DETECTED", "INVALID_IMAGE", "DOWNLOAD_FAILED"}
-"""The contract's error codes, and the codes that all contracts have gained."""
+CODES = GENERAL_STATUSES.keys() | {"NO_FACE_DETECTED", "MULTIPLE_FACES_DETECTED", "INVALID_IMAGE", "DOWNLOAD_FAILED"}
+"""The contract's error codes, and those of every contract."""
 _KNOWN_AS = {
     "IMAGE_TOO_LARGE": "INVALID_IMAGE",
     "IMAGE_TOO_COMPLEX": "INVALID_IMAGE",

@@ -43,7 +43,7 @@ def pipeline_rates(
     """
 
     def batched(runtime: Runtime, network: RawNetwork) -> Batcher:
-        return Batcher(network, Workers(1), ReplicaSettings().largest(runtime.device))
+        return Batcher(network, Workers(1), ReplicaSettings().max_items(runtime.device))
 
     batches, specs = partial(batched, detector), card(EMBEDDER_NAME).crops
     cascade = load_detector(card(DETECTOR_NAME), store, detector.engine, detector.device, {}, batches)

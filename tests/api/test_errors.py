@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 
 from api.app import FORMS
 from api.contracts import deepface
-from api.errors import GENERAL, envelope, request_id_of, response
+from api.errors import GENERAL_STATUSES, envelope, request_id_of, response
 from graphs.stages import DetectionRequest
 from imaging.faces import Detection
 from imaging.refused import Refused
@@ -79,7 +79,7 @@ def test_every_code_has_its_status_and_an_older_contract_a_400_unless_it_is_gene
         (["INVALID_IMAGE", "IMAGE_TOO_LARGE", "IMAGE_TOO_COMPLEX"], "INVALID_IMAGE"),
         (["DOWNLOAD_FAILED", "URL_NOT_ALLOWED"], "DOWNLOAD_FAILED"),
         (["INVALID_REQUEST", "LOW_QUALITY", "UNKNOWN_EMBEDDER", "A_CODE_OF_LATER", ""], "INVALID_REQUEST"),
-        *(([code], code) for code in ("NO_FACE_DETECTED", "MULTIPLE_FACES_DETECTED", *sorted(GENERAL))),
+        *(([code], code) for code in ("NO_FACE_DETECTED", "MULTIPLE_FACES_DETECTED", *sorted(GENERAL_STATUSES))),
     ],
 )
 def test_every_code_has_one_of_the_deepface_contract(codes: list[str], shown: str) -> None:
@@ -90,7 +90,7 @@ def test_every_code_has_one_of_the_deepface_contract(codes: list[str], shown: st
 def test_the_general_codes_are_documented() -> None:
     text = (ROOT / "docs" / "contracts.md").read_text("utf-8")
     general = text[: text.index("\n## ")]
-    assert {code for code in GENERAL if f"`{code}`" not in general} == set()
+    assert {code for code in GENERAL_STATUSES if f"`{code}`" not in general} == set()
 
 
 async def broken(question: DetectionRequest) -> Detection:

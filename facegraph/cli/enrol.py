@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from facegraph.cli.enrolment_report import DEFAULT_PARALLEL, ParallelOption, ReportOption, run_and_report
-from facegraph.cli.folder_enrolment import EnrolmentRules, FolderEnrolment
+from facegraph.cli.folder_enrolment import FolderEnrolment, RequestedRules
 from facegraph.cli.gallery import print_look_alikes
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, CollectionOption, UrlOption
 from facegraph.cli.output import CommandError
@@ -55,7 +55,7 @@ def enrol_command(
         if create:
             await create_collection(enrolment.client, collection, embedder)
         before = await enrolment.subject_ids(collection)
-        await enrolment.enrol(collection, before, found.photos, EnrolmentRules(quality, faces), outcomes)
+        await enrolment.enrol(collection, before, found.photos, RequestedRules(quality, faces), outcomes)
         enrolled = {*before, *(each.subject for each in outcomes if each.status in ("enrolled", "already"))}
         alike.extend(pair for pair in look_alikes(sorted(enrolled)) if not found.photos.keys().isdisjoint(pair))
 

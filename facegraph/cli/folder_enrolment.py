@@ -21,8 +21,8 @@ BATCH = 4
 
 
 @dataclass(frozen=True)
-class EnrolmentRules:
-    """Which photos and faces are enrolled; see docs/v1.md."""
+class RequestedRules:
+    """The rules in a request that decide which photos and faces are enrolled; see docs/v1.md."""
 
     quality: Literal["report", "require"]
     faces: FaceRule
@@ -75,7 +75,7 @@ class FolderEnrolment:
         collection: str,
         before: Iterable[str],
         photos: Mapping[str, Sequence[Path]],
-        rules: EnrolmentRules,
+        rules: RequestedRules,
         outcomes: list[FileOutcome],
     ) -> None:
         """Enrol the photos that are not enrolled yet, and append the outcome of each to `outcomes` once it is known.

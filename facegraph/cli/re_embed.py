@@ -9,15 +9,15 @@ import typer
 
 from facegraph.cli.enrol import FolderArgument, create_collection
 from facegraph.cli.enrolment_report import DEFAULT_PARALLEL, ParallelOption, ReportOption, run_and_report
-from facegraph.cli.folder_enrolment import EnrolmentRules, FolderEnrolment, face_ids
+from facegraph.cli.folder_enrolment import FolderEnrolment, RequestedRules, face_ids
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, UrlOption
 from facegraph.cli.output import CommandError, escaped, print_line
 from facegraph.cli.person_folders import FileOutcome, find_people, unreadable_file
 from facegraph.client import AsyncClient, StoredFace
 
 # Photos that were enrolled once are accepted without checking quality again. Others are checked as usual.
-ONE_FACE, EVERY_FACE = EnrolmentRules("report", "prominent"), EnrolmentRules("report", "all")
-OTHER_PHOTO = EnrolmentRules("require", "one")
+ONE_FACE, EVERY_FACE = RequestedRules("report", "prominent"), RequestedRules("report", "all")
+OTHER_PHOTO = RequestedRules("require", "one")
 
 
 @dataclass
@@ -31,7 +31,7 @@ class ReEmbedPlan:
         absent: subjects with no photo at all in the folder.
     """
 
-    photos: dict[EnrolmentRules, dict[str, list[Path]]]
+    photos: dict[RequestedRules, dict[str, list[Path]]]
     lost: list[FileOutcome]
     absent: list[str]
 

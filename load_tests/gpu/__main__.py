@@ -14,11 +14,11 @@ import typer
 from rich.console import Console
 
 from load_tests import RESULTS
-from load_tests.gpu.networks import Row, rows
+from load_tests.gpu.networks import Row, measured_rows
 from load_tests.gpu.pipeline import PipelineRate, pipeline_rates
-from load_tests.gpu.report import draw, networks_table, rates_table
+from load_tests.gpu.report import draw_networks, networks_table, rates_table
 from load_tests.gpu.runtimes import RUNTIMES, installed
-from load_tests.gpu.sample import read_sample
+from load_tests.gpu.sample import read_photo_sample
 from load_tests.results import machine
 from models.card import Card
 from models.catalogue import card, cards
@@ -44,7 +44,7 @@ def main(
     missing = [f"{runtime}: {found.lacks(runtime)}" for runtime in RUNTIMES if runtime not in runtimes]
     try:
         entries = [card(name) for name in names] if names else _pulled(store, missing)
-        sample = read_sample(store, found.reference, {spec for entry in entries for spec in entry.crops})
+        sample = read_photo_sample(store, found.reference, {spec for entry in entries for spec in entry.crops})
     except ModelError as error:
         raise typer.BadParameter(str(error)) from error
     if others := [entry.name for entry in entries if entry.framework != "torch"]:
@@ -62,7 +62,7 @@ def main(
     RESULTS.mkdir(parents=True, exist_ok=True)
     networks, rates = list[Row](), list[PipelineRate]()
     for entry in entries:
-        new = [*rows(entry, store, [found.reference, *runtimes], sample, sizes, seconds, missing)]
+        new = [*measured_rows(entry, store, [found.reference, *runtimes], sample, sizes, seconds, missing)]
         networks += new
         console.print(networks_table(new, sizes))
         # After every model, so that an interruption costs only the last one.
@@ -78,7 +78,7 @@ def main(
     save(networks, rates)
     console.print(rates_table(rates), *(f"missing: {each}" for each in missing), sep="\n")
     if networks:
-        draw(RESULTS / "gpu.png", title, networks)
+        draw_networks(RESULTS / "gpu.png", title, networks)
 
 
 def _pulled(store: Store, missing: list[str]) -> list[Card]:

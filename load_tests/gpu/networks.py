@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from imaging.decode import Limits, decode
 from load_tests.gpu.parity import MEASURES, Answers, parity
 from load_tests.gpu.runtimes import Runtime
-from load_tests.gpu.sample import Sample
+from load_tests.gpu.sample import PhotoSample
 from models.card import Card
 from models.engines import RawNetwork, load_detector, load_members
 from models.store import Store
@@ -63,11 +63,11 @@ class RecordedNetwork:
         return {"p50": 1000 * p50, "p95": 1000 * p95, "items_per_s": size / p50}
 
 
-def rows(
+def measured_rows(
     card: Card,
     store: Store,
     runtimes: Sequence[Runtime],
-    sample: Sample,
+    sample: PhotoSample,
     sizes: Sequence[int],
     seconds: float,
     missing: list[str],
@@ -97,7 +97,9 @@ def rows(
             missing.append(f"{card.name}, {runtime}: {one_line(error)}")
 
 
-def _load(card: Card, store: Store, runtime: Runtime, sample: Sample) -> tuple[dict[str, RecordedNetwork], Answers]:
+def _load(
+    card: Card, store: Store, runtime: Runtime, sample: PhotoSample
+) -> tuple[dict[str, RecordedNetwork], Answers]:
     """Load a model and run it on the sample.
 
     Returns:

@@ -11,7 +11,7 @@ from deployments.settings import ReplicaSettings
 from deployments.workers import Workers
 from imaging.decode import Limits
 from load_tests.gpu.runtimes import Runtime
-from load_tests.gpu.sample import DETECTOR_NAME, PICK, Sample
+from load_tests.gpu.sample import DETECTOR_NAME, PICK, PhotoSample
 from models.catalogue import card
 from models.detection import PhotoDetector
 from models.engines import RawNetwork, load_detector, load_network
@@ -31,7 +31,7 @@ class PipelineRate:
 
 
 def pipeline_rates(
-    store: Store, detector: Runtime, embedder: Runtime, sample: Sample, threads: Sequence[int], seconds: float
+    store: Store, detector: Runtime, embedder: Runtime, sample: PhotoSample, threads: Sequence[int], seconds: float
 ) -> Iterator[PipelineRate]:
     """Measure each number of threads for `seconds`. A thread decodes a photo while others wait for the device.
 

@@ -35,7 +35,7 @@ def rates_table(rates: Iterable[PipelineRate]) -> Table:
     return made
 
 
-def draw(path: Path, title: str, rows: Sequence[Row]) -> None:
+def draw_networks(path: Path, title: str, rows: Sequence[Row]) -> None:
     """Write a PNG file with a panel per network: items per second by size of batch, a line per runtime."""
     colours = {str(runtime): f"C{number}" for number, runtime in enumerate(RUNTIMES)}
     networks = dict.fromkeys(row.network for row in rows)

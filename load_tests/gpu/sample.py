@@ -22,7 +22,7 @@ DETECTOR_NAME, PICK = "mtcnn", Pick("prominent")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class PhotoSample:
     """Photos and crops.
 
     Attributes:
@@ -36,7 +36,7 @@ class Sample:
     crops: dict[CropSpec, Pixels]
 
 
-def read_sample(store: Store, runtime: Runtime, specs: Collection[CropSpec]) -> Sample:
+def read_photo_sample(store: Store, runtime: Runtime, specs: Collection[CropSpec]) -> PhotoSample:
     """Cut crops out of the sample photos. Without photos or a detector, crops are noise, and there are no photos."""
     try:
         photos = [enlarged(path) for path in samples(*GOOD_SAMPLES)]
@@ -44,6 +44,6 @@ def read_sample(store: Store, runtime: Runtime, specs: Collection[CropSpec]) -> 
     except (ValueError, ModelError, ImportError) as problem:
         random = np.random.default_rng(0)
         noise = {spec: random.integers(0, 256, (8, spec.size, spec.size, 3), np.uint8) for spec in specs}
-        return Sample(f"noise, because {problem}", [], noise)
+        return PhotoSample(f"noise, because {problem}", [], noise)
     found = PhotoDetector(detector, Limits())(photos, tuple(specs), PICK)
-    return Sample(f"{len(photos)} sample photos", photos, found.crops)
+    return PhotoSample(f"{len(photos)} sample photos", photos, found.crops)

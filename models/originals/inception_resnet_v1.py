@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from models.architectures.inception_resnet_v1 import MEAN, STD
 from models.card import Card
 from models.device import Device
-from models.originals.torch_weights import torch_weights
+from models.originals.torch_state import load_state
 
 
 def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[np.float32]]:
     """The network in PyTorch, with the input and output of the export."""
-    weights = torch_weights(folder / card.files[0].name, device)
+    weights = load_state(folder / card.files[0].name, device)
     network = InceptionResnetV1(pretrained=None, classify=False)
     # The classifier of the training identities is not used for embeddings.
     network.load_state_dict({name: tensor for name, tensor in weights.items() if not name.startswith("logits.")})

@@ -12,12 +12,12 @@ from torch.nn.functional import batch_norm, conv2d, linear, prelu
 from models.architectures.minifasnet import LIVE, SPOOFS
 from models.card import Card
 from models.device import Device
-from models.originals.torch_weights import torch_weights
+from models.originals.torch_state import load_state
 
 
 def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[np.float32]]:
     """Both networks in PyTorch, fused as in the export."""
-    networks = [_MiniFasNet(torch_weights(folder / file.name, device)) for file in card.files]
+    networks = [_MiniFasNet(load_state(folder / file.name, device)) for file in card.files]
 
     @torch.inference_mode()
     def logits(*crops: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from models.architectures.mtcnn import MEAN, STD
 from models.card import Card
 from models.detectors.mtcnn import CascadeNetwork
 from models.device import Device
-from models.originals.torch_weights import torch_weights
+from models.originals.torch_state import load_state
 
 
 def original(card: Card, folder: Path, device: Device) -> tuple[CascadeNetwork, ...]:
@@ -21,7 +21,7 @@ def original(card: Card, folder: Path, device: Device) -> tuple[CascadeNetwork, 
     classes: tuple[Any, ...] = (PNet, RNet, ONet)
     for file, build in zip(card.files, classes, strict=True):
         network = build(pretrained=False)
-        network.load_state_dict(torch_weights(folder / file.name, device))
+        network.load_state_dict(load_state(folder / file.name, device))
         networks.append(_runner(network.eval().to(device.kind), device))
     return tuple(networks)
 

@@ -13,12 +13,12 @@ from models.architectures.retinaface import MEAN_RGB
 from models.card import Card
 from models.detectors.retinaface import RetinaFaceNetwork
 from models.device import Device
-from models.originals.torch_weights import torch_weights
+from models.originals.torch_state import load_state
 
 
 def original(card: Card, folder: Path, device: Device) -> tuple[RetinaFaceNetwork]:
     """The network in PyTorch, with the input and outputs of the export."""
-    weights = torch_weights(folder / card.files[0].name, device)
+    weights = load_state(folder / card.files[0].name, device)
     network = _RetinaFace({name.removeprefix("module."): value for name, value in weights.items()})
 
     @torch.inference_mode()

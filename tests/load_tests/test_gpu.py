@@ -13,7 +13,7 @@ from load_tests.gpu.networks import MAX_CALLS, MIN_CALLS, WARM_UP, Row, call_tim
 from load_tests.gpu.parity import parity
 from load_tests.gpu.report import networks_table
 from load_tests.gpu.runtimes import CPU, GPU, RUNTIMES, Installed, Runtime
-from load_tests.gpu.sample import read_sample
+from load_tests.gpu.sample import read_photo_sample
 from models.catalogue import card
 from models.store import Store
 from project.root import ROOT
@@ -119,7 +119,7 @@ def test_a_row_has_the_times_of_its_batches() -> None:
 def test_without_sample_photos_crops_are_noise(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("load_tests.photos.SAMPLES", store.root / "missing")
     specs = card("fr-eyes").crops
-    found = read_sample(store, Runtime("onnx", CPU), specs)
+    found = read_photo_sample(store, Runtime("onnx", CPU), specs)
     assert found.source.startswith("noise, because ")
     assert not found.photos
     assert {spec: crops.shape for spec, crops in found.crops.items()} == {

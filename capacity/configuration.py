@@ -62,7 +62,7 @@ class PlannedApplication:
         return [
             deployment_of(role, self._args)
             for role, stage in stages.items()
-            if not self._times.is_measured(stage.card, gpu=self._on_gpu(role))
+            if not self._times.is_measured(stage.model, gpu=self._on_gpu(role))
         ]
 
     def configuration(self, plan: CapacityPlan) -> Any:
@@ -94,7 +94,7 @@ class PlannedApplication:
         # Detectors batch inputs of one shape only, which photos of different sizes do not have.
         alone = stage.card.task == DETECTOR and not stage.options.get("square")
         largest = 1 if alone else ReplicaSettings(**(settings or {})).largest_batch.gpu
-        model = self._times.stage(stage.card, gpu=gpu, workers=stage.workers, largest=largest)
+        model = self._times.stage(stage.model, stage.card.task, gpu=gpu, workers=stage.workers, largest=largest)
         return Demand(model, stage.gpus if gpu else 0.0)
 
 

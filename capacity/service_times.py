@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from capacity.system import StageModel, Work
-from models.card import Card
-from models.tasks import DETECTOR
 
 FILE = Path(__file__).with_name("service_times.toml")
 
@@ -29,16 +27,15 @@ class ServiceTimes:
     measured: Mapping[str, Mapping[str, Mapping[str, float]]]
     assumed: Mapping[str, Mapping[str, Mapping[str, float]]]
 
-    def stage(self, card: Card, *, gpu: bool, workers: int, largest: int) -> StageModel:
-        """Return the model of a stage, on a GPU or on a core. `largest` applies to batches on a GPU."""
-        figures = {**self.assumed[card.task], **self.measured.get(card.name, {})}
+    def stage(self, card: str, task: str, *, gpu: bool, workers: int, largest: int) -> StageModel:
+        """Return the model of a stage with this card, on a GPU or on a core. `largest` applies to batches on a GPU."""
+        figures = {**self.assumed[task], **self.measured.get(card, {})}
         core, on_gpu = (figures["gpu_core"], _work(figures["gpu"])) if gpu else (figures["core"], None)
-        decodes = card.task == DETECTOR
-        return self._model("stage", _work(core), on_gpu, workers, largest if gpu else 1, decodes)
+        return self._model("stage", _work(core), on_gpu, workers, largest if gpu else 1, task == "detector")
 
-    def is_measured(self, card: Card, *, gpu: bool) -> bool:
-        """Return whether the times of a stage were measured on this kind of device."""
-        return ("gpu" if gpu else "core") in self.measured.get(card.name, {})
+    def is_measured(self, card: str, *, gpu: bool) -> bool:
+        """Return whether the times of a card were measured on this kind of device."""
+        return ("gpu" if gpu else "core") in self.measured.get(card, {})
 
     def deployment(self, name: str) -> StageModel:
         """Return the model of the ingress, or of a deployment of the gallery."""

@@ -25,6 +25,7 @@ class Sample:
         memory, replica_memory: MiB of all processes and of the replicas only. Shared pages are divided (PSS).
         gallery_files: files in the gallery's folder.
         replicas: the deployment of each replica, by its process id.
+        machine_cpu: CPU seconds of all programs on the machine so far.
     """
 
     at: float
@@ -35,6 +36,7 @@ class Sample:
     threads: int
     gallery_files: int
     replicas: Mapping[int, str]
+    machine_cpu: float = 0.0
 
     @property
     def counts(self) -> Counter[str]:
@@ -45,6 +47,8 @@ class Sample:
 def sample(process: psutil.Process, gallery: Path | None = None) -> Sample:
     """Sample a process and all its descendants."""
     at, of_all, of_replicas, open_files, threads = time.monotonic(), 0.0, 0.0, 0, 0
+    machine = psutil.cpu_times()
+    machine_cpu = machine.user + machine.nice + machine.system + machine.irq + machine.softirq + machine.steal
     cpu: dict[int, float] = {}
     replicas: dict[int, str] = {}
     for each in family(process):
@@ -57,7 +61,7 @@ def sample(process: psutil.Process, gallery: Path | None = None) -> Sample:
                 replicas[each.pid] = found[1]
                 of_replicas += memory
     files = sum(len(names) for _, _, names in os.walk(gallery)) if gallery else 0
-    return Sample(at, cpu, of_all, of_replicas, open_files, threads, files, replicas)
+    return Sample(at, cpu, of_all, of_replicas, open_files, threads, files, replicas, machine_cpu)
 
 
 def family(process: psutil.Process) -> list[psutil.Process]:

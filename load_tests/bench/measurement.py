@@ -61,12 +61,20 @@ def asked(
     what: str, route: str, pair: Iterable[Path], service: RunningService, clients: int, seconds: float
 ) -> Measurement:
     """A running service to which `clients` clients repeatedly send the pair to compare."""
+    first, last = under_load(route, pair, service, clients, seconds)
+    return summed_up(what, route, clients, read(RECORDS), first, last)
+
+
+def under_load(
+    route: str, pair: Iterable[Path], service: RunningService, clients: int, seconds: float
+) -> tuple[Sample, Sample]:
+    """Load a service as `asked` does, and sample it at the start and the end. The requests are in `RECORDS`."""
     with load(service.address, "FixedRequestUser", clients, RECORDS, *comparing(route, pair, RESULTS)):
         first, last = _looks(service.process, seconds)
         # The last responses would arrive sooner if the clients stopped sending requests.
         while sum(each.ended > last.at for each in read(RECORDS)) < clients and time.monotonic() < last.at + LIMIT_S:
             time.sleep(0.1)
-    return summed_up(what, route, clients, read(RECORDS), first, last)
+    return first, last
 
 
 def summed_up(

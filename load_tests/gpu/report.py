@@ -48,6 +48,7 @@ def draw_networks(path: Path, title: str, rows: Sequence[Row]) -> None:
     for network, panel in panels.items():
         panel.set(title=network, xlabel="batch", ylabel="items/s", yscale="log")
         panel.set_xscale("log", base=2)
+        panel.xaxis.set_major_formatter("{x:g}")
         panel.grid(alpha=0.3)
         panel.legend(fontsize=7)
     figure.suptitle(title)

@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from imaging.faces import Face
+from load_tests.gpu import runtimes
 from load_tests.gpu.networks import MAX_CALLS, MIN_CALLS, WARM_UP, Row, call_times
 from load_tests.gpu.parity import parity
 from load_tests.gpu.report import networks_table
@@ -57,6 +59,18 @@ def test_the_engines_that_a_machine_has(machine: Installed, found: list[str]) ->
 )
 def test_a_missing_engine_has_its_reason(machine: Installed, runtime: Runtime, reason: str) -> None:
     assert machine.lacks(runtime) == reason
+
+
+def test_pytorch_names_a_gpu_that_nvidia_smi_cannot_describe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = SimpleNamespace(is_available=lambda: True, get_device_name=lambda number: "NVIDIA H200")
+    torch = SimpleNamespace(cuda=cuda, version=SimpleNamespace(cuda="13.0"))
+    monkeypatch.setattr(runtimes, "find_spec", lambda package: package == "torch" or None)
+    monkeypatch.setattr(runtimes, "import_module", lambda package: torch)
+    command = tmp_path / "nvidia-smi"
+    command.write_text("#!/bin/sh\necho NVIDIA-SMI has failed\nexit 9\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert runtimes.installed() == Installed("NVIDIA H200", None, "13.0")
 
 
 def test_answers_are_compared_with_those_of_32_bit_floats_on_the_cpu() -> None:

@@ -20,7 +20,7 @@ from api.audit_ids import AuditIds
 from api.cors import refuse_other_sites
 from api.errors import Refuse, fault
 from api.scopes import RequestedRoute, requested_route
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
 
@@ -54,7 +54,7 @@ class Access:
         try:
             refuse_other_sites(request)
             key = self._caller(request, address)
-        except Refused as refused:
+        except RequestError as refused:
             # Not logged: an unknown caller changed nothing, and could fill the log.
             return await self.refuse(request, refused)(scope, receive, send)
         request.state.key, request.state.audit_ids = key, AuditIds(wanted.collection if wanted else None)
@@ -79,7 +79,7 @@ class Access:
                 note(None)
 
     def _caller(self, request: Request, address: str | None) -> Key | None:
-        """The caller's key, or None if none is given and none required. Raises `Refused`."""
+        """The caller's key, or None if none is given and none required. Raises `RequestError`."""
         presented = _presented(request.headers)
         try:
             key = self.keys.find(presented) if presented is not None else None
@@ -87,11 +87,11 @@ class Access:
             logger.exception("request %s failed", request.state.request_id)
             raise fault(request.state.request_id) from None
         if wait := self.rates.wait(key.id if key else str(address)):
-            raise Refused("RATE_LIMITED", "Too many requests", {"retry_after": math.ceil(wait)})
+            raise RequestError("RATE_LIMITED", "Too many requests", {"retry_after": math.ceil(wait)})
         if presented is not None and key is None:
-            raise Refused("UNAUTHENTICATED", "The API key is unknown, revoked or expired")
+            raise RequestError("UNAUTHENTICATED", "The API key is unknown, revoked or expired")
         if key is None and self.args.require_keys:
-            raise Refused("UNAUTHENTICATED", "Send an API key as Authorization: Bearer KEY or X-API-Key: KEY")
+            raise RequestError("UNAUTHENTICATED", "Send an API key as Authorization: Bearer KEY or X-API-Key: KEY")
         return key
 
     def _note(self, request: Request, wanted: RequestedRoute | None, address: str | None, status: int | None) -> None:
@@ -147,10 +147,10 @@ def _presented(headers: Mapping[str, str]) -> str | None:
     return credentials.strip() if scheme.lower() == "bearer" else None
 
 
-def _forbidden(wanted: RequestedRoute, key: Key) -> Refused | None:
+def _forbidden(wanted: RequestedRoute, key: Key) -> RequestError | None:
     """Return why `key` is not allowed to make the request, or None."""
     if wanted.need.scope not in key.scopes:
-        return Refused("FORBIDDEN", f"The API key does not have the scope {wanted.need.scope}")
+        return RequestError("FORBIDDEN", f"The API key does not have the scope {wanted.need.scope}")
     if not wanted.need.reached_by(key, wanted.collection):
-        return Refused("FORBIDDEN", "The API key has no access to this collection")
+        return RequestError("FORBIDDEN", "The API key has no access to this collection")
     return None

@@ -14,7 +14,8 @@ import httpx
 
 from api.public_ip import IPAddress, is_public
 from api.settings import AddressArgs
-from imaging.refused import Refused, too_large
+from imaging.photo_errors import too_large
+from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
 
@@ -69,10 +70,10 @@ class Addresses:
         """Fetch an http or https URL.
 
         Raises:
-            Refused: ``URL_NOT_ALLOWED``, ``DOWNLOAD_FAILED`` or ``IMAGE_TOO_LARGE``.
+            RequestError: ``URL_NOT_ALLOWED``, ``DOWNLOAD_FAILED`` or ``IMAGE_TOO_LARGE``.
         """
         if not self._args.addresses:
-            raise Refused("URL_NOT_ALLOWED", "Fetching photos by URL is disabled; send the photo as base64")
+            raise RequestError("URL_NOT_ALLOWED", "Fetching photos by URL is disabled; send the photo as base64")
         first = target = _parse(url)
         try:
             async with asyncio.timeout(self._args.timeout):
@@ -107,7 +108,7 @@ class Addresses:
             raise _failed(url, "The connection was lost while fetching the URL", error) from None
 
     async def _check(self, url: httpx.URL) -> list[IPAddress]:
-        """Return the IP addresses of the URL's host. Raises `Refused` unless it and all of them are allowed."""
+        """Return the IP addresses of the URL's host. Raises `RequestError` unless it and all of them are allowed."""
         if url.scheme not in _PORTS:
             raise _not_allowed(url, "Only http and https URLs are supported")
         if url.userinfo:
@@ -195,15 +196,15 @@ def _name(url: httpx.URL) -> str:
     return url.raw_host.decode().removesuffix(".")
 
 
-def _not_allowed(url: httpx.URL | None, message: str, *causes: object) -> Refused:
-    return _logged(url, Refused("URL_NOT_ALLOWED", message), causes)
+def _not_allowed(url: httpx.URL | None, message: str, *causes: object) -> RequestError:
+    return _logged(url, RequestError("URL_NOT_ALLOWED", message), causes)
 
 
-def _failed(url: httpx.URL, message: str, *causes: object) -> Refused:
-    return _logged(url, Refused("DOWNLOAD_FAILED", message), causes)
+def _failed(url: httpx.URL, message: str, *causes: object) -> RequestError:
+    return _logged(url, RequestError("DOWNLOAD_FAILED", message), causes)
 
 
-def _logged(url: httpx.URL | None, refused: Refused, causes: Sequence[object]) -> Refused:
+def _logged(url: httpx.URL | None, refused: RequestError, causes: Sequence[object]) -> RequestError:
     logger.info("Not fetching %s: %s", _shown(url), ", ".join(map(str, (refused, *causes))))
     return refused
 

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import page
 from api.errors import Refuse
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 ALWAYS = frozenset(
     {"/", "/health", "/livez", "/readyz", "/api/v1/health", "/docs", "/redoc", "/openapi.json", *page.PATHS}
@@ -37,7 +37,7 @@ class Admission:
             return await self.app(scope, receive, send)
         if self._running >= self.most:
             message = "The service has reached its limit of concurrent requests; try again shortly"
-            return await self.refuse(Request(scope), Refused("OVERLOADED", message))(scope, receive, send)
+            return await self.refuse(Request(scope), RequestError("OVERLOADED", message))(scope, receive, send)
         self._running += 1
         try:
             await self.app(scope, receive, send)

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 OPEN = "/api/v1/"
 """Path prefix open to cross-site requests: the DeepFace contract only. The gallery is never open to other sites."""
@@ -22,11 +22,11 @@ def refuse_other_sites(request: Request) -> None:
     and on localhost.
 
     Raises:
-        Refused: ``FORBIDDEN``.
+        RequestError: ``FORBIDDEN``.
     """
     is_open = request.method in _READS or request.scope["path"].startswith(OPEN)
     if not is_open and request.headers.get("sec-fetch-site") == "cross-site":
-        raise Refused("FORBIDDEN", "Cross-site requests are not allowed on this route")
+        raise RequestError("FORBIDDEN", "Cross-site requests are not allowed on this route")
 
 
 class _Cors(CORSMiddleware):

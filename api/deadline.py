@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import Refuse
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +44,4 @@ class Deadline:
             if answered or not timeout.expired():
                 raise
             message = f"The request timed out after {self.seconds:g} seconds"
-            await self.refuse(Request(scope), Refused("TIMEOUT", message))(scope, receive, send)
+            await self.refuse(Request(scope), RequestError("TIMEOUT", message))(scope, receive, send)

@@ -13,13 +13,13 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
 
-ErrorAnswer = Callable[[Refused, str], tuple[int, dict[str, Any]]]
+ErrorAnswer = Callable[[RequestError, str], tuple[int, dict[str, Any]]]
 """Turns an error and a request id into a status and a body."""
-Refuse = Callable[[Request, Refused], Response]
+Refuse = Callable[[Request, RequestError], Response]
 """Builds the response to a rejected request."""
 
 GENERAL_STATUSES = {
@@ -81,7 +81,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 """OpenAPI responses of routes whose errors have the envelope."""
 
 
-def envelope(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
+def envelope(refused: RequestError, request_id: str) -> tuple[int, dict[str, Any]]:
     """Return the status and body of an error outside the older contracts."""
     error = {"code": refused.code, "message": refused.message, "details": refused.details}
     return STATUSES.get(refused.code, 422), {"error": error, "request_id": request_id}
@@ -99,7 +99,7 @@ def request_id_of(headers: Mapping[str, str]) -> str:
 
 
 def response(
-    forms: Mapping[str, ErrorAnswer], request: Request, refused: Refused, headers: Mapping[str, str] | None = None
+    forms: Mapping[str, ErrorAnswer], request: Request, refused: RequestError, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     """Build an error response. `forms` maps the first path segment to a contract's format; others get the envelope.
 
@@ -107,7 +107,7 @@ def response(
     """
     request.state.error_code = refused.code
     form = forms.get(request.url.path.split("/")[1], envelope)
-    shown = Refused(refused.code, _printable(refused.message), refused.details)
+    shown = RequestError(refused.code, _printable(refused.message), refused.details)
     status, body = form(shown, request.state.request_id)
     added = dict(headers or {})
     if refused.code == "UNAUTHENTICATED":
@@ -117,30 +117,30 @@ def response(
     return JSONResponse(body, status, added)
 
 
-def fault(request_id: str) -> Refused:
+def fault(request_id: str) -> RequestError:
     """Return the error for an internal error. Details are only logged."""
-    return Refused("INTERNAL_ERROR", f"Internal error; quote request id {request_id}")
+    return RequestError("INTERNAL_ERROR", f"Internal error; quote request id {request_id}")
 
 
 def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
     """Register exception handlers that respond with `response`."""
     answer = partial(response, forms)
 
-    @app.exception_handler(Refused)
-    async def on_refused(request: Request, refused: Refused) -> JSONResponse:
+    @app.exception_handler(RequestError)
+    async def on_refused(request: Request, refused: RequestError) -> JSONResponse:
         return answer(request, refused)
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        return answer(request, Refused("INVALID_REQUEST", _first_problem(error)))
+        return answer(request, RequestError("INVALID_REQUEST", _first_problem(error)))
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> JSONResponse:
         # FastAPI wraps any error raised while it reads a body.
-        if isinstance(error.__cause__, Refused):
+        if isinstance(error.__cause__, RequestError):
             return answer(request, error.__cause__)
         code = _HTTP_CODES.get(error.status_code, "INVALID_REQUEST")
-        return answer(request, Refused(code, str(error.detail)), error.headers)
+        return answer(request, RequestError(code, str(error.detail)), error.headers)
 
     @app.exception_handler(Exception)
     async def on_fault(request: Request, error: Exception) -> JSONResponse:

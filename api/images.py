@@ -7,7 +7,8 @@ import pybase64
 from fastapi import UploadFile
 
 from api.service import Service
-from imaging.refused import Refused, too_large
+from imaging.photo_errors import too_large
+from project.request_error import RequestError
 
 _DATA_URL = re.compile(r'\s*data:((?:[^,"]|"[^"]*"){0,1000}),', re.IGNORECASE)
 _BASE64 = re.compile(r"; *base64 *$", re.IGNORECASE)
@@ -20,7 +21,7 @@ async def from_field(field: str, service: Service) -> bytes:
     """Get the photo from a field that holds a URL or base64.
 
     Raises:
-        Refused: see `from_base64` and `Addresses.fetch`.
+        RequestError: see `from_base64` and `Addresses.fetch`.
     """
     if _ADDRESS.match(field):
         return await service.addresses.fetch(field)
@@ -33,7 +34,7 @@ def from_base64(field: str, max_bytes: int) -> bytes:
     Base64 may use either alphabet, contain whitespace and lack padding.
 
     Raises:
-        Refused: ``IMAGE_TOO_LARGE``, before anything is decoded; ``INVALID_IMAGE`` if it is not base64.
+        RequestError: ``IMAGE_TOO_LARGE``, before anything is decoded; ``INVALID_IMAGE`` if it is not base64.
     """
     if url := _DATA_URL.match(field):
         media_type, field = url[1], field[url.end() :]
@@ -59,7 +60,7 @@ def from_base64(field: str, max_bytes: int) -> bytes:
         padding = b"" if text.endswith(b"=") else b"=" * (-len(text) % 4)
         return pybase64.b64decode(text + padding, validate=True)
     except ValueError:
-        raise Refused("INVALID_IMAGE", "The image is neither a URL nor valid base64") from None
+        raise RequestError("INVALID_IMAGE", "The image is neither a URL nor valid base64") from None
 
 
 def _fits(base64: str | bytes, max_bytes: int) -> bool:
@@ -85,7 +86,7 @@ async def from_upload(file: UploadFile, max_bytes: int) -> bytes:
     """Read the photo in a form's file.
 
     Raises:
-        Refused: ``IMAGE_TOO_LARGE``.
+        RequestError: ``IMAGE_TOO_LARGE``.
     """
     if file.size is None or file.size > max_bytes:
         raise too_large(max_bytes)

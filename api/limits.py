@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import request_id_of
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 BODY_PAUSE_S = 8.0
 """Maximum time between two chunks of a body, in seconds. HAProxy applies the same limit to the first chunk."""
@@ -28,7 +28,7 @@ class RequestBounds:
     keys. A body that stalls is rejected after `BODY_PAUSE_S`, which frees its slot.
 
     Attributes:
-        app: the inner app. Reading a body that is too large raises `Refused` in it.
+        app: the inner app. Reading a body that is too large raises `RequestError` in it.
         max_body: maximum size of a body, in bytes.
     """
 
@@ -51,7 +51,7 @@ class RequestBounds:
                 async with asyncio.timeout(None if whole else BODY_PAUSE_S):
                     message = await receive()
             except TimeoutError:
-                raise Refused("REQUEST_TIMEOUT", "Timed out waiting for the rest of the request body") from None
+                raise RequestError("REQUEST_TIMEOUT", "Timed out waiting for the rest of the request body") from None
             whole = not message.get("more_body", False)
             body = message.get("body", b"")
             read += len(body)
@@ -62,7 +62,7 @@ class RequestBounds:
                 values += _count(body, b",[{")
                 keys += _count(body, b":")
                 if values > MAX_VALUES or keys > MAX_KEYS:
-                    raise Refused(
+                    raise RequestError(
                         "BODY_TOO_LARGE",
                         f"The JSON body exceeds the limit of {MAX_VALUES} values or {MAX_KEYS} keys",
                     )
@@ -80,8 +80,8 @@ class RequestBounds:
             if not answered:
                 raise
 
-    def _too_large(self) -> Refused:
-        return Refused("BODY_TOO_LARGE", f"The request body exceeds the limit of {self.max_body} bytes")
+    def _too_large(self) -> RequestError:
+        return RequestError("BODY_TOO_LARGE", f"The request body exceeds the limit of {self.max_body} bytes")
 
 
 def _count(body: bytes, signs: bytes) -> int:

@@ -12,8 +12,8 @@ from pydantic import Field
 from api.embeddings import EmbeddingPair
 from api.service import Service
 from graphs.stages import embedding_kind
-from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
+from project.request_error import RequestError
 
 CONTRACT_DIMENSIONS = 512
 """Length of an embedding in the contracts of the FaceNet and DeepFace services."""
@@ -42,7 +42,7 @@ def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, 
         role: role of the contract's embedder.
 
     Raises:
-        Refused: ``INVALID_REQUEST`` if the embeddings do not come from the contract's model or differ in length.
+        RequestError: ``INVALID_REQUEST`` if the embeddings do not come from the contract's model or differ in length.
     """
     sizes = {role: embedding_kind(stage).size for role, stage in service.stages.of(EMBEDDER.name).items()}
     first, second = pair.vectors()
@@ -50,7 +50,7 @@ def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, 
         first = _unpadded("embedding1", first, sizes[role], {*sizes.values()})
         second = _unpadded("embedding2", second, sizes[role], {*sizes.values()})
     if len(first) != len(second):
-        raise Refused(
+        raise RequestError(
             "INVALID_REQUEST",
             f"embedding1 has {len(first)} numbers and embedding2 has {len(second)}; they must have the same length",
         )
@@ -63,7 +63,7 @@ def _unpadded(name: str, vector: Vector, size: int, sizes: set[int]) -> Vector:
         return vector
     used = int(np.flatnonzero(vector)[-1]) + 1
     if used > size:
-        raise Refused(
+        raise RequestError(
             "INVALID_REQUEST",
             f"{name} comes from a different model: this model's embeddings have {size} numbers, "
             f"but {name} has nonzero values after them",

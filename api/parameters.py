@@ -17,7 +17,7 @@ from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 _NO_BODY = (b"", b"{}")
 """Bodies that count as empty: some clients always send ``{}``."""
@@ -42,12 +42,14 @@ class _Place:
             shown = name[:64]
             if name in self.names:
                 if count > 1 and not self.names[name]:
-                    raise Refused("INVALID_REQUEST", f"{shown} is repeated {count} times {self.where}; send it once")
+                    raise RequestError(
+                        "INVALID_REQUEST", f"{shown} is repeated {count} times {self.where}; send it once"
+                    )
             elif strict and name in other.names:
-                raise Refused("INVALID_REQUEST", f"{shown} belongs {other.where}, not {self.where}")
+                raise RequestError("INVALID_REQUEST", f"{shown} belongs {other.where}, not {self.where}")
             elif strict:
                 known = ", ".join(self.names) or "none"
-                raise Refused("INVALID_REQUEST", f"Unknown parameter {shown} {self.where}; available: {known}")
+                raise RequestError("INVALID_REQUEST", f"Unknown parameter {shown} {self.where}; available: {known}")
 
 
 class CheckedRoute(APIRoute):
@@ -70,9 +72,9 @@ class CheckedRoute(APIRoute):
             query.check((name for name, _ in request.query_params.multi_items()), body, self.strict)
             if self.body_field is None:
                 if self.strict and await _has_body(request):
-                    raise Refused("INVALID_REQUEST", "This route does not accept a request body")
+                    raise RequestError("INVALID_REQUEST", "This route does not accept a request body")
             elif _COMPRESSIONS.search(coding := request.headers.get("content-encoding", "")):
-                raise Refused(
+                raise RequestError(
                     "INVALID_REQUEST", f"Content-Encoding {coding[:64]} is not supported; send the body uncompressed"
                 )
             return await answer(_CheckedRequest(request, query, body, self.strict))
@@ -94,25 +96,25 @@ class _CheckedRequest(Request):
         self._query, self._fields, self._strict = query, body, strict
 
     async def body(self) -> bytes:
-        """Read the body of a JSON route. Raises `Refused` if the header declares another type."""
+        """Read the body of a JSON route. Raises `RequestError` if the header declares another type."""
         read = await super().body()
         if read and not _is_json(self._content_type):
             raise self._needs("application/json")
         return read
 
     async def json(self) -> Any:
-        """Parse the body. Raises `Refused` if an object repeats a key: Python would keep only the last value."""
+        """Parse the body. Raises `RequestError` if an object repeats a key: Python would keep only the last value."""
         body = await self.body()
         try:
             return json.loads(body, object_pairs_hook=_once)
         except json.JSONDecodeError:
             raise
         except UnicodeDecodeError:
-            raise Refused("INVALID_REQUEST", "The JSON body is not valid UTF-8") from None
+            raise RequestError("INVALID_REQUEST", "The JSON body is not valid UTF-8") from None
         except RecursionError:
-            raise Refused("INVALID_REQUEST", "The JSON body is nested too deeply") from None
+            raise RequestError("INVALID_REQUEST", "The JSON body is nested too deeply") from None
         except ValueError:
-            raise Refused("INVALID_REQUEST", "A number in the JSON body has too many digits") from None
+            raise RequestError("INVALID_REQUEST", "A number in the JSON body has too many digits") from None
 
     async def _get_form(self, **limits: Any) -> FormData:
         is_form = self._content_type.get_content_type() in _FORMS
@@ -121,7 +123,7 @@ class _CheckedRequest(Request):
         form = await super()._get_form(**limits)
         try:
             self._fields.check((name for name, _ in form.multi_items()), self._query, self._strict)
-        except Refused:
+        except RequestError:
             await form.close()
             raise
         return form
@@ -132,9 +134,9 @@ class _CheckedRequest(Request):
         message["content-type"] = self.headers.get("content-type", "")
         return message
 
-    def _needs(self, wanted: str) -> Refused:
+    def _needs(self, wanted: str) -> RequestError:
         given = self.headers.get("content-type") or "none"
-        return Refused("INVALID_REQUEST", f"Content-Type must be {wanted}, not {given[:64]}")
+        return RequestError("INVALID_REQUEST", f"Content-Type must be {wanted}, not {given[:64]}")
 
 
 async def _has_body(request: Request) -> bool:
@@ -146,7 +148,7 @@ async def _has_body(request: Request) -> bool:
             if len(read) > max(map(len, _NO_BODY)):
                 return True
     except ClientDisconnect:
-        raise Refused("INVALID_REQUEST", "The connection was closed before the request was complete") from None
+        raise RequestError("INVALID_REQUEST", "The connection was closed before the request was complete") from None
     return read not in _NO_BODY
 
 

@@ -16,7 +16,7 @@ from deployments.usage import Usage
 from gallery.disk import is_full
 from gallery.location import Location
 from gallery.settings import GalleryArgs
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
 
@@ -55,19 +55,19 @@ class GalleryWriter:
         ]
 
     async def call(self, operation: str, *args: Any, **options: Any) -> Any:
-        """Perform an operation of `GalleryChanges`. `Refused` is returned, not raised.
+        """Perform an operation of `GalleryChanges`. `RequestError` is returned, not raised.
 
         The operation completes even if the caller is cancelled, so no change is left half done.
         """
         try:
             return await asyncio.shield(getattr(self._writer, operation)(*args, **options))
-        except Refused as refused:
+        except RequestError as refused:
             return refused
         except (RuntimeError, OSError) as error:
             if not is_full(error):
                 raise
             logger.exception("gallery: the disk is full")
-            return Refused("STORAGE_FULL", "The gallery's disk is full; nothing was changed")
+            return RequestError("STORAGE_FULL", "The gallery's disk is full; nothing was changed")
 
     async def ready(self) -> None:
         """Return. The replica responds only once the gallery is open."""
@@ -115,10 +115,10 @@ class GalleryReader:
         self._timer = asyncio.create_task(self._check_every(CHECK_PERIOD_S))
 
     async def call(self, operation: str, *args: Any, **options: Any) -> Any:
-        """Perform an operation of `GalleryReads`. `Refused` is returned, not raised."""
+        """Perform an operation of `GalleryReads`. `RequestError` is returned, not raised."""
         try:
             return await getattr(self._reader, operation)(*args, **options)
-        except Refused as refused:
+        except RequestError as refused:
             return refused
 
     def record_autoscaling_stats(self) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Call stages in a deployment's replicas or inside this process.
 
-Callers raise failures as `Refused`, record calls for the request, and watch readiness.
+Callers raise failures as `RequestError`, record calls for the request, and watch readiness.
 """
 
 import logging
@@ -13,8 +13,8 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from deployments.readiness import Readiness
 from graphs.stages import DetectionRequest
-from imaging.refused import Refused
 from models.card import Card
+from project.request_error import RequestError
 from telemetry.call_window import CallWindow
 from telemetry.request_record import StageCall, TimedAnswer, record_call
 from telemetry.tracing import isolate_spans
@@ -25,8 +25,8 @@ Answer = TypeVar("Answer")
 Question = TypeVar("Question")
 Asks = TypeVar("Asks", contravariant=True)
 
-Attempt = Callable[[], Awaitable[Answer | TimedAnswer[Answer] | Refused]]
-"""Makes one call and returns the result or the stage's `Refused`. Called again if the replica died."""
+Attempt = Callable[[], Awaitable[Answer | TimedAnswer[Answer] | RequestError]]
+"""Makes one call and returns the result or the stage's `RequestError`. Called again if the replica died."""
 
 
 class Replica(Protocol[Asks, Answer]):
@@ -72,7 +72,7 @@ class Caller:
             size: number of photos or faces in the call.
 
         Raises:
-            Refused: by the stage, or ``UNAVAILABLE`` if no replica is available or the replica dies. Other
+            RequestError: by the stage, or ``UNAVAILABLE`` if no replica is available or the replica dies. Other
                 errors of the stage are raised unchanged.
         """
         started, answer, failure, repeated = time.perf_counter(), None, "", False
@@ -91,7 +91,7 @@ class Caller:
         except (BackPressureError, DeploymentUnavailableError, RayActorError) as error:
             failure = type(error).__name__
             logger.warning("the stage %s is not available: %r", self.role, error)
-            raise Refused("UNAVAILABLE", f"The stage {self.role} is not available; try again shortly") from error
+            raise RequestError("UNAVAILABLE", f"The stage {self.role} is not available; try again shortly") from error
         except BaseException as error:
             failure = type(error).__name__
             raise
@@ -102,7 +102,7 @@ class Caller:
         self.readiness.answered()
         if isinstance(answer, TimedAnswer):
             return answer.answer
-        if isinstance(answer, Refused):
+        if isinstance(answer, RequestError):
             raise answer
         return answer
 

@@ -11,7 +11,7 @@ from ray.exceptions import RayError
 from deployments.decisions import published
 from deployments.settings import INGRESS
 from deployments.stage import Caller, StageCaller
-from imaging.refused import Refused
+from project.request_error import RequestError
 from telemetry.brief_cache import BriefCache
 from telemetry.call_window import CallWindow
 from telemetry.status import Autoscaling, Replicas, StageStatus
@@ -40,7 +40,7 @@ class Controller:
         """Return the replicas of each deployment.
 
         Raises:
-            Refused: ``UNAVAILABLE`` if the controller does not respond in time or does not know the application.
+            RequestError: ``UNAVAILABLE`` if the controller does not respond in time or does not know the application.
         """
         try:
             async with asyncio.timeout(CONTROLLER_TIMEOUT_S):
@@ -48,7 +48,7 @@ class Controller:
             deployments = details["applications"][self._application]["deployments"]
         except (RayError, TimeoutError, KeyError) as error:
             logger.warning("Serve's controller does not report its replicas: %r", error)
-            raise Refused("UNAVAILABLE", "Ray Serve's controller is not responding; try again shortly") from error
+            raise RequestError("UNAVAILABLE", "Ray Serve's controller is not responding; try again shortly") from error
         return {name: _replicas(each) for name, each in deployments.items()}
 
     async def decisions(self) -> dict[str, Autoscaling]:
@@ -76,7 +76,7 @@ class ServeStatus:
         self._requests = requests
 
     async def __call__(self) -> list[StageStatus]:
-        """Return the status of each; raises `Refused` as `Controller.replicas` does."""
+        """Return the status of each; raises `RequestError` as `Controller.replicas` does."""
         replicas, decisions, statuses = await self._replicas(), await self._decisions(), []
         for caller in self._callers:
             role, card, name, host = None, None, caller.host, caller.host

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from graphs.faces import ExaminedPhoto, faces
 from graphs.stages import DetectorStage, FaceStage
 from imaging.pick import PROMINENT
-from imaging.refused import Refused
 from models.errors import ModelError
+from project.request_error import RequestError
 
 Answers = NDArray[np.float64]
 """One row per photo: an embedding (photos, size), or a live probability (photos, 1). NaN for a photo without a face."""
@@ -19,7 +19,7 @@ Answers = NDArray[np.float64]
 
 def examine(
     photos: Iterable[Path], detector: DetectorStage, networks: Sequence[FaceStage]
-) -> list[ExaminedPhoto | Refused]:
+) -> list[ExaminedPhoto | RequestError]:
     """Run `networks` on the prominent face of each photo, one photo at a time.
 
     Returns:
@@ -29,7 +29,7 @@ def examine(
         ModelError: a photo cannot be read.
     """
 
-    async def examined() -> list[ExaminedPhoto | Refused]:
+    async def examined() -> list[ExaminedPhoto | RequestError]:
         return [(await faces(detector, [_read(photo)], PROMINENT, networks)).photos[0] for photo in photos]
 
     return asyncio.run(examined())
@@ -51,8 +51,8 @@ def answers(photos: Iterable[Path], detector: DetectorStage, network: FaceStage)
     return np.stack([missing if each is None else each for each in found])
 
 
-def _answer(examined: ExaminedPhoto | Refused, role: str) -> NDArray[np.float64] | None:
-    if isinstance(examined, Refused) or not examined.asked:
+def _answer(examined: ExaminedPhoto | RequestError, role: str) -> NDArray[np.float64] | None:
+    if isinstance(examined, RequestError) or not examined.asked:
         return None
     return np.atleast_1d(examined.readings[role][0]).astype(np.float64)
 

@@ -11,8 +11,8 @@ from graphs.faces import ExaminedPhoto
 from graphs.flow_settings import FlowSettings
 from graphs.gate import Reason, attribute_reasons, reasons
 from graphs.stages import DetectorStage, FaceStage
-from imaging.refused import Refused
 from models.card import Card
+from project.request_error import RequestError
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def count_reasons(
         ModelError: a photo cannot be read.
     """
     examined = examine(photos, detector, attributes)
-    undecoded = Counter(each.code for each in examined if isinstance(each, Refused))
+    undecoded = Counter(each.code for each in examined if isinstance(each, RequestError))
     found = [each for each in examined if isinstance(each, ExaminedPhoto) and each.asked]
     judged = [_judged(each, detector, attributes, settings) for each in found]
     counts = Counter(reason for each in judged for reason in each)

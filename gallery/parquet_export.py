@@ -20,8 +20,8 @@ from gallery.reader import Reader
 from gallery.records import Collection, EmbeddingKind
 from gallery.tables import description, faces_schema
 from gallery.transfer import Report, TransferError, batches, collections_at, first_line, read_one_version
-from imaging.refused import Refused
 from project.files import atomic
+from project.request_error import RequestError
 
 MAX_SIZE = 2**16
 """Maximum length of an embedding in a file."""
@@ -57,7 +57,7 @@ async def export_gallery(location: Location, folder: Path, names: Sequence[str],
 
     Raises:
         TransferError: there is no gallery, or the folder is not empty.
-        Refused: ``COLLECTION_NOT_FOUND``.
+        RequestError: ``COLLECTION_NOT_FOUND``.
     """
     await collections_at(location)
     reader = Reader(location, 0)
@@ -128,7 +128,7 @@ def import_errors(path: Path) -> Iterator[None]:
     """Raise a `TransferError` that names the file for any error in the block."""
     try:
         yield
-    except (OSError, ValueError, Refused, pa.ArrowException) as error:
+    except (OSError, ValueError, RequestError, pa.ArrowException) as error:
         raise TransferError(f"{path} cannot be imported: {first_line(error)}") from error
 
 

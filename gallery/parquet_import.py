@@ -40,8 +40,8 @@ async def import_files(
 
     Raises:
         TransferError: a file is damaged or not an export, or two files contradict each other.
-        Refused: ``EMBEDDING_CONTRACT_MISMATCH`` or ``COLLECTION_EXISTS``: the gallery has a collection of this name
-            with another kind of embeddings.
+        RequestError: ``EMBEDDING_CONTRACT_MISMATCH`` or ``COLLECTION_EXISTS``: the gallery has a collection of this
+            name with another kind of embeddings.
     """
     files = [read_export(path) for path in _files(paths)]
     if into is not None:

@@ -28,7 +28,7 @@ from gallery.records import (
 )
 from gallery.snapshot import Snapshot
 from gallery.tables import UNREADABLE, one_of
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
 
@@ -67,7 +67,7 @@ class Reader:
         """Return the collection called `name`.
 
         Raises:
-            Refused: ``COLLECTION_NOT_FOUND``.
+            RequestError: ``COLLECTION_NOT_FOUND``.
         """
         try:
             return (await self._latest()).collections[name]
@@ -84,7 +84,7 @@ class Reader:
         for collection in await self.collections():
             try:
                 await self._read(collection, FaceTable.check)
-            except Refused as refused:
+            except RequestError as refused:
                 if refused.code == "COLLECTION_UNREADABLE":
                     names.append(collection.name)
         return names
@@ -93,7 +93,7 @@ class Reader:
         """Return the size of `collection`. Reads the subject of every face.
 
         Raises:
-            Refused: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``, as all methods below.
+            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``, as all methods below.
         """
 
         async def ask(faces: FaceTable) -> Statistics:
@@ -132,12 +132,12 @@ class Reader:
         """Return the faces of `subject` in the order of their enrolment.
 
         Raises:
-            Refused: ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
+            RequestError: ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
         """
         where = one_of("subject_key", [subject_key(subject)])
         found = await self._columns(collection, ["id", "subject", "label", "created"], where)
         if not found.num_rows:
-            raise Refused("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
+            raise RequestError("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
         return _records(StoredFace, found.sort_by("created"))
 
     async def find(
@@ -152,7 +152,7 @@ class Reader:
             count: at least 1.
 
         Raises:
-            Refused: ``COLLECTION_NOT_FOUND``, ``EMBEDDING_CONTRACT_MISMATCH`` or ``INVALID_EMBEDDING``.
+            RequestError: ``COLLECTION_NOT_FOUND``, ``EMBEDDING_CONTRACT_MISMATCH`` or ``INVALID_EMBEDDING``.
         """
         collection = await self.collection(name)
         if contract != collection.kind.contract:
@@ -196,8 +196,8 @@ class Reader:
         """Return the result of `ask` on the collection's table, which is reopened once if that fails.
 
         Raises:
-            Refused: ``COLLECTION_NOT_FOUND``; ``COLLECTION_UNREADABLE`` if the reopened table fails as well; or raised
-                by `ask`.
+            RequestError: ``COLLECTION_NOT_FOUND``; ``COLLECTION_UNREADABLE`` if the reopened table fails as well; or
+                raised by `ask`.
         """
         snapshot = self._snapshot
         if snapshot is None or collection.table not in snapshot.faces:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 MAX_SUBJECT = 512
 """Maximum length of a subject's id, in characters."""
@@ -159,14 +159,14 @@ def subject_key(subject: str) -> str:
     """Return 32 hex digits that identify a subject in filters, where a client's text must never appear.
 
     Raises:
-        Refused: ``INVALID_SUBJECT``.
+        RequestError: ``INVALID_SUBJECT``.
     """
     if not 1 <= len(subject) <= MAX_SUBJECT:
-        raise Refused("INVALID_SUBJECT", f"Subject id must have 1 to {MAX_SUBJECT} characters")
+        raise RequestError("INVALID_SUBJECT", f"Subject id must have 1 to {MAX_SUBJECT} characters")
     try:
         return digest(subject)
     except UnicodeEncodeError:
-        raise Refused("INVALID_SUBJECT", "Subject id must be encodable as UTF-8") from None
+        raise RequestError("INVALID_SUBJECT", "Subject id must be encodable as UTF-8") from None
 
 
 def normalised(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -176,32 +176,32 @@ def normalised(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
         values: float32 (size).
 
     Raises:
-        Refused: ``INVALID_EMBEDDING``: it has another size, is not finite, or is zero.
+        RequestError: ``INVALID_EMBEDDING``: it has another size, is not finite, or is zero.
     """
     if values.shape != (size,):
-        raise Refused(
+        raise RequestError(
             "INVALID_EMBEDDING", f"The embedding has {values.size} numbers, but the collection requires {size}"
         )
     wide = values.astype(np.float64)
     length = float(np.linalg.norm(wide))
     if not 1e-6 < length < np.inf:
-        raise Refused("INVALID_EMBEDDING", "The embedding is zero or not finite")
+        raise RequestError("INVALID_EMBEDDING", "The embedding is zero or not finite")
     return (wide / length).astype(np.float32)
 
 
-def not_found(name: str) -> Refused:
+def not_found(name: str) -> RequestError:
     """Return the error for a collection that does not exist."""
-    return Refused("COLLECTION_NOT_FOUND", f"There is no collection called {name}")
+    return RequestError("COLLECTION_NOT_FOUND", f"There is no collection called {name}")
 
 
-def unreadable(name: str) -> Refused:
+def unreadable(name: str) -> RequestError:
     """Return the error for a collection whose files are damaged or missing. The cause is only logged."""
-    return Refused("COLLECTION_UNREADABLE", f"The files of the collection {name} cannot be read")
+    return RequestError("COLLECTION_UNREADABLE", f"The files of the collection {name} cannot be read")
 
 
-def contract_mismatch(collection: Collection) -> Refused:
+def contract_mismatch(collection: Collection) -> RequestError:
     """Return the error for embeddings that cannot be compared with the embeddings of `collection`."""
-    return Refused(
+    return RequestError(
         "EMBEDDING_CONTRACT_MISMATCH",
         f"Collection {collection.name} contains embeddings of {collection.kind.model} (contract "
         f"{collection.kind.contract}); these come from a different model. To move the collection to another model, run "

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gallery.operations import GalleryReads
 from gallery.records import Statistics
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class SizeCounter:
                 counted = self._known.get(collection.table)
                 if counted is None or counted.faces != await self._reader.count(collection):
                     counted = await self._reader.statistics(collection)
-            except Refused:
+            except RequestError:
                 # Damaged, which `Reader.unreadable` reports, or just dropped.
                 continue
             known[collection.table] = counted

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 _FILLERS = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180b\u180c\u180d\u180f"
@@ -20,10 +20,10 @@ def refuse_blank(subject: str) -> None:
     """Check that an id to enrol has a visible character. Blank ids enrolled earlier can still be listed and deleted.
 
     Raises:
-        Refused: ``INVALID_SUBJECT``.
+        RequestError: ``INVALID_SUBJECT``.
     """
     if all(each in _FILLERS or unicodedata.category(each) in _BLANK for each in subject):
-        raise Refused("INVALID_SUBJECT", "Subject id must contain at least one visible character")
+        raise RequestError("INVALID_SUBJECT", "Subject id must contain at least one visible character")
 
 
 def look_of(subject: str) -> str:

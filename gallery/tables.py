@@ -11,7 +11,7 @@ from lancedb import AsyncTable
 from numpy.typing import NDArray
 
 from gallery.records import Collection, EmbeddingKind, digest, normalised, subject_key
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 REGISTRY = "collections"
 """Name of the table that lists the collections."""
@@ -85,7 +85,7 @@ def face_rows(faces: Sequence[FaceRow], size: int, commit: int, request: tuple[s
         request: idempotency key and digest of the request.
 
     Raises:
-        Refused: ``INVALID_EMBEDDING`` or ``INVALID_SUBJECT``.
+        RequestError: ``INVALID_EMBEDDING`` or ``INVALID_SUBJECT``.
     """
     ids, subjects, labels, created, vectors = map(list, zip(*faces, strict=True))
     # Scaling an exported embedding again changes no bit of it: with 128 numbers or more, rounding errors cancel out.
@@ -127,10 +127,10 @@ async def is_repeated(table: AsyncTable, request: tuple[str, str]) -> bool:
         request: idempotency key and digest of the request.
 
     Raises:
-        Refused: ``IDEMPOTENCY_KEY_REUSED``: the key was used for a different request.
+        RequestError: ``IDEMPOTENCY_KEY_REUSED``: the key was used for a different request.
     """
     key, request_digest = digest(request[0]), request[1]
     found = await rows(table, one_of("request", [key]), ["request_digest"])
     if any(row["request_digest"] != request_digest for row in found):
-        raise Refused("IDEMPOTENCY_KEY_REUSED", "This idempotency key was already used for a different request")
+        raise RequestError("IDEMPOTENCY_KEY_REUSED", "This idempotency key was already used for a different request")
     return bool(found)

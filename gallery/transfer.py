@@ -10,7 +10,7 @@ from lancedb import AsyncConnection, AsyncTable
 from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import Collection
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 BATCH = 4096
 """Number of faces read and written at a time, and committed at a time by an import."""
@@ -77,5 +77,5 @@ async def batches(table: AsyncTable, schema: pa.Schema, what: str, report: Repor
 
 def first_line(error: Exception) -> str:
     """Return the message of an error of Lance or Arrow without the positions in their source code."""
-    text = error.message if isinstance(error, Refused) else str(error)
+    text = error.message if isinstance(error, RequestError) else str(error)
     return re.split(r",? *(?:location: |/\S*\.cargo/)", (text.splitlines() or [repr(error)])[0])[0]

@@ -45,7 +45,7 @@ from gallery.tables import (
     rows,
     vectors_of,
 )
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
 
@@ -118,14 +118,14 @@ class Writer:
             exist_ok: return an existing collection of this name if its embeddings are of the same kind.
 
         Raises:
-            Refused: ``COLLECTION_EXISTS``.
+            RequestError: ``COLLECTION_EXISTS``.
         """
         async with self._lock:
             known = self._collections.get(name)
             if known is not None:
                 if exist_ok and known.kind == kind:
                     return known
-                raise Refused("COLLECTION_EXISTS", f"Collection {name} already exists")
+                raise RequestError("COLLECTION_EXISTS", f"Collection {name} already exists")
             collection = Collection(name, kind, threshold, datetime.now(UTC), f"faces-{uuid.uuid4().hex}")
             table = await self._connection.create_table(collection.table, schema=faces_schema(kind.size))
             await self._register(collection)
@@ -136,7 +136,7 @@ class Writer:
         """Set the minimum cosine similarity of a match in a collection; None for the card's threshold.
 
         Raises:
-            Refused: ``COLLECTION_NOT_FOUND``.
+            RequestError: ``COLLECTION_NOT_FOUND``.
         """
         async with self._lock:
             return await self._register(dataclasses.replace(self._collection(name), threshold=threshold))
@@ -145,7 +145,7 @@ class Writer:
         """Delete a collection with all its faces, in all versions.
 
         Raises:
-            Refused: ``COLLECTION_NOT_FOUND``.
+            RequestError: ``COLLECTION_NOT_FOUND``.
         """
         async with self._lock:
             collection = self._collection(name)
@@ -175,7 +175,7 @@ class Writer:
             One result per face, in order.
 
         Raises:
-            Refused: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``EMBEDDING_CONTRACT_MISMATCH``,
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``EMBEDDING_CONTRACT_MISMATCH``,
                 ``INVALID_EMBEDDING``, ``INVALID_SUBJECT``, or ``IDEMPOTENCY_KEY_REUSED`` for a different request.
         """
         for face in faces:
@@ -209,7 +209,7 @@ class Writer:
         """Add exported faces with their ids (32 hex digits) and times, and return how many are new.
 
         Raises:
-            Refused: as `enrol`.
+            RequestError: as `enrol`.
         """
         async with self._changing(name, contract) as (collection, table):
             vectors = vectors_of(faces["vector"], faces["vector"].type.list_size)
@@ -229,7 +229,7 @@ class Writer:
             The number of faces deleted.
 
         Raises:
-            Refused: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE`` or ``INVALID_SUBJECT``.
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE`` or ``INVALID_SUBJECT``.
         """
         keys = [subject_key(subject) for subject in subjects]
         return await self._delete(name, one_of("subject_key", keys) if keys else "false")
@@ -238,7 +238,7 @@ class Writer:
         """Delete one face, and return the number of faces deleted, 0 or 1.
 
         Raises:
-            Refused: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
+            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
         """
         if not (face_id.isascii() and face_id.isalnum()):
             return 0
@@ -248,7 +248,7 @@ class Writer:
         """Merge the small files of collections with many commits, and remove their old versions.
 
         Raises:
-            Refused: ``COLLECTION_UNREADABLE``, after all other collections have been optimised.
+            RequestError: ``COLLECTION_UNREADABLE``, after all other collections have been optimised.
         """
         names = [name for name, commits in self._commits.items() if commits >= FEW_COMMITS]
         await self._maintain(names, lambda table: maintenance.optimise(table, self._index_rows))
@@ -260,7 +260,7 @@ class Writer:
             The number of bytes freed, by collection.
 
         Raises:
-            Refused: ``COLLECTION_UNREADABLE``, after all other collections have been cleaned.
+            RequestError: ``COLLECTION_UNREADABLE``, after all other collections have been cleaned.
         """
         try:
             return await self._maintain(list(self._collections), self._clean)
@@ -277,14 +277,14 @@ class Writer:
     async def _maintain(
         self, names: Sequence[str], work: Callable[[AsyncTable], Awaitable[Answer]]
     ) -> dict[str, Answer]:
-        """Do `work` on each collection's table. Raises the first `Refused` at the end."""
+        """Do `work` on each collection's table. Raises the first `RequestError` at the end."""
         answers, problem = dict[str, Answer](), None
         for name in names:
             try:
                 async with self._changing(name) as (_, table):
                     answers[name] = await work(table)
                     self._commits[name] = 0
-            except Refused as refused:
+            except RequestError as refused:
                 # Ignore a collection that was dropped in the meantime.
                 if name in self._collections:
                     problem = problem or refused
@@ -297,7 +297,7 @@ class Writer:
         """Lock the gallery for one change of a collection's table.
 
         Raises:
-            Refused: ``COLLECTION_NOT_FOUND``, ``EMBEDDING_CONTRACT_MISMATCH`` or ``COLLECTION_UNREADABLE``.
+            RequestError: ``COLLECTION_NOT_FOUND``, ``EMBEDDING_CONTRACT_MISMATCH`` or ``COLLECTION_UNREADABLE``.
         """
         async with self._lock:
             collection = self._collection(name)

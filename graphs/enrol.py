@@ -17,7 +17,7 @@ from graphs.liveness import LivenessRule, LivenessVerdict
 from graphs.stages import DetectorStage, FaceStage
 from imaging.faces import Photo
 from imaging.pick import Pick
-from imaging.refused import Refused
+from project.request_error import RequestError
 from telemetry.request_record import count_outcome
 
 
@@ -64,7 +64,7 @@ class EnrolmentOutcome:
 
     number: int
     enrolled: Enrolled | None = None
-    refused: Refused | None = None
+    refused: RequestError | None = None
     photo: Photo | None = None
     face: int | None = None
     live: LivenessVerdict | None = None
@@ -95,12 +95,12 @@ async def enrol(
         One outcome per photo, in order; with the rule ``all``, one per face.
 
     Raises:
-        Refused: a stage is not available, or the gallery refuses the whole request.
+        RequestError: a stage is not available, or the gallery refuses the whole request.
         ValueError: a model's output is not finite.
     """
     judged: list[list[EnrolmentOutcome]] = []
 
-    def select(number: int, found: Photo | Refused) -> Sequence[int]:
+    def select(number: int, found: Photo | RequestError) -> Sequence[int]:
         judged.append(_judged(number, found, rules))
         return [outcome.face for outcome in judged[-1] if outcome.face is not None and not outcome.refused]
 
@@ -155,13 +155,13 @@ def _fit(
     return fit
 
 
-def _judged(number: int, found: Photo | Refused, rules: EnrolmentRules) -> list[EnrolmentOutcome]:
+def _judged(number: int, found: Photo | RequestError, rules: EnrolmentRules) -> list[EnrolmentOutcome]:
     """Return the outcomes of a photo's faces, as far as the detector's result decides them."""
-    if isinstance(found, Refused):
+    if isinstance(found, RequestError):
         return [EnrolmentOutcome(number, refused=found)]
     try:
         the_face(found, rules.pick)
-    except Refused as refused:
+    except RequestError as refused:
         return [EnrolmentOutcome(number, refused=refused, photo=found)]
     outcomes = []
     for face in range(len(found.faces)):
@@ -171,5 +171,5 @@ def _judged(number: int, found: Photo | Refused, rules: EnrolmentRules) -> list[
     return outcomes
 
 
-def _refusal(reason: Reason) -> Refused:
-    return Refused(reason.code, reason.message)
+def _refusal(reason: Reason) -> RequestError:
+    return RequestError(reason.code, reason.message)

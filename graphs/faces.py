@@ -14,16 +14,16 @@ from graphs.stages import DetectionRequest, DetectorStage, FaceStage
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Face, Photo, Pixels
 from imaging.pick import Pick
-from imaging.refused import Refused
+from project.request_error import RequestError
 from telemetry.request_record import count_outcome
 
 Readings = Mapping[str, NDArray[np.float32]]
 """Outputs of the models for n faces, by role: float32 (n, *shape), where the card gives the shape."""
 
-Select = Callable[[int, Photo | Refused], Sequence[int]]
+Select = Callable[[int, Photo | RequestError], Sequence[int]]
 """Chooses the faces to run the models on, given the index of a photo and the detector's result for it.
 
-Returns indices of faces. Raises `Refused` to reject the whole request.
+Returns indices of faces. Raises `RequestError` to reject the whole request.
 """
 
 
@@ -49,17 +49,17 @@ class Examination:
     """The photos of a request after examination.
 
     Attributes:
-        photos: one entry per photo, in order; a `Refused` if the photo could not be decoded.
+        photos: one entry per photo, in order; a `RequestError` if the photo could not be decoded.
         seconds: time spent waiting for the models, which run concurrently.
     """
 
-    photos: tuple[ExaminedPhoto | Refused, ...]
+    photos: tuple[ExaminedPhoto | RequestError, ...]
     seconds: float
 
 
-def every_face(number: int, found: Photo | Refused) -> Sequence[int]:
+def every_face(number: int, found: Photo | RequestError) -> Sequence[int]:
     """Choose all faces."""
-    return () if isinstance(found, Refused) else range(len(found.faces))
+    return () if isinstance(found, RequestError) else range(len(found.faces))
 
 
 async def faces(
@@ -81,13 +81,13 @@ async def faces(
         keep_crops_of: one of `networks`, whose first crop is returned.
 
     Raises:
-        Refused: raised by `select` before the models run on that batch, or a stage is not available.
+        RequestError: raised by `select` before the models run on that batch, or a stage is not available.
         ValueError: a model's output is not finite.
     """
     specs = tuple(dict.fromkeys(spec for network in networks for spec in network.card.crops))
     if per_face := crop_bytes(specs):
         pick = replace(pick, most=min(pick.most, max(BATCH_BYTES // per_face, 1)))
-    examined, seconds = list[ExaminedPhoto | Refused](), 0.0
+    examined, seconds = list[ExaminedPhoto | RequestError](), 0.0
     for batch in split_by_size([max(len(photo), pick.cut * per_face) for photo in photos]):
         detection = await detector.ask(DetectionRequest(photos[batch], specs, pick))
         _count_outcomes(detection)
@@ -100,7 +100,7 @@ async def faces(
         stop = 0
         for found, faces_asked in zip(detection.photos, asked, strict=True):
             start, stop = stop, stop + len(faces_asked)
-            if isinstance(found, Refused):
+            if isinstance(found, RequestError):
                 examined.append(found)
                 continue
             own = {role: reading[start:stop] for role, reading in readings.items()}
@@ -118,12 +118,12 @@ async def faces_of(
     """Examine one photo, as `faces` does, and return it with the time spent waiting for the models, in seconds.
 
     Raises:
-        Refused: the photo cannot be decoded, or has several faces where `pick` allows one.
+        RequestError: the photo cannot be decoded, or has several faces where `pick` allows one.
         ValueError: a model's output is not finite.
     """
 
-    def select(number: int, found: Photo | Refused) -> Sequence[int]:
-        if isinstance(found, Refused):
+    def select(number: int, found: Photo | RequestError) -> Sequence[int]:
+        if isinstance(found, RequestError):
             raise found
         check_one(found, pick)
         return every_face(number, found)
@@ -143,7 +143,7 @@ async def embedding_of(
         pick: must pick a single face.
 
     Raises:
-        Refused: the photo cannot be decoded, or as raised by `the_face`.
+        RequestError: the photo cannot be decoded, or as raised by `the_face`.
         ValueError: the embedding is not finite.
     """
     examined, _ = await faces_of(detector, photo, pick, [embedder])
@@ -154,25 +154,25 @@ def the_face(photo: Photo, pick: Pick) -> Face:
     """Return the picked face of `photo`, which is its first.
 
     Raises:
-        Refused: ``NO_FACE_DETECTED``; or ``MULTIPLE_FACES_DETECTED`` if `pick` allows one.
+        RequestError: ``NO_FACE_DETECTED``; or ``MULTIPLE_FACES_DETECTED`` if `pick` allows one.
     """
     if not photo.faces:
-        raise Refused("NO_FACE_DETECTED", "No face detected")
+        raise RequestError("NO_FACE_DETECTED", "No face detected")
     check_one(photo, pick)
     return photo.faces[0]
 
 
 def check_one(photo: Photo, pick: Pick) -> None:
-    """Raise `Refused` ``MULTIPLE_FACES_DETECTED`` if `pick` allows one face and `photo` has more."""
+    """Raise `RequestError` ``MULTIPLE_FACES_DETECTED`` if `pick` allows one face and `photo` has more."""
     if pick.rule == "one" and photo.found > 1:
-        raise Refused(
+        raise RequestError(
             "MULTIPLE_FACES_DETECTED", f"Multiple faces detected ({photo.found}). Exactly one face is required"
         )
 
 
 def _count_outcomes(detection: Detection) -> None:
     for photo in detection.photos:
-        if isinstance(photo, Refused):
+        if isinstance(photo, RequestError):
             count_outcome("photo", photo.code)
         else:
             count_outcome("photo", "decoded")
@@ -181,7 +181,7 @@ def _count_outcomes(detection: Detection) -> None:
 
 def _starts(detection: Detection) -> list[int]:
     """Index of each photo's first face among the faces of all photos."""
-    counts = [0 if isinstance(photo, Refused) else len(photo.faces) for photo in detection.photos]
+    counts = [0 if isinstance(photo, RequestError) else len(photo.faces) for photo in detection.photos]
     return list(accumulate(counts, initial=0))[:-1]
 
 

@@ -28,7 +28,7 @@ async def identify(
         The photo, the time spent waiting for the models in seconds, the collection, and each face's hits, best first.
 
     Raises:
-        Refused: by `faces_of`, or by the gallery's search.
+        RequestError: by `faces_of`, or by the gallery's search.
         ValueError: a model's output is not finite.
     """
     examined, seconds = await faces_of(detector, photo, pick, [embedder, *others], embedder)

@@ -12,8 +12,8 @@ from gallery.records import EmbeddingKind
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Pixels
 from imaging.pick import Pick
-from imaging.refused import Refused
 from models.card import Card
+from project.request_error import RequestError
 
 Question = TypeVar("Question", contravariant=True)
 Answer = TypeVar("Answer", covariant=True)
@@ -38,7 +38,7 @@ class Stage(Protocol[Question, Answer]):
         """Call one replica.
 
         Raises:
-            Refused: ``UNAVAILABLE`` if no replica is available.
+            RequestError: ``UNAVAILABLE`` if no replica is available.
         """
 
 
@@ -103,7 +103,7 @@ class Stages:
         """Return the detector with this role, or the default one.
 
         Raises:
-            Refused: ``UNKNOWN_DETECTOR``.
+            RequestError: ``UNKNOWN_DETECTOR``.
         """
         return _chosen("detector", self.detectors, self.defaults.get("detector") if role is None else role)
 
@@ -111,7 +111,7 @@ class Stages:
         """Return the stage for `task` with this role, or the default one.
 
         Raises:
-            Refused: ``UNKNOWN_<TASK>``, for example ``UNKNOWN_EMBEDDER``.
+            RequestError: ``UNKNOWN_<TASK>``, for example ``UNKNOWN_EMBEDDER``.
         """
         return _chosen(task, self.of(task), self.defaults.get(task) if role is None else role)
 
@@ -127,12 +127,12 @@ def first_of(stages: Mapping[str, SomeStage], *roles: str) -> SomeStage:
     """Return the stage with the first of `roles` that is configured.
 
     Raises:
-        Refused: ``UNAVAILABLE`` if none is configured.
+        RequestError: ``UNAVAILABLE`` if none is configured.
     """
     for role in roles:
         if role in stages:
             return stages[role]
-    raise Refused("UNAVAILABLE", f"No stage {' or '.join(roles)} is configured")
+    raise RequestError("UNAVAILABLE", f"No stage {' or '.join(roles)} is configured")
 
 
 def _chosen(task: str, stages: Mapping[str, SomeStage], role: str | None) -> SomeStage:
@@ -140,4 +140,4 @@ def _chosen(task: str, stages: Mapping[str, SomeStage], role: str | None) -> Som
         return stages[role]
     known = f"available: {', '.join(stages)}" if stages else "none is configured"
     named = f"Unknown {task} {role}" if role is not None else f"No default {task}"
-    raise Refused(f"UNKNOWN_{task.upper()}", f"{named}; {known}")
+    raise RequestError(f"UNKNOWN_{task.upper()}", f"{named}; {known}")

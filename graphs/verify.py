@@ -14,22 +14,22 @@ from graphs.faces import ExaminedPhoto, Readings, every_face, faces, the_face
 from graphs.stages import DetectorStage, FaceStage
 from imaging.faces import Photo, Pixels
 from imaging.pick import Pick
-from imaging.refused import Refused
+from project.request_error import RequestError
 
-Check = Callable[[int, Photo | Refused], Photo]
-"""Returns the photo with this index (0 or 1) if it can be compared; raises `Refused` if it cannot."""
+Check = Callable[[int, Photo | RequestError], Photo]
+"""Returns the photo with this index (0 or 1) if it can be compared; raises `RequestError` if it cannot."""
 
 
 def naming(names: tuple[str, str], pick: Pick) -> Check:
     """Return a check that a photo can be decoded and has a face that counts. Errors start with the photo's name."""
 
-    def check(number: int, found: Photo | Refused) -> Photo:
+    def check(number: int, found: Photo | RequestError) -> Photo:
         try:
-            if isinstance(found, Refused):
+            if isinstance(found, RequestError):
                 raise found
             the_face(found, pick)
-        except Refused as refused:
-            raise Refused(refused.code, f"{names[number]}: {refused.message}") from None
+        except RequestError as refused:
+            raise RequestError(refused.code, f"{names[number]}: {refused.message}") from None
         return found
 
     return check
@@ -84,11 +84,11 @@ async def verify(
         others: other stages to run on the faces.
 
     Raises:
-        Refused: raised by `check` before the models run, or a stage is not available.
+        RequestError: raised by `check` before the models run, or a stage is not available.
         ValueError: a model's output is not finite.
     """
 
-    def select(number: int, found: Photo | Refused) -> Sequence[int]:
+    def select(number: int, found: Photo | RequestError) -> Sequence[int]:
         return every_face(number, check(number, found))
 
     examined = await faces(detector, pair, pick, [embedder, *others], select=select, keep_crops_of=embedder)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from imaging.bit_reader import BitReader
-from imaging.refused import damaged, too_complex
+from imaging.photo_errors import damaged, too_complex
 
 MAX_BITSTREAM_UNITS = 1024
 """Maximum number of OBUs (open bitstream units) per picture."""
@@ -33,8 +33,8 @@ def av1_work(coded: bytes) -> tuple[int, int]:
     """Return the pixels of the largest frame, and the number of frames.
 
     Raises:
-        Refused: ``IMAGE_TOO_COMPLEX`` for too many units, or a frame with a different size than its sequence, as in
-            spatial layers; ``INVALID_IMAGE`` for damaged headers.
+        RequestError: ``IMAGE_TOO_COMPLEX`` for too many units, or a frame with a different size than its sequence, as
+            in spatial layers; ``INVALID_IMAGE`` for damaged headers.
     """
     sequence, pixels, frames = None, 0, 0
     for number, (kind, bits) in enumerate(_units(coded)):

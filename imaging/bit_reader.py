@@ -1,13 +1,13 @@
 """Reads numbers of any bit length from a coded header."""
 
-from imaging.refused import damaged
+from imaging.photo_errors import damaged
 
 
 class BitReader:
     """Reads the bits of `data` from the byte offset `start` to `stop`, most significant first.
 
     Raises:
-        Refused: ``INVALID_IMAGE`` from any read past `stop`.
+        RequestError: ``INVALID_IMAGE`` from any read past `stop`.
     """
 
     def __init__(self, data: bytes | bytearray, start: int = 0, stop: int | None = None) -> None:

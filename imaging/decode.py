@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from imaging import heif_structure, jpeg_structure, png_structure, sixteen_bit, webp_structure
 from imaging.formats import recognise
-from imaging.refused import Refused, damaged, too_complex, too_large
+from imaging.photo_errors import damaged, too_complex, too_large
+from project.request_error import RequestError
 
 # Disable Pillow's limit: it only warns below twice the limit, and the gate has its own check.
 PIL.Image.MAX_IMAGE_PIXELS = None
@@ -98,11 +99,11 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     composites transparency over white, and uses the first frame of an animation.
 
     Raises:
-        Refused: ``IMAGE_TOO_LARGE`` for too many bytes or pixels and ``IMAGE_TOO_COMPLEX`` for too much decoding work,
-            both before decoding; ``INVALID_IMAGE`` for a damaged file or another format.
+        RequestError: ``IMAGE_TOO_LARGE`` for too many bytes or pixels and ``IMAGE_TOO_COMPLEX`` for too much decoding
+            work, both before decoding; ``INVALID_IMAGE`` for a damaged file or another format.
     """
     if not data:
-        raise Refused("INVALID_IMAGE", "The image is empty")
+        raise RequestError("INVALID_IMAGE", "The image is empty")
     if len(data) > limits.max_bytes:
         raise too_large(limits.max_bytes)
     kind, passes, scans, rival = recognise(data), 1, None, None
@@ -153,7 +154,7 @@ def _still(data: bytes, limits: Limits) -> tuple[str, bytes]:
     _check_size(still.width, still.height, most)
     if still.coded > MAX_SPARE * most:
         text = f"The image has {still.coded} coded pixels; the maximum is {int(MAX_SPARE * most)}"
-        raise Refused("IMAGE_TOO_LARGE", text)
+        raise RequestError("IMAGE_TOO_LARGE", text)
     if still.work > MAX_WORK:
         raise too_complex()
     return ("AVIF" if still.codec == b"av01" else "HEIF"), still.data
@@ -176,17 +177,17 @@ def _check(image: PIL.ImageFile.ImageFile, passes: int, limits: Limits) -> None:
         most = min(most, MAX_WHOLE)
     _check_size(width, height, most)
     if width * height * passes > MAX_WORK:
-        raise Refused("IMAGE_TOO_COMPLEX", f"The image has {passes} scans, too many for its size")
+        raise RequestError("IMAGE_TOO_COMPLEX", f"The image has {passes} scans, too many for its size")
     if any(tile.codec_name == "bmp_rle" for tile in image.tile):
         # Pillow decompresses such files byte by byte, in Python.
-        raise Refused("INVALID_IMAGE", "Run-length encoded BMP files are not supported")
+        raise RequestError("INVALID_IMAGE", "Run-length encoded BMP files are not supported")
 
 
 def _check_size(width: int, height: int, most: int) -> None:
     if width * height > most:
-        raise Refused("IMAGE_TOO_LARGE", f"The image has {width}x{height} pixels; the maximum is {most}")
+        raise RequestError("IMAGE_TOO_LARGE", f"The image has {width}x{height} pixels; the maximum is {most}")
     if max(width, height) > MAX_ASPECT * min(width, height):
-        raise Refused(
+        raise RequestError(
             "INVALID_IMAGE", f"The image is too narrow: {width}x{height} pixels (maximum aspect ratio {MAX_ASPECT}:1)"
         )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from imaging.crops import CropSpec
 from imaging.geometry import Box, turned_box, turned_points
 from imaging.quality import Quality
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """uint8 (height, width, 3), RGB."""
@@ -84,13 +84,13 @@ class Detection:
     """The detector stage's result for the photos of one request.
 
     Attributes:
-        photos: one entry per photo, in order; a `Refused` if the photo could not be decoded.
+        photos: one entry per photo, in order; a `RequestError` if the photo could not be decoded.
         crops: crops by their spec, uint8 (faces, size, size, 3) RGB. The faces of all photos follow one another in the
             order of `photos`.
         steps: seconds by step, summed over all photos.
     """
 
-    photos: tuple[Photo | Refused, ...]
+    photos: tuple[Photo | RequestError, ...]
     crops: dict[CropSpec, Pixels]
     steps: Mapping[str, float] = field(default_factory=dict)
 

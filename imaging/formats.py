@@ -2,7 +2,7 @@
 
 import re
 
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "HEIC", "AVIF")
 """The accepted formats, recognised by content and not by file name or declared type."""
@@ -40,7 +40,7 @@ def recognise(data: bytes) -> str:
     """Return ``JPEG``, ``PNG``, ``WEBP``, ``BMP`` or ``HEIF`` (for HEIC and AVIF), by the first bytes of the file.
 
     Raises:
-        Refused: ``INVALID_IMAGE`` for any other format, with its name in the message if it is known.
+        RequestError: ``INVALID_IMAGE`` for any other format, with its name in the message if it is known.
     """
     for name, pattern in _PHOTOS.items():
         if re.match(pattern, data, re.DOTALL):
@@ -49,5 +49,5 @@ def recognise(data: bytes) -> str:
     for name, pattern in _OTHERS.items():
         if re.match(pattern, data, re.DOTALL):
             text = f"The image is {name} file; only {', '.join(others)} and {last} files are accepted"
-            raise Refused("INVALID_IMAGE", text)
-    raise Refused("INVALID_IMAGE", f"The image is not a {', '.join(others)} or {last} file")
+            raise RequestError("INVALID_IMAGE", text)
+    raise RequestError("INVALID_IMAGE", f"The image is not a {', '.join(others)} or {last} file")

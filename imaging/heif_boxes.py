@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from imaging.bit_reader import BitReader
-from imaging.refused import damaged, too_complex
+from imaging.photo_errors import damaged, too_complex
 
 MAX_ITEMS = 1024
 """Maximum number of pictures, tiles and metadata items per file. A 12-megapixel phone photo has about 55."""
@@ -51,8 +51,8 @@ class BoxReader:
     """Iterates over boxes and list entries, and limits their number.
 
     Raises:
-        Refused: ``IMAGE_TOO_COMPLEX`` for more than `MAX_ENTRIES`; ``INVALID_IMAGE`` for a box that extends past its
-            container.
+        RequestError: ``IMAGE_TOO_COMPLEX`` for more than `MAX_ENTRIES`; ``INVALID_IMAGE`` for a box that extends past
+            its container.
     """
 
     def __init__(self, data: bytes | bytearray) -> None:
@@ -105,7 +105,7 @@ def read_items(boxes: BoxReader, meta: HeifBox) -> tuple[dict[int, HeifItem], in
     """Read the items of the ``meta`` box by identifier, and the identifier of the primary one.
 
     Raises:
-        Refused: ``IMAGE_TOO_COMPLEX`` for too many items; ``INVALID_IMAGE`` for a damaged file.
+        RequestError: ``IMAGE_TOO_COMPLEX`` for too many items; ``INVALID_IMAGE`` for a damaged file.
     """
     parts = boxes.only(meta.body + 4, meta.stop, b"pitm", b"iinf", b"iloc", b"iprp", b"iref", b"idat")
     try:

@@ -7,7 +7,7 @@ from imaging.av1 import av1_work
 from imaging.bit_reader import BitReader
 from imaging.heif_boxes import BoxReader, HeifBox, HeifItem, read_items
 from imaging.hevc import hevc_work, sample_format
-from imaging.refused import damaged, too_complex
+from imaging.photo_errors import damaged, too_complex
 
 MAX_DECODED = 512
 """Maximum number of coded pictures per photo, counting tiles and their transparency. Each needs its own decoder."""
@@ -47,7 +47,7 @@ def read_still(data: bytes) -> Still:
     """Find the primary picture of a file.
 
     Raises:
-        Refused: ``IMAGE_TOO_COMPLEX`` for too many pieces; ``INVALID_IMAGE`` for a damaged file.
+        RequestError: ``IMAGE_TOO_COMPLEX`` for too many pieces; ``INVALID_IMAGE`` for a damaged file.
     """
     copy = bytearray(data)
     boxes = BoxReader(copy)

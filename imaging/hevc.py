@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from imaging.bit_reader import BitReader
-from imaging.refused import damaged, too_complex
+from imaging.photo_errors import damaged, too_complex
 
 MAX_NAL_UNITS = 1024
 """Maximum number of NAL units per picture: parameter sets, messages and slices."""
@@ -30,7 +30,7 @@ def sample_format(configuration: bytes) -> SampleFormat:
     """Read the sample format from the body of an ``hvcC`` box.
 
     Raises:
-        Refused: ``INVALID_IMAGE`` if it is too short.
+        RequestError: ``INVALID_IMAGE`` if it is too short.
     """
     if len(configuration) < 23:
         raise damaged()
@@ -48,7 +48,8 @@ def hevc_work(configuration: bytes, coded: bytes) -> tuple[int, int]:
         coded: units, each preceded by its length.
 
     Raises:
-        Refused: ``IMAGE_TOO_COMPLEX`` for several pictures or too many units; ``INVALID_IMAGE`` for damaged headers.
+        RequestError: ``IMAGE_TOO_COMPLEX`` for several pictures or too many units; ``INVALID_IMAGE`` for damaged
+            headers.
     """
     expected = sample_format(configuration)
     pixels = slices = pictures = 0

@@ -4,7 +4,7 @@ import random
 import re
 from dataclasses import dataclass
 
-from imaging.refused import damaged, too_complex
+from imaging.photo_errors import damaged, too_complex
 
 MAX_SEGMENTS = 1024
 """Maximum number of segments of a JPEG file, including scans. Metadata that fills the largest file takes about 160."""
@@ -41,8 +41,8 @@ def read_scans(data: bytes) -> Scans:
     """Read the segments of a JPEG file.
 
     Raises:
-        Refused: ``IMAGE_TOO_COMPLEX`` for too many segments; ``INVALID_IMAGE`` for too many stray bytes in the header
-            or a missing scan.
+        RequestError: ``IMAGE_TOO_COMPLEX`` for too many segments; ``INVALID_IMAGE`` for too many stray bytes in the
+            header or a missing scan.
     """
     place, segments, passes = 2, 0, 0
     progressive, components, last = False, 0, False

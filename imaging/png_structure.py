@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterator
 
-from imaging.refused import damaged, too_complex
+from imaging.photo_errors import damaged, too_complex
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_DATA_CHUNKS = 16_384
@@ -26,7 +26,7 @@ def essential(data: bytes) -> bytes:
     file cuts off is kept: decompression shows whether pixels are missing.
 
     Raises:
-        Refused: ``IMAGE_TOO_COMPLEX`` for too many chunks; ``INVALID_IMAGE`` for a damaged file.
+        RequestError: ``IMAGE_TOO_COMPLEX`` for too many chunks; ``INVALID_IMAGE`` for a damaged file.
     """
     view, kept, pixel_chunks, others = memoryview(data), [memoryview(SIGNATURE)], 0, 0
     for kind, start, stop in _chunks(data):

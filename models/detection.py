@@ -16,7 +16,7 @@ from imaging.faces import Detection, Face, Photo
 from imaging.geometry import turned
 from imaging.pick import ALL_FACES, Pick
 from imaging.quality import measure
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 BORDERS = (0.2, 0.8)
 """Black borders added on the second and third attempt, as fractions of the photo's longer side."""
@@ -81,13 +81,13 @@ class PhotoDetector:
     def one(self, data: bytes, crops: Sequence[CropSpec], pick: Pick = ALL_FACES) -> Detection:
         """Process one encoded photo and cut `crops` of the faces that count.
 
-        If the decode gate rejects the photo, the `Refused` is returned in its place, so that the others are processed.
+        If the decode gate rejects the photo, its `RequestError` is returned, so that the other photos are processed.
         """
         watch = _Stopwatch()
         started = watch.last
         try:
             image = decode(data, self._limits)
-        except Refused as refused:
+        except RequestError as refused:
             watch.lap("decode")
             none = {spec: np.zeros((0, spec.size, spec.size, 3), dtype=np.uint8) for spec in crops}
             return Detection((refused,), none, dict(watch.steps))

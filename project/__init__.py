@@ -1,1 +1,1 @@
-"""The project's folder, the base class of settings that environment variables can set, and crash-safe writing."""
+"""What every package needs: the project's folder, the base of settings, crash-safe writing, and the error type."""

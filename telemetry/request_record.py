@@ -44,7 +44,7 @@ class StageCall:
         start, end: of the round trip.
         timed: the replica's answer, if it reports its own time.
         size: number of photos or faces in the call.
-        failure: name of the error if the call failed; empty otherwise. `Refused` is a result, not a failure.
+        failure: name of the error if the call failed; empty otherwise. `RequestError` is a result, not a failure.
         repeated: whether the call was retried.
     """
 

@@ -50,4 +50,4 @@ class StageStatus:
 
 
 Status = Callable[[], Awaitable[Sequence[StageStatus]]]
-"""Returns the state of every stage; raises `Refused` ``UNAVAILABLE`` if the numbers of replicas are unknown."""
+"""Returns the state of every stage; raises `RequestError` ``UNAVAILABLE`` if the numbers of replicas are unknown."""

@@ -23,11 +23,11 @@ from imaging.crops import CropSpec
 from imaging.faces import Detection, Face, Photo, Pixels
 from imaging.pick import Pick
 from imaging.quality import Quality
-from imaging.refused import Refused
 from models.card import Card
 from models.catalogue import card as card_named
 from models.catalogue import networks_of
 from models.store import Store
+from project.request_error import RequestError
 from telemetry.call_window import CallWindow
 from telemetry.status import Autoscaling, Replicas, StageStatus
 from tests.local_gallery import LocalGallery
@@ -70,11 +70,11 @@ def number_of(crop: Pixels) -> int:
     return int.from_bytes(colour.tobytes())
 
 
-def detection(photos: Sequence[Photo | Refused], question: DetectionRequest, first: int = 0) -> Detection:
+def detection(photos: Sequence[Photo | RequestError], question: DetectionRequest, first: int = 0) -> Detection:
     """What a detector answers that found `photos`, whose faces are numbered from `first` on."""
-    looks, numbers = list[Photo | Refused](), list[int]()
+    looks, numbers = list[Photo | RequestError](), list[int]()
     for found in photos:
-        if isinstance(found, Refused):
+        if isinstance(found, RequestError):
             looks.append(found)
             continue
         counted = question.pick.of(found.faces, found.width, found.height)
@@ -91,7 +91,7 @@ def detection(photos: Sequence[Photo | Refused], question: DetectionRequest, fir
 class FakeDetector:
     """Finds `photos`, whatever it is given, and returns the faces that the pick selects."""
 
-    def __init__(self, *photos: Photo | Refused) -> None:
+    def __init__(self, *photos: Photo | RequestError) -> None:
         self.photos = photos
         self.calls: list[tuple[list[bytes], list[CropSpec]]] = []
         self.picks: list[Pick] = []
@@ -298,9 +298,9 @@ class People:
     def _read(self, crops: Pixels) -> list[str]:
         return [self._words[number_of(crop)] for crop in crops]
 
-    def _photo(self, words: str) -> Photo | Refused:
+    def _photo(self, words: str) -> Photo | RequestError:
         if words == "broken":
-            return Refused("INVALID_IMAGE", "The image is damaged")
+            return RequestError("INVALID_IMAGE", "The image is damaged")
         shown = [word for word in words.split() if word != "nobody"]
         self._words += shown
         faces = tuple(self._face(word, number) for number, word in enumerate(shown))

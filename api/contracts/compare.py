@@ -18,8 +18,8 @@ from graphs.stages import first_of
 from graphs.thresholds import first_set
 from graphs.verify import ComparedFace, Verification, naming, verify
 from imaging.pick import PROMINENT
-from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
+from project.request_error import RequestError
 from telemetry.request_record import count_match
 
 router = APIRouter(tags=["compare"], route_class=CheckedRoute)
@@ -105,7 +105,7 @@ class CompareError(BaseModel):
 RESPONSES = error_responses(CompareError, "The request is not valid, or a photo cannot be compared")
 
 
-def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
+def error_answer(refused: RequestError, request_id: str) -> tuple[int, dict[str, Any]]:
     """Convert an error to FastAPI's format, which the replaced service used."""
     return contract_status(refused.code), {"detail": refused.message}
 
@@ -149,8 +149,8 @@ def _load(body: CompareRequest, service: Service) -> tuple[bytes, bytes]:
     for name, field in zip(NAMES, (body.image1_base64, body.image2_base64), strict=True):
         try:
             photos.append(from_base64(field, service.limits.max_image_size))
-        except Refused as refused:
-            raise Refused(refused.code, f"{name}: {refused.message}") from None
+        except RequestError as refused:
+            raise RequestError(refused.code, f"{name}: {refused.message}") from None
     return photos[0], photos[1]
 
 

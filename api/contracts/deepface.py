@@ -23,8 +23,8 @@ from graphs.stages import DetectorStage, FaceCrops, FaceStage, embedding_kind, f
 from graphs.thresholds import threshold_of
 from imaging.faces import Face, Photo
 from imaging.pick import Pick
-from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
+from project.request_error import RequestError
 from telemetry.request_record import count_match
 
 router = APIRouter(prefix="/api/v1", tags=["deepface"], route_class=CheckedRoute)
@@ -169,7 +169,7 @@ _KNOWN_AS = {
 RESPONSES = error_responses(DeepfaceError, "The request is not valid, or its photo cannot be used")
 
 
-def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
+def error_answer(refused: RequestError, request_id: str) -> tuple[int, dict[str, Any]]:
     """Convert an error to FastAPI's format, with one of the contract's codes in its detail."""
     code = refused.code if refused.code in CODES else _KNOWN_AS.get(refused.code, "INVALID_REQUEST")
     return contract_status(refused.code), {"detail": {"code": code, "message": refused.message}}
@@ -235,7 +235,7 @@ async def post_warm_up(service: CurrentService) -> WarmUpResponse:
     detector, embedder = _stages(service)
     started = time.perf_counter()
     if not (detector.ready() and embedder.ready()):
-        raise Refused("UNAVAILABLE", "The model is not loaded yet; try again shortly")
+        raise RequestError("UNAVAILABLE", "The model is not loaded yet; try again shortly")
     return WarmUpResponse(status="loaded", model=embedder.card.name, load_time_seconds=time.perf_counter() - started)
 
 

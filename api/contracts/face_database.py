@@ -26,8 +26,8 @@ from graphs.faces import embedding_of
 from graphs.stages import FaceStage, embedding_kind, first_of
 from graphs.thresholds import first_set
 from imaging.pick import PROMINENT
-from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
+from project.request_error import RequestError
 from telemetry.request_record import count_match
 
 Result = TypeVar("Result")
@@ -110,7 +110,7 @@ class DatabaseStats(BaseModel):
     last_updated: str | None
 
 
-def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
+def error_answer(refused: RequestError, request_id: str) -> tuple[int, dict[str, Any]]:
     """Convert an error. The contract defines the statuses 400, 404 and 500; 500 includes photos without a face."""
     if refused.code == "NO_FACE_DETECTED":
         return 500, {"detail": "Face detection failed. Please ensure the image contains a clear face."}
@@ -137,7 +137,7 @@ async def post_add_face(
     """Add a face to the database, or replace the face with the same id."""
     variant = _variant(model, model_query)
     if not id:
-        raise Refused("INVALID_REQUEST", "No id given")
+        raise RequestError("INVALID_REQUEST", "No id given")
     refuse_blank(id)
     audit.add([id], collection=_name(variant))
     data = await _photo(file, service)
@@ -204,7 +204,7 @@ async def delete_face(
     audit.add([face_id], collection=_name(variant))
     collection = await _collection(service, variant)
     if collection is None or not await gallery.delete_subjects(collection.name, [face_id]):
-        raise Refused(NOT_FOUND, f"Face with ID '{face_id}' not found")
+        raise RequestError(NOT_FOUND, f"Face with ID '{face_id}' not found")
     return DeletedFace(
         message="Face deleted successfully", deleted_id=face_id, remaining_faces=await _ids(service, collection)
     )
@@ -231,10 +231,10 @@ async def get_stats(service: CurrentService, model: ModelQuery = None) -> Databa
 def _variant(*given: str | None) -> Variant:
     names = [each for each in given if each] or ["arcface"]
     if len(names) > 1:
-        raise Refused("INVALID_REQUEST", "model is in both the form and the query; send it once")
+        raise RequestError("INVALID_REQUEST", "model is in both the form and the query; send it once")
     name = names[0].lower()
     if name not in THRESHOLDS:
-        raise Refused("INVALID_REQUEST", f"model must be arcface or facenet, not {name}")
+        raise RequestError("INVALID_REQUEST", f"model must be arcface or facenet, not {name}")
     return name
 
 
@@ -244,7 +244,7 @@ def _name(variant: Variant) -> str:
 
 async def _photo(file: UploadFile | str | None, service: Service) -> bytes:
     if file is None or isinstance(file, str):
-        raise Refused("INVALID_REQUEST", "No file uploaded")
+        raise RequestError("INVALID_REQUEST", "No file uploaded")
     return await from_upload(file, service.limits.max_image_size)
 
 
@@ -266,7 +266,7 @@ async def _unless_missing(asked: Awaitable[Result]) -> Result | None:
     """Return what the gallery answers. None if there is no such collection."""
     try:
         return await asked
-    except Refused as refused:
+    except RequestError as refused:
         if refused.code != "COLLECTION_NOT_FOUND":
             raise
         return None
@@ -284,7 +284,7 @@ async def _check_room(service: Service, collection: Collection, subject: str) ->
         return
     ids = {each.id for each in await gallery.subjects(collection, "", None)}
     if len(ids) >= most and subject not in ids:
-        raise Refused("GALLERY_FULL", f"The database already has the maximum of {most} faces")
+        raise RequestError("GALLERY_FULL", f"The database already has the maximum of {most} faces")
 
 
 async def _best(

@@ -17,8 +17,8 @@ from graphs.compare import distances
 from graphs.faces import embedding_of, faces_of
 from graphs.stages import first_of
 from imaging.pick import ALL_FACES, PROMINENT
-from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
+from project.request_error import RequestError
 from telemetry.request_record import count_match
 
 router = APIRouter(tags=["faces"], route_class=CheckedRoute)
@@ -79,7 +79,7 @@ class FaceComparison(BaseModel):
 RESPONSES = error_responses(FaceError, "The request is not valid, or no face was found")
 
 
-def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
+def error_answer(refused: RequestError, request_id: str) -> tuple[int, dict[str, Any]]:
     """Convert an error. The contract defines the statuses 400 and 500; other errors keep their status."""
     message = refused.message
     # `image` is the only field of the forms, and it is invalid only if it is not a file.

@@ -24,9 +24,9 @@ from graphs.thresholds import first_set
 from graphs.verify import Verification, verify
 from imaging.faces import Photo
 from imaging.pick import Pick
-from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
 from models.tasks.liveness import LIVENESS
+from project.request_error import RequestError
 from telemetry.request_record import count_match
 
 router = APIRouter(tags=["match"], route_class=CheckedRoute)
@@ -141,7 +141,7 @@ class ErrorResponse(BaseModel):
     error: str
 
 
-def error_answer(refused: Refused, request_id: str) -> tuple[int, dict[str, Any]]:
+def error_answer(refused: RequestError, request_id: str) -> tuple[int, dict[str, Any]]:
     """Convert an error. The contract defines the statuses 400 and 503; other errors keep their status."""
     return contract_status(refused.code), {"success": False, "error": refused.message}
 
@@ -179,17 +179,17 @@ async def post_match(service: CurrentService, body: MatchRequest) -> MatchRespon
     )
 
 
-def _usable(settings: FlowSettings, pick: Pick, number: int, found: Photo | Refused) -> Photo:
-    """Return the photo if it can be compared; otherwise raise `Refused` with the contract's message."""
+def _usable(settings: FlowSettings, pick: Pick, number: int, found: Photo | RequestError) -> Photo:
+    """Return the photo if it can be compared; otherwise raise `RequestError` with the contract's message."""
     name = NAMES[number]
-    if isinstance(found, Refused):
-        raise Refused(found.code, f"{name} could not be loaded: {found.message}")
+    if isinstance(found, RequestError):
+        raise RequestError(found.code, f"{name} could not be loaded: {found.message}")
     if issue := _quality_issue(found, settings):
-        raise Refused("LOW_QUALITY", f"{name} quality issue: {issue}")
+        raise RequestError("LOW_QUALITY", f"{name} quality issue: {issue}")
     try:
         the_face(found, pick)
-    except Refused as refused:
-        raise Refused(refused.code, f"{name} face detection failed: {refused.message}") from None
+    except RequestError as refused:
+        raise RequestError(refused.code, f"{name} face detection failed: {refused.message}") from None
     return found
 
 
@@ -216,8 +216,8 @@ async def _load(body: MatchRequest, service: Service) -> tuple[bytes, bytes]:
 
 
 def _loaded(name: str, photo: bytes | BaseException) -> bytes:
-    if isinstance(photo, Refused):
-        raise Refused(photo.code, f"{name} could not be loaded: {photo.message}")
+    if isinstance(photo, RequestError):
+        raise RequestError(photo.code, f"{name} could not be loaded: {photo.message}")
     if isinstance(photo, BaseException):
         raise photo
     return photo

@@ -10,9 +10,9 @@ from api.v1.examples import example
 from graphs.stages import FaceStage, Stages
 from imaging.crops import box_rotation
 from imaging.faces import Face
-from imaging.refused import Refused
 from models.tasks.eyes import EYES
 from models.tasks.pose import POSE
+from project.request_error import RequestError
 
 ATTRIBUTES = (POSE.name, EYES.name)
 """Tasks whose outputs are attributes of a face."""
@@ -56,7 +56,7 @@ def attribute_stages(stages: Stages, names: str | None) -> Mapping[str, FaceStag
         names: attributes, comma-separated; None for all that are configured.
 
     Raises:
-        Refused: ``UNKNOWN_ATTRIBUTE``.
+        RequestError: ``UNKNOWN_ATTRIBUTE``.
     """
     known = {task: stages.network(task, None) for task in ATTRIBUTES if task in stages.defaults}
     if names is None:
@@ -65,5 +65,5 @@ def attribute_stages(stages: Stages, names: str | None) -> Mapping[str, FaceStag
     for name in wanted:
         if name not in known:
             has = f"available: {', '.join(known)}" if known else "this service has no attributes"
-            raise Refused("UNKNOWN_ATTRIBUTE", f"Unknown attribute {name}; {has}")
+            raise RequestError("UNKNOWN_ATTRIBUTE", f"Unknown attribute {name}; {has}")
     return {name: known[name] for name in wanted}

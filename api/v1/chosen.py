@@ -36,7 +36,7 @@ class ChosenStages:
         """Choose the stages named in `options`, or the defaults.
 
         Raises:
-            Refused: ``UNKNOWN_DETECTOR``, ``UNKNOWN_LIVENESS`` or ``UNKNOWN_ATTRIBUTE``.
+            RequestError: ``UNKNOWN_DETECTOR``, ``UNKNOWN_LIVENESS`` or ``UNKNOWN_ATTRIBUTE``.
         """
         stages, off = service.stages, options.liveness == "off"
         return cls(
@@ -83,5 +83,5 @@ class ChosenStages:
 
 
 def embedder_of(service: Service, role: str | None) -> FaceStage:
-    """Return the embedder with this role, or the default one; raises `Refused` ``UNKNOWN_EMBEDDER``."""
+    """Return the embedder with this role, or the default one; raises `RequestError` ``UNKNOWN_EMBEDDER``."""
     return service.stages.network(EMBEDDER.name, role)

@@ -14,7 +14,7 @@ from api.v1.examples import example
 from api.v1.options import CollectionName, JsonThreshold, Truth
 from gallery.records import Collection
 from graphs.stages import embedding_kind
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 router = APIRouter(prefix="/v1", tags=["collections"], responses=ERRORS, route_class=StrictRoute)
 
@@ -127,7 +127,7 @@ async def put_collection(
     try:
         made = await gallery.create(collection, kind, body.threshold)
         response.status_code = 201
-    except Refused as refused:
+    except RequestError as refused:
         if refused.code != "COLLECTION_EXISTS":
             raise
         made = await gallery.collection(collection)
@@ -167,7 +167,7 @@ async def delete_collection(
     found = await gallery.collection(collection)
     # With with_faces=true, nothing is counted, so that a damaged collection can be deleted.
     if not with_faces and (count := await gallery.count(found)):
-        raise Refused(
+        raise RequestError(
             "COLLECTION_NOT_EMPTY", f"The collection contains {count} faces; add with_faces=true to delete them too"
         )
     await gallery.drop(collection)

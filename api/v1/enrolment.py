@@ -20,7 +20,7 @@ from api.v1.schemas import FaceAnswer, FacesFound, Models
 from gallery.records import MAX_SUBJECT, Enrolled, NewFace, subject_key
 from gallery.subject_ids import refuse_blank
 from graphs.enrol import EnrolmentOutcome, EnrolmentRules, PhotoToEnrol, enrol
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["enrolment"], responses=ERRORS, route_class=StrictRoute)
 
@@ -184,7 +184,9 @@ async def post_faces(
     if counts["refused"] == len(answers):
         first = answers[0].error
         assert first is not None
-        raise Refused(first.code, first.message, {"photos": [answer.model_dump(mode="json") for answer in answers]})
+        raise RequestError(
+            first.code, first.message, {"photos": [answer.model_dump(mode="json") for answer in answers]}
+        )
     if counts["enrolled"]:
         response.status_code = 201
     return EnrolAnswer(**counts, photos=answers, models=chosen.models(embedder))
@@ -221,14 +223,14 @@ _STATUSES = ("enrolled", "already", "deleted", "refused")
 
 def _subject_per_photo(subjects: list[str], photos: int) -> list[str]:
     if photos > MAX_PHOTOS:
-        raise Refused("INVALID_REQUEST", f"There are {photos} photos; a request can have at most {MAX_PHOTOS}")
+        raise RequestError("INVALID_REQUEST", f"There are {photos} photos; a request can have at most {MAX_PHOTOS}")
     for each in subjects:
         subject_key(each)
         refuse_blank(each)
     if len(subjects) == 1:
         return subjects * photos
     if len(subjects) != photos:
-        raise Refused(
+        raise RequestError(
             "INVALID_REQUEST", f"There are {len(subjects)} subjects for {photos} photos; send one, or one per photo"
         )
     return subjects

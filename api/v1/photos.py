@@ -21,8 +21,8 @@ from graphs.compare import Distances, distances
 from graphs.faces import faces_of
 from graphs.thresholds import AppliedThreshold, ComparisonMetric, threshold_of
 from graphs.verify import naming, verify
-from imaging.refused import Refused
 from models.tasks.embedder import EMBEDDER
+from project.request_error import RequestError
 from telemetry.request_record import count_match
 
 router = APIRouter(prefix="/v1", tags=["photos"], responses=ERRORS, route_class=StrictRoute)
@@ -195,13 +195,15 @@ async def post_compare(service: CurrentService, body: CompareEmbeddingsRequest) 
     embedders = service.stages.of(EMBEDDER.name).values()
     embedder = next((one for one in embedders if one.card.embedding_contract == first.contract), None)
     if embedder is None:
-        raise Refused("EMBEDDING_CONTRACT_MISMATCH", "embedding1 was not created by a model of this service")
+        raise RequestError("EMBEDDING_CONTRACT_MISMATCH", "embedding1 was not created by a model of this service")
     if second.contract != first.contract:
-        raise Refused("EMBEDDING_CONTRACT_MISMATCH", "The embeddings were created by different models")
+        raise RequestError("EMBEDDING_CONTRACT_MISMATCH", "The embeddings were created by different models")
     [size] = embedder.card.shape
     for each in (first, second):
         if len(each.values) != size:
-            raise Refused("INVALID_EMBEDDING", f"Embeddings of this model have {size} numbers, not {len(each.values)}")
+            raise RequestError(
+                "INVALID_EMBEDDING", f"Embeddings of this model have {size} numbers, not {len(each.values)}"
+            )
     unit = [vector / np.linalg.norm(vector) for vector in (vector_of(first.values), vector_of(second.values))]
     threshold = threshold_of(service.settings, embedder, request=body.threshold, metric=body.metric)
     compared = _compared(distances(*unit), body.metric, threshold)

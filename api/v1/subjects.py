@@ -14,7 +14,7 @@ from api.service import CurrentService
 from api.v1.examples import Answer, example
 from api.v1.options import IN_DIGITS, CollectionName
 from gallery.records import MAX_SUBJECT
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["subjects"], responses=ERRORS, route_class=StrictRoute)
 
@@ -110,7 +110,7 @@ async def delete_subject(
     audit.add([subject])
     deleted = await service.stages.gallery.delete_subjects(collection, [subject])
     if not deleted:
-        raise Refused("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
+        raise RequestError("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
     return DeletedAnswer(deleted_faces=deleted)
 
 
@@ -135,5 +135,5 @@ async def delete_face(
     audit.add(faces=[face_id])
     deleted = await service.stages.gallery.delete_face(collection, face_id)
     if not deleted:
-        raise Refused("FACE_NOT_FOUND", "The collection has no face with this id")
+        raise RequestError("FACE_NOT_FOUND", "The collection has no face with this id")
     return DeletedAnswer(deleted_faces=deleted)

@@ -12,7 +12,7 @@ from facegraph.cli.person_folders import FileOutcome, refused_file, unreadable_f
 from facegraph.client import AsyncClient, EnrolledPhoto, FaceRule, ForbiddenError, StoredFace
 from gallery.records import MAX_FACES_PER_PHOTO, digest, photo_source, subject_key
 from gallery.subject_ids import refuse_blank
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ class FolderEnrolment:
                 ids = face_ids(subject, path.read_bytes(), rules.faces == "all")
             except OSError as error:
                 outcomes.append(unreadable_file(subject, path, error))
-            except Refused as error:
+            except RequestError as error:
                 outcomes.append(refused_file(subject, path, error.code, error.message))
             else:
                 if known.isdisjoint(ids):

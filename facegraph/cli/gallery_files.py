@@ -21,7 +21,7 @@ from gallery.reader import Reader
 from gallery.records import Collection
 from gallery.transfer import TransferError, collections_at, first_line
 from gallery.writer import Writer
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def _gallery_errors() -> Iterator[None]:
         yield
     except GalleryInUseError as error:
         raise CommandError(f"{error}, usually the running service: stop it first") from error
-    except Refused as error:
+    except RequestError as error:
         raise CommandError(error.message) from error
     except (TransferError, OSError, RuntimeError, ValueError) as error:
         # Lance and Arrow raise several types for files that they cannot read.
@@ -134,7 +134,7 @@ def collections(uri: str, storage_options: list[str] | None) -> tuple[list[Colle
         for collection in await collections_at(place):
             try:
                 found.append(await _statistics(reader, collection))
-            except Refused as refused:
+            except RequestError as refused:
                 damaged.append(refused.message)
         return found, damaged
 

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive
 
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 
 async def never() -> Message:
@@ -26,6 +26,6 @@ async def ask(app: ASGIApp, receive: Receive = never, **scope: Any) -> list[Mess
     return sent
 
 
-def refuse(request: Request, refused: Refused) -> Response:
+def refuse(request: Request, refused: RequestError) -> Response:
     """A 503 that says which path was refused, and why."""
     return PlainTextResponse(f"{request.url.path}: {refused}", 503)

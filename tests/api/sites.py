@@ -13,7 +13,7 @@ import pytest
 
 from api.addresses import Addresses
 from api.settings import AddressArgs
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 PHOTO = bytes(range(256)) * 4
 NOT_PUBLIC = ("URL_NOT_ALLOWED", "The URL resolves to a non-public IP address")
@@ -112,6 +112,6 @@ def public(resolve: Any = None, wire: httpx.AsyncBaseTransport | None = None, **
 
 async def refusal(of: Addresses, url: str) -> tuple[str, str]:
     """Code and message of an address's refusal."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestError) as caught:
         await of.fetch(url)
     return caught.value.code, caught.value.message

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from api.addresses import MAX_URL, Addresses
 from api.settings import AddressArgs
-from imaging.refused import Refused
+from project.request_error import RequestError
 from tests.api.sites import (
     NO_CONNECTION,
     NOT_FOUND,
@@ -44,7 +44,7 @@ async def outcome(of: Addresses, url: str) -> tuple[str, str] | None:
     """Code and message of the refusal, or None if the photo is fetched."""
     try:
         assert await of.fetch(url) == PHOTO
-    except Refused as refused:
+    except RequestError as refused:
         return refused.code, refused.message
     return None
 
@@ -62,7 +62,7 @@ def test_any_text_is_refused_properly(text: str) -> None:
         urls = (f"http://{text}", f"https://photos.example/{text}", text)
         return await asyncio.gather(*map(of.fetch, urls), return_exceptions=True)
 
-    assert [type(refused) for refused in asyncio.run(run())] == [Refused] * 3
+    assert [type(refused) for refused in asyncio.run(run())] == [RequestError] * 3
 
 
 @pytest.mark.parametrize("host", ["a..example", "a" * 64 + ".example", "%00", "127.0.0.1%00.example.com", "localhost"])

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from imaging.refused import Refused
+from project.request_error import RequestError
 from tests.api.sites import (
     NO_CONNECTION,
     NOT_FOUND,
@@ -163,7 +163,7 @@ async def test_tls_is_verified_against_the_name(host: str, trusted: bool, fetche
         if fetched:
             assert await fetching.fetch(url) == PHOTO
         else:
-            with pytest.raises(Refused, match=NO_CONNECTION[1]):
+            with pytest.raises(RequestError, match=NO_CONNECTION[1]):
                 await fetching.fetch(url)
         assert len(heads) == fetched
 

@@ -17,8 +17,8 @@ from api.padding import answered_dimensions, padded, unpadded
 from api.service import Service
 from graphs.compare import distances
 from graphs.flow_settings import FlowSettings
-from imaging.refused import Refused
 from models.tasks.embedder import EmbedderOutput
+from project.request_error import RequestError
 from tests.fakes import People, changed, service, with_stages
 
 GREATEST = float(np.finfo(np.float32).max)
@@ -114,7 +114,7 @@ def taken(first: Numbers, second: Numbers, role: str = "facenet", of: Service = 
     """Both embeddings without padding, or their refusal."""
     try:
         return [vector.tolist() for vector in unpadded(of, role, EmbeddingPair(embedding1=first, embedding2=second))]
-    except Refused as refused:
+    except RequestError as refused:
         return str(refused)
 
 

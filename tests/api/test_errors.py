@@ -13,7 +13,7 @@ from api.contracts import deepface
 from api.errors import GENERAL_STATUSES, envelope, request_id_of, response
 from graphs.stages import DetectionRequest
 from imaging.faces import Detection
-from imaging.refused import Refused
+from project.request_error import RequestError
 from project.root import ROOT
 from tests.api.hostile import COLLECTION, REQUESTS, Hostile
 from tests.fakes import FakeDetector, FakeNetwork, client, serve_log, stages
@@ -24,7 +24,7 @@ SECRET = "the secret path /srv/models"
 
 def answer(path: str, code: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     request = Request({"type": "http", "path": path, "headers": [], "state": {"request_id": "id"}})
-    return response(FORMS, request, Refused(code, "Because"), headers)
+    return response(FORMS, request, RequestError(code, "Because"), headers)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_an_error_that_may_pass_says_when_to_try_again(path: str) -> None:
 def test_every_code_has_its_status_and_an_older_contract_a_400_unless_it_is_general(
     code: str, enveloped: int, older: int
 ) -> None:
-    refused = Refused(code, "Because")
+    refused = RequestError(code, "Because")
     assert envelope(refused, "id")[0] == enveloped
     assert {form(refused, "id")[0] for form in FORMS.values()} == {older}
 
@@ -84,7 +84,7 @@ def test_every_code_has_its_status_and_an_older_contract_a_400_unless_it_is_gene
 )
 def test_every_code_has_one_of_the_deepface_contract(codes: list[str], shown: str) -> None:
     for code in codes:
-        assert deepface.error_answer(Refused(code, "Because"), "id")[1]["detail"]["code"] == shown
+        assert deepface.error_answer(RequestError(code, "Because"), "id")[1]["detail"]["code"] == shown
 
 
 def test_the_general_codes_are_documented() -> None:
@@ -110,7 +110,7 @@ def test_a_fault_is_logged_and_its_answer_hides_it() -> None:
 
 
 def test_a_stage_that_is_not_available_is_a_503_and_no_fault() -> None:
-    away: Any = FakeNetwork(Refused("UNAVAILABLE", "The stage arcface is not available; try again shortly"))
+    away: Any = FakeNetwork(RequestError("UNAVAILABLE", "The stage arcface is not available; try again shortly"))
     with serve_log() as log:
         found = client(stages(embed=away)).post("/match", json=PAIR)
     assert found.status_code == 503
@@ -139,7 +139,7 @@ def test_an_invalid_request_id_is_replaced(sent: str) -> None:
 @pytest.fixture(scope="module")
 def attacked() -> Iterator[httpx.Client]:
     # The decode gate has its own tests of hostile files.
-    with client(stages(FakeDetector(Refused("INVALID_IMAGE", "The image is damaged")))) as attacked:
+    with client(stages(FakeDetector(RequestError("INVALID_IMAGE", "The image is damaged")))) as attacked:
         assert attacked.put(COLLECTION, json={}).status_code == 201
         yield attacked
 
@@ -156,6 +156,6 @@ def test_a_hostile_request_is_a_4xx_in_its_paths_form(attacked: httpx.Client, ho
     found = attacked.request(hostile.method, hostile.path, headers=hostile.headers, content=hostile.content)
     assert 400 <= found.status_code < 500, found.text[:500]
     form = FORMS.get(hostile.path.partition("?")[0].split("/")[1], envelope)
-    assert shape(found.json()) == shape(form(Refused("CODE", "Because"), "id")[1])
+    assert shape(found.json()) == shape(form(RequestError("CODE", "Because"), "id")[1])
     assert len(found.content) < 2000, "it is no echo"
     assert attacked.get("/health").json()["status"] == "healthy"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from api.images import from_base64, from_field
 from api.settings import LimitArgs
-from imaging.refused import Refused
+from project.request_error import RequestError
 from tests.fakes import FakeAddresses, service
 
 PHOTO = bytes(range(256))
@@ -33,7 +33,7 @@ def taken(field: str, most: int) -> bytes | str:
     """The photo, or the code of its refusal."""
     try:
         return from_base64(field, most)
-    except Refused as refused:
+    except RequestError as refused:
         return refused.code
 
 
@@ -57,7 +57,7 @@ def test_a_photo_may_have_the_greatest_size_and_no_more(prefix: str) -> None:
     assert from_base64(prefix + base64.encodebytes(bytes(300)).decode(), 300) == bytes(300)
     # The size is checked before anything is decoded.
     for text in (base64.b64encode(bytes(303)).decode(), "!" * 1000):
-        with pytest.raises(Refused, match="IMAGE_TOO_LARGE: The image exceeds the limit of 300 bytes"):
+        with pytest.raises(RequestError, match="IMAGE_TOO_LARGE: The image exceeds the limit of 300 bytes"):
             from_base64(prefix + text, 300)
 
 
@@ -75,7 +75,7 @@ async def test_a_field_is_base64_unless_it_begins_like_an_address() -> None:
     made = service(limits=LimitArgs(max_image_size=300))
     assert await from_field(TEXT, made) == PHOTO
     for field, code in (("ftp://a", "INVALID_IMAGE"), (" http://a", "INVALID_IMAGE"), ("A" * 408, "IMAGE_TOO_LARGE")):
-        with pytest.raises(Refused, match=code):
+        with pytest.raises(RequestError, match=code):
             await from_field(field, made)
 
 

@@ -8,7 +8,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api import limits
 from api.limits import MAX_KEYS, MAX_VALUES, RequestBounds
-from imaging.refused import Refused
+from project.request_error import RequestError
 from tests.api.asgi import ask
 
 
@@ -54,8 +54,8 @@ def call(app: Any, body: Body, most: int = 10, /, **headers: str) -> list[Messag
     return asyncio.run(ask(RequestBounds(app, most), body, headers=raw))
 
 
-def refusal(app: Any, body: Body, most: int = 10, /, **headers: str) -> Refused:
-    with pytest.raises(Refused) as caught:
+def refusal(app: Any, body: Body, most: int = 10, /, **headers: str) -> RequestError:
+    with pytest.raises(RequestError) as caught:
         call(app, body, most, **headers)
     return caught.value
 

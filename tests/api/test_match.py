@@ -9,7 +9,7 @@ import pytest
 from graphs.flow_settings import FlowSettings
 from imaging.faces import Photo
 from imaging.pick import Pick
-from imaging.refused import Refused
+from project.request_error import RequestError
 from tests.fakes import FakeAddresses, FakeDetector, FakeNetwork, client, photo, stages, unit
 
 FIRST, SECOND = b"the first photo", b"the second photo"
@@ -97,8 +97,8 @@ def test_a_spoof_can_match_unless_liveness_is_required(policy: Any, match: bool)
 
 
 ADDRESS1, ADDRESS2 = "https://photos.example/1.jpg", "http://photos.example/2.jpg"
-NOT_FOUND = Refused("DOWNLOAD_FAILED", "The URL returned status 404")
-NOT_PUBLIC = Refused("URL_NOT_ALLOWED", "The URL resolves to a non-public IP address")
+NOT_FOUND = RequestError("DOWNLOAD_FAILED", "The URL returned status 404")
+NOT_PUBLIC = RequestError("URL_NOT_ALLOWED", "The URL resolves to a non-public IP address")
 
 
 def test_two_addresses_are_fetched_side_by_side() -> None:
@@ -147,7 +147,7 @@ STRICT = FlowSettings(min_side=600, min_brightness=130, max_brightness=150, min_
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
-        (Refused("INVALID_IMAGE", "It is damaged"), "could not be loaded: It is damaged"),
+        (RequestError("INVALID_IMAGE", "It is damaged"), "could not be loaded: It is damaged"),
         (photo(599, 600, brightness=1, faces=[]), "quality issue: Image too small: 599x600. Minimum size: 600x600"),
         (photo(600, 599), "quality issue: Image too small: 600x599. Minimum size: 600x600"),
         (photo(800, 600, 129.94), "quality issue: Image too dark: brightness 129.9. Minimum: 130"),
@@ -160,7 +160,7 @@ STRICT = FlowSettings(min_side=600, min_brightness=130, max_brightness=150, min_
         ),
     ],
 )
-def test_a_photo_that_cannot_be_used_is_named_before_a_network_is_asked(found: Photo | Refused, reason: str) -> None:
+def test_unusable_photo_is_named_before_a_network_is_asked(found: Photo | RequestError, reason: str) -> None:
     good, nobody = photo(800, 600, 140, 61), photo(800, 600, 140, 61, faces=[])
     for pair, name in (((found, good), "Image1"), ((good, found), "Image2"), ((found, nobody), "Image1")):
         score, embed = FakeNetwork([0.9, 0.9]), FakeNetwork(unit(1))

@@ -7,7 +7,7 @@ import pytest
 from api.settings import LimitArgs
 from graphs.stages import DetectionRequest, Stages
 from imaging.faces import Detection
-from imaging.refused import Refused
+from project.request_error import RequestError
 from tests.fakes import FakeDetector, changed, client, photo, stages, with_stages, without
 
 TEXT, PHOTO = "QUJD" * 3, b"ABC" * 3
@@ -57,7 +57,7 @@ def test_a_photo_that_is_too_large_reaches_no_stage(path: str, sent: Any) -> Non
 
 @ROUTES
 def test_a_damaged_photo_of_the_greatest_size_is_refused_with_the_reason(path: str, sent: Any) -> None:
-    damaged = every_stage(Uniform(Refused("INVALID_IMAGE", "The image is damaged")))
+    damaged = every_stage(Uniform(RequestError("INVALID_IMAGE", "The image is damaged")))
     response = client(damaged, LimitArgs(max_image_size=9)).post(path, **sent)
     assert response.status_code == (422 if path in V1 else 400)
     assert "The image is damaged" in response.text

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from api.addresses import Addresses, Resolver
 from api.public_ip import IPAddress, is_public
 from api.settings import AddressArgs
-from imaging.refused import Refused
+from project.request_error import RequestError
 from tests.api.sites import Wire
 
 NETWORKS = [
@@ -102,7 +102,7 @@ def test_no_inner_address_is_connected_to_however_it_is_written(address: IPv4Add
     host = data.draw(written(address) | carried(address))
     scheme, port = (data.draw(st.sampled_from(of)) for of in (["http", "https", "HTTP"], ["", ":80", ":8080"]))
     wire = Wire()
-    with pytest.raises(Refused):
+    with pytest.raises(RequestError):
         asyncio.run(Addresses(AddressArgs(), 10, transport=lambda: wire).fetch(f"{scheme}://{host}{port}/photo"))
     assert wire.sent == []
 

@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from graphs.stages import DetectionRequest, FaceCrops
 from imaging.faces import Detection, Photo
-from imaging.refused import Refused
+from project.request_error import RequestError
 from tests.fakes import detector, embedder, liveness, photo, service, stages_of
 
 CONTRACT = "499f2c0ac50eba0c"
@@ -36,10 +36,10 @@ async def detect(question: DetectionRequest) -> Detection:
     return Detection(tuple(found), crops)
 
 
-def _found(data: bytes) -> Photo | Refused:
+def _found(data: bytes) -> Photo | RequestError:
     chance = hashlib.sha256(data).digest()[0]
     if chance < 32:
-        return Refused("INVALID_IMAGE", "The image is damaged and cannot be decoded")
+        return RequestError("INVALID_IMAGE", "The image is damaged and cannot be decoded")
     return photo(faces=() if chance < 64 else (0.99, 0.9) if chance < 96 else (0.99,))
 
 

@@ -18,8 +18,8 @@ from deployments.readiness import first_looks
 from deployments.stage import Caller, StageCaller
 from deployments.status import Controller, ServeStatus
 from deployments.workers import Workers
-from imaging.refused import Refused
 from models.catalogue import card
+from project.request_error import RequestError
 from telemetry.call_window import CallWindow
 from telemetry.request_record import TimedAnswer, recording
 from telemetry.status import Autoscaling, Replicas
@@ -116,7 +116,7 @@ async def test_replicas_are_counted_by_state() -> None:
 )
 async def test_controller_without_an_answer_is_unavailable(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status, "CONTROLLER_TIMEOUT_S", 0.01)
-    with serve_log() as log, pytest.raises(Refused, match="UNAVAILABLE"):
+    with serve_log() as log, pytest.raises(RequestError, match="UNAVAILABLE"):
         await controller(answer).replicas()
     assert len(log) == 1
 

@@ -13,7 +13,7 @@ from ray.serve.exceptions import BackPressureError
 from deployments import readiness
 from deployments.readiness import Readiness, first_looks
 from deployments.stage import Caller
-from imaging.refused import Refused
+from project.request_error import RequestError
 from tests.deployments.handles import Answers
 from tests.fakes import serve_log
 from tests.waiting import eventually
@@ -101,7 +101,7 @@ async def test_busy_stage_stays_ready_while_it_answers_calls(question: str, monk
 
 async def test_only_successful_calls_count_as_answers() -> None:
     stage, detect = Caller("detector", "mtcnn", "detector-mtcnn", Answers(FULL)), Answers(DIED, DIED, None)
-    with pytest.raises(Refused, match="UNAVAILABLE"):
+    with pytest.raises(RequestError, match="UNAVAILABLE"):
         await stage.call(detect)
     await stage.readiness.look()
     assert stage.ready() is False

@@ -12,7 +12,7 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from deployments import stage
 from deployments.stage import Caller
-from imaging.refused import Refused
+from project.request_error import RequestError
 from telemetry.call_window import CallWindow
 from telemetry.request_record import TimedAnswer, recording
 from tests.deployments.handles import Answers
@@ -38,7 +38,7 @@ def caller(*, repeatable: bool = True) -> Caller:
     ids=lambda error: type(error).__name__,
 )
 async def test_stage_without_a_replica_for_the_call_is_unavailable(error: Exception) -> None:
-    with serve_log() as log, pytest.raises(Refused) as caught:
+    with serve_log() as log, pytest.raises(RequestError) as caught:
         await caller().call(Answers(error, error))
     assert (caught.value.code, caught.value.__cause__) == ("UNAVAILABLE", error)
     assert caught.value.message == "The stage mtcnn is not available; try again shortly"
@@ -50,7 +50,7 @@ async def test_stage_without_a_replica_for_the_call_is_unavailable(error: Except
 @pytest.mark.parametrize(("deaths", "repeatable", "calls"), [(1, True, 2), (2, True, 2), (1, False, 1)])
 async def test_call_is_repeated_once_unless_it_changes_something(deaths: int, repeatable: bool, calls: int) -> None:
     answers = Answers(*[ActorDiedError()] * deaths, "found")
-    with serve_log(), suppress(Refused):
+    with serve_log(), suppress(RequestError):
         assert await caller(repeatable=repeatable).call(answers) == "found"
     assert answers.calls == calls
 
@@ -60,13 +60,13 @@ async def test_call_is_repeated_once_unless_it_changes_something(deaths: int, re
     [
         RuntimeError("broken"),
         RayTaskError("detect", "a traceback", ValueError("broken")),  # type: ignore[no-untyped-call]
-        Refused("INVALID_IMAGE", "It is damaged"),
+        RequestError("INVALID_IMAGE", "It is damaged"),
     ],
     ids=lambda error: type(error).__name__,
 )
 async def test_error_or_returned_refusal_of_the_stage_is_raised_unchanged(error: Exception) -> None:
     async def ask() -> Any:
-        if isinstance(error, Refused):
+        if isinstance(error, RequestError):
             return error
         raise error
 

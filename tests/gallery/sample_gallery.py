@@ -14,7 +14,7 @@ from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, Hit, NewFace, StoredFace
 from gallery.writer import Writer
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 SIZE = 16
 KIND = EmbeddingKind("arcface", "arcface-model", "contract", SIZE)
@@ -113,7 +113,7 @@ async def listed(location: Location, name: str = NAME) -> dict[str, list[StoredF
 
 async def refusal(asked: Coroutine[Any, Any, Any]) -> str:
     """The code of the refusal of `asked`."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestError) as caught:
         await asked
     return caught.value.code
 

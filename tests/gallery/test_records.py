@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gallery.records import Collection, contract_mismatch, digest, normalised, subject_key
-from imaging.refused import Refused
+from project.request_error import RequestError
 from tests.gallery.sample_gallery import KIND, face, vectors
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=512)
@@ -17,7 +17,7 @@ NAN, INF = float("nan"), float("inf")
 
 @pytest.mark.parametrize("subject", ["", "x" * 513, "\U0001f600" * 513, "\ud800", "a\udfffb"], ids=ascii)
 def test_other_texts_are_not_ids(subject: str) -> None:
-    with pytest.raises(Refused, match="INVALID_SUBJECT"):
+    with pytest.raises(RequestError, match="INVALID_SUBJECT"):
         subject_key(subject)
 
 
@@ -53,7 +53,7 @@ def test_an_embedding_gets_length_1_and_keeps_its_direction(numbers: list[float]
     ids=str,
 )
 def test_invalid_embeddings_are_refused(numbers: list[float]) -> None:
-    with pytest.raises(Refused, match="INVALID_EMBEDDING"):
+    with pytest.raises(RequestError, match="INVALID_EMBEDDING"):
         normalised(np.array(numbers, np.float32), 2)
 
 

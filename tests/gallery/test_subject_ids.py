@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gallery.subject_ids import look_alikes, look_of, refuse_blank
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 INVISIBLE = st.sampled_from(
     [
@@ -33,7 +33,7 @@ SPELLINGS: list[Callable[[str], str]] = [
 
 @given(st.lists(INVISIBLE, max_size=8).map("".join))
 def test_an_id_without_a_visible_character_is_refused(subject: str) -> None:
-    with pytest.raises(Refused, match="INVALID_SUBJECT"):
+    with pytest.raises(RequestError, match="INVALID_SUBJECT"):
         refuse_blank(subject)
 
 

@@ -19,8 +19,8 @@ from graphs.stages import FaceCrops, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Photo
 from imaging.pick import Pick
-from imaging.refused import Refused
 from models.catalogue import cards
+from project.request_error import RequestError
 from telemetry.request_record import recording
 from tests.fakes import (
     ANGLES,
@@ -37,7 +37,7 @@ from tests.fakes import (
     unit,
 )
 
-DAMAGED = Refused("INVALID_IMAGE", "It is damaged")
+DAMAGED = RequestError("INVALID_IMAGE", "It is damaged")
 THREE = photo(faces=[0.9, 0.8, 0.7])
 ALL, ONE, LARGEST = Pick(), Pick("one"), Pick("largest")
 
@@ -66,7 +66,7 @@ async def test_photos_that_are_too_large_together_are_sent_in_several_calls(size
     people = People()
     names, numbers = ("anna", "bob", "carl"), list[int]()
 
-    def select(number: int, found: Photo | Refused) -> Sequence[int]:
+    def select(number: int, found: Photo | RequestError) -> Sequence[int]:
         numbers.append(number)
         return every_face(number, found)
 
@@ -160,11 +160,11 @@ async def test_an_answer_that_is_not_finite_is_an_error_that_names_the_network(v
 
 @pytest.mark.parametrize(("found", "pick", "code"), [(DAMAGED, ALL, "INVALID_IMAGE"), (THREE, ONE, "MULTIPLE_FACES")])
 async def test_a_refused_photo_is_raised_before_a_network_is_asked(
-    found: Photo | Refused, pick: Pick, code: str
+    found: Photo | RequestError, pick: Pick, code: str
 ) -> None:
     network = FakeNetwork([])
     of = stages(FakeDetector(found), embed=network)
-    with pytest.raises(Refused, match=code):
+    with pytest.raises(RequestError, match=code):
         await faces_of(of.detectors["mtcnn"], b"it", pick, [of.networks["arcface"]])
     assert network.calls == []
 
@@ -177,7 +177,7 @@ async def test_the_embedding_is_that_of_the_picked_face() -> None:
     assert people.embedded == [["bob-large"]]
     assert face is seen.faces[0]
     np.testing.assert_allclose(embedding, direction(ANGLES["bob"]), atol=1e-6)
-    with pytest.raises(Refused, match="NO_FACE_DETECTED"):
+    with pytest.raises(RequestError, match="NO_FACE_DETECTED"):
         await embedding_of(of.detectors["mtcnn"], embedder, b"nobody", LARGEST)
 
 
@@ -185,9 +185,9 @@ def test_the_face_is_the_first_if_the_rule_allows_it() -> None:
     assert the_face(photo(faces=[0.9]), ONE).score == 0.9
     assert the_face(THREE, ALL) is THREE.faces[0]
     for pick in (ONE, LARGEST, ALL):
-        with pytest.raises(Refused, match="NO_FACE_DETECTED"):
+        with pytest.raises(RequestError, match="NO_FACE_DETECTED"):
             the_face(photo(faces=[]), pick)
-    with pytest.raises(Refused, match="MULTIPLE_FACES_DETECTED") as caught:
+    with pytest.raises(RequestError, match="MULTIPLE_FACES_DETECTED") as caught:
         the_face(replace(THREE, found=4), ONE)
     assert caught.value.message == "Multiple faces detected (4). Exactly one face is required"
 

@@ -5,7 +5,7 @@ import pytest
 
 from graphs.verify import Verification, naming, verify
 from imaging.pick import Pick
-from imaging.refused import Refused
+from project.request_error import RequestError
 from tests.fakes import EMBEDDER_CROP, People, crops_of
 
 LARGEST = Pick("largest")
@@ -63,6 +63,6 @@ async def test_a_refusal_begins_with_the_photos_name_and_no_network_is_asked(
     pair: tuple[str, str], refusal: str
 ) -> None:
     people = People()
-    with pytest.raises(Refused, match=refusal):
+    with pytest.raises(RequestError, match=refusal):
         await run(people, *pair, pick=Pick("one"))
     assert people.scored == people.embedded == []

@@ -12,7 +12,7 @@ import pytest
 
 from imaging.decode import Limits, decode
 from imaging.faces import Pixels
-from imaging.refused import Refused
+from project.request_error import RequestError
 
 DAMAGED = "INVALID_IMAGE: The image is damaged and cannot be decoded"
 COMPLEX = "IMAGE_TOO_COMPLEX: The image's structure is too complex"
@@ -65,14 +65,14 @@ def outcome(data: bytes, limits: Limits | None = None) -> str:
     """Width and height of the decoded photo, or the refusal's code and message."""
     try:
         photo = decode(data, limits or Limits())
-    except Refused as refused:
+    except RequestError as refused:
         return str(refused)
     return f"{photo.width}x{photo.height}"
 
 
-def refusal(function: Callable[..., object], *args: object) -> Refused:
+def refusal(function: Callable[..., object], *args: object) -> RequestError:
     """The refusal that `function` raises."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestError) as caught:
         function(*args)
     return caught.value
 
@@ -81,7 +81,7 @@ def compared(data: bytes, expected: Pixels) -> str:
     """``whole`` if the decoded pixels are the expected ones, ``other pixels``, or the refusal's code and message."""
     try:
         pixels = decode(data, Limits()).pixels
-    except Refused as refused:
+    except RequestError as refused:
         return str(refused)
     return "whole" if np.array_equal(pixels, expected) else "other pixels"
 

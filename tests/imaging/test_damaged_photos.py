@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imaging.decode import Limits, decode
-from imaging.refused import Refused
+from project.request_error import RequestError
 from tests.imaging.heif import FILES
 from tests.imaging.pictures import DAMAGED, encoded, exif, gradient, noise, outcome
 
@@ -75,7 +75,7 @@ def code(data: bytes) -> str:
     """A refusal's code, or ``decoded``. Checks what a decoded photo promises."""
     try:
         photo = decode(data, SMALL)
-    except Refused as refused:
+    except RequestError as refused:
         return refused.code
     height, width, channels = photo.pixels.shape
     assert photo.pixels.dtype == np.uint8

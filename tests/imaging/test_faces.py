@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from imaging.crops import CropSpec
 from imaging.faces import Detection, Face
 from imaging.geometry import turned, turned_box, turned_points
-from imaging.refused import Refused
+from project.request_error import RequestError
 from tests.fakes import photo
 
 turns = st.integers(-4, 7)
@@ -48,13 +48,13 @@ def test_a_face_is_scaled_and_turned_with_its_photo() -> None:
 
 
 def test_a_refusal_comes_whole_out_of_another_process() -> None:
-    refusal = pickle.loads(pickle.dumps(Refused("INVALID_IMAGE", "The image is empty")))
+    refusal = pickle.loads(pickle.dumps(RequestError("INVALID_IMAGE", "The image is empty")))
     assert (refusal.code, refusal.message) == ("INVALID_IMAGE", "The image is empty")
     assert str(refusal) == "INVALID_IMAGE: The image is empty"
 
 
 def test_detections_are_joined_in_order_with_their_crops_and_times() -> None:
-    spec, first, refused = CropSpec(2, "box"), photo(), Refused("INVALID_IMAGE", "The image is empty")
+    spec, first, refused = CropSpec(2, "box"), photo(), RequestError("INVALID_IMAGE", "The image is empty")
     crops = np.arange(3 * 12, dtype=np.uint8).reshape(3, 2, 2, 3)
     joined = Detection.joined(
         [

@@ -8,7 +8,7 @@ import pytest
 
 from imaging.decode import Limits
 from imaging.heif_structure import read_still
-from imaging.refused import Refused
+from project.request_error import RequestError
 from tests.imaging.coded_headers import av1_sequence, hevc_units, parameter_set
 from tests.imaging.heif import (
     AVIF,
@@ -62,7 +62,7 @@ def test_many_passes_over_many_pixels_are_too_complex(part: Part) -> None:
 
 @pytest.mark.parametrize("other", ["grey", "full_colour", "ten_bits"])
 def test_heic_tiles_of_different_sample_formats_are_damage(other: str) -> None:
-    with pytest.raises(Refused, match="damaged"):
+    with pytest.raises(RequestError, match="damaged"):
         read_still(heif(grid(2, 1, 2 * WIDTH, HEIGHT, [2, 3]), HEIC, coded(other)))
 
 

@@ -14,7 +14,7 @@ from tests.imaging.pictures import Chunk, encoded, flat, noise, outcome, png
 MEASURE = """
 import re, sys, time
 from imaging.decode import Limits, decode
-from imaging.refused import Refused
+from project.request_error import RequestError
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
 decode(open(sys.argv[1], "rb").read(), Limits())
@@ -22,7 +22,7 @@ memory, seconds = peak(), time.process_time()
 for path in sys.argv[2:]:
     try:
         decode(open(path, "rb").read(), Limits())
-    except Refused as refused:
+    except RequestError as refused:
         print(refused.code, file=sys.stderr)
 print(peak() - memory, time.process_time() - seconds)
 """

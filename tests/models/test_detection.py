@@ -15,9 +15,9 @@ from imaging.encode import encode_png
 from imaging.faces import Face, Photo
 from imaging.pick import ALL_FACES, Pick
 from imaging.quality import measure
-from imaging.refused import Refused
 from models import detection
 from models.detection import BORDERS, Detector, PhotoDetector
+from project.request_error import RequestError
 
 SPOT, SIDE = 200, 8
 SMALL, LARGE = CropSpec(SIDE, "box"), CropSpec(16, "square", 2.0)
@@ -57,7 +57,7 @@ def photo(width: int, height: int, *spots: tuple[int, int], side: int = SIDE) ->
     return encode_png(pixels)
 
 
-def found(answer: Photo | Refused) -> Photo:
+def found(answer: Photo | RequestError) -> Photo:
     assert isinstance(answer, Photo)
     return answer
 
@@ -74,7 +74,7 @@ def test_photos_are_answered_in_order_and_crops_follow_them() -> None:
     first, empty, refused, last = detection.photos
     assert [face.box for face in found(first).faces] == [(10, 10, 18, 18), (30, 20, 38, 28)]
     assert found(empty).faces == ()
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RequestError)
     assert refused.code == "INVALID_IMAGE"
     assert [face.box for face in found(last).faces] == [(20, 5, 28, 13)]
     assert (found(last).width, found(last).height) == (70, 30)

@@ -11,11 +11,11 @@ from evaluation.answers import examine
 from evaluation.fusion import counted
 from evaluation.liveness import read_presentations
 from evaluation.local_stages import face_stage, loaded_detector
-from imaging.refused import Refused
 from models.catalogue import card
 from models.device import Device
 from models.engines import load_network
 from models.store import Store
+from project.request_error import RequestError
 from tests.conftest import pulled, shared_faces
 
 ROUNDING = 2
@@ -27,7 +27,7 @@ def probabilities(store: Store, names: Sequence[str], photos: Sequence[Path]) ->
     stages = [face_stage(pulled(name), load_network(card(name), store, "onnx", Device())) for name in names]
     with loaded_detector(card("mtcnn"), store) as detector:
         examined = examine(photos, detector, stages)
-    faces = [not isinstance(each, Refused) and each.asked and each.readings for each in examined]
+    faces = [not isinstance(each, RequestError) and each.asked and each.readings for each in examined]
     return {name: np.array([each[name][0] if each else np.nan for each in faces]) for name in names}
 
 

@@ -41,7 +41,7 @@ def blank(browser: BrowserContext, service: httpx.Client) -> Iterator[Page]:
     page.close()
 
 
-RAISED = re.compile(r'(?:Refused|Reason)\(\s*"([A-Z_]+)"')
+RAISED = re.compile(r'(?:RequestError|Reason)\(\s*"([A-Z_]+)"')
 # Codes of the older contracts alone do not reach the page.
 OLDER = re.compile(r"api/contracts/|api/addresses.py")
 

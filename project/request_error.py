@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-class Refused(Exception):
+class RequestError(Exception):
     """A request was rejected. Code and message are safe to show to the client.
 
     Attributes:
@@ -21,18 +21,3 @@ class Refused(Exception):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
-
-
-def damaged() -> Refused:
-    """Return the error for a damaged or incomplete file."""
-    return Refused("INVALID_IMAGE", "The image is damaged and cannot be decoded")
-
-
-def too_complex() -> Refused:
-    """Return the error for a file that takes more work to decode than any real photo."""
-    return Refused("IMAGE_TOO_COMPLEX", "The image's structure is too complex")
-
-
-def too_large(max_bytes: int) -> Refused:
-    """Return the error for an encoded photo of more than `max_bytes`."""
-    return Refused("IMAGE_TOO_LARGE", f"The image exceeds the limit of {max_bytes} bytes")

@@ -41,7 +41,7 @@ class AutoscalingAnswer(Answer):
     model_config = example(replicas=1, reason="steady: 0.4 calls per replica (target 8), 12% busy")
 
     replicas: int = Field(description="Number of replicas that the policy wants. Ray Serve applies it after a delay.")
-    reason: str
+    reason: str = Field(description="Why, with the load that the policy saw. The wording may change.")
 
 
 class StageAnswer(BaseModel):

@@ -21,6 +21,8 @@ from project.root import ROOT
 
 CARRIED = 0.95
 """A simulation of random arrivals has a little more or less than the rate that was asked for."""
+MADE_BY = "# Made by `facegraph plan"
+"""Beginning of a planned configuration."""
 NODE_CONFIG = ROOT / "configs" / "node.yaml"
 
 
@@ -43,6 +45,8 @@ def plan_command(
     Routes are match, compare, mediapipe, verify, search and enrol. Their times are for photos of 1,024 pixels with
     one face each; docs/sizing.md says where they come from and how far to trust the prediction.
     """
+    if output.exists() and not output.read_bytes().startswith(MADE_BY.encode()):
+        raise CommandError(f"{output} exists and was not written by this command: name another file with --output")
     if not 0 < rate < math.inf:
         raise CommandError(f"--rate is {rate:g}; it must be greater than 0")
     shares, size, times = _figures("--mix", mix), _node_size(node), service_times()
@@ -66,7 +70,7 @@ def plan_command(
     prediction = simulate(plan.system, application.mix, OpenLoad(rate))
     made = application.configuration(plan)
     check_config(made)
-    header = f"# Made by `{shlex.join(['facegraph', *sys.argv[1:]])}`, for nodes like --node: {plan.nodes}.\n"
+    header = f"{MADE_BY} {shlex.join(sys.argv[2:])}`, for nodes like --node: {plan.nodes}.\n"
     output.write_text(header + yaml.safe_dump(made, sort_keys=False, width=120), "utf-8")
     _show(plan, prediction, application)
     print_line(f"written to {escaped(str(output))}")
@@ -82,7 +86,7 @@ def _figures(option: str, text: str) -> dict[str, float]:
         except ValueError:
             raise CommandError(f"{option}: {entry} is not NAME=NUMBER") from None
     if any(not 0 <= number < float("inf") for number in figures.values()):
-        raise CommandError(f"{option}: {text} has a number below 0")
+        raise CommandError(f"{option}: {text} has a number that is negative or not finite")
     return figures
 
 
@@ -90,7 +94,9 @@ def _node_size(text: str) -> NodeSize:
     sizes = _figures("--node", text)
     if unknown := sizes.keys() - {"cpus", "gpus"}:
         raise CommandError(f"--node has cpus and gpus, not {', '.join(sorted(unknown))}")
-    return NodeSize(sizes.get("cpus", 0), int(sizes.get("gpus", 0)))
+    if not (gpus := sizes.get("gpus", 0.0)).is_integer():
+        raise CommandError(f"--node: {gpus:g} is not a number of GPUs")
+    return NodeSize(sizes.get("cpus", 0), int(gpus))
 
 
 def _show(plan: CapacityPlan, prediction: Prediction, application: PlannedApplication) -> None:

@@ -51,10 +51,11 @@ def test_every_time_on_a_gpu_is_assumed(run: Run, tmp_path: Path) -> None:
         ("--rate nan", "--rate is nan"),
         ("--rate 1 --mix walk=1", "unknown route walk; available: match, "),
         ("--rate 1 --mix match", "--mix: match is not NAME=NUMBER"),
-        ("--rate 1 --mix match=-1", "--mix: match=-1 has a number below 0"),
+        ("--rate 1 --mix match=-1", "--mix: match=-1 has a number that is negative or not finite"),
         ("--rate 1 --mix match=0", "--mix needs a share greater than 0"),
         ("--rate 1 --node cpus=1", "cannot hold a replica of"),
         ("--rate 1 --node cores=1", "--node has cpus and gpus, not cores"),
+        ("--rate 1 --node gpus=1.5", "--node: 1.5 is not a number of GPUs"),
         ("--rate 1000 --mix enrol=1", "gallery-writer has one replica"),
         (f"--rate 1 --config {ROOT}/configs/production.yaml", "the configuration requires GPUs"),
     ],
@@ -62,3 +63,13 @@ def test_every_time_on_a_gpu_is_assumed(run: Run, tmp_path: Path) -> None:
 def test_a_mistake_is_one_sentence(run: Run, tmp_path: Path, words: str, problem: str) -> None:
     status, out, err = run("plan", *words.split(), "--output", tmp_path / "plan.yaml")
     assert (status, out, err.count("\n"), problem in err, list(tmp_path.iterdir())) == (1, "", 1, True, []), err
+
+
+def test_only_an_earlier_plan_is_overwritten(run: Run, tmp_path: Path) -> None:
+    for rate in ("1", "2"):
+        made(run, tmp_path, "--rate", rate)
+    (tmp_path / "plan.yaml").write_text("mine: 1\n", "utf-8")
+    status, _, err = run("plan", "--rate", "1", "--output", tmp_path / "plan.yaml")
+    assert status == 1
+    assert "exists and was not written by this command" in err
+    assert (tmp_path / "plan.yaml").read_text("utf-8") == "mine: 1\n"

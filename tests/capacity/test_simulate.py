@@ -88,6 +88,7 @@ def test_littles_law_holds(one: StageModel, two: StageModel, route: Route, clien
     found = simulate(pair(one, two, variation=0.3), {route: 1}, ClosedLoad(clients), requests=300)
     assert found.in_progress == pytest.approx(clients)
     assert found.rate * fmean(found.seconds) == pytest.approx(clients, rel=EDGES)
+    assert sum(found.stages.values()) == pytest.approx(2 * found.cores[0], rel=EDGES)
 
 
 @pytest.mark.parametrize("variation", [0, 0.7])

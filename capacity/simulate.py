@@ -106,7 +106,7 @@ class _SimulatedReplica:
     def _on_gpu(self, items: int) -> Process:
         assert self._model.gpu
         assert self._gpu
-        yield self._gpu.run(self._model.gpu.of(items) * self._noise.factor())
+        yield self._gpu.run(self._model.gpu.of(items))
 
 
 class _Noise:

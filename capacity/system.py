@@ -94,7 +94,7 @@ class System:
 
     Attributes:
         places: one for each replica, by stage.
-        variation: standard deviation of a call's times, relative to their mean.
+        variation: standard deviation of the times on a core, relative to their mean. Those on a GPU do not vary.
     """
 
     nodes: tuple[NodeSize, ...]

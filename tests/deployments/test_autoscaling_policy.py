@@ -119,7 +119,7 @@ def test_reserved_cores_suffice_if_the_settings_say_so() -> None:
 
 
 def test_room_for_a_lost_deployment_is_made_without_the_delay_of_a_removal(
-    stored: Any, cluster: dict[str, tuple[float, float]], monkeypatch: pytest.MonkeyPatch
+    cluster: dict[str, tuple[float, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(autoscaling_policy, "PERIOD_S", 0)
     policy = ApplicationPolicy()

@@ -1,9 +1,10 @@
 """Convert networks to 16-bit floats, for GPUs."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import onnx
-from onnx import ModelProto
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 KEPT = ("Div", "Exp", "Gather", "ReduceL2", "ReduceSum", "ReduceLogSumExp", "Sigmoid", "Softmax", "Sub")
 """Operators that stay in 32 bits besides those that ONNX Runtime excludes: the sums can exceed 65,504, embeddings must
@@ -15,7 +16,8 @@ def half_precision(path: Path) -> bytes:
 
     Takes 0.1 s for MobileFaceNet and 5 s for FaceNet. `tests/models/test_onnx_session.py` compares the answers.
     """
-    # Imported here, because only this engine needs it.
+    # Imported here, because replicas with other engines start sooner without them.
+    import onnx
     from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
     blocked = [*DEFAULT_OP_BLOCK_LIST, *KEPT]
@@ -24,7 +26,7 @@ def half_precision(path: Path) -> bytes:
     return bytes(converted.SerializeToString())
 
 
-def _keep_results_between(model: ModelProto) -> None:
+def _keep_results_between(model: "ModelProto") -> None:
     """Pass results of operators that stay in 32 bits to others of them without rounding to 16 bits.
 
     The conversion rounds each result, and converts it back for each operator that reads it.

@@ -187,7 +187,7 @@ store = Store(DEFAULT_STORE)
 load_network(card("mobilefacenet"), store, "onnx", Device())
 for name in ("mtcnn", "mediapipe-full-range"):
     load_detector(card(name), store, "onnx", Device(), {}).close()
-print("loaded", sorted({"torch", "tensorflow", "ray", "fastapi"} & set(sys.modules)))
+print("loaded", sorted({"torch", "tensorflow", "onnx", "ray", "fastapi"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "loaded []"

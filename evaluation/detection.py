@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evaluation.intervals import Share
 from imaging.faces import Photo as Detected
-from imaging.geometry import Box
+from imaging.geometry import Box, area, intersection_over_union
 from models.detection import PhotoDetector
 from models.errors import ModelError
 
@@ -42,7 +42,7 @@ class LabelledFace:
     @property
     def side(self) -> float:
         """Side of a square with the box's area."""
-        return math.sqrt(_area(self.box))
+        return math.sqrt(area(self.box))
 
     def fit(self, found: Box) -> float:
         """How well a found box fits, 0 to 1. 0 if it does not match.
@@ -50,13 +50,13 @@ class LabelledFace:
         The fit of a labelled box is the intersection over union. A nose tip matches every box that contains it, and the
         fit is better the closer it is to the box's centre.
         """
-        if not _area(self.box):
+        if not area(self.box):
             left, top, right, bottom = found
             (x, y), halves = self.box[:2], ((right - left) / 2, (bottom - top) / 2)
             if not (left <= x < right and top <= y < bottom):
                 return 0.0
             return 1 - max(abs(x - left - halves[0]) / halves[0], abs(y - top - halves[1]) / halves[1]) / 2
-        overlap = _overlap(self.box, found)
+        overlap = intersection_over_union(self.box, found)
         return overlap if overlap >= MIN_OVERLAP else 0.0
 
 
@@ -205,14 +205,3 @@ def _labelled_box(row: Mapping[str, str]) -> LabelledFace:
     if not (width > 0 and height > 0):
         raise ValueError(f"a box of {row['file']} has no area")
     return LabelledFace((left, top, left + width, top + height), {k: v for k, v in row.items() if k not in COLUMNS})
-
-
-def _area(box: Box) -> float:
-    return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
-
-
-def _overlap(first: Box, second: Box) -> float:
-    """Intersection over union."""
-    corners = (max(first[0], second[0]), max(first[1], second[1]), min(first[2], second[2]), min(first[3], second[3]))
-    shared = _area(corners)
-    return shared / (_area(first) + _area(second) - shared) if shared else 0.0

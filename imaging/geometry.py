@@ -1,4 +1,4 @@
-"""Rotates photos by quarter turns, together with their boxes and points."""
+"""Boxes: their area and overlap, and their rotation by quarter turns together with photos and points."""
 
 from typing import TypeAlias
 
@@ -7,6 +7,18 @@ from numpy.typing import NDArray
 
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels; right and bottom are exclusive."""
+
+
+def area(box: Box) -> float:
+    """Return the area of a box in square pixels; 0 if its corners are in the wrong order."""
+    return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
+
+
+def intersection_over_union(first: Box, second: Box) -> float:
+    """Return how much two boxes overlap, from 0 to 1."""
+    corners = (max(first[0], second[0]), max(first[1], second[1]), min(first[2], second[2]), min(first[3], second[3]))
+    shared = area(corners)
+    return shared / (area(first) + area(second) - shared) if shared else 0.0
 
 
 def turned(pixels: NDArray[np.uint8], turns: int) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.faces import Face
-from imaging.geometry import Box
+from imaging.geometry import intersection_over_union
 from models.tasks import DETECTOR
 
 Answers = NDArray[np.float32] | Sequence[Sequence[Face]]
@@ -37,10 +37,6 @@ def parity(task: str, expected: Answers, found: Answers) -> float | None:
 def _fits(some: Sequence[Face], others: Sequence[Face]) -> list[float]:
     """Return the intersection over union of each face with its best match on the other side, 0 if it has none."""
     sides = ((some, others), (others, some))
-    return [max((_iou(face.box, match.box) for match in b), default=0.0) for a, b in sides for face in a]
-
-
-def _iou(one: Box, other: Box) -> float:
-    a, b = np.asarray(one), np.asarray(other)
-    shared = np.prod(np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0))
-    return float(shared / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared))
+    return [
+        max((intersection_over_union(face.box, match.box) for match in b), default=0.0) for a, b in sides for face in a
+    ]

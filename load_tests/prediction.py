@@ -24,8 +24,9 @@ from rich.console import Console
 from capacity.service_times import service_times
 from capacity.simulate import ClosedLoad, Prediction, simulate
 from capacity.system import NodeSize, Place, RouteCall, StageModel, System, Work
+from deployments.settings import ReplicaSettings
 from load_tests import CONFIG, RESULTS
-from load_tests.bench.measurement import RECORDS, Measurement, summed_up, under_load
+from load_tests.bench.measurement import RECORDS, Measurement, client_counts, summed_up, under_load
 from load_tests.photos import enlarged_pair
 from load_tests.processes import Sample
 from load_tests.programs import ConfigOption, running_service
@@ -47,7 +48,7 @@ def configured(path: Path) -> dict[str, StageModel]:
     found = {}
     for name in (DETECTOR, *NETWORKS):
         workers = args["stages"][name.partition("-")[2]].get("workers", 1)
-        largest = settings[name].get("largest_batch", {}).get("gpu", 32) if device else 1
+        largest = ReplicaSettings(**settings[name]).largest_batch.gpu if device else 1
         stage = service_times().deployment("stage")
         found[name] = replace(stage, gpu=device, workers=workers, largest=largest, decodes=name == DETECTOR)
     return found
@@ -99,9 +100,9 @@ def main(
     config: ConfigOption = CONFIG,
 ) -> None:
     """Measure, predict, print and save."""
-    pair, found, stages = enlarged_pair(), list[Compared](), configured(config)
+    counts, pair, found, stages = client_counts(clients), enlarged_pair(), list[Compared](), configured(config)
     with running_service(config) as service:
-        for count in [*map(int, clients.split(","))] * rounds:
+        for count in counts * rounds:
             first, last = under_load("/match", pair, service, count, seconds)
             measured = summed_up("service", "/match", count, read(RECORDS), first, last)
             found.append(compared(measured, first, last, stages))

@@ -10,7 +10,6 @@ round runs backwards, so that a machine that becomes slower favours none of them
 
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -38,9 +37,7 @@ def main(
     config: ConfigOption = CONFIG,
 ) -> None:
     """Measure, print and save."""
-    if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", clients):
-        raise typer.BadParameter(f"{clients!r} is not a list of numbers of clients")
-    counts, cores = sorted(set(map(int, clients.split(",")))), len(os.sched_getaffinity(0))
+    counts, cores = sorted(set(measurement.client_counts(clients))), len(os.sched_getaffinity(0))
     pair, ran_on = enlarged_pair(), machine()
     # A file or a pipe is as wide as the widest table.
     console, found = Console(width=None if sys.stdout.isatty() else 160), list[list[Measurement]]()

@@ -1,5 +1,6 @@
 """One measurement: a bare pipeline or a service under a constant number of clients."""
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import typer
 
 from facegraph.step_times import median_steps
 from load_tests import RESULTS
@@ -41,6 +43,17 @@ class Measurement:
     numbers: dict[str, float]
     counts: dict[str, int]
     steps: dict[str, float]
+
+
+def client_counts(text: str) -> list[int]:
+    """Parse numbers of clients, separated by commas.
+
+    Raises:
+        BadParameter: one of them is not a positive whole number.
+    """
+    if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", text):
+        raise typer.BadParameter(f"{text!r} is not a list of numbers of clients")
+    return [int(count) for count in text.split(",")]
 
 
 def bare(route: str, pair: tuple[Path, Path], processes: int, seconds: float) -> Measurement:

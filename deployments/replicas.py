@@ -35,20 +35,20 @@ class ModelReplica:
 
     def __init__(self, model: str, store: Path, device: Device, workers: Workers) -> None:
         self._card, self._store, self._device, self._workers = card(model), Store(store), device, workers
-        self._settings, self._batchers = ReplicaSettings(), list[Batcher]()
+        self._batchers: list[Batcher] = []
         self._usage = Usage(lambda: workers.busy_s, workers.count)
 
     def batcher(self, network: RawNetwork, workers: Workers) -> Batcher:
-        """Return `network` with batches of concurrent calls, as large as the settings allow."""
-        made = Batcher(network, workers, self._settings.max_items(self._device))
+        """Return `network` with batches of concurrent calls, as large as the default until `reconfigure` is called."""
+        made = Batcher(network, workers, ReplicaSettings().max_items(self._device))
         self._batchers.append(made)
         return made
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Apply the deployment's `user_config`, at the start and when it changes. Unknown keys are rejected."""
-        self._settings = ReplicaSettings(**user_config)
+        max_items = ReplicaSettings(**user_config).max_items(self._device)
         for each in self._batchers:
-            each.max_items = self._settings.max_items(self._device)
+            each.max_items = max_items
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """Return what the replica uses; Serve passes it on to the autoscaling policy."""

@@ -7,7 +7,7 @@ are not needed here: `deployments.autoscaling_policy` observes and applies.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,7 +27,7 @@ class Load:
 
     Attributes:
         running: replicas that process calls.
-        target: replicas that it should have now, of which some may still be starting.
+        target: replicas that it should have now. Some may still be starting.
         minimum, maximum: limits of `target`.
         ongoing: unfinished calls: in a worker, waiting in a replica, or waiting for a replica.
         wanted_ongoing: number of them for which a replica is intended.
@@ -102,11 +102,13 @@ class _Room:
         self._idle = [node.idle_cores - spare_cores for node in nodes]
         self._free = [dict(node.free) for node in nodes]
 
-    def reservable(self, load: Load) -> Iterator[int]:
-        """Yield the nodes that have what a replica reserves."""
-        for at, free in enumerate(self._free):
-            if all(free.get(name, 0.0) >= amount - 1e-6 for name, amount in load.reserved.items()):
-                yield at
+    def reservable(self, load: Load) -> list[int]:
+        """Return the nodes that have what a replica reserves."""
+
+        def has_room(free: Mapping[str, float]) -> bool:
+            return all(free.get(name, 0.0) >= amount - 1e-6 for name, amount in load.reserved.items())
+
+        return [at for at, free in enumerate(self._free) if has_room(free)]
 
     def take(self, load: Load) -> bool:
         """Take the room of one more replica on the idlest node that has it; return whether there is one."""
@@ -118,12 +120,12 @@ class _Room:
     def take_starting(self, load: Load) -> None:
         """Take the room of a replica that already starts, on the idlest node."""
         # Its reservation may be made already; then it counts twice until it runs.
-        if at := [*self.reservable(load)] or [*range(len(self._idle))]:
+        if at := self.reservable(load) or [*range(len(self._idle))]:
             self._use(max(at, key=lambda node: self._idle[node]), load)
 
     def lacks(self, load: Load) -> str:
         """Say what is missing for one more replica."""
-        if any(True for _ in self.reservable(load)):
+        if self.reservable(load):
             return f"no node has {load.busy_cores:.1f} idle cores for another replica"
         share = ", ".join(f"{amount:g} {name}" for name, amount in sorted(load.reserved.items()))
         return f"no node has {share} unreserved for another replica"
@@ -151,7 +153,7 @@ def decide(
     """
     earlier = earlier or {}
     room = _Room(nodes, spare_cores)
-    stuck = [name for name, load in loads.items() if load.missing and not any(True for _ in room.reservable(load))]
+    stuck = [name for name, load in loads.items() if load.missing and not room.reservable(load)]
     decisions = _make_room(loads, stuck, nodes) if stuck else {}
     for load in loads.values():
         for _ in range(load.starting):

@@ -57,7 +57,7 @@ class PlannedApplication:
         return demands
 
     def assumed(self) -> list[str]:
-        """Return the deployments that the routes call and whose times nobody measured."""
+        """Return the deployments that the routes call, and whose times were not measured."""
         stages = {role: self._args.stages[role] for role in self.own if role in self.used}
         return [
             deployment_of(role, self._args)

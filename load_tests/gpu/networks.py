@@ -103,7 +103,7 @@ def _load(
     """Load a model and run it on the sample.
 
     Returns:
-        Its networks by name, of which a cascade has several, and its answers.
+        Its networks by name (a cascade has several), and its answers.
     """
     networks: list[RecordedNetwork] = []
 

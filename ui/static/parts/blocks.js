@@ -2,7 +2,7 @@
 
 import { element } from "./elements.js";
 
-/** The outcome of a request: good, bad or warn, a title, and texts, of which false ones are left out. */
+/** The outcome of a request: good, bad or warn, a title, and texts. False texts are left out. */
 export const verdict = (kind, title, ...texts) =>
   element(`div.verdict.${kind}`, element("h2", title), texts.filter(Boolean).map((text) => element("p", text)));
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gallery.mirror import Mirror, clipped
 from gallery.records import Hit
+from gallery.removals import RemovalFeed
 
 NPROBES = 64
 """Number of index partitions searched for each probe."""
@@ -69,7 +70,8 @@ class FaceTable:
         if mirror is None:
             if await (await self.latest()).count_rows() * self._size * 4 > most_bytes:
                 return None
-            mirror = Mirror(await self._connection.open_table(self._name), self._size)
+            removals = RemovalFeed(self._connection, self._name)
+            mirror = Mirror(await self._connection.open_table(self._name), self._size, removals)
         await mirror.refresh()
         self.searched = time.monotonic()
         self.mirror = mirror if mirror.bytes <= most_bytes else None

@@ -10,6 +10,7 @@ from lancedb import AsyncTable
 from numpy.typing import NDArray
 
 from gallery.records import Hit
+from gallery.removals import RemovalFeed
 from gallery.tables import vectors_of
 
 
@@ -19,11 +20,13 @@ class Mirror:
     Args:
         table: a table handle used by this mirror only, because it checks out other versions.
         size: length of an embedding.
+        removals: the log of removed faces; without it, all ids are read after a removal.
     """
 
-    def __init__(self, table: AsyncTable, size: int) -> None:
+    def __init__(self, table: AsyncTable, size: int, removals: RemovalFeed | None = None) -> None:
         self._table = table
         self._size = size
+        self._removals = removals
         self._version = -1
         self._clear()
 
@@ -46,8 +49,8 @@ class Mirror:
     async def refresh(self) -> None:
         """Update the mirror to the table's latest version.
 
-        Reads only the rows of new commits, and all ids only if rows have been removed. All queries read the same
-        version, so the mirror never mixes two.
+        Reads only the rows of new commits, and all ids only if faces have been removed that are not in the log. All
+        queries read the same version, so the mirror never mixes two.
         """
         await self._table.checkout_latest()
         version = await self._table.version()
@@ -56,8 +59,11 @@ class Mirror:
         total = await self._table.count_rows()
         self._reserve(total)
         await self._take_new()
+        if len(self) > total and self._removals:
+            self._drop(self._columns.keys() & await self._removals.removed(self._table))
         if len(self) > total:
-            self._keep(set((await self._table.query().select(["id"]).to_arrow())["id"].to_pylist()))
+            there = (await self._table.query().select(["id"]).to_arrow())["id"].to_pylist()
+            self._drop(self._columns.keys() - set(there))
         if len(self) != total:
             # The table was restored to an older version: reload everything.
             self._clear()
@@ -119,9 +125,9 @@ class Mirror:
             larger[:, :there] = self._vectors
             self._vectors = larger
 
-    def _keep(self, wanted: set[str]) -> None:
-        """Drop all faces that are not `wanted`, moving the last face into each gap."""
-        for face_id in [face_id for face_id in self._ids if face_id not in wanted]:
+    def _drop(self, gone: set[str]) -> None:
+        """Drop the faces that are `gone`, moving the last face into each gap."""
+        for face_id in gone:
             column, last = self._columns.pop(face_id), len(self._ids) - 1
             if column != last:
                 self._ids[column], self._subjects[column] = self._ids[last], self._subjects[last]

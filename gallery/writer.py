@@ -29,6 +29,7 @@ from gallery.records import (
     unreadable,
 )
 from gallery.recovery import damage_of, recover
+from gallery.removals import drop_log, erase_log, log_removals, merge_log
 from gallery.subject_ids import refuse_blank
 from gallery.tables import (
     REGISTRY,
@@ -42,7 +43,6 @@ from gallery.tables import (
     is_repeated,
     known_ids,
     one_of,
-    rows,
     vectors_of,
 )
 from project.request_error import RequestError
@@ -194,7 +194,8 @@ class Writer:
                     merge = merge.when_matched_update_all()
                     of_subjects = one_of("subject_key", sorted({subject_key(face.subject) for face in new}))
                     # Lance reads the whole table for this clause, so add it only if there is something to delete.
-                    if any(row["id"] not in batch for row in await rows(table, of_subjects, ["id"])):
+                    others = f"{of_subjects} AND NOT {one_of('id', list(batch))}"
+                    if await self._log(collection, table, others):
                         merge = merge.when_not_matched_by_source_delete(of_subjects)
                 await merge.execute(data)
                 self._commits[name] += 1
@@ -251,7 +252,7 @@ class Writer:
             RequestError: ``COLLECTION_UNREADABLE``, after all other collections have been optimised.
         """
         names = [name for name, commits in self._commits.items() if commits >= FEW_COMMITS]
-        await self._maintain(names, lambda table: maintenance.optimise(table, self._index_rows))
+        await self._maintain(names, self._optimise)
 
     async def clean(self) -> dict[str, int]:
         """Erase deleted faces from the files, so that no version and no index contains them.
@@ -318,27 +319,42 @@ class Writer:
             raise not_found(name)
         return self._collections[name]
 
+    async def _optimise(self, table: AsyncTable) -> None:
+        await maintenance.optimise(table, self._index_rows)
+        await merge_log(self._connection, table.name)
+
     async def _clean(self, table: AsyncTable) -> int:
         if await table.version() == self._cleaned.get(table.name):
             return 0
         folder = self._location.folder and self._location.folder / f"{table.name}.lance"
         freed = await maintenance.clean(table, self._index_rows, folder)
+        await erase_log(self._connection, table.name)
         self._cleaned[table.name] = await table.version()
         return freed
 
     async def _delete(self, name: str, where: str) -> int:
-        async with self._changing(name) as (_, table):
+        async with self._changing(name) as (collection, table):
             # Deleting nothing would still create a commit.
-            if not await table.count_rows(where):
+            if not await self._log(collection, table, where):
                 return 0
             result: Any = await table.delete(where)
             self._commits[name] += 1
             return int(result.num_deleted_rows)
 
+    async def _log(self, collection: Collection, table: AsyncTable, where: str) -> bool:
+        """Log the faces that are about to be removed. Return whether there are any."""
+        gone = await table.query().where(where).select(["id", "subject"]).to_arrow()
+        if gone.num_rows:
+            await log_removals(self._connection, collection.table, gone, self._next_commit())
+        return bool(gone.num_rows)
+
     def _rows(self, collection: Collection, faces: Sequence[FaceRow], request: tuple[str, str] | None) -> pa.Table:
+        return face_rows(faces, collection.kind.size, self._next_commit(), request)
+
+    def _next_commit(self) -> int:
         # Always larger than earlier commits, even if the clock was set back.
         self._last_commit = max(self._last_commit + 1, time.time_ns())
-        return face_rows(faces, collection.kind.size, self._last_commit, request)
+        return self._last_commit
 
     async def _register(self, collection: Collection, dropped: bool = False) -> Collection:
         row = description(collection) | {"table": collection.table, "dropped": dropped}
@@ -349,6 +365,7 @@ class Writer:
 
     async def _complete_drop(self, collection: Collection) -> None:
         await self._connection.drop_table(collection.table, ignore_missing=True)
+        await drop_log(self._connection, collection.table)
         escaped = collection.name.replace("'", "''")
         await self._registry.delete(f"name = '{escaped}'")
         self._collections.pop(collection.name, None)

@@ -14,6 +14,7 @@ from gallery import transfer
 from gallery.location import Location
 from gallery.mirror import Mirror
 from gallery.reader import Reader
+from gallery.removals import RemovalFeed
 from gallery.writer import Writer
 from tests.gallery.sample_gallery import writing
 
@@ -54,8 +55,8 @@ def mirrors(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Mirror]]:
     """References to every mirror that a reader creates."""
     created: list[weakref.ref[Mirror]] = []
 
-    def noted(table: AsyncTable, size: int) -> Mirror:
-        mirror = Mirror(table, size)
+    def noted(table: AsyncTable, size: int, removals: RemovalFeed) -> Mirror:
+        mirror = Mirror(table, size, removals)
         created.append(weakref.ref(mirror))
         return mirror
 

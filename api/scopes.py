@@ -79,6 +79,8 @@ NEEDS: Mapping[tuple[str, str], Need] = {
     ("POST", f"{_COLLECTION}/subjects/delete"): Need("delete", "delete"),
     ("POST", f"{_COLLECTION}/search"): Need("read", "search"),
     ("POST", f"{_COLLECTION}/search/embedding"): Need("read", "search"),
+    ("POST", f"{_COLLECTION}/verify"): Need("read", "verify"),
+    ("POST", f"{_COLLECTION}/verify/embedding"): Need("read", "verify"),
     ("POST", "/v1/gallery/clean"): Need("admin", "clean", everything=True),
 }
 """Requirements by method and path. The routes in `api.admission.ALWAYS` are open to everyone."""

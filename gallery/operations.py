@@ -22,6 +22,9 @@ class GalleryReads(Protocol):
     async def count(self, collection: Collection) -> int: ...
     async def subjects(self, collection: Collection, after: str, limit: int | None) -> list[Subject]: ...
     async def faces(self, collection: Collection, subject: str) -> list[StoredFace]: ...
+    async def closest_faces(
+        self, name: str, contract: str, subject: str, probes: Sequence[NDArray[np.float32]]
+    ) -> tuple[Collection, list[Hit]]: ...
     async def find(
         self, name: str, contract: str, probes: Sequence[NDArray[np.float32]], count: int
     ) -> tuple[Collection, list[list[Hit]]]: ...
@@ -84,6 +87,7 @@ class GalleryClient(ABC):
     count = _forwarded(GalleryReads.count)
     subjects = _forwarded(GalleryReads.subjects)
     faces = _forwarded(GalleryReads.faces)
+    closest_faces = _forwarded(GalleryReads.closest_faces)
     find = _forwarded(GalleryReads.find)
 
     create = _forwarded(GalleryChanges.create, changes=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gallery.face_table import FaceTable
 from gallery.location import Location
-from gallery.mirror import Mirror
+from gallery.mirror import Mirror, clipped
 from gallery.records import (
     Collection,
     Hit,
@@ -27,7 +27,7 @@ from gallery.records import (
     unreadable,
 )
 from gallery.snapshot import Snapshot
-from gallery.tables import UNREADABLE, one_of
+from gallery.tables import UNREADABLE, one_of, vectors_of
 from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
@@ -140,6 +140,42 @@ class Reader:
             raise RequestError("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
         return _records(StoredFace, found.sort_by("created"))
 
+    async def closest_faces(
+        self, name: str, contract: str, subject: str, probes: Sequence[NDArray[np.float32]]
+    ) -> tuple[Collection, list[Hit]]:
+        """Return a collection, and for each probe the most similar face of `subject`.
+
+        Reads only the faces of the subject if the collection has an index of subjects, as all but small ones do.
+
+        Args:
+            name, contract, probes: as in `find`; at least one probe.
+
+        Raises:
+            RequestError: as `find`, ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
+        """
+        collection, unit = await self._probing(name, contract, probes)
+        where = one_of("subject_key", [subject_key(subject)])
+
+        async def ask(faces: FaceTable) -> list[Hit] | None:
+            best: list[Hit] | None = None
+            query = (await faces.latest()).query().where(where).select(["id", "vector"])
+            async for batch in await query.to_batches():
+                if not batch.num_rows:
+                    continue
+                cosines = vectors_of(batch["vector"], collection.kind.size) @ np.stack(unit, axis=1)
+                rows = cosines.argmax(axis=0).tolist()
+                hits = [
+                    Hit(subject, batch["id"][row].as_py(), clipped(float(cosines[row, probe])))
+                    for probe, row in enumerate(rows)
+                ]
+                best = [max(pair, key=lambda hit: hit.cosine) for pair in zip(best or hits, hits, strict=True)]
+            return best
+
+        hits = await self._read(collection, ask)
+        if hits is None:
+            raise RequestError("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
+        return collection, hits
+
     async def find(
         self, name: str, contract: str, probes: Sequence[NDArray[np.float32]], count: int
     ) -> tuple[Collection, list[list[Hit]]]:
@@ -154,10 +190,7 @@ class Reader:
         Raises:
             RequestError: ``COLLECTION_NOT_FOUND``, ``EMBEDDING_CONTRACT_MISMATCH`` or ``INVALID_EMBEDDING``.
         """
-        collection = await self.collection(name)
-        if contract != collection.kind.contract:
-            raise contract_mismatch(collection)
-        unit = [normalised(probe, collection.kind.size) for probe in probes]
+        collection, unit = await self._probing(name, contract, probes)
 
         async def ask(faces: FaceTable) -> list[list[Hit]]:
             # One search at a time: a replica has one CPU, and the mirror must not change during a search.
@@ -168,6 +201,15 @@ class Reader:
             return [await faces.search_index(probe, count) for probe in unit]
 
         return collection, await self._read(collection, ask)
+
+    async def _probing(
+        self, name: str, contract: str, probes: Sequence[NDArray[np.float32]]
+    ) -> tuple[Collection, list[NDArray[np.float32]]]:
+        """Return the collection called `name`, and the probes scaled to length 1. Raises as `find`."""
+        collection = await self.collection(name)
+        if contract != collection.kind.contract:
+            raise contract_mismatch(collection)
+        return collection, [normalised(probe, collection.kind.size) for probe in probes]
 
     async def _mirror(self, faces: FaceTable) -> Mirror | None:
         """Return the mirror of `faces` at the latest version, or None if it needs too much memory.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from api.service import Service
 from api.v1.attributes import attribute_stages
 from api.v1.crops import CroppedFace, encoded
-from api.v1.options import DetectOptions, EnrolOptions, VerifyOptions
+from api.v1.options import DetectOptions, EnrolOptions, SubjectVerifyOptions, VerifyOptions
 from api.v1.schemas import FaceAnswer, Models
 from graphs.faces import ExaminedPhoto, Readings
 from graphs.liveness import LivenessRule
@@ -32,7 +32,9 @@ class ChosenStages:
     attributes: Mapping[str, FaceStage]
 
     @classmethod
-    def of(cls, service: Service, options: DetectOptions | VerifyOptions | EnrolOptions) -> "ChosenStages":
+    def of(
+        cls, service: Service, options: DetectOptions | VerifyOptions | SubjectVerifyOptions | EnrolOptions
+    ) -> "ChosenStages":
         """Choose the stages named in `options`, or the defaults.
 
         Raises:

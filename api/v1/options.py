@@ -46,6 +46,13 @@ JsonThreshold = Annotated[
 ]
 """The same in a JSON body, where `false` and "1" are not numbers."""
 
+_MIN_MARGIN = "Minimum margin between the two most similar subjects; below it, there is no match. See Margins."
+QueryMinMargin = Annotated[
+    Annotated[float, Field(ge=0, le=2), AS_NUMBER] | None,
+    Field(description=_MIN_MARGIN),
+]
+JsonMinMargin = Annotated[float | None, Field(ge=0, le=2, strict=True, description=_MIN_MARGIN)]
+
 EmbedderRole = Annotated[
     str | None, Field(description="Role of the embedder; by default `defaults.embedder` of GET /v1/models.")
 ]
@@ -127,6 +134,16 @@ class SearchOptions(DetectOptions):
         5, description="Maximum number of candidates per face."
     )
     threshold: QueryThreshold = None
+    min_margin: QueryMinMargin = None
+    crops: Crops = False
+
+
+class SubjectVerifyOptions(StageOptions):
+    """Options for comparing a photo with an enrolled subject."""
+
+    attributes: Attributes = ""
+    threshold: QueryThreshold = None
+    faces: FaceRule = Field("prominent", description=_rules("the face most similar to the subject"))
     crops: Crops = False
 
 

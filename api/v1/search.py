@@ -15,12 +15,12 @@ from api.service import CurrentService
 from api.v1.chosen import ChosenStages, embedder_of
 from api.v1.crops import CroppedFace
 from api.v1.examples import example
-from api.v1.options import CollectionName, JsonThreshold, SearchOptions, pick_of
+from api.v1.options import CollectionName, JsonMinMargin, JsonThreshold, SearchOptions, pick_of
 from api.v1.photos import ContractEmbedding, PhotoFile
 from api.v1.schemas import FacesFound, Models, PhotoAnswer, ThresholdAnswer, Timings
 from gallery.records import Hit
-from graphs.identify import identify
-from graphs.thresholds import AppliedThreshold, threshold_of
+from graphs.identify import MIN_HITS, NoMatch, SearchDecision, identify
+from graphs.thresholds import threshold_of
 from telemetry.request_record import count_match
 
 router = APIRouter(
@@ -38,12 +38,40 @@ class Candidate(BaseModel):
     face_id: str
 
 
-class SearchedFace(CroppedFace):
-    """A face with its candidates, best first. Empty if liveness is required and the face is a spoof."""
+class SearchResult(BaseModel):
+    """Candidates, best first, and the margin between the two most similar subjects.
 
-    model_config = example(CroppedFace, candidates=[Candidate])
+    `no_match` is null if there are candidates, else one of:
+
+    - ``not_live``: liveness is required and the face is a spoof.
+    - ``below_threshold``: no subject reaches the threshold.
+    - ``below_min_margin``: the margin is less than `min_margin`.
+    """
+
+    model_config = example(candidates=[Candidate], margin=0.31, no_match=None)
 
     candidates: list[Candidate]
+    margin: float | None = Field(
+        description="Similarity of the most similar subject minus that of the second, whatever the threshold. null if "
+        "the collection has no second subject, or for a spoof if liveness is required."
+    )
+    no_match: NoMatch | None
+
+    @classmethod
+    def from_decision(cls, decision: SearchDecision) -> "SearchResult":
+        """Describe a decision, and count it for the request's metrics."""
+        count_match(bool(decision.candidates))
+        return cls(
+            candidates=[_candidate(hit) for hit in decision.candidates],
+            margin=decision.margin,
+            no_match=decision.no_match,
+        )
+
+
+class SearchedFace(CroppedFace, SearchResult):
+    """A face with its candidates, best first."""
+
+    model_config = example(CroppedFace, SearchResult)
 
 
 class SearchAnswer(BaseModel):
@@ -74,14 +102,14 @@ class EmbeddingSearchRequest(BaseModel):
     embedding: ContractEmbedding
     top_k: int = Field(5, ge=1, le=100, strict=True, description="Maximum number of candidates.")
     threshold: JsonThreshold = None
+    min_margin: JsonMinMargin = None
 
 
-class EmbeddingSearchAnswer(BaseModel):
-    """Candidates, best first."""
+class EmbeddingSearchAnswer(SearchResult):
+    """Result for an embedding."""
 
-    model_config = example(candidates=[Candidate], threshold=ThresholdAnswer)
+    model_config = example(SearchResult, threshold=ThresholdAnswer)
 
-    candidates: list[Candidate]
     threshold: ThresholdAnswer
 
 
@@ -112,8 +140,10 @@ async def post_search(
     threshold = threshold_of(service.settings, embedder, request=options.threshold, collection=searched.threshold)
     answers = []
     for face, found in zip(await chosen.cropped(examined, options.crops), hits, strict=True):
-        refused = chosen.refuses(face)
-        answers.append(SearchedFace(**dict(face), candidates=_candidates([] if refused else found, threshold)))
+        decision = SearchDecision.of(found, options.top_k, threshold.value, options.min_margin)
+        if chosen.refuses(face):
+            decision = SearchDecision(no_match="not_live")
+        answers.append(SearchedFace(**dict(face), **dict(SearchResult.from_decision(decision))))
     audit.add(candidate.subject for face in answers for candidate in face.candidates)
     return SearchAnswer(
         photo=examined.photo,
@@ -131,23 +161,14 @@ async def post_search_embedding(
 ) -> EmbeddingSearchAnswer:
     """Find the subjects that resemble an embedding."""
     searched, [hits] = await service.stages.gallery.find(
-        collection, body.embedding.contract, [vector_of(body.embedding.values)], body.top_k
+        collection, body.embedding.contract, [vector_of(body.embedding.values)], max(body.top_k, MIN_HITS)
     )
     embedder = embedder_of(service, searched.kind.embedder)
     threshold = threshold_of(service.settings, embedder, request=body.threshold, collection=searched.threshold)
-    candidates = _candidates(hits, threshold)
-    audit.add(candidate.subject for candidate in candidates)
-    return EmbeddingSearchAnswer(
-        candidates=candidates,
-        threshold=threshold,
-    )
+    result = SearchResult.from_decision(SearchDecision.of(hits, body.top_k, threshold.value, body.min_margin))
+    audit.add(candidate.subject for candidate in result.candidates)
+    return EmbeddingSearchAnswer(**dict(result), threshold=threshold)
 
 
-def _candidates(hits: list[Hit], threshold: AppliedThreshold) -> list[Candidate]:
-    candidates = [
-        Candidate(subject=hit.subject, similarity=hit.cosine, face_id=hit.face_id)
-        for hit in hits
-        if hit.cosine >= threshold.value
-    ]
-    count_match(bool(candidates))
-    return candidates
+def _candidate(hit: Hit) -> Candidate:
+    return Candidate(subject=hit.subject, similarity=hit.cosine, face_id=hit.face_id)

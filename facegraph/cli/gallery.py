@@ -99,22 +99,29 @@ def search_command(
         float | None,
         typer.Option(min=-1, max=1, help="Minimum similarity. Default: the collection's, then the model's."),
     ] = None,
+    min_margin: Annotated[
+        float | None,
+        typer.Option(min=0, max=2, help="Minimum margin between the two most similar people; below it, no match."),
+    ] = None,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find the enrolled people that the faces of a photo resemble."""
     with service_client(url, api_key) as client:
-        found = client.search(collection, photo, faces=faces, top_k=top, threshold=threshold)
+        found = client.search(collection, photo, faces=faces, top_k=top, threshold=threshold, min_margin=min_margin)
     if as_json:
         searched = [asdict(face) for face in found.faces]
         print_json({"threshold": asdict(found.threshold), "faces_found": found.faces_found, "faces": searched})
         return
     for number, face in enumerate(found.faces, 1):
         box = f"{face.box.width:.0f}x{face.box.height:.0f} at {face.box.left:.0f},{face.box.top:.0f}"
+        margin = "" if face.margin is None else f", margin {face.margin:.3f}"
         candidates = [f"{escaped(each.subject)} {each.similarity:.3f}" for each in face.candidates]
         none = f"no candidate at {found.threshold.value:g} or above"
-        print_line(f"face {number} ({box}): {', '.join(candidates) or none}")
+        if face.no_match == "below_min_margin":
+            none = f"no match{margin}"
+        print_line(f"face {number} ({box}): {', '.join(candidates) + margin if candidates else none}")
     if found.faces_found > len(found.faces):
         print_line(f"{found.faces_found} faces were found; only the best {len(found.faces)} were searched for")
     if not found.faces:

@@ -53,6 +53,7 @@ from facegraph.client.search import Candidate as Candidate
 from facegraph.client.search import SearchedEmbedding as SearchedEmbedding
 from facegraph.client.search import SearchedFace as SearchedFace
 from facegraph.client.search import SearchedPhoto as SearchedPhoto
+from facegraph.client.search import SearchResult as SearchResult
 from facegraph.client.service import Autoscaling as Autoscaling
 from facegraph.client.service import Calls as Calls
 from facegraph.client.service import Defaults as Defaults
@@ -65,3 +66,5 @@ from facegraph.client.service import Status as Status
 from facegraph.client.subjects import StoredFace as StoredFace
 from facegraph.client.subjects import Subject as Subject
 from facegraph.client.subjects import SubjectFaces as SubjectFaces
+from facegraph.client.verification import SubjectMatch as SubjectMatch
+from facegraph.client.verification import SubjectVerification as SubjectVerification

@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 import httpx
 
 from facegraph.client import collections as collection_calls
-from facegraph.client import enrolment, photos, service
+from facegraph.client import enrolment, photos, service, verification
 from facegraph.client import search as search_calls
 from facegraph.client import subjects as subject_calls
 from facegraph.client.api_call import ApiCall
@@ -71,6 +71,8 @@ class Client:
     enrol_embeddings = blocking(enrolment.enrol_embeddings)
     search = blocking(search_calls.search)
     search_embedding = blocking(search_calls.search_embedding)
+    verify_subject = blocking(verification.verify_subject)
+    verify_subject_embedding = blocking(verification.verify_subject_embedding)
     subjects = blocking_pages(subject_calls.subjects)
     subject = blocking(subject_calls.subject)
     delete_subject = blocking(subject_calls.delete_subject)
@@ -141,6 +143,8 @@ class AsyncClient:
     enrol_embeddings = awaited(enrolment.enrol_embeddings)
     search = awaited(search_calls.search)
     search_embedding = awaited(search_calls.search_embedding)
+    verify_subject = awaited(verification.verify_subject)
+    verify_subject_embedding = awaited(verification.verify_subject_embedding)
     subjects = awaited_pages(subject_calls.subjects)
     subject = awaited(subject_calls.subject)
     delete_subject = awaited(subject_calls.delete_subject)

@@ -19,10 +19,22 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchedFace(Face):
-    """A face and its candidates, best first. Empty if liveness is required and the face is a spoof."""
+class SearchResult:
+    """The candidates, best first.
+
+    Attributes:
+        margin: similarity of the most similar subject minus that of the second; None if there is no second.
+        no_match: why there are no candidates: ``not_live``, ``below_threshold`` or ``below_min_margin``; else None.
+    """
 
     candidates: tuple[Candidate, ...]
+    margin: float | None = None
+    no_match: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchedFace(Face, SearchResult):
+    """A face and its candidates, best first. Empty if liveness is required and the face is a spoof."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +50,9 @@ class SearchedPhoto:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchedEmbedding:
+class SearchedEmbedding(SearchResult):
     """The candidates for an embedding, best first."""
 
-    candidates: tuple[Candidate, ...]
     threshold: Threshold
 
 
@@ -57,6 +68,7 @@ def search(
     max_faces: int | None = None,
     top_k: int | None = None,
     threshold: float | None = None,
+    min_margin: float | None = None,
     crops: bool | None = None,
 ) -> ApiCall[SearchedPhoto]:
     """Find the enrolled subjects that each face of a photo resembles.
@@ -66,6 +78,8 @@ def search(
             liveness "require", a spoof has no candidates.
         top_k: maximum number of candidates per face, 1 to 100. Default: 5.
         threshold: minimum cosine similarity. Default: the collection's, or else see `models`.
+        min_margin: minimum margin between the two most similar subjects. Below it, there are no candidates. Default:
+            any margin.
     """
     options = given(
         detector=detector,
@@ -76,6 +90,7 @@ def search(
         max_faces=max_faces,
         top_k=top_k,
         threshold=threshold,
+        min_margin=min_margin,
         crops=crops,
     )
     return ApiCall(
@@ -88,16 +103,24 @@ def search(
 
 
 def search_embedding(
-    collection: str, embedding: Embedding, *, top_k: int | None = None, threshold: float | None = None
+    collection: str,
+    embedding: Embedding,
+    *,
+    top_k: int | None = None,
+    threshold: float | None = None,
+    min_margin: float | None = None,
 ) -> ApiCall[SearchedEmbedding]:
     """Find the enrolled subjects that an embedding resembles. It must have the collection's contract.
 
     Args:
-        top_k, threshold: as in `search`.
+        top_k, threshold, min_margin: as in `search`.
     """
     return ApiCall(
         method="POST",
         path=api_path("collections", collection, "search", "embedding"),
-        json={"embedding": embedding.as_json(), **given(top_k=top_k, threshold=threshold)},
+        json={
+            "embedding": embedding.as_json(),
+            **given(top_k=top_k, threshold=threshold, min_margin=min_margin),
+        },
         decode=partial(decode, SearchedEmbedding),
     )

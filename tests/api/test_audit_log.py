@@ -31,6 +31,11 @@ LOGGED: list[tuple[str, str, dict[str, Any], int, str, list[str]]] = [
     ("POST", f"{STAFF}/embeddings", {"json": {"contract": "contract", "embeddings": [CARL]}}, 201, "enrol", ["carl"]),
     ("POST", f"{STAFF}/search", photos("anna") | {"data": {}}, 200, "search", ["anna"]),
     ("POST", f"{STAFF}/search/embedding", {"json": {"embedding": PROBE}}, 200, "search", ["bob"]),
+    ("POST", f"{STAFF}/verify", photos("anna"), 200, "verify", ["anna"]),
+    (
+        *("POST", f"{STAFF}/verify/embedding", {"json": {"subject": "dora", "embedding": PROBE}}),
+        *(404, "verify", ["dora"]),
+    ),
     ("DELETE", f"{STAFF}/subjects/{{subject}}", {}, 200, "delete", ["anna"]),
     ("POST", f"{STAFF}/subjects/delete", {"json": {"ids": ["bob", "no", "bob"]}}, 200, "delete", ["bob", "no"]),
     ("DELETE", f"{STAFF}/faces/{{face_id}}", {}, 404, "delete", []),

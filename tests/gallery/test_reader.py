@@ -58,6 +58,23 @@ async def unindexed(location: Location) -> int:
     return int(statistics.num_unindexed_rows)
 
 
+@pytest.mark.usefixtures("early_indexes")
+@pytest.mark.parametrize("others", [3, 60])
+async def test_the_most_similar_face_of_one_subject(reader: Reader, writer: Writer, others: int) -> None:
+    [first, second, *_] = vectors(2, seed=1)
+    own = [face("own", first, "1"), face("own", second, "2")]
+    await enrol(writer, *own, *people(others))
+    await writer.optimise()
+    # It is not in the index yet.
+    own.append(face("own", near(first, 3), "3"))
+    await enrol(writer, own[2])
+    _, hits = await reader.closest_faces(NAME, KIND.contract, "own", [second, own[2].embedding, people(1)[0].embedding])
+    assert [hit.face_id for hit in hits[:2]] == [own[1].id, own[2].id]
+    for hit, probe in zip(hits, (second, own[2].embedding, people(1)[0].embedding), strict=True):
+        assert hit.cosine == pytest.approx(brute_force(own, probe, 1)[0][1], abs=1e-6)
+    assert await refusal(reader.closest_faces(NAME, KIND.contract, "nobody", [first])) == "SUBJECT_NOT_FOUND"
+
+
 @pytest.mark.parametrize("exact_mb", [EXACT, INDEXED])
 async def test_a_subject_with_many_faces_does_not_crowd_out_others(
     location: Location, exact_mb: int, writer: Writer

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gallery.records import NewFace
-from graphs.identify import identify
+from gallery.records import Hit, NewFace
+from graphs.identify import SearchDecision, identify
 from graphs.stages import embedding_kind
 from imaging.pick import Pick
 from tests.fakes import ANGLES, EMBEDDER_CROP, People, crops_of, direction
@@ -29,3 +29,26 @@ async def test_each_face_has_its_own_candidates_best_first_as_many_as_requested(
     assert [[hit.subject for hit in of_face] for of_face in hits] == [["bob", "anne"], ["anna", "anne"]]
     assert [hit.cosine for hit in hits[1]] == pytest.approx([1, 0.9397], abs=1e-4)
     assert (await identify(*asked, b"nobody", 2, Pick()))[3] == []
+    assert [[hit.subject for hit in of_face] for of_face in (await identify(*asked, b"anna", 1, Pick()))[3]] == [
+        ["anna", "anne"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("similarities", "min_margin", "candidates", "margin", "no_match"),
+    [
+        ([], 0.5, 0, None, "below_threshold"),
+        ([0.75], 2, 1, None, None),
+        ([0.75, 0.5, 0.25], None, 2, 0.25, None),
+        ([0.75, 0.5, 0.5], 0.25, 2, 0.25, None),
+        ([0.75, 0.625], 0.25, 0, 0.125, "below_min_margin"),
+        ([0.75, 0.25], 0.25, 1, 0.5, None),
+        ([0.25, 0.25], 0.25, 0, 0, "below_threshold"),
+    ],
+)
+def test_a_search_matches_above_the_threshold_and_the_minimum_margin(
+    similarities: list[float], min_margin: float | None, candidates: int, margin: float | None, no_match: str | None
+) -> None:
+    hits = [Hit(str(number), "", similarity) for number, similarity in enumerate(similarities)]
+    decision = SearchDecision.of(hits, 2, 0.5, min_margin)
+    assert ([*decision.candidates], decision.margin, decision.no_match) == (hits[:candidates], margin, no_match)

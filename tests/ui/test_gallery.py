@@ -66,6 +66,14 @@ def test_from_an_empty_gallery_to_a_found_face_and_back(
     assert fate(page) == "6 faces enrolled."
     assert subjects(service, room) == dict.fromkeys(PEOPLE, 3)
 
+    mindy_again = next((sample_photos / "mindy_kaling").glob("*LkvEhTwDeJm*")).read_bytes()
+    for person, verdict in (("mindy_kaling", "This is mindy_kaling"), ("madonna", "This is not madonna")):
+        page.get_by_role("button", name=f"Compare a photo with {person}").click()
+        dialog = page.get_by_role("dialog", name=f"Is this {person}?")
+        dialog.get_by_label("Choose a file").set_input_files(file(mindy_again))
+        expect(dialog.get_by_role("heading", name=verdict, exact=True)).to_be_visible()
+        dialog.get_by_role("button", name="Close").click()
+
     page.get_by_role("button", name="Faces of madonna").click()
     dialog = page.get_by_role("dialog", name="madonna")
     expect(dialog.get_by_role("listitem")).to_have_count(3)
@@ -77,7 +85,7 @@ def test_from_an_empty_gallery_to_a_found_face_and_back(
 
     page.get_by_role("link", name="Search", exact=True).click()
     view(page).get_by_label("Collection", exact=True).select_option(room)
-    choose(page, next((sample_photos / "mindy_kaling").glob("*LkvEhTwDeJm*")).read_bytes())
+    choose(page, mindy_again)
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page.get_by_role("heading", name="This is mindy_kaling")).to_be_visible()
     expect(page.locator("#search .card", has_text="The face")).to_contain_text("Eyes open")

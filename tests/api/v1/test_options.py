@@ -14,13 +14,14 @@ FILES = {
     "/v1/embed": ("photo",),
     "/v1/verify": ("photo1", "photo2"),
     f"{STAFF}/search": ("photo",),
+    f"{STAFF}/verify": ("photo",),
     f"{STAFF}/faces": ("photo",),
 }
 
 
 def post(api: Api, path: str, **options: Any) -> Any:
     files = dict.fromkeys(FILES[path], b"anna")
-    data = {"subject": "anna"} if path.endswith("/faces") else None
+    data = {"subject": "anna"} if path in (f"{STAFF}/faces", f"{STAFF}/verify") else None
     return api.client.post(path, files=files, data=data, params=options)
 
 
@@ -31,6 +32,7 @@ def post(api: Api, path: str, **options: Any) -> Any:
         ("/v1/embed", "crops", ["1", "on", "yes", "true ", ""]),
         ("/v1/verify", "threshold", [2.01, -1.01, "nan", "inf"]),
         (f"{STAFF}/search", "threshold", [1.01, -1.01, "nan", "1_0", " 0.5", "true", "0x1"]),
+        (f"{STAFF}/search", "min_margin", [2.01, -0.01, "nan"]),
     ],
 )
 def test_an_invalid_option_is_refused_by_name(path: str, option: str, values: list[Any]) -> None:
@@ -93,6 +95,7 @@ def test_an_unknown_role_is_refused_with_the_known_ones(path: str) -> None:
 @pytest.mark.parametrize("path", FILES)
 def test_liveness_needs_a_liveness_network(path: str) -> None:
     api = staff()
+    api.enrol("anna", "anna")
     api.client = client(without(api.stages, "liveness"))
     assert refusal(post(api, path, liveness="report")) == (422, "UNKNOWN_LIVENESS")
     assert post(api, path, liveness="off").is_success

@@ -25,6 +25,10 @@ def by_embedding(api: Api, values: Any, contract: str = "contract", **fields: An
     return api.post(f"{SEARCH}/embedding", body)
 
 
+def margin(expected: float) -> Any:
+    return pytest.approx(expected, abs=1e-6)
+
+
 def test_each_face_of_a_photo_has_its_candidates_best_first() -> None:
     api = peopled()
     ids = {name: api.get(f"{STAFF}/subjects/{name}").json()["faces"][0]["face_id"] for name in api.subjects()}
@@ -42,9 +46,9 @@ def test_each_face_of_a_photo_has_its_candidates_best_first() -> None:
         "photo": PHOTO,
         "faces_found": 3,
         "faces": [
-            {**EMBEDDED, "candidates": [bob]},
-            {**EMBEDDED, "score": 0.98, "candidates": [anna, anne]},
-            {**EMBEDDED, "score": 0.97, "candidates": []},
+            {**EMBEDDED, "candidates": [bob], "margin": margin(0.6579799), "no_match": None},
+            {**EMBEDDED, "score": 0.98, "candidates": [anna, anne], "margin": margin(0.0603074), "no_match": None},
+            {**EMBEDDED, "score": 0.97, "candidates": [], "margin": margin(0.9396926), "no_match": "below_threshold"},
         ],
         "threshold": CARD,
         "models": MODELS,
@@ -57,13 +61,24 @@ def test_an_embedding_finds_what_its_photo_finds() -> None:
     response = by_embedding(api, face["embedding"]["values"])
     assert response.status_code == 200
     [searched] = api.send(SEARCH, "anna-2").json()["faces"]
-    assert response.json() == {"candidates": searched["candidates"], "threshold": CARD}
+    same = {name: searched[name] for name in ("candidates", "margin", "no_match")}
+    assert response.json() == {**same, "threshold": CARD}
 
 
 def test_no_more_than_top_k_candidates_are_answered() -> None:
     api = peopled()
     assert api.found("anna bob", top_k=1, max_faces=1) == [["anna"]]
-    assert len(by_embedding(api, [1, 0], top_k=1).json()["candidates"]) == 1
+    by_values = by_embedding(api, [1, 0], top_k=1).json()
+    assert (len(by_values["candidates"]), by_values["margin"]) == (1, margin(0.0603074))
+
+
+def test_a_face_whose_margin_is_too_small_has_no_candidates() -> None:
+    api = peopled()
+    unclear, clear = api.send(SEARCH, "anna bob", min_margin=0.1).json()["faces"]
+    assert (unclear["candidates"], unclear["no_match"]) == ([], "below_min_margin")
+    assert ([each["subject"] for each in clear["candidates"]], clear["no_match"]) == (["bob"], None)
+    by_values = by_embedding(api, [1, 0], top_k=1, min_margin=0.1).json()
+    assert (by_values["candidates"], by_values["no_match"]) == ([], "below_min_margin")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +113,8 @@ def test_a_spoof_has_no_candidates_where_liveness_is_required() -> None:
     answer = api.send(SEARCH, "anna-spoof bob", liveness="require").json()
     spoof, live = answer["faces"]
     assert spoof["liveness"] == {"live": False, "score": 0.125, "threshold": 0.5}
-    assert (spoof["candidates"], live["candidates"][0]["subject"]) == ([], "bob")
+    assert (spoof["candidates"], spoof["margin"], spoof["no_match"]) == ([], None, "not_live")
+    assert live["candidates"][0]["subject"] == "bob"
     assert answer["models"]["liveness"] == "liveness-model"
 
 

@@ -34,14 +34,24 @@ def test_people_in_a_photo_are_found(run: Run, tmp_path: Path) -> None:
     photo.write_text("bob carl")
     words = ("gallery", "search", photo, *STAFF)
     assert run(*words)[1].splitlines() == [
-        "face 1 (80x90 at 30,30): bob 1.000",
+        "face 1 (80x90 at 30,30): bob 1.000, margin 1.000",
         "face 2 (80x90 at 30,30): no candidate at 0.4 or above",
     ]
     assert "bob 1.000, " in run(*words, "--threshold", "-1", "--top", "2")[1]
+    assert run(*words, "--min-margin", "1.5")[1].startswith("face 1 (80x90 at 30,30): no match, margin 1.000\n")
     found = json.loads(run(*words, "--json")[1])
     assert [[each["subject"] for each in face["candidates"]] for face in found["faces"]] == [["bob"], []]
     photo.write_text("nobody")
     assert run(*words)[1] == "no face\n"
+
+
+def test_a_photo_is_compared_with_a_subject(run: Run, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_text("bob-2")
+    words = ("gallery", "verify", photo, "bob", *STAFF)
+    assert run(*words)[1] == "match: similarity 1.000 to bob; a match needs at least 0.4\n"
+    assert run(*words[:3], "anna", *STAFF)[1].startswith("no match: similarity 0.000 to anna")
+    assert json.loads(run(*words, "--json")[1])["match"]
 
 
 def test_subjects_are_deleted(run: Run) -> None:

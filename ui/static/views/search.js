@@ -38,22 +38,27 @@ async function ask(signal) {
     wish = fields.threshold.value;
   const body = new FormData();
   body.append("photo", slot.file);
-  // -1 returns all candidates; the page marks those that reach the actual threshold.
+  // -1 returns all candidates; the page marks those that reach the actual threshold and margin.
   const query = { crops: true, threshold: -1, ...form.values("detector", "liveness", "liveness_network", "top_k") };
   query.attributes = attributesIn(await models());
   const threshold = wish === "" ? await ownThreshold(name) : { value: Number(wish), source: "request" };
   const { body: answer } = await call(`v1/collections/${name}/search`, { method: "POST", query, form: body, signal });
-  return [[answer.faces], shown(answer, threshold)];
+  return [[answer.faces], shown(answer, threshold, Number(fields.min_margin.value))];
 }
 
-function shown({ faces, faces_found: total, models: names }, threshold) {
+/** Whether a face has a second subject too close to the best one. */
+const unclear = ({ margin }, least) => margin !== null && margin < least;
+
+function shown({ faces, faces_found: total, models: names }, threshold, least) {
   if (!faces.length) {
     const advice = "Choose a photo in which the face is upright, well lit and not too small.";
     return [verdict("warn", "No face was found", advice)];
   }
-  const found = faces.map(({ candidates }) => candidates.filter(({ similarity }) => similarity >= threshold.value));
+  const alike = faces.map(({ candidates }) => candidates.filter(({ similarity }) => similarity >= threshold.value));
+  const found = alike.map((each, index) => (unclear(faces[index], least) ? [] : each));
   const people = found.filter((each) => each.length).length;
-  const nobody = barred(faces[0]) ? "The face looks like a spoof" : "Nobody in the collection is similar enough";
+  const near = alike[0].length ? "Several subjects are too similar to the face" : "Nobody in the collection is similar enough";
+  const nobody = barred(faces[0]) ? "The face looks like a spoof" : near;
   const alone = people ? `This is ${found[0][0].subject}` : nobody;
   const title = faces.length === 1 ? alone : `${people} of ${plural(faces.length, "face")} recognised`;
   return [
@@ -63,15 +68,15 @@ function shown({ faces, faces_found: total, models: names }, threshold) {
       `Embedder: ${names.embedder}. Detector: ${names.detector}.`,
       total > faces.length && `${total} faces were found. The ${faces.length} with the highest scores are shown.`,
     ),
-    ...faces.map((face, index) => card(face, faces.length > 1 ? `Face ${index + 1}` : "The face", threshold)),
+    ...faces.map((face, index) => card(face, faces.length > 1 ? `Face ${index + 1}` : "The face", threshold, least)),
   ];
 }
 
 /** Whether a face was not searched for because it looks like a spoof and liveness is required. */
 const barred = ({ liveness }) => liveness?.live === false && fields.liveness.value === "require";
 
-function card(face, name, threshold) {
-  const { candidates, crop, liveness } = face;
+function card(face, name, threshold, least) {
+  const { candidates, crop, liveness, margin } = face;
   const spoof = liveness?.live === false;
   const nobody = barred({ liveness })
     ? "The face looks like a spoof and liveness is required, so it was not searched for."
@@ -97,18 +102,25 @@ function card(face, name, threshold) {
     candidates.length
       ? [
           element("p.hint", `A match needs at least ${threshold.value.toFixed(2)} (${sourceOf(threshold.source)}).`),
-          element("ol.stack.list", candidates.map((each) => candidate(each, threshold))),
+          margin !== null &&
+            element(
+              "p.hint",
+              `Margin between the two most similar subjects: ${margin.toFixed(3)}`,
+              least > 0 && `, needs at least ${least.toFixed(2)}`,
+            ),
+          element("ol.stack.list", candidates.map((each) => candidate(each, threshold, unclear(face, least)))),
         ]
       : element("p.hint", nobody),
   );
 }
 
-function candidate({ subject, similarity }, threshold) {
-  const match = similarity >= threshold.value;
+function candidate({ subject, similarity }, threshold, tooClose) {
+  const alike = similarity >= threshold.value,
+    match = tooClose ? "no match, margin too small" : "match";
   return element(
     "li",
     meter({
-      label: `${subject}: ${match ? "match" : "below the threshold"}`,
+      label: `${subject}: ${alike ? match : "below the threshold"}`,
       value: similarity,
       threshold: threshold.value,
       source: sourceOf(threshold.source),

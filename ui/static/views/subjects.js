@@ -5,6 +5,7 @@ import { confirmed, openDialog } from "../parts/dialogs.js";
 import { element, moment, plural } from "../parts/elements.js";
 import { tell } from "../parts/notice.js";
 import { cell, table } from "../parts/table.js";
+import { openVerify } from "./verify.js";
 
 const PAGE = 25;
 
@@ -61,6 +62,11 @@ export class Subjects {
         element(
           "div.actions",
           element("button.small", { "aria-label": `Faces of ${id}`, onclick: () => this.#look(id) }, "Faces"),
+          element(
+            "button.small",
+            { "aria-label": `Compare a photo with ${id}`, onclick: () => openVerify(this.#collection.path, id) },
+            "Compare",
+          ),
           element(
             "button.danger.small",
             { "aria-label": `Delete ${id}`, onclick: () => this.#delete(id, faces) },

@@ -1,0 +1,87 @@
+"""Compare a photo or an embedding with one enrolled subject."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from facegraph.client.api_call import ApiCall, api_path
+from facegraph.client.decoding import decode
+from facegraph.client.images import Image, upload_from
+from facegraph.client.schemas import Embedding, Face, FaceRule, LivenessPolicy, Models, Photo, Threshold, Timings, given
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectMatch:
+    """Whether a face matches a subject, with the subject's most similar face and the cosine similarity."""
+
+    subject: str
+    match: bool
+    similarity: float
+    face_id: str
+    threshold: Threshold
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectVerification(SubjectMatch):
+    """The result for a photo: the compared `face`, and the number of usable faces in the photo."""
+
+    photo: Photo
+    faces_found: int
+    face: Face
+    models: Models
+    timings_ms: Timings
+
+
+def verify_subject(
+    collection: str,
+    subject: str,
+    photo: Image,
+    *,
+    detector: str | None = None,
+    liveness: LivenessPolicy | None = None,
+    liveness_network: str | None = None,
+    attributes: str | None = None,
+    threshold: float | None = None,
+    faces: FaceRule | None = None,
+    crops: bool | None = None,
+) -> ApiCall[SubjectVerification]:
+    """Check whether a photo shows an enrolled subject, by the subject's most similar face.
+
+    Args:
+        photo, detector, liveness_network, attributes, crops: as in `embed`.
+        liveness: with "require", a spoof never matches.
+        threshold: minimum cosine similarity. Default: the collection's, or else see `models`.
+        faces: which face of the photo to compare. Default: the prominent one. With "all", the most similar one.
+    """
+    options = given(
+        detector=detector,
+        liveness=liveness,
+        liveness_network=liveness_network,
+        attributes=attributes,
+        threshold=threshold,
+        faces=faces,
+        crops=crops,
+    )
+    return ApiCall(
+        method="POST",
+        path=api_path("collections", collection, "verify"),
+        params=options,
+        form={"subject": [subject]},
+        files=[("photo", upload_from(photo))],
+        decode=partial(decode, SubjectVerification),
+    )
+
+
+def verify_subject_embedding(
+    collection: str, subject: str, embedding: Embedding, *, threshold: float | None = None
+) -> ApiCall[SubjectMatch]:
+    """Check whether an embedding shows an enrolled subject. It must have the collection's contract.
+
+    Args:
+        threshold: as in `verify_subject`.
+    """
+    return ApiCall(
+        method="POST",
+        path=api_path("collections", collection, "verify", "embedding"),
+        json={"subject": subject, "embedding": embedding.as_json(), **given(threshold=threshold)},
+        decode=partial(decode, SubjectMatch),
+    )

@@ -52,6 +52,11 @@ def test_shipped_configuration_scales_exactly_its_deployments_within_its_machine
         for entry in config["applications"][0]["deployments"]
     }
     assert most.keys() == shares.keys()
+    # Otherwise Serve's router holds calls back while replicas idle, or a stage refuses what others have worked on.
+    places = built.init_kwargs["limits"].max_requests
+    for entry in config["applications"][0]["deployments"]:
+        assert entry["max_ongoing_requests"] >= places
+        assert entry["name"] == "ingress" or entry["max_queued_requests"] > places
     assert sum(share["num_gpus"] for share in shares.values()) <= 0.9 + 1e-9
     if file.stem == "node":
         # 16 cores, one of them for HAProxy, Ray and the controller, and one GPU.

@@ -1,4 +1,7 @@
-"""The audit log of enrolments, searches, verifications and deletions. It never contains photos, embeddings or keys."""
+"""The audit log of enrolments, searches, verifications, changes and deletions.
+
+It never contains photos, embeddings or keys.
+"""
 
 import json
 import os
@@ -8,7 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-Action = Literal["enrol", "search", "verify", "delete", "change_collection", "delete_collection", "clean"]
+Action = Literal[
+    "enrol", "search", "verify", "rename", "merge", "delete", "change_collection", "delete_collection", "clean"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class Event:
         action: what the request asked for.
         route: method and path template, e.g. ``GET /v1/collections/{collection}``.
         collection: name of the collection.
-        subjects: ids of the subjects to enrol, verify or delete, or found, as far as the request got.
+        subjects: ids of the subjects to enrol, verify, change or delete, or found, as far as the request got.
         faces: ids of single faces that the request names.
         status: HTTP status of the response; None if the caller disconnected before it.
     """

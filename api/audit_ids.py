@@ -21,7 +21,7 @@ class AuditIds:
         """Add ids. Call this before any change, so that a failed request is logged with them.
 
         Args:
-            subjects: subjects to enrol, to verify, to delete, or found.
+            subjects: subjects to enrol, to verify, to change, to delete, or found.
             faces: individual faces to delete.
             collection: the collection, if the request's path does not name it.
         """

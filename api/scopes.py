@@ -77,6 +77,8 @@ NEEDS: Mapping[tuple[str, str], Need] = {
     ("GET", f"{_COLLECTION}/subjects/{{subject:text}}"): _READ,
     ("DELETE", f"{_COLLECTION}/subjects/{{subject:text}}"): Need("delete", "delete"),
     ("POST", f"{_COLLECTION}/subjects/delete"): Need("delete", "delete"),
+    ("POST", f"{_COLLECTION}/subjects/rename"): Need("enrol", "rename"),
+    ("POST", f"{_COLLECTION}/subjects/merge"): Need("enrol", "merge"),
     ("POST", f"{_COLLECTION}/search"): Need("read", "search"),
     ("POST", f"{_COLLECTION}/search/embedding"): Need("read", "search"),
     ("POST", f"{_COLLECTION}/verify"): Need("read", "verify"),

@@ -20,7 +20,7 @@ from lancedb import AsyncConnection, AsyncTable
 from gallery.disk import LOCK, SERVICE_LOCK, sync_tree
 from gallery.location import Location
 from gallery.records import Collection
-from gallery.tables import REGISTRY, REGISTRY_SCHEMA, collection_of, faces_schema
+from gallery.tables import REGISTRY, REGISTRY_SCHEMA, collection_of
 from gallery.transfer import Report, TransferError, batches, collections_at, first_line, read_one_version
 from gallery.writer import Writer
 from project.files import sync
@@ -138,9 +138,9 @@ async def _copy(source: Location, target: Location, report: Report) -> list[Coll
 
 
 async def _copy_table(theirs: AsyncConnection, collection: Collection, ours: AsyncConnection, report: Report) -> None:
-    schema = faces_schema(collection.kind.size)
-
     async def copy(table: AsyncTable) -> None:
+        # A table of an earlier version may lack columns.
+        schema = await table.schema()
         await ours.drop_table(collection.table, ignore_missing=True)
         made = await ours.create_table(collection.table, schema=schema)
         async for batch in batches(table, schema, f"copying {collection.name}", report):

@@ -114,6 +114,7 @@ class Mirror:
                 new.append(row)
             else:
                 self._vectors[:, known] = vectors[row]
+                self._subjects[known] = subject
         self._reserve(len(self._ids))
         self._vectors[:, len(self._ids) - len(new) : len(self._ids)] = vectors[new].T
 

@@ -25,6 +25,8 @@ from project.request_error import RequestError
 
 MAX_SIZE = 2**16
 """Maximum length of an embedding in a file."""
+REQUIRED = ("id", "subject", "label", "created", "vector")
+"""Columns of every file. Files of earlier versions have no others."""
 COLLECTION_KEY = b"facegraph.collection"
 """Key of the collection's description in a file's metadata."""
 
@@ -83,10 +85,11 @@ async def export_gallery(location: Location, folder: Path, names: Sequence[str],
 
 
 async def _export(connection: AsyncConnection, collection: Collection, path: Path, report: Report) -> None:
-    schema = _export_schema(collection.kind.size)
     described = description(collection) | {"created": collection.created.isoformat()}
 
     async def write(table: AsyncTable) -> None:
+        names = (await table.schema()).names
+        schema = pa.schema([field for field in _export_schema(collection.kind.size) if field.name in names])
         with (
             atomic(path) as part,
             pq.ParquetWriter(
@@ -118,7 +121,8 @@ def read_export(path: Path) -> ExportFile:
         if described is None:
             raise ValueError("it is a Parquet file, but not an export of a gallery")
         name, kind, threshold = _checked(described)
-        if not schema.remove_metadata().equals(_export_schema(kind.size)):
+        expected = [each for each in _export_schema(kind.size) if each.name in {*schema.names, *REQUIRED}]
+        if not schema.remove_metadata().equals(pa.schema(expected)):
             raise ValueError(f"its columns do not match an export with embeddings of {kind.size} numbers")
     return ExportFile(path, name, kind, threshold, faces)
 
@@ -134,7 +138,7 @@ def import_errors(path: Path) -> Iterator[None]:
 
 def _export_schema(size: int) -> pa.Schema:
     fields = faces_schema(size)
-    return pa.schema([fields.field(name).remove_metadata() for name in ("id", "subject", "label", "created", "vector")])
+    return pa.schema([fields.field(name).remove_metadata() for name in (*REQUIRED, "source")])
 
 
 def _checked(text: bytes) -> tuple[str, EmbeddingKind, float | None]:

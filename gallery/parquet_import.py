@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gallery import transfer
-from gallery.parquet_export import ExportFile, import_errors, read_export
+from gallery.parquet_export import REQUIRED, ExportFile, import_errors, read_export
 from gallery.records import EmbeddingKind, contract_mismatch, normalised, subject_key
 from gallery.subject_ids import refuse_blank
 from gallery.tables import vectors_of
@@ -102,7 +102,7 @@ def _read(file: ExportFile, what: str, report: Report) -> Iterator[pa.RecordBatc
 def _check(file: ExportFile, batch: pa.RecordBatch) -> None:
     with import_errors(file.path):
         batch.validate(full=True)
-        if any(column.null_count for column in batch.columns):
+        if any(batch[name].null_count for name in REQUIRED):
             raise ValueError("it has empty cells")
         if not pc.all(pc.match_substring_regex(batch["id"], "^[0-9a-f]{32}$")).as_py():
             raise ValueError("it has faces whose ids are not 32 hex digits")

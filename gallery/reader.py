@@ -24,6 +24,7 @@ from gallery.records import (
     normalised,
     not_found,
     subject_key,
+    subject_not_found,
     unreadable,
 )
 from gallery.snapshot import Snapshot
@@ -137,7 +138,7 @@ class Reader:
         where = one_of("subject_key", [subject_key(subject)])
         found = await self._columns(collection, ["id", "subject", "label", "created"], where)
         if not found.num_rows:
-            raise RequestError("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
+            raise subject_not_found()
         return _records(StoredFace, found.sort_by("created"))
 
     async def closest_faces(

@@ -70,8 +70,13 @@ class NewFace:
 
     @property
     def id(self) -> str:
-        """The face's id: 32 hex digits, derived from subject and source."""
+        """The face's id: 32 hex digits, derived from subject and source. A renamed subject's faces keep their ids."""
         return digest(subject_key(self.subject), self.source)
+
+    @property
+    def source_number(self) -> int:
+        """A digest of the source that fits into 64 bits. It recognises faces whose subject was renamed."""
+        return int(digest(self.source)[:16], 16) - 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +84,14 @@ class Enrolled:
     """The result of enrolling a face.
 
     Attributes:
-        status: ``enrolled`` by this request; ``already`` enrolled before; or ``deleted`` since this request was
-            first sent: repeating a request does not bring deleted faces back.
+        status: ``enrolled`` by this request; ``already`` enrolled before; ``moved`` to another subject by a rename or
+            a merge; or ``deleted`` since this request was first sent: repeating a request does not bring deleted faces
+            back.
     """
 
     face_id: str
     subject: str
-    status: Literal["enrolled", "already", "deleted"]
+    status: Literal["enrolled", "already", "moved", "deleted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +198,11 @@ def normalised(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 def not_found(name: str) -> RequestError:
     """Return the error for a collection that does not exist."""
     return RequestError("COLLECTION_NOT_FOUND", f"There is no collection called {name}")
+
+
+def subject_not_found() -> RequestError:
+    """Return the error for a subject that has no face in the collection."""
+    return RequestError("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
 
 
 def unreadable(name: str) -> RequestError:

@@ -30,12 +30,15 @@ from gallery.records import (
 )
 from gallery.recovery import damage_of, recover
 from gallery.removals import drop_log, erase_log, log_removals, merge_log
+from gallery.renaming import check_merge, check_rename, move_faces
+from gallery.stored_faces import StoredFaces
 from gallery.subject_ids import refuse_blank
 from gallery.tables import (
     REGISTRY,
     REGISTRY_SCHEMA,
     UNREADABLE,
     FaceRow,
+    add_missing_columns,
     collection_of,
     description,
     face_rows,
@@ -164,7 +167,8 @@ class Writer:
         """Enrol faces in one commit: either all of them or none.
 
         Faces that are already enrolled are left unchanged. With `replace`, they get the new embedding, and the
-        subjects' other faces are deleted in the same commit.
+        subjects' other faces are deleted in the same commit. A face that moved to another subject stays there; only
+        with `replace` is it enrolled again, with another id.
 
         Args:
             contract: contract of the embeddings.
@@ -181,29 +185,35 @@ class Writer:
         for face in faces:
             refuse_blank(face.subject)
         async with self._changing(name, contract) as (collection, table):
-            batch = {face.id: face for face in faces}
-            known = await known_ids(table, list(batch))
-            if request and await is_repeated(table, request):
-                return [Enrolled(face.id, face.subject, "already" if face.id in known else "deleted") for face in faces]
-            if new := [face for face in batch.values() if replace or face.id not in known]:
+            await add_missing_columns(table, collection.kind.size)
+            repeated = request is not None and await is_repeated(table, request)
+            stored = await StoredFaces.of(table, faces, again=replace and not repeated)
+            if repeated:
+                status = {face_id: known or "deleted" for face_id, known in stored.statuses.items()}
+                return [Enrolled(stored.ids[face.id], face.subject, status[face.id]) for face in faces]
+            if new := {stored.ids[face.id]: face for face in faces if replace or not stored.statuses[face.id]}:
                 now = datetime.now(UTC)
-                values = [(face.id, face.subject, face.label, now, face.embedding) for face in new]
+                values = [
+                    (face_id, face.subject, face.label, now, face.embedding, face.source_number)
+                    for face_id, face in new.items()
+                ]
                 data = self._rows(collection, values, request)
                 merge = table.merge_insert("id").when_not_matched_insert_all()
                 if replace:
                     merge = merge.when_matched_update_all()
-                    of_subjects = one_of("subject_key", sorted({subject_key(face.subject) for face in new}))
+                    keys = {subject_key(face.subject) for face in new.values()}
                     # Lance reads the whole table for this clause, so add it only if there is something to delete.
-                    others = f"{of_subjects} AND NOT {one_of('id', list(batch))}"
-                    if await self._log(collection, table, others):
-                        merge = merge.when_not_matched_by_source_delete(of_subjects)
+                    if others := stored.of_subjects(keys) - new.keys():
+                        await self._log(collection, table, one_of("id", sorted(others)))
+                        merge = merge.when_not_matched_by_source_delete(one_of("subject_key", sorted(keys)))
                 await merge.execute(data)
                 self._commits[name] += 1
-            results = []
+            results, enrolled = [], set[str]()
             for face in faces:
-                results.append(Enrolled(face.id, face.subject, "already" if face.id in known else "enrolled"))
                 # If the request contains the face again, it is already enrolled.
-                known.add(face.id)
+                known = stored.statuses[face.id] or ("already" if face.id in enrolled else "enrolled")
+                results.append(Enrolled(stored.ids[face.id], face.subject, known))
+                enrolled.add(face.id)
             return results
 
     async def insert(self, name: str, contract: str, faces: pa.RecordBatch) -> int:
@@ -213,15 +223,45 @@ class Writer:
             RequestError: as `enrol`.
         """
         async with self._changing(name, contract) as (collection, table):
+            await add_missing_columns(table, collection.kind.size)
             vectors = vectors_of(faces["vector"], faces["vector"].type.list_size)
             columns = [faces[column].to_pylist() for column in ("id", "subject", "label", "created")]
-            batch = {face[0]: face for face in zip(*columns, vectors, strict=True)}
+            sources = faces["source"].to_pylist() if "source" in faces.schema.names else [None] * len(vectors)
+            batch = {face[0]: face for face in zip(*columns, vectors, sources, strict=True)}
             known = await known_ids(table, list(batch))
             if new := [face for face_id, face in batch.items() if face_id not in known]:
                 data = self._rows(collection, new, None)
                 await table.merge_insert("id").when_not_matched_insert_all().execute(data)
                 self._commits[name] += 1
             return len(new)
+
+    async def rename_subject(self, name: str, subject: str, new: str) -> int:
+        """Give a subject another id in one commit. Its faces keep their ids.
+
+        Returns:
+            The number of its faces.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``SUBJECT_NOT_FOUND``,
+                ``SUBJECT_EXISTS`` if there is a subject called `new`, or ``INVALID_SUBJECT``.
+        """
+        async with self._changing(name) as (collection, table):
+            await check_rename(table, subject, new)
+            return await self._move(collection, table, [subject], new)
+
+    async def merge_subjects(self, name: str, subjects: Sequence[str], into: str) -> int:
+        """Give all faces of `subjects` to the subject `into` in one commit. They keep their ids.
+
+        Returns:
+            The number of faces of `subjects`.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``INVALID_SUBJECT``, also if `into` is
+                one of `subjects`, or ``SUBJECT_NOT_FOUND`` if any of them does not exist.
+        """
+        async with self._changing(name) as (collection, table):
+            await check_merge(table, subjects, into)
+            return await self._move(collection, table, subjects, into)
 
     async def delete_subjects(self, name: str, subjects: Sequence[str]) -> int:
         """Delete all faces of `subjects`, and ignore those that are not enrolled.
@@ -340,6 +380,12 @@ class Writer:
             result: Any = await table.delete(where)
             self._commits[name] += 1
             return int(result.num_deleted_rows)
+
+    async def _move(self, collection: Collection, table: AsyncTable, subjects: Sequence[str], to: str) -> int:
+        keys = sorted({subject_key(subject) for subject in subjects})
+        await self._log(collection, table, one_of("subject_key", keys))
+        self._commits[collection.name] += 1
+        return await move_faces(table, keys, to, self._next_commit())
 
     async def _log(self, collection: Collection, table: AsyncTable, where: str) -> bool:
         """Log the faces that are about to be removed. Return whether there are any."""

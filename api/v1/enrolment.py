@@ -55,6 +55,7 @@ class EnrolledPhoto(BaseModel):
 
     - ``enrolled``.
     - ``already``: the same photo of the same subject is already enrolled.
+    - ``moved``: the same photo was enrolled for this subject, which was renamed or merged since; nothing changed.
     - ``deleted``: the request repeats an earlier one, and the face has been deleted since.
     - ``refused``: see `error`.
     """
@@ -74,7 +75,7 @@ class EnrolledPhoto(BaseModel):
     photo: int = Field(description="Index of the photo in the request, from 0.")
     label: str
     subject: str
-    status: Literal["enrolled", "already", "deleted", "refused"]
+    status: Literal["enrolled", "already", "moved", "deleted", "refused"]
     face_id: str | None
     error: ReasonAnswer | None
     reasons: list[ReasonAnswer] = Field(description="Every problem found, even if the face was enrolled.")
@@ -85,10 +86,11 @@ class EnrolledPhoto(BaseModel):
 class EnrolAnswer(BaseModel):
     """Results in request order: one per photo, or one per face with faces=all."""
 
-    model_config = example(enrolled=1, already=0, deleted=0, refused=0, photos=[EnrolledPhoto], models=Models)
+    model_config = example(enrolled=1, already=0, moved=0, deleted=0, refused=0, photos=[EnrolledPhoto], models=Models)
 
     enrolled: int
     already: int
+    moved: int
     deleted: int
     refused: int
     photos: list[EnrolledPhoto]
@@ -128,7 +130,7 @@ class EnrolledEmbedding(Answer):
 
     subject: str
     face_id: str
-    status: Literal["enrolled", "already", "deleted"]
+    status: Literal["enrolled", "already", "moved", "deleted"]
 
 
 class EmbeddingsAnswer(BaseModel):
@@ -218,7 +220,7 @@ async def post_embeddings(
     return EmbeddingsAnswer(enrolled=count, faces=enrolled)
 
 
-_STATUSES = ("enrolled", "already", "deleted", "refused")
+_STATUSES = ("enrolled", "already", "moved", "deleted", "refused")
 
 
 def _subject_per_photo(subjects: list[str], photos: int) -> list[str]:

@@ -13,7 +13,7 @@ from api.path_parameters import SubjectId
 from api.service import CurrentService
 from api.v1.examples import Answer, example
 from api.v1.options import IN_DIGITS, CollectionName
-from gallery.records import MAX_SUBJECT
+from gallery.records import MAX_SUBJECT, subject_not_found
 from project.request_error import RequestError
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["subjects"], responses=ERRORS, route_class=StrictRoute)
@@ -110,7 +110,7 @@ async def delete_subject(
     audit.add([subject])
     deleted = await service.stages.gallery.delete_subjects(collection, [subject])
     if not deleted:
-        raise RequestError("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
+        raise subject_not_found()
     return DeletedAnswer(deleted_faces=deleted)
 
 

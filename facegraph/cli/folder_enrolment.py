@@ -114,6 +114,8 @@ def _outcome(photo: EnrolledPhoto, path: Path) -> FileOutcome:
         return FileOutcome(photo.subject, str(path), "enrolled")
     if photo.status == "already":
         return FileOutcome(photo.subject, str(path), "already")
+    if photo.status == "moved":
+        return refused_file(photo.subject, path, "MOVED", "It was enrolled for this subject, which was renamed since")
     if photo.error is None:
         # Another client deleted it after an attempt whose response was lost.
         return refused_file(photo.subject, path, photo.status.upper(), "It is not enrolled")

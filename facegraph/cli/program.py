@@ -48,6 +48,7 @@ def program() -> LazyGroup:
     gallery.add("enrol", "enrol", panel=ONLINE)
     gallery.add("gallery", "search", "list", "subjects", "delete", "drop", panel=ONLINE)
     gallery.add("verify", "verify", panel=ONLINE)
+    gallery.add("renaming", "rename", "merge", panel=ONLINE)
     gallery.add("re_embed", "re-embed", panel=ONLINE)
     gallery.add("gallery_files", "export", "backup", panel=READS_FILES)
     gallery.add("gallery_files", "import", "restore", "clean", panel=WRITES_FILES)

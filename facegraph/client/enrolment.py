@@ -32,8 +32,9 @@ class EnrolledPhoto:
     Attributes:
         photo: index of the photo among those given.
         label: name of the photo's file.
-        status: ``enrolled``; ``already`` if the same photo was enrolled for the subject before; ``deleted`` if an
-            attempt whose response was lost enrolled the face and it was deleted since; or ``refused``.
+        status: ``enrolled``; ``already`` if the same photo was enrolled for the subject before; ``moved`` if it was and
+            the subject was renamed or merged since; ``deleted`` if an attempt whose response was lost enrolled the face
+            and it was deleted since; or ``refused``.
         error: why the photo was refused.
         reasons: all flaws of the face, even if it was enrolled.
         face: None if no face was selected.
@@ -56,6 +57,7 @@ class Enrolment:
 
     enrolled: int
     already: int
+    moved: int = 0
     deleted: int
     refused: int
     photos: tuple[EnrolledPhoto, ...]

@@ -1,4 +1,4 @@
-"""Lists and deletes the subjects of a collection and their faces."""
+"""Lists, renames, merges and deletes the subjects of a collection and their faces."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,6 +14,7 @@ _PAGE_SIZE = 1000
 _DOT_SEGMENTS = (".", "..")
 """Ids that proxies remove from a path, which would turn deleting a subject into deleting the collection."""
 _deleted_faces = partial(decode_field, "deleted_faces", int)
+_moved_faces = partial(decode_field, "moved_faces", int)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,28 @@ def subject(collection: str, subject: str) -> ApiCall[SubjectFaces]:
     return ApiCall(method="GET", path=path, decode=partial(decode, SubjectFaces))
 
 
+def rename_subject(collection: str, subject: str, new: str) -> ApiCall[int]:
+    """Give a subject another id, and return the number of its faces. They keep their ids.
+
+    The result is 0 if an earlier attempt, whose response was lost, has already renamed it.
+
+    Args:
+        new: an id that no subject of the collection has.
+    """
+    return _move(collection, "rename", {"subject": subject, "new": new})
+
+
+def merge_subjects(collection: str, subjects: Iterable[str], into: str) -> ApiCall[int]:
+    """Give the faces of 1 to 1,000 subjects to another subject in one commit, and return their number.
+
+    The result is 0 as in `rename_subject`.
+
+    Args:
+        into: another subject of the collection.
+    """
+    return _move(collection, "merge", {"subjects": list(subjects), "into": into})
+
+
 def delete_subject(collection: str, subject: str) -> ApiCall[int]:
     """Delete a subject and return the number of its faces.
 
@@ -94,6 +117,11 @@ def delete_face(collection: str, face_id: str) -> ApiCall[int]:
     """Delete one face. The result is 1, or 0 as in `delete_subject`."""
     path = api_path("collections", collection, "faces", face_id)
     return ApiCall(method="DELETE", path=path, decode=_deleted_faces, on_error=result_if_deleted(0))
+
+
+def _move(collection: str, how: str, body: dict[str, Any]) -> ApiCall[int]:
+    path = api_path("collections", collection, "subjects", how)
+    return ApiCall(method="POST", path=path, json=body, decode=_moved_faces, on_error=result_if_deleted(0))
 
 
 def _delete_in_body(collection: str, subject: str) -> ApiCall[int]:

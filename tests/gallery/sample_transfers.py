@@ -14,7 +14,7 @@ from gallery.records import EmbeddingKind, NewFace
 from gallery.transfer import Report
 from tests.gallery.sample_gallery import HOSTILE, KIND, NAME, enrol, face, people, vectors, writing
 
-COLUMNS = ["id", "subject", "label", "created", "vector"]
+COLUMNS = ["id", "subject", "label", "created", "vector", "source"]
 FACES = 2 * len(HOSTILE) + 20
 """Number of faces in the collection `NAME`."""
 ODD_NAME = "Ünïcode 'name'/.."

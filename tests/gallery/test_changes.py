@@ -6,6 +6,7 @@ A change is one commit, and one that changes nothing is none.
 import asyncio
 import tempfile
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,30 +76,57 @@ class Changes(RuleBasedStateMachine):
         self.loop.close()
         self.folder.cleanup()
 
-    @rule(picked=st.lists(FACES, min_size=1, max_size=5), replace=st.booleans(), key=KEYS)
-    def enrol(self, picked: list[tuple[int, str]], replace: bool, key: str | None) -> None:
+    @rule(picked=st.lists(FACES, min_size=1, max_size=5), replacing=st.booleans(), key=KEYS)
+    def enrol(self, picked: list[tuple[int, str]], replacing: bool, key: str | None) -> None:
         faces = [face(self.subjects[subject], next(self.vectors), source) for subject, source in picked]
         self.sent += faces
-        request = key and (key, repr((picked, replace)))
+        request = (key, repr((picked, replacing))) if key else None
         batch: dict[str, NewFace] = {}
         before = self.run(versions(self.location))
         used = {known[1] for known in self.requests.values() if known and known[0] == key}
-        sent = enrol(self.writer, *faces, replace=replace, request=request)
+        sent = self.writer.enrol(NAME, KIND.contract, faces, replace=replacing, request=request)
         if request and used - {request[1]}:
             assert self.run(refusal(sent)) == "IDEMPOTENCY_KEY_REUSED"
         elif request and used:
-            assert self.run(sent) == ["already" if each.id in self.faces else "deleted" for each in faces]
+            assert [each.status for each in self.run(sent)] == [self.known(each) or "deleted" for each in faces]
         else:
             first = {each.id: number for number, each in reversed(list(enumerate(faces)))}
-            new = [number == first[each.id] and each.id not in self.faces for number, each in enumerate(faces)]
-            assert self.run(sent) == ["enrolled" if each else "already" for each in new]
-            batch = {each.id: each for each in faces if replace or each.id not in self.faces}
-            if replace:
-                self.forget({each.subject for each in faces})
+            new = ["enrolled" if number == first[each.id] else "already" for number, each in enumerate(faces)]
+            known = [self.known(each) for each in faces]
+            if replacing:
+                known = ["already" if each == "already" else None for each in known]
+            wanted = [each or status for each, status in zip(known, new, strict=True)]
+            answers = self.run(sent)
+            assert [each.status for each in answers] == wanted
+            for each, answer, status in zip(faces, answers, known, strict=True):
+                assert (answer.face_id in self.faces) == (status is not None)
+                if replacing or status is None:
+                    batch[answer.face_id] = each
+            if replacing:
+                self.forget({each.subject for each in batch.values()})
             self.faces |= batch
-            self.requests |= dict.fromkeys(batch, request or None)
-            assert set(self.run(enrol(self.writer, *faces))) == {"already"}
+            self.requests |= dict.fromkeys(batch, request)
+            assert self.run(enrol(self.writer, *faces)) == [self.known(each) for each in faces]
         assert self.run(versions(self.location)) == before + bool(batch)
+
+    @rule(picked=st.lists(ONE, min_size=2, max_size=3, unique=True))
+    def move(self, picked: list[int]) -> None:
+        """Rename a subject if the other id is free, or else merge."""
+        into, *subjects = [self.subjects[number] for number in picked]
+        there = {each.subject for each in self.faces.values()}
+        before, merge = self.run(versions(self.location)), into in there or len(subjects) > 1
+        if merge:
+            change = self.writer.merge_subjects(NAME, subjects, into)
+        else:
+            change = self.writer.rename_subject(NAME, subjects[0], into)
+        if not {*subjects, *([into] if merge else [])} <= there:
+            assert self.run(refusal(change)) == "SUBJECT_NOT_FOUND"
+            assert self.run(versions(self.location)) == before
+            return
+        moved = [face_id for face_id, each in self.faces.items() if each.subject in subjects]
+        assert self.run(change) == len(moved)
+        assert self.run(versions(self.location)) == before + 1
+        self.faces |= {face_id: replace(self.faces[face_id], subject=into) for face_id in moved}
 
     @rule(picked=st.lists(ONE, max_size=3))
     def delete_subjects(self, picked: list[int]) -> None:
@@ -173,6 +201,11 @@ class Changes(RuleBasedStateMachine):
                     assert [hit.subject for hit in hits] == [subject for subject, _ in wanted]
                     assert [hit.cosine for hit in hits] == pytest.approx([cosine for _, cosine in wanted], abs=1e-5)
                     assert [self.faces[hit.face_id].subject for hit in hits] == [hit.subject for hit in hits]
+
+    def known(self, face: NewFace) -> str | None:
+        """The status of a face that is not new."""
+        own = [each for each in self.faces.values() if (each.subject, each.source) == (face.subject, face.source)]
+        return "already" if own else "moved" if face.id in self.faces else None
 
     def forget(self, subjects: set[str]) -> int:
         gone = [face_id for face_id, each in self.faces.items() if each.subject in subjects]

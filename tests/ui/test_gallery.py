@@ -187,6 +187,28 @@ def test_subjects_are_paged(opened: Page, service: httpx.Client, room: str) -> N
     expect(first).to_have_text("person 25")
 
 
+def test_a_subject_is_renamed_and_merged(
+    opened: Page, service: httpx.Client, room: str, mindy: bytes, jerry: bytes
+) -> None:
+    for subject, photo in (("anna", mindy), ("bob", jerry)):
+        files = {"photo": ("photo.jpg", photo)}
+        service.post(f"/v1/collections/{room}/faces", data={"subject": subject}, files=files).raise_for_status()
+    opened.reload()
+    opened.get_by_role("button", name="Rename bob").click()
+    dialog = opened.get_by_role("dialog", name="Rename bob")
+    dialog.get_by_label("New name").fill("carl")
+    dialog.get_by_role("button", name="Rename", exact=True).click()
+    expect(dialog).to_have_count(0)
+    expect(opened.get_by_role("row", name=re.compile("^carl"))).to_be_visible()
+    opened.get_by_role("button", name="Rename carl").click()
+    dialog = opened.get_by_role("dialog", name="Rename carl")
+    dialog.get_by_label("New name").fill("anna")
+    dialog.get_by_role("button", name="Rename", exact=True).click()
+    dialog.get_by_role("button", name="Merge carl into anna").click()
+    expect(opened.get_by_role("row", name=re.compile("^carl"))).to_have_count(0)
+    assert subjects(service, room) == {"anna": 2}
+
+
 def test_an_invalid_or_taken_name_is_refused_before_it_is_sent(opened: Page, room: str) -> None:
     alert = opened.locator("#gallery > [role=alert]")
     view(opened).get_by_label("Name", exact=True).fill("no spaces")

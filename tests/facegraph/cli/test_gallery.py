@@ -1,4 +1,4 @@
-"""`facegraph gallery` of a running service: list, subjects, search, delete and drop."""
+"""`facegraph gallery` of a running service: list, subjects, search, rename, merge, delete and drop."""
 
 import json
 from pathlib import Path
@@ -59,6 +59,15 @@ def test_subjects_are_deleted(run: Run) -> None:
     assert out == "deleted 2 faces of anna\nno faces of nobody\n"
     status, _, err = run("gallery", "delete", "bob", "--collection", "none")
     assert (status, err) == (1, "error COLLECTION_NOT_FOUND: There is no collection called none\n")
+
+
+def test_subjects_are_renamed_and_merged(run: Run) -> None:
+    assert run("gallery", "rename", "bob", "carl", *STAFF)[1] == "renamed bob to carl: 1 faces\n"
+    assert run("gallery", "merge", "anna", "--into", "carl", *STAFF)[1] == "merged 2 faces into carl\n"
+    assert run("gallery", "rename", "bob", "x", *STAFF)[::2] == (
+        1,
+        "error SUBJECT_NOT_FOUND: The collection has no subject with this id\n",
+    )
 
 
 def test_a_collection_is_dropped_after_confirmation(run: Run, staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:

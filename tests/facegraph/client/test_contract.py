@@ -22,6 +22,7 @@ ARGUMENTS = {
     **dict.fromkeys(("embedding", "embedding1", "embedding2"), PROBE),
     "embeddings": [SubjectEmbedding("x", PROBE)],
     "subjects": ["x"],
+    **dict.fromkeys(("new", "into"), "x"),
 }
 """A value for each argument without a default."""
 SET_BY_THE_CLIENT = {"limit", "idempotency-key", "contract", "ids"}
@@ -29,6 +30,7 @@ METHODS = sorted({name for name in vars(Client) if name[0] != "_"} - {"close", "
 FIELDS = {"collections": "collections", "clean": "freed_bytes", "subjects": "subjects"} | dict.fromkeys(
     ("delete_subject", "delete_subjects", "delete_face"), "deleted_faces"
 )
+FIELDS |= dict.fromkeys(("rename_subject", "merge_subjects"), "moved_faces")
 """The field of the response that a method returns, if it does not return the whole response."""
 TIME = "2026-01-15T10:30:00Z"
 

@@ -21,6 +21,7 @@ export const MESSAGES = {
   SUBJECT_NOT_FOUND: ["This subject no longer exists.", "Someone may have deleted it: reload the list."],
   FACE_NOT_FOUND: ["This face no longer exists.", "Someone may have deleted it: open the subject again."],
   COLLECTION_EXISTS: ["A collection with this name already exists and uses another embedder.", "Choose another name."],
+  SUBJECT_EXISTS: ["A subject with this name already exists.", "Merge the two, or choose another name."],
   COLLECTION_NOT_EMPTY: ["The collection is not empty.", "Confirm that its faces may be deleted too."],
   EMBEDDING_CONTRACT_MISMATCH: [
     "The collection was created with a different model.",

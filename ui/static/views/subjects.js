@@ -5,6 +5,7 @@ import { confirmed, openDialog } from "../parts/dialogs.js";
 import { element, moment, plural } from "../parts/elements.js";
 import { tell } from "../parts/notice.js";
 import { cell, table } from "../parts/table.js";
+import { openRename } from "./rename.js";
 import { openVerify } from "./verify.js";
 
 const PAGE = 25;
@@ -62,6 +63,7 @@ export class Subjects {
         element(
           "div.actions",
           element("button.small", { "aria-label": `Faces of ${id}`, onclick: () => this.#look(id) }, "Faces"),
+          element("button.small", { "aria-label": `Rename ${id}`, onclick: () => this.#rename(id) }, "Rename"),
           element(
             "button.small",
             { "aria-label": `Compare a photo with ${id}`, onclick: () => openVerify(this.#collection.path, id) },
@@ -100,6 +102,13 @@ export class Subjects {
       ),
       element("button.small", { disabled: next === null, onclick: () => turn([...this.#afters, next]) }, "Next"),
     );
+  }
+
+  #rename(id) {
+    openRename(this.#collection.path, id, async (said) => {
+      this.#collection.say(said);
+      await this.#try(() => this.#collection.refresh());
+    });
   }
 
   async #delete(id, faces) {

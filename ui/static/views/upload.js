@@ -110,7 +110,7 @@ export class Upload {
       left = new Set(entries),
       refused = [],
       reported = [],
-      counts = { enrolled: 0, already: 0, refused: 0 };
+      counts = { enrolled: 0, already: 0, moved: 0, refused: 0 };
     this.#running = new AbortController();
     this.#busy(true, entries.length);
     tell(this.#alert, null);
@@ -165,10 +165,11 @@ export class Upload {
     for (const field of this.#form.querySelectorAll("fieldset, input, select")) field.disabled = is;
   }
 
-  #told({ enrolled, already, refused: count }, refused, reported, left, cancelled) {
+  #told({ enrolled, already, moved, refused: count }, refused, reported, left, cancelled) {
     const parts = [
       `${plural(enrolled, "face")} enrolled`,
       already && `${already} already enrolled`,
+      moved && `${moved} enrolled for a subject that was renamed since`,
       count && `${plural(count, "photo")} refused`,
       left && `${plural(left, "photo")} not sent`,
     ];

@@ -1,0 +1,56 @@
+"""Giving the faces of subjects to another subject."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+from lancedb import AsyncTable
+
+from gallery.records import subject_key, subject_not_found
+from gallery.subject_ids import refuse_blank
+from gallery.tables import one_of, rows
+from project.request_error import RequestError
+
+
+async def check_rename(table: AsyncTable, subject: str, new: str) -> None:
+    """Check that a subject can be given the id `new`.
+
+    Raises:
+        RequestError: ``SUBJECT_NOT_FOUND``, ``SUBJECT_EXISTS`` or ``INVALID_SUBJECT``.
+    """
+    refuse_blank(new)
+    known = await _known(table, [subject, new])
+    if subject not in known:
+        raise subject_not_found()
+    if new in known:
+        raise RequestError("SUBJECT_EXISTS", "The collection already has a subject with the new id; merge them instead")
+
+
+async def check_merge(table: AsyncTable, subjects: Sequence[str], into: str) -> None:
+    """Check that `subjects` can be merged into another subject.
+
+    Raises:
+        RequestError: ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
+    """
+    if into in subjects:
+        raise RequestError("INVALID_SUBJECT", "A subject cannot be merged into itself")
+    if await _known(table, [*subjects, into]) != {*subjects, into}:
+        raise RequestError("SUBJECT_NOT_FOUND", "The collection does not have all of these subjects")
+
+
+async def move_faces(table: AsyncTable, keys: Sequence[str], to: str, commit: int) -> int:
+    """Give the faces of the subjects with these keys to the subject `to` in one commit, and return their number."""
+    faces = await table.query().where(one_of("subject_key", keys)).to_arrow()
+    # With the new commit number, readers read the faces again.
+    for name, value in (("subject", to), ("subject_key", subject_key(to)), ("commit", commit)):
+        place = faces.schema.get_field_index(name)
+        field = faces.schema.field(place)
+        faces = faces.set_column(place, field, pa.array([value] * faces.num_rows, field.type))
+    # An update would need the client's text in SQL.
+    await table.merge_insert("id").when_matched_update_all().execute(faces)
+    return int(faces.num_rows)
+
+
+async def _known(table: AsyncTable, subjects: Sequence[str]) -> set[str]:
+    keys = {subject_key(subject): subject for subject in subjects}
+    found = await rows(table, one_of("subject_key", list(keys)), ["subject_key"])
+    return {keys[str(row["subject_key"])] for row in found}

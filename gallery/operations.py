@@ -7,7 +7,17 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.records import Collection, EmbeddingKind, Enrolled, Hit, NewFace, Statistics, StoredFace, Subject
+from gallery.records import (
+    Collection,
+    EmbeddingKind,
+    Enrolled,
+    Hit,
+    KnownStatus,
+    NewFace,
+    Statistics,
+    StoredFace,
+    Subject,
+)
 
 Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
@@ -22,6 +32,9 @@ class GalleryReads(Protocol):
     async def count(self, collection: Collection) -> int: ...
     async def subjects(self, collection: Collection, after: str, limit: int | None) -> list[Subject]: ...
     async def faces(self, collection: Collection, subject: str) -> list[StoredFace]: ...
+    async def enrolment_statuses(
+        self, collection: Collection, faces: Sequence[NewFace], again: bool
+    ) -> list[KnownStatus | None]: ...
     async def closest_faces(
         self, name: str, contract: str, subject: str, probes: Sequence[NDArray[np.float32]]
     ) -> tuple[Collection, list[Hit]]: ...
@@ -89,6 +102,7 @@ class GalleryClient(ABC):
     count = _forwarded(GalleryReads.count)
     subjects = _forwarded(GalleryReads.subjects)
     faces = _forwarded(GalleryReads.faces)
+    enrolment_statuses = _forwarded(GalleryReads.enrolment_statuses)
     closest_faces = _forwarded(GalleryReads.closest_faces)
     find = _forwarded(GalleryReads.find)
 

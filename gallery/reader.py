@@ -17,6 +17,8 @@ from gallery.mirror import Mirror, clipped
 from gallery.records import (
     Collection,
     Hit,
+    KnownStatus,
+    NewFace,
     Statistics,
     StoredFace,
     Subject,
@@ -28,6 +30,7 @@ from gallery.records import (
     unreadable,
 )
 from gallery.snapshot import Snapshot
+from gallery.stored_faces import StoredFaces
 from gallery.tables import UNREADABLE, one_of, vectors_of
 from project.request_error import RequestError
 
@@ -140,6 +143,21 @@ class Reader:
         if not found.num_rows:
             raise subject_not_found()
         return _records(StoredFace, found.sort_by("created"))
+
+    async def enrolment_statuses(
+        self, collection: Collection, faces: Sequence[NewFace], again: bool
+    ) -> list[KnownStatus | None]:
+        """Return the status of each face that `collection` contains, as an enrolment would recognise it; None if new.
+
+        Args:
+            again: whether a face that moved to another subject is new, as it is for an enrolment that replaces.
+        """
+
+        async def ask(table: FaceTable) -> list[KnownStatus | None]:
+            stored = await StoredFaces.of(await table.latest(), faces, again)
+            return [stored.statuses[face.id] for face in faces]
+
+        return await self._read(collection, ask)
 
     async def closest_faces(
         self, name: str, contract: str, subject: str, probes: Sequence[NDArray[np.float32]]

@@ -79,6 +79,10 @@ class NewFace:
         return int(digest(self.source)[:16], 16) - 2**63
 
 
+KnownStatus = Literal["already", "moved"]
+"""The status of a face that a collection contains: under its subject, or under another after a rename or a merge."""
+
+
 @dataclass(frozen=True, slots=True)
 class Enrolled:
     """The result of enrolling a face.

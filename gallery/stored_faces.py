@@ -3,11 +3,10 @@
 import uuid
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Literal
 
 from lancedb import AsyncTable
 
-from gallery.records import NewFace, subject_key
+from gallery.records import KnownStatus, NewFace, subject_key
 from gallery.tables import one_of, rows
 
 
@@ -22,7 +21,7 @@ class StoredFaces:
     """
 
     ids: Mapping[str, str]
-    statuses: Mapping[str, Literal["already", "moved"] | None]
+    statuses: Mapping[str, KnownStatus | None]
     keys: Mapping[str, str]
 
     @classmethod
@@ -36,10 +35,12 @@ class StoredFaces:
         if faces:
             subjects = sorted({subject_key(face.subject) for face in faces})
             where = f"{one_of('id', [face.id for face in faces])} OR {one_of('subject_key', subjects)}"
-            found = await rows(table, where, ["id", "subject_key", "source"])
+            # A reader may see a table of an earlier version, which has no sources yet.
+            names = (await table.schema()).names
+            found = await rows(table, where, [each for each in ("id", "subject_key", "source") if each in names])
         keys = {str(row["id"]): str(row["subject_key"]) for row in found}
-        sources = {(str(row["subject_key"]), row["source"]): str(row["id"]) for row in found}
-        ids, statuses = dict[str, str](), dict[str, Literal["already", "moved"] | None]()
+        sources = {(str(row["subject_key"]), row.get("source")): str(row["id"]) for row in found}
+        ids, statuses = dict[str, str](), dict[str, KnownStatus | None]()
         for face in faces:
             key = subject_key(face.subject)
             known = face.id if keys.get(face.id) == key else sources.get((key, face.source_number))

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.operations import Gallery
-from gallery.records import Enrolled, NewFace, photo_source
+from gallery.records import Enrolled, Hit, NewFace, photo_source
+from graphs.duplicates import NO_CHECK, DuplicateRule, duplicate_error, duplicates
 from graphs.faces import ExaminedPhoto, faces, the_face
 from graphs.flow_settings import FlowSettings
 from graphs.gate import Reason, attribute_reasons, reasons
@@ -39,12 +40,14 @@ class EnrolmentRules:
         liveness: judges faces if there is a liveness stage.
         settings: bounds of the quality gate.
         quality: ``require`` rejects a face of poor quality, ``report`` enrols it anyway.
+        duplicates: decides on faces that resemble another subject.
     """
 
     pick: Pick
     liveness: LivenessRule
     settings: FlowSettings
     quality: Literal["report", "require"] = "require"
+    duplicates: DuplicateRule = NO_CHECK
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +62,8 @@ class EnrolmentOutcome:
         face: index of the face in `photo`; None if there is no face that counts.
         live: the liveness verdict; None if liveness was not checked.
         attributes: outputs of the attribute models, by task.
-        reasons: every quality problem and a liveness failure, even if the face was enrolled.
+        reasons: every quality problem, a liveness failure and a duplicate, even if the face was enrolled.
+        duplicate: the most similar face of another subject, if it was checked and reaches the threshold.
     """
 
     number: int
@@ -70,6 +74,7 @@ class EnrolmentOutcome:
     live: LivenessVerdict | None = None
     attributes: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     reasons: list[Reason] = field(default_factory=list)
+    duplicate: Hit | None = None
 
 
 async def enrol(
@@ -110,9 +115,10 @@ async def enrol(
     for entry, outcomes, photo in zip(photos, judged, examined.photos, strict=True):
         if isinstance(photo, ExaminedPhoto):
             fit += _fit(entry, outcomes, photo, embedder, liveness, attributes, rules)
+    contract = embedder.card.embedding_contract
+    fit = await _without_duplicates(fit, gallery, collection, contract, rules.duplicates, replace)
     if fit:
         new = [face for _, face in fit]
-        contract = embedder.card.embedding_contract
         answers = await gallery.enrol(collection, contract, new, replace=replace, request=request)
         for (outcome, _), answer in zip(fit, answers, strict=True):
             outcome.enrolled = answer
@@ -153,6 +159,24 @@ def _fit(
             embedding = np.asarray(photo.readings[embedder.role][row], np.float32)
             fit.append((outcome, NewFace(entry.subject, source, entry.label, embedding)))
     return fit
+
+
+async def _without_duplicates(
+    fit: Sequence[tuple[EnrolmentOutcome, NewFace]],
+    gallery: Gallery,
+    collection: str,
+    contract: str,
+    rule: DuplicateRule,
+    replace: bool,
+) -> list[tuple[EnrolmentOutcome, NewFace]]:
+    """Complete the outcomes of faces that resemble another subject, and return the faces to enrol."""
+    found = await duplicates(gallery, collection, contract, [face for _, face in fit], rule, replace=replace)
+    for (outcome, _), hit in zip(fit, found, strict=True):
+        if hit:
+            error = duplicate_error(hit)
+            outcome.duplicate, outcome.refused = hit, error if rule.policy == "refuse" else None
+            outcome.reasons.append(Reason(error.code, error.message))
+    return [(outcome, face) for outcome, face in fit if not outcome.refused]
 
 
 def _judged(number: int, found: Photo | RequestError, rules: EnrolmentRules) -> list[EnrolmentOutcome]:

@@ -12,14 +12,17 @@ from api.audit_ids import CurrentAuditIds
 from api.embeddings import Embedding, vector_of
 from api.errors import ERRORS
 from api.parameters import StrictRoute
-from api.service import CurrentService
+from api.service import CurrentKey, CurrentService, Service
 from api.v1.chosen import ChosenStages, embedder_of
+from api.v1.duplicates import DuplicateAnswer, may_name
 from api.v1.examples import Answer, example
-from api.v1.options import CollectionName, EnrolOptions, pick_of
+from api.v1.options import DUPLICATE, CollectionName, EnrolOptions, pick_of
 from api.v1.schemas import FaceAnswer, FacesFound, Models
-from gallery.records import MAX_SUBJECT, Enrolled, NewFace, subject_key
+from gallery.records import MAX_SUBJECT, Collection, Hit, NewFace, subject_key
 from gallery.subject_ids import refuse_blank
+from graphs.duplicates import DuplicatePolicy, DuplicateRule, duplicate_error, duplicates
 from graphs.enrol import EnrolmentOutcome, EnrolmentRules, PhotoToEnrol, enrol
+from graphs.thresholds import threshold_of
 from project.request_error import RequestError
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["enrolment"], responses=ERRORS, route_class=StrictRoute)
@@ -68,6 +71,7 @@ class EnrolledPhoto(BaseModel):
         face_id="9e6380afc176e721c45c5467ddfd96ca",
         error=None,
         reasons=[],
+        duplicate=None,
         faces_found=1,
         face=FaceAnswer,
     )
@@ -79,6 +83,9 @@ class EnrolledPhoto(BaseModel):
     face_id: str | None
     error: ReasonAnswer | None
     reasons: list[ReasonAnswer] = Field(description="Every problem found, even if the face was enrolled.")
+    duplicate: DuplicateAnswer | None = Field(
+        description="The other subject that the face resembles; null without one, and with duplicate=allow."
+    )
     faces_found: FacesFound
     face: FaceAnswer | None
 
@@ -113,24 +120,28 @@ class EmbeddingsRequest(BaseModel):
     """Embeddings of one contract."""
 
     model_config = ConfigDict(extra="forbid") | example(
-        contract="499f2c0ac50eba0c", embeddings=[SubjectEmbedding], replace=False
+        contract="499f2c0ac50eba0c", embeddings=[SubjectEmbedding], duplicate="allow", replace=False
     )
 
     contract: str = Field(
         max_length=64, description="Contract of the model that created the embeddings; see /v1/models."
     )
     embeddings: list[SubjectEmbedding] = Field(min_length=1, max_length=MAX_EMBEDDINGS)
+    duplicate: DuplicatePolicy = Field("allow", description=DUPLICATE)
     replace: bool = Field(False, strict=True)
 
 
-class EnrolledEmbedding(Answer):
-    """Result for one embedding."""
+class EnrolledEmbedding(BaseModel):
+    """Result for one embedding. `duplicate` is as for a photo."""
 
-    model_config = example(subject="jane.doe", face_id="9e6380afc176e721c45c5467ddfd96ca", status="enrolled")
+    model_config = example(
+        subject="jane.doe", face_id="9e6380afc176e721c45c5467ddfd96ca", status="enrolled", duplicate=None
+    )
 
     subject: str
     face_id: str
     status: Literal["enrolled", "already", "moved", "deleted"]
+    duplicate: DuplicateAnswer | None
 
 
 class EmbeddingsAnswer(BaseModel):
@@ -145,6 +156,7 @@ class EmbeddingsAnswer(BaseModel):
 @router.post("/faces", responses={201: {"model": EnrolAnswer, "description": "At least one face is new"}})
 async def post_faces(
     service: CurrentService,
+    key: CurrentKey,
     audit: CurrentAuditIds,
     response: Response,
     collection: CollectionName,
@@ -167,7 +179,13 @@ async def post_faces(
     found = await service.stages.gallery.collection(collection)
     chosen, embedder = ChosenStages.of(service, options), embedder_of(service, found.kind.embedder)
     entries = [PhotoToEnrol(*entry) for entry in zip(subjects, labels, data, strict=True)]
-    rules = EnrolmentRules(pick_of(service, options.faces), chosen.rule, service.settings, options.quality)
+    rules = EnrolmentRules(
+        pick_of(service, options.faces),
+        chosen.rule,
+        service.settings,
+        options.quality,
+        _duplicate_rule(service, options.duplicate, found),
+    )
     sent = [options.model_dump_json(), *subjects, *(hashlib.sha256(each).hexdigest() for each in data)]
     outcomes = await enrol(
         chosen.detector,
@@ -181,7 +199,9 @@ async def post_faces(
         replace=options.replace,
         request=_request(idempotency_key, sent),
     )
-    answers = [_photo_answer(entries[outcome.number], outcome) for outcome in outcomes]
+    named = may_name(key)
+    audit.add(outcome.duplicate.subject for outcome in outcomes if named and outcome.duplicate)
+    answers = [_photo_answer(entries[outcome.number], outcome, named) for outcome in outcomes]
     counts = {status: sum(each.status == status for each in answers) for status in _STATUSES}
     if counts["refused"] == len(answers):
         first = answers[0].error
@@ -197,27 +217,44 @@ async def post_faces(
 @router.post("/embeddings", responses={201: {"model": EmbeddingsAnswer, "description": "At least one face is new"}})
 async def post_embeddings(
     service: CurrentService,
+    key: CurrentKey,
     audit: CurrentAuditIds,
     response: Response,
     collection: CollectionName,
     body: EmbeddingsRequest,
     idempotency_key: IdempotencyKey = None,
 ) -> EmbeddingsAnswer:
-    """Enrol existing embeddings: either all of them or none."""
+    """Enrol existing embeddings: either all of them or none.
+
+    With duplicate=refuse, `details` of the error lists the embeddings that resemble another subject.
+    """
     audit.add(each.subject for each in body.embeddings)
     vectors = [vector_of(each.values) for each in body.embeddings]
     faces = [
         NewFace(each.subject, hashlib.sha256(vector.tobytes()).hexdigest(), each.label, vector)
         for each, vector in zip(body.embeddings, vectors, strict=True)
     ]
+    gallery, found = service.stages.gallery, list[Hit | None]([None] * len(faces))
+    if body.duplicate != "allow":
+        rule = _duplicate_rule(service, body.duplicate, await gallery.collection(collection))
+        found = await duplicates(gallery, collection, body.contract, faces, rule, replace=body.replace)
+    named = may_name(key)
+    audit.add(hit.subject for hit in found if named and hit)
+    answers = [DuplicateAnswer.of(hit, named) if hit else None for hit in found]
+    if body.duplicate == "refuse":
+        _refuse_duplicates(found, answers)
     sent = [str(body.replace), *(face.id for face in faces)]
-    enrolled: Sequence[Enrolled] = await service.stages.gallery.enrol(
+    enrolled = await gallery.enrol(
         collection, body.contract, faces, replace=body.replace, request=_request(idempotency_key, sent)
     )
     count = sum(each.status == "enrolled" for each in enrolled)
     if count:
         response.status_code = 201
-    return EmbeddingsAnswer(enrolled=count, faces=enrolled)
+    listed = [
+        EnrolledEmbedding(subject=each.subject, face_id=each.face_id, status=each.status, duplicate=duplicate)
+        for each, duplicate in zip(enrolled, answers, strict=True)
+    ]
+    return EmbeddingsAnswer(enrolled=count, faces=listed)
 
 
 _STATUSES = ("enrolled", "already", "moved", "deleted", "refused")
@@ -238,12 +275,26 @@ def _subject_per_photo(subjects: list[str], photos: int) -> list[str]:
     return subjects
 
 
+def _duplicate_rule(service: Service, policy: DuplicatePolicy, collection: Collection) -> DuplicateRule:
+    embedder = embedder_of(service, collection.kind.embedder)
+    return DuplicateRule(policy, threshold_of(service.settings, embedder, collection=collection.threshold).value)
+
+
+def _refuse_duplicates(found: Sequence[Hit | None], answers: Sequence[DuplicateAnswer | None]) -> None:
+    """Raise `RequestError` ``DUPLICATE_FACE`` with all duplicates in its details if there are any."""
+    listed = [{"embedding": index} | answer.model_dump() for index, answer in enumerate(answers) if answer]
+    for index, hit in enumerate(found):
+        if hit:
+            error = duplicate_error(hit)
+            raise RequestError(error.code, f"embeddings.{index}: {error.message}", {"duplicates": listed})
+
+
 def _request(key: str | None, sent: Sequence[str]) -> tuple[str, str] | None:
     """Return the idempotency key with a digest of the request; None without a key."""
     return None if key is None else (key, hashlib.sha256(json.dumps(sent).encode()).hexdigest())
 
 
-def _photo_answer(entry: PhotoToEnrol, outcome: EnrolmentOutcome) -> EnrolledPhoto:
+def _photo_answer(entry: PhotoToEnrol, outcome: EnrolmentOutcome, named: bool) -> EnrolledPhoto:
     enrolled, face = outcome.enrolled, None
     if outcome.photo is not None and outcome.face is not None:
         face = FaceAnswer.of(outcome.photo, outcome.face, outcome.live, **outcome.attributes)
@@ -255,6 +306,7 @@ def _photo_answer(entry: PhotoToEnrol, outcome: EnrolmentOutcome) -> EnrolledPho
         face_id=enrolled.face_id if enrolled else None,
         error=outcome.refused,
         reasons=outcome.reasons,
+        duplicate=DuplicateAnswer.of(outcome.duplicate, named) if outcome.duplicate else None,
         faces_found=outcome.photo.found if outcome.photo else 0,
         face=face,
     )

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from api.service import Service
 from gallery.records import MAX_FACES_PER_PHOTO
+from graphs.duplicates import DuplicatePolicy
 from graphs.liveness import LivenessPolicy
 from imaging.pick import MAX_FACES_ANSWERED, FaceRule, Pick
 
@@ -73,6 +74,10 @@ def _rules(every: str) -> str:
     )
 
 
+DUPLICATE = (
+    "What happens to a face that resembles another subject of the collection. refuse: it is not enrolled; report: it "
+    "is enrolled, and `duplicate` names the subject; allow: faces are not checked. See Duplicates."
+)
 Crops = Annotated[Truth, Field(description="Whether to return the crop of each face that was embedded; see Crops.")]
 
 
@@ -156,6 +161,7 @@ class EnrolOptions(StageOptions):
         "require", description="require: a face of poor quality is not enrolled."
     )
     faces: FaceRule = Field("one", description=_rules("each face is enrolled for the photo's subject"))
+    duplicate: DuplicatePolicy = Field("allow", description=DUPLICATE)
     replace: Truth = Field(False, description="Whether to delete the subjects' earlier faces in the same commit.")
 
 

@@ -11,7 +11,7 @@ from facegraph.cli.gallery import print_look_alikes
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, CollectionOption, UrlOption
 from facegraph.cli.output import CommandError
 from facegraph.cli.person_folders import find_people
-from facegraph.client import AsyncClient, FaceRule, NotFoundError
+from facegraph.client import AsyncClient, DuplicatePolicy, FaceRule, NotFoundError
 from gallery.subject_ids import look_alikes
 
 FolderArgument = Annotated[
@@ -37,6 +37,10 @@ def enrol_command(
             help="one rejects photos of several people; prominent and largest enrol one face, all every face."
         ),
     ] = "one",
+    duplicate: Annotated[
+        DuplicatePolicy,
+        typer.Option(help="refuse rejects faces that resemble another person of the collection, report reports them."),
+    ] = "allow",
     parallel: ParallelOption = DEFAULT_PARALLEL,
     report: ReportOption = None,
     url: UrlOption = DEFAULT_URL,
@@ -55,7 +59,8 @@ def enrol_command(
         if create:
             await create_collection(enrolment.client, collection, embedder)
         before = await enrolment.subject_ids(collection)
-        await enrolment.enrol(collection, before, found.photos, RequestedRules(quality, faces), outcomes)
+        rules = RequestedRules(quality, faces, duplicate)
+        await enrolment.enrol(collection, before, found.photos, rules, outcomes)
         enrolled = {*before, *(each.subject for each in outcomes if each.status in ("enrolled", "already"))}
         alike.extend(pair for pair in look_alikes(sorted(enrolled)) if not found.photos.keys().isdisjoint(pair))
 

@@ -74,7 +74,7 @@ def run_and_report(
 
 def _print(outcomes: Sequence[FileOutcome]) -> None:
     for each in outcomes:
-        if each.status in ("refused", "missing"):
+        if each.status in ("refused", "missing") or each.code:
             reason = f"{each.code} {each.message}".strip()
             subject = f" of {escaped(each.subject)}" if each.subject else ""
             print_line(f"[yellow]{each.status}[/] {escaped(each.photo)}{subject}: {escaped(reason)}")

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 from facegraph.cli.output import ReportProgress
 from facegraph.cli.person_folders import FileOutcome, refused_file, unreadable_file
-from facegraph.client import AsyncClient, EnrolledPhoto, FaceRule, ForbiddenError, StoredFace
+from facegraph.client import AsyncClient, DuplicatePolicy, EnrolledPhoto, FaceRule, ForbiddenError, StoredFace
 from gallery.records import MAX_FACES_PER_PHOTO, digest, photo_source, subject_key
 from gallery.subject_ids import refuse_blank
 from project.request_error import RequestError
@@ -26,6 +26,7 @@ class RequestedRules:
 
     quality: Literal["report", "require"]
     faces: FaceRule
+    duplicate: DuplicatePolicy = "allow"
 
 
 def face_ids(subject: str, photo: bytes, every_face: bool) -> list[str]:
@@ -102,7 +103,9 @@ class FolderEnrolment:
         not_sent = len(outcomes)
 
         async def send(batch: Sequence[tuple[str, Path]]) -> None:
-            async for photo in self.client.enrol_many(collection, batch, quality=rules.quality, faces=rules.faces):
+            async for photo in self.client.enrol_many(
+                collection, batch, quality=rules.quality, faces=rules.faces, duplicate=rules.duplicate
+            ):
                 outcomes.append(_outcome(photo, batch[photo.photo][1]))
                 self.report(f"enrolling in {collection}", len(outcomes) - not_sent, len(new))
 
@@ -111,7 +114,7 @@ class FolderEnrolment:
 
 def _outcome(photo: EnrolledPhoto, path: Path) -> FileOutcome:
     if photo.status == "enrolled":
-        return FileOutcome(photo.subject, str(path), "enrolled")
+        return FileOutcome(photo.subject, str(path), "enrolled", *_duplicate(photo))
     if photo.status == "already":
         return FileOutcome(photo.subject, str(path), "already")
     if photo.status == "moved":
@@ -119,7 +122,16 @@ def _outcome(photo: EnrolledPhoto, path: Path) -> FileOutcome:
     if photo.error is None:
         # Another client deleted it after an attempt whose response was lost.
         return refused_file(photo.subject, path, photo.status.upper(), "It is not enrolled")
-    return refused_file(photo.subject, path, photo.error.code, photo.error.message)
+    code, message = _duplicate(photo) or (photo.error.code, photo.error.message)
+    return refused_file(photo.subject, path, code, message)
+
+
+def _duplicate(photo: EnrolledPhoto) -> tuple[str, str] | tuple[()]:
+    """Return a code and a message if the photo's face resembles another subject."""
+    if photo.duplicate is None:
+        return ()
+    resembled = photo.duplicate.subject or "another subject"
+    return "DUPLICATE_FACE", f"The face resembles {resembled}: similarity {photo.duplicate.similarity:.3f}"
 
 
 async def run_parallel(parallel: int, work: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:

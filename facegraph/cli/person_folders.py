@@ -32,8 +32,9 @@ class FileOutcome:
     Attributes:
         subject: empty if the file is in no person's folder.
         photo: path of the file.
-        status: ``already`` if the photo was enrolled before; ``refused`` with a `code` (docs/v1.md, docs/cli.md) and a
-            `message`; ``missing`` if a face is enrolled whose photo is not in the folder.
+        status: ``enrolled``, with a `code` and a `message` if the face resembles another subject; ``already`` if the
+            photo was enrolled before; ``refused`` with a `code` (docs/v1.md, docs/cli.md) and a `message`; ``missing``
+            if a face is enrolled whose photo is not in the folder.
     """
 
     subject: str

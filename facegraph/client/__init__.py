@@ -7,6 +7,8 @@ from facegraph.client.clients import AsyncClient as AsyncClient
 from facegraph.client.clients import Client as Client
 from facegraph.client.collections import Collection as Collection
 from facegraph.client.collections import CollectionStatistics as CollectionStatistics
+from facegraph.client.enrolment import Duplicate as Duplicate
+from facegraph.client.enrolment import DuplicatePolicy as DuplicatePolicy
 from facegraph.client.enrolment import EmbeddingsEnrolment as EmbeddingsEnrolment
 from facegraph.client.enrolment import EnrolledEmbedding as EnrolledEmbedding
 from facegraph.client.enrolment import EnrolledPhoto as EnrolledPhoto

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from facegraph.client.api_call import ApiCall, Page, api_path, reraise
 from facegraph.client.decoding import decode
@@ -25,6 +25,18 @@ class Reason:
     message: str
 
 
+DuplicatePolicy: TypeAlias = Literal["refuse", "report", "allow"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duplicate:
+    """The most similar face of another subject. Subject and face id are None if the key lacks the scope read."""
+
+    subject: str | None
+    face_id: str | None
+    similarity: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class EnrolledPhoto:
     """The outcome for one photo, or for one of its faces with faces="all".
@@ -38,6 +50,7 @@ class EnrolledPhoto:
         error: why the photo was refused.
         reasons: all flaws of the face, even if it was enrolled.
         face: None if no face was selected.
+        duplicate: the other subject that the face resembles; None without one, and unless it was checked.
     """
 
     photo: int
@@ -49,6 +62,7 @@ class EnrolledPhoto:
     reasons: tuple[Reason, ...]
     faces_found: int
     face: Face | None
+    duplicate: Duplicate | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +89,12 @@ class SubjectEmbedding:
 
 @dataclass(frozen=True, kw_only=True)
 class EnrolledEmbedding:
-    """The outcome for one embedding. The status is as in `EnrolledPhoto`."""
+    """The outcome for one embedding. Status and duplicate are as in `EnrolledPhoto`."""
 
     subject: str
     face_id: str
     status: str
+    duplicate: Duplicate | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +114,7 @@ def enrol(
     liveness_network: str | None = None,
     quality: Literal["report", "require"] | None = None,
     faces: FaceRule | None = None,
+    duplicate: DuplicatePolicy | None = None,
     replace: bool | None = None,
 ) -> ApiCall[Enrolment]:
     """Enrol one face from each photo of a subject, all in one commit.
@@ -113,6 +129,8 @@ def enrol(
         quality: "require", the default, refuses a face of poor quality.
         faces: which face of each photo to enrol. By default a photo must have exactly one. With "all", every face of a
             photo is enrolled for the subject.
+        duplicate: "refuse" refuses a face that resembles another subject of the collection, "report" reports it.
+            Default: faces are not checked.
         replace: whether to delete the subject's other faces in the same commit.
     """
     options = given(
@@ -121,6 +139,7 @@ def enrol(
         liveness_network=liveness_network,
         quality=quality,
         faces=faces,
+        duplicate=duplicate,
         replace=replace,
     )
     if not photos:
@@ -138,6 +157,7 @@ def enrol_many(
     liveness_network: str | None = None,
     quality: Literal["report", "require"] | None = None,
     faces: FaceRule | None = None,
+    duplicate: DuplicatePolicy | None = None,
 ) -> ApiCall[Page[EnrolledPhoto]] | None:
     """Enrol any number of photos and yield the outcome of each, in order. A refused photo is not an error.
 
@@ -147,7 +167,7 @@ def enrol_many(
 
     Args:
         photos: pairs of a subject's id and a photo.
-        detector, liveness, liveness_network, quality, faces: as in `enrol`.
+        detector, liveness, liveness_network, quality, faces, duplicate: as in `enrol`.
     """
     options = given(
         detector=detector,
@@ -155,18 +175,25 @@ def enrol_many(
         liveness_network=liveness_network,
         quality=quality,
         faces=faces,
+        duplicate=duplicate,
     )
     entries = (PhotoEntry(subject, upload_from(photo)) for subject, photo in photos)
     return _enrol_batches(collection, upload_batches(entries), options, 0)
 
 
 def enrol_embeddings(
-    collection: str, embeddings: Iterable[SubjectEmbedding], *, replace: bool | None = None
+    collection: str,
+    embeddings: Iterable[SubjectEmbedding],
+    *,
+    duplicate: DuplicatePolicy | None = None,
+    replace: bool | None = None,
 ) -> ApiCall[EmbeddingsEnrolment]:
     """Enrol existing embeddings, either all or none.
 
     Args:
         embeddings: 1 to 1,000 embeddings with the collection's contract.
+        duplicate: as in `enrol`. With "refuse", no embedding is enrolled if one resembles another subject; the error's
+            `details["duplicates"]` lists them.
         replace: whether to delete the subjects' other faces in the same commit.
 
     Raises:
@@ -180,7 +207,7 @@ def enrol_embeddings(
     return ApiCall(
         method="POST",
         path=api_path("collections", collection, "embeddings"),
-        json={"contract": contracts.pop(), "embeddings": sent, **given(replace=replace)},
+        json={"contract": contracts.pop(), "embeddings": sent, **given(duplicate=duplicate, replace=replace)},
         headers=_idempotency_key(),
         decode=partial(decode, EmbeddingsEnrolment),
     )

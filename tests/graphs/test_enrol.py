@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gallery.records import Collection
+from graphs.duplicates import DuplicateRule
 from graphs.enrol import EnrolmentOutcome, EnrolmentRules, PhotoToEnrol, enrol
 from graphs.flow_settings import FlowSettings
 from graphs.liveness import LivenessRule, LivenessVerdict
@@ -187,3 +188,14 @@ def test_a_repeated_request_changes_nothing() -> None:
     desk.enrol("anna", "bob", request=("key", "digest"))
     asyncio.run(desk.gallery.delete_subjects("staff", ["bob"]))
     assert statuses(desk.enrol("anna", "bob", request=("key", "digest"))) == ["already", "deleted"]
+
+
+@pytest.mark.parametrize(("policy", "result"), [("refuse", "DUPLICATE_FACE"), ("report", "enrolled")])
+def test_a_face_that_resembles_another_subject(policy: Any, result: str) -> None:
+    desk, rules = Desk(), replace(STRICT, duplicates=DuplicateRule(policy, 0.9))
+    desk.enrol("anna")
+    anne, bob = outcomes = desk.enrol("anne", "bob", rules=rules)
+    assert statuses(outcomes) == [result, "enrolled"]
+    assert anne.duplicate
+    assert (anne.duplicate.subject, bob.duplicate) == ("anna", None)
+    assert [reason.code for reason in anne.reasons] == ["DUPLICATE_FACE"]

@@ -130,6 +130,11 @@ def test_each_refused_photo_is_reported_with_its_reason(
     opened.get_by_label("Choose photos").set_input_files(file(b"text", "text.jpg"))
     enrol(opened)
     assert fate(opened) == "0 faces enrolled, 1 photo refused."
+    # The same person under another name.
+    opened.get_by_label("Choose photos").set_input_files(file(mindy, "other.jpg"))
+    opened.get_by_label("Faces of other subjects").select_option("refuse")
+    enrol(opened)
+    expect(opened.get_by_role("table", name="Refused photos")).to_contain_text("It resembles mindy: similarity 1.000")
 
 
 def test_what_speaks_against_an_enrolled_face_is_reported(opened: Page, mindy: bytes) -> None:

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from api.settings import LimitArgs
+from tests.api.conftest import KeyedService
 from tests.api.v1 import FACE, MODELS, STAFF, Api, message, refusal, staff
 
 DARK = {"code": "FACE_TOO_DARK", "message": "The face is too dark: brightness 10 of 255"}
@@ -48,6 +49,7 @@ def test_a_face_that_is_new_is_a_201() -> None:
                 "status": "enrolled",
                 "error": None,
                 "reasons": [],
+                "duplicate": None,
                 "faces_found": 1,
                 "face": FACE,
             }
@@ -170,7 +172,7 @@ def test_embeddings_are_enrolled_and_found_and_can_replace() -> None:
     assert all(len(face.pop("face_id")) == 32 for face in answer["faces"])
     assert answer == {
         "enrolled": 2,
-        "faces": [{"subject": "anna", "status": "enrolled"}, {"subject": "bob", "status": "enrolled"}],
+        "faces": [{"subject": name, "status": "enrolled", "duplicate": None} for name in ("anna", "bob")],
     }
     again = embeddings(api, ("anna", [3, 0]))
     assert (again.status_code, again.json()["faces"][0]["status"]) == (200, "already")
@@ -189,3 +191,41 @@ def test_embeddings_are_enrolled_all_or_none_and_at_most_1000() -> None:
     assert refusal(embeddings(api, *entries)) == (400, "INVALID_REQUEST")
     assert api.subjects() == []
     assert embeddings(api, *entries[:1000]).json()["enrolled"] == 1000
+
+
+def test_a_duplicate_names_the_subject_at_the_collections_threshold() -> None:
+    api = staff(threshold=0.9)
+    [anna] = api.enrol("anna", "anna").json()["photos"]
+    duplicate = {"subject": "anna", "face_id": anna["face_id"], "similarity": pytest.approx(0.9397, abs=1e-4)}
+    refused, enrolled = api.enrol(["anne", "bob"], "anne", "bob", duplicate="refuse").json()["photos"]
+    message = "The face resembles another subject: similarity 0.940"
+    assert refused["error"] == {"code": "DUPLICATE_FACE", "message": message}
+    assert (refused["duplicate"], enrolled["duplicate"]) == (duplicate, None)
+    assert refusal(api.enrol("anne", "anne", duplicate="refuse")) == (422, "DUPLICATE_FACE")
+    [reported] = api.enrol("anne", "anne", duplicate="report").json()["photos"]
+    assert (reported["status"], reported["duplicate"]) == ("enrolled", duplicate)
+
+
+def test_one_duplicate_refuses_all_embeddings() -> None:
+    api = staff()
+    embeddings(api, ("anna", [1, 0]))
+    response = embeddings(api, ("bob", [0, 1]), ("anne", [1, 0]), duplicate="refuse")
+    assert refusal(response) == (422, "DUPLICATE_FACE")
+    assert message(response) == "embeddings.1: The face resembles another subject: similarity 1.000"
+    [listed] = response.json()["error"]["details"]["duplicates"]
+    assert (listed["embedding"], listed["subject"], api.subjects()) == (1, "anna", ["anna"])
+    reported = embeddings(api, ("bob", [0, 1]), ("anne", [1, 0]), duplicate="report").json()["faces"]
+    assert [face["duplicate"] and face["duplicate"]["subject"] for face in reported] == [None, "anna"]
+
+
+def test_a_key_that_may_only_enrol_does_not_learn_whom_a_face_resembles(keyed: KeyedService) -> None:
+    keyed.ask("PUT", STAFF, keyed.key(), json={})
+    similarity = pytest.approx(1, abs=1e-6)
+    for subject, headers, named in (("a", keyed.key(), None), ("b", keyed.key(), "a"), ("c", keyed.key("enrol"), None)):
+        sent: dict[str, Any] = {"data": {"subject": subject}, "files": {"photo": b"anna"}}
+        response = keyed.ask("POST", f"{STAFF}/faces", headers, params={"duplicate": "report"}, **sent)
+        [photo] = response.json()["photos"]
+        if subject != "a":
+            assert (photo["duplicate"]["subject"], photo["duplicate"]["similarity"]) == (named, similarity)
+            assert (photo["duplicate"]["face_id"] is None) == (named is None)
+    assert "'a'" not in str(photo)

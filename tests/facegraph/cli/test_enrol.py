@@ -54,6 +54,17 @@ def test_options_accept_poor_photos_and_groups(run: Run, people: People, folder:
     assert faces()["carl"] == 3
 
 
+def test_faces_that_resemble_another_person_are_reported_or_refused(run: Run, people: People, folder: Path) -> None:
+    (folder / "anne").mkdir()
+    (folder / "anne" / "1.jpg").write_text("anne")
+    line = f"{folder}/anne/1.jpg of anne: DUPLICATE_FACE The face resembles anna: similarity 0.940"
+    words = ("gallery", "enrol", folder, *STAFF, "--create", "--duplicate")
+    assert f"refused {line}" in run(*words, "refuse")[1].splitlines()
+    assert "anne" not in faces()
+    assert f"enrolled {line}" in run(*words, "report")[1].splitlines()
+    assert faces()["anne"] == 1
+
+
 def test_a_collection_is_only_created_on_request_and_never_changed(run: Run, people: People, folder: Path) -> None:
     err = run("gallery", "enrol", folder, *STAFF)[2]
     assert err == "error COLLECTION_NOT_FOUND: There is no collection called staff\n"

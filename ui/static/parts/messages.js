@@ -57,6 +57,7 @@ export const MESSAGES = {
   FACE_LOW_CONTRAST: ["The face has too little contrast.", "Use a clearer photo."],
   FACE_BLURRED: ["The face is blurred.", "Use a sharper photo."],
   FACE_TURNED: ["The face is turned away.", "Use a photo taken from the front."],
+  DUPLICATE_FACE: ["The face resembles another subject.", "Check whether this person is already enrolled under another id."],
   EYES_CLOSED: ["The eyes are closed.", "Use a photo with open eyes."],
   NOT_LIVE: ["The face looks like a spoof, such as a print, a screen or a mask.", "Photograph the person, not a picture of them."],
   RATE_LIMITED: ["You sent too many requests.", AGAIN],

@@ -118,8 +118,8 @@ export class Upload {
     const done = (entry, photo) => {
       left.delete(entry);
       counts[photo.status] += 1;
-      if (photo.error) refused.push([entry, [photo.error]]);
-      else if (photo.reasons?.length) reported.push([entry, photo.reasons]);
+      if (photo.error) refused.push([entry, [named(photo.error, photo)]]);
+      else if (photo.reasons?.length) reported.push([entry, photo.reasons.map((each) => named(each, photo))]);
       this.#progress.value = entries.length - left.size;
       this.#chosen.textContent = `${this.#progress.value} of ${plural(entries.length, "photo")}`;
     };
@@ -149,7 +149,7 @@ export class Upload {
     const { elements } = this.#form,
       form = new FormData(),
       query = {};
-    for (const name of ["quality", "faces", "liveness", "liveness_network"]) query[name] = elements[name].value;
+    for (const name of ["quality", "faces", "duplicate", "liveness", "liveness_network"]) query[name] = elements[name].value;
     for (const { file, subject } of batch) {
       form.append("subject", subject);
       form.append("photo", file, file.name);
@@ -185,6 +185,12 @@ export class Upload {
       reported.length && reasonTable("Enrolled with warnings", reported),
     ].filter(Boolean);
   }
+}
+
+/** A reason with the subject that the face resembles, which the service's message does not name. */
+function named(reason, { duplicate }) {
+  if (reason.code !== "DUPLICATE_FACE" || !duplicate?.subject) return reason;
+  return { ...reason, message: `It resembles ${duplicate.subject}: similarity ${duplicate.similarity.toFixed(3)}` };
 }
 
 /** A table of photos with reasons against them: `photos` has pairs of an entry and its reasons. */

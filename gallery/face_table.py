@@ -7,6 +7,7 @@ import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 from numpy.typing import NDArray
 
+from gallery.live_roster import LiveRoster
 from gallery.mirror import Mirror, clipped
 from gallery.records import Hit
 from gallery.removals import RemovalFeed
@@ -26,12 +27,14 @@ class FaceTable:
         size: length of an embedding.
 
     Attributes:
+        roster: the subjects in memory.
         mirror: the embeddings in memory; None before the first exact search, and if they need too much memory.
         searched: time of the last exact search, by the monotonic clock.
         damaged: whether the last operation failed. `check` resets it.
     """
 
     def __init__(self, connection: AsyncConnection, table: str, size: int) -> None:
+        self.roster = LiveRoster(connection, table)
         self.mirror: Mirror | None = None
         self.searched = 0.0
         self.damaged = False

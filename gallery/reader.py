@@ -3,12 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC
-from typing import Any, TypeVar, cast
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gallery.face_table import FaceTable
@@ -37,7 +36,9 @@ from project.request_error import RequestError
 logger = logging.getLogger("ray.serve")
 
 Answer = TypeVar("Answer")
-Record = TypeVar("Record")
+
+ROSTER_BYTES = 256 * 2**20
+"""Maximum memory for the rosters of several collections. The one asked last may be larger."""
 
 
 class Reader:
@@ -94,20 +95,16 @@ class Reader:
         return names
 
     async def statistics(self, collection: Collection) -> Statistics:
-        """Return the size of `collection`. Reads the subject of every face.
+        """Return the size of `collection`.
 
         Raises:
             RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``, as all methods below.
         """
 
         async def ask(faces: FaceTable) -> Statistics:
-            table = await faces.latest()
-            keys = (await table.query().select(["subject_key"]).to_arrow())["subject_key"]
-            versions = await table.list_versions()
-            sizes = cast(dict[str, Any], await table.stats())
-            # LanceDB returns the local time without a time zone.
-            changed = versions[-1]["timestamp"].astimezone(UTC)
-            return Statistics(len(keys), pc.count_distinct(keys).as_py(), sizes["total_bytes"], changed)
+            found = await faces.roster.statistics()
+            self._forget_rosters(faces)
+            return replace(found, changed=max(found.changed, collection.created))
 
         return await self._read(collection, ask)
 
@@ -125,12 +122,13 @@ class Reader:
         Args:
             limit: maximum number of subjects; None for all.
         """
-        found = await self._columns(collection, ["subject", "created"])
-        if after:
-            found = found.filter(pc.greater(found["subject"], after))
-        grouped = found.group_by("subject").aggregate([("created", "count"), ("created", "min"), ("created", "max")])
-        page = grouped.sort_by("subject").slice(0, limit)
-        return _records(Subject, page.select(["subject", "created_count", "created_min", "created_max"]))
+
+        async def ask(faces: FaceTable) -> list[Subject]:
+            roster = await faces.roster.latest()
+            self._forget_rosters(faces)
+            return await asyncio.to_thread(roster.page, after, limit)
+
+        return await self._read(collection, ask)
 
     async def faces(self, collection: Collection, subject: str) -> list[StoredFace]:
         """Return the faces of `subject` in the order of their enrolment.
@@ -139,10 +137,15 @@ class Reader:
             RequestError: ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
         """
         where = one_of("subject_key", [subject_key(subject)])
-        found = await self._columns(collection, ["id", "subject", "label", "created"], where)
+
+        async def ask(faces: FaceTable) -> pa.Table:
+            query = (await faces.latest()).query().where(where)
+            return await query.select(["id", "subject", "label", "created"]).to_arrow()
+
+        found = (await self._read(collection, ask)).sort_by("created")
         if not found.num_rows:
             raise subject_not_found()
-        return _records(StoredFace, found.sort_by("created"))
+        return [StoredFace(*row) for row in zip(*(column.to_pylist() for column in found.columns), strict=True)]
 
     async def enrolment_statuses(
         self, collection: Collection, faces: Sequence[NewFace], again: bool
@@ -192,7 +195,7 @@ class Reader:
 
         hits = await self._read(collection, ask)
         if hits is None:
-            raise RequestError("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
+            raise subject_not_found()
         return collection, hits
 
     async def find(
@@ -246,12 +249,15 @@ class Reader:
                 each.mirror = None
         return mirror
 
-    async def _columns(self, collection: Collection, columns: list[str], where: str | None = None) -> pa.Table:
-        async def ask(faces: FaceTable) -> pa.Table:
-            query = (await faces.latest()).query()
-            return await (query.where(where) if where else query).select(columns).to_arrow()
-
-        return await self._read(collection, ask)
+    def _forget_rosters(self, asked: FaceTable) -> None:
+        """Keep the roster of `asked`, and of the other tables those used last, up to `ROSTER_BYTES`."""
+        tables = self._snapshot.faces.values() if self._snapshot else ()
+        room = ROSTER_BYTES - asked.roster.bytes
+        for each in sorted(tables, key=lambda each: each.roster.asked, reverse=True):
+            if each is not asked:
+                room -= each.roster.bytes
+                if room < 0:
+                    each.roster.forget()
 
     async def _read(self, collection: Collection, ask: Callable[[FaceTable], Awaitable[Answer]]) -> Answer:
         """Return the result of `ask` on the collection's table, which is reopened once if that fails.
@@ -304,8 +310,3 @@ def _table_of(snapshot: Snapshot, collection: Collection) -> FaceTable:
     if now.kind != collection.kind:
         raise contract_mismatch(now)
     return snapshot.faces[now.table]
-
-
-def _records(record: Callable[..., Record], table: pa.Table) -> list[Record]:
-    """Make a record of each row. The columns are its fields, in order."""
-    return [record(*row) for row in zip(*(column.to_pylist() for column in table.columns), strict=True)]

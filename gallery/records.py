@@ -125,7 +125,7 @@ class Statistics:
     Attributes:
         faces, subjects: their numbers.
         bytes: size of the files of its newest version.
-        changed: time of the last change.
+        changed: time of the last enrolment or deletion, or of the collection's creation.
     """
 
     faces: int

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from gallery.operations import GalleryReads
-from gallery.records import Statistics
 from project.request_error import RequestError
 
 
@@ -17,7 +16,7 @@ class Size:
 
 
 class SizeCounter:
-    """Measures a gallery repeatedly, and counts only what has changed.
+    """Measures a gallery repeatedly.
 
     Args:
         reader: counts the faces and subjects of a collection.
@@ -25,33 +24,25 @@ class SizeCounter:
 
     def __init__(self, reader: GalleryReads) -> None:
         self._reader = reader
-        self._known: dict[str, Statistics] = {}
         self._models: set[str] = set()
 
     async def measure(self) -> dict[str, Size]:
         """Return the size of each model's collections. Unreadable collections are left out.
 
-        Counting subjects reads every face, so it is repeated only for a collection whose number of faces changed.
-
         Raises:
             Exception: the gallery cannot be opened.
         """
-        known = dict[str, Statistics]()
         # Zero for a model whose last collection was deleted.
         sizes = {model: Size() for model in self._models}
         for collection in await self._reader.collections():
             try:
-                counted = self._known.get(collection.table)
-                if counted is None or counted.faces != await self._reader.count(collection):
-                    counted = await self._reader.statistics(collection)
+                counted = await self._reader.statistics(collection)
             except RequestError:
                 # Damaged, which `Reader.unreadable` reports, or just dropped.
                 continue
-            known[collection.table] = counted
             size = sizes.setdefault(collection.kind.model, Size())
             size.collections += 1
             size.faces += counted.faces
             size.subjects += counted.subjects
-        self._known = known
         self._models |= sizes.keys()
         return sizes

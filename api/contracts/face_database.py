@@ -278,13 +278,15 @@ async def _ids(service: Service, collection: Collection) -> int:
 
 
 async def _check_room(service: Service, collection: Collection, subject: str) -> None:
-    gallery, most = service.stages.gallery, service.limits.max_faces
-    # Counting faces is faster than counting ids, and there are at least as many.
-    if await gallery.count(collection) < most:
+    most = service.limits.max_faces
+    if await _ids(service, collection) < most:
         return
-    ids = {each.id for each in await gallery.subjects(collection, "", None)}
-    if len(ids) >= most and subject not in ids:
-        raise RequestError("GALLERY_FULL", f"The database already has the maximum of {most} faces")
+    try:
+        await service.stages.gallery.faces(collection, subject)
+    except RequestError as refused:
+        if refused.code != "SUBJECT_NOT_FOUND":
+            raise
+        raise RequestError("GALLERY_FULL", f"The database already has the maximum of {most} faces") from None
 
 
 async def _best(

@@ -85,7 +85,7 @@ class StatisticsAnswer(CollectionAnswer):
     faces: int
     subjects: int
     bytes: int = Field(description="Size of its files, not counting old versions that the next clean-up removes.")
-    changed: datetime = Field(description="Time of the last write, including background compaction.")
+    changed: datetime = Field(description="Time of the last enrolment or deletion.")
 
 
 class DroppedAnswer(BaseModel):

@@ -25,7 +25,7 @@ class Collection:
 
 @dataclass(frozen=True, kw_only=True)
 class CollectionStatistics(Collection):
-    """A collection with its counts, its size in bytes on disk and the time of the last write."""
+    """A collection with its counts, its size in bytes on disk and the time of the last enrolment or deletion."""
 
     faces: int
     subjects: int

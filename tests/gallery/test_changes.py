@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import gallery.maintenance
+import gallery.roster
 import gallery.writer
 from gallery.location import Location
 from gallery.mirror import Mirror
 from gallery.reader import Reader
-from gallery.records import NewFace, normalised, subject_key
+from gallery.records import NewFace, Subject, normalised, subject_key
 from gallery.subject_ids import look_of
 from gallery.writer import Writer
 from tests.gallery.sample_gallery import (
@@ -53,7 +54,7 @@ class Changes(RuleBasedStateMachine):
 
     @initialize(subjects=st.lists(TEXTS, min_size=6, max_size=6, unique=True))
     def start(self, subjects: list[str]) -> None:
-        gallery.writer.FEW_COMMITS, gallery.maintenance.KEYED_ROWS = 2, 4
+        gallery.writer.FEW_COMMITS, gallery.maintenance.KEYED_ROWS, gallery.roster.BLOCK = 2, 4, 2
         self.subjects = subjects
         self.faces: dict[str, NewFace] = {}
         self.requests: dict[str, tuple[str, str] | None] = {}
@@ -71,7 +72,7 @@ class Changes(RuleBasedStateMachine):
         return self.loop.run(work)
 
     def teardown(self) -> None:
-        gallery.writer.FEW_COMMITS, gallery.maintenance.KEYED_ROWS = 20, 5000
+        gallery.writer.FEW_COMMITS, gallery.maintenance.KEYED_ROWS, gallery.roster.BLOCK = 20, 5000, 1024
         self.run(self.writer.close())
         self.loop.close()
         self.folder.cleanup()
@@ -184,6 +185,12 @@ class Changes(RuleBasedStateMachine):
         assert list(there) == sorted({each.subject for each in self.faces.values()})
         stored = {each.face_id: (each.subject, each.label) for faces in there.values() for each in faces}
         assert stored == {face_id: (each.subject, each.label) for face_id, each in self.faces.items()}
+        times = {subject: [each.created for each in faces] for subject, faces in there.items()}
+        subjects = [Subject(each, len(made), min(made), max(made)) for each, made in times.items()]
+        for reader in self.readers:
+            assert self.run(reader.subjects(self.collection, "", None)) == subjects
+            counted = self.run(reader.statistics(self.collection))
+            assert (counted.faces, counted.subjects) == (len(self.faces), len(there))
         for subject in set(self.subjects) - there.keys():
             assert self.run(refusal(self.readers[0].faces(self.collection, subject))) == "SUBJECT_NOT_FOUND"
 

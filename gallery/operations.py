@@ -11,6 +11,7 @@ from gallery.records import (
     Collection,
     EmbeddingKind,
     Enrolled,
+    FaceHit,
     Hit,
     KnownStatus,
     NewFace,
@@ -29,7 +30,7 @@ class GalleryReads(Protocol):
     async def collections(self) -> list[Collection]: ...
     async def collection(self, name: str) -> Collection: ...
     async def statistics(self, collection: Collection) -> Statistics: ...
-    async def count(self, collection: Collection) -> int: ...
+    async def count(self, collection: Collection, prefix: str = "") -> int: ...
     async def subjects(self, collection: Collection, after: str, limit: int | None) -> list[Subject]: ...
     async def faces(self, collection: Collection, subject: str) -> list[StoredFace]: ...
     async def enrolment_statuses(
@@ -41,6 +42,12 @@ class GalleryReads(Protocol):
     async def find(
         self, name: str, contract: str, probes: Sequence[NDArray[np.float32]], count: int
     ) -> tuple[Collection, list[list[Hit]]]: ...
+    async def find_faces(
+        self, name: str, contract: str, probe: NDArray[np.float32], count: int, least: float
+    ) -> tuple[Collection, list[FaceHit]]: ...
+    async def faces_with_ids(self, collection: Collection, face_ids: Sequence[str]) -> list[StoredFace]: ...
+    async def faces_after(self, collection: Collection, after: str, limit: int) -> list[StoredFace]: ...
+    async def embeddings(self, collection: Collection, face_ids: Sequence[str]) -> dict[str, NDArray[np.float32]]: ...
 
 
 class GalleryChanges(Protocol):
@@ -64,6 +71,7 @@ class GalleryChanges(Protocol):
     async def merge_subjects(self, name: str, subjects: Sequence[str], into: str) -> int: ...
     async def delete_subjects(self, name: str, subjects: Sequence[str]) -> int: ...
     async def delete_face(self, name: str, face_id: str) -> int: ...
+    async def delete_faces(self, name: str, face_ids: Sequence[str]) -> int: ...
     async def clean(self) -> dict[str, int]: ...
 
 
@@ -105,6 +113,10 @@ class GalleryClient(ABC):
     enrolment_statuses = _forwarded(GalleryReads.enrolment_statuses)
     closest_faces = _forwarded(GalleryReads.closest_faces)
     find = _forwarded(GalleryReads.find)
+    find_faces = _forwarded(GalleryReads.find_faces)
+    faces_with_ids = _forwarded(GalleryReads.faces_with_ids)
+    faces_after = _forwarded(GalleryReads.faces_after)
+    embeddings = _forwarded(GalleryReads.embeddings)
 
     create = _forwarded(GalleryChanges.create, changes=True)
     set_threshold = _forwarded(GalleryChanges.set_threshold, changes=True)
@@ -114,6 +126,7 @@ class GalleryClient(ABC):
     merge_subjects = _forwarded(GalleryChanges.merge_subjects, changes=True)
     delete_subjects = _forwarded(GalleryChanges.delete_subjects, changes=True)
     delete_face = _forwarded(GalleryChanges.delete_face, changes=True)
+    delete_faces = _forwarded(GalleryChanges.delete_faces, changes=True)
     clean = _forwarded(GalleryChanges.clean, changes=True)
 
     @abstractmethod

@@ -149,6 +149,14 @@ class Hit:
     cosine: float
 
 
+@dataclass(frozen=True, slots=True)
+class FaceHit:
+    """A face found by a search for faces, with its cosine similarity to the probe."""
+
+    face: StoredFace
+    cosine: float
+
+
 def digest(*parts: str) -> str:
     """Return 32 hex digits that identify this sequence of texts."""
     joined = b"".join(hashlib.sha256(part.encode()).digest() for part in parts)

@@ -281,9 +281,18 @@ class Writer:
         Raises:
             RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
         """
-        if not (face_id.isascii() and face_id.isalnum()):
-            return 0
-        return await self._delete(name, one_of("id", [face_id]))
+        return await self.delete_faces(name, [face_id] if face_id.isascii() and face_id.isalnum() else [])
+
+    async def delete_faces(self, name: str, face_ids: Sequence[str]) -> int:
+        """Delete faces in one commit, ignore unknown ids, and return the number of faces deleted.
+
+        Args:
+            face_ids: hex digits each.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
+        """
+        return await self._delete(name, one_of("id", face_ids) if face_ids else "false")
 
     async def optimise(self) -> None:
         """Merge the small files of collections with many commits, and remove their old versions.

@@ -1,0 +1,74 @@
+"""Questions about single faces, and deleting them."""
+
+import numpy as np
+import pytest
+
+from gallery.location import Location
+from gallery.reader import Reader
+from gallery.writer import Writer
+from tests.gallery.sample_gallery import KIND, NAME, enrol, face, listed, near, people, vectors
+
+
+async def test_faces_are_paged_in_the_order_of_their_ids(writer: Writer, reader: Reader) -> None:
+    made = people(60)
+    await enrol(writer, *made)
+    collection, ids = await reader.collection(NAME), sorted(each.id for each in made)
+    pages, after = list[str](), ""
+    while page := await reader.faces_after(collection, after, 7):
+        pages += [each.face_id for each in page]
+        after = pages[-1]
+    assert pages == ids
+    assert [each.face_id for each in await reader.faces_after(collection, "", 1000)] == ids
+
+
+async def test_an_empty_collection_has_no_page(writer: Writer, reader: Reader) -> None:
+    assert await reader.faces_after(await reader.collection(NAME), "", 5) == []
+
+
+async def test_faces_are_found_by_their_ids_with_their_embeddings(writer: Writer, reader: Reader) -> None:
+    made = people(3)
+    await enrol(writer, *made)
+    collection, wanted = await reader.collection(NAME), [made[0].id, made[2].id, "0" * 32]
+    found = await reader.faces_with_ids(collection, wanted)
+    assert {(each.face_id, each.subject, each.label) for each in found} == {
+        (each.id, each.subject, each.label) for each in (made[0], made[2])
+    }
+    embeddings = await reader.embeddings(collection, wanted)
+    assert embeddings.keys() == {made[0].id, made[2].id}
+    np.testing.assert_allclose(embeddings[made[0].id], made[0].embedding, atol=1e-6)
+    assert await reader.faces_with_ids(collection, []) == []
+    assert await reader.embeddings(collection, []) == {}
+
+
+@pytest.mark.parametrize("exact_mb", [8, 0])
+async def test_a_search_for_faces_finds_several_of_a_subject(exact_mb: int, writer: Writer, location: Location) -> None:
+    base = vectors(40, seed=3)
+    made = [
+        face(f"subject-{number % 10}", near(base[number % 10], number, 0.3), f"photo-{number}") for number in range(40)
+    ]
+    await enrol(writer, *made)
+    probe = near(base[0], 99, 0.1)
+    _, hits = await Reader(location, exact_mb).find_faces(NAME, KIND.contract, probe, 6, -1)
+    cosines = {
+        each.id: float(each.embedding @ probe / np.linalg.norm(each.embedding) / np.linalg.norm(probe)) for each in made
+    }
+    best = sorted(cosines, key=lambda id: -cosines[id])[:6]
+    assert [hit.face.face_id for hit in hits] == best
+    assert [hit.cosine for hit in hits] == pytest.approx([cosines[id] for id in best], abs=1e-5)
+    _, near_hits = await Reader(location, exact_mb).find_faces(NAME, KIND.contract, probe, 6, cosines[best[2]] - 1e-4)
+    assert [hit.face.face_id for hit in near_hits] == best[:3]
+    assert (await Reader(location, exact_mb).find_faces(NAME, KIND.contract, probe, 6, 1))[1] == []
+
+
+async def test_faces_are_deleted_together(writer: Writer, location: Location) -> None:
+    made = [face("anna", vectors(3)[number], f"photo-{number}") for number in range(3)]
+    await enrol(writer, *made)
+    assert await writer.delete_faces(NAME, [made[0].id, made[1].id, "0" * 32]) == 2
+    assert await writer.delete_faces(NAME, [made[0].id]) == await writer.delete_faces(NAME, []) == 0
+    assert [each.face_id for each in (await listed(location))["anna"]] == [made[2].id]
+
+
+async def test_faces_are_counted_by_the_beginning_of_the_subject(writer: Writer, reader: Reader) -> None:
+    await enrol(writer, face("face:1"), face("face:2"), face("a face:"), face("face"))
+    collection = await reader.collection(NAME)
+    assert [await reader.count(collection, prefix) for prefix in ("face:", "face", "")] == [2, 3, 4]

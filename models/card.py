@@ -10,6 +10,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, fie
 from imaging.crops import CropSpec
 from models.fusion import Fusion
 from models.input import Input
+from models.similarity import SimilarityScale, assumed_scale
 from models.sources import FileName, Strict, WeightFile, check_fields, problems
 from models.tasks import DETECTOR, FACE_TASKS
 from models.tasks.task import FaceTask, TaskOutput
@@ -78,6 +79,7 @@ class Card(Strict):
             compared with new ones.
         fusion: how the members are combined. A fusion has no files or exports, and the catalogue takes its crops,
             licence and caveats from the members' cards.
+        similarity: how an embedder's similarities are stated from 0 to 100. None if it was not measured.
     """
 
     name: str = ""
@@ -100,6 +102,7 @@ class Card(Strict):
     preprocessing_version: str
     fusion: Fusion | None = None
     thresholds: tuple[Threshold, ...] = ()
+    similarity: SimilarityScale | None = None
 
     @field_validator("task")
     @classmethod
@@ -203,6 +206,15 @@ class Card(Strict):
         parts = [*(file.sha256 for file in self.files), repr(self.crops), self.preprocessing_version]
         parts += map(str, self.shape)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    @property
+    def similarity_scale(self) -> SimilarityScale:
+        """How similarities are stated from 0 to 100, by an assumption if the card does not say it.
+
+        Raises:
+            KeyError: the card is not of an embedder.
+        """
+        return self.similarity or assumed_scale(self.threshold("cosine").value)
 
     def threshold(self, metric: str) -> Threshold:
         """Return the card's operating point for `metric`.

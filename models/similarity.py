@@ -1,0 +1,49 @@
+"""A scale for similarities from 0 to 100 that means about the same for every embedder."""
+
+import math
+
+from pydantic import Field
+
+from models.sources import Strict
+
+
+class SimilarityScale(Strict):
+    """A logistic function of the cosine similarity, scaled so that equal embeddings are 100.
+
+    Attributes:
+        midpoint: cosine similarity at which it is about 50.
+        slope: its steepness.
+        fmr: measured false match rate at 80, 90, 95 and 99. None if not measured.
+        measured_on: the pairs of the measurement.
+    """
+
+    midpoint: float
+    slope: float = Field(gt=0)
+    fmr: tuple[float, float, float, float] | None = None
+    measured_on: str | None = None
+
+    def percent(self, cosine: float) -> float:
+        """Return the similarity, 0 to 100 with five decimals, that stands for a cosine similarity."""
+        # Rounded, because the cosine of equal embeddings can be a little below 1.
+        return round(100 * (1 + self._odds(1.0)) / (1 + self._odds(cosine)), 5)
+
+    def cosine(self, percent: float) -> float:
+        """Return the smallest cosine similarity whose `percent` is at least that, or a little less."""
+        if percent <= 0:
+            return -1.0
+        odds = 100 * (1 + self._odds(1.0)) / percent - 1
+        return self.midpoint - math.log(odds) / self.slope - ROUNDING
+
+    def _odds(self, cosine: float) -> float:
+        return math.exp(-self.slope * (cosine - self.midpoint))
+
+
+def assumed_scale(threshold: float) -> SimilarityScale:
+    """Return a scale for an embedder whose error rates were not measured: 80 at its `threshold`."""
+    return SimilarityScale(midpoint=threshold - math.log(4) / SLOPE, slope=SLOPE)
+
+
+ROUNDING = 0.01
+"""Cosine similarity by which `SimilarityScale.cosine` allows for rounded percentages."""
+SLOPE = 14.0
+"""Slope for embedders that were not measured, as that of those that were."""

@@ -22,7 +22,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv .venv
 
 # The tests compare exports with their original networks.
-test test-all lint audit licences: EXTRAS = torch tensorflow evaluation dev
+test test-all lint audit licences: EXTRAS = torch tensorflow evaluation aws dev
 bench gpu-bench: EXTRAS = torch dev
 
 test: photos browser

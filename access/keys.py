@@ -1,6 +1,7 @@
 """API keys: creating, revoking and verifying them.
 
 A key has the form ``fg_ID_SECRET``. Only its SHA-256 is stored; with 256 random bits in the secret, no salt is needed.
+Keys for AWS clients are also stored encrypted: see `access.key_encryption`.
 """
 
 import fcntl
@@ -47,6 +48,8 @@ class Key(BaseModel):
     collections: tuple[str, ...]
     created: AwareDatetime
     expires: AwareDatetime | None = None
+    # The key itself, encrypted: only keys for AWS clients have it.
+    encrypted: str | None = None
 
     def reaches(self, collection: str) -> bool:
         """Whether the key may access a collection."""
@@ -92,9 +95,21 @@ class Keys:
         key = known.get(form[1]) if form else None
         # Compare for unknown ids as well, so that the response time does not reveal which ids exist.
         same = hmac.compare_digest(_digest(presented), key.hash if key else _NO_HASH)
-        if key is None or not same or (key.expires is not None and key.expires <= self._now()):
-            return None
-        return key
+        return key if key is not None and same and self._is_valid(key) else None
+
+    def entry(self, id: str) -> Key | None:
+        """Return the entry of the key with this id, or None if it is unknown, revoked or expired.
+
+        The caller must prove that it has the key.
+
+        Raises:
+            KeysError: the file cannot be read, so no key can be verified.
+        """
+        key = self._current().get(id)
+        return key if key is not None and self._is_valid(key) else None
+
+    def _is_valid(self, key: Key) -> bool:
+        return key.expires is None or key.expires > self._now()
 
     def _current(self) -> dict[str, Key]:
         if (now := self._clock()) >= self._next_check:
@@ -127,12 +142,20 @@ def read(path: Path) -> tuple[Key, ...]:
 
 
 def create(
-    path: Path, name: str, scopes: Sequence[Scope], collections: Sequence[str] = (), expires: datetime | None = None
+    path: Path,
+    name: str,
+    scopes: Sequence[Scope],
+    collections: Sequence[str] = (),
+    expires: datetime | None = None,
+    encrypt: Callable[[str, str], str] | None = None,
 ) -> tuple[Key, str]:
     """Add a key to the file, and create the file if necessary.
 
+    Args:
+        encrypt: encrypts the key of an AWS client for storing, given its id and text.
+
     Returns:
-        The entry and the key itself, which is not stored anywhere.
+        The entry and the key itself, which is not stored anywhere unless `encrypt` is given.
 
     Raises:
         KeysError: the file cannot be read.
@@ -147,6 +170,7 @@ def create(
         collections=tuple(sorted(set(collections))),
         created=datetime.now(UTC).replace(microsecond=0),
         expires=expires,
+        encrypted=encrypt(id, text) if encrypt else None,
     )
     with _locked(path):
         _write(path, (*read(path), key))

@@ -1,5 +1,6 @@
 """Access settings: keys, the audit log and request rates."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import Field, field_validator
@@ -8,6 +9,8 @@ from project.environment import EnvironmentSettings
 from project.root import ROOT
 
 KEYS_FILE = Path("data/keys.json")
+AWS_PACKAGES = ("botocore", "cryptography")
+"""The packages of the extra aws."""
 
 
 class AccessArgs(EnvironmentSettings):
@@ -19,6 +22,11 @@ class AccessArgs(EnvironmentSettings):
     keys_file: Path = Field(
         KEYS_FILE,
         description="The key file, relative to the project; needed on each node with an ingress replica.",
+    )
+    rekognition_key_file: str = Field(
+        "",
+        description="The file with the operator's key, which encrypts the keys of AWS clients, relative to the "
+        "project; needed on each node with an ingress replica. Empty: the Rekognition API is off.",
     )
     audit_log: str = Field("data/audit.jsonl", description="The log file, relative to the project; empty for no log.")
     rate_limit: float = Field(
@@ -40,6 +48,13 @@ class AccessArgs(EnvironmentSettings):
     def _file_below_the_project(cls, path: Path) -> Path:
         # An empty variable means the default, as in `facegraph keys`.
         return ROOT / (KEYS_FILE if path == Path() else path)
+
+    @field_validator("rekognition_key_file")
+    @classmethod
+    def _rekognition_has_its_packages(cls, text: str) -> str:
+        if text and (missing := [name for name in AWS_PACKAGES if find_spec(name) is None]):
+            raise ValueError(f"needs {' and '.join(missing)}, which is not installed: run `make install EXTRAS=aws`")
+        return text and str(ROOT / text)
 
     @field_validator("audit_log")
     @classmethod

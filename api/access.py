@@ -15,8 +15,9 @@ from access.audit import Audit, Event
 from access.keys import Key, Keys, KeysError
 from access.rates import Rates
 from access.settings import AccessArgs
-from api.admission import ALWAYS
+from api.admission import is_open
 from api.audit_ids import AuditIds
+from api.contracts.rekognition.target import has_target
 from api.cors import refuse_other_sites
 from api.errors import Refuse, fault
 from api.scopes import RequestedRoute, requested_route
@@ -29,8 +30,9 @@ logger = logging.getLogger("ray.serve")
 class Access:
     """ASGI middleware that admits requests by the caller's key and rate.
 
-    Sets `request.state.key` to the caller's `Key`, None without one, and `request.state.audit_ids` to the `AuditIds`
-    that routes fill.
+    Requests of AWS clients are left to `api.contracts.rekognition.endpoint`, because their signatures cover the body.
+    For others, sets `request.state.key` to the caller's `Key`, None without one, and `request.state.audit_ids` to the
+    `AuditIds` that routes fill.
 
     Attributes:
         app: the inner app.
@@ -47,7 +49,7 @@ class Access:
     refuse: Refuse
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
-        if scope["path"] in ALWAYS:
+        if is_open(scope) or has_target(scope):
             return await self.app(scope, receive, send)
         request, address = Request(scope), caller_address(scope, self.args.forwarded_hops)
         wanted = requested_route(scope)
@@ -110,11 +112,16 @@ class Access:
             faces=tuple(noted.faces),
             status=status,
         )
-        try:
-            self.audit.write(event)
-        except OSError:
-            # The change is already made; an error would only make the client retry it.
-            logger.exception("request %s is not in the audit log", event.request_id)
+        write_event(self.audit, event)
+
+
+def write_event(audit: Audit, event: Event) -> None:
+    """Append an event to the audit log, or log why that failed."""
+    try:
+        audit.write(event)
+    except OSError:
+        # The change is already made; an error would only make the client retry it.
+        logger.exception("request %s is not in the audit log", event.request_id)
 
 
 def caller_address(connection: Connection, hops: int) -> str | None:

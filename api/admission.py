@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import page
+from api.contracts.rekognition.target import has_target
 from api.errors import Refuse
 from project.request_error import RequestError
 
@@ -15,6 +16,11 @@ ALWAYS = frozenset(
 """Paths that are served under any load and without a key: health, documentation and the web UI."""
 WATCHING = frozenset({"/metrics", "/v1/status"})
 """Paths that are served under any load, but need a key: they are needed most when load is high."""
+
+
+def is_open(connection: Scope) -> bool:
+    """Whether a request is for one of the paths in `ALWAYS`, and not for an operation of an AWS client."""
+    return connection["path"] in ALWAYS and not has_target(connection)
 
 
 @dataclass(slots=True)
@@ -33,7 +39,7 @@ class Admission:
     _running: int = field(default=0, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] in ALWAYS or scope["path"] in WATCHING:
+        if is_open(scope) or scope["path"] in WATCHING:
             return await self.app(scope, receive, send)
         if self._running >= self.most:
             message = "The service has reached its limit of concurrent requests; try again shortly"

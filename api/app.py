@@ -8,12 +8,15 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from access.audit import Audit
+from access.key_encryption import KeyCipher
 from access.keys import Keys
 from access.rates import Rates
 from api import errors, health, metrics, page, scopes
 from api.access import Access
 from api.admission import Admission
 from api.contracts import compare, deepface, face_database, faces, match
+from api.contracts.rekognition.endpoint import RekognitionEndpoint
+from api.contracts.rekognition.target import has_target
 from api.cors import OpenPaths
 from api.deadline import Deadline
 from api.limits import RequestBounds
@@ -59,11 +62,15 @@ def create_app(service: Service) -> ASGIApp:
     routed, refuse = routes(access.require_keys), partial(errors.response, FORMS)
     keys, rates = Keys(access.keys_file), Rates(access.rate_limit, access.rate_burst)
     audit = Audit(Path(access.audit_log) if access.audit_log else None)
+    rekognition: ASGIApp | None = None
+    if access.rekognition_key_file:
+        cipher = KeyCipher(Path(access.rekognition_key_file))
+        rekognition = RekognitionEndpoint(access.forwarded_hops, keys, cipher, rates, audit, refuse)
 
     async def served(scope: Scope, receive: Receive, send: Send) -> None:
         # A copy, so that the request keeps its settings when the service gets new ones.
         scope.setdefault("state", {})["service"] = copy(service)
-        await routed(scope, receive, send)
+        await (rekognition if rekognition and has_target(scope) else routed)(scope, receive, send)
 
     admission = Admission(Deadline(served, limits.request_timeout, refuse), limits.max_requests, refuse)
     # Outside admission, so that requests without a valid key take no slot.

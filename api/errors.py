@@ -13,6 +13,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from api.contracts.rekognition import responses as rekognition
+from api.contracts.rekognition.target import has_target
 from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
@@ -104,14 +106,18 @@ def response(
 ) -> JSONResponse:
     """Build an error response. `forms` maps the first path segment to a contract's format; others get the envelope.
 
+    Errors of AWS clients have the format of AWS.
+
     Stores the code in `request.state.error_code` for the metrics.
     """
     request.state.error_code = refused.code
     form = forms.get(request.url.path.split("/")[1], envelope)
+    if has_target(request.scope):
+        form = rekognition.error_answer
     shown = RequestError(refused.code, _printable(refused.message), refused.details)
     status, body = form(shown, request.state.request_id)
     added = dict(headers or {})
-    if refused.code == "UNAUTHENTICATED":
+    if status == 401:
         added["WWW-Authenticate"] = "Bearer"
     if wait := refused.details.get("retry_after", RETRY_AFTER_S if status == 503 else None):
         added["Retry-After"] = str(wait)

@@ -111,7 +111,12 @@ def requested_route(connection: Connection) -> RequestedRoute | None:
 
 
 def route_label(connection: Connection) -> tuple[str, str]:
-    """Return method and route of a request for metrics, from a small set: ("OTHER", "other") if no route matches."""
+    """Return method and route of a request for metrics, from a small set: ("OTHER", "other") if no route matches.
+
+    The route of a known operation of an AWS client ends with its name.
+    """
+    if operation := connection.get("state", {}).get("operation"):
+        return "POST", f"/ {operation}"
     if wanted := requested_route(connection):
         method, _, path = wanted.route.partition(" ")
         return method, path

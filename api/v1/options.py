@@ -31,10 +31,12 @@ IN_DIGITS = BeforeValidator(_written("-?[0-9]{1,9}", "a whole number in digits")
 AS_NUMBER = BeforeValidator(_written(r"-?[0-9]{1,20}([.][0-9]{1,20})?(e-?[0-9]{1,2})?", "a number"))
 Truth = Annotated[bool, BeforeValidator(_written("(?i:true|false)", "true or false"))]
 
+COLLECTION_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+"""Pattern of a name."""
 CollectionName = Annotated[
     str,
     Path(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        pattern=COLLECTION_NAME,
         description="1 to 64 letters, digits, dots, dashes and underscores; starts with a letter or digit.",
     ),
 ]

@@ -2,13 +2,15 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from access.key_encryption import KeyCipher, access_key_id, create_operator_key
 from access.keys import SCOPES, KeysError, create, read, revoke
-from access.settings import AccessArgs
+from access.settings import AWS_PACKAGES, AccessArgs
 from facegraph.cli.options import JsonOption
 from facegraph.cli.output import command_errors, escaped, make_table, print_json, print_line, stderr, stdout
 from project.root import ROOT
@@ -35,6 +37,20 @@ def create_command(
     expires: Annotated[
         str | None, typer.Option("--expires", metavar="90d", help="Lifetime in hours, days or weeks.")
     ] = None,
+    aws: Annotated[
+        bool,
+        typer.Option(
+            "--aws", help="For AWS clients (docs/rekognition.md): print an access key, and store it encrypted."
+        ),
+    ] = False,
+    rekognition_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--rekognition-key-file",
+            envvar="REKOGNITION_KEY_FILE",
+            help="The operator's key for --aws. It is created if it does not exist.",
+        ),
+    ] = None,
     keys_file: FileOption = DEFAULT_FILE,
 ) -> None:
     """Create a key and print it. It cannot be shown again."""
@@ -44,17 +60,20 @@ def create_command(
         )
     scopes = [each for each in SCOPES if each in scope]
     until = None if expires is None else datetime.now(UTC).replace(microsecond=0) + _duration(expires)
-    key, text = create(ROOT / keys_file, name, scopes, collection or [], until)
+    encrypt = _cipher(rekognition_key_file).encrypt if aws else None
+    key, text = create(ROOT / keys_file, name, scopes, collection or [], until, encrypt)
     # Only the key goes to stdout, for use in scripts.
-    typer.echo(text)
-    stderr.print(f"[green]created[/] {key.id} for {escaped(key.name)}. Save it: it is not stored.", highlight=False)
+    typer.echo(f"aws_access_key_id = {access_key_id(key.id)}\naws_secret_access_key = {text}" if aws else text)
+    stderr.print(
+        f"[green]created[/] {key.id} for {escaped(key.name)}. Save it: it is not shown again.", highlight=False
+    )
 
 
 @command_errors(KeysError)
 def list_command(keys_file: FileOption = DEFAULT_FILE, as_json: JsonOption = False) -> None:
     """List the keys without their secrets."""
     if as_json:
-        print_json([key.model_dump(mode="json", exclude={"hash"}) for key in read(ROOT / keys_file)])
+        print_json([key.model_dump(mode="json", exclude={"hash", "encrypted"}) for key in read(ROOT / keys_file)])
         return
     table = make_table("id", "name", "scopes", "collections", "created", "expires")
     for key in read(ROOT / keys_file):
@@ -74,6 +93,17 @@ def revoke_command(
     """Revoke a key. A running service rejects it within a second."""
     key = revoke(ROOT / keys_file, key_id)
     print_line(f"[green]revoked[/] {key.id} of {escaped(key.name)}")
+
+
+def _cipher(path: Path | None) -> KeyCipher:
+    if path is None:
+        raise typer.BadParameter("also needs --rekognition-key-file or REKOGNITION_KEY_FILE", param_hint="--aws")
+    if missing := [name for name in AWS_PACKAGES if find_spec(name) is None]:
+        raise KeysError(f"--aws needs {' and '.join(missing)}: run `make install EXTRAS=aws`")
+    if not (file := ROOT / path).exists():
+        create_operator_key(file)
+        stderr.print(f"[green]created[/] the operator's key in {escaped(str(path))}", highlight=False)
+    return KeyCipher(file)
 
 
 def _duration(text: str) -> timedelta:

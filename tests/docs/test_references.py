@@ -27,8 +27,9 @@ FOREIGN_NAMES = {
     "PIP_NO_INDEX",
     *("PIP_INDEX_URL", "SCHED_BATCH", "OTEL_EXPORTER_OTLP_HEADERS", "DATABASE_PATH", "MODEL_NAME"),
     *("DEEPFACE_SERVICE_URL", "RAY_AUTH_MODE", "RAY_TMPDIR", "RAY_SERVE_HAPROXY_LOG_TARGET"),
+    "AWS_ENDPOINT_URL_REKOGNITION",
 }
-"""Names from pip, Linux, OpenTelemetry, Ray and the replaced services."""
+"""Names from pip, Linux, OpenTelemetry, Ray, AWS and the replaced services."""
 
 
 def targets(document: Path) -> list[str]:

@@ -44,7 +44,7 @@ def test_one_runtime_serves_without_a_framework_or_a_developers_tool() -> None:
 
 def test_every_line_of_the_lock_belongs_to_an_extra() -> None:
     lock = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
-    everything = ["torch", "tensorflow", "evaluation", "dev", "setup", "npm"]
+    everything = ["torch", "tensorflow", "evaluation", "aws", "dev", "setup", "npm"]
     kept = {line for runtime in ("cpu", "gpu") for line in locked_lines([runtime, *everything])}
     assert [line for line in lock if line and not line.startswith((" ", "#"))] == [
         line for line in lock if line in kept

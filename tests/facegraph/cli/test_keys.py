@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from access.key_encryption import KeyCipher, access_key_id
 from access.keys import Keys, create, read
 from tests.facegraph.cli import Run
 
@@ -53,3 +54,21 @@ def test_a_key_is_revoked(run: Run, file: Path) -> None:
     assert run("keys", "revoke", key.id)[:2] == (0, f"revoked {key.id} of door\n")
     assert Keys(file).find(text) is None
     assert run("keys", "revoke", key.id) == (1, "", f"error there is no key with the id {key.id}\n")
+
+
+def test_a_key_of_an_aws_client_is_printed_as_credentials_and_stored_encrypted(
+    run: Run, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("botocore")
+    assert run("keys", "create", "aws", "--scope", "read", "--aws")[0] == 2
+    monkeypatch.setenv("REKOGNITION_KEY_FILE", str(tmp_path / "operator.key"))
+    status, out, _ = run("keys", "create", "aws", "--scope", "read", "--aws")
+    [key] = read(file)
+    text = KeyCipher(tmp_path / "operator.key").decrypt(key)
+    assert status == 0
+    assert out == f"aws_access_key_id = {access_key_id(key.id)}\naws_secret_access_key = {text}\n"
+    run("keys", "create", "another", "--scope", "read", "--aws")
+    assert KeyCipher(tmp_path / "operator.key").decrypt(key) == text
+    listed = run("keys", "list", "--json")[1]
+    assert key.encrypted
+    assert key.encrypted not in listed

@@ -1,0 +1,133 @@
+"""Serves the operations: checks signature, key and rate, performs the operation, and writes the audit log."""
+
+import json
+import logging
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from access.audit import Audit, Event
+from access.aws_signature import AwsSignature
+from access.key_encryption import KeyCipher, key_id_of
+from access.keys import Key, Keys
+from access.rates import Rates
+from api.access import caller_address, write_event
+from api.audit_ids import AuditIds
+from api.contracts.rekognition.operation import AwsCall, Operation
+from api.contracts.rekognition.operations import OPERATIONS
+from api.contracts.rekognition.target import target_of
+from api.errors import Refuse, fault
+from project.request_error import RequestError
+
+logger = logging.getLogger("ray.serve")
+
+MEDIA_TYPE = "application/x-amz-json-1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class RekognitionEndpoint:
+    """ASGI app for the requests that `target.has_target` recognises.
+
+    A request needs a valid signature even if the service requires no keys. It counts towards the rate of its key if the
+    signature is valid, and otherwise towards that of its IP address.
+
+    Attributes:
+        hops: see `api.access.caller_address`.
+        keys, rates, audit: see the `access` package.
+        cipher: decrypts the keys of AWS clients.
+        refuse: builds the response to a rejected request.
+    """
+
+    hops: int
+    keys: Keys
+    cipher: KeyCipher
+    rates: Rates
+    audit: Audit
+    refuse: Refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        response = await self._response(request)
+        response.headers["x-amzn-RequestId"] = request.state.request_id
+        await response(scope, receive, send)
+
+    async def _response(self, request: Request) -> Response:
+        name = target_of(request.scope)
+        if not (operation := OPERATIONS.get(name)):
+            unknown = RequestError("UNKNOWN_OPERATION", f"There is no operation {name[:64]}; see docs/rekognition.md")
+            return self.refuse(request, unknown)
+        request.state.operation = name
+        try:
+            key, body = await self._authenticated(request)
+        except RequestError as refused:
+            return self.refuse(request, refused)
+        except Exception as error:
+            return self._fault(request, error)
+        call = AwsCall(request.state.service, key, AuditIds())
+        try:
+            answer = await operation.answer(call, body)
+            response = Response(json.dumps(answer), media_type=MEDIA_TYPE)
+        except RequestError as refused:
+            response = self.refuse(request, refused)
+        except Exception as error:
+            response = self._fault(request, error)
+        except BaseException:
+            self._note(request, name, operation, call, None)
+            raise
+        self._note(request, name, operation, call, response.status_code)
+        return response
+
+    async def _authenticated(self, request: Request) -> tuple[Key, bytes]:
+        """Return the caller's key and the body. Reads no body if the headers alone show that the request is invalid."""
+        address = str(caller_address(request.scope, self.hops))
+        try:
+            signature = AwsSignature.of(request.headers.items(), datetime.now(UTC))
+            key = self._key(signature, "x-amz-security-token" in request.headers)
+            body = await request.body()
+            query = request.url.query
+            signature.check(self.cipher.decrypt(key), f"/?{query}" if query else "/", body)
+        except ClientDisconnect:
+            raise RequestError("INVALID_REQUEST", "The connection was closed before the request was complete") from None
+        except RequestError:
+            self._count(address)
+            raise
+        self._count(key.id)
+        return key, body
+
+    def _key(self, signature: AwsSignature, is_temporary: bool) -> Key:
+        id = key_id_of(signature.access_key)
+        key = None if id is None or is_temporary else self.keys.entry(id)
+        if key is None or key.encrypted is None:
+            raise RequestError("UNKNOWN_ACCESS_KEY", "The access key is unknown, revoked or expired")
+        return key
+
+    def _count(self, caller: str) -> None:
+        if wait := self.rates.wait(caller):
+            raise RequestError("RATE_LIMITED", "Too many requests", {"retry_after": math.ceil(wait)})
+
+    def _fault(self, request: Request, error: Exception) -> Response:
+        logger.error("request %s failed: %r", request.state.request_id, error, exc_info=error)
+        return self.refuse(request, fault(request.state.request_id))
+
+    def _note(self, request: Request, name: str, operation: Operation[Any], call: AwsCall, status: int | None) -> None:
+        if operation.need.action is None:
+            return
+        write_event(
+            self.audit,
+            Event(
+                request_id=request.state.request_id,
+                key=call.key.id,
+                address=caller_address(request.scope, self.hops),
+                action=operation.need.action,
+                route=f"POST / {name}",
+                collection=call.audit.collection,
+                subjects=tuple(call.audit.subjects),
+                faces=tuple(call.audit.faces),
+                status=status,
+            ),
+        )

@@ -1,0 +1,101 @@
+"""Faces in the form of AWS. Coordinates are fractions of the photo's width and height, percentages 0 to 100."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from api.v1.attributes import EyesAnswer, PoseAnswer
+from graphs.faces import ExaminedPhoto
+from graphs.stages import FaceStage, Stages
+from imaging.faces import Photo
+from models.tasks.eyes import EYES
+from models.tasks.pose import POSE
+from project.request_error import RequestError
+
+Attribute = Literal[
+    "DEFAULT",
+    "ALL",
+    "AGE_RANGE",
+    "BEARD",
+    "EMOTIONS",
+    "EYE_DIRECTION",
+    "EYEGLASSES",
+    "EYES_OPEN",
+    "GENDER",
+    "MOUTH_OPEN",
+    "MUSTACHE",
+    "FACE_OCCLUDED",
+    "SMILE",
+    "SUNGLASSES",
+]
+LANDMARKS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
+"""Types of the landmarks of `imaging.faces.Face`, in their order. Left and right are as seen in the photo."""
+SHARP = 100.0
+"""Variance of the Laplacian at which the sharpness is 50."""
+
+
+def detail_stages(stages: Stages, attributes: Sequence[Attribute]) -> Mapping[str, FaceStage]:
+    """Return the stages that a face's details need, by task: the pose always, if there is a stage for it.
+
+    Raises:
+        RequestError: ``INVALID_REQUEST`` if no stage gives an attribute that was asked for by name.
+    """
+    everything = "ALL" in attributes
+    known = {"EYES_OPEN": EYES.name}
+    for name in attributes:
+        if name not in ("DEFAULT", "ALL") and known.get(name) not in stages.defaults:
+            raise RequestError("INVALID_REQUEST", f"Attributes: this service does not determine {name}")
+    wanted = [POSE.name, *([EYES.name] if everything or "EYES_OPEN" in attributes else [])]
+    return {task: stages.network(task, None) for task in wanted if task in stages.defaults}
+
+
+def bounding_box(photo: Photo, index: int) -> dict[str, float]:
+    """Return the box of a face of `photo`."""
+    left, top, right, bottom = photo.faces[index].box
+    return {
+        "Width": (right - left) / photo.width,
+        "Height": (bottom - top) / photo.height,
+        "Left": left / photo.width,
+        "Top": top / photo.height,
+    }
+
+
+def confidence(photo: Photo, index: int) -> float:
+    """Return how certain it is that the box contains a face."""
+    return 100 * photo.faces[index].score
+
+
+def face_detail(photo: Photo, index: int) -> dict[str, Any]:
+    """Describe a face of `photo` as far as the detector's result goes."""
+    face, quality = photo.faces[index], photo.face_qualities[index]
+    return {
+        "BoundingBox": bounding_box(photo, index),
+        "Confidence": confidence(photo, index),
+        "Landmarks": [
+            {"Type": kind, "X": x / photo.width, "Y": y / photo.height}
+            for kind, (x, y) in zip(LANDMARKS, face.landmarks.tolist(), strict=True)
+        ],
+        "Quality": {
+            "Brightness": quality.brightness * 100 / 255,
+            "Sharpness": 100 * quality.sharpness / (quality.sharpness + SHARP),
+        },
+    }
+
+
+def examined_detail(examined: ExaminedPhoto, row: int, details: Mapping[str, FaceStage]) -> dict[str, Any]:
+    """Describe the face in a row of the models' outputs, with its attributes.
+
+    Args:
+        details: stages of attributes that were run, by task.
+    """
+    index = examined.asked[row]
+    described = face_detail(examined.photo, index)
+    outputs = {task: examined.readings[stage.role][row] for task, stage in details.items()}
+    if POSE.name in outputs:
+        pose = PoseAnswer.of(examined.photo.faces[index], outputs[POSE.name])
+        # AWS counts a turn to the right edge of the photo as positive.
+        described["Pose"] = {"Roll": pose.roll, "Yaw": -pose.yaw, "Pitch": pose.pitch}
+    if EYES.name in outputs:
+        eyes = EyesAnswer.of(outputs[EYES.name])
+        opened = (eyes.left_open + eyes.right_open) / 2
+        described["EyesOpen"] = {"Value": opened >= 0.5, "Confidence": 100 * max(opened, 1 - opened)}
+    return described

@@ -1,0 +1,81 @@
+"""ListFaces and DeleteFaces."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from api.contracts.rekognition.face_collections import MAX_PAGE, PageSize
+from api.contracts.rekognition.identities import face_id_of, model_version, stored_face, user_of, uuid_of
+from api.contracts.rekognition.operation import AwsCall
+from api.contracts.rekognition.paging import invalid_token, last_item, page_token
+from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId
+from gallery.operations import Gallery
+from gallery.records import Collection, StoredFace
+
+FaceIds = Annotated[list[FaceId], Field(min_length=1, max_length=4096)]
+
+
+class ListFacesRequest(AwsModel):
+    """A page of faces: all, those of a user, or those with given ids."""
+
+    collection_id: CollectionId
+    max_results: PageSize = MAX_PAGE
+    next_token: str | None = None
+    user_id: str | None = None
+    face_ids: FaceIds | None = None
+
+
+class DeleteFacesRequest(AwsModel):
+    """Faces to delete."""
+
+    collection_id: CollectionId
+    face_ids: FaceIds
+
+
+async def list_faces(call: AwsCall, request: ListFacesRequest) -> dict[str, Any]:
+    """List a page of faces in the order of their ids."""
+    gallery, most = call.service.stages.gallery, request.max_results or MAX_PAGE
+    if (after := face_id_of(last_item(request.next_token))) and not re.fullmatch("[0-9a-f]{32}", after):
+        raise invalid_token()
+    collection = await gallery.collection(request.collection_id)
+    found = await _faces(gallery, collection, request, after, most + 1)
+    page: dict[str, Any] = {
+        "Faces": [stored_face(face) for face in found[:most]],
+        "FaceModelVersion": model_version(collection),
+    }
+    return page | ({"NextToken": page_token(uuid_of(found[most - 1].face_id))} if len(found) > most else {})
+
+
+async def _faces(
+    gallery: Gallery, collection: Collection, request: ListFacesRequest, after: str, limit: int
+) -> list[StoredFace]:
+    if request.face_ids is None and request.user_id is None:
+        return await gallery.faces_after(collection, after, limit)
+    if request.user_id is None:
+        found = await gallery.faces_with_ids(collection, [face_id_of(each) for each in request.face_ids or ()])
+    else:
+        found = await gallery.faces(collection, request.user_id)
+    wanted = None if request.face_ids is None else {face_id_of(each) for each in request.face_ids}
+    kept = [face for face in found if face.face_id > after and (wanted is None or face.face_id in wanted)]
+    return sorted(kept, key=lambda face: face.face_id)[:limit]
+
+
+async def delete_faces(call: AwsCall, request: DeleteFacesRequest) -> dict[str, Any]:
+    """Delete faces in one commit. A user's faces must be disassociated first, as at AWS."""
+    gallery, wanted = call.service.stages.gallery, list(dict.fromkeys(map(face_id_of, request.face_ids)))
+    call.audit.add(faces=wanted)
+    collection = await gallery.collection(request.collection_id)
+    known = {face.face_id: face for face in await gallery.faces_with_ids(collection, wanted)}
+    users = {face_id: user for face_id, face in known.items() if (user := user_of(face.subject))}
+    deleted = [face_id for face_id in wanted if face_id in known and face_id not in users]
+    if deleted:
+        await gallery.delete_faces(collection.name, deleted)
+    refused = [
+        {"FaceId": uuid_of(face_id), "UserId": user, "Reasons": ["ASSOCIATED_TO_AN_EXISTING_USER"]}
+        for face_id, user in users.items()
+    ]
+    refused += [
+        {"FaceId": uuid_of(face_id), "Reasons": ["FACE_NOT_FOUND"]} for face_id in wanted if face_id not in known
+    ]
+    return {"DeletedFaces": [uuid_of(face_id) for face_id in deleted], "UnsuccessfulFaceDeletions": refused}

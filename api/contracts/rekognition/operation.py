@@ -1,0 +1,58 @@
+"""What an operation is: its request, its permission, and the function that performs it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from access.keys import Key
+from api.audit_ids import AuditIds
+from api.contracts.rekognition.requests import AwsModel, first_problem
+from api.scopes import Need
+from api.service import Service
+from project.request_error import RequestError
+
+Wanted = TypeVar("Wanted", bound=AwsModel)
+
+
+@dataclass(frozen=True, slots=True)
+class AwsCall:
+    """The service, the caller's key, and the ids for the audit log."""
+
+    service: Service
+    key: Key
+    audit: AuditIds
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[Wanted]):
+    """An operation.
+
+    Attributes:
+        request: model of its request. The field `collection_id`, if any, names its collection.
+        need: what it requires from a key.
+        perform: returns the members of its response.
+    """
+
+    request: type[Wanted]
+    need: Need
+    perform: Callable[[AwsCall, Wanted], Awaitable[dict[str, Any]]]
+
+    async def answer(self, call: AwsCall, body: bytes) -> dict[str, Any]:
+        """Perform the operation with the request in `body`.
+
+        Raises:
+            RequestError: ``FORBIDDEN``, ``INVALID_JSON``, ``INVALID_REQUEST``, or raised by `perform`.
+        """
+        if self.need.scope not in call.key.scopes:
+            raise RequestError("FORBIDDEN", f"The access key does not have the scope {self.need.scope}")
+        try:
+            wanted = self.request.model_validate_json(body)
+        except ValidationError as error:
+            raise first_problem(error) from None
+        collection: str | None = getattr(wanted, "collection_id", None)
+        call.audit.add(collection=collection)
+        if not self.need.reached_by(call.key, collection):
+            raise RequestError("FORBIDDEN", "The access key has no access to this collection")
+        return await self.perform(call, wanted)

@@ -1,0 +1,56 @@
+"""Fields that several operations have in common."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_pascal
+
+from api.images import from_base64
+from api.service import Service
+from api.v1.options import COLLECTION_NAME
+from project.request_error import RequestError
+
+CollectionId = Annotated[str, Field(pattern=COLLECTION_NAME)]
+FaceId = Annotated[str, Field(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+Percent = Annotated[float, Field(ge=0, le=100)]
+QualityFilter = Literal["NONE", "AUTO", "LOW", "MEDIUM", "HIGH"]
+"""Every filter but NONE is the quality gate of enrolment."""
+
+
+class AwsModel(BaseModel):
+    """A part of a request. Fields have the names of AWS; unknown ones are ignored, as new clients may send more."""
+
+    model_config = ConfigDict(alias_generator=to_pascal, frozen=True, strict=True)
+
+
+class S3Object(AwsModel):
+    """A photo in an object store, which is refused."""
+
+
+class Image(AwsModel):
+    """A photo."""
+
+    encoded: str | None = Field(None, alias="Bytes")
+    s3_object: S3Object | None = Field(None, alias="S3Object")
+
+    def photo(self, service: Service) -> bytes:
+        """Return the encoded photo.
+
+        Raises:
+            RequestError: ``S3_OBJECT``, or as raised by `from_base64`.
+        """
+        if self.s3_object is not None:
+            raise RequestError("S3_OBJECT", "Photos in S3 are not supported; send the photo as Image.Bytes")
+        if not self.encoded:
+            raise RequestError("INVALID_REQUEST", "Image.Bytes: the photo is missing")
+        return from_base64(self.encoded, service.limits.max_image_size)
+
+
+def first_problem(error: ValidationError) -> RequestError:
+    """Return the error for a body that does not have the form of its operation's request."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    if problem["type"] == "json_invalid":
+        return RequestError("INVALID_JSON", "The body is not valid JSON")
+    place = ".".join(map(str, problem["loc"]))
+    return RequestError("INVALID_REQUEST", re.sub("^: ", "", f"{place}: {problem['msg']}"))

@@ -1,0 +1,124 @@
+"""SearchFaces and SearchFacesByImage."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from api.contracts.rekognition.face_details import bounding_box, confidence
+from api.contracts.rekognition.identities import face_id_of, model_version, stored_face
+from api.contracts.rekognition.operation import AwsCall
+from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, Image, Percent, QualityFilter
+from gallery.records import Collection
+from graphs.faces import ExaminedPhoto, faces
+from graphs.gate import reasons
+from graphs.stages import FaceStage
+from imaging.faces import Photo
+from imaging.pick import Pick
+from models.tasks.embedder import EMBEDDER
+from project.request_error import RequestError
+from telemetry.request_record import count_match
+
+MaxFaces = Annotated[int, Field(ge=1, le=4096)]
+LARGEST = Pick("largest")
+
+
+class SearchFacesRequest(AwsModel):
+    """A face of a collection to search its collection for."""
+
+    collection_id: CollectionId
+    face_id: FaceId
+    max_faces: MaxFaces = 80
+    face_match_threshold: Percent = 80
+
+
+class SearchFacesByImageRequest(AwsModel):
+    """A photo whose largest face a collection is searched for."""
+
+    collection_id: CollectionId
+    image: Image
+    max_faces: MaxFaces = 80
+    face_match_threshold: Percent = 80
+    quality_filter: QualityFilter = "NONE"
+
+
+async def search_faces(call: AwsCall, request: SearchFacesRequest) -> dict[str, Any]:
+    """Find the faces of a collection that resemble one of its faces, which itself is left out."""
+    gallery, face_id = call.service.stages.gallery, face_id_of(request.face_id)
+    call.audit.add(faces=[face_id])
+    collection = await gallery.collection(request.collection_id)
+    probes = await gallery.embeddings(collection, [face_id])
+    if face_id not in probes:
+        raise RequestError("FACE_NOT_FOUND", f"The collection has no face with the id {request.face_id}")
+    matches = await matching_faces(call, collection, probes[face_id], request, face_id)
+    return {
+        "SearchedFaceId": request.face_id,
+        "FaceMatches": matches,
+        "FaceModelVersion": model_version(collection),
+    }
+
+
+async def search_faces_by_image(call: AwsCall, request: SearchFacesByImageRequest) -> dict[str, Any]:
+    """Find the faces of a collection that resemble the largest face of a photo."""
+    collection = await call.service.stages.gallery.collection(request.collection_id)
+    examined, embedder = await largest_face(call, collection, request.image, request.quality_filter)
+    if not examined.asked:
+        raise RequestError("INVALID_REQUEST", "Image: the photo has no face that can be searched for")
+    matches = await matching_faces(call, collection, examined.readings[embedder.role][0], request)
+    return {
+        "SearchedFaceBoundingBox": bounding_box(examined.photo, 0),
+        "SearchedFaceConfidence": confidence(examined.photo, 0),
+        "FaceMatches": matches,
+        "FaceModelVersion": model_version(collection),
+    }
+
+
+async def largest_face(
+    call: AwsCall,
+    collection: Collection,
+    image: Image,
+    quality_filter: QualityFilter,
+    details: Sequence[FaceStage] = (),
+) -> tuple[ExaminedPhoto, FaceStage]:
+    """Embed the largest face of a photo, unless the quality filter leaves it out, and return also the embedder."""
+    stages = call.service.stages
+    embedder = stages.network(EMBEDDER.name, collection.kind.embedder)
+
+    def select(number: int, found: Photo | RequestError) -> Sequence[int]:
+        if isinstance(found, RequestError):
+            raise found
+        poor = quality_filter != "NONE" and found.faces and reasons(found, 0, call.service.settings)
+        return () if poor else range(len(found.faces))
+
+    data = image.photo(call.service)
+    examination = await faces(stages.detector(None), [data], LARGEST, [embedder, *details], select=select)
+    [examined] = examination.photos
+    assert isinstance(examined, ExaminedPhoto)
+    return examined, embedder
+
+
+async def matching_faces(
+    call: AwsCall,
+    collection: Collection,
+    probe: NDArray[np.float32],
+    request: SearchFacesRequest | SearchFacesByImageRequest,
+    searched: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return the faces that reach the request's threshold, best first, except the face `searched`."""
+    stages = call.service.stages
+    embedder = stages.network(EMBEDDER.name, collection.kind.embedder)
+    scale, count = embedder.card.similarity_scale, request.max_faces + (searched is not None)
+    least = scale.cosine(request.face_match_threshold)
+    # The gallery compares embeddings only of the collection's own contract.
+    contract = collection.kind.contract if searched else embedder.card.embedding_contract
+    _, hits = await stages.gallery.find_faces(collection.name, contract, probe, count, least)
+    matches = [
+        {"Similarity": percent, "Face": stored_face(hit.face)}
+        for hit in hits
+        if hit.face.face_id != searched and (percent := scale.percent(hit.cosine)) >= request.face_match_threshold
+    ][: request.max_faces]
+    call.audit.add(hit.face.subject for hit in hits)
+    count_match(bool(matches))
+    return matches

@@ -1,0 +1,112 @@
+"""Requests of AWS clients: who may call which operation, and the form of errors."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from api.contracts.rekognition.operations import OPERATIONS
+from api.contracts.rekognition.responses import AWS_ERRORS
+from tests.api.conftest import KeyedService
+from tests.api.rekognition.aws_client import MODEL, AwsClient, image, refusal
+
+MakeClient = Callable[..., AwsClient]
+PHOTO = {"Image": {"Bytes": image("anna")["Bytes"]}}
+
+
+def test_every_operation_is_one_of_the_services_model_with_its_required_members() -> None:
+    for name, operation in OPERATIONS.items():
+        shape = MODEL.operation_model(name).input_shape
+        required = {field.alias for field in operation.request.model_fields.values() if field.is_required()}
+        assert required == set(shape.required_members), name
+        assert {field.alias for field in operation.request.model_fields.values()} <= set(shape.members), name
+
+
+def test_every_error_of_an_operation_is_one_that_clients_know() -> None:
+    modelled = {shape.name for shape in MODEL.error_shapes}
+    common = {"MissingAuthenticationTokenException", "IncompleteSignatureException", "InvalidSignatureException"}
+    common |= {"UnrecognizedClientException", "UnknownOperationException", "SerializationException"}
+    assert {code for code, _ in AWS_ERRORS.values()} <= modelled | common | {
+        "RequestTimeoutException",
+        "ServiceUnavailable",
+    }
+
+
+def test_an_error_has_the_form_of_aws(aws: AwsClient) -> None:
+    response = aws.post("DetectFaces", Image={})
+    request_id = response.headers["x-amzn-requestid"]
+    message = "Image.Bytes: the photo is missing"
+    code = "InvalidParameterException"
+    assert response.json() == {"__type": code, "Code": code, "Message": message, "Logref": request_id}
+    assert response.status_code == 400
+
+
+def test_a_body_that_is_no_request_is_refused(aws: AwsClient) -> None:
+    for body in (b"", b"{", b"\xff", b'{"Image": '):
+        assert refusal(aws.send(aws.signed("DetectFaces", body)))[0] == "SerializationException"
+    assert aws.refusal("DetectFaces") == ("InvalidParameterException", "Image: Field required")
+    for members in ({"Image": "anna"}, {"Image": image("anna"), "Attributes": ["HAT"]}):
+        assert aws.refusal("DetectFaces", **members)[0] == "InvalidParameterException"
+
+
+def test_an_unknown_operation_is_refused(aws: AwsClient) -> None:
+    for operation in ("DetectLabels", "", "x" * 1000):
+        assert aws.refusal(operation)[0] == "UnknownOperationException"
+    other = aws.signed("DetectFaces", b"{}", {"X-Amz-Target": "DynamoDB_20120810.ListTables"})
+    assert refusal(aws.send(other))[0] == "UnknownOperationException"
+
+
+def test_a_request_needs_a_signature_by_a_known_key(make_client: MakeClient, tmp_path: Path) -> None:
+    aws, body = make_client(), json.dumps(PHOTO).encode()
+    request = aws.signed("DetectFaces", body)
+    request.data = body + b" "
+    assert refusal(aws.send(request))[0] == "InvalidSignatureException"
+    unsigned = {"X-Amz-Target": "RekognitionService.DetectFaces"}
+    assert refusal(aws.keyed.ask("POST", "/", unsigned))[0] == "MissingAuthenticationTokenException"
+    temporary = aws.signed("DetectFaces", body, {"X-Amz-Security-Token": "token"})
+    assert refusal(aws.send(temporary))[0] == "UnrecognizedClientException"
+    # An ordinary key cannot sign: it is not stored.
+    bearer = aws.keyed.key()["Authorization"].removeprefix("Bearer ")
+    aws.credentials.access_key = f"FGAK{bearer.split('_')[1].upper()}"
+    aws.credentials.secret_key = bearer
+    assert aws.refusal("DetectFaces", **PHOTO)[0] == "UnrecognizedClientException"
+
+
+def test_an_access_key_is_also_a_key_of_the_other_routes(aws: AwsClient) -> None:
+    headers = {"Authorization": f"Bearer {aws.credentials.secret_key}"}
+    assert aws.keyed.ask("GET", "/v1/models", headers).status_code == 200
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_an_operation_is_for_its_scope_and_no_other(name: str, make_client: MakeClient) -> None:
+    scope = OPERATIONS[name].need.scope
+    others = make_client(*({"read", "enrol", "delete", "admin"} - {scope}))
+    assert others.refusal(name) == ("AccessDeniedException", f"The access key does not have the scope {scope}")
+    assert refusal(make_client(scope).post(name))[0] != "AccessDeniedException" if name != "ListCollections" else True
+
+
+def test_requests_of_a_key_and_of_strangers_have_their_own_rates(
+    make_keyed: Callable[..., KeyedService], operator_key: Path
+) -> None:
+    from access.key_encryption import KeyCipher
+
+    keyed = make_keyed(rekognition_key_file=str(operator_key), rate_limit=0.001, rate_burst=1)
+    aws = AwsClient(keyed, KeyCipher(operator_key))
+    forged = AwsClient(keyed, KeyCipher(operator_key))
+    forged.credentials.access_key, valid = aws.credentials.access_key, forged.credentials.access_key
+    assert forged.refusal("DetectFaces", **PHOTO)[0] == "InvalidSignatureException"
+    assert forged.refusal("DetectFaces", **PHOTO)[0] == "ProvisionedThroughputExceededException"
+    aws.call("DetectFaces", **PHOTO)
+    response = aws.post("DetectFaces", **PHOTO)
+    assert refusal(response)[0] == "ProvisionedThroughputExceededException"
+    assert int(response.headers["retry-after"]) > 900
+    forged.credentials.access_key = valid
+    forged.call("DetectFaces", **PHOTO)
+
+
+def test_without_an_operators_key_there_is_no_such_api(keyed: KeyedService) -> None:
+    response = keyed.ask("POST", "/", {"X-Amz-Target": "RekognitionService.DetectFaces"})
+    assert (response.status_code, response.json()["__type"]) == (405, "UnknownOperationException")
+    assert keyed.ask("POST", "/").status_code == 405
+    assert keyed.ask("GET", "/", {"X-Amz-Target": "RekognitionService.DetectFaces"}).json()["status"] == "healthy"

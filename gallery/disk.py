@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -77,9 +77,17 @@ def _locks(file: int | TextIOWrapper) -> bool:
 
 
 def sync_tree(folder: Path) -> None:
-    """Flush everything in `folder` to disk, which Lance does not do."""
+    """Flush everything in `folder` to disk, which Lance does not do. Files may come and go in the meantime."""
     for path in (*folder.rglob("*"), folder):
-        sync(path)
+        with suppress(FileNotFoundError):
+            sync(path)
+
+
+def age_tree(folder: Path, seconds: float) -> None:
+    """Date everything in `folder` to `seconds` ago."""
+    then = time.time() - seconds
+    for path in folder.rglob("*"):
+        os.utime(path, (then, then))
 
 
 def is_full(error: BaseException) -> bool:

@@ -1,56 +1,80 @@
 """Maintenance of tables: merging small files, building indexes, and erasing deleted rows."""
 
 import asyncio
+import time
 import warnings
+from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from lancedb import AsyncTable
 from lancedb.index import BTree, IvfSq
 
-from gallery.disk import sync_tree
+from gallery.disk import age_tree, sync_tree
+from gallery.location import Location
+from gallery.locks import CollectionLocks
 
 KEYED_ROWS = 5_000
 """Number of faces at which a table gets indexes for its keys."""
 KEPT = timedelta(minutes=10)
 """How long old versions are kept for searches that still use them."""
+UNVERIFIED_S = 8 * 86400
+"""Age in seconds at which Lance deletes a file that no version names: it belongs to no commit under way."""
 
 
-async def optimise(table: AsyncTable, index_rows: int) -> None:
+async def optimise(table: AsyncTable, locks: CollectionLocks, index_rows: int) -> None:
     """Merge small files, remove old versions, and build the indexes of a large table.
 
     Args:
+        locks: the table's locks; that of maintenance is held.
         index_rows: number of faces at which a table gets a vector index.
     """
-    await table.optimize(cleanup_older_than=KEPT)
+    async with locks.rewrite:
+        await table.optimize(cleanup_older_than=KEPT)
     await _index(table, index_rows, rebuild=False)
 
 
-async def clean(table: AsyncTable, index_rows: int, folder: Path | None) -> int:
+async def clean(table: AsyncTable, locks: CollectionLocks, index_rows: int, location: Location) -> int:
     """Erase deleted rows from the files, so that no version and no index contains them.
 
+    Rows that are deleted in the meantime are left to the next time.
+
     Args:
+        locks: the table's locks; that of maintenance is held.
         index_rows: number of faces at which a table gets a vector index.
-        folder: the table's folder; None in an object store.
+        location: where the gallery is stored.
 
     Returns:
         The number of bytes freed.
     """
-    await table.optimize(cleanup_older_than=KEPT)
-    # Lance keeps a file in which few rows are deleted, so write all rows again. If none are deleted, add an empty
-    # commit: the newest one may be a deletion, and its manifest names the deleted keys.
-    key = (await table.schema()).names[0]
-    deleted = int((await table.list_versions())[-1]["metadata"]["total_deletion_file_rows"])
-    await table.update(where=None if deleted else "false", updates_sql={key: key})
+    key, folder = (await table.schema()).names[0], location.folder and location.folder / f"{table.name}.lance"
+    async with locks.rewrite:
+        await table.optimize(cleanup_older_than=KEPT)
+        # Lance keeps a file in which few rows are deleted, so write all rows again. If none are deleted, add an empty
+        # commit: the newest one may be a deletion, and its manifest names the deleted keys.
+        deleted = int((await table.list_versions())[-1]["metadata"]["total_deletion_file_rows"])
+        await table.update(where=None if deleted else "false", updates_sql={key: key})
     await _index(table, index_rows, rebuild=True)
+    async with locks.change:
+        # No change is under way, so files that no version names are left over from failed ones, and later changes
+        # read this version or a newer one.
+        await table.checkout_latest()
+        if folder is not None:
+            await asyncio.to_thread(age_tree, folder, UNVERIFIED_S)
+        started = time.monotonic()
     if folder is not None:
         # The old files are deleted next: after a power loss, the new ones would be all that is left.
         await asyncio.to_thread(sync_tree, folder)
-    with warnings.catch_warnings():
-        # Lance warns about readers of old versions. Ours move to the latest version and repeat the query.
-        warnings.simplefilter("ignore", UserWarning)
-        stats = await table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(locks.rewrite)
+        if folder is None:
+            # Without times to set, leftover files cannot be told from those of a change under way.
+            await held.enter_async_context(locks.change)
+        with warnings.catch_warnings():
+            # Lance warns about readers of old versions. Ours move to the latest version and repeat the query.
+            warnings.simplefilter("ignore", UserWarning)
+            older_than = timedelta(seconds=time.monotonic() - started)
+            stats = await table.optimize(cleanup_older_than=older_than, delete_unverified=folder is None)
     return int(stats.prune.bytes_removed)
 
 

@@ -1,6 +1,7 @@
 """Erasing deleted faces: from indexes, and only after a sync. `test_changes` tests any sequence of changes."""
 
 import os
+import shutil
 from collections.abc import Sequence
 
 import pytest
@@ -77,6 +78,14 @@ async def test_old_files_are_deleted_only_after_the_new_ones_are_on_disk(
     assert len(new) == 2
     for path in [*new, table, table / "data", table / "_versions"]:
         assert synced[path.stat().st_ino] >= before
+
+
+async def test_files_left_by_a_killed_process_are_erased(location: Location, writer: Writer) -> None:
+    gone, left = strangers(1), people(3)
+    await enrol(writer, *left, *gone)
+    [data] = folder_of(location).glob("faces-*/data/*.lance")
+    shutil.copy(data, data.with_name("unfinished.lance"))
+    await erased(location, writer, gone, left)
 
 
 async def test_a_clean_up_reports_the_bytes_freed_and_leaves_unchanged_collections_alone(writer: Writer) -> None:

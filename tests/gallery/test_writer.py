@@ -158,7 +158,7 @@ async def test_an_interrupted_drop_is_completed(location: Location) -> None:
         kept = await writer.create("kept", KIND, None)
         await enrol(writer, face("Ada"))
         collection = await Reader(location, 8).collection(NAME)
-        await writer._register(collection, dropped=True)
+        await writer._registry.register(collection, dropped=True)
         assert await Reader(location, 8).collections() == [kept]
     async with writing(location, collection=None) as writer:
         assert writer.collections == [kept]
@@ -167,26 +167,33 @@ async def test_an_interrupted_drop_is_completed(location: Location) -> None:
         assert await enrol(writer, face("Ada")) == ["enrolled"]
 
 
-async def test_concurrent_changes_lose_and_duplicate_nothing(
-    location: Location, writer: Writer, reader: Reader
+@pytest.mark.usefixtures("early_indexes")
+async def test_changes_and_maintenance_at_the_same_time_lose_and_duplicate_nothing(
+    location: Location, reader: Reader
 ) -> None:
     faces, gone = people(120), [face(f"gone-{number}", vector) for number, vector in enumerate(vectors(10, seed=1))]
-    await enrol(writer, *gone)
+    async with writing(location, index_rows=100) as writer:
+        await enrol(writer, *gone, *faces[:20])
 
-    async def enrolling(start: int) -> None:
-        for row in range(start, start + 20, 5):
-            # Each task also sends the faces of the next one.
-            assert len(await enrol(writer, *faces[row : row + 25])) == len(faces[row : row + 25])
-            assert await found(reader, faces[row].embedding, 1) == [faces[row].subject]
+        async def enrolling(start: int) -> None:
+            for row in range(start, start + 20, 5):
+                # Each task also sends the faces of the next one.
+                assert len(await enrol(writer, *faces[row : row + 25])) == len(faces[row : row + 25])
+                assert await found(reader, faces[row].embedding, 1) == [faces[row].subject]
 
-    async def deleting() -> None:
-        for each in gone:
-            assert await writer.delete_subjects(NAME, [each.subject]) == 1
-            await asyncio.sleep(0)
+        async def removing() -> None:
+            for each, kept in zip(gone, faces, strict=False):
+                assert await writer.delete_subjects(NAME, [each.subject]) == 1
+                assert await enrol(writer, kept, replace=True) == ["already"]
 
-    await asyncio.gather(*map(enrolling, range(0, 120, 20)), deleting(), writer.optimise())
-    every = await listed(location)
-    assert {subject: len(stored) for subject, stored in every.items()} == {each.subject: 1 for each in faces}
+        async def maintaining() -> None:
+            for work in (writer.optimise, writer.clean) * 4:
+                await work()
+
+        await asyncio.gather(*map(enrolling, range(0, 120, 20)), removing(), maintaining())
+        assert {subject: len(stored) for subject, stored in (await listed(location)).items()} == {
+            each.subject: 1 for each in faces
+        }
 
 
 async def test_an_optimisation_merges_the_files_of_many_commits(location: Location, writer: Writer) -> None:

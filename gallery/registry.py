@@ -1,0 +1,229 @@
+"""The collections that a writer has open, and the table that lists them."""
+
+import dataclasses
+import logging
+import time
+import uuid
+from asyncio import Lock
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+import pyarrow as pa
+from lancedb import AsyncConnection, AsyncTable
+
+from gallery.location import Location
+from gallery.locks import CollectionLocks
+from gallery.records import Collection, EmbeddingKind, contract_mismatch, not_found, unreadable
+from gallery.recovery import damage_of
+from gallery.removals import drop_log
+from gallery.tables import REGISTRY, REGISTRY_SCHEMA, UNREADABLE, collection_of, description, faces_schema
+from project.request_error import RequestError
+
+logger = logging.getLogger("ray.serve")
+
+
+@dataclasses.dataclass(slots=True)
+class OpenCollection:
+    """A collection that is open for changes.
+
+    Attributes:
+        collection: its description.
+        handle: its table of faces; None if that could not be opened.
+        commits: number of commits since its last optimisation.
+        removals: number of changes since it was opened that may have removed or replaced faces.
+        erased: `removals` at its last clean-up; None before the first.
+        locks: see `gallery.locks`.
+    """
+
+    collection: Collection
+    handle: AsyncTable | None
+    commits: int = 0
+    removals: int = 0
+    erased: int | None = None
+    locks: CollectionLocks = dataclasses.field(default_factory=CollectionLocks)
+
+    @property
+    def table(self) -> AsyncTable:
+        """The table of faces. Raises ``COLLECTION_UNREADABLE`` if it could not be opened."""
+        if self.handle is None:
+            raise unreadable(self.collection.name)
+        return self.handle
+
+
+class Registry:
+    """Creates, opens, locks and drops collections. Create it with `open`.
+
+    Attributes:
+        table: the table that lists the collections.
+        changing: lock of that table.
+        newest_commit: number of the newest commit to any collection, if it lies ahead of this machine's clock, else 0.
+    """
+
+    def __init__(self, location: Location, connection: AsyncConnection, table: AsyncTable) -> None:
+        self.table = table
+        self.changing = Lock()
+        self.newest_commit = 0
+        self._location = location
+        self._connection = connection
+        self._open: dict[str, OpenCollection] = {}
+
+    @classmethod
+    async def open(cls, location: Location) -> "Registry":
+        """Open all collections of a gallery, and complete interrupted drops.
+
+        Raises:
+            Exception: the registry cannot be read.
+        """
+        connection = await location.connect()
+        table = await connection.create_table(REGISTRY, schema=REGISTRY_SCHEMA, exist_ok=True)
+        registry = cls(location, connection, table)
+        for row in await table.query().to_list():
+            await registry._load(collection_of(row), row["dropped"])
+        return registry
+
+    async def close(self) -> None:
+        """Wait for all changes and maintenance, and let no other begin."""
+        async with AsyncExitStack() as held:
+            for opened in list(self._open.values()):
+                await held.enter_async_context(opened.locks.everything())
+            await held.enter_async_context(self.changing)
+            self._connection.close()
+
+    @property
+    def connection(self) -> AsyncConnection:
+        """The connection to the gallery."""
+        return self._connection
+
+    @property
+    def opened(self) -> list[OpenCollection]:
+        """All collections, sorted by name."""
+        return [self._open[name] for name in sorted(self._open)]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._open
+
+    async def create(self, name: str, kind: EmbeddingKind, threshold: float | None, exist_ok: bool) -> Collection:
+        """Create an empty collection; see `gallery.writer.Writer.create`."""
+        async with self.changing:
+            if name in self._open:
+                known = self._open[name].collection
+                if exist_ok and known.kind == kind:
+                    return known
+                raise RequestError("COLLECTION_EXISTS", f"Collection {name} already exists")
+            collection = Collection(name, kind, threshold, datetime.now(UTC), f"faces-{uuid.uuid4().hex}")
+            table = await self._connection.create_table(collection.table, schema=faces_schema(kind.size))
+            await self.register(collection)
+            self._open[name] = OpenCollection(collection, table)
+            return collection
+
+    async def set_threshold(self, name: str, threshold: float | None) -> Collection:
+        """Set a collection's threshold; see `gallery.writer.Writer.set_threshold`."""
+        async with self.changing:
+            opened = self._named(name)
+            collection = dataclasses.replace(opened.collection, threshold=threshold)
+            await self.register(collection)
+            opened.collection = collection
+            return collection
+
+    async def drop(self, name: str) -> None:
+        """Delete a collection with all its faces.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``.
+        """
+        opened = self._named(name)
+        async with opened.locks.everything(), self.changing:
+            self._check_open(opened)
+            await self.register(opened.collection, dropped=True)
+            await self._complete_drop(opened.collection)
+
+    @asynccontextmanager
+    async def change(
+        self, name: str, contract: str | None = None, *, removes: bool = False
+    ) -> AsyncIterator[OpenCollection]:
+        """Lock a collection for one change of its table. The change should be `gallery.locks.repeated`.
+
+        Args:
+            contract: contract of the change's embeddings.
+            removes: whether the change may remove or replace rows.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``EMBEDDING_CONTRACT_MISMATCH`` or ``COLLECTION_UNREADABLE``.
+        """
+        opened = self._named(name)
+        async with opened.locks.changing(removes), self._readable(opened):
+            if contract not in (None, opened.collection.kind.contract):
+                raise contract_mismatch(opened.collection)
+            opened.removals += removes
+            yield opened
+
+    @asynccontextmanager
+    async def maintain(self, name: str) -> AsyncIterator[OpenCollection]:
+        """Lock a collection for maintenance, which takes the other locks when it needs them.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
+        """
+        opened = self._named(name)
+        async with opened.locks.maintenance, self._readable(opened):
+            yield opened
+
+    async def register(self, collection: Collection, dropped: bool = False) -> None:
+        """Add a collection to the table, or replace its row.
+
+        Args:
+            dropped: whether its files are about to be deleted.
+        """
+        row = description(collection) | {"table": collection.table, "dropped": dropped}
+        merge = self.table.merge_insert("name").when_matched_update_all().when_not_matched_insert_all()
+        await merge.execute(pa.Table.from_pylist([row], schema=REGISTRY_SCHEMA))
+
+    def _named(self, name: str) -> OpenCollection:
+        if name not in self._open:
+            raise not_found(name)
+        return self._open[name]
+
+    def _check_open(self, opened: OpenCollection) -> None:
+        """Check that a collection was not dropped before its lock was acquired."""
+        if self._open.get(opened.collection.name) is not opened:
+            raise not_found(opened.collection.name)
+
+    @asynccontextmanager
+    async def _readable(self, opened: OpenCollection) -> AsyncIterator[None]:
+        """Raise ``COLLECTION_UNREADABLE`` if the block fails because the table is damaged."""
+        self._check_open(opened)
+        table = opened.table
+        try:
+            yield
+        except UNREADABLE as error:
+            collection = opened.collection
+            if await damage_of(self._location, collection.table) is None:
+                await table.checkout_latest()
+                raise
+            logger.error("gallery: the collection %s cannot be read: %r", collection.name, error)  # noqa: TRY400
+            raise unreadable(collection.name) from error
+
+    async def _complete_drop(self, collection: Collection) -> None:
+        await self._connection.drop_table(collection.table, ignore_missing=True)
+        await drop_log(self._connection, collection.table)
+        escaped = collection.name.replace("'", "''")
+        await self.table.delete(f"name = '{escaped}'")
+        self._open.pop(collection.name, None)
+
+    async def _load(self, collection: Collection, dropped: bool) -> None:
+        if dropped:
+            logger.warning("gallery: completing the drop of the collection %s", collection.name)
+            await self._complete_drop(collection)
+            return
+        self._open[collection.name] = OpenCollection(collection, None)
+        try:
+            table = await self._connection.open_table(collection.table)
+            # A commit is numbered by its time, so the newest number is of interest only if the clock was set back.
+            ahead = await table.query().where(f"commit > {time.time_ns()}").select(["commit"]).to_arrow()
+        except UNREADABLE:
+            # Serve the other collections. The reader's check reports this one.
+            logger.exception("gallery: the collection %s cannot be opened", collection.name)
+            return
+        self.newest_commit = max([self.newest_commit, *ahead["commit"].to_pylist()])
+        self._open[collection.name].handle = table

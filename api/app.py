@@ -23,7 +23,7 @@ from api.limits import RequestBounds
 from api.security_headers import SecurityHeaders
 from api.server_timing import ServerTiming
 from api.service import Service
-from api.v1 import collections, enrolment, models, photos, renaming, search, status, subjects, verification
+from api.v1 import collections, enrolment, models, photos, renaming, search, status, subjects, verification, verify_many
 
 CONTRACTS = (match, face_database, compare, faces, deepface)
 """The modules of `api.contracts`."""
@@ -47,7 +47,7 @@ def routes(keys_required: bool) -> FastAPI:
         # Serve already traces each request, and FastAPI's spans would contain full paths, including ids of people.
         telemetry={"tracing": False, "operation_spans": False, "metrics": False, "logs": False},
     )
-    v1 = (models, status, photos, collections, enrolment, subjects, renaming, search, verification)
+    v1 = (models, status, photos, verify_many, collections, enrolment, subjects, renaming, search, verification)
     for part in (health, metrics, *CONTRACTS, *v1):
         app.include_router(part.router)
     page.install(app)

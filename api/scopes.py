@@ -65,6 +65,7 @@ NEEDS: Mapping[tuple[str, str], Need] = {
     ("POST", "/v1/detect"): _READ,
     ("POST", "/v1/embed"): _READ,
     ("POST", "/v1/verify"): _READ,
+    ("POST", "/v1/verify/many"): _READ,
     ("POST", "/v1/compare"): _READ,
     ("GET", "/v1/collections"): _READ,
     ("PUT", _COLLECTION): Need("admin", "change_collection"),

@@ -15,9 +15,9 @@ from api.parameters import StrictRoute
 from api.service import CurrentKey, CurrentService, Service
 from api.v1.chosen import ChosenStages, embedder_of
 from api.v1.duplicates import DuplicateAnswer, may_name
-from api.v1.examples import Answer, example
+from api.v1.examples import example
 from api.v1.options import DUPLICATE, CollectionName, EnrolOptions, pick_of
-from api.v1.schemas import FaceAnswer, FacesFound, Models
+from api.v1.schemas import FaceAnswer, FacesFound, Models, ReasonAnswer
 from gallery.records import MAX_SUBJECT, Collection, Hit, NewFace, subject_key
 from gallery.subject_ids import refuse_blank
 from graphs.duplicates import DuplicatePolicy, DuplicateRule, duplicate_error, duplicates
@@ -40,15 +40,6 @@ IdempotencyKey = Annotated[
         description="Repeating a request with the same key has no further effect; see Enrolling twice.",
     ),
 ]
-
-
-class ReasonAnswer(Answer):
-    """Why a face was refused, or a problem that was only reported."""
-
-    model_config = example(code="FACE_BLURRED", message="The face is blurred: sharpness 4")
-
-    code: str
-    message: str
 
 
 class EnrolledPhoto(BaseModel):

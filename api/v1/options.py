@@ -134,6 +134,14 @@ class VerifyOptions(StageOptions):
     crops: Crops = False
 
 
+class VerifyManyOptions(VerifyOptions):
+    """Options for comparing one photo with several."""
+
+    faces: FaceRule = Field(
+        "prominent", description=_rules("the reference's prominent face, and the most similar face of each photo")
+    )
+
+
 class SearchOptions(DetectOptions):
     """Options for searching a collection with a photo."""
 

@@ -169,7 +169,7 @@ async def post_verify(
     check = naming(("photo1", "photo2"), pick)
     found = await verify(chosen.detector, embedder, chosen.networks, pair, pick, check)
     threshold = threshold_of(service.settings, embedder, request=options.threshold, metric=options.metric)
-    compared = _compared(found.distances, options.metric, threshold)
+    compared = comparison_of(found.distances, options.metric, threshold)
     first, second = [
         CroppedFace(**dict(chosen.face(face.photo, face.index, face.readings, 0)), crop=crop)
         for face in found.faces
@@ -206,12 +206,13 @@ async def post_compare(service: CurrentService, body: CompareEmbeddingsRequest) 
             )
     unit = [vector / np.linalg.norm(vector) for vector in (vector_of(first.values), vector_of(second.values))]
     threshold = threshold_of(service.settings, embedder, request=body.threshold, metric=body.metric)
-    compared = _compared(distances(*unit), body.metric, threshold)
+    compared = comparison_of(distances(*unit), body.metric, threshold)
     count_match(compared.match)
     return compared
 
 
-def _compared(measured: Distances, metric: ComparisonMetric, threshold: AppliedThreshold) -> Comparison:
+def comparison_of(measured: Distances, metric: ComparisonMetric, threshold: AppliedThreshold) -> Comparison:
+    """Decide whether two faces match by their similarity or distance."""
     value = measured.cosine if metric == "cosine" else measured.euclidean
     return Comparison(
         match=value >= threshold.value if metric == "cosine" else value <= threshold.value,

@@ -125,6 +125,15 @@ class PhotoAnswer(Answer):
     quality: QualityAnswer
 
 
+class ReasonAnswer(Answer):
+    """Why a face or a photo was refused, or a problem that was only reported."""
+
+    model_config = example(code="FACE_BLURRED", message="The face is blurred: sharpness 4")
+
+    code: str
+    message: str
+
+
 class Models(BaseModel):
     """Catalogue names of the models that were used; null if a task was not run."""
 

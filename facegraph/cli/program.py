@@ -53,6 +53,7 @@ def program() -> LazyGroup:
     gallery.add("gallery_files", "export", "backup", panel=READS_FILES)
     gallery.add("gallery_files", "import", "restore", "clean", panel=WRITES_FILES)
     root.group("keys", "Create, list and revoke API keys.").add("keys", "create", "list", "revoke")
+    root.add("compare", "compare")
     root.add("bench", "bench")
     root.add("plan", "plan")
     return root

@@ -13,7 +13,6 @@ from facegraph.client.enrolment import EmbeddingsEnrolment as EmbeddingsEnrolmen
 from facegraph.client.enrolment import EnrolledEmbedding as EnrolledEmbedding
 from facegraph.client.enrolment import EnrolledPhoto as EnrolledPhoto
 from facegraph.client.enrolment import Enrolment as Enrolment
-from facegraph.client.enrolment import Reason as Reason
 from facegraph.client.enrolment import SubjectEmbedding as SubjectEmbedding
 from facegraph.client.errors import ConflictError as ConflictError
 from facegraph.client.errors import FacegraphError as FacegraphError
@@ -30,10 +29,12 @@ from facegraph.client.errors import TooLargeError as TooLargeError
 from facegraph.client.errors import UnauthenticatedError as UnauthenticatedError
 from facegraph.client.errors import UnavailableError as UnavailableError
 from facegraph.client.images import Image as Image
+from facegraph.client.photos import ComparedPhoto as ComparedPhoto
 from facegraph.client.photos import Comparison as Comparison
 from facegraph.client.photos import DetectedPhoto as DetectedPhoto
 from facegraph.client.photos import EmbeddedFace as EmbeddedFace
 from facegraph.client.photos import EmbeddedPhoto as EmbeddedPhoto
+from facegraph.client.photos import ManyVerification as ManyVerification
 from facegraph.client.photos import Verification as Verification
 from facegraph.client.schemas import Box as Box
 from facegraph.client.schemas import Crop as Crop
@@ -49,6 +50,7 @@ from facegraph.client.schemas import Models as Models
 from facegraph.client.schemas import Photo as Photo
 from facegraph.client.schemas import Pose as Pose
 from facegraph.client.schemas import Quality as Quality
+from facegraph.client.schemas import Reason as Reason
 from facegraph.client.schemas import Threshold as Threshold
 from facegraph.client.schemas import Timings as Timings
 from facegraph.client.search import Candidate as Candidate

@@ -11,18 +11,10 @@ from facegraph.client.api_call import ApiCall, Page, api_path, reraise
 from facegraph.client.decoding import decode
 from facegraph.client.errors import RefusedPhotoError, ServiceError, TooLargeError
 from facegraph.client.images import Image, upload_from
-from facegraph.client.schemas import Embedding, Face, FaceRule, LivenessPolicy, Models, given
+from facegraph.client.schemas import Embedding, Face, FaceRule, LivenessPolicy, Models, Reason, given
 from facegraph.client.upload_batches import PhotoEntry, upload_batches
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reason:
-    """Why a photo was refused, or a quality problem. docs/v1.md lists the codes."""
-
-    code: str
-    message: str
 
 
 DuplicatePolicy: TypeAlias = Literal["refuse", "report", "allow"]

@@ -1,4 +1,4 @@
-"""Photos and embeddings without a gallery: detect, embed, verify and compare."""
+"""Photos and embeddings without a gallery: detect, embed, verify, verify_many and compare."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +14,7 @@ from facegraph.client.schemas import (
     Metric,
     Models,
     Photo,
+    Reason,
     Threshold,
     Timings,
     given,
@@ -66,6 +67,39 @@ class Verification(Comparison):
 
     faces_found: tuple[int, int]
     faces: tuple[Face, Face]
+    models: Models
+    timings_ms: Timings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedPhoto:
+    """The result for one photo.
+
+    Attributes:
+        photo: index of the photo among those given.
+        value: similarity or distance; None with an `error`.
+        faces_found: number of usable faces.
+        face: the compared face; None with an `error`.
+        error: why the photo could not be compared.
+    """
+
+    photo: int
+    match: bool
+    value: float | None
+    cosine_similarity: float | None
+    faces_found: int
+    face: Face | None
+    error: Reason | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManyVerification:
+    """The result of comparing a reference with several photos, in order, and the reference's compared face."""
+
+    metric: str
+    threshold: Threshold
+    reference: Face
+    photos: tuple[ComparedPhoto, ...]
     models: Models
     timings_ms: Timings
 
@@ -186,6 +220,50 @@ def verify(
         params=options,
         files=[("photo1", upload_from(photo1)), ("photo2", upload_from(photo2))],
         decode=partial(decode, Verification),
+    )
+
+
+def verify_many(
+    reference: Image,
+    *photos: Image,
+    detector: str | None = None,
+    embedder: str | None = None,
+    liveness: LivenessPolicy | None = None,
+    liveness_network: str | None = None,
+    attributes: str | None = None,
+    metric: Metric | None = None,
+    threshold: float | None = None,
+    faces: FaceRule | None = None,
+    crops: bool | None = None,
+) -> ApiCall[ManyVerification]:
+    """Check which of several photos show the same person as the reference.
+
+    A photo that cannot be compared has an `error` and does not affect the others.
+
+    Args:
+        photos: 1 to 100 photos, with the reference about 28 MB in total.
+        faces: as in `verify`. With "all", the reference's prominent face and the most similar face of each photo.
+        detector, embedder, liveness, liveness_network, attributes, metric, threshold, crops: as in `verify`.
+    """
+    if not photos:
+        raise ValueError("there is no photo to compare")
+    options = given(
+        detector=detector,
+        embedder=embedder,
+        liveness=liveness,
+        liveness_network=liveness_network,
+        attributes=attributes,
+        metric=metric,
+        threshold=threshold,
+        faces=faces,
+        crops=crops,
+    )
+    return ApiCall(
+        method="POST",
+        path=api_path("verify", "many"),
+        params=options,
+        files=[("reference", upload_from(reference)), *(("photo", upload_from(photo)) for photo in photos)],
+        decode=partial(decode, ManyVerification),
     )
 
 

@@ -107,6 +107,14 @@ class Photo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reason:
+    """Why a photo was refused, or a quality problem. docs/v1.md lists the codes."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Models:
     """The models that produced the response, by their catalogue names; None for a stage that was not used."""
 

@@ -25,6 +25,7 @@ V1: dict[str, Any] = {
     "/v1/detect": {"files": {"photo": PHOTO}},
     "/v1/embed": {"files": {"photo": PHOTO}},
     "/v1/verify": {"files": {"photo1": PHOTO, "photo2": PHOTO}},
+    "/v1/verify/many": {"files": {"reference": PHOTO, "photo": PHOTO}},
 }
 ROUTES = pytest.mark.parametrize(("path", "sent"), {**OLDER, **V1}.items())
 

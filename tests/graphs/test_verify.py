@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from graphs.verify import Verification, naming, verify
+from graphs.verify import PhotoComparison, Verification, naming, verify, verify_many
 from imaging.pick import Pick
 from project.request_error import RequestError
 from tests.fakes import EMBEDDER_CROP, People, crops_of
@@ -66,3 +66,32 @@ async def test_a_refusal_begins_with_the_photos_name_and_no_network_is_asked(
     with pytest.raises(RequestError, match=refusal):
         await run(people, *pair, pick=Pick("one"))
     assert people.scored == people.embedded == []
+
+
+async def run_many(people: People, reference: str, *photos: str, pick: Pick = LARGEST) -> list[float | str]:
+    """The similarity of each photo to the reference, or the code of its refusal."""
+    stages = people.stages()
+    embedder, liveness = stages.networks["arcface"], stages.networks["crmnet"]
+    encoded = [photo.encode() for photo in photos]
+    found = await verify_many(stages.detectors["mtcnn"], embedder, [liveness], reference.encode(), encoded, pick)
+    return [
+        round(each.distances.cosine, 2) if isinstance(each, PhotoComparison) else each.code for each in found.photos
+    ]
+
+
+async def test_a_photo_that_cannot_be_compared_fails_alone_and_in_its_place() -> None:
+    photos = "anna-2", "broken", "bob", "nobody", "anne", "anna bob"
+    assert await run_many(People(), "anna", *photos, pick=Pick("one")) == [
+        *(1.0, "INVALID_IMAGE", 0.0, "NO_FACE_DETECTED", 0.94, "MULTIPLE_FACES_DETECTED")
+    ]
+
+
+async def test_with_the_rule_all_each_photos_most_similar_face_is_compared_with_the_prominent_one() -> None:
+    assert await run_many(People(), "anna-large bob", "carl anne", "bob", pick=Pick()) == [0.94, 0.0]
+
+
+async def test_a_reference_that_cannot_be_compared_is_an_error_before_the_others_are_examined() -> None:
+    people = People()
+    with pytest.raises(RequestError, match="NO_FACE_DETECTED: reference: No face detected"):
+        await run_many(people, "nobody", "anna")
+    assert people.detected == [["nobody"]]

@@ -59,6 +59,19 @@ def test_two_people_by_another_network_metric_and_threshold(page: Page, mindy: b
     assert page.locator("#compare .crop img").first.get_attribute("width") == "160"
 
 
+def test_several_photos_are_compared_with_the_first(page: Page, mindy: bytes, mindy_again: bytes, jerry: bytes) -> None:
+    others = {"again.jpg": mindy_again, "jerry.jpg": jerry, "text.jpg": b"text"}
+    page.get_by_label("More photos").set_input_files([file(content, name) for name, content in others.items()])
+    expect(page.locator("#compare [role=status]")).to_have_text("The first photo is missing.")
+    compare(page, mindy)
+    expect(page.get_by_role("heading", name="1 of 3 photos show the same person")).to_be_visible()
+    rows = page.get_by_role("table", name="Compared photos").get_by_role("row").all()[1:]
+    results = ("The same person", "No match", "This file cannot be read as a photo.")
+    for row, name, result in zip(rows, others, results, strict=True):
+        expect(row.get_by_role("rowheader")).to_have_text(name)
+        expect(row).to_contain_text(result)
+
+
 def test_a_file_that_is_not_a_photo_is_named_and_the_other_stays(page: Page, mindy: bytes) -> None:
     compare(page, mindy, b"this is no photo")
     alert = page.locator("#compare [role=alert]")

@@ -13,6 +13,7 @@ FILES = {
     "/v1/detect": ("photo",),
     "/v1/embed": ("photo",),
     "/v1/verify": ("photo1", "photo2"),
+    "/v1/verify/many": ("reference", "photo"),
     f"{STAFF}/search": ("photo",),
     f"{STAFF}/verify": ("photo",),
     f"{STAFF}/faces": ("photo",),
@@ -84,7 +85,7 @@ def test_an_invalid_field_of_json_is_refused_by_name(path: str, field: str, valu
 @pytest.mark.parametrize("path", FILES)
 def test_an_unknown_role_is_refused_with_the_known_ones(path: str) -> None:
     kinds = {"detector": "mtcnn"}
-    if path in ("/v1/embed", "/v1/verify"):
+    if path in ("/v1/embed", "/v1/verify", "/v1/verify/many"):
         kinds["embedder"] = "arcface, facenet"
     for kind, known in kinds.items():
         response = post(staff(), path, **{kind: "nobody"})

@@ -18,7 +18,7 @@ DOCUMENT: dict[str, Any] = json.loads(SNAPSHOT.read_text("utf-8"))
 PROBE = Embedding(contract="c", values=(1.0,))
 ARGUMENTS = {
     **dict.fromkeys(("collection", "name", "subject", "face_id"), "x"),
-    **dict.fromkeys(("photo", "photo1", "photo2", "photos"), b"1"),
+    **dict.fromkeys(("photo", "photo1", "photo2", "photos", "reference"), b"1"),
     **dict.fromkeys(("embedding", "embedding1", "embedding2"), PROBE),
     "embeddings": [SubjectEmbedding("x", PROBE)],
     "subjects": ["x"],

@@ -88,4 +88,4 @@ export function explain({ code, message = "" }) {
 }
 
 /** Which photo of a pair a message is about, 0 or 1; null if it names none. */
-export const photoNamedIn = (message) => ({ "photo1:": 0, "photo2:": 1 })[message.split(" ", 1)[0]] ?? null;
+export const photoNamedIn = (message) => ({ "photo1:": 0, "reference:": 0, "photo2:": 1 })[message.split(" ", 1)[0]] ?? null;

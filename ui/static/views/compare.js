@@ -12,6 +12,7 @@ import { attempt, tell } from "../parts/notice.js";
 import { PhotoForm } from "../parts/photo_form.js";
 import { TASK_NAMES } from "../parts/tasks.js";
 import { timingTable } from "../parts/timing.js";
+import { compareMany } from "./compare_many.js";
 
 const NAMES = ["First photo", "Second photo"];
 const OPTIONS = ["detector", "embedder", "liveness", "liveness_network", "faces", "metric", "threshold"];
@@ -19,14 +20,20 @@ const OPTIONS = ["detector", "embedder", "liveness", "liveness_network", "faces"
 const view = byId("compare");
 const form = new PhotoForm(view, NAMES, { missing, doing: "Comparing …", ask, fail });
 const { alert, slots } = form;
+const more = form.fields.more;
 
 function missing() {
+  if (more.files.length) return slots[0].file ? null : "The first photo is missing.";
   const names = NAMES.filter((_, index) => !slots[index].file).map((name) => `The ${name.toLowerCase()} is missing.`);
   return names.length === 2 ? "Choose two photos." : (names[0] ?? null);
 }
 
 async function ask(signal) {
   const query = { crops: true, ...form.values(...OPTIONS) };
+  if (more.files.length) {
+    const others = [slots[1].file, ...more.files].filter(Boolean);
+    return compareMany(slots[0].file, others, { ...query, crops: false }, signal);
+  }
   const body = new FormData();
   slots.forEach(({ file }, index) => body.append(`photo${index + 1}`, file));
   const started = performance.now();
@@ -111,6 +118,7 @@ function modelFacts(names) {
   return facts(Object.fromEntries(tasks.map(([task, term]) => [term, used[task]])));
 }
 
+more.addEventListener("change", () => form.changed());
 form.changed();
 
 export const compare = {

@@ -1,88 +1,165 @@
-"""`python -m load_tests.gallery`: search and enrol in a large gallery over HTTP (docs/performance.md).
+"""`python -m load_tests.gallery`: searches and enrolments in a large gallery over HTTP (docs/performance.md).
 
-It enrols random directions, the hardest case for an index, because no two of them are close.
+With one photo per person, embeddings are random directions, the hardest case for an index, because no two are close.
 """
 
+import json
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import httpx
 import numpy as np
+import psutil
 import typer
-from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
-from load_tests import CONFIG
-from load_tests.programs import running_service
-from load_tests.results import table
+from load_tests import CONFIG, RESULTS, ROOT
+from load_tests.gallery_client import GalleryClient
+from load_tests.processes import sample
+from load_tests.programs import ConfigOption, RunningService, running_service
+from load_tests.results import machine, table
+from load_tests.synthetic_faces import PROBES, Vectors, exact_rows, subject_of, synthetic_faces, write_parquet
 
-BATCH = 1000
-NOISE = 0.5
-"""Length of the noise on a probe of length 1."""
-COLLECTION = "/v1/collections/bench"
+BATCH, BATCHES = 1000, 10
+"""Embeddings in a JSON request, and the number of these requests."""
+CLIENTS = 16
+ROUNDS = 5
+"""One client, many clients and numpy take turns this often, because the speed of a shared machine varies."""
+REPEATS = 3
+"""How often many clients send each probe."""
+SINGLES = 50
+"""Faces enrolled one at a time."""
 
 
-def random_units(chance: np.random.Generator, count: int, size: int) -> NDArray[np.float32]:
-    """Return random embeddings of length 1."""
-    vectors = chance.standard_normal((count, size))
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+class Timing:
+    """Collects the times of calls.
+
+    Attributes:
+        milliseconds: of each call.
+        seconds: in which the calls were made.
+    """
+
+    def __init__(self) -> None:
+        self.milliseconds: list[float] = []
+        self.seconds = 0.0
+
+    def run(self, call: Callable[[Any], Any], values: Iterable[Any], clients: int = 1) -> list[Any]:
+        """Call `call` with each value, from `clients` threads, and return the results."""
+
+        def one(value: Any) -> Any:
+            start = time.perf_counter()
+            result = call(value)
+            self.milliseconds.append(1000 * (time.perf_counter() - start))
+            return result
+
+        with ThreadPoolExecutor(clients) as pool:
+            start = time.perf_counter()
+            results = list(pool.map(one, values))
+        self.seconds += time.perf_counter() - start
+        return results
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Median, 95th percentile and rate."""
+        p50, p95 = np.percentile(self.milliseconds, (50, 95)).tolist()
+        return {"p50_ms": p50, "p95_ms": p95, "per_second": len(self.milliseconds) / self.seconds}
 
 
-def timed(what: str, call: Callable[[int], Any], count: int) -> tuple[list[Any], list[float]]:
-    """Return the result of `call` for each number below `count`, and the milliseconds of each."""
-    results, moments = [], [time.perf_counter()]
-    for number in track(range(count), what):
-        results.append(call(number))
-        moments.append(time.perf_counter())
-    return results, list(1000 * np.diff(moments))
+def reader_bytes(service: RunningService) -> list[int]:
+    """Return the memory of each reader. Shared pages are divided (PSS)."""
+    readers = [each for each, name in sample(service.process).replicas.items() if name == "gallery-reader"]
+    return [psutil.Process(each).memory_full_info().pss for each in readers]
+
+
+def fill(folder: Path, faces: Vectors, photos: int, collection: Mapping[str, Any]) -> float:
+    """Import the faces into a new gallery, and return the faces per second."""
+    with TemporaryDirectory() as temporary:
+        file, part = Path(temporary) / "faces.parquet", folder.with_suffix(".part")
+        write_parquet(file, faces, photos, collection)
+        start = time.perf_counter()
+        arguments = ["-m", "facegraph", "gallery", "import", str(file), "--uri", str(part)]
+        subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True)
+        seconds = time.perf_counter() - start
+        part.rename(folder)
+    return len(faces) / seconds
 
 
 def main(
-    faces: Annotated[int, typer.Option(min=1000, max=1_000_000, help="Embeddings to enrol.")] = 100_000,
-    searches: Annotated[int, typer.Option(min=10, max=10_000, help="Searches to measure.")] = 400,
-    embedder: Annotated[
-        str, typer.Option(help="Role of the embedder that determines the size of the embeddings.")
-    ] = "arcface",
+    faces: Annotated[int, typer.Option(min=1000, max=5_000_000, help="Embeddings to enrol.")] = 100_000,
+    photos: Annotated[int, typer.Option(min=1, help="Embeddings per person.")] = 1,
+    searches: Annotated[int, typer.Option(min=30, max=10_000, help="Probes.")] = 300,
+    embedder: Annotated[str, typer.Option(help="Role of the embedder that determines their size.")] = "arcface",
+    config: ConfigOption = CONFIG,
+    keep: Annotated[
+        Path | None, typer.Option(help="Folder that keeps the filled gallery, so that later runs need not import it.")
+    ] = None,
 ) -> None:
-    """Enrol, search, measure and print."""
-    with (
-        running_service(CONFIG) as service,
-        httpx.Client(base_url=service.address, timeout=60, trust_env=False) as client,
-    ):
-        model = client.get("/v1/models").json()["embedders"][embedder]
-        contract, size, chance = model["embedding_contract"], model["embedding_dimensions"], np.random.default_rng(0)
-        enrolled = random_units(chance, faces, size)
-        copied = enrolled[chance.integers(faces, size=searches)] + NOISE * random_units(chance, searches, size)
-        even = (np.arange(searches) % 2 == 0)[:, None]
-        probes = np.where(even, copied, random_units(chance, searches, size)).astype(np.float32)
-        client.put(COLLECTION, json={"embedder": embedder}).raise_for_status()
-
-        def enrol(first: int, last: int, prefix: str) -> None:
-            rows = [{"subject": f"{prefix}{row}", "values": enrolled[row].tolist()} for row in range(first, last)]
-            client.post(f"{COLLECTION}/embeddings", json={"contract": contract, "embeddings": rows}).raise_for_status()
-
-        def search(number: int) -> str:
-            embedding = {"contract": contract, "values": probes[number].tolist()}
-            body = {"embedding": embedding, "top_k": 1, "threshold": -1}
-            answer = client.post(f"{COLLECTION}/search/embedding", json=body).raise_for_status()
-            return str(answer.json()["candidates"][0]["subject"])
-
-        starts = range(0, faces, BATCH)
-        _, batches = timed("enrol", lambda n: enrol(starts[n], min(starts[n] + BATCH, faces), ""), len(starts))
-        # The first search reads the gallery into memory.
-        search(0)
-        found, over_http = timed("search", search, searches)
-        exact, with_numpy = timed("numpy", lambda n: str(int((enrolled @ probes[n]).argmax())), searches)
-        _, single = timed("enrol one", lambda n: enrol(n, n + 1, "again"), 50)
-    made = table("", "p50 ms", "p95 ms")
-    what = f"search over HTTP, {faces} faces of {size} numbers"
-    measured = {what: over_http, "the same with numpy, in one process": with_numpy, "enrolling one more": single}
-    for what, times in measured.items():
-        made.add_row(what, *(f"{share:.1f}" for share in np.percentile(times, (50, 95))))
-    speed = f"enrolled {1000 * faces / sum(batches):.0f} embeddings per second, {BATCH} per request"
-    Console().print(made, f"recall@1 {np.mean(np.equal(found, exact)):.4f}; {speed}", sep="\n")
+    """Enrol and search, print the results, and write them to data/bench."""
+    figures: dict[str, float] = {}
+    by_json, alone, together, product, single = (Timing() for _ in range(5))
+    with running_service(config) as service, httpx.Client(base_url=service.address, trust_env=False) as http:
+        client, empty = GalleryClient(http, "json", embedder), reader_bytes(service)[0]
+        size = int(client.kind["size"])
+        enrolled, probes = synthetic_faces(faces // photos, photos, size, searches)
+        batches = [
+            [(f"{n}-{row}", enrolled[(BATCH * n + row) % len(enrolled)]) for row in range(BATCH)]
+            for n in range(BATCHES)
+        ]
+        by_json.run(client.enrol, batches)
+    with ExitStack() as stack:
+        name = f"{len(enrolled)}-{photos}-{size}"
+        folder = (keep or Path(stack.enter_context(TemporaryDirectory()))).absolute() / name
+        if not folder.exists():
+            figures["imported per second"] = fill(folder, enrolled, photos, {"name": name, **client.kind})
+        figures["enrolled per second, JSON"] = BATCH * BATCHES / by_json.seconds
+        start = time.perf_counter()
+        service = stack.enter_context(running_service(config, GALLERY_URI=str(folder)))
+        figures["seconds to ready"] = time.perf_counter() - start
+        http = stack.enter_context(httpx.Client(base_url=service.address, timeout=600, trust_env=False))
+        client, found = GalleryClient(http, name, embedder), list[str]()
+        bodies = [client.search_body(probe) for probe in probes]
+        start = time.perf_counter()
+        client.search(bodies[0])
+        figures["seconds of the first search"] = time.perf_counter() - start
+        for part in np.array_split(np.arange(searches), ROUNDS):
+            own = [bodies[number] for number in part]
+            found += alone.run(client.search, own)
+            together.run(client.search, own * REPEATS, CLIENTS)
+            product.run(enrolled.__matmul__, probes[part])
+        memory = reader_bytes(service)
+        subjects = [f"single-{time.time_ns()}-{number}" for number in range(SINGLES)]
+        single.run(lambda n: client.enrol([(subjects[n], probes[n % searches])]), range(SINGLES))
+        for subject in subjects:
+            client.delete(subject)
+    rows = exact_rows(enrolled, probes)
+    right = np.equal(found, [subject_of(row, photos) for row in rows])
+    figures |= {f"recall@1, {kind}": float(right[number :: len(PROBES)].mean()) for number, kind in enumerate(PROBES)}
+    figures["p50 of searches relative to numpy"] = alone.figures["p50_ms"] / product.figures["p50_ms"]
+    figures[f"rate with {CLIENTS} clients relative to one"] = (
+        together.figures["per_second"] / alone.figures["per_second"]
+    )
+    figures["readers"] = len(memory)
+    figures["bytes of readers per number"] = (sum(memory) - empty * len(memory)) / enrolled.size
+    timings = {"search, 1 client": alone, f"search, {CLIENTS} clients": together, "numpy's exact product": product}
+    timings["enrolling one more"] = single
+    made = table(f"{len(enrolled)} faces of {size} numbers, {photos} per person", "p50 ms", "p95 ms", "per second")
+    for what, timing in timings.items():
+        made.add_row(what, *(f"{number:.1f}" for number in timing.figures.values()))
+    summary = table("")
+    summary.add_column(justify="right")
+    for what, number in figures.items():
+        summary.add_row(what, f"{number:.4g}")
+    Console().print(made, summary)
+    written = {"machine": machine(), "config": str(config), "name": name, "figures": figures}
+    written["timings"] = {what: timing.figures for what, timing in timings.items()}
+    (RESULTS / f"gallery-{name}.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

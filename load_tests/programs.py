@@ -47,7 +47,10 @@ class RunningService:
 
 @contextmanager
 def running_service(config: Path, **variables: str) -> Iterator[RunningService]:
-    """Run `facegraph serve CONFIG` on CPUs and with an empty gallery, as `running_program` does."""
+    """Run `facegraph serve CONFIG` on CPUs, as `running_program` does.
+
+    The gallery is empty unless `GALLERY_URI` is given.
+    """
     with held_port() as port, TemporaryDirectory() as gallery:
         address = f"http://127.0.0.1:{port}"
 
@@ -58,10 +61,10 @@ def running_service(config: Path, **variables: str) -> Iterator[RunningService]:
 
         # "local": start a Ray cluster, even if another one runs on this machine.
         variables |= {"HOST": "127.0.0.1", "PORT": str(port), "RAY_ADDRESS": "local", "CUDA_VISIBLE_DEVICES": ""}
-        variables |= {"GALLERY_URI": gallery, "AUDIT_LOG": str(RESULTS / "audit.jsonl")}
+        variables = {"GALLERY_URI": gallery, "AUDIT_LOG": str(RESULTS / "audit.jsonl")} | variables
         arguments = ["-m", "facegraph", "serve", str(config)]
         with running_program(arguments, RESULTS / "serve.log", healthy, **variables) as process:
-            yield RunningService(address, process, Path(gallery))
+            yield RunningService(address, process, Path(variables["GALLERY_URI"]))
 
 
 @contextmanager

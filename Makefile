@@ -10,7 +10,7 @@ AUDIT := pip-audit==2.10.1
 
 export RAY_USAGE_STATS_ENABLED ?= 0
 
-.PHONY: run install test test-all lint models photos browser bench gpu-bench lock audit licences clean
+.PHONY: run install test test-all lint models photos browser aws-clients bench gpu-bench lock audit licences clean
 
 run: install
 	$(BIN)/facegraph serve $(CONFIG)
@@ -25,11 +25,11 @@ $(BIN)/python:
 test test-all lint audit licences: EXTRAS = torch tensorflow evaluation aws dev
 bench gpu-bench: EXTRAS = torch dev
 
-test: photos browser
+test: photos browser aws-clients
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long"
 
 # With the longest tests, which take several more minutes.
-test-all: photos browser
+test-all: photos browser aws-clients
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 lint: install
@@ -50,12 +50,20 @@ photos: install
 browser: install
 	$(BIN)/python -m tests.browser
 
+# For the tests of the Rekognition API: boto3 and the AWS command line, in environments of their own.
+aws-clients: install
+	$(BIN)/python -m tests.aws_clients
+
 bench: photos
 	$(BIN)/python -m load_tests.bench
 	$(BIN)/python -m load_tests.gallery
 
 # The networks in every engine that is installed, on a GPU if there is one. Options: python -m load_tests.gpu --help
-gpu-bench: photos
+gpu-# For the tests of the Rekognition API: boto3 and the AWS command line, in environments of their own.
+aws-clients: install
+	$(BIN)/python -m tests.aws_clients
+
+bench: photos
 	$(BIN)/python -m load_tests.gpu
 
 lock: install
@@ -77,4 +85,4 @@ licences: install
 
 # Keeps data/gallery, because the people in it cannot be downloaded again.
 clean:
-	rm -rf .venv data/models data/photos data/bench data/browser
+	rm -rf .venv data/models data/photos data/bench data/browser data/clients

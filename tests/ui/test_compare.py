@@ -70,6 +70,10 @@ def test_several_photos_are_compared_with_the_first(page: Page, mindy: bytes, mi
     for row, name, result in zip(rows, others, results, strict=True):
         expect(row.get_by_role("rowheader")).to_have_text(name)
         expect(row).to_contain_text(result)
+    choose(page, mindy, mindy_again)
+    page.get_by_role("button", name="Remove them").click()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.get_by_role("meter", name="Cosine similarity")).to_be_visible()
 
 
 def test_a_file_that_is_not_a_photo_is_named_and_the_other_stays(page: Page, mindy: bytes) -> None:

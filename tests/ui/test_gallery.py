@@ -49,7 +49,7 @@ def subjects(service: httpx.Client, room: str) -> dict[str, int]:
 
 
 def test_from_an_empty_gallery_to_a_found_face_and_back(
-    page: Page, watched: Watched, service: httpx.Client, room: str, sample_photos: Path, tmp_path: Path
+    page: Page, watched: Watched, service: httpx.Client, room: str, sample_photos: Path, tmp_path: Path, jerry: bytes
 ) -> None:
     page.get_by_role("link", name="Gallery", exact=True).click()
     view(page).get_by_label("Name", exact=True).fill(room)
@@ -93,6 +93,14 @@ def test_from_an_empty_gallery_to_a_found_face_and_back(
     assert best.get_attribute("aria-label") == "mindy_kaling: match"
     assert other.get_attribute("aria-label") == "madonna: below the threshold"
     assert (other.get_attribute("aria-valuetext") or "").endswith("needs at least 0.42 (model default)")
+    page.get_by_label("Minimum margin").fill("1.9")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_role("heading", name="Several subjects are too similar to the face")).to_be_visible()
+    expect(page.get_by_role("meter", name="mindy_kaling: no match, margin too small")).to_be_visible()
+    page.get_by_label("Minimum margin").fill("")
+    choose(page, side_by_side(jerry, mindy_again))
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_role("heading", name="1 of 2 faces recognised")).to_be_visible()
 
     page.get_by_role("link", name="Gallery", exact=True).click()
     page.get_by_role("link", name=re.compile(room)).click()

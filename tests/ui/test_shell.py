@@ -71,7 +71,7 @@ def test_the_keyboard_alone_compares_two_photos(page: Page, mindy: bytes, mindy_
     choose(page, mindy, mindy_again)
     page.locator("#compare-title").focus()
     places = [f"{act} the {place} photo" for place in ("first", "second") for act in ("Replace for", "Remove")]
-    for name in (*places, "Options", "Compare"):
+    for name in (*places, "More photos to compare with the first", "Options", "Compare"):
         page.keyboard.press("Tab")
         focused = page.evaluate(
             """() => {

@@ -5,10 +5,11 @@ import { attributeLines, attributesIn } from "../parts/attributes.js";
 import { facts, verdict } from "../parts/blocks.js";
 import { fillChoices, models } from "../parts/choices.js";
 import { cropFigure } from "../parts/crop.js";
-import { byId, element } from "../parts/elements.js";
+import { byId, element, plural } from "../parts/elements.js";
 import { photoNamedIn } from "../parts/messages.js";
 import { meter, sourceOf } from "../parts/meter.js";
 import { attempt, tell } from "../parts/notice.js";
+import { ACCEPTED } from "../parts/photo.js";
 import { PhotoForm } from "../parts/photo_form.js";
 import { TASK_NAMES } from "../parts/tasks.js";
 import { timingTable } from "../parts/timing.js";
@@ -118,8 +119,22 @@ function modelFacts(names) {
   return facts(Object.fromEntries(tasks.map(([task, term]) => [term, used[task]])));
 }
 
-more.addEventListener("change", () => form.changed());
-form.changed();
+function chosen() {
+  const count = more.files.length;
+  byId("compare-fewer").hidden = !count;
+  byId("compare-count").textContent = count
+    ? `${plural(count, "more photo")} to compare with the first`
+    : "The first photo can be compared with up to 100 others.";
+  form.changed();
+}
+
+more.accept = ACCEPTED;
+more.addEventListener("change", chosen);
+byId("compare-fewer").addEventListener("click", () => {
+  more.value = "";
+  chosen();
+});
+chosen();
 
 export const compare = {
   show: () => attempt(alert, () => fillChoices(view)),

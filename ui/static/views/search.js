@@ -59,7 +59,7 @@ function shown({ faces, faces_found: total, models: names }, threshold, least) {
   const people = found.filter((each) => each.length).length;
   const near = alike[0].length ? "Several subjects are too similar to the face" : "Nobody in the collection is similar enough";
   const nobody = barred(faces[0]) ? "The face looks like a spoof" : near;
-  const alone = people ? `This is ${found[0][0].subject}` : nobody;
+  const alone = found[0].length ? `This is ${found[0][0].subject}` : nobody;
   const title = faces.length === 1 ? alone : `${people} of ${plural(faces.length, "face")} recognised`;
   return [
     verdict(

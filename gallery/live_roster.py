@@ -87,7 +87,10 @@ class LiveRoster:
         self._removals = RemovalFeed(self._connection, self._name, commit)
         # For the time of the newest removal.
         await self._removals.read()
-        return await asyncio.to_thread(lambda: Roster.of(summary(faces))), commit
+        roster = await asyncio.to_thread(lambda: Roster.of(summary(faces)))
+        # Grouping takes several times the memory of the result.
+        pa.default_memory_pool().release_unused()
+        return roster, commit
 
     async def _updated(self, table: AsyncTable) -> tuple[Roster, int] | None:
         """Return the changed roster and the newest commit. None if reading all faces is faster, or necessary."""

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from itertools import groupby
 from operator import attrgetter
 
@@ -69,8 +70,10 @@ class Roster:
             if limit is not None and len(found) >= limit:
                 break
             rest = block.rows.filter(pc.greater(block.rows["subject"], after))
-            columns = rest.slice(0, limit and limit - len(found)).columns
-            found += [Subject(*row) for row in zip(*(column.to_pylist() for column in columns), strict=True)]
+            ids, faces, *times = rest.slice(0, limit and limit - len(found)).columns
+            # Many times faster than Arrow's own conversion, which looks up the time zone of each value.
+            first, last = ([each.replace(tzinfo=UTC) for each in column.to_numpy().tolist()] for column in times)
+            found += map(Subject, ids.to_pylist(), faces.to_pylist(), first, last)
         return found
 
     def known(self, subjects: pa.Table) -> pa.Table:

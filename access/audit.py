@@ -1,6 +1,6 @@
 """The audit log of enrolments, searches, verifications, changes and deletions.
 
-It never contains photos, embeddings or keys.
+It never contains photos, embeddings, metadata or keys.
 """
 
 import json
@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Literal
 
 Action = Literal[
-    "enrol", "search", "verify", "rename", "merge", "delete", "change_collection", "delete_collection", "clean"
+    "enrol",
+    "search",
+    "verify",
+    "rename",
+    "merge",
+    "set_metadata",
+    "delete",
+    "change_collection",
+    "delete_collection",
+    "clean",
 ]
 
 

@@ -76,6 +76,7 @@ NEEDS: Mapping[tuple[str, str], Need] = {
     ("DELETE", f"{_COLLECTION}/faces/{{face_id}}"): Need("delete", "delete"),
     ("GET", f"{_COLLECTION}/subjects"): _READ,
     ("GET", f"{_COLLECTION}/subjects/{{subject:text}}"): _READ,
+    ("PATCH", f"{_COLLECTION}/subjects/{{subject:text}}"): Need("enrol", "set_metadata"),
     ("DELETE", f"{_COLLECTION}/subjects/{{subject:text}}"): Need("delete", "delete"),
     ("POST", f"{_COLLECTION}/subjects/delete"): Need("delete", "delete"),
     ("POST", f"{_COLLECTION}/subjects/rename"): Need("enrol", "rename"),

@@ -1,13 +1,13 @@
 """The ingress's client of the gallery's deployments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 
 from deployments.stage import Caller
 from gallery.operations import Answer, GalleryClient, Operation, Parameters
-from gallery.records import Enrolled, NewFace
+from gallery.records import Enrolled, Metadata, NewFace
 from telemetry.request_record import count_outcome
 
 
@@ -56,9 +56,10 @@ class RemoteGallery(GalleryClient):
         *,
         replace: bool = False,
         request: tuple[str, str] | None = None,
+        metadata: Mapping[str, Metadata] | None = None,
     ) -> list[Enrolled]:
         """Enrol faces, and count the outcomes for the request's metrics."""
-        enrolled = await super().enrol(name, contract, faces, replace=replace, request=request)
+        enrolled = await super().enrol(name, contract, faces, replace=replace, request=request, metadata=metadata)
         for face in enrolled:
             count_outcome("enrolment", face.status)
         return enrolled

@@ -1,7 +1,7 @@
 """The operations of a gallery, as typed protocols, and a client that forwards each to wherever it runs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from gallery.records import (
     FaceHit,
     Hit,
     KnownStatus,
+    Metadata,
     NewFace,
     Statistics,
     StoredFace,
@@ -39,6 +40,7 @@ class GalleryReads(Protocol):
     async def closest_faces(
         self, name: str, contract: str, subject: str, probes: Sequence[NDArray[np.float32]]
     ) -> tuple[Collection, list[Hit]]: ...
+    async def metadata(self, collection: Collection, subjects: Sequence[str]) -> dict[str, Metadata]: ...
     async def find(
         self, name: str, contract: str, probes: Sequence[NDArray[np.float32]], count: int
     ) -> tuple[Collection, list[list[Hit]]]: ...
@@ -66,7 +68,9 @@ class GalleryChanges(Protocol):
         *,
         replace: bool = False,
         request: tuple[str, str] | None = None,
+        metadata: Mapping[str, Metadata] | None = None,
     ) -> list[Enrolled]: ...
+    async def set_metadata(self, name: str, subject: str, metadata: Metadata | None) -> None: ...
     async def rename_subject(self, name: str, subject: str, new: str) -> int: ...
     async def merge_subjects(self, name: str, subjects: Sequence[str], into: str) -> int: ...
     async def delete_subjects(self, name: str, subjects: Sequence[str]) -> int: ...
@@ -112,6 +116,7 @@ class GalleryClient(ABC):
     faces = _forwarded(GalleryReads.faces)
     enrolment_statuses = _forwarded(GalleryReads.enrolment_statuses)
     closest_faces = _forwarded(GalleryReads.closest_faces)
+    metadata = _forwarded(GalleryReads.metadata)
     find = _forwarded(GalleryReads.find)
     find_faces = _forwarded(GalleryReads.find_faces)
     faces_with_ids = _forwarded(GalleryReads.faces_with_ids)
@@ -122,6 +127,7 @@ class GalleryClient(ABC):
     set_threshold = _forwarded(GalleryChanges.set_threshold, changes=True)
     drop = _forwarded(GalleryChanges.drop, changes=True)
     enrol = _forwarded(GalleryChanges.enrol, changes=True)
+    set_metadata = _forwarded(GalleryChanges.set_metadata, changes=True)
     rename_subject = _forwarded(GalleryChanges.rename_subject, changes=True)
     merge_subjects = _forwarded(GalleryChanges.merge_subjects, changes=True)
     delete_subjects = _forwarded(GalleryChanges.delete_subjects, changes=True)

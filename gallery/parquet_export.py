@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from lancedb import AsyncConnection, AsyncTable
 
 from gallery.location import Location
+from gallery.metadata import COLUMN as METADATA
 from gallery.reader import Reader
 from gallery.records import Collection, EmbeddingKind
 from gallery.tables import description, faces_schema
@@ -138,7 +139,7 @@ def import_errors(path: Path) -> Iterator[None]:
 
 def _export_schema(size: int) -> pa.Schema:
     fields = faces_schema(size)
-    return pa.schema([fields.field(name).remove_metadata() for name in (*REQUIRED, "source")])
+    return pa.schema([*(fields.field(name).remove_metadata() for name in (*REQUIRED, "source")), METADATA])
 
 
 def _checked(text: bytes) -> tuple[str, EmbeddingKind, float | None]:

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gallery import transfer
+from gallery.metadata import in_file
 from gallery.parquet_export import REQUIRED, ExportFile, import_errors, read_export
 from gallery.records import EmbeddingKind, contract_mismatch, normalised, subject_key
 from gallery.subject_ids import refuse_blank
@@ -109,5 +110,6 @@ def _check(file: ExportFile, batch: pa.RecordBatch) -> None:
         for subject in batch["subject"].unique().to_pylist():
             subject_key(subject)
             refuse_blank(subject)
+        in_file(batch)
         for vector in vectors_of(batch["vector"], file.kind.size):
             normalised(vector, file.kind.size)

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from gallery import single_faces
 from gallery.face_table import FaceTable
 from gallery.location import Location
+from gallery.metadata import described, is_kept, of_subjects
+from gallery.metadata_format import decoded
 from gallery.mirror import Mirror, clipped
 from gallery.records import (
     Collection,
     FaceHit,
     Hit,
     KnownStatus,
+    Metadata,
     NewFace,
     Statistics,
     StoredFace,
@@ -204,6 +207,19 @@ class Reader:
             raise subject_not_found()
         return collection, hits
 
+    async def metadata(self, collection: Collection, subjects: Sequence[str]) -> dict[str, Metadata]:
+        """Return the metadata of those of `subjects` that have any, by their ids."""
+        by_key = {subject_key(subject): subject for subject in subjects}
+
+        async def ask(faces: FaceTable) -> dict[str, Metadata]:
+            table = await faces.latest()
+            if not await is_kept(table):
+                return {}
+            texts = await of_subjects(table, list(by_key))
+            return {by_key[key]: metadata for key, text in texts.items() if (metadata := decoded(text)) is not None}
+
+        return await self._read(collection, ask)
+
     async def find(
         self, name: str, contract: str, probes: Sequence[NDArray[np.float32]], count: int
     ) -> tuple[Collection, list[list[Hit]]]:
@@ -221,12 +237,15 @@ class Reader:
         collection, unit = await self._probing(name, contract, probes)
 
         async def ask(faces: FaceTable) -> list[list[Hit]]:
+            table = await faces.latest()
             # One search at a time: a replica has one CPU, and the mirror must not change during a search.
             async with self._searching:
                 mirror = await self._mirror(faces)
                 if mirror is not None:
-                    return [mirror.best(probe, count) for probe in unit]
-            return [await faces.search_index(probe, count) for probe in unit]
+                    hits = [mirror.best(probe, count) for probe in unit]
+            if mirror is None:
+                hits = [await faces.search_index(probe, count) for probe in unit]
+            return await described(table, hits)
 
         return collection, await self._read(collection, ask)
 

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ MAX_SUBJECT = 512
 """Maximum length of a subject's id, in characters."""
 MAX_FACES_PER_PHOTO = 20
 """Maximum number of faces enrolled from one photo when all its faces are enrolled."""
+Metadata = dict[str, Any]
+"""A JSON object, within the bounds of `gallery.metadata_format`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +144,13 @@ class Hit:
         subject: the subject's id.
         face_id: id of the subject's most similar face.
         cosine: cosine similarity of that face to the probe.
+        metadata: the subject's metadata; None if it has none.
     """
 
     subject: str
     face_id: str
     cosine: float
+    metadata: Metadata | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,15 @@ from gallery.locks import CollectionLocks
 from gallery.records import Collection, EmbeddingKind, contract_mismatch, not_found, unreadable
 from gallery.recovery import damage_of
 from gallery.removals import drop_log
-from gallery.tables import REGISTRY, REGISTRY_SCHEMA, UNREADABLE, collection_of, description, faces_schema
+from gallery.tables import (
+    REGISTRY,
+    REGISTRY_SCHEMA,
+    UNREADABLE,
+    add_missing_columns,
+    collection_of,
+    description,
+    faces_schema,
+)
 from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
@@ -225,5 +233,10 @@ class Registry:
             # Serve the other collections. The reader's check reports this one.
             logger.exception("gallery: the collection %s cannot be opened", collection.name)
             return
+        try:
+            await add_missing_columns(table, collection.kind.size)
+        except UNREADABLE as error:
+            # The disk may be full. Everything else works without them.
+            logger.warning("gallery: no column was added to the collection %s: %r", collection.name, error)
         self.newest_commit = max([self.newest_commit, *ahead["commit"].to_pylist()])
         self._open[collection.name].handle = table

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 from lancedb import AsyncTable
 
+from gallery.metadata import COLUMN, of_subjects
 from gallery.records import subject_key, subject_not_found
 from gallery.subject_ids import refuse_blank
 from gallery.tables import one_of, rows
@@ -41,7 +42,11 @@ async def move_faces(table: AsyncTable, keys: Sequence[str], to: str, commit: in
     """Give the faces of the subjects with these keys to the subject `to` in one commit, and return their number."""
     faces = await table.query().where(one_of("subject_key", keys)).to_arrow()
     # With the new commit number, readers read the faces again.
-    for name, value in (("subject", to), ("subject_key", subject_key(to)), ("commit", commit)):
+    values: dict[str, object] = {"subject": to, "subject_key": subject_key(to), "commit": commit}
+    if COLUMN.name in faces.schema.names and (kept := await of_subjects(table, [subject_key(to)])):
+        # All faces of a subject have the same metadata.
+        values[COLUMN.name] = kept[subject_key(to)]
+    for name, value in values.items():
         place = faces.schema.get_field_index(name)
         field = faces.schema.field(place)
         faces = faces.set_column(place, field, pa.array([value] * faces.num_rows, field.type))

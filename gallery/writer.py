@@ -2,24 +2,26 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from gallery import maintenance
+from gallery import metadata as subject_metadata
 from gallery.disk import lock
 from gallery.location import Location
 from gallery.locks import CollectionLocks, repeated
-from gallery.records import Collection, EmbeddingKind, Enrolled, NewFace, subject_key
+from gallery.metadata_format import encoded
+from gallery.records import Collection, EmbeddingKind, Enrolled, Metadata, NewFace, subject_key
 from gallery.recovery import recover
 from gallery.registry import OpenCollection, Registry
 from gallery.removals import erase_log, log_removals, merge_log
 from gallery.renaming import check_merge, check_rename, move_faces
 from gallery.stored_faces import StoredFaces
 from gallery.subject_ids import refuse_blank
-from gallery.tables import FaceRow, add_missing_columns, face_rows, is_repeated, known_ids, one_of, vectors_of
+from gallery.tables import FaceRow, face_rows, faces_schema, is_repeated, known_ids, one_of, vectors_of
 from project.request_error import RequestError
 
 Answer = TypeVar("Answer")
@@ -112,6 +114,7 @@ class Writer:
         *,
         replace: bool = False,
         request: tuple[str, str] | None = None,
+        metadata: Mapping[str, Metadata] | None = None,
     ) -> list[Enrolled]:
         """Enrol faces in one commit: either all of them or none.
 
@@ -123,31 +126,40 @@ class Writer:
             contract: contract of the embeddings.
             request: idempotency key and digest of the request. Repeating a request changes nothing while any face
                 that it enrolled still exists.
+            metadata: metadata of subjects that have a face after the commit, by their ids. Other subjects keep theirs,
+                also with `replace`.
 
         Returns:
             One result per face, in order.
 
         Raises:
             RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``EMBEDDING_CONTRACT_MISMATCH``,
-                ``INVALID_EMBEDDING``, ``INVALID_SUBJECT``, or ``IDEMPOTENCY_KEY_REUSED`` for a different request.
+                ``INVALID_EMBEDDING``, ``INVALID_SUBJECT``, ``INVALID_METADATA``, or ``IDEMPOTENCY_KEY_REUSED`` for a
+                different request.
         """
         for face in faces:
             refuse_blank(face.subject)
-        async with self._registry.change(name, contract, removes=replace) as opened:
-            await add_missing_columns(opened.table, opened.collection.kind.size)
+        texts = {subject_key(subject): encoded(given) for subject, given in (metadata or {}).items()}
+        async with self._registry.change(name, contract, removes=replace or bool(texts)) as opened:
             resent = request is not None and await is_repeated(opened.table, request)
             stored = await StoredFaces.of(opened.table, faces, again=replace and not resent)
             if resent:
                 status = {face_id: known or "deleted" for face_id, known in stored.statuses.items()}
                 return [Enrolled(stored.ids[face.id], face.subject, status[face.id]) for face in faces]
-            if new := {stored.ids[face.id]: face for face in faces if replace or not stored.statuses[face.id]}:
-                now = datetime.now(UTC)
-                values = [
-                    (face_id, face.subject, face.label, now, face.embedding, face.source_number)
-                    for face_id, face in new.items()
-                ]
-                data = self._rows(opened, values, request)
+            new = {stored.ids[face.id]: face for face in faces if replace or not stored.statuses[face.id]}
+            now = datetime.now(UTC)
+            values = [
+                (face_id, face.subject, face.label, now, face.embedding, face.source_number)
+                for face_id, face in new.items()
+            ]
+            data = (
+                self._rows(opened, values, request) if new else faces_schema(opened.collection.kind.size).empty_table()
+            )
+            data = await subject_metadata.enrolled(opened.table, data, texts, replace)
+            if data.num_rows:
                 merge = opened.table.merge_insert("id").when_not_matched_insert_all()
+                if data.num_rows > len(new):
+                    merge = merge.when_matched_update_all()
                 if replace:
                     merge = merge.when_matched_update_all()
                     keys = {subject_key(face.subject) for face in new.values()}
@@ -172,22 +184,34 @@ class Writer:
         Raises:
             RequestError: as `enrol`.
         """
-        async with self._registry.change(name, contract) as opened:
-            await add_missing_columns(opened.table, opened.collection.kind.size)
+        texts = subject_metadata.in_file(faces)
+        async with self._registry.change(name, contract, removes=bool(texts)) as opened:
             vectors = vectors_of(faces["vector"], faces["vector"].type.list_size)
             columns = [faces[column].to_pylist() for column in ("id", "subject", "label", "created")]
             sources = faces["source"].to_pylist() if "source" in faces.schema.names else [None] * len(vectors)
             batch = {face[0]: face for face in zip(*columns, vectors, sources, strict=True)}
             known = await known_ids(opened.table, list(batch))
             if new := [face for face_id, face in batch.items() if face_id not in known]:
-                data = self._rows(opened, new, None)
+                data = await subject_metadata.imported(opened.table, self._rows(opened, new, None), texts)
                 await opened.table.merge_insert("id").when_not_matched_insert_all().execute(data)
                 opened.commits += 1
             return len(new)
 
     @repeated
+    async def set_metadata(self, name: str, subject: str, metadata: Metadata | None) -> None:
+        """Replace the metadata of a subject in one commit; None removes it.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``SUBJECT_NOT_FOUND``,
+                ``INVALID_SUBJECT`` or ``INVALID_METADATA``.
+        """
+        key, text = subject_key(subject), None if metadata is None else encoded(metadata)
+        async with self._registry.change(name, removes=True) as opened:
+            opened.commits += await subject_metadata.put(opened.table, key, text)
+
+    @repeated
     async def rename_subject(self, name: str, subject: str, new: str) -> int:
-        """Give a subject another id in one commit. Its faces keep their ids.
+        """Give a subject another id in one commit. It keeps its metadata, and its faces their ids.
 
         Returns:
             The number of its faces.
@@ -202,7 +226,9 @@ class Writer:
 
     @repeated
     async def merge_subjects(self, name: str, subjects: Sequence[str], into: str) -> int:
-        """Give all faces of `subjects` to the subject `into` in one commit. They keep their ids.
+        """Give all faces of `subjects` to the subject `into` in one commit.
+
+        They keep their ids, and `into` keeps its metadata.
 
         Returns:
             The number of faces of `subjects`.
@@ -338,6 +364,8 @@ class Writer:
         return bool(gone.num_rows)
 
     def _rows(self, opened: OpenCollection, faces: Sequence[FaceRow], request: tuple[str, str] | None) -> pa.Table:
+        if not faces:
+            return faces_schema(opened.collection.kind.size).empty_table()
         return face_rows(faces, opened.collection.kind.size, self._next_commit(), request)
 
     def _next_commit(self) -> int:

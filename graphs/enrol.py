@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.operations import Gallery
-from gallery.records import Enrolled, Hit, NewFace, photo_source
+from gallery.records import Enrolled, Hit, Metadata, NewFace, photo_source
 from graphs.duplicates import NO_CHECK, DuplicateRule, duplicate_error, duplicates
 from graphs.faces import ExaminedPhoto, faces, the_face
 from graphs.flow_settings import FlowSettings
@@ -89,12 +89,14 @@ async def enrol(
     *,
     replace: bool = False,
     request: tuple[str, str] | None = None,
+    metadata: Metadata | None = None,
 ) -> list[EnrolmentOutcome]:
     """Enrol the faces that count and meet `rules`, all in one commit.
 
     Args:
         attributes: attribute stages by task. The quality gate uses ``pose`` and ``eyes``.
         replace, request: see `gallery.writer.Writer.enrol`.
+        metadata: new metadata of each subject with a face that meets `rules`; None to change nothing.
 
     Returns:
         One outcome per photo, in order; with the rule ``all``, one per face.
@@ -119,7 +121,8 @@ async def enrol(
     fit = await _without_duplicates(fit, gallery, collection, contract, rules.duplicates, replace)
     if fit:
         new = [face for _, face in fit]
-        answers = await gallery.enrol(collection, contract, new, replace=replace, request=request)
+        described = {} if metadata is None else {face.subject: metadata for face in new}
+        answers = await gallery.enrol(collection, contract, new, replace=replace, request=request, metadata=described)
         for (outcome, _), answer in zip(fit, answers, strict=True):
             outcome.enrolled = answer
     results = [outcome for outcomes in judged for outcome in outcomes]

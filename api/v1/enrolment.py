@@ -16,9 +16,10 @@ from api.service import CurrentKey, CurrentService, Service
 from api.v1.chosen import ChosenStages, embedder_of
 from api.v1.duplicates import DuplicateAnswer, may_name
 from api.v1.examples import example
-from api.v1.options import DUPLICATE, CollectionName, EnrolOptions, pick_of
+from api.v1.options import DUPLICATE, METADATA, CollectionName, EnrolOptions, pick_of
 from api.v1.schemas import FaceAnswer, FacesFound, Models, ReasonAnswer
-from gallery.records import MAX_SUBJECT, Collection, Hit, NewFace, subject_key
+from gallery.metadata_format import parsed
+from gallery.records import MAX_SUBJECT, Collection, Hit, Metadata, NewFace, subject_key
 from gallery.subject_ids import refuse_blank
 from graphs.duplicates import DuplicatePolicy, DuplicateRule, duplicate_error, duplicates
 from graphs.enrol import EnrolmentOutcome, EnrolmentRules, PhotoToEnrol, enrol
@@ -120,6 +121,9 @@ class EmbeddingsRequest(BaseModel):
     embeddings: list[SubjectEmbedding] = Field(min_length=1, max_length=MAX_EMBEDDINGS)
     duplicate: DuplicatePolicy = Field("allow", description=DUPLICATE)
     replace: bool = Field(False, strict=True)
+    metadata: dict[str, Metadata] = Field(
+        default_factory=dict, description="New metadata of subjects among the embeddings, by their ids. " + METADATA
+    )
 
 
 class EnrolledEmbedding(BaseModel):
@@ -154,6 +158,9 @@ async def post_faces(
     subject: Annotated[list[str], Form(description=f"One id for all photos, or one per photo in order. {ID}")],
     photo: Annotated[list[UploadFile], File(description=f"1 to {MAX_PHOTOS} photos.")],
     options: Annotated[EnrolOptions, Query()],
+    metadata: Annotated[
+        str | None, Form(description="New metadata of every subject with a face that is not refused. " + METADATA)
+    ] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> EnrolAnswer:
     """Enrol one face of each photo. A photo that cannot be enrolled is reported and does not affect the others.
@@ -162,6 +169,7 @@ async def post_faces(
     """
     subjects = _subject_per_photo(subject, len(photo))
     audit.add(subjects)
+    described = None if metadata is None else parsed(metadata)
     # A file name can decode to characters that UTF-8 cannot encode.
     labels = [(file.filename or "").encode("utf-8", "replace").decode()[:255] for file in photo]
     # One byte more than allowed is enough for the decode gate to reject a photo that is too large, while the others are
@@ -178,6 +186,7 @@ async def post_faces(
         _duplicate_rule(service, options.duplicate, found),
     )
     sent = [options.model_dump_json(), *subjects, *(hashlib.sha256(each).hexdigest() for each in data)]
+    sent += [] if metadata is None else [metadata]
     outcomes = await enrol(
         chosen.detector,
         embedder,
@@ -189,6 +198,7 @@ async def post_faces(
         rules,
         replace=options.replace,
         request=_request(idempotency_key, sent),
+        metadata=described,
     )
     named = may_name(key)
     audit.add(outcome.duplicate.subject for outcome in outcomes if named and outcome.duplicate)
@@ -225,6 +235,8 @@ async def post_embeddings(
         NewFace(each.subject, hashlib.sha256(vector.tobytes()).hexdigest(), each.label, vector)
         for each, vector in zip(body.embeddings, vectors, strict=True)
     ]
+    if not body.metadata.keys() <= {face.subject for face in faces}:
+        raise RequestError("INVALID_REQUEST", "metadata has a subject without an embedding")
     gallery, found = service.stages.gallery, list[Hit | None]([None] * len(faces))
     if body.duplicate != "allow":
         rule = _duplicate_rule(service, body.duplicate, await gallery.collection(collection))
@@ -235,8 +247,14 @@ async def post_embeddings(
     if body.duplicate == "refuse":
         _refuse_duplicates(found, answers)
     sent = [str(body.replace), *(face.id for face in faces)]
+    sent += [json.dumps(body.metadata)] if body.metadata else []
     enrolled = await gallery.enrol(
-        collection, body.contract, faces, replace=body.replace, request=_request(idempotency_key, sent)
+        collection,
+        body.contract,
+        faces,
+        replace=body.replace,
+        request=_request(idempotency_key, sent),
+        metadata=body.metadata,
     )
     count = sum(each.status == "enrolled" for each in enrolled)
     if count:

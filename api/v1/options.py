@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from api.service import Service
+from gallery.metadata_format import MAX_BYTES, MAX_DEPTH
 from gallery.records import MAX_FACES_PER_PHOTO
 from graphs.duplicates import DuplicatePolicy
 from graphs.liveness import LivenessPolicy
@@ -55,6 +56,8 @@ QueryMinMargin = Annotated[
     Field(description=_MIN_MARGIN),
 ]
 JsonMinMargin = Annotated[float | None, Field(ge=0, le=2, strict=True, description=_MIN_MARGIN)]
+
+METADATA = f"A JSON object of at most {MAX_BYTES} bytes as compact JSON and {MAX_DEPTH} levels; see Metadata."
 
 EmbedderRole = Annotated[
     str | None, Field(description="Role of the embedder; by default `defaults.embedder` of GET /v1/models.")

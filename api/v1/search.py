@@ -18,7 +18,7 @@ from api.v1.examples import example
 from api.v1.options import CollectionName, JsonMinMargin, JsonThreshold, SearchOptions, pick_of
 from api.v1.photos import ContractEmbedding, PhotoFile
 from api.v1.schemas import FacesFound, Models, PhotoAnswer, ThresholdAnswer, Timings
-from gallery.records import Hit
+from gallery.records import Hit, Metadata
 from graphs.identify import MIN_HITS, NoMatch, SearchDecision, identify
 from graphs.thresholds import threshold_of
 from telemetry.request_record import count_match
@@ -31,11 +31,17 @@ router = APIRouter(
 class Candidate(BaseModel):
     """A subject whose most similar face reaches the threshold."""
 
-    model_config = example(subject="jane.doe", similarity=0.83, face_id="9e6380afc176e721c45c5467ddfd96ca")
+    model_config = example(
+        subject="jane.doe",
+        similarity=0.83,
+        face_id="9e6380afc176e721c45c5467ddfd96ca",
+        metadata={"department": "sales"},
+    )
 
     subject: str
     similarity: float = Field(description="Cosine similarity.")
     face_id: str
+    metadata: Metadata | None = Field(description="The subject's metadata; null if it has none.")
 
 
 class SearchResult(BaseModel):
@@ -171,4 +177,4 @@ async def post_search_embedding(
 
 
 def _candidate(hit: Hit) -> Candidate:
-    return Candidate(subject=hit.subject, similarity=hit.cosine, face_id=hit.face_id)
+    return Candidate(subject=hit.subject, similarity=hit.cosine, face_id=hit.face_id, metadata=hit.metadata)

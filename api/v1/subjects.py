@@ -1,4 +1,4 @@
-"""List and delete the subjects of a collection and their faces."""
+"""List and delete the subjects of a collection and their faces, and set metadata."""
 
 from datetime import datetime
 from typing import Annotated
@@ -12,8 +12,8 @@ from api.parameters import StrictRoute
 from api.path_parameters import SubjectId
 from api.service import CurrentService
 from api.v1.examples import Answer, example
-from api.v1.options import IN_DIGITS, CollectionName
-from gallery.records import MAX_SUBJECT, subject_not_found
+from api.v1.options import IN_DIGITS, METADATA, CollectionName, Truth
+from gallery.records import MAX_SUBJECT, Metadata, subject_not_found
 from project.request_error import RequestError
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["subjects"], responses=ERRORS, route_class=StrictRoute)
@@ -23,13 +23,20 @@ class SubjectAnswer(Answer):
     """A subject of a collection."""
 
     model_config = example(
-        id="jane.doe", faces=2, first_enrolled="2026-01-15T10:30:00Z", last_enrolled="2026-01-15T11:45:00Z"
+        id="jane.doe",
+        faces=2,
+        first_enrolled="2026-01-15T10:30:00Z",
+        last_enrolled="2026-01-15T11:45:00Z",
+        metadata=None,
     )
 
     id: str
     faces: int
     first_enrolled: datetime
     last_enrolled: datetime
+    metadata: Metadata | None = Field(
+        None, description="The subject's metadata; null if it has none or metadata=false."
+    )
 
 
 class SubjectsAnswer(BaseModel):
@@ -57,10 +64,28 @@ class StoredFaceAnswer(Answer):
 class SubjectFacesAnswer(BaseModel):
     """A subject with its faces, oldest first."""
 
-    model_config = example(id="jane.doe", faces=[StoredFaceAnswer])
+    model_config = example(id="jane.doe", metadata={"department": "sales"}, faces=[StoredFaceAnswer])
 
     id: str
+    metadata: Metadata | None
     faces: list[StoredFaceAnswer]
+
+
+class MetadataRequest(BaseModel):
+    """New metadata of a subject."""
+
+    model_config = ConfigDict(extra="forbid") | example(metadata={"department": "sales"})
+
+    metadata: Metadata | None = Field(description=f"Replaces all earlier metadata; null removes it. {METADATA}")
+
+
+class MetadataAnswer(BaseModel):
+    """The metadata of a subject."""
+
+    model_config = example(id="jane.doe", metadata={"department": "sales"})
+
+    id: str
+    metadata: Metadata | None
 
 
 class DeleteSubjectsRequest(BaseModel):
@@ -87,19 +112,41 @@ async def get_subjects(
     limit: Annotated[
         Annotated[int, Field(ge=1, le=1000), IN_DIGITS], Query(description="Maximum number of subjects on the page.")
     ] = 100,
+    metadata: Annotated[Truth, Query(description="Whether to return the metadata of each subject.")] = False,
 ) -> SubjectsAnswer:
     """List one page of a collection's subjects."""
     gallery = service.stages.gallery
-    page = await gallery.subjects(await gallery.collection(collection), after, limit + 1)
-    listed = page[:limit]
+    found = await gallery.collection(collection)
+    page = await gallery.subjects(found, after, limit + 1)
+    listed = [SubjectAnswer.model_validate(each) for each in page[:limit]]
+    if metadata:
+        described = await gallery.metadata(found, [each.id for each in listed])
+        for each in listed:
+            each.metadata = described.get(each.id)
     return SubjectsAnswer(subjects=listed, next=listed[-1].id if len(page) > limit else None)
 
 
 @router.get("/subjects/{subject:text}")
 async def get_subject(service: CurrentService, collection: CollectionName, subject: SubjectId) -> SubjectFacesAnswer:
-    """List the faces of a subject."""
+    """Return the metadata and the faces of a subject."""
     gallery = service.stages.gallery
-    return SubjectFacesAnswer(id=subject, faces=await gallery.faces(await gallery.collection(collection), subject))
+    found = await gallery.collection(collection)
+    faces, described = await gallery.faces(found, subject), await gallery.metadata(found, [subject])
+    return SubjectFacesAnswer(id=subject, metadata=described.get(subject), faces=faces)
+
+
+@router.patch("/subjects/{subject:text}")
+async def patch_subject(
+    service: CurrentService,
+    audit: CurrentAuditIds,
+    collection: CollectionName,
+    subject: SubjectId,
+    body: MetadataRequest,
+) -> MetadataAnswer:
+    """Replace the metadata of a subject."""
+    audit.add([subject])
+    await service.stages.gallery.set_metadata(collection, subject, body.metadata)
+    return MetadataAnswer(id=subject, metadata=body.metadata)
 
 
 @router.delete("/subjects/{subject:text}")

@@ -49,6 +49,7 @@ def program() -> LazyGroup:
     gallery.add("gallery", "search", "list", "subjects", "delete", "drop", panel=ONLINE)
     gallery.add("verify", "verify", panel=ONLINE)
     gallery.add("renaming", "rename", "merge", panel=ONLINE)
+    gallery.add("metadata", "metadata", panel=ONLINE)
     gallery.add("re_embed", "re-embed", panel=ONLINE)
     gallery.add("gallery_files", "export", "backup", panel=READS_FILES)
     gallery.add("gallery_files", "import", "restore", "clean", panel=WRITES_FILES)

@@ -28,7 +28,7 @@ def decode(kind: type[T], value: Any, place: str = "answer") -> T:
 
     Args:
         kind: a dataclass, bool, int, float, str, `datetime` (ISO 8601), bytes (base64), ``X | None``,
-            ``tuple[X, ...]``, ``tuple[X, Y]`` or ``dict[str, X]``.
+            ``tuple[X, ...]``, ``tuple[X, Y]``, ``dict[str, X]``, or Any for the value as it is.
         value: as `json.loads` returns it.
         place: where the value is, for the error message.
 
@@ -45,6 +45,8 @@ def decode_field(name: str, kind: type[T], value: Any) -> T:
 
 def _decode(kind: Any, value: Any, place: str) -> Any:
     origin, inner = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return value
     if is_dataclass(kind):
         return _decode_fields(kind, _checked(dict, value, place), place)
     if origin is UnionType:

@@ -1,7 +1,8 @@
 """Enrols subjects in a collection, from photos or from existing embeddings."""
 
+import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -108,6 +109,7 @@ def enrol(
     faces: FaceRule | None = None,
     duplicate: DuplicatePolicy | None = None,
     replace: bool | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> ApiCall[Enrolment]:
     """Enrol one face from each photo of a subject, all in one commit.
 
@@ -124,6 +126,7 @@ def enrol(
         duplicate: "refuse" refuses a face that resembles another subject of the collection, "report" reports it.
             Default: faces are not checked.
         replace: whether to delete the subject's other faces in the same commit.
+        metadata: new metadata of the subject, a JSON object of at most 4,096 bytes and 5 levels.
     """
     options = given(
         detector=detector,
@@ -137,7 +140,8 @@ def enrol(
     if not photos:
         raise ValueError("there is no photo to enrol")
     entries = [PhotoEntry(subject, upload_from(photo)) for photo in photos]
-    return _enrol(collection, entries, options, partial(decode, Enrolment))
+    form = {} if metadata is None else {"metadata": [json.dumps(metadata)]}
+    return _enrol(collection, entries, options, partial(decode, Enrolment), form=form)
 
 
 def enrol_many(
@@ -179,6 +183,7 @@ def enrol_embeddings(
     *,
     duplicate: DuplicatePolicy | None = None,
     replace: bool | None = None,
+    metadata: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> ApiCall[EmbeddingsEnrolment]:
     """Enrol existing embeddings, either all or none.
 
@@ -187,6 +192,7 @@ def enrol_embeddings(
         duplicate: as in `enrol`. With "refuse", no embedding is enrolled if one resembles another subject; the error's
             `details["duplicates"]` lists them.
         replace: whether to delete the subjects' other faces in the same commit.
+        metadata: new metadata of some of the subjects, by their ids, each as in `enrol`.
 
     Raises:
         ValueError: there are no embeddings, or they have different contracts.
@@ -199,7 +205,11 @@ def enrol_embeddings(
     return ApiCall(
         method="POST",
         path=api_path("collections", collection, "embeddings"),
-        json={"contract": contracts.pop(), "embeddings": sent, **given(duplicate=duplicate, replace=replace)},
+        json={
+            "contract": contracts.pop(),
+            "embeddings": sent,
+            **given(duplicate=duplicate, replace=replace, metadata=metadata),
+        },
         headers=_idempotency_key(),
         decode=partial(decode, EmbeddingsEnrolment),
     )
@@ -211,12 +221,13 @@ def _enrol(
     options: dict[str, Any],
     read: Callable[[Any], T],
     on_error: Callable[[ServiceError, bool], T] = reraise,
+    form: Mapping[str, list[str]] | None = None,
 ) -> ApiCall[T]:
     return ApiCall(
         method="POST",
         path=api_path("collections", collection, "faces"),
         params=options,
-        form={"subject": [entry.subject for entry in entries]},
+        form={"subject": [entry.subject for entry in entries], **(form or {})},
         files=[("photo", entry.upload) for entry in entries],
         headers=_idempotency_key(),
         decode=read,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from facegraph.client.api_call import ApiCall, api_path
 from facegraph.client.decoding import decode
@@ -11,11 +12,12 @@ from facegraph.client.schemas import Embedding, Face, FaceRule, LivenessPolicy, 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A subject with a face at or above the threshold: its most similar face, and the cosine similarity."""
+    """A subject with a face at or above the threshold: its most similar face, the cosine similarity, and metadata."""
 
     subject: str
     similarity: float
     face_id: str
+    metadata: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
-"""Lists, renames, merges and deletes the subjects of a collection and their faces."""
+"""Lists, describes, renames, merges and deletes the subjects of a collection and their faces."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -19,12 +19,13 @@ _moved_faces = partial(decode_field, "moved_faces", int)
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A subject of a collection. `faces` is the number of its faces."""
+    """A subject of a collection. `faces` is the number of its faces. `metadata` is None unless requested."""
 
     id: str
     faces: int
     first_enrolled: datetime
     last_enrolled: datetime
+    metadata: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +39,10 @@ class StoredFace:
 
 @dataclass(frozen=True, kw_only=True)
 class SubjectFaces:
-    """A subject with its faces, oldest first."""
+    """A subject with its metadata, if it has any, and its faces, oldest first."""
 
     id: str
+    metadata: dict[str, Any] | None = None
     faces: tuple[StoredFace, ...]
 
 
@@ -52,26 +54,37 @@ class SubjectsPage:
     next: str | None
 
 
-def subjects(collection: str, *, after: str = "") -> ApiCall[Page[Subject]]:
+def subjects(collection: str, *, after: str = "", metadata: bool = False) -> ApiCall[Page[Subject]]:
     """List the subjects of a collection, ordered by the code points of their ids.
 
     Args:
         after: list only the subjects that follow this id.
+        metadata: whether to return the metadata of each subject.
     """
 
     def page(body: Any) -> Page[Subject]:
         found = decode(SubjectsPage, body)
-        last = found.next
-        return Page(found.subjects, lambda: None if last is None else subjects(collection, after=last))
+        last, options = found.next, {"metadata": metadata}
+        return Page(found.subjects, lambda: None if last is None else subjects(collection, after=last, **options))
 
-    params = {"after": after, "limit": _PAGE_SIZE}
+    params = {"after": after, "limit": _PAGE_SIZE, "metadata": metadata}
     return ApiCall(method="GET", path=api_path("collections", collection, "subjects"), params=params, decode=page)
 
 
 def subject(collection: str, subject: str) -> ApiCall[SubjectFaces]:
-    """List the faces of a subject."""
+    """Return the metadata and the faces of a subject."""
     path = api_path("collections", collection, "subjects", subject)
     return ApiCall(method="GET", path=path, decode=partial(decode, SubjectFaces))
+
+
+def set_metadata(collection: str, subject: str, metadata: Mapping[str, Any] | None) -> ApiCall[None]:
+    """Replace the metadata of a subject.
+
+    Args:
+        metadata: a JSON object of at most 4,096 bytes and 5 levels; None to remove the metadata.
+    """
+    path = api_path("collections", collection, "subjects", subject)
+    return ApiCall(method="PATCH", path=path, json={"metadata": metadata}, decode=lambda body: None)
 
 
 def rename_subject(collection: str, subject: str, new: str) -> ApiCall[int]:

@@ -59,6 +59,7 @@ class Changes(RuleBasedStateMachine):
         self.faces: dict[str, NewFace] = {}
         self.requests: dict[str, tuple[str, str] | None] = {}
         self.sent: list[NewFace] = []
+        self.metadata: dict[str, dict[str, int]] = {}
         self.vectors = iter(vectors(1000))
         self.loop = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
@@ -110,6 +111,17 @@ class Changes(RuleBasedStateMachine):
             assert self.run(enrol(self.writer, *faces)) == [self.known(each) for each in faces]
         assert self.run(versions(self.location)) == before + bool(batch)
 
+    @rule(pick=ONE, number=st.none() | ONE)
+    def describe(self, pick: int, number: int | None) -> None:
+        subject, metadata = self.subjects[pick], None if number is None else {"n": number}
+        change = self.writer.set_metadata(NAME, subject, metadata)
+        if subject not in {each.subject for each in self.faces.values()}:
+            assert self.run(refusal(change)) == "SUBJECT_NOT_FOUND"
+            return
+        self.run(change)
+        self.metadata.pop(subject, None)
+        self.metadata |= {subject: metadata} if metadata else {}
+
     @rule(picked=st.lists(ONE, min_size=2, max_size=3, unique=True))
     def move(self, picked: list[int]) -> None:
         """Rename a subject if the other id is free, or else merge."""
@@ -128,6 +140,8 @@ class Changes(RuleBasedStateMachine):
         assert self.run(change) == len(moved)
         assert self.run(versions(self.location)) == before + 1
         self.faces |= {face_id: replace(self.faces[face_id], subject=into) for face_id in moved}
+        if not merge and subjects[0] in self.metadata:
+            self.metadata[into] = self.metadata[subjects[0]]
 
     @rule(picked=st.lists(ONE, max_size=3))
     def delete_subjects(self, picked: list[int]) -> None:
@@ -191,6 +205,8 @@ class Changes(RuleBasedStateMachine):
             assert self.run(reader.subjects(self.collection, "", None)) == subjects
             counted = self.run(reader.statistics(self.collection))
             assert (counted.faces, counted.subjects) == (len(self.faces), len(there))
+        self.metadata = {subject: metadata for subject, metadata in self.metadata.items() if subject in there}
+        assert self.run(self.readers[0].metadata(self.collection, self.subjects)) == self.metadata
         for subject in set(self.subjects) - there.keys():
             assert self.run(refusal(self.readers[0].faces(self.collection, subject))) == "SUBJECT_NOT_FOUND"
 

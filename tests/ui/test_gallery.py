@@ -222,6 +222,24 @@ def test_a_subject_is_renamed_and_merged(
     assert subjects(service, room) == {"anna": 2}
 
 
+def test_metadata_is_edited(opened: Page, service: httpx.Client, room: str, mindy: bytes) -> None:
+    path = f"/v1/collections/{room}"
+    files = {"photo": ("photo.jpg", mindy)}
+    service.post(f"{path}/faces", data={"subject": "anna"}, files=files).raise_for_status()
+    opened.reload()
+    opened.get_by_role("button", name="Faces of anna").click()
+    dialog = opened.get_by_role("dialog", name="anna")
+    for text, metadata in (('{"team": "é"}', {"team": "é"}), ("", None)):
+        dialog.get_by_label("Metadata").fill("[1]")
+        dialog.get_by_role("button", name="Save metadata").click()
+        expect(dialog).to_contain_text("This is not valid metadata.")
+        dialog.get_by_label("Metadata").fill(text)
+        dialog.get_by_role("button", name="Save metadata").click()
+        expect(opened.locator("#gallery-said")).to_have_text("The metadata was saved")
+        expect(dialog.get_by_text("This is not valid metadata.")).to_have_count(0)
+        assert service.get(f"{path}/subjects/anna").json()["metadata"] == metadata
+
+
 def test_an_invalid_or_taken_name_is_refused_before_it_is_sent(opened: Page, room: str) -> None:
     alert = opened.locator("#gallery > [role=alert]")
     view(opened).get_by_label("Name", exact=True).fill("no spaces")

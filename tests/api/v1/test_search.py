@@ -39,7 +39,7 @@ def test_each_face_of_a_photo_has_its_candidates_best_first() -> None:
     assert timings.keys() == {"detection", "networks", "total"}
     assert timings["detection"] == 125
     bob, anna, anne = (
-        {"subject": name, "similarity": pytest.approx(similarity, abs=1e-6), "face_id": ids[name]}
+        {"subject": name, "similarity": pytest.approx(similarity, abs=1e-6), "face_id": ids[name], "metadata": None}
         for name, similarity in (("bob", 1), ("anna", 1), ("anne", 0.9396926))
     )
     assert answer == {

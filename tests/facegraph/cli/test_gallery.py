@@ -1,4 +1,4 @@
-"""`facegraph gallery` of a running service: list, subjects, search, rename, merge, delete and drop."""
+"""`facegraph gallery` of a running service: list, subjects, search, rename, merge, metadata, delete and drop."""
 
 import json
 from pathlib import Path
@@ -68,6 +68,15 @@ def test_subjects_are_renamed_and_merged(run: Run) -> None:
         1,
         "error SUBJECT_NOT_FOUND: The collection has no subject with this id\n",
     )
+
+
+def test_metadata_is_printed_set_and_removed(run: Run) -> None:
+    command = ("gallery", "metadata", "bob", *STAFF)
+    assert run(*command, "--set", '{"n": [1]}')[1] == "set the metadata of bob\n"
+    assert json.loads(run(*command)[1]) == {"n": [1]}
+    assert run(*command, "--remove")[1] == "removed the metadata of bob\n"
+    assert run(*command)[1] == "null\n"
+    assert [run(*command, "--set", text)[0] for text in ("{", "[]")] == [2, 2]
 
 
 def test_a_collection_is_dropped_after_confirmation(run: Run, staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:

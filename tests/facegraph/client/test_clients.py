@@ -78,7 +78,7 @@ def test_both_clients_have_the_same_documented_methods_with_their_results() -> N
 
     assert public(Client) == public(AsyncClient)
     assert all(inspect.getdoc(getattr(Client, name)) for name in public(Client))
-    assert list(inspect.signature(Client().subjects).parameters) == ["collection", "after"]
+    assert list(inspect.signature(Client().subjects).parameters) == ["collection", "after", "metadata"]
     assert inspect.signature(Client.subjects).return_annotation == Iterator[Subject]
     assert inspect.signature(AsyncClient.subjects).return_annotation == AsyncIterator[Subject]
     assert inspect.signature(Client.collections).return_annotation == tuple[Collection, ...]

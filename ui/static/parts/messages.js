@@ -45,6 +45,7 @@ export const MESSAGES = {
     "Use the most prominent one, or choose a photo of one person.",
   ],
   INVALID_SUBJECT: ["This is not a valid subject name.", "Use 1 to 512 characters, not only spaces."],
+  INVALID_METADATA: ["This is not valid metadata.", "Enter a JSON object of at most 4,096 bytes and 5 levels."],
   INVALID_EMBEDDING: ["The embedding does not belong to this model.", "Embed the photo again."],
   UNKNOWN_DETECTOR: ["The service has no such detector.", "Choose another detector."],
   UNKNOWN_EMBEDDER: ["The service has no such embedder.", "Choose another embedder."],

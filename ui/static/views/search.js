@@ -114,7 +114,7 @@ function card(face, name, threshold, least) {
   );
 }
 
-function candidate({ subject, similarity }, threshold, tooClose) {
+function candidate({ subject, similarity, metadata }, threshold, tooClose) {
   const alike = similarity >= threshold.value,
     match = tooClose ? "no match, margin too small" : "match";
   return element(
@@ -126,6 +126,7 @@ function candidate({ subject, similarity }, threshold, tooClose) {
       source: sourceOf(threshold.source),
       alone: false,
     }),
+    metadata && element("p.hint", JSON.stringify(metadata)),
   );
 }
 

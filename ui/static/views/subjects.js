@@ -5,6 +5,7 @@ import { confirmed, openDialog } from "../parts/dialogs.js";
 import { element, moment, plural } from "../parts/elements.js";
 import { tell } from "../parts/notice.js";
 import { cell, table } from "../parts/table.js";
+import { metadataForm } from "./metadata.js";
 import { openRename } from "./rename.js";
 import { openVerify } from "./verify.js";
 
@@ -132,6 +133,7 @@ export class Subjects {
       const { body } = await call(this.#facesOf(id));
       const list = element("div", this.#faces(id, body.faces));
       const close = openDialog(id, [
+        metadataForm(this.#facesOf(id), body.metadata, () => this.#collection.say("The metadata was saved")),
         list,
         element("div.actions", element("button.push", { onclick: () => close() }, "Close")),
       ]);

@@ -33,6 +33,7 @@ from gallery.records import (
     subject_not_found,
     unreadable,
 )
+from gallery.roster import Roster
 from gallery.snapshot import Snapshot
 from gallery.stored_faces import StoredFaces
 from gallery.tables import UNREADABLE, one_of, vectors_of
@@ -114,14 +115,12 @@ class Reader:
         return await self._read(collection, ask)
 
     async def count(self, collection: Collection, prefix: str = "") -> int:
-        """Return the number of faces in `collection`, of the subjects whose ids begin with `prefix`.
-
-        Args:
-            prefix: constant text of the service's own, since it becomes part of a filter.
-        """
+        """Return the number of faces in `collection`, of the subjects whose ids begin with `prefix`."""
 
         async def ask(faces: FaceTable) -> int:
-            return await (await faces.latest()).count_rows(f"starts_with(subject, '{prefix}')" if prefix else None)
+            if not prefix:
+                return await (await faces.latest()).count_rows()
+            return (await self._roster(faces)).faces_with(prefix)
 
         return await self._read(collection, ask)
 
@@ -133,9 +132,7 @@ class Reader:
         """
 
         async def ask(faces: FaceTable) -> list[Subject]:
-            roster = await faces.roster.latest()
-            self._forget_rosters(faces)
-            return await asyncio.to_thread(roster.page, after, limit)
+            return await asyncio.to_thread((await self._roster(faces)).page, after, limit)
 
         return await self._read(collection, ask)
 
@@ -329,6 +326,11 @@ class Reader:
                 room += each.mirrored_bytes
                 each.mirror = None
         return mirror
+
+    async def _roster(self, faces: FaceTable) -> Roster:
+        roster = await faces.roster.latest()
+        self._forget_rosters(faces)
+        return roster
 
     def _forget_rosters(self, asked: FaceTable) -> None:
         """Keep the roster of `asked`, and of the other tables those used last, up to `ROSTER_BYTES`."""

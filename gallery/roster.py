@@ -1,5 +1,6 @@
 """The subjects of a collection in memory: sorted, with the number and the times of their faces."""
 
+import sys
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gallery.records import Subject
+from gallery.records import MAX_SUBJECT, Subject
 from gallery.tables import TIME
 
 BLOCK = 1024
@@ -75,6 +76,15 @@ class Roster:
             first, last = ([each.replace(tzinfo=UTC) for each in column.to_numpy().tolist()] for column in times)
             found += map(Subject, ids.to_pylist(), faces.to_pylist(), first, last)
         return found
+
+    def faces_with(self, prefix: str) -> int:
+        """Return the number of faces of the subjects whose ids begin with `prefix`."""
+        start, end = self._place(prefix), self._place(prefix + chr(sys.maxunicode) * MAX_SUBJECT)
+        count = sum(block.faces for block in self.blocks[start + 1 : end])
+        for place in {start, end} if self.blocks else ():
+            rows = self.blocks[place].rows
+            count += pc.sum(rows["faces"].filter(pc.starts_with(rows["subject"], prefix)), min_count=0).as_py()
+        return count
 
     def known(self, subjects: pa.Table) -> pa.Table:
         """Return the rows of `subjects` whose ``subject`` is in the roster."""

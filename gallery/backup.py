@@ -18,6 +18,7 @@ import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
 from gallery.disk import LOCK, SERVICE_LOCK, sync_tree
+from gallery.empty_subjects import copy_empty, empty_table_of
 from gallery.location import Location
 from gallery.records import Collection
 from gallery.tables import REGISTRY, REGISTRY_SCHEMA, collection_of
@@ -83,7 +84,8 @@ async def restore(
     try:
         if folder is None:
             # Tables left by an interrupted restore of this backup are replaced.
-            if writer.collections or not set(await _tables(target)) <= {REGISTRY, *(one.table for one in backed_up)}:
+            copied = {REGISTRY, *(name for one in backed_up for name in (one.table, empty_table_of(one.table)))}
+            if writer.collections or not set(await _tables(target)) <= copied:
                 raise TransferError(f"the gallery at {target.uri} is not empty")
             return await _copy(source, target, report), None
         left = {path.name for path in folder.iterdir()} - {LOCK, SERVICE_LOCK, f"{REGISTRY}.lance"}
@@ -126,6 +128,7 @@ async def _copy(source: Location, target: Location, report: Report) -> list[Coll
         collections = sorted(map(collection_of, entries.to_pylist()), key=lambda collection: collection.name)
         for collection in collections:
             await _copy_table(theirs, collection, ours, report)
+            await copy_empty(theirs, collection.table, ours)
         registry = await ours.create_table(REGISTRY, schema=REGISTRY_SCHEMA, exist_ok=True)
         if collections:
             await registry.add(entries)

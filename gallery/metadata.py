@@ -90,6 +90,13 @@ async def imported(table: AsyncTable, faces: pa.Table, given: Mapping[str, str])
     return _with_texts(faces, {**given, **current})
 
 
+async def reassigned(table: AsyncTable, faces: pa.Table) -> pa.Table:
+    """Give the rows of faces that get other subjects the metadata of these."""
+    if not await is_kept(table):
+        return faces
+    return _with_texts(faces, await of_subjects(table, sorted(set(faces["subject_key"].to_pylist()))))
+
+
 def in_file(faces: pa.RecordBatch) -> dict[str, str]:
     """Return the metadata in an exported batch, by the subjects' keys: of each subject, that of its first face.
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gallery import single_faces
+from gallery.face_reads import FaceReads
 from gallery.face_table import FaceTable
 from gallery.location import Location
 from gallery.metadata import described, is_kept, of_subjects
@@ -18,7 +18,6 @@ from gallery.metadata_format import decoded
 from gallery.mirror import Mirror, clipped
 from gallery.records import (
     Collection,
-    FaceHit,
     Hit,
     KnownStatus,
     Metadata,
@@ -47,7 +46,7 @@ ROSTER_BYTES = 256 * 2**20
 """Maximum memory for the rosters of several collections. The one asked last may be larger."""
 
 
-class Reader:
+class Reader(FaceReads):
     """Reads the latest version of the gallery, so it sees every acknowledged change.
 
     Reading an open table fails if a clean-up removed one of its files or the gallery was replaced by another. That
@@ -254,62 +253,6 @@ class Reader:
         if contract != collection.kind.contract:
             raise contract_mismatch(collection)
         return collection, [normalised(probe, collection.kind.size) for probe in probes]
-
-    async def find_faces(
-        self, name: str, contract: str, probe: NDArray[np.float32], count: int, least: float
-    ) -> tuple[Collection, list[FaceHit]]:
-        """Return a collection, and its `count` most similar faces, best first. A subject can have several of them.
-
-        Args:
-            name, contract, probe, count: see `find`.
-            least: minimum cosine similarity.
-
-        Raises:
-            RequestError: as `find`.
-        """
-        collection, [hits] = await self.find(name, contract, [probe], count)
-        unit, near = normalised(probe, collection.kind.size), [hit for hit in hits if hit.cosine >= least]
-
-        async def ask(faces: FaceTable) -> list[FaceHit]:
-            return await single_faces.best_faces(await faces.latest(), unit, near, count) if near else []
-
-        return collection, [hit for hit in await self._read(collection, ask) if hit.cosine >= least]
-
-    async def faces_with_ids(self, collection: Collection, face_ids: Sequence[str]) -> list[StoredFace]:
-        """Return the faces with these ids that the collection contains, in any order.
-
-        Args:
-            face_ids: hex digits each.
-        """
-
-        async def ask(faces: FaceTable) -> list[StoredFace]:
-            return await single_faces.faces_with_ids(await faces.latest(), face_ids)
-
-        return await self._read(collection, ask)
-
-    async def faces_after(self, collection: Collection, after: str, limit: int) -> list[StoredFace]:
-        """Return the `limit` faces whose ids follow `after`, in the order of their ids.
-
-        Args:
-            after: 32 hex digits, or empty for the first page.
-        """
-
-        async def ask(faces: FaceTable) -> list[StoredFace]:
-            return await single_faces.faces_after(await faces.latest(), after, limit)
-
-        return await self._read(collection, ask)
-
-    async def embeddings(self, collection: Collection, face_ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Return the embeddings of the faces with these ids that the collection contains: float32 (size) of length 1.
-
-        Args:
-            face_ids: hex digits each.
-        """
-
-        async def ask(faces: FaceTable) -> dict[str, NDArray[np.float32]]:
-            return await single_faces.vectors_of_faces(await faces.latest(), face_ids, collection.kind.size)
-
-        return await self._read(collection, ask)
 
     async def _mirror(self, faces: FaceTable) -> Mirror | None:
         """Return the mirror of `faces` at the latest version, or None if it needs too much memory.

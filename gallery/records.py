@@ -111,6 +111,14 @@ class StoredFace:
 
 
 @dataclass(frozen=True, slots=True)
+class Reassignment:
+    """The present subject of a face, and the one that it is given to."""
+
+    present: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """A subject in a listing, with the number of its faces and the times of its first and last enrolment."""
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
+from gallery.empty_subjects import drop_empty
 from gallery.location import Location
 from gallery.locks import CollectionLocks
 from gallery.records import Collection, EmbeddingKind, contract_mismatch, not_found, unreadable
@@ -215,6 +216,7 @@ class Registry:
     async def _complete_drop(self, collection: Collection) -> None:
         await self._connection.drop_table(collection.table, ignore_missing=True)
         await drop_log(self._connection, collection.table)
+        await drop_empty(self._connection, collection.table)
         escaped = collection.name.replace("'", "''")
         await self.table.delete(f"name = '{escaped}'")
         self._open.pop(collection.name, None)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from gallery import maintenance
 from gallery import metadata as subject_metadata
 from gallery.disk import lock
+from gallery.empty_subjects import open_empty
 from gallery.location import Location
 from gallery.locks import CollectionLocks, repeated
 from gallery.metadata_format import encoded
@@ -18,8 +19,8 @@ from gallery.records import Collection, EmbeddingKind, Enrolled, Metadata, NewFa
 from gallery.recovery import recover
 from gallery.registry import OpenCollection, Registry
 from gallery.removals import erase_log, log_removals, merge_log
-from gallery.renaming import check_merge, check_rename, move_faces
 from gallery.stored_faces import StoredFaces
+from gallery.subject_changes import SubjectChanges
 from gallery.subject_ids import refuse_blank
 from gallery.tables import FaceRow, face_rows, faces_schema, is_repeated, known_ids, one_of, vectors_of
 from project.request_error import RequestError
@@ -30,7 +31,7 @@ FEW_COMMITS = 20
 """Number of commits to a collection before it is worth optimising."""
 
 
-class Writer:
+class Writer(SubjectChanges):
     """Commits one change at a time. Create it with `open`."""
 
     def __init__(self, location: Location, registry: Registry, lock: int | None, index_rows: int) -> None:
@@ -209,38 +210,6 @@ class Writer:
         async with self._registry.change(name, removes=True) as opened:
             opened.commits += await subject_metadata.put(opened.table, key, text)
 
-    @repeated
-    async def rename_subject(self, name: str, subject: str, new: str) -> int:
-        """Give a subject another id in one commit. It keeps its metadata, and its faces their ids.
-
-        Returns:
-            The number of its faces.
-
-        Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``SUBJECT_NOT_FOUND``,
-                ``SUBJECT_EXISTS`` if there is a subject called `new`, or ``INVALID_SUBJECT``.
-        """
-        async with self._registry.change(name, removes=True) as opened:
-            await check_rename(opened.table, subject, new)
-            return await self._move(opened, [subject], new)
-
-    @repeated
-    async def merge_subjects(self, name: str, subjects: Sequence[str], into: str) -> int:
-        """Give all faces of `subjects` to the subject `into` in one commit.
-
-        They keep their ids, and `into` keeps its metadata.
-
-        Returns:
-            The number of faces of `subjects`.
-
-        Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``INVALID_SUBJECT``, also if `into` is
-                one of `subjects`, or ``SUBJECT_NOT_FOUND`` if any of them does not exist.
-        """
-        async with self._registry.change(name, removes=True) as opened:
-            await check_merge(opened.table, subjects, into)
-            return await self._move(opened, subjects, into)
-
     async def delete_subjects(self, name: str, subjects: Sequence[str]) -> int:
         """Delete all faces of `subjects`, and ignore those that are not enrolled.
 
@@ -251,6 +220,8 @@ class Writer:
             RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE`` or ``INVALID_SUBJECT``.
         """
         keys = [subject_key(subject) for subject in subjects]
+        # First: a subject that still has faces also exists without its entry.
+        await self.delete_empty_subjects(name, subjects)
         return await self._delete(name, one_of("subject_key", keys) if keys else "false")
 
     async def delete_face(self, name: str, face_id: str) -> int:
@@ -321,6 +292,9 @@ class Writer:
     async def _optimise(self, opened: OpenCollection) -> None:
         await maintenance.optimise(opened.table, opened.locks, self._index_rows)
         await merge_log(self._registry.connection, opened.table.name)
+        if empty := await open_empty(self._registry.connection, opened.table.name):
+            async with opened.locks.changing(removes=True):
+                await empty.optimize(cleanup_older_than=maintenance.KEPT)
 
     async def _clean(self, opened: OpenCollection) -> int:
         if opened.removals == opened.erased:
@@ -329,6 +303,8 @@ class Writer:
         freed = await maintenance.clean(opened.table, opened.locks, self._index_rows, self._location)
         async with opened.locks.changing(removes=True):
             await erase_log(self._registry.connection, opened.table.name)
+            if empty := await open_empty(self._registry.connection, opened.table.name):
+                await maintenance.clean(empty, CollectionLocks(), self._index_rows, self._location)
         opened.erased = removals
         return freed
 
@@ -349,12 +325,6 @@ class Writer:
             result: Any = await opened.table.delete(where)
             opened.commits += 1
             return int(result.num_deleted_rows)
-
-    async def _move(self, opened: OpenCollection, subjects: Sequence[str], to: str) -> int:
-        keys = sorted({subject_key(subject) for subject in subjects})
-        await self._log(opened, one_of("subject_key", keys))
-        opened.commits += 1
-        return await move_faces(opened.table, keys, to, self._next_commit())
 
     async def _log(self, opened: OpenCollection, where: str) -> bool:
         """Log the faces that are about to be removed. Return whether there are any."""

@@ -64,11 +64,13 @@ async def describe_collection(call: AwsCall, request: CollectionRequest) -> dict
     """Describe a collection, and count its faces and users."""
     gallery = call.service.stages.gallery
     found = await gallery.collection(request.collection_id)
-    counted, lone = await asyncio.gather(gallery.statistics(found), gallery.count(found, LONE_PREFIX))
+    counted, lone, empty = await asyncio.gather(
+        gallery.statistics(found), gallery.count(found, LONE_PREFIX), gallery.empty_subjects(found)
+    )
     return {
         "FaceCount": counted.faces,
         # A face without a user is a subject of its own.
-        "UserCount": max(counted.subjects - lone, 0),
+        "UserCount": max(counted.subjects - lone, 0) + len(empty),
         "FaceModelVersion": model_version(found),
         "CollectionARN": f"arn:{_arn(found.name)}",
         "CreationTimestamp": found.created.timestamp(),

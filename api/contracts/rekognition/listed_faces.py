@@ -10,6 +10,7 @@ from api.contracts.rekognition.identities import face_id_of, model_version, stor
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.paging import invalid_token, last_item, page_token
 from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId
+from api.contracts.rekognition.users import UserId, faces_of_user
 from gallery.operations import Gallery
 from gallery.records import Collection, StoredFace
 
@@ -22,7 +23,7 @@ class ListFacesRequest(AwsModel):
     collection_id: CollectionId
     max_results: PageSize = MAX_PAGE
     next_token: str | None = None
-    user_id: str | None = None
+    user_id: UserId | None = None
     face_ids: FaceIds | None = None
 
 
@@ -55,7 +56,7 @@ async def _faces(
     if request.user_id is None:
         found = await gallery.faces_with_ids(collection, [face_id_of(each) for each in request.face_ids or ()])
     else:
-        found = await gallery.faces(collection, request.user_id)
+        found = await faces_of_user(gallery, collection, request.user_id)
     wanted = None if request.face_ids is None else {face_id_of(each) for each in request.face_ids}
     kept = [face for face in found if face.face_id > after and (wanted is None or face.face_id in wanted)]
     return sorted(kept, key=lambda face: face.face_id)[:limit]

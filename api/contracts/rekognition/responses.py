@@ -26,6 +26,7 @@ AWS_ERRORS: Mapping[str, tuple[str, int]] = {
     "SUBJECT_NOT_FOUND": ("ResourceNotFoundException", 400),
     "FACE_NOT_FOUND": ("ResourceNotFoundException", 400),
     "COLLECTION_EXISTS": ("ResourceAlreadyExistsException", 400),
+    "SUBJECT_EXISTS": ("ConflictException", 400),
     "EMBEDDING_CONTRACT_MISMATCH": ("ResourceNotReadyException", 400),
     "INVALID_PAGE": ("InvalidPaginationTokenException", 400),
     "STORAGE_FULL": ("ServiceQuotaExceededException", 400),

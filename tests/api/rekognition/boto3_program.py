@@ -87,6 +87,30 @@ def faces(rekognition: Any, known: Any) -> None:
         rekognition.search_faces_by_image(CollectionId="one", Image={"Bytes": b"nobody"})
 
 
+def users(rekognition: Any, known: Any) -> None:
+    face_ids = [face["FaceId"] for face in rekognition.list_faces(CollectionId="one")["Faces"]]
+    rekognition.create_user(CollectionId="one", UserId="ada")
+    with refused(known.ConflictException):
+        rekognition.create_user(CollectionId="one", UserId="ada")
+    associated = rekognition.associate_faces(CollectionId="one", UserId="ada", FaceIds=[*face_ids, UNKNOWN])
+    assert (associated["UserStatus"], 0 < len(associated["AssociatedFaces"]) < len(face_ids)) == ("ACTIVE", True)
+    reasons = [reason for each in associated["UnsuccessfulFaceAssociations"] for reason in each["Reasons"]]
+    assert reasons == ["FACE_NOT_FOUND", "LOW_MATCH_CONFIDENCE"]
+    face_id = associated["AssociatedFaces"][0]["FaceId"]
+    pages = list(rekognition.get_paginator("list_users").paginate(CollectionId="one", PaginationConfig={"PageSize": 1}))
+    assert [page["Users"] for page in pages] == [[{"UserId": "ada", "UserStatus": "ACTIVE"}]]
+    found = rekognition.search_users(CollectionId="one", FaceId=face_id)["UserMatches"]
+    assert [match["User"]["UserId"] for match in found] == ["ada"]
+    found = rekognition.search_users_by_image(CollectionId="one", Image={"Bytes": b"anne"}, UserMatchThreshold=0)
+    assert [match["User"]["UserId"] for match in found["UserMatches"]] == ["ada"]
+    taken = rekognition.disassociate_faces(CollectionId="one", UserId="ada", FaceIds=[face_id])
+    assert taken["DisassociatedFaces"] == [{"FaceId": face_id}]
+    rekognition.delete_user(CollectionId="one", UserId="ada")
+    with refused(known.ResourceNotFoundException):
+        rekognition.delete_user(CollectionId="one", UserId="ada")
+    assert len(rekognition.list_faces(CollectionId="one")["Faces"]) == len(face_ids)
+
+
 def photos(rekognition: Any, known: Any) -> None:
     [face] = rekognition.detect_faces(Image={"Bytes": b"anna"}, Attributes=["ALL"])["FaceDetails"]
     assert 0 < face["BoundingBox"]["Width"] < 1
@@ -114,5 +138,5 @@ def access(rekognition: Any, known: Any) -> None:
 
 if __name__ == "__main__":
     made = client()
-    for part in (collections, faces, photos, access):
+    for part in (collections, faces, users, photos, access):
         part(made, made.exceptions)

@@ -1,0 +1,108 @@
+"""SearchUsers and SearchUsersByImage."""
+
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from api.contracts.rekognition.face_details import detail_stages, examined_detail
+from api.contracts.rekognition.identities import face_id_of, model_version, user_of
+from api.contracts.rekognition.operation import AwsCall
+from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, Image, Percent, QualityFilter
+from api.contracts.rekognition.search_faces import largest_face
+from api.contracts.rekognition.users import UserId, faces_of_user
+from gallery.records import Collection
+from models.tasks.embedder import EMBEDDER
+from project.request_error import RequestError
+from telemetry.request_record import count_match
+
+MaxUsers = Annotated[int, Field(ge=1, le=500)]
+
+
+class SearchUsersRequest(AwsModel):
+    """A user or a face of a collection to search its users for."""
+
+    collection_id: CollectionId
+    user_id: UserId | None = None
+    face_id: FaceId | None = None
+    user_match_threshold: Percent = 80
+    max_users: MaxUsers = 500
+
+
+class SearchUsersByImageRequest(AwsModel):
+    """A photo whose largest face the users of a collection are searched for."""
+
+    collection_id: CollectionId
+    image: Image
+    user_match_threshold: Percent = 80
+    max_users: MaxUsers = 500
+    quality_filter: QualityFilter = "NONE"
+
+
+async def search_users(call: AwsCall, request: SearchUsersRequest) -> dict[str, Any]:
+    """Find the users that resemble a user, by the mean of its faces, or a face. The searched user is left out."""
+    gallery = call.service.stages.gallery
+    if (request.user_id is None) == (request.face_id is None):
+        raise RequestError("INVALID_REQUEST", "Send either UserId or FaceId")
+    collection = await gallery.collection(request.collection_id)
+    if request.face_id is not None:
+        searched, face_ids = {"SearchedFace": {"FaceId": request.face_id}}, [face_id_of(request.face_id)]
+    else:
+        assert request.user_id is not None
+        own = await faces_of_user(gallery, collection, request.user_id)
+        searched, face_ids = {"SearchedUser": {"UserId": request.user_id}}, [face.face_id for face in own]
+    embeddings = await gallery.embeddings(collection, face_ids)
+    if not embeddings and request.face_id is not None:
+        raise RequestError("FACE_NOT_FOUND", f"The collection has no face with the id {request.face_id}")
+    matches = []
+    if embeddings:
+        probe = np.stack(list(embeddings.values())).sum(axis=0)
+        matches = await _matching_users(call, collection, probe, request, request.user_id)
+    return {**searched, "UserMatches": matches, "FaceModelVersion": model_version(collection)}
+
+
+async def search_users_by_image(call: AwsCall, request: SearchUsersByImageRequest) -> dict[str, Any]:
+    """Find the users that resemble the largest face of a photo."""
+    stages = call.service.stages
+    collection, details = await stages.gallery.collection(request.collection_id), detail_stages(stages, ())
+    examined, embedder = await largest_face(
+        call, collection, request.image, request.quality_filter, list(details.values())
+    )
+    answer: dict[str, Any] = {"UserMatches": [], "FaceModelVersion": model_version(collection)}
+    if not examined.asked:
+        return answer
+    probe = examined.readings[embedder.role][0]
+    answer["UserMatches"] = await _matching_users(call, collection, probe, request)
+    return answer | {"SearchedFace": {"FaceDetail": examined_detail(examined, 0, details)}}
+
+
+async def _matching_users(
+    call: AwsCall,
+    collection: Collection,
+    probe: NDArray[np.float32],
+    request: SearchUsersRequest | SearchUsersByImageRequest,
+    searched: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return the users that reach the request's threshold, best first, except the user `searched`."""
+    stages = call.service.stages
+    scale = stages.network(EMBEDDER.name, collection.kind.embedder).card.similarity_scale
+    threshold, count = request.user_match_threshold, request.max_users + 1
+    while True:
+        _, [hits] = await stages.gallery.find(collection.name, collection.kind.contract, [probe], count)
+        similar = [(scale.percent(hit.cosine), hit.subject) for hit in hits]
+        matches = [
+            (percent, subject)
+            for percent, subject in similar
+            if percent >= threshold and user_of(subject) and subject != searched
+        ]
+        # Faces without a user may come before users, so search for more.
+        if len(matches) >= request.max_users or len(hits) < count or similar[-1][0] < threshold:
+            break
+        count *= 4
+    call.audit.add(subject for _, subject in matches[: request.max_users])
+    count_match(bool(matches))
+    return [
+        {"Similarity": percent, "User": {"UserId": subject, "UserStatus": "ACTIVE"}}
+        for percent, subject in matches[: request.max_users]
+    ]

@@ -1,0 +1,111 @@
+"""CreateUser, ListUsers and DeleteUser."""
+
+import hashlib
+import secrets
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from api.contracts.rekognition.identities import FIRST_LONE, LAST_LONE, LONE_PREFIX, user_of
+from api.contracts.rekognition.operation import AwsCall
+from api.contracts.rekognition.paging import last_item, page_token
+from api.contracts.rekognition.requests import AwsModel, CollectionId
+from gallery.operations import Gallery
+from gallery.records import Collection, Reassignment, StoredFace
+from project.request_error import RequestError
+
+NewUserId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.\-:]{1,128}$")]
+UserId = Annotated[str, Field(min_length=1, max_length=512)]
+"""A user that may have been enrolled by another API, with any id of a subject."""
+RequestToken = Annotated[str, Field(pattern="^[a-zA-Z0-9_-]{1,64}$")]
+
+
+class CreateUserRequest(AwsModel):
+    """A user to create, without faces."""
+
+    collection_id: CollectionId
+    user_id: NewUserId
+    client_request_token: RequestToken | None = None
+
+
+class ListUsersRequest(AwsModel):
+    """A page of users."""
+
+    collection_id: CollectionId
+    max_results: int = Field(500, ge=1, le=500)
+    next_token: str | None = None
+
+
+class DeleteUserRequest(AwsModel):
+    """A user to delete."""
+
+    collection_id: CollectionId
+    user_id: UserId
+    client_request_token: RequestToken | None = None
+
+
+async def create_user(call: AwsCall, request: CreateUserRequest) -> dict[str, Any]:
+    """Create a user without faces. Repeating a request with the same token succeeds."""
+    if user_of(request.user_id) is None:
+        raise RequestError(
+            "INVALID_REQUEST", f"UserId: {LONE_PREFIX} and 32 hex digits stand for a face without a user"
+        )
+    call.audit.add([request.user_id])
+    token = request.client_request_token or secrets.token_hex()
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    await call.service.stages.gallery.create_subject(request.collection_id, request.user_id, digest)
+    return {}
+
+
+async def list_users(call: AwsCall, request: ListUsersRequest) -> dict[str, Any]:
+    """List a page of users in the order of their ids."""
+    gallery, most = call.service.stages.gallery, request.max_results
+    collection, after = await gallery.collection(request.collection_id), last_item(request.next_token)
+    users = dict.fromkeys(await _with_faces(gallery, collection, after, most + 1), "ACTIVE")
+    users |= {subject: "CREATED" for subject in await gallery.empty_subjects(collection) if subject > after}
+    page = sorted(users)[: most + 1]
+    listed = [{"UserId": user, "UserStatus": users[user]} for user in page[:most]]
+    return {"Users": listed} | ({"NextToken": page_token(page[most - 1])} if len(page) > most else {})
+
+
+async def _with_faces(gallery: Gallery, collection: Collection, after: str, limit: int) -> list[str]:
+    """Return the first `limit` users with faces whose ids follow `after`."""
+    found = list[str]()
+    while len(found) < limit:
+        # Subjects of faces without a user follow one another.
+        page = await gallery.subjects(collection, after, limit)
+        found += [subject.id for subject in page if user_of(subject.id)]
+        if len(page) < limit:
+            break
+        after = LAST_LONE if FIRST_LONE <= page[-1].id < LAST_LONE else page[-1].id
+    return found[:limit]
+
+
+async def delete_user(call: AwsCall, request: DeleteUserRequest) -> dict[str, Any]:
+    """Delete a user. Its faces stay in the collection, each without a user."""
+    gallery, user = call.service.stages.gallery, request.user_id
+    call.audit.add([user])
+    collection = await gallery.collection(request.collection_id)
+    faces = [face.face_id for face in await faces_of_user(gallery, collection, user)]
+    await gallery.reassign_faces(
+        collection.name, {face_id: Reassignment(user, f"{LONE_PREFIX}{face_id}") for face_id in faces}
+    )
+    await gallery.delete_empty_subjects(collection.name, [user])
+    return {}
+
+
+async def faces_of_user(gallery: Gallery, collection: Collection, user: str) -> list[StoredFace]:
+    """Return the stored faces of a user, which may have none.
+
+    Raises:
+        RequestError: ``SUBJECT_NOT_FOUND``.
+    """
+    try:
+        if user_of(user):
+            return list(await gallery.faces(collection, user))
+    except RequestError as refused:
+        if refused.code != "SUBJECT_NOT_FOUND":
+            raise
+    if user not in await gallery.empty_subjects(collection):
+        raise RequestError("SUBJECT_NOT_FOUND", "The collection has no user with this id")
+    return []

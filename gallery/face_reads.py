@@ -1,0 +1,102 @@
+"""The operations of the reader on single faces, and on subjects without faces."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery import single_faces
+from gallery.empty_subjects import empty_subjects
+from gallery.face_table import FaceTable
+from gallery.records import Collection, FaceHit, Hit, StoredFace, normalised, subject_key
+from gallery.snapshot import Snapshot
+from gallery.tables import one_of, rows
+
+Answer = TypeVar("Answer")
+
+
+class FaceReads(ABC):
+    """Part of `gallery.reader.Reader`."""
+
+    async def find_faces(
+        self, name: str, contract: str, probe: NDArray[np.float32], count: int, least: float
+    ) -> tuple[Collection, list[FaceHit]]:
+        """Return a collection, and its `count` most similar faces, best first. A subject can have several of them.
+
+        Args:
+            name, contract, probe, count: see `find`.
+            least: minimum cosine similarity.
+
+        Raises:
+            RequestError: as `find`.
+        """
+        collection, [hits] = await self.find(name, contract, [probe], count)
+        unit, near = normalised(probe, collection.kind.size), [hit for hit in hits if hit.cosine >= least]
+
+        async def ask(faces: FaceTable) -> list[FaceHit]:
+            return await single_faces.best_faces(await faces.latest(), unit, near, count) if near else []
+
+        return collection, [hit for hit in await self._read(collection, ask) if hit.cosine >= least]
+
+    async def faces_with_ids(self, collection: Collection, face_ids: Sequence[str]) -> list[StoredFace]:
+        """Return the faces with these ids that the collection contains, in any order.
+
+        Args:
+            face_ids: hex digits each.
+        """
+
+        async def ask(faces: FaceTable) -> list[StoredFace]:
+            return await single_faces.faces_with_ids(await faces.latest(), face_ids)
+
+        return await self._read(collection, ask)
+
+    async def faces_after(self, collection: Collection, after: str, limit: int) -> list[StoredFace]:
+        """Return the `limit` faces whose ids follow `after`, in the order of their ids.
+
+        Args:
+            after: 32 hex digits, or empty for the first page.
+        """
+
+        async def ask(faces: FaceTable) -> list[StoredFace]:
+            return await single_faces.faces_after(await faces.latest(), after, limit)
+
+        return await self._read(collection, ask)
+
+    async def empty_subjects(self, collection: Collection) -> list[str]:
+        """Return the subjects without faces, in any order."""
+        connection = (await self._latest()).connection
+
+        async def ask(faces: FaceTable) -> list[str]:
+            listed = {subject_key(subject): subject for subject in await empty_subjects(connection, collection.table)}
+            if not listed:
+                return []
+            found = await rows(await faces.latest(), one_of("subject_key", list(listed)), ["subject_key"])
+            present = {row["subject_key"] for row in found}
+            return [subject for key, subject in listed.items() if key not in present]
+
+        return await self._read(collection, ask)
+
+    async def embeddings(self, collection: Collection, face_ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Return the embeddings of the faces with these ids that the collection contains: float32 (size) of length 1.
+
+        Args:
+            face_ids: hex digits each.
+        """
+
+        async def ask(faces: FaceTable) -> dict[str, NDArray[np.float32]]:
+            return await single_faces.vectors_of_faces(await faces.latest(), face_ids, collection.kind.size)
+
+        return await self._read(collection, ask)
+
+    @abstractmethod
+    async def find(
+        self, name: str, contract: str, probes: Sequence[NDArray[np.float32]], count: int
+    ) -> tuple[Collection, list[list[Hit]]]: ...
+
+    @abstractmethod
+    async def _read(self, collection: Collection, ask: Callable[[FaceTable], Awaitable[Answer]]) -> Answer: ...
+
+    @abstractmethod
+    async def _latest(self, failed: FaceTable | None = None) -> Snapshot: ...

@@ -1,0 +1,35 @@
+"""Giving single faces to other subjects."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+from lancedb import AsyncTable
+
+from gallery import metadata
+from gallery.records import Reassignment, subject_key
+from gallery.tables import one_of
+
+
+async def faces_to_reassign(table: AsyncTable, wanted: Mapping[str, Reassignment]) -> pa.Table:
+    """Return the rows of the faces that are to be given to other subjects, with their present subjects.
+
+    Args:
+        wanted: by the id of a face. Faces that are unknown or belong to another subject than the present one are left
+            out.
+    """
+    found = await table.query().where(one_of("id", list(wanted)) if wanted else "false").to_arrow()
+    pairs = zip(found["id"].to_pylist(), found["subject"].to_pylist(), strict=True)
+    return found.filter(pa.array([wanted[face_id].present == subject for face_id, subject in pairs], pa.bool_()))
+
+
+async def reassign(table: AsyncTable, faces: pa.Table, wanted: Mapping[str, Reassignment], commit: int) -> None:
+    """Give `faces` to their new subjects in one commit."""
+    subjects = [wanted[face_id].new for face_id in faces["id"].to_pylist()]
+    columns = {"subject": subjects, "subject_key": list(map(subject_key, subjects)), "commit": [commit] * len(faces)}
+    # With the new commit number, readers read the faces again.
+    for name, values in columns.items():
+        place = faces.schema.get_field_index(name)
+        field = faces.schema.field(place)
+        faces = faces.set_column(place, field, pa.array(values, field.type))
+    faces = await metadata.reassigned(table, faces)
+    await table.merge_insert("id").when_matched_update_all().execute(faces)

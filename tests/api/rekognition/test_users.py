@@ -1,0 +1,152 @@
+"""Users, and the faces that are associated with them."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.rekognition.aws_client import AwsClient, image
+from tests.api.rekognition.test_collections_of_faces import STAFF, index, listed, pages
+
+UNKNOWN = "0" * 8 + "-0000-0000-0000-" + "0" * 12
+
+
+@pytest.fixture
+def staff(aws: AwsClient) -> AwsClient:
+    """A client of a service with the collection staff, with the users ada and bob."""
+    aws.call("CreateCollection", **STAFF)
+    for user in ("ada", "bob"):
+        aws.call("CreateUser", **STAFF, UserId=user)
+    return aws
+
+
+def associate(aws: AwsClient, user: str, *ids: str, **members: Any) -> Any:
+    return aws.call("AssociateFaces", **STAFF, UserId=user, FaceIds=list(ids), **members)
+
+
+def users(aws: AwsClient) -> dict[str, str]:
+    """All users with their statuses."""
+    [page] = pages(aws, "ListUsers", "Users", **STAFF)
+    return {user["UserId"]: user["UserStatus"] for user in page}
+
+
+def matches(aws: AwsClient, operation: str, **members: Any) -> list[str]:
+    """Ids of the users that a search finds, best first."""
+    return [match["User"]["UserId"] for match in aws.call(operation, **STAFF, **members)["UserMatches"]]
+
+
+def test_a_user_is_created_once_per_token_and_listed_in_pages(staff: AwsClient) -> None:
+    token = {"ClientRequestToken": "token-1"}
+    staff.call("CreateUser", **STAFF, UserId="carl", **token)
+    staff.call("CreateUser", **STAFF, UserId="carl", **token)
+    for members in ({}, {"ClientRequestToken": "token-2"}):
+        assert staff.refusal("CreateUser", **STAFF, UserId="carl", **members)[0] == "ConflictException"
+    for name in ("a b", "", "x" * 129, f"face:{'0' * 32}"):
+        assert staff.refusal("CreateUser", **STAFF, UserId=name)[0] == "InvalidParameterException"
+    index(staff, "anna dora")
+    associate(staff, "ada", index(staff, "bob")[0])
+    read = pages(staff, "ListUsers", "Users", **STAFF, MaxResults=2)
+    assert [[user["UserId"] for user in page] for page in read] == [["ada", "bob"], ["carl"]]
+    assert users(staff) == {"ada": "ACTIVE", "bob": "CREATED", "carl": "CREATED"}
+    assert staff.call("DescribeCollection", **STAFF)["UserCount"] == 3
+
+
+def test_users_on_both_sides_of_faces_without_a_user_are_listed(staff: AwsClient) -> None:
+    index(staff, "anna bob carl dora")
+    headers = {"Authorization": f"Bearer {staff.credentials.secret_key}"}
+    for subject in ("a", "face:", "face:z", "z"):
+        form: dict[str, Any] = {"data": {"subject": subject}, "files": {"photo": b"anna"}}
+        assert staff.keyed.ask("POST", "/v1/collections/staff/faces", headers, **form).status_code == 201
+    read = [user["UserId"] for page in pages(staff, "ListUsers", "Users", **STAFF, MaxResults=1) for user in page]
+    assert read == ["a", "ada", "bob", "face:", "face:z", "z"]
+
+
+def test_associated_faces_belong_to_the_user_in_every_api(staff: AwsClient) -> None:
+    [anna], [anne] = index(staff, "anna"), index(staff, "anne")
+    answer = associate(staff, "ada", anna, anne, anna)
+    assert answer == {
+        "AssociatedFaces": [{"FaceId": anna}, {"FaceId": anne}],
+        "UnsuccessfulFaceAssociations": [],
+        "UserStatus": "ACTIVE",
+    }
+    assert {face["FaceId"] for face in listed(staff, UserId="ada")} == {anna, anne}
+    headers = {"Authorization": f"Bearer {staff.credentials.secret_key}"}
+    searched = staff.keyed.ask("POST", "/v1/collections/staff/search", headers, files={"photo": b"anna"}).json()
+    assert [each["subject"] for each in searched["faces"][0]["candidates"]] == ["ada"]
+    # Indexing the photo again changes nothing, and the face is ignored when it is associated again.
+    assert index(staff, "anna") == [anna]
+    assert associate(staff, "ada", anna)["AssociatedFaces"] == []
+    assert len(listed(staff)) == 2
+
+
+def test_faces_that_cannot_be_associated_are_returned_with_the_reason(staff: AwsClient) -> None:
+    [anna], [anne], [bob] = index(staff, "anna"), index(staff, "anne"), index(staff, "bob")
+    associate(staff, "bob", bob)
+    associate(staff, "ada", anna)
+    [carl] = index(staff, "carl")
+    answer = associate(staff, "ada", anne, bob, carl, UNKNOWN)
+    assert answer["AssociatedFaces"] == [{"FaceId": anne}]
+    assert answer["UnsuccessfulFaceAssociations"] == [
+        {"FaceId": UNKNOWN, "Reasons": ["FACE_NOT_FOUND"]},
+        {"FaceId": bob, "Reasons": ["ASSOCIATED_TO_A_DIFFERENT_USER"], "UserId": "bob"},
+        {"FaceId": carl, "Reasons": ["LOW_MATCH_CONFIDENCE"]},
+    ]
+    assert associate(staff, "ada", carl, UserMatchThreshold=0)["AssociatedFaces"] == [{"FaceId": carl}]
+    refused = staff.refusal("AssociateFaces", **STAFF, UserId="nobody", FaceIds=[anna])
+    assert refused[0] == "ResourceNotFoundException"
+
+
+def test_disassociated_faces_stay_and_so_does_a_user_without_faces(staff: AwsClient) -> None:
+    [anna], [bob] = index(staff, "anna"), index(staff, "bob")
+    associate(staff, "ada", anna)
+    associate(staff, "bob", bob)
+    answer = staff.call("DisassociateFaces", **STAFF, UserId="ada", FaceIds=[anna, bob, UNKNOWN])
+    assert answer == {
+        "DisassociatedFaces": [{"FaceId": anna}],
+        "UnsuccessfulFaceDisassociations": [
+            {"FaceId": UNKNOWN, "Reasons": ["FACE_NOT_FOUND"]},
+            {"FaceId": bob, "Reasons": ["ASSOCIATED_TO_A_DIFFERENT_USER"], "UserId": "bob"},
+        ],
+        "UserStatus": "CREATED",
+    }
+    again = staff.call("DisassociateFaces", **STAFF, UserId="ada", FaceIds=[anna])
+    assert (again["DisassociatedFaces"], again["UnsuccessfulFaceDisassociations"]) == ([], [])
+    assert users(staff) == {"ada": "CREATED", "bob": "ACTIVE"}
+    assert listed(staff, FaceIds=[anna]) == [{"FaceId": anna}]
+    assert staff.call("DeleteFaces", **STAFF, FaceIds=[anna])["DeletedFaces"] == [anna]
+
+
+def test_a_deleted_user_leaves_its_faces(staff: AwsClient) -> None:
+    [anna] = index(staff, "anna")
+    associate(staff, "ada", anna)
+    for user in ("ada", "bob"):
+        assert staff.call("DeleteUser", **STAFF, UserId=user) == {}
+        assert staff.refusal("DeleteUser", **STAFF, UserId=user)[0] == "ResourceNotFoundException"
+    assert (users(staff), listed(staff)) == ({}, [{"FaceId": anna}])
+
+
+def test_users_are_found_by_their_faces_and_by_photos(staff: AwsClient) -> None:
+    [anna], [bob] = index(staff, "anna"), index(staff, "bob")
+    [lone] = index(staff, "anne", ExternalImageId="no-user")
+    associate(staff, "ada", anna)
+    associate(staff, "bob", bob)
+    assert matches(staff, "SearchUsers", FaceId=lone) == ["ada"]
+    assert matches(staff, "SearchUsers", UserId="bob") == []
+    assert matches(staff, "SearchUsers", UserId="bob", UserMatchThreshold=0) == ["ada"]
+    assert matches(staff, "SearchUsersByImage", Image=image("anne")) == ["ada"]
+    assert matches(staff, "SearchUsersByImage", Image=image("anna"), UserMatchThreshold=0, MaxUsers=1) == ["ada"]
+    answer = staff.call("SearchUsersByImage", **STAFF, Image=image("nobody"))
+    assert (answer["UserMatches"], "SearchedFace" in answer) == ([], False)
+    staff.call("CreateUser", **STAFF, UserId="carl")
+    assert matches(staff, "SearchUsers", UserId="carl") == []
+    for members in ({}, {"UserId": "ada", "FaceId": anna}):
+        assert staff.refusal("SearchUsers", **STAFF, **members)[0] == "InvalidParameterException"
+    for members in ({"UserId": "nobody"}, {"FaceId": UNKNOWN}):
+        assert staff.refusal("SearchUsers", **STAFF, **members)[0] == "ResourceNotFoundException"
+
+
+def test_users_are_found_behind_many_faces_without_a_user(staff: AwsClient) -> None:
+    [anna] = index(staff, "anna")
+    associate(staff, "ada", anna)
+    for number in range(9):
+        index(staff, f"anna-{number}")
+    assert matches(staff, "SearchUsersByImage", Image=image("anna"), MaxUsers=1) == ["ada"]

@@ -98,7 +98,8 @@ def re_embed_command(
     async def re_embed(enrolment: FolderEnrolment) -> None:
         client = enrolment.client
         role = await _new_role(client, old, new, embedder)
-        enrolled = await enrolment.enrolled_faces(old, [subject.id async for subject in client.subjects(old)])
+        metadata = {subject.id: subject.metadata async for subject in client.subjects(old, metadata=True)}
+        enrolled = await enrolment.enrolled_faces(old, list(metadata))
         plan = re_embed_plan(enrolled, found.photos)
         outcomes.extend(each for each in found.unusable if each.subject in enrolled)
         outcomes.extend(plan.lost)
@@ -112,8 +113,11 @@ def re_embed_command(
         there = await enrolment.subject_ids(new)
         for rules, photos in plan.photos.items():
             await enrolment.enrol(new, there, photos, rules, outcomes)
-        arrived = {subject.id async for subject in client.subjects(new)}
+        arrived = {subject.id: subject.metadata async for subject in client.subjects(new, metadata=True)}
         lost.extend(subject for subject in enrolled if subject not in arrived and subject not in plan.absent)
+        for subject, present in arrived.items():
+            if present is None and metadata.get(subject) is not None:
+                await client.set_metadata(new, subject, metadata[subject])
 
     run_and_report(re_embed, outcomes, report, url, api_key, parallel)
     if by_other_photos:

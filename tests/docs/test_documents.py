@@ -43,7 +43,7 @@ def photos(mindy: bytes, mindy_again: bytes, jerry: bytes, sample_photos: Path) 
     names = {
         mindy: ("face.jpg", "a.jpg", "ada1.jpg", "ada3.jpg", "one.jpg"),
         mindy_again: ("again.jpg", "b.jpg", "ada2.jpg", "somebody.jpg", "other.jpg", "people/mindy/1.jpg"),
-        jerry: ("bob.jpg", "people/jerry/1.jpg"),
+        jerry: ("bob.jpg", "c.jpg", "people/jerry/1.jpg"),
     }
     return {"data/photos": sample_photos, **{name: photo for photo, each in names.items() for name in each}}
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gallery.backup import backup
 from gallery.location import Location
 from gallery.metadata_format import MAX_BYTES, MAX_DEPTH, encoded, parsed
 from gallery.reader import Reader
@@ -27,7 +28,7 @@ from tests.gallery.sample_gallery import (
     versions,
     writing,
 )
-from tests.gallery.sample_transfers import content, exported, imported
+from tests.gallery.sample_transfers import content, exported, imported, silent
 
 LARGE = "x" * (MAX_BYTES - len('{"é":""}'.encode()))
 
@@ -130,12 +131,14 @@ async def test_a_rename_keeps_it_and_a_merge_keeps_that_of_the_target(writer: Wr
     assert await stored(reader, "Eve") == [None]
 
 
-async def test_exports_contain_it_and_an_import_keeps_that_of_known_subjects(
+async def test_copies_contain_it_and_an_import_keeps_that_of_known_subjects(
     location: Location, fresh: Location, writer: Writer, tmp_path: Path
 ) -> None:
     await enrol(writer, face("Ada"), face("Ada", source="2"), face("Bob"))
     for subject in ("Ada", "Bob"):
         await writer.set_metadata(NAME, subject, {"from": "file"})
+    await backup(location, Location(str(tmp_path / "copy")), silent)
+    assert await content(Location(str(tmp_path / "copy"))) == await content(location)
     [file] = await exported(location, tmp_path / "out")
     await imported(fresh, file)
     assert await content(fresh, ["subject", "metadata"]) == await content(location, ["subject", "metadata"])

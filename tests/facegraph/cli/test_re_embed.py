@@ -47,7 +47,7 @@ def test_photos_are_recognised_by_their_digests(tmp_path: Path) -> None:
 
 
 def test_a_collection_is_embedded_again_and_resumed(run: Run, people: People, staff: Client, folder: Path) -> None:
-    staff.enrol("staff", "anna", folder / "anna" / "1.jpg")
+    staff.enrol("staff", "anna", folder / "anna" / "1.jpg", metadata={"n": 1})
     staff.enrol("staff", "bob", b"bob-elsewhere")
     staff.enrol("staff", "carl", folder / "carl" / "dark.jpg", quality="report")
     staff.enrol("staff", "carl", folder / "carl" / "two.jpg", faces="all")
@@ -59,6 +59,7 @@ def test_a_collection_is_embedded_again_and_resumed(run: Run, people: People, st
     )
     assert labels(staff) == {"anna": ["1.jpg"], "bob": ["1.jpg"], "carl": ["dark.jpg", "two.jpg", "two.jpg"]}
     assert staff.collection("staff-2").embedder == "facenet"
+    assert [each.metadata for each in staff.subjects("staff-2", metadata=True)] == [{"n": 1}, None, None]
     people.detected.clear()
     assert run("gallery", "re-embed", folder, *NAMES)[1].startswith("0 enrolled, 4 already enrolled")
     assert people.detected == []

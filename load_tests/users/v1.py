@@ -8,12 +8,14 @@ from load_tests.users.service_user import CHANCE, ServiceUser, does, photos_in, 
 NAMED = "/v1/collections/[name]"
 SUBJECTS = 20
 """Maximum number of subjects that one user enrols from photos."""
+OTHERS = 5
+"""Photos that one photo is compared with in one request."""
 BATCH = 10
 """Embeddings enrolled in one request."""
 
 
 class PhotosUser(ServiceUser):
-    """Detects, embeds, verifies, and compares what it embedded."""
+    """Detects, embeds, verifies pairs and several photos, and compares what it embedded."""
 
     weight = 3
     tasks: Any = {  # noqa: RUF012
@@ -25,6 +27,11 @@ class PhotosUser(ServiceUser):
     def verify(self) -> None:
         params = {"liveness": "report", "metric": CHANCE.choice(("cosine", "euclidean"))}
         self.ask("POST", "/v1/verify", params=params, files=photos_in("photo1", "photo2")(self))
+
+    @does(1, "compare")
+    def verify_many(self) -> None:
+        files = [("reference", self.photo().file), *(("photo", self.photo().file) for _ in range(OTHERS))]
+        self.ask("POST", "/v1/verify/many", files=files)
 
     @does(2, "embed", "compare")
     def compare(self) -> None:
@@ -57,6 +64,15 @@ class GalleryUser(ServiceUser):
         if found := self._own_embedding():
             self._ask("POST", "/search/embedding", json={"embedding": found, "top_k": 3})
 
+    @does(2, "search")
+    def verify(self) -> None:
+        # Enrolled here, because an earlier enrolment may have failed.
+        if self._enrol("person-0"):
+            form: dict[str, Any] = {"data": {"subject": "person-0"}, "files": {"photo": self.photo().file}}
+            self._ask("POST", "/verify", **form)
+            if found := self._own_embedding():
+                self._ask("POST", "/verify/embedding", json={"subject": "person-0", "embedding": found})
+
     @does(3, "enrol")
     def enrol(self) -> None:
         self._enrol(f"person-{CHANCE.randrange(SUBJECTS)}")
@@ -73,6 +89,15 @@ class GalleryUser(ServiceUser):
     def describe(self) -> None:
         self._ask("GET")
         self._ask("GET", "/subjects", params={"limit": "100"})
+
+    @does(1, "manage")
+    def rename(self) -> None:
+        # New ids: enrolling a photo under a former id does not bring its subject back.
+        former, new = f"guest-{uuid4().hex}", f"guest-{uuid4().hex}"
+        if self._enrol(former) and self._enrol("person-0"):
+            self._ask("PATCH", f"/subjects/{former}", "/subjects/[id]", json={"metadata": {"visits": 1}})
+            if self._ask("POST", "/subjects/rename", json={"subject": former, "new": new}):
+                self._ask("POST", "/subjects/merge", json={"subjects": [new], "into": "person-0"})
 
     @does(2, "manage")
     def leave(self) -> None:

@@ -87,10 +87,7 @@ class LiveRoster:
         self._removals = RemovalFeed(self._connection, self._name, commit)
         # For the time of the newest removal.
         await self._removals.read()
-        roster = await asyncio.to_thread(lambda: Roster.of(summary(faces)))
-        # Grouping takes several times the memory of the result.
-        pa.default_memory_pool().release_unused()
-        return roster, commit
+        return await asyncio.to_thread(_grouped, faces), commit
 
     async def _updated(self, table: AsyncTable) -> tuple[Roster, int] | None:
         """Return the changed roster and the newest commit. None if reading all faces is faster, or necessary."""
@@ -115,6 +112,13 @@ async def _recounted(table: AsyncTable, roster: Roster, subjects: pa.Array | pa.
     where = one_of("subject_key", [subject_key(subject) for subject in subjects.to_pylist()])
     found = summary(await table.query().where(where).select(["subject", "created"]).to_arrow())
     return await asyncio.to_thread(roster.changed, pa.table({"subject": subjects}).join(found, "subject"))
+
+
+def _grouped(faces: pa.Table) -> Roster:
+    roster = Roster.of(summary(faces))
+    # Grouping takes several times the memory of the result.
+    pa.default_memory_pool().release_unused()
+    return roster
 
 
 def _newest(faces: pa.Table, before: int) -> int:

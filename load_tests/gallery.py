@@ -1,4 +1,4 @@
-"""`python -m load_tests.gallery`: searches and enrolments in a large gallery over HTTP (docs/performance.md).
+"""`python -m load_tests.gallery`: searches, enrolments and lists in a large gallery over HTTP (docs/performance.md).
 
 With one photo per person, embeddings are random directions, the hardest case for an index, because no two are close.
 """
@@ -101,9 +101,9 @@ def main(
         Path | None, typer.Option(help="Folder that keeps the filled gallery, so that later runs need not import it.")
     ] = None,
 ) -> None:
-    """Enrol and search, print the results, and write them to data/bench."""
+    """Enrol, search and list, print the results, and write them to data/bench."""
     figures: dict[str, float] = {}
-    by_json, alone, together, product, single = (Timing() for _ in range(5))
+    by_json, alone, together, product, single, listing, counting = (Timing() for _ in range(7))
     with running_service(config) as service, httpx.Client(base_url=service.address, trust_env=False) as http:
         client, empty = GalleryClient(http, "json", embedder), reader_bytes(service)[0]
         size = int(client.kind["size"])
@@ -136,8 +136,13 @@ def main(
         memory = reader_bytes(service)
         subjects = [f"single-{time.time_ns()}-{number}" for number in range(SINGLES)]
         single.run(lambda n: client.enrol([(subjects[n], probes[n % searches])]), range(SINGLES))
+        start = time.perf_counter()
+        client.list_subjects("")
+        figures["seconds of the first list"] = time.perf_counter() - start
         for subject in subjects:
             client.delete(subject)
+            listing.run(client.list_subjects, [subject])
+            counting.run(lambda _: client.count(), [subject])
     rows = exact_rows(enrolled, probes)
     right = np.equal(found, [subject_of(row, photos) for row in rows])
     figures |= {f"recall@1, {kind}": float(right[number :: len(PROBES)].mean()) for number, kind in enumerate(PROBES)}
@@ -148,7 +153,7 @@ def main(
     figures["readers"] = len(memory)
     figures["bytes of readers per number"] = (sum(memory) - empty * len(memory)) / enrolled.size
     timings = {"search, 1 client": alone, f"search, {CLIENTS} clients": together, "numpy's exact product": product}
-    timings["enrolling one more"] = single
+    timings |= {"enrolling one more": single, "listing 100 subjects after a deletion": listing, "counting": counting}
     made = table(f"{len(enrolled)} faces of {size} numbers, {photos} per person", "p50 ms", "p95 ms", "per second")
     for what, timing in timings.items():
         made.add_row(what, *(f"{number:.1f}" for number in timing.figures.values()))

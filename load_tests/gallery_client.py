@@ -1,4 +1,4 @@
-"""Enrols and searches embeddings in one collection over HTTP."""
+"""Enrols, searches and lists embeddings in one collection over HTTP."""
 
 import json
 from collections.abc import Iterable
@@ -35,6 +35,14 @@ class GalleryClient:
     def delete(self, subject: str) -> None:
         """Delete a subject."""
         self._http.delete(f"{self._path}/subjects/{subject}").raise_for_status()
+
+    def list_subjects(self, after: str) -> None:
+        """List 100 subjects."""
+        self._http.get(f"{self._path}/subjects", params={"after": after, "limit": 100}).raise_for_status()
+
+    def count(self) -> None:
+        """Count the faces and subjects."""
+        self._http.get(self._path).raise_for_status()
 
     def search_body(self, probe: NDArray[np.float32]) -> bytes:
         """Return the body of a search, so that encoding it is not measured."""

@@ -9,6 +9,7 @@ import pytest
 
 from gallery.backup import backup
 from gallery.location import Location
+from gallery.metadata import COLUMN
 from gallery.metadata_format import MAX_BYTES, MAX_DEPTH, encoded, parsed
 from gallery.reader import Reader
 from gallery.writer import Writer
@@ -105,6 +106,18 @@ async def test_an_enrolment_sets_it_in_the_same_commit(location: Location, write
     assert await enrolled("4", replace=True, metadata={"Ada": {"n": 4}}) == ["already"]
     assert await stored(reader, "Ada") == [{"n": 4}]
     assert await refusal(enrolled("5", metadata={"Ada": {"n": np.inf}})) == "INVALID_METADATA"
+
+
+async def test_an_interrupted_first_use_leaves_no_metadata(location: Location, reader: Reader) -> None:
+    """The column is added in a commit of its own."""
+    async with writing(location) as writer:
+        await enrol(writer, face("Ada"))
+    await (await table_of(location)).add_columns(COLUMN)
+    assert await stored(reader, "Ada") == [None]
+    async with writing(location) as writer:
+        assert await enrol(writer, face("Ada"), face("Bob")) == ["already", "enrolled"]
+        await writer.set_metadata(NAME, "Ada", {"n": 1})
+    assert await stored(reader, "Ada", "Bob") == [{"n": 1}, None]
 
 
 async def test_it_goes_with_the_last_face_and_is_erased(location: Location, writer: Writer, reader: Reader) -> None:

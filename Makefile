@@ -50,7 +50,7 @@ photos: install
 browser: install
 	$(BIN)/python -m tests.browser
 
-# For the tests of the Rekognition API: boto3 and the AWS command line, in environments of their own.
+# For the tests of the Rekognition API: AWS's clients, each in an environment of its own.
 aws-clients: install
 	$(BIN)/python -m tests.aws_clients
 
@@ -59,11 +59,7 @@ bench: photos
 	$(BIN)/python -m load_tests.gallery
 
 # The networks in every engine that is installed, on a GPU if there is one. Options: python -m load_tests.gpu --help
-gpu-# For the tests of the Rekognition API: boto3 and the AWS command line, in environments of their own.
-aws-clients: install
-	$(BIN)/python -m tests.aws_clients
-
-bench: photos
+gpu-bench: photos
 	$(BIN)/python -m load_tests.gpu
 
 lock: install

@@ -6,14 +6,21 @@ from pydantic import Field
 
 from models.sources import Strict
 
+STATED = (80, 90, 95, 99)
+"""Similarities at which a card states the false match rate."""
+SLOPE = 20.0
+"""Slope for embedders that were not measured; those that were have 13 to 24."""
+_ROUNDING = 6e-6
+"""A little more than rounding can add to a similarity."""
+
 
 class SimilarityScale(Strict):
     """A logistic function of the cosine similarity, scaled so that equal embeddings are 100.
 
     Attributes:
-        midpoint: cosine similarity at which it is about 50.
+        midpoint: cosine similarity at which it is 50.
         slope: its steepness.
-        fmr: measured false match rate at 80, 90, 95 and 99. None if not measured.
+        fmr: false match rates at `STATED`. None if not measured.
         measured_on: the pairs of the measurement.
     """
 
@@ -29,10 +36,10 @@ class SimilarityScale(Strict):
 
     def cosine(self, percent: float) -> float:
         """Return the smallest cosine similarity whose `percent` is at least that, or a little less."""
-        if percent <= 0:
+        if percent <= _ROUNDING:
             return -1.0
-        odds = 100 * (1 + self._odds(1.0)) / percent - 1
-        return self.midpoint - math.log(odds) / self.slope - ROUNDING
+        odds = 100 * (1 + self._odds(1.0)) / (percent - _ROUNDING) - 1
+        return max(self.midpoint - math.log(odds) / self.slope, -1.0)
 
     def _odds(self, cosine: float) -> float:
         return math.exp(-self.slope * (cosine - self.midpoint))
@@ -41,9 +48,3 @@ class SimilarityScale(Strict):
 def assumed_scale(threshold: float) -> SimilarityScale:
     """Return a scale for an embedder whose error rates were not measured: 80 at its `threshold`."""
     return SimilarityScale(midpoint=threshold - math.log(4) / SLOPE, slope=SLOPE)
-
-
-ROUNDING = 0.01
-"""Cosine similarity by which `SimilarityScale.cosine` allows for rounded percentages."""
-SLOPE = 14.0
-"""Slope for embedders that were not measured, as that of those that were."""

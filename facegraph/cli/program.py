@@ -42,7 +42,7 @@ def program() -> LazyGroup:
     models = root.group("models", "Fetch, export, check and measure models.")
     models.add("models", "pull", "list", "verify")
     models.add("evaluation", "evaluate", "calibrate")
-    for name in ("recall", "ranges", "fuse", "gate"):
+    for name in ("recall", "ranges", "fuse", "gate", "scale"):
         models.add(name, name)
     gallery = root.group("gallery", "Enrol and find people; export, back up, restore and clean the gallery.")
     gallery.add("enrol", "enrol", panel=ONLINE)

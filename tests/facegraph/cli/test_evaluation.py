@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from evaluation import similarity
 from facegraph.cli.options import DEFAULT_CONFIG
 from models.catalogue import card
 from tests.facegraph.cli import Run
@@ -125,3 +126,17 @@ def test_liveness_is_calibrated_and_evaluated(
     assert "AUC 0.5000 (0.5000 to 0.5000) all attacks\n" in out
     rates = {each["name"]: each for each in found["liveness"]["rates"]}
     assert (rates["card"]["acer"], rates["calibrated"]["bpcer"]["value"]) == (0.5, bpcer)
+
+
+def test_a_scale_of_similarities_is_printed_for_the_card(
+    run: Run, people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("models", "scale", "mobilefacenet", "--photos", people)
+    assert "9 impostor pairs are too few" in run(*words)[2]
+    monkeypatch.setattr(similarity, "ANCHORS", {80: 0.5, 99: 0.4})
+    status, out, _ = run(*words)
+    assert status == 0
+    assert re.match(
+        r"\[similarity\]\nmidpoint = [\d.-]+\nslope = [\d.]+\nfmr = \[.*\]\nmeasured_on = \"9 impostor", out
+    )
+    assert run("models", "scale", "mtcnn", "--photos", people)[2] == "error mtcnn is not an embedder\n"

@@ -102,13 +102,14 @@ class GalleryReader:
 
     Args:
         location: where the gallery is stored.
-        exact_mb: memory for embeddings that are searched exactly, in MiB.
+        exact_mb: memory for exact search, in MiB.
+        threads: threads of an exact search.
     """
 
-    async def __init__(self, location: Location, exact_mb: int) -> None:  # type: ignore[misc]
+    async def __init__(self, location: Location, exact_mb: int, threads: int = 1) -> None:  # type: ignore[misc]
         from gallery.reader import Reader
 
-        self._reader = Reader(location, exact_mb)
+        self._reader = Reader(location, exact_mb, threads)
         self._unreadable: list[str] = []
         self._metrics = GalleryMetrics()
         self._usage = Usage(time.process_time, workers=1)
@@ -163,5 +164,5 @@ def bind_gallery(args: GalleryArgs) -> tuple[Application, Application]:
     reader = placed(GalleryReader, args.reader_cpus, args.reader_threads)
     return (
         writer.bind(location, args.index_rows, args.optimise_s, args.clean_s),
-        reader.bind(location, args.exact_mb),
+        reader.bind(location, args.exact_mb, args.reader_threads),
     )

@@ -19,7 +19,7 @@ from lancedb import AsyncConnection, AsyncTable
 
 from gallery.disk import LOCK, SERVICE_LOCK, sync_tree
 from gallery.empty_subjects import copy_empty, empty_table_of
-from gallery.location import Location
+from gallery.location import MIRRORS, Location
 from gallery.records import Collection
 from gallery.tables import REGISTRY, REGISTRY_SCHEMA, collection_of
 from gallery.transfer import Report, TransferError, batches, collections_at, first_line, read_one_version
@@ -88,7 +88,7 @@ async def restore(
             if writer.collections or not set(await _tables(target)) <= copied:
                 raise TransferError(f"the gallery at {target.uri} is not empty")
             return await _copy(source, target, report), None
-        left = {path.name for path in folder.iterdir()} - {LOCK, SERVICE_LOCK, f"{REGISTRY}.lance"}
+        left = {path.name for path in folder.iterdir()} - {LOCK, SERVICE_LOCK, MIRRORS, f"{REGISTRY}.lance"}
         empty = not writer.collections and not left
         if not (empty or replace):
             raise TransferError(f"the gallery at {folder} is not empty; use --replace to move it aside")

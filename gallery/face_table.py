@@ -1,6 +1,7 @@
 """One table of faces, as a reader sees it."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from gallery.live_roster import LiveRoster
 from gallery.mirror import Mirror, clipped
+from gallery.mirror_files import face_bytes
+from gallery.probe_queue import ProbeQueue
 from gallery.records import Hit
 from gallery.removals import RemovalFeed
 
@@ -28,7 +31,9 @@ class FaceTable:
 
     Attributes:
         roster: the subjects in memory.
-        mirror: the embeddings in memory; None before the first exact search, and if they need too much memory.
+        mirror: a copy of the embeddings on this node; None before the first exact search, and if it needs too much
+            memory.
+        queue: probes waiting for an exact search.
         searched: time of the last exact search, by the monotonic clock.
         damaged: whether the last operation failed. `check` resets it.
     """
@@ -36,6 +41,7 @@ class FaceTable:
     def __init__(self, connection: AsyncConnection, table: str, size: int) -> None:
         self.roster = LiveRoster(connection, table)
         self.mirror: Mirror | None = None
+        self.queue = ProbeQueue()
         self.searched = 0.0
         self.damaged = False
         self._connection = connection
@@ -67,18 +73,35 @@ class FaceTable:
                 pass
             self.damaged = False
 
-    async def refresh(self, most_bytes: int) -> Mirror | None:
-        """Return the mirror at the latest version, or None if it would need more than `most_bytes`."""
+    async def refresh(self, most_bytes: int, mirrors: Path, threads: int) -> Mirror | None:
+        """Return the mirror at the latest version, or None if it would need more than `most_bytes`.
+
+        Args:
+            mirrors: folder for the files of mirrors.
+            threads: threads of a search.
+        """
         mirror = self.mirror
         if mirror is None:
-            if await (await self.latest()).count_rows() * self._size * 4 > most_bytes:
+            if await (await self.latest()).count_rows() * face_bytes(self._size) > most_bytes:
                 return None
+            table = await self._connection.open_table(self._name)
             removals = RemovalFeed(self._connection, self._name)
-            mirror = Mirror(await self._connection.open_table(self._name), self._size, removals)
+            mirror = self.mirror = Mirror(table, self._size, mirrors / self._name, threads, removals)
         await mirror.refresh()
         self.searched = time.monotonic()
-        self.mirror = mirror if mirror.bytes <= most_bytes else None
+        if mirror.bytes > most_bytes:
+            self.drop_mirror()
         return self.mirror
+
+    def has_mirror(self, mirrors: Path) -> bool:
+        """Whether there is a mirror, or files of one from an earlier process."""
+        return self.mirror is not None or (mirrors / self._name).is_dir()
+
+    def drop_mirror(self) -> None:
+        """Free the memory and the files of the mirror."""
+        if self.mirror is not None:
+            self.mirror.remove()
+            self.mirror = None
 
     async def search_index(self, probe: NDArray[np.float32], count: int) -> list[Hit]:
         """Return the `count` most similar subjects, best first, without using the mirror.

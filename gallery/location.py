@@ -1,12 +1,19 @@
 """The location of a gallery: a folder or an object store."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from project.root import ROOT
+
 if TYPE_CHECKING:
     from lancedb import AsyncConnection
+
+
+MIRRORS = "mirrors"
+"""Folder with the files of readers' mirrors, in a gallery's folder."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,13 @@ class Location:
     def folder(self) -> Path | None:
         """The folder, or None for an object store."""
         return None if "://" in self.uri else Path(self.uri)
+
+    @property
+    def mirrors(self) -> Path:
+        """Folder on this node with the files of readers' mirrors, one folder per table."""
+        if self.folder is not None:
+            return self.folder / MIRRORS
+        return ROOT / "data" / MIRRORS / hashlib.sha256(self.uri.encode()).hexdigest()[:32]
 
     async def connect(self) -> "AsyncConnection":
         """Open a new connection."""

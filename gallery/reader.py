@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from gallery.exact_search import ExactSearch, Tables
 from gallery.face_reads import FaceReads
 from gallery.face_table import FaceTable
 from gallery.location import Location
 from gallery.metadata import described, is_kept, of_subjects
 from gallery.metadata_format import decoded
-from gallery.mirror import Mirror, clipped
+from gallery.mirror import clipped
 from gallery.records import (
     Collection,
     Hit,
@@ -54,14 +55,13 @@ class Reader(FaceReads):
 
     Args:
         location: where the gallery is stored. It need not exist yet.
-        exact_mb: memory for embeddings that are searched exactly, in MiB. A larger collection is searched with its
-            index.
+        exact_mb: memory for exact search, in MiB. A larger collection is searched with its index.
+        threads: threads of an exact search.
     """
 
-    def __init__(self, location: Location, exact_mb: int) -> None:
+    def __init__(self, location: Location, exact_mb: int, threads: int = 1) -> None:
         self._location = location
-        self._exact_bytes = exact_mb * 2**20
-        self._searching = asyncio.Lock()
+        self._exact = ExactSearch(location, exact_mb, threads)
         self._following = asyncio.Lock()
         self._snapshot: Snapshot | None = None
 
@@ -90,10 +90,15 @@ class Reader(FaceReads):
         Raises:
             Exception: the registry cannot be read.
         """
+
+        async def check(faces: FaceTable) -> None:
+            await faces.check()
+            await self._exact.follow(faces, self._tables)
+
         names = []
         for collection in await self.collections():
             try:
-                await self._read(collection, FaceTable.check)
+                await self._read(collection, check)
             except RequestError as refused:
                 if refused.code == "COLLECTION_UNREADABLE":
                     names.append(collection.name)
@@ -234,12 +239,8 @@ class Reader(FaceReads):
 
         async def ask(faces: FaceTable) -> list[list[Hit]]:
             table = await faces.latest()
-            # One search at a time: a replica has one CPU, and the mirror must not change during a search.
-            async with self._searching:
-                mirror = await self._mirror(faces)
-                if mirror is not None:
-                    hits = [mirror.best(probe, count) for probe in unit]
-            if mirror is None:
+            hits = await self._exact.find(faces, self._tables, unit, count)
+            if hits is None:
                 hits = [await faces.search_index(probe, count) for probe in unit]
             return await described(table, hits)
 
@@ -254,21 +255,9 @@ class Reader(FaceReads):
             raise contract_mismatch(collection)
         return collection, [normalised(probe, collection.kind.size) for probe in probes]
 
-    async def _mirror(self, faces: FaceTable) -> Mirror | None:
-        """Return the mirror of `faces` at the latest version, or None if it needs too much memory.
-
-        Drops other mirrors to make room, least recently used first.
-        """
-        mirror = await faces.refresh(self._exact_bytes)
-        if mirror is None or self._snapshot is None:
-            return mirror
-        others = [each for each in self._snapshot.faces.values() if each.mirror and each is not faces]
-        room = self._exact_bytes - mirror.bytes - sum(each.mirrored_bytes for each in others)
-        for each in sorted(others, key=lambda each: each.searched):
-            if room < 0:
-                room += each.mirrored_bytes
-                each.mirror = None
-        return mirror
+    @property
+    def _tables(self) -> Tables:
+        return self._snapshot.faces if self._snapshot else {}
 
     async def _roster(self, faces: FaceTable) -> Roster:
         roster = await faces.roster.latest()
@@ -277,9 +266,8 @@ class Reader(FaceReads):
 
     def _forget_rosters(self, asked: FaceTable) -> None:
         """Keep the roster of `asked`, and of the other tables those used last, up to `ROSTER_BYTES`."""
-        tables = self._snapshot.faces.values() if self._snapshot else ()
         room = ROSTER_BYTES - asked.roster.bytes
-        for each in sorted(tables, key=lambda each: each.roster.asked, reverse=True):
+        for each in sorted(self._tables.values(), key=lambda each: each.roster.asked, reverse=True):
             if each is not asked:
                 room -= each.roster.bytes
                 if room < 0:
@@ -316,16 +304,19 @@ class Reader(FaceReads):
     async def _latest(self, failed: FaceTable | None = None) -> Snapshot:
         """Return the gallery's latest version. Reopen it if that fails, or to replace the table that `failed`."""
         async with self._following:
-            open_tables = self._snapshot.faces if self._snapshot else {}
             if self._snapshot is not None and failed is None:
                 try:
-                    self._snapshot = await self._snapshot.latest()
-                    return self._snapshot
+                    return self._follow(await self._snapshot.latest())
                 except UNREADABLE as error:
                     logger.warning("gallery: reopening it after %r", error)
-            kept = {name: table for name, table in open_tables.items() if table is not failed}
-            self._snapshot = await Snapshot.open(self._location, kept)
-            return self._snapshot
+            kept = {name: table for name, table in self._tables.items() if table is not failed}
+            return self._follow(await Snapshot.open(self._location, kept))
+
+    def _follow(self, snapshot: Snapshot) -> Snapshot:
+        if snapshot is not self._snapshot:
+            self._snapshot = snapshot
+            self._exact.remove_dropped(snapshot.faces)
+        return snapshot
 
 
 def _table_of(snapshot: Snapshot, collection: Collection) -> FaceTable:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
+from gallery import mirror_folder
 from gallery.empty_subjects import drop_empty
 from gallery.location import Location
 from gallery.locks import CollectionLocks
@@ -217,6 +218,7 @@ class Registry:
         await self._connection.drop_table(collection.table, ignore_missing=True)
         await drop_log(self._connection, collection.table)
         await drop_empty(self._connection, collection.table)
+        mirror_folder.remove(self._location.mirrors / collection.table)
         escaped = collection.name.replace("'", "''")
         await self.table.delete(f"name = '{escaped}'")
         self._open.pop(collection.name, None)

@@ -29,7 +29,8 @@ class GalleryArgs(EnvironmentSettings):
     exact_mb: int = Field(
         256,
         ge=0,
-        description="Memory of a reader for exact search, in MiB of embeddings. Larger collections use the index.",
+        description="Memory of a node for exact search, in MiB. A face takes a byte per number of its embedding, and "
+        "four more. Larger collections use the index.",
     )
     index_rows: int = Field(120_000, gt=0, description="Minimum number of faces for a vector index.")
     optimise_s: float = Field(20, gt=0, description="Seconds between merges of small files.")

@@ -15,6 +15,7 @@ from gallery.empty_subjects import open_empty
 from gallery.location import Location
 from gallery.locks import CollectionLocks, repeated
 from gallery.metadata_format import encoded
+from gallery.mirror import erase_from_mirror
 from gallery.records import Collection, EmbeddingKind, Enrolled, Metadata, NewFace, subject_key
 from gallery.recovery import recover
 from gallery.registry import OpenCollection, Registry
@@ -301,6 +302,7 @@ class Writer(SubjectChanges):
             return 0
         removals = opened.removals
         freed = await maintenance.clean(opened.table, opened.locks, self._index_rows, self._location)
+        await erase_from_mirror(self._registry.connection, opened.table.name, self._location.mirrors)
         async with opened.locks.changing(removes=True):
             await erase_log(self._registry.connection, opened.table.name)
             if empty := await open_empty(self._registry.connection, opened.table.name):

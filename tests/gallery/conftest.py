@@ -3,9 +3,9 @@
 import weakref
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from lancedb import AsyncTable
 
 import gallery.face_table
 import gallery.maintenance
@@ -14,7 +14,6 @@ from gallery import transfer
 from gallery.location import Location
 from gallery.mirror import Mirror
 from gallery.reader import Reader
-from gallery.removals import RemovalFeed
 from gallery.writer import Writer
 from tests.gallery.sample_gallery import writing
 
@@ -55,8 +54,8 @@ def mirrors(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Mirror]]:
     """References to every mirror that a reader creates."""
     created: list[weakref.ref[Mirror]] = []
 
-    def noted(table: AsyncTable, size: int, removals: RemovalFeed) -> Mirror:
-        mirror = Mirror(table, size, removals)
+    def noted(*args: Any) -> Mirror:
+        mirror = Mirror(*args)
         created.append(weakref.ref(mirror))
         return mirror
 

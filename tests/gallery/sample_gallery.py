@@ -11,6 +11,7 @@ from lancedb import AsyncTable
 from numpy.typing import NDArray
 
 from gallery.location import Location
+from gallery.mirror import Mirror
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, Hit, NewFace, StoredFace
 from gallery.writer import Writer
@@ -146,3 +147,15 @@ async def table_of(location: Location, name: str = NAME) -> AsyncTable:
 async def versions(location: Location) -> int:
     """Number of versions of the collection."""
     return await (await table_of(location)).version()
+
+
+async def mirror_of(location: Location) -> Mirror:
+    """A new mirror of the collection, not yet refreshed."""
+    table = await table_of(location)
+    return Mirror(table, SIZE, location.mirrors / table.name)
+
+
+def best(mirror: Mirror, probes: Sequence[Vector], count: int) -> list[list[Hit]]:
+    hits = mirror.best(np.array(probes), count)
+    assert hits is not None
+    return hits

@@ -19,7 +19,6 @@ import gallery.maintenance
 import gallery.roster
 import gallery.writer
 from gallery.location import Location
-from gallery.mirror import Mirror
 from gallery.reader import Reader
 from gallery.records import NewFace, Subject, normalised, subject_key
 from gallery.subject_ids import look_of
@@ -28,13 +27,14 @@ from tests.gallery.sample_gallery import (
     KIND,
     NAME,
     SIZE,
+    best,
     brute_force,
     enrol,
     face,
     listed,
+    mirror_of,
     refusal,
     search,
-    table_of,
     vectors,
     versions,
 )
@@ -67,7 +67,7 @@ class Changes(RuleBasedStateMachine):
         self.writer = self.run(Writer.open(self.location))
         self.collection = self.run(self.writer.create(NAME, KIND, None))
         self.readers = [Reader(self.location, 8), Reader(self.location, 0)]
-        self.mirror = Mirror(self.run(table_of(self.location)), SIZE)
+        self.mirror = self.run(mirror_of(self.location))
 
     def run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         return self.loop.run(work)
@@ -214,10 +214,10 @@ class Changes(RuleBasedStateMachine):
     def searches_find_what_brute_force_finds(self) -> None:
         probes = [*vectors(2, seed=1), *[each.embedding for each in list(self.faces.values())[-1:]]]
         self.run(self.mirror.refresh())
-        assert (len(self.mirror), self.mirror.bytes) == (len(self.faces), len(self.faces) * SIZE * 4)
+        assert self.mirror.faces == len(self.faces)
         for count in (1, 3, 100):
             found = [self.run(search(reader, probes, count)) for reader in self.readers]
-            found.append([self.mirror.best(normalised(probe, SIZE), count) for probe in probes])
+            found.append(best(self.mirror, [normalised(probe, SIZE) for probe in probes], count))
             for each in found:
                 for probe, hits in zip(probes, each, strict=True):
                     wanted = brute_force(self.faces.values(), probe, count)

@@ -1,7 +1,11 @@
-"""The embeddings in memory after unusual changes of their table. `test_changes` covers the usual ones."""
+"""Mirrors after unusual changes of their table, and their files. `test_changes` covers the usual changes."""
 
+import asyncio
+import os
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -9,45 +13,117 @@ import pyarrow as pa
 import pytest
 from lancedb.query import AsyncQuery
 
+import gallery.mirror
+import gallery.mirror_files
+from gallery.code_scan import candidates
 from gallery.location import Location
+from gallery.mapped_column import MappedColumn, MirrorFileError
 from gallery.mirror import Mirror, clipped
+from gallery.reader import Reader
 from gallery.writer import Writer
-from tests.gallery.sample_gallery import NAME, SIZE, enrol, face, people, table_of
+from tests.fakes import serve_log
+from tests.gallery.sample_gallery import (
+    NAME,
+    best,
+    enrol,
+    face,
+    found,
+    mirror_of,
+    people,
+    search,
+    table_of,
+    vectors,
+    writing,
+)
 
 
-async def test_it_reads_only_new_rows(location: Location, monkeypatch: pytest.MonkeyPatch, writer: Writer) -> None:
+def subjects(mirror: Mirror) -> set[str]:
+    """All subjects in a mirror."""
+    return {hit.subject for hit in best(mirror, [*vectors(1)], 99)[0]}
+
+
+def files(location: Location) -> bytes:
+    """Everything in the files of mirrors."""
+    return b"".join(path.read_bytes() for path in location.mirrors.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def queries(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Filters of queries."""
     where = Mock(side_effect=AsyncQuery.where)
-    table = await table_of(location)
-    mirror = Mirror(table, SIZE)
+    monkeypatch.setattr(AsyncQuery, "where", lambda query, condition: where(query, condition))
+    return where
+
+
+async def test_it_reads_only_new_rows(location: Location, queries: Mock, writer: Writer) -> None:
+    mirror = await mirror_of(location)
     await enrol(writer, *people(3))
     await mirror.refresh()
-    last = max(row["commit"] for row in await table.query().select(["commit"]).to_list())
+    last = max(row["commit"] for row in await (await table_of(location)).query().select(["commit"]).to_list())
     await enrol(writer, face("new"))
-    monkeypatch.setattr(AsyncQuery, "where", lambda query, condition: where(query, condition))
+    queries.reset_mock()
     await mirror.refresh()
     await mirror.refresh()
-    assert [call.args[1] for call in where.call_args_list] == [f"commit > {last}"]
-    assert len(mirror) == 4
+    assert [call.args[1] for call in queries.call_args_list] == [f"commit > {last}"]
+    assert mirror.faces == 4
 
 
-async def test_nothing_of_a_deleted_face_stays_in_memory(location: Location, writer: Writer) -> None:
+async def test_readers_of_a_node_share_its_files_and_a_restart_opens_them(
+    location: Location, queries: Mock, writer: Writer
+) -> None:
+    first, second, restarted = [await mirror_of(location) for _ in range(3)]
+    await enrol(writer, *people(3))
+    await first.refresh()
+    queries.reset_mock()
+    for mirror in (second, restarted):
+        await mirror.refresh()
+        assert subjects(mirror) == {"subject-0", "subject-1", "subject-2"}
+    assert queries.call_args_list == [], "no vectors are read again"
+    await writer.delete_subjects(NAME, ["subject-0"])
+    await first.refresh()
+    await second.refresh()
+    assert subjects(first) == subjects(second) == {"subject-1", "subject-2"}
+
+
+async def test_readers_that_follow_the_table_at_once_agree(location: Location, writer: Writer) -> None:
+    mirrors = [await mirror_of(location) for _ in range(4)]
+    for number in range(4):
+        await enrol(writer, face(f"new-{number}", vectors(4)[number]), *people(3))
+        await asyncio.gather(*(mirror.refresh() for mirror in mirrors))
+        assert {mirror.faces for mirror in mirrors} == {4 + number}
+
+
+async def test_nothing_of_a_deleted_face_stays_in_the_files(location: Location, writer: Writer) -> None:
     faces = people(9)
-    mirror = Mirror(await table_of(location), SIZE)
+    mirror = await mirror_of(location)
     await enrol(writer, *faces)
     await mirror.refresh()
-    stored = {subject: mirror._vectors[:, row].tobytes() for row, subject in enumerate(mirror._subjects)}
-    assert all(vector in mirror._vectors.T.tobytes() for vector in stored.values())
+    assert all(each.subject.encode() in files(location) for each in faces)
     gone = ["subject-0", "subject-4", "subject-8"]
     await writer.delete_subjects(NAME, gone)
     await mirror.refresh()
-    for subject, vector in stored.items():
-        assert (vector in mirror._vectors.T.tobytes()) == (subject not in gone)
+    for each in faces:
+        traces = [each.subject.encode(), bytes.fromhex(each.id), each.embedding.tobytes()[:16]]
+        assert {trace in files(location) for trace in traces} == {each.subject not in gone}
+
+
+async def test_a_reader_erases_deleted_faces_without_being_asked(
+    location: Location, reader: Reader, writer: Writer
+) -> None:
+    await enrol(writer, *people(2))
+    await search(reader, [*vectors(1)])
+    await writer.delete_subjects(NAME, ["subject-1"])
+    assert b"subject-1" in files(location)
+    assert await Reader(location, 8).unreadable() == []
+    assert b"subject-1" not in files(location)
+    await writer.drop(NAME)
+    assert files(location) == b""
 
 
 async def test_an_interrupted_refresh_is_completed_by_the_next(
     location: Location, monkeypatch: pytest.MonkeyPatch, writer: Writer
 ) -> None:
-    """A client that gives up cancels its search in the middle of a refresh. Rows may come newest first."""
+    """Rows may come newest first."""
 
     async def one_commit(rows: pa.Table) -> AsyncIterator[pa.RecordBatch]:
         newest = [commit == max(rows["commit"].to_pylist()) for commit in rows["commit"].to_pylist()]
@@ -58,7 +134,7 @@ async def test_an_interrupted_refresh_is_completed_by_the_next(
         return one_commit(pa.Table.from_batches([batch async for batch in await to_batches(query)]))
 
     to_batches, faces = AsyncQuery.to_batches, people(3)
-    mirror = Mirror(await table_of(location), SIZE)
+    mirror = await mirror_of(location)
     await enrol(writer, *faces)
     await mirror.refresh()
     for each in faces[:2]:
@@ -69,26 +145,106 @@ async def test_an_interrupted_refresh_is_completed_by_the_next(
             await mirror.refresh()
     await mirror.refresh()
     for each in faces[:2]:
-        [hit] = mirror.best(-each.embedding, 1)
+        [[hit]] = best(mirror, [-each.embedding], 1)
         assert hit.subject == each.subject
         assert hit.cosine == pytest.approx(1, abs=1e-6)
 
 
-async def test_a_table_restored_to_an_older_version_is_read_again(location: Location, writer: Writer) -> None:
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_table_restored_to_an_older_version_is_read_again(
+    location: Location, restart: bool, writer: Writer
+) -> None:
     faces = people(4)
-    table = await table_of(location)
-    mirror = Mirror(table, SIZE)
+    mirror = await mirror_of(location)
     await enrol(writer, faces[0], faces[1])
     await mirror.refresh()
+    table = await table_of(location)
     before = await table.version()
     await writer.delete_subjects(NAME, ["subject-0"])
     await mirror.refresh()
-    assert {hit.subject for hit in mirror.best(faces[0].embedding, 9)} == {"subject-1"}
-    other = await table_of(location)
-    await other.checkout(before)
-    await other.restore()
+    assert subjects(mirror) == {"subject-1"}
+    await table.checkout(before)
+    await table.restore()
+    mirror = await mirror_of(location) if restart else mirror
     await mirror.refresh()
-    assert {hit.subject for hit in mirror.best(faces[0].embedding, 9)} == {"subject-0", "subject-1"}
+    assert subjects(mirror) == {"subject-0", "subject-1"}
+
+
+async def test_files_of_a_gallery_that_was_replaced_are_not_trusted(location: Location, tmp_path: Path) -> None:
+    """A backup has the same tables, which may have the same number of versions and faces."""
+    async with writing(location) as writer:
+        await enrol(writer, face("Ada"))
+    shutil.copytree(location.uri, tmp_path / "backup")
+    for subject, uri in (("Bob", location.uri), ("Cleo", str(tmp_path / "backup"))):
+        async with writing(Location(uri)) as writer:
+            await enrol(writer, face(subject))
+            assert sorted(await found(Reader(Location(uri), 8), vectors(1)[0])) == ["Ada", subject]
+    for path in (tmp_path / "backup").glob("*.lance"):
+        shutil.rmtree(Path(location.uri) / path.name)
+        shutil.copytree(path, Path(location.uri) / path.name)
+    assert sorted(await found(Reader(location, 8), vectors(1)[0])) == ["Ada", "Cleo"]
+
+
+@pytest.mark.parametrize("damage", ["moves", "boot", "size"])
+async def test_files_that_a_crash_may_have_damaged_are_written_again(
+    location: Location, damage: str, writer: Writer
+) -> None:
+    """A process was killed while it moved rows, the machine lost its power, or the file is of another format."""
+    await enrol(writer, *people(2))
+    mirror = await mirror_of(location)
+    await mirror.refresh()
+    [folder] = location.mirrors.iterdir()
+    state = np.fromfile(folder / "state", gallery.mirror_files.STATE)
+    state[damage][0] = 1 if damage != "boot" else b"another"
+    state["faces"][0] = 1
+    (folder / "state").write_bytes(state.tobytes())
+    again = await mirror_of(location)
+    await again.refresh()
+    await mirror.refresh()
+    assert subjects(again) == subjects(mirror) == {"subject-0", "subject-1"}
+
+
+async def test_a_search_that_saw_rows_move_is_repeated(
+    location: Location, monkeypatch: pytest.MonkeyPatch, reader: Reader, writer: Writer
+) -> None:
+    """Another process follows the table in the middle of a search."""
+    faces = people(3)
+    await enrol(writer, *faces)
+    assert await found(reader, faces[2].embedding, 1) == ["subject-2"]
+    other = await mirror_of(location)
+    scan, loop = candidates, asyncio.get_running_loop()
+
+    async def interfere() -> None:
+        await writer.delete_subjects(NAME, ["subject-0"])
+        await other.refresh()
+
+    def slow(*args: object) -> object:
+        monkeypatch.setattr(gallery.mirror, "candidates", scan)
+        asyncio.run_coroutine_threadsafe(interfere(), loop).result()
+        return scan(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(gallery.mirror, "candidates", slow)
+    assert await found(reader, faces[2].embedding, 3) == ["subject-2", *await found(reader, faces[1].embedding, 1)]
+
+
+async def test_embeddings_stay_in_memory_if_files_cannot_be_written(
+    location: Location, monkeypatch: pytest.MonkeyPatch, reader: Reader, writer: Writer
+) -> None:
+    def full(column: MappedColumn, first: int, rows: object) -> None:
+        if os.fstat(column.file).st_nlink:
+            raise MirrorFileError("the disk is full")
+        write(column, first, rows)  # type: ignore[arg-type]
+
+    write = MappedColumn.write
+    await enrol(writer, *people(2))
+    assert await found(reader, people(2)[1].embedding, 1) == ["subject-1"]
+    monkeypatch.setattr(MappedColumn, "write", full)
+    for number in range(2, 4):
+        await enrol(writer, *people(4)[: number + 1])
+        with serve_log() as log:
+            assert await found(reader, people(4)[number].embedding, 1) == [f"subject-{number}"]
+        assert ["the disk is full" in record.getMessage() for record in log] == [True] * (number == 2)
+    assert files(location) == b""
 
 
 def test_a_cosine_stays_within_its_range() -> None:

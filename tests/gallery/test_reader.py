@@ -172,7 +172,7 @@ async def test_least_recently_used_mirrors_make_room(location: Location, mirrors
         # Nearly half a MiB each.
         for name in "abc":
             await writer.create(name, kind, None)
-            faces = [face(f"{name}-{row}", vector) for row, vector in enumerate(vectors(250, seed=1, size=512))]
+            faces = [face(f"{name}-{row}", vector) for row, vector in enumerate(vectors(1000, seed=1, size=512))]
             await enrol(writer, *faces, name=name)
         reader, made = Reader(location, 1), 0
         for name, new in [("a", 1), ("b", 1), ("a", 0), ("c", 1), ("a", 0), ("b", 1), ("a", 0), ("c", 1)]:
@@ -183,7 +183,7 @@ async def test_least_recently_used_mirrors_make_room(location: Location, mirrors
         await reader.collections()
         assert held() == 1
         # A collection that has become too large gets no mirror.
-        more = [face(f"more-{row}", vector) for row, vector in enumerate(vectors(300, seed=2, size=512))]
+        more = [face(f"more-{row}", vector) for row, vector in enumerate(vectors(1100, seed=2, size=512))]
         await enrol(writer, *more, name="c")
         assert await found(reader, more[5].embedding, 1, "c") == ["more-5"]
         assert held() == 0

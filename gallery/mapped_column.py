@@ -1,0 +1,92 @@
+"""A growing column of fixed-size rows in a file, mapped into memory."""
+
+import mmap
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+MIN_ROWS = 1024
+
+
+class MirrorFileError(Exception):
+    """The files of a mirror cannot be read or written, for example because the disk is full."""
+
+
+@contextmanager
+def file_errors() -> Iterator[None]:
+    """Raise `MirrorFileError` for any OSError, which otherwise means that the gallery itself is damaged."""
+    try:
+        yield
+    except OSError as error:
+        raise MirrorFileError(str(error)) from error
+
+
+class MappedColumn:
+    """Reads rows from a shared mapping, so that all processes of a node share their memory, and writes with `pwrite`.
+
+    A store to a mapping of a sparse file kills the process when the disk is full; `pwrite` raises an error instead.
+    Methods raise `MirrorFileError`.
+
+    Args:
+        file: descriptor of an open file, closed with this object.
+        dtype: type of a number.
+        width: numbers per row; 0 if a row is one number or record.
+    """
+
+    def __init__(self, file: int, dtype: DTypeLike, width: int = 0) -> None:
+        self.file = file
+        self._dtype = np.dtype(dtype)
+        self._shape = (-1, width) if width else (-1,)
+        self.row_bytes = self._dtype.itemsize * max(width, 1)
+        self._mapping: mmap.mmap | None = None
+        self._rows: NDArray[Any] = np.zeros(0, self._dtype)
+
+    def __del__(self) -> None:
+        os.close(self.file)
+
+    @file_errors()
+    def rows(self, count: int) -> NDArray[Any]:
+        """Return the first `count` rows, read-only. Changes to them by any process appear in the array."""
+        if count > len(self._rows):
+            self._mapping = mmap.mmap(self.file, 0, access=mmap.ACCESS_READ)
+            whole = len(self._mapping) // self.row_bytes * self.row_bytes
+            self._rows = np.frombuffer(memoryview(self._mapping)[:whole], self._dtype).reshape(self._shape)
+            if count > len(self._rows):
+                raise OSError(f"the file has {len(self._rows)} rows, not {count}")
+        return self._rows[:count]
+
+    @file_errors()
+    def write(self, first: int, rows: NDArray[Any]) -> None:
+        """Write `rows` from row `first` on."""
+        self._reserve(first + len(rows))
+        left, at = memoryview(rows.tobytes()), first * self.row_bytes
+        while left:
+            written = os.pwrite(self.file, left, at)
+            left, at = left[written:], at + written
+
+    @file_errors()
+    def clear(self, first: int, last: int) -> None:
+        """Overwrite the rows from `first` to before `last` with zeros."""
+        for start in range(first, last, MIN_ROWS):
+            os.pwrite(self.file, bytes((min(start + MIN_ROWS, last) - start) * self.row_bytes), start * self.row_bytes)
+
+    @file_errors()
+    def cut(self, count: int) -> None:
+        """Erase everything after the first `count` rows, which no process may be reading."""
+        os.ftruncate(self.file, count * self.row_bytes)
+        self._reserve(count)
+
+    def unmap(self) -> None:
+        """Let go of the pages that this process has read. The system still has them."""
+        if self._mapping is not None:
+            self._mapping.madvise(mmap.MADV_DONTNEED)
+
+    def _reserve(self, count: int) -> None:
+        """Make room for `count` rows. Grows by a quarter, because other processes have to map the file again."""
+        there = os.fstat(self.file).st_size // self.row_bytes
+        if count > there or not there:
+            os.ftruncate(self.file, max(count, there * 5 // 4, MIN_ROWS) * self.row_bytes)

@@ -60,7 +60,7 @@ class Access:
             # Not logged: an unknown caller changed nothing, and could fill the log.
             return await self.refuse(request, refused)(scope, receive, send)
         request.state.key, request.state.audit_ids = key, AuditIds(wanted.collection if wanted else None)
-        note = partial(self._note, request, wanted, address)
+        note = request.state.audit_ids.note = partial(self._note, request, wanted, address)
         status: int | None = None
 
         async def noted_send(message: Message) -> None:

@@ -23,7 +23,19 @@ from api.limits import RequestBounds
 from api.security_headers import SecurityHeaders
 from api.server_timing import ServerTiming
 from api.service import Service
-from api.v1 import collections, enrolment, models, photos, renaming, search, status, subjects, verification, verify_many
+from api.v1 import (
+    collections,
+    enrolment,
+    imports,
+    models,
+    photos,
+    renaming,
+    search,
+    status,
+    subjects,
+    verification,
+    verify_many,
+)
 
 CONTRACTS = (match, face_database, compare, faces, deepface)
 """The modules of `api.contracts`."""
@@ -47,8 +59,8 @@ def routes(keys_required: bool) -> FastAPI:
         # Serve already traces each request, and FastAPI's spans would contain full paths, including ids of people.
         telemetry={"tracing": False, "operation_spans": False, "metrics": False, "logs": False},
     )
-    v1 = (models, status, photos, verify_many, collections, enrolment, subjects, renaming, search, verification)
-    for part in (health, metrics, *CONTRACTS, *v1):
+    v1 = (models, status, photos, verify_many, collections, enrolment, imports, subjects, renaming)
+    for part in (health, metrics, *CONTRACTS, *v1, search, verification):
         app.include_router(part.router)
     page.install(app)
     errors.install(app, FORMS)
@@ -75,7 +87,8 @@ def create_app(service: Service) -> ASGIApp:
     admission = Admission(Deadline(served, limits.request_timeout, refuse), limits.max_requests, refuse)
     # Outside admission, so that requests without a valid key take no slot.
     admitted = Access(admission, access, keys, rates, audit, refuse)
-    bounded = SecurityHeaders(ServerTiming(RequestBounds(admitted, limits.max_body), service.requests, service.observe))
+    bounds = RequestBounds(admitted, limits.max_body, limits.max_import_size)
+    bounded = SecurityHeaders(ServerTiming(bounds, service.requests, service.observe))
     # Outermost, so that other sites can also read error responses of the middleware.
     opened = OpenPaths(bounded, limits.cors_origins)
 

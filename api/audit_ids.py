@@ -1,6 +1,6 @@
 """The ids of people and faces that a request is about, collected for the audit log."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -11,11 +11,21 @@ from gallery.records import MAX_SUBJECT
 
 @dataclass(slots=True)
 class AuditIds:
-    """The ids collected so far, in `request.state.audit_ids`: each once, in order."""
+    """The ids collected so far, in `request.state.audit_ids`: each once, in order.
+
+    Attributes:
+        note: writes a line with them and an HTTP status.
+    """
 
     collection: str | None = None
     subjects: dict[str, None] = field(default_factory=dict)
     faces: dict[str, None] = field(default_factory=dict)
+    note: Callable[[int | None], None] = lambda status: None
+
+    def note_part(self, status: int) -> None:
+        """Write a line about a part of the request that is complete, with its HTTP status, and forget the ids."""
+        self.note(status)
+        self.subjects.clear()
 
     def add(self, subjects: Iterable[str] = (), faces: Iterable[str] = (), collection: str | None = None) -> None:
         """Add ids. Call this before any change, so that a failed request is logged with them.

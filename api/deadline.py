@@ -7,12 +7,15 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import Refuse
+from api.limits import is_import
 from project.request_error import RequestError
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """ASGI middleware that cancels requests after a timeout. Reading the body counts towards it.
+
+    An import has no timeout as a whole; its route applies the timeout to each batch.
 
     Ray Serve then also cancels the request's calls to stages; queued calls are never started. Only a gallery write that
     has already started runs to completion.
@@ -28,6 +31,8 @@ class Deadline:
     refuse: Refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if is_import(scope):
+            return await self.app(scope, receive, send)
         answered = False
 
         async def noted_send(message: Message) -> None:

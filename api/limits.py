@@ -1,9 +1,11 @@
 """Middleware that assigns request ids and limits the size and speed of request bodies."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from starlette._utils import get_route_path
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +18,7 @@ MAX_VALUES = 1_000_000
 """Maximum number of values in a JSON body. As Python objects, empty lists take twenty times their encoded size."""
 MAX_KEYS = 20_000
 """Maximum number of keys in a JSON body, counted by colons. Each unknown key costs a validation error."""
+_IMPORT = re.compile(r"/v1/collections/[^/]+/import")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +33,26 @@ class RequestBounds:
     Attributes:
         app: the inner app. Reading a body that is too large raises `RequestError` in it.
         max_body: maximum size of a body, in bytes.
+        max_import: the same for routes that import; their bodies have no limit of values and keys.
     """
 
     app: ASGIApp
     max_body: int
+    max_import: int
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         request_id = request_id_of(headers)
         scope.setdefault("state", {})["request_id"] = request_id
         promised, read, values, keys, whole, answered = _declared_length(headers), 0, 0, 0, False, False
-        holds_files = headers.get("content-type", "").lower().startswith("multipart/")
+        imports = is_import(scope)
+        limit = self.max_import if imports else self.max_body
+        is_json = not imports and not headers.get("content-type", "").lower().startswith("multipart/")
 
         async def bounded_receive() -> Message:
             nonlocal read, values, keys, whole
-            if promised > self.max_body:
-                raise self._too_large()
+            if promised > limit:
+                raise _too_large(limit)
             try:
                 # After the body, only a disconnect can arrive, and it may take any time.
                 async with asyncio.timeout(None if whole else BODY_PAUSE_S):
@@ -55,9 +62,9 @@ class RequestBounds:
             whole = not message.get("more_body", False)
             body = message.get("body", b"")
             read += len(body)
-            if read > self.max_body:
-                raise self._too_large()
-            if not holds_files:
+            if read > limit:
+                raise _too_large(limit)
+            if is_json:
                 # In JSON, every value except the first follows one of these characters.
                 values += _count(body, b",[{")
                 keys += _count(body, b":")
@@ -80,8 +87,14 @@ class RequestBounds:
             if not answered:
                 raise
 
-    def _too_large(self) -> RequestError:
-        return RequestError("BODY_TOO_LARGE", f"The request body exceeds the limit of {self.max_body} bytes")
+
+def is_import(scope: Scope) -> bool:
+    """Whether a request imports faces. It may have a large body and take long, because it is committed in parts."""
+    return scope["method"] == "POST" and _IMPORT.fullmatch(get_route_path(scope)) is not None
+
+
+def _too_large(limit: int) -> RequestError:
+    return RequestError("BODY_TOO_LARGE", f"The request body exceeds the limit of {limit} bytes")
 
 
 def _count(body: bytes, signs: bytes) -> int:

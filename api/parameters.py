@@ -60,6 +60,7 @@ class CheckedRoute(APIRoute):
     """
 
     strict = False
+    streams = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler in a request that checks its body as it is read."""
@@ -70,7 +71,7 @@ class CheckedRoute(APIRoute):
 
         async def checked(request: Request) -> Response:
             query.check((name for name, _ in request.query_params.multi_items()), body, self.strict)
-            if self.body_field is None:
+            if self.body_field is None and not self.streams:
                 if self.strict and await _has_body(request):
                     raise RequestError("INVALID_REQUEST", "This route does not accept a request body")
             elif _COMPRESSIONS.search(coding := request.headers.get("content-encoding", "")):
@@ -86,6 +87,12 @@ class StrictRoute(CheckedRoute):
     """A route that also rejects unknown parameters and form fields."""
 
     strict = True
+
+
+class StreamRoute(StrictRoute):
+    """A route that reads its body itself, in pieces."""
+
+    streams = True
 
 
 class _CheckedRequest(Request):

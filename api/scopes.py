@@ -73,6 +73,7 @@ NEEDS: Mapping[tuple[str, str], Need] = {
     ("DELETE", _COLLECTION): Need("admin", "delete_collection"),
     ("POST", f"{_COLLECTION}/faces"): Need("enrol", "enrol"),
     ("POST", f"{_COLLECTION}/embeddings"): Need("enrol", "enrol"),
+    ("POST", f"{_COLLECTION}/import"): Need("enrol", "enrol"),
     ("DELETE", f"{_COLLECTION}/faces/{{face_id}}"): Need("delete", "delete"),
     ("GET", f"{_COLLECTION}/subjects"): _READ,
     ("GET", f"{_COLLECTION}/subjects/{{subject:text}}"): _READ,

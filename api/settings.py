@@ -24,6 +24,9 @@ class LimitArgs(EnvironmentSettings):
     max_image_dimension: int = Field(
         1024, ge=64, description="Maximum side of a photo in pixels; larger photos are scaled down."
     )
+    max_import_size: int = Field(
+        4 * 2**30, gt=0, description="Maximum size of an import (POST /v1/collections/{collection}/import), in bytes."
+    )
     request_timeout: float = Field(30, gt=0, description="Request timeout, in seconds.")
     max_requests: int = Field(64, gt=0, description="Maximum number of concurrent requests per ingress replica.")
     max_faces: int = Field(10_000, gt=0, description="Maximum number of ids in a face database (POST /add_face).")

@@ -67,7 +67,7 @@ class GalleryWriter:
             if not is_full(error):
                 raise
             logger.exception("gallery: the disk is full")
-            return RequestError("STORAGE_FULL", "The gallery's disk is full; nothing was changed")
+            return RequestError("STORAGE_FULL", "The gallery's disk is full; the change was not made")
 
     async def ready(self) -> None:
         """Return. The replica responds only once the gallery is open."""

@@ -1,7 +1,7 @@
 """The ingress's client of the gallery's deployments."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray.serve.handle import DeploymentHandle
 
@@ -9,6 +9,9 @@ from deployments.stage import Caller
 from gallery.operations import Answer, GalleryClient, Operation, Parameters
 from gallery.records import Enrolled, Metadata, NewFace
 from telemetry.request_record import count_outcome
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class RemoteGallery(GalleryClient):
@@ -63,3 +66,10 @@ class RemoteGallery(GalleryClient):
         for face in enrolled:
             count_outcome("enrolment", face.status)
         return enrolled
+
+    async def insert(self, name: str, contract: str, faces: "pa.RecordBatch") -> int:
+        """Insert faces, and count them for the request's metrics."""
+        new = await super().insert(name, contract, faces)
+        count_outcome("enrolment", "enrolled", new)
+        count_outcome("enrolment", "already", len(faces) - new)
+        return new

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from gallery.records import (
     StoredFace,
     Subject,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
@@ -72,6 +75,7 @@ class GalleryChanges(Protocol):
         request: tuple[str, str] | None = None,
         metadata: Mapping[str, Metadata] | None = None,
     ) -> list[Enrolled]: ...
+    async def insert(self, name: str, contract: str, faces: "pa.RecordBatch") -> int: ...
     async def set_metadata(self, name: str, subject: str, metadata: Metadata | None) -> None: ...
     async def rename_subject(self, name: str, subject: str, new: str) -> int: ...
     async def merge_subjects(self, name: str, subjects: Sequence[str], into: str) -> int: ...
@@ -135,6 +139,7 @@ class GalleryClient(ABC):
     set_threshold = _forwarded(GalleryChanges.set_threshold, changes=True)
     drop = _forwarded(GalleryChanges.drop, changes=True)
     enrol = _forwarded(GalleryChanges.enrol, changes=True)
+    insert = _forwarded(GalleryChanges.insert, changes=True)
     set_metadata = _forwarded(GalleryChanges.set_metadata, changes=True)
     rename_subject = _forwarded(GalleryChanges.rename_subject, changes=True)
     merge_subjects = _forwarded(GalleryChanges.merge_subjects, changes=True)

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from lancedb import AsyncConnection, AsyncTable
 
+from gallery.face_streams import COLLECTION_KEY
 from gallery.location import Location
 from gallery.metadata import COLUMN as METADATA
 from gallery.reader import Reader
@@ -28,8 +29,6 @@ MAX_SIZE = 2**16
 """Maximum length of an embedding in a file."""
 REQUIRED = ("id", "subject", "label", "created", "vector")
 """Columns of every file. Files of earlier versions have no others."""
-COLLECTION_KEY = b"facegraph.collection"
-"""Key of the collection's description in a file's metadata."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gallery import transfer
-from gallery.metadata import in_file
-from gallery.parquet_export import REQUIRED, ExportFile, import_errors, read_export
-from gallery.records import EmbeddingKind, contract_mismatch, normalised, subject_key
-from gallery.subject_ids import refuse_blank
-from gallery.tables import vectors_of
+from gallery.face_batches import checked_batch
+from gallery.parquet_export import ExportFile, import_errors, read_export
+from gallery.records import EmbeddingKind, contract_mismatch
 from gallery.transfer import Report, TransferError
 from gallery.writer import Writer
 
@@ -57,8 +54,8 @@ async def import_files(
         if file.name in known and known[file.name].kind.contract != file.kind.contract:
             raise contract_mismatch(known[file.name])
     for file in files:
-        for batch in _read(file, "checking", report):
-            _check(file, batch)
+        for _ in _read(file, "checking", report):
+            pass
     # Existing collections first, so that an error is raised before any collection is created.
     for file in sorted(files, key=lambda file: file.name not in known):
         await writer.create(file.name, file.kind, file.threshold, exist_ok=True)
@@ -86,6 +83,7 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _read(file: ExportFile, what: str, report: Report) -> Iterator[pa.RecordBatch]:
+    """Yield the faces of a file in checked batches."""
     done = 0
     report(f"{what} {file.name}", done, file.faces)
     with pq.ParquetFile(file.path, page_checksum_verification=True) as opened:
@@ -93,23 +91,9 @@ def _read(file: ExportFile, what: str, report: Report) -> Iterator[pa.RecordBatc
         while True:
             with import_errors(file.path):
                 batch = next(batches, None)
-            if batch is None:
-                return
-            yield batch
+                if batch is None:
+                    return
+                checked = checked_batch(batch, file.kind.size, done)
+            yield checked
             done += batch.num_rows
             report(f"{what} {file.name}", done, file.faces)
-
-
-def _check(file: ExportFile, batch: pa.RecordBatch) -> None:
-    with import_errors(file.path):
-        batch.validate(full=True)
-        if any(batch[name].null_count for name in REQUIRED):
-            raise ValueError("it has empty cells")
-        if not pc.all(pc.match_substring_regex(batch["id"], "^[0-9a-f]{32}$")).as_py():
-            raise ValueError("it has faces whose ids are not 32 hex digits")
-        for subject in batch["subject"].unique().to_pylist():
-            subject_key(subject)
-            refuse_blank(subject)
-        in_file(batch)
-        for vector in vectors_of(batch["vector"], file.kind.size):
-            normalised(vector, file.kind.size)

@@ -212,11 +212,26 @@ def normalised(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
         raise RequestError(
             "INVALID_EMBEDDING", f"The embedding has {values.size} numbers, but the collection requires {size}"
         )
-    wide = values.astype(np.float64)
-    length = float(np.linalg.norm(wide))
-    if not 1e-6 < length < np.inf:
+    unit, usable = unit_length(values[np.newaxis])
+    if not usable[0]:
         raise RequestError("INVALID_EMBEDDING", "The embedding is zero or not finite")
-    return (wide / length).astype(np.float32)
+    row: NDArray[np.float32] = unit[0]
+    return row
+
+
+def unit_length(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Scale each row of `vectors` to length 1.
+
+    Args:
+        vectors: float32 (rows, size).
+
+    Returns:
+        float32 (rows, size), and whether each row was finite and not zero.
+    """
+    wide = vectors.astype(np.float64)
+    lengths = np.linalg.norm(wide, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (wide / lengths[:, np.newaxis]).astype(np.float32), (lengths > 1e-6) & (lengths < np.inf)
 
 
 def not_found(name: str) -> RequestError:

@@ -99,6 +99,25 @@ def face_rows(faces: Sequence[FaceRow], size: int, commit: int, request: tuple[s
     return pa.table([*columns, pa.FixedSizeListArray.from_arrays(flat, size), sources], schema=faces_schema(size))
 
 
+def imported_rows(faces: pa.RecordBatch, size: int, commit: int) -> pa.Table:
+    """Build rows for a table of faces from a batch that `gallery.face_batches.checked_batch` returned.
+
+    Args:
+        size: length of an embedding in the table.
+        commit: number of the commit.
+
+    Raises:
+        RequestError: ``INVALID_EMBEDDING``: the faces have embeddings of another size.
+    """
+    if (given := faces.schema.field("vector").type.list_size) != size:
+        raise RequestError("INVALID_EMBEDDING", f"The embeddings have {given} numbers; the collection requires {size}")
+    columns = {name: faces[name] for name in faces.schema.names} | {"commit": pa.repeat(commit, len(faces))}
+    schema = faces_schema(size)
+    return pa.table(
+        [columns.get(name, pa.nulls(len(faces), schema.field(name).type)) for name in schema.names], schema=schema
+    )
+
+
 async def add_missing_columns(table: AsyncTable, size: int) -> None:
     """Add the columns that a table of faces lacks because an earlier version created it."""
     names = (await table.schema()).names

@@ -23,7 +23,7 @@ from gallery.removals import erase_log, log_removals, merge_log
 from gallery.stored_faces import StoredFaces
 from gallery.subject_changes import SubjectChanges
 from gallery.subject_ids import refuse_blank
-from gallery.tables import FaceRow, face_rows, faces_schema, is_repeated, known_ids, one_of, vectors_of
+from gallery.tables import FaceRow, face_rows, faces_schema, imported_rows, is_repeated, one_of
 from project.request_error import RequestError
 
 Answer = TypeVar("Answer")
@@ -181,23 +181,23 @@ class Writer(SubjectChanges):
 
     @repeated
     async def insert(self, name: str, contract: str, faces: pa.RecordBatch) -> int:
-        """Add exported faces with their ids (32 hex digits) and times, and return how many are new.
+        """Add faces to import in one commit, except those that are already enrolled. Return how many are new.
+
+        Args:
+            contract: contract of the embeddings.
+            faces: a batch that `gallery.face_batches.checked_batch` returned.
 
         Raises:
-            RequestError: as `enrol`.
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``EMBEDDING_CONTRACT_MISMATCH`` or
+                ``INVALID_EMBEDDING``.
         """
         texts = subject_metadata.in_file(faces)
         async with self._registry.change(name, contract, removes=bool(texts)) as opened:
-            vectors = vectors_of(faces["vector"], faces["vector"].type.list_size)
-            columns = [faces[column].to_pylist() for column in ("id", "subject", "label", "created")]
-            sources = faces["source"].to_pylist() if "source" in faces.schema.names else [None] * len(vectors)
-            batch = {face[0]: face for face in zip(*columns, vectors, sources, strict=True)}
-            known = await known_ids(opened.table, list(batch))
-            if new := [face for face_id, face in batch.items() if face_id not in known]:
-                data = await subject_metadata.imported(opened.table, self._rows(opened, new, None), texts)
-                await opened.table.merge_insert("id").when_not_matched_insert_all().execute(data)
-                opened.commits += 1
-            return len(new)
+            data = imported_rows(faces, opened.collection.kind.size, self._next_commit())
+            data = await subject_metadata.imported(opened.table, data, texts)
+            merged: Any = await opened.table.merge_insert("id").when_not_matched_insert_all().execute(data)
+            opened.commits += 1
+            return int(merged.num_inserted_rows)
 
     @repeated
     async def set_metadata(self, name: str, subject: str, metadata: Metadata | None) -> None:

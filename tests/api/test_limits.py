@@ -48,10 +48,10 @@ class Body:
         return {"type": "http.request", "body": piece, "more_body": bool(self.left) or not self.ends}
 
 
-def call(app: Any, body: Body, most: int = 10, /, **headers: str) -> list[Message]:
-    """What `app`, with bodies of up to `most` bytes, sends."""
+def call(app: Any, body: Body, most: int = 10, /, path: str = "/match", **headers: str) -> list[Message]:
+    """What `app`, with bodies of up to `most` bytes, or twice as many for an import, sends."""
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return asyncio.run(ask(RequestBounds(app, most), body, headers=raw))
+    return asyncio.run(ask(RequestBounds(app, most, 2 * most), body, path=path, headers=raw))
 
 
 def refusal(app: Any, body: Body, most: int = 10, /, **headers: str) -> RequestError:
@@ -66,6 +66,15 @@ def test_a_body_of_the_greatest_size_is_read_whole(headers: dict[str, str]) -> N
     sent = call(inner, Body(b"12345", b"67890"), **headers)
     assert inner.read == b"1234567890"
     assert [message["type"] for message in sent] == ["http.response.start"]
+
+
+def test_an_import_has_a_limit_of_its_own_and_may_contain_any_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_VALUES", 2)
+    path = "/v1/collections/staff/import"
+    call(inner := Inner(), Body(b",,,,,::::::", b"[[[[[[[[["), path=path)
+    assert len(inner.read) == 20
+    with pytest.raises(RequestError, match="the limit of 20 bytes"):
+        call(Inner(), Body(b"," * 21), path=path)
 
 
 @pytest.mark.parametrize("length", ["11", *("9" * digits for digits in (19, 20, 21, 4300, 5000))], ids=len)

@@ -16,7 +16,7 @@ from starlette.types import Message
 from api import errors
 from api.app import CONTRACTS, create_app, routes
 from api.limits import RequestBounds
-from api.parameters import CheckedRoute, StrictRoute
+from api.parameters import CheckedRoute, StreamRoute, StrictRoute
 from tests.api.asgi import ask
 from tests.fakes import client, service
 
@@ -54,7 +54,7 @@ def client_of(kind: type[CheckedRoute]) -> TestClient:
 
     app.include_router(router)
     errors.install(app, {})
-    return TestClient(RequestBounds(app, 10_000_000))
+    return TestClient(RequestBounds(app, 10_000_000, 10_000_000))
 
 
 BOTH = pytest.mark.parametrize("asked", [client_of(CheckedRoute), client_of(StrictRoute)], ids=["contract", "v1"])
@@ -75,7 +75,7 @@ def test_every_route_is_strict_or_a_contracts() -> None:
     kinds: dict[str, set[type]] = {}
     for each in iter_route_contexts(routes(False).routes):
         kinds.setdefault(str(each.path).split("/")[1], set()).add(type(each.route))
-    assert kinds["v1"] == {StrictRoute}
+    assert kinds["v1"] == {StrictRoute, StreamRoute}
     assert {name: kinds[name] for contract in CONTRACTS for name in contract.PATHS} == {
         name: {CheckedRoute} for contract in CONTRACTS for name in contract.PATHS
     }

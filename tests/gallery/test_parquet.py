@@ -15,10 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from gallery import transfer
+from gallery.face_batches import checked_batch
+from gallery.face_streams import COLLECTION_KEY
 from gallery.location import Location
-from gallery.parquet_export import COLLECTION_KEY, export_gallery, read_export
+from gallery.parquet_export import export_gallery, read_export
 from gallery.parquet_import import Imported, import_files
-from gallery.tables import TIME
 from gallery.transfer import TransferError, collections_at
 from gallery.writer import Writer
 from tests.gallery.sample_gallery import KIND, NAME, SIZE, enrol, face, people, refusal, writing
@@ -173,14 +174,12 @@ async def test_a_file_can_be_imported_into_another_collection(location: Location
             await imported(fresh, path)
 
 
-async def test_the_writer_inserts_each_row_once_with_length_1(fresh: Location) -> None:
-    vector = pa.array([[2.0] * SIZE, [-2.0] * SIZE, [2.0] * SIZE], pa.list_(pa.float32(), SIZE))
-    texts = [["0" * 32, "1" * 32, "0" * 32], ["s", "t", "s"], ["", "", ""]]
-    rows = pa.record_batch([*texts, pa.array([0, 1, 2], TIME), vector], COLUMNS[:5])
+async def test_the_writer_inserts_each_row_once(fresh: Location) -> None:
+    vector = pa.array([[2.0] * SIZE, [-2.0] * SIZE], pa.list_(pa.float32(), SIZE))
+    rows = checked_batch(pa.record_batch({"id": ["0" * 32, "1" * 32], "subject": ["s", "t"], "vector": vector}), SIZE)
     async with writing(fresh) as writer:
-        assert await writer.insert(NAME, KIND.contract, rows.slice(1)) == 2
-        for again in (rows, rows.slice(0, 0)):
-            assert await writer.insert(NAME, KIND.contract, again) == 0
+        for expected, part in ((1, rows.slice(1)), (1, rows), (0, rows), (0, rows.slice(0, 0))):
+            assert await writer.insert(NAME, KIND.contract, part) == expected
         await writer.create("long", replace(KIND, size=SIZE + 1), None)
         for name, contract, code in (
             (NAME, "other", "EMBEDDING_CONTRACT_MISMATCH"),

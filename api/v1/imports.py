@@ -1,0 +1,159 @@
+"""Enrol any number of existing embeddings, sent as an Arrow IPC stream or a Parquet file."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
+from starlette.requests import ClientDisconnect
+
+from api.audit_ids import AuditIds, CurrentAuditIds
+from api.body_file import BodyFile
+from api.errors import ERRORS
+from api.parameters import StreamRoute
+from api.service import CurrentService
+from api.v1.examples import example
+from api.v1.options import CollectionName
+from gallery.disk import is_full
+from gallery.operations import Gallery
+from gallery.records import Collection, contract_mismatch
+from project.request_error import RequestError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+router = APIRouter(prefix="/v1/collections/{collection}", tags=["enrolment"], responses=ERRORS, route_class=StreamRoute)
+
+ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
+MAX_IMPORTS = 2
+"""Maximum number of concurrent imports per ingress replica."""
+
+InThread = Callable[..., "asyncio.Future[Any]"]
+"""Calls a function in the import's thread."""
+
+_slots = asyncio.Semaphore(MAX_IMPORTS)
+
+
+class ImportAnswer(BaseModel):
+    """The number of faces that are new, and of those that were already enrolled."""
+
+    model_config = example(enrolled=999000, already=1000)
+
+    enrolled: int = 0
+    already: int = Field(0, description="Includes repeated rows.")
+
+
+@router.post(
+    "/import",
+    responses={201: {"model": ImportAnswer, "description": "At least one face is new"}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in (ARROW, PARQUET)},
+        }
+    },
+)
+async def post_import(
+    service: CurrentService,
+    audit: CurrentAuditIds,
+    request: Request,
+    response: Response,
+    collection: CollectionName,
+    contract: Annotated[
+        str | None,
+        Query(max_length=64, description="Contract of the embeddings. Default: the contract in an exported file."),
+    ] = None,
+) -> ImportAnswer:
+    """Enrol any number of existing embeddings, sent as an Arrow IPC stream or a Parquet file; see Importing.
+
+    Every 8,192 faces are one commit. After an error, the commits before it stay, and `details` has their counts: send
+    the same data again to complete the import.
+    """
+    if _slots.locked():
+        raise RequestError("OVERLOADED", f"{MAX_IMPORTS} imports are running; try again shortly")
+    async with _slots:
+        gallery, done = service.stages.gallery, ImportAnswer()
+        found = await gallery.collection(collection)
+        thread = ThreadPoolExecutor(1)
+        in_thread = partial(asyncio.get_running_loop().run_in_executor, thread)
+        try:
+            with tempfile.TemporaryFile() as spool:
+                checked = await _checked_batches(request, in_thread, spool, found, contract)
+                read_next = partial(in_thread, next, checked, None)
+                await _insert(gallery, audit, found, read_next, service.limits.request_timeout, done)
+        except RequestError as refused:
+            count = done.enrolled + done.already
+            message = f"{refused.message}; the first {count} rows are enrolled" if count else refused.message
+            raise RequestError(refused.code, message, {**refused.details, **done.model_dump()}) from refused
+        except ClientDisconnect:
+            raise RequestError("INVALID_REQUEST", "The connection was closed before the import was complete") from None
+        finally:
+            thread.shutdown(wait=False, cancel_futures=True)
+    if done.enrolled:
+        response.status_code = 201
+    return done
+
+
+async def _insert(
+    gallery: Gallery,
+    audit: AuditIds,
+    collection: Collection,
+    read_next: Callable[[], "asyncio.Future[tuple[int, pa.RecordBatch] | None]"],
+    timeout: float,
+    done: ImportAnswer,
+) -> None:
+    """Commit each batch while the next one is read, and count its faces in `done`."""
+    reading = read_next()
+    try:
+        while (read := await reading) is not None:
+            reading = read_next()
+            rows, batch = read
+            audit.add(batch["subject"].to_pylist())
+            async with asyncio.timeout(timeout):
+                new = await gallery.insert(collection.name, collection.kind.contract, batch)
+            audit.note_part(201)
+            done.enrolled += new
+            done.already += rows - new
+    except TimeoutError:
+        raise RequestError("TIMEOUT", f"A batch timed out after {timeout:g} seconds") from None
+    finally:
+        reading.cancel()
+
+
+async def _checked_batches(
+    request: Request, in_thread: InThread, spool: IO[bytes], collection: Collection, contract: str | None
+) -> "Iterator[tuple[int, pa.RecordBatch]]":
+    """Return the body's batches; see `gallery.face_streams.checked_batches`. They are read in the thread."""
+    # Importing this takes a tenth of a second, and few ingresses need it.
+    from gallery.face_streams import arrow_stream, checked_batches, contract_of, parquet_file
+
+    kind = request.headers.get("content-type", "")
+    if kind == ARROW:
+        body = BodyFile(aiter(request.stream()), asyncio.get_running_loop())
+        schema, batches = await in_thread(arrow_stream, body)
+    elif kind == PARQUET:
+        # The schema is at the end of the file.
+        await _save(request, in_thread, spool)
+        schema, batches = await in_thread(parquet_file, spool)
+    else:
+        raise RequestError("INVALID_REQUEST", f"Content-Type must be {ARROW} or {PARQUET}, not {kind[:64] or 'none'}")
+    if (stated := contract or contract_of(schema)) is None:
+        raise RequestError("INVALID_REQUEST", "Send the parameter contract: the data does not name one")
+    if stated != collection.kind.contract:
+        raise contract_mismatch(collection)
+    return checked_batches(schema, batches, collection.kind.size)
+
+
+async def _save(request: Request, in_thread: InThread, spool: IO[bytes]) -> None:
+    try:
+        async for chunk in request.stream():
+            await in_thread(spool.write, chunk)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        problem = "The temporary folder is too small for the Parquet file; send an Arrow stream, which is not saved"
+        raise RequestError("STORAGE_FULL", problem) from error

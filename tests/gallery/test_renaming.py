@@ -112,6 +112,8 @@ async def test_tables_of_earlier_versions_recognise_photos_enrolled_from_now_on(
     await (await table_of(location)).drop_columns(["source"])
     [file] = await exported(location, tmp_path / "old")
     assert [each.new for each in await imported(fresh, file)] == [1]
+    reader = Reader(location, 8)
+    assert await reader.enrolment_statuses(await reader.collection(NAME), [old, new], False) == ["already", None]
     async with writing(location) as writer:
         assert await enrol(writer, old, new) == ["already", "enrolled"]
         await writer.rename_subject(NAME, "Ada", "Eve")

@@ -159,7 +159,7 @@ def test_a_gallery_in_an_object_store_is_kept_anywhere(build: Build) -> None:
     [place, index_rows, optimise_s, clean_s] = writer.init_args
     assert (place.uri, place.storage_options) == ("s3://bucket/gallery", {"region": "eu-central-1"})
     assert (index_rows, optimise_s, clean_s) == (120_000, 20, 60)
-    assert reader.init_args == (place, 256)
+    assert reader.init_args == (place, 256, 2)
 
 
 def test_a_stage_inside_the_ingress_has_no_deployment_and_adds_its_share(build: Build, models_dir: Path) -> None:

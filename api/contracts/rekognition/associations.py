@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from api.contracts.rekognition.embedders import collection_embedder
 from api.contracts.rekognition.identities import LONE_PREFIX, face_id_of, user_of, uuid_of
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, Percent
 from api.contracts.rekognition.users import RequestToken, UserId, faces_of_user
 from gallery.records import Collection, Reassignment
 from models.similarity import SimilarityScale
-from models.tasks.embedder import EMBEDDER
 
 UserFaceIds = Annotated[list[FaceId], Field(min_length=1, max_length=100)]
 
@@ -47,7 +47,7 @@ async def associate_faces(call: AwsCall, request: AssociateFacesRequest) -> dict
     wanted = [face_id for face_id, owner in faces.items() if owner is None]
     refused += [(face_id, OTHER_USER, owner) for face_id, owner in faces.items() if owner not in (None, user)]
     embeddings = await gallery.embeddings(collection, [*own, *wanted])
-    scale = call.service.stages.network(EMBEDDER.name, collection.kind.embedder).card.similarity_scale
+    scale = collection_embedder(call.service.stages, collection).card.similarity_scale
     unlike = _unlike(embeddings, own, wanted, request.user_match_threshold, scale)
     refused += [(face_id, LOW_CONFIDENCE, None) for face_id in unlike]
     subjects = {face.face_id: face.subject for face in await gallery.faces_with_ids(collection, wanted)}

@@ -62,6 +62,9 @@ class RekognitionEndpoint:
             unknown = RequestError("UNKNOWN_OPERATION", f"There is no operation {name[:64]}; see docs/rekognition.md")
             return self.refuse(request, unknown)
         request.state.operation = name
+        if not request.headers.get("content-type", "").startswith(MEDIA_TYPE):
+            # Also because the bounds of JSON bodies do not apply to forms.
+            return self.refuse(request, RequestError("INVALID_JSON", f"Content-Type must be {MEDIA_TYPE}"))
         try:
             key, body = await self._authenticated(request)
         except RequestError as refused:

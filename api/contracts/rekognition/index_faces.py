@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from api.contracts.rekognition.embedders import collection_embedder
 from api.contracts.rekognition.face_details import (
     Attribute,
     bounding_box,
@@ -23,7 +24,6 @@ from graphs.faces import ExaminedPhoto, faces
 from graphs.gate import Reason, reasons
 from imaging.faces import Photo
 from imaging.pick import ALL_FACES, MAX_FACES_ANSWERED
-from models.tasks.embedder import EMBEDDER
 from project.request_error import RequestError
 
 ExternalImageId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.\-:]{1,255}$")]
@@ -59,7 +59,7 @@ async def index_faces(call: AwsCall, request: IndexFacesRequest) -> dict[str, An
     details = detail_stages(stages, request.detection_attributes)
     data, label = request.image.photo(service), request.external_image_id or ""
     collection = await stages.gallery.collection(request.collection_id)
-    embedder = stages.network(EMBEDDER.name, collection.kind.embedder)
+    embedder = collection_embedder(stages, collection)
     left_out: dict[int, list[UnindexedReason]] = {}
 
     def select(number: int, found: Photo | RequestError) -> Sequence[int]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from api.contracts.rekognition.embedders import collection_embedder
 from api.contracts.rekognition.face_details import bounding_box, confidence
 from api.contracts.rekognition.identities import face_id_of, model_version, stored_face
 from api.contracts.rekognition.operation import AwsCall
@@ -17,7 +18,6 @@ from graphs.gate import reasons
 from graphs.stages import FaceStage
 from imaging.faces import Photo
 from imaging.pick import Pick
-from models.tasks.embedder import EMBEDDER
 from project.request_error import RequestError
 from telemetry.request_record import count_match
 
@@ -84,7 +84,7 @@ async def largest_face(
 ) -> tuple[ExaminedPhoto, FaceStage]:
     """Embed the largest face of a photo, unless the quality filter leaves it out, and return also the embedder."""
     stages = call.service.stages
-    embedder = stages.network(EMBEDDER.name, collection.kind.embedder)
+    embedder = collection_embedder(stages, collection)
 
     def select(number: int, found: Photo | RequestError) -> Sequence[int]:
         if isinstance(found, RequestError):
@@ -107,12 +107,9 @@ async def matching_faces(
     searched: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the faces that reach the request's threshold, best first, except the face `searched`."""
-    stages = call.service.stages
-    embedder = stages.network(EMBEDDER.name, collection.kind.embedder)
-    scale, count = embedder.card.similarity_scale, request.max_faces + (searched is not None)
-    least = scale.cosine(request.face_match_threshold)
-    # The gallery compares embeddings only of the collection's own contract.
-    contract = collection.kind.contract if searched else embedder.card.embedding_contract
+    stages, contract = call.service.stages, collection.kind.contract
+    scale = collection_embedder(stages, collection).card.similarity_scale
+    count, least = request.max_faces + (searched is not None), scale.cosine(request.face_match_threshold)
     _, hits = await stages.gallery.find_faces(collection.name, contract, probe, count, least)
     matches = [
         {"Similarity": percent, "Face": stored_face(hit.face)}

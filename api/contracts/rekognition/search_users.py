@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from api.contracts.rekognition.embedders import collection_embedder
 from api.contracts.rekognition.face_details import detail_stages, examined_detail
 from api.contracts.rekognition.identities import face_id_of, model_version, user_of
 from api.contracts.rekognition.operation import AwsCall
@@ -13,7 +14,6 @@ from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, I
 from api.contracts.rekognition.search_faces import largest_face
 from api.contracts.rekognition.users import UserId, faces_of_user
 from gallery.records import Collection
-from models.tasks.embedder import EMBEDDER
 from project.request_error import RequestError
 from telemetry.request_record import count_match
 
@@ -86,7 +86,7 @@ async def _matching_users(
 ) -> list[dict[str, Any]]:
     """Return the users that reach the request's threshold, best first, except the user `searched`."""
     stages = call.service.stages
-    scale = stages.network(EMBEDDER.name, collection.kind.embedder).card.similarity_scale
+    scale = collection_embedder(stages, collection).card.similarity_scale
     threshold, count = request.user_match_threshold, request.max_users + 1
     while True:
         _, [hits] = await stages.gallery.find(collection.name, collection.kind.contract, [probe], count)

@@ -35,7 +35,8 @@ class AwsClient:
 
     def signed(self, operation: str, body: bytes, headers: dict[str, str] | None = None) -> AWSRequest:
         """A signed request with further signed `headers`."""
-        sent = {"Host": "testserver", "X-Amz-Target": f"RekognitionService.{operation}", **(headers or {})}
+        target = {"X-Amz-Target": f"RekognitionService.{operation}", "Content-Type": "application/x-amz-json-1.1"}
+        sent = {"Host": "testserver", **target, **(headers or {})}
         request = AWSRequest("POST", "http://testserver/", sent, body)
         SigV4Auth(self.credentials, "rekognition", "eu-west-1").add_auth(request)
         return request

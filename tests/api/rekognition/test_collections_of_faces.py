@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.api.rekognition.aws_client import MODEL, AwsClient, image
+from tests.fakes import changed, with_stages
 
 STAFF = {"CollectionId": "staff"}
 
@@ -183,3 +184,19 @@ def test_changes_and_searches_are_in_the_audit_log(staff: AwsClient) -> None:
     ]
     raw = face.replace("-", "")
     assert [entry["faces"] for entry in entries[1:]] == [[raw]] * 3
+
+
+def test_faces_of_a_model_that_was_replaced_are_compared_with_none(staff: AwsClient) -> None:
+    [face] = index(staff, "anna")
+    stages = staff.keyed.service.stages
+    staff.keyed.service.stages = with_stages(stages, changed(stages.networks["arcface"], contract="another"))
+    operations: dict[str, dict[str, Any]] = {
+        "IndexFaces": {"Image": image("anna")},
+        "SearchFacesByImage": {"Image": image("anna")},
+        "SearchUsersByImage": {"Image": image("anna")},
+        "SearchFaces": {"FaceId": face},
+        "SearchUsers": {"FaceId": face},
+    }
+    for operation, members in operations.items():
+        assert staff.refusal(operation, **STAFF, **members)[0] == "ResourceNotReadyException"
+    assert listed(staff) == [{"FaceId": face}]

@@ -4,21 +4,16 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 from numpy.typing import NDArray
 
+from gallery.index_search import best_indexed
 from gallery.live_roster import LiveRoster
-from gallery.mirror import Mirror, clipped
+from gallery.mirror import Mirror
 from gallery.mirror_files import face_bytes
 from gallery.probe_queue import ProbeQueue
 from gallery.records import Hit
 from gallery.removals import RemovalFeed
-
-NPROBES = 64
-"""Number of index partitions searched for each probe."""
-REFINE = 10
-"""Number of candidates from the index for each requested face. They are scored again with their full embeddings."""
 
 
 class FaceTable:
@@ -110,13 +105,4 @@ class FaceTable:
             probe: float32 (size) of length 1.
             count: at least 1.
         """
-        table = await self.latest()
-        faces, best = 4 * count, dict[str, Hit]()
-        while True:
-            query = table.query().nearest_to(probe).distance_type("cosine").nprobes(NPROBES).refine_factor(REFINE)
-            found: pa.Table = await query.select(["id", "subject", "_distance"]).limit(faces).to_arrow()
-            for row in found.to_pylist():
-                best.setdefault(row["subject"], Hit(row["subject"], row["id"], clipped(1 - row["_distance"])))
-            if len(best) >= count or found.num_rows < faces:
-                return list(best.values())[:count]
-            faces *= 4
+        return await best_indexed(await self.latest(), probe, count)

@@ -8,11 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 from lancedb import AsyncTable
-from lancedb.index import BTree, IvfSq
+from lancedb.index import BTree
 
 from gallery.disk import age_tree, sync_tree
 from gallery.location import Location
 from gallery.locks import CollectionLocks
+from gallery.vector_index import vector_index
 
 KEYED_ROWS = 5_000
 """Number of faces at which a table gets indexes for its keys."""
@@ -79,22 +80,20 @@ async def clean(table: AsyncTable, locks: CollectionLocks, index_rows: int, loca
 
 
 async def _index(table: AsyncTable, index_rows: int, rebuild: bool) -> None:
-    """Build the indexes of a large table of faces. `optimise` keeps them up to date.
-
-    The vector index stores eight bits per number; searches score its candidates again with their full embeddings.
-    """
-    if "vector" not in (await table.schema()).names:
+    """Build the indexes of a large table of faces, or replace those of another kind. Lance keeps them up to date."""
+    schema = await table.schema()
+    if "vector" not in schema.names:
         return
     faces = await table.count_rows()
-    indexed = {index.columns[0]: index.name for index in await table.list_indices()}
+    indexed = {index.columns[0]: index for index in await table.list_indices()}
     wanted: dict[str, Any] = {}
     if faces >= KEYED_ROWS:
         wanted = {column: BTree() for column in ("id", "subject_key", "commit", "request")}
     if faces >= index_rows:
-        wanted["vector"] = IvfSq(distance_type="cosine", num_partitions=max(1, faces // 8192))
+        wanted["vector"] = vector_index(faces, schema.field("vector").type.list_size)
     for column, config in wanted.items():
-        if rebuild or column not in indexed:
+        if rebuild or column not in indexed or indexed[column].index_type != type(config).__name__:
             await table.create_index(column, config=config)
     for column in indexed.keys() - wanted.keys() if rebuild else ():
         # The table was larger once; this index still contains deleted rows.
-        await table.drop_index(indexed[column])
+        await table.drop_index(indexed[column].name)

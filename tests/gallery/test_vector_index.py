@@ -1,0 +1,31 @@
+"""Which index a large collection gets."""
+
+import pytest
+from lancedb.index import IvfFlat
+
+import gallery.writer
+from gallery.location import Location
+from gallery.records import EmbeddingKind, NewFace
+from tests.gallery.sample_gallery import KIND, NAME, enrol, table_of, vectors, writing
+
+
+@pytest.mark.parametrize(("size", "kind"), [(12, "IvfSq"), (16, "IvfRq")])
+async def test_the_kind_fits_the_embeddings_and_replaces_others(
+    location: Location, monkeypatch: pytest.MonkeyPatch, size: int, kind: str
+) -> None:
+    monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 0)
+    async with writing(location, index_rows=300, collection=None) as writer:
+        await writer.create(NAME, EmbeddingKind("arcface", "m", KIND.contract, size), None)
+        faces = [NewFace(f"{row}", "photo", "", vector) for row, vector in enumerate(vectors(300, size=size))]
+        await enrol(writer, *faces)
+        await writer.optimise()
+        assert await index_kinds(location) == [kind]
+    # As another version may have created it.
+    await (await table_of(location)).create_index("vector", config=IvfFlat(distance_type="cosine"))
+    async with writing(location, index_rows=300, collection=None) as writer:
+        await writer.optimise()
+        assert await index_kinds(location) == [kind]
+
+
+async def index_kinds(location: Location) -> list[str]:
+    return [index.index_type for index in await (await table_of(location)).list_indices()]

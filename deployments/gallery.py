@@ -5,6 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from shlex import quote
 from typing import Any
 
@@ -15,6 +16,7 @@ from deployments.gallery_metrics import GalleryMetrics
 from deployments.usage import Usage
 from gallery.disk import is_full
 from gallery.location import Location
+from gallery.records import ReaderReport
 from gallery.settings import GalleryArgs
 from project.request_error import RequestError
 
@@ -110,10 +112,13 @@ class GalleryReader:
         from gallery.reader import Reader
 
         self._reader = Reader(location, exact_mb, threads)
-        self._unreadable: list[str] = []
+        self._report = ReaderReport()
         self._metrics = GalleryMetrics()
         self._usage = Usage(time.process_time, workers=1)
-        self._timer = asyncio.create_task(self._check_every(CHECK_PERIOD_S))
+        self._timers = [
+            asyncio.create_task(self._repeat("collections", self._check)),
+            asyncio.create_task(self._repeat("indexes", self._tend_indexes)),
+        ]
 
     async def call(self, operation: str, *args: Any, **options: Any) -> Any:
         """Perform an operation of `GalleryReads`. `RequestError` is returned, not raised."""
@@ -126,24 +131,33 @@ class GalleryReader:
         """Return what the replica uses; Serve passes it on to the autoscaling policy."""
         return self._usage.measure()
 
-    async def ready(self) -> list[str]:
-        """Return the names of the collections that failed the last check.
+    async def ready(self) -> ReaderReport:
+        """Return what the last checks found.
 
         Raises:
             Exception: the gallery cannot be opened.
         """
         await self._reader.collections()
-        return self._unreadable
+        return self._report
 
-    async def _check_every(self, seconds: float) -> None:
+    async def _check(self) -> None:
+        unreadable = await self._reader.unreadable()
+        self._report = replace(self._report, unreadable=unreadable)
+        self._metrics.set_unreadable(len(unreadable))
+
+    async def _tend_indexes(self) -> None:
+        indexes = await self._reader.index_health()
+        self._report = replace(self._report, indexes=indexes)
+        self._metrics.set_recall(indexes)
+
+    async def _repeat(self, what: str, check: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                self._unreadable = await self._reader.unreadable()
-                self._metrics.set_unreadable(len(self._unreadable))
+                await check()
             except Exception as error:
                 # The gallery does not exist yet, or is gone; `ready` fails as well.
-                logger.warning("gallery: its collections cannot be checked: %r", error)
-            await asyncio.sleep(seconds)
+                logger.warning("gallery: its %s cannot be checked: %r", what, error)
+            await asyncio.sleep(CHECK_PERIOD_S)
 
 
 def bind_gallery(args: GalleryArgs) -> tuple[Application, Application]:

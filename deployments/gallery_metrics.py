@@ -1,14 +1,15 @@
 """The gallery's metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ray.serve.metrics import Gauge
 
+from gallery.records import IndexHealth
 from gallery.size import Size
 
 
 class GalleryMetrics:
-    """Gauges of the gallery's size, set by its writer, and of unreadable collections, set by each reader.
+    """Gauges of the gallery's size, set by its writer, and of what each reader found.
 
     There is no label for collections: there may be any number of them, and their names are private.
     """
@@ -18,6 +19,7 @@ class GalleryMetrics:
         self._faces = Gauge("facegraph_gallery_faces", "Enrolled faces by model.", ("model",))
         self._subjects = Gauge("facegraph_gallery_subjects", "Enrolled subjects by model.", ("model",))
         self._unreadable = Gauge("facegraph_gallery_unreadable_collections", "Collections that cannot be read.")
+        self._recall = Gauge("facegraph_gallery_index_recall", "Lowest recall of an index by model.", ("model",))
 
     def set_sizes(self, sizes: Mapping[str, Size]) -> None:
         """Report the sizes by model."""
@@ -29,3 +31,9 @@ class GalleryMetrics:
     def set_unreadable(self, collections: int) -> None:
         """Report the number of collections that cannot be read."""
         self._unreadable.set(collections)
+
+    def set_recall(self, indexes: Sequence[IndexHealth]) -> None:
+        """Report the recall of each model's indexes that have been measured."""
+        for index in indexes:
+            if index.recall is not None:
+                self._recall.set(index.recall, {"model": index.model})

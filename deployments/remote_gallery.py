@@ -7,7 +7,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.stage import Caller
 from gallery.operations import Answer, GalleryClient, Operation, Parameters
-from gallery.records import Enrolled, Metadata, NewFace
+from gallery.records import Enrolled, IndexHealth, Metadata, NewFace, ReaderReport
 from telemetry.request_record import count_outcome
 
 if TYPE_CHECKING:
@@ -35,7 +35,15 @@ class RemoteGallery(GalleryClient):
 
     def unreadable(self) -> Sequence[str]:
         """Names of the collections that could not be read at the reader's last check."""
-        return list(self.reader.readiness.answer or ())
+        return self._report.unreadable
+
+    def indexes(self) -> Sequence[IndexHealth]:
+        """The state of the indexes by model, as the reader found it at its last check."""
+        return self._report.indexes
+
+    @property
+    def _report(self) -> ReaderReport:
+        return self.reader.readiness.answer or ReaderReport()
 
     async def perform(
         self,

@@ -43,6 +43,10 @@ class ExactSearch:
         """
         return await faces.queue.find(partial(self._search, faces, tables), np.array(probes), count) if probes else []
 
+    async def covers(self, faces: FaceTable) -> bool:
+        """Whether the mirror of `faces` fits in memory, so that it needs no index."""
+        return await faces.fits(self._most_bytes)
+
     async def follow(self, faces: FaceTable, tables: Tables) -> None:
         """Update the mirror of `faces`, or open that of an earlier process. Deleted faces do not stay in its files.
 

@@ -3,16 +3,13 @@
 import time
 from pathlib import Path
 
-import numpy as np
 from lancedb import AsyncConnection, AsyncTable
-from numpy.typing import NDArray
 
-from gallery.index_search import best_indexed
+from gallery.index_search import IndexSearch
 from gallery.live_roster import LiveRoster
 from gallery.mirror import Mirror
 from gallery.mirror_files import face_bytes
 from gallery.probe_queue import ProbeQueue
-from gallery.records import Hit
 from gallery.removals import RemovalFeed
 
 
@@ -29,6 +26,7 @@ class FaceTable:
         mirror: a copy of the embeddings on this node; None before the first exact search, and if it needs too much
             memory.
         queue: probes waiting for an exact search.
+        index: searches without the mirror.
         searched: time of the last exact search, by the monotonic clock.
         damaged: whether the last operation failed. `check` resets it.
     """
@@ -37,6 +35,7 @@ class FaceTable:
         self.roster = LiveRoster(connection, table)
         self.mirror: Mirror | None = None
         self.queue = ProbeQueue()
+        self.index = IndexSearch()
         self.searched = 0.0
         self.damaged = False
         self._connection = connection
@@ -68,6 +67,10 @@ class FaceTable:
                 pass
             self.damaged = False
 
+    async def fits(self, most_bytes: int) -> bool:
+        """Whether a mirror at the latest version would need at most `most_bytes`."""
+        return await (await self.latest()).count_rows() * face_bytes(self._size) <= most_bytes
+
     async def refresh(self, most_bytes: int, mirrors: Path, threads: int) -> Mirror | None:
         """Return the mirror at the latest version, or None if it would need more than `most_bytes`.
 
@@ -77,7 +80,7 @@ class FaceTable:
         """
         mirror = self.mirror
         if mirror is None:
-            if await (await self.latest()).count_rows() * face_bytes(self._size) > most_bytes:
+            if not await self.fits(most_bytes):
                 return None
             table = await self._connection.open_table(self._name)
             removals = RemovalFeed(self._connection, self._name)
@@ -97,12 +100,3 @@ class FaceTable:
         if self.mirror is not None:
             self.mirror.remove()
             self.mirror = None
-
-    async def search_index(self, probe: NDArray[np.float32], count: int) -> list[Hit]:
-        """Return the `count` most similar subjects, best first, without using the mirror.
-
-        Args:
-            probe: float32 (size) of length 1.
-            count: at least 1.
-        """
-        return await best_indexed(await self.latest(), probe, count)

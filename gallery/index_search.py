@@ -9,28 +9,42 @@ from gallery.mirror import clipped
 from gallery.records import Hit
 
 NPROBES = 128
-"""Number of index partitions searched for each probe."""
+"""Number of index partitions searched for each probe, until a measurement asks for more."""
 CANDIDATES, REFINE = 200, 10
 """Number of candidates from the index: at least, and for each requested face. They are scored again with their full
 embeddings."""
 
 
-async def best_indexed(table: AsyncTable, probe: NDArray[np.float32], count: int) -> list[Hit]:
-    """Return the `count` most similar subjects by their most similar face, best first, without using the mirror.
+class IndexSearch:
+    """Searches one table with its vector index.
 
-    Compares the probe with every face that is not in the index yet, and with all faces if there is no index.
-
-    Args:
-        probe: float32 (size) of length 1.
-        count: at least 1.
+    Attributes:
+        nprobes: number of index partitions searched for each probe.
+        recall: share of the nearest faces that searches find, as last measured; None before.
+        measured: time of that measurement, by the monotonic clock; None before.
     """
-    faces, best = 4 * count, dict[str, Hit]()
-    while True:
-        query = table.query().nearest_to(probe).distance_type("cosine").nprobes(NPROBES)
-        query = query.refine_factor(max(REFINE, CANDIDATES // faces))
-        found: pa.Table = await query.select(["id", "subject", "_distance"]).limit(faces).to_arrow()
-        for row in found.to_pylist():
-            best.setdefault(row["subject"], Hit(row["subject"], row["id"], clipped(1 - row["_distance"])))
-        if len(best) >= count or found.num_rows < faces:
-            return list(best.values())[:count]
-        faces *= 4
+
+    def __init__(self) -> None:
+        self.nprobes = NPROBES
+        self.recall: float | None = None
+        self.measured: float | None = None
+
+    async def best(self, table: AsyncTable, probe: NDArray[np.float32], count: int) -> list[Hit]:
+        """Return the `count` most similar subjects by their most similar face, best first.
+
+        Compares the probe with every face that is not in the index yet, and with all faces if there is no index.
+
+        Args:
+            probe: float32 (size) of length 1.
+            count: at least 1.
+        """
+        faces, best = 4 * count, dict[str, Hit]()
+        while True:
+            query = table.query().nearest_to(probe).distance_type("cosine").nprobes(self.nprobes)
+            query = query.refine_factor(max(REFINE, CANDIDATES // faces))
+            found: pa.Table = await query.select(["id", "subject", "_distance"]).limit(faces).to_arrow()
+            for row in found.to_pylist():
+                best.setdefault(row["subject"], Hit(row["subject"], row["id"], clipped(1 - row["_distance"])))
+            if len(best) >= count or found.num_rows < faces:
+                return list(best.values())[:count]
+            faces *= 4

@@ -13,6 +13,7 @@ from gallery.records import (
     Enrolled,
     FaceHit,
     Hit,
+    IndexHealth,
     KnownStatus,
     Metadata,
     NewFace,
@@ -101,6 +102,10 @@ class Gallery(GalleryReads, GalleryChanges, Protocol):
         """Names of the collections that could not be read at the last check."""
         ...
 
+    def indexes(self) -> Sequence[IndexHealth]:
+        """The state of the indexes by model, at the last check."""
+        ...
+
 
 Operation = Callable[Concatenate[Any, Parameters], Coroutine[Any, Any, Answer]]
 """An operation of `GalleryReads` or `GalleryChanges`, unbound: ``GalleryReads.find``."""
@@ -116,7 +121,7 @@ def _forwarded(operation: Operation[Parameters, Answer], changes: bool = False) 
 class GalleryClient(ABC):
     """Has every operation with its exact signature, and forwards it to `perform`.
 
-    With `ready` and `unreadable`, a subclass is a `Gallery`.
+    With `ready`, `unreadable` and `indexes`, a subclass is a `Gallery`.
     """
 
     collections = _forwarded(GalleryReads.collections)

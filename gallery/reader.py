@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gallery.exact_search import ExactSearch, Tables
 from gallery.face_reads import FaceReads
 from gallery.face_table import FaceTable
+from gallery.index_health import tend_indexes
 from gallery.location import Location
 from gallery.metadata import described, is_kept, of_subjects
 from gallery.metadata_format import decoded
@@ -20,6 +21,7 @@ from gallery.mirror import clipped
 from gallery.records import (
     Collection,
     Hit,
+    IndexHealth,
     KnownStatus,
     Metadata,
     NewFace,
@@ -103,6 +105,10 @@ class Reader(FaceReads):
                 if refused.code == "COLLECTION_UNREADABLE":
                     names.append(collection.name)
         return names
+
+    async def index_health(self) -> list[IndexHealth]:
+        """Load and measure the indexes of large collections, and return their state; see `gallery.index_health`."""
+        return await tend_indexes(await self._latest(), self._exact)
 
     async def statistics(self, collection: Collection) -> Statistics:
         """Return the size of `collection`.
@@ -241,7 +247,7 @@ class Reader(FaceReads):
             table = await faces.latest()
             hits = await self._exact.find(faces, self._tables, unit, count)
             if hits is None:
-                hits = [await faces.search_index(probe, count) for probe in unit]
+                hits = [await faces.index.best(await faces.latest(), probe, count) for probe in unit]
             return await described(table, hits)
 
         return collection, await self._read(collection, ask)

@@ -1,6 +1,7 @@
 """Records of the gallery, keys that stand for clients' texts, and errors about collections."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -142,6 +143,47 @@ class Statistics:
     subjects: int
     bytes: int
     changed: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IndexHealth:
+    """The state of a model's collections that are searched with an index.
+
+    Attributes:
+        model: name of the model.
+        collections, faces: their numbers.
+        unindexed: number of faces that are not in an index yet. Searches compare the probe with each of them.
+        recall: lowest share of the nearest faces that searches find, as last measured; None before.
+    """
+
+    model: str
+    collections: int
+    faces: int
+    unindexed: int
+    recall: float | None
+
+    def __add__(self, other: "IndexHealth") -> "IndexHealth":
+        measured = [each for each in (self.recall, other.recall) if each is not None]
+        return IndexHealth(
+            self.model,
+            self.collections + other.collections,
+            self.faces + other.faces,
+            self.unindexed + other.unindexed,
+            min(measured, default=None),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderReport:
+    """What a reader found at its last check.
+
+    Attributes:
+        unreadable: names of the collections that could not be read.
+        indexes: the state of the indexes by model.
+    """
+
+    unreadable: Sequence[str] = ()
+    indexes: Sequence[IndexHealth] = ()
 
 
 @dataclass(frozen=True, slots=True)

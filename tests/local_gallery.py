@@ -8,6 +8,7 @@ from pathlib import Path
 from gallery.location import Location
 from gallery.operations import Answer, GalleryClient, Operation, Parameters
 from gallery.reader import Reader
+from gallery.records import IndexHealth
 from gallery.writer import Writer
 
 
@@ -28,6 +29,9 @@ class LocalGallery(GalleryClient):
 
     def unreadable(self) -> list[str]:
         return self._unreadable
+
+    def indexes(self) -> list[IndexHealth]:
+        return [IndexHealth("mobilefacenet", 1, 5_000_000, 2_000, 0.99)]
 
     async def perform(
         self,

@@ -94,15 +94,31 @@ class StageAnswer(BaseModel):
         )
 
 
+class IndexAnswer(Answer):
+    """Collections of one model that are too large for exact search."""
+
+    model_config = example(model="mobilefacenet", collections=1, faces=5_000_000, unindexed=2_000, recall=0.99)
+
+    model: str
+    collections: int
+    faces: int
+    unindexed: int = Field(description="Faces that are not in an index yet. Searches compare the probe with each.")
+    recall: float | None = Field(
+        description="Share of searches that find the nearest face, in the collection where it is lowest. A reader "
+        "measures it every hour on a sample of enrolled faces; null before."
+    )
+
+
 class StatusAnswer(BaseModel):
     """State of the models, the gallery's writer and reader, and the ingress."""
 
-    model_config = example(stages=[StageAnswer], unreadable_collections=[], since_s=WINDOW_S)
+    model_config = example(stages=[StageAnswer], unreadable_collections=[], indexes=[IndexAnswer], since_s=WINDOW_S)
 
     stages: list[StageAnswer]
     unreadable_collections: list[str] = Field(
         description="Damaged collections. A key bound to specific collections sees only those."
     )
+    indexes: list[IndexAnswer] = Field(description="Indexes of large collections, by model.")
     since_s: int = Field(description="Length of the window of `calls`, in seconds.")
 
 
@@ -117,6 +133,7 @@ async def get_status(service: CurrentService, key: CurrentKey) -> StatusAnswer:
         unreadable_collections=[
             name for name in service.stages.gallery.unreadable() if key is None or key.reaches(name)
         ],
+        indexes=[IndexAnswer.model_validate(index) for index in service.stages.gallery.indexes()],
         since_s=WINDOW_S,
     )
 

@@ -101,12 +101,30 @@ class Stage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Index:
+    """The collections of one model that are too large for exact search.
+
+    Attributes:
+        collections, faces: their numbers.
+        unindexed: number of faces that are not in an index yet.
+        recall: lowest share of searches that find the nearest face; None if it has not been measured yet.
+    """
+
+    model: str
+    collections: int
+    faces: int
+    unindexed: int
+    recall: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Status:
-    """All stages, the length in seconds of the window of `Calls.recent`, and the names of damaged collections."""
+    """All stages and indexes, the names of damaged collections, and the seconds that `Calls.recent` covers."""
 
     stages: tuple[Stage, ...]
     since_s: int
     unreadable_collections: tuple[str, ...] = ()
+    indexes: tuple[Index, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from deployments import gallery_metrics
 from deployments.gallery import GalleryReader, GalleryWriter
 from deployments.remote_gallery import RemoteGallery
 from gallery.location import Location
-from gallery.records import EmbeddingKind, NewFace
+from gallery.records import EmbeddingKind, IndexHealth, NewFace
 from gallery.size import Size
 from gallery.writer import Writer
 from telemetry.request_record import recording
@@ -118,8 +118,10 @@ def test_sizes_are_reported_by_model(monkeypatch: pytest.MonkeyPatch) -> None:
     metrics, labels = gallery_metrics.GalleryMetrics(), {"model": "mobilefacenet"}
     metrics.set_sizes({"mobilefacenet": Size(collections=1, faces=3, subjects=2)})
     metrics.set_unreadable(4)
+    metrics.set_recall([IndexHealth("mobilefacenet", 1, 3, 0, 0.99), IndexHealth("facenet", 1, 3, 0, None)])
+    recall = {"index_recall": (0.99, labels)}
     sizes = {"collections": (1, labels), "faces": (3, labels), "subjects": (2, labels)}
-    assert reported == sizes | {"unreadable_collections": (4, None)}
+    assert reported == sizes | recall | {"unreadable_collections": (4, None)}
 
 
 async def test_a_change_completes_although_its_caller_is_cancelled(tmp_path: Path) -> None:

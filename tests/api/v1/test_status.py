@@ -39,6 +39,9 @@ def test_every_stage_is_reported() -> None:
             },
         ],
         "unreadable_collections": [],
+        "indexes": [
+            {"model": "mobilefacenet", "collections": 1, "faces": 5_000_000, "unindexed": 2_000, "recall": 0.99}
+        ],
         "since_s": 60,
     }
 

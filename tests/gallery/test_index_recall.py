@@ -1,0 +1,71 @@
+"""Measuring recall, and what a reader reports of its indexes."""
+
+import numpy as np
+import pytest
+from lancedb import AsyncTable
+
+import gallery.writer
+from gallery import index_recall
+from gallery.index_recall import measure_recall, with_noise
+from gallery.index_search import NPROBES, IndexSearch
+from gallery.location import Location
+from gallery.reader import Reader
+from gallery.records import Hit, IndexHealth
+from gallery.writer import Writer
+from tests.gallery.sample_gallery import KIND, SIZE, Vector, enrol, people, table_of, vectors, writing
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_recall, "PAUSE_S", 0)
+
+
+def test_noise_leaves_the_stated_similarity() -> None:
+    clear = vectors(20)
+    noisy = with_noise(clear, 0.6, np.random.default_rng(1))
+    assert (noisy * clear).sum(axis=1) == pytest.approx(np.full(20, 0.6), abs=1e-5)
+    assert np.linalg.norm(noisy, axis=1) == pytest.approx(np.ones(20), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("needed", "faces_per_partition", "recall", "nprobes"),
+    [
+        (NPROBES, 1, 1, NPROBES),
+        (4 * NPROBES, 1, 1, 4 * NPROBES),
+        (4 * NPROBES, 8192, 0, NPROBES),
+    ],
+)
+async def test_searches_use_more_partitions_until_recall_suffices(
+    location: Location,
+    writer: Writer,
+    monkeypatch: pytest.MonkeyPatch,
+    needed: int,
+    faces_per_partition: int,
+    recall: float,
+    nprobes: int,
+) -> None:
+    class Scripted(IndexSearch):
+        """Finds the nearest face once it searches enough partitions."""
+
+        async def best(self, table: AsyncTable, probe: Vector, count: int) -> list[Hit]:
+            return [Hit("subject", "face", 0.6 if self.nprobes >= needed else 0.5)]
+
+    monkeypatch.setattr(index_recall, "PARTITION_ROWS", faces_per_partition)
+    await enrol(writer, *people(200))
+    search = Scripted()
+    assert await measure_recall(search, await table_of(location), SIZE, np.random.default_rng(0)) == recall
+    assert search.nprobes == nprobes
+
+
+async def test_indexes_are_reported_where_searches_use_them(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
+    async with writing(location, index_rows=300) as writer:
+        exact, indexed = Reader(location, 8), Reader(location, 0)
+        await enrol(writer, *people(300))
+        assert await indexed.index_health() == []
+        await writer.optimise()
+        await enrol(writer, *people(310)[300:])
+        assert await exact.index_health() == []
+        assert await indexed.index_health() == [IndexHealth(KIND.model, 1, 310, 10, 1.0)]

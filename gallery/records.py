@@ -55,6 +55,21 @@ class Collection:
     table: str
 
 
+@dataclass(frozen=True, slots=True)
+class FacePlace:
+    """Where a face was found.
+
+    Attributes:
+        photo: 32 hex digits that identify the photo.
+        box: left, top, width and height, as fractions of the photo's width and height.
+        score: the detector's confidence, 0 to 1.
+    """
+
+    photo: str
+    box: tuple[float, float, float, float]
+    score: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class NewFace:
     """A face to enrol.
@@ -64,12 +79,14 @@ class NewFace:
         source: distinguishes the faces of a subject; usually derived from the photo's digest, see `photo_source`.
         label: where the face came from, for people, e.g. a file name.
         embedding: float32 (size), finite and not zero. It is stored with length 1.
+        place: where it was found, if that is to be stored.
     """
 
     subject: str
     source: str
     label: str
     embedding: NDArray[np.float32]
+    place: FacePlace | None = None
 
     @property
     def id(self) -> str:
@@ -103,12 +120,13 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class StoredFace:
-    """A face in a listing."""
+    """A face in a listing. `place` is None if it was not stored, or the listing does not include it."""
 
     face_id: str
     subject: str
     label: str
     created: datetime
+    place: FacePlace | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ import pyarrow as pa
 from lancedb import AsyncTable
 from numpy.typing import NDArray
 
+from gallery.face_places import place_of
 from gallery.mirror import clipped
 from gallery.records import FaceHit, Hit, StoredFace, subject_key
 from gallery.tables import one_of, vectors_of
 
-_LISTED = ["id", "subject", "label", "created"]
+_LISTED = ["id", "subject", "label", "created", "place"]
+"""Columns of a listed face. Tables of earlier versions lack the last one until a writer has opened them."""
 _LAST = 2**128 - 1
 """The number that the greatest id is in hexadecimal."""
 
@@ -35,7 +37,7 @@ async def faces_after(table: AsyncTable, after: str, limit: int) -> list[StoredF
     while start < _LAST and len(faces) < limit:
         stop = min(start + step, _LAST)
         where = f"id <= '{stop:032x}'" if start < 0 else f"id > '{start:032x}' AND id <= '{stop:032x}'"
-        found = await table.query().where(where).select(_LISTED).to_arrow()
+        found = await table.query().where(where).select(await _known(table, _LISTED)).to_arrow()
         faces += _stored(found.sort_by("id"))
         start = stop
     return faces[:limit]
@@ -65,8 +67,16 @@ async def best_faces(table: AsyncTable, probe: NDArray[np.float32], hits: Sequen
 
 async def _where(table: AsyncTable, column: str, keys: Sequence[str], columns: list[str]) -> pa.Table:
     where = one_of(column, keys) if keys else "false"
-    return await table.query().where(where).select(columns).to_arrow()
+    return await table.query().where(where).select(await _known(table, columns)).to_arrow()
+
+
+async def _known(table: AsyncTable, columns: list[str]) -> list[str]:
+    names = set((await table.schema()).names)
+    return [column for column in columns if column in names]
 
 
 def _stored(found: pa.Table) -> list[StoredFace]:
-    return [StoredFace(*row) for row in zip(*(found[column].to_pylist() for column in _LISTED), strict=True)]
+    rows = found.select([name for name in found.column_names if name != "vector"]).to_pylist()
+    return [
+        StoredFace(row["id"], row["subject"], row["label"], row["created"], place_of(row.get("place"))) for row in rows
+    ]

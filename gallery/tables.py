@@ -17,8 +17,8 @@ REGISTRY = "collections"
 """Name of the table that lists the collections."""
 UNREADABLE = (RuntimeError, ValueError, OSError)
 """Raised by LanceDB for files that are damaged, missing or unreachable."""
-FaceRow = tuple[str, str, str, datetime, NDArray[np.float32], int | None]
-"""Id, subject, label, time of enrolment, embedding and source number of a face."""
+FaceRow = tuple[str, str, str, datetime, NDArray[np.float32], int | None, str | None]
+"""Id, subject, label, time of enrolment, embedding, source number and place of a face."""
 TIME = pa.timestamp("us", tz="UTC")
 PRIMARY_KEY = {"lance-schema:unenforced-primary-key:position": "1"}
 """Marks a field as primary key, so that concurrent merges cannot insert a key twice.
@@ -47,7 +47,8 @@ def faces_schema(size: int) -> pa.Schema:
 
     ``commit`` grows with every commit, so a reader can query the rows that are new to it. ``request`` and
     ``request_digest`` belong to the request that enrolled the face, if it had an idempotency key. ``source`` is
-    `NewFace.source_number`; null if an earlier version enrolled the face, whose tables lack the column.
+    `NewFace.source_number`; null if an earlier version enrolled the face, whose tables lack the column. ``place`` is
+    the text of `gallery.face_places`; null if it is not stored.
     """
     return pa.schema(
         [
@@ -60,8 +61,9 @@ def faces_schema(size: int) -> pa.Schema:
             pa.field("request", pa.string()),
             pa.field("request_digest", pa.string()),
             pa.field("vector", pa.list_(pa.float32(), size), nullable=False),
-            # The last column, as in a table to which it was added.
+            # The last columns, as in a table to which they were added.
             pa.field("source", pa.int64()),
+            pa.field("place", pa.string()),
         ]
     )
 
@@ -90,13 +92,13 @@ def face_rows(faces: Sequence[FaceRow], size: int, commit: int, request: tuple[s
     Raises:
         RequestError: ``INVALID_EMBEDDING`` or ``INVALID_SUBJECT``.
     """
-    ids, subjects, labels, created, vectors, sources = map(list, zip(*faces, strict=True))
+    ids, subjects, labels, created, vectors, *more = map(list, zip(*faces, strict=True))
     # Scaling an exported embedding again changes no bit of it: with 128 numbers or more, rounding errors cancel out.
     flat = pa.array(np.concatenate([normalised(vector, size) for vector in vectors]), pa.float32())
     keys = [subject_key(subject) for subject in subjects]
     of_commit = (commit, digest(request[0]) if request else None, request[1] if request else None)
     columns = [ids, subjects, keys, labels, created, *([value] * len(ids) for value in of_commit)]
-    return pa.table([*columns, pa.FixedSizeListArray.from_arrays(flat, size), sources], schema=faces_schema(size))
+    return pa.table([*columns, pa.FixedSizeListArray.from_arrays(flat, size), *more], schema=faces_schema(size))
 
 
 def imported_rows(faces: pa.RecordBatch, size: int, commit: int) -> pa.Table:

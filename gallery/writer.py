@@ -12,6 +12,7 @@ from gallery import maintenance
 from gallery import metadata as subject_metadata
 from gallery.disk import lock
 from gallery.empty_subjects import open_empty
+from gallery.face_places import place_text
 from gallery.location import Location
 from gallery.locks import CollectionLocks, repeated
 from gallery.metadata_format import encoded
@@ -151,7 +152,7 @@ class Writer(SubjectChanges):
             new = {stored.ids[face.id]: face for face in faces if replace or not stored.statuses[face.id]}
             now = datetime.now(UTC)
             values = [
-                (face_id, face.subject, face.label, now, face.embedding, face.source_number)
+                (face_id, face.subject, face.label, now, face.embedding, face.source_number, place_text(face.place))
                 for face_id, face in new.items()
             ]
             data = (

@@ -1,12 +1,15 @@
 """Questions about single faces, and deleting them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from gallery.location import Location
 from gallery.reader import Reader
+from gallery.records import FacePlace, Reassignment
 from gallery.writer import Writer
-from tests.gallery.sample_gallery import KIND, NAME, enrol, face, listed, near, people, vectors
+from tests.gallery.sample_gallery import KIND, NAME, enrol, face, listed, near, people, table_of, vectors
 
 
 async def test_faces_are_paged_in_the_order_of_their_ids(writer: Writer, reader: Reader) -> None:
@@ -72,3 +75,23 @@ async def test_faces_are_counted_by_the_beginning_of_the_subject(writer: Writer,
     await enrol(writer, face("face:1"), face("face:2"), face("a face:"), face("face"))
     collection = await reader.collection(NAME)
     assert [await reader.count(collection, prefix) for prefix in ("face:", "face", "")] == [2, 3, 4]
+
+
+async def test_the_place_of_a_face_is_kept_when_it_is_moved(writer: Writer, reader: Reader) -> None:
+    place = FacePlace("0" * 31 + "1", (0.125, 0.25, 0.5, 0.75), 0.9375)
+    placed, other = replace(face("anna"), place=place), face("bob")
+    await enrol(writer, placed, other)
+    await writer.rename_subject(NAME, "anna", "anne")
+    await writer.reassign_faces(NAME, {placed.id: Reassignment("anne", "bob")})
+    found = await reader.faces_with_ids(await reader.collection(NAME), [placed.id, other.id])
+    assert {each.face_id: (each.subject, each.place) for each in found} == {
+        placed.id: ("bob", place),
+        other.id: ("bob", None),
+    }
+
+
+async def test_faces_of_an_earlier_version_have_no_place(writer: Writer, reader: Reader, location: Location) -> None:
+    await enrol(writer, face("anna"))
+    await (await table_of(location)).drop_columns(["place"])
+    [found] = await reader.faces_after(await reader.collection(NAME), "", 5)
+    assert (found.subject, found.place) == ("anna", None)

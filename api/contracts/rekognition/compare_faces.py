@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from api.contracts.rekognition.face_details import bounding_box, confidence, detail_stages, examined_detail
+from api.contracts.rekognition.face_quality import poor_faces
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.requests import AwsModel, Image, Percent, QualityFilter
 from graphs.compare import distances
 from graphs.faces import ExaminedPhoto, faces
-from graphs.gate import reasons
 from imaging.faces import Photo
 from imaging.pick import ALL_FACES
 from models.tasks.embedder import EMBEDDER
@@ -36,11 +36,8 @@ async def compare_faces(call: AwsCall, request: CompareFacesRequest) -> dict[str
     def select(number: int, found: Photo | RequestError) -> Sequence[int]:
         if isinstance(found, RequestError):
             raise RequestError(found.code, f"{NAMES[number]}: {found.message}")
-        good = [
-            face
-            for face in range(len(found.faces))
-            if request.quality_filter == "NONE" or not reasons(found, face, service.settings)
-        ]
+        poor = {} if request.quality_filter == "NONE" else poor_faces(found, service.settings)
+        good = [face for face in range(len(found.faces)) if face not in poor]
         if not good:
             raise RequestError("INVALID_REQUEST", f"{NAMES[number]}: the photo has no face that can be compared")
         return good if number else [max(good, key=lambda face: found.faces[face].area)]

@@ -4,11 +4,11 @@ A FaceId is the id of a face, written as a UUID. A user is a subject. A face wit
 subject whose id begins with `LONE_PREFIX`, so that the other APIs find it too.
 """
 
-import hashlib
 import re
+from typing import Any
 from uuid import UUID
 
-from gallery.records import Collection, StoredFace, digest
+from gallery.records import Collection, FacePlace, StoredFace, digest
 
 LONE_PREFIX = "face:"
 FIRST_LONE, LAST_LONE = f"{LONE_PREFIX}{'0' * 32}", f"{LONE_PREFIX}{'f' * 32}"
@@ -27,11 +27,6 @@ def face_id_of(uuid: str) -> str:
     return uuid.replace("-", "")
 
 
-def image_id_of(photo: bytes) -> str:
-    """Return the ImageId of an encoded photo."""
-    return uuid_of(hashlib.sha256(photo).hexdigest()[:32])
-
-
 def lone_subject(*parts: str) -> str:
     """Return the subject of a face without a user. The same `parts` identify the same face."""
     return LONE_PREFIX + digest(*parts)
@@ -47,11 +42,20 @@ def model_version(collection: Collection) -> str:
     return f"{collection.kind.model}-{collection.kind.contract}"
 
 
-def stored_face(face: StoredFace) -> dict[str, str]:
+def stored_face(face: StoredFace) -> dict[str, Any]:
     """Describe a face of a collection."""
-    described = {"FaceId": uuid_of(face.face_id)}
-    if face.label:
-        described["ExternalImageId"] = face.label
-    if user := user_of(face.subject):
-        described["UserId"] = user
+    return described_face(face.face_id, face.label, face.place) | (
+        {"UserId": user} if (user := user_of(face.subject)) else {}
+    )
+
+
+def described_face(face_id: str, label: str, place: FacePlace | None) -> dict[str, Any]:
+    """Describe a face without its user. Only faces that this API has indexed have a place."""
+    described: dict[str, Any] = {"FaceId": uuid_of(face_id)}
+    if label:
+        described["ExternalImageId"] = label
+    if place:
+        left, top, width, height = place.box
+        described["BoundingBox"] = {"Width": width, "Height": height, "Left": left, "Top": top}
+        described |= {"ImageId": uuid_of(place.photo), "Confidence": 100 * place.score}
     return described

@@ -56,7 +56,8 @@ async def _faces(
     if request.user_id is None:
         found = await gallery.faces_with_ids(collection, [face_id_of(each) for each in request.face_ids or ()])
     else:
-        found = await faces_of_user(gallery, collection, request.user_id)
+        own = await faces_of_user(gallery, collection, request.user_id)
+        found = await gallery.faces_with_ids(collection, [face.face_id for face in own])
     wanted = None if request.face_ids is None else {face_id_of(each) for each in request.face_ids}
     kept = [face for face in found if face.face_id > after and (wanted is None or face.face_id in wanted)]
     return sorted(kept, key=lambda face: face.face_id)[:limit]

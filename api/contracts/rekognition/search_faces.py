@@ -9,15 +9,15 @@ from pydantic import Field
 
 from api.contracts.rekognition.embedders import collection_embedder
 from api.contracts.rekognition.face_details import bounding_box, confidence
+from api.contracts.rekognition.face_quality import poor_faces
 from api.contracts.rekognition.identities import face_id_of, model_version, stored_face
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, Image, Percent, QualityFilter
 from gallery.records import Collection
 from graphs.faces import ExaminedPhoto, faces
-from graphs.gate import reasons
 from graphs.stages import FaceStage
 from imaging.faces import Photo
-from imaging.pick import Pick
+from imaging.pick import ALL_FACES, Pick
 from project.request_error import RequestError
 from telemetry.request_record import count_match
 
@@ -81,19 +81,28 @@ async def largest_face(
     image: Image,
     quality_filter: QualityFilter,
     details: Sequence[FaceStage] = (),
+    left_out: dict[int, list[str]] | None = None,
 ) -> tuple[ExaminedPhoto, FaceStage]:
-    """Embed the largest face of a photo, unless the quality filter leaves it out, and return also the embedder."""
+    """Embed the largest face of a photo that the quality filter admits, and return also the embedder.
+
+    Args:
+        left_out: gets the other faces, with AWS's reasons. Without it, only the largest face of all is looked for.
+    """
     stages = call.service.stages
     embedder = collection_embedder(stages, collection)
 
     def select(number: int, found: Photo | RequestError) -> Sequence[int]:
         if isinstance(found, RequestError):
             raise found
-        poor = quality_filter != "NONE" and found.faces and reasons(found, 0, call.service.settings)
-        return () if poor else range(len(found.faces))
+        others = {} if quality_filter == "NONE" else poor_faces(found, call.service.settings)
+        good = [face for face in range(len(found.faces)) if face not in others]
+        largest = max(good, key=lambda face: found.faces[face].area, default=None)
+        if left_out is not None:
+            left_out.update(others | {face: ["FACE_NOT_LARGEST"] for face in good if face != largest})
+        return [] if largest is None else [largest]
 
-    data = image.photo(call.service)
-    examination = await faces(stages.detector(None), [data], LARGEST, [embedder, *details], select=select)
+    data, pick = image.photo(call.service), LARGEST if left_out is None else ALL_FACES
+    examination = await faces(stages.detector(None), [data], pick, [embedder, *details], select=select)
     [examined] = examination.photos
     assert isinstance(examined, ExaminedPhoto)
     return examined, embedder

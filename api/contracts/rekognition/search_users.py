@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from api.contracts.rekognition.embedders import collection_embedder
-from api.contracts.rekognition.face_details import detail_stages, examined_detail
+from api.contracts.rekognition.face_details import detail_stages, examined_detail, face_detail
 from api.contracts.rekognition.identities import face_id_of, model_version, user_of
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, Image, Percent, QualityFilter
@@ -66,15 +66,22 @@ async def search_users_by_image(call: AwsCall, request: SearchUsersByImageReques
     """Find the users that resemble the largest face of a photo."""
     stages = call.service.stages
     collection, details = await stages.gallery.collection(request.collection_id), detail_stages(stages, ())
+    left_out: dict[int, list[str]] = {}
     examined, embedder = await largest_face(
-        call, collection, request.image, request.quality_filter, list(details.values())
+        call, collection, request.image, request.quality_filter, list(details.values()), left_out
     )
-    answer: dict[str, Any] = {"UserMatches": [], "FaceModelVersion": model_version(collection)}
-    if not examined.asked:
-        return answer
-    probe = examined.readings[embedder.role][0]
-    answer["UserMatches"] = await _matching_users(call, collection, probe, request)
-    return answer | {"SearchedFace": {"FaceDetail": examined_detail(examined, 0, details)}}
+    answer: dict[str, Any] = {
+        "UserMatches": [],
+        "FaceModelVersion": model_version(collection),
+        "UnsearchedFaces": [
+            {"FaceDetails": face_detail(examined.photo, face), "Reasons": why} for face, why in left_out.items()
+        ],
+    }
+    if examined.asked:
+        probe = examined.readings[embedder.role][0]
+        answer["UserMatches"] = await _matching_users(call, collection, probe, request)
+        answer["SearchedFace"] = {"FaceDetail": examined_detail(examined, 0, details)}
+    return answer
 
 
 async def _matching_users(

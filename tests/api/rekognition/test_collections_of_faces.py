@@ -84,6 +84,7 @@ def test_faces_are_indexed_largest_first_and_once_per_photo_and_external_id(staf
     assert first["ImageId"] == second["ImageId"]
     assert first["ExternalImageId"] == "a.jpg"
     assert answer["FaceRecords"][0]["FaceDetail"]["BoundingBox"] == first["BoundingBox"]
+    assert {face["FaceId"]: face for face in listed(staff)} == {face["FaceId"]: face for face in (first, second)}
     again = index(staff, "anna bob-large", ExternalImageId="a.jpg")
     assert again == [first["FaceId"], second["FaceId"]]
     assert not set(index(staff, "anna bob-large", ExternalImageId="b.jpg")) & set(again)
@@ -112,7 +113,8 @@ def test_faces_are_listed_in_pages_and_by_id(staff: AwsClient) -> None:
     ids = sorted(index(staff, "anna bob carl", ExternalImageId="three.jpg"))
     read = pages(staff, "ListFaces", "Faces", **STAFF, MaxResults=2)
     assert [[face["FaceId"] for face in page] for page in read] == [ids[:2], ids[2:]]
-    assert listed(staff, FaceIds=[ids[1]]) == [{"FaceId": ids[1], "ExternalImageId": "three.jpg"}]
+    [face] = listed(staff, FaceIds=[ids[1]])
+    assert (face["FaceId"], face["ExternalImageId"]) == (ids[1], "three.jpg")
     for token in ("YQ==", "JyBPUiAnMSc9JzE="):
         assert staff.refusal("ListFaces", **STAFF, NextToken=token)[0] == "InvalidPaginationTokenException"
     assert staff.refusal("ListFaces", **STAFF, FaceIds=["'"])[0] == "InvalidParameterException"
@@ -151,7 +153,7 @@ def test_a_search_by_photo_is_for_its_largest_face(staff: AwsClient) -> None:
     [anna], _ = index(staff, "anna"), index(staff, "bob")
     answer = staff.call("SearchFacesByImage", **STAFF, Image=image("bob anna-large"), FaceMatchThreshold=99)
     [match] = answer["FaceMatches"]
-    assert (match["Face"], match["Similarity"]) == ({"FaceId": anna}, 100)
+    assert (match["Face"]["FaceId"], match["Similarity"]) == (anna, 100)
     assert answer["SearchedFaceBoundingBox"]["Width"] == 200 / 640
     assert found(staff, "SearchFacesByImage", Image=image("carl")) == []
     for words, members in (("nobody", {}), ("anna-dark", {"QualityFilter": "HIGH"})):
@@ -168,6 +170,7 @@ def test_what_one_api_enrols_the_other_finds(staff: AwsClient) -> None:
     form: dict[str, Any] = {"data": {"subject": "bob"}, "files": {"photo": ("bob.jpg", b"bob")}}
     assert staff.keyed.ask("POST", "/v1/collections/staff/faces", headers, **form).status_code == 201
     [match] = staff.call("SearchFacesByImage", **STAFF, Image=image("bob-again"))["FaceMatches"]
+    assert match["Face"].keys() == {"FaceId", "UserId", "ExternalImageId"}
     assert (match["Face"]["UserId"], match["Face"]["ExternalImageId"]) == ("bob", "bob.jpg")
 
 
@@ -199,4 +202,4 @@ def test_faces_of_a_model_that_was_replaced_are_compared_with_none(staff: AwsCli
     }
     for operation, members in operations.items():
         assert staff.refusal(operation, **STAFF, **members)[0] == "ResourceNotReadyException"
-    assert listed(staff) == [{"FaceId": face}]
+    assert [each["FaceId"] for each in listed(staff)] == [face]

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gallery.metadata_format import parsed
-from gallery.records import NewFace, subject_key, unit_length
+from gallery.records import face_id, source_number, subject_key, unit_length
 from gallery.subject_ids import refuse_blank
 from project.request_error import RequestError
 
@@ -80,19 +80,16 @@ def checked_batch(batch: pa.RecordBatch, size: int, first: int = 0) -> pa.Record
         valid = pc.fill_null(pc.match_substring_regex(ids, "^[0-9a-f]{32}$"), False)
         _check(valid, "The id is not 32 hex digits", first)
     else:
-        new = [
-            NewFace(subject, hashlib.sha256(vector).hexdigest(), "", vector)
-            for subject, vector in zip(subjects.to_pylist(), raw, strict=True)
-        ]
-        ids = pa.array([face.id for face in new], pa.string())
-        sources = pa.array([face.source_number for face in new], pa.int64())
+        of_vectors = [hashlib.sha256(vector).hexdigest() for vector in raw]
+        ids = pa.array(map(face_id, keys.to_pylist(), of_vectors), pa.string())
+        sources = pa.array(map(source_number, of_vectors), pa.int64())
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(unit.reshape(-1)), size)
     columns = {"id": ids, "subject": subjects, "subject_key": keys, "label": labels, "created": created}
     columns |= {"vector": vectors, "source": sources}
     if "metadata" in batch.schema.names:
         columns["metadata"] = _metadata(_column(batch, "metadata"), first)
     rows = pa.record_batch(columns)
-    last = {face_id: row for row, face_id in enumerate(ids.to_pylist())}
+    last = {each: row for row, each in enumerate(ids.to_pylist())}
     # This also copies the rows, so that no others are sent to the writer.
     return rows.take(pa.array(last.values(), pa.int64()))
 

@@ -41,11 +41,7 @@ async def import_files(
         RequestError: ``EMBEDDING_CONTRACT_MISMATCH`` or ``COLLECTION_EXISTS``: the gallery has a collection of this
             name with another kind of embeddings.
     """
-    files = [read_export(path) for path in _files(paths)]
-    if into is not None:
-        if len(files) != 1:
-            raise TransferError(f"only one file can be imported into another collection, not {len(files)}")
-        files = [replace(files[0], name=into)]
+    files = exports(paths, into)
     known = {collection.name: collection for collection in writer.collections}
     kinds: dict[str, EmbeddingKind] = {}
     for file in files:
@@ -60,6 +56,20 @@ async def import_files(
     for file in sorted(files, key=lambda file: file.name not in known):
         await writer.create(file.name, file.kind, file.threshold, exist_ok=True)
     return [await _import(writer, file, report) for file in files]
+
+
+def exports(paths: Sequence[Path], into: str | None) -> list[ExportFile]:
+    """Read the descriptions of exported files; see `import_files`.
+
+    Raises:
+        TransferError: a file is damaged or not an export, or there are several to import into one collection.
+    """
+    files = [read_export(path) for path in _files(paths)]
+    if into is None:
+        return files
+    if len(files) != 1:
+        raise TransferError(f"only one file can be imported into another collection, not {len(files)}")
+    return [replace(files[0], name=into)]
 
 
 async def _import(writer: Writer, file: ExportFile, report: Report) -> Imported:

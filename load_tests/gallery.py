@@ -84,7 +84,7 @@ def fill(folder: Path, faces: Vectors, photos: int, collection: Mapping[str, Any
         file, part = Path(temporary) / "faces.parquet", folder.with_suffix(".part")
         write_parquet(file, faces, photos, collection)
         start = time.perf_counter()
-        arguments = ["-m", "facegraph", "gallery", "import", str(file), "--uri", str(part)]
+        arguments = ["-m", "facegraph", "gallery", "import", "--offline", str(file), "--uri", str(part)]
         subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True)
         seconds = time.perf_counter() - start
         part.rename(folder)

@@ -43,8 +43,8 @@ class ImportAnswer(BaseModel):
 
     model_config = example(enrolled=999000, already=1000)
 
-    enrolled: int = 0
-    already: int = Field(0, description="Includes repeated rows.")
+    enrolled: int
+    already: int = Field(description="Includes repeated rows.")
 
 
 @router.post(
@@ -76,7 +76,7 @@ async def post_import(
     if _slots.locked():
         raise RequestError("OVERLOADED", f"{MAX_IMPORTS} imports are running; try again shortly")
     async with _slots:
-        gallery, done = service.stages.gallery, ImportAnswer()
+        gallery, done = service.stages.gallery, ImportAnswer(enrolled=0, already=0)
         found = await gallery.collection(collection)
         thread = ThreadPoolExecutor(1)
         in_thread = partial(asyncio.get_running_loop().run_in_executor, thread)

@@ -43,7 +43,7 @@ def list_command(
 
     If a collection is damaged, the others are still listed, and the exit status is 1.
     """
-    _check_offline(context, offline)
+    check_offline(context, offline)
     if offline:
         # LanceDB takes seconds to import.
         from facegraph.cli import gallery_files
@@ -139,7 +139,7 @@ def delete_command(
     storage_option: StorageOption = None,
 ) -> None:
     """Delete subjects with all their faces. --offline requires the service to be stopped."""
-    _check_offline(context, offline)
+    check_offline(context, offline)
     if offline:
         from facegraph.cli import gallery_files
 
@@ -205,7 +205,7 @@ def _delete(url: str, api_key: str | None, collection: str, subjects: Sequence[s
     return deleted
 
 
-def _check_offline(context: typer.Context, offline: bool) -> None:
+def check_offline(context: typer.Context, offline: bool) -> None:
     """Reject options on the command line that would have no effect. Environment variables are ignored instead."""
     for name in ("url", "api_key") if offline else ("uri", "storage_option"):
         source = context.get_parameter_source(name)

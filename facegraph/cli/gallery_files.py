@@ -12,11 +12,11 @@ from rich.filesize import decimal
 from facegraph.cli.options import DEFAULT_URI, StorageOption, UriOption
 from facegraph.cli.output import CommandError, ReportProgress, escaped, print_line, progress_bar
 from facegraph.client import CollectionStatistics
+from gallery import parquet_import
 from gallery.backup import backup, restore
 from gallery.disk import GalleryInUseError
 from gallery.location import Location
-from gallery.parquet_export import export_gallery
-from gallery.parquet_import import import_files
+from gallery.parquet_export import ExportFile, export_gallery
 from gallery.reader import Reader
 from gallery.records import Collection
 from gallery.transfer import TransferError, collections_at, first_line
@@ -56,23 +56,22 @@ def export_command(
 
 
 @_gallery_errors()
-def import_command(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Exported files, or folders of them.")],
-    into: Annotated[
-        str | None, typer.Option("--into", help="Name of the collection to import a single file into.")
-    ] = None,
-    uri: UriOption = DEFAULT_URI,
-    storage_option: StorageOption = None,
-) -> None:
-    """Import exported faces. Existing faces stay unchanged, so an import can be repeated."""
+def import_files(
+    uri: str, storage_options: list[str] | None, paths: Sequence[Path], into: str | None, report: ReportProgress
+) -> list[parquet_import.Imported]:
+    """Import exported files."""
 
-    async def run(report: ReportProgress) -> None:
-        async with _open_writer(_place(uri, storage_option)) as writer:
-            for done in await import_files(writer, paths, report, into):
-                print_line(f"[green]imported[/] {escaped(done.collection)}: {done.new} new of {done.faces} faces")
+    async def run() -> list[parquet_import.Imported]:
+        async with _open_writer(_place(uri, storage_options)) as writer:
+            return await parquet_import.import_files(writer, paths, report, into)
 
-    with progress_bar() as report:
-        asyncio.run(run(report))
+    return asyncio.run(run())
+
+
+@_gallery_errors()
+def exports(paths: Sequence[Path], into: str | None) -> list[ExportFile]:
+    """Read the descriptions of exported files."""
+    return parquet_import.exports(paths, into)
 
 
 @_gallery_errors()

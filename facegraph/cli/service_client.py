@@ -5,13 +5,16 @@ from contextlib import contextmanager
 
 from facegraph.cli.output import CommandError, command_errors
 from facegraph.client import Client, FacegraphError, NoAnswerError
+from facegraph.client.clients import DEADLINE_S, RETRIES
 
 
 @contextmanager
-def service_client(url: str, api_key: str | None) -> Iterator[Client]:
+def service_client(
+    url: str, api_key: str | None, retries: int = RETRIES, deadline: float = DEADLINE_S
+) -> Iterator[Client]:
     """Yield a client. Its errors are raised as `CommandError`."""
     with command_errors(ValueError):
-        client = Client(url, api_key)
+        client = Client(url, api_key, retries=retries, deadline=deadline)
     with client, service_errors():
         yield client
 

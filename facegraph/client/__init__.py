@@ -29,6 +29,7 @@ from facegraph.client.errors import TooLargeError as TooLargeError
 from facegraph.client.errors import UnauthenticatedError as UnauthenticatedError
 from facegraph.client.errors import UnavailableError as UnavailableError
 from facegraph.client.images import Image as Image
+from facegraph.client.imports import ImportedEmbeddings as ImportedEmbeddings
 from facegraph.client.photos import ComparedPhoto as ComparedPhoto
 from facegraph.client.photos import Comparison as Comparison
 from facegraph.client.photos import DetectedPhoto as DetectedPhoto

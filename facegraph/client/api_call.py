@@ -25,6 +25,7 @@ class ApiCall(Generic[T]):
         decode: converts the response's JSON to the result.
         params: query parameters.
         json: JSON body, or None.
+        content: another body, whose type is in `headers`; or None.
         form, files: multipart body: text fields, and pairs of a field name and a file.
         headers: extra headers.
         idempotent: whether the request may be resent when it is unknown whether it took effect.
@@ -38,6 +39,7 @@ class ApiCall(Generic[T]):
     decode: Callable[[Any], T]
     params: Mapping[str, Any] = field(default_factory=dict)
     json: Any = None
+    content: bytes | None = None
     form: Mapping[str, list[str]] | None = None
     files: Sequence[tuple[str, Upload]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 import httpx
 
 from facegraph.client import collections as collection_calls
-from facegraph.client import enrolment, photos, service, verification
+from facegraph.client import enrolment, imports, photos, service, verification
 from facegraph.client import search as search_calls
 from facegraph.client import subjects as subject_calls
 from facegraph.client.api_call import ApiCall
@@ -70,6 +70,7 @@ class Client:
     enrol = blocking(enrolment.enrol)
     enrol_many = blocking_pages(enrolment.enrol_many)
     enrol_embeddings = blocking(enrolment.enrol_embeddings)
+    import_embeddings = blocking(imports.import_embeddings)
     search = blocking(search_calls.search)
     search_embedding = blocking(search_calls.search_embedding)
     verify_subject = blocking(verification.verify_subject)
@@ -146,6 +147,7 @@ class AsyncClient:
     enrol = awaited(enrolment.enrol)
     enrol_many = awaited_pages(enrolment.enrol_many)
     enrol_embeddings = awaited(enrolment.enrol_embeddings)
+    import_embeddings = awaited(imports.import_embeddings)
     search = awaited(search_calls.search)
     search_embedding = awaited(search_calls.search_embedding)
     verify_subject = awaited(verification.verify_subject)

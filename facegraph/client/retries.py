@@ -64,6 +64,7 @@ class Attempts(Generic[T]):
             "url": call.path,
             "params": call.params,
             "json": call.json,
+            "content": call.content,
             "data": call.form,
             "files": [(field, (upload.name, upload.data)) for field, upload in call.files] or None,
             "headers": call.headers,

@@ -49,12 +49,12 @@ def test_the_list_escapes_control_characters_and_reports_damage(run: Run, galler
 def test_an_export_is_imported(run: Run, gallery: Path, tmp_path: Path) -> None:
     export, fresh = tmp_path / "out", tmp_path / "fresh"
     assert f"exported {NAME}: 6 faces in {export}/0002-" in run("gallery", "export", export)[1]
-    imported = run("gallery", "import", export, "--uri", fresh)[1].splitlines()
+    imported = run("gallery", "import", "--offline", export, "--uri", fresh)[1].splitlines()
     assert imported == ["imported [bold]\\x1b[2J: 0 new of 0 faces", f"imported {NAME}: 6 new of 6 faces"]
     first, second = (sorted(asyncio.run(listed(Location(str(folder)), NAME))) for folder in (gallery, fresh))
     assert first == second
     assert run("gallery", "export", tmp_path / "one", "--collection", NAME)[0] == 0
-    out = run("gallery", "import", *(tmp_path / "one").iterdir(), "--into", "copy")[1]
+    out = run("gallery", "import", "--offline", *(tmp_path / "one").iterdir(), "--into", "copy")[1]
     assert out == "imported copy: 6 new of 6 faces\n"
 
 
@@ -87,7 +87,7 @@ def test_a_gallery_in_use_is_only_read(run: Run, gallery: Path, tmp_path: Path) 
     for words in (f"export {tmp_path}/out", "list --offline", f"backup {tmp_path}/kept"):
         assert run("gallery", *words.split())[0] == 0
     delete = f"delete --offline --collection {NAME} alice"
-    for words in (f"import {tmp_path}/out", delete, f"restore {tmp_path}/kept --replace"):
+    for words in (f"import --offline {tmp_path}/out", delete, f"restore {tmp_path}/kept --replace"):
         assert run("gallery", *words.split())[2].endswith(f"{gallery}, usually the running service: stop it first\n")
     assert run("gallery", "clean")[2].endswith("; a running service cleans up on POST /v1/gallery/clean\n")
     os.close(held)

@@ -1,0 +1,98 @@
+"""`facegraph gallery import`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facegraph.cli.gallery import OfflineOption, check_offline
+from facegraph.cli.options import DEFAULT_URI, DEFAULT_URL, ApiKeyOption, StorageOption, UriOption, UrlOption
+from facegraph.cli.output import CommandError, ReportProgress, escaped, print_line, progress_bar
+from facegraph.cli.service_client import service_client
+from facegraph.client import Client, Collection, NotFoundError, ServiceError
+
+if TYPE_CHECKING:
+    from gallery.parquet_export import ExportFile
+
+REQUEST_FACES = 16_384
+"""Number of faces per request. After a lost connection, so many are sent again at most."""
+RETRIES, DEADLINE_S = 100, 600.0
+"""A request is repeated for up to ten minutes, in which a service can be restarted."""
+
+
+def import_command(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Exported files, or folders of them.")],
+    into: Annotated[
+        str | None, typer.Option("--into", help="Name of the collection to import a single file into.")
+    ] = None,
+    url: UrlOption = DEFAULT_URL,
+    api_key: ApiKeyOption = None,
+    offline: OfflineOption = False,
+    uri: UriOption = DEFAULT_URI,
+    storage_option: StorageOption = None,
+) -> None:
+    """Import exported faces, and create missing collections. Existing faces stay unchanged.
+
+    If the connection is lost, the import continues when the service responds again. An interrupted import is completed
+    by repeating it. --offline requires the service to be stopped.
+    """
+    check_offline(context, offline)
+    # LanceDB takes seconds to import.
+    from facegraph.cli import gallery_files
+
+    if offline:
+        with progress_bar() as report:
+            for done in gallery_files.import_files(uri, storage_option, paths, into, report):
+                _print(done.collection, done.new, done.faces)
+        return
+    files = gallery_files.exports(paths, into)
+    with progress_bar() as report, service_client(url, api_key, RETRIES, DEADLINE_S) as client:
+        for file in files:
+            _print(file.name, _import(client, file, report), file.faces)
+
+
+def _print(collection: str, new: int, faces: int) -> None:
+    print_line(f"[green]imported[/] {escaped(collection)}: {new} new of {faces} faces")
+
+
+def _import(client: Client, file: "ExportFile", report: ReportProgress) -> int:
+    """Send a file to the service, and return the number of new faces."""
+    collection = _collection(client, file)
+    if collection.embedding_contract != file.kind.contract:
+        raise CommandError(
+            f"{file.path} contains embeddings of {file.kind.model} (contract {file.kind.contract}), but {file.name} "
+            f"those of {collection.model} (contract {collection.embedding_contract})"
+        )
+    new = done = 0
+    report(f"importing {file.name}", 0, file.faces)
+    for faces, data in _requests(file):
+        try:
+            new += client.import_embeddings(file.name, data, contract=file.kind.contract).enrolled
+        except ServiceError as error:
+            raise CommandError(f"{file.path}, after row {done}: {error}") from error
+        done += faces
+        report(f"importing {file.name}", done, file.faces)
+    return new
+
+
+def _collection(client: Client, file: "ExportFile") -> Collection:
+    """Return the collection of a file's name, which is created if it does not exist."""
+    try:
+        return client.collection(file.name)
+    except NotFoundError:
+        return client.put_collection(file.name, embedder=file.kind.embedder, threshold=file.threshold)
+
+
+def _requests(file: "ExportFile") -> Iterator[tuple[int, bytes]]:
+    """Yield the numbers of faces and the bodies of the requests, which are Arrow streams."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(file.path, page_checksum_verification=True) as opened:
+        for batch in opened.iter_batches(batch_size=REQUEST_FACES):
+            stream = pa.BufferOutputStream()
+            with pa.ipc.new_stream(stream, batch.schema) as writer:
+                writer.write_table(pa.Table.from_batches([batch]), max_chunksize=1024)
+            yield len(batch), stream.getvalue().to_pybytes()

@@ -1,0 +1,39 @@
+"""Enrols any number of existing embeddings from Arrow or Parquet data."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from facegraph.client.api_call import ApiCall, api_path
+from facegraph.client.decoding import decode
+from facegraph.client.schemas import given
+
+_ARROW, _PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
+_PARQUET_BEGINNING = b"PAR1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedEmbeddings:
+    """The number of faces that are new, and of those that were already enrolled."""
+
+    enrolled: int
+    already: int
+
+
+def import_embeddings(collection: str, data: bytes, *, contract: str | None = None) -> ApiCall[ImportedEmbeddings]:
+    """Enrol the rows of an Arrow IPC stream or a Parquet file.
+
+    Faces that are already enrolled stay unchanged, so a call that failed can be repeated. Send about 16,000 faces per
+    call: after an error, the counts in `details` of the exception are enrolled.
+
+    Args:
+        data: with the columns ``subject`` and ``vector``; docs/v1.md lists the optional ones.
+        contract: contract of the embeddings; None for the one in an exported file.
+    """
+    return ApiCall(
+        method="POST",
+        path=api_path("collections", collection, "import"),
+        params=given(contract=contract),
+        content=data,
+        headers={"Content-Type": _PARQUET if data.startswith(_PARQUET_BEGINNING) else _ARROW},
+        decode=partial(decode, ImportedEmbeddings),
+    )

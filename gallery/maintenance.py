@@ -3,7 +3,6 @@
 import asyncio
 import time
 import warnings
-from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -66,16 +65,13 @@ async def clean(table: AsyncTable, locks: CollectionLocks, index_rows: int, loca
     if folder is not None:
         # The old files are deleted next: after a power loss, the new ones would be all that is left.
         await asyncio.to_thread(sync_tree, folder)
-    async with AsyncExitStack() as held:
-        await held.enter_async_context(locks.rewrite)
-        if folder is None:
-            # Without times to set, leftover files cannot be told from those of a change under way.
-            await held.enter_async_context(locks.change)
+    async with locks.rewrite:
         with warnings.catch_warnings():
             # Lance warns about readers of old versions. Ours move to the latest version and repeat the query.
             warnings.simplefilter("ignore", UserWarning)
-            older_than = timedelta(seconds=time.monotonic() - started)
-            stats = await table.optimize(cleanup_older_than=older_than, delete_unverified=folder is None)
+            # In an object store, whose files' times cannot be set, leftover files are deleted after seven days: they
+            # cannot be told from those of a change under way, perhaps by another writer.
+            stats = await table.optimize(cleanup_older_than=timedelta(seconds=time.monotonic() - started))
     return int(stats.prune.bytes_removed)
 
 

@@ -18,6 +18,7 @@ from gallery.location import Location
 from gallery.metadata import described, is_kept, of_subjects
 from gallery.metadata_format import decoded
 from gallery.mirror import clipped
+from gallery.object_store import store_errors, store_unavailable
 from gallery.records import (
     Collection,
     Hit,
@@ -42,6 +43,9 @@ from gallery.tables import UNREADABLE, one_of, vectors_of
 from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
+
+PATIENCE_S = 10
+"""How long a reader waits for an object store to list its newest collections, in seconds."""
 
 Answer = TypeVar("Answer")
 
@@ -291,14 +295,16 @@ class Reader(FaceReads):
             snapshot = await self._latest()
         failed = _table_of(snapshot, collection)
         try:
-            return await ask(failed)
+            with store_errors():
+                return await ask(failed)
         except UNREADABLE as error:
             if not failed.damaged:
                 logger.warning("gallery: reopening the collection %s after %r", collection.name, error)
         faces = _table_of(await self._latest(failed), collection)
         faces.damaged = faces.damaged or failed.damaged
         try:
-            return await ask(faces)
+            with store_errors():
+                return await ask(faces)
         except UNREADABLE as error:
             # The check would repeat this error: log it once.
             if not faces.damaged:
@@ -308,15 +314,28 @@ class Reader(FaceReads):
             raise unreadable(collection.name) from error
 
     async def _latest(self, failed: FaceTable | None = None) -> Snapshot:
-        """Return the gallery's latest version. Reopen it if that fails, or to replace the table that `failed`."""
-        async with self._following:
-            if self._snapshot is not None and failed is None:
-                try:
-                    return self._follow(await self._snapshot.latest())
-                except UNREADABLE as error:
-                    logger.warning("gallery: reopening it after %r", error)
-            kept = {name: table for name, table in self._tables.items() if table is not failed}
-            return self._follow(await Snapshot.open(self._location, kept))
+        """Return the gallery's latest version. Reopen it if that fails, or to replace the table that `failed`.
+
+        Raises:
+            RequestError: ``UNAVAILABLE``: an object store has a problem, or does not respond.
+        """
+        try:
+            with store_errors():
+                # Lance repeats requests for minutes.
+                async with asyncio.timeout(PATIENCE_S if self._location.folder is None else None), self._following:
+                    return self._follow(await self._newest(failed))
+        except TimeoutError as error:
+            raise store_unavailable("does not respond") from error
+
+    async def _newest(self, failed: FaceTable | None) -> Snapshot:
+        if self._snapshot is not None and failed is None:
+            try:
+                with store_errors():
+                    return await self._snapshot.latest()
+            except UNREADABLE as error:
+                logger.warning("gallery: reopening it after %r", error)
+        kept = {name: table for name, table in self._tables.items() if table is not failed}
+        return await Snapshot.open(self._location, kept)
 
     def _follow(self, snapshot: Snapshot) -> Snapshot:
         if snapshot is not self._snapshot:

@@ -8,6 +8,7 @@ from asyncio import Lock
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
@@ -16,6 +17,7 @@ from gallery import mirror_folder
 from gallery.empty_subjects import drop_empty
 from gallery.location import Location
 from gallery.locks import CollectionLocks
+from gallery.object_store import store_errors
 from gallery.records import Collection, EmbeddingKind, contract_mismatch, not_found, unreadable
 from gallery.recovery import damage_of
 from gallery.removals import drop_log
@@ -77,6 +79,7 @@ class Registry:
         self._location = location
         self._connection = connection
         self._open: dict[str, OpenCollection] = {}
+        self._version = -1
 
     @classmethod
     async def open(cls, location: Location) -> "Registry":
@@ -85,12 +88,13 @@ class Registry:
         Raises:
             Exception: the registry cannot be read.
         """
-        connection = await location.connect()
-        table = await connection.create_table(REGISTRY, schema=REGISTRY_SCHEMA, exist_ok=True)
-        registry = cls(location, connection, table)
-        for row in await table.query().to_list():
-            await registry._load(collection_of(row), row["dropped"])
-        return registry
+        with store_errors():
+            connection = await location.connect()
+            table = await connection.create_table(REGISTRY, schema=REGISTRY_SCHEMA, exist_ok=True)
+            registry = cls(location, connection, table)
+            for row in await table.query().to_list():
+                await registry._load(collection_of(row), row["dropped"])
+            return registry
 
     async def close(self) -> None:
         """Wait for all changes and maintenance, and let no other begin."""
@@ -115,7 +119,7 @@ class Registry:
 
     async def create(self, name: str, kind: EmbeddingKind, threshold: float | None, exist_ok: bool) -> Collection:
         """Create an empty collection; see `gallery.writer.Writer.create`."""
-        async with self.changing:
+        async with self._following():
             if name in self._open:
                 known = self._open[name].collection
                 if exist_ok and known.kind == kind:
@@ -123,14 +127,17 @@ class Registry:
                 raise RequestError("COLLECTION_EXISTS", f"Collection {name} already exists")
             collection = Collection(name, kind, threshold, datetime.now(UTC), f"faces-{uuid.uuid4().hex}")
             table = await self._connection.create_table(collection.table, schema=faces_schema(kind.size))
-            await self.register(collection)
-            self._open[name] = OpenCollection(collection, table)
-            return collection
+            if await self.register(collection, where="target.dropped"):
+                self._open[name] = OpenCollection(collection, table)
+                return collection
+            await self._connection.drop_table(collection.table)
+        # Another writer was faster.
+        return await self.create(name, kind, threshold, exist_ok)
 
     async def set_threshold(self, name: str, threshold: float | None) -> Collection:
         """Set a collection's threshold; see `gallery.writer.Writer.set_threshold`."""
-        async with self.changing:
-            opened = self._named(name)
+        async with self._following():
+            opened = self._known(name)
             collection = dataclasses.replace(opened.collection, threshold=threshold)
             await self.register(collection)
             opened.collection = collection
@@ -142,11 +149,12 @@ class Registry:
         Raises:
             RequestError: ``COLLECTION_NOT_FOUND``.
         """
-        opened = self._named(name)
-        async with opened.locks.everything(), self.changing:
-            self._check_open(opened)
-            await self.register(opened.collection, dropped=True)
-            await self._complete_drop(opened.collection)
+        opened = await self._named(name)
+        with store_errors():
+            async with opened.locks.everything(), self.changing:
+                self._check_open(opened)
+                await self.register(opened.collection, dropped=True)
+                await self._complete_drop(opened.collection)
 
     @asynccontextmanager
     async def change(
@@ -161,7 +169,7 @@ class Registry:
         Raises:
             RequestError: ``COLLECTION_NOT_FOUND``, ``EMBEDDING_CONTRACT_MISMATCH`` or ``COLLECTION_UNREADABLE``.
         """
-        opened = self._named(name)
+        opened = await self._named(name)
         async with opened.locks.changing(removes), self._readable(opened):
             if contract not in (None, opened.collection.kind.contract):
                 raise contract_mismatch(opened.collection)
@@ -175,24 +183,60 @@ class Registry:
         Raises:
             RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
         """
-        opened = self._named(name)
+        opened = await self._named(name)
         async with opened.locks.maintenance, self._readable(opened):
             yield opened
 
-    async def register(self, collection: Collection, dropped: bool = False) -> None:
+    async def register(self, collection: Collection, *, dropped: bool = False, where: str | None = None) -> bool:
         """Add a collection to the table, or replace its row.
 
         Args:
             dropped: whether its files are about to be deleted.
+            where: condition on the row that is replaced.
+
+        Returns:
+            Whether the table was changed.
         """
         row = description(collection) | {"table": collection.table, "dropped": dropped}
-        merge = self.table.merge_insert("name").when_matched_update_all().when_not_matched_insert_all()
-        await merge.execute(pa.Table.from_pylist([row], schema=REGISTRY_SCHEMA))
+        merge = self.table.merge_insert("name").when_matched_update_all(where=where).when_not_matched_insert_all()
+        result: Any = await merge.execute(pa.Table.from_pylist([row], schema=REGISTRY_SCHEMA))
+        return bool(result.num_inserted_rows or result.num_updated_rows)
 
-    def _named(self, name: str) -> OpenCollection:
+    async def _named(self, name: str) -> OpenCollection:
+        if self._location.folder is None:
+            async with self._following():
+                pass
+        return self._known(name)
+
+    def _known(self, name: str) -> OpenCollection:
         if name not in self._open:
             raise not_found(name)
         return self._open[name]
+
+    @asynccontextmanager
+    async def _following(self) -> AsyncIterator[None]:
+        """Lock the table. In an object store, first read what another writer has changed; a folder has no other."""
+        with store_errors():
+            async with self.changing:
+                if self._location.folder is None:
+                    await self._follow()
+                yield
+
+    async def _follow(self) -> None:
+        await self.table.checkout_latest()
+        version = await self.table.version()
+        if version == self._version:
+            return
+        rows = await self.table.query().where("NOT dropped").to_list()
+        found = {each.name: each for each in map(collection_of, rows)}
+        for name, opened in list(self._open.items()):
+            if name in found and found[name].table == opened.collection.table:
+                opened.collection = found.pop(name)
+            else:
+                del self._open[name]
+        for collection in found.values():
+            await self._load(collection, dropped=False)
+        self._version = version
 
     def _check_open(self, opened: OpenCollection) -> None:
         """Check that a collection was not dropped before its lock was acquired."""
@@ -205,7 +249,11 @@ class Registry:
         self._check_open(opened)
         table = opened.table
         try:
-            yield
+            with store_errors():
+                if self._location.folder is None:
+                    # Another writer may have changed it.
+                    await table.checkout_latest()
+                yield
         except UNREADABLE as error:
             collection = opened.collection
             if await damage_of(self._location, collection.table) is None:
@@ -219,8 +267,8 @@ class Registry:
         await drop_log(self._connection, collection.table)
         await drop_empty(self._connection, collection.table)
         mirror_folder.remove(self._location.mirrors / collection.table)
-        escaped = collection.name.replace("'", "''")
-        await self.table.delete(f"name = '{escaped}'")
+        # Another writer may have created a collection of the same name.
+        await self.table.delete(f"`table` = '{collection.table}'")
         self._open.pop(collection.name, None)
 
     async def _load(self, collection: Collection, dropped: bool) -> None:
@@ -230,7 +278,8 @@ class Registry:
             return
         self._open[collection.name] = OpenCollection(collection, None)
         try:
-            table = await self._connection.open_table(collection.table)
+            with store_errors():
+                table = await self._connection.open_table(collection.table)
             # A commit is numbered by its time, so the newest number is of interest only if the clock was set back.
             ahead = await table.query().where(f"commit > {time.time_ns()}").select(["commit"]).to_arrow()
         except UNREADABLE:

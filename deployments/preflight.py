@@ -1,4 +1,4 @@
-"""Checks this machine before Ray starts. The checks take milliseconds and do not import Ray."""
+"""Checks this machine before Ray starts. They do not import Ray, and take milliseconds without an object store."""
 
 import os
 import resource
@@ -6,7 +6,9 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from deployments.address import Address, claimed
 from deployments.cluster import has_own_cluster, token_file
 from deployments.errors import ConfigError, InUseError, StartError
 from gallery.disk import GalleryInUseError, reserve
+from gallery.location import Location
 from gallery.settings import GalleryArgs
 from graphs.settings import AppArgs
 
@@ -64,8 +67,11 @@ def ready(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     address, until = address.resolved(), time.monotonic() + RELEASE_WAIT_S
     with ExitStack() as held:
         held.enter_context(claimed(address, until))
-        for folder in _gallery_folders(config):
-            held.enter_context(gallery(folder, until))
+        for location in _galleries(config):
+            if location.folder is None:
+                gallery_store(location)
+            else:
+                held.enter_context(gallery(location.folder, until))
         yield {**config, "http_options": {**config.get("http_options", {}), "host": address.host}}
 
 
@@ -193,15 +199,34 @@ def gallery(folder: Path, until: float) -> Iterator[None]:
         yield
 
 
-def _gallery_folders(config: Mapping[str, Any]) -> Iterator[Path]:
+def gallery_store(location: Location) -> None:
+    """Check that a gallery's object store accepts the credentials.
+
+    Raises:
+        StartError: it does not, or cannot be reached.
+    """
+    # In another process, because importing LanceDB takes memory.
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        problem = process.submit(_store_problem, location).result()
+    if problem:
+        raise StartError(f"the gallery's object store {problem}: correct GALLERY_URI or the store's own variables")
+
+
+def _store_problem(location: Location) -> str | None:
+    from gallery.object_store import connection_problem
+
+    return connection_problem(location)
+
+
+def _galleries(config: Mapping[str, Any]) -> Iterator[Location]:
     folders, applications = set[Path](), config.get("applications")
     for application in applications if isinstance(applications, list) else ():
         # `deployments.config.check_config` reports malformed arguments later, with their location.
         with suppress(ValidationError, SettingsError, AttributeError):
-            uri = GalleryArgs.model_validate(application.get("args", {}).get("gallery", {})).uri
-            if "://" in uri:
-                continue
-            if (folder := Path(uri)).resolve() in folders:
-                raise ConfigError(f"two applications use the gallery at {folder}, but it can have only one writer")
-            folders.add(folder.resolve())
-            yield folder
+            args = GalleryArgs.model_validate(application.get("args", {}).get("gallery", {}))
+            location = Location(args.uri, args.storage_options)
+            if location.folder is not None:
+                if (folder := location.folder.resolve()) in folders:
+                    raise ConfigError(f"two applications use the gallery at {folder}, but it can have only one writer")
+                folders.add(folder)
+            yield location

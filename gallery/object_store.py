@@ -4,12 +4,17 @@ LanceDB reports them by the texts of its Rust libraries, in several forms. A mis
 that a collection is damaged.
 """
 
+import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from gallery.location import Location
 from gallery.tables import UNREADABLE
 from project.request_error import RequestError
+
+PATIENCE_S = 10
+"""How long to wait for an object store, in seconds. Lance repeats requests for minutes."""
 
 _PROBLEMS = {
     "has no such bucket": r"NoSuchBucket|ContainerNotFound",
@@ -22,6 +27,22 @@ def store_problem(error: BaseException) -> str | None:
     """Return what is wrong with the object store if that caused `error`, such as "cannot be reached", else None."""
     found = (problem for problem, pattern in _PROBLEMS.items() if re.search(pattern, str(error)))
     return next(found, None)
+
+
+def connection_problem(location: Location) -> str | None:
+    """Connect to the object store of `location`, and return what is wrong with it, or None."""
+
+    async def connect() -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            (await location.connect()).close()
+
+    try:
+        asyncio.run(connect())
+    except TimeoutError:
+        return "does not respond"
+    except UNREADABLE as error:
+        return store_problem(error) or f"cannot be used: {error}"
+    return None
 
 
 def store_unavailable(problem: str) -> RequestError:

@@ -18,7 +18,7 @@ from gallery.location import Location
 from gallery.metadata import described, is_kept, of_subjects
 from gallery.metadata_format import decoded
 from gallery.mirror import clipped
-from gallery.object_store import store_errors, store_unavailable
+from gallery.object_store import PATIENCE_S, store_errors, store_unavailable
 from gallery.records import (
     Collection,
     Hit,
@@ -43,9 +43,6 @@ from gallery.tables import UNREADABLE, one_of, vectors_of
 from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
-
-PATIENCE_S = 10
-"""How long a reader waits for an object store to list its newest collections, in seconds."""
 
 Answer = TypeVar("Answer")
 
@@ -321,7 +318,6 @@ class Reader(FaceReads):
         """
         try:
             with store_errors():
-                # Lance repeats requests for minutes.
                 async with asyncio.timeout(PATIENCE_S if self._location.folder is None else None), self._following:
                     return self._follow(await self._newest(failed))
         except TimeoutError as error:

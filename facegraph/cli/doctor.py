@@ -13,6 +13,7 @@ from deployments.errors import ConfigError
 from facegraph.cli.options import DEFAULT_CONFIG, DEFAULT_URL, ApiKeyOption, ConfigArgument, JsonOption, UrlOption
 from facegraph.cli.output import command_errors, escaped, print_json, print_line
 from facegraph.doctor import Finding, installation, machine, product, start
+from gallery.location import Location
 from project.root import ROOT
 
 COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
@@ -63,5 +64,5 @@ def _findings(config: Path, url: str, api_key: str | None) -> Iterator[Finding]:
         yield machine.cores(args)
         yield machine.gpu(args)
         yield from product.models(args)
-        yield start.gallery(args.gallery.uri, running)
+        yield start.gallery(Location(args.gallery.uri, args.gallery.storage_options), running)
         yield product.keys(args.access)

@@ -3,13 +3,13 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from deployments import preflight
 from deployments.address import Address, claimed
 from deployments.cluster import has_own_cluster
 from deployments.errors import InUseError, StartError
 from facegraph.doctor import Finding
+from gallery.location import Location
 
 
 def machine() -> Iterator[Finding]:
@@ -43,16 +43,20 @@ def address(given: Address, running: bool) -> Finding:
     return _found(claim, f"{given} is free", f"ss -ltnp 'sport = :{given.port}'", running)
 
 
-def gallery(uri: str, running: bool) -> Finding:
-    """Check that the gallery is writable and not locked by another process.
+def gallery(location: Location, running: bool) -> Finding:
+    """Check that the gallery is writable and not locked by another process, or that its object store can be used.
 
     Args:
-        uri: the configured location.
+        location: the configured location.
         running: whether a service is running, which may hold the lock.
     """
-    if "://" in uri:
-        return Finding("ok", f"the gallery is in an object store, which is not checked: {uri.partition('://')[0]}://")
-    folder = Path(uri)
+    folder = location.folder
+    if folder is None:
+        return _found(
+            lambda: preflight.gallery_store(location),
+            "the gallery's object store responds",
+            "facegraph gallery list --offline",
+        )
     writable = f"the gallery at {folder} is writable"
     existing = preflight.nearest(folder)
     if existing == folder:

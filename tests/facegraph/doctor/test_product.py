@@ -14,6 +14,7 @@ from deployments.errors import StartError
 from facegraph.client import Client
 from facegraph.doctor import product, start
 from gallery.disk import reserve
+from gallery.location import Location
 from models.catalogue import card
 from models.store import Store
 from tests.default_configuration import default_args
@@ -112,13 +113,14 @@ def test_an_address_is_free_or_the_running_services(lone_port: int) -> None:
 
 def test_a_gallery_is_writable_and_free_or_the_running_services(tmp_path: Path) -> None:
     folder = tmp_path / "gallery"
-    assert start.gallery(str(folder), running=False).level == "ok"
+    assert start.gallery(Location(str(folder)), running=False).level == "ok"
     assert not folder.exists()
     with reserve(folder, 0):
-        assert start.gallery(str(folder), running=True).level == "ok"
-        assert start.gallery(str(folder), running=False).what.startswith("another process serves the gallery at")
-    assert start.gallery(str(folder), running=False).level == "ok"
+        assert start.gallery(Location(str(folder)), running=True).level == "ok"
+        assert start.gallery(Location(str(folder)), running=False).what.startswith(
+            "another process serves the gallery at"
+        )
+    assert start.gallery(Location(str(folder)), running=False).level == "ok"
     (tmp_path / "file").touch()
     for place in ("file", "file/gallery"):
-        assert start.gallery(str(tmp_path / place), running=True).level == "problem"
-    assert start.gallery("s3://bucket/x?secret", running=False).what.endswith("s3://")
+        assert start.gallery(Location(str(tmp_path / place)), running=True).level == "problem"

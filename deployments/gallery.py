@@ -167,7 +167,8 @@ def bind_gallery(args: GalleryArgs) -> tuple[Application, Application]:
 
     def placed(deployment: Any, cpus: float, threads: int) -> Any:
         # By default, Ray sets OMP_NUM_THREADS to 1 for a replica with fewer than two CPUs.
-        environment: dict[str, Any] = {"env_vars": {"OMP_NUM_THREADS": str(threads)}}
+        # With one arena, the C library can return most of the memory that reading a large table took.
+        environment: dict[str, Any] = {"env_vars": {"OMP_NUM_THREADS": str(threads), "MALLOC_ARENA_MAX": "1"}}
         if (python := quote(sys.executable)) != sys.executable:
             # Ray passes the path of the interpreter to a shell without quoting it.
             environment["py_executable"] = python

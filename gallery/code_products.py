@@ -10,10 +10,9 @@ class CodeProducts:
     Args:
         probes: int8 (probes, size).
         rows: largest number of rows at a time.
-        threads: threads of a multiplication.
     """
 
-    def __init__(self, probes: NDArray[np.int8], rows: int, threads: int) -> None:
+    def __init__(self, probes: NDArray[np.int8], rows: int) -> None:
         self._probes = np.ascontiguousarray(probes.T.astype(np.float32))
         self._rows = np.empty((rows, probes.shape[1]), np.float32)
 

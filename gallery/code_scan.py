@@ -1,5 +1,6 @@
 """Comparing probes with the codes of all faces, in one pass over memory."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,9 @@ class _Candidates:
         )
 
 
+_NONE = _Candidates(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+
+
 def candidates(
     faces: CodedFaces,
     probes: NDArray[np.int8],
@@ -66,17 +70,42 @@ def candidates(
         scales: their scales, float32 (probes).
         nearest: at least 1.
         margins: float32 (probes).
+        threads: each compares the probes with a part of the faces.
 
     Returns:
         Rows, and the lowest score that is certainly among them; -inf if all rows are.
     """
+
+    def scan(first: int, last: int) -> _Candidates:
+        return _scan(faces, (first, last), probes, scales, nearest, margins)
+
+    parts = max(1, min(threads, len(faces.codes) // FIRST_ROWS))
+    bounds = [len(faces.codes) * part // parts for part in range(parts + 1)]
+    if parts == 1:
+        found = scan(*bounds)
+    else:
+        with ThreadPoolExecutor(parts) as pool:
+            found = sum(pool.map(scan, bounds[:-1], bounds[1:]), _NONE)
+    found, lowest = _best(found, nearest, margins)
+    return [(found.of(probe)[0], float(lowest[probe])) for probe in range(len(probes))]
+
+
+def _scan(
+    faces: CodedFaces,
+    part: tuple[int, int],
+    probes: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    nearest: int,
+    margins: NDArray[np.float32],
+) -> _Candidates:
+    """Return the candidates among the rows from the first of `part` to before the second, and some that are none."""
     step = max(FIRST_ROWS, PRODUCTS // len(probes))
-    products = CodeProducts(probes, step, threads)
+    products = CodeProducts(probes, step)
     lowest = np.full(len(probes), -np.inf, np.float32)
-    found = _Candidates(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
-    most = 0
-    start, stop, limits = 0, min(FIRST_ROWS, len(faces.codes)), _limits(faces, scales, lowest, step)
-    while start < len(faces.codes):
+    found, most, limits = _NONE, 0, _limits(faces, scales, lowest, step)
+    start, end = part
+    stop = min(start + FIRST_ROWS, end)
+    while start < end:
         flat = products.of(faces.codes[start:stop])
         passed = np.flatnonzero(flat > limits[: len(flat)])
         rows, of = np.divmod(passed, len(probes))
@@ -84,12 +113,12 @@ def candidates(
         scores = flat[passed] * faces.scales[rows] * scales[of]
         above = scores >= lowest[of]
         found += _Candidates(rows[above], of[above], scores[above].astype(np.float32))
-        if len(found.rows) > most or stop == len(faces.codes):
+        if len(found.rows) > most and stop < end:
             found, lowest = _best(found, nearest, margins)
             limits = _limits(faces, scales, lowest, step)
             most = 2 * len(found.rows) + PENDING * len(probes)
-        start, stop = stop, min(stop + step, len(faces.codes))
-    return [(found.of(probe)[0], float(lowest[probe])) for probe in range(len(probes))]
+        start, stop = stop, min(stop + step, end)
+    return found
 
 
 def _best(found: _Candidates, nearest: int, margins: NDArray[np.float32]) -> tuple[_Candidates, NDArray[np.float32]]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from gallery import mirror_folder
 from gallery.code_scan import candidates
 from gallery.mapped_column import MirrorFileError
+from gallery.memory import return_memory
 from gallery.mirror_files import KEY, MirrorFiles, NewRows
 from gallery.quantisation import most_apart, quantised
 from gallery.records import Hit
@@ -141,6 +142,8 @@ class Mirror:
         known = files is self._files or files.version == -1
         if not known or (files.version != version and not await self._follow_commits(files, version)):
             await self._follow_keys(files, version)
+        if files is not self._files:
+            return_memory()
         self._files = files
 
     async def _follow_commits(self, files: MirrorFiles, version: int) -> bool:
@@ -162,7 +165,11 @@ class Mirror:
         """Compare the keys of all rows, remove those that the table does not contain, and add missing ones."""
         found: pa.Table = await self._table.query().select(["id", "commit"]).to_arrow()
         wanted = await asyncio.to_thread(_keys, found)
+        del found
         there = files.keys()
+        if wanted.tobytes() == there.tobytes():
+            files.publish(version, files.commit, np.zeros(0, np.int64))
+            return
         gone = await asyncio.to_thread(lambda: np.flatnonzero(~_among(there, wanted)))
         if len(missing := wanted[~_among(wanted, there)]):
             await self._add(files, f"commit >= {missing['commit'].min()}", missing)
@@ -206,10 +213,18 @@ async def erase_from_mirror(connection: AsyncConnection, table: str, mirrors: Pa
 def _keys(rows: pa.Table | pa.RecordBatch) -> NDArray[np.void]:
     """Return the keys of rows that have the columns id, of 32 hex digits, and commit."""
     keys = np.zeros(rows.num_rows, KEY)
-    digits = "".join(rows["id"].to_pylist())
-    keys["id"] = np.frombuffer(binascii.unhexlify(digits), "V16")
+    ids = rows["id"]
+    digits = b"".join(map(_text, ids.chunks if isinstance(ids, pa.ChunkedArray) else [ids]))
+    keys["id"] = np.frombuffer(binascii.unhexlify(digits), KEY["id"])
     keys["commit"] = rows["commit"].to_numpy()
     return keys
+
+
+def _text(column: pa.StringArray) -> bytes:
+    """Return all strings of a column, joined. Making a Python object of each takes seconds for a million."""
+    _, offsets, characters = column.buffers()
+    ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    return memoryview(characters or b"")[int(ends[0]) : int(ends[-1])].tobytes() if len(column) else b""
 
 
 def _among(keys: NDArray[np.void], others: NDArray[np.void]) -> NDArray[np.bool_]:

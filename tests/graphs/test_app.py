@@ -144,7 +144,8 @@ def test_a_gallery_in_a_folder_is_kept_on_the_head_node(build: Build, monkeypatc
     for deployment, threads in ((writer, "1"), (reader, "3")):
         options = deployment.ray_actor_options
         assert options["resources"] == {"node:__internal_head__": 0.001}
-        environment = {"env_vars": {"OMP_NUM_THREADS": threads}, "py_executable": "'/a folder/bin/python'"}
+        variables = {"OMP_NUM_THREADS": threads, "MALLOC_ARENA_MAX": "1"}
+        environment = {"env_vars": variables, "py_executable": "'/a folder/bin/python'"}
         assert options["runtime_env"] == environment
         assert (options["num_cpus"], options["num_gpus"]) == (0.1, 0)
         assert deployment.init_args[0].uri == str(ROOT / "somewhere")

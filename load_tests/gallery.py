@@ -4,8 +4,6 @@ With one photo per person, embeddings are random directions, the hardest case fo
 """
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +18,7 @@ import psutil
 import typer
 from rich.console import Console
 
-from load_tests import CONFIG, RESULTS, ROOT
+from load_tests import CONFIG, RESULTS
 from load_tests.gallery_client import GalleryClient
 from load_tests.processes import sample
 from load_tests.programs import ConfigOption, RunningService, running_service
@@ -36,6 +34,8 @@ REPEATS = 3
 """How often many clients send each probe."""
 SINGLES = 50
 """Faces enrolled one at a time."""
+TIMEOUT_S = 3600
+"""Maximum time for a request, such as an import, in seconds."""
 
 
 class Timing:
@@ -78,17 +78,24 @@ def reader_bytes(service: RunningService) -> list[int]:
     return [psutil.Process(each).memory_full_info().pss for each in readers]
 
 
-def fill(folder: Path, faces: Vectors, photos: int, collection: Mapping[str, Any]) -> float:
-    """Import the faces into a new gallery, and return the faces per second."""
+def fill(client: GalleryClient, faces: Vectors, photos: int, collection: str) -> float:
+    """Import the faces as one Parquet file, and return the faces per second."""
     with TemporaryDirectory() as temporary:
-        file, part = Path(temporary) / "faces.parquet", folder.with_suffix(".part")
-        write_parquet(file, faces, photos, collection)
+        file = Path(temporary) / "faces.parquet"
+        write_parquet(file, faces, photos, {"name": collection, **client.kind})
         start = time.perf_counter()
-        arguments = ["-m", "facegraph", "gallery", "import", "--offline", str(file), "--uri", str(part)]
-        subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True)
-        seconds = time.perf_counter() - start
-        part.rename(folder)
-    return len(faces) / seconds
+        client.import_file(file)
+        return len(faces) / (time.perf_counter() - start)
+
+
+def present(title: str, timings: Mapping[str, Timing], figures: Mapping[str, float]) -> None:
+    """Print a table of calls and one of other figures."""
+    made, summary = table(title, "p50 ms", "p95 ms", "per second"), table("", "")
+    for what, timing in timings.items():
+        made.add_row(what, *(f"{number:.1f}" for number in timing.figures.values()))
+    for what, number in figures.items():
+        summary.add_row(what, f"{number:.4g}")
+    Console().print(made, summary)
 
 
 def main(
@@ -103,26 +110,33 @@ def main(
 ) -> None:
     """Enrol, search and list, print the results, and write them to data/bench."""
     figures: dict[str, float] = {}
-    by_json, alone, together, product, single, listing, counting = (Timing() for _ in range(7))
-    with running_service(config) as service, httpx.Client(base_url=service.address, trust_env=False) as http:
-        client, empty = GalleryClient(http, "json", embedder), reader_bytes(service)[0]
-        size = int(client.kind["size"])
-        enrolled, probes = synthetic_faces(faces // photos, photos, size, searches)
-        batches = [
-            [(f"{n}-{row}", enrolled[(BATCH * n + row) % len(enrolled)]) for row in range(BATCH)]
-            for n in range(BATCHES)
-        ]
-        by_json.run(client.enrol, batches)
+    by_json, alone, together, product, single, cleaning, listing, counting = (Timing() for _ in range(8))
     with ExitStack() as stack:
-        name = f"{len(enrolled)}-{photos}-{size}"
+        name = f"{faces}-{photos}-{embedder}"
         folder = (keep or Path(stack.enter_context(TemporaryDirectory()))).absolute() / name
-        if not folder.exists():
-            figures["imported per second"] = fill(folder, enrolled, photos, {"name": name, **client.kind})
+        filled, unfinished = folder.exists(), folder.with_suffix(".part")
+        with (
+            running_service(config, **({} if filled else {"GALLERY_URI": str(unfinished)})) as service,
+            httpx.Client(base_url=service.address, timeout=TIMEOUT_S, trust_env=False) as http,
+        ):
+            client, empty = GalleryClient(http, "json", embedder), reader_bytes(service)[0]
+            size = int(client.kind["size"])
+            enrolled, probes = synthetic_faces(faces // photos, photos, size, searches)
+            batches = [
+                [(f"{n}-{row}", enrolled[(BATCH * n + row) % len(enrolled)]) for row in range(BATCH)]
+                for n in range(BATCHES)
+            ]
+            by_json.run(client.enrol, batches)
+            client.drop()
+            if not filled:
+                figures["imported per second"] = fill(GalleryClient(http, name, embedder), enrolled, photos, name)
+        if not filled:
+            unfinished.rename(folder)
         figures["enrolled per second, JSON"] = BATCH * BATCHES / by_json.seconds
         start = time.perf_counter()
         service = stack.enter_context(running_service(config, GALLERY_URI=str(folder)))
         figures["seconds to ready"] = time.perf_counter() - start
-        http = stack.enter_context(httpx.Client(base_url=service.address, timeout=600, trust_env=False))
+        http = stack.enter_context(httpx.Client(base_url=service.address, timeout=TIMEOUT_S, trust_env=False))
         client, found = GalleryClient(http, name, embedder), list[str]()
         bodies = [client.search_body(probe) for probe in probes]
         start = time.perf_counter()
@@ -143,6 +157,13 @@ def main(
             client.delete(subject)
             listing.run(client.list_subjects, [subject])
             counting.run(lambda _: client.count(), [subject])
+        with ThreadPoolExecutor(1) as pool:
+            clean = pool.submit(client.clean)
+            while not clean.done():
+                cleaning.run(lambda n: client.enrol([(f"{subjects[0]}-{n}", probes[0])]), [len(cleaning.milliseconds)])
+        clean.result()
+        for another in range(len(cleaning.milliseconds)):
+            client.delete(f"{subjects[0]}-{another}")
     rows = exact_rows(enrolled, probes)
     right = np.equal(found, [subject_of(row, photos) for row in rows])
     figures |= {f"recall@1, {kind}": float(right[number :: len(PROBES)].mean()) for number, kind in enumerate(PROBES)}
@@ -153,15 +174,10 @@ def main(
     figures["readers"] = len(memory)
     figures["bytes of readers per number"] = (sum(memory) - empty * len(memory)) / enrolled.size
     timings = {"search, 1 client": alone, f"search, {CLIENTS} clients": together, "numpy's exact product": product}
-    timings |= {"enrolling one more": single, "listing 100 subjects after a deletion": listing, "counting": counting}
-    made = table(f"{len(enrolled)} faces of {size} numbers, {photos} per person", "p50 ms", "p95 ms", "per second")
-    for what, timing in timings.items():
-        made.add_row(what, *(f"{number:.1f}" for number in timing.figures.values()))
-    summary = table("")
-    summary.add_column(justify="right")
-    for what, number in figures.items():
-        summary.add_row(what, f"{number:.4g}")
-    Console().print(made, summary)
+    timings |= {"enrolling one more": single, "the same during a clean-up": cleaning}
+    timings |= {"listing 100 subjects after a deletion": listing, "counting": counting}
+    title = f"{len(enrolled)} faces of {size} numbers, {photos} per person"
+    present(title, timings, figures)
     written = {"machine": machine(), "config": str(config), "name": name, "figures": figures}
     written["timings"] = {what: timing.figures for what, timing in timings.items()}
     (RESULTS / f"gallery-{name}.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")

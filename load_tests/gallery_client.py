@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -31,6 +32,20 @@ class GalleryClient:
         rows = [{"subject": subject, "values": values.tolist()} for subject, values in faces]
         body = {"contract": self.kind["contract"], "embeddings": rows}
         self._http.post(f"{self._path}/embeddings", json=body).raise_for_status()
+
+    def import_file(self, path: Path) -> None:
+        """Enrol the faces in a Parquet file."""
+        with path.open("rb") as file:
+            headers = {"Content-Type": "application/vnd.apache.parquet"}
+            self._http.post(f"{self._path}/import", content=file, headers=headers).raise_for_status()
+
+    def drop(self) -> None:
+        """Delete the collection with its faces."""
+        self._http.delete(self._path, params={"with_faces": True}).raise_for_status()
+
+    def clean(self) -> None:
+        """Erase deleted faces of all collections."""
+        self._http.post("/v1/gallery/clean").raise_for_status()
 
     def delete(self, subject: str) -> None:
         """Delete a subject."""

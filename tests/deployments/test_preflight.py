@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -63,9 +64,9 @@ def test_unusable_gallery_is_refused(tmp_path: Path) -> None:
 def test_an_object_store_must_respond(tmp_path: Path, lone_port: int) -> None:
     options = {"endpoint": "http://127.0.0.1:1", "allow_http": "true", "access_key_id": "a", "secret_access_key": "b"}
     args = {"gallery": {"uri": "s3://bucket/gallery", "storage_options": options}}
-    assert refusal(preflight.ready({**config(tmp_path, lone_port), "applications": [{"args": args}]})) == (
-        "the gallery's object store cannot be reached: correct GALLERY_URI or the store's own variables"
-    )
+    refused = refusal(preflight.ready({**config(tmp_path, lone_port), "applications": [{"args": args}]}))
+    # Which one depends on the speed of the machine.
+    assert re.match("the gallery's object store (cannot be reached|does not respond): correct GALLERY_URI", refused)
 
 
 def test_applications_cannot_share_a_gallery(tmp_path: Path, lone_port: int) -> None:

@@ -162,7 +162,7 @@ class GalleryReader:
 
 def bind_gallery(args: GalleryArgs) -> tuple[Application, Application]:
     """Bind the writer and the reader. If the gallery is a folder, both run on the head node, which has the folder."""
-    location = Location(args.uri, args.storage_options)
+    location = Location(args.uri, args.storage_options, args.index_mb)
     node = {"resources": {"node:__internal_head__": 0.001}} if location.folder else {}
 
     def placed(deployment: Any, cpus: float, threads: int) -> Any:

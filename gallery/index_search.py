@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from gallery.mirror import clipped
 from gallery.records import Hit
 
-NPROBES = 128
+NPROBES = 256
 """Number of index partitions searched for each probe, until a measurement asks for more."""
 CANDIDATES, REFINE = 200, 10
 """Number of candidates from the index: at least, and for each requested face. They are scored again with their full

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from lancedb import AsyncConnection
 
 
+METADATA_MB = 128
+"""Memory of a connection for what it knows about files, in MiB. LanceDB's default is 1,024."""
 MIRRORS = "mirrors"
 """Folder with the files of readers' mirrors, in a gallery's folder."""
 
@@ -23,10 +25,12 @@ class Location:
     Attributes:
         uri: a folder, or a location in an object store such as ``s3://bucket/gallery``.
         storage_options: LanceDB's options for the object store. They may contain credentials.
+        index_mb: memory of a connection for indexes, in MiB.
     """
 
     uri: str
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    index_mb: int = 512
 
     @property
     def folder(self) -> Path | None:
@@ -45,4 +49,5 @@ class Location:
         # LanceDB takes seconds to import, and the ingress, which only passes locations on, does not need it.
         import lancedb
 
-        return await lancedb.connect_async(self.uri, storage_options=dict(self.storage_options))
+        session = lancedb.Session(self.index_mb * 2**20, METADATA_MB * 2**20)
+        return await lancedb.connect_async(self.uri, storage_options=dict(self.storage_options), session=session)

@@ -32,6 +32,11 @@ class GalleryArgs(EnvironmentSettings):
         description="Memory of a node for exact search, in MiB. A face takes a byte per number of its embedding, and "
         "four more. Larger collections use the index.",
     )
+    index_mb: int = Field(
+        512,
+        gt=0,
+        description="Memory of a reader for indexes, in MiB. What does not fit is read from the disk by each search.",
+    )
     index_rows: int = Field(120_000, gt=0, description="Minimum number of faces for a vector index.")
     optimise_s: float = Field(20, gt=0, description="Seconds between merges of small files.")
     clean_s: float = Field(3600, gt=0, description="Seconds between clean-ups, which erase deleted data.")

@@ -31,6 +31,8 @@ Answer = TypeVar("Answer")
 
 FEW_COMMITS = 20
 """Number of commits to a collection before it is worth optimising."""
+LARGE_COMMIT = 8192
+"""Each so many faces of a commit count as another: searches compare a probe with every face that is not indexed."""
 
 
 class Writer(SubjectChanges):
@@ -171,7 +173,7 @@ class Writer(SubjectChanges):
                         await self._log(opened, one_of("id", sorted(others)))
                         merge = merge.when_not_matched_by_source_delete(one_of("subject_key", sorted(keys)))
                 await merge.execute(data)
-                opened.commits += 1
+                opened.commits += 1 + data.num_rows // LARGE_COMMIT
             results, enrolled = [], set[str]()
             for face in faces:
                 # If the request contains the face again, it is already enrolled.
@@ -197,7 +199,7 @@ class Writer(SubjectChanges):
             data = imported_rows(faces, opened.collection.kind.size, self._next_commit())
             data = await subject_metadata.imported(opened.table, data, texts)
             merged: Any = await opened.table.merge_insert("id").when_not_matched_insert_all().execute(data)
-            opened.commits += 1
+            opened.commits += 1 + data.num_rows // LARGE_COMMIT
             return int(merged.num_inserted_rows)
 
     @repeated

@@ -80,7 +80,7 @@ REFUSED: list[tuple[type[BaseModel], dict[str, list[Any]]]] = [
     (LimitArgs, {"request_timeout": [0], "max_requests": [0]}),
     (AddressArgs, {"timeout": [0], "max_redirects": [-1]}),
     (AccessArgs, {"rate_limit": [-1, float("inf")], "rate_burst": [0], "forwarded_hops": [-1]}),
-    (GalleryArgs, {"exact_mb": [-1], "index_rows": [0], "optimise_s": [0], "clean_s": [0]}),
+    (GalleryArgs, {"exact_mb": [-1], "index_mb": [0], "index_rows": [0], "optimise_s": [0], "clean_s": [0]}),
     (GalleryArgs, {"writer_cpus": [0], "reader_cpus": [0], "reader_threads": [0]}),
     (StageArgs, {"engine": ["caffe"], "cpus": [0], "gpus": [-0.1, 1.5], "gpu_memory_mb": [0], "model": [None]}),
     (AppArgs, {"device": ["tpu"], "ingress_cpus": [0]}),

@@ -1,4 +1,4 @@
-"""Checking batches of faces that a client or a file brings, all rows of a column at a time."""
+"""Checking batches of faces from a client or a file, one column at a time."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -10,15 +10,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gallery.metadata_format import parsed
-from gallery.records import face_id, source_number, subject_key, unit_length
+from gallery.records import face_id, source_number, subject_key
 from gallery.subject_ids import refuse_blank
+from gallery.unit_vectors import normalised_rows
 from project.request_error import RequestError
 
 NEEDED_COLUMNS = ("subject", "vector")
 """Columns that every batch must have."""
 MORE_COLUMNS = ("id", "label", "created", "source", "metadata")
 """Columns that a batch may have."""
-KINDS = {
+COLUMN_TYPES = {
     "id": pa.string(),
     "subject": pa.string(),
     "label": pa.string(),
@@ -26,7 +27,7 @@ KINDS = {
     "source": pa.int64(),
     "metadata": pa.string(),
 }
-"""Kinds of the columns except ``vector``."""
+"""Types of the columns except ``vector``."""
 MAX_LABEL = 512
 """Maximum length of a label, in characters."""
 _MAX_ROWS = 8192
@@ -71,9 +72,9 @@ def checked_batch(batch: pa.RecordBatch, size: int, first: int = 0) -> pa.Record
     keys = _subject_keys(subjects, first)
     labels = pc.fill_null(_column(batch, "label"), "")
     _check(pc.less_equal(pc.utf8_length(labels), MAX_LABEL), f"The label has more than {MAX_LABEL} characters", first)
-    created = pc.fill_null(_column(batch, "created"), pa.scalar(datetime.now(UTC), KINDS["created"]))
+    created = pc.fill_null(_column(batch, "created"), pa.scalar(datetime.now(UTC), COLUMN_TYPES["created"]))
     raw = _vectors(batch["vector"], size, first)
-    unit, usable = unit_length(raw)
+    unit, usable = normalised_rows(raw)
     _check(pa.array(usable), "The embedding is zero or not finite", first, "INVALID_EMBEDDING")
     ids, sources = _column(batch, "id"), _column(batch, "source")
     if "id" in batch.schema.names:
@@ -109,7 +110,7 @@ def check_columns(schema: pa.Schema) -> None:
             raise RequestError("INVALID_REQUEST", f"Unknown or repeated column {name[:64]}; available: {known}")
 
 
-def row_error(code: str, message: str, row: int) -> RequestError:
+def _row_error(code: str, message: str, row: int) -> RequestError:
     """Return an error about one row, counted from 0."""
     return RequestError(code, f"Row {row}: {message}", {"row": row})
 
@@ -117,12 +118,12 @@ def row_error(code: str, message: str, row: int) -> RequestError:
 def _check(good: Any, problem: str, first: int, code: str = "INVALID_REQUEST") -> None:
     """Raise an error about the first row that is not `good`, if there is one."""
     if (row := pc.index(good, False).as_py()) >= 0:
-        raise row_error(code, problem, first + row)
+        raise _row_error(code, problem, first + row)
 
 
 def _column(batch: pa.RecordBatch, name: str) -> Any:
-    """Return a column with its kind; nulls if it is missing."""
-    kind = KINDS[name]
+    """Return a column with its type in `COLUMN_TYPES`; nulls if it is missing."""
+    kind = COLUMN_TYPES[name]
     if name not in batch.schema.names:
         return pa.nulls(len(batch), kind)
     given = batch.schema.field(name).type
@@ -154,7 +155,7 @@ def _subject_keys(subjects: Any, first: int) -> Any:
             refuse_blank(subject)
         except RequestError as refused:
             row = pc.index(encoded.indices, pa.scalar(number, encoded.indices.type)).as_py()
-            raise row_error(refused.code, refused.message, first + row) from None
+            raise _row_error(refused.code, refused.message, first + row) from None
     return pa.array(keys, pa.string()).take(encoded.indices)
 
 
@@ -164,7 +165,7 @@ def _metadata(texts: Any, first: int) -> Any:
             if text is not None:
                 parsed(text)
         except RequestError as refused:
-            raise row_error(refused.code, refused.message, first + row) from None
+            raise _row_error(refused.code, refused.message, first + row) from None
     return texts
 
 
@@ -177,7 +178,7 @@ def _vectors(column: Any, size: int, first: int) -> NDArray[np.float32]:
     lengths = pc.fill_null(pc.list_value_length(column), 0)
     if (row := pc.index(pc.equal(lengths, size), False).as_py()) >= 0:
         problem = f"The embedding has {lengths[row]} numbers, but the collection requires {size}"
-        raise row_error("INVALID_EMBEDDING", problem, first + row)
+        raise _row_error("INVALID_EMBEDDING", problem, first + row)
     numbers = pc.fill_null(column.flatten(), np.nan)
     with np.errstate(over="ignore"):
         vectors: NDArray[np.float32] = numbers.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)

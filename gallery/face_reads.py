@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from gallery import single_faces
 from gallery.empty_subjects import empty_subjects
 from gallery.face_table import FaceTable
-from gallery.records import Collection, FaceHit, Hit, StoredFace, normalised, subject_key
+from gallery.records import Collection, FaceHit, Hit, StoredFace, subject_key
 from gallery.snapshot import Snapshot
 from gallery.tables import one_of, rows
+from gallery.unit_vectors import normalised
 
 Answer = TypeVar("Answer")
 

@@ -5,8 +5,8 @@ import pyarrow as pa
 from lancedb import AsyncTable
 from numpy.typing import NDArray
 
-from gallery.mirror import clipped
 from gallery.records import Hit
+from gallery.unit_vectors import clipped
 
 NPROBES = 256
 """Number of index partitions searched for each probe, until a measurement asks for more."""

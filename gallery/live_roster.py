@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from lancedb import AsyncConnection, AsyncTable
 
+from gallery.memory import return_memory
 from gallery.records import Statistics, subject_key
 from gallery.removals import MANY, RemovalFeed
 from gallery.roster import Roster, summary
@@ -117,7 +118,7 @@ async def _recounted(table: AsyncTable, roster: Roster, subjects: pa.Array | pa.
 def _grouped(faces: pa.Table) -> Roster:
     roster = Roster.of(summary(faces))
     # Grouping takes several times the memory of the result.
-    pa.default_memory_pool().release_unused()
+    return_memory()
     return roster
 
 

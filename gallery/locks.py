@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 class CollectionLocks:
     """Locks of one collection, to be acquired in the order of the attributes.
 
-    Lance commits new rows while files are merged, rows are written again or an index is built. It can not remove or
+    Lance commits new rows while files are merged, rows are written again or an index is built. It cannot remove or
     replace rows of a file that is written again at the same time.
 
     Attributes:

@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 from lancedb import AsyncTable
 
+from gallery.errors import subject_not_found
 from gallery.metadata_format import decoded, encoded, parsed
-from gallery.records import Hit, subject_key, subject_not_found
+from gallery.records import Hit, subject_key
 from gallery.tables import one_of, rows
 
 COLUMN = pa.field("metadata", pa.string())

@@ -25,6 +25,7 @@ from gallery.quantisation import most_apart, quantised
 from gallery.records import Hit
 from gallery.removals import RemovalFeed
 from gallery.tables import vectors_of
+from gallery.unit_vectors import clipped
 
 logger = logging.getLogger("ray.serve")
 
@@ -228,7 +229,7 @@ def _text(column: pa.StringArray) -> bytes:
 
 
 def _among(keys: NDArray[np.void], others: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Tell for each of `keys` whether it is one of `others`."""
+    """Return for each of `keys` whether it is one of `others`."""
     left, right = (
         pa.FixedSizeBinaryArray.from_buffers(pa.binary(each.itemsize), len(each), [None, pa.py_buffer(each.tobytes())])
         for each in (keys, others)
@@ -248,8 +249,3 @@ def _hits(
         subject, row = files.subject(int(rows[each])), int(rows[each])
         best.setdefault(subject, Hit(subject, files.face_id(row), clipped(float(cosines[each]))))
     return list(best.values())
-
-
-def clipped(cosine: float) -> float:
-    """Clip `cosine` to between -1 and 1, which rounding can exceed."""
-    return min(max(cosine, -1.0), 1.0)

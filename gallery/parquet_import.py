@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gallery import transfer
+from gallery.errors import contract_mismatch
 from gallery.face_batches import checked_batch
 from gallery.parquet_export import ExportFile, import_errors, read_export
-from gallery.records import EmbeddingKind, contract_mismatch
+from gallery.records import EmbeddingKind
 from gallery.transfer import Report, TransferError
 from gallery.writer import Writer
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from gallery.errors import contract_mismatch, not_found, subject_not_found, unreadable
 from gallery.exact_search import ExactSearch, Tables
 from gallery.face_reads import FaceReads
 from gallery.face_table import FaceTable
@@ -17,7 +18,6 @@ from gallery.index_health import tend_indexes
 from gallery.location import Location
 from gallery.metadata import described, is_kept, of_subjects
 from gallery.metadata_format import decoded
-from gallery.mirror import clipped
 from gallery.object_store import PATIENCE_S, store_errors, store_unavailable
 from gallery.records import (
     Collection,
@@ -29,17 +29,13 @@ from gallery.records import (
     Statistics,
     StoredFace,
     Subject,
-    contract_mismatch,
-    normalised,
-    not_found,
     subject_key,
-    subject_not_found,
-    unreadable,
 )
 from gallery.roster import Roster
 from gallery.snapshot import Snapshot
 from gallery.stored_faces import StoredFaces
 from gallery.tables import UNREADABLE, one_of, vectors_of
+from gallery.unit_vectors import clipped, normalised
 from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")

@@ -7,7 +7,7 @@ from lancedb import AsyncTable
 
 from gallery import metadata
 from gallery.records import Reassignment, subject_key
-from gallery.tables import one_of
+from gallery.tables import one_of, with_columns
 
 
 async def faces_to_reassign(table: AsyncTable, wanted: Mapping[str, Reassignment]) -> pa.Table:
@@ -25,11 +25,8 @@ async def faces_to_reassign(table: AsyncTable, wanted: Mapping[str, Reassignment
 async def reassign(table: AsyncTable, faces: pa.Table, wanted: Mapping[str, Reassignment], commit: int) -> None:
     """Give `faces` to their new subjects in one commit."""
     subjects = [wanted[face_id].new for face_id in faces["id"].to_pylist()]
-    columns = {"subject": subjects, "subject_key": list(map(subject_key, subjects)), "commit": [commit] * len(faces)}
+    keys = list(map(subject_key, subjects))
     # With the new commit number, readers read the faces again.
-    for name, values in columns.items():
-        place = faces.schema.get_field_index(name)
-        field = faces.schema.field(place)
-        faces = faces.set_column(place, field, pa.array(values, field.type))
+    faces = with_columns(faces, {"subject": subjects, "subject_key": keys, "commit": [commit] * len(faces)})
     faces = await metadata.reassigned(table, faces)
     await table.merge_insert("id").when_matched_update_all().execute(faces)

@@ -1,4 +1,4 @@
-"""Records of the gallery, keys that stand for clients' texts, and errors about collections."""
+"""Records of the gallery, and keys that stand for clients' texts."""
 
 import hashlib
 from collections.abc import Sequence
@@ -272,63 +272,3 @@ def subject_key(subject: str) -> str:
         return digest(subject)
     except UnicodeEncodeError:
         raise RequestError("INVALID_SUBJECT", "Subject id must be encodable as UTF-8") from None
-
-
-def normalised(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Return a client's embedding scaled to length 1.
-
-    Args:
-        values: float32 (size).
-
-    Raises:
-        RequestError: ``INVALID_EMBEDDING``: it has another size, is not finite, or is zero.
-    """
-    if values.shape != (size,):
-        raise RequestError(
-            "INVALID_EMBEDDING", f"The embedding has {values.size} numbers, but the collection requires {size}"
-        )
-    unit, usable = unit_length(values[np.newaxis])
-    if not usable[0]:
-        raise RequestError("INVALID_EMBEDDING", "The embedding is zero or not finite")
-    row: NDArray[np.float32] = unit[0]
-    return row
-
-
-def unit_length(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Scale each row of `vectors` to length 1.
-
-    Args:
-        vectors: float32 (rows, size).
-
-    Returns:
-        float32 (rows, size), and whether each row was finite and not zero.
-    """
-    wide = vectors.astype(np.float64)
-    lengths = np.linalg.norm(wide, axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (wide / lengths[:, np.newaxis]).astype(np.float32), (lengths > 1e-6) & (lengths < np.inf)
-
-
-def not_found(name: str) -> RequestError:
-    """Return the error for a collection that does not exist."""
-    return RequestError("COLLECTION_NOT_FOUND", f"There is no collection called {name}")
-
-
-def subject_not_found() -> RequestError:
-    """Return the error for a subject that has no face in the collection."""
-    return RequestError("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
-
-
-def unreadable(name: str) -> RequestError:
-    """Return the error for a collection whose files are damaged or missing. The cause is only logged."""
-    return RequestError("COLLECTION_UNREADABLE", f"The files of the collection {name} cannot be read")
-
-
-def contract_mismatch(collection: Collection) -> RequestError:
-    """Return the error for embeddings that cannot be compared with the embeddings of `collection`."""
-    return RequestError(
-        "EMBEDDING_CONTRACT_MISMATCH",
-        f"Collection {collection.name} contains embeddings of {collection.kind.model} (contract "
-        f"{collection.kind.contract}); these come from a different model. To move the collection to another model, run "
-        f"`facegraph gallery re-embed PHOTOS --from {collection.name} --to NEW`",
-    )

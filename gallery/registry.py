@@ -15,10 +15,11 @@ from lancedb import AsyncConnection, AsyncTable
 
 from gallery import mirror_folder
 from gallery.empty_subjects import drop_empty
+from gallery.errors import contract_mismatch, not_found, unreadable
 from gallery.location import Location
 from gallery.locks import CollectionLocks
 from gallery.object_store import store_errors
-from gallery.records import Collection, EmbeddingKind, contract_mismatch, not_found, unreadable
+from gallery.records import Collection, EmbeddingKind
 from gallery.recovery import damage_of
 from gallery.removals import drop_log
 from gallery.tables import (

@@ -4,10 +4,7 @@ The writer logs faces in a table of their own before it removes them, or moves t
 therefore only may be gone: if the writer is killed between the two commits, it is still there. The log may also be
 incomplete: it is missing in older galleries and in backups, a power loss can damage it, and a clean-up erases it. So a
 reader looks up the logged faces, compares its number of faces with the table's, and reads the whole table if they
-differ. A reader that keeps ids needs two lines for that, after it has taken the rows of new commits::
-
-    if len(self) > await table.count_rows():
-        self.drop(await feed.removed(table))
+differ.
 """
 
 import contextlib

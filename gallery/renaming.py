@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-import pyarrow as pa
 from lancedb import AsyncTable
 
+from gallery.errors import subject_not_found
 from gallery.metadata import COLUMN, of_subjects
-from gallery.records import subject_key, subject_not_found
+from gallery.records import subject_key
 from gallery.subject_ids import refuse_blank
-from gallery.tables import one_of, rows
+from gallery.tables import one_of, rows, with_columns
 from project.request_error import RequestError
 
 
@@ -46,10 +46,7 @@ async def move_faces(table: AsyncTable, keys: Sequence[str], to: str, commit: in
     if COLUMN.name in faces.schema.names and (kept := await of_subjects(table, [subject_key(to)])):
         # All faces of a subject have the same metadata.
         values[COLUMN.name] = kept[subject_key(to)]
-    for name, value in values.items():
-        place = faces.schema.get_field_index(name)
-        field = faces.schema.field(place)
-        faces = faces.set_column(place, field, pa.array([value] * faces.num_rows, field.type))
+    faces = with_columns(faces, {name: [value] * faces.num_rows for name, value in values.items()})
     # An update would need the client's text in SQL.
     await table.merge_insert("id").when_matched_update_all().execute(faces)
     return int(faces.num_rows)

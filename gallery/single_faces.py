@@ -8,9 +8,9 @@ from lancedb import AsyncTable
 from numpy.typing import NDArray
 
 from gallery.face_places import place_of
-from gallery.mirror import clipped
 from gallery.records import FaceHit, Hit, StoredFace, subject_key
 from gallery.tables import one_of, vectors_of
+from gallery.unit_vectors import clipped
 
 _LISTED = ["id", "subject", "label", "created", "place"]
 """Columns of a listed face. Tables of earlier versions lack the last one until a writer has opened them."""

@@ -10,7 +10,8 @@ import pyarrow as pa
 from lancedb import AsyncTable
 from numpy.typing import NDArray
 
-from gallery.records import Collection, EmbeddingKind, digest, normalised, subject_key
+from gallery.records import Collection, EmbeddingKind, digest, subject_key
+from gallery.unit_vectors import normalised
 from project.request_error import RequestError
 
 REGISTRY = "collections"
@@ -118,6 +119,15 @@ def imported_rows(faces: pa.RecordBatch, size: int, commit: int) -> pa.Table:
     return pa.table(
         [columns.get(name, pa.nulls(len(faces), schema.field(name).type)) for name in schema.names], schema=schema
     )
+
+
+def with_columns(faces: pa.Table, values: Mapping[str, Sequence[object]]) -> pa.Table:
+    """Return `faces` with other `values` in some of their columns."""
+    for name, column in values.items():
+        place = faces.schema.get_field_index(name)
+        field = faces.schema.field(place)
+        faces = faces.set_column(place, field, pa.array(column, field.type))
+    return faces
 
 
 async def add_missing_columns(table: AsyncTable, size: int) -> None:

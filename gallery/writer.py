@@ -24,7 +24,7 @@ from gallery.removals import erase_log, log_removals, merge_log
 from gallery.stored_faces import StoredFaces
 from gallery.subject_changes import SubjectChanges
 from gallery.subject_ids import refuse_blank
-from gallery.tables import FaceRow, face_rows, faces_schema, imported_rows, is_repeated, one_of
+from gallery.tables import face_rows, faces_schema, imported_rows, is_repeated, one_of
 from project.request_error import RequestError
 
 Answer = TypeVar("Answer")
@@ -157,16 +157,14 @@ class Writer(SubjectChanges):
                 (face_id, face.subject, face.label, now, face.embedding, face.source_number, place_text(face.place))
                 for face_id, face in new.items()
             ]
-            data = (
-                self._rows(opened, values, request) if new else faces_schema(opened.collection.kind.size).empty_table()
-            )
+            size = opened.collection.kind.size
+            data = face_rows(values, size, self._next_commit(), request) if new else faces_schema(size).empty_table()
             data = await subject_metadata.enrolled(opened.table, data, texts, replace)
             if data.num_rows:
                 merge = opened.table.merge_insert("id").when_not_matched_insert_all()
-                if data.num_rows > len(new):
+                if replace or data.num_rows > len(new):
                     merge = merge.when_matched_update_all()
                 if replace:
-                    merge = merge.when_matched_update_all()
                     keys = {subject_key(face.subject) for face in new.values()}
                     # Lance reads the whole table for this clause, so add it only if there is something to delete.
                     if others := stored.of_subjects(keys) - new.keys():
@@ -337,11 +335,6 @@ class Writer(SubjectChanges):
         if gone.num_rows:
             await log_removals(self._registry.connection, opened.table.name, gone, self._next_commit())
         return bool(gone.num_rows)
-
-    def _rows(self, opened: OpenCollection, faces: Sequence[FaceRow], request: tuple[str, str] | None) -> pa.Table:
-        if not faces:
-            return faces_schema(opened.collection.kind.size).empty_table()
-        return face_rows(faces, opened.collection.kind.size, self._next_commit(), request)
 
     def _next_commit(self) -> int:
         # Always larger than earlier commits, even if the clock was set back.

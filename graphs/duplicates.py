@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gallery.operations import Gallery
-from gallery.records import Hit, KnownStatus, NewFace, normalised
+from gallery.records import Hit, KnownStatus, NewFace
+from gallery.unit_vectors import normalised
 from project.request_error import RequestError
 
 DuplicatePolicy = Literal["refuse", "report", "allow"]

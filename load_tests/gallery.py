@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 from load_tests import CONFIG, RESULTS
-from load_tests.gallery_client import GalleryClient
+from load_tests.collection_client import CollectionClient
 from load_tests.processes import sample
 from load_tests.programs import ConfigOption, RunningService, running_service
 from load_tests.results import machine, table
@@ -78,7 +78,7 @@ def reader_bytes(service: RunningService) -> list[int]:
     return [psutil.Process(each).memory_full_info().pss for each in readers]
 
 
-def fill(client: GalleryClient, faces: Vectors, photos: int, collection: str) -> float:
+def fill(client: CollectionClient, faces: Vectors, photos: int, collection: str) -> float:
     """Import the faces as one Parquet file, and return the faces per second."""
     with TemporaryDirectory() as temporary:
         file = Path(temporary) / "faces.parquet"
@@ -119,7 +119,7 @@ def main(
             running_service(config, **({} if filled else {"GALLERY_URI": str(unfinished)})) as service,
             httpx.Client(base_url=service.address, timeout=TIMEOUT_S, trust_env=False) as http,
         ):
-            client, empty = GalleryClient(http, "json", embedder), reader_bytes(service)[0]
+            client, empty = CollectionClient(http, "json", embedder), reader_bytes(service)[0]
             size = int(client.kind["size"])
             enrolled, probes = synthetic_faces(faces // photos, photos, size, searches)
             batches = [
@@ -129,7 +129,7 @@ def main(
             by_json.run(client.enrol, batches)
             client.drop()
             if not filled:
-                figures["imported per second"] = fill(GalleryClient(http, name, embedder), enrolled, photos, name)
+                figures["imported per second"] = fill(CollectionClient(http, name, embedder), enrolled, photos, name)
         if not filled:
             unfinished.rename(folder)
         figures["enrolled per second, JSON"] = BATCH * BATCHES / by_json.seconds
@@ -137,7 +137,7 @@ def main(
         service = stack.enter_context(running_service(config, GALLERY_URI=str(folder)))
         figures["seconds to ready"] = time.perf_counter() - start
         http = stack.enter_context(httpx.Client(base_url=service.address, timeout=TIMEOUT_S, trust_env=False))
-        client, found = GalleryClient(http, name, embedder), list[str]()
+        client, found = CollectionClient(http, name, embedder), list[str]()
         bodies = [client.search_body(probe) for probe in probes]
         start = time.perf_counter()
         client.search(bodies[0])

@@ -19,8 +19,9 @@ from api.service import CurrentService
 from api.v1.examples import example
 from api.v1.options import CollectionName
 from gallery.disk import is_full
+from gallery.errors import contract_mismatch
 from gallery.operations import Gallery
-from gallery.records import Collection, contract_mismatch
+from gallery.records import Collection
 from project.request_error import RequestError
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from api.path_parameters import SubjectId
 from api.service import CurrentService
 from api.v1.examples import Answer, example
 from api.v1.options import IN_DIGITS, METADATA, CollectionName, Truth
-from gallery.records import MAX_SUBJECT, Metadata, subject_not_found
+from gallery.errors import subject_not_found
+from gallery.records import MAX_SUBJECT, Metadata
 from project.request_error import RequestError
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["subjects"], responses=ERRORS, route_class=StrictRoute)

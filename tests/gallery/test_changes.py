@@ -20,8 +20,9 @@ import gallery.roster
 import gallery.writer
 from gallery.location import Location
 from gallery.reader import Reader
-from gallery.records import NewFace, Subject, normalised, subject_key
+from gallery.records import NewFace, Subject, subject_key
 from gallery.subject_ids import look_of
+from gallery.unit_vectors import normalised
 from gallery.writer import Writer
 from tests.gallery.sample_gallery import (
     KIND,

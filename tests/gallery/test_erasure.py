@@ -8,7 +8,8 @@ import pytest
 
 from gallery.location import Location
 from gallery.reader import Reader
-from gallery.records import NewFace, normalised, subject_key
+from gallery.records import NewFace, subject_key
+from gallery.unit_vectors import normalised
 from gallery.writer import Writer
 from tests.gallery.sample_gallery import NAME, SIZE, enrol, face, folder_of, found, listed, people, vectors, writing
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gallery.face_batches import checked_batch, rows_per_commit
-from gallery.records import MAX_SUBJECT, NewFace, normalised, subject_key
+from gallery.records import MAX_SUBJECT, NewFace, subject_key
+from gallery.unit_vectors import normalised
 from project.request_error import RequestError
 from tests.gallery.sample_gallery import HOSTILE, SIZE, vectors
 

@@ -18,7 +18,7 @@ import gallery.mirror_files
 from gallery.code_scan import candidates
 from gallery.location import Location
 from gallery.mapped_column import MappedColumn, MirrorFileError
-from gallery.mirror import Mirror, clipped
+from gallery.mirror import Mirror
 from gallery.reader import Reader
 from gallery.writer import Writer
 from tests.fakes import serve_log
@@ -245,10 +245,3 @@ async def test_embeddings_stay_in_memory_if_files_cannot_be_written(
             assert await found(reader, people(4)[number].embedding, 1) == [f"subject-{number}"]
         assert ["the disk is full" in record.getMessage() for record in log] == [True] * (number == 2)
     assert files(location) == b""
-
-
-def test_a_cosine_stays_within_its_range() -> None:
-    long = np.array([1.0, 1e-3, 1e-3], np.float32)
-    cosine = float(long @ long)
-    assert cosine > 1
-    assert [clipped(value) for value in (cosine, -cosine, 0.5)] == [1, -1, 0.5]

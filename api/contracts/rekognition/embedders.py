@@ -1,6 +1,7 @@
 """The embedder of a collection."""
 
-from gallery.records import Collection, contract_mismatch
+from gallery.errors import contract_mismatch
+from gallery.records import Collection
 from graphs.stages import FaceStage, Stages
 from models.tasks.embedder import EMBEDDER
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from facegraph.client import Client
+from gallery.errors import unreadable
 from gallery.reader import Reader
-from gallery.records import Collection, Statistics, unreadable
+from gallery.records import Collection, Statistics
 from tests.facegraph.cli import Run
 
 STAFF = ("--collection", "staff")

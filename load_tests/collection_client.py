@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class GalleryClient:
+class CollectionClient:
     """Sends embeddings to a collection, which is created if it is missing.
 
     Attributes:

@@ -1,0 +1,29 @@
+"""Errors about collections and subjects."""
+
+from gallery.records import Collection
+from project.request_error import RequestError
+
+
+def not_found(name: str) -> RequestError:
+    """Return the error for a collection that does not exist."""
+    return RequestError("COLLECTION_NOT_FOUND", f"There is no collection called {name}")
+
+
+def subject_not_found() -> RequestError:
+    """Return the error for a subject that has no face in the collection."""
+    return RequestError("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
+
+
+def unreadable(name: str) -> RequestError:
+    """Return the error for a collection whose files are damaged or missing. The cause is only logged."""
+    return RequestError("COLLECTION_UNREADABLE", f"The files of the collection {name} cannot be read")
+
+
+def contract_mismatch(collection: Collection) -> RequestError:
+    """Return the error for embeddings that cannot be compared with the embeddings of `collection`."""
+    return RequestError(
+        "EMBEDDING_CONTRACT_MISMATCH",
+        f"Collection {collection.name} contains embeddings of {collection.kind.model} (contract "
+        f"{collection.kind.contract}); these come from a different model. To move the collection to another model, run "
+        f"`facegraph gallery re-embed PHOTOS --from {collection.name} --to NEW`",
+    )

@@ -1,7 +1,7 @@
-"""Signatures of AWS clients: AWS Signature Version 4, computed by botocore as its clients do.
+"""Verifies the signatures of AWS clients (AWS Signature Version 4), which botocore computes.
 
-See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html. The signature has no nonce, so a request can
-be repeated until its time is over.
+See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html. A signature has no nonce, so a request can
+be repeated until it expires.
 """
 
 import hashlib
@@ -38,8 +38,8 @@ class AwsSignature:
 
     Attributes:
         access_key: AWS access key id.
-        region: AWS region, which may be any.
-        time: text of the time of the request.
+        region: AWS region; any is accepted.
+        time: time of the request, in `TIME_FORMAT`.
         headers: the signed headers.
         payload: SHA-256 of the body in the header ``X-Amz-Content-SHA256``; None without it.
         signature: 64 hex digits.
@@ -54,11 +54,14 @@ class AwsSignature:
 
     @classmethod
     def of(cls, headers: Headers, now: datetime) -> "AwsSignature":
-        """Read the headers of a request, except the signature's validity.
+        """Parse the signature in a request's headers, without verifying it.
+
+        Args:
+            now: current time; the time of the request may differ by up to `MAX_SKEW`.
 
         Raises:
             RequestError: ``UNAUTHENTICATED`` without a signature, ``INCOMPLETE_SIGNATURE``, or ``INVALID_SIGNATURE`` if
-                the request is too old or for another service.
+                the request is from another time or for another service.
         """
         values = dict(headers)
         if not (given := values.get("authorization", "")):
@@ -118,7 +121,7 @@ def _text(moment: datetime) -> str:
 
 @cache
 def _signer() -> Any:
-    """Return a function that computes a signature. Only it imports botocore, which is an extra of the package."""
+    """Return a function that computes a signature. Imports botocore here, because it is an optional dependency."""
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest, HTTPHeaders
     from botocore.credentials import Credentials

@@ -1,6 +1,6 @@
-"""Keys of AWS clients. Checking their signatures takes the key itself, so it is stored encrypted, not only hashed.
+"""Keys of AWS clients. A signature can only be checked with the key itself, so the key is also stored encrypted.
 
-The cipher is AES-256-GCM under a key of the operator's, which is in a file of its own.
+The cipher is AES-256-GCM. The encryption key, called the operator's key, is in a separate file.
 """
 
 import base64
@@ -30,17 +30,17 @@ def key_id_of(access_key_id: str) -> str | None:
 
 
 class KeyCipher:
-    """Encrypts keys. An encrypted key can only be decrypted as that of the same id.
+    """Encrypts keys. The ciphertext is bound to the key's id, so the entries of two keys cannot be swapped.
 
     Args:
         path: file with the operator's key, 32 bytes in base64.
 
     Raises:
-        KeysError: the file cannot be read or has another content.
+        KeysError: the file cannot be read or does not contain such a key.
     """
 
     def __init__(self, path: Path) -> None:
-        # Imported here, because it is an extra of the package.
+        # Imported here, because the package is an optional dependency.
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         try:
@@ -54,7 +54,7 @@ class KeyCipher:
         self._cipher = AESGCM(content)
 
     def encrypt(self, key_id: str, text: str) -> str:
-        """Return the key `text` encrypted, in base64."""
+        """Return the key `text` with this id, encrypted, in base64."""
         nonce = os.urandom(_NONCE_BYTES)
         return base64.b64encode(nonce + self._cipher.encrypt(nonce, text.encode(), key_id.encode())).decode()
 

@@ -85,11 +85,9 @@ class Access:
         presented = _presented(request.headers)
         try:
             key = self.keys.find(presented) if presented is not None else None
-        except KeysError:
-            logger.exception("request %s failed", request.state.request_id)
-            raise fault(request.state.request_id) from None
-        if wait := self.rates.wait(key.id if key else str(address)):
-            raise RequestError("RATE_LIMITED", "Too many requests", {"retry_after": math.ceil(wait)})
+        except KeysError as error:
+            raise fault(request, error) from None
+        check_rate(self.rates, key.id if key else str(address))
         if presented is not None and key is None:
             raise RequestError("UNAUTHENTICATED", "The API key is unknown, revoked or expired")
         if key is None and self.args.require_keys:
@@ -113,6 +111,12 @@ class Access:
             status=status,
         )
         write_event(self.audit, event)
+
+
+def check_rate(rates: Rates, caller: str) -> None:
+    """Count a request of `caller`; raises `RequestError` ``RATE_LIMITED`` if it exceeds the limit."""
+    if wait := rates.wait(caller):
+        raise RequestError("RATE_LIMITED", "Too many requests", {"retry_after": math.ceil(wait)})
 
 
 def write_event(audit: Audit, event: Event) -> None:

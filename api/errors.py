@@ -104,16 +104,14 @@ def request_id_of(headers: Mapping[str, str]) -> str:
 def response(
     forms: Mapping[str, ErrorAnswer], request: Request, refused: RequestError, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """Build an error response. `forms` maps the first path segment to a contract's format; others get the envelope.
+    """Build an error response, and store its code in `request.state.error_code` for the metrics.
 
-    Errors of AWS clients have the format of AWS.
-
-    Stores the code in `request.state.error_code` for the metrics.
+    AWS clients get the format of AWS. For others, `forms` maps the first path segment to a contract's format; the
+    default is the envelope.
     """
     request.state.error_code = refused.code
     form = forms.get(request.url.path.split("/")[1], envelope)
-    if has_target(request.scope):
-        form = rekognition.error_answer
+    form = rekognition.error_answer if has_target(request.scope) else form
     shown = RequestError(refused.code, _printable(refused.message), refused.details)
     status, body = form(shown, request.state.request_id)
     added = dict(headers or {})
@@ -124,8 +122,10 @@ def response(
     return JSONResponse(body, status, added)
 
 
-def fault(request_id: str) -> RequestError:
-    """Return the error for an internal error. Details are only logged."""
+def fault(request: Request, error: Exception) -> RequestError:
+    """Log an internal error, and return the error for the client, which has no details."""
+    request_id = request.state.request_id
+    logger.error("request %s failed: %r", request_id, error, exc_info=error)
     return RequestError("INTERNAL_ERROR", f"Internal error; quote request id {request_id}")
 
 
@@ -151,9 +151,7 @@ def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
 
     @app.exception_handler(Exception)
     async def on_fault(request: Request, error: Exception) -> JSONResponse:
-        request_id = request.state.request_id
-        logger.error("request %s failed: %r", request_id, error, exc_info=error)
-        return answer(request, fault(request_id))
+        return answer(request, fault(request, error))
 
 
 def _printable(message: str) -> str:

@@ -42,21 +42,19 @@ class DisassociateFacesRequest(AwsModel):
 async def associate_faces(call: AwsCall, request: AssociateFacesRequest) -> dict[str, Any]:
     """Give faces without a user to a user, in one commit. Faces that it already has are ignored, as at AWS."""
     gallery, user = call.service.stages.gallery, request.user_id
-    collection, faces, refused = await _named(call, request)
+    collection, subjects, refused = await _requested_faces(call, request)
     own = [face.face_id for face in await faces_of_user(gallery, collection, user)]
-    wanted = [face_id for face_id, owner in faces.items() if owner is None]
-    refused += [(face_id, OTHER_USER, owner) for face_id, owner in faces.items() if owner not in (None, user)]
+    wanted = [face_id for face_id, subject in subjects.items() if subject != user]
     embeddings = await gallery.embeddings(collection, [*own, *wanted])
     scale = collection_embedder(call.service.stages, collection).card.similarity_scale
     unlike = _unlike(embeddings, own, wanted, request.user_match_threshold, scale)
-    refused += [(face_id, LOW_CONFIDENCE, None) for face_id in unlike]
-    subjects = {face.face_id: face.subject for face in await gallery.faces_with_ids(collection, wanted)}
-    moves = {each: Reassignment(subjects[each], user) for each in wanted if each in subjects and each not in unlike}
+    refused += [_unsuccessful(face_id, LOW_CONFIDENCE) for face_id in unlike]
+    moves = {face_id: Reassignment(subjects[face_id], user) for face_id in wanted if face_id not in unlike}
     moved = await gallery.reassign_faces(collection.name, moves) if moves else []
-    refused += [(face_id, OTHER_USER, None) for face_id in moves if face_id not in moved]
+    refused += [_unsuccessful(face_id, OTHER_USER) for face_id in moves if face_id not in moved]
     return {
         "AssociatedFaces": [{"FaceId": uuid_of(face_id)} for face_id in moves if face_id in moved],
-        "UnsuccessfulFaceAssociations": [_unsuccessful(*each) for each in refused],
+        "UnsuccessfulFaceAssociations": refused,
         "UserStatus": "ACTIVE" if own or moved else "CREATED",
     }
 
@@ -64,30 +62,37 @@ async def associate_faces(call: AwsCall, request: AssociateFacesRequest) -> dict
 async def disassociate_faces(call: AwsCall, request: DisassociateFacesRequest) -> dict[str, Any]:
     """Take faces from a user in one commit. They stay in the collection. Faces without a user are ignored."""
     gallery, user = call.service.stages.gallery, request.user_id
-    collection, faces, refused = await _named(call, request)
+    collection, subjects, refused = await _requested_faces(call, request)
     own = await faces_of_user(gallery, collection, user)
-    refused += [(face_id, OTHER_USER, owner) for face_id, owner in faces.items() if owner not in (None, user)]
     moves = {
-        face_id: Reassignment(user, f"{LONE_PREFIX}{face_id}") for face_id, owner in faces.items() if owner == user
+        face_id: Reassignment(user, f"{LONE_PREFIX}{face_id}")
+        for face_id, subject in subjects.items()
+        if subject == user
     }
     moved = await gallery.reassign_faces(collection.name, moves, [user]) if moves else []
     return {
         "DisassociatedFaces": [{"FaceId": uuid_of(face_id)} for face_id in moves if face_id in moved],
-        "UnsuccessfulFaceDisassociations": [_unsuccessful(*each) for each in refused],
+        "UnsuccessfulFaceDisassociations": refused,
         "UserStatus": "ACTIVE" if len(own) > len(moved) else "CREATED",
     }
 
 
-async def _named(
+async def _requested_faces(
     call: AwsCall, request: AssociateFacesRequest | DisassociateFacesRequest
-) -> tuple[Collection, dict[str, str | None], list[tuple[str, str, str | None]]]:
-    """Return the collection, the user of each face, None without one, and the faces that do not exist."""
+) -> tuple[Collection, dict[str, str], list[dict[str, Any]]]:
+    """Return the collection, the subject of each face that the user or no user has, and entries for the other faces."""
     gallery, wanted = call.service.stages.gallery, list(dict.fromkeys(map(face_id_of, request.face_ids)))
     call.audit.add([request.user_id], wanted)
     collection = await gallery.collection(request.collection_id)
-    found = {face.face_id: user_of(face.subject) for face in await gallery.faces_with_ids(collection, wanted)}
-    missing: list[tuple[str, str, str | None]] = [(each, FACE_NOT_FOUND, None) for each in wanted if each not in found]
-    return collection, {each: found[each] for each in wanted if each in found}, missing
+    found = {face.face_id: face.subject for face in await gallery.faces_with_ids(collection, wanted)}
+    refused = [_unsuccessful(face_id, FACE_NOT_FOUND) for face_id in wanted if face_id not in found]
+    subjects = dict[str, str]()
+    for face_id in (each for each in wanted if each in found):
+        if (owner := user_of(found[face_id])) in (None, request.user_id):
+            subjects[face_id] = found[face_id]
+        else:
+            refused.append(_unsuccessful(face_id, OTHER_USER, owner))
+    return collection, subjects, refused
 
 
 def _unlike(
@@ -97,7 +102,7 @@ def _unlike(
     threshold: float,
     scale: SimilarityScale,
 ) -> list[str]:
-    """Return the faces of `wanted` that resemble no face of the user, which are its `own` and those accepted before."""
+    """Return the faces of `wanted` that resemble neither the user's `own` faces nor earlier accepted ones."""
     accepted, unlike = [embeddings[face_id] for face_id in own if face_id in embeddings], list[str]()
     for face_id in wanted:
         probe = embeddings.get(face_id)
@@ -108,5 +113,5 @@ def _unlike(
     return unlike
 
 
-def _unsuccessful(face_id: str, reason: str, user: str | None) -> dict[str, Any]:
+def _unsuccessful(face_id: str, reason: str, user: str | None = None) -> dict[str, Any]:
     return {"FaceId": uuid_of(face_id), "Reasons": [reason], **({"UserId": user} if user else {})}

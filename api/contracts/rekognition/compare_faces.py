@@ -36,7 +36,7 @@ async def compare_faces(call: AwsCall, request: CompareFacesRequest) -> dict[str
     def select(number: int, found: Photo | RequestError) -> Sequence[int]:
         if isinstance(found, RequestError):
             raise RequestError(found.code, f"{NAMES[number]}: {found.message}")
-        poor = {} if request.quality_filter == "NONE" else poor_faces(found, service.settings)
+        poor = poor_faces(found, service.settings, request.quality_filter)
         good = [face for face in range(len(found.faces)) if face not in poor]
         if not good:
             raise RequestError("INVALID_REQUEST", f"{NAMES[number]}: the photo has no face that can be compared")

@@ -1,8 +1,6 @@
 """Serves the operations: checks signature, key and rate, performs the operation, and writes the audit log."""
 
 import json
-import logging
-import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,15 +14,13 @@ from access.aws_signature import AwsSignature
 from access.key_encryption import KeyCipher, key_id_of
 from access.keys import Key, Keys
 from access.rates import Rates
-from api.access import caller_address, write_event
+from api.access import caller_address, check_rate, write_event
 from api.audit_ids import AuditIds
 from api.contracts.rekognition.operation import AwsCall, Operation
 from api.contracts.rekognition.operations import OPERATIONS
 from api.contracts.rekognition.target import target_of
 from api.errors import Refuse, fault
 from project.request_error import RequestError
-
-logger = logging.getLogger("ray.serve")
 
 MEDIA_TYPE = "application/x-amz-json-1.1"
 
@@ -33,8 +29,8 @@ MEDIA_TYPE = "application/x-amz-json-1.1"
 class RekognitionEndpoint:
     """ASGI app for the requests that `target.has_target` recognises.
 
-    A request needs a valid signature even if the service requires no keys. It counts towards the rate of its key if the
-    signature is valid, and otherwise towards that of its IP address.
+    A request needs a valid signature even if the service requires no keys. It counts towards the rate limit of its key
+    if the signature is valid, and otherwise towards that of its IP address.
 
     Attributes:
         hops: see `api.access.caller_address`.
@@ -70,7 +66,7 @@ class RekognitionEndpoint:
         except RequestError as refused:
             return self.refuse(request, refused)
         except Exception as error:
-            return self._fault(request, error)
+            return self.refuse(request, fault(request, error))
         call = AwsCall(request.state.service, key, AuditIds())
         try:
             answer = await operation.answer(call, body)
@@ -78,7 +74,7 @@ class RekognitionEndpoint:
         except RequestError as refused:
             response = self.refuse(request, refused)
         except Exception as error:
-            response = self._fault(request, error)
+            response = self.refuse(request, fault(request, error))
         except BaseException:
             self._note(request, name, operation, call, None)
             raise
@@ -97,9 +93,9 @@ class RekognitionEndpoint:
         except ClientDisconnect:
             raise RequestError("INVALID_REQUEST", "The connection was closed before the request was complete") from None
         except RequestError:
-            self._count(address)
+            check_rate(self.rates, address)
             raise
-        self._count(key.id)
+        check_rate(self.rates, key.id)
         return key, body
 
     def _key(self, signature: AwsSignature, is_temporary: bool) -> Key:
@@ -108,14 +104,6 @@ class RekognitionEndpoint:
         if key is None or key.encrypted is None:
             raise RequestError("UNKNOWN_ACCESS_KEY", "The access key is unknown, revoked or expired")
         return key
-
-    def _count(self, caller: str) -> None:
-        if wait := self.rates.wait(caller):
-            raise RequestError("RATE_LIMITED", "Too many requests", {"retry_after": math.ceil(wait)})
-
-    def _fault(self, request: Request, error: Exception) -> Response:
-        logger.error("request %s failed: %r", request.state.request_id, error, exc_info=error)
-        return self.refuse(request, fault(request.state.request_id))
 
     def _note(self, request: Request, name: str, operation: Operation[Any], call: AwsCall, status: int | None) -> None:
         if operation.need.action is None:

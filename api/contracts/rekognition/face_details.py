@@ -1,4 +1,7 @@
-"""Faces in the form of AWS. Coordinates are fractions of the photo's width and height, percentages 0 to 100."""
+"""Descriptions of faces in AWS's form.
+
+Coordinates are fractions of the photo's width and height, percentages are 0 to 100.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -39,12 +42,11 @@ def detail_stages(stages: Stages, attributes: Sequence[Attribute]) -> Mapping[st
     Raises:
         RequestError: ``INVALID_REQUEST`` if no stage gives an attribute that was asked for by name.
     """
-    everything = "ALL" in attributes
-    known = {"EYES_OPEN": EYES.name}
+    available = {"DEFAULT", "ALL"} | ({"EYES_OPEN"} if EYES.name in stages.defaults else set())
     for name in attributes:
-        if name not in ("DEFAULT", "ALL") and known.get(name) not in stages.defaults:
+        if name not in available:
             raise RequestError("INVALID_REQUEST", f"Attributes: this service does not determine {name}")
-    wanted = [POSE.name, *([EYES.name] if everything or "EYES_OPEN" in attributes else [])]
+    wanted = [POSE.name, *([EYES.name] if {"ALL", "EYES_OPEN"} & set(attributes) else [])]
     return {task: stages.network(task, None) for task in wanted if task in stages.defaults}
 
 
@@ -60,7 +62,7 @@ def bounding_box(photo: Photo, index: int) -> dict[str, float]:
 
 
 def confidence(photo: Photo, index: int) -> float:
-    """Return how certain it is that the box contains a face."""
+    """Return the detector's confidence that the box of a face of `photo` contains a face."""
     return 100 * photo.faces[index].score
 
 
@@ -82,10 +84,11 @@ def face_detail(photo: Photo, index: int) -> dict[str, Any]:
 
 
 def examined_detail(examined: ExaminedPhoto, row: int, details: Mapping[str, FaceStage]) -> dict[str, Any]:
-    """Describe the face in a row of the models' outputs, with its attributes.
+    """Describe a face of an examined photo, with its attributes.
 
     Args:
-        details: stages of attributes that were run, by task.
+        row: the face's row in the outputs of the models.
+        details: the attribute stages that were run, by task.
     """
     index = examined.asked[row]
     described = face_detail(examined.photo, index)

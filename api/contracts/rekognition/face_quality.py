@@ -1,5 +1,6 @@
 """Why faces are left out by a quality filter, in the words of AWS."""
 
+from api.contracts.rekognition.requests import QualityFilter
 from graphs.flow_settings import FlowSettings
 from graphs.gate import reasons
 from imaging.faces import Photo
@@ -13,9 +14,11 @@ REASONS = {
 """AWS's reason for a code of the quality gate; LOW_FACE_QUALITY for any other."""
 
 
-def poor_faces(photo: Photo, settings: FlowSettings) -> dict[int, list[str]]:
-    """Return the faces of `photo` that the quality gate of enrolment rejects, with the reasons."""
-    found = {}
+def poor_faces(photo: Photo, settings: FlowSettings, quality_filter: QualityFilter) -> dict[int, list[str]]:
+    """Return AWS's reasons for each face of `photo` that the quality gate of enrolment rejects, by index."""
+    found: dict[int, list[str]] = {}
+    if quality_filter == "NONE":
+        return found
     for face in range(len(photo.faces)):
         if against := reasons(photo, face, settings):
             found[face] = list(dict.fromkeys(REASONS.get(reason.code, "LOW_FACE_QUALITY") for reason in against))

@@ -1,4 +1,4 @@
-"""How ids of AWS and those of the gallery correspond.
+"""Conversion between the ids of AWS and those of the gallery.
 
 A FaceId is the id of a face, written as a UUID. A user is a subject. A face without a user is the only face of a
 subject whose id begins with `LONE_PREFIX`, so that the other APIs find it too.
@@ -17,9 +17,9 @@ FIRST_LONE, LAST_LONE = f"{LONE_PREFIX}{'0' * 32}", f"{LONE_PREFIX}{'f' * 32}"
 _LONE = re.compile(f"{LONE_PREFIX}[0-9a-f]{{32}}")
 
 
-def uuid_of(digest: str) -> str:
+def uuid_of(hex_digits: str) -> str:
     """Write 32 hex digits as a UUID."""
-    return str(UUID(digest))
+    return str(UUID(hex_digits))
 
 
 def face_id_of(uuid: str) -> str:
@@ -33,7 +33,7 @@ def lone_subject(*parts: str) -> str:
 
 
 def user_of(subject: str) -> str | None:
-    """Return the user that a subject is; None if the subject is a face without a user."""
+    """Return the UserId of a subject; None if the subject is a face without a user."""
     return None if _LONE.fullmatch(subject) else subject
 
 

@@ -55,8 +55,7 @@ async def index_faces(call: AwsCall, request: IndexFacesRequest) -> dict[str, An
         if isinstance(found, RequestError):
             raise found
         largest_first = sorted(range(len(found.faces)), key=lambda face: -found.faces[face].area)
-        if request.quality_filter != "NONE":
-            left_out.update(poor_faces(found, service.settings))
+        left_out.update(poor_faces(found, service.settings, request.quality_filter))
         fit = [face for face in largest_first if face not in left_out]
         left_out.update((face, ["EXCEEDS_MAX_FACES"]) for face in fit[request.max_faces :])
         return fit[: request.max_faces]
@@ -89,7 +88,7 @@ def _new_faces(examined: ExaminedPhoto, role: str, photo_digest: str, label: str
     made = []
     for index, embedding in zip(examined.asked, examined.readings[role], strict=True):
         source, box = photo_source(photo_digest, index), bounding_box(examined.photo, index)
-        edges = box["Left"], box["Top"], box["Width"], box["Height"]
-        place = FacePlace(photo_digest[:32], edges, examined.photo.faces[index].score)
+        fractions = box["Left"], box["Top"], box["Width"], box["Height"]
+        place = FacePlace(photo_digest[:32], fractions, examined.photo.faces[index].score)
         made.append(NewFace(lone_subject(source, label), source, label, np.asarray(embedding, np.float32), place))
     return made

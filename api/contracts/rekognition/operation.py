@@ -1,4 +1,4 @@
-"""What an operation is: its request, its permission, and the function that performs it."""
+"""An operation of the contract: its request, its permission, and the function that performs it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class AwsCall:
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[Wanted]):
-    """An operation.
+    """An operation of the contract.
 
     Attributes:
         request: model of its request. The field `collection_id`, if any, names its collection.

@@ -1,4 +1,4 @@
-"""Tokens by which clients ask for the next page of a list."""
+"""Tokens with which clients request the next page of a list."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""Fields that several operations have in common."""
+"""Parts of requests that several operations share."""
 
 import re
 from typing import Annotated, Literal
@@ -25,7 +25,7 @@ class AwsModel(BaseModel):
 
 
 class S3Object(AwsModel):
-    """A photo in an object store, which is refused."""
+    """A photo in S3. It is always refused."""
 
 
 class Image(AwsModel):
@@ -48,7 +48,7 @@ class Image(AwsModel):
 
 
 def first_problem(error: ValidationError) -> RequestError:
-    """Return the error for a body that does not have the form of its operation's request."""
+    """Return the error for a body that does not fit its operation's request model."""
     problem = error.errors(include_url=False, include_input=False)[0]
     if problem["type"] == "json_invalid":
         return RequestError("INVALID_JSON", "The body is not valid JSON")

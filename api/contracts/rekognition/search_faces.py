@@ -1,6 +1,5 @@
 """SearchFaces and SearchFacesByImage."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -9,24 +8,19 @@ from pydantic import Field
 
 from api.contracts.rekognition.embedders import collection_embedder
 from api.contracts.rekognition.face_details import bounding_box, confidence
-from api.contracts.rekognition.face_quality import poor_faces
 from api.contracts.rekognition.identities import face_id_of, model_version, stored_face
+from api.contracts.rekognition.largest_face import largest_face
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, Image, Percent, QualityFilter
 from gallery.records import Collection
-from graphs.faces import ExaminedPhoto, faces
-from graphs.stages import FaceStage
-from imaging.faces import Photo
-from imaging.pick import ALL_FACES, Pick
 from project.request_error import RequestError
 from telemetry.request_record import count_match
 
 MaxFaces = Annotated[int, Field(ge=1, le=4096)]
-LARGEST = Pick("largest")
 
 
 class SearchFacesRequest(AwsModel):
-    """A face of a collection to search its collection for."""
+    """A face of a collection, to find others that resemble it."""
 
     collection_id: CollectionId
     face_id: FaceId
@@ -35,7 +29,7 @@ class SearchFacesRequest(AwsModel):
 
 
 class SearchFacesByImageRequest(AwsModel):
-    """A photo whose largest face a collection is searched for."""
+    """A photo, to find faces that resemble its largest face."""
 
     collection_id: CollectionId
     image: Image
@@ -45,14 +39,14 @@ class SearchFacesByImageRequest(AwsModel):
 
 
 async def search_faces(call: AwsCall, request: SearchFacesRequest) -> dict[str, Any]:
-    """Find the faces of a collection that resemble one of its faces, which itself is left out."""
+    """Find the faces of a collection that resemble one of its faces. That face itself is left out."""
     gallery, face_id = call.service.stages.gallery, face_id_of(request.face_id)
     call.audit.add(faces=[face_id])
     collection = await gallery.collection(request.collection_id)
     probes = await gallery.embeddings(collection, [face_id])
     if face_id not in probes:
         raise RequestError("FACE_NOT_FOUND", f"The collection has no face with the id {request.face_id}")
-    matches = await matching_faces(call, collection, probes[face_id], request, face_id)
+    matches = await _matching_faces(call, collection, probes[face_id], request, face_id)
     return {
         "SearchedFaceId": request.face_id,
         "FaceMatches": matches,
@@ -63,10 +57,10 @@ async def search_faces(call: AwsCall, request: SearchFacesRequest) -> dict[str, 
 async def search_faces_by_image(call: AwsCall, request: SearchFacesByImageRequest) -> dict[str, Any]:
     """Find the faces of a collection that resemble the largest face of a photo."""
     collection = await call.service.stages.gallery.collection(request.collection_id)
-    examined, embedder = await largest_face(call, collection, request.image, request.quality_filter)
-    if not examined.asked:
+    examined, probe = await largest_face(call, collection, request.image, request.quality_filter)
+    if probe is None:
         raise RequestError("INVALID_REQUEST", "Image: the photo has no face that can be searched for")
-    matches = await matching_faces(call, collection, examined.readings[embedder.role][0], request)
+    matches = await _matching_faces(call, collection, probe, request)
     return {
         "SearchedFaceBoundingBox": bounding_box(examined.photo, 0),
         "SearchedFaceConfidence": confidence(examined.photo, 0),
@@ -75,40 +69,7 @@ async def search_faces_by_image(call: AwsCall, request: SearchFacesByImageReques
     }
 
 
-async def largest_face(
-    call: AwsCall,
-    collection: Collection,
-    image: Image,
-    quality_filter: QualityFilter,
-    details: Sequence[FaceStage] = (),
-    left_out: dict[int, list[str]] | None = None,
-) -> tuple[ExaminedPhoto, FaceStage]:
-    """Embed the largest face of a photo that the quality filter admits, and return also the embedder.
-
-    Args:
-        left_out: gets the other faces, with AWS's reasons. Without it, only the largest face of all is looked for.
-    """
-    stages = call.service.stages
-    embedder = collection_embedder(stages, collection)
-
-    def select(number: int, found: Photo | RequestError) -> Sequence[int]:
-        if isinstance(found, RequestError):
-            raise found
-        others = {} if quality_filter == "NONE" else poor_faces(found, call.service.settings)
-        good = [face for face in range(len(found.faces)) if face not in others]
-        largest = max(good, key=lambda face: found.faces[face].area, default=None)
-        if left_out is not None:
-            left_out.update(others | {face: ["FACE_NOT_LARGEST"] for face in good if face != largest})
-        return [] if largest is None else [largest]
-
-    data, pick = image.photo(call.service), LARGEST if left_out is None else ALL_FACES
-    examination = await faces(stages.detector(None), [data], pick, [embedder, *details], select=select)
-    [examined] = examination.photos
-    assert isinstance(examined, ExaminedPhoto)
-    return examined, embedder
-
-
-async def matching_faces(
+async def _matching_faces(
     call: AwsCall,
     collection: Collection,
     probe: NDArray[np.float32],

@@ -9,9 +9,9 @@ from pydantic import Field
 from api.contracts.rekognition.embedders import collection_embedder
 from api.contracts.rekognition.face_details import detail_stages, examined_detail, face_detail
 from api.contracts.rekognition.identities import face_id_of, model_version, user_of
+from api.contracts.rekognition.largest_face import largest_face
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, Image, Percent, QualityFilter
-from api.contracts.rekognition.search_faces import largest_face
 from api.contracts.rekognition.users import UserId, faces_of_user
 from gallery.records import Collection
 from project.request_error import RequestError
@@ -21,7 +21,7 @@ MaxUsers = Annotated[int, Field(ge=1, le=500)]
 
 
 class SearchUsersRequest(AwsModel):
-    """A user or a face of a collection to search its users for."""
+    """A user or a face of a collection, to find users that resemble it."""
 
     collection_id: CollectionId
     user_id: UserId | None = None
@@ -31,7 +31,7 @@ class SearchUsersRequest(AwsModel):
 
 
 class SearchUsersByImageRequest(AwsModel):
-    """A photo whose largest face the users of a collection are searched for."""
+    """A photo, to find users that resemble its largest face."""
 
     collection_id: CollectionId
     image: Image
@@ -41,7 +41,7 @@ class SearchUsersByImageRequest(AwsModel):
 
 
 async def search_users(call: AwsCall, request: SearchUsersRequest) -> dict[str, Any]:
-    """Find the users that resemble a user, by the mean of its faces, or a face. The searched user is left out."""
+    """Find the users that resemble a face, or the mean of a user's faces. That user itself is left out."""
     gallery = call.service.stages.gallery
     if (request.user_id is None) == (request.face_id is None):
         raise RequestError("INVALID_REQUEST", "Send either UserId or FaceId")
@@ -67,7 +67,7 @@ async def search_users_by_image(call: AwsCall, request: SearchUsersByImageReques
     stages = call.service.stages
     collection, details = await stages.gallery.collection(request.collection_id), detail_stages(stages, ())
     left_out: dict[int, list[str]] = {}
-    examined, embedder = await largest_face(
+    examined, probe = await largest_face(
         call, collection, request.image, request.quality_filter, list(details.values()), left_out
     )
     answer: dict[str, Any] = {
@@ -77,8 +77,7 @@ async def search_users_by_image(call: AwsCall, request: SearchUsersByImageReques
             {"FaceDetails": face_detail(examined.photo, face), "Reasons": why} for face, why in left_out.items()
         ],
     }
-    if examined.asked:
-        probe = examined.readings[embedder.role][0]
+    if probe is not None:
         answer["UserMatches"] = await _matching_users(call, collection, probe, request)
         answer["SearchedFace"] = {"FaceDetail": examined_detail(examined, 0, details)}
     return answer

@@ -1,4 +1,4 @@
-"""Which requests belong to the contract, and the operation that they name."""
+"""Recognises the requests of the contract, and the operation that each names."""
 
 from starlette.datastructures import Headers
 from starlette.types import Scope

@@ -67,7 +67,8 @@ def _above(embeddings: Answers, subjects: NDArray[np.int64]) -> tuple[NDArray[np
     return np.cumsum(genuine[::-1])[::-1], np.cumsum(impostor[::-1])[::-1]
 
 
-def _place(cosines: "NDArray[np.float32] | float") -> NDArray[np.int64]:
+def _place(cosines: NDArray[np.float32] | float) -> NDArray[np.int64]:
+    """Return the indices of the intervals that contain these similarities."""
     return np.clip((np.asarray(cosines) + 1) / 2 * BINS, 0, BINS - 1).astype(np.int64)
 
 

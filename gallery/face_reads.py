@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from gallery import single_faces
 from gallery.empty_subjects import empty_subjects
+from gallery.errors import subject_not_found
 from gallery.face_table import FaceTable
 from gallery.records import Collection, FaceHit, Hit, StoredFace, subject_key
 from gallery.snapshot import Snapshot
-from gallery.tables import one_of, rows
-from gallery.unit_vectors import normalised
+from gallery.tables import one_of, rows, vectors_of
+from gallery.unit_vectors import clipped, normalised
 
 Answer = TypeVar("Answer")
 
@@ -40,6 +41,42 @@ class FaceReads(ABC):
             return await single_faces.best_faces(await faces.latest(), unit, near, count) if near else []
 
         return collection, [hit for hit in await self._read(collection, ask) if hit.cosine >= least]
+
+    async def closest_faces(
+        self, name: str, contract: str, subject: str, probes: Sequence[NDArray[np.float32]]
+    ) -> tuple[Collection, list[Hit]]:
+        """Return a collection, and for each probe the most similar face of `subject`.
+
+        Reads only the faces of the subject if the collection has an index of subjects, as all but small ones do.
+
+        Args:
+            name, contract, probes: as in `find`; at least one probe.
+
+        Raises:
+            RequestError: as `find`, ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
+        """
+        collection, unit = await self._probing(name, contract, probes)
+        where = one_of("subject_key", [subject_key(subject)])
+
+        async def ask(faces: FaceTable) -> list[Hit] | None:
+            best: list[Hit] | None = None
+            query = (await faces.latest()).query().where(where).select(["id", "vector"])
+            async for batch in await query.to_batches():
+                if not batch.num_rows:
+                    continue
+                cosines = vectors_of(batch["vector"], collection.kind.size) @ np.stack(unit, axis=1)
+                rows = cosines.argmax(axis=0).tolist()
+                hits = [
+                    Hit(subject, batch["id"][row].as_py(), clipped(float(cosines[row, probe])))
+                    for probe, row in enumerate(rows)
+                ]
+                best = [max(pair, key=lambda hit: hit.cosine) for pair in zip(best or hits, hits, strict=True)]
+            return best
+
+        hits = await self._read(collection, ask)
+        if hits is None:
+            raise subject_not_found()
+        return collection, hits
 
     async def faces_with_ids(self, collection: Collection, face_ids: Sequence[str]) -> list[StoredFace]:
         """Return the faces with these ids that the collection contains, in any order.
@@ -95,6 +132,11 @@ class FaceReads(ABC):
     async def find(
         self, name: str, contract: str, probes: Sequence[NDArray[np.float32]], count: int
     ) -> tuple[Collection, list[list[Hit]]]: ...
+
+    @abstractmethod
+    async def _probing(
+        self, name: str, contract: str, probes: Sequence[NDArray[np.float32]]
+    ) -> tuple[Collection, list[NDArray[np.float32]]]: ...
 
     @abstractmethod
     async def _read(self, collection: Collection, ask: Callable[[FaceTable], Awaitable[Answer]]) -> Answer: ...

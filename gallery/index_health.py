@@ -48,7 +48,10 @@ async def _tend(collection: Collection, faces: FaceTable, exact: ExactSearch) ->
     statistics = await table.index_stats(INDEX)
     if statistics is None:
         return None
-    await table.prewarm_index(INDEX)
+    if search.loaded != statistics.num_indexed_rows:
+        # Only after a change: each call reads all that does not fit in the memory for indexes.
+        await table.prewarm_index(INDEX)
+        search.loaded = statistics.num_indexed_rows
     if search.measured is None or time.monotonic() - search.measured > MEASURED_S:
         search.recall = await measure_recall(search, table, size, np.random.default_rng())
         search.measured = time.monotonic()

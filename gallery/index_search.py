@@ -20,12 +20,14 @@ class IndexSearch:
 
     Attributes:
         nprobes: number of index partitions searched for each probe.
+        loaded: number of faces in the index when it was last loaded into memory; None before.
         recall: share of the nearest faces that searches find, as last measured; None before.
         measured: time of that measurement, by the monotonic clock; None before.
     """
 
     def __init__(self) -> None:
         self.nprobes = NPROBES
+        self.loaded: int | None = None
         self.recall: float | None = None
         self.measured: float | None = None
 

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 METADATA_MB = 128
-"""Memory of a connection for what it knows about files, in MiB. LanceDB's default is 1,024."""
+"""Memory of a connection for the metadata of files, in MiB. LanceDB's default is 1,024."""
 MIRRORS = "mirrors"
 """Folder with the files of readers' mirrors, in a gallery's folder."""
 
 
 @dataclass(frozen=True)
 class Location:
-    """Where a gallery is stored.
+    """Where a gallery is stored, and how to connect to it.
 
     Attributes:
         uri: a folder, or a location in an object store such as ``s3://bucket/gallery``.

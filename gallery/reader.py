@@ -34,8 +34,8 @@ from gallery.records import (
 from gallery.roster import Roster
 from gallery.snapshot import Snapshot
 from gallery.stored_faces import StoredFaces
-from gallery.tables import UNREADABLE, one_of, vectors_of
-from gallery.unit_vectors import clipped, normalised
+from gallery.tables import UNREADABLE, one_of
+from gallery.unit_vectors import normalised
 from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
@@ -174,42 +174,6 @@ class Reader(FaceReads):
             return [stored.statuses[face.id] for face in faces]
 
         return await self._read(collection, ask)
-
-    async def closest_faces(
-        self, name: str, contract: str, subject: str, probes: Sequence[NDArray[np.float32]]
-    ) -> tuple[Collection, list[Hit]]:
-        """Return a collection, and for each probe the most similar face of `subject`.
-
-        Reads only the faces of the subject if the collection has an index of subjects, as all but small ones do.
-
-        Args:
-            name, contract, probes: as in `find`; at least one probe.
-
-        Raises:
-            RequestError: as `find`, ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
-        """
-        collection, unit = await self._probing(name, contract, probes)
-        where = one_of("subject_key", [subject_key(subject)])
-
-        async def ask(faces: FaceTable) -> list[Hit] | None:
-            best: list[Hit] | None = None
-            query = (await faces.latest()).query().where(where).select(["id", "vector"])
-            async for batch in await query.to_batches():
-                if not batch.num_rows:
-                    continue
-                cosines = vectors_of(batch["vector"], collection.kind.size) @ np.stack(unit, axis=1)
-                rows = cosines.argmax(axis=0).tolist()
-                hits = [
-                    Hit(subject, batch["id"][row].as_py(), clipped(float(cosines[row, probe])))
-                    for probe, row in enumerate(rows)
-                ]
-                best = [max(pair, key=lambda hit: hit.cosine) for pair in zip(best or hits, hits, strict=True)]
-            return best
-
-        hits = await self._read(collection, ask)
-        if hits is None:
-            raise subject_not_found()
-        return collection, hits
 
     async def metadata(self, collection: Collection, subjects: Sequence[str]) -> dict[str, Metadata]:
         """Return the metadata of those of `subjects` that have any, by their ids."""

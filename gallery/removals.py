@@ -96,6 +96,7 @@ async def log_removals(connection: AsyncConnection, table: str, faces: pa.Table,
 
 async def merge_log(connection: AsyncConnection, table: str) -> None:
     """Merge the small files of a table's log, if there is one."""
+    # A damaged log is replaced at the next removal.
     with contextlib.suppress(*UNREADABLE):
         await (await connection.open_table(_log_of(table))).optimize(cleanup_older_than=KEPT)
 

@@ -137,7 +137,7 @@ async def add_missing_columns(table: AsyncTable, size: int) -> None:
         await table.add_columns(pa.schema(missing))
 
 
-def vectors_of(column: "pa.FixedSizeListArray | pa.ChunkedArray", size: int) -> NDArray[np.float32]:
+def vectors_of(column: pa.FixedSizeListArray | pa.ChunkedArray, size: int) -> NDArray[np.float32]:
     """Convert a column of vectors to float32 (rows, size)."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return np.asarray(array.flatten().to_numpy(zero_copy_only=False), dtype=np.float32).reshape(-1, size)

@@ -32,7 +32,7 @@ Answer = TypeVar("Answer")
 FEW_COMMITS = 20
 """Number of commits to a collection before it is worth optimising."""
 LARGE_COMMIT = 8192
-"""Each so many faces of a commit count as another: searches compare a probe with every face that is not indexed."""
+"""Number of faces for which a commit counts once more: searches compare a probe with every face outside the index."""
 
 
 class Writer(SubjectChanges):

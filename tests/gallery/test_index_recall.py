@@ -1,5 +1,7 @@
 """Measuring recall, and what a reader reports of its indexes."""
 
+from unittest.mock import AsyncMock
+
 import numpy as np
 import pytest
 from lancedb import AsyncTable
@@ -57,10 +59,12 @@ async def test_searches_use_more_partitions_until_recall_suffices(
     assert search.nprobes == nprobes
 
 
-async def test_indexes_are_reported_where_searches_use_them(
+async def test_indexes_are_loaded_once_and_reported_where_searches_use_them(
     location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
+    loading = AsyncMock(side_effect=AsyncTable.prewarm_index)
+    monkeypatch.setattr(AsyncTable, "prewarm_index", lambda table, name: loading(table, name))
     async with writing(location, index_rows=300) as writer:
         exact, indexed = Reader(location, 8), Reader(location, 0)
         await enrol(writer, *people(300))
@@ -68,4 +72,9 @@ async def test_indexes_are_reported_where_searches_use_them(
         await writer.optimise()
         await enrol(writer, *people(310)[300:])
         assert await exact.index_health() == []
-        assert await indexed.index_health() == [IndexHealth(KIND.model, 1, 310, 10, 1.0)]
+        for _ in range(2):
+            assert await indexed.index_health() == [IndexHealth(KIND.model, 1, 310, 10, 1.0)]
+        assert loading.await_count == 1
+        await writer.optimise()
+        assert await indexed.index_health() == [IndexHealth(KIND.model, 1, 310, 0, 1.0)]
+        assert loading.await_count == 2

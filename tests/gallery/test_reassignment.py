@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gallery import backup
+from gallery.backup import backup
 from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import Reassignment
@@ -20,6 +20,7 @@ from tests.gallery.sample_gallery import (
     versions,
     writing,
 )
+from tests.gallery.sample_transfers import silent
 
 
 async def give(writer: Writer, ids: Sequence[str], present: str, new: str, keep: Sequence[str] = ()) -> list[str]:
@@ -125,7 +126,7 @@ async def test_subjects_without_faces_are_in_a_backup_and_in_the_gallery_after_a
 ) -> None:
     async with writing(location) as writer:
         await writer.create_subject(NAME, "anna", "request")
-    await backup.backup(location, fresh, lambda *_: None)
+    await backup(location, fresh, silent)
     for place in (location, fresh):
         async with writing(place) as writer:
             assert await empty(place) == ["anna"]

@@ -1,10 +1,10 @@
 """Maintenance of tables: merging small files, building indexes, and erasing deleted rows."""
 
 import asyncio
-import time
 import warnings
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from lancedb import AsyncTable
 from lancedb.index import BTree
@@ -12,8 +12,14 @@ from lancedb.index import BTree
 from gallery.disk import age_tree, sync_tree
 from gallery.location import Location
 from gallery.locks import CollectionLocks
+from gallery.separate_process import run_separately
 from gallery.vector_index import vector_index
 
+Parameters = ParamSpec("Parameters")
+Answer = TypeVar("Answer")
+
+LARGE_ROWS = 50_000
+"""Number of faces at which a table is maintained in a process of its own."""
 KEYED_ROWS = 5_000
 """Number of faces at which a table gets indexes for its keys."""
 KEPT = timedelta(minutes=10)
@@ -22,16 +28,17 @@ UNVERIFIED_S = 8 * 86400
 """Age in seconds at which Lance deletes a file that no version names: it belongs to no commit under way."""
 
 
-async def optimise(table: AsyncTable, locks: CollectionLocks, index_rows: int) -> None:
+async def optimise(table: AsyncTable, locks: CollectionLocks, index_rows: int, location: Location) -> None:
     """Merge small files, remove old versions, and build the indexes of a large table.
 
     Args:
         locks: the table's locks; that of maintenance is held.
         index_rows: number of faces at which a table gets a vector index.
+        location: where the gallery is stored.
     """
     async with locks.rewrite:
-        await table.optimize(cleanup_older_than=KEPT)
-    await _index(table, index_rows, rebuild=False)
+        await _do(location, table, merge_files)
+    await _index(table, index_rows, location, rebuild=False)
 
 
 async def clean(table: AsyncTable, locks: CollectionLocks, index_rows: int, location: Location) -> int:
@@ -47,35 +54,57 @@ async def clean(table: AsyncTable, locks: CollectionLocks, index_rows: int, loca
     Returns:
         The number of bytes freed.
     """
-    key, folder = (await table.schema()).names[0], location.folder and location.folder / f"{table.name}.lance"
+    folder = location.folder and location.folder / f"{table.name}.lance"
     async with locks.rewrite:
-        await table.optimize(cleanup_older_than=KEPT)
-        # Lance keeps a file in which few rows are deleted, so write all rows again. If none are deleted, add an empty
-        # commit: the newest one may be a deletion, and its manifest names the deleted keys.
-        deleted = int((await table.list_versions())[-1]["metadata"]["total_deletion_file_rows"])
-        await table.update(where=None if deleted else "false", updates_sql={key: key})
-    await _index(table, index_rows, rebuild=True)
+        await _do(location, table, rewrite)
+    await _index(table, index_rows, location, rebuild=True)
     async with locks.change:
         # No change is under way, so files that no version names are left over from failed ones, and later changes
         # read this version or a newer one.
         await table.checkout_latest()
         if folder is not None:
             await asyncio.to_thread(age_tree, folder, UNVERIFIED_S)
-        started = time.monotonic()
+        before = datetime.now(UTC)
     if folder is not None:
         # The old files are deleted next: after a power loss, the new ones would be all that is left.
         await asyncio.to_thread(sync_tree, folder)
     async with locks.rewrite:
-        with warnings.catch_warnings():
-            # Lance warns about readers of old versions. Ours move to the latest version and repeat the query.
-            warnings.simplefilter("ignore", UserWarning)
-            # In an object store, whose files' times cannot be set, leftover files are deleted after seven days: they
-            # cannot be told from those of a change under way, perhaps by another writer.
-            stats = await table.optimize(cleanup_older_than=timedelta(seconds=time.monotonic() - started))
+        return await _do(location, table, prune, before)
+
+
+async def merge_files(table: AsyncTable) -> None:
+    """Merge small files, and remove versions older than `KEPT`."""
+    await table.optimize(cleanup_older_than=KEPT)
+
+
+async def rewrite(table: AsyncTable) -> None:
+    """Write all rows again if any were deleted, so that no file of the newest version contains them."""
+    await table.optimize(cleanup_older_than=KEPT)
+    key = (await table.schema()).names[0]
+    # Lance keeps a file in which few rows are deleted. If none are deleted, add an empty commit: the newest one may be
+    # a deletion, and its manifest names the deleted keys.
+    deleted = int((await table.list_versions())[-1]["metadata"]["total_deletion_file_rows"])
+    await table.update(where=None if deleted else "false", updates_sql={key: key})
+
+
+async def prune(table: AsyncTable, before: datetime) -> int:
+    """Remove the versions that were replaced before a time, and return the number of bytes freed."""
+    with warnings.catch_warnings():
+        # Lance warns about readers of old versions. Ours move to the latest version and repeat the query.
+        warnings.simplefilter("ignore", UserWarning)
+        # In an object store, whose files' times cannot be set, leftover files are deleted after seven days: they
+        # cannot be told from those of a change under way, perhaps by another writer.
+        stats = await table.optimize(cleanup_older_than=datetime.now(UTC) - before)
     return int(stats.prune.bytes_removed)
 
 
-async def _index(table: AsyncTable, index_rows: int, rebuild: bool) -> None:
+async def create_indexes(table: AsyncTable, wanted: Mapping[str, Any]) -> None:
+    """Build indexes by column, or build them again."""
+    for column, config in wanted.items():
+        await table.create_index(column, config=config)
+
+
+async def _index(table: AsyncTable, index_rows: int, location: Location, rebuild: bool) -> None:
     """Build the indexes of a large table of faces, or replace those of another kind. Lance keeps them up to date."""
     schema = await table.schema()
     if "vector" not in schema.names:
@@ -87,9 +116,24 @@ async def _index(table: AsyncTable, index_rows: int, rebuild: bool) -> None:
         wanted = {column: BTree() for column in ("id", "subject_key", "commit", "request")}
     if faces >= index_rows:
         wanted["vector"] = vector_index(faces, schema.field("vector").type.list_size)
-    for column, config in wanted.items():
-        if rebuild or column not in indexed or indexed[column].index_type != type(config).__name__:
-            await table.create_index(column, config=config)
+    current = {column for column, index in indexed.items() if index.index_type == type(wanted.get(column)).__name__}
+    if missing := {column: config for column, config in wanted.items() if rebuild or column not in current}:
+        await _do(location, table, create_indexes, missing)
     for column in indexed.keys() - wanted.keys() if rebuild else ():
         # The table was larger once; this index still contains deleted rows.
         await table.drop_index(indexed[column].name)
+
+
+async def _do(
+    location: Location,
+    table: AsyncTable,
+    work: Callable[Concatenate[AsyncTable, Parameters], Coroutine[Any, Any, Answer]],
+    *args: Parameters.args,
+    **options: Parameters.kwargs,
+) -> Answer:
+    """Do a part of the maintenance: separately if the table is large, because it would delay enrolments."""
+    if await table.count_rows() < LARGE_ROWS:
+        return await work(table, *args, **options)
+    answer = await run_separately(location, table.name, work, *args, **options)
+    await table.checkout_latest()
+    return answer

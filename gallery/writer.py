@@ -292,7 +292,7 @@ class Writer(SubjectChanges):
         return answers
 
     async def _optimise(self, opened: OpenCollection) -> None:
-        await maintenance.optimise(opened.table, opened.locks, self._index_rows)
+        await maintenance.optimise(opened.table, opened.locks, self._index_rows, self._location)
         await merge_log(self._registry.connection, opened.table.name)
         if empty := await open_empty(self._registry.connection, opened.table.name):
             async with opened.locks.changing(removes=True):

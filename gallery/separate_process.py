@@ -1,0 +1,102 @@
+"""Working on a table in a process of its own, which has the lowest priority.
+
+LanceDB runs everything that a process does in one pool of threads. In the writer's process, a commit would wait while
+these build an index.
+"""
+
+import asyncio
+import os
+import pickle
+import sys
+import threading
+from asyncio.subprocess import PIPE
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from lancedb import AsyncTable
+
+from gallery.location import Location
+from project.root import ROOT
+
+Parameters = ParamSpec("Parameters")
+Answer = TypeVar("Answer")
+
+LOWEST = 19
+"""Niceness of the process."""
+
+
+async def run_separately(
+    location: Location,
+    table: str,
+    work: Callable[Concatenate[AsyncTable, Parameters], Coroutine[Any, Any, Answer]],
+    *args: Parameters.args,
+    **options: Parameters.kwargs,
+) -> Answer:
+    """Return the result of `work` on a table at its latest version, done by another process.
+
+    That process ends with this one.
+
+    Args:
+        location: where the gallery is stored.
+        table: name of the table.
+        work: a function of a module.
+
+    Raises:
+        Exception: raised by `work`, or the process was killed.
+    """
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", __name__, stdin=PIPE, stdout=PIPE, env=environment
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(pickle.dumps((location, table, work, args, options)))
+        # Not closed: at the end of this file, the process ends.
+        await process.stdin.drain()
+        answered = await process.stdout.read()
+        status = await process.wait()
+    except BaseException:
+        process.kill()
+        raise
+    if not answered:
+        raise RuntimeError(f"the process that worked on the table {table} ended with status {status}")
+    failure, answer = pickle.loads(answered)  # noqa: S301 - written by our own process
+    if failure is not None:
+        raise failure
+    result: Answer = answer
+    return result
+
+
+def main() -> None:
+    """Do the work that is described on the standard input, and write the result to the standard output."""
+    os.nice(LOWEST)
+    with os.fdopen(os.dup(1), "wb") as output:
+        # Everything that is printed in the meantime.
+        os.dup2(2, 1)
+        location, table, work, args, options = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own process
+        threading.Thread(target=_end_with_the_input, daemon=True).start()
+
+        async def run() -> Any:
+            connection = await location.connect()
+            return await work(await connection.open_table(table), *args, **options)
+
+        answered: tuple[Exception | None, Any]
+        try:
+            answered = None, asyncio.run(run())
+        except Exception as error:
+            # Raised again by the process that waits.
+            answered = error, None
+        output.write(pickle.dumps(answered))
+
+
+def _end_with_the_input() -> None:
+    """End the process when the one that started it closes the standard input or is killed."""
+    # Without Python's buffer, whose lock would keep the process from ending by itself.
+    while os.read(0, 1):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

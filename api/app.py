@@ -25,6 +25,7 @@ from api.server_timing import ServerTiming
 from api.service import Service
 from api.v1 import (
     collections,
+    embedding_enrolment,
     enrolment,
     imports,
     models,
@@ -59,8 +60,9 @@ def routes(keys_required: bool) -> FastAPI:
         # Serve already traces each request, and FastAPI's spans would contain full paths, including ids of people.
         telemetry={"tracing": False, "operation_spans": False, "metrics": False, "logs": False},
     )
-    v1 = (models, status, photos, verify_many, collections, enrolment, imports, subjects, renaming)
-    for part in (health, metrics, *CONTRACTS, *v1, search, verification):
+    enrolments = (enrolment, embedding_enrolment, imports)
+    v1 = (models, status, photos, verify_many, collections, *enrolments, subjects, renaming, search, verification)
+    for part in (health, metrics, *CONTRACTS, *v1):
         app.include_router(part.router)
     page.install(app)
     errors.install(app, FORMS)

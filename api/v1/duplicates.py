@@ -1,10 +1,14 @@
-"""The subject that a face to enrol resembles, as responses describe it."""
+"""The check of faces to enrol for other subjects that they resemble, and its results in responses."""
 
 from pydantic import BaseModel, Field
 
 from access.keys import Key
+from api.service import Service
+from api.v1.chosen import embedder_of
 from api.v1.examples import example
-from gallery.records import Hit
+from gallery.records import Collection, Hit
+from graphs.duplicates import DuplicatePolicy, DuplicateRule
+from graphs.thresholds import threshold_of
 
 
 class DuplicateAnswer(BaseModel):
@@ -27,3 +31,9 @@ class DuplicateAnswer(BaseModel):
 def may_name(key: Key | None) -> bool:
     """Whether a caller may learn the subject that a face resembles. A key that may only enrol must not."""
     return key is None or "read" in key.scopes
+
+
+def duplicate_rule(service: Service, policy: DuplicatePolicy, collection: Collection) -> DuplicateRule:
+    """Return the rule for faces to enrol in `collection`, with the collection's threshold."""
+    embedder = embedder_of(service, collection.kind.embedder)
+    return DuplicateRule(policy, threshold_of(service.settings, embedder, collection=collection.threshold).value)

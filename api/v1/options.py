@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from api.service import Service
 from gallery.metadata_format import MAX_BYTES, MAX_DEPTH
-from gallery.records import MAX_FACES_PER_PHOTO
+from gallery.records import MAX_FACES_PER_PHOTO, MAX_SUBJECT
 from graphs.duplicates import DuplicatePolicy
 from graphs.liveness import LivenessPolicy
 from imaging.pick import MAX_FACES_ANSWERED, FaceRule, Pick
@@ -57,6 +57,7 @@ QueryMinMargin = Annotated[
 ]
 JsonMinMargin = Annotated[float | None, Field(ge=0, le=2, strict=True, description=_MIN_MARGIN)]
 
+SUBJECT_ID = f"Any text of 1 to {MAX_SUBJECT} characters with at least one visible character."
 METADATA = f"A JSON object of at most {MAX_BYTES} bytes as compact JSON and {MAX_DEPTH} levels; see Metadata."
 
 EmbedderRole = Annotated[

@@ -43,6 +43,10 @@ class Candidate(BaseModel):
     face_id: str
     metadata: Metadata | None = Field(description="The subject's metadata; null if it has none.")
 
+    @classmethod
+    def of(cls, hit: Hit) -> "Candidate":
+        return cls(subject=hit.subject, similarity=hit.cosine, face_id=hit.face_id, metadata=hit.metadata)
+
 
 class SearchResult(BaseModel):
     """Candidates, best first, and the margin between the two most similar subjects.
@@ -68,7 +72,7 @@ class SearchResult(BaseModel):
         """Describe a decision, and count it for the request's metrics."""
         count_match(bool(decision.candidates))
         return cls(
-            candidates=[_candidate(hit) for hit in decision.candidates],
+            candidates=[Candidate.of(hit) for hit in decision.candidates],
             margin=decision.margin,
             no_match=decision.no_match,
         )
@@ -174,7 +178,3 @@ async def post_search_embedding(
     result = SearchResult.from_decision(SearchDecision.of(hits, body.top_k, threshold.value, body.min_margin))
     audit.add(candidate.subject for candidate in result.candidates)
     return EmbeddingSearchAnswer(**dict(result), threshold=threshold)
-
-
-def _candidate(hit: Hit) -> Candidate:
-    return Candidate(subject=hit.subject, similarity=hit.cosine, face_id=hit.face_id, metadata=hit.metadata)

@@ -173,8 +173,8 @@ class MirrorFiles:
 
     def unmap(self) -> None:
         """Let go of the memory that reading single rows took."""
-        self._vectors.unmap()
-        self._records.unmap()
+        for column in (self._vectors, self._records, self._subjects):
+            column.unmap()
 
     def add(self, faces: NewRows) -> None:
         """Write rows behind the published ones."""

@@ -53,7 +53,7 @@ async def list_empty(connection: AsyncConnection, table: str, subject: str, requ
 
 
 async def unlist_empty(connection: AsyncConnection, table: str, keys: list[str]) -> None:
-    """List the subjects with these keys no longer."""
+    """Remove the subjects with these keys from the list."""
     empty = await open_empty(connection, table)
     if empty is not None and keys and await empty.count_rows(one_of("subject_key", keys)):
         await empty.delete(one_of("subject_key", keys))

@@ -27,18 +27,18 @@ class Readable(Protocol):
 
 
 def arrow_stream(file: Readable) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Read the schema of an Arrow IPC stream. Its batches are read when they are needed, whole.
+    """Return the schema of an Arrow IPC stream, and an iterator that reads its batches.
 
     Raises:
         RequestError: ``INVALID_REQUEST``, as the iterator does.
     """
-    with _readable("an Arrow IPC stream"):
+    with _body_errors("an Arrow IPC stream"):
         messages = pa.ipc.MessageReader.open_stream(_BoundedReads(file))
         schema = pa.ipc.read_schema(messages.read_next_message())
 
     def batches() -> Iterator[pa.RecordBatch]:
         while True:
-            with _readable("an Arrow IPC stream"):
+            with _body_errors("an Arrow IPC stream"):
                 try:
                     message = messages.read_next_message()
                 except StopIteration:
@@ -54,19 +54,19 @@ def arrow_stream(file: Readable) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
 
 
 def parquet_file(file: IO[bytes]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Read the schema of a Parquet file, and its batches when they are needed.
+    """Return the schema of a Parquet file, and an iterator that reads its batches.
 
     Raises:
         RequestError: ``INVALID_REQUEST``, as the iterator does.
     """
-    with _readable("a Parquet file"):
+    with _body_errors("a Parquet file"):
         opened = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
         schema = opened.schema_arrow
 
     def batches() -> Iterator[pa.RecordBatch]:
         read = opened.iter_batches(batch_size=4096)
         while True:
-            with _readable("a Parquet file"):
+            with _body_errors("a Parquet file"):
                 batch = next(read, None)
             if batch is None:
                 return
@@ -93,7 +93,7 @@ def checked_batches(
         size: length of an embedding.
 
     Yields:
-        The number of rows read for it, and the batch; see `gallery.face_batches.checked_batch`.
+        The number of rows that were read, and the batch made of them; see `gallery.face_batches.checked_batch`.
 
     Raises:
         RequestError: by `checked_batch` or `batches`.
@@ -153,7 +153,8 @@ def _is_compressed(metadata: bytes) -> bool:
 
 
 @contextmanager
-def _readable(kind: str) -> Iterator[None]:
+def _body_errors(kind: str) -> Iterator[None]:
+    """Raise ``INVALID_REQUEST`` for any error that reading the body causes."""
     try:
         yield
     except (pa.ArrowException, OSError, EOFError, StopIteration) as error:

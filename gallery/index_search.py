@@ -10,9 +10,10 @@ from gallery.unit_vectors import clipped
 
 NPROBES = 256
 """Number of index partitions searched for each probe, until a measurement asks for more."""
-CANDIDATES, REFINE = 200, 10
-"""Number of candidates from the index: at least, and for each requested face. They are scored again with their full
-embeddings."""
+CANDIDATES = 200
+"""Minimum number of candidates from the index, which are scored again with their full embeddings."""
+REFINE = 10
+"""Minimum number of these candidates for each requested face."""
 
 
 class IndexSearch:

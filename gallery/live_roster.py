@@ -107,7 +107,7 @@ class LiveRoster:
 
 
 async def _recounted(table: AsyncTable, roster: Roster, subjects: pa.Array | pa.ChunkedArray) -> Roster:
-    """Return `roster` with some subjects as they are in `table`. Without a change if there are too many of them."""
+    """Return `roster` with `subjects` counted again in `table`; unchanged if there are none of them, or too many."""
     if not 0 < len(subjects) <= MANY:
         return roster
     where = one_of("subject_key", [subject_key(subject) for subject in subjects.to_pylist()])

@@ -19,12 +19,12 @@ Answer = TypeVar("Answer")
 class CollectionLocks:
     """Locks of one collection, to be acquired in the order of the attributes.
 
-    Lance commits new rows while files are merged, rows are written again or an index is built. It cannot remove or
-    replace rows of a file that is written again at the same time.
+    While files are merged or rewritten or an index is built, Lance can add rows, but not remove or replace rows of a
+    file that is being rewritten.
 
     Attributes:
-        maintenance: held during maintenance, which happens once at a time, and while the collection is dropped.
-        rewrite: held while files are written again, and by changes that remove or replace rows.
+        maintenance: held during maintenance, and while the collection is dropped.
+        rewrite: held while files are rewritten, and by changes that remove or replace rows.
         change: held by every change.
     """
 
@@ -56,7 +56,7 @@ class CollectionLocks:
 def repeated(
     change: Callable[Parameters, Coroutine[Any, Any, Answer]],
 ) -> Callable[Parameters, Coroutine[Any, Any, Answer]]:
-    """Make a change that fails a second time: maintenance may have deleted a file of the version that it read.
+    """Repeat a change once if it fails: maintenance may have deleted a file of the version that it read.
 
     The change must be one commit, and have no further effect once it is made.
     """

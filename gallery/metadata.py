@@ -19,16 +19,16 @@ from gallery.tables import one_of, rows
 COLUMN = pa.field("metadata", pa.string())
 
 
-async def is_kept(table: AsyncTable) -> bool:
+async def has_metadata(table: AsyncTable) -> bool:
     """Whether any subject in a table of faces has had metadata."""
     return COLUMN.name in (await table.schema()).names
 
 
-async def of_subjects(table: AsyncTable, keys: Sequence[str]) -> dict[str, str | None]:
+async def texts_of_subjects(table: AsyncTable, keys: Sequence[str]) -> dict[str, str | None]:
     """Return the metadata of the subjects with these keys that have a face, by key."""
     if not keys:
         return {}
-    columns = ["subject_key", *([COLUMN.name] if await is_kept(table) else [])]
+    columns = ["subject_key", *([COLUMN.name] if await has_metadata(table) else [])]
     found: Any = await rows(table, one_of("subject_key", keys), columns)
     return {row["subject_key"]: row.get(COLUMN.name) for row in found}
 
@@ -36,7 +36,7 @@ async def of_subjects(table: AsyncTable, keys: Sequence[str]) -> dict[str, str |
 async def described(table: AsyncTable, found: list[list[Hit]]) -> list[list[Hit]]:
     """Return the hits of searches with the metadata of their subjects."""
     ids = {hit.face_id for hits in found for hit in hits}
-    if not (ids and await is_kept(table)):
+    if not (ids and await has_metadata(table)):
         return found
     stored: Any = await rows(table, one_of("id", sorted(ids)), ["id", COLUMN.name])
     texts = {row["id"]: row[COLUMN.name] for row in stored}
@@ -45,12 +45,12 @@ async def described(table: AsyncTable, found: list[list[Hit]]) -> list[list[Hit]
 
 async def put(table: AsyncTable, key: str, text: str | None) -> bool:
     """Set the metadata of the subject with this key in one commit. Return whether anything changed."""
-    current = await of_subjects(table, [key])
+    current = await texts_of_subjects(table, [key])
     if not current:
         raise subject_not_found()
     if current[key] == text:
         return False
-    await _keep(table)
+    await _add_column(table)
     faces = await table.query().where(one_of("subject_key", [key])).to_arrow()
     await table.merge_insert("id").when_matched_update_all().execute(_with_texts(faces, {key: text}))
     return True
@@ -67,13 +67,13 @@ async def enrolled(table: AsyncTable, faces: pa.Table, given: Mapping[str, str],
     Returns:
         The rows, and those of the subjects' other faces if their metadata changes.
     """
-    if not given and not await is_kept(table):
+    if not given and not await has_metadata(table):
         return faces
-    current = await of_subjects(table, sorted({*faces["subject_key"].to_pylist(), *given}))
+    current = await texts_of_subjects(table, sorted({*faces["subject_key"].to_pylist(), *given}))
     changed = [key for key, text in given.items() if key in current and current[key] != text and not replace]
     if not faces.num_rows and not changed:
         return faces
-    await _keep(table)
+    await _add_column(table)
     written = _with_texts(faces, {**current, **given})
     if changed:
         others = await table.query().where(one_of("subject_key", changed)).to_arrow()
@@ -84,18 +84,18 @@ async def enrolled(table: AsyncTable, faces: pa.Table, given: Mapping[str, str],
 
 async def imported(table: AsyncTable, faces: pa.Table, given: Mapping[str, str]) -> pa.Table:
     """Add metadata to the rows of an import: `given`, by the subjects' keys, unless a subject has a face already."""
-    if not given and not await is_kept(table):
+    if not given and not await has_metadata(table):
         return faces
-    current = await of_subjects(table, sorted(set(faces["subject_key"].to_pylist())))
-    await _keep(table)
+    current = await texts_of_subjects(table, sorted(set(faces["subject_key"].to_pylist())))
+    await _add_column(table)
     return _with_texts(faces, {**given, **current})
 
 
 async def reassigned(table: AsyncTable, faces: pa.Table) -> pa.Table:
     """Give the rows of faces that get other subjects the metadata of these."""
-    if not await is_kept(table):
+    if not await has_metadata(table):
         return faces
-    return _with_texts(faces, await of_subjects(table, sorted(set(faces["subject_key"].to_pylist()))))
+    return _with_texts(faces, await texts_of_subjects(table, sorted(set(faces["subject_key"].to_pylist()))))
 
 
 def in_file(faces: pa.RecordBatch) -> dict[str, str]:
@@ -110,9 +110,9 @@ def in_file(faces: pa.RecordBatch) -> dict[str, str]:
     return {subject_key(subject): encoded(parsed(text)) for subject, text in pairs if text is not None}
 
 
-async def _keep(table: AsyncTable) -> None:
+async def _add_column(table: AsyncTable) -> None:
     """Add the column to a table of faces, unless it has it."""
-    if not await is_kept(table):
+    if not await has_metadata(table):
         await table.add_columns(COLUMN)
 
 

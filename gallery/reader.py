@@ -16,7 +16,7 @@ from gallery.face_reads import FaceReads
 from gallery.face_table import FaceTable
 from gallery.index_health import tend_indexes
 from gallery.location import Location
-from gallery.metadata import described, is_kept, of_subjects
+from gallery.metadata import described, has_metadata, texts_of_subjects
 from gallery.metadata_format import decoded
 from gallery.object_store import PATIENCE_S, store_errors, store_unavailable
 from gallery.records import (
@@ -181,9 +181,9 @@ class Reader(FaceReads):
 
         async def ask(faces: FaceTable) -> dict[str, Metadata]:
             table = await faces.latest()
-            if not await is_kept(table):
+            if not await has_metadata(table):
                 return {}
-            texts = await of_subjects(table, list(by_key))
+            texts = await texts_of_subjects(table, list(by_key))
             return {by_key[key]: metadata for key, text in texts.items() if (metadata := decoded(text)) is not None}
 
         return await self._read(collection, ask)

@@ -1,10 +1,9 @@
 """The log of faces removed from a collection, so that readers need not compare all ids to learn which ones are gone.
 
-The writer logs faces in a table of their own before it removes them, or moves them to another subject. A logged face
-therefore only may be gone: if the writer is killed between the two commits, it is still there. The log may also be
-incomplete: it is missing in older galleries and in backups, a power loss can damage it, and a clean-up erases it. So a
-reader looks up the logged faces, compares its number of faces with the table's, and reads the whole table if they
-differ.
+The writer logs faces in a table of their own before it removes them or moves them to another subject. If it is killed
+between the two commits, a logged face is still in the collection. The log may also be incomplete: older galleries and
+backups have none, a power loss can damage it, and a clean-up erases it. A reader therefore looks up the logged faces,
+compares its number of faces with the table's, and reads the whole table if they differ.
 """
 
 import contextlib

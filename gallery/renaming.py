@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from lancedb import AsyncTable
 
 from gallery.errors import subject_not_found
-from gallery.metadata import COLUMN, of_subjects
+from gallery.metadata import COLUMN, texts_of_subjects
 from gallery.records import subject_key
 from gallery.subject_ids import refuse_blank
 from gallery.tables import one_of, rows, with_columns
@@ -43,7 +43,7 @@ async def move_faces(table: AsyncTable, keys: Sequence[str], to: str, commit: in
     faces = await table.query().where(one_of("subject_key", keys)).to_arrow()
     # With the new commit number, readers read the faces again.
     values: dict[str, object] = {"subject": to, "subject_key": subject_key(to), "commit": commit}
-    if COLUMN.name in faces.schema.names and (kept := await of_subjects(table, [subject_key(to)])):
+    if COLUMN.name in faces.schema.names and (kept := await texts_of_subjects(table, [subject_key(to)])):
         # All faces of a subject have the same metadata.
         values[COLUMN.name] = kept[subject_key(to)]
     faces = with_columns(faces, {name: [value] * faces.num_rows for name, value in values.items()})

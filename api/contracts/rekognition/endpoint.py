@@ -55,8 +55,10 @@ class RekognitionEndpoint:
     async def _response(self, request: Request) -> Response:
         name = target_of(request.scope)
         if not (operation := OPERATIONS.get(name)):
-            unknown = RequestError("UNKNOWN_OPERATION", f"There is no operation {name[:64]}; see docs/rekognition.md")
-            return self.refuse(request, unknown)
+            message = (
+                f"There is no operation {name[:64]}" if name else "X-Amz-Target must name an operation of Rekognition"
+            )
+            return self.refuse(request, RequestError("UNKNOWN_OPERATION", f"{message}; see docs/rekognition.md"))
         request.state.operation = name
         if not request.headers.get("content-type", "").startswith(MEDIA_TYPE):
             # Also because the bounds of JSON bodies do not apply to forms.

@@ -53,4 +53,6 @@ def first_problem(error: ValidationError) -> RequestError:
     if problem["type"] == "json_invalid":
         return RequestError("INVALID_JSON", "The body is not valid JSON")
     place = ".".join(map(str, problem["loc"]))
-    return RequestError("INVALID_REQUEST", re.sub("^: ", "", f"{place}: {problem['msg']}"))
+    # AWS reads the body before it checks any value, so a value of another type is an error of the body.
+    code = "INVALID_JSON" if problem["type"].endswith("_type") else "INVALID_REQUEST"
+    return RequestError(code, re.sub("^: ", "", f"{place}: {problem['msg']}"))

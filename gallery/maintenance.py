@@ -19,7 +19,7 @@ Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
 
 LARGE_ROWS = 50_000
-"""Number of faces at which a table is maintained in a process of its own."""
+"""Number of rows at which a table is maintained in a separate process."""
 KEYED_ROWS = 5_000
 """Number of faces at which a table gets indexes for its keys."""
 KEPT = timedelta(minutes=10)
@@ -37,7 +37,7 @@ async def optimise(table: AsyncTable, locks: CollectionLocks, index_rows: int, l
         location: where the gallery is stored.
     """
     async with locks.rewrite:
-        await _do(location, table, merge_files)
+        await _run(location, table, merge_files)
     await _index(table, index_rows, location, rebuild=False)
 
 
@@ -56,7 +56,7 @@ async def clean(table: AsyncTable, locks: CollectionLocks, index_rows: int, loca
     """
     folder = location.folder and location.folder / f"{table.name}.lance"
     async with locks.rewrite:
-        await _do(location, table, rewrite)
+        await _run(location, table, rewrite)
     await _index(table, index_rows, location, rebuild=True)
     async with locks.change:
         # No change is under way, so files that no version names are left over from failed ones, and later changes
@@ -69,7 +69,7 @@ async def clean(table: AsyncTable, locks: CollectionLocks, index_rows: int, loca
         # The old files are deleted next: after a power loss, the new ones would be all that is left.
         await asyncio.to_thread(sync_tree, folder)
     async with locks.rewrite:
-        return await _do(location, table, prune, before)
+        return await _run(location, table, prune, before)
 
 
 async def merge_files(table: AsyncTable) -> None:
@@ -78,7 +78,7 @@ async def merge_files(table: AsyncTable) -> None:
 
 
 async def rewrite(table: AsyncTable) -> None:
-    """Write all rows again if any were deleted, so that no file of the newest version contains them."""
+    """Rewrite all rows if any were deleted, so that no file of the newest version contains those."""
     await table.optimize(cleanup_older_than=KEPT)
     key = (await table.schema()).names[0]
     # Lance keeps a file in which few rows are deleted. If none are deleted, add an empty commit: the newest one may be
@@ -99,7 +99,11 @@ async def prune(table: AsyncTable, before: datetime) -> int:
 
 
 async def create_indexes(table: AsyncTable, wanted: Mapping[str, Any]) -> None:
-    """Build indexes by column, or build them again."""
+    """Build or rebuild indexes.
+
+    Args:
+        wanted: LanceDB's configuration of each index, by column.
+    """
     for column, config in wanted.items():
         await table.create_index(column, config=config)
 
@@ -118,20 +122,20 @@ async def _index(table: AsyncTable, index_rows: int, location: Location, rebuild
         wanted["vector"] = vector_index(faces, schema.field("vector").type.list_size)
     current = {column for column, index in indexed.items() if index.index_type == type(wanted.get(column)).__name__}
     if missing := {column: config for column, config in wanted.items() if rebuild or column not in current}:
-        await _do(location, table, create_indexes, missing)
+        await _run(location, table, create_indexes, missing)
     for column in indexed.keys() - wanted.keys() if rebuild else ():
         # The table was larger once; this index still contains deleted rows.
         await table.drop_index(indexed[column].name)
 
 
-async def _do(
+async def _run(
     location: Location,
     table: AsyncTable,
     work: Callable[Concatenate[AsyncTable, Parameters], Coroutine[Any, Any, Answer]],
     *args: Parameters.args,
     **options: Parameters.kwargs,
 ) -> Answer:
-    """Do a part of the maintenance: separately if the table is large, because it would delay enrolments."""
+    """Run `work` on the table: in a separate process if the table is large, because it would delay enrolments."""
     if await table.count_rows() < LARGE_ROWS:
         return await work(table, *args, **options)
     answer = await run_separately(location, table.name, work, *args, **options)

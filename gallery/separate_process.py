@@ -1,7 +1,7 @@
-"""Working on a table in a process of its own, which has the lowest priority.
+"""Working on a table in a separate process with the lowest priority.
 
-LanceDB runs everything that a process does in one pool of threads. In the writer's process, a commit would wait while
-these build an index.
+LanceDB does all work of a process in one pool of threads. In the writer's process, commits would wait for an index that
+is being built.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ async def run_separately(
     assert process.stdout is not None
     try:
         process.stdin.write(pickle.dumps((location, table, work, args, options)))
-        # Not closed: at the end of this file, the process ends.
+        # Left open: the process ends when its standard input is closed.
         await process.stdin.drain()
         answered = await process.stdout.read()
         status = await process.wait()
@@ -72,7 +72,7 @@ def main() -> None:
     """Do the work that is described on the standard input, and write the result to the standard output."""
     os.nice(LOWEST)
     with os.fdopen(os.dup(1), "wb") as output:
-        # Everything that is printed in the meantime.
+        # Whatever is printed goes to the standard error instead.
         os.dup2(2, 1)
         location, table, work, args, options = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own process
         threading.Thread(target=_end_with_the_input, daemon=True).start()
@@ -92,7 +92,7 @@ def main() -> None:
 
 def _end_with_the_input() -> None:
     """End the process when the one that started it closes the standard input or is killed."""
-    # Without Python's buffer, whose lock would keep the process from ending by itself.
+    # Read without Python's buffer: its lock would keep the process from ending after its work.
     while os.read(0, 1):
         pass
     os._exit(1)

@@ -2,35 +2,28 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 
-from gallery import maintenance
 from gallery import metadata as subject_metadata
 from gallery.disk import lock
-from gallery.empty_subjects import open_empty
 from gallery.face_places import place_text
 from gallery.location import Location
-from gallery.locks import CollectionLocks, repeated
+from gallery.locks import repeated
+from gallery.maintainer import Maintainer
 from gallery.metadata_format import encoded
-from gallery.mirror import erase_from_mirror
 from gallery.records import Collection, EmbeddingKind, Enrolled, Metadata, NewFace, subject_key
 from gallery.recovery import recover
 from gallery.registry import OpenCollection, Registry
-from gallery.removals import erase_log, log_removals, merge_log
+from gallery.removals import log_removals
 from gallery.stored_faces import StoredFaces
 from gallery.subject_changes import SubjectChanges
 from gallery.subject_ids import refuse_blank
 from gallery.tables import face_rows, faces_schema, imported_rows, is_repeated, one_of
-from project.request_error import RequestError
 
-Answer = TypeVar("Answer")
-
-FEW_COMMITS = 20
-"""Number of commits to a collection before it is worth optimising."""
 LARGE_COMMIT = 8192
 """Number of faces for which a commit counts once more: searches compare a probe with every face outside the index."""
 
@@ -38,13 +31,11 @@ LARGE_COMMIT = 8192
 class Writer(SubjectChanges):
     """Commits one change at a time. Create it with `open`."""
 
-    def __init__(self, location: Location, registry: Registry, lock: int | None, index_rows: int) -> None:
-        self._location = location
+    def __init__(self, registry: Registry, lock: int | None, maintainer: Maintainer) -> None:
         self._registry = registry
         self._lock_file = lock
-        self._index_rows = index_rows
+        self._maintainer = maintainer
         self._newest_commit = registry.newest_commit
-        self._clean_registry = 0
 
     @classmethod
     async def open(cls, location: Location, index_rows: int = 120_000, patience: float = 0) -> "Writer":
@@ -65,10 +56,7 @@ class Writer(SubjectChanges):
             if lock_file is not None:
                 os.close(lock_file)
             raise
-        for opened in registry.opened:
-            # The previous writer may have left many commits.
-            opened.commits = FEW_COMMITS
-        return cls(location, registry, lock_file, index_rows)
+        return cls(registry, lock_file, Maintainer(registry, location, index_rows))
 
     async def close(self) -> None:
         """Close the gallery, so that another writer can open it."""
@@ -246,78 +234,17 @@ class Writer(SubjectChanges):
         return await self._delete(name, one_of("id", face_ids) if face_ids else "false")
 
     async def optimise(self) -> None:
-        """Merge the small files of collections with many commits, and remove their old versions.
-
-        Raises:
-            RequestError: ``COLLECTION_UNREADABLE``, after all other collections have been optimised.
-        """
-        await self._maintain(self._optimise, FEW_COMMITS)
+        """Merge the small files of collections with many commits; see `gallery.maintainer`."""
+        await self._maintainer.optimise()
 
     async def clean(self) -> dict[str, int]:
-        """Erase deleted faces from the files, so that no version and no index contains them.
-
-        Returns:
-            The number of bytes freed, by collection.
-
-        Raises:
-            RequestError: ``COLLECTION_UNREADABLE``, after all other collections have been cleaned.
-        """
-        try:
-            return await self._maintain(self._clean)
-        finally:
-            await self._clean_up_registry()
+        """Erase deleted faces from the files; see `gallery.maintainer.Maintainer.clean`."""
+        return await self._maintainer.clean()
 
     @property
     def busiest(self) -> int:
         """The largest number of commits to a collection since its last optimisation."""
-        return max((opened.commits for opened in self._registry.opened), default=0)
-
-    async def _maintain(
-        self, work: Callable[[OpenCollection], Awaitable[Answer]], commits: int = 0
-    ) -> dict[str, Answer]:
-        """Do `work` on collections with at least that many `commits`. Raises the first `RequestError` at the end."""
-        answers, problem = dict[str, Answer](), None
-        for name in [each.collection.name for each in self._registry.opened if each.commits >= commits]:
-            try:
-                async with self._registry.maintain(name) as opened:
-                    before = opened.commits
-                    answers[name] = await work(opened)
-                    opened.commits -= before
-            except RequestError as refused:
-                # Ignore a collection that was dropped in the meantime.
-                if name in self._registry:
-                    problem = problem or refused
-        if problem is not None:
-            raise problem
-        return answers
-
-    async def _optimise(self, opened: OpenCollection) -> None:
-        await maintenance.optimise(opened.table, opened.locks, self._index_rows, self._location)
-        await merge_log(self._registry.connection, opened.table.name)
-        if empty := await open_empty(self._registry.connection, opened.table.name):
-            async with opened.locks.changing(removes=True):
-                await empty.optimize(cleanup_older_than=maintenance.KEPT)
-
-    async def _clean(self, opened: OpenCollection) -> int:
-        if opened.removals == opened.erased:
-            return 0
-        removals = opened.removals
-        freed = await maintenance.clean(opened.table, opened.locks, self._index_rows, self._location)
-        await erase_from_mirror(self._registry.connection, opened.table.name, self._location.mirrors)
-        async with opened.locks.changing(removes=True):
-            await erase_log(self._registry.connection, opened.table.name)
-            if empty := await open_empty(self._registry.connection, opened.table.name):
-                await maintenance.clean(empty, CollectionLocks(), self._index_rows, self._location)
-        opened.erased = removals
-        return freed
-
-    async def _clean_up_registry(self) -> None:
-        """Erase the names of dropped collections."""
-        table = self._registry.table
-        async with self._registry.changing:
-            if await table.version() != self._clean_registry:
-                await maintenance.clean(table, CollectionLocks(), self._index_rows, self._location)
-                self._clean_registry = await table.version()
+        return self._maintainer.busiest
 
     @repeated
     async def _delete(self, name: str, where: str) -> int:

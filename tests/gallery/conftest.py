@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import gallery.face_table
+import gallery.maintainer
 import gallery.maintenance
-import gallery.writer
 from gallery import transfer
 from gallery.location import Location
 from gallery.mirror import Mirror
@@ -66,5 +66,5 @@ def mirrors(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Mirror]]:
 @pytest.fixture
 def early_indexes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Optimisation has an effect after one commit, and indexes keys from 50 rows on."""
-    monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
+    monkeypatch.setattr(gallery.maintainer, "FEW_COMMITS", 1)
     monkeypatch.setattr(gallery.maintenance, "KEYED_ROWS", 50)

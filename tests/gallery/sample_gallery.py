@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from gallery.location import Location
 from gallery.mirror import Mirror
 from gallery.reader import Reader
-from gallery.records import EmbeddingKind, Hit, NewFace, StoredFace
+from gallery.records import EmbeddingKind, Hit, NewFace, StoredFace, subject_key
+from gallery.unit_vectors import normalised
 from gallery.writer import Writer
 from project.request_error import RequestError
 
@@ -133,6 +134,22 @@ def brute_force(faces: Iterable[NewFace], probe: Vector, count: int) -> list[tup
 def folder_of(location: Location) -> Path:
     assert location.folder is not None
     return location.folder
+
+
+def strangers(count: int) -> list[NewFace]:
+    """Faces whose texts occur in no other face."""
+    return [face(f"Stranger No. {n:03}!", vector, f"secret-{n:03}") for n, vector in enumerate(vectors(count, 99))]
+
+
+def traces(location: Location, faces: Sequence[NewFace]) -> list[bytes]:
+    """What files contain of the faces: their embeddings in pieces of sixteen bytes, and texts that identify them."""
+    files = b"".join(path.read_bytes() for path in folder_of(location).rglob("*") if path.is_file())
+    pieces = [of.subject.encode() for of in faces] + [subject_key(of.subject).encode() for of in faces]
+    pieces += [of.id.encode() for of in faces] + [of.label.encode() for of in faces]
+    for of in faces:
+        embedding = normalised(of.embedding, SIZE).tobytes()
+        pieces += [embedding[start : start + 16] for start in range(0, len(embedding), 16)]
+    return [piece for piece in pieces if piece in files]
 
 
 def table_folder(location: Location, table: str) -> Path:

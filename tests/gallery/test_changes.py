@@ -15,9 +15,9 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+import gallery.maintainer
 import gallery.maintenance
 import gallery.roster
-import gallery.writer
 from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import NewFace, Subject, subject_key
@@ -55,7 +55,7 @@ class Changes(RuleBasedStateMachine):
 
     @initialize(subjects=st.lists(TEXTS, min_size=6, max_size=6, unique=True))
     def start(self, subjects: list[str]) -> None:
-        gallery.writer.FEW_COMMITS, gallery.maintenance.KEYED_ROWS, gallery.roster.BLOCK = 2, 4, 2
+        gallery.maintainer.FEW_COMMITS, gallery.maintenance.KEYED_ROWS, gallery.roster.BLOCK = 2, 4, 2
         self.subjects = subjects
         self.faces: dict[str, NewFace] = {}
         self.requests: dict[str, tuple[str, str] | None] = {}
@@ -74,7 +74,7 @@ class Changes(RuleBasedStateMachine):
         return self.loop.run(work)
 
     def teardown(self) -> None:
-        gallery.writer.FEW_COMMITS, gallery.maintenance.KEYED_ROWS, gallery.roster.BLOCK = 20, 5000, 1024
+        gallery.maintainer.FEW_COMMITS, gallery.maintenance.KEYED_ROWS, gallery.roster.BLOCK = 20, 5000, 1024
         self.run(self.writer.close())
         self.loop.close()
         self.folder.cleanup()

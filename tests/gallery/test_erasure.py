@@ -8,26 +8,9 @@ import pytest
 
 from gallery.location import Location
 from gallery.reader import Reader
-from gallery.records import NewFace, subject_key
-from gallery.unit_vectors import normalised
+from gallery.records import NewFace
 from gallery.writer import Writer
-from tests.gallery.sample_gallery import NAME, SIZE, enrol, face, folder_of, found, listed, people, vectors, writing
-
-
-def strangers(count: int) -> list[NewFace]:
-    """Faces whose texts occur in no other face."""
-    return [face(f"Stranger No. {n:03}!", vector, f"secret-{n:03}") for n, vector in enumerate(vectors(count, 99))]
-
-
-def traces(location: Location, faces: Sequence[NewFace]) -> list[bytes]:
-    """What files contain of the faces: their embeddings in pieces of sixteen bytes, and texts that identify them."""
-    files = b"".join(path.read_bytes() for path in folder_of(location).rglob("*") if path.is_file())
-    pieces = [of.subject.encode() for of in faces] + [subject_key(of.subject).encode() for of in faces]
-    pieces += [of.id.encode() for of in faces] + [of.label.encode() for of in faces]
-    for of in faces:
-        embedding = normalised(of.embedding, SIZE).tobytes()
-        pieces += [embedding[start : start + 16] for start in range(0, len(embedding), 16)]
-    return [piece for piece in pieces if piece in files]
+from tests.gallery.sample_gallery import NAME, SIZE, enrol, folder_of, found, listed, people, strangers, traces, writing
 
 
 async def erased(

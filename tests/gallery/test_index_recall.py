@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from lancedb import AsyncTable
 
-import gallery.writer
+import gallery.maintainer
 from gallery import index_recall
 from gallery.index_recall import measure_recall, with_noise
 from gallery.index_search import NPROBES, IndexSearch
@@ -62,7 +62,7 @@ async def test_searches_use_more_partitions_until_recall_suffices(
 async def test_indexes_are_loaded_once_and_reported_where_searches_use_them(
     location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
+    monkeypatch.setattr(gallery.maintainer, "FEW_COMMITS", 1)
     loading = AsyncMock(side_effect=AsyncTable.prewarm_index)
     monkeypatch.setattr(AsyncTable, "prewarm_index", lambda table, name: loading(table, name))
     async with writing(location, index_rows=300) as writer:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import gallery.writer
+import gallery.maintainer
 from gallery.location import Location
 from gallery.mirror import Mirror
 from gallery.reader import Reader
@@ -112,7 +112,7 @@ async def test_each_probe_gets_its_own_hits(location: Location, exact_mb: int, w
 async def test_the_vector_index_finds_enrolled_subjects_and_no_deleted_ones(
     location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 1)
+    monkeypatch.setattr(gallery.maintainer, "FEW_COMMITS", 1)
     faces = people(600)
 
     async def agrees(reader: Reader, there: list[NewFace]) -> None:

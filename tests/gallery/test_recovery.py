@@ -191,11 +191,11 @@ async def test_an_intact_gallery_is_left_unchanged(location: Location, fresh: Lo
 
 CHILD = """
 import asyncio, sys
-import gallery.writer
+import gallery.maintainer
 from gallery.location import Location
 from tests.gallery.sample_gallery import enrol, people, writing
 
-gallery.writer.FEW_COMMITS = 7
+gallery.maintainer.FEW_COMMITS = 7
 
 async def main():
     async with writing(Location(sys.argv[1])) as writer:

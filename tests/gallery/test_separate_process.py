@@ -14,8 +14,7 @@ from gallery.location import Location
 from gallery.separate_process import run_separately
 from gallery.writer import Writer
 from project.root import ROOT
-from tests.gallery.sample_gallery import NAME, enrol, listed, people
-from tests.gallery.test_erasure import strangers, traces
+from tests.gallery.sample_gallery import NAME, enrol, listed, people, strangers, traces
 
 
 async def process(table: AsyncTable) -> tuple[int, int, int]:

@@ -3,7 +3,7 @@
 import pytest
 from lancedb.index import IvfFlat
 
-import gallery.writer
+import gallery.maintainer
 from gallery.location import Location
 from gallery.records import EmbeddingKind, NewFace
 from tests.gallery.sample_gallery import KIND, NAME, enrol, table_of, vectors, writing
@@ -13,7 +13,7 @@ from tests.gallery.sample_gallery import KIND, NAME, enrol, table_of, vectors, w
 async def test_the_kind_fits_the_embeddings_and_replaces_others(
     location: Location, monkeypatch: pytest.MonkeyPatch, size: int, kind: str
 ) -> None:
-    monkeypatch.setattr(gallery.writer, "FEW_COMMITS", 0)
+    monkeypatch.setattr(gallery.maintainer, "FEW_COMMITS", 0)
     async with writing(location, index_rows=300, collection=None) as writer:
         await writer.create(NAME, EmbeddingKind("arcface", "m", KIND.contract, size), None)
         faces = [NewFace(f"{row}", "photo", "", vector) for row, vector in enumerate(vectors(300, size=size))]

@@ -12,6 +12,7 @@ from unittest.mock import AsyncMock
 import numpy as np
 import pytest
 
+import gallery.maintainer
 import gallery.writer
 from gallery.disk import GalleryInUseError
 from gallery.location import Location
@@ -198,18 +199,18 @@ async def test_changes_and_maintenance_at_the_same_time_lose_and_duplicate_nothi
 
 async def test_an_optimisation_merges_the_files_of_many_commits(location: Location, writer: Writer) -> None:
     files = table_folder(location, (await Reader(location, 8).collection(NAME)).table) / "data"
-    for each in people(gallery.writer.FEW_COMMITS - 1):
+    for each in people(gallery.maintainer.FEW_COMMITS - 1):
         await enrol(writer, each)
     before = await versions(location)
     await writer.optimise()
-    assert (await versions(location), writer.busiest) == (before, gallery.writer.FEW_COMMITS - 1)
+    assert (await versions(location), writer.busiest) == (before, gallery.maintainer.FEW_COMMITS - 1)
     await enrol(writer, face("one more"))
     await writer.optimise()
     assert await versions(location) > before + 1
     assert writer.busiest == 0
     await writer.clean()
     assert len(list(files.iterdir())) == 1
-    assert len(await listed(location)) == gallery.writer.FEW_COMMITS
+    assert len(await listed(location)) == gallery.maintainer.FEW_COMMITS
 
 
 async def test_a_clock_that_was_set_back_hides_no_face(

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from gallery.operations import Gallery
 from gallery.records import Hit, KnownStatus, NewFace
 from gallery.unit_vectors import normalised
@@ -58,22 +60,19 @@ async def duplicates(
     known: Sequence[KnownStatus | None] = [None] * len(faces)
     if rule.policy == "refuse":
         known = await gallery.enrolment_statuses(found, faces, again=replace)
-    unit = [normalised(face.embedding, found.kind.size) for face in faces]
-    results = list[Hit | None]()
-    for number, face in enumerate(faces):
-        before = [
-            Hit(other.subject, other.id, float(unit[index] @ unit[number]))
-            for index, other in enumerate(faces[:number])
-            if rule.policy == "report" or (results[index] is None and known[index] is None)
-        ]
+    unit = np.stack([normalised(face.embedding, found.kind.size) for face in faces])
+    cosines, numbers = unit @ unit.T, dict[str, int]()
+    subjects = np.array([numbers.setdefault(face.subject, len(numbers)) for face in faces])
+    enrolled, results = np.zeros(len(faces), bool), list[Hit | None]()
+    for index, face in enumerate(faces):
         # A face that moved to another subject is no duplicate of itself, unless it is enrolled again.
-        others = [
-            hit
-            for hit in (*hits[number], *before)
-            if hit.subject != face.subject and (replace or hit.face_id != face.id)
-        ]
+        others = [hit for hit in hits[index] if hit.subject != face.subject and (replace or hit.face_id != face.id)]
+        if (before := np.flatnonzero(enrolled & (subjects != subjects[index]))).size:
+            nearest = before[cosines[index, before].argmax()]
+            others.append(Hit(faces[nearest].subject, faces[nearest].id, float(cosines[index, nearest])))
         best = max(others, key=lambda hit: hit.cosine, default=None)
-        results.append(best if best and best.cosine >= rule.threshold and known[number] is None else None)
+        results.append(best if best and best.cosine >= rule.threshold and known[index] is None else None)
+        enrolled[index] = rule.policy == "report" or (results[index] is None and known[index] is None)
     return results
 
 

@@ -73,6 +73,9 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         while True:
             with suppress(OSError):
                 server.files.create_dir(BUCKET)
+                # The first writes fail until its parts have found each other.
+                with server.files.open_output_stream(f"{BUCKET}/ready") as file:
+                    file.write(b"x")
                 break
             if process.poll() is not None or time.monotonic() > last:
                 raise RuntimeError((folder / "log").read_text("utf-8"))

@@ -41,8 +41,8 @@ async def tend_indexes(snapshot: Snapshot, exact: ExactSearch) -> list[IndexHeal
 
 
 async def _tend(collection: Collection, faces: FaceTable, exact: ExactSearch) -> IndexHealth | None:
-    """Return the state of a collection's index, or None if it has none or needs none."""
-    if await exact.covers(faces):
+    """Return the state of a collection's index, or None if it has none, needs none or is damaged."""
+    if faces.damaged or await exact.covers(faces):
         return None
     table, search, size = await faces.latest(), faces.index, collection.kind.size
     statistics = await table.index_stats(INDEX)

@@ -6,12 +6,11 @@ import numpy as np
 from lancedb import AsyncTable
 from numpy.typing import NDArray
 
-from gallery.index_search import IndexSearch
+from gallery.index_search import MAX_EFFORT, IndexSearch
 from gallery.tables import vectors_of
-from gallery.vector_index import PARTITION_ROWS
 
 RECALL = 0.98
-"""Recall below which searches use more partitions of the index."""
+"""Recall below which searches take more effort."""
 PROBES = 200
 """Number of probes in a measurement."""
 PROBE_COSINE = 0.6
@@ -23,7 +22,7 @@ ROUNDING = 1e-4
 
 
 async def measure_recall(search: IndexSearch, table: AsyncTable, size: int, chance: np.random.Generator) -> float:
-    """Return the share of probes for which `search` finds the nearest face, and adapt its number of partitions to it.
+    """Return the share of probes for which `search` finds the nearest face, and raise its effort if that is too low.
 
     A probe is a random face with noise, so the face to find is known without comparing the probe with all faces. A
     face that is even nearer also counts.
@@ -38,10 +37,9 @@ async def measure_recall(search: IndexSearch, table: AsyncTable, size: int, chan
     probes = with_noise(vectors_of(sample["vector"], size), PROBE_COSINE, chance)
     while True:
         recall = await _share_found(search, table, probes)
-        # Lance merges partitions of less than a quarter of the usual size, so more probes would find no others.
-        if recall >= RECALL or search.nprobes >= 4 * faces // PARTITION_ROWS:
+        if recall >= RECALL or search.effort >= MAX_EFFORT:
             return recall
-        search.nprobes *= 2
+        search.effort *= 2
 
 
 def with_noise(vectors: NDArray[np.float32], cosine: float, chance: np.random.Generator) -> NDArray[np.float32]:

@@ -9,25 +9,27 @@ from gallery.records import Hit
 from gallery.unit_vectors import clipped
 
 NPROBES = 256
-"""Number of index partitions searched for each probe, until a measurement asks for more."""
+"""Number of index partitions searched for each probe."""
 CANDIDATES = 200
 """Minimum number of candidates from the index, which are scored again with their full embeddings."""
 REFINE = 10
 """Minimum number of these candidates for each requested face."""
+MAX_EFFORT = 16
+"""Maximum of `IndexSearch.effort`."""
 
 
 class IndexSearch:
     """Searches one table with its vector index.
 
     Attributes:
-        nprobes: number of index partitions searched for each probe.
+        effort: multiplies the number of partitions and candidates, because recall was too low.
         loaded: number of faces in the index when it was last loaded into memory; None before.
         recall: share of the nearest faces that searches find, as last measured; None before.
         measured: time of that measurement, by the monotonic clock; None before.
     """
 
     def __init__(self) -> None:
-        self.nprobes = NPROBES
+        self.effort = 1
         self.loaded: int | None = None
         self.recall: float | None = None
         self.measured: float | None = None
@@ -43,8 +45,8 @@ class IndexSearch:
         """
         faces, best = 4 * count, dict[str, Hit]()
         while True:
-            query = table.query().nearest_to(probe).distance_type("cosine").nprobes(self.nprobes)
-            query = query.refine_factor(max(REFINE, CANDIDATES // faces))
+            query = table.query().nearest_to(probe).distance_type("cosine").nprobes(NPROBES * self.effort)
+            query = query.refine_factor(max(REFINE, CANDIDATES // faces) * self.effort)
             found: pa.Table = await query.select(["id", "subject", "_distance"]).limit(faces).to_arrow()
             for row in found.to_pylist():
                 best.setdefault(row["subject"], Hit(row["subject"], row["id"], clipped(1 - row["_distance"])))

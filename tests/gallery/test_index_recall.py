@@ -9,7 +9,7 @@ from lancedb import AsyncTable
 import gallery.maintainer
 from gallery import index_recall
 from gallery.index_recall import measure_recall, with_noise
-from gallery.index_search import NPROBES, IndexSearch
+from gallery.index_search import IndexSearch
 from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import Hit, IndexHealth
@@ -29,34 +29,20 @@ def test_noise_leaves_the_stated_similarity() -> None:
     assert np.linalg.norm(noisy, axis=1) == pytest.approx(np.ones(20), abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("needed", "faces_per_partition", "recall", "nprobes"),
-    [
-        (NPROBES, 1, 1, NPROBES),
-        (4 * NPROBES, 1, 1, 4 * NPROBES),
-        (4 * NPROBES, 8192, 0, NPROBES),
-    ],
-)
-async def test_searches_use_more_partitions_until_recall_suffices(
-    location: Location,
-    writer: Writer,
-    monkeypatch: pytest.MonkeyPatch,
-    needed: int,
-    faces_per_partition: int,
-    recall: float,
-    nprobes: int,
+@pytest.mark.parametrize(("needed", "recall", "effort"), [(1, 1, 1), (4, 1, 4), (32, 0, 16)])
+async def test_searches_take_more_effort_until_recall_suffices(
+    location: Location, writer: Writer, needed: int, recall: float, effort: int
 ) -> None:
     class Scripted(IndexSearch):
-        """Finds the nearest face once it searches enough partitions."""
+        """Finds the nearest face once its effort suffices."""
 
         async def best(self, table: AsyncTable, probe: Vector, count: int) -> list[Hit]:
-            return [Hit("subject", "face", 0.6 if self.nprobes >= needed else 0.5)]
+            return [Hit("subject", "face", 0.6 if self.effort >= needed else 0.5)]
 
-    monkeypatch.setattr(index_recall, "PARTITION_ROWS", faces_per_partition)
-    await enrol(writer, *people(200))
+    await enrol(writer, *people(20))
     search = Scripted()
     assert await measure_recall(search, await table_of(location), SIZE, np.random.default_rng(0)) == recall
-    assert search.nprobes == nprobes
+    assert search.effort == effort
 
 
 async def test_indexes_are_loaded_once_and_reported_where_searches_use_them(

@@ -15,6 +15,7 @@ from facegraph.cli.options import (
     ApiKeyOption,
     CollectionOption,
     JsonOption,
+    SimilarityOption,
     StorageOption,
     UriOption,
     UrlOption,
@@ -95,10 +96,7 @@ def search_command(
     collection: CollectionOption,
     faces: Annotated[FaceRule, typer.Option("--faces", help="Which faces of the photo to search for.")] = "all",
     top: Annotated[int, typer.Option("--top", min=1, max=100, help="Maximum number of candidates per face.")] = 5,
-    threshold: Annotated[
-        float | None,
-        typer.Option(min=-1, max=1, help="Minimum similarity. Default: the collection's, then the model's."),
-    ] = None,
+    threshold: SimilarityOption = None,
     min_margin: Annotated[
         float | None,
         typer.Option(min=0, max=2, help="Minimum margin between the two most similar people; below it, no match."),

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from gallery.parquet_export import ExportFile
 
 REQUEST_FACES = 16_384
-"""Number of faces per request. After a lost connection, so many are sent again at most."""
+"""Number of faces per request. After a lost connection, at most this many are sent again."""
 RETRIES, DEADLINE_S = 100, 600.0
-"""A request is repeated for up to ten minutes, in which a service can be restarted."""
+"""A request is repeated for up to ten minutes, long enough to restart the service."""
 
 
 def import_command(
@@ -78,7 +78,7 @@ def _import(client: Client, file: "ExportFile", report: ReportProgress) -> int:
 
 
 def _collection(client: Client, file: "ExportFile") -> Collection:
-    """Return the collection of a file's name, which is created if it does not exist."""
+    """Return the collection that a file is imported into; create it if it does not exist."""
     try:
         return client.collection(file.name)
     except NotFoundError:
@@ -86,7 +86,7 @@ def _collection(client: Client, file: "ExportFile") -> Collection:
 
 
 def _requests(file: "ExportFile") -> Iterator[tuple[int, bytes]]:
-    """Yield the numbers of faces and the bodies of the requests, which are Arrow streams."""
+    """Yield the number of faces and the body of each request, an Arrow stream."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

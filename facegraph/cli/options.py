@@ -11,6 +11,10 @@ SERVICE, FILES = "The service", "Files"
 """Headings in a command's help."""
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+SimilarityOption = Annotated[
+    float | None,
+    typer.Option("--threshold", min=-1, max=1, help="Minimum similarity. Default: the collection's, then the model's."),
+]
 CollectionOption = Annotated[str, typer.Option("--collection", metavar="NAME", help="Name of the collection.")]
 
 UrlOption = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, CollectionOption, JsonOption, UrlOption
+from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, CollectionOption, JsonOption, SimilarityOption, UrlOption
 from facegraph.cli.output import escaped, print_json, print_line
 from facegraph.cli.service_client import service_client
 from facegraph.client import FaceRule
@@ -19,10 +19,7 @@ def verify_command(
     faces: Annotated[
         FaceRule, typer.Option("--faces", help="Which face of the photo to compare; all: the most similar one.")
     ] = "prominent",
-    threshold: Annotated[
-        float | None,
-        typer.Option(min=-1, max=1, help="Minimum similarity. Default: the collection's, then the model's."),
-    ] = None,
+    threshold: SimilarityOption = None,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,

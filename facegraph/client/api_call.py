@@ -74,8 +74,8 @@ def api_path(*parts: str) -> str:
     return "/".join(("/v1", *encoded))
 
 
-def result_if_deleted(value: T) -> Callable[[ServiceError, bool], T]:
-    """An `ApiCall.on_error` for deletions: return `value` for a 404 that an earlier attempt may have caused."""
+def result_if_done(value: T) -> Callable[[ServiceError, bool], T]:
+    """An `ApiCall.on_error` that returns `value` for a 404 that an earlier attempt, now done, may have caused."""
 
     def on_error(error: ServiceError, maybe_done: bool) -> T:
         if maybe_done and isinstance(error, NotFoundError):

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Literal
 
-from facegraph.client.api_call import ApiCall, api_path, result_if_deleted
+from facegraph.client.api_call import ApiCall, api_path, result_if_done
 from facegraph.client.decoding import decode, decode_field
 from facegraph.client.schemas import given
 
@@ -75,7 +75,7 @@ def delete_collection(name: str, *, with_faces: bool = False) -> ApiCall[None]:
         path=api_path("collections", name),
         params={"with_faces": with_faces},
         decode=lambda body: None,
-        on_error=result_if_deleted(None),
+        on_error=result_if_done(None),
     )
 
 

@@ -43,7 +43,7 @@ class EnrolledPhoto:
         error: why the photo was refused.
         reasons: all flaws of the face, even if it was enrolled.
         face: None if no face was selected.
-        duplicate: the other subject that the face resembles; None without one, and unless it was checked.
+        duplicate: the other subject that the face resembles; None if there is none, or faces were not checked.
     """
 
     photo: int

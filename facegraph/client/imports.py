@@ -22,8 +22,8 @@ class ImportedEmbeddings:
 def import_embeddings(collection: str, data: bytes, *, contract: str | None = None) -> ApiCall[ImportedEmbeddings]:
     """Enrol the rows of an Arrow IPC stream or a Parquet file.
 
-    Faces that are already enrolled stay unchanged, so a call that failed can be repeated. Send about 16,000 faces per
-    call: after an error, the counts in `details` of the exception are enrolled.
+    Faces that are already enrolled stay unchanged, so a call that failed can be repeated; `details` of the exception
+    counts the faces that it enrolled. Send about 16,000 faces per call.
 
     Args:
         data: with the columns ``subject`` and ``vector``; docs/v1.md lists the optional ones.

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from facegraph.client.api_call import ApiCall, Page, api_path, result_if_deleted
+from facegraph.client.api_call import ApiCall, Page, api_path, result_if_done
 from facegraph.client.decoding import decode, decode_field
 from facegraph.client.errors import NotFoundError
 
@@ -64,8 +64,11 @@ def subjects(collection: str, *, after: str = "", metadata: bool = False) -> Api
 
     def page(body: Any) -> Page[Subject]:
         found = decode(SubjectsPage, body)
-        last, options = found.next, {"metadata": metadata}
-        return Page(found.subjects, lambda: None if last is None else subjects(collection, after=last, **options))
+        last = found.next
+        return Page(
+            found.subjects,
+            lambda: None if last is None else subjects(collection, after=last, metadata=metadata),
+        )
 
     params = {"after": after, "limit": _PAGE_SIZE, "metadata": metadata}
     return ApiCall(method="GET", path=api_path("collections", collection, "subjects"), params=params, decode=page)
@@ -117,7 +120,7 @@ def delete_subject(collection: str, subject: str) -> ApiCall[int]:
     if subject in _DOT_SEGMENTS:
         return _delete_in_body(collection, subject)
     path = api_path("collections", collection, "subjects", subject)
-    return ApiCall(method="DELETE", path=path, decode=_deleted_faces, on_error=result_if_deleted(0))
+    return ApiCall(method="DELETE", path=path, decode=_deleted_faces, on_error=result_if_done(0))
 
 
 def delete_subjects(collection: str, subjects: Iterable[str]) -> ApiCall[int]:
@@ -129,12 +132,12 @@ def delete_subjects(collection: str, subjects: Iterable[str]) -> ApiCall[int]:
 def delete_face(collection: str, face_id: str) -> ApiCall[int]:
     """Delete one face. The result is 1, or 0 as in `delete_subject`."""
     path = api_path("collections", collection, "faces", face_id)
-    return ApiCall(method="DELETE", path=path, decode=_deleted_faces, on_error=result_if_deleted(0))
+    return ApiCall(method="DELETE", path=path, decode=_deleted_faces, on_error=result_if_done(0))
 
 
 def _move(collection: str, how: str, body: dict[str, Any]) -> ApiCall[int]:
     path = api_path("collections", collection, "subjects", how)
-    return ApiCall(method="POST", path=path, json=body, decode=_moved_faces, on_error=result_if_deleted(0))
+    return ApiCall(method="POST", path=path, json=body, decode=_moved_faces, on_error=result_if_done(0))
 
 
 def _delete_in_body(collection: str, subject: str) -> ApiCall[int]:
@@ -143,4 +146,4 @@ def _delete_in_body(collection: str, subject: str) -> ApiCall[int]:
             raise NotFoundError("SUBJECT_NOT_FOUND", "The collection has no subject with this id", 404)
         return count
 
-    return replace(delete_subjects(collection, [subject]), decode=deleted, on_error=result_if_deleted(0))
+    return replace(delete_subjects(collection, [subject]), decode=deleted, on_error=result_if_done(0))

@@ -15,6 +15,8 @@ from access.key_encryption import KeyCipher, access_key_id
 from access.keys import SCOPES, Scope, create
 from tests.api.conftest import KeyedService
 
+UNKNOWN = "00000000-0000-0000-0000-000000000000"
+"""A FaceId that no face has."""
 MODEL = get_session().get_service_model("rekognition")
 
 
@@ -55,6 +57,11 @@ class AwsClient:
         report = ParamValidator().validate(answer, MODEL.operation_model(operation).output_shape)
         assert not report.has_errors(), report.generate_report()
         return answer
+
+    def v1(self, method: str, path: str, **sent: Any) -> httpx.Response:
+        """The response of /v1 to the same key."""
+        headers = {"Authorization": f"Bearer {self.credentials.secret_key}"}
+        return self.keyed.ask(method, f"/v1{path}", headers, **sent)
 
     def refusal(self, operation: str, **members: Any) -> tuple[str, str]:
         """AWS's code and the message of an error."""

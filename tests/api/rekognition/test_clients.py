@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from access.key_encryption import KeyCipher
 from tests.api.conftest import KeyedService
 from tests.api.rekognition.aws_client import AwsClient
 from tests.app_server import serving
@@ -79,8 +80,6 @@ def test_the_command_line_of_aws_indexes_and_searches(address: tuple[str, str, s
 def test_boto3_tries_again_if_there_were_too_many_requests(
     make_keyed: Callable[..., KeyedService], operator_key: Path
 ) -> None:
-    from access.key_encryption import KeyCipher
-
     python = installed("boto3") / "bin" / "python"
     keyed = make_keyed(rekognition_key_file=str(operator_key), rate_limit=20, rate_burst=1)
     aws = AwsClient(keyed, KeyCipher(operator_key))

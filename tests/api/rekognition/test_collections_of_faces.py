@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.rekognition.aws_client import MODEL, AwsClient, image
+from tests.api.rekognition.aws_client import MODEL, UNKNOWN, AwsClient, image
 from tests.fakes import changed, with_stages
 
 STAFF = {"CollectionId": "staff"}
@@ -90,10 +90,8 @@ def test_faces_are_indexed_largest_first_and_once_per_photo_and_external_id(staf
     assert not set(index(staff, "anna bob-large", ExternalImageId="b.jpg")) & set(again)
     assert len(listed(staff)) == 4
     assert staff.call("IndexFaces", **STAFF, Image=image("nobody"))["FaceRecords"] == []
-    assert (
-        staff.refusal("IndexFaces", **STAFF, Image=image("anna"), ExternalImageId="a b")[0]
-        == "InvalidParameterException"
-    )
+    code, _ = staff.refusal("IndexFaces", **STAFF, Image=image("anna"), ExternalImageId="a b")
+    assert code == "InvalidParameterException"
 
 
 def test_faces_that_are_not_indexed_are_returned_with_the_reasons(staff: AwsClient) -> None:
@@ -122,19 +120,15 @@ def test_faces_are_listed_in_pages_and_by_id(staff: AwsClient) -> None:
 
 def test_faces_are_deleted_unless_they_belong_to_a_user(staff: AwsClient) -> None:
     one, two = index(staff, "anna bob")
-    headers = {"Authorization": f"Bearer {staff.credentials.secret_key}"}
     form: dict[str, Any] = {"data": {"subject": "carl"}, "files": {"photo": b"carl"}}
-    sent = staff.keyed.ask("POST", "/v1/collections/staff/faces", headers, **form)
-    [(user_face, raw)] = [
-        (face["FaceId"], each["face_id"]) for face in listed(staff, UserId="carl") for each in sent.json()["photos"]
-    ]
-    assert user_face.replace("-", "") == raw
-    unknown = "0" * 8 + "-0000-0000-0000-" + "0" * 12
-    answer = staff.call("DeleteFaces", **STAFF, FaceIds=[one, one, user_face, unknown])
+    [enrolled] = staff.v1("POST", "/collections/staff/faces", **form).json()["photos"]
+    [user_face] = [face["FaceId"] for face in listed(staff, UserId="carl")]
+    assert user_face.replace("-", "") == enrolled["face_id"]
+    answer = staff.call("DeleteFaces", **STAFF, FaceIds=[one, one, user_face, UNKNOWN])
     assert answer["DeletedFaces"] == [one]
     assert answer["UnsuccessfulFaceDeletions"] == [
         {"FaceId": user_face, "UserId": "carl", "Reasons": ["ASSOCIATED_TO_AN_EXISTING_USER"]},
-        {"FaceId": unknown, "Reasons": ["FACE_NOT_FOUND"]},
+        {"FaceId": UNKNOWN, "Reasons": ["FACE_NOT_FOUND"]},
     ]
     assert {face["FaceId"] for face in listed(staff)} == {two, user_face}
     assert staff.call("DescribeCollection", **STAFF)["UserCount"] == 1
@@ -145,8 +139,7 @@ def test_a_search_finds_the_faces_that_resemble_a_face_of_the_collection(staff: 
     assert found(staff, "SearchFaces", FaceId=anna) == [anne]
     assert len(found(staff, "SearchFaces", FaceId=anna, FaceMatchThreshold=0)) == 2
     assert found(staff, "SearchFaces", FaceId=anna, FaceMatchThreshold=0, MaxFaces=1) == [anne]
-    unknown = "0" * 8 + "-0000-0000-0000-" + "0" * 12
-    assert staff.refusal("SearchFaces", **STAFF, FaceId=unknown)[0] == "ResourceNotFoundException"
+    assert staff.refusal("SearchFaces", **STAFF, FaceId=UNKNOWN)[0] == "ResourceNotFoundException"
 
 
 def test_a_search_by_photo_is_for_its_largest_face(staff: AwsClient) -> None:
@@ -163,12 +156,11 @@ def test_a_search_by_photo_is_for_its_largest_face(staff: AwsClient) -> None:
 
 def test_what_one_api_enrols_the_other_finds(staff: AwsClient) -> None:
     [anna] = index(staff, "anna")
-    headers = {"Authorization": f"Bearer {staff.credentials.secret_key}"}
-    searched = staff.keyed.ask("POST", "/v1/collections/staff/search", headers, files={"photo": b"anna"}).json()
+    searched = staff.v1("POST", "/collections/staff/search", files={"photo": b"anna"}).json()
     [candidate] = searched["faces"][0]["candidates"]
     assert candidate["face_id"] == anna.replace("-", "")
     form: dict[str, Any] = {"data": {"subject": "bob"}, "files": {"photo": ("bob.jpg", b"bob")}}
-    assert staff.keyed.ask("POST", "/v1/collections/staff/faces", headers, **form).status_code == 201
+    assert staff.v1("POST", "/collections/staff/faces", **form).status_code == 201
     [match] = staff.call("SearchFacesByImage", **STAFF, Image=image("bob-again"))["FaceMatches"]
     assert match["Face"].keys() == {"FaceId", "UserId", "ExternalImageId"}
     assert (match["Face"]["UserId"], match["Face"]["ExternalImageId"]) == ("bob", "bob.jpg")

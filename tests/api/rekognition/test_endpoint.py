@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from access.key_encryption import KeyCipher
 from api.contracts.rekognition.operations import OPERATIONS
 from api.contracts.rekognition.responses import AWS_ERRORS
 from tests.api.conftest import KeyedService
 from tests.api.rekognition.aws_client import MODEL, AwsClient, image, refusal
 
 MakeClient = Callable[..., AwsClient]
-PHOTO = {"Image": {"Bytes": image("anna")["Bytes"]}}
+PHOTO = {"Image": image("anna")}
 
 
 def test_every_operation_is_one_of_the_services_model_with_its_required_members() -> None:
@@ -42,7 +43,7 @@ def test_an_error_has_the_form_of_aws(aws: AwsClient) -> None:
     assert response.status_code == 400
 
 
-def test_a_body_that_is_no_request_is_refused(aws: AwsClient) -> None:
+def test_an_invalid_body_is_refused(aws: AwsClient) -> None:
     for body in (b"", b"{", b"\xff", b'{"Image": ', b"[]", b'{"Image": "anna"}', b'{"Image": {"Bytes": 1}}'):
         assert refusal(aws.send(aws.signed("DetectFaces", body)))[0] == "SerializationException"
     assert aws.refusal("DetectFaces") == ("InvalidParameterException", "Image: Field required")
@@ -80,8 +81,7 @@ def test_a_request_needs_a_signature_by_a_known_key(make_client: MakeClient, tmp
 
 
 def test_an_access_key_is_also_a_key_of_the_other_routes(aws: AwsClient) -> None:
-    headers = {"Authorization": f"Bearer {aws.credentials.secret_key}"}
-    assert aws.keyed.ask("GET", "/v1/models", headers).status_code == 200
+    assert aws.v1("GET", "/models").status_code == 200
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
@@ -93,11 +93,9 @@ def test_an_operation_is_for_its_scope_and_no_other(name: str, make_client: Make
     assert alone.status_code == 200 or refusal(alone)[0] == "InvalidParameterException"
 
 
-def test_requests_of_a_key_and_of_strangers_have_their_own_rates(
+def test_valid_and_invalid_signatures_count_towards_separate_rates(
     make_keyed: Callable[..., KeyedService], operator_key: Path
 ) -> None:
-    from access.key_encryption import KeyCipher
-
     keyed = make_keyed(rekognition_key_file=str(operator_key), rate_limit=0.001, rate_burst=1)
     aws = AwsClient(keyed, KeyCipher(operator_key))
     forged = AwsClient(keyed, KeyCipher(operator_key))

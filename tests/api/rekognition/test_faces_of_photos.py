@@ -72,13 +72,8 @@ def test_the_largest_face_is_compared_with_each_face_of_the_other_photo(aws: Aws
 
 
 def test_the_threshold_decides_what_is_a_match(aws: AwsClient) -> None:
-    assert [
-        len(compare(aws, "anna", "anne bob", SimilarityThreshold=most)["FaceMatches"]) for most in (0, 80, 100)
-    ] == [
-        2,
-        1,
-        0,
-    ]
+    for threshold, matches in ((0, 2), (80, 1), (100, 0)):
+        assert len(compare(aws, "anna", "anne bob", SimilarityThreshold=threshold)["FaceMatches"]) == matches
     refused = aws.refusal("CompareFaces", SourceImage=image("a"), TargetImage=image("b"), SimilarityThreshold=101)
     assert refused[0] == "InvalidParameterException"
 

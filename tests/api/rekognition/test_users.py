@@ -4,10 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.rekognition.aws_client import AwsClient, image
+from tests.api.rekognition.aws_client import UNKNOWN, AwsClient, image
 from tests.api.rekognition.test_collections_of_faces import STAFF, index, listed, pages
-
-UNKNOWN = "0" * 8 + "-0000-0000-0000-" + "0" * 12
 
 
 @pytest.fixture
@@ -52,10 +50,9 @@ def test_a_user_is_created_once_per_token_and_listed_in_pages(staff: AwsClient) 
 
 def test_users_on_both_sides_of_faces_without_a_user_are_listed(staff: AwsClient) -> None:
     index(staff, "anna bob carl dora")
-    headers = {"Authorization": f"Bearer {staff.credentials.secret_key}"}
     for subject in ("a", "face:", "face:z", "z"):
         form: dict[str, Any] = {"data": {"subject": subject}, "files": {"photo": b"anna"}}
-        assert staff.keyed.ask("POST", "/v1/collections/staff/faces", headers, **form).status_code == 201
+        assert staff.v1("POST", "/collections/staff/faces", **form).status_code == 201
     read = [user["UserId"] for page in pages(staff, "ListUsers", "Users", **STAFF, MaxResults=1) for user in page]
     assert read == ["a", "ada", "bob", "face:", "face:z", "z"]
 
@@ -69,8 +66,7 @@ def test_associated_faces_belong_to_the_user_in_every_api(staff: AwsClient) -> N
         "UserStatus": "ACTIVE",
     }
     assert {face["FaceId"] for face in listed(staff, UserId="ada")} == {anna, anne}
-    headers = {"Authorization": f"Bearer {staff.credentials.secret_key}"}
-    searched = staff.keyed.ask("POST", "/v1/collections/staff/search", headers, files={"photo": b"anna"}).json()
+    searched = staff.v1("POST", "/collections/staff/search", files={"photo": b"anna"}).json()
     assert [each["subject"] for each in searched["faces"][0]["candidates"]] == ["ada"]
     # Indexing the photo again changes nothing, and the face is ignored when it is associated again.
     assert index(staff, "anna") == [anna]

@@ -22,7 +22,7 @@ class IndexSearch:
     """Searches one table with its vector index.
 
     Attributes:
-        effort: multiplies the number of partitions and candidates, because recall was too low.
+        effort: factor of the numbers of partitions and candidates, raised if recall is too low.
         loaded: number of faces in the index when it was last loaded into memory; None before.
         recall: share of the nearest faces that searches find, as last measured; None before.
         measured: time of that measurement, by the monotonic clock; None before.

@@ -18,6 +18,7 @@ from gallery.disk import GalleryInUseError
 from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import Subject
+from gallery.registry import Registry
 from gallery.writer import Writer
 from tests.gallery.sample_gallery import (
     HOSTILE,
@@ -159,7 +160,7 @@ async def test_an_interrupted_drop_is_completed(location: Location) -> None:
         kept = await writer.create("kept", KIND, None)
         await enrol(writer, face("Ada"))
         collection = await Reader(location, 8).collection(NAME)
-        await writer._registry.register(collection, dropped=True)
+        await (await Registry.open(location)).register(collection, dropped=True)
         assert await Reader(location, 8).collections() == [kept]
     async with writing(location, collection=None) as writer:
         assert writer.collections == [kept]

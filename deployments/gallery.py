@@ -28,6 +28,8 @@ CHECK_PERIOD_S = 10.0
 """Time between a reader's checks of all collections, in seconds."""
 MEASURE_PERIOD_S = 15
 """Time between measurements of the gallery's size, in seconds."""
+LANCEDB_LOG = "warn,lance::index::vector::builder=error"
+"""What LanceDB logs: no warnings of merged indexes. There are hundreds after a partition was split, for no reason."""
 MANY_COMMITS = 64
 """Number of commits to a collection that triggers an early optimisation."""
 
@@ -168,7 +170,8 @@ def bind_gallery(args: GalleryArgs) -> tuple[Application, Application]:
     def placed(deployment: Any, cpus: float, threads: int) -> Any:
         # By default, Ray sets OMP_NUM_THREADS to 1 for a replica with fewer than two CPUs.
         # With one arena, the C library can return most of the memory that reading a large table took.
-        environment: dict[str, Any] = {"env_vars": {"OMP_NUM_THREADS": str(threads), "MALLOC_ARENA_MAX": "1"}}
+        variables = {"OMP_NUM_THREADS": str(threads), "MALLOC_ARENA_MAX": "1", "LANCEDB_LOG": LANCEDB_LOG}
+        environment: dict[str, Any] = {"env_vars": variables}
         if (python := quote(sys.executable)) != sys.executable:
             # Ray passes the path of the interpreter to a shell without quoting it.
             environment["py_executable"] = python

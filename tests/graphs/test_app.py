@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from deployments.gallery import LANCEDB_LOG
 from deployments.replicas import FaceNetworkReplica
 from graphs import app
 from graphs.settings import AppArgs
@@ -144,7 +145,7 @@ def test_a_gallery_in_a_folder_is_kept_on_the_head_node(build: Build, monkeypatc
     for deployment, threads in ((writer, "1"), (reader, "3")):
         options = deployment.ray_actor_options
         assert options["resources"] == {"node:__internal_head__": 0.001}
-        variables = {"OMP_NUM_THREADS": threads, "MALLOC_ARENA_MAX": "1"}
+        variables = {"OMP_NUM_THREADS": threads, "MALLOC_ARENA_MAX": "1", "LANCEDB_LOG": LANCEDB_LOG}
         environment = {"env_vars": variables, "py_executable": "'/a folder/bin/python'"}
         assert options["runtime_env"] == environment
         assert (options["num_cpus"], options["num_gpus"]) == (0.1, 0)

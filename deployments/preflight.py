@@ -10,11 +10,14 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from access.key_encryption import KeyCipher
+from access.keys import KeysError
+from access.settings import AccessArgs
 from deployments.address import Address, claimed
 from deployments.cluster import has_own_cluster, token_file
 from deployments.errors import ConfigError, InUseError, StartError
@@ -22,6 +25,9 @@ from gallery.disk import GalleryInUseError, reserve
 from gallery.location import Location
 from gallery.settings import GalleryArgs
 from graphs.settings import AppArgs
+from project.environment import EnvironmentSettings
+
+Settings = TypeVar("Settings", bound=EnvironmentSettings)
 
 RELEASE_WAIT_S = 1.2
 """Seconds to wait for a port or gallery in use: the processes of a killed service need a moment to exit."""
@@ -64,6 +70,8 @@ def ready(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     temporary_folder()
     object_store()
     token()
+    for access in _settings(config, "access", AccessArgs):
+        operator_key(access.rekognition_key_file)
     address, until = address.resolved(), time.monotonic() + RELEASE_WAIT_S
     with ExitStack() as held:
         held.enter_context(claimed(address, until))
@@ -177,6 +185,24 @@ def token() -> None:
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
+def operator_key(file: str) -> None:
+    """Check that the operator's key for the keys of AWS clients can be read.
+
+    Args:
+        file: its path; empty if there is none.
+
+    Raises:
+        StartError: it cannot be read, or has another content.
+    """
+    try:
+        if file:
+            KeyCipher(Path(file))
+    except KeysError as error:
+        raise StartError(
+            f"{error}; `facegraph keys create --aws` creates one, or unset REKOGNITION_KEY_FILE"
+        ) from error
+
+
 @contextmanager
 def gallery(folder: Path, until: float) -> Iterator[None]:
     """Reserve the gallery in `folder` until the block ends.
@@ -219,14 +245,19 @@ def _store_problem(location: Location) -> str | None:
 
 
 def _galleries(config: Mapping[str, Any]) -> Iterator[Location]:
-    folders, applications = set[Path](), config.get("applications")
+    folders = set[Path]()
+    for args in _settings(config, "gallery", GalleryArgs):
+        location = Location(args.uri, args.storage_options)
+        if location.folder is not None:
+            if (folder := location.folder.resolve()) in folders:
+                raise ConfigError(f"two applications use the gallery at {folder}, but it can have only one writer")
+            folders.add(folder)
+        yield location
+
+
+def _settings(config: Mapping[str, Any], name: str, kind: type[Settings]) -> Iterator[Settings]:
+    applications = config.get("applications")
     for application in applications if isinstance(applications, list) else ():
         # `deployments.config.check_config` reports malformed arguments later, with their location.
         with suppress(ValidationError, SettingsError, AttributeError):
-            args = GalleryArgs.model_validate(application.get("args", {}).get("gallery", {}))
-            location = Location(args.uri, args.storage_options)
-            if location.folder is not None:
-                if (folder := location.folder.resolve()) in folders:
-                    raise ConfigError(f"two applications use the gallery at {folder}, but it can have only one writer")
-                folders.add(folder)
-            yield location
+            yield kind.model_validate(application.get("args", {}).get(name, {}))

@@ -66,3 +66,5 @@ def _findings(config: Path, url: str, api_key: str | None) -> Iterator[Finding]:
         yield from product.models(args)
         yield start.gallery(Location(args.gallery.uri, args.gallery.storage_options), running)
         yield product.keys(args.access)
+        if file := args.access.rekognition_key_file:
+            yield start.operator_key(file)

@@ -72,6 +72,13 @@ def gallery(location: Location, running: bool) -> Finding:
     return Finding("problem", f"the gallery at {folder} cannot be created in {existing}", f"ls -ld {existing}")
 
 
+def operator_key(file: str) -> Finding:
+    """Check that the operator's key for the keys of AWS clients can be read."""
+    return _found(
+        lambda: preflight.operator_key(file), "the operator's key for AWS clients can be read", f"ls -l {file}"
+    )
+
+
 def _found(check: Callable[[], object], ok: str, command: str, running: bool = False) -> Finding:
     try:
         check()

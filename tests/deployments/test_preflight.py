@@ -69,6 +69,17 @@ def test_an_object_store_must_respond(tmp_path: Path, lone_port: int) -> None:
     assert re.match("the gallery's object store (cannot be reached|does not respond): correct GALLERY_URI", refused)
 
 
+def test_the_key_of_an_operator_must_be_readable(tmp_path: Path, lone_port: int) -> None:
+    pytest.importorskip("cryptography")
+    pytest.importorskip("botocore")
+    file = tmp_path / "operator.key"
+    args = {"access": {"rekognition_key_file": str(file)}}
+    keyed = {**config(tmp_path, lone_port), "applications": [{"args": args}]}
+    assert f"the operator's key in {file} cannot be read: No such file" in refusal(preflight.ready(keyed))
+    file.write_text("short")
+    assert f"{file} must contain 32 bytes in base64" in refusal(preflight.ready(keyed))
+
+
 def test_applications_cannot_share_a_gallery(tmp_path: Path, lone_port: int) -> None:
     one, two = config(tmp_path, lone_port), config(tmp_path / ".", lone_port)
     both = {**one, "applications": one["applications"] + two["applications"]}

@@ -1,5 +1,6 @@
 """CreateUser, ListUsers and DeleteUser."""
 
+import asyncio
 import hashlib
 import secrets
 from typing import Annotated, Any
@@ -61,8 +62,10 @@ async def list_users(call: AwsCall, request: ListUsersRequest) -> dict[str, Any]
     """List a page of users in the order of their ids."""
     gallery, most = call.service.stages.gallery, request.max_results
     collection, after = await gallery.collection(request.collection_id), last_item(request.next_token)
-    users = dict.fromkeys(await _with_faces(gallery, collection, after, most + 1), "ACTIVE")
-    users |= {subject: "CREATED" for subject in await gallery.empty_subjects(collection) if subject > after}
+    active, empty = await asyncio.gather(
+        _with_faces(gallery, collection, after, most + 1), gallery.empty_subjects(collection)
+    )
+    users = dict.fromkeys(active, "ACTIVE") | {subject: "CREATED" for subject in empty if subject > after}
     page = sorted(users)[: most + 1]
     listed = [{"UserId": user, "UserStatus": users[user]} for user in page[:most]]
     return {"Users": listed} | ({"NextToken": page_token(page[most - 1])} if len(page) > most else {})

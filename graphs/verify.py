@@ -1,10 +1,10 @@
-"""Compare a face of one photo with a face of another, or of each of several others.
+"""Compare a face of one photo with a face of another.
 
-Photos are sent to the detector together, and the other models run concurrently.
+Both photos are sent to the detector together, and the other models run concurrently.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ def naming(names: Sequence[str], pick: Pick) -> Check:
 
     def check(number: int, found: Photo | RequestError) -> Photo:
         try:
-            return _usable(found, pick)
+            return usable_photo(found, pick)
         except RequestError as refused:
             raise RequestError(refused.code, f"{names[number]}: {refused.message}") from None
 
@@ -46,6 +46,14 @@ class ComparedFace:
     index: int
     readings: Readings
     crop: Pixels
+
+    @classmethod
+    def of(cls, examined: ExaminedPhoto, row: int) -> "ComparedFace":
+        """Return the face in a row of the outputs of an examined photo whose crops were kept."""
+        one = slice(row, row + 1)
+        assert examined.crops is not None
+        readings = {role: reading[one] for role, reading in examined.readings.items()}
+        return cls(examined.photo, examined.asked[row], readings, examined.crops[one])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,96 +99,17 @@ async def verify(
     examined = await faces(detector, pair, pick, [embedder, *others], select=select, keep_crops_of=embedder)
     first, second = (photo for photo in examined.photos if isinstance(photo, ExaminedPhoto))
     one, two = _most_similar(first.readings[embedder.role], second.readings[embedder.role])
-    chosen = _compared(first, one), _compared(second, two)
+    chosen = ComparedFace.of(first, one), ComparedFace.of(second, two)
     embeddings = np.concatenate([face.readings[embedder.role] for face in chosen])
     return Verification(chosen, embeddings, distances(*embeddings), examined.seconds)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PhotoComparison:
-    """The face of one photo that was compared with the reference."""
-
-    face: ComparedFace
-    distances: Distances
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ReferenceComparison:
-    """Result of comparing a reference with several photos.
-
-    Attributes:
-        photos: one entry per photo, in order; a `RequestError` if the photo cannot be compared.
-        seconds: time spent waiting for the models, which run concurrently.
-    """
-
-    reference: ComparedFace
-    photos: Sequence[PhotoComparison | RequestError]
-    seconds: float
-
-
-async def verify_many(
-    detector: DetectorStage,
-    embedder: FaceStage,
-    others: Sequence[FaceStage],
-    reference: bytes,
-    photos: Sequence[bytes],
-    pick: Pick,
-) -> ReferenceComparison:
-    """Compare a face of the encoded photo `reference` with a face of each of `photos`.
-
-    With the rule ``all``, the reference's prominent face is compared with the most similar face of each photo.
-
-    Args:
-        others: other stages to run on the faces.
-
-    Raises:
-        RequestError: the reference cannot be compared, or a stage is not available.
-        ValueError: a model's output is not finite.
-    """
-    networks, refused = [embedder, *others], dict[int, RequestError]()
-    one = replace(pick, rule="prominent") if pick.rule == "all" else pick
-    check = naming(["reference"], one)
-
-    def select_reference(number: int, found: Photo | RequestError) -> Sequence[int]:
-        return every_face(number, check(number, found))
-
-    def select(number: int, found: Photo | RequestError) -> Sequence[int]:
-        try:
-            return every_face(number, _usable(found, pick))
-        except RequestError as error:
-            refused[number] = error
-            return ()
-
-    # First, so that no other photo is examined if it cannot be compared.
-    known = await faces(detector, [reference], one, networks, select=select_reference, keep_crops_of=embedder)
-    examined = await faces(detector, photos, pick, networks, select=select, keep_crops_of=embedder)
-    [first] = (photo for photo in known.photos if isinstance(photo, ExaminedPhoto))
-    [embedding] = first.readings[embedder.role]
-
-    def compared(number: int, photo: ExaminedPhoto | RequestError) -> PhotoComparison | RequestError:
-        if isinstance(photo, RequestError) or number in refused:
-            return refused[number]
-        found = photo.readings[embedder.role]
-        face = int((found @ embedding).argmax())
-        return PhotoComparison(_compared(photo, face), distances(embedding, found[face]))
-
-    results = [compared(number, photo) for number, photo in enumerate(examined.photos)]
-    return ReferenceComparison(_compared(first, 0), results, known.seconds + examined.seconds)
-
-
-def _usable(found: Photo | RequestError, pick: Pick) -> Photo:
+def usable_photo(found: Photo | RequestError, pick: Pick) -> Photo:
     """Return a photo that was decoded and has a face that counts; raises `RequestError` for any other."""
     if isinstance(found, RequestError):
         raise found
     the_face(found, pick)
     return found
-
-
-def _compared(examined: ExaminedPhoto, face: int) -> ComparedFace:
-    one = slice(face, face + 1)
-    assert examined.crops is not None
-    readings = {role: reading[one] for role, reading in examined.readings.items()}
-    return ComparedFace(examined.photo, face, readings, examined.crops[one])
 
 
 def _most_similar(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[int, int]:

@@ -18,7 +18,8 @@ from api.v1.options import VerifyManyOptions, pick_of
 from api.v1.photos import PhotoFile, comparison_of
 from api.v1.schemas import FacesFound, Models, ReasonAnswer, ThresholdAnswer, Timings
 from graphs.thresholds import ComparisonMetric, threshold_of
-from graphs.verify import ComparedFace, PhotoComparison, verify_many
+from graphs.verify import ComparedFace
+from graphs.verify_many import PhotoComparison, verify_many
 from project.request_error import RequestError
 from telemetry.request_record import count_match
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from graphs.verify import PhotoComparison, Verification, naming, verify, verify_many
+from graphs.verify import Verification, naming, verify
+from graphs.verify_many import PhotoComparison, verify_many
 from imaging.pick import Pick
 from project.request_error import RequestError
 from tests.fakes import EMBEDDER_CROP, People, crops_of

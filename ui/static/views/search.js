@@ -73,12 +73,12 @@ function shown({ faces, faces_found: total, models: names }, threshold, least) {
 }
 
 /** Whether a face was not searched for because it looks like a spoof and liveness is required. */
-const barred = ({ liveness }) => liveness?.live === false && fields.liveness.value === "require";
+const barred = (face) => face.no_match === "not_live";
 
 function card(face, name, threshold, least) {
   const { candidates, crop, liveness, margin } = face;
   const spoof = liveness?.live === false;
-  const nobody = barred({ liveness })
+  const nobody = barred(face)
     ? "The face looks like a spoof and liveness is required, so it was not searched for."
     : "The collection is empty.";
   return element(

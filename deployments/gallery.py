@@ -29,7 +29,7 @@ CHECK_PERIOD_S = 10.0
 MEASURE_PERIOD_S = 15
 """Time between measurements of the gallery's size, in seconds."""
 LANCEDB_LOG = "warn,lance::index::vector::builder=error"
-"""What LanceDB logs: no warnings of merged indexes. There are hundreds after a partition was split, for no reason."""
+"""LanceDB's log levels. Merging an index after a partition was split logs hundreds of harmless warnings."""
 MANY_COMMITS = 64
 """Number of commits to a collection that triggers an early optimisation."""
 

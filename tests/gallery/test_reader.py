@@ -19,7 +19,6 @@ from gallery.location import Location
 from gallery.mirror import Mirror
 from gallery.reader import Reader
 from gallery.records import EmbeddingKind, NewFace
-from gallery.size import Size, SizeCounter
 from gallery.writer import Writer
 from tests.fakes import serve_log
 from tests.gallery.sample_gallery import (
@@ -55,23 +54,6 @@ async def unindexed(location: Location) -> int:
     statistics = await (await table_of(location)).index_stats("vector_idx")
     assert statistics is not None
     return int(statistics.num_unindexed_rows)
-
-
-@pytest.mark.usefixtures("early_indexes")
-@pytest.mark.parametrize("others", [3, 60])
-async def test_the_most_similar_face_of_one_subject(reader: Reader, writer: Writer, others: int) -> None:
-    [first, second, *_] = vectors(2, seed=1)
-    own = [face("own", first, "1"), face("own", second, "2")]
-    await enrol(writer, *own, *people(others))
-    await writer.optimise()
-    # It is not in the index yet.
-    own.append(face("own", near(first, 3), "3"))
-    await enrol(writer, own[2])
-    _, hits = await reader.closest_faces(NAME, KIND.contract, "own", [second, own[2].embedding, people(1)[0].embedding])
-    assert [hit.face_id for hit in hits[:2]] == [own[1].id, own[2].id]
-    for hit, probe in zip(hits, (second, own[2].embedding, people(1)[0].embedding), strict=True):
-        assert hit.cosine == pytest.approx(brute_force(own, probe, 1)[0][1], abs=1e-6)
-    assert await refusal(reader.closest_faces(NAME, KIND.contract, "nobody", [first])) == "SUBJECT_NOT_FOUND"
 
 
 @pytest.mark.parametrize("exact_mb", [EXACT, INDEXED])
@@ -224,22 +206,6 @@ async def test_a_gallery_that_replaced_another_is_read(location: Location, reade
         # The old record stands for the collection that has its name now.
         assert await reader.count(before) == 2
         assert await reader.unreadable() == []
-
-
-async def test_sizes_are_summed_by_model(location: Location) -> None:
-    async with writing(location, collection=None) as writer:
-        for name, kind in [("guests", KIND), ("old", EmbeddingKind("facenet", "facenet", "c2", SIZE)), ("staff", KIND)]:
-            await writer.create(name, kind, None)
-        await enrol(writer, face("ada"), face("ada", source="another"), face("bob"), name="staff")
-        await enrol(writer, face("ada"), name="guests")
-        reader = Reader(location, 0)
-        counter = SizeCounter(reader)
-        assert await counter.measure() == {KIND.model: Size(2, 4, 3), "facenet": Size(1, 0, 0)}
-        await writer.drop("old")
-        await writer.delete_subjects("staff", ["ada"])
-        assert await counter.measure() == {KIND.model: Size(2, 2, 2), "facenet": Size(0, 0, 0)}
-        shutil.rmtree(table_folder(location, (await reader.collection("guests")).table))
-        assert await counter.measure() == {KIND.model: Size(1, 1, 1), "facenet": Size(0, 0, 0)}
 
 
 Damage = Callable[[Path], None]

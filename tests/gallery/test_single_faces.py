@@ -9,7 +9,19 @@ from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import FacePlace, Reassignment
 from gallery.writer import Writer
-from tests.gallery.sample_gallery import KIND, NAME, enrol, face, listed, near, people, table_of, vectors
+from tests.gallery.sample_gallery import (
+    KIND,
+    NAME,
+    brute_force,
+    enrol,
+    face,
+    listed,
+    near,
+    people,
+    refusal,
+    table_of,
+    vectors,
+)
 
 
 async def test_faces_are_paged_in_the_order_of_their_ids(writer: Writer, reader: Reader) -> None:
@@ -61,6 +73,23 @@ async def test_a_search_for_faces_finds_several_of_a_subject(exact_mb: int, writ
     _, near_hits = await Reader(location, exact_mb).find_faces(NAME, KIND.contract, probe, 6, cosines[best[2]] - 1e-4)
     assert [hit.face.face_id for hit in near_hits] == best[:3]
     assert (await Reader(location, exact_mb).find_faces(NAME, KIND.contract, probe, 6, 1))[1] == []
+
+
+@pytest.mark.usefixtures("early_indexes")
+@pytest.mark.parametrize("others", [3, 60])
+async def test_the_most_similar_face_of_one_subject(reader: Reader, writer: Writer, others: int) -> None:
+    [first, second, *_] = vectors(2, seed=1)
+    own = [face("own", first, "1"), face("own", second, "2")]
+    await enrol(writer, *own, *people(others))
+    await writer.optimise()
+    # It is not in the index yet.
+    own.append(face("own", near(first, 3), "3"))
+    await enrol(writer, own[2])
+    _, hits = await reader.closest_faces(NAME, KIND.contract, "own", [second, own[2].embedding, people(1)[0].embedding])
+    assert [hit.face_id for hit in hits[:2]] == [own[1].id, own[2].id]
+    for hit, probe in zip(hits, (second, own[2].embedding, people(1)[0].embedding), strict=True):
+        assert hit.cosine == pytest.approx(brute_force(own, probe, 1)[0][1], abs=1e-6)
+    assert await refusal(reader.closest_faces(NAME, KIND.contract, "nobody", [first])) == "SUBJECT_NOT_FOUND"
 
 
 async def test_faces_are_deleted_together(writer: Writer, location: Location) -> None:

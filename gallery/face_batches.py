@@ -37,7 +37,7 @@ _MAX_NUMBERS = 2**23
 def rows_per_commit(size: int) -> int:
     """Return how many faces with embeddings of length `size` are sent to the writer and committed at a time.
 
-    A message to the writer has at most 64 MiB, and up to 3 kB of text per face.
+    Their embeddings take at most 32 MiB.
     """
     return max(1, min(_MAX_ROWS, _MAX_NUMBERS // size))
 

@@ -18,6 +18,8 @@ COLLECTION_KEY = b"facegraph.collection"
 """Key of the collection's description in the metadata of an export."""
 MAX_MESSAGE = 64 * 2**20
 """Maximum size of a batch of an Arrow stream, in bytes."""
+MAX_COMMIT = 48 * 2**20
+"""Maximum size of the faces of one commit, in bytes. They are sent to the writer in one message of at most 64 MiB."""
 
 
 class Readable(Protocol):
@@ -106,6 +108,7 @@ def checked_batches(
 
 
 def _cut(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield batches of as many rows, or fewer if they would exceed `MAX_COMMIT`."""
     held, count = list[pa.RecordBatch](), 0
     for batch in batches:
         start = 0
@@ -113,10 +116,18 @@ def _cut(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatc
             part = batch.slice(start, rows - count)
             held, count, start = [*held, part], count + len(part), start + len(part)
             if count == rows:
-                yield pa.concat_batches(held)
+                yield from _halved(pa.concat_batches(held))
                 held, count = [], 0
     if held:
-        yield pa.concat_batches(held)
+        yield from _halved(pa.concat_batches(held))
+
+
+def _halved(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    if batch.nbytes <= MAX_COMMIT or len(batch) == 1:
+        yield batch
+    else:
+        for half in (batch.slice(0, len(batch) // 2), batch.slice(len(batch) // 2)):
+            yield from _halved(half)
 
 
 class _BoundedReads:

@@ -46,6 +46,13 @@ def test_a_stream_is_cut_into_commits(monkeypatch: pytest.MonkeyPatch, data: byt
     assert read(data, reader) == [(len(part), part) for part in parts]
 
 
+def test_faces_that_do_not_fit_into_a_message_are_cut_into_more_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(face_streams, "MAX_COMMIT", table().nbytes // 3)
+    cut = read(arrow(table(), rows=ROWS))
+    assert [rows for rows, _ in cut] == [12, 13, 12, 13]
+    assert [subject for _, subjects in cut for subject in subjects] == table()["subject"].to_pylist()
+
+
 def test_data_that_is_cut_off_or_something_else_is_refused() -> None:
     stream, file = arrow(table()), parquet(table())
     for data, reader in (

@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import uuid4
 
+import pyarrow as pa
+
 from load_tests.users.service_user import CHANCE, ServiceUser, does, photos_in, sends
 
 NAMED = "/v1/collections/[name]"
@@ -84,6 +86,17 @@ class GalleryUser(ServiceUser):
             rows = [{"subject": f"copy-{number}", "values": each} for number, each in enumerate(values)]
             body = {"contract": found["contract"], "embeddings": rows, "replace": True}
             self._ask("POST", "/embeddings", expected=(201,), json=body)
+
+    @does(1, "enrol")
+    def import_embeddings(self) -> None:
+        if found := self._own_embedding():
+            vectors = pa.array([found["values"]], pa.list_(pa.float32(), len(found["values"])))
+            rows, stream = pa.record_batch({"subject": ["imported"], "vector": vectors}), pa.BufferOutputStream()
+            with pa.ipc.new_stream(stream, rows.schema) as writer:
+                writer.write_batch(rows)
+            sent = {"data": stream.getvalue().to_pybytes(), "params": {"contract": found["contract"]}}
+            headers = {"Content-Type": "application/vnd.apache.arrow.stream"}
+            self._ask("POST", "/import", expected=(200, 201), headers=headers, **sent)
 
     @does(2, "manage")
     def describe(self) -> None:

@@ -18,6 +18,7 @@ from deployments.readiness import first_looks
 from deployments.stage import Caller, StageCaller
 from deployments.status import Controller, ServeStatus
 from deployments.workers import Workers
+from gallery.records import ReaderReport
 from models.catalogue import card
 from project.request_error import RequestError
 from telemetry.call_window import CallWindow
@@ -63,7 +64,7 @@ async def test_a_fresh_ingress_is_ready_once_every_stage_has_answered(monkeypatc
         "mtcnn": BoundStage(card("mtcnn"), named("detector-mtcnn", waits=True)),
         "crmnet": BoundStage(card("minifasnet"), named("liveness-crmnet")),
     }
-    gallery = named("gallery-writer"), named("gallery-reader", ["staff"], waits=True)
+    gallery = named("gallery-writer"), named("gallery-reader", ReaderReport(unreadable=["staff"]), waits=True)
     access = AccessArgs(require_keys=False, audit_log="")
     monkeypatch.setattr(ingress, "first_looks", lambda watched: first_looks(watched, 0.1))
     monkeypatch.setattr(ingress, "_controller", lambda: SimpleNamespace(replicas=None, decisions=None))

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from starlette._utils import get_route_path
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -10,12 +11,15 @@ from api.errors import Refuse
 from api.limits import is_import
 from project.request_error import RequestError
 
+UNTIMED = "/v1/gallery/clean"
+"""Takes as long as the gallery is large."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """ASGI middleware that cancels requests after a timeout. Reading the body counts towards it.
 
-    An import has no timeout as a whole; its route applies the timeout to each batch.
+    A clean-up has no timeout, and an import none as a whole: its route applies the timeout to each batch.
 
     Ray Serve then also cancels the request's calls to stages; queued calls are never started. Only a gallery write that
     has already started runs to completion.
@@ -31,7 +35,7 @@ class Deadline:
     refuse: Refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if is_import(scope):
+        if is_import(scope) or get_route_path(scope) == UNTIMED:
             return await self.app(scope, receive, send)
         answered = False
 

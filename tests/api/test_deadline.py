@@ -32,6 +32,16 @@ async def test_a_request_that_takes_too_long_is_cancelled() -> None:
     assert cancelled == [True]
 
 
+async def test_a_clean_up_and_an_import_may_take_long() -> None:
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(0.05)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    for path in ("/v1/gallery/clean", "/v1/collections/staff/import"):
+        [start] = await ask(Deadline(slow, 0.01, refuse), path=path)
+        assert start["status"] == 200
+
+
 async def test_another_timeout_is_a_fault_like_any_other() -> None:
     async def failing(scope: Scope, receive: Receive, send: Send) -> None:
         raise TimeoutError("inside")

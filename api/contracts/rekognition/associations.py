@@ -103,13 +103,16 @@ def _unlike(
     scale: SimilarityScale,
 ) -> list[str]:
     """Return the faces of `wanted` that resemble neither the user's `own` faces nor earlier accepted ones."""
-    accepted, unlike = [embeddings[face_id] for face_id in own if face_id in embeddings], list[str]()
+    if not embeddings:
+        return list(wanted)
+    rows, vectors = {face_id: row for row, face_id in enumerate(embeddings)}, np.stack(list(embeddings.values()))
+    accepted, unlike = [rows[face_id] for face_id in own if face_id in rows], list[str]()
     for face_id in wanted:
-        probe = embeddings.get(face_id)
-        if probe is None or (accepted and scale.percent(float(max(np.stack(accepted) @ probe))) < threshold):
+        row = rows.get(face_id)
+        if row is None or (accepted and scale.percent(float((vectors @ vectors[row])[accepted].max())) < threshold):
             unlike.append(face_id)
         else:
-            accepted.append(probe)
+            accepted.append(row)
     return unlike
 
 

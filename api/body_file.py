@@ -8,7 +8,7 @@ class BodyFile:
     """Reads a body while it arrives, in another thread than the event loop's.
 
     Args:
-        chunks: the body, of which no more is awaited than is read.
+        chunks: the body. Each chunk is awaited only when it is read.
         loop: the running event loop.
     """
 

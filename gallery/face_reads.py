@@ -1,6 +1,8 @@
-"""The operations of the reader on single faces, and on subjects without faces."""
+"""The operations of the reader on single faces, and on subjects with and without faces."""
 
+import asyncio
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -8,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery import single_faces
-from gallery.empty_subjects import empty_subjects
 from gallery.errors import subject_not_found
 from gallery.face_table import FaceTable
 from gallery.records import Collection, FaceHit, Hit, StoredFace, subject_key
-from gallery.snapshot import Snapshot
-from gallery.tables import one_of, rows, vectors_of
+from gallery.roster import Roster
+from gallery.tables import one_of, vectors_of
 from gallery.unit_vectors import clipped, normalised
 
 Answer = TypeVar("Answer")
@@ -102,19 +103,46 @@ class FaceReads(ABC):
 
         return await self._read(collection, ask)
 
-    async def empty_subjects(self, collection: Collection) -> list[str]:
-        """Return the subjects without faces, in any order."""
-        connection = (await self._latest()).connection
+    async def subject_ids(self, name: str, after: str, limit: int, skipped: tuple[str, str]) -> dict[str, bool]:
+        """Return the ids of subjects with or without faces, in the order of code points, and whether each has faces.
 
-        async def ask(faces: FaceTable) -> list[str]:
-            listed = {subject_key(subject): subject for subject in await empty_subjects(connection, collection.table)}
-            if not listed:
-                return []
-            found = await rows(await faces.latest(), one_of("subject_key", list(listed)), ["subject_key"])
-            present = {row["subject_key"] for row in found}
-            return [subject for key, subject in listed.items() if key not in present]
+        Args:
+            name: name of the collection.
+            after: only greater ids are returned.
+            limit: maximum number of subjects.
+            skipped: first and last id of subjects with faces that are left out.
 
-        return await self._read(collection, ask)
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
+        """
+
+        async def ask(faces: FaceTable) -> dict[str, bool]:
+            roster, empty = await faces.empty.beside(lambda: self._roster(faces))
+            full = await asyncio.to_thread(roster.ids, after, limit, skipped)
+            place = bisect_right(empty, after)
+            # A listed subject may have faces. If it is none of the first `limit` with faces, it is none of the result.
+            found = dict.fromkeys(empty[place : place + limit], False) | dict.fromkeys(full, True)
+            return dict(sorted(found.items())[:limit])
+
+        return await self._read(await self.collection(name), ask)
+
+    async def totals(self, name: str, skipped: tuple[str, str]) -> tuple[Collection, int, int]:
+        """Return a collection, and the numbers of its faces, and of its subjects with or without faces.
+
+        Args:
+            name, skipped: as in `subject_ids`.
+
+        Raises:
+            RequestError: as `subject_ids`.
+        """
+        collection = await self.collection(name)
+
+        async def ask(faces: FaceTable) -> tuple[int, int]:
+            roster, empty = await faces.empty.beside(lambda: self._roster(faces))
+            subjects = roster.subjects - roster.subjects_between(*skipped)
+            return roster.faces, subjects + await asyncio.to_thread(roster.missing, empty)
+
+        return collection, *await self._read(collection, ask)
 
     async def embeddings(self, collection: Collection, face_ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Return the embeddings of the faces with these ids that the collection contains: float32 (size) of length 1.
@@ -142,4 +170,7 @@ class FaceReads(ABC):
     async def _read(self, collection: Collection, ask: Callable[[FaceTable], Awaitable[Answer]]) -> Answer: ...
 
     @abstractmethod
-    async def _latest(self, failed: FaceTable | None = None) -> Snapshot: ...
+    async def collection(self, name: str) -> Collection: ...
+
+    @abstractmethod
+    async def _roster(self, faces: FaceTable) -> Roster: ...

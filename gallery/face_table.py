@@ -6,6 +6,7 @@ from pathlib import Path
 from lancedb import AsyncConnection, AsyncTable
 
 from gallery.index_search import IndexSearch
+from gallery.live_empty_subjects import LiveEmptySubjects
 from gallery.live_roster import LiveRoster
 from gallery.mirror import Mirror
 from gallery.mirror_files import face_bytes
@@ -22,7 +23,8 @@ class FaceTable:
         size: length of an embedding.
 
     Attributes:
-        roster: the subjects in memory.
+        roster: the subjects with faces, in memory.
+        empty: the subjects without faces, in memory.
         mirror: a copy of the embeddings on this node; None before the first exact search, and if it needs too much
             memory.
         queue: probes waiting for an exact search.
@@ -33,6 +35,7 @@ class FaceTable:
 
     def __init__(self, connection: AsyncConnection, table: str, size: int) -> None:
         self.roster = LiveRoster(connection, table)
+        self.empty = LiveEmptySubjects(connection, table)
         self.mirror: Mirror | None = None
         self.queue = ProbeQueue()
         self.index = IndexSearch()

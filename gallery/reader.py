@@ -121,13 +121,11 @@ class Reader(FaceReads):
 
         return await self._read(collection, ask)
 
-    async def count(self, collection: Collection, prefix: str = "") -> int:
-        """Return the number of faces in `collection`, of the subjects whose ids begin with `prefix`."""
+    async def count(self, collection: Collection) -> int:
+        """Return the number of faces in `collection`."""
 
         async def ask(faces: FaceTable) -> int:
-            if not prefix:
-                return await (await faces.latest()).count_rows()
-            return (await self._roster(faces)).faces_with(prefix)
+            return await (await faces.latest()).count_rows()
 
         return await self._read(collection, ask)
 
@@ -143,8 +141,11 @@ class Reader(FaceReads):
 
         return await self._read(collection, ask)
 
-    async def faces(self, collection: Collection, subject: str) -> list[StoredFace]:
+    async def faces(self, collection: Collection, subject: str, or_empty: bool = False) -> list[StoredFace]:
         """Return the faces of `subject` in the order of their enrolment.
+
+        Args:
+            or_empty: return no faces for a subject that exists without faces.
 
         Raises:
             RequestError: ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
@@ -152,12 +153,16 @@ class Reader(FaceReads):
         where = one_of("subject_key", [subject_key(subject)])
 
         async def ask(faces: FaceTable) -> pa.Table:
-            query = (await faces.latest()).query().where(where)
-            return await query.select(["id", "subject", "label", "created"]).to_arrow()
+            async def read() -> pa.Table:
+                query = (await faces.latest()).query().where(where)
+                return await query.select(["id", "subject", "label", "created"]).to_arrow()
+
+            found, empty = await faces.empty.beside(read) if or_empty else (await read(), ())
+            if not found.num_rows and subject not in empty:
+                raise subject_not_found()
+            return found
 
         found = (await self._read(collection, ask)).sort_by("created")
-        if not found.num_rows:
-            raise subject_not_found()
         return [StoredFace(*row) for row in zip(*(column.to_pylist() for column in found.columns), strict=True)]
 
     async def enrolment_statuses(

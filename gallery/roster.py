@@ -1,6 +1,5 @@
 """The subjects of a collection in memory: sorted, with the number and the times of their faces."""
 
-import sys
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gallery.records import MAX_SUBJECT, Subject
+from gallery.records import Subject
 from gallery.tables import TIME
 
 BLOCK = 1024
@@ -67,24 +66,36 @@ class Roster:
             limit: maximum number of subjects; None for all.
         """
         found: list[Subject] = []
-        for block in self.blocks[self._place(after) :]:
-            if limit is not None and len(found) >= limit:
-                break
-            rest = block.rows.filter(pc.greater(block.rows["subject"], after))
-            ids, faces, *times = rest.slice(0, limit and limit - len(found)).columns
+        for rows in self._following(after, limit):
+            ids, faces, *times = rows.columns
             # Many times faster than Arrow's own conversion, which looks up the time zone of each value.
             first, last = ([each.replace(tzinfo=UTC) for each in column.to_numpy().tolist()] for column in times)
             found += map(Subject, ids.to_pylist(), faces.to_pylist(), first, last)
         return found
 
-    def faces_with(self, prefix: str) -> int:
-        """Return the number of faces of the subjects whose ids begin with `prefix`."""
-        start, end = self._place(prefix), self._place(prefix + chr(sys.maxunicode) * MAX_SUBJECT)
-        count = sum(block.faces for block in self.blocks[start + 1 : end])
+    def ids(self, after: str, limit: int, skipped: tuple[str, str]) -> list[str]:
+        """Return the ids greater than `after`, except those from the first to the last of `skipped`.
+
+        Args:
+            limit: maximum number of ids.
+        """
+        first, last = skipped
+        found = [each for each in self._ids(after, limit) if each < first]
+        return found + self._ids(max(after, last), limit - len(found))
+
+    def subjects_between(self, first: str, last: str) -> int:
+        """Return the number of subjects with ids from `first` to `last`, including both."""
+        start, end = self._place(first), self._place(last)
+        count: int = sum(block.rows.num_rows for block in self.blocks[start + 1 : end])
         for place in {start, end} if self.blocks else ():
-            rows = self.blocks[place].rows
-            count += pc.sum(rows["faces"].filter(pc.starts_with(rows["subject"], prefix)), min_count=0).as_py()
+            ids = self.blocks[place].rows["subject"]
+            count += pc.sum(pc.and_(pc.greater_equal(ids, first), pc.less_equal(ids, last)), min_count=0).as_py()
         return count
+
+    def missing(self, subjects: Sequence[str]) -> int:
+        """Return the number of `subjects` that are not in the roster."""
+        known: int = self.known(pa.table({"subject": pa.array(subjects, pa.string())})).num_rows
+        return len(subjects) - known
 
     def known(self, subjects: pa.Table) -> pa.Table:
         """Return the rows of `subjects` whose ``subject`` is in the roster."""
@@ -111,6 +122,18 @@ class Roster:
                 rows = pa.concat_tables([kept, rows])
             blocks[place : place + 1] = _blocks(rows)
         return Roster(blocks)
+
+    def _following(self, after: str, limit: int | None) -> Iterator[pa.Table]:
+        """Yield the rows of the subjects with ids greater than `after`, by block: at most `limit`, or all."""
+        for block in self.blocks[self._place(after) :]:
+            if limit == 0:
+                return
+            rows = block.rows.filter(pc.greater(block.rows["subject"], after)).slice(0, limit)
+            yield rows
+            limit = limit and limit - rows.num_rows
+
+    def _ids(self, after: str, limit: int) -> list[str]:
+        return [each for rows in self._following(after, limit) for each in rows["subject"].to_pylist()]
 
     def _place(self, subject: str) -> int:
         """Return the index of the block that contains `subject` or would contain it."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gallery.backup import backup
+from gallery.live_empty_subjects import LiveEmptySubjects
 from gallery.location import Location
 from gallery.reader import Reader
 from gallery.records import Reassignment
@@ -16,6 +17,7 @@ from tests.gallery.sample_gallery import (
     listed,
     people,
     refusal,
+    table_of,
     vectors,
     versions,
     writing,
@@ -28,8 +30,8 @@ async def give(writer: Writer, ids: Sequence[str], present: str, new: str, keep:
 
 
 async def empty(location: Location) -> list[str]:
-    reader = Reader(location, 8)
-    return sorted(await reader.empty_subjects(await reader.collection(NAME)))
+    listed = await Reader(location, 8).subject_ids(NAME, "", 100, ("", ""))
+    return [subject for subject, has_faces in listed.items() if not has_faces]
 
 
 async def test_faces_get_another_subject_in_one_commit_and_are_found_under_it(
@@ -90,6 +92,38 @@ async def test_a_subject_is_created_without_faces_once(writer: Writer, location:
     assert await empty(location) == ["anna"]
     await enrol(writer, face("anna"))
     assert await empty(location) == []
+
+
+async def test_subjects_with_and_without_faces_are_listed_in_pages_and_counted(writer: Writer, reader: Reader) -> None:
+    skipped = ("face:0", "face:9")
+    assert await reader.subject_ids(NAME, "", 9, skipped) == {}
+    for subject in ("bob", "dora", "eve"):
+        await writer.create_subject(NAME, subject, "request")
+    await enrol(writer, *(face(subject) for subject in ("anna", "dora", "face:0", "face:5", "face:9", "gina")))
+    first = await reader.subject_ids(NAME, "", 3, skipped)
+    assert list(first.items()) == [("anna", True), ("bob", False), ("dora", True)]
+    assert await reader.subject_ids(NAME, "dora", 3, skipped) == {"eve": False, "gina": True}
+    assert (await reader.totals(NAME, skipped))[1:] == (6, 5)
+    await writer.delete_empty_subjects(NAME, ["eve"])
+    assert (await reader.totals(NAME, skipped))[2] == 4
+
+
+async def test_a_subject_that_gets_its_first_face_while_it_is_read_is_not_missed(
+    writer: Writer, location: Location
+) -> None:
+    [made] = people(1)
+    await enrol(writer, made)
+    await writer.create_subject(NAME, "anna", "request")
+    table = await table_of(location)
+    empty = LiveEmptySubjects(await location.connect(), table.name)
+
+    async def read() -> list[str]:
+        await table.checkout_latest()
+        found = (await table.query().to_arrow())["subject"].to_pylist()
+        await give(writer, [made.id], made.subject, "anna")
+        return list(found)
+
+    assert await empty.beside(read) == (["anna"], [])
 
 
 async def test_deleted_renamed_and_merged_subjects_are_not_left_without_faces(

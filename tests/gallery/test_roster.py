@@ -25,10 +25,11 @@ IDS = st.text(st.sampled_from("ab") | st.characters(codec="utf-8"), min_size=1, 
 CHANGES = st.lists(st.dictionaries(IDS, st.integers(0, 3), max_size=20), max_size=5)
 
 
-@given(changes=CHANGES, after=st.just("") | IDS, limit=st.integers(1, 9))
+@given(changes=CHANGES, after=st.just("") | IDS, limit=st.integers(1, 9), skipped=st.tuples(IDS, IDS).map(sorted))
 def test_any_changes_leave_the_subjects_sorted_and_counted(
-    changes: list[dict[str, int]], after: str, limit: int
+    changes: list[dict[str, int]], after: str, limit: int, skipped: list[str]
 ) -> None:
+    first, last = skipped
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(gallery.roster, "BLOCK", 3)
         roster, wanted = Roster(), dict[str, int]()
@@ -43,7 +44,10 @@ def test_any_changes_leave_the_subjects_sorted_and_counted(
     rest = [Subject(each, wanted[each], NOW, NOW) for each in sorted(wanted) if each > after]
     assert roster.page(after, limit) == rest[:limit]
     assert roster.page(after, None) == rest
-    assert roster.faces_with(after) == sum(count for each, count in wanted.items() if each.startswith(after))
+    between = [each for each in wanted if first <= each <= last]
+    assert roster.subjects_between(first, last) == len(between)
+    kept = [each for each in sorted(wanted) if each > after and each not in between]
+    assert roster.ids(after, limit, (first, last)) == kept[:limit]
 
 
 FACES = [face("ada", source="first"), face("ada", source="second"), *people(3)]

@@ -100,12 +100,6 @@ async def test_faces_are_deleted_together(writer: Writer, location: Location) ->
     assert [each.face_id for each in (await listed(location))["anna"]] == [made[2].id]
 
 
-async def test_faces_are_counted_by_the_beginning_of_the_subject(writer: Writer, reader: Reader) -> None:
-    await enrol(writer, face("face:1"), face("face:2"), face("a face:"), face("face"))
-    collection = await reader.collection(NAME)
-    assert [await reader.count(collection, prefix) for prefix in ("face:", "face", "")] == [2, 3, 4]
-
-
 async def test_the_place_of_a_face_is_kept_when_it_is_moved(writer: Writer, reader: Reader) -> None:
     place = FacePlace("0" * 31 + "1", (0.125, 0.25, 0.5, 0.75), 0.9375)
     placed, other = replace(face("anna"), place=place), face("bob")

@@ -1,11 +1,10 @@
 """CreateCollection, ListCollections, DescribeCollection and DeleteCollection."""
 
-import asyncio
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from api.contracts.rekognition.identities import LONE_PREFIX, model_version
+from api.contracts.rekognition.identities import LONE_IDS, model_version
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.paging import last_item, page_token
 from api.contracts.rekognition.requests import AwsModel, CollectionId
@@ -62,15 +61,11 @@ async def list_collections(call: AwsCall, request: ListCollectionsRequest) -> di
 
 async def describe_collection(call: AwsCall, request: CollectionRequest) -> dict[str, Any]:
     """Describe a collection, and count its faces and users."""
-    gallery = call.service.stages.gallery
-    found = await gallery.collection(request.collection_id)
-    counted, lone, empty = await asyncio.gather(
-        gallery.statistics(found), gallery.count(found, LONE_PREFIX), gallery.empty_subjects(found)
-    )
+    # A face without a user is a subject of its own.
+    found, faces, users = await call.service.stages.gallery.totals(request.collection_id, LONE_IDS)
     return {
-        "FaceCount": counted.faces,
-        # A face without a user is a subject of its own.
-        "UserCount": max(counted.subjects - lone, 0) + len(empty),
+        "FaceCount": faces,
+        "UserCount": users,
         "FaceModelVersion": model_version(found),
         "CollectionARN": f"arn:{_arn(found.name)}",
         "CreationTimestamp": found.created.timestamp(),

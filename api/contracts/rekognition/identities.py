@@ -11,7 +11,7 @@ from uuid import UUID
 from gallery.records import Collection, FacePlace, StoredFace, digest
 
 LONE_PREFIX = "face:"
-FIRST_LONE, LAST_LONE = f"{LONE_PREFIX}{'0' * 32}", f"{LONE_PREFIX}{'f' * 32}"
+LONE_IDS = f"{LONE_PREFIX}{'0' * 32}", f"{LONE_PREFIX}{'f' * 32}"
 """The first and the last id that the subject of a face without a user can have."""
 
 _LONE = re.compile(f"{LONE_PREFIX}[0-9a-f]{{32}}")

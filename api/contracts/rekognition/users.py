@@ -1,16 +1,16 @@
 """CreateUser, ListUsers and DeleteUser."""
 
-import asyncio
 import hashlib
 import secrets
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from api.contracts.rekognition.identities import FIRST_LONE, LAST_LONE, LONE_PREFIX, user_of
+from api.contracts.rekognition.identities import LONE_IDS, LONE_PREFIX, user_of
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.paging import last_item, page_token
 from api.contracts.rekognition.requests import AwsModel, CollectionId
+from gallery.errors import subject_not_found
 from gallery.operations import Gallery
 from gallery.records import Collection, Reassignment, StoredFace
 from project.request_error import RequestError
@@ -61,27 +61,10 @@ async def create_user(call: AwsCall, request: CreateUserRequest) -> dict[str, An
 async def list_users(call: AwsCall, request: ListUsersRequest) -> dict[str, Any]:
     """List a page of users in the order of their ids."""
     gallery, most = call.service.stages.gallery, request.max_results
-    collection, after = await gallery.collection(request.collection_id), last_item(request.next_token)
-    active, empty = await asyncio.gather(
-        _with_faces(gallery, collection, after, most + 1), gallery.empty_subjects(collection)
-    )
-    users = dict.fromkeys(active, "ACTIVE") | {subject: "CREATED" for subject in empty if subject > after}
-    page = sorted(users)[: most + 1]
-    listed = [{"UserId": user, "UserStatus": users[user]} for user in page[:most]]
-    return {"Users": listed} | ({"NextToken": page_token(page[most - 1])} if len(page) > most else {})
-
-
-async def _with_faces(gallery: Gallery, collection: Collection, after: str, limit: int) -> list[str]:
-    """Return the first `limit` users with faces whose ids follow `after`."""
-    found = list[str]()
-    while len(found) < limit:
-        # Subjects of faces without a user follow one another.
-        page = await gallery.subjects(collection, after, limit)
-        found += [subject.id for subject in page if user_of(subject.id)]
-        if len(page) < limit:
-            break
-        after = LAST_LONE if FIRST_LONE <= page[-1].id < LAST_LONE else page[-1].id
-    return found[:limit]
+    users = await gallery.subject_ids(request.collection_id, last_item(request.next_token), most + 1, LONE_IDS)
+    page = list(users)[:most]
+    listed = [{"UserId": user, "UserStatus": "ACTIVE" if users[user] else "CREATED"} for user in page]
+    return {"Users": listed} | ({"NextToken": page_token(page[-1])} if len(users) > most else {})
 
 
 async def delete_user(call: AwsCall, request: DeleteUserRequest) -> dict[str, Any]:
@@ -103,12 +86,6 @@ async def faces_of_user(gallery: Gallery, collection: Collection, user: str) -> 
     Raises:
         RequestError: ``SUBJECT_NOT_FOUND``.
     """
-    try:
-        if user_of(user):
-            return list(await gallery.faces(collection, user))
-    except RequestError as refused:
-        if refused.code != "SUBJECT_NOT_FOUND":
-            raise
-    if user not in await gallery.empty_subjects(collection):
-        raise RequestError("SUBJECT_NOT_FOUND", "The collection has no user with this id")
-    return []
+    if user_of(user) is None:
+        raise subject_not_found()
+    return await gallery.faces(collection, user, or_empty=True)

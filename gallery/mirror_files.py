@@ -5,7 +5,7 @@ in other processes that rows have moved. One process changes the files at a time
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +68,7 @@ class MirrorFiles:
     """The open files of a mirror. Methods raise `MirrorFileError`.
 
     Args:
-        files: descriptors of the files, in the order of `NAMES`.
+        opened: opens one of the files of these `NAMES`, and returns its descriptor.
         size: length of an embedding.
         shared: whether the files are in a folder; otherwise they are in memory.
 
@@ -76,23 +76,23 @@ class MirrorFiles:
         added: number of rows added since the last publication.
     """
 
-    def __init__(self, files: Sequence[int], size: int, shared: bool) -> None:
-        state, codes, scales, records, subjects, vectors = files
+    def __init__(self, opened: Callable[[str], int], size: int, shared: bool) -> None:
         self.shared = shared
         self._size = size
-        self._state_column = MappedColumn(state, STATE)
-        self._codes = MappedColumn(codes, np.int8, size)
-        self._scales = MappedColumn(scales, np.float32)
-        self._records = MappedColumn(records, RECORD)
-        self._subjects = MappedColumn(subjects, np.uint8)
-        self._vectors = MappedColumn(vectors, np.float32, size)
+        # Each column closes its file, also if a later one cannot be opened.
+        self._state_column = MappedColumn(opened("state"), STATE)
+        self._codes = MappedColumn(opened("codes"), np.int8, size)
+        self._scales = MappedColumn(opened("scales"), np.float32)
+        self._records = MappedColumn(opened("records"), RECORD)
+        self._subjects = MappedColumn(opened("subjects"), np.uint8)
+        self._vectors = MappedColumn(opened("vectors"), np.float32, size)
         self._by_face = (self._codes, self._scales, self._records, self._vectors)
         self.added = self._added_bytes = 0
 
     @classmethod
     def in_memory(cls, size: int) -> "MirrorFiles":
         """Create empty files in memory, without names."""
-        made = cls([os.memfd_create(f"mirror-{name}") for name in NAMES], size, shared=False)
+        made = cls(lambda name: os.memfd_create(f"mirror-{name}"), size, shared=False)
         made._begin()
         return made
 
@@ -104,14 +104,14 @@ class MirrorFiles:
             MirrorFileError: the folder is not writable.
         """
         with suppress(OSError, MirrorFileError):
-            opened = cls([os.open(folder / name, os.O_RDWR) for name in NAMES], size, shared=True)
+            opened = cls(lambda name: os.open(folder / name, os.O_RDWR), size, shared=True)
             if opened._is_valid():
                 return opened
         with file_errors():
             for name in NAMES:
                 (folder / name).unlink(missing_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-            made = cls([os.open(folder / name, flags, 0o600) for name in NAMES], size, shared=True)
+            made = cls(lambda name: os.open(folder / name, flags, 0o600), size, shared=True)
         made._begin()
         return made
 

@@ -19,11 +19,13 @@ from gallery.code_scan import candidates
 from gallery.location import Location
 from gallery.mapped_column import MappedColumn, MirrorFileError
 from gallery.mirror import Mirror
+from gallery.mirror_files import MirrorFiles
 from gallery.reader import Reader
 from gallery.writer import Writer
 from tests.fakes import serve_log
 from tests.gallery.sample_gallery import (
     NAME,
+    SIZE,
     best,
     enrol,
     face,
@@ -202,6 +204,17 @@ async def test_files_that_a_crash_may_have_damaged_are_written_again(
     await again.refresh()
     await mirror.refresh()
     assert subjects(again) == subjects(mirror) == {"subject-0", "subject-1"}
+
+
+def test_no_file_stays_open_if_another_is_missing(tmp_path: Path) -> None:
+    def opened() -> int:
+        return [path.resolve().parent for path in Path("/proc/self/fd").iterdir()].count(tmp_path)
+
+    files = MirrorFiles.at(tmp_path, SIZE)
+    before = opened()
+    (tmp_path / "vectors").unlink()
+    files = MirrorFiles.at(tmp_path, SIZE)
+    assert (len(files), opened()) == (0, before)
 
 
 async def test_a_search_that_saw_rows_move_is_repeated(

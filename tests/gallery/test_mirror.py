@@ -214,7 +214,7 @@ def test_no_file_stays_open_if_another_is_missing(tmp_path: Path) -> None:
     before = opened()
     (tmp_path / "vectors").unlink()
     files = MirrorFiles.at(tmp_path, SIZE)
-    assert (len(files), opened()) == (0, before)
+    assert (opened(), len(files)) == (before, 0)
 
 
 async def test_a_search_that_saw_rows_move_is_repeated(

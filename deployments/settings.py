@@ -117,11 +117,11 @@ class StageArgs(BaseModel):
         Args:
             gpus: whether the cluster has GPUs.
             required: whether an unusable GPU is an error.
-            simulation: times of a simulated device; None for a real one.
+            simulation: times of a simulated GPU; None for a real device.
         """
         threads = math.ceil(self.cpus)
         if simulation is not None:
-            return Device("simulated", threads, simulation=simulation)
+            return Device("cuda", threads, simulation=simulation)
         if not gpus or self.gpus == 0:
             return Device("cpu", threads)
         return Device(

@@ -19,7 +19,7 @@ def is_onnx(engine: Engine) -> TypeGuard[OnnxEngine]:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """Times of a simulated device.
+    """Times of a simulated GPU.
 
     Attributes:
         call_s: seconds per call of a network.
@@ -35,18 +35,17 @@ class Device:
     """A replica's share of the machine.
 
     Attributes:
-        kind: ``cuda`` is the first visible GPU; Ray shows each replica only its own. For ``simulated``, see
-            `models.simulated`.
+        kind: ``cuda`` is the first visible GPU; Ray shows each replica only its own.
         threads: CPU threads per inference.
         gpu_memory_bytes: limit of ONNX Runtime's GPU memory arena. None for no limit.
         required: whether an unusable GPU is an error. If not, the network runs on the CPU and a warning is logged.
         provider_options: options of ONNX Runtime's CUDA or TensorRT provider. They take precedence over those in
             `models.onnx_session`.
         io_binding: whether inputs and outputs are bound to the session for each call, instead of passed as arrays.
-        simulation: times of a simulated device; None for others.
+        simulation: times of a simulated GPU, see `models.simulated`; None for a real device.
     """
 
-    kind: Literal["cpu", "cuda", "simulated"] = "cpu"
+    kind: Literal["cpu", "cuda"] = "cpu"
     threads: int = 1
     gpu_memory_bytes: int | None = None
     required: bool = True

@@ -58,11 +58,11 @@ async def test_each_photo_is_a_part_with_its_time_and_steps(monkeypatch: pytest.
         ("cpu", None, [1, 1, 1]),
         ("cuda", None, [3]),
         ("cpu", {"largest_batch": {"cpu": 2}}, [1, 2]),
-        ("simulated", {"largest_batch": {"gpu": 1}}, [1, 1, 1]),
+        ("cuda", {"largest_batch": {"gpu": 1}}, [1, 1, 1]),
     ],
 )
 async def test_faces_run_in_batches_of_the_configured_size(
-    device: Literal["cpu", "cuda", "simulated"],
+    device: Literal["cpu", "cuda"],
     user_config: dict[str, Any] | None,
     batches: list[int],
     monkeypatch: pytest.MonkeyPatch,

@@ -85,7 +85,7 @@ def test_simulated_device_takes_shares_of_logical_gpus_and_says_so_in_the_names(
     for stage in stage_deployments(ingress):
         cpus, share, threads, _ = PLACES[stage.name]
         assert stage.ray_actor_options == {"num_cpus": cpus, "num_gpus": share}
-        assert stage.init_args[3] == Device("simulated", threads, simulation=Simulation(0.04, 0.002))
+        assert stage.init_args[3] == Device("cuda", threads, simulation=Simulation(0.04, 0.002))
     names = [stage.card.name for stage in ingress.init_kwargs["stages"].values()]
     assert names == [f"simulated-{name}" for name in MODELS]
 

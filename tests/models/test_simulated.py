@@ -20,7 +20,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return seconds
 
 
-DEVICE = Device("simulated", simulation=Simulation(0.5, 0.125))
+DEVICE = Device("cuda", simulation=Simulation(0.5, 0.125))
 
 
 def test_call_takes_a_fixed_time_plus_a_little_per_face(store: Store, slept: list[float]) -> None:

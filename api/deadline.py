@@ -3,23 +3,19 @@
 import asyncio
 from dataclasses import dataclass
 
-from starlette._utils import get_route_path
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import Refuse
-from api.limits import is_import
+from api.route_bounds import bounds_of
 from project.request_error import RequestError
-
-UNTIMED = "/v1/gallery/clean"
-"""Takes as long as the gallery is large."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """ASGI middleware that cancels requests after a timeout. Reading the body counts towards it.
 
-    A clean-up has no timeout, and an import none as a whole: its route applies the timeout to each batch.
+    `api.route_bounds` lists the routes that have none.
 
     Ray Serve then also cancels the request's calls to stages; queued calls are never started. Only a gallery write that
     has already started runs to completion.
@@ -35,7 +31,7 @@ class Deadline:
     refuse: Refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if is_import(scope) or get_route_path(scope) == UNTIMED:
+        if not bounds_of(scope).timed:
             return await self.app(scope, receive, send)
         answered = False
 

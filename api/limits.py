@@ -1,15 +1,14 @@
 """Middleware that assigns request ids and limits the size and speed of request bodies."""
 
 import asyncio
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from starlette._utils import get_route_path
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import request_id_of
+from api.route_bounds import bounds_of
 from project.request_error import RequestError
 
 BODY_PAUSE_S = 8.0
@@ -18,7 +17,6 @@ MAX_VALUES = 1_000_000
 """Maximum number of values in a JSON body. As Python objects, empty lists take twenty times their encoded size."""
 MAX_KEYS = 20_000
 """Maximum number of keys in a JSON body, counted by colons. Each unknown key costs a validation error."""
-_IMPORT = re.compile(r"/v1/collections/[^/]+/import")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class RequestBounds:
         request_id = request_id_of(headers)
         scope.setdefault("state", {})["request_id"] = request_id
         promised, read, values, keys, whole, answered = _declared_length(headers), 0, 0, 0, False, False
-        imports = is_import(scope)
+        imports = bounds_of(scope).imports
         limit = self.max_import if imports else self.max_body
         is_json = not imports and not headers.get("content-type", "").lower().startswith("multipart/")
 
@@ -86,11 +84,6 @@ class RequestBounds:
             # Starlette re-raises an exception after the error response was sent and logged.
             if not answered:
                 raise
-
-
-def is_import(scope: Scope) -> bool:
-    """Whether a request imports faces. It may have a large body and take long, because it is committed in parts."""
-    return scope["method"] == "POST" and _IMPORT.fullmatch(get_route_path(scope)) is not None
 
 
 def _too_large(limit: int) -> RequestError:

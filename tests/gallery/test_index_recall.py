@@ -1,10 +1,13 @@
 """Measuring recall, and what a reader reports of its indexes."""
 
-from unittest.mock import AsyncMock
+from dataclasses import replace
+from unittest.mock import AsyncMock, Mock
 
+import lancedb
 import numpy as np
 import pytest
 from lancedb import AsyncTable
+from lancedb.query import AsyncVectorQuery
 
 import gallery.maintainer
 from gallery import index_recall
@@ -43,6 +46,28 @@ async def test_searches_take_more_effort_until_recall_suffices(
     search = Scripted()
     assert await measure_recall(search, await table_of(location), SIZE, np.random.default_rng(0)) == recall
     assert search.effort == effort
+
+
+@pytest.mark.parametrize("option", ["nprobes", "refine_factor"])
+async def test_effort_multiplies_the_partitions_and_candidates_of_a_search(
+    location: Location, writer: Writer, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    asked = Mock(side_effect=getattr(AsyncVectorQuery, option))
+    monkeypatch.setattr(AsyncVectorQuery, option, lambda query, number: asked(query, number))
+    search, table = IndexSearch(), await table_of(location)
+    for search.effort in (1, 4):
+        await search.best(table, vectors(1)[0], 1)
+    plain, more = (call.args[1] for call in asked.call_args_list)
+    assert more == 4 * plain
+
+
+async def test_a_connection_keeps_as_much_of_the_indexes_as_its_location_allows(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Mock(side_effect=lancedb.Session)
+    monkeypatch.setattr(lancedb, "Session", session)
+    await replace(location, index_mb=3).connect()
+    assert session.call_args.args[0] == 3 * 2**20
 
 
 async def test_indexes_are_loaded_once_and_reported_where_searches_use_them(

@@ -9,6 +9,7 @@ import pytest
 
 from deployments.gallery import LANCEDB_LOG
 from deployments.replicas import FaceNetworkReplica
+from gallery.location import Location
 from graphs import app
 from graphs.settings import AppArgs
 from imaging.decode import Limits
@@ -153,13 +154,13 @@ def test_a_gallery_in_a_folder_is_kept_on_the_head_node(build: Build, monkeypatc
 
 
 def test_a_gallery_in_an_object_store_is_kept_anywhere(build: Build) -> None:
-    asked = {"uri": "s3://bucket/gallery", "storage_options": {"region": "eu-central-1"}, "clean_s": 60}
+    asked = {"uri": "s3://bucket/gallery", "storage_options": {"region": "eu-central-1"}, "clean_s": 60, "index_mb": 3}
     writer, reader = map(deployment_of, build(gallery=asked).init_kwargs["gallery"])
     options = writer.ray_actor_options | reader.ray_actor_options
     assert "resources" not in options
     assert "py_executable" not in options["runtime_env"]
     [place, index_rows, optimise_s, clean_s] = writer.init_args
-    assert (place.uri, place.storage_options) == ("s3://bucket/gallery", {"region": "eu-central-1"})
+    assert place == Location("s3://bucket/gallery", {"region": "eu-central-1"}, index_mb=3)
     assert (index_rows, optimise_s, clean_s) == (120_000, 20, 60)
     assert reader.init_args == (place, 256, 2)
 

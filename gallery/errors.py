@@ -1,4 +1,4 @@
-"""Errors about collections and subjects."""
+"""Errors about collections, subjects and requests."""
 
 from gallery.records import Collection
 from project.request_error import RequestError
@@ -17,6 +17,11 @@ def subject_not_found() -> RequestError:
 def unreadable(name: str) -> RequestError:
     """Return the error for a collection whose files are damaged or missing. The cause is only logged."""
     return RequestError("COLLECTION_UNREADABLE", f"The files of the collection {name} cannot be read")
+
+
+def key_reused() -> RequestError:
+    """Return the error for an idempotency key that was sent with a different request before."""
+    return RequestError("IDEMPOTENCY_KEY_REUSED", "This idempotency key was already used for a different request")
 
 
 def contract_mismatch(collection: Collection) -> RequestError:

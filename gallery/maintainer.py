@@ -10,6 +10,7 @@ from gallery.locks import CollectionLocks
 from gallery.mirror import erase_from_mirror
 from gallery.registry import OpenCollection, Registry
 from gallery.removals import erase_log, merge_log
+from gallery.request_answers import drop_answers, merge_answers
 from project.request_error import RequestError
 
 Answer = TypeVar("Answer")
@@ -19,7 +20,7 @@ FEW_COMMITS = 20
 
 
 class Maintainer:
-    """Maintains one collection after another, with their tables of faces, logs and subjects without faces.
+    """Maintains one collection after another, with their tables of faces and those beside them.
 
     Args:
         registry: the open collections.
@@ -88,6 +89,8 @@ class Maintainer:
         if empty := await open_empty(self._registry.connection, opened.table.name):
             async with opened.locks.changing(removes=True):
                 await empty.optimize(cleanup_older_than=maintenance.KEPT)
+        async with opened.locks.changing(removes=True):
+            await merge_answers(self._registry.connection, opened.table.name)
 
     async def _clean(self, opened: OpenCollection) -> int:
         if opened.removals == opened.erased:
@@ -97,6 +100,7 @@ class Maintainer:
         await erase_from_mirror(self._registry.connection, opened.table.name, self._location.mirrors)
         async with opened.locks.changing(removes=True):
             await erase_log(self._registry.connection, opened.table.name)
+            await drop_answers(self._registry.connection, opened.table.name)
             if empty := await open_empty(self._registry.connection, opened.table.name):
                 await maintenance.clean(empty, CollectionLocks(), self._index_rows, self._location)
         opened.erased = removals

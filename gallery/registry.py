@@ -22,6 +22,7 @@ from gallery.object_store import store_errors
 from gallery.records import Collection, EmbeddingKind
 from gallery.recovery import damage_of
 from gallery.removals import drop_log
+from gallery.request_answers import drop_answers
 from gallery.tables import (
     REGISTRY,
     REGISTRY_SCHEMA,
@@ -267,6 +268,7 @@ class Registry:
         await self._connection.drop_table(collection.table, ignore_missing=True)
         await drop_log(self._connection, collection.table)
         await drop_empty(self._connection, collection.table)
+        await drop_answers(self._connection, collection.table)
         mirror_folder.remove(self._location.mirrors / collection.table)
         # Another writer may have created a collection of the same name.
         await self.table.delete(f"`table` = '{collection.table}'")

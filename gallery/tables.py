@@ -10,6 +10,7 @@ import pyarrow as pa
 from lancedb import AsyncTable
 from numpy.typing import NDArray
 
+from gallery.errors import key_reused
 from gallery.records import Collection, EmbeddingKind, digest, subject_key
 from gallery.unit_vectors import normalised
 from project.request_error import RequestError
@@ -173,5 +174,5 @@ async def is_repeated(table: AsyncTable, request: tuple[str, str]) -> bool:
     key, request_digest = digest(request[0]), request[1]
     found = await rows(table, one_of("request", [key]), ["request_digest"])
     if any(row["request_digest"] != request_digest for row in found):
-        raise RequestError("IDEMPOTENCY_KEY_REUSED", "This idempotency key was already used for a different request")
+        raise key_reused()
     return bool(found)

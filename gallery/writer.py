@@ -19,6 +19,7 @@ from gallery.records import Collection, EmbeddingKind, Enrolled, Metadata, NewFa
 from gallery.recovery import recover
 from gallery.registry import OpenCollection, Registry
 from gallery.removals import log_removals
+from gallery.request_answers import answer_to, store_answer
 from gallery.stored_faces import StoredFaces
 from gallery.subject_changes import SubjectChanges
 from gallery.subject_ids import refuse_blank
@@ -232,6 +233,31 @@ class Writer(SubjectChanges):
             RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
         """
         return await self._delete(name, one_of("id", face_ids) if face_ids else "false")
+
+    async def earlier_answer(self, name: str, request: tuple[str, str]) -> str | None:
+        """Return the answer that was kept for a request; None if there is none, or a clean-up has erased it.
+
+        Args:
+            request: token and digest of the request.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, or ``IDEMPOTENCY_KEY_REUSED`` for a
+                different request.
+        """
+        async with self._registry.change(name) as opened:
+            return await answer_to(self._registry.connection, opened.table.name, request)
+
+    @repeated
+    async def keep_answer(self, name: str, request: tuple[str, str], answer: str) -> None:
+        """Keep the answer to a request for `earlier_answer`, across restarts.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
+        """
+        # Counted as a removal, so that the next clean-up erases it.
+        async with self._registry.change(name, removes=True) as opened:
+            await store_answer(self._registry.connection, opened.table.name, request, answer)
+            opened.commits += 1
 
     async def optimise(self) -> None:
         """Merge the small files of collections with many commits; see `gallery.maintainer`."""

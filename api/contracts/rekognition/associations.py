@@ -10,8 +10,9 @@ from pydantic import Field
 from api.contracts.rekognition.embedders import collection_embedder
 from api.contracts.rekognition.identities import LONE_PREFIX, face_id_of, user_of, uuid_of
 from api.contracts.rekognition.operation import AwsCall
-from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, Percent
-from api.contracts.rekognition.users import RequestToken, UserId, faces_of_user
+from api.contracts.rekognition.repeated_requests import UserChangeRequest, performed_once
+from api.contracts.rekognition.requests import FaceId, Percent
+from api.contracts.rekognition.users import faces_of_user
 from gallery.records import Collection, Reassignment
 from models.similarity import SimilarityScale
 
@@ -20,25 +21,20 @@ UserFaceIds = Annotated[list[FaceId], Field(min_length=1, max_length=100)]
 FACE_NOT_FOUND, OTHER_USER, LOW_CONFIDENCE = "FACE_NOT_FOUND", "ASSOCIATED_TO_A_DIFFERENT_USER", "LOW_MATCH_CONFIDENCE"
 
 
-class AssociateFacesRequest(AwsModel):
+class AssociateFacesRequest(UserChangeRequest):
     """Faces to give to a user."""
 
-    collection_id: CollectionId
-    user_id: UserId
     face_ids: UserFaceIds
     user_match_threshold: Percent = 75
-    client_request_token: RequestToken | None = None
 
 
-class DisassociateFacesRequest(AwsModel):
+class DisassociateFacesRequest(UserChangeRequest):
     """Faces to take from a user."""
 
-    collection_id: CollectionId
-    user_id: UserId
     face_ids: UserFaceIds
-    client_request_token: RequestToken | None = None
 
 
+@performed_once
 async def associate_faces(call: AwsCall, request: AssociateFacesRequest) -> dict[str, Any]:
     """Give faces without a user to a user, in one commit. Faces that it already has are ignored, as at AWS."""
     gallery, user = call.service.stages.gallery, request.user_id
@@ -59,6 +55,7 @@ async def associate_faces(call: AwsCall, request: AssociateFacesRequest) -> dict
     }
 
 
+@performed_once
 async def disassociate_faces(call: AwsCall, request: DisassociateFacesRequest) -> dict[str, Any]:
     """Take faces from a user in one commit. They stay in the collection. Faces without a user are ignored."""
     gallery, user = call.service.stages.gallery, request.user_id

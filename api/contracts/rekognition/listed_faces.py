@@ -9,8 +9,8 @@ from api.contracts.rekognition.face_collections import MAX_PAGE, PageSize
 from api.contracts.rekognition.identities import face_id_of, model_version, stored_face, user_of, uuid_of
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.paging import invalid_token, last_item, page_token
-from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId
-from api.contracts.rekognition.users import UserId, faces_of_user
+from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, UserId
+from api.contracts.rekognition.users import faces_of_user
 from gallery.operations import Gallery
 from gallery.records import Collection, StoredFace
 

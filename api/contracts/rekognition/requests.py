@@ -13,6 +13,8 @@ from project.request_error import RequestError
 
 CollectionId = Annotated[str, Field(pattern=COLLECTION_NAME)]
 FaceId = Annotated[str, Field(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+UserId = Annotated[str, Field(min_length=1, max_length=512)]
+"""A user that may have been enrolled by another API, with any id of a subject."""
 Percent = Annotated[float, Field(ge=0, le=100)]
 QualityFilter = Literal["NONE", "AUTO", "LOW", "MEDIUM", "HIGH"]
 """Every filter but NONE is the quality gate of enrolment."""

@@ -27,6 +27,7 @@ AWS_ERRORS: Mapping[str, tuple[str, int]] = {
     "FACE_NOT_FOUND": ("ResourceNotFoundException", 400),
     "COLLECTION_EXISTS": ("ResourceAlreadyExistsException", 400),
     "SUBJECT_EXISTS": ("ConflictException", 400),
+    "IDEMPOTENCY_KEY_REUSED": ("IdempotentParameterMismatchException", 400),
     "EMBEDDING_CONTRACT_MISMATCH": ("ResourceNotReadyException", 400),
     "INVALID_PAGE": ("InvalidPaginationTokenException", 400),
     "STORAGE_FULL": ("ServiceQuotaExceededException", 400),

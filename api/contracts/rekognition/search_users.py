@@ -11,8 +11,8 @@ from api.contracts.rekognition.face_details import detail_stages, examined_detai
 from api.contracts.rekognition.identities import face_id_of, model_version, user_of
 from api.contracts.rekognition.largest_face import largest_face
 from api.contracts.rekognition.operation import AwsCall
-from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, Image, Percent, QualityFilter
-from api.contracts.rekognition.users import UserId, faces_of_user
+from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, Image, Percent, QualityFilter, UserId
+from api.contracts.rekognition.users import faces_of_user
 from gallery.records import Collection
 from project.request_error import RequestError
 from telemetry.request_record import count_match

@@ -9,6 +9,7 @@ from pydantic import Field
 from api.contracts.rekognition.identities import LONE_IDS, LONE_PREFIX, user_of
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.paging import last_item, page_token
+from api.contracts.rekognition.repeated_requests import UserChangeRequest, performed_once
 from api.contracts.rekognition.requests import AwsModel, CollectionId
 from gallery.errors import subject_not_found
 from gallery.operations import Gallery
@@ -16,17 +17,12 @@ from gallery.records import Collection, Reassignment, StoredFace
 from project.request_error import RequestError
 
 NewUserId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.\-:]{1,128}$")]
-UserId = Annotated[str, Field(min_length=1, max_length=512)]
-"""A user that may have been enrolled by another API, with any id of a subject."""
-RequestToken = Annotated[str, Field(pattern="^[a-zA-Z0-9_-]{1,64}$")]
 
 
-class CreateUserRequest(AwsModel):
+class CreateUserRequest(UserChangeRequest):
     """A user to create, without faces."""
 
-    collection_id: CollectionId
     user_id: NewUserId
-    client_request_token: RequestToken | None = None
 
 
 class ListUsersRequest(AwsModel):
@@ -37,16 +33,13 @@ class ListUsersRequest(AwsModel):
     next_token: str | None = None
 
 
-class DeleteUserRequest(AwsModel):
+class DeleteUserRequest(UserChangeRequest):
     """A user to delete."""
 
-    collection_id: CollectionId
-    user_id: UserId
-    client_request_token: RequestToken | None = None
 
-
+@performed_once
 async def create_user(call: AwsCall, request: CreateUserRequest) -> dict[str, Any]:
-    """Create a user without faces. Repeating a request with the same token succeeds."""
+    """Create a user without faces."""
     if user_of(request.user_id) is None:
         raise RequestError(
             "INVALID_REQUEST", f"UserId: {LONE_PREFIX} and 32 hex digits stand for a face without a user"
@@ -67,6 +60,7 @@ async def list_users(call: AwsCall, request: ListUsersRequest) -> dict[str, Any]
     return {"Users": listed} | ({"NextToken": page_token(page[-1])} if len(users) > most else {})
 
 
+@performed_once
 async def delete_user(call: AwsCall, request: DeleteUserRequest) -> dict[str, Any]:
     """Delete a user. Its faces stay in the collection, each without a user."""
     gallery, user = call.service.stages.gallery, request.user_id

@@ -1,5 +1,6 @@
 """Users, and the faces that are associated with them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -46,6 +47,35 @@ def test_a_user_is_created_once_per_token_and_listed_in_pages(staff: AwsClient) 
     assert [[user["UserId"] for user in page] for page in read] == [["ada", "bob"], ["carl"]]
     assert users(staff) == {"ada": "ACTIVE", "bob": "CREATED", "carl": "CREATED"}
     assert staff.call("DescribeCollection", **STAFF)["UserCount"] == 3
+
+
+def test_a_repeated_request_gets_the_same_answer_and_changes_nothing(staff: AwsClient) -> None:
+    [anna], [bob] = index(staff, "anna"), index(staff, "bob")
+    changes: list[tuple[str, dict[str, Any]]] = [
+        ("CreateUser", {}),
+        ("AssociateFaces", {"FaceIds": [anna, UNKNOWN]}),
+        ("DisassociateFaces", {"FaceIds": [anna]}),
+        ("DeleteUser", {}),
+    ]
+    answers = []
+    for operation, members in changes:
+        members |= {**STAFF, "UserId": "carl", "ClientRequestToken": "token"}
+        answers.append(staff.call(operation, **members))
+    assert [each["FaceId"] for each in answers[1]["AssociatedFaces"] + answers[2]["DisassociatedFaces"]] == [anna, anna]
+    for (operation, members), answer in zip(changes, answers, strict=True):
+        assert staff.call(operation, **members) == answer
+        other = {"FaceIds": [bob]} if "FaceIds" in members else {"UserId": "dora"}
+        refused = staff.refusal(operation, **members | other)
+        assert refused[0] == "IdempotentParameterMismatchException"
+    assert users(staff) == {"ada": "CREATED", "bob": "CREATED"}
+
+
+def test_a_token_belongs_to_its_key(make_client: Callable[..., AwsClient]) -> None:
+    one, two = make_client(), make_client()
+    one.call("CreateCollection", **STAFF)
+    for client, user in ((one, "ada"), (two, "bob")):
+        client.call("CreateUser", **STAFF, UserId=user, ClientRequestToken="token")
+    assert list(users(one)) == ["ada", "bob"]
 
 
 def test_users_on_both_sides_of_faces_without_a_user_are_listed(staff: AwsClient) -> None:

@@ -149,7 +149,10 @@ class Writer(SubjectChanges):
             size = opened.collection.kind.size
             data = face_rows(values, size, self._next_commit(), request) if new else faces_schema(size).empty_table()
             data = await subject_metadata.enrolled(opened.table, data, texts, replace)
-            if data.num_rows:
+            if data.num_rows and len(new) == data.num_rows and not replace and self._lock_file is not None:
+                # There is no other writer that could have enrolled them since, so Lance need not look for them again.
+                await opened.table.add(data)
+            elif data.num_rows:
                 merge = opened.table.merge_insert("id").when_not_matched_insert_all()
                 if replace or data.num_rows > len(new):
                     merge = merge.when_matched_update_all()
@@ -160,6 +163,7 @@ class Writer(SubjectChanges):
                         await self._log(opened, one_of("id", sorted(others)))
                         merge = merge.when_not_matched_by_source_delete(one_of("subject_key", sorted(keys)))
                 await merge.execute(data)
+            if data.num_rows:
                 opened.commits += 1 + data.num_rows // LARGE_COMMIT
             results, enrolled = [], set[str]()
             for face in faces:

@@ -21,7 +21,7 @@ from gallery.locks import CollectionLocks
 from gallery.object_store import store_errors
 from gallery.records import Collection, EmbeddingKind
 from gallery.recovery import damage_of
-from gallery.removals import drop_log
+from gallery.removals import drop_log, log_removals
 from gallery.request_answers import drop_answers
 from gallery.tables import (
     REGISTRY,
@@ -66,18 +66,17 @@ class OpenCollection:
 
 
 class Registry:
-    """Creates, opens, locks and drops collections. Create it with `open`.
+    """Creates, opens, locks and drops collections, and numbers their commits. Create it with `open`.
 
     Attributes:
         table: the table that lists the collections.
         changing: lock of that table.
-        newest_commit: number of the newest commit to any collection, if it lies ahead of this machine's clock, else 0.
     """
 
     def __init__(self, location: Location, connection: AsyncConnection, table: AsyncTable) -> None:
         self.table = table
         self.changing = Lock()
-        self.newest_commit = 0
+        self._newest_commit = 0
         self._location = location
         self._connection = connection
         self._open: dict[str, OpenCollection] = {}
@@ -189,6 +188,19 @@ class Registry:
         async with opened.locks.maintenance, self._readable(opened):
             yield opened
 
+    def next_commit(self) -> int:
+        """Return the number of a new commit to a collection."""
+        # Always larger than earlier commits, even if the clock was set back.
+        self._newest_commit = max(self._newest_commit + 1, time.time_ns())
+        return self._newest_commit
+
+    async def log_matching(self, opened: OpenCollection, where: str) -> bool:
+        """Log the faces that match a filter and are about to be removed. Return whether there are any."""
+        gone = await opened.table.query().where(where).select(["id", "subject"]).to_arrow()
+        if gone.num_rows:
+            await log_removals(self._connection, opened.table.name, gone, self.next_commit())
+        return bool(gone.num_rows)
+
     async def register(self, collection: Collection, *, dropped: bool = False, where: str | None = None) -> bool:
         """Add a collection to the table, or replace its row.
 
@@ -294,5 +306,5 @@ class Registry:
         except UNREADABLE as error:
             # The disk may be full. Everything else works without them.
             logger.warning("gallery: no column was added to the collection %s: %r", collection.name, error)
-        self.newest_commit = max([self.newest_commit, *ahead["commit"].to_pylist()])
+        self._newest_commit = max([self._newest_commit, *ahead["commit"].to_pylist()])
         self._open[collection.name].handle = table

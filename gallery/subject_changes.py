@@ -1,6 +1,5 @@
 """The changes of the writer that give faces to other subjects, and subjects without faces."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from gallery.empty_subjects import empty_subjects, list_empty, unlist_empty
@@ -14,10 +13,11 @@ from gallery.tables import one_of, rows
 from project.request_error import RequestError
 
 
-class SubjectChanges(ABC):
-    """Part of `gallery.writer.Writer`."""
+class SubjectChanges:
+    """The part of `gallery.writer.Writer` that needs nothing but the open collections."""
 
-    _registry: Registry
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
 
     @repeated
     async def rename_subject(self, name: str, subject: str, new: str) -> int:
@@ -76,9 +76,9 @@ class SubjectChanges(ABC):
                     leaving = found["subject"].to_pylist().count(subject)
                     if leaving and leaving == await table.count_rows(one_of("subject_key", [subject_key(subject)])):
                         await list_empty(connection, table.name, subject, "")
-                await self._log(opened, one_of("id", found["id"].to_pylist()))
+                await self._registry.log_matching(opened, one_of("id", found["id"].to_pylist()))
                 opened.commits += 1
-                await reassign(table, found, faces, self._next_commit())
+                await reassign(table, found, faces, self._registry.next_commit())
                 new = {faces[face_id].new for face_id in found["id"].to_pylist()}
                 await unlist_empty(connection, table.name, sorted(map(subject_key, new)))
             known = await rows(table, one_of("id", list(faces)) if faces else "false", ["id", "subject"])
@@ -118,12 +118,6 @@ class SubjectChanges(ABC):
     async def _move(self, opened: OpenCollection, subjects: Sequence[str], to: str) -> int:
         keys = sorted({subject_key(subject) for subject in subjects})
         await unlist_empty(self._registry.connection, opened.table.name, keys)
-        await self._log(opened, one_of("subject_key", keys))
+        await self._registry.log_matching(opened, one_of("subject_key", keys))
         opened.commits += 1
-        return await move_faces(opened.table, keys, to, self._next_commit())
-
-    @abstractmethod
-    async def _log(self, opened: OpenCollection, where: str) -> bool: ...
-
-    @abstractmethod
-    def _next_commit(self) -> int: ...
+        return await move_faces(opened.table, keys, to, self._registry.next_commit())

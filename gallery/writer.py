@@ -1,7 +1,6 @@
 """Changing the gallery. All commits are made here."""
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -17,8 +16,7 @@ from gallery.maintainer import Maintainer
 from gallery.metadata_format import encoded
 from gallery.records import Collection, EmbeddingKind, Enrolled, Metadata, NewFace, subject_key
 from gallery.recovery import recover
-from gallery.registry import OpenCollection, Registry
-from gallery.removals import log_removals
+from gallery.registry import Registry
 from gallery.request_answers import answer_to, store_answer
 from gallery.stored_faces import StoredFaces
 from gallery.subject_changes import SubjectChanges
@@ -33,10 +31,9 @@ class Writer(SubjectChanges):
     """Commits one change at a time. Create it with `open`."""
 
     def __init__(self, registry: Registry, lock: int | None, maintainer: Maintainer) -> None:
-        self._registry = registry
+        super().__init__(registry)
         self._lock_file = lock
         self._maintainer = maintainer
-        self._newest_commit = registry.newest_commit
 
     @classmethod
     async def open(cls, location: Location, index_rows: int = 120_000, patience: float = 0) -> "Writer":
@@ -146,8 +143,8 @@ class Writer(SubjectChanges):
                 (face_id, face.subject, face.label, now, face.embedding, face.source_number, place_text(face.place))
                 for face_id, face in new.items()
             ]
-            size = opened.collection.kind.size
-            data = face_rows(values, size, self._next_commit(), request) if new else faces_schema(size).empty_table()
+            size, commit = opened.collection.kind.size, self._registry.next_commit()
+            data = face_rows(values, size, commit, request) if new else faces_schema(size).empty_table()
             data = await subject_metadata.enrolled(opened.table, data, texts, replace)
             if data.num_rows and len(new) == data.num_rows and not replace and self._lock_file is not None:
                 # There is no other writer that could have enrolled them since, so Lance need not look for them again.
@@ -160,7 +157,7 @@ class Writer(SubjectChanges):
                     keys = {subject_key(face.subject) for face in new.values()}
                     # Lance reads the whole table for this clause, so add it only if there is something to delete.
                     if others := stored.of_subjects(keys) - new.keys():
-                        await self._log(opened, one_of("id", sorted(others)))
+                        await self._registry.log_matching(opened, one_of("id", sorted(others)))
                         merge = merge.when_not_matched_by_source_delete(one_of("subject_key", sorted(keys)))
                 await merge.execute(data)
             if data.num_rows:
@@ -187,7 +184,7 @@ class Writer(SubjectChanges):
         """
         texts = subject_metadata.in_file(faces)
         async with self._registry.change(name, contract, removes=bool(texts)) as opened:
-            data = imported_rows(faces, opened.collection.kind.size, self._next_commit())
+            data = imported_rows(faces, opened.collection.kind.size, self._registry.next_commit())
             data = await subject_metadata.imported(opened.table, data, texts)
             merged: Any = await opened.table.merge_insert("id").when_not_matched_insert_all().execute(data)
             opened.commits += 1 + data.num_rows // LARGE_COMMIT
@@ -280,20 +277,8 @@ class Writer(SubjectChanges):
     async def _delete(self, name: str, where: str) -> int:
         async with self._registry.change(name, removes=True) as opened:
             # Deleting nothing would still create a commit.
-            if not await self._log(opened, where):
+            if not await self._registry.log_matching(opened, where):
                 return 0
             result: Any = await opened.table.delete(where)
             opened.commits += 1
             return int(result.num_deleted_rows)
-
-    async def _log(self, opened: OpenCollection, where: str) -> bool:
-        """Log the faces that are about to be removed. Return whether there are any."""
-        gone = await opened.table.query().where(where).select(["id", "subject"]).to_arrow()
-        if gone.num_rows:
-            await log_removals(self._registry.connection, opened.table.name, gone, self._next_commit())
-        return bool(gone.num_rows)
-
-    def _next_commit(self) -> int:
-        # Always larger than earlier commits, even if the clock was set back.
-        self._newest_commit = max(self._newest_commit + 1, time.time_ns())
-        return self._newest_commit

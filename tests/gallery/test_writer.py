@@ -221,7 +221,7 @@ async def test_a_clock_that_was_set_back_hides_no_face(
     async with writing(location) as writer:
         await enrol(writer, first)
         assert await found(reader, first.embedding) == [first.subject]
-        monkeypatch.setattr("gallery.writer.time.time_ns", lambda: 1)
+        monkeypatch.setattr("gallery.registry.time.time_ns", lambda: 1)
         await enrol(writer, second)
         assert len(await found(reader, first.embedding)) == 2
     async with writing(location) as writer:

@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from gallery.code_products import CodeProducts
 
-PRODUCTS = 2**19
+PRODUCTS = 2**17
 """Number of products computed at a time. They stay in the processor's cache."""
 FIRST_ROWS = 8192
 """Rows of the first step, which finds a threshold for the rest: without one, every row is a candidate."""
 PENDING = 256
 """Candidates of a probe after which its threshold is raised."""
+_THREADS = ThreadPoolExecutor(thread_name_prefix="scan")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,11 +82,7 @@ def candidates(
 
     parts = max(1, min(threads, len(faces.codes) // FIRST_ROWS))
     bounds = [len(faces.codes) * part // parts for part in range(parts + 1)]
-    if parts == 1:
-        found = scan(*bounds)
-    else:
-        with ThreadPoolExecutor(parts) as pool:
-            found = sum(pool.map(scan, bounds[:-1], bounds[1:]), _NONE)
+    found = sum(_THREADS.map(scan, bounds[:-1], bounds[1:]), _NONE)
     found, lowest = _best(found, nearest, margins)
     return [(found.of(probe)[0], float(lowest[probe])) for probe in range(len(probes))]
 

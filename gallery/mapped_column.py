@@ -1,4 +1,4 @@
-"""A growing column of fixed-size rows in a file, mapped into memory."""
+"""Growing columns of fixed-size rows in files, read row by row or mapped into memory."""
 
 import mmap
 import os
@@ -25,11 +25,10 @@ def file_errors() -> Iterator[None]:
         raise MirrorFileError(str(error)) from error
 
 
-class MappedColumn:
-    """Reads rows from a shared mapping, so that all processes of a node share their memory, and writes with `pwrite`.
+class FileColumn:
+    """Reads and writes rows with `pread` and `pwrite`. Methods raise `MirrorFileError`.
 
     A store to a mapping of a sparse file kills the process when the disk is full; `pwrite` raises an error instead.
-    Methods raise `MirrorFileError`.
 
     Args:
         file: descriptor of an open file, closed with this object.
@@ -42,22 +41,19 @@ class MappedColumn:
         self._dtype = np.dtype(dtype)
         self._shape = (-1, width) if width else (-1,)
         self.row_bytes = self._dtype.itemsize * max(width, 1)
-        self._mapping: mmap.mmap | None = None
-        self._rows: NDArray[Any] = np.zeros(0, self._dtype)
 
     def __del__(self) -> None:
         os.close(self.file)
 
     @file_errors()
-    def rows(self, count: int) -> NDArray[Any]:
-        """Return the first `count` rows, read-only. Changes to them by any process appear in the array."""
-        if count > len(self._rows):
-            self._mapping = mmap.mmap(self.file, 0, access=mmap.ACCESS_READ)
-            whole = len(self._mapping) // self.row_bytes * self.row_bytes
-            self._rows = np.frombuffer(memoryview(self._mapping)[:whole], self._dtype).reshape(self._shape)
-            if count > len(self._rows):
-                raise OSError(f"the file has {len(self._rows)} rows, not {count}")
-        return self._rows[:count]
+    def read(self, first: int, count: int = 1) -> NDArray[Any]:
+        """Return a copy of `count` rows from row `first` on."""
+        wanted, parts = count * self.row_bytes, list[bytes]()
+        while left := wanted - sum(map(len, parts)):
+            if not (part := os.pread(self.file, left, first * self.row_bytes + wanted - left)):
+                raise OSError(f"the file ends before row {first + count}")
+            parts.append(part)
+        return np.frombuffer(b"".join(parts), self._dtype).reshape(self._shape)
 
     @file_errors()
     def write(self, first: int, rows: NDArray[Any]) -> None:
@@ -80,13 +76,31 @@ class MappedColumn:
         os.ftruncate(self.file, count * self.row_bytes)
         self._reserve(count)
 
-    def unmap(self) -> None:
-        """Let go of the pages that this process has read. The system still has them."""
-        if self._mapping is not None:
-            self._mapping.madvise(mmap.MADV_DONTNEED)
-
     def _reserve(self, count: int) -> None:
         """Make room for `count` rows. Grows by a quarter, because other processes have to map the file again."""
         there = os.fstat(self.file).st_size // self.row_bytes
         if count > there or not there:
             os.ftruncate(self.file, max(count, there * 5 // 4, MIN_ROWS) * self.row_bytes)
+
+
+class MappedColumn(FileColumn):
+    """Also shows all rows in a shared mapping, so that all processes of a node share their memory.
+
+    Args:
+        file, dtype, width: as for `FileColumn`.
+    """
+
+    def __init__(self, file: int, dtype: DTypeLike, width: int = 0) -> None:
+        super().__init__(file, dtype, width)
+        self._rows: NDArray[Any] = np.zeros(0, self._dtype)
+
+    @file_errors()
+    def rows(self, count: int) -> NDArray[Any]:
+        """Return the first `count` rows, read-only. Changes to them by any process appear in the array."""
+        if count > len(self._rows):
+            mapping = mmap.mmap(self.file, 0, access=mmap.ACCESS_READ)
+            whole = len(mapping) // self.row_bytes * self.row_bytes
+            self._rows = np.frombuffer(memoryview(mapping)[:whole], self._dtype).reshape(self._shape)
+            if count > len(self._rows):
+                raise OSError(f"the file has {len(self._rows)} rows, not {count}")
+        return self._rows[:count]

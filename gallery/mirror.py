@@ -106,13 +106,11 @@ class Mirror:
             return None
         try:
             hits = self._best(files, probes, count)
-        except (MirrorFileError, IndexError):
+        except (MirrorFileError, ValueError):
             # A record that another process is moving may point anywhere.
             if files.moves == moves:
                 raise
             return None
-        finally:
-            files.unmap()
         return hits if files.moves == moves else None
 
     def _best(self, files: MirrorFiles, probes: NDArray[np.float32], count: int) -> list[list[Hit]]:

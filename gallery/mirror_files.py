@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.code_scan import CodedFaces
-from gallery.mapped_column import MappedColumn, MirrorFileError, file_errors
+from gallery.mapped_column import FileColumn, MappedColumn, MirrorFileError, file_errors
 from gallery.quantisation import quantised
 
-FORMAT = b"facegraph mirror 1"
+FORMAT = b"facegraph mirror 2"
 NAMES = ("state", "codes", "scales", "records", "subjects", "vectors")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -33,7 +33,9 @@ STATE = np.dtype(
         ("version", np.int64),
         ("commit", np.int64),
         ("faces", np.int64),
+        # Written for all subjects, and of those how many for subjects of erased rows.
         ("subject_bytes", np.int64),
+        ("erased_bytes", np.int64),
         # Largest error of the codes, and largest scale.
         ("error", np.float64),
         ("scale", np.float64),
@@ -83,9 +85,10 @@ class MirrorFiles:
         self._state_column = MappedColumn(opened("state"), STATE)
         self._codes = MappedColumn(opened("codes"), np.int8, size)
         self._scales = MappedColumn(opened("scales"), np.float32)
-        self._records = MappedColumn(opened("records"), RECORD)
-        self._subjects = MappedColumn(opened("subjects"), np.uint8)
-        self._vectors = MappedColumn(opened("vectors"), np.float32, size)
+        # Searches read few rows of these; mapped, they would count as this process's memory.
+        self._records = FileColumn(opened("records"), RECORD)
+        self._subjects = FileColumn(opened("subjects"), np.uint8)
+        self._vectors = FileColumn(opened("vectors"), np.float32, size)
         self._by_face = (self._codes, self._scales, self._records, self._vectors)
         self.added = self._added_bytes = 0
 
@@ -154,27 +157,23 @@ class MirrorFiles:
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return embeddings, float32 (len(rows), size)."""
-        return np.asarray(self._vectors.rows(len(self))[rows] if len(rows) else np.zeros((0, self._size), np.float32))
+        read = [self._vectors.read(row) for row in rows.tolist()]
+        return np.concatenate([np.zeros((0, self._size), np.float32), *read])
 
     def keys(self) -> NDArray[np.void]:
         """Return the keys of all rows."""
-        return np.array(self._records.rows(len(self))["key"])
+        return np.array(self._records.read(0, len(self))["key"])
 
     def face_id(self, row: int) -> str:
         """Return the id of the face in `row`."""
-        return bytes(self._records.rows(len(self))[row]["key"]["id"]).hex()
+        return bytes(self._records.read(row)[0]["key"]["id"]).hex()
 
     def subject(self, row: int) -> str:
         """Return the subject of the face in `row`."""
-        record = self._records.rows(len(self))[row]
-        start, length = int(record["subject_start"]), int(record["subject_bytes"])
+        record = self._records.read(row)[0]
         # Bytes that are erased at this moment may be no text; the search is then repeated.
-        return self._subjects.rows(start + length)[start:].tobytes().decode(errors="replace")
-
-    def unmap(self) -> None:
-        """Let go of the memory that reading single rows took."""
-        for column in (self._vectors, self._records, self._subjects):
-            column.unmap()
+        read = self._subjects.read(int(record["subject_start"]), int(record["subject_bytes"]))
+        return read.tobytes().decode(errors="replace")
 
     def add(self, faces: NewRows) -> None:
         """Write rows behind the published ones."""
@@ -210,13 +209,15 @@ class MirrorFiles:
             self._set(faces=left, version=version, commit=commit)
         else:
             self._set(moves=self.moves + 1)
-            for record in np.array(self._records.rows(there)[gone]):
-                start = int(record["subject_start"])
-                self._subjects.clear(start, start + int(record["subject_bytes"]))
+            for row in gone.tolist():
+                record = self._records.read(row)[0]
+                start, length = int(record["subject_start"]), int(record["subject_bytes"])
+                self._subjects.clear(start, start + length)
+                self._set(erased_bytes=int(self._state["erased_bytes"]) + length)
             staying = np.setdiff1d(np.arange(left, there), gone)
             for column in self._by_face:
                 for gap, row in zip(gone.tolist(), staying.tolist(), strict=False):
-                    column.write(gap, column.rows(there)[row : row + 1])
+                    column.write(gap, column.read(row))
             self._set(faces=left)
             for column in self._by_face:
                 column.clear(left, there)
@@ -233,8 +234,7 @@ class MirrorFiles:
     @property
     def wasteful(self) -> bool:
         """Whether most of the subjects' bytes belong to erased rows."""
-        used = int(self._records.rows(len(self))["subject_bytes"].sum(dtype=np.int64)) if len(self) else 0
-        return int(self._state["subject_bytes"]) > 2 * used + 2**20
+        return int(self._state["erased_bytes"]) > int(self._state["subject_bytes"]) // 2 + 2**19
 
     @property
     def _state(self) -> np.void:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
+import gallery.live_gallery
 import gallery.location
-import gallery.reader
 from gallery.backup import backup
 from gallery.location import Location
 from gallery.reader import Reader
@@ -92,7 +92,7 @@ async def test_no_object_contains_a_deleted_face_after_a_clean_up(
 async def test_requests_fail_with_a_stable_code_until_the_store_responds(
     server: S3Server, location: Location, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gallery.reader, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(gallery.live_gallery, "PATIENCE_S", 0.5)
     reader, each = Reader(location, 8), face("Mindy")
     await enrol(writer, each)
     assert await found(reader, each.embedding) == ["Mindy"]

@@ -92,3 +92,32 @@ class FaceReads:
             return await single_faces.vectors_of_faces(await faces.latest(), face_ids, collection.kind.size)
 
         return await self._gallery.read(collection, ask)
+
+    async def subject_and_faces(
+        self, name: str, subject: str, face_ids: Sequence[str]
+    ) -> tuple[Collection, dict[str, tuple[str, NDArray[np.float32]]]]:
+        """Return a collection, and by id the faces of a subject, which may have none, and the faces with other ids.
+
+        Args:
+            name: name of the collection.
+            face_ids: hex digits each; at least one.
+
+        Returns:
+            Of each face, the subject and the embedding: float32 (size) of length 1.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``SUBJECT_NOT_FOUND`` or
+                ``INVALID_SUBJECT``.
+        """
+        collection = await self._gallery.collection(name)
+
+        async def ask(faces: FaceTable) -> dict[str, tuple[str, NDArray[np.float32]]]:
+            async def read() -> dict[str, tuple[str, NDArray[np.float32]]]:
+                return await single_faces.owned_vectors(await faces.latest(), subject, face_ids, collection.kind.size)
+
+            found, empty = await faces.empty.beside(read)
+            if subject not in empty and all(owner != subject for owner, _ in found.values()):
+                raise subject_not_found()
+            return found
+
+        return collection, await self._gallery.read(collection, ask)

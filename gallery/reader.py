@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from gallery import single_faces
@@ -34,7 +33,6 @@ from gallery.records import (
 )
 from gallery.roster import Roster
 from gallery.stored_faces import StoredFaces
-from gallery.tables import one_of
 from gallery.unit_vectors import normalised
 from project.request_error import RequestError
 
@@ -138,20 +136,17 @@ class Reader(FaceReads):
         Raises:
             RequestError: ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
         """
-        where = one_of("subject_key", [subject_key(subject)])
 
-        async def ask(faces: FaceTable) -> pa.Table:
-            async def read() -> pa.Table:
-                query = (await faces.latest()).query().where(where)
-                return await query.select(["id", "subject", "label", "created"]).to_arrow()
+        async def ask(faces: FaceTable) -> list[StoredFace]:
+            async def read() -> list[StoredFace]:
+                return await single_faces.faces_of_subject(await faces.latest(), subject)
 
             found, empty = await faces.empty.beside(read) if or_empty else (await read(), ())
-            if not found.num_rows and subject not in empty:
+            if not found and subject not in empty:
                 raise subject_not_found()
             return found
 
-        found = (await self._gallery.read(collection, ask)).sort_by("created")
-        return [StoredFace(*row) for row in zip(*(column.to_pylist() for column in found.columns), strict=True)]
+        return await self._gallery.read(collection, ask)
 
     async def enrolment_statuses(
         self, collection: Collection, faces: Sequence[NewFace], again: bool

@@ -10,16 +10,16 @@ from gallery.records import Reassignment, subject_key
 from gallery.tables import one_of, with_columns
 
 
-async def faces_to_reassign(table: AsyncTable, wanted: Mapping[str, Reassignment]) -> pa.Table:
-    """Return the rows of the faces that are to be given to other subjects, with their present subjects.
+async def faces_to_reassign(table: AsyncTable, wanted: Mapping[str, Reassignment]) -> tuple[pa.Table, list[str]]:
+    """Return the rows of the faces that are to be given to other subjects, and the ids of those that have theirs.
 
     Args:
-        wanted: by the id of a face. Faces that are unknown or belong to another subject than the present one are left
-            out.
+        wanted: by the id of a face. Faces that are unknown or belong to a third subject are left out.
     """
     found = await table.query().where(one_of("id", list(wanted)) if wanted else "false").to_arrow()
-    pairs = zip(found["id"].to_pylist(), found["subject"].to_pylist(), strict=True)
-    return found.filter(pa.array([wanted[face_id].present == subject for face_id, subject in pairs], pa.bool_()))
+    pairs = list(zip(found["id"].to_pylist(), found["subject"].to_pylist(), strict=True))
+    moving = found.filter(pa.array([wanted[face_id].present == subject for face_id, subject in pairs], pa.bool_()))
+    return moving, [face_id for face_id, subject in pairs if wanted[face_id].new == subject]
 
 
 async def reassign(table: AsyncTable, faces: pa.Table, wanted: Mapping[str, Reassignment], commit: int) -> None:

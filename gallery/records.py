@@ -120,7 +120,7 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class StoredFace:
-    """A face in a listing. `place` is None if it was not stored, or the listing does not include it."""
+    """A face in a listing. `place` is None if it was not stored."""
 
     face_id: str
     subject: str

@@ -23,6 +23,15 @@ async def faces_with_ids(table: AsyncTable, face_ids: Sequence[str]) -> list[Sto
     return _stored(await _where(table, "id", face_ids, _LISTED))
 
 
+async def faces_of_subject(table: AsyncTable, subject: str) -> list[StoredFace]:
+    """Return the faces of a subject in the order of their enrolment.
+
+    Raises:
+        RequestError: ``INVALID_SUBJECT``.
+    """
+    return _stored((await _where(table, "subject_key", [subject_key(subject)], _LISTED)).sort_by("created"))
+
+
 async def faces_after(table: AsyncTable, after: str, limit: int) -> list[StoredFace]:
     """Return the `limit` faces whose ids follow `after`, in the order of their ids.
 
@@ -47,6 +56,20 @@ async def vectors_of_faces(table: AsyncTable, face_ids: Sequence[str], size: int
     """Return the embeddings of the faces with these ids, by id: float32 (size) of length 1."""
     found = await _where(table, "id", face_ids, ["id", "vector"])
     return dict(zip(found["id"].to_pylist(), vectors_of(found["vector"], size), strict=True))
+
+
+async def owned_vectors(
+    table: AsyncTable, subject: str, face_ids: Sequence[str], size: int
+) -> dict[str, tuple[str, NDArray[np.float32]]]:
+    """Return the subject and the embedding of the faces of `subject` and of those with these ids, by id.
+
+    Raises:
+        RequestError: ``INVALID_SUBJECT``.
+    """
+    where = f"{one_of('subject_key', [subject_key(subject)])} OR {one_of('id', face_ids)}"
+    found = await table.query().where(where).select(["id", "subject", "vector"]).to_arrow()
+    owned = zip(found["subject"].to_pylist(), vectors_of(found["vector"], size), strict=True)
+    return dict(zip(found["id"].to_pylist(), owned, strict=True))
 
 
 async def best_faces(table: AsyncTable, probe: NDArray[np.float32], hits: Sequence[Hit], count: int) -> list[FaceHit]:

@@ -7,9 +7,10 @@ from gallery.locks import repeated
 from gallery.reassignment import faces_to_reassign, reassign
 from gallery.records import Reassignment, subject_key
 from gallery.registry import OpenCollection, Registry
+from gallery.removals import log_removals
 from gallery.renaming import check_merge, check_rename, move_faces
 from gallery.subject_ids import refuse_blank
-from gallery.tables import one_of, rows
+from gallery.tables import one_of
 from project.request_error import RequestError
 
 
@@ -66,23 +67,23 @@ class SubjectChanges:
         Raises:
             RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE`` or ``INVALID_SUBJECT``.
         """
-        for given in faces.values():
-            refuse_blank(given.new)
+        for each in faces.values():
+            refuse_blank(each.new)
         async with self._registry.change(name, removes=True) as opened:
             connection, table = self._registry.connection, opened.table
-            found = await faces_to_reassign(table, faces)
+            found, given = await faces_to_reassign(table, faces)
             if len(found):
                 for subject in keep:
                     leaving = found["subject"].to_pylist().count(subject)
                     if leaving and leaving == await table.count_rows(one_of("subject_key", [subject_key(subject)])):
                         await list_empty(connection, table.name, subject, "")
-                await self._registry.log_matching(opened, one_of("id", found["id"].to_pylist()))
+                gone = found.select(["id", "subject"])
+                await log_removals(connection, table.name, gone, self._registry.next_commit())
                 opened.commits += 1
                 await reassign(table, found, faces, self._registry.next_commit())
                 new = {faces[face_id].new for face_id in found["id"].to_pylist()}
                 await unlist_empty(connection, table.name, sorted(map(subject_key, new)))
-            known = await rows(table, one_of("id", list(faces)) if faces else "false", ["id", "subject"])
-            return [str(row["id"]) for row in known if faces[str(row["id"])].new == row["subject"]]
+            return given + list(map(str, found["id"].to_pylist()))
 
     @repeated
     async def create_subject(self, name: str, subject: str, request: str) -> None:

@@ -1,6 +1,7 @@
 """Changing the gallery. All commits are made here."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,9 +15,11 @@ from gallery.location import Location
 from gallery.locks import repeated
 from gallery.maintainer import Maintainer
 from gallery.metadata_format import encoded
+from gallery.operations import ANY
 from gallery.records import Collection, EmbeddingKind, Enrolled, Metadata, NewFace, subject_key
 from gallery.recovery import recover
 from gallery.registry import Registry
+from gallery.removals import log_removals
 from gallery.request_answers import answer_to, store_answer
 from gallery.stored_faces import StoredFaces
 from gallery.subject_changes import SubjectChanges
@@ -222,18 +225,32 @@ class Writer(SubjectChanges):
         Raises:
             RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
         """
-        return await self.delete_faces(name, [face_id] if face_id.isascii() and face_id.isalnum() else [])
+        return len(await self.delete_faces(name, [face_id] if face_id.isascii() and face_id.isalnum() else []))
 
-    async def delete_faces(self, name: str, face_ids: Sequence[str]) -> int:
-        """Delete faces in one commit, ignore unknown ids, and return the number of faces deleted.
+    @repeated
+    async def delete_faces(self, name: str, face_ids: Sequence[str], subjects: str = ANY) -> dict[str, str]:
+        """Delete faces in one commit, and ignore unknown ids.
 
         Args:
             face_ids: hex digits each.
+            subjects: regular expression that matches the whole id of the subjects whose faces are deleted.
+
+        Returns:
+            The subject of each known face by its id, whether the face was deleted or not.
 
         Raises:
             RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
         """
-        return await self._delete(name, one_of("id", face_ids) if face_ids else "false")
+        async with self._registry.change(name, removes=True) as opened:
+            query = opened.table.query().where(one_of("id", face_ids) if face_ids else "false")
+            known = await query.select(["id", "subject"]).to_arrow()
+            owners = known["subject"].to_pylist()
+            gone = known.filter(pa.array([bool(re.fullmatch(subjects, each)) for each in owners], pa.bool_()))
+            if gone.num_rows:
+                await log_removals(self._registry.connection, opened.table.name, gone, self._registry.next_commit())
+                await opened.table.delete(one_of("id", gone["id"].to_pylist()))
+                opened.commits += 1
+            return dict(zip(known["id"].to_pylist(), owners, strict=True))
 
     async def earlier_answer(self, name: str, request: tuple[str, str]) -> str | None:
         """Return the answer that was kept for a request; None if there is none, or a clean-up has erased it.

@@ -95,9 +95,20 @@ async def test_the_most_similar_face_of_one_subject(reader: Reader, writer: Writ
 async def test_faces_are_deleted_together(writer: Writer, location: Location) -> None:
     made = [face("anna", vectors(3)[number], f"photo-{number}") for number in range(3)]
     await enrol(writer, *made)
-    assert await writer.delete_faces(NAME, [made[0].id, made[1].id, "0" * 32]) == 2
-    assert await writer.delete_faces(NAME, [made[0].id]) == await writer.delete_faces(NAME, []) == 0
+    assert await writer.delete_faces(NAME, [made[0].id, made[1].id, "0" * 32]) == {
+        made[0].id: "anna",
+        made[1].id: "anna",
+    }
+    assert await writer.delete_faces(NAME, [made[0].id]) == await writer.delete_faces(NAME, []) == {}
     assert [each.face_id for each in (await listed(location))["anna"]] == [made[2].id]
+
+
+async def test_only_faces_of_subjects_that_match_are_deleted(writer: Writer, location: Location) -> None:
+    made = [face(subject) for subject in ("anna", "ann", "bob")]
+    await enrol(writer, *made)
+    known = await writer.delete_faces(NAME, [made[0].id, made[1].id], "an*")
+    assert known == {made[0].id: "anna", made[1].id: "ann"}
+    assert list(await listed(location)) == ["anna", "bob"]
 
 
 async def test_the_place_of_a_face_is_kept_when_it_is_moved(writer: Writer, reader: Reader) -> None:
@@ -118,3 +129,17 @@ async def test_faces_of_an_earlier_version_have_no_place(writer: Writer, reader:
     await (await table_of(location)).drop_columns(["place"])
     [found] = await reader.faces_after(await reader.collection(NAME), "", 5)
     assert (found.subject, found.place) == ("anna", None)
+
+
+async def test_a_subject_is_read_together_with_other_faces(writer: Writer, reader: Reader) -> None:
+    own, other, third = people(3)
+    await enrol(writer, own, other, third)
+    await writer.create_subject(NAME, "anna", "request")
+    _, faces = await reader.subject_and_faces(NAME, own.subject, [other.id, "0" * 32])
+    assert {face_id: subject for face_id, (subject, _) in faces.items()} == {
+        each.id: each.subject for each in (own, other)
+    }
+    assert faces[own.id][1] == pytest.approx(own.embedding, abs=1e-6)
+    _, faces = await reader.subject_and_faces(NAME, "anna", [other.id])
+    assert list(faces) == [other.id]
+    assert await refusal(reader.subject_and_faces(NAME, "nobody", [other.id])) == "SUBJECT_NOT_FOUND"

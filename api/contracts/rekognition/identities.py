@@ -14,7 +14,8 @@ LONE_PREFIX = "face:"
 LONE_IDS = f"{LONE_PREFIX}{'0' * 32}", f"{LONE_PREFIX}{'f' * 32}"
 """The first and the last id that the subject of a face without a user can have."""
 
-_LONE = re.compile(f"{LONE_PREFIX}[0-9a-f]{{32}}")
+LONE_SUBJECT = f"{LONE_PREFIX}[0-9a-f]{{32}}"
+"""Regular expression of the subject of a face without a user."""
 
 
 def uuid_of(hex_digits: str) -> str:
@@ -34,7 +35,7 @@ def lone_subject(*parts: str) -> str:
 
 def user_of(subject: str) -> str | None:
     """Return the UserId of a subject; None if the subject is a face without a user."""
-    return None if _LONE.fullmatch(subject) else subject
+    return None if re.fullmatch(LONE_SUBJECT, subject) else subject
 
 
 def model_version(collection: Collection) -> str:

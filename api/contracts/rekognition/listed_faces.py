@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from api.contracts.rekognition.face_collections import MAX_PAGE, PageSize
-from api.contracts.rekognition.identities import face_id_of, model_version, stored_face, user_of, uuid_of
+from api.contracts.rekognition.identities import LONE_SUBJECT, face_id_of, model_version, stored_face, user_of, uuid_of
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.paging import invalid_token, last_item, page_token
 from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, UserId
@@ -56,8 +56,7 @@ async def _faces(
     if request.user_id is None:
         found = await gallery.faces_with_ids(collection, [face_id_of(each) for each in request.face_ids or ()])
     else:
-        own = await faces_of_user(gallery, collection, request.user_id)
-        found = await gallery.faces_with_ids(collection, [face.face_id for face in own])
+        found = await faces_of_user(gallery, collection, request.user_id)
     wanted = None if request.face_ids is None else {face_id_of(each) for each in request.face_ids}
     kept = [face for face in found if face.face_id > after and (wanted is None or face.face_id in wanted)]
     return sorted(kept, key=lambda face: face.face_id)[:limit]
@@ -67,12 +66,9 @@ async def delete_faces(call: AwsCall, request: DeleteFacesRequest) -> dict[str, 
     """Delete faces in one commit. A user's faces must be disassociated first, as at AWS."""
     gallery, wanted = call.service.stages.gallery, list(dict.fromkeys(map(face_id_of, request.face_ids)))
     call.audit.add(faces=wanted)
-    collection = await gallery.collection(request.collection_id)
-    known = {face.face_id: face for face in await gallery.faces_with_ids(collection, wanted)}
-    users = {face_id: user for face_id, face in known.items() if (user := user_of(face.subject))}
+    known = await gallery.delete_faces(request.collection_id, wanted, LONE_SUBJECT)
+    users = {face_id: user for face_id, subject in known.items() if (user := user_of(subject))}
     deleted = [face_id for face_id in wanted if face_id in known and face_id not in users]
-    if deleted:
-        await gallery.delete_faces(collection.name, deleted)
     refused = [
         {"FaceId": uuid_of(face_id), "UserId": user, "Reasons": ["ASSOCIATED_TO_AN_EXISTING_USER"]}
         for face_id, user in users.items()

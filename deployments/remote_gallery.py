@@ -25,7 +25,8 @@ class RemoteGallery(GalleryClient):
     """
 
     def __init__(self, writer: DeploymentHandle[Any], reader: DeploymentHandle[Any]) -> None:
-        self._writer_handle, self._reader_handle = writer, reader
+        # Each use of `handle.call` makes a new handle.
+        self._change, self._ask = writer.call.remote, reader.call.remote
         self.writer = Caller("gallery", "gallery", writer.deployment_name, writer.ready.remote, repeatable=False)
         self.reader = Caller("gallery", "gallery", reader.deployment_name, reader.ready.remote)
 
@@ -55,8 +56,8 @@ class RemoteGallery(GalleryClient):
     ) -> Answer:
         """Have the writer perform `operation` if it `changes` the gallery, or else a replica of the reader."""
         name = operation.__name__
-        caller, handle = (self.writer, self._writer_handle) if changes else (self.reader, self._reader_handle)
-        answer: Answer = await caller.call(lambda: handle.call.remote(name, *args, **options), label=name)
+        caller, call = (self.writer, self._change) if changes else (self.reader, self._ask)
+        answer: Answer = await caller.call(lambda: call(name, *args, **options), label=name)
         return answer
 
     async def enrol(

@@ -34,6 +34,7 @@ class LiveGallery:
         self._location = location
         self._changed = changed
         self._following = asyncio.Lock()
+        self._checks = self._succeeded = 0
         self._snapshot: Snapshot | None = None
 
     @property
@@ -91,13 +92,21 @@ class LiveGallery:
     async def latest(self, failed: FaceTable | None = None) -> Snapshot:
         """Return the gallery's latest version. Reopen it if that fails, or to replace the table that `failed`.
 
+        Calls that arrive during a check share the next one, which sees all changes acknowledged before them.
+
         Raises:
             RequestError: ``UNAVAILABLE``: an object store has a problem, or does not respond.
         """
+        earlier = self._checks
         try:
             with store_errors():
                 async with asyncio.timeout(PATIENCE_S if self._location.folder is None else None), self._following:
-                    return self._follow(await self._newest(failed))
+                    if self._snapshot is not None and failed is None and self._succeeded > earlier:
+                        return self._snapshot
+                    self._checks += 1
+                    snapshot = self._follow(await self._newest(failed))
+                    self._succeeded = self._checks
+                    return snapshot
         except TimeoutError as error:
             raise store_unavailable("does not respond") from error
 

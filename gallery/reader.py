@@ -93,19 +93,20 @@ class Reader(FaceReads):
         """Load and measure the indexes of large collections, and return their state; see `gallery.index_health`."""
         return await tend_indexes(await self._gallery.latest(), self._exact)
 
-    async def statistics(self, collection: Collection) -> Statistics:
-        """Return the size of `collection`.
+    async def statistics(self, name: str) -> tuple[Collection, Statistics]:
+        """Return the collection called `name`, and its size.
 
         Raises:
             RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``, as all methods below.
         """
+        collection = await self.collection(name)
 
         async def ask(faces: FaceTable) -> Statistics:
             found = await faces.roster.statistics()
             self._forget_rosters(faces)
             return replace(found, changed=max(found.changed, collection.created))
 
-        return await self._gallery.read(collection, ask)
+        return collection, await self._gallery.read(collection, ask)
 
     async def count(self, collection: Collection) -> int:
         """Return the number of faces in `collection`."""

@@ -36,7 +36,7 @@ class SizeCounter:
         sizes = {model: Size() for model in self._models}
         for collection in await self._reader.collections():
             try:
-                counted = await self._reader.statistics(collection)
+                _, counted = await self._reader.statistics(collection.name)
             except RequestError:
                 # Damaged, which `Reader.unreadable` reports, or just dropped.
                 continue

@@ -214,10 +214,10 @@ async def delete_face(
 async def get_stats(service: CurrentService, model: ModelQuery = None) -> DatabaseStats:
     """Report the size of the database and the model of its faces."""
     variant = _variant(model)
-    collection = await _collection(service, variant)
+    found = await _unless_missing(service.stages.gallery.statistics(_name(variant)))
+    collection, counted = found or (None, None)
     # After the configured model changes, stored faces still come from the old one.
     kind = collection.kind if collection else embedding_kind(_embedder(service, variant))
-    counted = await service.stages.gallery.statistics(collection) if collection else None
     return DatabaseStats(
         total_faces=counted.subjects if counted else 0,
         model=kind.model,
@@ -274,7 +274,7 @@ async def _unless_missing(asked: Awaitable[Result]) -> Result | None:
 
 async def _ids(service: Service, collection: Collection) -> int:
     """Count the ids. The contract has one face per id, but /v1 can enrol several."""
-    return (await service.stages.gallery.statistics(collection)).subjects
+    return (await service.stages.gallery.statistics(collection.name))[1].subjects
 
 
 async def _check_room(service: Service, collection: Collection, subject: str) -> None:

@@ -141,9 +141,7 @@ async def put_collection(
 @router.get("/collections/{collection}")
 async def get_collection(service: CurrentService, collection: CollectionName) -> StatisticsAnswer:
     """Describe a collection and count its faces and subjects."""
-    gallery = service.stages.gallery
-    found = await gallery.collection(collection)
-    counted = await gallery.statistics(found)
+    found, counted = await service.stages.gallery.statistics(collection)
     return StatisticsAnswer(
         **dict(CollectionAnswer.of(found)),
         faces=counted.faces,

@@ -132,7 +132,7 @@ def collections(uri: str, storage_options: list[str] | None) -> tuple[list[Colle
         reader, found, damaged = Reader(place, 0), list[CollectionStatistics](), list[str]()
         for collection in await collections_at(place):
             try:
-                found.append(await _statistics(reader, collection))
+                found.append(await _statistics(reader, collection.name))
             except RequestError as refused:
                 damaged.append(refused.message)
         return found, damaged
@@ -153,8 +153,9 @@ def delete(uri: str, storage_options: list[str] | None, collection: str, subject
     return asyncio.run(run())
 
 
-async def _statistics(reader: Reader, collection: Collection) -> CollectionStatistics:
-    kind, counted = collection.kind, await reader.statistics(collection)
+async def _statistics(reader: Reader, name: str) -> CollectionStatistics:
+    collection, counted = await reader.statistics(name)
+    kind = collection.kind
     return CollectionStatistics(
         name=collection.name,
         embedder=kind.embedder,

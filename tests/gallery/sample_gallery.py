@@ -108,7 +108,7 @@ async def listed(location: Location, name: str = NAME) -> dict[str, list[StoredF
     assert [subject.faces for subject in subjects] == [len(faces) for faces in every.values()]
     ids = [stored.face_id for faces in every.values() for stored in faces]
     assert len(set(ids)) == len(ids) == await reader.count(collection)
-    statistics = await reader.statistics(collection)
+    _, statistics = await reader.statistics(name)
     assert (statistics.faces, statistics.subjects) == (len(ids), len(every))
     return every
 

@@ -204,7 +204,7 @@ class Changes(RuleBasedStateMachine):
         subjects = [Subject(each, len(made), min(made), max(made)) for each, made in times.items()]
         for reader in self.readers:
             assert self.run(reader.subjects(self.collection, "", None)) == subjects
-            counted = self.run(reader.statistics(self.collection))
+            _, counted = self.run(reader.statistics(self.collection.name))
             assert (counted.faces, counted.subjects) == (len(self.faces), len(there))
         self.metadata = {subject: metadata for subject, metadata in self.metadata.items() if subject in there}
         assert self.run(self.readers[0].metadata(self.collection, self.subjects)) == self.metadata

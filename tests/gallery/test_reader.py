@@ -281,6 +281,8 @@ async def test_concurrent_reads_survive_changes_and_a_damaged_collection(
     async def change() -> None:
         for number, each in enumerate(faces):
             await writer.create(f"more-{number}", KIND, None)
+            # Reads that wait for the registry share what is read next, which must include this.
+            assert await reader.collection(f"more-{number}")
             await enrol(writer, face("new", -each.embedding))
             await writer.delete_subjects(NAME, ["new"])
             assert await refusal(writer.clean()) == "COLLECTION_UNREADABLE"

@@ -124,7 +124,7 @@ async def test_times_and_sizes_are_listed(writer: Writer, reader: Reader) -> Non
     times = [stored.created for stored in listing]
     assert collection.created <= times[0] < times[1] < times[2]
     assert await reader.subjects(collection, "", None) == [Subject("Ada", 3, times[0], times[2])]
-    statistics = await reader.statistics(collection)
+    _, statistics = await reader.statistics(NAME)
     assert statistics.bytes > 3 * 4 * SIZE
     assert abs((statistics.changed - times[-1]).total_seconds()) < 30
 

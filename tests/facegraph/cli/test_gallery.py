@@ -96,10 +96,10 @@ def test_a_damaged_collection_is_reported_and_can_be_dropped(
     staff.put_collection("guests")
     statistics = Reader.statistics
 
-    async def damaged(reader: Reader, collection: Collection) -> Statistics:
-        if collection.name == "staff":
+    async def damaged(reader: Reader, name: str) -> tuple[Collection, Statistics]:
+        if name == "staff":
             raise unreadable("staff")
-        return await statistics(reader, collection)
+        return await statistics(reader, name)
 
     monkeypatch.setattr(Reader, "statistics", damaged)
     status, out, err = run("gallery", "list")

@@ -1,5 +1,6 @@
 """Maintenance of all collections that a writer has open."""
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -84,7 +85,9 @@ class Maintainer:
         return answers
 
     async def _optimise(self, opened: OpenCollection) -> None:
-        await maintenance.optimise(opened.table, opened.locks, self._index_rows, self._location)
+        now = time.time_ns()
+        if await maintenance.optimise(opened.table, opened.locks, self._index_rows, self._location, opened.merged):
+            opened.merged = now
         await merge_log(self._registry.connection, opened.table.name)
         if empty := await open_empty(self._registry.connection, opened.table.name):
             async with opened.locks.changing(removes=True):
@@ -95,7 +98,7 @@ class Maintainer:
     async def _clean(self, opened: OpenCollection) -> int:
         if opened.removals == opened.erased:
             return 0
-        removals = opened.removals
+        removals, now = opened.removals, time.time_ns()
         freed = await maintenance.clean(opened.table, opened.locks, self._index_rows, self._location)
         await erase_from_mirror(self._registry.connection, opened.table.name, self._location.mirrors)
         async with opened.locks.changing(removes=True):
@@ -103,7 +106,7 @@ class Maintainer:
             await drop_answers(self._registry.connection, opened.table.name)
             if empty := await open_empty(self._registry.connection, opened.table.name):
                 await maintenance.clean(empty, CollectionLocks(), self._index_rows, self._location)
-        opened.erased = removals
+        opened.erased, opened.merged = removals, now
         return freed
 
     async def _clean_up_registry(self) -> None:

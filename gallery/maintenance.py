@@ -22,23 +22,35 @@ LARGE_ROWS = 50_000
 """Number of rows at which a table is maintained in a separate process."""
 KEYED_ROWS = 5_000
 """Number of faces at which a table gets indexes for its keys."""
+SCATTERED_ROWS, SCATTERED_FILES = 2048, 32
+"""Number of rows outside an index, and of small files, at which all files of an indexed table are merged."""
 KEPT = timedelta(minutes=10)
 """How long old versions are kept for searches that still use them."""
 UNVERIFIED_S = 8 * 86400
 """Age in seconds at which Lance deletes a file that no version names: it belongs to no commit under way."""
 
 
-async def optimise(table: AsyncTable, locks: CollectionLocks, index_rows: int, location: Location) -> None:
-    """Merge small files, remove old versions, and build the indexes of a large table.
+async def optimise(table: AsyncTable, locks: CollectionLocks, index_rows: int, location: Location, since: int) -> bool:
+    """Merge small files, and build the indexes of a large table.
+
+    Lance can only merge all files that its indexes cover, which rewrites up to a million rows, so this waits until an
+    indexed table has many files, or many rows outside the indexes. Until then, new rows are gathered in one file.
 
     Args:
         locks: the table's locks; that of maintenance is held.
         index_rows: number of faces at which a table gets a vector index.
         location: where the gallery is stored.
+        since: number of the newest commit when all files were merged last.
+
+    Returns:
+        Whether all files were merged, and old versions removed.
     """
     async with locks.rewrite:
-        await _run(location, table, merge_files)
+        await gather_rows(table, since)
+        if due := await _is_scattered(table):
+            await _run(location, table, merge_files)
     await _index(table, index_rows, location, rebuild=False)
+    return due
 
 
 async def clean(table: AsyncTable, locks: CollectionLocks, index_rows: int, location: Location) -> int:
@@ -70,6 +82,13 @@ async def clean(table: AsyncTable, locks: CollectionLocks, index_rows: int, loca
         await asyncio.to_thread(sync_tree, folder)
     async with locks.rewrite:
         return await _run(location, table, prune, before)
+
+
+async def gather_rows(table: AsyncTable, since: int) -> None:
+    """Write the rows of commits after the commit `since` to one file again, unless there are many."""
+    new = f"commit > {since}"
+    if 1 < await table.count_rows(new) < SCATTERED_ROWS:
+        await table.update(where=new, updates_sql={"commit": "commit"})
 
 
 async def merge_files(table: AsyncTable) -> None:
@@ -106,6 +125,14 @@ async def create_indexes(table: AsyncTable, wanted: Mapping[str, Any]) -> None:
     """
     for column, config in wanted.items():
         await table.create_index(column, config=config)
+
+
+async def _is_scattered(table: AsyncTable) -> bool:
+    """Whether a table has no index, or as many rows outside one or small files as justify merging all files."""
+    names = [index.name for index in await table.list_indices()]
+    outside = [found.num_unindexed_rows for name in names if (found := await table.index_stats(name)) is not None]
+    files = (await table.stats())["fragment_stats"]["num_small_fragments"]  # type: ignore[index]
+    return not outside or max(outside) >= SCATTERED_ROWS or files >= SCATTERED_FILES
 
 
 async def _index(table: AsyncTable, index_rows: int, location: Location, rebuild: bool) -> None:

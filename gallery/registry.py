@@ -45,6 +45,7 @@ class OpenCollection:
         collection: its description.
         handle: its table of faces; None if that could not be opened.
         commits: number of commits since its last optimisation.
+        merged: time at which all its files were merged last, or it was opened, in nanoseconds as commits are numbered.
         removals: number of changes since it was opened that may have removed or replaced faces.
         erased: `removals` at its last clean-up; None before the first.
         locks: see `gallery.locks`.
@@ -53,6 +54,7 @@ class OpenCollection:
     collection: Collection
     handle: AsyncTable | None
     commits: int = 0
+    merged: int = dataclasses.field(default_factory=time.time_ns)
     removals: int = 0
     erased: int | None = None
     locks: CollectionLocks = dataclasses.field(default_factory=CollectionLocks)

@@ -68,3 +68,4 @@ def early_indexes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Optimisation has an effect after one commit, and indexes keys from 50 rows on."""
     monkeypatch.setattr(gallery.maintainer, "FEW_COMMITS", 1)
     monkeypatch.setattr(gallery.maintenance, "KEYED_ROWS", 50)
+    monkeypatch.setattr(gallery.maintenance, "SCATTERED_ROWS", 1)

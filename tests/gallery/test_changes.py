@@ -56,6 +56,7 @@ class Changes(RuleBasedStateMachine):
     @initialize(subjects=st.lists(TEXTS, min_size=6, max_size=6, unique=True))
     def start(self, subjects: list[str]) -> None:
         gallery.maintainer.FEW_COMMITS, gallery.maintenance.KEYED_ROWS, gallery.roster.BLOCK = 2, 4, 2
+        gallery.maintenance.SCATTERED_ROWS = 4
         self.subjects = subjects
         self.faces: dict[str, NewFace] = {}
         self.requests: dict[str, tuple[str, str] | None] = {}
@@ -75,6 +76,7 @@ class Changes(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         gallery.maintainer.FEW_COMMITS, gallery.maintenance.KEYED_ROWS, gallery.roster.BLOCK = 20, 5000, 1024
+        gallery.maintenance.SCATTERED_ROWS = 2048
         self.run(self.writer.close())
         self.loop.close()
         self.folder.cleanup()

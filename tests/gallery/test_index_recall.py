@@ -10,6 +10,7 @@ from lancedb import AsyncTable
 from lancedb.query import AsyncVectorQuery
 
 import gallery.maintainer
+import gallery.maintenance
 from gallery import index_recall
 from gallery.index_recall import measure_recall, with_noise
 from gallery.index_search import IndexSearch
@@ -74,6 +75,7 @@ async def test_indexes_are_loaded_once_and_reported_where_searches_use_them(
     location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gallery.maintainer, "FEW_COMMITS", 1)
+    monkeypatch.setattr(gallery.maintenance, "SCATTERED_ROWS", 10)
     loading = AsyncMock(side_effect=AsyncTable.prewarm_index)
     monkeypatch.setattr(AsyncTable, "prewarm_index", lambda table, name: loading(table, name))
     async with writing(location, index_rows=300) as writer:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import gallery.maintainer
+import gallery.maintenance
 import gallery.writer
 from gallery.disk import GalleryInUseError
 from gallery.location import Location
@@ -32,6 +33,7 @@ from tests.gallery.sample_gallery import (
     people,
     refusal,
     table_folder,
+    table_of,
     vectors,
     versions,
     writing,
@@ -171,8 +173,9 @@ async def test_an_interrupted_drop_is_completed(location: Location) -> None:
 
 @pytest.mark.usefixtures("early_indexes")
 async def test_changes_and_maintenance_at_the_same_time_lose_and_duplicate_nothing(
-    location: Location, reader: Reader
+    location: Location, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(gallery.maintenance, "SCATTERED_ROWS", 60)
     faces, gone = people(120), [face(f"gone-{number}", vector) for number, vector in enumerate(vectors(10, seed=1))]
     async with writing(location, index_rows=100) as writer:
         await enrol(writer, *gone, *faces[:20])
@@ -212,6 +215,26 @@ async def test_an_optimisation_merges_the_files_of_many_commits(location: Locati
     await writer.clean()
     assert len(list(files.iterdir())) == 1
     assert len(await listed(location)) == gallery.maintainer.FEW_COMMITS
+
+
+@pytest.mark.usefixtures("early_indexes")
+async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until_there_are_many(
+    location: Location, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery.maintenance, "SCATTERED_ROWS", 5)
+    faces = people(56)
+    await enrol(writer, *faces[:50])
+    await writer.optimise()
+    for start, unindexed in ((50, 3), (53, 0)):
+        for each in faces[start : start + 3]:
+            await enrol(writer, each)
+        await writer.optimise()
+        table = await table_of(location)
+        assert (await table.stats())["fragment_stats"]["num_fragments"] == 2  # type: ignore[index]
+        found = await table.index_stats("id_idx")
+        assert found is not None
+        assert found.num_unindexed_rows == unindexed
+    assert len(await listed(location)) == len(faces)
 
 
 async def test_a_clock_that_was_set_back_hides_no_face(

@@ -5,8 +5,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+TIMEOUT_S = 60
+"""A test that hangs fails after this time. Other work on the machine may delay it by many seconds."""
 
-def until(condition: Callable[[], Any], seconds: float) -> None:
+
+def until(condition: Callable[[], Any], seconds: float = TIMEOUT_S) -> None:
     """Wait until `condition` is true; fail after `seconds`."""
     last = time.monotonic() + seconds
     while not condition():
@@ -14,7 +17,7 @@ def until(condition: Callable[[], Any], seconds: float) -> None:
         time.sleep(0.1)
 
 
-async def eventually(condition: Callable[[], Any], seconds: float = 10) -> None:
+async def eventually(condition: Callable[[], Any], seconds: float = TIMEOUT_S) -> None:
     """Wait in the event loop until `condition` is true; fail after `seconds`."""
     async with asyncio.timeout(seconds):
         while not condition():

@@ -13,6 +13,7 @@ from graphs.stages import DetectionRequest
 from imaging.faces import Detection
 from tests.api.asgi import ask, refuse
 from tests.fakes import FakeDetector, photo, service, stages
+from tests.waiting import TIMEOUT_S
 
 MESSAGE = "The service has reached its limit of concurrent requests; try again shortly"
 
@@ -27,7 +28,7 @@ class Held:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.paths.append(scope["path"])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT_S):
             await self.go.wait()
         if self.fault:
             raise self.fault

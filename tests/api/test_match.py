@@ -11,6 +11,7 @@ from imaging.faces import Photo
 from imaging.pick import Pick
 from project.request_error import RequestError
 from tests.fakes import FakeAddresses, FakeDetector, FakeNetwork, client, photo, stages, unit
+from tests.waiting import TIMEOUT_S
 
 FIRST, SECOND = b"the first photo", b"the second photo"
 TEXT1, TEXT2 = base64.b64encode(FIRST).decode(), base64.b64encode(SECOND).decode()
@@ -106,7 +107,7 @@ def test_two_addresses_are_fetched_side_by_side() -> None:
 
     class Meeting(FakeAddresses):
         async def fetch(self, url: str) -> bytes:
-            async with asyncio.timeout(5), both:
+            async with asyncio.timeout(TIMEOUT_S), both:
                 return await super().fetch(url)
 
     asked = client(stages(looks), addresses=Meeting({ADDRESS1: FIRST, ADDRESS2: SECOND}))

@@ -10,6 +10,7 @@ from rich.console import Console
 from deployments import announcement
 from deployments.address import Address
 from tests.app_server import serving
+from tests.waiting import TIMEOUT_S
 
 
 @pytest.mark.parametrize(("listening", "shown"), [("0.0.0.0", "localhost"), ("127.0.0.1", "127.0.0.1")])
@@ -27,6 +28,6 @@ def test_the_url_is_printed_once_the_service_is_ready(
     with serving(app) as url:
         port = urlsplit(url).port
         assert port
-        announcement.announce(Address(listening, port), Console(file=printed)).join(timeout=10)
+        announcement.announce(Address(listening, port), Console(file=printed)).join(TIMEOUT_S)
     assert printed.getvalue().startswith("ready after 0 s: ")
     assert printed.getvalue().endswith(f"open http://{shown}:{port}/ui\n")

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 
 from deployments.batching import Batcher, CallResult
 from deployments.workers import Workers
-
-TIMEOUT_S = 30
-"""A test that hangs fails after this time."""
+from tests.waiting import TIMEOUT_S
 
 FAULTY = -1
 

@@ -99,10 +99,10 @@ def test_disconnected_clients_free_their_places(server: LiveService, traffic: Tr
         threads = [threading.Thread(target=disconnect) for _ in range(5 * PLACES)]
         for thread in threads:
             thread.start()
-        until(lambda: traffic.post(client, "/compare").status_code == 503, 60)
+        until(lambda: traffic.post(client, "/compare").status_code == 503)
         for thread in threads:
             thread.join()
-        until(lambda: traffic.post(client, "/compare").status_code == 200, 60)
+        until(lambda: traffic.post(client, "/compare").status_code == 200)
 
 
 @pytest.mark.long
@@ -118,8 +118,8 @@ def test_changed_configuration_is_rolled_out_under_load(
     with traffic.by(CLIENTS), httpx.Client(base_url=server.address, timeout=60) as client:
         traffic.wait_for(1)
         deploy(config, service_files)
-        until(lambda: before.isdisjoint(server.processes(replica("embedder-facenet"))), 60)
-        until(lambda: traffic.post(client, "/match").json()["threshold"] == 0.5, 60)
+        until(lambda: before.isdisjoint(server.processes(replica("embedder-facenet"))))
+        until(lambda: traffic.post(client, "/match").json()["threshold"] == 0.5)
         traffic.wait_for(1)
     assert (traffic.failed, traffic.wrong) == ([], [])
 
@@ -163,7 +163,7 @@ def test_killed_service_leaves_no_process_and_every_acknowledged_face(
         traffic.wait_for(1)
         processes = server.processes()
         os.kill(server.pid, signal.SIGKILL)
-        until(lambda: not any(map(command, processes)), 30)
+        until(lambda: not any(map(command, processes)))
     faces, _ = asyncio.run(enrolled(service_files))
     assert traffic.acknowledged.keys() <= faces.keys()
 
@@ -183,7 +183,7 @@ def test_service_restarts_on_a_damaged_gallery_and_reports_missing_files(
     # The test above has killed the session's service, unless this one runs alone.
     processes = server.processes()
     os.kill(server.pid, signal.SIGKILL)
-    until(lambda: not any(map(command, processes)), 30)
+    until(lambda: not any(map(command, processes)))
     with service_files.start() as first:
         traffic = Traffic(first.address, (mindy, mindy_again), kinds=("enrol",))
         with traffic.by(CLIENTS):
@@ -203,9 +203,9 @@ def test_service_restarts_on_a_damaged_gallery_and_reports_missing_files(
         assert "at its last intact version" in service_files.log.read_text("utf-8", "replace")
         for path in (next((service_files.models / "facenet").glob("*.onnx")), table, service_files.gallery):
             path.rename(path.with_suffix(".away"))
-            until(lambda: health(again.address)["status"] == "degraded", 60)
+            until(lambda: health(again.address)["status"] == "degraded")
             path.with_suffix(".away").rename(path)
-            until(lambda: health(again.address)["status"] == "healthy", 60)
+            until(lambda: health(again.address)["status"] == "healthy")
 
 
 def health(address: str) -> Any:

@@ -14,7 +14,7 @@ import pytest
 from ray.exceptions import ActorUnavailableError
 
 import deployments.gallery
-from deployments import gallery_metrics
+from deployments import gallery_metrics, readiness
 from deployments.gallery import GalleryReader, GalleryWriter
 from deployments.remote_gallery import RemoteGallery
 from gallery.location import Location
@@ -25,7 +25,7 @@ from telemetry.request_record import recording
 from tests.deployments.handles import Answers, handle
 from tests.fakes import serve_log
 from tests.gallery.sample_gallery import refusal
-from tests.waiting import eventually
+from tests.waiting import TIMEOUT_S, eventually
 
 KIND = EmbeddingKind("arcface", "mobilefacenet", "contract", 2)
 PROBE = np.array([1, 0], np.float32)
@@ -86,6 +86,7 @@ async def test_the_gallery_is_ready_once_both_answer_and_lists_damaged_collectio
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deployments.gallery, "CHECK_PERIOD_S", 0.01)
+    monkeypatch.setattr(readiness, "PERIOD_S", 0.01)
     reader = await started_reader(tmp_path)
     with pytest.raises(ValueError, match="not found"):
         await reader.ready()
@@ -93,17 +94,18 @@ async def test_the_gallery_is_ready_once_both_answer_and_lists_damaged_collectio
     gallery = RemoteGallery(handle(writer), handle(reader))
     await gallery.create("staff", KIND, None)
     await gallery.reader.readiness.look()
-    assert (gallery.ready(), gallery.unreadable()) == (False, [])
+    assert not gallery.ready()
+    # Whether the reader has already checked the new collection or not.
+    assert not gallery.unreadable()
     await gallery.writer.readiness.look()
     assert gallery.ready()
     [folder] = tmp_path.glob("faces-*.lance")
     away = folder.rename(tmp_path / "away")
-    async with asyncio.timeout(10):
-        while gallery.unreadable() != ["staff"]:
-            await gallery.reader.readiness.look()
-        away.rename(folder)
-        while gallery.unreadable():
-            await gallery.reader.readiness.look()
+    watching = asyncio.create_task(gallery.reader.readiness.watch())
+    await eventually(lambda: gallery.unreadable() == ["staff"])
+    away.rename(folder)
+    await eventually(lambda: not gallery.unreadable())
+    watching.cancel()
     assert gallery.ready()
 
 
@@ -132,7 +134,7 @@ async def test_a_change_completes_although_its_caller_is_cancelled(tmp_path: Pat
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(TIMEOUT_S):
         while await gallery.count(staff) != 1:
             await asyncio.sleep(0.02)
 

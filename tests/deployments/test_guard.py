@@ -62,7 +62,7 @@ def test_processes_and_folder_go_with_the_main_process(
         children = [int(service.stdout.readline()) for _ in range(2)]
         if ended_by is not None:
             service.send_signal(ended_by)
-    until(lambda: not any(map(is_alive, children)) and not folder.exists(), 10)
+    until(lambda: not any(map(is_alive, children)) and not folder.exists())
     assert is_alive(bystander)
 
 

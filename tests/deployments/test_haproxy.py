@@ -105,7 +105,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
         with subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet) as process:
             try:
-                until(listens, 10)
+                until(listens)
                 yield port
             finally:
                 process.terminate()

@@ -26,6 +26,7 @@ from telemetry.request_record import TimedAnswer, recording
 from telemetry.status import Autoscaling, Replicas
 from tests.deployments.handles import Answers, handle
 from tests.fakes import EMBEDDER_CROP, fake_card, serve_log
+from tests.waiting import TIMEOUT_S
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -72,7 +73,7 @@ async def test_a_fresh_ingress_is_ready_once_every_stage_has_answered(monkeypatc
     made = plain.__new__(plain)
     await made.__init__(stages, {"detector": "mtcnn"}, LimitArgs(), AddressArgs(), gallery, access, 1)
     transport = httpx.ASGITransport(made.__serve_build_asgi_app__())
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client, asyncio.timeout(10):
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client, asyncio.timeout(TIMEOUT_S):
         answer = await client.get("/readyz")
         assert answer.status_code == 503
         assert {name for name, ready in answer.json()["stages"].items() if not ready} == {"detector-mtcnn", "gallery"}

@@ -28,11 +28,11 @@ def client(server: LiveService, service_files: ServiceFiles, traces: Collector, 
         def is_direct() -> bool:
             seen = len(traces.spans)
             client.get("/health")
-            until(lambda: len(traces.spans) > seen, 10)
+            until(lambda: len(traces.spans) > seen)
             return not any(span.name.startswith("proxy_http_request") for span in traces.spans[seen:])
 
         # Until HAProxy knows the ingress's replicas, requests go through a proxy of Serve's with a span of its own.
-        until(is_direct, 30)
+        until(is_direct)
         given = {"traceparent": f"00-{TRACE}-{CALLER}-01", "X-Request-ID": REQUEST}
         pair = dict.fromkeys(["image1", "image2"], base64.b64encode(mindy).decode())
         assert client.post("/match", json=pair, headers=given).status_code == 200
@@ -51,7 +51,7 @@ def test_match_is_one_trace_over_all_its_hops(client: httpx.Client, traces: Coll
     def spans(prefix: str = "") -> list[Span]:
         return [span for span in traces.spans if span.trace == TRACE and span.name.startswith(prefix)]
 
-    until(lambda: len(spans("replica_handle_request")) >= 3 and spans("POST /match"), 15)
+    until(lambda: len(spans("replica_handle_request")) >= 3 and spans("POST /match"))
     assert sorted(span.name.split()[1] for span in spans("replica_handle_request")) == sorted(STAGES[1:])
     assert {span.parent for span in spans()} <= {span.id for span in spans()} | {CALLER}
     [request] = [span for span in spans() if span.parent == CALLER]
@@ -66,7 +66,7 @@ def test_match_is_one_trace_over_all_its_hops(client: httpx.Client, traces: Coll
 
 
 def test_no_span_identifies_a_person(client: httpx.Client, traces: Collector) -> None:
-    until(lambda: traces.spans, 15)
+    until(lambda: traces.spans)
     for span in traces.spans:
         assert len(span.name) < 100
         for value in span.attributes.values():
@@ -113,4 +113,4 @@ def test_own_metrics_of_all_processes_are_exposed(client: httpx.Client) -> None:
         assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
         return all(f"\nray_facegraph_{name}{{" in response.text for name in names)
 
-    until(exposed, 40)
+    until(exposed)

@@ -23,9 +23,7 @@ from models.device import Device
 from models.errors import ModelError
 from telemetry.request_record import TimedAnswer
 from tests.fakes import photo, pull
-
-TIMEOUT_S = 30
-"""A test that hangs fails after this time."""
+from tests.waiting import TIMEOUT_S
 
 
 async def test_each_photo_is_a_part_with_its_time_and_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ from tests.gallery.sample_gallery import (
     versions,
     writing,
 )
+from tests.waiting import TIMEOUT_S
 
 
 async def test_collections_are_kept_with_their_thresholds(location: Location) -> None:
@@ -137,11 +138,11 @@ async def test_there_is_one_writer_at_a_time_and_the_next_one_waits(location: Lo
         for patience in (0, 0.3):
             with pytest.raises(GalleryInUseError):
                 await Writer.open(location, patience=patience)
-        assert 0.3 <= time.monotonic() - began < 2
+        assert time.monotonic() - began >= 0.3
         waiting = asyncio.create_task(Writer.open(location, patience=20))
         await asyncio.sleep(0.3)
         assert not waiting.done()
-    second = await asyncio.wait_for(waiting, 5)
+    second = await asyncio.wait_for(waiting, TIMEOUT_S)
     assert [collection.name for collection in second.collections] == [NAME]
     await second.close()
 

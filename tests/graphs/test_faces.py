@@ -36,6 +36,7 @@ from tests.fakes import (
     stages,
     unit,
 )
+from tests.waiting import TIMEOUT_S
 
 DAMAGED = RequestError("INVALID_IMAGE", "It is damaged")
 THREE = photo(faces=[0.9, 0.8, 0.7])
@@ -134,7 +135,7 @@ async def test_the_networks_run_concurrently() -> None:
     both = asyncio.Barrier(2)
 
     async def meeting(question: FaceCrops) -> NDArray[np.float32]:
-        async with asyncio.timeout(5), both:
+        async with asyncio.timeout(TIMEOUT_S), both:
             return np.zeros((1, 2), np.float32)
 
     of = stages(FakeDetector(photo()))

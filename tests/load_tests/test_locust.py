@@ -109,7 +109,7 @@ def test_a_fixed_number_of_requests_is_sent_once_each(sample_photos: Path) -> No
 def test_mixed_users_get_only_answers_that_they_expect(records: Path) -> None:
     with serving(app()) as host:
         with load(host, "MixedUser", 2, records):
-            until(lambda: len(read(records)) > 200, 60)
+            until(lambda: len(read(records)) > 200)
         left = [each["name"] for each in httpx.get(f"{host}/v1/collections").json()["collections"]]
     requests = read(records)
     assert [request for request in requests if request.problem] == []
@@ -123,7 +123,7 @@ def test_checked_users_find_wrong_answers_and_lost_enrolments(records: Path) -> 
     with serving(app()) as host:
         httpx.put(f"{host}{COLLECTION}", json={"embedder": EMBEDDER}).raise_for_status()
         with load(host, "CheckedUser", 2, records):
-            until(lambda: {each.name for each in read(records)} >= set(ROUTES), 60)
+            until(lambda: {each.name for each in read(records)} >= set(ROUTES))
         requests = read(records)
         enrolled = [each.details["subject"] for each in requests if "subject" in each.details]
         assert lost(host, [*enrolled, "never enrolled"]) == ["never enrolled"]

@@ -93,7 +93,7 @@ def test_a_pull_that_waited_for_another_finds_the_work_done(mirror: Path, new_st
     with (new_store.root / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         second.start()
-        until(lambda: paper.export_text(clear=False), 10)
+        until(lambda: paper.export_text(clear=False))
         # The first pull finishes while the second one waits.
         shutil.copytree(mirror, new_store.folder(CARD))
     second.join()

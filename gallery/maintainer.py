@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from gallery import maintenance
@@ -44,6 +45,9 @@ class Maintainer:
         Raises:
             RequestError: ``COLLECTION_UNREADABLE``, after all other collections have been optimised.
         """
+        for opened in self._registry.opened:
+            if opened.commits >= FEW_COMMITS and not opened.locks.rewrite.locked():
+                await self._gather(opened)
         await self._maintain(self._optimise, FEW_COMMITS)
 
     async def clean(self) -> dict[str, int]:
@@ -70,7 +74,10 @@ class Maintainer:
     ) -> dict[str, Answer]:
         """Do `work` on collections with at least that many `commits`. Raises the first `RequestError` at the end."""
         answers, problem = dict[str, Answer](), None
-        for name in [each.collection.name for each in self._registry.opened if each.commits >= commits]:
+        busy = [each for each in self._registry.opened if each.commits >= commits]
+        # The others need not wait until one is cleaned.
+        due = [each for each in busy if not (commits and each.locks.maintenance.locked())]
+        for name in [each.collection.name for each in due]:
             try:
                 async with self._registry.maintain(name) as opened:
                     before = opened.commits
@@ -84,9 +91,15 @@ class Maintainer:
             raise problem
         return answers
 
+    async def _gather(self, opened: OpenCollection) -> None:
+        # A collection that cannot be read is reported by what follows.
+        with suppress(RequestError):
+            async with opened.locks.rewrite, self._registry.change(opened.collection.name):
+                await maintenance.gather_rows(opened.table, opened.merged)
+
     async def _optimise(self, opened: OpenCollection) -> None:
         now = time.time_ns()
-        if await maintenance.optimise(opened.table, opened.locks, self._index_rows, self._location, opened.merged):
+        if await maintenance.optimise(opened.table, opened.locks, self._index_rows, self._location):
             opened.merged = now
         await merge_log(self._registry.connection, opened.table.name)
         if empty := await open_empty(self._registry.connection, opened.table.name):
@@ -98,7 +111,7 @@ class Maintainer:
     async def _clean(self, opened: OpenCollection) -> int:
         if opened.removals == opened.erased:
             return 0
-        removals, now = opened.removals, time.time_ns()
+        removals, opened.merged = opened.removals, time.time_ns()
         freed = await maintenance.clean(opened.table, opened.locks, self._index_rows, self._location)
         await erase_from_mirror(self._registry.connection, opened.table.name, self._location.mirrors)
         async with opened.locks.changing(removes=True):
@@ -106,7 +119,7 @@ class Maintainer:
             await drop_answers(self._registry.connection, opened.table.name)
             if empty := await open_empty(self._registry.connection, opened.table.name):
                 await maintenance.clean(empty, CollectionLocks(), self._index_rows, self._location)
-        opened.erased, opened.merged = removals, now
+        opened.erased = removals
         return freed
 
     async def _clean_up_registry(self) -> None:

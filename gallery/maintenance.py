@@ -30,23 +30,21 @@ UNVERIFIED_S = 8 * 86400
 """Age in seconds at which Lance deletes a file that no version names: it belongs to no commit under way."""
 
 
-async def optimise(table: AsyncTable, locks: CollectionLocks, index_rows: int, location: Location, since: int) -> bool:
-    """Merge small files, and build the indexes of a large table.
+async def optimise(table: AsyncTable, locks: CollectionLocks, index_rows: int, location: Location) -> bool:
+    """Merge small files if there are many, and build the indexes of a large table.
 
     Lance can only merge all files that its indexes cover, which rewrites up to a million rows, so this waits until an
-    indexed table has many files, or many rows outside the indexes. Until then, new rows are gathered in one file.
+    indexed table has many files, or many rows outside the indexes. `gather_rows` merges the newest ones until then.
 
     Args:
         locks: the table's locks; that of maintenance is held.
         index_rows: number of faces at which a table gets a vector index.
         location: where the gallery is stored.
-        since: number of the newest commit when all files were merged last.
 
     Returns:
         Whether all files were merged, and old versions removed.
     """
     async with locks.rewrite:
-        await gather_rows(table, since)
         if due := await _is_scattered(table):
             await _run(location, table, merge_files)
     await _index(table, index_rows, location, rebuild=False)
@@ -85,7 +83,10 @@ async def clean(table: AsyncTable, locks: CollectionLocks, index_rows: int, loca
 
 
 async def gather_rows(table: AsyncTable, since: int) -> None:
-    """Write the rows of commits after the commit `since` to one file again, unless there are many."""
+    """Write the rows of commits after the commit `since` to one file again, unless there are many.
+
+    This is a change of the table that replaces rows.
+    """
     new = f"commit > {since}"
     if 1 < await table.count_rows(new) < SCATTERED_ROWS:
         await table.update(where=new, updates_sql={"commit": "commit"})

@@ -7,10 +7,12 @@ import asyncio
 import shutil
 import time
 from dataclasses import replace
+from typing import Any
 from unittest.mock import AsyncMock
 
 import numpy as np
 import pytest
+from lancedb import AsyncTable
 
 import gallery.maintainer
 import gallery.maintenance
@@ -230,12 +232,35 @@ async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until
         for each in faces[start : start + 3]:
             await enrol(writer, each)
         await writer.optimise()
-        table = await table_of(location)
-        assert (await table.stats())["fragment_stats"]["num_fragments"] == 2  # type: ignore[index]
-        found = await table.index_stats("id_idx")
+        assert await files_of(location, NAME) == 2
+        found = await (await table_of(location)).index_stats("id_idx")
         assert found is not None
         assert found.num_unindexed_rows == unindexed
     assert len(await listed(location)) == len(faces)
+
+
+@pytest.mark.usefixtures("early_indexes")
+async def test_other_collections_are_optimised_while_one_is_cleaned(
+    location: Location, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def rewrite(_: AsyncTable) -> None:
+        begun.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(gallery.maintenance, "rewrite", rewrite)
+    await writer.create("z", KIND, None)
+    for name in (NAME, "z"):
+        for each in people(3):
+            await enrol(writer, each, name=name)
+    cleaning = asyncio.create_task(writer.clean())
+    await begun.wait()
+    await asyncio.wait_for(writer.optimise(), 20)
+    assert await files_of(location, "z") == 1
+    assert await files_of(location, NAME) == 3
+    go_on.set()
+    await cleaning
 
 
 async def test_a_clock_that_was_set_back_hides_no_face(
@@ -274,3 +299,9 @@ async def test_damage_to_one_collection_does_not_affect_changes_of_others(locati
         assert not any(deleted.embedding.tobytes() in path.read_bytes() for path in data[name].iterdir())
     await writer.drop(NAME)
     assert await writer.clean() == {"a": 0, "z": 0}
+
+
+async def files_of(location: Location, name: str) -> int:
+    """Number of files of the newest version of a collection."""
+    statistics: Any = await (await table_of(location, name)).stats()
+    return int(statistics["fragment_stats"]["num_fragments"])

@@ -63,7 +63,8 @@ def routes(keys_required: bool) -> FastAPI:
     enrolments = (enrolment, embedding_enrolment, imports)
     v1 = (models, status, photos, verify_many, collections, *enrolments, subjects, renaming, search, verification)
     for part in (health, metrics, *CONTRACTS, *v1):
-        app.include_router(part.router)
+        # include_router would match each request against the routes of each router, and against its own again.
+        app.router.routes.extend(part.router.routes)
     page.install(app)
     errors.install(app, FORMS)
     scopes.install(app, keys_required)

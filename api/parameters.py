@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
+from functools import cached_property
 from typing import Any, get_origin
 
 from fastapi import params
@@ -135,7 +136,7 @@ class _CheckedRequest(Request):
             raise
         return form
 
-    @property
+    @cached_property
     def _content_type(self) -> Message:
         message = Message()
         message["content-type"] = self.headers.get("content-type", "")

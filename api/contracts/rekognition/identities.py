@@ -43,16 +43,16 @@ def model_version(collection: Collection) -> str:
     return f"{collection.kind.model}-{collection.kind.contract}"
 
 
-def stored_face(face: StoredFace) -> dict[str, Any]:
+def stored_face(collection: Collection, face: StoredFace) -> dict[str, Any]:
     """Describe a face of a collection."""
-    return described_face(face.face_id, face.label, face.place) | (
+    return described_face(collection, face.face_id, face.label, face.place) | (
         {"UserId": user} if (user := user_of(face.subject)) else {}
     )
 
 
-def described_face(face_id: str, label: str, place: FacePlace | None) -> dict[str, Any]:
+def described_face(collection: Collection, face_id: str, label: str, place: FacePlace | None) -> dict[str, Any]:
     """Describe a face without its user. Only faces that this API has indexed have a place."""
-    described: dict[str, Any] = {"FaceId": uuid_of(face_id)}
+    described: dict[str, Any] = {"FaceId": uuid_of(face_id), "IndexFacesModelVersion": model_version(collection)}
     if label:
         described["ExternalImageId"] = label
     if place:

@@ -72,7 +72,7 @@ async def index_faces(call: AwsCall, request: IndexFacesRequest) -> dict[str, An
     return {
         "FaceRecords": [
             {
-                "Face": described_face(stored.face_id, label, face.place),
+                "Face": described_face(collection, stored.face_id, label, face.place),
                 "FaceDetail": examined_detail(examined, row, details),
             }
             for row, (face, stored) in enumerate(zip(new, enrolled, strict=True))

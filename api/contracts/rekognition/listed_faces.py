@@ -42,7 +42,7 @@ async def list_faces(call: AwsCall, request: ListFacesRequest) -> dict[str, Any]
     collection = await gallery.collection(request.collection_id)
     found = await _faces(gallery, collection, request, after, most + 1)
     page: dict[str, Any] = {
-        "Faces": [stored_face(face) for face in found[:most]],
+        "Faces": [stored_face(collection, face) for face in found[:most]],
         "FaceModelVersion": model_version(collection),
     }
     return page | ({"NextToken": page_token(uuid_of(found[most - 1].face_id))} if len(found) > most else {})

@@ -82,7 +82,7 @@ async def _matching_faces(
     count, least = request.max_faces + (searched is not None), scale.cosine(request.face_match_threshold)
     _, hits = await stages.gallery.find_faces(collection.name, contract, probe, count, least)
     matches = [
-        {"Similarity": percent, "Face": stored_face(hit.face)}
+        {"Similarity": percent, "Face": stored_face(collection, hit.face)}
         for hit in hits
         if hit.face.face_id != searched and (percent := scale.percent(hit.cosine)) >= request.face_match_threshold
     ][: request.max_faces]

@@ -162,7 +162,7 @@ def test_what_one_api_enrols_the_other_finds(staff: AwsClient) -> None:
     form: dict[str, Any] = {"data": {"subject": "bob"}, "files": {"photo": ("bob.jpg", b"bob")}}
     assert staff.v1("POST", "/collections/staff/faces", **form).status_code == 201
     [match] = staff.call("SearchFacesByImage", **STAFF, Image=image("bob-again"))["FaceMatches"]
-    assert match["Face"].keys() == {"FaceId", "UserId", "ExternalImageId"}
+    assert match["Face"].keys() == {"FaceId", "UserId", "ExternalImageId", "IndexFacesModelVersion"}
     assert (match["Face"]["UserId"], match["Face"]["ExternalImageId"]) == ("bob", "bob.jpg")
 
 

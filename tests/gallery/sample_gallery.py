@@ -136,6 +136,11 @@ def folder_of(location: Location) -> Path:
     return location.folder
 
 
+def stored_bytes(folder: Path) -> bytes:
+    """Everything in the files below a folder."""
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
 def strangers(count: int) -> list[NewFace]:
     """Faces whose texts occur in no other face."""
     return [face(f"Stranger No. {n:03}!", vector, f"secret-{n:03}") for n, vector in enumerate(vectors(count, 99))]
@@ -143,7 +148,7 @@ def strangers(count: int) -> list[NewFace]:
 
 def traces(location: Location, faces: Sequence[NewFace]) -> list[bytes]:
     """What files contain of the faces: their embeddings in pieces of sixteen bytes, and texts that identify them."""
-    files = b"".join(path.read_bytes() for path in folder_of(location).rglob("*") if path.is_file())
+    files = stored_bytes(folder_of(location))
     pieces = [of.subject.encode() for of in faces] + [subject_key(of.subject).encode() for of in faces]
     pieces += [of.id.encode() for of in faces] + [of.label.encode() for of in faces]
     for of in faces:

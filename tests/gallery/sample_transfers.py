@@ -1,10 +1,13 @@
 """Galleries to copy, their whole content, and copies that are interrupted."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from gallery.location import Location
 from gallery.parquet_export import export_gallery
@@ -84,3 +87,16 @@ async def imported(
 
 async def exported(location: Location, folder: Path, *names: str) -> list[Path]:
     return [file.path for file in await export_gallery(location, folder, names, silent)]
+
+
+def arrow(of: pa.Table, rows: int = 3, **options: Any) -> bytes:
+    """An Arrow stream with `rows` per batch."""
+    file = io.BytesIO()
+    with pa.ipc.new_stream(file, of.schema, options=pa.ipc.IpcWriteOptions(**options)) as stream:
+        stream.write_table(of, max_chunksize=rows)
+    return file.getvalue()
+
+
+def parquet(of: pa.Table) -> bytes:
+    pq.write_table(of, file := io.BytesIO())
+    return file.getvalue()

@@ -36,6 +36,7 @@ from tests.gallery.sample_gallery import (
     mirror_of,
     refusal,
     search,
+    stored_bytes,
     vectors,
     versions,
 )
@@ -170,7 +171,7 @@ class Changes(RuleBasedStateMachine):
     def clean(self) -> None:
         """Afterwards, no file contains the embedding, the id or the subject of a deleted face."""
         self.run(self.writer.clean())
-        files = b"".join(path.read_bytes() for path in Path(self.folder.name).rglob("*") if path.is_file())
+        files = stored_bytes(Path(self.folder.name))
         stored = {normalised(each.embedding, SIZE).tobytes() for each in self.faces.values()}
         assert all(embedding in files for embedding in stored)
         for each in self.sent:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from gallery import face_batches, face_streams
 from gallery.face_streams import arrow_stream, checked_batches, contract_of, parquet_file
 from project.request_error import RequestError
 from tests.gallery.sample_gallery import SIZE, vectors
+from tests.gallery.sample_transfers import arrow, parquet
 
 ROWS = 50
 Read = Callable[[IO[bytes]], Any]
@@ -19,18 +19,6 @@ Read = Callable[[IO[bytes]], Any]
 
 def table() -> pa.Table:
     return pa.table({"subject": [f"subject-{row}" for row in range(ROWS)], "vector": vectors(ROWS).tolist()})
-
-
-def arrow(of: pa.Table, rows: int = 7, **options: Any) -> bytes:
-    file = io.BytesIO()
-    with pa.ipc.new_stream(file, of.schema, options=pa.ipc.IpcWriteOptions(**options)) as stream:
-        stream.write_table(of, max_chunksize=rows)
-    return file.getvalue()
-
-
-def parquet(of: pa.Table) -> bytes:
-    pq.write_table(of, file := io.BytesIO())
-    return file.getvalue()
 
 
 def read(data: bytes, reader: Read = arrow_stream) -> list[tuple[int, list[str]]]:

@@ -1,6 +1,5 @@
 """The log of removed faces, and what readers do if it is incomplete. `test_changes` covers any sequence of changes."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -8,7 +7,6 @@ import pytest
 from lancedb import AsyncTable
 
 from gallery.location import Location
-from gallery.records import NewFace
 from gallery.removals import RemovalFeed
 from gallery.writer import Writer
 from tests.gallery.sample_gallery import NAME, enrol, face, folder_of, people, table_of
@@ -21,30 +19,8 @@ async def feed_of(location: Location) -> tuple[AsyncTable, RemovalFeed]:
     return table, RemovalFeed(await location.connect(), table.name)
 
 
-async def delete_subject(writer: Writer) -> None:
-    await writer.delete_subjects(NAME, ["ada", "nobody"])
-
-
 async def delete_face(writer: Writer) -> None:
     await writer.delete_face(NAME, FACES[0].id)
-
-
-async def replace(writer: Writer) -> None:
-    await enrol(writer, FACES[1], replace=True)
-
-
-@pytest.mark.parametrize(
-    ("remove", "gone"), [(delete_subject, FACES[:2]), (delete_face, FACES[:1]), (replace, FACES[:1])]
-)
-async def test_it_names_the_faces_that_are_gone(
-    location: Location, writer: Writer, remove: Callable[[Writer], Awaitable[None]], gone: list[NewFace]
-) -> None:
-    await enrol(writer, *FACES)
-    table, feed = await feed_of(location)
-    assert await feed.removed(table) == set()
-    await remove(writer)
-    await table.checkout_latest()
-    assert await feed.removed(table) == {each.id for each in gone}
 
 
 async def test_a_face_that_is_logged_but_not_removed_yet_is_named_later(
@@ -58,7 +34,7 @@ async def test_a_face_that_is_logged_but_not_removed_yet_is_named_later(
         with pytest.raises(RuntimeError, match="killed"):
             await delete_face(writer)
     assert await feed.removed(table) == set()
-    await delete_subject(writer)
+    await writer.delete_subjects(NAME, ["ada", "nobody"])
     # Logged later than this version of the table.
     assert await feed.removed(table) == set()
     await writer.delete_subjects(NAME, ["subject-0"])

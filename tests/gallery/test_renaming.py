@@ -20,6 +20,7 @@ from tests.gallery.sample_gallery import (
     listed,
     people,
     refusal,
+    stored_bytes,
     table_of,
     vectors,
     versions,
@@ -97,7 +98,7 @@ async def test_a_clean_up_erases_the_former_id(location: Location, writer: Write
     await enrol(writer, formerly, *people(30))
     await writer.rename_subject(NAME, formerly.subject, "now known as")
     await writer.clean()
-    files = b"".join(path.read_bytes() for path in folder_of(location).rglob("*") if path.is_file())
+    files = stored_bytes(folder_of(location))
     assert b"now known as" in files
     assert formerly.subject.encode() not in files
     assert formerly.id.encode() in files

@@ -25,19 +25,16 @@ from tests.gallery.sample_gallery import (
 
 
 async def test_faces_are_paged_in_the_order_of_their_ids(writer: Writer, reader: Reader) -> None:
-    made = people(60)
+    made, collection = people(60), await reader.collection(NAME)
+    assert await reader.faces_after(collection, "", 5) == []
     await enrol(writer, *made)
-    collection, ids = await reader.collection(NAME), sorted(each.id for each in made)
+    ids = sorted(each.id for each in made)
     pages, after = list[str](), ""
     while page := await reader.faces_after(collection, after, 7):
         pages += [each.face_id for each in page]
         after = pages[-1]
     assert pages == ids
     assert [each.face_id for each in await reader.faces_after(collection, "", 1000)] == ids
-
-
-async def test_an_empty_collection_has_no_page(writer: Writer, reader: Reader) -> None:
-    assert await reader.faces_after(await reader.collection(NAME), "", 5) == []
 
 
 async def test_faces_are_found_by_their_ids_with_their_embeddings(writer: Writer, reader: Reader) -> None:

@@ -105,15 +105,12 @@ async def test_a_refusal_changes_nothing(location: Location, writer: Writer, rea
     assert await refusal(enrol(writer, request=("key", "other"))) == "IDEMPOTENCY_KEY_REUSED"
     assert await refusal(enrol(writer, good, contract="other")) == "EMBEDDING_CONTRACT_MISMATCH"
     assert await refusal(enrol(writer, good, name="nobody")) == "COLLECTION_NOT_FOUND"
-    for vector in (np.ones(SIZE - 1), np.ones(SIZE + 1), np.zeros(SIZE), np.full(SIZE, np.nan)):
-        wrong = face("Cleo", vector.astype(np.float32))
-        for replacing in (False, True):
-            assert await refusal(enrol(writer, good, wrong, replace=replacing)) == "INVALID_EMBEDDING"
-    for subject in ("", "x" * 513, "\ud800"):
-        assert await refusal(enrol(writer, good, face(subject))) == "INVALID_SUBJECT"
-        assert await refusal(writer.delete_subjects(NAME, ["Ada", subject])) == "INVALID_SUBJECT"
-        assert await refusal(reader.faces(await reader.collection(NAME), subject)) == "INVALID_SUBJECT"
+    for replacing in (False, True):
+        wrong = face("Cleo", np.zeros(SIZE, np.float32))
+        assert await refusal(enrol(writer, good, wrong, replace=replacing)) == "INVALID_EMBEDDING"
     assert await refusal(enrol(writer, good, face("\u200b "))) == "INVALID_SUBJECT"
+    assert await refusal(writer.delete_subjects(NAME, ["Ada", ""])) == "INVALID_SUBJECT"
+    assert await refusal(reader.faces(await reader.collection(NAME), "")) == "INVALID_SUBJECT"
     # An earlier version may have enrolled a blank id.
     assert await writer.delete_subjects(NAME, ["\u200b "]) == 0
     assert await versions(location) == before

@@ -1,13 +1,11 @@
 """Imports of /v1, into a real gallery in a folder."""
 
 import asyncio
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from starlette.types import Message
 
@@ -19,6 +17,7 @@ from tests.api.asgi import ask
 from tests.api.conftest import KeyedService
 from tests.api.v1 import STAFF, Api, refusal, staff
 from tests.fakes import direction
+from tests.gallery.sample_transfers import arrow, parquet
 
 COUNT = 20
 SUBJECTS = [f"subject-{number:02}" for number in range(COUNT)]
@@ -33,18 +32,6 @@ def small_commits(monkeypatch: pytest.MonkeyPatch) -> None:
 def table(subjects: Sequence[str] = SUBJECTS, **columns: Any) -> pa.Table:
     vectors = pa.array([direction(3 * number) for number in range(len(subjects))], pa.list_(pa.float32(), 2))
     return pa.table({"subject": subjects, "vector": vectors, **columns})
-
-
-def arrow(of: pa.Table) -> bytes:
-    file = io.BytesIO()
-    with pa.ipc.new_stream(file, of.schema) as stream:
-        stream.write_table(of, max_chunksize=3)
-    return file.getvalue()
-
-
-def parquet(of: pa.Table) -> bytes:
-    pq.write_table(of, file := io.BytesIO())
-    return file.getvalue()
 
 
 def send(api: Api, body: Any, kind: str = ARROW, contract: str | None = "contract") -> httpx.Response:

@@ -14,7 +14,7 @@ import gallery.roster
 from gallery.live_roster import LiveRoster
 from gallery.location import Location
 from gallery.reader import Reader
-from gallery.records import NewFace, Subject
+from gallery.records import NewFace, Reassignment, Subject
 from gallery.removals import erase_log
 from gallery.roster import Roster, summary
 from gallery.writer import Writer
@@ -62,6 +62,14 @@ def deleting(*subjects: str) -> Change:
     return lambda writer, _: writer.delete_subjects(NAME, subjects)
 
 
+async def renaming(writer: Writer, location: Location) -> None:
+    await writer.rename_subject(NAME, "ada", "eve")
+
+
+async def reassigning(writer: Writer, location: Location) -> None:
+    await writer.reassign_faces(NAME, {FACES[0].id: Reassignment("ada", "eve")})
+
+
 async def delete_and_clean(writer: Writer, location: Location) -> None:
     """The log is erased before the reader has seen it."""
     await writer.delete_subjects(NAME, ["ada"])
@@ -80,6 +88,8 @@ async def restore(writer: Writer, location: Location) -> None:
         (enrolling(face("bob"), face("ada", source="third")), {"ada": 3, "bob": 1, "late": 1}, 1),
         (enrolling(FACES[1], replace=True), {"ada": 1, "late": 1}, 1),
         (deleting("ada", "late"), {}, 1),
+        (renaming, {"eve": 2, "late": 1}, 1),
+        (reassigning, {"ada": 1, "eve": 1, "late": 1}, 1),
         (delete_and_clean, {"late": 1}, 2),
         (restore, {"ada": 2}, 2),
     ],

@@ -74,12 +74,8 @@ class Audit:
             return
         time = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         # JSON is escaped to ASCII, so that no line break or lone surrogate in a subject's id can break the line.
-        line = (
-            json.dumps({"time": time, **{field.name: getattr(event, field.name) for field in fields(event)}}).encode(
-                "ascii"
-            )
-            + b"\n"
-        )
+        named = {field.name: getattr(event, field.name) for field in fields(event)}
+        line = json.dumps({"time": time, **named}).encode("ascii") + b"\n"
         self._path.parent.mkdir(parents=True, exist_ok=True)
         # Open the file each time, so that a log moved away by rotation is replaced by a new one.
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gallery import mirror_folder
 from gallery.face_table import FaceTable
 from gallery.location import Location
+from gallery.metadata import described
 from gallery.records import Hit
 
 Tables = Mapping[str, FaceTable]
@@ -34,6 +35,8 @@ class ExactSearch:
         self, faces: FaceTable, tables: Tables, probes: list[NDArray[np.float32]], count: int
     ) -> list[list[Hit]] | None:
         """Return for each probe the best subjects at the latest version, or None if `faces` needs too much memory.
+
+        The subjects have their metadata.
 
         Args:
             faces: the table to search.
@@ -65,11 +68,15 @@ class ExactSearch:
     async def _search(
         self, faces: FaceTable, tables: Tables, probes: NDArray[np.float32], count: int
     ) -> list[list[Hit]] | None:
-        while mirror := await faces.refresh(self._most_bytes, self._mirrors, self._threads):
+        while True:
+            refreshing = faces.refresh(self._most_bytes, self._mirrors, self._threads)
+            # Both ask for the newest version. The table is for the subjects' metadata.
+            table, mirror = await asyncio.gather(faces.latest(), refreshing)
+            if mirror is None:
+                return None
             self._make_room(faces, tables)
             if (hits := await asyncio.to_thread(mirror.best, probes, count)) is not None:
-                return hits
-        return None
+                return await described(table, hits)
 
     def _make_room(self, faces: FaceTable, tables: Tables) -> None:
         others = [each for each in tables.values() if each.mirror and each is not faces]

@@ -195,11 +195,11 @@ class Reader(FaceReads):
         unit = [normalised(probe, collection.kind.size) for probe in probes]
 
         async def ask(faces: FaceTable) -> list[list[Hit]]:
-            table = await faces.latest()
             hits = await self._exact.find(faces, self._gallery.tables, unit, count)
             if hits is None:
-                hits = [await faces.index.best(await faces.latest(), probe, count) for probe in unit]
-            return await described(table, hits)
+                table = await faces.latest()
+                hits = await described(table, [await faces.index.best(table, probe, count) for probe in unit])
+            return hits
 
         return collection, await self._gallery.read(collection, ask)
 

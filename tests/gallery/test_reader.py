@@ -85,7 +85,7 @@ async def test_each_probe_gets_its_own_hits(location: Location, exact_mb: int, w
     hits = await search(reader, probes, 1)
     assert [[hit.subject for hit in each] for each in hits] == [["subject-3"], ["subject-1"], ["subject-3"]]
     assert [each[0].cosine for each in hits] == pytest.approx([1, 1, 1], abs=1e-6)
-    assert await refusal(search(reader, [faces[0].embedding, np.zeros(SIZE, np.float32)])) == "INVALID_EMBEDDING"
+    assert await refusal(search(reader, [faces[0].embedding, np.ones(SIZE + 1, np.float32)])) == "INVALID_EMBEDDING"
     assert await refusal(search(reader, probes, name="nobody")) == "COLLECTION_NOT_FOUND"
     assert await refusal(reader.find(NAME, "other", probes, 1)) == "EMBEDDING_CONTRACT_MISMATCH"
 

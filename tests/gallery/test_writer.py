@@ -106,7 +106,7 @@ async def test_a_refusal_changes_nothing(location: Location, writer: Writer, rea
     assert await refusal(enrol(writer, good, contract="other")) == "EMBEDDING_CONTRACT_MISMATCH"
     assert await refusal(enrol(writer, good, name="nobody")) == "COLLECTION_NOT_FOUND"
     for replacing in (False, True):
-        wrong = face("Cleo", np.zeros(SIZE, np.float32))
+        wrong = face("Cleo", np.ones(SIZE + 1, np.float32))
         assert await refusal(enrol(writer, good, wrong, replace=replacing)) == "INVALID_EMBEDDING"
     assert await refusal(enrol(writer, good, face("\u200b "))) == "INVALID_SUBJECT"
     assert await refusal(writer.delete_subjects(NAME, ["Ada", ""])) == "INVALID_SUBJECT"

@@ -116,17 +116,18 @@ class Reader(FaceReads):
 
         return await self._gallery.read(collection, ask)
 
-    async def subjects(self, collection: Collection, after: str, limit: int | None) -> list[Subject]:
+    async def subjects(self, name: str, after: str, limit: int | None) -> list[Subject]:
         """Return the subjects with ids greater than `after`, in the order of code points.
 
         Args:
+            name: name of the collection.
             limit: maximum number of subjects; None for all.
         """
 
         async def ask(faces: FaceTable) -> list[Subject]:
             return await asyncio.to_thread((await self._roster(faces)).page, after, limit)
 
-        return await self._gallery.read(collection, ask)
+        return await self._gallery.read(await self.collection(name), ask)
 
     async def faces(self, collection: Collection, subject: str, or_empty: bool = False) -> list[StoredFace]:
         """Return the faces of `subject` in the order of their enrolment.
@@ -164,8 +165,8 @@ class Reader(FaceReads):
 
         return await self._gallery.read(collection, ask)
 
-    async def metadata(self, collection: Collection, subjects: Sequence[str]) -> dict[str, Metadata]:
-        """Return the metadata of those of `subjects` that have any, by their ids."""
+    async def metadata(self, name: str, subjects: Sequence[str]) -> dict[str, Metadata]:
+        """Return the metadata of those of `subjects` of the collection called `name` that have any, by their ids."""
         by_key = {subject_key(subject): subject for subject in subjects}
 
         async def ask(faces: FaceTable) -> dict[str, Metadata]:
@@ -175,7 +176,7 @@ class Reader(FaceReads):
             texts = await texts_of_subjects(table, list(by_key))
             return {by_key[key]: metadata for key, text in texts.items() if (metadata := decoded(text)) is not None}
 
-        return await self._gallery.read(collection, ask)
+        return await self._gallery.read(await self.collection(name), ask)
 
     async def find(
         self, name: str, contract: str, probes: Sequence[NDArray[np.float32]], count: int

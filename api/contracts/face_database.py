@@ -189,9 +189,8 @@ async def post_match_face(
 @router.get("/list_faces", responses=_ERRORS)
 async def get_list_faces(service: CurrentService, model: ModelQuery = None) -> FaceList:
     """List all faces in the database."""
-    collection = await _collection(service, _variant(model))
-    subjects = await service.stages.gallery.subjects(collection, "", None) if collection else []
-    faces = [ListedFace(id=each.id, added_date=iso(each.last_enrolled)) for each in subjects]
+    subjects = await _unless_missing(service.stages.gallery.subjects(_name(_variant(model)), "", None))
+    faces = [ListedFace(id=each.id, added_date=iso(each.last_enrolled)) for each in subjects or ()]
     return FaceList(total_faces=len(faces), faces=faces)
 
 

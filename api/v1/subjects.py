@@ -117,11 +117,10 @@ async def get_subjects(
 ) -> SubjectsAnswer:
     """List one page of a collection's subjects."""
     gallery = service.stages.gallery
-    found = await gallery.collection(collection)
-    page = await gallery.subjects(found, after, limit + 1)
+    page = await gallery.subjects(collection, after, limit + 1)
     listed = [SubjectAnswer.model_validate(each) for each in page[:limit]]
     if metadata:
-        described = await gallery.metadata(found, [each.id for each in listed])
+        described = await gallery.metadata(collection, [each.id for each in listed])
         for each in listed:
             each.metadata = described.get(each.id)
     return SubjectsAnswer(subjects=listed, next=listed[-1].id if len(page) > limit else None)
@@ -132,7 +131,7 @@ async def get_subject(service: CurrentService, collection: CollectionName, subje
     """Return the metadata and the faces of a subject."""
     gallery = service.stages.gallery
     found = await gallery.collection(collection)
-    faces, described = await gallery.faces(found, subject), await gallery.metadata(found, [subject])
+    faces, described = await gallery.faces(found, subject), await gallery.metadata(collection, [subject])
     return SubjectFacesAnswer(id=subject, metadata=described.get(subject), faces=faces)
 
 

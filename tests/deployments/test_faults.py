@@ -172,7 +172,7 @@ async def enrolled(files: ServiceFiles) -> tuple[dict[str, int], Path]:
     """The number of faces of each subject, read from the files, and the folder of the collection's table."""
     reader = Reader(Location(str(files.gallery)), 0)
     collection = await reader.collection("traffic")
-    faces = {each.id: each.faces for each in await reader.subjects(collection, "", None)}
+    faces = {each.id: each.faces for each in await reader.subjects("traffic", "", None)}
     return faces, files.gallery / f"{collection.table}.lance"
 
 

@@ -103,7 +103,7 @@ async def listed(location: Location, name: str = NAME) -> dict[str, list[StoredF
     """All faces by subject, as a new reader lists them. Checks that the counts agree."""
     reader = Reader(location, 8)
     collection = await reader.collection(name)
-    subjects = await reader.subjects(collection, "", None)
+    subjects = await reader.subjects(name, "", None)
     every = {subject.id: await reader.faces(collection, subject.id) for subject in subjects}
     assert [subject.faces for subject in subjects] == [len(faces) for faces in every.values()]
     ids = [stored.face_id for faces in every.values() for stored in faces]

@@ -190,11 +190,11 @@ class Changes(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 4), after=TEXTS)
     def turn_pages(self, limit: int, after: str) -> None:
         reader, pages = self.readers[0], list[str]()
-        while page := self.run(reader.subjects(self.collection, pages[-1] if pages else "", limit)):
+        while page := self.run(reader.subjects(NAME, pages[-1] if pages else "", limit)):
             assert len(page) <= limit
             pages += [subject.id for subject in page]
         assert pages == sorted({each.subject for each in self.faces.values()})
-        rest = self.run(reader.subjects(self.collection, after, None))
+        rest = self.run(reader.subjects(NAME, after, None))
         assert [subject.id for subject in rest] == [each for each in pages if each > after]
 
     @invariant()
@@ -206,11 +206,11 @@ class Changes(RuleBasedStateMachine):
         times = {subject: [each.created for each in faces] for subject, faces in there.items()}
         subjects = [Subject(each, len(made), min(made), max(made)) for each, made in times.items()]
         for reader in self.readers:
-            assert self.run(reader.subjects(self.collection, "", None)) == subjects
+            assert self.run(reader.subjects(NAME, "", None)) == subjects
             _, counted = self.run(reader.statistics(self.collection.name))
             assert (counted.faces, counted.subjects) == (len(self.faces), len(there))
         self.metadata = {subject: metadata for subject, metadata in self.metadata.items() if subject in there}
-        assert self.run(self.readers[0].metadata(self.collection, self.subjects)) == self.metadata
+        assert self.run(self.readers[0].metadata(NAME, self.subjects)) == self.metadata
         for subject in set(self.subjects) - there.keys():
             assert self.run(refusal(self.readers[0].faces(self.collection, subject))) == "SUBJECT_NOT_FOUND"
 

@@ -37,7 +37,7 @@ LARGE = "x" * (MAX_BYTES - len('{"é":""}'.encode()))
 
 async def stored(reader: Reader, *subjects: str, name: str = NAME) -> list[Any]:
     """The metadata of each subject."""
-    found = await reader.metadata(await reader.collection(name), subjects)
+    found = await reader.metadata(name, subjects)
     return [found.get(subject) for subject in subjects]
 
 

@@ -66,8 +66,7 @@ async def test_a_face_gets_the_metadata_of_its_new_subject(writer: Writer, locat
     await give(writer, [two.id], "bob", "anna")
     await give(writer, [one.id], "anna", "carl")
     reader = Reader(location, 8)
-    collection = await reader.collection(NAME)
-    assert await reader.metadata(collection, ["anna", "carl"]) == {"anna": {"floor": 3}}
+    assert await reader.metadata(NAME, ["anna", "carl"]) == {"anna": {"floor": 3}}
 
 
 async def test_a_subject_is_kept_without_faces_until_it_gets_one(writer: Writer, location: Location) -> None:

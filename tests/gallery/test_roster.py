@@ -140,8 +140,7 @@ async def test_least_recently_used_rosters_make_room(
         await writer.create(name, KIND, None)
         await enrol(writer, *people(3), name=name)
     for name, reads in [("a", 1), ("b", 2), ("a", 2), ("c", 3), ("a", 3), ("b", 4)]:
-        collection = await reader.collection(name)
-        assert len(await reader.subjects(collection, "", None)) == 3
+        assert len(await reader.subjects(name, "", None)) == 3
         assert (name, read.call_count) == (name, reads)
     # Statistics of an unchanged collection need no roster.
     assert (await reader.statistics("c"))[1].subjects == 3

@@ -125,7 +125,7 @@ async def test_times_and_sizes_are_listed(writer: Writer, reader: Reader) -> Non
     assert [stored.label for stored in listing] == ["0.jpg", "1.jpg", "2.jpg"]
     times = [stored.created for stored in listing]
     assert collection.created <= times[0] < times[1] < times[2]
-    assert await reader.subjects(collection, "", None) == [Subject("Ada", 3, times[0], times[2])]
+    assert await reader.subjects(NAME, "", None) == [Subject("Ada", 3, times[0], times[2])]
     _, statistics = await reader.statistics(NAME)
     assert statistics.bytes > 3 * 4 * SIZE
     assert abs((statistics.changed - times[-1]).total_seconds()) < 30

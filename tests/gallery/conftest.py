@@ -64,8 +64,13 @@ def mirrors(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Mirror]]:
 
 
 @pytest.fixture
-def early_indexes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Optimisation has an effect after one commit, and indexes keys from 50 rows on."""
+def early_optimisation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optimisation has an effect after one commit."""
     monkeypatch.setattr(gallery.maintainer, "FEW_COMMITS", 1)
+
+
+@pytest.fixture
+def early_indexes(early_optimisation: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optimisation has an effect after one commit, and indexes keys from 50 rows on."""
     monkeypatch.setattr(gallery.maintenance, "KEYED_ROWS", 50)
     monkeypatch.setattr(gallery.maintenance, "SCATTERED_ROWS", 1)

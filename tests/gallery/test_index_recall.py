@@ -9,7 +9,6 @@ import pytest
 from lancedb import AsyncTable
 from lancedb.query import AsyncVectorQuery
 
-import gallery.maintainer
 import gallery.maintenance
 from gallery import index_recall
 from gallery.index_recall import measure_recall, with_noise
@@ -71,10 +70,10 @@ async def test_a_connection_keeps_as_much_of_the_indexes_as_its_location_allows(
     assert session.call_args.args[0] == 3 * 2**20
 
 
+@pytest.mark.usefixtures("early_optimisation")
 async def test_indexes_are_loaded_once_and_reported_where_searches_use_them(
     location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gallery.maintainer, "FEW_COMMITS", 1)
     monkeypatch.setattr(gallery.maintenance, "SCATTERED_ROWS", 10)
     loading = AsyncMock(side_effect=AsyncTable.prewarm_index)
     monkeypatch.setattr(AsyncTable, "prewarm_index", lambda table, name: loading(table, name))

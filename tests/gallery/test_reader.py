@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import gallery.maintainer
 from gallery.location import Location
 from gallery.mirror import Mirror
 from gallery.reader import Reader
@@ -90,10 +89,8 @@ async def test_each_probe_gets_its_own_hits(location: Location, exact_mb: int, w
     assert await refusal(reader.find(NAME, "other", probes, 1)) == "EMBEDDING_CONTRACT_MISMATCH"
 
 
-async def test_the_vector_index_finds_enrolled_subjects_and_no_deleted_ones(
-    location: Location, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gallery.maintainer, "FEW_COMMITS", 1)
+@pytest.mark.usefixtures("early_optimisation")
+async def test_the_vector_index_finds_enrolled_subjects_and_no_deleted_ones(location: Location) -> None:
     faces = people(600)
 
     async def agrees(reader: Reader, there: list[NewFace]) -> None:

@@ -3,17 +3,14 @@
 import pytest
 from lancedb.index import IvfFlat
 
-import gallery.maintainer
 from gallery.location import Location
 from gallery.records import EmbeddingKind, NewFace
 from tests.gallery.sample_gallery import KIND, NAME, enrol, table_of, vectors, writing
 
 
+@pytest.mark.usefixtures("early_optimisation")
 @pytest.mark.parametrize(("size", "kind"), [(12, "IvfSq"), (16, "IvfRq")])
-async def test_the_kind_fits_the_embeddings_and_replaces_others(
-    location: Location, monkeypatch: pytest.MonkeyPatch, size: int, kind: str
-) -> None:
-    monkeypatch.setattr(gallery.maintainer, "FEW_COMMITS", 0)
+async def test_the_kind_fits_the_embeddings_and_replaces_others(location: Location, size: int, kind: str) -> None:
     async with writing(location, index_rows=300, collection=None) as writer:
         await writer.create(NAME, EmbeddingKind("arcface", "m", KIND.contract, size), None)
         faces = [NewFace(f"{row}", "photo", "", vector) for row, vector in enumerate(vectors(300, size=size))]

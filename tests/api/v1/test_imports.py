@@ -57,7 +57,6 @@ def test_an_export_names_its_contract() -> None:
     assert send(api, parquet(named), PARQUET, contract=None).status_code == 201
     for contract, metadata, expected in (
         (None, None, (400, "INVALID_REQUEST")),
-        (None, {b"facegraph.collection": b"[]"}, (400, "INVALID_REQUEST")),
         ("other", None, (409, "EMBEDDING_CONTRACT_MISMATCH")),
     ):
         assert refusal(send(api, arrow(table().replace_schema_metadata(metadata)), contract=contract)) == expected

@@ -46,7 +46,8 @@ class Maintainer:
             RequestError: ``COLLECTION_UNREADABLE``, after all other collections have been optimised.
         """
         for opened in self._registry.opened:
-            if opened.commits >= FEW_COMMITS and not opened.locks.rewrite.locked():
+            # Rows that are moved while an index is built make Lance build it again.
+            if opened.commits >= FEW_COMMITS and not opened.locks.maintenance.locked():
                 await self._gather(opened)
         await self._maintain(self._optimise, FEW_COMMITS)
 
@@ -94,7 +95,10 @@ class Maintainer:
     async def _gather(self, opened: OpenCollection) -> None:
         # A collection that cannot be read is reported by what follows.
         with suppress(RequestError):
-            async with opened.locks.rewrite, self._registry.change(opened.collection.name):
+            async with (
+                self._registry.maintain(opened.collection.name),
+                opened.locks.changing(removes=True),
+            ):
                 await maintenance.gather_rows(opened.table, opened.merged)
 
     async def _optimise(self, opened: OpenCollection) -> None:

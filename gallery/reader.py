@@ -261,7 +261,9 @@ class Reader(FaceReads):
         async def ask(faces: FaceTable) -> tuple[int, int]:
             roster, empty = await faces.empty.beside(lambda: self._roster(faces))
             subjects = roster.subjects - roster.subjects_between(*skipped)
-            return roster.faces, subjects + await asyncio.to_thread(roster.missing, empty)
+            if empty:
+                subjects += await asyncio.to_thread(roster.missing, empty)
+            return roster.faces, subjects
 
         return collection, *await self._gallery.read(collection, ask)
 

@@ -1,5 +1,6 @@
 """List and delete the subjects of a collection and their faces, and set metadata."""
 
+import asyncio
 from datetime import datetime
 from typing import Annotated
 
@@ -131,7 +132,7 @@ async def get_subject(service: CurrentService, collection: CollectionName, subje
     """Return the metadata and the faces of a subject."""
     gallery = service.stages.gallery
     found = await gallery.collection(collection)
-    faces, described = await gallery.faces(found, subject), await gallery.metadata(collection, [subject])
+    faces, described = await asyncio.gather(gallery.faces(found, subject), gallery.metadata(collection, [subject]))
     return SubjectFacesAnswer(id=subject, metadata=described.get(subject), faces=faces)
 
 

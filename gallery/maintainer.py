@@ -46,7 +46,7 @@ class Maintainer:
             RequestError: ``COLLECTION_UNREADABLE``, after all other collections have been optimised.
         """
         for opened in self._registry.opened:
-            # Rows that are moved while an index is built make Lance build it again.
+            # An index that is being built would not contain rows that are moved meanwhile.
             if opened.commits >= FEW_COMMITS and not opened.locks.maintenance.locked():
                 await self._gather(opened)
         await self._maintain(self._optimise, FEW_COMMITS)

@@ -14,7 +14,7 @@ from ray.serve import Application
 
 from deployments.gallery_metrics import GalleryMetrics
 from deployments.usage import Usage
-from gallery.disk import is_full
+from gallery.errors import is_full
 from gallery.location import Location
 from gallery.records import ReaderReport
 from gallery.settings import GalleryArgs
@@ -36,7 +36,7 @@ MANY_COMMITS = 64
 
 @serve.deployment(name="gallery-writer")
 class GalleryWriter:
-    """The single replica that changes the gallery; see `gallery.writer`.
+    """The single replica that changes the gallery; see `gallery.writing.writer`.
 
     Args:
         location: where the gallery is stored.
@@ -45,9 +45,9 @@ class GalleryWriter:
     """
 
     async def __init__(self, location: Location, index_rows: int, optimise_s: float, clean_s: float) -> None:  # type: ignore[misc]
-        from gallery.reader import Reader
-        from gallery.size import SizeCounter
-        from gallery.writer import Writer
+        from gallery.reading.reader import Reader
+        from gallery.reading.size import SizeCounter
+        from gallery.writing.writer import Writer
 
         self._writer = await Writer.open(location, index_rows, WRITER_PATIENCE_S)
         self._counter = SizeCounter(Reader(location, exact_mb=0))
@@ -102,7 +102,7 @@ class GalleryWriter:
 
 @serve.deployment(name="gallery-reader")
 class GalleryReader:
-    """Searches and lists the gallery; see `gallery.reader`.
+    """Searches and lists the gallery; see `gallery.reading.reader`.
 
     Args:
         location: where the gallery is stored.
@@ -111,7 +111,7 @@ class GalleryReader:
     """
 
     async def __init__(self, location: Location, exact_mb: int, threads: int = 1) -> None:  # type: ignore[misc]
-        from gallery.reader import Reader
+        from gallery.reading.reader import Reader
 
         self._reader = Reader(location, exact_mb, threads)
         self._report = ReaderReport()

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from ray.serve.metrics import Gauge
 
+from gallery.reading.size import Size
 from gallery.records import IndexHealth
-from gallery.size import Size
 
 
 class GalleryMetrics:

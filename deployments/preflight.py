@@ -21,9 +21,9 @@ from access.settings import AccessArgs
 from deployments.address import Address, claimed
 from deployments.cluster import has_own_cluster, token_file
 from deployments.errors import ConfigError, InUseError, StartError
-from gallery.disk import GalleryInUseError, reserve
 from gallery.location import Location
 from gallery.settings import GalleryArgs
+from gallery.storage.disk import GalleryInUseError, reserve
 from graphs.settings import AppArgs
 from project.environment import EnvironmentSettings
 
@@ -239,7 +239,7 @@ def gallery_store(location: Location) -> None:
 
 
 def _store_problem(location: Location) -> str | None:
-    from gallery.object_store import connection_problem
+    from gallery.storage.object_store import connection_problem
 
     return connection_problem(location)
 

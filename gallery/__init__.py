@@ -1,5 +1,6 @@
 """The gallery: enrolled faces, stored in LanceDB.
 
-`writer` makes all changes, and a gallery has one writer at a time. `reader` searches and lists; there may be many
-readers. `operations` defines the protocols of both. The package imports neither Ray nor an HTTP framework nor a model.
+`writing` makes all changes, and a gallery has one writer at a time. `reading` searches and lists, with `search`; there
+may be many readers. `storage` is what both read and write, and `transfer` copies whole collections. `operations`
+defines the protocols of reader and writer. The package imports neither Ray nor an HTTP framework nor a model.
 """

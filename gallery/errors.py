@@ -1,5 +1,7 @@
 """Errors about collections, subjects and requests."""
 
+import errno
+
 from gallery.records import Collection
 from project.request_error import RequestError
 
@@ -32,3 +34,8 @@ def contract_mismatch(collection: Collection) -> RequestError:
         f"{collection.kind.contract}); these come from a different model. To move the collection to another model, run "
         f"`facegraph gallery re-embed PHOTOS --from {collection.name} --to NEW`",
     )
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether `error` was raised because the disk is full. Lance reports it only in the message."""
+    return getattr(error, "errno", None) == errno.ENOSPC or f"(os error {errno.ENOSPC})" in str(error)

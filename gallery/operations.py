@@ -33,7 +33,7 @@ Answer = TypeVar("Answer")
 
 
 class GalleryReads(Protocol):
-    """Searching and listing; `gallery.reader.Reader` documents and implements each operation."""
+    """Searching and listing; `gallery.reading.reader.Reader` documents and implements each operation."""
 
     async def collections(self) -> list[Collection]: ...
     async def collection(self, name: str) -> Collection: ...
@@ -65,7 +65,7 @@ class GalleryReads(Protocol):
 
 
 class GalleryChanges(Protocol):
-    """Changing the gallery; `gallery.writer.Writer` documents and implements each operation."""
+    """Changing the gallery; `gallery.writing.writer.Writer` documents and implements each operation."""
 
     async def create(
         self, name: str, kind: EmbeddingKind, threshold: float | None, exist_ok: bool = False

@@ -48,10 +48,10 @@ async def duplicates(
     The check precedes the commit: of two concurrent enrolments, neither finds the other's faces.
 
     Args:
-        replace: as in `gallery.writer.Writer.enrol`.
+        replace: as in `gallery.writing.writer.Writer.enrol`.
 
     Raises:
-        RequestError: as `gallery.reader.Reader.find`.
+        RequestError: as `gallery.reading.reader.Reader.find`.
     """
     if rule.policy == "allow" or not faces:
         return [None] * len(faces)

@@ -95,7 +95,7 @@ async def enrol(
 
     Args:
         attributes: attribute stages by task. The quality gate uses ``pose`` and ``eyes``.
-        replace, request: see `gallery.writer.Writer.enrol`.
+        replace, request: see `gallery.writing.writer.Writer.enrol`.
         metadata: new metadata of each subject with a face that meets `rules`; None to change nothing.
 
     Returns:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from gallery.location import Location
 from gallery.operations import Answer, GalleryClient, Operation, Parameters
-from gallery.reader import Reader
+from gallery.reading.reader import Reader
 from gallery.records import IndexHealth
-from gallery.writer import Writer
+from gallery.writing.writer import Writer
 
 
 class LocalGallery(GalleryClient):

@@ -18,8 +18,7 @@ from api.parameters import StreamRoute
 from api.service import CurrentService
 from api.v1.examples import example
 from api.v1.options import CollectionName
-from gallery.disk import is_full
-from gallery.errors import contract_mismatch
+from gallery.errors import contract_mismatch, is_full
 from gallery.operations import Gallery
 from gallery.records import Collection
 from project.request_error import RequestError
@@ -128,9 +127,9 @@ async def _insert(
 async def _checked_batches(
     request: Request, in_thread: InThread, spool: IO[bytes], collection: Collection, contract: str | None
 ) -> "Iterator[tuple[int, pa.RecordBatch]]":
-    """Return the body's batches; see `gallery.face_streams.checked_batches`. They are read in the thread."""
+    """Return the body's batches; see `gallery.transfer.face_streams.checked_batches`. They are read in the thread."""
     # Importing this takes a tenth of a second, and few ingresses need it.
-    from gallery.face_streams import arrow_stream, checked_batches, contract_of, parquet_file
+    from gallery.transfer.face_streams import arrow_stream, checked_batches, contract_of, parquet_file
 
     kind = request.headers.get("content-type", "")
     if kind == ARROW:

@@ -12,15 +12,15 @@ from rich.filesize import decimal
 from facegraph.cli.options import DEFAULT_URI, StorageOption, UriOption
 from facegraph.cli.output import CommandError, ReportProgress, escaped, print_line, progress_bar
 from facegraph.client import CollectionStatistics
-from gallery import parquet_import
-from gallery.backup import backup, restore
-from gallery.disk import GalleryInUseError
 from gallery.location import Location
-from gallery.parquet_export import ExportFile, export_gallery
-from gallery.reader import Reader
+from gallery.reading.reader import Reader
 from gallery.records import Collection
-from gallery.transfer import TransferError, collections_at, first_line
-from gallery.writer import Writer
+from gallery.storage.disk import GalleryInUseError
+from gallery.transfer import parquet_import
+from gallery.transfer.backup import backup, restore
+from gallery.transfer.consistent_reads import TransferError, collections_at, first_line
+from gallery.transfer.parquet_export import ExportFile, export_gallery
+from gallery.writing.writer import Writer
 from project.request_error import RequestError
 
 

@@ -13,7 +13,7 @@ from facegraph.cli.service_client import service_client
 from facegraph.client import Client, Collection, NotFoundError, ServiceError
 
 if TYPE_CHECKING:
-    from gallery.parquet_export import ExportFile
+    from gallery.transfer.parquet_export import ExportFile
 
 REQUEST_FACES = 16_384
 """Number of faces per request. After a lost connection, at most this many are sent again."""

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from gallery.location import Location
-from gallery.reader import Reader
+from gallery.reading.reader import Reader
 from project.root import ROOT
 from tests import own_networks
 from tests.deployments.traffic import Traffic, replica

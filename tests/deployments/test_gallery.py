@@ -18,9 +18,9 @@ from deployments import gallery_metrics, readiness
 from deployments.gallery import GalleryReader, GalleryWriter
 from deployments.remote_gallery import RemoteGallery
 from gallery.location import Location
+from gallery.reading.size import Size
 from gallery.records import EmbeddingKind, IndexHealth, NewFace
-from gallery.size import Size
-from gallery.writer import Writer
+from gallery.writing.writer import Writer
 from telemetry.request_record import recording
 from tests.deployments.handles import Answers, handle
 from tests.fakes import serve_log

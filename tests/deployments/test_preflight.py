@@ -15,7 +15,7 @@ import pytest
 from deployments import preflight
 from deployments.address import reserved_port
 from deployments.errors import ConfigError, StartError
-from gallery.disk import LOCK
+from gallery.storage.disk import LOCK
 from project.root import ROOT
 from tests.default_configuration import default_args
 from tests.deployments.conftest import refusal

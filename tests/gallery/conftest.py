@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-import gallery.face_table
-import gallery.maintainer
-import gallery.maintenance
-from gallery import transfer
+import gallery.reading.face_table
+import gallery.writing.maintainer
+import gallery.writing.maintenance
 from gallery.location import Location
-from gallery.mirror import Mirror
-from gallery.reader import Reader
-from gallery.writer import Writer
+from gallery.reading.reader import Reader
+from gallery.search.mirror import Mirror
+from gallery.transfer import consistent_reads
+from gallery.writing.writer import Writer
 from tests.gallery.sample_gallery import writing
 
 
@@ -46,7 +46,7 @@ def fresh(tmp_path: Path) -> Location:
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copy a few faces at a time, so that a small gallery takes several batches."""
-    monkeypatch.setattr(transfer, "BATCH", 7)
+    monkeypatch.setattr(consistent_reads, "BATCH", 7)
 
 
 @pytest.fixture
@@ -59,18 +59,18 @@ def mirrors(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Mirror]]:
         created.append(weakref.ref(mirror))
         return mirror
 
-    monkeypatch.setattr(gallery.face_table, "Mirror", noted)
+    monkeypatch.setattr(gallery.reading.face_table, "Mirror", noted)
     return created
 
 
 @pytest.fixture
 def early_optimisation(monkeypatch: pytest.MonkeyPatch) -> None:
     """Optimisation has an effect after one commit."""
-    monkeypatch.setattr(gallery.maintainer, "FEW_COMMITS", 1)
+    monkeypatch.setattr(gallery.writing.maintainer, "FEW_COMMITS", 1)
 
 
 @pytest.fixture
 def early_indexes(early_optimisation: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Optimisation has an effect after one commit, and indexes keys from 50 rows on."""
-    monkeypatch.setattr(gallery.maintenance, "KEYED_ROWS", 50)
-    monkeypatch.setattr(gallery.maintenance, "SCATTERED_ROWS", 1)
+    monkeypatch.setattr(gallery.writing.maintenance, "KEYED_ROWS", 50)
+    monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 1)

@@ -11,11 +11,11 @@ from lancedb import AsyncTable
 from numpy.typing import NDArray
 
 from gallery.location import Location
-from gallery.mirror import Mirror
-from gallery.reader import Reader
+from gallery.reading.reader import Reader
 from gallery.records import EmbeddingKind, Hit, NewFace, StoredFace, subject_key
+from gallery.search.mirror import Mirror
 from gallery.unit_vectors import normalised
-from gallery.writer import Writer
+from gallery.writing.writer import Writer
 from project.request_error import RequestError
 
 SIZE = 16

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gallery.location import Location
-from gallery.parquet_export import export_gallery
-from gallery.parquet_import import Imported, import_files
-from gallery.reader import Reader
+from gallery.reading.reader import Reader
 from gallery.records import EmbeddingKind, NewFace
-from gallery.transfer import Report
+from gallery.transfer.consistent_reads import Report
+from gallery.transfer.parquet_export import export_gallery
+from gallery.transfer.parquet_import import Imported, import_files
 from tests.gallery.sample_gallery import HOSTILE, KIND, NAME, enrol, face, people, vectors, writing
 
 COLUMNS = ["id", "subject", "label", "created", "vector", "source"]

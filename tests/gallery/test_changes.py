@@ -15,15 +15,14 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-import gallery.maintainer
-import gallery.maintenance
-import gallery.roster
 from gallery.location import Location
-from gallery.reader import Reader
+from gallery.reading import roster
+from gallery.reading.reader import Reader
 from gallery.records import NewFace, Subject, subject_key
 from gallery.subject_ids import look_of
 from gallery.unit_vectors import normalised
-from gallery.writer import Writer
+from gallery.writing import maintainer, maintenance
+from gallery.writing.writer import Writer
 from tests.gallery.sample_gallery import (
     KIND,
     NAME,
@@ -56,8 +55,8 @@ class Changes(RuleBasedStateMachine):
 
     @initialize(subjects=st.lists(TEXTS, min_size=6, max_size=6, unique=True))
     def start(self, subjects: list[str]) -> None:
-        gallery.maintainer.FEW_COMMITS, gallery.maintenance.KEYED_ROWS, gallery.roster.BLOCK = 2, 4, 2
-        gallery.maintenance.SCATTERED_ROWS = 4
+        maintainer.FEW_COMMITS, maintenance.KEYED_ROWS, roster.BLOCK = 2, 4, 2
+        maintenance.SCATTERED_ROWS = 4
         self.subjects = subjects
         self.faces: dict[str, NewFace] = {}
         self.requests: dict[str, tuple[str, str] | None] = {}
@@ -76,8 +75,8 @@ class Changes(RuleBasedStateMachine):
         return self.loop.run(work)
 
     def teardown(self) -> None:
-        gallery.maintainer.FEW_COMMITS, gallery.maintenance.KEYED_ROWS, gallery.roster.BLOCK = 20, 5000, 1024
-        gallery.maintenance.SCATTERED_ROWS = 2048
+        maintainer.FEW_COMMITS, maintenance.KEYED_ROWS, roster.BLOCK = 20, 5000, 1024
+        maintenance.SCATTERED_ROWS = 2048
         self.run(self.writer.close())
         self.loop.close()
         self.folder.cleanup()

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from gallery.location import Location
-from gallery.reader import Reader
+from gallery.reading.reader import Reader
 from gallery.records import NewFace
-from gallery.writer import Writer
+from gallery.writing.writer import Writer
 from tests.gallery.sample_gallery import NAME, SIZE, enrol, folder_of, found, listed, people, strangers, traces, writing
 
 
@@ -55,7 +55,7 @@ async def test_old_files_are_deleted_only_after_the_new_ones_are_on_disk(
     gone, left = strangers(1), people(30)
     await enrol(writer, *left, *gone)
     before = files()
-    monkeypatch.setattr("gallery.disk.os.fsync", fsync)
+    monkeypatch.setattr("gallery.storage.disk.os.fsync", fsync)
     await erased(location, writer, gone, left)
     [table] = (folder / f"{collection.table}.lance" for collection in writer.collections)
     new = [path for path in table.rglob("*") if path.suffix in (".lance", ".manifest")]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gallery.disk import is_full
+from gallery.errors import is_full
 from gallery.location import Location
 from tests.gallery.sample_gallery import enrol, face, listed, vectors, writing
 

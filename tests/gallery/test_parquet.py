@@ -14,14 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gallery import transfer
-from gallery.face_batches import checked_batch
-from gallery.face_streams import COLLECTION_KEY
 from gallery.location import Location
-from gallery.parquet_export import export_gallery, read_export
-from gallery.parquet_import import Imported, import_files
-from gallery.transfer import TransferError, collections_at
-from gallery.writer import Writer
+from gallery.transfer import consistent_reads
+from gallery.transfer.consistent_reads import TransferError, collections_at
+from gallery.transfer.face_batches import checked_batch
+from gallery.transfer.face_streams import COLLECTION_KEY
+from gallery.transfer.parquet_export import export_gallery, read_export
+from gallery.transfer.parquet_import import Imported, import_files
+from gallery.writing.writer import Writer
 from tests.gallery.sample_gallery import KIND, NAME, SIZE, enrol, face, people, refusal, writing
 from tests.gallery.sample_transfers import (
     COLUMNS,
@@ -155,10 +155,10 @@ async def test_a_damaged_table_is_read_once(location: Location) -> None:
     [collection] = await collections_at(location)
     connection, read = await location.connect(), AsyncMock(side_effect=RuntimeError("damaged"))
     with pytest.raises(RuntimeError, match="damaged"):
-        await transfer.read_one_version(connection, collection.table, read)
+        await consistent_reads.read_one_version(connection, collection.table, read)
     assert read.await_count == 1
     with pytest.raises(TransferError, match="faces-none"):
-        await transfer.read_one_version(connection, "faces-none", read)
+        await consistent_reads.read_one_version(connection, "faces-none", read)
 
 
 async def test_a_file_can_be_imported_into_another_collection(location: Location, fresh: Location, out: Path) -> None:

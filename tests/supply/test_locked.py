@@ -18,7 +18,8 @@ FRAMEWORKS = {"torch", "torchvision", "facenet-pytorch", "tensorflow", "keras", 
 LOADED = """
 import importlib, json, pkgutil, sys
 import deployments.config, graphs.app, facegraph.cli.program, models.export, models.fetch, models.pull
-import deployments.serving, gallery.reader, gallery.writer, models.detectors.mediapipe, models.detectors.mtcnn
+import deployments.serving, gallery.reading.reader, gallery.writing.writer
+import models.detectors.mediapipe, models.detectors.mtcnn
 import models.architectures, models.int8
 import ray.serve.scripts, ray._private.runtime_env.agent.main, ray.dashboard.agent
 for module in pkgutil.iter_modules(models.architectures.__path__, "models.architectures."):

@@ -11,7 +11,7 @@ from starlette.types import Message
 
 from api.settings import LimitArgs
 from api.v1.imports import ARROW, PARQUET
-from gallery import face_batches
+from gallery.transfer import face_batches
 from project.request_error import RequestError
 from tests.api.asgi import ask
 from tests.api.conftest import KeyedService

@@ -1,4 +1,4 @@
-"""Metadata of subjects in /v1. `tests/gallery/test_metadata.py` tests its bounds and how it changes."""
+"""Metadata of subjects in /v1. `tests/gallery/storage/test_metadata.py` tests its bounds and how it changes."""
 
 from typing import Any
 

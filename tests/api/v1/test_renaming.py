@@ -1,4 +1,4 @@
-"""Renaming and merging subjects of /v1. `tests/gallery/test_renaming.py` tests what they do."""
+"""Renaming and merging subjects of /v1. `tests/gallery/writing/test_renaming.py` tests what they do."""
 
 from tests.api.v1 import STAFF, message, refusal, staff
 

@@ -7,7 +7,7 @@ import pytest
 
 from facegraph.client import Client
 from gallery.errors import unreadable
-from gallery.reader import Reader
+from gallery.reading.reader import Reader
 from gallery.records import Collection, Statistics
 from tests.facegraph.cli import Run
 

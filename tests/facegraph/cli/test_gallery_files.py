@@ -10,11 +10,11 @@ import pytest
 from rich.console import Console
 
 from facegraph.cli import gallery_files, options, output
-from gallery.disk import lock
 from gallery.location import Location
-from gallery.reader import Reader
+from gallery.reading.reader import Reader
 from gallery.records import EmbeddingKind
 from gallery.settings import GalleryArgs
+from gallery.storage.disk import lock
 from tests.facegraph.cli import Run
 from tests.gallery.sample_gallery import KIND, NAME, enrol, face, listed, people, table_folder, writing
 

@@ -11,8 +11,8 @@ from facegraph.cli import import_faces
 from facegraph.client import Client
 from facegraph.client import retries as client_retries
 from gallery.location import Location
-from gallery.parquet_export import export_gallery
 from gallery.records import EmbeddingKind
+from gallery.transfer.parquet_export import export_gallery
 from tests.facegraph.cli import Run
 from tests.gallery.sample_gallery import enrol, face, vectors, writing
 from tests.gallery.sample_transfers import silent

@@ -13,8 +13,8 @@ from deployments.address import Address, claimed
 from deployments.errors import StartError
 from facegraph.client import Client
 from facegraph.doctor import product, start
-from gallery.disk import reserve
 from gallery.location import Location
+from gallery.storage.disk import reserve
 from models.catalogue import card
 from models.store import Store
 from tests.default_configuration import default_args

@@ -1,0 +1,1 @@
+"""A reader: it follows the newest version of the gallery, searches it and lists it."""

@@ -1,0 +1,123 @@
+"""The operations of the reader on single faces."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.errors import subject_not_found
+from gallery.reading import single_faces
+from gallery.reading.face_table import FaceTable
+from gallery.reading.live_gallery import LiveGallery
+from gallery.records import Collection, Hit, StoredFace, subject_key
+from gallery.storage.tables import one_of, vectors_of
+from gallery.unit_vectors import clipped, normalised
+
+
+class FaceReads:
+    """The part of `gallery.reading.reader.Reader` that needs nothing but the latest version of the gallery."""
+
+    def __init__(self, gallery: LiveGallery) -> None:
+        self._gallery = gallery
+
+    async def closest_faces(
+        self, name: str, contract: str, subject: str, probes: Sequence[NDArray[np.float32]]
+    ) -> tuple[Collection, list[Hit]]:
+        """Return a collection, and for each probe the most similar face of `subject`.
+
+        Reads only the faces of the subject if the collection has an index of subjects, as all but small ones do.
+
+        Args:
+            name, contract, probes: as in `find`; at least one probe.
+
+        Raises:
+            RequestError: as `find`, ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
+        """
+        collection = await self._gallery.collection(name, contract)
+        unit = [normalised(probe, collection.kind.size) for probe in probes]
+        where = one_of("subject_key", [subject_key(subject)])
+
+        async def ask(faces: FaceTable) -> list[Hit] | None:
+            best: list[Hit] | None = None
+            query = (await faces.latest()).query().where(where).select(["id", "vector"])
+            async for batch in await query.to_batches():
+                if not batch.num_rows:
+                    continue
+                cosines = vectors_of(batch["vector"], collection.kind.size) @ np.stack(unit, axis=1)
+                rows = cosines.argmax(axis=0).tolist()
+                hits = [
+                    Hit(subject, batch["id"][row].as_py(), clipped(float(cosines[row, probe])))
+                    for probe, row in enumerate(rows)
+                ]
+                best = [max(pair, key=lambda hit: hit.cosine) for pair in zip(best or hits, hits, strict=True)]
+            return best
+
+        hits = await self._gallery.read(collection, ask)
+        if hits is None:
+            raise subject_not_found()
+        return collection, hits
+
+    async def faces_with_ids(self, collection: Collection, face_ids: Sequence[str]) -> list[StoredFace]:
+        """Return the faces with these ids that the collection contains, in any order.
+
+        Args:
+            face_ids: hex digits each.
+        """
+
+        async def ask(faces: FaceTable) -> list[StoredFace]:
+            return await single_faces.faces_with_ids(await faces.latest(), face_ids)
+
+        return await self._gallery.read(collection, ask)
+
+    async def faces_after(self, collection: Collection, after: str, limit: int) -> list[StoredFace]:
+        """Return the `limit` faces whose ids follow `after`, in the order of their ids.
+
+        Args:
+            after: 32 hex digits, or empty for the first page.
+        """
+
+        async def ask(faces: FaceTable) -> list[StoredFace]:
+            return await single_faces.faces_after(await faces.latest(), after, limit)
+
+        return await self._gallery.read(collection, ask)
+
+    async def embeddings(self, collection: Collection, face_ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Return the embeddings of the faces with these ids that the collection contains: float32 (size) of length 1.
+
+        Args:
+            face_ids: hex digits each.
+        """
+
+        async def ask(faces: FaceTable) -> dict[str, NDArray[np.float32]]:
+            return await single_faces.vectors_of_faces(await faces.latest(), face_ids, collection.kind.size)
+
+        return await self._gallery.read(collection, ask)
+
+    async def subject_and_faces(
+        self, name: str, subject: str, face_ids: Sequence[str]
+    ) -> tuple[Collection, dict[str, tuple[str, NDArray[np.float32]]]]:
+        """Return a collection, and by id the faces of a subject, which may have none, and the faces with other ids.
+
+        Args:
+            name: name of the collection.
+            face_ids: hex digits each; at least one.
+
+        Returns:
+            Of each face, the subject and the embedding: float32 (size) of length 1.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``SUBJECT_NOT_FOUND`` or
+                ``INVALID_SUBJECT``.
+        """
+        collection = await self._gallery.collection(name)
+
+        async def ask(faces: FaceTable) -> dict[str, tuple[str, NDArray[np.float32]]]:
+            async def read() -> dict[str, tuple[str, NDArray[np.float32]]]:
+                return await single_faces.owned_vectors(await faces.latest(), subject, face_ids, collection.kind.size)
+
+            found, empty = await faces.empty.beside(read)
+            if subject not in empty and all(owner != subject for owner, _ in found.values()):
+                raise subject_not_found()
+            return found
+
+        return collection, await self._gallery.read(collection, ask)

@@ -1,0 +1,282 @@
+"""Searching and listing the gallery."""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.errors import subject_not_found
+from gallery.location import Location
+from gallery.metadata_format import decoded
+from gallery.reading import single_faces
+from gallery.reading.exact_search import ExactSearch
+from gallery.reading.face_reads import FaceReads
+from gallery.reading.face_table import FaceTable
+from gallery.reading.index_health import tend_indexes
+from gallery.reading.live_gallery import LiveGallery
+from gallery.reading.roster import Roster
+from gallery.records import (
+    Collection,
+    FaceHit,
+    Hit,
+    IndexHealth,
+    KnownStatus,
+    Metadata,
+    NewFace,
+    Statistics,
+    StoredFace,
+    Subject,
+    subject_key,
+)
+from gallery.storage.metadata import described, has_metadata, texts_of_subjects
+from gallery.storage.stored_faces import StoredFaces
+from gallery.unit_vectors import normalised
+from project.request_error import RequestError
+
+ROSTER_BYTES = 256 * 2**20
+"""Maximum memory for the rosters of several collections. The one asked last may be larger."""
+
+
+class Reader(FaceReads):
+    """Reads the latest version of the gallery, so it sees every acknowledged change (`gallery.reading.live_gallery`).
+
+    Args:
+        location: where the gallery is stored. It need not exist yet.
+        exact_mb: memory for exact search, in MiB. A larger collection is searched with its index.
+        threads: threads of an exact search.
+    """
+
+    def __init__(self, location: Location, exact_mb: int, threads: int = 1) -> None:
+        self._exact = ExactSearch(location, exact_mb, threads)
+        super().__init__(LiveGallery(location, self._exact.remove_dropped))
+
+    async def collections(self) -> list[Collection]:
+        """Return all collections, sorted by name.
+
+        Raises:
+            Exception: the registry cannot be read.
+        """
+        return list((await self._gallery.latest()).collections.values())
+
+    async def collection(self, name: str) -> Collection:
+        """Return the collection called `name`.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``.
+        """
+        return await self._gallery.collection(name)
+
+    async def unreadable(self) -> list[str]:
+        """Return the names of collections whose newest version does not open, or that failed and still cannot be read.
+
+        Raises:
+            Exception: the registry cannot be read.
+        """
+
+        async def check(faces: FaceTable) -> None:
+            await faces.check()
+            await self._exact.follow(faces, self._gallery.tables)
+
+        names = []
+        for collection in await self.collections():
+            try:
+                await self._gallery.read(collection, check)
+            except RequestError as refused:
+                if refused.code == "COLLECTION_UNREADABLE":
+                    names.append(collection.name)
+        return names
+
+    async def index_health(self) -> list[IndexHealth]:
+        """Measure the indexes of large collections (`gallery.reading.index_health`), and return their state."""
+        return await tend_indexes(await self._gallery.latest(), self._exact)
+
+    async def statistics(self, name: str) -> tuple[Collection, Statistics]:
+        """Return the collection called `name`, and its size.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``, as all methods below.
+        """
+        collection = await self.collection(name)
+
+        async def ask(faces: FaceTable) -> Statistics:
+            found = await faces.roster.statistics()
+            self._forget_rosters(faces)
+            return replace(found, changed=max(found.changed, collection.created))
+
+        return collection, await self._gallery.read(collection, ask)
+
+    async def count(self, collection: Collection) -> int:
+        """Return the number of faces in `collection`."""
+
+        async def ask(faces: FaceTable) -> int:
+            return await (await faces.latest()).count_rows()
+
+        return await self._gallery.read(collection, ask)
+
+    async def subjects(self, name: str, after: str, limit: int | None) -> list[Subject]:
+        """Return the subjects with ids greater than `after`, in the order of code points.
+
+        Args:
+            name: name of the collection.
+            limit: maximum number of subjects; None for all.
+        """
+
+        async def ask(faces: FaceTable) -> list[Subject]:
+            return await asyncio.to_thread((await self._roster(faces)).page, after, limit)
+
+        return await self._gallery.read(await self.collection(name), ask)
+
+    async def faces(self, collection: Collection, subject: str, or_empty: bool = False) -> list[StoredFace]:
+        """Return the faces of `subject` in the order of their enrolment.
+
+        Args:
+            or_empty: return no faces for a subject that exists without faces.
+
+        Raises:
+            RequestError: ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
+        """
+
+        async def ask(faces: FaceTable) -> list[StoredFace]:
+            async def read() -> list[StoredFace]:
+                return await single_faces.faces_of_subject(await faces.latest(), subject)
+
+            found, empty = await faces.empty.beside(read) if or_empty else (await read(), ())
+            if not found and subject not in empty:
+                raise subject_not_found()
+            return found
+
+        return await self._gallery.read(collection, ask)
+
+    async def enrolment_statuses(
+        self, collection: Collection, faces: Sequence[NewFace], again: bool
+    ) -> list[KnownStatus | None]:
+        """Return the status of each face that `collection` contains, as an enrolment would recognise it; None if new.
+
+        Args:
+            again: whether a face that moved to another subject is new, as it is for an enrolment that replaces.
+        """
+
+        async def ask(table: FaceTable) -> list[KnownStatus | None]:
+            stored = await StoredFaces.of(await table.latest(), faces, again)
+            return [stored.statuses[face.id] for face in faces]
+
+        return await self._gallery.read(collection, ask)
+
+    async def metadata(self, name: str, subjects: Sequence[str]) -> dict[str, Metadata]:
+        """Return the metadata of those of `subjects` of the collection called `name` that have any, by their ids."""
+        by_key = {subject_key(subject): subject for subject in subjects}
+
+        async def ask(faces: FaceTable) -> dict[str, Metadata]:
+            table = await faces.latest()
+            if not await has_metadata(table):
+                return {}
+            texts = await texts_of_subjects(table, list(by_key))
+            return {by_key[key]: metadata for key, text in texts.items() if (metadata := decoded(text)) is not None}
+
+        return await self._gallery.read(await self.collection(name), ask)
+
+    async def find(
+        self, name: str, contract: str, probes: Sequence[NDArray[np.float32]], count: int
+    ) -> tuple[Collection, list[list[Hit]]]:
+        """Return a collection, and for each probe the `count` most similar subjects by their best face, best first.
+
+        Args:
+            name: name of the collection.
+            contract: contract of the probes.
+            probes: float32 (size) each.
+            count: at least 1.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``EMBEDDING_CONTRACT_MISMATCH`` or ``INVALID_EMBEDDING``.
+        """
+        collection = await self._gallery.collection(name, contract)
+        unit = [normalised(probe, collection.kind.size) for probe in probes]
+
+        async def ask(faces: FaceTable) -> list[list[Hit]]:
+            hits = await self._exact.find(faces, self._gallery.tables, unit, count)
+            if hits is None:
+                table = await faces.latest()
+                hits = await described(table, [await faces.index.best(table, probe, count) for probe in unit])
+            return hits
+
+        return collection, await self._gallery.read(collection, ask)
+
+    async def find_faces(
+        self, name: str, contract: str, probe: NDArray[np.float32], count: int, least: float
+    ) -> tuple[Collection, list[FaceHit]]:
+        """Return a collection, and its `count` most similar faces, best first. A subject can have several of them.
+
+        Args:
+            name, contract, probe, count: see `find`.
+            least: minimum cosine similarity.
+
+        Raises:
+            RequestError: as `find`.
+        """
+        collection, [hits] = await self.find(name, contract, [probe], count)
+        unit, near = normalised(probe, collection.kind.size), [hit for hit in hits if hit.cosine >= least]
+
+        async def ask(faces: FaceTable) -> list[FaceHit]:
+            return await single_faces.best_faces(await faces.latest(), unit, near, count) if near else []
+
+        return collection, [hit for hit in await self._gallery.read(collection, ask) if hit.cosine >= least]
+
+    async def subject_ids(self, name: str, after: str, limit: int, skipped: tuple[str, str]) -> dict[str, bool]:
+        """Return the ids of subjects with or without faces, in the order of code points, and whether each has faces.
+
+        Args:
+            name: name of the collection.
+            after: only greater ids are returned.
+            limit: maximum number of subjects.
+            skipped: first and last id of subjects with faces that are left out.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
+        """
+
+        async def ask(faces: FaceTable) -> dict[str, bool]:
+            roster, empty = await faces.empty.beside(lambda: self._roster(faces))
+            full = await asyncio.to_thread(roster.ids, after, limit, skipped)
+            place = bisect_right(empty, after)
+            # A listed subject may have faces. If it is none of the first `limit` with faces, it is none of the result.
+            found = dict.fromkeys(empty[place : place + limit], False) | dict.fromkeys(full, True)
+            return dict(sorted(found.items())[:limit])
+
+        return await self._gallery.read(await self._gallery.collection(name), ask)
+
+    async def totals(self, name: str, skipped: tuple[str, str]) -> tuple[Collection, int, int]:
+        """Return a collection, and the numbers of its faces, and of its subjects with or without faces.
+
+        Args:
+            name, skipped: as in `subject_ids`.
+
+        Raises:
+            RequestError: as `subject_ids`.
+        """
+        collection = await self._gallery.collection(name)
+
+        async def ask(faces: FaceTable) -> tuple[int, int]:
+            roster, empty = await faces.empty.beside(lambda: self._roster(faces))
+            subjects = roster.subjects - roster.subjects_between(*skipped)
+            if empty:
+                subjects += await asyncio.to_thread(roster.missing, empty)
+            return roster.faces, subjects
+
+        return collection, *await self._gallery.read(collection, ask)
+
+    async def _roster(self, faces: FaceTable) -> Roster:
+        roster = await faces.roster.latest()
+        self._forget_rosters(faces)
+        return roster
+
+    def _forget_rosters(self, asked: FaceTable) -> None:
+        """Keep the roster of `asked`, and of the other tables those used last, up to `ROSTER_BYTES`."""
+        room = ROSTER_BYTES - asked.roster.bytes
+        for each in sorted(self._gallery.tables.values(), key=lambda each: each.roster.asked, reverse=True):
+            if each is not asked:
+                room -= each.roster.bytes
+                if room < 0:
+                    each.roster.forget()

@@ -1,0 +1,105 @@
+"""Questions about single faces of a table, whichever subject they belong to."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from lancedb import AsyncTable
+from numpy.typing import NDArray
+
+from gallery.records import FaceHit, Hit, StoredFace, subject_key
+from gallery.storage.face_places import place_of
+from gallery.storage.tables import one_of, vectors_of
+from gallery.unit_vectors import clipped
+
+_LISTED = ["id", "subject", "label", "created", "place"]
+"""Columns of a listed face. Tables of earlier versions lack the last one until a writer has opened them."""
+_LAST = 2**128 - 1
+"""The number that the greatest id is in hexadecimal."""
+
+
+async def faces_with_ids(table: AsyncTable, face_ids: Sequence[str]) -> list[StoredFace]:
+    """Return the faces with these ids that the table contains, in any order."""
+    return _stored(await _where(table, "id", face_ids, _LISTED))
+
+
+async def faces_of_subject(table: AsyncTable, subject: str) -> list[StoredFace]:
+    """Return the faces of a subject in the order of their enrolment.
+
+    Raises:
+        RequestError: ``INVALID_SUBJECT``.
+    """
+    return _stored((await _where(table, "subject_key", [subject_key(subject)], _LISTED)).sort_by("created"))
+
+
+async def faces_after(table: AsyncTable, after: str, limit: int) -> list[StoredFace]:
+    """Return the `limit` faces whose ids follow `after`, in the order of their ids.
+
+    Ids are digests, so about as many faces as wanted are in a range of that share of all ids. Only that range is read.
+
+    Args:
+        after: 32 hex digits, or empty for the first page.
+    """
+    start, faces = int(after, 16) if after else -1, list[StoredFace]()
+    total = await table.count_rows()
+    step = _LAST * (limit + 16) // max(total, 1)
+    while start < _LAST and len(faces) < limit:
+        stop = min(start + step, _LAST)
+        where = f"id <= '{stop:032x}'" if start < 0 else f"id > '{start:032x}' AND id <= '{stop:032x}'"
+        found = await table.query().where(where).select(await _known(table, _LISTED)).to_arrow()
+        faces += _stored(found.sort_by("id"))
+        start = stop
+    return faces[:limit]
+
+
+async def vectors_of_faces(table: AsyncTable, face_ids: Sequence[str], size: int) -> dict[str, NDArray[np.float32]]:
+    """Return the embeddings of the faces with these ids, by id: float32 (size) of length 1."""
+    found = await _where(table, "id", face_ids, ["id", "vector"])
+    return dict(zip(found["id"].to_pylist(), vectors_of(found["vector"], size), strict=True))
+
+
+async def owned_vectors(
+    table: AsyncTable, subject: str, face_ids: Sequence[str], size: int
+) -> dict[str, tuple[str, NDArray[np.float32]]]:
+    """Return the subject and the embedding of the faces of `subject` and of those with these ids, by id.
+
+    Raises:
+        RequestError: ``INVALID_SUBJECT``.
+    """
+    where = f"{one_of('subject_key', [subject_key(subject)])} OR {one_of('id', face_ids)}"
+    found = await table.query().where(where).select(["id", "subject", "vector"]).to_arrow()
+    owned = zip(found["subject"].to_pylist(), vectors_of(found["vector"], size), strict=True)
+    return dict(zip(found["id"].to_pylist(), owned, strict=True))
+
+
+async def best_faces(table: AsyncTable, probe: NDArray[np.float32], hits: Sequence[Hit], count: int) -> list[FaceHit]:
+    """Return the `count` most similar faces, best first, given the `count` most similar subjects.
+
+    No other subject has one of these faces: its most similar face would make it one of the subjects.
+
+    Args:
+        probe: float32 (size) of length 1.
+    """
+    keys = [subject_key(hit.subject) for hit in hits]
+    found = await _where(table, "subject_key", keys, [*_LISTED, "vector"])
+    cosines = vectors_of(found["vector"], len(probe)) @ probe
+    order = np.argsort(-cosines, kind="stable")[:count]
+    stored = _stored(found.take(pa.array(order)))
+    return [FaceHit(face, clipped(float(cosines[row]))) for face, row in zip(stored, order.tolist(), strict=True)]
+
+
+async def _where(table: AsyncTable, column: str, keys: Sequence[str], columns: list[str]) -> pa.Table:
+    where = one_of(column, keys) if keys else "false"
+    return await table.query().where(where).select(await _known(table, columns)).to_arrow()
+
+
+async def _known(table: AsyncTable, columns: list[str]) -> list[str]:
+    names = set((await table.schema()).names)
+    return [column for column in columns if column in names]
+
+
+def _stored(found: pa.Table) -> list[StoredFace]:
+    rows = found.select([name for name in found.column_names if name != "vector"]).to_pylist()
+    return [
+        StoredFace(row["id"], row["subject"], row["label"], row["created"], place_of(row.get("place"))) for row in rows
+    ]

@@ -1,0 +1,250 @@
+"""A copy of a collection's embeddings on this node, for exact search.
+
+Codes of eight bits per number are compared with the probe; the few faces that can be among the nearest are compared
+again with their float32 embeddings. The error of the codes is bounded, so the result is the exact one. An index would
+miss some faces, and up to a million faces, this is faster than LanceDB, which has to read its index.
+"""
+
+import asyncio
+import binascii
+import logging
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from lancedb import AsyncConnection, AsyncTable
+from numpy.typing import NDArray
+
+from gallery.records import Hit
+from gallery.search import mirror_folder
+from gallery.search.code_scan import candidates
+from gallery.search.mapped_column import MirrorFileError
+from gallery.search.mirror_files import KEY, MirrorFiles, NewRows
+from gallery.search.quantisation import most_apart, quantised
+from gallery.storage.memory import return_memory
+from gallery.storage.removals import RemovalFeed
+from gallery.storage.tables import vectors_of
+from gallery.unit_vectors import clipped
+
+logger = logging.getLogger("ray.serve")
+
+
+class Mirror:
+    """Keeps a copy of the embeddings of one table up to date.
+
+    Args:
+        table: a table handle used by this mirror only, because it checks out other versions.
+        size: length of an embedding.
+        folder: where its files (`gallery.search.mirror_files`) are stored. They are kept in memory if it is not
+            writable.
+        threads: threads of a search.
+        removals: the log of removed faces; without it, the keys of all rows are read after a removal.
+    """
+
+    def __init__(
+        self, table: AsyncTable, size: int, folder: Path, threads: int = 1, removals: RemovalFeed | None = None
+    ) -> None:
+        self._table = table
+        self._removals = removals
+        self._size = size
+        self._folder = folder
+        self._threads = threads
+        self._refreshing = asyncio.Lock()
+        self._files: MirrorFiles | None = None
+
+    @property
+    def faces(self) -> int:
+        """Number of faces."""
+        return len(self._files) if self._files else 0
+
+    @property
+    def bytes(self) -> int:
+        """Memory used, in bytes. Other mirrors of the table on this node share it."""
+        return self._files.bytes if self._files else 0
+
+    def remove(self) -> None:
+        """Delete the files."""
+        mirror_folder.remove(self._folder)
+
+    async def refresh(self) -> None:
+        """Update the mirror to the table's latest version.
+
+        Reads only the rows of new commits, and the keys of all rows only if faces have been removed that are not in
+        the log. All queries read the same version, so the mirror never mixes two.
+        """
+        async with self._refreshing:
+            await self._table.checkout_latest()
+            files = self._files
+            if files and files.version == await self._table.version() and not (files.moves % 2 or files.deleted):
+                return
+            if files is None or files.shared:
+                try:
+                    async with mirror_folder.locked(self._folder):
+                        if files is None or files.moves % 2 or files.deleted:
+                            files = await asyncio.to_thread(MirrorFiles.at, self._folder, self._size)
+                        await self._follow(files)
+                    if files.wasteful:
+                        self.remove()
+                    return
+                except MirrorFileError as error:
+                    logger.warning("gallery: keeping embeddings in private memory, because of %s", error)
+                    self.remove()
+                    files = MirrorFiles.in_memory(self._size)
+            await self._follow(files)
+
+    def best(self, probes: NDArray[np.float32], count: int) -> list[list[Hit]] | None:
+        """Return for each probe the `count` most similar subjects by their most similar face, best first.
+
+        Returns None if another process moved rows meanwhile. Refresh the mirror and repeat the search in that case.
+
+        Args:
+            probes: float32 (probes, size) of length 1.
+            count: at least 1.
+        """
+        files = self._files
+        if files is None or (moves := files.moves) % 2:
+            return None
+        try:
+            hits = self._best(files, probes, count)
+        except (MirrorFileError, ValueError):
+            # A record that another process is moving may point anywhere.
+            if files.moves == moves:
+                raise
+            return None
+        return hits if files.moves == moves else None
+
+    def _best(self, files: MirrorFiles, probes: NDArray[np.float32], count: int) -> list[list[Hit]]:
+        found: list[list[Hit]] = [[] for _ in probes]
+        faces = len(files)
+        if not faces:
+            return found
+        coded, (codes, scales, errors) = files.codes(faces), quantised(probes)
+        margins = most_apart(files.error, errors)
+        # Most subjects have few faces. Widen the search until it contains enough subjects.
+        nearest, open_probes = 4 * count, np.arange(len(probes))
+        while len(open_probes):
+            asked = codes[open_probes], scales[open_probes], nearest, 2 * margins[open_probes]
+            rows = candidates(coded, *asked, self._threads)
+            for probe, (near, lowest) in zip(open_probes.tolist(), rows, strict=True):
+                found[probe] = _hits(files, near, probes[probe], count, lowest + float(margins[probe]))
+            lows = zip(open_probes.tolist(), rows, strict=True)
+            unfinished = [each for each, (_, low) in lows if len(found[each]) < count and low > -np.inf]
+            open_probes = np.array(unfinished, np.int64)
+            nearest *= 4
+        return found
+
+    async def _follow(self, files: MirrorFiles) -> None:
+        """Update `files` to the table's latest version, and use them."""
+        await self._table.checkout_latest()
+        version = await self._table.version()
+        # Files found in the folder may be those of an earlier version, or of a gallery that was here before.
+        known = files is self._files or files.version == -1
+        if not known or (files.version != version and not await self._follow_commits(files, version)):
+            await self._follow_keys(files, version)
+        if files is not self._files:
+            return_memory()
+        self._files = files
+
+    async def _follow_commits(self, files: MirrorFiles, version: int) -> bool:
+        """Add the rows of new commits, and remove logged faces. Return whether that is all that has changed."""
+        total = await self._table.count_rows()
+        added = await self._add(files, f"commit > {files.commit}")
+        gone = np.zeros(0, np.int64)
+        if len(files) + files.added > total:
+            logged = "".join(await self._removals.removed(self._table)) if self._removals else ""
+            ids = np.concatenate([added["id"], np.frombuffer(binascii.unhexlify(logged), KEY["id"])])
+            gone = await asyncio.to_thread(lambda: np.flatnonzero(_among(files.keys()["id"], ids)))
+        if len(files) + files.added - len(gone) != total:
+            files.discard()
+            return False
+        await asyncio.to_thread(files.publish, version, int(added["commit"].max(initial=files.commit)), gone)
+        return True
+
+    async def _follow_keys(self, files: MirrorFiles, version: int) -> None:
+        """Compare the keys of all rows, remove those that the table does not contain, and add missing ones."""
+        found: pa.Table = await self._table.query().select(["id", "commit"]).to_arrow()
+        wanted = await asyncio.to_thread(_keys, found)
+        del found
+        there = files.keys()
+        if wanted.tobytes() == there.tobytes():
+            files.publish(version, files.commit, np.zeros(0, np.int64))
+            return
+        gone = await asyncio.to_thread(lambda: np.flatnonzero(~_among(there, wanted)))
+        if len(missing := wanted[~_among(wanted, there)]):
+            await self._add(files, f"commit >= {missing['commit'].min()}", missing)
+        await asyncio.to_thread(files.publish, version, int(wanted["commit"].max(initial=-1)), gone)
+
+    async def _add(self, files: MirrorFiles, where: str, missing: NDArray[np.void] | None = None) -> NDArray[np.void]:
+        """Add the rows that match a filter, and of these only `missing` ones if given. Return their keys."""
+        added = [np.zeros(0, KEY)]
+        try:
+            query = self._table.query().where(where).select(["id", "commit", "subject", "vector"])
+            async for batch in await query.to_batches():
+                rows = await asyncio.to_thread(self._rows, batch, missing)
+                if len(rows.keys):
+                    await asyncio.to_thread(files.add, rows)
+                    added.append(rows.keys)
+        except BaseException:
+            files.discard()
+            raise
+        return np.concatenate(added)
+
+    def _rows(self, batch: pa.RecordBatch, missing: NDArray[np.void] | None) -> NewRows:
+        keys = _keys(batch)
+        if missing is not None:
+            wanted = _among(keys, missing)
+            keys, batch = keys[wanted], batch.filter(pa.array(wanted))
+        return NewRows(keys, batch["subject"].to_pylist(), vectors_of(batch["vector"], self._size))
+
+
+async def erase_from_mirror(connection: AsyncConnection, table: str, mirrors: Path) -> None:
+    """Erase removed faces from the files of a table's mirror on this node, if there is one.
+
+    Args:
+        mirrors: folder with the files of all mirrors.
+    """
+    if (mirrors / table).is_dir():
+        opened = await connection.open_table(table)
+        size = (await opened.schema()).field("vector").type.list_size
+        await Mirror(opened, size, mirrors / table).refresh()
+
+
+def _keys(rows: pa.Table | pa.RecordBatch) -> NDArray[np.void]:
+    """Return the keys of rows that have the columns id, of 32 hex digits, and commit."""
+    keys = np.zeros(rows.num_rows, KEY)
+    ids = rows["id"]
+    digits = b"".join(map(_text, ids.chunks if isinstance(ids, pa.ChunkedArray) else [ids]))
+    keys["id"] = np.frombuffer(binascii.unhexlify(digits), KEY["id"])
+    keys["commit"] = rows["commit"].to_numpy()
+    return keys
+
+
+def _text(column: pa.StringArray) -> bytes:
+    """Return all strings of a column, joined. Making a Python object of each takes seconds for a million."""
+    _, offsets, characters = column.buffers()
+    ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    return memoryview(characters or b"")[int(ends[0]) : int(ends[-1])].tobytes() if len(column) else b""
+
+
+def _among(keys: NDArray[np.void], others: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Return for each of `keys` whether it is one of `others`."""
+    left, right = (
+        pa.FixedSizeBinaryArray.from_buffers(pa.binary(each.itemsize), len(each), [None, pa.py_buffer(each.tobytes())])
+        for each in (keys, others)
+    )
+    return np.asarray(pc.is_in(left, value_set=right).to_numpy(zero_copy_only=False), np.bool_)
+
+
+def _hits(
+    files: MirrorFiles, rows: NDArray[np.int64], probe: NDArray[np.float32], count: int, lowest: float
+) -> list[Hit]:
+    """Return the best subjects among `rows`, apart from faces less similar than `lowest`."""
+    cosines = files.vectors(rows) @ probe
+    best: dict[str, Hit] = {}
+    for each in np.argsort(-cosines, kind="stable").tolist():
+        if len(best) == count or cosines[each] < lowest:
+            break
+        subject, row = files.subject(int(rows[each])), int(rows[each])
+        best.setdefault(subject, Hit(subject, files.face_id(row), clipped(float(cosines[each]))))
+    return list(best.values())

@@ -1,0 +1,72 @@
+"""Subjects without faces. They are listed in a table of their own beside the table of faces, made for the first one.
+
+A subject exists if it has a face or is listed here. A listed subject may have faces: if they were enrolled since, or
+the writer was killed between the two commits of a change.
+"""
+
+import pyarrow as pa
+from lancedb import AsyncConnection, AsyncTable
+
+from gallery.records import subject_key
+from gallery.storage.tables import PRIMARY_KEY, UNREADABLE, one_of
+
+EMPTY_SCHEMA = pa.schema(
+    [
+        pa.field("subject_key", pa.string(), nullable=False, metadata=PRIMARY_KEY),
+        pa.field("subject", pa.string(), nullable=False),
+        # Digest of the request that created the subject; empty if its last face was taken away.
+        pa.field("request", pa.string(), nullable=False),
+    ]
+)
+
+
+def empty_table_of(table: str) -> str:
+    """Return the name of the table beside a table of faces."""
+    return f"empty-{table.removeprefix('faces-')}"
+
+
+async def open_empty(connection: AsyncConnection, table: str) -> AsyncTable | None:
+    """Open the table beside the table of faces `table`; None if there is none."""
+    try:
+        return await connection.open_table(empty_table_of(table))
+    except UNREADABLE:
+        # A table that does not exist raises the same errors as one that is damaged.
+        if empty_table_of(table) in (await connection.list_tables()).tables:
+            raise
+        return None
+
+
+async def empty_subjects(connection: AsyncConnection, table: str) -> dict[str, str]:
+    """Return the listed subjects, and the digest of the request that created each."""
+    empty = await open_empty(connection, table)
+    if empty is None:
+        return {}
+    found = await empty.query().to_arrow()
+    return dict(zip(found["subject"].to_pylist(), found["request"].to_pylist(), strict=True))
+
+
+async def list_empty(connection: AsyncConnection, table: str, subject: str, request: str) -> None:
+    """List a subject in one commit, or replace its digest of a request."""
+    empty = await connection.create_table(empty_table_of(table), schema=EMPTY_SCHEMA, exist_ok=True)
+    row = pa.table([[subject_key(subject)], [subject], [request]], schema=EMPTY_SCHEMA)
+    await empty.merge_insert("subject_key").when_matched_update_all().when_not_matched_insert_all().execute(row)
+
+
+async def unlist_empty(connection: AsyncConnection, table: str, keys: list[str]) -> None:
+    """Remove the subjects with these keys from the list."""
+    empty = await open_empty(connection, table)
+    if empty is not None and keys and await empty.count_rows(one_of("subject_key", keys)):
+        await empty.delete(one_of("subject_key", keys))
+
+
+async def copy_empty(theirs: AsyncConnection, table: str, ours: AsyncConnection) -> None:
+    """Copy the table beside a table of faces to another gallery, if there is one."""
+    await drop_empty(ours, table)
+    empty = await open_empty(theirs, table)
+    if empty is not None:
+        await ours.create_table(empty_table_of(table), await empty.query().to_arrow(), schema=EMPTY_SCHEMA)
+
+
+async def drop_empty(connection: AsyncConnection, table: str) -> None:
+    """Delete the table beside a table of faces, if there is one."""
+    await connection.drop_table(empty_table_of(table), ignore_missing=True)

@@ -1,0 +1,120 @@
+"""The log of faces removed from a collection, so that readers need not compare all ids to learn which ones are gone.
+
+The writer logs faces in a table of their own before it removes them or moves them to another subject. If it is killed
+between the two commits, a logged face is still in the collection. The log may also be incomplete: older galleries and
+backups have none, a power loss can damage it, and a clean-up erases it. A reader therefore looks up the logged faces,
+compares its number of faces with the table's, and reads the whole table if they differ.
+"""
+
+import contextlib
+import logging
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from lancedb import AsyncConnection, AsyncTable
+
+from gallery.errors import is_full
+from gallery.storage.tables import KEPT, UNREADABLE, known_ids
+
+logger = logging.getLogger("ray.serve")
+
+MANY = 5_000
+"""Number of faces above which reading the whole table is faster than looking them up."""
+REMOVALS_SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("subject", pa.string(), nullable=False),
+        # From the same sequence as the commits in the table of faces.
+        pa.field("commit", pa.int64(), nullable=False),
+    ]
+)
+
+
+class RemovalFeed:
+    """Reads the log of one table of faces from where it read last.
+
+    Args:
+        connection: opens the log.
+        table: name of the table of faces.
+        since: newest commit whose rows the reader has; -1 for none.
+    """
+
+    def __init__(self, connection: AsyncConnection, table: str, since: int = -1) -> None:
+        self._connection = connection
+        self._log = _log_of(table)
+        self._settled = self._newest = since
+
+    @property
+    def newest(self) -> int:
+        """The newest commit seen."""
+        return self._newest
+
+    async def read(self) -> pa.Table:
+        """Return the columns ``id`` and ``subject`` of faces that may have been removed since the previous call.
+
+        Call it after checking out the version of the table of faces in which they are looked up.
+        """
+        try:
+            log = await self._connection.open_table(self._log)
+            found = await log.query().where(f"commit >= {self._settled}").to_arrow()
+        except UNREADABLE:
+            return REMOVALS_SCHEMA.empty_table()
+        # The version that was checked out may lack removals that were logged in the meantime. Only those before the
+        # newest one seen by the previous call are certainly in it.
+        self._settled, self._newest = self._newest, max(self._newest, pc.max(found["commit"]).as_py() or -1)
+        return found.filter(pc.not_equal(found["id"], ""))
+
+    async def removed(self, table: AsyncTable) -> set[str]:
+        """Return the ids read that are not in `table`, at the version it has checked out; none if there are `MANY`."""
+        ids = set((await self.read())["id"].to_pylist())
+        return ids - await known_ids(table, list(ids)) if len(ids) <= MANY else set()
+
+
+async def log_removals(connection: AsyncConnection, table: str, faces: pa.Table, commit: int) -> None:
+    """Log faces that are about to be removed.
+
+    Args:
+        table: name of the table of faces.
+        faces: their columns ``id`` and ``subject``.
+        commit: number of the commit, as in the table of faces.
+
+    Raises:
+        Exception: the disk is full.
+    """
+    entries = pa.table([faces["id"], faces["subject"], [commit] * len(faces)], schema=REMOVALS_SCHEMA)
+    try:
+        log = await connection.create_table(_log_of(table), schema=REMOVALS_SCHEMA, exist_ok=True)
+        await log.add(entries)
+    except UNREADABLE as error:
+        if is_full(error):
+            raise
+        logger.warning("gallery: starting a new log of removals of %s after %r", table, error)
+        await drop_log(connection, table)
+
+
+async def merge_log(connection: AsyncConnection, table: str) -> None:
+    """Merge the small files of a table's log, if there is one."""
+    # A damaged log is replaced at the next removal.
+    with contextlib.suppress(*UNREADABLE):
+        await (await connection.open_table(_log_of(table))).optimize(cleanup_older_than=KEPT)
+
+
+async def erase_log(connection: AsyncConnection, table: str) -> None:
+    """Erase the faces in a table's log, and keep the number of the newest commit."""
+    try:
+        log = await connection.open_table(_log_of(table))
+        newest = pc.max((await log.query().select(["commit"]).to_arrow())["commit"]).as_py()
+    except UNREADABLE:
+        newest = None
+    await drop_log(connection, table)
+    if newest is not None:
+        await log_removals(connection, table, pa.table({"id": [""], "subject": [""]}), newest)
+
+
+async def drop_log(connection: AsyncConnection, table: str) -> None:
+    """Delete a table's log, if there is one."""
+    await connection.drop_table(_log_of(table), ignore_missing=True)
+
+
+def _log_of(table: str) -> str:
+    return f"removed-{table.removeprefix('faces-')}"

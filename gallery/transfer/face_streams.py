@@ -1,0 +1,172 @@
+"""Reading faces to import from an Arrow IPC stream or a Parquet file, in batches of bounded size."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Protocol
+
+import flatbuffers.encode
+import flatbuffers.packer
+import flatbuffers.table
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gallery.transfer.face_batches import check_columns, checked_batch, rows_per_commit
+from project.request_error import RequestError
+
+COLLECTION_KEY = b"facegraph.collection"
+"""Key of the collection's description in the metadata of an export."""
+MAX_MESSAGE = 64 * 2**20
+"""Maximum size of a batch of an Arrow stream, in bytes."""
+MAX_COMMIT = 48 * 2**20
+"""Maximum size of the faces of one commit, in bytes. They are sent to the writer in one message of at most 64 MiB."""
+
+
+class Readable(Protocol):
+    """A file that is read from its beginning to its end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def arrow_stream(file: Readable) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Return the schema of an Arrow IPC stream, and an iterator that reads its batches.
+
+    Raises:
+        RequestError: ``INVALID_REQUEST``, as the iterator does.
+    """
+    with _body_errors("an Arrow IPC stream"):
+        messages = pa.ipc.MessageReader.open_stream(_BoundedReads(file))
+        schema = pa.ipc.read_schema(messages.read_next_message())
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        while True:
+            with _body_errors("an Arrow IPC stream"):
+                try:
+                    message = messages.read_next_message()
+                except StopIteration:
+                    return
+                if message.type != "record batch" or _is_compressed(message.metadata.to_pybytes()):
+                    raise RequestError(
+                        "INVALID_REQUEST", "The Arrow stream has compressed batches or dictionaries; send plain columns"
+                    )
+                batch = pa.ipc.read_record_batch(message, schema)
+            yield batch
+
+    return schema, batches()
+
+
+def parquet_file(file: IO[bytes]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Return the schema of a Parquet file, and an iterator that reads its batches.
+
+    Raises:
+        RequestError: ``INVALID_REQUEST``, as the iterator does.
+    """
+    with _body_errors("a Parquet file"):
+        opened = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
+        schema = opened.schema_arrow
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        read = opened.iter_batches(batch_size=4096)
+        while True:
+            with _body_errors("a Parquet file"):
+                batch = next(read, None)
+            if batch is None:
+                return
+            yield batch
+
+    return schema, batches()
+
+
+def contract_of(schema: pa.Schema) -> str | None:
+    """Return the contract of the embeddings of an exported collection, or None for another file."""
+    try:
+        contract = json.loads((schema.metadata or {})[COLLECTION_KEY])["contract"]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return contract if isinstance(contract, str) else None
+
+
+def checked_batches(
+    schema: pa.Schema, batches: Iterator[pa.RecordBatch], size: int
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Cut a stream into batches for one commit each, and check them.
+
+    Args:
+        size: length of an embedding.
+
+    Yields:
+        The number of rows read, and the batch that `gallery.transfer.face_batches.checked_batch` made of them.
+
+    Raises:
+        RequestError: by `checked_batch` or `batches`.
+    """
+    check_columns(schema)
+    done = 0
+    for batch in _cut(batches, rows_per_commit(size)):
+        yield len(batch), checked_batch(batch, size, done)
+        done += len(batch)
+
+
+def _cut(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield batches of as many rows, or fewer if they would exceed `MAX_COMMIT`."""
+    held, count = list[pa.RecordBatch](), 0
+    for batch in batches:
+        start = 0
+        while start < len(batch):
+            part = batch.slice(start, rows - count)
+            held, count, start = [*held, part], count + len(part), start + len(part)
+            if count == rows:
+                yield from _halved(pa.concat_batches(held))
+                held, count = [], 0
+    if held:
+        yield from _halved(pa.concat_batches(held))
+
+
+def _halved(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    if batch.nbytes <= MAX_COMMIT or len(batch) == 1:
+        yield batch
+    else:
+        for half in (batch.slice(0, len(batch) // 2), batch.slice(len(batch) // 2)):
+            yield from _halved(half)
+
+
+class _BoundedReads:
+    """A file that ends with the stream's end mark, and from which no more than `MAX_MESSAGE` are read at once."""
+
+    closed = False
+
+    def __init__(self, file: Readable) -> None:
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        # Arrow reads whole messages, whose sizes the stream states.
+        if not 0 <= size <= MAX_MESSAGE:
+            problem = f"The body has a batch of more than {MAX_MESSAGE} bytes, or is not an Arrow IPC stream"
+            raise RequestError("INVALID_REQUEST", problem)
+        if len(read := self._file.read(size)) < size:
+            raise EOFError
+        return read
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _is_compressed(metadata: bytes) -> bool:
+    """Whether a record batch message is compressed. Its size in memory is then unknown.
+
+    The fields are in Arrow's ``Message.fbs``: the header is the third of `Message`, and the compression is the fourth
+    of `RecordBatch`. A field's offset is twice its number plus 4.
+    """
+    root = flatbuffers.encode.Get(flatbuffers.packer.uoffset, metadata, 0)
+    message = flatbuffers.table.Table(metadata, root)
+    header = flatbuffers.table.Table(metadata, message.Indirect(message.Pos + message.Offset(8)))
+    return bool(header.Offset(10))
+
+
+@contextmanager
+def _body_errors(kind: str) -> Iterator[None]:
+    """Raise ``INVALID_REQUEST`` for any error that reading the body causes."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, EOFError, StopIteration) as error:
+        raise RequestError("INVALID_REQUEST", f"The body is not {kind}, or it is cut off") from error

@@ -1,0 +1,1 @@
+"""The writer: it makes all changes, and maintains the files."""

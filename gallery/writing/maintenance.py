@@ -1,0 +1,170 @@
+"""Maintenance of tables: merging small files, building indexes, and erasing deleted rows."""
+
+import asyncio
+import warnings
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from lancedb import AsyncTable
+from lancedb.index import BTree
+
+from gallery.location import Location
+from gallery.search.vector_index import vector_index
+from gallery.storage.disk import age_tree, sync_tree
+from gallery.storage.locks import CollectionLocks
+from gallery.storage.tables import KEPT
+from gallery.writing.separate_process import run_separately
+
+Parameters = ParamSpec("Parameters")
+Answer = TypeVar("Answer")
+
+LARGE_ROWS = 50_000
+"""Number of rows at which a table is maintained in a separate process."""
+KEYED_ROWS = 5_000
+"""Number of faces at which a table gets indexes for its keys."""
+SCATTERED_ROWS, SCATTERED_FILES = 2048, 32
+"""Number of rows outside an index, and of small files, at which all files of an indexed table are merged."""
+UNVERIFIED_S = 8 * 86400
+"""Age in seconds at which Lance deletes a file that no version names: it belongs to no commit under way."""
+
+
+async def optimise(table: AsyncTable, locks: CollectionLocks, index_rows: int, location: Location) -> bool:
+    """Merge small files if there are many, and build the indexes of a large table.
+
+    Lance can only merge all files that its indexes cover, which rewrites up to a million rows, so this waits until an
+    indexed table has many files, or many rows outside the indexes. `gather_rows` merges the newest ones until then.
+
+    Args:
+        locks: the table's locks; that of maintenance is held.
+        index_rows: number of faces at which a table gets a vector index.
+        location: where the gallery is stored.
+
+    Returns:
+        Whether all files were merged, and old versions removed.
+    """
+    async with locks.rewrite:
+        if due := await _is_scattered(table):
+            await _run(location, table, merge_files)
+    await _index(table, index_rows, location, rebuild=False)
+    return due
+
+
+async def clean(table: AsyncTable, locks: CollectionLocks, index_rows: int, location: Location) -> int:
+    """Erase deleted rows from the files, so that no version and no index contains them.
+
+    Rows that are deleted in the meantime are left to the next time.
+
+    Args:
+        locks: the table's locks; that of maintenance is held.
+        index_rows: number of faces at which a table gets a vector index.
+        location: where the gallery is stored.
+
+    Returns:
+        The number of bytes freed.
+    """
+    folder = location.folder and location.folder / f"{table.name}.lance"
+    async with locks.rewrite:
+        await _run(location, table, rewrite)
+    await _index(table, index_rows, location, rebuild=True)
+    async with locks.change:
+        # No change is under way, so files that no version names are left over from failed ones, and later changes
+        # read this version or a newer one.
+        await table.checkout_latest()
+        if folder is not None:
+            await asyncio.to_thread(age_tree, folder, UNVERIFIED_S)
+        before = datetime.now(UTC)
+    if folder is not None:
+        # The old files are deleted next: after a power loss, the new ones would be all that is left.
+        await asyncio.to_thread(sync_tree, folder)
+    async with locks.rewrite:
+        return await _run(location, table, prune, before)
+
+
+async def gather_rows(table: AsyncTable, since: int) -> None:
+    """Write the rows of commits after the commit `since` to one file again, unless there are many.
+
+    This is a change of the table that replaces rows.
+    """
+    new = f"commit > {since}"
+    if 1 < await table.count_rows(new) < SCATTERED_ROWS:
+        await table.update(where=new, updates_sql={"commit": "commit"})
+
+
+async def merge_files(table: AsyncTable) -> None:
+    """Merge small files, and remove versions older than `KEPT`."""
+    await table.optimize(cleanup_older_than=KEPT)
+
+
+async def rewrite(table: AsyncTable) -> None:
+    """Rewrite all rows if any were deleted, so that no file of the newest version contains those."""
+    await table.optimize(cleanup_older_than=KEPT)
+    key = (await table.schema()).names[0]
+    # Lance keeps a file in which few rows are deleted. If none are deleted, add an empty commit: the newest one may be
+    # a deletion, and its manifest names the deleted keys.
+    deleted = int((await table.list_versions())[-1]["metadata"]["total_deletion_file_rows"])
+    await table.update(where=None if deleted else "false", updates_sql={key: key})
+
+
+async def prune(table: AsyncTable, before: datetime) -> int:
+    """Remove the versions that were replaced before a time, and return the number of bytes freed."""
+    with warnings.catch_warnings():
+        # Lance warns about readers of old versions. Ours move to the latest version and repeat the query.
+        warnings.simplefilter("ignore", UserWarning)
+        # In an object store, whose files' times cannot be set, leftover files are deleted after seven days: they
+        # cannot be told from those of a change under way, perhaps by another writer.
+        stats = await table.optimize(cleanup_older_than=datetime.now(UTC) - before)
+    return int(stats.prune.bytes_removed)
+
+
+async def create_indexes(table: AsyncTable, wanted: Mapping[str, Any]) -> None:
+    """Build or rebuild indexes.
+
+    Args:
+        wanted: LanceDB's configuration of each index, by column.
+    """
+    for column, config in wanted.items():
+        await table.create_index(column, config=config)
+
+
+async def _is_scattered(table: AsyncTable) -> bool:
+    """Whether a table has no index, or as many rows outside one or small files as justify merging all files."""
+    names = [index.name for index in await table.list_indices()]
+    outside = [found.num_unindexed_rows for name in names if (found := await table.index_stats(name)) is not None]
+    files = (await table.stats())["fragment_stats"]["num_small_fragments"]  # type: ignore[index]
+    return not outside or max(outside) >= SCATTERED_ROWS or files >= SCATTERED_FILES
+
+
+async def _index(table: AsyncTable, index_rows: int, location: Location, rebuild: bool) -> None:
+    """Build the indexes of a large table of faces, or replace those of another kind. Lance keeps them up to date."""
+    schema = await table.schema()
+    if "vector" not in schema.names:
+        return
+    faces = await table.count_rows()
+    indexed = {index.columns[0]: index for index in await table.list_indices()}
+    wanted: dict[str, Any] = {}
+    if faces >= KEYED_ROWS:
+        wanted = {column: BTree() for column in ("id", "subject_key", "commit", "request")}
+    if faces >= index_rows:
+        wanted["vector"] = vector_index(faces, schema.field("vector").type.list_size)
+    current = {column for column, index in indexed.items() if index.index_type == type(wanted.get(column)).__name__}
+    if missing := {column: config for column, config in wanted.items() if rebuild or column not in current}:
+        await _run(location, table, create_indexes, missing)
+    for column in indexed.keys() - wanted.keys() if rebuild else ():
+        # The table was larger once; this index still contains deleted rows.
+        await table.drop_index(indexed[column].name)
+
+
+async def _run(
+    location: Location,
+    table: AsyncTable,
+    work: Callable[Concatenate[AsyncTable, Parameters], Coroutine[Any, Any, Answer]],
+    *args: Parameters.args,
+    **options: Parameters.kwargs,
+) -> Answer:
+    """Run `work` on the table: in a separate process if the table is large, because it would delay enrolments."""
+    if await table.count_rows() < LARGE_ROWS:
+        return await work(table, *args, **options)
+    answer = await run_separately(location, table.name, work, *args, **options)
+    await table.checkout_latest()
+    return answer

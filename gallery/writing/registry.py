@@ -1,0 +1,312 @@
+"""The collections that a writer has open, and the table that lists them."""
+
+import dataclasses
+import logging
+import time
+import uuid
+from asyncio import Lock
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from lancedb import AsyncConnection, AsyncTable
+
+from gallery.errors import contract_mismatch, not_found, unreadable
+from gallery.location import Location
+from gallery.records import Collection, EmbeddingKind
+from gallery.search import mirror_folder
+from gallery.storage.empty_subjects import drop_empty
+from gallery.storage.locks import CollectionLocks
+from gallery.storage.object_store import store_errors
+from gallery.storage.recovery import damage_of
+from gallery.storage.removals import drop_log, log_removals
+from gallery.storage.tables import (
+    REGISTRY,
+    REGISTRY_SCHEMA,
+    UNREADABLE,
+    add_missing_columns,
+    collection_of,
+    description,
+    faces_schema,
+)
+from gallery.writing.request_answers import drop_answers
+from project.request_error import RequestError
+
+logger = logging.getLogger("ray.serve")
+
+
+@dataclasses.dataclass(slots=True)
+class OpenCollection:
+    """A collection that is open for changes.
+
+    Attributes:
+        collection: its description.
+        handle: its table of faces; None if that could not be opened.
+        commits: number of commits since its last optimisation.
+        merged: time at which all its files were merged last, or it was opened, in nanoseconds as commits are numbered.
+        removals: number of changes since it was opened that may have removed or replaced faces.
+        erased: `removals` at its last clean-up; None before the first.
+        locks: see `gallery.storage.locks`.
+    """
+
+    collection: Collection
+    handle: AsyncTable | None
+    commits: int = 0
+    merged: int = dataclasses.field(default_factory=time.time_ns)
+    removals: int = 0
+    erased: int | None = None
+    locks: CollectionLocks = dataclasses.field(default_factory=CollectionLocks)
+
+    @property
+    def table(self) -> AsyncTable:
+        """The table of faces. Raises ``COLLECTION_UNREADABLE`` if it could not be opened."""
+        if self.handle is None:
+            raise unreadable(self.collection.name)
+        return self.handle
+
+
+class Registry:
+    """Creates, opens, locks and drops collections, and numbers their commits. Create it with `open`.
+
+    Attributes:
+        table: the table that lists the collections.
+        changing: lock of that table.
+    """
+
+    def __init__(self, location: Location, connection: AsyncConnection, table: AsyncTable) -> None:
+        self.table = table
+        self.changing = Lock()
+        self._newest_commit = 0
+        self._location = location
+        self._connection = connection
+        self._open: dict[str, OpenCollection] = {}
+        self._version = -1
+
+    @classmethod
+    async def open(cls, location: Location) -> "Registry":
+        """Open all collections of a gallery, and complete interrupted drops.
+
+        Raises:
+            Exception: the registry cannot be read.
+        """
+        with store_errors():
+            connection = await location.connect()
+            table = await connection.create_table(REGISTRY, schema=REGISTRY_SCHEMA, exist_ok=True)
+            registry = cls(location, connection, table)
+            for row in await table.query().to_list():
+                await registry._load(collection_of(row), row["dropped"])
+            return registry
+
+    async def close(self) -> None:
+        """Wait for all changes and maintenance, and let no other begin."""
+        async with AsyncExitStack() as held:
+            for opened in list(self._open.values()):
+                await held.enter_async_context(opened.locks.everything())
+            await held.enter_async_context(self.changing)
+            self._connection.close()
+
+    @property
+    def connection(self) -> AsyncConnection:
+        """The connection to the gallery."""
+        return self._connection
+
+    @property
+    def opened(self) -> list[OpenCollection]:
+        """All collections, sorted by name."""
+        return [self._open[name] for name in sorted(self._open)]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._open
+
+    async def create(self, name: str, kind: EmbeddingKind, threshold: float | None, exist_ok: bool) -> Collection:
+        """Create an empty collection; see `gallery.writing.writer.Writer.create`."""
+        async with self._following():
+            if name in self._open:
+                known = self._open[name].collection
+                if exist_ok and known.kind == kind:
+                    return known
+                raise RequestError("COLLECTION_EXISTS", f"Collection {name} already exists")
+            collection = Collection(name, kind, threshold, datetime.now(UTC), f"faces-{uuid.uuid4().hex}")
+            table = await self._connection.create_table(collection.table, schema=faces_schema(kind.size))
+            if await self.register(collection, where="target.dropped"):
+                self._open[name] = OpenCollection(collection, table)
+                return collection
+            await self._connection.drop_table(collection.table)
+        # Another writer was faster.
+        return await self.create(name, kind, threshold, exist_ok)
+
+    async def set_threshold(self, name: str, threshold: float | None) -> Collection:
+        """Set a collection's threshold; see `gallery.writing.writer.Writer.set_threshold`."""
+        async with self._following():
+            opened = self._known(name)
+            collection = dataclasses.replace(opened.collection, threshold=threshold)
+            await self.register(collection)
+            opened.collection = collection
+            return collection
+
+    async def drop(self, name: str) -> None:
+        """Delete a collection with all its faces.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``.
+        """
+        opened = await self._named(name)
+        with store_errors():
+            async with opened.locks.everything(), self.changing:
+                self._check_open(opened)
+                await self.register(opened.collection, dropped=True)
+                await self._complete_drop(opened.collection)
+
+    @asynccontextmanager
+    async def change(
+        self, name: str, contract: str | None = None, *, removes: bool = False
+    ) -> AsyncIterator[OpenCollection]:
+        """Lock a collection for one change of its table. The change should be `gallery.storage.locks.repeated`.
+
+        Args:
+            contract: contract of the change's embeddings.
+            removes: whether the change may remove or replace rows.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``EMBEDDING_CONTRACT_MISMATCH`` or ``COLLECTION_UNREADABLE``.
+        """
+        opened = await self._named(name)
+        async with opened.locks.changing(removes), self._readable(opened):
+            if contract not in (None, opened.collection.kind.contract):
+                raise contract_mismatch(opened.collection)
+            opened.removals += removes
+            yield opened
+
+    @asynccontextmanager
+    async def maintain(self, name: str) -> AsyncIterator[OpenCollection]:
+        """Lock a collection for maintenance, which takes the other locks when it needs them.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
+        """
+        opened = await self._named(name)
+        async with opened.locks.maintenance, self._readable(opened):
+            yield opened
+
+    def next_commit(self) -> int:
+        """Return the number of a new commit to a collection."""
+        # Always larger than earlier commits, even if the clock was set back.
+        self._newest_commit = max(self._newest_commit + 1, time.time_ns())
+        return self._newest_commit
+
+    async def log_matching(self, opened: OpenCollection, where: str) -> bool:
+        """Log the faces that match a filter and are about to be removed. Return whether there are any."""
+        gone = await opened.table.query().where(where).select(["id", "subject"]).to_arrow()
+        if gone.num_rows:
+            await log_removals(self._connection, opened.table.name, gone, self.next_commit())
+        return bool(gone.num_rows)
+
+    async def register(self, collection: Collection, *, dropped: bool = False, where: str | None = None) -> bool:
+        """Add a collection to the table, or replace its row.
+
+        Args:
+            dropped: whether its files are about to be deleted.
+            where: condition on the row that is replaced.
+
+        Returns:
+            Whether the table was changed.
+        """
+        row = description(collection) | {"table": collection.table, "dropped": dropped}
+        merge = self.table.merge_insert("name").when_matched_update_all(where=where).when_not_matched_insert_all()
+        result: Any = await merge.execute(pa.Table.from_pylist([row], schema=REGISTRY_SCHEMA))
+        return bool(result.num_inserted_rows or result.num_updated_rows)
+
+    async def _named(self, name: str) -> OpenCollection:
+        if self._location.folder is None:
+            async with self._following():
+                pass
+        return self._known(name)
+
+    def _known(self, name: str) -> OpenCollection:
+        if name not in self._open:
+            raise not_found(name)
+        return self._open[name]
+
+    @asynccontextmanager
+    async def _following(self) -> AsyncIterator[None]:
+        """Lock the table. In an object store, first read what another writer has changed; a folder has no other."""
+        with store_errors():
+            async with self.changing:
+                if self._location.folder is None:
+                    await self._follow()
+                yield
+
+    async def _follow(self) -> None:
+        await self.table.checkout_latest()
+        version = await self.table.version()
+        if version == self._version:
+            return
+        rows = await self.table.query().where("NOT dropped").to_list()
+        found = {each.name: each for each in map(collection_of, rows)}
+        for name, opened in list(self._open.items()):
+            if name in found and found[name].table == opened.collection.table:
+                opened.collection = found.pop(name)
+            else:
+                del self._open[name]
+        for collection in found.values():
+            await self._load(collection, dropped=False)
+        self._version = version
+
+    def _check_open(self, opened: OpenCollection) -> None:
+        """Check that a collection was not dropped before its lock was acquired."""
+        if self._open.get(opened.collection.name) is not opened:
+            raise not_found(opened.collection.name)
+
+    @asynccontextmanager
+    async def _readable(self, opened: OpenCollection) -> AsyncIterator[None]:
+        """Raise ``COLLECTION_UNREADABLE`` if the block fails because the table is damaged."""
+        self._check_open(opened)
+        table = opened.table
+        try:
+            with store_errors():
+                if self._location.folder is None:
+                    # Another writer may have changed it.
+                    await table.checkout_latest()
+                yield
+        except UNREADABLE as error:
+            collection = opened.collection
+            if await damage_of(self._location, collection.table) is None:
+                await table.checkout_latest()
+                raise
+            logger.error("gallery: the collection %s cannot be read: %r", collection.name, error)  # noqa: TRY400
+            raise unreadable(collection.name) from error
+
+    async def _complete_drop(self, collection: Collection) -> None:
+        await self._connection.drop_table(collection.table, ignore_missing=True)
+        await drop_log(self._connection, collection.table)
+        await drop_empty(self._connection, collection.table)
+        await drop_answers(self._connection, collection.table)
+        mirror_folder.remove(self._location.mirrors / collection.table)
+        # Another writer may have created a collection of the same name.
+        await self.table.delete(f"`table` = '{collection.table}'")
+        self._open.pop(collection.name, None)
+
+    async def _load(self, collection: Collection, dropped: bool) -> None:
+        if dropped:
+            logger.warning("gallery: completing the drop of the collection %s", collection.name)
+            await self._complete_drop(collection)
+            return
+        self._open[collection.name] = OpenCollection(collection, None)
+        try:
+            with store_errors():
+                table = await self._connection.open_table(collection.table)
+            # A commit is numbered by its time, so the newest number is of interest only if the clock was set back.
+            ahead = await table.query().where(f"commit > {time.time_ns()}").select(["commit"]).to_arrow()
+        except UNREADABLE:
+            # Serve the other collections. The reader's check reports this one.
+            logger.exception("gallery: the collection %s cannot be opened", collection.name)
+            return
+        try:
+            await add_missing_columns(table, collection.kind.size)
+        except UNREADABLE as error:
+            # The disk may be full. Everything else works without them.
+            logger.warning("gallery: no column was added to the collection %s: %r", collection.name, error)
+        self._newest_commit = max([self._newest_commit, *ahead["commit"].to_pylist()])
+        self._open[collection.name].handle = table

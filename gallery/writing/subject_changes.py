@@ -1,0 +1,124 @@
+"""The changes of the writer that give faces to other subjects, and subjects without faces."""
+
+from collections.abc import Mapping, Sequence
+
+from gallery.records import Reassignment, subject_key
+from gallery.storage.empty_subjects import empty_subjects, list_empty, unlist_empty
+from gallery.storage.locks import repeated
+from gallery.storage.removals import log_removals
+from gallery.storage.tables import one_of
+from gallery.subject_ids import refuse_blank
+from gallery.writing.reassignment import faces_to_reassign, reassign
+from gallery.writing.registry import OpenCollection, Registry
+from gallery.writing.renaming import check_merge, check_rename, move_faces
+from project.request_error import RequestError
+
+
+class SubjectChanges:
+    """The part of `gallery.writing.writer.Writer` that needs nothing but the open collections."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    @repeated
+    async def rename_subject(self, name: str, subject: str, new: str) -> int:
+        """Give a subject another id in one commit. It keeps its metadata, and its faces their ids.
+
+        Returns:
+            The number of its faces.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``SUBJECT_NOT_FOUND``,
+                ``SUBJECT_EXISTS`` if there is a subject called `new`, or ``INVALID_SUBJECT``.
+        """
+        async with self._registry.change(name, removes=True) as opened:
+            await check_rename(opened.table, subject, new)
+            return await self._move(opened, [subject], new)
+
+    @repeated
+    async def merge_subjects(self, name: str, subjects: Sequence[str], into: str) -> int:
+        """Give all faces of `subjects` to the subject `into` in one commit.
+
+        They keep their ids, and `into` keeps its metadata.
+
+        Returns:
+            The number of faces of `subjects`.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``INVALID_SUBJECT``, also if `into` is
+                one of `subjects`, or ``SUBJECT_NOT_FOUND`` if any of them does not exist.
+        """
+        async with self._registry.change(name, removes=True) as opened:
+            await check_merge(opened.table, subjects, into)
+            return await self._move(opened, subjects, into)
+
+    @repeated
+    async def reassign_faces(self, name: str, faces: Mapping[str, Reassignment], keep: Sequence[str] = ()) -> list[str]:
+        """Give single faces to other subjects in one commit. They keep their ids.
+
+        Args:
+            faces: by the id of a face. A face that is unknown or belongs to another subject than the present one stays
+                as it is.
+            keep: present subjects that are kept without faces if all of their faces are given away.
+
+        Returns:
+            The ids of the faces that belong to their new subjects.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE`` or ``INVALID_SUBJECT``.
+        """
+        for each in faces.values():
+            refuse_blank(each.new)
+        async with self._registry.change(name, removes=True) as opened:
+            connection, table = self._registry.connection, opened.table
+            found, given = await faces_to_reassign(table, faces)
+            if len(found):
+                for subject in keep:
+                    leaving = found["subject"].to_pylist().count(subject)
+                    if leaving and leaving == await table.count_rows(one_of("subject_key", [subject_key(subject)])):
+                        await list_empty(connection, table.name, subject, "")
+                gone = found.select(["id", "subject"])
+                await log_removals(connection, table.name, gone, self._registry.next_commit())
+                opened.commits += 1
+                await reassign(table, found, faces, self._registry.next_commit())
+                new = {faces[face_id].new for face_id in found["id"].to_pylist()}
+                await unlist_empty(connection, table.name, sorted(map(subject_key, new)))
+            return given + list(map(str, found["id"].to_pylist()))
+
+    @repeated
+    async def create_subject(self, name: str, subject: str, request: str) -> None:
+        """Create a subject without faces. Repeating the same request has no further effect.
+
+        Args:
+            request: digest of the request.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``INVALID_SUBJECT`` or
+                ``SUBJECT_EXISTS``.
+        """
+        refuse_blank(subject)
+        async with self._registry.change(name, removes=True) as opened:
+            connection, table = self._registry.connection, opened.table
+            earlier = (await empty_subjects(connection, table.name)).get(subject)
+            if earlier == request:
+                return
+            if earlier is not None or await table.count_rows(one_of("subject_key", [subject_key(subject)])):
+                raise RequestError("SUBJECT_EXISTS", "The collection already has a subject with this id")
+            await list_empty(connection, table.name, subject, request)
+
+    @repeated
+    async def delete_empty_subjects(self, name: str, subjects: Sequence[str]) -> None:
+        """Delete subjects as far as they have no faces; see `create_subject`.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE`` or ``INVALID_SUBJECT``.
+        """
+        async with self._registry.change(name, removes=True) as opened:
+            await unlist_empty(self._registry.connection, opened.table.name, list(map(subject_key, subjects)))
+
+    async def _move(self, opened: OpenCollection, subjects: Sequence[str], to: str) -> int:
+        keys = sorted({subject_key(subject) for subject in subjects})
+        await unlist_empty(self._registry.connection, opened.table.name, keys)
+        await self._registry.log_matching(opened, one_of("subject_key", keys))
+        opened.commits += 1
+        return await move_faces(opened.table, keys, to, self._registry.next_commit())

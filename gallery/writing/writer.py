@@ -1,0 +1,301 @@
+"""Changing the gallery. All commits are made here."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from gallery.location import Location
+from gallery.metadata_format import encoded
+from gallery.operations import ANY
+from gallery.records import Collection, EmbeddingKind, Enrolled, Metadata, NewFace, subject_key
+from gallery.storage import metadata as subject_metadata
+from gallery.storage.disk import lock
+from gallery.storage.face_places import place_text
+from gallery.storage.locks import repeated
+from gallery.storage.recovery import recover
+from gallery.storage.removals import log_removals
+from gallery.storage.stored_faces import StoredFaces
+from gallery.storage.tables import face_rows, faces_schema, imported_rows, is_repeated, one_of
+from gallery.subject_ids import refuse_blank
+from gallery.writing.maintainer import Maintainer
+from gallery.writing.registry import Registry
+from gallery.writing.request_answers import answer_to, store_answer
+from gallery.writing.subject_changes import SubjectChanges
+
+LARGE_COMMIT = 8192
+"""Number of faces for which a commit counts once more: searches compare a probe with every face outside the index."""
+
+
+class Writer(SubjectChanges):
+    """Commits one change at a time. Create it with `open`."""
+
+    def __init__(self, registry: Registry, lock: int | None, maintainer: Maintainer) -> None:
+        super().__init__(registry)
+        self._lock_file = lock
+        self._maintainer = maintainer
+
+    @classmethod
+    async def open(cls, location: Location, index_rows: int = 120_000, patience: float = 0) -> "Writer":
+        """Open the gallery for writing, after repairing damage from a power loss and completing interrupted drops.
+
+        Args:
+            index_rows: number of faces at which a collection gets a vector index.
+            patience: time to wait for another writer, in seconds.
+
+        Raises:
+            GalleryInUseError: another writer still has the gallery open. Not detected in an object store.
+        """
+        lock_file = None if location.folder is None else await lock(location.folder, patience)
+        try:
+            await recover(location)
+            registry = await Registry.open(location)
+        except BaseException:
+            if lock_file is not None:
+                os.close(lock_file)
+            raise
+        return cls(registry, lock_file, Maintainer(registry, location, index_rows))
+
+    async def close(self) -> None:
+        """Close the gallery, so that another writer can open it."""
+        await self._registry.close()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+
+    @property
+    def collections(self) -> list[Collection]:
+        """All collections, sorted by name."""
+        return [opened.collection for opened in self._registry.opened]
+
+    async def create(
+        self, name: str, kind: EmbeddingKind, threshold: float | None, exist_ok: bool = False
+    ) -> Collection:
+        """Create an empty collection.
+
+        Args:
+            exist_ok: return an existing collection of this name if its embeddings are of the same kind.
+
+        Raises:
+            RequestError: ``COLLECTION_EXISTS``.
+        """
+        return await self._registry.create(name, kind, threshold, exist_ok)
+
+    async def set_threshold(self, name: str, threshold: float | None) -> Collection:
+        """Set the minimum cosine similarity of a match in a collection; None for the card's threshold.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``.
+        """
+        return await self._registry.set_threshold(name, threshold)
+
+    async def drop(self, name: str) -> None:
+        """Delete a collection with all its faces, in all versions.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``.
+        """
+        await self._registry.drop(name)
+
+    @repeated
+    async def enrol(
+        self,
+        name: str,
+        contract: str,
+        faces: Sequence[NewFace],
+        *,
+        replace: bool = False,
+        request: tuple[str, str] | None = None,
+        metadata: Mapping[str, Metadata] | None = None,
+    ) -> list[Enrolled]:
+        """Enrol faces in one commit: either all of them or none.
+
+        Faces that are already enrolled are left unchanged. With `replace`, they get the new embedding, and the
+        subjects' other faces are deleted in the same commit. A face that moved to another subject stays there; only
+        with `replace` is it enrolled again, with another id.
+
+        Args:
+            contract: contract of the embeddings.
+            request: idempotency key and digest of the request. Repeating a request changes nothing while any face
+                that it enrolled still exists.
+            metadata: metadata of subjects that have a face after the commit, by their ids. Other subjects keep theirs,
+                also with `replace`.
+
+        Returns:
+            One result per face, in order.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``EMBEDDING_CONTRACT_MISMATCH``,
+                ``INVALID_EMBEDDING``, ``INVALID_SUBJECT``, ``INVALID_METADATA``, or ``IDEMPOTENCY_KEY_REUSED`` for a
+                different request.
+        """
+        for face in faces:
+            refuse_blank(face.subject)
+        texts = {subject_key(subject): encoded(given) for subject, given in (metadata or {}).items()}
+        async with self._registry.change(name, contract, removes=replace or bool(texts)) as opened:
+            resent = request is not None and await is_repeated(opened.table, request)
+            stored = await StoredFaces.of(opened.table, faces, again=replace and not resent)
+            if resent:
+                status = {face_id: known or "deleted" for face_id, known in stored.statuses.items()}
+                return [Enrolled(stored.ids[face.id], face.subject, status[face.id]) for face in faces]
+            new = {stored.ids[face.id]: face for face in faces if replace or not stored.statuses[face.id]}
+            now = datetime.now(UTC)
+            values = [
+                (face_id, face.subject, face.label, now, face.embedding, face.source_number, place_text(face.place))
+                for face_id, face in new.items()
+            ]
+            size, commit = opened.collection.kind.size, self._registry.next_commit()
+            data = face_rows(values, size, commit, request) if new else faces_schema(size).empty_table()
+            data = await subject_metadata.enrolled(opened.table, data, texts, replace)
+            if data.num_rows and len(new) == data.num_rows and not replace and self._lock_file is not None:
+                # There is no other writer that could have enrolled them since, so Lance need not look for them again.
+                await opened.table.add(data)
+            elif data.num_rows:
+                merge = opened.table.merge_insert("id").when_not_matched_insert_all()
+                if replace or data.num_rows > len(new):
+                    merge = merge.when_matched_update_all()
+                if replace:
+                    keys = {subject_key(face.subject) for face in new.values()}
+                    # Lance reads the whole table for this clause, so add it only if there is something to delete.
+                    if others := stored.of_subjects(keys) - new.keys():
+                        await self._registry.log_matching(opened, one_of("id", sorted(others)))
+                        merge = merge.when_not_matched_by_source_delete(one_of("subject_key", sorted(keys)))
+                await merge.execute(data)
+            if data.num_rows:
+                opened.commits += 1 + data.num_rows // LARGE_COMMIT
+            results, enrolled = [], set[str]()
+            for face in faces:
+                # If the request contains the face again, it is already enrolled.
+                known = stored.statuses[face.id] or ("already" if face.id in enrolled else "enrolled")
+                results.append(Enrolled(stored.ids[face.id], face.subject, known))
+                enrolled.add(face.id)
+            return results
+
+    @repeated
+    async def insert(self, name: str, contract: str, faces: pa.RecordBatch) -> int:
+        """Add faces to import in one commit, except those that are already enrolled. Return how many are new.
+
+        Args:
+            contract: contract of the embeddings.
+            faces: a batch that `gallery.transfer.face_batches.checked_batch` returned.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``EMBEDDING_CONTRACT_MISMATCH`` or
+                ``INVALID_EMBEDDING``.
+        """
+        texts = subject_metadata.in_file(faces)
+        async with self._registry.change(name, contract, removes=bool(texts)) as opened:
+            data = imported_rows(faces, opened.collection.kind.size, self._registry.next_commit())
+            data = await subject_metadata.imported(opened.table, data, texts)
+            merged: Any = await opened.table.merge_insert("id").when_not_matched_insert_all().execute(data)
+            opened.commits += 1 + data.num_rows // LARGE_COMMIT
+            return int(merged.num_inserted_rows)
+
+    @repeated
+    async def set_metadata(self, name: str, subject: str, metadata: Metadata | None) -> None:
+        """Replace the metadata of a subject in one commit; None removes it.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``SUBJECT_NOT_FOUND``,
+                ``INVALID_SUBJECT`` or ``INVALID_METADATA``.
+        """
+        key, text = subject_key(subject), None if metadata is None else encoded(metadata)
+        async with self._registry.change(name, removes=True) as opened:
+            opened.commits += await subject_metadata.put(opened.table, key, text)
+
+    async def delete_subjects(self, name: str, subjects: Sequence[str]) -> int:
+        """Delete all faces of `subjects`, and ignore those that are not enrolled.
+
+        Returns:
+            The number of faces deleted.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE`` or ``INVALID_SUBJECT``.
+        """
+        keys = [subject_key(subject) for subject in subjects]
+        # First: a subject that still has faces also exists without its entry.
+        await self.delete_empty_subjects(name, subjects)
+        return await self._delete(name, one_of("subject_key", keys) if keys else "false")
+
+    async def delete_face(self, name: str, face_id: str) -> int:
+        """Delete one face, and return the number of faces deleted, 0 or 1.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
+        """
+        return len(await self.delete_faces(name, [face_id] if face_id.isascii() and face_id.isalnum() else []))
+
+    @repeated
+    async def delete_faces(self, name: str, face_ids: Sequence[str], subjects: str = ANY) -> dict[str, str]:
+        """Delete faces in one commit, and ignore unknown ids.
+
+        Args:
+            face_ids: hex digits each.
+            subjects: regular expression that matches the whole id of the subjects whose faces are deleted.
+
+        Returns:
+            The subject of each known face by its id, whether the face was deleted or not.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
+        """
+        async with self._registry.change(name, removes=True) as opened:
+            query = opened.table.query().where(one_of("id", face_ids) if face_ids else "false")
+            known = await query.select(["id", "subject"]).to_arrow()
+            owners = known["subject"].to_pylist()
+            gone = known.filter(pa.array([bool(re.fullmatch(subjects, each)) for each in owners], pa.bool_()))
+            if gone.num_rows:
+                await log_removals(self._registry.connection, opened.table.name, gone, self._registry.next_commit())
+                await opened.table.delete(one_of("id", gone["id"].to_pylist()))
+                opened.commits += 1
+            return dict(zip(known["id"].to_pylist(), owners, strict=True))
+
+    async def earlier_answer(self, name: str, request: tuple[str, str]) -> str | None:
+        """Return the answer that was kept for a request; None if there is none, or a clean-up has erased it.
+
+        Args:
+            request: token and digest of the request.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, or ``IDEMPOTENCY_KEY_REUSED`` for a
+                different request.
+        """
+        async with self._registry.change(name) as opened:
+            return await answer_to(self._registry.connection, opened.table.name, request)
+
+    @repeated
+    async def keep_answer(self, name: str, request: tuple[str, str], answer: str) -> None:
+        """Keep the answer to a request for `earlier_answer`, across restarts.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
+        """
+        # Counted as a removal, so that the next clean-up erases it.
+        async with self._registry.change(name, removes=True) as opened:
+            await store_answer(self._registry.connection, opened.table.name, request, answer)
+            opened.commits += 1
+
+    async def optimise(self) -> None:
+        """Merge the small files of collections with many commits; see `gallery.writing.maintainer`."""
+        await self._maintainer.optimise()
+
+    async def clean(self) -> dict[str, int]:
+        """Erase deleted faces from the files; see `gallery.writing.maintainer.Maintainer.clean`."""
+        return await self._maintainer.clean()
+
+    @property
+    def busiest(self) -> int:
+        """The largest number of commits to a collection since its last optimisation."""
+        return self._maintainer.busiest
+
+    @repeated
+    async def _delete(self, name: str, where: str) -> int:
+        async with self._registry.change(name, removes=True) as opened:
+            # Deleting nothing would still create a commit.
+            if not await self._registry.log_matching(opened, where):
+                return 0
+            result: Any = await opened.table.delete(where)
+            opened.commits += 1
+            return int(result.num_deleted_rows)

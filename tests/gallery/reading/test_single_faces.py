@@ -1,0 +1,142 @@
+"""Questions about single faces, and deleting them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gallery.location import Location
+from gallery.reading.reader import Reader
+from gallery.records import FacePlace, Reassignment
+from gallery.writing.writer import Writer
+from tests.gallery.sample_gallery import (
+    KIND,
+    NAME,
+    brute_force,
+    enrol,
+    face,
+    listed,
+    near,
+    people,
+    refusal,
+    table_of,
+    vectors,
+)
+
+
+async def test_faces_are_paged_in_the_order_of_their_ids(writer: Writer, reader: Reader) -> None:
+    made, collection = people(60), await reader.collection(NAME)
+    assert await reader.faces_after(collection, "", 5) == []
+    await enrol(writer, *made)
+    ids = sorted(each.id for each in made)
+    pages, after = list[str](), ""
+    while page := await reader.faces_after(collection, after, 7):
+        pages += [each.face_id for each in page]
+        after = pages[-1]
+    assert pages == ids
+    assert [each.face_id for each in await reader.faces_after(collection, "", 1000)] == ids
+
+
+async def test_faces_are_found_by_their_ids_with_their_embeddings(writer: Writer, reader: Reader) -> None:
+    made = people(3)
+    await enrol(writer, *made)
+    collection, wanted = await reader.collection(NAME), [made[0].id, made[2].id, "0" * 32]
+    found = await reader.faces_with_ids(collection, wanted)
+    assert {(each.face_id, each.subject, each.label) for each in found} == {
+        (each.id, each.subject, each.label) for each in (made[0], made[2])
+    }
+    embeddings = await reader.embeddings(collection, wanted)
+    assert embeddings.keys() == {made[0].id, made[2].id}
+    np.testing.assert_allclose(embeddings[made[0].id], made[0].embedding, atol=1e-6)
+    assert await reader.faces_with_ids(collection, []) == []
+    assert await reader.embeddings(collection, []) == {}
+
+
+@pytest.mark.parametrize("exact_mb", [8, 0])
+async def test_a_search_for_faces_finds_several_of_a_subject(exact_mb: int, writer: Writer, location: Location) -> None:
+    base = vectors(40, seed=3)
+    made = [
+        face(f"subject-{number % 10}", near(base[number % 10], number, 0.3), f"photo-{number}") for number in range(40)
+    ]
+    await enrol(writer, *made)
+    probe = near(base[0], 99, 0.1)
+    _, hits = await Reader(location, exact_mb).find_faces(NAME, KIND.contract, probe, 6, -1)
+    cosines = {
+        each.id: float(each.embedding @ probe / np.linalg.norm(each.embedding) / np.linalg.norm(probe)) for each in made
+    }
+    best = sorted(cosines, key=lambda id: -cosines[id])[:6]
+    assert [hit.face.face_id for hit in hits] == best
+    assert [hit.cosine for hit in hits] == pytest.approx([cosines[id] for id in best], abs=1e-5)
+    _, near_hits = await Reader(location, exact_mb).find_faces(NAME, KIND.contract, probe, 6, cosines[best[2]] - 1e-4)
+    assert [hit.face.face_id for hit in near_hits] == best[:3]
+    assert (await Reader(location, exact_mb).find_faces(NAME, KIND.contract, probe, 6, 1))[1] == []
+
+
+@pytest.mark.usefixtures("early_indexes")
+@pytest.mark.parametrize("others", [3, 60])
+async def test_the_most_similar_face_of_one_subject(reader: Reader, writer: Writer, others: int) -> None:
+    [first, second, *_] = vectors(2, seed=1)
+    own = [face("own", first, "1"), face("own", second, "2")]
+    await enrol(writer, *own, *people(others))
+    await writer.optimise()
+    # It is not in the index yet.
+    own.append(face("own", near(first, 3), "3"))
+    await enrol(writer, own[2])
+    _, hits = await reader.closest_faces(NAME, KIND.contract, "own", [second, own[2].embedding, people(1)[0].embedding])
+    assert [hit.face_id for hit in hits[:2]] == [own[1].id, own[2].id]
+    for hit, probe in zip(hits, (second, own[2].embedding, people(1)[0].embedding), strict=True):
+        assert hit.cosine == pytest.approx(brute_force(own, probe, 1)[0][1], abs=1e-6)
+    assert await refusal(reader.closest_faces(NAME, KIND.contract, "nobody", [first])) == "SUBJECT_NOT_FOUND"
+
+
+async def test_faces_are_deleted_together(writer: Writer, location: Location) -> None:
+    made = [face("anna", vectors(3)[number], f"photo-{number}") for number in range(3)]
+    await enrol(writer, *made)
+    assert await writer.delete_faces(NAME, [made[0].id, made[1].id, "0" * 32]) == {
+        made[0].id: "anna",
+        made[1].id: "anna",
+    }
+    assert await writer.delete_faces(NAME, [made[0].id]) == await writer.delete_faces(NAME, []) == {}
+    assert [each.face_id for each in (await listed(location))["anna"]] == [made[2].id]
+
+
+async def test_only_faces_of_subjects_that_match_are_deleted(writer: Writer, location: Location) -> None:
+    made = [face(subject) for subject in ("anna", "ann", "bob")]
+    await enrol(writer, *made)
+    known = await writer.delete_faces(NAME, [made[0].id, made[1].id], "an*")
+    assert known == {made[0].id: "anna", made[1].id: "ann"}
+    assert list(await listed(location)) == ["anna", "bob"]
+
+
+async def test_the_place_of_a_face_is_kept_when_it_is_moved(writer: Writer, reader: Reader) -> None:
+    place = FacePlace("0" * 31 + "1", (0.125, 0.25, 0.5, 0.75), 0.9375)
+    placed, other = replace(face("anna"), place=place), face("bob")
+    await enrol(writer, placed, other)
+    await writer.rename_subject(NAME, "anna", "anne")
+    await writer.reassign_faces(NAME, {placed.id: Reassignment("anne", "bob")})
+    found = await reader.faces_with_ids(await reader.collection(NAME), [placed.id, other.id])
+    assert {each.face_id: (each.subject, each.place) for each in found} == {
+        placed.id: ("bob", place),
+        other.id: ("bob", None),
+    }
+
+
+async def test_faces_of_an_earlier_version_have_no_place(writer: Writer, reader: Reader, location: Location) -> None:
+    await enrol(writer, face("anna"))
+    await (await table_of(location)).drop_columns(["place"])
+    [found] = await reader.faces_after(await reader.collection(NAME), "", 5)
+    assert (found.subject, found.place) == ("anna", None)
+
+
+async def test_a_subject_is_read_together_with_other_faces(writer: Writer, reader: Reader) -> None:
+    own, other, third = people(3)
+    await enrol(writer, own, other, third)
+    await writer.create_subject(NAME, "anna", "request")
+    _, faces = await reader.subject_and_faces(NAME, own.subject, [other.id, "0" * 32])
+    assert {face_id: subject for face_id, (subject, _) in faces.items()} == {
+        each.id: each.subject for each in (own, other)
+    }
+    assert faces[own.id][1] == pytest.approx(own.embedding, abs=1e-6)
+    _, faces = await reader.subject_and_faces(NAME, "anna", [other.id])
+    assert list(faces) == [other.id]
+    assert await refusal(reader.subject_and_faces(NAME, "nobody", [other.id])) == "SUBJECT_NOT_FOUND"

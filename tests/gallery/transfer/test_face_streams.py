@@ -1,0 +1,73 @@
+"""Arrow streams and Parquet files of faces."""
+
+import io
+from collections.abc import Callable
+from typing import IO, Any
+
+import pyarrow as pa
+import pytest
+
+from gallery.transfer import face_batches, face_streams
+from gallery.transfer.face_streams import arrow_stream, checked_batches, contract_of, parquet_file
+from project.request_error import RequestError
+from tests.gallery.sample_gallery import SIZE, vectors
+from tests.gallery.sample_transfers import arrow, parquet
+
+ROWS = 50
+Read = Callable[[IO[bytes]], Any]
+
+
+def table() -> pa.Table:
+    return pa.table({"subject": [f"subject-{row}" for row in range(ROWS)], "vector": vectors(ROWS).tolist()})
+
+
+def read(data: bytes, reader: Read = arrow_stream) -> list[tuple[int, list[str]]]:
+    schema, batches = reader(io.BytesIO(data))
+    return [(rows, batch["subject"].to_pylist()) for rows, batch in checked_batches(schema, batches, SIZE)]
+
+
+@pytest.mark.parametrize(("data", "reader"), [(arrow(table()), arrow_stream), (parquet(table()), parquet_file)])
+def test_a_stream_is_cut_into_commits(monkeypatch: pytest.MonkeyPatch, data: bytes, reader: Read) -> None:
+    monkeypatch.setattr(face_batches, "_MAX_ROWS", 16)
+    subjects = table()["subject"].to_pylist()
+    parts = [subjects[start : start + 16] for start in (0, 16, 32, 48)]
+    assert read(data, reader) == [(len(part), part) for part in parts]
+
+
+def test_faces_that_do_not_fit_into_a_message_are_cut_into_more_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(face_streams, "MAX_COMMIT", table().nbytes // 3)
+    cut = read(arrow(table(), rows=ROWS))
+    assert [rows for rows, _ in cut] == [12, 13, 12, 13]
+    assert [subject for _, subjects in cut for subject in subjects] == table()["subject"].to_pylist()
+
+
+def test_data_that_is_cut_off_or_something_else_is_refused() -> None:
+    stream, file = arrow(table()), parquet(table())
+    for data, reader in (
+        *((stream[:length], arrow_stream) for length in range(0, len(stream), 4)),
+        *((file[:length], parquet_file) for length in (0, 100, len(file) - 20)),
+        (b"x" * 1000, arrow_stream),
+        (b"x" * 1000, parquet_file),
+    ):
+        with pytest.raises(RequestError, match="not a") as caught:
+            read(data, reader)
+        assert caught.value.code == "INVALID_REQUEST"
+
+
+def test_a_batch_has_a_limited_size_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = table().set_column(0, "subject", table()["subject"].dictionary_encode())
+    for data in (arrow(table(), compression="zstd"), arrow(encoded)):
+        with pytest.raises(RequestError, match="send plain columns"):
+            read(data)
+    monkeypatch.setattr(face_streams, "MAX_MESSAGE", 2000)
+    assert len(read(arrow(table()))[0][1]) == ROWS
+    with pytest.raises(RequestError, match="more than 2000 bytes"):
+        read(arrow(table(), rows=ROWS))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "contract"),
+    [(None, None), (b"no JSON", None), (b"[]", None), (b'{"contract": 1}', None), (b'{"contract": "c"}', "c")],
+)
+def test_the_contract_of_an_export(metadata: bytes | None, contract: str | None) -> None:
+    assert contract_of(pa.schema([], {b"facegraph.collection": metadata} if metadata else None)) == contract

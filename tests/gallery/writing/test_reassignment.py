@@ -1,0 +1,167 @@
+"""Giving single faces to other subjects, and subjects without faces."""
+
+from collections.abc import Sequence
+
+from gallery.location import Location
+from gallery.reading.live_empty_subjects import LiveEmptySubjects
+from gallery.reading.reader import Reader
+from gallery.records import Reassignment
+from gallery.transfer.backup import backup
+from gallery.writing.writer import Writer
+from tests.gallery.sample_gallery import (
+    NAME,
+    enrol,
+    face,
+    folder_of,
+    found,
+    listed,
+    people,
+    refusal,
+    stored_bytes,
+    table_of,
+    vectors,
+    versions,
+    writing,
+)
+from tests.gallery.sample_transfers import silent
+
+
+async def give(writer: Writer, ids: Sequence[str], present: str, new: str, keep: Sequence[str] = ()) -> list[str]:
+    return await writer.reassign_faces(NAME, {face_id: Reassignment(present, new) for face_id in ids}, keep)
+
+
+async def empty(location: Location) -> list[str]:
+    listed = await Reader(location, 8).subject_ids(NAME, "", 100, ("", ""))
+    return [subject for subject, has_faces in listed.items() if not has_faces]
+
+
+async def test_faces_get_another_subject_in_one_commit_and_are_found_under_it(
+    writer: Writer, reader: Reader, location: Location
+) -> None:
+    made = [face("anna", vector, f"photo-{number}") for number, vector in enumerate(vectors(3))]
+    await enrol(writer, *made, *people(3, seed=1))
+    assert await found(reader, made[0].embedding, 1) == ["anna"]
+    before = await versions(location)
+    moved = await give(writer, [made[0].id, made[1].id, "0" * 32], "anna", "bob")
+    assert sorted(moved) == sorted([made[0].id, made[1].id])
+    assert await versions(location) == before + 1
+    assert [len((await listed(location))[subject]) for subject in ("anna", "bob")] == [1, 2]
+    assert [await found(reader, each.embedding, 1) for each in made] == [["bob"], ["bob"], ["anna"]]
+    # Repeated, as after a lost response.
+    assert sorted(await give(writer, [made[0].id, made[1].id], "anna", "bob")) == sorted(moved)
+
+
+async def test_a_face_that_has_another_subject_by_now_stays(writer: Writer, location: Location) -> None:
+    [made] = people(1)
+    await enrol(writer, made)
+    assert await give(writer, [made.id], "somebody", "bob") == []
+    assert list(await listed(location)) == [made.subject]
+    assert await refusal(give(writer, [made.id], made.subject, " ")) == "INVALID_SUBJECT"
+
+
+async def test_a_face_gets_the_metadata_of_its_new_subject(writer: Writer, location: Location) -> None:
+    one, two = face("anna", vectors(2)[0]), face("bob", vectors(2)[1])
+    await enrol(writer, one, two)
+    await writer.set_metadata(NAME, "anna", {"floor": 3})
+    await give(writer, [two.id], "bob", "anna")
+    await give(writer, [one.id], "anna", "carl")
+    reader = Reader(location, 8)
+    assert await reader.metadata(NAME, ["anna", "carl"]) == {"anna": {"floor": 3}}
+
+
+async def test_a_subject_is_kept_without_faces_until_it_gets_one(writer: Writer, location: Location) -> None:
+    made = [face("anna", vector, f"photo-{number}") for number, vector in enumerate(vectors(2))]
+    await enrol(writer, *made)
+    await give(writer, [made[0].id], "anna", "lone", ["anna"])
+    assert await empty(location) == []
+    await give(writer, [made[1].id], "anna", "other", ["anna"])
+    assert await empty(location) == ["anna"]
+    await give(writer, [made[0].id], "lone", "anna")
+    assert await empty(location) == []
+    # Its entry is gone too.
+    assert await writer.delete_subjects(NAME, ["anna"]) == 1
+    assert await empty(location) == []
+
+
+async def test_a_subject_is_created_without_faces_once(writer: Writer, location: Location) -> None:
+    await writer.create_subject(NAME, "anna", "request")
+    await writer.create_subject(NAME, "anna", "request")
+    assert await refusal(writer.create_subject(NAME, "anna", "another")) == "SUBJECT_EXISTS"
+    await enrol(writer, face("bob"))
+    assert await refusal(writer.create_subject(NAME, "bob", "request")) == "SUBJECT_EXISTS"
+    assert await empty(location) == ["anna"]
+    await enrol(writer, face("anna"))
+    assert await empty(location) == []
+
+
+async def test_subjects_with_and_without_faces_are_listed_in_pages_and_counted(writer: Writer, reader: Reader) -> None:
+    skipped = ("face:0", "face:9")
+    assert await reader.subject_ids(NAME, "", 9, skipped) == {}
+    for subject in ("bob", "dora", "eve"):
+        await writer.create_subject(NAME, subject, "request")
+    await enrol(writer, *(face(subject) for subject in ("anna", "dora", "face:0", "face:5", "face:9", "gina")))
+    first = await reader.subject_ids(NAME, "", 3, skipped)
+    assert list(first.items()) == [("anna", True), ("bob", False), ("dora", True)]
+    assert await reader.subject_ids(NAME, "dora", 3, skipped) == {"eve": False, "gina": True}
+    assert (await reader.totals(NAME, skipped))[1:] == (6, 5)
+    await writer.delete_empty_subjects(NAME, ["eve"])
+    assert (await reader.totals(NAME, skipped))[2] == 4
+
+
+async def test_a_subject_that_gets_its_first_face_while_it_is_read_is_not_missed(
+    writer: Writer, location: Location
+) -> None:
+    [made] = people(1)
+    await enrol(writer, made)
+    await writer.create_subject(NAME, "anna", "request")
+    table = await table_of(location)
+    empty = LiveEmptySubjects(await location.connect(), table.name)
+
+    async def read() -> list[str]:
+        await table.checkout_latest()
+        found = (await table.query().to_arrow())["subject"].to_pylist()
+        await give(writer, [made.id], made.subject, "anna")
+        return list(found)
+
+    assert await empty.beside(read) == (["anna"], [])
+
+
+async def test_deleted_renamed_and_merged_subjects_are_not_left_without_faces(
+    writer: Writer, location: Location
+) -> None:
+    for subject in ("anna", "bob", "carl", "dora"):
+        await writer.create_subject(NAME, subject, "request")
+    await enrol(writer, *(face(subject) for subject in ("anna", "bob", "eve")))
+    await writer.rename_subject(NAME, "anna", "anne")
+    await writer.merge_subjects(NAME, ["bob"], "eve")
+    await writer.delete_subjects(NAME, ["carl"])
+    assert await empty(location) == ["dora"]
+    await writer.delete_empty_subjects(NAME, ["dora"])
+    assert await empty(location) == []
+
+
+async def test_subjects_without_faces_go_with_their_collection_and_are_erased(
+    writer: Writer, location: Location
+) -> None:
+    await writer.create_subject(NAME, "a-secret-name", "request")
+    await writer.create_subject(NAME, "anna", "request")
+    await writer.delete_subjects(NAME, ["a-secret-name"])
+    await writer.clean()
+    files = stored_bytes(folder_of(location))
+    assert (b"a-secret-name" in files, b"anna" in files) == (False, True)
+    assert await empty(location) == ["anna"]
+    await writer.drop(NAME)
+    assert list(folder_of(location).glob("empty-*")) == []
+
+
+async def test_subjects_without_faces_are_in_a_backup_and_in_the_gallery_after_a_restart(
+    location: Location, fresh: Location
+) -> None:
+    async with writing(location) as writer:
+        await writer.create_subject(NAME, "anna", "request")
+    await backup(location, fresh, silent)
+    for place in (location, fresh):
+        async with writing(place) as writer:
+            assert await empty(place) == ["anna"]
+            await writer.optimise()
+            assert await refusal(writer.create_subject(NAME, "anna", "another")) == "SUBJECT_EXISTS"

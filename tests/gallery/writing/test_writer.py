@@ -1,0 +1,304 @@
+"""The writer: collections, refusals, concurrent changes, and interrupted ones.
+
+The results of changes are tested in `test_changes`.
+"""
+
+import asyncio
+import shutil
+import time
+from dataclasses import replace
+from typing import Any
+from unittest.mock import AsyncMock
+
+import numpy as np
+import pytest
+from lancedb import AsyncTable
+
+import gallery.writing.maintainer
+import gallery.writing.maintenance
+import gallery.writing.writer
+from gallery.location import Location
+from gallery.reading.reader import Reader
+from gallery.records import Subject
+from gallery.storage.disk import GalleryInUseError
+from gallery.writing.registry import Registry
+from gallery.writing.writer import Writer
+from tests.gallery.sample_gallery import (
+    HOSTILE,
+    KIND,
+    NAME,
+    SIZE,
+    enrol,
+    face,
+    found,
+    listed,
+    people,
+    refusal,
+    table_folder,
+    table_of,
+    vectors,
+    versions,
+    writing,
+)
+from tests.waiting import TIMEOUT_S
+
+
+async def test_collections_are_kept_with_their_thresholds(location: Location) -> None:
+    async with writing(location, collection=None) as writer:
+        created = await writer.create(NAME, KIND, 0.25)
+        other = await writer.create("animals", replace(KIND, size=4), None)
+        await enrol(writer, face("Ada"))
+        assert (created.name, created.kind, created.threshold) == (NAME, KIND, 0.25)
+        assert created.created.utcoffset() is not None
+        assert await writer.create(NAME, KIND, 0.75, exist_ok=True) == created
+        for kind in (replace(KIND, **{field: "other"}) for field in ("contract", "model", "embedder")):  # type: ignore[arg-type]
+            assert await refusal(writer.create(NAME, kind, 0.25, exist_ok=True)) == "COLLECTION_EXISTS"
+        assert await refusal(writer.create(NAME, KIND, 0.25)) == "COLLECTION_EXISTS"
+        for threshold in (-1.0, None, 0.0):
+            changed = replace(created, threshold=threshold)
+            assert await writer.set_threshold(NAME, threshold) == changed
+            assert await Reader(location, 8).collections() == writer.collections == [other, changed]
+        assert await refusal(writer.set_threshold("nobody", 0.5)) == "COLLECTION_NOT_FOUND"
+    async with writing(location, collection=None) as writer:
+        assert writer.collections == [other, changed]
+    assert list(await listed(location)) == ["Ada"]
+
+
+async def test_a_dropped_collection_is_gone_and_its_name_is_free(
+    location: Location, writer: Writer, reader: Reader
+) -> None:
+    await enrol(writer, face("Ada"))
+    assert await found(reader, vectors(1)[0]) == ["Ada"]
+    old = await reader.collection(NAME)
+    await writer.drop(NAME)
+    assert not table_folder(location, old.table).exists()
+    assert await reader.collections() == writer.collections == []
+    for asked in (
+        writer.drop(NAME),
+        enrol(writer, face("Ada")),
+        reader.collection(NAME),
+        writer.delete_face(NAME, face("Ada").id),
+        writer.delete_subjects(NAME, ["Ada"]),
+    ):
+        assert await refusal(asked) == "COLLECTION_NOT_FOUND"
+    new = await writer.create(NAME, replace(KIND, size=4, contract="new"), 0.5)
+    assert await reader.collection(NAME) == new
+    assert await found(reader, np.ones(4, np.float32)) == []
+    await enrol(writer, face("Bob", np.ones(4, np.float32)), contract="new")
+    assert await found(reader, np.ones(4, np.float32)) == ["Bob"]
+
+
+async def test_a_collection_of_any_name_is_dropped_alone(writer: Writer, reader: Reader) -> None:
+    for name in HOSTILE:
+        await writer.create(name, KIND, None)
+    for done, name in enumerate(HOSTILE, 1):
+        assert await writer.delete_face(name, face_id=name) == 0
+        await writer.drop(name)
+        assert [each.name for each in await reader.collections()] == sorted([*HOSTILE[done:], NAME])
+
+
+async def test_a_refusal_changes_nothing(location: Location, writer: Writer, reader: Reader) -> None:
+    good = face("Bob")
+    await enrol(writer, face("Ada"), request=("key", "digest"))
+    before = await versions(location)
+    assert await enrol(writer) == []
+    assert await refusal(enrol(writer, request=("key", "other"))) == "IDEMPOTENCY_KEY_REUSED"
+    assert await refusal(enrol(writer, good, contract="other")) == "EMBEDDING_CONTRACT_MISMATCH"
+    assert await refusal(enrol(writer, good, name="nobody")) == "COLLECTION_NOT_FOUND"
+    for replacing in (False, True):
+        wrong = face("Cleo", np.ones(SIZE + 1, np.float32))
+        assert await refusal(enrol(writer, good, wrong, replace=replacing)) == "INVALID_EMBEDDING"
+    assert await refusal(enrol(writer, good, face("\u200b "))) == "INVALID_SUBJECT"
+    assert await refusal(writer.delete_subjects(NAME, ["Ada", ""])) == "INVALID_SUBJECT"
+    assert await refusal(reader.faces(await reader.collection(NAME), "")) == "INVALID_SUBJECT"
+    # An earlier version may have enrolled a blank id.
+    assert await writer.delete_subjects(NAME, ["\u200b "]) == 0
+    assert await versions(location) == before
+    assert list(await listed(location)) == ["Ada"]
+
+
+async def test_times_and_sizes_are_listed(writer: Writer, reader: Reader) -> None:
+    for number in range(3):
+        await enrol(writer, face("Ada", source=str(number)))
+    collection = await reader.collection(NAME)
+    listing = await reader.faces(collection, "Ada")
+    assert [stored.label for stored in listing] == ["0.jpg", "1.jpg", "2.jpg"]
+    times = [stored.created for stored in listing]
+    assert collection.created <= times[0] < times[1] < times[2]
+    assert await reader.subjects(NAME, "", None) == [Subject("Ada", 3, times[0], times[2])]
+    _, statistics = await reader.statistics(NAME)
+    assert statistics.bytes > 3 * 4 * SIZE
+    assert abs((statistics.changed - times[-1]).total_seconds()) < 30
+
+
+async def test_there_is_one_writer_at_a_time_and_the_next_one_waits(location: Location) -> None:
+    async with writing(location):
+        began = time.monotonic()
+        for patience in (0, 0.3):
+            with pytest.raises(GalleryInUseError):
+                await Writer.open(location, patience=patience)
+        assert time.monotonic() - began >= 0.3
+        waiting = asyncio.create_task(Writer.open(location, patience=20))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+    second = await asyncio.wait_for(waiting, TIMEOUT_S)
+    assert [collection.name for collection in second.collections] == [NAME]
+    await second.close()
+
+
+async def test_a_writer_that_fails_to_open_releases_the_lock(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(gallery.writing.writer, "recover", AsyncMock(side_effect=OSError("damaged")))
+        with pytest.raises(OSError, match="damaged"):
+            await Writer.open(location)
+    async with writing(location):
+        pass
+
+
+async def test_an_interrupted_drop_is_completed(location: Location) -> None:
+    async with writing(location) as writer:
+        kept = await writer.create("kept", KIND, None)
+        await enrol(writer, face("Ada"))
+        collection = await Reader(location, 8).collection(NAME)
+        await (await Registry.open(location)).register(collection, dropped=True)
+        assert await Reader(location, 8).collections() == [kept]
+    async with writing(location, collection=None) as writer:
+        assert writer.collections == [kept]
+        assert not table_folder(location, collection.table).exists()
+        await writer.create(NAME, KIND, None)
+        assert await enrol(writer, face("Ada")) == ["enrolled"]
+
+
+@pytest.mark.usefixtures("early_indexes")
+async def test_changes_and_maintenance_at_the_same_time_lose_and_duplicate_nothing(
+    location: Location, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 60)
+    faces, gone = people(120), [face(f"gone-{number}", vector) for number, vector in enumerate(vectors(10, seed=1))]
+    async with writing(location, index_rows=100) as writer:
+        await enrol(writer, *gone, *faces[:20])
+
+        async def enrolling(start: int) -> None:
+            for row in range(start, start + 20, 5):
+                # Each task also sends the faces of the next one.
+                assert len(await enrol(writer, *faces[row : row + 25])) == len(faces[row : row + 25])
+                assert await found(reader, faces[row].embedding, 1) == [faces[row].subject]
+
+        async def removing() -> None:
+            for each, kept in zip(gone, faces, strict=False):
+                assert await writer.delete_subjects(NAME, [each.subject]) == 1
+                assert await enrol(writer, kept, replace=True) == ["already"]
+
+        async def maintaining() -> None:
+            for work in (writer.optimise, writer.clean) * 4:
+                await work()
+
+        await asyncio.gather(*map(enrolling, range(0, 120, 20)), removing(), maintaining())
+        assert {subject: len(stored) for subject, stored in (await listed(location)).items()} == {
+            each.subject: 1 for each in faces
+        }
+
+
+async def test_an_optimisation_merges_the_files_of_many_commits(location: Location, writer: Writer) -> None:
+    files = table_folder(location, (await Reader(location, 8).collection(NAME)).table) / "data"
+    for each in people(gallery.writing.maintainer.FEW_COMMITS - 1):
+        await enrol(writer, each)
+    before = await versions(location)
+    await writer.optimise()
+    assert (await versions(location), writer.busiest) == (before, gallery.writing.maintainer.FEW_COMMITS - 1)
+    await enrol(writer, face("one more"))
+    await writer.optimise()
+    assert await versions(location) > before + 1
+    assert writer.busiest == 0
+    await writer.clean()
+    assert len(list(files.iterdir())) == 1
+    assert len(await listed(location)) == gallery.writing.maintainer.FEW_COMMITS
+
+
+@pytest.mark.usefixtures("early_indexes")
+async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until_there_are_many(
+    location: Location, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 5)
+    faces = people(56)
+    await enrol(writer, *faces[:50])
+    await writer.optimise()
+    for start, unindexed in ((50, 3), (53, 0)):
+        for each in faces[start : start + 3]:
+            await enrol(writer, each)
+        await writer.optimise()
+        assert await files_of(location, NAME) == 2
+        found = await (await table_of(location)).index_stats("id_idx")
+        assert found is not None
+        assert found.num_unindexed_rows == unindexed
+    assert len(await listed(location)) == len(faces)
+
+
+@pytest.mark.usefixtures("early_indexes")
+async def test_other_collections_are_optimised_while_one_is_cleaned(
+    location: Location, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def rewrite(_: AsyncTable) -> None:
+        begun.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(gallery.writing.maintenance, "rewrite", rewrite)
+    await writer.create("z", KIND, None)
+    for name in (NAME, "z"):
+        for each in people(3):
+            await enrol(writer, each, name=name)
+    cleaning = asyncio.create_task(writer.clean())
+    await begun.wait()
+    await asyncio.wait_for(writer.optimise(), 20)
+    assert await files_of(location, "z") == 1
+    assert await files_of(location, NAME) == 3
+    go_on.set()
+    await cleaning
+
+
+async def test_a_clock_that_was_set_back_hides_no_face(
+    location: Location, monkeypatch: pytest.MonkeyPatch, reader: Reader
+) -> None:
+    first, second, third = people(3)
+    async with writing(location) as writer:
+        await enrol(writer, first)
+        assert await found(reader, first.embedding) == [first.subject]
+        monkeypatch.setattr("gallery.writing.registry.time.time_ns", lambda: 1)
+        await enrol(writer, second)
+        assert len(await found(reader, first.embedding)) == 2
+    async with writing(location) as writer:
+        await enrol(writer, third)
+        assert len(await found(reader, first.embedding)) == 3
+        await enrol(writer, replace(first, embedding=-first.embedding), replace=True)
+        assert await found(reader, -first.embedding, 1) == [first.subject]
+
+
+async def test_damage_to_one_collection_does_not_affect_changes_of_others(location: Location, writer: Writer) -> None:
+    first, second, deleted = people(3)
+    # One sorts before the damaged collection, and one after it.
+    others = ("a", "z")
+    for name in ("a", NAME, "z"):
+        await writer.create(name, KIND, None, exist_ok=True)
+        await enrol(writer, first, deleted, name=name)
+    data = {each.name: table_folder(location, each.table) / "data" for each in writer.collections}
+    shutil.rmtree(data[NAME])
+    for change in (enrol(writer, first, replace=True), writer.delete_subjects(NAME, [first.subject])):
+        assert await refusal(change) == "COLLECTION_UNREADABLE"
+    for name in others:
+        assert await enrol(writer, second, name=name) == ["enrolled"]
+        assert await writer.delete_subjects(name, [deleted.subject]) == 1
+    assert await refusal(writer.clean()) == "COLLECTION_UNREADABLE"
+    for name in others:
+        assert not any(deleted.embedding.tobytes() in path.read_bytes() for path in data[name].iterdir())
+    await writer.drop(NAME)
+    assert await writer.clean() == {"a": 0, "z": 0}
+
+
+async def files_of(location: Location, name: str) -> int:
+    """Number of files of the newest version of a collection."""
+    statistics: Any = await (await table_of(location, name)).stats()
+    return int(statistics["fragment_stats"]["num_fragments"])

@@ -59,7 +59,7 @@ async def test_a_fresh_ingress_is_ready_once_every_stage_has_answered(monkeypatc
                 await started.wait()
             return answer
 
-        return handle(SimpleNamespace(ready=ready, answer=None), name)
+        return handle(SimpleNamespace(ready=ready, call=None, answer=None), name)
 
     stages = {
         "mtcnn": BoundStage(card("mtcnn"), named("detector-mtcnn", waits=True)),

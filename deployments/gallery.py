@@ -40,16 +40,19 @@ class GalleryWriter:
 
     Args:
         location: where the gallery is stored.
-        index_rows: number of faces at which a collection gets a vector index.
+        index_rows, exact_mb: `gallery.search.vector_index.IndexRule`.
         optimise_s, clean_s: time between optimisations and between clean-ups, in seconds.
     """
 
-    async def __init__(self, location: Location, index_rows: int, optimise_s: float, clean_s: float) -> None:  # type: ignore[misc]
+    async def __init__(  # type: ignore[misc]
+        self, location: Location, index_rows: int, exact_mb: int, optimise_s: float, clean_s: float
+    ) -> None:
         from gallery.reading.reader import Reader
         from gallery.reading.size import SizeCounter
+        from gallery.search.vector_index import IndexRule
         from gallery.writing.writer import Writer
 
-        self._writer = await Writer.open(location, index_rows, WRITER_PATIENCE_S)
+        self._writer = await Writer.open(location, IndexRule(index_rows, exact_mb), WRITER_PATIENCE_S)
         self._counter = SizeCounter(Reader(location, exact_mb=0))
         self._metrics = GalleryMetrics()
         self._timers = [
@@ -181,6 +184,6 @@ def bind_gallery(args: GalleryArgs) -> tuple[Application, Application]:
     writer = placed(GalleryWriter, args.writer_cpus, 1)
     reader = placed(GalleryReader, args.reader_cpus, args.reader_threads)
     return (
-        writer.bind(location, args.index_rows, args.optimise_s, args.clean_s),
+        writer.bind(location, args.index_rows, args.exact_mb, args.optimise_s, args.clean_s),
         reader.bind(location, args.exact_mb, args.reader_threads),
     )

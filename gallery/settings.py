@@ -37,8 +37,12 @@ class GalleryArgs(EnvironmentSettings):
         gt=0,
         description="Memory of a reader for indexes, in MiB. What does not fit is read from the disk by each search.",
     )
-    index_rows: int = Field(120_000, gt=0, description="Minimum number of faces for a vector index.")
-    optimise_s: float = Field(20, gt=0, description="Seconds between merges of small files.")
+    index_rows: int = Field(120_000, gt=0, description="Minimum number of faces for a vector index, beyond exact_mb.")
+    optimise_s: float = Field(
+        20,
+        gt=0,
+        description="Seconds between optimisations: gathering new faces, merging small files, updating indexes.",
+    )
     clean_s: float = Field(3600, gt=0, description="Seconds between clean-ups, which erase deleted data.")
     writer_cpus: float = Field(0.1, gt=0, description="CPUs of the writer.")
     reader_cpus: float = Field(0.1, gt=0, description="CPUs per reader.")

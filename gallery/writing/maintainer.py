@@ -1,20 +1,22 @@
 """Maintenance of all collections that a writer has open."""
 
-import time
+import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import TypeVar
 
 from gallery.location import Location
 from gallery.search.mirror import erase_from_mirror
+from gallery.search.vector_index import IndexRule
 from gallery.storage.empty_subjects import open_empty
 from gallery.storage.locks import CollectionLocks
 from gallery.storage.removals import erase_log, merge_log
-from gallery.storage.tables import KEPT
+from gallery.storage.tables import KEPT, UNREADABLE
 from gallery.writing import maintenance
 from gallery.writing.registry import OpenCollection, Registry
 from gallery.writing.request_answers import drop_answers, merge_answers
 from project.request_error import RequestError
+
+logger = logging.getLogger("ray.serve")
 
 Answer = TypeVar("Answer")
 
@@ -28,29 +30,28 @@ class Maintainer:
     Args:
         registry: the open collections.
         location: where the gallery is stored.
-        index_rows: number of faces at which a collection gets a vector index.
+        index_rule: which collections get a vector index.
     """
 
-    def __init__(self, registry: Registry, location: Location, index_rows: int) -> None:
+    def __init__(self, registry: Registry, location: Location, index_rule: IndexRule) -> None:
         self._registry = registry
         self._location = location
-        self._index_rows = index_rows
+        self._index_rule = index_rule
         self._clean_registry = 0
         for opened in registry.opened:
             # The previous writer may have left many commits.
             opened.commits = FEW_COMMITS
 
     async def optimise(self) -> None:
-        """Merge the small files of collections with many commits, and remove their old versions.
+        """Gather the new rows of collections with many commits, and merge their files once they are scattered.
 
         Raises:
             RequestError: ``COLLECTION_UNREADABLE``, after all other collections have been optimised.
         """
         for opened in self._registry.opened:
-            # An index that is being built would not contain rows that are moved meanwhile.
-            if opened.commits >= FEW_COMMITS and not opened.locks.maintenance.locked():
-                await self._gather(opened)
-        await self._maintain(self._optimise, FEW_COMMITS)
+            if _is_due(opened):
+                await self._gather(opened.collection.name)
+        await self._maintain(self._optimise, _is_due)
 
     async def clean(self) -> dict[str, int]:
         """Erase deleted faces from the files, so that no version and no index contains them.
@@ -62,7 +63,7 @@ class Maintainer:
             RequestError: ``COLLECTION_UNREADABLE``, after all other collections have been cleaned.
         """
         try:
-            return await self._maintain(self._clean)
+            return await self._maintain(self._clean, lambda _: True)
         finally:
             await self._clean_up_registry()
 
@@ -72,14 +73,14 @@ class Maintainer:
         return max((opened.commits for opened in self._registry.opened), default=0)
 
     async def _maintain(
-        self, work: Callable[[OpenCollection], Awaitable[Answer]], commits: int = 0
+        self, work: Callable[[OpenCollection], Awaitable[Answer]], due: Callable[[OpenCollection], bool]
     ) -> dict[str, Answer]:
-        """Do `work` on collections with at least that many `commits`. Raises the first `RequestError` at the end."""
+        """Do `work` on the collections that are `due` at their turn. Raises the first `RequestError` at the end."""
         answers, problem = dict[str, Answer](), None
-        busy = [each for each in self._registry.opened if each.commits >= commits]
-        # The others need not wait until one is cleaned.
-        due = [each for each in busy if not (commits and each.locks.maintenance.locked())]
-        for name in [each.collection.name for each in due]:
+        for each in self._registry.opened:
+            if not due(each):
+                continue
+            name = each.collection.name
             try:
                 async with self._registry.maintain(name) as opened:
                     before = opened.commits
@@ -93,19 +94,20 @@ class Maintainer:
             raise problem
         return answers
 
-    async def _gather(self, opened: OpenCollection) -> None:
-        # A collection that cannot be read is reported by what follows.
-        with suppress(RequestError):
-            async with (
-                self._registry.maintain(opened.collection.name),
-                opened.locks.changing(removes=True),
-            ):
-                await maintenance.gather_rows(opened.table, opened.merged)
+    async def _gather(self, name: str) -> None:
+        try:
+            async with self._registry.maintain(name) as opened, opened.locks.changing(removes=True):
+                await maintenance.gather_rows(opened.table, opened.merged_at, opened.gathered_at)
+                opened.gathered_at = self._registry.next_commit()
+        except (RequestError, *UNREADABLE) as error:
+            # The merge of the files that follows reports what lasts.
+            logger.warning("gallery: the new faces of %s were not gathered: %r", name, error)
 
     async def _optimise(self, opened: OpenCollection) -> None:
-        now = time.time_ns()
-        if await maintenance.optimise(opened.table, opened.locks, self._index_rows, self._location):
-            opened.merged = now
+        commits, now = opened.unmerged + opened.commits, self._registry.next_commit()
+        if await maintenance.optimise(opened.table, opened.locks, self._index_rule, self._location, commits):
+            commits, opened.merged_at = 0, now
+        opened.unmerged = commits
         await merge_log(self._registry.connection, opened.table.name)
         if empty := await open_empty(self._registry.connection, opened.table.name):
             async with opened.locks.changing(removes=True):
@@ -116,15 +118,15 @@ class Maintainer:
     async def _clean(self, opened: OpenCollection) -> int:
         if opened.removals == opened.erased:
             return 0
-        removals, opened.merged = opened.removals, time.time_ns()
-        freed = await maintenance.clean(opened.table, opened.locks, self._index_rows, self._location)
+        removals, opened.merged_at = opened.removals, self._registry.next_commit()
+        freed = await maintenance.clean(opened.table, opened.locks, self._index_rule, self._location)
         await erase_from_mirror(self._registry.connection, opened.table.name, self._location.mirrors)
         async with opened.locks.changing(removes=True):
             await erase_log(self._registry.connection, opened.table.name)
             await drop_answers(self._registry.connection, opened.table.name)
             if empty := await open_empty(self._registry.connection, opened.table.name):
-                await maintenance.clean(empty, CollectionLocks(), self._index_rows, self._location)
-        opened.erased = removals
+                await maintenance.clean(empty, CollectionLocks(), self._index_rule, self._location)
+        opened.erased, opened.unmerged = removals, 0
         return freed
 
     async def _clean_up_registry(self) -> None:
@@ -132,5 +134,10 @@ class Maintainer:
         table = self._registry.table
         async with self._registry.changing:
             if await table.version() != self._clean_registry:
-                await maintenance.clean(table, CollectionLocks(), self._index_rows, self._location)
+                await maintenance.clean(table, CollectionLocks(), self._index_rule, self._location)
                 self._clean_registry = await table.version()
+
+
+def _is_due(opened: OpenCollection) -> bool:
+    """Whether a collection should be optimised. While it is cleaned, the others do not wait for it."""
+    return opened.commits >= FEW_COMMITS and not opened.locks.maintenance.locked()

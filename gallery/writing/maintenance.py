@@ -10,7 +10,7 @@ from lancedb import AsyncTable
 from lancedb.index import BTree
 
 from gallery.location import Location
-from gallery.search.vector_index import vector_index
+from gallery.search.vector_index import IndexRule, vector_index
 from gallery.storage.disk import age_tree, sync_tree
 from gallery.storage.locks import CollectionLocks
 from gallery.storage.tables import KEPT
@@ -25,39 +25,44 @@ KEYED_ROWS = 5_000
 """Number of faces at which a table gets indexes for its keys."""
 SCATTERED_ROWS, SCATTERED_FILES = 2048, 32
 """Number of rows outside an index, and of small files, at which all files of an indexed table are merged."""
+MANY_COMMITS = 1000
+"""Number of commits after which all files are merged in any case, because that removes old versions."""
 UNVERIFIED_S = 8 * 86400
 """Age in seconds at which Lance deletes a file that no version names: it belongs to no commit under way."""
 
 
-async def optimise(table: AsyncTable, locks: CollectionLocks, index_rows: int, location: Location) -> bool:
-    """Merge small files if there are many, and build the indexes of a large table.
+async def optimise(
+    table: AsyncTable, locks: CollectionLocks, index_rule: IndexRule, location: Location, commits: int
+) -> bool:
+    """Merge all files if they are scattered or the table has no index, and build the indexes of a large table.
 
     Lance can only merge all files that its indexes cover, which rewrites up to a million rows, so this waits until an
     indexed table has many files, or many rows outside the indexes. `gather_rows` merges the newest ones until then.
 
     Args:
         locks: the table's locks; that of maintenance is held.
-        index_rows: number of faces at which a table gets a vector index.
+        index_rule: whether a table of faces gets a vector index.
         location: where the gallery is stored.
+        commits: number of commits since all files were merged.
 
     Returns:
         Whether all files were merged, and old versions removed.
     """
     async with locks.rewrite:
-        if due := await _is_scattered(table):
+        if due := commits >= MANY_COMMITS or await _is_scattered(table):
             await _run(location, table, merge_files)
-    await _index(table, index_rows, location, rebuild=False)
+    await _index(table, index_rule, location, rebuild=False)
     return due
 
 
-async def clean(table: AsyncTable, locks: CollectionLocks, index_rows: int, location: Location) -> int:
+async def clean(table: AsyncTable, locks: CollectionLocks, index_rule: IndexRule, location: Location) -> int:
     """Erase deleted rows from the files, so that no version and no index contains them.
 
     Rows that are deleted in the meantime are left to the next time.
 
     Args:
         locks: the table's locks; that of maintenance is held.
-        index_rows: number of faces at which a table gets a vector index.
+        index_rule: whether a table of faces gets a vector index.
         location: where the gallery is stored.
 
     Returns:
@@ -66,7 +71,7 @@ async def clean(table: AsyncTable, locks: CollectionLocks, index_rows: int, loca
     folder = location.folder and location.folder / f"{table.name}.lance"
     async with locks.rewrite:
         await _run(location, table, rewrite)
-    await _index(table, index_rows, location, rebuild=True)
+    await _index(table, index_rule, location, rebuild=True)
     async with locks.change:
         # No change is under way, so files that no version names are left over from failed ones, and later changes
         # read this version or a newer one.
@@ -81,12 +86,18 @@ async def clean(table: AsyncTable, locks: CollectionLocks, index_rows: int, loca
         return await _run(location, table, prune, before)
 
 
-async def gather_rows(table: AsyncTable, since: int) -> None:
-    """Write the rows of commits after the commit `since` to one file again, unless there are many.
+async def gather_rows(table: AsyncTable, merged_at: int, gathered_at: int) -> None:
+    """Rewrite the new rows of an indexed table into one file, unless there are many or none came since the last time.
 
-    This is a change of the table that replaces rows.
+    This is a change that replaces rows. During maintenance, an index that is being built would miss them.
+
+    Args:
+        merged_at: number of the newest commit when all files were merged.
+        gathered_at: number of the newest commit when this was done last.
     """
-    new = f"commit > {since}"
+    new = f"commit > {merged_at}"
+    if not await table.list_indices() or not await table.count_rows(f"commit > {gathered_at}"):
+        return
     if 1 < await table.count_rows(new) < SCATTERED_ROWS:
         await table.update(where=new, updates_sql={"commit": "commit"})
 
@@ -128,14 +139,14 @@ async def create_indexes(table: AsyncTable, wanted: Mapping[str, Any]) -> None:
 
 
 async def _is_scattered(table: AsyncTable) -> bool:
-    """Whether a table has no index, or as many rows outside one or small files as justify merging all files."""
+    """Whether a table has many small files, many rows outside an index, or no index at all."""
     names = [index.name for index in await table.list_indices()]
     outside = [found.num_unindexed_rows for name in names if (found := await table.index_stats(name)) is not None]
     files = (await table.stats())["fragment_stats"]["num_small_fragments"]  # type: ignore[index]
     return not outside or max(outside) >= SCATTERED_ROWS or files >= SCATTERED_FILES
 
 
-async def _index(table: AsyncTable, index_rows: int, location: Location, rebuild: bool) -> None:
+async def _index(table: AsyncTable, index_rule: IndexRule, location: Location, rebuild: bool) -> None:
     """Build the indexes of a large table of faces, or replace those of another kind. Lance keeps them up to date."""
     schema = await table.schema()
     if "vector" not in schema.names:
@@ -145,13 +156,13 @@ async def _index(table: AsyncTable, index_rows: int, location: Location, rebuild
     wanted: dict[str, Any] = {}
     if faces >= KEYED_ROWS:
         wanted = {column: BTree() for column in ("id", "subject_key", "commit", "request")}
-    if faces >= index_rows:
-        wanted["vector"] = vector_index(faces, schema.field("vector").type.list_size)
+    if index_rule.applies(faces, size := schema.field("vector").type.list_size):
+        wanted["vector"] = vector_index(faces, size)
     current = {column for column, index in indexed.items() if index.index_type == type(wanted.get(column)).__name__}
     if missing := {column: config for column, config in wanted.items() if rebuild or column not in current}:
         await _run(location, table, create_indexes, missing)
     for column in indexed.keys() - wanted.keys() if rebuild else ():
-        # The table was larger once; this index still contains deleted rows.
+        # The table was larger once, or its mirror fits now; this index still contains deleted rows.
         await table.drop_index(indexed[column].name)
 
 

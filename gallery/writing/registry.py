@@ -45,7 +45,9 @@ class OpenCollection:
         collection: its description.
         handle: its table of faces; None if that could not be opened.
         commits: number of commits since its last optimisation.
-        merged: time at which all its files were merged last, or it was opened, in nanoseconds as commits are numbered.
+        unmerged: number of commits since all its files were merged, or it was opened.
+        merged_at: number of the newest commit when all its files were merged last, or it was opened.
+        gathered_at: number of the newest commit when its new rows were gathered in one file.
         removals: number of changes since it was opened that may have removed or replaced faces.
         erased: `removals` at its last clean-up; None before the first.
         locks: see `gallery.storage.locks`.
@@ -54,7 +56,9 @@ class OpenCollection:
     collection: Collection
     handle: AsyncTable | None
     commits: int = 0
-    merged: int = dataclasses.field(default_factory=time.time_ns)
+    unmerged: int = 0
+    merged_at: int = 0
+    gathered_at: int = 0
     removals: int = 0
     erased: int | None = None
     locks: CollectionLocks = dataclasses.field(default_factory=CollectionLocks)
@@ -309,4 +313,5 @@ class Registry:
             # The disk may be full. Everything else works without them.
             logger.warning("gallery: no column was added to the collection %s: %r", collection.name, error)
         self._newest_commit = max([self._newest_commit, *ahead["commit"].to_pylist()])
-        self._open[collection.name].handle = table
+        opened = self._open[collection.name]
+        opened.handle, opened.merged_at = table, self.next_commit()

@@ -12,6 +12,7 @@ from gallery.location import Location
 from gallery.metadata_format import encoded
 from gallery.operations import ANY
 from gallery.records import Collection, EmbeddingKind, Enrolled, Metadata, NewFace, subject_key
+from gallery.search.vector_index import DEFAULT_RULE, IndexRule
 from gallery.storage import metadata as subject_metadata
 from gallery.storage.disk import lock
 from gallery.storage.face_places import place_text
@@ -39,11 +40,11 @@ class Writer(SubjectChanges):
         self._maintainer = maintainer
 
     @classmethod
-    async def open(cls, location: Location, index_rows: int = 120_000, patience: float = 0) -> "Writer":
+    async def open(cls, location: Location, index_rule: IndexRule = DEFAULT_RULE, patience: float = 0) -> "Writer":
         """Open the gallery for writing, after repairing damage from a power loss and completing interrupted drops.
 
         Args:
-            index_rows: number of faces at which a collection gets a vector index.
+            index_rule: which collections get a vector index.
             patience: time to wait for another writer, in seconds.
 
         Raises:
@@ -57,7 +58,7 @@ class Writer(SubjectChanges):
             if lock_file is not None:
                 os.close(lock_file)
             raise
-        return cls(registry, lock_file, Maintainer(registry, location, index_rows))
+        return cls(registry, lock_file, Maintainer(registry, location, index_rule))
 
     async def close(self) -> None:
         """Close the gallery, so that another writer can open it."""

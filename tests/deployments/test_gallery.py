@@ -43,7 +43,7 @@ async def started(deployment: Any, *args: Any) -> Any:
 
 
 async def started_writer(folder: Path, clean_s: float = 3600) -> Any:
-    return await started(GalleryWriter, Location(str(folder)), 1000, 3600, clean_s)
+    return await started(GalleryWriter, Location(str(folder)), 1000, 0, 3600, clean_s)
 
 
 async def started_reader(folder: Path) -> Any:
@@ -95,7 +95,7 @@ async def test_the_gallery_is_ready_once_both_answer_and_lists_damaged_collectio
     await gallery.create("staff", KIND, None)
     await gallery.reader.readiness.look()
     assert not gallery.ready()
-    # Whether the reader has already checked the new collection or not.
+    # An empty tuple before the reader's first check, then an empty list.
     assert not gallery.unreadable()
     await gallery.writer.readiness.look()
     assert gallery.ready()

@@ -71,6 +71,6 @@ def early_optimisation(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def early_indexes(early_optimisation: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Optimisation has an effect after one commit, and indexes keys from 50 rows on."""
+    """Optimise after one commit, index keys from 50 rows on, and merge all files once a row is outside an index."""
     monkeypatch.setattr(gallery.writing.maintenance, "KEYED_ROWS", 50)
     monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 1)

@@ -14,6 +14,7 @@ from gallery.location import Location
 from gallery.reading.reader import Reader
 from gallery.records import EmbeddingKind, Hit, NewFace, StoredFace, subject_key
 from gallery.search.mirror import Mirror
+from gallery.search.vector_index import IndexRule
 from gallery.unit_vectors import normalised
 from gallery.writing.writer import Writer
 from project.request_error import RequestError
@@ -61,10 +62,10 @@ def people(count: int, seed: int = 0) -> list[NewFace]:
 
 @asynccontextmanager
 async def writing(
-    location: Location, index_rows: int = 120_000, collection: str | None = NAME
+    location: Location, index_rows: int = 120_000, collection: str | None = NAME, exact_mb: int = 0
 ) -> AsyncIterator[Writer]:
     """Open the writer, and create a collection unless it exists."""
-    writer = await Writer.open(location, index_rows)
+    writer = await Writer.open(location, IndexRule(index_rows, exact_mb))
     try:
         if collection is not None:
             await writer.create(collection, KIND, None, exist_ok=True)

@@ -55,8 +55,14 @@ class Changes(RuleBasedStateMachine):
 
     @initialize(subjects=st.lists(TEXTS, min_size=6, max_size=6, unique=True))
     def start(self, subjects: list[str]) -> None:
-        maintainer.FEW_COMMITS, maintenance.KEYED_ROWS, roster.BLOCK = 2, 4, 2
-        maintenance.SCATTERED_ROWS = 4
+        self.patched = pytest.MonkeyPatch()
+        for module, name, value in (
+            (maintainer, "FEW_COMMITS", 2),
+            (maintenance, "KEYED_ROWS", 4),
+            (maintenance, "SCATTERED_ROWS", 4),
+            (roster, "BLOCK", 2),
+        ):
+            self.patched.setattr(module, name, value)
         self.subjects = subjects
         self.faces: dict[str, NewFace] = {}
         self.requests: dict[str, tuple[str, str] | None] = {}
@@ -75,8 +81,7 @@ class Changes(RuleBasedStateMachine):
         return self.loop.run(work)
 
     def teardown(self) -> None:
-        maintainer.FEW_COMMITS, maintenance.KEYED_ROWS, roster.BLOCK = 20, 5000, 1024
-        maintenance.SCATTERED_ROWS = 2048
+        self.patched.undo()
         self.run(self.writer.close())
         self.loop.close()
         self.folder.cleanup()

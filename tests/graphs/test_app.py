@@ -159,9 +159,9 @@ def test_a_gallery_in_an_object_store_is_kept_anywhere(build: Build) -> None:
     options = writer.ray_actor_options | reader.ray_actor_options
     assert "resources" not in options
     assert "py_executable" not in options["runtime_env"]
-    [place, index_rows, optimise_s, clean_s] = writer.init_args
+    [place, index_rows, exact_mb, optimise_s, clean_s] = writer.init_args
     assert place == Location("s3://bucket/gallery", {"region": "eu-central-1"}, index_mb=3)
-    assert (index_rows, optimise_s, clean_s) == (120_000, 20, 60)
+    assert (index_rows, exact_mb, optimise_s, clean_s) == (120_000, 256, 20, 60)
     assert reader.init_args == (place, 256, 2)
 
 

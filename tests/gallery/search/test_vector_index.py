@@ -5,7 +5,7 @@ from lancedb.index import IvfFlat
 
 from gallery.location import Location
 from gallery.records import EmbeddingKind, NewFace
-from tests.gallery.sample_gallery import KIND, NAME, enrol, table_of, vectors, writing
+from tests.gallery.sample_gallery import KIND, NAME, enrol, people, table_of, vectors, writing
 
 
 @pytest.mark.usefixtures("early_optimisation")
@@ -22,6 +22,14 @@ async def test_the_kind_fits_the_embeddings_and_replaces_others(location: Locati
     async with writing(location, index_rows=300, collection=None) as writer:
         await writer.optimise()
         assert await index_kinds(location) == [kind]
+
+
+@pytest.mark.usefixtures("early_optimisation")
+async def test_a_collection_whose_mirror_fits_in_memory_gets_none(location: Location) -> None:
+    async with writing(location, index_rows=300, exact_mb=1) as writer:
+        await enrol(writer, *people(300))
+        await writer.optimise()
+    assert await index_kinds(location) == []
 
 
 async def index_kinds(location: Location) -> list[str]:

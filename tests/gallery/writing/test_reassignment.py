@@ -31,8 +31,8 @@ async def give(writer: Writer, ids: Sequence[str], present: str, new: str, keep:
 
 
 async def empty(location: Location) -> list[str]:
-    listed = await Reader(location, 8).subject_ids(NAME, "", 100, ("", ""))
-    return [subject for subject, has_faces in listed.items() if not has_faces]
+    subjects = await Reader(location, 8).subject_ids(NAME, "", 100, ("", ""))
+    return [subject for subject, has_faces in subjects.items() if not has_faces]
 
 
 async def test_faces_get_another_subject_in_one_commit_and_are_found_under_it(

@@ -225,8 +225,8 @@ async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until
     faces = people(56)
     await enrol(writer, *faces[:50])
     await writer.optimise()
-    for start, unindexed in ((50, 3), (53, 0)):
-        for each in faces[start : start + 3]:
+    for start, unindexed in ((50, 2), (52, 4), (54, 0)):
+        for each in faces[start : start + 2]:
             await enrol(writer, each)
         await writer.optimise()
         assert await files_of(location, NAME) == 2
@@ -234,6 +234,26 @@ async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until
         assert found is not None
         assert found.num_unindexed_rows == unindexed
     assert len(await listed(location)) == len(faces)
+
+
+@pytest.mark.usefixtures("early_indexes")
+async def test_many_small_files_of_an_indexed_collection_are_merged(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 1000)
+    monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_FILES", 3)
+    faces = people(52)
+    async with writing(location) as writer:
+        await enrol(writer, *faces[:50])
+        await writer.optimise()
+    for number, unindexed in ((50, 1), (51, 0)):
+        # A writer does not gather what an earlier one enrolled.
+        async with writing(location) as writer:
+            await enrol(writer, faces[number])
+            await writer.optimise()
+        found = await (await table_of(location)).index_stats("id_idx")
+        assert found is not None
+        assert found.num_unindexed_rows == unindexed
 
 
 @pytest.mark.usefixtures("early_indexes")
@@ -253,7 +273,7 @@ async def test_other_collections_are_optimised_while_one_is_cleaned(
             await enrol(writer, each, name=name)
     cleaning = asyncio.create_task(writer.clean())
     await begun.wait()
-    await asyncio.wait_for(writer.optimise(), 20)
+    await asyncio.wait_for(writer.optimise(), TIMEOUT_S)
     assert await files_of(location, "z") == 1
     assert await files_of(location, NAME) == 3
     go_on.set()

@@ -74,6 +74,7 @@ class Audit:
             return
         time = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         # JSON is escaped to ASCII, so that no line break or lone surrogate in a subject's id can break the line.
+        # Not by `asdict`, which copies every value recursively.
         named = {field.name: getattr(event, field.name) for field in fields(event)}
         line = json.dumps({"time": time, **named}).encode("ascii") + b"\n"
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Routes whose requests have bounds of their own."""
+"""Bounds of the size and time of requests, by route."""
 
 import re
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class RouteBounds:
     timed: bool = True
 
 
-_USUAL = RouteBounds()
-_OWN = (
+_DEFAULT = RouteBounds()
+_EXCEPTIONS = (
     # Committed in parts: the route applies the timeout to each.
     (re.compile(r"/v1/collections/[^/]+/import"), RouteBounds(imports=True, timed=False)),
     # Takes as long as the gallery is large.
@@ -32,4 +32,4 @@ _OWN = (
 def bounds_of(scope: Scope) -> RouteBounds:
     """Return the bounds of a request."""
     path = get_route_path(scope) if scope["method"] == "POST" else ""
-    return next((bounds for route, bounds in _OWN if route.fullmatch(path)), _USUAL)
+    return next((bounds for route, bounds in _EXCEPTIONS if route.fullmatch(path)), _DEFAULT)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 TIMEOUT_S = 60
-"""A test that hangs fails after this time. Other work on the machine may delay it by many seconds."""
+"""Time in seconds after which a test that hangs fails: generous, because other work can slow the machine down."""
 
 
 def until(condition: Callable[[], Any], seconds: float = TIMEOUT_S) -> None:

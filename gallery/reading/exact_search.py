@@ -69,9 +69,13 @@ class ExactSearch:
         self, faces: FaceTable, tables: Tables, probes: NDArray[np.float32], count: int
     ) -> list[list[Hit]] | None:
         while True:
-            refreshing = faces.refresh(self._most_bytes, self._mirrors, self._threads)
-            # Both ask for the newest version. The table is for the subjects' metadata.
-            table, mirror = await asyncio.gather(faces.latest(), refreshing)
+            refreshing = asyncio.create_task(faces.refresh(self._most_bytes, self._mirrors, self._threads))
+            try:
+                # Both ask for the newest version. The table is for the subjects' metadata.
+                table = await faces.latest()
+            finally:
+                # If the table is gone, its mirror must not be written after the search has failed.
+                mirror = await refreshing
             if mirror is None:
                 return None
             self._make_room(faces, tables)

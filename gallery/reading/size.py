@@ -36,11 +36,12 @@ class SizeCounter:
         sizes = {model: Size() for model in self._models}
         for collection in await self._reader.collections():
             try:
-                _, counted = await self._reader.statistics(collection.name)
+                # The collection may have been replaced by another of its name.
+                now, counted = await self._reader.statistics(collection.name)
             except RequestError:
                 # Damaged, which `Reader.unreadable` reports, or just dropped.
                 continue
-            size = sizes.setdefault(collection.kind.model, Size())
+            size = sizes.setdefault(now.kind.model, Size())
             size.collections += 1
             size.faces += counted.faces
             size.subjects += counted.subjects

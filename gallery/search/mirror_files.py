@@ -209,16 +209,17 @@ class MirrorFiles:
             self._set(faces=left, version=version, commit=commit)
         else:
             self._set(moves=self.moves + 1)
+            erased = int(self._state["erased_bytes"])
             for row in gone.tolist():
                 record = self._records.read(row)[0]
                 start, length = int(record["subject_start"]), int(record["subject_bytes"])
                 self._subjects.clear(start, start + length)
-                self._set(erased_bytes=int(self._state["erased_bytes"]) + length)
+                erased += length
             staying = np.setdiff1d(np.arange(left, there), gone)
             for column in self._by_face:
                 for gap, row in zip(gone.tolist(), staying.tolist(), strict=False):
                     column.write(gap, column.read(row))
-            self._set(faces=left)
+            self._set(faces=left, erased_bytes=erased)
             for column in self._by_face:
                 column.clear(left, there)
             self._set(moves=self.moves + 1, version=version, commit=commit)

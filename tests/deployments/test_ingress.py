@@ -54,12 +54,17 @@ async def test_a_fresh_ingress_is_ready_once_every_stage_has_answered(monkeypatc
     started = asyncio.Event()
 
     def named(name: str, answer: object = None, waits: bool = False) -> Any:
-        async def ready() -> object:
-            if waits:
-                await started.wait()
-            return answer
+        class Replica:
+            async def ready(self) -> object:
+                if waits:
+                    await started.wait()
+                return answer
 
-        return handle(SimpleNamespace(ready=ready, call=None, answer=None), name)
+            async def call(self, operation: str, *args: object, **options: object) -> None: ...
+
+            async def answer(self, question: object) -> None: ...
+
+        return handle(Replica(), name)
 
     stages = {
         "mtcnn": BoundStage(card("mtcnn"), named("detector-mtcnn", waits=True)),

@@ -9,6 +9,7 @@ import logging
 from pathlib import Path
 
 from gallery.location import Location
+from gallery.storage.tables import answers_table_of
 
 logger = logging.getLogger("ray.serve")
 
@@ -21,6 +22,8 @@ async def recover(location: Location) -> None:
 
     The writer calls this before anything reads the gallery. An object store needs no recovery, because its files
     appear as a whole or not at all.
+
+    A collection that loses a commit also loses the answers to its requests, which may confirm the lost change.
     """
     for path in sorted(location.folder.glob("*.lance")) if location.folder else ():
         await _recover_table(location, path)
@@ -38,6 +41,8 @@ async def _recover_table(location: Location, path: Path) -> None:
             await _drop_damaged_indexes(location, path)
             return
         logger.error("gallery: set aside the damaged newest manifest of table %s: %s", path.stem, problem)
+        if path.stem.startswith(("faces-", "empty-")):
+            await (await location.connect()).drop_table(answers_table_of(path.stem), ignore_missing=True)
         set_aside.append(manifest.rename(manifest.with_suffix(".damaged")))
     for damaged in set_aside:
         damaged.rename(damaged.with_suffix(".manifest"))

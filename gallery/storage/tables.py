@@ -146,6 +146,11 @@ def vectors_of(column: pa.FixedSizeListArray | pa.ChunkedArray, size: int) -> ND
     return np.asarray(array.flatten().to_numpy(zero_copy_only=False), dtype=np.float32).reshape(-1, size)
 
 
+def answers_table_of(table: str) -> str:
+    """Return the name of the table with the answers to requests, beside a table of faces or of subjects without any."""
+    return f"answers-{table.partition('-')[2]}"
+
+
 def one_of(column: str, keys: Sequence[str]) -> str:
     """Return a filter for rows whose `column` is one of `keys`, which are hex digits and need no escaping."""
     assert all(key.isalnum() and key.isascii() for key in keys)

@@ -112,8 +112,7 @@ class Maintainer:
         if empty := await open_empty(self._registry.connection, opened.table.name):
             async with opened.locks.changing(removes=True):
                 await empty.optimize(cleanup_older_than=KEPT)
-        async with opened.locks.changing(removes=True):
-            await merge_answers(self._registry.connection, opened.table.name)
+        await merge_answers(self._registry.connection, opened.table.name)
 
     async def _clean(self, opened: OpenCollection) -> int:
         if opened.removals == opened.erased:

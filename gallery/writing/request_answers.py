@@ -8,11 +8,12 @@ import contextlib
 import logging
 
 import pyarrow as pa
-from lancedb import AsyncConnection
+from lancedb import AsyncConnection, AsyncTable
 
 from gallery.errors import is_full, key_reused
 from gallery.records import digest
-from gallery.storage.tables import KEPT, UNREADABLE, one_of, rows
+from gallery.storage.object_store import store_problem
+from gallery.storage.tables import KEPT, UNREADABLE, answers_table_of, one_of, rows
 
 logger = logging.getLogger("ray.serve")
 
@@ -27,7 +28,7 @@ ANSWERS_SCHEMA = pa.schema(
 
 
 async def answer_to(connection: AsyncConnection, table: str, request: tuple[str, str]) -> str | None:
-    """Return the answer that was kept for a request; None if there is none.
+    """Return the answer that was kept for a request; None if there is none, or the answers are damaged.
 
     Args:
         table: name of the table of faces.
@@ -35,46 +36,76 @@ async def answer_to(connection: AsyncConnection, table: str, request: tuple[str,
 
     Raises:
         RequestError: ``IDEMPOTENCY_KEY_REUSED``: the token was used for a different request.
+        Exception: the answers cannot be read at present.
     """
     try:
-        answers = await connection.open_table(_answers_of(table))
-        found = await rows(answers, one_of("request", [digest(request[0])]), ["request_digest", "answer"])
+        return await _found(await connection.open_table(answers_table_of(table)), request)
     except UNREADABLE:
+        if not await _is_lost(connection, table):
+            raise
         return None
-    if any(row["request_digest"] != request[1] for row in found):
-        raise key_reused()
-    return str(found[0]["answer"]) if found else None
 
 
 async def store_answer(connection: AsyncConnection, table: str, request: tuple[str, str], answer: str) -> None:
-    """Keep the answer to a request in one commit.
+    """Keep the answer to a request in one commit, unless one is kept already.
+
+    Args:
+        table, request: as in `answer_to`.
 
     Raises:
-        Exception: the disk is full.
+        RequestError: as `answer_to`.
+        Exception: the disk is full, or the answers cannot be written at present.
     """
-    row = pa.table([[digest(request[0])], [request[1]], [answer]], schema=ANSWERS_SCHEMA)
+
+    async def store() -> None:
+        answers = await connection.create_table(answers_table_of(table), schema=ANSWERS_SCHEMA, exist_ok=True)
+        if await _found(answers, request) is None:
+            # Not merged by the token, which would take three times as long.
+            row = [[digest(request[0])], [request[1]], [answer]]
+            await answers.add(pa.table(row, schema=ANSWERS_SCHEMA))
+
     try:
-        answers = await connection.create_table(_answers_of(table), schema=ANSWERS_SCHEMA, exist_ok=True)
-        # Not merged by the token, which would take three times as long. Two equal answers do no harm.
-        await answers.add(row)
+        await store()
     except UNREADABLE as error:
-        if is_full(error):
+        if is_full(error) or not await _is_lost(connection, table):
             raise
         logger.warning("gallery: forgetting the answers beside %s after %r", table, error)
         await drop_answers(connection, table)
+        await store()
 
 
 async def merge_answers(connection: AsyncConnection, table: str) -> None:
     """Merge the small files of the answers beside a table of faces, if there are any."""
     # A damaged table is replaced when the next answer is stored.
     with contextlib.suppress(*UNREADABLE):
-        await (await connection.open_table(_answers_of(table))).optimize(cleanup_older_than=KEPT)
+        await (await connection.open_table(answers_table_of(table))).optimize(cleanup_older_than=KEPT)
 
 
 async def drop_answers(connection: AsyncConnection, table: str) -> None:
     """Delete the answers beside a table of faces, if there are any."""
-    await connection.drop_table(_answers_of(table), ignore_missing=True)
+    await connection.drop_table(answers_table_of(table), ignore_missing=True)
 
 
-def _answers_of(table: str) -> str:
-    return f"answers-{table.removeprefix('faces-')}"
+async def _found(answers: AsyncTable, request: tuple[str, str]) -> str | None:
+    found = await rows(answers, one_of("request", [digest(request[0])]), ["request_digest", "answer"])
+    if any(row["request_digest"] != request[1] for row in found):
+        raise key_reused()
+    return str(found[0]["answer"]) if found else None
+
+
+async def _is_lost(connection: AsyncConnection, table: str) -> bool:
+    """Whether the answers that could not be read do not exist or are damaged, so that a second try fails as well.
+
+    Raises:
+        Exception: the object store has a problem.
+    """
+    # A table that does not exist raises the same errors as one that is damaged.
+    if answers_table_of(table) not in (await connection.list_tables()).tables:
+        return True
+    try:
+        await (await connection.open_table(answers_table_of(table))).query().to_arrow()
+    except UNREADABLE as error:
+        if store_problem(error):
+            raise
+        return True
+    return False

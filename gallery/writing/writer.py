@@ -268,10 +268,11 @@ class Writer(SubjectChanges):
 
     @repeated
     async def keep_answer(self, name: str, request: tuple[str, str], answer: str) -> None:
-        """Keep the answer to a request for `earlier_answer`, across restarts.
+        """Keep the first answer to a request for `earlier_answer`, across restarts.
 
         Raises:
-            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, or ``IDEMPOTENCY_KEY_REUSED`` if there
+                is an answer to a different request.
         """
         # Counted as a removal, so that the next clean-up erases it.
         async with self._registry.change(name, removes=True) as opened:

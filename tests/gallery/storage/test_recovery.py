@@ -106,6 +106,19 @@ async def test_a_deletion_that_did_not_reach_the_disk_is_undone(location: Locati
     assert len(await listed(location)) == 40
 
 
+@pytest.mark.parametrize("table", ["faces-*", "empty-*"])
+async def test_no_answer_is_kept_to_a_change_that_is_lost(location: Location, table: str) -> None:
+    request = ("token", "digest")
+    async with writing(location) as writer:
+        await enrol(writer, face("Ada"))
+        await writer.create_subject(NAME, "Bob", "digest")
+        await writer.keep_answer(NAME, request, "answer")
+    [folder] = folder_of(location).glob(table)
+    emptied(newest_manifest(folder))
+    async with writing(location) as writer:
+        assert await writer.earlier_answer(NAME, request) is None
+
+
 async def test_several_commits_may_be_damaged(location: Location) -> None:
     folder = await committed(location, *people(6))
     manifests = sorted((folder / "_versions").glob("*.manifest"))[:3]

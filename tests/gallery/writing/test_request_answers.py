@@ -1,8 +1,10 @@
 """Answers that are kept for repeated requests."""
 
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
+from lancedb import AsyncConnection, AsyncTable
 
 from gallery.location import Location
 from gallery.writing.writer import Writer
@@ -42,11 +44,29 @@ async def test_answers_go_with_their_collection(writer: Writer, location: Locati
     assert list(folder_of(location).glob("answers-*")) == []
 
 
-async def test_damaged_answers_are_started_again(writer: Writer, location: Location) -> None:
+@pytest.mark.parametrize("files", ["_versions/*.manifest", "data/*.lance"])
+async def test_damaged_answers_are_started_again(writer: Writer, location: Location, files: str) -> None:
     await writer.keep_answer(NAME, REQUEST, "first")
-    for manifest in folder_of(location).glob("answers-*/_versions/*.manifest"):
-        manifest.write_bytes(b"")
+    for file in folder_of(location).glob(f"answers-*/{files}"):
+        file.write_bytes(b"")
     assert await writer.earlier_answer(NAME, REQUEST) is None
-    for answer in ("lost", "second"):
-        await writer.keep_answer(NAME, REQUEST, answer)
+    await writer.keep_answer(NAME, REQUEST, "second")
     assert await writer.earlier_answer(NAME, REQUEST) == "second"
+
+
+async def test_the_first_of_several_answers_stays(writer: Writer) -> None:
+    for answer in ("first", "second"):
+        await writer.keep_answer(NAME, REQUEST, answer)
+    assert await writer.earlier_answer(NAME, REQUEST) == "first"
+
+
+async def test_answers_survive_an_outage(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    await writer.keep_answer(NAME, REQUEST, "answer")
+    failed = AsyncMock(side_effect=RuntimeError("HTTP error"))
+    with monkeypatch.context() as patched:
+        patched.setattr(AsyncConnection, "open_table", failed)
+        assert await refusal(writer.earlier_answer(NAME, REQUEST)) == "UNAVAILABLE"
+    with monkeypatch.context() as patched:
+        patched.setattr(AsyncTable, "add", failed)
+        assert await refusal(writer.keep_answer(NAME, ("other", "digest"), "answer")) == "UNAVAILABLE"
+    assert await writer.earlier_answer(NAME, REQUEST) == "answer"

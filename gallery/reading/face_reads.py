@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from gallery.errors import subject_not_found
 from gallery.reading import single_faces
 from gallery.reading.face_table import FaceTable
+from gallery.reading.live_empty_subjects import is_listed
 from gallery.reading.live_gallery import LiveGallery
 from gallery.records import Collection, Hit, StoredFace, subject_key
 from gallery.storage.tables import one_of, vectors_of
@@ -116,7 +117,7 @@ class FaceReads:
                 return await single_faces.owned_vectors(await faces.latest(), subject, face_ids, collection.kind.size)
 
             found, empty = await faces.empty.beside(read)
-            if subject not in empty and all(owner != subject for owner, _ in found.values()):
+            if all(owner != subject for owner, _ in found.values()) and not is_listed(subject, empty):
                 raise subject_not_found()
             return found
 

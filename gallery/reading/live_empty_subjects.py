@@ -1,12 +1,14 @@
 """The list of subjects without faces, as a reader follows it."""
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
-from gallery.storage.empty_subjects import open_empty
+from gallery.storage.empty_subjects import EMPTY_SCHEMA, open_empty
 
 Answer = TypeVar("Answer")
 
@@ -31,13 +33,12 @@ class LiveEmptySubjects:
         """Return the result of `read`, which reads the table of faces, and the listed ids in the order of code points.
 
         A subject that gets its first face or loses its last one changes from one table to the other in two commits.
-        `read` is repeated if the list has changed meanwhile, so such a subject is in at least one of the two.
+        The ids are those listed before or after `read`, so such a subject is in at least one of the two.
         """
-        while True:
-            before = self._listed
-            answer = await read()
-            if (listed := await self._latest()) is before:
-                return answer, listed
+        before = await self._latest()
+        answer = await read()
+        after = await self._latest()
+        return answer, after if after is before else await asyncio.to_thread(_union, before, after)
 
     async def _latest(self) -> Sequence[str]:
         """Return the listed ids: the same object until the list changes."""
@@ -49,6 +50,21 @@ class LiveEmptySubjects:
                 await self._table.checkout_latest()
                 version = await self._table.version()
             if self._listed is None or version != self._version:
-                found = [] if self._table is None else (await self._table.query().to_arrow())["subject"].to_pylist()
-                self._listed, self._version = sorted(found), version
+                rows = EMPTY_SCHEMA.empty_table() if self._table is None else await self._table.query().to_arrow()
+                listed = await asyncio.to_thread(_sorted_ids, rows)
+                self._listed, self._version = listed, version
             return self._listed
+
+
+def is_listed(subject: str, listed: Sequence[str]) -> bool:
+    """Whether ids in the order of code points contain a subject."""
+    place = bisect_left(listed, subject)
+    return place < len(listed) and listed[place] == subject
+
+
+def _sorted_ids(rows: pa.Table) -> list[str]:
+    return sorted(rows["subject"].to_pylist())
+
+
+def _union(one: Sequence[str], other: Sequence[str]) -> list[str]:
+    return sorted({*one, *other})

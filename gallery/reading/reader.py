@@ -16,6 +16,7 @@ from gallery.reading.exact_search import ExactSearch
 from gallery.reading.face_reads import FaceReads
 from gallery.reading.face_table import FaceTable
 from gallery.reading.index_health import tend_indexes
+from gallery.reading.live_empty_subjects import is_listed
 from gallery.reading.live_gallery import LiveGallery
 from gallery.reading.roster import Roster
 from gallery.records import (
@@ -144,7 +145,7 @@ class Reader(FaceReads):
                 return await single_faces.faces_of_subject(await faces.latest(), subject)
 
             found, empty = await faces.empty.beside(read) if or_empty else (await read(), ())
-            if not found and subject not in empty:
+            if not found and not is_listed(subject, empty):
                 raise subject_not_found()
             return found
 
@@ -224,14 +225,14 @@ class Reader(FaceReads):
 
         return collection, [hit for hit in await self._gallery.read(collection, ask) if hit.cosine >= least]
 
-    async def subject_ids(self, name: str, after: str, limit: int, skipped: tuple[str, str]) -> dict[str, bool]:
+    async def subject_ids(self, name: str, after: str, limit: int, skipped: str) -> dict[str, bool]:
         """Return the ids of subjects with or without faces, in the order of code points, and whether each has faces.
 
         Args:
             name: name of the collection.
             after: only greater ids are returned.
             limit: maximum number of subjects.
-            skipped: first and last id of subjects with faces that are left out.
+            skipped: regular expression that matches the whole id of the subjects with faces that are left out.
 
         Raises:
             RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
@@ -247,7 +248,7 @@ class Reader(FaceReads):
 
         return await self._gallery.read(await self._gallery.collection(name), ask)
 
-    async def totals(self, name: str, skipped: tuple[str, str]) -> tuple[Collection, int, int]:
+    async def totals(self, name: str, skipped: str) -> tuple[Collection, int, int]:
         """Return a collection, and the numbers of its faces, and of its subjects with or without faces.
 
         Args:
@@ -260,7 +261,7 @@ class Reader(FaceReads):
 
         async def ask(faces: FaceTable) -> tuple[int, int]:
             roster, empty = await faces.empty.beside(lambda: self._roster(faces))
-            subjects = roster.subjects - roster.subjects_between(*skipped)
+            subjects = roster.subjects - await asyncio.to_thread(roster.matching, skipped)
             if empty:
                 subjects += await asyncio.to_thread(roster.missing, empty)
             return roster.faces, subjects

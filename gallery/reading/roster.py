@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from itertools import groupby
 from operator import attrgetter
@@ -21,12 +21,23 @@ _COLUMNS = pa.schema([("subject", pa.string()), ("faces", pa.int64()), ("first",
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Consecutive subjects in the order of their ids; `first` is the first id."""
+    """Consecutive subjects in the order of their ids; `first` is the first id.
+
+    Attributes:
+        counts: the results of `matching` so far.
+    """
 
     first: str
     rows: pa.Table
     faces: int
     bytes: int
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def matching(self, pattern: str) -> int:
+        """Return the number of ids that match the regular expression `pattern` as a whole."""
+        if pattern not in self.counts:
+            self.counts[pattern] = pc.sum(_match(self.rows["subject"], pattern)).as_py()
+        return self.counts[pattern]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +84,26 @@ class Roster:
             found += map(Subject, ids.to_pylist(), faces.to_pylist(), first, last)
         return found
 
-    def ids(self, after: str, limit: int, skipped: tuple[str, str]) -> list[str]:
-        """Return the ids greater than `after`, except those from the first to the last of `skipped`.
+    def ids(self, after: str, limit: int, skipped: str) -> list[str]:
+        """Return the ids greater than `after`, except those that match the regular expression `skipped` as a whole.
 
         Args:
             limit: maximum number of ids.
         """
-        first, last = skipped
-        found = [each for each in self._ids(after, limit) if each < first]
-        return found + self._ids(max(after, last), limit - len(found))
+        found: list[str] = []
+        for block in self.blocks[self._place(after) :]:
+            if len(found) == limit:
+                break
+            # Thousands of blocks may have no other ids.
+            if block.matching(skipped) < block.rows.num_rows:
+                ids = block.rows["subject"]
+                wanted = pc.and_(pc.greater(ids, after), pc.invert(_match(ids, skipped)))
+                found += ids.filter(wanted).slice(0, limit - len(found)).to_pylist()
+        return found
 
-    def subjects_between(self, first: str, last: str) -> int:
-        """Return the number of subjects with ids from `first` to `last`, including both."""
-        start, end = self._place(first), self._place(last)
-        count: int = sum(block.rows.num_rows for block in self.blocks[start + 1 : end])
-        for place in {start, end} if self.blocks else ():
-            ids = self.blocks[place].rows["subject"]
-            count += pc.sum(pc.and_(pc.greater_equal(ids, first), pc.less_equal(ids, last)), min_count=0).as_py()
-        return count
+    def matching(self, pattern: str) -> int:
+        """Return the number of subjects whose ids match the regular expression `pattern` as a whole."""
+        return sum(block.matching(pattern) for block in self.blocks)
 
     def missing(self, subjects: Sequence[str]) -> int:
         """Return the number of `subjects` that are not in the roster."""
@@ -132,9 +145,6 @@ class Roster:
             yield rows
             limit = limit and limit - rows.num_rows
 
-    def _ids(self, after: str, limit: int) -> list[str]:
-        return [each for rows in self._following(after, limit) for each in rows["subject"].to_pylist()]
-
     def _place(self, subject: str) -> int:
         """Return the index of the block that contains `subject` or would contain it."""
         return max(0, bisect_right(self.blocks, subject, key=attrgetter("first")) - 1)
@@ -157,6 +167,11 @@ def summary(faces: pa.Table) -> pa.Table:
     grouped = faces.group_by("subject").aggregate([("created", "count"), ("created", "min"), ("created", "max")])
     columns = ("subject", "created_count", "created_min", "created_max")
     return pa.Table.from_arrays([grouped[name] for name in columns], schema=_COLUMNS)
+
+
+def _match(ids: pa.ChunkedArray, pattern: str) -> pa.ChunkedArray:
+    """Whether each id matches the regular expression `pattern` as a whole."""
+    return pc.match_substring_regex(ids, rf"\A(?:{pattern})\z")
 
 
 def _blocks(rows: pa.Table) -> list[_Block]:

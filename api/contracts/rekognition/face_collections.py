@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from api.contracts.rekognition.identities import LONE_IDS, model_version
+from api.contracts.rekognition.identities import LONE_SUBJECT, model_version
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.paging import last_item, page_token
 from api.contracts.rekognition.requests import AwsModel, CollectionId
@@ -62,7 +62,7 @@ async def list_collections(call: AwsCall, request: ListCollectionsRequest) -> di
 async def describe_collection(call: AwsCall, request: CollectionRequest) -> dict[str, Any]:
     """Describe a collection, and count its faces and users."""
     # A face without a user is a subject of its own.
-    found, faces, users = await call.service.stages.gallery.totals(request.collection_id, LONE_IDS)
+    found, faces, users = await call.service.stages.gallery.totals(request.collection_id, LONE_SUBJECT)
     return {
         "FaceCount": faces,
         "UserCount": users,

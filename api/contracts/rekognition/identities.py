@@ -11,9 +11,6 @@ from uuid import UUID
 from gallery.records import Collection, FacePlace, StoredFace, digest
 
 LONE_PREFIX = "face:"
-LONE_IDS = f"{LONE_PREFIX}{'0' * 32}", f"{LONE_PREFIX}{'f' * 32}"
-"""The first and the last id that the subject of a face without a user can have."""
-
 LONE_SUBJECT = f"{LONE_PREFIX}[0-9a-f]{{32}}"
 """Regular expression of the subject of a face without a user."""
 

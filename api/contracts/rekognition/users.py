@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from api.contracts.rekognition.identities import LONE_IDS, LONE_PREFIX, user_of
+from api.contracts.rekognition.identities import LONE_PREFIX, LONE_SUBJECT, user_of
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.paging import last_item, page_token
 from api.contracts.rekognition.repeated_requests import UserChangeRequest, performed_once
@@ -54,7 +54,7 @@ async def create_user(call: AwsCall, request: CreateUserRequest) -> dict[str, An
 async def list_users(call: AwsCall, request: ListUsersRequest) -> dict[str, Any]:
     """List a page of users in the order of their ids."""
     gallery, most = call.service.stages.gallery, request.max_results
-    users = await gallery.subject_ids(request.collection_id, last_item(request.next_token), most + 1, LONE_IDS)
+    users = await gallery.subject_ids(request.collection_id, last_item(request.next_token), most + 1, LONE_SUBJECT)
     page = list(users)[:most]
     listed = [{"UserId": user, "UserStatus": "ACTIVE" if users[user] else "CREATED"} for user in page]
     return {"Users": listed} | ({"NextToken": page_token(page[-1])} if len(users) > most else {})

@@ -78,11 +78,12 @@ def test_a_token_belongs_to_its_key(make_client: Callable[..., AwsClient]) -> No
 
 def test_users_on_both_sides_of_faces_without_a_user_are_listed(staff: AwsClient) -> None:
     index(staff, "anna bob carl dora")
-    for subject in ("a", "face:", "face:z", "z"):
+    for subject in ("a", "face:", "face:anna", "face:z", "z"):
         form: dict[str, Any] = {"data": {"subject": subject}, "files": {"photo": b"anna"}}
         assert staff.v1("POST", "/collections/staff/faces", **form).status_code == 201
     read = [user["UserId"] for page in pages(staff, "ListUsers", "Users", **STAFF, MaxResults=1) for user in page]
-    assert read == ["a", "ada", "bob", "face:", "face:z", "z"]
+    assert read == ["a", "ada", "bob", "face:", "face:anna", "face:z", "z"]
+    assert staff.call("DescribeCollection", **STAFF)["UserCount"] == len(read)
 
 
 def test_associated_faces_belong_to_the_user_in_every_api(staff: AwsClient) -> None:

@@ -31,7 +31,7 @@ async def give(writer: Writer, ids: Sequence[str], present: str, new: str, keep:
 
 
 async def empty(location: Location) -> list[str]:
-    subjects = await Reader(location, 8).subject_ids(NAME, "", 100, ("", ""))
+    subjects = await Reader(location, 8).subject_ids(NAME, "", 100, "")
     return [subject for subject, has_faces in subjects.items() if not has_faces]
 
 
@@ -95,7 +95,7 @@ async def test_a_subject_is_created_without_faces_once(writer: Writer, location:
 
 
 async def test_subjects_with_and_without_faces_are_listed_in_pages_and_counted(writer: Writer, reader: Reader) -> None:
-    skipped = ("face:0", "face:9")
+    skipped = "face:[0-9]"
     assert await reader.subject_ids(NAME, "", 9, skipped) == {}
     for subject in ("bob", "dora", "eve"):
         await writer.create_subject(NAME, subject, "request")
@@ -123,7 +123,7 @@ async def test_a_subject_that_gets_its_first_face_while_it_is_read_is_not_missed
         await give(writer, [made.id], made.subject, "anna")
         return list(found)
 
-    assert await empty.beside(read) == (["anna"], [])
+    assert await empty.beside(read) == ([made.subject], ["anna"])
 
 
 async def test_deleted_renamed_and_merged_subjects_are_not_left_without_faces(

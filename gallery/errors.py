@@ -12,7 +12,7 @@ def not_found(name: str) -> RequestError:
 
 
 def subject_not_found() -> RequestError:
-    """Return the error for a subject that has no face in the collection."""
+    """Return the error for a subject that the collection does not have."""
     return RequestError("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
 
 

@@ -21,17 +21,25 @@ UserFaceIds = Annotated[list[FaceId], Field(min_length=1, max_length=100)]
 FACE_NOT_FOUND, OTHER_USER, LOW_CONFIDENCE = "FACE_NOT_FOUND", "ASSOCIATED_TO_A_DIFFERENT_USER", "LOW_MATCH_CONFIDENCE"
 
 
-class AssociateFacesRequest(UserChangeRequest):
-    """Faces to give to a user."""
+class UserFacesRequest(UserChangeRequest):
+    """A request to change which faces a user has."""
 
     face_ids: UserFaceIds
+
+    @property
+    def faces(self) -> list[str]:
+        """Ids of the faces, each once."""
+        return list(dict.fromkeys(map(face_id_of, self.face_ids)))
+
+
+class AssociateFacesRequest(UserFacesRequest):
+    """Faces to give to a user."""
+
     user_match_threshold: Percent = 75
 
 
-class DisassociateFacesRequest(UserChangeRequest):
+class DisassociateFacesRequest(UserFacesRequest):
     """Faces to take from a user."""
-
-    face_ids: UserFaceIds
 
 
 @performed_once
@@ -40,7 +48,7 @@ async def associate_faces(call: AwsCall, request: AssociateFacesRequest) -> dict
     user = request.user_id
     collection, faces, refused = await _requested_faces(call, request)
     own = {face_id for face_id, (subject, _) in faces.items() if subject == user}
-    wanted = [face_id for face_id in _ids(request) if face_id in faces and face_id not in own]
+    wanted = [face_id for face_id in request.faces if face_id in faces and face_id not in own]
     embeddings = {face_id: embedding for face_id, (_, embedding) in faces.items()}
     scale = collection_embedder(call.service.stages, collection).card.similarity_scale
     unlike = _unlike(embeddings, own, wanted, request.user_match_threshold, scale)
@@ -61,7 +69,7 @@ async def disassociate_faces(call: AwsCall, request: DisassociateFacesRequest) -
     user = request.user_id
     collection, faces, refused = await _requested_faces(call, request)
     own = {face_id for face_id, (subject, _) in faces.items() if subject == user}
-    moves = {each: Reassignment(user, f"{LONE_PREFIX}{each}") for each in _ids(request) if each in own}
+    moves = {each: Reassignment(user, f"{LONE_PREFIX}{each}") for each in request.faces if each in own}
     moved = await call.service.stages.gallery.reassign_faces(collection.name, moves, [user]) if moves else []
     return {
         "DisassociatedFaces": [{"FaceId": uuid_of(face_id)} for face_id in moves if face_id in moved],
@@ -70,16 +78,11 @@ async def disassociate_faces(call: AwsCall, request: DisassociateFacesRequest) -
     }
 
 
-def _ids(request: AssociateFacesRequest | DisassociateFacesRequest) -> list[str]:
-    return list(dict.fromkeys(map(face_id_of, request.face_ids)))
-
-
 async def _requested_faces(
-    call: AwsCall, request: AssociateFacesRequest | DisassociateFacesRequest
+    call: AwsCall, request: UserFacesRequest
 ) -> tuple[Collection, dict[str, tuple[str, NDArray[np.float32]]], list[dict[str, Any]]]:
     """Return the collection, the faces of the user and those requested that no user has, and entries for the others."""
-    user, wanted = request.user_id, _ids(request)
-    call.audit.add([user], wanted)
+    user, wanted = request.user_id, request.faces
     if user_of(user) is None:
         raise subject_not_found()
     collection, faces = await call.service.stages.gallery.subject_and_faces(request.collection_id, user, wanted)

@@ -44,7 +44,6 @@ async def create_user(call: AwsCall, request: CreateUserRequest) -> dict[str, An
         raise RequestError(
             "INVALID_REQUEST", f"UserId: {LONE_PREFIX} and 32 hex digits stand for a face without a user"
         )
-    call.audit.add([request.user_id])
     token = request.client_request_token or secrets.token_hex()
     digest = hashlib.sha256(token.encode()).hexdigest()
     await call.service.stages.gallery.create_subject(request.collection_id, request.user_id, digest)
@@ -64,7 +63,6 @@ async def list_users(call: AwsCall, request: ListUsersRequest) -> dict[str, Any]
 async def delete_user(call: AwsCall, request: DeleteUserRequest) -> dict[str, Any]:
     """Delete a user. Its faces stay in the collection, each without a user."""
     gallery, user = call.service.stages.gallery, request.user_id
-    call.audit.add([user])
     collection = await gallery.collection(request.collection_id)
     faces = [face.face_id for face in await faces_of_user(gallery, collection, user)]
     await gallery.reassign_faces(

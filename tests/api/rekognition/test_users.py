@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
+from gallery.writing.writer import Writer
 from tests.api.rekognition.aws_client import UNKNOWN, AwsClient, image
 from tests.api.rekognition.test_collections_of_faces import STAFF, index, listed, pages
+from tests.fakes import serve_log
 
 
 @pytest.fixture
@@ -74,6 +77,24 @@ def test_a_token_belongs_to_its_key(make_client: Callable[..., AwsClient]) -> No
     for client, user in ((one, "ada"), (two, "bob")):
         client.call("CreateUser", **STAFF, UserId=user, ClientRequestToken="token")
     assert list(users(one)) == ["ada", "bob"]
+
+
+def test_a_repeated_association_is_audited_like_the_first(staff: AwsClient) -> None:
+    [anna] = index(staff, "anna")
+    for operation in ("AssociateFaces", "AssociateFaces", "DisassociateFaces", "DisassociateFaces"):
+        staff.call(operation, **STAFF, UserId="ada", FaceIds=[anna], ClientRequestToken="token")
+    audited = [(entry["subjects"], entry["faces"]) for entry in staff.keyed.entries()[-4:]]
+    assert audited == [(["ada"], [anna.replace("-", "")])] * 4
+
+
+def test_a_change_succeeds_although_its_answer_cannot_be_kept(
+    staff: AwsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Writer, "keep_answer", AsyncMock(side_effect=OSError(28, "No space left on device")))
+    with serve_log() as log:
+        staff.call("CreateUser", **STAFF, UserId="carl", ClientRequestToken="token")
+    assert "carl" in users(staff)
+    assert [record.levelname for record in log] == ["WARNING"]
 
 
 def test_users_on_both_sides_of_faces_without_a_user_are_listed(staff: AwsClient) -> None:

@@ -133,9 +133,10 @@ def _best(found: _Candidates, nearest: int, margins: NDArray[np.float32]) -> tup
 def _limits(
     faces: CodedFaces, scales: NDArray[np.float32], lowest: NDArray[np.float32], rows: int
 ) -> NDArray[np.int32]:
-    """Return products that a row must exceed to have a score of `lowest`, int32 (rows * probes).
+    """Return products that a row must exceed to have a score of `lowest`, int32 (rows * probes), or (1) for one probe.
 
     A product with a smaller scale must be larger than this, so that some rows pass whose score is lower.
     """
     products = np.where(lowest > 0, np.floor(lowest / (scales * faces.largest_scale)) - 1, np.iinfo(np.int32).min)
-    return np.tile(products.astype(np.int32), rows)
+    # A single limit is compared with all products as it is.
+    return np.tile(products.astype(np.int32), rows if len(products) > 1 else 1)

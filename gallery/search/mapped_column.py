@@ -2,7 +2,7 @@
 
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,6 +54,15 @@ class FileColumn:
                 raise OSError(f"the file ends before row {first + count}")
             parts.append(part)
         return np.frombuffer(b"".join(parts), self._dtype).reshape(self._shape)
+
+    @file_errors()
+    def gather(self, rows: Sequence[int]) -> NDArray[Any]:
+        """Return a copy of the rows with these numbers."""
+        found = np.empty((len(rows), *self._shape[1:]), self._dtype)
+        for place, row in zip(found, rows, strict=True):
+            if os.preadv(self.file, [place], row * self.row_bytes) < self.row_bytes:
+                raise OSError(f"the file ends before row {row + 1}")
+        return found
 
     @file_errors()
     def write(self, first: int, rows: NDArray[Any]) -> None:

@@ -157,8 +157,7 @@ class MirrorFiles:
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return embeddings, float32 (len(rows), size)."""
-        read = [self._vectors.read(row) for row in rows.tolist()]
-        return np.concatenate([np.zeros((0, self._size), np.float32), *read])
+        return self._vectors.gather(rows.tolist())
 
     def keys(self) -> NDArray[np.void]:
         """Return the keys of all rows."""

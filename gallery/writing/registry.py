@@ -204,8 +204,16 @@ class Registry:
         """Log the faces that match a filter and are about to be removed. Return whether there are any."""
         gone = await opened.table.query().where(where).select(["id", "subject"]).to_arrow()
         if gone.num_rows:
-            await log_removals(self._connection, opened.table.name, gone, self.next_commit())
+            await self.log_removed(opened, gone)
         return bool(gone.num_rows)
+
+    async def log_removed(self, opened: OpenCollection, gone: pa.Table) -> None:
+        """Log faces that are about to be removed, or to get another subject.
+
+        Args:
+            gone: their columns ``id`` and ``subject``; at least one row.
+        """
+        await log_removals(self._connection, opened.table.name, gone, self.next_commit())
 
     async def register(self, collection: Collection, *, dropped: bool = False, where: str | None = None) -> bool:
         """Add a collection to the table, or replace its row.

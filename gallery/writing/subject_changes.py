@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from gallery.records import Reassignment, subject_key
 from gallery.storage.empty_subjects import empty_subjects, list_empty, unlist_empty
 from gallery.storage.locks import repeated
-from gallery.storage.removals import log_removals
 from gallery.storage.tables import one_of
 from gallery.subject_ids import refuse_blank
 from gallery.writing.reassignment import faces_to_reassign, reassign
@@ -77,8 +76,7 @@ class SubjectChanges:
                     leaving = found["subject"].to_pylist().count(subject)
                     if leaving and leaving == await table.count_rows(one_of("subject_key", [subject_key(subject)])):
                         await list_empty(connection, table.name, subject, "")
-                gone = found.select(["id", "subject"])
-                await log_removals(connection, table.name, gone, self._registry.next_commit())
+                await self._registry.log_removed(opened, found.select(["id", "subject"]))
                 opened.commits += 1
                 await reassign(table, found, faces, self._registry.next_commit())
                 new = {faces[face_id].new for face_id in found["id"].to_pylist()}

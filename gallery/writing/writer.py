@@ -18,7 +18,6 @@ from gallery.storage.disk import lock
 from gallery.storage.face_places import place_text
 from gallery.storage.locks import repeated
 from gallery.storage.recovery import recover
-from gallery.storage.removals import log_removals
 from gallery.storage.stored_faces import StoredFaces
 from gallery.storage.tables import face_rows, faces_schema, imported_rows, is_repeated, one_of
 from gallery.subject_ids import refuse_blank
@@ -248,7 +247,7 @@ class Writer(SubjectChanges):
             owners = known["subject"].to_pylist()
             gone = known.filter(pa.array([bool(re.fullmatch(subjects, each)) for each in owners], pa.bool_()))
             if gone.num_rows:
-                await log_removals(self._registry.connection, opened.table.name, gone, self._registry.next_commit())
+                await self._registry.log_removed(opened, gone)
                 await opened.table.delete(one_of("id", gone["id"].to_pylist()))
                 opened.commits += 1
             return dict(zip(known["id"].to_pylist(), owners, strict=True))

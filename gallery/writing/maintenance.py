@@ -25,7 +25,7 @@ KEYED_ROWS = 5_000
 """Number of faces at which a table gets indexes for its keys."""
 SCATTERED_ROWS, SCATTERED_FILES = 2048, 32
 """Number of rows outside an index, and of small files, at which all files of an indexed table are merged."""
-MANY_COMMITS = 1000
+MERGE_COMMITS = 1000
 """Number of commits after which all files are merged in any case, because that removes old versions."""
 UNVERIFIED_S = 8 * 86400
 """Age in seconds at which Lance deletes a file that no version names: it belongs to no commit under way."""
@@ -49,7 +49,7 @@ async def optimise(
         Whether all files were merged, and old versions removed.
     """
     async with locks.rewrite:
-        if due := commits >= MANY_COMMITS or await _is_scattered(table):
+        if due := commits >= MERGE_COMMITS or await _is_scattered(table):
             await _run(location, table, merge_files)
     await _index(table, index_rule, location, rebuild=False)
     return due

@@ -16,6 +16,7 @@ from gallery.settings import GalleryArgs
 from models.device import Simulation
 from models.store import DEFAULT_STORE, STORE_VARIABLE, chosen_store
 from models.tasks import DETECTOR
+from models.tasks.embedder import EMBEDDER
 from project.root import ROOT
 
 OLD_TABLES = ("detectors", "liveness", "embedders")
@@ -99,6 +100,18 @@ class AppArgs(BaseModel):
             if role not in roles:
                 known = ", ".join(roles or sorted({*tasks.values()}))
                 raise ValueError(f"defaults: unknown {task} {role}; available: {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _similarities_for_aws_clients_are_measured(self) -> "AppArgs":
+        embedder = self.default_roles.get(EMBEDDER.name)
+        if self.access.rekognition_key_file and embedder and self.stages[embedder].card.similarity is None:
+            model = self.stages[embedder].model
+            raise ValueError(
+                f"access.rekognition_key_file: the Rekognition API needs a default embedder with a [similarity] in its "
+                f"card, and {model} has none: measure it with `facegraph models scale {model} --photos FOLDER` and add "
+                "the result to a card of your own (docs/rekognition.md#similarity), or unset REKOGNITION_KEY_FILE"
+            )
         return self
 
     def of(self, task: str) -> dict[str, StageArgs]:

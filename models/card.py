@@ -10,7 +10,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, fie
 from imaging.crops import CropSpec
 from models.fusion import Fusion
 from models.input import Input
-from models.similarity import SimilarityScale, assumed_scale
+from models.similarity import SimilarityScale
 from models.sources import FileName, Strict, WeightFile, check_fields, problems
 from models.tasks import DETECTOR, FACE_TASKS
 from models.tasks.task import FaceTask, TaskOutput
@@ -206,15 +206,6 @@ class Card(Strict):
         parts = [*(file.sha256 for file in self.files), repr(self.crops), self.preprocessing_version]
         parts += map(str, self.shape)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-    @property
-    def similarity_scale(self) -> SimilarityScale:
-        """How similarities are stated from 0 to 100, by an assumption if the card does not say it.
-
-        Raises:
-            KeyError: the card is not of an embedder.
-        """
-        return self.similarity or assumed_scale(self.threshold("cosine").value)
 
     def threshold(self, metric: str) -> Threshold:
         """Return the card's operating point for `metric`.

@@ -8,8 +8,6 @@ from models.sources import Strict
 
 STATED = (80, 90, 95, 99)
 """Similarities at which a card states the false match rate."""
-SLOPE = 20.0
-"""Slope for embedders that were not measured; those that were have 13 to 24."""
 _ROUNDING = 6e-6
 """A little more than rounding can add to a similarity."""
 
@@ -43,8 +41,3 @@ class SimilarityScale(Strict):
 
     def _odds(self, cosine: float) -> float:
         return math.exp(-self.slope * (cosine - self.midpoint))
-
-
-def assumed_scale(threshold: float) -> SimilarityScale:
-    """Return a scale for an embedder whose error rates were not measured: 80 at its `threshold`."""
-    return SimilarityScale(midpoint=threshold - math.log(4) / SLOPE, slope=SLOPE)

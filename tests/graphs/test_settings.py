@@ -126,6 +126,17 @@ def test_the_first_stage_for_a_task_is_its_default_unless_another_is_named() -> 
     assert named.default_roles == {**first, "detector": "centerface"}
 
 
+def test_only_aws_clients_need_a_default_embedder_whose_similarities_are_measured() -> None:
+    pytest.importorskip("cryptography")
+    pytest.importorskip("botocore")
+    stages = {**ARGS["stages"], "large": {"model": "arcface-r50"}}
+    aws: dict[str, Any] = {"stages": stages, "access": {"rekognition_key_file": "operator.key"}}
+    default = {"defaults": {"embedder": "large"}}
+    assert AppArgs(stages=stages, **default).default_roles["embedder"] == "large"
+    assert AppArgs(**aws).default_roles["embedder"] == "arcface"
+    assert "`facegraph models scale arcface-r50 --photos FOLDER`" in settings_error(**aws, **default)
+
+
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from api.contracts.rekognition.embedders import collection_embedder
+from api.contracts.rekognition.embedders import collection_embedder, similarity_scale
 from api.contracts.rekognition.identities import LONE_PREFIX, face_id_of, user_of, uuid_of
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.repeated_requests import UserChangeRequest, performed_once
@@ -50,7 +50,7 @@ async def associate_faces(call: AwsCall, request: AssociateFacesRequest) -> dict
     own = {face_id for face_id, (subject, _) in faces.items() if subject == user}
     wanted = [face_id for face_id in request.faces if face_id in faces and face_id not in own]
     embeddings = {face_id: embedding for face_id, (_, embedding) in faces.items()}
-    scale = collection_embedder(call.service.stages, collection).card.similarity_scale
+    scale = similarity_scale(collection_embedder(call.service.stages, collection))
     unlike = _unlike(embeddings, own, wanted, request.user_match_threshold, scale)
     refused += [_unsuccessful(face_id, LOW_CONFIDENCE) for face_id in unlike]
     moves = {face_id: Reassignment(faces[face_id][0], user) for face_id in wanted if face_id not in unlike}

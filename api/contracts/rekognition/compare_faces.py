@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from api.contracts.rekognition.embedders import similarity_scale
 from api.contracts.rekognition.face_details import bounding_box, confidence, detail_stages, examined_detail
 from api.contracts.rekognition.face_quality import poor_faces
 from api.contracts.rekognition.operation import AwsCall
@@ -31,6 +32,7 @@ async def compare_faces(call: AwsCall, request: CompareFacesRequest) -> dict[str
     """Compare the largest face of one photo with each face of another."""
     service, stages = call.service, call.service.stages
     embedder, details = stages.network(EMBEDDER.name, None), detail_stages(stages, ())
+    scale = similarity_scale(embedder)
     photos = [request.source_image.photo(service), request.target_image.photo(service)]
 
     def select(number: int, found: Photo | RequestError) -> Sequence[int]:
@@ -46,10 +48,7 @@ async def compare_faces(call: AwsCall, request: CompareFacesRequest) -> dict[str
     examined = await faces(stages.detector(None), photos, ALL_FACES, networks, select=select)
     source, target = (photo for photo in examined.photos if isinstance(photo, ExaminedPhoto))
     [probe] = source.readings[embedder.role]
-    percents = [
-        embedder.card.similarity_scale.percent(distances(probe, embedding).cosine)
-        for embedding in target.readings[embedder.role]
-    ]
+    percents = [scale.percent(distances(probe, embedding).cosine) for embedding in target.readings[embedder.role]]
     described = [(percent, examined_detail(target, row, details)) for row, percent in enumerate(percents)]
     best_first = sorted(described, key=lambda face: -face[0])
     matches = [(percent, face) for percent, face in best_first if percent >= request.similarity_threshold]

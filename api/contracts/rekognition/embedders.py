@@ -1,13 +1,15 @@
-"""The embedder of a collection."""
+"""The embedder of a collection, and the scale of its similarities."""
 
 from gallery.errors import contract_mismatch
 from gallery.records import Collection
 from graphs.stages import FaceStage, Stages
+from models.similarity import SimilarityScale
 from models.tasks.embedder import EMBEDDER
+from project.request_error import RequestError
 
 
 def collection_embedder(stages: Stages, collection: Collection) -> FaceStage:
-    """Return the embedder of a collection, whose card also states what its similarities mean.
+    """Return the embedder of a collection.
 
     Raises:
         RequestError: ``EMBEDDING_CONTRACT_MISMATCH`` if another model has its role by now, or ``UNKNOWN_EMBEDDER``.
@@ -16,3 +18,19 @@ def collection_embedder(stages: Stages, collection: Collection) -> FaceStage:
     if embedder.card.embedding_contract != collection.kind.contract:
         raise contract_mismatch(collection)
     return embedder
+
+
+def similarity_scale(embedder: FaceStage) -> SimilarityScale:
+    """Return the scale on which an embedder's similarities are stated.
+
+    Raises:
+        RequestError: ``SIMILARITY_NOT_MEASURED`` if its card has none.
+    """
+    if (scale := embedder.card.similarity) is None:
+        name = embedder.card.name
+        raise RequestError(
+            "SIMILARITY_NOT_MEASURED",
+            f"The similarities of the model {name} have not been measured: add the [similarity] that `facegraph models "
+            f"scale {name}` prints to its card; see docs/rekognition.md",
+        )
+    return scale

@@ -29,6 +29,7 @@ AWS_ERRORS: Mapping[str, tuple[str, int]] = {
     "SUBJECT_EXISTS": ("ConflictException", 400),
     "IDEMPOTENCY_KEY_REUSED": ("IdempotentParameterMismatchException", 400),
     "EMBEDDING_CONTRACT_MISMATCH": ("ResourceNotReadyException", 400),
+    "SIMILARITY_NOT_MEASURED": ("ResourceNotReadyException", 400),
     "INVALID_PAGE": ("InvalidPaginationTokenException", 400),
     "STORAGE_FULL": ("ServiceQuotaExceededException", 400),
     # Clients retry the rest.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from api.contracts.rekognition.embedders import collection_embedder
+from api.contracts.rekognition.embedders import collection_embedder, similarity_scale
 from api.contracts.rekognition.face_details import bounding_box, confidence
 from api.contracts.rekognition.identities import face_id_of, model_version, stored_face
 from api.contracts.rekognition.largest_face import largest_face
@@ -78,7 +78,7 @@ async def _matching_faces(
 ) -> list[dict[str, Any]]:
     """Return the faces that reach the request's threshold, best first, except the face `searched`."""
     stages, contract = call.service.stages, collection.kind.contract
-    scale = collection_embedder(stages, collection).card.similarity_scale
+    scale = similarity_scale(collection_embedder(stages, collection))
     count, least = request.max_faces + (searched is not None), scale.cosine(request.face_match_threshold)
     _, hits = await stages.gallery.find_faces(collection.name, contract, probe, count, least)
     matches = [

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from api.contracts.rekognition.embedders import collection_embedder
+from api.contracts.rekognition.embedders import collection_embedder, similarity_scale
 from api.contracts.rekognition.face_details import detail_stages, examined_detail, face_detail
 from api.contracts.rekognition.identities import face_id_of, model_version, user_of
 from api.contracts.rekognition.largest_face import largest_face
@@ -92,7 +92,7 @@ async def _matching_users(
 ) -> list[dict[str, Any]]:
     """Return the users that reach the request's threshold, best first, except the user `searched`."""
     stages = call.service.stages
-    scale = collection_embedder(stages, collection).card.similarity_scale
+    scale = similarity_scale(collection_embedder(stages, collection))
     threshold, count = request.user_match_threshold, request.max_users + 1
     while True:
         _, [hits] = await stages.gallery.find(collection.name, collection.kind.contract, [probe], count)

@@ -195,3 +195,23 @@ def test_faces_of_a_model_that_was_replaced_are_compared_with_none(staff: AwsCli
     for operation, members in operations.items():
         assert staff.refusal(operation, **STAFF, **members)[0] == "ResourceNotReadyException"
     assert [each["FaceId"] for each in listed(staff)] == [face]
+
+
+def test_similarities_that_were_not_measured_are_not_stated(staff: AwsClient) -> None:
+    stages = staff.keyed.service.stages
+    staff.keyed.service.stages = with_stages(stages, changed(stages.networks["arcface"], similarity=None))
+    [face] = index(staff, "anna")
+    staff.call("CreateUser", **STAFF, UserId="ada")
+    photo = {"Image": image("anna")}
+    operations: dict[str, dict[str, Any]] = {
+        "SearchFaces": {"FaceId": face},
+        "SearchFacesByImage": photo,
+        "SearchUsers": {"FaceId": face},
+        "SearchUsersByImage": photo,
+        "AssociateFaces": {"UserId": "ada", "FaceIds": [face]},
+        "CompareFaces": {"SourceImage": image("anna"), "TargetImage": image("anne")},
+    }
+    for operation, members in operations.items():
+        code, message = staff.refusal(operation, **STAFF, **members)
+        assert (code, "`facegraph models scale embedder-model`" in message) == ("ResourceNotReadyException", True)
+    assert [each["FaceId"] for each in listed(staff)] == [face]

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from tests.api.hostile import REQUESTS
-from tests.conftest import shared_faces
 from tests.contracts import nobody, side_by_side
 from tests.default_configuration import default_args
 from tests.gallery.sample_gallery import HOSTILE
@@ -48,15 +47,6 @@ def test_each_detector_finds_the_face(service: httpx.Client, detector: str, mind
     [face] = found["faces"]
     assert face["landmarks"]["left_eye"] == pytest.approx([146, 107], abs=6)
     assert face["liveness"]["live"] is True
-
-
-def test_spoof_is_told_from_a_live_face(service: httpx.Client) -> None:
-    def is_live(name: str) -> bool:
-        photo = (shared_faces("liveness") / f"{name}.jpg").read_bytes()
-        [face] = service.post("/v1/detect?liveness=report", files={"photo": photo}).json()["faces"]
-        return bool(face["liveness"]["live"])
-
-    assert (is_live("live_1"), is_live("spoof_1")) == (True, False)
 
 
 def test_search_finds_people_in_other_photos(service: httpx.Client, collection: str, sample_photos: Path) -> None:

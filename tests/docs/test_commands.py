@@ -74,9 +74,3 @@ def test_targets_and_modules_exist(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     assert set(_MAKE.findall(text)) <= targets
     assert [module for module in _MODULE.findall(text) if find_spec(module.rstrip(".")) is None] == []
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
-def test_commands_are_in_blocks_with_a_language(document: Path) -> None:
-    lines = "\n".join(shown(document, "", "text", "sh", "shell", "console")).splitlines()
-    assert [line for line in lines if re.match(r"\s*(\$ |facegraph |curl |make |python )", line)] == []

@@ -11,30 +11,19 @@ from typing import Any
 
 import psutil
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.table import Table
 
-from load_tests.autoscaling import Phase, phases_table
 from load_tests.bench.bare_pipeline import BarePipeline
 from load_tests.bench.measurement import Measurement, summed_up
-from load_tests.bench.report import measured, over_rounds, ratios, steps
-from load_tests.performance_test import report
+from load_tests.bench.report import ratios
 from load_tests.processes import Sample, sample
 from load_tests.records import Request, answers_between, read, write
-from load_tests.soak import Change, changes, without_autoscaling
-from tests.default_configuration import CONFIG
+from load_tests.soak import changes
 
 FIRST = Sample(10, {1: 1.0, 2: 5.0}, 9, 9, 0, 0, 0, dict.fromkeys(range(5), "ingress"))
 LAST = replace(FIRST, at=14, cpu={1: 4.0, 3: 3.0}, memory=512)
 REFUSED, FAILED = "refused with 503: {}", "500: {}"
-
-
-def rows_of(table: Table) -> dict[str, list[str]]:
-    """The cells of each row by its first one."""
-    columns = (map(str, column.cells) for column in table.columns)
-    return {first.strip(): rest for first, *rest in zip(*columns, strict=True)}
 
 
 def answer(began: float, ended: float, similarity: float = 0.7) -> Request:
@@ -107,43 +96,6 @@ def test_the_best_client_counts_of_each_round_are_compared() -> None:
     assert "/match: rate, service / plain" not in ratios([round_of("/match")])
 
 
-def test_over_rounds_numbers_are_medians_and_counts_are_sums() -> None:
-    kinds = [made("service", "/match", 1, rate=rate, p50=p50) for rate, p50 in ((1.0, 10), (9.0, 30), (2.0, 20))]
-    rounds = [[replace(kind, steps={"total": kind.numbers["p50"]})] for kind in kinds]
-    typical, bare = over_rounds([*rounds, [made("bare", "/match", 2)]])
-    assert (typical.numbers["rate"], typical.numbers["p50"], typical.counts["answers"]) == (2.0, 20.0, 3)
-    assert (typical.steps, bare.clients) == ({"total": 20}, 2)
-
-
-def test_a_routes_table_has_its_own_measurements_and_the_plain_services() -> None:
-    entries = [*round_of("/mediapipe"), made("service", "/match", 2)]
-    rows = rows_of(measured(entries, "/mediapipe"))
-    assert rows.keys() == {"bare, 1", "bare, 2", "plain, 1", "plain, 4", "service, 1", "service, 4"}
-    assert (rows["service, 4"][0], rows["service, 4"][-1]) == ("4", "80%")
-    entries[0] = replace(entries[0], steps={"decode": 8.25})
-    assert rows_of(steps(entries, "/mediapipe"))["decode"] == ["8.2", "", "", ""]
-
-
-def test_the_performance_test_reports_the_requests_that_succeeded() -> None:
-    answers = [answer(0, 0.1), answer(0, 0.2), answer(0, 0.3), answer(1, 1.4)]
-    rows = rows_of(report([*answers, Request(2, "/match", 1000, FAILED)]))
-    times = {"avg": 250, "min": 100, "max": 400, "median": 250, "p95": 385, "p99": 397}
-    assert rows == {
-        "requests": ["5"],
-        "succeeded": ["4 (80.0%)"],
-        "requests per second": ["2.00"],
-        **{f"response time, {name}": [f"{milliseconds}.0 ms"] for name, milliseconds in times.items()},
-    }
-
-
-def test_a_phase_of_autoscaling_has_its_replicas_and_answers() -> None:
-    looks = [replace(FIRST, at=at, replicas=dict.fromkeys(range(count), "ingress")) for at, count in ((10, 1), (12, 3))]
-    requests = [answer(10, 10.5), answer(10.1, 10.9), Request(10.6, "/match", None, REFUSED)]
-    rows = rows_of(phases_table([Phase("/match", 2, looks, requests), Phase("", 2, looks[:1], [])]))
-    assert (rows["ingress"], rows["p50 ms"]) == (["1 to 3", "1"], ["650", ""])
-    assert (rows["answers/s"][0], rows["refused or failed"]) == ("1.0", ["1", "0"])
-
-
 @pytest.mark.usefixtures("store")
 def test_a_bare_pipeline_tells_similarity_and_steps(mindy: bytes, mindy_again: bytes, jerry: bytes) -> None:
     pipeline = BarePipeline("/match")
@@ -194,10 +146,6 @@ def test_what_grows_is_seen(last: dict[str, Any], what: list[str]) -> None:
     assert broken(samples(**last), requests("/a", 100, 100)) == what
 
 
-def test_a_figure_that_was_nothing_has_grown_without_bound() -> None:
-    assert (Change("x", 0, 1, 0).growth, Change("x", 0, 0, 0).growth) == (float("inf"), 0)
-
-
 def test_a_single_peak_decides_nothing() -> None:
     *looks, last = samples()
     assert broken([*looks, replace(last, memory=5000, open_files=9999)], requests("/a", 100, 100)) == []
@@ -241,11 +189,3 @@ def test_a_sample_has_every_process_and_the_replicas_alone(tmp_path: Path) -> No
     assert 5 < found.replica_memory < found.memory
     assert (found.open_files >= 3 * len(titles), found.threads >= len(titles), found.gallery_files) == (True, True, 1)
     assert {process.pid for process in started} < found.cpu.keys()
-
-
-def test_nothing_scales_in_a_soak() -> None:
-    config = without_autoscaling(yaml.safe_load(CONFIG.read_text("utf-8")))
-    made = {entry["name"]: entry for entry in config["applications"][0]["deployments"]}
-    assert not any("autoscaling_config" in entry for entry in made.values())
-    assert made["ingress"]["num_replicas"] == 1
-    assert "num_replicas" not in made["gallery-writer"]

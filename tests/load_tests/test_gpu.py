@@ -4,20 +4,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from imaging.faces import Face
-from load_tests.gpu import runtimes
-from load_tests.gpu.networks import MAX_CALLS, MIN_CALLS, WARM_UP, Row, call_times
 from load_tests.gpu.parity import parity
-from load_tests.gpu.report import networks_table
-from load_tests.gpu.runtimes import CPU, GPU, RUNTIMES, Installed, Runtime
-from load_tests.gpu.sample import read_photo_sample
-from models.catalogue import card
-from models.store import Store
+from load_tests.gpu.runtimes import RUNTIMES, Installed
 from project.root import ROOT
 from tests.conftest import pulled
 
@@ -41,53 +34,6 @@ ON_CUDA = ["onnx-float32 on cuda", "onnx-float16 on cuda"]
 )
 def test_the_engines_that_a_machine_has(machine: Installed, found: list[str]) -> None:
     assert [str(runtime) for runtime in RUNTIMES if not machine.lacks(runtime)] == found
-
-
-@pytest.mark.parametrize(
-    ("machine", "runtime", "reason"),
-    [
-        (Installed("", [CUDA], "13.0"), Runtime("onnx-float32", GPU), "no NVIDIA GPU was found"),
-        (Installed("NVIDIA H200", [CUDA], ""), Runtime("tensorrt", GPU), f"ONNX Runtime was built without {TENSORRT}"),
-        (
-            Installed("NVIDIA H200", [CUDA], ""),
-            Runtime("torch", GPU),
-            "PyTorch was built without CUDA, or for another driver",
-        ),
-        (Installed("", None, None), Runtime("onnx", CPU), "ONNX Runtime is not installed"),
-        (Installed("", None, None), Runtime("torch", GPU), "PyTorch is not installed"),
-    ],
-)
-def test_a_missing_engine_has_its_reason(machine: Installed, runtime: Runtime, reason: str) -> None:
-    assert machine.lacks(runtime) == reason
-
-
-def test_pytorch_names_a_gpu_that_nvidia_smi_cannot_describe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cuda = SimpleNamespace(is_available=lambda: True, get_device_name=lambda number: "NVIDIA H200")
-    torch = SimpleNamespace(cuda=cuda, version=SimpleNamespace(cuda="13.0"))
-    monkeypatch.setattr(runtimes, "find_spec", lambda package: package == "torch" or None)
-    monkeypatch.setattr(runtimes, "import_module", lambda package: torch)
-    command = tmp_path / "nvidia-smi"
-    command.write_text("#!/bin/sh\necho NVIDIA-SMI has failed\nexit 9\n")
-    command.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert runtimes.installed() == Installed("NVIDIA H200", None, "13.0")
-
-
-def test_answers_are_compared_with_those_of_32_bit_floats_on_the_cpu() -> None:
-    assert str(Installed("", [CUDA], "").reference) == "onnx-float32 on cpu"
-    assert str(Installed("", None, "").reference) == "torch on cpu"
-
-
-@pytest.mark.parametrize(("call_s", "calls"), [(100, MIN_CALLS), (1, 10), (0.001, MAX_CALLS)])
-def test_calls_end_after_a_time_or_a_number(call_s: float, calls: int) -> None:
-    now = [0.0]
-
-    def call() -> None:
-        now.append(now[-1] + call_s)
-
-    times = call_times(call, 10, lambda: now[-1])
-    assert times == pytest.approx([call_s] * calls)
-    assert len(now) == 1 + WARM_UP + calls
 
 
 def face(left: float, right: float) -> Face:
@@ -115,30 +61,6 @@ def test_other_networks_differ_by_the_largest_difference() -> None:
     one = np.array([[1, 0], [0, 2]], np.float32)
     assert parity("embedder", one, np.array([[2, 0], [1, 1]], np.float32)) == pytest.approx(1 - 0.5**0.5)
     assert parity("pose", one, one + np.array([[0, 0.5], [-3, 0]], np.float32)) == 3
-
-
-def test_a_row_has_the_times_of_its_batches() -> None:
-    row = Row("eyes", "torch on cuda", "probability", 0.0012, {4: {"p50": 2.0, "p95": 3.5, "items_per_s": 2000.0}})
-    table = networks_table([row, Row("eyes", "tensorrt on cuda", "probability", None, {})], (1, 4))
-    assert [list(column.cells) for column in table.columns] == [
-        ["eyes", "eyes"],
-        ["torch on cuda", "tensorrt on cuda"],
-        ["", ""],
-        ["2 (3.5)", ""],
-        ["2,000", "0"],
-        ["0.0012 probability", ""],
-    ]
-
-
-def test_without_sample_photos_crops_are_noise(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("load_tests.photos.SAMPLES", store.root / "missing")
-    specs = card("fr-eyes").crops
-    found = read_photo_sample(store, Runtime("onnx", CPU), specs)
-    assert found.source.startswith("noise, because ")
-    assert not found.photos
-    assert {spec: crops.shape for spec, crops in found.crops.items()} == {
-        spec: (8, spec.size, spec.size, 3) for spec in specs
-    }
 
 
 SCRIPT = """

@@ -100,13 +100,6 @@ def test_the_threshold_is_the_first_that_is_set(
         assert [candidate["subject"] for candidate in candidates] == found
 
 
-def test_a_similarity_at_the_threshold_is_a_candidate() -> None:
-    api = peopled()
-    similarity = by_embedding(api, [1, 0]).json()["candidates"][1]["similarity"]
-    for threshold, count in ((similarity, 2), (similarity + 1e-6, 1)):
-        assert len(by_embedding(api, [1, 0], threshold=threshold).json()["candidates"]) == count
-
-
 def test_a_spoof_has_no_candidates_where_liveness_is_required() -> None:
     api = peopled()
     assert api.found("anna-spoof bob", liveness="report") == [["anna", "anne"], ["bob"]]

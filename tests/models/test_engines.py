@@ -1,23 +1,25 @@
-"""Loading models into their runtimes, and the errors."""
+"""Loading models into their runtimes or a simulated device, and the errors."""
 
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from models import engines
+from models import engines, simulated
 from models.catalogue import card, networks_of
 from models.detection import Detector
 from models.detectors.centerface import CenterFace
 from models.detectors.mtcnn import Mtcnn
 from models.detectors.retinaface import RetinaFace
-from models.device import Device, Engine
+from models.device import Device, Engine, Simulation
 from models.engines import load_detector, load_members, load_network
 from models.errors import ModelError
 from models.onnx_session import OnnxNetwork
+from models.simulated import simulated_card
 from models.store import Store
 from project.root import ROOT
 from tests.conftest import pulled
@@ -191,3 +193,35 @@ print("loaded", sorted({"torch", "tensorflow", "onnx", "ray", "fastapi"} & set(s
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "loaded []"
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    seconds: list[float] = []
+    monkeypatch.setattr(simulated, "time", SimpleNamespace(sleep=seconds.append))
+    return seconds
+
+
+DEVICE = Device("cuda", simulation=Simulation(0.5, 0.125))
+
+
+def test_call_takes_a_fixed_time_plus_a_little_per_face(store: Store, slept: list[float]) -> None:
+    network = load_network(card("mobilefacenet"), store, "onnx", DEVICE)
+    crops = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), dtype=np.uint8)
+    together = network(crops)
+    np.testing.assert_array_equal(together, np.concatenate([network(crop[None]) for crop in crops]))
+    assert together.shape == (3, 192)
+    assert slept == [0.875, 0.625, 0.625, 0.625]
+
+
+def test_detector_reports_the_whole_photo_after_one_call(store: Store, slept: list[float]) -> None:
+    detector = load_detector(card("centerface"), store, "onnx", DEVICE, {})
+    slept.clear()
+    [face] = detector.detect(np.zeros((60, 80, 3), dtype=np.uint8))
+    assert (face.box, face.score, slept) == ((0, 0, 80, 60), 1.0, [0.625])
+
+
+def test_embeddings_cannot_be_confused_with_real_ones() -> None:
+    real = card("mobilefacenet")
+    assert simulated_card(real).name == "simulated-mobilefacenet"
+    assert simulated_card(real).embedding_contract != real.embedding_contract

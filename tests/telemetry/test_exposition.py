@@ -1,5 +1,6 @@
-"""Merging the metrics of several nodes."""
+"""Merging the metrics of several nodes, and sharing an answer for a second."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 import ray
 from prometheus_client.parser import text_string_to_metric_families
 
-from telemetry import exposition
+from telemetry import brief_cache, exposition
+from telemetry.brief_cache import BriefCache
 from tests.fakes import serve_log
 
 
@@ -73,3 +75,27 @@ async def test_agent_that_does_not_answer_is_reported(monkeypatch: pytest.Monkey
     assert found["ray_facegraph_requests"] == [3.0]
     [record] = log
     assert "10.0.0.2" in record.getMessage()
+
+
+class Source:
+    """Answers with the number of times it was asked; fails the first `faults` times."""
+
+    def __init__(self, faults: int = 0) -> None:
+        self.count, self._faults = 0, faults
+
+    async def __call__(self) -> int:
+        await asyncio.sleep(0)
+        self.count += 1
+        if self.count <= self._faults:
+            raise ConnectionError
+        return self.count
+
+
+@pytest.mark.parametrize(("age", "faults", "answers"), [(60, 0, [1, 1, 1]), (-1, 0, [1, 2, 3]), (60, 1, [None, 2, 2])])
+async def test_answer_is_shared_until_it_is_too_old_and_errors_are_not(
+    age: float, faults: int, answers: list[int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brief_cache, "MAX_AGE_S", age)
+    cache = BriefCache(Source(faults))
+    found = await asyncio.gather(*(cache() for _ in answers), return_exceptions=True)
+    assert [None if isinstance(each, ConnectionError) else each for each in found] == answers

@@ -1,11 +1,16 @@
-"""GET /v1/models, over fake networks."""
+"""GET /v1/models and GET /v1/status, over fake networks."""
 
 from dataclasses import replace
 from typing import Any
 
+from starlette.testclient import TestClient
+
+from api.app import create_app
 from graphs.flow_settings import FlowSettings
+from tests.api.conftest import KeyedService
 from tests.api.v1 import Api
-from tests.fakes import changed, client, with_stages
+from tests.fakes import changed, client, stages, with_stages
+from tests.local_gallery import LocalGallery
 
 PLAIN = dict.fromkeys(("embedding_contract", "embedding_dimensions", "cosine_threshold", "threshold_source"))
 
@@ -47,3 +52,47 @@ def test_the_default_detector_is_used_unless_a_request_names_one() -> None:
     assert api.get("/v1/models").json()["defaults"]["detector"] == "retinaface"
     for options, model in (({}, "other-detector-model"), ({"detector": "mtcnn"}, "detector-model")):
         assert api.send("/v1/detect", "anna", **options).json()["models"]["detector"] == model
+
+
+def test_every_stage_is_reported() -> None:
+    response = client().get("/v1/status")
+    assert response.status_code == 200
+    quiet = {"ongoing": 0, "recent": 0, "p50_ms": None, "p95_ms": None}
+    assert response.json() == {
+        "stages": [
+            {
+                "deployment": "detector-mtcnn",
+                "kind": "detector",
+                "role": "mtcnn",
+                "model": "detector-model",
+                "title": "The detector",
+                "licence": "The detector's licence",
+                "ready": True,
+                "replicas": {"running": 1, "starting": 2, "stopping": 3, "wanted": 4},
+                "autoscaling": {"replicas": 4, "reason": "waiting"},
+                "calls": {"ongoing": 0, "recent": 1, "p50_ms": 250.0, "p95_ms": 250.0},
+            },
+            {
+                "deployment": "ingress",
+                "kind": "ingress",
+                **dict.fromkeys(("role", "model", "title", "licence")),
+                "ready": True,
+                "replicas": {"running": 1, "starting": 0, "stopping": 0, "wanted": 1},
+                "autoscaling": None,
+                "calls": quiet,
+            },
+        ],
+        "unreadable_collections": [],
+        "indexes": [
+            {"model": "mobilefacenet", "collections": 1, "faces": 5_000_000, "unindexed": 2_000, "recall": 0.99}
+        ],
+        "since_s": 60,
+    }
+
+
+def test_damaged_collections_are_named_to_keys_that_reach_them(keyed: KeyedService) -> None:
+    damaged = LocalGallery(unreadable=["guests", "staff"])
+    keyed.client = TestClient(create_app(replace(keyed.service, stages=replace(stages(), gallery=damaged))))
+    for collections, named in (([], ["guests", "staff"]), (["staff", "x"], ["staff"])):
+        found = keyed.ask("GET", "/v1/status", keyed.key("read", collections=collections)).json()
+        assert found["unreadable_collections"] == named

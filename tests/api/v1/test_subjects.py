@@ -1,11 +1,12 @@
-"""Subjects of /v1 and their faces, over a real gallery in a folder."""
+"""Subjects of /v1: their faces, names and metadata. `tests/gallery` tests what the changes do."""
 
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from tests.api.v1 import STAFF, Api, refusal, staff
+from tests.api.v1 import STAFF, Api, message, refusal, staff
 from tests.gallery.sample_gallery import HOSTILE
 
 SUBJECTS = [
@@ -97,3 +98,88 @@ def test_the_list_has_the_number_of_faces_and_their_times() -> None:
     assert (anna["id"], anna["faces"], bob["id"], bob["faces"]) == ("anna", 2, "bob", 1)
     assert anna["first_enrolled"] < anna["last_enrolled"] == bob["first_enrolled"] == bob["last_enrolled"]
     assert refusal(api.get(f"{STAFF}/subjects", limit="1_0")) == (400, "INVALID_REQUEST")
+
+
+RENAME, MERGE = f"{STAFF}/subjects/rename", f"{STAFF}/subjects/merge"
+
+
+def test_a_renamed_subject_is_found_under_its_new_id() -> None:
+    api = staff()
+    face_id = api.enrol("..", "anna").json()["photos"][0]["face_id"]
+    response = api.post(RENAME, {"subject": "..", "new": "anna"})
+    assert (response.status_code, response.json()) == (200, {"moved_faces": 1})
+    [[candidate]] = [face["candidates"] for face in api.send(f"{STAFF}/search", "anna").json()["faces"]]
+    assert (candidate["subject"], candidate["face_id"]) == ("anna", face_id)
+    again = api.enrol("..", "anna")
+    assert (again.status_code, again.json()["moved"], again.json()["photos"][0]["status"]) == (200, 1, "moved")
+    assert api.subjects() == ["anna"]
+
+
+def test_merged_subjects_are_one() -> None:
+    api = staff()
+    for subject, photo in (("anna", "anna"), ("anne", "anne"), ("ann", "anna-2")):
+        api.enrol(subject, photo)
+    assert refusal(api.post(RENAME, {"subject": "anne", "new": "anna"})) == (409, "SUBJECT_EXISTS")
+    assert refusal(api.post(MERGE, {"subjects": ["nobody"], "into": "anna"})) == (404, "SUBJECT_NOT_FOUND")
+    assert refusal(api.post(MERGE, {"subjects": ["anna"], "into": "anna"})) == (422, "INVALID_SUBJECT")
+    response = api.post(MERGE, {"subjects": ["anne", "ann"], "into": "anna"})
+    assert (response.status_code, response.json()) == (200, {"moved_faces": 2})
+    assert api.found("anna") == [["anna"]]
+    assert "merge" in message(api.post(RENAME, {"subject": "anna", "new": "anna"}))
+
+
+ANNA = f"{STAFF}/subjects/anna"
+
+
+def enrol(api: Api, subject: list[str], *photos: str, metadata: str | None = None, **headers: str) -> Any:
+    files = [("photo", (f"{words}.jpg", words.encode())) for words in photos]
+    data = {"subject": subject, **({} if metadata is None else {"metadata": metadata})}
+    return api.client.post(f"{STAFF}/faces", data=data, files=files, headers=headers)
+
+
+def listed(api: Api) -> list[Any]:
+    return [each["metadata"] for each in api.get(f"{STAFF}/subjects", metadata=True).json()["subjects"]]
+
+
+def test_it_is_returned_with_the_subject_in_listings_on_request_and_with_candidates() -> None:
+    api = staff()
+    api.enrol(["anna", "bob"], "anna", "bob")
+    assert api.get(ANNA).json()["metadata"] is None
+    response = api.client.patch(ANNA, json={"metadata": {"team": ["é", 1]}})
+    assert (response.status_code, response.json()) == (200, {"id": "anna", "metadata": {"team": ["é", 1]}})
+    assert api.get(ANNA).json()["metadata"] == {"team": ["é", 1]}
+    assert listed(api) == [{"team": ["é", 1]}, None]
+    assert [each["metadata"] for each in api.get(f"{STAFF}/subjects").json()["subjects"]] == [None, None]
+    found = api.send(f"{STAFF}/search", "anna bob").json()["faces"]
+    assert [face["candidates"][0]["metadata"] for face in found] == [{"team": ["é", 1]}, None]
+    api.client.patch(ANNA, json={"metadata": None})
+    assert listed(api) == [None, None]
+
+
+def test_an_enrolment_sets_the_metadata_of_subjects_that_are_not_refused() -> None:
+    api = staff()
+    assert enrol(api, ["anna", "bob"], "anna", "nobody", metadata='{"n": 1}').json()["refused"] == 1
+    assert listed(api) == [{"n": 1}]
+    key = {"Idempotency-Key": "k"}
+    assert enrol(api, ["bob"], "bob", metadata='{"n": 2}', **key).status_code == 201
+    assert refusal(enrol(api, ["bob"], "bob", metadata='{"n": 3}', **key)) == (409, "IDEMPOTENCY_KEY_REUSED")
+    assert listed(api) == [{"n": 1}, {"n": 2}]
+
+
+def test_embeddings_are_enrolled_with_metadata_by_subject() -> None:
+    api = staff()
+    body = {"contract": "contract", "embeddings": [{"subject": "anna", "values": [1, 0]}]}
+    assert api.post(f"{STAFF}/embeddings", {**body, "metadata": {"anna": {"n": 1}}}).status_code == 201
+    assert listed(api) == [{"n": 1}]
+    other = api.post(f"{STAFF}/embeddings", {**body, "metadata": {"bob": {}}})
+    assert refusal(other) == (400, "INVALID_REQUEST")
+
+
+def test_invalid_metadata_is_refused_before_a_photo_is_read() -> None:
+    api = staff()
+    assert refusal(enrol(api, ["anna"], "anna", metadata="[]")) == (422, "INVALID_METADATA")
+    assert api.people.detected == []
+    api.enrol("anna", "anna")
+    assert refusal(api.client.patch(ANNA, json={"metadata": {"a": "x" * 5000}})) == (422, "INVALID_METADATA")
+    assert refusal(api.client.patch(ANNA, json={})) == (400, "INVALID_REQUEST")
+    assert refusal(api.client.patch(f"{STAFF}/subjects/bob", json={"metadata": {}})) == (404, "SUBJECT_NOT_FOUND")

@@ -1,4 +1,4 @@
-"""`facegraph gallery` of a running service: list, subjects, search, rename, merge, metadata, delete and drop."""
+"""`facegraph compare`, and `facegraph gallery` of a running service."""
 
 import json
 from pathlib import Path
@@ -10,6 +10,7 @@ from gallery.errors import unreadable
 from gallery.reading.reader import Reader
 from gallery.records import Collection, Statistics
 from tests.facegraph.cli import Run
+from tests.fakes import People
 
 STAFF = ("--collection", "staff")
 
@@ -107,3 +108,19 @@ def test_a_damaged_collection_is_reported_and_can_be_dropped(
     assert err == "error The files of the collection staff cannot be read\n"
     out = run("gallery", "drop", "staff", "--yes")[1]
     assert out == "deleted the collection staff with all its faces, which cannot be read\n"
+
+
+def test_photos_are_compared_with_the_first(run: Run, people: People, tmp_path: Path) -> None:
+    photos = [tmp_path / name for name in ("1.jpg", "2.jpg", "3.jpg", "4.jpg")]
+    for path, words in zip(photos, ("anna", "anne", "bob", "nobody"), strict=True):
+        path.write_text(words)
+    assert run("compare", *photos)[1].splitlines() == [
+        f"match {photos[1]}: similarity 0.940",
+        f"no match {photos[2]}: similarity 0.000",
+        f"refused {photos[3]}: NO_FACE_DETECTED No face detected",
+        "a match needs at least 0.4",
+    ]
+    found = json.loads(run("compare", *photos, "--json")[1])
+    assert [(each["file"], each["match"]) for each in found["photos"]] == [
+        *((str(photos[1]), True), (str(photos[2]), False), (str(photos[3]), False))
+    ]

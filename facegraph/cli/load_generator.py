@@ -64,30 +64,32 @@ async def generate_load(
         NoAnswerError: the first request got no response.
         ValueError: the URL or the key is malformed.
     """
-    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
-    async with httpx.AsyncClient(**http_options(url, api_key), timeout=TIMEOUT, limits=limits) as client:
+    settings = {**http_options(url, api_key), "timeout": TIMEOUT}
+    async with httpx.AsyncClient(**settings) as client:
         files = {f"photo{number}": path.read_bytes() for number, path in enumerate(photos, 1)}
         request = client.build_request("POST", "/v1/verify", params=options, files=files)
         # Encoded once, so that this machine's time for it is not measured.
         body = await request.aread()
         headers = {"Content-Type": request.headers["Content-Type"]}
 
-        async def send() -> httpx.Response:
+        async def send(client: httpx.AsyncClient) -> httpx.Response:
             return await client.post(request.url, content=body, headers=headers)
 
         try:
-            first = await send()
+            first = await send(client)
         except httpx.TransportError as error:
             raise NoAnswerError(f"No response to POST: {error or type(error).__name__}") from error
         if not first.is_success:
             raise error_from(first)
-        result = LoadResult()
-        began = time.perf_counter()
+    result = LoadResult()
+    began = time.perf_counter()
 
-        async def repeat() -> None:
+    async def repeat() -> None:
+        # Clients that share a pool of connections compete for those that become free, before anything is sent.
+        async with httpx.AsyncClient(**settings) as client:
             while (started := time.perf_counter()) < began + seconds:
                 try:
-                    answer = await send()
+                    answer = await send(client)
                     code = "" if answer.is_success else error_from(answer).code
                 except httpx.TransportError as error:
                     code = type(error).__name__
@@ -100,6 +102,6 @@ async def generate_load(
                         with_derived_steps(parse_server_timing(answer.headers.get("Server-Timing", "")), milliseconds)
                     )
 
-        await asyncio.gather(*(repeat() for _ in range(clients)))
-        result.seconds = time.perf_counter() - began
-        return result
+    await asyncio.gather(*(repeat() for _ in range(clients)))
+    result.seconds = time.perf_counter() - began
+    return result

@@ -68,9 +68,9 @@ class Entry:
     allowed: bool
 
 
-def rules(path: Path = RULES) -> Rules:
-    """Read the rules in a file."""
-    return Rules.model_validate(tomllib.loads(path.read_text("utf-8")))
+def rules() -> Rules:
+    """Read the rules."""
+    return Rules.model_validate(tomllib.loads(RULES.read_text("utf-8")))
 
 
 def packages(rules: Rules) -> list[Entry]:

@@ -3,7 +3,6 @@
 import asyncio
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from gallery.location import Location
 from gallery.operations import Answer, GalleryClient, Operation, Parameters
@@ -13,11 +12,11 @@ from gallery.writing.writer import Writer
 
 
 class LocalGallery(GalleryClient):
-    """A real gallery without Ray, in `folder` or in a temporary one."""
+    """A real gallery without Ray, in a temporary folder."""
 
-    def __init__(self, folder: Path | None = None, ready: bool = True, unreadable: Sequence[str] = ()) -> None:
-        self._temporary = tempfile.TemporaryDirectory() if folder is None else None
-        self.location = Location(str(folder or (self._temporary and self._temporary.name)))
+    def __init__(self, ready: bool = True, unreadable: Sequence[str] = ()) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self.location = Location(self._folder.name)
         self._reader = Reader(self.location, exact_mb=64)
         self._writer: Writer | None = None
         self._opening = asyncio.Lock()

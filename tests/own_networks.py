@@ -4,9 +4,8 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnx.helper
-import onnx.numpy_helper
+
+from tests.models.graphs import written
 
 NAMES = ("own-embedder", "own-liveness")
 CARD = """title = "Made up"
@@ -42,17 +41,9 @@ def write(folder: Path) -> None:
 
 def colour_network(matrix: np.ndarray, side: int) -> bytes:
     """A network from the mean colour of a face in planes, pixels from 0 to 1, times `matrix`, float32 (3, size)."""
-    node, info = onnx.helper.make_node, onnx.helper.make_tensor_value_info
-    graph = onnx.helper.make_graph(
-        [
-            node("GlobalAveragePool", ["pixels"], ["means"]),
-            node("Flatten", ["means"], ["colour"]),
-            node("MatMul", ["colour", "matrix"], ["numbers"]),
-        ],
-        "own",
-        [info("pixels", onnx.TensorProto.FLOAT, [1, 3, side, side])],
-        [info("numbers", onnx.TensorProto.FLOAT, [1, matrix.shape[1]])],
-        [onnx.numpy_helper.from_array(matrix, "matrix")],
-    )
-    opset = onnx.helper.make_opsetid("", 17)
-    return bytes(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8).SerializeToString())
+    graph = f"""own (float[1, 3, {side}, {side}] pixels) => (float[1, {matrix.shape[1]}] numbers) {{
+        means = GlobalAveragePool (pixels)
+        colour = Flatten (means)
+        numbers = MatMul (colour, matrix)
+    }}"""
+    return bytes(written(graph, 17, matrix=matrix).SerializeToString())

@@ -121,16 +121,14 @@ def _load(
     return {card.name: networks[0]}, answers
 
 
-def call_times(
-    call: Callable[[], object], seconds: float, clock: Callable[[], float] = time.perf_counter
-) -> list[float]:
+def call_times(call: Callable[[], object], seconds: float) -> list[float]:
     """Return the seconds of each of several calls. After `MIN_CALLS`, none begins later than `seconds`."""
     for _ in range(WARM_UP):
         call()
     found: list[float] = []
-    end = clock() + seconds
-    while len(found) < MIN_CALLS or (len(found) < MAX_CALLS and clock() < end):
-        started = clock()
+    end = time.perf_counter() + seconds
+    while len(found) < MIN_CALLS or (len(found) < MAX_CALLS and time.perf_counter() < end):
+        started = time.perf_counter()
         call()
-        found.append(clock() - started)
+        found.append(time.perf_counter() - started)
     return found

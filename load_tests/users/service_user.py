@@ -104,12 +104,12 @@ class ServiceUser(FastHttpUser):
             time.sleep(PAUSE_S)
 
 
-def sends(method: str, path: str, *tags: str, name: str = "", **parts: Callable[[Any], Any]) -> Any:
+def sends(method: str, path: str, *tags: str, **parts: Callable[[Any], Any]) -> Any:
     """Create a task that sends one request; each part (json, data, files, params) is made from the user."""
 
     @tag(*tags)
     def send(user: ServiceUser) -> None:
-        user.ask(method, path, name=name, **{part: make(user) for part, make in parts.items()})
+        user.ask(method, path, **{part: make(user) for part, make in parts.items()})
 
     return send
 

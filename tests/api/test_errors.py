@@ -124,16 +124,13 @@ def test_a_wrong_method_is_a_405_that_names_the_right_one() -> None:
     assert found.json()["error"]["code"] == "METHOD_NOT_ALLOWED"
 
 
-@pytest.mark.parametrize("sent", ["a", "caller-17", "2f1c.4_B", "x" * 64])
-def test_a_valid_request_id_is_the_callers(sent: str) -> None:
-    assert request_id_of({"x-request-id": sent}) == sent
-
-
-@pytest.mark.parametrize("sent", ["", "x" * 65, "two words", "line\nbreak", "caller-17\n", "<script>", 'a"b'])
-def test_an_invalid_request_id_is_replaced(sent: str) -> None:
-    fresh = request_id_of({"x-request-id": sent})
-    assert len(fresh) == 32
-    assert fresh != request_id_of({})
+def test_only_a_valid_request_id_is_the_callers() -> None:
+    for sent in ("a", "caller-17", "2f1c.4_B", "x" * 64):
+        assert request_id_of({"x-request-id": sent}) == sent
+    for sent in ("", "x" * 65, "two words", "line\nbreak", "caller-17\n", "<script>", 'a"b'):
+        fresh = request_id_of({"x-request-id": sent})
+        assert len(fresh) == 32
+        assert fresh != request_id_of({})
 
 
 @pytest.fixture(scope="module")

@@ -251,15 +251,3 @@ def test_an_unknown_or_repeated_variant_is_a_400() -> None:
     twice = (400, "model is in both the form and the query; send it once")
     for path in ("/add_face?model=arcface", "/match_face?model=arcface"):
         assert error(Database("facenet").post(path, "anna", id="a")) == twice
-
-
-def test_the_former_id_of_a_renamed_subject_is_free() -> None:
-    database = Database()
-    database.add("a", "anna")
-    renamed = {"subject": "a", "new": "b"}
-    assert database.client.post("/v1/collections/faces-arcface/subjects/rename", json=renamed).status_code == 200
-    for photo in ("bob", "carl"):
-        assert database.add("a", photo).status_code == 200
-        assert database.match(photo).json()["matched_id"] == "a"
-    assert database.match("anna").json()["matched_id"] == "b"
-    assert database.faces() == ["a", "b"]

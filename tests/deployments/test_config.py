@@ -176,22 +176,17 @@ def test_host_and_port_come_from_the_environment(
     assert before == DEFAULT
 
 
-@pytest.mark.parametrize("port", ["http", " 80"])
-def test_malformed_port_is_refused(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PORT", port)
-    with pytest.raises(ConfigError, match=f"^PORT is {port!r}, which is not a port$"):
-        rendered({})
-
-
-@pytest.mark.parametrize("document", [None, [], {"http_options": []}])
-def test_document_without_tables_is_refused(document: Any) -> None:
-    with pytest.raises(ConfigError, match="is not a table"):
-        rendered(document)
-
-
-@pytest.mark.parametrize("content", [None, b"\xff", b"{"])
-def test_unreadable_file_is_refused(content: bytes | None, tmp_path: Path) -> None:
-    if content:
-        (tmp_path / "file").write_bytes(content)
-    with pytest.raises(ConfigError):
-        read_config(tmp_path / "file")
+def test_what_cannot_be_read_or_rendered_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for content in (None, b"\xff", b"{"):
+        if content:
+            (tmp_path / "file").write_bytes(content)
+        with pytest.raises(ConfigError):
+            read_config(tmp_path / "file")
+    documents: tuple[Any, ...] = (None, [], {"http_options": []})
+    for document in documents:
+        with pytest.raises(ConfigError, match="is not a table"):
+            rendered(document)
+    for port in ("http", " 80"):
+        monkeypatch.setenv("PORT", port)
+        with pytest.raises(ConfigError, match=f"^PORT is {port!r}, which is not a port$"):
+            rendered({})

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from load_tests.bench.bare_pipeline import BarePipeline
 from load_tests.bench.measurement import Measurement, summed_up
 from load_tests.bench.report import ratios
 from load_tests.processes import Sample, sample
@@ -94,17 +93,6 @@ def test_the_best_client_counts_of_each_round_are_compared() -> None:
     # The plain service answers /compare alone, which does what /mediapipe does, but less than /match.
     assert ratios([round_of("/mediapipe")])["/mediapipe: rate, service / plain"] == [2.0]
     assert "/match: rate, service / plain" not in ratios([round_of("/match")])
-
-
-@pytest.mark.usefixtures("store")
-def test_a_bare_pipeline_tells_similarity_and_steps(mindy: bytes, mindy_again: bytes, jerry: bytes) -> None:
-    pipeline = BarePipeline("/match")
-    same, steps = pipeline.compare((mindy, mindy_again))
-    other, _ = pipeline.compare((mindy, jerry))
-    assert other < 0.3 < 0.6 < same
-    assert steps["detector-busy"] + steps["networks-busy"] == pytest.approx(steps["total"])
-    assert steps["liveness-busy"] + steps["embedder-busy"] == pytest.approx(steps["networks-busy"])
-    assert {"decode", "detect", "crop", "measure"} < set(steps)
 
 
 STEADY = replace(FIRST, memory=150, replica_memory=100, open_files=60, threads=40, gallery_files=200, replicas={7: "x"})

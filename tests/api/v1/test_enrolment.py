@@ -28,7 +28,7 @@ def embeddings(api: Api, *entries: tuple[str, Any], headers: Any = None, **field
     return api.client.post(f"{STAFF}/embeddings", json=body, headers=headers)
 
 
-def test_a_face_that_is_new_is_a_201() -> None:
+def test_a_face_that_is_new_is_a_201_and_the_same_photo_again_a_200() -> None:
     api = staff()
     response = api.enrol("anna", "anna")
     assert response.status_code == 201
@@ -58,6 +58,9 @@ def test_a_face_that_is_new_is_a_201() -> None:
     }
     assert api.found("anna-2") == [["anna"]]
     assert api.get(f"{STAFF}/subjects/anna").json()["faces"][0]["face_id"] == face_id
+    again = api.enrol("anna", "anna")
+    assert counts(again) == {"already": 1}
+    assert again.json()["photos"] == [{**answer["photos"][0], "face_id": face_id, "status": "already"}]
 
 
 def test_refused_photos_are_reported_among_the_enrolled_ones_in_order() -> None:
@@ -82,15 +85,6 @@ def test_a_request_whose_photos_are_all_refused_is_an_error_that_lists_them() ->
     assert error["message"] == small["error"]["message"] == "The face's shorter side is 20 pixels; the minimum is 30"
     assert [reason["code"] for reason in small["reasons"]] == ["FACE_TOO_SMALL", "FACE_TOO_DARK"]
     assert (small["status"], nobody["status"], nobody["error"]["code"]) == ("refused", "refused", "NO_FACE_DETECTED")
-
-
-def test_the_same_photo_of_the_same_subject_is_a_200() -> None:
-    api = staff()
-    [first] = api.enrol("anna", "anna").json()["photos"]
-    response = api.enrol("anna", "anna")
-    assert counts(response) == {"already": 1}
-    assert response.json()["photos"] == [{**first, "status": "already"}]
-    assert counts(api.enrol("anna", "anna", "anna-2", "broken")) == {"already": 1, "enrolled": 1, "refused": 1}
 
 
 def test_a_file_that_is_too_large_is_cut_before_it_is_sent_to_the_detector() -> None:

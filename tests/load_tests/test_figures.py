@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from load_tests.bench.measurement import Measurement, summed_up
-from load_tests.bench.report import ratios
+from load_tests.bench.measurement import summed_up
 from load_tests.processes import Sample, sample
 from load_tests.records import Request, answers_between, read, write
 from load_tests.soak import changes
@@ -63,36 +62,6 @@ def test_a_measurement_without_an_answer_is_none() -> None:
     requests = [Request(11, "/match", None, REFUSED), Request(11, "/match", 5, FAILED)]
     with pytest.raises(RuntimeError, match="plain /compare, 3 clients: 1 refusals, 1 failures, no answer"):
         summed_up("plain", "/compare", 3, requests, FIRST, LAST)
-
-
-def made(what: str, route: str, clients: int, **numbers: float) -> Measurement:
-    """Two answers per second of half a second each, unless `numbers` say otherwise."""
-    found = summed_up(what, route, clients, [answer(10, 11)], FIRST, LAST)
-    return replace(found, numbers={**found.numbers, "rate": 2.0, "p50": 500.0, "cpu": 0.5, **numbers})
-
-
-def round_of(route: str, slower: float = 1.0) -> list[Measurement]:
-    return [
-        made("bare", route, 1, rate=3.0, p50=300.0),
-        made("bare", route, 2, rate=5.0, p50=400.0, cpu=0.4),
-        made("plain", "/compare", 1, rate=1.0),
-        made("plain", "/compare", 4, rate=2.0, cpu=1.0),
-        made("service", route, 1, rate=2.5, p50=340.0),
-        made("service", route, 4, rate=4.0 * slower),
-    ]
-
-
-def test_the_best_client_counts_of_each_round_are_compared() -> None:
-    assert ratios([round_of("/compare"), round_of("/compare", slower=0.75)]) == {
-        "/compare: rate, service / bare": pytest.approx([0.8, 0.6]),
-        "/compare: CPU time per answer, service / bare": pytest.approx([1.25, 1.25]),
-        "/compare: rate, service / plain": [2.0, 1.5],
-        "/compare: CPU time per answer, service / plain": [0.5, 0.5],
-        "/compare: p50 alone, service - bare, ms": [40.0, 40.0],
-    }
-    # The plain service answers /compare alone, which does what /mediapipe does, but less than /match.
-    assert ratios([round_of("/mediapipe")])["/mediapipe: rate, service / plain"] == [2.0]
-    assert "/match: rate, service / plain" not in ratios([round_of("/match")])
 
 
 STEADY = replace(FIRST, memory=150, replica_memory=100, open_files=60, threads=40, gallery_files=200, replicas={7: "x"})

@@ -1,67 +1,14 @@
-"""The benchmark of networks on GPUs: which engines it finds, how it compares answers, and what it writes."""
+"""The benchmark of networks on GPUs, on the CPU and with one engine."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from imaging.faces import Face
-from load_tests.gpu.parity import parity
-from load_tests.gpu.runtimes import RUNTIMES, Installed
 from project.root import ROOT
 from tests.conftest import pulled
-
-CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
-ON_CUDA = ["onnx-float32 on cuda", "onnx-float16 on cuda"]
-
-
-@pytest.mark.parametrize(
-    ("machine", "found"),
-    [
-        (
-            Installed("NVIDIA H200", [TENSORRT, CUDA], "13.0"),
-            ["onnx on cpu", "torch on cpu", *ON_CUDA, "tensorrt on cuda", "torch on cuda"],
-        ),
-        (Installed("NVIDIA H200", [CUDA], None), ["onnx on cpu", *ON_CUDA]),
-        (Installed("NVIDIA H200", None, "13.0"), ["torch on cpu", "torch on cuda"]),
-        (Installed("", [TENSORRT, CUDA], ""), ["onnx on cpu", "torch on cpu"]),
-        (Installed("NVIDIA H200", ["CPUExecutionProvider"], ""), ["onnx on cpu", "torch on cpu"]),
-        (Installed("", None, None), []),
-    ],
-)
-def test_the_engines_that_a_machine_has(machine: Installed, found: list[str]) -> None:
-    assert [str(runtime) for runtime in RUNTIMES if not machine.lacks(runtime)] == found
-
-
-def face(left: float, right: float) -> Face:
-    return Face((left, 0, right, 10), 1.0, np.zeros((5, 2), np.float32))
-
-
-@pytest.mark.parametrize(
-    ("expected", "found", "overlap"),
-    [
-        ([[face(0, 10), face(20, 30)]], [[face(20, 30), face(0, 10)]], 1),
-        ([[face(0, 10)], [face(0, 10)]], [[face(0, 10)], [face(5, 15)]], 1 / 3),
-        # A face that only one of both finds.
-        ([[face(0, 10)]], [[]], 0),
-        ([[face(0, 10)]], [[face(0, 10), face(20, 30)]], 0),
-        ([[], []], [[], []], None),
-    ],
-)
-def test_detectors_differ_by_the_worst_match(
-    expected: list[list[Face]], found: list[list[Face]], overlap: float | None
-) -> None:
-    assert parity("detector", expected, found) == (overlap if overlap is None else pytest.approx(overlap))
-
-
-def test_other_networks_differ_by_the_largest_difference() -> None:
-    one = np.array([[1, 0], [0, 2]], np.float32)
-    assert parity("embedder", one, np.array([[2, 0], [1, 1]], np.float32)) == pytest.approx(1 - 0.5**0.5)
-    assert parity("pose", one, one + np.array([[0, 0.5], [-3, 0]], np.float32)) == 3
-
 
 SCRIPT = """
 import sys

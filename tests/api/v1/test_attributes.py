@@ -79,8 +79,7 @@ def number(crop: Mapping[str, Any]) -> int:
         return number_of(np.asarray(image))
 
 
-def test_each_face_has_its_own_crop() -> None:
-    api = staff()
+def test_each_face_has_its_own_crop(api: Api) -> None:
     for path, count in (("/v1/embed", 0), (f"{STAFF}/search", 2)):
         faces = api.send(path, "anna bob", crops=True).json()["faces"]
         assert [number(face["crop"]) for face in faces] == [count, count + 1]

@@ -74,8 +74,7 @@ def test_invalid_names(name: str) -> None:
         assert message(response).startswith("path.collection: ")
 
 
-def test_a_collection_is_described_with_its_numbers() -> None:
-    api = staff()
+def test_a_collection_is_described_with_its_numbers(api: Api) -> None:
     before = api.get(STAFF).json()
     assert (before["faces"], before["subjects"]) == (0, 0)
     api.enrol(["anna", "anna", "bob"], "anna", "anna-2", "bob")

@@ -28,8 +28,7 @@ def embeddings(api: Api, *entries: tuple[str, Any], headers: Any = None, **field
     return api.client.post(f"{STAFF}/embeddings", json=body, headers=headers)
 
 
-def test_a_face_that_is_new_is_a_201_and_the_same_photo_again_a_200() -> None:
-    api = staff()
+def test_a_face_that_is_new_is_a_201_and_the_same_photo_again_a_200(api: Api) -> None:
     response = api.enrol("anna", "anna")
     assert response.status_code == 201
     answer = response.json()
@@ -98,8 +97,7 @@ def test_a_file_that_is_too_large_is_cut_before_it_is_sent_to_the_detector() -> 
     [("utf-7", "+2AA-.jpg", "?.jpg"), ("utf-8", "x" * 400, "x" * 255), ("utf-8", "", ""), ("utf-8", "😀", "😀")],
     ids=range(4),
 )
-def test_a_label_is_any_files_name_as_far_as_it_is_text(charset: str, name: str, label: str) -> None:
-    api = staff()
+def test_a_label_is_any_files_name_as_far_as_it_is_text(api: Api, charset: str, name: str, label: str) -> None:
     parts = {'name="subject"': b"anna", f'name="photo"; filename="{name}"': b"anna"}
     body = b"".join(
         b"--x\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % (head.encode(), value)
@@ -111,8 +109,7 @@ def test_a_label_is_any_files_name_as_far_as_it_is_text(charset: str, name: str,
     assert api.get(f"{STAFF}/subjects/anna").json()["faces"][0]["label"] == label
 
 
-def test_the_options_reach_the_flow() -> None:
-    api = staff()
+def test_the_options_reach_the_flow(api: Api) -> None:
     api.enrol("x", "bob")
     answer = api.enrol("x", "anna-spoof-dark carl", faces="all", liveness="report", quality="report", replace=True)
     photos = answer.json()["photos"]
@@ -125,8 +122,7 @@ def test_the_options_reach_the_flow() -> None:
     assert (refused["status"], refused["error"]["code"]) == ("refused", "NOT_LIVE")
 
 
-def test_a_request_has_at_most_64_photos_and_one_subject_or_one_per_photo() -> None:
-    api = staff()
+def test_a_request_has_at_most_64_photos_and_one_subject_or_one_per_photo(api: Api) -> None:
     for subjects, photos in ((2, 1), (2, 3), (65, 64)):
         response = api.enrol([f"s{number}" for number in range(subjects)], *["anna"] * photos)
         assert refusal(response) == (400, "INVALID_REQUEST")
@@ -139,8 +135,7 @@ def test_a_request_has_at_most_64_photos_and_one_subject_or_one_per_photo() -> N
 
 
 @pytest.mark.parametrize("way", ["photos", "faces"])
-def test_an_idempotency_key(way: str) -> None:
-    api = staff()
+def test_an_idempotency_key(api: Api, way: str) -> None:
 
     def send(key: str, *names: str) -> Any:
         headers = {"Idempotency-Key": key}
@@ -158,8 +153,7 @@ def test_an_idempotency_key(way: str) -> None:
         assert refusal(send(unfit, "carl")) == (400, "INVALID_REQUEST")
 
 
-def test_embeddings_are_enrolled_and_found_and_can_replace() -> None:
-    api = staff()
+def test_embeddings_are_enrolled_and_found_and_can_replace(api: Api) -> None:
     response = embeddings(api, ("anna", [3, 0]), ("bob", [0, 0.5]))
     assert response.status_code == 201
     answer = response.json()
@@ -178,8 +172,7 @@ def test_embeddings_are_enrolled_and_found_and_can_replace() -> None:
     assert api.found("anna bob") == [["anna"], []]
 
 
-def test_embeddings_are_enrolled_all_or_none_and_at_most_1000() -> None:
-    api = staff()
+def test_embeddings_are_enrolled_all_or_none_and_at_most_1000(api: Api) -> None:
     entries = [(f"s{number}", [1, 0]) for number in range(1001)]
     assert refusal(embeddings(api, ("anna", [1, 0]), ("bob", [1, 0, 0]))) == (422, "INVALID_EMBEDDING")
     assert refusal(embeddings(api, *entries)) == (400, "INVALID_REQUEST")
@@ -200,8 +193,7 @@ def test_a_duplicate_names_the_subject_at_the_collections_threshold() -> None:
     assert (reported["status"], reported["duplicate"]) == ("enrolled", duplicate)
 
 
-def test_one_duplicate_refuses_all_embeddings() -> None:
-    api = staff()
+def test_one_duplicate_refuses_all_embeddings(api: Api) -> None:
     embeddings(api, ("anna", [1, 0]))
     response = embeddings(api, ("bob", [0, 1]), ("anne", [1, 0]), duplicate="refuse")
     assert refusal(response) == (422, "DUPLICATE_FACE")

@@ -62,8 +62,7 @@ def test_an_export_names_its_contract() -> None:
         assert refusal(send(api, arrow(table().replace_schema_metadata(metadata)), contract=contract)) == expected
 
 
-def test_the_batches_before_an_error_are_enrolled_and_the_rest_when_it_is_sent_again() -> None:
-    api = staff()
+def test_the_batches_before_an_error_are_enrolled_and_the_rest_when_it_is_sent_again(api: Api) -> None:
     response = send(api, arrow(table([*SUBJECTS[:17], " ", *SUBJECTS[18:]])))
     assert refusal(response) == (422, "INVALID_SUBJECT")
     error = response.json()["error"]
@@ -92,8 +91,7 @@ def test_a_cut_connection_leaves_whole_batches(cut: int) -> None:
     assert send(api, body).json() == {"enrolled": COUNT - enrolled, "already": enrolled}
 
 
-def test_a_full_disk_leaves_whole_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    api = staff()
+def test_a_full_disk_leaves_whole_batches(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     insert, calls = api.gallery.insert, list[str]()
 
     async def until_full(name: str, contract: str, faces: pa.RecordBatch) -> int:
@@ -110,8 +108,7 @@ def test_a_full_disk_leaves_whole_batches(monkeypatch: pytest.MonkeyPatch) -> No
     assert send(api, arrow(table())).json() == {"enrolled": 12, "already": 8}
 
 
-def test_requests_that_are_refused() -> None:
-    api = staff()
+def test_requests_that_are_refused(api: Api) -> None:
     for body, kind in ((b"{}", "application/json"), (b"x" * 100, ARROW), (b"", ARROW), (b"x", PARQUET)):
         assert refusal(send(api, body, kind)) == (400, "INVALID_REQUEST")
     assert refusal(api.client.post("/v1/collections/nobody/import", content=b"")) == (404, "COLLECTION_NOT_FOUND")

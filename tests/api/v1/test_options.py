@@ -36,8 +36,7 @@ def post(api: Api, path: str, **options: Any) -> Any:
         (f"{STAFF}/search", "min_margin", [2.01, -0.01, "nan"]),
     ],
 )
-def test_an_invalid_option_is_refused_by_name(path: str, option: str, values: list[Any]) -> None:
-    api = staff()
+def test_an_invalid_option_is_refused_by_name(api: Api, path: str, option: str, values: list[Any]) -> None:
     for value in values:
         response = post(api, path, **{option: value})
         assert refusal(response) == (400, "INVALID_REQUEST")
@@ -49,8 +48,7 @@ def test_an_invalid_option_is_refused_by_name(path: str, option: str, values: li
     ("option", "values"),
     [("max_faces", [1, 7, 100]), ("threshold", ["-0.5", "1", "0", "1e-05"]), ("crops", ["true", "True", "FALSE"])],
 )
-def test_numbers_are_written_as_json_has_them_and_booleans_as_words(option: str, values: list[Any]) -> None:
-    api = staff()
+def test_numbers_are_written_as_json_has_them_and_booleans_as_words(api: Api, option: str, values: list[Any]) -> None:
     assert all(post(api, f"{STAFF}/search", **{option: value}).is_success for value in values)
 
 
@@ -94,8 +92,7 @@ def test_an_unknown_role_is_refused_with_the_known_ones(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_liveness_needs_a_liveness_network(path: str) -> None:
-    api = staff()
+def test_liveness_needs_a_liveness_network(api: Api, path: str) -> None:
     api.enrol("anna", "anna")
     api.client = client(without(api.stages, "liveness"))
     assert refusal(post(api, path, liveness="report")) == (422, "UNKNOWN_LIVENESS")

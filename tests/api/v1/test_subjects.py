@@ -35,8 +35,7 @@ def pages(api: Api, limit: int) -> list[str]:
         assert after == listed[-1]
 
 
-def test_any_text_is_a_subject() -> None:
-    api = staff()
+def test_any_text_is_a_subject(api: Api) -> None:
     answer = api.enrol(SUBJECTS, *(f"anna-{number}" for number in range(len(SUBJECTS))))
     assert answer.status_code == 201
     assert [photo["subject"] for photo in answer.json()["photos"]] == SUBJECTS
@@ -53,8 +52,7 @@ def test_any_text_is_a_subject() -> None:
 
 
 @pytest.mark.parametrize("subject", ["😀" * 513, "\u200b\u00a0"], ids=["long", "blank"])
-def test_an_invalid_subject_is_refused_before_a_photo_is_read(subject: str) -> None:
-    api = staff()
+def test_an_invalid_subject_is_refused_before_a_photo_is_read(api: Api, subject: str) -> None:
     assert refusal(api.enrol(subject, "anna")) == (422, "INVALID_SUBJECT")
     assert api.people.detected == []
 
@@ -63,8 +61,7 @@ def test_an_empty_subject_in_a_path_is_not_the_list_of_subjects() -> None:
     assert refusal(staff().delete(f"{STAFF}/subjects/")) == (422, "INVALID_SUBJECT")
 
 
-def test_many_subjects_are_deleted_at_once() -> None:
-    api = staff()
+def test_many_subjects_are_deleted_at_once(api: Api) -> None:
     for subject in ("..", ".", "anna", "bob"):
         api.enrol(subject, "anna").raise_for_status()
     response = api.post(f"{STAFF}/subjects/delete", {"ids": ["..", ".", "anna", "nobody"]})
@@ -73,8 +70,7 @@ def test_many_subjects_are_deleted_at_once() -> None:
     assert refusal(api.post(f"{STAFF}/subjects/delete", {"ids": []})) == (400, "INVALID_REQUEST")
 
 
-def test_a_subject_has_its_faces_first_enrolled_first_and_each_can_be_deleted() -> None:
-    api = staff()
+def test_a_subject_has_its_faces_first_enrolled_first_and_each_can_be_deleted(api: Api) -> None:
     first, second = (api.enrol("x", photo).json()["photos"][0]["face_id"] for photo in ("anna", "bob"))
     response = api.get(path("x"))
     assert response.status_code == 200
@@ -90,8 +86,7 @@ def test_a_subject_has_its_faces_first_enrolled_first_and_each_can_be_deleted() 
     assert refusal(api.get(path("x"))) == (404, "SUBJECT_NOT_FOUND")
 
 
-def test_the_list_has_the_number_of_faces_and_their_times() -> None:
-    api = staff()
+def test_the_list_has_the_number_of_faces_and_their_times(api: Api) -> None:
     api.enrol("anna", "anna")
     api.enrol(["anna", "bob"], "anna-2", "bob")
     anna, bob = api.get(f"{STAFF}/subjects").json()["subjects"]
@@ -103,8 +98,7 @@ def test_the_list_has_the_number_of_faces_and_their_times() -> None:
 RENAME, MERGE = f"{STAFF}/subjects/rename", f"{STAFF}/subjects/merge"
 
 
-def test_a_renamed_subject_is_found_under_its_new_id() -> None:
-    api = staff()
+def test_a_renamed_subject_is_found_under_its_new_id(api: Api) -> None:
     face_id = api.enrol("..", "anna").json()["photos"][0]["face_id"]
     response = api.post(RENAME, {"subject": "..", "new": "anna"})
     assert (response.status_code, response.json()) == (200, {"moved_faces": 1})
@@ -115,8 +109,7 @@ def test_a_renamed_subject_is_found_under_its_new_id() -> None:
     assert api.subjects() == ["anna"]
 
 
-def test_merged_subjects_are_one() -> None:
-    api = staff()
+def test_merged_subjects_are_one(api: Api) -> None:
     for subject, photo in (("anna", "anna"), ("anne", "anne"), ("ann", "anna-2")):
         api.enrol(subject, photo)
     assert refusal(api.post(RENAME, {"subject": "anne", "new": "anna"})) == (409, "SUBJECT_EXISTS")
@@ -141,8 +134,7 @@ def listed(api: Api) -> list[Any]:
     return [each["metadata"] for each in api.get(f"{STAFF}/subjects", metadata=True).json()["subjects"]]
 
 
-def test_it_is_returned_with_the_subject_in_listings_on_request_and_with_candidates() -> None:
-    api = staff()
+def test_it_is_returned_with_the_subject_in_listings_on_request_and_with_candidates(api: Api) -> None:
     api.enrol(["anna", "bob"], "anna", "bob")
     assert api.get(ANNA).json()["metadata"] is None
     response = api.client.patch(ANNA, json={"metadata": {"team": ["é", 1]}})
@@ -156,8 +148,7 @@ def test_it_is_returned_with_the_subject_in_listings_on_request_and_with_candida
     assert listed(api) == [None, None]
 
 
-def test_an_enrolment_sets_the_metadata_of_subjects_that_are_not_refused() -> None:
-    api = staff()
+def test_an_enrolment_sets_the_metadata_of_subjects_that_are_not_refused(api: Api) -> None:
     assert enrol(api, ["anna", "bob"], "anna", "nobody", metadata='{"n": 1}').json()["refused"] == 1
     assert listed(api) == [{"n": 1}]
     key = {"Idempotency-Key": "k"}
@@ -166,8 +157,7 @@ def test_an_enrolment_sets_the_metadata_of_subjects_that_are_not_refused() -> No
     assert listed(api) == [{"n": 1}, {"n": 2}]
 
 
-def test_embeddings_are_enrolled_with_metadata_by_subject() -> None:
-    api = staff()
+def test_embeddings_are_enrolled_with_metadata_by_subject(api: Api) -> None:
     body = {"contract": "contract", "embeddings": [{"subject": "anna", "values": [1, 0]}]}
     assert api.post(f"{STAFF}/embeddings", {**body, "metadata": {"anna": {"n": 1}}}).status_code == 201
     assert listed(api) == [{"n": 1}]
@@ -175,8 +165,7 @@ def test_embeddings_are_enrolled_with_metadata_by_subject() -> None:
     assert refusal(other) == (400, "INVALID_REQUEST")
 
 
-def test_invalid_metadata_is_refused_before_a_photo_is_read() -> None:
-    api = staff()
+def test_invalid_metadata_is_refused_before_a_photo_is_read(api: Api) -> None:
     assert refusal(enrol(api, ["anna"], "anna", metadata="[]")) == (422, "INVALID_METADATA")
     assert api.people.detected == []
     api.enrol("anna", "anna")

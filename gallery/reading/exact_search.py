@@ -11,6 +11,8 @@ from gallery.location import Location
 from gallery.reading.face_table import FaceTable
 from gallery.records import Hit
 from gallery.search import mirror_folder
+from gallery.search.code_kernels import near_to_one
+from gallery.search.mirror_search import best_subjects
 from gallery.storage.metadata import described
 
 Tables = Mapping[str, FaceTable]
@@ -51,14 +53,17 @@ class ExactSearch:
         return await faces.fits(self._most_bytes)
 
     async def follow(self, faces: FaceTable, tables: Tables) -> None:
-        """Update the mirror of `faces`, or open that of an earlier process. Deleted faces do not stay in its files.
+        """Update the mirror of `faces`, or open that of an earlier process, so that the next search is fast.
+
+        Deleted faces do not stay in the files.
 
         Args:
             tables: as in `find`.
         """
         if self._most_bytes and faces.has_mirror(self._mirrors):
-            await faces.refresh(self._most_bytes, self._mirrors, self._threads)
+            await faces.refresh(self._most_bytes, self._mirrors)
             self._make_room(faces, tables)
+            await asyncio.to_thread(near_to_one, faces.size)
 
     def remove_dropped(self, tables: Tables) -> None:
         """Delete the files of mirrors of all tables but these."""
@@ -69,17 +74,17 @@ class ExactSearch:
         self, faces: FaceTable, tables: Tables, probes: NDArray[np.float32], count: int
     ) -> list[list[Hit]] | None:
         while True:
-            refreshing = asyncio.create_task(faces.refresh(self._most_bytes, self._mirrors, self._threads))
+            refreshing = asyncio.create_task(faces.refresh(self._most_bytes, self._mirrors))
             try:
                 # Both ask for the newest version. The table is for the subjects' metadata.
                 table = await faces.latest()
             finally:
                 # If the table is gone, its mirror must not be written after the search has failed.
                 mirror = await refreshing
-            if mirror is None:
+            if mirror is None or mirror.files is None:
                 return None
             self._make_room(faces, tables)
-            if (hits := await asyncio.to_thread(mirror.best, probes, count)) is not None:
+            if (hits := await asyncio.to_thread(best_subjects, mirror.files, probes, count, self._threads)) is not None:
                 return await described(table, hits)
 
     def _make_room(self, faces: FaceTable, tables: Tables) -> None:

@@ -20,9 +20,9 @@ class FaceTable:
     Args:
         connection: opens the table on first use.
         table: name of the table.
-        size: length of an embedding.
 
     Attributes:
+        size: length of an embedding.
         roster: the subjects with faces, in memory.
         empty: the subjects without faces, in memory.
         mirror: a copy of the embeddings on this node; None before the first exact search, and if it needs too much
@@ -34,6 +34,7 @@ class FaceTable:
     """
 
     def __init__(self, connection: AsyncConnection, table: str, size: int) -> None:
+        self.size = size
         self.roster = LiveRoster(connection, table)
         self.empty = LiveEmptySubjects(connection, table)
         self.mirror: Mirror | None = None
@@ -43,7 +44,6 @@ class FaceTable:
         self.damaged = False
         self._connection = connection
         self._name = table
-        self._size = size
         self._table: AsyncTable | None = None
 
     @property
@@ -72,14 +72,13 @@ class FaceTable:
 
     async def fits(self, most_bytes: int) -> bool:
         """Whether a mirror at the latest version would need at most `most_bytes`."""
-        return await (await self.latest()).count_rows() * face_bytes(self._size) <= most_bytes
+        return await (await self.latest()).count_rows() * face_bytes(self.size) <= most_bytes
 
-    async def refresh(self, most_bytes: int, mirrors: Path, threads: int) -> Mirror | None:
+    async def refresh(self, most_bytes: int, mirrors: Path) -> Mirror | None:
         """Return the mirror at the latest version, or None if it would need more than `most_bytes`.
 
         Args:
             mirrors: folder for the files of mirrors.
-            threads: threads of a search.
         """
         mirror = self.mirror
         if mirror is None:
@@ -87,7 +86,7 @@ class FaceTable:
                 return None
             table = await self._connection.open_table(self._name)
             removals = RemovalFeed(self._connection, self._name)
-            mirror = self.mirror = Mirror(table, self._size, mirrors / self._name, threads, removals)
+            mirror = self.mirror = Mirror(table, self.size, mirrors / self._name, removals)
         await mirror.refresh()
         self.searched = time.monotonic()
         if mirror.bytes > most_bytes:

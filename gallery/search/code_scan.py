@@ -2,35 +2,25 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.search.code_products import CodeProducts
+from gallery.search.code_comparison import CodeComparison
+from gallery.search.quantisation import CodedFaces
 
 PRODUCTS = 2**17
 """Number of products computed at a time. They stay in the processor's cache."""
-FIRST_ROWS = 8192
+FIRST_ROWS = 1024
 """Rows of the first step, which finds a threshold for the rest: without one, every row is a candidate."""
+GROWTH = 4
+"""Each step has this many times the rows of the one before, because its threshold lets fewer pass."""
 PENDING = 256
 """Candidates of a probe after which its threshold is raised."""
 # Kept for all searches: starting threads takes a tenth of a millisecond.
 _THREADS = ThreadPoolExecutor(thread_name_prefix="scan")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CodedFaces:
-    """Codes of faces (`gallery.search.quantisation`).
-
-    Attributes:
-        codes: int8 (rows, size).
-        scales: float32 (rows).
-        largest_scale: none of the scales is larger.
-    """
-
-    codes: NDArray[np.int8]
-    scales: NDArray[np.float32]
-    largest_scale: float
 
 
 @dataclass(slots=True, eq=False)
@@ -38,12 +28,15 @@ class _Candidates:
     """Rows that may be among the nearest to any probe, with the scores of their codes."""
 
     rows: NDArray[np.int64]
-    probes: NDArray[np.int64]
+    probes: NDArray[np.int32]
     scores: NDArray[np.float32]
 
     def of(self, probe: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         chosen = self.probes == probe
         return self.rows[chosen], self.scores[chosen]
+
+    def chosen(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> "_Candidates":
+        return _Candidates(self.rows[which], self.probes[which], self.scores[which])
 
     def __add__(self, other: "_Candidates") -> "_Candidates":
         return _Candidates(
@@ -53,7 +46,7 @@ class _Candidates:
         )
 
 
-_NONE = _Candidates(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+_NONE = _Candidates(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
 def candidates(
@@ -63,7 +56,7 @@ def candidates(
     nearest: int,
     margins: NDArray[np.float32],
     threads: int = 1,
-) -> list[tuple[NDArray[np.int64], float]]:
+) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Return for each probe the rows whose score is at most its margin below its `nearest`-th best score.
 
     Args:
@@ -75,68 +68,58 @@ def candidates(
         threads: each compares the probes with a part of the faces.
 
     Returns:
-        Rows, and the lowest score that is certainly among them; -inf if all rows are.
+        Rows and their scores, highest first. All rows, if there are not more than `nearest`.
     """
-
-    def scan(first: int, last: int) -> _Candidates:
-        return _scan(faces, (first, last), probes, scales, nearest, margins)
-
-    parts = max(1, min(threads, len(faces.codes) // FIRST_ROWS))
-    bounds = [len(faces.codes) * part // parts for part in range(parts + 1)]
-    found = sum(_THREADS.map(scan, bounds[:-1], bounds[1:]), _NONE)
-    found, lowest = _best(found, nearest, margins)
-    return [(found.of(probe)[0], float(lowest[probe])) for probe in range(len(probes))]
+    scan = partial(_scan, faces, probes, scales, nearest, margins)
+    rows = len(faces.codes)
+    first = min(FIRST_ROWS, rows)
+    lowest = np.full(len(probes), -np.inf, np.float32)
+    found, lowest = _best(scan(lowest, (0, first)), nearest, margins, lowest)
+    parts = max(1, min(threads, (rows - first) // FIRST_ROWS))
+    bounds = [first + (rows - first) * part // parts for part in range(parts + 1)]
+    found = sum(_THREADS.map(partial(scan, lowest), pairwise(bounds)), found)
+    found, _ = _best(found, nearest, margins, lowest)
+    found = found.chosen(np.argsort(-found.scores))
+    return [found.of(probe) for probe in range(len(probes))]
 
 
 def _scan(
     faces: CodedFaces,
-    part: tuple[int, int],
     probes: NDArray[np.int8],
     scales: NDArray[np.float32],
     nearest: int,
     margins: NDArray[np.float32],
+    lowest: NDArray[np.float32],
+    part: tuple[int, int],
 ) -> _Candidates:
-    """Return the candidates among the rows from the first of `part` to before the second, and some that are none."""
-    step = max(FIRST_ROWS, PRODUCTS // len(probes))
-    products = CodeProducts(probes, step)
-    lowest = np.full(len(probes), -np.inf, np.float32)
-    found, most, limits = _NONE, 0, _limits(faces, scales, lowest, step)
+    """Return the candidates among the rows from the first of `part` to before the second, and some that are none.
+
+    Args:
+        lowest: rows with lower scores are known to be none, float32 (probes).
+    """
     start, end = part
-    stop = min(start + FIRST_ROWS, end)
+    most_rows = min(max(1, PRODUCTS // len(probes)), end - start)
+    step = min(FIRST_ROWS, most_rows)
+    compared = CodeComparison(probes, most_rows)
+    found, most = _NONE, 0
     while start < end:
-        flat = products.of(faces.codes[start:stop])
-        passed = np.flatnonzero(flat > limits[: len(flat)])
-        rows, of = np.divmod(passed, len(probes))
-        rows += start
-        scores = flat[passed] * faces.scales[rows] * scales[of]
-        above = scores >= lowest[of]
-        found += _Candidates(rows[above], of[above], scores[above].astype(np.float32))
-        if len(found.rows) > most and stop < end:
-            found, lowest = _best(found, nearest, margins)
-            limits = _limits(faces, scales, lowest, step)
+        stop = min(start + step, end)
+        rows, of, scores = compared.near(faces.codes[start:stop], faces.scales[start:stop], lowest / scales)
+        found += _Candidates(rows + start, of, scores * scales[of])
+        start, step = stop, min(GROWTH * step, most_rows)
+        if len(found.rows) > most:
+            found, lowest = _best(found, nearest, margins, lowest)
             most = 2 * len(found.rows) + PENDING * len(probes)
-        start, stop = stop, min(stop + step, end)
     return found
 
 
-def _best(found: _Candidates, nearest: int, margins: NDArray[np.float32]) -> tuple[_Candidates, NDArray[np.float32]]:
-    """Drop candidates that are more than their margin below the nearest, and return the limits."""
-    lowest = np.full(len(margins), -np.inf, np.float32)
+def _best(
+    found: _Candidates, nearest: int, margins: NDArray[np.float32], lowest: NDArray[np.float32]
+) -> tuple[_Candidates, NDArray[np.float32]]:
+    """Raise the lowest scores to the margin below the nearest, drop candidates below them, and return both."""
+    lowest = lowest.copy()
     for probe, margin in enumerate(margins):
         _, scores = found.of(probe)
         if len(scores) > nearest:
-            lowest[probe] = np.partition(scores, -nearest)[-nearest] - margin
-    kept = found.scores >= lowest[found.probes]
-    return _Candidates(found.rows[kept], found.probes[kept], found.scores[kept]), lowest
-
-
-def _limits(
-    faces: CodedFaces, scales: NDArray[np.float32], lowest: NDArray[np.float32], rows: int
-) -> NDArray[np.int32]:
-    """Return products that a row must exceed to have a score of `lowest`, int32 (rows * probes), or (1) for one probe.
-
-    A product with a smaller scale must be larger than this, so that some rows pass whose score is lower.
-    """
-    products = np.where(lowest > 0, np.floor(lowest / (scales * faces.largest_scale)) - 1, np.iinfo(np.int32).min)
-    # A single limit is compared with all products as it is.
-    return np.tile(products.astype(np.int32), rows if len(products) > 1 else 1)
+            lowest[probe] = max(lowest[probe], np.partition(scores, -nearest)[-nearest] - margin)
+    return found.chosen(found.scores >= lowest[found.probes]), lowest

@@ -1,9 +1,4 @@
-"""A copy of a collection's embeddings on this node, for exact search.
-
-Codes of eight bits per number are compared with the probe; the few faces that can be among the nearest are compared
-again with their float32 embeddings. The error of the codes is bounded, so the result is the exact one. An index would
-miss some faces, and up to a million faces, this is faster than LanceDB, which has to read its index.
-"""
+"""A copy of a collection's embeddings on this node, for exact search (`gallery.search.mirror_search`)."""
 
 import asyncio
 import binascii
@@ -16,16 +11,12 @@ import pyarrow.compute as pc
 from lancedb import AsyncConnection, AsyncTable
 from numpy.typing import NDArray
 
-from gallery.records import Hit
 from gallery.search import mirror_folder
-from gallery.search.code_scan import candidates
 from gallery.search.mapped_column import MirrorFileError
 from gallery.search.mirror_files import KEY, MirrorFiles, NewRows
-from gallery.search.quantisation import most_apart, quantised
 from gallery.storage.memory import return_memory
 from gallery.storage.removals import RemovalFeed
 from gallery.storage.tables import vectors_of
-from gallery.unit_vectors import clipped
 
 logger = logging.getLogger("ray.serve")
 
@@ -38,30 +29,29 @@ class Mirror:
         size: length of an embedding.
         folder: where its files (`gallery.search.mirror_files`) are stored. They are kept in memory if it is not
             writable.
-        threads: threads of a search.
         removals: the log of removed faces; without it, the keys of all rows are read after a removal.
+
+    Attributes:
+        files: the embeddings; None before the first refresh. Another process may change them at any time.
     """
 
-    def __init__(
-        self, table: AsyncTable, size: int, folder: Path, threads: int = 1, removals: RemovalFeed | None = None
-    ) -> None:
+    def __init__(self, table: AsyncTable, size: int, folder: Path, removals: RemovalFeed | None = None) -> None:
         self._table = table
         self._removals = removals
         self._size = size
         self._folder = folder
-        self._threads = threads
         self._refreshing = asyncio.Lock()
-        self._files: MirrorFiles | None = None
+        self.files: MirrorFiles | None = None
 
     @property
     def faces(self) -> int:
         """Number of faces."""
-        return len(self._files) if self._files else 0
+        return len(self.files) if self.files else 0
 
     @property
     def bytes(self) -> int:
         """Memory used, in bytes. Other mirrors of the table on this node share it."""
-        return self._files.bytes if self._files else 0
+        return self.files.bytes if self.files else 0
 
     def remove(self) -> None:
         """Delete the files."""
@@ -75,7 +65,7 @@ class Mirror:
         """
         async with self._refreshing:
             await self._table.checkout_latest()
-            files = self._files
+            files = self.files
             if files and files.version == await self._table.version() and not (files.moves % 2 or files.deleted):
                 return
             if files is None or files.shared:
@@ -93,58 +83,17 @@ class Mirror:
                     files = MirrorFiles.in_memory(self._size)
             await self._follow(files)
 
-    def best(self, probes: NDArray[np.float32], count: int) -> list[list[Hit]] | None:
-        """Return for each probe the `count` most similar subjects by their most similar face, best first.
-
-        Returns None if another process moved rows meanwhile. Refresh the mirror and repeat the search in that case.
-
-        Args:
-            probes: float32 (probes, size) of length 1.
-            count: at least 1.
-        """
-        files = self._files
-        if files is None or (moves := files.moves) % 2:
-            return None
-        try:
-            hits = self._best(files, probes, count)
-        except (MirrorFileError, ValueError):
-            # A record that another process is moving may point anywhere.
-            if files.moves == moves:
-                raise
-            return None
-        return hits if files.moves == moves else None
-
-    def _best(self, files: MirrorFiles, probes: NDArray[np.float32], count: int) -> list[list[Hit]]:
-        found: list[list[Hit]] = [[] for _ in probes]
-        faces = len(files)
-        if not faces:
-            return found
-        coded, (codes, scales, errors) = files.codes(faces), quantised(probes)
-        margins = most_apart(files.error, errors)
-        # Most subjects have few faces. Widen the search until it contains enough subjects.
-        nearest, open_probes = 4 * count, np.arange(len(probes))
-        while len(open_probes):
-            asked = codes[open_probes], scales[open_probes], nearest, 2 * margins[open_probes]
-            rows = candidates(coded, *asked, self._threads)
-            for probe, (near, lowest) in zip(open_probes.tolist(), rows, strict=True):
-                found[probe] = _hits(files, near, probes[probe], count, lowest + float(margins[probe]))
-            lows = zip(open_probes.tolist(), rows, strict=True)
-            unfinished = [each for each, (_, low) in lows if len(found[each]) < count and low > -np.inf]
-            open_probes = np.array(unfinished, np.int64)
-            nearest *= 4
-        return found
-
     async def _follow(self, files: MirrorFiles) -> None:
         """Update `files` to the table's latest version, and use them."""
         await self._table.checkout_latest()
         version = await self._table.version()
         # Files found in the folder may be those of an earlier version, or of a gallery that was here before.
-        known = files is self._files or files.version == -1
+        known = files is self.files or files.version == -1
         if not known or (files.version != version and not await self._follow_commits(files, version)):
             await self._follow_keys(files, version)
-        if files is not self._files:
+        if files is not self.files:
             return_memory()
-        self._files = files
+        self.files = files
 
     async def _follow_commits(self, files: MirrorFiles, version: int) -> bool:
         """Add the rows of new commits, and remove logged faces. Return whether that is all that has changed."""
@@ -234,17 +183,3 @@ def _among(keys: NDArray[np.void], others: NDArray[np.void]) -> NDArray[np.bool_
         for each in (keys, others)
     )
     return np.asarray(pc.is_in(left, value_set=right).to_numpy(zero_copy_only=False), np.bool_)
-
-
-def _hits(
-    files: MirrorFiles, rows: NDArray[np.int64], probe: NDArray[np.float32], count: int, lowest: float
-) -> list[Hit]:
-    """Return the best subjects among `rows`, apart from faces less similar than `lowest`."""
-    cosines = files.vectors(rows) @ probe
-    best: dict[str, Hit] = {}
-    for each in np.argsort(-cosines, kind="stable").tolist():
-        if len(best) == count or cosines[each] < lowest:
-            break
-        subject, row = files.subject(int(rows[each])), int(rows[each])
-        best.setdefault(subject, Hit(subject, files.face_id(row), clipped(float(cosines[each]))))
-    return list(best.values())

@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.search.code_scan import CodedFaces
 from gallery.search.mapped_column import FileColumn, MappedColumn, MirrorFileError, file_errors
-from gallery.search.quantisation import quantised
+from gallery.search.quantisation import CodedFaces, quantised
 
-FORMAT = b"facegraph mirror 2"
+FORMAT = b"facegraph mirror 3"
 NAMES = ("state", "codes", "scales", "records", "subjects", "vectors")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -36,9 +35,8 @@ STATE = np.dtype(
         # Written for all subjects, and of those how many for subjects of erased rows.
         ("subject_bytes", np.int64),
         ("erased_bytes", np.int64),
-        # Largest error of the codes, and largest scale.
+        # Largest error of the codes.
         ("error", np.float64),
-        ("scale", np.float64),
     ]
 )
 KEY = np.dtype([("id", "V16"), ("commit", np.int64)])
@@ -153,7 +151,7 @@ class MirrorFiles:
 
     def codes(self, faces: int) -> CodedFaces:
         """Return the codes of the first `faces` rows."""
-        return CodedFaces(self._codes.rows(faces), self._scales.rows(faces), float(self._state["scale"]))
+        return CodedFaces(self._codes.rows(faces), self._scales.rows(faces))
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return embeddings, float32 (len(rows), size)."""
@@ -188,8 +186,8 @@ class MirrorFiles:
         self._codes.write(first, codes)
         self._scales.write(first, scales)
         self._records.write(first, records)
-        # Larger bounds than necessary do no harm if the rows are never published.
-        self._set(error=max(self.error, *errors.tolist()), scale=max(float(self._state["scale"]), *scales.tolist()))
+        # A larger bound than necessary does no harm if the rows are never published.
+        self._set(error=max(self.error, *errors.tolist()))
         self.added += len(subjects)
         self._added_bytes += int(lengths.sum())
 

@@ -14,6 +14,7 @@ from gallery.location import Location
 from gallery.reading.reader import Reader
 from gallery.records import EmbeddingKind, Hit, NewFace, StoredFace, subject_key
 from gallery.search.mirror import Mirror
+from gallery.search.mirror_search import best_subjects
 from gallery.search.vector_index import IndexRule
 from gallery.unit_vectors import normalised
 from gallery.writing.writer import Writer
@@ -179,6 +180,7 @@ async def mirror_of(location: Location) -> Mirror:
 
 
 def best(mirror: Mirror, probes: Sequence[Vector], count: int) -> list[list[Hit]]:
-    hits = mirror.best(np.array(probes), count)
+    assert mirror.files is not None
+    hits = best_subjects(mirror.files, np.array(probes), count)
     assert hits is not None
     return hits

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 from lancedb.query import AsyncQuery
 
-import gallery.search.mirror
 import gallery.search.mirror_files
+import gallery.search.mirror_search
 from gallery.location import Location
 from gallery.reading.reader import Reader
 from gallery.search.code_scan import candidates
@@ -228,11 +228,11 @@ async def test_a_search_that_saw_rows_move_is_repeated(
         await other.refresh()
 
     def slow(*args: object) -> object:
-        monkeypatch.setattr(gallery.search.mirror, "candidates", scan)
+        monkeypatch.setattr(gallery.search.mirror_search, "candidates", scan)
         asyncio.run_coroutine_threadsafe(interfere(), loop).result()
         return scan(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(gallery.search.mirror, "candidates", slow)
+    monkeypatch.setattr(gallery.search.mirror_search, "candidates", slow)
     assert await found(reader, faces[2].embedding, 3) == ["subject-2", *await found(reader, faces[1].embedding, 1)]
 
 

@@ -1,0 +1,96 @@
+"""Exact search in a mirror.
+
+Codes of eight bits per number are compared with the probe; the few faces that can be among the nearest are compared
+again with their float32 embeddings. The error of the codes is bounded, so the result is the exact one. An index would
+miss some faces, and up to a million faces, this is faster than LanceDB, which has to read its index.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.records import Hit
+from gallery.search.code_scan import candidates
+from gallery.search.mapped_column import MirrorFileError
+from gallery.search.mirror_files import MirrorFiles
+from gallery.search.quantisation import most_apart, quantised
+from gallery.unit_vectors import clipped
+
+
+def best_subjects(
+    files: MirrorFiles, probes: NDArray[np.float32], count: int, threads: int = 1
+) -> list[list[Hit]] | None:
+    """Return for each probe the `count` most similar subjects by their most similar face, best first.
+
+    Returns None if another process moved rows meanwhile. Refresh the mirror and repeat the search in that case.
+
+    Args:
+        files: of a mirror.
+        probes: float32 (probes, size) of length 1.
+        count: at least 1.
+        threads: threads of the search.
+    """
+    if (moves := files.moves) % 2:
+        return None
+    try:
+        hits = _best(files, probes, count, threads)
+    except (MirrorFileError, ValueError):
+        # A record that another process is moving may point anywhere.
+        if files.moves == moves:
+            raise
+        return None
+    return hits if files.moves == moves else None
+
+
+def _best(files: MirrorFiles, probes: NDArray[np.float32], count: int, threads: int) -> list[list[Hit]]:
+    found: list[list[Hit]] = [[] for _ in probes]
+    faces = len(files)
+    if not faces:
+        return found
+    coded, (codes, scales, errors) = files.codes(faces), quantised(probes)
+    margins = most_apart(files.error, errors)
+    # Most subjects have few faces. Widen the search until it contains enough subjects.
+    nearest, open_probes = 4 * count, np.arange(len(probes))
+    while len(open_probes):
+        asked = codes[open_probes], scales[open_probes], nearest, 2 * margins[open_probes]
+        near = candidates(coded, *asked, threads)
+        for probe, (rows, scores) in zip(open_probes.tolist(), near, strict=True):
+            found[probe] = _hits(files, *_rescored(files, rows, scores, probes[probe], nearest, margins[probe]), count)
+        unfinished = [each for each in open_probes.tolist() if len(found[each]) < count]
+        open_probes = np.array(unfinished if nearest < faces else [], np.int64)
+        nearest *= 4
+    return found
+
+
+def _rescored(
+    files: MirrorFiles,
+    rows: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    probe: NDArray[np.float32],
+    nearest: int,
+    margin: np.float32,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the `nearest` faces or more, and their cosine similarities, best first. There is no better face.
+
+    Args:
+        rows, scores: the candidates, highest score first.
+        margin: largest difference between the score of a face and its cosine similarity.
+    """
+    cosines = files.vectors(rows[:nearest]) @ probe
+    # The others can only be among the nearest if they may be better than the worst of these.
+    lowest = cosines.min()
+    rows = rows[: max(nearest, np.count_nonzero(scores >= lowest - margin))]
+    cosines = np.concatenate([cosines, files.vectors(rows[nearest:]) @ probe])
+    order = np.argsort(-cosines, kind="stable")
+    order = order[cosines[order] >= lowest]
+    return rows[order], cosines[order]
+
+
+def _hits(files: MirrorFiles, rows: NDArray[np.int64], cosines: NDArray[np.float32], count: int) -> list[Hit]:
+    """Return the best subjects of these faces."""
+    best: dict[str, Hit] = {}
+    for row, cosine in zip(rows.tolist(), cosines.tolist(), strict=True):
+        if len(best) == count:
+            break
+        subject = files.subject(row)
+        best.setdefault(subject, Hit(subject, files.face_id(row), clipped(cosine)))
+    return list(best.values())

@@ -63,14 +63,10 @@ def test_a_changed_request_is_refused() -> None:
     assert refusal(signed({"X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD"})) == "INVALID_SIGNATURE"
 
 
-@pytest.mark.parametrize("skew", [MAX_SKEW, -MAX_SKEW])
-def test_a_request_of_another_time_is_refused(skew: timedelta) -> None:
-    at = NOW + skew + (timedelta(seconds=1) if skew > timedelta() else -timedelta(seconds=1))
-    assert refusal(signed(at=at)) == "INVALID_SIGNATURE"
-
-
-def test_a_signature_for_another_service_is_refused() -> None:
-    assert refusal(signed(service="s3")) == "INVALID_SIGNATURE"
+def test_a_request_of_another_time_or_service_is_refused() -> None:
+    late = MAX_SKEW + timedelta(seconds=1)
+    for headers in (signed(at=NOW + late), signed(at=NOW - late), signed(service="s3")):
+        assert refusal(headers) == "INVALID_SIGNATURE"
 
 
 def test_a_request_without_a_complete_signature_is_refused() -> None:

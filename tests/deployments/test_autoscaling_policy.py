@@ -12,7 +12,6 @@ from ray.serve.config import AutoscalingConfig, AutoscalingContext
 from deployments import autoscaling_policy, decisions, usage
 from deployments.autoscaling_policy import ApplicationPolicy, load, unused
 from deployments.usage import BUSY, CORES, IDLE, RESERVED, Usage
-from deployments.workers import Workers
 from tests.fakes import serve_log
 
 DETECTOR, INGRESS = (DeploymentID(name=name, app_name="facegraph") for name in ("detector-mtcnn", "ingress"))
@@ -180,12 +179,3 @@ def test_usage_is_measured_between_reports(monkeypatch: pytest.MonkeyPatch) -> N
     reserved = {"reserved:CPU": 0.5, "reserved:GPU": 0.1}
     assert measured.measure() == reserved
     assert measured.measure() == {**reserved, "busy": 0.5, "cores": 0.25, "idle:one": 1.5}
-
-
-async def test_workers_count_the_time_of_calls_that_succeed_or_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deployments.workers.time", SimpleNamespace(perf_counter=iter([1.0, 1.5, 2.0, 2.25]).__next__))
-    workers = Workers(1)
-    await workers.run(lambda: None)
-    with pytest.raises(ZeroDivisionError):
-        await workers.run(lambda: 1 / 0)
-    assert workers.busy_s == 0.75

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, Thread, current_thread
 
 import numpy as np
 import pytest
@@ -102,13 +102,13 @@ def test_cancelled_call_leaves_its_batch() -> None:
         futures[1].result()
 
 
-def test_batch_of_one_runs_in_the_thread_of_its_caller() -> None:
-    with busy(max_items=1) as (network, batcher):
-        assert batcher(rows(5))[0].tolist() == [[6]]
-        assert network.batches == [[0], [5]]
+def test_only_a_batch_of_one_runs_in_the_thread_of_its_caller() -> None:
+    threads = list[Thread]()
 
+    def network(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64]]:
+        threads.append(current_thread())
+        return (rows + 1,)
 
-def test_larger_batch_runs_in_the_threads_of_the_batcher() -> None:
-    network = Recorder()
-    network.released.set()
-    assert Batcher(network, Workers(1), 2)(rows(5))[0].tolist() == [[6]]
+    for most in (1, 2):
+        assert Batcher(network, Workers(1), most)(rows(5))[0].tolist() == [[6]]
+    assert [thread is current_thread() for thread in threads] == [True, False]

@@ -146,11 +146,8 @@ def test_only_a_body_above_the_limit_is_refused(
     assert error(proxy, f"{request_line}{HOST}{headers}\r\n") == expected
 
 
-def test_slow_request_times_out(proxy: int) -> None:
+def test_slow_request_times_out_and_a_connection_without_one_is_closed(proxy: int) -> None:
     assert send(proxy, f"GET /health{HOST}".encode()).status == 408
     assert error(proxy, f"POST /match{HOST}Content-Length: 100\r\n\r\nbegun") == (408, "REQUEST_TIMEOUT")
-
-
-def test_connection_without_a_request_is_closed(proxy: int) -> None:
     with socket.create_connection(("127.0.0.1", proxy), timeout=5) as connection:
         assert connection.recv(1) == b""

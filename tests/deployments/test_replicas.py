@@ -116,11 +116,15 @@ def test_all_parts_share_a_fixed_number_of_threads_and_are_answered_in_order(cou
     assert threading.current_thread() not in threads
 
 
-async def test_waiting_for_a_thread_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "time", SimpleNamespace(perf_counter=iter([1.0, 1.25, 5.0, 5.5]).__next__))
+async def test_only_the_time_in_a_thread_counts_whether_its_call_fails_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(perf_counter=iter([1.0, 1.25, 5.0, 5.5, 6.0, 7.0]).__next__)
+    monkeypatch.setattr(workers, "time", clock)
     pool = Workers(1)
     one, other = await asyncio.gather(pool.run(lambda: "one"), pool.run(lambda: "other"))
     assert (one, other) == (TimedAnswer(["one"], 0.25), TimedAnswer(["other"], 0.5))
+    with pytest.raises(ZeroDivisionError):
+        await pool.run(lambda: 1 / 0)
+    assert pool.busy_s == 1.75
 
 
 async def test_cancelled_call_never_starts_or_frees_its_thread_at_its_end() -> None:

@@ -87,14 +87,11 @@ def test_hostile_requests_are_refused_in_json(service: httpx.Client) -> None:
     assert (health.status_code, health.json()["status"]) == (200, "healthy")
 
 
-def test_websocket_upgrade_is_answered_as_http(service: httpx.Client) -> None:
+def test_websocket_upgrade_is_answered_as_http_with_one_request_id(service: httpx.Client) -> None:
     key = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13"}
-    answer = service.get("/nowhere", headers={"Connection": "upgrade", "Upgrade": "websocket", **key})
+    own = {"X-Request-ID": "my-own-id"}
+    answer = service.get("/nowhere", headers={"Connection": "upgrade", "Upgrade": "websocket", **key, **own})
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "NOT_FOUND")
-
-
-def test_answer_has_one_request_id(service: httpx.Client) -> None:
-    answer = service.get("/nowhere", headers={"X-Request-ID": "my-own-id"})
     assert answer.headers.get_list("x-request-id") == [answer.json()["request_id"]] == ["my-own-id"]
 
 

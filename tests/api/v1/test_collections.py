@@ -27,18 +27,13 @@ def is_now(text: str) -> bool:
     return text.endswith("Z") and timedelta(0) <= datetime.now(UTC) - moment < timedelta(minutes=1)
 
 
-def test_a_new_collection_is_a_201() -> None:
+def test_a_new_collection_is_a_201_and_a_second_put_sets_its_threshold_and_keeps_its_faces() -> None:
     api = Api()
-    response = put(api)
+    response = put(api, body={"threshold": 0.5})
     assert response.status_code == 201
-    answer = response.json()
-    assert is_now(answer.pop("created"))
-    assert answer == STAFF_ANSWER
-
-
-def test_a_second_put_sets_the_threshold_and_keeps_the_faces() -> None:
-    api = staff(threshold=0.5)
-    created = api.get(STAFF).json()["created"]
+    created = response.json().pop("created")
+    assert is_now(created)
+    assert response.json() == {**STAFF_ANSWER, "threshold": 0.5, "created": created}
     api.enrol("anna", "anna")
     for threshold in (0.75, None):
         response = put(api, body={"threshold": threshold})

@@ -65,15 +65,11 @@ def test_an_embedding_finds_what_its_photo_finds() -> None:
     assert response.json() == {**same, "threshold": CARD}
 
 
-def test_no_more_than_top_k_candidates_are_answered() -> None:
+def test_candidates_are_limited_by_top_k_and_by_the_margin() -> None:
     api = peopled()
     assert api.found("anna bob", top_k=1, max_faces=1) == [["anna"]]
     by_values = by_embedding(api, [1, 0], top_k=1).json()
     assert (len(by_values["candidates"]), by_values["margin"]) == (1, margin(0.0603074))
-
-
-def test_a_face_whose_margin_is_too_small_has_no_candidates() -> None:
-    api = peopled()
     unclear, clear = api.send(SEARCH, "anna bob", min_margin=0.1).json()["faces"]
     assert (unclear["candidates"], unclear["no_match"]) == ([], "below_min_margin")
     assert ([each["subject"] for each in clear["candidates"]], clear["no_match"]) == (["bob"], None)

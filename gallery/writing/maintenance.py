@@ -1,6 +1,7 @@
 """Maintenance of tables: merging small files, building indexes, and erasing deleted rows."""
 
 import asyncio
+import logging
 import warnings
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from gallery.storage.locks import CollectionLocks
 from gallery.storage.tables import KEPT
 from gallery.writing.separate_process import run_separately
 
+logger = logging.getLogger("ray.serve")
+
 Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
 
@@ -27,6 +30,8 @@ SCATTERED_ROWS, SCATTERED_FILES = 2048, 32
 """Number of rows outside an index, and of small files, at which all files of an indexed table are merged."""
 MERGE_COMMITS = 1000
 """Number of commits after which all files are merged in any case, because that removes old versions."""
+OVERTAKEN = "Too many concurrent writers"
+"""Part of Lance's message if others committed before each attempt to commit."""
 UNVERIFIED_S = 8 * 86400
 """Age in seconds at which Lance deletes a file that no version names: it belongs to no commit under way."""
 
@@ -50,8 +55,8 @@ async def optimise(
     """
     async with locks.rewrite:
         if due := commits >= MERGE_COMMITS or await _is_scattered(table):
-            await _run(location, table, merge_files)
-    await _index(table, index_rule, location, rebuild=False)
+            await _run(location, table, locks, merge_files)
+    await _index(table, locks, index_rule, location, rebuild=False)
     return due
 
 
@@ -70,8 +75,8 @@ async def clean(table: AsyncTable, locks: CollectionLocks, index_rule: IndexRule
     """
     folder = location.folder and location.folder / f"{table.name}.lance"
     async with locks.rewrite:
-        await _run(location, table, rewrite)
-    await _index(table, index_rule, location, rebuild=True)
+        await _run(location, table, locks, rewrite)
+    await _index(table, locks, index_rule, location, rebuild=True)
     async with locks.change:
         # No change is under way, so files that no version names are left over from failed ones, and later changes
         # read this version or a newer one.
@@ -83,7 +88,7 @@ async def clean(table: AsyncTable, locks: CollectionLocks, index_rule: IndexRule
         # The old files are deleted next: after a power loss, the new ones would be all that is left.
         await asyncio.to_thread(sync_tree, folder)
     async with locks.rewrite:
-        return await _run(location, table, prune, before)
+        return await _run(location, table, locks, prune, before)
 
 
 async def gather_rows(table: AsyncTable, merged_at: int, gathered_at: int) -> None:
@@ -146,7 +151,9 @@ async def _is_scattered(table: AsyncTable) -> bool:
     return not outside or max(outside) >= SCATTERED_ROWS or files >= SCATTERED_FILES
 
 
-async def _index(table: AsyncTable, index_rule: IndexRule, location: Location, rebuild: bool) -> None:
+async def _index(
+    table: AsyncTable, locks: CollectionLocks, index_rule: IndexRule, location: Location, rebuild: bool
+) -> None:
     """Build the indexes of a large table of faces, or replace those of another kind. Lance keeps them up to date."""
     schema = await table.schema()
     if "vector" not in schema.names:
@@ -160,7 +167,7 @@ async def _index(table: AsyncTable, index_rule: IndexRule, location: Location, r
         wanted["vector"] = vector_index(faces, size)
     current = {column for column, index in indexed.items() if index.index_type == type(wanted.get(column)).__name__}
     if missing := {column: config for column, config in wanted.items() if rebuild or column not in current}:
-        await _run(location, table, create_indexes, missing)
+        await _run(location, table, locks, create_indexes, missing)
     for column in indexed.keys() - wanted.keys() if rebuild else ():
         # The table was larger once, or its mirror fits now; this index still contains deleted rows.
         await table.drop_index(indexed[column].name)
@@ -169,13 +176,28 @@ async def _index(table: AsyncTable, index_rule: IndexRule, location: Location, r
 async def _run(
     location: Location,
     table: AsyncTable,
+    locks: CollectionLocks,
     work: Callable[Concatenate[AsyncTable, Parameters], Coroutine[Any, Any, Answer]],
     *args: Parameters.args,
     **options: Parameters.kwargs,
 ) -> Answer:
-    """Run `work` on the table: in a separate process if the table is large, because it would delay enrolments."""
-    if await table.count_rows() < LARGE_ROWS:
-        return await work(table, *args, **options)
-    answer = await run_separately(location, table.name, work, *args, **options)
-    await table.checkout_latest()
-    return answer
+    """Run `work` on the table: in a separate process if the table is large, because it would delay enrolments.
+
+    If enrolments commit so often that the work never gets its turn, it is repeated while they wait.
+    """
+
+    async def run() -> Answer:
+        if await table.count_rows() < LARGE_ROWS:
+            return await work(table, *args, **options)
+        answer = await run_separately(location, table.name, work, *args, **options)
+        await table.checkout_latest()
+        return answer
+
+    try:
+        return await run()
+    except RuntimeError as error:
+        if OVERTAKEN not in str(error):
+            raise
+        logger.warning("gallery: enrolments in %s wait for %s, after %s", table.name, work.__name__, error)
+    async with locks.change:
+        return await run()

@@ -138,6 +138,18 @@ class Reassignment:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """The answer to a request with a token, which a repetition of the request gets again.
+
+    Attributes:
+        request: the token, and the digest of the request.
+    """
+
+    request: tuple[str, str]
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """A subject in a listing, with the number of its faces and the times of its first and last enrolment."""
 

@@ -58,41 +58,72 @@ class FaceReads:
             raise subject_not_found()
         return collection, hits
 
-    async def faces_with_ids(self, collection: Collection, face_ids: Sequence[str]) -> list[StoredFace]:
-        """Return the faces with these ids that the collection contains, in any order.
+    async def faces_with_ids(self, name: str, face_ids: Sequence[str]) -> tuple[Collection, list[StoredFace]]:
+        """Return a collection, and the faces with these ids that it contains, in any order.
 
         Args:
+            name: name of the collection.
             face_ids: hex digits each.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``, as all methods below.
         """
+        collection = await self._gallery.collection(name)
 
         async def ask(faces: FaceTable) -> list[StoredFace]:
             return await single_faces.faces_with_ids(await faces.latest(), face_ids)
 
-        return await self._gallery.read(collection, ask)
+        return collection, await self._gallery.read(collection, ask)
 
-    async def faces_after(self, collection: Collection, after: str, limit: int) -> list[StoredFace]:
-        """Return the `limit` faces whose ids follow `after`, in the order of their ids.
+    async def faces_after(self, name: str, after: str, limit: int) -> tuple[Collection, list[StoredFace]]:
+        """Return a collection, and the `limit` faces whose ids follow `after`, in the order of their ids.
 
         Args:
+            name: name of the collection.
             after: 32 hex digits, or empty for the first page.
         """
+        collection = await self._gallery.collection(name)
 
         async def ask(faces: FaceTable) -> list[StoredFace]:
             return await single_faces.faces_after(await faces.latest(), after, limit)
 
-        return await self._gallery.read(collection, ask)
+        return collection, await self._gallery.read(collection, ask)
 
-    async def embeddings(self, collection: Collection, face_ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Return the embeddings of the faces with these ids that the collection contains: float32 (size) of length 1.
+    async def faces_or_none(self, name: str, subject: str) -> tuple[Collection, list[StoredFace]]:
+        """Return a collection, and the faces of a subject, which may have none, in the order of their enrolment.
 
         Args:
+            name: name of the collection.
+
+        Raises:
+            RequestError: ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
+        """
+        collection = await self._gallery.collection(name)
+
+        async def ask(faces: FaceTable) -> list[StoredFace]:
+            async def read() -> list[StoredFace]:
+                return await single_faces.faces_of_subject(await faces.latest(), subject)
+
+            found, empty = await faces.empty.beside(read)
+            if not found and not is_listed(subject, empty):
+                raise subject_not_found()
+            return found
+
+        return collection, await self._gallery.read(collection, ask)
+
+    async def embeddings(self, name: str, face_ids: Sequence[str]) -> tuple[Collection, dict[str, NDArray[np.float32]]]:
+        """Return a collection, and the embeddings of those of its faces with these ids: float32 (size) of length 1.
+
+        Args:
+            name: name of the collection.
             face_ids: hex digits each.
         """
+        collection = await self._gallery.collection(name)
 
         async def ask(faces: FaceTable) -> dict[str, NDArray[np.float32]]:
             return await single_faces.vectors_of_faces(await faces.latest(), face_ids, collection.kind.size)
 
-        return await self._gallery.read(collection, ask)
+        return collection, await self._gallery.read(collection, ask)
 
     async def subject_and_faces(
         self, name: str, subject: str, face_ids: Sequence[str]
@@ -101,14 +132,13 @@ class FaceReads:
 
         Args:
             name: name of the collection.
-            face_ids: hex digits each; at least one.
+            face_ids: hex digits each.
 
         Returns:
             Of each face, the subject and the embedding: float32 (size) of length 1.
 
         Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``SUBJECT_NOT_FOUND`` or
-                ``INVALID_SUBJECT``.
+            RequestError: ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
         """
         collection = await self._gallery.collection(name)
 

@@ -63,7 +63,8 @@ def is_listed(subject: str, listed: Sequence[str]) -> bool:
 
 
 def _sorted_ids(rows: pa.Table) -> list[str]:
-    return sorted(rows["subject"].to_pylist())
+    # Two writers, which an object store cannot keep apart, may both have listed a subject.
+    return sorted({*rows["subject"].to_pylist()})
 
 
 def _union(one: Sequence[str], other: Sequence[str]) -> list[str]:

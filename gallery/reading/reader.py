@@ -16,7 +16,6 @@ from gallery.reading.exact_search import ExactSearch
 from gallery.reading.face_reads import FaceReads
 from gallery.reading.face_table import FaceTable
 from gallery.reading.index_health import tend_indexes
-from gallery.reading.live_empty_subjects import is_listed
 from gallery.reading.live_gallery import LiveGallery
 from gallery.reading.roster import Roster
 from gallery.records import (
@@ -39,6 +38,9 @@ from project.request_error import RequestError
 
 ROSTER_BYTES = 256 * 2**20
 """Maximum memory for the rosters of several collections. The one asked last may be larger."""
+
+FEW = 20
+"""Number of subjects that a search for faces looks for first. It takes longer for more, and few faces have as many."""
 
 
 class Reader(FaceReads):
@@ -130,22 +132,15 @@ class Reader(FaceReads):
 
         return await self._gallery.read(await self.collection(name), ask)
 
-    async def faces(self, collection: Collection, subject: str, or_empty: bool = False) -> list[StoredFace]:
+    async def faces(self, collection: Collection, subject: str) -> list[StoredFace]:
         """Return the faces of `subject` in the order of their enrolment.
-
-        Args:
-            or_empty: return no faces for a subject that exists without faces.
 
         Raises:
             RequestError: ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
         """
 
         async def ask(faces: FaceTable) -> list[StoredFace]:
-            async def read() -> list[StoredFace]:
-                return await single_faces.faces_of_subject(await faces.latest(), subject)
-
-            found, empty = await faces.empty.beside(read) if or_empty else (await read(), ())
-            if not found and not is_listed(subject, empty):
+            if not (found := await single_faces.faces_of_subject(await faces.latest(), subject)):
                 raise subject_not_found()
             return found
 
@@ -217,8 +212,14 @@ class Reader(FaceReads):
         Raises:
             RequestError: as `find`.
         """
-        collection, [hits] = await self.find(name, contract, [probe], count)
-        unit, near = normalised(probe, collection.kind.size), [hit for hit in hits if hit.cosine >= least]
+        wanted = min(count, FEW)
+        while True:
+            collection, [hits] = await self.find(name, contract, [probe], wanted)
+            near = [hit for hit in hits if hit.cosine >= least]
+            if len(near) < wanted or wanted == count:
+                break
+            wanted = min(4 * wanted, count)
+        unit = normalised(probe, collection.kind.size)
 
         async def ask(faces: FaceTable) -> list[FaceHit]:
             return await single_faces.best_faces(await faces.latest(), unit, near, count) if near else []

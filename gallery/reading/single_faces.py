@@ -1,5 +1,6 @@
 """Questions about single faces of a table, whichever subject they belong to."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -42,7 +43,8 @@ async def faces_after(table: AsyncTable, after: str, limit: int) -> list[StoredF
     """
     start, faces = int(after, 16) if after else -1, list[StoredFace]()
     total = await table.count_rows()
-    step = _LAST * (limit + 16) // max(total, 1)
+    # A few more, so that one range is nearly always enough.
+    step = _LAST * (limit + 4 * math.isqrt(limit) + 16) // max(total, 1)
     while start < _LAST and len(faces) < limit:
         stop = min(start + step, _LAST)
         where = f"id <= '{stop:032x}'" if start < 0 else f"id > '{start:032x}' AND id <= '{stop:032x}'"
@@ -66,7 +68,9 @@ async def owned_vectors(
     Raises:
         RequestError: ``INVALID_SUBJECT``.
     """
-    where = f"{one_of('subject_key', [subject_key(subject)])} OR {one_of('id', face_ids)}"
+    where = one_of("subject_key", [subject_key(subject)])
+    if face_ids:
+        where += f" OR {one_of('id', face_ids)}"
     found = await table.query().where(where).select(["id", "subject", "vector"]).to_arrow()
     owned = zip(found["subject"].to_pylist(), vectors_of(found["vector"], size), strict=True)
     return dict(zip(found["id"].to_pylist(), owned, strict=True))

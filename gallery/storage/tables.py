@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from lancedb import AsyncTable
+from lancedb import AsyncConnection, AsyncTable
 from numpy.typing import NDArray
 
 from gallery.errors import key_reused
@@ -76,6 +77,14 @@ def description(collection: Collection) -> dict[str, object]:
     """Return a collection as named values, without its table."""
     own = {"name": collection.name, "threshold": collection.threshold, "created": collection.created}
     return own | asdict(collection.kind)
+
+
+def is_absent(connection: AsyncConnection, name: str) -> bool:
+    """Whether a folder has no table called `name`; False for an object store, where only opening it shows that.
+
+    Takes microseconds. LanceDB takes milliseconds to fail.
+    """
+    return "://" not in connection.uri and not (Path(connection.uri) / f"{name}.lance").is_dir()
 
 
 def collection_of(row: Mapping[str, Any]) -> Collection:

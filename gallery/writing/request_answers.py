@@ -8,12 +8,12 @@ import contextlib
 import logging
 
 import pyarrow as pa
-from lancedb import AsyncConnection, AsyncTable
+from lancedb import AsyncConnection
 
-from gallery.errors import is_full, key_reused
-from gallery.records import digest
+from gallery.errors import key_reused
+from gallery.records import KeptAnswer, digest
 from gallery.storage.object_store import store_problem
-from gallery.storage.tables import KEPT, UNREADABLE, answers_table_of, one_of, rows
+from gallery.storage.tables import KEPT, UNREADABLE, answers_table_of, is_absent, one_of, rows
 
 logger = logging.getLogger("ray.serve")
 
@@ -28,7 +28,7 @@ ANSWERS_SCHEMA = pa.schema(
 
 
 async def answer_to(connection: AsyncConnection, table: str, request: tuple[str, str]) -> str | None:
-    """Return the answer that was kept for a request; None if there is none, or the answers are damaged.
+    """Return the answer that was kept for a request; None if there is none. Damaged answers are dropped.
 
     Args:
         table: name of the table of faces.
@@ -38,40 +38,39 @@ async def answer_to(connection: AsyncConnection, table: str, request: tuple[str,
         RequestError: ``IDEMPOTENCY_KEY_REUSED``: the token was used for a different request.
         Exception: the answers cannot be read at present.
     """
-    try:
-        return await _found(await connection.open_table(answers_table_of(table)), request)
-    except UNREADABLE:
-        if not await _is_lost(connection, table):
-            raise
+    name = answers_table_of(table)
+    if is_absent(connection, name):
         return None
-
-
-async def store_answer(connection: AsyncConnection, table: str, request: tuple[str, str], answer: str) -> None:
-    """Keep the answer to a request in one commit, unless one is kept already.
-
-    Args:
-        table, request: as in `answer_to`.
-
-    Raises:
-        RequestError: as `answer_to`.
-        Exception: the disk is full, or the answers cannot be written at present.
-    """
-
-    async def store() -> None:
-        answers = await connection.create_table(answers_table_of(table), schema=ANSWERS_SCHEMA, exist_ok=True)
-        if await _found(answers, request) is None:
-            # Not merged by the token, which would take three times as long.
-            row = [[digest(request[0])], [request[1]], [answer]]
-            await answers.add(pa.table(row, schema=ANSWERS_SCHEMA))
-
     try:
-        await store()
+        answers = await connection.open_table(name)
+        found = await rows(answers, one_of("request", [digest(request[0])]), ["request_digest", "answer"])
     except UNREADABLE as error:
-        if is_full(error) or not await _is_lost(connection, table):
+        # A table that does not exist raises the same errors as one that is damaged.
+        if name not in (await connection.list_tables()).tables:
+            return None
+        if not await _is_damaged(connection, name):
             raise
         logger.warning("gallery: forgetting the answers beside %s after %r", table, error)
         await drop_answers(connection, table)
-        await store()
+        return None
+    if any(row["request_digest"] != request[1] for row in found):
+        raise key_reused()
+    return str(found[0]["answer"]) if found else None
+
+
+async def store_answer(connection: AsyncConnection, table: str, kept: KeptAnswer) -> None:
+    """Keep the answer to a request in one commit. `answer_to` must have found none since the collection was locked.
+
+    Args:
+        table: as in `answer_to`.
+
+    Raises:
+        Exception: the disk is full, or the answers cannot be written at present.
+    """
+    answers = await connection.create_table(answers_table_of(table), schema=ANSWERS_SCHEMA, exist_ok=True)
+    # Not merged by the token, which would take three times as long.
+    row = [[digest(kept.request[0])], [kept.request[1]], [kept.answer]]
+    await answers.add(pa.table(row, schema=ANSWERS_SCHEMA))
 
 
 async def merge_answers(connection: AsyncConnection, table: str) -> None:
@@ -86,24 +85,14 @@ async def drop_answers(connection: AsyncConnection, table: str) -> None:
     await connection.drop_table(answers_table_of(table), ignore_missing=True)
 
 
-async def _found(answers: AsyncTable, request: tuple[str, str]) -> str | None:
-    found = await rows(answers, one_of("request", [digest(request[0])]), ["request_digest", "answer"])
-    if any(row["request_digest"] != request[1] for row in found):
-        raise key_reused()
-    return str(found[0]["answer"]) if found else None
-
-
-async def _is_lost(connection: AsyncConnection, table: str) -> bool:
-    """Whether the answers that could not be read do not exist or are damaged, so that a second try fails as well.
+async def _is_damaged(connection: AsyncConnection, name: str) -> bool:
+    """Whether the answers that could not be read are damaged, so that a second try fails as well.
 
     Raises:
         Exception: the object store has a problem.
     """
-    # A table that does not exist raises the same errors as one that is damaged.
-    if answers_table_of(table) not in (await connection.list_tables()).tables:
-        return True
     try:
-        await (await connection.open_table(answers_table_of(table))).query().to_arrow()
+        await (await connection.open_table(name)).query().to_arrow()
     except UNREADABLE as error:
         if store_problem(error):
             raise

@@ -1,8 +1,9 @@
 """The changes of the writer that give faces to other subjects, and subjects without faces."""
 
+import logging
 from collections.abc import Mapping, Sequence
 
-from gallery.records import Reassignment, subject_key
+from gallery.records import KeptAnswer, Reassignment, subject_key
 from gallery.storage.empty_subjects import empty_subjects, list_empty, unlist_empty
 from gallery.storage.locks import repeated
 from gallery.storage.tables import one_of
@@ -10,7 +11,10 @@ from gallery.subject_ids import refuse_blank
 from gallery.writing.reassignment import faces_to_reassign, reassign
 from gallery.writing.registry import OpenCollection, Registry
 from gallery.writing.renaming import check_merge, check_rename, move_faces
+from gallery.writing.request_answers import answer_to, store_answer
 from project.request_error import RequestError
+
+logger = logging.getLogger("ray.serve")
 
 
 class SubjectChanges:
@@ -52,57 +56,84 @@ class SubjectChanges:
             return await self._move(opened, subjects, into)
 
     @repeated
-    async def reassign_faces(self, name: str, faces: Mapping[str, Reassignment], keep: Sequence[str] = ()) -> list[str]:
+    async def reassign_faces(
+        self,
+        name: str,
+        faces: Mapping[str, Reassignment],
+        *,
+        keep: Sequence[str] = (),
+        drop: Sequence[str] = (),
+        kept: KeptAnswer | None = None,
+    ) -> tuple[list[str], str | None]:
         """Give single faces to other subjects in one commit. They keep their ids.
 
         Args:
             faces: by the id of a face. A face that is unknown or belongs to another subject than the present one stays
                 as it is.
             keep: present subjects that are kept without faces if all of their faces are given away.
+            drop: subjects that are deleted if they have no faces then.
+            kept: the answer to the request if all faces get their new subjects; see `Writer.keep_answer`.
 
         Returns:
-            The ids of the faces that belong to their new subjects.
+            The ids of the faces that belong to their new subjects, and the answer that was kept for an earlier request
+            with the same token. If there is one, nothing is changed.
 
         Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE`` or ``INVALID_SUBJECT``.
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``INVALID_SUBJECT`` or
+                ``IDEMPOTENCY_KEY_REUSED``.
         """
         for each in faces.values():
             refuse_blank(each.new)
         async with self._registry.change(name, removes=True) as opened:
             connection, table = self._registry.connection, opened.table
+            if kept and (earlier := await answer_to(connection, table.name, kept.request)) is not None:
+                return [], earlier
             found, given = await faces_to_reassign(table, faces)
+            new = set(drop)
             if len(found):
                 for subject in keep:
                     leaving = found["subject"].to_pylist().count(subject)
                     if leaving and leaving == await table.count_rows(one_of("subject_key", [subject_key(subject)])):
-                        await list_empty(connection, table.name, subject, "")
+                        await list_empty(connection, table.name, subject, "", known=True)
                 await self._registry.log_removed(opened, found.select(["id", "subject"]))
                 opened.commits += 1
                 await reassign(table, found, faces, self._registry.next_commit())
-                new = {faces[face_id].new for face_id in found["id"].to_pylist()}
-                await unlist_empty(connection, table.name, sorted(map(subject_key, new)))
-            return given + list(map(str, found["id"].to_pylist()))
+                new |= {faces[face_id].new for face_id in found["id"].to_pylist()}
+            await unlist_empty(connection, table.name, sorted(map(subject_key, new)))
+            moved = given + list(map(str, found["id"].to_pylist()))
+            if kept and len(moved) == len(faces):
+                await self._keep(opened, kept)
+            return moved, None
 
     @repeated
-    async def create_subject(self, name: str, subject: str, request: str) -> None:
+    async def create_subject(self, name: str, subject: str, request: str, kept: KeptAnswer | None = None) -> str | None:
         """Create a subject without faces. Repeating the same request has no further effect.
 
         Args:
             request: digest of the request.
+            kept: the answer to the request; see `Writer.keep_answer`.
+
+        Returns:
+            The answer that was kept for an earlier request with the same token. If there is one, nothing is changed.
 
         Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``INVALID_SUBJECT`` or
-                ``SUBJECT_EXISTS``.
+            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``INVALID_SUBJECT``, ``SUBJECT_EXISTS``
+                or ``IDEMPOTENCY_KEY_REUSED``.
         """
         refuse_blank(subject)
         async with self._registry.change(name, removes=True) as opened:
             connection, table = self._registry.connection, opened.table
+            if kept and (answer := await answer_to(connection, table.name, kept.request)) is not None:
+                return answer
             earlier = (await empty_subjects(connection, table.name)).get(subject)
-            if earlier == request:
-                return
-            if earlier is not None or await table.count_rows(one_of("subject_key", [subject_key(subject)])):
-                raise RequestError("SUBJECT_EXISTS", "The collection already has a subject with this id")
-            await list_empty(connection, table.name, subject, request)
+            if earlier != request:
+                if earlier is not None or await table.count_rows(one_of("subject_key", [subject_key(subject)])):
+                    raise RequestError("SUBJECT_EXISTS", "The collection already has a subject with this id")
+                await list_empty(connection, table.name, subject, request, known=False)
+                opened.commits += 1
+            if kept:
+                await self._keep(opened, kept)
+            return None
 
     @repeated
     async def delete_empty_subjects(self, name: str, subjects: Sequence[str]) -> None:
@@ -113,6 +144,14 @@ class SubjectChanges:
         """
         async with self._registry.change(name, removes=True) as opened:
             await unlist_empty(self._registry.connection, opened.table.name, list(map(subject_key, subjects)))
+
+    async def _keep(self, opened: OpenCollection, kept: KeptAnswer) -> None:
+        try:
+            await store_answer(self._registry.connection, opened.table.name, kept)
+            opened.commits += 1
+        except Exception as error:
+            # The change is made, so the request has succeeded.
+            logger.warning("gallery: the answer to a request was not kept: %r", error)
 
     async def _move(self, opened: OpenCollection, subjects: Sequence[str], to: str) -> int:
         keys = sorted({subject_key(subject) for subject in subjects})

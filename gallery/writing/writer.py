@@ -11,7 +11,7 @@ import pyarrow as pa
 from gallery.location import Location
 from gallery.metadata_format import encoded
 from gallery.operations import ANY
-from gallery.records import Collection, EmbeddingKind, Enrolled, Metadata, NewFace, subject_key
+from gallery.records import Collection, EmbeddingKind, Enrolled, KeptAnswer, Metadata, NewFace, subject_key
 from gallery.search.vector_index import DEFAULT_RULE, IndexRule
 from gallery.storage import metadata as subject_metadata
 from gallery.storage.disk import lock
@@ -266,7 +266,7 @@ class Writer(SubjectChanges):
             return await answer_to(self._registry.connection, opened.table.name, request)
 
     @repeated
-    async def keep_answer(self, name: str, request: tuple[str, str], answer: str) -> None:
+    async def keep_answer(self, name: str, kept: KeptAnswer) -> None:
         """Keep the first answer to a request for `earlier_answer`, across restarts.
 
         Raises:
@@ -275,8 +275,10 @@ class Writer(SubjectChanges):
         """
         # Counted as a removal, so that the next clean-up erases it.
         async with self._registry.change(name, removes=True) as opened:
-            await store_answer(self._registry.connection, opened.table.name, request, answer)
-            opened.commits += 1
+            connection, table = self._registry.connection, opened.table.name
+            if await answer_to(connection, table, kept.request) is None:
+                await store_answer(connection, table, kept)
+                opened.commits += 1
 
     async def optimise(self) -> None:
         """Merge the small files of collections with many commits; see `gallery.writing.maintainer`."""

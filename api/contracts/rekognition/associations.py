@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from api.contracts.rekognition.embedders import collection_embedder, similarity_scale
-from api.contracts.rekognition.identities import LONE_PREFIX, face_id_of, user_of, uuid_of
+from api.contracts.rekognition.identities import LONE_PREFIX, face_id_of, refuse_lone, user_of, uuid_of
 from api.contracts.rekognition.operation import AwsCall
-from api.contracts.rekognition.repeated_requests import UserChangeRequest, performed_once
+from api.contracts.rekognition.repeated_requests import UserChangeRequest, performed_once, reassigned
 from api.contracts.rekognition.requests import FaceId, Percent
-from gallery.errors import subject_not_found
 from gallery.records import Collection, Reassignment
 from models.similarity import SimilarityScale
 
@@ -54,28 +53,37 @@ async def associate_faces(call: AwsCall, request: AssociateFacesRequest) -> dict
     unlike = _unlike(embeddings, own, wanted, request.user_match_threshold, scale)
     refused += [_unsuccessful(face_id, LOW_CONFIDENCE) for face_id in unlike]
     moves = {face_id: Reassignment(faces[face_id][0], user) for face_id in wanted if face_id not in unlike}
-    moved = await call.service.stages.gallery.reassign_faces(collection.name, moves) if moves else []
-    refused += [_unsuccessful(face_id, OTHER_USER) for face_id in moves if face_id not in moved]
-    return {
-        "AssociatedFaces": [{"FaceId": uuid_of(face_id)} for face_id in moves if face_id in moved],
-        "UnsuccessfulFaceAssociations": refused,
-        "UserStatus": "ACTIVE" if own or moved else "CREATED",
-    }
+    return await reassigned(
+        call,
+        request,
+        moves,
+        lambda moved: {
+            "AssociatedFaces": [{"FaceId": uuid_of(face_id)} for face_id in moves if face_id in moved],
+            "UnsuccessfulFaceAssociations": refused
+            + [_unsuccessful(face_id, OTHER_USER) for face_id in moves if face_id not in moved],
+            "UserStatus": "ACTIVE" if own or moved else "CREATED",
+        },
+    )
 
 
 @performed_once
 async def disassociate_faces(call: AwsCall, request: DisassociateFacesRequest) -> dict[str, Any]:
     """Take faces from a user in one commit. They stay in the collection. Faces without a user are ignored."""
     user = request.user_id
-    collection, faces, refused = await _requested_faces(call, request)
+    _, faces, refused = await _requested_faces(call, request)
     own = {face_id for face_id, (subject, _) in faces.items() if subject == user}
     moves = {each: Reassignment(user, f"{LONE_PREFIX}{each}") for each in request.faces if each in own}
-    moved = await call.service.stages.gallery.reassign_faces(collection.name, moves, [user]) if moves else []
-    return {
-        "DisassociatedFaces": [{"FaceId": uuid_of(face_id)} for face_id in moves if face_id in moved],
-        "UnsuccessfulFaceDisassociations": refused,
-        "UserStatus": "ACTIVE" if len(own) > len(moved) else "CREATED",
-    }
+    return await reassigned(
+        call,
+        request,
+        moves,
+        lambda moved: {
+            "DisassociatedFaces": [{"FaceId": uuid_of(face_id)} for face_id in moves if face_id in moved],
+            "UnsuccessfulFaceDisassociations": refused,
+            "UserStatus": "ACTIVE" if len(own) > len(moved) else "CREATED",
+        },
+        keep=[user],
+    )
 
 
 async def _requested_faces(
@@ -83,8 +91,7 @@ async def _requested_faces(
 ) -> tuple[Collection, dict[str, tuple[str, NDArray[np.float32]]], list[dict[str, Any]]]:
     """Return the collection, the faces of the user and those requested that no user has, and entries for the others."""
     user, wanted = request.user_id, request.faces
-    if user_of(user) is None:
-        raise subject_not_found()
+    refuse_lone(user)
     collection, faces = await call.service.stages.gallery.subject_and_faces(request.collection_id, user, wanted)
     refused = [_unsuccessful(face_id, FACE_NOT_FOUND) for face_id in wanted if face_id not in faces]
     owners = {face_id: owner for face_id in wanted if face_id in faces and (owner := user_of(faces[face_id][0]))}

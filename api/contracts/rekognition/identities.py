@@ -8,6 +8,7 @@ import re
 from typing import Any
 from uuid import UUID
 
+from gallery.errors import subject_not_found
 from gallery.records import Collection, FacePlace, StoredFace, digest
 
 LONE_PREFIX = "face:"
@@ -33,6 +34,16 @@ def lone_subject(*parts: str) -> str:
 def user_of(subject: str) -> str | None:
     """Return the UserId of a subject; None if the subject is a face without a user."""
     return None if re.fullmatch(LONE_SUBJECT, subject) else subject
+
+
+def refuse_lone(user: str) -> None:
+    """Check that an id is not that of a face without a user.
+
+    Raises:
+        RequestError: ``SUBJECT_NOT_FOUND``.
+    """
+    if user_of(user) is None:
+        raise subject_not_found()
 
 
 def model_version(collection: Collection) -> str:

@@ -39,8 +39,7 @@ async def list_faces(call: AwsCall, request: ListFacesRequest) -> dict[str, Any]
     gallery, most = call.service.stages.gallery, request.max_results or MAX_PAGE
     if (after := face_id_of(last_item(request.next_token))) and not re.fullmatch("[0-9a-f]{32}", after):
         raise invalid_token()
-    collection = await gallery.collection(request.collection_id)
-    found = await _faces(gallery, collection, request, after, most + 1)
+    collection, found = await _faces(gallery, request, after, most + 1)
     page: dict[str, Any] = {
         "Faces": [stored_face(collection, face) for face in found[:most]],
         "FaceModelVersion": model_version(collection),
@@ -49,17 +48,18 @@ async def list_faces(call: AwsCall, request: ListFacesRequest) -> dict[str, Any]
 
 
 async def _faces(
-    gallery: Gallery, collection: Collection, request: ListFacesRequest, after: str, limit: int
-) -> list[StoredFace]:
+    gallery: Gallery, request: ListFacesRequest, after: str, limit: int
+) -> tuple[Collection, list[StoredFace]]:
+    name = request.collection_id
     if request.face_ids is None and request.user_id is None:
-        return await gallery.faces_after(collection, after, limit)
+        return await gallery.faces_after(name, after, limit)
     if request.user_id is None:
-        found = await gallery.faces_with_ids(collection, [face_id_of(each) for each in request.face_ids or ()])
+        collection, found = await gallery.faces_with_ids(name, list(map(face_id_of, request.face_ids or ())))
     else:
-        found = await faces_of_user(gallery, collection, request.user_id)
+        collection, found = await faces_of_user(gallery, name, request.user_id)
     wanted = None if request.face_ids is None else {face_id_of(each) for each in request.face_ids}
     kept = [face for face in found if face.face_id > after and (wanted is None or face.face_id in wanted)]
-    return sorted(kept, key=lambda face: face.face_id)[:limit]
+    return collection, sorted(kept, key=lambda face: face.face_id)[:limit]
 
 
 async def delete_faces(call: AwsCall, request: DeleteFacesRequest) -> dict[str, Any]:

@@ -1,16 +1,22 @@
-"""Requests with a ClientRequestToken, which are performed once. A repeated request gets the same answer."""
+"""Changes to users. A request with a ClientRequestToken is performed once, and a repeated one gets the same answer.
+
+Only successful answers are kept, until the next clean-up. If the answer was not kept, the request is performed again,
+and may then answer differently. The first request and its repetitions are audited with the same ids.
+"""
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import wraps
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
+from pydantic.alias_generators import to_snake
 
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.requests import AwsModel, CollectionId, UserId
-from gallery.records import digest
+from gallery.records import KeptAnswer, Reassignment, digest
+from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
 
@@ -28,40 +34,79 @@ class UserChangeRequest(AwsModel):
         return []
 
 
+def kept_answer(call: AwsCall, request: UserChangeRequest, answer: dict[str, Any]) -> KeptAnswer | None:
+    """Return the answer to a request as it is kept; None if the request has no token."""
+    if request.client_request_token is None:
+        return None
+    operation = to_snake(type(request).__name__.removesuffix("Request"))
+    token = f"{operation} {call.key.id} {request.client_request_token}"
+    # The digest includes the token, which is stored nowhere, so that it does not reveal the user.
+    return KeptAnswer((token, digest(request.model_dump_json())), json.dumps(answer))
+
+
 Requested = TypeVar("Requested", bound=UserChangeRequest)
 
 
 def performed_once(
     perform: Callable[[AwsCall, Requested], Awaitable[dict[str, Any]]],
 ) -> Callable[[AwsCall, Requested], Awaitable[dict[str, Any]]]:
-    """Perform a request once per token and access key. A repetition gets the first answer, until the next clean-up.
-
-    Only successful answers are kept. If the answer was not kept, the request is performed again, and may then answer
-    differently. The first request and its repetitions are audited with the same ids.
+    """Answer a request that fails because an earlier one with the same token succeeded, like that one.
 
     Raises:
-        RequestError: ``IDEMPOTENCY_KEY_REUSED``: the token was sent with other parameters before.
+        RequestError: raised by `perform`, or ``IDEMPOTENCY_KEY_REUSED``: the token was sent with other parameters.
     """
 
     @wraps(perform)
     async def performed(call: AwsCall, request: Requested) -> dict[str, Any]:
         call.audit.add([request.user_id], request.faces)
-        if request.client_request_token is None:
+        try:
             return await perform(call, request)
-        gallery, collection = call.service.stages.gallery, request.collection_id
-        token = f"{perform.__name__} {call.key.id} {request.client_request_token}"
-        # The digest includes the token, which is stored nowhere, so that it does not reveal the user.
-        sent = token, digest(request.model_dump_json())
-        earlier = await gallery.earlier_answer(collection, sent)
-        if earlier is not None:
+        except RequestError:
+            if (kept := kept_answer(call, request, {})) is None:
+                raise
+            earlier = await call.service.stages.gallery.earlier_answer(request.collection_id, kept.request)
+            if earlier is None:
+                raise
             answer: dict[str, Any] = json.loads(earlier)
             return answer
-        answer = await perform(call, request)
+
+    return performed
+
+
+async def reassigned(
+    call: AwsCall,
+    request: UserChangeRequest,
+    moves: Mapping[str, Reassignment],
+    answer_for: Callable[[Collection[str]], dict[str, Any]],
+    *,
+    keep: Sequence[str] = (),
+    drop: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Give faces to other subjects, unless an earlier request with the same token did.
+
+    Args:
+        moves, keep, drop: see `gallery.writing.subject_changes.SubjectChanges.reassign_faces`.
+        answer_for: returns the answer to the request if these of the faces have got their new subjects.
+
+    Raises:
+        RequestError: ``IDEMPOTENCY_KEY_REUSED``, or raised by `reassign_faces`.
+    """
+    gallery, expected = call.service.stages.gallery, answer_for(moves.keys())
+    kept = kept_answer(call, request, expected)
+    if not (moves or drop or kept):
+        return expected
+    moved, earlier = await gallery.reassign_faces(request.collection_id, moves, keep=keep, drop=drop, kept=kept)
+    if earlier is not None:
+        answer: dict[str, Any] = json.loads(earlier)
+        return answer
+    if len(moved) == len(moves):
+        return expected
+    # Another request changed some of the faces in the meantime.
+    answer = answer_for(moved)
+    if (kept := kept_answer(call, request, answer)) is not None:
         try:
-            await gallery.keep_answer(collection, sent, json.dumps(answer))
+            await gallery.keep_answer(request.collection_id, kept)
         except Exception as error:
             # The change is made, so the request has succeeded.
             logger.warning("rekognition: the answer to a request was not kept: %r", error)
-        return answer
-
-    return performed
+    return answer

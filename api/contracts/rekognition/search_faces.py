@@ -42,8 +42,7 @@ async def search_faces(call: AwsCall, request: SearchFacesRequest) -> dict[str, 
     """Find the faces of a collection that resemble one of its faces. That face itself is left out."""
     gallery, face_id = call.service.stages.gallery, face_id_of(request.face_id)
     call.audit.add(faces=[face_id])
-    collection = await gallery.collection(request.collection_id)
-    probes = await gallery.embeddings(collection, [face_id])
+    collection, probes = await gallery.embeddings(request.collection_id, [face_id])
     if face_id not in probes:
         raise RequestError("FACE_NOT_FOUND", f"The collection has no face with the id {request.face_id}")
     matches = await _matching_faces(call, collection, probes[face_id], request, face_id)

@@ -8,16 +8,17 @@ from pydantic import Field
 
 from api.contracts.rekognition.embedders import collection_embedder, similarity_scale
 from api.contracts.rekognition.face_details import detail_stages, examined_detail, face_detail
-from api.contracts.rekognition.identities import face_id_of, model_version, user_of
+from api.contracts.rekognition.identities import face_id_of, model_version, refuse_lone, user_of
 from api.contracts.rekognition.largest_face import largest_face
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, Image, Percent, QualityFilter, UserId
-from api.contracts.rekognition.users import faces_of_user
 from gallery.records import Collection
 from project.request_error import RequestError
 from telemetry.request_record import count_match
 
 MaxUsers = Annotated[int, Field(ge=1, le=500)]
+FEW_USERS = 20
+"""Number of users that the first search is for. It takes longer for more, and few requests match as many."""
 
 
 class SearchUsersRequest(AwsModel):
@@ -45,20 +46,21 @@ async def search_users(call: AwsCall, request: SearchUsersRequest) -> dict[str, 
     gallery = call.service.stages.gallery
     if (request.user_id is None) == (request.face_id is None):
         raise RequestError("INVALID_REQUEST", "Send either UserId or FaceId")
-    collection = await gallery.collection(request.collection_id)
     if request.face_id is not None:
-        searched, face_ids = {"SearchedFace": {"FaceId": request.face_id}}, [face_id_of(request.face_id)]
+        searched: dict[str, Any] = {"SearchedFace": {"FaceId": request.face_id}}
+        collection, found = await gallery.embeddings(request.collection_id, [face_id_of(request.face_id)])
+        if not found:
+            raise RequestError("FACE_NOT_FOUND", f"The collection has no face with the id {request.face_id}")
+        embeddings = list(found.values())
     else:
+        searched = {"SearchedUser": {"UserId": request.user_id}}
         assert request.user_id is not None
-        own = await faces_of_user(gallery, collection, request.user_id)
-        searched, face_ids = {"SearchedUser": {"UserId": request.user_id}}, [face.face_id for face in own]
-    embeddings = await gallery.embeddings(collection, face_ids)
-    if not embeddings and request.face_id is not None:
-        raise RequestError("FACE_NOT_FOUND", f"The collection has no face with the id {request.face_id}")
+        refuse_lone(request.user_id)
+        collection, own = await gallery.subject_and_faces(request.collection_id, request.user_id, [])
+        embeddings = [embedding for _, embedding in own.values()]
     matches = []
     if embeddings:
-        probe = np.stack(list(embeddings.values())).sum(axis=0)
-        matches = await _matching_users(call, collection, probe, request, request.user_id)
+        matches = await _matching_users(call, collection, np.sum(embeddings, axis=0), request, request.user_id)
     return {**searched, "UserMatches": matches, "FaceModelVersion": model_version(collection)}
 
 
@@ -93,7 +95,7 @@ async def _matching_users(
     """Return the users that reach the request's threshold, best first, except the user `searched`."""
     stages = call.service.stages
     scale = similarity_scale(collection_embedder(stages, collection))
-    threshold, count = request.user_match_threshold, request.max_users + 1
+    threshold, count = request.user_match_threshold, min(request.max_users, FEW_USERS) + 1
     while True:
         _, [hits] = await stages.gallery.find(collection.name, collection.kind.contract, [probe], count)
         similar = [(scale.percent(hit.cosine), hit.subject) for hit in hits]
@@ -102,7 +104,7 @@ async def _matching_users(
             for percent, subject in similar
             if percent >= threshold and user_of(subject) and subject != searched
         ]
-        # Faces without a user may come before users, so search for more.
+        # There may be more, also because faces without a user may come before users.
         if len(matches) >= request.max_users or len(hits) < count or similar[-1][0] < threshold:
             break
         count *= 4

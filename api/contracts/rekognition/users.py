@@ -6,12 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from api.contracts.rekognition.identities import LONE_PREFIX, LONE_SUBJECT, user_of
+from api.contracts.rekognition.identities import LONE_PREFIX, LONE_SUBJECT, refuse_lone, user_of
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.paging import last_item, page_token
-from api.contracts.rekognition.repeated_requests import UserChangeRequest, performed_once
+from api.contracts.rekognition.repeated_requests import UserChangeRequest, kept_answer, performed_once, reassigned
 from api.contracts.rekognition.requests import AwsModel, CollectionId
-from gallery.errors import subject_not_found
 from gallery.operations import Gallery
 from gallery.records import Collection, Reassignment, StoredFace
 from project.request_error import RequestError
@@ -46,7 +45,8 @@ async def create_user(call: AwsCall, request: CreateUserRequest) -> dict[str, An
         )
     token = request.client_request_token or secrets.token_hex()
     digest = hashlib.sha256(token.encode()).hexdigest()
-    await call.service.stages.gallery.create_subject(request.collection_id, request.user_id, digest)
+    kept = kept_answer(call, request, {})
+    await call.service.stages.gallery.create_subject(request.collection_id, request.user_id, digest, kept)
     return {}
 
 
@@ -62,22 +62,17 @@ async def list_users(call: AwsCall, request: ListUsersRequest) -> dict[str, Any]
 @performed_once
 async def delete_user(call: AwsCall, request: DeleteUserRequest) -> dict[str, Any]:
     """Delete a user. Its faces stay in the collection, each without a user."""
-    gallery, user = call.service.stages.gallery, request.user_id
-    collection = await gallery.collection(request.collection_id)
-    faces = [face.face_id for face in await faces_of_user(gallery, collection, user)]
-    await gallery.reassign_faces(
-        collection.name, {face_id: Reassignment(user, f"{LONE_PREFIX}{face_id}") for face_id in faces}
-    )
-    await gallery.delete_empty_subjects(collection.name, [user])
-    return {}
+    user = request.user_id
+    _, found = await faces_of_user(call.service.stages.gallery, request.collection_id, user)
+    moves = {face.face_id: Reassignment(user, f"{LONE_PREFIX}{face.face_id}") for face in found}
+    return await reassigned(call, request, moves, lambda _: {}, drop=[user])
 
 
-async def faces_of_user(gallery: Gallery, collection: Collection, user: str) -> list[StoredFace]:
-    """Return the stored faces of a user, which may have none.
+async def faces_of_user(gallery: Gallery, collection: str, user: str) -> tuple[Collection, list[StoredFace]]:
+    """Return the collection with this name, and the stored faces of a user, which may have none.
 
     Raises:
         RequestError: ``SUBJECT_NOT_FOUND``.
     """
-    if user_of(user) is None:
-        raise subject_not_found()
-    return await gallery.faces(collection, user, or_empty=True)
+    refuse_lone(user)
+    return await gallery.faces_or_none(collection, user)

@@ -6,7 +6,8 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from gallery.writing.writer import Writer
+from gallery.reading.reader import Reader
+from gallery.records import Reassignment
 from tests.api.rekognition.aws_client import UNKNOWN, AwsClient, image
 from tests.api.rekognition.test_collections_of_faces import STAFF, index, listed, pages
 from tests.fakes import serve_log
@@ -90,7 +91,8 @@ def test_a_repeated_association_is_audited_like_the_first(staff: AwsClient) -> N
 def test_a_change_succeeds_although_its_answer_cannot_be_kept(
     staff: AwsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Writer, "keep_answer", AsyncMock(side_effect=OSError(28, "No space left on device")))
+    failed = AsyncMock(side_effect=OSError(28, "No space left on device"))
+    monkeypatch.setattr("gallery.writing.subject_changes.store_answer", failed)
     with serve_log() as log:
         staff.call("CreateUser", **STAFF, UserId="carl", ClientRequestToken="token")
     assert "carl" in users(staff)
@@ -139,6 +141,29 @@ def test_faces_that_cannot_be_associated_are_returned_with_the_reason(staff: Aws
     assert associate(staff, "ada", carl, UserMatchThreshold=0)["AssociatedFaces"] == [{"FaceId": carl}]
     refused = staff.refusal("AssociateFaces", **STAFF, UserId="nobody", FaceIds=[anna])
     assert refused[0] == "ResourceNotFoundException"
+
+
+def test_a_face_that_another_request_takes_meanwhile_is_returned_with_the_reason(
+    staff: AwsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [anna], [anne] = index(staff, "anna"), index(staff, "anne")
+    read = Reader.subject_and_faces
+
+    async def taken(*args: Any) -> Any:
+        monkeypatch.setattr(Reader, "subject_and_faces", read)
+        answer = await read(*args)
+        raw = anna.replace("-", "")
+        moves = {raw: Reassignment(answer[1][raw][0], "bob")}
+        await staff.keyed.service.stages.gallery.reassign_faces("staff", moves)
+        return answer
+
+    monkeypatch.setattr(Reader, "subject_and_faces", taken)
+    answers = [associate(staff, "ada", anna, anne, ClientRequestToken="token") for _ in range(2)]
+    assert answers[0]["AssociatedFaces"] == [{"FaceId": anne}]
+    assert answers[0]["UnsuccessfulFaceAssociations"] == [
+        {"FaceId": anna, "Reasons": ["ASSOCIATED_TO_A_DIFFERENT_USER"]}
+    ]
+    assert answers[1] == answers[0]
 
 
 def test_disassociated_faces_stay_and_so_does_a_user_without_faces(staff: AwsClient) -> None:
@@ -192,6 +217,16 @@ def test_users_are_found_by_their_faces_and_by_photos(staff: AwsClient) -> None:
         assert staff.refusal("SearchUsers", **STAFF, **members)[0] == "InvalidParameterException"
     for members in ({"UserId": "nobody"}, {"FaceId": UNKNOWN}):
         assert staff.refusal("SearchUsers", **STAFF, **members)[0] == "ResourceNotFoundException"
+
+
+def test_all_users_that_match_are_found(staff: AwsClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.contracts.rekognition.search_users.FEW_USERS", 1)
+    for number in range(6):
+        [face] = index(staff, f"anna-{number}")
+        staff.call("CreateUser", **STAFF, UserId=f"user-{number}")
+        associate(staff, f"user-{number}", face)
+    assert len(matches(staff, "SearchUsers", UserId="user-0")) == 5
+    assert len(matches(staff, "SearchUsers", UserId="user-0", MaxUsers=3)) == 3
 
 
 def test_users_are_found_behind_many_faces_without_a_user(staff: AwsClient) -> None:

@@ -25,35 +25,38 @@ from tests.gallery.sample_gallery import (
 
 
 async def test_faces_are_paged_in_the_order_of_their_ids(writer: Writer, reader: Reader) -> None:
-    made, collection = people(60), await reader.collection(NAME)
-    assert await reader.faces_after(collection, "", 5) == []
+    made = people(60)
+    assert (await reader.faces_after(NAME, "", 5))[1] == []
     await enrol(writer, *made)
     ids = sorted(each.id for each in made)
     pages, after = list[str](), ""
-    while page := await reader.faces_after(collection, after, 7):
+    while page := (await reader.faces_after(NAME, after, 7))[1]:
         pages += [each.face_id for each in page]
         after = pages[-1]
     assert pages == ids
-    assert [each.face_id for each in await reader.faces_after(collection, "", 1000)] == ids
+    assert [each.face_id for each in (await reader.faces_after(NAME, "", 1000))[1]] == ids
 
 
 async def test_faces_are_found_by_their_ids_with_their_embeddings(writer: Writer, reader: Reader) -> None:
     made = people(3)
     await enrol(writer, *made)
-    collection, wanted = await reader.collection(NAME), [made[0].id, made[2].id, "0" * 32]
-    found = await reader.faces_with_ids(collection, wanted)
+    wanted = [made[0].id, made[2].id, "0" * 32]
+    _, found = await reader.faces_with_ids(NAME, wanted)
     assert {(each.face_id, each.subject, each.label) for each in found} == {
         (each.id, each.subject, each.label) for each in (made[0], made[2])
     }
-    embeddings = await reader.embeddings(collection, wanted)
+    _, embeddings = await reader.embeddings(NAME, wanted)
     assert embeddings.keys() == {made[0].id, made[2].id}
     np.testing.assert_allclose(embeddings[made[0].id], made[0].embedding, atol=1e-6)
-    assert await reader.faces_with_ids(collection, []) == []
-    assert await reader.embeddings(collection, []) == {}
+    assert (await reader.faces_with_ids(NAME, []))[1] == []
+    assert (await reader.embeddings(NAME, []))[1] == {}
 
 
 @pytest.mark.parametrize("exact_mb", [8, 0])
-async def test_a_search_for_faces_finds_several_of_a_subject(exact_mb: int, writer: Writer, location: Location) -> None:
+async def test_a_search_for_faces_finds_several_of_a_subject(
+    exact_mb: int, writer: Writer, location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gallery.reading.reader.FEW", 2)
     base = vectors(40, seed=3)
     made = [
         face(f"subject-{number % 10}", near(base[number % 10], number, 0.3), f"photo-{number}") for number in range(40)
@@ -114,7 +117,7 @@ async def test_the_place_of_a_face_is_kept_when_it_is_moved(writer: Writer, read
     await enrol(writer, placed, other)
     await writer.rename_subject(NAME, "anna", "anne")
     await writer.reassign_faces(NAME, {placed.id: Reassignment("anne", "bob")})
-    found = await reader.faces_with_ids(await reader.collection(NAME), [placed.id, other.id])
+    _, found = await reader.faces_with_ids(NAME, [placed.id, other.id])
     assert {each.face_id: (each.subject, each.place) for each in found} == {
         placed.id: ("bob", place),
         other.id: ("bob", None),
@@ -124,7 +127,7 @@ async def test_the_place_of_a_face_is_kept_when_it_is_moved(writer: Writer, read
 async def test_faces_of_an_earlier_version_have_no_place(writer: Writer, reader: Reader, location: Location) -> None:
     await enrol(writer, face("anna"))
     await (await table_of(location)).drop_columns(["place"])
-    [found] = await reader.faces_after(await reader.collection(NAME), "", 5)
+    _, [found] = await reader.faces_after(NAME, "", 5)
     assert (found.subject, found.place) == ("anna", None)
 
 

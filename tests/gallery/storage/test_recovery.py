@@ -9,7 +9,7 @@ import pytest
 
 from gallery.location import Location
 from gallery.reading.reader import Reader
-from gallery.records import NewFace
+from gallery.records import KeptAnswer, NewFace
 from gallery.storage.recovery import recover
 from gallery.storage.tables import REGISTRY
 from gallery.writing.writer import Writer
@@ -112,7 +112,7 @@ async def test_no_answer_is_kept_to_a_change_that_is_lost(location: Location, ta
     async with writing(location) as writer:
         await enrol(writer, face("Ada"))
         await writer.create_subject(NAME, "Bob", "digest")
-        await writer.keep_answer(NAME, request, "answer")
+        await writer.keep_answer(NAME, KeptAnswer(request, "answer"))
     [folder] = folder_of(location).glob(table)
     emptied(newest_manifest(folder))
     async with writing(location) as writer:

@@ -7,8 +7,9 @@ import pytest
 from lancedb import AsyncConnection, AsyncTable
 
 from gallery.location import Location
+from gallery.records import KeptAnswer, Reassignment
 from gallery.writing.writer import Writer
-from tests.gallery.sample_gallery import NAME, folder_of, refusal, stored_bytes, writing
+from tests.gallery.sample_gallery import NAME, enrol, face, folder_of, listed, refusal, stored_bytes, writing
 
 REQUEST = ("token", "digest")
 
@@ -17,8 +18,8 @@ REQUEST = ("token", "digest")
 async def test_an_answer_is_kept_across_merges_and_restarts(location: Location) -> None:
     async with writing(location) as writer:
         assert await writer.earlier_answer(NAME, REQUEST) is None
-        await writer.keep_answer(NAME, ("earlier token", "digest"), "earlier")
-        await writer.keep_answer(NAME, REQUEST, "answer")
+        await writer.keep_answer(NAME, KeptAnswer(("earlier token", "digest"), "earlier"))
+        await writer.keep_answer(NAME, KeptAnswer(REQUEST, "answer"))
         await writer.optimise()
         [folder] = folder_of(location).glob("answers-*.lance")
         statistics: Any = await (await (await location.connect()).open_table(folder.stem)).stats()
@@ -32,41 +33,57 @@ async def test_an_answer_is_kept_across_merges_and_restarts(location: Location) 
 async def test_a_clean_up_erases_answers(writer: Writer, location: Location) -> None:
     # The first clean-up always runs. Later ones need a removal, which a kept answer counts as.
     await writer.clean()
-    await writer.keep_answer(NAME, REQUEST, "a-secret-name")
+    await writer.keep_answer(NAME, KeptAnswer(REQUEST, "a-secret-name"))
     await writer.clean()
     assert await writer.earlier_answer(NAME, REQUEST) is None
     assert b"a-secret-name" not in stored_bytes(folder_of(location))
 
 
 async def test_answers_go_with_their_collection(writer: Writer, location: Location) -> None:
-    await writer.keep_answer(NAME, REQUEST, "answer")
+    await writer.keep_answer(NAME, KeptAnswer(REQUEST, "answer"))
     await writer.drop(NAME)
     assert list(folder_of(location).glob("answers-*")) == []
 
 
 @pytest.mark.parametrize("files", ["_versions/*.manifest", "data/*.lance"])
 async def test_damaged_answers_are_started_again(writer: Writer, location: Location, files: str) -> None:
-    await writer.keep_answer(NAME, REQUEST, "first")
+    await writer.keep_answer(NAME, KeptAnswer(REQUEST, "first"))
     for file in folder_of(location).glob(f"answers-*/{files}"):
         file.write_bytes(b"")
     assert await writer.earlier_answer(NAME, REQUEST) is None
-    await writer.keep_answer(NAME, REQUEST, "second")
+    await writer.keep_answer(NAME, KeptAnswer(REQUEST, "second"))
     assert await writer.earlier_answer(NAME, REQUEST) == "second"
 
 
 async def test_the_first_of_several_answers_stays(writer: Writer) -> None:
     for answer in ("first", "second"):
-        await writer.keep_answer(NAME, REQUEST, answer)
+        await writer.keep_answer(NAME, KeptAnswer(REQUEST, answer))
     assert await writer.earlier_answer(NAME, REQUEST) == "first"
 
 
 async def test_answers_survive_an_outage(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
-    await writer.keep_answer(NAME, REQUEST, "answer")
+    await writer.keep_answer(NAME, KeptAnswer(REQUEST, "answer"))
     failed = AsyncMock(side_effect=RuntimeError("HTTP error"))
     with monkeypatch.context() as patched:
         patched.setattr(AsyncConnection, "open_table", failed)
         assert await refusal(writer.earlier_answer(NAME, REQUEST)) == "UNAVAILABLE"
     with monkeypatch.context() as patched:
         patched.setattr(AsyncTable, "add", failed)
-        assert await refusal(writer.keep_answer(NAME, ("other", "digest"), "answer")) == "UNAVAILABLE"
+        assert await refusal(writer.keep_answer(NAME, KeptAnswer(("other", "digest"), "answer"))) == "UNAVAILABLE"
     assert await writer.earlier_answer(NAME, REQUEST) == "answer"
+
+
+async def test_a_change_with_a_kept_answer_is_made_once(writer: Writer, location: Location) -> None:
+    kept, other = KeptAnswer(REQUEST, "answer"), KeptAnswer(("token", "another"), "answer")
+    made = face("anna")
+    await enrol(writer, made)
+    moves = {made.id: Reassignment("anna", "bob")}
+    # Not kept, as the change is another one than expected.
+    await writer.reassign_faces(NAME, {made.id: Reassignment("carl", "bob")}, kept=kept)
+    assert await writer.reassign_faces(NAME, moves, kept=kept) == ([made.id], None)
+    await writer.reassign_faces(NAME, {made.id: Reassignment("bob", "anna")})
+    assert await writer.reassign_faces(NAME, moves, kept=kept) == ([], "answer")
+    assert await writer.create_subject(NAME, "dora", "request", kept) == "answer"
+    assert list(await listed(location)) == ["anna"]
+    for change in (writer.reassign_faces(NAME, moves, kept=other), writer.create_subject(NAME, "dora", "r", other)):
+        assert await refusal(change) == "IDEMPOTENCY_KEY_REUSED"

@@ -13,7 +13,7 @@ from tests.ui.scenes import SCENES, peopled
 FOLDER = ROOT / "docs" / "pictures"
 WIDE, NARROW = 1100, PHONE[0]
 COLOURS = 64
-"""More, and a picture has more bytes than `tests.docs.test_references` allows."""
+"""More make the files larger."""
 
 # By name of the picture: scene, width and height from the top of the page, theme.
 PICTURES: dict[str, tuple[str, tuple[int, int], Literal["light", "dark"]]] = {

@@ -24,7 +24,6 @@ _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 _NAME = re.compile(r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+_?)(?:=.*)?")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
-PICTURES = ROOT / "docs" / "pictures"
 KINDS = ("print-nuaa", "celebaspoof", "other", "replay")
 FOREIGN_NAMES = {
     "PIP_FIND_LINKS",
@@ -72,14 +71,6 @@ def test_link_targets_exist(document: Path) -> None:
         assert there.exists(), f"{target} is not there"
         if anchor:
             assert anchor in anchors(there), f"{target} has no such heading"
-
-
-def test_pictures_are_used_and_small() -> None:
-    pointed = {(document.parent / target).resolve() for document in DOCUMENTS for target in targets(document)}
-    pictures = sorted(PICTURES.iterdir())
-    assert pictures == sorted(path for path in pointed if path.parent == PICTURES) != []
-    for path in pictures:
-        assert path.stat().st_size <= 150_000, f"{path.name} is too large"
 
 
 def test_names_of_settings_and_codes_exist() -> None:

@@ -16,11 +16,9 @@ import gallery.reading.live_gallery
 from gallery.location import Location
 from gallery.reading.reader import Reader
 from gallery.records import subject_key
-from gallery.transfer.backup import backup
 from gallery.writing.writer import Writer
 from tests.gallery.s3_server import BUCKET, S3Server, s3_server
 from tests.gallery.sample_gallery import KIND, NAME, enrol, face, found, listed, people, refusal, vectors, writing
-from tests.gallery.sample_transfers import silent
 
 pytestmark = pytest.mark.xdist_group("object_store")
 
@@ -130,14 +128,6 @@ async def test_writers_follow_each_others_collections(location: Location, writer
     assert await refusal(enrol(other, face("x"), name="new")) == "COLLECTION_NOT_FOUND"
     made = await asyncio.gather(*(each.create("new", KIND, None, exist_ok=True) for each in (writer, other)))
     assert made[0] == made[1]
-
-
-async def test_a_gallery_is_backed_up_into_a_store(location: Location, tmp_path: Path) -> None:
-    folder = Location(str(tmp_path / "gallery"))
-    async with writing(folder) as writer:
-        await enrol(writer, *people(3))
-    await backup(folder, location, silent)
-    assert sorted(await listed(location)) == sorted(await listed(folder))
 
 
 async def test_a_problem_of_the_store_is_one_sentence(server: S3Server) -> None:

@@ -6,16 +6,19 @@ import numkong
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.search.code_kernels import near_to_one, near_to_some
+from gallery.search.code_kernels import near_to_few, near_to_many
 
 Near = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
 """Rows, probes and scores."""
 
 
+FEW = 4
+"""Up to this number of probes, a loop of our own is faster than NumKong."""
+
+
 class CodeComparison:
     """Compares rows of codes with the same probes. Releases the GIL.
 
-    One probe is compared by a loop of our own, which is faster than NumKong's; for more, it is the other way round.
     NumKong's own threads are not used: they wait for each other without giving up their cores.
 
     Args:
@@ -24,11 +27,13 @@ class CodeComparison:
     """
 
     def __init__(self, probes: NDArray[np.int8], rows: int) -> None:
-        self._alone, self._near_to_one = probes[0].astype(np.int16), near_to_one(probes.shape[1])
-        self._packed = numkong.dots_pack(probes) if len(probes) > 1 else None
-        if self._packed:
+        self._few = len(probes) <= FEW
+        if self._few:
+            self._near, self._plain = near_to_few(probes.shape[1]), probes.astype(np.int16)
+        else:
+            self._packed = numkong.dots_pack(probes)
             self._products = numkong.zeros((rows, len(probes)), dtype="int32")
-        self._rows, self._probes = (np.zeros(rows * len(probes), np.int32) for _ in range(2))
+        self._rows, self._probes = (np.empty(rows * len(probes), np.int32) for _ in range(2))
         self._scores = np.empty(rows * len(probes), np.float32)
 
     def near(self, codes: NDArray[np.int8], scales: NDArray[np.float32], lowest: NDArray[np.float32]) -> Near:
@@ -39,11 +44,12 @@ class CodeComparison:
             scales: float32 (rows).
             lowest: float32 (probes).
         """
-        if self._packed is None:
-            found = self._near_to_one(codes, scales, self._alone, lowest[0], self._rows, self._scores)
+        found = self._rows, self._probes, self._scores
+        if self._few:
+            number = self._near(codes, scales, self._plain, lowest, *found)
         else:
             # Only a tensor of its own works here, other than its stubs say.
             products: Any = self._products[: len(codes)]
             numkong.dots_packed(codes, self._packed, out=products)
-            found = near_to_some(np.asarray(products), scales, lowest, self._rows, self._probes, self._scores)
-        return self._rows[:found].astype(np.int64), self._probes[:found].copy(), self._scores[:found].copy()
+            number = near_to_many(np.asarray(products), scales, lowest, *found)
+        return self._rows[:number].astype(np.int64), self._probes[:number].copy(), self._scores[:number].copy()

@@ -8,64 +8,54 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+_SCALES = "Array(float32, 1, 'C', readonly=True)"
+_LOWEST = "float32[::1]"
+_FOUND = "int32[::1], int32[::1], float32[::1]"
+
 
 @cache
-def near_to_one(size: int) -> Callable[..., int]:
+def near_to_few(size: int) -> Callable[..., int]:
     """Return a function for embeddings of this length, which takes half a second to compile the first time.
 
-    It writes the rows whose product with a probe, times their scale, is at least `lowest`, and returns their
-    number. Its arguments:
+    It writes the rows and probes whose product, times the row's scale, is at least the probe's `lowest`, and returns
+    their number. Its arguments:
 
     - codes: int8 (faces, size).
     - scales: float32 (faces).
-    - probe: int16 (size), which needs fewer conversions than int8.
-    - lowest: float32.
-    - rows, scores: what to write, int32 and float32 (faces).
+    - probes: int16 (probes, size), which needs fewer conversions than int8.
+    - lowest: float32 (probes).
+    - rows, numbers, scores: what to write, int32, int32 and float32 (faces * probes).
     """
 
-    def near(codes: Any, scales: Any, probe: Any, lowest: Any, rows: Any, scores: Any) -> int:
+    def near(codes: Any, scales: Any, probes: Any, lowest: Any, rows: Any, numbers: Any, scores: Any) -> int:
         found = 0
         for row in range(len(codes)):
-            product = np.int32(0)
-            # A loop of a known length is faster. So is one with 32 bits: Numba's own choice is 64.
-            for column in range(size):
-                product = np.int32(product + np.int32(codes[row, column]) * np.int32(probe[column]))
-            score = np.float32(product) * scales[row]
-            if score >= lowest:
-                rows[found], scores[found] = row, score
-                found += 1
+            for probe in range(len(probes)):
+                product = np.int32(0)
+                # A loop of a known length is faster. So is one with 32 bits: Numba's own choice is 64.
+                for column in range(size):
+                    product = np.int32(product + np.int32(codes[row, column]) * np.int32(probes[probe, column]))
+                score = np.float32(product) * scales[row]
+                if score >= lowest[probe]:
+                    rows[found], numbers[found], scores[found] = row, probe, score
+                    found += 1
         return found
 
-    rows = "Array(int8, 2, 'C', readonly=True), Array(float32, 1, 'C', readonly=True)"
-    compiled: Callable[..., int] = njit(f"int64({rows}, int16[::1], float32, int32[::1], float32[::1])", nogil=True)(
-        near
-    )
+    signature = f"int64(Array(int8, 2, 'C', readonly=True), {_SCALES}, int16[:, ::1], {_LOWEST}, {_FOUND})"
+    compiled: Callable[..., int] = njit(signature, nogil=True)(near)
     return compiled
 
 
-@njit(
-    "int64(int32[:, ::1], Array(float32, 1, 'C', readonly=True), float32[::1], int32[::1], int32[::1], float32[::1])",
-    nogil=True,
-)
-def near_to_some(
+@njit(f"int64(int32[:, ::1], {_SCALES}, {_LOWEST}, {_FOUND})", nogil=True)
+def near_to_many(
     products: NDArray[np.int32],
     scales: NDArray[np.float32],
     lowest: NDArray[np.float32],
     rows: NDArray[np.int32],
-    probes: NDArray[np.int32],
+    numbers: NDArray[np.int32],
     scores: NDArray[np.float32],
 ) -> int:
-    """Write the rows and probes whose product, times the row's scale, is at least the probe's `lowest`.
-
-    Args:
-        products: int32 (faces, probes).
-        scales: float32 (faces).
-        lowest: float32 (probes).
-        rows, probes, scores: what to write, int32, int32 and float32 (faces * probes).
-
-    Returns:
-        Their number.
-    """
+    """Write the same for the products of many probes, int32 (faces, probes)."""
     found = 0
     for row in range(len(products)):
         # Few rows are near to any probe. Without a branch, the processor compares many products at a time.
@@ -76,6 +66,6 @@ def near_to_some(
             for probe in range(len(lowest)):
                 score = np.float32(products[row, probe]) * scales[row]
                 if score >= lowest[probe]:
-                    rows[found], probes[found], scores[found] = row, probe, score
+                    rows[found], numbers[found], scores[found] = row, probe, score
                     found += 1
     return found

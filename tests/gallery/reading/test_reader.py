@@ -17,7 +17,7 @@ import pytest
 from gallery.location import Location
 from gallery.reading.reader import Reader
 from gallery.records import EmbeddingKind, NewFace
-from gallery.search.code_kernels import near_to_one
+from gallery.search.code_kernels import near_to_few
 from gallery.search.mirror import Mirror
 from gallery.writing.writer import Writer
 from tests.fakes import serve_log
@@ -137,9 +137,9 @@ async def test_a_restarted_reader_compiles_what_a_search_needs_before_the_first(
 ) -> None:
     await enrol(writer, *people(1))
     await found(Reader(location, 64), people(1)[0].embedding, 1)
-    near_to_one.cache_clear()
+    near_to_few.cache_clear()
     assert await Reader(location, 64).unreadable() == []
-    assert near_to_one.cache_info().currsize == 1
+    assert near_to_few.cache_info().currsize == 1
 
 
 @pytest.mark.usefixtures("early_indexes")

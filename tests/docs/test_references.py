@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from access.settings import AccessArgs
 from api.settings import AddressArgs, LimitArgs
 from evaluation.error_rates import error_rates
+from facegraph.cli.lazy import LazyCommand
 from facegraph.cli.program import program
 from gallery.settings import GalleryArgs
 from graphs.flow_settings import FlowSettings
@@ -118,35 +120,19 @@ FOREIGN_OPTIONS = {"load_testing.md", "deployment.md", "http.md"}
 """Documents whose text has options of Locust, Docker or curl."""
 
 
-def child(command: Any, words: list[str]) -> tuple[Any, list[str]]:
-    """The command of a group that the first of `words` names, and the other words."""
-    _, found, rest = command.resolve_command(command.context_class(command, info_name="facegraph"), words)
-    return found, rest
-
-
-def parse(words: list[str], *, whole: bool) -> None:
-    """Parse the arguments of `facegraph` as the program does, without running it.
-
-    Args:
-        whole: whether a command and its required arguments must be there.
-
-    Raises:
-        Exception: the program does not accept them.
-    """
+def check_options(words: str) -> None:
+    """Check that `facegraph` has these words as a command and options. Its help is shown instead of running it."""
     command: Any = program()
-    while hasattr(command, "commands") and words and not words[0].startswith("-"):
-        command, words = child(command, words)
-    if hasattr(command, "commands"):
-        assert not whole or words, "a command is missing"
-        return
-    given, left, _ = command.make_parser(command.context_class(command)).parse_args(list(words))
-    missing = [each.name for each in command.params if whole and each.required and not given.get(each.name)]
-    assert (left, missing) == ([], [])
+    found = CliRunner().invoke(command, [*shlex.split(words), "--help"])
+    assert found.exit_code == 0, found.output
 
 
 def options(command: Any) -> set[str]:
     """All options of a command and of those in it."""
-    inner = (options(child(command, [name])[0]) for name in getattr(command, "commands", ()))
+    inner = (
+        options(each.load() if isinstance(each, LazyCommand) else each)
+        for each in vars(command).get("commands", {}).values()
+    )
     return {option for each in command.params for option in each.opts}.union(*inner)
 
 
@@ -154,10 +140,10 @@ def options(command: Any) -> set[str]:
 def test_commands_exist(document: Path) -> None:
     for block in shown(document, "bash"):
         for found in _FACEGRAPH.finditer(block):
-            parse(shlex.split(re.sub(_INNER, "output", found[1])), whole=True)
+            check_options(re.sub(_INNER, "output", found[1]))
     for span in spans(document):
         if command := re.fullmatch(r"(?:\.venv/bin/)?facegraph(?: (.*))?", span):
-            parse(shlex.split(command[1] or ""), whole=False)
+            check_options(command[1] or "")
     if document.name not in FOREIGN_OPTIONS:
         named = {match[0] for match in map(_OPTION.match, spans(document)) if match}
         assert named <= options(program()) | {"--help", "--version", "--install-completion"}

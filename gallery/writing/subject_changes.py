@@ -1,5 +1,6 @@
 """The changes of the writer that give faces to other subjects, and subjects without faces."""
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
@@ -86,9 +87,11 @@ class SubjectChanges:
             refuse_blank(each.new)
         async with self._registry.change(name, removes=True) as opened:
             connection, table = self._registry.connection, opened.table
-            if kept and (earlier := await answer_to(connection, table.name, kept.request)) is not None:
+            (found, given), earlier = await asyncio.gather(
+                faces_to_reassign(table, faces), self._earlier_answer(opened, kept)
+            )
+            if earlier is not None:
                 return [], earlier
-            found, given = await faces_to_reassign(table, faces)
             new = set(drop)
             if len(found):
                 for subject in keep:
@@ -123,7 +126,7 @@ class SubjectChanges:
         refuse_blank(subject)
         async with self._registry.change(name, removes=True) as opened:
             connection, table = self._registry.connection, opened.table
-            if kept and (answer := await answer_to(connection, table.name, kept.request)) is not None:
+            if (answer := await self._earlier_answer(opened, kept)) is not None:
                 return answer
             earlier = (await empty_subjects(connection, table.name)).get(subject)
             if earlier != request:
@@ -144,6 +147,9 @@ class SubjectChanges:
         """
         async with self._registry.change(name, removes=True) as opened:
             await unlist_empty(self._registry.connection, opened.table.name, list(map(subject_key, subjects)))
+
+    async def _earlier_answer(self, opened: OpenCollection, kept: KeptAnswer | None) -> str | None:
+        return await answer_to(self._registry.connection, opened.table.name, kept.request) if kept else None
 
     async def _keep(self, opened: OpenCollection, kept: KeptAnswer) -> None:
         try:

@@ -33,7 +33,8 @@ async def compare_faces(call: AwsCall, request: CompareFacesRequest) -> dict[str
     service, stages = call.service, call.service.stages
     embedder, details = stages.network(EMBEDDER.name, None), detail_stages(stages, ())
     scale = similarity_scale(embedder)
-    photos = [request.source_image.photo(service), request.target_image.photo(service)]
+    images = request.source_image, request.target_image
+    photos = [image.photo(service, name) for image, name in zip(images, NAMES, strict=True)]
 
     def select(number: int, found: Photo | RequestError) -> Sequence[int]:
         if isinstance(found, RequestError):

@@ -101,8 +101,10 @@ class RekognitionEndpoint:
         return key, body
 
     def _key(self, signature: AwsSignature, is_temporary: bool) -> Key:
+        if is_temporary:
+            raise RequestError("UNKNOWN_ACCESS_KEY", "Temporary credentials are not supported; send no session token")
         id = key_id_of(signature.access_key)
-        key = None if id is None or is_temporary else self.keys.entry(id)
+        key = None if id is None else self.keys.entry(id)
         if key is None or key.encrypted is None:
             raise RequestError("UNKNOWN_ACCESS_KEY", "The access key is unknown, revoked or expired")
         return key

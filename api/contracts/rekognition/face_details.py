@@ -36,8 +36,13 @@ SHARP = 100.0
 """Variance of the Laplacian at which the sharpness is 50."""
 
 
-def detail_stages(stages: Stages, attributes: Sequence[Attribute]) -> Mapping[str, FaceStage]:
+def detail_stages(
+    stages: Stages, attributes: Sequence[Attribute], member: str = "Attributes"
+) -> Mapping[str, FaceStage]:
     """Return the stages that a face's details need, by task: the pose always, if there is a stage for it.
+
+    Args:
+        member: name of the member of the request with the attributes, for errors.
 
     Raises:
         RequestError: ``INVALID_REQUEST`` if no stage gives an attribute that was asked for by name.
@@ -45,7 +50,7 @@ def detail_stages(stages: Stages, attributes: Sequence[Attribute]) -> Mapping[st
     available = {"DEFAULT", "ALL"} | ({"EYES_OPEN"} if EYES.name in stages.defaults else set())
     for name in attributes:
         if name not in available:
-            raise RequestError("INVALID_REQUEST", f"Attributes: this service does not determine {name}")
+            raise RequestError("INVALID_REQUEST", f"{member}: this service does not determine {name}")
     wanted = [POSE.name, *([EYES.name] if {"ALL", "EYES_OPEN"} & set(attributes) else [])]
     return {task: stages.network(task, None) for task in wanted if task in stages.defaults}
 

@@ -45,7 +45,7 @@ async def index_faces(call: AwsCall, request: IndexFacesRequest) -> dict[str, An
     Faces that the same photo with the same ExternalImageId has added before keep their ids and users.
     """
     service, stages = call.service, call.service.stages
-    details = detail_stages(stages, request.detection_attributes)
+    details = detail_stages(stages, request.detection_attributes, "DetectionAttributes")
     data, label = request.image.photo(service), request.external_image_id or ""
     collection = await stages.gallery.collection(request.collection_id)
     embedder = collection_embedder(stages, collection)

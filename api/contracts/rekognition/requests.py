@@ -36,16 +36,19 @@ class Image(AwsModel):
     encoded: str | None = Field(None, alias="Bytes")
     s3_object: S3Object | None = Field(None, alias="S3Object")
 
-    def photo(self, service: Service) -> bytes:
+    def photo(self, service: Service, member: str = "Image") -> bytes:
         """Return the encoded photo.
+
+        Args:
+            member: name of the member of the request, for errors.
 
         Raises:
             RequestError: ``S3_OBJECT``, or as raised by `from_base64`.
         """
         if self.s3_object is not None:
-            raise RequestError("S3_OBJECT", "Photos in S3 are not supported; send the photo as Image.Bytes")
+            raise RequestError("S3_OBJECT", f"Photos in S3 are not supported; send the photo as {member}.Bytes")
         if not self.encoded:
-            raise RequestError("INVALID_REQUEST", "Image.Bytes: the photo is missing")
+            raise RequestError("INVALID_REQUEST", f"{member}.Bytes: the photo is missing")
         return from_base64(self.encoded, service.limits.max_image_size)
 
 

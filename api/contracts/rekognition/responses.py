@@ -43,8 +43,20 @@ AWS_ERRORS: Mapping[str, tuple[str, int]] = {
 }
 """AWS's code and the HTTP status by error code; `INVALID` for any other."""
 
+MESSAGES: Mapping[str, str] = {
+    "SUBJECT_NOT_FOUND": "The collection has no user with this UserId",
+    "SUBJECT_EXISTS": "The collection already has a user with this UserId",
+    "IDEMPOTENCY_KEY_REUSED": "ClientRequestToken was already used for a request with other parameters",
+}
+"""Messages in the words of AWS, instead of those of the gallery."""
+
 
 def error_answer(refused: RequestError, request_id: str) -> tuple[int, dict[str, Any]]:
     """Convert an error to the form of AWS's JSON protocol."""
     code, status = AWS_ERRORS.get(refused.code, INVALID)
-    return status, {"__type": code, "Code": code, "Message": refused.message, "Logref": request_id}
+    return status, {
+        "__type": code,
+        "Code": code,
+        "Message": MESSAGES.get(refused.code, refused.message),
+        "Logref": request_id,
+    }

@@ -47,6 +47,8 @@ def test_an_invalid_body_is_refused(aws: AwsClient) -> None:
     for body in (b"", b"{", b"\xff", b'{"Image": ', b"[]", b'{"Image": "anna"}', b'{"Image": {"Bytes": 1}}'):
         assert refusal(aws.send(aws.signed("DetectFaces", body)))[0] == "SerializationException"
     assert aws.refusal("DetectFaces") == ("InvalidParameterException", "Image: Field required")
+    compared = {"SourceImage": image("anna"), "TargetImage": {}}
+    assert aws.refusal("CompareFaces", **compared)[1] == "TargetImage.Bytes: the photo is missing"
     assert aws.refusal("DetectFaces", Image=image("anna"), Attributes=["HAT"])[0] == "InvalidParameterException"
 
 
@@ -72,7 +74,8 @@ def test_a_request_needs_a_signature_by_a_known_key(make_client: MakeClient, tmp
     unsigned = {"X-Amz-Target": "RekognitionService.DetectFaces", "Content-Type": "application/x-amz-json-1.1"}
     assert refusal(aws.keyed.ask("POST", "/", unsigned))[0] == "MissingAuthenticationTokenException"
     temporary = aws.signed("DetectFaces", body, {"X-Amz-Security-Token": "token"})
-    assert refusal(aws.send(temporary))[0] == "UnrecognizedClientException"
+    code, message = refusal(aws.send(temporary))
+    assert (code, "session token" in message) == ("UnrecognizedClientException", True)
     # An ordinary key cannot sign: it is not stored.
     bearer = aws.keyed.key()["Authorization"].removeprefix("Bearer ")
     aws.credentials.access_key = f"FGAK{bearer.split('_')[1].upper()}"

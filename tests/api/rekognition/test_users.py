@@ -39,7 +39,8 @@ def matches(aws: AwsClient, operation: str, **members: Any) -> list[str]:
 
 def test_users_are_created_once_and_listed_in_pages(staff: AwsClient) -> None:
     staff.call("CreateUser", **STAFF, UserId="carl")
-    assert staff.refusal("CreateUser", **STAFF, UserId="carl")[0] == "ConflictException"
+    again = staff.refusal("CreateUser", **STAFF, UserId="carl")
+    assert again == ("ConflictException", "The collection already has a user with this UserId")
     for name in ("a b", "", "x" * 129, f"face:{'0' * 32}"):
         assert staff.refusal("CreateUser", **STAFF, UserId=name)[0] == "InvalidParameterException"
     index(staff, "anna dora")

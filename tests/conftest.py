@@ -74,16 +74,6 @@ def shared(path: str) -> Path:
     return found
 
 
-def shared_case(name: str) -> Path:
-    """A photo from a bug report."""
-    return shared(f"cases/files/{name}")
-
-
-def shared_faces(folder: str) -> Path:
-    """A folder of labelled photos."""
-    return shared(f"faces/{folder}")
-
-
 @pytest.fixture(scope="session")
 def traces() -> Iterator[Collector]:
     """The traces of the session's service."""

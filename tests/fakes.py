@@ -184,9 +184,9 @@ def detector(detect: Any, name: str = "detector", role: str = "mtcnn") -> FakeSt
     return FakeStage(role, fake_card("detector", name), detect)
 
 
-def liveness(score: Any, name: str = "liveness", role: str = "crmnet") -> FakeStage:
+def liveness(score: Any) -> FakeStage:
     """A liveness stage over a fake network."""
-    return FakeStage(role, fake_card("liveness", name, [LIVENESS_CROP]), score)
+    return FakeStage("crmnet", fake_card("liveness", "liveness", [LIVENESS_CROP]), score)
 
 
 def embedder(

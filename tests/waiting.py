@@ -17,8 +17,8 @@ def until(condition: Callable[[], Any], seconds: float = TIMEOUT_S) -> None:
         time.sleep(0.1)
 
 
-async def eventually(condition: Callable[[], Any], seconds: float = TIMEOUT_S) -> None:
-    """Wait in the event loop until `condition` is true; fail after `seconds`."""
-    async with asyncio.timeout(seconds):
+async def eventually(condition: Callable[[], Any]) -> None:
+    """Wait in the event loop until `condition` is true; fail after `TIMEOUT_S`."""
+    async with asyncio.timeout(TIMEOUT_S):
         while not condition():
             await asyncio.sleep(0.005)

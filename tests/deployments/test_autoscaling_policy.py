@@ -47,8 +47,8 @@ def context(
     )
 
 
-def usage_of(busy: float, cores: float, idle: float, cpus: float = 0.5, node: str = ON_ONE) -> Metrics:
-    return {BUSY: {"r": busy}, CORES: {"r": cores}, node: {"r": idle}, f"{RESERVED}CPU": {"r": cpus}}
+def usage_of(busy: float, cores: float, idle: float, node: str = ON_ONE) -> Metrics:
+    return {BUSY: {"r": busy}, CORES: {"r": cores}, node: {"r": idle}, f"{RESERVED}CPU": {"r": 0.5}}
 
 
 @pytest.fixture(autouse=True)

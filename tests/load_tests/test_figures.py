@@ -1,21 +1,16 @@
 """Figures that the load tools derive from requests and from samples, and the verdict of a soak."""
 
-import os
-import subprocess
-import sys
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from statistics import StatisticsError
 from typing import Any
 
-import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from load_tests.bench.measurement import summed_up
-from load_tests.processes import Sample, sample
+from load_tests.processes import Sample
 from load_tests.records import Request, answers_between, read, write
 from load_tests.soak import changes
 
@@ -129,20 +124,3 @@ def test_times_are_of_a_typical_route_and_of_each_and_only_answers_have_times() 
     ]
     assert typical.last == pytest.approx(1.3)
     assert typical.broken
-
-
-def test_a_sample_has_every_process_and_the_replicas_alone(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "b").touch()
-    titles = ("ray::ServeReplica:facegraph:ingress", "ray::ServeReplica:facegraph:ingress.call", "raylet")
-    program, pipe = "import sys; print(flush=True); sys.stdin.readline()", subprocess.PIPE
-    with ExitStack() as stack:
-        commands = [[sys.executable, "-c", program, title] for title in titles]
-        started = [stack.enter_context(subprocess.Popen(command, stdin=pipe, stdout=pipe)) for command in commands]
-        assert all(process.stdout and process.stdout.readline() for process in started)
-        found = sample(psutil.Process(os.getpid()), tmp_path)
-    assert {process.pid: "ingress" for process in started[:2]}.items() <= found.replicas.items()
-    assert found.counts["ingress"] >= 2
-    assert 5 < found.replica_memory < found.memory
-    assert (found.open_files >= 3 * len(titles), found.threads >= len(titles), found.gallery_files) == (True, True, 1)
-    assert {process.pid for process in started} < found.cpu.keys()

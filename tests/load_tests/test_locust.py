@@ -13,7 +13,6 @@ from starlette.types import Scope
 
 from load_tests.faults import COLLECTION, EMBEDDER, PAIR_ROUTES, ROUTES, lost, wrong
 from load_tests.performance_test import send
-from load_tests.photos import MAX_PHOTOS, in_folder
 from load_tests.programs import load
 from load_tests.records import Request, read
 from project.root import ROOT
@@ -184,10 +183,3 @@ def test_an_option_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
         ran = locust("--host", "http://127.0.0.1:9", "-t", "1s", *options)
         assert ran.returncode != 0
         assert said in ran.stderr
-
-
-def test_of_very_many_photos_some_are_taken_from_everywhere(tmp_path: Path) -> None:
-    for name in ("notes.txt", *(f"{number:04}.JPG" for number in range(3 * MAX_PHOTOS))):
-        (tmp_path / name).touch()
-    names = [path.name for path in in_folder(tmp_path)]
-    assert (len(set(names)), names[0], names[-1] >= f"{3 * MAX_PHOTOS - 3:04}.JPG") == (MAX_PHOTOS, "0000.JPG", True)

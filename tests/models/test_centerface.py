@@ -12,7 +12,7 @@ from models.detectors.centerface import CELL, STEP, CenterFace, Maps
 from models.device import Device
 from models.engines import load_detector
 from models.store import Store
-from tests.conftest import pulled, shared_faces
+from tests.conftest import pulled, shared
 
 LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], dtype=np.float32)
 """x and y as shares of the box."""
@@ -91,7 +91,7 @@ def test_faces_below_the_least_score_are_dropped() -> None:
 def test_crowds_and_masks_are_found(store: Store) -> None:
     """In every eighth photo. In all of them, 85 % of the faces are found."""
     detector = load_detector(pulled("centerface"), store, "onnx", Device(), {})
-    found = measure_detection(read_photos(shared_faces("crowds"))[::8], PhotoDetector(detector, Limits())).found
+    found = measure_detection(read_photos(shared("faces/crowds"))[::8], PhotoDetector(detector, Limits())).found
     assert found["all"].of > 50
     assert found["all"].estimate.value > 0.8
     assert found["mask worn"].estimate.value > 0.8

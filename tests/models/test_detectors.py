@@ -22,7 +22,7 @@ from models.device import Device
 from models.engines import load_detector
 from models.errors import ModelError
 from models.store import Store
-from tests.conftest import shared_case, shared_faces
+from tests.conftest import shared
 from tests.models.conftest import Loaded, portraits
 
 CELL, COLUMNS, ROWS = 666, 6, 4
@@ -37,7 +37,7 @@ def overlap(first: Box, second: Box) -> float:
 
 
 def test_every_nose_is_in_one_box_and_no_box_is_left_over(loaded: Loaded) -> None:
-    photos = read_photos(shared_faces("detection"))
+    photos = read_photos(shared("faces/detection"))
     found = measure_detection(photos, PhotoDetector(loaded.detector, Limits()))
     assert (found.right, found.beyond) == (Share(len(photos), len(photos)), 0)
 
@@ -68,7 +68,7 @@ def test_detectors_are_thread_safe(loaded: Loaded, sample_photos: Path) -> None:
 
 
 def test_a_pin_on_a_lapel_is_no_second_face(loaded: Loaded) -> None:
-    photo = shared_case("fr_obama.jpg").read_bytes()
+    photo = shared("cases/files/fr_obama.jpg").read_bytes()
     [answer] = PhotoDetector(loaded.detector, Limits())([photo], [], Pick("one", 0.33)).photos
     assert isinstance(answer, Photo)
     assert answer.found == 1

@@ -44,8 +44,8 @@ def fetching(tmp_path: Path) -> Fetching:
     return Fetching(Store(tmp_path / "models"), Downloads(tmp_path / "downloads", lambda *_: None))
 
 
-def card_from(*sources: Source, sha256: str = digest(WEIGHTS)) -> Card:
-    return made_card(files=[WeightFile(name="weights.bin", sha256=sha256, sources=sources)])
+def card_from(*sources: Source) -> Card:
+    return made_card(files=[WeightFile(name="weights.bin", sha256=digest(WEIGHTS), sources=sources)])
 
 
 def packed(folder: Path, kind: str, content: bytes = WEIGHTS) -> bytes:

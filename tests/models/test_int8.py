@@ -28,7 +28,7 @@ from models.export import write_exports
 from models.int8 import Ranges, measure_ranges, quantised, read_ranges, without_overflow, write_ranges
 from models.onnx_session import OnnxNetwork
 from models.store import Store
-from tests.conftest import shared_faces
+from tests.conftest import shared
 from tests.models.cards import made_card
 from tests.models.graphs import written
 
@@ -162,7 +162,7 @@ def test_people_are_told_apart_as_well_as_in_floats(
 
     Embeddings of both precisions can be compared with one another, so they share an embedding contract.
     """
-    root, half = (sample_photos, slice(1, None, 2)) if folder == "photos" else (shared_faces(folder), slice(50))
+    root, half = (sample_photos, slice(1, None, 2)) if folder == "photos" else (shared(f"faces/{folder}"), slice(50))
     detect = PhotoDetector(load_detector(card("mtcnn"), store, "onnx", Device(), {}), Limits())
     [spec] = FACENET.crops
     paths = sorted(root.glob("*/*.jpg"))[half]

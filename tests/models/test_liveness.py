@@ -16,7 +16,7 @@ from models.device import Device
 from models.engines import load_network
 from models.store import Store
 from project.request_error import RequestError
-from tests.conftest import pulled, shared_faces
+from tests.conftest import pulled, shared
 
 ROUNDING = 2
 """Number of photos so close to the threshold that another CPU may classify them differently."""
@@ -39,7 +39,7 @@ def probabilities(store: Store, names: Sequence[str], photos: Sequence[Path]) ->
     ],
 )
 def test_the_cards_state_their_errors(store: Store, names: tuple[str, ...]) -> None:
-    presentations = read_presentations(shared_faces("liveness"))
+    presentations = read_presentations(shared("faces/liveness"))
     for name, live in probabilities(store, names, presentations.photos).items():
         stated, found = card(name).threshold("live"), ~np.isnan(live)
         kinds = [kind for kind, face in zip(presentations.kinds, found, strict=True) if face]

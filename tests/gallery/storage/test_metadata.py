@@ -35,9 +35,9 @@ from tests.gallery.sample_transfers import content, exported, imported, silent
 LARGE = "x" * (MAX_BYTES - len('{"é":""}'.encode()))
 
 
-async def stored(reader: Reader, *subjects: str, name: str = NAME) -> list[Any]:
+async def stored(reader: Reader, *subjects: str) -> list[Any]:
     """The metadata of each subject."""
-    found = await reader.metadata(name, subjects)
+    found = await reader.metadata(NAME, subjects)
     return [found.get(subject) for subject in subjects]
 
 

@@ -24,9 +24,9 @@ def batch(**columns: Any) -> pa.RecordBatch:
     return pa.record_batch({name: column for name, column in plain.items() if column is not None})
 
 
-def with_cell(column: str, value: Any, row: int = 3) -> pa.RecordBatch:
+def with_cell(column: str, value: Any) -> pa.RecordBatch:
     cells = batch(id=[f"{row:032x}" for row in range(ROWS)], label=[""] * ROWS).to_pydict()
-    cells[column][row] = value
+    cells[column][3] = value
     return pa.record_batch({name: pa.array(values) for name, values in cells.items()})
 
 

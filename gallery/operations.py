@@ -54,6 +54,9 @@ class GalleryReads(Protocol):
     async def find(
         self, name: str, contract: str, probes: Sequence[NDArray[np.float32]], count: int
     ) -> tuple[Collection, list[list[Hit]]]: ...
+    async def find_like(
+        self, name: str, count: int, *, face_id: str | None = None, subject: str = ""
+    ) -> tuple[Collection, list[Hit]]: ...
     async def find_faces(
         self, name: str, contract: str, probe: NDArray[np.float32], count: int, least: float
     ) -> tuple[Collection, list[FaceHit]]: ...
@@ -155,6 +158,7 @@ class GalleryClient(ABC):
     closest_faces = _forwarded(GalleryReads.closest_faces)
     metadata = _forwarded(GalleryReads.metadata)
     find = _forwarded(GalleryReads.find)
+    find_like = _forwarded(GalleryReads.find_like)
     find_faces = _forwarded(GalleryReads.find_faces)
     faces_with_ids = _forwarded(GalleryReads.faces_with_ids)
     faces_after = _forwarded(GalleryReads.faces_after)

@@ -200,6 +200,32 @@ class Reader(FaceReads):
 
         return collection, await self._gallery.read(collection, ask)
 
+    async def find_like(
+        self, name: str, count: int, *, face_id: str | None = None, subject: str = ""
+    ) -> tuple[Collection, list[Hit]]:
+        """Return a collection, and the subjects that resemble one of its faces or subjects most, as `find` does.
+
+        Args:
+            name, count: see `find`.
+            face_id: hex digits.
+            subject: id of a subject, instead of a face. Its faces are averaged; without faces, it resembles none.
+
+        Raises:
+            RequestError: ``FACE_NOT_FOUND``, or as `subject_and_faces`.
+        """
+        if face_id is None:
+            collection, own = await self.subject_and_faces(name, subject, [])
+            vectors = [vector for _, vector in own.values()]
+        else:
+            collection, found = await self.embeddings(name, [face_id])
+            vectors = list(found.values())
+            if not vectors:
+                raise RequestError("FACE_NOT_FOUND", "The collection has no face with this id")
+        if not vectors:
+            return collection, []
+        collection, [hits] = await self.find(name, collection.kind.contract, [np.sum(vectors, axis=0)], count)
+        return collection, hits
+
     async def find_faces(
         self, name: str, contract: str, probe: NDArray[np.float32], count: int, least: float
     ) -> tuple[Collection, list[FaceHit]]:

@@ -45,6 +45,7 @@ AWS_ERRORS: Mapping[str, tuple[str, int]] = {
 
 MESSAGES: Mapping[str, str] = {
     "SUBJECT_NOT_FOUND": "The collection has no user with this UserId",
+    "FACE_NOT_FOUND": "The collection has no face with this FaceId",
     "SUBJECT_EXISTS": "The collection already has a user with this UserId",
     "IDEMPOTENCY_KEY_REUSED": "ClientRequestToken was already used for a request with other parameters",
 }

@@ -44,7 +44,7 @@ async def search_faces(call: AwsCall, request: SearchFacesRequest) -> dict[str, 
     call.audit.add(faces=[face_id])
     collection, probes = await gallery.embeddings(request.collection_id, [face_id])
     if face_id not in probes:
-        raise RequestError("FACE_NOT_FOUND", f"The collection has no face with the id {request.face_id}")
+        raise RequestError("FACE_NOT_FOUND", "The collection has no face with this id")
     matches = await _matching_faces(call, collection, probes[face_id], request, face_id)
     return {
         "SearchedFaceId": request.face_id,

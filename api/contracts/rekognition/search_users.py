@@ -1,9 +1,8 @@
 """SearchUsers and SearchUsersByImage."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from api.contracts.rekognition.embedders import collection_embedder, similarity_scale
@@ -12,7 +11,7 @@ from api.contracts.rekognition.identities import face_id_of, model_version, refu
 from api.contracts.rekognition.largest_face import largest_face
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, Image, Percent, QualityFilter, UserId
-from gallery.records import Collection
+from gallery.records import Collection, Hit
 from project.request_error import RequestError
 from telemetry.request_record import count_match
 
@@ -46,21 +45,16 @@ async def search_users(call: AwsCall, request: SearchUsersRequest) -> dict[str, 
     gallery = call.service.stages.gallery
     if (request.user_id is None) == (request.face_id is None):
         raise RequestError("INVALID_REQUEST", "Send either UserId or FaceId")
-    if request.face_id is not None:
-        searched: dict[str, Any] = {"SearchedFace": {"FaceId": request.face_id}}
-        collection, found = await gallery.embeddings(request.collection_id, [face_id_of(request.face_id)])
-        if not found:
-            raise RequestError("FACE_NOT_FOUND", f"The collection has no face with the id {request.face_id}")
-        embeddings = list(found.values())
+    if request.user_id is None:
+        searched, face_id = {"SearchedFace": {"FaceId": request.face_id}}, face_id_of(request.face_id or "")
     else:
-        searched = {"SearchedUser": {"UserId": request.user_id}}
-        assert request.user_id is not None
         refuse_lone(request.user_id)
-        collection, own = await gallery.subject_and_faces(request.collection_id, request.user_id, [])
-        embeddings = [embedding for _, embedding in own.values()]
-    matches = []
-    if embeddings:
-        matches = await _matching_users(call, collection, np.sum(embeddings, axis=0), request, request.user_id)
+        searched, face_id = {"SearchedUser": {"UserId": request.user_id}}, None
+
+    async def find(count: int) -> tuple[Collection, Sequence[Hit]]:
+        return await gallery.find_like(request.collection_id, count, face_id=face_id, subject=request.user_id or "")
+
+    collection, matches = await _matching_users(call, find, request, request.user_id)
     return {**searched, "UserMatches": matches, "FaceModelVersion": model_version(collection)}
 
 
@@ -80,24 +74,31 @@ async def search_users_by_image(call: AwsCall, request: SearchUsersByImageReques
         ],
     }
     if probe is not None:
-        answer["UserMatches"] = await _matching_users(call, collection, probe, request)
+
+        async def find(count: int) -> tuple[Collection, Sequence[Hit]]:
+            _, [hits] = await stages.gallery.find(collection.name, collection.kind.contract, [probe], count)
+            return collection, hits
+
+        _, answer["UserMatches"] = await _matching_users(call, find, request)
         answer["SearchedFace"] = {"FaceDetail": examined_detail(examined, 0, details)}
     return answer
 
 
 async def _matching_users(
     call: AwsCall,
-    collection: Collection,
-    probe: NDArray[np.float32],
+    find: Callable[[int], Awaitable[tuple[Collection, Sequence[Hit]]]],
     request: SearchUsersRequest | SearchUsersByImageRequest,
     searched: str | None = None,
-) -> list[dict[str, Any]]:
-    """Return the users that reach the request's threshold, best first, except the user `searched`."""
-    stages = call.service.stages
-    scale = similarity_scale(collection_embedder(stages, collection))
+) -> tuple[Collection, list[dict[str, Any]]]:
+    """Return the collection, and the users that reach the request's threshold, best first, except `searched`.
+
+    Args:
+        find: returns the collection, and this number of the most similar subjects, best first.
+    """
     threshold, count = request.user_match_threshold, min(request.max_users, FEW_USERS) + 1
     while True:
-        _, [hits] = await stages.gallery.find(collection.name, collection.kind.contract, [probe], count)
+        collection, hits = await find(count)
+        scale = similarity_scale(collection_embedder(call.service.stages, collection))
         similar = [(scale.percent(hit.cosine), hit.subject) for hit in hits]
         matches = [
             (percent, subject)
@@ -110,7 +111,7 @@ async def _matching_users(
         count *= 4
     call.audit.add(subject for _, subject in matches[: request.max_users])
     count_match(bool(matches))
-    return [
+    return collection, [
         {"Similarity": percent, "User": {"UserId": subject, "UserStatus": "ACTIVE"}}
         for percent, subject in matches[: request.max_users]
     ]

@@ -143,3 +143,15 @@ async def test_a_subject_is_read_together_with_other_faces(writer: Writer, reade
     _, faces = await reader.subject_and_faces(NAME, "anna", [other.id])
     assert list(faces) == [other.id]
     assert await refusal(reader.subject_and_faces(NAME, "nobody", [other.id])) == "SUBJECT_NOT_FOUND"
+
+
+async def test_what_resembles_a_face_or_the_mean_of_a_subject_is_found(writer: Writer, reader: Reader) -> None:
+    one, two, three = vectors(3)
+    made = [face("anna", one, "1"), face("anna", two, "2"), face("bob", one + two), face("carl", one + 0.1 * three)]
+    await enrol(writer, *made)
+    await writer.create_subject(NAME, "dora", "request")
+    _, hits = await reader.find_like(NAME, 2, subject="anna")
+    assert (hits[0].subject, round(hits[0].cosine, 5)) == ("bob", 1)
+    assert [hit.subject for hit in (await reader.find_like(NAME, 2, face_id=made[0].id))[1]] == ["anna", "carl"]
+    assert (await reader.find_like(NAME, 2, subject="dora"))[1] == []
+    assert await refusal(reader.find_like(NAME, 2, face_id="0" * 32)) == "FACE_NOT_FOUND"

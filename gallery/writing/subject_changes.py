@@ -87,16 +87,17 @@ class SubjectChanges:
             refuse_blank(each.new)
         async with self._registry.change(name, removes=True) as opened:
             connection, table = self._registry.connection, opened.table
-            (found, given), earlier = await asyncio.gather(
-                faces_to_reassign(table, faces), self._earlier_answer(opened, kept)
+            (found, given), earlier, totals = await asyncio.gather(
+                faces_to_reassign(table, faces),
+                self._earlier_answer(opened, kept),
+                asyncio.gather(*(table.count_rows(one_of("subject_key", [subject_key(each)])) for each in keep)),
             )
             if earlier is not None:
                 return [], earlier
             new = set(drop)
             if len(found):
-                for subject in keep:
-                    leaving = found["subject"].to_pylist().count(subject)
-                    if leaving and leaving == await table.count_rows(one_of("subject_key", [subject_key(subject)])):
+                for subject, total in zip(keep, totals, strict=True):
+                    if total and total == found["subject"].to_pylist().count(subject):
                         await list_empty(connection, table.name, subject, "", known=True)
                 await self._registry.log_removed(opened, found.select(["id", "subject"]))
                 opened.commits += 1

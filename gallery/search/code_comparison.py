@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 from gallery.search.code_kernels import near_to_few, near_to_many
 
 Near = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
-"""Rows, probes and scores."""
-
-
-FEW = 4
+"""Rows, numbers of probes, and scores: products times the row's scale."""
+FEW_PROBES = 4
 """Up to this number of probes, a loop of our own is faster than NumKong."""
 
 
@@ -27,13 +25,13 @@ class CodeComparison:
     """
 
     def __init__(self, probes: NDArray[np.int8], rows: int) -> None:
-        self._few = len(probes) <= FEW
+        self._few = len(probes) <= FEW_PROBES
         if self._few:
-            self._near, self._plain = near_to_few(probes.shape[1]), probes.astype(np.int16)
+            self._near, self._wide = near_to_few(probes.shape[1]), probes.astype(np.int16)
         else:
             self._packed = numkong.dots_pack(probes)
             self._products = numkong.zeros((rows, len(probes)), dtype="int32")
-        self._rows, self._probes = (np.empty(rows * len(probes), np.int32) for _ in range(2))
+        self._rows, self._numbers = (np.empty(rows * len(probes), np.int32) for _ in range(2))
         self._scores = np.empty(rows * len(probes), np.float32)
 
     def near(self, codes: NDArray[np.int8], scales: NDArray[np.float32], lowest: NDArray[np.float32]) -> Near:
@@ -44,12 +42,12 @@ class CodeComparison:
             scales: float32 (rows).
             lowest: float32 (probes).
         """
-        found = self._rows, self._probes, self._scores
+        found = self._rows, self._numbers, self._scores
         if self._few:
-            number = self._near(codes, scales, self._plain, lowest, *found)
+            number = self._near(codes, scales, self._wide, lowest, *found)
         else:
-            # Only a tensor of its own works here, other than its stubs say.
+            # NumKong accepts only its own tensors here, although its stubs allow arrays.
             products: Any = self._products[: len(codes)]
             numkong.dots_packed(codes, self._packed, out=products)
             number = near_to_many(np.asarray(products), scales, lowest, *found)
-        return self._rows[:number].astype(np.int64), self._probes[:number].copy(), self._scores[:number].copy()
+        return self._rows[:number].astype(np.int64), self._numbers[:number].copy(), self._scores[:number].copy()

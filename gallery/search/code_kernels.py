@@ -15,7 +15,7 @@ _FOUND = "int32[::1], int32[::1], float32[::1]"
 
 @cache
 def near_to_few(size: int) -> Callable[..., int]:
-    """Return a function for embeddings of this length, which takes half a second to compile the first time.
+    """Return a function for embeddings of this length. Compiling it takes half a second, once per length.
 
     It writes the rows and probes whose product, times the row's scale, is at least the probe's `lowest`, and returns
     their number. Its arguments:
@@ -55,7 +55,15 @@ def near_to_many(
     numbers: NDArray[np.int32],
     scores: NDArray[np.float32],
 ) -> int:
-    """Write the same for the products of many probes, int32 (faces, probes)."""
+    """Write the rows and probes whose product, times the row's scale, is at least the probe's `lowest`.
+
+    Args:
+        products: int32 (faces, probes).
+        scales, lowest, rows, numbers, scores: as in `near_to_few`.
+
+    Returns:
+        Their number.
+    """
     found = 0
     for row in range(len(products)):
         # Few rows are near to any probe. Without a branch, the processor compares many products at a time.

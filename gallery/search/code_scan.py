@@ -12,7 +12,7 @@ from gallery.search.code_comparison import CodeComparison
 from gallery.search.quantisation import CodedFaces
 
 PRODUCTS = 2**17
-"""Number of products computed at a time. They stay in the processor's cache."""
+"""Products per step. With many probes they are stored, and stay in the processor's cache."""
 FIRST_ROWS = 1024
 """Rows of the first step, which finds a threshold for the rest: without one, every row is a candidate."""
 GROWTH = 4
@@ -68,18 +68,19 @@ def candidates(
         threads: each compares the probes with a part of the faces.
 
     Returns:
-        Rows and their scores, highest first. All rows, if there are not more than `nearest`.
+        Rows, int64, and their scores, float32, highest first. All rows, if there are not more than `nearest`.
     """
     scan = partial(_scan, faces, probes, scales, nearest, margins)
     rows = len(faces.codes)
     first = min(FIRST_ROWS, rows)
     lowest = np.full(len(probes), -np.inf, np.float32)
     found, lowest = _best(scan(lowest, (0, first)), nearest, margins, lowest)
-    parts = max(1, min(threads, (rows - first) // FIRST_ROWS))
-    bounds = [first + (rows - first) * part // parts for part in range(parts + 1)]
-    found = sum(_THREADS.map(partial(scan, lowest), pairwise(bounds)), found)
+    if first < rows:
+        parts = max(1, min(threads, (rows - first) // FIRST_ROWS))
+        bounds = [first + (rows - first) * part // parts for part in range(parts + 1)]
+        found = sum(_THREADS.map(partial(scan, lowest), pairwise(bounds)), found)
     found, _ = _best(found, nearest, margins, lowest)
-    found = found.chosen(np.argsort(-found.scores))
+    found = found.chosen(np.argsort(-found.scores, kind="stable"))
     return [found.of(probe) for probe in range(len(probes))]
 
 
@@ -92,7 +93,7 @@ def _scan(
     lowest: NDArray[np.float32],
     part: tuple[int, int],
 ) -> _Candidates:
-    """Return the candidates among the rows from the first of `part` to before the second, and some that are none.
+    """Return the candidates among the rows from the first of `part` to before the second, and possibly others.
 
     Args:
         lowest: rows with lower scores are known to be none, float32 (probes).
@@ -104,8 +105,8 @@ def _scan(
     found, most = _NONE, 0
     while start < end:
         stop = min(start + step, end)
-        rows, of, scores = compared.near(faces.codes[start:stop], faces.scales[start:stop], lowest / scales)
-        found += _Candidates(rows + start, of, scores * scales[of])
+        rows, numbers, scores = compared.near(faces.codes[start:stop], faces.scales[start:stop], lowest / scales)
+        found += _Candidates(rows + start, numbers, scores * scales[numbers])
         start, step = stop, min(GROWTH * step, most_rows)
         if len(found.rows) > most:
             found, lowest = _best(found, nearest, margins, lowest)

@@ -69,11 +69,15 @@ def _rescored(
     nearest: int,
     margin: np.float32,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the `nearest` faces or more, and their cosine similarities, best first. There is no better face.
+    """Return at least the `nearest` most similar faces and their cosine similarities, best first.
 
     Args:
-        rows, scores: the candidates, highest score first.
+        rows, scores: the candidates, int64 and float32, highest score first.
+        probe: float32 (size) of length 1.
         margin: largest difference between the score of a face and its cosine similarity.
+
+    Returns:
+        Rows, int64, and cosines, float32. No other face is more similar than the last of these.
     """
     cosines = files.vectors(rows[:nearest]) @ probe
     # The others can only be among the nearest if they may be better than the worst of these.

@@ -26,7 +26,9 @@ def test_scores_of_codes_differ_from_cosines_by_at_most_the_bound(seed: int, siz
 
 @pytest.mark.parametrize("count", [1, 5])
 @pytest.mark.parametrize("size", [16, 320])
-@pytest.mark.parametrize(("rows", "probes", "nearest"), [(1, 1, 1), (700, 1, 4), (3000, 4, 20), (3000, 9, 2000)])
+@pytest.mark.parametrize(
+    ("rows", "probes", "nearest"), [(1, 1, 1), (1, 9, 1), (700, 1, 4), (3000, 4, 20), (3000, 9, 2000)]
+)
 def test_the_nearest_faces_are_among_the_candidates(
     monkeypatch: pytest.MonkeyPatch, count: int, rows: int, probes: int, nearest: int, size: int
 ) -> None:
@@ -44,3 +46,4 @@ def test_the_nearest_faces_are_among_the_candidates(
         lowest = np.sort(column)[-nearest] - 0.1 if nearest < rows else -np.inf
         assert found_scores == pytest.approx(-np.sort(-column[column >= lowest]), abs=1e-5)
         assert found_scores == pytest.approx(column[chosen], abs=1e-5)
+        assert len(set(chosen.tolist())) == len(chosen)

@@ -72,3 +72,8 @@ def test_several_pictures_or_too_many_units_are_too_complex() -> None:
     assert hevc_work(config, hevc_units(*[other] * 1025)) == (0, 0)
     assert refusal(hevc_work, config, hevc_units(*[other] * 1026)).code == "IMAGE_TOO_COMPLEX"
     assert refusal(hevc_work, config, hevc_units(a_slice(True), a_slice(True))).code == "IMAGE_TOO_COMPLEX"
+
+
+def test_the_forbidden_bit_hides_no_slice() -> None:
+    """libde265 skips the bit before the type of a unit."""
+    assert hevc_work(configuration(1, 8), hevc_units(b"\x82\1\x80")) == (0, 1)

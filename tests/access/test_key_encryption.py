@@ -41,7 +41,7 @@ def test_a_key_of_another_id_or_operator_is_not_decrypted(file: Path, tmp_path: 
 
 
 def test_an_operators_key_that_is_another_file_or_missing_is_refused(file: Path) -> None:
-    for content in (b"", b"not base64", base64.b64encode(bytes(31))):
+    for content in (b"", b"not base64", b"-" + base64.b64encode(bytes(32)), base64.b64encode(bytes(31))):
         file.write_bytes(content)
         with pytest.raises(KeysError, match="must contain 32 bytes in base64"):
             KeyCipher(file)

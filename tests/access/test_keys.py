@@ -72,8 +72,9 @@ def test_a_hash_is_compared_for_unknown_ids_as_well(file: Path, monkeypatch: pyt
 
 def test_a_key_expires(file: Path) -> None:
     entry, text = create(file, "door", ["read"], expires=NOW)
-    assert Keys(file, now=lambda: NOW - timedelta(seconds=1)).find(text) == entry
-    assert Keys(file, now=lambda: NOW).find(text) is None
+    before, after = Keys(file, now=lambda: NOW - timedelta(seconds=1)), Keys(file, now=lambda: NOW)
+    assert before.find(text) == before.entry(entry.id) == entry
+    assert after.find(text) is after.entry(entry.id) is None
 
 
 def test_changes_of_the_file_take_effect_within_a_second(file: Path) -> None:

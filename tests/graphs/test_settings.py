@@ -191,3 +191,10 @@ def test_files_are_relative_to_the_project_and_the_log_can_be_switched_off(monke
     assert (args.keys_file, args.audit_log) == (ROOT / "data/keys.json", str(ROOT / "data/audit.jsonl"))
     assert AccessArgs(keys_file=Path("other/keys.json")).keys_file == ROOT / "other/keys.json"
     assert [AccessArgs(audit_log=text).audit_log for text in ("/var/log/a", "")] == ["/var/log/a", ""]
+
+
+def test_only_the_rekognition_api_needs_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("access.settings.find_spec", lambda package: None)
+    assert AccessArgs().rekognition_key_file == ""
+    with pytest.raises(ValidationError, match="needs botocore and cryptography, which is not installed"):
+        AccessArgs(rekognition_key_file="operator.key")

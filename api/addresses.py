@@ -147,7 +147,7 @@ class Addresses:
     def _connection(self) -> httpx.AsyncBaseTransport:
         # Connections are not pooled: TLS is verified for one host name, and another may resolve to the same IP address.
         # Also, httpcore 1.0 leaks a pool slot if a request is cancelled while acquiring it.
-        return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False)
+        return httpx.AsyncHTTPTransport(verify=self._tls)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

@@ -139,10 +139,11 @@ class Reassignment:
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """The answer to a request with a token, which a repetition of the request gets again.
+    """A response to store, so that a repeated request gets it again.
 
     Attributes:
         request: the token, and the digest of the request.
+        answer: the response, in JSON.
     """
 
     request: tuple[str, str]

@@ -8,7 +8,7 @@ import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
 from gallery.records import subject_key
-from gallery.storage.tables import PRIMARY_KEY, UNREADABLE, is_absent, one_of
+from gallery.storage.tables import PRIMARY_KEY, one_of, open_if_created
 
 EMPTY_SCHEMA = pa.schema(
     [
@@ -27,16 +27,7 @@ def empty_table_of(table: str) -> str:
 
 async def open_empty(connection: AsyncConnection, table: str) -> AsyncTable | None:
     """Open the table beside the table of faces `table`; None if there is none."""
-    name = empty_table_of(table)
-    if is_absent(connection, name):
-        return None
-    try:
-        return await connection.open_table(name)
-    except UNREADABLE:
-        # A table that does not exist raises the same errors as one that is damaged.
-        if name in (await connection.list_tables()).tables:
-            raise
-        return None
+    return await open_if_created(connection, empty_table_of(table))
 
 
 async def empty_subjects(connection: AsyncConnection, table: str) -> dict[str, str]:
@@ -48,17 +39,19 @@ async def empty_subjects(connection: AsyncConnection, table: str) -> dict[str, s
     return dict(zip(found["subject"].to_pylist(), found["request"].to_pylist(), strict=True))
 
 
-async def list_empty(connection: AsyncConnection, table: str, subject: str, request: str, *, known: bool) -> None:
+async def list_empty(
+    connection: AsyncConnection, table: str, subject: str, request: str, *, may_be_listed: bool
+) -> None:
     """List a subject in one commit.
 
     Args:
-        request: its digest of a request.
-        known: whether it may be listed already, with another digest that this one replaces. That takes five times as
+        request: digest of the request that created it; empty if its last face was taken away.
+        may_be_listed: whether the subject may be listed already; its digest is then replaced. This takes five times as
             long.
     """
     empty = await connection.create_table(empty_table_of(table), schema=EMPTY_SCHEMA, exist_ok=True)
     row = pa.table([[subject_key(subject)], [subject], [request]], schema=EMPTY_SCHEMA)
-    if known:
+    if may_be_listed:
         await empty.merge_insert("subject_key").when_matched_update_all().when_not_matched_insert_all().execute(row)
     else:
         await empty.add(row)

@@ -79,12 +79,26 @@ def description(collection: Collection) -> dict[str, object]:
     return own | asdict(collection.kind)
 
 
-def is_absent(connection: AsyncConnection, name: str) -> bool:
-    """Whether a folder has no table called `name`; False for an object store, where only opening it shows that.
+async def open_if_created(connection: AsyncConnection, name: str) -> AsyncTable | None:
+    """Open a table; None if it does not exist, or if its creation was interrupted, so that it has no version yet.
 
-    Takes microseconds. LanceDB takes milliseconds to fail.
+    In an object store, an interrupted creation counts as damage.
+
+    Raises:
+        Exception: one of `UNREADABLE`: the table is damaged, or cannot be reached.
     """
-    return "://" not in connection.uri and not (Path(connection.uri) / f"{name}.lance").is_dir()
+    folder = None if "://" in connection.uri else Path(connection.uri) / f"{name}.lance"
+    # Takes microseconds. LanceDB takes milliseconds to fail.
+    if folder and not folder.is_dir():
+        return None
+    try:
+        return await connection.open_table(name)
+    except UNREADABLE:
+        # A table that does not exist raises the same errors as one that is damaged.
+        listed = folder is None and name in (await connection.list_tables()).tables
+        if listed or (folder and any((folder / "_versions").glob("*.manifest"))):
+            raise
+        return None
 
 
 def collection_of(row: Mapping[str, Any]) -> Collection:

@@ -1,11 +1,13 @@
 """Answers to requests with a token, so that a repeated request gets the same answer and changes nothing again.
 
 They are in a table of their own beside the table of faces, made for the first one. They contain ids of faces and
-subjects, so a clean-up deletes the table, and backups do not contain it. If it is damaged, it is started again.
+subjects, so a clean-up deletes the table, and backups do not contain it. A damaged table is dropped, and a new
+one begun.
 """
 
 import contextlib
 import logging
+from collections.abc import Iterator
 
 import pyarrow as pa
 from lancedb import AsyncConnection
@@ -13,7 +15,7 @@ from lancedb import AsyncConnection
 from gallery.errors import key_reused
 from gallery.records import KeptAnswer, digest
 from gallery.storage.object_store import store_problem
-from gallery.storage.tables import KEPT, UNREADABLE, answers_table_of, is_absent, one_of, rows
+from gallery.storage.tables import KEPT, UNREADABLE, answers_table_of, one_of, open_if_created, rows
 
 logger = logging.getLogger("ray.serve")
 
@@ -39,15 +41,11 @@ async def answer_to(connection: AsyncConnection, table: str, request: tuple[str,
         Exception: the answers cannot be read at present.
     """
     name = answers_table_of(table)
-    if is_absent(connection, name):
-        return None
     try:
-        answers = await connection.open_table(name)
+        if (answers := await open_if_created(connection, name)) is None:
+            return None
         found = await rows(answers, one_of("request", [digest(request[0])]), ["request_digest", "answer"])
     except UNREADABLE as error:
-        # A table that does not exist raises the same errors as one that is damaged.
-        if name not in (await connection.list_tables()).tables:
-            return None
         if not await _is_damaged(connection, name):
             raise
         logger.warning("gallery: forgetting the answers beside %s after %r", table, error)
@@ -73,9 +71,18 @@ async def store_answer(connection: AsyncConnection, table: str, kept: KeptAnswer
     await answers.add(pa.table(row, schema=ANSWERS_SCHEMA))
 
 
+@contextlib.contextmanager
+def storing_may_fail() -> Iterator[None]:
+    """Log an error of storing the answer: the change is made, so the request has succeeded."""
+    try:
+        yield
+    except Exception as error:
+        logger.warning("gallery: the answer to a request was not kept: %r", error)
+
+
 async def merge_answers(connection: AsyncConnection, table: str) -> None:
     """Merge the small files of the answers beside a table of faces, if there are any."""
-    # A damaged table is replaced when the next answer is stored.
+    # A damaged table is dropped when the next answer is looked up.
     with contextlib.suppress(*UNREADABLE):
         await (await connection.open_table(answers_table_of(table))).optimize(cleanup_older_than=KEPT)
 

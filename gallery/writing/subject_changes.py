@@ -1,7 +1,6 @@
 """The changes of the writer that give faces to other subjects, and subjects without faces."""
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 
 from gallery.records import KeptAnswer, Reassignment, subject_key
@@ -12,10 +11,8 @@ from gallery.subject_ids import refuse_blank
 from gallery.writing.reassignment import faces_to_reassign, reassign
 from gallery.writing.registry import OpenCollection, Registry
 from gallery.writing.renaming import check_merge, check_rename, move_faces
-from gallery.writing.request_answers import answer_to, store_answer
+from gallery.writing.request_answers import answer_to, store_answer, storing_may_fail
 from project.request_error import RequestError
-
-logger = logging.getLogger("ray.serve")
 
 
 class SubjectChanges:
@@ -66,14 +63,15 @@ class SubjectChanges:
         drop: Sequence[str] = (),
         kept: KeptAnswer | None = None,
     ) -> tuple[list[str], str | None]:
-        """Give single faces to other subjects in one commit. They keep their ids.
+        """Give single faces to other subjects, in one commit of the table of faces. They keep their ids.
 
         Args:
             faces: by the id of a face. A face that is unknown or belongs to another subject than the present one stays
                 as it is.
             keep: present subjects that are kept without faces if all of their faces are given away.
-            drop: subjects that are deleted if they have no faces then.
-            kept: the answer to the request if all faces get their new subjects; see `Writer.keep_answer`.
+            drop: subjects to delete unless they still have faces.
+            kept: answer to store if all faces get their new subjects; see `Writer.keep_answer`. If it cannot be stored,
+                that is logged, and the change stands.
 
         Returns:
             The ids of the faces that belong to their new subjects, and the answer that was kept for an earlier request
@@ -87,18 +85,18 @@ class SubjectChanges:
             refuse_blank(each.new)
         async with self._registry.change(name, removes=True) as opened:
             connection, table = self._registry.connection, opened.table
-            (found, given), earlier, totals = await asyncio.gather(
-                faces_to_reassign(table, faces),
-                self._earlier_answer(opened, kept),
-                asyncio.gather(*(table.count_rows(one_of("subject_key", [subject_key(each)])) for each in keep)),
-            )
-            if earlier is not None:
+            # Before the other reads: if one of them fails, this must not go on, as it may drop damaged answers.
+            if (earlier := await self._earlier_answer(opened, kept)) is not None:
                 return [], earlier
+            (found, given), *totals = await asyncio.gather(
+                faces_to_reassign(table, faces),
+                *(table.count_rows(one_of("subject_key", [subject_key(each)])) for each in keep),
+            )
             new = set(drop)
             if len(found):
                 for subject, total in zip(keep, totals, strict=True):
                     if total and total == found["subject"].to_pylist().count(subject):
-                        await list_empty(connection, table.name, subject, "", known=True)
+                        await list_empty(connection, table.name, subject, "", may_be_listed=True)
                 await self._registry.log_removed(opened, found.select(["id", "subject"]))
                 opened.commits += 1
                 await reassign(table, found, faces, self._registry.next_commit())
@@ -115,7 +113,7 @@ class SubjectChanges:
 
         Args:
             request: digest of the request.
-            kept: the answer to the request; see `Writer.keep_answer`.
+            kept: answer to store, as in `reassign_faces`.
 
         Returns:
             The answer that was kept for an earlier request with the same token. If there is one, nothing is changed.
@@ -125,6 +123,7 @@ class SubjectChanges:
                 or ``IDEMPOTENCY_KEY_REUSED``.
         """
         refuse_blank(subject)
+        # Counted as a removal, so that the next clean-up erases the answer.
         async with self._registry.change(name, removes=True) as opened:
             connection, table = self._registry.connection, opened.table
             if (answer := await self._earlier_answer(opened, kept)) is not None:
@@ -133,7 +132,7 @@ class SubjectChanges:
             if earlier != request:
                 if earlier is not None or await table.count_rows(one_of("subject_key", [subject_key(subject)])):
                     raise RequestError("SUBJECT_EXISTS", "The collection already has a subject with this id")
-                await list_empty(connection, table.name, subject, request, known=False)
+                await list_empty(connection, table.name, subject, request, may_be_listed=False)
                 opened.commits += 1
             if kept:
                 await self._keep(opened, kept)
@@ -153,12 +152,9 @@ class SubjectChanges:
         return await answer_to(self._registry.connection, opened.table.name, kept.request) if kept else None
 
     async def _keep(self, opened: OpenCollection, kept: KeptAnswer) -> None:
-        try:
+        with storing_may_fail():
             await store_answer(self._registry.connection, opened.table.name, kept)
             opened.commits += 1
-        except Exception as error:
-            # The change is made, so the request has succeeded.
-            logger.warning("gallery: the answer to a request was not kept: %r", error)
 
     async def _move(self, opened: OpenCollection, subjects: Sequence[str], to: str) -> int:
         keys = sorted({subject_key(subject) for subject in subjects})

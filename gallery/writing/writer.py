@@ -23,7 +23,7 @@ from gallery.storage.tables import face_rows, faces_schema, imported_rows, is_re
 from gallery.subject_ids import refuse_blank
 from gallery.writing.maintainer import Maintainer
 from gallery.writing.registry import Registry
-from gallery.writing.request_answers import answer_to, store_answer
+from gallery.writing.request_answers import answer_to, storing_may_fail
 from gallery.writing.subject_changes import SubjectChanges
 
 LARGE_COMMIT = 8192
@@ -265,20 +265,13 @@ class Writer(SubjectChanges):
         async with self._registry.change(name) as opened:
             return await answer_to(self._registry.connection, opened.table.name, request)
 
-    @repeated
     async def keep_answer(self, name: str, kept: KeptAnswer) -> None:
-        """Keep the first answer to a request for `earlier_answer`, across restarts.
-
-        Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, or ``IDEMPOTENCY_KEY_REUSED`` if there
-                is an answer to a different request.
-        """
-        # Counted as a removal, so that the next clean-up erases it.
-        async with self._registry.change(name, removes=True) as opened:
-            connection, table = self._registry.connection, opened.table.name
-            if await answer_to(connection, table, kept.request) is None:
-                await store_answer(connection, table, kept)
-                opened.commits += 1
+        """Store the first answer to a request for `earlier_answer`, across restarts. A failure is only logged."""
+        with storing_may_fail():
+            # Counted as a removal, so that the next clean-up erases it.
+            async with self._registry.change(name, removes=True) as opened:
+                if await self._earlier_answer(opened, kept) is None:
+                    await self._keep(opened, kept)
 
     async def optimise(self) -> None:
         """Merge the small files of collections with many commits; see `gallery.writing.maintainer`."""

@@ -5,7 +5,6 @@ and may then answer differently. The first request and its repetitions are audit
 """
 
 import json
-import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import wraps
 from typing import Annotated, Any, TypeVar
@@ -18,7 +17,8 @@ from api.contracts.rekognition.requests import AwsModel, CollectionId, UserId
 from gallery.records import KeptAnswer, Reassignment, digest
 from project.request_error import RequestError
 
-logger = logging.getLogger("ray.serve")
+UNRELATED = ("UNAVAILABLE", "STORAGE_FULL")
+"""Codes of errors that an earlier request cannot have caused. Asking the writer for its answer would fail as well."""
 
 
 class UserChangeRequest(AwsModel):
@@ -61,14 +61,13 @@ def performed_once(
         call.audit.add([request.user_id], request.faces)
         try:
             return await perform(call, request)
-        except RequestError:
-            if (kept := kept_answer(call, request, {})) is None:
+        except RequestError as refused:
+            if refused.code in UNRELATED or (kept := kept_answer(call, request, {})) is None:
                 raise
             earlier = await call.service.stages.gallery.earlier_answer(request.collection_id, kept.request)
             if earlier is None:
                 raise
-            answer: dict[str, Any] = json.loads(earlier)
-            return answer
+            return _decoded(earlier)
 
     return performed
 
@@ -97,16 +96,16 @@ async def reassigned(
         return expected
     moved, earlier = await gallery.reassign_faces(request.collection_id, moves, keep=keep, drop=drop, kept=kept)
     if earlier is not None:
-        answer: dict[str, Any] = json.loads(earlier)
-        return answer
+        return _decoded(earlier)
     if len(moved) == len(moves):
         return expected
     # Another request changed some of the faces in the meantime.
     answer = answer_for(moved)
     if (kept := kept_answer(call, request, answer)) is not None:
-        try:
-            await gallery.keep_answer(request.collection_id, kept)
-        except Exception as error:
-            # The change is made, so the request has succeeded.
-            logger.warning("rekognition: the answer to a request was not kept: %r", error)
+        await gallery.keep_answer(request.collection_id, kept)
     return answer
+
+
+def _decoded(answer: str) -> dict[str, Any]:
+    members: dict[str, Any] = json.loads(answer)
+    return members

@@ -8,6 +8,7 @@ import pytest
 
 from gallery.reading.reader import Reader
 from gallery.records import Reassignment
+from project.request_error import RequestError
 from tests.api.rekognition.aws_client import UNKNOWN, AwsClient, image
 from tests.api.rekognition.test_collections_of_faces import STAFF, index, listed, pages
 from tests.fakes import serve_log
@@ -98,6 +99,16 @@ def test_a_change_succeeds_although_its_answer_cannot_be_kept(
         staff.call("CreateUser", **STAFF, UserId="carl", ClientRequestToken="token")
     assert "carl" in users(staff)
     assert [record.levelname for record in log] == ["WARNING"]
+
+
+def test_while_the_gallery_is_unavailable_no_earlier_answer_is_looked_up(
+    staff: AwsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery, earlier_answer = staff.keyed.service.stages.gallery, AsyncMock()
+    monkeypatch.setattr(gallery, "create_subject", AsyncMock(side_effect=RequestError("UNAVAILABLE", "")))
+    monkeypatch.setattr(gallery, "earlier_answer", earlier_answer)
+    refused = staff.refusal("CreateUser", **STAFF, UserId="carl", ClientRequestToken="token")
+    assert (refused[0], earlier_answer.await_count) == ("ServiceUnavailable", 0)
 
 
 def test_users_on_both_sides_of_faces_without_a_user_are_listed(staff: AwsClient) -> None:
@@ -221,7 +232,7 @@ def test_users_are_found_by_their_faces_and_by_photos(staff: AwsClient) -> None:
 
 
 def test_all_users_that_match_are_found(staff: AwsClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.contracts.rekognition.search_users.FEW_USERS", 1)
+    monkeypatch.setattr("api.contracts.rekognition.search_users.FIRST_USERS", 1)
     for number in range(6):
         [face] = index(staff, f"anna-{number}")
         staff.call("CreateUser", **STAFF, UserId=f"user-{number}")

@@ -95,6 +95,14 @@ async def test_a_subject_is_created_without_faces_once(writer: Writer, location:
     assert await empty(location) == []
 
 
+async def test_an_interrupted_creation_of_the_list_is_made_up_for(writer: Writer, location: Location) -> None:
+    [faces] = folder_of(location).glob("faces-*.lance")
+    (faces.with_name(faces.name.replace("faces", "empty")) / "_versions").mkdir(parents=True)
+    assert await empty(location) == []
+    await writer.create_subject(NAME, "anna", "request")
+    assert await empty(location) == ["anna"]
+
+
 async def test_subjects_with_and_without_faces_are_listed_in_pages_and_counted(writer: Writer, reader: Reader) -> None:
     skipped = "face:[0-9]"
     assert await reader.subject_ids(NAME, "", 9, skipped) == {}

@@ -16,6 +16,11 @@ def subject_not_found() -> RequestError:
     return RequestError("SUBJECT_NOT_FOUND", "The collection has no subject with this id")
 
 
+def face_not_found() -> RequestError:
+    """Return the error for a face that the collection does not have."""
+    return RequestError("FACE_NOT_FOUND", "The collection has no face with this id")
+
+
 def unreadable(name: str) -> RequestError:
     """Return the error for a collection whose files are damaged or missing. The cause is only logged."""
     return RequestError("COLLECTION_UNREADABLE", f"The files of the collection {name} cannot be read")

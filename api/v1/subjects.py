@@ -14,9 +14,8 @@ from api.path_parameters import SubjectId
 from api.service import CurrentService
 from api.v1.examples import Answer, example
 from api.v1.options import IN_DIGITS, METADATA, CollectionName, Truth
-from gallery.errors import subject_not_found
+from gallery.errors import face_not_found, subject_not_found
 from gallery.records import MAX_SUBJECT, Metadata
-from project.request_error import RequestError
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["subjects"], responses=ERRORS, route_class=StrictRoute)
 
@@ -183,5 +182,5 @@ async def delete_face(
     audit.add(faces=[face_id])
     deleted = await service.stages.gallery.delete_face(collection, face_id)
     if not deleted:
-        raise RequestError("FACE_NOT_FOUND", "The collection has no face with this id")
+        raise face_not_found()
     return DeletedAnswer(deleted_faces=deleted)

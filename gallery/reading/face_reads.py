@@ -89,8 +89,8 @@ class FaceReads:
 
         return collection, await self._gallery.read(collection, ask)
 
-    async def faces_or_none(self, name: str, subject: str) -> tuple[Collection, list[StoredFace]]:
-        """Return a collection, and the faces of a subject, which may have none, in the order of their enrolment.
+    async def faces_if_any(self, name: str, subject: str) -> tuple[Collection, list[StoredFace]]:
+        """Return a collection, and a subject's faces in the order of their enrolment: none if it exists without faces.
 
         Args:
             name: name of the collection.

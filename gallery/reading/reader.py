@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.errors import subject_not_found
+from gallery.errors import face_not_found, subject_not_found
 from gallery.location import Location
 from gallery.metadata_format import decoded
 from gallery.reading import single_faces
@@ -39,8 +39,8 @@ from project.request_error import RequestError
 ROSTER_BYTES = 256 * 2**20
 """Maximum memory for the rosters of several collections. The one asked last may be larger."""
 
-FEW = 20
-"""Number of subjects that a search for faces looks for first. It takes longer for more, and few faces have as many."""
+FIRST_SUBJECTS = 20
+"""Number of subjects that a search for faces asks for first. More take longer, and few probes resemble as many."""
 
 
 class Reader(FaceReads):
@@ -201,26 +201,29 @@ class Reader(FaceReads):
         return collection, await self._gallery.read(collection, ask)
 
     async def find_like(
-        self, name: str, count: int, *, face_id: str | None = None, subject: str = ""
+        self, name: str, count: int, *, face_id: str | None = None, subject: str | None = None
     ) -> tuple[Collection, list[Hit]]:
         """Return a collection, and the subjects that resemble one of its faces or subjects most, as `find` does.
+
+        Exactly one of `face_id` and `subject` must be given.
 
         Args:
             name, count: see `find`.
             face_id: hex digits.
-            subject: id of a subject, instead of a face. Its faces are averaged; without faces, it resembles none.
+            subject: id of a subject. Its faces are averaged; without faces, it resembles none.
 
         Raises:
             RequestError: ``FACE_NOT_FOUND``, or as `subject_and_faces`.
         """
-        if face_id is None:
+        if subject is not None:
             collection, own = await self.subject_and_faces(name, subject, [])
             vectors = [vector for _, vector in own.values()]
         else:
+            assert face_id is not None
             collection, found = await self.embeddings(name, [face_id])
             vectors = list(found.values())
             if not vectors:
-                raise RequestError("FACE_NOT_FOUND", "The collection has no face with this id")
+                raise face_not_found()
         if not vectors:
             return collection, []
         collection, [hits] = await self.find(name, collection.kind.contract, [np.sum(vectors, axis=0)], count)
@@ -238,7 +241,7 @@ class Reader(FaceReads):
         Raises:
             RequestError: as `find`.
         """
-        wanted = min(count, FEW)
+        wanted = min(count, FIRST_SUBJECTS)
         while True:
             collection, [hits] = await self.find(name, contract, [probe], wanted)
             near = [hit for hit in hits if hit.cosine >= least]

@@ -12,6 +12,7 @@ from api.contracts.rekognition.identities import face_id_of, model_version, stor
 from api.contracts.rekognition.largest_face import largest_face
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, Image, Percent, QualityFilter
+from gallery.errors import face_not_found
 from gallery.records import Collection
 from project.request_error import RequestError
 from telemetry.request_record import count_match
@@ -44,7 +45,7 @@ async def search_faces(call: AwsCall, request: SearchFacesRequest) -> dict[str, 
     call.audit.add(faces=[face_id])
     collection, probes = await gallery.embeddings(request.collection_id, [face_id])
     if face_id not in probes:
-        raise RequestError("FACE_NOT_FOUND", "The collection has no face with this id")
+        raise face_not_found()
     matches = await _matching_faces(call, collection, probes[face_id], request, face_id)
     return {
         "SearchedFaceId": request.face_id,

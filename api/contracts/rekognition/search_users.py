@@ -16,8 +16,8 @@ from project.request_error import RequestError
 from telemetry.request_record import count_match
 
 MaxUsers = Annotated[int, Field(ge=1, le=500)]
-FEW_USERS = 20
-"""Number of users that the first search is for. It takes longer for more, and few requests match as many."""
+FIRST_USERS = 20
+"""Number of users that a search asks for first. More take longer, and few requests match as many."""
 
 
 class SearchUsersRequest(AwsModel):
@@ -52,7 +52,7 @@ async def search_users(call: AwsCall, request: SearchUsersRequest) -> dict[str, 
         searched, face_id = {"SearchedUser": {"UserId": request.user_id}}, None
 
     async def find(count: int) -> tuple[Collection, Sequence[Hit]]:
-        return await gallery.find_like(request.collection_id, count, face_id=face_id, subject=request.user_id or "")
+        return await gallery.find_like(request.collection_id, count, face_id=face_id, subject=request.user_id)
 
     collection, matches = await _matching_users(call, find, request, request.user_id)
     return {**searched, "UserMatches": matches, "FaceModelVersion": model_version(collection)}
@@ -95,7 +95,7 @@ async def _matching_users(
     Args:
         find: returns the collection, and this number of the most similar subjects, best first.
     """
-    threshold, count = request.user_match_threshold, min(request.max_users, FEW_USERS) + 1
+    threshold, count = request.user_match_threshold, min(request.max_users, FIRST_USERS) + 1
     while True:
         collection, hits = await find(count)
         scale = similarity_scale(collection_embedder(call.service.stages, collection))

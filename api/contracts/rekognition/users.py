@@ -75,4 +75,4 @@ async def faces_of_user(gallery: Gallery, collection: str, user: str) -> tuple[C
         RequestError: ``SUBJECT_NOT_FOUND``.
     """
     refuse_lone(user)
-    return await gallery.faces_or_none(collection, user)
+    return await gallery.faces_if_any(collection, user)

@@ -56,7 +56,7 @@ async def test_faces_are_found_by_their_ids_with_their_embeddings(writer: Writer
 async def test_a_search_for_faces_finds_several_of_a_subject(
     exact_mb: int, writer: Writer, location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gallery.reading.reader.FEW", 2)
+    monkeypatch.setattr("gallery.reading.reader.FIRST_SUBJECTS", 2)
     base = vectors(40, seed=3)
     made = [
         face(f"subject-{number % 10}", near(base[number % 10], number, 0.3), f"photo-{number}") for number in range(40)

@@ -23,11 +23,12 @@ class FittedScale:
     """A scale and its error rates.
 
     Attributes:
-        fnmr: false non-match rates at `STATED`, as `SimilarityScale.fmr`.
+        fmr, fnmr: false match and false non-match rates at `STATED`.
         impostors, genuines: numbers of pairs.
     """
 
     scale: SimilarityScale
+    fmr: tuple[float, ...]
     fnmr: tuple[float, ...]
     impostors: int
     genuines: int
@@ -52,7 +53,7 @@ def fit_scale(embeddings: Answers, subjects: NDArray[np.int64]) -> FittedScale:
     places = [_place(scale.cosine(percent)) for percent in STATED]
     fmr = tuple(float(f"{impostor[place] / impostor[0]:.2g}") for place in places)
     fnmr = tuple(1 - float(genuine[place] / genuine[0]) for place in places)
-    return FittedScale(scale.model_copy(update={"fmr": fmr}), fnmr, int(impostor[0]), int(genuine[0]))
+    return FittedScale(scale, fmr, fnmr, int(impostor[0]), int(genuine[0]))
 
 
 def _above(embeddings: Answers, subjects: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

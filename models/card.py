@@ -10,7 +10,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, fie
 from imaging.crops import CropSpec
 from models.fusion import Fusion
 from models.input import Input
-from models.similarity import SimilarityScale
+from models.similarity import MeasuredScale
 from models.sources import FileName, Strict, WeightFile, check_fields, problems
 from models.tasks import DETECTOR, FACE_TASKS
 from models.tasks.task import FaceTask, TaskOutput
@@ -102,7 +102,7 @@ class Card(Strict):
     preprocessing_version: str
     fusion: Fusion | None = None
     thresholds: tuple[Threshold, ...] = ()
-    similarity: SimilarityScale | None = None
+    similarity: MeasuredScale | None = None
 
     @field_validator("task")
     @classmethod

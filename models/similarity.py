@@ -18,14 +18,10 @@ class SimilarityScale(Strict):
     Attributes:
         midpoint: cosine similarity at which it is 50.
         slope: its steepness.
-        fmr: false match rates at `STATED`. None if not measured.
-        measured_on: the pairs of the measurement.
     """
 
     midpoint: float
     slope: float = Field(gt=0)
-    fmr: tuple[float, float, float, float] | None = None
-    measured_on: str | None = None
 
     def percent(self, cosine: float) -> float:
         """Return the similarity, 0 to 100 with five decimals, that stands for a cosine similarity."""
@@ -41,3 +37,15 @@ class SimilarityScale(Strict):
 
     def _odds(self, cosine: float) -> float:
         return math.exp(-self.slope * (cosine - self.midpoint))
+
+
+class MeasuredScale(SimilarityScale):
+    """The scale of an embedder, as its card states it.
+
+    Attributes:
+        fmr: false match rates at `STATED`.
+        measured_on: the pairs of the measurement.
+    """
+
+    fmr: tuple[float, float, float, float]
+    measured_on: str

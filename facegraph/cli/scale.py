@@ -40,7 +40,7 @@ def scale_command(
     people, subjects = np.unique([path.relative_to(photos).parts[0] for path in paths], return_inverse=True)
     fitted = fit_scale(embeddings[found], subjects[found])
     scale, pairs = fitted.scale, f"{fitted.impostors:,} impostor pairs of {len(people):,} people"
-    typer.echo(f"[similarity]\nmidpoint = {scale.midpoint}\nslope = {scale.slope}\nfmr = {list(scale.fmr or ())}")
+    typer.echo(f"[similarity]\nmidpoint = {scale.midpoint}\nslope = {scale.slope}\nfmr = {list(fitted.fmr)}")
     typer.echo(f'measured_on = "{pairs}, {detector}"')
-    for percent, fmr, fnmr in zip(STATED, scale.fmr or (), fitted.fnmr, strict=True):
+    for percent, fmr, fnmr in zip(STATED, fitted.fmr, fitted.fnmr, strict=True):
         print_line(escaped(f"{percent}: FMR {rounded(fmr)}, FNMR {rounded(fnmr)} of {fitted.genuines:,} genuine pairs"))

@@ -27,10 +27,9 @@ def similarity_scale(embedder: FaceStage) -> SimilarityScale:
         RequestError: ``SIMILARITY_NOT_MEASURED`` if its card has none.
     """
     if (scale := embedder.card.similarity) is None:
-        name = embedder.card.name
         raise RequestError(
             "SIMILARITY_NOT_MEASURED",
-            f"The similarities of the model {name} have not been measured: add the [similarity] that `facegraph models "
-            f"scale {name}` prints to its card; see docs/rekognition.md",
+            f"The similarities of the model {embedder.card.name} have not been measured; "
+            "docs/rekognition.md#similarity says how",
         )
     return scale

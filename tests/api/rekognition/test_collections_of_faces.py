@@ -213,5 +213,5 @@ def test_similarities_that_were_not_measured_are_not_stated(staff: AwsClient) ->
     }
     for operation, members in operations.items():
         code, message = staff.refusal(operation, **STAFF, **members)
-        assert (code, "`facegraph models scale embedder-model`" in message) == ("ResourceNotReadyException", True)
+        assert (code, "the model embedder-model have" in message) == ("ResourceNotReadyException", True)
     assert [each["FaceId"] for each in listed(staff)] == [face]

@@ -1,5 +1,6 @@
 """CompareFaces."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,18 +37,28 @@ async def compare_faces(call: AwsCall, request: CompareFacesRequest) -> dict[str
     images = request.source_image, request.target_image
     photos = [image.photo(service, name) for image, name in zip(images, NAMES, strict=True)]
 
-    def select(number: int, found: Photo | RequestError) -> Sequence[int]:
-        if isinstance(found, RequestError):
-            raise RequestError(found.code, f"{NAMES[number]}: {found.message}")
-        poor = poor_faces(found, service.settings, request.quality_filter)
-        good = [face for face in range(len(found.faces)) if face not in poor]
-        if not good:
-            raise RequestError("INVALID_REQUEST", f"{NAMES[number]}: the photo has no face that can be compared")
-        return good if number else [max(good, key=lambda face: found.faces[face].area)]
+    async def examined(number: int) -> ExaminedPhoto:
+        def select(_: int, found: Photo | RequestError) -> Sequence[int]:
+            if isinstance(found, RequestError):
+                raise RequestError(found.code, f"{NAMES[number]}: {found.message}")
+            poor = poor_faces(found, service.settings, request.quality_filter)
+            good = [face for face in range(len(found.faces)) if face not in poor]
+            if not good:
+                raise RequestError("INVALID_REQUEST", f"{NAMES[number]}: the photo has no face that can be compared")
+            return good if number else [max(good, key=lambda face: found.faces[face].area)]
 
-    networks = [embedder, *details.values()]
-    examined = await faces(stages.detector(None), photos, ALL_FACES, networks, select=select)
-    source, target = (photo for photo in examined.photos if isinstance(photo, ExaminedPhoto))
+        networks = [embedder, *(details.values() if number else ())]
+        examination = await faces(stages.detector(None), [photos[number]], ALL_FACES, networks, select=select)
+        [photo] = examination.photos
+        assert isinstance(photo, ExaminedPhoto)
+        return photo
+
+    # Two calls at once: with room for the crops of all faces, one call would detect the photos one after the other.
+    source, target = await asyncio.gather(examined(0), examined(1), return_exceptions=True)
+    if isinstance(source, BaseException):
+        raise source
+    if isinstance(target, BaseException):
+        raise target
     [probe] = source.readings[embedder.role]
     percents = [scale.percent(distances(probe, embedding).cosine) for embedding in target.readings[embedder.role]]
     described = [(percent, examined_detail(target, row, details)) for row, percent in enumerate(percents)]

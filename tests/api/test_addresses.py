@@ -153,7 +153,10 @@ async def test_a_host_that_is_slow_or_has_no_address_is_refused() -> None:
         ("photos.example", False, False),
     ],
 )
-async def test_tls_is_verified_against_the_name(host: str, trusted: bool, fetched: bool) -> None:
+async def test_tls_is_verified_against_the_name(
+    host: str, trusted: bool, fetched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(PEM))  # The environment's certificates are not trusted.
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(PEM)
     names = Names({name: [["127.0.0.1"]] for name in ("photos.example", "photos.example.", "other.example")})

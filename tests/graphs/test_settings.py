@@ -76,6 +76,8 @@ REFUSED: list[tuple[type[BaseModel], dict[str, list[Any]]]] = [
         {"enrol_min_face": [-1], "enrol_max_cut": [-0.1], "enrol_min_sharpness": [-1], "enrol_max_turn": [-0.1]},
     ),
     (FlowSettings, {f"enrol_{name}": [-1, 256] for name in ("min_brightness", "max_brightness", "min_contrast")}),
+    (FlowSettings, {"enrol_max_yaw": [-1, 181], "enrol_max_pitch": [-1, 181]}),
+    (FlowSettings, {"enrol_min_open": [-0.1, 1.1], "other_faces": [-0.1, 1.1]}),
     (LimitArgs, {"max_image_size": [0, LARGEST_PHOTO + 1], "max_image_pixels": [0], "max_image_dimension": [63]}),
     (LimitArgs, {"request_timeout": [0], "max_requests": [0]}),
     (AddressArgs, {"timeout": [0], "max_redirects": [-1]}),

@@ -90,3 +90,7 @@ async def test_indexes_are_loaded_once_and_reported_where_searches_use_them(
         await writer.optimise()
         assert await indexed.index_health() == [IndexHealth(KIND.model, 1, 310, 0, 1.0)]
         assert loading.await_count == 2
+        await writer.create("guests", KIND, None)
+        await enrol(writer, *people(305), name="guests")
+        await writer.optimise()
+        assert await indexed.index_health() == [IndexHealth(KIND.model, 2, 615, 0, 1.0)]

@@ -79,7 +79,7 @@ def candidates(
         parts = max(1, min(threads, (rows - first) // FIRST_ROWS))
         bounds = [first + (rows - first) * part // parts for part in range(parts + 1)]
         found = sum(_THREADS.map(partial(scan, lowest), pairwise(bounds)), found)
-    found, _ = _best(found, nearest, margins, lowest)
+        found, _ = _best(found, nearest, margins, lowest)
     found = found.chosen(np.argsort(-found.scores, kind="stable"))
     return [found.of(probe) for probe in range(len(probes))]
 

@@ -11,6 +11,7 @@ from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.requests import AwsModel, Image, Percent, QualityFilter
 from graphs.compare import distances
 from graphs.faces import ExaminedPhoto, faces
+from graphs.stages import FaceStage
 from imaging.faces import Photo
 from imaging.pick import ALL_FACES
 from models.tasks.embedder import EMBEDDER
@@ -37,24 +38,31 @@ async def compare_faces(call: AwsCall, request: CompareFacesRequest) -> dict[str
     images = request.source_image, request.target_image
     photos = [image.photo(service, name) for image, name in zip(images, NAMES, strict=True)]
 
-    async def examined(number: int) -> ExaminedPhoto:
-        def select(_: int, found: Photo | RequestError) -> Sequence[int]:
-            if isinstance(found, RequestError):
-                raise RequestError(found.code, f"{NAMES[number]}: {found.message}")
-            poor = poor_faces(found, service.settings, request.quality_filter)
-            good = [face for face in range(len(found.faces)) if face not in poor]
-            if not good:
-                raise RequestError("INVALID_REQUEST", f"{NAMES[number]}: the photo has no face that can be compared")
-            return good if number else [max(good, key=lambda face: found.faces[face].area)]
+    def select(number: int, found: Photo | RequestError) -> Sequence[int]:
+        if isinstance(found, RequestError):
+            raise RequestError(found.code, f"{NAMES[number]}: {found.message}")
+        poor = poor_faces(found, service.settings, request.quality_filter)
+        good = [face for face in range(len(found.faces)) if face not in poor]
+        if not good:
+            raise RequestError("INVALID_REQUEST", f"{NAMES[number]}: the photo has no face that can be compared")
+        return good if number else [max(good, key=lambda face: found.faces[face].area)]
 
-        networks = [embedder, *(details.values() if number else ())]
-        examination = await faces(stages.detector(None), [photos[number]], ALL_FACES, networks, select=select)
+    async def examined(number: int, networks: Sequence[FaceStage]) -> ExaminedPhoto:
+        examination = await faces(
+            stages.detector(None),
+            [photos[number]],
+            ALL_FACES,
+            networks,
+            select=lambda _, found: select(number, found),
+        )
         [photo] = examination.photos
         assert isinstance(photo, ExaminedPhoto)
         return photo
 
     # Two calls at once: with room for the crops of all faces, one call would detect the photos one after the other.
-    source, target = await asyncio.gather(examined(0), examined(1), return_exceptions=True)
+    source, target = await asyncio.gather(
+        examined(0, [embedder]), examined(1, [embedder, *details.values()]), return_exceptions=True
+    )
     if isinstance(source, BaseException):
         raise source
     if isinstance(target, BaseException):

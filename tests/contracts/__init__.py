@@ -14,7 +14,7 @@ def text(photo: bytes) -> str:
     return base64.b64encode(photo).decode()
 
 
-def nobody() -> bytes:
+def photo_without_face() -> bytes:
     """A photo without a face."""
     return _file(PIL.Image.linear_gradient("L").convert("RGB"))
 

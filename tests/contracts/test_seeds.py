@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from models.catalogue import card
-from tests.contracts import nobody, side_by_side, text, with_bystander
+from tests.contracts import photo_without_face, side_by_side, text, with_bystander
 from tests.models.site import served
 
 
@@ -50,7 +50,7 @@ def test_facematch_in_python_tells_people_apart(
         assert python_client(service, face, same, 0.7) == "MATCH! Similarity: 1.000"
     assert python_client(service, face, data_url(jerry), 0.7).startswith("NO MATCH. Similarity: -0.")
     for image, problem in (
-        (data_url(nobody()), "face detection failed: No face detected"),
+        (data_url(photo_without_face()), "face detection failed: No face detected"),
         (f"{site}/both.png", "face detection failed: Multiple faces detected (2). Exactly one face is required"),
         (f"{site}/nowhere.jpg", "could not be loaded: The URL returned status 404"),
         ("http://10.0.0.1/face.jpg", "could not be loaded: The URL resolves to a non-public IP address"),
@@ -196,7 +196,7 @@ def test_facenet_finds_and_counts_faces(service: httpx.Client, mindy: bytes, jer
     assert 0.99 < found.pop("confidence") <= 1
     assert found == {"face_detected": True, "num_faces": 1, "message": "Found 1 face(s)"}
     assert upload(service, "/detect-face", side_by_side(mindy, jerry)).json()["num_faces"] == 2
-    assert upload(service, "/detect-face", nobody()).status_code == 400
+    assert upload(service, "/detect-face", photo_without_face()).status_code == 400
 
 
 def test_facenet_embeddings_tell_people_apart(

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.api.hostile import REQUESTS
-from tests.contracts import nobody, side_by_side
+from tests.contracts import photo_without_face, side_by_side
 from tests.default_configuration import default_args
 from tests.gallery.sample_gallery import HOSTILE
 
@@ -61,7 +61,7 @@ def test_search_finds_people_in_other_photos(service: httpx.Client, collection: 
         assert all(each["similarity"] < 0.4 for each in others)
     both = side_by_side(people["mindy_kaling"][0], people["jerry_seinfeld"][0])
     assert sorted(each["subject"] for [each] in search(service, collection, both)) == ["jerry_seinfeld", "mindy_kaling"]
-    assert search(service, collection, nobody()) == []
+    assert search(service, collection, photo_without_face()) == []
     assert service.delete(f"{collection}/subjects/madonna").json() == {"deleted_faces": 3}
     assert search(service, collection, people["madonna"][0]) == [[]]
 

@@ -143,7 +143,7 @@ def stored_bytes(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
-def strangers(count: int) -> list[NewFace]:
+def traceable_faces(count: int) -> list[NewFace]:
     """Faces whose texts occur in no other face."""
     return [face(f"Stranger No. {n:03}!", vector, f"secret-{n:03}") for n, vector in enumerate(vectors(count, 99))]
 

@@ -10,7 +10,18 @@ from gallery.location import Location
 from gallery.reading.reader import Reader
 from gallery.records import NewFace
 from gallery.writing.writer import Writer
-from tests.gallery.sample_gallery import NAME, SIZE, enrol, folder_of, found, listed, people, strangers, traces, writing
+from tests.gallery.sample_gallery import (
+    NAME,
+    SIZE,
+    enrol,
+    folder_of,
+    found,
+    listed,
+    people,
+    traceable_faces,
+    traces,
+    writing,
+)
 
 
 async def erased(
@@ -33,7 +44,7 @@ async def erased(
 async def test_deleted_faces_are_erased_from_indexes_also_if_the_table_becomes_too_small_for_them(
     location: Location,
 ) -> None:
-    faces = strangers(90)
+    faces = traceable_faces(90)
     async with writing(location, index_rows=80) as writer:
         await enrol(writer, *faces)
         await writer.optimise()
@@ -52,7 +63,7 @@ async def test_old_files_are_deleted_only_after_the_new_ones_are_on_disk(
     def fsync(file: int) -> None:
         synced.setdefault(os.fstat(file).st_ino, set()).update(files())
 
-    gone, left = strangers(1), people(30)
+    gone, left = traceable_faces(1), people(30)
     await enrol(writer, *left, *gone)
     before = files()
     monkeypatch.setattr("gallery.storage.disk.os.fsync", fsync)
@@ -65,7 +76,7 @@ async def test_old_files_are_deleted_only_after_the_new_ones_are_on_disk(
 
 
 async def test_files_left_by_a_killed_process_are_erased(location: Location, writer: Writer) -> None:
-    gone, left = strangers(1), people(3)
+    gone, left = traceable_faces(1), people(3)
     await enrol(writer, *left, *gone)
     [data] = folder_of(location).glob("faces-*/data/*.lance")
     shutil.copy(data, data.with_name("unfinished.lance"))

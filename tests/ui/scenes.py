@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Page
 
-from tests.contracts import nobody
+from tests.contracts import photo_without_face
 from tests.live_service import served
 from tests.photos import FOLDER, PEOPLE
 from tests.ui.pages import choose, file, view
@@ -48,7 +48,7 @@ def search(page: Page) -> None:
 def upload(page: Page) -> None:
     page.get_by_role("link", name=COLLECTION).click()
     page.get_by_role("table", name="Subjects").wait_for()
-    photos = {"mindy_1.jpg": photo(MINDY), "poster.png": nobody(), "notes.jpg": b"notes"}
+    photos = {"mindy_1.jpg": photo(MINDY), "poster.png": photo_without_face(), "notes.jpg": b"notes"}
     page.get_by_label("Choose photos").set_input_files([file(content, name) for name, content in photos.items()])
     press(page, "Enrol", "#gallery .verdict")
 

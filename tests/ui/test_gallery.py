@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.contracts import nobody, side_by_side
+from tests.contracts import photo_without_face, side_by_side
 from tests.ui.pages import Watched, choose, edit, fail, file, view
 
 PEOPLE = ("madonna", "mindy_kaling")
@@ -124,7 +124,12 @@ def test_from_an_empty_gallery_to_a_found_face_and_back(
 def test_each_refused_photo_is_reported_with_its_reason(
     opened: Page, service: httpx.Client, room: str, mindy: bytes, jerry: bytes
 ) -> None:
-    names = {"mindy.jpg": mindy, "both.png": side_by_side(mindy, jerry), "nobody.png": nobody(), "text.jpg": b"text"}
+    names = {
+        "mindy.jpg": mindy,
+        "both.png": side_by_side(mindy, jerry),
+        "nobody.png": photo_without_face(),
+        "text.jpg": b"text",
+    }
     opened.get_by_label("Choose photos").set_input_files([file(content, name) for name, content in names.items()])
     enrol(opened)
     assert fate(opened) == "1 face enrolled, 3 photos refused."

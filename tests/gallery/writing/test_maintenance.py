@@ -9,7 +9,7 @@ from gallery.storage.locks import CollectionLocks
 from gallery.unit_vectors import normalised
 from gallery.writing import maintenance
 from gallery.writing.writer import Writer
-from tests.gallery.sample_gallery import NAME, SIZE, enrol, folder_of, people, stored_bytes, strangers, table_of
+from tests.gallery.sample_gallery import NAME, SIZE, enrol, folder_of, people, stored_bytes, table_of, traceable_faces
 
 
 async def test_enrolments_wait_for_work_that_they_have_overtaken(
@@ -25,7 +25,7 @@ async def test_enrolments_wait_for_work_that_they_have_overtaken(
         await rewrite(table)
 
     monkeypatch.setattr(maintenance, "rewrite", overtaken)
-    [gone] = strangers(1)
+    [gone] = traceable_faces(1)
     await enrol(writer, *people(3), gone)
     await writer.delete_subjects(NAME, [gone.subject])
     await maintenance.clean(await table_of(location), locks, DEFAULT_RULE, location)

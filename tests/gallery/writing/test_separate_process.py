@@ -14,7 +14,7 @@ from gallery.location import Location
 from gallery.writing.separate_process import run_separately
 from gallery.writing.writer import Writer
 from project.root import ROOT
-from tests.gallery.sample_gallery import NAME, enrol, listed, people, strangers, traces
+from tests.gallery.sample_gallery import NAME, enrol, listed, people, traceable_faces, traces
 
 
 async def process(table: AsyncTable) -> tuple[int, int, int]:
@@ -70,7 +70,7 @@ async def test_a_large_collection_is_maintained_separately_while_faces_are_enrol
     location: Location, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gallery.writing.maintenance, "LARGE_ROWS", 1)
-    gone, left = strangers(5), people(80)
+    gone, left = traceable_faces(5), people(80)
     await enrol(writer, *gone, *left[:60])
     await writer.optimise()
     await writer.delete_subjects(NAME, [each.subject for each in gone])

@@ -11,6 +11,7 @@ from gallery.search.index_search import IndexSearch
 from gallery.search.mirror import Mirror
 from gallery.search.mirror_files import face_bytes
 from gallery.search.probe_queue import ProbeQueue
+from gallery.storage.latest_table import LatestTable
 from gallery.storage.removals import RemovalFeed
 
 
@@ -44,7 +45,7 @@ class FaceTable:
         self.damaged = False
         self._connection = connection
         self._name = table
-        self._table: AsyncTable | None = None
+        self._latest = LatestTable(connection, table)
 
     @property
     def mirrored_bytes(self) -> int:
@@ -53,10 +54,8 @@ class FaceTable:
 
     async def latest(self) -> AsyncTable:
         """Return the table at its latest version."""
-        if self._table is None:
-            self._table = await self._connection.open_table(self._name)
-        await self._table.checkout_latest()
-        return self._table
+        table, _ = await self._latest.latest()
+        return table
 
     async def check(self) -> None:
         """Open the latest version and, if an operation failed before, read all its rows.
@@ -84,9 +83,8 @@ class FaceTable:
         if mirror is None:
             if not await self.fits(most_bytes):
                 return None
-            table = await self._connection.open_table(self._name)
-            removals = RemovalFeed(self._connection, self._name)
-            mirror = self.mirror = Mirror(table, self.size, mirrors / self._name, removals)
+            own, removals = LatestTable(self._connection, self._name), RemovalFeed(self._connection, self._name)
+            mirror = self.mirror = Mirror(own, self.size, mirrors / self._name, removals)
         await mirror.refresh()
         self.searched = time.monotonic()
         if mirror.bytes > most_bytes:

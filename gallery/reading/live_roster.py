@@ -10,6 +10,7 @@ from lancedb import AsyncConnection, AsyncTable
 
 from gallery.reading.roster import Roster, summary
 from gallery.records import Statistics, subject_key
+from gallery.storage.latest_table import LatestTable
 from gallery.storage.memory import return_memory
 from gallery.storage.removals import MANY, RemovalFeed
 from gallery.storage.tables import one_of
@@ -34,7 +35,7 @@ class LiveRoster:
         self._connection = connection
         self._name = table
         self._lock = asyncio.Lock()
-        self._table: AsyncTable | None = None
+        self._latest = LatestTable(connection, table)
         self._roster: Roster | None = None
         self._statistics: Statistics | None = None
         self._version = self._commit = -1
@@ -67,10 +68,7 @@ class LiveRoster:
 
     async def _opened(self) -> tuple[AsyncTable, int]:
         self.asked = time.monotonic()
-        if self._table is None:
-            self._table = await self._connection.open_table(self._name)
-        await self._table.checkout_latest()
-        return self._table, await self._table.version()
+        return await self._latest.latest()
 
     async def _refreshed(self, table: AsyncTable, version: int) -> tuple[Roster, Statistics]:
         roster, commit = await self._updated(table) or await self._read(table)

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from lancedb import AsyncConnection, AsyncTable
+from lancedb import AsyncConnection
 
 from gallery.location import Location
 from gallery.reading.face_table import FaceTable
 from gallery.records import Collection
+from gallery.storage.latest_table import LatestTable
 from gallery.storage.tables import REGISTRY, collection_of
 
 
@@ -25,7 +26,7 @@ class Snapshot:
     """
 
     connection: AsyncConnection
-    registry: AsyncTable
+    registry: LatestTable
     version: int
     collections: Mapping[str, Collection]
     faces: Mapping[str, FaceTable]
@@ -41,7 +42,7 @@ class Snapshot:
             Exception: the registry cannot be read.
         """
         connection = await location.connect()
-        return await cls(connection, await connection.open_table(REGISTRY), -1, {}, known).latest()
+        return await cls(connection, LatestTable(connection, REGISTRY), -1, {}, known).latest()
 
     async def latest(self) -> "Snapshot":
         """Return the latest version, which is this snapshot itself if nothing has changed.
@@ -49,12 +50,11 @@ class Snapshot:
         Raises:
             Exception: the registry cannot be read.
         """
-        await self.registry.checkout_latest()
-        # Read before the rows: if newer rows arrive in between, they are read again next time.
-        version = await self.registry.version()
+        # If rows newer than this version arrive before they are read, they are read again next time.
+        table, version = await self.registry.latest()
         if version == self.version:
             return self
-        found = map(collection_of, await self.registry.query().where("NOT dropped").to_list())
+        found = map(collection_of, await table.query().where("NOT dropped").to_list())
         collections = {collection.name: collection for collection in sorted(found, key=lambda each: each.name)}
         faces = {
             each.table: self.faces.get(each.table) or FaceTable(self.connection, each.table, each.kind.size)

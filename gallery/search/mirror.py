@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gallery.search import mirror_folder
 from gallery.search.mapped_column import MirrorFileError
 from gallery.search.mirror_files import KEY, MirrorFiles, NewRows
+from gallery.storage.latest_table import LatestTable
 from gallery.storage.memory import return_memory
 from gallery.storage.removals import RemovalFeed
 from gallery.storage.tables import vectors_of
@@ -25,7 +26,7 @@ class Mirror:
     """Keeps a copy of the embeddings of one table up to date.
 
     Args:
-        table: a table handle used by this mirror only, because it checks out other versions.
+        latest: the table, used by this mirror only, because each use may check out another version.
         size: length of an embedding.
         folder: where its files (`gallery.search.mirror_files`) are stored. They are kept in memory if it is not
             writable.
@@ -35,8 +36,8 @@ class Mirror:
         files: the embeddings; None before the first refresh. Another process may change them at any time.
     """
 
-    def __init__(self, table: AsyncTable, size: int, folder: Path, removals: RemovalFeed | None = None) -> None:
-        self._table = table
+    def __init__(self, latest: LatestTable, size: int, folder: Path, removals: RemovalFeed | None = None) -> None:
+        self._latest = latest
         self._removals = removals
         self._size = size
         self._folder = folder
@@ -64,9 +65,9 @@ class Mirror:
         the log. All queries read the same version, so the mirror never mixes two.
         """
         async with self._refreshing:
-            await self._table.checkout_latest()
+            _, version = await self._latest.latest()
             files = self.files
-            if files and files.version == await self._table.version() and not (files.moves % 2 or files.deleted):
+            if files and files.version == version and not (files.moves % 2 or files.deleted):
                 return
             if files is None or files.shared:
                 try:
@@ -85,23 +86,22 @@ class Mirror:
 
     async def _follow(self, files: MirrorFiles) -> None:
         """Update `files` to the table's latest version, and use them."""
-        await self._table.checkout_latest()
-        version = await self._table.version()
+        table, version = await self._latest.latest()
         # Files found in the folder may be those of an earlier version, or of a gallery that was here before.
         known = files is self.files or files.version == -1
-        if not known or (files.version != version and not await self._follow_commits(files, version)):
-            await self._follow_keys(files, version)
+        if not known or (files.version != version and not await self._follow_commits(files, table, version)):
+            await self._follow_keys(files, table, version)
         if files is not self.files:
             return_memory()
         self.files = files
 
-    async def _follow_commits(self, files: MirrorFiles, version: int) -> bool:
+    async def _follow_commits(self, files: MirrorFiles, table: AsyncTable, version: int) -> bool:
         """Add the rows of new commits, and remove logged faces. Return whether that is all that has changed."""
-        total = await self._table.count_rows()
-        added = await self._add(files, f"commit > {files.commit}")
+        total = await table.count_rows()
+        added = await self._add(files, table, f"commit > {files.commit}")
         gone = np.zeros(0, np.int64)
         if len(files) + files.added > total:
-            logged = "".join(await self._removals.removed(self._table)) if self._removals else ""
+            logged = "".join(await self._removals.removed(table)) if self._removals else ""
             ids = np.concatenate([added["id"], np.frombuffer(binascii.unhexlify(logged), KEY["id"])])
             gone = await asyncio.to_thread(lambda: np.flatnonzero(_among(files.keys()["id"], ids)))
         if len(files) + files.added - len(gone) != total:
@@ -110,9 +110,9 @@ class Mirror:
         await asyncio.to_thread(files.publish, version, int(added["commit"].max(initial=files.commit)), gone)
         return True
 
-    async def _follow_keys(self, files: MirrorFiles, version: int) -> None:
+    async def _follow_keys(self, files: MirrorFiles, table: AsyncTable, version: int) -> None:
         """Compare the keys of all rows, remove those that the table does not contain, and add missing ones."""
-        found: pa.Table = await self._table.query().select(["id", "commit"]).to_arrow()
+        found: pa.Table = await table.query().select(["id", "commit"]).to_arrow()
         wanted = await asyncio.to_thread(_keys, found)
         del found
         there = files.keys()
@@ -121,14 +121,16 @@ class Mirror:
             return
         gone = await asyncio.to_thread(lambda: np.flatnonzero(~_among(there, wanted)))
         if len(missing := wanted[~_among(wanted, there)]):
-            await self._add(files, f"commit >= {missing['commit'].min()}", missing)
+            await self._add(files, table, f"commit >= {missing['commit'].min()}", missing)
         await asyncio.to_thread(files.publish, version, int(wanted["commit"].max(initial=-1)), gone)
 
-    async def _add(self, files: MirrorFiles, where: str, missing: NDArray[np.void] | None = None) -> NDArray[np.void]:
+    async def _add(
+        self, files: MirrorFiles, table: AsyncTable, where: str, missing: NDArray[np.void] | None = None
+    ) -> NDArray[np.void]:
         """Add the rows that match a filter, and of these only `missing` ones if given. Return their keys."""
         added = [np.zeros(0, KEY)]
         try:
-            query = self._table.query().where(where).select(["id", "commit", "subject", "vector"])
+            query = table.query().where(where).select(["id", "commit", "subject", "vector"])
             async for batch in await query.to_batches():
                 rows = await asyncio.to_thread(self._rows, batch, missing)
                 if len(rows.keys):
@@ -156,7 +158,7 @@ async def erase_from_mirror(connection: AsyncConnection, table: str, mirrors: Pa
     if (mirrors / table).is_dir():
         opened = await connection.open_table(table)
         size = (await opened.schema()).field("vector").type.list_size
-        await Mirror(opened, size, mirrors / table).refresh()
+        await Mirror(LatestTable(connection, table), size, mirrors / table).refresh()
 
 
 def _keys(rows: pa.Table | pa.RecordBatch) -> NDArray[np.void]:

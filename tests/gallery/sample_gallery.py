@@ -16,6 +16,7 @@ from gallery.records import EmbeddingKind, Hit, NewFace, StoredFace, subject_key
 from gallery.search.mirror import Mirror
 from gallery.search.mirror_search import best_subjects
 from gallery.search.vector_index import IndexRule
+from gallery.storage.latest_table import LatestTable
 from gallery.unit_vectors import normalised
 from gallery.writing.writer import Writer
 from project.request_error import RequestError
@@ -175,8 +176,8 @@ async def versions(location: Location) -> int:
 
 async def mirror_of(location: Location) -> Mirror:
     """A new mirror of the collection, not yet refreshed."""
-    table = await table_of(location)
-    return Mirror(table, SIZE, location.mirrors / table.name)
+    table = (await table_of(location)).name
+    return Mirror(LatestTable(await location.connect(), table), SIZE, location.mirrors / table)
 
 
 def best(mirror: Mirror, probes: Sequence[Vector], count: int) -> list[list[Hit]]:

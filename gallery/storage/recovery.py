@@ -6,6 +6,7 @@ All earlier commits are intact: setting the damaged manifest aside opens the tab
 """
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 from gallery.location import Location
@@ -31,9 +32,12 @@ async def recover(location: Location) -> None:
 
 async def _recover_table(location: Location, path: Path) -> None:
     """Set manifests aside, newest first, until the table opens. If it never does, put them all back."""
-    set_aside: list[Path] = []
+    versions, set_aside = path / "_versions", list[Path]()
+    if not any(versions.glob("*.manifest")):
+        # Killed before it put them back.
+        _put_back(versions.glob("*.damaged"))
     # The names count versions down, so the newest one comes first.
-    for manifest in sorted((path / "_versions").glob("*.manifest")):
+    for manifest in sorted(versions.glob("*.manifest")):
         problem = _cut_off(manifest) or await damage_of(location, path.stem)
         if problem is None:
             if set_aside:
@@ -44,9 +48,13 @@ async def _recover_table(location: Location, path: Path) -> None:
         if path.stem.startswith(("faces-", "empty-")):
             await (await location.connect()).drop_table(answers_table_of(path.stem), ignore_missing=True)
         set_aside.append(manifest.rename(manifest.with_suffix(".damaged")))
-    for damaged in set_aside:
-        damaged.rename(damaged.with_suffix(".manifest"))
+    _put_back(set_aside)
     logger.error("gallery: table %s has no intact version", path.stem)
+
+
+def _put_back(set_aside: Iterable[Path]) -> None:
+    for damaged in list(set_aside):
+        damaged.rename(damaged.with_suffix(".manifest"))
 
 
 async def _drop_damaged_indexes(location: Location, path: Path) -> None:

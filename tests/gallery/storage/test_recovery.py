@@ -130,6 +130,15 @@ async def test_several_commits_may_be_damaged(location: Location) -> None:
     assert {path.stem for path in folder.glob("_versions/*.damaged")} == {path.stem for path in manifests}
 
 
+async def test_a_recovery_that_was_killed_is_repeated(location: Location) -> None:
+    folder = await committed(location, *people(2))
+    emptied(newest_manifest(folder))
+    for manifest in list((folder / "_versions").glob("*.manifest")):
+        manifest.rename(manifest.with_suffix(".damaged"))
+    await recover(location)
+    assert sorted(await listed(location)) == ["subject-0"]
+
+
 @pytest.mark.usefixtures("early_indexes")
 async def test_damaged_indexes_are_built_again(location: Location) -> None:
     faces = people(120)

@@ -128,15 +128,7 @@ def enrol(
         replace: whether to delete the subject's other faces in the same commit.
         metadata: new metadata of the subject, a JSON object of at most 4,096 bytes and 5 levels.
     """
-    options = given(
-        detector=detector,
-        liveness=liveness,
-        liveness_network=liveness_network,
-        quality=quality,
-        faces=faces,
-        duplicate=duplicate,
-        replace=replace,
-    )
+    options = given(locals(), "collection", "subject", "photos", "metadata")
     if not photos:
         raise ValueError("there is no photo to enrol")
     entries = [PhotoEntry(subject, upload_from(photo)) for photo in photos]
@@ -165,14 +157,7 @@ def enrol_many(
         photos: pairs of a subject's id and a photo.
         detector, liveness, liveness_network, quality, faces, duplicate: as in `enrol`.
     """
-    options = given(
-        detector=detector,
-        liveness=liveness,
-        liveness_network=liveness_network,
-        quality=quality,
-        faces=faces,
-        duplicate=duplicate,
-    )
+    options = given(locals(), "collection", "photos")
     entries = (PhotoEntry(subject, upload_from(photo)) for subject, photo in photos)
     return _enrol_batches(collection, upload_batches(entries), options, 0)
 
@@ -197,6 +182,7 @@ def enrol_embeddings(
     Raises:
         ValueError: there are no embeddings, or they have different contracts.
     """
+    options = given(locals(), "collection", "embeddings")
     entries = list(embeddings)
     contracts = {each.embedding.contract for each in entries}
     if len(contracts) != 1:
@@ -205,11 +191,7 @@ def enrol_embeddings(
     return ApiCall(
         method="POST",
         path=api_path("collections", collection, "embeddings"),
-        json={
-            "contract": contracts.pop(),
-            "embeddings": sent,
-            **given(duplicate=duplicate, replace=replace, metadata=metadata),
-        },
+        json={"contract": contracts.pop(), "embeddings": sent, **options},
         headers=_idempotency_key(),
         decode=partial(decode, EmbeddingsEnrolment),
     )

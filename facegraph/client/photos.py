@@ -128,14 +128,7 @@ def detect(
     return ApiCall(
         method="POST",
         path=api_path("detect"),
-        params=given(
-            detector=detector,
-            liveness=liveness,
-            liveness_network=liveness_network,
-            attributes=attributes,
-            faces=faces,
-            max_faces=max_faces,
-        ),
+        params=given(locals(), "photo"),
         files=[("photo", upload_from(photo))],
         decode=partial(decode, DetectedPhoto),
     )
@@ -160,20 +153,10 @@ def embed(
         embedder: a role of `models`.
         crops: whether to return the embedder's input for each face.
     """
-    options = given(
-        detector=detector,
-        embedder=embedder,
-        liveness=liveness,
-        liveness_network=liveness_network,
-        attributes=attributes,
-        faces=faces,
-        max_faces=max_faces,
-        crops=crops,
-    )
     return ApiCall(
         method="POST",
         path=api_path("embed"),
-        params=options,
+        params=given(locals(), "photo"),
         files=[("photo", upload_from(photo))],
         decode=partial(decode, EmbeddedPhoto),
     )
@@ -203,21 +186,10 @@ def verify(
         faces: which face of each photo to compare. Default: the prominent one. With "all", the two most similar faces
             are compared.
     """
-    options = given(
-        detector=detector,
-        embedder=embedder,
-        liveness=liveness,
-        liveness_network=liveness_network,
-        attributes=attributes,
-        metric=metric,
-        threshold=threshold,
-        faces=faces,
-        crops=crops,
-    )
     return ApiCall(
         method="POST",
         path=api_path("verify"),
-        params=options,
+        params=given(locals(), "photo1", "photo2"),
         files=[("photo1", upload_from(photo1)), ("photo2", upload_from(photo2))],
         decode=partial(decode, Verification),
     )
@@ -247,21 +219,10 @@ def verify_many(
     """
     if not photos:
         raise ValueError("there is no photo to compare")
-    options = given(
-        detector=detector,
-        embedder=embedder,
-        liveness=liveness,
-        liveness_network=liveness_network,
-        attributes=attributes,
-        metric=metric,
-        threshold=threshold,
-        faces=faces,
-        crops=crops,
-    )
     return ApiCall(
         method="POST",
         path=api_path("verify", "many"),
-        params=options,
+        params=given(locals(), "reference", "photos"),
         files=[("reference", upload_from(reference)), *(("photo", upload_from(photo)) for photo in photos)],
         decode=partial(decode, ManyVerification),
     )
@@ -275,10 +236,11 @@ def compare(
     Args:
         metric, threshold: as in `verify`.
     """
+    options = given(locals(), "embedding1", "embedding2")
     pair = {"embedding1": embedding1.as_json(), "embedding2": embedding2.as_json()}
     return ApiCall(
         method="POST",
         path=api_path("compare"),
-        json=pair | given(metric=metric, threshold=threshold),
+        json=pair | options,
         decode=partial(decode, Comparison),
     )

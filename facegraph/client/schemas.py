@@ -1,5 +1,6 @@
 """Types that several responses share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -166,6 +167,11 @@ class Embedding:
         return {"contract": self.contract, "values": self.values}
 
 
-def given(**options: Any) -> dict[str, Any]:
-    """The options that are not None. The service has defaults for the others."""
-    return {name: value for name, value in options.items() if value is not None}
+def given(arguments: Mapping[str, Any], *others: str) -> dict[str, Any]:
+    """The optional arguments of a function that are not None. The service has defaults for the others.
+
+    Args:
+        arguments: `locals()`, before the function has other variables.
+        others: names of arguments that are sent elsewhere.
+    """
+    return {name: value for name, value in arguments.items() if name not in others and value is not None}

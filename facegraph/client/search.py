@@ -83,22 +83,10 @@ def search(
         min_margin: minimum margin between the two most similar subjects. Below it, there are no candidates. Default:
             any margin.
     """
-    options = given(
-        detector=detector,
-        liveness=liveness,
-        liveness_network=liveness_network,
-        attributes=attributes,
-        faces=faces,
-        max_faces=max_faces,
-        top_k=top_k,
-        threshold=threshold,
-        min_margin=min_margin,
-        crops=crops,
-    )
     return ApiCall(
         method="POST",
         path=api_path("collections", collection, "search"),
-        params=options,
+        params=given(locals(), "collection", "photo"),
         files=[("photo", upload_from(photo))],
         decode=partial(decode, SearchedPhoto),
     )
@@ -120,9 +108,6 @@ def search_embedding(
     return ApiCall(
         method="POST",
         path=api_path("collections", collection, "search", "embedding"),
-        json={
-            "embedding": embedding.as_json(),
-            **given(top_k=top_k, threshold=threshold, min_margin=min_margin),
-        },
+        json={"embedding": embedding.as_json(), **given(locals(), "collection", "embedding")},
         decode=partial(decode, SearchedEmbedding),
     )

@@ -52,19 +52,10 @@ def verify_subject(
         threshold: minimum cosine similarity. Default: the collection's, or else see `models`.
         faces: which face of the photo to compare. Default: the prominent one. With "all", the most similar one.
     """
-    options = given(
-        detector=detector,
-        liveness=liveness,
-        liveness_network=liveness_network,
-        attributes=attributes,
-        threshold=threshold,
-        faces=faces,
-        crops=crops,
-    )
     return ApiCall(
         method="POST",
         path=api_path("collections", collection, "verify"),
-        params=options,
+        params=given(locals(), "collection", "subject", "photo"),
         form={"subject": [subject]},
         files=[("photo", upload_from(photo))],
         decode=partial(decode, SubjectVerification),
@@ -82,6 +73,6 @@ def verify_subject_embedding(
     return ApiCall(
         method="POST",
         path=api_path("collections", collection, "verify", "embedding"),
-        json={"subject": subject, "embedding": embedding.as_json(), **given(threshold=threshold)},
+        json={"subject": subject, "embedding": embedding.as_json(), **given({"threshold": threshold})},
         decode=partial(decode, SubjectMatch),
     )

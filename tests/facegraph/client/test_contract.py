@@ -80,7 +80,7 @@ def test_every_operation_has_its_method() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_option_is_an_argument_and_is_sent(method: str) -> None:
+def test_every_option_is_an_argument_and_is_sent_and_nothing_else(method: str) -> None:
     path, verb = operation_of(method)
     operation = DOCUMENT["paths"][path][verb]
     named = {each["name"]: each["schema"] for each in operation.get("parameters", []) if each["in"] != "path"}
@@ -90,6 +90,7 @@ def test_every_option_is_an_argument_and_is_sent(method: str) -> None:
     call = call_by(method, **options)
     sent = {**call.params, **(call.json or {})}
     assert {name: sent.get(name) for name in options} == options
+    assert sent.keys() <= named.keys()
 
 
 @pytest.mark.parametrize("method", METHODS)

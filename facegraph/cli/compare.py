@@ -33,7 +33,7 @@ def compare_command(
         found = client.verify_many(reference, *photos, faces=faces, threshold=threshold)
     if as_json:
         compared = [{"file": str(photos[each.photo]), **asdict(each)} for each in found.photos]
-        print_json({"threshold": asdict(found.threshold), "photos": compared})
+        print_json({"threshold": found.threshold, "photos": compared})
         return
     for each in found.photos:
         name = escaped(str(photos[each.photo]))

@@ -1,7 +1,6 @@
 """`facegraph doctor`."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import typer
@@ -34,7 +33,7 @@ def doctor_command(
             command = f"; try `{finding.command}`" if finding.command else ""
             print_line(f"[{COLOURS[finding.level]}]{finding.level:<8}[/] {escaped(finding.what + command)}")
     if as_json:
-        print_json([asdict(finding) for finding in found])
+        print_json(found)
     if any(finding.level == "problem" for finding in found):
         raise typer.Exit(1)
 

@@ -1,7 +1,6 @@
 """`facegraph gallery`: commands that use a running service. Some also work on the files with --offline."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -53,7 +52,7 @@ def list_command(
     else:
         found, damaged = _collections(url, api_key)
     if as_json:
-        print_json([asdict(collection) for collection in found])
+        print_json(found)
     else:
         _print_table(found)
     if damaged:
@@ -78,7 +77,7 @@ def subjects_command(
     with service_client(url, api_key) as client:
         found = client.subjects(collection)
         if as_json:
-            print_json([asdict(subject) for subject in found])
+            print_json(list(found))
             return
 
         # One line at a time, because a collection may have millions of subjects.
@@ -109,8 +108,7 @@ def search_command(
     with service_client(url, api_key) as client:
         found = client.search(collection, photo, faces=faces, top_k=top, threshold=threshold, min_margin=min_margin)
     if as_json:
-        searched = [asdict(face) for face in found.faces]
-        print_json({"threshold": asdict(found.threshold), "faces_found": found.faces_found, "faces": searched})
+        print_json({"threshold": found.threshold, "faces_found": found.faces_found, "faces": found.faces})
         return
     for number, face in enumerate(found.faces, 1):
         box = f"{face.box.width:.0f}x{face.box.height:.0f} at {face.box.left:.0f},{face.box.top:.0f}"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -64,8 +65,12 @@ def make_table(*columns: str) -> Table:
 
 
 def print_json(value: Any) -> None:
-    """Print the result as JSON."""
-    typer.echo(json.dumps(value, indent=2, default=datetime.isoformat))
+    """Print the result as JSON. It may contain dataclasses and datetimes."""
+    typer.echo(json.dumps(value, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else asdict(value)
 
 
 @contextmanager

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import typer
 
 from facegraph.cli.gallery import OfflineOption, check_offline
+from facegraph.cli.gallery_files import gallery_errors, location_at, write_gallery
 from facegraph.cli.options import DEFAULT_URI, DEFAULT_URL, ApiKeyOption, StorageOption, UriOption, UrlOption
 from facegraph.cli.output import CommandError, ReportProgress, escaped, print_line, progress_bar
 from facegraph.cli.service_client import service_client
 from facegraph.client import Client, Collection, NotFoundError, ServiceError
-
-if TYPE_CHECKING:
-    from gallery.transfer.parquet_export import ExportFile
+from gallery.transfer.parquet_export import ExportFile
+from gallery.transfer.parquet_import import exports, import_files
 
 REQUEST_FACES = 16_384
 """Number of faces per request. After a lost connection, at most this many are sent again."""
@@ -21,6 +23,7 @@ RETRIES, DEADLINE_S = 100, 600.0
 """A request is repeated for up to ten minutes, long enough to restart the service."""
 
 
+@gallery_errors()
 def import_command(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Exported files, or folders of them.")],
@@ -39,15 +42,14 @@ def import_command(
     by repeating it. --offline requires the service to be stopped.
     """
     check_offline(context, offline)
-    # LanceDB takes seconds to import.
-    from facegraph.cli import gallery_files
-
     if offline:
         with progress_bar() as report:
-            for done in gallery_files.import_files(uri, storage_option, paths, into, report):
-                _print(done.collection, done.new, done.faces)
+            location = location_at(uri, storage_option)
+            imported = write_gallery(location, lambda writer: import_files(writer, paths, report, into), create=True)
+        for done in imported:
+            _print(done.collection, done.new, done.faces)
         return
-    files = gallery_files.exports(paths, into)
+    files = exports(paths, into)
     with progress_bar() as report, service_client(url, api_key, RETRIES, DEADLINE_S) as client:
         for file in files:
             _print(file.name, _import(client, file, report), file.faces)
@@ -57,7 +59,7 @@ def _print(collection: str, new: int, faces: int) -> None:
     print_line(f"[green]imported[/] {escaped(collection)}: {new} new of {faces} faces")
 
 
-def _import(client: Client, file: "ExportFile", report: ReportProgress) -> int:
+def _import(client: Client, file: ExportFile, report: ReportProgress) -> int:
     """Send a file to the service, and return the number of new faces."""
     collection = _collection(client, file)
     if collection.embedding_contract != file.kind.contract:
@@ -77,7 +79,7 @@ def _import(client: Client, file: "ExportFile", report: ReportProgress) -> int:
     return new
 
 
-def _collection(client: Client, file: "ExportFile") -> Collection:
+def _collection(client: Client, file: ExportFile) -> Collection:
     """Return the collection that a file is imported into; create it if it does not exist."""
     try:
         return client.collection(file.name)
@@ -85,11 +87,8 @@ def _collection(client: Client, file: "ExportFile") -> Collection:
         return client.put_collection(file.name, embedder=file.kind.embedder, threshold=file.threshold)
 
 
-def _requests(file: "ExportFile") -> Iterator[tuple[int, bytes]]:
+def _requests(file: ExportFile) -> Iterator[tuple[int, bytes]]:
     """Yield the number of faces and the body of each request, an Arrow stream."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     with pq.ParquetFile(file.path, page_checksum_verification=True) as opened:
         for batch in opened.iter_batches(batch_size=REQUEST_FACES):
             stream = pa.BufferOutputStream()

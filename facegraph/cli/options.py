@@ -1,5 +1,6 @@
 """Options and arguments shared by several commands."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -54,3 +55,14 @@ DEFAULT_URI = str(ROOT / "data" / "gallery")
 
 ConfigArgument = Annotated[Path, typer.Argument(metavar="[CONFIG]", help="A Serve configuration file.")]
 DEFAULT_CONFIG = ROOT / "configs" / "serve.yaml"
+
+
+def key_values(given: Sequence[str] | None, option: str) -> dict[str, str]:
+    """Parse the values ``KEY=VALUE`` of an option that may be repeated. `option` is its name."""
+    found = dict[str, str]()
+    for each in given or ():
+        key, equals, value = each.partition("=")
+        if not (key and equals):
+            raise typer.BadParameter(f"{each} is not KEY=VALUE", param_hint=option)
+        found[key] = value
+    return found

@@ -1,6 +1,7 @@
 """`facegraph models recall`: measures a detector on photos with labelled faces."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,8 +10,8 @@ import yaml
 
 from evaluation.detection import MeasuredDetection, measure_detection, read_photos
 from facegraph.cli.models import StoreOption, store_for
-from facegraph.cli.options import JsonOption
-from facegraph.cli.output import CommandError, make_table, print_json, print_line, stdout, tracking
+from facegraph.cli.options import JsonOption, key_values
+from facegraph.cli.output import make_table, print_json, print_line, stdout, tracking
 from facegraph.cli.shares import SHARE_COLUMNS, share_cells, share_json
 from imaging.decode import Limits
 from models.catalogue import card
@@ -18,23 +19,19 @@ from models.detection import PhotoDetector
 from models.device import Device
 from models.engines import load_detector
 
-DetectorArgument = Annotated[str, typer.Argument(help="Name of the detector's card.")]
-PhotosOption = Annotated[
-    Path,
-    typer.Option("--photos", exists=True, file_okay=False, help="Folder of photos with boxes.csv or noses.json."),
-]
-DetectorOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--option", metavar="KEY=VALUE", help="Option of the detector, as in the configuration. May be repeated."
-    ),
-]
-
 
 def recall_command(
-    detector: DetectorArgument,
-    photos: PhotosOption,
-    option: DetectorOption = None,
+    detector: Annotated[str, typer.Argument(help="Name of the detector's card.")],
+    photos: Annotated[
+        Path,
+        typer.Option("--photos", exists=True, file_okay=False, help="Folder of photos with boxes.csv or noses.json."),
+    ],
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option", metavar="KEY=VALUE", help="Option of the detector, as in the configuration. May be repeated."
+        ),
+    ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,28 +41,22 @@ def recall_command(
     measured separately. noses.json maps each photo to a list of nose tips (x, y). A labelled face counts as found if a
     detected box overlaps it by at least 0.35 (intersection over union) or contains the nose.
     """
+    options = {name: _yaml_value(value) for name, value in key_values(option, "--option").items()}
     labelled = read_photos(photos)
-    finder = load_detector(card(detector), store_for(store), "onnx", Device(threads=1), _options(option or []))
-    try:
-        with tracking() as track:
-            measured = measure_detection(track(labelled, "photos"), PhotoDetector(finder, Limits()))
-    finally:
-        finder.close()
+    finder = load_detector(card(detector), store_for(store), "onnx", Device(threads=1), options)
+    with closing(finder), tracking() as track:
+        measured = measure_detection(track(labelled, "photos"), PhotoDetector(finder, Limits()))
     if as_json:
         print_json(_summary(measured))
     else:
         _print(measured)
 
 
-def _options(given: Sequence[str]) -> dict[str, Any]:
-    """Return options by name, with values parsed as in a configuration."""
-    options = {}
-    for each in given:
-        name, equals, value = each.partition("=")
-        if not equals:
-            raise CommandError(f"{each} is not KEY=VALUE")
-        options[name] = yaml.safe_load(value)
-    return options
+def _yaml_value(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise typer.BadParameter(f"{text} is not YAML", param_hint="--option") from None
 
 
 def _summary(measured: MeasuredDetection) -> Mapping[str, object]:

@@ -9,9 +9,10 @@ from rich.table import Table
 
 from facegraph.cli.load_generator import LoadResult, generate_load
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption
-from facegraph.cli.output import command_errors, escaped, print_json, print_line, stderr, stdout
-from facegraph.cli.service_client import service_errors
+from facegraph.cli.output import escaped, print_json, print_line, stderr, stdout
+from facegraph.cli.service_client import service_client
 from facegraph.client import LivenessPolicy
+from facegraph.client.schemas import given
 from facegraph.step_times import STEPS, median_steps
 
 PERCENTILES = (50, 95, 99)
@@ -36,10 +37,11 @@ def bench_command(
     is 1 if the first request fails.
     """
     stderr.print(f"loading {escaped(url)} with {clients} clients for {seconds:g} s", highlight=False)
-    options = {"detector": detector, "embedder": embedder, "liveness": liveness}
-    given = {name: value for name, value in options.items() if value is not None}
-    with command_errors(ValueError), service_errors():
-        result = asyncio.run(generate_load((photo, other), given, url, api_key, clients, seconds))
+    options = given({"detector": detector, "embedder": embedder, "liveness": liveness})
+    # Not counted. Its error, if any, is the command's.
+    with service_client(url, api_key, retries=0) as client:
+        client.verify(photo, other, **options)
+    result = asyncio.run(generate_load((photo, other), options, url, api_key, clients, seconds))
     if as_json:
         print_json(_summary(result))
     else:

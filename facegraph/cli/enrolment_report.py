@@ -18,16 +18,18 @@ from facegraph.cli.service_client import service_errors
 from facegraph.client import AsyncClient
 
 
-def _csv_or_json(path: Path | None) -> Path | None:
+def _report_file(path: Path | None) -> Path | None:
     if path is not None and path.suffix not in (".csv", ".json"):
         raise typer.BadParameter(f"{path} must end in .csv or .json")
+    if path is not None and not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}")
     return path
 
 
 ReportOption = Annotated[
     Path | None,
     typer.Option(
-        "--report", callback=_csv_or_json, metavar="FILE", help="Write one row per photo to a .csv or .json file."
+        "--report", callback=_report_file, metavar="FILE", help="Write one row per photo to a .csv or .json file."
     ),
 ]
 ParallelOption = Annotated[

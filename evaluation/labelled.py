@@ -102,22 +102,17 @@ def _csv(file: Path) -> Labelled:
     check_number_of_pairs(file, len(rows))
     photos = sorted({photo for first, second, _ in rows for photo in (first, second)})
     place = {photo: number for number, photo in enumerate(photos)}
-    linked = list(range(len(photos)))
-
-    def root(number: int) -> int:
-        while linked[number] != number:
-            linked[number] = linked[linked[number]]
-            number = linked[number]
-        return number
-
-    for first, second, same in rows:
-        if same:
-            linked[root(place[first])] = root(place[second])
-    for first, second, same in rows:
-        if not same and root(place[first]) == root(place[second]):
-            raise ModelError(
-                f"{file}: {first.name} and {second.name} are different people, but other lines make them the same"
-            )
-    _, subjects = np.unique([root(number) for number in range(len(photos))], return_inverse=True)
     pairs = np.array([(place[first], place[second]) for first, second, _ in rows], dtype=np.int64).reshape(-1, 2)
+    genuine = np.array([same for _, _, same in rows], dtype=np.bool_)
+    subjects = np.arange(len(photos))
+    for one, other in pairs[genuine]:
+        if subjects[one] != subjects[other]:
+            subjects[subjects == subjects[other]] = subjects[one]
+    contradictory = ~genuine & np.equal(subjects[pairs[:, 0]], subjects[pairs[:, 1]])
+    if contradictory.any():
+        first, second, _ = rows[int(contradictory.argmax())]
+        raise ModelError(
+            f"{file}: {first.name} and {second.name} are different people, but other lines make them the same"
+        )
+    _, subjects = np.unique(subjects, return_inverse=True)
     return Labelled(tuple(photos), subjects.astype(np.int64), pairs, whole=False)

@@ -1,7 +1,7 @@
 """Stages that run in this process, without Ray."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -50,11 +50,8 @@ def loaded_detector(card: Card, store: Store) -> Iterator[DetectorStage]:
     Raises:
         ModelError: it is not pulled, or is not a detector.
     """
-    finder = load_detector(card, store, "onnx", Device(), {})
-    try:
+    with closing(load_detector(card, store, "onnx", Device(), {})) as finder:
         yield detector_stage(card, PhotoDetector(finder, Limits()))
-    finally:
-        finder.close()
 
 
 def face_stage(card: Card, network: CropNetwork) -> FaceStage:

@@ -13,7 +13,7 @@ from evaluation import plots
 from evaluation.answers import Answers
 from evaluation.comparisons import Comparisons
 from evaluation.embedder import Identification, MeasuredEmbedder
-from evaluation.figures import GRID, Figures, percent, rounded
+from evaluation.figures import GRID, Figures, Point, percent, rounded
 from evaluation.groups import GroupColumn
 from evaluation.intervals import Estimate, wilson
 from evaluation.liveness import ENOUGH, LIVE, MeasuredLiveness, Probabilities
@@ -67,7 +67,7 @@ def verification(measured: MeasuredEmbedder, thresholds: Mapping[str, float]) ->
         "impostor_pairs": int((~genuine).sum()),
         "pairs_without_a_face": {"genuine": comparisons.lost_genuine, "impostor": comparisons.lost_impostor},
         **_figures(found),
-        "with_faceless": [_with_faceless(comparisons, found, index) for index in range(len(found.points))],
+        "with_faceless": [_with_faceless(comparisons, point) for point in found.points],
         "plots": [
             ("ROC", plots.roc(found, "FMR", "FNMR")),
             ("DET", plots.det(found, "FMR", "FNMR")),
@@ -141,7 +141,6 @@ def _figures(found: Figures) -> Section:
     }
 
 
-def _with_faceless(comparisons: Comparisons, found: Figures, index: int) -> Section:
-    point = found.points[index]
+def _with_faceless(comparisons: Comparisons, point: Point) -> Section:
     far, frr = comparisons.with_faceless(point.fmr.value, point.fnmr.value)
     return {"name": point.name, "far": far, "frr": frr}

@@ -109,16 +109,10 @@ class Trials:
         self._thresholds = np.append(ordered[self._starts], np.nextafter(ordered[-1], np.inf))
 
     def curve(self, weights: NDArray[np.int64] | None = None) -> Curve:
-        """The operating points if each trial counts `weights` times, once by default.
-
-        Raises:
-            ValueError: all genuine or all impostor trials have the weight 0.
-        """
+        """The operating points if each trial counts `weights` times, once by default. Both kinds must have weight."""
         counted = np.ones(len(self._order), np.int64) if weights is None else weights[self._order]
         below_genuine = self._below(np.where(self._genuine, counted, 0))
         below_impostor = self._below(np.where(self._genuine, 0, counted))
-        if not (below_genuine[-1] and below_impostor[-1]):
-            raise ValueError("a curve needs genuine and impostor trials")
         above_impostor = below_impostor[-1] - below_impostor
         return Curve(self._thresholds, above_impostor / below_impostor[-1], below_genuine / below_genuine[-1])
 

@@ -50,7 +50,7 @@ def fuse_command(
     fitted = fit(logits, live, bpcer)
     print_line(f"photos {len(found)}, faceless {int(np.sum(~found))}, BPCER at most {percent(bpcer)}; for the card:")
     bona_fide, attacks = counted(fitted.live(logits), kinds)
-    for line in (*_lines(entry, fitted), *_counts(bona_fide, attacks)):
+    for line in _card_lines(entry, fitted, bona_fide, attacks):
         typer.echo(line)
     held_out = counted(cross_validated(logits, live, bpcer, SEED), kinds)
     for title, counts in (("on these photos", (bona_fide, attacks)), (f"held out, {FOLDS} folds", held_out)):
@@ -58,18 +58,14 @@ def fuse_command(
             print_line(escaped(f"{title}: {rate}"))
 
 
-def _lines(entry: Card, fitted: Fit) -> Iterator[str]:
-    """Yield the fitted parameters as TOML for the card."""
+def _card_lines(entry: Card, fitted: Fit, bona_fide: BonaFide, attacks: Sequence[Attack]) -> Iterator[str]:
+    """Yield the fitted parameters and the measured counts as TOML for the card."""
     yield "[output]"
     yield f"shift = {fitted.shift}"
     if entry.fusion:
         yield "[fusion]"
         yield f"weights = [{', '.join(map(str, fitted.weights))}]"
         yield f"bias = {fitted.bias}"
-
-
-def _counts(bona_fide: BonaFide, attacks: Sequence[Attack]) -> Iterator[str]:
-    """Yield the measured counts as TOML for the card."""
     yield "[[thresholds]]"
     yield f"bona_fide = {{ photos = {bona_fide.photos}, rejected = {bona_fide.rejected} }}"
     yield "attacks = ["

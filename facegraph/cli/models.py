@@ -90,9 +90,8 @@ def _asked(names: list[str] | None, config: Path) -> list[Card]:
 
 def _state(entry: Card, store: Store) -> State:
     """Return the state of the model, or of a fusion's least ready member."""
-    states = {store.state(network) for network in networks_of(entry)}
     order: tuple[State, ...] = ("not pulled", "weights only", "ready")
-    return next(state for state in order if state in states)
+    return min((store.state(network) for network in networks_of(entry)), key=order.index)
 
 
 def _error_rates(entry: Card) -> list[ErrorRate]:

@@ -92,11 +92,6 @@ def test_a_weight_counts_as_so_many_equal_trials(genuine: Scores, impostor: Scor
     assert weighted.area() == pytest.approx(repeated.area())
 
 
-def test_a_curve_needs_trials_of_both_kinds() -> None:
-    with pytest.raises(ValueError, match="genuine and impostor"):
-        Trials(np.array([0.1, 0.9]), np.array([False, True])).curve(np.array([1, 0]))
-
-
 FINE = st.lists(st.floats(-1, 0.999), min_size=1, max_size=40).map(np.array)
 
 

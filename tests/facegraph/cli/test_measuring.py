@@ -58,7 +58,7 @@ def test_a_configuration_without_the_stages_is_judged_by_the_detector_alone(run:
     status, out, _ = run("models", "gate", "--photos", photos, "--config", config, "--detector", "mtcnn")
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert (status, lines[:2]) == (0, ["photos 4, faceless 1, INVALID_IMAGE 1", "networks mtcnn"])
-    shares = "refuses 1 2 50.0 % 9.5 % to 90.5 %"
+    shares = "refuses 1 2 50.00 % 9.45 % to 90.55 %"
     assert lines[3:] == [f"FACE_TOO_DARK mtcnn {shares}", f"any that refuses {shares}"]
 
 
@@ -75,8 +75,8 @@ def test_a_detectors_recall_is_measured(run: Run, labelled: Path) -> None:
     status, out, err = run("models", "recall", "mediapipe-full-range", "--photos", labelled)
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert (status, err) == (0, "")
-    assert {"all 1 2 50.0 % 9.5 % to 90.5 %", "light dark 0 1 0.0 % 0.0 % to 79.3 %"} < set(lines)
-    assert "photos with the labelled number of faces 0 of 1, 0.0 % (0.0 % to 79.3 %)" in lines
+    assert {"all 1 2 50.00 % 9.45 % to 90.55 %", "light dark 0 1 0.00 % 0.00 % to 79.35 %"} < set(lines)
+    assert "photos with the labelled number of faces 0 of 1, 0.00 % (0.00 % to 79.35 %)" in lines
 
 
 @pytest.mark.parametrize(("options", "count"), [("", 1), ("--option thresholds=[0.6,0.7,1.0]", 0)])

@@ -2,22 +2,19 @@
 
 import asyncio
 import csv
-import hashlib
 import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from facegraph.cli.enrolment_report import run_and_report
-from facegraph.cli.folder_enrolment import FolderEnrolment, face_ids, run_parallel
+from facegraph.cli.folder_enrolment import FolderEnrolment, run_parallel
 from facegraph.cli.options import DEFAULT_URL
 from facegraph.cli.output import CommandError
 from facegraph.cli.person_folders import FileOutcome
 from facegraph.client import AsyncClient, Client, ForbiddenError, NoAnswerError
-from gallery.records import NewFace
 from tests.facegraph.cli import Run
 from tests.fakes import People
 
@@ -116,12 +113,6 @@ async def test_a_limited_number_of_items_is_in_progress() -> None:
 
     await run_parallel(3, work, range(20))
     assert most == 3
-
-
-def test_a_face_has_the_id_that_the_gallery_gives_it() -> None:
-    source, embedding = hashlib.sha256(b"photo").hexdigest(), np.ones(2, np.float32)
-    assert face_ids("anna", b"photo", False) == [NewFace("anna", source, "", embedding).id]
-    assert face_ids("anna", b"photo", True)[1] == NewFace("anna", f"{source}:1", "", embedding).id
 
 
 DONE = [FileOutcome("anna", "a.jpg", "enrolled")]

@@ -11,6 +11,7 @@ import pytest
 from facegraph.client import FacegraphError, NoAnswerError, NotFoundError, retries
 from facegraph.client.api_call import ApiCall
 from facegraph.client.collections import clean, collections, delete_collection
+from facegraph.client.imports import import_embeddings
 from facegraph.client.retries import Attempts, RetryAfter, RetryPolicy
 from facegraph.client.service import health
 from facegraph.client.subjects import delete_face, delete_subject
@@ -85,6 +86,8 @@ def test_no_retry_starts_after_the_deadline_and_no_attempt_has_more_time_than_re
 @pytest.mark.parametrize("lost", LOST)
 def test_a_lost_response_is_requested_again_if_the_call_is_idempotent(run: Run, lost: Any) -> None:
     assert run(collections(), lost, LISTED)[0] == ()
+    imported = httpx.Response(200, json={"enrolled": 1, "already": 0})
+    assert run(import_embeddings("staff", b""), lost, imported)[0].enrolled == 1
     assert isinstance(run(clean(), lost)[0], FacegraphError)
 
 

@@ -13,8 +13,8 @@ from evaluation import plots
 from evaluation.answers import Answers
 from evaluation.comparisons import Comparisons
 from evaluation.embedder import Identification, MeasuredEmbedder
-from evaluation.figures import GRID, Figures, Point, percent, rounded
-from evaluation.groups import GroupColumn
+from evaluation.figures import GRID, Figures, Plan, Point, percent, rounded
+from evaluation.groups import Grouped, measure_groups
 from evaluation.intervals import Estimate, wilson
 from evaluation.liveness import ENOUGH, LIVE, MeasuredLiveness, Probabilities
 from project.files import atomic
@@ -90,17 +90,13 @@ def identification(found: Identification) -> Section:
     }
 
 
-def group_rates(name: str, threshold: float, photos: Section, columns: Mapping[str, GroupColumn]) -> Section:
-    """False match rates by group.
-
-    Args:
-        name: the name of the threshold.
-        photos: the `acquisition` of the photos.
-    """
+def group_rates(name: str, threshold: float, grouped: Grouped, answers: Answers, plan: Plan) -> Section:
+    """False match rates by group, measured at `threshold`, whose name is `name`."""
+    columns = measure_groups(grouped, answers, threshold, plan)
     return {
         "name": name,
         "threshold": threshold,
-        "acquisition": photos,
+        "acquisition": acquisition(grouped.photos, answers),
         "columns": {column: asdict(measured) for column, measured in columns.items()},
     }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from evaluation.answers import Answers, answers
 from evaluation.configuration import Configuration
 from evaluation.figures import Plan
-from evaluation.groups import Grouped, measure_groups, read_groups
+from evaluation.groups import Grouped, read_groups
 from evaluation.local_stages import face_stage, loaded_detector
 from evaluation.report import Section, acquisition, group_rates, write_report
 from evaluation.samples import PairProtocol, Sample, read_sample
@@ -70,9 +70,7 @@ class Measurement:
             sections = self.sample.sections(self.answers, plan)
             if self.groups is not None:
                 name = CALIBRATED if calibration else CARDS
-                columns = measure_groups(*self.groups, thresholds[name], plan)
-                gate = acquisition(self.groups[0].photos, self.groups[1])
-                sections["groups"] = group_rates(name, thresholds[name], gate, columns)
+                sections["groups"] = group_rates(name, thresholds[name], *self.groups, plan)
         gate = acquisition(photos, self.answers)
         file = file or ROOT / "data" / "evaluation" / f"{self.entry.name}.html"
         about = {**self.about, "intervals": f"95 %, bootstrap of {replicates:,} draws, seed {seed}"}

@@ -1,1 +1,1 @@
-"""Where each stage runs: one thin Ray Serve deployment a file, no mathematics."""
+"""Where each stage runs: thin Ray Serve deployments, one per file, without mathematics."""

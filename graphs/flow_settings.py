@@ -52,7 +52,7 @@ class FlowSettings(EnvironmentSettings):
     min_contrast: float = Field(10, ge=0, le=255, description="Minimum standard deviation of a photo's grey values.")
     enrol_min_face: float = Field(30, ge=0, description="Minimum width and height of a face to enrol, in pixels.")
     enrol_max_cut: float = Field(
-        0.3, ge=0, description="Maximum part of a face to enrol outside the photo, as a fraction of its longer side."
+        0.3, ge=0, description="Maximum part of a face outside the photo, as a fraction of the longer side of the face."
     )
     enrol_min_brightness: float = Field(40, ge=0, le=255, description="Minimum mean grey value of a face to enrol.")
     enrol_max_brightness: float = Field(220, ge=0, le=255, description="Maximum mean grey value of a face to enrol.")

@@ -29,7 +29,7 @@ class SimulationArgs(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     call_ms: float = Field(20, ge=0, description="Milliseconds per call of a model.")
-    item_ms: float = Field(0.5, ge=0, description="Milliseconds per face or photo of the call in addition.")
+    item_ms: float = Field(0.5, ge=0, description="Additional milliseconds per face or photo of the call.")
 
     def simulation(self) -> Simulation:
         """Return the times in seconds."""
@@ -44,7 +44,7 @@ class AppArgs(BaseModel):
     device: Literal["auto", "cpu", "cuda", "simulated"] = Field(
         "auto",
         description="auto: GPUs if the cluster has any, CPUs otherwise. cuda: GPUs or an error. simulated: no model "
-        "runs, answers mean nothing, and calls take the times in `simulation`; to test batches, queues and scaling.",
+        "runs, results are meaningless, and calls take the times in `simulation`. For tests of batches and scaling.",
     )
     simulation: SimulationArgs = Field(default_factory=SimulationArgs)
     models_dir: Path = Field(

@@ -98,12 +98,12 @@ class DistanceRequest(EmbeddingPair):
         gt=0,
         strict=True,
         allow_inf_nan=False,
-        description="Maximum distance of the same person. Default: cosine 0.68, euclidean 4.15, euclidean_l2 1.13.",
+        description="Maximum distance of a match. Default: cosine 0.68, euclidean 4.15, euclidean_l2 1.13.",
     )
     distance_metric: DistanceMetric = Field(
         "cosine",
-        description="With euclidean, send a threshold: embeddings of this service have length 1, so their distance is "
-        "never 4.15.",
+        description="With euclidean, send a threshold: embeddings of this service have length 1, so their distance "
+        "never exceeds 2.",
     )
 
 

@@ -159,7 +159,8 @@ async def delete_collection(
 ) -> DroppedAnswer:
     """Delete a collection and all its faces, permanently.
 
-    A collection with faces requires with_faces=true, because clients shorten ``…/subjects/..`` to its path.
+    A collection with faces requires with_faces=true, because clients that resolve ``..`` turn ``…/subjects/..`` into
+    its path.
     """
     gallery = service.stages.gallery
     found = await gallery.collection(collection)

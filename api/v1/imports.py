@@ -39,7 +39,7 @@ _slots = asyncio.Semaphore(MAX_IMPORTS)
 
 
 class ImportAnswer(BaseModel):
-    """The number of faces that are new, and of those that were already enrolled."""
+    """How many faces are new, and how many were already enrolled."""
 
     model_config = example(enrolled=999000, already=1000)
 
@@ -70,8 +70,8 @@ async def post_import(
 ) -> ImportAnswer:
     """Enrol any number of existing embeddings, sent as an Arrow IPC stream or a Parquet file; see Importing.
 
-    Every 8,192 faces are one commit. After an error, the commits before it stay, and `details` has their counts: send
-    the same data again to complete the import.
+    Every 8,192 faces are one commit. Commits made before an error are kept, and `details` has their counts. Send the
+    same data again to complete the import.
     """
     if _slots.locked():
         raise RequestError("OVERLOADED", f"{MAX_IMPORTS} imports are running; try again shortly")

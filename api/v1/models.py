@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1", tags=["models"], responses=ERRORS, route_class=
 
 
 class NetworkAnswer(BaseModel):
-    """A model. Fields that are null apply to embedders only."""
+    """A model. Only embedders have the fields that may be null."""
 
     model_config = example(
         model="mobilefacenet",

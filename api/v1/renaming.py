@@ -47,7 +47,7 @@ async def post_rename(
 ) -> MovedAnswer:
     """Give a subject another id. Its faces keep their ids, and searches find them under the new id only.
 
-    If a subject has the new id, the error is ``SUBJECT_EXISTS``.
+    If another subject has the new id, the error is ``SUBJECT_EXISTS``.
     """
     audit.add([body.subject, body.new])
     return MovedAnswer(moved_faces=await service.stages.gallery.rename_subject(collection, body.subject, body.new))

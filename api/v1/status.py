@@ -41,7 +41,7 @@ class AutoscalingAnswer(Answer):
     model_config = example(replicas=1, reason="steady: 0.4 calls per replica (target 8), 12% busy")
 
     replicas: int = Field(description="Number of replicas that the policy wants. Ray Serve applies it after a delay.")
-    reason: str = Field(description="Why, with the load that the policy saw. The wording may change.")
+    reason: str = Field(description="Reason and load behind the decision. The wording may change.")
 
 
 class StageAnswer(BaseModel):
@@ -104,8 +104,8 @@ class IndexAnswer(Answer):
     faces: int
     unindexed: int = Field(description="Faces that are not in an index yet. Searches compare the probe with each.")
     recall: float | None = Field(
-        description="Share of searches that find the nearest face, in the collection where it is lowest. A reader "
-        "measures it every hour on a sample of enrolled faces; null before."
+        description="Lowest recall of these collections: the share of searches that find the nearest face. A reader "
+        "measures it every hour on a sample of enrolled faces; null until then."
     )
 
 

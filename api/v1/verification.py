@@ -118,7 +118,7 @@ async def post_verify_subject(
 async def post_verify_subject_embedding(
     service: CurrentService, audit: CurrentAuditIds, collection: CollectionName, body: EmbeddingVerifyRequest
 ) -> SubjectMatch:
-    """Decide whether an embedding shows an enrolled subject, by the subject's most similar face."""
+    """Decide whether an embedding belongs to an enrolled subject, by the subject's most similar face."""
     audit.add([body.subject])
     contract, probe = body.embedding.contract, vector_of(body.embedding.values)
     found, [hit] = await service.stages.gallery.closest_faces(collection, contract, body.subject, [probe])

@@ -71,7 +71,7 @@ async def post_verify_many(
     photo: Annotated[list[UploadFile], File(description=f"1 to {MAX_COMPARED} photos.")],
     options: Annotated[VerifyManyOptions, Query()],
 ) -> VerifyManyAnswer:
-    """Decide for each photo whether a face of it and the reference's face show the same person.
+    """Compare the face of a reference with a face of each photo.
 
     A photo that cannot be compared is reported and does not affect the others.
     """

@@ -43,7 +43,7 @@ Detector = Annotated[
 ]
 EngineOption = Annotated[Engine, typer.Option("--engine", help="The engine that runs the model.")]
 ReportFile = Annotated[
-    Path | None, typer.Option("--report", dir_okay=False, help="Default: data/evaluation/NETWORK.html.")
+    Path | None, typer.Option("--report", dir_okay=False, help="Default: data/evaluation/MODEL.html.")
 ]
 Replicates = Annotated[int, typer.Option("--replicates", min=100, max=100_000, help="Number of bootstrap replicates.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed of the bootstrap.")]
@@ -93,7 +93,7 @@ def calibrate_command(
         Path | None,
         typer.Option("--write", exists=True, dir_okay=False, help="Configuration file to write the threshold to."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Even if there are too few photos for that rate.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Continue with too few photos for the rate.")] = False,
     groups: Groups = None,
     detector: Detector = None,
     engine: EngineOption = "onnx",

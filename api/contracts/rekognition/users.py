@@ -40,9 +40,7 @@ class DeleteUserRequest(UserChangeRequest):
 async def create_user(call: AwsCall, request: CreateUserRequest) -> dict[str, Any]:
     """Create a user without faces."""
     if user_of(request.user_id) is None:
-        raise RequestError(
-            "INVALID_REQUEST", f"UserId: {LONE_PREFIX} and 32 hex digits stand for a face without a user"
-        )
+        raise RequestError("INVALID_REQUEST", f"UserId: ids of {LONE_PREFIX} and 32 hex digits are reserved")
     token = request.client_request_token or secrets.token_hex()
     digest = hashlib.sha256(token.encode()).hexdigest()
     kept = kept_answer(call, request, {})

@@ -3,61 +3,65 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-import httpx
 import numpy as np
 from numpy.typing import NDArray
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
 
 class CollectionClient:
     """Sends embeddings to a collection, which is created if it is missing.
 
+    Args:
+        http: connections to the service. On two cores, httpx takes a millisecond more per request than urllib3.
+
     Attributes:
         kind: embedder, model, contract and size of its embeddings, as in an exported file.
     """
 
-    def __init__(self, http: httpx.Client, collection: str, embedder: str) -> None:
+    def __init__(self, http: HTTPConnectionPool, collection: str, embedder: str) -> None:
         self._http, self._path = http, f"/v1/collections/{collection}"
-        about = http.get("/v1/models").raise_for_status().json()["embedders"][embedder]
+        about = self._send("GET", "/v1/models").json()["embedders"][embedder]
         self.kind = {
             "embedder": embedder,
             "model": about["model"],
             "contract": about["embedding_contract"],
             "size": about["embedding_dimensions"],
         }
-        http.put(self._path, json={"embedder": embedder}).raise_for_status()
+        self._send("PUT", self._path, json={"embedder": embedder})
 
     def enrol(self, faces: Iterable[tuple[str, NDArray[np.float32]]]) -> None:
         """Enrol pairs of subject and embedding in one request."""
         rows = [{"subject": subject, "values": values.tolist()} for subject, values in faces]
         body = {"contract": self.kind["contract"], "embeddings": rows}
-        self._http.post(f"{self._path}/embeddings", json=body).raise_for_status()
+        self._send("POST", f"{self._path}/embeddings", json=body)
 
     def import_file(self, path: Path) -> None:
         """Enrol the faces in a Parquet file."""
         with path.open("rb") as file:
             headers = {"Content-Type": "application/vnd.apache.parquet"}
-            self._http.post(f"{self._path}/import", content=file, headers=headers).raise_for_status()
+            self._send("POST", f"{self._path}/import", body=file, headers=headers)
 
     def drop(self) -> None:
         """Delete the collection with its faces."""
-        self._http.delete(self._path, params={"with_faces": True}).raise_for_status()
+        self._send("DELETE", f"{self._path}?with_faces=true")
 
     def clean(self) -> None:
         """Erase deleted faces of all collections."""
-        self._http.post("/v1/gallery/clean").raise_for_status()
+        self._send("POST", "/v1/gallery/clean")
 
     def delete(self, subject: str) -> None:
         """Delete a subject."""
-        self._http.delete(f"{self._path}/subjects/{subject}").raise_for_status()
+        self._send("DELETE", f"{self._path}/subjects/{subject}")
 
     def list_subjects(self, after: str) -> None:
         """List 100 subjects."""
-        self._http.get(f"{self._path}/subjects", params={"after": after, "limit": 100}).raise_for_status()
+        self._send("GET", f"{self._path}/subjects?after={after}&limit=100")
 
     def count(self) -> None:
         """Count the faces and subjects."""
-        self._http.get(self._path).raise_for_status()
+        self._send("GET", self._path)
 
     def search_body(self, probe: NDArray[np.float32]) -> bytes:
         """Return the body of a search, so that encoding it is not measured."""
@@ -67,5 +71,11 @@ class CollectionClient:
     def search(self, body: bytes) -> str:
         """Return the most similar subject."""
         headers = {"Content-Type": "application/json"}
-        answer = self._http.post(f"{self._path}/search/embedding", content=body, headers=headers).raise_for_status()
+        answer = self._send("POST", f"{self._path}/search/embedding", body=body, headers=headers)
         return str(answer.json()["candidates"][0]["subject"])
+
+    def _send(self, method: str, path: str, **options: Any) -> BaseHTTPResponse:
+        response = self._http.request(method, path, **options)
+        if response.status >= 300:
+            raise RuntimeError(f"{method} {path} was answered with {response.status}: {response.data!r}")
+        return response

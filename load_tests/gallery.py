@@ -12,11 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-import httpx
 import numpy as np
 import psutil
 import typer
 from rich.console import Console
+from urllib3 import HTTPConnectionPool, connection_from_url
 
 from load_tests import CONFIG, RESULTS
 from load_tests.collection_client import CollectionClient
@@ -72,6 +72,11 @@ class Timing:
         return {"p50_ms": p50, "p95_ms": p95, "per_second": len(self.milliseconds) / self.seconds}
 
 
+def connections(service: RunningService) -> HTTPConnectionPool:
+    """Return a connection for each client."""
+    return connection_from_url(service.address, maxsize=CLIENTS, block=True, timeout=TIMEOUT_S, retries=False)
+
+
 def reader_bytes(service: RunningService) -> list[int]:
     """Return the memory of each reader. Shared pages are divided (PSS)."""
     readers = [each for each, name in sample(service.process).replicas.items() if name == "gallery-reader"]
@@ -117,7 +122,7 @@ def main(
         filled, unfinished = folder.exists(), folder.with_suffix(".part")
         with (
             running_service(config, **({} if filled else {"GALLERY_URI": str(unfinished)})) as service,
-            httpx.Client(base_url=service.address, timeout=TIMEOUT_S, trust_env=False) as http,
+            connections(service) as http,
         ):
             client, empty = CollectionClient(http, "json", embedder), reader_bytes(service)[0]
             size = int(client.kind["size"])
@@ -136,7 +141,7 @@ def main(
         start = time.perf_counter()
         service = stack.enter_context(running_service(config, GALLERY_URI=str(folder)))
         figures["seconds to ready"] = time.perf_counter() - start
-        http = stack.enter_context(httpx.Client(base_url=service.address, timeout=TIMEOUT_S, trust_env=False))
+        http = stack.enter_context(connections(service))
         client, found = CollectionClient(http, name, embedder), list[str]()
         bodies = [client.search_body(probe) for probe in probes]
         start = time.perf_counter()

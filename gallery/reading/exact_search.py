@@ -85,7 +85,7 @@ class ExactSearch:
                 return None
             self._make_room(faces, tables)
             if (hits := await asyncio.to_thread(best_subjects, mirror.files, probes, count, self._threads)) is not None:
-                return await described(table, hits)
+                return await described(table, hits) if faces.has_metadata else hits
 
     def _make_room(self, faces: FaceTable, tables: Tables) -> None:
         others = [each for each in tables.values() if each.mirror and each is not faces]

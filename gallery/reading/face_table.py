@@ -12,6 +12,7 @@ from gallery.search.mirror import Mirror
 from gallery.search.mirror_files import face_bytes
 from gallery.search.probe_queue import ProbeQueue
 from gallery.storage.latest_table import LatestTable
+from gallery.storage.metadata import COLUMN
 from gallery.storage.removals import RemovalFeed
 
 
@@ -56,6 +57,11 @@ class FaceTable:
         """Return the table at its latest version."""
         table, _ = await self._latest.latest()
         return table
+
+    @property
+    def has_metadata(self) -> bool:
+        """Whether any subject had metadata at the version that was returned last."""
+        return COLUMN.name in self._latest.columns
 
     async def check(self) -> None:
         """Open the latest version and, if an operation failed before, read all its rows.

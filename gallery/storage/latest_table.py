@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,9 +24,13 @@ class LatestTable:
     Args:
         connection: opens the table on first use.
         name: name of the table.
+
+    Attributes:
+        columns: names of the table's columns at the version that was returned last.
     """
 
     def __init__(self, connection: AsyncConnection, name: str) -> None:
+        self.columns: Sequence[str] = ()
         self._connection = connection
         self._name = name
         self._versions = None if "://" in connection.uri else Path(connection.uri) / f"{name}.lance" / "_versions"
@@ -51,7 +56,10 @@ class LatestTable:
             self._table = await self._connection.open_table(self._name)
         if not self._settled:
             await self._table.checkout_latest()
-            self._version = await self._table.version()
+            version = await self._table.version()
+            if version != self._version:
+                self.columns = (await self._table.schema()).names
+                self._version = version
             if trace is not None and trace == self._trace:
                 self._settled = now - self._since > SETTLED_S
         return self._table, self._version
